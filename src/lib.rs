@@ -1,0 +1,1 @@
+//! anabranch: a compiler from `previews.yaml` and a baseline to preview environments.

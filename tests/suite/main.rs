@@ -1,0 +1,1 @@
+//! The one test binary: black-box tests of the command line, one module per subject.
