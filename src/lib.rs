@@ -1,1 +1,13 @@
 //! anabranch: a compiler from `previews.yaml` and a baseline to preview environments.
+//!
+//! ```text
+//! read -> validate -> model -> plan -> emit -> write
+//! ```
+//!
+//! Modules stand in the order of the pipeline; each uses only those above it.
+
+pub mod diagnostic;
+pub mod yaml;
+
+pub mod kube;
+pub mod spec;

@@ -1,0 +1,203 @@
+//! The kinds of findings, in the order in which the pipeline can meet them.
+//!
+//! A code's id is stable: people put it into searches and suppressions. The page is what
+//! `anabranch explain` prints: why it is a mistake, and the ways out.
+
+use super::Severity::{self, Error, Note, Warning};
+
+/// A kind of finding.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Code {
+    /// Stable kebab-case name.
+    pub id: &'static str,
+    /// How bad every finding of this kind is.
+    pub severity: Severity,
+    /// One line: what is wrong.
+    pub title: &'static str,
+    /// Why it is wrong, and the ways out.
+    pub page: &'static str,
+}
+
+/// The code with this id.
+#[must_use]
+pub fn find(id: &str) -> Option<&'static Code> {
+    CODES.iter().copied().find(|code| code.id == id)
+}
+
+macro_rules! codes {
+    ($($name:ident = $id:literal, $severity:expr, $title:literal, $page:literal;)*) => {
+        $(
+            #[doc = $title]
+            pub static $name: Code =
+                Code { id: $id, severity: $severity, title: $title, page: $page };
+        )*
+        /// Every code, in the order of the pipeline.
+        pub static CODES: &[&Code] = &[$(&$name),*];
+    };
+}
+
+codes! {
+    UNREADABLE = "unreadable", Error, "a file or folder cannot be read",
+        "A path on the command line does not exist, may not be read, is not UTF-8, or holds no\n\
+         objects; or `kustomize build` of a folder failed. The message carries what the system said.";
+    YAML_SYNTAX = "yaml-syntax", Error, "a text is not YAML",
+        "The text breaks the rules of YAML 1.2, or uses a part of it that Kubernetes objects cannot\n\
+         hold: tags with a meaning of their own, keys that are not scalars. Tabs may not indent.";
+    DUPLICATE_KEY = "duplicate-key", Error, "a key is written twice in one mapping",
+        "YAML readers disagree on which of the two counts, and the API server refuses both.\n\
+         Keep one.";
+    INPUT_LIMIT = "input-limit", Error, "the input is larger than a limit",
+        "Every input has a budget of bytes, nesting, nodes and documents, so that a hostile file\n\
+         cannot exhaust the machine. No manifest written for Kubernetes comes near them.";
+    NOT_AN_OBJECT = "not-an-object", Error, "a document is not a Kubernetes object",
+        "Every document needs `apiVersion`, `kind` and `metadata.name`, all strings. Values files,\n\
+         kustomization files and snippets are not part of a baseline: name the folder that holds the\n\
+         kustomization.yaml instead, and it is built.";
+    DUPLICATE_OBJECT = "duplicate-object", Error, "an object is in the input twice",
+        "Two documents have the same kind, namespace and name. Applied, the later would overwrite\n\
+         the earlier; anabranch does not choose for you.";
+    CONFIG_FIELD = "config-field", Error, "a field of previews.yaml is unknown, missing or malformed",
+        "previews.yaml is read strictly: a misspelt field is an error and not a silent default.\n\
+         `anabranch schema` prints the JSON Schema, which editors use to complete and check.";
+    CONFIG_TYPE = "config-type", Error, "a field of previews.yaml has the wrong type",
+        "A string field takes strings only. Without quotes YAML reads `1.10` as the number 1.1,\n\
+         `1e10` as ten thousand million, `2026-12-01` as a time and `on` as a boolean; what was\n\
+         written cannot be recovered. Quote the value.";
+    BAD_NAME = "bad-name", Error, "a name breaks its rules",
+        "A preview's name is a namespace, a header value, regular-expression text and a label value\n\
+         at once: it matches [a-z]([-a-z0-9]*[a-z0-9])?, has at most 40 characters and begins with\n\
+         spec.prefix. The prefix is what policies trust, so no other namespace may begin with it.";
+    DUPLICATE_NAME = "duplicate-name", Error, "two entries share a name",
+        "Previews, services within a preview, suites and repositories are known by their name.\n\
+         Rename or merge one of the two.";
+    RESERVED_NAMESPACE = "reserved-namespace", Error, "a preview's namespace already exists",
+        "The namespace of a preview is created and removed with its entry. One that the input already\n\
+         uses for something else would be overwritten and, in the end, deleted.";
+    BAD_IMAGE = "bad-image", Error, "an image is not allowed",
+        "`spec.limits.registries` lists the prefixes an image may have, and with\n\
+         `spec.limits.requireDigest` it must end in `@sha256:` and 64 hexadecimal digits.";
+    TOO_MANY_PREVIEWS = "too-many-previews", Error, "more previews than spec.limits.previews",
+        "Close pull requests that are done, run `anabranch prune`, or raise the limit on purpose.";
+    UNKNOWN_SERVICE = "unknown-service", Error, "a service is not in the baseline",
+        "A preview names Services of the baseline's namespace, or workloads that have no Service.\n\
+         Check the spelling, and that every file of the baseline was passed with --baseline.";
+    AMBIGUOUS_CONTAINER = "ambiguous-container", Error, "it is not clear which container is meant",
+        "`image` replaces the image of the only container, or of the containers that run the same\n\
+         repository. Where neither decides, say `containers: [{name, image}]`; where a Service has\n\
+         several workloads of different repositories, `workloads: [{name, image}]`.";
+    BAD_PATCH = "bad-patch", Error, "a patch cannot be applied",
+        "A patch is a strategic merge patch or a JSON 6902 patch, as kustomize writes them. It must\n\
+         find its target among the copied objects and may not change a copy's identity.";
+    UNSUPPORTED_WORKLOAD = "unsupported-workload", Error, "a workload of this kind cannot be copied",
+        "Deployments are copied. StatefulSets are copied where the service says `stateful: copy`.\n\
+         DaemonSets would run on every node once per preview, Rollouts and other controllers drive\n\
+         routes of their own, Jobs and CronJobs would do their work twice: these are refused.";
+    NO_WORKLOAD = "no-workload", Error, "a service selects no workload that could be copied",
+        "A Service without selector or of type ExternalName stands for something outside; a Service\n\
+         whose selector matches nothing in the input has its workload in another file.";
+    MISSING_OBJECT = "missing-object", Error, "an object that a copy needs is not in the input",
+        "A pod that refers to a missing ConfigMap, Secret or ServiceAccount never starts. Pass the\n\
+         file that holds it, mark the reference `optional: true`, or list the name under\n\
+         `spec.external` if something else creates it in every preview's namespace.";
+    UNMOVABLE_SECRET = "unmovable-secret", Error, "a Secret cannot be copied to another namespace",
+        "SOPS seals the metadata with the data, and a SealedSecret is bound to its namespace: a copy\n\
+         would not decrypt. Ways out: an ExternalSecret, a Secret created in every preview by other\n\
+         means and listed in `spec.external.secrets`, or a cluster-wide SealedSecret made for it.";
+    VOLUME_CLAIM = "volume-claim", Error, "a copy would need a PersistentVolumeClaim",
+        "A preview has no storage of its own and must not write to the baseline's. With\n\
+         `volumes: empty` on the service, claims become empty directories in previews.";
+    PORT_NOT_ROUTED = "port-not-routed", Error, "no port of a service can be routed",
+        "Routing by header needs HTTP or gRPC. Ports say so by appProtocol (http, kubernetes.io/h2c,\n\
+         grpc, …) or by the prefix of their name (`http-`, `grpc-`). With `unrouted: true` the\n\
+         service is copied and calls from outside the preview stay with the baseline.";
+    ROUTE_CONFLICT = "route-conflict", Error, "the routes of a host contradict each other",
+        "Istio leaves undefined what happens when a host has an HTTPRoute and a VirtualService, two\n\
+         VirtualServices, HTTPRoutes beside GRPCRoutes, or routes with and without a port. Which one\n\
+         wins then depends on creation time, and no preview could promise anything.";
+    ROUTE_UNSUPPORTED = "route-unsupported", Error, "an existing route cannot be extended",
+        "The route uses something for which no preview rule can be derived that would keep its\n\
+         meaning: a delegate, a match on the key's own header, a backend that is not a Service.";
+    DELIVERY_EXTERNAL = "delivery-external", Error, "an object of the baseline must change",
+        "Istio allows one VirtualService per host, so yours is extended in front; and stripping the\n\
+         key changes your entry routes. Something else applies the baseline (delivery: external) and\n\
+         would undo it. Set `spec.baseline.delivery: include`, or run anabranch as a transformer in\n\
+         the baseline's own overlay.";
+    HOST_COLLISION = "host-collision", Error, "two hosts become one preview host",
+        "Routes of different hosts would be merged under one preview host and shadow each other. Use\n\
+         {host} or {hash} in the host template of the entry to tell them apart.";
+    ROUTE_LIMIT = "route-limit", Error, "a route would exceed a limit of its API",
+        "An HTTPRoute has at most 16 rules, 64 matches per rule and 128 in all; anabranch splits\n\
+         beyond that, but one match may hold at most 16 headers.";
+    NOT_YET = "not-yet", Error, "a setting is designed but not built yet",
+        "The setting is understood and nothing was written, because the output would be wrong.";
+    SUITE_MISSING = "suite-missing", Error, "the folder of a suite does not exist",
+        "Suite paths are relative to --source-root: by default the Git root above previews.yaml.";
+    PLACEMENT = "placement", Error, "the function stands where it gets no objects",
+        "kustomize gives a generator no resources. anabranch needs the baseline: list it under\n\
+         `transformers:`, in a layer that has no `namespace:` of its own above it.";
+    OUTPUT_FOLDER = "output-folder", Error, "the output folder is not ours",
+        "`-o DIR` writes into an empty folder or one it wrote before, known by DIR/.anabranch. It\n\
+         removes what is no longer planned, and so never touches a folder of someone else.";
+    NAME_TAKEN = "name-taken", Error, "a generated object would replace one of the baseline",
+        "A name that anabranch makes is already used by an object of the input that is not its own.";
+    NAMESPACE_MISSING = "namespace-missing", Warning, "the baseline's Namespace is not in the input",
+        "Previews get the labels of the baseline's Namespace: sidecar injection, revision, pod\n\
+         security. Without the object these are unknown, and preview pods may run without sidecar.";
+    POLICY_NOT_COPIED = "policy-not-copied", Warning, "a policy applies to a copied workload",
+        "Policies are not copied to previews yet. Check that the preview is not more open, or more\n\
+         closed, than the baseline: copy the policy by hand where it matters.";
+    PORT_GUESSED = "port-guessed", Warning, "a port does not say what it speaks",
+        "The port is routed as HTTP: Istio detects the protocol. Say so with appProtocol or with a\n\
+         name that begins with `http` or `grpc`, and nobody has to guess.";
+    TCP_PORT = "tcp-port", Note, "a port is left to the baseline",
+        "A header cannot be read in TCP, so calls from outside the preview to this port reach the\n\
+         baseline. Inside the preview they reach the copy.";
+    QUEUE_CONSUMER = "queue-consumer", Warning, "a workload without Service is copied",
+        "Nothing routes to a workload without Service, so it takes its work from somewhere: a queue,\n\
+         a topic, a table. The copy competes with the baseline's for it.";
+    ROUTE_ORDER = "route-order", Warning, "the order of two rules depends on creation time",
+        "Rules of equal precedence in different routes are ordered by the routes' age in the cluster,\n\
+         which cannot be known here. The derived rules stand in the order of namespace and name.";
+    RIGHTS_NOT_COPIED = "rights-not-copied", Warning, "a copy has fewer rights than the original",
+        "Roles and RoleBindings of the baseline's namespace are copied. Bindings for the whole cluster\n\
+         or in other namespaces are not, since a preview must not gain rights outside its own.";
+    CONSUMER_ROUTE = "consumer-route", Warning, "callers of one namespace do not see previews",
+        "A route in the caller's namespace replaces the routes of the service's own namespace for\n\
+         these callers, so previews are invisible to them.";
+    POD_HOST = "pod-host", Warning, "a host name of a single pod cannot be aliased",
+        "`db-0.db` names a pod behind a headless Service. In a preview it would need an alias of its\n\
+         own; write it with its namespace, `db-0.db.baseline`, and it works everywhere.";
+    ENTRY_NOT_CLONED = "entry-not-cloned", Warning, "a way into the baseline has no preview host",
+        "HTTPRoutes and GRPCRoutes attached to a Gateway and VirtualServices with gateways are cloned.\n\
+         Ingress, TCP and TLS routes cannot set the key.";
+    SEVERAL_CHANGES = "several-changes", Warning, "only the first change gets the status",
+        "A Flux Kustomization carries one commit and one pull request. The first change of a preview\n\
+         gets the commit status and the comment.";
+    NO_PROVIDER = "no-provider", Warning, "a change has nobody to report to",
+        "The repository of the change is not listed under spec.notify, so its pull request hears\n\
+         nothing of the suites.";
+    PARENT_WAITS = "parent-waits", Error, "the parent Kustomization waits for its own children",
+        "The gate of a preview waits for the parent, and a parent with `wait: true` waits for the\n\
+         gate. Set `wait: false` on the parent; each suite reports for itself.";
+    DROPPED = "left-out", Note, "a part of a copy is left out on purpose",
+        "What belongs to the original and would disturb it, or what means nothing in a preview, is\n\
+         not copied: DNS annotations, HorizontalPodAutoscalers, PodDisruptionBudgets.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_each_has_a_page() {
+        let mut ids: Vec<_> = CODES.iter().map(|code| code.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), CODES.len());
+        assert!(
+            CODES
+                .iter()
+                .all(|code| code.page.len() > 60 && !code.title.ends_with('.'))
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! What is wrong, where, and how to mend it.
+//!
+//! A diagnostic is data; the renderers ([`terminal`], [`json`], [`sarif`], [`github`], [`results`])
+//! know nothing of the rules that made it. A [`Report`] holds every finding of a run: no stage stops
+//! at its first mistake.
+
+pub mod code;
+pub mod github;
+pub mod json;
+pub mod results;
+pub mod sarif;
+mod source;
+pub mod terminal;
+
+pub use code::Code;
+pub use source::{FileId, Place, Source, Sources};
+
+/// How bad a finding is. Errors stop a run before anything is written; the others do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Nothing is written.
+    Error,
+    /// Written, but the reader should know.
+    Warning,
+    /// A decision worth knowing, nothing to mend.
+    Note,
+}
+
+impl Severity {
+    /// The lower-case word for it: `error`, `warning` or `note`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// One finding: a code, a sentence, a place, and the remedy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The kind of finding; `anabranch explain` prints the page behind it.
+    pub code: &'static Code,
+    /// What is wrong, naming the object and the field. Lower case, no full stop.
+    pub message: String,
+    /// Where it is wrong, when that is a place in a text.
+    pub place: Option<Place>,
+    /// What stands at the place, in a few words.
+    pub label: String,
+    /// Other places that belong to it, each with a few words.
+    pub related: Vec<(Place, String)>,
+    /// What to do about it.
+    pub help: String,
+    /// Path of the field in its document (`spec.previews[2].name`), where there is one.
+    pub field: Option<String>,
+}
+
+impl Diagnostic {
+    /// A finding with its sentence and its remedy; a finding without a remedy is not one.
+    #[must_use]
+    pub fn new(code: &'static Code, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            place: None,
+            label: String::new(),
+            related: Vec::new(),
+            help: help.into(),
+            field: None,
+        }
+    }
+
+    /// Sets the place and what stands there.
+    #[must_use]
+    pub fn at(mut self, place: Place, label: impl Into<String>) -> Self {
+        self.place = Some(place);
+        self.label = label.into();
+        self
+    }
+
+    /// Sets the path of the field.
+    #[must_use]
+    pub fn field(mut self, path: impl Into<String>) -> Self {
+        self.field = Some(path.into());
+        self
+    }
+
+    /// Adds another place that belongs to the finding.
+    #[must_use]
+    pub fn also(mut self, place: Place, label: impl Into<String>) -> Self {
+        self.related.push((place, label.into()));
+        self
+    }
+
+    /// How bad it is; fixed by the code.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        self.code.severity
+    }
+}
+
+/// Every finding of a run.
+#[derive(Debug, Default)]
+pub struct Report {
+    found: Vec<Diagnostic>,
+}
+
+impl Report {
+    /// Adds a finding.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.found.push(diagnostic);
+    }
+
+    /// Whether anything found forbids writing output.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.found
+            .iter()
+            .any(|found| found.severity() == Severity::Error)
+    }
+
+    /// All findings in the order of their places, each once.
+    #[must_use]
+    pub fn sorted(&self) -> Vec<&Diagnostic> {
+        let mut all: Vec<&Diagnostic> = self.found.iter().collect();
+        all.sort_by(|a, b| (a.place, a.code.id, &a.message).cmp(&(b.place, b.code.id, &b.message)));
+        all.dedup();
+        all
+    }
+
+    /// How many findings of a severity there are, each counted once.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        self.sorted()
+            .iter()
+            .filter(|found| found.severity() == severity)
+            .count()
+    }
+}
+
+/// The candidate nearest to a misspelt name, if one is near enough to be meant.
+#[must_use]
+pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(wanted, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= wanted.len().max(candidate.len()).div_ceil(3))
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_found_and_a_far_one_is_not() {
+        assert_eq!(
+            nearest("chekout", ["cart", "checkout", "reco"]),
+            Some("checkout")
+        );
+        assert_eq!(nearest("payments", ["cart", "reco"]), None);
+    }
+}

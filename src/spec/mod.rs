@@ -1,0 +1,14 @@
+//! previews.yaml exactly as written: types, defaults, and the strict reader.
+
+mod read;
+mod schema;
+mod v1alpha1;
+
+pub use read::read_previews;
+pub use schema::{definition, previews_schema};
+pub use v1alpha1::*;
+
+/// The `apiVersion` of previews.yaml.
+pub const API_VERSION: &str = "anabranch.dev/v1alpha1";
+/// The `kind` of previews.yaml.
+pub const KIND: &str = "Previews";

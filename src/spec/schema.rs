@@ -1,0 +1,109 @@
+//! The JSON Schema of previews.yaml, made from the Rust types, and the KRMFunctionDefinition around it.
+
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+
+use super::v1alpha1::Previews;
+
+/// The JSON Schema (draft 2020-12) of previews.yaml, without references, for editors.
+#[must_use]
+pub fn previews_schema() -> Value {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.inline_subschemas = true;
+    let mut schema = settings
+        .into_generator()
+        .into_root_schema_for::<Previews>()
+        .to_value();
+    simplify(&mut schema);
+    schema["properties"]["apiVersion"]["const"] = json!(super::API_VERSION);
+    schema["properties"]["kind"]["const"] = json!(super::KIND);
+    schema
+}
+
+/// The KRMFunctionDefinition, as kustomize's and kpt's catalogues expect it.
+/// See <https://github.com/kubernetes-sigs/kustomize/tree/master/cmd/config/docs/api-conventions>.
+#[must_use]
+pub fn definition() -> Value {
+    let mut schema = previews_schema();
+    if let Some(root) = schema.as_object_mut() {
+        root.retain(|key, _| !matches!(key.as_str(), "$schema" | "title"));
+        for field in ["apiVersion", "kind"] {
+            root["properties"][field]
+                .as_object_mut()
+                .map(|field| field.remove("const"));
+        }
+    }
+    json!({
+        "apiVersion": "config.kubernetes.io/v1alpha1",
+        "kind": "KRMFunctionDefinition",
+        "metadata": {"name": "anabranch"},
+        "spec": {
+            "group": "anabranch.dev",
+            "names": {"kind": super::KIND},
+            "description": "Expands previews.yaml, together with the manifests of a baseline, into \
+                            one preview environment per pull request.",
+            "publisher": "anabranch",
+            "versions": [{
+                "name": "v1alpha1",
+                "idempotent": true,
+                "usage": "List previews.yaml under transformers: in a layer that has no namespace: field.",
+                "license": "Apache-2.0",
+                "schema": {"openAPIV3Schema": schema},
+                "runtime": {
+                    "container": {"image": concat!("ghcr.io/anabranch/anabranch:v", env!("CARGO_PKG_VERSION"))}
+                },
+            }],
+        },
+    })
+}
+
+/// Writes enumerations as `enum` and optional values as themselves, which is what Kubernetes'
+/// structural schemas know and what error messages can list.
+fn simplify(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(simplify),
+        Value::Object(object) => {
+            if let Some(Value::Array(choices)) = object.get("oneOf") {
+                let values: Vec<Value> = choices
+                    .iter()
+                    .filter_map(|choice| choice.get("const").cloned())
+                    .collect();
+                if values.len() == choices.len() {
+                    object.remove("oneOf");
+                    object.insert("type".to_owned(), json!("string"));
+                    object.insert("enum".to_owned(), Value::Array(values));
+                }
+            }
+            if let Some(Value::Array(choices)) = object.remove("anyOf") {
+                let present = choices
+                    .into_iter()
+                    .find(|choice| choice["type"] != json!("null"));
+                if let Some(Value::Object(choice)) = present {
+                    for (key, value) in choice {
+                        object.entry(key).or_insert(value);
+                    }
+                }
+            }
+            object.values_mut().for_each(simplify);
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_has_no_references_and_closes_every_object() {
+        let schema = previews_schema();
+        let text = schema.to_string();
+        assert!(!text.contains("$ref") && !text.contains("oneOf") && !text.contains("anyOf"));
+        let spec = &schema["properties"]["spec"];
+        assert_eq!(spec["additionalProperties"], json!(false));
+        assert_eq!(
+            spec["properties"]["baseline"]["properties"]["delivery"]["enum"],
+            json!(["external", "include"])
+        );
+    }
+}

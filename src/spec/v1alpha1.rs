@@ -1,0 +1,525 @@
+//! The fields of `anabranch.dev/v1alpha1`, kind `Previews`: documentation and defaults in one place.
+//!
+//! The JSON Schema is made from these types, and the strict reader checks against that schema, so a
+//! field exists here or nowhere.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The one file a team edits: which previews exist, and what holds for all of them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Previews {
+    /// `anabranch.dev/v1alpha1`.
+    pub api_version: String,
+    /// `Previews`.
+    pub kind: String,
+    /// Name and annotations; the name tells several files of one cluster apart.
+    #[serde(default)]
+    pub metadata: Metadata,
+    /// What is wanted.
+    pub spec: Spec,
+}
+
+/// Kubernetes' object metadata, as far as a file needs it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Metadata {
+    /// Name of this set of previews.
+    pub name: String,
+    /// Ignored; kustomize sets it.
+    pub namespace: String,
+    /// Labels are allowed and ignored.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations for kustomize and kpt; ignored otherwise.
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Default for Metadata {
+    fn default() -> Self {
+        Self {
+            name: "previews".to_owned(),
+            namespace: String::new(),
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+        }
+    }
+}
+
+/// What is wanted.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Spec {
+    /// The namespace in which every service runs in its merged state.
+    pub baseline: Baseline,
+    /// Every preview's name begins with it; no other namespace of the cluster may.
+    #[serde(default = "default_prefix")]
+    pub prefix: String,
+    /// Template of a preview's namespace; `{preview}` is its name.
+    #[serde(default = "default_namespace")]
+    pub namespace: String,
+    /// Facts about services that hold for every preview.
+    #[serde(default)]
+    pub services: Vec<ServiceFacts>,
+    /// Objects that exist in every preview's namespace by other means.
+    #[serde(default)]
+    pub external: External,
+    /// How requests find a preview.
+    #[serde(default)]
+    pub routing: Routing,
+    /// Suites that Flux runs once per preview and commit.
+    #[serde(default)]
+    pub tests: Vec<Suite>,
+    /// The Flux objects around the previews.
+    #[serde(default)]
+    pub flux: Flux,
+    /// Repositories whose pull requests hear of the suites' results.
+    #[serde(default)]
+    pub notify: Vec<Notify>,
+    /// What a preview may not exceed.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The previews, one per pull request or group of them.
+    #[serde(default)]
+    pub previews: Vec<Preview>,
+}
+
+fn default_prefix() -> String {
+    "pr-".to_owned()
+}
+
+fn default_namespace() -> String {
+    "{preview}".to_owned()
+}
+
+/// The baseline.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Baseline {
+    /// Its namespace. Manifests without a namespace belong to it.
+    pub namespace: String,
+    /// Who applies the baseline's objects.
+    #[serde(default)]
+    pub delivery: Delivery,
+}
+
+/// Who applies the baseline's objects.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Delivery {
+    /// Something else does; the output leaves them out.
+    #[default]
+    External,
+    /// The output carries them.
+    Include,
+}
+
+/// Facts about one service that hold for every preview.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ServiceFacts {
+    /// Name of the Service, or of a workload that has none.
+    pub name: String,
+    /// Hosts it calls that cannot be found in the manifests.
+    #[serde(default)]
+    pub dependencies: Vec<String>,
+    /// Copied, but calls from outside the preview keep going to the baseline.
+    #[serde(default)]
+    pub unrouted: bool,
+    /// What to do with StatefulSets.
+    #[serde(default)]
+    pub stateful: Stateful,
+    /// What to do with PersistentVolumeClaims.
+    #[serde(default)]
+    pub volumes: Volumes,
+}
+
+/// What to do with StatefulSets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Stateful {
+    /// An error.
+    #[default]
+    Refuse,
+    /// Copied, with storage of its own.
+    Copy,
+}
+
+/// What to do with PersistentVolumeClaims.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Volumes {
+    /// An error.
+    #[default]
+    Refuse,
+    /// They become emptyDir volumes.
+    Empty,
+}
+
+/// Objects that exist in every preview's namespace by other means.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct External {
+    /// Names of Secrets.
+    pub secrets: Vec<String>,
+    /// Names of ConfigMaps.
+    pub config_maps: Vec<String>,
+}
+
+/// How requests find a preview.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Routing {
+    /// The API that routes are written in.
+    pub api: Api,
+    /// Istio's data plane mode.
+    pub data_plane: DataPlane,
+    /// What marks a request as belonging to a preview.
+    pub key: RoutingKey,
+    /// How a preview is reached from outside.
+    pub entries: Vec<Entry>,
+}
+
+/// The API that routes are written in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Api {
+    /// Per service: what it already uses, else the Gateway API.
+    #[default]
+    Auto,
+    /// HTTPRoute and GRPCRoute.
+    GatewayApi,
+    /// VirtualService.
+    Istio,
+}
+
+/// Istio's data plane mode.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum DataPlane {
+    /// A proxy beside every pod.
+    #[default]
+    Sidecar,
+    /// Waypoints.
+    Ambient,
+}
+
+/// What marks a request as belonging to a preview.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct RoutingKey {
+    /// Header whose value is the preview's name.
+    pub header: String,
+    /// Member of the W3C baggage header that also marks a request; empty: none.
+    pub baggage: String,
+}
+
+impl Default for RoutingKey {
+    fn default() -> Self {
+        Self {
+            header: "x-preview-id".to_owned(),
+            baggage: String::new(),
+        }
+    }
+}
+
+/// How a preview is reached from outside.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Entry {
+    /// The Gateway that serves the preview hosts.
+    pub gateway: GatewayRef,
+    /// Template of the host: `{preview}`, `{host}` (first label of the original host), `{hash}` (of
+    /// the original host).
+    pub host: String,
+    /// The original routes drop the key that a client sends. Changes objects of the baseline.
+    #[serde(default)]
+    pub strip_key: bool,
+}
+
+/// A Gateway and, optionally, one of its listeners.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct GatewayRef {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// One of its listeners; absent: all.
+    #[serde(default)]
+    pub section_name: String,
+}
+
+/// A folder of test Jobs that Flux runs once per preview and commit.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Suite {
+    /// Its name; the status on the pull request is `preview/<name>`.
+    pub name: String,
+    /// Its folder in the Flux source.
+    pub path: String,
+    /// How long it may run: a duration such as `15m`.
+    #[serde(default = "default_suite_timeout")]
+    pub timeout: String,
+    /// Template of a link to its report: `{preview}`, `{commit}`, `{suite}`.
+    #[serde(default)]
+    pub report: String,
+}
+
+fn default_suite_timeout() -> String {
+    "15m".to_owned()
+}
+
+/// The Flux objects around the previews.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Flux {
+    /// Namespace of all Flux objects.
+    pub namespace: String,
+    /// The source that holds our output.
+    pub source_ref: SourceRef,
+    /// ServiceAccount that Flux acts as; empty: Flux' own.
+    pub service_account_name: String,
+    /// Stream only: the Kustomization that applies our output. It must have `wait: false`.
+    pub parent: String,
+    /// Stream only: a folder of the source with an empty kustomization.yaml.
+    pub gate: String,
+}
+
+impl Default for Flux {
+    fn default() -> Self {
+        Self {
+            namespace: "flux-system".to_owned(),
+            source_ref: SourceRef::default(),
+            service_account_name: String::new(),
+            parent: "previews".to_owned(),
+            gate: "./previews/gate".to_owned(),
+        }
+    }
+}
+
+/// A Flux source.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct SourceRef {
+    /// Its kind.
+    pub kind: SourceKind,
+    /// Its name.
+    pub name: String,
+    /// Its namespace; empty: that of the Flux objects.
+    pub namespace: String,
+}
+
+impl Default for SourceRef {
+    fn default() -> Self {
+        Self {
+            kind: SourceKind::default(),
+            name: "previews".to_owned(),
+            namespace: String::new(),
+        }
+    }
+}
+
+/// The kinds of Flux sources a Kustomization can use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum SourceKind {
+    /// An OCI artifact.
+    #[default]
+    #[serde(rename = "OCIRepository")]
+    OciRepository,
+    /// A Git repository.
+    GitRepository,
+    /// An S3-compatible bucket.
+    Bucket,
+    /// An artifact made by another controller.
+    ExternalArtifact,
+}
+
+impl SourceKind {
+    /// The Kubernetes kind.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OciRepository => "OCIRepository",
+            Self::GitRepository => "GitRepository",
+            Self::Bucket => "Bucket",
+            Self::ExternalArtifact => "ExternalArtifact",
+        }
+    }
+}
+
+/// A repository whose pull requests hear of the suites' results.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Notify {
+    /// Its URL, as in `changes[].repository`.
+    pub repository: String,
+    /// Its kind of host.
+    pub provider: ProviderKind,
+    /// Secret with the credentials, in the namespace of the Flux objects.
+    pub secret_ref: SecretRef,
+}
+
+/// The name of a Secret.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct SecretRef {
+    /// Its name.
+    pub name: String,
+}
+
+/// Hosts of repositories for which notification-controller has a commit-status provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderKind {
+    /// GitHub: status and comments.
+    Github,
+    /// GitLab: status and comments.
+    Gitlab,
+    /// Gitea and Forgejo: status and comments.
+    Gitea,
+    /// Bitbucket Cloud: status.
+    Bitbucket,
+    /// Bitbucket Server and Data Center: status.
+    Bitbucketserver,
+    /// Azure DevOps: status.
+    Azuredevops,
+}
+
+/// What a preview may not exceed.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Limits {
+    /// How many previews there may be.
+    pub previews: u32,
+    /// Prefixes that an image must have one of; empty: any image.
+    pub registries: Vec<String>,
+    /// Images must name a digest.
+    pub require_digest: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            previews: 100,
+            registries: Vec::new(),
+            require_digest: false,
+        }
+    }
+}
+
+/// One preview.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Preview {
+    /// Its name: namespace, header value and label value at once.
+    pub name: String,
+    /// The pull requests it stands for.
+    #[serde(default)]
+    pub changes: Vec<Change>,
+    /// The services it changes.
+    pub services: Vec<ServiceChange>,
+    /// When it may go: an RFC 3339 time. Only `anabranch prune --now` acts on it.
+    #[serde(default)]
+    pub expires: String,
+}
+
+/// A pull request, and the commit it is at.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Change {
+    /// URL of the repository.
+    pub repository: String,
+    /// Number of the pull request.
+    pub number: u64,
+    /// Full id of the head commit.
+    pub commit: String,
+}
+
+/// What a preview changes about one service.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ServiceChange {
+    /// Name of the Service, or of a workload that has none.
+    pub name: String,
+    /// Image of the main container, and of every container of the same repository.
+    #[serde(default)]
+    pub image: String,
+    /// Images by container, where a pod has several.
+    #[serde(default)]
+    pub containers: Vec<ContainerImage>,
+    /// Images by workload, where a Service has several.
+    #[serde(default)]
+    pub workloads: Vec<WorkloadImage>,
+    /// Environment variables of the main container; one of the same name is replaced.
+    #[serde(default)]
+    pub env: Vec<EnvVar>,
+    /// Replicas of the copy.
+    #[serde(default = "default_replicas")]
+    pub replicas: u32,
+    /// Strategic merge or JSON 6902 patches of the copied objects, as kustomize writes them.
+    #[serde(default)]
+    pub patches: Vec<Patch>,
+}
+
+fn default_replicas() -> u32 {
+    1
+}
+
+/// The image of one container.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ContainerImage {
+    /// Name of the container or init container.
+    pub name: String,
+    /// Its image.
+    pub image: String,
+}
+
+/// The image of one workload.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct WorkloadImage {
+    /// Name of the workload.
+    pub name: String,
+    /// Image of its main container.
+    pub image: String,
+}
+
+/// An environment variable.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct EnvVar {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    #[serde(default)]
+    pub value: String,
+}
+
+/// A patch of copied objects, in kustomize's form.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Patch {
+    /// The patch itself, as text: a strategic merge patch, or a list of JSON 6902 operations.
+    pub patch: String,
+    /// Which copies it applies to; absent: those its own kind and name select, or the workloads.
+    #[serde(default)]
+    pub target: Option<PatchTarget>,
+}
+
+/// Which copies a patch applies to: those for which every given field holds.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct PatchTarget {
+    /// API group.
+    pub group: String,
+    /// API version.
+    pub version: String,
+    /// Kind.
+    pub kind: String,
+    /// Name, or an anchored regular expression in kustomize; here a name.
+    pub name: String,
+}

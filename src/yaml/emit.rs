@@ -1,0 +1,273 @@
+//! Trees to text that no reader of Kubernetes YAML misreads.
+//!
+//! Block style, two spaces, sequences at the indentation of their key, keys in the order of the
+//! tree. A plain scalar leaves with its source text; a string is plain where
+//! [`is_safe_plain`](super::scalar::is_safe_plain) allows it, a literal block where it has several
+//! printable lines, and double-quoted otherwise.
+
+use super::node::{Data, Node};
+use super::scalar::{Resolved, is_safe_plain, resolve};
+
+/// Appends one document, without a separator, ending in a newline.
+pub fn write_document(out: &mut String, node: &Node) {
+    match &node.data {
+        Data::Map(entries) if !entries.is_empty() => map(out, node, 0, false),
+        Data::List(items) if !items.is_empty() => list(out, items, 0, false),
+        _ => {
+            inline(out, node, 0);
+            out.push('\n');
+        }
+    }
+}
+
+/// All documents, each begun by a `---` line but the first.
+#[must_use]
+pub fn write_stream<'a>(documents: impl IntoIterator<Item = &'a Node>) -> String {
+    let mut out = String::new();
+    for (index, document) in documents.into_iter().enumerate() {
+        if index > 0 {
+            out.push_str("---\n");
+        }
+        write_document(&mut out, document);
+    }
+    out
+}
+
+/// Writes a mapping's entries; `started` says that the first line's indentation stands already.
+fn map(out: &mut String, node: &Node, indent: usize, started: bool) {
+    for (index, (key, value)) in node.entries().iter().enumerate() {
+        if index > 0 || !started {
+            pad(out, indent);
+        }
+        string(out, &key.text, None);
+        out.push(':');
+        match &value.data {
+            Data::Map(entries) if !entries.is_empty() => {
+                out.push('\n');
+                map(out, value, indent + 2, false);
+            }
+            Data::List(items) if !items.is_empty() => {
+                out.push('\n');
+                list(out, items, indent, false);
+            }
+            _ => {
+                out.push(' ');
+                inline(out, value, indent + 2);
+                out.push('\n');
+            }
+        }
+    }
+}
+
+fn list(out: &mut String, items: &[Node], indent: usize, started: bool) {
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 || !started {
+            pad(out, indent);
+        }
+        out.push_str("- ");
+        match &item.data {
+            Data::Map(entries) if !entries.is_empty() => map(out, item, indent + 2, true),
+            Data::List(inner) if !inner.is_empty() => list(out, inner, indent + 2, true),
+            _ => {
+                inline(out, item, indent + 2);
+                out.push('\n');
+            }
+        }
+    }
+}
+
+/// Writes a scalar or an empty collection; `indent` is where a block's lines would stand.
+fn inline(out: &mut String, node: &Node, indent: usize) {
+    match &node.data {
+        Data::Map(_) => out.push_str("{}"),
+        Data::List(_) => out.push_str("[]"),
+        Data::Scalar { text, plain: true } => match resolve(text) {
+            Resolved::Null => out.push_str("null"),
+            Resolved::Bool(_) | Resolved::Number(_) => out.push_str(text),
+            // Plain in the source and safe to leave so: `on` stays what its readers made of it.
+            Resolved::String(_) if is_plain_in_source(text) => out.push_str(text),
+            Resolved::String(_) => string(out, text, Some(indent)),
+        },
+        Data::Scalar { text, plain: false } => string(out, text, Some(indent)),
+    }
+}
+
+/// Whether the text of a plain scalar can leave as a plain scalar of one line, here in block style.
+fn is_plain_in_source(text: &str) -> bool {
+    let safe = |c: char| c.is_ascii_graphic() || c == ' ';
+    let starts = text.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.'));
+    starts
+        && text.chars().all(safe)
+        && text.len() <= 512
+        && !text.ends_with([' ', ':'])
+        && !text.contains(": ")
+        && !text.contains(" #")
+        && !text.starts_with("...")
+}
+
+/// Writes a string. `block` is the indentation of a literal block, where one is allowed.
+fn string(out: &mut String, text: &str, block: Option<usize>) {
+    if is_safe_plain(text) {
+        out.push_str(text);
+    } else if let (Some(indent), true) = (block, is_block(text)) {
+        literal(out, text, indent);
+    } else {
+        quoted(out, text);
+    }
+}
+
+/// Several printable lines whose first starts with a visible character and of which none ends in a
+/// blank: what every reader gives back unchanged from a literal block.
+fn is_block(text: &str) -> bool {
+    let printable = |c: char| c == '\n' || c == '\t' || (' '..='~').contains(&c);
+    let first_visible = text.starts_with(|c: char| c.is_ascii_graphic());
+    text.contains('\n')
+        && first_visible
+        && text.chars().all(printable)
+        && !text
+            .split('\n')
+            .any(|line| line.ends_with([' ', '\t']) || line.starts_with('\t'))
+}
+
+fn literal(out: &mut String, text: &str, indent: usize) {
+    let body = text.trim_end_matches('\n');
+    out.push_str(match text.len() - body.len() {
+        0 => "|-",
+        1 => "|",
+        _ => "|+",
+    });
+    let lines = if text.len() - body.len() > 1 {
+        &text[..text.len() - 1]
+    } else {
+        body
+    };
+    for line in lines.split('\n') {
+        out.push('\n');
+        if !line.is_empty() {
+            pad(out, indent);
+            out.push_str(line);
+        }
+    }
+}
+
+fn quoted(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if is_escaped(c) => out.push_str(&escape(c)),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// Control characters, line separators and other characters that readers reject or fold when raw.
+fn is_escaped(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+        )
+}
+
+fn escape(c: char) -> String {
+    format!("\\u{:04X}", u32::from(c))
+}
+
+fn pad(out: &mut String, indent: usize) {
+    out.extend(std::iter::repeat_n(' ', indent));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Sources;
+    use crate::yaml::{Budget, parse_documents};
+
+    fn round_trip(text: &str) -> String {
+        let mut sources = Sources::default();
+        let file = sources.add("a.yaml", text);
+        let documents = parse_documents(&sources, file, &Budget::default()).expect("valid");
+        write_stream(&documents)
+    }
+
+    #[test]
+    fn numbers_keep_their_text_and_strings_their_type() {
+        let text = "a: 0444\nb: \"0444\"\nc: 1.10\nd: on\ne: \"on\"\nf: null\ng: {}\nh: []\n";
+        assert_eq!(round_trip(text), text);
+    }
+
+    #[test]
+    fn nested_collections_stand_in_block_style() {
+        let text = "a:\n- b: 1\n  c:\n  - d\n- - x\n  - y\n- {}\n";
+        assert_eq!(round_trip(text), text);
+    }
+
+    #[test]
+    fn every_nasty_string_comes_back_as_itself() {
+        for nasty in [
+            "",
+            " ",
+            "a\n",
+            "a\nb",
+            "a\n\n",
+            "\ta\n",
+            " a\nb",
+            "a \nb",
+            "a\r\nb",
+            "y",
+            "1e3",
+            "0x1",
+            "- a",
+            "a: b",
+            "#",
+            "a #",
+            "'",
+            "\"",
+            "\\",
+            "\u{7f}",
+            "\u{85}",
+            "\u{2028}",
+            "\u{feff}",
+            "2001-01-01",
+            "12:30:45",
+            "null",
+            "~",
+            "@x",
+            "%x",
+            "{a}",
+            "[a]",
+            "*a",
+            "&a",
+            "!a",
+            "---",
+            "...",
+            "a\n---\nb",
+            "x\n\n\n",
+            "key:",
+            "🎉",
+            "a\tb",
+            "=",
+            "<<",
+            "?",
+            "a\n\tb",
+        ] {
+            let node = Node::map([
+                ("k", Node::string(nasty)),
+                ("l", Node::list([Node::string(nasty)])),
+            ]);
+            let mut out = String::new();
+            write_document(&mut out, &node);
+            let mut sources = Sources::default();
+            let file = sources.add("a.yaml", out.clone());
+            let back = parse_documents(&sources, file, &Budget::default())
+                .unwrap_or_else(|errors| panic!("{nasty:?} as {out:?}: {errors:?}"));
+            assert_eq!(back[0], node, "{nasty:?} as {out:?}");
+        }
+    }
+}

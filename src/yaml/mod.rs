@@ -1,0 +1,10 @@
+//! YAML in and out: the tree, the reader with its budgets, and the writer.
+
+mod emit;
+mod node;
+mod parse;
+pub mod scalar;
+
+pub use emit::{write_document, write_stream};
+pub use node::{Data, Key, Node};
+pub use parse::{Budget, parse_documents};

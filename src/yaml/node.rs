@@ -1,0 +1,347 @@
+//! The tree every stage works on: YAML as it was written, with places.
+//!
+//! A scalar keeps its source text and whether it was quoted, so a number leaves as it came
+//! (`0444` stays `0444`) and a field that this program has never heard of survives. Trees made by
+//! the program itself have no places.
+
+use serde_json::{Map as JsonMap, Number, Value};
+
+use super::scalar::{self, Resolved};
+use crate::diagnostic::Place;
+
+/// One value of a YAML document and where it stands.
+#[derive(Debug, Clone, Default)]
+pub struct Node {
+    /// What it is.
+    pub data: Data,
+    /// Where it was read; the default place for trees made by the program.
+    pub place: Place,
+}
+
+/// What a [`Node`] is.
+#[derive(Debug, Clone)]
+pub enum Data {
+    /// A scalar: text, and whether it was plain (unquoted) and so may be a number, boolean or null.
+    Scalar {
+        /// The text after escape processing; the source text where plain.
+        text: String,
+        /// Unquoted in the source.
+        plain: bool,
+    },
+    /// A sequence.
+    List(Vec<Node>),
+    /// A mapping in source order; keys are unique.
+    Map(Vec<(Key, Node)>),
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self::Map(Vec::new())
+    }
+}
+
+/// The key of a mapping entry and where it stands.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// The key's text.
+    pub text: String,
+    /// Where it was read.
+    pub place: Place,
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            place: Place::default(),
+        }
+    }
+}
+
+impl PartialEq for Node {
+    /// Equality of values; places do not count.
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.data, &other.data) {
+            (Data::List(a), Data::List(b)) => a == b,
+            (Data::Map(a), Data::Map(b)) => {
+                a.len() == b.len()
+                    && a.iter()
+                        .all(|(key, value)| other.get(&key.text) == Some(value))
+            }
+            (Data::Scalar { .. }, Data::Scalar { .. }) => self.resolve() == other.resolve(),
+            _ => false,
+        }
+    }
+}
+
+impl Node {
+    /// A string; it is quoted on output where a reader could take it for something else.
+    #[must_use]
+    pub fn string(text: impl Into<String>) -> Self {
+        Self::from_data(Data::Scalar {
+            text: text.into(),
+            plain: false,
+        })
+    }
+
+    /// An integer.
+    #[must_use]
+    pub fn integer(value: i64) -> Self {
+        Self::from_data(Data::Scalar {
+            text: value.to_string(),
+            plain: true,
+        })
+    }
+
+    /// A mapping of the given entries.
+    #[must_use]
+    pub fn map<'a>(entries: impl IntoIterator<Item = (&'a str, Node)>) -> Self {
+        Self::from_data(Data::Map(
+            entries
+                .into_iter()
+                .map(|(key, value)| (key.into(), value))
+                .collect(),
+        ))
+    }
+
+    /// A sequence of the given items.
+    #[must_use]
+    pub fn list(items: impl IntoIterator<Item = Node>) -> Self {
+        Self::from_data(Data::List(items.into_iter().collect()))
+    }
+
+    fn from_data(data: Data) -> Self {
+        Self {
+            data,
+            place: Place::default(),
+        }
+    }
+
+    /// The entries of a mapping; none for anything else.
+    #[must_use]
+    pub fn entries(&self) -> &[(Key, Node)] {
+        match &self.data {
+            Data::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The items of a sequence; none for anything else.
+    #[must_use]
+    pub fn items(&self) -> &[Node] {
+        match &self.data {
+            Data::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The items of a sequence, to change them; none for anything else.
+    pub fn items_mut(&mut self) -> &mut [Node] {
+        match &mut self.data {
+            Data::List(items) => items,
+            _ => &mut [],
+        }
+    }
+
+    /// The value of a mapping's key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entries()
+            .iter()
+            .find(|(found, _)| found.text == key)
+            .map(|(_, value)| value)
+    }
+
+    /// The value of a mapping's key, to change it.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        match &mut self.data {
+            Data::Map(entries) => entries
+                .iter_mut()
+                .find(|(found, _)| found.text == key)
+                .map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// The value behind a chain of keys.
+    #[must_use]
+    pub fn at(&self, keys: &[&str]) -> Option<&Node> {
+        keys.iter().try_fold(self, |node, key| node.get(key))
+    }
+
+    /// The value behind a chain of keys, to change it.
+    pub fn at_mut(&mut self, keys: &[&str]) -> Option<&mut Node> {
+        keys.iter().try_fold(self, |node, key| node.get_mut(key))
+    }
+
+    /// The value behind a path such as `spec.previews[2].name`.
+    #[must_use]
+    pub fn at_path(&self, path: &str) -> Option<&Node> {
+        path.split(['.', '['])
+            .filter(|step| !step.is_empty())
+            .try_fold(self, |node, step| match step.strip_suffix(']') {
+                Some(index) => node.items().get(index.parse::<usize>().ok()?),
+                None => node.get(step),
+            })
+    }
+
+    /// Text behind a chain of keys: a scalar's text, whatever its type; null and absent give none.
+    #[must_use]
+    pub fn text_at(&self, keys: &[&str]) -> Option<&str> {
+        self.at(keys)?.text()
+    }
+
+    /// A scalar's text, whatever its type; none for null and for anything but a scalar.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.data {
+            Data::Scalar { text, .. } if !self.is_null() => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether this is null: written so, or left empty.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        matches!(self.resolve(), Some(Resolved::Null))
+    }
+
+    /// Whether this is the boolean true.
+    #[must_use]
+    pub fn is_true(&self) -> bool {
+        matches!(self.resolve(), Some(Resolved::Bool(true)))
+    }
+
+    /// The type and value that Kubernetes' readers see in a scalar; none for collections.
+    #[must_use]
+    pub fn resolve(&self) -> Option<Resolved> {
+        match &self.data {
+            Data::Scalar { text, plain: true } => Some(scalar::resolve(text)),
+            Data::Scalar { text, plain: false } => Some(Resolved::String(text.clone())),
+            _ => None,
+        }
+    }
+
+    /// The value as an integer, where it is one.
+    #[must_use]
+    pub fn integer_value(&self) -> Option<i64> {
+        match self.resolve()? {
+            Resolved::Number(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// Sets the value of a key, in place where the key exists, else at the end. Turns anything that
+    /// is not a mapping into one.
+    pub fn set(&mut self, key: &str, value: Node) {
+        if let Some(found) = self.get_mut(key) {
+            *found = value;
+            return;
+        }
+        match &mut self.data {
+            Data::Map(entries) => entries.push((key.into(), value)),
+            other => *other = Data::Map(vec![(key.into(), value)]),
+        }
+    }
+
+    /// The mapping behind a chain of keys, made where it does not exist.
+    pub fn make(&mut self, keys: &[&str]) -> &mut Node {
+        let Some((first, rest)) = keys.split_first() else {
+            return self;
+        };
+        if !matches!(
+            self.get(first),
+            Some(Node {
+                data: Data::Map(_),
+                ..
+            })
+        ) {
+            self.set(first, Node::default());
+        }
+        self.get_mut(first)
+            .expect("the key was set on the line above")
+            .make(rest)
+    }
+
+    /// Removes a key and returns its value.
+    pub fn remove(&mut self, key: &str) -> Option<Node> {
+        match &mut self.data {
+            Data::Map(entries) => {
+                let index = entries.iter().position(|(found, _)| found.text == key)?;
+                Some(entries.remove(index).1)
+            }
+            _ => None,
+        }
+    }
+
+    /// Keeps only the entries of a mapping for which `keep` holds.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        if let Data::Map(entries) = &mut self.data {
+            entries.retain(|(key, _)| keep(&key.text));
+        }
+    }
+
+    /// Adds an item to a sequence. Turns anything that is not a sequence into one.
+    pub fn push(&mut self, item: Node) {
+        match &mut self.data {
+            Data::List(items) => items.push(item),
+            other => *other = Data::List(vec![item]),
+        }
+    }
+
+    /// How many nodes the tree has.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        1 + match &self.data {
+            Data::Scalar { .. } => 0,
+            Data::List(items) => items.iter().map(Node::size).sum(),
+            Data::Map(entries) => entries.iter().map(|(_, value)| value.size()).sum(),
+        }
+    }
+
+    /// The same value as JSON. Plain scalars become what Kubernetes' readers see in them.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        match &self.data {
+            Data::Scalar { .. } => match self.resolve() {
+                None | Some(Resolved::Null) => Value::Null,
+                Some(Resolved::Bool(value)) => Value::Bool(value),
+                Some(Resolved::Number(text)) => text
+                    .parse::<Number>()
+                    .map_or(Value::String(text), Value::Number),
+                Some(Resolved::String(text)) => Value::String(text),
+            },
+            Data::List(items) => Value::Array(items.iter().map(Node::to_json).collect()),
+            Data::Map(entries) => Value::Object(
+                entries
+                    .iter()
+                    .map(|(key, value)| (key.text.clone(), value.to_json()))
+                    .collect::<JsonMap<_, _>>(),
+            ),
+        }
+    }
+
+    /// A tree of the same value as some JSON, without places.
+    #[must_use]
+    pub fn from_json(value: &Value) -> Self {
+        let plain = |text: String| Self::from_data(Data::Scalar { text, plain: true });
+        match value {
+            Value::Null => plain("null".to_owned()),
+            Value::Bool(value) => plain(value.to_string()),
+            Value::Number(number) => plain(number.to_string()),
+            Value::String(text) => Self::string(text),
+            Value::Array(items) => Self::list(items.iter().map(Self::from_json)),
+            Value::Object(entries) => Self::map(
+                entries
+                    .iter()
+                    .map(|(key, value)| (key.as_str(), Self::from_json(value))),
+            ),
+        }
+    }
+}
+
+impl serde::Serialize for Node {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_json().serialize(serializer)
+    }
+}

@@ -1,0 +1,436 @@
+//! Text to trees, under a budget.
+//!
+//! Built on granit-parser's events, without recursion. Aliases and merge keys are expanded, each
+//! expansion counted against the budget, so an alias bomb ends in an error and not in memory.
+//! A duplicate key, a tag with a meaning of its own, and a key that is no scalar are errors.
+//! See <https://yaml.org/spec/1.2.2/>.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
+
+use super::node::{Data, Key, Node};
+use crate::diagnostic::{Diagnostic, FileId, Place, Sources, code};
+
+/// How much input is accepted; beyond it, an error that names the limit.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Bytes of one text.
+    pub bytes: usize,
+    /// Levels of nesting in one document.
+    pub depth: usize,
+    /// Nodes of one text, aliases expanded.
+    pub nodes: usize,
+    /// Documents in one text.
+    pub documents: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            bytes: 256 << 20,
+            depth: 96,
+            nodes: 20_000_000,
+            documents: 1_000_000,
+        }
+    }
+}
+
+/// Nodes that aliases and merge keys may add to one text. Manifests written by people use a handful;
+/// a bomb needs millions.
+const ALIAS_NODES: usize = 100_000;
+
+/// Reads every document of a text. Empty documents (only comments, or null) are left out.
+///
+/// # Errors
+/// Every mistake found: one for the first break of syntax, and each duplicate key before it.
+pub fn parse_documents(
+    sources: &Sources,
+    file: FileId,
+    budget: &Budget,
+) -> Result<Vec<Node>, Vec<Diagnostic>> {
+    let text = &sources.get(file).text;
+    let mut builder = Builder::new(file, *budget);
+    if text.len() > budget.bytes {
+        let problem = format!("the input has {} bytes", text.len());
+        builder.over_limit(Place::new(file, 0, 0), &problem, budget.bytes, "bytes");
+        return Err(builder.errors);
+    }
+    let options = granit_parser::options! {
+        flow_nesting_limit: budget.depth + 8,
+        block_nesting_limit: budget.depth + 8,
+        block_scalar_eof_without_line_feed: true,
+    };
+    for next in Parser::new_from_str_with_options(text, options) {
+        match next {
+            Ok((event, span)) => {
+                if builder.event(event, &span).is_err() {
+                    break;
+                }
+            }
+            Err(error) => {
+                builder.syntax(text, &error);
+                break;
+            }
+        }
+    }
+    if builder.errors.is_empty() {
+        Ok(builder.documents)
+    } else {
+        Err(builder.errors)
+    }
+}
+
+/// The run stops here: the error is already recorded.
+struct Stop;
+
+/// A collection being filled.
+struct Open {
+    node: Node,
+    keys: BTreeMap<String, Place>,
+    key: Option<Key>,
+    merges: Vec<Node>,
+    anchor: usize,
+}
+
+struct Builder {
+    file: FileId,
+    budget: Budget,
+    documents: Vec<Node>,
+    open: Vec<Open>,
+    anchors: BTreeMap<usize, Node>,
+    nodes: usize,
+    alias_nodes: usize,
+    errors: Vec<Diagnostic>,
+}
+
+impl Builder {
+    fn new(file: FileId, budget: Budget) -> Self {
+        Self {
+            file,
+            budget,
+            documents: Vec::new(),
+            open: Vec::new(),
+            anchors: BTreeMap::new(),
+            nodes: 0,
+            alias_nodes: 0,
+            errors: Vec::new(),
+        }
+    }
+
+    fn event(&mut self, event: Event<'_>, span: &Span) -> Result<(), Stop> {
+        let place = self.place(span);
+        if event.is_node() {
+            self.nodes += 1;
+            if self.nodes > self.budget.nodes {
+                return self.stop_at(
+                    place,
+                    "the input has more nodes",
+                    self.budget.nodes,
+                    "nodes",
+                );
+            }
+        }
+        match event {
+            Event::DocumentStart(..) => self.anchors.clear(),
+            Event::Scalar(text, style, anchor, tag) => {
+                let string_tag = tag
+                    .as_ref()
+                    .is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
+                if let Some(tag) = tag.filter(|_| !string_tag) {
+                    self.tag(place, tag.suffix());
+                }
+                let plain = style == ScalarStyle::Plain && !string_tag;
+                let node = Node {
+                    data: Data::Scalar {
+                        text: text.into_owned(),
+                        plain,
+                    },
+                    place,
+                };
+                self.finish(node, anchor)?;
+            }
+            Event::SequenceStart(_, anchor, tag) | Event::MappingStart(_, anchor, tag)
+                if tag.is_some() =>
+            {
+                let suffix = tag.map(|tag| tag.suffix().to_owned()).unwrap_or_default();
+                self.tag(place, &suffix);
+                self.start(Data::List(Vec::new()), place, anchor)?;
+            }
+            Event::SequenceStart(_, anchor, _) => {
+                self.start(Data::List(Vec::new()), place, anchor)?;
+            }
+            Event::MappingStart(_, anchor, _) => {
+                self.start(Data::Map(Vec::new()), place, anchor)?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                if let Some(mut closed) = self.open.pop() {
+                    closed.node.place = closed.node.place.until(place);
+                    merge(&mut closed.node, closed.merges);
+                    self.finish(closed.node, closed.anchor)?;
+                }
+            }
+            Event::Alias(id) => {
+                let Some(mut node) = self.anchors.get(&id).cloned() else {
+                    // An alias inside its own anchor: a value that would contain itself.
+                    self.errors.push(
+                        Diagnostic::new(
+                            &code::YAML_SYNTAX,
+                            "an alias refers to the value it stands in",
+                            "write the value out instead of the alias",
+                        )
+                        .at(place, "recursive alias"),
+                    );
+                    return Err(Stop);
+                };
+                self.alias_nodes += node.size();
+                if self.alias_nodes > ALIAS_NODES {
+                    let problem = "aliases expand to more nodes";
+                    return self.stop_at(place, problem, ALIAS_NODES, "nodes");
+                }
+                node.place = place;
+                self.finish(node, 0)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, data: Data, place: Place, anchor: usize) -> Result<(), Stop> {
+        if self.open.len() >= self.budget.depth {
+            return self.stop_at(place, "the input nests deeper", self.budget.depth, "levels");
+        }
+        if let Some(Open {
+            node: Node {
+                data: Data::Map(_), ..
+            },
+            key: None,
+            ..
+        }) = self.open.last()
+        {
+            self.complex_key(place);
+            return Err(Stop);
+        }
+        let node = Node { data, place };
+        let keys = BTreeMap::new();
+        self.open.push(Open {
+            node,
+            keys,
+            key: None,
+            merges: Vec::new(),
+            anchor,
+        });
+        Ok(())
+    }
+
+    /// Puts a finished value where it belongs: the key or value of the open mapping, the next item
+    /// of the open sequence, or a document of its own.
+    fn finish(&mut self, node: Node, anchor: usize) -> Result<(), Stop> {
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        let Some(parent) = self.open.last_mut() else {
+            if self.documents.len() >= self.budget.documents {
+                let problem = "the input has more documents";
+                return self.stop_at(node.place, problem, self.budget.documents, "documents");
+            }
+            if !node.is_null() {
+                self.documents.push(node);
+            }
+            return Ok(());
+        };
+        match (&mut parent.node.data, parent.key.take()) {
+            (Data::List(items), _) => items.push(node),
+            (Data::Map(entries), Some(key)) => {
+                if key.text == "<<" {
+                    parent.merges.push(node);
+                } else {
+                    entries.push((key, node));
+                }
+            }
+            (_, None) => {
+                let Data::Scalar { text, .. } = node.data else {
+                    self.complex_key(node.place);
+                    return Err(Stop);
+                };
+                if let Some(first) = parent.keys.insert(text.clone(), node.place) {
+                    let twice = format!("the key `{text}` is written twice in one mapping");
+                    let help = "keep one of the two; readers disagree on which one counts";
+                    self.errors.push(
+                        Diagnostic::new(&code::DUPLICATE_KEY, twice, help)
+                            .at(node.place, "written again here")
+                            .also(first, "first written here"),
+                    );
+                }
+                parent.key = Some(Key {
+                    text,
+                    place: node.place,
+                });
+            }
+            (Data::Scalar { .. }, Some(_)) => {}
+        }
+        Ok(())
+    }
+
+    fn complex_key(&mut self, place: Place) {
+        self.errors.push(
+            Diagnostic::new(
+                &code::YAML_SYNTAX,
+                "a mapping key is a collection",
+                "Kubernetes objects have string keys only; if this was meant as a template \
+                 (`{{ … }}`), render it before anabranch reads it",
+            )
+            .at(place, "expected a string"),
+        );
+    }
+
+    fn tag(&mut self, place: Place, tag: &str) {
+        self.errors.push(
+            Diagnostic::new(
+                &code::YAML_SYNTAX,
+                format!("the tag `!{tag}` gives a value a meaning that Kubernetes has no type for"),
+                "remove the tag and quote the value if it is a string",
+            )
+            .at(place, "tagged value"),
+        );
+    }
+
+    fn stop_at(
+        &mut self,
+        place: Place,
+        problem: &str,
+        limit: usize,
+        unit: &str,
+    ) -> Result<(), Stop> {
+        self.over_limit(place, problem, limit, unit);
+        Err(Stop)
+    }
+
+    fn over_limit(&mut self, place: Place, problem: &str, limit: usize, unit: &str) {
+        self.errors.push(
+            Diagnostic::new(
+                &code::INPUT_LIMIT,
+                format!("{problem} than the limit of {limit} {unit}"),
+                "split the input, or check that it is what you meant to pass",
+            )
+            .at(place, "limit reached here"),
+        );
+    }
+
+    fn syntax(&mut self, text: &str, error: &ScanError) {
+        let marker = error.marker();
+        let at = marker.byte_offset().unwrap_or(text.len()).min(text.len());
+        let place = Place::new(self.file, at, at);
+        if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
+            self.over_limit(place, "the input nests deeper", self.budget.depth, "levels");
+            return;
+        }
+        let help = match error.kind() {
+            ErrorKind::TabInBlockIndentation
+            | ErrorKind::TabInIndentation
+            | ErrorKind::TabNotAllowed => "indent with spaces: YAML allows no tabs there",
+            kind if at >= text.trim_end().len() && !matches!(kind, ErrorKind::UnknownAnchor) => {
+                "the text ends in the middle of a value: check that the file is complete"
+            }
+            _ => "mend the YAML at this place",
+        };
+        let message = format!("this is not YAML: {}", error.info());
+        self.errors
+            .push(Diagnostic::new(&code::YAML_SYNTAX, message, help).at(place, "here"));
+    }
+
+    fn place(&self, span: &Span) -> Place {
+        let start = span.start.byte_offset().unwrap_or(0);
+        Place::new(self.file, start, span.end.byte_offset().unwrap_or(start))
+    }
+}
+
+/// Applies merge keys (`<<`): what the mapping itself has wins, then the earlier merge.
+/// See <https://yaml.org/type/merge.html>.
+fn merge(node: &mut Node, merges: Vec<Node>) {
+    let Data::Map(entries) = &mut node.data else {
+        return;
+    };
+    let mut present: BTreeSet<String> = entries.iter().map(|(key, _)| key.text.clone()).collect();
+    for merged in merges {
+        let maps = match merged.data {
+            Data::List(items) => items,
+            _ => vec![merged],
+        };
+        for map in maps {
+            let Data::Map(more) = map.data else { continue };
+            for (key, value) in more {
+                if present.insert(key.text.clone()) {
+                    entries.push((key, value));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<Node>, Vec<Diagnostic>> {
+        let mut sources = Sources::default();
+        let file = sources.add("a.yaml", text);
+        parse_documents(&sources, file, &Budget::default())
+    }
+
+    fn first_code(text: &str) -> &'static str {
+        read(text).expect_err("the text is wrong")[0].code.id
+    }
+
+    #[test]
+    fn documents_keep_order_text_and_quoting() {
+        let documents = read("b: 0444\na: '1'\n---\n# nothing\n---\n- x\n").expect("valid");
+        assert_eq!(documents.len(), 2);
+        assert_eq!(documents[0].entries()[0].0.text, "b");
+        assert_eq!(documents[0].text_at(&["b"]), Some("0444"));
+        assert_eq!(
+            documents[0].to_json(),
+            serde_json::json!({"b": 292, "a": "1"})
+        );
+    }
+
+    #[test]
+    fn aliases_and_merge_keys_are_expanded() {
+        let documents = read("a: &x {k: 1, l: 2}\nb: {<<: *x, k: 3}\nc: *x\n").expect("valid");
+        assert_eq!(
+            documents[0].to_json(),
+            serde_json::json!({"a": {"k": 1, "l": 2}, "b": {"k": 3, "l": 2}, "c": {"k": 1, "l": 2}})
+        );
+    }
+
+    #[test]
+    fn bad_texts_are_refused_with_their_code() {
+        assert_eq!(first_code("a: 1\na: 2\n"), "duplicate-key");
+        assert_eq!(first_code("a: {b: 1, b: 2}\n"), "duplicate-key");
+        assert_eq!(first_code("a:\n\tb: 1\n"), "yaml-syntax");
+        assert_eq!(first_code("a: {b: "), "yaml-syntax");
+        assert_eq!(first_code("a: *nobody\n"), "yaml-syntax");
+        assert_eq!(first_code("a: !!binary aGk=\n"), "yaml-syntax");
+        assert_eq!(first_code("{{ .Values.x }}: y\n"), "yaml-syntax");
+        assert_eq!(first_code(&"[".repeat(10_000)), "input-limit");
+        assert_eq!(first_code(&"{a: ".repeat(10_000)), "input-limit");
+        assert_eq!(first_code(&"- ".repeat(10_000)), "input-limit");
+        let deep: String = (0..10_000)
+            .map(|level| format!("{}a:\n", " ".repeat(level)))
+            .collect();
+        assert_eq!(first_code(&deep), "input-limit");
+    }
+
+    #[test]
+    fn an_alias_bomb_ends_in_an_error() {
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let items = format!("*a{}, ", level - 1).repeat(10);
+            bomb.push_str(&format!(
+                "a{level}: &a{level} [{}]\n",
+                items.trim_end_matches(", ")
+            ));
+        }
+        assert_eq!(first_code(&bomb), "input-limit");
+    }
+}
