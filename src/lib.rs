@@ -10,4 +10,6 @@ pub mod diagnostic;
 pub mod yaml;
 
 pub mod kube;
+pub mod read;
 pub mod spec;
+pub mod validate;

@@ -1,1 +1,16 @@
 //! Kubernetes objects: the ones that are carried along unopened, and the ones anabranch invents.
+//!
+//! Copied objects stay trees ([`Object`]), so that a field this program has never heard of survives.
+//! Invented ones are typed: core kinds by k8s-openapi, the others by the small structs here.
+
+pub mod flux;
+pub mod gateway;
+pub mod istio;
+pub mod meta;
+mod object;
+mod order;
+
+pub use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service, ServiceSpec};
+pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+pub use object::{Id, Object, is_cluster_scoped};
+pub use order::sort;

@@ -4,7 +4,7 @@ mod read;
 mod schema;
 mod v1alpha1;
 
-pub use read::read_previews;
+pub use read::Config;
 pub use schema::{definition, previews_schema};
 pub use v1alpha1::*;
 

@@ -11,11 +11,52 @@ use crate::diagnostic::{Diagnostic, Place, code, nearest};
 use crate::yaml::scalar::is_ambiguous;
 use crate::yaml::{Data, Node};
 
-/// Reads previews.yaml.
-///
-/// # Errors
-/// Every unknown field, missing field and wrong type of the document.
-pub fn read_previews(node: &Node) -> Result<Previews, Vec<Diagnostic>> {
+/// previews.yaml: what it says, and where it says it.
+#[derive(Debug)]
+pub struct Config {
+    /// What it says.
+    pub previews: Previews,
+    node: Node,
+}
+
+impl Config {
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// Every unknown field, missing field and wrong type of the document.
+    pub fn read(node: Node) -> Result<Self, Vec<Diagnostic>> {
+        let previews = read_previews(&node)?;
+        Ok(Self { previews, node })
+    }
+
+    /// The document as it was written.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// The place of a field such as `spec.previews[0].name`, or of the nearest thing around it.
+    #[must_use]
+    pub fn place(&self, path: &str) -> Place {
+        place_of(&self.node, path)
+    }
+
+    /// A finding about a field.
+    #[must_use]
+    pub fn finding(
+        &self,
+        code: &'static crate::diagnostic::Code,
+        path: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Diagnostic {
+        Diagnostic::new(code, message, help)
+            .at(self.place(path), "")
+            .field(path)
+    }
+}
+
+fn read_previews(node: &Node) -> Result<Previews, Vec<Diagnostic>> {
     let mut errors = Vec::new();
     check(node, &previews_schema(), "", &mut errors);
     if !errors.is_empty() {
@@ -30,9 +71,7 @@ pub fn read_previews(node: &Node) -> Result<Previews, Vec<Diagnostic>> {
     })
 }
 
-/// The place of a field, or of the nearest thing around it that exists.
-#[must_use]
-pub(crate) fn place_of(node: &Node, path: &str) -> Place {
+fn place_of(node: &Node, path: &str) -> Place {
     let mut path = path;
     loop {
         if let Some(found) = node.at_path(path) {

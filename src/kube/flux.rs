@@ -1,0 +1,166 @@
+//! Flux objects that anabranch makes.
+//! See <https://fluxcd.io/flux/components/kustomize/kustomizations/> and
+//! <https://fluxcd.io/flux/components/notification/>.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::ObjectMeta;
+
+/// A Flux Kustomization.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Kustomization {
+    /// `kustomize.toolkit.fluxcd.io/v1`.
+    pub api_version: &'static str,
+    /// `Kustomization`.
+    pub kind: &'static str,
+    /// Name, namespace, labels, annotations.
+    pub metadata: ObjectMeta,
+    /// What it says.
+    pub spec: KustomizationSpec,
+}
+
+/// What a Kustomization says. Durations are Go durations.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KustomizationSpec {
+    /// Kustomizations that must be ready, at the same revision of the same source.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<Name>,
+    /// Where the objects come from.
+    pub source_ref: SourceReference,
+    /// Their folder in the source.
+    pub path: String,
+    /// Namespace forced on all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_namespace: Option<String>,
+    /// Suffix of all their names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name_suffix: Option<String>,
+    /// How often drift is mended.
+    pub interval: &'static str,
+    /// How soon a failure is tried again.
+    pub retry_interval: &'static str,
+    /// How long readiness may take.
+    pub timeout: String,
+    /// What is no longer in the source is deleted.
+    pub prune: bool,
+    /// Readiness means that all objects are healthy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait: Option<bool>,
+    /// Objects whose health counts, where `wait` is not set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub health_checks: Vec<HealthCheck>,
+    /// Whom Flux acts as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_account_name: Option<String>,
+}
+
+/// A reference by name in the same namespace.
+#[derive(Debug, Clone, Serialize)]
+pub struct Name {
+    /// The name.
+    pub name: String,
+}
+
+/// A Flux source.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct SourceReference {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Its namespace, where it is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+}
+
+/// An object whose health counts.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthCheck {
+    /// Its API version.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+}
+
+/// A notification Provider.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Provider {
+    /// [`NOTIFICATION`].
+    pub api_version: &'static str,
+    /// `Provider`.
+    pub kind: &'static str,
+    /// Name, namespace, labels, annotations.
+    pub metadata: ObjectMeta,
+    /// What it says.
+    pub spec: ProviderSpec,
+}
+
+/// The API version of Provider and Alert: v1beta3 is the only one served.
+pub const NOTIFICATION: &str = "notification.toolkit.fluxcd.io/v1beta3";
+
+/// What a Provider says.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderSpec {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub type_: &'static str,
+    /// URL of the repository.
+    pub address: String,
+    /// Secret with the credentials.
+    pub secret_ref: Name,
+    /// CEL expression that gives the name of a commit status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit_status_expr: Option<&'static str>,
+}
+
+/// An Alert.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Alert {
+    /// [`NOTIFICATION`].
+    pub api_version: &'static str,
+    /// `Alert`.
+    pub kind: &'static str,
+    /// Name, namespace, labels, annotations.
+    pub metadata: ObjectMeta,
+    /// What it says.
+    pub spec: AlertSpec,
+}
+
+/// What an Alert says.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AlertSpec {
+    /// Whom it tells.
+    pub provider_ref: Name,
+    /// Severity from which on events count.
+    pub event_severity: &'static str,
+    /// Whose events count.
+    pub event_sources: Vec<EventSource>,
+    /// Go regular expressions of which a message must match one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inclusion_list: Vec<&'static str>,
+}
+
+/// Objects whose events count.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventSource {
+    /// Their kind.
+    pub kind: &'static str,
+    /// Their name, or `*`.
+    pub name: &'static str,
+    /// Labels they must have.
+    pub match_labels: BTreeMap<String, String>,
+}

@@ -1,0 +1,104 @@
+//! Gateway API objects that anabranch makes. Rules stay trees: they are derived from rules that the
+//! user wrote. See <https://gateway-api.sigs.k8s.io/reference/spec/>.
+
+use serde::Serialize;
+
+use super::ObjectMeta;
+use crate::yaml::Node;
+
+/// The API group.
+pub const GROUP: &str = "gateway.networking.k8s.io";
+/// HTTPRoute and GRPCRoute are v1 in every supported release.
+pub const API_VERSION: &str = "gateway.networking.k8s.io/v1";
+
+/// An HTTPRoute or GRPCRoute.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Route {
+    /// [`API_VERSION`].
+    pub api_version: &'static str,
+    /// `HTTPRoute` or `GRPCRoute`.
+    pub kind: &'static str,
+    /// Name, namespace, labels, annotations.
+    pub metadata: ObjectMeta,
+    /// What it says.
+    pub spec: RouteSpec,
+}
+
+/// What a route says.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteSpec {
+    /// What it is attached to.
+    pub parent_refs: Vec<ParentRef>,
+    /// Hosts it serves; for the mesh none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hostnames: Vec<String>,
+    /// Its rules, in order.
+    pub rules: Vec<Node>,
+}
+
+/// What a route is attached to. All fields that the API server would default are written out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ParentRef {
+    /// Group of the parent; empty for a Service.
+    pub group: String,
+    /// `Service` or `Gateway`.
+    pub kind: String,
+    /// Namespace, where it is not the route's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Name.
+    pub name: String,
+    /// Listener of a Gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub section_name: Option<String>,
+    /// Port of a Service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+}
+
+/// A ReferenceGrant: routes of other namespaces may choose Services of its own as backends.
+/// v1beta1 is the storage version and served everywhere.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReferenceGrant {
+    /// `gateway.networking.k8s.io/v1beta1`.
+    pub api_version: &'static str,
+    /// `ReferenceGrant`.
+    pub kind: &'static str,
+    /// Name, namespace, labels, annotations.
+    pub metadata: ObjectMeta,
+    /// Who may refer to what.
+    pub spec: ReferenceGrantSpec,
+}
+
+/// Who may refer to what.
+#[derive(Debug, Serialize)]
+pub struct ReferenceGrantSpec {
+    /// Kinds and namespaces of the routes.
+    pub from: Vec<GrantFrom>,
+    /// Kinds they may refer to.
+    pub to: Vec<GrantTo>,
+}
+
+/// Routes of one kind and namespace.
+#[derive(Debug, Serialize)]
+pub struct GrantFrom {
+    /// Group of the routes.
+    pub group: &'static str,
+    /// Their kind.
+    pub kind: &'static str,
+    /// Their namespace.
+    pub namespace: String,
+}
+
+/// A kind that may be referred to.
+#[derive(Debug, Serialize)]
+pub struct GrantTo {
+    /// Its group; empty for the core group.
+    pub group: &'static str,
+    /// The kind.
+    pub kind: &'static str,
+}

@@ -1,0 +1,75 @@
+//! Istio objects that anabranch makes. HTTP entries stay trees: they are derived from entries that
+//! the user wrote. See <https://istio.io/latest/docs/reference/config/networking/>.
+
+use serde::Serialize;
+
+use super::ObjectMeta;
+use crate::yaml::Node;
+
+/// The API group.
+pub const GROUP: &str = "networking.istio.io";
+/// v1 is served by every supported release.
+pub const API_VERSION: &str = "networking.istio.io/v1";
+
+/// A VirtualService.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VirtualService {
+    /// [`API_VERSION`].
+    pub api_version: &'static str,
+    /// `VirtualService`.
+    pub kind: &'static str,
+    /// Name, namespace, labels, annotations.
+    pub metadata: ObjectMeta,
+    /// What it says.
+    pub spec: VirtualServiceSpec,
+}
+
+/// What a VirtualService says.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VirtualServiceSpec {
+    /// Hosts it answers for.
+    pub hosts: Vec<String>,
+    /// Gateways it is bound to; none: the mesh.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gateways: Vec<String>,
+    /// Namespaces that see it. Always written: the mesh may default to something narrower.
+    pub export_to: Vec<String>,
+    /// Its entries; the first that matches counts.
+    pub http: Vec<Node>,
+    /// TLS routes, carried over from a wildcard host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tls: Vec<Node>,
+    /// TCP routes, carried over from a wildcard host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tcp: Vec<Node>,
+}
+
+/// A Sidecar: which hosts the proxies of a namespace know.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sidecar {
+    /// [`API_VERSION`].
+    pub api_version: &'static str,
+    /// `Sidecar`.
+    pub kind: &'static str,
+    /// Name, namespace, labels, annotations.
+    pub metadata: ObjectMeta,
+    /// What it says.
+    pub spec: SidecarSpec,
+}
+
+/// What a Sidecar says.
+#[derive(Debug, Serialize)]
+pub struct SidecarSpec {
+    /// One listener for all ports.
+    pub egress: Vec<Egress>,
+}
+
+/// Hosts that a proxy knows, as `namespace/dns-name`.
+#[derive(Debug, Serialize)]
+pub struct Egress {
+    /// The hosts.
+    pub hosts: Vec<String>,
+}

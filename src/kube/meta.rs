@@ -1,0 +1,104 @@
+//! The labels and annotations by which anabranch knows its own objects, and what never belongs on a
+//! copy.
+
+use super::Object;
+use crate::yaml::Node;
+
+/// Standard label; its value on our objects is [`MANAGER`].
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// The value of [`MANAGED_BY`] on every object that anabranch makes.
+pub const MANAGER: &str = "anabranch";
+/// The preview an object belongs to.
+pub const PREVIEW: &str = "anabranch.dev/preview";
+/// The `metadata.name` of the previews.yaml that an object was made from, so that two files of one
+/// cluster do not take each other's objects for their own.
+pub const SET: &str = "anabranch.dev/previews";
+/// The suite that a Flux Kustomization runs.
+pub const SUITE: &str = "anabranch.dev/suite";
+/// The repository whose pull request hears of a suite; Alerts select by it.
+pub const REPOSITORY: &str = "anabranch.dev/repository";
+/// On an extended VirtualService of the user: what else was changed, to restore it before the next
+/// extension.
+pub const RESTORE: &str = "anabranch.dev/restore";
+/// Switches Flux' variable substitution off for an object.
+pub const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
+
+/// Whether anabranch made this object from any previews.yaml.
+#[must_use]
+pub fn is_ours(object: &Object) -> bool {
+    object.label(MANAGED_BY) == Some(MANAGER) && object.label(SET).is_some()
+}
+
+/// Whether anabranch made this object from the previews.yaml of this name.
+#[must_use]
+pub fn is_of_set(object: &Object, set: &str) -> bool {
+    is_ours(object) && object.label(SET) == Some(set)
+}
+
+/// Removes from a copy's metadata what belongs to the original alone: what the API server fills in,
+/// owners, and the marks of kustomize, kpt, kubectl, Flux, Argo CD and Helm. Labels stay but for
+/// those of owners. Annotations by which kustomize finds hashed names again stay.
+pub fn strip_original(node: &mut Node) {
+    node.remove("status");
+    let Some(metadata) = node.get_mut("metadata") else {
+        return;
+    };
+    metadata.retain(|key| matches!(key, "name" | "namespace" | "labels" | "annotations"));
+    for (field, keep) in [
+        ("labels", keeps_label as fn(&str) -> bool),
+        ("annotations", keeps_annotation),
+    ] {
+        if let Some(map) = metadata.get_mut(field) {
+            map.retain(keep);
+            if map.entries().is_empty() {
+                metadata.remove(field);
+            }
+        }
+    }
+}
+
+/// Whether a label of an original belongs on its copy: all but the marks of owners and our own.
+#[must_use]
+pub fn keeps_label(key: &str) -> bool {
+    !(key.starts_with("kustomize.toolkit.fluxcd.io/")
+        || key.starts_with("helm.toolkit.fluxcd.io/")
+        || key.starts_with("argocd.argoproj.io/")
+        || key.starts_with("anabranch.dev/"))
+}
+
+fn keeps_annotation(key: &str) -> bool {
+    /// How kustomize finds the hashed or prefixed name of an object again.
+    const HASHING: [&str; 7] = [
+        "internal.config.kubernetes.io/previousNames",
+        "internal.config.kubernetes.io/previousKinds",
+        "internal.config.kubernetes.io/previousNamespaces",
+        "internal.config.kubernetes.io/prefixes",
+        "internal.config.kubernetes.io/suffixes",
+        "internal.config.kubernetes.io/needsHashSuffix",
+        "internal.config.kubernetes.io/generatorBehavior",
+    ];
+    const ORIGINALS: [&str; 10] = [
+        "kubectl.kubernetes.io/last-applied-configuration",
+        "deployment.kubernetes.io/revision",
+        "config.kubernetes.io/function",
+        "config.kubernetes.io/origin",
+        "config.kubernetes.io/path",
+        "config.kubernetes.io/index",
+        "config.k8s.io/id",
+        "config.kubernetes.io/local-config",
+        "alpha.config.kubernetes.io/transformations",
+        "external-dns.alpha.kubernetes.io/hostname",
+    ];
+    const OWNERS: [&str; 8] = [
+        "internal.config.kubernetes.io/",
+        "kustomize.config.k8s.io/",
+        "internal.kpt.dev/",
+        "cnrm.cloud.google.com/",
+        "argocd.argoproj.io/",
+        "meta.helm.sh/",
+        "helm.sh/",
+        "kustomize.toolkit.fluxcd.io/",
+    ];
+    HASHING.contains(&key)
+        || (!ORIGINALS.contains(&key) && !OWNERS.iter().any(|owner| key.starts_with(owner)))
+}

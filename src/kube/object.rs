@@ -1,0 +1,202 @@
+//! An object as it was read or will be written: its identity and its body.
+
+use serde::Serialize;
+
+use crate::diagnostic::{Diagnostic, Place, code};
+use crate::yaml::{Data, Node};
+
+/// What makes an object unique in a cluster. The version is not part of it: `apps/v1` and
+/// `apps/v1beta1` of one name are one object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Id {
+    /// API group; empty for the core group.
+    pub group: String,
+    /// Kind.
+    pub kind: String,
+    /// Namespace; empty for cluster-scoped objects, and where the manifest names none.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ", self.kind)?;
+        if !self.namespace.is_empty() {
+            write!(f, "{}/", self.namespace)?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
+/// An object: identity and body. The body of a copied object is never pressed through a type.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// Its identity. The namespace may be filled in where the body names none.
+    pub id: Id,
+    /// Its body.
+    pub node: Node,
+}
+
+impl Object {
+    /// Takes the identity from a document.
+    ///
+    /// # Errors
+    /// `apiVersion`, `kind` or `metadata.name` is missing or no string.
+    pub fn from_node(node: Node) -> Result<Self, Diagnostic> {
+        let text = |keys: &[&str]| match &node.at(keys)?.data {
+            Data::Scalar { text, .. } if !text.is_empty() => Some(text.clone()),
+            _ => None,
+        };
+        let (Some(api_version), Some(kind), Some(name)) = (
+            text(&["apiVersion"]),
+            text(&["kind"]),
+            text(&["metadata", "name"]),
+        ) else {
+            let missing = [&["apiVersion"][..], &["kind"], &["metadata", "name"]]
+                .iter()
+                .filter(|keys| text(keys).is_none())
+                .map(|keys| keys.join("."))
+                .collect::<Vec<_>>()
+                .join(", ");
+            return Err(Diagnostic::new(
+                &code::NOT_AN_OBJECT,
+                format!("this document is not a Kubernetes object: {missing} missing"),
+                "a baseline holds complete objects; pass the folder with the kustomization.yaml if \
+                 these are parts of one, or leave the file out",
+            )
+            .at(
+                first_line(node.place),
+                "expected apiVersion, kind and metadata.name",
+            ));
+        };
+        let namespace = text(&["metadata", "namespace"]).unwrap_or_default();
+        let group = api_version
+            .split_once('/')
+            .map_or("", |(group, _)| group)
+            .to_owned();
+        Ok(Self {
+            id: Id {
+                group,
+                kind,
+                namespace,
+                name,
+            },
+            node,
+        })
+    }
+
+    /// The object that a typed value describes.
+    ///
+    /// # Panics
+    /// Never for the types of this crate: they serialize to objects with a name.
+    #[must_use]
+    pub fn from_typed(value: &impl Serialize) -> Self {
+        let json = serde_json::to_value(value).expect("our own types have string keys only");
+        let mut node = Node::from_json(&json);
+        if let Some(Data::Map(entries)) = node.get_mut("metadata").map(|node| &mut node.data) {
+            // k8s-openapi writes fields by alphabet; people look for the name first.
+            entries.sort_by_key(|(key, _)| match key.text.as_str() {
+                "name" => 0,
+                "namespace" => 1,
+                "labels" => 2,
+                _ => 3,
+            });
+        }
+        Self::from_node(node).expect("our own objects have a kind and a name")
+    }
+
+    /// Whether the object is of this group and kind.
+    #[must_use]
+    pub fn is(&self, group: &str, kind: &str) -> bool {
+        self.id.kind == kind && self.id.group == group
+    }
+
+    /// A label.
+    #[must_use]
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.node.text_at(&["metadata", "labels", key])
+    }
+
+    /// An annotation.
+    #[must_use]
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.node.text_at(&["metadata", "annotations", key])
+    }
+
+    /// Where the object's name stands.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.node
+            .at(&["metadata", "name"])
+            .map_or(self.node.place, |name| name.place)
+    }
+
+    /// Whether the object's body says that only tools read it
+    /// (`config.kubernetes.io/local-config`): kustomize drops it from its output.
+    #[must_use]
+    pub fn is_local_config(&self) -> bool {
+        self.annotation("config.kubernetes.io/local-config")
+            .is_some_and(|value| value != "false")
+    }
+}
+
+fn first_line(place: Place) -> Place {
+    Place::new(place.file(), place.range().start, place.range().start)
+}
+
+/// Kinds without a namespace that appear in manifests of applications. Unknown kinds are taken to
+/// be namespaced, as kustomize does.
+#[must_use]
+pub fn is_cluster_scoped(group: &str, kind: &str) -> bool {
+    matches!(
+        (group, kind),
+        ("", "Namespace" | "Node" | "PersistentVolume")
+            | (
+                "rbac.authorization.k8s.io",
+                "ClusterRole" | "ClusterRoleBinding"
+            )
+            | ("apiextensions.k8s.io", "CustomResourceDefinition")
+            | (
+                "storage.k8s.io",
+                "StorageClass" | "CSIDriver" | "CSINode" | "VolumeAttachment"
+            )
+            | ("networking.k8s.io", "IngressClass")
+            | ("gateway.networking.k8s.io", "GatewayClass")
+            | ("scheduling.k8s.io", "PriorityClass")
+            | ("node.k8s.io", "RuntimeClass")
+            | ("apiregistration.k8s.io", "APIService")
+            | ("admissionregistration.k8s.io", _)
+            | (
+                "external-secrets.io",
+                "ClusterSecretStore" | "ClusterExternalSecret"
+            )
+            | ("cert-manager.io", "ClusterIssuer")
+            | ("policy.networking.k8s.io", _)
+            | ("flowcontrol.apiserver.k8s.io", _)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typed_objects_begin_with_kind_and_name() {
+        let namespace = crate::kube::Namespace {
+            metadata: crate::kube::ObjectMeta {
+                name: Some("pr-42".to_owned()),
+                labels: Some([("a".to_owned(), "b".to_owned())].into()),
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        let object = Object::from_typed(&namespace);
+        assert_eq!(object.id.to_string(), "Namespace pr-42");
+        let mut out = String::new();
+        crate::yaml::write_document(&mut out, &object.node);
+        let wanted =
+            "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: pr-42\n  labels:\n    a: b\n";
+        assert_eq!(out, wanted);
+    }
+}

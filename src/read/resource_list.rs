@@ -1,0 +1,65 @@
+//! The KRM function protocol's envelope.
+//! See <https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs/api-conventions/functions-spec.md>.
+
+use super::documents;
+use crate::diagnostic::{Diagnostic, FileId, Sources, code};
+use crate::yaml::{Data, Node};
+
+/// What an orchestrator sends to a function, and what it gets back.
+#[derive(Debug, Default)]
+pub struct ResourceList {
+    /// `apiVersion` as received; the answer carries the same.
+    pub api_version: String,
+    /// The items, as received.
+    pub items: Vec<Node>,
+    /// The function's configuration: previews.yaml.
+    pub function_config: Option<Node>,
+}
+
+/// Reads a ResourceList. Bare documents, as a legacy exec plugin gets them, are items without a
+/// configuration.
+pub fn read_resource_list(
+    sources: &Sources,
+    file: FileId,
+    errors: &mut Vec<Diagnostic>,
+) -> ResourceList {
+    let mut found = documents(sources, file, errors);
+    let is_list = |node: &Node| {
+        matches!(node.text_at(&["kind"]), Some("ResourceList" | "List"))
+            && node.get("items").is_some()
+            || node.text_at(&["kind"]) == Some("ResourceList")
+    };
+    if found.len() == 1 && is_list(&found[0]) {
+        let mut node = found.remove(0);
+        let items = match node.remove("items").map(|items| items.data) {
+            Some(Data::List(items)) => items,
+            Some(Data::Scalar { .. }) | None => Vec::new(),
+            Some(Data::Map(_)) => {
+                errors.push(
+                    Diagnostic::new(
+                        &code::NOT_AN_OBJECT,
+                        "`items` of the ResourceList is a mapping",
+                        "this is a fault of the orchestrator: `items` is a list",
+                    )
+                    .at(node.place, "in this ResourceList"),
+                );
+                Vec::new()
+            }
+        };
+        return ResourceList {
+            api_version: node
+                .text_at(&["apiVersion"])
+                .unwrap_or("config.kubernetes.io/v1")
+                .to_owned(),
+            items,
+            function_config: node
+                .remove("functionConfig")
+                .filter(|config| !config.is_null()),
+        };
+    }
+    ResourceList {
+        api_version: "config.kubernetes.io/v1".to_owned(),
+        items: found,
+        function_config: None,
+    }
+}

@@ -1,0 +1,146 @@
+//! Pull requests: text that came from outside leaves us only in forms that can do no harm.
+
+use super::Input;
+use crate::diagnostic::{Diagnostic, code};
+
+pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
+    let config = input.config;
+    for (p, preview) in config.previews.spec.previews.iter().enumerate() {
+        for (c, change) in preview.changes.iter().enumerate() {
+            let path = format!("spec.previews[{p}].changes[{c}]");
+            if !is_commit(&change.commit) {
+                found.push(config.finding(
+                    &code::CONFIG_FIELD,
+                    &format!("{path}.commit"),
+                    format!("`{}` is not a full commit id", printable(&change.commit)),
+                    "write all 40 hexadecimal digits of the head commit (64 with SHA-256), quoted",
+                ));
+            }
+            if !is_url(&change.repository) {
+                found.push(config.finding(
+                    &code::CONFIG_FIELD,
+                    &format!("{path}.repository"),
+                    format!(
+                        "`{}` is not the URL of a repository",
+                        printable(&change.repository)
+                    ),
+                    "write https:// and the path, as in spec.notify",
+                ));
+            }
+            if change.number == 0 {
+                found.push(config.finding(
+                    &code::CONFIG_FIELD,
+                    &format!("{path}.number"),
+                    "pull requests count from 1",
+                    "write the number of the pull request",
+                ));
+            }
+        }
+        if !preview.expires.is_empty() && !is_time(&preview.expires) {
+            found.push(config.finding(
+                &code::CONFIG_FIELD,
+                &format!("spec.previews[{p}].expires"),
+                format!("`{}` is not a time", printable(&preview.expires)),
+                "write RFC 3339 in UTC: \"2026-12-01T00:00:00Z\"",
+            ));
+        }
+    }
+    for (n, notify) in config.previews.spec.notify.iter().enumerate() {
+        if !is_url(&notify.repository) {
+            found.push(config.finding(
+                &code::CONFIG_FIELD,
+                &format!("spec.notify[{n}].repository"),
+                format!(
+                    "`{}` is not the URL of a repository",
+                    printable(&notify.repository)
+                ),
+                "write https:// and the path",
+            ));
+        }
+        let earlier = config.previews.spec.notify[..n]
+            .iter()
+            .position(|other| other.repository == notify.repository);
+        if let Some(earlier) = earlier {
+            let finding = config.finding(
+                &code::DUPLICATE_NAME,
+                &format!("spec.notify[{n}].repository"),
+                format!("`{}` is listed twice", notify.repository),
+                "keep one of the two",
+            );
+            let place = config.place(&format!("spec.notify[{earlier}].repository"));
+            found.push(finding.also(place, "first listed here"));
+        }
+    }
+}
+
+fn is_commit(text: &str) -> bool {
+    matches!(text.len(), 40 | 64)
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+/// Whether a text is a plain http(s) URL: no `$` that Flux could substitute, no control characters.
+pub(super) fn is_url(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#@!&'()*+,;=%{}".contains(&byte);
+    rest.is_some_and(|rest| {
+        rest.starts_with(|c: char| c.is_ascii_alphanumeric()) && rest.bytes().all(fits)
+    })
+}
+
+/// Whether a text is an RFC 3339 time in UTC.
+fn is_time(text: &str) -> bool {
+    let shape: String = text
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    let number = |range: std::ops::Range<usize>| text[range].parse::<u32>().unwrap_or(u32::MAX);
+    shape == "0000-00-00T00:00:00Z"
+        && (1..=12).contains(&number(5..7))
+        && (1..=31).contains(&number(8..10))
+        && number(11..13) < 24
+        && number(14..16) < 60
+        && number(17..19) <= 60
+}
+
+fn printable(text: &str) -> String {
+    text.chars()
+        .take(80)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_hold_nothing_that_flux_could_substitute() {
+        assert!(is_url("https://github.com/shop/shop"));
+        for bad in [
+            "github.com/x",
+            "https://",
+            "https://x/$A",
+            "https://x/a b",
+            "https://x\n",
+        ] {
+            assert!(!is_url(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn times_are_times() {
+        assert!(is_time("2026-12-01T00:00:00Z"));
+        for bad in [
+            "2026-13-01T00:00:00Z",
+            "2026-12-01",
+            "tomorrow",
+            "2026-12-01T00:00:00+01:00",
+        ] {
+            assert!(!is_time(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Suites and the Flux objects around them.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+
+use super::changes::is_url;
+use super::{Input, is_dns_label};
+use crate::diagnostic::{Diagnostic, code};
+
+pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
+    let config = input.config;
+    let spec = &config.previews.spec;
+    let mut first = BTreeMap::new();
+    for (t, suite) in spec.tests.iter().enumerate() {
+        let path = format!("spec.tests[{t}]");
+        if !is_dns_label(&suite.name) || suite.name.len() > 20 || suite.name == "gate" {
+            found.push(config.finding(
+                &code::BAD_NAME,
+                &format!("{path}.name"),
+                format!("`{}` cannot name a suite", suite.name),
+                "use at most 20 lower-case letters, digits and `-`, and not `gate`",
+            ));
+        }
+        if let Some(earlier) = first.insert(&suite.name, t) {
+            let finding = config.finding(
+                &code::DUPLICATE_NAME,
+                &format!("{path}.name"),
+                format!("two suites are called `{}`", suite.name),
+                "give the second a name of its own",
+            );
+            let place = config.place(&format!("spec.tests[{earlier}].name"));
+            found.push(finding.also(place, "first used here"));
+        }
+        check_path(input, &format!("{path}.path"), &suite.path, found);
+        if !is_duration(&suite.timeout) {
+            found.push(config.finding(
+                &code::CONFIG_FIELD,
+                &format!("{path}.timeout"),
+                format!("`{}` is not a duration", suite.timeout),
+                "write a Go duration such as 15m or 1h30m",
+            ));
+        }
+        if !suite.report.is_empty() && !is_url(&suite.report) {
+            found.push(config.finding(
+                &code::CONFIG_FIELD,
+                &format!("{path}.report"),
+                format!("`{}` is not a URL", suite.report),
+                "write https:// and a path, with {preview}, {commit} and {suite} where you need them",
+            ));
+        }
+    }
+    check_path(input, "spec.flux.gate", &spec.flux.gate, found);
+    let names = [
+        ("spec.flux.namespace", &spec.flux.namespace, false),
+        ("spec.flux.parent", &spec.flux.parent, false),
+        (
+            "spec.flux.sourceRef.name",
+            &spec.flux.source_ref.name,
+            false,
+        ),
+        (
+            "spec.flux.sourceRef.namespace",
+            &spec.flux.source_ref.namespace,
+            true,
+        ),
+        (
+            "spec.flux.serviceAccountName",
+            &spec.flux.service_account_name,
+            true,
+        ),
+        ("metadata.name", &config.previews.metadata.name, false),
+    ];
+    for (path, name, optional) in names {
+        if !(optional && name.is_empty()) && !is_dns_label(name) {
+            found.push(config.finding(
+                &code::BAD_NAME,
+                path,
+                format!("`{name}` is not a name"),
+                "use lower-case letters, digits and `-`, at most 63 characters",
+            ));
+        }
+    }
+}
+
+fn check_path(input: &Input<'_>, field: &str, path: &str, found: &mut Vec<Diagnostic>) {
+    let inside = Path::new(path)
+        .components()
+        .all(|part| matches!(part, Component::CurDir | Component::Normal(_)));
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    if path.is_empty() || !inside || !path.chars().all(fits) {
+        found.push(input.config.finding(
+            &code::CONFIG_FIELD,
+            field,
+            format!("`{path}` is not a folder inside the source"),
+            "write a path relative to the source's root, such as ./tests/e2e",
+        ));
+    }
+}
+
+/// Whether a text is a Go duration of hours, minutes and seconds, as Flux takes it.
+fn is_duration(text: &str) -> bool {
+    let mut rest = text;
+    for unit in ['h', 'm', 's'] {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        if digits > 0 && rest[digits..].starts_with(unit) {
+            rest = &rest[digits + 1..];
+        }
+    }
+    rest.is_empty() && !text.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_gos() {
+        for good in ["15m", "1h", "1h30m", "90s"] {
+            assert!(is_duration(good), "{good}");
+        }
+        for bad in ["", "15", "m", "15 m", "1d", "-1m"] {
+            assert!(!is_duration(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Images are well-formed, from allowed registries, and pinned where that is asked for.
+
+use super::Input;
+use crate::diagnostic::{Diagnostic, code};
+
+pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
+    for (p, preview) in input.config.previews.spec.previews.iter().enumerate() {
+        for (s, service) in preview.services.iter().enumerate() {
+            let path = format!("spec.previews[{p}].services[{s}]");
+            if !service.image.is_empty() {
+                check_image(input, &format!("{path}.image"), &service.image, found);
+            }
+            for (c, container) in service.containers.iter().enumerate() {
+                let path = format!("{path}.containers[{c}].image");
+                check_image(input, &path, &container.image, found);
+            }
+            for (w, workload) in service.workloads.iter().enumerate() {
+                let path = format!("{path}.workloads[{w}].image");
+                check_image(input, &path, &workload.image, found);
+            }
+            let ways = [
+                !service.image.is_empty(),
+                !service.containers.is_empty(),
+                !service.workloads.is_empty(),
+            ];
+            if ways.into_iter().filter(|used| *used).count() > 1 {
+                found.push(input.config.finding(
+                    &code::CONFIG_FIELD,
+                    &path,
+                    format!(
+                        "`{}` has more than one of image, containers and workloads",
+                        service.name
+                    ),
+                    "keep the one that says it best: `image` for one container, `containers` for a \
+                     pod of several, `workloads` for several workloads",
+                ));
+            }
+        }
+    }
+}
+
+fn check_image(input: &Input<'_>, path: &str, image: &str, found: &mut Vec<Diagnostic>) {
+    let limits = &input.config.previews.spec.limits;
+    let mut report = |message: String, help: String| {
+        found.push(input.config.finding(&code::BAD_IMAGE, path, message, help));
+    };
+    if !is_well_formed(image) {
+        report(
+            format!("`{image}` is not the name of an image"),
+            "write repository:tag or repository@sha256:digest, as a container runtime takes it"
+                .to_owned(),
+        );
+        return;
+    }
+    let allowed = &limits.registries;
+    if !allowed.is_empty() && !allowed.iter().any(|prefix| is_under(image, prefix)) {
+        report(
+            format!("the image `{image}` is from a registry that is not allowed"),
+            format!("use an image below one of: {}", allowed.join(", ")),
+        );
+    }
+    if limits.require_digest && digest(image).is_none() {
+        report(
+            format!("the image `{image}` names no digest"),
+            "append the digest that the build printed: @sha256:…".to_owned(),
+        );
+    }
+}
+
+/// Whether an image is below a prefix: `ghcr.io/shop` does not allow `ghcr.io/shopping/x`.
+fn is_under(image: &str, prefix: &str) -> bool {
+    image.strip_prefix(prefix).is_some_and(|rest| {
+        prefix.ends_with('/') || rest.is_empty() || rest.starts_with(['/', ':', '@'])
+    })
+}
+
+fn digest(image: &str) -> Option<&str> {
+    let (_, digest) = image.split_once("@sha256:")?;
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    (digest.len() == 64 && digest.bytes().all(hex)).then_some(digest)
+}
+
+/// The grammar of image references, roughly: no spaces, no `$`, no empty parts, a digest that is one.
+/// See <https://github.com/distribution/reference>.
+fn is_well_formed(image: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
+    image.bytes().all(fits)
+        && image.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && image.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && !image.contains("//")
+        && (!image.contains('@') || digest(image).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_end_at_a_slash_or_name() {
+        assert!(is_under("ghcr.io/shop/cart:v1", "ghcr.io/shop/"));
+        assert!(is_under("ghcr.io/shop/cart:v1", "ghcr.io/shop"));
+        assert!(!is_under("ghcr.io/shopping/cart:v1", "ghcr.io/shop"));
+        assert!(!is_under("evil.io/ghcr.io/shop/cart", "ghcr.io/shop/"));
+    }
+
+    #[test]
+    fn images_are_names() {
+        for good in ["cart", "cart:v1", "ghcr.io:443/shop/cart:v1.2_3", "a/b"] {
+            assert!(is_well_formed(good), "{good}");
+        }
+        for bad in ["", "a b", "${X}", "a//b", "a:", "a@sha256:12", "/a"] {
+            assert!(!is_well_formed(bad), "{bad}");
+        }
+    }
+}

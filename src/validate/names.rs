@@ -1,0 +1,192 @@
+//! Names and namespaces: well-formed, unique, and free.
+
+use std::collections::BTreeMap;
+
+use super::Input;
+use crate::diagnostic::{Diagnostic, code};
+use crate::kube::{Object, meta};
+use crate::spec::Previews;
+
+/// A preview's name may have so many characters: 63 of a label, less room for what is joined to it.
+const LONGEST: usize = 40;
+
+pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
+    let spec = &input.config.previews.spec;
+    let baseline = "spec.baseline.namespace";
+    if !is_dns_label(&spec.baseline.namespace) {
+        found.push(input.config.finding(
+            &code::BAD_NAME,
+            baseline,
+            format!(
+                "`{}` is not the name of a namespace",
+                spec.baseline.namespace
+            ),
+            "use lower-case letters, digits and `-`, at most 63 characters",
+        ));
+    }
+    let prefix_fits = spec.prefix.len() < LONGEST
+        && spec.prefix.starts_with(|c: char| c.is_ascii_lowercase())
+        && spec
+            .prefix
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if !prefix_fits {
+        found.push(input.config.finding(
+            &code::BAD_NAME,
+            "spec.prefix",
+            format!("`{}` cannot begin a preview's name", spec.prefix),
+            "use a prefix such as `pr-`: lower-case letters, digits and `-`",
+        ));
+    }
+    if !spec.namespace.contains("{preview}") {
+        found.push(input.config.finding(
+            &code::BAD_NAME,
+            "spec.namespace",
+            "every preview needs a namespace of its own",
+            "write a template that contains `{preview}`",
+        ));
+    }
+    check_previews(input, found);
+}
+
+fn check_previews(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
+    let config = input.config;
+    let spec = &config.previews.spec;
+    let mut first = BTreeMap::new();
+    let taken = taken_namespaces(input.objects, &config.previews);
+    for (index, preview) in spec.previews.iter().enumerate() {
+        let path = format!("spec.previews[{index}].name");
+        let name = &preview.name;
+        if let Some(problem) = name_problem(name, &spec.prefix) {
+            found.push(config.finding(
+                &code::BAD_NAME,
+                &path,
+                format!("`{name}` cannot name a preview: {problem}"),
+                format!("use a name such as `{}42`", spec.prefix),
+            ));
+            continue;
+        }
+        if let Some(earlier) = first.insert(name, path.clone()) {
+            let finding = config.finding(
+                &code::DUPLICATE_NAME,
+                &path,
+                format!("two previews are called `{name}`"),
+                "merge the two, or give the second a name of its own",
+            );
+            found.push(finding.also(config.place(&earlier), "first used here"));
+        }
+        let namespace = spec.namespace.replace("{preview}", name);
+        if !is_dns_label(&namespace) {
+            found.push(config.finding(
+                &code::BAD_NAME,
+                "spec.namespace",
+                format!("`{namespace}` is not the name of a namespace"),
+                "use lower-case letters, digits and `-` around `{preview}`, at most 63 characters",
+            ));
+        }
+        if let Some(owner) = taken.get(namespace.as_str()) {
+            found.push(
+                config
+                    .finding(
+                        &code::RESERVED_NAMESPACE,
+                        &path,
+                        format!("the namespace `{namespace}` is used by {}", owner.id),
+                        "rename the preview; the namespace of a preview belongs to it alone",
+                    )
+                    .also(owner.place(), "the namespace is used here"),
+            );
+        } else if namespace == spec.baseline.namespace || RESERVED.contains(&namespace.as_str()) {
+            found.push(config.finding(
+                &code::RESERVED_NAMESPACE,
+                &path,
+                format!("the namespace `{namespace}` is reserved"),
+                "rename the preview; the namespace of a preview belongs to it alone",
+            ));
+        }
+    }
+    let limit = spec.limits.previews as usize;
+    if spec.previews.len() > limit {
+        found.push(config.finding(
+            &code::TOO_MANY_PREVIEWS,
+            &format!("spec.previews[{limit}]"),
+            format!("{} previews, but the limit is {limit}", spec.previews.len()),
+            "remove previews that are done, or raise spec.limits.previews on purpose",
+        ));
+    }
+}
+
+/// Namespaces that every cluster has.
+const RESERVED: [&str; 5] = [
+    "default",
+    "kube-system",
+    "kube-public",
+    "kube-node-lease",
+    "istio-system",
+];
+
+/// Namespaces that the input uses for something that anabranch did not make.
+fn taken_namespaces<'a>(
+    objects: &'a [Object],
+    previews: &Previews,
+) -> BTreeMap<&'a str, &'a Object> {
+    let mut taken = BTreeMap::new();
+    for object in objects {
+        let namespace = match (object.id.group.as_str(), object.id.kind.as_str()) {
+            ("", "Namespace") => object.id.name.as_str(),
+            _ => object.id.namespace.as_str(),
+        };
+        let ours = meta::is_of_set(object, &previews.metadata.name);
+        if !namespace.is_empty() && !ours && namespace != previews.spec.baseline.namespace {
+            taken.entry(namespace).or_insert(object);
+        }
+    }
+    taken
+}
+
+/// Why a text cannot name a preview, if it cannot.
+fn name_problem(name: &str, prefix: &str) -> Option<String> {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.bytes().all(fits) {
+        return Some(
+            "it takes lower-case letters, digits and `-`, and begins with a letter".into(),
+        );
+    }
+    if name.ends_with('-') {
+        return Some("it ends with `-`".into());
+    }
+    if name.len() > LONGEST {
+        return Some(format!(
+            "it has {} characters, {LONGEST} are allowed",
+            name.len()
+        ));
+    }
+    (!name.starts_with(prefix)).then(|| format!("it does not begin with the prefix `{prefix}`"))
+}
+
+/// Whether a text is a DNS label (RFC 1123): what Kubernetes takes as the name of a namespace.
+pub(crate) fn is_dns_label(text: &str) -> bool {
+    let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = text.as_bytes();
+    (1..=63).contains(&bytes.len())
+        && alphanumeric(bytes[0])
+        && alphanumeric(bytes[bytes.len() - 1])
+        && bytes.iter().all(|&byte| alphanumeric(byte) || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preview_names_follow_their_rule() {
+        for good in ["pr-4", "pr-42", "pr-a-b", "pr-0"] {
+            assert_eq!(name_problem(good, "pr-"), None, "{good}");
+        }
+        let long = format!("pr-{}", "x".repeat(38));
+        for bad in [
+            "", "pr-", "PR-4", "4", "pr_4", "mr-4", "pr-4.", "pr-ä", &long,
+        ] {
+            assert!(name_problem(bad, "pr-").is_some(), "{bad}");
+        }
+    }
+}
