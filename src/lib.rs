@@ -9,7 +9,11 @@
 pub mod diagnostic;
 pub mod yaml;
 
+pub mod emit;
 pub mod kube;
+pub mod model;
+pub mod plan;
 pub mod read;
 pub mod spec;
 pub mod validate;
+pub mod write;

@@ -1,0 +1,155 @@
+//! Copies of the baseline's objects: the body as it was, in the preview's namespace, without what
+//! belongs to the original alone.
+
+use std::collections::BTreeMap;
+
+use super::meta::labels;
+use crate::kube::{Object, meta};
+use crate::plan::{Copied, Environment, Plan};
+use crate::yaml::{Data, Node};
+
+/// The annotation by which a Service says which namespaces see it.
+const EXPORT_TO: &str = "networking.istio.io/exportTo";
+
+/// The copies of a preview, by file: one per service, and one for what several services share.
+pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>) -> BTreeMap<String, Vec<Object>> {
+    let mut files: BTreeMap<String, Vec<Object>> = BTreeMap::new();
+    for copied in env.copies.values() {
+        files
+            .entry(file_of(copied))
+            .or_default()
+            .push(copy(plan, env, copied));
+    }
+    files
+}
+
+fn file_of(copied: &Copied) -> String {
+    const TAKEN: [&str; 6] = [
+        "kustomization",
+        "namespace",
+        "routes",
+        "policies",
+        "aliases",
+        "common",
+    ];
+    let mut owners = copied.owners.iter();
+    match (owners.next(), owners.next()) {
+        (Some(only), None) if TAKEN.contains(&only.as_str()) => format!("service-{only}.yaml"),
+        (Some(only), None) => format!("{only}.yaml"),
+        _ => "common.yaml".to_owned(),
+    }
+}
+
+fn copy(plan: &Plan<'_>, env: &Environment<'_>, copied: &Copied) -> Object {
+    let mut node = copied.node.clone();
+    meta::strip_original(&mut node);
+    let metadata = node.make(&["metadata"]);
+    metadata.set("namespace", Node::string(&env.namespace));
+    let own = metadata.make(&["labels"]);
+    for (key, value) in labels(plan.config, Some(env.name())) {
+        own.set(&key, Node::string(value));
+    }
+    if let Data::Map(entries) = &mut metadata.data {
+        entries.sort_by_key(|(key, _)| match key.text.as_str() {
+            "name" => 0,
+            "namespace" => 1,
+            "labels" => 2,
+            _ => 3,
+        });
+    }
+    match node.text_at(&["kind"]).unwrap_or_default() {
+        "Service" => service(&mut node, plan.catalog.namespace, &env.namespace),
+        "RoleBinding" => role_binding(&mut node, plan, env),
+        "ServiceMonitor" | "PodMonitor" => {
+            // Without it a monitor selects in its own namespace, which is what a copy is for.
+            node.make(&["spec"]).remove("namespaceSelector");
+        }
+        _ => {}
+    }
+    Object::from_node(node).expect("a copy keeps the identity that its original was read with")
+}
+
+/// A Service keeps its ports and selector; addresses, node ports and load balancers stay with the
+/// original.
+fn service(node: &mut Node, baseline: &str, preview: &str) {
+    if let Some(annotations) = node.at_mut(&["metadata", "annotations"])
+        && let Some(export) = annotations
+            .get(EXPORT_TO)
+            .and_then(Node::text)
+            .map(str::to_owned)
+        && !export.split(',').any(|to| to.trim() == "*")
+    {
+        // Callers in the baseline must see the copy, or their routes have no endpoints.
+        let mut to: Vec<&str> = export
+            .split(',')
+            .map(|to| if to.trim() == "." { preview } else { to.trim() })
+            .filter(|to| *to != "~")
+            .collect();
+        to.extend([preview, baseline]);
+        to.sort_unstable();
+        to.dedup();
+        annotations.set(EXPORT_TO, Node::string(to.join(",")));
+    }
+    let spec = node.make(&["spec"]);
+    let headless = spec.text_at(&["clusterIP"]) == Some("None");
+    spec.retain(|key| {
+        !matches!(
+            key,
+            "clusterIP"
+                | "clusterIPs"
+                | "type"
+                | "loadBalancerIP"
+                | "loadBalancerClass"
+                | "loadBalancerSourceRanges"
+                | "allocateLoadBalancerNodePorts"
+                | "externalIPs"
+                | "externalName"
+                | "externalTrafficPolicy"
+                | "healthCheckNodePort"
+        )
+    });
+    if let Some(ports) = spec.get_mut("ports") {
+        for port in ports.items_mut() {
+            port.remove("nodePort");
+        }
+    }
+    spec.set("type", Node::string("ClusterIP"));
+    if headless {
+        spec.set("clusterIP", Node::string("None"));
+    }
+}
+
+/// A RoleBinding keeps the subjects that are, or include, a copied ServiceAccount.
+fn role_binding(node: &mut Node, plan: &Plan<'_>, env: &Environment<'_>) {
+    let baseline = plan.catalog.namespace;
+    let accounts: Vec<&str> = env
+        .copies
+        .keys()
+        .filter(|id| id.kind == "ServiceAccount")
+        .map(|id| id.name.as_str())
+        .collect();
+    let Some(Data::List(subjects)) = node.get_mut("subjects").map(|node| &mut node.data) else {
+        return;
+    };
+    subjects.retain(|subject| {
+        accounts
+            .iter()
+            .any(|account| crate::plan::subject_applies(subject, account, baseline))
+    });
+    for subject in subjects {
+        let name = subject.text_at(&["name"]).unwrap_or_default().to_owned();
+        match subject.text_at(&["kind"]) {
+            Some("ServiceAccount") => subject.set("namespace", Node::string(&env.namespace)),
+            Some("User") => {
+                let old = format!("system:serviceaccount:{baseline}:");
+                let new = format!("system:serviceaccount:{}:", env.namespace);
+                subject.set("name", Node::string(name.replace(&old, &new)));
+            }
+            Some("Group") if name == format!("system:serviceaccounts:{baseline}") => {
+                let group = format!("system:serviceaccounts:{}", env.namespace);
+                subject.set("name", Node::string(group));
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The Namespace of a preview, what tests read about it, aliases of unaffected services, and the
+//! Sidecar that keeps its proxies small.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::meta;
+use crate::kube::istio::{API_VERSION, Egress, GROUP, Sidecar, SidecarSpec};
+use crate::kube::{ConfigMap, Namespace, Object, Service, ServiceSpec};
+use crate::plan::{Environment, Plan};
+use crate::yaml::Node;
+
+/// The name of the ConfigMap that tests read.
+pub(super) const CONFIG_MAP: &str = "anabranch";
+
+/// The Namespace and the ConfigMap `anabranch`.
+pub(super) fn emit(plan: &Plan<'_>, index: usize) -> Vec<Object> {
+    let env = &plan.environments[index];
+    let mut namespace = Namespace {
+        metadata: meta::own(plan.config, &env.namespace, "", Some(env.name())),
+        ..Namespace::default()
+    };
+    let mut labels: BTreeMap<String, String> = plan
+        .catalog
+        .own_namespace()
+        .and_then(|namespace| namespace.node.at(&["metadata", "labels"]))
+        .map(Node::entries)
+        .unwrap_or_default()
+        .iter()
+        .filter(|(key, _)| belongs_to_previews(&key.text))
+        .filter_map(|(key, value)| Some((key.text.clone(), value.text()?.to_owned())))
+        .collect();
+    labels.extend(meta::labels(plan.config, Some(env.name())));
+    namespace.metadata.labels = Some(labels);
+    let config_map = ConfigMap {
+        metadata: meta::own(plan.config, CONFIG_MAP, &env.namespace, Some(env.name())),
+        data: Some(facts(plan, index)),
+        ..ConfigMap::default()
+    };
+    vec![
+        Object::from_typed(&namespace),
+        Object::from_typed(&config_map),
+    ]
+}
+
+/// Labels of the baseline's Namespace that hold for previews as well: not its name, its owners, or
+/// its waypoint.
+fn belongs_to_previews(key: &str) -> bool {
+    crate::kube::meta::keeps_label(key)
+        && !matches!(
+            key,
+            "kubernetes.io/metadata.name" | "app.kubernetes.io/instance" | "name"
+        )
+        && !key.starts_with("istio.io/use-waypoint")
+        && !key.starts_with("olm.operatorgroup.uid/")
+}
+
+/// What tests read through `envFrom`. Values go this way and not through Flux' substitution, which
+/// turns a commit of digits into a number.
+fn facts(plan: &Plan<'_>, index: usize) -> BTreeMap<String, String> {
+    let env = &plan.environments[index];
+    let spec = &plan.config.previews.spec;
+    let urls = plan
+        .routing
+        .entries
+        .urls
+        .get(&index)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let changes = &env.preview.changes;
+    let first = changes.first();
+    let all = |text: fn(&crate::spec::Change) -> String| {
+        changes.iter().map(text).collect::<Vec<_>>().join(" ")
+    };
+    let mut facts = BTreeMap::from([
+        ("PREVIEW", env.name().to_owned()),
+        ("PREVIEW_NAMESPACE", env.namespace.clone()),
+        ("BASELINE_NAMESPACE", spec.baseline.namespace.clone()),
+        ("PREVIEW_HEADER", spec.routing.key.header.clone()),
+        (
+            "PREVIEW_SERVICES",
+            env.affected.iter().copied().collect::<Vec<_>>().join(" "),
+        ),
+        ("PREVIEW_URL", urls.first().cloned().unwrap_or_default()),
+        ("PREVIEW_URLS", urls.join(" ")),
+        (
+            "PREVIEW_COMMIT",
+            first
+                .map(|change| change.commit.clone())
+                .unwrap_or_default(),
+        ),
+        ("PREVIEW_COMMITS", all(|change| change.commit.clone())),
+        (
+            "PREVIEW_CHANGE",
+            first
+                .map(|change| change.number.to_string())
+                .unwrap_or_default(),
+        ),
+        (
+            "PREVIEW_CHANGES",
+            all(|change| format!("{}#{}", change.repository, change.number)),
+        ),
+        (
+            "PREVIEW_REPOSITORY",
+            first
+                .map(|change| change.repository.clone())
+                .unwrap_or_default(),
+        ),
+    ]);
+    let baggage = &spec.routing.key.baggage;
+    if !baggage.is_empty() {
+        facts.insert("PREVIEW_BAGGAGE", format!("{baggage}={}", env.name()));
+    }
+    facts
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
+}
+
+/// An ExternalName Service for each unaffected service that the copies call by its short name.
+/// See <https://kubernetes.io/docs/concepts/services-networking/service/#externalname>.
+pub(super) fn aliases(plan: &Plan<'_>, env: &Environment<'_>) -> Vec<Object> {
+    env.aliases
+        .iter()
+        .map(|(name, host)| {
+            Object::from_typed(&Service {
+                metadata: meta::own(plan.config, name, &env.namespace, Some(env.name())),
+                spec: Some(ServiceSpec {
+                    type_: Some("ExternalName".to_owned()),
+                    external_name: Some(host.clone()),
+                    ..ServiceSpec::default()
+                }),
+                ..Service::default()
+            })
+        })
+        .collect()
+}
+
+/// The Sidecar of a preview: its proxies know the preview, the baseline with the aliases of this
+/// preview alone, the control plane, and whatever other namespaces the input shows.
+pub(super) fn sidecar(plan: &Plan<'_>, env: &Environment<'_>) -> Object {
+    let baseline = plan.catalog.namespace;
+    let mut hosts = vec![
+        "./*".to_owned(),
+        format!("{baseline}/*.{baseline}.svc.cluster.local"),
+        format!("{baseline}/*.{}.svc.cluster.local", env.namespace),
+    ];
+    let mut others: BTreeSet<String> = env.other_namespaces.clone();
+    others.insert("istio-system".to_owned());
+    let foreign = plan
+        .catalog
+        .namespaces()
+        .into_iter()
+        .filter(|name| *name != baseline);
+    others.extend(foreign.map(str::to_owned));
+    for entry in plan.catalog.own(GROUP, "ServiceEntry") {
+        let names = entry
+            .node
+            .at(&["spec", "hosts"])
+            .map(Node::items)
+            .unwrap_or_default();
+        hosts.extend(
+            names
+                .iter()
+                .filter_map(Node::text)
+                .map(|name| format!("{baseline}/{name}")),
+        );
+    }
+    hosts.extend(others.into_iter().map(|namespace| format!("{namespace}/*")));
+    let mut seen = BTreeSet::new();
+    hosts.retain(|host| seen.insert(host.clone()));
+    Object::from_typed(&Sidecar {
+        api_version: API_VERSION,
+        kind: "Sidecar",
+        metadata: meta::own(plan.config, "default", &env.namespace, Some(env.name())),
+        spec: SidecarSpec {
+            egress: vec![Egress { hosts }],
+        },
+    })
+}

@@ -1,0 +1,333 @@
+//! Flux Kustomizations: environments and their shared parts in the tree, gates in the stream, and
+//! suites in both.
+//!
+//! A suite depends on its environment with the same source and without `readyExpr`, so Flux runs it
+//! on exactly the revision that is healthy. Its names end in a hash of what is tested, so a new
+//! commit is a new Job and the old one is pruned.
+//! See <https://fluxcd.io/flux/components/kustomize/kustomizations/>.
+
+use std::collections::BTreeMap;
+
+use super::{Output, meta, notification};
+use crate::kube::flux::{HealthCheck, Kustomization, KustomizationSpec, Name, SourceReference};
+use crate::kube::meta::{REPOSITORY, SUITE};
+use crate::kube::{Object, ObjectMeta};
+use crate::plan::naming::{repository_label, safe_hash};
+use crate::plan::{Environment, Plan};
+use crate::spec::{ServiceChange, Suite};
+
+/// Hash of the content of each suite, by its name.
+pub type Suites = BTreeMap<String, String>;
+
+/// The two shapes of output.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape<'a> {
+    /// Everything that one Flux Kustomization can apply.
+    Stream,
+    /// A folder with a Flux Kustomization for each preview.
+    Tree {
+        /// What is in the suites, which are copied into the tree.
+        suites: &'a Suites,
+        /// Path of the tree in the Flux source, such as `./`.
+        root: &'a str,
+    },
+}
+
+/// Adds all Flux objects.
+pub(super) fn emit(plan: &Plan<'_>, shape: &Shape<'_>, output: &mut Output) {
+    let flux = Flux {
+        plan,
+        shape: *shape,
+    };
+    let mut shared = Vec::new();
+    if let Shape::Tree { .. } = shape {
+        if !output.shared.is_empty() {
+            shared.push(flux.folder("shared"));
+        }
+        if plan.config.previews.spec.baseline.delivery == crate::spec::Delivery::Include {
+            shared.push(flux.folder("baseline"));
+        }
+    }
+    let mut applied_first: Vec<String> = Vec::new();
+    if !output.shared.is_empty() {
+        applied_first.push(flux.set_name("shared"));
+    }
+    if !output.changed.is_empty() {
+        applied_first.push(flux.set_name("baseline"));
+    }
+    for (index, env) in plan.environments.iter().enumerate() {
+        let mut objects = Vec::new();
+        let waits_for = match shape {
+            Shape::Tree { .. } => {
+                objects.push(flux.environment(env));
+                let mut names = vec![env.name().to_owned()];
+                names.extend(applied_first.iter().cloned());
+                names
+            }
+            Shape::Stream => {
+                if !plan.config.previews.spec.tests.is_empty() {
+                    objects.push(flux.gate(env));
+                }
+                vec![gate_name(env)]
+            }
+        };
+        for suite in &plan.config.previews.spec.tests {
+            objects.push(flux.suite(index, env, suite, &waits_for));
+        }
+        output.flux.push((env.name().to_owned(), objects));
+    }
+    if !shared.is_empty() {
+        output.flux_shared.insert("shared.yaml", shared);
+    }
+    let notifications = notification::emit(plan);
+    if !notifications.is_empty() {
+        output
+            .flux_shared
+            .insert("notifications.yaml", notifications);
+    }
+}
+
+struct Flux<'a> {
+    plan: &'a Plan<'a>,
+    shape: Shape<'a>,
+}
+
+fn gate_name(env: &Environment<'_>) -> String {
+    format!("{}.gate", env.name())
+}
+
+impl Flux<'_> {
+    fn set_name(&self, part: &str) -> String {
+        format!("{}.{part}", self.plan.config.previews.metadata.name)
+    }
+
+    fn source(&self) -> SourceReference {
+        let source = &self.plan.config.previews.spec.flux.source_ref;
+        SourceReference {
+            kind: source.kind.name(),
+            name: source.name.clone(),
+            namespace: (!source.namespace.is_empty()).then(|| source.namespace.clone()),
+        }
+    }
+
+    fn metadata(&self, name: &str, preview: Option<&str>) -> ObjectMeta {
+        meta::own(
+            self.plan.config,
+            name,
+            &self.plan.config.previews.spec.flux.namespace,
+            preview,
+        )
+    }
+
+    /// What every Kustomization of ours has.
+    fn base(&self, path: String) -> KustomizationSpec {
+        let account = &self.plan.config.previews.spec.flux.service_account_name;
+        KustomizationSpec {
+            source_ref: self.source(),
+            path,
+            interval: "1h",
+            retry_interval: "2m",
+            timeout: "5m".to_owned(),
+            prune: true,
+            service_account_name: (!account.is_empty()).then(|| account.clone()),
+            ..KustomizationSpec::default()
+        }
+    }
+
+    fn object(&self, metadata: ObjectMeta, spec: KustomizationSpec) -> Object {
+        Object::from_typed(&Kustomization {
+            api_version: "kustomize.toolkit.fluxcd.io/v1",
+            kind: "Kustomization",
+            metadata,
+            spec,
+        })
+    }
+
+    fn path(&self, folder: &str) -> String {
+        match self.shape {
+            Shape::Tree { root, .. } => format!("{root}{folder}"),
+            Shape::Stream => format!("./{folder}"),
+        }
+    }
+
+    /// The Kustomization of a folder that belongs to no single preview. It does not wait: what is
+    /// unhealthy there must not hold up anything.
+    fn folder(&self, folder: &str) -> Object {
+        let spec = KustomizationSpec {
+            wait: Some(false),
+            ..self.base(self.path(folder))
+        };
+        self.object(self.metadata(&self.set_name(folder), None), spec)
+    }
+
+    fn environment(&self, env: &Environment<'_>) -> Object {
+        let path = self.path(&format!("previews/{}", env.name()));
+        let spec = KustomizationSpec {
+            wait: Some(true),
+            ..self.base(path)
+        };
+        self.object(self.metadata(env.name(), Some(env.name())), spec)
+    }
+
+    /// A Kustomization without objects whose health is that of the preview's workloads. It depends on
+    /// the parent that applies the stream, so it never sees the workloads of an older revision.
+    fn gate(&self, env: &Environment<'_>) -> Object {
+        let flux = &self.plan.config.previews.spec.flux;
+        let workloads = env.copies.iter().filter(|(id, _)| {
+            id.group == "apps" && matches!(id.kind.as_str(), "Deployment" | "StatefulSet")
+        });
+        let spec = KustomizationSpec {
+            depends_on: vec![Name {
+                name: flux.parent.clone(),
+            }],
+            health_checks: workloads
+                .map(|(id, _)| HealthCheck {
+                    api_version: "apps/v1".to_owned(),
+                    kind: id.kind.clone(),
+                    name: id.name.clone(),
+                    namespace: env.namespace.clone(),
+                })
+                .collect(),
+            ..self.base(flux.gate.clone())
+        };
+        self.object(self.metadata(&gate_name(env), Some(env.name())), spec)
+    }
+
+    fn suite(
+        &self,
+        index: usize,
+        env: &Environment<'_>,
+        suite: &Suite,
+        waits_for: &[String],
+    ) -> Object {
+        let mut metadata =
+            self.metadata(&format!("{}.{}", env.name(), suite.name), Some(env.name()));
+        let change = env.preview.changes.first();
+        if let Some(labels) = &mut metadata.labels {
+            labels.insert(SUITE.to_owned(), suite.name.clone());
+            let notify = &self.plan.config.previews.spec.notify;
+            if let Some(change) = change
+                && notify
+                    .iter()
+                    .any(|notify| notify.repository == change.repository)
+            {
+                labels.insert(REPOSITORY.to_owned(), repository_label(&change.repository));
+            }
+        }
+        if let Some(annotations) = &mut metadata.annotations {
+            annotations.extend(self.event_metadata(index, env, suite));
+        }
+        let path = match self.shape {
+            Shape::Tree { .. } => self.path(&format!("tests/{}", suite.name)),
+            Shape::Stream => suite.path.clone(),
+        };
+        let spec = KustomizationSpec {
+            depends_on: waits_for
+                .iter()
+                .map(|name| Name { name: name.clone() })
+                .collect(),
+            target_namespace: Some(env.namespace.clone()),
+            name_suffix: Some(format!("-{}", self.tested(env, suite))),
+            interval: "24h",
+            retry_interval: "30m",
+            timeout: suite.timeout.clone(),
+            wait: Some(true),
+            ..self.base(path)
+        };
+        self.object(metadata, spec)
+    }
+
+    /// What notification-controller adds to an event, and comments show.
+    fn event_metadata(
+        &self,
+        index: usize,
+        env: &Environment<'_>,
+        suite: &Suite,
+    ) -> Vec<(String, String)> {
+        let change = env.preview.changes.first();
+        let commit = change
+            .map(|change| change.commit.as_str())
+            .unwrap_or_default();
+        let urls = &self.plan.routing.entries.urls;
+        let url = urls
+            .get(&index)
+            .and_then(|urls| urls.first())
+            .map_or("", String::as_str);
+        let report = if suite.report.contains("{commit}") && commit.is_empty() {
+            String::new()
+        } else {
+            let report = suite.report.replace("{preview}", env.name());
+            report
+                .replace("{commit}", commit)
+                .replace("{suite}", &suite.name)
+        };
+        let number = change
+            .map(|change| change.number.to_string())
+            .unwrap_or_default();
+        [
+            ("commit", commit),
+            ("change_request", number.as_str()),
+            ("suite", suite.name.as_str()),
+            ("preview-url", url),
+            ("report", report.as_str()),
+        ]
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(key, value)| (format!("event.toolkit.fluxcd.io/{key}"), value.to_owned()))
+        .collect()
+    }
+
+    /// A hash of what is tested and by what: commits, changes, and the suite.
+    fn tested(&self, env: &Environment<'_>, suite: &Suite) -> String {
+        let mut texts: Vec<String> = env
+            .preview
+            .changes
+            .iter()
+            .map(|change| change.commit.clone())
+            .collect();
+        env.preview
+            .services
+            .iter()
+            .for_each(|change| texts.extend(texts_of(change)));
+        texts.extend([suite.name.clone(), suite.path.clone()]);
+        if let Shape::Tree { suites, .. } = self.shape {
+            texts.extend(suites.get(&suite.name).cloned());
+        }
+        safe_hash(texts.iter().map(String::as_str), 8)
+    }
+}
+
+fn texts_of(change: &ServiceChange) -> Vec<String> {
+    let mut texts = vec![
+        change.name.clone(),
+        change.image.clone(),
+        change.replicas.to_string(),
+    ];
+    for container in &change.containers {
+        texts.extend([
+            "container".to_owned(),
+            container.name.clone(),
+            container.image.clone(),
+        ]);
+    }
+    for workload in &change.workloads {
+        texts.extend([
+            "workload".to_owned(),
+            workload.name.clone(),
+            workload.image.clone(),
+        ]);
+    }
+    for variable in &change.env {
+        texts.extend([
+            "env".to_owned(),
+            variable.name.clone(),
+            variable.value.clone(),
+        ]);
+    }
+    for patch in &change.patches {
+        texts.extend(["patch".to_owned(), patch.patch.clone()]);
+        let target = patch.target.iter();
+        texts.extend(target.map(|t| format!("{}/{}/{}/{}", t.group, t.version, t.kind, t.name)));
+    }
+    texts
+}

@@ -1,0 +1,100 @@
+//! Providers and Alerts: who hears of the suites of a repository's previews.
+//!
+//! The status Alert lets through nothing but the end of a reconciliation, and a second one errors:
+//! anything wider posts success before a test has run, since every other event of a suite is of
+//! severity info as well. See <https://fluxcd.io/flux/components/notification/alerts/>.
+
+use std::collections::BTreeMap;
+
+use super::meta;
+use crate::kube::Object;
+use crate::kube::flux::{
+    Alert, AlertSpec, EventSource, NOTIFICATION, Name, Provider, ProviderSpec,
+};
+use crate::kube::meta::REPOSITORY;
+use crate::plan::Plan;
+use crate::plan::naming::repository_label;
+use crate::spec::{Notify, ProviderKind};
+
+/// The Providers and Alerts of every repository.
+pub(super) fn emit(plan: &Plan<'_>) -> Vec<Object> {
+    if plan.config.previews.spec.tests.is_empty() {
+        return Vec::new();
+    }
+    plan.config
+        .previews
+        .spec
+        .notify
+        .iter()
+        .flat_map(|notify| repository(plan, notify))
+        .collect()
+}
+
+/// The provider types for commit status and for comments.
+fn types(kind: ProviderKind) -> (&'static str, Option<&'static str>) {
+    match kind {
+        ProviderKind::Github => ("github", Some("githubpullrequestcomment")),
+        ProviderKind::Gitlab => ("gitlab", Some("gitlabmergerequestcomment")),
+        ProviderKind::Gitea => ("gitea", Some("giteapullrequestcomment")),
+        ProviderKind::Bitbucket => ("bitbucket", None),
+        ProviderKind::Bitbucketserver => ("bitbucketserver", None),
+        ProviderKind::Azuredevops => ("azuredevops", None),
+    }
+}
+
+fn repository(plan: &Plan<'_>, notify: &Notify) -> Vec<Object> {
+    let label = repository_label(&notify.repository);
+    let namespace = &plan.config.previews.spec.flux.namespace;
+    let metadata = |part: &str| meta::own(plan.config, &format!("{label}.{part}"), namespace, None);
+    let provider = |part: &str, type_, commit_status_expr| {
+        Object::from_typed(&Provider {
+            api_version: NOTIFICATION,
+            kind: "Provider",
+            metadata: metadata(part),
+            spec: ProviderSpec {
+                type_,
+                address: notify.repository.clone(),
+                secret_ref: Name {
+                    name: notify.secret_ref.name.clone(),
+                },
+                commit_status_expr,
+            },
+        })
+    };
+    let alert = |part: &str, provider: &str, event_severity, inclusion_list| {
+        Object::from_typed(&Alert {
+            api_version: NOTIFICATION,
+            kind: "Alert",
+            metadata: metadata(part),
+            spec: AlertSpec {
+                provider_ref: Name {
+                    name: format!("{label}.{provider}"),
+                },
+                event_severity,
+                event_sources: vec![EventSource {
+                    kind: "Kustomization",
+                    name: "*",
+                    match_labels: BTreeMap::from([(REPOSITORY.to_owned(), label.clone())]),
+                }],
+                inclusion_list,
+            },
+        })
+    };
+    let (status, comment) = types(notify.provider);
+    let mut objects = vec![
+        provider("status", status, Some("'preview/' + event.metadata.suite")),
+        alert(
+            "succeeded",
+            "status",
+            "info",
+            vec!["^Reconciliation finished"],
+        ),
+        alert("failed", "status", "error", Vec::new()),
+    ];
+    if let Some(comment) = comment {
+        objects.push(provider("comment", comment, None));
+        let messages = vec!["^Health check passed", "failed", "timeout"];
+        objects.push(alert("commented", "comment", "info", messages));
+    }
+    objects
+}

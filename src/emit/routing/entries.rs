@@ -1,0 +1,290 @@
+//! Clones of entry routes: the preview's host, every backend resolved, the key set; and originals
+//! that drop the key.
+
+use super::gateway_api::{complete_matches, kind_of, swap_rule};
+use super::istio::swap_entry;
+use super::{Routes, Swap};
+use crate::emit::meta;
+use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteSpec};
+use crate::kube::istio::{self, VirtualService, VirtualServiceSpec};
+use crate::kube::{Id, Object};
+use crate::plan::Plan;
+use crate::plan::routing::entries::Clone as Entry;
+use crate::plan::routing::gateway_api::rules;
+use crate::plan::routing::istio::http;
+use crate::yaml::Node;
+
+/// Emits the clones, and the originals that drop the key.
+pub(super) fn emit(plan: &Plan<'_>, routes: &mut Routes) {
+    let several = plan.config.previews.spec.routing.entries.len() > 1;
+    for clone in &plan.routing.entries.clones {
+        let env = &plan.environments[clone.environment];
+        let mut name = format!("{}.{}", clone.route.id.name, env.name());
+        if several {
+            name.push_str(&format!(".{}", clone.number + 1));
+        }
+        let object = match clone.route.id.group.as_str() {
+            GROUP => gateway_route(plan, clone, &name),
+            _ => virtual_service(plan, clone, &name),
+        };
+        routes.add(clone.environment, object);
+    }
+    for original in &plan.routing.entries.stripped {
+        // The same object may have been extended for the mesh.
+        let changed = routes.changed.remove(&original.id);
+        let object = changed.unwrap_or_else(|| (*original).clone());
+        let (id, stripped) = strip(plan, object);
+        routes.changed.insert(id, stripped);
+    }
+}
+
+/// The headers that carry the key of a preview.
+fn key_headers(plan: &Plan<'_>, preview: &str) -> Vec<(String, String)> {
+    let key = &plan.config.previews.spec.routing.key;
+    let mut headers = vec![(key.header.clone(), preview.to_owned())];
+    if !key.baggage.is_empty() {
+        headers.push(("baggage".to_owned(), format!("{}={preview}", key.baggage)));
+    }
+    headers
+}
+
+fn preview_hosts(clone: &Entry<'_>) -> Vec<String> {
+    let mut hosts: Vec<String> = clone.hosts.values().cloned().collect();
+    hosts.sort();
+    hosts.dedup();
+    hosts
+}
+
+fn swap<'a>(plan: &'a Plan<'a>, clone: &'a Entry<'a>) -> Swap<'a> {
+    let home = clone.route.id.namespace.as_str();
+    let env = &plan.environments[clone.environment];
+    Swap {
+        plan,
+        env,
+        home,
+        stands_in: home,
+        inside: false,
+    }
+}
+
+fn gateway_route(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
+    let env = &plan.environments[clone.environment];
+    let swap = swap(plan, clone);
+    let gateway = &clone.entry.gateway;
+    let rules = rules(clone.route).iter().map(|rule| {
+        let mut rule = rule.clone();
+        complete_matches(&mut rule, kind_of(clone.route));
+        swap_rule(&mut rule, &swap);
+        redirect_to_preview(&mut rule, clone);
+        if rule
+            .get("backendRefs")
+            .is_some_and(|backends| !backends.items().is_empty())
+        {
+            for (header, value) in key_headers(plan, env.name()) {
+                set_request_header(&mut rule, &header, &value);
+            }
+        }
+        rule
+    });
+    let namespace = clone.route.id.namespace.as_str();
+    Object::from_typed(&Route {
+        api_version: API_VERSION,
+        kind: kind_of(clone.route),
+        metadata: meta::derived(plan.config, name, namespace, Some(env.name())),
+        spec: RouteSpec {
+            parent_refs: vec![ParentRef {
+                group: GROUP.to_owned(),
+                kind: "Gateway".to_owned(),
+                namespace: (gateway.namespace != namespace).then(|| gateway.namespace.clone()),
+                name: gateway.name.clone(),
+                section_name: (!gateway.section_name.is_empty())
+                    .then(|| gateway.section_name.clone()),
+                port: None,
+            }],
+            hostnames: preview_hosts(clone),
+            rules: rules.collect(),
+        },
+    })
+}
+
+/// The RequestHeaderModifier of a rule, which may have only one; made where there is none.
+fn header_modifier(rule: &mut Node) -> &mut Node {
+    const TYPE: &str = "RequestHeaderModifier";
+    if rule.get("filters").is_none() {
+        rule.set("filters", Node::list([]));
+    }
+    let filters = rule.get_mut("filters").expect("set on the lines above");
+    let index = filters
+        .items()
+        .iter()
+        .position(|filter| filter.text_at(&["type"]) == Some(TYPE));
+    let index = index.unwrap_or_else(|| {
+        filters.push(Node::map([("type", Node::string(TYPE))]));
+        filters.items().len() - 1
+    });
+    filters.items_mut()[index].make(&["requestHeaderModifier"])
+}
+
+fn set_request_header(rule: &mut Node, name: &str, value: &str) {
+    let modifier = header_modifier(rule);
+    if modifier.get("set").is_none() {
+        modifier.set("set", Node::list([]));
+    }
+    let list = modifier.get_mut("set").expect("set on the lines above");
+    let same = |item: &&mut Node| {
+        item.text_at(&["name"])
+            .is_some_and(|found| found.eq_ignore_ascii_case(name))
+    };
+    match list.items_mut().iter_mut().find(same) {
+        Some(item) => item.set("value", Node::string(value)),
+        None => list.push(Node::map([
+            ("name", Node::string(name)),
+            ("value", Node::string(value)),
+        ])),
+    }
+}
+
+/// A redirect to the original's own host would lead out of the preview.
+fn redirect_to_preview(rule: &mut Node, clone: &Entry<'_>) {
+    let Some(filters) = rule.get_mut("filters") else {
+        return;
+    };
+    for filter in filters.items_mut() {
+        if let Some(redirect) = filter.get_mut("requestRedirect")
+            && let Some(host) = redirect
+                .text_at(&["hostname"])
+                .and_then(|host| clone.hosts.get(host))
+        {
+            redirect.set("hostname", Node::string(host));
+        }
+    }
+}
+
+fn virtual_service(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
+    let env = &plan.environments[clone.environment];
+    let swap = swap(plan, clone);
+    let gateway = format!(
+        "{}/{}",
+        clone.entry.gateway.namespace, clone.entry.gateway.name
+    );
+    let entries = http(clone.route).iter().filter_map(|entry| {
+        let mut cloned = entry.clone();
+        if let Some(matches) = gateway_matches(entry, clone)? {
+            cloned.set("match", Node::list(matches));
+        }
+        swap_entry(&mut cloned, &swap);
+        if let Some(redirect) = cloned.get_mut("redirect")
+            && let Some(host) = redirect
+                .text_at(&["authority"])
+                .and_then(|host| clone.hosts.get(host))
+        {
+            redirect.set("authority", Node::string(host));
+        }
+        if cloned.get("route").is_some() {
+            let set = cloned.make(&["headers", "request", "set"]);
+            for (header, value) in key_headers(plan, env.name()) {
+                set.set(&header, Node::string(value));
+            }
+        }
+        Some(cloned)
+    });
+    Object::from_typed(&VirtualService {
+        api_version: istio::API_VERSION,
+        kind: "VirtualService",
+        metadata: meta::derived(
+            plan.config,
+            name,
+            &clone.route.id.namespace,
+            Some(env.name()),
+        ),
+        spec: VirtualServiceSpec {
+            hosts: preview_hosts(clone),
+            gateways: vec![gateway],
+            export_to: vec!["*".to_owned()],
+            http: entries.collect(),
+            tls: Vec::new(),
+            tcp: Vec::new(),
+        },
+    })
+}
+
+/// The matches of an entry that hold at a gateway, bound to the clone's own: `None` where the entry
+/// is for the mesh alone, `Some(None)` where it has no matches.
+#[expect(
+    clippy::option_option,
+    reason = "absent entry and absent matches are two things"
+)]
+fn gateway_matches(entry: &Node, clone: &Entry<'_>) -> Option<Option<Vec<Node>>> {
+    let Some(matches) = entry.get("match").filter(|list| !list.items().is_empty()) else {
+        return Some(None);
+    };
+    let kept: Vec<Node> = matches
+        .items()
+        .iter()
+        .filter(|one| {
+            let gateways = one.get("gateways").map(Node::items).unwrap_or_default();
+            gateways.is_empty()
+                || gateways
+                    .iter()
+                    .any(|gateway| gateway.text() != Some("mesh"))
+        })
+        .map(|one| {
+            let mut one = one.clone();
+            one.remove("gateways");
+            if let Some(authority) = one.get_mut("authority")
+                && let Some(host) = authority
+                    .text_at(&["exact"])
+                    .and_then(|h| clone.hosts.get(h))
+            {
+                authority.set("exact", Node::string(host));
+            }
+            one
+        })
+        .collect();
+    (!kept.is_empty()).then_some(Some(kept))
+}
+
+/// An original whose rules remove the key that a client sends.
+fn strip(plan: &Plan<'_>, mut object: Object) -> (Id, Object) {
+    let headers: Vec<String> = key_headers(plan, "")
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    let add = |list: &mut Node| {
+        for header in &headers {
+            if !list.items().iter().any(|item| item.text() == Some(header)) {
+                list.push(Node::string(header));
+            }
+        }
+    };
+    let spec = object.node.make(&["spec"]);
+    if object.id.group == GROUP {
+        if let Some(rules) = spec.get_mut("rules") {
+            for rule in rules.items_mut() {
+                if rule
+                    .get("backendRefs")
+                    .is_some_and(|list| !list.items().is_empty())
+                {
+                    let modifier = header_modifier(rule);
+                    if modifier.get("remove").is_none() {
+                        modifier.set("remove", Node::list([]));
+                    }
+                    modifier.get_mut("remove").into_iter().for_each(add);
+                }
+            }
+        }
+    } else if let Some(entries) = spec.get_mut("http") {
+        for entry in entries
+            .items_mut()
+            .iter_mut()
+            .filter(|entry| entry.get("route").is_some())
+        {
+            let request = entry.make(&["headers", "request"]);
+            if request.get("remove").is_none() {
+                request.set("remove", Node::list([]));
+            }
+            request.get_mut("remove").into_iter().for_each(add);
+        }
+    }
+    (object.id.clone(), object)
+}

@@ -1,0 +1,439 @@
+//! VirtualServices: made, extended in front, and attached to copies.
+
+use super::gateway_api::baggage_member;
+use super::{Routes, Swap, settle_weights};
+use crate::emit::meta;
+use crate::kube::istio::{API_VERSION, GROUP, VirtualService, VirtualServiceSpec};
+use crate::kube::meta::RESTORE;
+use crate::kube::{Object, meta as kube_meta};
+use crate::plan::naming::service_host;
+use crate::plan::routing::istio::{Source, Table, full_host, hosts, http, service_of};
+use crate::plan::{Environment, Plan};
+use crate::spec::RoutingKey;
+use crate::yaml::{Data, Node};
+
+/// The VirtualServices of the mesh, and those attached to copies.
+pub(super) fn emit(plan: &Plan<'_>, routes: &mut Routes) {
+    for table in &plan.routing.istio {
+        match table.source {
+            Source::Own(object) => {
+                let extended = extend(plan, table, object);
+                routes.changed.insert(object.id.clone(), extended);
+            }
+            Source::Nothing | Source::Wildcard(_) => routes.shared.push(make(plan, table)),
+        }
+    }
+    for local in plan
+        .routing
+        .local
+        .iter()
+        .filter(|local| local.route.id.group == GROUP)
+    {
+        let object = attach(plan, &plan.environments[local.environment], local);
+        routes.add(local.environment, object);
+    }
+}
+
+/// The entries of previews that stand in front of an original's, in the order of the previews.
+fn in_front(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Vec<Node> {
+    let key = &plan.config.previews.spec.routing.key;
+    let mut entries = Vec::new();
+    for (&environment, derived) in &table.derived {
+        let env = &plan.environments[environment];
+        let swap = Swap {
+            plan,
+            env,
+            home: &original.id.namespace,
+            stands_in: &original.id.namespace,
+            inside: false,
+        };
+        let mut number = 0;
+        for entry in derived {
+            let Some(matches) = mesh_matches(original, entry) else {
+                continue;
+            };
+            number += 1;
+            let with_key: Vec<Node> = matches
+                .iter()
+                .flat_map(|one| with_key(one, key, env.name()))
+                .collect();
+            let name = Node::string(format!("anabranch.{}.{number}", env.name()));
+            let mut derived = Node::map([("name", name), ("match", Node::list(with_key))]);
+            for (field, value) in entry.entries() {
+                if !matches!(field.text.as_str(), "name" | "match") {
+                    derived.set(&field.text, value.clone());
+                }
+            }
+            swap_entry(&mut derived, &swap);
+            entries.push(derived);
+        }
+    }
+    entries
+}
+
+/// The matches of an entry that hold in the mesh; none where it is bound to gateways alone. An entry
+/// without matches has one that everything satisfies.
+fn mesh_matches(original: &Object, entry: &Node) -> Option<Vec<Node>> {
+    let bound = original
+        .node
+        .at(&["spec", "gateways"])
+        .map(Node::items)
+        .unwrap_or_default();
+    let mixed = bound.iter().any(|gateway| gateway.text() != Some("mesh"));
+    let written = entry.get("match").map(Node::items).unwrap_or_default();
+    let all = if written.is_empty() {
+        vec![Node::default()]
+    } else {
+        written.to_vec()
+    };
+    let mesh: Vec<Node> = all
+        .into_iter()
+        .filter_map(|mut one| {
+            let own = one.remove("gateways");
+            let own = own.as_ref().map(Node::items).unwrap_or_default();
+            let applies =
+                own.is_empty() || own.iter().any(|gateway| gateway.text() == Some("mesh"));
+            if mixed {
+                one.set("gateways", Node::list([Node::string("mesh")]));
+            }
+            applies.then_some(one)
+        })
+        .collect();
+    (!mesh.is_empty()).then_some(mesh)
+}
+
+/// A match and the key: one for the header and, where configured, one for the baggage member.
+fn with_key(one: &Node, key: &RoutingKey, preview: &str) -> Vec<Node> {
+    let mut keys = vec![(key.header.as_str(), "exact", preview.to_owned())];
+    if !key.baggage.is_empty() {
+        keys.push(("baggage", "regex", baggage_member(&key.baggage, preview)));
+    }
+    keys.into_iter()
+        .map(|(header, how, value)| {
+            let mut one = one.clone();
+            one.make(&["headers"])
+                .set(header, Node::map([(how, Node::string(value))]));
+            one
+        })
+        .collect()
+}
+
+/// Swaps the affected destinations of an entry. Subsets of a swapped host fall away, since a preview
+/// has none, and destinations that become the same are merged.
+pub(super) fn swap_entry(entry: &mut Node, swap: &Swap<'_>) {
+    qualify(entry, swap);
+    let Some(list) = entry.get_mut("route") else {
+        return;
+    };
+    let swapped = list
+        .items()
+        .iter()
+        .map(|route| swap_route(route, swap))
+        .collect::<Vec<_>>();
+    let any = swapped.iter().any(|(copied, _)| *copied);
+    if !any {
+        return;
+    }
+    let weight = |item: &(bool, Node)| {
+        item.1
+            .get("weight")
+            .and_then(Node::integer_value)
+            .unwrap_or(0)
+    };
+    let set = |item: &mut (bool, Node), weight| item.1.set("weight", Node::integer(weight));
+    let split = swapped.len() > 1;
+    let settled = settle_weights(swapped, |item| item.0, weight, set);
+    let mut merged: Vec<Node> = Vec::new();
+    for (_, route) in settled {
+        let same = merged.iter_mut().find(|other| {
+            let (mut a, mut b) = ((*other).clone(), route.clone());
+            a.remove("weight");
+            b.remove("weight");
+            a == b
+        });
+        match same {
+            Some(other) => {
+                let of = |node: &Node| {
+                    node.get("weight")
+                        .and_then(Node::integer_value)
+                        .unwrap_or(0)
+                };
+                other.set("weight", Node::integer(of(other) + of(&route)));
+            }
+            None => merged.push(route),
+        }
+    }
+    if let [only] = merged.as_mut_slice()
+        && split
+    {
+        // A single destination gets everything, whatever its weight was.
+        only.remove("weight");
+    }
+    list.data = Data::List(merged);
+}
+
+fn swap_route(route: &Node, swap: &Swap<'_>) -> (bool, Node) {
+    let mut route = route.clone();
+    let Some(destination) = route.get_mut("destination") else {
+        return (false, route);
+    };
+    let host = destination
+        .text_at(&["host"])
+        .unwrap_or_default()
+        .to_owned();
+    let baseline = swap.plan.catalog.namespace;
+    let Some(name) = service_of(&host, swap.home, baseline).filter(|n| swap.applies(n, baseline))
+    else {
+        return (false, route);
+    };
+    destination.set("host", Node::string(swap.env.host(name)));
+    destination.remove("subset");
+    let ports = swap
+        .plan
+        .catalog
+        .service(name)
+        .map(|s| s.ports.as_slice())
+        .unwrap_or_default();
+    if let ([only], None) = (ports, destination.get("port")) {
+        // Written out: a destination of another namespace has no listener to take its port from.
+        let number = Node::map([("number", Node::integer(i64::from(only.number)))]);
+        destination.set("port", number);
+    }
+    (true, route)
+}
+
+/// Short host names mean the namespace of their object; in another namespace they are written out.
+fn qualify(entry: &mut Node, swap: &Swap<'_>) {
+    if swap.home == swap.stands_in {
+        return;
+    }
+    let full = |destination: Option<&mut Node>| {
+        let Some(destination) = destination else {
+            return;
+        };
+        if let Some(host) = destination.text_at(&["host"]) {
+            let host = full_host(host, swap.home);
+            destination.set("host", Node::string(host));
+        }
+    };
+    if let Some(routes) = entry.get_mut("route") {
+        routes
+            .items_mut()
+            .iter_mut()
+            .for_each(|route| full(route.get_mut("destination")));
+    }
+    full(entry.get_mut("mirror"));
+    if let Some(mirrors) = entry.get_mut("mirrors") {
+        mirrors
+            .items_mut()
+            .iter_mut()
+            .for_each(|mirror| full(mirror.get_mut("destination")));
+    }
+}
+
+/// The user's own VirtualService with the entries of previews in front. It stays the user's: no
+/// label of ours, and an annotation says what else was changed.
+fn extend(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Object {
+    let mut node = original.node.clone();
+    let mut entries = in_front(plan, table, original);
+    entries.extend(http(original).iter().cloned());
+    let spec = node.make(&["spec"]);
+    spec.set("http", Node::list(entries));
+    if spec.get("exportTo").is_none_or(|to| to.items().is_empty()) {
+        spec.set("exportTo", Node::list([Node::string("*")]));
+        node.make(&["metadata", "annotations"])
+            .set(RESTORE, Node::string("exportTo"));
+    }
+    Object {
+        id: original.id.clone(),
+        node,
+    }
+}
+
+/// A VirtualService for a host that has none, or that only a wildcard covers.
+fn make(plan: &Plan<'_>, table: &Table<'_>) -> Object {
+    let baseline = plan.catalog.namespace;
+    let host = service_host(table.service, baseline);
+    let (mut http_entries, mut tls, mut tcp) = (Vec::new(), Vec::new(), Vec::new());
+    let carried = if let Source::Wildcard(wildcard) = table.source {
+        let sections = |name: &str| {
+            wildcard
+                .node
+                .at(&["spec", name])
+                .map(Node::items)
+                .unwrap_or_default()
+        };
+        http_entries = in_front(plan, table, wildcard);
+        http_entries.extend(http(wildcard).iter().filter_map(|entry| {
+            let matches = mesh_matches(wildcard, entry)?;
+            let mut carried = entry.clone();
+            if entry.get("match").is_some() {
+                let without = |mut one: Node| {
+                    one.remove("gateways");
+                    one
+                };
+                carried.set("match", Node::list(matches.into_iter().map(without)));
+            }
+            Some(written_out(carried, &wildcard.id.namespace))
+        }));
+        for entry in &mut http_entries {
+            if let Some(matches) = entry.get_mut("match") {
+                matches.items_mut().iter_mut().for_each(|one| {
+                    one.remove("gateways");
+                });
+            }
+        }
+        tls = sections("tls").to_vec();
+        tcp = sections("tcp").to_vec();
+        true
+    } else {
+        http_entries.extend(per_port(plan, table, &host));
+        false
+    };
+    let name = format!("anabranch.{}", table.service);
+    let metadata = if carried {
+        meta::derived(plan.config, &name, baseline, None)
+    } else {
+        meta::own(plan.config, &name, baseline, None)
+    };
+    Object::from_typed(&VirtualService {
+        api_version: API_VERSION,
+        kind: "VirtualService",
+        metadata,
+        spec: VirtualServiceSpec {
+            hosts: vec![host],
+            gateways: Vec::new(),
+            export_to: vec!["*".to_owned()],
+            http: http_entries,
+            tls,
+            tcp,
+        },
+    })
+}
+
+/// An entry whose short host names are written out, for a VirtualService of another namespace.
+fn written_out(mut entry: Node, home: &str) -> Node {
+    if let Some(routes) = entry.get_mut("route") {
+        for route in routes.items_mut() {
+            if let Some(destination) = route.get_mut("destination")
+                && let Some(host) = destination.text_at(&["host"])
+            {
+                let host = full_host(host, home);
+                destination.set("host", Node::string(host));
+            }
+        }
+    }
+    entry
+}
+
+/// Entries of a host without an original: each preview's, then the baseline's own, per port.
+fn per_port(plan: &Plan<'_>, table: &Table<'_>, host: &str) -> Vec<Node> {
+    let key = &plan.config.previews.spec.routing.key;
+    let mut entries = Vec::new();
+    let port_match = |port: u16| match table.match_port {
+        true => Node::map([("port", Node::integer(i64::from(port)))]),
+        false => Node::default(),
+    };
+    for &environment in table.derived.keys() {
+        let env = &plan.environments[environment];
+        for (index, &port) in table.ports.iter().enumerate() {
+            let name = Node::string(format!("anabranch.{}.{}", env.name(), index + 1));
+            entries.push(Node::map([
+                ("name", name),
+                (
+                    "match",
+                    Node::list(with_key(&port_match(port), key, env.name())),
+                ),
+                (
+                    "route",
+                    Node::list([destination(&env.host(table.service), port)]),
+                ),
+            ]));
+        }
+    }
+    for &port in &table.ports {
+        let mut entry = Node::map([("name", Node::string(format!("baseline.{port}")))]);
+        if table.match_port {
+            entry.set("match", Node::list([port_match(port)]));
+        }
+        entry.set("route", Node::list([destination(host, port)]));
+        entries.push(entry);
+    }
+    entries
+}
+
+fn destination(host: &str, port: u16) -> Node {
+    Node::map([(
+        "destination",
+        Node::map([
+            ("host", Node::string(host)),
+            (
+                "port",
+                Node::map([("number", Node::integer(i64::from(port)))]),
+            ),
+        ]),
+    )])
+}
+
+/// A VirtualService attached to the copies of its services: seen by the preview alone.
+fn attach(
+    plan: &Plan<'_>,
+    env: &Environment<'_>,
+    local: &crate::plan::routing::Local<'_>,
+) -> Object {
+    let original = local.route;
+    let home = original.id.namespace.as_str();
+    let swap = Swap {
+        plan,
+        env,
+        home,
+        stands_in: &env.namespace,
+        inside: true,
+    };
+    let mut own_hosts: Vec<String> = hosts(original)
+        .filter_map(|host| service_of(host, home, plan.catalog.namespace))
+        .filter(|name| local.services.contains(name))
+        .map(|name| env.host(name))
+        .collect();
+    if own_hosts.is_empty() {
+        own_hosts = local.services.iter().map(|name| env.host(name)).collect();
+    }
+    let entries = http(original).iter().filter_map(|entry| {
+        let matches = mesh_matches(original, entry)?;
+        let mut attached = entry.clone();
+        if entry.get("match").is_some() {
+            let inside = |mut one: Node| {
+                one.remove("gateways");
+                if one.text_at(&["sourceNamespace"]) == Some(plan.catalog.namespace) {
+                    one.set("sourceNamespace", Node::string(&env.namespace));
+                }
+                one
+            };
+            attached.set("match", Node::list(matches.into_iter().map(inside)));
+        }
+        swap_entry(&mut attached, &swap);
+        Some(attached)
+    });
+    let mut metadata = meta::derived(
+        plan.config,
+        &original.id.name,
+        &env.namespace,
+        Some(env.name()),
+    );
+    if let Some(labels) = &mut metadata.labels {
+        labels.retain(|key, _| kube_meta::keeps_label(key) || key.starts_with("anabranch.dev/"));
+    }
+    Object::from_typed(&VirtualService {
+        api_version: API_VERSION,
+        kind: "VirtualService",
+        metadata,
+        spec: VirtualServiceSpec {
+            hosts: own_hosts,
+            gateways: Vec::new(),
+            export_to: vec![".".to_owned()],
+            http: entries.collect(),
+            tls: Vec::new(),
+            tcp: Vec::new(),
+        },
+    })
+}

@@ -1,0 +1,16 @@
+//! What is true of the baseline: its services, how they run, and how one object names another.
+//! Objects ride along unopened.
+
+mod catalog;
+mod image;
+mod pod;
+mod selector;
+mod service;
+mod workload;
+
+pub use catalog::Catalog;
+pub use image::repository;
+pub use pod::{Reference, Referent, pod_spec, references};
+pub use selector::selects;
+pub use service::{Protocol, Service, ServicePort};
+pub use workload::{Support, Workload};

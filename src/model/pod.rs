@@ -1,0 +1,219 @@
+//! Pods: where a workload keeps its pod, and what a pod names.
+
+use crate::diagnostic::Place;
+use crate::yaml::Node;
+
+/// Where kinds of workloads keep their pod template.
+fn template_path(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "Pod" => &[],
+        "CronJob" => &["spec", "jobTemplate", "spec", "template"],
+        _ => &["spec", "template"],
+    }
+}
+
+/// The labels of a workload's pods.
+#[must_use]
+pub(super) fn pod_labels(workload: &Node) -> Option<&Node> {
+    let kind = workload.text_at(&["kind"]).unwrap_or_default();
+    workload
+        .at(template_path(kind))?
+        .at(&["metadata", "labels"])
+}
+
+/// The pod spec of a workload.
+#[must_use]
+pub fn pod_spec(workload: &Node) -> Option<&Node> {
+    let kind = workload.text_at(&["kind"]).unwrap_or_default();
+    workload.at(template_path(kind))?.get("spec")
+}
+
+/// An object that a pod names, and where it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// What is named.
+    pub referent: Referent,
+    /// Its name.
+    pub name: String,
+    /// The pod starts without it.
+    pub optional: bool,
+    /// Where the name stands.
+    pub place: Place,
+}
+
+/// Kinds of objects that a pod names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Referent {
+    /// A ConfigMap.
+    ConfigMap,
+    /// A Secret.
+    Secret,
+    /// A ServiceAccount.
+    ServiceAccount,
+    /// A PersistentVolumeClaim.
+    Claim,
+    /// A SecretProviderClass of the secrets store CSI driver.
+    SecretProviderClass,
+    /// A ResourceClaimTemplate.
+    ResourceClaimTemplate,
+    /// A ResourceClaim, which belongs to pods of its own namespace.
+    ResourceClaim,
+}
+
+impl Referent {
+    /// API group and kind.
+    #[must_use]
+    pub fn group_kind(self) -> (&'static str, &'static str) {
+        match self {
+            Self::ConfigMap => ("", "ConfigMap"),
+            Self::Secret => ("", "Secret"),
+            Self::ServiceAccount => ("", "ServiceAccount"),
+            Self::Claim => ("", "PersistentVolumeClaim"),
+            Self::SecretProviderClass => ("secrets-store.csi.x-k8s.io", "SecretProviderClass"),
+            Self::ResourceClaimTemplate => ("resource.k8s.io", "ResourceClaimTemplate"),
+            Self::ResourceClaim => ("resource.k8s.io", "ResourceClaim"),
+        }
+    }
+}
+
+/// Everything a pod spec names: in containers, init containers, ephemeral containers, volumes of
+/// every type, image pull secrets, and its ServiceAccount.
+/// See <https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/>.
+#[must_use]
+pub fn references(pod: &Node) -> Vec<Reference> {
+    let mut found = Vec::new();
+    for list in ["containers", "initContainers", "ephemeralContainers"] {
+        for container in items(pod, &[list]) {
+            for variable in items(container, &["env"]) {
+                let from = |key| variable.at(&["valueFrom", key]);
+                add(
+                    &mut found,
+                    Referent::ConfigMap,
+                    from("configMapKeyRef"),
+                    "name",
+                );
+                add(&mut found, Referent::Secret, from("secretKeyRef"), "name");
+            }
+            for source in items(container, &["envFrom"]) {
+                add(
+                    &mut found,
+                    Referent::ConfigMap,
+                    source.get("configMapRef"),
+                    "name",
+                );
+                add(
+                    &mut found,
+                    Referent::Secret,
+                    source.get("secretRef"),
+                    "name",
+                );
+            }
+        }
+    }
+    for volume in items(pod, &["volumes"]) {
+        volume_references(volume, &mut found);
+    }
+    for secret in items(pod, &["imagePullSecrets"]) {
+        add(&mut found, Referent::Secret, Some(secret), "name");
+    }
+    for claim in items(pod, &["resourceClaims"]) {
+        let template = Referent::ResourceClaimTemplate;
+        add(
+            &mut found,
+            template,
+            Some(claim),
+            "resourceClaimTemplateName",
+        );
+        add(
+            &mut found,
+            Referent::ResourceClaim,
+            Some(claim),
+            "resourceClaimName",
+        );
+    }
+    let account = if pod
+        .get("serviceAccountName")
+        .is_some_and(|name| name.text() != Some(""))
+    {
+        "serviceAccountName"
+    } else {
+        "serviceAccount"
+    };
+    add(&mut found, Referent::ServiceAccount, Some(pod), account);
+    found
+}
+
+fn volume_references(volume: &Node, found: &mut Vec<Reference>) {
+    add(found, Referent::ConfigMap, volume.get("configMap"), "name");
+    add(found, Referent::Secret, volume.get("secret"), "secretName");
+    add(
+        found,
+        Referent::Claim,
+        volume.get("persistentVolumeClaim"),
+        "claimName",
+    );
+    add(
+        found,
+        Referent::Secret,
+        volume.get("azureFile"),
+        "secretName",
+    );
+    for source in items(volume, &["projected", "sources"]) {
+        add(found, Referent::ConfigMap, source.get("configMap"), "name");
+        add(found, Referent::Secret, source.get("secret"), "name");
+    }
+    add(
+        found,
+        Referent::Secret,
+        volume.at(&["csi", "nodePublishSecretRef"]),
+        "name",
+    );
+    let attributes = volume.at(&["csi", "volumeAttributes"]);
+    add(
+        found,
+        Referent::SecretProviderClass,
+        attributes,
+        "secretProviderClass",
+    );
+    for kind in [
+        "cephfs",
+        "cinder",
+        "flexVolume",
+        "iscsi",
+        "rbd",
+        "scaleIO",
+        "storageos",
+    ] {
+        add(
+            found,
+            Referent::Secret,
+            volume.at(&[kind, "secretRef"]),
+            "name",
+        );
+    }
+    let template = volume.at(&["ephemeral", "volumeClaimTemplate", "spec"]);
+    for source in ["dataSource", "dataSourceRef"] {
+        let source = template.and_then(|spec| spec.get(source));
+        if source.is_some_and(|s| s.text_at(&["kind"]) == Some("PersistentVolumeClaim")) {
+            add(found, Referent::Claim, source, "name");
+        }
+    }
+}
+
+fn add(found: &mut Vec<Reference>, referent: Referent, parent: Option<&Node>, key: &str) {
+    let Some(parent) = parent else { return };
+    let Some(node) = parent.get(key) else { return };
+    if let Some(name) = node.text().filter(|name| !name.is_empty()) {
+        let optional = parent.get("optional").is_some_and(Node::is_true);
+        found.push(Reference {
+            referent,
+            name: name.to_owned(),
+            optional,
+            place: node.place,
+        });
+    }
+}
+
+fn items<'a>(node: &'a Node, keys: &[&str]) -> &'a [Node] {
+    node.at(keys).map(Node::items).unwrap_or_default()
+}

@@ -1,0 +1,164 @@
+//! A Service: what it selects, and what its ports speak.
+//!
+//! Protocols are told as Istio tells them: appProtocol, then the prefix of the port's name.
+//! See <https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/>.
+
+use super::pod::pod_labels;
+use crate::kube::Object;
+
+/// A Service of the baseline.
+#[derive(Debug)]
+pub struct Service<'a> {
+    /// Its object.
+    pub object: &'a Object,
+    /// Its ports, in the order of the manifest.
+    pub ports: Vec<ServicePort<'a>>,
+    /// `clusterIP: None`.
+    pub headless: bool,
+    /// The host that an ExternalName Service stands for.
+    pub external_name: Option<&'a str>,
+}
+
+/// A port of a Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServicePort<'a> {
+    /// Its number.
+    pub number: u16,
+    /// Its name; several ports must have one.
+    pub name: Option<&'a str>,
+    /// What it speaks.
+    pub protocol: Protocol,
+}
+
+/// What a port speaks, as far as routing by header is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP of any version, WebSockets included.
+    Http,
+    /// gRPC.
+    Grpc,
+    /// The port says nothing: Istio detects HTTP.
+    Unknown,
+    /// Declared as something without headers, or known to be.
+    Opaque,
+}
+
+impl Protocol {
+    /// Whether a header can decide where a request goes.
+    #[must_use]
+    pub fn is_routable(self) -> bool {
+        self != Self::Opaque
+    }
+}
+
+impl<'a> Service<'a> {
+    /// Reads a Service.
+    #[must_use]
+    pub fn new(object: &'a Object) -> Self {
+        let node = &object.node;
+        let external = node.text_at(&["spec", "type"]) == Some("ExternalName");
+        let ports = node
+            .at(&["spec", "ports"])
+            .map(crate::yaml::Node::items)
+            .unwrap_or_default();
+        Self {
+            object,
+            ports: ports.iter().filter_map(read_port).collect(),
+            headless: node.text_at(&["spec", "clusterIP"]) == Some("None"),
+            external_name: external
+                .then(|| node.text_at(&["spec", "externalName"]))
+                .flatten(),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        &self.object.id.name
+    }
+
+    /// Whether it selects pods at all.
+    #[must_use]
+    pub fn has_selector(&self) -> bool {
+        let selector = self.object.node.at(&["spec", "selector"]);
+        self.external_name.is_none() && selector.is_some_and(|map| !map.entries().is_empty())
+    }
+
+    /// Whether it selects the pods of a workload.
+    #[must_use]
+    pub fn selects(&self, workload: &Object) -> bool {
+        let labels = pod_labels(&workload.node);
+        let selector = self.object.node.at(&["spec", "selector"]);
+        self.has_selector()
+            && selector.is_some_and(|selector| {
+                selector.entries().iter().all(|(key, value)| {
+                    labels
+                        .and_then(|labels| labels.get(&key.text))
+                        .and_then(|label| label.text())
+                        == value.text()
+                })
+            })
+    }
+}
+
+fn read_port(node: &crate::yaml::Node) -> Option<ServicePort<'_>> {
+    let number = u16::try_from(node.get("port")?.integer_value()?).ok()?;
+    let name = node.text_at(&["name"]);
+    let transport = node.text_at(&["protocol"]).unwrap_or("TCP");
+    let protocol = if transport == "TCP" {
+        protocol(node.text_at(&["appProtocol"]), name, number)
+    } else {
+        Protocol::Opaque
+    };
+    Some(ServicePort {
+        number,
+        name,
+        protocol,
+    })
+}
+
+/// What a port speaks. An appProtocol that Istio does not know counts for nothing.
+fn protocol(app_protocol: Option<&str>, name: Option<&str>, number: u16) -> Protocol {
+    /// Ports on which Istio never detects HTTP: SMTP, DNS, MySQL, MongoDB.
+    const NEVER_HTTP: [u16; 4] = [25, 53, 3306, 27017];
+    let known = |word: &str| match word.to_ascii_lowercase().as_str() {
+        "http" | "http2" | "kubernetes.io/h2c" | "kubernetes.io/ws" => Some(Protocol::Http),
+        "grpc" | "grpc-web" => Some(Protocol::Grpc),
+        "tcp" | "tls" | "https" | "mongo" | "redis" | "mysql" | "udp" | "kubernetes.io/wss"
+        | "hbone" => Some(Protocol::Opaque),
+        _ => None,
+    };
+    let by_name = || {
+        let name = name?;
+        let prefix = if name.starts_with("grpc-web") {
+            "grpc-web"
+        } else {
+            name.split('-').next().unwrap_or(name)
+        };
+        known(prefix)
+    };
+    app_protocol.and_then(known).or_else(by_name).unwrap_or({
+        if NEVER_HTTP.contains(&number) {
+            Protocol::Opaque
+        } else {
+            Protocol::Unknown
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_speaks_what_app_protocol_then_its_name_says() {
+        use Protocol::*;
+        assert_eq!(protocol(Some("kubernetes.io/h2c"), Some("tcp-x"), 80), Http);
+        assert_eq!(protocol(None, Some("http-web"), 80), Http);
+        assert_eq!(protocol(None, Some("grpc"), 80), Grpc);
+        assert_eq!(protocol(None, Some("tcp-redis"), 6379), Opaque);
+        assert_eq!(protocol(None, Some("web"), 80), Unknown);
+        assert_eq!(protocol(None, None, 3306), Opaque);
+        assert_eq!(protocol(Some("example.com/x"), None, 80), Unknown);
+    }
+}

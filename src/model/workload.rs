@@ -1,0 +1,58 @@
+//! A workload: an object with a pod template, and what can be done with its kind.
+
+use crate::kube::Object;
+
+/// A workload of the baseline.
+#[derive(Debug)]
+pub struct Workload<'a> {
+    /// Its object.
+    pub object: &'a Object,
+    /// What can be done with its kind.
+    pub support: Support,
+}
+
+/// What can be done with a kind of workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Support {
+    /// Copied.
+    Copied,
+    /// Copied where the service says `stateful: copy`.
+    Stateful,
+    /// Left out beside a workload that can be copied: its pods come and go.
+    Passing,
+    /// Refused, with the reason.
+    Refused(&'static str),
+}
+
+impl<'a> Workload<'a> {
+    /// Reads a workload; none for objects of other kinds.
+    #[must_use]
+    pub fn new(object: &'a Object) -> Option<Self> {
+        let support = match (object.id.group.as_str(), object.id.kind.as_str()) {
+            ("apps", "Deployment") => Support::Copied,
+            ("apps", "StatefulSet") => Support::Stateful,
+            ("batch", "Job" | "CronJob") => Support::Passing,
+            ("apps", "DaemonSet") => {
+                Support::Refused("a copy would run on every node, once per preview")
+            }
+            ("apps", "ReplicaSet") | ("", "ReplicationController") => {
+                Support::Refused("it belongs to another controller or has no rollouts of its own")
+            }
+            ("", "Pod") => Support::Refused("a bare Pod is never replaced when it fails"),
+            ("argoproj.io", "Rollout") => {
+                Support::Refused("a copy would drive its own canaries and change the same routes")
+            }
+            ("serving.knative.dev", "Service") => {
+                Support::Refused("Knative makes its own Services and routes from it")
+            }
+            _ => return None,
+        };
+        Some(Self { object, support })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        &self.object.id.name
+    }
+}

@@ -1,0 +1,57 @@
+//! Decisions, and no objects of our own yet: what each preview copies and why, which hosts need an
+//! alias, and which rules are derived.
+
+mod access;
+mod changes;
+mod closure;
+mod environment;
+mod hosts;
+pub mod naming;
+pub mod patch;
+mod policies;
+pub mod routing;
+mod secrets;
+
+pub(crate) use access::applies as subject_applies;
+pub use environment::{Copied, Environment};
+
+use crate::diagnostic::Diagnostic;
+use crate::model::Catalog;
+use crate::spec::Config;
+
+/// Everything that will be emitted, decided.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// What the user wrote.
+    pub config: &'a Config,
+    /// The baseline.
+    pub catalog: &'a Catalog<'a>,
+    /// One per preview, in the order of their names.
+    pub environments: Vec<Environment<'a>>,
+    /// Which rule of which host is derived for which preview.
+    pub routing: routing::Routing<'a>,
+}
+
+/// Plans every preview. Findings of all previews are collected; the plan is complete only where none
+/// of them is an error.
+#[must_use]
+pub fn plan<'a>(
+    config: &'a Config,
+    catalog: &'a Catalog<'a>,
+    found: &mut Vec<Diagnostic>,
+) -> Plan<'a> {
+    let mut order: Vec<usize> = (0..config.previews.spec.previews.len()).collect();
+    order.sort_by_key(|&index| &config.previews.spec.previews[index].name);
+    let environments: Vec<_> = order
+        .into_iter()
+        .map(|index| closure::close(config, catalog, index, found))
+        .collect();
+    policies::check(catalog, &environments, found);
+    let routing = routing::plan(config, catalog, &environments, found);
+    Plan {
+        config,
+        catalog,
+        environments,
+        routing,
+    }
+}

@@ -1,0 +1,77 @@
+//! Names that anabranch makes. Two names are joined with a dot, which neither can contain, so that
+//! `a-b` and `c` never meet `a` and `b-c`.
+
+use sha2::{Digest, Sha256};
+
+/// Kubernetes' safe alphabet: no vowels, no digit that looks like a letter, nothing that YAML could
+/// read as a number.
+const SAFE: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// A hash of several texts, `length` characters of the safe alphabet. The texts are told apart by
+/// their lengths, so moving a character from one to the next changes the hash.
+#[must_use]
+pub fn safe_hash<'a>(texts: impl IntoIterator<Item = &'a str>, length: usize) -> String {
+    let mut hasher = Sha256::new();
+    for text in texts {
+        hasher.update(text.len().to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+    let digest = hasher.finalize();
+    digest
+        .iter()
+        .take(length)
+        .map(|&byte| char::from(SAFE[usize::from(byte) % SAFE.len()]))
+        .collect()
+}
+
+/// The full host name of a service.
+#[must_use]
+pub fn service_host(service: &str, namespace: &str) -> String {
+    format!("{service}.{namespace}.svc.cluster.local")
+}
+
+/// The label by which Alerts know the suites of a repository: its last path segment for people, a
+/// hash of the whole URL for certainty.
+#[must_use]
+pub fn repository_label(url: &str) -> String {
+    let last = url
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or_default();
+    let mut word: String = last
+        .trim_end_matches(".git")
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(30)
+        .collect();
+    word = word.trim_matches('-').to_owned();
+    if !word.starts_with(|c: char| c.is_ascii_lowercase()) {
+        word.insert_str(0, "repo");
+    }
+    format!("{word}-{}", safe_hash([url], 8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_use_only_the_safe_alphabet_and_tell_texts_apart() {
+        let hash = safe_hash(["a", "bc"], 10);
+        assert_eq!(hash.len(), 10);
+        assert!(hash.bytes().all(|byte| SAFE.contains(&byte)));
+        assert_ne!(hash, safe_hash(["ab", "c"], 10));
+    }
+
+    #[test]
+    fn repository_labels_are_labels() {
+        let label = repository_label("https://github.com/shop/My_Shop.git");
+        assert!(label.starts_with("my-shop-"), "{label}");
+        assert_ne!(
+            label,
+            repository_label("https://gitlab.com/shop/My_Shop.git")
+        );
+    }
+}

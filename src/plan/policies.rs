@@ -1,0 +1,127 @@
+//! Policies that apply to a copied workload. They are not copied yet, and each is named in a warning.
+
+use std::collections::BTreeSet;
+
+use super::environment::Environment;
+use crate::diagnostic::{Diagnostic, code};
+use crate::kube::Object;
+use crate::model::{Catalog, selects};
+use crate::yaml::Node;
+
+/// Kinds that restrict or configure traffic of the workloads they select, and the fields that hold
+/// their selector.
+const POLICIES: &[(&str, &str, &[&str])] = &[
+    (
+        "security.istio.io",
+        "AuthorizationPolicy",
+        &["spec", "selector"],
+    ),
+    (
+        "security.istio.io",
+        "RequestAuthentication",
+        &["spec", "selector"],
+    ),
+    (
+        "security.istio.io",
+        "PeerAuthentication",
+        &["spec", "selector"],
+    ),
+    (
+        "networking.istio.io",
+        "DestinationRule",
+        &["spec", "workloadSelector"],
+    ),
+    (
+        "networking.istio.io",
+        "Sidecar",
+        &["spec", "workloadSelector"],
+    ),
+    (
+        "networking.istio.io",
+        "EnvoyFilter",
+        &["spec", "workloadSelector"],
+    ),
+    ("telemetry.istio.io", "Telemetry", &["spec", "selector"]),
+    ("extensions.istio.io", "WasmPlugin", &["spec", "selector"]),
+    (
+        "networking.k8s.io",
+        "NetworkPolicy",
+        &["spec", "podSelector"],
+    ),
+    (
+        "cilium.io",
+        "CiliumNetworkPolicy",
+        &["spec", "endpointSelector"],
+    ),
+    ("gateway.networking.k8s.io", "BackendTLSPolicy", &[]),
+];
+
+/// Warns of every policy that applies to a copied workload, once each.
+pub(super) fn check(
+    catalog: &Catalog<'_>,
+    environments: &[Environment<'_>],
+    found: &mut Vec<Diagnostic>,
+) {
+    for (group, kind, selector) in POLICIES {
+        for policy in catalog.own(group, kind) {
+            let mut touched = BTreeSet::new();
+            for env in environments {
+                touched.extend(copies_touched(policy, selector, env));
+            }
+            if touched.is_empty() {
+                continue;
+            }
+            let names = touched.into_iter().collect::<Vec<_>>().join(", ");
+            found.push(
+                Diagnostic::new(
+                    &code::POLICY_NOT_COPIED,
+                    format!("{} applies to {names}, but previews do not get a copy of it", policy.id),
+                    "policies are not copied yet: add one for the previews' namespaces where it matters",
+                )
+                .at(policy.place(), "not copied"),
+            );
+        }
+    }
+}
+
+/// The copied workloads, or Services, of a preview that a policy of the baseline applies to.
+fn copies_touched(policy: &Object, selector: &[&str], env: &Environment<'_>) -> Vec<String> {
+    let spec = |keys: &[&str]| policy.node.at(keys);
+    let label_selector = if selector.is_empty() {
+        None
+    } else {
+        spec(selector)
+    };
+    // Istio writes `matchLabels` for security policies and `labels` for networking ones.
+    let labels = label_selector.and_then(|selector| selector.get("labels"));
+    let host = policy
+        .node
+        .text_at(&["spec", "host"])
+        .map(|host| host.split('.').next().unwrap_or(host).to_owned());
+    let targets = spec(&["spec", "targetRefs"])
+        .map(Node::items)
+        .unwrap_or_default();
+    let target = spec(&["spec", "targetRef"]).into_iter().chain(targets);
+    let targets: Vec<&str> = target
+        .filter_map(|target| target.text_at(&["name"]))
+        .collect();
+    let mut touched = Vec::new();
+    for (id, copy) in &env.copies {
+        let pod = copy.node.at(&["spec", "template", "metadata", "labels"]);
+        let applies = match (&host, targets.is_empty(), labels) {
+            (Some(host), _, _) => id.kind == "Service" && (*host == id.name || host == "*"),
+            (None, false, _) => id.kind == "Service" && targets.contains(&id.name.as_str()),
+            (None, true, Some(labels)) => pod.is_some_and(|pod| {
+                labels
+                    .entries()
+                    .iter()
+                    .all(|(key, want)| pod.text_at(&[&key.text]) == want.text())
+            }),
+            (None, true, None) => pod.is_some_and(|pod| selects(label_selector, Some(pod))),
+        };
+        if applies {
+            touched.push(id.name.clone());
+        }
+    }
+    touched
+}

@@ -1,0 +1,338 @@
+//! North-south: each way from a Gateway into the baseline is cloned for each preview.
+//!
+//! An entry is an HTTPRoute or GRPCRoute attached to a Gateway, or a VirtualService with gateways,
+//! that chooses a service of the baseline or stands in its namespace.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::gateway_api::{backends, rules};
+use super::istio;
+use crate::diagnostic::{Diagnostic, code};
+use crate::kube::{Object, gateway, istio as istio_kind};
+use crate::model::Catalog;
+use crate::plan::environment::Environment;
+use crate::plan::naming::safe_hash;
+use crate::spec::{Config, Delivery, Entry};
+use crate::yaml::Node;
+
+/// The ways in from outside.
+#[derive(Debug, Default)]
+pub struct Entries<'a> {
+    /// Clones to make.
+    pub clones: Vec<Clone<'a>>,
+    /// Originals that drop the key.
+    pub stripped: Vec<&'a Object>,
+    /// URLs of each preview, by the index of its environment, the first entry first.
+    pub urls: BTreeMap<usize, Vec<String>>,
+}
+
+/// A clone of an entry route for one preview.
+#[derive(Debug)]
+pub struct Clone<'a> {
+    /// Index of the preview's environment.
+    pub environment: usize,
+    /// The original.
+    pub route: &'a Object,
+    /// The entry it is made for.
+    pub entry: &'a Entry,
+    /// Index of the entry, for its name where there are several.
+    pub number: usize,
+    /// Preview host by original host.
+    pub hosts: BTreeMap<String, String>,
+}
+
+/// Plans the clones of every preview.
+pub(super) fn plan<'a>(
+    config: &'a Config,
+    catalog: &'a Catalog<'a>,
+    environments: &[Environment<'a>],
+    found: &mut Vec<Diagnostic>,
+) -> Entries<'a> {
+    let entries = &config.previews.spec.routing.entries;
+    let mut planned = Entries::default();
+    if entries.is_empty() || environments.is_empty() {
+        return planned;
+    }
+    let routes: Vec<&'a Object> = entry_routes(catalog, found);
+    if routes.is_empty() {
+        found.push(config.finding(
+            &code::ENTRY_NOT_CLONED,
+            "spec.routing.entries",
+            "no route leads from a Gateway into the baseline",
+            "pass the HTTPRoute, GRPCRoute or VirtualService of the entry with --baseline",
+        ));
+    }
+    check_collisions(config, entries, &routes, found);
+    for (environment, env) in environments.iter().enumerate() {
+        let mut urls = Vec::new();
+        for (number, entry) in entries.iter().enumerate() {
+            for &route in &routes {
+                let hosts: BTreeMap<String, String> = original_hosts(route)
+                    .into_iter()
+                    .map(|host| {
+                        let preview = preview_host(entry, env.name(), &host, route);
+                        (host, preview)
+                    })
+                    .collect();
+                let base = url_base(catalog, entry);
+                urls.extend(hosts.values().map(|host| base.replace("{}", host)));
+                planned.clones.push(Clone {
+                    environment,
+                    route,
+                    entry,
+                    number,
+                    hosts,
+                });
+            }
+        }
+        let mut seen = BTreeSet::new();
+        urls.retain(|url| seen.insert(url.clone()));
+        planned.urls.insert(environment, urls);
+    }
+    if entries.iter().any(|entry| entry.strip_key) {
+        strip(config, routes, &mut planned, found);
+    }
+    planned
+}
+
+fn strip<'a>(
+    config: &Config,
+    routes: Vec<&'a Object>,
+    planned: &mut Entries<'a>,
+    found: &mut Vec<Diagnostic>,
+) {
+    if config.previews.spec.baseline.delivery == Delivery::External {
+        found.push(config.finding(
+            &code::DELIVERY_EXTERNAL,
+            "spec.routing.entries",
+            "stripKey changes the entry routes of the baseline, which something else delivers",
+            "set `spec.baseline.delivery: include`, or strip the key where the routes are written",
+        ));
+        return;
+    }
+    planned.stripped = routes;
+}
+
+/// The entry routes of the input, and warnings for ways in that cannot be cloned.
+fn entry_routes<'a>(catalog: &'a Catalog<'a>, found: &mut Vec<Diagnostic>) -> Vec<&'a Object> {
+    let home = catalog.namespace;
+    let mut routes = Vec::new();
+    for object in catalog.objects() {
+        let own = object.id.namespace == home;
+        let leads_in = match (object.id.group.as_str(), object.id.kind.as_str()) {
+            (gateway::GROUP, "HTTPRoute" | "GRPCRoute") => {
+                let chooses = rules(object)
+                    .iter()
+                    .flat_map(backends)
+                    .any(|backend| backend.text_at(&["namespace"]) == Some(home));
+                attached_to_gateway(object) && (own || chooses)
+            }
+            (istio_kind::GROUP, "VirtualService") => {
+                let chooses = istio::http(object).iter().flat_map(istio::destinations);
+                let chooses = chooses
+                    .filter(|host| istio::service_of(host, &object.id.namespace, home).is_some())
+                    .count();
+                bound_to_gateway(object) && (own || chooses > 0)
+            }
+            (gateway::GROUP, "TLSRoute" | "TCPRoute") => {
+                if own && attached_to_gateway(object) {
+                    not_cloned(object, found);
+                }
+                false
+            }
+            ("networking.k8s.io", "Ingress") => {
+                if own {
+                    not_cloned(object, found);
+                }
+                false
+            }
+            _ => false,
+        };
+        if leads_in && is_only_upgrade(object) {
+            found.push(
+                Diagnostic::new(
+                    &code::DROPPED,
+                    format!(
+                        "{} only redirects to another scheme and is not cloned",
+                        object.id
+                    ),
+                    "nothing to do: preview hosts are served by the listener that the entry names",
+                )
+                .at(object.place(), "would redirect a preview host to itself"),
+            );
+        } else if leads_in {
+            routes.push(object);
+        }
+    }
+    routes
+}
+
+fn not_cloned(object: &Object, found: &mut Vec<Diagnostic>) {
+    found.push(
+        Diagnostic::new(
+            &code::ENTRY_NOT_CLONED,
+            format!(
+                "{} leads into the baseline but cannot set the key, so it has no preview host",
+                object.id
+            ),
+            "write an HTTPRoute for what previews must reach from outside",
+        )
+        .at(object.place(), "not cloned"),
+    );
+}
+
+fn attached_to_gateway(route: &Object) -> bool {
+    let parents = route
+        .node
+        .at(&["spec", "parentRefs"])
+        .map(Node::items)
+        .unwrap_or_default();
+    parents.iter().any(|parent| {
+        parent
+            .text_at(&["kind"])
+            .is_none_or(|kind| kind == "Gateway")
+    })
+}
+
+fn bound_to_gateway(object: &Object) -> bool {
+    let gateways = object
+        .node
+        .at(&["spec", "gateways"])
+        .map(Node::items)
+        .unwrap_or_default();
+    gateways
+        .iter()
+        .any(|gateway| gateway.text() != Some("mesh"))
+}
+
+/// Whether a route does nothing but send clients from http to https: on the listener of an entry it
+/// would redirect to itself for ever.
+fn is_only_upgrade(route: &Object) -> bool {
+    let upgrades = |rule: &Node| {
+        let filters = rule.get("filters").map(Node::items).unwrap_or_default();
+        backends(rule).is_empty()
+            && filters.iter().any(|filter| {
+                let redirect = filter.get("requestRedirect");
+                redirect.is_some_and(|redirect| {
+                    redirect.get("scheme").is_some() && redirect.get("path").is_none()
+                })
+            })
+    };
+    !rules(route).is_empty() && rules(route).iter().all(upgrades)
+}
+
+/// The hosts of an entry route; one without hosts, or with a wildcard, is known by its name.
+fn original_hosts(route: &Object) -> Vec<String> {
+    let named: Vec<String> = match route.id.kind.as_str() {
+        "VirtualService" => istio::hosts(route)
+            .filter(|host| host.contains('.') || host.starts_with('*'))
+            .map(str::to_owned)
+            .collect(),
+        _ => {
+            let hosts = route
+                .node
+                .at(&["spec", "hostnames"])
+                .map(Node::items)
+                .unwrap_or_default();
+            hosts
+                .iter()
+                .filter_map(Node::text)
+                .map(str::to_owned)
+                .collect()
+        }
+    };
+    if named.is_empty() {
+        vec!["*".to_owned()]
+    } else {
+        named
+    }
+}
+
+fn preview_host(entry: &Entry, preview: &str, original: &str, route: &Object) -> String {
+    let known_as = if original.starts_with('*') {
+        route.id.name.as_str()
+    } else {
+        original
+    };
+    entry
+        .host
+        .replace("{preview}", preview)
+        .replace("{host}", known_as.split('.').next().unwrap_or(known_as))
+        .replace("{hash}", &safe_hash([known_as], 8))
+}
+
+/// Reports hosts of different routes that the template makes one.
+fn check_collisions(
+    config: &Config,
+    entries: &[Entry],
+    routes: &[&Object],
+    found: &mut Vec<Diagnostic>,
+) {
+    for (number, entry) in entries.iter().enumerate() {
+        let mut by_host: BTreeMap<String, (String, &Object)> = BTreeMap::new();
+        for route in routes {
+            for host in original_hosts(route) {
+                let preview = preview_host(entry, "preview", &host, route);
+                let first = by_host.entry(preview).or_insert((host.clone(), route));
+                if first.0 != host && first.1.id != route.id {
+                    found.push(
+                        config
+                            .finding(
+                                &code::HOST_COLLISION,
+                                &format!("spec.routing.entries[{number}].host"),
+                                format!(
+                                    "{} ({}) and {} ({host}) get the same preview host",
+                                    first.1.id, first.0, route.id
+                                ),
+                                "tell them apart with {host} or {hash}, as in {preview}-{host}.example.com",
+                            )
+                            .also(first.1.place(), "one route is here")
+                            .also(route.place(), "the other here"),
+                    );
+                    return;
+                }
+            }
+        }
+        let same = |other: &&Entry| other.gateway == entry.gateway && other.host == entry.host;
+        if entries[..number].iter().any(|other| same(&other)) {
+            found.push(config.finding(
+                &code::HOST_COLLISION,
+                &format!("spec.routing.entries[{number}]"),
+                "two entries have the same gateway and host",
+                "remove one of the two",
+            ));
+        }
+    }
+}
+
+/// The URL of a host behind an entry, with `{}` for the host. The scheme and port are the listener's
+/// where the Gateway is in the input, else what the listener's name says.
+fn url_base(catalog: &Catalog<'_>, entry: &Entry) -> String {
+    let listener = catalog
+        .of_kind(gateway::GROUP, "Gateway")
+        .find(|object| {
+            object.id.namespace == entry.gateway.namespace && object.id.name == entry.gateway.name
+        })
+        .and_then(|object| {
+            let listeners = object.node.at(&["spec", "listeners"])?.items();
+            let wanted = &entry.gateway.section_name;
+            listeners
+                .iter()
+                .find(|l| wanted.is_empty() || l.text_at(&["name"]) == Some(wanted))
+        });
+    let protocol = listener.and_then(|listener| listener.text_at(&["protocol"]));
+    let plain = match protocol {
+        Some(protocol) => protocol == "HTTP",
+        None => {
+            entry.gateway.section_name == "http" || entry.gateway.section_name.starts_with("http-")
+        }
+    };
+    let port = listener
+        .and_then(|listener| listener.get("port"))
+        .and_then(Node::integer_value);
+    let (scheme, usual) = if plain { ("http", 80) } else { ("https", 443) };
+    match port.filter(|port| *port != usual) {
+        Some(port) => format!("{scheme}://{{}}:{port}/"),
+        None => format!("{scheme}://{{}}/"),
+    }
+}

@@ -1,0 +1,552 @@
+//! Gateway API in the mesh: which rules of a service's HTTPRoutes or GRPCRoutes are derived.
+//!
+//! Precedence decides: exact path, longest prefix, method, number of headers, number of query
+//! parameters. A derived rule has one header more than its original, so it wins against it, and may
+//! win against another rule that used to outrank it: that one is then cloned with the key as well.
+//! See <https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule>.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Routing, Table as Tables};
+use crate::diagnostic::{Diagnostic, code};
+use crate::kube::{Object, gateway::GROUP};
+use crate::model::{Catalog, Service};
+use crate::yaml::Node;
+
+/// The routes of one service and port that are made for one preview.
+#[derive(Debug)]
+pub struct Table<'a> {
+    /// Index of the preview's environment.
+    pub environment: usize,
+    /// The service whose host is routed.
+    pub service: &'a str,
+    /// The port in parentRefs; none where the service's own routes have none.
+    pub port: Option<u16>,
+    /// Whether the port belongs into the name, because the service has several.
+    pub port_in_name: bool,
+    /// `HTTPRoute` or `GRPCRoute`.
+    pub kind: &'static str,
+    /// Hostnames of the originals.
+    pub hostnames: Vec<String>,
+    /// The rules, the more important first.
+    pub rules: Vec<Rule<'a>>,
+}
+
+/// A rule to make.
+#[derive(Debug, Clone)]
+pub enum Rule<'a> {
+    /// An existing rule and the key, for these of its matches; affected backends are swapped.
+    Derived {
+        /// The rule.
+        rule: &'a Node,
+        /// Its matches; none: it has none written.
+        matches: Vec<Option<&'a Node>>,
+    },
+    /// Requests with the key go to the preview's copy at this port.
+    Preview(u16),
+    /// Everything else goes to the baseline at this port.
+    Baseline(u16),
+}
+
+/// Mesh routes of the baseline's namespace, by the service they are attached to.
+#[derive(Debug, Default)]
+pub struct Attached<'a> {
+    by_service: BTreeMap<&'a str, Vec<(&'a Object, Option<u16>)>>,
+}
+
+impl<'a> Attached<'a> {
+    /// The routes of a service, each with the port of its parentRef.
+    pub(super) fn of(&self, service: &str) -> &[(&'a Object, Option<u16>)] {
+        self.by_service
+            .get(service)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    }
+
+    /// Every service that a rule of this service's routes chooses.
+    pub(super) fn backends(&self, service: &str) -> BTreeSet<&'a str> {
+        let rules = self.of(service).iter().flat_map(|(route, _)| rules(route));
+        rules
+            .flat_map(backends)
+            .filter_map(|backend| service_backend(backend, ""))
+            .collect()
+    }
+}
+
+/// Finds the routes that are attached to Services of the baseline.
+pub(super) fn attached<'a>(catalog: &'a Catalog<'a>) -> Attached<'a> {
+    let mut found = Attached::default();
+    for kind in ["HTTPRoute", "GRPCRoute"] {
+        for route in catalog.own(GROUP, kind) {
+            for parent in service_parents(route, catalog.namespace) {
+                let name = parent.text_at(&["name"]).unwrap_or_default();
+                let port = parent.get("port").and_then(Node::integer_value);
+                let port = port.and_then(|port| u16::try_from(port).ok());
+                found
+                    .by_service
+                    .entry(name)
+                    .or_default()
+                    .push((route, port));
+            }
+        }
+    }
+    found
+}
+
+/// The parentRefs of a route that name a Service of this namespace.
+pub(crate) fn service_parents<'a>(
+    route: &'a Object,
+    namespace: &str,
+) -> impl Iterator<Item = &'a Node> {
+    let parents = route
+        .node
+        .at(&["spec", "parentRefs"])
+        .map(Node::items)
+        .unwrap_or_default();
+    parents.iter().filter(move |parent| {
+        parent.text_at(&["kind"]) == Some("Service")
+            && parent
+                .text_at(&["group"])
+                .is_none_or(|group| matches!(group, "" | "core"))
+            && parent
+                .text_at(&["namespace"])
+                .unwrap_or(&route.id.namespace)
+                == namespace
+    })
+}
+
+/// The rules of a route.
+pub(crate) fn rules(route: &Object) -> &[Node] {
+    route
+        .node
+        .at(&["spec", "rules"])
+        .map(Node::items)
+        .unwrap_or_default()
+}
+
+/// The backends of a rule.
+pub(crate) fn backends(rule: &Node) -> &[Node] {
+    rule.get("backendRefs").map(Node::items).unwrap_or_default()
+}
+
+/// The name of the Service that a backendRef of a route in `home` means, if it means one of the
+/// namespace `home`; an empty `home` accepts only references without a namespace or with any.
+pub(crate) fn service_backend<'a>(backend: &'a Node, home: &str) -> Option<&'a str> {
+    let is_service = backend
+        .text_at(&["kind"])
+        .is_none_or(|kind| kind == "Service")
+        && backend.text_at(&["group"]).is_none_or(str::is_empty);
+    let namespace = backend.text_at(&["namespace"]).unwrap_or(home);
+    (is_service && (home.is_empty() || namespace == home)).then(|| backend.text_at(&["name"]))?
+}
+
+/// Plans the routes of one service for the previews that are involved.
+pub(super) fn plan<'a>(
+    tables: &Tables<'a, '_>,
+    service: &Service<'a>,
+    involved: &[usize],
+    routing: &mut Routing<'a>,
+    found: &mut Vec<Diagnostic>,
+) {
+    let attached = tables.routes.of(service.name());
+    let mut groups: BTreeMap<(Option<u16>, Vec<String>), Vec<&'a Object>> = BTreeMap::new();
+    for (route, port) in attached {
+        let hostnames = route
+            .node
+            .at(&["spec", "hostnames"])
+            .map(Node::items)
+            .unwrap_or_default();
+        let hostnames = hostnames
+            .iter()
+            .filter_map(Node::text)
+            .map(str::to_owned)
+            .collect();
+        groups.entry((*port, hostnames)).or_default().push(route);
+    }
+    for ((port, hostnames), routes) in &groups {
+        let list = Rules::of(routes, tables.catalog.namespace);
+        list.check_order(service.name(), found);
+        for &environment in involved {
+            let rules = list.derive(tables, environment, found);
+            if rules.is_empty() {
+                continue;
+            }
+            routing.gateway_api.push(Table {
+                environment,
+                service: service.name(),
+                port: *port,
+                port_in_name: port.is_some() && service.ports.len() > 1,
+                kind: if routes[0].id.kind == "GRPCRoute" {
+                    "GRPCRoute"
+                } else {
+                    "HTTPRoute"
+                },
+                hostnames: hostnames.clone(),
+                rules,
+            });
+        }
+    }
+    if groups.keys().any(|(port, _)| port.is_none()) || tables.is_unrouted(service.name()) {
+        return;
+    }
+    for port in service
+        .ports
+        .iter()
+        .filter(|port| port.protocol.is_routable())
+    {
+        if groups
+            .keys()
+            .any(|(routed, _)| *routed == Some(port.number))
+        {
+            continue;
+        }
+        for &environment in involved {
+            if !tables.environments[environment]
+                .affected
+                .contains(service.name())
+            {
+                continue;
+            }
+            routing.gateway_api.push(Table {
+                environment,
+                service: service.name(),
+                port: Some(port.number),
+                port_in_name: service.ports.len() > 1,
+                kind: "HTTPRoute",
+                hostnames: Vec::new(),
+                rules: vec![Rule::Preview(port.number), Rule::Baseline(port.number)],
+            });
+        }
+    }
+}
+
+/// One match of one rule, with what decides precedence.
+struct Match<'a> {
+    route: &'a Object,
+    rule: &'a Node,
+    node: Option<&'a Node>,
+    rank: Rank,
+}
+
+/// Precedence, the greater first: kind and length of the path, method, headers, query parameters.
+type Rank = (u8, usize, bool, usize, usize);
+
+/// Every match of every rule of one host and port, in the order of route and rule.
+struct Rules<'a> {
+    namespace: &'a str,
+    matches: Vec<Match<'a>>,
+}
+
+impl<'a> Rules<'a> {
+    fn of(routes: &[&'a Object], namespace: &'a str) -> Self {
+        let mut matches = Vec::new();
+        for route in routes {
+            let grpc = route.id.kind == "GRPCRoute";
+            for rule in rules(route) {
+                let list = rule.get("matches").map(Node::items).unwrap_or_default();
+                let nodes: Vec<Option<&'a Node>> = if list.is_empty() {
+                    vec![None]
+                } else {
+                    list.iter().map(Some).collect()
+                };
+                for node in nodes {
+                    matches.push(Match {
+                        route,
+                        rule,
+                        node,
+                        rank: rank(node, grpc),
+                    });
+                }
+            }
+        }
+        Self { namespace, matches }
+    }
+
+    /// The rules to derive for one preview: those that choose an affected service, and those that
+    /// must go on outranking them.
+    fn derive(
+        &self,
+        tables: &Tables<'a, '_>,
+        environment: usize,
+        found: &mut Vec<Diagnostic>,
+    ) -> Vec<Rule<'a>> {
+        let env = &tables.environments[environment];
+        let chooses_affected = |rule: &Node| {
+            backends(rule).iter().any(|backend| {
+                let name = service_backend(backend, self.namespace);
+                name.is_some_and(|name| env.affected.contains(name) && !tables.is_unrouted(name))
+            })
+        };
+        let mut derived: Vec<bool> = self
+            .matches
+            .iter()
+            .map(|one| chooses_affected(one.rule))
+            .collect();
+        if !derived.contains(&true) {
+            return Vec::new();
+        }
+        // A clone has one header more as well, so it may need clones in turn: until nothing changes.
+        loop {
+            let needed = (0..self.matches.len()).find(|&index| {
+                !derived[index]
+                    && (0..self.matches.len())
+                        .any(|other| derived[other] && self.must_stay_ahead(index, other))
+            });
+            match needed {
+                Some(index) => derived[index] = true,
+                None => break,
+            }
+        }
+        let mut order: Vec<usize> = (0..self.matches.len()).filter(|&i| derived[i]).collect();
+        order.sort_by(|&a, &b| {
+            self.matches[b]
+                .rank
+                .cmp(&self.matches[a].rank)
+                .then(a.cmp(&b))
+        });
+        let mut rules: Vec<(&'a Node, Rule<'a>)> = Vec::new();
+        for index in order {
+            let one = &self.matches[index];
+            self.check_key(tables, one, found);
+            match rules.last_mut() {
+                Some((rule, Rule::Derived { matches, .. })) if std::ptr::eq(*rule, one.rule) => {
+                    matches.push(one.node);
+                }
+                _ => {
+                    let derived = Rule::Derived {
+                        rule: one.rule,
+                        matches: vec![one.node],
+                    };
+                    rules.push((one.rule, derived));
+                }
+            }
+        }
+        rules.into_iter().map(|(_, rule)| rule).collect()
+    }
+
+    /// Whether `index` outranks `other` in the baseline, but would not once `other` has the key.
+    fn must_stay_ahead(&self, index: usize, other: usize) -> bool {
+        let (ahead, behind) = (&self.matches[index], &self.matches[other]);
+        let outranks = ahead.rank > behind.rank || ahead.rank == behind.rank && index < other;
+        let mut with_key = behind.rank;
+        with_key.3 += 1;
+        outranks && ahead.rank <= with_key && may_overlap(ahead.node, behind.node)
+    }
+
+    /// A request header of the key's name cannot be matched twice in one match.
+    fn check_key(&self, tables: &Tables<'a, '_>, one: &Match<'a>, found: &mut Vec<Diagnostic>) {
+        let key = &tables.config.previews.spec.routing.key;
+        let headers = one
+            .node
+            .and_then(|node| node.get("headers"))
+            .map(Node::items);
+        let headers = headers.unwrap_or_default();
+        for header in headers {
+            let name = header
+                .text_at(&["name"])
+                .unwrap_or_default()
+                .to_ascii_lowercase();
+            if name == key.header || (!key.baggage.is_empty() && name == "baggage") {
+                found.push(
+                    Diagnostic::new(
+                        &code::ROUTE_UNSUPPORTED,
+                        format!(
+                            "{} matches the header `{name}`, which is the key's own",
+                            one.route.id
+                        ),
+                        "choose another spec.routing.key, or remove the match from the route",
+                    )
+                    .at(header.place, "a match can name a header only once"),
+                );
+            }
+        }
+        if headers.len() >= 16 {
+            found.push(
+                Diagnostic::new(
+                    &code::ROUTE_LIMIT,
+                    format!(
+                        "{} has a match of 16 headers: there is no room for the key",
+                        one.route.id
+                    ),
+                    "split the match, or match fewer headers",
+                )
+                .at(
+                    one.node.map_or(one.route.place(), |node| node.place),
+                    "16 headers",
+                ),
+            );
+        }
+    }
+
+    /// Warns where the age of two routes decides between their rules.
+    fn check_order(&self, service: &str, found: &mut Vec<Diagnostic>) {
+        for (index, first) in self.matches.iter().enumerate() {
+            for second in &self.matches[index + 1..] {
+                let differs = first.route.id != second.route.id && first.rule != second.rule;
+                if differs && first.rank == second.rank && may_overlap(first.node, second.node) {
+                    found.push(
+                        Diagnostic::new(
+                            &code::ROUTE_ORDER,
+                            format!(
+                                "{} and {} have rules of equal precedence for {service}",
+                                first.route.id, second.route.id
+                            ),
+                            "put the two rules into one route, where their order is fixed",
+                        )
+                        .at(first.route.place(), "one rule is here")
+                        .also(second.route.place(), "the other here"),
+                    );
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Path of a match as (kind, value): what decides precedence and overlap.
+fn path(node: Option<&Node>) -> (u8, String) {
+    let Some(node) = node else {
+        return (2, "/".to_owned());
+    };
+    if let Some(method) = node
+        .get("method")
+        .filter(|method| !method.entries().is_empty())
+    {
+        let text = |key| method.text_at(&[key]).unwrap_or_default();
+        let exact = method.text_at(&["type"]) != Some("RegularExpression");
+        return match (text("service"), text("method")) {
+            (service, name) if !exact => (1, format!("/{service}/{name}")),
+            (service, "") => (2, format!("/{service}")),
+            ("", name) => (1, format!("/[^/]+/{name}")),
+            (service, name) => (3, format!("/{service}/{name}")),
+        };
+    }
+    let value = node.text_at(&["path", "value"]).unwrap_or("/").to_owned();
+    match node.text_at(&["path", "type"]).unwrap_or("PathPrefix") {
+        "Exact" => (3, value),
+        "RegularExpression" => (1, value),
+        _ if value.len() > 1 => (2, value.trim_end_matches('/').to_owned()),
+        _ => (2, value),
+    }
+}
+
+fn rank(node: Option<&Node>, grpc: bool) -> Rank {
+    let (kind, value) = path(node);
+    let count = |key| {
+        node.and_then(|node| node.get(key))
+            .map_or(0, |list| list.items().len())
+    };
+    let method = node.and_then(|node| node.get("method"));
+    if grpc && method.is_none() {
+        return (0, 0, false, count("headers"), 0);
+    }
+    (
+        kind,
+        value.len(),
+        !grpc && method.is_some(),
+        count("headers"),
+        count("queryParams"),
+    )
+}
+
+/// Whether some request can satisfy both matches. Errs on the side of yes.
+fn may_overlap(a: Option<&Node>, b: Option<&Node>) -> bool {
+    let under = |path: &str, prefix: &str| {
+        prefix == "/"
+            || path == prefix
+            || path
+                .strip_prefix(prefix)
+                .is_some_and(|r| r.starts_with('/'))
+    };
+    let paths = match (path(a), path(b)) {
+        ((1, _), _) | (_, (1, _)) => true,
+        ((3, a), (3, b)) => a == b,
+        ((3, exact), (_, prefix)) | ((_, prefix), (3, exact)) => under(&exact, &prefix),
+        ((_, a), (_, b)) => under(&a, &b) || under(&b, &a),
+    };
+    let method = |node: Option<&Node>| node.and_then(|n| n.text_at(&["method"])).map(str::to_owned);
+    let methods = match (method(a), method(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    };
+    paths && methods && !contradict(a, b, "headers") && !contradict(a, b, "queryParams")
+}
+
+/// Whether both demand an exact value of the same header or parameter, and not the same one.
+fn contradict(a: Option<&Node>, b: Option<&Node>, key: &str) -> bool {
+    let list = |node: Option<&Node>| {
+        let items = node
+            .and_then(|node| node.get(key))
+            .map(Node::items)
+            .unwrap_or_default();
+        let exact = items
+            .iter()
+            .filter(|item| item.text_at(&["type"]).is_none_or(|t| t == "Exact"));
+        exact
+            .filter_map(|item| {
+                let name = item.text_at(&["name"])?.to_ascii_lowercase();
+                Some((name, item.text_at(&["value"])?.to_owned()))
+            })
+            .collect::<BTreeMap<_, _>>()
+    };
+    let (a, b) = (list(a), list(b));
+    a.iter()
+        .any(|(name, value)| b.get(name).is_some_and(|other| other != value))
+}
+
+/// What cannot be attached to a copy in another namespace.
+pub(super) fn check_local(route: &Object, found: &mut Vec<Diagnostic>) {
+    if route.id.group != GROUP {
+        return;
+    }
+    for rule in rules(route) {
+        for filter in rule.get("filters").map(Node::items).unwrap_or_default() {
+            if filter.text_at(&["type"]) == Some("ExtensionRef") {
+                found.push(
+                    Diagnostic::new(
+                        &code::ROUTE_UNSUPPORTED,
+                        format!(
+                            "{} has a filter ExtensionRef, which names an object of its namespace",
+                            route.id
+                        ),
+                        "use a filter of the Gateway API, or leave the service out of previews",
+                    )
+                    .at(filter.place, "cannot be attached to a copy"),
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn node(value: serde_json::Value) -> Node {
+        Node::from_json(&value)
+    }
+
+    #[test]
+    fn path_goes_before_headers_and_length_before_method() {
+        let rank = |value| rank(Some(&node(value)), false);
+        let api = rank(json!({"path": {"type": "PathPrefix", "value": "/api"}}));
+        let header = rank(json!({"headers": [{"name": "a", "value": "b"}]}));
+        let exact = rank(json!({"path": {"type": "Exact", "value": "/a"}}));
+        let method = rank(json!({"method": "GET"}));
+        assert!(exact > api && api > method && method > header);
+        assert!(header > rank(json!({})));
+    }
+
+    #[test]
+    fn prefixes_overlap_by_path_element() {
+        let prefix = |value: &str| node(json!({"path": {"type": "PathPrefix", "value": value}}));
+        assert!(may_overlap(Some(&prefix("/a")), Some(&prefix("/a/b"))));
+        assert!(!may_overlap(Some(&prefix("/a")), Some(&prefix("/ab"))));
+        assert!(may_overlap(None, Some(&prefix("/a"))));
+        let exact = node(json!({"path": {"type": "Exact", "value": "/ab"}}));
+        assert!(!may_overlap(Some(&prefix("/a")), Some(&exact)));
+        let header = |v: &str| node(json!({"headers": [{"name": "X", "value": v}]}));
+        assert!(!may_overlap(Some(&header("1")), Some(&header("2"))));
+    }
+}

@@ -1,0 +1,378 @@
+//! VirtualServices in the mesh: one per host, ever.
+//!
+//! Entries are tried in order, so the entries of previews stand in front, in the order of the
+//! originals. An entry without affected destinations is cloned only where it stands before one that
+//! is derived and some request satisfies both.
+//! See <https://istio.io/latest/docs/reference/config/networking/virtual-service/>.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Routing, Table as Tables};
+use crate::diagnostic::{Diagnostic, code};
+use crate::kube::{Object, istio::GROUP};
+use crate::model::{Catalog, Service};
+use crate::plan::naming::service_host;
+use crate::spec::Delivery;
+use crate::yaml::Node;
+
+/// The VirtualService of one host, or of all hosts of an extended one.
+#[derive(Debug)]
+pub struct Table<'a> {
+    /// The service whose host made it necessary.
+    pub service: &'a str,
+    /// Where its entries come from.
+    pub source: Source<'a>,
+    /// For each preview, by the index of its environment: the entries to derive, in order.
+    pub derived: BTreeMap<usize, Vec<&'a Node>>,
+    /// Ports that can be routed, where there is no original; a service of one port needs no match.
+    pub ports: Vec<u16>,
+    /// Whether entries must match their port.
+    pub match_port: bool,
+}
+
+/// Where the entries of a host come from.
+#[derive(Debug, Clone, Copy)]
+pub enum Source<'a> {
+    /// Nowhere: the host has no VirtualService yet.
+    Nothing,
+    /// The user's own, which is extended.
+    Own(&'a Object),
+    /// A wildcard that an exact host would shadow: its entries are carried over.
+    Wildcard(&'a Object),
+}
+
+/// VirtualServices that apply in the mesh to services of the baseline.
+#[derive(Debug, Default)]
+pub struct Bound<'a> {
+    exact: BTreeMap<String, Vec<&'a Object>>,
+    wildcard: BTreeMap<String, Vec<&'a Object>>,
+    namespace: &'a str,
+}
+
+impl<'a> Bound<'a> {
+    /// The VirtualServices of a service: those of its exact host, else those of the longest wildcard.
+    pub(super) fn of(&self, service: &str) -> &[&'a Object] {
+        let host = service_host(service, self.namespace);
+        if let Some(exact) = self.exact.get(&host) {
+            return exact;
+        }
+        let covers = |suffix: &str| host.ends_with(suffix) && host.len() > suffix.len();
+        let longest = self.wildcard.iter().filter(|(suffix, _)| covers(suffix));
+        let longest = longest.max_by_key(|(suffix, _)| suffix.len());
+        longest
+            .map(|(_, objects)| objects.as_slice())
+            .unwrap_or_default()
+    }
+
+    fn is_exact(&self, service: &str) -> bool {
+        self.exact
+            .contains_key(&service_host(service, self.namespace))
+    }
+
+    /// Every service of the baseline that an entry for this service's host chooses.
+    pub(super) fn destinations(&self, service: &str) -> BTreeSet<&'a str> {
+        let entries = self.of(service).iter().flat_map(|object| {
+            let home = object.id.namespace.as_str();
+            http(object).iter().flat_map(move |entry| {
+                destinations(entry).filter_map(move |d| service_of(d, home, self.namespace))
+            })
+        });
+        entries.collect()
+    }
+}
+
+/// Finds the VirtualServices that are bound to the mesh and seen by everyone.
+pub(super) fn bound<'a>(catalog: &'a Catalog<'a>) -> Bound<'a> {
+    let mut found = Bound {
+        namespace: catalog.namespace,
+        ..Bound::default()
+    };
+    for object in catalog.of_kind(GROUP, "VirtualService") {
+        let exported = object
+            .node
+            .at(&["spec", "exportTo"])
+            .map(Node::items)
+            .unwrap_or_default();
+        let foreign = object.id.namespace != catalog.namespace;
+        let private = !exported.is_empty()
+            && !exported.iter().any(
+                |to| matches!(to.text(), Some(name) if name == "*" || name == catalog.namespace),
+            );
+        if !is_mesh(object) || (foreign && private) {
+            continue;
+        }
+        for host in hosts(object) {
+            if let Some(suffix) = host.strip_prefix('*') {
+                found
+                    .wildcard
+                    .entry(suffix.to_owned())
+                    .or_default()
+                    .push(object);
+            } else {
+                let host = full_host(host, &object.id.namespace);
+                let objects = found.exact.entry(host).or_default();
+                if objects.last().is_none_or(|last| last.id != object.id) {
+                    objects.push(object);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Whether a VirtualService applies to sidecars: it names no gateway, or `mesh` among them.
+pub(crate) fn is_mesh(object: &Object) -> bool {
+    let gateways = object
+        .node
+        .at(&["spec", "gateways"])
+        .map(Node::items)
+        .unwrap_or_default();
+    gateways.is_empty()
+        || gateways
+            .iter()
+            .any(|gateway| gateway.text() == Some("mesh"))
+}
+
+/// The hosts of a VirtualService.
+pub(crate) fn hosts(object: &Object) -> impl Iterator<Item = &str> {
+    let hosts = object
+        .node
+        .at(&["spec", "hosts"])
+        .map(Node::items)
+        .unwrap_or_default();
+    hosts.iter().filter_map(Node::text)
+}
+
+/// The HTTP entries of a VirtualService.
+pub(crate) fn http(object: &Object) -> &[Node] {
+    object
+        .node
+        .at(&["spec", "http"])
+        .map(Node::items)
+        .unwrap_or_default()
+}
+
+/// The hosts of the destinations of an HTTP entry.
+pub(crate) fn destinations(entry: &Node) -> impl Iterator<Item = &str> {
+    let routes = entry.get("route").map(Node::items).unwrap_or_default();
+    routes
+        .iter()
+        .filter_map(|route| route.text_at(&["destination", "host"]))
+}
+
+/// The full name of a host as a VirtualService of namespace `home` writes it.
+pub(crate) fn full_host(host: &str, home: &str) -> String {
+    let labels: Vec<&str> = host.trim_end_matches('.').split('.').collect();
+    match labels.as_slice() {
+        [name] => service_host(name, home),
+        [name, namespace] | [name, namespace, "svc"] => service_host(name, namespace),
+        _ => labels.join("."),
+    }
+}
+
+/// The service of `namespace` that a host means, as a VirtualService of namespace `home` writes it.
+pub(crate) fn service_of<'a>(host: &'a str, home: &str, namespace: &str) -> Option<&'a str> {
+    let name = host.split('.').next()?;
+    (full_host(host, home) == service_host(name, namespace)).then_some(name)
+}
+
+/// Plans the VirtualService of one service for the previews that are involved.
+pub(super) fn plan<'a>(
+    tables: &Tables<'a, '_>,
+    service: &Service<'a>,
+    involved: &[usize],
+    routing: &mut Routing<'a>,
+    found: &mut Vec<Diagnostic>,
+) {
+    let own = tables.virtual_services.of(service.name()).first().copied();
+    let source = match own {
+        None => Source::Nothing,
+        Some(object) if tables.virtual_services.is_exact(service.name()) => Source::Own(object),
+        Some(object) => Source::Wildcard(object),
+    };
+    if let (Source::Own(object), Delivery::External) =
+        (source, tables.config.previews.spec.baseline.delivery)
+    {
+        let message = format!("{} must be extended for {}", object.id, service.name());
+        let help = "set `spec.baseline.delivery: include`, or run anabranch as a transformer in the \
+                    overlay of the baseline";
+        let finding = Diagnostic::new(&code::DELIVERY_EXTERNAL, message, help).at(
+            object.place(),
+            "changed by previews, but delivered by something else",
+        );
+        found.push(finding.also(
+            tables.config.place("spec.baseline"),
+            "delivery is external here",
+        ));
+        return;
+    }
+    let mut derived = BTreeMap::new();
+    if let Source::Own(object) | Source::Wildcard(object) = source {
+        for entry in http(object) {
+            check_entry(tables, object, entry, found);
+        }
+        for &environment in involved {
+            let entries = derive(tables, environment, object);
+            if !entries.is_empty() {
+                derived.insert(environment, entries);
+            }
+        }
+        // A VirtualService of several hosts is extended once, for all of them.
+        let again = routing
+            .istio
+            .iter()
+            .any(|table| match (table.source, source) {
+                (Source::Own(a), Source::Own(b)) => a.id == b.id,
+                _ => false,
+            });
+        if again || derived.is_empty() {
+            return;
+        }
+    } else {
+        derived.extend(
+            involved
+                .iter()
+                .map(|&environment| (environment, Vec::new())),
+        );
+    }
+    let routable = service
+        .ports
+        .iter()
+        .filter(|port| port.protocol.is_routable());
+    routing.istio.push(Table {
+        service: service.name(),
+        source,
+        derived,
+        ports: routable.map(|port| port.number).collect(),
+        match_port: service.ports.len() > 1,
+    });
+}
+
+/// The entries of a VirtualService to derive for one preview, in order.
+fn derive<'a>(tables: &Tables<'a, '_>, environment: usize, object: &'a Object) -> Vec<&'a Node> {
+    let env = &tables.environments[environment];
+    let home = &object.id.namespace;
+    let chooses_affected = |entry: &Node| {
+        destinations(entry).any(|host| {
+            let name = service_of(host, home, tables.catalog.namespace);
+            name.is_some_and(|name| env.affected.contains(name) && !tables.is_unrouted(name))
+        })
+    };
+    let mut derived: Vec<&'a Node> = Vec::new();
+    for entry in http(object).iter().rev() {
+        if chooses_affected(entry) || derived.iter().any(|later| may_overlap(entry, later)) {
+            derived.push(entry);
+        }
+    }
+    derived.reverse();
+    derived
+}
+
+/// What cannot be derived from: delegates, and matches on the key's own header.
+fn check_entry(
+    tables: &Tables<'_, '_>,
+    object: &Object,
+    entry: &Node,
+    found: &mut Vec<Diagnostic>,
+) {
+    let mut refuse = |message: String, help: &str, node: &Node| {
+        found.push(
+            Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help)
+                .at(node.place, "not supported"),
+        );
+    };
+    if let Some(delegate) = entry.get("delegate") {
+        refuse(
+            format!(
+                "{} delegates an entry, whose rules stand in another object",
+                object.id
+            ),
+            "write the delegate's entries into the VirtualService itself",
+            delegate,
+        );
+    }
+    let key = &tables.config.previews.spec.routing.key;
+    for one in entry.get("match").map(Node::items).unwrap_or_default() {
+        for field in ["headers", "withoutHeaders"] {
+            for (name, value) in one.get(field).map(Node::entries).unwrap_or_default() {
+                let lower = name.text.to_ascii_lowercase();
+                if lower == key.header || (!key.baggage.is_empty() && lower == "baggage") {
+                    refuse(
+                        format!(
+                            "{} matches the header `{lower}`, which is the key's own",
+                            object.id
+                        ),
+                        "choose another spec.routing.key, or remove the match",
+                        value,
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Whether some request can satisfy both entries. Errs on the side of yes.
+fn may_overlap(a: &Node, b: &Node) -> bool {
+    let matches = |entry: &Node| {
+        let list = entry
+            .get("match")
+            .map(Node::items)
+            .unwrap_or_default()
+            .to_vec();
+        if list.is_empty() {
+            vec![Node::default()]
+        } else {
+            list
+        }
+    };
+    let (a, b) = (matches(a), matches(b));
+    a.iter().any(|a| b.iter().any(|b| !disjoint(a, b)))
+}
+
+/// Whether two matches contradict each other in their path, method, port or an exact header.
+fn disjoint(a: &Node, b: &Node) -> bool {
+    let uri = |node: &Node| {
+        let uri = node.get("uri")?;
+        let exact = uri.text_at(&["exact"]).map(|text| (true, text.to_owned()));
+        exact.or_else(|| {
+            uri.text_at(&["prefix"])
+                .map(|text| (false, text.to_owned()))
+        })
+    };
+    let folds = |node: &Node| node.get("ignoreUriCase").is_some_and(Node::is_true);
+    let paths = match (uri(a), uri(b)) {
+        _ if folds(a) || folds(b) => false,
+        (Some((true, a)), Some((true, b))) => a != b,
+        (Some((true, exact)), Some((false, prefix)))
+        | (Some((false, prefix)), Some((true, exact))) => !exact.starts_with(&prefix),
+        (Some((false, a)), Some((false, b))) => !a.starts_with(&b) && !b.starts_with(&a),
+        _ => false,
+    };
+    let exactly = |node: &Node, keys: &[&str]| node.text_at(keys).map(str::to_owned);
+    let differ = |keys: &[&str]| matches!((exactly(a, keys), exactly(b, keys)), (Some(a), Some(b)) if a != b);
+    let headers = a.get("headers").map(Node::entries).unwrap_or_default();
+    let by_header = headers
+        .iter()
+        .any(|(name, _)| differ(&["headers", &name.text, "exact"]));
+    paths || differ(&["method", "exact"]) || differ(&["port"]) || by_header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_completed_as_istio_does() {
+        assert_eq!(full_host("cart", "shop"), "cart.shop.svc.cluster.local");
+        assert_eq!(
+            full_host("cart.other", "shop"),
+            "cart.other.svc.cluster.local"
+        );
+        assert_eq!(full_host("api.example.com", "shop"), "api.example.com");
+        assert_eq!(
+            service_of("cart.shop.svc.cluster.local", "x", "shop"),
+            Some("cart")
+        );
+        assert_eq!(service_of("cart", "other", "shop"), None);
+    }
+}

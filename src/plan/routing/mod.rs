@@ -1,0 +1,314 @@
+//! The routing table: for each host of the baseline, which rules are derived for which preview.
+//!
+//! Decides per service which API speaks for it, which ports can be routed, and what contradicts what.
+//! The rules themselves are derived in [`gateway_api`] and [`istio`], the ways in from outside in
+//! [`entries`].
+
+pub mod entries;
+pub mod gateway_api;
+pub mod istio;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::environment::Environment;
+use crate::diagnostic::{Diagnostic, code};
+use crate::kube::Object;
+use crate::model::{Catalog, Protocol, Service};
+use crate::spec::{Api, Config};
+
+/// Everything about routes that will be emitted.
+#[derive(Debug, Default)]
+pub struct Routing<'a> {
+    /// HTTPRoutes and GRPCRoutes of the mesh, one table per preview, service and port.
+    pub gateway_api: Vec<gateway_api::Table<'a>>,
+    /// VirtualServices of the mesh, one table per host.
+    pub istio: Vec<istio::Table<'a>>,
+    /// Routes attached to a copy, in the preview's namespace: the index of the preview, the
+    /// original, and the affected services it is attached to.
+    pub local: Vec<Local<'a>>,
+    /// Ways in from outside.
+    pub entries: entries::Entries<'a>,
+}
+
+/// A route of an affected service, attached to its copy.
+#[derive(Debug)]
+pub struct Local<'a> {
+    /// Index of the preview's environment.
+    pub environment: usize,
+    /// The original.
+    pub route: &'a Object,
+    /// The affected services it answers for.
+    pub services: BTreeSet<&'a str>,
+}
+
+/// What the routes of the baseline say about each of its services.
+pub(super) struct Table<'a, 'e> {
+    pub(super) config: &'a Config,
+    pub(super) catalog: &'a Catalog<'a>,
+    pub(super) environments: &'e [Environment<'a>],
+    pub(super) routes: gateway_api::Attached<'a>,
+    pub(super) virtual_services: istio::Bound<'a>,
+}
+
+/// Plans the routes of every preview.
+pub(super) fn plan<'a>(
+    config: &'a Config,
+    catalog: &'a Catalog<'a>,
+    environments: &[Environment<'a>],
+    found: &mut Vec<Diagnostic>,
+) -> Routing<'a> {
+    let table = Table {
+        config,
+        catalog,
+        environments,
+        routes: gateway_api::attached(catalog),
+        virtual_services: istio::bound(catalog),
+    };
+    table.check_ports(found);
+    let mut routing = Routing::default();
+    for service in catalog.services() {
+        let involved = table.involved(service);
+        if involved.is_empty() {
+            continue;
+        }
+        let Some(api) = table.api(service, found) else {
+            continue;
+        };
+        match api {
+            Api::Istio => istio::plan(&table, service, &involved, &mut routing, found),
+            _ => gateway_api::plan(&table, service, &involved, &mut routing, found),
+        }
+    }
+    table.plan_local(&mut routing, found);
+    routing.entries = entries::plan(config, catalog, environments, found);
+    routing
+}
+
+impl<'a> Table<'a, '_> {
+    /// Whether calls from outside the preview keep going to the baseline's copy.
+    pub(super) fn is_unrouted(&self, service: &str) -> bool {
+        let facts = self.config.previews.spec.services.iter();
+        facts
+            .clone()
+            .any(|facts| facts.name == service && facts.unrouted)
+    }
+
+    /// The previews for which some rule of this service's host must be derived.
+    fn involved(&self, service: &Service<'a>) -> Vec<usize> {
+        let chosen = self.routes.backends(service.name());
+        let destinations = self.virtual_services.destinations(service.name());
+        let own = |env: &Environment<'_>| {
+            env.affected.contains(service.name())
+                && !self.is_unrouted(service.name())
+                && service.ports.iter().any(|port| port.protocol.is_routable())
+        };
+        let other = |env: &Environment<'_>| {
+            chosen
+                .iter()
+                .chain(&destinations)
+                .any(|backend| env.affected.contains(backend) && !self.is_unrouted(backend))
+        };
+        (0..self.environments.len())
+            .filter(|&index| {
+                let env = &self.environments[index];
+                own(env) || other(env)
+            })
+            .collect()
+    }
+
+    /// The API that speaks for a service; none where its routes contradict each other.
+    fn api(&self, service: &Service<'a>, found: &mut Vec<Diagnostic>) -> Option<Api> {
+        let routes = self.routes.of(service.name());
+        let virtual_services = self.virtual_services.of(service.name());
+        let conflict = |message: String, help: &str, first: &Object, second: Option<&Object>| {
+            let mut finding = Diagnostic::new(&code::ROUTE_CONFLICT, message, help)
+                .at(first.place(), "routes this host");
+            if let Some(second) = second {
+                finding = finding.also(second.place(), "routes it too");
+            }
+            finding
+        };
+        let name = service.name();
+        match (routes.first(), virtual_services.first()) {
+            (Some((route, _)), Some(virtual_service)) => {
+                found.push(conflict(
+                    format!("{} and {} both route {name}", route.id, virtual_service.id),
+                    "keep one kind of route for a host: Istio does not define which of the two counts",
+                    route,
+                    Some(virtual_service),
+                ));
+                None
+            }
+            (None, Some(first)) => {
+                if let Some(second) = virtual_services.get(1) {
+                    found.push(conflict(
+                        format!("{} and {} both route {name}", first.id, second.id),
+                        "merge them into one: in a sidecar the older one counts and the other is ignored",
+                        first,
+                        Some(second),
+                    ));
+                    return None;
+                }
+                if self.config.previews.spec.routing.api == Api::GatewayApi {
+                    found.push(conflict(
+                        format!(
+                            "{} routes {name}, but spec.routing.api is gateway-api",
+                            first.id
+                        ),
+                        "use `api: auto`, or turn the VirtualService into HTTPRoutes",
+                        first,
+                        None,
+                    ));
+                    return None;
+                }
+                Some(Api::Istio)
+            }
+            (Some((first, _)), None) => {
+                if self.config.previews.spec.routing.api == Api::Istio {
+                    found.push(conflict(
+                        format!("{} routes {name}, but spec.routing.api is istio", first.id),
+                        "use `api: auto`, or turn the route into a VirtualService",
+                        first,
+                        None,
+                    ));
+                    return None;
+                }
+                self.consistent(service, routes, found)
+                    .then_some(Api::GatewayApi)
+            }
+            (None, None) => Some(match self.config.previews.spec.routing.api {
+                Api::Istio => Api::Istio,
+                _ => Api::GatewayApi,
+            }),
+        }
+    }
+
+    /// Whether the routes of one service agree on ports and kinds.
+    fn consistent(
+        &self,
+        service: &Service<'a>,
+        routes: &[(&'a Object, Option<u16>)],
+        found: &mut Vec<Diagnostic>,
+    ) -> bool {
+        let mut kinds = BTreeMap::new();
+        let mut ported: [Option<&Object>; 2] = [None, None];
+        for (route, port) in routes {
+            ported[usize::from(port.is_some())] = Some(route);
+            let first = kinds.entry(*port).or_insert(*route);
+            if first.id.kind != route.id.kind {
+                found.push(
+                    Diagnostic::new(
+                        &code::ROUTE_CONFLICT,
+                        format!(
+                            "{} and {} both route {}",
+                            first.id,
+                            route.id,
+                            service.name()
+                        ),
+                        "use one kind of route for a port",
+                    )
+                    .at(route.place(), "routes the same port")
+                    .also(first.place(), "as this one"),
+                );
+                return false;
+            }
+        }
+        if let [Some(without), Some(with)] = ported {
+            found.push(
+                Diagnostic::new(
+                    &code::ROUTE_CONFLICT,
+                    format!(
+                        "{} is attached to {} without a port and {} with one",
+                        without.id,
+                        service.name(),
+                        with.id
+                    ),
+                    "write the port in the parentRefs of all routes of the service, or of none",
+                )
+                .at(without.place(), "attached without a port")
+                .also(with.place(), "attached with a port"),
+            );
+            return false;
+        }
+        true
+    }
+
+    /// Reports ports of affected services that cannot be routed, or only by guessing.
+    fn check_ports(&self, found: &mut Vec<Diagnostic>) {
+        let affected: BTreeSet<&str> = self
+            .environments
+            .iter()
+            .flat_map(|env| env.affected.iter().copied())
+            .collect();
+        for service in affected
+            .into_iter()
+            .filter_map(|name| self.catalog.service(name))
+        {
+            if !service.has_selector() || self.is_unrouted(service.name()) {
+                continue;
+            }
+            let id = &service.object.id;
+            let place = service.object.place();
+            if !service.ports.iter().any(|port| port.protocol.is_routable()) {
+                found.push(
+                    Diagnostic::new(
+                        &code::PORT_NOT_ROUTED,
+                        format!("no port of {id} speaks HTTP or gRPC, so no request can be told apart"),
+                        format!(
+                            "declare the protocol with appProtocol, or set `unrouted: true` for `{}` \
+                             in spec.services: it is then copied for callers inside the preview only",
+                            service.name()
+                        ),
+                    )
+                    .at(place, "has only ports without headers"),
+                );
+                continue;
+            }
+            for port in &service.ports {
+                let number = port.number;
+                match port.protocol {
+                    Protocol::Unknown => found.push(
+                        Diagnostic::new(
+                            &code::PORT_GUESSED,
+                            format!("port {number} of {id} does not say what it speaks; it is routed as HTTP"),
+                            "set appProtocol: http, or name the port `http`",
+                        )
+                        .at(place, format!("port {number} says nothing")),
+                    ),
+                    Protocol::Opaque => found.push(
+                        Diagnostic::new(
+                            &code::TCP_PORT,
+                            format!("port {number} of {id} is left to the baseline: it has no headers"),
+                            "nothing to do, unless previews must be reached on this port",
+                        )
+                        .at(place, format!("port {number} is not HTTP")),
+                    ),
+                    Protocol::Http | Protocol::Grpc => {}
+                }
+            }
+        }
+    }
+
+    /// Plans the routes that are attached to copies: those of the affected services themselves.
+    fn plan_local(&self, routing: &mut Routing<'a>, found: &mut Vec<Diagnostic>) {
+        for (environment, env) in self.environments.iter().enumerate() {
+            let mut routes: BTreeMap<_, Local<'a>> = BTreeMap::new();
+            for &service in &env.affected {
+                let gateway = self.routes.of(service).iter().map(|(route, _)| *route);
+                let istio = self.virtual_services.of(service).iter().copied();
+                for route in gateway.chain(istio) {
+                    let local = routes.entry(&route.id).or_insert_with(|| Local {
+                        environment,
+                        route,
+                        services: BTreeSet::new(),
+                    });
+                    local.services.insert(service);
+                }
+            }
+            for local in routes.into_values() {
+                gateway_api::check_local(local.route, found);
+                routing.local.push(local);
+            }
+        }
+    }
+}

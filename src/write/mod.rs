@@ -1,0 +1,9 @@
+//! Objects to bytes: one stream, a folder, or the answer of a function.
+
+mod answer;
+mod stream;
+mod tree;
+
+pub use answer::write_answer;
+pub use stream::stream;
+pub use tree::{Tree, write_tree};

@@ -1,0 +1,224 @@
+//! The folder that `render -o` writes: planned whole in memory, then written; what an earlier run
+//! wrote and is no longer planned is removed, and nothing else is ever touched.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::{Diagnostic, code};
+use crate::emit::Output;
+use crate::kube::Object;
+use crate::yaml::{Node, write_document, write_stream};
+
+/// The list of what was written, in the folder itself.
+const LIST: &str = ".anabranch";
+
+/// A folder as it will be: content by path, with `/` between the parts.
+#[derive(Debug, Default)]
+pub struct Tree {
+    /// Content by path.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Tree {
+    /// Lays out the objects. `baseline` are the objects to deliver, and `suites` the files of the
+    /// suites by their path below `tests/`.
+    #[must_use]
+    pub fn new(output: &Output, baseline: &[Object], suites: &BTreeMap<String, Vec<u8>>) -> Self {
+        let mut tree = Self::default();
+        for environment in &output.environments {
+            let folder = format!("previews/{}", environment.name);
+            tree.folder(
+                &folder,
+                environment.files.iter().map(|(name, o)| (name.as_str(), o)),
+            );
+        }
+        let by_kind = |objects: &[Object]| {
+            let mut files: BTreeMap<String, Vec<Object>> = BTreeMap::new();
+            for object in objects {
+                let name = format!("{}.yaml", object.id.kind.to_lowercase());
+                files.entry(name).or_default().push(object.clone());
+            }
+            files
+        };
+        for (folder, objects) in [("shared", output.shared.as_slice()), ("baseline", baseline)] {
+            let files = by_kind(objects);
+            tree.folder(
+                folder,
+                files.iter().map(|(name, objects)| (name.as_str(), objects)),
+            );
+        }
+        let flux: Vec<(String, &Vec<Object>)> = output
+            .flux
+            .iter()
+            .map(|(preview, objects)| (format!("{preview}.yaml"), objects))
+            .chain(
+                output
+                    .flux_shared
+                    .iter()
+                    .map(|(name, objects)| ((*name).to_owned(), objects)),
+            )
+            .collect();
+        // Always there: it is the path that the user's own Kustomization names.
+        tree.kustomization("flux", flux.iter().map(|(name, _)| name.as_str()));
+        for (name, objects) in flux {
+            tree.file(&format!("flux/{name}"), objects);
+        }
+        for (path, content) in suites {
+            tree.files.insert(format!("tests/{path}"), content.clone());
+        }
+        tree
+    }
+
+    fn folder<'a>(
+        &mut self,
+        folder: &str,
+        files: impl Iterator<Item = (&'a str, &'a Vec<Object>)> + Clone,
+    ) {
+        if files.clone().next().is_none() {
+            return;
+        }
+        self.kustomization(folder, files.clone().map(|(name, _)| name));
+        for (name, objects) in files {
+            self.file(&format!("{folder}/{name}"), objects);
+        }
+    }
+
+    fn kustomization<'a>(&mut self, folder: &str, names: impl Iterator<Item = &'a str>) {
+        let mut resources: Vec<&str> = names.collect();
+        resources.sort_unstable();
+        let node = Node::map([
+            (
+                "apiVersion",
+                Node::string("kustomize.config.k8s.io/v1beta1"),
+            ),
+            ("kind", Node::string("Kustomization")),
+            (
+                "resources",
+                Node::list(resources.into_iter().map(Node::string)),
+            ),
+        ]);
+        let mut text = String::new();
+        write_document(&mut text, &node);
+        self.files
+            .insert(format!("{folder}/kustomization.yaml"), text.into_bytes());
+    }
+
+    fn file(&mut self, path: &str, objects: &[Object]) {
+        let text = write_stream(objects.iter().map(|object| &object.node));
+        self.files.insert(path.to_owned(), text.into_bytes());
+    }
+}
+
+/// Writes a tree into a folder that is empty, missing, or was written before.
+///
+/// # Errors
+/// The folder holds files of someone else where ours would go, or the system refuses.
+pub fn write_tree(folder: &Path, tree: &Tree) -> Result<(), Diagnostic> {
+    let earlier = check_folder(folder, tree)?;
+    let failed = |path: &Path, error: &std::io::Error| {
+        Diagnostic::new(
+            &code::OUTPUT_FOLDER,
+            format!("{} cannot be written: {error}", path.display()),
+            "check the path and its permissions",
+        )
+    };
+    // The list first, and of both runs: should the machine stop half-way, the next run knows every
+    // file that may be there.
+    let mut listed: BTreeSet<&str> = tree.files.keys().map(String::as_str).collect();
+    listed.extend(earlier.iter().map(String::as_str));
+    let list = folder.join(LIST);
+    fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    fs::write(&list, lines(&listed)).map_err(|error| failed(&list, &error))?;
+    for (path, content) in &tree.files {
+        let path = folder.join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|error| failed(parent, &error))?;
+        }
+        if fs::read(&path).is_ok_and(|existing| existing == *content) {
+            continue;
+        }
+        fs::write(&path, content).map_err(|error| failed(&path, &error))?;
+    }
+    for path in earlier
+        .iter()
+        .filter(|path| !tree.files.contains_key(*path))
+    {
+        remove(folder, path).map_err(|error| failed(&folder.join(path), &error))?;
+    }
+    let now: BTreeSet<&str> = tree.files.keys().map(String::as_str).collect();
+    fs::write(&list, lines(&now)).map_err(|error| failed(&list, &error))
+}
+
+fn lines(paths: &BTreeSet<&str>) -> String {
+    paths.iter().flat_map(|path| [*path, "\n"]).collect()
+}
+
+/// Checks that the folder may be written and returns what an earlier run wrote.
+fn check_folder(folder: &Path, tree: &Tree) -> Result<BTreeSet<String>, Diagnostic> {
+    let refuse = |message: String| {
+        let help = "name an empty folder, or one that `anabranch render -o` wrote before";
+        Diagnostic::new(&code::OUTPUT_FOLDER, message, help)
+    };
+    let list = folder.join(LIST);
+    let earlier: BTreeSet<String> = match fs::read_to_string(&list) {
+        Ok(text) => text
+            .lines()
+            .filter(|line| is_inside(line))
+            .map(str::to_owned)
+            .collect(),
+        Err(_) => {
+            let occupied = match fs::read_dir(folder) {
+                Ok(mut entries) => entries.next().is_some(),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+                Err(error) => {
+                    return Err(refuse(format!(
+                        "{} cannot be read: {error}",
+                        folder.display()
+                    )));
+                }
+            };
+            if occupied {
+                return Err(refuse(format!(
+                    "{} is not empty and holds no {LIST}: it is not ours",
+                    folder.display()
+                )));
+            }
+            BTreeSet::new()
+        }
+    };
+    for path in tree.files.keys() {
+        if !earlier.contains(path) && folder.join(path).exists() {
+            return Err(refuse(format!(
+                "{} exists and was not written by anabranch",
+                folder.join(path).display()
+            )));
+        }
+    }
+    Ok(earlier)
+}
+
+/// Whether a line of the list names a file below the folder.
+fn is_inside(path: &str) -> bool {
+    use std::path::Component;
+    !path.is_empty()
+        && Path::new(path)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// Removes a file and the folders that it leaves empty.
+fn remove(folder: &Path, path: &str) -> std::io::Result<()> {
+    let file = folder.join(path);
+    match fs::remove_file(&file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut parent: PathBuf = file;
+    while parent.pop() && parent != folder {
+        if fs::remove_dir(&parent).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
