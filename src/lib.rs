@@ -10,6 +10,7 @@ pub mod diagnostic;
 pub mod yaml;
 
 pub mod kube;
+pub mod plan;
 pub mod read;
 pub mod spec;
 pub mod validate;

@@ -1,0 +1,3 @@
+//! Decisions, and no objects of our own yet.
+
+pub mod patch;
