@@ -17,3 +17,7 @@ pub mod read;
 pub mod spec;
 pub mod validate;
 pub mod write;
+
+pub mod cli;
+pub mod command;
+pub mod pipeline;

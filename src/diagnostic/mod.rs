@@ -9,11 +9,13 @@ pub mod github;
 pub mod json;
 pub mod results;
 pub mod sarif;
+mod snippet;
 mod source;
 pub mod terminal;
+mod text;
 
 pub use code::Code;
-pub use source::{FileId, Place, Source, Sources};
+pub use source::{FileId, Place, Region, Source, Sources};
 
 /// How bad a finding is. Errors stop a run before anything is written; the others do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

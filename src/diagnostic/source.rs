@@ -3,6 +3,7 @@
 //! Places are byte ranges; line and column are computed only when a message is printed.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// A byte range in one of the [`Sources`] of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -59,6 +60,50 @@ pub struct Source {
     pub name: String,
     /// The whole text.
     pub text: String,
+    /// Offsets at which lines begin, found when a message first needs them.
+    lines: OnceLock<Vec<usize>>,
+}
+
+impl Source {
+    /// Whether the text came from a file that the name leads to, rather than from stdin or from a
+    /// program: only such a name means something to another tool.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        !self.name.starts_with('<') && !self.name.starts_with("kustomize build ")
+    }
+
+    /// The number of the line that holds a byte, counted from 0, and where that line begins.
+    pub(super) fn line_of(&self, offset: usize) -> (usize, usize) {
+        let starts = self.lines.get_or_init(|| {
+            let newlines = self.text.match_indices('\n').map(|(at, _)| at + 1);
+            std::iter::once(0).chain(newlines).collect()
+        });
+        let line = starts.partition_point(|&start| start <= offset) - 1;
+        (line, starts[line])
+    }
+
+    /// Line and column of a byte, both counted from 1, columns in characters. An offset within a
+    /// character, or behind the text, counts as the nearest place before it.
+    #[must_use]
+    pub fn line_column(&self, offset: usize) -> (usize, usize) {
+        let at = self.text.floor_char_boundary(offset);
+        let (line, start) = self.line_of(at);
+        (line + 1, self.text[start..at].chars().count() + 1)
+    }
+}
+
+/// Where a place begins and ends, for tools that count lines and columns from 1. The end is
+/// exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Region {
+    /// Line of the first character.
+    pub line: usize,
+    /// Column of the first character.
+    pub column: usize,
+    /// Line of the end.
+    pub end_line: usize,
+    /// Column of the first character behind the end.
+    pub end_column: usize,
 }
 
 /// Every text of a run, in the order of reading.
@@ -74,6 +119,7 @@ impl Sources {
         self.files.push(Source {
             name: name.into(),
             text: text.into(),
+            lines: OnceLock::new(),
         });
         id
     }
@@ -84,20 +130,37 @@ impl Sources {
         &self.files[file.0 as usize]
     }
 
+    /// The text behind a number, if this is the number of a text of this run.
+    #[must_use]
+    pub(super) fn find(&self, file: FileId) -> Option<&Source> {
+        self.files.get(file.0 as usize)
+    }
+
+    /// The first text of the run.
+    #[must_use]
+    pub(super) fn first(&self) -> Option<&Source> {
+        self.files.first()
+    }
+
     /// Line and column of a place's start, both counted from 1, columns in characters.
     #[must_use]
     pub fn line_column(&self, place: Place) -> (usize, usize) {
-        let text = &self.get(place.file()).text;
-        let mut at = place.range().start.min(text.len());
-        while !text.is_char_boundary(at) {
-            at -= 1;
-        }
-        let before = &text[..at];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (
-            before.matches('\n').count() + 1,
-            before[line_start..].chars().count() + 1,
-        )
+        self.get(place.file()).line_column(place.range().start)
+    }
+
+    /// The text that holds a place, and its lines and columns there.
+    #[must_use]
+    pub(super) fn region(&self, place: Place) -> Option<(&Source, Region)> {
+        let source = self.find(place.file())?;
+        let (line, column) = source.line_column(place.range().start);
+        let (end_line, end_column) = source.line_column(place.range().end);
+        let region = Region {
+            line,
+            column,
+            end_line,
+            end_column,
+        };
+        Some((source, region))
     }
 }
 

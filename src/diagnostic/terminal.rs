@@ -1,1 +1,256 @@
-//! renderer
+//! Findings for people: text in the manner of cargo.
+//!
+//! Whatever was quoted from outside is made printable first; [`super::snippet`] cuts the texts.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use super::snippet::snippets;
+use super::source::Sources;
+use super::text::{counted, prose};
+use super::{Diagnostic, Report, Severity};
+
+/// Wider than any line made here, so that the library cuts nothing on its own.
+const WIDTH: usize = 400;
+
+/// All findings in the order of their places, an empty line between two; the last line counts them.
+/// Nothing for an empty report.
+#[must_use]
+pub fn render(sources: &Sources, report: &Report, colour: bool) -> String {
+    let mut out = String::new();
+    for finding in report.sorted() {
+        out.push_str(&render_one(sources, finding, colour));
+        out.push('\n');
+    }
+    let summary = summary(report);
+    if !summary.is_empty() {
+        out.push_str(&summary);
+        out.push('\n');
+    }
+    out
+}
+
+/// How many findings there are: `2 errors, 1 warning`. Empty for an empty report.
+#[must_use]
+pub fn summary(report: &Report) -> String {
+    [Severity::Error, Severity::Warning, Severity::Note]
+        .into_iter()
+        .map(|severity| (report.count(severity), severity))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, severity)| counted(count, severity.word()))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// A finding on one line, for a caller that shows the end of a log only.
+#[must_use]
+pub fn one_line(finding: &Diagnostic) -> String {
+    let field = finding
+        .field
+        .as_deref()
+        .map_or(String::new(), |field| format!(" ({field})"));
+    let help = if finding.help.is_empty() {
+        ""
+    } else {
+        "; help: "
+    };
+    let line = format!(
+        "{}[{}]: {}{field}{help}{}",
+        finding.severity().word(),
+        finding.code.id,
+        finding.message,
+        finding.help,
+    );
+    prose(&line).into_owned()
+}
+
+/// One finding with its snippets and its remedy.
+fn render_one(sources: &Sources, finding: &Diagnostic, colour: bool) -> String {
+    let level = match finding.severity() {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let mut group = Group::with_title(
+        level
+            .primary_title(prose(&finding.message))
+            .id(finding.code.id),
+    );
+    let mut moved = Vec::new();
+    let snippets = snippets(sources, finding);
+    let alone = snippets.is_empty();
+    for shown in snippets {
+        let snippet = Snippet::source(shown.text)
+            .path(shown.path)
+            .line_start(shown.first_line);
+        group = group.element(snippet.annotations(shown.marks.into_iter().map(|mark| {
+            let kind = if mark.primary {
+                AnnotationKind::Primary
+            } else {
+                AnnotationKind::Context
+            };
+            kind.span(mark.span)
+                .label(Some(mark.label).filter(|label| !label.is_empty()))
+        })));
+        moved.extend(shown.moved);
+    }
+    // A remedy may be several lines, a patch for instance.
+    let help: Vec<_> = finding.help.lines().map(prose).collect();
+    if !alone && !help.is_empty() {
+        group = group.element(Level::HELP.message(help.join("\n")));
+    }
+    let renderer = if colour {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    let mut text = renderer.term_width(WIDTH).render(&[group]);
+    for (counted, real) in moved {
+        text = text.replacen(&counted, &real, 1);
+    }
+    let mut out = String::with_capacity(text.len() + 1);
+    for line in text.lines() {
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    if alone && !help.is_empty() {
+        // Without a snippet the library would draw a gutter for nothing.
+        out.push_str(&format!("  = help: {}\n", help.join("\n          ")));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::text::tests::{assert_harmless, hostile};
+    use super::*;
+    use crate::diagnostic::{Place, code};
+
+    fn config() -> (Sources, Place, Place) {
+        let mut sources = Sources::default();
+        let text = "spec:\n  previews:\n    - name: pr-1\n    - name: pr-1\n";
+        let file = sources.add("previews.yaml", text);
+        let first = text.find("pr-1").expect("present");
+        let second = text.rfind("pr-1").expect("present");
+        (
+            sources,
+            Place::new(file, second, second + 4),
+            Place::new(file, first, first + 4),
+        )
+    }
+
+    #[test]
+    fn a_finding_reads_like_cargo() {
+        let (sources, second, first) = config();
+        let mut report = Report::default();
+        report.push(
+            Diagnostic::new(
+                &code::DUPLICATE_NAME,
+                "two previews are named `pr-1`",
+                "rename one",
+            )
+            .at(second, "named again here")
+            .also(first, "first named here"),
+        );
+        report.push(Diagnostic::new(
+            &code::NAMESPACE_MISSING,
+            "no Namespace",
+            "add it",
+        ));
+        let wanted = "\
+warning[namespace-missing]: no Namespace
+  = help: add it
+
+error[duplicate-name]: two previews are named `pr-1`
+ --> previews.yaml:4:13
+  |
+3 |     - name: pr-1
+  |             ---- first named here
+4 |     - name: pr-1
+  |             ^^^^ named again here
+  |
+  = help: rename one
+
+1 error, 1 warning
+";
+        assert_eq!(render(&sources, &report, false), wanted);
+        assert!(render(&sources, &report, true).contains("\u{1b}["));
+    }
+
+    #[test]
+    fn places_far_apart_and_in_other_files_have_their_own_snippets() {
+        let (mut sources, second, _) = config();
+        let long = format!("a: 1\n{}b: 2\n", "# no\n".repeat(5000));
+        let at = long.find("b: 2").expect("present");
+        let other = sources.add("base.yaml", long);
+        let finding = Diagnostic::new(&code::ROUTE_CONFLICT, "two routes", "remove one")
+            .at(second, "here")
+            .also(Place::new(other, 0, 1), "one")
+            .also(Place::new(other, at, at + 1), "two");
+        let text = render_one(&sources, &finding, false);
+        assert!(text.contains("base.yaml:1:1"), "{text}");
+        assert!(text.contains("base.yaml:5002:1"), "{text}");
+        assert!(text.lines().count() < 25, "{text}");
+    }
+
+    #[test]
+    fn a_long_line_is_shown_around_its_place_only() {
+        let line = format!("{{\"a\": \"{}\", \"ü\": 1}}", "ä".repeat(500_000));
+        let mut sources = Sources::default();
+        let at = line.find("\"ü").expect("present");
+        let file = sources.add("big.json", line);
+        let finding = Diagnostic::new(&code::CONFIG_FIELD, "unknown field `ü`", "remove it")
+            .at(Place::new(file, at, at + 4), "no such field");
+        let text = render_one(&sources, &finding, false);
+        assert!(text.len() < 1500, "{}", text.len());
+        assert!(text.contains("big.json:1:500011"), "{text}");
+        let lines: Vec<&str> = text.lines().collect();
+        let column = |line: usize, c: char| lines[line].chars().position(|found| found == c);
+        assert_eq!(
+            column(3, 'ü').map(|column| column - 1),
+            column(4, '^'),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_place_of_many_lines_points_to_its_first() {
+        let (sources, second, _) = config();
+        let whole = Place::new(second.file(), 0, 60);
+        let finding =
+            Diagnostic::new(&code::CONFIG_FIELD, "missing", "add it").at(whole, "in here");
+        let text = render_one(&sources, &finding, false);
+        assert!(text.contains("1 | spec:\n  | ^^^^^ in here"), "{text}");
+    }
+
+    #[test]
+    fn places_outside_of_every_text_are_left_out() {
+        let sources = Sources::default();
+        let finding = Diagnostic::new(&code::BAD_NAME, "bad", "good").at(Place::default(), "here");
+        assert_eq!(render_one(&sources, &finding, false).lines().count(), 2);
+        let (sources, second, _) = config();
+        let behind = Place::new(second.file(), 4000, 4001);
+        let finding = Diagnostic::new(&code::YAML_SYNTAX, "ends", "finish it").at(behind, "here");
+        assert!(render_one(&sources, &finding, false).contains("previews.yaml:5:1"));
+    }
+
+    #[test]
+    fn hostile_text_moves_no_cursor_and_forges_no_finding() {
+        let (sources, report) = hostile();
+        let text = render(&sources, &report, false);
+        assert_harmless(&text);
+        assert_eq!(text, render(&sources, &report, false));
+        let line = one_line(report.sorted()[0]);
+        assert_harmless(&line);
+        assert_eq!(line.lines().count(), 1);
+    }
+
+    #[test]
+    fn one_line_has_the_field_and_the_remedy() {
+        let finding = Diagnostic::new(&code::BAD_NAME, "`Pr-1` is not a name", "write `pr-1`")
+            .field("spec.previews[2].name");
+        assert_eq!(
+            one_line(&finding),
+            "error[bad-name]: `Pr-1` is not a name (spec.previews[2].name); help: write `pr-1`"
+        );
+    }
+}

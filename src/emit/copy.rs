@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::meta::labels;
-use crate::kube::{Object, meta};
+use crate::kube::{Object, in_front, meta};
 use crate::plan::{Copied, Environment, Plan};
 use crate::yaml::{Data, Node};
 
@@ -49,14 +49,7 @@ fn copy(plan: &Plan<'_>, env: &Environment<'_>, copied: &Copied) -> Object {
     for (key, value) in labels(plan.config, Some(env.name())) {
         own.set(&key, Node::string(value));
     }
-    if let Data::Map(entries) = &mut metadata.data {
-        entries.sort_by_key(|(key, _)| match key.text.as_str() {
-            "name" => 0,
-            "namespace" => 1,
-            "labels" => 2,
-            _ => 3,
-        });
-    }
+    in_front(metadata, &["name", "namespace", "labels", "annotations"]);
     match node.text_at(&["kind"]).unwrap_or_default() {
         "Service" => service(&mut node, plan.catalog.namespace, &env.namespace),
         "RoleBinding" => role_binding(&mut node, plan, env),

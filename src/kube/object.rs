@@ -94,14 +94,10 @@ impl Object {
     pub fn from_typed(value: &impl Serialize) -> Self {
         let json = serde_json::to_value(value).expect("our own types have string keys only");
         let mut node = Node::from_json(&json);
-        if let Some(Data::Map(entries)) = node.get_mut("metadata").map(|node| &mut node.data) {
-            // k8s-openapi writes fields by alphabet; people look for the name first.
-            entries.sort_by_key(|(key, _)| match key.text.as_str() {
-                "name" => 0,
-                "namespace" => 1,
-                "labels" => 2,
-                _ => 3,
-            });
+        // k8s-openapi writes fields by alphabet; people look for kind and name first.
+        in_front(&mut node, &["apiVersion", "kind", "metadata"]);
+        if let Some(metadata) = node.get_mut("metadata") {
+            in_front(metadata, &["name", "namespace", "labels", "annotations"]);
         }
         Self::from_node(node).expect("our own objects have a kind and a name")
     }
@@ -138,6 +134,17 @@ impl Object {
     pub fn is_local_config(&self) -> bool {
         self.annotation("config.kubernetes.io/local-config")
             .is_some_and(|value| value != "false")
+    }
+}
+
+/// Moves these entries of a mapping to its front, in this order.
+pub(crate) fn in_front(node: &mut Node, keys: &[&str]) {
+    if let Data::Map(entries) = &mut node.data {
+        entries.sort_by_key(|(key, _)| {
+            keys.iter()
+                .position(|wanted| *wanted == key.text)
+                .unwrap_or(keys.len())
+        });
     }
 }
 

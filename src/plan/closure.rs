@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::changes::{self, Target};
 use super::environment::{Copied, Environment};
-use super::{access, hosts, patch, secrets};
+use super::patch::{Origin, Patch};
+use super::{access, hosts, secrets};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, Referent, Support, Workload, pod_spec, references, selects};
@@ -30,10 +31,15 @@ pub(super) fn close<'a>(
         env: Environment::new(config, index),
     };
     let targets = closure.targets();
+    let patches = closure.patches();
     closure.other_services(&targets);
     closure.workloads(targets);
+    let patched = closure.patch(&patches, &BTreeSet::new());
+    closure.still_selected();
     closure.dependencies();
     closure.monitors();
+    closure.patch(&patches, &patched);
+    closure.unmatched(&patches);
     hosts::find(config, catalog, &mut closure.env, closure.found);
     closure.env
 }
@@ -238,16 +244,60 @@ impl<'a> Closure<'a, '_> {
                 .copies
                 .insert(service.object.id.clone(), Copied { node, owners });
         }
-        for target in &targets {
-            patch::apply_all(
-                self.config,
-                target.change,
-                &target.path,
-                &mut self.env,
-                self.found,
-            );
+    }
+
+    /// The patches of each service that the preview names, with the service's name.
+    fn patches(&mut self) -> Vec<(&'a str, Patch)> {
+        let mut patches = Vec::new();
+        for (service, change) in self.env.preview.services.iter().enumerate() {
+            for (index, patch) in change.patches.iter().enumerate() {
+                let field = format!("{}.patches[{index}]", self.path(service));
+                let origin = Origin {
+                    preview: self.env.preview.name.clone(),
+                    service: change.name.clone(),
+                    index,
+                    place: self.config.place(&format!("{field}.patch")),
+                    field,
+                };
+                match Patch::parse(patch, origin) {
+                    Ok(patch) => patches.push((change.name.as_str(), patch)),
+                    Err(finding) => self.found.push(finding),
+                }
+            }
         }
-        self.still_selected();
+        patches
+    }
+
+    /// Applies the patches to the copies of their service, but for those `done` before: workloads
+    /// first, since a patch may name further objects, then these. Returns what was looked at.
+    fn patch(&mut self, patches: &[(&str, Patch)], done: &BTreeSet<Id>) -> BTreeSet<Id> {
+        for (id, copy) in self
+            .env
+            .copies
+            .iter_mut()
+            .filter(|(id, _)| !done.contains(id))
+        {
+            for (service, patch) in patches {
+                let owned = copy.owners.contains(*service) || id.name == *service;
+                if owned && patch.applies_to(&copy.node) {
+                    self.found.extend(patch.apply(&mut copy.node).err());
+                }
+            }
+        }
+        self.env.copies.keys().cloned().collect()
+    }
+
+    /// Reports patches that found nothing to change.
+    fn unmatched(&mut self, patches: &[(&str, Patch)]) {
+        for (service, patch) in patches {
+            let owned = self
+                .env
+                .copies
+                .iter()
+                .filter(|(id, copy)| copy.owners.contains(*service) || id.name == *service)
+                .map(|(_, copy)| &copy.node);
+            self.found.extend(patch.unmatched(owned));
+        }
     }
 
     /// A patch may not take a workload away from the Services that select it.

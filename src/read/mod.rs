@@ -2,10 +2,14 @@
 
 mod baseline;
 mod folder;
+mod previous;
 mod resource_list;
+mod suites;
 
 pub use baseline::{read_baseline, read_config, read_file};
+pub use previous::{restore, set_aside};
 pub use resource_list::{ResourceList, read_resource_list};
+pub use suites::{read_suites, source_root};
 
 use crate::diagnostic::{Diagnostic, FileId, Sources, code};
 use crate::kube::Object;

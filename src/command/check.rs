@@ -1,0 +1,33 @@
+//! `anabranch check`: every mistake and risk at once.
+
+use std::process::ExitCode;
+
+use super::{load, say, write_out};
+use crate::cli::{Check, Format};
+use crate::diagnostic::{github, json, sarif, terminal};
+use crate::emit::Shape;
+use crate::pipeline::compile;
+
+pub(super) fn run(options: &Check) -> ExitCode {
+    let mut loaded = load(&options.input);
+    if let Some(config) = &loaded.config {
+        // Compiled for its findings; what would be written does not matter.
+        let _ = compile(config, &loaded.objects, &Shape::Stream, &mut loaded.report);
+    }
+    let (sources, report) = (&loaded.sources, &loaded.report);
+    let text = match options.format {
+        Format::Text => terminal::render(sources, report, false),
+        Format::Json => json::render(sources, report),
+        Format::Sarif => sarif::render(sources, report),
+        Format::Github => github::render(sources, report),
+    };
+    let written = write_out(text.as_bytes());
+    if options.format == Format::Text {
+        say(&format!("{}\n", terminal::summary(report)));
+    }
+    if report.has_errors() {
+        ExitCode::FAILURE
+    } else {
+        written
+    }
+}

@@ -1,0 +1,248 @@
+//! The KRM function: a ResourceList in, a ResourceList out; and kustomize's legacy exec plugin.
+//!
+//! Items of the user pass through as they came, annotations included: without kustomize's internal
+//! ones it loses hash suffixes. The whole answer is made before the first byte is written, and on an
+//! error it is every item that came in, with `results`, and exit 1.
+//! See <https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs/api-conventions/functions-spec.md>.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::{say, write_out};
+use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, results, terminal};
+use crate::emit::Shape;
+use crate::kube::{Id, Object, meta};
+use crate::pipeline::compile;
+use crate::read::{ResourceList, read_config, read_file, read_resource_list, restore};
+use crate::spec::{API_VERSION, Config, Delivery, KIND};
+use crate::write::{stream, write_answer};
+use crate::yaml::{Data, Node, write_stream};
+
+/// On previews.yaml: the function checks and returns no items, which is what kustomize accepts from a
+/// validator.
+const MODE: &str = "anabranch.dev/mode";
+
+/// Annotations by which orchestrators know the file that an item came from.
+const PLACES: [&str; 8] = [
+    "internal.config.kubernetes.io/path",
+    "internal.config.kubernetes.io/index",
+    "internal.config.kubernetes.io/package-path",
+    "internal.config.kubernetes.io/seqindent",
+    "internal.config.kubernetes.io/id",
+    "config.kubernetes.io/path",
+    "config.kubernetes.io/index",
+    "config.k8s.io/id",
+];
+
+/// Runs as a function on stdin and stdout.
+#[must_use]
+pub fn run() -> ExitCode {
+    let mut run = Run::default();
+    let list = run.read(Path::new("-"));
+    let (items, ok) = run.answer(&list, list.function_config.clone());
+    run.say();
+    let config = list.function_config.as_ref();
+    let name = config
+        .and_then(|config| config.text_at(&["metadata", "name"]))
+        .unwrap_or_default();
+    let subject = results::Subject {
+        api_version: API_VERSION,
+        kind: KIND,
+        name,
+    };
+    let results = (!run.report.sorted().is_empty())
+        .then(|| results::render(&run.sources, &run.report, subject));
+    let text = write_answer(
+        &list.api_version,
+        items,
+        list.function_config.clone(),
+        results,
+    );
+    let written = write_out(text.as_bytes());
+    if ok { written } else { ExitCode::FAILURE }
+}
+
+/// The configuration file of a legacy exec plugin, if that is how this process was started: kustomize
+/// passes the path as the only argument and sets a variable.
+#[must_use]
+pub fn legacy_plugin_config() -> Option<PathBuf> {
+    std::env::var_os("KUSTOMIZE_PLUGIN_CONFIG_ROOT")?;
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match arguments.as_slice() {
+        [only] if Path::new(only).is_file() => Some(PathBuf::from(only)),
+        _ => None,
+    }
+}
+
+/// Runs as a legacy exec plugin: bare documents on stdin and stdout.
+#[must_use]
+pub fn run_legacy_plugin(config: &Path) -> ExitCode {
+    let mut run = Run::default();
+    let list = run.read(Path::new("-"));
+    let mut found = Vec::new();
+    let config = read_config(config, &mut run.sources, &mut found);
+    found.into_iter().for_each(|found| run.report.push(found));
+    let (items, ok) = run.answer(&list, config);
+    run.say();
+    if !ok {
+        return ExitCode::FAILURE;
+    }
+    write_out(write_stream(&items).as_bytes())
+}
+
+#[derive(Default)]
+struct Run {
+    sources: Sources,
+    report: Report,
+}
+
+impl Run {
+    fn read(&mut self, path: &Path) -> ResourceList {
+        let mut found = Vec::new();
+        let list = match read_file(path, &mut self.sources) {
+            Ok(file) => read_resource_list(&self.sources, file, &mut found),
+            Err(error) => {
+                found.push(error);
+                ResourceList::default()
+            }
+        };
+        found.into_iter().for_each(|found| self.report.push(found));
+        list
+    }
+
+    /// One line per finding: kustomize shows nothing else.
+    fn say(&self) {
+        for found in self.report.sorted() {
+            if found.severity() != Severity::Note {
+                say(&format!("{}\n", terminal::one_line(found)));
+            }
+        }
+    }
+
+    /// The items of the answer, and whether all is well; if not, they are the items as they came.
+    fn answer(&mut self, list: &ResourceList, config: Option<Node>) -> (Vec<Node>, bool) {
+        match self.transform(list, config) {
+            Some(items) => (items, true),
+            None => (list.items.clone(), false),
+        }
+    }
+
+    fn transform(&mut self, list: &ResourceList, config: Option<Node>) -> Option<Vec<Node>> {
+        if self.report.has_errors() {
+            return None;
+        }
+        let Some(node) = config else {
+            self.report.push(Diagnostic::new(
+                &code::CONFIG_FIELD,
+                "the function has no functionConfig",
+                "pass previews.yaml as its configuration",
+            ));
+            return None;
+        };
+        if is_generator(&list.items, &node) {
+            self.report.push(Diagnostic::new(
+                &code::PLACEMENT,
+                "the function got no objects: it stands under `generators:`, or in an empty layer",
+                "list previews.yaml under `transformers:` in the layer that has the baseline under \
+                 `resources:`",
+            ));
+            return None;
+        }
+        let validator = node.text_at(&["metadata", "annotations", MODE]) == Some("validator");
+        let mut config = match Config::read(node) {
+            Ok(config) => config,
+            Err(errors) => {
+                errors.into_iter().for_each(|error| self.report.push(error));
+                return None;
+            }
+        };
+        // What passes through is delivered with our output, whatever the file says.
+        config.previews.spec.baseline.delivery = Delivery::Include;
+        let items = self.expand(list, &config)?;
+        Some(if validator { Vec::new() } else { items })
+    }
+
+    fn expand(&mut self, list: &ResourceList, config: &Config) -> Option<Vec<Node>> {
+        let set = &config.previews.metadata.name;
+        let mut passing: Vec<(Node, Option<Id>)> = Vec::new();
+        let mut objects = Vec::new();
+        let mut earlier: BTreeMap<Id, Node> = BTreeMap::new();
+        for item in &list.items {
+            let mut node = item.clone();
+            restore(&mut node);
+            let object = Object::from_node(node.clone()).ok();
+            match object {
+                Some(object) if meta::is_of_set(&object, set) => {
+                    earlier.insert(object.id, object.node);
+                }
+                Some(object) if object.is_local_config() || object.id.kind == KIND => {
+                    passing.push((node, None));
+                }
+                Some(object) => {
+                    passing.push((node, Some(object.id.clone())));
+                    objects.push(object);
+                }
+                // kpt passes everything, a kustomization.yaml without a name among it.
+                None => passing.push((node, None)),
+            }
+        }
+        let mut output = compile(config, &objects, &Shape::Stream, &mut self.report)?;
+        let changed = std::mem::take(&mut output.changed);
+        let namespace = &config.previews.spec.baseline.namespace;
+        let mut items: Vec<Node> = passing
+            .into_iter()
+            .map(|(node, id)| {
+                let changed = id.and_then(|mut id| {
+                    if id.namespace.is_empty() {
+                        id.namespace.clone_from(namespace);
+                    }
+                    changed.get(&id)
+                });
+                changed.map_or(node, |changed| changed.node.clone())
+            })
+            .collect();
+        items.extend(stream(output, Vec::new()).into_iter().map(|object| {
+            let earlier = earlier.get(&object.id);
+            with_places(object.node, earlier)
+        }));
+        Some(items)
+    }
+}
+
+/// An object of ours with the place annotations that it had when it came in.
+fn with_places(mut node: Node, earlier: Option<&Node>) -> Node {
+    let annotations = earlier.and_then(|earlier| earlier.at(&["metadata", "annotations"]));
+    for (key, value) in annotations.map(Node::entries).unwrap_or_default() {
+        if PLACES.contains(&key.text.as_str()) {
+            node.make(&["metadata", "annotations"])
+                .set(&key.text, value.clone());
+        }
+    }
+    node
+}
+
+/// Whether the items are what kustomize gives a generator: nothing, or the configuration alone,
+/// without the marks of an item that came from a file.
+fn is_generator(items: &[Node], config: &Node) -> bool {
+    let identity = |node: &Node| {
+        [&["apiVersion"][..], &["kind"], &["metadata", "name"]]
+            .map(|keys| node.text_at(keys).map(str::to_owned))
+    };
+    match items {
+        [] => true,
+        [only] => {
+            let annotations = only.at(&["metadata", "annotations"]);
+            let from_file = annotations.is_some_and(|annotations| match &annotations.data {
+                Data::Map(entries) => entries.iter().any(|(key, _)| {
+                    key.text.ends_with("config.kubernetes.io/path")
+                        || key.text == "kustomize.config.k8s.io/id"
+                }),
+                _ => false,
+            });
+            identity(only) == identity(config) && !from_file
+        }
+        _ => false,
+    }
+}

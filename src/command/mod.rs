@@ -1,0 +1,95 @@
+//! One file per command.
+
+mod check;
+mod explain;
+mod function;
+mod init;
+mod print;
+mod render;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command, Input};
+use crate::diagnostic::{Diagnostic, Report, Sources, terminal};
+use crate::kube::Object;
+use crate::read::{read_baseline, read_config, set_aside};
+use crate::spec::Config;
+
+/// Runs a command. Objects go to stdout, words to stderr; the exit code is 0 when all is fine and 1
+/// when the input has errors.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    match cli.command {
+        None => print::help(),
+        Some(Command::Render(options)) => render::run(&options),
+        Some(Command::Check(options)) => check::run(&options),
+        Some(Command::Explain { code }) => explain::run(code.as_deref()),
+        Some(Command::Init { folder, namespace }) => init::run(&folder, &namespace),
+        Some(Command::Schema { definition }) => print::schema(definition),
+        Some(Command::Completions { shell }) => print::completions(shell),
+        Some(Command::Man) => print::man(),
+    }
+}
+
+pub use function::{legacy_plugin_config, run as run_function, run_legacy_plugin};
+
+/// What a command works on.
+struct Loaded {
+    sources: Sources,
+    report: Report,
+    /// None where previews.yaml has errors.
+    config: Option<Config>,
+    objects: Vec<Object>,
+}
+
+/// Reads previews.yaml and the baseline; every mistake of both is in the report.
+fn load(input: &Input) -> Loaded {
+    let mut sources = Sources::default();
+    let mut found: Vec<Diagnostic> = Vec::new();
+    let node = read_config(&input.previews, &mut sources, &mut found);
+    let config = node.and_then(|node| match Config::read(node) {
+        Ok(config) => Some(config),
+        Err(errors) => {
+            found.extend(errors);
+            None
+        }
+    });
+    let mut objects = read_baseline(&input.baseline, &mut sources, &mut found);
+    if let Some(config) = &config {
+        objects = set_aside(objects, &config.previews.metadata.name).0;
+    }
+    let mut report = Report::default();
+    found.into_iter().for_each(|found| report.push(found));
+    Loaded {
+        sources,
+        report,
+        config,
+        objects,
+    }
+}
+
+/// Writes text to stdout. A reader that has gone away is no failure.
+fn write_out(text: &[u8]) -> ExitCode {
+    match std::io::stdout().lock().write_all(text) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            say(&format!("error: stdout cannot be written: {error}\n"));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Writes words to stderr; nothing can be done where that fails.
+fn say(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Writes all findings to stderr, with a summary.
+fn say_report(sources: &Sources, report: &Report) {
+    if report.sorted().is_empty() {
+        return;
+    }
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    say(&terminal::render(sources, report, colour));
+}

@@ -1,0 +1,103 @@
+//! JSON 6902 patches, through the `json-patch` crate.
+//!
+//! The object goes through JSON and back, and JSON knows no YAML spelling: `0444` comes back as
+//! `292`, `~` as `null`. So whatever the patch left as it was is taken from the object again, with
+//! its spelling and its place. What remains normalised is what the patch itself wrote or moved.
+//! Numbers keep their text on the way (serde_json's `arbitrary_precision`), which also means that
+//! `test` compares them as text: 1 is not 1.0.
+
+use super::{Origin, Problem, relocate};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::yaml::{Data, Node};
+
+/// Reads a list of operations.
+pub(super) fn parse(operations: &Node, origin: &Origin) -> Result<json_patch::Patch, Diagnostic> {
+    if operations.items().is_empty() {
+        return Err(origin.finding("has no operations", "remove the entry"));
+    }
+    let mut patch = Vec::with_capacity(operations.items().len());
+    for (index, operation) in operations.items().iter().enumerate() {
+        patch.push(
+            serde_json::from_value(operation.to_json()).map_err(|error| {
+                origin.finding(
+                &format!("has an operation that is not one (number {}): {error}", index + 1),
+                "an operation has `op` (add, remove, replace, move, copy, test), `path` (a JSON \
+                 pointer that begins with /) and what its op needs: `value` or `from`",
+            )
+            })?,
+        );
+    }
+    Ok(json_patch::Patch(patch))
+}
+
+/// The object that a patch makes of an object.
+pub(super) fn apply(
+    object: &Node,
+    patch: &json_patch::Patch,
+    place: Place,
+) -> Result<Node, Problem> {
+    let mut json = object.to_json();
+    json_patch::patch_unsafe(&mut json, patch).map_err(|error| {
+        let operation = &patch[error.operation];
+        let op = serde_json::to_value(operation).map_or_else(
+            |_| String::new(),
+            |value| value["op"].as_str().unwrap_or_default().to_owned(),
+        );
+        Problem::new(
+            format!("operation {} ({op} {}): {}", error.operation + 1, error.path, error.kind),
+            "compare the path with the object: every step but the last of an `add` must exist, list \
+             items count from 0, and `/` within a key is written `~1`",
+        )
+    })?;
+    let mut patched = Node::from_json(&json);
+    relocate(&mut patched, place);
+    Ok(keep(object, patched))
+}
+
+/// Takes what is equal from the old tree.
+fn keep(old: &Node, new: Node) -> Node {
+    if *old == new {
+        return old.clone();
+    }
+    let place = new.place;
+    match (&old.data, new.data) {
+        (Data::Map(_), Data::Map(entries)) => {
+            let mut out = Vec::with_capacity(entries.len());
+            for (mut key, value) in entries {
+                let before = old
+                    .entries()
+                    .iter()
+                    .find(|(found, _)| found.text == key.text);
+                let value = match before {
+                    Some((found, before)) => {
+                        key = found.clone();
+                        keep(before, value)
+                    }
+                    None => value,
+                };
+                out.push((key, value));
+            }
+            Node {
+                data: Data::Map(out),
+                place: old.place,
+            }
+        }
+        (Data::List(before), Data::List(items)) => {
+            let mut out = Vec::with_capacity(items.len());
+            for (index, item) in items.into_iter().enumerate() {
+                // An item that an insertion or removal moved is found by its value.
+                let moved = before.iter().find(|old| **old == item);
+                out.push(match (moved, before.get(index)) {
+                    (Some(old), _) => old.clone(),
+                    (None, Some(old)) => keep(old, item),
+                    (None, None) => item,
+                });
+            }
+            Node {
+                data: Data::List(out),
+                place: old.place,
+            }
+        }
+        (_, data) => Node { data, place },
+    }
+}

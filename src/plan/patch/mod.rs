@@ -1,0 +1,380 @@
+//! Patches of copied objects, as kustomize writes them: strategic merge or JSON 6902.
+//!
+//! A [`Patch`] is parsed once and applied to any number of copies. It may change anything but the
+//! identity of a copy. Values it brings stand at the place of the patch in previews.yaml, so a later
+//! finding about one of them leads there.
+
+mod json;
+mod merge;
+mod shape;
+#[cfg(test)]
+mod tests;
+
+use crate::diagnostic::{Diagnostic, Place, Sources, code, nearest};
+use crate::spec::{self, PatchTarget};
+use crate::yaml::{Budget, Data, Node, parse_documents};
+
+/// Where a patch was written.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// Name of the preview.
+    pub preview: String,
+    /// Name of the service within it.
+    pub service: String,
+    /// Index in the service's `patches`.
+    pub index: usize,
+    /// Place of the patch's text in previews.yaml.
+    pub place: Place,
+    /// Path of the entry: `spec.previews[2].services[0].patches[1]`.
+    pub field: String,
+}
+
+impl Origin {
+    /// A finding about this patch: `patches[1] of service cart in preview pr-42 …`.
+    fn finding(&self, problem: &str, help: impl Into<String>) -> Diagnostic {
+        let Self {
+            preview,
+            service,
+            index,
+            ..
+        } = self;
+        let message =
+            format!("patches[{index}] of service `{service}` in preview `{preview}` {problem}");
+        Diagnostic::new(&code::BAD_PATCH, message, help)
+            .at(self.place, "this patch")
+            .field(&self.field)
+    }
+}
+
+/// What the text of a patch turned out to be.
+#[derive(Debug, Clone)]
+pub enum Parsed {
+    /// Strategic merge patches, one per document.
+    Strategic(Vec<Node>),
+    /// JSON 6902 operations.
+    Json(json_patch::Patch),
+}
+
+/// A patch, parsed.
+#[derive(Debug, Clone)]
+pub struct Patch {
+    parsed: Parsed,
+    target: Option<PatchTarget>,
+    origin: Origin,
+}
+
+impl Patch {
+    /// Parses the text of a patch: a list is JSON 6902, mappings are strategic merge patches.
+    ///
+    /// # Errors
+    /// The text is not YAML, is neither of the two, or does not say what it applies to.
+    pub fn parse(patch: &spec::Patch, origin: Origin) -> Result<Self, Diagnostic> {
+        let mut documents = read(&patch.patch, &origin)?;
+        let target = patch.target.clone();
+        let is_list = |node: &Node| matches!(node.data, Data::List(_));
+        let parsed = if documents.iter().any(is_list) {
+            let [operations] = &documents[..] else {
+                return Err(origin.finding(
+                    "mixes a list of operations with other documents",
+                    "write one JSON 6902 patch per entry of `patches`",
+                ));
+            };
+            Parsed::Json(json::parse(operations, &origin)?)
+        } else {
+            for document in &mut documents {
+                prepare(document, target.is_some(), &origin)?;
+            }
+            if target.is_some() && documents.len() > 1 {
+                return Err(origin.finding(
+                    "has several documents and a target",
+                    "write one document per entry of `patches`, or leave `target` out",
+                ));
+            }
+            Parsed::Strategic(documents)
+        };
+        Ok(Self {
+            parsed,
+            target,
+            origin,
+        })
+    }
+
+    /// Whether the patch changes this object.
+    #[must_use]
+    pub fn applies_to(&self, object: &Node) -> bool {
+        (0..self.parts()).any(|part| self.part_applies(part, object))
+    }
+
+    /// Changes an object that the patch applies to.
+    ///
+    /// # Errors
+    /// The patch does not fit the object, or would change its identity. The object is then as it
+    /// was.
+    pub fn apply(&self, object: &mut Node) -> Result<(), Diagnostic> {
+        for part in 0..self.parts() {
+            if self.part_applies(part, object) {
+                self.apply_part(part, object)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A finding for each part of the patch that applies to none of these objects.
+    pub fn unmatched<'a>(
+        &self,
+        objects: impl IntoIterator<Item = &'a Node> + Clone,
+    ) -> Vec<Diagnostic> {
+        (0..self.parts())
+            .filter(|&part| {
+                !objects
+                    .clone()
+                    .into_iter()
+                    .any(|node| self.part_applies(part, node))
+            })
+            .map(|part| self.no_match(part, objects.clone()))
+            .collect()
+    }
+
+    /// The finding that the patch applies to none of these objects.
+    fn no_match<'a>(
+        &self,
+        part: usize,
+        candidates: impl IntoIterator<Item = &'a Node>,
+    ) -> Diagnostic {
+        let wanted = match (&self.target, &self.parsed) {
+            (Some(target), _) => in_words(target),
+            (None, Parsed::Strategic(documents)) => identity(&documents[part]).to_string(),
+            (None, Parsed::Json(_)) => "a workload (it has no `target`)".to_owned(),
+        };
+        let mut names: Vec<String> = candidates
+            .into_iter()
+            .map(|object| identity(object).to_string())
+            .collect();
+        names.sort();
+        names.dedup();
+        let help = match nearest(&wanted, names.iter().map(String::as_str)) {
+            Some(name) => format!("did you mean {name}? the copies are: {}", names.join(", ")),
+            None if names.is_empty() => {
+                "the service has no copies that could be patched".to_owned()
+            }
+            None => format!("the copies are: {}", names.join(", ")),
+        };
+        self.origin.finding(
+            &format!("finds nothing to change: no copy is {wanted}"),
+            help,
+        )
+    }
+
+    /// A patch of several documents is as many patches.
+    fn parts(&self) -> usize {
+        match &self.parsed {
+            Parsed::Strategic(documents) => documents.len(),
+            Parsed::Json(_) => 1,
+        }
+    }
+
+    fn part_applies(&self, part: usize, object: &Node) -> bool {
+        let found = identity(object);
+        match (&self.target, &self.parsed) {
+            (Some(target), _) => {
+                let (group, version) = found.group_version();
+                [
+                    (&target.group, group),
+                    (&target.version, version),
+                    (&target.kind, found.kind),
+                    (&target.name, found.name),
+                ]
+                .iter()
+                .all(|(wanted, found)| wanted.is_empty() || wanted == found)
+            }
+            (None, Parsed::Strategic(documents)) => {
+                let wanted = identity(&documents[part]);
+                wanted.group_version().0 == found.group_version().0
+                    && (wanted.kind, wanted.name) == (found.kind, found.name)
+            }
+            (None, Parsed::Json(_)) => {
+                found.group_version().0 == "apps"
+                    && matches!(found.kind, "Deployment" | "StatefulSet")
+            }
+        }
+    }
+
+    fn apply_part(&self, part: usize, object: &mut Node) -> Result<(), Diagnostic> {
+        let before = identity(object);
+        let patched = match &self.parsed {
+            Parsed::Strategic(documents) => merge::apply(object, &documents[part]),
+            Parsed::Json(patch) => json::apply(object, patch, self.origin.place),
+        };
+        let patched = patched.map_err(|problem| {
+            let text = format!("does not fit {before}: {}", problem.text);
+            self.origin.finding(&text, problem.help)
+        })?;
+        let after = identity(&patched);
+        if let Some((field, from, to)) = before.difference(&after) {
+            return Err(self.origin.finding(
+                &format!("changes {field} of {before} from `{from}` to `{to}`"),
+                "leave apiVersion, kind, metadata.name and metadata.namespace as they are: a copy \
+                 is known by them",
+            ));
+        }
+        *object = patched;
+        Ok(())
+    }
+}
+
+/// Why a patch does not fit an object.
+#[derive(Debug)]
+struct Problem {
+    text: String,
+    help: String,
+}
+
+impl Problem {
+    fn new(text: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            help: help.into(),
+        }
+    }
+}
+
+/// The documents of a patch's text, every node at the place of the text.
+fn read(text: &str, origin: &Origin) -> Result<Vec<Node>, Diagnostic> {
+    let mut sources = Sources::default();
+    let file = sources.add("patch", text);
+    let mut documents = parse_documents(&sources, file, &Budget::default()).map_err(|errors| {
+        let first = errors.into_iter().next();
+        let (problem, help) = first.map_or_else(Default::default, |first| {
+            let line = first.place.map_or(1, |place| sources.line_column(place).0);
+            (format!("line {line}: {}", first.message), first.help)
+        });
+        origin.finding(&format!("cannot be read, {problem}"), help)
+    })?;
+    if documents.is_empty() {
+        return Err(origin.finding("is empty", "remove the entry"));
+    }
+    for document in &mut documents {
+        relocate(document, origin.place);
+    }
+    Ok(documents)
+}
+
+/// Checks that a strategic merge patch says what it changes, or, where a target does, takes out its
+/// own identity: kustomize ignores it then, and people write `name: not-used`.
+fn prepare(document: &mut Node, has_target: bool, origin: &Origin) -> Result<(), Diagnostic> {
+    let neither = "is neither a strategic merge patch nor a list of JSON 6902 operations";
+    if !matches!(document.data, Data::Map(_)) {
+        return Err(origin.finding(neither, "write a partial object, or `- op: replace …`"));
+    }
+    if document.get("op").is_some() && document.get("path").is_some() {
+        return Err(origin.finding(
+            neither,
+            "JSON 6902 operations are a list: begin with `- op:`",
+        ));
+    }
+    if has_target {
+        document.remove("apiVersion");
+        document.remove("kind");
+        if let Some(metadata) = document.get_mut("metadata") {
+            metadata.remove("name");
+            metadata.remove("namespace");
+        }
+        return Ok(());
+    }
+    let found = identity(document);
+    let missing: Vec<&str> = [
+        ("apiVersion", found.api_version),
+        ("kind", found.kind),
+        ("metadata.name", found.name),
+    ]
+    .into_iter()
+    .filter(|(_, value)| value.is_empty())
+    .map(|(field, _)| field)
+    .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(origin.finding(
+        &format!(
+            "does not say which object it changes: it has no {}",
+            missing.join(", ")
+        ),
+        "write the identity of the copy into the patch, or give the patch a `target`",
+    ))
+}
+
+/// Gives a tree and its keys one place.
+fn relocate(node: &mut Node, place: Place) {
+    node.place = place;
+    match &mut node.data {
+        Data::Scalar { .. } => {}
+        Data::List(items) => items.iter_mut().for_each(|item| relocate(item, place)),
+        Data::Map(entries) => {
+            for (key, value) in entries {
+                key.place = place;
+                relocate(value, place);
+            }
+        }
+    }
+}
+
+/// What a patch may not change.
+#[derive(PartialEq, Eq)]
+struct Identity<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+    name: &'a str,
+    namespace: &'a str,
+}
+
+fn identity(object: &Node) -> Identity<'_> {
+    let text = |keys: &[&str]| object.text_at(keys).unwrap_or_default();
+    Identity {
+        api_version: text(&["apiVersion"]),
+        kind: text(&["kind"]),
+        name: text(&["metadata", "name"]),
+        namespace: text(&["metadata", "namespace"]),
+    }
+}
+
+impl<'a> Identity<'a> {
+    fn group_version(&self) -> (&'a str, &'a str) {
+        self.api_version
+            .split_once('/')
+            .unwrap_or(("", self.api_version))
+    }
+
+    /// The first field in which two identities differ, with its two values.
+    fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
+        [
+            ("apiVersion", self.api_version, other.api_version),
+            ("kind", self.kind, other.kind),
+            ("metadata.name", self.name, other.name),
+            ("metadata.namespace", self.namespace, other.namespace),
+        ]
+        .into_iter()
+        .find(|(_, one, two)| one != two)
+        .map(|(field, one, two)| (field, one.to_owned(), two.to_owned()))
+    }
+}
+
+impl std::fmt::Display for Identity<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+fn in_words(target: &PatchTarget) -> String {
+    let fields = [
+        ("group", &target.group),
+        ("version", &target.version),
+        ("kind", &target.kind),
+        ("name", &target.name),
+    ];
+    let given: Vec<String> = fields
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(field, value)| format!("{field} {value}"))
+        .collect();
+    format!("of {}", given.join(", "))
+}

@@ -1,0 +1,139 @@
+//! Which lists of Kubernetes' own kinds are merged by a key, and by which.
+//!
+//! From the `patchMergeKey` tags of `k8s.io/api` (v1.34), with the second key of
+//! `x-kubernetes-list-map-keys` where kustomize uses it too. Every other list is replaced as a
+//! whole, and so are all lists of custom resources: nobody here knows their schema, and kustomize
+//! does the same.
+
+use crate::yaml::Node;
+
+/// A part of an object whose fields this module knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// No list below is merged.
+    Other,
+    Core,
+    Controller,
+    ControllerSpec,
+    CronJob,
+    CronJobSpec,
+    Pod,
+    PodSpec,
+    Container,
+    Service,
+    ServiceSpec,
+    ServiceAccount,
+    Metadata,
+}
+
+/// How a list is patched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Merge {
+    /// Replaced as a whole.
+    Atomic,
+    /// Items are mappings known by their keys; the first is always there.
+    By(&'static [&'static str]),
+    /// Items are scalars, each there once.
+    Set,
+}
+
+impl Shape {
+    /// The shape of a whole object.
+    pub(super) fn of(object: &Node) -> Self {
+        let api_version = object.text_at(&["apiVersion"]).unwrap_or_default();
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        match (group, object.text_at(&["kind"]).unwrap_or_default()) {
+            ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
+            | ("batch", "Job") => Self::Controller,
+            ("batch", "CronJob") => Self::CronJob,
+            ("", "Pod") => Self::Pod,
+            ("", "Service") => Self::Service,
+            ("", "ServiceAccount") => Self::ServiceAccount,
+            ("" | "apps" | "batch" | "policy" | "autoscaling", _)
+            | ("rbac.authorization.k8s.io" | "networking.k8s.io", _) => Self::Core,
+            _ => Self::Other,
+        }
+    }
+
+    /// The shape behind a key; for a list, that of its items.
+    pub(super) fn below(self, key: &str) -> Self {
+        match (self, key) {
+            (Self::Other, _) => Self::Other,
+            (
+                Self::Core
+                | Self::Controller
+                | Self::CronJob
+                | Self::Pod
+                | Self::Service
+                | Self::ServiceAccount,
+                "metadata",
+            ) => Self::Metadata,
+            (Self::Controller, "spec") => Self::ControllerSpec,
+            (Self::ControllerSpec, "template") => Self::Pod,
+            (Self::CronJob, "spec") => Self::CronJobSpec,
+            (Self::CronJobSpec, "jobTemplate") => Self::Controller,
+            (Self::Pod, "spec") => Self::PodSpec,
+            (Self::PodSpec, "containers" | "initContainers" | "ephemeralContainers") => {
+                Self::Container
+            }
+            (Self::Service, "spec") => Self::ServiceSpec,
+            _ => Self::Other,
+        }
+    }
+
+    /// How the list behind a key is patched.
+    pub(super) fn list(self, key: &str) -> Merge {
+        match (self, key) {
+            (
+                Self::PodSpec,
+                "containers"
+                | "initContainers"
+                | "ephemeralContainers"
+                | "volumes"
+                | "imagePullSecrets"
+                | "resourceClaims"
+                | "schedulingGates",
+            )
+            | (Self::Container, "env")
+            | (Self::ServiceAccount, "secrets") => Merge::By(&["name"]),
+            (Self::PodSpec, "hostAliases") => Merge::By(&["ip"]),
+            (Self::PodSpec, "topologySpreadConstraints") => {
+                Merge::By(&["topologyKey", "whenUnsatisfiable"])
+            }
+            (Self::Container, "ports") => Merge::By(&["containerPort", "protocol"]),
+            (Self::Container, "volumeMounts") => Merge::By(&["mountPath"]),
+            (Self::Container, "volumeDevices") => Merge::By(&["devicePath"]),
+            (Self::ServiceSpec, "ports") => Merge::By(&["port", "protocol"]),
+            (Self::Metadata, "ownerReferences") => Merge::By(&["uid"]),
+            (Self::Metadata, "finalizers") => Merge::Set,
+            _ => Merge::Atomic,
+        }
+    }
+}
+
+/// Which of some items a patch's item stands for.
+pub(super) fn find(items: &[Node], wanted: &Node, keys: &[&str]) -> Option<usize> {
+    let same = |item: &&Node| same(item, wanted, keys);
+    items.iter().position(|item| same(&item)).or_else(|| {
+        // Without a protocol a port is TCP; where only a UDP port has the number, that is meant.
+        let first = |item: &Node| item.text_at(&keys[..1]) == wanted.text_at(&keys[..1]);
+        let optional = keys.len() > 1 && keys[1..].iter().all(|key| wanted.get(key).is_none());
+        let mut matching = items.iter().enumerate().filter(|(_, item)| first(item));
+        match (optional, matching.next(), matching.next()) {
+            (true, Some((index, _)), None) => Some(index),
+            _ => None,
+        }
+    })
+}
+
+/// Whether two items of a list are one.
+pub(super) fn same(one: &Node, two: &Node, keys: &[&str]) -> bool {
+    keys.iter().enumerate().all(|(index, key)| {
+        let default = (*key == "protocol").then_some("TCP");
+        let (a, b) = (
+            one.text_at(&[key]).or(default),
+            two.text_at(&[key]).or(default),
+        );
+        a == b && (index > 0 || a.is_some())
+    })
+}
