@@ -14,6 +14,9 @@ target_dir := $(or $(CARGO_TARGET_DIR),target)
 version = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 revision = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
+render_shop = $(CARGO) run --quiet --locked -- render examples/shop/previews.yaml \
+	--baseline examples/shop/baseline --source-root examples/shop
+
 # Rust's own linker builds the static binary for either architecture without a C toolchain for it.
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
@@ -21,25 +24,23 @@ export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 .DEFAULT_GOAL := help
 .PHONY: demo test bless fmt lint schema dist image tools help
 
-demo: tools ## Render examples/shop and show the tree and a part of the stream
-	@rm -rf target/demo target/demo.yaml
+demo: tools ## Render examples/shop: the tree of files, and one route of the stream
 	@$(CARGO) build --quiet --locked
-	@echo "The tree: anabranch render examples/shop/previews.yaml --baseline examples/shop/baseline -o target/demo"
-	@echo
-	@$(CARGO) run --quiet --locked -- render examples/shop/previews.yaml --baseline examples/shop/baseline \
-		--source-root examples/shop -o target/demo
+	@rm -rf target/demo
+	@echo "==> anabranch render examples/shop/previews.yaml --baseline examples/shop/baseline -o target/demo"
+	@$(render_shop) -o target/demo
 	@cd target/demo && find . -type f | LC_ALL=C sort | awk -F/ '{ path = ""; \
 		for (i = 2; i <= NF; i++) { path = path "/" $$i; \
 			if (!seen[path]++) printf "%*s%s%s\n", 2 * i - 2, "", $$i, i < NF ? "/" : "" } }'
 	@echo
-	@echo "The stream: the same environments in one document for kustomize and Flux, without -o. It begins:"
+	@echo "==> The same without -o is one stream, here target/demo.yaml. It holds"
+	@$(render_shop) > target/demo.yaml
+	@grep '^kind: ' target/demo.yaml | LC_ALL=C sort | uniq -c | sed 's/kind: //'
 	@echo
-	@$(CARGO) run --quiet --locked -- render examples/shop/previews.yaml --baseline examples/shop/baseline \
-		--source-root examples/shop > target/demo.yaml
-	@sed -n '1,60s/^/  /p' target/demo.yaml
-	@echo "  ..."
-	@echo
-	@echo "$$(grep -c '^kind:' target/demo.yaml) objects in all: read on in target/demo.yaml and target/demo/."
+	@echo "==> One route of preview pr-42"
+	@awk '/^---/ { if (found()) exit; doc = ""; next } { doc = doc "  " $$0 "\n" } END { printf "%s", doc } \
+		function found() { return doc ~ /  kind: HTTPRoute\n/ && doc ~ /anabranch.dev\/preview: pr-42\n/ }' \
+		target/demo.yaml
 
 test: tools ## Run every test; installs the tools they need
 	$(CARGO) test --locked
