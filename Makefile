@@ -63,7 +63,7 @@ schema: ## Write functions/anabranch/previews.schema.json and definition.yaml fr
 	@mv target/previews.schema.json target/definition.yaml functions/anabranch/
 
 dist: ## Compile the static binary for the image; ARCH=amd64|arm64
-	@rustup target list --installed | grep -qx $(triple) || rustup target add $(triple)
+	@! command -v rustup >/dev/null || rustup target add $(triple)
 	$(CARGO) build --release --locked --target $(triple)
 	@mkdir -p dist/linux/$(ARCH)
 	@install -m 0755 $(target_dir)/$(triple)/release/anabranch dist/linux/$(ARCH)/anabranch
