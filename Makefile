@@ -1,0 +1,79 @@
+# Every step of the build by name. `make help` lists them; continuous integration runs the same ones.
+
+# Tests and the demo use the pinned tools, whatever else is installed.
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+
+CARGO ?= cargo
+DOCKER ?= docker
+IMAGE ?= anabranch:dev
+# The image's architecture, in Docker's words: amd64 or arm64.
+ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,amd64)
+
+triple := $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-musl
+target_dir := $(or $(CARGO_TARGET_DIR),target)
+version = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+revision = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+
+render_shop = $(CARGO) run --quiet --locked -- render examples/shop/previews.yaml \
+	--baseline examples/shop/baseline --source-root examples/shop
+
+# Rust's own linker builds the static binary for either architecture without a C toolchain for it.
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
+export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
+
+.DEFAULT_GOAL := help
+.PHONY: demo test bless fmt lint schema dist image tools help
+
+demo: tools ## Render examples/shop: the tree of files, and one route of the stream
+	@$(CARGO) build --quiet --locked
+	@rm -rf target/demo
+	@echo "==> anabranch render examples/shop/previews.yaml --baseline examples/shop/baseline -o target/demo"
+	@$(render_shop) -o target/demo
+	@cd target/demo && find . -type f | LC_ALL=C sort | awk -F/ '{ path = ""; \
+		for (i = 2; i <= NF; i++) { path = path "/" $$i; \
+			if (!seen[path]++) printf "%*s%s%s\n", 2 * i - 2, "", $$i, i < NF ? "/" : "" } }'
+	@echo
+	@echo "==> The same without -o is one stream, here target/demo.yaml. It holds"
+	@$(render_shop) > target/demo.yaml
+	@grep '^kind: ' target/demo.yaml | LC_ALL=C sort | uniq -c | sed 's/kind: //'
+	@echo
+	@echo "==> One route of preview pr-42"
+	@awk '/^---/ { if (found()) exit; doc = ""; next } { doc = doc "  " $$0 "\n" } END { printf "%s", doc } \
+		function found() { return doc ~ /  kind: HTTPRoute\n/ && doc ~ /anabranch.dev\/preview: pr-42\n/ }' \
+		target/demo.yaml
+
+test: tools ## Run every test; installs the tools they need
+	$(CARGO) test --locked
+
+bless: tools ## Rewrite the expected files under golden/ from what the program writes now
+	GOLDEN=bless $(CARGO) test --locked --test suite -- golden mistakes
+
+fmt: ## Format the source
+	$(CARGO) fmt --all
+
+lint: ## Check formatting, lints and documentation
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+
+schema: ## Write functions/anabranch/previews.schema.json and definition.yaml from the Rust types
+	@mkdir -p target functions/anabranch
+	$(CARGO) run --quiet --locked -- schema > target/previews.schema.json
+	$(CARGO) run --quiet --locked -- schema --definition > target/definition.yaml
+	@mv target/previews.schema.json target/definition.yaml functions/anabranch/
+
+dist: ## Compile the static binary for the image; ARCH=amd64|arm64
+	@! command -v rustup >/dev/null || rustup target add $(triple)
+	$(CARGO) build --release --locked --target $(triple)
+	@mkdir -p dist/linux/$(ARCH)
+	@install -m 0755 $(target_dir)/$(triple)/release/anabranch dist/linux/$(ARCH)/anabranch
+
+image: dist ## Build the function's image; IMAGE=anabranch:dev
+	$(DOCKER) build --network none --tag $(IMAGE) --build-arg TARGETARCH=$(ARCH) \
+		--build-arg VERSION=$(version) --build-arg REVISION=$(revision) .
+
+tools: ## Install kustomize and the schemas the tests use into .tools/
+	@tests/tools/install.sh
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
