@@ -150,7 +150,7 @@ impl Run {
             ));
             return None;
         }
-        let validator = node.text_at(&["metadata", "annotations", MODE]) == Some("validator");
+        let validator = node.text_at(&["metadata", "annotations", MODE]) == Some("validate");
         let mut config = match Config::read(node) {
             Ok(config) => config,
             Err(errors) => {

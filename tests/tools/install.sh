@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Installs what the tests need, pinned, into the git-ignored folder .tools at the repository's root:
+# kustomize, and the schemas of every API that anabranch writes for. Done once; then it costs nothing.
+set -euo pipefail
+
+KUSTOMIZE=v5.8.1
+KUBERNETES=v1.34.2
+GATEWAY_API=v1.6.1
+ISTIO=v1.30.3
+KUSTOMIZE_CONTROLLER=v1.9.4
+NOTIFICATION_CONTROLLER=v1.9.3
+
+tools=$(cd "$(dirname "$0")/../.." && pwd)/.tools
+mkdir -p "$tools/bin" "$tools/schemas"
+command -v go >/dev/null || { echo "Go is needed to install the tools of the tests" >&2; exit 1; }
+
+# A stamp names the version, so that a change of version installs anew.
+installed() { [ "$(cat "$tools/$1.version" 2>/dev/null)" = "$2" ]; }
+stamp() { printf '%s\n' "$2" >"$tools/$1.version"; echo "installed $1 $2"; }
+
+if ! installed kustomize "$KUSTOMIZE"; then
+  GOBIN="$tools/bin" GOFLAGS=-trimpath go install "sigs.k8s.io/kustomize/kustomize/v5@$KUSTOMIZE"
+  stamp kustomize "$KUSTOMIZE"
+fi
+
+# The folder of a module in Go's module cache.
+module() {
+  (cd "$tools" && GOFLAGS=-mod=mod go mod download -json "$1") |
+    sed -n 's/^[[:space:]]*"Dir": "\(.*\)",\{0,1\}$/\1/p'
+}
+
+# schema NAME MODULE@VERSION PATH: files below PATH of a module, one after the other.
+schema() {
+  installed "$1" "$2" && return
+  local dir
+  dir=$(module "$2")
+  rm -f "$tools/schemas/$1"
+  find "$dir/$3" -type f \( -name '*.yaml' -o -name '*.json' \) ! -name 'kustomization.yaml' |
+    LC_ALL=C sort | while read -r file; do
+      case $1 in *.yaml) echo '---' ;; esac
+      cat "$file"
+    done >"$tools/schemas/$1"
+  stamp "$1" "$2"
+}
+schema kubernetes.json "k8s.io/kubernetes@$KUBERNETES" api/openapi-spec/swagger.json
+schema gateway-api.yaml "sigs.k8s.io/gateway-api@$GATEWAY_API" config/crd/standard
+schema istio.yaml "istio.io/api@$ISTIO" kubernetes/customresourcedefinitions.gen.yaml
+schema kustomize-controller.yaml \
+  "github.com/fluxcd/kustomize-controller@$KUSTOMIZE_CONTROLLER" config/crd/bases
+schema notification-controller.yaml \
+  "github.com/fluxcd/notification-controller@$NOTIFICATION_CONTROLLER" config/crd/bases
