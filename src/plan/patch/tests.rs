@@ -303,9 +303,9 @@ fn targets_choose_objects() {
     assert_eq!(deployment.text_at(&["spec", "replicas"]), Some("2"));
     let json = parse("- {op: remove, path: /spec/replicas}", None).expect("a patch");
     assert!(json.applies_to(&deployment) && !json.applies_to(&node(OTHERS[2])));
-    let mut objects = [node(DEPLOYMENT), node(OTHERS[0])];
+    let objects = [node(DEPLOYMENT), node(OTHERS[0])];
     let found = parse("- {op: remove, path: /spec/ports/0}", kind("Servce")).expect("a patch");
-    let errors = found.apply_all(&mut objects);
+    let errors = found.unmatched(&objects);
     assert_eq!(errors.len(), 1);
     assert!(
         errors[0]
@@ -323,7 +323,11 @@ fn targets_choose_objects() {
 fn a_patch_of_several_documents_must_use_them_all() {
     let text = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: cart}, spec: {replicas: 2}}\n---\n{apiVersion: v1, kind: Service, metadata: {name: crt}, spec: {type: ClusterIP}}\n";
     let mut objects = [node(DEPLOYMENT), node(OTHERS[0])];
-    let errors = parse(text, None).expect("a patch").apply_all(&mut objects);
+    let patch = parse(text, None).expect("a patch");
+    let errors = patch.unmatched(&objects);
+    objects
+        .iter_mut()
+        .for_each(|object| patch.apply(object).expect("fits"));
     assert_eq!(objects[0].text_at(&["spec", "replicas"]), Some("2"));
     assert_eq!(errors.len(), 1);
     assert!(
