@@ -1,8 +1,11 @@
 //! The one test binary: black-box tests of the command line, one module per subject.
 
 mod container;
+mod expected;
 mod function;
+mod golden;
 mod kpt;
+mod mistakes;
 mod objects;
 mod orchestrator;
 mod protocol;

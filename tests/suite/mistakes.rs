@@ -1,0 +1,237 @@
+//! Golden mistakes: what anabranch says about an input that is wrong, and that it writes nothing.
+//! See golden/README.md.
+
+use std::fs;
+use std::path::Path;
+
+use super::expected::{
+    Files, anabranch, check_readme, compare, extra_args, files, folders, golden, name, settle,
+};
+
+/// A small input without mistakes, to fill a folder that a mistake must leave alone.
+const CONFIG: &str = "\
+apiVersion: anabranch.dev/v1alpha1
+kind: Previews
+spec:
+  baseline: {namespace: baseline}
+  previews:
+    - name: pr-1
+      services: [{name: cart, image: cart:2}]
+";
+const BASELINE: &str = "\
+apiVersion: v1
+kind: Service
+metadata: {name: cart, namespace: baseline}
+spec: {selector: {app: cart}, ports: [{name: http, port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: cart, namespace: baseline}
+spec:
+  selector: {matchLabels: {app: cart}}
+  template:
+    metadata: {labels: {app: cart}}
+    spec: {containers: [{name: server, image: cart:1}]}
+";
+
+/// The arguments behind the subcommand: previews.yaml, and the baseline that the folder holds.
+fn arguments(case: &Path) -> Vec<String> {
+    let baseline = if case.join("baseline").is_dir() {
+        "baseline"
+    } else {
+        "baseline.yaml"
+    };
+    let mut args = ["previews.yaml", "--baseline", baseline]
+        .map(str::to_owned)
+        .to_vec();
+    args.extend(extra_args(case));
+    args
+}
+
+fn with<'a>(before: &[&'a str], args: &'a [String], after: &[&'a str]) -> Vec<&'a str> {
+    let args = args.iter().map(String::as_str);
+    before
+        .iter()
+        .copied()
+        .chain(args)
+        .chain(after.iter().copied())
+        .collect()
+}
+
+/// Runs a mistake every way, and returns what it said as text and as JSON.
+fn produce(case: &Path, problems: &mut Vec<String>) -> Files {
+    let args = arguments(case);
+    let mut complain = |text: &str| problems.push(format!("{}: {text}", name(case)));
+    let stream = anabranch(case, &with(&["render"], &args, &[]));
+    if stream.status.code() != Some(1) {
+        complain(&format!(
+            "render ended with {} and not with exit code 1",
+            stream.status
+        ));
+    }
+    if !stream.stdout.is_empty() {
+        complain("render wrote to stdout");
+    }
+
+    let scratch = filled_folder();
+    let out = scratch.path().join("out");
+    let before = files(&out);
+    let tree = anabranch(
+        case,
+        &with(&["render"], &args, &["-o", &out.display().to_string()]),
+    );
+    if tree.status.code() != Some(1) || !tree.stdout.is_empty() {
+        complain(&format!(
+            "render -o ended with {}, or wrote to stdout",
+            tree.status
+        ));
+    }
+    if files(&out) != before {
+        complain("render -o changed the folder");
+    }
+
+    let check = anabranch(case, &with(&["check"], &args, &["--format", "json"]));
+    if check.status.code() != Some(1) {
+        complain(&format!(
+            "check ended with {} and not with exit code 1",
+            check.status
+        ));
+    }
+    if serde_json::from_slice::<serde_json::Value>(&check.stdout).is_err() {
+        complain("check --format json did not print JSON");
+    }
+    Files::from([
+        ("expected.txt".to_owned(), stream.stderr),
+        ("expected.json".to_owned(), check.stdout),
+    ])
+}
+
+/// A folder `out` that anabranch wrote.
+fn filled_folder() -> tempfile::TempDir {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    fs::write(scratch.path().join("previews.yaml"), CONFIG).expect("written");
+    fs::write(scratch.path().join("baseline.yaml"), BASELINE).expect("written");
+    let args = [
+        "render",
+        "previews.yaml",
+        "--baseline",
+        "baseline.yaml",
+        "-o",
+        "out",
+    ];
+    let output = anabranch(scratch.path(), &args);
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "the input without mistakes renders: {words}"
+    );
+    assert!(
+        files(&scratch.path().join("out")).len() > 3,
+        "and fills its folder"
+    );
+    scratch
+}
+
+/// Runs an input that is too large or not text, so that it cannot be a file of the repository, and
+/// returns what was said.
+fn generated(config: &[u8], baseline: &[u8]) -> String {
+    let scratch = filled_folder();
+    fs::write(scratch.path().join("previews.yaml"), config).expect("written");
+    fs::write(scratch.path().join("baseline.yaml"), baseline).expect("written");
+    let out = scratch.path().join("out");
+    let before = files(&out);
+    let args = [
+        "render",
+        "previews.yaml",
+        "--baseline",
+        "baseline.yaml",
+        "-o",
+        "out",
+    ];
+    let output = anabranch(scratch.path(), &args);
+    let words = String::from_utf8(output.stderr).expect("messages are UTF-8");
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(output.stdout.is_empty(), "{words}");
+    assert!(files(&out) == before, "the folder is as it was");
+    assert!(words.len() < 4000, "{} bytes of message", words.len());
+    words
+}
+
+#[test]
+fn every_mistake_says_what_is_expected_and_writes_nothing() {
+    let mut problems = Vec::new();
+    for case in folders(&golden().join("mistakes")) {
+        check_readme(&case, &mut problems);
+        let produced = produce(&case, &mut problems);
+        let ours = |path: &str| path.starts_with("expected");
+        compare(&case, &case, &produced, ours, &mut problems);
+        for path in files(&case).keys() {
+            let input = ["previews.yaml", "baseline.yaml", "README.md", "args"];
+            if !ours(path) && !path.starts_with("baseline/") && !input.contains(&path.as_str()) {
+                problems.push(format!("{}: {path} belongs to nothing", name(&case)));
+            }
+        }
+    }
+    settle(&problems);
+}
+
+#[test]
+fn there_are_enough_mistakes() {
+    let count = folders(&golden().join("mistakes")).len();
+    assert!(count >= 30, "{count} mistakes");
+}
+
+#[test]
+fn nesting_of_ten_thousand_levels_is_refused() {
+    let block: String = (0..10_000)
+        .map(|level| format!("{}a:\n", " ".repeat(level)))
+        .collect();
+    for deep in [
+        block,
+        "[".repeat(10_000),
+        "{a: ".repeat(10_000),
+        "- ".repeat(10_000),
+    ] {
+        let words = generated(CONFIG.as_bytes(), deep.as_bytes());
+        assert!(words.contains("error[input-limit]"), "{words}");
+        let words = generated(deep.as_bytes(), BASELINE.as_bytes());
+        assert!(words.contains("error[input-limit]"), "{words}");
+    }
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_refused() {
+    let latin1 = BASELINE
+        .replace("cart:1", "caf\u{e9}")
+        .chars()
+        .map(|c| c as u8)
+        .collect::<Vec<_>>();
+    let words = generated(CONFIG.as_bytes(), &latin1);
+    assert!(
+        words.contains("baseline.yaml:14: this is not UTF-8"),
+        "{words}"
+    );
+    let words = generated(b"\xff\xfe\x00", BASELINE.as_bytes());
+    assert!(
+        words.contains("previews.yaml:1: this is not UTF-8"),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_line_of_a_megabyte_is_not_printed() {
+    let long = format!(
+        "{{\"apiVersion\": \"v1\", \"kind\": \"{}\", \"kind\": 1}}",
+        "x".repeat(1 << 20)
+    );
+    let words = generated(CONFIG.as_bytes(), long.as_bytes());
+    assert!(words.contains("error[duplicate-key]"), "{words}");
+}
+
+#[test]
+fn escape_sequences_in_the_input_do_not_reach_the_terminal() {
+    let config = CONFIG.replace("name: cart", "name: \"\\e[2Jcart\\n::error::forged\"");
+    let words = generated(config.as_bytes(), BASELINE.as_bytes());
+    assert!(!words.contains('\u{1b}'), "{words:?}");
+    assert!(words.lines().all(|line| !line.starts_with("::")), "{words}");
+}
