@@ -107,10 +107,8 @@ fn check(node: &Node, schema: &Value, path: &str, errors: &mut Vec<Diagnostic>) 
             }
         }
         Some("string") => check_string(node, schema, path, errors),
-        Some("boolean") => {
-            if !matches!(node.to_json(), Value::Bool(_)) {
-                errors.push(wrong_type(node, "true or false", path));
-            }
+        Some("boolean") if !matches!(node.to_json(), Value::Bool(_)) => {
+            errors.push(wrong_type(node, "true or false", path));
         }
         Some("integer") => {
             let fits = node.integer_value().is_some_and(|value| {

@@ -36,6 +36,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
                 ));
             }
         }
+        check_audience(input, p, found);
         if !preview.expires.is_empty() && !is_time(&preview.expires) {
             found.push(config.finding(
                 &code::CONFIG_FIELD,
@@ -70,6 +71,43 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
             let place = config.place(&format!("spec.notify[{earlier}].repository"));
             found.push(finding.also(place, "first listed here"));
         }
+    }
+}
+
+/// Who hears of a preview's suites: the first of its changes, if its repository is listed.
+fn check_audience(input: &Input<'_>, index: usize, found: &mut Vec<Diagnostic>) {
+    let spec = &input.config.previews.spec;
+    let changes = &spec.previews[index].changes;
+    if spec.tests.is_empty() || spec.notify.is_empty() {
+        return;
+    }
+    let path = |change: usize| format!("spec.previews[{index}].changes[{change}].repository");
+    if let Some(first) = changes.first()
+        && !spec
+            .notify
+            .iter()
+            .any(|notify| notify.repository == first.repository)
+    {
+        found.push(input.config.finding(
+            &code::NO_PROVIDER,
+            &path(0),
+            format!(
+                "nobody tells {} of the suites: it is not in spec.notify",
+                first.repository
+            ),
+            "add the repository to spec.notify, spelt the same",
+        ));
+    }
+    for (change, other) in changes.iter().enumerate().skip(1) {
+        found.push(input.config.finding(
+            &code::SEVERAL_CHANGES,
+            &path(change),
+            format!(
+                "{}#{} does not get a status: only the first change does",
+                other.repository, other.number
+            ),
+            "put the change that must be gated first",
+        ));
     }
 }
 

@@ -50,6 +50,9 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
         }
     }
     check_path(input, "spec.flux.gate", &spec.flux.gate, found);
+    if !spec.tests.is_empty() {
+        check_parent(input, found);
+    }
     let names = [
         ("spec.flux.namespace", &spec.flux.namespace, false),
         ("spec.flux.parent", &spec.flux.parent, false),
@@ -71,7 +74,8 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
         ("metadata.name", &config.previews.metadata.name, false),
     ];
     for (path, name, optional) in names {
-        if !(optional && name.is_empty()) && !is_dns_label(name) {
+        let absent = optional && name.is_empty();
+        if !absent && !is_dns_label(name) {
             found.push(config.finding(
                 &code::BAD_NAME,
                 path,
@@ -79,6 +83,32 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
                 "use lower-case letters, digits and `-`, at most 63 characters",
             ));
         }
+    }
+}
+
+/// The gates of a stream wait for the Kustomization that applies it; if that one waits for them,
+/// neither is ever ready.
+fn check_parent(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
+    let flux = &input.config.previews.spec.flux;
+    let parent = input.objects.iter().find(|object| {
+        object.is("kustomize.toolkit.fluxcd.io", "Kustomization")
+            && object.id.name == flux.parent
+            && object.id.namespace == flux.namespace
+    });
+    let Some(parent) = parent else { return };
+    if let Some(wait) = parent
+        .node
+        .at(&["spec", "wait"])
+        .filter(|wait| wait.is_true())
+    {
+        found.push(
+            Diagnostic::new(
+                &code::PARENT_WAITS,
+                format!("{} waits for the gates that wait for it", parent.id),
+                "set `wait: false` on it; every preview and suite reports for itself",
+            )
+            .at(wait.place, "must be false"),
+        );
     }
 }
 

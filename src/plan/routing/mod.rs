@@ -65,6 +65,7 @@ pub(super) fn plan<'a>(
         virtual_services: istio::bound(catalog),
     };
     table.check_ports(found);
+    table.check_consumers(found);
     let mut routing = Routing::default();
     for service in catalog.services() {
         let involved = table.involved(service);
@@ -285,6 +286,47 @@ impl<'a> Table<'a, '_> {
                     ),
                     Protocol::Http | Protocol::Grpc => {}
                 }
+            }
+        }
+    }
+
+    /// Warns of routes in other namespaces that replace those of an affected service there.
+    fn check_consumers(&self, found: &mut Vec<Diagnostic>) {
+        let affected: BTreeSet<&str> = self
+            .environments
+            .iter()
+            .flat_map(|env| env.affected.iter().copied())
+            .collect();
+        let home = self.catalog.namespace;
+        for route in self
+            .catalog
+            .objects()
+            .filter(|object| object.id.namespace != home)
+        {
+            let named: Vec<&str> = match (route.id.group.as_str(), route.id.kind.as_str()) {
+                (crate::kube::gateway::GROUP, "HTTPRoute" | "GRPCRoute") => {
+                    let parents = gateway_api::service_parents(route, home);
+                    parents
+                        .filter_map(|parent| parent.text_at(&["name"]))
+                        .collect()
+                }
+                (crate::kube::istio::GROUP, "VirtualService") if istio::is_mesh(route) => {
+                    let namespace = &route.id.namespace;
+                    istio::hosts(route)
+                        .filter_map(|host| istio::service_of(host, namespace, home))
+                        .collect()
+                }
+                _ => continue,
+            };
+            if let Some(service) = named.into_iter().find(|name| affected.contains(name)) {
+                found.push(
+                    Diagnostic::new(
+                        &code::CONSUMER_ROUTE,
+                        format!("{} replaces the routes of {service} for its namespace", route.id),
+                        "callers there do not see previews; move the route to the baseline's namespace",
+                    )
+                    .at(route.place(), "routes a service of another namespace"),
+                );
             }
         }
     }
