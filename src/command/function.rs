@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::{say, write_out};
-use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, results, terminal};
+use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, terminal};
 use crate::emit::Shape;
 use crate::kube::{Id, Object, meta};
 use crate::pipeline::compile;
 use crate::read::{ResourceList, read_config, read_file, read_resource_list, restore};
 use crate::spec::{API_VERSION, Config, Delivery, KIND};
-use crate::write::{stream, write_answer};
+use crate::write::{results, stream, write_answer};
 use crate::yaml::{Data, Node, write_stream};
 
 /// On previews.yaml: the function checks and returns no items, which is what kustomize accepts from a

@@ -1,18 +1,17 @@
 //! What is wrong, where, and how to mend it.
 //!
-//! A diagnostic is data; the renderers ([`terminal`], [`json`], [`sarif`], [`github`], [`results`])
+//! A diagnostic is data; the renderers ([`terminal`], [`json`], [`sarif`], [`github`])
 //! know nothing of the rules that made it. A [`Report`] holds every finding of a run: no stage stops
 //! at its first mistake.
 
 pub mod code;
 pub mod github;
 pub mod json;
-pub mod results;
 pub mod sarif;
 mod snippet;
 mod source;
 pub mod terminal;
-mod text;
+pub(crate) mod text;
 
 pub use code::Code;
 pub use source::{FileId, Place, Region, Source, Sources};

@@ -132,7 +132,7 @@ impl Sources {
 
     /// The text behind a number, if this is the number of a text of this run.
     #[must_use]
-    pub(super) fn find(&self, file: FileId) -> Option<&Source> {
+    pub(crate) fn find(&self, file: FileId) -> Option<&Source> {
         self.files.get(file.0 as usize)
     }
 

@@ -12,7 +12,7 @@ const SENTENCE: usize = 4000;
 /// One line of prose: control characters are written as escapes (`\n`, `\u{1b}`), so that the text
 /// stays on its line and moves no cursor. Of a text of many thousand characters the start is kept.
 #[must_use]
-pub(super) fn prose(text: &str) -> Cow<'_, str> {
+pub(crate) fn prose(text: &str) -> Cow<'_, str> {
     if let Some((cut, _)) = text.char_indices().nth(SENTENCE) {
         let (start, rest) = text.split_at(cut);
         let more = rest.chars().count();
@@ -90,12 +90,12 @@ pub(super) fn counted(count: usize, word: &str) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::diagnostic::{Diagnostic, Place, Report, Sources, code};
 
     /// A report in which everything that can be hostile is.
-    pub(in crate::diagnostic) fn hostile() -> (Sources, Report) {
+    pub(crate) fn hostile() -> (Sources, Report) {
         let nasty = "\u{1b}[2J\n::error::forged\r%0A \u{9b}31m \u{202e}gpj.exe\0";
         let mut sources = Sources::default();
         let text = format!("a: 1\nname: {nasty}\nb: 2\n");
@@ -113,7 +113,7 @@ pub(super) mod tests {
 
     /// No character that a terminal acts upon, and no line that a message began.
     #[track_caller]
-    pub(in crate::diagnostic) fn assert_harmless(text: &str) {
+    pub(crate) fn assert_harmless(text: &str) {
         for (number, line) in text.lines().enumerate() {
             assert!(!line.chars().any(is_unprintable), "line {number}: {line:?}");
             assert!(

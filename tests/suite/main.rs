@@ -1,10 +1,13 @@
 //! The one test binary: black-box tests of the command line, one module per subject.
 
 mod container;
+mod determinism;
+mod docs;
 mod expected;
 mod function;
 mod golden;
 mod kpt;
+mod layers;
 mod mistakes;
 mod objects;
 mod orchestrator;

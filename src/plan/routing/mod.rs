@@ -314,6 +314,11 @@ impl<'a> Table<'a, '_> {
                     let namespace = &route.id.namespace;
                     istio::hosts(route)
                         .filter_map(|host| istio::service_of(host, namespace, home))
+                        // One that everybody sees is the route of the service itself.
+                        .filter(|name| {
+                            let own = self.virtual_services.of(name);
+                            !own.iter().any(|other| other.id == route.id)
+                        })
                         .collect()
                 }
                 _ => continue,

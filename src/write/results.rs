@@ -3,11 +3,11 @@
 //! See the KRM functions specification,
 //! <https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs/api-conventions/functions-spec.md>.
 //! kustomize ignores results, kpt shows them; both show stderr, which gets the same findings from
-//! [`super::terminal::one_line`].
+//! [`crate::diagnostic::terminal::one_line`].
 
-use super::source::Sources;
-use super::text::prose;
-use super::{Diagnostic, Report, Severity};
+use crate::diagnostic::text::prose;
+
+use crate::diagnostic::{Diagnostic, Report, Severity, Sources};
 use crate::yaml::Node;
 
 /// The object that findings with a field speak of: the functionConfig.
@@ -73,8 +73,8 @@ fn result(sources: &Sources, found: &Diagnostic, config: Subject<'_>) -> Node {
 mod tests {
     use serde_json::json;
 
-    use super::super::text::tests::{assert_harmless, hostile};
     use super::*;
+    use crate::diagnostic::text::tests::{assert_harmless, hostile};
     use crate::diagnostic::{Place, code};
 
     const SHOP: Subject<'_> = Subject {
