@@ -2,7 +2,7 @@
 //! that drop the key.
 
 use super::gateway_api::{complete_matches, kind_of, swap_rule};
-use super::istio::swap_entry;
+use super::istio::{swap_entry, write_out_hosts};
 use super::{Routes, Swap};
 use crate::emit::meta;
 use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteSpec};
@@ -172,6 +172,7 @@ fn virtual_service(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
         if let Some(matches) = gateway_matches(entry, clone)? {
             cloned.set("match", Node::list(matches));
         }
+        write_out_hosts(&mut cloned, swap.home);
         swap_entry(&mut cloned, &swap);
         if let Some(redirect) = cloned.get_mut("redirect")
             && let Some(host) = redirect

@@ -204,30 +204,26 @@ fn swap_route(route: &Node, swap: &Swap<'_>) -> (bool, Node) {
 
 /// Short host names mean the namespace of their object; in another namespace they are written out.
 fn qualify(entry: &mut Node, swap: &Swap<'_>) {
-    if swap.home == swap.stands_in {
-        return;
+    if swap.home != swap.stands_in {
+        write_out_hosts(entry, swap.home);
     }
+}
+
+/// Writes out the short host names of an entry, which mean services of the namespace `home`.
+pub(super) fn write_out_hosts(entry: &mut Node, home: &str) {
     let full = |destination: Option<&mut Node>| {
-        let Some(destination) = destination else {
-            return;
-        };
+        let Some(destination) = destination else { return };
         if let Some(host) = destination.text_at(&["host"]) {
-            let host = full_host(host, swap.home);
+            let host = full_host(host, home);
             destination.set("host", Node::string(host));
         }
     };
     if let Some(routes) = entry.get_mut("route") {
-        routes
-            .items_mut()
-            .iter_mut()
-            .for_each(|route| full(route.get_mut("destination")));
+        routes.items_mut().iter_mut().for_each(|route| full(route.get_mut("destination")));
     }
     full(entry.get_mut("mirror"));
     if let Some(mirrors) = entry.get_mut("mirrors") {
-        mirrors
-            .items_mut()
-            .iter_mut()
-            .for_each(|mirror| full(mirror.get_mut("destination")));
+        mirrors.items_mut().iter_mut().for_each(|mirror| full(mirror.get_mut("destination")));
     }
 }
 
@@ -268,21 +264,16 @@ fn make(plan: &Plan<'_>, table: &Table<'_>) -> Object {
             let matches = mesh_matches(wildcard, entry)?;
             let mut carried = entry.clone();
             if entry.get("match").is_some() {
-                let without = |mut one: Node| {
-                    one.remove("gateways");
-                    one
-                };
-                carried.set("match", Node::list(matches.into_iter().map(without)));
+                carried.set("match", Node::list(matches));
             }
-            Some(written_out(carried, &wildcard.id.namespace))
+            write_out_hosts(&mut carried, &wildcard.id.namespace);
+            Some(carried)
         }));
-        for entry in &mut http_entries {
-            if let Some(matches) = entry.get_mut("match") {
-                matches.items_mut().iter_mut().for_each(|one| {
-                    one.remove("gateways");
-                });
-            }
-        }
+        // The new object is bound to the mesh alone, so its matches need not say so.
+        let matches = http_entries.iter_mut().filter_map(|entry| entry.get_mut("match"));
+        matches.flat_map(Node::items_mut).for_each(|one| {
+            one.remove("gateways");
+        });
         tls = sections("tls").to_vec();
         tcp = sections("tcp").to_vec();
         true
@@ -309,21 +300,6 @@ fn make(plan: &Plan<'_>, table: &Table<'_>) -> Object {
             tcp,
         },
     })
-}
-
-/// An entry whose short host names are written out, for a VirtualService of another namespace.
-fn written_out(mut entry: Node, home: &str) -> Node {
-    if let Some(routes) = entry.get_mut("route") {
-        for route in routes.items_mut() {
-            if let Some(destination) = route.get_mut("destination")
-                && let Some(host) = destination.text_at(&["host"])
-            {
-                let host = full_host(host, home);
-                destination.set("host", Node::string(host));
-            }
-        }
-    }
-    entry
 }
 
 /// Entries of a host without an original: each preview's, then the baseline's own, per port.
