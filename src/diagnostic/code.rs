@@ -167,6 +167,10 @@ codes! {
     POD_HOST = "pod-host", Warning, "a host name of a single pod cannot be aliased",
         "`db-0.db` names a pod behind a headless Service. In a preview it would need an alias of its\n\
          own; write it with its namespace, `db-0.db.baseline`, and it works everywhere.";
+    STRIP_BAGGAGE = "strip-baggage", Warning, "stripping the key drops the whole baggage header",
+        "A member of the baggage header cannot be removed alone, so with `stripKey` and a baggage key\n\
+         production loses what else clients send in it. Without `stripKey` a client can enter a\n\
+         preview from the production host. Choose which of the two matters, or use the header alone.";
     ENTRY_NOT_CLONED = "entry-not-cloned", Warning, "a way into the baseline has no preview host",
         "HTTPRoutes and GRPCRoutes attached to a Gateway and VirtualServices with gateways are cloned.\n\
          Ingress, TCP and TLS routes cannot set the key.";

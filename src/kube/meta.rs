@@ -2,7 +2,7 @@
 //! copy.
 
 use super::Object;
-use crate::yaml::Node;
+use crate::yaml::{Data, Node};
 
 /// Standard label; its value on our objects is [`MANAGER`].
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
@@ -17,8 +17,8 @@ pub const SET: &str = "anabranch.dev/previews";
 pub const SUITE: &str = "anabranch.dev/suite";
 /// The repository whose pull request hears of a suite; Alerts select by it.
 pub const REPOSITORY: &str = "anabranch.dev/repository";
-/// On an extended VirtualService of the user: what else was changed, to restore it before the next
-/// extension.
+/// On a changed object of the user: what was changed beside entries that are known by their name, to
+/// restore it before the next run. `exportTo` was added, `-name` is a header that is now removed.
 pub const RESTORE: &str = "anabranch.dev/restore";
 /// Switches Flux' variable substitution off for an object.
 pub const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
@@ -33,6 +33,23 @@ pub fn is_ours(object: &Object) -> bool {
 #[must_use]
 pub fn is_of_set(object: &Object, set: &str) -> bool {
     is_ours(object) && object.label(SET) == Some(set)
+}
+
+/// Removes a header from a list of names; a list that becomes empty goes as well.
+pub(crate) fn without(node: &mut Node, list: &str, header: &str) {
+    let Some(names) = node.get_mut(list) else {
+        return;
+    };
+    if let Data::List(names) = &mut names.data {
+        names.retain(|name| {
+            !name
+                .text()
+                .is_some_and(|name| name.eq_ignore_ascii_case(header))
+        });
+    }
+    if names.items().is_empty() {
+        node.remove(list);
+    }
 }
 
 /// Removes from a copy's metadata what belongs to the original alone: what the API server fills in,

@@ -1,6 +1,6 @@
 //! Host names that copies call: which services of the baseline need an alias in the preview.
 //!
-//! Looked for in env, args and command of the copied pods and in the data of copied ConfigMaps. A
+//! Looked for in env values, args and command of the copied pods and in the data of copied ConfigMaps. A
 //! bare word that happens to be a Service's name counts: one alias too many does no harm, one too few
 //! breaks a call.
 
@@ -25,11 +25,16 @@ pub(super) fn find<'a>(
         if let Some(pod) = pod_spec(&copy.node) {
             for list in ["containers", "initContainers", "ephemeralContainers"] {
                 for container in pod.get(list).map(Node::items).unwrap_or_default() {
-                    for field in ["args", "command", "env"] {
+                    for field in ["args", "command"] {
                         container
                             .get(field)
                             .into_iter()
                             .for_each(|node| hosts_in(node, &mut words));
+                    }
+                    // Values only: a variable may well be named after a service that it does not call.
+                    for variable in container.get("env").map(Node::items).unwrap_or_default() {
+                        let value = variable.get("value").into_iter();
+                        value.for_each(|node| hosts_in(node, &mut words));
                     }
                 }
             }

@@ -46,7 +46,10 @@ pub fn read_config(
 ) -> Option<Node> {
     let file = match read_file(path, sources) {
         Ok(file) => file,
-        Err(error) => {
+        Err(mut error) => {
+            error.help.push_str(
+                "; previews.yaml is named before --baseline, which takes every path after it",
+            );
             errors.push(error);
             return None;
         }

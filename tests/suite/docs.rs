@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use super::expected::bless;
-use super::orchestrator::{ANABRANCH, root, run};
+use super::orchestrator::{ANABRANCH, kustomize, root, run};
 
 /// Compares a file with what it should be, or rewrites it.
 #[track_caller]
@@ -105,24 +105,57 @@ fn mistake() -> String {
         + "\n"
 }
 
-#[test]
-fn the_readme_shows_real_output() {
-    let mut text = fs::read_to_string(root().join("README.md")).expect("README.md");
-    for (marker, content) in [
-        ("tree", tree()),
-        ("HTTPRoute catalog.pr-42", route()),
-        ("a misspelt service", mistake()),
-    ] {
+/// What the function makes of its example: the alias and the derived route.
+fn function_example() -> String {
+    let folder = root().join("functions/anabranch/example");
+    let program = std::path::Path::new(ANABRANCH)
+        .parent()
+        .expect("the program is in a folder");
+    let built = super::orchestrator::run_with(
+        kustomize()
+            .args(["build", "--enable-alpha-plugins", "--enable-exec"])
+            .arg(folder),
+        program,
+    )
+    .ok();
+    let wanted = ["  externalName: ", "  name: loans.pr-12\n"];
+    let shown = built
+        .split("---\n")
+        .filter(|document| wanted.iter().any(|w| document.contains(w)));
+    format!("# ...\n---\n{}", shown.collect::<Vec<_>>().join("---\n"))
+}
+
+/// Puts contents between the fences that follow their markers.
+#[track_caller]
+fn settle_blocks(path: &str, blocks: &[(&str, String)]) {
+    let mut text = fs::read_to_string(root().join(path)).expect("the document");
+    for (marker, content) in blocks {
         let begin = format!("<!-- output: {marker} -->\n");
         let start = text
             .find(&begin)
-            .unwrap_or_else(|| panic!("README shows {marker}"))
-            + begin.len();
+            .unwrap_or_else(|| panic!("{path} shows {marker}"));
+        let start = start + begin.len();
         let fence = start + text[start..].find('\n').expect("a fence") + 1;
         let end = fence + text[fence..].find("```").expect("the fence's end");
-        text.replace_range(fence..end, &content);
+        text.replace_range(fence..end, content);
     }
-    settle("README.md", &text);
+    settle(path, &text);
+}
+
+#[test]
+fn documents_show_real_output() {
+    settle_blocks(
+        "README.md",
+        &[
+            ("tree", tree()),
+            ("HTTPRoute catalog.pr-42", route()),
+            ("a misspelt service", mistake()),
+        ],
+    );
+    settle_blocks(
+        "functions/anabranch/README.md",
+        &[("function-example", function_example())],
+    );
 }
 
 #[test]

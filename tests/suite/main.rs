@@ -1,5 +1,6 @@
 //! The one test binary: black-box tests of the command line, one module per subject.
 
+mod again;
 mod container;
 mod determinism;
 mod docs;

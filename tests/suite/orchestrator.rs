@@ -46,9 +46,21 @@ impl Answer {
 /// Runs a command with this text on stdin. The tools' folder comes first in its PATH.
 #[track_caller]
 pub(crate) fn run(command: &mut Command, stdin: &str) -> Answer {
+    run_in_path(command, stdin, &[tools()])
+}
+
+/// Runs a command that finds programs of this folder too.
+#[track_caller]
+pub(crate) fn run_with(command: &mut Command, programs: &Path) -> Answer {
+    run_in_path(command, "", &[tools(), programs.to_owned()])
+}
+
+#[track_caller]
+fn run_in_path(command: &mut Command, stdin: &str, first: &[PathBuf]) -> Answer {
     let inherited = env::var_os("PATH").unwrap_or_default();
-    let folders = [tools()]
-        .into_iter()
+    let folders = first
+        .iter()
+        .cloned()
         .chain(env::split_paths(&inherited))
         .filter(|folder| folder.is_absolute());
     let path = env::join_paths(folders).expect("folders of PATH hold no separator");

@@ -7,6 +7,7 @@ use super::{Routes, Swap};
 use crate::emit::meta;
 use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteSpec};
 use crate::kube::istio::{self, VirtualService, VirtualServiceSpec};
+use crate::kube::meta::{RESTORE, without};
 use crate::kube::{Id, Object};
 use crate::plan::Plan;
 use crate::plan::routing::entries::Clone as Entry;
@@ -107,6 +108,11 @@ fn gateway_route(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
     })
 }
 
+fn has_backends(rule: &Node) -> bool {
+    rule.get("backendRefs")
+        .is_some_and(|backends| !backends.items().is_empty())
+}
+
 /// The RequestHeaderModifier of a rule, which may have only one; made where there is none.
 fn header_modifier(rule: &mut Node) -> &mut Node {
     const TYPE: &str = "RequestHeaderModifier";
@@ -127,6 +133,8 @@ fn header_modifier(rule: &mut Node) -> &mut Node {
 
 fn set_request_header(rule: &mut Node, name: &str, value: &str) {
     let modifier = header_modifier(rule);
+    // The original may strip the key; the clone must not undo what it sets.
+    without(modifier, "remove", name);
     if modifier.get("set").is_none() {
         modifier.set("set", Node::list([]));
     }
@@ -182,9 +190,10 @@ fn virtual_service(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
             redirect.set("authority", Node::string(host));
         }
         if cloned.get("route").is_some() {
-            let set = cloned.make(&["headers", "request", "set"]);
+            let request = cloned.make(&["headers", "request"]);
             for (header, value) in key_headers(plan, env.name()) {
-                set.set(&header, Node::string(value));
+                without(request, "remove", &header);
+                request.make(&["set"]).set(&header, Node::string(value));
             }
         }
         Some(cloned)
@@ -245,47 +254,49 @@ fn gateway_matches(entry: &Node, clone: &Entry<'_>) -> Option<Option<Vec<Node>>>
     (!kept.is_empty()).then_some(Some(kept))
 }
 
-/// An original whose rules remove the key that a client sends.
+/// An original whose rules remove the key that a client sends; an annotation says so, for the next
+/// run to take it back.
 fn strip(plan: &Plan<'_>, mut object: Object) -> (Id, Object) {
     let headers: Vec<String> = key_headers(plan, "")
         .into_iter()
         .map(|(name, _)| name)
         .collect();
-    let add = |list: &mut Node| {
-        for header in &headers {
-            if !list.items().iter().any(|item| item.text() == Some(header)) {
-                list.push(Node::string(header));
-            }
-        }
-    };
     let spec = object.node.make(&["spec"]);
-    if object.id.group == GROUP {
-        if let Some(rules) = spec.get_mut("rules") {
-            for rule in rules.items_mut() {
-                if rule
-                    .get("backendRefs")
-                    .is_some_and(|list| !list.items().is_empty())
-                {
-                    let modifier = header_modifier(rule);
-                    if modifier.get("remove").is_none() {
-                        modifier.set("remove", Node::list([]));
-                    }
-                    modifier.get_mut("remove").into_iter().for_each(add);
-                }
-            }
-        }
-    } else if let Some(entries) = spec.get_mut("http") {
-        for entry in entries
-            .items_mut()
+    let modifiers: Vec<&mut Node> = if object.id.group == GROUP {
+        let rules = spec
+            .get_mut("rules")
+            .map(Node::items_mut)
+            .unwrap_or_default();
+        rules
             .iter_mut()
-            .filter(|entry| entry.get("route").is_some())
-        {
-            let request = entry.make(&["headers", "request"]);
-            if request.get("remove").is_none() {
-                request.set("remove", Node::list([]));
+            .filter(|rule| has_backends(rule))
+            .map(header_modifier)
+            .collect()
+    } else {
+        let entries = spec
+            .get_mut("http")
+            .map(Node::items_mut)
+            .unwrap_or_default();
+        let routed = entries
+            .iter_mut()
+            .filter(|entry| entry.get("route").is_some());
+        routed
+            .map(|entry| entry.make(&["headers", "request"]))
+            .collect()
+    };
+    for modifier in modifiers {
+        for header in &headers {
+            without(modifier, "remove", header);
+            match modifier.get_mut("remove") {
+                Some(list) => list.push(Node::string(header)),
+                None => modifier.set("remove", Node::list([Node::string(header)])),
             }
-            request.get_mut("remove").into_iter().for_each(add);
         }
     }
+    let annotations = object.node.make(&["metadata", "annotations"]);
+    let done = annotations.text_at(&[RESTORE]).map(str::to_owned);
+    let removed = headers.iter().map(|header| format!("-{header}"));
+    let all: Vec<String> = done.into_iter().chain(removed).collect();
+    annotations.set(RESTORE, Node::string(all.join(",")));
     (object.id.clone(), object)
 }

@@ -110,6 +110,14 @@ fn strip<'a>(
         ));
         return;
     }
+    if !config.previews.spec.routing.key.baggage.is_empty() {
+        found.push(config.finding(
+            &code::STRIP_BAGGAGE,
+            "spec.routing.entries",
+            "stripKey removes the whole `baggage` header from production requests",
+            "leave spec.routing.key.baggage empty if clients send other members that must arrive",
+        ));
+    }
     planned.stripped = routes;
 }
 
