@@ -212,18 +212,26 @@ fn qualify(entry: &mut Node, swap: &Swap<'_>) {
 /// Writes out the short host names of an entry, which mean services of the namespace `home`.
 pub(super) fn write_out_hosts(entry: &mut Node, home: &str) {
     let full = |destination: Option<&mut Node>| {
-        let Some(destination) = destination else { return };
+        let Some(destination) = destination else {
+            return;
+        };
         if let Some(host) = destination.text_at(&["host"]) {
             let host = full_host(host, home);
             destination.set("host", Node::string(host));
         }
     };
     if let Some(routes) = entry.get_mut("route") {
-        routes.items_mut().iter_mut().for_each(|route| full(route.get_mut("destination")));
+        routes
+            .items_mut()
+            .iter_mut()
+            .for_each(|route| full(route.get_mut("destination")));
     }
     full(entry.get_mut("mirror"));
     if let Some(mirrors) = entry.get_mut("mirrors") {
-        mirrors.items_mut().iter_mut().for_each(|mirror| full(mirror.get_mut("destination")));
+        mirrors
+            .items_mut()
+            .iter_mut()
+            .for_each(|mirror| full(mirror.get_mut("destination")));
     }
 }
 
@@ -270,7 +278,9 @@ fn make(plan: &Plan<'_>, table: &Table<'_>) -> Object {
             Some(carried)
         }));
         // The new object is bound to the mesh alone, so its matches need not say so.
-        let matches = http_entries.iter_mut().filter_map(|entry| entry.get_mut("match"));
+        let matches = http_entries
+            .iter_mut()
+            .filter_map(|entry| entry.get_mut("match"));
         matches.flat_map(Node::items_mut).for_each(|one| {
             one.remove("gateways");
         });
