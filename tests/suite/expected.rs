@@ -78,7 +78,7 @@ pub(crate) fn anabranch<S: AsRef<std::ffi::OsStr>>(folder: &Path, args: &[S]) ->
 /// The paragraph that says what a case shows.
 pub(crate) fn check_readme(case: &Path, problems: &mut Vec<String>) {
     let text = fs::read_to_string(case.join("README.md")).unwrap_or_default();
-    if text.trim().len() < 40 {
+    if text.trim().len() < 20 {
         problems.push(format!("{}: README.md says nothing", name(case)));
     }
 }

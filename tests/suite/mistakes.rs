@@ -208,13 +208,32 @@ fn bytes_that_are_not_utf8_are_refused() {
         .collect::<Vec<_>>();
     let words = generated(CONFIG.as_bytes(), &latin1);
     assert!(
-        words.contains("baseline.yaml:14: this is not UTF-8"),
+        words.contains("baseline.yaml:13: this is not UTF-8"),
         "{words}"
     );
     let words = generated(b"\xff\xfe\x00", BASELINE.as_bytes());
     assert!(
         words.contains("previews.yaml:1: this is not UTF-8"),
         "{words}"
+    );
+}
+
+#[test]
+fn a_suite_that_is_not_there_is_refused() {
+    // Only the tree holds the suites, so only -o misses one.
+    let scratch = filled_folder();
+    let tests = "spec:\n  tests: [{name: e2e, path: ./tests/e2e}]\n";
+    let config = CONFIG.replace("spec:\n", tests);
+    fs::write(scratch.path().join("previews.yaml"), config).expect("written");
+    let before = files(&scratch.path().join("out"));
+    let args = "render previews.yaml --baseline baseline.yaml --source-root . -o out";
+    let output = anabranch(scratch.path(), &args.split(' ').collect::<Vec<_>>());
+    let words = String::from_utf8(output.stderr).expect("messages are UTF-8");
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(words.contains("error[suite-missing]"), "{words}");
+    assert!(
+        files(&scratch.path().join("out")) == before,
+        "the folder is as it was"
     );
 }
 

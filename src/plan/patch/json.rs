@@ -6,6 +6,8 @@
 //! Numbers keep their text on the way (serde_json's `arbitrary_precision`), which also means that
 //! `test` compares them as text: 1 is not 1.0.
 
+use json_patch::{PatchErrorKind, PatchOperation};
+
 use super::{Origin, Problem, relocate};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::yaml::{Data, Node};
@@ -38,20 +40,40 @@ pub(super) fn apply(
 ) -> Result<Node, Problem> {
     let mut json = object.to_json();
     json_patch::patch_unsafe(&mut json, patch).map_err(|error| {
-        let operation = &patch[error.operation];
-        let op = serde_json::to_value(operation).map_or_else(
-            |_| String::new(),
-            |value| value["op"].as_str().unwrap_or_default().to_owned(),
-        );
+        let (op, number) = (name(&patch[error.operation]), error.operation + 1);
+        let pointer = "compare the path with the object: list items count from 0, and `/` within a \
+                       key is written `~1`; what an `add` adds to must be there";
+        let (why, help) = match error.kind {
+            PatchErrorKind::InvalidPointer => ("the object has nothing there", pointer),
+            PatchErrorKind::InvalidFromPointer => ("the object has nothing at `from`", pointer),
+            PatchErrorKind::TestFailed => (
+                "the value there is another",
+                "the patch was written for an object that has changed: look at it again",
+            ),
+            _ => (
+                "a value cannot move into itself",
+                "choose a path outside of `from`",
+            ),
+        };
         Problem::new(
-            format!("operation {} ({op} {}): {}", error.operation + 1, error.path, error.kind),
-            "compare the path with the object: every step but the last of an `add` must exist, list \
-             items count from 0, and `/` within a key is written `~1`",
+            format!("operation {number} ({op} {}): {why}", error.path),
+            help,
         )
     })?;
     let mut patched = Node::from_json(&json);
     relocate(&mut patched, place);
     Ok(keep(object, patched))
+}
+
+fn name(operation: &PatchOperation) -> &'static str {
+    match operation {
+        PatchOperation::Add(_) => "add",
+        PatchOperation::Remove(_) => "remove",
+        PatchOperation::Replace(_) => "replace",
+        PatchOperation::Move(_) => "move",
+        PatchOperation::Copy(_) => "copy",
+        PatchOperation::Test(_) => "test",
+    }
 }
 
 /// Takes what is equal from the old tree.
