@@ -89,17 +89,13 @@ fn show(targets: &[Target<'_>]) -> Shown {
     let source = targets[0].source;
     let first = targets.iter().map(|target| target.line).min().unwrap_or(0);
     let last = targets.iter().map(|target| target.line).max().unwrap_or(0);
-    let from = targets
-        .iter()
-        .min_by_key(|target| target.line)
-        .map_or(0, |target| source.line_of(target.place.range().start).1);
     let path = prose(&source.name).into_owned();
     let mut text = String::new();
     let mut marks = Vec::new();
     let mut moved = Vec::new();
-    let mut start = from;
     for number in first..=last {
-        let line = source.text[start..].split('\n').next().unwrap_or_default();
+        let Range { start, end } = source.line_range(number);
+        let line = &source.text[start..end];
         let here: Vec<_> = targets
             .iter()
             .filter(|target| target.line == number)
@@ -111,21 +107,22 @@ fn show(targets: &[Target<'_>]) -> Shown {
         let window = window(line, spans.iter().map(|span| span.start).min().unwrap_or(0));
         for (target, span) in here.iter().zip(spans) {
             if window.from > 0 {
-                let place = |column: usize| format!("{path}:{}:{}", number + 1, column + 1);
+                let place = |column: usize| format!("{path}:{}:{column}", number + 1);
+                let counted = window.column(line, span.start) + 1;
                 moved.push((
-                    place(span.start - window.from + window.marker),
-                    place(span.start),
+                    place(counted),
+                    place(source.line_column(start + span.start).1),
                 ));
             }
+            let byte = |offset| text.len() + window.byte(line, offset);
             marks.push(Mark {
-                span: window.moved(&span, text.len()),
+                span: byte(span.start)..byte(span.end),
                 label: prose(target.label).into_owned(),
                 primary: target.primary,
             });
         }
         text.push_str(&window.text);
         text.push('\n');
-        start += line.len() + 1;
     }
     Shown {
         path,
@@ -136,61 +133,62 @@ fn show(targets: &[Target<'_>]) -> Shown {
     }
 }
 
-/// The characters of a line that a place covers.
+/// The bytes of a line that a place covers.
 fn within(line: &str, start: usize, place: Place) -> Range<usize> {
-    let column = |offset: usize| {
-        let at = line.floor_char_boundary(offset.saturating_sub(start).min(line.len()));
-        line[..at].chars().count()
-    };
+    let offset = |offset: usize| line.floor_char_boundary(offset.saturating_sub(start));
     let range = place.range();
-    column(range.start)..column(range.end).max(column(range.start))
+    offset(range.start)..offset(range.end)
 }
 
-/// What is shown of a line: its characters from `from` on, after a `…` where that is not all.
+/// What is shown of a line: its characters from byte `from` on, after a `…` where that is not all.
+/// Only what is shown is looked at, and not the whole of a line that may be very long.
 struct Window {
     text: String,
     from: usize,
-    marker: usize,
 }
 
 fn window(line: &str, at: usize) -> Window {
     let line = line.strip_suffix('\r').unwrap_or(line);
-    let length = line.chars().count();
-    if length <= LINE {
+    let behind = |from: usize| {
+        line[from..]
+            .char_indices()
+            .nth(LINE)
+            .map(|(to, _)| from + to)
+    };
+    let before = |to: usize, characters: usize| {
+        let start = line[..to].char_indices().nth_back(characters - 1);
+        start.map_or(0, |(start, _)| start)
+    };
+    if behind(0).is_none() {
         return Window {
             text: source_line(line),
             from: 0,
-            marker: 0,
         };
     }
-    let from = at.saturating_sub(BEFORE).min(length - LINE);
-    let piece: String = line.chars().skip(from).take(LINE).collect();
-    let (before, after) = (from > 0, from + LINE < length);
+    let mut from = before(at.min(line.len()), BEFORE);
+    if behind(from).is_none() {
+        from = before(line.len(), LINE);
+    }
+    let to = behind(from).unwrap_or(line.len());
     let text = format!(
         "{}{}{}",
-        if before { "…" } else { "" },
-        source_line(&piece),
-        if after { "…" } else { "" },
+        if from > 0 { "…" } else { "" },
+        source_line(&line[from..to]),
+        if to < line.len() { "…" } else { "" },
     );
-    Window {
-        text,
-        from,
-        marker: usize::from(before),
-    }
+    Window { text, from }
 }
 
 impl Window {
-    /// A range of the line's characters as bytes of a text in which this window begins at `base`.
-    fn moved(&self, span: &Range<usize>, base: usize) -> Range<usize> {
-        let byte = |column: usize| {
-            let column = column.saturating_sub(self.from) + self.marker;
-            let offset = self
-                .text
-                .char_indices()
-                .nth(column)
-                .map(|(offset, _)| offset);
-            base + offset.unwrap_or(self.text.len())
-        };
-        byte(span.start)..byte(span.end)
+    /// The column at which the byte `offset` of the line is shown, counted from 0.
+    fn column(&self, line: &str, offset: usize) -> usize {
+        let shown = line.get(self.from..offset).unwrap_or_default();
+        shown.chars().count() + usize::from(self.from > 0)
+    }
+
+    /// The byte of the window's text at which the byte `offset` of the line is shown.
+    fn byte(&self, line: &str, offset: usize) -> usize {
+        let shown = self.text.char_indices().nth(self.column(line, offset));
+        shown.map_or(self.text.len(), |(byte, _)| byte)
     }
 }

@@ -74,12 +74,25 @@ impl Source {
 
     /// The number of the line that holds a byte, counted from 0, and where that line begins.
     pub(super) fn line_of(&self, offset: usize) -> (usize, usize) {
-        let starts = self.lines.get_or_init(|| {
-            let newlines = self.text.match_indices('\n').map(|(at, _)| at + 1);
-            std::iter::once(0).chain(newlines).collect()
-        });
+        let starts = self.line_starts();
         let line = starts.partition_point(|&start| start <= offset) - 1;
         (line, starts[line])
+    }
+
+    /// The bytes of a line, counted from 0, without its newline.
+    pub(super) fn line_range(&self, line: usize) -> Range<usize> {
+        let starts = self.line_starts();
+        let end = starts
+            .get(line + 1)
+            .map_or(self.text.len(), |next| next - 1);
+        starts[line]..end
+    }
+
+    fn line_starts(&self) -> &[usize] {
+        self.lines.get_or_init(|| {
+            let newlines = self.text.match_indices('\n').map(|(at, _)| at + 1);
+            std::iter::once(0).chain(newlines).collect()
+        })
     }
 
     /// Line and column of a byte, both counted from 1, columns in characters. An offset within a
