@@ -85,6 +85,9 @@ pub struct Check {
     /// What is read.
     #[command(flatten)]
     pub input: Input,
+    /// What suite paths are relative to; without it the suites' folders are not looked for
+    #[arg(long, value_name = "DIR", help_heading = "Input options")]
+    pub source_root: Option<PathBuf>,
     /// How findings are written
     #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Output options")]
     pub format: Format,

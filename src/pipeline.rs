@@ -19,7 +19,8 @@ pub fn compile(
     report: &mut Report,
 ) -> Option<Output> {
     let objects = at_home(objects, &config.previews.spec.baseline.namespace);
-    validate(config, &objects)
+    let whole = !report.has_errors();
+    validate(config, &objects, whole)
         .into_iter()
         .for_each(|found| report.push(found));
     if report.has_errors() {
@@ -85,7 +86,7 @@ fn check_names(output: &Output, objects: &[Object], report: &mut Report) {
         let Some(other) = taken.insert(&object.id, None) else {
             continue;
         };
-        let help = "rename one of the two objects";
+        let help = "rename yours: the name follows from that of a service or preview";
         let message = match other {
             Some(_) => format!("{} of the input has a name that anabranch needs", object.id),
             None => format!("{} would be made twice", object.id),

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{load, say, write_out};
+use super::{check_suites, load, write_out};
 use crate::cli::{Check, Format};
 use crate::diagnostic::{github, json, sarif, terminal};
 use crate::emit::Shape;
@@ -11,6 +11,7 @@ use crate::pipeline::compile;
 pub(super) fn run(options: &Check) -> ExitCode {
     let mut loaded = load(&options.input);
     if let Some(config) = &loaded.config {
+        check_suites(config, options.source_root.as_deref(), &mut loaded.report);
         // Compiled for its findings; what would be written does not matter.
         let _ = compile(config, &loaded.objects, &Shape::Stream, &mut loaded.report);
     }
@@ -22,9 +23,6 @@ pub(super) fn run(options: &Check) -> ExitCode {
         Format::Github => github::render(sources, report),
     };
     let written = write_out(text.as_bytes());
-    if options.format == Format::Text {
-        say(&format!("{}\n", terminal::summary(report)));
-    }
     if report.has_errors() {
         ExitCode::FAILURE
     } else {

@@ -8,12 +8,13 @@ mod print;
 mod render;
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command, Input};
 use crate::diagnostic::{Diagnostic, Report, Sources, terminal};
 use crate::kube::Object;
-use crate::read::{read_baseline, read_config, set_aside};
+use crate::read::{read_baseline, read_config, read_suites, set_aside};
 use crate::spec::Config;
 
 /// Runs a command. Objects go to stdout, words to stderr; the exit code is 0 when all is fine and 1
@@ -67,6 +68,15 @@ fn load(input: &Input) -> Loaded {
         config,
         objects,
     }
+}
+
+/// Reports suites without a folder, where it was said what their paths are relative to.
+fn check_suites(config: &Config, root: Option<&Path>, report: &mut Report) {
+    let mut found = Vec::new();
+    if let Some(root) = root {
+        read_suites(config, root, &mut found);
+    }
+    found.into_iter().for_each(|found| report.push(found));
 }
 
 /// Writes text to stdout. A reader that has gone away is no failure.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{load, say, say_report, write_out};
+use super::{check_suites, load, say, say_report, write_out};
 use crate::cli::Render;
 use crate::emit::{Shape, Suites};
 use crate::pipeline::{compile, delivered};
@@ -28,7 +28,10 @@ pub(super) fn run(options: &Render) -> ExitCode {
     let hashes;
     let path_in_source;
     let shape = match &options.output {
-        None => Shape::Stream,
+        None => {
+            check_suites(&config, options.source_root.as_deref(), &mut loaded.report);
+            Shape::Stream
+        }
         Some(folder) => {
             let mut found = Vec::new();
             files = read_suites(&config, &root, &mut found);

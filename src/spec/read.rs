@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::schema::previews_schema;
 use super::v1alpha1::Previews;
 use crate::diagnostic::{Diagnostic, Place, code, nearest};
-use crate::yaml::scalar::is_ambiguous;
+use crate::yaml::scalar::{is_ambiguous, is_date};
 use crate::yaml::{Data, Node};
 
 /// previews.yaml: what it says, and where it says it.
@@ -181,7 +181,7 @@ fn check_object(node: &Node, schema: &Value, path: &str, errors: &mut Vec<Diagno
                 Diagnostic::new(
                     &code::CONFIG_FIELD,
                     message,
-                    format!("add `{name}`: {what}"),
+                    format!("add `{name}`, {}", lower_first(what)),
                 )
                 .at(node.place, format!("`{name}` is missing here"))
                 .field(inside(name)),
@@ -196,10 +196,11 @@ fn check_string(node: &Node, schema: &Value, path: &str, errors: &mut Vec<Diagno
         return;
     };
     let read_as = match node.to_json() {
-        Value::Number(number) => Some(format!("the number {number}")),
+        Value::Number(number) => Some(format!("the number {}", plainly(&number))),
         Value::Bool(value) => Some(format!("the boolean {value}")),
         Value::Null => Some("null".to_owned()),
-        _ if *plain && is_ambiguous(text) => Some("a boolean or a date by some readers".to_owned()),
+        _ if *plain && is_date(text) => Some("a date by kustomize".to_owned()),
+        _ if *plain && is_ambiguous(text) => Some("a boolean by kubectl".to_owned()),
         _ => None,
     };
     if let Some(read_as) = read_as {
@@ -232,6 +233,24 @@ fn check_string(node: &Node, schema: &Value, path: &str, errors: &mut Vec<Diagno
             .field(path),
         );
     }
+}
+
+/// The sentence of a field's documentation as a part of another sentence.
+fn lower_first(text: &str) -> String {
+    let mut rest = text.trim_end_matches('.').chars();
+    rest.next().map_or(String::new(), |first| {
+        first.to_lowercase().chain(rest).collect()
+    })
+}
+
+/// A number as a reader gives it back: `1.10` is 1.1, `1e10` is 10000000000.
+fn plainly(number: &serde_json::Number) -> String {
+    let text = number.to_string();
+    let is_float = text.contains(['.', 'e', 'E']);
+    number
+        .as_f64()
+        .filter(|_| is_float)
+        .map_or(text, |value| value.to_string())
 }
 
 fn wrong_type(node: &Node, wanted: &str, path: &str) -> Diagnostic {

@@ -24,23 +24,25 @@ pub(crate) struct Input<'a> {
 /// A rule: adds what it finds.
 type Rule = fn(&Input<'_>, &mut Vec<Diagnostic>);
 
-/// Every rule, in the order of the pipeline.
-const RULES: &[Rule] = &[
-    objects::check,
+/// Rules that compare previews.yaml with the objects of the baseline.
+const OF_OBJECTS: &[Rule] = &[objects::check, services::check];
+
+/// Rules that hold whatever the baseline is.
+const OF_CONFIG: &[Rule] = &[
     names::check,
-    services::check,
     images::check,
     changes::check,
     routing::check,
     flux::check,
 ];
 
-/// Checks a configuration against the objects of its baseline.
+/// Checks a configuration against the objects of its baseline. Where the baseline was not read whole,
+/// rules that would miss what is not there are left out.
 #[must_use]
-pub fn validate(config: &Config, objects: &[Object]) -> Vec<Diagnostic> {
+pub fn validate(config: &Config, objects: &[Object], whole: bool) -> Vec<Diagnostic> {
     let input = Input { config, objects };
     let mut found = Vec::new();
-    for rule in RULES {
+    for rule in OF_OBJECTS.iter().filter(|_| whole).chain(OF_CONFIG) {
         rule(&input, &mut found);
     }
     found

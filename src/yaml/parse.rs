@@ -320,6 +320,11 @@ impl Builder {
     fn syntax(&mut self, text: &str, error: &ScanError) {
         let marker = error.marker();
         let at = marker.byte_offset().unwrap_or(text.len()).min(text.len());
+        // A scalar that runs into a tab is reported where it begins; people look for the tab.
+        let at = match error.kind() {
+            ErrorKind::TabInPlainScalar => text[at..].find('\t').map_or(at, |tab| at + tab),
+            _ => at,
+        };
         let place = Place::new(self.file, at, at);
         if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
             self.over_limit(place, "the input nests deeper", self.budget.depth, "levels");
@@ -328,7 +333,11 @@ impl Builder {
         let help = match error.kind() {
             ErrorKind::TabInBlockIndentation
             | ErrorKind::TabInIndentation
+            | ErrorKind::TabInPlainScalar
             | ErrorKind::TabNotAllowed => "indent with spaces: YAML allows no tabs there",
+            ErrorKind::UnclosedFlowCollection { .. } | ErrorKind::UnclosedQuotedScalar => {
+                "close what is opened here; if the text ends early, the file is not complete"
+            }
             kind if at >= text.trim_end().len() && !matches!(kind, ErrorKind::UnknownAnchor) => {
                 "the text ends in the middle of a value: check that the file is complete"
             }

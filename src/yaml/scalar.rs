@@ -41,7 +41,8 @@ pub fn is_ambiguous(text: &str) -> bool {
 }
 
 /// Something that starts like `2001-1-1`, which go-yaml v3 rewrites as a timestamp.
-fn is_date(text: &str) -> bool {
+#[must_use]
+pub fn is_date(text: &str) -> bool {
     let mut parts = text.splitn(3, '-');
     let digits = |part: Option<&str>, least: usize, most: usize| {
         part.is_some_and(|part| {
