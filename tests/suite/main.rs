@@ -13,3 +13,5 @@ mod mistakes;
 mod objects;
 mod orchestrator;
 mod protocol;
+mod schema;
+mod validity;
