@@ -23,6 +23,12 @@ pub const RESTORE: &str = "anabranch.dev/restore";
 /// Switches Flux' variable substitution off for an object.
 pub const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
 
+/// Annotations by which external-dns publishes a name: two Services with one would fight over it.
+pub const DNS_ANNOTATIONS: [&str; 2] = [
+    "external-dns.alpha.kubernetes.io/hostname",
+    "external-dns.alpha.kubernetes.io/internal-hostname",
+];
+
 /// Whether anabranch made this object from any previews.yaml.
 #[must_use]
 pub fn is_ours(object: &Object) -> bool {
@@ -94,7 +100,7 @@ fn keeps_annotation(key: &str) -> bool {
         "internal.config.kubernetes.io/needsHashSuffix",
         "internal.config.kubernetes.io/generatorBehavior",
     ];
-    const ORIGINALS: [&str; 10] = [
+    const ORIGINALS: [&str; 9] = [
         "kubectl.kubernetes.io/last-applied-configuration",
         "deployment.kubernetes.io/revision",
         "config.kubernetes.io/function",
@@ -104,7 +110,6 @@ fn keeps_annotation(key: &str) -> bool {
         "config.k8s.io/id",
         "config.kubernetes.io/local-config",
         "alpha.config.kubernetes.io/transformations",
-        "external-dns.alpha.kubernetes.io/hostname",
     ];
     const OWNERS: [&str; 8] = [
         "internal.config.kubernetes.io/",
@@ -117,5 +122,7 @@ fn keeps_annotation(key: &str) -> bool {
         "kustomize.toolkit.fluxcd.io/",
     ];
     HASHING.contains(&key)
-        || (!ORIGINALS.contains(&key) && !OWNERS.iter().any(|owner| key.starts_with(owner)))
+        || (!ORIGINALS.contains(&key)
+            && !DNS_ANNOTATIONS.contains(&key)
+            && !OWNERS.iter().any(|owner| key.starts_with(owner)))
 }

@@ -47,6 +47,7 @@ pub fn plan<'a>(
         .map(|index| closure::close(config, catalog, index, found))
         .collect();
     policies::check(catalog, &environments, found);
+    policies::left_out(catalog, &environments, found);
     let routing = routing::plan(config, catalog, &environments, found);
     Plan {
         config,

@@ -1,10 +1,12 @@
-//! Policies that apply to a copied workload. They are not copied yet, and each is named in a warning.
+//! What applies to a copied workload and is not copied: policies, not yet, each named in a warning;
+//! and what means nothing in a preview, each named in a note.
 
 use std::collections::BTreeSet;
 
 use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::Object;
+use crate::kube::meta::DNS_ANNOTATIONS;
 use crate::model::{Catalog, selects};
 use crate::yaml::Node;
 
@@ -80,6 +82,62 @@ pub(super) fn check(
                 )
                 .at(policy.place(), "not copied"),
             );
+        }
+    }
+}
+
+/// Notes what is left out on purpose, once for each object of the baseline.
+pub(super) fn left_out(
+    catalog: &Catalog<'_>,
+    environments: &[Environment<'_>],
+    found: &mut Vec<Diagnostic>,
+) {
+    let copied = |kind: &str, name: &str| {
+        let ids = environments.iter().flat_map(|env| env.copies.keys());
+        ids.into_iter().any(|id| id.kind == kind && id.name == name)
+    };
+    let mut note = |object: &Object, what: String, label: &str| {
+        let help = "nothing to do; add it to the previews' namespaces yourself if they need it";
+        found.push(Diagnostic::new(&code::DROPPED, what, help).at(object.place(), label));
+    };
+    for scaler in catalog.own("autoscaling", "HorizontalPodAutoscaler") {
+        let target = |key| {
+            scaler
+                .node
+                .text_at(&["spec", "scaleTargetRef", key])
+                .unwrap_or_default()
+        };
+        if copied(target("kind"), target("name")) {
+            note(
+                scaler,
+                format!("{} is not copied: previews have fixed replicas", scaler.id),
+                "not copied",
+            );
+        }
+    }
+    for budget in catalog.own("policy", "PodDisruptionBudget") {
+        let touches = |env| !copies_touched(budget, &["spec", "selector"], env).is_empty();
+        if environments.iter().any(touches) {
+            note(
+                budget,
+                format!("{} is not copied: previews may be disrupted", budget.id),
+                "not copied",
+            );
+        }
+    }
+    for service in catalog
+        .services()
+        .filter(|service| copied("Service", service.name()))
+    {
+        if let Some(key) = DNS_ANNOTATIONS
+            .iter()
+            .find(|key| service.object.annotation(key).is_some())
+        {
+            let what = format!(
+                "the copies of {} have no `{key}`: the name is the original's",
+                service.object.id
+            );
+            note(service.object, what, "not copied with it");
         }
     }
 }

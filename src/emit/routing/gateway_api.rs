@@ -265,6 +265,13 @@ fn with_key(one: Option<&Node>, key: &RoutingKey, preview: &str, kind: &str) -> 
 
 /// Writes out what the API server would default in the matches of a rule.
 pub(super) fn complete_matches(rule: &mut Node, kind: &str) {
+    if kind == "HTTPRoute"
+        && rule
+            .get("matches")
+            .is_none_or(|matches| matches.items().is_empty())
+    {
+        *rule = first("matches", Node::list([any_path()]), rule);
+    }
     if let Some(matches) = rule.get_mut("matches") {
         matches
             .items_mut()
