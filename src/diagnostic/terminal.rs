@@ -1,6 +1,6 @@
 //! Findings for people: text in the manner of cargo.
 //!
-//! Whatever was quoted from outside is made printable first; [`super::snippet`] cuts the texts.
+//! Whatever was quoted from outside is made printable first; `snippet` cuts the texts.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 

@@ -7,6 +7,7 @@
 pub mod entries;
 pub mod gateway_api;
 pub mod istio;
+mod precedence;
 
 use std::collections::{BTreeMap, BTreeSet};
 
