@@ -7,7 +7,9 @@ use crate::kube::istio::{API_VERSION, GROUP, VirtualService, VirtualServiceSpec}
 use crate::kube::meta::RESTORE;
 use crate::kube::{Object, meta as kube_meta};
 use crate::plan::naming::service_host;
-use crate::plan::routing::istio::{Source, Table, full_host, hosts, http, service_of};
+use crate::plan::routing::istio::{
+    Source, Table, full_host, hosts, http, is_only_mesh, mesh_matches, service_of,
+};
 use crate::plan::{Environment, Plan};
 use crate::spec::RoutingKey;
 use crate::yaml::{Data, Node};
@@ -67,39 +69,52 @@ fn in_front(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Vec<Node> 
             swap_entry(&mut derived, &swap);
             entries.push(derived);
         }
+        for &port in table
+            .bare
+            .iter()
+            .filter(|_| env.affected.contains(table.service))
+        {
+            number += 1;
+            let one = bare_match(port, !is_only_mesh(original));
+            entries.push(Node::map([
+                (
+                    "name",
+                    Node::string(format!("anabranch.{}.{number}", env.name())),
+                ),
+                ("match", Node::list(with_key(&one, key, env.name()))),
+                (
+                    "route",
+                    Node::list([destination(&env.host(table.service), port)]),
+                ),
+            ]));
+        }
     }
     entries
 }
 
-/// The matches of an entry that hold in the mesh; none where it is bound to gateways alone. An entry
-/// without matches has one that everything satisfies.
-fn mesh_matches(original: &Object, entry: &Node) -> Option<Vec<Node>> {
-    let bound = original
-        .node
-        .at(&["spec", "gateways"])
-        .map(Node::items)
-        .unwrap_or_default();
-    let mixed = bound.iter().any(|gateway| gateway.text() != Some("mesh"));
-    let written = entry.get("match").map(Node::items).unwrap_or_default();
-    let all = if written.is_empty() {
-        vec![Node::default()]
-    } else {
-        written.to_vec()
+/// What follows the entries of an original: requests without a key on the ports that it leaves to
+/// Istio would find no route, now that the entries of previews apply to them.
+fn behind(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Vec<Node> {
+    let host = service_host(table.service, plan.catalog.namespace);
+    let to_itself = |&port: &u16| {
+        Node::map([
+            ("name", Node::string(format!("anabranch.baseline.{port}"))),
+            (
+                "match",
+                Node::list([bare_match(port, !is_only_mesh(original))]),
+            ),
+            ("route", Node::list([destination(&host, port)])),
+        ])
     };
-    let mesh: Vec<Node> = all
-        .into_iter()
-        .filter_map(|mut one| {
-            let own = one.remove("gateways");
-            let own = own.as_ref().map(Node::items).unwrap_or_default();
-            let applies =
-                own.is_empty() || own.iter().any(|gateway| gateway.text() == Some("mesh"));
-            if mixed {
-                one.set("gateways", Node::list([Node::string("mesh")]));
-            }
-            applies.then_some(one)
-        })
-        .collect();
-    (!mesh.is_empty()).then_some(mesh)
+    table.bare.iter().map(to_itself).collect()
+}
+
+fn bare_match(port: u16, mixed: bool) -> Node {
+    let mut one = Node::map([("port", Node::integer(i64::from(port)))]);
+    if mixed {
+        one.set("gateways", Node::list([Node::string("mesh")]));
+    }
+    one
 }
 
 /// A match and the key: one for the header and, where configured, one for the baggage member.
@@ -241,6 +256,7 @@ fn extend(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Object {
     let mut node = original.node.clone();
     let mut entries = in_front(plan, table, original);
     entries.extend(http(original).iter().cloned());
+    entries.extend(behind(plan, table, original));
     let spec = node.make(&["spec"]);
     spec.set("http", Node::list(entries));
     if spec.get("exportTo").is_none_or(|to| to.items().is_empty()) {
@@ -277,6 +293,7 @@ fn make(plan: &Plan<'_>, table: &Table<'_>) -> Object {
             write_out_hosts(&mut carried, &wildcard.id.namespace);
             Some(carried)
         }));
+        http_entries.extend(behind(plan, table, wildcard));
         // The new object is bound to the mesh alone, so its matches need not say so.
         let matches = http_entries
             .iter_mut()

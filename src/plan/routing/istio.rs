@@ -28,6 +28,9 @@ pub struct Table<'a> {
     pub ports: Vec<u16>,
     /// Whether entries must match their port.
     pub match_port: bool,
+    /// Ports of the service on which no entry of the original can apply, so that Istio routes them
+    /// as if there were no VirtualService.
+    pub bare: Vec<u16>,
 }
 
 /// Where the entries of a host come from.
@@ -133,6 +136,18 @@ pub(crate) fn is_mesh(object: &Object) -> bool {
             .any(|gateway| gateway.text() == Some("mesh"))
 }
 
+/// Whether a VirtualService applies to sidecars and to no gateway.
+pub(crate) fn is_only_mesh(object: &Object) -> bool {
+    let gateways = object
+        .node
+        .at(&["spec", "gateways"])
+        .map(Node::items)
+        .unwrap_or_default();
+    gateways
+        .iter()
+        .all(|gateway| gateway.text() == Some("mesh"))
+}
+
 /// The hosts of a VirtualService.
 pub(crate) fn hosts(object: &Object) -> impl Iterator<Item = &str> {
     let hosts = object
@@ -150,6 +165,32 @@ pub(crate) fn http(object: &Object) -> &[Node] {
         .at(&["spec", "http"])
         .map(Node::items)
         .unwrap_or_default()
+}
+
+/// The matches of an entry that hold in the mesh; none where it is bound to gateways alone. An entry
+/// without matches has one that everything satisfies.
+pub(crate) fn mesh_matches(original: &Object, entry: &Node) -> Option<Vec<Node>> {
+    let mixed = !is_only_mesh(original);
+    let written = entry.get("match").map(Node::items).unwrap_or_default();
+    let all = if written.is_empty() {
+        vec![Node::default()]
+    } else {
+        written.to_vec()
+    };
+    let mesh: Vec<Node> = all
+        .into_iter()
+        .filter_map(|mut one| {
+            let own = one.remove("gateways");
+            let own = own.as_ref().map(Node::items).unwrap_or_default();
+            let applies =
+                own.is_empty() || own.iter().any(|gateway| gateway.text() == Some("mesh"));
+            if mixed {
+                one.set("gateways", Node::list([Node::string("mesh")]));
+            }
+            applies.then_some(one)
+        })
+        .collect();
+    (!mesh.is_empty()).then_some(mesh)
 }
 
 /// The hosts of the destinations of an HTTP entry.
@@ -206,14 +247,32 @@ pub(super) fn plan<'a>(
         ));
         return;
     }
+    let routable: Vec<u16> = service
+        .ports
+        .iter()
+        .filter(|port| port.protocol.is_routable())
+        .map(|port| port.number)
+        .collect();
     let mut derived = BTreeMap::new();
+    let mut bare = Vec::new();
     if let Source::Own(object) | Source::Wildcard(object) = source {
         for entry in http(object) {
             check_entry(tables, object, entry, found);
         }
+        let is_swapped = |&environment: &usize| {
+            let affected = &tables.environments[environment].affected;
+            affected.contains(service.name()) && !tables.is_unrouted(service.name())
+        };
+        if involved.iter().any(is_swapped) {
+            bare.extend(routable.iter().filter(|&&port| is_bare(object, port)));
+        }
+        if !bare.is_empty() && matches!(source, Source::Own(_)) && hosts(object).count() > 1 {
+            found.push(refuse_bare(object, service.name(), &bare));
+        }
         for &environment in involved {
             let entries = derive(tables, environment, object);
-            if !entries.is_empty() {
+            let has_bare = !bare.is_empty() && is_swapped(&environment);
+            if has_bare || !entries.is_empty() {
                 derived.insert(environment, entries);
             }
         }
@@ -235,17 +294,37 @@ pub(super) fn plan<'a>(
                 .map(|&environment| (environment, Vec::new())),
         );
     }
-    let routable = service
-        .ports
-        .iter()
-        .filter(|port| port.protocol.is_routable());
     routing.istio.push(Table {
         service: service.name(),
         source,
         derived,
-        ports: routable.map(|port| port.number).collect(),
+        ports: routable,
         match_port: service.ports.len() > 1,
+        bare,
     });
+}
+
+/// Whether no entry of a VirtualService can apply to requests of the mesh on a port.
+fn is_bare(object: &Object, port: u16) -> bool {
+    let on_port = |one: &Node| {
+        one.get("port")
+            .is_none_or(|node| node.integer_value() == Some(i64::from(port)))
+    };
+    let applies = |entry| mesh_matches(object, entry).is_some_and(|all| all.iter().any(on_port));
+    !http(object).iter().any(applies)
+}
+
+fn refuse_bare(object: &Object, service: &str, bare: &[u16]) -> Diagnostic {
+    let ports: Vec<String> = bare.iter().map(u16::to_string).collect();
+    let message = format!(
+        "{object} has several hosts and no entry for port {ports} of {service}, so entries for \
+         previews would apply to its other hosts too",
+        object = object.id,
+        ports = ports.join(", "),
+    );
+    let help = "give every host a VirtualService of its own, or add an entry for the port";
+    let node = object.node.at(&["spec", "hosts"]).unwrap_or(&object.node);
+    Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(node.place, "several hosts")
 }
 
 /// The entries of a VirtualService to derive for one preview, in order.

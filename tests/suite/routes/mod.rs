@@ -1,0 +1,265 @@
+//! Properties of routes, judged by [`super::evaluator`]: for random baselines, previews and requests,
+//! no key means no change, and a key means exactly the swap.
+//!
+//! Each case is made from one number, so a failure names the number that shows it again.
+
+mod shop;
+
+use std::fs;
+use std::process::Command;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
+
+use super::evaluator::{Answer, Call, Mesh, Request, fqdn};
+use super::orchestrator::{ANABRANCH, run};
+use super::schema::documents;
+use shop::{Preview, Shop};
+
+/// A rendered case: the routes before and after.
+struct Judged {
+    shop: Shop,
+    before: Mesh,
+    after: Mesh,
+}
+
+impl Judged {
+    fn new(seed: u64) -> Self {
+        let shop = Shop::random(seed);
+        let baseline = shop.baseline();
+        let previews = shop.previews_yaml();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let write = |name: &str, text: &str| {
+            fs::write(folder.path().join(name), text).expect("the folder can be written");
+        };
+        write("baseline.yaml", &baseline);
+        write("previews.yaml", &previews);
+        let mut command = Command::new(ANABRANCH);
+        command.current_dir(folder.path());
+        command.args(["render", "previews.yaml", "--baseline", "baseline.yaml"]);
+        let answer = run(&mut command, "");
+        assert_eq!(
+            answer.code,
+            Some(0),
+            "seed {seed}: {}\n{baseline}\n{previews}",
+            answer.stderr
+        );
+        let before = Mesh::new(&documents(&baseline));
+        let after = Mesh::new(&documents(&answer.stdout));
+        Self {
+            shop,
+            before,
+            after,
+        }
+    }
+
+    /// Every port of every service with every request of the case.
+    fn calls(&self) -> impl Iterator<Item = (&str, u16, &Request)> {
+        self.shop.services.iter().flat_map(move |service| {
+            service.ports.iter().flat_map(move |&port| {
+                self.shop
+                    .requests
+                    .iter()
+                    .map(move |request| (service.name.as_str(), port, request))
+            })
+        })
+    }
+}
+
+fn call(mesh: &Mesh, from: &str, host: &str, port: u16, request: &Request) -> Answer {
+    let (from, host) = (from.to_owned(), host.to_owned());
+    mesh.call(&Call {
+        from,
+        host,
+        port,
+        request: request.clone(),
+    })
+    .normal()
+}
+
+/// The host of the copy, where a preview changes the service.
+fn copy_of(preview: &Preview) -> impl Fn(&str) -> Option<String> + '_ {
+    |host| {
+        let changed = preview
+            .services
+            .iter()
+            .find(|name| host == fqdn(name, shop::BASELINE));
+        changed.map(|name| fqdn(name, &preview.name))
+    }
+}
+
+/// Ways to write the key of a preview.
+fn keys(shop: &Shop, preview: &str) -> Vec<(&'static str, String)> {
+    let mut keys = vec![
+        ("x-preview-id", preview.to_owned()),
+        ("X-Preview-ID", preview.to_owned()),
+    ];
+    if shop.baggage {
+        keys.push(("baggage", format!("preview={preview}")));
+        keys.push(("baggage", format!("a=1, preview={preview} ;ttl=3")));
+        keys.push(("baggage", format!("preview = {preview},b=2")));
+    }
+    keys
+}
+
+/// What is nearly the key of some preview, and is not.
+fn near_misses() -> Vec<(&'static str, String)> {
+    let header = ["pr-4x", "PR-4", "pr-43", "pr-", "pr-4,pr-42", "xpr-42"];
+    let baggage = [
+        "preview=pr-42x",
+        "xpreview=pr-4",
+        "a=preview=pr-4",
+        "Preview=pr-4",
+        "preview=pr%2D4",
+    ];
+    let lines = header.map(|value| ("x-preview-id", value.to_owned()));
+    lines
+        .into_iter()
+        .chain(baggage.map(|value| ("baggage", value.to_owned())))
+        .collect()
+}
+
+const SHOP_HOST: &str = "shop.example.com";
+
+fn config(cases: u32) -> Config {
+    Config {
+        cases,
+        rng_seed: RngSeed::Fixed(42),
+        failure_persistence: None,
+        max_shrink_iters: 0,
+        ..Config::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config(150))]
+
+    #[test]
+    fn without_the_key_nothing_changes(seed in any::<u64>()) {
+        let case = Judged::new(seed);
+        let misses = near_misses();
+        for (index, (service, port, request)) in case.calls().enumerate() {
+            let expected = call(&case.before, shop::BASELINE, service, port, request);
+            let host = fqdn(service, shop::BASELINE);
+            for host in [service, &host] {
+                let found = call(&case.after, shop::BASELINE, host, port, request);
+                prop_assert_eq!(&found, &expected, "{}:{} {:?} of seed {}", service, port, request, seed);
+            }
+            let (name, value) = &misses[index % misses.len()];
+            let near = request.clone().header(name, value);
+            let expected = call(&case.before, shop::BASELINE, service, port, &near);
+            let found = call(&case.after, shop::BASELINE, service, port, &near);
+            prop_assert_eq!(found, expected, "{}:{} {:?} of seed {}", service, port, near, seed);
+        }
+        for request in &case.shop.requests {
+            for preview in &case.shop.previews {
+                let keyed = request.clone().header("x-preview-id", &preview.name);
+                for request in [request, &keyed] {
+                    let expected = case.before.enter("infra/public", SHOP_HOST, request);
+                    let found = case.after.enter("infra/public", SHOP_HOST, request);
+                    prop_assert_eq!(found, expected, "production host, {:?} of seed {}", request, seed);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn with_the_key_exactly_the_affected_backends_are_swapped(seed in any::<u64>()) {
+        let case = Judged::new(seed);
+        for preview in &case.shop.previews {
+            let keys = keys(&case.shop, &preview.name);
+            for (index, (service, port, request)) in case.calls().enumerate() {
+                let (name, value) = &keys[index % keys.len()];
+                let keyed = request.clone().header(name, value);
+                let expected = call(&case.before, shop::BASELINE, service, port, &keyed);
+                let expected = expected.swapped(copy_of(preview));
+                let found = call(&case.after, shop::BASELINE, service, port, &keyed);
+                prop_assert_eq!(found, expected, "{}:{} {:?} of seed {}", service, port, keyed, seed);
+            }
+        }
+    }
+
+    #[test]
+    fn inside_a_preview_its_copies_answer_by_the_baselines_rules(seed in any::<u64>()) {
+        let case = Judged::new(seed);
+        for preview in &case.shop.previews {
+            for (service, port, request) in case.calls() {
+                let expected = call(&case.before, shop::BASELINE, service, port, request);
+                let expected = match preview.services.iter().any(|name| name == service) {
+                    true => expected.swapped(copy_of(preview)),
+                    // An alias: without the key the baseline answers as ever.
+                    false => expected,
+                };
+                let found = call(&case.after, &preview.name, service, port, request);
+                prop_assert_eq!(
+                    found, expected, "{} from {}, {:?} of seed {}", service, preview.name, request, seed
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_preview_host_answers_as_production_with_the_key_set(seed in any::<u64>()) {
+        let case = Judged::new(seed);
+        for preview in case.shop.previews.iter().filter(|_| case.shop.entry.is_some()) {
+            let host = format!("{}.preview.example.com", preview.name);
+            for request in &case.shop.requests {
+                let production = case.before.enter("infra/public", SHOP_HOST, request);
+                let expected = production.swapped(copy_of(preview));
+                let found = case.after.enter("infra/preview", &host, request);
+                match (found, expected) {
+                    (
+                        Answer::Backends { destinations, effects },
+                        Answer::Backends { destinations: expected, .. },
+                    ) => {
+                        prop_assert_eq!(destinations, expected, "{:?} of seed {}", request, seed);
+                        let key = ["x-preview-id", preview.name.as_str()];
+                        prop_assert!(
+                            key.iter().all(|part| effects.contains(part)),
+                            "{} of seed {}", effects, seed
+                        );
+                    }
+                    (found, expected) => prop_assert_eq!(found, expected, "{:?} of seed {}", request, seed),
+                }
+            }
+        }
+    }
+}
+
+/// The judge is not blind: a rule with the key that loses to a longer path is told apart.
+#[test]
+fn a_bare_header_rule_that_loses_to_a_path_is_caught() {
+    let service = |name: &str, namespace: &str| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
+             spec: {{ports: [{{port: 80}}]}}\n---\n"
+        )
+    };
+    let route = |name: &str, rules: &str| {
+        format!(
+            "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\n\
+             metadata: {{name: {name}, namespace: baseline}}\n\
+             spec: {{parentRefs: [{{group: '', kind: Service, name: cart}}], rules: {rules}}}\n---\n"
+        )
+    };
+    let baseline = service("cart", "baseline")
+        + &route(
+            "cart",
+            "[{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: cart, port: 80}]}]",
+        );
+    let bare = route(
+        "cart.pr-4",
+        "[{matches: [{headers: [{name: x-preview-id, value: pr-4}]}], backendRefs: [{name: cart, namespace: pr-4, port: 80}]}]",
+    );
+    let before = Mesh::new(&documents(&baseline));
+    let after = Mesh::new(&documents(
+        &(baseline.clone() + &service("cart", "pr-4") + &bare),
+    ));
+    let request = Request::new("GET", "/api").header("x-preview-id", "pr-4");
+    let preview = Preview {
+        name: "pr-4".to_owned(),
+        services: vec!["cart".to_owned()],
+    };
+    let expected = call(&before, "baseline", "cart", 80, &request).swapped(copy_of(&preview));
+    assert_ne!(call(&after, "baseline", "cart", 80, &request), expected);
+}
