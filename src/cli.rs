@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+use crate::spec::Change;
 
 /// Preview environments for every pull request: expands previews.yaml, together with the manifests
 /// of a baseline, into plain Kubernetes, Istio, Gateway API and Flux objects.
@@ -29,6 +32,12 @@ pub enum Command {
         /// A code such as `unknown-service`
         code: Option<String>,
     },
+    /// Add a preview to previews.yaml, or change it; comments and style stay
+    Set(Set),
+    /// Remove previews from previews.yaml; one that is not there is no error
+    Remove(Remove),
+    /// Remove every preview whose `expires` is over
+    Prune(Prune),
     /// Write a first previews.yaml and the gate's folder
     Init {
         /// The folder to write into
@@ -91,6 +100,68 @@ pub struct Check {
     /// How findings are written
     #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Output options")]
     pub format: Format,
+}
+
+/// Options of `set`.
+#[derive(Debug, Args)]
+pub struct Set {
+    /// The preview's name
+    pub name: String,
+    /// A service and its image; repeat it for several. Other services of the preview stay
+    #[arg(long = "image", value_name = "SERVICE=IMAGE", value_parser = image)]
+    pub images: Vec<(String, String)>,
+    /// A pull request and its head commit; one that is listed gets the new commit
+    #[arg(long = "change", value_name = "REPOSITORY#NUMBER@COMMIT", value_parser = change)]
+    pub changes: Vec<Change>,
+    /// When `prune` may remove the preview, such as 2026-12-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub expires: Option<String>,
+    /// Drop services and changes of the preview that are not named here
+    #[arg(long)]
+    pub replace: bool,
+    /// The file to edit; `-` reads stdin and writes stdout
+    #[arg(short, long, default_value = "previews.yaml")]
+    pub file: PathBuf,
+}
+
+/// Options of `remove`.
+#[derive(Debug, Args)]
+pub struct Remove {
+    /// Names of previews
+    #[arg(required = true)]
+    pub names: Vec<String>,
+    /// The file to edit; `-` reads stdin and writes stdout
+    #[arg(short, long, default_value = "previews.yaml")]
+    pub file: PathBuf,
+}
+
+/// Options of `prune`.
+#[derive(Debug, Args)]
+pub struct Prune {
+    /// What time it is, such as 2026-12-01T00:00:00Z [default: the system's clock]
+    #[arg(long, value_name = "TIME")]
+    pub now: Option<Timestamp>,
+    /// The file to edit; `-` reads stdin and writes stdout
+    #[arg(short, long, default_value = "previews.yaml")]
+    pub file: PathBuf,
+}
+
+fn image(text: &str) -> Result<(String, String), String> {
+    let (service, image) = text.split_once('=').ok_or("expected SERVICE=IMAGE")?;
+    if service.is_empty() || image.is_empty() {
+        return Err("expected SERVICE=IMAGE".to_owned());
+    }
+    Ok((service.to_owned(), image.to_owned()))
+}
+
+fn change(text: &str) -> Result<Change, String> {
+    let parts =
+        text.rsplit_once('@').and_then(|(rest, commit)| Some((rest.rsplit_once('#')?, commit)));
+    let Some(((repository, number), commit)) = parts else {
+        return Err("expected REPOSITORY#NUMBER@COMMIT".to_owned());
+    };
+    let number = number.parse().map_err(|_| format!("`{number}` is not a number"))?;
+    Ok(Change { repository: repository.to_owned(), number, commit: commit.to_owned() })
 }
 
 /// How findings are written.

@@ -9,6 +9,7 @@
 pub mod diagnostic;
 pub mod yaml;
 
+pub mod edit;
 pub mod emit;
 pub mod kube;
 pub mod model;

@@ -20,9 +20,7 @@ pub fn compile(
 ) -> Option<Output> {
     let objects = at_home(objects, &config.previews.spec.baseline.namespace);
     let whole = !report.has_errors();
-    validate(config, &objects, whole)
-        .into_iter()
-        .for_each(|found| report.push(found));
+    validate(config, &objects, whole).into_iter().for_each(|found| report.push(found));
     if report.has_errors() {
         return None;
     }
@@ -68,20 +66,11 @@ pub fn delivered(config: &Config, objects: &[Object], output: &Output) -> Vec<Ob
 
 /// No object of ours may have the identity of another, of the user or of ours.
 fn check_names(output: &Output, objects: &[Object], report: &mut Report) {
-    let mut taken: BTreeMap<&Id, Option<&Object>> = objects
-        .iter()
-        .map(|object| (&object.id, Some(object)))
-        .collect();
-    let own = output
-        .environments
-        .iter()
-        .flat_map(|env| env.files.values());
+    let mut taken: BTreeMap<&Id, Option<&Object>> =
+        objects.iter().map(|object| (&object.id, Some(object))).collect();
+    let own = output.environments.iter().flat_map(|env| env.files.values());
     let flux = output.flux.iter().map(|(_, objects)| objects);
-    let all = own
-        .chain([&output.shared])
-        .chain(flux)
-        .chain(output.flux_shared.values())
-        .flatten();
+    let all = own.chain([&output.shared]).chain(flux).chain(output.flux_shared.values()).flatten();
     for object in all {
         let Some(other) = taken.insert(&object.id, None) else {
             continue;

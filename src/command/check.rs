@@ -23,9 +23,5 @@ pub(super) fn run(options: &Check) -> ExitCode {
         Format::Github => github::render(sources, report),
     };
     let written = write_out(text.as_bytes());
-    if report.has_errors() {
-        ExitCode::FAILURE
-    } else {
-        written
-    }
+    if report.has_errors() { ExitCode::FAILURE } else { written }
 }

@@ -10,14 +10,7 @@ pub(super) fn run(code: Option<&str>) -> ExitCode {
     let Some(id) = code else {
         let lines: String = CODES
             .iter()
-            .map(|code| {
-                format!(
-                    "{:<22} {:<8} {}\n",
-                    code.id,
-                    code.severity.word(),
-                    code.title
-                )
-            })
+            .map(|code| format!("{:<22} {:<8} {}\n", code.id, code.severity.word(), code.title))
             .collect();
         return write_out(lines.as_bytes());
     };
@@ -29,9 +22,7 @@ pub(super) fn run(code: Option<&str>) -> ExitCode {
         }
         None => {
             let near = nearest(id, CODES.iter().map(|code| code.id));
-            let help = near
-                .map(|near| format!("; did you mean `{near}`?"))
-                .unwrap_or_default();
+            let help = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             say(&format!("error: there is no code `{id}`{help}\n"));
             ExitCode::FAILURE
         }

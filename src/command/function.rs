@@ -44,22 +44,11 @@ pub fn run() -> ExitCode {
     let (items, ok) = run.answer(&list, list.function_config.clone());
     run.say();
     let config = list.function_config.as_ref();
-    let name = config
-        .and_then(|config| config.text_at(&["metadata", "name"]))
-        .unwrap_or_default();
-    let subject = results::Subject {
-        api_version: API_VERSION,
-        kind: KIND,
-        name,
-    };
+    let name = config.and_then(|config| config.text_at(&["metadata", "name"])).unwrap_or_default();
+    let subject = results::Subject { api_version: API_VERSION, kind: KIND, name };
     let results = (!run.report.sorted().is_empty())
         .then(|| results::render(&run.sources, &run.report, subject));
-    let text = write_answer(
-        &list.api_version,
-        items,
-        list.function_config.clone(),
-        results,
-    );
+    let text = write_answer(&list.api_version, items, list.function_config.clone(), results);
     let written = write_out(text.as_bytes());
     if ok { written } else { ExitCode::FAILURE }
 }
@@ -216,8 +205,7 @@ fn with_places(mut node: Node, earlier: Option<&Node>) -> Node {
     let annotations = earlier.and_then(|earlier| earlier.at(&["metadata", "annotations"]));
     for (key, value) in annotations.map(Node::entries).unwrap_or_default() {
         if PLACES.contains(&key.text.as_str()) {
-            node.make(&["metadata", "annotations"])
-                .set(&key.text, value.clone());
+            node.make(&["metadata", "annotations"]).set(&key.text, value.clone());
         }
     }
     node

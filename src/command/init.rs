@@ -27,26 +27,17 @@ spec:
   previews: []
 "
     );
-    let files = [
-        ("previews.yaml", previews.as_str()),
-        ("previews/gate/kustomization.yaml", GATE),
-    ];
+    let files = [("previews.yaml", previews.as_str()), ("previews/gate/kustomization.yaml", GATE)];
     let existing = files.iter().find(|(path, _)| folder.join(path).exists());
     if let Some((path, _)) = existing {
-        say(&format!(
-            "error: {} exists; nothing was written\n",
-            folder.join(path).display()
-        ));
+        say(&format!("error: {} exists; nothing was written\n", folder.join(path).display()));
         return ExitCode::FAILURE;
     }
     for (path, content) in files {
         let path = folder.join(path);
         let made = path.parent().map_or(Ok(()), fs::create_dir_all);
         if let Err(error) = made.and_then(|()| fs::write(&path, content)) {
-            say(&format!(
-                "error: {} cannot be written: {error}\n",
-                path.display()
-            ));
+            say(&format!("error: {} cannot be written: {error}\n", path.display()));
             return ExitCode::FAILURE;
         }
         say(&format!("wrote {}\n", path.display()));

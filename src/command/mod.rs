@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod check;
+mod edit;
 mod explain;
 mod function;
 mod init;
@@ -26,6 +27,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Render(options)) => render::run(&options),
         Some(Command::Check(options)) => check::run(&options),
         Some(Command::Explain { code }) => explain::run(code.as_deref()),
+        Some(Command::Set(options)) => edit::set(&options),
+        Some(Command::Remove(options)) => edit::remove(&options),
+        Some(Command::Prune(options)) => edit::prune(&options),
         Some(Command::Init { folder, namespace }) => init::run(&folder, &namespace),
         Some(Command::Schema { definition }) => print::schema(definition),
         Some(Command::Completions { shell }) => print::completions(shell),
@@ -62,12 +66,7 @@ fn load(input: &Input) -> Loaded {
     }
     let mut report = Report::default();
     found.into_iter().for_each(|found| report.push(found));
-    Loaded {
-        sources,
-        report,
-        config,
-        objects,
-    }
+    Loaded { sources, report, config, objects }
 }
 
 /// Reports suites without a folder, where it was said what their paths are relative to.

@@ -35,15 +35,10 @@ pub(super) fn run(options: &Render) -> ExitCode {
         Some(folder) => {
             let mut found = Vec::new();
             files = read_suites(&config, &root, &mut found);
-            found
-                .into_iter()
-                .for_each(|found| loaded.report.push(found));
+            found.into_iter().for_each(|found| loaded.report.push(found));
             hashes = hash_suites(&config, &files);
             path_in_source = tree_path(&config, folder, &root);
-            Shape::Tree {
-                suites: &hashes,
-                root: &path_in_source,
-            }
+            Shape::Tree { suites: &hashes, root: &path_in_source }
         }
     };
     let output = compile(&config, &loaded.objects, &shape, &mut loaded.report);
@@ -63,10 +58,7 @@ pub(super) fn run(options: &Render) -> ExitCode {
         Some(folder) => match write_tree(folder, &Tree::new(&output, &baseline, &files)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(finding) => {
-                say(&format!(
-                    "{}\n",
-                    crate::diagnostic::terminal::one_line(&finding)
-                ));
+                say(&format!("{}\n", crate::diagnostic::terminal::one_line(&finding)));
                 ExitCode::FAILURE
             }
         },
@@ -80,19 +72,13 @@ fn hash_suites(config: &Config, files: &BTreeMap<String, Vec<u8>>) -> Suites {
         let own = files.iter().filter(|(path, _)| path.starts_with(&prefix));
         let texts: Vec<String> = own
             .flat_map(|(path, content)| {
-                [
-                    path.clone(),
-                    content.iter().map(|byte| format!("{byte:02x}")).collect(),
-                ]
+                [path.clone(), content.iter().map(|byte| format!("{byte:02x}")).collect()]
             })
             .collect();
         safe_hash(texts.iter().map(String::as_str), 16)
     };
     let tests = &config.previews.spec.tests;
-    tests
-        .iter()
-        .map(|suite| (suite.name.clone(), hash(&suite.name)))
-        .collect()
+    tests.iter().map(|suite| (suite.name.clone(), hash(&suite.name))).collect()
 }
 
 /// The path of the tree in the Flux source. An OCI artifact or bucket is made from the tree itself;
@@ -106,9 +92,5 @@ fn tree_path(config: &Config, folder: &Path, root: &Path) -> String {
             .unwrap_or_default(),
         _ => String::new(),
     };
-    if below.is_empty() {
-        "./".to_owned()
-    } else {
-        format!("./{below}/")
-    }
+    if below.is_empty() { "./".to_owned() } else { format!("./{below}/") }
 }

@@ -135,6 +135,10 @@ codes! {
     PLACEMENT = "placement", Error, "the function stands where it gets no objects",
         "kustomize gives a generator no resources. anabranch needs the baseline: list it under\n\
          `transformers:`, in a layer that has no `namespace:` of its own above it.";
+    EDIT_REFUSED = "edit-refused", Error, "a text cannot be edited in place",
+        "`set`, `remove` and `prune` change a few lines and keep the rest, then read the result again.\n\
+         Where it would not mean what was asked for (anchors, aliases, unusual layout), nothing is\n\
+         written.";
     OUTPUT_FOLDER = "output-folder", Error, "the output folder is not ours",
         "`-o DIR` writes into an empty folder or one it wrote before, known by DIR/.anabranch. It\n\
          removes what is no longer planned, and so never touches a folder of someone else.";
@@ -198,10 +202,6 @@ mod tests {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), CODES.len());
-        assert!(
-            CODES
-                .iter()
-                .all(|code| code.page.len() > 60 && !code.title.ends_with('.'))
-        );
+        assert!(CODES.iter().all(|code| code.page.len() > 60 && !code.title.ends_with('.')));
     }
 }

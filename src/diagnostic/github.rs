@@ -32,11 +32,7 @@ fn command(out: &mut String, sources: &Sources, finding: &Diagnostic) {
     if let Some((source, region)) = found {
         if source.is_file() {
             let file = property(source.name.strip_prefix("./").unwrap_or(&source.name));
-            let _ = write!(
-                out,
-                "file={file},line={},col={},",
-                region.line, region.column
-            );
+            let _ = write!(out, "file={file},line={},col={},", region.line, region.column);
         } else {
             let name = prose(&source.name);
             elsewhere = format!(" ({name}:{}:{})", region.line, region.column);
@@ -52,9 +48,7 @@ fn command(out: &mut String, sources: &Sources, finding: &Diagnostic) {
 }
 
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {
@@ -80,11 +74,7 @@ mod tests {
         report.push(
             Diagnostic::new(&code::DROPPED, "left out", "").at(Place::new(stdin, 0, 1), "here"),
         );
-        report.push(Diagnostic::new(
-            &code::NAMESPACE_MISSING,
-            "no Namespace",
-            "add it",
-        ));
+        report.push(Diagnostic::new(&code::NAMESPACE_MISSING, "no Namespace", "add it"));
         assert_eq!(
             render(&sources, &report),
             "::warning title=namespace-missing::no Namespace%0Aadd it\n\
@@ -99,10 +89,7 @@ mod tests {
         let text = render(&sources, &report);
         assert_harmless(&text);
         assert_eq!(text.lines().count(), 1);
-        assert!(
-            text.starts_with("::error file=dir%2Ca%3Ab \\u{1b}[2J"),
-            "{text}"
-        );
+        assert!(text.starts_with("::error file=dir%2Ca%3Ab \\u{1b}[2J"), "{text}");
         assert!(!text.contains("%0A \\"), "a literal %0A is escaped: {text}");
         assert_eq!(text, render(&sources, &report));
     }

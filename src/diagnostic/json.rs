@@ -18,11 +18,8 @@ use super::{Diagnostic, Report, Severity};
 /// The document, indented, with a newline at the end.
 #[must_use]
 pub fn render(sources: &Sources, report: &Report) -> String {
-    let findings: Vec<Value> = report
-        .sorted()
-        .into_iter()
-        .map(|found| finding(sources, found))
-        .collect();
+    let findings: Vec<Value> =
+        report.sorted().into_iter().map(|found| finding(sources, found)).collect();
     let document = json!({
         "version": 1,
         "errors": report.count(Severity::Error),
@@ -41,10 +38,7 @@ fn finding(sources: &Sources, found: &Diagnostic) -> Value {
     out.insert("help".to_owned(), found.help.as_str().into());
     out.insert("field".to_owned(), found.field.as_deref().into());
     out.extend(place(sources, found.place));
-    out.insert(
-        "label".to_owned(),
-        found.place.map(|_| found.label.as_str()).into(),
-    );
+    out.insert("label".to_owned(), found.place.map(|_| found.label.as_str()).into());
     let related = found.related.iter().map(|(at, label)| {
         let mut out = place(sources, Some(*at));
         out.insert("label".to_owned(), label.as_str().into());

@@ -117,9 +117,7 @@ impl Report {
     /// Whether anything found forbids writing output.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.found
-            .iter()
-            .any(|found| found.severity() == Severity::Error)
+        self.found.iter().any(|found| found.severity() == Severity::Error)
     }
 
     /// All findings in the order of their places, each once.
@@ -134,10 +132,7 @@ impl Report {
     /// How many findings of a severity there are, each counted once.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
-        self.sorted()
-            .iter()
-            .filter(|found| found.severity() == severity)
-            .count()
+        self.sorted().iter().filter(|found| found.severity() == severity).count()
     }
 }
 
@@ -158,10 +153,7 @@ mod tests {
 
     #[test]
     fn the_nearest_name_is_found_and_a_far_one_is_not() {
-        assert_eq!(
-            nearest("chekout", ["cart", "checkout", "reco"]),
-            Some("checkout")
-        );
+        assert_eq!(nearest("chekout", ["cart", "checkout", "reco"]), Some("checkout"));
         assert_eq!(nearest("payments", ["cart", "reco"]), None);
     }
 }

@@ -19,10 +19,7 @@ pub fn render(sources: &Sources, report: &Report) -> String {
         .copied()
         .filter(|code| findings.iter().any(|found| found.code == *code))
         .collect();
-    let results: Vec<Value> = findings
-        .iter()
-        .map(|found| result(sources, &rules, found))
-        .collect();
+    let results: Vec<Value> = findings.iter().map(|found| result(sources, &rules, found)).collect();
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -54,9 +51,7 @@ fn result(sources: &Sources, rules: &[&Code], found: &Diagnostic) -> Value {
         "" => found.message.clone(),
         help => format!("{}\nhelp: {help}", found.message),
     };
-    let own = found
-        .place
-        .and_then(|place| location(sources, place, &found.label));
+    let own = found.place.and_then(|place| location(sources, place, &found.label));
     let related: Vec<Value> = found
         .related
         .iter()
@@ -136,11 +131,7 @@ mod tests {
         let mut sources = Sources::default();
         let file = sources.add("./my previews.yaml", "a: 1\nb: 2\n");
         let mut report = Report::default();
-        report.push(Diagnostic::new(
-            &code::NAMESPACE_MISSING,
-            "no Namespace",
-            "add it",
-        ));
+        report.push(Diagnostic::new(&code::NAMESPACE_MISSING, "no Namespace", "add it"));
         report.push(
             Diagnostic::new(&code::BAD_NAME, "bad", "rename it")
                 .at(Place::new(file, 5, 6), "here")
@@ -166,10 +157,7 @@ mod tests {
             region,
             &json!({"startLine": 2, "startColumn": 1, "endLine": 2, "endColumn": 2})
         );
-        assert_eq!(
-            results[1]["relatedLocations"][0]["message"]["text"],
-            "there"
-        );
+        assert_eq!(results[1]["relatedLocations"][0]["message"]["text"], "there");
         assert_eq!(results[1]["message"]["text"], "bad\nhelp: rename it");
     }
 

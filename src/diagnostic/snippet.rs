@@ -47,26 +47,15 @@ struct Target<'a> {
 /// The snippets of a finding: the primary place first, with the related places near it in the same
 /// text, then the other related places.
 pub(super) fn snippets(sources: &Sources, finding: &Diagnostic) -> Vec<Shown> {
-    let related = finding
-        .related
-        .iter()
-        .map(|(place, label)| (*place, label.as_str(), false));
-    let primary = finding
-        .place
-        .map(|place| (place, finding.label.as_str(), true));
+    let related = finding.related.iter().map(|(place, label)| (*place, label.as_str(), false));
+    let primary = finding.place.map(|place| (place, finding.label.as_str(), true));
     let mut targets: Vec<Target<'_>> = primary
         .into_iter()
         .chain(related)
         .filter_map(|(place, label, primary)| {
             let source = sources.find(place.file())?;
             let (line, _) = source.line_of(source.text.floor_char_boundary(place.range().start));
-            Some(Target {
-                source,
-                place,
-                line,
-                label,
-                primary,
-            })
+            Some(Target { source, place, line, label, primary })
         })
         .collect();
     let mut shown = Vec::new();
@@ -96,23 +85,14 @@ fn show(targets: &[Target<'_>]) -> Shown {
     for number in first..=last {
         let Range { start, end } = source.line_range(number);
         let line = &source.text[start..end];
-        let here: Vec<_> = targets
-            .iter()
-            .filter(|target| target.line == number)
-            .collect();
-        let spans: Vec<_> = here
-            .iter()
-            .map(|target| within(line, start, target.place))
-            .collect();
+        let here: Vec<_> = targets.iter().filter(|target| target.line == number).collect();
+        let spans: Vec<_> = here.iter().map(|target| within(line, start, target.place)).collect();
         let window = window(line, spans.iter().map(|span| span.start).min().unwrap_or(0));
         for (target, span) in here.iter().zip(spans) {
             if window.from > 0 {
                 let place = |column: usize| format!("{path}:{}:{column}", number + 1);
                 let counted = window.column(line, span.start) + 1;
-                moved.push((
-                    place(counted),
-                    place(source.line_column(start + span.start).1),
-                ));
+                moved.push((place(counted), place(source.line_column(start + span.start).1)));
             }
             let byte = |offset| text.len() + window.byte(line, offset);
             marks.push(Mark {
@@ -124,13 +104,7 @@ fn show(targets: &[Target<'_>]) -> Shown {
         text.push_str(&window.text);
         text.push('\n');
     }
-    Shown {
-        path,
-        first_line: first + 1,
-        text,
-        marks,
-        moved,
-    }
+    Shown { path, first_line: first + 1, text, marks, moved }
 }
 
 /// The bytes of a line that a place covers.
@@ -149,21 +123,13 @@ struct Window {
 
 fn window(line: &str, at: usize) -> Window {
     let line = line.strip_suffix('\r').unwrap_or(line);
-    let behind = |from: usize| {
-        line[from..]
-            .char_indices()
-            .nth(LINE)
-            .map(|(to, _)| from + to)
-    };
+    let behind = |from: usize| line[from..].char_indices().nth(LINE).map(|(to, _)| from + to);
     let before = |to: usize, characters: usize| {
         let start = line[..to].char_indices().nth_back(characters - 1);
         start.map_or(0, |(start, _)| start)
     };
     if behind(0).is_none() {
-        return Window {
-            text: source_line(line),
-            from: 0,
-        };
+        return Window { text: source_line(line), from: 0 };
     }
     let mut from = before(at.min(line.len()), BEFORE);
     if behind(from).is_none() {

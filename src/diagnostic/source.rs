@@ -20,11 +20,7 @@ impl Place {
     #[must_use]
     pub fn new(file: FileId, start: usize, end: usize) -> Self {
         let clamp = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
-        Self {
-            file: file.0,
-            start: clamp(start),
-            end: clamp(end.max(start)),
-        }
+        Self { file: file.0, start: clamp(start), end: clamp(end.max(start)) }
     }
 
     /// The file that holds this place.
@@ -36,10 +32,7 @@ impl Place {
     /// From the start of this place to the end of a later one in the same file.
     #[must_use]
     pub fn until(self, later: Self) -> Self {
-        Self {
-            end: later.end.max(self.end),
-            ..self
-        }
+        Self { end: later.end.max(self.end), ..self }
     }
 
     /// The bytes of this place within its file.
@@ -82,9 +75,7 @@ impl Source {
     /// The bytes of a line, counted from 0, without its newline.
     pub(super) fn line_range(&self, line: usize) -> Range<usize> {
         let starts = self.line_starts();
-        let end = starts
-            .get(line + 1)
-            .map_or(self.text.len(), |next| next - 1);
+        let end = starts.get(line + 1).map_or(self.text.len(), |next| next - 1);
         starts[line]..end
     }
 
@@ -129,11 +120,7 @@ impl Sources {
     /// Adds a text and returns its number.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
-        self.files.push(Source {
-            name: name.into(),
-            text: text.into(),
-            lines: OnceLock::new(),
-        });
+        self.files.push(Source { name: name.into(), text: text.into(), lines: OnceLock::new() });
         id
     }
 
@@ -167,12 +154,7 @@ impl Sources {
         let source = self.find(place.file())?;
         let (line, column) = source.line_column(place.range().start);
         let (end_line, end_column) = source.line_column(place.range().end);
-        let region = Region {
-            line,
-            column,
-            end_line,
-            end_column,
-        };
+        let region = Region { line, column, end_line, end_column };
         Some((source, region))
     }
 }

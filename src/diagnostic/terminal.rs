@@ -44,15 +44,8 @@ pub fn summary(report: &Report) -> String {
 /// A finding on one line, for a caller that shows the end of a log only.
 #[must_use]
 pub fn one_line(finding: &Diagnostic) -> String {
-    let field = finding
-        .field
-        .as_deref()
-        .map_or(String::new(), |field| format!(" ({field})"));
-    let help = if finding.help.is_empty() {
-        ""
-    } else {
-        "; help: "
-    };
+    let field = finding.field.as_deref().map_or(String::new(), |field| format!(" ({field})"));
+    let help = if finding.help.is_empty() { "" } else { "; help: " };
     let line = format!(
         "{}[{}]: {}{field}{help}{}",
         finding.severity().word(),
@@ -70,26 +63,16 @@ fn render_one(sources: &Sources, finding: &Diagnostic, colour: bool) -> String {
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let mut group = Group::with_title(
-        level
-            .primary_title(prose(&finding.message))
-            .id(finding.code.id),
-    );
+    let mut group =
+        Group::with_title(level.primary_title(prose(&finding.message)).id(finding.code.id));
     let mut moved = Vec::new();
     let snippets = snippets(sources, finding);
     let alone = snippets.is_empty();
     for shown in snippets {
-        let snippet = Snippet::source(shown.text)
-            .path(shown.path)
-            .line_start(shown.first_line);
+        let snippet = Snippet::source(shown.text).path(shown.path).line_start(shown.first_line);
         group = group.element(snippet.annotations(shown.marks.into_iter().map(|mark| {
-            let kind = if mark.primary {
-                AnnotationKind::Primary
-            } else {
-                AnnotationKind::Context
-            };
-            kind.span(mark.span)
-                .label(Some(mark.label).filter(|label| !label.is_empty()))
+            let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+            kind.span(mark.span).label(Some(mark.label).filter(|label| !label.is_empty()))
         })));
         moved.extend(shown.moved);
     }
@@ -98,11 +81,7 @@ fn render_one(sources: &Sources, finding: &Diagnostic, colour: bool) -> String {
     if !alone && !help.is_empty() {
         group = group.element(Level::HELP.message(help.join("\n")));
     }
-    let renderer = if colour {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    };
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut text = renderer.term_width(WIDTH).render(&[group]);
     for (counted, real) in moved {
         text = text.replacen(&counted, &real, 1);
@@ -131,11 +110,7 @@ mod tests {
         let file = sources.add("previews.yaml", text);
         let first = text.find("pr-1").expect("present");
         let second = text.rfind("pr-1").expect("present");
-        (
-            sources,
-            Place::new(file, second, second + 4),
-            Place::new(file, first, first + 4),
-        )
+        (sources, Place::new(file, second, second + 4), Place::new(file, first, first + 4))
     }
 
     #[test]
@@ -143,19 +118,11 @@ mod tests {
         let (sources, second, first) = config();
         let mut report = Report::default();
         report.push(
-            Diagnostic::new(
-                &code::DUPLICATE_NAME,
-                "two previews are named `pr-1`",
-                "rename one",
-            )
-            .at(second, "named again here")
-            .also(first, "first named here"),
+            Diagnostic::new(&code::DUPLICATE_NAME, "two previews are named `pr-1`", "rename one")
+                .at(second, "named again here")
+                .also(first, "first named here"),
         );
-        report.push(Diagnostic::new(
-            &code::NAMESPACE_MISSING,
-            "no Namespace",
-            "add it",
-        ));
+        report.push(Diagnostic::new(&code::NAMESPACE_MISSING, "no Namespace", "add it"));
         let wanted = "\
 warning[namespace-missing]: no Namespace
   = help: add it
@@ -205,11 +172,7 @@ error[duplicate-name]: two previews are named `pr-1`
         assert!(text.contains("big.json:1:500011"), "{text}");
         let lines: Vec<&str> = text.lines().collect();
         let column = |line: usize, c: char| lines[line].chars().position(|found| found == c);
-        assert_eq!(
-            column(3, 'ü').map(|column| column - 1),
-            column(4, '^'),
-            "{text}"
-        );
+        assert_eq!(column(3, 'ü').map(|column| column - 1), column(4, '^'), "{text}");
     }
 
     #[test]

@@ -116,10 +116,7 @@ pub(crate) mod tests {
     pub(crate) fn assert_harmless(text: &str) {
         for (number, line) in text.lines().enumerate() {
             assert!(!line.chars().any(is_unprintable), "line {number}: {line:?}");
-            assert!(
-                number == 0 || !line.starts_with("::"),
-                "line {number}: {line:?}"
-            );
+            assert!(number == 0 || !line.starts_with("::"), "line {number}: {line:?}");
         }
     }
 

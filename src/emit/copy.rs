@@ -15,23 +15,14 @@ const EXPORT_TO: &str = "networking.istio.io/exportTo";
 pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>) -> BTreeMap<String, Vec<Object>> {
     let mut files: BTreeMap<String, Vec<Object>> = BTreeMap::new();
     for copied in env.copies.values() {
-        files
-            .entry(file_of(copied))
-            .or_default()
-            .push(copy(plan, env, copied));
+        files.entry(file_of(copied)).or_default().push(copy(plan, env, copied));
     }
     files
 }
 
 fn file_of(copied: &Copied) -> String {
-    const TAKEN: [&str; 6] = [
-        "kustomization",
-        "namespace",
-        "routes",
-        "policies",
-        "aliases",
-        "common",
-    ];
+    const TAKEN: [&str; 6] =
+        ["kustomization", "namespace", "routes", "policies", "aliases", "common"];
     let mut owners = copied.owners.iter();
     match (owners.next(), owners.next()) {
         (Some(only), None) if TAKEN.contains(&only.as_str()) => format!("service-{only}.yaml"),
@@ -66,10 +57,7 @@ fn copy(plan: &Plan<'_>, env: &Environment<'_>, copied: &Copied) -> Object {
 /// original.
 fn service(node: &mut Node, baseline: &str, preview: &str) {
     if let Some(annotations) = node.at_mut(&["metadata", "annotations"])
-        && let Some(export) = annotations
-            .get(EXPORT_TO)
-            .and_then(Node::text)
-            .map(str::to_owned)
+        && let Some(export) = annotations.get(EXPORT_TO).and_then(Node::text).map(str::to_owned)
         && !export.split(',').any(|to| to.trim() == "*")
     {
         // Callers in the baseline must see the copy, or their routes have no endpoints.
@@ -125,9 +113,7 @@ fn role_binding(node: &mut Node, plan: &Plan<'_>, env: &Environment<'_>) {
         return;
     };
     subjects.retain(|subject| {
-        accounts
-            .iter()
-            .any(|account| crate::plan::subject_applies(subject, account, baseline))
+        accounts.iter().any(|account| crate::plan::subject_applies(subject, account, baseline))
     });
     for subject in subjects {
         let name = subject.text_at(&["name"]).unwrap_or_default().to_owned();

@@ -36,20 +36,14 @@ pub(super) fn emit(plan: &Plan<'_>, index: usize) -> Vec<Object> {
         data: Some(facts(plan, index)),
         ..ConfigMap::default()
     };
-    vec![
-        Object::from_typed(&namespace),
-        Object::from_typed(&config_map),
-    ]
+    vec![Object::from_typed(&namespace), Object::from_typed(&config_map)]
 }
 
 /// Labels of the baseline's Namespace that hold for previews as well: not its name, its owners, or
 /// its waypoint.
 fn belongs_to_previews(key: &str) -> bool {
     crate::kube::meta::keeps_label(key)
-        && !matches!(
-            key,
-            "kubernetes.io/metadata.name" | "app.kubernetes.io/instance" | "name"
-        )
+        && !matches!(key, "kubernetes.io/metadata.name" | "app.kubernetes.io/instance" | "name")
         && !key.starts_with("istio.io/use-waypoint")
         && !key.starts_with("olm.operatorgroup.uid/")
 }
@@ -59,13 +53,7 @@ fn belongs_to_previews(key: &str) -> bool {
 fn facts(plan: &Plan<'_>, index: usize) -> BTreeMap<String, String> {
     let env = &plan.environments[index];
     let spec = &plan.config.previews.spec;
-    let urls = plan
-        .routing
-        .entries
-        .urls
-        .get(&index)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let urls = plan.routing.entries.urls.get(&index).map(Vec::as_slice).unwrap_or_default();
     let changes = &env.preview.changes;
     let first = changes.first();
     let all = |text: fn(&crate::spec::Change) -> String| {
@@ -76,44 +64,20 @@ fn facts(plan: &Plan<'_>, index: usize) -> BTreeMap<String, String> {
         ("PREVIEW_NAMESPACE", env.namespace.clone()),
         ("BASELINE_NAMESPACE", spec.baseline.namespace.clone()),
         ("PREVIEW_HEADER", spec.routing.key.header.clone()),
-        (
-            "PREVIEW_SERVICES",
-            env.affected.iter().copied().collect::<Vec<_>>().join(" "),
-        ),
+        ("PREVIEW_SERVICES", env.affected.iter().copied().collect::<Vec<_>>().join(" ")),
         ("PREVIEW_URL", urls.first().cloned().unwrap_or_default()),
         ("PREVIEW_URLS", urls.join(" ")),
-        (
-            "PREVIEW_COMMIT",
-            first
-                .map(|change| change.commit.clone())
-                .unwrap_or_default(),
-        ),
+        ("PREVIEW_COMMIT", first.map(|change| change.commit.clone()).unwrap_or_default()),
         ("PREVIEW_COMMITS", all(|change| change.commit.clone())),
-        (
-            "PREVIEW_CHANGE",
-            first
-                .map(|change| change.number.to_string())
-                .unwrap_or_default(),
-        ),
-        (
-            "PREVIEW_CHANGES",
-            all(|change| format!("{}#{}", change.repository, change.number)),
-        ),
-        (
-            "PREVIEW_REPOSITORY",
-            first
-                .map(|change| change.repository.clone())
-                .unwrap_or_default(),
-        ),
+        ("PREVIEW_CHANGE", first.map(|change| change.number.to_string()).unwrap_or_default()),
+        ("PREVIEW_CHANGES", all(|change| format!("{}#{}", change.repository, change.number))),
+        ("PREVIEW_REPOSITORY", first.map(|change| change.repository.clone()).unwrap_or_default()),
     ]);
     let baggage = &spec.routing.key.baggage;
     if !baggage.is_empty() {
         facts.insert("PREVIEW_BAGGAGE", format!("{baggage}={}", env.name()));
     }
-    facts
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect()
+    facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// An ExternalName Service for each unaffected service that the copies call by its short name.
@@ -146,24 +110,11 @@ pub(super) fn sidecar(plan: &Plan<'_>, env: &Environment<'_>) -> Object {
     ];
     let mut others: BTreeSet<String> = env.other_namespaces.clone();
     others.insert("istio-system".to_owned());
-    let foreign = plan
-        .catalog
-        .namespaces()
-        .into_iter()
-        .filter(|name| *name != baseline);
+    let foreign = plan.catalog.namespaces().into_iter().filter(|name| *name != baseline);
     others.extend(foreign.map(str::to_owned));
     for entry in plan.catalog.own(GROUP, "ServiceEntry") {
-        let names = entry
-            .node
-            .at(&["spec", "hosts"])
-            .map(Node::items)
-            .unwrap_or_default();
-        hosts.extend(
-            names
-                .iter()
-                .filter_map(Node::text)
-                .map(|name| format!("{baseline}/{name}")),
-        );
+        let names = entry.node.at(&["spec", "hosts"]).map(Node::items).unwrap_or_default();
+        hosts.extend(names.iter().filter_map(Node::text).map(|name| format!("{baseline}/{name}")));
     }
     hosts.extend(others.into_iter().map(|namespace| format!("{namespace}/*")));
     let mut seen = BTreeSet::new();
@@ -172,8 +123,6 @@ pub(super) fn sidecar(plan: &Plan<'_>, env: &Environment<'_>) -> Object {
         api_version: API_VERSION,
         kind: "Sidecar",
         metadata: meta::own(plan.config, "default", &env.namespace, Some(env.name())),
-        spec: SidecarSpec {
-            egress: vec![Egress { hosts }],
-        },
+        spec: SidecarSpec { egress: vec![Egress { hosts }] },
     })
 }

@@ -35,10 +35,7 @@ pub enum Shape<'a> {
 
 /// Adds all Flux objects.
 pub(super) fn emit(plan: &Plan<'_>, shape: &Shape<'_>, output: &mut Output) {
-    let flux = Flux {
-        plan,
-        shape: *shape,
-    };
+    let flux = Flux { plan, shape: *shape };
     let mut shared = Vec::new();
     if let Shape::Tree { .. } = shape {
         if !output.shared.is_empty() {
@@ -81,9 +78,7 @@ pub(super) fn emit(plan: &Plan<'_>, shape: &Shape<'_>, output: &mut Output) {
     }
     let notifications = notification::emit(plan);
     if !notifications.is_empty() {
-        output
-            .flux_shared
-            .insert("notifications.yaml", notifications);
+        output.flux_shared.insert("notifications.yaml", notifications);
     }
 }
 
@@ -111,12 +106,7 @@ impl Flux<'_> {
     }
 
     fn metadata(&self, name: &str, preview: Option<&str>) -> ObjectMeta {
-        meta::own(
-            self.plan.config,
-            name,
-            &self.plan.config.previews.spec.flux.namespace,
-            preview,
-        )
+        meta::own(self.plan.config, name, &self.plan.config.previews.spec.flux.namespace, preview)
     }
 
     /// What every Kustomization of ours has.
@@ -153,19 +143,13 @@ impl Flux<'_> {
     /// The Kustomization of a folder that belongs to no single preview. It does not wait: what is
     /// unhealthy there must not hold up anything.
     fn folder(&self, folder: &str) -> Object {
-        let spec = KustomizationSpec {
-            wait: Some(false),
-            ..self.base(self.path(folder))
-        };
+        let spec = KustomizationSpec { wait: Some(false), ..self.base(self.path(folder)) };
         self.object(self.metadata(&self.set_name(folder), None), spec)
     }
 
     fn environment(&self, env: &Environment<'_>) -> Object {
         let path = self.path(&format!("previews/{}", env.name()));
-        let spec = KustomizationSpec {
-            wait: Some(true),
-            ..self.base(path)
-        };
+        let spec = KustomizationSpec { wait: Some(true), ..self.base(path) };
         self.object(self.metadata(env.name(), Some(env.name())), spec)
     }
 
@@ -177,9 +161,7 @@ impl Flux<'_> {
             id.group == "apps" && matches!(id.kind.as_str(), "Deployment" | "StatefulSet")
         });
         let spec = KustomizationSpec {
-            depends_on: vec![Name {
-                name: flux.parent.clone(),
-            }],
+            depends_on: vec![Name { name: flux.parent.clone() }],
             health_checks: workloads
                 .map(|(id, _)| HealthCheck {
                     api_version: "apps/v1".to_owned(),
@@ -207,9 +189,7 @@ impl Flux<'_> {
             labels.insert(SUITE.to_owned(), suite.name.clone());
             let notify = &self.plan.config.previews.spec.notify;
             if let Some(change) = change
-                && notify
-                    .iter()
-                    .any(|notify| notify.repository == change.repository)
+                && notify.iter().any(|notify| notify.repository == change.repository)
             {
                 labels.insert(REPOSITORY.to_owned(), repository_label(&change.repository));
             }
@@ -222,10 +202,7 @@ impl Flux<'_> {
             Shape::Stream => suite.path.clone(),
         };
         let spec = KustomizationSpec {
-            depends_on: waits_for
-                .iter()
-                .map(|name| Name { name: name.clone() })
-                .collect(),
+            depends_on: waits_for.iter().map(|name| Name { name: name.clone() }).collect(),
             target_namespace: Some(env.namespace.clone()),
             name_suffix: Some(format!("-{}", self.tested(env, suite))),
             interval: "24h",
@@ -245,25 +222,16 @@ impl Flux<'_> {
         suite: &Suite,
     ) -> Vec<(String, String)> {
         let change = env.preview.changes.first();
-        let commit = change
-            .map(|change| change.commit.as_str())
-            .unwrap_or_default();
+        let commit = change.map(|change| change.commit.as_str()).unwrap_or_default();
         let urls = &self.plan.routing.entries.urls;
-        let url = urls
-            .get(&index)
-            .and_then(|urls| urls.first())
-            .map_or("", String::as_str);
+        let url = urls.get(&index).and_then(|urls| urls.first()).map_or("", String::as_str);
         let report = if suite.report.contains("{commit}") && commit.is_empty() {
             String::new()
         } else {
             let report = suite.report.replace("{preview}", env.name());
-            report
-                .replace("{commit}", commit)
-                .replace("{suite}", &suite.name)
+            report.replace("{commit}", commit).replace("{suite}", &suite.name)
         };
-        let number = change
-            .map(|change| change.number.to_string())
-            .unwrap_or_default();
+        let number = change.map(|change| change.number.to_string()).unwrap_or_default();
         [
             ("commit", commit),
             ("change_request", number.as_str()),
@@ -279,16 +247,9 @@ impl Flux<'_> {
 
     /// A hash of what is tested and by what: commits, changes, and the suite.
     fn tested(&self, env: &Environment<'_>, suite: &Suite) -> String {
-        let mut texts: Vec<String> = env
-            .preview
-            .changes
-            .iter()
-            .map(|change| change.commit.clone())
-            .collect();
-        env.preview
-            .services
-            .iter()
-            .for_each(|change| texts.extend(texts_of(change)));
+        let mut texts: Vec<String> =
+            env.preview.changes.iter().map(|change| change.commit.clone()).collect();
+        env.preview.services.iter().for_each(|change| texts.extend(texts_of(change)));
         texts.extend([suite.name.clone(), suite.path.clone()]);
         if let Shape::Tree { suites, .. } = self.shape {
             texts.extend(suites.get(&suite.name).cloned());
@@ -298,31 +259,15 @@ impl Flux<'_> {
 }
 
 fn texts_of(change: &ServiceChange) -> Vec<String> {
-    let mut texts = vec![
-        change.name.clone(),
-        change.image.clone(),
-        change.replicas.to_string(),
-    ];
+    let mut texts = vec![change.name.clone(), change.image.clone(), change.replicas.to_string()];
     for container in &change.containers {
-        texts.extend([
-            "container".to_owned(),
-            container.name.clone(),
-            container.image.clone(),
-        ]);
+        texts.extend(["container".to_owned(), container.name.clone(), container.image.clone()]);
     }
     for workload in &change.workloads {
-        texts.extend([
-            "workload".to_owned(),
-            workload.name.clone(),
-            workload.image.clone(),
-        ]);
+        texts.extend(["workload".to_owned(), workload.name.clone(), workload.image.clone()]);
     }
     for variable in &change.env {
-        texts.extend([
-            "env".to_owned(),
-            variable.name.clone(),
-            variable.value.clone(),
-        ]);
+        texts.extend(["env".to_owned(), variable.name.clone(), variable.value.clone()]);
     }
     for patch in &change.patches {
         texts.extend(["patch".to_owned(), patch.patch.clone()]);

@@ -25,10 +25,7 @@ pub(super) fn own(
     preview: Option<&str>,
 ) -> ObjectMeta {
     ObjectMeta {
-        annotations: Some(BTreeMap::from([(
-            meta::SUBSTITUTE.to_owned(),
-            "disabled".to_owned(),
-        )])),
+        annotations: Some(BTreeMap::from([(meta::SUBSTITUTE.to_owned(), "disabled".to_owned())])),
         ..derived(config, name, namespace, preview)
     }
 }

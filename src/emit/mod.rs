@@ -64,15 +64,9 @@ pub fn emit(plan: &Plan<'_>, shape: &Shape<'_>) -> Output {
         if !routes.is_empty() {
             files.insert("routes.yaml".to_owned(), routes);
         }
-        files.insert(
-            "policies.yaml".to_owned(),
-            vec![environment::sidecar(plan, env)],
-        );
+        files.insert("policies.yaml".to_owned(), vec![environment::sidecar(plan, env)]);
         files.values_mut().for_each(|objects| sort(objects));
-        output.environments.push(Environment {
-            name: env.name().to_owned(),
-            files,
-        });
+        output.environments.push(Environment { name: env.name().to_owned(), files });
     }
     output.shared = routes.shared;
     sort(&mut output.shared);

@@ -21,13 +21,7 @@ pub(super) fn emit(plan: &Plan<'_>) -> Vec<Object> {
     if plan.config.previews.spec.tests.is_empty() {
         return Vec::new();
     }
-    plan.config
-        .previews
-        .spec
-        .notify
-        .iter()
-        .flat_map(|notify| repository(plan, notify))
-        .collect()
+    plan.config.previews.spec.notify.iter().flat_map(|notify| repository(plan, notify)).collect()
 }
 
 /// The provider types for commit status and for comments.
@@ -54,9 +48,7 @@ fn repository(plan: &Plan<'_>, notify: &Notify) -> Vec<Object> {
             spec: ProviderSpec {
                 type_,
                 address: notify.repository.clone(),
-                secret_ref: Name {
-                    name: notify.secret_ref.name.clone(),
-                },
+                secret_ref: Name { name: notify.secret_ref.name.clone() },
                 commit_status_expr,
             },
         })
@@ -67,9 +59,7 @@ fn repository(plan: &Plan<'_>, notify: &Notify) -> Vec<Object> {
             kind: "Alert",
             metadata: metadata(part),
             spec: AlertSpec {
-                provider_ref: Name {
-                    name: format!("{label}.{provider}"),
-                },
+                provider_ref: Name { name: format!("{label}.{provider}") },
                 event_severity,
                 event_sources: vec![EventSource {
                     kind: "Kustomization",
@@ -83,12 +73,7 @@ fn repository(plan: &Plan<'_>, notify: &Notify) -> Vec<Object> {
     let (status, comment) = types(notify.provider);
     let mut objects = vec![
         provider("status", status, Some("'preview/' + event.metadata.suite")),
-        alert(
-            "succeeded",
-            "status",
-            "info",
-            vec!["^Reconciliation finished"],
-        ),
+        alert("succeeded", "status", "info", vec!["^Reconciliation finished"]),
         alert("failed", "status", "error", Vec::new()),
     ];
     if let Some(comment) = comment {

@@ -47,11 +47,7 @@ pub(crate) fn without(node: &mut Node, list: &str, header: &str) {
         return;
     };
     if let Data::List(names) = &mut names.data {
-        names.retain(|name| {
-            !name
-                .text()
-                .is_some_and(|name| name.eq_ignore_ascii_case(header))
-        });
+        names.retain(|name| !name.text().is_some_and(|name| name.eq_ignore_ascii_case(header)));
     }
     if names.items().is_empty() {
         node.remove(list);
@@ -67,10 +63,9 @@ pub fn strip_original(node: &mut Node) {
         return;
     };
     metadata.retain(|key| matches!(key, "name" | "namespace" | "labels" | "annotations"));
-    for (field, keep) in [
-        ("labels", keeps_label as fn(&str) -> bool),
-        ("annotations", keeps_annotation),
-    ] {
+    for (field, keep) in
+        [("labels", keeps_label as fn(&str) -> bool), ("annotations", keeps_annotation)]
+    {
         if let Some(map) = metadata.get_mut(field) {
             map.retain(keep);
             if map.entries().is_empty() {

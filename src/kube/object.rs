@@ -48,11 +48,9 @@ impl Object {
             Data::Scalar { text, .. } if !text.is_empty() => Some(text.clone()),
             _ => None,
         };
-        let (Some(api_version), Some(kind), Some(name)) = (
-            text(&["apiVersion"]),
-            text(&["kind"]),
-            text(&["metadata", "name"]),
-        ) else {
+        let (Some(api_version), Some(kind), Some(name)) =
+            (text(&["apiVersion"]), text(&["kind"]), text(&["metadata", "name"]))
+        else {
             let missing = [&["apiVersion"][..], &["kind"], &["metadata", "name"]]
                 .iter()
                 .filter(|keys| text(keys).is_none())
@@ -65,25 +63,11 @@ impl Object {
                 "a baseline holds complete objects; pass the folder with the kustomization.yaml if \
                  these are parts of one, or leave the file out",
             )
-            .at(
-                first_line(node.place),
-                "expected apiVersion, kind and metadata.name",
-            ));
+            .at(first_line(node.place), "expected apiVersion, kind and metadata.name"));
         };
         let namespace = text(&["metadata", "namespace"]).unwrap_or_default();
-        let group = api_version
-            .split_once('/')
-            .map_or("", |(group, _)| group)
-            .to_owned();
-        Ok(Self {
-            id: Id {
-                group,
-                kind,
-                namespace,
-                name,
-            },
-            node,
-        })
+        let group = api_version.split_once('/').map_or("", |(group, _)| group).to_owned();
+        Ok(Self { id: Id { group, kind, namespace, name }, node })
     }
 
     /// The object that a typed value describes.
@@ -123,17 +107,14 @@ impl Object {
     /// Where the object's name stands.
     #[must_use]
     pub fn place(&self) -> Place {
-        self.node
-            .at(&["metadata", "name"])
-            .map_or(self.node.place, |name| name.place)
+        self.node.at(&["metadata", "name"]).map_or(self.node.place, |name| name.place)
     }
 
     /// Whether the object's body says that only tools read it
     /// (`config.kubernetes.io/local-config`): kustomize drops it from its output.
     #[must_use]
     pub fn is_local_config(&self) -> bool {
-        self.annotation("config.kubernetes.io/local-config")
-            .is_some_and(|value| value != "false")
+        self.annotation("config.kubernetes.io/local-config").is_some_and(|value| value != "false")
     }
 }
 
@@ -141,9 +122,7 @@ impl Object {
 pub(crate) fn in_front(node: &mut Node, keys: &[&str]) {
     if let Data::Map(entries) = &mut node.data {
         entries.sort_by_key(|(key, _)| {
-            keys.iter()
-                .position(|wanted| *wanted == key.text)
-                .unwrap_or(keys.len())
+            keys.iter().position(|wanted| *wanted == key.text).unwrap_or(keys.len())
         });
     }
 }
@@ -159,25 +138,16 @@ pub fn is_cluster_scoped(group: &str, kind: &str) -> bool {
     matches!(
         (group, kind),
         ("", "Namespace" | "Node" | "PersistentVolume")
-            | (
-                "rbac.authorization.k8s.io",
-                "ClusterRole" | "ClusterRoleBinding"
-            )
+            | ("rbac.authorization.k8s.io", "ClusterRole" | "ClusterRoleBinding")
             | ("apiextensions.k8s.io", "CustomResourceDefinition")
-            | (
-                "storage.k8s.io",
-                "StorageClass" | "CSIDriver" | "CSINode" | "VolumeAttachment"
-            )
+            | ("storage.k8s.io", "StorageClass" | "CSIDriver" | "CSINode" | "VolumeAttachment")
             | ("networking.k8s.io", "IngressClass")
             | ("gateway.networking.k8s.io", "GatewayClass")
             | ("scheduling.k8s.io", "PriorityClass")
             | ("node.k8s.io", "RuntimeClass")
             | ("apiregistration.k8s.io", "APIService")
             | ("admissionregistration.k8s.io", _)
-            | (
-                "external-secrets.io",
-                "ClusterSecretStore" | "ClusterExternalSecret"
-            )
+            | ("external-secrets.io", "ClusterSecretStore" | "ClusterExternalSecret")
             | ("cert-manager.io", "ClusterIssuer")
             | ("policy.networking.k8s.io", _)
             | ("flowcontrol.apiserver.k8s.io", _)

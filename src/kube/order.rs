@@ -33,12 +33,7 @@ fn rank(kind: &str) -> usize {
     ];
     const LAST: [&str; 3] = ["Provider", "Alert", "Kustomization"];
     let middle = FIRST.len();
-    FIRST
-        .iter()
-        .position(|first| *first == kind)
-        .unwrap_or_else(|| {
-            LAST.iter()
-                .position(|last| *last == kind)
-                .map_or(middle, |index| middle + 1 + index)
-        })
+    FIRST.iter().position(|first| *first == kind).unwrap_or_else(|| {
+        LAST.iter().position(|last| *last == kind).map_or(middle, |index| middle + 1 + index)
+    })
 }

@@ -21,11 +21,7 @@ impl<'a> Catalog<'a> {
     #[must_use]
     pub fn new(namespace: &'a str, objects: &'a [Object]) -> Self {
         let objects: BTreeMap<_, _> = objects.iter().map(|object| (&object.id, object)).collect();
-        let home = || {
-            objects
-                .values()
-                .filter(|object| object.id.namespace == namespace)
-        };
+        let home = || objects.values().filter(|object| object.id.namespace == namespace);
         Self {
             namespace,
             services: home()
@@ -73,8 +69,7 @@ impl<'a> Catalog<'a> {
 
     /// Every object of a kind in the baseline's namespace.
     pub fn own(&self, group: &'a str, kind: &'a str) -> impl Iterator<Item = &'a Object> {
-        self.of_kind(group, kind)
-            .filter(|object| object.id.namespace == self.namespace)
+        self.of_kind(group, kind).filter(|object| object.id.namespace == self.namespace)
     }
 
     /// The baseline's services, by name.
@@ -99,9 +94,7 @@ impl<'a> Catalog<'a> {
         &'b self,
         service: &'b Service<'a>,
     ) -> impl Iterator<Item = &'b Workload<'a>> {
-        self.workloads
-            .iter()
-            .filter(|workload| service.selects(workload.object))
+        self.workloads.iter().filter(|workload| service.selects(workload.object))
     }
 
     /// Every namespace that some object of the input is in.
@@ -111,9 +104,6 @@ impl<'a> Catalog<'a> {
             true => object.id.name.as_str(),
             false => object.id.namespace.as_str(),
         };
-        self.objects()
-            .map(named)
-            .filter(|name| !name.is_empty())
-            .collect()
+        self.objects().map(named).filter(|name| !name.is_empty()).collect()
     }
 }

@@ -18,10 +18,7 @@ mod tests {
 
     #[test]
     fn tags_and_digests_are_not_part_of_a_repository() {
-        assert_eq!(
-            repository("ghcr.io/shop/cart:v1@sha256:00"),
-            "ghcr.io/shop/cart"
-        );
+        assert_eq!(repository("ghcr.io/shop/cart:v1@sha256:00"), "ghcr.io/shop/cart");
         assert_eq!(repository("localhost:5000/cart"), "localhost:5000/cart");
         assert_eq!(repository("cart"), "cart");
     }

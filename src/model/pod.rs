@@ -16,9 +16,7 @@ fn template_path(kind: &str) -> &'static [&'static str] {
 #[must_use]
 pub(super) fn pod_labels(workload: &Node) -> Option<&Node> {
     let kind = workload.text_at(&["kind"]).unwrap_or_default();
-    workload
-        .at(template_path(kind))?
-        .at(&["metadata", "labels"])
+    workload.at(template_path(kind))?.at(&["metadata", "labels"])
 }
 
 /// The pod spec of a workload.
@@ -86,27 +84,12 @@ pub fn references(pod: &Node) -> Vec<Reference> {
         for container in items(pod, &[list]) {
             for variable in items(container, &["env"]) {
                 let from = |key| variable.at(&["valueFrom", key]);
-                add(
-                    &mut found,
-                    Referent::ConfigMap,
-                    from("configMapKeyRef"),
-                    "name",
-                );
+                add(&mut found, Referent::ConfigMap, from("configMapKeyRef"), "name");
                 add(&mut found, Referent::Secret, from("secretKeyRef"), "name");
             }
             for source in items(container, &["envFrom"]) {
-                add(
-                    &mut found,
-                    Referent::ConfigMap,
-                    source.get("configMapRef"),
-                    "name",
-                );
-                add(
-                    &mut found,
-                    Referent::Secret,
-                    source.get("secretRef"),
-                    "name",
-                );
+                add(&mut found, Referent::ConfigMap, source.get("configMapRef"), "name");
+                add(&mut found, Referent::Secret, source.get("secretRef"), "name");
             }
         }
     }
@@ -118,23 +101,10 @@ pub fn references(pod: &Node) -> Vec<Reference> {
     }
     for claim in items(pod, &["resourceClaims"]) {
         let template = Referent::ResourceClaimTemplate;
-        add(
-            &mut found,
-            template,
-            Some(claim),
-            "resourceClaimTemplateName",
-        );
-        add(
-            &mut found,
-            Referent::ResourceClaim,
-            Some(claim),
-            "resourceClaimName",
-        );
+        add(&mut found, template, Some(claim), "resourceClaimTemplateName");
+        add(&mut found, Referent::ResourceClaim, Some(claim), "resourceClaimName");
     }
-    let account = if pod
-        .get("serviceAccountName")
-        .is_some_and(|name| name.text() != Some(""))
-    {
+    let account = if pod.get("serviceAccountName").is_some_and(|name| name.text() != Some("")) {
         "serviceAccountName"
     } else {
         "serviceAccount"
@@ -146,50 +116,17 @@ pub fn references(pod: &Node) -> Vec<Reference> {
 fn volume_references(volume: &Node, found: &mut Vec<Reference>) {
     add(found, Referent::ConfigMap, volume.get("configMap"), "name");
     add(found, Referent::Secret, volume.get("secret"), "secretName");
-    add(
-        found,
-        Referent::Claim,
-        volume.get("persistentVolumeClaim"),
-        "claimName",
-    );
-    add(
-        found,
-        Referent::Secret,
-        volume.get("azureFile"),
-        "secretName",
-    );
+    add(found, Referent::Claim, volume.get("persistentVolumeClaim"), "claimName");
+    add(found, Referent::Secret, volume.get("azureFile"), "secretName");
     for source in items(volume, &["projected", "sources"]) {
         add(found, Referent::ConfigMap, source.get("configMap"), "name");
         add(found, Referent::Secret, source.get("secret"), "name");
     }
-    add(
-        found,
-        Referent::Secret,
-        volume.at(&["csi", "nodePublishSecretRef"]),
-        "name",
-    );
+    add(found, Referent::Secret, volume.at(&["csi", "nodePublishSecretRef"]), "name");
     let attributes = volume.at(&["csi", "volumeAttributes"]);
-    add(
-        found,
-        Referent::SecretProviderClass,
-        attributes,
-        "secretProviderClass",
-    );
-    for kind in [
-        "cephfs",
-        "cinder",
-        "flexVolume",
-        "iscsi",
-        "rbd",
-        "scaleIO",
-        "storageos",
-    ] {
-        add(
-            found,
-            Referent::Secret,
-            volume.at(&[kind, "secretRef"]),
-            "name",
-        );
+    add(found, Referent::SecretProviderClass, attributes, "secretProviderClass");
+    for kind in ["cephfs", "cinder", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"] {
+        add(found, Referent::Secret, volume.at(&[kind, "secretRef"]), "name");
     }
     let template = volume.at(&["ephemeral", "volumeClaimTemplate", "spec"]);
     for source in ["dataSource", "dataSourceRef"] {
@@ -205,12 +142,7 @@ fn add(found: &mut Vec<Reference>, referent: Referent, parent: Option<&Node>, ke
     let Some(node) = parent.get(key) else { return };
     if let Some(name) = node.text().filter(|name| !name.is_empty()) {
         let optional = parent.get("optional").is_some_and(Node::is_true);
-        found.push(Reference {
-            referent,
-            name: name.to_owned(),
-            optional,
-            place: node.place,
-        });
+        found.push(Reference { referent, name: name.to_owned(), optional, place: node.place });
     }
 }
 

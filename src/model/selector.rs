@@ -9,18 +9,12 @@ use crate::yaml::Node;
 pub fn selects(selector: Option<&Node>, labels: Option<&Node>) -> bool {
     let label = |key: &str| labels?.text_at(&[key]);
     let entries = |key: &str| selector.and_then(|selector| selector.get(key));
-    let by_label = entries("matchLabels").is_none_or(|map| {
-        map.entries()
-            .iter()
-            .all(|(key, want)| label(&key.text) == want.text())
-    });
+    let by_label = entries("matchLabels")
+        .is_none_or(|map| map.entries().iter().all(|(key, want)| label(&key.text) == want.text()));
     let by_expression = entries("matchExpressions").is_none_or(|list| {
         list.items().iter().all(|expression| {
             let have = expression.text_at(&["key"]).and_then(label);
-            let values = expression
-                .get("values")
-                .map(Node::items)
-                .unwrap_or_default();
+            let values = expression.get("values").map(Node::items).unwrap_or_default();
             let listed = have.is_some_and(|have| values.iter().any(|v| v.text() == Some(have)));
             match expression.text_at(&["operator"]) {
                 Some("In") => listed,

@@ -57,17 +57,12 @@ impl<'a> Service<'a> {
     pub fn new(object: &'a Object) -> Self {
         let node = &object.node;
         let external = node.text_at(&["spec", "type"]) == Some("ExternalName");
-        let ports = node
-            .at(&["spec", "ports"])
-            .map(crate::yaml::Node::items)
-            .unwrap_or_default();
+        let ports = node.at(&["spec", "ports"]).map(crate::yaml::Node::items).unwrap_or_default();
         Self {
             object,
             ports: ports.iter().filter_map(read_port).collect(),
             headless: node.text_at(&["spec", "clusterIP"]) == Some("None"),
-            external_name: external
-                .then(|| node.text_at(&["spec", "externalName"]))
-                .flatten(),
+            external_name: external.then(|| node.text_at(&["spec", "externalName"])).flatten(),
         }
     }
 
@@ -92,9 +87,7 @@ impl<'a> Service<'a> {
         self.has_selector()
             && selector.is_some_and(|selector| {
                 selector.entries().iter().all(|(key, value)| {
-                    labels
-                        .and_then(|labels| labels.get(&key.text))
-                        .and_then(|label| label.text())
+                    labels.and_then(|labels| labels.get(&key.text)).and_then(|label| label.text())
                         == value.text()
                 })
             })
@@ -110,11 +103,7 @@ fn read_port(node: &crate::yaml::Node) -> Option<ServicePort<'_>> {
     } else {
         Protocol::Opaque
     };
-    Some(ServicePort {
-        number,
-        name,
-        protocol,
-    })
+    Some(ServicePort { number, name, protocol })
 }
 
 /// What a port speaks. An appProtocol that Istio does not know counts for nothing.
@@ -138,11 +127,7 @@ fn protocol(app_protocol: Option<&str>, name: Option<&str>, number: u16) -> Prot
         known(prefix)
     };
     app_protocol.and_then(known).or_else(by_name).unwrap_or({
-        if NEVER_HTTP.contains(&number) {
-            Protocol::Opaque
-        } else {
-            Protocol::Unknown
-        }
+        if NEVER_HTTP.contains(&number) { Protocol::Opaque } else { Protocol::Unknown }
     })
 }
 

@@ -40,11 +40,9 @@ pub(super) fn follow<'a>(
             copy_binding(closure, binding, owners);
         }
     }
-    let elsewhere = catalog.of_kind(RBAC, "ClusterRoleBinding").chain(
-        catalog
-            .of_kind(RBAC, "RoleBinding")
-            .filter(|binding| binding.id.namespace != home),
-    );
+    let elsewhere = catalog
+        .of_kind(RBAC, "ClusterRoleBinding")
+        .chain(catalog.of_kind(RBAC, "RoleBinding").filter(|binding| binding.id.namespace != home));
     for binding in elsewhere {
         let named = |subject: &Node| {
             subject.text_at(&["kind"]) == Some("ServiceAccount")
@@ -69,19 +67,14 @@ pub(super) fn follow<'a>(
 
 fn copy_binding<'a>(closure: &mut Closure<'a, '_>, binding: &'a Object, owners: &BTreeSet<String>) {
     let role = binding.node.at(&["roleRef"]);
-    let role_name = role
-        .and_then(|role| role.text_at(&["name"]))
-        .unwrap_or_default();
+    let role_name = role.and_then(|role| role.text_at(&["name"])).unwrap_or_default();
     if role.and_then(|role| role.text_at(&["kind"])) == Some("Role") {
         match closure.catalog.get(RBAC, "Role", role_name) {
             Some(role) => closure.copy(role, owners),
             None => closure.found.push(
                 Diagnostic::new(
                     &code::MISSING_OBJECT,
-                    format!(
-                        "{} needs Role {role_name}, which is not in the input",
-                        binding.id
-                    ),
+                    format!("{} needs Role {role_name}, which is not in the input", binding.id),
                     "pass the file that holds it with --baseline",
                 )
                 .at(binding.place(), "names a Role that is not in the input"),
@@ -92,12 +85,7 @@ fn copy_binding<'a>(closure: &mut Closure<'a, '_>, binding: &'a Object, owners: 
 }
 
 fn subjects(binding: &Object) -> impl Iterator<Item = &Node> {
-    binding
-        .node
-        .get("subjects")
-        .map(Node::items)
-        .unwrap_or_default()
-        .iter()
+    binding.node.get("subjects").map(Node::items).unwrap_or_default().iter()
 }
 
 /// Whether a subject of a binding in the baseline's namespace is, or includes, a ServiceAccount of it.
@@ -106,9 +94,7 @@ pub(crate) fn applies(subject: &Node, account: &str, namespace: &str) -> bool {
     match subject.text_at(&["kind"]) {
         Some("ServiceAccount") => {
             name == account
-                && subject
-                    .text_at(&["namespace"])
-                    .is_none_or(|other| other == namespace)
+                && subject.text_at(&["namespace"]).is_none_or(|other| other == namespace)
         }
         Some("User") => name == format!("system:serviceaccount:{namespace}:{account}"),
         Some("Group") => {

@@ -89,16 +89,8 @@ fn plan_images<'a>(config: &Config, target: &Target<'a>) -> Result<Vec<Images<'a
         }
     }
     for (index, wanted) in change.workloads.iter().enumerate() {
-        if !target
-            .workloads
-            .iter()
-            .any(|object| object.id.name == wanted.name)
-        {
-            let names: Vec<&str> = target
-                .workloads
-                .iter()
-                .map(|o| o.id.name.as_str())
-                .collect();
+        if !target.workloads.iter().any(|object| object.id.name == wanted.name) {
+            let names: Vec<&str> = target.workloads.iter().map(|o| o.id.name.as_str()).collect();
             return Err(ambiguous(
                 &format!("workloads[{index}].name"),
                 format!("`{}` has no workload `{}`", change.name, wanted.name),
@@ -112,11 +104,7 @@ fn plan_images<'a>(config: &Config, target: &Target<'a>) -> Result<Vec<Images<'a
         let by_workload = change.workloads.iter().find(|w| w.name == workload.id.name);
         let image = by_workload.map_or(change.image.as_str(), |w| w.image.as_str());
         let images = images_of(workload, change, image).map_err(|main| {
-            let field = if change.image.is_empty() {
-                "env"
-            } else {
-                "image"
-            };
+            let field = if change.image.is_empty() { "env" } else { "image" };
             ambiguous(
                 field,
                 format!("`{}` has {main} that could be meant", change.name),
@@ -135,14 +123,8 @@ fn plan_images<'a>(config: &Config, target: &Target<'a>) -> Result<Vec<Images<'a
     if change.workloads.is_empty() && repositories.len() > 1 {
         return Err(ambiguous(
             "image",
-            format!(
-                "`{}` has several workloads of different images",
-                change.name
-            ),
-            format!(
-                "say `workloads: [{{name, image}}]`; they are: {}",
-                listing(&target.workloads)
-            ),
+            format!("`{}` has several workloads of different images", change.name),
+            format!("say `workloads: [{{name, image}}]`; they are: {}", listing(&target.workloads)),
         ));
     }
     Ok(all)
@@ -161,19 +143,12 @@ fn images_of<'a>(
         .filter(|wanted| containers(workload).any(|c| c.name == wanted.name))
         .map(|wanted| (wanted.name.clone(), wanted.image.as_str()))
         .collect();
-    let same_repository = || {
-        regular
-            .iter()
-            .filter(|c| repository(c.image) == repository(image))
-            .collect::<Vec<_>>()
-    };
+    let same_repository =
+        || regular.iter().filter(|c| repository(c.image) == repository(image)).collect::<Vec<_>>();
     let candidates: Vec<&Container<'_>> = match regular.as_slice() {
         [only] => vec![only],
         _ if !image.is_empty() => same_repository(),
-        all => all
-            .iter()
-            .filter(|c| by_container.contains_key(c.name))
-            .collect(),
+        all => all.iter().filter(|c| by_container.contains_key(c.name)).collect(),
     };
     let needs_main = !image.is_empty() && candidates.is_empty()
         || !change.env.is_empty() && candidates.len() != 1;
@@ -201,35 +176,29 @@ struct Container<'a> {
 
 /// The containers and init containers of a workload.
 fn containers(workload: &Object) -> impl Iterator<Item = Container<'_>> {
-    [("containers", false), ("initContainers", true)]
-        .into_iter()
-        .flat_map(|(list, init)| {
-            let pod = crate::model::pod_spec(&workload.node);
-            pod.and_then(|pod| pod.get(list))
-                .map(Node::items)
-                .unwrap_or_default()
-                .iter()
-                .map(move |container| Container {
-                    name: container.text_at(&["name"]).unwrap_or_default(),
-                    image: container.text_at(&["image"]).unwrap_or_default(),
-                    init,
-                })
-        })
+    [("containers", false), ("initContainers", true)].into_iter().flat_map(|(list, init)| {
+        let pod = crate::model::pod_spec(&workload.node);
+        pod.and_then(|pod| pod.get(list)).map(Node::items).unwrap_or_default().iter().map(
+            move |container| Container {
+                name: container.text_at(&["name"]).unwrap_or_default(),
+                image: container.text_at(&["image"]).unwrap_or_default(),
+                init,
+            },
+        )
+    })
 }
 
 fn listing(workloads: &[&Object]) -> String {
     let one = |object: &&Object| {
-        let names: Vec<String> = containers(object)
-            .map(|c| format!("{} ({})", c.name, c.image))
-            .collect();
+        let names: Vec<String> =
+            containers(object).map(|c| format!("{} ({})", c.name, c.image)).collect();
         format!("{}: {}", object.id.name, names.join(", "))
     };
     workloads.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 fn change_body(body: &mut Node, change: &ServiceChange, images: &Images<'_>) {
-    body.make(&["spec"])
-        .set("replicas", Node::integer(i64::from(change.replicas)));
+    body.make(&["spec"]).set("replicas", Node::integer(i64::from(change.replicas)));
     let Some(pod) = body.at_mut(&["spec", "template", "spec"]) else {
         return;
     };
@@ -275,9 +244,7 @@ fn set_env(container: &mut Node, env: &[EnvVar]) {
 
 /// Turns PersistentVolumeClaims and claim templates into empty directories.
 pub(super) fn empty_volumes(body: &mut Node) {
-    let templates = body
-        .at_mut(&["spec"])
-        .and_then(|spec| spec.remove("volumeClaimTemplates"));
+    let templates = body.at_mut(&["spec"]).and_then(|spec| spec.remove("volumeClaimTemplates"));
     let names: Vec<String> = templates
         .iter()
         .flat_map(Node::items)

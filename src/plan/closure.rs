@@ -24,12 +24,7 @@ pub(super) fn close<'a>(
     index: usize,
     found: &mut Vec<Diagnostic>,
 ) -> Environment<'a> {
-    let mut closure = Closure {
-        config,
-        catalog,
-        found,
-        env: Environment::new(config, index),
-    };
+    let mut closure = Closure { config, catalog, found, env: Environment::new(config, index) };
     let targets = closure.targets();
     let patches = closure.patches();
     closure.other_services(&targets);
@@ -70,40 +65,24 @@ impl<'a> Closure<'a, '_> {
                     }
                     catalog.selected(service).collect()
                 }
-                None => catalog
-                    .workloads()
-                    .iter()
-                    .filter(|w| w.name() == change.name)
-                    .collect(),
+                None => catalog.workloads().iter().filter(|w| w.name() == change.name).collect(),
             };
             let supported = self.supported(index, &change.name, workloads);
-            targets.push(Target {
-                change,
-                path: self.path(index),
-                workloads: supported,
-            });
+            targets.push(Target { change, path: self.path(index), workloads: supported });
         }
         targets
     }
 
     fn without_selector(&mut self, index: usize, service: &Object) {
         let external = service.node.text_at(&["spec", "type"]) == Some("ExternalName");
-        let why = if external {
-            "is of type ExternalName"
-        } else {
-            "has no selector"
-        };
+        let why = if external { "is of type ExternalName" } else { "has no selector" };
         let finding = self.config.finding(
             &code::NO_WORKLOAD,
             &format!("{}.name", self.path(index)),
-            format!(
-                "{} {why}: it stands for something that cannot be copied",
-                service.id
-            ),
+            format!("{} {why}: it stands for something that cannot be copied", service.id),
             "name the service whose pods you change, or remove this one from the preview",
         );
-        self.found
-            .push(finding.also(service.place(), "the service is here"));
+        self.found.push(finding.also(service.place(), "the service is here"));
     }
 
     /// Those of the workloads that can be copied; the others are reported.
@@ -123,10 +102,7 @@ impl<'a> Closure<'a, '_> {
                     .finding(
                         &code::UNSUPPORTED_WORKLOAD,
                         &path,
-                        format!(
-                            "{} cannot be copied for `{name}`: {why}",
-                            workload.object.id
-                        ),
+                        format!("{} cannot be copied for `{name}`: {why}", workload.object.id),
                         help,
                     )
                     .also(workload.object.place(), "the workload is here")
@@ -155,10 +131,7 @@ impl<'a> Closure<'a, '_> {
             self.found.push(self.config.finding(
                 &code::UNSUPPORTED_WORKLOAD,
                 &path,
-                format!(
-                    "`{name}` has only {}, which would do its work twice",
-                    kinds.join(", ")
-                ),
+                format!("`{name}` has only {}, which would do its work twice", kinds.join(", ")),
                 "preview a service that a Deployment runs",
             ));
         }
@@ -174,12 +147,7 @@ impl<'a> Closure<'a, '_> {
     }
 
     fn facts(&self, name: &str) -> Option<&'a ServiceFacts> {
-        self.config
-            .previews
-            .spec
-            .services
-            .iter()
-            .find(|facts| facts.name == name)
+        self.config.previews.spec.services.iter().find(|facts| facts.name == name)
     }
 
     /// Every other Service that selects a workload of the targets: it is affected too. A workload
@@ -188,9 +156,7 @@ impl<'a> Closure<'a, '_> {
         let catalog = self.catalog;
         for target in targets {
             for workload in &target.workloads {
-                let selecting = catalog
-                    .services()
-                    .filter(|service| service.selects(workload));
+                let selecting = catalog.services().filter(|service| service.selects(workload));
                 let names: Vec<&'a str> = selecting.map(crate::model::Service::name).collect();
                 if names.is_empty() {
                     self.found.push(self.config.finding(
@@ -240,9 +206,7 @@ impl<'a> Closure<'a, '_> {
                 .flat_map(|copy| copy.owners.clone())
                 .collect();
             let node = service.object.node.clone();
-            self.env
-                .copies
-                .insert(service.object.id.clone(), Copied { node, owners });
+            self.env.copies.insert(service.object.id.clone(), Copied { node, owners });
         }
     }
 
@@ -271,12 +235,7 @@ impl<'a> Closure<'a, '_> {
     /// Applies the patches to the copies of their service, but for those `done` before: workloads
     /// first, since a patch may name further objects, then these. Returns what was looked at.
     fn patch(&mut self, patches: &[(&str, Patch)], done: &BTreeSet<Id>) -> BTreeSet<Id> {
-        for (id, copy) in self
-            .env
-            .copies
-            .iter_mut()
-            .filter(|(id, _)| !done.contains(id))
-        {
+        for (id, copy) in self.env.copies.iter_mut().filter(|(id, _)| !done.contains(id)) {
             for (service, patch) in patches {
                 let owned = copy.owners.contains(*service) || id.name == *service;
                 if owned && patch.applies_to(&copy.node) {
@@ -334,13 +293,7 @@ impl<'a> Closure<'a, '_> {
             };
             let owners = copy.owners.clone();
             let empty = owners.iter().any(|name| {
-                let facts = self
-                    .config
-                    .previews
-                    .spec
-                    .services
-                    .iter()
-                    .find(|f| &f.name == name);
+                let facts = self.config.previews.spec.services.iter().find(|f| &f.name == name);
                 facts.is_some_and(|facts| facts.volumes == Volumes::Empty)
             });
             if empty {
@@ -393,10 +346,7 @@ impl<'a> Closure<'a, '_> {
         self.found.push(
             Diagnostic::new(
                 &code::MISSING_OBJECT,
-                format!(
-                    "{referrer} needs {kind} {}, which is not in the input",
-                    reference.name
-                ),
+                format!("{referrer} needs {kind} {}, which is not in the input", reference.name),
                 format!("pass the file that holds it with --baseline{external}"),
             )
             .at(reference.place, format!("this {kind} is not in the input")),
@@ -405,11 +355,8 @@ impl<'a> Closure<'a, '_> {
 
     fn is_external(&self, referent: Referent, name: &str) -> bool {
         /// ConfigMaps that a controller puts into every namespace.
-        const EVERYWHERE: [&str; 3] = [
-            "kube-root-ca.crt",
-            "istio-ca-root-cert",
-            "openshift-service-ca.crt",
-        ];
+        const EVERYWHERE: [&str; 3] =
+            ["kube-root-ca.crt", "istio-ca-root-cert", "openshift-service-ca.crt"];
         let external = &self.config.previews.spec.external;
         match referent {
             Referent::ConfigMap => {
@@ -446,10 +393,7 @@ impl<'a> Closure<'a, '_> {
             copy.owners.extend(owners.iter().cloned());
             return;
         }
-        let copy = Copied {
-            node: object.node.clone(),
-            owners: owners.clone(),
-        };
+        let copy = Copied { node: object.node.clone(), owners: owners.clone() };
         self.env.copies.insert(object.id.clone(), copy);
         if object.is("", "ServiceAccount") {
             access::follow(self, object, owners);

@@ -39,24 +39,13 @@ pub(super) fn find<'a>(
                 }
             }
         } else if copy.node.text_at(&["kind"]) == Some("ConfigMap") {
-            copy.node
-                .get("data")
-                .into_iter()
-                .for_each(|node| hosts_in(node, &mut words));
+            copy.node.get("data").into_iter().for_each(|node| hosts_in(node, &mut words));
         }
     }
     for facts in &config.previews.spec.services {
-        let owned = env
-            .copies
-            .values()
-            .any(|copy| copy.owners.contains(&facts.name));
+        let owned = env.copies.values().any(|copy| copy.owners.contains(&facts.name));
         if owned || env.affected.contains(facts.name.as_str()) {
-            words.extend(
-                facts
-                    .dependencies
-                    .iter()
-                    .map(|host| (host.clone(), Place::default())),
-            );
+            words.extend(facts.dependencies.iter().map(|host| (host.clone(), Place::default())));
         }
     }
     let namespaces = catalog.namespaces();
@@ -103,10 +92,7 @@ fn pod_host(
     }
     let message =
         format!("`{pod}.{service}` names a single pod behind the headless Service {service}");
-    let help = format!(
-        "write `{pod}.{service}.{}`, which resolves everywhere",
-        catalog.namespace
-    );
+    let help = format!("write `{pod}.{service}.{}`, which resolves everywhere", catalog.namespace);
     found.push(
         Diagnostic::new(&code::POD_HOST, message, help).at(place, "resolves only in the baseline"),
     );

@@ -42,17 +42,10 @@ pub fn plan<'a>(
 ) -> Plan<'a> {
     let mut order: Vec<usize> = (0..config.previews.spec.previews.len()).collect();
     order.sort_by_key(|&index| &config.previews.spec.previews[index].name);
-    let environments: Vec<_> = order
-        .into_iter()
-        .map(|index| closure::close(config, catalog, index, found))
-        .collect();
+    let environments: Vec<_> =
+        order.into_iter().map(|index| closure::close(config, catalog, index, found)).collect();
     policies::check(catalog, &environments, found);
     policies::left_out(catalog, &environments, found);
     let routing = routing::plan(config, catalog, &environments, found);
-    Plan {
-        config,
-        catalog,
-        environments,
-        routing,
-    }
+    Plan { config, catalog, environments, routing }
 }

@@ -34,11 +34,7 @@ pub fn service_host(service: &str, namespace: &str) -> String {
 /// hash of the whole URL for certainty.
 #[must_use]
 pub fn repository_label(url: &str) -> String {
-    let last = url
-        .trim_end_matches('/')
-        .rsplit('/')
-        .next()
-        .unwrap_or_default();
+    let last = url.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     let mut word: String = last
         .trim_end_matches(".git")
         .to_ascii_lowercase()
@@ -69,9 +65,6 @@ mod tests {
     fn repository_labels_are_labels() {
         let label = repository_label("https://github.com/shop/My_Shop.git");
         assert!(label.starts_with("my-shop-"), "{label}");
-        assert_ne!(
-            label,
-            repository_label("https://gitlab.com/shop/My_Shop.git")
-        );
+        assert_ne!(label, repository_label("https://gitlab.com/shop/My_Shop.git"));
     }
 }

@@ -13,48 +13,16 @@ use crate::yaml::Node;
 /// Kinds that restrict or configure traffic of the workloads they select, and the fields that hold
 /// their selector.
 const POLICIES: &[(&str, &str, &[&str])] = &[
-    (
-        "security.istio.io",
-        "AuthorizationPolicy",
-        &["spec", "selector"],
-    ),
-    (
-        "security.istio.io",
-        "RequestAuthentication",
-        &["spec", "selector"],
-    ),
-    (
-        "security.istio.io",
-        "PeerAuthentication",
-        &["spec", "selector"],
-    ),
-    (
-        "networking.istio.io",
-        "DestinationRule",
-        &["spec", "workloadSelector"],
-    ),
-    (
-        "networking.istio.io",
-        "Sidecar",
-        &["spec", "workloadSelector"],
-    ),
-    (
-        "networking.istio.io",
-        "EnvoyFilter",
-        &["spec", "workloadSelector"],
-    ),
+    ("security.istio.io", "AuthorizationPolicy", &["spec", "selector"]),
+    ("security.istio.io", "RequestAuthentication", &["spec", "selector"]),
+    ("security.istio.io", "PeerAuthentication", &["spec", "selector"]),
+    ("networking.istio.io", "DestinationRule", &["spec", "workloadSelector"]),
+    ("networking.istio.io", "Sidecar", &["spec", "workloadSelector"]),
+    ("networking.istio.io", "EnvoyFilter", &["spec", "workloadSelector"]),
     ("telemetry.istio.io", "Telemetry", &["spec", "selector"]),
     ("extensions.istio.io", "WasmPlugin", &["spec", "selector"]),
-    (
-        "networking.k8s.io",
-        "NetworkPolicy",
-        &["spec", "podSelector"],
-    ),
-    (
-        "cilium.io",
-        "CiliumNetworkPolicy",
-        &["spec", "endpointSelector"],
-    ),
+    ("networking.k8s.io", "NetworkPolicy", &["spec", "podSelector"]),
+    ("cilium.io", "CiliumNetworkPolicy", &["spec", "endpointSelector"]),
     ("gateway.networking.k8s.io", "BackendTLSPolicy", &[]),
 ];
 
@@ -101,12 +69,8 @@ pub(super) fn left_out(
         found.push(Diagnostic::new(&code::DROPPED, what, help).at(object.place(), label));
     };
     for scaler in catalog.own("autoscaling", "HorizontalPodAutoscaler") {
-        let target = |key| {
-            scaler
-                .node
-                .text_at(&["spec", "scaleTargetRef", key])
-                .unwrap_or_default()
-        };
+        let target =
+            |key| scaler.node.text_at(&["spec", "scaleTargetRef", key]).unwrap_or_default();
         if copied(target("kind"), target("name")) {
             note(
                 scaler,
@@ -125,13 +89,9 @@ pub(super) fn left_out(
             );
         }
     }
-    for service in catalog
-        .services()
-        .filter(|service| copied("Service", service.name()))
-    {
-        if let Some(key) = DNS_ANNOTATIONS
-            .iter()
-            .find(|key| service.object.annotation(key).is_some())
+    for service in catalog.services().filter(|service| copied("Service", service.name())) {
+        if let Some(key) =
+            DNS_ANNOTATIONS.iter().find(|key| service.object.annotation(key).is_some())
         {
             let what = format!(
                 "the copies of {} have no `{key}`: the name is the original's",
@@ -145,24 +105,16 @@ pub(super) fn left_out(
 /// The copied workloads, or Services, of a preview that a policy of the baseline applies to.
 fn copies_touched(policy: &Object, selector: &[&str], env: &Environment<'_>) -> Vec<String> {
     let spec = |keys: &[&str]| policy.node.at(keys);
-    let label_selector = if selector.is_empty() {
-        None
-    } else {
-        spec(selector)
-    };
+    let label_selector = if selector.is_empty() { None } else { spec(selector) };
     // Istio writes `matchLabels` for security policies and `labels` for networking ones.
     let labels = label_selector.and_then(|selector| selector.get("labels"));
     let host = policy
         .node
         .text_at(&["spec", "host"])
         .map(|host| host.split('.').next().unwrap_or(host).to_owned());
-    let targets = spec(&["spec", "targetRefs"])
-        .map(Node::items)
-        .unwrap_or_default();
+    let targets = spec(&["spec", "targetRefs"]).map(Node::items).unwrap_or_default();
     let target = spec(&["spec", "targetRef"]).into_iter().chain(targets);
-    let targets: Vec<&str> = target
-        .filter_map(|target| target.text_at(&["name"]))
-        .collect();
+    let targets: Vec<&str> = target.filter_map(|target| target.text_at(&["name"])).collect();
     let mut touched = Vec::new();
     for (id, copy) in &env.copies {
         let pod = copy.node.at(&["spec", "template", "metadata", "labels"]);
@@ -170,10 +122,7 @@ fn copies_touched(policy: &Object, selector: &[&str], env: &Environment<'_>) -> 
             (Some(host), _, _) => id.kind == "Service" && (*host == id.name || host == "*"),
             (None, false, _) => id.kind == "Service" && targets.contains(&id.name.as_str()),
             (None, true, Some(labels)) => pod.is_some_and(|pod| {
-                labels
-                    .entries()
-                    .iter()
-                    .all(|(key, want)| pod.text_at(&[&key.text]) == want.text())
+                labels.entries().iter().all(|(key, want)| pod.text_at(&[&key.text]) == want.text())
             }),
             (None, true, None) => pod.is_some_and(|pod| selects(label_selector, Some(pod))),
         };

@@ -16,10 +16,7 @@ pub(super) fn check_movable(closure: &mut Closure<'_, '_>, object: &Object, refe
         closure.found.push(
             Diagnostic::new(
                 &code::UNMOVABLE_SECRET,
-                format!(
-                    "{}, which {referrer} needs, is encrypted with SOPS",
-                    object.id
-                ),
+                format!("{}, which {referrer} needs, is encrypted with SOPS", object.id),
                 format!(
                     "use an ExternalSecret, or create it in every preview by other means and list \
                      `{}` under spec.external.secrets",
@@ -40,26 +37,15 @@ pub(super) fn provided(
 ) -> bool {
     let catalog = closure.catalog;
     let sealed = catalog.own("bitnami.com", "SealedSecret").find(|sealed| {
-        let template = sealed
-            .node
-            .text_at(&["spec", "template", "metadata", "name"]);
+        let template = sealed.node.text_at(&["spec", "template", "metadata", "name"]);
         template.unwrap_or(&sealed.id.name) == reference.name
     });
-    let is_external = closure
-        .config
-        .previews
-        .spec
-        .external
-        .secrets
-        .contains(&reference.name);
+    let is_external = closure.config.previews.spec.external.secrets.contains(&reference.name);
     if let Some(sealed) = sealed.filter(|_| !is_external) {
         closure.found.push(
             Diagnostic::new(
                 &code::UNMOVABLE_SECRET,
-                format!(
-                    "{}, which {referrer} needs, is sealed for its namespace",
-                    sealed.id
-                ),
+                format!("{}, which {referrer} needs, is sealed for its namespace", sealed.id),
                 format!(
                     "use an ExternalSecret, or create it in every preview by other means and list \
                      `{}` under spec.external.secrets",
@@ -79,15 +65,13 @@ pub(super) fn provided(
         return true;
     }
     // A SecretProviderClass that the same pods mount may write the Secret.
-    catalog
-        .own("secrets-store.csi.x-k8s.io", "SecretProviderClass")
-        .any(|class| {
-            let objects = class.node.at(&["spec", "secretObjects"]).map(Node::items);
-            objects
-                .unwrap_or_default()
-                .iter()
-                .any(|o| o.text_at(&["secretName"]) == Some(&reference.name))
-        })
+    catalog.own("secrets-store.csi.x-k8s.io", "SecretProviderClass").any(|class| {
+        let objects = class.node.at(&["spec", "secretObjects"]).map(Node::items);
+        objects
+            .unwrap_or_default()
+            .iter()
+            .any(|o| o.text_at(&["secretName"]) == Some(&reference.name))
+    })
 }
 
 /// Follows a copied ExternalSecret to its store, and a store to the Secrets it signs in with.
@@ -98,12 +82,8 @@ pub(super) fn follow<'a>(
 ) {
     if object.is(EXTERNAL, "ExternalSecret") {
         let store = object.node.at(&["spec", "secretStoreRef"]);
-        let kind = store
-            .and_then(|store| store.text_at(&["kind"]))
-            .unwrap_or("SecretStore");
-        let name = store
-            .and_then(|store| store.text_at(&["name"]))
-            .unwrap_or_default();
+        let kind = store.and_then(|store| store.text_at(&["kind"])).unwrap_or("SecretStore");
+        let name = store.and_then(|store| store.text_at(&["name"])).unwrap_or_default();
         if kind == "SecretStore" && !name.is_empty() {
             match closure.catalog.get(EXTERNAL, "SecretStore", name) {
                 Some(store) => closure.copy(store, owners),
@@ -116,10 +96,7 @@ pub(super) fn follow<'a>(
                         ),
                         "pass the file that holds it with --baseline, or use a ClusterSecretStore",
                     )
-                    .at(
-                        object.place(),
-                        "names a SecretStore that is not in the input",
-                    ),
+                    .at(object.place(), "names a SecretStore that is not in the input"),
                 ),
             }
         }
@@ -130,12 +107,7 @@ pub(super) fn follow<'a>(
         for (referent, node) in names {
             if let Some(name) = node.text_at(&["name"]) {
                 let name = name.to_owned();
-                let reference = Reference {
-                    referent,
-                    name,
-                    optional: false,
-                    place: node.place,
-                };
+                let reference = Reference { referent, name, optional: false, place: node.place };
                 closure.need(&object.id, owners, &reference);
             }
         }

@@ -16,11 +16,8 @@ pub fn read_file(
     path: &Path,
     sources: &mut Sources,
 ) -> Result<crate::diagnostic::FileId, Diagnostic> {
-    let name = if path == Path::new("-") {
-        "<stdin>".to_owned()
-    } else {
-        path.display().to_string()
-    };
+    let name =
+        if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() };
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)

@@ -58,8 +58,7 @@ fn built_name(folder: &Path) -> String {
 }
 
 fn is_hidden(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.to_string_lossy().starts_with('.'))
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
 fn is_manifest(path: &Path) -> bool {
@@ -76,27 +75,17 @@ fn build(folder: &Path) -> Result<String, Diagnostic> {
     let failed = |message: String, help: &str| Diagnostic::new(&code::UNREADABLE, message, help);
     let tries: [(&str, &[&str]); 2] = [("kustomize", &["build"]), ("kubectl", &["kustomize"])];
     for (program, arguments) in tries {
-        let output = match Command::new(program)
-            .args(arguments)
-            .arg(absolute(folder))
-            .output()
-        {
+        let output = match Command::new(program).args(arguments).arg(absolute(folder)).output() {
             Ok(output) => output,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => {
-                return Err(failed(
-                    format!("{program} cannot be run: {error}"),
-                    "reinstall it",
-                ));
+                return Err(failed(format!("{program} cannot be run: {error}"), "reinstall it"));
             }
         };
         if !output.status.success() {
             let words = String::from_utf8_lossy(&output.stderr);
             let message = format!("{}: {}", built_name(folder), words.trim());
-            return Err(failed(
-                message,
-                "mend the kustomization; it must build by itself",
-            ));
+            return Err(failed(message, "mend the kustomization; it must build by itself"));
         }
         return text_of(&built_name(folder), output.stdout);
     }

@@ -52,11 +52,7 @@ pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, errors: &mut Ve
 pub(crate) fn text_of(name: &str, bytes: Vec<u8>) -> Result<String, Diagnostic> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..at]
-            .iter()
-            .filter(|&&byte| byte == b'\n')
-            .count()
-            + 1;
+        let line = error.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count() + 1;
         Diagnostic::new(
             &code::UNREADABLE,
             format!("{name}:{line}: this is not UTF-8 (byte {at})"),

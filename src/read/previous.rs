@@ -18,8 +18,7 @@ pub fn restore(node: &mut Node) {
         return;
     };
     if annotations.entries().is_empty() {
-        node.at_mut(&["metadata"])
-            .and_then(|metadata| metadata.remove("annotations"));
+        node.at_mut(&["metadata"]).and_then(|metadata| metadata.remove("annotations"));
     }
     let Some(spec) = node.get_mut("spec") else {
         return;
@@ -36,11 +35,7 @@ pub fn restore(node: &mut Node) {
 
 /// Rules and entries no longer remove this request header.
 fn keep_header(spec: &mut Node, header: &str) {
-    for rule in spec
-        .get_mut("rules")
-        .map(Node::items_mut)
-        .unwrap_or_default()
-    {
+    for rule in spec.get_mut("rules").map(Node::items_mut).unwrap_or_default() {
         let Some(filters) = rule.get_mut("filters") else {
             continue;
         };
@@ -51,9 +46,7 @@ fn keep_header(spec: &mut Node, header: &str) {
         }
         if let Data::List(filters) = &mut filters.data {
             let is_empty = |filter: &Node| {
-                filter
-                    .get("requestHeaderModifier")
-                    .is_some_and(|m| m.entries().is_empty())
+                filter.get("requestHeaderModifier").is_some_and(|m| m.entries().is_empty())
             };
             filters.retain(|filter| !is_empty(filter));
         }
@@ -61,11 +54,7 @@ fn keep_header(spec: &mut Node, header: &str) {
             rule.remove("filters");
         }
     }
-    for entry in spec
-        .get_mut("http")
-        .map(Node::items_mut)
-        .unwrap_or_default()
-    {
+    for entry in spec.get_mut("http").map(Node::items_mut).unwrap_or_default() {
         if let Some(request) = entry.at_mut(&["headers", "request"]) {
             meta::without(request, "remove", header);
         }
@@ -87,20 +76,15 @@ fn drop_empty(node: &mut Node, keys: &[&str]) {
 }
 
 fn is_our_entry(entry: &Node) -> bool {
-    entry
-        .text_at(&["name"])
-        .is_some_and(|name| name.starts_with("anabranch."))
+    entry.text_at(&["name"]).is_some_and(|name| name.starts_with("anabranch."))
 }
 
 /// Splits objects into those of the user, restored, and those that an earlier run made from the
 /// previews.yaml of this name.
 #[must_use]
 pub fn set_aside(objects: Vec<Object>, set: &str) -> (Vec<Object>, Vec<Object>) {
-    let (own, mut users): (Vec<_>, Vec<_>) = objects
-        .into_iter()
-        .partition(|object| meta::is_of_set(object, set));
-    users
-        .iter_mut()
-        .for_each(|object| restore(&mut object.node));
+    let (own, mut users): (Vec<_>, Vec<_>) =
+        objects.into_iter().partition(|object| meta::is_of_set(object, set));
+    users.iter_mut().for_each(|object| restore(&mut object.node));
     (users, own)
 }

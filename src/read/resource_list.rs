@@ -52,9 +52,7 @@ pub fn read_resource_list(
                 .unwrap_or("config.kubernetes.io/v1")
                 .to_owned(),
             items,
-            function_config: node
-                .remove("functionConfig")
-                .filter(|config| !config.is_null()),
+            function_config: node.remove("functionConfig").filter(|config| !config.is_null()),
         };
     }
     ResourceList {

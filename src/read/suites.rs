@@ -22,11 +22,7 @@ pub fn read_suites(
             found.push(config.finding(
                 &code::SUITE_MISSING,
                 &path,
-                format!(
-                    "the suite `{}` has no folder {}",
-                    suite.name,
-                    folder.display()
-                ),
+                format!("the suite `{}` has no folder {}", suite.name, folder.display()),
                 "create it, or say with --source-root what suite paths are relative to",
             ));
             continue;
@@ -38,24 +34,16 @@ pub fn read_suites(
                 }
                 let content = std::fs::read(entry.path()).map_err(|error| error.to_string())?;
                 let below = entry.path().strip_prefix(&folder).unwrap_or(entry.path());
-                let parts: Vec<_> = below
-                    .components()
-                    .map(|part| part.as_os_str().to_string_lossy())
-                    .collect();
-                Ok(Some((
-                    format!("{}/{}", suite.name, parts.join("/")),
-                    content,
-                )))
+                let parts: Vec<_> =
+                    below.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+                Ok(Some((format!("{}/{}", suite.name, parts.join("/")), content)))
             });
             match read {
                 Ok(file) => files.extend(file),
                 Err(error) => found.push(config.finding(
                     &code::SUITE_MISSING,
                     &path,
-                    format!(
-                        "a file of the suite `{}` cannot be read: {error}",
-                        suite.name
-                    ),
+                    format!("a file of the suite `{}` cannot be read: {error}", suite.name),
                     "check its permissions",
                 )),
             }
@@ -69,8 +57,6 @@ pub fn read_suites(
 pub fn source_root(previews: &Path) -> PathBuf {
     let absolute = std::path::absolute(previews).unwrap_or_else(|_| previews.to_owned());
     let folder = absolute.parent().unwrap_or(Path::new("."));
-    let above = folder
-        .ancestors()
-        .find(|folder| folder.join(".git").exists());
+    let above = folder.ancestors().find(|folder| folder.join(".git").exists());
     above.unwrap_or(folder).to_owned()
 }

@@ -50,9 +50,7 @@ impl Config {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> Diagnostic {
-        Diagnostic::new(code, message, help)
-            .at(self.place(path), "")
-            .field(path)
+        Diagnostic::new(code, message, help).at(self.place(path), "").field(path)
     }
 }
 
@@ -128,33 +126,18 @@ fn check_object(node: &Node, schema: &Value, path: &str, errors: &mut Vec<Diagno
         return;
     }
     let inside = |key: &str| {
-        if path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{path}.{key}")
-        }
+        if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
     };
     let properties = schema["properties"].as_object();
     for (key, value) in node.entries() {
         let known = properties.and_then(|properties| properties.get(&key.text));
-        match known.or_else(|| {
-            schema
-                .get("additionalProperties")
-                .filter(|more| more.is_object())
-        }) {
+        match known.or_else(|| schema.get("additionalProperties").filter(|more| more.is_object())) {
             Some(_) if value.is_null() => {}
             Some(schema) => check(value, schema, &inside(&key.text), errors),
             None => {
-                let names = properties
-                    .into_iter()
-                    .flat_map(|map| map.keys().map(String::as_str));
+                let names = properties.into_iter().flat_map(|map| map.keys().map(String::as_str));
                 let help = nearest(&key.text, names.clone()).map_or_else(
-                    || {
-                        format!(
-                            "the fields here are: {}",
-                            names.collect::<Vec<_>>().join(", ")
-                        )
-                    },
+                    || format!("the fields here are: {}", names.collect::<Vec<_>>().join(", ")),
                     |name| format!("did you mean `{name}`?"),
                 );
                 let message = format!("unknown field `{}`", inside(&key.text));
@@ -166,16 +149,9 @@ fn check_object(node: &Node, schema: &Value, path: &str, errors: &mut Vec<Diagno
             }
         }
     }
-    for name in schema["required"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-    {
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         if node.get(name).is_none_or(Node::is_null) {
-            let what = properties
-                .and_then(|map| map[name]["description"].as_str())
-                .unwrap_or("");
+            let what = properties.and_then(|map| map[name]["description"].as_str()).unwrap_or("");
             let message = format!("the field `{}` is missing", inside(name));
             errors.push(
                 Diagnostic::new(
@@ -224,13 +200,9 @@ fn check_string(node: &Node, schema: &Value, path: &str, errors: &mut Vec<Diagno
             |name| format!("did you mean `{name}`? allowed: {}", names.join(", ")),
         );
         errors.push(
-            Diagnostic::new(
-                &code::CONFIG_FIELD,
-                format!("`{path}` cannot be `{text}`"),
-                help,
-            )
-            .at(node.place, "not allowed")
-            .field(path),
+            Diagnostic::new(&code::CONFIG_FIELD, format!("`{path}` cannot be `{text}`"), help)
+                .at(node.place, "not allowed")
+                .field(path),
         );
     }
 }
@@ -238,19 +210,14 @@ fn check_string(node: &Node, schema: &Value, path: &str, errors: &mut Vec<Diagno
 /// The sentence of a field's documentation as a part of another sentence.
 fn lower_first(text: &str) -> String {
     let mut rest = text.trim_end_matches('.').chars();
-    rest.next().map_or(String::new(), |first| {
-        first.to_lowercase().chain(rest).collect()
-    })
+    rest.next().map_or(String::new(), |first| first.to_lowercase().chain(rest).collect())
 }
 
 /// A number as a reader gives it back: `1.10` is 1.1, `1e10` is 10000000000.
 fn plainly(number: &serde_json::Number) -> String {
     let text = number.to_string();
     let is_float = text.contains(['.', 'e', 'E']);
-    number
-        .as_f64()
-        .filter(|_| is_float)
-        .map_or(text, |value| value.to_string())
+    number.as_f64().filter(|_| is_float).map_or(text, |value| value.to_string())
 }
 
 fn wrong_type(node: &Node, wanted: &str, path: &str) -> Diagnostic {
@@ -260,11 +227,7 @@ fn wrong_type(node: &Node, wanted: &str, path: &str) -> Diagnostic {
         Data::Scalar { .. } if node.is_null() => "nothing".to_owned(),
         Data::Scalar { text, .. } => format!("`{text}`"),
     };
-    let name = if path.is_empty() {
-        "the document"
-    } else {
-        path
-    };
+    let name = if path.is_empty() { "the document" } else { path };
     Diagnostic::new(
         &code::CONFIG_TYPE,
         format!("`{name}` takes {wanted}, not {found}"),
@@ -307,10 +270,7 @@ mod tests {
             "{HEAD}spec:\n  baseline: {{namespace: 7, delivery: extern}}\n  prefx: pr-\n  previews:\n  - name: on\n    services: cart\n  - services: []\n"
         ))
         .expect_err("wrong");
-        let fields: Vec<_> = errors
-            .iter()
-            .filter_map(|error| error.field.as_deref())
-            .collect();
+        let fields: Vec<_> = errors.iter().filter_map(|error| error.field.as_deref()).collect();
         assert_eq!(
             fields,
             [

@@ -10,10 +10,7 @@ use super::v1alpha1::Previews;
 pub fn previews_schema() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.inline_subschemas = true;
-    let mut schema = settings
-        .into_generator()
-        .into_root_schema_for::<Previews>()
-        .to_value();
+    let mut schema = settings.into_generator().into_root_schema_for::<Previews>().to_value();
     simplify(&mut schema);
     schema["properties"]["apiVersion"]["const"] = json!(super::API_VERSION);
     schema["properties"]["kind"]["const"] = json!(super::KIND);
@@ -28,9 +25,7 @@ pub fn definition() -> Value {
     if let Some(root) = schema.as_object_mut() {
         root.retain(|key, _| !matches!(key.as_str(), "$schema" | "title"));
         for field in ["apiVersion", "kind"] {
-            root["properties"][field]
-                .as_object_mut()
-                .map(|field| field.remove("const"));
+            root["properties"][field].as_object_mut().map(|field| field.remove("const"));
         }
     }
     json!({
@@ -64,10 +59,8 @@ fn simplify(schema: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(simplify),
         Value::Object(object) => {
             if let Some(Value::Array(choices)) = object.get("oneOf") {
-                let values: Vec<Value> = choices
-                    .iter()
-                    .filter_map(|choice| choice.get("const").cloned())
-                    .collect();
+                let values: Vec<Value> =
+                    choices.iter().filter_map(|choice| choice.get("const").cloned()).collect();
                 if values.len() == choices.len() {
                     object.remove("oneOf");
                     object.insert("type".to_owned(), json!("string"));
@@ -75,9 +68,7 @@ fn simplify(schema: &mut Value) {
                 }
             }
             if let Some(Value::Array(choices)) = object.remove("anyOf") {
-                let present = choices
-                    .into_iter()
-                    .find(|choice| choice["type"] != json!("null"));
+                let present = choices.into_iter().find(|choice| choice["type"] != json!("null"));
                 if let Some(Value::Object(choice)) = present {
                     for (key, value) in choice {
                         object.entry(key).or_insert(value);

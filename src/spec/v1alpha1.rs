@@ -218,10 +218,7 @@ pub struct RoutingKey {
 
 impl Default for RoutingKey {
     fn default() -> Self {
-        Self {
-            header: "x-preview-id".to_owned(),
-            baggage: String::new(),
-        }
+        Self { header: "x-preview-id".to_owned(), baggage: String::new() }
     }
 }
 
@@ -314,11 +311,7 @@ pub struct SourceRef {
 
 impl Default for SourceRef {
     fn default() -> Self {
-        Self {
-            kind: SourceKind::default(),
-            name: "previews".to_owned(),
-            namespace: String::new(),
-        }
+        Self { kind: SourceKind::default(), name: "previews".to_owned(), namespace: String::new() }
     }
 }
 
@@ -402,11 +395,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            previews: 100,
-            registries: Vec::new(),
-            require_digest: false,
-        }
+        Self { previews: 100, registries: Vec::new(), require_digest: false }
     }
 }
 

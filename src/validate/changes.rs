@@ -1,5 +1,7 @@
 //! Pull requests: text that came from outside leaves us only in forms that can do no harm.
 
+use jiff::Timestamp;
+
 use super::Input;
 use crate::diagnostic::{Diagnostic, code};
 
@@ -20,10 +22,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
                 found.push(config.finding(
                     &code::CONFIG_FIELD,
                     &format!("{path}.repository"),
-                    format!(
-                        "`{}` is not the URL of a repository",
-                        printable(&change.repository)
-                    ),
+                    format!("`{}` is not the URL of a repository", printable(&change.repository)),
                     "write https:// and the path, as in spec.notify",
                 ));
             }
@@ -51,10 +50,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
             found.push(config.finding(
                 &code::CONFIG_FIELD,
                 &format!("spec.notify[{n}].repository"),
-                format!(
-                    "`{}` is not the URL of a repository",
-                    printable(&notify.repository)
-                ),
+                format!("`{}` is not the URL of a repository", printable(&notify.repository)),
                 "write https:// and the path",
             ));
         }
@@ -83,18 +79,12 @@ fn check_audience(input: &Input<'_>, index: usize, found: &mut Vec<Diagnostic>) 
     }
     let path = |change: usize| format!("spec.previews[{index}].changes[{change}].repository");
     if let Some(first) = changes.first()
-        && !spec
-            .notify
-            .iter()
-            .any(|notify| notify.repository == first.repository)
+        && !spec.notify.iter().any(|notify| notify.repository == first.repository)
     {
         found.push(input.config.finding(
             &code::NO_PROVIDER,
             &path(0),
-            format!(
-                "nobody tells {} of the suites: it is not in spec.notify",
-                first.repository
-            ),
+            format!("nobody tells {} of the suites: it is not in spec.notify", first.repository),
             "add the repository to spec.notify, spelt the same",
         ));
     }
@@ -113,16 +103,12 @@ fn check_audience(input: &Input<'_>, index: usize, found: &mut Vec<Diagnostic>) 
 
 fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64)
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 /// Whether a text is a plain http(s) URL: no `$` that Flux could substitute, no control characters.
 pub(super) fn is_url(text: &str) -> bool {
-    let rest = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#@!&'()*+,;=%{}".contains(&byte);
     rest.is_some_and(|rest| {
         rest.starts_with(|c: char| c.is_ascii_alphanumeric()) && rest.bytes().all(fits)
@@ -131,24 +117,11 @@ pub(super) fn is_url(text: &str) -> bool {
 
 /// Whether a text is an RFC 3339 time in UTC.
 fn is_time(text: &str) -> bool {
-    let shape: String = text
-        .chars()
-        .map(|c| if c.is_ascii_digit() { '0' } else { c })
-        .collect();
-    let number = |range: std::ops::Range<usize>| text[range].parse::<u32>().unwrap_or(u32::MAX);
-    shape == "0000-00-00T00:00:00Z"
-        && (1..=12).contains(&number(5..7))
-        && (1..=31).contains(&number(8..10))
-        && number(11..13) < 24
-        && number(14..16) < 60
-        && number(17..19) <= 60
+    text.parse::<Timestamp>().is_ok_and(|time| time.to_string() == text)
 }
 
 fn printable(text: &str) -> String {
-    text.chars()
-        .take(80)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text.chars().take(80).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -158,13 +131,7 @@ mod tests {
     #[test]
     fn urls_hold_nothing_that_flux_could_substitute() {
         assert!(is_url("https://github.com/shop/shop"));
-        for bad in [
-            "github.com/x",
-            "https://",
-            "https://x/$A",
-            "https://x/a b",
-            "https://x\n",
-        ] {
+        for bad in ["github.com/x", "https://", "https://x/$A", "https://x/a b", "https://x\n"] {
             assert!(!is_url(bad), "{bad}");
         }
     }
@@ -172,12 +139,7 @@ mod tests {
     #[test]
     fn times_are_times() {
         assert!(is_time("2026-12-01T00:00:00Z"));
-        for bad in [
-            "2026-13-01T00:00:00Z",
-            "2026-12-01",
-            "tomorrow",
-            "2026-12-01T00:00:00+01:00",
-        ] {
+        for bad in ["2026-02-30T00:00:00Z", "2026-12-01", "tomorrow", "2026-12-01T00:00:00+01:00"] {
             assert!(!is_time(bad), "{bad}");
         }
     }

@@ -56,21 +56,9 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
     let names = [
         ("spec.flux.namespace", &spec.flux.namespace, false),
         ("spec.flux.parent", &spec.flux.parent, false),
-        (
-            "spec.flux.sourceRef.name",
-            &spec.flux.source_ref.name,
-            false,
-        ),
-        (
-            "spec.flux.sourceRef.namespace",
-            &spec.flux.source_ref.namespace,
-            true,
-        ),
-        (
-            "spec.flux.serviceAccountName",
-            &spec.flux.service_account_name,
-            true,
-        ),
+        ("spec.flux.sourceRef.name", &spec.flux.source_ref.name, false),
+        ("spec.flux.sourceRef.namespace", &spec.flux.source_ref.namespace, true),
+        ("spec.flux.serviceAccountName", &spec.flux.service_account_name, true),
         ("metadata.name", &config.previews.metadata.name, false),
     ];
     for (path, name, optional) in names {
@@ -96,11 +84,7 @@ fn check_parent(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
             && object.id.namespace == flux.namespace
     });
     let Some(parent) = parent else { return };
-    if let Some(wait) = parent
-        .node
-        .at(&["spec", "wait"])
-        .filter(|wait| wait.is_true())
-    {
+    if let Some(wait) = parent.node.at(&["spec", "wait"]).filter(|wait| wait.is_true()) {
         found.push(
             Diagnostic::new(
                 &code::PARENT_WAITS,

@@ -28,13 +28,8 @@ type Rule = fn(&Input<'_>, &mut Vec<Diagnostic>);
 const OF_OBJECTS: &[Rule] = &[objects::check, services::check];
 
 /// Rules that hold whatever the baseline is.
-const OF_CONFIG: &[Rule] = &[
-    names::check,
-    images::check,
-    changes::check,
-    routing::check,
-    flux::check,
-];
+const OF_CONFIG: &[Rule] =
+    &[names::check, images::check, changes::check, routing::check, flux::check];
 
 /// Checks a configuration against the objects of its baseline. Where the baseline was not read whole,
 /// rules that would miss what is not there are left out.

@@ -17,19 +17,13 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
         found.push(input.config.finding(
             &code::BAD_NAME,
             baseline,
-            format!(
-                "`{}` is not the name of a namespace",
-                spec.baseline.namespace
-            ),
+            format!("`{}` is not the name of a namespace", spec.baseline.namespace),
             "use lower-case letters, digits and `-`, at most 63 characters",
         ));
     }
     let prefix_fits = spec.prefix.len() < LONGEST
         && spec.prefix.starts_with(|c: char| c.is_ascii_lowercase())
-        && spec
-            .prefix
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        && spec.prefix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !prefix_fits {
         found.push(input.config.finding(
             &code::BAD_NAME,
@@ -116,13 +110,8 @@ fn check_previews(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 /// Namespaces that every cluster has.
-const RESERVED: [&str; 5] = [
-    "default",
-    "kube-system",
-    "kube-public",
-    "kube-node-lease",
-    "istio-system",
-];
+const RESERVED: [&str; 5] =
+    ["default", "kube-system", "kube-public", "kube-node-lease", "istio-system"];
 
 /// Namespaces that the input uses for something that anabranch did not make.
 fn taken_namespaces<'a>(
@@ -155,10 +144,7 @@ fn name_problem(name: &str, prefix: &str) -> Option<String> {
         return Some("it ends with `-`".into());
     }
     if name.len() > LONGEST {
-        return Some(format!(
-            "it has {} characters, {LONGEST} are allowed",
-            name.len()
-        ));
+        return Some(format!("it has {} characters, {LONGEST} are allowed", name.len()));
     }
     (!name.starts_with(prefix)).then(|| format!("it does not begin with the prefix `{prefix}`"))
 }
@@ -183,9 +169,7 @@ mod tests {
             assert_eq!(name_problem(good, "pr-"), None, "{good}");
         }
         let long = format!("pr-{}", "x".repeat(38));
-        for bad in [
-            "", "pr-", "PR-4", "4", "pr_4", "mr-4", "pr-4.", "pr-ä", &long,
-        ] {
+        for bad in ["", "pr-", "PR-4", "4", "pr_4", "mr-4", "pr-4.", "pr-ä", &long] {
             assert!(name_problem(bad, "pr-").is_some(), "{bad}");
         }
     }

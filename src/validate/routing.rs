@@ -16,8 +16,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
         ));
     }
     let token = |text: &str| {
-        text.bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             && text.starts_with(|c: char| c.is_ascii_lowercase())
     };
     if !token(&routing.key.header) || routing.key.header == "host" {
@@ -38,10 +37,9 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
     }
     for (e, entry) in routing.entries.iter().enumerate() {
         let path = format!("spec.routing.entries[{e}]");
-        for (field, name) in [
-            ("namespace", &entry.gateway.namespace),
-            ("name", &entry.gateway.name),
-        ] {
+        for (field, name) in
+            [("namespace", &entry.gateway.namespace), ("name", &entry.gateway.name)]
+        {
             if !name.split('.').all(is_dns_label) {
                 found.push(config.finding(
                     &code::BAD_NAME,
@@ -65,10 +63,7 @@ fn check_host(input: &Input<'_>, path: &str, host: &str, found: &mut Vec<Diagnos
         ));
         return;
     }
-    let filled = host
-        .replace("{preview}", "p")
-        .replace("{host}", "h")
-        .replace("{hash}", "h");
+    let filled = host.replace("{preview}", "p").replace("{host}", "h").replace("{hash}", "h");
     if filled.len() > 253 || !filled.split('.').all(is_dns_label) {
         found.push(input.config.finding(
             &code::CONFIG_FIELD,
@@ -79,17 +74,12 @@ fn check_host(input: &Input<'_>, path: &str, host: &str, found: &mut Vec<Diagnos
         return;
     }
     for preview in &input.config.previews.spec.previews {
-        let longest = host
-            .split('.')
-            .map(|label| label.replace("{preview}", &preview.name).len());
+        let longest = host.split('.').map(|label| label.replace("{preview}", &preview.name).len());
         if longest.max().unwrap_or(0) > 63 {
             found.push(input.config.finding(
                 &code::CONFIG_FIELD,
                 path,
-                format!(
-                    "for `{}` a label of the host is longer than 63 characters",
-                    preview.name
-                ),
+                format!("for `{}` a label of the host is longer than 63 characters", preview.name),
                 "put {preview} and {host} into labels of their own, separated by dots",
             ));
             return;

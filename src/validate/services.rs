@@ -25,19 +25,11 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
     };
     let facts = spec.services.iter().enumerate();
     named_once(
-        facts
-            .map(|(i, fact)| (format!("spec.services[{i}].name"), fact.name.as_str()))
-            .collect(),
+        facts.map(|(i, fact)| (format!("spec.services[{i}].name"), fact.name.as_str())).collect(),
         found,
     );
     for (i, fact) in spec.services.iter().enumerate() {
-        exists(
-            input,
-            &known,
-            &format!("spec.services[{i}].name"),
-            &fact.name,
-            found,
-        );
+        exists(input, &known, &format!("spec.services[{i}].name"), &fact.name, found);
         for (d, host) in fact.dependencies.iter().enumerate() {
             let path = format!("spec.services[{i}].dependencies[{d}]");
             if !host.contains('.') {
@@ -48,12 +40,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
     for (p, preview) in spec.previews.iter().enumerate() {
         let path = |s: usize| format!("spec.previews[{p}].services[{s}].name");
         let services = preview.services.iter().enumerate();
-        named_once(
-            services
-                .map(|(s, service)| (path(s), service.name.as_str()))
-                .collect(),
-            found,
-        );
+        named_once(services.map(|(s, service)| (path(s), service.name.as_str())).collect(), found);
         for (s, service) in preview.services.iter().enumerate() {
             exists(input, &known, &path(s), &service.name, found);
             named_once(
@@ -121,9 +108,5 @@ fn exists(
         None => "pass every file of the baseline with --baseline".to_owned(),
     };
     let message = format!("no service or workload `{name}` in the baseline `{namespace}`");
-    found.push(
-        input
-            .config
-            .finding(&code::UNKNOWN_SERVICE, path, message, help),
-    );
+    found.push(input.config.finding(&code::UNKNOWN_SERVICE, path, message, help));
 }

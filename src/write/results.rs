@@ -24,12 +24,7 @@ pub struct Subject<'a> {
 /// The list of results.
 #[must_use]
 pub fn render(sources: &Sources, report: &Report, config: Subject<'_>) -> Node {
-    Node::list(
-        report
-            .sorted()
-            .into_iter()
-            .map(|found| result(sources, found, config)),
-    )
+    Node::list(report.sorted().into_iter().map(|found| result(sources, found, config)))
 }
 
 fn result(sources: &Sources, found: &Diagnostic, config: Subject<'_>) -> Node {
@@ -38,11 +33,7 @@ fn result(sources: &Sources, found: &Diagnostic, config: Subject<'_>) -> Node {
         Severity::Warning => "warning",
         Severity::Note => "info",
     };
-    let help = if found.help.is_empty() {
-        ""
-    } else {
-        "; help: "
-    };
+    let help = if found.help.is_empty() { "" } else { "; help: " };
     let message = format!("[{}] {}{help}{}", found.code.id, found.message, found.help);
     let mut out = Node::map([
         ("message", Node::string(prose(&message))),
@@ -60,10 +51,7 @@ fn result(sources: &Sources, found: &Diagnostic, config: Subject<'_>) -> Node {
     }
     let source = found.place.and_then(|place| sources.find(place.file()));
     if let Some(source) = source.filter(|source| source.is_file()) {
-        out.set(
-            "file",
-            Node::map([("path", Node::string(prose(&source.name)))]),
-        );
+        out.set("file", Node::map([("path", Node::string(prose(&source.name)))]));
     }
     out.set("tags", Node::map([("code", Node::string(found.code.id))]));
     out
@@ -77,11 +65,8 @@ mod tests {
     use crate::diagnostic::text::tests::{assert_harmless, hostile};
     use crate::diagnostic::{Place, code};
 
-    const SHOP: Subject<'_> = Subject {
-        api_version: "anabranch.dev/v1alpha1",
-        kind: "Previews",
-        name: "shop",
-    };
+    const SHOP: Subject<'_> =
+        Subject { api_version: "anabranch.dev/v1alpha1", kind: "Previews", name: "shop" };
 
     #[test]
     fn a_field_comes_with_its_object_and_stdin_is_no_file() {

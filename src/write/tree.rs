@@ -28,10 +28,7 @@ impl Tree {
         let mut tree = Self::default();
         for environment in &output.environments {
             let folder = format!("previews/{}", environment.name);
-            tree.folder(
-                &folder,
-                environment.files.iter().map(|(name, o)| (name.as_str(), o)),
-            );
+            tree.folder(&folder, environment.files.iter().map(|(name, o)| (name.as_str(), o)));
         }
         let by_kind = |objects: &[Object]| {
             let mut files: BTreeMap<String, Vec<Object>> = BTreeMap::new();
@@ -43,21 +40,13 @@ impl Tree {
         };
         for (folder, objects) in [("shared", output.shared.as_slice()), ("baseline", baseline)] {
             let files = by_kind(objects);
-            tree.folder(
-                folder,
-                files.iter().map(|(name, objects)| (name.as_str(), objects)),
-            );
+            tree.folder(folder, files.iter().map(|(name, objects)| (name.as_str(), objects)));
         }
         let flux: Vec<(String, &Vec<Object>)> = output
             .flux
             .iter()
             .map(|(preview, objects)| (format!("{preview}.yaml"), objects))
-            .chain(
-                output
-                    .flux_shared
-                    .iter()
-                    .map(|(name, objects)| ((*name).to_owned(), objects)),
-            )
+            .chain(output.flux_shared.iter().map(|(name, objects)| ((*name).to_owned(), objects)))
             .collect();
         // Always there: it is the path that the user's own Kustomization names.
         tree.kustomization("flux", flux.iter().map(|(name, _)| name.as_str()));
@@ -88,20 +77,13 @@ impl Tree {
         let mut resources: Vec<&str> = names.collect();
         resources.sort_unstable();
         let node = Node::map([
-            (
-                "apiVersion",
-                Node::string("kustomize.config.k8s.io/v1beta1"),
-            ),
+            ("apiVersion", Node::string("kustomize.config.k8s.io/v1beta1")),
             ("kind", Node::string("Kustomization")),
-            (
-                "resources",
-                Node::list(resources.into_iter().map(Node::string)),
-            ),
+            ("resources", Node::list(resources.into_iter().map(Node::string))),
         ]);
         let mut text = String::new();
         write_document(&mut text, &node);
-        self.files
-            .insert(format!("{folder}/kustomization.yaml"), text.into_bytes());
+        self.files.insert(format!("{folder}/kustomization.yaml"), text.into_bytes());
     }
 
     fn file(&mut self, path: &str, objects: &[Object]) {
@@ -140,10 +122,7 @@ pub fn write_tree(folder: &Path, tree: &Tree) -> Result<(), Diagnostic> {
         }
         fs::write(&path, content).map_err(|error| failed(&path, &error))?;
     }
-    for path in earlier
-        .iter()
-        .filter(|path| !tree.files.contains_key(*path))
-    {
+    for path in earlier.iter().filter(|path| !tree.files.contains_key(*path)) {
         remove(folder, path).map_err(|error| failed(&folder.join(path), &error))?;
     }
     let now: BTreeSet<&str> = tree.files.keys().map(String::as_str).collect();
@@ -162,20 +141,13 @@ fn check_folder(folder: &Path, tree: &Tree) -> Result<BTreeSet<String>, Diagnost
     };
     let list = folder.join(LIST);
     let earlier: BTreeSet<String> = match fs::read_to_string(&list) {
-        Ok(text) => text
-            .lines()
-            .filter(|line| is_inside(line))
-            .map(str::to_owned)
-            .collect(),
+        Ok(text) => text.lines().filter(|line| is_inside(line)).map(str::to_owned).collect(),
         Err(_) => {
             let occupied = match fs::read_dir(folder) {
                 Ok(mut entries) => entries.next().is_some(),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
                 Err(error) => {
-                    return Err(refuse(format!(
-                        "{} cannot be read: {error}",
-                        folder.display()
-                    )));
+                    return Err(refuse(format!("{} cannot be read: {error}", folder.display())));
                 }
             };
             if occupied {
@@ -202,9 +174,7 @@ fn check_folder(folder: &Path, tree: &Tree) -> Result<BTreeSet<String>, Diagnost
 fn is_inside(path: &str) -> bool {
     use std::path::Component;
     !path.is_empty()
-        && Path::new(path)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)))
+        && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// Removes a file and the folders that it leaves empty.

@@ -11,12 +11,21 @@ use super::scalar::{Resolved, is_safe_plain, resolve};
 /// Appends one document, without a separator, ending in a newline.
 pub fn write_document(out: &mut String, node: &Node) {
     match &node.data {
-        Data::Map(entries) if !entries.is_empty() => map(out, node, 0, false),
-        Data::List(items) if !items.is_empty() => list(out, items, 0, false),
+        Data::Map(entries) if !entries.is_empty() => map(out, node, 0, false, 0),
+        Data::List(items) if !items.is_empty() => list(out, items, 0, false, 0),
         _ => {
             inline(out, node, 0);
             out.push('\n');
         }
+    }
+}
+
+/// Appends a collection as lines of a text that exists: `indent` columns to the right, and every
+/// sequence in it `list_indent` columns to the right of its key.
+pub(crate) fn write_item(out: &mut String, node: &Node, indent: usize, list_indent: usize) {
+    match &node.data {
+        Data::List(items) => list(out, items, indent, false, list_indent),
+        _ => map(out, node, indent, false, list_indent),
     }
 }
 
@@ -34,7 +43,7 @@ pub fn write_stream<'a>(documents: impl IntoIterator<Item = &'a Node>) -> String
 }
 
 /// Writes a mapping's entries; `started` says that the first line's indentation stands already.
-fn map(out: &mut String, node: &Node, indent: usize, started: bool) {
+fn map(out: &mut String, node: &Node, indent: usize, started: bool, list_indent: usize) {
     for (index, (key, value)) in node.entries().iter().enumerate() {
         if index > 0 || !started {
             pad(out, indent);
@@ -44,11 +53,11 @@ fn map(out: &mut String, node: &Node, indent: usize, started: bool) {
         match &value.data {
             Data::Map(entries) if !entries.is_empty() => {
                 out.push('\n');
-                map(out, value, indent + 2, false);
+                map(out, value, indent + 2, false, list_indent);
             }
             Data::List(items) if !items.is_empty() => {
                 out.push('\n');
-                list(out, items, indent, false);
+                list(out, items, indent + list_indent, false, list_indent);
             }
             _ => {
                 out.push(' ');
@@ -59,15 +68,19 @@ fn map(out: &mut String, node: &Node, indent: usize, started: bool) {
     }
 }
 
-fn list(out: &mut String, items: &[Node], indent: usize, started: bool) {
+fn list(out: &mut String, items: &[Node], indent: usize, started: bool, list_indent: usize) {
     for (index, item) in items.iter().enumerate() {
         if index > 0 || !started {
             pad(out, indent);
         }
         out.push_str("- ");
         match &item.data {
-            Data::Map(entries) if !entries.is_empty() => map(out, item, indent + 2, true),
-            Data::List(inner) if !inner.is_empty() => list(out, inner, indent + 2, true),
+            Data::Map(entries) if !entries.is_empty() => {
+                map(out, item, indent + 2, true, list_indent)
+            }
+            Data::List(inner) if !inner.is_empty() => {
+                list(out, inner, indent + 2, true, list_indent)
+            }
             _ => {
                 inline(out, item, indent + 2);
                 out.push('\n');
@@ -124,9 +137,7 @@ fn is_block(text: &str) -> bool {
     text.contains('\n')
         && first_visible
         && text.chars().all(printable)
-        && !text
-            .split('\n')
-            .any(|line| line.ends_with([' ', '\t']) || line.starts_with('\t'))
+        && !text.split('\n').any(|line| line.ends_with([' ', '\t']) || line.starts_with('\t'))
 }
 
 fn literal(out: &mut String, text: &str, indent: usize) {
@@ -136,11 +147,7 @@ fn literal(out: &mut String, text: &str, indent: usize) {
         1 => "|",
         _ => "|+",
     });
-    let lines = if text.len() - body.len() > 1 {
-        &text[..text.len() - 1]
-    } else {
-        body
-    };
+    let lines = if text.len() - body.len() > 1 { &text[..text.len() - 1] } else { body };
     for line in lines.split('\n') {
         out.push('\n');
         if !line.is_empty() {
@@ -168,11 +175,7 @@ fn quoted(out: &mut String, text: &str) {
 
 /// Control characters, line separators and other characters that readers reject or fold when raw.
 fn is_escaped(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
-        )
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
 fn escape(c: char) -> String {
@@ -257,10 +260,8 @@ mod tests {
             "?",
             "a\n\tb",
         ] {
-            let node = Node::map([
-                ("k", Node::string(nasty)),
-                ("l", Node::list([Node::string(nasty)])),
-            ]);
+            let node =
+                Node::map([("k", Node::string(nasty)), ("l", Node::list([Node::string(nasty)]))]);
             let mut out = String::new();
             write_document(&mut out, &node);
             let mut sources = Sources::default();

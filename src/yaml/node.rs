@@ -51,10 +51,7 @@ pub struct Key {
 
 impl From<&str> for Key {
     fn from(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            place: Place::default(),
-        }
+        Self { text: text.to_owned(), place: Place::default() }
     }
 }
 
@@ -65,8 +62,7 @@ impl PartialEq for Node {
             (Data::List(a), Data::List(b)) => a == b,
             (Data::Map(a), Data::Map(b)) => {
                 a.len() == b.len()
-                    && a.iter()
-                        .all(|(key, value)| other.get(&key.text) == Some(value))
+                    && a.iter().all(|(key, value)| other.get(&key.text) == Some(value))
             }
             (Data::Scalar { .. }, Data::Scalar { .. }) => self.resolve() == other.resolve(),
             _ => false,
@@ -78,29 +74,20 @@ impl Node {
     /// A string; it is quoted on output where a reader could take it for something else.
     #[must_use]
     pub fn string(text: impl Into<String>) -> Self {
-        Self::from_data(Data::Scalar {
-            text: text.into(),
-            plain: false,
-        })
+        Self::from_data(Data::Scalar { text: text.into(), plain: false })
     }
 
     /// An integer.
     #[must_use]
     pub fn integer(value: i64) -> Self {
-        Self::from_data(Data::Scalar {
-            text: value.to_string(),
-            plain: true,
-        })
+        Self::from_data(Data::Scalar { text: value.to_string(), plain: true })
     }
 
     /// A mapping of the given entries.
     #[must_use]
     pub fn map<'a>(entries: impl IntoIterator<Item = (&'a str, Node)>) -> Self {
         Self::from_data(Data::Map(
-            entries
-                .into_iter()
-                .map(|(key, value)| (key.into(), value))
-                .collect(),
+            entries.into_iter().map(|(key, value)| (key.into(), value)).collect(),
         ))
     }
 
@@ -111,10 +98,7 @@ impl Node {
     }
 
     fn from_data(data: Data) -> Self {
-        Self {
-            data,
-            place: Place::default(),
-        }
+        Self { data, place: Place::default() }
     }
 
     /// The entries of a mapping; none for anything else.
@@ -146,19 +130,15 @@ impl Node {
     /// The value of a mapping's key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Node> {
-        self.entries()
-            .iter()
-            .find(|(found, _)| found.text == key)
-            .map(|(_, value)| value)
+        self.entries().iter().find(|(found, _)| found.text == key).map(|(_, value)| value)
     }
 
     /// The value of a mapping's key, to change it.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
         match &mut self.data {
-            Data::Map(entries) => entries
-                .iter_mut()
-                .find(|(found, _)| found.text == key)
-                .map(|(_, value)| value),
+            Data::Map(entries) => {
+                entries.iter_mut().find(|(found, _)| found.text == key).map(|(_, value)| value)
+            }
             _ => None,
         }
     }
@@ -177,12 +157,22 @@ impl Node {
     /// The value behind a path such as `spec.previews[2].name`.
     #[must_use]
     pub fn at_path(&self, path: &str) -> Option<&Node> {
-        path.split(['.', '['])
-            .filter(|step| !step.is_empty())
-            .try_fold(self, |node, step| match step.strip_suffix(']') {
+        path.split(['.', '[']).filter(|step| !step.is_empty()).try_fold(self, |node, step| {
+            match step.strip_suffix(']') {
                 Some(index) => node.items().get(index.parse::<usize>().ok()?),
                 None => node.get(step),
-            })
+            }
+        })
+    }
+
+    /// The value behind a path such as `spec.previews[2].name`, to change it.
+    pub fn at_path_mut(&mut self, path: &str) -> Option<&mut Node> {
+        path.split(['.', '[']).filter(|step| !step.is_empty()).try_fold(self, |node, step| {
+            match step.strip_suffix(']') {
+                Some(index) => node.items_mut().get_mut(index.parse::<usize>().ok()?),
+                None => node.get_mut(step),
+            }
+        })
     }
 
     /// Text behind a chain of keys: a scalar's text, whatever its type; null and absent give none.
@@ -249,18 +239,10 @@ impl Node {
         let Some((first, rest)) = keys.split_first() else {
             return self;
         };
-        if !matches!(
-            self.get(first),
-            Some(Node {
-                data: Data::Map(_),
-                ..
-            })
-        ) {
+        if !matches!(self.get(first), Some(Node { data: Data::Map(_), .. })) {
             self.set(first, Node::default());
         }
-        self.get_mut(first)
-            .expect("the key was set on the line above")
-            .make(rest)
+        self.get_mut(first).expect("the key was set on the line above").make(rest)
     }
 
     /// Removes a key and returns its value.
@@ -306,9 +288,9 @@ impl Node {
             Data::Scalar { .. } => match self.resolve() {
                 None | Some(Resolved::Null) => Value::Null,
                 Some(Resolved::Bool(value)) => Value::Bool(value),
-                Some(Resolved::Number(text)) => text
-                    .parse::<Number>()
-                    .map_or(Value::String(text), Value::Number),
+                Some(Resolved::Number(text)) => {
+                    text.parse::<Number>().map_or(Value::String(text), Value::Number)
+                }
                 Some(Resolved::String(text)) => Value::String(text),
             },
             Data::List(items) => Value::Array(items.iter().map(Node::to_json).collect()),
@@ -331,11 +313,9 @@ impl Node {
             Value::Number(number) => plain(number.to_string()),
             Value::String(text) => Self::string(text),
             Value::Array(items) => Self::list(items.iter().map(Self::from_json)),
-            Value::Object(entries) => Self::map(
-                entries
-                    .iter()
-                    .map(|(key, value)| (key.as_str(), Self::from_json(value))),
-            ),
+            Value::Object(entries) => {
+                Self::map(entries.iter().map(|(key, value)| (key.as_str(), Self::from_json(value))))
+            }
         }
     }
 }

@@ -27,12 +27,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self {
-            bytes: 256 << 20,
-            depth: 96,
-            nodes: 20_000_000,
-            documents: 1_000_000,
-        }
+        Self { bytes: 256 << 20, depth: 96, nodes: 20_000_000, documents: 1_000_000 }
     }
 }
 
@@ -74,11 +69,7 @@ pub fn parse_documents(
             }
         }
     }
-    if builder.errors.is_empty() {
-        Ok(builder.documents)
-    } else {
-        Err(builder.errors)
-    }
+    if builder.errors.is_empty() { Ok(builder.documents) } else { Err(builder.errors) }
 }
 
 /// The run stops here: the error is already recorded.
@@ -123,31 +114,18 @@ impl Builder {
         if event.is_node() {
             self.nodes += 1;
             if self.nodes > self.budget.nodes {
-                return self.stop_at(
-                    place,
-                    "the input has more nodes",
-                    self.budget.nodes,
-                    "nodes",
-                );
+                return self.stop_at(place, "the input has more nodes", self.budget.nodes, "nodes");
             }
         }
         match event {
             Event::DocumentStart(..) => self.anchors.clear(),
             Event::Scalar(text, style, anchor, tag) => {
-                let string_tag = tag
-                    .as_ref()
-                    .is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
+                let string_tag = tag.as_ref().is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
                 if let Some(tag) = tag.filter(|_| !string_tag) {
                     self.tag(place, tag.suffix());
                 }
                 let plain = style == ScalarStyle::Plain && !string_tag;
-                let node = Node {
-                    data: Data::Scalar {
-                        text: text.into_owned(),
-                        plain,
-                    },
-                    place,
-                };
+                let node = Node { data: Data::Scalar { text: text.into_owned(), plain }, place };
                 self.finish(node, anchor)?;
             }
             Event::SequenceStart(_, anchor, tag) | Event::MappingStart(_, anchor, tag)
@@ -200,26 +178,15 @@ impl Builder {
         if self.open.len() >= self.budget.depth {
             return self.stop_at(place, "the input nests deeper", self.budget.depth, "levels");
         }
-        if let Some(Open {
-            node: Node {
-                data: Data::Map(_), ..
-            },
-            key: None,
-            ..
-        }) = self.open.last()
+        if let Some(Open { node: Node { data: Data::Map(_), .. }, key: None, .. }) =
+            self.open.last()
         {
             self.complex_key(place);
             return Err(Stop);
         }
         let node = Node { data, place };
         let keys = BTreeMap::new();
-        self.open.push(Open {
-            node,
-            keys,
-            key: None,
-            merges: Vec::new(),
-            anchor,
-        });
+        self.open.push(Open { node, keys, key: None, merges: Vec::new(), anchor });
         Ok(())
     }
 
@@ -262,10 +229,7 @@ impl Builder {
                             .also(first, "first written here"),
                     );
                 }
-                parent.key = Some(Key {
-                    text,
-                    place: node.place,
-                });
+                parent.key = Some(Key { text, place: node.place });
             }
             (Data::Scalar { .. }, Some(_)) => {}
         }
@@ -344,8 +308,7 @@ impl Builder {
             _ => "mend the YAML at this place",
         };
         let message = format!("this is not YAML: {}", error.info());
-        self.errors
-            .push(Diagnostic::new(&code::YAML_SYNTAX, message, help).at(place, "here"));
+        self.errors.push(Diagnostic::new(&code::YAML_SYNTAX, message, help).at(place, "here"));
     }
 
     fn place(&self, span: &Span) -> Place {
@@ -397,10 +360,7 @@ mod tests {
         assert_eq!(documents.len(), 2);
         assert_eq!(documents[0].entries()[0].0.text, "b");
         assert_eq!(documents[0].text_at(&["b"]), Some("0444"));
-        assert_eq!(
-            documents[0].to_json(),
-            serde_json::json!({"b": 292, "a": "1"})
-        );
+        assert_eq!(documents[0].to_json(), serde_json::json!({"b": 292, "a": "1"}));
     }
 
     #[test]
@@ -424,9 +384,7 @@ mod tests {
         assert_eq!(first_code(&"[".repeat(10_000)), "input-limit");
         assert_eq!(first_code(&"{a: ".repeat(10_000)), "input-limit");
         assert_eq!(first_code(&"- ".repeat(10_000)), "input-limit");
-        let deep: String = (0..10_000)
-            .map(|level| format!("{}a:\n", " ".repeat(level)))
-            .collect();
+        let deep: String = (0..10_000).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
         assert_eq!(first_code(&deep), "input-limit");
     }
 
@@ -435,10 +393,7 @@ mod tests {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..12 {
             let items = format!("*a{}, ", level - 1).repeat(10);
-            bomb.push_str(&format!(
-                "a{level}: &a{level} [{}]\n",
-                items.trim_end_matches(", ")
-            ));
+            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", items.trim_end_matches(", ")));
         }
         assert_eq!(first_code(&bomb), "input-limit");
     }

@@ -50,9 +50,7 @@ pub fn is_date(text: &str) -> bool {
         })
     };
     let (year, month) = (parts.next(), parts.next());
-    let day = parts
-        .next()
-        .map(|day| day.split(['T', 't', ' ']).next().unwrap_or_default());
+    let day = parts.next().map(|day| day.split(['T', 't', ' ']).next().unwrap_or_default());
     digits(year, 4, 4) && digits(month, 1, 2) && digits(day, 1, 2)
 }
 
@@ -83,12 +81,7 @@ fn number(text: &str) -> Option<String> {
         let unsigned = rest.bytes().all(|byte| byte.is_ascii_digit());
         u64::from_str_radix(rest, 8).ok().filter(|_| unsigned)
     };
-    let decimal = || {
-        digits
-            .parse::<u64>()
-            .ok()
-            .filter(|_| !digits.starts_with(['0', '+', '-']))
-    };
+    let decimal = || digits.parse::<u64>().ok().filter(|_| !digits.starts_with(['0', '+', '-']));
     let integer = decimal()
         .or_else(|| radix(["0x", "0X"], 16))
         .or_else(|| radix(["0o", "0O"], 8))
@@ -115,9 +108,7 @@ fn float(text: &str) -> Option<String> {
     if whole.len() + fraction.len() == 0 || !all_digits(whole) || !all_digits(fraction) {
         return None;
     }
-    let value: f64 = format!("0{whole}.{fraction}0e{}", exponent.unwrap_or("0"))
-        .parse()
-        .ok()?;
+    let value: f64 = format!("0{whole}.{fraction}0e{}", exponent.unwrap_or("0")).parse().ok()?;
     (exponent_ok && value.is_finite()).then(|| {
         serde_json::Number::from_f64(value).map_or_else(String::new, |number| number.to_string())
     })
@@ -189,9 +180,7 @@ mod tests {
         ] {
             assert_eq!(number_text(text).as_deref(), Some(value), "{text}");
         }
-        for text in [
-            "1.2.3", "12e", "0xZZ", "-", "+", ".", "90d51dc", "10.0.0.1", "--1", "0x+1",
-        ] {
+        for text in ["1.2.3", "12e", "0xZZ", "-", "+", ".", "90d51dc", "10.0.0.1", "--1", "0x+1"] {
             assert_eq!(number_text(text), None, "{text}");
         }
     }
@@ -225,15 +214,7 @@ mod tests {
         ] {
             assert!(!is_safe_plain(text), "{text:?}");
         }
-        for text in [
-            "cart",
-            "ghcr.io/shop/cart:v1",
-            "100Mi",
-            "250m",
-            "http://reco",
-            "a=b",
-            "/",
-        ] {
+        for text in ["cart", "ghcr.io/shop/cart:v1", "100Mi", "250m", "http://reco", "a=b", "/"] {
             assert!(is_safe_plain(text), "{text:?}");
         }
     }

@@ -20,10 +20,7 @@ fn baseline() -> Vec<Value> {
 
 fn items(answer: &str) -> Vec<Value> {
     let list = documents(answer).remove(0);
-    list["items"]
-        .as_sequence()
-        .expect("a list of items")
-        .clone()
+    list["items"].as_sequence().expect("a list of items").clone()
 }
 
 /// The objects of an answer that were made for previews by name, or are not ours.
@@ -46,9 +43,7 @@ fn a_second_run_on_the_example_changes_nothing() {
 #[test]
 fn without_previews_the_baseline_is_as_it_was() {
     let text = config();
-    let head = &text[..text
-        .find("\n  previews:\n")
-        .expect("the example lists previews")];
+    let head = &text[..text.find("\n  previews:\n").expect("the example lists previews")];
     let empty = format!("{head}\n  previews: []\n");
     let once = function(&resource_list(&baseline(), &text)).ok();
     let after = function(&resource_list(&items(&once), &empty)).ok();

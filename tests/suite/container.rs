@@ -31,26 +31,19 @@ fn docker(arguments: &[&str]) -> Command {
 fn image() -> bool {
     static BUILT: OnceLock<bool> = OnceLock::new();
     let built = *BUILT.get_or_init(|| {
-        let answers = docker(&["info"])
-            .output()
-            .is_ok_and(|output| output.status.success());
+        let answers = docker(&["info"]).output().is_ok_and(|output| output.status.success());
         if answers {
             let mut make = Command::new("make");
             // Not as a part of the make that may run these tests.
             make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
-            make.arg("image")
-                .arg(format!("IMAGE={IMAGE}"))
-                .current_dir(root());
+            make.arg("image").arg(format!("IMAGE={IMAGE}")).current_dir(root());
             run(&mut make, "").ok();
         }
         answers
     });
     if !built {
         let required = env::var_os("CI_REQUIRE_DOCKER").is_some_and(|value| value == "1");
-        assert!(
-            !required,
-            "CI_REQUIRE_DOCKER=1, but no docker daemon answers"
-        );
+        assert!(!required, "CI_REQUIRE_DOCKER=1, but no docker daemon answers");
         skipped("no docker daemon answers");
     }
     built
@@ -93,10 +86,7 @@ fn kustomize_with_the_container_gives_the_objects_of_the_binary() {
     };
     let container = format!("config.kubernetes.io/function: 'container: {{image: {IMAGE}}}'");
     let contained = build(&container, &["--enable-alpha-plugins"]);
-    let direct = build(
-        &exec_annotation(),
-        &["--enable-alpha-plugins", "--enable-exec"],
-    );
+    let direct = build(&exec_annotation(), &["--enable-alpha-plugins", "--enable-exec"]);
     assert_same(&contained, &direct);
 }
 
@@ -106,10 +96,7 @@ fn the_image_is_small_and_says_what_it_is() {
         return;
     }
     let inspect = |format: &str| {
-        let answer = run(
-            &mut docker(&["image", "inspect", "--format", format, IMAGE]),
-            "",
-        );
+        let answer = run(&mut docker(&["image", "inspect", "--format", format, IMAGE]), "");
         answer.ok().trim().to_owned()
     };
     let size: u64 = inspect("{{.Size}}").parse().expect("the size is a number");
@@ -117,9 +104,7 @@ fn the_image_is_small_and_says_what_it_is() {
     assert_eq!(inspect("{{.Config.User}}"), "65534:65534");
     assert_eq!(inspect("{{json .Config.Entrypoint}}"), r#"["/anabranch"]"#);
     let label = |name: &str| {
-        inspect(&format!(
-            "{{{{index .Config.Labels \"org.opencontainers.image.{name}\"}}}}"
-        ))
+        inspect(&format!("{{{{index .Config.Labels \"org.opencontainers.image.{name}\"}}}}"))
     };
     assert_eq!(label("version"), env!("CARGO_PKG_VERSION"));
     assert_eq!(label("licenses"), "Apache-2.0");

@@ -9,20 +9,14 @@ use super::orchestrator::{ANABRANCH, kustomize, root, run};
 fn baseline() -> Vec<String> {
     let folder = root().join("examples/shop/baseline");
     let built = run(kustomize().arg("build").arg(folder), "").ok();
-    built
-        .split("\n---\n")
-        .map(|document| format!("{}\n", document.trim_end()))
-        .collect()
+    built.split("\n---\n").map(|document| format!("{}\n", document.trim_end())).collect()
 }
 
 /// The stream rendered from these documents, one file each, passed in this order.
 fn render(documents: &[String]) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut command = Command::new(ANABRANCH);
-    command
-        .arg("render")
-        .arg(root().join("examples/shop/previews.yaml"))
-        .arg("--baseline");
+    command.arg("render").arg(root().join("examples/shop/previews.yaml")).arg("--baseline");
     for (index, document) in documents.iter().enumerate() {
         let file = folder.path().join(format!("{index:03}.yaml"));
         fs::write(&file, document).expect("the folder can be written");
@@ -59,10 +53,7 @@ fn stdin_and_a_list_give_what_files_give() {
     let previews = root().join("examples/shop/previews.yaml");
     let from_stdin = |text: &str| {
         let mut command = Command::new(ANABRANCH);
-        command
-            .arg("render")
-            .arg(&previews)
-            .args(["--baseline", "-"]);
+        command.arg("render").arg(&previews).args(["--baseline", "-"]);
         run(&mut command, text).ok()
     };
     let expected = render(&documents);
@@ -74,8 +65,5 @@ fn stdin_and_a_list_give_what_files_give() {
             format!("- {}\n", indented.join("\n").trim_start())
         })
         .collect();
-    assert_eq!(
-        from_stdin(&format!("apiVersion: v1\nkind: List\nitems:\n{items}")),
-        expected
-    );
+    assert_eq!(from_stdin(&format!("apiVersion: v1\nkind: List\nitems:\n{items}")), expected);
 }

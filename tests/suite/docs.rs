@@ -15,10 +15,7 @@ fn settle(path: &str, wanted: &str) {
     if found == wanted {
         return;
     }
-    assert!(
-        bless(),
-        "{path} is not up to date: run `make bless` and read the diff"
-    );
+    assert!(bless(), "{path} is not up to date: run `make bless` and read the diff");
     fs::write(&file, wanted).expect("the file can be written");
 }
 
@@ -28,25 +25,15 @@ fn anabranch(arguments: &[&str]) -> Command {
     command
 }
 
-const EXAMPLE: [&str; 4] = [
-    "render",
-    "examples/shop/previews.yaml",
-    "--baseline",
-    "examples/shop/baseline",
-];
+const EXAMPLE: [&str; 4] =
+    ["render", "examples/shop/previews.yaml", "--baseline", "examples/shop/baseline"];
 
 /// The folder that the README's command writes, as a drawing.
 fn tree() -> String {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let out = scratch.path().join("out");
     let mut command = anabranch(&EXAMPLE);
-    run(
-        command
-            .args(["--source-root", "examples/shop", "-o"])
-            .arg(&out),
-        "",
-    )
-    .ok();
+    run(command.args(["--source-root", "examples/shop", "-o"]).arg(&out), "").ok();
     let mut drawing = String::new();
     let mut folders: Vec<String> = Vec::new();
     let files: Vec<_> = super::expected::files(&out).into_keys().collect();
@@ -72,10 +59,7 @@ fn route() -> String {
         .split("---\n")
         .find(|document| document.contains("\n  name: catalog.pr-42\n"))
         .expect("the example has this route");
-    let rules: Vec<usize> = route
-        .match_indices("\n  - matches:")
-        .map(|(at, _)| at + 1)
-        .collect();
+    let rules: Vec<usize> = route.match_indices("\n  - matches:").map(|(at, _)| at + 1).collect();
     let more = rules.len() - 1;
     format!("{}  # ... and {more} more rules\n", &route[..rules[1]])
 }
@@ -90,38 +74,23 @@ fn mistake() -> String {
     )
     .expect("the folder can be written");
     let mut command = Command::new(ANABRANCH);
-    command
-        .current_dir(scratch.path())
-        .args(["render", "previews.yaml", "--baseline"]);
+    command.current_dir(scratch.path()).args(["render", "previews.yaml", "--baseline"]);
     let answer = run(command.arg(root().join("examples/shop/baseline")), "").failed();
-    let error = answer
-        .find("error[unknown-service]")
-        .expect("the service is misspelt");
-    answer[error..]
-        .split("\n\n")
-        .next()
-        .unwrap_or_default()
-        .to_owned()
-        + "\n"
+    let error = answer.find("error[unknown-service]").expect("the service is misspelt");
+    answer[error..].split("\n\n").next().unwrap_or_default().to_owned() + "\n"
 }
 
 /// What the function makes of its example: the alias and the derived route.
 fn function_example() -> String {
     let folder = root().join("functions/anabranch/example");
-    let program = std::path::Path::new(ANABRANCH)
-        .parent()
-        .expect("the program is in a folder");
+    let program = std::path::Path::new(ANABRANCH).parent().expect("the program is in a folder");
     let built = super::orchestrator::run_with(
-        kustomize()
-            .args(["build", "--enable-alpha-plugins", "--enable-exec"])
-            .arg(folder),
+        kustomize().args(["build", "--enable-alpha-plugins", "--enable-exec"]).arg(folder),
         program,
     )
     .ok();
     let wanted = ["  externalName: ", "  name: loans.pr-12\n"];
-    let shown = built
-        .split("---\n")
-        .filter(|document| wanted.iter().any(|w| document.contains(w)));
+    let shown = built.split("---\n").filter(|document| wanted.iter().any(|w| document.contains(w)));
     format!("# ...\n---\n{}", shown.collect::<Vec<_>>().join("---\n"))
 }
 
@@ -131,9 +100,7 @@ fn settle_blocks(path: &str, blocks: &[(&str, String)]) {
     let mut text = fs::read_to_string(root().join(path)).expect("the document");
     for (marker, content) in blocks {
         let begin = format!("<!-- output: {marker} -->\n");
-        let start = text
-            .find(&begin)
-            .unwrap_or_else(|| panic!("{path} shows {marker}"));
+        let start = text.find(&begin).unwrap_or_else(|| panic!("{path} shows {marker}"));
         let start = start + begin.len();
         let fence = start + text[start..].find('\n').expect("a fence") + 1;
         let end = fence + text[fence..].find("```").expect("the fence's end");
@@ -152,10 +119,7 @@ fn documents_show_real_output() {
             ("a misspelt service", mistake()),
         ],
     );
-    settle_blocks(
-        "functions/anabranch/README.md",
-        &[("function-example", function_example())],
-    );
+    settle_blocks("functions/anabranch/README.md", &[("function-example", function_example())]);
 }
 
 #[test]
@@ -169,15 +133,7 @@ fn schema_and_definition_are_made_from_the_types() {
 #[test]
 fn help_is_what_was_reviewed() {
     let mut help = run(&mut anabranch(&["--help"]), "").ok();
-    for command in [
-        "render",
-        "check",
-        "explain",
-        "init",
-        "schema",
-        "completions",
-        "man",
-    ] {
+    for command in ["render", "check", "explain", "init", "schema", "completions", "man"] {
         let text = run(&mut anabranch(&[command, "--help"]), "").ok();
         help.push_str(&format!("\n--- anabranch {command}\n\n{text}"));
     }

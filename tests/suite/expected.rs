@@ -34,10 +34,7 @@ pub(crate) fn folders(parent: &Path) -> Vec<PathBuf> {
 
 /// The last part of a path.
 pub(crate) fn name(path: &Path) -> String {
-    path.file_name()
-        .expect("a folder has a name")
-        .to_string_lossy()
-        .into_owned()
+    path.file_name().expect("a folder has a name").to_string_lossy().into_owned()
 }
 
 /// Every file below a folder; none where it does not exist.
@@ -47,10 +44,7 @@ pub(crate) fn files(folder: &Path) -> Files {
         .filter_map(Result::ok)
         .filter(|entry| entry.file_type().is_file())
         .map(|entry| {
-            let below = entry
-                .path()
-                .strip_prefix(folder)
-                .expect("it was found below");
+            let below = entry.path().strip_prefix(folder).expect("it was found below");
             let path = below.to_string_lossy().replace('\\', "/");
             (path, fs::read(entry.path()).expect("the file can be read"))
         })
@@ -93,10 +87,7 @@ pub(crate) fn compare(
     ours: impl Fn(&str) -> bool,
     problems: &mut Vec<String>,
 ) {
-    let expected: Files = files(folder)
-        .into_iter()
-        .filter(|(path, _)| ours(path))
-        .collect();
+    let expected: Files = files(folder).into_iter().filter(|(path, _)| ours(path)).collect();
     if bless() {
         for path in expected.keys().filter(|path| !produced.contains_key(*path)) {
             fs::remove_file(folder.join(path)).expect("an orphan can be removed");
@@ -109,17 +100,13 @@ pub(crate) fn compare(
         return;
     }
     for path in expected.keys().filter(|path| !produced.contains_key(*path)) {
-        problems.push(format!(
-            "{}: {path} is expected, and nothing produced it",
-            name(case)
-        ));
+        problems.push(format!("{}: {path} is expected, and nothing produced it", name(case)));
     }
     for (path, bytes) in produced {
         match expected.get(path) {
-            None => problems.push(format!(
-                "{}: {path} was produced and is not expected",
-                name(case)
-            )),
+            None => {
+                problems.push(format!("{}: {path} was produced and is not expected", name(case)))
+            }
             Some(wanted) if wanted != bytes => {
                 problems.push(difference(&name(case), path, wanted, bytes))
             }
@@ -129,16 +116,9 @@ pub(crate) fn compare(
 }
 
 fn difference(case: &str, path: &str, wanted: &[u8], found: &[u8]) -> String {
-    let (wanted, found) = (
-        String::from_utf8_lossy(wanted),
-        String::from_utf8_lossy(found),
-    );
+    let (wanted, found) = (String::from_utf8_lossy(wanted), String::from_utf8_lossy(found));
     let diff = TextDiff::from_lines(&wanted, &found);
-    let diff = diff
-        .unified_diff()
-        .context_radius(3)
-        .header("expected", "produced")
-        .to_string();
+    let diff = diff.unified_diff().context_radius(3).header("expected", "produced").to_string();
     let mut out = format!("{case}: {path} differs\n");
     for line in diff.lines().take(80) {
         let _ = writeln!(out, "    {line}");

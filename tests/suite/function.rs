@@ -23,11 +23,7 @@ fn a_transformer_generates_the_objects_of_render_and_leaves_the_baseline_alone()
     let mut generated = workspace.rendered();
     let built = transformed(&workspace);
 
-    assert!(
-        generated
-            .keys()
-            .any(|id| id[1] == "Deployment" && id[2] == "pr-42")
-    );
+    assert!(generated.keys().any(|id| id[1] == "Deployment" && id[2] == "pr-42"));
     assert!(!generated.keys().any(|id| baseline.contains_key(id)));
     generated.extend(baseline);
     assert_same(&built, &generated);
@@ -47,9 +43,7 @@ fn a_copied_config_map_gets_the_hashed_name_and_the_copied_deployment_refers_to_
     let referred = |namespace: &str| {
         let id = ["apps/v1", "Deployment", namespace, "cart"].map(str::to_owned);
         let container = &built[&id]["spec"]["template"]["spec"]["containers"][0];
-        container["envFrom"][0]["configMapRef"]["name"]
-            .as_str()
-            .map(str::to_owned)
+        container["envFrom"][0]["configMapRef"]["name"].as_str().map(str::to_owned)
     };
 
     assert_eq!(hashed("pr-42").len(), "cart-settings-0123456789".len());
@@ -63,11 +57,7 @@ fn a_later_overlay_finds_generated_objects_like_any_other() {
     let workspace = Workspace::new();
     transformed(&workspace);
     let top = Workspace::new();
-    let below = workspace
-        .path()
-        .file_name()
-        .expect("the folder has a name")
-        .display();
+    let below = workspace.path().file_name().expect("the folder has a name").display();
     let image = "images.example.com/shop/cart";
     top.write(
         "kustomization.yaml",
@@ -131,9 +121,7 @@ fn a_validator_behind_the_transformer_leaves_its_work_as_it_is() {
     let workspace = Workspace::new();
     let built = transformed(&workspace);
     let annotations = format!("  annotations:\n    {VALIDATE}\n");
-    let verdict = workspace
-        .previews()
-        .replacen("  annotations:\n", &annotations, 1);
+    let verdict = workspace.previews().replacen("  annotations:\n", &annotations, 1);
     workspace.write("verdict.yaml", &verdict);
     workspace.write(
         "kustomization.yaml",
@@ -175,10 +163,7 @@ fn legacy_build(build: &mut Command, workspace: &Workspace) -> Answer {
     let folder = plugins.join("anabranch.dev/v1alpha1/previews");
     fs::create_dir_all(&folder).expect("a folder can be made");
     link(Path::new(ANABRANCH), &folder.join("Previews"));
-    workspace.write(
-        "kustomization.yaml",
-        "resources: [baseline]\ntransformers: [previews.yaml]\n",
-    );
+    workspace.write("kustomization.yaml", "resources: [baseline]\ntransformers: [previews.yaml]\n");
     build
         .args(["--enable-alpha-plugins", "."])
         .current_dir(workspace.path())

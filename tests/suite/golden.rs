@@ -15,14 +15,8 @@ fn cases() -> Vec<std::path::PathBuf> {
 
 /// What a case produces, in the shape of its folder `expected`.
 fn produce(case: &Path, problems: &mut Vec<String>) -> Files {
-    let mut args: Vec<String> = [
-        "render",
-        "input/previews.yaml",
-        "--baseline",
-        "input/baseline",
-    ]
-    .map(str::to_owned)
-    .into();
+    let mut args: Vec<String> =
+        ["render", "input/previews.yaml", "--baseline", "input/baseline"].map(str::to_owned).into();
     args.extend(extra_args(case));
     let mut produced = Files::new();
     let stream = anabranch(case, &args);
@@ -36,10 +30,7 @@ fn produce(case: &Path, problems: &mut Vec<String>) -> Files {
     let tree = anabranch(case, &args);
     if !tree.status.success() || !tree.stdout.is_empty() {
         let words = String::from_utf8_lossy(&tree.stderr);
-        problems.push(format!(
-            "{}: render -o failed, or wrote to stdout\n{words}",
-            name(case)
-        ));
+        problems.push(format!("{}: render -o failed, or wrote to stdout\n{words}", name(case)));
     }
     produced.insert("stream.yaml".to_owned(), stream.stdout);
     // The two shapes mostly say the same words; where they differ, both are kept.
@@ -49,11 +40,7 @@ fn produce(case: &Path, problems: &mut Vec<String>) -> Files {
     if !stream.stderr.is_empty() {
         produced.insert("stderr.txt".to_owned(), stream.stderr);
     }
-    produced.extend(
-        files(&out)
-            .into_iter()
-            .map(|(path, bytes)| (format!("tree/{path}"), bytes)),
-    );
+    produced.extend(files(&out).into_iter().map(|(path, bytes)| (format!("tree/{path}"), bytes)));
     produced
 }
 
@@ -63,13 +50,7 @@ fn every_case_renders_to_what_is_expected() {
     for case in cases() {
         check_readme(&case, &mut problems);
         let produced = produce(&case, &mut problems);
-        compare(
-            &case,
-            &case.join("expected"),
-            &produced,
-            |_| true,
-            &mut problems,
-        );
+        compare(&case, &case.join("expected"), &produced, |_| true, &mut problems);
         for path in files(&case).keys() {
             let known = path.starts_with("input/") || path.starts_with("expected/");
             if !known && path != "README.md" && path != "args" {

@@ -33,9 +33,7 @@ fn package() -> Workspace {
 
 fn files(workspace: &Workspace) -> Files {
     let below = |path: &std::path::Path| {
-        let place = path
-            .strip_prefix(workspace.path())
-            .expect("entries are below the folder");
+        let place = path.strip_prefix(workspace.path()).expect("entries are below the folder");
         place.to_string_lossy().into_owned()
     };
     walkdir::WalkDir::new(workspace.path())
@@ -67,11 +65,7 @@ fn assert_settled(workspace: &Workspace, kpt: impl Fn() -> Command) {
         let kept = |now: &Value| *now == object || id[1] == "Kptfile";
         assert!(objects.get(&id).is_some_and(kept), "{id:?}");
     }
-    assert!(
-        objects
-            .keys()
-            .any(|id| id[1] == "Deployment" && id[2] == "pr-42")
-    );
+    assert!(objects.keys().any(|id| id[1] == "Deployment" && id[2] == "pr-42"));
 }
 
 #[test]
@@ -81,15 +75,7 @@ fn kpt_fn_eval_settles_after_one_run() {
     }
     assert_settled(&package(), || {
         let mut kpt = Command::new("kpt");
-        kpt.args([
-            "fn",
-            "eval",
-            ".",
-            "--exec",
-            ANABRANCH,
-            "--fn-config",
-            "previews.yaml",
-        ]);
+        kpt.args(["fn", "eval", ".", "--exec", ANABRANCH, "--fn-config", "previews.yaml"]);
         kpt
     });
 }
@@ -114,15 +100,9 @@ fn kpt_fn_render_on_bad_input_shows_the_results_and_changes_no_file() {
     let workspace = package();
     workspace.edit("name: cart", "name: kart");
     let before = files(&workspace);
-    let words = run(
-        kpt.args(["fn", "render", ".", "--allow-exec"])
-            .current_dir(workspace.path()),
-        "",
-    )
-    .failed();
-    assert!(
-        words.contains("[error]") && words.contains("kart"),
-        "{words}"
-    );
+    let words =
+        run(kpt.args(["fn", "render", ".", "--allow-exec"]).current_dir(workspace.path()), "")
+            .failed();
+    assert!(words.contains("[error]") && words.contains("kart"), "{words}");
     assert_eq!(files(&workspace), before);
 }

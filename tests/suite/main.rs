@@ -4,6 +4,7 @@ mod again;
 mod container;
 mod determinism;
 mod docs;
+mod edit;
 mod evaluator;
 mod expected;
 mod function;

@@ -36,26 +36,15 @@ spec:
 
 /// The arguments behind the subcommand: previews.yaml, and the baseline that the folder holds.
 fn arguments(case: &Path) -> Vec<String> {
-    let baseline = if case.join("baseline").is_dir() {
-        "baseline"
-    } else {
-        "baseline.yaml"
-    };
-    let mut args = ["previews.yaml", "--baseline", baseline]
-        .map(str::to_owned)
-        .to_vec();
+    let baseline = if case.join("baseline").is_dir() { "baseline" } else { "baseline.yaml" };
+    let mut args = ["previews.yaml", "--baseline", baseline].map(str::to_owned).to_vec();
     args.extend(extra_args(case));
     args
 }
 
 fn with<'a>(before: &[&'a str], args: &'a [String], after: &[&'a str]) -> Vec<&'a str> {
     let args = args.iter().map(String::as_str);
-    before
-        .iter()
-        .copied()
-        .chain(args)
-        .chain(after.iter().copied())
-        .collect()
+    before.iter().copied().chain(args).chain(after.iter().copied()).collect()
 }
 
 /// Runs a mistake every way, and returns what it said as text and as JSON.
@@ -64,10 +53,7 @@ fn produce(case: &Path, problems: &mut Vec<String>) -> Files {
     let mut complain = |text: &str| problems.push(format!("{}: {text}", name(case)));
     let stream = anabranch(case, &with(&["render"], &args, &[]));
     if stream.status.code() != Some(1) {
-        complain(&format!(
-            "render ended with {} and not with exit code 1",
-            stream.status
-        ));
+        complain(&format!("render ended with {} and not with exit code 1", stream.status));
     }
     if !stream.stdout.is_empty() {
         complain("render wrote to stdout");
@@ -76,15 +62,9 @@ fn produce(case: &Path, problems: &mut Vec<String>) -> Files {
     let scratch = filled_folder();
     let out = scratch.path().join("out");
     let before = files(&out);
-    let tree = anabranch(
-        case,
-        &with(&["render"], &args, &["-o", &out.display().to_string()]),
-    );
+    let tree = anabranch(case, &with(&["render"], &args, &["-o", &out.display().to_string()]));
     if tree.status.code() != Some(1) || !tree.stdout.is_empty() {
-        complain(&format!(
-            "render -o ended with {}, or wrote to stdout",
-            tree.status
-        ));
+        complain(&format!("render -o ended with {}, or wrote to stdout", tree.status));
     }
     if files(&out) != before {
         complain("render -o changed the folder");
@@ -92,10 +72,7 @@ fn produce(case: &Path, problems: &mut Vec<String>) -> Files {
 
     let check = anabranch(case, &with(&["check"], &args, &["--format", "json"]));
     if check.status.code() != Some(1) {
-        complain(&format!(
-            "check ended with {} and not with exit code 1",
-            check.status
-        ));
+        complain(&format!("check ended with {} and not with exit code 1", check.status));
     }
     if serde_json::from_slice::<serde_json::Value>(&check.stdout).is_err() {
         complain("check --format json did not print JSON");
@@ -111,24 +88,11 @@ fn filled_folder() -> tempfile::TempDir {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     fs::write(scratch.path().join("previews.yaml"), CONFIG).expect("written");
     fs::write(scratch.path().join("baseline.yaml"), BASELINE).expect("written");
-    let args = [
-        "render",
-        "previews.yaml",
-        "--baseline",
-        "baseline.yaml",
-        "-o",
-        "out",
-    ];
+    let args = ["render", "previews.yaml", "--baseline", "baseline.yaml", "-o", "out"];
     let output = anabranch(scratch.path(), &args);
     let words = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "the input without mistakes renders: {words}"
-    );
-    assert!(
-        files(&scratch.path().join("out")).len() > 3,
-        "and fills its folder"
-    );
+    assert!(output.status.success(), "the input without mistakes renders: {words}");
+    assert!(files(&scratch.path().join("out")).len() > 3, "and fills its folder");
     scratch
 }
 
@@ -140,14 +104,7 @@ fn generated(config: &[u8], baseline: &[u8]) -> String {
     fs::write(scratch.path().join("baseline.yaml"), baseline).expect("written");
     let out = scratch.path().join("out");
     let before = files(&out);
-    let args = [
-        "render",
-        "previews.yaml",
-        "--baseline",
-        "baseline.yaml",
-        "-o",
-        "out",
-    ];
+    let args = ["render", "previews.yaml", "--baseline", "baseline.yaml", "-o", "out"];
     let output = anabranch(scratch.path(), &args);
     let words = String::from_utf8(output.stderr).expect("messages are UTF-8");
     assert_eq!(output.status.code(), Some(1), "{words}");
@@ -183,15 +140,8 @@ fn there_are_enough_mistakes() {
 
 #[test]
 fn nesting_of_ten_thousand_levels_is_refused() {
-    let block: String = (0..10_000)
-        .map(|level| format!("{}a:\n", " ".repeat(level)))
-        .collect();
-    for deep in [
-        block,
-        "[".repeat(10_000),
-        "{a: ".repeat(10_000),
-        "- ".repeat(10_000),
-    ] {
+    let block: String = (0..10_000).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
+    for deep in [block, "[".repeat(10_000), "{a: ".repeat(10_000), "- ".repeat(10_000)] {
         let words = generated(CONFIG.as_bytes(), deep.as_bytes());
         assert!(words.contains("error[input-limit]"), "{words}");
         let words = generated(deep.as_bytes(), BASELINE.as_bytes());
@@ -201,21 +151,12 @@ fn nesting_of_ten_thousand_levels_is_refused() {
 
 #[test]
 fn bytes_that_are_not_utf8_are_refused() {
-    let latin1 = BASELINE
-        .replace("cart:1", "caf\u{e9}")
-        .chars()
-        .map(|c| c as u8)
-        .collect::<Vec<_>>();
+    let latin1 =
+        BASELINE.replace("cart:1", "caf\u{e9}").chars().map(|c| c as u8).collect::<Vec<_>>();
     let words = generated(CONFIG.as_bytes(), &latin1);
-    assert!(
-        words.contains("baseline.yaml:13: this is not UTF-8"),
-        "{words}"
-    );
+    assert!(words.contains("baseline.yaml:13: this is not UTF-8"), "{words}");
     let words = generated(b"\xff\xfe\x00", BASELINE.as_bytes());
-    assert!(
-        words.contains("previews.yaml:1: this is not UTF-8"),
-        "{words}"
-    );
+    assert!(words.contains("previews.yaml:1: this is not UTF-8"), "{words}");
 }
 
 #[test]
@@ -231,18 +172,13 @@ fn a_suite_that_is_not_there_is_refused() {
     let words = String::from_utf8(output.stderr).expect("messages are UTF-8");
     assert_eq!(output.status.code(), Some(1), "{words}");
     assert!(words.contains("error[suite-missing]"), "{words}");
-    assert!(
-        files(&scratch.path().join("out")) == before,
-        "the folder is as it was"
-    );
+    assert!(files(&scratch.path().join("out")) == before, "the folder is as it was");
 }
 
 #[test]
 fn a_line_of_a_megabyte_is_not_printed() {
-    let long = format!(
-        "{{\"apiVersion\": \"v1\", \"kind\": \"{}\", \"kind\": 1}}",
-        "x".repeat(1 << 20)
-    );
+    let long =
+        format!("{{\"apiVersion\": \"v1\", \"kind\": \"{}\", \"kind\": 1}}", "x".repeat(1 << 20));
     let words = generated(CONFIG.as_bytes(), long.as_bytes());
     assert!(words.contains("error[duplicate-key]"), "{words}");
 }

@@ -50,10 +50,7 @@ pub(crate) fn by_id(values: Vec<Value>) -> Objects {
     let mut objects = Objects::new();
     for value in values {
         let id = id(&value);
-        assert!(
-            objects.insert(id.clone(), value).is_none(),
-            "{id:?} is there twice"
-        );
+        assert!(objects.insert(id.clone(), value).is_none(), "{id:?} is there twice");
     }
     objects
 }

@@ -75,9 +75,7 @@ fn run_in_path(command: &mut Command, stdin: &str, first: &[PathBuf]) -> Answer 
     let stdin = stdin.to_owned();
     // Beside the reading: a pipe holds less than a large list. A program may stop reading early.
     let writer = thread::spawn(move || drop(pipe.write_all(stdin.as_bytes())));
-    let output = child
-        .wait_with_output()
-        .expect("the program can be waited for");
+    let output = child.wait_with_output().expect("the program can be waited for");
     writer.join().expect("writing does not panic");
     Answer {
         code: output.status.code(),
@@ -95,20 +93,14 @@ pub(crate) fn function(resource_list: &str) -> Answer {
 /// `kustomize`, the pinned one.
 pub(crate) fn kustomize() -> Command {
     let program = tools().join("kustomize");
-    assert!(
-        program.is_file(),
-        "{} is missing: run `make tools`",
-        program.display()
-    );
+    assert!(program.is_file(), "{} is missing: run `make tools`", program.display());
     Command::new(program)
 }
 
 /// A program from PATH, or a line that says that the test is skipped.
 pub(crate) fn program(name: &str) -> Option<Command> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file());
+    let found = env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
     if found.is_none() {
         skipped(&format!("{name} is not installed"));
     }
@@ -120,9 +112,7 @@ pub(crate) fn skipped(why: &str) {
     let test = thread::current().name().unwrap_or("a test").to_owned();
     // In one piece, because tests run side by side.
     let line = format!("skipped: {test}: {why}\n");
-    stderr()
-        .write_all(line.as_bytes())
-        .expect("stderr can be written");
+    stderr().write_all(line.as_bytes()).expect("stderr can be written");
 }
 
 pub(crate) fn root() -> &'static Path {
@@ -171,15 +161,9 @@ impl Workspace {
 
     /// Adds annotations, lines of `key: value`, to previews.yaml.
     pub(crate) fn annotate(&self, annotations: &str) {
-        let lines: String = annotations
-            .lines()
-            .map(|line| format!("    {line}\n"))
-            .collect();
+        let lines: String = annotations.lines().map(|line| format!("    {line}\n")).collect();
         let metadata = format!("metadata:\n  annotations:\n{lines}");
-        self.write(
-            "previews.yaml",
-            &self.previews().replacen("metadata:\n", &metadata, 1),
-        );
+        self.write("previews.yaml", &self.previews().replacen("metadata:\n", &metadata, 1));
     }
 
     /// Replaces text in previews.yaml.
@@ -193,14 +177,7 @@ impl Workspace {
     /// `kustomize build` of a folder in here.
     #[track_caller]
     pub(crate) fn build(&self, folder: &str, flags: &[&str]) -> Answer {
-        run(
-            kustomize()
-                .arg("build")
-                .args(flags)
-                .arg(folder)
-                .current_dir(self.path()),
-            "",
-        )
+        run(kustomize().arg("build").args(flags).arg(folder).current_dir(self.path()), "")
     }
 
     /// The baseline as kustomize alone builds it.
@@ -233,12 +210,7 @@ pub(crate) fn exec_annotation() -> String {
 fn copy(from: &Path, to: &Path) {
     for entry in walkdir::WalkDir::new(from).min_depth(1) {
         let entry = entry.expect("the fixture can be read");
-        let place = to.join(
-            entry
-                .path()
-                .strip_prefix(from)
-                .expect("entries are below the folder"),
-        );
+        let place = to.join(entry.path().strip_prefix(from).expect("entries are below the folder"));
         if entry.file_type().is_dir() {
             fs::create_dir(&place).expect("a folder can be made");
         } else {

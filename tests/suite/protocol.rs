@@ -21,10 +21,7 @@ fn answered(text: &str) -> Value {
 
 #[track_caller]
 fn items(list: &Value) -> Vec<Value> {
-    list["items"]
-        .as_sequence()
-        .expect("items is a list")
-        .clone()
+    list["items"].as_sequence().expect("items is a list").clone()
 }
 
 /// Every item came back whole, in the order in which it came.
@@ -42,44 +39,21 @@ fn decorated(workspace: &Workspace) -> (Vec<Value>, String) {
     let text = workspace.resource_list();
     let mut sent = items(&answered(&text));
     for (index, item) in sent.iter_mut().enumerate() {
-        let metadata = item["metadata"]
-            .as_mapping_mut()
-            .expect("objects have metadata");
+        let metadata = item["metadata"].as_mapping_mut().expect("objects have metadata");
         let annotations = metadata
             .entry("annotations".into())
             .or_insert_with(|| Value::Mapping(Default::default()));
         for (key, value) in [
-            (
-                "internal.config.kubernetes.io/path",
-                format!("baseline/{}.yaml", index / 2),
-            ),
-            (
-                "internal.config.kubernetes.io/index",
-                (index % 2).to_string(),
-            ),
-            (
-                "config.kubernetes.io/path",
-                format!("baseline/{}.yaml", index / 2),
-            ),
+            ("internal.config.kubernetes.io/path", format!("baseline/{}.yaml", index / 2)),
+            ("internal.config.kubernetes.io/index", (index % 2).to_string()),
+            ("config.kubernetes.io/path", format!("baseline/{}.yaml", index / 2)),
             ("config.kubernetes.io/index", (index % 2).to_string()),
             ("internal.config.kubernetes.io/id", index.to_string()),
-            (
-                "internal.config.kubernetes.io/annotations-migration-resource-id",
-                index.to_string(),
-            ),
-            (
-                "internal.config.kubernetes.io/previousNames",
-                "before".to_owned(),
-            ),
-            (
-                "internal.config.kubernetes.io/seqindent",
-                "compact".to_owned(),
-            ),
+            ("internal.config.kubernetes.io/annotations-migration-resource-id", index.to_string()),
+            ("internal.config.kubernetes.io/previousNames", "before".to_owned()),
+            ("internal.config.kubernetes.io/seqindent", "compact".to_owned()),
             ("internal.kpt.dev/upstream-identifier", "a|b|c|d".to_owned()),
-            (
-                "kustomize.config.k8s.io/id",
-                "kind: A\nname: b\n".to_owned(),
-            ),
+            ("kustomize.config.k8s.io/id", "kind: A\nname: b\n".to_owned()),
         ] {
             annotations[key] = value.into();
         }
@@ -111,10 +85,7 @@ fn what_is_copied_takes_no_place_in_a_file_along() {
     let (sent, list) = decorated(&Workspace::new());
     let answer = answered(&function(&list).ok());
     let sent = by_id(sent);
-    for item in items(&answer)
-        .iter()
-        .filter(|item| !sent.contains_key(&id(item)))
-    {
+    for item in items(&answer).iter().filter(|item| !sent.contains_key(&id(item))) {
         let Some(annotations) = item["metadata"]["annotations"].as_mapping() else {
             continue;
         };
@@ -122,11 +93,7 @@ fn what_is_copied_takes_no_place_in_a_file_along() {
             let place = ["/path", "/index", "/id", "-id", "/seqindent"]
                 .iter()
                 .any(|end| key.ends_with(end) && key.contains("config."));
-            assert!(
-                !place && !key.starts_with("internal.kpt.dev/"),
-                "{:?}: {key}",
-                id(item)
-            );
+            assert!(!place && !key.starts_with("internal.kpt.dev/"), "{:?}: {key}", id(item));
         }
     }
 }
@@ -146,16 +113,10 @@ fn its_own_output_as_input_gives_the_same_bytes() {
 fn a_preview_that_is_gone_is_gone_from_the_items_too() {
     let workspace = Workspace::new();
     let both = answered(&function(&workspace.resource_list()).ok());
-    let shorter: String = workspace
-        .previews()
-        .split("    - name: pr-42")
-        .take(1)
-        .collect();
+    let shorter: String = workspace.previews().split("    - name: pr-42").take(1).collect();
     let one = answered(&function(&resource_list(&items(&both), &shorter)).ok());
     let mentions = |list: &Value, name: &str| {
-        items(list)
-            .iter()
-            .any(|item| id(item)[2] == name || id(item)[3] == name)
+        items(list).iter().any(|item| id(item)[2] == name || id(item)[3] == name)
     };
     assert!(mentions(&both, "pr-42") && mentions(&both, "pr-4"));
     assert!(!mentions(&one, "pr-42") && mentions(&one, "pr-4"));
@@ -175,11 +136,7 @@ fn assert_refused(answer: &Answer, sent: &[Value], mistakes: usize) {
         .map(|result| result["message"].as_str().expect("a result has a message"))
         .collect();
     assert_eq!(errors.len(), mistakes, "{errors:?}");
-    let lines = answer
-        .stderr
-        .lines()
-        .filter(|line| line.starts_with("error"))
-        .count();
+    let lines = answer.stderr.lines().filter(|line| line.starts_with("error")).count();
     assert_eq!(lines, mistakes, "one line each: {}", answer.stderr);
 }
 
@@ -207,20 +164,14 @@ fn a_configuration_of_another_kind_is_refused() {
 #[test]
 fn a_missing_configuration_is_refused() {
     let (sent, list) = decorated(&Workspace::new());
-    let bare = list
-        .split("functionConfig:")
-        .next()
-        .expect("split gives at least one part");
+    let bare = list.split("functionConfig:").next().expect("split gives at least one part");
     assert_refused(&function(bare), &sent, 1);
 }
 
 #[test]
 fn a_number_where_a_string_belongs_is_refused_with_the_advice_to_quote_it() {
     let workspace = Workspace::new();
-    workspace.edit(
-        "commit: 90d51dc2888fbbef60f3ddecea6cb05ac8c43ec4",
-        "commit: 1e10",
-    );
+    workspace.edit("commit: 90d51dc2888fbbef60f3ddecea6cb05ac8c43ec4", "commit: 1e10");
     let answer = function(&workspace.resource_list());
     assert_eq!(answer.code, Some(1));
     assert!(answer.stderr.contains("quote"), "{}", answer.stderr);
@@ -237,20 +188,10 @@ fn the_list_that_kustomize_sends_a_generator_is_refused() {
 
 #[test]
 fn an_input_that_is_no_list_is_never_answered_with_success() {
-    for text in [
-        "",
-        "\n",
-        "items: [",
-        "just text",
-        "kind: ResourceList\nitems: 7\n",
-    ] {
+    for text in ["", "\n", "items: [", "just text", "kind: ResourceList\nitems: 7\n"] {
         let answer = function(text);
         assert_eq!(answer.code, Some(1), "{text:?}");
-        assert!(
-            answer.stderr.starts_with("error"),
-            "{text:?}: {}",
-            answer.stderr
-        );
+        assert!(answer.stderr.starts_with("error"), "{text:?}: {}", answer.stderr);
         documents(&answer.stdout);
     }
 }

@@ -51,24 +51,14 @@ impl Schemas {
             for schema in schemas.values_mut() {
                 *schema = json!({"definition": schema.take()});
             }
-            schemas.insert(
-                (String::new(), "definitions".to_owned()),
-                definitions.clone(),
-            );
-            for name in [
-                "gateway-api",
-                "istio",
-                "kustomize-controller",
-                "notification-controller",
-            ] {
+            schemas.insert((String::new(), "definitions".to_owned()), definitions.clone());
+            for name in ["gateway-api", "istio", "kustomize-controller", "notification-controller"]
+            {
                 for crd in documents(&read(&format!("{name}.yaml"))) {
                     add_crd(&crd, &metadata, &mut schemas);
                 }
             }
-            Self {
-                schemas,
-                compiled: Mutex::new(BTreeMap::new()),
-            }
+            Self { schemas, compiled: Mutex::new(BTreeMap::new()) }
         })
     }
 
@@ -79,10 +69,7 @@ impl Schemas {
         let Some(schema) = self.schemas.get(&kind) else {
             return vec![format!("{} {} is not known", kind.0, kind.1)];
         };
-        let mut compiled = self
-            .compiled
-            .lock()
-            .expect("no test panics while it judges");
+        let mut compiled = self.compiled.lock().expect("no test panics while it judges");
         let validator = compiled.entry(kind.clone()).or_insert_with(|| {
             let definitions = &self.schemas[&(String::new(), "definitions".to_owned())];
             let schema = match schema.get("definition") {
@@ -153,10 +140,9 @@ fn inlined(definition: &Value, definitions: &Value) -> Value {
                     .collect::<Map<_, _>>()
                     .into(),
             },
-            Value::Array(items) => items
-                .iter()
-                .map(|item| resolve(item, definitions, within))
-                .collect(),
+            Value::Array(items) => {
+                items.iter().map(|item| resolve(item, definitions, within)).collect()
+            }
             other => other.clone(),
         }
     }
@@ -235,11 +221,7 @@ fn check_names(object: &Value, found: &mut Vec<String>) {
             found.push(format!("/metadata/labels: `{name}: {value}` is no label"));
         }
     }
-    for name in metadata["annotations"]
-        .as_object()
-        .into_iter()
-        .flat_map(Map::keys)
-    {
+    for name in metadata["annotations"].as_object().into_iter().flat_map(Map::keys) {
         if !key(name) {
             found.push(format!("/metadata/annotations: `{name}` is no key"));
         }
@@ -252,25 +234,14 @@ fn check_route(route: &Value, found: &mut Vec<String>) {
     let rules = list(&route["spec"]["rules"]);
     let matches: usize = rules.iter().map(|rule| list(&rule["matches"]).len()).sum();
     if rules.len() > 16 || matches > 128 {
-        found.push(format!(
-            "/spec/rules: {} rules with {matches} matches",
-            rules.len()
-        ));
+        found.push(format!("/spec/rules: {} rules with {matches} matches", rules.len()));
     }
     for rule in &rules {
         let filters = list(&rule["filters"]);
-        for kind in [
-            "RequestHeaderModifier",
-            "ResponseHeaderModifier",
-            "RequestRedirect",
-            "URLRewrite",
-        ] {
-            if filters
-                .iter()
-                .filter(|filter| filter["type"] == kind)
-                .count()
-                > 1
-            {
+        for kind in
+            ["RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect", "URLRewrite"]
+        {
+            if filters.iter().filter(|filter| filter["type"] == kind).count() > 1 {
                 found.push(format!("/spec/rules: {kind} more than once in a rule"));
             }
         }
@@ -278,10 +249,7 @@ fn check_route(route: &Value, found: &mut Vec<String>) {
             if backend["kind"].as_str().unwrap_or("Service") == "Service"
                 && backend["port"].is_null()
             {
-                found.push(format!(
-                    "/spec/rules: backend {} has no port",
-                    backend["name"]
-                ));
+                found.push(format!("/spec/rules: backend {} has no port", backend["name"]));
             }
         }
         for one in list(&rule["matches"]) {
@@ -334,10 +302,7 @@ mod tests {
     #[track_caller]
     fn assert_violation(object: &Value, part: &str) {
         let found = Schemas::load().violations(object);
-        assert!(
-            found.iter().any(|one| one.contains(part)),
-            "{part}: {found:?}"
-        );
+        assert!(found.iter().any(|one| one.contains(part)), "{part}: {found:?}");
     }
 
     #[test]

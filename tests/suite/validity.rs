@@ -30,37 +30,24 @@ fn cases() -> Vec<Case> {
     // `unknown-fields` shows that a field nobody has heard of survives, which no schema allows.
     let skipped = ["mistakes", "unknown-fields"];
     let golden = folders(&golden());
-    for case in golden
-        .into_iter()
-        .filter(|case| !skipped.contains(&&*name(case)))
-    {
+    for case in golden.into_iter().filter(|case| !skipped.contains(&&*name(case))) {
         let mut arguments = words("render input/previews.yaml --baseline input/baseline");
         arguments.extend(extra_args(&case));
-        cases.push(Case {
-            name: name(&case),
-            folder: case,
-            arguments,
-        });
+        cases.push(Case { name: name(&case), folder: case, arguments });
     }
     cases
 }
 
 fn render(case: &Case, more: &[&str]) -> String {
     let mut command = Command::new(ANABRANCH);
-    command
-        .current_dir(&case.folder)
-        .args(&case.arguments)
-        .args(more);
+    command.current_dir(&case.folder).args(&case.arguments).args(more);
     run(&mut command, "").ok()
 }
 
 fn identity(object: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let group = text(&object["apiVersion"]);
-    let group = group
-        .split_once('/')
-        .map_or("", |(group, _)| group)
-        .to_owned();
+    let group = group.split_once('/').map_or("", |(group, _)| group).to_owned();
     let metadata = &object["metadata"];
     let (kind, namespace) = (text(&object["kind"]), text(&metadata["namespace"]));
     format!("{group}/{kind} {namespace}/{}", text(&metadata["name"]))
@@ -72,12 +59,8 @@ fn is_ours(object: &Value) -> bool {
 }
 
 /// Kinds that only users bring along: copied, but judged by whoever defines them.
-const FOREIGN: [&str; 4] = [
-    "monitoring.coreos.com",
-    "external-secrets.io",
-    "secrets-store.csi.x-k8s.io",
-    "example.com",
-];
+const FOREIGN: [&str; 4] =
+    ["monitoring.coreos.com", "external-secrets.io", "secrets-store.csi.x-k8s.io", "example.com"];
 
 fn judge(name: &str, objects: &[Value], problems: &mut Vec<String>) {
     let mut seen = BTreeSet::new();
@@ -86,12 +69,9 @@ fn judge(name: &str, objects: &[Value], problems: &mut Vec<String>) {
         if !seen.insert(id.clone()) {
             problems.push(format!("{name}: {id} is written twice"));
         }
-        let foreign = FOREIGN.iter().any(|group| {
-            object["apiVersion"]
-                .as_str()
-                .unwrap_or_default()
-                .contains(group)
-        });
+        let foreign = FOREIGN
+            .iter()
+            .any(|group| object["apiVersion"].as_str().unwrap_or_default().contains(group));
         if !is_ours(object) || foreign {
             continue;
         }
@@ -122,11 +102,7 @@ fn every_object_of_the_stream_is_valid() {
             fs::write(scratch.path().join(name), text).expect("the folder can be written");
         };
         let stream = render(&case, &[]);
-        let resources = if stream.is_empty() {
-            "[]"
-        } else {
-            "[stream.yaml]"
-        };
+        let resources = if stream.is_empty() { "[]" } else { "[stream.yaml]" };
         write("stream.yaml", &stream);
         write("kustomization.yaml", &format!("resources: {resources}\n"));
         judge(&case.name, &build(scratch.path()), &mut problems);
@@ -177,9 +153,7 @@ fn the_objects_of_the_example_that_are_the_users_are_valid_too() {
     let objects = documents(&render(case, &[]));
     let problems = objects.iter().flat_map(|object| {
         let found = Schemas::load().violations(object);
-        found
-            .into_iter()
-            .map(|one| format!("{}: {one}", identity(object)))
+        found.into_iter().map(|one| format!("{}: {one}", identity(object)))
     });
     settle(problems.collect());
 }

@@ -59,13 +59,7 @@ fn preview_hosts(clone: &Entry<'_>) -> Vec<String> {
 fn swap<'a>(plan: &'a Plan<'a>, clone: &'a Entry<'a>) -> Swap<'a> {
     let home = clone.route.id.namespace.as_str();
     let env = &plan.environments[clone.environment];
-    Swap {
-        plan,
-        env,
-        home,
-        stands_in: home,
-        inside: false,
-    }
+    Swap { plan, env, home, stands_in: home, inside: false }
 }
 
 fn gateway_route(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
@@ -77,10 +71,7 @@ fn gateway_route(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
         complete_matches(&mut rule, kind_of(clone.route));
         swap_rule(&mut rule, &swap);
         redirect_to_preview(&mut rule, clone);
-        if rule
-            .get("backendRefs")
-            .is_some_and(|backends| !backends.items().is_empty())
-        {
+        if rule.get("backendRefs").is_some_and(|backends| !backends.items().is_empty()) {
             for (header, value) in key_headers(plan, env.name()) {
                 set_request_header(&mut rule, &header, &value);
             }
@@ -109,8 +100,7 @@ fn gateway_route(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
 }
 
 fn has_backends(rule: &Node) -> bool {
-    rule.get("backendRefs")
-        .is_some_and(|backends| !backends.items().is_empty())
+    rule.get("backendRefs").is_some_and(|backends| !backends.items().is_empty())
 }
 
 /// The RequestHeaderModifier of a rule, which may have only one; made where there is none.
@@ -120,10 +110,7 @@ fn header_modifier(rule: &mut Node) -> &mut Node {
         rule.set("filters", Node::list([]));
     }
     let filters = rule.get_mut("filters").expect("set on the lines above");
-    let index = filters
-        .items()
-        .iter()
-        .position(|filter| filter.text_at(&["type"]) == Some(TYPE));
+    let index = filters.items().iter().position(|filter| filter.text_at(&["type"]) == Some(TYPE));
     let index = index.unwrap_or_else(|| {
         filters.push(Node::map([("type", Node::string(TYPE))]));
         filters.items().len() - 1
@@ -140,15 +127,13 @@ fn set_request_header(rule: &mut Node, name: &str, value: &str) {
     }
     let list = modifier.get_mut("set").expect("set on the lines above");
     let same = |item: &&mut Node| {
-        item.text_at(&["name"])
-            .is_some_and(|found| found.eq_ignore_ascii_case(name))
+        item.text_at(&["name"]).is_some_and(|found| found.eq_ignore_ascii_case(name))
     };
     match list.items_mut().iter_mut().find(same) {
         Some(item) => item.set("value", Node::string(value)),
-        None => list.push(Node::map([
-            ("name", Node::string(name)),
-            ("value", Node::string(value)),
-        ])),
+        None => {
+            list.push(Node::map([("name", Node::string(name)), ("value", Node::string(value))]))
+        }
     }
 }
 
@@ -159,9 +144,8 @@ fn redirect_to_preview(rule: &mut Node, clone: &Entry<'_>) {
     };
     for filter in filters.items_mut() {
         if let Some(redirect) = filter.get_mut("requestRedirect")
-            && let Some(host) = redirect
-                .text_at(&["hostname"])
-                .and_then(|host| clone.hosts.get(host))
+            && let Some(host) =
+                redirect.text_at(&["hostname"]).and_then(|host| clone.hosts.get(host))
         {
             redirect.set("hostname", Node::string(host));
         }
@@ -171,10 +155,7 @@ fn redirect_to_preview(rule: &mut Node, clone: &Entry<'_>) {
 fn virtual_service(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
     let env = &plan.environments[clone.environment];
     let swap = swap(plan, clone);
-    let gateway = format!(
-        "{}/{}",
-        clone.entry.gateway.namespace, clone.entry.gateway.name
-    );
+    let gateway = format!("{}/{}", clone.entry.gateway.namespace, clone.entry.gateway.name);
     let entries = http(clone.route).iter().filter_map(|entry| {
         let mut cloned = entry.clone();
         if let Some(matches) = gateway_matches(entry, clone)? {
@@ -183,9 +164,8 @@ fn virtual_service(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
         write_out_hosts(&mut cloned, swap.home);
         swap_entry(&mut cloned, &swap);
         if let Some(redirect) = cloned.get_mut("redirect")
-            && let Some(host) = redirect
-                .text_at(&["authority"])
-                .and_then(|host| clone.hosts.get(host))
+            && let Some(host) =
+                redirect.text_at(&["authority"]).and_then(|host| clone.hosts.get(host))
         {
             redirect.set("authority", Node::string(host));
         }
@@ -201,12 +181,7 @@ fn virtual_service(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
     Object::from_typed(&VirtualService {
         api_version: istio::API_VERSION,
         kind: "VirtualService",
-        metadata: meta::derived(
-            plan.config,
-            name,
-            &clone.route.id.namespace,
-            Some(env.name()),
-        ),
+        metadata: meta::derived(plan.config, name, &clone.route.id.namespace, Some(env.name())),
         spec: VirtualServiceSpec {
             hosts: preview_hosts(clone),
             gateways: vec![gateway],
@@ -220,10 +195,7 @@ fn virtual_service(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
 
 /// The matches of an entry that hold at a gateway, bound to the clone's own: `None` where the entry
 /// is for the mesh alone, `Some(None)` where it has no matches.
-#[expect(
-    clippy::option_option,
-    reason = "absent entry and absent matches are two things"
-)]
+#[expect(clippy::option_option, reason = "absent entry and absent matches are two things")]
 fn gateway_matches(entry: &Node, clone: &Entry<'_>) -> Option<Option<Vec<Node>>> {
     let Some(matches) = entry.get("match").filter(|list| !list.items().is_empty()) else {
         return Some(None);
@@ -233,18 +205,13 @@ fn gateway_matches(entry: &Node, clone: &Entry<'_>) -> Option<Option<Vec<Node>>>
         .iter()
         .filter(|one| {
             let gateways = one.get("gateways").map(Node::items).unwrap_or_default();
-            gateways.is_empty()
-                || gateways
-                    .iter()
-                    .any(|gateway| gateway.text() != Some("mesh"))
+            gateways.is_empty() || gateways.iter().any(|gateway| gateway.text() != Some("mesh"))
         })
         .map(|one| {
             let mut one = one.clone();
             one.remove("gateways");
             if let Some(authority) = one.get_mut("authority")
-                && let Some(host) = authority
-                    .text_at(&["exact"])
-                    .and_then(|h| clone.hosts.get(h))
+                && let Some(host) = authority.text_at(&["exact"]).and_then(|h| clone.hosts.get(h))
             {
                 authority.set("exact", Node::string(host));
             }
@@ -257,32 +224,15 @@ fn gateway_matches(entry: &Node, clone: &Entry<'_>) -> Option<Option<Vec<Node>>>
 /// An original whose rules remove the key that a client sends; an annotation says so, for the next
 /// run to take it back.
 fn strip(plan: &Plan<'_>, mut object: Object) -> (Id, Object) {
-    let headers: Vec<String> = key_headers(plan, "")
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
+    let headers: Vec<String> = key_headers(plan, "").into_iter().map(|(name, _)| name).collect();
     let spec = object.node.make(&["spec"]);
     let modifiers: Vec<&mut Node> = if object.id.group == GROUP {
-        let rules = spec
-            .get_mut("rules")
-            .map(Node::items_mut)
-            .unwrap_or_default();
-        rules
-            .iter_mut()
-            .filter(|rule| has_backends(rule))
-            .map(header_modifier)
-            .collect()
+        let rules = spec.get_mut("rules").map(Node::items_mut).unwrap_or_default();
+        rules.iter_mut().filter(|rule| has_backends(rule)).map(header_modifier).collect()
     } else {
-        let entries = spec
-            .get_mut("http")
-            .map(Node::items_mut)
-            .unwrap_or_default();
-        let routed = entries
-            .iter_mut()
-            .filter(|entry| entry.get("route").is_some());
-        routed
-            .map(|entry| entry.make(&["headers", "request"]))
-            .collect()
+        let entries = spec.get_mut("http").map(Node::items_mut).unwrap_or_default();
+        let routed = entries.iter_mut().filter(|entry| entry.get("route").is_some());
+        routed.map(|entry| entry.make(&["headers", "request"])).collect()
     };
     for modifier in modifiers {
         for header in &headers {

@@ -30,12 +30,7 @@ pub(super) fn emit(plan: &Plan<'_>, routes: &mut Routes) {
             routes.add(table.environment, object);
         }
     }
-    for local in plan
-        .routing
-        .local
-        .iter()
-        .filter(|local| local.route.id.group == GROUP)
-    {
+    for local in plan.routing.local.iter().filter(|local| local.route.id.group == GROUP) {
         let env = &plan.environments[local.environment];
         let swap = Swap {
             plan,
@@ -46,9 +41,7 @@ pub(super) fn emit(plan: &Plan<'_>, routes: &mut Routes) {
         };
         let parents = service_parents(local.route, plan.catalog.namespace)
             .filter(|parent| {
-                parent
-                    .text_at(&["name"])
-                    .is_some_and(|name| local.services.contains(name))
+                parent.text_at(&["name"]).is_some_and(|name| local.services.contains(name))
             })
             .map(|parent| {
                 let port = parent.get("port").and_then(Node::integer_value);
@@ -86,20 +79,12 @@ pub(super) fn emit(plan: &Plan<'_>, routes: &mut Routes) {
 
 /// `HTTPRoute` or `GRPCRoute`.
 pub(super) fn kind_of(route: &Object) -> &'static str {
-    if route.id.kind == "GRPCRoute" {
-        "GRPCRoute"
-    } else {
-        "HTTPRoute"
-    }
+    if route.id.kind == "GRPCRoute" { "GRPCRoute" } else { "HTTPRoute" }
 }
 
 pub(super) fn texts(list: Option<&Node>) -> Vec<String> {
     let items = list.map(Node::items).unwrap_or_default();
-    items
-        .iter()
-        .filter_map(Node::text)
-        .map(str::to_owned)
-        .collect()
+    items.iter().filter_map(Node::text).map(str::to_owned).collect()
 }
 
 fn parent_service(name: &str, port: Option<u16>) -> ParentRef {
@@ -117,13 +102,7 @@ fn parent_service(name: &str, port: Option<u16>) -> ParentRef {
 fn mesh_routes(plan: &Plan<'_>, table: &Table<'_>) -> Vec<Object> {
     let env = &plan.environments[table.environment];
     let baseline = plan.catalog.namespace;
-    let swap = Swap {
-        plan,
-        env,
-        home: baseline,
-        stands_in: baseline,
-        inside: false,
-    };
+    let swap = Swap { plan, env, home: baseline, stands_in: baseline, inside: false };
     let key = &plan.config.previews.spec.routing.key;
     let mut written: Vec<Node> = Vec::new();
     for rule in &table.rules {
@@ -141,28 +120,16 @@ fn mesh_routes(plan: &Plan<'_>, table: &Table<'_>) -> Vec<Object> {
                 }
             }
             Rule::Preview(port) => written.push(Node::map([
-                (
-                    "matches",
-                    Node::list(with_key(None, key, env.name(), table.kind)),
-                ),
-                (
-                    "backendRefs",
-                    Node::list([backend(table.service, Some(&env.namespace), *port)]),
-                ),
+                ("matches", Node::list(with_key(None, key, env.name(), table.kind))),
+                ("backendRefs", Node::list([backend(table.service, Some(&env.namespace), *port)])),
             ])),
             Rule::Baseline(port) => written.push(Node::map([
                 ("matches", Node::list([any_path()])),
-                (
-                    "backendRefs",
-                    Node::list([backend(table.service, None, *port)]),
-                ),
+                ("backendRefs", Node::list([backend(table.service, None, *port)])),
             ])),
         }
     }
-    let derived = table
-        .rules
-        .iter()
-        .any(|rule| matches!(rule, Rule::Derived { .. }));
+    let derived = table.rules.iter().any(|rule| matches!(rule, Rule::Derived { .. }));
     split(written)
         .into_iter()
         .enumerate()
@@ -209,9 +176,7 @@ fn route_name(table: &Table<'_>, preview: &str, part: usize) -> String {
 fn split(rules: Vec<Node>) -> Vec<Vec<Node>> {
     let mut routes: Vec<(usize, Vec<Node>)> = Vec::new();
     for rule in rules {
-        let matches = rule
-            .get("matches")
-            .map_or(1, |matches| matches.items().len().max(1));
+        let matches = rule.get("matches").map_or(1, |matches| matches.items().len().max(1));
         match routes.last_mut() {
             Some((used, route)) if route.len() < RULES && *used + matches <= MATCHES_PER_ROUTE => {
                 *used += matches;
@@ -226,10 +191,7 @@ fn split(rules: Vec<Node>) -> Vec<Vec<Node>> {
 fn any_path() -> Node {
     Node::map([(
         "path",
-        Node::map([
-            ("type", Node::string("PathPrefix")),
-            ("value", Node::string("/")),
-        ]),
+        Node::map([("type", Node::string("PathPrefix")), ("value", Node::string("/"))]),
     )])
 }
 
@@ -244,11 +206,7 @@ fn with_key(one: Option<&Node>, key: &RoutingKey, preview: &str, kind: &str) -> 
     };
     let mut keys = vec![header("Exact", &key.header, preview)];
     if !key.baggage.is_empty() {
-        keys.push(header(
-            "RegularExpression",
-            "baggage",
-            &baggage_member(&key.baggage, preview),
-        ));
+        keys.push(header("RegularExpression", "baggage", &baggage_member(&key.baggage, preview)));
     }
     keys.into_iter()
         .map(|header| {
@@ -265,18 +223,11 @@ fn with_key(one: Option<&Node>, key: &RoutingKey, preview: &str, kind: &str) -> 
 
 /// Writes out what the API server would default in the matches of a rule.
 pub(super) fn complete_matches(rule: &mut Node, kind: &str) {
-    if kind == "HTTPRoute"
-        && rule
-            .get("matches")
-            .is_none_or(|matches| matches.items().is_empty())
-    {
+    if kind == "HTTPRoute" && rule.get("matches").is_none_or(|matches| matches.items().is_empty()) {
         *rule = first("matches", Node::list([any_path()]), rule);
     }
     if let Some(matches) = rule.get_mut("matches") {
-        matches
-            .items_mut()
-            .iter_mut()
-            .for_each(|one| complete_match(one, kind));
+        matches.items_mut().iter_mut().for_each(|one| complete_match(one, kind));
     }
 }
 
@@ -294,17 +245,13 @@ fn complete_match(one: &mut Node, kind: &str) {
             }
             None => *one = first("path", any_path().remove("path").unwrap_or_default(), one),
         }
-    } else if let Some(method) = one
-        .get_mut("method")
-        .filter(|method| !method.entries().is_empty())
+    } else if let Some(method) = one.get_mut("method").filter(|method| !method.entries().is_empty())
     {
         default(method, "type", "Exact");
     }
     for list in ["headers", "queryParams"] {
         if let Some(list) = one.get_mut(list) {
-            list.items_mut()
-                .iter_mut()
-                .for_each(|item| default(item, "type", "Exact"));
+            list.items_mut().iter_mut().for_each(|item| default(item, "type", "Exact"));
         }
     }
 }
@@ -312,16 +259,8 @@ fn complete_match(one: &mut Node, kind: &str) {
 /// A mapping with this field in front, in place of one that it may have.
 fn first(field: &str, value: Node, node: &Node) -> Node {
     let mut entries = vec![(field.into(), value)];
-    entries.extend(
-        node.entries()
-            .iter()
-            .filter(|(key, _)| key.text != field)
-            .cloned(),
-    );
-    Node {
-        data: Data::Map(entries),
-        place: node.place,
-    }
+    entries.extend(node.entries().iter().filter(|(key, _)| key.text != field).cloned());
+    Node { data: Data::Map(entries), place: node.place }
 }
 
 fn backend(name: &str, namespace: Option<&str>, port: u16) -> Node {
@@ -339,17 +278,10 @@ fn backend(name: &str, namespace: Option<&str>, port: u16) -> Node {
 /// Swaps the affected backends of a rule; filters stay, and the targets of mirrors are not swapped.
 pub(super) fn swap_rule(rule: &mut Node, swap: &Swap<'_>) {
     if let Some(list) = rule.get_mut("backendRefs") {
-        let items: Vec<(bool, Node)> = list
-            .items()
-            .iter()
-            .map(|backend| swap_backend(backend, swap))
-            .collect();
-        let weight = |item: &(bool, Node)| {
-            item.1
-                .get("weight")
-                .and_then(Node::integer_value)
-                .unwrap_or(1)
-        };
+        let items: Vec<(bool, Node)> =
+            list.items().iter().map(|backend| swap_backend(backend, swap)).collect();
+        let weight =
+            |item: &(bool, Node)| item.1.get("weight").and_then(Node::integer_value).unwrap_or(1);
         let set = |item: &mut (bool, Node), weight| item.1.set("weight", Node::integer(weight));
         let settled = settle_weights(items, |item| item.0, weight, set);
         list.data = Data::List(settled.into_iter().map(|(_, backend)| backend).collect());
@@ -361,31 +293,13 @@ pub(super) fn swap_rule(rule: &mut Node, swap: &Swap<'_>) {
 fn swap_backend(backend: &Node, swap: &Swap<'_>) -> (bool, Node) {
     let name = backend.text_at(&["name"]).unwrap_or_default();
     let namespace = backend.text_at(&["namespace"]).unwrap_or(swap.home);
-    let is_service = backend
-        .text_at(&["kind"])
-        .is_none_or(|kind| kind == "Service")
+    let is_service = backend.text_at(&["kind"]).is_none_or(|kind| kind == "Service")
         && backend.text_at(&["group"]).is_none_or(str::is_empty);
     let copied = is_service && swap.applies(name, namespace);
-    let target = if copied {
-        swap.env.namespace.as_str()
-    } else {
-        namespace
-    };
+    let target = if copied { swap.env.namespace.as_str() } else { namespace };
     let mut swapped = Node::map([
-        (
-            "group",
-            backend
-                .get("group")
-                .cloned()
-                .unwrap_or_else(|| Node::string("")),
-        ),
-        (
-            "kind",
-            backend
-                .get("kind")
-                .cloned()
-                .unwrap_or_else(|| Node::string("Service")),
-        ),
+        ("group", backend.get("group").cloned().unwrap_or_else(|| Node::string(""))),
+        ("kind", backend.get("kind").cloned().unwrap_or_else(|| Node::string("Service"))),
         ("name", Node::string(name)),
     ]);
     if target != swap.stands_in {
@@ -427,17 +341,9 @@ pub(super) fn grants(plan: &Plan<'_>, index: usize, env: &Environment<'_>, route
     let mut wanted: Vec<(String, String)> = Vec::new();
     for route in objects.iter().filter(|object| object.id.group == GROUP) {
         let backends = rules(route).iter().flat_map(|rule| {
-            let mirrors = rule
-                .get("filters")
-                .map(Node::items)
-                .unwrap_or_default()
-                .iter();
+            let mirrors = rule.get("filters").map(Node::items).unwrap_or_default().iter();
             let mirrors = mirrors.filter_map(|filter| filter.at(&["requestMirror", "backendRef"]));
-            rule.get("backendRefs")
-                .map(Node::items)
-                .unwrap_or_default()
-                .iter()
-                .chain(mirrors)
+            rule.get("backendRefs").map(Node::items).unwrap_or_default().iter().chain(mirrors)
         });
         for backend in backends {
             if let Some(to) = backend.text_at(&["namespace"])
@@ -461,26 +367,20 @@ pub(super) fn grants(plan: &Plan<'_>, index: usize, env: &Environment<'_>, route
                 format!("anabranch.{}", env.name())
             };
             let from =
-                wanted
-                    .iter()
-                    .filter(|(target, _)| target == to)
-                    .flat_map(|(_, namespace)| {
-                        ["HTTPRoute", "GRPCRoute"].map(|kind| GrantFrom {
-                            group: GROUP,
-                            kind,
-                            namespace: namespace.clone(),
-                        })
-                    });
+                wanted.iter().filter(|(target, _)| target == to).flat_map(|(_, namespace)| {
+                    ["HTTPRoute", "GRPCRoute"].map(|kind| GrantFrom {
+                        group: GROUP,
+                        kind,
+                        namespace: namespace.clone(),
+                    })
+                });
             Object::from_typed(&ReferenceGrant {
                 api_version: "gateway.networking.k8s.io/v1beta1",
                 kind: "ReferenceGrant",
                 metadata: meta::own(plan.config, &name, to, Some(env.name())),
                 spec: ReferenceGrantSpec {
                     from: from.collect(),
-                    to: vec![GrantTo {
-                        group: "",
-                        kind: "Service",
-                    }],
+                    to: vec![GrantTo { group: "", kind: "Service" }],
                 },
             })
         })

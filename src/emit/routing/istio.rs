@@ -25,12 +25,7 @@ pub(super) fn emit(plan: &Plan<'_>, routes: &mut Routes) {
             Source::Nothing | Source::Wildcard(_) => routes.shared.push(make(plan, table)),
         }
     }
-    for local in plan
-        .routing
-        .local
-        .iter()
-        .filter(|local| local.route.id.group == GROUP)
-    {
+    for local in plan.routing.local.iter().filter(|local| local.route.id.group == GROUP) {
         let object = attach(plan, &plan.environments[local.environment], local);
         routes.add(local.environment, object);
     }
@@ -55,10 +50,8 @@ fn in_front(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Vec<Node> 
                 continue;
             };
             number += 1;
-            let with_key: Vec<Node> = matches
-                .iter()
-                .flat_map(|one| with_key(one, key, env.name()))
-                .collect();
+            let with_key: Vec<Node> =
+                matches.iter().flat_map(|one| with_key(one, key, env.name())).collect();
             let name = Node::string(format!("anabranch.{}.{number}", env.name()));
             let mut derived = Node::map([("name", name), ("match", Node::list(with_key))]);
             for (field, value) in entry.entries() {
@@ -69,23 +62,13 @@ fn in_front(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Vec<Node> 
             swap_entry(&mut derived, &swap);
             entries.push(derived);
         }
-        for &port in table
-            .bare
-            .iter()
-            .filter(|_| env.affected.contains(table.service))
-        {
+        for &port in table.bare.iter().filter(|_| env.affected.contains(table.service)) {
             number += 1;
             let one = bare_match(port, !is_only_mesh(original));
             entries.push(Node::map([
-                (
-                    "name",
-                    Node::string(format!("anabranch.{}.{number}", env.name())),
-                ),
+                ("name", Node::string(format!("anabranch.{}.{number}", env.name()))),
                 ("match", Node::list(with_key(&one, key, env.name()))),
-                (
-                    "route",
-                    Node::list([destination(&env.host(table.service), port)]),
-                ),
+                ("route", Node::list([destination(&env.host(table.service), port)])),
             ]));
         }
     }
@@ -99,10 +82,7 @@ fn behind(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Vec<Node> {
     let to_itself = |&port: &u16| {
         Node::map([
             ("name", Node::string(format!("anabranch.baseline.{port}"))),
-            (
-                "match",
-                Node::list([bare_match(port, !is_only_mesh(original))]),
-            ),
+            ("match", Node::list([bare_match(port, !is_only_mesh(original))])),
             ("route", Node::list([destination(&host, port)])),
         ])
     };
@@ -126,8 +106,7 @@ fn with_key(one: &Node, key: &RoutingKey, preview: &str) -> Vec<Node> {
     keys.into_iter()
         .map(|(header, how, value)| {
             let mut one = one.clone();
-            one.make(&["headers"])
-                .set(header, Node::map([(how, Node::string(value))]));
+            one.make(&["headers"]).set(header, Node::map([(how, Node::string(value))]));
             one
         })
         .collect()
@@ -140,21 +119,13 @@ pub(super) fn swap_entry(entry: &mut Node, swap: &Swap<'_>) {
     let Some(list) = entry.get_mut("route") else {
         return;
     };
-    let swapped = list
-        .items()
-        .iter()
-        .map(|route| swap_route(route, swap))
-        .collect::<Vec<_>>();
+    let swapped = list.items().iter().map(|route| swap_route(route, swap)).collect::<Vec<_>>();
     let any = swapped.iter().any(|(copied, _)| *copied);
     if !any {
         return;
     }
-    let weight = |item: &(bool, Node)| {
-        item.1
-            .get("weight")
-            .and_then(Node::integer_value)
-            .unwrap_or(0)
-    };
+    let weight =
+        |item: &(bool, Node)| item.1.get("weight").and_then(Node::integer_value).unwrap_or(0);
     let set = |item: &mut (bool, Node), weight| item.1.set("weight", Node::integer(weight));
     let split = swapped.len() > 1;
     let settled = settle_weights(swapped, |item| item.0, weight, set);
@@ -168,11 +139,8 @@ pub(super) fn swap_entry(entry: &mut Node, swap: &Swap<'_>) {
         });
         match same {
             Some(other) => {
-                let of = |node: &Node| {
-                    node.get("weight")
-                        .and_then(Node::integer_value)
-                        .unwrap_or(0)
-                };
+                let of =
+                    |node: &Node| node.get("weight").and_then(Node::integer_value).unwrap_or(0);
                 other.set("weight", Node::integer(of(other) + of(&route)));
             }
             None => merged.push(route),
@@ -192,10 +160,7 @@ fn swap_route(route: &Node, swap: &Swap<'_>) -> (bool, Node) {
     let Some(destination) = route.get_mut("destination") else {
         return (false, route);
     };
-    let host = destination
-        .text_at(&["host"])
-        .unwrap_or_default()
-        .to_owned();
+    let host = destination.text_at(&["host"]).unwrap_or_default().to_owned();
     let baseline = swap.plan.catalog.namespace;
     let Some(name) = service_of(&host, swap.home, baseline).filter(|n| swap.applies(n, baseline))
     else {
@@ -203,12 +168,7 @@ fn swap_route(route: &Node, swap: &Swap<'_>) -> (bool, Node) {
     };
     destination.set("host", Node::string(swap.env.host(name)));
     destination.remove("subset");
-    let ports = swap
-        .plan
-        .catalog
-        .service(name)
-        .map(|s| s.ports.as_slice())
-        .unwrap_or_default();
+    let ports = swap.plan.catalog.service(name).map(|s| s.ports.as_slice()).unwrap_or_default();
     if let ([only], None) = (ports, destination.get("port")) {
         // Written out: a destination of another namespace has no listener to take its port from.
         let number = Node::map([("number", Node::integer(i64::from(only.number)))]);
@@ -236,17 +196,11 @@ pub(super) fn write_out_hosts(entry: &mut Node, home: &str) {
         }
     };
     if let Some(routes) = entry.get_mut("route") {
-        routes
-            .items_mut()
-            .iter_mut()
-            .for_each(|route| full(route.get_mut("destination")));
+        routes.items_mut().iter_mut().for_each(|route| full(route.get_mut("destination")));
     }
     full(entry.get_mut("mirror"));
     if let Some(mirrors) = entry.get_mut("mirrors") {
-        mirrors
-            .items_mut()
-            .iter_mut()
-            .for_each(|mirror| full(mirror.get_mut("destination")));
+        mirrors.items_mut().iter_mut().for_each(|mirror| full(mirror.get_mut("destination")));
     }
 }
 
@@ -261,13 +215,9 @@ fn extend(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Object {
     spec.set("http", Node::list(entries));
     if spec.get("exportTo").is_none_or(|to| to.items().is_empty()) {
         spec.set("exportTo", Node::list([Node::string("*")]));
-        node.make(&["metadata", "annotations"])
-            .set(RESTORE, Node::string("exportTo"));
+        node.make(&["metadata", "annotations"]).set(RESTORE, Node::string("exportTo"));
     }
-    Object {
-        id: original.id.clone(),
-        node,
-    }
+    Object { id: original.id.clone(), node }
 }
 
 /// A VirtualService for a host that has none, or that only a wildcard covers.
@@ -276,13 +226,8 @@ fn make(plan: &Plan<'_>, table: &Table<'_>) -> Object {
     let host = service_host(table.service, baseline);
     let (mut http_entries, mut tls, mut tcp) = (Vec::new(), Vec::new(), Vec::new());
     let carried = if let Source::Wildcard(wildcard) = table.source {
-        let sections = |name: &str| {
-            wildcard
-                .node
-                .at(&["spec", name])
-                .map(Node::items)
-                .unwrap_or_default()
-        };
+        let sections =
+            |name: &str| wildcard.node.at(&["spec", name]).map(Node::items).unwrap_or_default();
         http_entries = in_front(plan, table, wildcard);
         http_entries.extend(http(wildcard).iter().filter_map(|entry| {
             let matches = mesh_matches(wildcard, entry)?;
@@ -295,9 +240,7 @@ fn make(plan: &Plan<'_>, table: &Table<'_>) -> Object {
         }));
         http_entries.extend(behind(plan, table, wildcard));
         // The new object is bound to the mesh alone, so its matches need not say so.
-        let matches = http_entries
-            .iter_mut()
-            .filter_map(|entry| entry.get_mut("match"));
+        let matches = http_entries.iter_mut().filter_map(|entry| entry.get_mut("match"));
         matches.flat_map(Node::items_mut).for_each(|one| {
             one.remove("gateways");
         });
@@ -343,14 +286,8 @@ fn per_port(plan: &Plan<'_>, table: &Table<'_>, host: &str) -> Vec<Node> {
             let name = Node::string(format!("anabranch.{}.{}", env.name(), index + 1));
             entries.push(Node::map([
                 ("name", name),
-                (
-                    "match",
-                    Node::list(with_key(&port_match(port), key, env.name())),
-                ),
-                (
-                    "route",
-                    Node::list([destination(&env.host(table.service), port)]),
-                ),
+                ("match", Node::list(with_key(&port_match(port), key, env.name()))),
+                ("route", Node::list([destination(&env.host(table.service), port)])),
             ]));
         }
     }
@@ -370,10 +307,7 @@ fn destination(host: &str, port: u16) -> Node {
         "destination",
         Node::map([
             ("host", Node::string(host)),
-            (
-                "port",
-                Node::map([("number", Node::integer(i64::from(port)))]),
-            ),
+            ("port", Node::map([("number", Node::integer(i64::from(port)))])),
         ]),
     )])
 }
@@ -386,13 +320,7 @@ fn attach(
 ) -> Object {
     let original = local.route;
     let home = original.id.namespace.as_str();
-    let swap = Swap {
-        plan,
-        env,
-        home,
-        stands_in: &env.namespace,
-        inside: true,
-    };
+    let swap = Swap { plan, env, home, stands_in: &env.namespace, inside: true };
     let mut own_hosts: Vec<String> = hosts(original)
         .filter_map(|host| service_of(host, home, plan.catalog.namespace))
         .filter(|name| local.services.contains(name))
@@ -417,12 +345,8 @@ fn attach(
         swap_entry(&mut attached, &swap);
         Some(attached)
     });
-    let mut metadata = meta::derived(
-        plan.config,
-        &original.id.name,
-        &env.namespace,
-        Some(env.name()),
-    );
+    let mut metadata =
+        meta::derived(plan.config, &original.id.name, &env.namespace, Some(env.name()));
     if let Some(labels) = &mut metadata.labels {
         labels.retain(|key, _| kube_meta::keeps_label(key) || key.starts_with("anabranch.dev/"));
     }

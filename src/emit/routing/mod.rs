@@ -23,10 +23,7 @@ pub(super) struct Routes {
 
 impl Routes {
     fn add(&mut self, environment: usize, object: Object) {
-        self.by_environment
-            .entry(environment)
-            .or_default()
-            .push(object);
+        self.by_environment.entry(environment).or_default().push(object);
     }
 }
 
@@ -64,9 +61,7 @@ impl Swap<'_> {
 
     fn is_unrouted(&self, service: &str) -> bool {
         let facts = &self.plan.config.previews.spec.services;
-        facts
-            .iter()
-            .any(|facts| facts.name == service && facts.unrouted)
+        facts.iter().any(|facts| facts.name == service && facts.unrouted)
     }
 }
 

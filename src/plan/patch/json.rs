@@ -19,15 +19,13 @@ pub(super) fn parse(operations: &Node, origin: &Origin) -> Result<json_patch::Pa
     }
     let mut patch = Vec::with_capacity(operations.items().len());
     for (index, operation) in operations.items().iter().enumerate() {
-        patch.push(
-            serde_json::from_value(operation.to_json()).map_err(|error| {
-                origin.finding(
+        patch.push(serde_json::from_value(operation.to_json()).map_err(|error| {
+            origin.finding(
                 &format!("has an operation that is not one (number {}): {error}", index + 1),
                 "an operation has `op` (add, remove, replace, move, copy, test), `path` (a JSON \
                  pointer that begins with /) and what its op needs: `value` or `from`",
             )
-            })?,
-        );
+        })?);
     }
     Ok(json_patch::Patch(patch))
 }
@@ -50,15 +48,9 @@ pub(super) fn apply(
                 "the value there is another",
                 "the patch was written for an object that has changed: look at it again",
             ),
-            _ => (
-                "a value cannot move into itself",
-                "choose a path outside of `from`",
-            ),
+            _ => ("a value cannot move into itself", "choose a path outside of `from`"),
         };
-        Problem::new(
-            format!("operation {number} ({op} {}): {why}", error.path),
-            help,
-        )
+        Problem::new(format!("operation {number} ({op} {}): {why}", error.path), help)
     })?;
     let mut patched = Node::from_json(&json);
     relocate(&mut patched, place);
@@ -86,10 +78,7 @@ fn keep(old: &Node, new: Node) -> Node {
         (Data::Map(_), Data::Map(entries)) => {
             let mut out = Vec::with_capacity(entries.len());
             for (mut key, value) in entries {
-                let before = old
-                    .entries()
-                    .iter()
-                    .find(|(found, _)| found.text == key.text);
+                let before = old.entries().iter().find(|(found, _)| found.text == key.text);
                 let value = match before {
                     Some((found, before)) => {
                         key = found.clone();
@@ -99,10 +88,7 @@ fn keep(old: &Node, new: Node) -> Node {
                 };
                 out.push((key, value));
             }
-            Node {
-                data: Data::Map(out),
-                place: old.place,
-            }
+            Node { data: Data::Map(out), place: old.place }
         }
         (Data::List(before), Data::List(items)) => {
             let mut out = Vec::with_capacity(items.len());
@@ -115,10 +101,7 @@ fn keep(old: &Node, new: Node) -> Node {
                     (None, None) => item,
                 });
             }
-            Node {
-                data: Data::List(out),
-                place: old.place,
-            }
+            Node { data: Data::List(out), place: old.place }
         }
         (_, data) => Node { data, place },
     }

@@ -29,10 +29,9 @@ pub(super) fn apply(object: &Node, patch: &Node) -> Result<Node, Problem> {
 
 /// Merges a mapping of a patch into what the object has there.
 fn merge(old: Option<Node>, patch: &Node, shape: Shape, path: &str) -> Result<Node, Problem> {
-    let mut out = old.filter(|old| !old.is_null()).unwrap_or_else(|| Node {
-        data: Data::default(),
-        place: patch.place,
-    });
+    let mut out = old
+        .filter(|old| !old.is_null())
+        .unwrap_or_else(|| Node { data: Data::default(), place: patch.place });
     expect_same_kind(&out, patch, path)?;
     if let Some(keep) = patch.get(RETAIN_KEYS) {
         let keep: Vec<&str> = keep.items().iter().filter_map(Node::text).collect();
@@ -81,10 +80,7 @@ fn field(out: &mut Node, key: &Key, value: &Node, shape: Shape, path: &str) -> R
                 Merge::Set => Some(set(old, items)),
                 Merge::By(keys) => by_key(old, items, keys, shape.below(&key.text), path)?,
             };
-            items.map(|items| Node {
-                data: Data::List(items),
-                place: value.place,
-            })
+            items.map(|items| Node { data: Data::List(items), place: value.place })
         }
     };
     match new {
@@ -199,11 +195,7 @@ fn directive(node: &Node, path: &str) -> Result<Directive, Problem> {
         Some("replace") => Ok(Directive::Replace),
         Some("delete") => Ok(Directive::Delete),
         other => Err(Problem::new(
-            format!(
-                "`{}` cannot be `{}`",
-                inside(path, "$patch"),
-                other.unwrap_or("null")
-            ),
+            format!("`{}` cannot be `{}`", inside(path, "$patch"), other.unwrap_or("null")),
             "`$patch` takes merge, replace or delete",
         )),
     }
@@ -246,10 +238,7 @@ fn list_directive(
         return Ok(());
     }
     Err(Problem::new(
-        format!(
-            "`{}` is not a directive of strategic merge patches",
-            inside(path, key)
-        ),
+        format!("`{}` is not a directive of strategic merge patches", inside(path, key)),
         "the directives are $patch, $retainKeys, $setElementOrder/… and $deleteFromPrimitiveList/…",
     ))
 }
@@ -271,9 +260,5 @@ fn expect_same_kind(old: &Node, new: &Node, path: &str) -> Result<(), Problem> {
 }
 
 fn inside(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }

@@ -32,12 +32,7 @@ pub struct Origin {
 impl Origin {
     /// A finding about this patch: `patches[1] of service cart in preview pr-42 …`.
     fn finding(&self, problem: &str, help: impl Into<String>) -> Diagnostic {
-        let Self {
-            preview,
-            service,
-            index,
-            ..
-        } = self;
+        let Self { preview, service, index, .. } = self;
         let message =
             format!("patches[{index}] of service `{service}` in preview `{preview}` {problem}");
         Diagnostic::new(&code::BAD_PATCH, message, help)
@@ -92,11 +87,7 @@ impl Patch {
             }
             Parsed::Strategic(documents)
         };
-        Ok(Self {
-            parsed,
-            target,
-            origin,
-        })
+        Ok(Self { parsed, target, origin })
     }
 
     /// Whether the patch changes this object.
@@ -125,12 +116,7 @@ impl Patch {
         objects: impl IntoIterator<Item = &'a Node> + Clone,
     ) -> Vec<Diagnostic> {
         (0..self.parts())
-            .filter(|&part| {
-                !objects
-                    .clone()
-                    .into_iter()
-                    .any(|node| self.part_applies(part, node))
-            })
+            .filter(|&part| !objects.clone().into_iter().any(|node| self.part_applies(part, node)))
             .map(|part| self.no_match(part, objects.clone()))
             .collect()
     }
@@ -146,10 +132,8 @@ impl Patch {
             (None, Parsed::Strategic(documents)) => identity(&documents[part]).to_string(),
             (None, Parsed::Json(_)) => "a workload (it has no `target`)".to_owned(),
         };
-        let mut names: Vec<String> = candidates
-            .into_iter()
-            .map(|object| identity(object).to_string())
-            .collect();
+        let mut names: Vec<String> =
+            candidates.into_iter().map(|object| identity(object).to_string()).collect();
         names.sort();
         names.dedup();
         let help = match nearest(&wanted, names.iter().map(String::as_str)) {
@@ -159,10 +143,7 @@ impl Patch {
             }
             None => format!("the copies are: {}", names.join(", ")),
         };
-        self.origin.finding(
-            &format!("finds nothing to change: no copy is {wanted}"),
-            help,
-        )
+        self.origin.finding(&format!("finds nothing to change: no copy is {wanted}"), help)
     }
 
     /// A patch of several documents is as many patches.
@@ -231,10 +212,7 @@ struct Problem {
 
 impl Problem {
     fn new(text: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            help: help.into(),
-        }
+        Self { text: text.into(), help: help.into() }
     }
 }
 
@@ -267,10 +245,7 @@ fn prepare(document: &mut Node, has_target: bool, origin: &Origin) -> Result<(),
         return Err(origin.finding(neither, "write a partial object, or `- op: replace …`"));
     }
     if document.get("op").is_some() && document.get("path").is_some() {
-        return Err(origin.finding(
-            neither,
-            "JSON 6902 operations are a list: begin with `- op:`",
-        ));
+        return Err(origin.finding(neither, "JSON 6902 operations are a list: begin with `- op:`"));
     }
     if has_target {
         document.remove("apiVersion");
@@ -282,23 +257,17 @@ fn prepare(document: &mut Node, has_target: bool, origin: &Origin) -> Result<(),
         return Ok(());
     }
     let found = identity(document);
-    let missing: Vec<&str> = [
-        ("apiVersion", found.api_version),
-        ("kind", found.kind),
-        ("metadata.name", found.name),
-    ]
-    .into_iter()
-    .filter(|(_, value)| value.is_empty())
-    .map(|(field, _)| field)
-    .collect();
+    let missing: Vec<&str> =
+        [("apiVersion", found.api_version), ("kind", found.kind), ("metadata.name", found.name)]
+            .into_iter()
+            .filter(|(_, value)| value.is_empty())
+            .map(|(field, _)| field)
+            .collect();
     if missing.is_empty() {
         return Ok(());
     }
     Err(origin.finding(
-        &format!(
-            "does not say which object it changes: it has no {}",
-            missing.join(", ")
-        ),
+        &format!("does not say which object it changes: it has no {}", missing.join(", ")),
         "write the identity of the copy into the patch, or give the patch a `target`",
     ))
 }
@@ -339,9 +308,7 @@ fn identity(object: &Node) -> Identity<'_> {
 
 impl<'a> Identity<'a> {
     fn group_version(&self) -> (&'a str, &'a str) {
-        self.api_version
-            .split_once('/')
-            .unwrap_or(("", self.api_version))
+        self.api_version.split_once('/').unwrap_or(("", self.api_version))
     }
 
     /// The first field in which two identities differ, with its two values.

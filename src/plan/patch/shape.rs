@@ -130,10 +130,7 @@ pub(super) fn find(items: &[Node], wanted: &Node, keys: &[&str]) -> Option<usize
 pub(super) fn same(one: &Node, two: &Node, keys: &[&str]) -> bool {
     keys.iter().enumerate().all(|(index, key)| {
         let default = (*key == "protocol").then_some("TCP");
-        let (a, b) = (
-            one.text_at(&[key]).or(default),
-            two.text_at(&[key]).or(default),
-        );
+        let (a, b) = (one.text_at(&[key]).or(default), two.text_at(&[key]).or(default));
         a == b && (index > 0 || a.is_some())
     })
 }

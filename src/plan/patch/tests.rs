@@ -52,9 +52,7 @@ const OTHERS: [&str; 3] = [
 fn node(text: &str) -> Node {
     let mut sources = Sources::default();
     let file = sources.add("a.yaml", text);
-    parse_documents(&sources, file, &Budget::default())
-        .expect("YAML")
-        .remove(0)
+    parse_documents(&sources, file, &Budget::default()).expect("YAML").remove(0)
 }
 
 fn origin() -> Origin {
@@ -75,10 +73,7 @@ fn parse(text: &str, target: Option<PatchTarget>) -> Result<Patch, Diagnostic> {
 }
 
 fn kind(kind: &str) -> Option<PatchTarget> {
-    Some(PatchTarget {
-        kind: kind.to_owned(),
-        ..Default::default()
-    })
+    Some(PatchTarget { kind: kind.to_owned(), ..Default::default() })
 }
 
 /// A patch of the Deployment's pod spec.
@@ -131,11 +126,7 @@ fn kustomize_items_of_the_patch_come_first() {
         "containers[2].name",
         "server",
     );
-    check_pod(
-        "containers: [{name: new, image: n}]",
-        "containers[0]",
-        "{name: new, image: n}",
-    );
+    check_pod("containers: [{name: new, image: n}]", "containers[0]", "{name: new, image: n}");
 }
 
 #[test]
@@ -163,11 +154,7 @@ fn kustomize_null_deletes_and_empty_stays() {
 #[test]
 fn kustomize_lists_without_key_are_replaced() {
     check_pod("tolerations: [{key: b}]", "tolerations", "[{key: b}]");
-    check_pod(
-        "containers: [{name: server, args: [c]}]",
-        "containers[0].args",
-        "[c]",
-    );
+    check_pod("containers: [{name: server, args: [c]}]", "containers[0].args", "[c]");
     check_pod(
         "containers:\n- name: server\n  env:\n  - $patch: replace\n  - {name: ONLY, value: x}",
         "containers[0].env",
@@ -221,15 +208,9 @@ fn directives_act_and_leave_nothing_behind() {
         DEPLOYMENT,
         "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: cart\n  labels: {$patch: merge, a: null, c: '3'}\n  $deleteFromPrimitiveList/finalizers: [x]\n  finalizers: [z]\nspec:\n  strategy: {$patch: replace, type: Recreate}\n",
     );
-    assert_eq!(
-        object.at_path("metadata.labels"),
-        Some(&node("{b: '2', c: '3'}"))
-    );
+    assert_eq!(object.at_path("metadata.labels"), Some(&node("{b: '2', c: '3'}")));
     assert_eq!(object.at_path("metadata.finalizers"), Some(&node("[z, y]")));
-    assert_eq!(
-        object.at_path("spec.strategy"),
-        Some(&node("{type: Recreate}"))
-    );
+    assert_eq!(object.at_path("spec.strategy"), Some(&node("{type: Recreate}")));
     let mut text = String::new();
     write_document(&mut text, &object);
     assert!(!text.contains('$'), "{text}");
@@ -241,10 +222,7 @@ fn kustomize_other_kinds() {
         OTHERS[1],
         "{apiVersion: v1, kind: ServiceAccount, metadata: {name: cart}, secrets: [{name: x}], imagePullSecrets: [{name: y}]}",
     );
-    assert_eq!(
-        account.get("secrets"),
-        Some(&node("[{name: x}, {name: a}]"))
-    );
+    assert_eq!(account.get("secrets"), Some(&node("[{name: x}, {name: a}]")));
     assert_eq!(account.get("imagePullSecrets"), Some(&node("[{name: y}]")));
     let thing = patched(
         OTHERS[2],
@@ -253,9 +231,7 @@ fn kustomize_other_kinds() {
     assert_eq!(thing.at_path("metadata.finalizers"), Some(&node("[b]")));
     assert_eq!(
         thing.get("spec"),
-        Some(&node(
-            "{list: [{name: c, n: null}], map: {b: {c: 2, d: 4}}}"
-        ))
+        Some(&node("{list: [{name: c, n: null}], map: {b: {c: 2, d: 4}}}"))
     );
 }
 
@@ -267,37 +243,25 @@ fn the_source_text_and_the_places_survive() {
         "[{op: replace, path: /spec/template/spec/containers/0/image, value: y}, {op: add, path: /spec/template/spec/containers/0/args/0, value: '0'}]".to_owned(),
     ];
     for patch in patches {
-        parse(&patch, None)
-            .expect("a patch")
-            .apply(&mut object)
-            .expect("applies");
+        parse(&patch, None).expect("a patch").apply(&mut object).expect("applies");
     }
     let pod = object.at(&["spec", "template", "spec"]).expect("a pod");
     assert_eq!(pod.text_at(&["unknownToUs"]), Some("0444"));
     let container = &pod.get("containers").expect("a list").items()[0];
-    assert_eq!(
-        container.get("image").expect("an image").place,
-        origin().place
-    );
+    assert_eq!(container.get("image").expect("an image").place, origin().place);
     assert_eq!(container.get("args"), Some(&node("['0', a, b]")));
     let secret =
         object.at_path("spec.template.spec.containers[0].env[1].valueFrom.secretKeyRef.name");
     assert_ne!(secret.expect("a reference").place, origin().place);
     assert_eq!(
         object.at_path("spec.replicas").expect("replicas").place,
-        node(DEPLOYMENT)
-            .at_path("spec.replicas")
-            .expect("replicas")
-            .place
+        node(DEPLOYMENT).at_path("spec.replicas").expect("replicas").place
     );
 }
 
 #[test]
 fn targets_choose_objects() {
-    let strategic = parse(
-        "spec: {replicas: 2}\nmetadata: {name: not-used}\n",
-        kind("Deployment"),
-    );
+    let strategic = parse("spec: {replicas: 2}\nmetadata: {name: not-used}\n", kind("Deployment"));
     let strategic = strategic.expect("a patch");
     let mut deployment = node(DEPLOYMENT);
     assert!(strategic.applies_to(&deployment) && !strategic.applies_to(&node(OTHERS[0])));
@@ -309,16 +273,8 @@ fn targets_choose_objects() {
     let found = parse("- {op: remove, path: /spec/ports/0}", kind("Servce")).expect("a patch");
     let errors = found.unmatched(&objects);
     assert_eq!(errors.len(), 1);
-    assert!(
-        errors[0]
-            .message
-            .contains("patches[0] of service `cart` in preview `pr-42`")
-    );
-    assert!(
-        errors[0].help.contains("Deployment cart, Service cart"),
-        "{}",
-        errors[0].help
-    );
+    assert!(errors[0].message.contains("patches[0] of service `cart` in preview `pr-42`"));
+    assert!(errors[0].help.contains("Deployment cart, Service cart"), "{}", errors[0].help);
 }
 
 #[test]
@@ -327,16 +283,10 @@ fn a_patch_of_several_documents_must_use_them_all() {
     let mut objects = [node(DEPLOYMENT), node(OTHERS[0])];
     let patch = parse(text, None).expect("a patch");
     let errors = patch.unmatched(&objects);
-    objects
-        .iter_mut()
-        .for_each(|object| patch.apply(object).expect("fits"));
+    objects.iter_mut().for_each(|object| patch.apply(object).expect("fits"));
     assert_eq!(objects[0].text_at(&["spec", "replicas"]), Some("2"));
     assert_eq!(errors.len(), 1);
-    assert!(
-        errors[0].help.starts_with("did you mean Service cart?"),
-        "{}",
-        errors[0].help
-    );
+    assert!(errors[0].help.starts_with("did you mean Service cart?"), "{}", errors[0].help);
 }
 
 #[test]
@@ -347,22 +297,11 @@ fn identity_stays() {
         ("/metadata/name", "metadata.name"),
         ("/metadata/namespace", "metadata.namespace"),
     ] {
-        let error = problem(
-            DEPLOYMENT,
-            &format!("- {{op: add, path: {path}, value: other}}"),
-        );
-        assert!(
-            error.message.contains(&format!("changes {field} of")),
-            "{}",
-            error.message
-        );
+        let error = problem(DEPLOYMENT, &format!("- {{op: add, path: {path}, value: other}}"));
+        assert!(error.message.contains(&format!("changes {field} of")), "{}", error.message);
     }
     let moved = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: cart, namespace: x}}";
-    assert!(
-        problem(DEPLOYMENT, moved)
-            .message
-            .contains("metadata.namespace")
-    );
+    assert!(problem(DEPLOYMENT, moved).message.contains("metadata.namespace"));
 }
 
 #[test]
@@ -377,22 +316,10 @@ fn what_does_not_fit_is_said_and_changes_nothing() {
             "an item of `spec.template.spec.containers` has no `name`",
         ),
         (pod("containers: [server]"), "has no `name`"),
-        (
-            pod("tolerations: [{$patch: replace}]"),
-            "is replaced as a whole",
-        ),
-        (
-            pod("$patch: remove"),
-            "`spec.template.spec.$patch` cannot be `remove`",
-        ),
-        (
-            pod("$replace: true"),
-            "`spec.template.spec.$replace` is not a directive",
-        ),
-        (
-            pod("tolerations: none"),
-            "is a list, and the patch gives a single value",
-        ),
+        (pod("tolerations: [{$patch: replace}]"), "is replaced as a whole"),
+        (pod("$patch: remove"), "`spec.template.spec.$patch` cannot be `remove`"),
+        (pod("$replace: true"), "`spec.template.spec.$replace` is not a directive"),
+        (pod("tolerations: none"), "is a list, and the patch gives a single value"),
         (
             "{$patch: delete, apiVersion: apps/v1, kind: Deployment, metadata: {name: cart}}"
                 .to_owned(),
@@ -422,19 +349,10 @@ fn texts_that_are_no_patch_are_refused() {
         ("a: [", "cannot be read, line 1"),
         ("just words", "is neither a strategic merge patch nor"),
         ("{op: remove, path: /a}", "is neither"),
-        (
-            "spec: {replicas: 2}",
-            "it has no apiVersion, kind, metadata.name",
-        ),
-        (
-            "- {op: delete, path: /a}",
-            "has an operation that is not one (number 1)",
-        ),
+        ("spec: {replicas: 2}", "it has no apiVersion, kind, metadata.name"),
+        ("- {op: delete, path: /a}", "has an operation that is not one (number 1)"),
         ("- {op: add, path: a}", "has an operation that is not one"),
-        (
-            "- {op: remove, path: /a}\n---\na: 1\n",
-            "mixes a list of operations",
-        ),
+        ("- {op: remove, path: /a}\n---\na: 1\n", "mixes a list of operations"),
     ];
     for (text, wanted) in cases {
         let error = parse(text, None).expect_err("no patch");

@@ -76,13 +76,7 @@ pub(super) fn plan<'a>(
                     .collect();
                 let base = url_base(catalog, entry);
                 urls.extend(hosts.values().map(|host| base.replace("{}", host)));
-                planned.clones.push(Clone {
-                    environment,
-                    route,
-                    entry,
-                    number,
-                    hosts,
-                });
+                planned.clones.push(Clone { environment, route, entry, number, hosts });
             }
         }
         let mut seen = BTreeSet::new();
@@ -160,10 +154,7 @@ fn entry_routes<'a>(catalog: &'a Catalog<'a>, found: &mut Vec<Diagnostic>) -> Ve
             found.push(
                 Diagnostic::new(
                     &code::DROPPED,
-                    format!(
-                        "{} only redirects to another scheme and is not cloned",
-                        object.id
-                    ),
+                    format!("{} only redirects to another scheme and is not cloned", object.id),
                     "nothing to do: preview hosts are served by the listener that the entry names",
                 )
                 .at(object.place(), "would redirect a preview host to itself"),
@@ -190,27 +181,13 @@ fn not_cloned(object: &Object, found: &mut Vec<Diagnostic>) {
 }
 
 fn attached_to_gateway(route: &Object) -> bool {
-    let parents = route
-        .node
-        .at(&["spec", "parentRefs"])
-        .map(Node::items)
-        .unwrap_or_default();
-    parents.iter().any(|parent| {
-        parent
-            .text_at(&["kind"])
-            .is_none_or(|kind| kind == "Gateway")
-    })
+    let parents = route.node.at(&["spec", "parentRefs"]).map(Node::items).unwrap_or_default();
+    parents.iter().any(|parent| parent.text_at(&["kind"]).is_none_or(|kind| kind == "Gateway"))
 }
 
 fn bound_to_gateway(object: &Object) -> bool {
-    let gateways = object
-        .node
-        .at(&["spec", "gateways"])
-        .map(Node::items)
-        .unwrap_or_default();
-    gateways
-        .iter()
-        .any(|gateway| gateway.text() != Some("mesh"))
+    let gateways = object.node.at(&["spec", "gateways"]).map(Node::items).unwrap_or_default();
+    gateways.iter().any(|gateway| gateway.text() != Some("mesh"))
 }
 
 /// Whether a route does nothing but send clients from http to https: on the listener of an entry it
@@ -237,31 +214,15 @@ fn original_hosts(route: &Object) -> Vec<String> {
             .map(str::to_owned)
             .collect(),
         _ => {
-            let hosts = route
-                .node
-                .at(&["spec", "hostnames"])
-                .map(Node::items)
-                .unwrap_or_default();
-            hosts
-                .iter()
-                .filter_map(Node::text)
-                .map(str::to_owned)
-                .collect()
+            let hosts = route.node.at(&["spec", "hostnames"]).map(Node::items).unwrap_or_default();
+            hosts.iter().filter_map(Node::text).map(str::to_owned).collect()
         }
     };
-    if named.is_empty() {
-        vec!["*".to_owned()]
-    } else {
-        named
-    }
+    if named.is_empty() { vec!["*".to_owned()] } else { named }
 }
 
 fn preview_host(entry: &Entry, preview: &str, original: &str, route: &Object) -> String {
-    let known_as = if original.starts_with('*') {
-        route.id.name.as_str()
-    } else {
-        original
-    };
+    let known_as = if original.starts_with('*') { route.id.name.as_str() } else { original };
     entry
         .host
         .replace("{preview}", preview)
@@ -324,9 +285,7 @@ fn url_base(catalog: &Catalog<'_>, entry: &Entry) -> String {
         .and_then(|object| {
             let listeners = object.node.at(&["spec", "listeners"])?.items();
             let wanted = &entry.gateway.section_name;
-            listeners
-                .iter()
-                .find(|l| wanted.is_empty() || l.text_at(&["name"]) == Some(wanted))
+            listeners.iter().find(|l| wanted.is_empty() || l.text_at(&["name"]) == Some(wanted))
         });
     let protocol = listener.and_then(|listener| listener.text_at(&["protocol"]));
     let plain = match protocol {
@@ -335,9 +294,7 @@ fn url_base(catalog: &Catalog<'_>, entry: &Entry) -> String {
             entry.gateway.section_name == "http" || entry.gateway.section_name.starts_with("http-")
         }
     };
-    let port = listener
-        .and_then(|listener| listener.get("port"))
-        .and_then(Node::integer_value);
+    let port = listener.and_then(|listener| listener.get("port")).and_then(Node::integer_value);
     let (scheme, usual) = if plain { ("http", 80) } else { ("https", 443) };
     match port.filter(|port| *port != usual) {
         Some(port) => format!("{scheme}://{{}}:{port}/"),

@@ -58,19 +58,13 @@ pub struct Attached<'a> {
 impl<'a> Attached<'a> {
     /// The routes of a service, each with the port of its parentRef.
     pub(super) fn of(&self, service: &str) -> &[(&'a Object, Option<u16>)] {
-        self.by_service
-            .get(service)
-            .map(Vec::as_slice)
-            .unwrap_or_default()
+        self.by_service.get(service).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Every service that a rule of this service's routes chooses.
     pub(super) fn backends(&self, service: &str) -> BTreeSet<&'a str> {
         let rules = self.of(service).iter().flat_map(|(route, _)| rules(route));
-        rules
-            .flat_map(backends)
-            .filter_map(|backend| service_backend(backend, ""))
-            .collect()
+        rules.flat_map(backends).filter_map(|backend| service_backend(backend, "")).collect()
     }
 }
 
@@ -83,11 +77,7 @@ pub(super) fn attached<'a>(catalog: &'a Catalog<'a>) -> Attached<'a> {
                 let name = parent.text_at(&["name"]).unwrap_or_default();
                 let port = parent.get("port").and_then(Node::integer_value);
                 let port = port.and_then(|port| u16::try_from(port).ok());
-                found
-                    .by_service
-                    .entry(name)
-                    .or_default()
-                    .push((route, port));
+                found.by_service.entry(name).or_default().push((route, port));
             }
         }
     }
@@ -99,30 +89,17 @@ pub(crate) fn service_parents<'a>(
     route: &'a Object,
     namespace: &str,
 ) -> impl Iterator<Item = &'a Node> {
-    let parents = route
-        .node
-        .at(&["spec", "parentRefs"])
-        .map(Node::items)
-        .unwrap_or_default();
+    let parents = route.node.at(&["spec", "parentRefs"]).map(Node::items).unwrap_or_default();
     parents.iter().filter(move |parent| {
         parent.text_at(&["kind"]) == Some("Service")
-            && parent
-                .text_at(&["group"])
-                .is_none_or(|group| matches!(group, "" | "core"))
-            && parent
-                .text_at(&["namespace"])
-                .unwrap_or(&route.id.namespace)
-                == namespace
+            && parent.text_at(&["group"]).is_none_or(|group| matches!(group, "" | "core"))
+            && parent.text_at(&["namespace"]).unwrap_or(&route.id.namespace) == namespace
     })
 }
 
 /// The rules of a route.
 pub(crate) fn rules(route: &Object) -> &[Node] {
-    route
-        .node
-        .at(&["spec", "rules"])
-        .map(Node::items)
-        .unwrap_or_default()
+    route.node.at(&["spec", "rules"]).map(Node::items).unwrap_or_default()
 }
 
 /// The backends of a rule.
@@ -133,9 +110,7 @@ pub(crate) fn backends(rule: &Node) -> &[Node] {
 /// The name of the Service that a backendRef of a route in `home` means, if it means one of the
 /// namespace `home`; an empty `home` accepts only references without a namespace or with any.
 pub(crate) fn service_backend<'a>(backend: &'a Node, home: &str) -> Option<&'a str> {
-    let is_service = backend
-        .text_at(&["kind"])
-        .is_none_or(|kind| kind == "Service")
+    let is_service = backend.text_at(&["kind"]).is_none_or(|kind| kind == "Service")
         && backend.text_at(&["group"]).is_none_or(str::is_empty);
     let namespace = backend.text_at(&["namespace"]).unwrap_or(home);
     (is_service && (home.is_empty() || namespace == home)).then(|| backend.text_at(&["name"]))?
@@ -152,16 +127,8 @@ pub(super) fn plan<'a>(
     let attached = tables.routes.of(service.name());
     let mut groups: BTreeMap<(Option<u16>, Vec<String>), Vec<&'a Object>> = BTreeMap::new();
     for (route, port) in attached {
-        let hostnames = route
-            .node
-            .at(&["spec", "hostnames"])
-            .map(Node::items)
-            .unwrap_or_default();
-        let hostnames = hostnames
-            .iter()
-            .filter_map(Node::text)
-            .map(str::to_owned)
-            .collect();
+        let hostnames = route.node.at(&["spec", "hostnames"]).map(Node::items).unwrap_or_default();
+        let hostnames = hostnames.iter().filter_map(Node::text).map(str::to_owned).collect();
         groups.entry((*port, hostnames)).or_default().push(route);
     }
     for ((port, hostnames), routes) in &groups {
@@ -177,11 +144,7 @@ pub(super) fn plan<'a>(
                 service: service.name(),
                 port: *port,
                 port_in_name: port.is_some() && service.ports.len() > 1,
-                kind: if routes[0].id.kind == "GRPCRoute" {
-                    "GRPCRoute"
-                } else {
-                    "HTTPRoute"
-                },
+                kind: if routes[0].id.kind == "GRPCRoute" { "GRPCRoute" } else { "HTTPRoute" },
                 hostnames: hostnames.clone(),
                 rules,
             });
@@ -190,22 +153,12 @@ pub(super) fn plan<'a>(
     if groups.keys().any(|(port, _)| port.is_none()) || tables.is_unrouted(service.name()) {
         return;
     }
-    for port in service
-        .ports
-        .iter()
-        .filter(|port| port.protocol.is_routable())
-    {
-        if groups
-            .keys()
-            .any(|(routed, _)| *routed == Some(port.number))
-        {
+    for port in service.ports.iter().filter(|port| port.protocol.is_routable()) {
+        if groups.keys().any(|(routed, _)| *routed == Some(port.number)) {
             continue;
         }
         for &environment in involved {
-            if !tables.environments[environment]
-                .affected
-                .contains(service.name())
-            {
+            if !tables.environments[environment].affected.contains(service.name()) {
                 continue;
             }
             routing.gateway_api.push(Table {
@@ -242,18 +195,10 @@ impl<'a> Rules<'a> {
             let grpc = route.id.kind == "GRPCRoute";
             for rule in rules(route) {
                 let list = rule.get("matches").map(Node::items).unwrap_or_default();
-                let nodes: Vec<Option<&'a Node>> = if list.is_empty() {
-                    vec![None]
-                } else {
-                    list.iter().map(Some).collect()
-                };
+                let nodes: Vec<Option<&'a Node>> =
+                    if list.is_empty() { vec![None] } else { list.iter().map(Some).collect() };
                 for node in nodes {
-                    matches.push(Match {
-                        route,
-                        rule,
-                        node,
-                        rank: rank(node, grpc),
-                    });
+                    matches.push(Match { route, rule, node, rank: rank(node, grpc) });
                 }
             }
         }
@@ -275,11 +220,8 @@ impl<'a> Rules<'a> {
                 name.is_some_and(|name| env.affected.contains(name) && !tables.is_unrouted(name))
             })
         };
-        let mut derived: Vec<bool> = self
-            .matches
-            .iter()
-            .map(|one| chooses_affected(one.rule))
-            .collect();
+        let mut derived: Vec<bool> =
+            self.matches.iter().map(|one| chooses_affected(one.rule)).collect();
         if !derived.contains(&true) {
             return Vec::new();
         }
@@ -296,12 +238,7 @@ impl<'a> Rules<'a> {
             }
         }
         let mut order: Vec<usize> = (0..self.matches.len()).filter(|&i| derived[i]).collect();
-        order.sort_by(|&a, &b| {
-            self.matches[b]
-                .rank
-                .cmp(&self.matches[a].rank)
-                .then(a.cmp(&b))
-        });
+        order.sort_by(|&a, &b| self.matches[b].rank.cmp(&self.matches[a].rank).then(a.cmp(&b)));
         let mut rules: Vec<(&'a Node, Rule<'a>)> = Vec::new();
         for index in order {
             let one = &self.matches[index];
@@ -311,10 +248,7 @@ impl<'a> Rules<'a> {
                     matches.push(one.node);
                 }
                 _ => {
-                    let derived = Rule::Derived {
-                        rule: one.rule,
-                        matches: vec![one.node],
-                    };
+                    let derived = Rule::Derived { rule: one.rule, matches: vec![one.node] };
                     rules.push((one.rule, derived));
                 }
             }
@@ -334,16 +268,10 @@ impl<'a> Rules<'a> {
     /// A request header of the key's name cannot be matched twice in one match.
     fn check_key(&self, tables: &Tables<'a, '_>, one: &Match<'a>, found: &mut Vec<Diagnostic>) {
         let key = &tables.config.previews.spec.routing.key;
-        let headers = one
-            .node
-            .and_then(|node| node.get("headers"))
-            .map(Node::items);
+        let headers = one.node.and_then(|node| node.get("headers")).map(Node::items);
         let headers = headers.unwrap_or_default();
         for header in headers {
-            let name = header
-                .text_at(&["name"])
-                .unwrap_or_default()
-                .to_ascii_lowercase();
+            let name = header.text_at(&["name"]).unwrap_or_default().to_ascii_lowercase();
             if name == key.header || (!key.baggage.is_empty() && name == "baggage") {
                 found.push(
                     Diagnostic::new(
@@ -368,10 +296,7 @@ impl<'a> Rules<'a> {
                     ),
                     "split the match, or match fewer headers",
                 )
-                .at(
-                    one.node.map_or(one.route.place(), |node| node.place),
-                    "16 headers",
-                ),
+                .at(one.node.map_or(one.route.place(), |node| node.place), "16 headers"),
             );
         }
     }

@@ -62,14 +62,11 @@ impl<'a> Bound<'a> {
         let covers = |suffix: &str| host.ends_with(suffix) && host.len() > suffix.len();
         let longest = self.wildcard.iter().filter(|(suffix, _)| covers(suffix));
         let longest = longest.max_by_key(|(suffix, _)| suffix.len());
-        longest
-            .map(|(_, objects)| objects.as_slice())
-            .unwrap_or_default()
+        longest.map(|(_, objects)| objects.as_slice()).unwrap_or_default()
     }
 
     fn is_exact(&self, service: &str) -> bool {
-        self.exact
-            .contains_key(&service_host(service, self.namespace))
+        self.exact.contains_key(&service_host(service, self.namespace))
     }
 
     /// Every service of the baseline that an entry for this service's host chooses.
@@ -86,16 +83,9 @@ impl<'a> Bound<'a> {
 
 /// Finds the VirtualServices that are bound to the mesh and seen by everyone.
 pub(super) fn bound<'a>(catalog: &'a Catalog<'a>) -> Bound<'a> {
-    let mut found = Bound {
-        namespace: catalog.namespace,
-        ..Bound::default()
-    };
+    let mut found = Bound { namespace: catalog.namespace, ..Bound::default() };
     for object in catalog.of_kind(GROUP, "VirtualService") {
-        let exported = object
-            .node
-            .at(&["spec", "exportTo"])
-            .map(Node::items)
-            .unwrap_or_default();
+        let exported = object.node.at(&["spec", "exportTo"]).map(Node::items).unwrap_or_default();
         let foreign = object.id.namespace != catalog.namespace;
         let private = !exported.is_empty()
             && !exported.iter().any(
@@ -106,11 +96,7 @@ pub(super) fn bound<'a>(catalog: &'a Catalog<'a>) -> Bound<'a> {
         }
         for host in hosts(object) {
             if let Some(suffix) = host.strip_prefix('*') {
-                found
-                    .wildcard
-                    .entry(suffix.to_owned())
-                    .or_default()
-                    .push(object);
+                found.wildcard.entry(suffix.to_owned()).or_default().push(object);
             } else {
                 let host = full_host(host, &object.id.namespace);
                 let objects = found.exact.entry(host).or_default();
@@ -125,46 +111,25 @@ pub(super) fn bound<'a>(catalog: &'a Catalog<'a>) -> Bound<'a> {
 
 /// Whether a VirtualService applies to sidecars: it names no gateway, or `mesh` among them.
 pub(crate) fn is_mesh(object: &Object) -> bool {
-    let gateways = object
-        .node
-        .at(&["spec", "gateways"])
-        .map(Node::items)
-        .unwrap_or_default();
-    gateways.is_empty()
-        || gateways
-            .iter()
-            .any(|gateway| gateway.text() == Some("mesh"))
+    let gateways = object.node.at(&["spec", "gateways"]).map(Node::items).unwrap_or_default();
+    gateways.is_empty() || gateways.iter().any(|gateway| gateway.text() == Some("mesh"))
 }
 
 /// Whether a VirtualService applies to sidecars and to no gateway.
 pub(crate) fn is_only_mesh(object: &Object) -> bool {
-    let gateways = object
-        .node
-        .at(&["spec", "gateways"])
-        .map(Node::items)
-        .unwrap_or_default();
-    gateways
-        .iter()
-        .all(|gateway| gateway.text() == Some("mesh"))
+    let gateways = object.node.at(&["spec", "gateways"]).map(Node::items).unwrap_or_default();
+    gateways.iter().all(|gateway| gateway.text() == Some("mesh"))
 }
 
 /// The hosts of a VirtualService.
 pub(crate) fn hosts(object: &Object) -> impl Iterator<Item = &str> {
-    let hosts = object
-        .node
-        .at(&["spec", "hosts"])
-        .map(Node::items)
-        .unwrap_or_default();
+    let hosts = object.node.at(&["spec", "hosts"]).map(Node::items).unwrap_or_default();
     hosts.iter().filter_map(Node::text)
 }
 
 /// The HTTP entries of a VirtualService.
 pub(crate) fn http(object: &Object) -> &[Node] {
-    object
-        .node
-        .at(&["spec", "http"])
-        .map(Node::items)
-        .unwrap_or_default()
+    object.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default()
 }
 
 /// The matches of an entry that hold in the mesh; none where it is bound to gateways alone. An entry
@@ -172,11 +137,7 @@ pub(crate) fn http(object: &Object) -> &[Node] {
 pub(crate) fn mesh_matches(original: &Object, entry: &Node) -> Option<Vec<Node>> {
     let mixed = !is_only_mesh(original);
     let written = entry.get("match").map(Node::items).unwrap_or_default();
-    let all = if written.is_empty() {
-        vec![Node::default()]
-    } else {
-        written.to_vec()
-    };
+    let all = if written.is_empty() { vec![Node::default()] } else { written.to_vec() };
     let mesh: Vec<Node> = all
         .into_iter()
         .filter_map(|mut one| {
@@ -196,9 +157,7 @@ pub(crate) fn mesh_matches(original: &Object, entry: &Node) -> Option<Vec<Node>>
 /// The hosts of the destinations of an HTTP entry.
 pub(crate) fn destinations(entry: &Node) -> impl Iterator<Item = &str> {
     let routes = entry.get("route").map(Node::items).unwrap_or_default();
-    routes
-        .iter()
-        .filter_map(|route| route.text_at(&["destination", "host"]))
+    routes.iter().filter_map(|route| route.text_at(&["destination", "host"]))
 }
 
 /// The full name of a host as a VirtualService of namespace `home` writes it.
@@ -237,14 +196,9 @@ pub(super) fn plan<'a>(
         let message = format!("{} must be extended for {}", object.id, service.name());
         let help = "set `spec.baseline.delivery: include`, or run anabranch as a transformer in the \
                     overlay of the baseline";
-        let finding = Diagnostic::new(&code::DELIVERY_EXTERNAL, message, help).at(
-            object.place(),
-            "changed by previews, but delivered by something else",
-        );
-        found.push(finding.also(
-            tables.config.place("spec.baseline"),
-            "delivery is external here",
-        ));
+        let finding = Diagnostic::new(&code::DELIVERY_EXTERNAL, message, help)
+            .at(object.place(), "changed by previews, but delivered by something else");
+        found.push(finding.also(tables.config.place("spec.baseline"), "delivery is external here"));
         return;
     }
     let routable: Vec<u16> = service
@@ -277,22 +231,15 @@ pub(super) fn plan<'a>(
             }
         }
         // A VirtualService of several hosts is extended once, for all of them.
-        let again = routing
-            .istio
-            .iter()
-            .any(|table| match (table.source, source) {
-                (Source::Own(a), Source::Own(b)) => a.id == b.id,
-                _ => false,
-            });
+        let again = routing.istio.iter().any(|table| match (table.source, source) {
+            (Source::Own(a), Source::Own(b)) => a.id == b.id,
+            _ => false,
+        });
         if again || derived.is_empty() {
             return;
         }
     } else {
-        derived.extend(
-            involved
-                .iter()
-                .map(|&environment| (environment, Vec::new())),
-        );
+        derived.extend(involved.iter().map(|&environment| (environment, Vec::new())));
     }
     routing.istio.push(Table {
         service: service.name(),
@@ -307,8 +254,7 @@ pub(super) fn plan<'a>(
 /// Whether no entry of a VirtualService can apply to requests of the mesh on a port.
 fn is_bare(object: &Object, port: u16) -> bool {
     let on_port = |one: &Node| {
-        one.get("port")
-            .is_none_or(|node| node.integer_value() == Some(i64::from(port)))
+        one.get("port").is_none_or(|node| node.integer_value() == Some(i64::from(port)))
     };
     let applies = |entry| mesh_matches(object, entry).is_some_and(|all| all.iter().any(on_port));
     !http(object).iter().any(applies)
@@ -362,10 +308,7 @@ fn check_entry(
     };
     if let Some(delegate) = entry.get("delegate") {
         refuse(
-            format!(
-                "{} delegates an entry, whose rules stand in another object",
-                object.id
-            ),
+            format!("{} delegates an entry, whose rules stand in another object", object.id),
             "write the delegate's entries into the VirtualService itself",
             delegate,
         );
@@ -393,16 +336,8 @@ fn check_entry(
 /// Whether some request can satisfy both entries. Errs on the side of yes.
 fn may_overlap(a: &Node, b: &Node) -> bool {
     let matches = |entry: &Node| {
-        let list = entry
-            .get("match")
-            .map(Node::items)
-            .unwrap_or_default()
-            .to_vec();
-        if list.is_empty() {
-            vec![Node::default()]
-        } else {
-            list
-        }
+        let list = entry.get("match").map(Node::items).unwrap_or_default().to_vec();
+        if list.is_empty() { vec![Node::default()] } else { list }
     };
     let (a, b) = (matches(a), matches(b));
     a.iter().any(|a| b.iter().any(|b| !disjoint(a, b)))
@@ -413,10 +348,7 @@ fn disjoint(a: &Node, b: &Node) -> bool {
     let uri = |node: &Node| {
         let uri = node.get("uri")?;
         let exact = uri.text_at(&["exact"]).map(|text| (true, text.to_owned()));
-        exact.or_else(|| {
-            uri.text_at(&["prefix"])
-                .map(|text| (false, text.to_owned()))
-        })
+        exact.or_else(|| uri.text_at(&["prefix"]).map(|text| (false, text.to_owned())))
     };
     let folds = |node: &Node| node.get("ignoreUriCase").is_some_and(Node::is_true);
     let paths = match (uri(a), uri(b)) {
@@ -430,9 +362,7 @@ fn disjoint(a: &Node, b: &Node) -> bool {
     let exactly = |node: &Node, keys: &[&str]| node.text_at(keys).map(str::to_owned);
     let differ = |keys: &[&str]| matches!((exactly(a, keys), exactly(b, keys)), (Some(a), Some(b)) if a != b);
     let headers = a.get("headers").map(Node::entries).unwrap_or_default();
-    let by_header = headers
-        .iter()
-        .any(|(name, _)| differ(&["headers", &name.text, "exact"]));
+    let by_header = headers.iter().any(|(name, _)| differ(&["headers", &name.text, "exact"]));
     paths || differ(&["method", "exact"]) || differ(&["port"]) || by_header
 }
 
@@ -443,15 +373,9 @@ mod tests {
     #[test]
     fn hosts_are_completed_as_istio_does() {
         assert_eq!(full_host("cart", "shop"), "cart.shop.svc.cluster.local");
-        assert_eq!(
-            full_host("cart.other", "shop"),
-            "cart.other.svc.cluster.local"
-        );
+        assert_eq!(full_host("cart.other", "shop"), "cart.other.svc.cluster.local");
         assert_eq!(full_host("api.example.com", "shop"), "api.example.com");
-        assert_eq!(
-            service_of("cart.shop.svc.cluster.local", "x", "shop"),
-            Some("cart")
-        );
+        assert_eq!(service_of("cart.shop.svc.cluster.local", "x", "shop"), Some("cart"));
         assert_eq!(service_of("cart", "other", "shop"), None);
     }
 }

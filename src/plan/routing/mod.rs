@@ -90,9 +90,7 @@ impl<'a> Table<'a, '_> {
     /// Whether calls from outside the preview keep going to the baseline's copy.
     pub(super) fn is_unrouted(&self, service: &str) -> bool {
         let facts = self.config.previews.spec.services.iter();
-        facts
-            .clone()
-            .any(|facts| facts.name == service && facts.unrouted)
+        facts.clone().any(|facts| facts.name == service && facts.unrouted)
     }
 
     /// The previews for which some rule of this service's host must be derived.
@@ -153,10 +151,7 @@ impl<'a> Table<'a, '_> {
                 }
                 if self.config.previews.spec.routing.api == Api::GatewayApi {
                     found.push(conflict(
-                        format!(
-                            "{} routes {name}, but spec.routing.api is gateway-api",
-                            first.id
-                        ),
+                        format!("{} routes {name}, but spec.routing.api is gateway-api", first.id),
                         "use `api: auto`, or turn the VirtualService into HTTPRoutes",
                         first,
                         None,
@@ -175,8 +170,7 @@ impl<'a> Table<'a, '_> {
                     ));
                     return None;
                 }
-                self.consistent(service, routes, found)
-                    .then_some(Api::GatewayApi)
+                self.consistent(service, routes, found).then_some(Api::GatewayApi)
             }
             (None, None) => Some(match self.config.previews.spec.routing.api {
                 Api::Istio => Api::Istio,
@@ -201,12 +195,7 @@ impl<'a> Table<'a, '_> {
                 found.push(
                     Diagnostic::new(
                         &code::ROUTE_CONFLICT,
-                        format!(
-                            "{} and {} both route {}",
-                            first.id,
-                            route.id,
-                            service.name()
-                        ),
+                        format!("{} and {} both route {}", first.id, route.id, service.name()),
                         "use one kind of route for a port",
                     )
                     .at(route.place(), "routes the same port")
@@ -237,15 +226,9 @@ impl<'a> Table<'a, '_> {
 
     /// Reports ports of affected services that cannot be routed, or only by guessing.
     fn check_ports(&self, found: &mut Vec<Diagnostic>) {
-        let affected: BTreeSet<&str> = self
-            .environments
-            .iter()
-            .flat_map(|env| env.affected.iter().copied())
-            .collect();
-        for service in affected
-            .into_iter()
-            .filter_map(|name| self.catalog.service(name))
-        {
+        let affected: BTreeSet<&str> =
+            self.environments.iter().flat_map(|env| env.affected.iter().copied()).collect();
+        for service in affected.into_iter().filter_map(|name| self.catalog.service(name)) {
             if !service.has_selector() || self.is_unrouted(service.name()) {
                 continue;
             }
@@ -293,23 +276,14 @@ impl<'a> Table<'a, '_> {
 
     /// Warns of routes in other namespaces that replace those of an affected service there.
     fn check_consumers(&self, found: &mut Vec<Diagnostic>) {
-        let affected: BTreeSet<&str> = self
-            .environments
-            .iter()
-            .flat_map(|env| env.affected.iter().copied())
-            .collect();
+        let affected: BTreeSet<&str> =
+            self.environments.iter().flat_map(|env| env.affected.iter().copied()).collect();
         let home = self.catalog.namespace;
-        for route in self
-            .catalog
-            .objects()
-            .filter(|object| object.id.namespace != home)
-        {
+        for route in self.catalog.objects().filter(|object| object.id.namespace != home) {
             let named: Vec<&str> = match (route.id.group.as_str(), route.id.kind.as_str()) {
                 (crate::kube::gateway::GROUP, "HTTPRoute" | "GRPCRoute") => {
                     let parents = gateway_api::service_parents(route, home);
-                    parents
-                        .filter_map(|parent| parent.text_at(&["name"]))
-                        .collect()
+                    parents.filter_map(|parent| parent.text_at(&["name"])).collect()
                 }
                 (crate::kube::istio::GROUP, "VirtualService") if istio::is_mesh(route) => {
                     let namespace = &route.id.namespace;

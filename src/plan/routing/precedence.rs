@@ -16,10 +16,7 @@ fn path(node: Option<&Node>) -> (u8, String) {
     let Some(node) = node else {
         return (2, "/".to_owned());
     };
-    if let Some(method) = node
-        .get("method")
-        .filter(|method| !method.entries().is_empty())
-    {
+    if let Some(method) = node.get("method").filter(|method| !method.entries().is_empty()) {
         let text = |key| method.text_at(&[key]).unwrap_or_default();
         let exact = method.text_at(&["type"]) != Some("RegularExpression");
         return match (text("service"), text("method")) {
@@ -41,21 +38,12 @@ fn path(node: Option<&Node>) -> (u8, String) {
 /// The precedence of a match of an HTTPRoute or GRPCRoute.
 pub(super) fn rank(node: Option<&Node>, grpc: bool) -> Rank {
     let (kind, value) = path(node);
-    let count = |key| {
-        node.and_then(|node| node.get(key))
-            .map_or(0, |list| list.items().len())
-    };
+    let count = |key| node.and_then(|node| node.get(key)).map_or(0, |list| list.items().len());
     let method = node.and_then(|node| node.get("method"));
     if grpc && method.is_none() {
         return (0, 0, false, count("headers"), 0);
     }
-    (
-        kind,
-        value.len(),
-        !grpc && method.is_some(),
-        count("headers"),
-        count("queryParams"),
-    )
+    (kind, value.len(), !grpc && method.is_some(), count("headers"), count("queryParams"))
 }
 
 /// Whether some request can satisfy both matches. Errs on the side of yes.
@@ -63,9 +51,7 @@ pub(super) fn may_overlap(a: Option<&Node>, b: Option<&Node>) -> bool {
     let under = |path: &str, prefix: &str| {
         prefix == "/"
             || path == prefix
-            || path
-                .strip_prefix(prefix)
-                .is_some_and(|r| r.starts_with('/'))
+            || path.strip_prefix(prefix).is_some_and(|r| r.starts_with('/'))
     };
     let paths = match (path(a), path(b)) {
         ((1, _), _) | (_, (1, _)) => true,
@@ -84,13 +70,9 @@ pub(super) fn may_overlap(a: Option<&Node>, b: Option<&Node>) -> bool {
 /// Whether both demand an exact value of the same header or parameter, and not the same one.
 fn contradict(a: Option<&Node>, b: Option<&Node>, key: &str) -> bool {
     let list = |node: Option<&Node>| {
-        let items = node
-            .and_then(|node| node.get(key))
-            .map(Node::items)
-            .unwrap_or_default();
-        let exact = items
-            .iter()
-            .filter(|item| item.text_at(&["type"]).is_none_or(|t| t == "Exact"));
+        let items = node.and_then(|node| node.get(key)).map(Node::items).unwrap_or_default();
+        let exact =
+            items.iter().filter(|item| item.text_at(&["type"]).is_none_or(|t| t == "Exact"));
         exact
             .filter_map(|item| {
                 let name = item.text_at(&["name"])?.to_ascii_lowercase();
@@ -99,8 +81,7 @@ fn contradict(a: Option<&Node>, b: Option<&Node>, key: &str) -> bool {
             .collect::<BTreeMap<_, _>>()
     };
     let (a, b) = (list(a), list(b));
-    a.iter()
-        .any(|(name, value)| b.get(name).is_some_and(|other| other != value))
+    a.iter().any(|(name, value)| b.get(name).is_some_and(|other| other != value))
 }
 
 #[cfg(test)]

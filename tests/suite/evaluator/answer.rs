@@ -11,10 +11,7 @@ pub(crate) type Effects = BTreeMap<String, Value>;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Answer {
     /// A rule sends it to these destinations. Where all shares are zero, nobody answers.
-    Backends {
-        destinations: BTreeMap<Destination, Share>,
-        effects: String,
-    },
+    Backends { destinations: BTreeMap<Destination, Share>, effects: String },
     /// A rule answers itself: a redirect, or a response of its own.
     Direct(String),
     /// There are routes, but no rule for this request.
@@ -41,13 +38,7 @@ pub(crate) struct Destination {
 impl Destination {
     /// A port of a service that exists.
     pub(crate) fn new(host: &str, port: u16) -> Self {
-        Self {
-            host: host.to_owned(),
-            port,
-            subset: None,
-            effects: String::new(),
-            exists: true,
-        }
+        Self { host: host.to_owned(), port, subset: None, effects: String::new(), exists: true }
     }
 }
 
@@ -67,11 +58,8 @@ pub(crate) fn shares(
     sums.into_iter()
         .map(|(destination, weight)| {
             let divisor = gcd(weight, total).max(1);
-            let share = if weight == 0 {
-                Share(0, 1)
-            } else {
-                Share(weight / divisor, total / divisor)
-            };
+            let share =
+                if weight == 0 { Share(0, 1) } else { Share(weight / divisor, total / divisor) };
             (destination, share)
         })
         .collect()
@@ -94,48 +82,29 @@ impl Answer {
     /// everything in their proportion, or equal shares where they had nothing.
     pub(crate) fn swapped(self, to: impl Fn(&str) -> Option<String>) -> Self {
         let (destinations, effects) = match self.normal() {
-            Self::Backends {
-                destinations,
-                effects,
-            } => (destinations, effects),
+            Self::Backends { destinations, effects } => (destinations, effects),
             other => return other,
         };
         let swapped: Vec<(Destination, Share)> = destinations
             .iter()
             .filter_map(|(destination, share)| {
                 let host = to(&destination.host)?;
-                let copy = Destination {
-                    host,
-                    subset: None,
-                    ..destination.clone()
-                };
+                let copy = Destination { host, subset: None, ..destination.clone() };
                 Some((copy, *share))
             })
             .collect();
         if swapped.is_empty() {
-            return Self::Backends {
-                destinations,
-                effects,
-            };
+            return Self::Backends { destinations, effects };
         }
         // Where nothing is split off, a rule that sends nothing anywhere goes on doing so.
         let split = swapped.len() < destinations.len();
         let silent = split && swapped.iter().all(|(_, share)| share.0 == 0);
-        let common = swapped
-            .iter()
-            .fold(1, |all, (_, share)| all / gcd(all, share.1) * share.1);
+        let common = swapped.iter().fold(1, |all, (_, share)| all / gcd(all, share.1) * share.1);
         let weights = swapped.into_iter().map(|(destination, share)| {
-            let weight = if silent {
-                1
-            } else {
-                share.0 * (common / share.1)
-            };
+            let weight = if silent { 1 } else { share.0 * (common / share.1) };
             (destination, weight)
         });
-        Self::Backends {
-            destinations: shares(weights),
-            effects,
-        }
+        Self::Backends { destinations: shares(weights), effects }
     }
 }
 
@@ -154,10 +123,7 @@ fn sorted(value: &Value) -> Value {
         Value::Object(fields) => {
             let mut fields: Vec<_> = fields.iter().collect();
             fields.sort_by_key(|(key, _)| *key);
-            fields
-                .into_iter()
-                .map(|(key, value)| (key.clone(), sorted(value)))
-                .collect()
+            fields.into_iter().map(|(key, value)| (key.clone(), sorted(value))).collect()
         }
         Value::Array(items) => items.iter().map(sorted).collect(),
         other => other.clone(),

@@ -79,26 +79,16 @@ impl Mesh {
         let own = |route: &Route| fqdn("", &route.id.0) == host[host.find('.').unwrap_or(0)..];
         let attached = |consumer: bool| {
             self.routes.iter().filter(move |route| {
-                let counts = if consumer {
-                    !own(route) && route.id.0 == from
-                } else {
-                    own(route)
-                };
+                let counts = if consumer { !own(route) && route.id.0 == from } else { own(route) };
                 counts && route.parents_at(host).next().is_some()
             })
         };
         let consumer = attached(true).next().is_some();
         let (mut found, mut ports) = (Vec::new(), Vec::new());
         for route in attached(consumer) {
-            assert!(
-                route.hostnames.is_empty(),
-                "hostnames of mesh routes are not judged"
-            );
+            assert!(route.hostnames.is_empty(), "hostnames of mesh routes are not judged");
             ports.extend(route.parents_at(host).map(|parent| parent.port.is_some()));
-            if route
-                .parents_at(host)
-                .any(|parent| parent.port.is_none_or(|one| one == port))
-            {
+            if route.parents_at(host).any(|parent| parent.port.is_none_or(|one| one == port)) {
                 found.push((route, 0));
             }
         }
@@ -119,10 +109,7 @@ impl Mesh {
         });
         attached
             .filter_map(|route| {
-                let ranks = route
-                    .hostnames
-                    .iter()
-                    .filter_map(|one| host_rank(one, host));
+                let ranks = route.hostnames.iter().filter_map(|one| host_rank(one, host));
                 let any = route.hostnames.is_empty().then_some(0);
                 Some((route, ranks.max().or(any)?))
             })
@@ -171,17 +158,11 @@ pub(super) fn answer(
                 matches => matches,
             };
             for one in matches {
-                let held = if route.grpc {
-                    grpc_match(one, request)
-                } else {
-                    http_match(one, request)
-                };
+                let held =
+                    if route.grpc { grpc_match(one, request) } else { http_match(one, request) };
                 let Some(mut held) = held else { continue };
                 held.rank.0 = *host;
-                if best
-                    .as_ref()
-                    .is_none_or(|(first, ..)| held.rank > first.rank)
-                {
+                if best.as_ref().is_none_or(|(first, ..)| held.rank > first.rank) {
                     best = Some((held, route, rule));
                 }
             }
@@ -194,11 +175,7 @@ pub(super) fn answer(
 }
 
 fn http_match(one: &Value, request: &Request) -> Option<Held> {
-    only(
-        one,
-        "a match",
-        &["path", "method", "headers", "queryParams"],
-    );
+    only(one, "a match", &["path", "method", "headers", "queryParams"]);
     let path = &one["path"];
     only(path, "a path match", &["type", "value"]);
     let value = path["value"].as_str().unwrap_or("/");
@@ -264,20 +241,13 @@ fn grpc_match(one: &Value, request: &Request) -> Option<Held> {
 }
 
 fn headers_match(one: &Value, request: &Request) -> bool {
-    items(one, "headers")
-        .iter()
-        .enumerate()
-        .all(|(index, header)| {
-            let name = text(header, "name");
-            // Of several entries with equivalent names only the first counts.
-            let earlier = &items(one, "headers")[..index];
-            earlier
-                .iter()
-                .any(|earlier| text(earlier, "name").eq_ignore_ascii_case(name))
-                || request
-                    .header_value(name)
-                    .is_some_and(|found| value_match(header, &found))
-        })
+    items(one, "headers").iter().enumerate().all(|(index, header)| {
+        let name = text(header, "name");
+        // Of several entries with equivalent names only the first counts.
+        let earlier = &items(one, "headers")[..index];
+        earlier.iter().any(|earlier| text(earlier, "name").eq_ignore_ascii_case(name))
+            || request.header_value(name).is_some_and(|found| value_match(header, &found))
+    })
 }
 
 fn value_match(wanted: &Value, found: &str) -> bool {
@@ -298,14 +268,7 @@ fn choose(
     request: &Request,
     enforce_grants: bool,
 ) -> Answer {
-    let known = [
-        "name",
-        "matches",
-        "filters",
-        "backendRefs",
-        "timeouts",
-        "retry",
-    ];
+    let known = ["name", "matches", "filters", "backendRefs", "timeouts", "retry"];
     only(rule, "a rule", &known);
     let mut effects = Effects::new();
     let mut redirect = false;
@@ -336,35 +299,16 @@ fn choose(
         }
         (destination, backend.get("weight").map_or(1, number::<u64>))
     });
-    Answer::Backends {
-        destinations: shares(backends),
-        effects: canonical(&effects),
-    }
+    Answer::Backends { destinations: shares(backends), effects: canonical(&effects) }
 }
 
 fn backend_ref(mesh: &Mesh, route: &Route, backend: &Value) -> Destination {
-    let known = [
-        "group",
-        "kind",
-        "name",
-        "namespace",
-        "port",
-        "weight",
-        "filters",
-    ];
+    let known = ["group", "kind", "name", "namespace", "port", "weight", "filters"];
     only(backend, "a backendRef", &known);
     let kind = backend["kind"].as_str().unwrap_or("Service");
-    assert_eq!(
-        (text(backend, "group"), kind),
-        ("", "Service"),
-        "a backend that is not judged"
-    );
+    assert_eq!((text(backend, "group"), kind), ("", "Service"), "a backend that is not judged");
     let namespace = backend["namespace"].as_str().unwrap_or(&route.id.0);
-    mesh.destination(
-        &fqdn(text(backend, "name"), namespace),
-        number(&backend["port"]),
-        None,
-    )
+    mesh.destination(&fqdn(text(backend, "name"), namespace), number(&backend["port"]), None)
 }
 
 /// Adds what a filter does. Two header modifiers do what one with both their lists does.
@@ -401,21 +345,14 @@ fn add_filter(
                 }
             }
             for header in items(body, "remove") {
-                change(
-                    "remove",
-                    header.as_str().unwrap_or_default(),
-                    &Value::Bool(true),
-                );
+                change("remove", header.as_str().unwrap_or_default(), &Value::Bool(true));
             }
         }
         "RequestMirror" => {
             only(body, "a mirror", &["backendRef", "percent", "fraction"]);
             let target = backend_ref(mesh, route, &body["backendRef"]);
             let key = format!("RequestMirror.{}.{}", target.host, target.port);
-            effects.insert(
-                key,
-                json!([body["percent"], body["fraction"], target.exists]),
-            );
+            effects.insert(key, json!([body["percent"], body["fraction"], target.exists]));
         }
         "URLRewrite" | "RequestRedirect" => {
             let earlier = effects.insert(kind.to_owned(), body.clone());
@@ -435,21 +372,11 @@ fn replaced(path: &Value, held: &Held, request: &Request) -> Option<String> {
     match path["type"].as_str()? {
         "ReplaceFullPath" => Some(text(path, "replaceFullPath").to_owned()),
         "ReplacePrefixMatch" => {
-            let prefix = held
-                .prefix
-                .as_ref()
-                .expect("ReplacePrefixMatch needs a PathPrefix");
-            let rest = request
-                .path
-                .strip_prefix(prefix.as_str())
-                .expect("the prefix holds");
+            let prefix = held.prefix.as_ref().expect("ReplacePrefixMatch needs a PathPrefix");
+            let rest = request.path.strip_prefix(prefix.as_str()).expect("the prefix holds");
             let new = text(path, "replacePrefixMatch").trim_end_matches('/');
             let joined = format!("{new}{rest}");
-            Some(if joined.is_empty() {
-                "/".to_owned()
-            } else {
-                joined
-            })
+            Some(if joined.is_empty() { "/".to_owned() } else { joined })
         }
         other => panic!("a path modifier has the type {other}, which is not judged"),
     }

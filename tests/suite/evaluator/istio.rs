@@ -33,11 +33,7 @@ impl VirtualService {
     #[track_caller]
     pub(super) fn read(object: &Value) -> Self {
         let spec = &object["spec"];
-        only(
-            spec,
-            "a VirtualService",
-            &["hosts", "gateways", "exportTo", "http"],
-        );
+        only(spec, "a VirtualService", &["hosts", "gateways", "exportTo", "http"]);
         let home = namespace(object);
         let texts = |field: &str| -> Vec<String> {
             items(spec, field)
@@ -52,10 +48,7 @@ impl VirtualService {
         Self {
             namespace: home.to_owned(),
             name: name(object).to_owned(),
-            hosts: texts("hosts")
-                .iter()
-                .map(|host| resolved(host, home))
-                .collect(),
+            hosts: texts("hosts").iter().map(|host| resolved(host, home)).collect(),
             gateways,
             export_to: texts("exportTo"),
             http: items(spec, "http").to_vec(),
@@ -118,9 +111,7 @@ impl VirtualService {
         let gateways = gateway_names(&gateways, &self.namespace);
         let from = one.get("sourceNamespace").and_then(Value::as_str);
         (gateways.is_empty() || gateways.iter().any(|gateway| gateway == client.gateway))
-            && one
-                .get("port")
-                .is_none_or(|port| number::<u16>(port) == client.port)
+            && one.get("port").is_none_or(|port| number::<u16>(port) == client.port)
             && from.is_none_or(|from| client.namespace == Some(from))
     }
 
@@ -181,10 +172,7 @@ impl VirtualService {
             };
             (destination, weight)
         });
-        Answer::Backends {
-            destinations: shares(destinations),
-            effects: canonical(&effects),
-        }
+        Answer::Backends { destinations: shares(destinations), effects: canonical(&effects) }
     }
 
     fn destination(&self, mesh: &Mesh, value: &Value, client: &Client<'_>) -> super::Destination {
@@ -229,9 +217,8 @@ impl Mesh {
         is_visible: impl Fn(&VirtualService) -> bool,
     ) -> Result<Option<&VirtualService>, String> {
         let candidates = self.virtual_services.iter().filter(|one| is_visible(one));
-        let mut ranked: Vec<(usize, &VirtualService)> = candidates
-            .filter_map(|one| Some((one.rank(gateway, host)?, one)))
-            .collect();
+        let mut ranked: Vec<(usize, &VirtualService)> =
+            candidates.filter_map(|one| Some((one.rank(gateway, host)?, one))).collect();
         ranked.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
         match ranked.as_slice() {
             [(first, one), (second, other), ..] if first == second => Err(format!(
@@ -245,20 +232,12 @@ impl Mesh {
 
 /// Names without a dot are of the VirtualService's namespace; others are taken as they are.
 fn resolved(host: &str, home: &str) -> String {
-    if host.contains('.') || host.starts_with('*') {
-        host.to_owned()
-    } else {
-        fqdn(host, home)
-    }
+    if host.contains('.') || host.starts_with('*') { host.to_owned() } else { fqdn(host, home) }
 }
 
 fn gateway_names(gateways: &[String], home: &str) -> Vec<String> {
     let full = |name: &String| {
-        if name == "mesh" || name.contains('/') {
-            name.clone()
-        } else {
-            format!("{home}/{name}")
-        }
+        if name == "mesh" || name.contains('/') { name.clone() } else { format!("{home}/{name}") }
     };
     gateways.iter().map(full).collect()
 }

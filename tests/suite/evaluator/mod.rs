@@ -35,11 +35,7 @@ pub(crate) struct Request {
 impl Request {
     /// A request of this method for this path.
     pub(crate) fn new(method: &str, path: &str) -> Self {
-        Self {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            ..Self::default()
-        }
+        Self { method: method.to_owned(), path: path.to_owned(), ..Self::default() }
     }
 
     /// The request with one more header line.
@@ -68,9 +64,7 @@ impl Request {
     /// The first value of a query parameter.
     fn param_value(&self, name: &str) -> Option<&str> {
         let mut params = self.query.iter();
-        params
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        params.find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -144,10 +138,8 @@ impl Mesh {
     pub(crate) fn call(&self, call: &Call) -> Answer {
         let mut host = qualified(&call.host, &call.from);
         let mut hops = 0;
-        while let Some(target) = self
-            .services
-            .get(&host)
-            .and_then(|service| service.external.as_deref())
+        while let Some(target) =
+            self.services.get(&host).and_then(|service| service.external.as_deref())
         {
             host = target.to_owned();
             hops += 1;
@@ -172,11 +164,8 @@ impl Mesh {
                 Answer::Undefined(format!("{host} has a VirtualService and routes"))
             }
             (Some(found), []) => {
-                let client = istio::Client {
-                    gateway: "mesh",
-                    namespace: Some(&call.from),
-                    port: call.port,
-                };
+                let client =
+                    istio::Client { gateway: "mesh", namespace: Some(&call.from), port: call.port };
                 found
                     .answer(self, &client, &call.request)
                     .unwrap_or_else(|| Answer::Default(Destination::new(&host, call.port)))
@@ -189,21 +178,17 @@ impl Mesh {
     /// Where a request goes that comes in through a Gateway, written `namespace/name`.
     pub(crate) fn enter(&self, gateway: &str, host: &str, request: &Request) -> Answer {
         let routes = self.entries(gateway, host);
-        let client = istio::Client {
-            gateway,
-            namespace: None,
-            port: GATEWAY_PORT,
-        };
+        let client = istio::Client { gateway, namespace: None, port: GATEWAY_PORT };
         match (self.entry(gateway, host), routes.as_slice()) {
             (Err(reason), _) => Answer::Undefined(reason),
             (Ok(None), []) => Answer::NotFound,
             (Ok(None), routes) => gateway_api::answer(self, routes, request, true),
-            (Ok(Some(found)), []) => found
-                .answer(self, &client, request)
-                .unwrap_or(Answer::NotFound),
-            (Ok(Some(_)), _) => Answer::Undefined(format!(
-                "{host} has a VirtualService and routes at {gateway}"
-            )),
+            (Ok(Some(found)), []) => {
+                found.answer(self, &client, request).unwrap_or(Answer::NotFound)
+            }
+            (Ok(Some(_)), _) => {
+                Answer::Undefined(format!("{host} has a VirtualService and routes at {gateway}"))
+            }
         }
     }
 
@@ -270,10 +255,7 @@ fn only(value: &Value, what: &str, known: &[&str]) {
         return;
     };
     for field in fields.keys() {
-        assert!(
-            known.contains(&field.as_str()),
-            "{what} has a field {field} that is not judged"
-        );
+        assert!(known.contains(&field.as_str()), "{what} has a field {field} that is not judged");
     }
 }
 

@@ -59,12 +59,7 @@ fn object(kind: &str, name: &str, namespace: &str, spec: &str) -> String {
 
 /// A VirtualService of the namespace `shop` for cart.
 fn virtual_service(http: &str) -> String {
-    object(
-        "VirtualService",
-        "cart",
-        "shop",
-        &format!("hosts: [cart], http: {http}"),
-    )
+    object("VirtualService", "cart", "shop", &format!("hosts: [cart], http: {http}"))
 }
 
 fn get(path: &str) -> Request {
@@ -77,12 +72,7 @@ fn key(path: &str) -> Request {
 
 fn call(mesh: &Mesh, from: &str, host: &str, port: u16, request: Request) -> Answer {
     let (from, host) = (from.to_owned(), host.to_owned());
-    mesh.call(&Call {
-        from,
-        host,
-        port,
-        request,
-    })
+    mesh.call(&Call { from, host, port, request })
 }
 
 /// An answer in short: destinations with their shares, or the kind of answer.
@@ -99,11 +89,7 @@ fn short(answer: &Answer) -> String {
                 let subset = one.subset.as_ref().map(|subset| format!("/{subset}"));
                 let missing = if one.exists { "" } else { "?" };
                 let subset = subset.unwrap_or_default();
-                format!(
-                    "{}:{}{subset}{missing} {part}/{whole}",
-                    host(&one.host),
-                    one.port
-                )
+                format!("{}:{}{subset}{missing} {part}/{whole}", host(&one.host), one.port)
             };
             destinations.iter().map(one).collect::<Vec<_>>().join(", ")
         }
@@ -132,12 +118,7 @@ fn hosts_resolve_from_the_callers_namespace() {
         ("pr-1", "cart", 80, "default cart.pr-1:80"),
         ("pr-1", "cart.shop", 80, "default cart.shop:80"),
         ("pr-1", "cart.shop.svc", 80, "default cart.shop:80"),
-        (
-            "pr-1",
-            "cart.shop.svc.cluster.local",
-            80,
-            "default cart.shop:80",
-        ),
+        ("pr-1", "cart.shop.svc.cluster.local", 80, "default cart.shop:80"),
         ("pr-1", "web", 80, "default web.shop:80"),
         ("pr-1", "two", 80, "failed"),
         ("shop", "two", 81, "default two.shop:81"),
@@ -151,12 +132,7 @@ fn hosts_resolve_from_the_callers_namespace() {
 #[test]
 fn an_alias_leads_to_its_targets_routes() {
     let parent = "parentRefs: [{kind: Service, group: '', name: web}]";
-    let objects = object(
-        "HTTPRoute",
-        "web",
-        "shop",
-        &format!("{parent}, rules: [{{{TO_CART}}}]"),
-    );
+    let objects = object("HTTPRoute", "web", "shop", &format!("{parent}, rules: [{{{TO_CART}}}]"));
     let answer = call(&mesh(&objects), "pr-1", "web", 80, get("/"));
     assert_eq!(short(&answer), "cart.shop:80 1/1");
 }
@@ -175,25 +151,16 @@ fn a_prefix_matches_path_elements() {
         ],
     );
     let slash = rule.replace("value: /api", "value: /api/");
-    judge(
-        &route("cart", &slash),
-        &[(get("/api"), "web.shop:80 1/1"), (get("/apis"), "404")],
-    );
+    judge(&route("cart", &slash), &[(get("/api"), "web.shop:80 1/1"), (get("/apis"), "404")]);
 }
 
 #[test]
 fn a_rule_without_matches_and_a_match_without_path_take_every_path() {
-    judge(
-        &route("cart", &format!("[{{{TO_WEB}}}]")),
-        &[(get("/x"), "web.shop:80 1/1")],
-    );
+    judge(&route("cart", &format!("[{{{TO_WEB}}}]")), &[(get("/x"), "web.shop:80 1/1")]);
     let post = format!("[{{matches: [{{method: POST}}], {TO_WEB}}}]");
     judge(
         &route("cart", &post),
-        &[
-            (Request::new("POST", "/x"), "web.shop:80 1/1"),
-            (get("/x"), "404"),
-        ],
+        &[(Request::new("POST", "/x"), "web.shop:80 1/1"), (get("/x"), "404")],
     );
 }
 
@@ -209,14 +176,8 @@ fn precedence_is_path_then_method_then_headers_then_query() {
             "{path: {value: /a}}",
             "{path: {value: /}, method: GET, headers: [{name: x-key, value: pr-1}]}",
         ),
-        (
-            "{path: {value: /}}",
-            "{path: {type: RegularExpression, value: '/.*'}, method: GET}",
-        ),
-        (
-            "{method: GET}",
-            "{headers: [{name: x-key, value: pr-1}, {name: y, value: z}]}",
-        ),
+        ("{path: {value: /}}", "{path: {type: RegularExpression, value: '/.*'}, method: GET}"),
+        ("{method: GET}", "{headers: [{name: x-key, value: pr-1}, {name: y, value: z}]}"),
         (
             "{headers: [{name: x-key, value: pr-1}]}",
             "{queryParams: [{name: q, value: '1'}, {name: r, value: '2'}]}",
@@ -243,20 +204,14 @@ fn ties_go_to_the_name_and_then_to_the_order_of_rules() {
     let rules = format!("[{{{TO_CART}}}, {{{TO_WEB}}}]");
     judge(&route("a", &rules), &[(get("/"), "cart.shop:80 1/1")]);
     let (web, cart) = (format!("[{{{TO_WEB}}}]"), format!("[{{{TO_CART}}}]"));
-    judge(
-        &(route("b", &web) + &route("a", &cart)),
-        &[(get("/"), "cart.shop:80 1/1")],
-    );
+    judge(&(route("b", &web) + &route("a", &cart)), &[(get("/"), "cart.shop:80 1/1")]);
 }
 
 #[test]
 fn header_names_ignore_case_and_lines_are_joined() {
     let rule = |kind: &str, value: &str| {
         let header = format!("{{type: {kind}, name: X-Key, value: '{value}'}}");
-        route(
-            "cart",
-            &format!("[{{matches: [{{headers: [{header}]}}], {TO_WEB}}}]"),
-        )
+        route("cart", &format!("[{{matches: [{{headers: [{header}]}}], {TO_WEB}}}]"))
     };
     let twice = get("/").header("x-key", "a").header("x-KEY", "b");
     judge(
@@ -264,20 +219,14 @@ fn header_names_ignore_case_and_lines_are_joined() {
         &[
             (get("/").header("x-key", "pr-1"), "web.shop:80 1/1"),
             (get("/").header("x-key", "PR-1"), "404"),
-            (
-                get("/").header("x-key", "pr-1").header("x-key", "pr-1"),
-                "404",
-            ),
+            (get("/").header("x-key", "pr-1").header("x-key", "pr-1"), "404"),
             (get("/"), "404"),
         ],
     );
     judge(&rule("Exact", "a,b"), &[(twice.clone(), "web.shop:80 1/1")]);
     judge(
         &rule("RegularExpression", "a,."),
-        &[
-            (twice, "web.shop:80 1/1"),
-            (get("/").header("x-key", "a,bc"), "404"),
-        ],
+        &[(twice, "web.shop:80 1/1"), (get("/").header("x-key", "a,bc"), "404")],
     );
 }
 
@@ -302,21 +251,13 @@ fn one_member_of_baggage() {
         ("preview=pr%2D1", "404"),
         ("", "404"),
     ] {
-        judge(
-            &route("cart", &rule),
-            &[(get("/").header("baggage", value), expected)],
-        );
+        judge(&route("cart", &rule), &[(get("/").header("baggage", value), expected)]);
         let http = format!(
             "[{{match: [{{headers: {{baggage: {{regex: '{BAGGAGE}'}}}}}}], route: [{{destination: {{host: web}}}}]}}]"
         );
-        judge(
-            &virtual_service(&http),
-            &[(get("/").header("baggage", value), expected)],
-        );
+        judge(&virtual_service(&http), &[(get("/").header("baggage", value), expected)]);
     }
-    let split = get("/")
-        .header("baggage", "a=1")
-        .header("baggage", "preview=pr-1");
+    let split = get("/").header("baggage", "a=1").header("baggage", "preview=pr-1");
     judge(&route("cart", &rule), &[(split, hit)]);
 }
 
@@ -342,13 +283,7 @@ fn a_bare_header_rule_loses_to_a_path() {
     let own = format!("[{{matches: [{{path: {{value: /api}}}}], {TO_CART}}}, {{{TO_WEB}}}]");
     let bare = format!("[{{matches: [{{headers: [{{name: x-key, value: pr-1}}]}}], {TO_COPY}}}]");
     let objects = route("cart", &own) + &route("cart.pr-1", &bare);
-    judge(
-        &objects,
-        &[
-            (key("/api/x"), "cart.shop:80 1/1"),
-            (key("/"), "cart.pr-1:80 1/1"),
-        ],
-    );
+    judge(&objects, &[(key("/api/x"), "cart.shop:80 1/1"), (key("/"), "cart.pr-1:80 1/1")]);
     let full = format!(
         "[{{matches: [{{path: {{value: /api}}, headers: [{{name: x-key, value: pr-1}}]}}], {TO_COPY}}}]"
     );
@@ -367,16 +302,10 @@ fn weights_are_one_unless_said_and_zero_answers_nothing() {
     let split = "[{backendRefs: [{name: cart, port: 80, weight: 4}, {name: web, port: 80, weight: 2}, {name: two, port: 80, weight: 0}]}]";
     judge(
         &route("cart", split),
-        &[(
-            get("/"),
-            "cart.shop:80 2/3, two.shop:80 0/1, web.shop:80 1/3",
-        )],
+        &[(get("/"), "cart.shop:80 2/3, two.shop:80 0/1, web.shop:80 1/3")],
     );
     let halves = "[{backendRefs: [{name: cart, port: 80}, {name: web, port: 80}]}]";
-    judge(
-        &route("cart", halves),
-        &[(get("/"), "cart.shop:80 1/2, web.shop:80 1/2")],
-    );
+    judge(&route("cart", halves), &[(get("/"), "cart.shop:80 1/2, web.shop:80 1/2")]);
     let none = "[{backendRefs: [{name: cart, port: 80, weight: 0}]}]";
     judge(&route("cart", none), &[(get("/"), "cart.shop:80 0/1")]);
 }
@@ -384,10 +313,7 @@ fn weights_are_one_unless_said_and_zero_answers_nothing() {
 #[test]
 fn backends_must_exist() {
     judge(
-        &route(
-            "cart",
-            "[{backendRefs: [{name: cart, port: 81}, {name: gone, port: 80}]}]",
-        ),
+        &route("cart", "[{backendRefs: [{name: cart, port: 81}, {name: gone, port: 80}]}]"),
         &[(get("/"), "cart.shop:81? 1/2, gone.shop:80? 1/2")],
     );
 }
@@ -395,33 +321,14 @@ fn backends_must_exist() {
 #[test]
 fn a_port_in_parent_refs_limits_a_route() {
     let parent = "parentRefs: [{kind: Service, group: '', name: two, port: 81}]";
-    let scoped = object(
-        "HTTPRoute",
-        "two",
-        "shop",
-        &format!("{parent}, rules: [{{{TO_WEB}}}]"),
-    );
+    let scoped = object("HTTPRoute", "two", "shop", &format!("{parent}, rules: [{{{TO_WEB}}}]"));
     let one = mesh(&scoped);
-    assert_eq!(
-        short(&call(&one, "shop", "two", 80, get("/"))),
-        "default two.shop:80"
-    );
-    assert_eq!(
-        short(&call(&one, "shop", "two", 81, get("/"))),
-        "web.shop:80 1/1"
-    );
+    assert_eq!(short(&call(&one, "shop", "two", 80, get("/"))), "default two.shop:80");
+    assert_eq!(short(&call(&one, "shop", "two", 81, get("/"))), "web.shop:80 1/1");
     let parent = "parentRefs: [{kind: Service, group: '', name: two}]";
-    let portless = object(
-        "HTTPRoute",
-        "all",
-        "shop",
-        &format!("{parent}, rules: [{{{TO_CART}}}]"),
-    );
+    let portless = object("HTTPRoute", "all", "shop", &format!("{parent}, rules: [{{{TO_CART}}}]"));
     let both = mesh(&(scoped + &portless));
-    assert_eq!(
-        short(&call(&both, "shop", "two", 80, get("/"))),
-        "undefined"
-    );
+    assert_eq!(short(&call(&both, "shop", "two", 80, get("/"))), "undefined");
 }
 
 #[test]
@@ -429,11 +336,9 @@ fn what_the_specifications_leave_open_is_undefined() {
     let http = route("cart", &format!("[{{{TO_WEB}}}]"));
     let istio = virtual_service("[{route: [{destination: {host: web}}]}]");
     let second = istio.replace("name: cart,", "name: cart2,");
-    for objects in [
-        http.clone() + &istio,
-        http + &grpc(&format!("[{{{TO_WEB}}}]")),
-        istio + &second,
-    ] {
+    for objects in
+        [http.clone() + &istio, http + &grpc(&format!("[{{{TO_WEB}}}]")), istio + &second]
+    {
         judge(&objects, &[(get("/"), "undefined")]);
     }
 }
@@ -449,14 +354,8 @@ fn a_consumers_routes_replace_the_producers_for_its_namespace() {
         ),
     );
     let mesh = mesh(&(route("cart", &format!("[{{{TO_WEB}}}]")) + &consumer));
-    assert_eq!(
-        short(&call(&mesh, "shop", "cart", 80, get("/"))),
-        "web.shop:80 1/1"
-    );
-    assert_eq!(
-        short(&call(&mesh, "pr-1", "cart.shop", 80, get("/"))),
-        "cart.pr-1:80 1/1"
-    );
+    assert_eq!(short(&call(&mesh, "shop", "cart", 80, get("/"))), "web.shop:80 1/1");
+    assert_eq!(short(&call(&mesh, "pr-1", "cart.shop", 80, get("/"))), "cart.pr-1:80 1/1");
 }
 
 #[test]
@@ -481,10 +380,7 @@ fn a_grpc_methods_rule_outranks_a_header() {
     );
     judge(
         &grpc(&rules),
-        &[(
-            Request::new("POST", "/a.B/C").header("x-key", "pr-1"),
-            "web.shop:80 1/1",
-        )],
+        &[(Request::new("POST", "/a.B/C").header("x-key", "pr-1"), "web.shop:80 1/1")],
     );
 }
 
@@ -510,10 +406,7 @@ fn filters_and_timeouts_are_effects() {
         ("/", "/api", "/"),
     ] {
         let found = effects(&rewrite(new), path);
-        assert!(
-            found.contains(&format!("\"URLRewrite.path\":\"{expected}\"")),
-            "{found}"
-        );
+        assert!(found.contains(&format!("\"URLRewrite.path\":\"{expected}\"")), "{found}");
     }
     let modifiers = |first: &str, second: &str| {
         format!(
@@ -534,10 +427,7 @@ fn filters_and_timeouts_are_effects() {
 fn a_redirect_is_answered_by_the_rule() {
     let rule = "[{filters: [{type: RequestRedirect, requestRedirect: {hostname: x.example.com}}]}]";
     judge(&route("cart", rule), &[(get("/"), "direct")]);
-    judge(
-        &virtual_service("[{redirect: {authority: x.example.com}}]"),
-        &[(get("/"), "direct")],
-    );
+    judge(&virtual_service("[{redirect: {authority: x.example.com}}]"), &[(get("/"), "direct")]);
 }
 
 #[test]
@@ -562,35 +452,18 @@ fn the_first_entry_of_a_virtual_service_that_holds() {
 #[test]
 fn headers_of_a_virtual_service() {
     let entry = |one: &str| {
-        virtual_service(&format!(
-            "[{{match: [{one}], route: [{{destination: {{host: web}}}}]}}]"
-        ))
+        virtual_service(&format!("[{{match: [{one}], route: [{{destination: {{host: web}}}}]}}]"))
     };
     let hit = "web.shop:80 1/1";
-    judge(
-        &entry("{headers: {x-key: {}}}"),
-        &[(key("/"), hit), (get("/"), "404")],
-    );
-    judge(
-        &entry("{headers: {x-key: {prefix: pr}}}"),
-        &[(key("/"), hit)],
-    );
-    judge(
-        &entry("{headers: {x-key: {regex: '*'}}}"),
-        &[(key("/"), hit), (get("/"), "404")],
-    );
-    judge(
-        &entry("{headers: {x-key: {regex: 'pr'}}}"),
-        &[(key("/"), "404")],
-    );
+    judge(&entry("{headers: {x-key: {}}}"), &[(key("/"), hit), (get("/"), "404")]);
+    judge(&entry("{headers: {x-key: {prefix: pr}}}"), &[(key("/"), hit)]);
+    judge(&entry("{headers: {x-key: {regex: '*'}}}"), &[(key("/"), hit), (get("/"), "404")]);
+    judge(&entry("{headers: {x-key: {regex: 'pr'}}}"), &[(key("/"), "404")]);
     judge(
         &entry("{withoutHeaders: {x-key: {exact: pr-1}}}"),
         &[(key("/"), "404"), (get("/"), hit)],
     );
-    judge(
-        &entry("{withoutHeaders: {x-key: {}}}"),
-        &[(key("/"), "404"), (get("/"), hit)],
-    );
+    judge(&entry("{withoutHeaders: {x-key: {}}}"), &[(key("/"), "404"), (get("/"), hit)]);
     judge(
         &entry("{queryParams: {a: {exact: b}}}"),
         &[(get("/").param("a", "b"), hit), (get("/"), "404")],
@@ -614,38 +487,21 @@ fn weights_of_a_virtual_service() {
 #[test]
 fn ports_gateways_and_sources_are_decided_before_the_request() {
     let two = |http: &str| {
-        mesh(&object(
-            "VirtualService",
-            "two",
-            "shop",
-            &format!("hosts: [two], http: {http}"),
-        ))
+        mesh(&object("VirtualService", "two", "shop", &format!("hosts: [two], http: {http}")))
     };
     let scoped =
         two("[{match: [{port: 81}], route: [{destination: {host: web, port: {number: 80}}}]}]");
-    assert_eq!(
-        short(&call(&scoped, "shop", "two", 81, get("/"))),
-        "web.shop:80 1/1"
-    );
-    assert_eq!(
-        short(&call(&scoped, "shop", "two", 80, get("/"))),
-        "default two.shop:80"
-    );
+    assert_eq!(short(&call(&scoped, "shop", "two", 81, get("/"))), "web.shop:80 1/1");
+    assert_eq!(short(&call(&scoped, "shop", "two", 80, get("/"))), "default two.shop:80");
     let sourced = two(
         "[{match: [{sourceNamespace: pr-1}], route: [{destination: {host: two}}]}, {match: [{uri: {exact: /x}}], route: [{destination: {host: two}}]}]",
     );
-    assert_eq!(
-        short(&call(&sourced, "pr-1", "two.shop", 81, get("/"))),
-        "two.shop:81 1/1"
-    );
+    assert_eq!(short(&call(&sourced, "pr-1", "two.shop", 81, get("/"))), "two.shop:81 1/1");
     assert_eq!(short(&call(&sourced, "shop", "two", 81, get("/"))), "404");
     let outside = two(
         "[{match: [{gateways: [infra/public]}], route: [{destination: {host: web}}]}, {route: [{destination: {host: two}}]}]",
     );
-    assert_eq!(
-        short(&call(&outside, "shop", "two", 80, get("/"))),
-        "two.shop:80 1/1"
-    );
+    assert_eq!(short(&call(&outside, "shop", "two", 80, get("/"))), "two.shop:80 1/1");
 }
 
 #[test]
@@ -670,14 +526,8 @@ fn a_virtual_service_may_be_private_to_its_namespace() {
         "hosts: [cart.shop.svc.cluster.local], exportTo: ['.'], http: [{route: [{destination: {host: cart}}]}]",
     );
     let mesh = mesh(&private);
-    assert_eq!(
-        short(&call(&mesh, "shop", "cart", 80, get("/"))),
-        "default cart.shop:80"
-    );
-    assert_eq!(
-        short(&call(&mesh, "pr-1", "cart.shop", 80, get("/"))),
-        "cart.pr-1:80 1/1"
-    );
+    assert_eq!(short(&call(&mesh, "shop", "cart", 80, get("/"))), "default cart.shop:80");
+    assert_eq!(short(&call(&mesh, "pr-1", "cart.shop", 80, get("/"))), "cart.pr-1:80 1/1");
 }
 
 #[test]
@@ -689,10 +539,7 @@ fn a_virtual_service_of_a_gateway_is_none_of_the_mesh() {
         "shop",
         &format!("hosts: [cart, '*.example.com'], gateways: [infra/public], {http}"),
     ));
-    assert_eq!(
-        short(&call(&mesh, "shop", "cart", 80, get("/api"))),
-        "default cart.shop:80"
-    );
+    assert_eq!(short(&call(&mesh, "shop", "cart", 80, get("/api"))), "default cart.shop:80");
     let enter = |host: &str, path: &str| mesh.enter("infra/public", host, &get(path));
     assert_eq!(short(&enter("a.example.com", "/api")), "web.shop:80 1/1");
     assert_eq!(short(&enter("a.example.com", "/")), "404");
@@ -718,22 +565,10 @@ fn hostnames_and_grants_of_a_gateway() {
     let enter =
         |objects: &str, host: &str| short(&mesh(objects).enter("infra/public", host, &get("/")));
     let web = "web.shop:80 1/1";
-    assert_eq!(
-        enter(&entry("[a.example.com]", TO_WEB), "a.example.com"),
-        web
-    );
-    assert_eq!(
-        enter(&entry("[a.example.com]", TO_WEB), "b.example.com"),
-        "404"
-    );
-    assert_eq!(
-        enter(&entry("['*.example.com']", TO_WEB), "b.c.example.com"),
-        web
-    );
-    assert_eq!(
-        enter(&entry("['*.example.com']", TO_WEB), "example.com"),
-        "404"
-    );
+    assert_eq!(enter(&entry("[a.example.com]", TO_WEB), "a.example.com"), web);
+    assert_eq!(enter(&entry("[a.example.com]", TO_WEB), "b.example.com"), "404");
+    assert_eq!(enter(&entry("['*.example.com']", TO_WEB), "b.c.example.com"), web);
+    assert_eq!(enter(&entry("['*.example.com']", TO_WEB), "example.com"), "404");
     assert_eq!(enter(&entry("[]", TO_WEB), "any.example.com"), web);
     let foreign = entry("[]", TO_COPY);
     assert_eq!(enter(&foreign, "x"), "cart.pr-1:80? 1/1");
@@ -780,17 +615,11 @@ fn the_swap_keeps_proportions_and_drops_subsets() {
 #[test]
 #[should_panic(expected = "has a field sectionNames that is not judged")]
 fn unknown_fields_are_refused() {
-    judge(
-        &route("cart", "[]").replace("name: cart}]", "name: cart, sectionNames: x}]"),
-        &[],
-    );
+    judge(&route("cart", "[]").replace("name: cart}]", "name: cart, sectionNames: x}]"), &[]);
 }
 
 #[test]
 #[should_panic(expected = "has a field delegate that is not judged")]
 fn unknown_fields_of_entries_are_refused() {
-    judge(
-        &virtual_service("[{delegate: {name: x}}]"),
-        &[(get("/"), "")],
-    );
+    judge(&virtual_service("[{delegate: {name: x}}]"), &[(get("/"), "")]);
 }

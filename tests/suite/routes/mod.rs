@@ -38,29 +38,17 @@ impl Judged {
         command.current_dir(folder.path());
         command.args(["render", "previews.yaml", "--baseline", "baseline.yaml"]);
         let answer = run(&mut command, "");
-        assert_eq!(
-            answer.code,
-            Some(0),
-            "seed {seed}: {}\n{baseline}\n{previews}",
-            answer.stderr
-        );
+        assert_eq!(answer.code, Some(0), "seed {seed}: {}\n{baseline}\n{previews}", answer.stderr);
         let before = Mesh::new(&documents(&baseline));
         let after = Mesh::new(&documents(&answer.stdout));
-        Self {
-            shop,
-            before,
-            after,
-        }
+        Self { shop, before, after }
     }
 
     /// Every port of every service with every request of the case.
     fn calls(&self) -> impl Iterator<Item = (&str, u16, &Request)> {
         self.shop.services.iter().flat_map(move |service| {
             service.ports.iter().flat_map(move |&port| {
-                self.shop
-                    .requests
-                    .iter()
-                    .map(move |request| (service.name.as_str(), port, request))
+                self.shop.requests.iter().map(move |request| (service.name.as_str(), port, request))
             })
         })
     }
@@ -68,32 +56,20 @@ impl Judged {
 
 fn call(mesh: &Mesh, from: &str, host: &str, port: u16, request: &Request) -> Answer {
     let (from, host) = (from.to_owned(), host.to_owned());
-    mesh.call(&Call {
-        from,
-        host,
-        port,
-        request: request.clone(),
-    })
-    .normal()
+    mesh.call(&Call { from, host, port, request: request.clone() }).normal()
 }
 
 /// The host of the copy, where a preview changes the service.
 fn copy_of(preview: &Preview) -> impl Fn(&str) -> Option<String> + '_ {
     |host| {
-        let changed = preview
-            .services
-            .iter()
-            .find(|name| host == fqdn(name, shop::BASELINE));
+        let changed = preview.services.iter().find(|name| host == fqdn(name, shop::BASELINE));
         changed.map(|name| fqdn(name, &preview.name))
     }
 }
 
 /// Ways to write the key of a preview.
 fn keys(shop: &Shop, preview: &str) -> Vec<(&'static str, String)> {
-    let mut keys = vec![
-        ("x-preview-id", preview.to_owned()),
-        ("X-Preview-ID", preview.to_owned()),
-    ];
+    let mut keys = vec![("x-preview-id", preview.to_owned()), ("X-Preview-ID", preview.to_owned())];
     if shop.baggage {
         keys.push(("baggage", format!("preview={preview}")));
         keys.push(("baggage", format!("a=1, preview={preview} ;ttl=3")));
@@ -105,18 +81,10 @@ fn keys(shop: &Shop, preview: &str) -> Vec<(&'static str, String)> {
 /// What is nearly the key of some preview, and is not.
 fn near_misses() -> Vec<(&'static str, String)> {
     let header = ["pr-4x", "PR-4", "pr-43", "pr-", "pr-4,pr-42", "xpr-42"];
-    let baggage = [
-        "preview=pr-42x",
-        "xpreview=pr-4",
-        "a=preview=pr-4",
-        "Preview=pr-4",
-        "preview=pr%2D4",
-    ];
+    let baggage =
+        ["preview=pr-42x", "xpreview=pr-4", "a=preview=pr-4", "Preview=pr-4", "preview=pr%2D4"];
     let lines = header.map(|value| ("x-preview-id", value.to_owned()));
-    lines
-        .into_iter()
-        .chain(baggage.map(|value| ("baggage", value.to_owned())))
-        .collect()
+    lines.into_iter().chain(baggage.map(|value| ("baggage", value.to_owned()))).collect()
 }
 
 const SHOP_HOST: &str = "shop.example.com";
@@ -252,14 +220,9 @@ fn a_bare_header_rule_that_loses_to_a_path_is_caught() {
         "[{matches: [{headers: [{name: x-preview-id, value: pr-4}]}], backendRefs: [{name: cart, namespace: pr-4, port: 80}]}]",
     );
     let before = Mesh::new(&documents(&baseline));
-    let after = Mesh::new(&documents(
-        &(baseline.clone() + &service("cart", "pr-4") + &bare),
-    ));
+    let after = Mesh::new(&documents(&(baseline.clone() + &service("cart", "pr-4") + &bare)));
     let request = Request::new("GET", "/api").header("x-preview-id", "pr-4");
-    let preview = Preview {
-        name: "pr-4".to_owned(),
-        services: vec!["cart".to_owned()],
-    };
+    let preview = Preview { name: "pr-4".to_owned(), services: vec!["cart".to_owned()] };
     let expected = call(&before, "baseline", "cart", 80, &request).swapped(copy_of(&preview));
     assert_ne!(call(&after, "baseline", "cart", 80, &request), expected);
 }

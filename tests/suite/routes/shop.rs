@@ -72,11 +72,7 @@ impl Shop {
             .iter()
             .map(|name| Service {
                 name: (*name).to_owned(),
-                ports: if dice.one_in(3) {
-                    vec![80, 8081]
-                } else {
-                    vec![80]
-                },
+                ports: if dice.one_in(3) { vec![80, 8081] } else { vec![80] },
             })
             .collect();
         let mut shop = Self {
@@ -90,10 +86,7 @@ impl Shop {
         };
         shop.add_routes(&mut dice);
         if dice.one_in(2) {
-            let rules = vec![
-                shop.http_rule(&mut dice, false),
-                shop.http_rule(&mut dice, false),
-            ];
+            let rules = vec![shop.http_rule(&mut dice, false), shop.http_rule(&mut dice, false)];
             shop.entry = Some(json!({
                 "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
                 "metadata": {"name": "entry", "namespace": BASELINE},
@@ -153,9 +146,7 @@ impl Shop {
     }
 
     fn http_route(&self, dice: &mut Dice, name: &str, service: &str) -> Value {
-        let rules: Vec<Value> = (0..=dice.roll(4))
-            .map(|_| self.http_rule(dice, true))
-            .collect();
+        let rules: Vec<Value> = (0..=dice.roll(4)).map(|_| self.http_rule(dice, true)).collect();
         json!({
             "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
             "metadata": {"name": name, "namespace": BASELINE},
@@ -190,11 +181,8 @@ impl Shop {
 
     /// One to three different services, with weights.
     fn backends(&self, dice: &mut Dice) -> Vec<Value> {
-        let mut names: Vec<&str> = self
-            .services
-            .iter()
-            .map(|service| service.name.as_str())
-            .collect();
+        let mut names: Vec<&str> =
+            self.services.iter().map(|service| service.name.as_str()).collect();
         let count = 1 + dice.roll(names.len().min(3));
         let mut backends = Vec::new();
         for _ in 0..count {
@@ -291,10 +279,7 @@ impl Shop {
             for destination in &mut destinations {
                 destination["weight"] = json!(dice.pick(&[0, 10, 30, 60]));
             }
-            if destinations
-                .iter()
-                .all(|destination| destination["weight"] == 0)
-            {
+            if destinations.iter().all(|destination| destination["weight"] == 0) {
                 destinations[0]["weight"] = json!(100);
             }
         }
@@ -307,11 +292,7 @@ impl Shop {
             "apiVersion": "v1", "kind": "Namespace",
             "metadata": {"name": BASELINE, "labels": {"istio-injection": "enabled"}}
         })];
-        let hosts: Vec<&str> = self
-            .services
-            .iter()
-            .map(|service| service.name.as_str())
-            .collect();
+        let hosts: Vec<&str> = self.services.iter().map(|service| service.name.as_str()).collect();
         for service in &self.services {
             let name = &service.name;
             let ports: Vec<Value> = service
@@ -395,10 +376,7 @@ fn previews(dice: &mut Dice, services: &[Service]) -> Vec<Preview> {
             }
             changed.sort();
             changed.dedup();
-            Preview {
-                name: (*name).to_owned(),
-                services: changed,
-            }
+            Preview { name: (*name).to_owned(), services: changed }
         })
         .collect()
 }
@@ -406,11 +384,7 @@ fn previews(dice: &mut Dice, services: &[Service]) -> Vec<Preview> {
 fn http_match(dice: &mut Dice) -> Value {
     let mut one = json!({});
     if !dice.one_in(4) {
-        let kind = if dice.one_in(3) {
-            "Exact"
-        } else {
-            "PathPrefix"
-        };
+        let kind = if dice.one_in(3) { "Exact" } else { "PathPrefix" };
         one["path"] = json!({"type": kind, "value": dice.pick(&PATHS)});
     }
     if dice.one_in(4) {
@@ -445,17 +419,8 @@ fn istio_match(dice: &mut Dice) -> Value {
 }
 
 fn request(dice: &mut Dice) -> Request {
-    const ASKED: [&str; 9] = [
-        "/",
-        "/api",
-        "/api/",
-        "/api/v1",
-        "/api/v1/deep",
-        "/apix",
-        "/a",
-        "/a/b",
-        "/b",
-    ];
+    const ASKED: [&str; 9] =
+        ["/", "/api", "/api/", "/api/v1", "/api/v1/deep", "/apix", "/a", "/a/b", "/b"];
     let mut request = Request::new(dice.pick(&["GET", "POST"]), dice.pick(&ASKED));
     if dice.one_in(2) {
         request = request.header("X-A", dice.pick(&["1", "2", "3"]));

@@ -1,0 +1,260 @@
+//! `set`, `remove` and `prune` change what they were asked to change, and no other byte.
+
+use std::process::Command;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
+
+use super::orchestrator::{ANABRANCH, Answer, run};
+
+const COMMIT: &str = "90d51dc2888fbbef60f3ddecea6cb05ac8c43ec4";
+
+const FILE: &str = "\
+# Who has a preview.
+apiVersion: anabranch.dev/v1alpha1
+kind: Previews
+metadata: {name: shop}   # flow style stays
+spec:
+  baseline:
+    namespace: shop
+  limits: {registries: ['ghcr.io/shop/']}
+
+  previews: # CI edits this list
+    # Anna's, until Friday
+    - name: pr-4   # small
+      services:
+        - name: cart
+          image: 'ghcr.io/shop/cart:v4' # pinned
+          env: [{name: A, value: \"1\"}]
+      # more to come
+    - name: pr-42
+      changes:
+        - {repository: https://github.com/shop/shop, number: 42, commit: \"0000000000000000000000000000000000000000\"}
+      services: [{name: web, image: ghcr.io/shop/web:v1}]
+      expires: \"2026-12-01T00:00:00Z\"
+    # the end
+";
+
+fn edit(text: &str, arguments: &[&str]) -> Answer {
+    run(Command::new(ANABRANCH).args(arguments).args(["--file", "-"]), text)
+}
+
+/// The text with one part replaced, which must occur once.
+#[track_caller]
+fn with(text: &str, old: &str, new: &str) -> String {
+    assert_eq!(text.matches(old).count(), 1, "{old}");
+    text.replace(old, new)
+}
+
+#[test]
+fn a_new_preview_stands_among_the_others_by_its_name() {
+    let change = format!("https://github.com/shop/shop#41@{COMMIT}");
+    let image = "cart=ghcr.io/shop/cart:v41";
+    let text = edit(FILE, &["set", "pr-41", "--image", image, "--change", &change]).ok();
+    let entry = format!(
+        "    - name: pr-41
+      changes:
+        - repository: https://github.com/shop/shop
+          number: 41
+          commit: \"{COMMIT}\"
+      services:
+        - name: cart
+          image: ghcr.io/shop/cart:v41
+"
+    );
+    assert_eq!(text, with(FILE, "    - name: pr-42\n", &format!("{entry}    - name: pr-42\n")));
+    let last = edit(FILE, &["set", "pr-5", "--image", "cart=ghcr.io/shop/cart:v5"]).ok();
+    assert!(last.contains("Z\"\n    - name: pr-5\n      services:\n"), "{last}");
+    let first = edit(FILE, &["set", "pr-1", "--image", "cart=ghcr.io/shop/cart:v5"]).ok();
+    assert!(first.contains("list\n    - name: pr-1\n"), "{first}");
+}
+
+#[test]
+fn an_image_changes_in_its_own_quotes() {
+    let text = edit(FILE, &["set", "pr-4", "--image", "cart=ghcr.io/shop/cart:v5"]).ok();
+    assert_eq!(text, with(FILE, "cart:v4'", "cart:v5'"));
+    let text = edit(FILE, &["set", "pr-42", "--image", "web=ghcr.io/shop/web:v2"]).ok();
+    assert_eq!(text, with(FILE, "web:v1}", "web:v2}"));
+}
+
+#[test]
+fn a_second_service_joins_in_the_style_of_the_list() {
+    let image = "cart=ghcr.io/shop/cart:v9";
+    let text = edit(FILE, &["set", "pr-42", "--image", image]).ok();
+    assert_eq!(text, with(FILE, "web:v1}", "web:v1}, {name: cart, image: ghcr.io/shop/cart:v9}"));
+    let text = edit(FILE, &["set", "pr-4", "--image", "web=ghcr.io/shop/web:v9"]).ok();
+    let added = "      # more to come\n";
+    let service = "        - name: web\n          image: ghcr.io/shop/web:v9\n";
+    assert_eq!(text, with(FILE, added, &format!("{service}{added}")));
+}
+
+#[test]
+fn a_commit_moves_on_and_a_time_is_added() {
+    let change = format!("https://github.com/shop/shop#42@{COMMIT}");
+    let text = edit(FILE, &["set", "pr-42", "--change", &change]).ok();
+    assert_eq!(text, with(FILE, &"0".repeat(40), COMMIT));
+    let text = edit(FILE, &["set", "pr-4", "--expires", "2027-01-01T00:00:00Z"]).ok();
+    let before = "          env: [{name: A, value: \"1\"}]\n";
+    let expires = "      expires: \"2027-01-01T00:00:00Z\"\n";
+    assert_eq!(text, with(FILE, before, &format!("{before}{expires}")));
+}
+
+#[test]
+fn replace_drops_what_is_not_named() {
+    let image = "cart=ghcr.io/shop/cart:v9";
+    let text = edit(FILE, &["set", "pr-42", "--replace", "--image", image]).ok();
+    assert_eq!(
+        text,
+        with(FILE, "web, image: ghcr.io/shop/web:v1", "cart, image: ghcr.io/shop/cart:v9")
+    );
+}
+
+#[test]
+fn images_by_container_are_found_by_their_repository() {
+    let listed = "containers: [{name: a, image: ghcr.io/shop/cart:v4}, {name: b, image: ghcr.io/shop/log:v1}]";
+    let file = with(FILE, "image: 'ghcr.io/shop/cart:v4' # pinned", listed);
+    let text = edit(&file, &["set", "pr-4", "--image", "cart=ghcr.io/shop/log:v2"]).ok();
+    assert_eq!(text, with(&file, "log:v1", "log:v2"));
+    let words = edit(&file, &["set", "pr-4", "--image", "cart=ghcr.io/shop/other:v2"]).failed();
+    assert!(words.contains("none is of the repository of ghcr.io/shop/other:v2"), "{words}");
+}
+
+#[test]
+fn a_removed_preview_takes_its_own_comments_along() {
+    let text = edit(FILE, &["remove", "pr-4", "pr-77"]).ok();
+    let start = FILE.find("    # Anna's").expect("a comment");
+    let end = FILE.find("    - name: pr-42").expect("the next one");
+    assert_eq!(text, format!("{}{}", &FILE[..start], &FILE[end..]));
+}
+
+#[test]
+fn the_last_preview_leaves_an_empty_list_and_comes_back() {
+    let text = edit(FILE, &["remove", "pr-4", "pr-42"]).ok();
+    assert!(text.contains("  previews: [] # CI edits this list\n    # the end\n"), "{text}");
+    let text = edit(&text, &["set", "pr-1", "--image", "cart=ghcr.io/shop/cart:v1"]).ok();
+    assert!(text.contains("  previews: # CI edits this list\n    - name: pr-1\n"), "{text}");
+}
+
+#[test]
+fn a_file_without_previews_gets_its_first() {
+    let head = "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\n";
+    let image = ["set", "pr-1", "--image", "cart=cart:v1"];
+    for spec in [
+        "spec:\n  baseline: {namespace: shop}",
+        "spec:\n  previews:\n  baseline: {namespace: shop}\n",
+    ] {
+        let text = edit(&format!("{head}{spec}"), &image).ok();
+        let entry = "  previews:\n    - name: pr-1\n      services:\n        - name: cart\n          image: cart:v1\n";
+        assert!(text.contains(entry), "{text}");
+    }
+    let flow = format!("{head}spec: {{baseline: {{namespace: shop}}, previews: []}}\n");
+    let text = edit(&flow, &image).ok();
+    assert_eq!(text, with(&flow, "[]", "[{name: pr-1, services: [{name: cart, image: cart:v1}]}]"));
+}
+
+#[test]
+fn prune_removes_what_is_over() {
+    let before = edit(FILE, &["prune", "--now", "2026-11-30T23:59:59Z"]).ok();
+    assert_eq!(before, FILE);
+    let after = edit(FILE, &["prune", "--now", "2026-12-01T01:00:00+01:00"]).ok();
+    assert!(!after.contains("pr-42") && after.contains("pr-4 "), "{after}");
+}
+
+#[test]
+fn line_ends_of_windows_stay() {
+    let file = FILE.replace('\n', "\r\n");
+    let arguments = ["set", "pr-41", "--image", "cart=ghcr.io/shop/cart:v41"];
+    let text = edit(&file, &arguments).ok();
+    assert_eq!(text, edit(FILE, &arguments).ok().replace('\n', "\r\n"));
+}
+
+#[test]
+fn what_would_be_wrong_is_refused_and_the_file_stays() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("previews.yaml");
+    let anchored =
+        with(FILE, "services:\n        - name: cart", "services: &s\n        - name: cart");
+    let anchored =
+        with(&anchored, "services: [{name: web, image: ghcr.io/shop/web:v1}]", "services: *s");
+    for (text, arguments, words) in [
+        (FILE, vec!["set", "PR-1", "--image", "cart=ghcr.io/shop/a:v1"], "cannot name a preview"),
+        (FILE, vec!["set", "pr-1"], "is new and changes no service"),
+        (FILE, vec!["set", "pr-4", "--image", "cart=docker.io/cart:v1"], "docker.io/cart:v1"),
+        (FILE, vec!["set", "pr-4", "--expires", "tomorrow"], "`tomorrow` is not a time"),
+        (
+            &anchored,
+            vec!["set", "pr-42", "--image", "cart=ghcr.io/shop/a:v1"],
+            "cannot be edited in place",
+        ),
+        ("a: [", vec!["remove", "pr-4"], "this is not YAML"),
+    ] {
+        std::fs::write(&path, text).expect("written");
+        let answer = run(Command::new(ANABRANCH).args(&arguments).arg("-f").arg(&path), "");
+        let found = answer.failed();
+        assert!(found.contains(words), "{arguments:?}: {found}");
+        assert_eq!(std::fs::read_to_string(&path).expect("still there"), text, "{arguments:?}");
+        assert_eq!(folder.path().read_dir().expect("readable").count(), 1, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_file_is_edited_where_it_lies_and_says_what_happened() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("previews.yaml");
+    std::fs::write(&path, FILE).expect("written");
+    let remove = || {
+        let answer = run(Command::new(ANABRANCH).args(["remove", "pr-4", "-f"]).arg(&path), "");
+        assert_eq!(answer.code, Some(0));
+        answer.stderr
+    };
+    assert_eq!(remove(), format!("removed pr-4 in {}\n", path.display()));
+    assert_eq!(remove(), format!("{} says so already\n", path.display()));
+}
+
+/// One edit of a preview, as arguments.
+fn edit_of(preview: &'static str) -> impl Strategy<Value = Vec<String>> {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    prop_oneof![
+        Just(words(&["remove", preview])),
+        Just(words(&["set", preview, "--image", "cart=ghcr.io/shop/cart:v8"])),
+        Just(words(&["set", preview, "--replace", "--image", "web=ghcr.io/shop/web:v8"])),
+        Just(words(&[
+            "set",
+            preview,
+            "--image",
+            "web=ghcr.io/shop/web:v9",
+            "--expires",
+            "2027-01-01T00:00:00Z",
+        ])),
+    ]
+}
+
+proptest! {
+    #![proptest_config(Config {
+        cases: 60,
+        rng_seed: RngSeed::Fixed(7),
+        failure_persistence: None,
+        ..Config::default()
+    })]
+
+    #[test]
+    fn edits_of_different_previews_commute(
+        a in prop_oneof![edit_of("pr-1"), edit_of("pr-4"), edit_of("pr-41")],
+        b in prop_oneof![edit_of("pr-42"), edit_of("pr-3"), edit_of("pr-5")],
+        third in any::<bool>(),
+    ) {
+        // With a preview that neither removes, so that the list never becomes empty in between.
+        let file = match third {
+            true => edit(FILE, &["set", "pr-7", "--image", "cart=ghcr.io/shop/cart:v7"]).ok(),
+            false => FILE.to_owned(),
+        };
+        let apply = |text: &str, arguments: &[String]| {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            edit(text, &arguments)
+        };
+        let both = |first: &[String], second: &[String]| {
+            apply(&apply(&file, first).ok(), second).ok()
+        };
+        prop_assert_eq!(both(&a, &b), both(&b, &a));
+    }
+}
