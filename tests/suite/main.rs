@@ -3,9 +3,13 @@
 mod again;
 mod container;
 mod determinism;
+#[path = "../shared/dice.rs"]
+mod dice;
 mod docs;
 mod edit;
+#[path = "../shared/evaluator/mod.rs"]
 mod evaluator;
+mod evaluator_tests;
 mod expected;
 mod function;
 mod golden;
@@ -17,4 +21,6 @@ mod orchestrator;
 mod protocol;
 mod routes;
 mod schema;
+#[path = "../shared/shop.rs"]
+mod shop;
 mod validity;

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Answer, Call, Mesh, Request, Share};
+use crate::evaluator::{Answer, Call, Mesh, Request, Share};
 use crate::objects::documents;
 
 /// Two services with one port and one with two, and a copy of the first in pr-1.
@@ -85,7 +85,7 @@ fn short(answer: &Answer) -> String {
         Answer::Failed(_) => "failed".to_owned(),
         Answer::Undefined(_) => "undefined".to_owned(),
         Answer::Backends { destinations, .. } => {
-            let one = |(one, Share(part, whole)): (&super::Destination, &Share)| {
+            let one = |(one, Share(part, whole)): (&crate::evaluator::Destination, &Share)| {
                 let subset = one.subset.as_ref().map(|subset| format!("/{subset}"));
                 let missing = if one.exists { "" } else { "?" };
                 let subset = subset.unwrap_or_default();
@@ -593,7 +593,7 @@ fn the_swap_keeps_proportions_and_drops_subsets() {
         ["cart", "two"]
             .into_iter()
             .find(|name| host.starts_with(name))
-            .map(|name| super::fqdn(name, "pr-1"))
+            .map(|name| crate::evaluator::fqdn(name, "pr-1"))
     };
     for (weights, expected) in [
         ([20, 10, 70], "cart.pr-1:80 2/3, two.pr-1:80 1/3"),

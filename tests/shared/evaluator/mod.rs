@@ -8,8 +8,6 @@
 mod answer;
 mod gateway_api;
 mod istio;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use answer::{Answer, Destination, Effects, Share};
 

@@ -3,8 +3,6 @@
 //!
 //! Each case is made from one number, so a failure names the number that shows it again.
 
-mod shop;
-
 use std::fs;
 use std::process::Command;
 
@@ -14,7 +12,7 @@ use proptest::test_runner::{Config, RngSeed};
 use super::evaluator::{Answer, Call, Mesh, Request, fqdn};
 use super::orchestrator::{ANABRANCH, run};
 use super::schema::documents;
-use shop::{Preview, Shop};
+use super::shop::{self, Preview, Shop};
 
 /// A rendered case: the routes before and after.
 struct Judged {

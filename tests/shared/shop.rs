@@ -5,67 +5,47 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::super::evaluator::Request;
+use crate::dice::Dice;
+use crate::evaluator::Request;
 
 /// The baseline's namespace.
-pub(super) const BASELINE: &str = "baseline";
+pub(crate) const BASELINE: &str = "baseline";
 const NAMES: [&str; 5] = ["cart", "web", "legacy", "reco", "chat"];
 const PATHS: [&str; 5] = ["/", "/api", "/api/v1", "/a", "/api/v1/deep"];
 
 /// A shop, its previews, and requests to judge it by.
 #[derive(Debug)]
-pub(super) struct Shop {
-    pub(super) services: Vec<Service>,
-    pub(super) previews: Vec<Preview>,
-    pub(super) requests: Vec<Request>,
-    pub(super) baggage: bool,
+pub(crate) struct Shop {
+    pub(crate) services: Vec<Service>,
+    pub(crate) previews: Vec<Preview>,
+    pub(crate) requests: Vec<Request>,
+    pub(crate) baggage: bool,
     /// The entry's route.
-    pub(super) entry: Option<Value>,
+    pub(crate) entry: Option<Value>,
     /// Routes of the mesh.
     routes: Vec<Value>,
     api: &'static str,
 }
 
 #[derive(Debug)]
-pub(super) struct Service {
-    pub(super) name: String,
-    pub(super) ports: Vec<u16>,
+pub(crate) struct Service {
+    pub(crate) name: String,
+    pub(crate) ports: Vec<u16>,
 }
 
 #[derive(Debug)]
-pub(super) struct Preview {
-    pub(super) name: String,
-    pub(super) services: Vec<String>,
+pub(crate) struct Preview {
+    pub(crate) name: String,
+    pub(crate) services: Vec<String>,
 }
 
-/// Numbers from a number: a case is the same wherever it runs (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % sides as u64).expect("smaller than a usize")
-    }
-
-    fn one_in(&mut self, sides: usize) -> bool {
-        self.roll(sides) == 0
-    }
-
-    fn pick<T: Copy>(&mut self, items: &[T]) -> T {
-        items[self.roll(items.len())]
-    }
-
-    fn service(&mut self, services: &[Service]) -> String {
-        services[self.roll(services.len())].name.clone()
-    }
+fn any_of(dice: &mut Dice, services: &[Service]) -> String {
+    services[dice.roll(services.len())].name.clone()
 }
 
 impl Shop {
     /// The shop of this number.
-    pub(super) fn random(seed: u64) -> Self {
+    pub(crate) fn random(seed: u64) -> Self {
         let mut dice = Dice(seed);
         let count = 2 + dice.roll(4);
         let services: Vec<Service> = NAMES[..count]
@@ -170,7 +150,7 @@ impl Shop {
                 rule["filters"] = json!([{"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "x-z", "value": "1"}]}}]);
             }
             1 => {
-                let target = dice.service(&self.services);
+                let target = any_of(dice, &self.services);
                 rule["filters"] = json!([{"type": "RequestMirror", "requestMirror": {"backendRef": {"name": target, "port": 80}}}]);
             }
             2 => rule["timeouts"] = json!({"request": "3s"}),
@@ -244,7 +224,7 @@ impl Shop {
             0 if !entry.to_string().contains("regex") => {
                 entry["rewrite"] = json!({"uri": "/other"});
             }
-            1 => entry["mirror"] = json!({"host": dice.service(&self.services)}),
+            1 => entry["mirror"] = json!({"host": any_of(dice, &self.services)}),
             2 => entry["timeout"] = json!("3s"),
             3 => entry["headers"] = json!({"request": {"set": {"x-z": "1"}}}),
             _ => {}
@@ -258,7 +238,7 @@ impl Shop {
         let mut seen = Vec::new();
         let mut destinations = Vec::new();
         for _ in 0..count {
-            let name = dice.service(&self.services);
+            let name = any_of(dice, &self.services);
             let subset = dice.pick(&["", "", "v1", "v2"]);
             if seen.contains(&(name.clone(), subset)) {
                 continue;
@@ -287,7 +267,7 @@ impl Shop {
     }
 
     /// The manifests of the baseline.
-    pub(super) fn baseline(&self) -> String {
+    pub(crate) fn baseline(&self) -> String {
         let mut objects = vec![json!({
             "apiVersion": "v1", "kind": "Namespace",
             "metadata": {"name": BASELINE, "labels": {"istio-injection": "enabled"}}
@@ -329,7 +309,7 @@ impl Shop {
     }
 
     /// The file of the previews.
-    pub(super) fn previews_yaml(&self) -> String {
+    pub(crate) fn previews_yaml(&self) -> String {
         let previews: Vec<Value> = self
             .previews
             .iter()
@@ -370,9 +350,9 @@ fn previews(dice: &mut Dice, services: &[Service]) -> Vec<Preview> {
     ["pr-4", "pr-42", "pr-421"][..count]
         .iter()
         .map(|name| {
-            let mut changed = vec![dice.service(services)];
+            let mut changed = vec![any_of(dice, services)];
             if dice.one_in(2) {
-                changed.push(dice.service(services));
+                changed.push(any_of(dice, services));
             }
             changed.sort();
             changed.dedup();
