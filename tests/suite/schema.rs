@@ -245,7 +245,19 @@ fn check_route(route: &Value, found: &mut Vec<String>) {
                 found.push(format!("/spec/rules: {kind} more than once in a rule"));
             }
         }
-        for backend in list(&rule["backendRefs"]) {
+        let backends = list(&rule["backendRefs"]);
+        let inner = backends.iter().flat_map(|backend| list(&backend["filters"]));
+        let replaces_prefix = filters.iter().cloned().chain(inner).any(|filter| {
+            ["urlRewrite", "requestRedirect"]
+                .iter()
+                .any(|kind| filter[kind]["path"]["type"] == "ReplacePrefixMatch")
+        });
+        let matches = list(&rule["matches"]);
+        let one_prefix = matches.len() == 1 && matches[0]["path"]["type"] == "PathPrefix";
+        if replaces_prefix && !one_prefix {
+            found.push("/spec/rules: replacePrefixMatch without one PathPrefix match".to_owned());
+        }
+        for backend in backends {
             if backend["kind"].as_str().unwrap_or("Service") == "Service"
                 && backend["port"].is_null()
             {
@@ -348,5 +360,9 @@ mod tests {
     fn limits_of_routes_are_violations() {
         assert_violation(&route(vec![rule(1); 17].into()), "17");
         assert_violation(&route(vec![rule(43); 3].into()), "129 matches");
+        let mut replaced = rule(2);
+        let path = json!({"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"});
+        replaced["filters"] = json!([{"type": "URLRewrite", "urlRewrite": {"path": path}}]);
+        assert_violation(&route(vec![replaced].into()), "replacePrefixMatch without one");
     }
 }

@@ -112,7 +112,8 @@ fn mesh_routes(plan: &Plan<'_>, table: &Table<'_>) -> Vec<Object> {
                     .iter()
                     .flat_map(|one| with_key(*one, key, env.name(), table.kind))
                     .collect();
-                for matches in matches.chunks(MATCHES_PER_RULE) {
+                let most = if replaces_prefix(rule) { 1 } else { MATCHES_PER_RULE };
+                for matches in matches.chunks(most) {
                     let mut derived = first("matches", Node::list(matches.to_vec()), rule);
                     derived.remove("name");
                     swap_rule(&mut derived, &swap);
@@ -152,6 +153,17 @@ fn mesh_routes(plan: &Plan<'_>, table: &Table<'_>) -> Vec<Object> {
             })
         })
         .collect()
+}
+
+/// Whether a rule replaces the prefix that it matched, of which there may only be one.
+fn replaces_prefix(rule: &Node) -> bool {
+    let backends = rule.get("backendRefs").map(Node::items).unwrap_or_default();
+    let filters = [rule].into_iter().chain(backends).filter_map(|node| node.get("filters"));
+    filters.flat_map(Node::items).any(|filter| {
+        ["urlRewrite", "requestRedirect"]
+            .iter()
+            .any(|kind| filter.at(&[kind, "path", "replacePrefixMatch"]).is_some())
+    })
 }
 
 /// `cart.pr-42`; with the port where the service has several, the hosts where its routes have some,
