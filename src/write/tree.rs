@@ -28,7 +28,9 @@ impl Tree {
         let mut tree = Self::default();
         for environment in &output.environments {
             let folder = format!("previews/{}", environment.name);
-            tree.folder(&folder, environment.files.iter().map(|(name, o)| (name.as_str(), o)));
+            let mut files = environment.files.clone();
+            files.values_mut().flatten().for_each(leave_to_owner);
+            tree.folder(&folder, files.iter().map(|(name, o)| (name.as_str(), o)));
         }
         let by_kind = |objects: &[Object]| {
             let mut files: BTreeMap<String, Vec<Object>> = BTreeMap::new();
@@ -42,14 +44,18 @@ impl Tree {
             let files = by_kind(objects);
             tree.folder(folder, files.iter().map(|(name, objects)| (name.as_str(), objects)));
         }
-        let flux: Vec<(String, &Vec<Object>)> = output
-            .flux
-            .iter()
-            .map(|(preview, objects)| (format!("{preview}.yaml"), objects))
-            .chain(output.flux_shared.iter().map(|(name, objects)| ((*name).to_owned(), objects)))
-            .collect();
+        let mut flux: BTreeMap<String, Vec<&Object>> = BTreeMap::new();
+        for environment in &output.environments {
+            let all = environment.files.values().flatten();
+            flux.insert(format!("{}.yaml", environment.name), all.filter(is_namespace).collect());
+        }
+        let own = output.flux.iter().map(|(preview, objects)| (format!("{preview}.yaml"), objects));
+        let shared = output.flux_shared.iter().map(|(name, objects)| ((*name).to_owned(), objects));
+        for (name, objects) in own.chain(shared) {
+            flux.entry(name).or_default().extend(objects);
+        }
         // Always there: it is the path that the user's own Kustomization names.
-        tree.kustomization("flux", flux.iter().map(|(name, _)| name.as_str()));
+        tree.kustomization("flux", flux.keys().map(String::as_str));
         for (name, objects) in flux {
             tree.file(&format!("flux/{name}"), objects);
         }
@@ -86,9 +92,26 @@ impl Tree {
         self.files.insert(format!("{folder}/kustomization.yaml"), text.into_bytes());
     }
 
-    fn file(&mut self, path: &str, objects: &[Object]) {
-        let text = write_stream(objects.iter().map(|object| &object.node));
+    fn file<'a>(&mut self, path: &str, objects: impl IntoIterator<Item = &'a Object>) {
+        let text = write_stream(objects.into_iter().map(|object| &object.node));
         self.files.insert(path.to_owned(), text.into_bytes());
+    }
+}
+
+fn is_namespace(object: &&Object) -> bool {
+    object.id.kind == "Namespace" && object.id.group.is_empty()
+}
+
+/// The Namespace of a preview stands in `flux/`, for the parent to own: Flux makes namespaces before
+/// it checks anything else and remembers only what it applied whole, so where the first apply of a
+/// preview is refused, its own Kustomization would forget the Namespace and nobody would remove it.
+/// The preview's folder has it as well, for whoever applies that alone; there Flux must not take it
+/// from its owner.
+/// See <https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources>.
+fn leave_to_owner(object: &mut Object) {
+    if is_namespace(&&*object) {
+        let annotations = object.node.make(&["metadata", "annotations"]);
+        annotations.set("kustomize.toolkit.fluxcd.io/ssa", Node::string("IfNotPresent"));
     }
 }
 

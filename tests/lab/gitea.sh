@@ -4,25 +4,29 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-cd "$RUN"
+# Gitea does not run as root, and others may not be able to enter the repository's folder. In this
+# mount namespace /mnt is the lab's own.
+home=/mnt
+mount -t tmpfs gitea "$home"
+cp "$LAB/bin/gitea" "$home/"
 module=$(cd "$here/modules/gitea" && go list -m -f '{{.Dir}}' code.gitea.io/gitea)
-mkdir -p gitea/static
+mkdir -p "$home/static"
 # Not part of the binary without a build of its web pages.
-cp -r "$module"/{options,templates,public} gitea/static/
-cat >gitea/app.ini <<EOM
+cp -r "$module"/{options,templates,public} "$home/static/"
+cat >"$home/app.ini" <<EOM
 RUN_MODE = prod
 RUN_USER = nobody
-WORK_PATH = $RUN/gitea
+WORK_PATH = $home
 [server]
 HTTP_ADDR = 127.0.0.1
 HTTP_PORT = 3000
 ROOT_URL = http://127.0.0.1:3000/
 DISABLE_SSH = true
 OFFLINE_MODE = true
-STATIC_ROOT_PATH = $RUN/gitea/static
+STATIC_ROOT_PATH = $home/static
 [database]
 DB_TYPE = sqlite3
-PATH = $RUN/gitea/gitea.db
+PATH = $home/gitea.db
 [security]
 INSTALL_LOCK = true
 SECRET_KEY = lab
@@ -30,18 +34,17 @@ PASSWORD_HASH_ALGO = pbkdf2_v1
 [log]
 LEVEL = warn
 [repository]
-ROOT = $RUN/gitea/repositories
+ROOT = $home/repositories
 EOM
-# Gitea does not run as root.
-chmod -R u+w gitea
-chown -R nobody gitea
-as_nobody() { setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME="$RUN/gitea" "$@"; }
-settings="$RUN/gitea/app.ini"
-as_nobody "$LAB/bin/gitea" web -c "$settings" >gitea.log 2>&1 &
+chmod -R u+w "$home"
+chown -R nobody "$home"
+as_nobody() { setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME="$home" "$@"; }
+settings="$home/app.ini"
+as_nobody "$home/gitea" web -c "$settings" >"$RUN/gitea.log" 2>&1 &
 ready() { (exec 3<>/dev/tcp/127.0.0.1/3000) 2>/dev/null; }
 for _ in $(seq 300); do ready && break; sleep 0.2; done
-as_nobody "$LAB/bin/gitea" admin user create -c "$settings" --username bot --password botbot123 \
-  --email bot@example.com --admin --must-change-password=false >>gitea.log 2>&1
-as_nobody "$LAB/bin/gitea" admin user generate-access-token -c "$settings" --username bot \
-  --token-name flux --scopes all --raw 2>>gitea.log >gitea.token.new
-mv gitea.token.new gitea.token
+as_nobody "$home/gitea" admin user create -c "$settings" --username bot --password botbot123 \
+  --email bot@example.com --admin --must-change-password=false >>"$RUN/gitea.log" 2>&1
+as_nobody "$home/gitea" admin user generate-access-token -c "$settings" --username bot \
+  --token-name flux --scopes all --raw 2>>"$RUN/gitea.log" >"$RUN/gitea.token.new"
+mv "$RUN/gitea.token.new" "$RUN/gitea.token"

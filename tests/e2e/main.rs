@@ -1,0 +1,86 @@
+//! `make e2e`: real engines judge what anabranch writes. Runs inside the lab that tests/lab/run.sh
+//! starts.
+//!
+//! Scenarios run one after another on one cluster, and each leaves it as the next one expects it: Flux
+//! delivers the shop's baseline, and no preview. `E2E_ONLY=name,name` runs some of them;
+//! `E2E_WRONG_ROUTE=1` spoils a route on its way to the cluster, which must turn the run red.
+
+mod books;
+#[allow(dead_code, reason = "shared with the other tests")]
+#[path = "../shared/dice.rs"]
+mod dice;
+#[allow(dead_code, reason = "shared with the other tests")]
+#[path = "../shared/evaluator/mod.rs"]
+mod evaluator;
+mod evidence;
+mod gitea;
+mod judge;
+mod lab;
+mod scenarios;
+mod traffic;
+
+use std::env;
+use std::io::{Write, stdout};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use books::Books;
+use evidence::Line;
+use lab::Outcome;
+
+/// A scenario: what it is called, and what it observed.
+type Scenario = (&'static str, fn(&mut Books) -> Outcome<String>);
+
+const SCENARIOS: &[Scenario] = &[
+    ("life of a pull request", scenarios::life::run),
+    ("routing, east-west", scenarios::east_west::run),
+    ("routing, north-south", scenarios::north_south::run),
+    ("adding and removing under load", scenarios::under_load::run),
+    ("one broken preview", scenarios::broken::run),
+    ("many previews of one service", scenarios::many::run),
+    ("the function", scenarios::function::run),
+];
+
+fn main() -> ExitCode {
+    if env::var_os("RUN").is_none() {
+        say("the lab is not running: use `make e2e`\n");
+        return ExitCode::FAILURE;
+    }
+    let start = Instant::now();
+    let mut books = match Books::new().and_then(|mut books| books.deliver(&[]).map(|()| books)) {
+        Ok(books) => books,
+        Err(error) => {
+            say(&format!("FAIL the baseline\n     {error}\n0 passed, 1 failed\n"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let only = env::var("E2E_ONLY").unwrap_or_default();
+    let chosen = |name: &str| only.is_empty() || only.split(',').any(|part| name.contains(part));
+    let mut lines = Vec::new();
+    for (name, scenario) in SCENARIOS.iter().filter(|(name, _)| chosen(name)) {
+        let begun = Instant::now();
+        let outcome = catch_unwind(AssertUnwindSafe(|| scenario(&mut books)))
+            .unwrap_or_else(|_| Err("the scenario itself broke, see above".to_owned()));
+        let seconds = begun.elapsed().as_secs_f64();
+        let (word, observed) = match &outcome {
+            Ok(observed) => ("ok  ", observed),
+            Err(error) => ("FAIL", error),
+        };
+        say(&format!("{word} {name} ({seconds:.0} s)\n     {observed}\n"));
+        lines.push(Line { name, outcome, seconds });
+    }
+    let failed = lines.iter().filter(|line| line.outcome.is_err()).count();
+    let whole = lines.len() == SCENARIOS.len();
+    if failed == 0 && whole {
+        evidence::write(&lines, start.elapsed().as_secs());
+    }
+    say(&format!("{} passed, {failed} failed\n", lines.len() - failed));
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn say(text: &str) {
+    let mut out = stdout().lock();
+    drop(out.write_all(text.as_bytes()));
+    drop(out.flush());
+}

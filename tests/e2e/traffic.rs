@@ -1,0 +1,254 @@
+//! Requests through real proxies: an Envoy that istiod configures as the proxy of one pod, and the
+//! probe that asks as its application.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::evaluator::Request;
+use crate::lab::{Outcome, PATIENCE, ensure, list, wait};
+
+/// Where Envoy's own pages are.
+const ADMIN: &str = "127.0.0.1:15000";
+
+/// An Envoy; it ends when this is dropped.
+pub(crate) struct Envoy(Child);
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// What istiod has to know about the pod of a proxy.
+pub(crate) struct Pod {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) ip: String,
+    labels: Value,
+}
+
+impl Pod {
+    /// The first running pod of an app.
+    pub(crate) fn of(namespace: &str, app: &str) -> Outcome<Self> {
+        let selector = format!("app.kubernetes.io/name={app}");
+        wait(&format!("a pod of {app} in {namespace}"), PATIENCE, || {
+            let pods = list(&["-n", namespace, "pods", "-l", &selector])?;
+            let running = pods.iter().find(|pod| pod["status"]["phase"] == "Running");
+            let pod = running.ok_or("none runs")?;
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            Ok(Self {
+                namespace: namespace.to_owned(),
+                name: text(&pod["metadata"]["name"]),
+                ip: text(&pod["status"]["podIP"]),
+                labels: pod["metadata"]["labels"].clone(),
+            })
+        })
+    }
+}
+
+impl Envoy {
+    /// Starts the sidecar of a pod. istiod binds its outbound listeners to 127.0.0.1, one per port.
+    pub(crate) fn sidecar(pod: &Pod, probe: &mut Probe) -> Outcome<Self> {
+        Self::start("sidecar", pod, json!({"INTERCEPTION_MODE": "NONE"}), probe)
+    }
+
+    /// Starts the proxy of a Gateway.
+    pub(crate) fn gateway(pod: &Pod, probe: &mut Probe) -> Outcome<Self> {
+        Self::start("router", pod, json!({}), probe)
+    }
+
+    fn start(role: &str, pod: &Pod, mut metadata: Value, probe: &mut Probe) -> Outcome<Self> {
+        let Pod { namespace, name, ip, labels } = pod;
+        metadata["NAMESPACE"] = json!(namespace);
+        metadata["LABELS"] = labels.clone();
+        metadata["WORKLOAD_NAME"] = json!(name);
+        metadata["CLUSTER_ID"] = json!("Kubernetes");
+        metadata["ISTIO_VERSION"] = json!("1.30.0");
+        let ads = json!({"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"});
+        let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+        let bootstrap = json!({
+            "node": {
+                "id": format!("{role}~{ip}~{name}.{namespace}~{namespace}.svc.cluster.local"),
+                "cluster": format!("{name}.{namespace}"),
+                "metadata": metadata,
+            },
+            "admin": {"address": address(ADMIN)},
+            "dynamic_resources": {
+                "lds_config": ads, "cds_config": ads,
+                "ads_config": {
+                    "api_type": "DELTA_GRPC", "transport_api_version": "V3",
+                    "set_node_on_first_message_only": true,
+                    "grpc_services": [{"envoy_grpc": {"cluster_name": "istiod"}}],
+                },
+            },
+            "static_resources": {"clusters": [{
+                "name": "istiod", "type": "STATIC", "connect_timeout": "1s",
+                "typed_extension_protocol_options": {options: {
+                    "@type": format!("type.googleapis.com/{options}"),
+                    "explicit_http_config": {"http2_protocol_options": {}},
+                }},
+                "load_assignment": {"cluster_name": "istiod", "endpoints": [
+                    {"lb_endpoints": [{"endpoint": {"address": address("127.0.0.1:15010")}}]}
+                ]},
+            }]},
+        });
+        let run = env::var("RUN").map_err(|error| error.to_string())?;
+        let path = format!("{run}/envoy-{name}.json");
+        fs::write(&path, bootstrap.to_string()).map_err(|error| error.to_string())?;
+        let log = fs::File::create(format!("{run}/envoy-{name}.log"));
+        let log = log.map_err(|error| error.to_string())?;
+        let child = Command::new("envoy")
+            .args(["-c", &path, "--log-level", "warn", "--concurrency", "1"])
+            .args(["--use-dynamic-base-id"])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .map_err(|error| format!("envoy: {error}"))?;
+        let envoy = Self(child);
+        wait(&format!("the proxy of {name}"), PATIENCE, || {
+            let told = probe.ask(&Question::plain(ADMIN, "/ready"))?;
+            ensure(told.body.trim() == "LIVE", || format!("it is {}", told.body.trim()))
+        })?;
+        Ok(envoy)
+    }
+}
+
+fn address(text: &str) -> Value {
+    let (host, port) = text.split_once(':').unwrap_or((text, "0"));
+    let port: u16 = port.parse().unwrap_or_default();
+    json!({"socket_address": {"address": host, "port_value": port}})
+}
+
+/// One request for the probe: where to connect, and what the client believes to call.
+#[derive(Debug, Clone)]
+pub(crate) struct Question(Value);
+
+impl Question {
+    /// A GET without ado.
+    pub(crate) fn plain(address: &str, path: &str) -> Self {
+        Self::new(address, address, &Request::new("GET", path), false)
+    }
+
+    /// A request; with `grpc`, a call of the method that its path names.
+    pub(crate) fn new(address: &str, host: &str, request: &Request, grpc: bool) -> Self {
+        let query: Vec<String> =
+            request.query.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let path = match query.is_empty() {
+            true => request.path.clone(),
+            false => format!("{}?{}", request.path, query.join("&")),
+        };
+        Self(json!({
+            "method": request.method, "address": address, "host": host, "path": path,
+            "headers": request.headers, "grpc": grpc,
+        }))
+    }
+
+    /// A call of an API: JSON, with a token.
+    pub(crate) fn api(method: &str, address: &str, path: &str, token: &str, body: &Value) -> Self {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let headers =
+            [["Authorization", &format!("token {token}")], ["Content-Type", "application/json"]];
+        Self(json!({
+            "method": method, "address": address, "host": address, "path": path,
+            "headers": headers, "body": body,
+        }))
+    }
+}
+
+/// What came back.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Told {
+    /// HTTP's status, or gRPC's.
+    pub(crate) status: u16,
+    pub(crate) body: String,
+    error: String,
+}
+
+/// What a pod says of the request that reached it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Echo {
+    pub(crate) pod: String,
+    pub(crate) path: String,
+    pub(crate) headers: BTreeMap<String, Vec<String>>,
+}
+
+impl Told {
+    /// The pod's words, where a pod answered.
+    pub(crate) fn echo(&self) -> Outcome<Echo> {
+        serde_json::from_str(&self.body)
+            .map_err(|_| format!("no pod answered: status {}, {}", self.status, self.body.trim()))
+    }
+}
+
+/// The client.
+pub(crate) struct Probe {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Probe {
+    pub(crate) fn new() -> Outcome<Self> {
+        let mut child = Command::new("probe")
+            .arg("ask")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("probe: {error}"))?;
+        let input = child.stdin.take().ok_or("stdin is piped")?;
+        let output = BufReader::new(child.stdout.take().ok_or("stdout is piped")?);
+        Ok(Self { child, input, output })
+    }
+
+    /// Asks and waits for the answer; an answer of any status is one.
+    pub(crate) fn ask(&mut self, question: &Question) -> Outcome<Told> {
+        writeln!(self.input, "{}", question.0).map_err(|error| error.to_string())?;
+        let mut line = String::new();
+        self.output.read_line(&mut line).map_err(|error| error.to_string())?;
+        let told: Told = serde_json::from_str(&line).map_err(|error| format!("{line}: {error}"))?;
+        match told.error.is_empty() {
+            true => Ok(told),
+            false => Err(told.error),
+        }
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Which pods stand behind a Service's full host name.
+pub(crate) type Endpoints = BTreeMap<String, BTreeSet<String>>;
+
+/// The endpoints of all Services, as the cluster itself computed them.
+pub(crate) fn endpoints() -> Outcome<Endpoints> {
+    let mut found = Endpoints::new();
+    for slice in list(&["-A", "endpointslices"])? {
+        let metadata = &slice["metadata"];
+        let service = metadata["labels"]["kubernetes.io/service-name"].as_str().unwrap_or_default();
+        let namespace = metadata["namespace"].as_str().unwrap_or_default();
+        let host = crate::evaluator::fqdn(service, namespace);
+        let endpoints = slice["endpoints"].as_array().cloned().unwrap_or_default();
+        let ready = endpoints.iter().filter(|endpoint| endpoint["conditions"]["ready"] == true);
+        let addresses = ready.flat_map(|endpoint| {
+            let all = endpoint["addresses"].as_array().cloned().unwrap_or_default();
+            all.into_iter().filter_map(|address| address.as_str().map(str::to_owned))
+        });
+        found.entry(host).or_default().extend(addresses);
+    }
+    Ok(found)
+}
+
+/// How long istiod and Envoy may take to hear of a change.
+pub(crate) const SETTLING: Duration = Duration::from_secs(30);
