@@ -22,7 +22,7 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 
 .DEFAULT_GOAL := help
-.PHONY: demo test bless fmt lint schema dist image tools help
+.PHONY: demo test e2e bless fmt lint schema dist image tools help
 
 demo: tools ## Render examples/shop: the tree of files, and one route of the stream
 	@$(CARGO) build --quiet --locked
@@ -44,6 +44,12 @@ demo: tools ## Render examples/shop: the tree of files, and one route of the str
 
 test: tools ## Run every test; installs the tools they need
 	$(CARGO) test --locked
+
+e2e: tools ## Run real engines on what anabranch writes (needs root); E2E_ONLY=name,name for some
+	@tests/lab/build.sh
+	$(CARGO) test --locked --test e2e --no-run
+	@if $(DOCKER) info >/dev/null 2>&1; then $(MAKE) image && export E2E_IMAGE=$(IMAGE); fi; \
+	tests/lab/run.sh $(CARGO) test --quiet --locked --offline --test e2e
 
 bless: tools ## Rewrite the expected files under golden/ from what the program writes now
 	GOLDEN=bless $(CARGO) test --locked --test suite -- golden mistakes

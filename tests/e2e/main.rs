@@ -73,7 +73,10 @@ fn main() -> ExitCode {
     let failed = lines.iter().filter(|line| line.outcome.is_err()).count();
     let whole = lines.len() == SCENARIOS.len();
     if failed == 0 && whole {
-        evidence::write(&lines, start.elapsed().as_secs());
+        if let Err(error) = evidence::write(&lines, start.elapsed().as_secs()) {
+            say(&format!("docs/evidence.md is not written: {error}\n"));
+            return ExitCode::FAILURE;
+        }
     }
     say(&format!("{} passed, {failed} failed\n", lines.len() - failed));
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
