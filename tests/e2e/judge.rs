@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::evaluator::{Answer, Share};
+use crate::evaluator::{Answer, Destination, Share};
 use crate::lab::{Outcome, ensure};
 use crate::traffic::{Endpoints, Told};
 
@@ -16,8 +16,19 @@ pub(crate) fn agree(predicted: &Answer, told: &Told, endpoints: &Endpoints, grpc
     };
     match predicted {
         Answer::Backends { destinations, effects } => {
-            let live = destinations.iter().filter(|(_, Share(part, _))| *part > 0);
-            let hosts: Vec<&str> = live.map(|(destination, _)| destination.host.as_str()).collect();
+            let live = || destinations.iter().filter(|(_, Share(part, _))| *part > 0);
+            // No DestinationRule of the lab defines subsets, so nobody stands behind one.
+            let nobody =
+                |destination: &Destination| !destination.exists || destination.subset.is_some();
+            if live().all(|(destination, _)| nobody(destination))
+                || told.status >= 500 && live().any(|(destination, _)| nobody(destination))
+            {
+                return ensure(told.status >= 500, || {
+                    format!("status {} where nobody can answer", told.status)
+                });
+            }
+            let hosts: Vec<&str> =
+                live().map(|(destination, _)| destination.host.as_str()).collect();
             let effects: Value =
                 serde_json::from_str(effects).map_err(|error| error.to_string())?;
             from_pod_of(&hosts, told, endpoints)?;
@@ -28,8 +39,11 @@ pub(crate) fn agree(predicted: &Answer, told: &Told, endpoints: &Endpoints, grpc
         Answer::Direct(effects) => {
             let effects: Value =
                 serde_json::from_str(effects).map_err(|error| error.to_string())?;
-            let code = effects["RequestRedirect"]["statusCode"].as_u64().unwrap_or(302);
-            status(u16::try_from(code).unwrap_or(302))
+            let code = match &effects["redirect"] {
+                Value::Null => effects["RequestRedirect"]["statusCode"].as_u64().unwrap_or(302),
+                redirect => redirect["redirectCode"].as_u64().unwrap_or(301),
+            };
+            status(u16::try_from(code).unwrap_or_default())
         }
         Answer::Failed(reason) | Answer::Undefined(reason) => {
             Err(format!("the evaluator has no prediction: {reason}"))

@@ -17,6 +17,9 @@ mod gitea;
 mod judge;
 mod lab;
 mod scenarios;
+#[allow(dead_code, reason = "shared with the other tests")]
+#[path = "../shared/shop.rs"]
+mod shop;
 mod traffic;
 
 use std::env;
@@ -40,6 +43,7 @@ const SCENARIOS: &[Scenario] = &[
     ("one broken preview", scenarios::broken::run),
     ("many previews of one service", scenarios::many::run),
     ("the function", scenarios::function::run),
+    ("random shops", scenarios::random::run),
 ];
 
 fn main() -> ExitCode {

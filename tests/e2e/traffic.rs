@@ -36,11 +36,10 @@ pub(crate) struct Pod {
 }
 
 impl Pod {
-    /// The first running pod of an app.
-    pub(crate) fn of(namespace: &str, app: &str) -> Outcome<Self> {
-        let selector = format!("app.kubernetes.io/name={app}");
-        wait(&format!("a pod of {app} in {namespace}"), PATIENCE, || {
-            let pods = list(&["-n", namespace, "pods", "-l", &selector])?;
+    /// The first running pod with a label such as `app=cart`.
+    pub(crate) fn of(namespace: &str, label: &str) -> Outcome<Self> {
+        wait(&format!("a pod with {label} in {namespace}"), PATIENCE, || {
+            let pods = list(&["-n", namespace, "pods", "-l", label])?;
             let running = pods.iter().find(|pod| pod["status"]["phase"] == "Running");
             let pod = running.ok_or("none runs")?;
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

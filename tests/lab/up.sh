@@ -58,7 +58,7 @@ start kube-apiserver kube-apiserver --etcd-servers=http://127.0.0.1:2379 --cert-
 printf '%s\n' 'version: 0.1' 'storage: {filesystem: {rootdirectory: registry}, delete: {enabled: true}}' \
   'http: {addr: "127.0.0.1:5000"}' 'log: {level: warn}' >registry.yaml
 start registry registry serve registry.yaml
-start answer probe answer 8080 50051
+start answer probe answer 80 8080 8081 50051
 "$here/gitea.sh" &
 await kube-apiserver kubectl get --raw /readyz
 

@@ -135,7 +135,7 @@ struct Caller<'a> {
 
 impl<'a> Caller<'a> {
     fn new(namespace: &str, app: &str, mesh: &'a Mesh) -> Outcome<Self> {
-        let pod = Pod::of(namespace, app)?;
+        let pod = Pod::of(namespace, &format!("app.kubernetes.io/name={app}"))?;
         let mut probe = Probe::new()?;
         let envoy = Envoy::sidecar(&pod, &mut probe)?;
         Ok(Self { pod, probe, mesh, endpoints: endpoints()?, _envoy: envoy })

@@ -15,7 +15,7 @@ pub(crate) fn run(books: &mut Books) -> Outcome<String> {
     }
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
     books.deliver(&all)?;
-    let pod = Pod::of(BASELINE, "storefront")?;
+    let pod = Pod::of(BASELINE, "app.kubernetes.io/name=storefront")?;
     let mut probe = Probe::new()?;
     let _envoy = Envoy::sidecar(&pod, &mut probe)?;
     let endpoints = endpoints()?;

@@ -6,6 +6,7 @@ pub(crate) mod function;
 pub(crate) mod life;
 pub(crate) mod many;
 pub(crate) mod north_south;
+pub(crate) mod random;
 pub(crate) mod under_load;
 
 use std::time::Duration;

@@ -19,7 +19,7 @@ const PRODUCTION: &str = "shop.example.com";
 pub(crate) fn run(books: &mut Books) -> Outcome<String> {
     super::east_west::deliver(books)?;
     let mesh = books.mesh()?;
-    let pod = Pod::of("infra", "entry")?;
+    let pod = Pod::of("infra", "app.kubernetes.io/name=entry")?;
     let mut probe = Probe::new()?;
     let _envoy = Envoy::gateway(&pod, &mut probe)?;
     let endpoints = endpoints()?;

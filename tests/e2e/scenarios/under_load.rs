@@ -18,7 +18,7 @@ const SERVICES: [&str; 3] = ["checkout", "catalog", "basket"];
 
 pub(crate) fn run(books: &mut Books) -> Outcome<String> {
     super::clear(books)?;
-    let pod = Pod::of(BASELINE, "storefront")?;
+    let pod = Pod::of(BASELINE, "app.kubernetes.io/name=storefront")?;
     let mut probe = Probe::new()?;
     let _envoy = Envoy::sidecar(&pod, &mut probe)?;
     let endpoints = endpoints()?;
