@@ -51,8 +51,8 @@ e2e: tools ## Run real engines on what anabranch writes (needs root); E2E_ONLY=n
 	@if $(DOCKER) info >/dev/null 2>&1; then $(MAKE) image && export E2E_IMAGE=$(IMAGE); fi; \
 	tests/lab/run.sh $(CARGO) test --quiet --locked --offline --test e2e
 
-bless: tools ## Rewrite the expected files under golden/ from what the program writes now
-	GOLDEN=bless $(CARGO) test --locked --test suite -- golden mistakes
+bless: tools ## Rewrite the expected files, and what documents show, from what the program writes now
+	GOLDEN=bless $(CARGO) test --locked --test suite -- golden mistakes docs
 
 fmt: ## Format the source
 	$(CARGO) fmt --all

@@ -1,9 +1,11 @@
 //! previews.yaml exactly as written: types, defaults, and the strict reader.
 
+mod preview;
 mod read;
 mod schema;
 mod v1alpha1;
 
+pub use preview::*;
 pub use read::Config;
 pub use schema::{definition, previews_schema};
 pub use v1alpha1::*;

@@ -7,10 +7,10 @@
 
 mod books;
 #[allow(dead_code, reason = "shared with the other tests")]
-#[path = "../shared/dice.rs"]
+#[path = "../common/dice.rs"]
 mod dice;
 #[allow(dead_code, reason = "shared with the other tests")]
-#[path = "../shared/evaluator/mod.rs"]
+#[path = "../common/evaluator/mod.rs"]
 mod evaluator;
 mod evidence;
 mod gitea;
@@ -18,7 +18,7 @@ mod judge;
 mod lab;
 mod scenarios;
 #[allow(dead_code, reason = "shared with the other tests")]
-#[path = "../shared/shop.rs"]
+#[path = "../common/shop.rs"]
 mod shop;
 mod traffic;
 

@@ -3,11 +3,11 @@
 mod again;
 mod container;
 mod determinism;
-#[path = "../shared/dice.rs"]
+#[path = "../common/dice.rs"]
 mod dice;
 mod docs;
 mod edit;
-#[path = "../shared/evaluator/mod.rs"]
+#[path = "../common/evaluator/mod.rs"]
 mod evaluator;
 mod evaluator_tests;
 mod expected;
@@ -21,6 +21,6 @@ mod orchestrator;
 mod protocol;
 mod routes;
 mod schema;
-#[path = "../shared/shop.rs"]
+#[path = "../common/shop.rs"]
 mod shop;
 mod validity;

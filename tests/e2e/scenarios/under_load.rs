@@ -11,7 +11,7 @@ use crate::traffic::{Envoy, Pod, Probe, Question, SETTLING, endpoints};
 /// Previews that come and go.
 const PREVIEWS: usize = 20;
 /// How many come, and go, with one push.
-const AT_ONCE: usize = 5;
+const AT_ONCE: usize = 10;
 
 /// Services by the way they are routed: not at all, by an HTTPRoute, by a VirtualService.
 const SERVICES: [&str; 3] = ["checkout", "catalog", "basket"];

@@ -1,0 +1,118 @@
+//! One entry of `spec.previews`: a preview, and what it changes.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// One preview.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Preview {
+    /// Its name: namespace, header value and label value at once.
+    pub name: String,
+    /// The pull requests it stands for.
+    #[serde(default)]
+    pub changes: Vec<Change>,
+    /// The services it changes.
+    pub services: Vec<ServiceChange>,
+    /// When it may go: an RFC 3339 time. Only `anabranch prune --now` acts on it.
+    #[serde(default)]
+    pub expires: String,
+}
+
+/// A pull request, and the commit it is at.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Change {
+    /// URL of the repository.
+    pub repository: String,
+    /// Number of the pull request.
+    pub number: u64,
+    /// Full id of the head commit.
+    pub commit: String,
+}
+
+/// What a preview changes about one service.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ServiceChange {
+    /// Name of the Service, or of a workload that has none.
+    pub name: String,
+    /// Image of the main container, and of every container of the same repository.
+    #[serde(default)]
+    pub image: String,
+    /// Images by container, where a pod has several.
+    #[serde(default)]
+    pub containers: Vec<ContainerImage>,
+    /// Images by workload, where a Service has several.
+    #[serde(default)]
+    pub workloads: Vec<WorkloadImage>,
+    /// Environment variables of the main container; one of the same name is replaced.
+    #[serde(default)]
+    pub env: Vec<EnvVar>,
+    /// Replicas of the copy.
+    #[serde(default = "default_replicas")]
+    pub replicas: u32,
+    /// Strategic merge or JSON 6902 patches of the copied objects, as kustomize writes them.
+    #[serde(default)]
+    pub patches: Vec<Patch>,
+}
+
+fn default_replicas() -> u32 {
+    1
+}
+
+/// The image of one container.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ContainerImage {
+    /// Name of the container or init container.
+    pub name: String,
+    /// Its image.
+    pub image: String,
+}
+
+/// The image of one workload.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct WorkloadImage {
+    /// Name of the workload.
+    pub name: String,
+    /// Image of its main container.
+    pub image: String,
+}
+
+/// An environment variable.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct EnvVar {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    #[serde(default)]
+    pub value: String,
+}
+
+/// A patch of copied objects, in kustomize's form.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Patch {
+    /// The patch itself, as text: a strategic merge patch, or a list of JSON 6902 operations.
+    pub patch: String,
+    /// Which copies it applies to; absent: those its own kind and name select, or the workloads.
+    #[serde(default)]
+    pub target: Option<PatchTarget>,
+}
+
+/// Which copies a patch applies to: those for which every given field holds.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct PatchTarget {
+    /// API group.
+    pub group: String,
+    /// API version.
+    pub version: String,
+    /// Kind.
+    pub kind: String,
+    /// Name, or an anchored regular expression in kustomize; here a name.
+    pub name: String,
+}
