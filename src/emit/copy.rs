@@ -20,7 +20,7 @@ pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>) -> BTreeMap<String, V
     files
 }
 
-fn file_of(copied: &Copied) -> String {
+fn file_of(copied: &Copied<'_>) -> String {
     const TAKEN: [&str; 6] =
         ["kustomization", "namespace", "routes", "policies", "aliases", "common"];
     let mut owners = copied.owners.iter();
@@ -31,8 +31,8 @@ fn file_of(copied: &Copied) -> String {
     }
 }
 
-fn copy(plan: &Plan<'_>, env: &Environment<'_>, copied: &Copied) -> Object {
-    let mut node = copied.node.clone();
+fn copy(plan: &Plan<'_>, env: &Environment<'_>, copied: &Copied<'_>) -> Object {
+    let mut node = copied.node.clone().into_owned();
     meta::strip_original(&mut node);
     let metadata = node.make(&["metadata"]);
     metadata.set("namespace", Node::string(&env.namespace));

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::pod::pod_labels;
 use super::service::Service;
 use super::workload::Workload;
 use crate::kube::{Id, Object};
+use crate::yaml::Node;
 
 /// Everything the input holds that anabranch did not make itself.
 #[derive(Debug)]
@@ -14,6 +16,10 @@ pub struct Catalog<'a> {
     objects: BTreeMap<&'a Id, &'a Object>,
     services: BTreeMap<&'a str, Service<'a>>,
     workloads: Vec<Workload<'a>>,
+    /// Indices of the workloads that each service selects.
+    selected: BTreeMap<&'a str, Vec<usize>>,
+    /// Names of the services that select each workload.
+    selecting: BTreeMap<&'a Id, Vec<&'a str>>,
 }
 
 impl<'a> Catalog<'a> {
@@ -22,15 +28,25 @@ impl<'a> Catalog<'a> {
     pub fn new(namespace: &'a str, objects: &'a [Object]) -> Self {
         let objects: BTreeMap<_, _> = objects.iter().map(|object| (&object.id, object)).collect();
         let home = || objects.values().filter(|object| object.id.namespace == namespace);
-        Self {
-            namespace,
-            services: home()
-                .filter(|object| object.is("", "Service"))
-                .map(|object| (object.id.name.as_str(), Service::new(object)))
-                .collect(),
-            workloads: home().filter_map(|object| Workload::new(object)).collect(),
-            objects,
+        let services: BTreeMap<&str, Service<'a>> = home()
+            .filter(|object| object.is("", "Service"))
+            .map(|object| (object.id.name.as_str(), Service::new(object)))
+            .collect();
+        let workloads: Vec<Workload<'a>> =
+            home().filter_map(|object| Workload::new(object)).collect();
+        let mut selected: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut selecting: BTreeMap<&Id, Vec<&str>> = BTreeMap::new();
+        let by_label = by_label(&workloads);
+        for (&name, service) in &services {
+            for &index in candidates(service, &by_label) {
+                let workload = workloads[index].object;
+                if service.selects(workload) {
+                    selected.entry(name).or_default().push(index);
+                    selecting.entry(&workload.id).or_default().push(name);
+                }
+            }
         }
+        Self { namespace, objects, services, workloads, selected, selecting }
     }
 
     /// An object of the baseline's namespace, of any group where `group` is none.
@@ -90,11 +106,15 @@ impl<'a> Catalog<'a> {
     }
 
     /// The workloads whose pods a service selects.
-    pub fn selected<'b>(
-        &'b self,
-        service: &'b Service<'a>,
-    ) -> impl Iterator<Item = &'b Workload<'a>> {
-        self.workloads.iter().filter(|workload| service.selects(workload.object))
+    pub fn selected(&self, service: &str) -> impl Iterator<Item = &Workload<'a>> {
+        let indices = self.selected.get(service).map(Vec::as_slice).unwrap_or_default();
+        indices.iter().map(|&index| &self.workloads[index])
+    }
+
+    /// The names of the services that select the pods of a workload.
+    #[must_use]
+    pub fn selecting(&self, workload: &Id) -> &[&'a str] {
+        self.selecting.get(workload).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Every namespace that some object of the input is in.
@@ -106,4 +126,28 @@ impl<'a> Catalog<'a> {
         };
         self.objects().map(named).filter(|name| !name.is_empty()).collect()
     }
+}
+
+/// Indices of workloads by each label of their pods.
+type ByLabel<'a> = BTreeMap<(&'a str, &'a str), Vec<usize>>;
+
+fn by_label<'a>(workloads: &[Workload<'a>]) -> ByLabel<'a> {
+    let mut found = ByLabel::new();
+    for (index, workload) in workloads.iter().enumerate() {
+        let labels = pod_labels(&workload.object.node).map(Node::entries).unwrap_or_default();
+        for (key, value) in labels {
+            if let Some(value) = value.text() {
+                found.entry((key.text.as_str(), value)).or_default().push(index);
+            }
+        }
+    }
+    found
+}
+
+/// The workloads with the first label that a service selects: a few, where a shop has hundreds.
+fn candidates<'b>(service: &'b Service<'_>, by_label: &'b ByLabel<'_>) -> &'b [usize] {
+    let selector = service.object.node.at(&["spec", "selector"]).map(Node::entries);
+    let first = selector.and_then(|entries| entries.first());
+    let label = first.and_then(|(key, value)| Some((key.text.as_str(), value.text()?)));
+    label.and_then(|label| by_label.get(&label)).map(Vec::as_slice).unwrap_or_default()
 }

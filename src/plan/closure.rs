@@ -5,6 +5,7 @@
 //! monitors that select the copies. Whatever is needed and not there is an error that names who needs
 //! it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::changes::{self, Target};
@@ -30,7 +31,9 @@ pub(super) fn close<'a>(
     closure.other_services(&targets);
     closure.workloads(targets);
     let patched = closure.patch(&patches, &BTreeSet::new());
-    closure.still_selected();
+    if !patches.is_empty() {
+        closure.still_selected();
+    }
     closure.dependencies();
     closure.monitors();
     closure.patch(&patches, &patched);
@@ -63,7 +66,7 @@ impl<'a> Closure<'a, '_> {
                         self.without_selector(index, service.object);
                         continue;
                     }
-                    catalog.selected(service).collect()
+                    catalog.selected(service.name()).collect()
                 }
                 None => catalog.workloads().iter().filter(|w| w.name() == change.name).collect(),
             };
@@ -156,8 +159,7 @@ impl<'a> Closure<'a, '_> {
         let catalog = self.catalog;
         for target in targets {
             for workload in &target.workloads {
-                let selecting = catalog.services().filter(|service| service.selects(workload));
-                let names: Vec<&'a str> = selecting.map(crate::model::Service::name).collect();
+                let names = catalog.selecting(&workload.id);
                 if names.is_empty() {
                     self.found.push(self.config.finding(
                         &code::QUEUE_CONSUMER,
@@ -166,7 +168,7 @@ impl<'a> Closure<'a, '_> {
                         "give the copy a queue of its own through `env`, or make it filter by preview",
                     ));
                 }
-                self.env.affected.extend(names);
+                self.env.affected.extend(names.iter().copied());
             }
         }
     }
@@ -187,7 +189,7 @@ impl<'a> Closure<'a, '_> {
             changes::apply(self.config, target, &mut bodies, &mut changed, self.found);
         }
         for (id, (node, owners)) in bodies {
-            self.env.copies.insert(id.clone(), Copied { node, owners });
+            self.env.copies.insert(id.clone(), Copied { node: Cow::Owned(node), owners });
         }
         for name in self.env.affected.clone() {
             let Some(service) = self.catalog.service(name) else {
@@ -196,16 +198,10 @@ impl<'a> Closure<'a, '_> {
             if !service.has_selector() {
                 continue;
             }
-            let owners = self
-                .env
-                .copies
-                .values()
-                .filter(|copy| {
-                    Object::from_node(copy.node.clone()).is_ok_and(|o| service.selects(&o))
-                })
-                .flat_map(|copy| copy.owners.clone())
-                .collect();
-            let node = service.object.node.clone();
+            let selected = self.catalog.selected(name);
+            let copies = selected.filter_map(|workload| self.env.copies.get(&workload.object.id));
+            let owners = copies.flat_map(|copy| copy.owners.clone()).collect();
+            let node = Cow::Borrowed(&service.object.node);
             self.env.copies.insert(service.object.id.clone(), Copied { node, owners });
         }
     }
@@ -239,7 +235,7 @@ impl<'a> Closure<'a, '_> {
             for (service, patch) in patches {
                 let owned = copy.owners.contains(*service) || id.name == *service;
                 if owned && patch.applies_to(&copy.node) {
-                    self.found.extend(patch.apply(&mut copy.node).err());
+                    self.found.extend(patch.apply(copy.node.to_mut()).err());
                 }
             }
         }
@@ -254,7 +250,7 @@ impl<'a> Closure<'a, '_> {
                 .copies
                 .iter()
                 .filter(|(id, copy)| copy.owners.contains(*service) || id.name == *service)
-                .map(|(_, copy)| &copy.node);
+                .map(|(_, copy)| &*copy.node);
             self.found.extend(patch.unmatched(owned));
         }
     }
@@ -265,7 +261,7 @@ impl<'a> Closure<'a, '_> {
             let Some(copy) = self.env.copies.get(&workload.object.id) else {
                 continue;
             };
-            let Ok(patched) = Object::from_node(copy.node.clone()) else {
+            let Ok(patched) = Object::from_node(copy.node.clone().into_owned()) else {
                 continue;
             };
             for service in self.catalog.services() {
@@ -297,7 +293,7 @@ impl<'a> Closure<'a, '_> {
                 facts.is_some_and(|facts| facts.volumes == Volumes::Empty)
             });
             if empty {
-                changes::empty_volumes(&mut copy.node);
+                changes::empty_volumes(copy.node.to_mut());
             }
             let wanted = pod_spec(&copy.node).map(references).unwrap_or_default();
             for reference in wanted {
@@ -393,7 +389,7 @@ impl<'a> Closure<'a, '_> {
             copy.owners.extend(owners.iter().cloned());
             return;
         }
-        let copy = Copied { node: object.node.clone(), owners: owners.clone() };
+        let copy = Copied { node: Cow::Borrowed(&object.node), owners: owners.clone() };
         self.env.copies.insert(object.id.clone(), copy);
         if object.is("", "ServiceAccount") {
             access::follow(self, object, owners);

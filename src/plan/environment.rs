@@ -1,5 +1,6 @@
 //! The plan of one preview.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::kube::Id;
@@ -19,7 +20,7 @@ pub struct Environment<'a> {
     pub affected: BTreeSet<&'a str>,
     /// Copies, by the identity of the original, with the changes made but still in the baseline's
     /// namespace.
-    pub copies: BTreeMap<Id, Copied>,
+    pub copies: BTreeMap<Id, Copied<'a>>,
     /// Aliases: name of an unaffected service, and the host it stands for.
     pub aliases: BTreeMap<String, String>,
     /// Other namespaces whose hosts the copies name.
@@ -28,9 +29,9 @@ pub struct Environment<'a> {
 
 /// An object that is copied.
 #[derive(Debug)]
-pub struct Copied {
-    /// Its body, changes made.
-    pub node: Node,
+pub struct Copied<'a> {
+    /// Its body, changes made; the original itself where there are none.
+    pub node: Cow<'a, Node>,
     /// The services it is copied for, by the name the user knows.
     pub owners: BTreeSet<String>,
 }
