@@ -13,7 +13,7 @@ pub(super) fn run(options: &Check) -> ExitCode {
     if let Some(config) = &loaded.config {
         check_suites(config, options.source_root.as_deref(), &mut loaded.report);
         // Compiled for its findings; what would be written does not matter.
-        let _ = compile(config, &loaded.objects, &Shape::Stream, &mut loaded.report);
+        let _ = compile(config, &loaded.objects, &Shape::Stream, &mut loaded.report, drop);
     }
     let (sources, report) = (&loaded.sources, &loaded.report);
     let text = match options.format {

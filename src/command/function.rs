@@ -14,10 +14,10 @@ use super::{say, write_out};
 use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, terminal};
 use crate::emit::Shape;
 use crate::kube::{Id, Object, meta};
-use crate::pipeline::compile;
+use crate::pipeline::{Compiled, compile};
 use crate::read::{ResourceList, read_config, read_file, read_resource_list, restore};
 use crate::spec::{API_VERSION, Config, Delivery, KIND};
-use crate::write::{results, stream, write_answer};
+use crate::write::{parts, results, stream, write_answer};
 use crate::yaml::{Data, Node, write_stream};
 
 /// On previews.yaml: the function checks and returns no items, which is what kustomize accepts from a
@@ -177,8 +177,10 @@ impl Run {
                 None => passing.push((node, None)),
             }
         }
-        let mut output = compile(config, &objects, &Shape::Stream, &mut self.report)?;
-        let changed = std::mem::take(&mut output.changed);
+        let shape = Shape::Stream;
+        let Compiled { previews, mut common } =
+            compile(config, &objects, &shape, &mut self.report, parts)?;
+        let changed = std::mem::take(&mut common.changed);
         let namespace = &config.previews.spec.baseline.namespace;
         let mut items: Vec<Node> = passing
             .into_iter()
@@ -192,7 +194,8 @@ impl Run {
                 changed.map_or(node, |changed| changed.node.clone())
             })
             .collect();
-        items.extend(stream(output, Vec::new()).into_iter().map(|object| {
+        let own = stream(previews, common, Vec::new(), |objects| objects);
+        items.extend(own.into_iter().flatten().map(|object| {
             let earlier = earlier.get(&object.id);
             with_places(object.node, earlier)
         }));

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{check_suites, load, say, say_report, write_out};
+use super::{Loaded, check_suites, load, say, say_report, write_out};
 use crate::cli::Render;
-use crate::emit::{Shape, Suites};
-use crate::pipeline::{compile, delivered};
+use crate::emit::{Common, Shape, Suites};
+use crate::kube::Object;
+use crate::pipeline::{Compiled, compile, delivered};
 use crate::plan::naming::safe_hash;
 use crate::read::{read_suites, source_root};
 use crate::spec::{Config, Delivery, SourceKind};
-use crate::write::{Tree, stream, write_tree};
+use crate::write::{Tree, parts, stream, write_tree};
 use crate::yaml::write_stream;
 
 pub(super) fn run(options: &Render) -> ExitCode {
@@ -20,48 +21,69 @@ pub(super) fn run(options: &Render) -> ExitCode {
         say_report(&loaded.sources, &loaded.report);
         return ExitCode::FAILURE;
     };
+    match &options.output {
+        None => render_stream(options, &config, loaded),
+        Some(folder) => render_tree(options, &config, loaded, folder),
+    }
+}
+
+fn render_stream(options: &Render, config: &Config, mut loaded: Loaded) -> ExitCode {
+    check_suites(config, options.source_root.as_deref(), &mut loaded.report);
+    let text = |objects: Vec<Object>| write_stream(objects.iter().map(|object| &object.node));
+    let compiled =
+        compile(config, &loaded.objects, &Shape::Stream, &mut loaded.report, |preview| {
+            parts(preview).map(text)
+        });
+    say_report(&loaded.sources, &loaded.report);
+    let Some(Compiled { previews, common }) = compiled else {
+        return ExitCode::FAILURE;
+    };
+    let baseline = baseline(config, &loaded.objects, &common);
+    let parts = stream(previews, common, baseline, text);
+    let mut parts = parts.iter().filter(|part| !part.is_empty()).peekable();
+    while let Some(part) = parts.next() {
+        let mut written = write_out(part.as_bytes());
+        if parts.peek().is_some() && written == ExitCode::SUCCESS {
+            written = write_out(b"---\n");
+        }
+        if written != ExitCode::SUCCESS {
+            return written;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn render_tree(options: &Render, config: &Config, mut loaded: Loaded, folder: &Path) -> ExitCode {
     let root = match &options.source_root {
         Some(root) => root.clone(),
         None => source_root(&options.input.previews),
     };
-    let mut files = BTreeMap::new();
-    let hashes;
-    let path_in_source;
-    let shape = match &options.output {
-        None => {
-            check_suites(&config, options.source_root.as_deref(), &mut loaded.report);
-            Shape::Stream
-        }
-        Some(folder) => {
-            let mut found = Vec::new();
-            files = read_suites(&config, &root, &mut found);
-            found.into_iter().for_each(|found| loaded.report.push(found));
-            hashes = hash_suites(&config, &files);
-            path_in_source = tree_path(&config, folder, &root);
-            Shape::Tree { suites: &hashes, root: &path_in_source }
-        }
-    };
-    let output = compile(&config, &loaded.objects, &shape, &mut loaded.report);
+    let mut found = Vec::new();
+    let files = read_suites(config, &root, &mut found);
+    found.into_iter().for_each(|found| loaded.report.push(found));
+    let suites = hash_suites(config, &files);
+    let path_in_source = tree_path(config, folder, &root);
+    let shape = Shape::Tree { suites: &suites, root: &path_in_source };
+    let compiled = compile(config, &loaded.objects, &shape, &mut loaded.report, Tree::of_preview);
     say_report(&loaded.sources, &loaded.report);
-    let Some(output) = output else {
+    let Some(Compiled { previews, common }) = compiled else {
         return ExitCode::FAILURE;
     };
-    let baseline = match config.previews.spec.baseline.delivery {
-        Delivery::Include => delivered(&config, &loaded.objects, &output),
-        Delivery::External => Vec::new(),
-    };
-    match &options.output {
-        None => {
-            let objects = stream(output, baseline);
-            write_out(write_stream(objects.iter().map(|object| &object.node)).as_bytes())
+    let baseline = baseline(config, &loaded.objects, &common);
+    match write_tree(folder, &Tree::new(previews, &common, &baseline, files)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(finding) => {
+            say(&format!("{}\n", crate::diagnostic::terminal::one_line(&finding)));
+            ExitCode::FAILURE
         }
-        Some(folder) => match write_tree(folder, &Tree::new(&output, &baseline, &files)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(finding) => {
-                say(&format!("{}\n", crate::diagnostic::terminal::one_line(&finding)));
-                ExitCode::FAILURE
-            }
-        },
+    }
+}
+
+/// The objects of the baseline that are delivered with the output.
+fn baseline(config: &Config, objects: &[Object], common: &Common) -> Vec<Object> {
+    match config.previews.spec.baseline.delivery {
+        Delivery::Include => delivered(config, objects, common),
+        Delivery::External => Vec::new(),
     }
 }
 

@@ -8,13 +8,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Output, meta, notification};
+use super::{meta, notification};
 use crate::kube::flux::{HealthCheck, Kustomization, KustomizationSpec, Name, SourceReference};
 use crate::kube::meta::{REPOSITORY, SUITE};
 use crate::kube::{Object, ObjectMeta};
 use crate::plan::naming::{repository_label, safe_hash};
 use crate::plan::{Environment, Plan};
-use crate::spec::{ServiceChange, Suite};
+use crate::spec::{Delivery, ServiceChange, Suite};
 
 /// Hash of the content of each suite, by its name.
 pub type Suites = BTreeMap<String, String>;
@@ -33,65 +33,73 @@ pub enum Shape<'a> {
     },
 }
 
-/// Adds all Flux objects.
-pub(super) fn emit(plan: &Plan<'_>, shape: &Shape<'_>, output: &mut Output) {
-    let flux = Flux { plan, shape: *shape };
-    let mut shared = Vec::new();
-    if let Shape::Tree { .. } = shape {
-        if !output.shared.is_empty() {
-            shared.push(flux.folder("shared"));
-        }
-        if plan.config.previews.spec.baseline.delivery == crate::spec::Delivery::Include {
-            shared.push(flux.folder("baseline"));
-        }
-    }
-    let mut applied_first: Vec<String> = Vec::new();
-    if !output.shared.is_empty() {
-        applied_first.push(flux.set_name("shared"));
-    }
-    if !output.changed.is_empty() {
-        applied_first.push(flux.set_name("baseline"));
-    }
-    for (index, env) in plan.environments.iter().enumerate() {
-        let mut objects = Vec::new();
-        let waits_for = match shape {
-            Shape::Tree { .. } => {
-                objects.push(flux.environment(env));
-                let mut names = vec![env.name().to_owned()];
-                names.extend(applied_first.iter().cloned());
-                names
-            }
-            Shape::Stream => {
-                if !plan.config.previews.spec.tests.is_empty() {
-                    objects.push(flux.gate(env));
-                }
-                vec![gate_name(env)]
-            }
-        };
-        for suite in &plan.config.previews.spec.tests {
-            objects.push(flux.suite(index, env, suite, &waits_for));
-        }
-        output.flux.push((env.name().to_owned(), objects));
-    }
-    if !shared.is_empty() {
-        output.flux_shared.insert("shared.yaml", shared);
-    }
-    let notifications = notification::emit(plan);
-    if !notifications.is_empty() {
-        output.flux_shared.insert("notifications.yaml", notifications);
-    }
-}
-
-struct Flux<'a> {
+/// What makes Flux objects.
+#[derive(Debug)]
+pub(super) struct Flux<'a> {
     plan: &'a Plan<'a>,
     shape: Shape<'a>,
+    has_shared: bool,
+    /// Kustomizations that suites wait for, besides their environment.
+    applied_first: Vec<String>,
 }
 
 fn gate_name(env: &Environment<'_>) -> String {
     format!("{}.gate", env.name())
 }
 
-impl Flux<'_> {
+impl<'a> Flux<'a> {
+    /// `shared` and `changed` say whether there are new objects of no single preview, and objects of
+    /// the baseline that change.
+    pub(super) fn new(plan: &'a Plan<'a>, shape: Shape<'a>, shared: bool, changed: bool) -> Self {
+        let mut flux = Self { plan, shape, has_shared: shared, applied_first: Vec::new() };
+        if shared {
+            flux.applied_first.push(flux.set_name("shared"));
+        }
+        if changed {
+            flux.applied_first.push(flux.set_name("baseline"));
+        }
+        flux
+    }
+
+    /// The Flux objects of one preview.
+    pub(super) fn preview(&self, index: usize) -> Vec<Object> {
+        let env = &self.plan.environments[index];
+        let tests = &self.plan.config.previews.spec.tests;
+        let mut objects = Vec::new();
+        let waits_for = match self.shape {
+            Shape::Tree { .. } => {
+                objects.push(self.environment(env));
+                let mut names = vec![env.name().to_owned()];
+                names.extend(self.applied_first.iter().cloned());
+                names
+            }
+            Shape::Stream => {
+                if !tests.is_empty() {
+                    objects.push(self.gate(env));
+                }
+                vec![gate_name(env)]
+            }
+        };
+        objects.extend(tests.iter().map(|suite| self.suite(index, env, suite, &waits_for)));
+        objects
+    }
+
+    /// Flux objects of no single preview, by file.
+    pub(super) fn common(&self) -> BTreeMap<&'static str, Vec<Object>> {
+        let mut shared = Vec::new();
+        if let Shape::Tree { .. } = self.shape {
+            if self.has_shared {
+                shared.push(self.folder("shared"));
+            }
+            if self.plan.config.previews.spec.baseline.delivery == Delivery::Include {
+                shared.push(self.folder("baseline"));
+            }
+        }
+        let files =
+            [("shared.yaml", shared), ("notifications.yaml", notification::emit(self.plan))];
+        files.into_iter().filter(|(_, objects)| !objects.is_empty()).collect()
+    }
+
     fn set_name(&self, part: &str) -> String {
         format!("{}.{part}", self.plan.config.previews.metadata.name)
     }

@@ -24,53 +24,73 @@ pub use flux::{Shape, Suites};
 use crate::kube::{Id, Object, sort};
 use crate::plan::Plan;
 
-/// All objects of a plan, by the place where they are written.
+/// The objects of one preview.
+#[derive(Debug)]
+pub struct Preview {
+    /// Its name.
+    pub name: String,
+    /// Its environment, by the file of the tree, each file in order.
+    pub files: BTreeMap<String, Vec<Object>>,
+    /// Its Flux objects.
+    pub flux: Vec<Object>,
+}
+
+/// What belongs to no single preview.
 #[derive(Debug, Default)]
-pub struct Output {
-    /// One per preview, in the order of their names.
-    pub environments: Vec<Environment>,
-    /// Objects that belong to no single preview.
+pub struct Common {
+    /// New objects.
     pub shared: Vec<Object>,
     /// Objects of the baseline that change, by their identity.
     pub changed: BTreeMap<Id, Object>,
-    /// Flux Kustomizations by preview, in the order of their names.
-    pub flux: Vec<(String, Vec<Object>)>,
-    /// Flux Kustomizations and notifications that belong to no single preview, by file.
-    pub flux_shared: BTreeMap<&'static str, Vec<Object>>,
+    /// Flux Kustomizations and notifications, by the file of the tree.
+    pub flux: BTreeMap<&'static str, Vec<Object>>,
 }
 
-/// The objects of one preview, by the file of the tree they are written to.
+/// A plan on its way to objects, one preview at a time: all of them together need many times the
+/// memory of their text.
 #[derive(Debug)]
-pub struct Environment {
-    /// The preview's name.
-    pub name: String,
-    /// Objects by file name.
-    pub files: BTreeMap<String, Vec<Object>>,
+pub struct Emission<'p> {
+    plan: &'p Plan<'p>,
+    routes: routing::ByPreview<'p>,
+    flux: flux::Flux<'p>,
+    /// What belongs to no single preview.
+    pub common: Common,
 }
 
-/// Turns a plan into objects for one shape of output.
-#[must_use]
-pub fn emit(plan: &Plan<'_>, shape: &Shape<'_>) -> Output {
-    let mut output = Output::default();
-    let mut routes = routing::emit(plan);
-    for (index, env) in plan.environments.iter().enumerate() {
+impl<'p> Emission<'p> {
+    /// Prepares the objects of a plan for one shape of output.
+    #[must_use]
+    pub fn new(plan: &'p Plan<'p>, shape: &Shape<'p>) -> Self {
+        let (mut shared, changed) = routing::of_all(plan);
+        sort(&mut shared);
+        let flux = flux::Flux::new(plan, *shape, !shared.is_empty(), !changed.is_empty());
+        let common = Common { shared, changed, flux: flux.common() };
+        Self { plan, routes: routing::ByPreview::new(plan), flux, common }
+    }
+
+    /// How many previews there are.
+    #[must_use]
+    pub fn previews(&self) -> usize {
+        self.plan.environments.len()
+    }
+
+    /// The objects of the preview with this index, in the order of names.
+    #[must_use]
+    pub fn preview(&self, index: usize) -> Preview {
+        let plan = self.plan;
+        let env = &plan.environments[index];
         let mut files = copy::emit(plan, env);
         files.insert("namespace.yaml".to_owned(), environment::emit(plan, index));
         let aliases = environment::aliases(plan, env);
         if !aliases.is_empty() {
             files.insert("aliases.yaml".to_owned(), aliases);
         }
-        let routes = routes.by_environment.remove(&index).unwrap_or_default();
+        let routes = routing::of_preview(plan, &self.routes, index);
         if !routes.is_empty() {
             files.insert("routes.yaml".to_owned(), routes);
         }
         files.insert("policies.yaml".to_owned(), vec![environment::sidecar(plan, env)]);
         files.values_mut().for_each(|objects| sort(objects));
-        output.environments.push(Environment { name: env.name().to_owned(), files });
+        Preview { name: env.name().to_owned(), files, flux: self.flux.preview(index) }
     }
-    output.shared = routes.shared;
-    sort(&mut output.shared);
-    output.changed = routes.changed;
-    flux::emit(plan, shape, &mut output);
-    output
 }

@@ -7,7 +7,7 @@ use crate::yaml::{Data, Node};
 
 /// What makes an object unique in a cluster. The version is not part of it: `apps/v1` and
 /// `apps/v1beta1` of one name are one object.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id {
     /// API group; empty for the core group.
     pub group: String,

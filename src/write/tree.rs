@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, code};
-use crate::emit::Output;
+use crate::emit::{Common, Preview};
 use crate::kube::Object;
 use crate::yaml::{Node, write_document, write_stream};
 
@@ -21,85 +21,87 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Lays out the objects. `baseline` are the objects to deliver, and `suites` the files of the
-    /// suites by their path below `tests/`.
+    /// Lays out what belongs to no single preview. `baseline` are the objects to deliver, and
+    /// `suites` the files of the suites by their path below `tests/`.
     #[must_use]
-    pub fn new(output: &Output, baseline: &[Object], suites: &BTreeMap<String, Vec<u8>>) -> Self {
+    pub fn new(
+        previews: Vec<Self>,
+        common: &Common,
+        baseline: &[Object],
+        suites: BTreeMap<String, Vec<u8>>,
+    ) -> Self {
         let mut tree = Self::default();
-        for environment in &output.environments {
-            let folder = format!("previews/{}", environment.name);
-            let mut files = environment.files.clone();
-            files.values_mut().flatten().for_each(leave_to_owner);
-            tree.folder(&folder, files.iter().map(|(name, o)| (name.as_str(), o)));
-        }
-        let by_kind = |objects: &[Object]| {
-            let mut files: BTreeMap<String, Vec<Object>> = BTreeMap::new();
+        tree.files.extend(previews.into_iter().flat_map(|preview| preview.files));
+        for (folder, objects) in [("shared", common.shared.as_slice()), ("baseline", baseline)] {
+            let mut files: BTreeMap<String, Vec<&Object>> = BTreeMap::new();
             for object in objects {
                 let name = format!("{}.yaml", object.id.kind.to_lowercase());
-                files.entry(name).or_default().push(object.clone());
+                files.entry(name).or_default().push(object);
             }
-            files
-        };
-        for (folder, objects) in [("shared", output.shared.as_slice()), ("baseline", baseline)] {
-            let files = by_kind(objects);
-            tree.folder(folder, files.iter().map(|(name, objects)| (name.as_str(), objects)));
+            tree.folder(folder, files);
         }
-        let mut flux: BTreeMap<String, Vec<&Object>> = BTreeMap::new();
-        for environment in &output.environments {
-            let all = environment.files.values().flatten();
-            flux.insert(format!("{}.yaml", environment.name), all.filter(is_namespace).collect());
-        }
-        let own = output.flux.iter().map(|(preview, objects)| (format!("{preview}.yaml"), objects));
-        let shared = output.flux_shared.iter().map(|(name, objects)| ((*name).to_owned(), objects));
-        for (name, objects) in own.chain(shared) {
-            flux.entry(name).or_default().extend(objects);
+        for (name, objects) in &common.flux {
+            tree.file(format!("flux/{name}"), objects);
         }
         // Always there: it is the path that the user's own Kustomization names.
-        tree.kustomization("flux", flux.keys().map(String::as_str));
-        for (name, objects) in flux {
-            tree.file(&format!("flux/{name}"), objects);
-        }
-        for (path, content) in suites {
-            tree.files.insert(format!("tests/{path}"), content.clone());
-        }
+        let flux = tree.files.keys().filter_map(|path| path.strip_prefix("flux/"));
+        let kustomization = kustomization(flux);
+        tree.files.insert("flux/kustomization.yaml".to_owned(), kustomization);
+        let suites = suites.into_iter().map(|(path, content)| (format!("tests/{path}"), content));
+        tree.files.extend(suites);
         tree
     }
 
-    fn folder<'a>(
+    /// Lays out one preview.
+    #[must_use]
+    pub fn of_preview(mut preview: Preview) -> Self {
+        let mut tree = Self::default();
+        let namespace = preview.files.values().flatten().find(is_namespace).cloned();
+        let flux = namespace.iter().chain(&preview.flux);
+        tree.file(format!("flux/{}.yaml", preview.name), flux);
+        preview.files.values_mut().flatten().for_each(leave_to_owner);
+        tree.folder(&format!("previews/{}", preview.name), preview.files.iter());
+        tree
+    }
+
+    fn folder<'a, N: AsRef<str>, O: IntoIterator<Item = &'a Object>>(
         &mut self,
         folder: &str,
-        files: impl Iterator<Item = (&'a str, &'a Vec<Object>)> + Clone,
+        files: impl IntoIterator<Item = (N, O)>,
     ) {
-        if files.clone().next().is_none() {
-            return;
-        }
-        self.kustomization(folder, files.clone().map(|(name, _)| name));
+        let mut names = Vec::new();
         for (name, objects) in files {
-            self.file(&format!("{folder}/{name}"), objects);
+            self.file(format!("{folder}/{}", name.as_ref()), objects);
+            names.push(name);
+        }
+        if !names.is_empty() {
+            let content = kustomization(names.iter().map(AsRef::as_ref));
+            self.files.insert(format!("{folder}/kustomization.yaml"), content);
         }
     }
 
-    fn kustomization<'a>(&mut self, folder: &str, names: impl Iterator<Item = &'a str>) {
-        let mut resources: Vec<&str> = names.collect();
-        resources.sort_unstable();
-        let node = Node::map([
-            ("apiVersion", Node::string("kustomize.config.k8s.io/v1beta1")),
-            ("kind", Node::string("Kustomization")),
-            ("resources", Node::list(resources.into_iter().map(Node::string))),
-        ]);
-        let mut text = String::new();
-        write_document(&mut text, &node);
-        self.files.insert(format!("{folder}/kustomization.yaml"), text.into_bytes());
-    }
-
-    fn file<'a>(&mut self, path: &str, objects: impl IntoIterator<Item = &'a Object>) {
+    fn file<'a>(&mut self, path: String, objects: impl IntoIterator<Item = &'a Object>) {
         let text = write_stream(objects.into_iter().map(|object| &object.node));
-        self.files.insert(path.to_owned(), text.into_bytes());
+        self.files.insert(path, text.into_bytes());
     }
 }
 
+/// A kustomization.yaml of these files.
+fn kustomization<'a>(names: impl Iterator<Item = &'a str>) -> Vec<u8> {
+    let mut resources: Vec<&str> = names.collect();
+    resources.sort_unstable();
+    let node = Node::map([
+        ("apiVersion", Node::string("kustomize.config.k8s.io/v1beta1")),
+        ("kind", Node::string("Kustomization")),
+        ("resources", Node::list(resources.into_iter().map(Node::string))),
+    ]);
+    let mut text = String::new();
+    write_document(&mut text, &node);
+    text.into_bytes()
+}
+
 fn is_namespace(object: &&Object) -> bool {
-    object.id.kind == "Namespace" && object.id.group.is_empty()
+    object.is("", "Namespace")
 }
 
 /// The Namespace of a preview stands in `flux/`, for the parent to own: Flux makes namespaces before

@@ -1,41 +1,40 @@
 //! Clones of entry routes: the preview's host, every backend resolved, the key set; and originals
 //! that drop the key.
 
+use std::collections::BTreeMap;
+
+use super::Swap;
 use super::gateway_api::{complete_matches, kind_of, swap_rule};
 use super::istio::{swap_entry, write_out_hosts};
-use super::{Routes, Swap};
 use crate::emit::meta;
 use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteSpec};
 use crate::kube::istio::{self, VirtualService, VirtualServiceSpec};
 use crate::kube::meta::{RESTORE, without};
 use crate::kube::{Id, Object};
-use crate::plan::Plan;
 use crate::plan::routing::entries::Clone as Entry;
 use crate::plan::routing::gateway_api::rules;
 use crate::plan::routing::istio::http;
+use crate::plan::{Environment, Plan};
 use crate::yaml::Node;
 
-/// Emits the clones, and the originals that drop the key.
-pub(super) fn emit(plan: &Plan<'_>, routes: &mut Routes) {
-    let several = plan.config.previews.spec.routing.entries.len() > 1;
-    for clone in &plan.routing.entries.clones {
-        let env = &plan.environments[clone.environment];
-        let mut name = format!("{}.{}", clone.route.id.name, env.name());
-        if several {
-            name.push_str(&format!(".{}", clone.number + 1));
-        }
-        let object = match clone.route.id.group.as_str() {
-            GROUP => gateway_route(plan, clone, &name),
-            _ => virtual_service(plan, clone, &name),
-        };
-        routes.add(clone.environment, object);
+/// The clone of an entry route for one preview.
+pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>, clone: &Entry<'_>) -> Object {
+    let mut name = format!("{}.{}", clone.route.id.name, env.name());
+    if plan.config.previews.spec.routing.entries.len() > 1 {
+        name.push_str(&format!(".{}", clone.number + 1));
     }
+    match clone.route.id.group.as_str() {
+        GROUP => gateway_route(plan, clone, &name),
+        _ => virtual_service(plan, clone, &name),
+    }
+}
+
+/// Makes the originals drop the key. One of them may have been extended for the mesh already.
+pub(super) fn strip_originals(plan: &Plan<'_>, changed: &mut BTreeMap<Id, Object>) {
     for original in &plan.routing.entries.stripped {
-        // The same object may have been extended for the mesh.
-        let changed = routes.changed.remove(&original.id);
-        let object = changed.unwrap_or_else(|| (*original).clone());
+        let object = changed.remove(&original.id).unwrap_or_else(|| (*original).clone());
         let (id, stripped) = strip(plan, object);
-        routes.changed.insert(id, stripped);
+        changed.insert(id, stripped);
     }
 }
 

@@ -1,12 +1,13 @@
 //! HTTPRoutes, GRPCRoutes and ReferenceGrants.
 
-use super::{Routes, Swap, settle_weights};
+use super::{Swap, settle_weights};
 use crate::emit::meta;
 use crate::kube::gateway::{
     API_VERSION, GROUP, GrantFrom, GrantTo, ParentRef, ReferenceGrant, ReferenceGrantSpec, Route,
     RouteSpec,
 };
 use crate::kube::{Object, ObjectMeta};
+use crate::plan::routing::Local;
 use crate::plan::routing::gateway_api::{Rule, Table, rules, service_parents};
 use crate::plan::{Environment, Plan};
 use crate::spec::RoutingKey;
@@ -23,58 +24,43 @@ pub(super) fn baggage_member(key: &str, value: &str) -> String {
     format!(r"(?:.*,)?\s*{key}\s*=\s*{value}\s*(?:[,;].*)?")
 }
 
-/// The mesh routes of every preview, and the routes attached to copies.
-pub(super) fn emit(plan: &Plan<'_>, routes: &mut Routes) {
-    for table in &plan.routing.gateway_api {
-        for object in mesh_routes(plan, table) {
-            routes.add(table.environment, object);
-        }
-    }
-    for local in plan.routing.local.iter().filter(|local| local.route.id.group == GROUP) {
-        let env = &plan.environments[local.environment];
-        let swap = Swap {
-            plan,
-            env,
-            home: &local.route.id.namespace,
-            stands_in: &env.namespace,
-            inside: true,
-        };
-        let parents = service_parents(local.route, plan.catalog.namespace)
-            .filter(|parent| {
-                parent.text_at(&["name"]).is_some_and(|name| local.services.contains(name))
-            })
-            .map(|parent| {
-                let port = parent.get("port").and_then(Node::integer_value);
-                parent_service(
-                    parent.text_at(&["name"]).unwrap_or_default(),
-                    port.and_then(|port| u16::try_from(port).ok()),
-                )
-            });
-        let route = Route {
-            api_version: API_VERSION,
-            kind: kind_of(local.route),
-            metadata: meta::derived(
-                plan.config,
-                &local.route.id.name,
-                &env.namespace,
-                Some(env.name()),
-            ),
-            spec: RouteSpec {
-                parent_refs: parents.collect(),
-                hostnames: texts(local.route.node.at(&["spec", "hostnames"])),
-                rules: rules(local.route)
-                    .iter()
-                    .map(|rule| {
-                        let mut rule = rule.clone();
-                        complete_matches(&mut rule, kind_of(local.route));
-                        swap_rule(&mut rule, &swap);
-                        rule
-                    })
-                    .collect(),
-            },
-        };
-        routes.add(local.environment, Object::from_typed(&route));
-    }
+/// A route of the baseline, attached to the copies of its services.
+pub(super) fn attach(plan: &Plan<'_>, env: &Environment<'_>, local: &Local<'_>) -> Object {
+    let swap = Swap {
+        plan,
+        env,
+        home: &local.route.id.namespace,
+        stands_in: &env.namespace,
+        inside: true,
+    };
+    let parents = service_parents(local.route, plan.catalog.namespace)
+        .filter(|parent| {
+            parent.text_at(&["name"]).is_some_and(|name| local.services.contains(name))
+        })
+        .map(|parent| {
+            let port = parent.get("port").and_then(Node::integer_value);
+            parent_service(
+                parent.text_at(&["name"]).unwrap_or_default(),
+                port.and_then(|port| u16::try_from(port).ok()),
+            )
+        });
+    let rules = rules(local.route).iter().map(|rule| {
+        let mut rule = rule.clone();
+        complete_matches(&mut rule, kind_of(local.route));
+        swap_rule(&mut rule, &swap);
+        rule
+    });
+    let name = &local.route.id.name;
+    Object::from_typed(&Route {
+        api_version: API_VERSION,
+        kind: kind_of(local.route),
+        metadata: meta::derived(plan.config, name, &env.namespace, Some(env.name())),
+        spec: RouteSpec {
+            parent_refs: parents.collect(),
+            hostnames: texts(local.route.node.at(&["spec", "hostnames"])),
+            rules: rules.collect(),
+        },
+    })
 }
 
 /// `HTTPRoute` or `GRPCRoute`.
@@ -99,7 +85,7 @@ fn parent_service(name: &str, port: Option<u16>) -> ParentRef {
 }
 
 /// One route for one preview, service and port; several where a limit would be exceeded.
-fn mesh_routes(plan: &Plan<'_>, table: &Table<'_>) -> Vec<Object> {
+pub(super) fn mesh_routes(plan: &Plan<'_>, table: &Table<'_>) -> Vec<Object> {
     let env = &plan.environments[table.environment];
     let baseline = plan.catalog.namespace;
     let swap = Swap { plan, env, home: baseline, stands_in: baseline, inside: false };
@@ -346,12 +332,9 @@ fn qualify_mirrors(node: &mut Node, swap: &Swap<'_>) {
 
 /// ReferenceGrants: into the preview for routes that choose its copies, and into the baseline for
 /// routes of the preview that choose unaffected services.
-pub(super) fn grants(plan: &Plan<'_>, index: usize, env: &Environment<'_>, routes: &mut Routes) {
-    let Some(objects) = routes.by_environment.get(&index) else {
-        return;
-    };
+pub(super) fn grants(plan: &Plan<'_>, env: &Environment<'_>, routes: &[Object]) -> Vec<Object> {
     let mut wanted: Vec<(String, String)> = Vec::new();
-    for route in objects.iter().filter(|object| object.id.group == GROUP) {
+    for route in routes.iter().filter(|object| object.id.group == GROUP) {
         let backends = rules(route).iter().flat_map(|rule| {
             let mirrors = rule.get("filters").map(Node::items).unwrap_or_default().iter();
             let mirrors = mirrors.filter_map(|filter| filter.at(&["requestMirror", "backendRef"]));
@@ -370,7 +353,7 @@ pub(super) fn grants(plan: &Plan<'_>, index: usize, env: &Environment<'_>, route
     wanted.dedup();
     let mut targets: Vec<&String> = wanted.iter().map(|(to, _)| to).collect();
     targets.dedup();
-    let made: Vec<Object> = targets
+    targets
         .into_iter()
         .map(|to| {
             let name = if *to == env.namespace {
@@ -396,6 +379,5 @@ pub(super) fn grants(plan: &Plan<'_>, index: usize, env: &Environment<'_>, route
                 },
             })
         })
-        .collect();
-    made.into_iter().for_each(|grant| routes.add(index, grant));
+        .collect()
 }

@@ -1,11 +1,13 @@
 //! VirtualServices: made, extended in front, and attached to copies.
 
 use super::gateway_api::baggage_member;
-use super::{Routes, Swap, settle_weights};
+use std::collections::BTreeMap;
+
+use super::{Swap, settle_weights};
 use crate::emit::meta;
-use crate::kube::istio::{API_VERSION, GROUP, VirtualService, VirtualServiceSpec};
+use crate::kube::istio::{API_VERSION, VirtualService, VirtualServiceSpec};
 use crate::kube::meta::RESTORE;
-use crate::kube::{Object, meta as kube_meta};
+use crate::kube::{Id, Object, meta as kube_meta};
 use crate::plan::naming::service_host;
 use crate::plan::routing::istio::{
     Source, Table, full_host, hosts, http, is_only_mesh, mesh_matches, service_of,
@@ -14,21 +16,18 @@ use crate::plan::{Environment, Plan};
 use crate::spec::RoutingKey;
 use crate::yaml::{Data, Node};
 
-/// The VirtualServices of the mesh, and those attached to copies.
-pub(super) fn emit(plan: &Plan<'_>, routes: &mut Routes) {
+/// The VirtualServices of the mesh: those that are new, and those of the baseline that change.
+pub(super) fn emit(plan: &Plan<'_>) -> (Vec<Object>, BTreeMap<Id, Object>) {
+    let (mut shared, mut changed) = (Vec::new(), BTreeMap::new());
     for table in &plan.routing.istio {
         match table.source {
             Source::Own(object) => {
-                let extended = extend(plan, table, object);
-                routes.changed.insert(object.id.clone(), extended);
+                changed.insert(object.id.clone(), extend(plan, table, object));
             }
-            Source::Nothing | Source::Wildcard(_) => routes.shared.push(make(plan, table)),
+            Source::Nothing | Source::Wildcard(_) => shared.push(make(plan, table)),
         }
     }
-    for local in plan.routing.local.iter().filter(|local| local.route.id.group == GROUP) {
-        let object = attach(plan, &plan.environments[local.environment], local);
-        routes.add(local.environment, object);
-    }
+    (shared, changed)
 }
 
 /// The entries of previews that stand in front of an original's, in the order of the previews.
@@ -313,7 +312,7 @@ fn destination(host: &str, port: u16) -> Node {
 }
 
 /// A VirtualService attached to the copies of its services: seen by the preview alone.
-fn attach(
+pub(super) fn attach(
     plan: &Plan<'_>,
     env: &Environment<'_>,
     local: &crate::plan::routing::Local<'_>,

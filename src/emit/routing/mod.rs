@@ -7,36 +7,64 @@ mod istio;
 use std::collections::BTreeMap;
 
 use crate::kube::{Id, Object};
-use crate::plan::Environment;
-use crate::plan::Plan;
+use crate::plan::routing::{Local, entries as planned_entries, gateway_api as planned};
+use crate::plan::{Environment, Plan};
 
-/// The routes of a plan.
-#[derive(Debug, Default)]
-pub(super) struct Routes {
-    /// By the index of the preview's environment.
-    pub(super) by_environment: BTreeMap<usize, Vec<Object>>,
-    /// Of no single preview.
-    pub(super) shared: Vec<Object>,
-    /// Objects of the baseline that change.
-    pub(super) changed: BTreeMap<Id, Object>,
+/// What of the routing plan belongs to which preview, by the index of its environment.
+#[derive(Debug)]
+pub(super) struct ByPreview<'p> {
+    tables: Vec<Vec<&'p planned::Table<'p>>>,
+    locals: Vec<Vec<&'p Local<'p>>>,
+    clones: Vec<Vec<&'p planned_entries::Clone<'p>>>,
 }
 
-impl Routes {
-    fn add(&mut self, environment: usize, object: Object) {
-        self.by_environment.entry(environment).or_default().push(object);
+impl<'p> ByPreview<'p> {
+    pub(super) fn new(plan: &'p Plan<'p>) -> Self {
+        let count = plan.environments.len();
+        let routing = &plan.routing;
+        Self {
+            tables: by_index(count, &routing.gateway_api, |table| table.environment),
+            locals: by_index(count, &routing.local, |local| local.environment),
+            clones: by_index(count, &routing.entries.clones, |clone| clone.environment),
+        }
     }
 }
 
-/// Emits every route.
-pub(super) fn emit(plan: &Plan<'_>) -> Routes {
-    let mut routes = Routes::default();
-    gateway_api::emit(plan, &mut routes);
-    istio::emit(plan, &mut routes);
-    entries::emit(plan, &mut routes);
-    for (index, env) in plan.environments.iter().enumerate() {
-        gateway_api::grants(plan, index, env, &mut routes);
+fn by_index<T>(count: usize, items: &[T], index: impl Fn(&T) -> usize) -> Vec<Vec<&T>> {
+    let mut found: Vec<Vec<&T>> = Vec::new();
+    found.resize_with(count, Vec::new);
+    for item in items {
+        found[index(item)].push(item);
     }
-    routes
+    found
+}
+
+/// The routes of one preview: derived rules, what is attached to its copies, its ways in, and the
+/// grants that these need.
+pub(super) fn of_preview(plan: &Plan<'_>, routes: &ByPreview<'_>, index: usize) -> Vec<Object> {
+    let env = &plan.environments[index];
+    let mut objects: Vec<Object> = Vec::new();
+    for table in &routes.tables[index] {
+        objects.extend(gateway_api::mesh_routes(plan, table));
+    }
+    for local in &routes.locals[index] {
+        objects.push(match local.route.id.group.as_str() {
+            crate::kube::gateway::GROUP => gateway_api::attach(plan, env, local),
+            _ => istio::attach(plan, env, local),
+        });
+    }
+    for clone in &routes.clones[index] {
+        objects.push(entries::emit(plan, env, clone));
+    }
+    objects.extend(gateway_api::grants(plan, env, &objects));
+    objects
+}
+
+/// The routes of no single preview, and the objects of the baseline that change.
+pub(super) fn of_all(plan: &Plan<'_>) -> (Vec<Object>, BTreeMap<Id, Object>) {
+    let (shared, mut changed) = istio::emit(plan);
+    entries::strip_originals(plan, &mut changed);
+    (shared, changed)
 }
 
 /// Which backends of a rule become those of a preview, and how the others are written.
