@@ -22,7 +22,7 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 
 .DEFAULT_GOAL := help
-.PHONY: demo test e2e bless fmt lint schema dist image tools help
+.PHONY: demo test e2e bench bless fmt lint schema dist image tools help
 
 demo: tools ## Render examples/shop: the tree of files, and one route of the stream
 	@$(CARGO) build --quiet --locked
@@ -50,6 +50,9 @@ e2e: tools ## Run real engines on what anabranch writes (needs root); E2E_ONLY=n
 	$(CARGO) test --locked --test e2e --no-run
 	@if $(DOCKER) info >/dev/null 2>&1; then $(MAKE) image && export E2E_IMAGE=$(IMAGE); fi; \
 	tests/lab/run.sh $(CARGO) test --quiet --locked --offline --test e2e
+
+bench: tools ## Measure whole processes and write docs/performance.md
+	$(CARGO) bench --locked --bench whole
 
 bless: tools ## Rewrite the expected files, and what documents show, from what the program writes now
 	GOLDEN=bless $(CARGO) test --locked --test suite -- golden mistakes docs

@@ -74,7 +74,7 @@ fn run(
     let name = file.display();
     match write(file, &text) {
         Ok(true) => say(&format!("{done} in {name}\n")),
-        Ok(false) => say(&format!("{name} says so already\n")),
+        Ok(false) => say(&format!("{name} is unchanged\n")),
         Err(error) => {
             say(&format!("error: {name} cannot be written: {error}\n"));
             return ExitCode::FAILURE;

@@ -17,7 +17,7 @@ pub(super) fn help() -> ExitCode {
 pub(super) fn schema(as_definition: bool) -> ExitCode {
     let text = if as_definition {
         let mut text = String::new();
-        write_document(&mut text, &Node::from_json(&definition()));
+        write_document(&mut text, &Node::from_json(definition()));
         text
     } else {
         format!("{:#}\n", previews_schema())

@@ -77,7 +77,7 @@ impl Object {
     #[must_use]
     pub fn from_typed(value: &impl Serialize) -> Self {
         let json = serde_json::to_value(value).expect("our own types have string keys only");
-        let mut node = Node::from_json(&json);
+        let mut node = Node::from_json(json);
         // k8s-openapi writes fields by alphabet; people look for kind and name first.
         in_front(&mut node, &["apiVersion", "kind", "metadata"]);
         if let Some(metadata) = node.get_mut("metadata") {

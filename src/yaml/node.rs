@@ -305,16 +305,18 @@ impl Node {
 
     /// A tree of the same value as some JSON, without places.
     #[must_use]
-    pub fn from_json(value: &Value) -> Self {
+    pub fn from_json(value: Value) -> Self {
         let plain = |text: String| Self::from_data(Data::Scalar { text, plain: true });
         match value {
             Value::Null => plain("null".to_owned()),
             Value::Bool(value) => plain(value.to_string()),
             Value::Number(number) => plain(number.to_string()),
             Value::String(text) => Self::string(text),
-            Value::Array(items) => Self::list(items.iter().map(Self::from_json)),
+            Value::Array(items) => Self::list(items.into_iter().map(Self::from_json)),
             Value::Object(entries) => {
-                Self::map(entries.iter().map(|(key, value)| (key.as_str(), Self::from_json(value))))
+                let entry =
+                    |(text, value)| (Key { text, place: Place::default() }, Self::from_json(value));
+                Self::from_data(Data::Map(entries.into_iter().map(entry).collect()))
             }
         }
     }

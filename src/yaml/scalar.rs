@@ -36,13 +36,15 @@ pub fn resolve(text: &str) -> Resolved {
 #[must_use]
 pub fn is_ambiguous(text: &str) -> bool {
     const BOOLEANS: [&str; 8] = ["y", "yes", "n", "no", "on", "off", "true", "false"];
-    let lower = text.to_ascii_lowercase();
-    BOOLEANS.contains(&lower.as_str()) || is_date(text)
+    BOOLEANS.iter().any(|word| text.eq_ignore_ascii_case(word)) || is_date(text)
 }
 
 /// Something that starts like `2001-1-1`, which go-yaml v3 rewrites as a timestamp.
 #[must_use]
 pub fn is_date(text: &str) -> bool {
+    if !text.starts_with(|first: char| first.is_ascii_digit()) {
+        return false;
+    }
     let mut parts = text.splitn(3, '-');
     let digits = |part: Option<&str>, least: usize, most: usize| {
         part.is_some_and(|part| {

@@ -208,7 +208,7 @@ fn a_file_is_edited_where_it_lies_and_says_what_happened() {
         answer.stderr
     };
     assert_eq!(remove(), format!("removed pr-4 in {}\n", path.display()));
-    assert_eq!(remove(), format!("{} says so already\n", path.display()));
+    assert_eq!(remove(), format!("{} is unchanged\n", path.display()));
 }
 
 /// One edit of a preview, as arguments.

@@ -52,7 +52,7 @@ pub(super) fn apply(
         };
         Problem::new(format!("operation {number} ({op} {}): {why}", error.path), help)
     })?;
-    let mut patched = Node::from_json(&json);
+    let mut patched = Node::from_json(json);
     relocate(&mut patched, place);
     Ok(keep(object, patched))
 }

@@ -90,7 +90,7 @@ mod tests {
     use serde_json::json;
 
     fn node(value: serde_json::Value) -> Node {
-        Node::from_json(&value)
+        Node::from_json(value)
     }
 
     #[test]
