@@ -25,19 +25,19 @@ fn file_of(copied: &Copied<'_>) -> String {
         ["kustomization", "namespace", "routes", "policies", "aliases", "common"];
     let mut owners = copied.owners.iter();
     match (owners.next(), owners.next()) {
-        (Some(only), None) if TAKEN.contains(&only.as_str()) => format!("service-{only}.yaml"),
+        (Some(only), None) if TAKEN.contains(only) => format!("service-{only}.yaml"),
         (Some(only), None) => format!("{only}.yaml"),
         _ => "common.yaml".to_owned(),
     }
 }
 
 fn copy(plan: &Plan<'_>, env: &Environment<'_>, copied: &Copied<'_>) -> Object {
-    let mut node = copied.node.clone().into_owned();
+    let mut node = copied.node().into_owned();
     meta::strip_original(&mut node);
     let metadata = node.make(&["metadata"]);
     metadata.set("namespace", Node::string(&env.namespace));
     let own = metadata.make(&["labels"]);
-    for (key, value) in labels(plan.config, Some(env.name())) {
+    for (key, value) in labels(plan.config, Some(env.name)) {
         own.set(&key, Node::string(value));
     }
     in_front(metadata, &["name", "namespace", "labels", "annotations"]);

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::meta;
 use crate::kube::istio::{API_VERSION, Egress, GROUP, Sidecar, SidecarSpec};
 use crate::kube::{ConfigMap, Namespace, Object, Service, ServiceSpec};
+use crate::plan::naming::service_host;
 use crate::plan::{Environment, Plan};
 use crate::yaml::Node;
 
@@ -16,7 +17,7 @@ pub(super) const CONFIG_MAP: &str = "anabranch";
 pub(super) fn emit(plan: &Plan<'_>, index: usize) -> Vec<Object> {
     let env = &plan.environments[index];
     let mut namespace = Namespace {
-        metadata: meta::own(plan.config, &env.namespace, "", Some(env.name())),
+        metadata: meta::own(plan.config, &env.namespace, "", Some(env.name)),
         ..Namespace::default()
     };
     let mut labels: BTreeMap<String, String> = plan
@@ -29,10 +30,10 @@ pub(super) fn emit(plan: &Plan<'_>, index: usize) -> Vec<Object> {
         .filter(|(key, _)| belongs_to_previews(&key.text))
         .filter_map(|(key, value)| Some((key.text.clone(), value.text()?.to_owned())))
         .collect();
-    labels.extend(meta::labels(plan.config, Some(env.name())));
+    labels.extend(meta::labels(plan.config, Some(env.name)));
     namespace.metadata.labels = Some(labels);
     let config_map = ConfigMap {
-        metadata: meta::own(plan.config, CONFIG_MAP, &env.namespace, Some(env.name())),
+        metadata: meta::own(plan.config, CONFIG_MAP, &env.namespace, Some(env.name)),
         data: Some(facts(plan, index)),
         ..ConfigMap::default()
     };
@@ -60,7 +61,7 @@ fn facts(plan: &Plan<'_>, index: usize) -> BTreeMap<String, String> {
         changes.iter().map(text).collect::<Vec<_>>().join(" ")
     };
     let mut facts = BTreeMap::from([
-        ("PREVIEW", env.name().to_owned()),
+        ("PREVIEW", env.name.to_owned()),
         ("PREVIEW_NAMESPACE", env.namespace.clone()),
         ("BASELINE_NAMESPACE", spec.baseline.namespace.clone()),
         ("PREVIEW_HEADER", spec.routing.key.header.clone()),
@@ -75,7 +76,7 @@ fn facts(plan: &Plan<'_>, index: usize) -> BTreeMap<String, String> {
     ]);
     let baggage = &spec.routing.key.baggage;
     if !baggage.is_empty() {
-        facts.insert("PREVIEW_BAGGAGE", format!("{baggage}={}", env.name()));
+        facts.insert("PREVIEW_BAGGAGE", format!("{baggage}={}", env.name));
     }
     facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
@@ -85,12 +86,17 @@ fn facts(plan: &Plan<'_>, index: usize) -> BTreeMap<String, String> {
 pub(super) fn aliases(plan: &Plan<'_>, env: &Environment<'_>) -> Vec<Object> {
     env.aliases
         .iter()
-        .map(|(name, host)| {
+        .map(|&name| {
+            // The host behind an ExternalName is the same from everywhere: no need to go through
+            // the baseline.
+            let external = plan.catalog.service(name).and_then(|service| service.external_name);
+            let host =
+                external.map_or_else(|| service_host(name, plan.catalog.namespace), str::to_owned);
             Object::from_typed(&Service {
-                metadata: meta::own(plan.config, name, &env.namespace, Some(env.name())),
+                metadata: meta::own(plan.config, name, &env.namespace, Some(env.name)),
                 spec: Some(ServiceSpec {
                     type_: Some("ExternalName".to_owned()),
-                    external_name: Some(host.clone()),
+                    external_name: Some(host),
                     ..ServiceSpec::default()
                 }),
                 ..Service::default()
@@ -122,7 +128,7 @@ pub(super) fn sidecar(plan: &Plan<'_>, env: &Environment<'_>) -> Object {
     Object::from_typed(&Sidecar {
         api_version: API_VERSION,
         kind: "Sidecar",
-        metadata: meta::own(plan.config, "default", &env.namespace, Some(env.name())),
+        metadata: meta::own(plan.config, "default", &env.namespace, Some(env.name)),
         spec: SidecarSpec { egress: vec![Egress { hosts }] },
     })
 }

@@ -44,7 +44,7 @@ pub(super) struct Flux<'a> {
 }
 
 fn gate_name(env: &Environment<'_>) -> String {
-    format!("{}.gate", env.name())
+    format!("{}.gate", env.name)
 }
 
 impl<'a> Flux<'a> {
@@ -69,7 +69,7 @@ impl<'a> Flux<'a> {
         let waits_for = match self.shape {
             Shape::Tree { .. } => {
                 objects.push(self.environment(env));
-                let mut names = vec![env.name().to_owned()];
+                let mut names = vec![env.name.to_owned()];
                 names.extend(self.applied_first.iter().cloned());
                 names
             }
@@ -156,9 +156,9 @@ impl<'a> Flux<'a> {
     }
 
     fn environment(&self, env: &Environment<'_>) -> Object {
-        let path = self.path(&format!("previews/{}", env.name()));
+        let path = self.path(&format!("previews/{}", env.name));
         let spec = KustomizationSpec { wait: Some(true), ..self.base(path) };
-        self.object(self.metadata(env.name(), Some(env.name())), spec)
+        self.object(self.metadata(env.name, Some(env.name)), spec)
     }
 
     /// A Kustomization without objects whose health is that of the preview's workloads. It depends on
@@ -180,7 +180,7 @@ impl<'a> Flux<'a> {
                 .collect(),
             ..self.base(flux.gate.clone())
         };
-        self.object(self.metadata(&gate_name(env), Some(env.name())), spec)
+        self.object(self.metadata(&gate_name(env), Some(env.name)), spec)
     }
 
     fn suite(
@@ -190,8 +190,7 @@ impl<'a> Flux<'a> {
         suite: &Suite,
         waits_for: &[String],
     ) -> Object {
-        let mut metadata =
-            self.metadata(&format!("{}.{}", env.name(), suite.name), Some(env.name()));
+        let mut metadata = self.metadata(&format!("{}.{}", env.name, suite.name), Some(env.name));
         let change = env.preview.changes.first();
         if let Some(labels) = &mut metadata.labels {
             labels.insert(SUITE.to_owned(), suite.name.clone());
@@ -236,7 +235,7 @@ impl<'a> Flux<'a> {
         let report = if suite.report.contains("{commit}") && commit.is_empty() {
             String::new()
         } else {
-            let report = suite.report.replace("{preview}", env.name());
+            let report = suite.report.replace("{preview}", env.name);
             report.replace("{commit}", commit).replace("{suite}", &suite.name)
         };
         let number = change.map(|change| change.number.to_string()).unwrap_or_default();

@@ -91,6 +91,6 @@ impl<'p> Emission<'p> {
         }
         files.insert("policies.yaml".to_owned(), vec![environment::sidecar(plan, env)]);
         files.values_mut().for_each(|objects| sort(objects));
-        Preview { name: env.name().to_owned(), files, flux: self.flux.preview(index) }
+        Preview { name: env.name.to_owned(), files, flux: self.flux.preview(index) }
     }
 }

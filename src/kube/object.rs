@@ -107,7 +107,7 @@ impl Object {
     /// Where the object's name stands.
     #[must_use]
     pub fn place(&self) -> Place {
-        self.node.at(&["metadata", "name"]).map_or(self.node.place, |name| name.place)
+        name_place(&self.node)
     }
 
     /// Whether the object's body says that only tools read it
@@ -116,6 +116,11 @@ impl Object {
     pub fn is_local_config(&self) -> bool {
         self.annotation("config.kubernetes.io/local-config").is_some_and(|value| value != "false")
     }
+}
+
+/// Where the name in an object's body stands.
+pub(crate) fn name_place(body: &Node) -> Place {
+    body.at(&["metadata", "name"]).map_or(body.place, |name| name.place)
 }
 
 /// Moves these entries of a mapping to its front, in this order.

@@ -3,24 +3,18 @@
 //! A preview gains rights only in its own namespace. Bindings for the whole cluster or in other
 //! namespaces stay with the original, and a warning names them.
 
-use std::collections::BTreeSet;
-
-use super::closure::Closure;
+use super::needs::{Finder, Needs};
 use crate::diagnostic::{Diagnostic, code};
-use crate::kube::Object;
+use crate::kube::{Id, Object};
 use crate::model::{Reference, Referent};
 use crate::yaml::Node;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// Follows a copied ServiceAccount.
-pub(super) fn follow<'a>(
-    closure: &mut Closure<'a, '_>,
-    account: &'a Object,
-    owners: &BTreeSet<String>,
-) {
+pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, account: &Id, body: &Node) {
     for list in ["imagePullSecrets", "secrets"] {
-        for secret in account.node.get(list).map(Node::items).unwrap_or_default() {
+        for secret in body.get(list).map(Node::items).unwrap_or_default() {
             let Some(name) = secret.text_at(&["name"]) else {
                 continue;
             };
@@ -30,14 +24,14 @@ pub(super) fn follow<'a>(
                 optional: false,
                 place: secret.place,
             };
-            closure.need(&account.id, owners, &reference);
+            finder.need(needs, account, reference);
         }
     }
-    let catalog = closure.catalog;
+    let catalog = finder.catalog;
     let home = catalog.namespace;
     for binding in catalog.own(RBAC, "RoleBinding") {
-        if subjects(binding).any(|subject| applies(subject, &account.id.name, home)) {
-            copy_binding(closure, binding, owners);
+        if subjects(binding).any(|subject| applies(subject, &account.name, home)) {
+            needs_of_binding(finder, needs, binding);
         }
     }
     let elsewhere = catalog
@@ -47,16 +41,13 @@ pub(super) fn follow<'a>(
         let named = |subject: &Node| {
             subject.text_at(&["kind"]) == Some("ServiceAccount")
                 && subject.text_at(&["namespace"]) == Some(home)
-                && subject.text_at(&["name"]) == Some(&account.id.name)
+                && subject.text_at(&["name"]) == Some(&account.name)
         };
         if subjects(binding).any(named) {
-            closure.found.push(
+            needs.found.push(
                 Diagnostic::new(
                     &code::RIGHTS_NOT_COPIED,
-                    format!(
-                        "{} gives {} rights that its copies do not have",
-                        binding.id, account.id
-                    ),
+                    format!("{} gives {account} rights that its copies do not have", binding.id),
                     "if a preview needs them, bind the ServiceAccount of its namespace yourself",
                 )
                 .at(binding.place(), "not copied"),
@@ -65,13 +56,13 @@ pub(super) fn follow<'a>(
     }
 }
 
-fn copy_binding<'a>(closure: &mut Closure<'a, '_>, binding: &'a Object, owners: &BTreeSet<String>) {
+fn needs_of_binding<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, binding: &'a Object) {
     let role = binding.node.at(&["roleRef"]);
     let role_name = role.and_then(|role| role.text_at(&["name"])).unwrap_or_default();
     if role.and_then(|role| role.text_at(&["kind"])) == Some("Role") {
-        match closure.catalog.get(RBAC, "Role", role_name) {
-            Some(role) => closure.copy(role, owners),
-            None => closure.found.push(
+        match finder.catalog.get(RBAC, "Role", role_name) {
+            Some(role) => needs.objects.push(role),
+            None => needs.found.push(
                 Diagnostic::new(
                     &code::MISSING_OBJECT,
                     format!("{} needs Role {role_name}, which is not in the input", binding.id),
@@ -81,7 +72,7 @@ fn copy_binding<'a>(closure: &mut Closure<'a, '_>, binding: &'a Object, owners: 
             ),
         }
     }
-    closure.copy(binding, owners);
+    needs.objects.push(binding);
 }
 
 fn subjects(binding: &Object) -> impl Iterator<Item = &Node> {

@@ -18,15 +18,50 @@ pub(super) struct Target<'a> {
     pub(super) workloads: Vec<&'a Object>,
 }
 
-/// The bodies of the workloads of one preview, each with the services it is copied for.
-type Bodies<'a> = BTreeMap<&'a Id, (Node, BTreeSet<String>)>;
+/// What a preview changes about one workload.
+#[derive(Debug, Clone, Default)]
+pub struct Changes<'a> {
+    /// For each service that names the workload, in order: its change, and the images it gives.
+    by_service: Vec<(&'a ServiceChange, Images<'a>)>,
+    /// Volume claims become empty directories.
+    pub(super) empty_volumes: bool,
+}
 
-/// Makes the changes of one service. `changed` remembers which service gave a container its image.
-pub(super) fn apply<'a>(
+impl<'a> Changes<'a> {
+    /// Whether only images and replicas change, and how.
+    #[must_use]
+    pub fn images(&self) -> Option<(&BTreeMap<&'a str, &'a str>, u32)> {
+        match self.by_service.as_slice() {
+            [(change, images)] if change.env.is_empty() && !self.empty_volumes => {
+                Some((&images.by_container, change.replicas))
+            }
+            _ => None,
+        }
+    }
+
+    /// The body with the changes made.
+    #[must_use]
+    pub fn make(&self, original: &Node) -> Node {
+        let mut body = original.clone();
+        for (change, images) in &self.by_service {
+            change_body(&mut body, change, images);
+        }
+        if self.empty_volumes {
+            empty_volumes(&mut body);
+        }
+        body
+    }
+}
+
+/// The changes of the workloads of one preview.
+pub(super) type ByWorkload<'a> = BTreeMap<&'a Id, Changes<'a>>;
+
+/// Decides the changes of one service. `changed` remembers which service gave a container its image.
+pub(super) fn decide<'a>(
     config: &'a Config,
     target: &Target<'a>,
-    bodies: &mut Bodies<'a>,
-    changed: &mut BTreeMap<(&'a Id, String), &'a str>,
+    bodies: &mut ByWorkload<'a>,
+    changed: &mut BTreeMap<(&'a Id, &'a str), &'a str>,
     found: &mut Vec<Diagnostic>,
 ) {
     let images = match plan_images(config, target) {
@@ -37,12 +72,9 @@ pub(super) fn apply<'a>(
         }
     };
     for (workload, images) in target.workloads.iter().copied().zip(images) {
-        let Some((body, _)) = bodies.get_mut(&workload.id) else {
-            continue;
-        };
-        for (container, image) in &images.by_container {
-            let earlier = changed.insert((&workload.id, container.clone()), image);
-            if earlier.is_some_and(|earlier| earlier != *image) {
+        for (&container, &image) in &images.by_container {
+            let earlier = changed.insert((&workload.id, container), image);
+            if earlier.is_some_and(|earlier| earlier != image) {
                 found.push(config.finding(
                     &code::AMBIGUOUS_CONTAINER,
                     &target.path,
@@ -54,16 +86,17 @@ pub(super) fn apply<'a>(
                 ));
             }
         }
-        change_body(body, target.change, &images);
+        bodies.entry(&workload.id).or_default().by_service.push((target.change, images));
     }
 }
 
-/// What happens to one workload.
+/// The images that one service gives to a workload.
+#[derive(Debug, Clone)]
 struct Images<'a> {
     /// Image by container.
-    by_container: BTreeMap<String, &'a str>,
+    by_container: BTreeMap<&'a str, &'a str>,
     /// The main container: the one that gets the environment.
-    main: Option<String>,
+    main: Option<&'a str>,
 }
 
 fn plan_images<'a>(config: &Config, target: &Target<'a>) -> Result<Vec<Images<'a>>, Diagnostic> {
@@ -132,20 +165,20 @@ fn plan_images<'a>(config: &Config, target: &Target<'a>) -> Result<Vec<Images<'a
 
 /// Decides for one workload; the error says how many containers could be meant.
 fn images_of<'a>(
-    workload: &Object,
+    workload: &'a Object,
     change: &'a ServiceChange,
     image: &'a str,
 ) -> Result<Images<'a>, String> {
-    let regular: Vec<Container<'_>> = containers(workload).filter(|c| !c.init).collect();
-    let mut by_container: BTreeMap<String, &str> = change
+    let regular: Vec<Container<'a>> = containers(workload).filter(|c| !c.init).collect();
+    let mut by_container: BTreeMap<&str, &str> = change
         .containers
         .iter()
         .filter(|wanted| containers(workload).any(|c| c.name == wanted.name))
-        .map(|wanted| (wanted.name.clone(), wanted.image.as_str()))
+        .map(|wanted| (wanted.name.as_str(), wanted.image.as_str()))
         .collect();
     let same_repository =
         || regular.iter().filter(|c| repository(c.image) == repository(image)).collect::<Vec<_>>();
-    let candidates: Vec<&Container<'_>> = match regular.as_slice() {
+    let candidates: Vec<&Container<'a>> = match regular.as_slice() {
         [only] => vec![only],
         _ if !image.is_empty() => same_repository(),
         all => all.iter().filter(|c| by_container.contains_key(c.name)).collect(),
@@ -161,10 +194,10 @@ fn images_of<'a>(
     if let (Some(main), false) = (candidates.first(), image.is_empty()) {
         let old = repository(main.image);
         for container in containers(workload).filter(|c| repository(c.image) == old) {
-            by_container.insert(container.name.to_owned(), image);
+            by_container.insert(container.name, image);
         }
     }
-    let main = candidates.first().map(|main| main.name.to_owned());
+    let main = candidates.first().map(|main| main.name);
     Ok(Images { by_container, main })
 }
 
@@ -208,10 +241,10 @@ fn change_body(body: &mut Node, change: &ServiceChange, images: &Images<'_>) {
         };
         for container in containers.items_mut() {
             let name = container.text_at(&["name"]).unwrap_or_default().to_owned();
-            if let Some(image) = images.by_container.get(&name) {
+            if let Some(image) = images.by_container.get(name.as_str()) {
                 container.set("image", Node::string(*image));
             }
-            if list == "containers" && images.main.as_ref() == Some(&name) {
+            if list == "containers" && images.main == Some(name.as_str()) {
                 set_env(container, &change.env);
             }
         }

@@ -5,48 +5,48 @@
 //! monitors that select the copies. Whatever is needed and not there is an error that names who needs
 //! it.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::changes::{self, Target};
-use super::environment::{Copied, Environment};
+use super::changes::{self, ByWorkload, Target};
+use super::environment::{Body, Copied, Environment};
+use super::hosts::{Host, pod_host};
+use super::needs::{Finder, Needs};
 use super::patch::{Origin, Patch};
-use super::{access, hosts, secrets};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Id, Object};
-use crate::model::{Catalog, Referent, Support, Workload, pod_spec, references, selects};
+use crate::model::{Catalog, Support, Workload};
 use crate::spec::{Config, ServiceFacts, Stateful, Volumes};
-use crate::yaml::Node;
 
 /// Plans the preview of this index.
 pub(super) fn close<'a>(
-    config: &'a Config,
-    catalog: &'a Catalog<'a>,
+    finder: &Finder<'a>,
     index: usize,
     found: &mut Vec<Diagnostic>,
 ) -> Environment<'a> {
-    let mut closure = Closure { config, catalog, found, env: Environment::new(config, index) };
+    let (config, catalog) = (finder.config, finder.catalog);
+    let env = Environment::new(config, index);
+    let mut closure = Closure { config, catalog, finder, found, env };
     let targets = closure.targets();
     let patches = closure.patches();
     closure.other_services(&targets);
-    closure.workloads(targets);
+    closure.workloads(&targets);
     let patched = closure.patch(&patches, &BTreeSet::new());
     if !patches.is_empty() {
         closure.still_selected();
     }
     closure.dependencies();
-    closure.monitors();
     closure.patch(&patches, &patched);
     closure.unmatched(&patches);
-    hosts::find(config, catalog, &mut closure.env, closure.found);
+    closure.hosts();
     closure.env
 }
 
-pub(super) struct Closure<'a, 'f> {
-    pub(super) config: &'a Config,
-    pub(super) catalog: &'a Catalog<'a>,
-    pub(super) found: &'f mut Vec<Diagnostic>,
-    pub(super) env: Environment<'a>,
+struct Closure<'a, 'f> {
+    config: &'a Config,
+    catalog: &'a Catalog<'a>,
+    finder: &'f Finder<'a>,
+    found: &'f mut Vec<Diagnostic>,
+    env: Environment<'a>,
 }
 
 impl<'a> Closure<'a, '_> {
@@ -173,36 +173,34 @@ impl<'a> Closure<'a, '_> {
         }
     }
 
-    /// Copies the workloads, changes made, and the Services.
-    fn workloads(&mut self, targets: Vec<Target<'a>>) {
-        let mut bodies: BTreeMap<&'a Id, (Node, BTreeSet<String>)> = BTreeMap::new();
-        for target in &targets {
+    /// Copies the workloads, changes decided, and the Services.
+    fn workloads(&mut self, targets: &[Target<'a>]) {
+        let mut decided = ByWorkload::new();
+        let mut changed = BTreeMap::new();
+        for target in targets {
+            changes::decide(self.config, target, &mut decided, &mut changed, self.found);
+        }
+        for target in targets {
             for workload in &target.workloads {
-                let body = bodies
-                    .entry(&workload.id)
-                    .or_insert_with(|| (workload.node.clone(), BTreeSet::new()));
-                body.1.insert(target.change.name.clone());
+                let copy = self.env.copies.entry(&workload.id).or_insert_with(|| {
+                    let changes = decided.remove(&workload.id).unwrap_or_default();
+                    Copied {
+                        body: Body::Changed(changes),
+                        ..Copied::unchanged(workload, BTreeSet::new())
+                    }
+                });
+                copy.owners.insert(&target.change.name);
             }
         }
-        let mut changed = BTreeMap::new();
-        for target in &targets {
-            changes::apply(self.config, target, &mut bodies, &mut changed, self.found);
-        }
-        for (id, (node, owners)) in bodies {
-            self.env.copies.insert(id.clone(), Copied { node: Cow::Owned(node), owners });
-        }
-        for name in self.env.affected.clone() {
-            let Some(service) = self.catalog.service(name) else {
+        for &name in &self.env.affected {
+            let Some(service) = self.catalog.service(name).filter(|s| s.has_selector()) else {
                 continue;
             };
-            if !service.has_selector() {
-                continue;
-            }
             let selected = self.catalog.selected(name);
             let copies = selected.filter_map(|workload| self.env.copies.get(&workload.object.id));
-            let owners = copies.flat_map(|copy| copy.owners.clone()).collect();
-            let node = Cow::Borrowed(&service.object.node);
-            self.env.copies.insert(service.object.id.clone(), Copied { node, owners });
+            let owners = copies.flat_map(|copy| copy.owners.iter().copied()).collect();
+            let copy = Copied::unchanged(service.object, owners);
+            self.env.copies.insert(&service.object.id, copy);
         }
     }
 
@@ -230,27 +228,32 @@ impl<'a> Closure<'a, '_> {
 
     /// Applies the patches to the copies of their service, but for those `done` before: workloads
     /// first, since a patch may name further objects, then these. Returns what was looked at.
-    fn patch(&mut self, patches: &[(&str, Patch)], done: &BTreeSet<Id>) -> BTreeSet<Id> {
-        for (id, copy) in self.env.copies.iter_mut().filter(|(id, _)| !done.contains(id)) {
+    fn patch(&mut self, patches: &[(&'a str, Patch)], done: &BTreeSet<&'a Id>) -> BTreeSet<&'a Id> {
+        if patches.is_empty() {
+            return BTreeSet::new();
+        }
+        for (id, copy) in self.env.copies.iter_mut().filter(|(id, _)| !done.contains(*id)) {
             for (service, patch) in patches {
-                let owned = copy.owners.contains(*service) || id.name == *service;
-                if owned && patch.applies_to(&copy.node) {
-                    self.found.extend(patch.apply(copy.node.to_mut()).err());
+                let owned = copy.owners.contains(service) || id.name == *service;
+                if owned && patch.applies_to(copy.frame()) {
+                    let mut node = copy.node().into_owned();
+                    self.found.extend(patch.apply(&mut node).err());
+                    copy.body = Body::Patched(Box::new(node));
                 }
             }
         }
-        self.env.copies.keys().cloned().collect()
+        self.env.copies.keys().copied().collect()
     }
 
     /// Reports patches that found nothing to change.
-    fn unmatched(&mut self, patches: &[(&str, Patch)]) {
+    fn unmatched(&mut self, patches: &[(&'a str, Patch)]) {
         for (service, patch) in patches {
             let owned = self
                 .env
                 .copies
                 .iter()
-                .filter(|(id, copy)| copy.owners.contains(*service) || id.name == *service)
-                .map(|(_, copy)| &*copy.node);
+                .filter(|(id, copy)| copy.owners.contains(service) || id.name == *service)
+                .map(|(_, copy)| copy.frame());
             self.found.extend(patch.unmatched(owned));
         }
     }
@@ -261,7 +264,7 @@ impl<'a> Closure<'a, '_> {
             let Some(copy) = self.env.copies.get(&workload.object.id) else {
                 continue;
             };
-            let Ok(patched) = Object::from_node(copy.node.clone().into_owned()) else {
+            let Ok(patched) = Object::from_node(copy.frame().clone()) else {
                 continue;
             };
             for service in self.catalog.services() {
@@ -280,96 +283,108 @@ impl<'a> Closure<'a, '_> {
         }
     }
 
-    /// Copies everything that the pods of the copied workloads name.
+    /// Copies everything that the copied workloads and Services need.
     fn dependencies(&mut self) {
-        let workloads: Vec<Id> = self.env.copies.keys().cloned().collect();
-        for id in workloads {
-            let Some(copy) = self.env.copies.get_mut(&id) else {
+        let first: Vec<&'a Id> = self.env.copies.keys().copied().collect();
+        for id in first {
+            let Some(copy) = self.env.copies.get_mut(id) else {
                 continue;
             };
-            let owners = copy.owners.clone();
-            let empty = owners.iter().any(|name| {
-                let facts = self.config.previews.spec.services.iter().find(|f| &f.name == name);
+            let empty = copy.owners.iter().any(|name| {
+                let facts = self.config.previews.spec.services.iter().find(|f| f.name == **name);
                 facts.is_some_and(|facts| facts.volumes == Volumes::Empty)
             });
-            if empty {
-                changes::empty_volumes(copy.node.to_mut());
+            match &mut copy.body {
+                Body::Changed(changes) => changes.empty_volumes = empty,
+                Body::Patched(node) if empty => changes::empty_volumes(node),
+                _ => {}
             }
-            let wanted = pod_spec(&copy.node).map(references).unwrap_or_default();
-            for reference in wanted {
-                self.need(&id, &owners, &reference);
-            }
+            let owners = copy.owners.clone();
+            self.with_needs(id, |closure, needs| closure.follow(id, needs, &owners));
         }
     }
 
-    /// Copies a named object, or reports that it is missing.
-    pub(super) fn need(
-        &mut self,
-        referrer: &Id,
-        owners: &BTreeSet<String>,
-        reference: &crate::model::Reference,
-    ) {
-        let (group, kind) = reference.referent.group_kind();
-        if reference.referent == Referent::Claim {
-            self.claim(referrer, owners, reference);
-            return;
-        }
-        if reference.referent == Referent::ServiceAccount && reference.name == "default" {
-            // Every namespace has it; only one that the baseline configures is worth copying.
-            if let Some(account) = self.catalog.get(group, kind, "default") {
-                self.copy(account, owners);
-            }
-            return;
-        }
-        if let Some(object) = self.catalog.get(group, kind, &reference.name) {
-            secrets::check_movable(self, object, referrer);
-            self.copy(object, owners);
-            return;
-        }
-        if reference.referent == Referent::Secret
-            && secrets::provided(self, referrer, owners, reference)
-        {
-            return;
-        }
-        if reference.optional || self.is_external(reference.referent, &reference.name) {
-            return;
-        }
-        let external = match reference.referent {
-            Referent::ConfigMap => ", or list it under spec.external.configMaps",
-            Referent::Secret => ", or list it under spec.external.secrets",
-            _ => "",
+    /// Hands over what a copy needs: remembered where its body needs what the original does.
+    fn with_needs(&mut self, id: &'a Id, take: impl FnOnce(&mut Self, &Needs<'a>)) {
+        let (finder, copy) = (self.finder, &self.env.copies[id]);
+        let as_original = match &copy.body {
+            Body::Original => true,
+            Body::Changed(changes) => changes.images().is_some(),
+            Body::Patched(_) => false,
         };
-        self.found.push(
-            Diagnostic::new(
-                &code::MISSING_OBJECT,
-                format!("{referrer} needs {kind} {}, which is not in the input", reference.name),
-                format!("pass the file that holds it with --baseline{external}"),
-            )
-            .at(reference.place, format!("this {kind} is not in the input")),
-        );
+        if as_original {
+            take(self, finder.of(copy.original));
+        } else {
+            let needs = finder.find(id, &copy.node());
+            take(self, &needs);
+        }
     }
 
-    fn is_external(&self, referent: Referent, name: &str) -> bool {
-        /// ConfigMaps that a controller puts into every namespace.
-        const EVERYWHERE: [&str; 3] =
-            ["kube-root-ca.crt", "istio-ca-root-cert", "openshift-service-ca.crt"];
-        let external = &self.config.previews.spec.external;
-        match referent {
-            Referent::ConfigMap => {
-                EVERYWHERE.contains(&name) || external.config_maps.iter().any(|n| n == name)
+    fn follow(&mut self, referrer: &Id, needs: &Needs<'a>, owners: &BTreeSet<&'a str>) {
+        self.found.extend(needs.found.iter().cloned());
+        for claim in &needs.claims {
+            self.claim(referrer, owners, claim);
+        }
+        for object in &needs.objects {
+            self.copy(object, owners);
+        }
+    }
+
+    /// Copies an object and what it needs itself. An object copied before only gains owners.
+    fn copy(&mut self, object: &'a Object, owners: &BTreeSet<&'a str>) {
+        if let Some(copy) = self.env.copies.get_mut(&object.id) {
+            copy.owners.extend(owners);
+            return;
+        }
+        self.env.copies.insert(&object.id, Copied::unchanged(object, owners.clone()));
+        self.follow(&object.id, self.finder.of(object), owners);
+    }
+
+    /// Plans the aliases, and what else follows from the hosts that the copies name.
+    fn hosts(&mut self) {
+        let ids: Vec<&'a Id> = self.env.copies.keys().copied().collect();
+        for id in ids {
+            self.with_needs(id, |closure, needs| {
+                needs.hosts.iter().for_each(|host| closure.host(host));
+            });
+        }
+        for facts in &self.config.previews.spec.services {
+            let name = facts.name.as_str();
+            let owned = || self.env.copies.values().any(|copy| copy.owners.contains(name));
+            if self.env.affected.contains(name) || owned() {
+                let hosts = facts.dependencies.iter().filter_map(|h| self.finder.dependency(h));
+                hosts.for_each(|host| self.host(&host));
             }
-            Referent::Secret => external.secrets.iter().any(|n| n == name),
-            _ => false,
+        }
+    }
+
+    fn host(&mut self, host: &Host<'a>) {
+        match host {
+            Host::Service(name) => {
+                if !self.env.affected.contains(name) {
+                    self.env.aliases.insert(name);
+                }
+            }
+            Host::Namespace(namespace) => {
+                if *namespace != self.env.namespace {
+                    self.env.other_namespaces.insert(namespace.clone());
+                }
+            }
+            Host::Pod { pod, service, place } => {
+                if !self.env.affected.contains(service) {
+                    self.found.push(pod_host(pod, service, self.catalog.namespace, *place));
+                }
+            }
         }
     }
 
     fn claim(
         &mut self,
         referrer: &Id,
-        owners: &BTreeSet<String>,
+        owners: &BTreeSet<&str>,
         reference: &crate::model::Reference,
     ) {
-        let service = owners.iter().next().map_or("", String::as_str);
+        let service = owners.first().copied().unwrap_or_default();
         self.found.push(
             Diagnostic::new(
                 &code::VOLUME_CLAIM,
@@ -381,43 +396,6 @@ impl<'a> Closure<'a, '_> {
             )
             .at(reference.place, "a preview has no storage of its own"),
         );
-    }
-
-    /// Copies an object and what it names itself. An object copied before only gains owners.
-    pub(super) fn copy(&mut self, object: &'a Object, owners: &BTreeSet<String>) {
-        if let Some(copy) = self.env.copies.get_mut(&object.id) {
-            copy.owners.extend(owners.iter().cloned());
-            return;
-        }
-        let copy = Copied { node: Cow::Borrowed(&object.node), owners: owners.clone() };
-        self.env.copies.insert(object.id.clone(), copy);
-        if object.is("", "ServiceAccount") {
-            access::follow(self, object, owners);
-        }
-        secrets::follow(self, object, owners);
-    }
-
-    /// Copies ServiceMonitors and PodMonitors of the baseline's namespace that select a copy.
-    fn monitors(&mut self) {
-        for (kind, of) in [("ServiceMonitor", "Service"), ("PodMonitor", "Pod")] {
-            for monitor in self.catalog.own("monitoring.coreos.com", kind) {
-                let mut owners = BTreeSet::new();
-                for copy in self.env.copies.values() {
-                    let labels = match of {
-                        "Pod" => copy.node.at(&["spec", "template", "metadata", "labels"]),
-                        _ => copy.node.at(&["metadata", "labels"]),
-                    };
-                    let fits = of == "Pod" && pod_spec(&copy.node).is_some()
-                        || copy.node.text_at(&["kind"]) == Some(of);
-                    if fits && selects(monitor.node.at(&["spec", "selector"]), labels) {
-                        owners.extend(copy.owners.iter().cloned());
-                    }
-                }
-                if !owners.is_empty() {
-                    self.copy(monitor, &owners);
-                }
-            }
-        }
     }
 }
 

@@ -3,37 +3,80 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::kube::Id;
+use super::changes::Changes;
+use crate::kube::{Id, Object};
 use crate::spec::{Config, Preview};
 use crate::yaml::Node;
 
 /// What one preview consists of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Environment<'a> {
     /// What the user wrote.
     pub preview: &'a Preview,
     /// Its index in `spec.previews`.
     pub index: usize,
+    /// Its name.
+    pub name: &'a str,
     /// Its namespace.
     pub namespace: String,
     /// Services that have a copy: those it names, and those that select one of the same workloads.
     pub affected: BTreeSet<&'a str>,
-    /// Copies, by the identity of the original, with the changes made but still in the baseline's
-    /// namespace.
-    pub copies: BTreeMap<Id, Copied<'a>>,
-    /// Aliases: name of an unaffected service, and the host it stands for.
-    pub aliases: BTreeMap<String, String>,
+    /// Copies, by the identity of the original, still in the baseline's namespace.
+    pub copies: BTreeMap<&'a Id, Copied<'a>>,
+    /// Unaffected services that the copies call by a name that must lead to the baseline.
+    pub aliases: BTreeSet<&'a str>,
     /// Other namespaces whose hosts the copies name.
     pub other_namespaces: BTreeSet<String>,
 }
 
 /// An object that is copied.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Copied<'a> {
-    /// Its body, changes made; the original itself where there are none.
-    pub node: Cow<'a, Node>,
+    /// The object of the baseline.
+    pub original: &'a Object,
+    /// What becomes of its body.
+    pub body: Body<'a>,
     /// The services it is copied for, by the name the user knows.
-    pub owners: BTreeSet<String>,
+    pub owners: BTreeSet<&'a str>,
+}
+
+/// The body of a copy. A thousand previews are planned before the first is written, so a body that
+/// can be made from the original later is not made before.
+#[derive(Debug, Clone)]
+pub enum Body<'a> {
+    /// The original's.
+    Original,
+    /// The original's with the changes that a preview makes to a workload.
+    Changed(Changes<'a>),
+    /// What patches made of it.
+    Patched(Box<Node>),
+}
+
+impl<'a> Copied<'a> {
+    /// An unchanged copy.
+    #[must_use]
+    pub fn unchanged(original: &'a Object, owners: BTreeSet<&'a str>) -> Self {
+        Self { original, body: Body::Original, owners }
+    }
+
+    /// Its body, all changes made.
+    #[must_use]
+    pub fn node(&self) -> Cow<'_, Node> {
+        match &self.body {
+            Body::Original => Cow::Borrowed(&self.original.node),
+            Body::Changed(changes) => Cow::Owned(changes.make(&self.original.node)),
+            Body::Patched(node) => Cow::Borrowed(node),
+        }
+    }
+
+    /// Its body but for images, environment, replicas and volumes: enough for identity and labels.
+    #[must_use]
+    pub fn frame(&self) -> &Node {
+        match &self.body {
+            Body::Original | Body::Changed(_) => &self.original.node,
+            Body::Patched(node) => node,
+        }
+    }
 }
 
 impl<'a> Environment<'a> {
@@ -44,18 +87,13 @@ impl<'a> Environment<'a> {
         Self {
             preview,
             index,
+            name: &preview.name,
             namespace: spec.namespace.replace("{preview}", &preview.name),
             affected: BTreeSet::new(),
             copies: BTreeMap::new(),
-            aliases: BTreeMap::new(),
+            aliases: BTreeSet::new(),
             other_namespaces: BTreeSet::new(),
         }
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &'a str {
-        &self.preview.name
     }
 
     /// The host of the copy of a service.

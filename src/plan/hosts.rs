@@ -6,100 +6,78 @@
 
 use std::collections::BTreeSet;
 
-use super::environment::Environment;
-use super::naming::service_host;
 use crate::diagnostic::{Diagnostic, Place, code};
 use crate::model::{Catalog, pod_spec};
-use crate::spec::Config;
 use crate::yaml::{Data, Node};
 
-/// Finds the hosts and plans the aliases.
-pub(super) fn find<'a>(
-    config: &'a Config,
-    catalog: &'a Catalog<'a>,
-    env: &mut Environment<'a>,
-    found: &mut Vec<Diagnostic>,
-) {
-    let mut words: BTreeSet<(String, Place)> = BTreeSet::new();
-    for copy in env.copies.values() {
-        if let Some(pod) = pod_spec(&copy.node) {
-            for list in ["containers", "initContainers", "ephemeralContainers"] {
-                for container in pod.get(list).map(Node::items).unwrap_or_default() {
-                    for field in ["args", "command"] {
-                        container
-                            .get(field)
-                            .into_iter()
-                            .for_each(|node| hosts_in(node, &mut words));
-                    }
-                    // Values only: a variable may well be named after a service that it does not call.
-                    for variable in container.get("env").map(Node::items).unwrap_or_default() {
-                        let value = variable.get("value").into_iter();
-                        value.for_each(|node| hosts_in(node, &mut words));
-                    }
-                }
-            }
-        } else if copy.node.text_at(&["kind"]) == Some("ConfigMap") {
-            copy.node.get("data").into_iter().for_each(|node| hosts_in(node, &mut words));
+/// What a word means as a host in the baseline's namespace.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Host<'a> {
+    /// A service of the baseline, by its short name.
+    Service(&'a str),
+    /// Something in another namespace.
+    Namespace(String),
+    /// A single pod behind a headless service.
+    Pod {
+        /// The pod's name.
+        pod: String,
+        /// The service.
+        service: &'a str,
+        /// Where it is named.
+        place: Place,
+    },
+}
+
+impl<'a> Host<'a> {
+    /// What a word means; none where it is no host of the cluster.
+    pub(super) fn of(
+        catalog: &'a Catalog<'a>,
+        namespaces: &BTreeSet<&str>,
+        word: &str,
+        place: Place,
+    ) -> Option<Self> {
+        let mut labels = word.trim_end_matches('.').split('.');
+        let first = labels.next()?;
+        let Some(second) = labels.next() else {
+            return catalog.service(first).map(|service| Self::Service(service.name()));
+        };
+        let third = labels.next();
+        if namespaces.contains(second) || third == Some("svc") {
+            return (second != catalog.namespace).then(|| Self::Namespace(second.to_owned()));
         }
-    }
-    for facts in &config.previews.spec.services {
-        let owned = env.copies.values().any(|copy| copy.owners.contains(&facts.name));
-        if owned || env.affected.contains(facts.name.as_str()) {
-            words.extend(facts.dependencies.iter().map(|host| (host.clone(), Place::default())));
-        }
-    }
-    let namespaces = catalog.namespaces();
-    for (word, place) in &words {
-        let labels: Vec<&str> = word.trim_end_matches('.').split('.').collect();
-        match labels.as_slice() {
-            [name] => alias(catalog, env, name),
-            [name, rest @ ..] => {
-                let known = namespaces.contains(rest[0]) || rest.get(1) == Some(&"svc");
-                if known && rest[0] != catalog.namespace && rest[0] != env.namespace {
-                    env.other_namespaces.insert(rest[0].to_owned());
-                } else if catalog.service(rest[0]).is_some_and(|s| s.headless) && rest.len() == 1 {
-                    pod_host(catalog, env, (name, rest[0]), *place, found);
-                }
-            }
-            [] => {}
-        }
+        let service = catalog.service(second).filter(|s| s.headless && third.is_none())?;
+        Some(Self::Pod { pod: first.to_owned(), service: service.name(), place })
     }
 }
 
-fn alias<'a>(catalog: &'a Catalog<'a>, env: &mut Environment<'a>, name: &str) {
-    let Some(service) = catalog.service(name) else {
-        return;
-    };
-    if !env.affected.contains(name) {
-        let host = service.external_name.map_or_else(
-            || service_host(name, catalog.namespace),
-            // The host behind it is the same from everywhere: no need to go through the baseline.
-            str::to_owned,
-        );
-        env.aliases.insert(name.to_owned(), host);
-    }
-}
-
-fn pod_host(
-    catalog: &Catalog<'_>,
-    env: &Environment<'_>,
-    (pod, service): (&str, &str),
-    place: Place,
-    found: &mut Vec<Diagnostic>,
-) {
-    if env.affected.contains(service) {
-        return;
-    }
+/// The finding that a pod of the baseline is called by a name that a preview does not know.
+pub(super) fn pod_host(pod: &str, service: &str, home: &str, place: Place) -> Diagnostic {
     let message =
         format!("`{pod}.{service}` names a single pod behind the headless Service {service}");
-    let help = format!("write `{pod}.{service}.{}`, which resolves everywhere", catalog.namespace);
-    found.push(
-        Diagnostic::new(&code::POD_HOST, message, help).at(place, "resolves only in the baseline"),
-    );
+    let help = format!("write `{pod}.{service}.{home}`, which resolves everywhere");
+    Diagnostic::new(&code::POD_HOST, message, help).at(place, "resolves only in the baseline")
 }
 
-/// Words of a text that could be host names.
-fn hosts_in(node: &Node, words: &mut BTreeSet<(String, Place)>) {
+/// Hands over every word of a workload or ConfigMap that could be a host name, in lower case.
+pub(super) fn find(body: &Node, mut take: impl FnMut(&str, Place)) {
+    let Some(pod) = pod_spec(body) else {
+        if body.text_at(&["kind"]) == Some("ConfigMap") {
+            body.get("data").into_iter().for_each(|node| words(node, &mut take));
+        }
+        return;
+    };
+    for list in ["containers", "initContainers", "ephemeralContainers"] {
+        for container in pod.get(list).map(Node::items).unwrap_or_default() {
+            let fields = ["args", "command"].into_iter().filter_map(|field| container.get(field));
+            // Values only: a variable may well be named after a service that it does not call.
+            let env = container.get("env").map(Node::items).unwrap_or_default();
+            let values = env.iter().filter_map(|variable| variable.get("value"));
+            fields.chain(values).for_each(|node| words(node, &mut take));
+        }
+    }
+}
+
+fn words(node: &Node, take: &mut impl FnMut(&str, Place)) {
     match &node.data {
         Data::Scalar { text, .. } => {
             let host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
@@ -107,11 +85,11 @@ fn hosts_in(node: &Node, words: &mut BTreeSet<(String, Place)>) {
                 let word = word.trim_matches(['.', '-']);
                 let starts = word.starts_with(|c: char| c.is_ascii_alphabetic());
                 if starts && word.len() <= 253 {
-                    words.insert((word.to_ascii_lowercase(), node.place));
+                    take(&word.to_ascii_lowercase(), node.place);
                 }
             }
         }
-        Data::List(items) => items.iter().for_each(|item| hosts_in(item, words)),
-        Data::Map(entries) => entries.iter().for_each(|(_, value)| hosts_in(value, words)),
+        Data::List(items) => items.iter().for_each(|item| words(item, take)),
+        Data::Map(entries) => entries.iter().for_each(|(_, value)| words(value, take)),
     }
 }

@@ -7,13 +7,18 @@ mod closure;
 mod environment;
 mod hosts;
 pub mod naming;
+mod needs;
 pub mod patch;
 mod policies;
 pub mod routing;
 mod secrets;
 
 pub(crate) use access::applies as subject_applies;
-pub use environment::{Copied, Environment};
+pub use changes::Changes;
+pub use environment::{Body, Copied, Environment};
+
+use needs::Finder;
+use rayon::prelude::*;
 
 use crate::diagnostic::Diagnostic;
 use crate::model::Catalog;
@@ -42,8 +47,15 @@ pub fn plan<'a>(
 ) -> Plan<'a> {
     let mut order: Vec<usize> = (0..config.previews.spec.previews.len()).collect();
     order.sort_by_key(|&index| &config.previews.spec.previews[index].name);
-    let environments: Vec<_> =
-        order.into_iter().map(|index| closure::close(config, catalog, index, found)).collect();
+    let finder = Finder::new(config, catalog);
+    let (environments, findings): (Vec<_>, Vec<_>) = order
+        .into_par_iter()
+        .map(|index| {
+            let mut found = Vec::new();
+            (closure::close(&finder, index, &mut found), found)
+        })
+        .unzip();
+    found.extend(findings.into_iter().flatten());
     policies::check(catalog, &environments, found);
     policies::left_out(catalog, &environments, found);
     let routing = routing::plan(config, catalog, &environments, found);

@@ -117,7 +117,7 @@ fn copies_touched(policy: &Object, selector: &[&str], env: &Environment<'_>) -> 
     let targets: Vec<&str> = target.filter_map(|target| target.text_at(&["name"])).collect();
     let mut touched = Vec::new();
     for (id, copy) in &env.copies {
-        let pod = copy.node.at(&["spec", "template", "metadata", "labels"]);
+        let pod = copy.frame().at(&["spec", "template", "metadata", "labels"]);
         let applies = match (&host, targets.is_empty(), labels) {
             (Some(host), _, _) => id.kind == "Service" && (*host == id.name || host == "*"),
             (None, false, _) => id.kind == "Service" && targets.contains(&id.name.as_str()),

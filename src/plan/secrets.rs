@@ -1,8 +1,6 @@
 //! Secrets: which can move to another namespace, and what makes those that are not in the input.
 
-use std::collections::BTreeSet;
-
-use super::closure::Closure;
+use super::needs::{Finder, Needs};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Id, Object};
 use crate::model::{Reference, Referent};
@@ -10,39 +8,36 @@ use crate::yaml::Node;
 
 const EXTERNAL: &str = "external-secrets.io";
 
-/// Reports an object that is encrypted for its place: SOPS seals the metadata with the data.
-pub(super) fn check_movable(closure: &mut Closure<'_, '_>, object: &Object, referrer: &Id) {
-    if object.node.get("sops").is_some() {
-        closure.found.push(
-            Diagnostic::new(
-                &code::UNMOVABLE_SECRET,
-                format!("{}, which {referrer} needs, is encrypted with SOPS", object.id),
-                format!(
-                    "use an ExternalSecret, or create it in every preview by other means and list \
-                     `{}` under spec.external.secrets",
-                    object.id.name
-                ),
-            )
-            .at(object.place(), "its MAC covers the namespace"),
-        );
-    }
+/// The finding that an object is encrypted for its place: SOPS seals the metadata with the data.
+pub(super) fn unmovable(object: &Object, referrer: &Id) -> Option<Diagnostic> {
+    object.node.get("sops")?;
+    let finding = Diagnostic::new(
+        &code::UNMOVABLE_SECRET,
+        format!("{}, which {referrer} needs, is encrypted with SOPS", object.id),
+        format!(
+            "use an ExternalSecret, or create it in every preview by other means and list `{}` \
+             under spec.external.secrets",
+            object.id.name
+        ),
+    );
+    Some(finding.at(object.place(), "its MAC covers the namespace"))
 }
 
 /// Whether something of the input makes a Secret that is not in it; if so, that is copied or refused.
-pub(super) fn provided(
-    closure: &mut Closure<'_, '_>,
+pub(super) fn provided<'a>(
+    finder: &Finder<'a>,
+    needs: &mut Needs<'a>,
     referrer: &Id,
-    owners: &BTreeSet<String>,
     reference: &Reference,
 ) -> bool {
-    let catalog = closure.catalog;
+    let catalog = finder.catalog;
     let sealed = catalog.own("bitnami.com", "SealedSecret").find(|sealed| {
         let template = sealed.node.text_at(&["spec", "template", "metadata", "name"]);
         template.unwrap_or(&sealed.id.name) == reference.name
     });
-    let is_external = closure.config.previews.spec.external.secrets.contains(&reference.name);
+    let is_external = finder.config.previews.spec.external.secrets.contains(&reference.name);
     if let Some(sealed) = sealed.filter(|_| !is_external) {
-        closure.found.push(
+        needs.found.push(
             Diagnostic::new(
                 &code::UNMOVABLE_SECRET,
                 format!("{}, which {referrer} needs, is sealed for its namespace", sealed.id),
@@ -61,7 +56,7 @@ pub(super) fn provided(
         target.unwrap_or(&external.id.name) == reference.name
     });
     if let Some(external) = external.filter(|_| !is_external) {
-        closure.copy(external, owners);
+        needs.objects.push(external);
         return true;
     }
     // A SecretProviderClass that the same pods mount may write the Secret.
@@ -75,40 +70,39 @@ pub(super) fn provided(
 }
 
 /// Follows a copied ExternalSecret to its store, and a store to the Secrets it signs in with.
-pub(super) fn follow<'a>(
-    closure: &mut Closure<'a, '_>,
-    object: &'a Object,
-    owners: &BTreeSet<String>,
-) {
-    if object.is(EXTERNAL, "ExternalSecret") {
-        let store = object.node.at(&["spec", "secretStoreRef"]);
+pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, body: &Node) {
+    if id.group != EXTERNAL {
+        return;
+    }
+    if id.kind == "ExternalSecret" {
+        let store = body.at(&["spec", "secretStoreRef"]);
         let kind = store.and_then(|store| store.text_at(&["kind"])).unwrap_or("SecretStore");
         let name = store.and_then(|store| store.text_at(&["name"])).unwrap_or_default();
         if kind == "SecretStore" && !name.is_empty() {
-            match closure.catalog.get(EXTERNAL, "SecretStore", name) {
-                Some(store) => closure.copy(store, owners),
-                None => closure.found.push(
+            match finder.catalog.get(EXTERNAL, "SecretStore", name) {
+                Some(store) => needs.objects.push(store),
+                None => needs.found.push(
                     Diagnostic::new(
                         &code::MISSING_OBJECT,
-                        format!(
-                            "{} needs SecretStore {name}, which is not in the input",
-                            object.id
-                        ),
+                        format!("{id} needs SecretStore {name}, which is not in the input"),
                         "pass the file that holds it with --baseline, or use a ClusterSecretStore",
                     )
-                    .at(object.place(), "names a SecretStore that is not in the input"),
+                    .at(
+                        crate::kube::name_place(body),
+                        "names a SecretStore that is not in the input",
+                    ),
                 ),
             }
         }
     }
-    if object.is(EXTERNAL, "SecretStore") {
+    if id.kind == "SecretStore" {
         let mut names = Vec::new();
-        secret_refs(&object.node, &mut names);
+        secret_refs(body, &mut names);
         for (referent, node) in names {
             if let Some(name) = node.text_at(&["name"]) {
                 let name = name.to_owned();
                 let reference = Reference { referent, name, optional: false, place: node.place };
-                closure.need(&object.id, owners, &reference);
+                finder.need(needs, id, reference);
             }
         }
     }

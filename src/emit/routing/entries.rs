@@ -19,7 +19,7 @@ use crate::yaml::Node;
 
 /// The clone of an entry route for one preview.
 pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>, clone: &Entry<'_>) -> Object {
-    let mut name = format!("{}.{}", clone.route.id.name, env.name());
+    let mut name = format!("{}.{}", clone.route.id.name, env.name);
     if plan.config.previews.spec.routing.entries.len() > 1 {
         name.push_str(&format!(".{}", clone.number + 1));
     }
@@ -71,7 +71,7 @@ fn gateway_route(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
         swap_rule(&mut rule, &swap);
         redirect_to_preview(&mut rule, clone);
         if rule.get("backendRefs").is_some_and(|backends| !backends.items().is_empty()) {
-            for (header, value) in key_headers(plan, env.name()) {
+            for (header, value) in key_headers(plan, env.name) {
                 set_request_header(&mut rule, &header, &value);
             }
         }
@@ -81,7 +81,7 @@ fn gateway_route(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
     Object::from_typed(&Route {
         api_version: API_VERSION,
         kind: kind_of(clone.route),
-        metadata: meta::derived(plan.config, name, namespace, Some(env.name())),
+        metadata: meta::derived(plan.config, name, namespace, Some(env.name)),
         spec: RouteSpec {
             parent_refs: vec![ParentRef {
                 group: GROUP.to_owned(),
@@ -170,7 +170,7 @@ fn virtual_service(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
         }
         if cloned.get("route").is_some() {
             let request = cloned.make(&["headers", "request"]);
-            for (header, value) in key_headers(plan, env.name()) {
+            for (header, value) in key_headers(plan, env.name) {
                 without(request, "remove", &header);
                 request.make(&["set"]).set(&header, Node::string(value));
             }
@@ -180,7 +180,7 @@ fn virtual_service(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
     Object::from_typed(&VirtualService {
         api_version: istio::API_VERSION,
         kind: "VirtualService",
-        metadata: meta::derived(plan.config, name, &clone.route.id.namespace, Some(env.name())),
+        metadata: meta::derived(plan.config, name, &clone.route.id.namespace, Some(env.name)),
         spec: VirtualServiceSpec {
             hosts: preview_hosts(clone),
             gateways: vec![gateway],

@@ -54,7 +54,7 @@ pub(super) fn attach(plan: &Plan<'_>, env: &Environment<'_>, local: &Local<'_>) 
     Object::from_typed(&Route {
         api_version: API_VERSION,
         kind: kind_of(local.route),
-        metadata: meta::derived(plan.config, name, &env.namespace, Some(env.name())),
+        metadata: meta::derived(plan.config, name, &env.namespace, Some(env.name)),
         spec: RouteSpec {
             parent_refs: parents.collect(),
             hostnames: texts(local.route.node.at(&["spec", "hostnames"])),
@@ -96,7 +96,7 @@ pub(super) fn mesh_routes(plan: &Plan<'_>, table: &Table<'_>) -> Vec<Object> {
             Rule::Derived { rule, matches } => {
                 let matches: Vec<Node> = matches
                     .iter()
-                    .flat_map(|one| with_key(*one, key, env.name(), table.kind))
+                    .flat_map(|one| with_key(*one, key, env.name, table.kind))
                     .collect();
                 let most = if replaces_prefix(rule) { 1 } else { MATCHES_PER_RULE };
                 for matches in matches.chunks(most) {
@@ -107,7 +107,7 @@ pub(super) fn mesh_routes(plan: &Plan<'_>, table: &Table<'_>) -> Vec<Object> {
                 }
             }
             Rule::Preview(port) => written.push(Node::map([
-                ("matches", Node::list(with_key(None, key, env.name(), table.kind))),
+                ("matches", Node::list(with_key(None, key, env.name, table.kind))),
                 ("backendRefs", Node::list([backend(table.service, Some(&env.namespace), *port)])),
             ])),
             Rule::Baseline(port) => written.push(Node::map([
@@ -121,11 +121,11 @@ pub(super) fn mesh_routes(plan: &Plan<'_>, table: &Table<'_>) -> Vec<Object> {
         .into_iter()
         .enumerate()
         .map(|(part, rules)| {
-            let name = route_name(table, env.name(), part);
+            let name = route_name(table, env.name, part);
             let metadata: ObjectMeta = if derived {
-                meta::derived(plan.config, &name, baseline, Some(env.name()))
+                meta::derived(plan.config, &name, baseline, Some(env.name))
             } else {
-                meta::own(plan.config, &name, baseline, Some(env.name()))
+                meta::own(plan.config, &name, baseline, Some(env.name))
             };
             Object::from_typed(&Route {
                 api_version: API_VERSION,
@@ -359,7 +359,7 @@ pub(super) fn grants(plan: &Plan<'_>, env: &Environment<'_>, routes: &[Object]) 
             let name = if *to == env.namespace {
                 "anabranch".to_owned()
             } else {
-                format!("anabranch.{}", env.name())
+                format!("anabranch.{}", env.name)
             };
             let from =
                 wanted.iter().filter(|(target, _)| target == to).flat_map(|(_, namespace)| {
@@ -372,7 +372,7 @@ pub(super) fn grants(plan: &Plan<'_>, env: &Environment<'_>, routes: &[Object]) 
             Object::from_typed(&ReferenceGrant {
                 api_version: "gateway.networking.k8s.io/v1beta1",
                 kind: "ReferenceGrant",
-                metadata: meta::own(plan.config, &name, to, Some(env.name())),
+                metadata: meta::own(plan.config, &name, to, Some(env.name)),
                 spec: ReferenceGrantSpec {
                     from: from.collect(),
                     to: vec![GrantTo { group: "", kind: "Service" }],

@@ -50,8 +50,8 @@ fn in_front(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Vec<Node> 
             };
             number += 1;
             let with_key: Vec<Node> =
-                matches.iter().flat_map(|one| with_key(one, key, env.name())).collect();
-            let name = Node::string(format!("anabranch.{}.{number}", env.name()));
+                matches.iter().flat_map(|one| with_key(one, key, env.name)).collect();
+            let name = Node::string(format!("anabranch.{}.{number}", env.name));
             let mut derived = Node::map([("name", name), ("match", Node::list(with_key))]);
             for (field, value) in entry.entries() {
                 if !matches!(field.text.as_str(), "name" | "match") {
@@ -65,8 +65,8 @@ fn in_front(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Vec<Node> 
             number += 1;
             let one = bare_match(port, !is_only_mesh(original));
             entries.push(Node::map([
-                ("name", Node::string(format!("anabranch.{}.{number}", env.name()))),
-                ("match", Node::list(with_key(&one, key, env.name()))),
+                ("name", Node::string(format!("anabranch.{}.{number}", env.name))),
+                ("match", Node::list(with_key(&one, key, env.name))),
                 ("route", Node::list([destination(&env.host(table.service), port)])),
             ]));
         }
@@ -282,10 +282,10 @@ fn per_port(plan: &Plan<'_>, table: &Table<'_>, host: &str) -> Vec<Node> {
     for &environment in table.derived.keys() {
         let env = &plan.environments[environment];
         for (index, &port) in table.ports.iter().enumerate() {
-            let name = Node::string(format!("anabranch.{}.{}", env.name(), index + 1));
+            let name = Node::string(format!("anabranch.{}.{}", env.name, index + 1));
             entries.push(Node::map([
                 ("name", name),
-                ("match", Node::list(with_key(&port_match(port), key, env.name()))),
+                ("match", Node::list(with_key(&port_match(port), key, env.name))),
                 ("route", Node::list([destination(&env.host(table.service), port)])),
             ]));
         }
@@ -345,7 +345,7 @@ pub(super) fn attach(
         Some(attached)
     });
     let mut metadata =
-        meta::derived(plan.config, &original.id.name, &env.namespace, Some(env.name()));
+        meta::derived(plan.config, &original.id.name, &env.namespace, Some(env.name));
     if let Some(labels) = &mut metadata.labels {
         labels.retain(|key, _| kube_meta::keeps_label(key) || key.starts_with("anabranch.dev/"));
     }

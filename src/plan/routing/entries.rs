@@ -70,7 +70,7 @@ pub(super) fn plan<'a>(
                 let hosts: BTreeMap<String, String> = original_hosts(route)
                     .into_iter()
                     .map(|host| {
-                        let preview = preview_host(entry, env.name(), &host, route);
+                        let preview = preview_host(entry, env.name, &host, route);
                         (host, preview)
                     })
                     .collect();
