@@ -1,11 +1,11 @@
 //! The stages called in order: the table of contents of the program.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::emit::{Common, Emission, Preview, Shape};
+use crate::emit::{Common, Emission, Form, Preview, Shape};
 use crate::kube::{Id, Object, is_cluster_scoped};
 use crate::model::Catalog;
 use crate::plan::plan;
@@ -24,12 +24,12 @@ pub struct Compiled<T> {
 
 /// Compiles a configuration and the objects of its baseline, of which earlier output was set aside.
 /// Previews are handed to `consume` one by one, on every core. None where the report has errors.
-pub fn compile<T: Send>(
+pub fn compile<D: Form, T: Send>(
     config: &Config,
     objects: &[Object],
     shape: &Shape<'_>,
     report: &mut Report,
-    consume: impl Fn(Preview) -> T + Sync,
+    consume: impl Fn(Preview<D>) -> T + Sync,
 ) -> Option<Compiled<T>> {
     let objects = at_home(objects, &config.previews.spec.baseline.namespace);
     let whole = !report.has_errors();
@@ -45,18 +45,20 @@ pub fn compile<T: Send>(
         return None;
     }
     let emission = Emission::new(&plan, shape);
-    let (ids, previews): (Vec<Vec<Id>>, Vec<T>) = (0..emission.previews())
+    let names = Names::new(&objects);
+    let (ids, (found, previews)): (Vec<_>, (Vec<_>, Vec<T>)) = (0..emission.previews())
         .into_par_iter()
         .map(|index| {
             let preview = emission.preview(index);
-            let own = preview.files.values().flatten().chain(&preview.flux);
-            (own.map(|object| object.id.clone()).collect(), consume(preview))
+            let (elsewhere, found) = names.check_preview(&preview);
+            (elsewhere, (found, consume(preview)))
         })
         .unzip();
     let common = emission.common;
+    found.into_iter().flatten().for_each(|found| report.push(found));
     let shared = common.shared.iter().chain(common.flux.values().flatten());
-    let ids = ids.iter().flatten().chain(shared.map(|object| &object.id));
-    check_names(ids, &objects, report);
+    let shared = shared.map(|object| &object.id);
+    names.check(ids.iter().flatten().chain(shared)).into_iter().for_each(|f| report.push(f));
     (!report.has_errors()).then_some(Compiled { previews, common })
 }
 
@@ -88,23 +90,42 @@ pub fn delivered(config: &Config, objects: &[Object], common: &Common) -> Vec<Ob
     objects
 }
 
-/// No object of ours may have the identity of another, of the user or of ours.
-fn check_names<'a>(ids: impl Iterator<Item = &'a Id>, objects: &'a [Object], report: &mut Report) {
-    let mut taken: HashMap<&Id, Option<&Object>> =
-        objects.iter().map(|object| (&object.id, Some(object))).collect();
-    for id in ids {
-        let Some(other) = taken.insert(id, None) else {
-            continue;
-        };
+/// The names that are taken. No object of ours may have the identity of another, of the user or of
+/// ours.
+struct Names<'a> {
+    of_input: HashMap<&'a Id, &'a Object>,
+}
+
+impl<'a> Names<'a> {
+    fn new(objects: &'a [Object]) -> Self {
+        Self { of_input: objects.iter().map(|object| (&object.id, object)).collect() }
+    }
+
+    /// What is wrong with the names in a preview's own namespace, where no other preview has any;
+    /// and its names elsewhere.
+    fn check_preview<D: Form>(&self, preview: &Preview<D>) -> (Vec<Id>, Vec<Diagnostic>) {
+        // A tree has the Namespace twice, in two files.
+        let flux = preview.flux.iter().map(D::id).filter(|id| id.kind != "Namespace");
+        let all = preview.files.values().flatten().map(D::id).chain(flux);
+        let (own, elsewhere): (Vec<&Id>, Vec<&Id>) =
+            all.partition(|id| id.namespace == preview.namespace);
+        (elsewhere.into_iter().cloned().collect(), self.check(own))
+    }
+
+    fn check<'i>(&self, ids: impl IntoIterator<Item = &'i Id>) -> Vec<Diagnostic> {
+        let mut ours = HashSet::new();
+        let mut found = Vec::new();
         let help = "rename yours: the name follows from that of a service or preview";
-        let message = match other {
-            Some(_) => format!("{id} of the input has a name that anabranch needs"),
-            None => format!("{id} would be made twice"),
-        };
-        let mut finding = Diagnostic::new(&code::NAME_TAKEN, message, help);
-        if let Some(other) = other {
-            finding = finding.at(other.place(), "this name is needed");
+        for id in ids {
+            if let Some(other) = self.of_input.get(id) {
+                let message = format!("{id} of the input has a name that anabranch needs");
+                let finding = Diagnostic::new(&code::NAME_TAKEN, message, help);
+                found.push(finding.at(other.place(), "this name is needed"));
+            } else if !ours.insert(id) {
+                let message = format!("{id} would be made twice");
+                found.push(Diagnostic::new(&code::NAME_TAKEN, message, help));
+            }
         }
-        report.push(finding);
+        found
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::{check_suites, load, write_out};
 use crate::cli::{Check, Format};
 use crate::diagnostic::{github, json, sarif, terminal};
-use crate::emit::Shape;
+use crate::emit::{Document, Preview, Shape};
 use crate::pipeline::compile;
 
 pub(super) fn run(options: &Check) -> ExitCode {
@@ -13,7 +13,13 @@ pub(super) fn run(options: &Check) -> ExitCode {
     if let Some(config) = &loaded.config {
         check_suites(config, options.source_root.as_deref(), &mut loaded.report);
         // Compiled for its findings; what would be written does not matter.
-        let _ = compile(config, &loaded.objects, &Shape::Stream, &mut loaded.report, drop);
+        let _ = compile(
+            config,
+            &loaded.objects,
+            &Shape::Stream,
+            &mut loaded.report,
+            drop::<Preview<Document>>,
+        );
     }
     let (sources, report) = (&loaded.sources, &loaded.report);
     let text = match options.format {

@@ -6,13 +6,13 @@ use std::process::ExitCode;
 
 use super::{Loaded, check_suites, load, say, say_report, write_out};
 use crate::cli::Render;
-use crate::emit::{Common, Shape, Suites};
+use crate::emit::{Common, Document, Shape, Suites};
 use crate::kube::Object;
 use crate::pipeline::{Compiled, compile, delivered};
 use crate::plan::naming::safe_hash;
 use crate::read::{read_suites, source_root};
 use crate::spec::{Config, Delivery, SourceKind};
-use crate::write::{Tree, parts, stream, write_tree};
+use crate::write::{Tree, join, parts, stream, write_tree};
 use crate::yaml::write_stream;
 
 pub(super) fn run(options: &Render) -> ExitCode {
@@ -32,7 +32,7 @@ fn render_stream(options: &Render, config: &Config, mut loaded: Loaded) -> ExitC
     let text = |objects: Vec<Object>| write_stream(objects.iter().map(|object| &object.node));
     let compiled =
         compile(config, &loaded.objects, &Shape::Stream, &mut loaded.report, |preview| {
-            parts(preview).map(text)
+            parts::<Document>(preview).map(|documents| join(&documents))
         });
     say_report(&loaded.sources, &loaded.report);
     let Some(Compiled { previews, common }) = compiled else {

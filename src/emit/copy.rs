@@ -1,8 +1,6 @@
 //! Copies of the baseline's objects: the body as it was, in the preview's namespace, without what
 //! belongs to the original alone.
 
-use std::collections::BTreeMap;
-
 use super::meta::labels;
 use crate::kube::{Object, in_front, meta};
 use crate::plan::{Copied, Environment, Plan};
@@ -11,16 +9,8 @@ use crate::yaml::{Data, Node};
 /// The annotation by which a Service says which namespaces see it.
 const EXPORT_TO: &str = "networking.istio.io/exportTo";
 
-/// The copies of a preview, by file: one per service, and one for what several services share.
-pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>) -> BTreeMap<String, Vec<Object>> {
-    let mut files: BTreeMap<String, Vec<Object>> = BTreeMap::new();
-    for copied in env.copies.values() {
-        files.entry(file_of(copied)).or_default().push(copy(plan, env, copied));
-    }
-    files
-}
-
-fn file_of(copied: &Copied<'_>) -> String {
+/// The file of a copy: one per service, and one for what several services share.
+pub(super) fn file_of(copied: &Copied<'_>) -> String {
     const TAKEN: [&str; 6] =
         ["kustomization", "namespace", "routes", "policies", "aliases", "common"];
     let mut owners = copied.owners.iter();
@@ -31,7 +21,8 @@ fn file_of(copied: &Copied<'_>) -> String {
     }
 }
 
-fn copy(plan: &Plan<'_>, env: &Environment<'_>, copied: &Copied<'_>) -> Object {
+/// A copy in the namespace of the preview.
+pub(super) fn copy(plan: &Plan<'_>, env: &Environment<'_>, copied: &Copied<'_>) -> Object {
     let mut node = copied.node().into_owned();
     meta::strip_original(&mut node);
     let metadata = node.make(&["metadata"]);

@@ -13,9 +13,18 @@ use crate::yaml::Node;
 /// The name of the ConfigMap that tests read.
 pub(super) const CONFIG_MAP: &str = "anabranch";
 
-/// The Namespace and the ConfigMap `anabranch`.
-pub(super) fn emit(plan: &Plan<'_>, index: usize) -> Vec<Object> {
-    let env = &plan.environments[index];
+/// By which Flux leaves an object that exists to its owner.
+const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
+
+/// The Namespace of a preview.
+///
+/// In a tree it stands twice. The one in `flux/` is the parent's: Flux makes namespaces before it
+/// checks anything else and remembers only what it applied whole, so where the first apply of a
+/// preview is refused, its own Kustomization would forget the Namespace and nobody would remove it.
+/// The preview's folder has it as well, `owned`, for whoever applies that alone; there Flux must not
+/// take it from its owner.
+/// See <https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources>.
+pub(super) fn namespace(plan: &Plan<'_>, env: &Environment<'_>, owned: bool) -> Object {
     let mut namespace = Namespace {
         metadata: meta::own(plan.config, &env.namespace, "", Some(env.name)),
         ..Namespace::default()
@@ -32,12 +41,23 @@ pub(super) fn emit(plan: &Plan<'_>, index: usize) -> Vec<Object> {
         .collect();
     labels.extend(meta::labels(plan.config, Some(env.name)));
     namespace.metadata.labels = Some(labels);
-    let config_map = ConfigMap {
+    if let (true, Some(annotations)) = (owned, &mut namespace.metadata.annotations) {
+        annotations.insert(SSA.to_owned(), "IfNotPresent".to_owned());
+    }
+    Object::from_typed(&namespace)
+}
+
+/// The ConfigMap `anabranch`.
+pub(super) fn config_map(
+    plan: &Plan<'_>,
+    env: &Environment<'_>,
+    facts: BTreeMap<String, String>,
+) -> Object {
+    Object::from_typed(&ConfigMap {
         metadata: meta::own(plan.config, CONFIG_MAP, &env.namespace, Some(env.name)),
-        data: Some(facts(plan, index)),
+        data: Some(facts),
         ..ConfigMap::default()
-    };
-    vec![Object::from_typed(&namespace), Object::from_typed(&config_map)]
+    })
 }
 
 /// Labels of the baseline's Namespace that hold for previews as well: not its name, its owners, or
@@ -51,7 +71,7 @@ fn belongs_to_previews(key: &str) -> bool {
 
 /// What tests read through `envFrom`. Values go this way and not through Flux' substitution, which
 /// turns a commit of digits into a number.
-fn facts(plan: &Plan<'_>, index: usize) -> BTreeMap<String, String> {
+pub(super) fn facts(plan: &Plan<'_>, index: usize) -> BTreeMap<String, String> {
     let env = &plan.environments[index];
     let spec = &plan.config.previews.spec;
     let urls = plan.routing.entries.urls.get(&index).map(Vec::as_slice).unwrap_or_default();
@@ -81,28 +101,22 @@ fn facts(plan: &Plan<'_>, index: usize) -> BTreeMap<String, String> {
     facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// An ExternalName Service for each unaffected service that the copies call by its short name.
+/// An ExternalName Service for an unaffected service that the copies call by its short name.
 /// See <https://kubernetes.io/docs/concepts/services-networking/service/#externalname>.
-pub(super) fn aliases(plan: &Plan<'_>, env: &Environment<'_>) -> Vec<Object> {
-    env.aliases
-        .iter()
-        .map(|&name| {
-            // The host behind an ExternalName is the same from everywhere: no need to go through
-            // the baseline.
-            let external = plan.catalog.service(name).and_then(|service| service.external_name);
-            let host =
-                external.map_or_else(|| service_host(name, plan.catalog.namespace), str::to_owned);
-            Object::from_typed(&Service {
-                metadata: meta::own(plan.config, name, &env.namespace, Some(env.name)),
-                spec: Some(ServiceSpec {
-                    type_: Some("ExternalName".to_owned()),
-                    external_name: Some(host),
-                    ..ServiceSpec::default()
-                }),
-                ..Service::default()
-            })
-        })
-        .collect()
+pub(super) fn alias(plan: &Plan<'_>, env: &Environment<'_>, name: &str) -> Object {
+    // The host behind an ExternalName is the same from everywhere: no need to go through the
+    // baseline.
+    let external = plan.catalog.service(name).and_then(|service| service.external_name);
+    let host = external.map_or_else(|| service_host(name, plan.catalog.namespace), str::to_owned);
+    Object::from_typed(&Service {
+        metadata: meta::own(plan.config, name, &env.namespace, Some(env.name)),
+        spec: Some(ServiceSpec {
+            type_: Some("ExternalName".to_owned()),
+            external_name: Some(host),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    })
 }
 
 /// The Sidecar of a preview: its proxies know the preview, the baseline with the aliases of this

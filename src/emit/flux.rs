@@ -61,6 +61,11 @@ impl<'a> Flux<'a> {
         flux
     }
 
+    /// Whether the Namespaces of previews are applied beside their Kustomizations.
+    pub(super) fn owns_namespaces(&self) -> bool {
+        matches!(self.shape, Shape::Tree { .. })
+    }
+
     /// The Flux objects of one preview.
     pub(super) fn preview(&self, index: usize) -> Vec<Object> {
         let env = &self.plan.environments[index];

@@ -9,30 +9,38 @@
 //! | clones of entry routes | `routing/entries.rs` |
 //! | Flux Kustomizations | `flux.rs` |
 //! | Provider, Alert | `notification.rs` |
+//!
+//! What most previews have alike is written with holes and filled: `stencil.rs`.
 
 mod copy;
 mod environment;
 mod flux;
 mod meta;
 mod notification;
+mod part;
 mod routing;
+mod stencil;
 
 use std::collections::BTreeMap;
 
 pub use flux::{Shape, Suites};
+pub use stencil::Document;
 
-use crate::kube::{Id, Object, sort};
-use crate::plan::Plan;
+use self::part::{Part, Stencils};
+use crate::kube::{Id, Object, sort_by_id};
+use crate::plan::{Environment, Plan};
 
-/// The objects of one preview.
+/// The objects of one preview, as trees or as text.
 #[derive(Debug)]
-pub struct Preview {
+pub struct Preview<D> {
     /// Its name.
     pub name: String,
+    /// Its namespace.
+    pub namespace: String,
     /// Its environment, by the file of the tree, each file in order.
-    pub files: BTreeMap<String, Vec<Object>>,
-    /// Its Flux objects.
-    pub flux: Vec<Object>,
+    pub files: BTreeMap<String, Vec<D>>,
+    /// Its Flux objects; in a tree, the Namespace before them.
+    pub flux: Vec<D>,
 }
 
 /// What belongs to no single preview.
@@ -46,6 +54,24 @@ pub struct Common {
     pub flux: BTreeMap<&'static str, Vec<Object>>,
 }
 
+/// A form that objects leave in.
+pub trait Form: From<Object> + Send + part::Emit {
+    /// The identity of the object.
+    fn id(&self) -> &Id;
+}
+
+impl Form for Object {
+    fn id(&self) -> &Id {
+        &self.id
+    }
+}
+
+impl Form for Document {
+    fn id(&self) -> &Id {
+        &self.id
+    }
+}
+
 /// A plan on its way to objects, one preview at a time: all of them together need many times the
 /// memory of their text.
 #[derive(Debug)]
@@ -53,6 +79,7 @@ pub struct Emission<'p> {
     plan: &'p Plan<'p>,
     routes: routing::ByPreview<'p>,
     flux: flux::Flux<'p>,
+    stencils: Stencils<'p>,
     /// What belongs to no single preview.
     pub common: Common,
 }
@@ -62,10 +89,11 @@ impl<'p> Emission<'p> {
     #[must_use]
     pub fn new(plan: &'p Plan<'p>, shape: &Shape<'p>) -> Self {
         let (mut shared, changed) = routing::of_all(plan);
-        sort(&mut shared);
+        sort_by_id(&mut shared, |object| &object.id);
         let flux = flux::Flux::new(plan, *shape, !shared.is_empty(), !changed.is_empty());
         let common = Common { shared, changed, flux: flux.common() };
-        Self { plan, routes: routing::ByPreview::new(plan), flux, common }
+        let routes = routing::ByPreview::new(plan);
+        Self { plan, routes, flux, stencils: Stencils::new(plan), common }
     }
 
     /// How many previews there are.
@@ -76,21 +104,56 @@ impl<'p> Emission<'p> {
 
     /// The objects of the preview with this index, in the order of names.
     #[must_use]
-    pub fn preview(&self, index: usize) -> Preview {
-        let plan = self.plan;
-        let env = &plan.environments[index];
-        let mut files = copy::emit(plan, env);
-        files.insert("namespace.yaml".to_owned(), environment::emit(plan, index));
-        let aliases = environment::aliases(plan, env);
-        if !aliases.is_empty() {
-            files.insert("aliases.yaml".to_owned(), aliases);
+    pub fn preview<D: Form>(&self, index: usize) -> Preview<D> {
+        let env = &self.plan.environments[index];
+        let emit = |part: Part<'p>| D::emit(&self.stencils, env, &part);
+        let mut files: BTreeMap<String, Vec<D>> = BTreeMap::new();
+        for copied in env.copies.values() {
+            files.entry(copy::file_of(copied)).or_default().extend(emit(Part::Copy(copied)));
         }
-        let routes = routing::of_preview(plan, &self.routes, index);
+        let owned = self.flux.owns_namespaces();
+        let mut namespace = emit(Part::Namespace { owned });
+        namespace.extend(emit(Part::Facts(index)));
+        files.insert("namespace.yaml".to_owned(), namespace);
+        if !env.aliases.is_empty() {
+            let aliases = env.aliases.iter().flat_map(|name| emit(Part::Alias(name)));
+            files.insert("aliases.yaml".to_owned(), aliases.collect());
+        }
+        let routes = self.routes(env, index);
         if !routes.is_empty() {
             files.insert("routes.yaml".to_owned(), routes);
         }
-        files.insert("policies.yaml".to_owned(), vec![environment::sidecar(plan, env)]);
-        files.values_mut().for_each(|objects| sort(objects));
-        Preview { name: env.name.to_owned(), files, flux: self.flux.preview(index) }
+        files.insert("policies.yaml".to_owned(), emit(Part::Sidecar));
+        files.values_mut().for_each(|objects| sort_by_id(objects, D::id));
+        let mut flux = if owned { emit(Part::Namespace { owned: false }) } else { Vec::new() };
+        flux.extend(self.flux.preview(index).into_iter().map(D::from));
+        let (name, namespace) = (env.name.to_owned(), env.namespace.clone());
+        Preview { name, namespace, files, flux }
+    }
+
+    /// The routes of a preview: derived rules, what is attached to its copies, its ways in, and the
+    /// grants that these need.
+    fn routes<D: Form>(&self, env: &Environment<'p>, index: usize) -> Vec<D> {
+        let tables = self.routes.tables(index);
+        let mut routes: Vec<D> = Vec::new();
+        let mut reaches = routing::Reaches::new();
+        for &table in tables {
+            routes.extend(D::emit(&self.stencils, env, &Part::Mesh(table)));
+        }
+        let others = self.routes.others(self.plan, env, index);
+        reaches.extend(others.iter().flat_map(|route| routing::reached(env, route)));
+        if reaches.is_empty() && !tables.is_empty() {
+            routes.extend(D::emit(&self.stencils, env, &Part::Grant));
+        } else {
+            // Every table has a rule that chooses a copy.
+            reaches.extend(
+                tables
+                    .first()
+                    .map(|_| (env.namespace.clone(), self.plan.catalog.namespace.to_owned())),
+            );
+            routes.extend(routing::grants(self.plan, env, &reaches).into_iter().map(D::from));
+        }
+        routes.extend(others.into_iter().map(D::from));
+        routes
     }
 }

@@ -1,13 +1,18 @@
 //! The order in which objects are written: what others need comes first, then by namespace and name.
 
-use super::Object;
+use super::Id;
 
-/// Sorts objects by rank of kind, namespace, kind, group and name.
-pub fn sort(objects: &mut [Object]) {
+/// Sorts objects, in whatever form, by rank of kind, namespace, kind, group and name.
+pub fn sort_by_id<T>(objects: &mut [T], id: impl Fn(&T) -> &Id) {
     objects.sort_by(|a, b| {
-        let key = |object: &Object| (rank(&object.id.kind), object.id.namespace.clone());
-        key(a).cmp(&key(b)).then_with(|| {
-            (&a.id.kind, &a.id.group, &a.id.name).cmp(&(&b.id.kind, &b.id.group, &b.id.name))
+        let (a, b) = (id(a), id(b));
+        rank(&a.kind).cmp(&rank(&b.kind)).then_with(|| {
+            (&a.namespace, &a.kind, &a.group, &a.name).cmp(&(
+                &b.namespace,
+                &b.kind,
+                &b.group,
+                &b.name,
+            ))
         })
     });
 }

@@ -30,7 +30,7 @@ pub struct Changes<'a> {
 impl<'a> Changes<'a> {
     /// Whether only images and replicas change, and how.
     #[must_use]
-    pub fn images(&self) -> Option<(&BTreeMap<&'a str, &'a str>, u32)> {
+    pub fn only_images(&self) -> Option<(&BTreeMap<&'a str, &'a str>, u32)> {
         match self.by_service.as_slice() {
             [(change, images)] if change.env.is_empty() && !self.empty_volumes => {
                 Some((&images.by_container, change.replicas))

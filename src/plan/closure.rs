@@ -309,7 +309,7 @@ impl<'a> Closure<'a, '_> {
         let (finder, copy) = (self.finder, &self.env.copies[id]);
         let as_original = match &copy.body {
             Body::Original => true,
-            Body::Changed(changes) => changes.images().is_some(),
+            Body::Changed(changes) => changes.only_images().is_some(),
             Body::Patched(_) => false,
         };
         if as_original {

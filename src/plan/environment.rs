@@ -81,7 +81,7 @@ impl<'a> Copied<'a> {
 
 impl<'a> Environment<'a> {
     /// An empty plan for the preview of this index.
-    pub(super) fn new(config: &'a Config, index: usize) -> Self {
+    pub(crate) fn new(config: &'a Config, index: usize) -> Self {
         let spec = &config.previews.spec;
         let preview = &spec.previews[index];
         Self {

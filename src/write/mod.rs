@@ -6,5 +6,5 @@ mod stream;
 mod tree;
 
 pub use answer::write_answer;
-pub use stream::{parts, stream};
+pub use stream::{join, parts, stream};
 pub use tree::{Tree, write_tree};

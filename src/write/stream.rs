@@ -1,15 +1,30 @@
 //! Everything that one Flux Kustomization can apply, in an order that people can read: the baseline
 //! where it is delivered, each preview, what they share, and the Flux objects.
 
-use crate::emit::{Common, Preview};
-use crate::kube::{Object, sort};
+use crate::emit::{Common, Document, Form, Preview};
+use crate::kube::{Object, sort_by_id};
 
 /// What a preview brings to a stream: its environment, in order, and its Flux objects.
 #[must_use]
-pub fn parts(preview: Preview) -> [Vec<Object>; 2] {
-    let mut own: Vec<Object> = preview.files.into_values().flatten().collect();
-    sort(&mut own);
+pub fn parts<D: Form>(preview: Preview<D>) -> [Vec<D>; 2] {
+    let mut own: Vec<D> = preview.files.into_values().flatten().collect();
+    sort_by_id(&mut own, D::id);
     [own, preview.flux]
+}
+
+/// Documents as one text, a `---` line between them.
+#[must_use]
+pub fn join(documents: &[Document]) -> String {
+    let separators = 4 * documents.len().saturating_sub(1);
+    let length: usize = documents.iter().map(|document| document.text.len()).sum();
+    let mut text = String::with_capacity(length + separators);
+    for (index, document) in documents.iter().enumerate() {
+        if index > 0 {
+            text.push_str("---\n");
+        }
+        text.push_str(&document.text);
+    }
+    text
 }
 
 /// The parts of a stream, in order. `baseline` are the objects to deliver with it; `as_part` makes a
@@ -21,7 +36,7 @@ pub fn stream<T>(
     mut baseline: Vec<Object>,
     as_part: impl Fn(Vec<Object>) -> T,
 ) -> Vec<T> {
-    sort(&mut baseline);
+    sort_by_id(&mut baseline, |object| &object.id);
     let mut stream = vec![as_part(baseline)];
     let mut flux = Vec::new();
     for [own, suites] in previews {

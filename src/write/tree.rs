@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::stream::join;
 use crate::diagnostic::{Diagnostic, code};
-use crate::emit::{Common, Preview};
+use crate::emit::{Common, Document, Preview};
 use crate::kube::Object;
 use crate::yaml::{Node, write_document, write_stream};
 
@@ -38,7 +39,13 @@ impl Tree {
                 let name = format!("{}.yaml", object.id.kind.to_lowercase());
                 files.entry(name).or_default().push(object);
             }
-            tree.folder(folder, files);
+            if !files.is_empty() {
+                let content = kustomization(files.keys().map(String::as_str));
+                tree.files.insert(format!("{folder}/kustomization.yaml"), content);
+            }
+            for (name, objects) in files {
+                tree.file(format!("{folder}/{name}"), objects);
+            }
         }
         for (name, objects) in &common.flux {
             tree.file(format!("flux/{name}"), objects);
@@ -54,30 +61,17 @@ impl Tree {
 
     /// Lays out one preview.
     #[must_use]
-    pub fn of_preview(mut preview: Preview) -> Self {
+    pub fn of_preview(preview: Preview<Document>) -> Self {
         let mut tree = Self::default();
-        let namespace = preview.files.values().flatten().find(is_namespace).cloned();
-        let flux = namespace.iter().chain(&preview.flux);
-        tree.file(format!("flux/{}.yaml", preview.name), flux);
-        preview.files.values_mut().flatten().for_each(leave_to_owner);
-        tree.folder(&format!("previews/{}", preview.name), preview.files.iter());
+        tree.files.insert(format!("flux/{}.yaml", preview.name), join(&preview.flux).into_bytes());
+        let folder = format!("previews/{}", preview.name);
+        let names = preview.files.keys().map(String::as_str);
+        tree.files.insert(format!("{folder}/kustomization.yaml"), kustomization(names));
+        let files = preview.files.iter();
+        let files = files
+            .map(|(name, documents)| (format!("{folder}/{name}"), join(documents).into_bytes()));
+        tree.files.extend(files);
         tree
-    }
-
-    fn folder<'a, N: AsRef<str>, O: IntoIterator<Item = &'a Object>>(
-        &mut self,
-        folder: &str,
-        files: impl IntoIterator<Item = (N, O)>,
-    ) {
-        let mut names = Vec::new();
-        for (name, objects) in files {
-            self.file(format!("{folder}/{}", name.as_ref()), objects);
-            names.push(name);
-        }
-        if !names.is_empty() {
-            let content = kustomization(names.iter().map(AsRef::as_ref));
-            self.files.insert(format!("{folder}/kustomization.yaml"), content);
-        }
     }
 
     fn file<'a>(&mut self, path: String, objects: impl IntoIterator<Item = &'a Object>) {
@@ -98,23 +92,6 @@ fn kustomization<'a>(names: impl Iterator<Item = &'a str>) -> Vec<u8> {
     let mut text = String::new();
     write_document(&mut text, &node);
     text.into_bytes()
-}
-
-fn is_namespace(object: &&Object) -> bool {
-    object.is("", "Namespace")
-}
-
-/// The Namespace of a preview stands in `flux/`, for the parent to own: Flux makes namespaces before
-/// it checks anything else and remembers only what it applied whole, so where the first apply of a
-/// preview is refused, its own Kustomization would forget the Namespace and nobody would remove it.
-/// The preview's folder has it as well, for whoever applies that alone; there Flux must not take it
-/// from its owner.
-/// See <https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources>.
-fn leave_to_owner(object: &mut Object) {
-    if is_namespace(&&*object) {
-        let annotations = object.node.make(&["metadata", "annotations"]);
-        annotations.set("kustomize.toolkit.fluxcd.io/ssa", Node::string("IfNotPresent"));
-    }
 }
 
 /// Writes a tree into a folder that is empty, missing, or was written before.

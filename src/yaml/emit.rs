@@ -20,6 +20,11 @@ pub fn write_document(out: &mut String, node: &Node) {
     }
 }
 
+/// Appends a string as a scalar of one line.
+pub(crate) fn write_scalar(out: &mut String, text: &str) {
+    string(out, text, None);
+}
+
 /// Appends a collection as lines of a text that exists: `indent` columns to the right, and every
 /// sequence in it `list_indent` columns to the right of its key.
 pub(crate) fn write_item(out: &mut String, node: &Node, indent: usize, list_indent: usize) {

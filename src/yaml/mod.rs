@@ -5,7 +5,7 @@ mod node;
 mod parse;
 pub mod scalar;
 
-pub(crate) use emit::write_item;
 pub use emit::{write_document, write_stream};
+pub(crate) use emit::{write_item, write_scalar};
 pub use node::{Data, Key, Node};
 pub use parse::{Budget, parse_documents};

@@ -1,5 +1,7 @@
 //! HTTPRoutes, GRPCRoutes and ReferenceGrants.
 
+use std::collections::BTreeSet;
+
 use super::{Swap, settle_weights};
 use crate::emit::meta;
 use crate::kube::gateway::{
@@ -85,8 +87,11 @@ fn parent_service(name: &str, port: Option<u16>) -> ParentRef {
 }
 
 /// One route for one preview, service and port; several where a limit would be exceeded.
-pub(super) fn mesh_routes(plan: &Plan<'_>, table: &Table<'_>) -> Vec<Object> {
-    let env = &plan.environments[table.environment];
+pub(crate) fn mesh_routes(
+    plan: &Plan<'_>,
+    env: &Environment<'_>,
+    table: &Table<'_>,
+) -> Vec<Object> {
     let baseline = plan.catalog.namespace;
     let swap = Swap { plan, env, home: baseline, stands_in: baseline, inside: false };
     let key = &plan.config.previews.spec.routing.key;
@@ -330,28 +335,31 @@ fn qualify_mirrors(node: &mut Node, swap: &Swap<'_>) {
     }
 }
 
+/// Namespaces with a backend of a route, each with the namespace of the route.
+pub(crate) type Reaches = BTreeSet<(String, String)>;
+
+/// Where a route of the preview, or one that chooses its copies, needs a grant.
+pub(crate) fn reached(env: &Environment<'_>, route: &Object) -> Reaches {
+    if route.id.group != GROUP {
+        return Reaches::new();
+    }
+    let backends = rules(route).iter().flat_map(|rule| {
+        let mirrors = rule.get("filters").map(Node::items).unwrap_or_default().iter();
+        let mirrors = mirrors.filter_map(|filter| filter.at(&["requestMirror", "backendRef"]));
+        rule.get("backendRefs").map(Node::items).unwrap_or_default().iter().chain(mirrors)
+    });
+    let from = &route.id.namespace;
+    backends
+        .filter_map(|backend| backend.text_at(&["namespace"]))
+        .filter(|to| to != from && (*to == env.namespace || *from == env.namespace))
+        .map(|to| (to.to_owned(), from.clone()))
+        .collect()
+}
+
 /// ReferenceGrants: into the preview for routes that choose its copies, and into the baseline for
 /// routes of the preview that choose unaffected services.
-pub(super) fn grants(plan: &Plan<'_>, env: &Environment<'_>, routes: &[Object]) -> Vec<Object> {
-    let mut wanted: Vec<(String, String)> = Vec::new();
-    for route in routes.iter().filter(|object| object.id.group == GROUP) {
-        let backends = rules(route).iter().flat_map(|rule| {
-            let mirrors = rule.get("filters").map(Node::items).unwrap_or_default().iter();
-            let mirrors = mirrors.filter_map(|filter| filter.at(&["requestMirror", "backendRef"]));
-            rule.get("backendRefs").map(Node::items).unwrap_or_default().iter().chain(mirrors)
-        });
-        for backend in backends {
-            if let Some(to) = backend.text_at(&["namespace"])
-                && to != route.id.namespace
-                && (to == env.namespace || route.id.namespace == env.namespace)
-            {
-                wanted.push((to.to_owned(), route.id.namespace.clone()));
-            }
-        }
-    }
-    wanted.sort();
-    wanted.dedup();
-    let mut targets: Vec<&String> = wanted.iter().map(|(to, _)| to).collect();
+pub(crate) fn grants(plan: &Plan<'_>, env: &Environment<'_>, reaches: &Reaches) -> Vec<Object> {
+    let mut targets: Vec<&String> = reaches.iter().map(|(to, _)| to).collect();
     targets.dedup();
     targets
         .into_iter()
@@ -362,7 +370,7 @@ pub(super) fn grants(plan: &Plan<'_>, env: &Environment<'_>, routes: &[Object]) 
                 format!("anabranch.{}", env.name)
             };
             let from =
-                wanted.iter().filter(|(target, _)| target == to).flat_map(|(_, namespace)| {
+                reaches.iter().filter(|(target, _)| target == to).flat_map(|(_, namespace)| {
                     ["HTTPRoute", "GRPCRoute"].map(|kind| GrantFrom {
                         group: GROUP,
                         kind,

@@ -6,6 +6,8 @@ mod istio;
 
 use std::collections::BTreeMap;
 
+pub(super) use gateway_api::{Reaches, grants, mesh_routes, reached};
+
 use crate::kube::{Id, Object};
 use crate::plan::routing::{Local, entries as planned_entries, gateway_api as planned};
 use crate::plan::{Environment, Plan};
@@ -28,6 +30,26 @@ impl<'p> ByPreview<'p> {
             clones: by_index(count, &routing.entries.clones, |clone| clone.environment),
         }
     }
+
+    /// The tables of a preview.
+    pub(super) fn tables(&self, index: usize) -> &[&'p planned::Table<'p>] {
+        &self.tables[index]
+    }
+
+    /// The routes that are attached to the copies of a preview, and its ways in.
+    pub(super) fn others(
+        &self,
+        plan: &Plan<'_>,
+        env: &Environment<'_>,
+        index: usize,
+    ) -> Vec<Object> {
+        let locals = self.locals[index].iter().map(|local| match local.route.id.group.as_str() {
+            crate::kube::gateway::GROUP => gateway_api::attach(plan, env, local),
+            _ => istio::attach(plan, env, local),
+        });
+        let clones = self.clones[index].iter().map(|clone| entries::emit(plan, env, clone));
+        locals.chain(clones).collect()
+    }
 }
 
 fn by_index<T>(count: usize, items: &[T], index: impl Fn(&T) -> usize) -> Vec<Vec<&T>> {
@@ -37,27 +59,6 @@ fn by_index<T>(count: usize, items: &[T], index: impl Fn(&T) -> usize) -> Vec<Ve
         found[index(item)].push(item);
     }
     found
-}
-
-/// The routes of one preview: derived rules, what is attached to its copies, its ways in, and the
-/// grants that these need.
-pub(super) fn of_preview(plan: &Plan<'_>, routes: &ByPreview<'_>, index: usize) -> Vec<Object> {
-    let env = &plan.environments[index];
-    let mut objects: Vec<Object> = Vec::new();
-    for table in &routes.tables[index] {
-        objects.extend(gateway_api::mesh_routes(plan, table));
-    }
-    for local in &routes.locals[index] {
-        objects.push(match local.route.id.group.as_str() {
-            crate::kube::gateway::GROUP => gateway_api::attach(plan, env, local),
-            _ => istio::attach(plan, env, local),
-        });
-    }
-    for clone in &routes.clones[index] {
-        objects.push(entries::emit(plan, env, clone));
-    }
-    objects.extend(gateway_api::grants(plan, env, &objects));
-    objects
 }
 
 /// The routes of no single preview, and the objects of the baseline that change.

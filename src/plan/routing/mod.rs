@@ -47,6 +47,8 @@ pub(super) struct Table<'a, 'e> {
     pub(super) config: &'a Config,
     pub(super) catalog: &'a Catalog<'a>,
     pub(super) environments: &'e [Environment<'a>],
+    /// The previews that each service is affected in.
+    affecting: BTreeMap<&'a str, Vec<usize>>,
     pub(super) routes: gateway_api::Attached<'a>,
     pub(super) virtual_services: istio::Bound<'a>,
 }
@@ -58,10 +60,17 @@ pub(super) fn plan<'a>(
     environments: &[Environment<'a>],
     found: &mut Vec<Diagnostic>,
 ) -> Routing<'a> {
+    let mut affecting: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, env) in environments.iter().enumerate() {
+        for name in &env.affected {
+            affecting.entry(name).or_default().push(index);
+        }
+    }
     let table = Table {
         config,
         catalog,
         environments,
+        affecting,
         routes: gateway_api::attached(catalog),
         virtual_services: istio::bound(catalog),
     };
@@ -97,23 +106,18 @@ impl<'a> Table<'a, '_> {
     fn involved(&self, service: &Service<'a>) -> Vec<usize> {
         let chosen = self.routes.backends(service.name());
         let destinations = self.virtual_services.destinations(service.name());
-        let own = |env: &Environment<'_>| {
-            env.affected.contains(service.name())
-                && !self.is_unrouted(service.name())
-                && service.ports.iter().any(|port| port.protocol.is_routable())
-        };
-        let other = |env: &Environment<'_>| {
-            chosen
-                .iter()
-                .chain(&destinations)
-                .any(|backend| env.affected.contains(backend) && !self.is_unrouted(backend))
-        };
-        (0..self.environments.len())
-            .filter(|&index| {
-                let env = &self.environments[index];
-                own(env) || other(env)
-            })
-            .collect()
+        let own = service.ports.iter().any(|port| port.protocol.is_routable());
+        let own = own.then_some(service.name());
+        let services = own.into_iter().chain(chosen).chain(destinations);
+        let mut involved: Vec<usize> = services
+            .filter(|name| !self.is_unrouted(name))
+            .filter_map(|name| self.affecting.get(name))
+            .flatten()
+            .copied()
+            .collect();
+        involved.sort_unstable();
+        involved.dedup();
+        involved
     }
 
     /// The API that speaks for a service; none where its routes contradict each other.
@@ -226,9 +230,7 @@ impl<'a> Table<'a, '_> {
 
     /// Reports ports of affected services that cannot be routed, or only by guessing.
     fn check_ports(&self, found: &mut Vec<Diagnostic>) {
-        let affected: BTreeSet<&str> =
-            self.environments.iter().flat_map(|env| env.affected.iter().copied()).collect();
-        for service in affected.into_iter().filter_map(|name| self.catalog.service(name)) {
+        for service in self.affecting.keys().filter_map(|name| self.catalog.service(name)) {
             if !service.has_selector() || self.is_unrouted(service.name()) {
                 continue;
             }
@@ -276,8 +278,6 @@ impl<'a> Table<'a, '_> {
 
     /// Warns of routes in other namespaces that replace those of an affected service there.
     fn check_consumers(&self, found: &mut Vec<Diagnostic>) {
-        let affected: BTreeSet<&str> =
-            self.environments.iter().flat_map(|env| env.affected.iter().copied()).collect();
         let home = self.catalog.namespace;
         for route in self.catalog.objects().filter(|object| object.id.namespace != home) {
             let named: Vec<&str> = match (route.id.group.as_str(), route.id.kind.as_str()) {
@@ -298,7 +298,8 @@ impl<'a> Table<'a, '_> {
                 }
                 _ => continue,
             };
-            if let Some(service) = named.into_iter().find(|name| affected.contains(name)) {
+            if let Some(service) = named.into_iter().find(|name| self.affecting.contains_key(name))
+            {
                 found.push(
                     Diagnostic::new(
                         &code::CONSUMER_ROUTE,

@@ -1,0 +1,147 @@
+//! Objects that differ between previews only in a few words, as text with holes: written once, then
+//! filled for each preview without a tree.
+//!
+//! A stencil is cut from an ordinary object that was made with markers for those words. The first
+//! preview that uses it compares what comes out with the object made in the ordinary way; where the
+//! two differ, as they would if the user's own text held a marker, there is no stencil.
+
+use crate::kube::{Id, Object};
+use crate::yaml::write_document;
+
+/// What every marker begins with; two digits follow.
+const MARKER: &str = "anabranch-hole-";
+
+/// Stands for the name of a preview.
+pub(super) const NAME: &str = "anabranch-hole-00";
+/// Stands for the namespace of a preview.
+pub(super) const NAMESPACE: &str = "anabranch-hole-01";
+
+/// Stands for a whole scalar, by its number.
+pub(super) fn marker(number: usize) -> String {
+    format!("{MARKER}{:02}", number + 2)
+}
+
+/// What goes into the holes: name and namespace raw, scalars as YAML writes them.
+#[derive(Debug)]
+pub(super) struct Filling<'a> {
+    /// The name of the preview.
+    pub(super) name: &'a str,
+    /// Its namespace.
+    pub(super) namespace: &'a str,
+    /// Whole scalars, quoted where they must be.
+    pub(super) scalars: &'a [String],
+}
+
+/// A text with holes.
+#[derive(Debug)]
+struct Template {
+    text: String,
+    /// Where in the text something goes, and the number of its marker; in order.
+    holes: Vec<(usize, usize)>,
+}
+
+impl Template {
+    fn cut(marked: &str) -> Option<Self> {
+        let mut pieces = marked.split(MARKER);
+        let mut template = Self { text: pieces.next()?.to_owned(), holes: Vec::new() };
+        for piece in pieces {
+            let (number, rest) = piece.split_at_checked(2)?;
+            template.holes.push((template.text.len(), number.parse().ok()?));
+            template.text.push_str(rest);
+        }
+        Some(template)
+    }
+
+    fn fill(&self, filling: &Filling<'_>) -> Option<String> {
+        let word = |number: usize| match number {
+            0 => Some(filling.name),
+            1 => Some(filling.namespace),
+            other => filling.scalars.get(other - 2).map(String::as_str),
+        };
+        let words: usize =
+            self.holes.iter().filter_map(|(_, number)| word(*number)).map(str::len).sum();
+        let mut out = String::with_capacity(self.text.len() + words);
+        let mut from = 0;
+        for (at, number) in &self.holes {
+            out.push_str(&self.text[from..*at]);
+            out.push_str(word(*number)?);
+            from = *at;
+        }
+        out.push_str(&self.text[from..]);
+        Some(out)
+    }
+}
+
+/// One object with holes.
+#[derive(Debug)]
+pub(super) struct Stencil {
+    group: String,
+    kind: String,
+    namespace: Template,
+    name: Template,
+    text: Template,
+}
+
+impl Stencil {
+    /// Cuts the markers out of an object.
+    pub(super) fn cut(marked: &Document) -> Option<Self> {
+        let id = &marked.id;
+        Some(Self {
+            group: id.group.clone(),
+            kind: id.kind.clone(),
+            namespace: Template::cut(&id.namespace)?,
+            name: Template::cut(&id.name)?,
+            text: Template::cut(&marked.text)?,
+        })
+    }
+
+    /// The object of one preview; none where the filling lacks something.
+    pub(super) fn fill(&self, filling: &Filling<'_>) -> Option<Document> {
+        let id = Id {
+            group: self.group.clone(),
+            kind: self.kind.clone(),
+            namespace: self.namespace.fill(filling)?,
+            name: self.name.fill(filling)?,
+        };
+        Some(Document { id, text: self.text.fill(filling)? })
+    }
+}
+
+/// An object as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Its identity.
+    pub id: Id,
+    /// One YAML document, without a separator, ending in a newline.
+    pub text: String,
+}
+
+impl From<Object> for Document {
+    fn from(object: Object) -> Self {
+        let mut text = String::new();
+        write_document(&mut text, &object.node);
+        Self { id: object.id, text }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_filled_stands_where_the_markers_stood() {
+        let marked = format!("a: {NAME}\nb: x.{NAMESPACE}.svc\nc: {}\n", marker(0));
+        let template = Template::cut(&marked).expect("markers are whole");
+        let scalars = ["\"1\"".to_owned()];
+        let filling = Filling { name: "pr-1", namespace: "shop-pr-1", scalars: &scalars };
+        let wanted = "a: pr-1\nb: x.shop-pr-1.svc\nc: \"1\"\n";
+        assert_eq!(template.fill(&filling).as_deref(), Some(wanted));
+    }
+
+    #[test]
+    fn half_a_marker_of_the_users_gives_no_stencil() {
+        assert!(Template::cut("a: anabranch-hole-x\n").is_none());
+        assert!(Template::cut("a: anabranch-hole-").is_none());
+        assert!(Template::cut("a: anabranch-hole-ä").is_none());
+    }
+}
