@@ -22,22 +22,24 @@ pub struct Compiled<T> {
     pub common: Common,
 }
 
-/// Compiles a configuration and the objects of its baseline, of which earlier output was set aside.
+/// Compiles a configuration and the objects of its baseline, of which earlier output was set aside;
+/// they are put in order, and those without a namespace get the baseline's.
 /// Previews are handed to `consume` one by one, on every core. None where the report has errors.
 pub fn compile<D: Form, T: Send>(
     config: &Config,
-    objects: &[Object],
+    objects: &mut [Object],
     shape: &Shape<'_>,
     report: &mut Report,
-    consume: impl Fn(Preview<D>) -> T + Sync,
+    consume: impl Fn(Preview<'_, D>) -> T + Sync,
 ) -> Option<Compiled<T>> {
-    let objects = at_home(objects, &config.previews.spec.baseline.namespace);
+    prepare(objects, &config.previews.spec.baseline.namespace);
+    let objects = &*objects;
     let whole = !report.has_errors();
-    validate(config, &objects, whole).into_iter().for_each(|found| report.push(found));
+    validate(config, objects, whole).into_iter().for_each(|found| report.push(found));
     if report.has_errors() {
         return None;
     }
-    let catalog = Catalog::new(&config.previews.spec.baseline.namespace, &objects);
+    let catalog = Catalog::new(&config.previews.spec.baseline.namespace, objects);
     let mut found = Vec::new();
     let plan = plan(config, &catalog, &mut found);
     found.into_iter().for_each(|found| report.push(found));
@@ -45,7 +47,7 @@ pub fn compile<D: Form, T: Send>(
         return None;
     }
     let emission = Emission::new(&plan, shape);
-    let names = Names::new(&objects);
+    let names = Names::new(objects);
     let (ids, (found, previews)): (Vec<_>, (Vec<_>, Vec<T>)) = (0..emission.previews())
         .into_par_iter()
         .map(|index| {
@@ -62,22 +64,22 @@ pub fn compile<D: Form, T: Send>(
     (!report.has_errors()).then_some(Compiled { previews, common })
 }
 
-/// The objects, with the baseline's namespace where a namespaced one names none.
-fn at_home(objects: &[Object], namespace: &str) -> Vec<Object> {
-    let mut objects = objects.to_vec();
-    for object in &mut objects {
+/// Puts the objects in order, with the baseline's namespace where a namespaced one names none.
+fn prepare(objects: &mut [Object], namespace: &str) {
+    for object in &mut *objects {
         if object.id.namespace.is_empty() && !is_cluster_scoped(&object.id.group, &object.id.kind) {
             namespace.clone_into(&mut object.id.namespace);
         }
     }
-    objects
+    objects.sort_by(|a, b| a.id.cmp(&b.id));
+    objects.iter_mut().enumerate().for_each(|(number, object)| object.number = number);
 }
 
-/// The baseline as it is delivered with the output: complete, each object with its namespace, and
-/// with the changes that routes need.
+/// The baseline as it is delivered with the output, after it was compiled: complete, each object with
+/// its namespace, and with the changes that routes need.
 #[must_use]
-pub fn delivered(config: &Config, objects: &[Object], common: &Common) -> Vec<Object> {
-    let mut objects = at_home(objects, &config.previews.spec.baseline.namespace);
+pub fn delivered(objects: &[Object], common: &Common) -> Vec<Object> {
+    let mut objects = objects.to_vec();
     for object in &mut objects {
         if let Some(changed) = common.changed.get(&object.id) {
             *object = changed.clone();
@@ -94,38 +96,51 @@ pub fn delivered(config: &Config, objects: &[Object], common: &Common) -> Vec<Ob
 /// ours.
 struct Names<'a> {
     of_input: HashMap<&'a Id, &'a Object>,
+    namespaces: HashSet<&'a str>,
 }
 
 impl<'a> Names<'a> {
     fn new(objects: &'a [Object]) -> Self {
-        Self { of_input: objects.iter().map(|object| (&object.id, object)).collect() }
+        Self {
+            of_input: objects.iter().map(|object| (&object.id, object)).collect(),
+            namespaces: objects.iter().map(|object| object.id.namespace.as_str()).collect(),
+        }
     }
 
     /// What is wrong with the names in a preview's own namespace, where no other preview has any;
     /// and its names elsewhere.
-    fn check_preview<D: Form>(&self, preview: &Preview<D>) -> (Vec<Id>, Vec<Diagnostic>) {
+    fn check_preview<D: Form>(&self, preview: &Preview<'_, D>) -> (Vec<Id>, Vec<Diagnostic>) {
         // A tree has the Namespace twice, in two files.
         let flux = preview.flux.iter().map(D::id).filter(|id| id.kind != "Namespace");
-        let all = preview.files.values().flatten().map(D::id).chain(flux);
+        let all = preview.own.iter().map(|(_, object)| object.id()).chain(flux);
         let (own, elsewhere): (Vec<&Id>, Vec<&Id>) =
             all.partition(|id| id.namespace == preview.namespace);
-        (elsewhere.into_iter().cloned().collect(), self.check(own))
+        let mut found = Vec::new();
+        // They are in order.
+        found.extend(own.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| twice(pair[0])));
+        if self.namespaces.contains(preview.namespace) {
+            found.extend(own.into_iter().filter_map(|id| self.of_user(id)));
+        }
+        (elsewhere.into_iter().cloned().collect(), found)
     }
 
+    /// What is wrong with other names.
     fn check<'i>(&self, ids: impl IntoIterator<Item = &'i Id>) -> Vec<Diagnostic> {
         let mut ours = HashSet::new();
-        let mut found = Vec::new();
-        let help = "rename yours: the name follows from that of a service or preview";
-        for id in ids {
-            if let Some(other) = self.of_input.get(id) {
-                let message = format!("{id} of the input has a name that anabranch needs");
-                let finding = Diagnostic::new(&code::NAME_TAKEN, message, help);
-                found.push(finding.at(other.place(), "this name is needed"));
-            } else if !ours.insert(id) {
-                let message = format!("{id} would be made twice");
-                found.push(Diagnostic::new(&code::NAME_TAKEN, message, help));
-            }
-        }
-        found
+        let judge = |id| self.of_user(id).or_else(|| (!ours.insert(id)).then(|| twice(id)));
+        ids.into_iter().filter_map(judge).collect()
     }
+
+    fn of_user(&self, id: &Id) -> Option<Diagnostic> {
+        let other = self.of_input.get(id)?;
+        let message = format!("{id} of the input has a name that anabranch needs");
+        let finding = Diagnostic::new(&code::NAME_TAKEN, message, RENAME);
+        Some(finding.at(other.place(), "this name is needed"))
+    }
+}
+
+const RENAME: &str = "rename yours: the name follows from that of a service or preview";
+
+fn twice(id: &Id) -> Diagnostic {
+    Diagnostic::new(&code::NAME_TAKEN, format!("{id} would be made twice"), RENAME)
 }

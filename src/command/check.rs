@@ -15,10 +15,10 @@ pub(super) fn run(options: &Check) -> ExitCode {
         // Compiled for its findings; what would be written does not matter.
         let _ = compile(
             config,
-            &loaded.objects,
+            &mut loaded.objects,
             &Shape::Stream,
             &mut loaded.report,
-            drop::<Preview<Document>>,
+            |_: Preview<'_, Document>| (),
         );
     }
     let (sources, report) = (&loaded.sources, &loaded.report);

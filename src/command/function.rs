@@ -179,7 +179,7 @@ impl Run {
         }
         let shape = Shape::Stream;
         let Compiled { previews, mut common } =
-            compile(config, &objects, &shape, &mut self.report, parts::<Object>)?;
+            compile(config, &mut objects, &shape, &mut self.report, parts::<Object>)?;
         let changed = std::mem::take(&mut common.changed);
         let namespace = &config.previews.spec.baseline.namespace;
         let mut items: Vec<Node> = passing

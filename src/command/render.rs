@@ -31,7 +31,7 @@ fn render_stream(options: &Render, config: &Config, mut loaded: Loaded) -> ExitC
     check_suites(config, options.source_root.as_deref(), &mut loaded.report);
     let text = |objects: Vec<Object>| write_stream(objects.iter().map(|object| &object.node));
     let compiled =
-        compile(config, &loaded.objects, &Shape::Stream, &mut loaded.report, |preview| {
+        compile(config, &mut loaded.objects, &Shape::Stream, &mut loaded.report, |preview| {
             parts::<Document>(preview).map(|documents| join(&documents))
         });
     say_report(&loaded.sources, &loaded.report);
@@ -64,7 +64,8 @@ fn render_tree(options: &Render, config: &Config, mut loaded: Loaded, folder: &P
     let suites = hash_suites(config, &files);
     let path_in_source = tree_path(config, folder, &root);
     let shape = Shape::Tree { suites: &suites, root: &path_in_source };
-    let compiled = compile(config, &loaded.objects, &shape, &mut loaded.report, Tree::of_preview);
+    let compiled =
+        compile(config, &mut loaded.objects, &shape, &mut loaded.report, Tree::of_preview);
     say_report(&loaded.sources, &loaded.report);
     let Some(Compiled { previews, common }) = compiled else {
         return ExitCode::FAILURE;
@@ -82,7 +83,7 @@ fn render_tree(options: &Render, config: &Config, mut loaded: Loaded, folder: &P
 /// The objects of the baseline that are delivered with the output.
 fn baseline(config: &Config, objects: &[Object], common: &Common) -> Vec<Object> {
     match config.previews.spec.baseline.delivery {
-        Delivery::Include => delivered(config, objects, common),
+        Delivery::Include => delivered(objects, common),
         Delivery::External => Vec::new(),
     }
 }

@@ -1,6 +1,8 @@
 //! Copies of the baseline's objects: the body as it was, in the preview's namespace, without what
 //! belongs to the original alone.
 
+use std::borrow::Cow;
+
 use super::meta::labels;
 use crate::kube::{Object, in_front, meta};
 use crate::plan::{Copied, Environment, Plan};
@@ -10,14 +12,14 @@ use crate::yaml::{Data, Node};
 const EXPORT_TO: &str = "networking.istio.io/exportTo";
 
 /// The file of a copy: one per service, and one for what several services share.
-pub(super) fn file_of(copied: &Copied<'_>) -> String {
+pub(super) fn file_of<'p>(copied: &Copied<'p>) -> Cow<'p, str> {
     const TAKEN: [&str; 6] =
         ["kustomization", "namespace", "routes", "policies", "aliases", "common"];
     let mut owners = copied.owners.iter();
     match (owners.next(), owners.next()) {
-        (Some(only), None) if TAKEN.contains(only) => format!("service-{only}.yaml"),
-        (Some(only), None) => format!("{only}.yaml"),
-        _ => "common.yaml".to_owned(),
+        (Some(only), None) if TAKEN.contains(only) => format!("service-{only}").into(),
+        (Some(&only), None) => only.into(),
+        _ => "common".into(),
     }
 }
 
@@ -96,7 +98,8 @@ fn role_binding(node: &mut Node, plan: &Plan<'_>, env: &Environment<'_>) {
     let baseline = plan.catalog.namespace;
     let accounts: Vec<&str> = env
         .copies
-        .keys()
+        .values()
+        .map(|copy| &copy.original.id)
         .filter(|id| id.kind == "ServiceAccount")
         .map(|id| id.name.as_str())
         .collect();

@@ -103,11 +103,17 @@ pub(super) fn facts(plan: &Plan<'_>, index: usize) -> BTreeMap<String, String> {
 
 /// An ExternalName Service for an unaffected service that the copies call by its short name.
 /// See <https://kubernetes.io/docs/concepts/services-networking/service/#externalname>.
-pub(super) fn alias(plan: &Plan<'_>, env: &Environment<'_>, name: &str) -> Object {
+pub(super) fn alias(
+    plan: &Plan<'_>,
+    env: &Environment<'_>,
+    service: &crate::model::Service<'_>,
+) -> Object {
+    let name = service.name();
     // The host behind an ExternalName is the same from everywhere: no need to go through the
     // baseline.
-    let external = plan.catalog.service(name).and_then(|service| service.external_name);
-    let host = external.map_or_else(|| service_host(name, plan.catalog.namespace), str::to_owned);
+    let host = service
+        .external_name
+        .map_or_else(|| service_host(name, plan.catalog.namespace), str::to_owned);
     Object::from_typed(&Service {
         metadata: meta::own(plan.config, name, &env.namespace, Some(env.name)),
         spec: Some(ServiceSpec {

@@ -170,13 +170,14 @@ impl<'a> Flux<'a> {
     /// the parent that applies the stream, so it never sees the workloads of an older revision.
     fn gate(&self, env: &Environment<'_>) -> Object {
         let flux = &self.plan.config.previews.spec.flux;
-        let workloads = env.copies.iter().filter(|(id, _)| {
+        let ids = env.copies.values().map(|copy| &copy.original.id);
+        let workloads = ids.filter(|id| {
             id.group == "apps" && matches!(id.kind.as_str(), "Deployment" | "StatefulSet")
         });
         let spec = KustomizationSpec {
             depends_on: vec![Name { name: flux.parent.clone() }],
             health_checks: workloads
-                .map(|(id, _)| HealthCheck {
+                .map(|id| HealthCheck {
                     api_version: "apps/v1".to_owned(),
                     kind: id.kind.clone(),
                     name: id.name.clone(),

@@ -21,6 +21,7 @@ mod part;
 mod routing;
 mod stencil;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 pub use flux::{Shape, Suites};
@@ -32,13 +33,13 @@ use crate::plan::{Environment, Plan};
 
 /// The objects of one preview, as trees or as text.
 #[derive(Debug)]
-pub struct Preview<D> {
+pub struct Preview<'p, D> {
     /// Its name.
-    pub name: String,
+    pub name: &'p str,
     /// Its namespace.
-    pub namespace: String,
-    /// Its environment, by the file of the tree, each file in order.
-    pub files: BTreeMap<String, Vec<D>>,
+    pub namespace: &'p str,
+    /// Its environment, in order, each object with the file of the tree, without `.yaml`.
+    pub own: Vec<(Cow<'p, str>, D)>,
     /// Its Flux objects; in a tree, the Namespace before them.
     pub flux: Vec<D>,
 }
@@ -104,31 +105,28 @@ impl<'p> Emission<'p> {
 
     /// The objects of the preview with this index, in the order of names.
     #[must_use]
-    pub fn preview<D: Form>(&self, index: usize) -> Preview<D> {
+    pub fn preview<D: Form>(&self, index: usize) -> Preview<'p, D> {
         let env = &self.plan.environments[index];
         let emit = |part: Part<'p>| D::emit(&self.stencils, env, &part);
-        let mut files: BTreeMap<String, Vec<D>> = BTreeMap::new();
+        let mut own: Vec<(Cow<'p, str>, D)> = Vec::new();
+        let mut add = |file: Cow<'p, str>, objects: Vec<D>| {
+            own.extend(objects.into_iter().map(|object| (file.clone(), object)));
+        };
         for copied in env.copies.values() {
-            files.entry(copy::file_of(copied)).or_default().extend(emit(Part::Copy(copied)));
+            add(copy::file_of(copied), emit(Part::Copy(copied)));
         }
         let owned = self.flux.owns_namespaces();
-        let mut namespace = emit(Part::Namespace { owned });
-        namespace.extend(emit(Part::Facts(index)));
-        files.insert("namespace.yaml".to_owned(), namespace);
-        if !env.aliases.is_empty() {
-            let aliases = env.aliases.iter().flat_map(|name| emit(Part::Alias(name)));
-            files.insert("aliases.yaml".to_owned(), aliases.collect());
+        add("namespace".into(), emit(Part::Namespace { owned }));
+        add("namespace".into(), emit(Part::Facts(index)));
+        for service in env.aliases.iter().filter_map(|name| self.plan.catalog.service(name)) {
+            add("aliases".into(), emit(Part::Alias(service)));
         }
-        let routes = self.routes(env, index);
-        if !routes.is_empty() {
-            files.insert("routes.yaml".to_owned(), routes);
-        }
-        files.insert("policies.yaml".to_owned(), emit(Part::Sidecar));
-        files.values_mut().for_each(|objects| sort_by_id(objects, D::id));
+        add("routes".into(), self.routes(env, index));
+        add("policies".into(), emit(Part::Sidecar));
+        sort_by_id(&mut own, |(_, object)| object.id());
         let mut flux = if owned { emit(Part::Namespace { owned: false }) } else { Vec::new() };
         flux.extend(self.flux.preview(index).into_iter().map(D::from));
-        let (name, namespace) = (env.name.to_owned(), env.namespace.clone());
-        Preview { name, namespace, files, flux }
+        Preview { name: env.name, namespace: &env.namespace, own, flux }
     }
 
     /// The routes of a preview: derived rules, what is attached to its copies, its ways in, and the

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use super::stencil::{Document, Filling, NAME, NAMESPACE, Stencil, marker};
 use super::{copy, environment, routing};
-use crate::kube::{Id, Object};
-use crate::model::pod_spec_mut;
+use crate::kube::Object;
+use crate::model::{Service, pod_spec_mut};
 use crate::plan::routing::gateway_api::{Rule, Table};
 use crate::plan::{Body, Copied, Environment, Plan};
 use crate::yaml::scalar::is_safe_plain;
@@ -25,7 +25,7 @@ pub(super) enum Part<'p> {
     /// The Sidecar.
     Sidecar,
     /// An alias of an unaffected service.
-    Alias(&'p str),
+    Alias(&'p Service<'p>),
     /// A copy of an object of the baseline.
     Copy(&'p Copied<'p>),
     /// The routes of one service and port.
@@ -57,14 +57,17 @@ impl Emit for Document {
 
 /// What tells stencils apart.
 #[derive(Debug, PartialEq, Eq, Hash)]
-enum Key<'p> {
+enum Key {
     Namespace(bool),
     Facts,
     Sidecar,
-    Alias(&'p str),
-    Copy(&'p Id),
-    Mesh(&'p str, Option<u16>),
     Grant,
+    /// By the number of the Service.
+    Alias(usize),
+    /// By the number of the original.
+    Copy(usize),
+    /// By the number of the Service, and port.
+    Mesh(usize, Option<u16>),
 }
 
 impl<'p> Part<'p> {
@@ -76,7 +79,7 @@ impl<'p> Part<'p> {
                 vec![environment::config_map(plan, env, environment::facts(plan, *index))]
             }
             Self::Sidecar => vec![environment::sidecar(plan, env)],
-            Self::Alias(name) => vec![environment::alias(plan, env, name)],
+            Self::Alias(service) => vec![environment::alias(plan, env, service)],
             Self::Copy(copied) => vec![copy::copy(plan, env, copied)],
             Self::Mesh(table) => routing::mesh_routes(plan, env, table),
             Self::Grant => {
@@ -87,23 +90,23 @@ impl<'p> Part<'p> {
     }
 
     /// What it has in common with parts of other previews; none where it depends on more than words.
-    fn key(&self, env: &Environment<'_>) -> Option<Key<'p>> {
+    fn key(&self, env: &Environment<'_>) -> Option<Key> {
         Some(match self {
             Self::Namespace { owned } => Key::Namespace(*owned),
             Self::Facts(_) => Key::Facts,
             Self::Sidecar if env.other_namespaces.is_empty() => Key::Sidecar,
-            Self::Alias(name) => Key::Alias(name),
+            Self::Alias(service) => Key::Alias(service.object.number),
             Self::Copy(copied) if copied.original.id.kind != "RoleBinding" => match &copied.body {
-                Body::Original => Key::Copy(&copied.original.id),
+                Body::Original => Key::Copy(copied.original.number),
                 Body::Changed(changes) if changes.only_images().is_some() => {
-                    Key::Copy(&copied.original.id)
+                    Key::Copy(copied.original.number)
                 }
                 _ => return None,
             },
             Self::Mesh(table)
                 if !table.rules.iter().any(|rule| matches!(rule, Rule::Derived { .. })) =>
             {
-                Key::Mesh(table.service, table.port)
+                Key::Mesh(table.service.object.number, table.port)
             }
             Self::Grant => Key::Grant,
             _ => return None,
@@ -194,7 +197,7 @@ pub(super) struct Stencils<'p> {
     plan: &'p Plan<'p>,
     /// A preview whose name and namespace are markers.
     marked: Option<Environment<'p>>,
-    cut: HashMap<Key<'p>, OnceLock<Option<Cut>>>,
+    cut: HashMap<Key, OnceLock<Option<Cut>>>,
 }
 
 impl<'p> Stencils<'p> {
@@ -205,11 +208,12 @@ impl<'p> Stencils<'p> {
             affected: env.affected.clone(),
             ..Environment::new(plan.config, env.index)
         });
-        let copies = plan.catalog.objects().map(|object| Key::Copy(&object.id));
+        let copies = plan.catalog.objects().map(|object| Key::Copy(object.number));
         let services = plan.catalog.services().flat_map(|service| {
-            let ports =
-                service.ports.iter().map(|port| Key::Mesh(service.name(), Some(port.number)));
-            ports.chain([Key::Alias(service.name())])
+            let number = service.object.number;
+            let ports = service.ports.iter();
+            let ports = ports.map(move |port| Key::Mesh(number, Some(port.number)));
+            ports.chain([Key::Alias(number)])
         });
         let single =
             [Key::Namespace(false), Key::Namespace(true), Key::Facts, Key::Sidecar, Key::Grant];

@@ -36,6 +36,9 @@ pub struct Object {
     pub id: Id,
     /// Its body.
     pub node: Node,
+    /// Its place among the objects of a run in the order of identity, where it was given one: what
+    /// is known of an object is kept by this number.
+    pub number: usize,
 }
 
 impl Object {
@@ -67,7 +70,7 @@ impl Object {
         };
         let namespace = text(&["metadata", "namespace"]).unwrap_or_default();
         let group = api_version.split_once('/').map_or("", |(group, _)| group).to_owned();
-        Ok(Self { id: Id { group, kind, namespace, name }, node })
+        Ok(Self { id: Id { group, kind, namespace, name }, node, number: 0 })
     }
 
     /// The object that a typed value describes.

@@ -3,10 +3,12 @@
 use super::Id;
 
 /// Sorts objects, in whatever form, by rank of kind, namespace, kind, group and name.
-pub fn sort_by_id<T>(objects: &mut [T], id: impl Fn(&T) -> &Id) {
-    objects.sort_by(|a, b| {
-        let (a, b) = (id(a), id(b));
-        rank(&a.kind).cmp(&rank(&b.kind)).then_with(|| {
+pub fn sort_by_id<T>(objects: &mut Vec<T>, id: impl Fn(&T) -> &Id) {
+    let mut ranked: Vec<(u8, T)> =
+        objects.drain(..).map(|object| (rank(&id(&object).kind), object)).collect();
+    ranked.sort_by(|(rank_a, a), (rank_b, b)| {
+        rank_a.cmp(rank_b).then_with(|| {
+            let (a, b) = (id(a), id(b));
             (&a.namespace, &a.kind, &a.group, &a.name).cmp(&(
                 &b.namespace,
                 &b.kind,
@@ -15,30 +17,30 @@ pub fn sort_by_id<T>(objects: &mut [T], id: impl Fn(&T) -> &Id) {
             ))
         })
     });
+    objects.extend(ranked.into_iter().map(|(_, object)| object));
 }
 
-fn rank(kind: &str) -> usize {
-    const FIRST: [&str; 16] = [
-        "Namespace",
-        "CustomResourceDefinition",
-        "ServiceAccount",
-        "Role",
-        "ClusterRole",
-        "RoleBinding",
-        "ClusterRoleBinding",
-        "ConfigMap",
-        "Secret",
-        "SecretStore",
-        "ExternalSecret",
-        "SecretProviderClass",
-        "Service",
-        "Deployment",
-        "StatefulSet",
-        "Sidecar",
-    ];
-    const LAST: [&str; 3] = ["Provider", "Alert", "Kustomization"];
-    let middle = FIRST.len();
-    FIRST.iter().position(|first| *first == kind).unwrap_or_else(|| {
-        LAST.iter().position(|last| *last == kind).map_or(middle, |index| middle + 1 + index)
-    })
+fn rank(kind: &str) -> u8 {
+    match kind {
+        "Namespace" => 0,
+        "CustomResourceDefinition" => 1,
+        "ServiceAccount" => 2,
+        "Role" => 3,
+        "ClusterRole" => 4,
+        "RoleBinding" => 5,
+        "ClusterRoleBinding" => 6,
+        "ConfigMap" => 7,
+        "Secret" => 8,
+        "SecretStore" => 9,
+        "ExternalSecret" => 10,
+        "SecretProviderClass" => 11,
+        "Service" => 12,
+        "Deployment" => 13,
+        "StatefulSet" => 14,
+        "Sidecar" => 15,
+        "Provider" => 17,
+        "Alert" => 18,
+        "Kustomization" => 19,
+        _ => 16,
+    }
 }

@@ -13,7 +13,7 @@ use crate::yaml::Node;
 pub struct Catalog<'a> {
     /// The baseline's namespace.
     pub namespace: &'a str,
-    objects: BTreeMap<&'a Id, &'a Object>,
+    objects: Vec<&'a Object>,
     services: BTreeMap<&'a str, Service<'a>>,
     workloads: Vec<Workload<'a>>,
     /// Indices of the workloads that each service selects.
@@ -23,11 +23,11 @@ pub struct Catalog<'a> {
 }
 
 impl<'a> Catalog<'a> {
-    /// Sorts objects into a catalogue; their order in the input does not matter.
+    /// Makes a catalogue of objects in the order of identity, each with its number.
     #[must_use]
     pub fn new(namespace: &'a str, objects: &'a [Object]) -> Self {
-        let objects: BTreeMap<_, _> = objects.iter().map(|object| (&object.id, object)).collect();
-        let home = || objects.values().filter(|object| object.id.namespace == namespace);
+        let objects: Vec<&Object> = objects.iter().collect();
+        let home = || objects.iter().filter(|object| object.id.namespace == namespace);
         let services: BTreeMap<&str, Service<'a>> = home()
             .filter(|object| object.is("", "Service"))
             .map(|object| (object.id.name.as_str(), Service::new(object)))
@@ -58,7 +58,12 @@ impl<'a> Catalog<'a> {
             namespace: self.namespace.to_owned(),
             name: name.to_owned(),
         };
-        self.objects.get(&id).copied()
+        self.find(&id)
+    }
+
+    fn find(&self, id: &Id) -> Option<&'a Object> {
+        let at = self.objects.binary_search_by(|object| object.id.cmp(id)).ok()?;
+        Some(self.objects[at])
     }
 
     /// The baseline's Namespace.
@@ -70,12 +75,12 @@ impl<'a> Catalog<'a> {
             namespace: String::new(),
             name: self.namespace.to_owned(),
         };
-        self.objects.get(&id).copied()
+        self.find(&id)
     }
 
     /// Every object, of every namespace, in the order of identity.
     pub fn objects(&self) -> impl Iterator<Item = &'a Object> {
-        self.objects.values().copied()
+        self.objects.iter().copied()
     }
 
     /// Every object of a kind, of every namespace.

@@ -182,7 +182,7 @@ impl<'a> Closure<'a, '_> {
         }
         for target in targets {
             for workload in &target.workloads {
-                let copy = self.env.copies.entry(&workload.id).or_insert_with(|| {
+                let copy = self.env.copies.entry(workload.number).or_insert_with(|| {
                     let changes = decided.remove(&workload.id).unwrap_or_default();
                     Copied {
                         body: Body::Changed(changes),
@@ -197,10 +197,11 @@ impl<'a> Closure<'a, '_> {
                 continue;
             };
             let selected = self.catalog.selected(name);
-            let copies = selected.filter_map(|workload| self.env.copies.get(&workload.object.id));
+            let copies =
+                selected.filter_map(|workload| self.env.copies.get(&workload.object.number));
             let owners = copies.flat_map(|copy| copy.owners.iter().copied()).collect();
             let copy = Copied::unchanged(service.object, owners);
-            self.env.copies.insert(&service.object.id, copy);
+            self.env.copies.insert(service.object.number, copy);
         }
     }
 
@@ -228,13 +229,13 @@ impl<'a> Closure<'a, '_> {
 
     /// Applies the patches to the copies of their service, but for those `done` before: workloads
     /// first, since a patch may name further objects, then these. Returns what was looked at.
-    fn patch(&mut self, patches: &[(&'a str, Patch)], done: &BTreeSet<&'a Id>) -> BTreeSet<&'a Id> {
+    fn patch(&mut self, patches: &[(&'a str, Patch)], done: &BTreeSet<usize>) -> BTreeSet<usize> {
         if patches.is_empty() {
             return BTreeSet::new();
         }
-        for (id, copy) in self.env.copies.iter_mut().filter(|(id, _)| !done.contains(*id)) {
+        for (_, copy) in self.env.copies.iter_mut().filter(|(number, _)| !done.contains(number)) {
             for (service, patch) in patches {
-                let owned = copy.owners.contains(service) || id.name == *service;
+                let owned = is_owned(copy, service);
                 if owned && patch.applies_to(copy.frame()) {
                     let mut node = copy.node().into_owned();
                     self.found.extend(patch.apply(&mut node).err());
@@ -248,12 +249,8 @@ impl<'a> Closure<'a, '_> {
     /// Reports patches that found nothing to change.
     fn unmatched(&mut self, patches: &[(&'a str, Patch)]) {
         for (service, patch) in patches {
-            let owned = self
-                .env
-                .copies
-                .iter()
-                .filter(|(id, copy)| copy.owners.contains(service) || id.name == *service)
-                .map(|(_, copy)| copy.frame());
+            let owned =
+                self.env.copies.values().filter(|copy| is_owned(copy, service)).map(Copied::frame);
             self.found.extend(patch.unmatched(owned));
         }
     }
@@ -261,7 +258,7 @@ impl<'a> Closure<'a, '_> {
     /// A patch may not take a workload away from the Services that select it.
     fn still_selected(&mut self) {
         for workload in self.catalog.workloads() {
-            let Some(copy) = self.env.copies.get(&workload.object.id) else {
+            let Some(copy) = self.env.copies.get(&workload.object.number) else {
                 continue;
             };
             let Ok(patched) = Object::from_node(copy.frame().clone()) else {
@@ -285,9 +282,9 @@ impl<'a> Closure<'a, '_> {
 
     /// Copies everything that the copied workloads and Services need.
     fn dependencies(&mut self) {
-        let first: Vec<&'a Id> = self.env.copies.keys().copied().collect();
-        for id in first {
-            let Some(copy) = self.env.copies.get_mut(id) else {
+        let first: Vec<usize> = self.env.copies.keys().copied().collect();
+        for number in first {
+            let Some(copy) = self.env.copies.get_mut(&number) else {
                 continue;
             };
             let empty = copy.owners.iter().any(|name| {
@@ -299,14 +296,14 @@ impl<'a> Closure<'a, '_> {
                 Body::Patched(node) if empty => changes::empty_volumes(node),
                 _ => {}
             }
-            let owners = copy.owners.clone();
-            self.with_needs(id, |closure, needs| closure.follow(id, needs, &owners));
+            let (id, owners) = (&copy.original.id, copy.owners.clone());
+            self.with_needs(number, |closure, needs| closure.follow(id, needs, &owners));
         }
     }
 
     /// Hands over what a copy needs: remembered where its body needs what the original does.
-    fn with_needs(&mut self, id: &'a Id, take: impl FnOnce(&mut Self, &Needs<'a>)) {
-        let (finder, copy) = (self.finder, &self.env.copies[id]);
+    fn with_needs(&mut self, number: usize, take: impl FnOnce(&mut Self, &Needs<'a>)) {
+        let (finder, copy) = (self.finder, &self.env.copies[&number]);
         let as_original = match &copy.body {
             Body::Original => true,
             Body::Changed(changes) => changes.only_images().is_some(),
@@ -315,7 +312,7 @@ impl<'a> Closure<'a, '_> {
         if as_original {
             take(self, finder.of(copy.original));
         } else {
-            let needs = finder.find(id, &copy.node());
+            let needs = finder.find(&copy.original.id, &copy.node());
             take(self, &needs);
         }
     }
@@ -332,19 +329,19 @@ impl<'a> Closure<'a, '_> {
 
     /// Copies an object and what it needs itself. An object copied before only gains owners.
     fn copy(&mut self, object: &'a Object, owners: &BTreeSet<&'a str>) {
-        if let Some(copy) = self.env.copies.get_mut(&object.id) {
+        if let Some(copy) = self.env.copies.get_mut(&object.number) {
             copy.owners.extend(owners);
             return;
         }
-        self.env.copies.insert(&object.id, Copied::unchanged(object, owners.clone()));
+        self.env.copies.insert(object.number, Copied::unchanged(object, owners.clone()));
         self.follow(&object.id, self.finder.of(object), owners);
     }
 
     /// Plans the aliases, and what else follows from the hosts that the copies name.
     fn hosts(&mut self) {
-        let ids: Vec<&'a Id> = self.env.copies.keys().copied().collect();
-        for id in ids {
-            self.with_needs(id, |closure, needs| {
+        let numbers: Vec<usize> = self.env.copies.keys().copied().collect();
+        for number in numbers {
+            self.with_needs(number, |closure, needs| {
                 needs.hosts.iter().for_each(|host| closure.host(host));
             });
         }
@@ -397,6 +394,11 @@ impl<'a> Closure<'a, '_> {
             .at(reference.place, "a preview has no storage of its own"),
         );
     }
+}
+
+/// Whether a patch of this service may change a copy.
+fn is_owned(copy: &Copied<'_>, service: &str) -> bool {
+    copy.owners.contains(service) || copy.original.id.name == service
 }
 
 fn copies_state(facts: &ServiceFacts) -> bool {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::changes::Changes;
-use crate::kube::{Id, Object};
+use crate::kube::Object;
 use crate::spec::{Config, Preview};
 use crate::yaml::Node;
 
@@ -21,8 +21,9 @@ pub struct Environment<'a> {
     pub namespace: String,
     /// Services that have a copy: those it names, and those that select one of the same workloads.
     pub affected: BTreeSet<&'a str>,
-    /// Copies, by the identity of the original, still in the baseline's namespace.
-    pub copies: BTreeMap<&'a Id, Copied<'a>>,
+    /// Copies, by the number of the original and so in the order of identity, still in the
+    /// baseline's namespace.
+    pub copies: BTreeMap<usize, Copied<'a>>,
     /// Unaffected services that the copies call by a name that must lead to the baseline.
     pub aliases: BTreeSet<&'a str>,
     /// Other namespaces whose hosts the copies name.

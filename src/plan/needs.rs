@@ -1,7 +1,7 @@
 //! What an object of the baseline needs beside it in a preview: found once, however many previews
 //! copy the object.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use super::hosts::{self, Host};
@@ -32,7 +32,8 @@ pub(super) struct Finder<'a> {
     pub(super) catalog: &'a Catalog<'a>,
     namespaces: BTreeSet<&'a str>,
     monitors: Vec<&'a Object>,
-    known: HashMap<&'a Id, OnceLock<Needs<'a>>>,
+    /// By the number of the object.
+    known: Vec<OnceLock<Needs<'a>>>,
 }
 
 impl<'a> Finder<'a> {
@@ -40,13 +41,13 @@ impl<'a> Finder<'a> {
         let monitors = ["ServiceMonitor", "PodMonitor"];
         let monitors =
             monitors.iter().flat_map(|kind| catalog.own("monitoring.coreos.com", kind)).collect();
-        let known = catalog.objects().map(|object| (&object.id, OnceLock::new())).collect();
+        let known = catalog.objects().map(|_| OnceLock::new()).collect();
         Self { config, catalog, namespaces: catalog.namespaces(), monitors, known }
     }
 
     /// What an unchanged object of the baseline needs.
     pub(super) fn of(&self, object: &'a Object) -> &Needs<'a> {
-        self.known[&object.id].get_or_init(|| self.find(&object.id, &object.node))
+        self.known[object.number].get_or_init(|| self.find(&object.id, &object.node))
     }
 
     /// What a body needs under this identity.

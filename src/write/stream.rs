@@ -6,19 +6,16 @@ use crate::kube::{Object, sort_by_id};
 
 /// What a preview brings to a stream: its environment, in order, and its Flux objects.
 #[must_use]
-pub fn parts<D: Form>(preview: Preview<D>) -> [Vec<D>; 2] {
-    let mut own: Vec<D> = preview.files.into_values().flatten().collect();
-    sort_by_id(&mut own, D::id);
-    [own, preview.flux]
+pub fn parts<D: Form>(preview: Preview<'_, D>) -> [Vec<D>; 2] {
+    [preview.own.into_iter().map(|(_, object)| object).collect(), preview.flux]
 }
 
 /// Documents as one text, a `---` line between them.
 #[must_use]
-pub fn join(documents: &[Document]) -> String {
-    let separators = 4 * documents.len().saturating_sub(1);
-    let length: usize = documents.iter().map(|document| document.text.len()).sum();
-    let mut text = String::with_capacity(length + separators);
-    for (index, document) in documents.iter().enumerate() {
+pub fn join<'d>(documents: impl IntoIterator<Item = &'d Document> + Clone) -> String {
+    let length: usize = documents.clone().into_iter().map(|document| document.text.len() + 4).sum();
+    let mut text = String::with_capacity(length);
+    for (index, document) in documents.into_iter().enumerate() {
         if index > 0 {
             text.push_str("---\n");
         }

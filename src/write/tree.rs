@@ -61,16 +61,21 @@ impl Tree {
 
     /// Lays out one preview.
     #[must_use]
-    pub fn of_preview(preview: Preview<Document>) -> Self {
+    pub fn of_preview(preview: Preview<'_, Document>) -> Self {
         let mut tree = Self::default();
-        tree.files.insert(format!("flux/{}.yaml", preview.name), join(&preview.flux).into_bytes());
         let folder = format!("previews/{}", preview.name);
-        let names = preview.files.keys().map(String::as_str);
-        tree.files.insert(format!("{folder}/kustomization.yaml"), kustomization(names));
-        let files = preview.files.iter();
-        let files = files
-            .map(|(name, documents)| (format!("{folder}/{name}"), join(documents).into_bytes()));
-        tree.files.extend(files);
+        let mut files: BTreeMap<String, Vec<&Document>> = BTreeMap::new();
+        for (file, document) in &preview.own {
+            files.entry(format!("{file}.yaml")).or_default().push(document);
+        }
+        let kustomization = kustomization(files.keys().map(String::as_str));
+        for (name, documents) in files {
+            let text = join(documents.iter().copied());
+            tree.files.insert(format!("{folder}/{name}"), text.into_bytes());
+        }
+        tree.files.insert(format!("{folder}/kustomization.yaml"), kustomization);
+        let flux = join(&preview.flux).into_bytes();
+        tree.files.insert(format!("flux/{}.yaml", preview.name), flux);
         tree
     }
 

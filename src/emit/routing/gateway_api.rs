@@ -113,11 +113,14 @@ pub(crate) fn mesh_routes(
             }
             Rule::Preview(port) => written.push(Node::map([
                 ("matches", Node::list(with_key(None, key, env.name, table.kind))),
-                ("backendRefs", Node::list([backend(table.service, Some(&env.namespace), *port)])),
+                (
+                    "backendRefs",
+                    Node::list([backend(table.service.name(), Some(&env.namespace), *port)]),
+                ),
             ])),
             Rule::Baseline(port) => written.push(Node::map([
                 ("matches", Node::list([any_path()])),
-                ("backendRefs", Node::list([backend(table.service, None, *port)])),
+                ("backendRefs", Node::list([backend(table.service.name(), None, *port)])),
             ])),
         }
     }
@@ -137,7 +140,7 @@ pub(crate) fn mesh_routes(
                 kind: table.kind,
                 metadata,
                 spec: RouteSpec {
-                    parent_refs: vec![parent_service(table.service, table.port)],
+                    parent_refs: vec![parent_service(table.service.name(), table.port)],
                     hostnames: table.hostnames.clone(),
                     rules,
                 },
@@ -160,7 +163,7 @@ fn replaces_prefix(rule: &Node) -> bool {
 /// `cart.pr-42`; with the port where the service has several, the hosts where its routes have some,
 /// and a number for what did not fit into one route.
 fn route_name(table: &Table<'_>, preview: &str, part: usize) -> String {
-    let mut name = format!("{}.{preview}", table.service);
+    let mut name = format!("{}.{preview}", table.service.name());
     if let Some(port) = table.port.filter(|_| table.port_in_name) {
         name.push_str(&format!(".{port}"));
     }

@@ -216,7 +216,7 @@ fn extend(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Object {
         spec.set("exportTo", Node::list([Node::string("*")]));
         node.make(&["metadata", "annotations"]).set(RESTORE, Node::string("exportTo"));
     }
-    Object { id: original.id.clone(), node }
+    Object { node, ..original.clone() }
 }
 
 /// A VirtualService for a host that has none, or that only a wildcard covers.

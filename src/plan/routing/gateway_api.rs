@@ -20,7 +20,7 @@ pub struct Table<'a> {
     /// Index of the preview's environment.
     pub environment: usize,
     /// The service whose host is routed.
-    pub service: &'a str,
+    pub service: &'a Service<'a>,
     /// The port in parentRefs; none where the service's own routes have none.
     pub port: Option<u16>,
     /// Whether the port belongs into the name, because the service has several.
@@ -119,7 +119,7 @@ pub(crate) fn service_backend<'a>(backend: &'a Node, home: &str) -> Option<&'a s
 /// Plans the routes of one service for the previews that are involved.
 pub(super) fn plan<'a>(
     tables: &Tables<'a, '_>,
-    service: &Service<'a>,
+    service: &'a Service<'a>,
     involved: &[usize],
     routing: &mut Routing<'a>,
     found: &mut Vec<Diagnostic>,
@@ -141,7 +141,7 @@ pub(super) fn plan<'a>(
             }
             routing.gateway_api.push(Table {
                 environment,
-                service: service.name(),
+                service,
                 port: *port,
                 port_in_name: port.is_some() && service.ports.len() > 1,
                 kind: if routes[0].id.kind == "GRPCRoute" { "GRPCRoute" } else { "HTTPRoute" },
@@ -163,7 +163,7 @@ pub(super) fn plan<'a>(
             }
             routing.gateway_api.push(Table {
                 environment,
-                service: service.name(),
+                service,
                 port: Some(port.number),
                 port_in_name: service.ports.len() > 1,
                 kind: "HTTPRoute",
