@@ -3,6 +3,7 @@
 mod emit;
 mod node;
 mod parse;
+mod quick;
 pub mod scalar;
 
 pub use emit::{write_document, write_stream};

@@ -1,6 +1,7 @@
 //! Text to trees, under a budget.
 //!
-//! Built on granit-parser's events, without recursion. Aliases and merge keys are expanded, each
+//! Documents of plain YAML are read at once, see [`quick`]; for the others this is built on
+//! granit-parser's events, without recursion. Aliases and merge keys are expanded, each
 //! expansion counted against the budget, so an alias bomb ends in an error and not in memory.
 //! A duplicate key, a tag with a meaning of its own, and a key that is no scalar are errors.
 //! See <https://yaml.org/spec/1.2.2/>.
@@ -10,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
 
 use super::node::{Data, Key, Node};
+use super::quick;
 use crate::diagnostic::{Diagnostic, FileId, Place, Sources, code};
 
 /// How much input is accepted; beyond it, an error that names the limit.
@@ -51,25 +53,46 @@ pub fn parse_documents(
         builder.over_limit(Place::new(file, 0, 0), &problem, budget.bytes, "bytes");
         return Err(builder.errors);
     }
-    let options = granit_parser::options! {
-        flow_nesting_limit: budget.depth + 8,
-        block_nesting_limit: budget.depth + 8,
-        block_scalar_eof_without_line_feed: true,
-    };
-    for next in Parser::new_from_str_with_options(text, options) {
-        match next {
-            Ok((event, span)) => {
-                if builder.event(event, &span).is_err() {
-                    break;
-                }
-            }
-            Err(error) => {
-                builder.syntax(text, &error);
-                break;
-            }
+    for (offset, document) in documents(text) {
+        if builder.read(document, offset).is_err() {
+            break;
         }
     }
     if builder.errors.is_empty() { Ok(builder.documents) } else { Err(builder.errors) }
+}
+
+/// The documents of a text, each with its offset: what stands between lines of `---`, which nothing
+/// can hold. A text with directives or `...` is left whole.
+fn documents(text: &str) -> Vec<(usize, &str)> {
+    let at_line = |at: usize| at == 0 || text.as_bytes()[at - 1] == b'\n';
+    let mut marks = text
+        .match_indices(['%', '.'])
+        .filter(|&(at, mark)| at_line(at) && (mark == "%" || text[at..].starts_with("...")));
+    if marks.next().is_some() {
+        return vec![(0, text)];
+    }
+    let ends = |at: usize| {
+        matches!(text.as_bytes().get(at + 3), None | Some(b' ' | b'\t' | b'\r' | b'\n'))
+    };
+    let starts = text.match_indices("---").map(|(at, _)| at).filter(|&at| at_line(at) && ends(at));
+    let mut documents = Vec::new();
+    let mut from = 0;
+    for start in starts.chain([text.len()]) {
+        if start > from {
+            documents.push((from, &text[from..start]));
+        }
+        from = start;
+    }
+    documents
+}
+
+/// What follows a line of `---` and blanks; the text itself where it begins with no `---`.
+fn without_marker(text: &str) -> Option<&str> {
+    let Some(rest) = text.strip_prefix("---") else {
+        return Some(text);
+    };
+    let rest = rest.trim_start_matches(' ');
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('\n') }
 }
 
 /// The run stops here: the error is already recorded.
@@ -86,6 +109,8 @@ struct Open {
 
 struct Builder {
     file: FileId,
+    /// Where the document that is read begins in its file.
+    offset: usize,
     budget: Budget,
     documents: Vec<Node>,
     open: Vec<Open>,
@@ -99,6 +124,7 @@ impl Builder {
     fn new(file: FileId, budget: Budget) -> Self {
         Self {
             file,
+            offset: 0,
             budget,
             documents: Vec::new(),
             open: Vec::new(),
@@ -109,13 +135,52 @@ impl Builder {
         }
     }
 
+    /// Reads one document, or a text that could not be cut into documents.
+    fn read(&mut self, text: &str, offset: usize) -> Result<(), Stop> {
+        if let Some(body) = without_marker(text) {
+            let start = offset + text.len() - body.len();
+            if let Some(quick) = quick::read(body, self.file, start, self.budget.depth) {
+                self.nodes += quick.nodes;
+                let place = Place::new(self.file, start, start);
+                self.check_nodes(place)?;
+                return quick.node.map_or(Ok(()), |node| self.finish(node, 0));
+            }
+        }
+        self.parse(text, offset)
+    }
+
+    /// Reads a text with the conforming parser.
+    fn parse(&mut self, text: &str, offset: usize) -> Result<(), Stop> {
+        self.offset = offset;
+        let options = granit_parser::options! {
+            flow_nesting_limit: self.budget.depth + 8,
+            block_nesting_limit: self.budget.depth + 8,
+            block_scalar_eof_without_line_feed: true,
+        };
+        for next in Parser::new_from_str_with_options(text, options) {
+            match next {
+                Ok((event, span)) => self.event(event, &span)?,
+                Err(error) => {
+                    self.syntax(text, &error);
+                    return Err(Stop);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_nodes(&mut self, place: Place) -> Result<(), Stop> {
+        if self.nodes > self.budget.nodes {
+            return self.stop_at(place, "the input has more nodes", self.budget.nodes, "nodes");
+        }
+        Ok(())
+    }
+
     fn event(&mut self, event: Event<'_>, span: &Span) -> Result<(), Stop> {
         let place = self.place(span);
         if event.is_node() {
             self.nodes += 1;
-            if self.nodes > self.budget.nodes {
-                return self.stop_at(place, "the input has more nodes", self.budget.nodes, "nodes");
-            }
+            self.check_nodes(place)?;
         }
         match event {
             Event::DocumentStart(..) => self.anchors.clear(),
@@ -289,7 +354,7 @@ impl Builder {
             ErrorKind::TabInPlainScalar => text[at..].find('\t').map_or(at, |tab| at + tab),
             _ => at,
         };
-        let place = Place::new(self.file, at, at);
+        let place = Place::new(self.file, self.offset + at, self.offset + at);
         if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
             self.over_limit(place, "the input nests deeper", self.budget.depth, "levels");
             return;
@@ -313,7 +378,8 @@ impl Builder {
 
     fn place(&self, span: &Span) -> Place {
         let start = span.start.byte_offset().unwrap_or(0);
-        Place::new(self.file, start, span.end.byte_offset().unwrap_or(start))
+        let end = span.end.byte_offset().unwrap_or(start);
+        Place::new(self.file, self.offset + start, self.offset + end)
     }
 }
 
@@ -361,6 +427,99 @@ mod tests {
         assert_eq!(documents[0].entries()[0].0.text, "b");
         assert_eq!(documents[0].text_at(&["b"]), Some("0444"));
         assert_eq!(documents[0].to_json(), serde_json::json!({"b": 292, "a": "1"}));
+    }
+
+    /// What the conforming parser alone makes of a text; none where it finds a mistake.
+    fn parsed(text: &str) -> Option<Vec<Node>> {
+        let mut builder = Builder::new(FileId::default(), Budget::default());
+        let _ = builder.parse(text, 0);
+        builder.errors.is_empty().then_some(builder.documents)
+    }
+
+    /// Whether every document was read without the parser; what comes out must be the parser's.
+    fn is_read_alike(text: &str) -> bool {
+        let mut all = true;
+        for (offset, document) in documents(text) {
+            let body = without_marker(document).unwrap_or("{");
+            let start = offset + document.len() - body.len();
+            let Some(quick) = quick::read(body, FileId::default(), start, 96) else {
+                all = false;
+                continue;
+            };
+            // The same places need the same text in front.
+            let alone = " ".repeat(start).replace("  ", "#\n") + body;
+            let alone = if start % 2 == 1 { alone.replacen(' ', "\n", 1) } else { alone };
+            let parsed = parsed(&alone);
+            let quick: Vec<Node> = quick.node.into_iter().collect();
+            let parsed = parsed.map(|nodes| format!("{nodes:#?}")).unwrap_or_default();
+            let quick = format!("{quick:#?}");
+            let first = quick.lines().zip(parsed.lines()).position(|(a, b)| a != b);
+            let around = |text: &str| {
+                let from = first.unwrap_or_default().saturating_sub(9);
+                text.lines().skip(from).take(14).collect::<Vec<_>>().join(
+                    "
+",
+                )
+            };
+            assert!(
+                quick == parsed,
+                "{body}
+read: {}
+parsed: {}",
+                around(&quick),
+                around(&parsed)
+            );
+        }
+        all
+    }
+
+    #[test]
+    fn plain_yaml_is_read_as_the_parser_reads_it() {
+        for text in [
+            "a: 1 # c\nb:\n  c: x\n  d:\n  # hi\n\n  e: 'y'\nf:\n- g: 1\n  h: \"z\"\n-\n- - k\n  - l\n# end\ni: |\n  lit\n  two\n\nj: {}\nk: []\nl:\n\n\nm: x",
+            "a:\n  - b\n  -   c: d\n      e: f\n  - - - g\n",
+            "a: |-\n    x\n      y\n\n    z\n\n\nb: |+\n  x\n\n\nc: |\n  # no comment\n  - x\n",
+            "- a\n- b: c\n-\n  d: e\n-\n  - f\n- |\n  g\n- ''\n- \"\"\n- 'it''s'\n",
+            "---\na: b\n---\n# nothing\n---\n- c\n--- \nd: e\n",
+            "image: registry:5000/a/b:c@sha256:0\nurl: http://x:80/y#z\ntime: 12:30:45\nneg: -1\nstar: a*b\n\"q k\": v\n'r': w\n",
+            "\n\n# only\n# comments\n",
+            "a:\nb:\n- c\nd:\n  - e:\n    - f\n",
+            "ä: ö\n",
+            "a: ö\n",
+        ] {
+            is_read_alike(text);
+        }
+        assert!(is_read_alike("a: 1\nb:\n- c: d\n  e: |\n    f\n  g: {}\n---\nh: \"i\" # j\n"));
+    }
+
+    #[test]
+    fn mutilated_yaml_is_read_as_the_parser_reads_it_or_left_to_it() {
+        let seed = "apiVersion: v1\nkind: List\nmetadata:\n  name: 'x'\n  labels: {}\nitems:\n- a: |\n    one\n     two\n\n  b:\n    - c: \"d\" # e\n      f: []\n    -   - g\n        - h: -1\n  i:\n# k\n- l: http://m:80\n  'n': \"\"\n-\n- o\n";
+        let pieces = [
+            "\n", " ", "  ", "-", "- ", ": ", ":", "#", " #", "'", "\"", "|", "a", "|-\n", "---\n",
+            "[]", "{}", "''", "~", "\\", ">", "?", "\t", ",",
+        ];
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut random = move |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state % below as u64).expect("below fits")
+        };
+        let mut quick = 0;
+        for _ in 0..5_000 {
+            let mut text = seed.to_owned();
+            for _ in 0..=random(3) {
+                let from = random(text.len());
+                let to = (from + random(4)).min(text.len());
+                text.replace_range(
+                    from..to,
+                    if random(3) == 0 { "" } else { pieces[random(pieces.len())] },
+                );
+            }
+            quick += usize::from(is_read_alike(&text));
+        }
+        assert!((500..3_000).contains(&quick), "{quick} were read without the parser");
     }
 
     #[test]

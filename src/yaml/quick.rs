@@ -1,0 +1,363 @@
+//! The plain part of YAML, read without a parser in between: block mappings and sequences, scalars of
+//! one line, literal blocks. Nearly every manifest is written in it.
+//!
+//! Whatever else stands in a document (anchors, tags, flow collections, folded and multi-line
+//! scalars, escapes, tabs) or is wrong with it makes the reader give up, and the conforming parser
+//! reads the document. So this reader has no errors, and where it does read, the tree is the
+//! parser's own, places included: `tests/suite` compares the two.
+
+use super::node::{Data, Key, Node};
+use crate::diagnostic::{FileId, Place};
+
+/// What the reader made of a document.
+pub(super) struct Quick {
+    /// The document; none where there are only comments.
+    pub(super) node: Option<Node>,
+    /// How many nodes it has, keys among them.
+    pub(super) nodes: usize,
+}
+
+/// Reads `text`, one document that stands at `offset` in its file. None where it takes the parser.
+pub(super) fn read(text: &str, file: FileId, offset: usize, depth: usize) -> Option<Quick> {
+    if !is_plain_text(text) {
+        return None;
+    }
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, file, offset, nodes: 0 };
+    let Some(indent) = reader.next_line()? else {
+        return Some(Quick { node: None, nodes: 0 });
+    };
+    let node = reader.block(indent, indent, depth)?;
+    // A document ends where its first block does.
+    (reader.at == text.len()).then_some(Quick { node: Some(node), nodes: reader.nodes })
+}
+
+/// Only line feeds for control characters, and no character that readers take for a line break or
+/// refuse.
+fn is_plain_text(text: &str) -> bool {
+    let printable = |byte: u8| (b' '..=b'~').contains(&byte) || byte == b'\n';
+    text.bytes().all(printable)
+        || text.chars().all(|c| match c {
+            '\n' | ' '..='~' => true,
+            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => false,
+            c => c >= '\u{a0}',
+        })
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    bytes: &'t [u8],
+    /// Between two steps: the first character of a line with content, or the end.
+    at: usize,
+    file: FileId,
+    offset: usize,
+    nodes: usize,
+}
+
+/// How many levels a document may have before this reader leaves it to the parser's own limit.
+type Depth = usize;
+
+impl Reader<'_> {
+    fn place(&self, start: usize, end: usize) -> Place {
+        Place::new(self.file, self.offset + start, self.offset + end)
+    }
+
+    /// Goes from the start of a line to the next content and returns its column; `Some(None)` at the
+    /// end of the text.
+    #[expect(clippy::option_option, reason = "giving up and the end of the text are two things")]
+    fn next_line(&mut self) -> Option<Option<usize>> {
+        loop {
+            let start = self.at;
+            let spaces = self.bytes[start..].iter().take_while(|&&byte| byte == b' ').count();
+            self.at = start + spaces;
+            match self.bytes.get(self.at) {
+                None => return Some(None),
+                Some(b'\n') => self.at += 1,
+                Some(b'#') => self.at = self.line_end() + 1,
+                Some(_) => return Some(Some(spaces)),
+            }
+            self.at = self.at.min(self.bytes.len());
+        }
+    }
+
+    /// The end of the line that holds the current place, without its newline.
+    fn line_end(&self) -> usize {
+        let rest = &self.bytes[self.at..];
+        rest.iter().position(|&byte| byte == b'\n').map_or(self.bytes.len(), |end| self.at + end)
+    }
+
+    /// The column of the current place, which is the first content of its line or at the end: then 0.
+    fn column(&self) -> usize {
+        let before = self.bytes[..self.at].iter().rev();
+        if self.at == self.bytes.len() { 0 } else { before.take_while(|&&b| b != b'\n').count() }
+    }
+
+    /// A block that starts here, at this column; `indent` is the least column of its lines.
+    fn block(&mut self, column: usize, indent: usize, depth: Depth) -> Option<Node> {
+        let depth = depth.checked_sub(1)?;
+        self.nodes += 1;
+        if self.is_item() {
+            let start = self.at;
+            return self.list(start, column, depth);
+        }
+        debug_assert!(column >= indent, "a block never starts left of its lines");
+        self.map(column, depth)
+    }
+
+    fn is_item(&self) -> bool {
+        self.bytes[self.at] == b'-'
+            && matches!(self.bytes.get(self.at + 1), None | Some(b' ' | b'\n'))
+    }
+
+    fn list(&mut self, start: usize, column: usize, depth: Depth) -> Option<Node> {
+        let mut items = Vec::new();
+        loop {
+            self.at += 1;
+            let dash = self.at;
+            self.at += self.bytes[dash..].iter().take_while(|&&byte| byte == b' ').count();
+            items.push(match self.bytes.get(self.at) {
+                None | Some(b'\n' | b'#') => self.below(column, false, dash, depth)?,
+                Some(_) => {
+                    let inner = column + 1 + (self.at - dash);
+                    if self.is_item() || self.key_end().is_some() {
+                        self.block(inner, inner, depth)?
+                    } else {
+                        self.scalar(column, depth)?
+                    }
+                }
+            });
+            if self.at == self.bytes.len() || self.column() < column {
+                break;
+            }
+            if self.column() > column {
+                return None;
+            }
+            if !self.is_item() {
+                break;
+            }
+        }
+        Some(Node { data: Data::List(items), place: self.place(start, self.at) })
+    }
+
+    fn map(&mut self, column: usize, depth: Depth) -> Option<Node> {
+        let start = self.at;
+        let mut entries: Vec<(Key, Node)> = Vec::new();
+        loop {
+            let key = self.key()?;
+            if entries.iter().any(|(other, _)| other.text == key.text) {
+                return None;
+            }
+            let colon = self.at;
+            self.at += 1;
+            self.at += self.bytes[self.at..].iter().take_while(|&&byte| byte == b' ').count();
+            let value = match self.bytes.get(self.at) {
+                None | Some(b'\n' | b'#') => self.below(column, true, colon, depth)?,
+                Some(_) => self.scalar(column, depth)?,
+            };
+            entries.push((key, value));
+            if self.at == self.bytes.len() || self.column() < column {
+                break;
+            }
+            if self.column() > column || self.is_item() {
+                return None;
+            }
+        }
+        Some(Node { data: Data::Map(entries), place: self.place(start, self.at) })
+    }
+
+    /// What stands on the lines below a key or dash of this column. A sequence may stand in the
+    /// column of its key. Nothing there is null, which stands at `empty`.
+    fn below(&mut self, column: usize, of_key: bool, empty: usize, depth: Depth) -> Option<Node> {
+        if self.bytes.get(self.at) == Some(&b'#') && self.bytes[self.at - 1] != b' ' {
+            return None;
+        }
+        let bare = self.at - empty == usize::from(of_key);
+        self.at = (self.line_end() + 1).min(self.bytes.len());
+        let found = self.next_line()?;
+        match found {
+            Some(inner) if inner > column => self.block(inner, inner, depth),
+            Some(inner) if inner == column && of_key && self.is_item() => {
+                let depth = depth.checked_sub(1)?;
+                self.nodes += 1;
+                let dash = self.at + 1;
+                let spaces = self.bytes[dash..].iter().take_while(|&&byte| byte == b' ').count();
+                if matches!(self.bytes.get(dash + spaces), None | Some(b'\n' | b'#')) {
+                    return None;
+                }
+                self.list(dash + spaces, column, depth)
+            }
+            // The parser places a null elsewhere where blanks or a comment follow.
+            _ if !bare => None,
+            _ => {
+                self.nodes += 1;
+                let data = Data::Scalar { text: "~".to_owned(), plain: true };
+                Some(Node { data, place: self.place(empty, empty) })
+            }
+        }
+    }
+
+    /// Where the plain or quoted key that starts here ends, if a colon and its value follow.
+    fn key_end(&self) -> Option<usize> {
+        let rest = &self.bytes[self.at..];
+        let end = match rest[0] {
+            quote @ (b'"' | b'\'') => {
+                let end = 2 + rest[1..].iter().position(|&byte| byte == quote)?;
+                if rest[1..end].iter().any(|byte| matches!(byte, b'\\' | b'\n')) {
+                    return None;
+                }
+                end
+            }
+            first => {
+                let word = |byte: u8| {
+                    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'-')
+                };
+                let starts = first.is_ascii_alphanumeric() || matches!(first, b'_' | b'/');
+                rest.iter().position(|&byte| !word(byte)).filter(|_| starts)?
+            }
+        };
+        // The parser looks no further for the colon of a key.
+        let ends = rest.get(end) == Some(&b':') && end < 1000;
+        (ends && matches!(rest.get(end + 1), None | Some(b' ' | b'\n'))).then_some(self.at + end)
+    }
+
+    /// A key; the current place is then its colon.
+    fn key(&mut self) -> Option<Key> {
+        let (start, end) = (self.at, self.key_end()?);
+        let quotes = usize::from(matches!(self.bytes[start], b'"' | b'\''));
+        let text = self.text[start + quotes..end - quotes].to_owned();
+        self.nodes += 1;
+        self.at = end;
+        Some(Key { text, place: self.place(start, end) })
+    }
+
+    /// A scalar, or an empty collection, on the line of its key or dash, whose column is `column`.
+    fn scalar(&mut self, column: usize, depth: Depth) -> Option<Node> {
+        self.nodes += 1;
+        let start = self.at;
+        let line = &self.bytes[start..self.line_end()];
+        let (data, length) = match line[0] {
+            b'|' => return self.literal(column),
+            b'"' => {
+                let end = line[1..].iter().position(|&byte| byte == b'"')? + 1;
+                let text = &self.text[start + 1..start + end];
+                (
+                    Data::Scalar {
+                        text: (!text.contains('\\')).then(|| text.to_owned())?,
+                        plain: false,
+                    },
+                    end + 1,
+                )
+            }
+            b'\'' => {
+                let end = single_quoted_end(line)?;
+                let text = self.text[start + 1..start + end].replace("''", "'");
+                (Data::Scalar { text, plain: false }, end + 1)
+            }
+            b'{' | b'[' => {
+                depth.checked_sub(1)?;
+                match line.get(..2)? {
+                    b"{}" => (Data::Map(Vec::new()), 2),
+                    b"[]" => (Data::List(Vec::new()), 2),
+                    _ => return None,
+                }
+            }
+            _ => {
+                let text = plain(&self.text[start..start + line.len()])?;
+                (Data::Scalar { text: text.to_owned(), plain: true }, text.len())
+            }
+        };
+        self.at = start + length;
+        let place = self.place(start, self.at);
+        self.end_of_line(column)?;
+        Some(Node { data, place })
+    }
+
+    /// Only blanks or a comment may follow on this line, and the next content stands no further
+    /// right than the key or dash.
+    fn end_of_line(&mut self, column: usize) -> Option<()> {
+        let rest = &self.bytes[self.at..self.line_end()];
+        let content = rest.iter().position(|&byte| byte != b' ');
+        match content {
+            None => {}
+            Some(blanks) if blanks > 0 && rest[blanks] == b'#' => {}
+            Some(_) => return None,
+        }
+        self.at = (self.line_end() + 1).min(self.bytes.len());
+        let next = self.next_line()?;
+        next.is_none_or(|next| next <= column).then_some(())
+    }
+
+    /// A literal block. See <https://yaml.org/spec/1.2.2/#812-literal-style>.
+    fn literal(&mut self, column: usize) -> Option<Node> {
+        let header = &self.bytes[self.at..self.line_end()];
+        let keep = match header {
+            b"|" => 1,
+            b"|-" => 0,
+            b"|+" => usize::MAX,
+            _ => return None,
+        };
+        let first = self.line_end() + 1;
+        let rest = self.bytes.get(first..)?;
+        let indent = rest.iter().take_while(|&&byte| byte == b' ').count();
+        // A first line that is blank, or a block without lines, goes to the parser.
+        if indent <= column || matches!(rest.get(indent), None | Some(b'\n')) {
+            return None;
+        }
+        let (mut text, mut blank, mut end) = (String::new(), 0, self.bytes.len());
+        self.at = first;
+        while self.at < self.bytes.len() {
+            let line = &self.text[self.at..self.line_end()];
+            let spaces = line.bytes().take_while(|&byte| byte == b' ').count();
+            if spaces == line.len() && spaces <= indent {
+                blank += 1;
+            } else if spaces < indent {
+                end = self.at + spaces;
+                break;
+            } else {
+                text.extend(std::iter::repeat_n('\n', blank));
+                text.push_str(&line[indent..]);
+                blank = 1;
+            }
+            self.at = (self.line_end() + 1).min(self.bytes.len());
+        }
+        // A last line without a newline is kept as it is.
+        if !self.text[..self.at].ends_with('\n') {
+            return None;
+        }
+        text.extend(std::iter::repeat_n('\n', blank.min(keep)));
+        let place = self.place(first + indent, end);
+        let next = self.next_line()?;
+        // Content between the columns of key and block belongs to neither.
+        if next.is_some_and(|next| next > column) {
+            return None;
+        }
+        Some(Node { data: Data::Scalar { text, plain: false }, place })
+    }
+}
+
+/// Where the quote that closes a single-quoted scalar stands.
+fn single_quoted_end(line: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        at += line[at..].iter().position(|&byte| byte == b'\'')?;
+        if line.get(at + 1) != Some(&b'\'') {
+            return Some(at);
+        }
+        at += 2;
+    }
+}
+
+/// The plain scalar that a line starts with, without the blanks and comment behind it.
+fn plain(line: &str) -> Option<&str> {
+    let bytes = line.as_bytes();
+    let starts = match bytes[0] {
+        b'-' | b'?' | b':' => bytes.get(1).is_some_and(|&next| next != b' '),
+        b',' | b']' | b'}' | b'#' | b'&' | b'*' | b'!' | b'>' | b'%' | b'@' | b'`' => false,
+        _ => true,
+    };
+    if !starts {
+        return None;
+    }
+    let text = line.split_once(" #").map_or(line, |(text, _)| text).trim_end_matches(' ');
+    let is_key = text.ends_with(':') || text.contains(": ");
+    (!is_key).then_some(text)
+}
