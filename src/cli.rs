@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use crate::plan::Ceiling;
 use crate::spec::Change;
+use crate::yaml::Budget;
 
 /// Preview environments for every pull request: expands previews.yaml, together with the manifests
 /// of a baseline, into plain Kubernetes, Istio, Gateway API and Flux objects.
@@ -72,6 +74,56 @@ pub struct Input {
     /// Manifests of the baseline: a file, a folder, a folder with a kustomization.yaml, or `-`
     #[arg(short, long, value_name = "PATH", num_args = 1.., required = true)]
     pub baseline: Vec<PathBuf>,
+    /// How much is accepted and made.
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// Limits of a run: beyond them an error, before memory or patience runs out.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct Limits {
+    /// Bytes of all input files together
+    #[arg(long, value_name = "N", default_value_t = Budget::default().bytes)]
+    pub max_input_bytes: usize,
+    /// Levels of nesting in a document
+    #[arg(long, value_name = "N", default_value_t = Budget::default().depth)]
+    pub max_depth: usize,
+    /// Mappings, lists, keys and values in a file
+    #[arg(long, value_name = "N", default_value_t = Budget::default().nodes)]
+    pub max_nodes: usize,
+    /// Documents in a file
+    #[arg(long, value_name = "N", default_value_t = Budget::default().documents)]
+    pub max_documents: usize,
+    /// Nodes that YAML aliases may add to a file
+    #[arg(long, value_name = "N", default_value_t = Budget::default().alias_nodes)]
+    pub max_alias_nodes: usize,
+    /// Rules of routes that are derived, of all previews together
+    #[arg(long, value_name = "N", default_value_t = Ceiling::default().rules)]
+    pub max_rules: usize,
+    /// Bytes of the output
+    #[arg(long, value_name = "N", default_value_t = Ceiling::default().bytes)]
+    pub max_output_bytes: usize,
+}
+
+impl Limits {
+    /// What may be read.
+    #[must_use]
+    pub fn budget(&self) -> Budget {
+        Budget {
+            bytes: self.max_input_bytes,
+            depth: self.max_depth,
+            nodes: self.max_nodes,
+            documents: self.max_documents,
+            alias_nodes: self.max_alias_nodes,
+        }
+    }
+
+    /// What may be made.
+    #[must_use]
+    pub fn ceiling(&self) -> Ceiling {
+        Ceiling { rules: self.max_rules, bytes: self.max_output_bytes }
+    }
 }
 
 /// Options of `render`.
@@ -83,6 +135,10 @@ pub struct Render {
     /// Write a folder instead of a stream; it must be empty or written by an earlier run
     #[arg(short, long, value_name = "DIR", help_heading = "Output options")]
     pub output: Option<PathBuf>,
+    /// Write only the objects of this preview, to look at them or compare: not the baseline, and not
+    /// what it shares with other previews. Repeat it for several
+    #[arg(long, value_name = "NAME", conflicts_with = "output", help_heading = "Output options")]
+    pub only: Vec<String>,
     /// What suite paths are relative to [default: the Git root above previews.yaml, else its folder]
     #[arg(long, value_name = "DIR", help_heading = "Input options")]
     pub source_root: Option<PathBuf>,

@@ -1,14 +1,15 @@
 //! The stages called in order: the table of contents of the program.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use crate::diagnostic::{Diagnostic, Report, code};
+use crate::diagnostic::{Diagnostic, Report, code, nearest};
 use crate::emit::{Common, Emission, Form, Preview, Shape};
 use crate::kube::{Id, Object, is_cluster_scoped};
 use crate::model::Catalog;
-use crate::plan::plan;
+use crate::plan::{Ceiling, plan};
 use crate::spec::Config;
 use crate::validate::validate;
 
@@ -22,13 +23,46 @@ pub struct Compiled<T> {
     pub common: Common,
 }
 
+/// What is asked of a configuration.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The shape of the output.
+    pub shape: Shape<'a>,
+    /// How much may come of it.
+    pub ceiling: Ceiling,
+    /// The names of the previews; all where none is named.
+    pub only: &'a [String],
+}
+
+impl Request<'_> {
+    fn includes(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+
+    /// Reports names of previews that there are not.
+    fn check(&self, config: &Config) -> Vec<Diagnostic> {
+        let names = || config.previews.spec.previews.iter().map(|preview| preview.name.as_str());
+        let missing = self.only.iter().filter(|only| !names().any(|name| name == **only));
+        missing
+            .map(|only| {
+                let help = nearest(only, names()).map_or_else(
+                    || "name a preview that spec.previews lists".to_owned(),
+                    |name| format!("did you mean `{name}`?"),
+                );
+                let message = format!("there is no preview `{only}`");
+                config.finding(&code::UNKNOWN_PREVIEW, "spec.previews", message, help)
+            })
+            .collect()
+    }
+}
+
 /// Compiles a configuration and the objects of its baseline, of which earlier output was set aside;
 /// they are put in order, and those without a namespace get the baseline's.
 /// Previews are handed to `consume` one by one, on every core. None where the report has errors.
 pub fn compile<D: Form, T: Send>(
     config: &Config,
     objects: &mut [Object],
-    shape: &Shape<'_>,
+    request: &Request<'_>,
     report: &mut Report,
     consume: impl Fn(Preview<'_, D>) -> T + Sync,
 ) -> Option<Compiled<T>> {
@@ -39,23 +73,37 @@ pub fn compile<D: Form, T: Send>(
     if report.has_errors() {
         return None;
     }
+    request.check(config).into_iter().for_each(|found| report.push(found));
     let catalog = Catalog::new(&config.previews.spec.baseline.namespace, objects);
     let mut found = Vec::new();
-    let plan = plan(config, &catalog, &mut found);
+    let plan = plan(config, &catalog, &request.ceiling, |name| request.includes(name), &mut found);
     found.into_iter().for_each(|found| report.push(found));
     if report.has_errors() {
         return None;
     }
-    let emission = Emission::new(&plan, shape);
+    let emission = Emission::new(&plan, &request.shape);
     let names = Names::new(objects);
-    let (ids, (found, previews)): (Vec<_>, (Vec<_>, Vec<T>)) = (0..emission.previews())
+    let (most, written) = (request.ceiling.bytes, AtomicUsize::new(0));
+    let (ids, (found, previews)): (Vec<_>, (Vec<_>, Vec<Option<T>>)) = (0..emission.previews())
         .into_par_iter()
         .map(|index| {
-            let preview = emission.preview(index);
+            if written.load(Ordering::Relaxed) > most {
+                return (Vec::new(), (Vec::new(), None));
+            }
+            let preview: Preview<'_, D> = emission.preview(index);
+            let size = preview.own.iter().map(|(_, object)| object.size()).sum();
+            written.fetch_add(size, Ordering::Relaxed);
             let (elsewhere, found) = names.check_preview(&preview);
-            (elsewhere, (found, consume(preview)))
+            (elsewhere, (found, Some(consume(preview))))
         })
         .unzip();
+    if written.into_inner() > most {
+        let message = format!("the previews have more bytes than the limit of {}", most);
+        let help = "have fewer previews, or raise --max-output-bytes";
+        report.push(Diagnostic::new(&code::OUTPUT_LIMIT, message, help));
+        return None;
+    }
+    let previews = previews.into_iter().flatten().collect();
     let common = emission.common;
     found.into_iter().flatten().for_each(|found| report.push(found));
     let shared = common.shared.iter().chain(common.flux.values().flatten());
@@ -68,7 +116,7 @@ pub fn compile<D: Form, T: Send>(
 fn prepare(objects: &mut [Object], namespace: &str) {
     for object in &mut *objects {
         if object.id.namespace.is_empty() && !is_cluster_scoped(&object.id.group, &object.id.kind) {
-            namespace.clone_into(&mut object.id.namespace);
+            object.id.namespace = namespace.into();
         }
     }
     objects.sort_by(|a, b| a.id.cmp(&b.id));
@@ -86,7 +134,7 @@ pub fn delivered(objects: &[Object], common: &Common) -> Vec<Object> {
         }
         let metadata = object.node.make(&["metadata"]);
         if metadata.get("namespace").is_none() && !object.id.namespace.is_empty() {
-            metadata.set("namespace", crate::yaml::Node::string(&object.id.namespace));
+            metadata.set("namespace", crate::yaml::Node::string(object.id.namespace.clone()));
         }
     }
     objects

@@ -6,17 +6,19 @@ use super::{check_suites, load, write_out};
 use crate::cli::{Check, Format};
 use crate::diagnostic::{github, json, sarif, terminal};
 use crate::emit::{Document, Preview, Shape};
-use crate::pipeline::compile;
+use crate::pipeline::{Request, compile};
 
 pub(super) fn run(options: &Check) -> ExitCode {
     let mut loaded = load(&options.input);
     if let Some(config) = &loaded.config {
         check_suites(config, options.source_root.as_deref(), &mut loaded.report);
         // Compiled for its findings; what would be written does not matter.
+        let ceiling = options.input.limits.ceiling();
+        let request = Request { shape: Shape::Stream, ceiling, only: &[] };
         let _ = compile(
             config,
             &mut loaded.objects,
-            &Shape::Stream,
+            &request,
             &mut loaded.report,
             |_: Preview<'_, Document>| (),
         );

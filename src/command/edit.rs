@@ -85,7 +85,7 @@ fn run(
 
 fn read(file: &Path, sources: &mut Sources) -> Result<Config, Vec<Diagnostic>> {
     let mut found = Vec::new();
-    match read_config(file, sources, &mut found) {
+    match read_config(file, sources, &Budget::default(), &mut found) {
         Some(node) => Config::read(node),
         None => Err(found),
     }

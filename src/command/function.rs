@@ -14,11 +14,12 @@ use super::{say, write_out};
 use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, terminal};
 use crate::emit::Shape;
 use crate::kube::{Id, Object, meta};
-use crate::pipeline::{Compiled, compile};
+use crate::pipeline::{Compiled, Request, compile};
+use crate::plan::Ceiling;
 use crate::read::{ResourceList, read_config, read_file, read_resource_list, restore};
 use crate::spec::{API_VERSION, Config, Delivery, KIND};
 use crate::write::{parts, results, stream, write_answer};
-use crate::yaml::{Data, Node, write_stream};
+use crate::yaml::{Budget, Data, Node, write_stream};
 
 /// On previews.yaml: the function checks and returns no items, which is what kustomize accepts from a
 /// validator.
@@ -71,7 +72,7 @@ pub fn run_legacy_plugin(config: &Path) -> ExitCode {
     let mut run = Run::default();
     let list = run.read(Path::new("-"));
     let mut found = Vec::new();
-    let config = read_config(config, &mut run.sources, &mut found);
+    let config = read_config(config, &mut run.sources, &Budget::default(), &mut found);
     found.into_iter().for_each(|found| run.report.push(found));
     let (items, ok) = run.answer(&list, config);
     run.say();
@@ -90,8 +91,8 @@ struct Run {
 impl Run {
     fn read(&mut self, path: &Path) -> ResourceList {
         let mut found = Vec::new();
-        let list = match read_file(path, &mut self.sources) {
-            Ok(file) => read_resource_list(&self.sources, file, &mut found),
+        let list = match read_file(path, &mut self.sources, &Budget::default()) {
+            Ok(file) => read_resource_list(&self.sources, file, &Budget::default(), &mut found),
             Err(error) => {
                 found.push(error);
                 ResourceList::default()
@@ -177,9 +178,10 @@ impl Run {
                 None => passing.push((node, None)),
             }
         }
-        let shape = Shape::Stream;
+        let ceiling = Ceiling::default();
+        let request = Request { shape: Shape::Stream, ceiling, only: &[] };
         let Compiled { previews, mut common } =
-            compile(config, &mut objects, &shape, &mut self.report, parts::<Object>)?;
+            compile(config, &mut objects, &request, &mut self.report, parts::<Object>)?;
         let changed = std::mem::take(&mut common.changed);
         let namespace = &config.previews.spec.baseline.namespace;
         let mut items: Vec<Node> = passing
@@ -187,7 +189,7 @@ impl Run {
             .map(|(node, id)| {
                 let changed = id.and_then(|mut id| {
                     if id.namespace.is_empty() {
-                        id.namespace.clone_from(namespace);
+                        id.namespace = namespace.into();
                     }
                     changed.get(&id)
                 });

@@ -13,9 +13,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command, Input};
-use crate::diagnostic::{Diagnostic, Report, Sources, terminal};
+use crate::diagnostic::{Diagnostic, Report, Sources, code, terminal};
 use crate::kube::Object;
-use crate::read::{read_baseline, read_config, read_suites, set_aside};
+use crate::read::{open_baseline, parse_baseline, parse_config, read_file, read_suites, set_aside};
 use crate::spec::Config;
 
 /// Runs a command. Objects go to stdout, words to stderr; the exit code is 0 when all is fine and 1
@@ -50,17 +50,35 @@ struct Loaded {
 
 /// Reads previews.yaml and the baseline; every mistake of both is in the report.
 fn load(input: &Input) -> Loaded {
+    let budget = input.limits.budget();
     let mut sources = Sources::default();
     let mut found: Vec<Diagnostic> = Vec::new();
-    let node = read_config(&input.previews, &mut sources, &mut found);
-    let config = node.and_then(|node| match Config::read(node) {
-        Ok(config) => Some(config),
-        Err(errors) => {
-            found.extend(errors);
-            None
+    let previews = read_file(&input.previews, &mut sources, &budget);
+    let files = open_baseline(&input.baseline, &mut sources, &budget, &mut found);
+    let config = || {
+        let file = previews.map_err(|mut error| {
+            error.help.push_str(
+                "; previews.yaml is named before --baseline, which takes every path after it",
+            );
+            vec![error]
+        })?;
+        let mut found = Vec::new();
+        match parse_config(&sources, file, &budget, &mut found) {
+            Some(node) => Config::read(node),
+            None => Err(found),
         }
-    });
-    let mut objects = read_baseline(&input.baseline, &mut sources, &mut found);
+    };
+    let (config, (mut objects, errors)) =
+        rayon::join(config, || parse_baseline(&sources, &files, &budget));
+    found.extend(errors);
+    if objects.is_empty() && found.is_empty() {
+        found.push(Diagnostic::new(
+            &code::UNREADABLE,
+            "the baseline holds no objects",
+            "pass the manifests of the baseline with --baseline: files, folders, or `-` for stdin",
+        ));
+    }
+    let config = config.map_err(|errors| found.extend(errors)).ok();
     if let Some(config) = &config {
         objects = set_aside(objects, &config.previews.metadata.name).0;
     }

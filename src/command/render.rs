@@ -8,7 +8,7 @@ use super::{Loaded, check_suites, load, say, say_report, write_out};
 use crate::cli::Render;
 use crate::emit::{Common, Document, Shape, Suites};
 use crate::kube::Object;
-use crate::pipeline::{Compiled, compile, delivered};
+use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
 use crate::read::{read_suites, source_root};
 use crate::spec::{Config, Delivery, SourceKind};
@@ -30,16 +30,21 @@ pub(super) fn run(options: &Render) -> ExitCode {
 fn render_stream(options: &Render, config: &Config, mut loaded: Loaded) -> ExitCode {
     check_suites(config, options.source_root.as_deref(), &mut loaded.report);
     let text = |objects: Vec<Object>| write_stream(objects.iter().map(|object| &object.node));
-    let compiled =
-        compile(config, &mut loaded.objects, &Shape::Stream, &mut loaded.report, |preview| {
-            parts::<Document>(preview).map(|documents| join(&documents))
-        });
+    let ceiling = options.input.limits.ceiling();
+    let request = Request { shape: Shape::Stream, ceiling, only: &options.only };
+    let compiled = compile(config, &mut loaded.objects, &request, &mut loaded.report, |preview| {
+        parts::<Document>(preview).map(|documents| join(&documents))
+    });
     say_report(&loaded.sources, &loaded.report);
     let Some(Compiled { previews, common }) = compiled else {
         return ExitCode::FAILURE;
     };
-    let baseline = baseline(config, &loaded.objects, &common);
-    let parts = stream(previews, common, baseline, text);
+    let parts = if options.only.is_empty() {
+        let baseline = baseline(config, &loaded.objects, &common);
+        stream(previews, common, baseline, text)
+    } else {
+        stream(previews, Common::default(), Vec::new(), text)
+    };
     let mut parts = parts.iter().filter(|part| !part.is_empty()).peekable();
     while let Some(part) = parts.next() {
         let mut written = write_out(part.as_bytes());
@@ -64,8 +69,9 @@ fn render_tree(options: &Render, config: &Config, mut loaded: Loaded, folder: &P
     let suites = hash_suites(config, &files);
     let path_in_source = tree_path(config, folder, &root);
     let shape = Shape::Tree { suites: &suites, root: &path_in_source };
-    let compiled =
-        compile(config, &mut loaded.objects, &shape, &mut loaded.report, Tree::of_preview);
+    let request = Request { shape, ceiling: options.input.limits.ceiling(), only: &[] };
+    let report = &mut loaded.report;
+    let compiled = compile(config, &mut loaded.objects, &request, report, Tree::of_preview);
     say_report(&loaded.sources, &loaded.report);
     let Some(Compiled { previews, common }) = compiled else {
         return ExitCode::FAILURE;

@@ -47,8 +47,8 @@ codes! {
         "YAML readers disagree on which of the two counts, and the API server refuses both.\n\
          Keep one.";
     INPUT_LIMIT = "input-limit", Error, "the input is larger than a limit",
-        "Every input has a budget of bytes, nesting, nodes and documents, so that a hostile file\n\
-         cannot exhaust the machine. No manifest written for Kubernetes comes near them.";
+        "Every input has a budget of bytes, nesting, nodes, documents and aliases, so that a hostile\n\
+         file cannot exhaust the machine. Each has a flag, `--max-...`, for those who need more.";
     NOT_AN_OBJECT = "not-an-object", Error, "a document is not a Kubernetes object",
         "Every document needs `apiVersion`, `kind` and `metadata.name`, all strings. Values files,\n\
          kustomization files and snippets are not part of a baseline: name the folder that holds the\n\
@@ -81,6 +81,9 @@ codes! {
     UNKNOWN_SERVICE = "unknown-service", Error, "a service is not in the baseline",
         "A preview names Services of the baseline's namespace, or workloads that have no Service.\n\
          Check the spelling, and that every file of the baseline was passed with --baseline.";
+    UNKNOWN_PREVIEW = "unknown-preview", Error, "a preview is not in previews.yaml",
+        "--only names a preview that spec.previews does not list. Names are compared whole: pr-4 is\n\
+         not pr-42.";
     AMBIGUOUS_CONTAINER = "ambiguous-container", Error, "it is not clear which container is meant",
         "`image` replaces the image of the only container, or of the containers that run the same\n\
          repository. Where neither decides, say `containers: [{name, image}]`; where a Service has\n\
@@ -128,6 +131,9 @@ codes! {
     ROUTE_LIMIT = "route-limit", Error, "a route would exceed a limit of its API",
         "An HTTPRoute has at most 16 rules, 64 matches per rule and 128 in all; anabranch splits\n\
          beyond that, but one match may hold at most 16 headers.";
+    OUTPUT_LIMIT = "output-limit", Error, "the output would be larger than a limit",
+        "A small previews.yaml can ask for much: every preview copies its services and derives the\n\
+         rules of their routes. --max-rules and --max-output-bytes say how much is too much.";
     NOT_YET = "not-yet", Error, "a setting is designed but not built yet",
         "The setting is understood and nothing was written, because the output would be wrong.";
     SUITE_MISSING = "suite-missing", Error, "the folder of a suite does not exist",

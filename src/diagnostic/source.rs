@@ -124,6 +124,12 @@ impl Sources {
         id
     }
 
+    /// Bytes of all texts together.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.files.iter().map(|source| source.text.len()).sum()
+    }
+
     /// The text behind a number that [`Sources::add`] gave.
     #[must_use]
     pub fn get(&self, file: FileId) -> &Source {

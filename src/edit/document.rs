@@ -341,7 +341,7 @@ fn flow(node: &Node) -> String {
         Data::List(items) => {
             format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", "))
         }
-        Data::Scalar { text, plain: true } => text.clone(),
+        Data::Scalar { text, plain: true } => text.to_string(),
         Data::Scalar { text, plain: false } => scalar(text),
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn namespace(plan: &Plan<'_>, env: &Environment<'_>, owned: bool) -> 
         .unwrap_or_default()
         .iter()
         .filter(|(key, _)| belongs_to_previews(&key.text))
-        .filter_map(|(key, value)| Some((key.text.clone(), value.text()?.to_owned())))
+        .filter_map(|(key, value)| Some((key.text.to_string(), value.text()?.to_owned())))
         .collect();
     labels.extend(meta::labels(plan.config, Some(env.name)));
     namespace.metadata.labels = Some(labels);

@@ -179,8 +179,8 @@ impl<'a> Flux<'a> {
             health_checks: workloads
                 .map(|id| HealthCheck {
                     api_version: "apps/v1".to_owned(),
-                    kind: id.kind.clone(),
-                    name: id.name.clone(),
+                    kind: id.kind.to_string(),
+                    name: id.name.to_string(),
                     namespace: env.namespace.clone(),
                 })
                 .collect(),

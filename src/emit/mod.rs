@@ -59,6 +59,11 @@ pub struct Common {
 pub trait Form: From<Object> + Send + part::Emit {
     /// The identity of the object.
     fn id(&self) -> &Id;
+
+    /// Bytes of the object as text; nothing where it is no text yet.
+    fn size(&self) -> usize {
+        0
+    }
 }
 
 impl Form for Object {
@@ -70,6 +75,10 @@ impl Form for Object {
 impl Form for Document {
     fn id(&self) -> &Id {
         &self.id
+    }
+
+    fn size(&self) -> usize {
+        self.text.len()
     }
 }
 

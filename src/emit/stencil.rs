@@ -5,6 +5,8 @@
 //! preview that uses it compares what comes out with the object made in the ordinary way; where the
 //! two differ, as they would if the user's own text held a marker, there is no stencil.
 
+use smol_str::SmolStr;
+
 use crate::kube::{Id, Object};
 use crate::yaml::write_document;
 
@@ -52,7 +54,8 @@ impl Template {
         Some(template)
     }
 
-    fn fill(&self, filling: &Filling<'_>) -> Option<String> {
+    /// Appends the text; none where the filling lacks something.
+    fn fill(&self, filling: &Filling<'_>, out: &mut String) -> Option<()> {
         let word = |number: usize| match number {
             0 => Some(filling.name),
             1 => Some(filling.namespace),
@@ -60,7 +63,7 @@ impl Template {
         };
         let words: usize =
             self.holes.iter().filter_map(|(_, number)| word(*number)).map(str::len).sum();
-        let mut out = String::with_capacity(self.text.len() + words);
+        out.reserve_exact(self.text.len() + words);
         let mut from = 0;
         for (at, number) in &self.holes {
             out.push_str(&self.text[from..*at]);
@@ -68,15 +71,15 @@ impl Template {
             from = *at;
         }
         out.push_str(&self.text[from..]);
-        Some(out)
+        Some(())
     }
 }
 
 /// One object with holes.
 #[derive(Debug)]
 pub(super) struct Stencil {
-    group: String,
-    kind: String,
+    group: SmolStr,
+    kind: SmolStr,
     namespace: Template,
     name: Template,
     text: Template,
@@ -97,13 +100,16 @@ impl Stencil {
 
     /// The object of one preview; none where the filling lacks something.
     pub(super) fn fill(&self, filling: &Filling<'_>) -> Option<Document> {
-        let id = Id {
-            group: self.group.clone(),
-            kind: self.kind.clone(),
-            namespace: self.namespace.fill(filling)?,
-            name: self.name.fill(filling)?,
+        let word = |template: &Template| {
+            let mut word = String::new();
+            template.fill(filling, &mut word)?;
+            Some(SmolStr::from(word))
         };
-        Some(Document { id, text: self.text.fill(filling)? })
+        let (namespace, name) = (word(&self.namespace)?, word(&self.name)?);
+        let mut text = String::new();
+        self.text.fill(filling, &mut text)?;
+        let id = Id { group: self.group.clone(), kind: self.kind.clone(), namespace, name };
+        Some(Document { id, text })
     }
 }
 
@@ -135,7 +141,9 @@ mod tests {
         let scalars = ["\"1\"".to_owned()];
         let filling = Filling { name: "pr-1", namespace: "shop-pr-1", scalars: &scalars };
         let wanted = "a: pr-1\nb: x.shop-pr-1.svc\nc: \"1\"\n";
-        assert_eq!(template.fill(&filling).as_deref(), Some(wanted));
+        let mut filled = String::new();
+        assert_eq!(template.fill(&filling, &mut filled), Some(()));
+        assert_eq!(filled, wanted);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! An object as it was read or will be written: its identity and its body.
 
 use serde::Serialize;
+use smol_str::{SmolStr, ToSmolStr};
 
 use crate::diagnostic::{Diagnostic, Place, code};
 use crate::yaml::{Data, Node};
@@ -10,13 +11,13 @@ use crate::yaml::{Data, Node};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id {
     /// API group; empty for the core group.
-    pub group: String,
+    pub group: SmolStr,
     /// Kind.
-    pub kind: String,
+    pub kind: SmolStr,
     /// Namespace; empty for cluster-scoped objects, and where the manifest names none.
-    pub namespace: String,
+    pub namespace: SmolStr,
     /// Name.
-    pub name: String,
+    pub name: SmolStr,
 }
 
 impl std::fmt::Display for Id {
@@ -69,7 +70,7 @@ impl Object {
             .at(first_line(node.place), "expected apiVersion, kind and metadata.name"));
         };
         let namespace = text(&["metadata", "namespace"]).unwrap_or_default();
-        let group = api_version.split_once('/').map_or("", |(group, _)| group).to_owned();
+        let group = api_version.split_once('/').map_or("", |(group, _)| group).to_smolstr();
         Ok(Self { id: Id { group, kind, namespace, name }, node, number: 0 })
     }
 

@@ -53,10 +53,10 @@ impl<'a> Catalog<'a> {
     #[must_use]
     pub fn get(&self, group: &str, kind: &str, name: &str) -> Option<&'a Object> {
         let id = Id {
-            group: group.to_owned(),
-            kind: kind.to_owned(),
-            namespace: self.namespace.to_owned(),
-            name: name.to_owned(),
+            group: group.into(),
+            kind: kind.into(),
+            namespace: self.namespace.into(),
+            name: name.into(),
         };
         self.find(&id)
     }
@@ -70,10 +70,10 @@ impl<'a> Catalog<'a> {
     #[must_use]
     pub fn own_namespace(&self) -> Option<&'a Object> {
         let id = Id {
-            group: String::new(),
-            kind: "Namespace".to_owned(),
-            namespace: String::new(),
-            name: self.namespace.to_owned(),
+            group: "".into(),
+            kind: "Namespace".into(),
+            namespace: "".into(),
+            name: self.namespace.into(),
         };
         self.find(&id)
     }

@@ -37,15 +37,34 @@ pub struct Plan<'a> {
     pub routing: routing::Routing<'a>,
 }
 
-/// Plans every preview. Findings of all previews are collected; the plan is complete only where none
+/// How much is made of an input at most; beyond it, an error that names the limit.
+#[derive(Debug, Clone, Copy)]
+pub struct Ceiling {
+    /// Rules of routes that are derived, of all previews together.
+    pub rules: usize,
+    /// Bytes of all previews together, as text.
+    pub bytes: usize,
+}
+
+impl Default for Ceiling {
+    fn default() -> Self {
+        Self { rules: 2_000_000, bytes: 1 << 30 }
+    }
+}
+
+/// Plans the previews that `wanted` accepts. Findings of all of them are collected; the plan is complete only where none
 /// of them is an error.
 #[must_use]
 pub fn plan<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
+    ceiling: &Ceiling,
+    wanted: impl Fn(&str) -> bool,
     found: &mut Vec<Diagnostic>,
 ) -> Plan<'a> {
-    let mut order: Vec<usize> = (0..config.previews.spec.previews.len()).collect();
+    let mut order: Vec<usize> = (0..config.previews.spec.previews.len())
+        .filter(|&index| wanted(&config.previews.spec.previews[index].name))
+        .collect();
     order.sort_by_key(|&index| &config.previews.spec.previews[index].name);
     let finder = Finder::new(config, catalog);
     let (environments, findings): (Vec<_>, Vec<_>) = order
@@ -58,6 +77,6 @@ pub fn plan<'a>(
     found.extend(findings.into_iter().flatten());
     policies::check(catalog, &environments, found);
     policies::left_out(catalog, &environments, found);
-    let routing = routing::plan(config, catalog, &environments, found);
+    let routing = routing::plan(config, catalog, &environments, ceiling, found);
     Plan { config, catalog, environments, routing }
 }

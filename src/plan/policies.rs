@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::environment::Environment;
+use smol_str::SmolStr;
+
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::Object;
 use crate::kube::meta::DNS_ANNOTATIONS;
@@ -104,7 +106,7 @@ pub(super) fn left_out(
 }
 
 /// The copied workloads, or Services, of a preview that a policy of the baseline applies to.
-fn copies_touched(policy: &Object, selector: &[&str], env: &Environment<'_>) -> Vec<String> {
+fn copies_touched(policy: &Object, selector: &[&str], env: &Environment<'_>) -> Vec<SmolStr> {
     let spec = |keys: &[&str]| policy.node.at(keys);
     let label_selector = if selector.is_empty() { None } else { spec(selector) };
     // Istio writes `matchLabels` for security policies and `labels` for networking ones.

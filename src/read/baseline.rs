@@ -1,37 +1,63 @@
 //! The two inputs of the command line: previews.yaml, and the paths of a baseline.
 
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use super::{add_objects, documents, folder, text_of};
-use crate::diagnostic::{Diagnostic, Sources, code};
+use crate::diagnostic::{Diagnostic, FileId, Sources, code};
 use crate::kube::Object;
-use crate::yaml::Node;
+use crate::yaml::{Budget, Node, too_many_bytes};
 
 /// Reads a file, or stdin for `-`, into `sources`.
 ///
 /// # Errors
-/// The file cannot be read or is not UTF-8.
+/// The file cannot be read or is not UTF-8, or the texts of the run are too large together.
 pub fn read_file(
     path: &Path,
     sources: &mut Sources,
-) -> Result<crate::diagnostic::FileId, Diagnostic> {
+    budget: &Budget,
+) -> Result<FileId, Diagnostic> {
     let name =
         if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() };
-    let bytes = if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    // One byte more than allowed, to see that there is more: the text may have no end.
+    let most = budget.bytes.saturating_sub(sources.bytes()) as u64 + 1;
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().take(most).read_to_end(&mut bytes)
     } else {
-        std::fs::read(path)
+        File::open(path).and_then(|file| {
+            let size = file.metadata().map_or(0, |metadata| metadata.len()).min(most);
+            bytes.reserve_exact(usize::try_from(size).unwrap_or_default() + 1);
+            file.take(most).read_to_end(&mut bytes)
+        })
     };
-    let bytes = bytes.map_err(|error| {
+    read.map_err(|error| {
         Diagnostic::new(
             &code::UNREADABLE,
             format!("{name} cannot be read: {error}"),
             "check the path and its permissions",
         )
     })?;
+    if bytes.len() as u64 == most {
+        return Err(too_many_bytes(&name, budget));
+    }
     let text = text_of(&name, bytes)?;
+    Ok(sources.add(name, text))
+}
+
+/// Adds a text that no file holds.
+pub(super) fn add(
+    name: String,
+    text: String,
+    sources: &mut Sources,
+    budget: &Budget,
+) -> Result<FileId, Diagnostic> {
+    if sources.bytes() + text.len() > budget.bytes {
+        return Err(too_many_bytes(&name, budget));
+    }
     Ok(sources.add(name, text))
 }
 
@@ -39,20 +65,27 @@ pub fn read_file(
 pub fn read_config(
     path: &Path,
     sources: &mut Sources,
+    budget: &Budget,
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Node> {
-    let file = match read_file(path, sources) {
-        Ok(file) => file,
-        Err(mut error) => {
-            error.help.push_str(
-                "; previews.yaml is named before --baseline, which takes every path after it",
-            );
+    match read_file(path, sources, budget) {
+        Ok(file) => parse_config(sources, file, budget, errors),
+        Err(error) => {
             errors.push(error);
-            return None;
+            None
         }
-    };
+    }
+}
+
+/// Parses previews.yaml: exactly one document.
+pub fn parse_config(
+    sources: &Sources,
+    file: FileId,
+    budget: &Budget,
+    errors: &mut Vec<Diagnostic>,
+) -> Option<Node> {
     let before = errors.len();
-    let mut found = documents(sources, file, errors);
+    let mut found = documents(sources, file, budget, errors);
     if errors.len() > before {
         return None;
     }
@@ -76,38 +109,45 @@ pub fn read_config(
     found.pop()
 }
 
-/// Reads the objects of a baseline: each path is a file, a folder, a folder with a
+/// Reads the texts of a baseline into `sources`: each path is a file, a folder, a folder with a
 /// kustomization.yaml, or `-` for stdin.
-pub fn read_baseline(
+pub fn open_baseline(
     paths: &[impl AsRef<Path>],
     sources: &mut Sources,
+    budget: &Budget,
     errors: &mut Vec<Diagnostic>,
-) -> Vec<Object> {
-    let mut objects = Vec::new();
+) -> Vec<FileId> {
+    let mut files = Vec::new();
     for path in paths.iter().map(AsRef::as_ref) {
-        let texts = if path.is_dir() {
-            folder::read_folder(path, sources, errors)
-        } else {
-            match read_file(path, sources) {
-                Ok(file) => vec![file],
-                Err(error) => {
-                    errors.push(error);
-                    continue;
-                }
-            }
-        };
-        for file in texts {
-            for node in documents(sources, file, errors) {
-                add_objects(node, &mut objects, errors);
-            }
+        if path.is_dir() {
+            files.extend(folder::read_folder(path, sources, budget, errors));
+            continue;
+        }
+        match read_file(path, sources, budget) {
+            Ok(file) => files.push(file),
+            Err(error) => errors.push(error),
         }
     }
-    if objects.is_empty() && errors.is_empty() {
-        errors.push(Diagnostic::new(
-            &code::UNREADABLE,
-            "the baseline holds no objects",
-            "pass the manifests of the baseline with --baseline: files, folders, or `-` for stdin",
-        ));
-    }
-    objects
+    files
+}
+
+/// Parses the texts of a baseline, on every core.
+#[must_use]
+pub fn parse_baseline(
+    sources: &Sources,
+    files: &[FileId],
+    budget: &Budget,
+) -> (Vec<Object>, Vec<Diagnostic>) {
+    let parsed: Vec<(Vec<Object>, Vec<Diagnostic>)> = files
+        .par_iter()
+        .map(|&file| {
+            let (mut objects, mut errors) = (Vec::new(), Vec::new());
+            for node in documents(sources, file, budget, &mut errors) {
+                add_objects(node, &mut objects, &mut errors);
+            }
+            (objects, errors)
+        })
+        .collect();
+    let (objects, errors): (Vec<_>, Vec<_>) = parsed.into_iter().unzip();
+    (objects.into_iter().flatten().collect(), errors.into_iter().flatten().collect())
 }

@@ -7,9 +7,10 @@ use std::process::Command;
 
 use walkdir::WalkDir;
 
-use super::baseline::read_file;
+use super::baseline::{add, read_file};
 use super::text_of;
 use crate::diagnostic::{Diagnostic, FileId, Sources, code};
+use crate::yaml::Budget;
 
 /// The names by which kustomize knows its file.
 const KUSTOMIZATION: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -18,6 +19,7 @@ const KUSTOMIZATION: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Ku
 pub(super) fn read_folder(
     folder: &Path,
     sources: &mut Sources,
+    budget: &Budget,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<FileId> {
     let mut files = Vec::new();
@@ -40,9 +42,10 @@ pub(super) fn read_folder(
                     continue;
                 }
                 walk.skip_current_dir();
-                build(entry.path()).map(|text| sources.add(built_name(entry.path()), text))
+                build(entry.path())
+                    .and_then(|text| add(built_name(entry.path()), text, sources, budget))
             }
-            Ok(entry) if is_manifest(entry.path()) => read_file(entry.path(), sources),
+            Ok(entry) if is_manifest(entry.path()) => read_file(entry.path(), sources, budget),
             Ok(_) => continue,
         };
         match read {

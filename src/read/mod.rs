@@ -6,7 +6,7 @@ mod previous;
 mod resource_list;
 mod suites;
 
-pub use baseline::{read_baseline, read_config, read_file};
+pub use baseline::{open_baseline, parse_baseline, parse_config, read_config, read_file};
 pub use previous::{restore, set_aside};
 pub use resource_list::{ResourceList, read_resource_list};
 pub use suites::{read_suites, source_root};
@@ -19,9 +19,10 @@ use crate::yaml::{Budget, Node, parse_documents};
 pub(crate) fn documents(
     sources: &Sources,
     file: FileId,
+    budget: &Budget,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Node> {
-    parse_documents(sources, file, &Budget::default()).unwrap_or_else(|mistakes| {
+    parse_documents(sources, file, budget).unwrap_or_else(|mistakes| {
         errors.extend(mistakes);
         Vec::new()
     })

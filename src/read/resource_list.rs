@@ -3,7 +3,7 @@
 
 use super::documents;
 use crate::diagnostic::{Diagnostic, FileId, Sources, code};
-use crate::yaml::{Data, Node};
+use crate::yaml::{Budget, Data, Node};
 
 /// What an orchestrator sends to a function, and what it gets back.
 #[derive(Debug, Default)]
@@ -21,9 +21,10 @@ pub struct ResourceList {
 pub fn read_resource_list(
     sources: &Sources,
     file: FileId,
+    budget: &Budget,
     errors: &mut Vec<Diagnostic>,
 ) -> ResourceList {
-    let mut found = documents(sources, file, errors);
+    let mut found = documents(sources, file, budget, errors);
     let is_list = |node: &Node| {
         matches!(node.text_at(&["kind"]), Some("ResourceList" | "List"))
             && node.get("items").is_some()

@@ -1,5 +1,6 @@
 //! previews.yaml exactly as written: types, defaults, and the strict reader.
 
+mod form;
 mod preview;
 mod read;
 mod schema;

@@ -3,12 +3,15 @@
 //! The tree is walked beside the JSON Schema, which reports unknown fields, missing fields and wrong
 //! types with their places; only a tree without mistakes is handed to serde.
 
-use serde_json::Value;
+use std::sync::OnceLock;
 
+use serde::Deserialize;
+
+use super::form::{Form, Kind};
 use super::schema::previews_schema;
 use super::v1alpha1::Previews;
 use crate::diagnostic::{Diagnostic, Place, code, nearest};
-use crate::yaml::scalar::{is_ambiguous, is_date};
+use crate::yaml::scalar::{Resolved, is_ambiguous, is_date};
 use crate::yaml::{Data, Node};
 
 /// previews.yaml: what it says, and where it says it.
@@ -54,15 +57,17 @@ impl Config {
     }
 }
 
+/// The schema does not change in a run.
+static FORM: OnceLock<Form> = OnceLock::new();
+
 fn read_previews(node: &Node) -> Result<Previews, Vec<Diagnostic>> {
     let mut errors = Vec::new();
-    check(node, &previews_schema(), "", &mut errors);
+    let form = FORM.get_or_init(|| Form::new(&previews_schema()));
+    check(node, form, &Path::Root, &mut errors);
     if !errors.is_empty() {
         return Err(errors);
     }
-    let mut value = node.to_json();
-    drop_nulls(&mut value);
-    serde_json::from_value(value).map_err(|error| {
+    Previews::deserialize(node).map_err(|error| {
         let message = format!("previews.yaml cannot be read: {error}");
         let help = "compare the value with `anabranch schema`";
         vec![Diagnostic::new(&code::CONFIG_TYPE, message, help).at(node.place, "in this document")]
@@ -82,99 +87,104 @@ fn place_of(node: &Node, path: &str) -> Place {
     }
 }
 
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(object) => {
-            object.retain(|_, value| !value.is_null());
-            object.values_mut().for_each(drop_nulls);
+/// The path of a field, spelt out only for a message.
+enum Path<'p> {
+    Root,
+    Field(&'p Path<'p>, &'p str),
+    Item(&'p Path<'p>, usize),
+}
+
+impl std::fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Field(Self::Root, name) => f.write_str(name),
+            Self::Field(parent, name) => write!(f, "{parent}.{name}"),
+            Self::Item(parent, index) => write!(f, "{parent}[{index}]"),
         }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
-        _ => {}
     }
 }
 
-fn check(node: &Node, schema: &Value, path: &str, errors: &mut Vec<Diagnostic>) {
-    match schema["type"].as_str() {
-        Some("object") => check_object(node, schema, path, errors),
-        Some("array") => {
+fn check(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diagnostic>) {
+    match form.kind {
+        Kind::Object => check_object(node, form, path, errors),
+        Kind::Array => {
             if !matches!(node.data, Data::List(_)) {
                 errors.push(wrong_type(node, "a list", path));
             }
-            for (index, item) in node.items().iter().enumerate() {
-                check(item, &schema["items"], &format!("{path}[{index}]"), errors);
+            if let Some(items) = &form.items {
+                for (index, item) in node.items().iter().enumerate() {
+                    check(item, items, &Path::Item(path, index), errors);
+                }
             }
         }
-        Some("string") => check_string(node, schema, path, errors),
-        Some("boolean") if !matches!(node.to_json(), Value::Bool(_)) => {
-            errors.push(wrong_type(node, "true or false", path));
+        Kind::String => check_string(node, form, path, errors),
+        Kind::Boolean => {
+            if !matches!(node.resolve(), Some(Resolved::Bool(_))) {
+                errors.push(wrong_type(node, "true or false", path));
+            }
         }
-        Some("integer") => {
-            let fits = node.integer_value().is_some_and(|value| {
-                value >= 0 && (schema["format"] != "uint32" || u32::try_from(value).is_ok())
-            });
-            if !fits {
+        Kind::Integer { most } => {
+            let value = node.integer_value().and_then(|value| u64::try_from(value).ok());
+            if value.is_none_or(|value| value > most) {
                 errors.push(wrong_type(node, "a whole number, zero or more", path));
             }
         }
-        _ => {}
+        Kind::Any => {}
     }
 }
 
-fn check_object(node: &Node, schema: &Value, path: &str, errors: &mut Vec<Diagnostic>) {
+fn check_object(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diagnostic>) {
     if !matches!(node.data, Data::Map(_)) {
         errors.push(wrong_type(node, "a mapping", path));
         return;
     }
-    let inside = |key: &str| {
-        if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
-    };
-    let properties = schema["properties"].as_object();
     for (key, value) in node.entries() {
-        let known = properties.and_then(|properties| properties.get(&key.text));
-        match known.or_else(|| schema.get("additionalProperties").filter(|more| more.is_object())) {
+        let inside = Path::Field(path, &key.text);
+        match form.field(&key.text) {
             Some(_) if value.is_null() => {}
-            Some(schema) => check(value, schema, &inside(&key.text), errors),
+            Some(form) => check(value, form, &inside, errors),
             None => {
-                let names = properties.into_iter().flat_map(|map| map.keys().map(String::as_str));
+                let names = form.fields.iter().map(|field| field.name.as_str());
                 let help = nearest(&key.text, names.clone()).map_or_else(
                     || format!("the fields here are: {}", names.collect::<Vec<_>>().join(", ")),
                     |name| format!("did you mean `{name}`?"),
                 );
-                let message = format!("unknown field `{}`", inside(&key.text));
+                let message = format!("unknown field `{inside}`");
                 errors.push(
                     Diagnostic::new(&code::CONFIG_FIELD, message, help)
                         .at(key.place, "no such field")
-                        .field(inside(&key.text)),
+                        .field(inside.to_string()),
                 );
             }
         }
     }
-    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+    for field in form.fields.iter().filter(|field| field.required) {
+        let name = field.name.as_str();
         if node.get(name).is_none_or(Node::is_null) {
-            let what = properties.and_then(|map| map[name]["description"].as_str()).unwrap_or("");
-            let message = format!("the field `{}` is missing", inside(name));
+            let inside = Path::Field(path, name);
             errors.push(
                 Diagnostic::new(
                     &code::CONFIG_FIELD,
-                    message,
-                    format!("add `{name}`, {}", lower_first(what)),
+                    format!("the field `{inside}` is missing"),
+                    format!("add `{name}`, {}", lower_first(&field.description)),
                 )
                 .at(node.place, format!("`{name}` is missing here"))
-                .field(inside(name)),
+                .field(inside.to_string()),
             );
         }
     }
 }
 
-fn check_string(node: &Node, schema: &Value, path: &str, errors: &mut Vec<Diagnostic>) {
+fn check_string(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diagnostic>) {
     let Data::Scalar { text, plain } = &node.data else {
         errors.push(wrong_type(node, "a string", path));
         return;
     };
-    let read_as = match node.to_json() {
-        Value::Number(number) => Some(format!("the number {}", plainly(&number))),
-        Value::Bool(value) => Some(format!("the boolean {value}")),
-        Value::Null => Some("null".to_owned()),
+    let read_as = match node.resolve() {
+        Some(Resolved::Number(number)) => Some(format!("the number {}", plainly(&number))),
+        Some(Resolved::Bool(value)) => Some(format!("the boolean {value}")),
+        Some(Resolved::Null) => Some("null".to_owned()),
         _ if *plain && is_date(text) => Some("a date by kustomize".to_owned()),
         _ if *plain && is_ambiguous(text) => Some("a boolean by kubectl".to_owned()),
         _ => None,
@@ -187,22 +197,21 @@ fn check_string(node: &Node, schema: &Value, path: &str, errors: &mut Vec<Diagno
                 format!("quote this value: \"{text}\""),
             )
             .at(node.place, "quote this value")
-            .field(path),
+            .field(path.to_string()),
         );
         return;
     }
-    let constant = schema.get("const").map(std::slice::from_ref);
-    let allowed = constant.or_else(|| schema["enum"].as_array().map(Vec::as_slice));
-    if let Some(allowed) = allowed.filter(|allowed| !allowed.iter().any(|one| one == text)) {
-        let names: Vec<&str> = allowed.iter().filter_map(Value::as_str).collect();
-        let help = nearest(text, names.iter().copied()).map_or_else(
-            || format!("write one of: {}", names.join(", ")),
-            |name| format!("did you mean `{name}`? allowed: {}", names.join(", ")),
+    if let Some(allowed) =
+        form.allowed.as_ref().filter(|allowed| !allowed.iter().any(|one| one == text))
+    {
+        let help = nearest(text, allowed.iter().map(String::as_str)).map_or_else(
+            || format!("write one of: {}", allowed.join(", ")),
+            |name| format!("did you mean `{name}`? allowed: {}", allowed.join(", ")),
         );
         errors.push(
             Diagnostic::new(&code::CONFIG_FIELD, format!("`{path}` cannot be `{text}`"), help)
                 .at(node.place, "not allowed")
-                .field(path),
+                .field(path.to_string()),
         );
     }
 }
@@ -214,20 +223,21 @@ fn lower_first(text: &str) -> String {
 }
 
 /// A number as a reader gives it back: `1.10` is 1.1, `1e10` is 10000000000.
-fn plainly(number: &serde_json::Number) -> String {
-    let text = number.to_string();
-    let is_float = text.contains(['.', 'e', 'E']);
-    number.as_f64().filter(|_| is_float).map_or(text, |value| value.to_string())
+fn plainly(number: &str) -> String {
+    let is_float = number.contains(['.', 'e', 'E']);
+    let value = number.parse::<f64>().ok().filter(|_| is_float);
+    value.map_or_else(|| number.to_owned(), |value| value.to_string())
 }
 
-fn wrong_type(node: &Node, wanted: &str, path: &str) -> Diagnostic {
+fn wrong_type(node: &Node, wanted: &str, path: &Path<'_>) -> Diagnostic {
     let found = match &node.data {
         Data::Map(_) => "a mapping".to_owned(),
         Data::List(_) => "a list".to_owned(),
         Data::Scalar { .. } if node.is_null() => "nothing".to_owned(),
         Data::Scalar { text, .. } => format!("`{text}`"),
     };
-    let name = if path.is_empty() { "the document" } else { path };
+    let path = path.to_string();
+    let name = if path.is_empty() { "the document" } else { &path };
     Diagnostic::new(
         &code::CONFIG_TYPE,
         format!("`{name}` takes {wanted}, not {found}"),

@@ -1,5 +1,6 @@
 //! YAML in and out: the tree, the reader with its budgets, and the writer.
 
+mod de;
 mod emit;
 mod node;
 mod parse;
@@ -9,4 +10,4 @@ pub mod scalar;
 pub use emit::{write_document, write_stream};
 pub(crate) use emit::{write_item, write_scalar};
 pub use node::{Data, Key, Node};
-pub use parse::{Budget, parse_documents};
+pub use parse::{Budget, parse_documents, too_many_bytes};

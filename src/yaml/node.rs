@@ -4,7 +4,10 @@
 //! (`0444` stays `0444`) and a field that this program has never heard of survives. Trees made by
 //! the program itself have no places.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map as JsonMap, Number, Value};
+use smol_str::{SmolStr, ToSmolStr};
 
 use super::scalar::{self, Resolved};
 use crate::diagnostic::Place;
@@ -24,7 +27,7 @@ pub enum Data {
     /// A scalar: text, and whether it was plain (unquoted) and so may be a number, boolean or null.
     Scalar {
         /// The text after escape processing; the source text where plain.
-        text: String,
+        text: SmolStr,
         /// Unquoted in the source.
         plain: bool,
     },
@@ -44,15 +47,19 @@ impl Default for Data {
 #[derive(Debug, Clone)]
 pub struct Key {
     /// The key's text.
-    pub text: String,
+    pub text: SmolStr,
     /// Where it was read.
     pub place: Place,
 }
 
 impl From<&str> for Key {
     fn from(text: &str) -> Self {
-        Self { text: text.to_owned(), place: Place::default() }
+        Self { text: text.into(), place: Place::default() }
     }
+}
+
+fn sorted(entries: &[(Key, Node)]) -> BTreeMap<&str, &Node> {
+    entries.iter().map(|(key, value)| (key.text.as_str(), value)).collect()
 }
 
 impl PartialEq for Node {
@@ -61,8 +68,14 @@ impl PartialEq for Node {
         match (&self.data, &other.data) {
             (Data::List(a), Data::List(b)) => a == b,
             (Data::Map(a), Data::Map(b)) => {
+                // Mostly in the same order; never is one searched for each entry of the other.
+                let same_order = || a.iter().zip(b).all(|((a, _), (b, _))| a.text == b.text);
                 a.len() == b.len()
-                    && a.iter().all(|(key, value)| other.get(&key.text) == Some(value))
+                    && if same_order() {
+                        a.iter().zip(b).all(|((_, a), (_, b))| a == b)
+                    } else {
+                        sorted(a) == sorted(b)
+                    }
             }
             (Data::Scalar { .. }, Data::Scalar { .. }) => self.resolve() == other.resolve(),
             _ => false,
@@ -73,14 +86,14 @@ impl PartialEq for Node {
 impl Node {
     /// A string; it is quoted on output where a reader could take it for something else.
     #[must_use]
-    pub fn string(text: impl Into<String>) -> Self {
+    pub fn string(text: impl Into<SmolStr>) -> Self {
         Self::from_data(Data::Scalar { text: text.into(), plain: false })
     }
 
     /// An integer.
     #[must_use]
     pub fn integer(value: i64) -> Self {
-        Self::from_data(Data::Scalar { text: value.to_string(), plain: true })
+        Self::from_data(Data::Scalar { text: value.to_smolstr(), plain: true })
     }
 
     /// A mapping of the given entries.
@@ -193,7 +206,7 @@ impl Node {
     /// Whether this is null: written so, or left empty.
     #[must_use]
     pub fn is_null(&self) -> bool {
-        matches!(self.resolve(), Some(Resolved::Null))
+        matches!(&self.data, Data::Scalar { text, plain: true } if scalar::is_null(text))
     }
 
     /// Whether this is the boolean true.
@@ -204,10 +217,10 @@ impl Node {
 
     /// The type and value that Kubernetes' readers see in a scalar; none for collections.
     #[must_use]
-    pub fn resolve(&self) -> Option<Resolved> {
+    pub fn resolve(&self) -> Option<Resolved<'_>> {
         match &self.data {
             Data::Scalar { text, plain: true } => Some(scalar::resolve(text)),
-            Data::Scalar { text, plain: false } => Some(Resolved::String(text.clone())),
+            Data::Scalar { text, plain: false } => Some(Resolved::String(text)),
             _ => None,
         }
     }
@@ -291,13 +304,13 @@ impl Node {
                 Some(Resolved::Number(text)) => {
                     text.parse::<Number>().map_or(Value::String(text), Value::Number)
                 }
-                Some(Resolved::String(text)) => Value::String(text),
+                Some(Resolved::String(text)) => Value::String(text.to_owned()),
             },
             Data::List(items) => Value::Array(items.iter().map(Node::to_json).collect()),
             Data::Map(entries) => Value::Object(
                 entries
                     .iter()
-                    .map(|(key, value)| (key.text.clone(), value.to_json()))
+                    .map(|(key, value)| (key.text.to_string(), value.to_json()))
                     .collect::<JsonMap<_, _>>(),
             ),
         }
@@ -306,16 +319,19 @@ impl Node {
     /// A tree of the same value as some JSON, without places.
     #[must_use]
     pub fn from_json(value: Value) -> Self {
-        let plain = |text: String| Self::from_data(Data::Scalar { text, plain: true });
+        let plain = |text: &dyn ToSmolStr| {
+            Self::from_data(Data::Scalar { text: text.to_smolstr(), plain: true })
+        };
         match value {
-            Value::Null => plain("null".to_owned()),
-            Value::Bool(value) => plain(value.to_string()),
-            Value::Number(number) => plain(number.to_string()),
+            Value::Null => plain(&"null"),
+            Value::Bool(value) => plain(&value),
+            Value::Number(number) => plain(&number),
             Value::String(text) => Self::string(text),
             Value::Array(items) => Self::list(items.into_iter().map(Self::from_json)),
             Value::Object(entries) => {
-                let entry =
-                    |(text, value)| (Key { text, place: Place::default() }, Self::from_json(value));
+                let entry = |(text, value): (String, Value)| {
+                    (Key { text: text.into(), place: Place::default() }, Self::from_json(value))
+                };
                 Self::from_data(Data::Map(entries.into_iter().map(entry).collect()))
             }
         }

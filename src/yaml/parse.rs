@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
+use smol_str::SmolStr;
 
 use super::node::{Data, Key, Node};
 use super::quick;
@@ -17,25 +18,50 @@ use crate::diagnostic::{Diagnostic, FileId, Place, Sources, code};
 /// How much input is accepted; beyond it, an error that names the limit.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
-    /// Bytes of one text.
+    /// Bytes of all texts of a run.
     pub bytes: usize,
     /// Levels of nesting in one document.
     pub depth: usize,
-    /// Nodes of one text, aliases expanded.
+    /// Nodes of one text: mappings, sequences, scalars, and keys.
     pub nodes: usize,
     /// Documents in one text.
     pub documents: usize,
+    /// Nodes that aliases and merge keys may add to one text. Manifests written by people use a
+    /// handful; a bomb needs millions.
+    pub alias_nodes: usize,
 }
 
 impl Default for Budget {
+    /// Room for the baseline of a large company, and too little for a file that only wants memory.
     fn default() -> Self {
-        Self { bytes: 256 << 20, depth: 96, nodes: 20_000_000, documents: 1_000_000 }
+        Self {
+            bytes: 64 << 20,
+            depth: 96,
+            nodes: 4_000_000,
+            documents: 250_000,
+            alias_nodes: 100_000,
+        }
     }
 }
 
-/// Nodes that aliases and merge keys may add to one text. Manifests written by people use a handful;
-/// a bomb needs millions.
-const ALIAS_NODES: usize = 100_000;
+/// The limits by their flags, for messages.
+const BYTES: &str = "--max-input-bytes";
+const DEPTH: &str = "--max-depth";
+const NODES: &str = "--max-nodes";
+const DOCUMENTS: &str = "--max-documents";
+const ALIASES: &str = "--max-alias-nodes";
+
+/// The finding that the texts of a run are too large together.
+#[must_use]
+pub fn too_many_bytes(name: &str, budget: &Budget) -> Diagnostic {
+    let message =
+        format!("with {name} the input has more bytes than the limit of {}", budget.bytes);
+    Diagnostic::new(&code::INPUT_LIMIT, message, raise(BYTES))
+}
+
+fn raise(flag: &str) -> String {
+    format!("check that this is what you meant to pass; if it is, raise {flag}")
+}
 
 /// Reads every document of a text. Empty documents (only comments, or null) are left out.
 ///
@@ -49,9 +75,7 @@ pub fn parse_documents(
     let text = &sources.get(file).text;
     let mut builder = Builder::new(file, *budget);
     if text.len() > budget.bytes {
-        let problem = format!("the input has {} bytes", text.len());
-        builder.over_limit(Place::new(file, 0, 0), &problem, budget.bytes, "bytes");
-        return Err(builder.errors);
+        return Err(vec![too_many_bytes(&sources.get(file).name, budget)]);
     }
     for (offset, document) in documents(text) {
         if builder.read(document, offset).is_err() {
@@ -64,17 +88,14 @@ pub fn parse_documents(
 /// The documents of a text, each with its offset: what stands between lines of `---`, which nothing
 /// can hold. A text with directives or `...` is left whole.
 fn documents(text: &str) -> Vec<(usize, &str)> {
-    let at_line = |at: usize| at == 0 || text.as_bytes()[at - 1] == b'\n';
-    let mut marks = text
-        .match_indices(['%', '.'])
-        .filter(|&(at, mark)| at_line(at) && (mark == "%" || text[at..].starts_with("...")));
-    if marks.next().is_some() {
+    let bytes = text.as_bytes();
+    let at_line = |&at: &usize| at == 0 || bytes[at - 1] == b'\n';
+    let directive = memchr::memchr_iter(b'%', bytes).any(|at| at_line(&at));
+    if directive || memchr::memmem::find_iter(bytes, "...").any(|at| at_line(&at)) {
         return vec![(0, text)];
     }
-    let ends = |at: usize| {
-        matches!(text.as_bytes().get(at + 3), None | Some(b' ' | b'\t' | b'\r' | b'\n'))
-    };
-    let starts = text.match_indices("---").map(|(at, _)| at).filter(|&at| at_line(at) && ends(at));
+    let ends = |&at: &usize| matches!(bytes.get(at + 3), None | Some(b' ' | b'\t' | b'\r' | b'\n'));
+    let starts = memchr::memmem::find_iter(bytes, "---").filter(at_line).filter(ends);
     let mut documents = Vec::new();
     let mut from = 0;
     for start in starts.chain([text.len()]) {
@@ -101,7 +122,7 @@ struct Stop;
 /// A collection being filled.
 struct Open {
     node: Node,
-    keys: BTreeMap<String, Place>,
+    keys: BTreeMap<SmolStr, Place>,
     key: Option<Key>,
     merges: Vec<Node>,
     anchor: usize,
@@ -171,7 +192,7 @@ impl Builder {
 
     fn check_nodes(&mut self, place: Place) -> Result<(), Stop> {
         if self.nodes > self.budget.nodes {
-            return self.stop_at(place, "the input has more nodes", self.budget.nodes, "nodes");
+            return self.stop_at(place, "the input has more nodes", self.budget.nodes, NODES);
         }
         Ok(())
     }
@@ -190,7 +211,7 @@ impl Builder {
                     self.tag(place, tag.suffix());
                 }
                 let plain = style == ScalarStyle::Plain && !string_tag;
-                let node = Node { data: Data::Scalar { text: text.into_owned(), plain }, place };
+                let node = Node { data: Data::Scalar { text: text.into(), plain }, place };
                 self.finish(node, anchor)?;
             }
             Event::SequenceStart(_, anchor, tag) | Event::MappingStart(_, anchor, tag)
@@ -227,9 +248,9 @@ impl Builder {
                     return Err(Stop);
                 };
                 self.alias_nodes += node.size();
-                if self.alias_nodes > ALIAS_NODES {
+                if self.alias_nodes > self.budget.alias_nodes {
                     let problem = "aliases expand to more nodes";
-                    return self.stop_at(place, problem, ALIAS_NODES, "nodes");
+                    return self.stop_at(place, problem, self.budget.alias_nodes, ALIASES);
                 }
                 node.place = place;
                 self.finish(node, 0)?;
@@ -241,7 +262,7 @@ impl Builder {
 
     fn start(&mut self, data: Data, place: Place, anchor: usize) -> Result<(), Stop> {
         if self.open.len() >= self.budget.depth {
-            return self.stop_at(place, "the input nests deeper", self.budget.depth, "levels");
+            return self.stop_at(place, "the input nests deeper", self.budget.depth, DEPTH);
         }
         if let Some(Open { node: Node { data: Data::Map(_), .. }, key: None, .. }) =
             self.open.last()
@@ -264,7 +285,7 @@ impl Builder {
         let Some(parent) = self.open.last_mut() else {
             if self.documents.len() >= self.budget.documents {
                 let problem = "the input has more documents";
-                return self.stop_at(node.place, problem, self.budget.documents, "documents");
+                return self.stop_at(node.place, problem, self.budget.documents, DOCUMENTS);
             }
             if !node.is_null() {
                 self.documents.push(node);
@@ -329,21 +350,16 @@ impl Builder {
         place: Place,
         problem: &str,
         limit: usize,
-        unit: &str,
+        flag: &str,
     ) -> Result<(), Stop> {
-        self.over_limit(place, problem, limit, unit);
+        self.over_limit(place, problem, limit, flag);
         Err(Stop)
     }
 
-    fn over_limit(&mut self, place: Place, problem: &str, limit: usize, unit: &str) {
-        self.errors.push(
-            Diagnostic::new(
-                &code::INPUT_LIMIT,
-                format!("{problem} than the limit of {limit} {unit}"),
-                "split the input, or check that it is what you meant to pass",
-            )
-            .at(place, "limit reached here"),
-        );
+    fn over_limit(&mut self, place: Place, problem: &str, limit: usize, flag: &str) {
+        let message = format!("{problem} than the limit of {limit}");
+        let finding = Diagnostic::new(&code::INPUT_LIMIT, message, raise(flag));
+        self.errors.push(finding.at(place, "limit reached here"));
     }
 
     fn syntax(&mut self, text: &str, error: &ScanError) {
@@ -356,7 +372,7 @@ impl Builder {
         };
         let place = Place::new(self.file, self.offset + at, self.offset + at);
         if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
-            self.over_limit(place, "the input nests deeper", self.budget.depth, "levels");
+            self.over_limit(place, "the input nests deeper", self.budget.depth, DEPTH);
             return;
         }
         let help = match error.kind() {
@@ -389,7 +405,7 @@ fn merge(node: &mut Node, merges: Vec<Node>) {
     let Data::Map(entries) = &mut node.data else {
         return;
     };
-    let mut present: BTreeSet<String> = entries.iter().map(|(key, _)| key.text.clone()).collect();
+    let mut present: BTreeSet<SmolStr> = entries.iter().map(|(key, _)| key.text.clone()).collect();
     for merged in merges {
         let maps = match merged.data {
             Data::List(items) => items,

@@ -6,6 +6,10 @@
 //! reads the document. So this reader has no errors, and where it does read, the tree is the
 //! parser's own, places included: `tests/suite` compares the two.
 
+use std::collections::HashSet;
+
+use smol_str::SmolStr;
+
 use super::node::{Data, Key, Node};
 use crate::diagnostic::{FileId, Place};
 
@@ -42,6 +46,9 @@ fn is_plain_text(text: &str) -> bool {
             c => c >= '\u{a0}',
         })
 }
+
+/// From so many keys on, a mapping remembers them in a table.
+const MANY_KEYS: usize = 32;
 
 struct Reader<'t> {
     text: &'t str,
@@ -141,9 +148,19 @@ impl Reader<'_> {
     fn map(&mut self, column: usize, depth: Depth) -> Option<Node> {
         let start = self.at;
         let mut entries: Vec<(Key, Node)> = Vec::new();
+        let mut keys: HashSet<SmolStr> = HashSet::new();
         loop {
             let key = self.key()?;
-            if entries.iter().any(|(other, _)| other.text == key.text) {
+            // Few keys are compared, many are hashed.
+            let twice = if entries.len() < MANY_KEYS {
+                entries.iter().any(|(other, _)| other.text == key.text)
+            } else {
+                if keys.is_empty() {
+                    keys.extend(entries.iter().map(|(key, _)| key.text.clone()));
+                }
+                !keys.insert(key.text.clone())
+            };
+            if twice {
                 return None;
             }
             let colon = self.at;
@@ -189,7 +206,7 @@ impl Reader<'_> {
             _ if !bare => None,
             _ => {
                 self.nodes += 1;
-                let data = Data::Scalar { text: "~".to_owned(), plain: true };
+                let data = Data::Scalar { text: "~".into(), plain: true };
                 Some(Node { data, place: self.place(empty, empty) })
             }
         }
@@ -223,7 +240,7 @@ impl Reader<'_> {
     fn key(&mut self) -> Option<Key> {
         let (start, end) = (self.at, self.key_end()?);
         let quotes = usize::from(matches!(self.bytes[start], b'"' | b'\''));
-        let text = self.text[start + quotes..end - quotes].to_owned();
+        let text = self.text[start + quotes..end - quotes].into();
         self.nodes += 1;
         self.at = end;
         Some(Key { text, place: self.place(start, end) })
@@ -241,7 +258,7 @@ impl Reader<'_> {
                 let text = &self.text[start + 1..start + end];
                 (
                     Data::Scalar {
-                        text: (!text.contains('\\')).then(|| text.to_owned())?,
+                        text: (!text.contains('\\')).then(|| text.into())?,
                         plain: false,
                     },
                     end + 1,
@@ -250,7 +267,7 @@ impl Reader<'_> {
             b'\'' => {
                 let end = single_quoted_end(line)?;
                 let text = self.text[start + 1..start + end].replace("''", "'");
-                (Data::Scalar { text, plain: false }, end + 1)
+                (Data::Scalar { text: text.into(), plain: false }, end + 1)
             }
             b'{' | b'[' => {
                 depth.checked_sub(1)?;
@@ -262,7 +279,7 @@ impl Reader<'_> {
             }
             _ => {
                 let text = plain(&self.text[start..start + line.len()])?;
-                (Data::Scalar { text: text.to_owned(), plain: true }, text.len())
+                (Data::Scalar { text: text.into(), plain: true }, text.len())
             }
         };
         self.at = start + length;
@@ -330,7 +347,7 @@ impl Reader<'_> {
         if next.is_some_and(|next| next > column) {
             return None;
         }
-        Some(Node { data: Data::Scalar { text, plain: false }, place })
+        Some(Node { data: Data::Scalar { text: text.into(), plain: false }, place })
     }
 }
 

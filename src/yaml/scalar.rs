@@ -7,7 +7,7 @@
 
 /// A scalar's type and value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Resolved {
+pub enum Resolved<'t> {
     /// Null, or nothing written at all.
     Null,
     /// A boolean.
@@ -15,20 +15,26 @@ pub enum Resolved {
     /// A number, as JSON text.
     Number(String),
     /// A string.
-    String(String),
+    String(&'t str),
 }
 
 /// The meaning of a plain scalar: what kubectl and kustomize agree on. Words that only one of them
 /// takes for a boolean (`yes`, `on`) are strings here; see [`is_ambiguous`].
 #[must_use]
-pub fn resolve(text: &str) -> Resolved {
+pub fn resolve(text: &str) -> Resolved<'_> {
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Resolved::Null,
+        _ if is_null(text) => return Resolved::Null,
         "true" | "True" | "TRUE" => return Resolved::Bool(true),
         "false" | "False" | "FALSE" => return Resolved::Bool(false),
         _ => {}
     }
-    number(text).map_or_else(|| Resolved::String(text.to_owned()), Resolved::Number)
+    number(text).map_or(Resolved::String(text), Resolved::Number)
+}
+
+/// Whether a plain scalar is null.
+#[must_use]
+pub fn is_null(text: &str) -> bool {
+    matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
 /// Whether some reader of Kubernetes YAML takes this plain scalar for something other than a

@@ -11,6 +11,7 @@ mod edit;
 mod evaluator;
 mod evaluator_tests;
 mod expected;
+mod forms;
 mod function;
 mod golden;
 mod kpt;

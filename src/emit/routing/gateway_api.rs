@@ -355,7 +355,7 @@ pub(crate) fn reached(env: &Environment<'_>, route: &Object) -> Reaches {
     backends
         .filter_map(|backend| backend.text_at(&["namespace"]))
         .filter(|to| to != from && (*to == env.namespace || *from == env.namespace))
-        .map(|to| (to.to_owned(), from.clone()))
+        .map(|to| (to.to_owned(), from.to_string()))
         .collect()
 }
 

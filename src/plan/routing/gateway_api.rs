@@ -139,6 +139,10 @@ pub(super) fn plan<'a>(
             if rules.is_empty() {
                 continue;
             }
+            routing.rules += rules.len();
+            if routing.rules > tables.most_rules {
+                return;
+            }
             routing.gateway_api.push(Table {
                 environment,
                 service,
@@ -161,6 +165,7 @@ pub(super) fn plan<'a>(
             if !tables.environments[environment].affected.contains(service.name()) {
                 continue;
             }
+            routing.rules += 2;
             routing.gateway_api.push(Table {
                 environment,
                 service,

@@ -227,6 +227,10 @@ pub(super) fn plan<'a>(
             let entries = derive(tables, environment, object);
             let has_bare = !bare.is_empty() && is_swapped(&environment);
             if has_bare || !entries.is_empty() {
+                routing.rules += entries.len();
+                if routing.rules > tables.most_rules {
+                    return;
+                }
                 derived.insert(environment, entries);
             }
         }

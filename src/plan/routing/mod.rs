@@ -11,6 +11,7 @@ mod precedence;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Ceiling;
 use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::Object;
@@ -29,6 +30,8 @@ pub struct Routing<'a> {
     pub local: Vec<Local<'a>>,
     /// Ways in from outside.
     pub entries: entries::Entries<'a>,
+    /// How many rules are derived in all.
+    rules: usize,
 }
 
 /// A route of an affected service, attached to its copy.
@@ -47,6 +50,8 @@ pub(super) struct Table<'a, 'e> {
     pub(super) config: &'a Config,
     pub(super) catalog: &'a Catalog<'a>,
     pub(super) environments: &'e [Environment<'a>],
+    /// How many rules may be derived in all.
+    most_rules: usize,
     /// The previews that each service is affected in.
     affecting: BTreeMap<&'a str, Vec<usize>>,
     pub(super) routes: gateway_api::Attached<'a>,
@@ -58,6 +63,7 @@ pub(super) fn plan<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
     environments: &[Environment<'a>],
+    ceiling: &Ceiling,
     found: &mut Vec<Diagnostic>,
 ) -> Routing<'a> {
     let mut affecting: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -70,6 +76,7 @@ pub(super) fn plan<'a>(
         config,
         catalog,
         environments,
+        most_rules: ceiling.rules,
         affecting,
         routes: gateway_api::attached(catalog),
         virtual_services: istio::bound(catalog),
@@ -88,6 +95,13 @@ pub(super) fn plan<'a>(
         match api {
             Api::Istio => istio::plan(&table, service, &involved, &mut routing, found),
             _ => gateway_api::plan(&table, service, &involved, &mut routing, found),
+        }
+        if routing.rules > ceiling.rules {
+            let message = format!("routes need more rules than the limit of {}", ceiling.rules);
+            let help = "have fewer previews of services with many rules, or raise --max-rules";
+            let finding = Diagnostic::new(&code::OUTPUT_LIMIT, message, help);
+            found.push(finding.at(service.object.place(), "limit reached with this service"));
+            return routing;
         }
     }
     table.plan_local(&mut routing, found);

@@ -1,0 +1,82 @@
+//! The JSON Schema of previews.yaml, laid out for checking a file of many thousand fields against it.
+
+use serde_json::Value;
+
+/// What a value must look like.
+#[derive(Debug)]
+pub(super) struct Form {
+    /// Its type.
+    pub(super) kind: Kind,
+    /// The fields of an object, by name.
+    pub(super) fields: Vec<Field>,
+    /// The form of fields that are not listed, where any are allowed.
+    rest: Option<Box<Form>>,
+    /// The form of the items of a list.
+    pub(super) items: Option<Box<Form>>,
+    /// The values of a string, where it has only some.
+    pub(super) allowed: Option<Vec<String>>,
+}
+
+/// The type of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Object,
+    Array,
+    String,
+    Boolean,
+    Integer { most: u64 },
+    Any,
+}
+
+/// A field of an object.
+#[derive(Debug)]
+pub(super) struct Field {
+    pub(super) name: String,
+    pub(super) required: bool,
+    /// The sentence of its documentation.
+    pub(super) description: String,
+    form: Form,
+}
+
+impl Form {
+    /// Reads a schema without references.
+    pub(super) fn new(schema: &Value) -> Self {
+        let kind = match schema["type"].as_str() {
+            Some("object") => Kind::Object,
+            Some("array") => Kind::Array,
+            Some("string") => Kind::String,
+            Some("boolean") => Kind::Boolean,
+            Some("integer") if schema["format"] == "uint32" => {
+                Kind::Integer { most: u32::MAX.into() }
+            }
+            Some("integer") => Kind::Integer { most: u64::MAX },
+            _ => Kind::Any,
+        };
+        let required = schema["required"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let fields = schema["properties"].as_object().into_iter().flatten();
+        let fields = fields.map(|(name, schema)| Field {
+            name: name.clone(),
+            required: required.iter().any(|one| one == name),
+            description: schema["description"].as_str().unwrap_or_default().to_owned(),
+            form: Self::new(schema),
+        });
+        let form = |key: &str| schema.get(key).filter(|value| value.is_object());
+        let constant = schema.get("const").map(std::slice::from_ref);
+        let allowed = constant.or_else(|| schema["enum"].as_array().map(Vec::as_slice));
+        let texts =
+            |values: &[Value]| values.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        Self {
+            kind,
+            fields: fields.collect(),
+            rest: form("additionalProperties").map(|rest| Box::new(Self::new(rest))),
+            items: form("items").map(|items| Box::new(Self::new(items))),
+            allowed: allowed.map(texts),
+        }
+    }
+
+    /// The form of a field.
+    pub(super) fn field(&self, name: &str) -> Option<&Self> {
+        let known = self.fields.iter().find(|field| field.name == name);
+        known.map(|field| &field.form).or(self.rest.as_deref())
+    }
+}
