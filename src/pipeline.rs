@@ -6,21 +6,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Report, code, nearest};
-use crate::emit::{Common, Emission, Form, Preview, Shape};
-use crate::kube::{Id, Object, is_cluster_scoped};
+use crate::emit::{Common, Emission, Outline, Preview, Shape};
+use crate::kube::{Id, Object, is_cluster_scoped, sort_by_id};
 use crate::model::Catalog;
 use crate::plan::{Ceiling, plan};
 use crate::spec::Config;
 use crate::validate::validate;
 
-/// What became of a configuration: each preview as the caller wants it, in the order of their names,
-/// and what belongs to none.
+/// What became of a configuration in which nothing is wrong.
 #[derive(Debug)]
-pub struct Compiled<T> {
-    /// What the caller made of each preview.
-    pub previews: Vec<T>,
-    /// What belongs to no single preview.
-    pub common: Common,
+pub struct Compiled<'p> {
+    /// Previews, to be emitted one by one, and what belongs to none.
+    pub emission: Emission<'p>,
+    /// The objects of the baseline, each in its namespace.
+    pub objects: &'p [Object],
+    /// Warnings and notes.
+    pub report: &'p Report,
 }
 
 /// What is asked of a configuration.
@@ -58,14 +59,15 @@ impl Request<'_> {
 
 /// Compiles a configuration and the objects of its baseline, of which earlier output was set aside;
 /// they are put in order, and those without a namespace get the baseline's.
-/// Previews are handed to `consume` one by one, on every core. None where the report has errors.
-pub fn compile<D: Form, T: Send>(
+/// What comes of it is handed to `finish` once nothing can go wrong any more. None where the report has
+/// errors.
+pub fn compile<T>(
     config: &Config,
     objects: &mut [Object],
     request: &Request<'_>,
     report: &mut Report,
-    consume: impl Fn(Preview<'_, D>) -> T + Sync,
-) -> Option<Compiled<T>> {
+    finish: impl FnOnce(Compiled<'_>) -> T,
+) -> Option<T> {
     prepare(objects, &config.previews.spec.baseline.namespace);
     let objects = &*objects;
     let whole = !report.has_errors();
@@ -82,34 +84,35 @@ pub fn compile<D: Form, T: Send>(
         return None;
     }
     let emission = Emission::new(&plan, &request.shape);
+    check_output(&emission, objects, &request.ceiling).into_iter().for_each(|f| report.push(f));
+    (!report.has_errors()).then(|| finish(Compiled { emission, objects, report }))
+}
+
+/// Names and sizes of everything that will be written, before anything is.
+fn check_output(emission: &Emission<'_>, objects: &[Object], ceiling: &Ceiling) -> Vec<Diagnostic> {
     let names = Names::new(objects);
-    let (most, written) = (request.ceiling.bytes, AtomicUsize::new(0));
-    let (ids, (found, previews)): (Vec<_>, (Vec<_>, Vec<Option<T>>)) = (0..emission.previews())
+    let bytes = AtomicUsize::new(0);
+    let (ids, found): (Vec<Vec<Id>>, Vec<Vec<Diagnostic>>) = (0..emission.previews())
         .into_par_iter()
         .map(|index| {
-            if written.load(Ordering::Relaxed) > most {
-                return (Vec::new(), (Vec::new(), None));
+            if bytes.load(Ordering::Relaxed) > ceiling.bytes {
+                return (Vec::new(), Vec::new());
             }
-            let preview: Preview<'_, D> = emission.preview(index);
-            let size = preview.own.iter().map(|(_, object)| object.size()).sum();
-            written.fetch_add(size, Ordering::Relaxed);
-            let (elsewhere, found) = names.check_preview(&preview);
-            (elsewhere, (found, Some(consume(preview))))
+            let preview: Preview<'_, Outline> = emission.preview(index);
+            bytes.fetch_add(preview.all().map(|outline| outline.bytes).sum(), Ordering::Relaxed);
+            names.check_preview(&preview)
         })
         .unzip();
-    if written.into_inner() > most {
-        let message = format!("the previews have more bytes than the limit of {}", most);
+    if bytes.into_inner() > ceiling.bytes {
+        let message = format!("the previews have more bytes than the limit of {}", ceiling.bytes);
         let help = "have fewer previews, or raise --max-output-bytes";
-        report.push(Diagnostic::new(&code::OUTPUT_LIMIT, message, help));
-        return None;
+        return vec![Diagnostic::new(&code::OUTPUT_LIMIT, message, help)];
     }
-    let previews = previews.into_iter().flatten().collect();
-    let common = emission.common;
-    found.into_iter().flatten().for_each(|found| report.push(found));
-    let shared = common.shared.iter().chain(common.flux.values().flatten());
+    let mut found: Vec<Diagnostic> = found.into_iter().flatten().collect();
+    let shared = emission.common.shared.iter().chain(emission.common.flux.values().flatten());
     let shared = shared.map(|object| &object.id);
-    names.check(ids.iter().flatten().chain(shared)).into_iter().for_each(|f| report.push(f));
-    (!report.has_errors()).then_some(Compiled { previews, common })
+    found.extend(names.check(ids.iter().flatten().chain(shared)));
+    found
 }
 
 /// Puts the objects in order, with the baseline's namespace where a namespaced one names none.
@@ -123,8 +126,8 @@ fn prepare(objects: &mut [Object], namespace: &str) {
     objects.iter_mut().enumerate().for_each(|(number, object)| object.number = number);
 }
 
-/// The baseline as it is delivered with the output, after it was compiled: complete, each object with
-/// its namespace, and with the changes that routes need.
+/// The baseline as it is delivered with the output, after it was compiled: complete, in order, each
+/// object with its namespace, and with the changes that routes need.
 #[must_use]
 pub fn delivered(objects: &[Object], common: &Common) -> Vec<Object> {
     let mut objects = objects.to_vec();
@@ -137,6 +140,7 @@ pub fn delivered(objects: &[Object], common: &Common) -> Vec<Object> {
             metadata.set("namespace", crate::yaml::Node::string(object.id.namespace.clone()));
         }
     }
+    sort_by_id(&mut objects, |object| &object.id);
     objects
 }
 
@@ -157,10 +161,11 @@ impl<'a> Names<'a> {
 
     /// What is wrong with the names in a preview's own namespace, where no other preview has any;
     /// and its names elsewhere.
-    fn check_preview<D: Form>(&self, preview: &Preview<'_, D>) -> (Vec<Id>, Vec<Diagnostic>) {
+    fn check_preview(&self, preview: &Preview<'_, Outline>) -> (Vec<Id>, Vec<Diagnostic>) {
         // A tree has the Namespace twice, in two files.
-        let flux = preview.flux.iter().map(D::id).filter(|id| id.kind != "Namespace");
-        let all = preview.own.iter().map(|(_, object)| object.id()).chain(flux);
+        let flux = preview.flux.iter().filter(|outline| outline.id.kind != "Namespace");
+        let all = preview.own.iter().map(|(_, outline)| outline).chain(flux);
+        let all = all.map(|outline| &outline.id);
         let (own, elsewhere): (Vec<&Id>, Vec<&Id>) =
             all.partition(|id| id.namespace == preview.namespace);
         let mut found = Vec::new();

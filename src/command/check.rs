@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::{check_suites, load, write_out};
 use crate::cli::{Check, Format};
 use crate::diagnostic::{github, json, sarif, terminal};
-use crate::emit::{Document, Preview, Shape};
+use crate::emit::Shape;
 use crate::pipeline::{Request, compile};
 
 pub(super) fn run(options: &Check) -> ExitCode {
@@ -15,13 +15,7 @@ pub(super) fn run(options: &Check) -> ExitCode {
         // Compiled for its findings; what would be written does not matter.
         let ceiling = options.input.limits.ceiling();
         let request = Request { shape: Shape::Stream, ceiling, only: &[] };
-        let _ = compile(
-            config,
-            &mut loaded.objects,
-            &request,
-            &mut loaded.report,
-            |_: Preview<'_, Document>| (),
-        );
+        let _ = compile(config, &mut loaded.objects, &request, &mut loaded.report, |_| ());
     }
     let (sources, report) = (&loaded.sources, &loaded.report);
     let text = match options.format {

@@ -10,11 +10,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use rayon::prelude::*;
+
 use super::{say, write_out};
 use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, terminal};
 use crate::emit::Shape;
 use crate::kube::{Id, Object, meta};
-use crate::pipeline::{Compiled, Request, compile};
+use crate::pipeline::{Request, compile};
 use crate::plan::Ceiling;
 use crate::read::{ResourceList, read_config, read_file, read_resource_list, restore};
 use crate::spec::{API_VERSION, Config, Delivery, KIND};
@@ -180,8 +182,13 @@ impl Run {
         }
         let ceiling = Ceiling::default();
         let request = Request { shape: Shape::Stream, ceiling, only: &[] };
-        let Compiled { previews, mut common } =
-            compile(config, &mut objects, &request, &mut self.report, parts::<Object>)?;
+        let (previews, mut common) =
+            compile(config, &mut objects, &request, &mut self.report, |compiled| {
+                let emission = compiled.emission;
+                let previews = (0..emission.previews()).into_par_iter();
+                let previews = previews.map(|index| parts::<Object>(emission.preview(index)));
+                (previews.collect(), emission.common)
+            })?;
         let changed = std::mem::take(&mut common.changed);
         let namespace = &config.previews.spec.baseline.namespace;
         let mut items: Vec<Node> = passing
@@ -196,8 +203,7 @@ impl Run {
                 changed.map_or(node, |changed| changed.node.clone())
             })
             .collect();
-        let own = stream(previews, common, Vec::new(), |objects| objects);
-        items.extend(own.into_iter().flatten().map(|object| {
+        items.extend(stream(previews, common).map(|object| {
             let earlier = earlier.get(&object.id);
             with_places(object.node, earlier)
         }));

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
+use rayon::prelude::*;
+
 use super::{Loaded, check_suites, load, say, say_report, write_out};
 use crate::cli::Render;
 use crate::emit::{Common, Document, Shape, Suites};
@@ -12,7 +14,7 @@ use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
 use crate::read::{read_suites, source_root};
 use crate::spec::{Config, Delivery, SourceKind};
-use crate::write::{Tree, join, parts, stream, write_tree};
+use crate::write::{Tree, join, parts, write_tree};
 use crate::yaml::write_stream;
 
 pub(super) fn run(options: &Render) -> ExitCode {
@@ -29,33 +31,85 @@ pub(super) fn run(options: &Render) -> ExitCode {
 
 fn render_stream(options: &Render, config: &Config, mut loaded: Loaded) -> ExitCode {
     check_suites(config, options.source_root.as_deref(), &mut loaded.report);
-    let text = |objects: Vec<Object>| write_stream(objects.iter().map(|object| &object.node));
     let ceiling = options.input.limits.ceiling();
     let request = Request { shape: Shape::Stream, ceiling, only: &options.only };
-    let compiled = compile(config, &mut loaded.objects, &request, &mut loaded.report, |preview| {
-        parts::<Document>(preview).map(|documents| join(&documents))
+    let report = &mut loaded.report;
+    let written = compile(config, &mut loaded.objects, &request, report, |compiled| {
+        say_report(&loaded.sources, compiled.report);
+        write_stream_of(config, &compiled, options.only.is_empty())
     });
-    say_report(&loaded.sources, &loaded.report);
-    let Some(Compiled { previews, common }) = compiled else {
-        return ExitCode::FAILURE;
+    written.unwrap_or_else(|| {
+        say_report(&loaded.sources, &loaded.report);
+        ExitCode::FAILURE
+    })
+}
+
+/// So many previews are made while those before them are written.
+const AT_ONCE: usize = 64;
+
+/// Writes the stream: what is `whole` has the baseline and what previews share.
+fn write_stream_of(config: &Config, compiled: &Compiled<'_>, whole: bool) -> ExitCode {
+    let emission = &compiled.emission;
+    let documents =
+        |objects: &[Object]| -> String { write_stream(objects.iter().map(|object| &object.node)) };
+    let make = |from: usize| -> Vec<[String; 2]> {
+        let range = from..emission.previews().min(from + AT_ONCE);
+        let parts = range.into_par_iter().map(|index| parts::<Document>(emission.preview(index)));
+        parts.map(|parts| parts.map(|documents| join(&documents))).collect()
     };
-    let parts = if options.only.is_empty() {
-        let baseline = baseline(config, &loaded.objects, &common);
-        stream(previews, common, baseline, text)
-    } else {
-        stream(previews, Common::default(), Vec::new(), text)
+    let mut out = Out::default();
+    let (baseline, common) = match whole {
+        true => (baseline(config, compiled), &emission.common),
+        false => (Vec::new(), &Common::default()),
     };
-    let mut parts = parts.iter().filter(|part| !part.is_empty()).peekable();
-    while let Some(part) = parts.next() {
-        let mut written = write_out(part.as_bytes());
-        if parts.peek().is_some() && written == ExitCode::SUCCESS {
-            written = write_out(b"---\n");
+    out.part(&documents(&baseline));
+    let mut flux = Vec::new();
+    let mut made = make(0);
+    let mut from = AT_ONCE;
+    while !made.is_empty() && out.is_open() {
+        let (next, ()) =
+            rayon::join(|| make(from), || made.iter().for_each(|[own, _]| out.part(own)));
+        flux.extend(made.into_iter().map(|[_, flux]| flux));
+        made = next;
+        from += AT_ONCE;
+    }
+    out.part(&documents(&common.shared));
+    flux.iter().for_each(|flux| out.part(flux));
+    common.flux.values().for_each(|objects| out.part(&documents(objects)));
+    out.code
+}
+
+/// A stream on stdout.
+struct Out {
+    started: bool,
+    code: ExitCode,
+}
+
+impl Default for Out {
+    fn default() -> Self {
+        Self { started: false, code: ExitCode::SUCCESS }
+    }
+}
+
+impl Out {
+    /// Whether writing still makes sense.
+    fn is_open(&self) -> bool {
+        self.code == ExitCode::SUCCESS
+    }
+
+    /// Writes documents behind those before them.
+    fn part(&mut self, documents: &str) {
+        if documents.is_empty() || !self.is_open() {
+            return;
         }
-        if written != ExitCode::SUCCESS {
-            return written;
+        if self.started {
+            self.code = write_out(b"---\n");
+        }
+        self.started = true;
+        if self.is_open() {
+            self.code = write_out(documents.as_bytes());
         }
     }
-    ExitCode::SUCCESS
 }
 
 fn render_tree(options: &Render, config: &Config, mut loaded: Loaded, folder: &Path) -> ExitCode {
@@ -71,13 +125,17 @@ fn render_tree(options: &Render, config: &Config, mut loaded: Loaded, folder: &P
     let shape = Shape::Tree { suites: &suites, root: &path_in_source };
     let request = Request { shape, ceiling: options.input.limits.ceiling(), only: &[] };
     let report = &mut loaded.report;
-    let compiled = compile(config, &mut loaded.objects, &request, report, Tree::of_preview);
+    let tree = compile(config, &mut loaded.objects, &request, report, |compiled| {
+        let emission = &compiled.emission;
+        let previews = (0..emission.previews()).into_par_iter();
+        let previews = previews.map(|index| Tree::of_preview(emission.preview(index))).collect();
+        Tree::new(previews, &emission.common, &baseline(config, &compiled), files)
+    });
     say_report(&loaded.sources, &loaded.report);
-    let Some(Compiled { previews, common }) = compiled else {
+    let Some(tree) = tree else {
         return ExitCode::FAILURE;
     };
-    let baseline = baseline(config, &loaded.objects, &common);
-    match write_tree(folder, &Tree::new(previews, &common, &baseline, files)) {
+    match write_tree(folder, &tree) {
         Ok(()) => ExitCode::SUCCESS,
         Err(finding) => {
             say(&format!("{}\n", crate::diagnostic::terminal::one_line(&finding)));
@@ -86,10 +144,10 @@ fn render_tree(options: &Render, config: &Config, mut loaded: Loaded, folder: &P
     }
 }
 
-/// The objects of the baseline that are delivered with the output.
-fn baseline(config: &Config, objects: &[Object], common: &Common) -> Vec<Object> {
+/// The objects of the baseline that are delivered with the output, in order.
+fn baseline(config: &Config, compiled: &Compiled<'_>) -> Vec<Object> {
     match config.previews.spec.baseline.delivery {
-        Delivery::Include => delivered(objects, common),
+        Delivery::Include => delivered(compiled.objects, &compiled.emission.common),
         Delivery::External => Vec::new(),
     }
 }

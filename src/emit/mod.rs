@@ -25,13 +25,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 pub use flux::{Shape, Suites};
-pub use stencil::Document;
+pub use stencil::{Document, Outline};
 
 use self::part::{Part, Stencils};
 use crate::kube::{Id, Object, sort_by_id};
 use crate::plan::{Environment, Plan};
 
-/// The objects of one preview, as trees or as text.
+/// The objects of one preview, in one form.
 #[derive(Debug)]
 pub struct Preview<'p, D> {
     /// Its name.
@@ -42,6 +42,13 @@ pub struct Preview<'p, D> {
     pub own: Vec<(Cow<'p, str>, D)>,
     /// Its Flux objects; in a tree, the Namespace before them.
     pub flux: Vec<D>,
+}
+
+impl<D> Preview<'_, D> {
+    /// Every object.
+    pub fn all(&self) -> impl Iterator<Item = &D> {
+        self.own.iter().map(|(_, object)| object).chain(&self.flux)
+    }
 }
 
 /// What belongs to no single preview.
@@ -59,11 +66,6 @@ pub struct Common {
 pub trait Form: From<Object> + Send + part::Emit {
     /// The identity of the object.
     fn id(&self) -> &Id;
-
-    /// Bytes of the object as text; nothing where it is no text yet.
-    fn size(&self) -> usize {
-        0
-    }
 }
 
 impl Form for Object {
@@ -76,9 +78,11 @@ impl Form for Document {
     fn id(&self) -> &Id {
         &self.id
     }
+}
 
-    fn size(&self) -> usize {
-        self.text.len()
+impl Form for Outline {
+    fn id(&self) -> &Id {
+        &self.id
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
-use super::stencil::{Document, Filling, NAME, NAMESPACE, Stencil, marker};
+use super::stencil::{Document, Filling, NAME, NAMESPACE, Outline, Stencil, marker};
 use super::{copy, environment, routing};
 use crate::kube::Object;
 use crate::model::{Service, pod_spec_mut};
@@ -51,7 +51,18 @@ impl Emit for Object {
 impl Emit for Document {
     #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
     fn emit<'p>(stencils: &Stencils<'p>, env: &Environment<'p>, part: &Part<'p>) -> Vec<Self> {
-        stencils.documents(env, part)
+        let filled = stencils.filled(env, part, Stencil::fill);
+        filled.unwrap_or_else(|| stencils.ordinary(env, part))
+    }
+}
+
+impl Emit for Outline {
+    #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
+    fn emit<'p>(stencils: &Stencils<'p>, env: &Environment<'p>, part: &Part<'p>) -> Vec<Self> {
+        let filled = stencils.filled(env, part, Stencil::outline);
+        filled.unwrap_or_else(|| {
+            part.objects(stencils.plan, env).into_iter().map(Self::from).collect()
+        })
     }
 }
 
@@ -221,16 +232,18 @@ impl<'p> Stencils<'p> {
         Self { plan, marked, cut: keys.map(|key| (key, OnceLock::new())).collect() }
     }
 
-    /// A part of a preview as text.
-    pub(super) fn documents(&self, env: &Environment<'_>, part: &Part<'p>) -> Vec<Document> {
-        self.filled(env, part).unwrap_or_else(|| self.ordinary(env, part))
-    }
-
+    /// A part of a preview as text, made object by object.
     fn ordinary(&self, env: &Environment<'_>, part: &Part<'p>) -> Vec<Document> {
         part.objects(self.plan, env).into_iter().map(Document::from).collect()
     }
 
-    fn filled(&self, env: &Environment<'_>, part: &Part<'p>) -> Option<Vec<Document>> {
+    /// A part of a preview from its stencils; none where it has none.
+    fn filled<D>(
+        &self,
+        env: &Environment<'_>,
+        part: &Part<'p>,
+        fill: impl Fn(&Stencil, &Filling<'_>) -> Option<D>,
+    ) -> Option<Vec<D>> {
         if !is_safe_plain(env.name) || !is_safe_plain(&env.namespace) {
             // Would have to be quoted wherever they are a whole scalar.
             return None;
@@ -238,14 +251,13 @@ impl<'p> Stencils<'p> {
         let slot = self.cut.get(&part.key(env)?)?;
         let (scalars, names) = part.scalars(self.plan);
         let filling = Filling { name: env.name, namespace: &env.namespace, scalars: &scalars };
-        let fill = |cut: &Cut| -> Option<Vec<Document>> {
-            cut.stencils.iter().map(|stencil| stencil.fill(&filling)).collect()
-        };
         let cut = slot.get_or_init(|| {
             let cut = self.cut(part, names.clone())?;
-            (fill(&cut)? == self.ordinary(env, part)).then_some(cut)
+            let filled = cut.stencils.iter().map(|stencil| stencil.fill(&filling));
+            (filled.collect::<Option<Vec<_>>>()? == self.ordinary(env, part)).then_some(cut)
         });
-        cut.as_ref().filter(|cut| cut.names == names).and_then(fill)
+        let cut = cut.as_ref().filter(|cut| cut.names == names)?;
+        cut.stencils.iter().map(|stencil| fill(stencil, &filling)).collect()
     }
 
     fn cut(&self, part: &Part<'p>, names: Vec<String>) -> Option<Cut> {

@@ -34,6 +34,17 @@ pub(super) struct Filling<'a> {
     pub(super) scalars: &'a [String],
 }
 
+impl Filling<'_> {
+    /// What goes into the holes of a marker.
+    fn word(&self, number: usize) -> Option<&str> {
+        match number {
+            0 => Some(self.name),
+            1 => Some(self.namespace),
+            other => self.scalars.get(other - 2).map(String::as_str),
+        }
+    }
+}
+
 /// A text with holes.
 #[derive(Debug)]
 struct Template {
@@ -54,24 +65,23 @@ impl Template {
         Some(template)
     }
 
-    /// Appends the text; none where the filling lacks something.
-    fn fill(&self, filling: &Filling<'_>, out: &mut String) -> Option<()> {
-        let word = |number: usize| match number {
-            0 => Some(filling.name),
-            1 => Some(filling.namespace),
-            other => filling.scalars.get(other - 2).map(String::as_str),
-        };
-        let words: usize =
-            self.holes.iter().filter_map(|(_, number)| word(*number)).map(str::len).sum();
-        out.reserve_exact(self.text.len() + words);
+    /// How long the text is; none where the filling lacks something.
+    fn length(&self, filling: &Filling<'_>) -> Option<usize> {
+        let words = self.holes.iter().map(|(_, number)| filling.word(*number).map(str::len));
+        words.sum::<Option<usize>>().map(|words| self.text.len() + words)
+    }
+
+    /// The text; none where the filling lacks something.
+    fn fill(&self, filling: &Filling<'_>) -> Option<String> {
+        let mut out = String::with_capacity(self.length(filling)?);
         let mut from = 0;
         for (at, number) in &self.holes {
             out.push_str(&self.text[from..*at]);
-            out.push_str(word(*number)?);
+            out.push_str(filling.word(*number)?);
             from = *at;
         }
         out.push_str(&self.text[from..]);
-        Some(())
+        Some(out)
     }
 }
 
@@ -98,18 +108,39 @@ impl Stencil {
         })
     }
 
+    fn id(&self, filling: &Filling<'_>) -> Option<Id> {
+        Some(Id {
+            group: self.group.clone(),
+            kind: self.kind.clone(),
+            namespace: self.namespace.fill(filling)?.into(),
+            name: self.name.fill(filling)?.into(),
+        })
+    }
+
     /// The object of one preview; none where the filling lacks something.
     pub(super) fn fill(&self, filling: &Filling<'_>) -> Option<Document> {
-        let word = |template: &Template| {
-            let mut word = String::new();
-            template.fill(filling, &mut word)?;
-            Some(SmolStr::from(word))
-        };
-        let (namespace, name) = (word(&self.namespace)?, word(&self.name)?);
-        let mut text = String::new();
-        self.text.fill(filling, &mut text)?;
-        let id = Id { group: self.group.clone(), kind: self.kind.clone(), namespace, name };
-        Some(Document { id, text })
+        Some(Document { id: self.id(filling)?, text: self.text.fill(filling)? })
+    }
+
+    /// What the object of one preview is called, and its length.
+    pub(super) fn outline(&self, filling: &Filling<'_>) -> Option<Outline> {
+        Some(Outline { id: self.id(filling)?, bytes: self.text.length(filling)? })
+    }
+}
+
+/// An object that is not there yet: what it will be called, and how long it will be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outline {
+    /// Its identity.
+    pub id: Id,
+    /// Bytes of its text.
+    pub bytes: usize,
+}
+
+impl From<Object> for Outline {
+    fn from(object: Object) -> Self {
+        let document = Document::from(object);
+        Self { id: document.id, bytes: document.text.len() }
     }
 }
 
@@ -141,9 +172,8 @@ mod tests {
         let scalars = ["\"1\"".to_owned()];
         let filling = Filling { name: "pr-1", namespace: "shop-pr-1", scalars: &scalars };
         let wanted = "a: pr-1\nb: x.shop-pr-1.svc\nc: \"1\"\n";
-        let mut filled = String::new();
-        assert_eq!(template.fill(&filling, &mut filled), Some(()));
-        assert_eq!(filled, wanted);
+        assert_eq!(template.fill(&filling).as_deref(), Some(wanted));
+        assert_eq!(template.length(&filling), Some(wanted.len()));
     }
 
     #[test]

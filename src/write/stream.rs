@@ -1,8 +1,7 @@
-//! Everything that one Flux Kustomization can apply, in an order that people can read: the baseline
-//! where it is delivered, each preview, what they share, and the Flux objects.
+//! Everything that one Flux Kustomization can apply, in an order that people can read.
 
 use crate::emit::{Common, Document, Form, Preview};
-use crate::kube::{Object, sort_by_id};
+use crate::kube::Object;
 
 /// What a preview brings to a stream: its environment, in order, and its Flux objects.
 #[must_use]
@@ -24,24 +23,9 @@ pub fn join<'d>(documents: impl IntoIterator<Item = &'d Document> + Clone) -> St
     text
 }
 
-/// The parts of a stream, in order. `baseline` are the objects to deliver with it; `as_part` makes a
-/// part of objects that belong to no preview.
-#[must_use]
-pub fn stream<T>(
-    previews: Vec<[T; 2]>,
-    common: Common,
-    mut baseline: Vec<Object>,
-    as_part: impl Fn(Vec<Object>) -> T,
-) -> Vec<T> {
-    sort_by_id(&mut baseline, |object| &object.id);
-    let mut stream = vec![as_part(baseline)];
-    let mut flux = Vec::new();
-    for [own, suites] in previews {
-        stream.push(own);
-        flux.push(suites);
-    }
-    stream.push(as_part(common.shared));
-    stream.extend(flux);
-    stream.push(as_part(common.flux.into_values().flatten().collect()));
-    stream
+/// Objects in the order of a stream: each preview, what previews share, and the Flux objects.
+pub fn stream(previews: Vec<[Vec<Object>; 2]>, common: Common) -> impl Iterator<Item = Object> {
+    let (own, flux): (Vec<_>, Vec<_>) = previews.into_iter().map(|[own, flux]| (own, flux)).unzip();
+    let own = own.into_iter().flatten().chain(common.shared);
+    own.chain(flux.into_iter().flatten()).chain(common.flux.into_values().flatten())
 }
