@@ -51,7 +51,9 @@ e2e: tools ## Run real engines on what anabranch writes (needs root); E2E_ONLY=n
 	@if $(DOCKER) info >/dev/null 2>&1; then $(MAKE) image && export E2E_IMAGE=$(IMAGE); fi; \
 	tests/lab/run.sh $(CARGO) test --quiet --locked --offline --test e2e
 
-bench: tools ## Measure whole processes and write docs/performance.md
+bench: tools ## Measure parts, and whole processes beside other tools, and write docs/performance.md
+	@benches/peers/install.sh
+	$(CARGO) bench --locked --bench parts
 	$(CARGO) bench --locked --bench whole
 
 bless: tools ## Rewrite the expected files, and what documents show, from what the program writes now

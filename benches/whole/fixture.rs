@@ -145,3 +145,28 @@ pub(crate) fn write(folder: &Path, services: usize, count: usize) -> io::Result<
     fs::write(folder.join("baseline.yaml"), baseline(services))?;
     fs::write(folder.join("previews.yaml"), previews(count, services))
 }
+
+/// A ResourceList of this many items, and a configuration without previews.
+pub(crate) fn resource_list(items: usize) -> String {
+    let mut text = String::from(
+        "apiVersion: config.kubernetes.io/v1
+kind: ResourceList
+functionConfig:
+  apiVersion: anabranch.dev/v1alpha1
+  kind: Previews
+  metadata:
+    name: shop
+  spec:
+    baseline:
+      namespace: shop
+    previews: []
+items:
+",
+    );
+    for document in baseline(items.div_ceil(4)).split("---\n").take(items) {
+        for (index, line) in document.lines().enumerate() {
+            let _ = writeln!(text, "{}{line}", if index == 0 { "- " } else { "  " });
+        }
+    }
+    text
+}
