@@ -23,6 +23,12 @@ pub(super) fn file_of<'p>(copied: &Copied<'p>) -> Cow<'p, str> {
     }
 }
 
+/// Whether a copy depends on more than its original and the preview's name: on what else is copied,
+/// or on how the name sorts among others.
+pub(super) fn depends_on_others(copied: &Copied<'_>) -> bool {
+    copied.original.id.kind == "RoleBinding" || copied.original.annotation(EXPORT_TO).is_some()
+}
+
 /// A copy in the namespace of the preview.
 pub(super) fn copy(plan: &Plan<'_>, env: &Environment<'_>, copied: &Copied<'_>) -> Object {
     let mut node = copied.node().into_owned();

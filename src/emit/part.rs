@@ -107,7 +107,7 @@ impl<'p> Part<'p> {
             Self::Facts(_) => Key::Facts,
             Self::Sidecar if env.other_namespaces.is_empty() => Key::Sidecar,
             Self::Alias(service) => Key::Alias(service.object.number),
-            Self::Copy(copied) if copied.original.id.kind != "RoleBinding" => match &copied.body {
+            Self::Copy(copied) if !copy::depends_on_others(copied) => match &copied.body {
                 Body::Original => Key::Copy(copied.original.number),
                 Body::Changed(changes) if changes.only_images().is_some() => {
                     Key::Copy(copied.original.number)
