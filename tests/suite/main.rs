@@ -23,4 +23,5 @@ mod routes;
 mod schema;
 #[path = "../common/shop.rs"]
 mod shop;
+mod supply;
 mod validity;
