@@ -21,6 +21,8 @@ const PREVIEWS: [usize; 4] = [0, 10, 100, 1_000];
 /// Requests of a kind come in rounds with those of all other kinds in between.
 const ROUNDS: usize = 30;
 const EACH_ROUND: usize = 100;
+/// How long to wait for calm, per preview.
+const CALM: Duration = Duration::from_millis(15);
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Baggage as instrumentation sends it, without a word of previews.
 const FOREIGN: &str = "userId=alice,serverNode=DF%2028,isProduction=false";
@@ -135,6 +137,8 @@ fn step(previews: usize, shape: Shape, pod: &Pod, probe: &mut Probe) -> Outcome<
     let largest = all.routes.iter().map(|route| route.to_string().len()).max();
     let kept = all.routes.iter().max_by_key(|route| route.to_string().len());
     let kept = kept.map_or(Ok(0), stored)?;
+    // The API server and its controllers are still busy with what was applied.
+    thread::sleep(CALM * u32::try_from(previews).unwrap_or(0));
     let requests = latencies(previews, shape, probe)?;
     let routed = if shape.virtual_service {
         all.routes.iter().map(|route| route.to_string().len()).sum()

@@ -5,13 +5,18 @@ use std::fs;
 use std::path::Path;
 
 use super::wide::Shape;
-use super::{EACH_ROUND, Figures, PREVIEWS, Proxy, ROUNDS, Step};
+use super::{EACH_ROUND, Figures, Latency, PREVIEWS, Proxy, ROUNDS, Step};
 use crate::lab::Outcome;
 
 /// The way of asking that all others are compared with.
 pub(super) const PLAIN: &str = "a service without routes";
 
 const ADVICE: &str = include_str!("advice.md");
+
+/// Adds a line; writing to a string cannot fail.
+macro_rules! line {
+    ($text:expr, $($part:tt)*) => {{ let _ = writeln!($text, $($part)*); }};
+}
 
 pub(super) fn write(figures: &Figures) -> Outcome {
     let mut text = format!(
@@ -24,6 +29,7 @@ pub(super) fn write(figures: &Figures) -> Outcome {
         std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
     );
     text.push_str(ADVICE);
+    summary(&mut text, figures);
     objects(&mut text, figures);
     limits(&mut text, figures);
     proxies(&mut text, figures);
@@ -38,9 +44,43 @@ fn model() -> String {
     name.unwrap_or("An unknown processor").to_owned()
 }
 
-/// Adds a line; writing to a string cannot fail.
-macro_rules! line {
-    ($text:expr, $($part:tt)*) => {{ let _ = writeln!($text, $($part)*); }};
+/// The figures that the advice rests on, once more in words.
+fn summary(text: &mut String, figures: &Figures) {
+    let most = PREVIEWS[PREVIEWS.len() - 1];
+    let at = |shape: Shape, previews: usize| {
+        figures.steps.iter().find(|step| step.shape == shape && step.previews == previews)
+    };
+    let longer = |shape: Shape, way: &str| {
+        let step = at(shape, most)?;
+        Some(median(step, way)? - median(step, PLAIN)?)
+    };
+    let [header, both, in_one, both_in_one] = Shape::ALL;
+    let pair = |one: Shape, other: Shape, way: &str| {
+        let figure = |shape| longer(shape, way).map_or("?".to_owned(), |it| format!("{it:.0}"));
+        format!("{} µs with HTTPRoutes and {} µs with a VirtualService", figure(one), figure(other))
+    };
+    line!(
+        text,
+        "In this run, with {most} previews, the median of requests was longer than that of requests to a service without routes:\n\n\
+         - no key, previews by header: by {};\n\
+         - no key and no baggage, previews by header and baggage: by {};\n\
+         - no key but some other baggage, previews by header and baggage: by {}.\n",
+        pair(header, in_one, "no key"),
+        pair(both, both_in_one, "no key"),
+        pair(both, both_in_one, "foreign baggage")
+    );
+    let memory = |shape| {
+        let (many, none) = (at(shape, most)?, at(shape, 0)?);
+        Some(many.proxy.memory.saturating_sub(none.proxy.memory) / most as u64)
+    };
+    if let (Some(header), Some(both)) = (memory(header), memory(both)) {
+        line!(
+            text,
+            "Each preview took {} KB of the caller's Envoy, {} KB with baggage (HTTPRoutes).\n",
+            header / 1000,
+            both / 1000
+        );
+    }
 }
 
 fn objects(text: &mut String, figures: &Figures) {
@@ -72,7 +112,7 @@ fn limits(text: &mut String, figures: &Figures) {
     line!(text, "## How many fit into one VirtualService\n");
     for (shape, fits, words) in &figures.limits {
         let words = words.trim().lines().last().unwrap_or_default();
-        let words = words.split("error: ").last().unwrap_or_default();
+        let words = words.split("Error from server: ").last().unwrap_or_default();
         let words: String = words.chars().take(160).collect();
         line!(text, "- {}: {fits} were kept, 100 more refused: `{words}`", shape.keys());
     }
@@ -137,13 +177,22 @@ fn requests(text: &mut String, figures: &Figures) {
 }
 
 fn cell(step: &Step, way: &str) -> String {
-    let find = |way: &str| step.requests.iter().find(|(one, _)| *one == way).map(|(_, it)| *it);
-    let (Some(this), Some(plain)) = (find(way), find(PLAIN)) else { return String::new() };
+    let (Some(this), Some(plain)) = (latency(step, way), median(step, PLAIN)) else {
+        return String::new();
+    };
     let beside = match way {
         PLAIN => String::new(),
-        _ => format!(" ({:+.0})", this.median - plain.median),
+        _ => format!(" ({:+.0})", this.median - plain),
     };
     format!("{:.0} / {:.0}{beside}", this.median, this.p99)
+}
+
+fn latency(step: &Step, way: &str) -> Option<Latency> {
+    step.requests.iter().find(|(one, _)| *one == way).map(|(_, it)| *it)
+}
+
+fn median(step: &Step, way: &str) -> Option<f64> {
+    latency(step, way).map(|it| it.median)
 }
 
 fn kb(bytes: usize) -> String {
