@@ -8,9 +8,10 @@ FROM scratch
 # buildx sets it from --platform; the classic builder is told by `make image`.
 ARG TARGETARCH
 
-# Orchestrators start functions with `--user nobody`, and docker looks that name up in the image.
-COPY image/passwd /etc/passwd
-COPY dist/linux/${TARGETARCH}/anabranch /anabranch
+# The binary, and /etc/passwd: orchestrators start functions with `--user nobody`, and docker looks that
+# name up in the image. One folder in which everything has the same date, so that the same files give the
+# same layer.
+COPY dist/linux/${TARGETARCH}/root /
 
 USER 65534:65534
 # No arguments: a ResourceList on stdin is answered with a ResourceList on stdout.

@@ -14,6 +14,14 @@ target_dir := $(or $(CARGO_TARGET_DIR),target)
 version = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 revision = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
+# The same commit gives the same binary in whichever folder: sources are named by these names, not by
+# where they lie. A later prefix wins.
+remap = "--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=/crates", \
+	"--remap-path-prefix=$(CURDIR)=/anabranch", "--remap-path-prefix=$(abspath $(target_dir))=/target"
+
+build_release = env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS $(CARGO) build --release --locked \
+	--target $(triple) --config 'target.$(triple).rustflags=[$(remap)]'
+
 render_shop = $(CARGO) run --quiet --locked -- render examples/shop/previews.yaml \
 	--baseline examples/shop/baseline --source-root examples/shop
 
@@ -22,7 +30,7 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 
 .DEFAULT_GOAL := help
-.PHONY: demo test e2e bench bless fmt lint schema dist image tools help
+.PHONY: demo test e2e scale bench bless fmt lint schema dist sbom reproducible deny advisories image arch tools help
 
 demo: tools ## Render examples/shop: the tree of files, and one route of the stream
 	@$(CARGO) build --quiet --locked
@@ -51,6 +59,11 @@ e2e: tools ## Run real engines on what anabranch writes (needs root); E2E_ONLY=n
 	@if $(DOCKER) info >/dev/null 2>&1; then $(MAKE) image && export E2E_IMAGE=$(IMAGE); fi; \
 	tests/lab/run.sh $(CARGO) test --quiet --locked --offline --test e2e
 
+scale: tools ## Measure object sizes, route tables and requests with up to 1,000 previews; writes docs/scale.md (needs root)
+	@tests/lab/build.sh
+	$(CARGO) test --locked --test e2e --no-run
+	E2E_ONLY=scale tests/lab/run.sh $(CARGO) test --quiet --locked --offline --test e2e
+
 bench: tools ## Measure parts, and whole processes beside other tools, and write docs/performance.md
 	@benches/peers/install.sh
 	$(CARGO) bench --locked --bench parts
@@ -75,16 +88,40 @@ schema: ## Write functions/anabranch/previews.schema.json and definition.yaml fr
 
 dist: ## Compile the static binary for the image; ARCH=amd64|arm64
 	@! command -v rustup >/dev/null || rustup target add $(triple)
-	$(CARGO) build --release --locked --target $(triple)
+	$(build_release)
 	@mkdir -p dist/linux/$(ARCH)
 	@install -m 0755 $(target_dir)/$(triple)/release/anabranch dist/linux/$(ARCH)/anabranch
+	@rm -rf dist/linux/$(ARCH)/root
+	@install -D -m 0755 dist/linux/$(ARCH)/anabranch dist/linux/$(ARCH)/root/anabranch
+	@install -D -m 0644 image/passwd dist/linux/$(ARCH)/root/etc/passwd
+	@chmod 0755 dist/linux/$(ARCH)/root dist/linux/$(ARCH)/root/etc
+	@find dist/linux/$(ARCH)/root -exec touch --no-dereference --date=@0 {} +
+
+sbom: dist ## List the crates in the static binary as CycloneDX JSON, beside it
+	@$(build_release) --quiet --message-format=json | \
+		.ci/sbom $(triple) dist/linux/$(ARCH)/anabranch >dist/linux/$(ARCH)/anabranch.cdx.json.new
+	@mv dist/linux/$(ARCH)/anabranch.cdx.json.new dist/linux/$(ARCH)/anabranch.cdx.json
+
+reproducible: ## Compile HEAD in two folders and compare the binaries, the bills and the image's layers
+	@.ci/reproducible
+
+deny: ## Check licences, bans and sources of every dependency
+	@tests/tools/install.sh deny
+	cargo-deny --locked check bans licenses sources
+
+advisories: ## Check dependencies against the advisory database, which comes from GitHub
+	@tests/tools/install.sh deny
+	cargo-deny --locked check advisories
 
 image: dist ## Build the function's image; IMAGE=anabranch:dev
-	$(DOCKER) build --network none --tag $(IMAGE) --build-arg TARGETARCH=$(ARCH) \
+	$(DOCKER) build $(BUILD_FLAGS) --network none --tag $(IMAGE) --build-arg TARGETARCH=$(ARCH) \
 		--build-arg VERSION=$(version) --build-arg REVISION=$(revision) .
+
+arch:
+	@echo $(ARCH)
 
 tools: ## Install kustomize and the schemas the tests use into .tools/
 	@tests/tools/install.sh
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

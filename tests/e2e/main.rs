@@ -2,7 +2,8 @@
 //! starts.
 //!
 //! Scenarios run one after another on one cluster, and each leaves it as the next one expects it: Flux
-//! delivers the shop's baseline, and no preview. `E2E_ONLY=name,name` runs some of them;
+//! delivers the shop's baseline, and no preview. `E2E_ONLY=name,name` runs some of them, and with the
+//! name of a measurement that one;
 //! `E2E_WRONG_ROUTE=1` spoils a route on its way to the cluster, which must turn the run red.
 
 mod books;
@@ -46,6 +47,9 @@ const SCENARIOS: &[Scenario] = &[
     ("random shops", scenarios::random::run),
 ];
 
+/// Run only when E2E_ONLY names them: they take minutes, and a machine with nothing else to do.
+const ON_DEMAND: &[Scenario] = &[("scale", scenarios::scale::run)];
+
 fn main() -> ExitCode {
     if env::var_os("RUN").is_none() {
         say("the lab is not running: use `make e2e`\n");
@@ -61,8 +65,10 @@ fn main() -> ExitCode {
     };
     let only = env::var("E2E_ONLY").unwrap_or_default();
     let chosen = |name: &str| only.is_empty() || only.split(',').any(|part| name.contains(part));
+    let ordinary = SCENARIOS.iter().filter(|(name, _)| chosen(name));
+    let demanded = ON_DEMAND.iter().filter(|(name, _)| only.split(',').any(|part| part == *name));
     let mut lines = Vec::new();
-    for (name, scenario) in SCENARIOS.iter().filter(|(name, _)| chosen(name)) {
+    for (name, scenario) in ordinary.chain(demanded) {
         let begun = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| scenario(&mut books)))
             .unwrap_or_else(|_| Err("the scenario itself broke, see above".to_owned()));
@@ -76,11 +82,12 @@ fn main() -> ExitCode {
     }
     let failed = lines.iter().filter(|line| line.outcome.is_err()).count();
     let whole = lines.len() == SCENARIOS.len();
-    if failed == 0 && whole {
-        if let Err(error) = evidence::write(&lines, start.elapsed().as_secs()) {
-            say(&format!("docs/evidence.md is not written: {error}\n"));
-            return ExitCode::FAILURE;
-        }
+    if failed == 0
+        && whole
+        && let Err(error) = evidence::write(&lines, start.elapsed().as_secs())
+    {
+        say(&format!("docs/evidence.md is not written: {error}\n"));
+        return ExitCode::FAILURE;
     }
     say(&format!("{} passed, {failed} failed\n", lines.len() - failed));
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -15,7 +15,7 @@ use crate::evaluator::Request;
 use crate::lab::{Outcome, PATIENCE, ensure, list, wait};
 
 /// Where Envoy's own pages are.
-const ADMIN: &str = "127.0.0.1:15000";
+pub(crate) const ADMIN: &str = "127.0.0.1:15000";
 
 /// An Envoy; it ends when this is dropped.
 pub(crate) struct Envoy(Child);
@@ -150,6 +150,12 @@ impl Question {
         }))
     }
 
+    /// The same, asked once and then so often again, with a clock.
+    pub(crate) fn again(mut self, times: usize) -> Self {
+        self.0["again"] = json!(times);
+        self
+    }
+
     /// A call of an API: JSON, with a token.
     pub(crate) fn api(method: &str, address: &str, path: &str, token: &str, body: &Value) -> Self {
         let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -169,6 +175,9 @@ pub(crate) struct Told {
     pub(crate) status: u16,
     pub(crate) body: String,
     error: String,
+    /// How long each of the repeated requests took.
+    #[serde(default)]
+    pub(crate) nanos: Vec<u64>,
 }
 
 /// What a pod says of the request that reached it.

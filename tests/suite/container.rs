@@ -1,11 +1,14 @@
 //! The function's image, built from the Dockerfile and run by docker as orchestrators run it.
 
 use std::env;
+use std::fs;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use serde_json::Value;
+
 use crate::objects::{assert_same, objects};
-use crate::orchestrator::{Workspace, exec_annotation, function, root, run, skipped};
+use crate::orchestrator::{Workspace, exec_annotation, function, make, run, skipped};
 
 const IMAGE: &str = "anabranch:test";
 /// What kustomize passes to docker, and the two hardening flags that it does not.
@@ -33,11 +36,7 @@ fn image() -> bool {
     let built = *BUILT.get_or_init(|| {
         let answers = docker(&["info"]).output().is_ok_and(|output| output.status.success());
         if answers {
-            let mut make = Command::new("make");
-            // Not as a part of the make that may run these tests.
-            make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
-            make.arg("image").arg(format!("IMAGE={IMAGE}")).current_dir(root());
-            run(&mut make, "").ok();
+            make(&["image", &format!("IMAGE={IMAGE}")]);
         }
         answers
     });
@@ -108,4 +107,50 @@ fn the_image_is_small_and_says_what_it_is() {
     };
     assert_eq!(label("version"), env!("CARGO_PKG_VERSION"));
     assert_eq!(label("licenses"), "Apache-2.0");
+}
+
+#[test]
+fn the_image_is_the_binary_and_a_user_in_one_layer_without_the_clock() {
+    if !image() {
+        return;
+    }
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let folder = scratch.path();
+    run(docker(&["save", "--output", "image.tar", IMAGE]).current_dir(folder), "").ok();
+    let tar = |arguments: &[&str]| {
+        run(Command::new("tar").current_dir(folder).env("TZ", "UTC").args(arguments), "").ok()
+    };
+    tar(&["-xf", "image.tar"]);
+    let manifest = fs::read_to_string(folder.join("manifest.json")).expect("an image has one");
+    let manifest: Value = serde_json::from_str(&manifest).expect("it is JSON");
+    let layers = manifest[0]["Layers"].as_array().expect("an image has layers");
+    assert_eq!(layers.len(), 1, "{layers:?}");
+    let listed = tar(&["-tvf", layers[0].as_str().expect("a layer is a file")]);
+    let found: Vec<String> = listed
+        .lines()
+        .map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            format!("{} {} {}", words[0], words[3], words[5].trim_end_matches('/'))
+        })
+        // The root itself, which not every builder lists.
+        .filter(|line| !line.ends_with(" .") && !line.ends_with(' '))
+        .collect();
+    let wanted = [
+        "-rwxr-xr-x 1970-01-01 anabranch",
+        "drwxr-xr-x 1970-01-01 etc",
+        "-rw-r--r-- 1970-01-01 etc/passwd",
+    ];
+    assert_eq!(found, wanted);
+}
+
+#[test]
+fn nobody_gets_a_shell_from_the_image() {
+    if !image() {
+        return;
+    }
+    for shell in ["sh", "/bin/sh", "/bin/bash", "/bin/busybox"] {
+        let arguments = ["run", "--rm", "--network=none", "--entrypoint", shell, IMAGE];
+        let answer = run(&mut docker(&arguments), "");
+        assert_eq!(answer.code, Some(127), "{shell}: {}", answer.stderr);
+    }
 }

@@ -24,4 +24,5 @@ mod routes;
 mod schema;
 #[path = "../common/shop.rs"]
 mod shop;
+mod supply;
 mod validity;

@@ -9,6 +9,7 @@ use std::fs;
 use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::thread;
 
 use tempfile::TempDir;
@@ -113,6 +114,17 @@ pub(crate) fn skipped(why: &str) {
     // In one piece, because tests run side by side.
     let line = format!("skipped: {test}: {why}\n");
     stderr().write_all(line.as_bytes()).expect("stderr can be written");
+}
+
+/// Runs a target of the Makefile, one at a time: all of them write into `dist`.
+#[track_caller]
+pub(crate) fn make(arguments: &[&str]) {
+    static DIST: Mutex<()> = Mutex::new(());
+    let _turn = DIST.lock();
+    let mut make = Command::new("make");
+    // Not as a part of the make that may run these tests.
+    make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
+    run(make.current_dir(root()).args(arguments), "").ok();
 }
 
 pub(crate) fn root() -> &'static Path {

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Installs what the tests need, pinned, into the git-ignored folder .tools at the repository's root:
-# kustomize, and the schemas of every API that anabranch writes for. Done once; then it costs nothing.
+# kustomize, cargo-deny, and the schemas of every API that anabranch writes for. Done once; then it
+# costs nothing.
 set -euo pipefail
 
 KUSTOMIZE=v5.8.1
+CARGO_DENY=0.20.2
 KUBERNETES=v1.34.2
 GATEWAY_API=v1.6.1
 ISTIO=v1.30.3
@@ -21,6 +23,13 @@ stamp() { printf '%s\n' "$2" >"$tools/$1.version"; echo "installed $1 $2"; }
 if ! installed kustomize "$KUSTOMIZE"; then
   GOBIN="$tools/bin" GOFLAGS=-trimpath go install "sigs.k8s.io/kustomize/kustomize/v5@$KUSTOMIZE"
   stamp kustomize "$KUSTOMIZE"
+fi
+
+# Some four minutes of compiling, so only where it is asked for.
+if [ "${1:-}" = deny ] && ! installed cargo-deny "$CARGO_DENY"; then
+  cargo install --quiet --locked --root "$tools" --target-dir "$tools/build" "cargo-deny@$CARGO_DENY"
+  rm -rf "$tools/build"
+  stamp cargo-deny "$CARGO_DENY"
 fi
 
 # The folder of a module in Go's module cache.

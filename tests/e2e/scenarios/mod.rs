@@ -7,6 +7,7 @@ pub(crate) mod life;
 pub(crate) mod many;
 pub(crate) mod north_south;
 pub(crate) mod random;
+pub(crate) mod scale;
 pub(crate) mod under_load;
 
 use std::time::Duration;

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -26,6 +27,8 @@ type question struct {
 	Body    string      `json:"body"`
 	// A gRPC call of the method that Path names.
 	GRPC bool `json:"grpc"`
+	// How often more the same is asked, one after the other, and timed.
+	Again int `json:"again"`
 }
 
 // told is what came back. Status is HTTP's, or gRPC's for a call; Error says that nothing came back.
@@ -33,6 +36,8 @@ type told struct {
 	Status int    `json:"status"`
 	Body   string `json:"body"`
 	Error  string `json:"error"`
+	// How long each of the repeated requests took, in nanoseconds.
+	Nanos []int64 `json:"nanos,omitempty"`
 }
 
 type asker struct {
@@ -56,6 +61,9 @@ func ask(in io.Reader, out io.Writer) error {
 			return err
 		}
 		answer, err := a.one(q)
+		if err == nil && q.Again > 0 {
+			answer.Nanos, err = a.again(q, answer)
+		}
 		if err != nil {
 			answer.Error = err.Error()
 		}
@@ -64,6 +72,30 @@ func ask(in io.Reader, out io.Writer) error {
 		}
 	}
 	return lines.Err()
+}
+
+// answered is the pod that an answer came from.
+func answered(t told) string {
+	var e echo
+	_ = json.Unmarshal([]byte(t.Body), &e)
+	return e.Pod
+}
+
+// again repeats a question; whoever answered it must answer it again.
+func (a asker) again(q question, known told) ([]int64, error) {
+	nanos := make([]int64, 0, q.Again)
+	for range q.Again {
+		start := time.Now()
+		answer, err := a.one(q)
+		nanos = append(nanos, time.Since(start).Nanoseconds())
+		if err != nil {
+			return nil, err
+		}
+		if answer.Status != known.Status || answered(answer) != answered(known) {
+			return nil, fmt.Errorf("status %d and %q after %d and %q", answer.Status, answer.Body, known.Status, known.Body)
+		}
+	}
+	return nanos, nil
 }
 
 func (a asker) one(q question) (told, error) {
