@@ -30,7 +30,7 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 
 .DEFAULT_GOAL := help
-.PHONY: demo test e2e scale bench bless fmt lint schema dist sbom reproducible deny advisories image arch tools help
+.PHONY: demo test fuzz e2e scale bench bless fmt lint schema dist sbom reproducible deny advisories image arch tools help
 
 demo: tools ## Render examples/shop: the tree of files, and one route of the stream
 	@$(CARGO) build --quiet --locked
@@ -52,6 +52,9 @@ demo: tools ## Render examples/shop: the tree of files, and one route of the str
 
 test: tools ## Run every test; installs the tools they need
 	$(CARGO) test --locked
+
+fuzz: ## Fuzz every target for FUZZ_SECONDS=30; FUZZ=name for one
+	@fuzz/run.sh $(FUZZ)
 
 e2e: tools ## Run real engines on what anabranch writes (needs root); E2E_ONLY=name,name for some
 	@tests/lab/build.sh

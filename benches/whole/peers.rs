@@ -38,7 +38,10 @@ pub(crate) fn writers(text: &mut String, folder: &Path) -> Result<()> {
     let peers: [(&str, Vec<String>); 3] = [
         ("`kustomize build`", kustomize(&folder.join("kustomize"), &stream)?),
         ("`helm template`", helm(&folder.join("helm"), &first)?),
-        ("`flux-operator build resourceset`", flux_operator(&folder.join("flux-operator"), &first)?),
+        (
+            "`flux-operator build resourceset`",
+            flux_operator(&folder.join("flux-operator"), &first)?,
+        ),
     ];
     for (name, command) in peers {
         let command: Vec<&str> = command.iter().map(String::as_str).collect();
@@ -93,8 +96,11 @@ fn helm(folder: &Path, preview: &str) -> Result<Vec<String>> {
 fn flux_operator(folder: &Path, preview: &str) -> Result<Vec<String>> {
     fs::create_dir_all(folder)?;
     let inputs: String = (0..PREVIEWS).map(|number| format!("  - name: pr-{number}\n")).collect();
-    let template: String =
-        preview.replace("pr-0", "<< inputs.name >>").lines().map(|line| format!("    {line}\n")).collect();
+    let template: String = preview
+        .replace("pr-0", "<< inputs.name >>")
+        .lines()
+        .map(|line| format!("    {line}\n"))
+        .collect();
     let file = folder.join("resourceset.yaml");
     fs::write(
         &file,
@@ -104,7 +110,11 @@ fn flux_operator(folder: &Path, preview: &str) -> Result<Vec<String>> {
         ),
     )?;
     let words = ["build", "resourceset", "-f"].map(str::to_owned);
-    Ok([tool("flux-operator")].into_iter().chain(words).chain([file.display().to_string()]).collect())
+    Ok([tool("flux-operator")]
+        .into_iter()
+        .chain(words)
+        .chain([file.display().to_string()])
+        .collect())
 }
 
 /// Items passed through, beside a function in Go that does nothing else.

@@ -44,16 +44,21 @@ const PLACES: [&str; 8] = [
 pub fn run() -> ExitCode {
     let mut run = Run::default();
     let list = run.read(Path::new("-"));
-    let (items, ok) = run.answer(&list, list.function_config.clone());
+    let (text, ok) = run.respond(&list);
     run.say();
-    let config = list.function_config.as_ref();
-    let name = config.and_then(|config| config.text_at(&["metadata", "name"])).unwrap_or_default();
-    let subject = results::Subject { api_version: API_VERSION, kind: KIND, name };
-    let results = (!run.report.sorted().is_empty())
-        .then(|| results::render(&run.sources, &run.report, subject));
-    let text = write_answer(&list.api_version, items, list.function_config.clone(), results);
     let written = write_out(text.as_bytes());
     if ok { written } else { ExitCode::FAILURE }
+}
+
+/// What [`run`] does between stdin and stdout: the answer to a text, and whether all is well.
+#[must_use]
+pub fn respond(text: &str) -> (String, bool) {
+    let mut run = Run::default();
+    let file = run.sources.add("<stdin>", text);
+    let mut found = Vec::new();
+    let list = read_resource_list(&run.sources, file, &Budget::default(), &mut found);
+    found.into_iter().for_each(|found| run.report.push(found));
+    run.respond(&list)
 }
 
 /// The configuration file of a legacy exec plugin, if that is how this process was started: kustomize
@@ -102,6 +107,18 @@ impl Run {
         };
         found.into_iter().for_each(|found| self.report.push(found));
         list
+    }
+
+    /// The text of the answer, and whether all is well.
+    fn respond(&mut self, list: &ResourceList) -> (String, bool) {
+        let config = list.function_config.as_ref();
+        let (items, ok) = self.answer(list, config.cloned());
+        let name = config.and_then(|node| node.text_at(&["metadata", "name"])).unwrap_or_default();
+        let subject = results::Subject { api_version: API_VERSION, kind: KIND, name };
+        let results = (!self.report.sorted().is_empty())
+            .then(|| results::render(&self.sources, &self.report, subject));
+        let text = write_answer(&list.api_version, items, config.cloned(), results);
+        (text, ok)
     }
 
     /// One line per finding: kustomize shows nothing else.

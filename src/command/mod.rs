@@ -37,7 +37,7 @@ pub fn run(cli: Cli) -> ExitCode {
     }
 }
 
-pub use function::{legacy_plugin_config, run as run_function, run_legacy_plugin};
+pub use function::{legacy_plugin_config, respond, run as run_function, run_legacy_plugin};
 
 /// What a command works on.
 struct Loaded {

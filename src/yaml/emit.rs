@@ -14,7 +14,8 @@ pub fn write_document(out: &mut String, node: &Node) {
         Data::Map(entries) if !entries.is_empty() => map(out, node, 0, false, 0),
         Data::List(items) if !items.is_empty() => list(out, items, 0, false, 0),
         _ => {
-            inline(out, node, 0);
+            // Not at column 0, where a line of `---` would end the document.
+            inline(out, node, 2);
             out.push('\n');
         }
     }
@@ -53,8 +54,7 @@ fn map(out: &mut String, node: &Node, indent: usize, started: bool, list_indent:
         if index > 0 || !started {
             pad(out, indent);
         }
-        string(out, &key.text, None);
-        out.push(':');
+        write_key(out, &key.text, indent);
         match &value.data {
             Data::Map(entries) if !entries.is_empty() => {
                 out.push('\n');
@@ -71,6 +71,19 @@ fn map(out: &mut String, node: &Node, indent: usize, started: bool, list_indent:
             }
         }
     }
+}
+
+/// Writes a key and its colon. Readers look for that colon within 1024 characters, so a longer key
+/// says of itself that it is one.
+fn write_key(out: &mut String, text: &str, indent: usize) {
+    let start = out.len();
+    string(out, text, None);
+    if out.len() - start > 1000 {
+        out.insert_str(start, "? ");
+        out.push('\n');
+        pad(out, indent);
+    }
+    out.push(':');
 }
 
 fn list(out: &mut String, items: &[Node], indent: usize, started: bool, list_indent: usize) {
@@ -214,6 +227,19 @@ mod tests {
     fn nested_collections_stand_in_block_style() {
         let text = "a:\n- b: 1\n  c:\n  - d\n- - x\n  - y\n- {}\n";
         assert_eq!(round_trip(text), text);
+    }
+
+    #[test]
+    fn a_line_of_dashes_in_a_text_ends_no_document() {
+        assert_eq!(round_trip("|\n a\n ---\n b\n"), "|\n  a\n  ---\n  b\n");
+    }
+
+    #[test]
+    fn a_key_longer_than_readers_look_for_its_colon_comes_back() {
+        let long = "k".repeat(2000);
+        let text = round_trip(&format!("a:\n- ? {long}\n  : b: 1\n    c: 2\n  d: 3\n"));
+        assert_eq!(text, format!("a:\n- ? \"{long}\"\n  :\n    b: 1\n    c: 2\n  d: 3\n"));
+        assert_eq!(round_trip(&text), text);
     }
 
     #[test]

@@ -124,6 +124,8 @@ struct Open {
     node: Node,
     keys: BTreeMap<SmolStr, Place>,
     key: Option<Key>,
+    /// The key is a merge key.
+    merging: bool,
     merges: Vec<Node>,
     anchor: usize,
 }
@@ -272,7 +274,8 @@ impl Builder {
         }
         let node = Node { data, place };
         let keys = BTreeMap::new();
-        self.open.push(Open { node, keys, key: None, merges: Vec::new(), anchor });
+        let merges = Vec::new();
+        self.open.push(Open { node, keys, key: None, merging: false, merges, anchor });
         Ok(())
     }
 
@@ -295,17 +298,28 @@ impl Builder {
         match (&mut parent.node.data, parent.key.take()) {
             (Data::List(items), _) => items.push(node),
             (Data::Map(entries), Some(key)) => {
-                if key.text == "<<" {
+                if parent.merging {
+                    if !is_mergeable(&node) {
+                        self.errors.push(
+                            Diagnostic::new(
+                                &code::YAML_SYNTAX,
+                                "the merge key `<<` takes a mapping, or a list of mappings",
+                                "name the mapping to merge, or quote the key if it is meant as text",
+                            )
+                            .at(node.place, "cannot be merged"),
+                        );
+                    }
                     parent.merges.push(node);
                 } else {
                     entries.push((key, node));
                 }
             }
             (_, None) => {
-                let Data::Scalar { text, .. } = node.data else {
+                let Data::Scalar { text, plain } = node.data else {
                     self.complex_key(node.place);
                     return Err(Stop);
                 };
+                parent.merging = plain && text == "<<";
                 if let Some(first) = parent.keys.insert(text.clone(), node.place) {
                     let twice = format!("the key `{text}` is written twice in one mapping");
                     let help = "keep one of the two; readers disagree on which one counts";
@@ -396,6 +410,14 @@ impl Builder {
         let start = span.start.byte_offset().unwrap_or(0);
         let end = span.end.byte_offset().unwrap_or(start);
         Place::new(self.file, self.offset + start, self.offset + end)
+    }
+}
+
+fn is_mergeable(node: &Node) -> bool {
+    let is_map = |node: &Node| matches!(node.data, Data::Map(_));
+    match &node.data {
+        Data::List(items) => items.iter().all(is_map),
+        _ => is_map(node),
     }
 }
 
@@ -548,6 +570,14 @@ parsed: {}",
     }
 
     #[test]
+    fn a_quoted_merge_key_is_a_key() {
+        for text in ["\"<<\": 1\n", "{\"<<\": 1}\n", "!!str <<: 1\n"] {
+            let documents = read(text).expect("valid");
+            assert_eq!(documents[0].to_json(), serde_json::json!({"<<": 1}), "{text}");
+        }
+    }
+
+    #[test]
     fn bad_texts_are_refused_with_their_code() {
         assert_eq!(first_code("a: 1\na: 2\n"), "duplicate-key");
         assert_eq!(first_code("a: {b: 1, b: 2}\n"), "duplicate-key");
@@ -556,6 +586,8 @@ parsed: {}",
         assert_eq!(first_code("a: *nobody\n"), "yaml-syntax");
         assert_eq!(first_code("a: !!binary aGk=\n"), "yaml-syntax");
         assert_eq!(first_code("{{ .Values.x }}: y\n"), "yaml-syntax");
+        assert_eq!(first_code("<<: lost\n"), "yaml-syntax");
+        assert_eq!(first_code("<<: [{a: 1}, lost]\n"), "yaml-syntax");
         assert_eq!(first_code(&"[".repeat(10_000)), "input-limit");
         assert_eq!(first_code(&"{a: ".repeat(10_000)), "input-limit");
         assert_eq!(first_code(&"- ".repeat(10_000)), "input-limit");
