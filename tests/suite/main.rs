@@ -14,6 +14,7 @@ mod expected;
 mod forms;
 mod function;
 mod golden;
+mod hostile;
 mod kpt;
 mod layers;
 mod mistakes;

@@ -1,0 +1,238 @@
+//! Hostile input: texts that are small to send and large to read, and bytes that are no text at all.
+//!
+//! Each is read as previews.yaml, as the baseline and as a ResourceList, by a process that may hold
+//! 256 MB. It ends with words on stderr, and nothing of it reaches stdout. A release build takes less
+//! than a second for each; tests run beside each other, and without optimisation, so here it may take
+//! longer.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::orchestrator::{ANABRANCH, Answer, root, run};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Memory that a process may write to, in KiB, and bytes of words that anybody reads.
+const MEMORY: usize = 256 << 10;
+const WORDS: usize = 64 << 10;
+
+/// Runs the program under the limit of memory; more of it ends the process with a signal.
+fn limited(arguments: &[&str], input: Option<&Path>) -> Answer {
+    let from = input.map_or("/dev/null".into(), Path::to_path_buf);
+    let script = format!("ulimit -d {MEMORY} && exec \"$@\" < \"$INPUT\"");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script, "sh", ANABRANCH]).args(arguments).env("INPUT", from);
+    // A thread's arena is reserved in one piece, whatever is used of it.
+    run(command.env("MALLOC_ARENA_MAX", "1").current_dir(root()), "")
+}
+
+/// How a text is given to the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Config,
+    Baseline,
+    List,
+}
+
+const ROLES: [Role; 3] = [Role::Config, Role::Baseline, Role::List];
+
+fn ask(role: Role, file: &Path) -> Answer {
+    let name = file.display().to_string();
+    match role {
+        Role::Config => {
+            limited(&["render", &name, "--baseline", "golden/one-service/input/baseline"], None)
+        }
+        Role::Baseline => {
+            let config = "golden/one-service/input/previews.yaml";
+            limited(&["render", config, "--baseline", &name], None)
+        }
+        Role::List => limited(&[], Some(file)),
+    }
+}
+
+/// The program refuses a text in each role: in time, within its memory, and in a few words.
+#[track_caller]
+fn assert_refused(name: &str, text: impl AsRef<[u8]>) {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let file = scratch.path().join("hostile.yaml");
+    fs::write(&file, text).expect("the folder can be written");
+    for role in ROLES {
+        let started = Instant::now();
+        let answer = ask(role, &file);
+        let took = started.elapsed();
+        let words: String = answer.stderr.chars().take(300).collect();
+        assert_eq!(answer.code, Some(1), "{name} as {role:?}: {words}");
+        assert!(took < PATIENCE, "{name} as {role:?} took {took:?}");
+        assert!(answer.stderr.contains("error"), "{name} as {role:?}: {words}");
+        let long = answer.stderr.len();
+        assert!(long < WORDS, "{name} as {role:?} is answered with {long} bytes: {words}");
+        if role != Role::List {
+            assert_eq!(answer.stdout, "", "{name} as {role:?} wrote something");
+        }
+    }
+}
+
+/// A list of lists of lists, each of ten aliases of the one before.
+fn laughs(open: &str, close: &str, item: impl Fn(usize, &str) -> String) -> String {
+    let level = |level: usize| {
+        let what = if level == 0 { "lol".to_owned() } else { format!("*a{}", level - 1) };
+        let items: Vec<String> = (0..10).map(|index| item(index, &what)).collect();
+        format!("a{level}: &a{level} {open}{}{close}\n", items.join(", "))
+    };
+    (0..10).map(level).collect()
+}
+
+#[test]
+fn aliases_that_multiply_are_refused() {
+    assert_refused("lists of aliases", laughs("[", "]", |_, what| what.to_owned()));
+    assert_refused("maps of aliases", laughs("{", "}", |index, what| format!("k{index}: {what}")));
+    let keys: Vec<String> = (0..5_000).map(|key| format!("k{key}: v")).collect();
+    let base = format!("base: &b {{{}}}\nl:\n", keys.join(", "));
+    assert_refused("many merges", format!("{base}{}", "- {<<: *b}\n".repeat(10_000)));
+    assert_refused("a merge of many", format!("{base}  <<: [{}]\n", "*b, ".repeat(20_000)));
+    assert_refused("an alias of itself", "a: &a [*a]\n");
+}
+
+#[test]
+#[ignore = "the reader counts what aliases add in nodes and not in bytes"]
+fn a_long_text_with_many_aliases_is_refused() {
+    for (length, aliases) in [(80_000, 16_000), (500_000, 90_000)] {
+        let long = "x".repeat(length);
+        let text = format!("a: &a {long}\nb:\n{}", "- *a\n".repeat(aliases));
+        assert_refused("a long value", text);
+    }
+    let text = format!("a: &a {}\nb:\n{}", "x".repeat(60_000), "- {*a : 1}\n".repeat(9_000));
+    assert_refused("a long key", text);
+}
+
+#[test]
+#[ignore = "the reader keeps a copy for each anchor and does not count it"]
+fn anchors_around_one_large_value_are_refused() {
+    let open: String = (0..90).map(|level| format!("&a{level} [")).collect();
+    let text = format!("a: {open}{}{}\n", "x, ".repeat(200_000), "]".repeat(90));
+    assert_refused("anchors around anchors", text);
+}
+
+#[test]
+fn nesting_of_every_sort_is_refused() {
+    let deep = |count: usize, last: &str| -> String {
+        (0..count).map(|level| format!("{}a:\n", " ".repeat(level))).collect::<String>() + last
+    };
+    for (name, text) in [
+        ("open lists", "[".repeat(100_000)),
+        ("closed lists", "[".repeat(100_000) + &"]".repeat(100_000)),
+        ("open maps", "{".repeat(100_000)),
+        ("maps in maps", "{a: ".repeat(100_000)),
+        ("maps in maps, 2 MB", "{a: ".repeat(500_000)),
+        ("pairs in lists", "[a: ".repeat(100_000)),
+        ("dashes", "- ".repeat(100_000) + "a\n"),
+        ("question marks", "? ".repeat(50_000) + "a\n"),
+        ("a map of 5000 levels", deep(5_000, "")),
+        ("a map of 5000 levels that ends", deep(5_000, &(" ".repeat(5_000) + "b\n"))),
+    ] {
+        assert_refused(name, text);
+    }
+}
+
+#[test]
+#[ignore = "by default the reader takes 256 MB, and with the tree they are more"]
+fn texts_of_100_megabytes_are_refused() {
+    let long = "x".repeat(100_000_000);
+    assert_refused("a plain scalar", format!("a: {long}\n"));
+    assert_refused("a single-quoted scalar", format!("a: '{long}'\n"));
+    assert_refused("a double-quoted scalar", format!("a: \"{long}\"\n"));
+    assert_refused("a literal scalar", format!("a: |\n  {long}\n"));
+    assert_refused("a folded scalar", format!("a: >\n{}", "  xxxx xxxx xxxx\n".repeat(6_000_000)));
+    assert_refused("a key", format!("{long}: a\n"));
+    assert_refused("a comment", format!("# {long}\n"));
+    assert_refused("comments", "# x\n".repeat(25_000_000));
+    assert_refused("empty lines", "\n".repeat(100_000_000));
+}
+
+#[test]
+#[ignore = "by default the reader takes a million documents and 20 million nodes"]
+fn a_million_small_things_are_refused() {
+    let million = 1_000_000;
+    let keys: String = (0..million).map(|key| format!("k{key}: v\n")).collect();
+    assert_refused("keys", keys);
+    assert_refused("documents", "---\na: b\n".repeat(million));
+    assert_refused("null documents", "--- ~\n".repeat(million));
+    assert_refused("items", "- v\n".repeat(million));
+    assert_refused("items in flow style", format!("[{}]\n", "a, ".repeat(million)));
+    assert_refused("maps in flow style", format!("[{}]\n", "{a: b}, ".repeat(million / 2)));
+    let service = "- {apiVersion: v1, kind: Service, metadata: {name: a}}\n".repeat(million / 5);
+    assert_refused("objects", format!("apiVersion: v1\nkind: List\nitems:\n{service}"));
+}
+
+#[test]
+#[ignore = "a report has no limit"]
+fn a_text_of_nothing_but_mistakes_gets_a_short_report() {
+    assert_refused("one key", "a: 1\n".repeat(1_000_000));
+    assert_refused("one empty key", format!("{{{}}}\n", ": a, ".repeat(10_000)));
+    assert_refused("tags", "- !x a\n".repeat(100_000));
+}
+
+#[test]
+fn syntax_that_grows_without_end_is_refused() {
+    for (name, text) in [
+        ("an open quote", "a: \"".to_owned() + &"x\n  ".repeat(1_000_000)),
+        ("an open list", "[".to_owned() + &"a, ".repeat(500_000)),
+        ("commas", format!("[{}]\n", ",".repeat(100_000))),
+        ("colons", format!("a{}\n", ":a".repeat(1_000_000))),
+        ("lines of one scalar", "a: x\n".to_owned() + &"  x\n".repeat(1_000_000)),
+        ("a long indentation", format!("a:\n{}b: c\n", " ".repeat(1_000_000))),
+        ("a long anchor", format!("a: &{} b\n", "x".repeat(1_000_000))),
+        ("a long tag", format!("a: !{} b\n", "x".repeat(1_000_000))),
+        ("a long number", format!("a: {}\n", "1".repeat(1_000_000))),
+        ("anchors", "- &a b\n".repeat(100_000)),
+        ("empty documents", "---\n".repeat(1_000_000)),
+        ("directives", "%FOO x\n".repeat(100_000) + "---\na: b\n"),
+        ("a directive of another version", "%YAML 9.9\n---\na: b\n".to_owned()),
+    ] {
+        assert_refused(name, text);
+    }
+}
+
+#[test]
+fn what_readers_disagree_about_is_refused() {
+    for (name, text) in [
+        ("a key twice", "a: 1\na: 2\n"),
+        ("a key twice in flow style", "{a: 1, a: 2}\n"),
+        ("a tab for an indentation", "a:\n\tb: 1\n"),
+        ("a control character", "a: \u{1}\n"),
+        ("the character DEL", "a: \u{7f}\n"),
+        ("the character U+FFFE", "a: \u{fffe}\n"),
+        ("a byte order mark in the middle", "a: b\n---\n\u{feff}a: b\n"),
+        ("half of a surrogate pair", "a: \"\\ud800\"\n"),
+        ("a character that does not exist", "a: \"\\UFFFFFFFF\"\n"),
+        ("a list for a key", "? [a, b]\n: c\n"),
+        ("a template", "{{ .Values.x }}: y\n"),
+        ("a literal block without its indentation", "a: |9\n x\n"),
+        ("nothing", ""),
+    ] {
+        assert_refused(name, text);
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused() {
+    let wide = |text: &str, order: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        text.encode_utf16().flat_map(order).collect()
+    };
+    assert_refused("a NUL byte", "a: b\0c\n");
+    assert_refused("a megabyte of NUL bytes", vec![0; 1_000_000]);
+    assert_refused("bytes that are not UTF-8", b"a: \xff\xfe\xfa\n");
+    assert_refused("half of a character", b"a: \xc3");
+    assert_refused("UTF-16, little end first", wide("\u{feff}a: b\n", u16::to_le_bytes));
+    assert_refused("UTF-16, big end first", wide("\u{feff}a: b\n", u16::to_be_bytes));
+    assert_refused("UTF-16 without a mark", wide("a: b\n", u16::to_le_bytes));
+    assert_refused("UTF-32", b"\xff\xfe\0\0a\0\0\0:\0\0\0 \0\0\0b\0\0\0\n\0\0\0");
+}
+
+#[test]
+fn a_process_of_these_tests_cannot_hold_more() {
+    let script = format!("ulimit -d {MEMORY} && exec dd if=/dev/zero of=/dev/null count=1 bs=$0");
+    let takes = |bytes: &str| run(Command::new("sh").args(["-c", &script, bytes]), "").code;
+    assert_eq!((takes("200M"), takes("300M")), (Some(0), Some(1)));
+}
