@@ -18,9 +18,11 @@ mod hostile;
 mod kpt;
 mod layers;
 mod mistakes;
+mod nasty;
 mod objects;
 mod orchestrator;
 mod protocol;
+mod readers;
 mod routes;
 mod schema;
 #[path = "../common/shop.rs"]

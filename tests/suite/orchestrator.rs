@@ -230,3 +230,18 @@ fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+/// What the YAML reader of kubectl, pinned, makes of each of these texts of one document.
+#[track_caller]
+pub(crate) fn yaml2json(texts: &[String]) -> Vec<Result<serde_json::Value, String>> {
+    let program = tools().join("yaml2json");
+    assert!(program.is_file(), "{} is missing: run `make tools`", program.display());
+    let answer = run(&mut Command::new(program), &texts.join("\n--- # next\n")).ok();
+    let read = |line: &str| match line.strip_prefix("error: ") {
+        Some(why) => Err(why.to_owned()),
+        None => Ok(serde_json::from_str(line).expect("one line of JSON")),
+    };
+    let found: Vec<_> = answer.lines().map(read).collect();
+    assert_eq!(found.len(), texts.len(), "one answer for each text");
+    found
+}

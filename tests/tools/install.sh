@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need, pinned, into the git-ignored folder .tools at the repository's root:
-# kustomize, cargo-deny, and the schemas of every API that anabranch writes for. Done once; then it
-# costs nothing.
+# kustomize, the YAML reader of kubectl, cargo-deny, and the schemas of every API that anabranch writes
+# for. Done once; then it costs nothing.
 set -euo pipefail
 
 KUSTOMIZE=v5.8.1
@@ -30,6 +30,14 @@ if [ "${1:-}" = deny ] && ! installed cargo-deny "$CARGO_DENY"; then
   cargo install --quiet --locked --root "$tools" --target-dir "$tools/build" "cargo-deny@$CARGO_DENY"
   rm -rf "$tools/build"
   stamp cargo-deny "$CARGO_DENY"
+fi
+
+# kubectl's reader by itself: pinned by its go.mod, and quicker than kubectl.
+reader=$(dirname "$0")/yaml2json
+version=$(cat "$reader"/* | sha256sum | cut -c1-16)
+if ! installed yaml2json "$version"; then
+  (cd "$reader" && go build -trimpath -o "$tools/bin/yaml2json" .)
+  stamp yaml2json "$version"
 fi
 
 # The folder of a module in Go's module cache.
