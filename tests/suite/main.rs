@@ -5,6 +5,7 @@ mod container;
 mod determinism;
 #[path = "../common/dice.rs"]
 mod dice;
+mod differential;
 mod docs;
 mod edit;
 #[path = "../common/evaluator/mod.rs"]
