@@ -3,7 +3,7 @@
 set -euo pipefail
 
 HELM=v3.22.0
-FLUX_OPERATOR=v0.59.0
+FLUX_OPERATOR=v0.58.0
 
 here=$(cd "$(dirname "$0")" && pwd)
 bench=$(cd "$here/../.." && pwd)/.tools/bench

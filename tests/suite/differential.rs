@@ -202,13 +202,17 @@ fn is_key(ours: &str, other: &str) -> bool {
             }
             Value::String(text) => is_same(&json!(text), &json!(other.trim_matches('"'))),
             Value::Null => other == "null",
-            value => value.to_string() == other,
+            Value::Bool(value) => other == if value { "true" } else { "false" },
+            _ => false,
         }
 }
 
+/// A sentence, and the texts it explains.
+type Reason = (&'static str, fn(&str) -> bool);
+
 /// Why readers differ about a text. What nothing here explains fails the test, and so does what
 /// explains nothing.
-const REASONS: [(&str, fn(&str) -> bool); 13] = [
+const REASONS: [Reason; 13] = [
     (
         "YAML 1.1 breaks lines at NEL and U+2028 and U+2029, YAML 1.2 and this reader do not",
         |text| text.contains(['\u{85}', '\u{2028}', '\u{2029}']),
