@@ -197,9 +197,8 @@ fn median(step: &Step, way: &str) -> Option<f64> {
 
 fn kb(bytes: usize) -> String {
     match bytes {
-        0 => "0".to_owned(),
-        ..10_000 => format!("{bytes} B"),
-        ..1_000_000 => format!("{:.0} KB", bytes as f64 / 1e3),
+        0..10_000 => format!("{bytes} B"),
+        10_000..1_000_000 => format!("{:.0} KB", bytes as f64 / 1e3),
         _ => format!("{:.1} MB", bytes as f64 / 1e6),
     }
 }
