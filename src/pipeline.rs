@@ -1,6 +1,7 @@
 //! The stages called in order: the table of contents of the program.
 
 use std::collections::{HashMap, HashSet};
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
@@ -78,7 +79,9 @@ pub fn compile<T>(
     request.check(config).into_iter().for_each(|found| report.push(found));
     let catalog = Catalog::new(&config.previews.spec.baseline.namespace, objects);
     let mut found = Vec::new();
-    let plan = plan(config, &catalog, &request.ceiling, |name| request.includes(name), &mut found);
+    let wanted = |name: &str| request.includes(name);
+    // Nothing but the end of the process follows what is made of it.
+    let plan = ManuallyDrop::new(plan(config, &catalog, &request.ceiling, wanted, &mut found));
     found.into_iter().for_each(|found| report.push(found));
     if report.has_errors() {
         return None;

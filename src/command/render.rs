@@ -1,6 +1,7 @@
 //! `anabranch render`: all objects of all previews, as a stream or as a folder.
 
 use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -14,22 +15,23 @@ use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
 use crate::read::{read_suites, source_root};
 use crate::spec::{Config, Delivery, SourceKind};
-use crate::write::{Tree, join, parts, write_tree};
+use crate::write::{Tree, append, parts, write_tree};
 use crate::yaml::write_stream;
 
 pub(super) fn run(options: &Render) -> ExitCode {
-    let mut loaded = load(&options.input);
-    let Some(config) = loaded.config.take() else {
+    // The process ends with the command: to give every piece of its memory back would only take time.
+    let mut loaded = ManuallyDrop::new(load(&options.input));
+    let Some(config) = loaded.config.take().map(ManuallyDrop::new) else {
         say_report(&loaded.sources, &loaded.report);
         return ExitCode::FAILURE;
     };
     match &options.output {
-        None => render_stream(options, &config, loaded),
-        Some(folder) => render_tree(options, &config, loaded, folder),
+        None => render_stream(options, &config, &mut loaded),
+        Some(folder) => render_tree(options, &config, &mut loaded, folder),
     }
 }
 
-fn render_stream(options: &Render, config: &Config, mut loaded: Loaded) -> ExitCode {
+fn render_stream(options: &Render, config: &Config, loaded: &mut Loaded) -> ExitCode {
     check_suites(config, options.source_root.as_deref(), &mut loaded.report);
     let ceiling = options.input.limits.ceiling();
     let request = Request { shape: Shape::Stream, ceiling, only: &options.only };
@@ -52,10 +54,18 @@ fn write_stream_of(config: &Config, compiled: &Compiled<'_>, whole: bool) -> Exi
     let emission = &compiled.emission;
     let documents =
         |objects: &[Object]| -> String { write_stream(objects.iter().map(|object| &object.node)) };
-    let make = |from: usize| -> Vec<[String; 2]> {
-        let range = from..emission.previews().min(from + AT_ONCE);
-        let parts = range.into_par_iter().map(|index| parts::<Document>(emission.preview(index)));
-        parts.map(|parts| parts.map(|documents| join(&documents))).collect()
+    // What was written makes room for what comes after next.
+    let make = |from: usize, mut texts: Vec<[String; 2]>| -> Vec<[String; 2]> {
+        let range = from.min(emission.previews())..emission.previews().min(from + AT_ONCE);
+        texts.resize_with(range.len(), Default::default);
+        texts.par_iter_mut().zip(range).for_each(|(texts, index)| {
+            let parts = parts::<Document>(emission.preview(index));
+            for (text, documents) in texts.iter_mut().zip(parts) {
+                text.clear();
+                append(text, &documents);
+            }
+        });
+        texts
     };
     let mut out = Out::default();
     let (baseline, common) = match whole {
@@ -64,13 +74,13 @@ fn write_stream_of(config: &Config, compiled: &Compiled<'_>, whole: bool) -> Exi
     };
     out.part(&documents(&baseline));
     let mut flux = Vec::new();
-    let mut made = make(0);
+    let (mut made, mut written) = (make(0, Vec::new()), Vec::new());
     let mut from = AT_ONCE;
     while !made.is_empty() && out.is_open() {
         let (next, ()) =
-            rayon::join(|| make(from), || made.iter().for_each(|[own, _]| out.part(own)));
-        flux.extend(made.into_iter().map(|[_, flux]| flux));
-        made = next;
+            rayon::join(|| make(from, written), || made.iter().for_each(|[own, _]| out.part(own)));
+        flux.extend(made.iter_mut().map(|[_, flux]| std::mem::take(flux)));
+        (written, made) = (made, next);
         from += AT_ONCE;
     }
     out.part(&documents(&common.shared));
@@ -112,7 +122,7 @@ impl Out {
     }
 }
 
-fn render_tree(options: &Render, config: &Config, mut loaded: Loaded, folder: &Path) -> ExitCode {
+fn render_tree(options: &Render, config: &Config, loaded: &mut Loaded, folder: &Path) -> ExitCode {
     let root = match &options.source_root {
         Some(root) => root.clone(),
         None => source_root(&options.input.previews),

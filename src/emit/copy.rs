@@ -17,8 +17,8 @@ pub(super) fn file_of<'p>(copied: &Copied<'p>) -> Cow<'p, str> {
         ["kustomization", "namespace", "routes", "policies", "aliases", "common"];
     let mut owners = copied.owners.iter();
     match (owners.next(), owners.next()) {
-        (Some(only), None) if TAKEN.contains(only) => format!("service-{only}").into(),
-        (Some(&only), None) => only.into(),
+        (Some(only), None) if TAKEN.contains(&only) => format!("service-{only}").into(),
+        (Some(only), None) => only.into(),
         _ => "common".into(),
     }
 }

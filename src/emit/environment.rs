@@ -51,11 +51,11 @@ pub(super) fn namespace(plan: &Plan<'_>, env: &Environment<'_>, owned: bool) -> 
 pub(super) fn config_map(
     plan: &Plan<'_>,
     env: &Environment<'_>,
-    facts: BTreeMap<String, String>,
+    facts: BTreeMap<&'static str, String>,
 ) -> Object {
     Object::from_typed(&ConfigMap {
         metadata: meta::own(plan.config, CONFIG_MAP, &env.namespace, Some(env.name)),
-        data: Some(facts),
+        data: Some(facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
         ..ConfigMap::default()
     })
 }
@@ -71,7 +71,7 @@ fn belongs_to_previews(key: &str) -> bool {
 
 /// What tests read through `envFrom`. Values go this way and not through Flux' substitution, which
 /// turns a commit of digits into a number.
-pub(super) fn facts(plan: &Plan<'_>, index: usize) -> BTreeMap<String, String> {
+pub(super) fn facts(plan: &Plan<'_>, index: usize) -> BTreeMap<&'static str, String> {
     let env = &plan.environments[index];
     let spec = &plan.config.previews.spec;
     let urls = plan.routing.entries.urls.get(&index).map(Vec::as_slice).unwrap_or_default();
@@ -98,7 +98,7 @@ pub(super) fn facts(plan: &Plan<'_>, index: usize) -> BTreeMap<String, String> {
     if !baggage.is_empty() {
         facts.insert("PREVIEW_BAGGAGE", format!("{baggage}={}", env.name));
     }
-    facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    facts
 }
 
 /// An ExternalName Service for an unaffected service that the copies call by its short name.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::{meta, notification};
 use crate::kube::flux::{HealthCheck, Kustomization, KustomizationSpec, Name, SourceReference};
 use crate::kube::meta::{REPOSITORY, SUITE};
-use crate::kube::{Object, ObjectMeta};
+use crate::kube::{Id, Object, ObjectMeta};
 use crate::plan::naming::{repository_label, safe_hash};
 use crate::plan::{Environment, Plan};
 use crate::spec::{Delivery, ServiceChange, Suite};
@@ -39,12 +39,36 @@ pub(super) struct Flux<'a> {
     plan: &'a Plan<'a>,
     shape: Shape<'a>,
     has_shared: bool,
-    /// Kustomizations that suites wait for, besides their environment.
+    /// Kustomizations of a tree that suites wait for, besides their environment.
     applied_first: Vec<String>,
 }
 
+/// A Flux Kustomization of a preview.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part {
+    /// Applies the preview.
+    Environment,
+    /// Says whether the preview is healthy.
+    Gate,
+    /// Runs the suite of this index.
+    Suite(usize),
+}
+
+/// What a Kustomization says of a preview besides its name and namespace: values by what they are,
+/// in an order of their own.
+pub(super) type Facts<'a> = Vec<(&'a str, String)>;
+
+/// The annotations that notification-controller adds to an event, and comments show.
+const EVENT: &str = "event.toolkit.fluxcd.io/";
+
 fn gate_name(env: &Environment<'_>) -> String {
     format!("{}.gate", env.name)
+}
+
+/// The workloads that the health of a preview is the health of.
+pub(super) fn workloads<'e>(env: &'e Environment<'_>) -> impl Iterator<Item = &'e Id> {
+    let ids = env.copies.values().map(|copy| &copy.original.id);
+    ids.filter(|id| id.group == "apps" && matches!(id.kind.as_str(), "Deployment" | "StatefulSet"))
 }
 
 impl<'a> Flux<'a> {
@@ -52,11 +76,10 @@ impl<'a> Flux<'a> {
     /// the baseline that change.
     pub(super) fn new(plan: &'a Plan<'a>, shape: Shape<'a>, shared: bool, changed: bool) -> Self {
         let mut flux = Self { plan, shape, has_shared: shared, applied_first: Vec::new() };
-        if shared {
-            flux.applied_first.push(flux.set_name("shared"));
-        }
-        if changed {
-            flux.applied_first.push(flux.set_name("baseline"));
+        if let Shape::Tree { .. } = shape {
+            let first = [(shared, "shared"), (changed, "baseline")].into_iter();
+            let first = first.filter(|(exists, _)| *exists);
+            flux.applied_first = first.map(|(_, part)| flux.set_name(part)).collect();
         }
         flux
     }
@@ -66,27 +89,47 @@ impl<'a> Flux<'a> {
         matches!(self.shape, Shape::Tree { .. })
     }
 
-    /// The Flux objects of one preview.
-    pub(super) fn preview(&self, index: usize) -> Vec<Object> {
-        let env = &self.plan.environments[index];
-        let tests = &self.plan.config.previews.spec.tests;
-        let mut objects = Vec::new();
-        let waits_for = match self.shape {
-            Shape::Tree { .. } => {
-                objects.push(self.environment(env));
-                let mut names = vec![env.name.to_owned()];
-                names.extend(self.applied_first.iter().cloned());
-                names
-            }
-            Shape::Stream => {
-                if !tests.is_empty() {
-                    objects.push(self.gate(env));
-                }
-                vec![gate_name(env)]
-            }
+    /// The Flux Kustomizations of each preview.
+    pub(super) fn parts(&self) -> Vec<Part> {
+        let tests = self.plan.config.previews.spec.tests.len();
+        let first = match self.shape {
+            Shape::Tree { .. } => Some(Part::Environment),
+            Shape::Stream if tests > 0 => Some(Part::Gate),
+            Shape::Stream => None,
         };
-        objects.extend(tests.iter().map(|suite| self.suite(index, env, suite, &waits_for)));
-        objects
+        first.into_iter().chain((0..tests).map(Part::Suite)).collect()
+    }
+
+    /// What a Kustomization says of the preview of this index.
+    pub(super) fn facts(&self, part: Part, index: usize) -> Facts<'a> {
+        let env = &self.plan.environments[index];
+        match part {
+            Part::Environment => Vec::new(),
+            Part::Gate => {
+                let facts =
+                    |id: &Id| [("kind", id.kind.to_string()), ("name", id.name.to_string())];
+                workloads(env).flat_map(facts).collect()
+            }
+            Part::Suite(suite) => {
+                let suite = &self.plan.config.previews.spec.tests[suite];
+                let suffix = ("nameSuffix", format!("-{}", self.tested(env, suite)));
+                let mut facts = vec![suffix];
+                facts.extend(self.audience(env).map(|label| (REPOSITORY, label)));
+                facts.extend(self.event_metadata(index, env, suite));
+                facts
+            }
+        }
+    }
+
+    /// A Kustomization of a preview.
+    pub(super) fn object(&self, part: Part, env: &Environment<'_>, facts: Facts<'_>) -> Object {
+        match part {
+            Part::Environment => self.environment(env),
+            Part::Gate => self.gate(env, facts),
+            Part::Suite(suite) => {
+                self.suite(env, &self.plan.config.previews.spec.tests[suite], facts)
+            }
+        }
     }
 
     /// Flux objects of no single preview, by file.
@@ -137,7 +180,7 @@ impl<'a> Flux<'a> {
         }
     }
 
-    fn object(&self, metadata: ObjectMeta, spec: KustomizationSpec) -> Object {
+    fn kustomization(&self, metadata: ObjectMeta, spec: KustomizationSpec) -> Object {
         Object::from_typed(&Kustomization {
             api_version: "kustomize.toolkit.fluxcd.io/v1",
             kind: "Kustomization",
@@ -157,87 +200,92 @@ impl<'a> Flux<'a> {
     /// unhealthy there must not hold up anything.
     fn folder(&self, folder: &str) -> Object {
         let spec = KustomizationSpec { wait: Some(false), ..self.base(self.path(folder)) };
-        self.object(self.metadata(&self.set_name(folder), None), spec)
+        self.kustomization(self.metadata(&self.set_name(folder), None), spec)
     }
 
     fn environment(&self, env: &Environment<'_>) -> Object {
         let path = self.path(&format!("previews/{}", env.name));
         let spec = KustomizationSpec { wait: Some(true), ..self.base(path) };
-        self.object(self.metadata(env.name, Some(env.name)), spec)
+        self.kustomization(self.metadata(env.name, Some(env.name)), spec)
     }
 
     /// A Kustomization without objects whose health is that of the preview's workloads. It depends on
     /// the parent that applies the stream, so it never sees the workloads of an older revision.
-    fn gate(&self, env: &Environment<'_>) -> Object {
+    fn gate(&self, env: &Environment<'_>, facts: Facts<'_>) -> Object {
         let flux = &self.plan.config.previews.spec.flux;
-        let ids = env.copies.values().map(|copy| &copy.original.id);
-        let workloads = ids.filter(|id| {
-            id.group == "apps" && matches!(id.kind.as_str(), "Deployment" | "StatefulSet")
-        });
+        let mut values = facts.into_iter().map(|(_, value)| value);
+        let pairs = std::iter::from_fn(|| values.next().zip(values.next()));
         let spec = KustomizationSpec {
             depends_on: vec![Name { name: flux.parent.clone() }],
-            health_checks: workloads
-                .map(|id| HealthCheck {
+            health_checks: pairs
+                .map(|(kind, name)| HealthCheck {
                     api_version: "apps/v1".to_owned(),
-                    kind: id.kind.to_string(),
-                    name: id.name.to_string(),
+                    kind,
+                    name,
                     namespace: env.namespace.clone(),
                 })
                 .collect(),
             ..self.base(flux.gate.clone())
         };
-        self.object(self.metadata(&gate_name(env), Some(env.name)), spec)
+        self.kustomization(self.metadata(&gate_name(env), Some(env.name)), spec)
     }
 
-    fn suite(
-        &self,
-        index: usize,
-        env: &Environment<'_>,
-        suite: &Suite,
-        waits_for: &[String],
-    ) -> Object {
+    fn suite(&self, env: &Environment<'_>, suite: &Suite, facts: Facts<'_>) -> Object {
         let mut metadata = self.metadata(&format!("{}.{}", env.name, suite.name), Some(env.name));
-        let change = env.preview.changes.first();
-        if let Some(labels) = &mut metadata.labels {
-            labels.insert(SUITE.to_owned(), suite.name.clone());
-            let notify = &self.plan.config.previews.spec.notify;
-            if let Some(change) = change
-                && notify.iter().any(|notify| notify.repository == change.repository)
-            {
-                labels.insert(REPOSITORY.to_owned(), repository_label(&change.repository));
+        let labels = metadata.labels.get_or_insert_default();
+        labels.insert(SUITE.to_owned(), suite.name.clone());
+        let annotations = metadata.annotations.get_or_insert_default();
+        let mut name_suffix = None;
+        for (key, value) in facts {
+            match key {
+                "nameSuffix" => name_suffix = Some(value),
+                REPOSITORY => {
+                    labels.insert(key.to_owned(), value);
+                }
+                _ => {
+                    annotations.insert(format!("{EVENT}{key}"), value);
+                }
             }
         }
-        if let Some(annotations) = &mut metadata.annotations {
-            annotations.extend(self.event_metadata(index, env, suite));
-        }
-        let path = match self.shape {
-            Shape::Tree { .. } => self.path(&format!("tests/{}", suite.name)),
-            Shape::Stream => suite.path.clone(),
+        let (path, waits_for) = match self.shape {
+            Shape::Tree { .. } => {
+                (self.path(&format!("tests/{}", suite.name)), env.name.to_owned())
+            }
+            Shape::Stream => (suite.path.clone(), gate_name(env)),
         };
+        let waits_for = std::iter::once(waits_for).chain(self.applied_first.iter().cloned());
         let spec = KustomizationSpec {
-            depends_on: waits_for.iter().map(|name| Name { name: name.clone() }).collect(),
+            depends_on: waits_for.map(|name| Name { name }).collect(),
             target_namespace: Some(env.namespace.clone()),
-            name_suffix: Some(format!("-{}", self.tested(env, suite))),
+            name_suffix,
             interval: "24h",
             retry_interval: "30m",
             timeout: suite.timeout.clone(),
             wait: Some(true),
             ..self.base(path)
         };
-        self.object(metadata, spec)
+        self.kustomization(metadata, spec)
     }
 
-    /// What notification-controller adds to an event, and comments show.
+    /// The label by which Alerts find the suites of a preview, where anybody is told of them.
+    fn audience(&self, env: &Environment<'_>) -> Option<String> {
+        let change = env.preview.changes.first()?;
+        let notify = &self.plan.config.previews.spec.notify;
+        let told = notify.iter().any(|notify| notify.repository == change.repository);
+        told.then(|| repository_label(&change.repository))
+    }
+
+    /// What an event says of a preview.
     fn event_metadata(
         &self,
         index: usize,
         env: &Environment<'_>,
         suite: &Suite,
-    ) -> Vec<(String, String)> {
+    ) -> impl Iterator<Item = (&'static str, String)> {
         let change = env.preview.changes.first();
         let commit = change.map(|change| change.commit.as_str()).unwrap_or_default();
         let urls = &self.plan.routing.entries.urls;
-        let url = urls.get(&index).and_then(|urls| urls.first()).map_or("", String::as_str);
+        let url = urls.get(&index).and_then(|urls| urls.first()).cloned().unwrap_or_default();
         let report = if suite.report.contains("{commit}") && commit.is_empty() {
             String::new()
         } else {
@@ -245,17 +293,14 @@ impl<'a> Flux<'a> {
             report.replace("{commit}", commit).replace("{suite}", &suite.name)
         };
         let number = change.map(|change| change.number.to_string()).unwrap_or_default();
-        [
-            ("commit", commit),
-            ("change_request", number.as_str()),
-            ("suite", suite.name.as_str()),
+        let facts = [
+            ("commit", commit.to_owned()),
+            ("change_request", number),
+            ("suite", suite.name.clone()),
             ("preview-url", url),
-            ("report", report.as_str()),
-        ]
-        .into_iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(key, value)| (format!("event.toolkit.fluxcd.io/{key}"), value.to_owned()))
-        .collect()
+            ("report", report),
+        ];
+        facts.into_iter().filter(|(_, value)| !value.is_empty())
     }
 
     /// A hash of what is tested and by what: commits, changes, and the suite.

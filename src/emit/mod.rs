@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 pub use flux::{Shape, Suites};
 pub use stencil::{Document, Outline};
 
-use self::part::{Part, Stencils};
+use self::part::{Maker, Part, Parts};
 use crate::kube::{Id, Object, sort_by_id};
 use crate::plan::{Environment, Plan};
 
@@ -92,8 +92,7 @@ impl Form for Outline {
 pub struct Emission<'p> {
     plan: &'p Plan<'p>,
     routes: routing::ByPreview<'p>,
-    flux: flux::Flux<'p>,
-    stencils: Stencils<'p>,
+    parts: Parts<'p>,
     /// What belongs to no single preview.
     pub common: Common,
 }
@@ -107,7 +106,7 @@ impl<'p> Emission<'p> {
         let flux = flux::Flux::new(plan, *shape, !shared.is_empty(), !changed.is_empty());
         let common = Common { shared, changed, flux: flux.common() };
         let routes = routing::ByPreview::new(plan);
-        Self { plan, routes, flux, stencils: Stencils::new(plan), common }
+        Self { plan, routes, parts: Parts::new(plan, flux), common }
     }
 
     /// How many previews there are.
@@ -120,51 +119,57 @@ impl<'p> Emission<'p> {
     #[must_use]
     pub fn preview<D: Form>(&self, index: usize) -> Preview<'p, D> {
         let env = &self.plan.environments[index];
-        let emit = |part: Part<'p>| D::emit(&self.stencils, env, &part);
+        let maker = self.parts.of(index);
+        let owned = self.parts.flux.owns_namespaces();
         let mut own: Vec<(Cow<'p, str>, D)> = Vec::new();
-        let mut add = |file: Cow<'p, str>, objects: Vec<D>| {
-            own.extend(objects.into_iter().map(|object| (file.clone(), object)));
+        let mut add = |file: Cow<'p, str>, part: Part<'p>| {
+            D::emit(&maker, &part, |object| own.push((file.clone(), object)));
         };
         for copied in env.copies.values() {
-            add(copy::file_of(copied), emit(Part::Copy(copied)));
+            add(copy::file_of(copied), Part::Copy(copied));
         }
-        let owned = self.flux.owns_namespaces();
-        add("namespace".into(), emit(Part::Namespace { owned }));
-        add("namespace".into(), emit(Part::Facts(index)));
+        add("namespace".into(), Part::Namespace { owned });
+        add("namespace".into(), Part::Facts);
         for service in env.aliases.iter().filter_map(|name| self.plan.catalog.service(name)) {
-            add("aliases".into(), emit(Part::Alias(service)));
+            add("aliases".into(), Part::Alias(service));
         }
-        add("routes".into(), self.routes(env, index));
-        add("policies".into(), emit(Part::Sidecar));
+        add("policies".into(), Part::Sidecar);
+        self.routes(env, index, &maker, |object| own.push(("routes".into(), object)));
         sort_by_id(&mut own, |(_, object)| object.id());
-        let mut flux = if owned { emit(Part::Namespace { owned: false }) } else { Vec::new() };
-        flux.extend(self.flux.preview(index).into_iter().map(D::from));
+        let mut flux = Vec::new();
+        let namespace = owned.then_some(Part::Namespace { owned: false });
+        let kustomizations = self.parts.flux.parts().into_iter().map(Part::Flux);
+        for part in namespace.into_iter().chain(kustomizations) {
+            D::emit(&maker, &part, |object| flux.push(object));
+        }
         Preview { name: env.name, namespace: &env.namespace, own, flux }
     }
 
     /// The routes of a preview: derived rules, what is attached to its copies, its ways in, and the
     /// grants that these need.
-    fn routes<D: Form>(&self, env: &Environment<'p>, index: usize) -> Vec<D> {
+    fn routes<D: Form>(
+        &self,
+        env: &Environment<'p>,
+        index: usize,
+        maker: &Maker<'_, 'p>,
+        mut add: impl FnMut(D),
+    ) {
         let tables = self.routes.tables(index);
-        let mut routes: Vec<D> = Vec::new();
-        let mut reaches = routing::Reaches::new();
         for &table in tables {
-            routes.extend(D::emit(&self.stencils, env, &Part::Mesh(table)));
+            D::emit(maker, &Part::Mesh(table), &mut add);
         }
         let others = self.routes.others(self.plan, env, index);
-        reaches.extend(others.iter().flat_map(|route| routing::reached(env, route)));
+        let mut reaches: routing::Reaches =
+            others.iter().flat_map(|route| routing::reached(env, route)).collect();
         if reaches.is_empty() && !tables.is_empty() {
-            routes.extend(D::emit(&self.stencils, env, &Part::Grant));
+            D::emit(maker, &Part::Grant, &mut add);
         } else {
             // Every table has a rule that chooses a copy.
-            reaches.extend(
-                tables
-                    .first()
-                    .map(|_| (env.namespace.clone(), self.plan.catalog.namespace.to_owned())),
-            );
-            routes.extend(routing::grants(self.plan, env, &reaches).into_iter().map(D::from));
+            let baseline = || (env.namespace.clone(), self.plan.catalog.namespace.to_owned());
+            reaches.extend(tables.first().map(|_| baseline()));
+            let grants = routing::grants(self.plan, env, &reaches);
+            grants.into_iter().map(D::from).for_each(&mut add);
         }
-        routes.extend(others.into_iter().map(D::from));
-        routes
+        others.into_iter().map(D::from).for_each(add);
     }
 }

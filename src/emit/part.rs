@@ -1,8 +1,9 @@
 //! The parts of a preview that most previews have alike, each as objects and as filled stencils.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
+use super::flux::{self, Flux};
 use super::stencil::{Document, Filling, NAME, NAMESPACE, Outline, Stencil, marker};
 use super::{copy, environment, routing};
 use crate::kube::Object;
@@ -21,7 +22,7 @@ pub(super) enum Part<'p> {
         owned: bool,
     },
     /// The ConfigMap that tests read.
-    Facts(usize),
+    Facts,
     /// The Sidecar.
     Sidecar,
     /// An alias of an unaffected service.
@@ -32,139 +33,281 @@ pub(super) enum Part<'p> {
     Mesh(&'p Table<'p>),
     /// What lets routes of the baseline choose Services of the preview.
     Grant,
+    /// A Flux Kustomization.
+    Flux(flux::Part),
 }
 
 /// How a form of objects comes from parts.
 pub trait Emit: Sized {
-    /// The objects of a part of a preview.
+    /// Adds the objects of a part of a preview.
     #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
-    fn emit<'p>(stencils: &Stencils<'p>, env: &Environment<'p>, part: &Part<'p>) -> Vec<Self>;
+    fn emit<'p>(maker: &Maker<'_, 'p>, part: &Part<'p>, add: impl FnMut(Self));
 }
 
 impl Emit for Object {
     #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
-    fn emit<'p>(stencils: &Stencils<'p>, env: &Environment<'p>, part: &Part<'p>) -> Vec<Self> {
-        part.objects(stencils.plan, env)
+    fn emit<'p>(maker: &Maker<'_, 'p>, part: &Part<'p>, add: impl FnMut(Self)) {
+        maker.objects(part).into_iter().for_each(add);
     }
 }
 
 impl Emit for Document {
     #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
-    fn emit<'p>(stencils: &Stencils<'p>, env: &Environment<'p>, part: &Part<'p>) -> Vec<Self> {
-        let filled = stencils.filled(env, part, Stencil::fill);
-        filled.unwrap_or_else(|| stencils.ordinary(env, part))
+    fn emit<'p>(maker: &Maker<'_, 'p>, part: &Part<'p>, add: impl FnMut(Self)) {
+        maker.fill(part, Stencil::fill, add);
     }
 }
 
 impl Emit for Outline {
     #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
-    fn emit<'p>(stencils: &Stencils<'p>, env: &Environment<'p>, part: &Part<'p>) -> Vec<Self> {
-        let filled = stencils.filled(env, part, Stencil::outline);
-        filled.unwrap_or_else(|| {
-            part.objects(stencils.plan, env).into_iter().map(Self::from).collect()
-        })
+    fn emit<'p>(maker: &Maker<'_, 'p>, part: &Part<'p>, add: impl FnMut(Self)) {
+        maker.fill(part, Stencil::outline, add);
     }
 }
 
-/// What tells stencils apart.
-#[derive(Debug, PartialEq, Eq, Hash)]
-enum Key {
-    Namespace(bool),
-    Facts,
-    Sidecar,
-    Grant,
-    /// By the number of the Service.
-    Alias(usize),
-    /// By the number of the original.
-    Copy(usize),
-    /// By the number of the Service, and port.
-    Mesh(usize, Option<u16>),
+/// The stencils of one part, and what their scalars are the values of.
+#[derive(Debug)]
+struct Cut<'p> {
+    stencils: Vec<Stencil>,
+    names: Vec<&'p str>,
 }
 
-impl<'p> Part<'p> {
-    /// As objects.
-    pub(super) fn objects(&self, plan: &Plan<'_>, env: &Environment<'_>) -> Vec<Object> {
-        match self {
-            Self::Namespace { owned } => vec![environment::namespace(plan, env, *owned)],
-            Self::Facts(index) => {
-                vec![environment::config_map(plan, env, environment::facts(plan, *index))]
+/// The stencils of a part that previews have in common, cut when first needed; none where they
+/// cannot be.
+type Slot<'p> = OnceLock<Option<Cut<'p>>>;
+
+/// Gates of more workloads than this have no stencils.
+const WORKLOADS: usize = 32;
+
+/// What all previews of a run are made with.
+#[derive(Debug)]
+pub(super) struct Parts<'p> {
+    plan: &'p Plan<'p>,
+    /// What makes Flux Kustomizations.
+    pub(super) flux: Flux<'p>,
+    /// A preview whose name and namespace are markers.
+    marked: Option<Environment<'p>>,
+    namespaces: [Slot<'p>; 2],
+    facts: Slot<'p>,
+    sidecar: Slot<'p>,
+    grant: Slot<'p>,
+    /// By the number of the original.
+    copies: Vec<Slot<'p>>,
+    /// By the number of the Service.
+    aliases: Vec<Slot<'p>>,
+    /// By the number of the Service, and the index of the port.
+    mesh: Vec<Vec<Slot<'p>>>,
+    environment: Slot<'p>,
+    /// By the number of workloads.
+    gates: Vec<Slot<'p>>,
+    /// By the index of the suite.
+    suites: Vec<Slot<'p>>,
+}
+
+fn slots<'p>(count: usize) -> Vec<Slot<'p>> {
+    (0..count).map(|_| Slot::new()).collect()
+}
+
+impl<'p> Parts<'p> {
+    pub(super) fn new(plan: &'p Plan<'p>, flux: Flux<'p>) -> Self {
+        let marked = plan.environments.first().map(|env| Environment {
+            name: NAME,
+            namespace: NAMESPACE.to_owned(),
+            affected: env.affected.clone(),
+            ..Environment::new(plan.config, env.index)
+        });
+        let objects = plan.catalog.objects().map(|object| object.number + 1).max().unwrap_or(0);
+        let mut mesh: Vec<Vec<Slot<'_>>> = Vec::new();
+        mesh.resize_with(objects, Vec::new);
+        for service in plan.catalog.services() {
+            mesh[service.object.number] = slots(service.ports.len());
+        }
+        Self {
+            plan,
+            flux,
+            marked,
+            namespaces: [Slot::new(), Slot::new()],
+            facts: Slot::new(),
+            sidecar: Slot::new(),
+            grant: Slot::new(),
+            copies: slots(objects),
+            aliases: slots(objects),
+            mesh,
+            environment: Slot::new(),
+            gates: slots(WORKLOADS + 1),
+            suites: slots(plan.config.previews.spec.tests.len()),
+        }
+    }
+
+    /// What makes the preview of this index.
+    pub(super) fn of(&self, index: usize) -> Maker<'_, 'p> {
+        let env = &self.plan.environments[index];
+        // Otherwise they would have to be quoted wherever they are a whole scalar.
+        let fills = is_safe_plain(env.name) && is_safe_plain(&env.namespace);
+        Maker { parts: self, env, index, fills }
+    }
+
+    /// Where the stencils of a part are kept; none where it depends on more than words.
+    fn slot(&self, env: &Environment<'_>, part: &Part<'_>) -> Option<&Slot<'p>> {
+        match part {
+            Part::Namespace { owned } => Some(&self.namespaces[usize::from(*owned)]),
+            Part::Facts => Some(&self.facts),
+            Part::Sidecar => env.other_namespaces.is_empty().then_some(&self.sidecar),
+            Part::Grant => Some(&self.grant),
+            Part::Alias(service) => self.aliases.get(service.object.number),
+            Part::Copy(copied) => {
+                let words = match &copied.body {
+                    Body::Original => true,
+                    Body::Changed(changes) => changes.only_images().is_some(),
+                    Body::Patched(_) => false,
+                };
+                let alone = words && !copy::depends_on_others(copied);
+                self.copies.get(copied.original.number).filter(|_| alone)
             }
-            Self::Sidecar => vec![environment::sidecar(plan, env)],
-            Self::Alias(service) => vec![environment::alias(plan, env, service)],
-            Self::Copy(copied) => vec![copy::copy(plan, env, copied)],
-            Self::Mesh(table) => routing::mesh_routes(plan, env, table),
-            Self::Grant => {
+            Part::Mesh(table) => {
+                let derived = |rule: &Rule<'_>| matches!(rule, Rule::Derived { .. });
+                if table.rules.iter().any(derived) {
+                    return None;
+                }
+                let mut ports = table.service.ports.iter();
+                let port = ports.position(|port| Some(port.number) == table.port)?;
+                self.mesh.get(table.service.object.number)?.get(port)
+            }
+            Part::Flux(flux::Part::Environment) => Some(&self.environment),
+            Part::Flux(flux::Part::Gate) => self.gates.get(flux::workloads(env).count()),
+            Part::Flux(flux::Part::Suite(index)) => self.suites.get(*index),
+        }
+    }
+}
+
+/// What makes the parts of one preview.
+#[derive(Debug)]
+pub(super) struct Maker<'m, 'p> {
+    parts: &'m Parts<'p>,
+    env: &'p Environment<'p>,
+    index: usize,
+    /// Whether stencils can be filled with its name.
+    fills: bool,
+}
+
+impl<'p> Maker<'_, 'p> {
+    /// A part as objects.
+    fn objects(&self, part: &Part<'_>) -> Vec<Object> {
+        self.objects_of(part, self.env)
+    }
+
+    /// A part as objects of another environment, but for facts that scalars stand for.
+    fn objects_of(&self, part: &Part<'_>, env: &Environment<'_>) -> Vec<Object> {
+        let plan = self.parts.plan;
+        match part {
+            Part::Namespace { owned } => vec![environment::namespace(plan, env, *owned)],
+            Part::Facts => {
+                let facts = environment::facts(plan, self.index);
+                vec![environment::config_map(plan, env, facts)]
+            }
+            Part::Sidecar => vec![environment::sidecar(plan, env)],
+            Part::Alias(service) => vec![environment::alias(plan, env, service)],
+            Part::Copy(copied) => vec![copy::copy(plan, env, copied)],
+            Part::Mesh(table) => routing::mesh_routes(plan, env, table),
+            Part::Grant => {
                 let reach = (env.namespace.clone(), plan.catalog.namespace.to_owned());
                 routing::grants(plan, env, &[reach].into())
+            }
+            Part::Flux(part) => {
+                let facts = self.parts.flux.facts(*part, self.index);
+                vec![self.parts.flux.object(*part, env, facts)]
             }
         }
     }
 
-    /// What it has in common with parts of other previews; none where it depends on more than words.
-    fn key(&self, env: &Environment<'_>) -> Option<Key> {
-        Some(match self {
-            Self::Namespace { owned } => Key::Namespace(*owned),
-            Self::Facts(_) => Key::Facts,
-            Self::Sidecar if env.other_namespaces.is_empty() => Key::Sidecar,
-            Self::Alias(service) => Key::Alias(service.object.number),
-            Self::Copy(copied) if !copy::depends_on_others(copied) => match &copied.body {
-                Body::Original => Key::Copy(copied.original.number),
-                Body::Changed(changes) if changes.only_images().is_some() => {
-                    Key::Copy(copied.original.number)
-                }
-                _ => return None,
-            },
-            Self::Mesh(table)
-                if !table.rules.iter().any(|rule| matches!(rule, Rule::Derived { .. })) =>
-            {
-                Key::Mesh(table.service.object.number, table.port)
+    /// A part as objects of a preview that is nothing but markers.
+    fn marked(&self, part: &Part<'_>, marked: &Environment<'_>) -> Vec<Object> {
+        match part {
+            Part::Facts => {
+                let facts = environment::facts(self.parts.plan, self.index);
+                let facts = facts.into_keys().enumerate().map(|(n, key)| (key, marker(n)));
+                vec![environment::config_map(self.parts.plan, marked, facts.collect())]
             }
-            Self::Grant => Key::Grant,
-            _ => return None,
-        })
+            Part::Flux(part) => {
+                let facts = self.parts.flux.facts(*part, self.index).into_iter().enumerate();
+                let facts = facts.map(|(n, (key, _))| (key, marker(n))).collect();
+                vec![self.parts.flux.object(*part, marked, facts)]
+            }
+            Part::Copy(copied) => {
+                let mut objects = self.objects_of(part, marked);
+                if let (Some((images, _)), [object]) = (only_images(copied), objects.as_mut_slice())
+                {
+                    mark_images(&mut object.node, images.iter().map(|(container, _)| *container));
+                }
+                objects
+            }
+            _ => self.objects_of(part, marked),
+        }
     }
 
-    /// The words, besides name and namespace, in which it differs, as YAML scalars; and what they
+    /// The words, besides name and namespace, in which a part differs, as YAML scalars; and what they
     /// are the values of, which must be the same for all who share a stencil.
-    fn scalars(&self, plan: &Plan<'_>) -> (Vec<String>, Vec<String>) {
-        match self {
-            Self::Facts(index) => {
-                environment::facts(plan, *index).into_iter().map(|(k, v)| (scalar(&v), k)).unzip()
+    fn scalars(&self, part: &Part<'p>) -> (Vec<Cow<'p, str>>, Vec<&'p str>) {
+        match part {
+            Part::Facts => {
+                let facts = environment::facts(self.parts.plan, self.index);
+                facts.into_iter().map(|(key, value)| (scalar(value.into()), key)).unzip()
             }
-            Self::Copy(copied) => {
+            Part::Flux(part) => {
+                let facts = self.parts.flux.facts(*part, self.index);
+                facts.into_iter().map(|(key, value)| (scalar(value.into()), key)).unzip()
+            }
+            Part::Copy(copied) => {
                 let Some((images, replicas)) = only_images(copied) else {
                     return (Vec::new(), Vec::new());
                 };
-                let mut scalars = vec![replicas.to_string()];
-                scalars.extend(images.values().map(|image| scalar(image)));
-                (scalars, images.keys().map(|container| (*container).to_owned()).collect())
+                let mut scalars = vec![replicas.to_string().into()];
+                scalars.extend(images.iter().map(|(_, image)| scalar((*image).into())));
+                (scalars, images.iter().map(|(container, _)| *container).collect())
             }
             _ => (Vec::new(), Vec::new()),
         }
     }
 
-    /// As objects of a preview that is nothing but markers.
-    fn marked(&self, plan: &Plan<'_>, marked: &Environment<'_>) -> Vec<Object> {
-        let mut objects = match self {
-            Self::Facts(index) => {
-                let facts = environment::facts(plan, *index);
-                let numbered = facts.into_keys().enumerate();
-                let facts = numbered.map(|(number, key)| (key, marker(number))).collect();
-                vec![environment::config_map(plan, marked, facts)]
-            }
-            _ => self.objects(plan, marked),
+    /// A part in a form that its stencils give, or in the ordinary way where it has none.
+    fn fill<D: From<Object>>(
+        &self,
+        part: &Part<'p>,
+        fill: impl Fn(&Stencil, &Filling<'_>) -> D,
+        add: impl FnMut(D),
+    ) {
+        let slot = self.parts.slot(self.env, part).filter(|_| self.fills);
+        let (scalars, names) = match slot {
+            Some(_) => self.scalars(part),
+            None => (Vec::new(), Vec::new()),
         };
-        if let (Self::Copy(copied), [object]) = (self, objects.as_mut_slice())
-            && let Some((images, _)) = only_images(copied)
-        {
-            mark_images(&mut object.node, images.keys().copied());
+        let env = self.env;
+        let filling = Filling { name: env.name, namespace: &env.namespace, scalars: &scalars };
+        let cut = slot.and_then(|slot| {
+            let cut = slot.get_or_init(|| self.cut(part, &names, &filling));
+            cut.as_ref().filter(|cut| cut.names == names)
+        });
+        match cut {
+            Some(cut) => cut.stencils.iter().map(|stencil| fill(stencil, &filling)).for_each(add),
+            None => self.objects(part).into_iter().map(D::from).for_each(add),
         }
-        objects
+    }
+
+    /// Cuts the stencils of a part, and compares what comes out of them with what is made in the
+    /// ordinary way.
+    fn cut(&self, part: &Part<'p>, names: &[&'p str], filling: &Filling<'_>) -> Option<Cut<'p>> {
+        let marked = self.marked(part, self.parts.marked.as_ref()?);
+        let count = filling.scalars.len();
+        let cut = |object: Object| Stencil::cut(&Document::from(object), count);
+        let stencils = marked.into_iter().map(cut).collect::<Option<Vec<Stencil>>>()?;
+        let filled = stencils.iter().map(|stencil| stencil.fill(filling));
+        let same = filled.eq(self.objects(part).into_iter().map(Document::from));
+        same.then(|| Cut { stencils, names: names.to_vec() })
     }
 }
 
 /// The images and replicas of a copy of which nothing else changes.
-fn only_images<'c>(copied: &'c Copied<'_>) -> Option<(&'c BTreeMap<&'c str, &'c str>, u32)> {
+fn only_images<'c, 'p>(copied: &'c Copied<'p>) -> Option<(&'c [(&'p str, &'p str)], u32)> {
     match &copied.body {
         Body::Changed(changes) => changes.only_images(),
         _ => None,
@@ -189,81 +332,12 @@ fn mark_images<'a>(body: &mut Node, containers: impl Iterator<Item = &'a str> + 
     }
 }
 
-fn scalar(text: &str) -> String {
+/// A string as YAML writes it.
+fn scalar(text: Cow<'_, str>) -> Cow<'_, str> {
+    if is_safe_plain(&text) {
+        return text;
+    }
     let mut out = String::new();
-    write_scalar(&mut out, text);
-    out
-}
-
-/// The stencils of one part, and what their scalars are the values of.
-#[derive(Debug)]
-struct Cut {
-    stencils: Vec<Stencil>,
-    names: Vec<String>,
-}
-
-/// The stencils of a run, each cut when first needed.
-#[derive(Debug)]
-pub(super) struct Stencils<'p> {
-    plan: &'p Plan<'p>,
-    /// A preview whose name and namespace are markers.
-    marked: Option<Environment<'p>>,
-    cut: HashMap<Key, OnceLock<Option<Cut>>>,
-}
-
-impl<'p> Stencils<'p> {
-    pub(super) fn new(plan: &'p Plan<'p>) -> Self {
-        let marked = plan.environments.first().map(|env| Environment {
-            name: NAME,
-            namespace: NAMESPACE.to_owned(),
-            affected: env.affected.clone(),
-            ..Environment::new(plan.config, env.index)
-        });
-        let copies = plan.catalog.objects().map(|object| Key::Copy(object.number));
-        let services = plan.catalog.services().flat_map(|service| {
-            let number = service.object.number;
-            let ports = service.ports.iter();
-            let ports = ports.map(move |port| Key::Mesh(number, Some(port.number)));
-            ports.chain([Key::Alias(number)])
-        });
-        let single =
-            [Key::Namespace(false), Key::Namespace(true), Key::Facts, Key::Sidecar, Key::Grant];
-        let keys = copies.chain(services).chain(single);
-        Self { plan, marked, cut: keys.map(|key| (key, OnceLock::new())).collect() }
-    }
-
-    /// A part of a preview as text, made object by object.
-    fn ordinary(&self, env: &Environment<'_>, part: &Part<'p>) -> Vec<Document> {
-        part.objects(self.plan, env).into_iter().map(Document::from).collect()
-    }
-
-    /// A part of a preview from its stencils; none where it has none.
-    fn filled<D>(
-        &self,
-        env: &Environment<'_>,
-        part: &Part<'p>,
-        fill: impl Fn(&Stencil, &Filling<'_>) -> Option<D>,
-    ) -> Option<Vec<D>> {
-        if !is_safe_plain(env.name) || !is_safe_plain(&env.namespace) {
-            // Would have to be quoted wherever they are a whole scalar.
-            return None;
-        }
-        let slot = self.cut.get(&part.key(env)?)?;
-        let (scalars, names) = part.scalars(self.plan);
-        let filling = Filling { name: env.name, namespace: &env.namespace, scalars: &scalars };
-        let cut = slot.get_or_init(|| {
-            let cut = self.cut(part, names.clone())?;
-            let filled = cut.stencils.iter().map(|stencil| stencil.fill(&filling));
-            (filled.collect::<Option<Vec<_>>>()? == self.ordinary(env, part)).then_some(cut)
-        });
-        let cut = cut.as_ref().filter(|cut| cut.names == names)?;
-        cut.stencils.iter().map(|stencil| fill(stencil, &filling)).collect()
-    }
-
-    fn cut(&self, part: &Part<'p>, names: Vec<String>) -> Option<Cut> {
-        let marked = part.marked(self.plan, self.marked.as_ref()?);
-        let cut = |object: Object| Stencil::cut(&Document::from(object));
-        let stencils: Option<Vec<Stencil>> = marked.into_iter().map(cut).collect();
-        Some(Cut { stencils: stencils?, names })
-    }
+    write_scalar(&mut out, &text);
+    out.into()
 }

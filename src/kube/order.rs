@@ -9,12 +9,11 @@ pub fn sort_by_id<T>(objects: &mut Vec<T>, id: impl Fn(&T) -> &Id) {
     ranked.sort_by(|(rank_a, a), (rank_b, b)| {
         rank_a.cmp(rank_b).then_with(|| {
             let (a, b) = (id(a), id(b));
-            (&a.namespace, &a.kind, &a.group, &a.name).cmp(&(
-                &b.namespace,
-                &b.kind,
-                &b.group,
-                &b.name,
-            ))
+            // Neighbours mostly differ in nothing but their name, and equality is quickly seen.
+            if a.kind == b.kind && a.namespace == b.namespace && a.group == b.group {
+                return a.name.cmp(&b.name);
+            }
+            (&a.namespace, &a.kind, &a.group).cmp(&(&b.namespace, &b.kind, &b.group))
         })
     });
     objects.extend(ranked.into_iter().map(|(_, object)| object));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, code};
-use crate::kube::{Id, Object};
+use crate::kube::Object;
 use crate::model::repository;
 use crate::spec::{Config, EnvVar, ServiceChange};
 use crate::yaml::Node;
@@ -12,10 +12,19 @@ use crate::yaml::Node;
 pub(super) struct Target<'a> {
     /// What the preview changes about it.
     pub(super) change: &'a ServiceChange,
-    /// Path of the change in previews.yaml.
-    pub(super) path: String,
+    /// The preview's index.
+    pub(super) preview: usize,
+    /// The index of the change among the preview's.
+    pub(super) index: usize,
     /// Its workloads.
     pub(super) workloads: Vec<&'a Object>,
+}
+
+impl Target<'_> {
+    /// Path of the change in previews.yaml.
+    pub(super) fn path(&self) -> String {
+        format!("spec.previews[{}].services[{}]", self.preview, self.index)
+    }
 }
 
 /// What a preview changes about one workload.
@@ -28,9 +37,10 @@ pub struct Changes<'a> {
 }
 
 impl<'a> Changes<'a> {
-    /// Whether only images and replicas change, and how.
+    /// Whether only images and replicas change, and how: images by the name of their container, in
+    /// order.
     #[must_use]
-    pub fn only_images(&self) -> Option<(&BTreeMap<&'a str, &'a str>, u32)> {
+    pub fn only_images(&self) -> Option<(&[(&'a str, &'a str)], u32)> {
         match self.by_service.as_slice() {
             [(change, images)] if change.env.is_empty() && !self.empty_volumes => {
                 Some((&images.by_container, change.replicas))
@@ -53,15 +63,15 @@ impl<'a> Changes<'a> {
     }
 }
 
-/// The changes of the workloads of one preview.
-pub(super) type ByWorkload<'a> = BTreeMap<&'a Id, Changes<'a>>;
+/// The changes of the workloads of one preview, by the workload's number.
+pub(super) type ByWorkload<'a> = BTreeMap<usize, Changes<'a>>;
 
 /// Decides the changes of one service. `changed` remembers which service gave a container its image.
 pub(super) fn decide<'a>(
     config: &'a Config,
     target: &Target<'a>,
     bodies: &mut ByWorkload<'a>,
-    changed: &mut BTreeMap<(&'a Id, &'a str), &'a str>,
+    changed: &mut BTreeMap<(usize, &'a str), &'a str>,
     found: &mut Vec<Diagnostic>,
 ) {
     let images = match plan_images(config, target) {
@@ -72,12 +82,12 @@ pub(super) fn decide<'a>(
         }
     };
     for (workload, images) in target.workloads.iter().copied().zip(images) {
-        for (&container, &image) in &images.by_container {
-            let earlier = changed.insert((&workload.id, container), image);
+        for &(container, image) in &images.by_container {
+            let earlier = changed.insert((workload.number, container), image);
             if earlier.is_some_and(|earlier| earlier != image) {
                 found.push(config.finding(
                     &code::AMBIGUOUS_CONTAINER,
-                    &target.path,
+                    target.path(),
                     format!(
                         "two services of the preview give `{container}` of {} an image",
                         workload.id
@@ -86,15 +96,15 @@ pub(super) fn decide<'a>(
                 ));
             }
         }
-        bodies.entry(&workload.id).or_default().by_service.push((target.change, images));
+        bodies.entry(workload.number).or_default().by_service.push((target.change, images));
     }
 }
 
 /// The images that one service gives to a workload.
 #[derive(Debug, Clone)]
 struct Images<'a> {
-    /// Image by container.
-    by_container: BTreeMap<&'a str, &'a str>,
+    /// Names of containers with their images, in order.
+    by_container: Vec<(&'a str, &'a str)>,
     /// The main container: the one that gets the environment.
     main: Option<&'a str>,
 }
@@ -104,7 +114,7 @@ fn plan_images<'a>(config: &Config, target: &Target<'a>) -> Result<Vec<Images<'a
     let ambiguous = |field: &str, message: String, help: String| {
         config.finding(
             &code::AMBIGUOUS_CONTAINER,
-            &format!("{}.{field}", target.path),
+            format!("{}.{field}", target.path()),
             message,
             help,
         )
@@ -169,36 +179,36 @@ fn images_of<'a>(
     change: &'a ServiceChange,
     image: &'a str,
 ) -> Result<Images<'a>, String> {
-    let regular: Vec<Container<'a>> = containers(workload).filter(|c| !c.init).collect();
-    let mut by_container: BTreeMap<&str, &str> = change
+    let containers: Vec<Container<'a>> = containers(workload).collect();
+    let mut by_container: Vec<(&str, &str)> = change
         .containers
         .iter()
-        .filter(|wanted| containers(workload).any(|c| c.name == wanted.name))
+        .filter(|wanted| containers.iter().any(|c| c.name == wanted.name))
         .map(|wanted| (wanted.name.as_str(), wanted.image.as_str()))
         .collect();
-    let same_repository =
-        || regular.iter().filter(|c| repository(c.image) == repository(image)).collect::<Vec<_>>();
-    let candidates: Vec<&Container<'a>> = match regular.as_slice() {
-        [only] => vec![only],
-        _ if !image.is_empty() => same_repository(),
-        all => all.iter().filter(|c| by_container.contains_key(c.name)).collect(),
+    let regular = || containers.iter().filter(|c| !c.init);
+    let is_candidate = |c: &&Container<'_>| match change.containers.as_slice() {
+        _ if regular().nth(1).is_none() => true,
+        _ if !image.is_empty() => repository(c.image) == repository(image),
+        wanted => wanted.iter().any(|wanted| wanted.name == c.name),
     };
-    let needs_main = !image.is_empty() && candidates.is_empty()
-        || !change.env.is_empty() && candidates.len() != 1;
+    let mut candidates = regular().filter(is_candidate);
+    let (main, others) = (candidates.next(), candidates.count());
+    let needs_main = !image.is_empty() && main.is_none()
+        || !change.env.is_empty() && (main.is_none() || others > 0);
     if needs_main {
-        return Err(match (regular.len(), candidates.len()) {
-            (all, 0) => format!("{all} containers"),
-            (_, some) => format!("{some} containers of this image"),
+        return Err(match main {
+            None => format!("{} containers", regular().count()),
+            Some(_) => format!("{} containers of this image", others + 1),
         });
     }
-    if let (Some(main), false) = (candidates.first(), image.is_empty()) {
+    if let (Some(main), false) = (main, image.is_empty()) {
         let old = repository(main.image);
-        for container in containers(workload).filter(|c| repository(c.image) == old) {
-            by_container.insert(container.name, image);
-        }
+        let same = containers.iter().filter(|c| repository(c.image) == old);
+        by_container.extend(same.map(|container| (container.name, image)));
     }
-    let main = candidates.first().map(|main| main.name);
-    Ok(Images { by_container, main })
+    by_container.sort_unstable();
+    Ok(Images { by_container, main: main.map(|main| main.name) })
 }
 
 struct Container<'a> {
@@ -241,7 +251,8 @@ fn change_body(body: &mut Node, change: &ServiceChange, images: &Images<'_>) {
         };
         for container in containers.items_mut() {
             let name = container.text_at(&["name"]).unwrap_or_default().to_owned();
-            if let Some(image) = images.by_container.get(name.as_str()) {
+            let image = images.by_container.iter().find(|(container, _)| *container == name);
+            if let Some((_, image)) = image {
                 container.set("image", Node::string(*image));
             }
             if list == "containers" && images.main == Some(name.as_str()) {

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::changes::{self, ByWorkload, Target};
-use super::environment::{Body, Copied, Environment};
+use super::environment::{Body, Copied, Environment, Owners};
 use super::hosts::{Host, pod_host};
 use super::needs::{Finder, Needs};
 use super::patch::{Origin, Patch};
@@ -71,7 +71,8 @@ impl<'a> Closure<'a, '_> {
                 None => catalog.workloads().iter().filter(|w| w.name() == change.name).collect(),
             };
             let supported = self.supported(index, &change.name, workloads);
-            targets.push(Target { change, path: self.path(index), workloads: supported });
+            let preview = self.env.index;
+            targets.push(Target { change, preview, index, workloads: supported });
         }
         targets
     }
@@ -95,7 +96,8 @@ impl<'a> Closure<'a, '_> {
         name: &str,
         workloads: Vec<&'a Workload<'a>>,
     ) -> Vec<&'a Object> {
-        let path = format!("{}.name", self.path(index));
+        let preview = self.env.index;
+        let path = || format!("spec.previews[{preview}].services[{index}].name");
         let mut copied = Vec::new();
         let mut passing = Vec::new();
         let any = !workloads.is_empty();
@@ -104,7 +106,7 @@ impl<'a> Closure<'a, '_> {
                 self.config
                     .finding(
                         &code::UNSUPPORTED_WORKLOAD,
-                        &path,
+                        path(),
                         format!("{} cannot be copied for `{name}`: {why}", workload.object.id),
                         help,
                     )
@@ -133,7 +135,7 @@ impl<'a> Closure<'a, '_> {
             let kinds: Vec<String> = passing.iter().map(|object| object.id.to_string()).collect();
             self.found.push(self.config.finding(
                 &code::UNSUPPORTED_WORKLOAD,
-                &path,
+                path(),
                 format!("`{name}` has only {}, which would do its work twice", kinds.join(", ")),
                 "preview a service that a Deployment runs",
             ));
@@ -141,7 +143,7 @@ impl<'a> Closure<'a, '_> {
         if !any {
             self.found.push(self.config.finding(
                 &code::NO_WORKLOAD,
-                &path,
+                path(),
                 format!("`{name}` selects no workload of the input"),
                 "pass the file that holds its Deployment with --baseline",
             ));
@@ -163,7 +165,7 @@ impl<'a> Closure<'a, '_> {
                 if names.is_empty() {
                     self.found.push(self.config.finding(
                         &code::QUEUE_CONSUMER,
-                        &format!("{}.name", target.path),
+                        format!("{}.name", target.path()),
                         format!("{} has no Service; its copy competes for the same work", workload.id),
                         "give the copy a queue of its own through `env`, or make it filter by preview",
                     ));
@@ -183,10 +185,10 @@ impl<'a> Closure<'a, '_> {
         for target in targets {
             for workload in &target.workloads {
                 let copy = self.env.copies.entry(workload.number).or_insert_with(|| {
-                    let changes = decided.remove(&workload.id).unwrap_or_default();
+                    let changes = decided.remove(&workload.number).unwrap_or_default();
                     Copied {
                         body: Body::Changed(changes),
-                        ..Copied::unchanged(workload, BTreeSet::new())
+                        ..Copied::unchanged(workload, Owners::default())
                     }
                 });
                 copy.owners.insert(&target.change.name);
@@ -199,7 +201,8 @@ impl<'a> Closure<'a, '_> {
             let selected = self.catalog.selected(name);
             let copies =
                 selected.filter_map(|workload| self.env.copies.get(&workload.object.number));
-            let owners = copies.flat_map(|copy| copy.owners.iter().copied()).collect();
+            let mut owners = Owners::default();
+            copies.for_each(|copy| owners.extend(&copy.owners));
             let copy = Copied::unchanged(service.object, owners);
             self.env.copies.insert(service.object.number, copy);
         }
@@ -288,7 +291,7 @@ impl<'a> Closure<'a, '_> {
                 continue;
             };
             let empty = copy.owners.iter().any(|name| {
-                let facts = self.config.previews.spec.services.iter().find(|f| f.name == **name);
+                let facts = self.config.previews.spec.services.iter().find(|f| f.name == name);
                 facts.is_some_and(|facts| facts.volumes == Volumes::Empty)
             });
             match &mut copy.body {
@@ -317,7 +320,7 @@ impl<'a> Closure<'a, '_> {
         }
     }
 
-    fn follow(&mut self, referrer: &Id, needs: &Needs<'a>, owners: &BTreeSet<&'a str>) {
+    fn follow(&mut self, referrer: &Id, needs: &Needs<'a>, owners: &Owners<'a>) {
         self.found.extend(needs.found.iter().cloned());
         for claim in &needs.claims {
             self.claim(referrer, owners, claim);
@@ -328,7 +331,7 @@ impl<'a> Closure<'a, '_> {
     }
 
     /// Copies an object and what it needs itself. An object copied before only gains owners.
-    fn copy(&mut self, object: &'a Object, owners: &BTreeSet<&'a str>) {
+    fn copy(&mut self, object: &'a Object, owners: &Owners<'a>) {
         if let Some(copy) = self.env.copies.get_mut(&object.number) {
             copy.owners.extend(owners);
             return;
@@ -375,13 +378,8 @@ impl<'a> Closure<'a, '_> {
         }
     }
 
-    fn claim(
-        &mut self,
-        referrer: &Id,
-        owners: &BTreeSet<&str>,
-        reference: &crate::model::Reference,
-    ) {
-        let service = owners.first().copied().unwrap_or_default();
+    fn claim(&mut self, referrer: &Id, owners: &Owners<'_>, reference: &crate::model::Reference) {
+        let service = owners.iter().next().unwrap_or_default();
         self.found.push(
             Diagnostic::new(
                 &code::VOLUME_CLAIM,

@@ -38,7 +38,36 @@ pub struct Copied<'a> {
     /// What becomes of its body.
     pub body: Body<'a>,
     /// The services it is copied for, by the name the user knows.
-    pub owners: BTreeSet<&'a str>,
+    pub owners: Owners<'a>,
+}
+
+/// Names of services, in order, each once; mostly one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owners<'a>(Vec<&'a str>);
+
+impl<'a> Owners<'a> {
+    /// Adds a name.
+    pub fn insert(&mut self, name: &'a str) {
+        if let Err(index) = self.0.binary_search(&name) {
+            self.0.insert(index, name);
+        }
+    }
+
+    /// Adds the names of others.
+    pub fn extend(&mut self, others: &Self) {
+        others.iter().for_each(|name| self.insert(name));
+    }
+
+    /// Whether a name is among them.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains(&name)
+    }
+
+    /// The names.
+    pub fn iter(&self) -> impl Iterator<Item = &'a str> {
+        self.0.iter().copied()
+    }
 }
 
 /// The body of a copy. A thousand previews are planned before the first is written, so a body that
@@ -56,7 +85,7 @@ pub enum Body<'a> {
 impl<'a> Copied<'a> {
     /// An unchanged copy.
     #[must_use]
-    pub fn unchanged(original: &'a Object, owners: BTreeSet<&'a str>) -> Self {
+    pub fn unchanged(original: &'a Object, owners: Owners<'a>) -> Self {
         Self { original, body: Body::Original, owners }
     }
 

@@ -15,7 +15,7 @@ mod secrets;
 
 pub(crate) use access::applies as subject_applies;
 pub use changes::Changes;
-pub use environment::{Body, Copied, Environment};
+pub use environment::{Body, Copied, Environment, Owners};
 
 use needs::Finder;
 use rayon::prelude::*;

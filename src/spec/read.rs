@@ -44,16 +44,17 @@ impl Config {
         place_of(&self.node, path)
     }
 
-    /// A finding about a field.
+    /// A finding about a field, whose path is spelt out only here.
     #[must_use]
     pub fn finding(
         &self,
         code: &'static crate::diagnostic::Code,
-        path: &str,
+        path: impl ToString,
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> Diagnostic {
-        Diagnostic::new(code, message, help).at(self.place(path), "").field(path)
+        let path = path.to_string();
+        Diagnostic::new(code, message, help).at(self.place(&path), "").field(path)
     }
 }
 
@@ -63,11 +64,13 @@ static FORM: OnceLock<Form> = OnceLock::new();
 fn read_previews(node: &Node) -> Result<Previews, Vec<Diagnostic>> {
     let mut errors = Vec::new();
     let form = FORM.get_or_init(|| Form::new(&previews_schema()));
-    check(node, form, &Path::Root, &mut errors);
+    // What is wrong is said in our words; the reader's words are for what we did not think of.
+    let (read, ()) =
+        rayon::join(|| Previews::deserialize(node), || check(node, form, &Path::Root, &mut errors));
     if !errors.is_empty() {
         return Err(errors);
     }
-    Previews::deserialize(node).map_err(|error| {
+    read.map_err(|error| {
         let message = format!("previews.yaml cannot be read: {error}");
         let help = "compare the value with `anabranch schema`";
         vec![Diagnostic::new(&code::CONFIG_TYPE, message, help).at(node.place, "in this document")]

@@ -9,11 +9,11 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
     let config = input.config;
     for (p, preview) in config.previews.spec.previews.iter().enumerate() {
         for (c, change) in preview.changes.iter().enumerate() {
-            let path = format!("spec.previews[{p}].changes[{c}]");
+            let path = format_args!("spec.previews[{p}].changes[{c}]");
             if !is_commit(&change.commit) {
                 found.push(config.finding(
                     &code::CONFIG_FIELD,
-                    &format!("{path}.commit"),
+                    format_args!("{path}.commit"),
                     format!("`{}` is not a full commit id", printable(&change.commit)),
                     "write all 40 hexadecimal digits of the head commit (64 with SHA-256), quoted",
                 ));
@@ -21,7 +21,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
             if !is_url(&change.repository) {
                 found.push(config.finding(
                     &code::CONFIG_FIELD,
-                    &format!("{path}.repository"),
+                    format_args!("{path}.repository"),
                     format!("`{}` is not the URL of a repository", printable(&change.repository)),
                     "write https:// and the path, as in spec.notify",
                 ));
@@ -29,7 +29,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
             if change.number == 0 {
                 found.push(config.finding(
                     &code::CONFIG_FIELD,
-                    &format!("{path}.number"),
+                    format_args!("{path}.number"),
                     "pull requests count from 1",
                     "write the number of the pull request",
                 ));

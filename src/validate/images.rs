@@ -1,22 +1,24 @@
 //! Images are well-formed, from allowed registries, and pinned where that is asked for.
 
+use std::fmt;
+
 use super::Input;
 use crate::diagnostic::{Diagnostic, code};
 
 pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
     for (p, preview) in input.config.previews.spec.previews.iter().enumerate() {
         for (s, service) in preview.services.iter().enumerate() {
-            let path = format!("spec.previews[{p}].services[{s}]");
+            let path = format_args!("spec.previews[{p}].services[{s}]");
             if !service.image.is_empty() {
-                check_image(input, &format!("{path}.image"), &service.image, found);
+                check_image(input, format_args!("{path}.image"), &service.image, found);
             }
             for (c, container) in service.containers.iter().enumerate() {
-                let path = format!("{path}.containers[{c}].image");
-                check_image(input, &path, &container.image, found);
+                let path = format_args!("{path}.containers[{c}].image");
+                check_image(input, path, &container.image, found);
             }
             for (w, workload) in service.workloads.iter().enumerate() {
-                let path = format!("{path}.workloads[{w}].image");
-                check_image(input, &path, &workload.image, found);
+                let path = format_args!("{path}.workloads[{w}].image");
+                check_image(input, path, &workload.image, found);
             }
             let ways = [
                 !service.image.is_empty(),
@@ -26,7 +28,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
             if ways.into_iter().filter(|used| *used).count() > 1 {
                 found.push(input.config.finding(
                     &code::CONFIG_FIELD,
-                    &path,
+                    path,
                     format!(
                         "`{}` has more than one of image, containers and workloads",
                         service.name
@@ -39,7 +41,12 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn check_image(input: &Input<'_>, path: &str, image: &str, found: &mut Vec<Diagnostic>) {
+fn check_image(
+    input: &Input<'_>,
+    path: fmt::Arguments<'_>,
+    image: &str,
+    found: &mut Vec<Diagnostic>,
+) {
     let limits = &input.config.previews.spec.limits;
     let mut report = |message: String, help: String| {
         found.push(input.config.finding(&code::BAD_IMAGE, path, message, help));

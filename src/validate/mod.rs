@@ -11,11 +11,14 @@ mod services;
 
 pub(crate) use names::is_dns_label;
 
+use rayon::prelude::*;
+
 use crate::diagnostic::Diagnostic;
 use crate::kube::Object;
 use crate::spec::Config;
 
-/// What every rule sees: the configuration and the objects of the baseline, namespaces filled in.
+/// What every rule sees: the configuration and the objects of the baseline, namespaces filled in, in
+/// the order of identity.
 pub(crate) struct Input<'a> {
     pub(crate) config: &'a Config,
     pub(crate) objects: &'a [Object],
@@ -36,9 +39,11 @@ const OF_CONFIG: &[Rule] =
 #[must_use]
 pub fn validate(config: &Config, objects: &[Object], whole: bool) -> Vec<Diagnostic> {
     let input = Input { config, objects };
-    let mut found = Vec::new();
-    for rule in OF_OBJECTS.iter().filter(|_| whole).chain(OF_CONFIG) {
+    let rules: Vec<&Rule> = OF_OBJECTS.iter().filter(|_| whole).chain(OF_CONFIG).collect();
+    let judge = |rule: &Rule| {
+        let mut found = Vec::new();
         rule(&input, &mut found);
-    }
-    found
+        found
+    };
+    rules.into_par_iter().flat_map_iter(judge).collect()
 }

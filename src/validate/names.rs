@@ -49,25 +49,25 @@ fn check_previews(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
     let mut first = BTreeMap::new();
     let taken = taken_namespaces(input.objects, &config.previews);
     for (index, preview) in spec.previews.iter().enumerate() {
-        let path = format!("spec.previews[{index}].name");
+        let path = |index: usize| format!("spec.previews[{index}].name");
         let name = &preview.name;
         if let Some(problem) = name_problem(name, &spec.prefix) {
             found.push(config.finding(
                 &code::BAD_NAME,
-                &path,
+                path(index),
                 format!("`{name}` cannot name a preview: {problem}"),
                 format!("use a name such as `{}42`", spec.prefix),
             ));
             continue;
         }
-        if let Some(earlier) = first.insert(name, path.clone()) {
+        if let Some(earlier) = first.insert(name, index) {
             let finding = config.finding(
                 &code::DUPLICATE_NAME,
-                &path,
+                path(index),
                 format!("two previews are called `{name}`"),
                 "merge the two, or give the second a name of its own",
             );
-            found.push(finding.also(config.place(&earlier), "first used here"));
+            found.push(finding.also(config.place(&path(earlier)), "first used here"));
         }
         let namespace = spec.namespace.replace("{preview}", name);
         if !is_dns_label(&namespace) {
@@ -83,7 +83,7 @@ fn check_previews(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
                 config
                     .finding(
                         &code::RESERVED_NAMESPACE,
-                        &path,
+                        path(index),
                         format!("the namespace `{namespace}` is used by {}", owner.id),
                         "rename the preview; the namespace of a preview belongs to it alone",
                     )
@@ -92,7 +92,7 @@ fn check_previews(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
         } else if namespace == spec.baseline.namespace || RESERVED.contains(&namespace.as_str()) {
             found.push(config.finding(
                 &code::RESERVED_NAMESPACE,
-                &path,
+                path(index),
                 format!("the namespace `{namespace}` is reserved"),
                 "rename the preview; the namespace of a preview belongs to it alone",
             ));

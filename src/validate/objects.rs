@@ -1,23 +1,20 @@
 //! No object is in the input twice, and no name of ours is taken.
 
-use std::collections::BTreeMap;
-
 use super::Input;
 use crate::diagnostic::{Diagnostic, code};
-use crate::kube::Id;
 
 pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
-    let mut first = BTreeMap::<&Id, _>::new();
-    for object in input.objects {
-        if let Some(earlier) = first.insert(&object.id, object.place()) {
+    // They are in order.
+    for same in input.objects.chunk_by(|a, b| a.id == b.id) {
+        for again in &same[1..] {
             found.push(
                 Diagnostic::new(
                     &code::DUPLICATE_OBJECT,
-                    format!("{} is in the input twice", object.id),
+                    format!("{} is in the input twice", again.id),
                     "keep one of the two, or pass only one of the files that hold it",
                 )
-                .at(object.place(), "again here")
-                .also(earlier, "first here"),
+                .at(again.place(), "again here")
+                .also(same[0].place(), "first here"),
             );
         }
     }

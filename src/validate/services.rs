@@ -1,6 +1,7 @@
 //! Every service that is named exists, and is named once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::Input;
 use crate::diagnostic::{Diagnostic, code, nearest};
@@ -9,61 +10,63 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
     let config = input.config;
     let spec = &config.previews.spec;
     let known = known_names(input);
-    let named_once = |names: Vec<(String, &str)>, found: &mut Vec<Diagnostic>| {
-        let mut first = BTreeMap::new();
-        for (path, name) in names {
-            if let Some(earlier) = first.insert(name, path.clone()) {
-                let finding = config.finding(
-                    &code::DUPLICATE_NAME,
-                    &path,
-                    format!("`{name}` is listed twice"),
-                    "merge the two entries",
-                );
-                found.push(finding.also(config.place(&earlier), "first listed here"));
-            }
-        }
-    };
-    let facts = spec.services.iter().enumerate();
-    named_once(
-        facts.map(|(i, fact)| (format!("spec.services[{i}].name"), fact.name.as_str())).collect(),
-        found,
-    );
+    let facts = spec.services.iter().map(|fact| fact.name.as_str());
+    named_once(input, format_args!("spec.services"), facts, found);
     for (i, fact) in spec.services.iter().enumerate() {
-        exists(input, &known, &format!("spec.services[{i}].name"), &fact.name, found);
+        let path = format_args!("spec.services[{i}]");
+        exists(input, &known, format_args!("{path}.name"), &fact.name, found);
         for (d, host) in fact.dependencies.iter().enumerate() {
-            let path = format!("spec.services[{i}].dependencies[{d}]");
             if !host.contains('.') {
-                exists(input, &known, &path, host, found);
+                exists(input, &known, format_args!("{path}.dependencies[{d}]"), host, found);
             }
         }
     }
     for (p, preview) in spec.previews.iter().enumerate() {
-        let path = |s: usize| format!("spec.previews[{p}].services[{s}].name");
-        let services = preview.services.iter().enumerate();
-        named_once(services.map(|(s, service)| (path(s), service.name.as_str())).collect(), found);
+        let path = format_args!("spec.previews[{p}].services");
+        let names = preview.services.iter().map(|service| service.name.as_str());
+        named_once(input, path, names, found);
         for (s, service) in preview.services.iter().enumerate() {
-            exists(input, &known, &path(s), &service.name, found);
-            named_once(
-                service
-                    .env
-                    .iter()
-                    .enumerate()
-                    .map(|(e, env)| {
-                        let path = format!("spec.previews[{p}].services[{s}].env[{e}].name");
-                        (path, env.name.as_str())
-                    })
-                    .collect(),
-                found,
-            );
+            let path = format_args!("{path}[{s}]");
+            exists(input, &known, format_args!("{path}.name"), &service.name, found);
+            let names = service.env.iter().map(|env| env.name.as_str());
+            named_once(input, format_args!("{path}.env"), names, found);
+            let names = service.containers.iter().map(|container| container.name.as_str());
+            named_once(input, format_args!("{path}.containers"), names, found);
+            let names = service.workloads.iter().map(|workload| workload.name.as_str());
+            named_once(input, format_args!("{path}.workloads"), names, found);
         }
         if preview.services.is_empty() {
             found.push(config.finding(
                 &code::CONFIG_FIELD,
-                &format!("spec.previews[{p}].services"),
+                path,
                 format!("the preview `{}` changes no service", preview.name),
                 "list the services it changes, or remove the preview",
             ));
         }
+    }
+}
+
+/// Reports items of a list whose name another has had before.
+fn named_once<'a>(
+    input: &Input<'_>,
+    list: fmt::Arguments<'_>,
+    names: impl Iterator<Item = &'a str>,
+    found: &mut Vec<Diagnostic>,
+) {
+    let mut first = BTreeMap::new();
+    for (index, name) in names.enumerate() {
+        let Some(&earlier) = first.get(name) else {
+            first.insert(name, index);
+            continue;
+        };
+        let finding = input.config.finding(
+            &code::DUPLICATE_NAME,
+            format_args!("{list}[{index}].name"),
+            format!("`{name}` is listed twice"),
+            "merge the two entries",
+        );
+        let place = input.config.place(&format!("{list}[{earlier}].name"));
+        found.push(finding.also(place, "first listed here"));
     }
 }
 
@@ -92,7 +95,7 @@ fn known_names<'a>(input: &Input<'a>) -> BTreeSet<&'a str> {
 fn exists(
     input: &Input<'_>,
     known: &BTreeSet<&str>,
-    path: &str,
+    path: fmt::Arguments<'_>,
     name: &str,
     found: &mut Vec<Diagnostic>,
 ) {

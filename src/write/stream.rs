@@ -9,17 +9,21 @@ pub fn parts<D: Form>(preview: Preview<'_, D>) -> [Vec<D>; 2] {
     [preview.own.into_iter().map(|(_, object)| object).collect(), preview.flux]
 }
 
-/// Documents as one text, a `---` line between them.
-#[must_use]
-pub fn join<'d>(documents: impl IntoIterator<Item = &'d Document> + Clone) -> String {
-    let length: usize = documents.clone().into_iter().map(|document| document.text.len() + 4).sum();
-    let mut text = String::with_capacity(length);
-    for (index, document) in documents.into_iter().enumerate() {
-        if index > 0 {
+/// Adds documents to a text, a `---` line before each but the first of the text.
+pub fn append<'d>(text: &mut String, documents: impl IntoIterator<Item = &'d Document>) {
+    for document in documents {
+        if !text.is_empty() {
             text.push_str("---\n");
         }
         text.push_str(&document.text);
     }
+}
+
+/// Documents as one text, a `---` line between them.
+#[must_use]
+pub fn join<'d>(documents: impl IntoIterator<Item = &'d Document>) -> String {
+    let mut text = String::new();
+    append(&mut text, documents);
     text
 }
 

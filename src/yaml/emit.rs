@@ -177,7 +177,12 @@ fn literal(out: &mut String, text: &str, indent: usize) {
 
 fn quoted(out: &mut String, text: &str) {
     out.push('"');
-    for c in text.chars() {
+    let raw = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    // Mostly nothing in it needs a backslash.
+    let start = text.bytes().position(|byte| !raw(byte)).unwrap_or(text.len());
+    let (clean, rest) = text.split_at(start);
+    out.push_str(clean);
+    for c in rest.chars() {
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
@@ -200,8 +205,13 @@ fn escape(c: char) -> String {
     format!("\\u{:04X}", u32::from(c))
 }
 
-fn pad(out: &mut String, indent: usize) {
-    out.extend(std::iter::repeat_n(' ', indent));
+fn pad(out: &mut String, mut indent: usize) {
+    const SPACES: &str = "                                                                ";
+    while indent > 0 {
+        let some = indent.min(SPACES.len());
+        out.push_str(&SPACES[..some]);
+        indent -= some;
+    }
 }
 
 #[cfg(test)]

@@ -340,6 +340,13 @@ impl Node {
 
 impl serde::Serialize for Node {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.to_json().serialize(serializer)
+        match &self.data {
+            Data::Scalar { plain: false, text } => serializer.serialize_str(text),
+            Data::Scalar { .. } => self.to_json().serialize(serializer),
+            Data::List(items) => serializer.collect_seq(items),
+            Data::Map(entries) => {
+                serializer.collect_map(entries.iter().map(|(k, v)| (&*k.text, v)))
+            }
+        }
     }
 }

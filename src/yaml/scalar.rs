@@ -42,7 +42,9 @@ pub fn is_null(text: &str) -> bool {
 #[must_use]
 pub fn is_ambiguous(text: &str) -> bool {
     const BOOLEANS: [&str; 8] = ["y", "yes", "n", "no", "on", "off", "true", "false"];
-    BOOLEANS.iter().any(|word| text.eq_ignore_ascii_case(word)) || is_date(text)
+    let boolean = || BOOLEANS.iter().any(|word| text.eq_ignore_ascii_case(word));
+    // None of them is longer.
+    (text.len() <= "false".len() && boolean()) || is_date(text)
 }
 
 /// Something that starts like `2001-1-1`, which go-yaml v3 rewrites as a timestamp.
@@ -140,19 +142,30 @@ pub fn is_safe_plain(text: &str) -> bool {
     if first.is_ascii_digit() {
         return is_quantity(text);
     }
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'-');
     let starts = first.is_ascii_alphabetic() || matches!(first, b'_' | b'/');
+    let word = |byte: u8| WORD[usize::from(byte)];
     let inside = bytes.iter().enumerate().all(|(index, &byte)| {
         word(byte)
             || (matches!(byte, b':' | b'@' | b'+' | b'=')
                 && index > 0
-                && bytes[index - 1] != b' '
                 && word(bytes[index - 1])
                 && bytes.get(index + 1).is_some_and(|&next| word(next)))
     });
     let null = text.eq_ignore_ascii_case("null");
     starts && inside && !null && !is_ambiguous(text)
 }
+
+/// Bytes that mean nothing to YAML wherever they stand inside a word.
+const WORD: [bool; 256] = {
+    let mut word = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let c = byte as u8;
+        word[byte] = c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'/' | b'-');
+        byte += 1;
+    }
+    word
+};
 
 /// Digits followed by a unit that no number can hold: `100Mi`, `250m`, `64Gi`, `5m0s`.
 fn is_quantity(text: &str) -> bool {

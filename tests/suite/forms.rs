@@ -97,6 +97,41 @@ fn words_of_the_user_are_never_taken_for_a_hole() {
     }
 }
 
+/// The Kustomizations of suites differ in labels and annotations as well, and gates in how much they
+/// watch.
+#[test]
+fn suites_of_all_kinds_of_changes_are_what_is_made_one_by_one() {
+    let preview = |name: &str, changes: &[(&str, &str)], service: &str| {
+        let mut text = format!("  - name: {name}\n    services:\n    - {{name: {service}}}\n");
+        for (number, (repository, commit)) in changes.iter().enumerate() {
+            text += if number == 0 { "    changes:\n" } else { "" };
+            text += &format!(
+                "    - {{repository: \"https://x.example/{repository}\", number: {}, commit: \"{commit}\"}}\n",
+                number + 1
+            );
+        }
+        text
+    };
+    let (digits, letters) = ("0".repeat(40), "a".repeat(40));
+    let previews = [
+        "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  baseline: {namespace: shop}\n  \
+         flux: {sourceRef: {kind: OCIRepository, name: shop}}\n  tests:\n  - {name: smoke, path: ./smoke, report: \"https://r/{preview}/{commit}\"}\n  \
+         - {name: load, path: ./load}\n  notify:\n  - {repository: https://x.example/heard, provider: github, secretRef: {name: x}}\n  \
+         previews:\n".to_owned(),
+        preview("pr-1", &[], "cart"),
+        preview("pr-2", &[("heard", &digits)], "cart"),
+        preview("pr-3", &[("heard", &letters), ("unheard", &digits)], "shop"),
+        preview("pr-4", &[("unheard", &letters)], "cart"),
+        preview("pr-5", &[("heard", &digits)], "shop"),
+    ]
+    .concat();
+    let second = BASELINE.replace("cart", "shop").replace("name: words, ", "name: other, ");
+    let [filled, made] = both(&format!("{BASELINE}---\n{second}"), &previews);
+    assert_eq!(filled, made);
+    let suites = filled.iter().filter(|o| o["kind"] == "Kustomization");
+    assert_eq!(suites.count(), 5 * 3, "a gate and two suites each");
+}
+
 #[test]
 fn one_preview_alone_has_the_objects_that_it_has_among_all() {
     let folder = root().join("examples/shop");
