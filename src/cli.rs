@@ -95,7 +95,7 @@ pub struct Limits {
     /// Documents in a file
     #[arg(long, value_name = "N", default_value_t = Budget::default().documents)]
     pub max_documents: usize,
-    /// Nodes that YAML aliases may add to a file
+    /// Nodes that YAML anchors and aliases may make in a file
     #[arg(long, value_name = "N", default_value_t = Budget::default().alias_nodes)]
     pub max_alias_nodes: usize,
     /// Rules of routes that are derived, of all previews together

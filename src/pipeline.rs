@@ -72,22 +72,22 @@ pub fn compile<T>(
     prepare(objects, &config.previews.spec.baseline.namespace);
     let objects = &*objects;
     let whole = !report.has_errors();
-    validate(config, objects, whole).into_iter().for_each(|found| report.push(found));
+    report.extend(validate(config, objects, whole));
     if report.has_errors() {
         return None;
     }
-    request.check(config).into_iter().for_each(|found| report.push(found));
+    report.extend(request.check(config));
     let catalog = Catalog::new(&config.previews.spec.baseline.namespace, objects);
     let mut found = Vec::new();
     let wanted = |name: &str| request.includes(name);
     // Nothing but the end of the process follows what is made of it.
     let plan = ManuallyDrop::new(plan(config, &catalog, &request.ceiling, wanted, &mut found));
-    found.into_iter().for_each(|found| report.push(found));
+    report.extend(found);
     if report.has_errors() {
         return None;
     }
     let emission = Emission::new(&plan, &request.shape);
-    check_output(&emission, objects, &request.ceiling).into_iter().for_each(|f| report.push(f));
+    report.extend(check_output(&emission, objects, &request.ceiling));
     (!report.has_errors()).then(|| finish(Compiled { emission, objects, report }))
 }
 

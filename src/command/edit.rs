@@ -58,7 +58,7 @@ fn run(
     let (text, done) = match edited {
         Ok(edited) => edited,
         Err(errors) => {
-            errors.into_iter().for_each(|error| report.push(error));
+            report.extend(errors);
             say_report(&sources, &report);
             return ExitCode::FAILURE;
         }
@@ -97,7 +97,7 @@ fn check(file: &Path, text: &str, sources: &mut Sources, report: &mut Report) {
     let parsed = parse_documents(sources, id, &Budget::default());
     let config = parsed.and_then(|mut nodes| Config::read(nodes.pop().unwrap_or_default()));
     let found = config.map_or_else(|errors| errors, |config| validate(&config, &[], false));
-    found.into_iter().for_each(|finding| report.push(finding));
+    report.extend(found);
 }
 
 /// Replaces the file in one step, so that nobody reads half of it. Says whether anything changed.

@@ -44,7 +44,7 @@ const PLACES: [&str; 8] = [
 pub fn run() -> ExitCode {
     let mut run = Run::default();
     let list = run.read(Path::new("-"));
-    let (text, ok) = run.respond(&list);
+    let (text, ok) = run.respond(list);
     run.say();
     let written = write_out(text.as_bytes());
     if ok { written } else { ExitCode::FAILURE }
@@ -57,8 +57,8 @@ pub fn respond(text: &str) -> (String, bool) {
     let file = run.sources.add("<stdin>", text);
     let mut found = Vec::new();
     let list = read_resource_list(&run.sources, file, &Budget::default(), &mut found);
-    found.into_iter().for_each(|found| run.report.push(found));
-    run.respond(&list)
+    run.report.extend(found);
+    run.respond(list)
 }
 
 /// The configuration file of a legacy exec plugin, if that is how this process was started: kustomize
@@ -80,8 +80,8 @@ pub fn run_legacy_plugin(config: &Path) -> ExitCode {
     let list = run.read(Path::new("-"));
     let mut found = Vec::new();
     let config = read_config(config, &mut run.sources, &Budget::default(), &mut found);
-    found.into_iter().for_each(|found| run.report.push(found));
-    let (items, ok) = run.answer(&list, config);
+    run.report.extend(found);
+    let (items, ok) = run.answer(list, config);
     run.say();
     if !ok {
         return ExitCode::FAILURE;
@@ -105,20 +105,21 @@ impl Run {
                 ResourceList::default()
             }
         };
-        found.into_iter().for_each(|found| self.report.push(found));
+        self.report.extend(found);
         list
     }
 
     /// The text of the answer, and whether all is well.
-    fn respond(&mut self, list: &ResourceList) -> (String, bool) {
-        let config = list.function_config.as_ref();
-        let (items, ok) = self.answer(list, config.cloned());
-        let name = config.and_then(|node| node.text_at(&["metadata", "name"])).unwrap_or_default();
-        let subject = results::Subject { api_version: API_VERSION, kind: KIND, name };
+    fn respond(&mut self, mut list: ResourceList) -> (String, bool) {
+        let api_version = std::mem::take(&mut list.api_version);
+        let config = list.function_config.clone();
+        let name = config.as_ref().and_then(|node| node.text_at(&["metadata", "name"]));
+        let name = name.unwrap_or_default().to_owned();
+        let (items, ok) = self.answer(list, config.clone());
+        let subject = results::Subject { api_version: API_VERSION, kind: KIND, name: &name };
         let results = (!self.report.sorted().is_empty())
             .then(|| results::render(&self.sources, &self.report, subject));
-        let text = write_answer(&list.api_version, items, config.cloned(), results);
-        (text, ok)
+        (write_answer(&api_version, items, config, results), ok)
     }
 
     /// One line per finding: kustomize shows nothing else.
@@ -131,10 +132,10 @@ impl Run {
     }
 
     /// The items of the answer, and whether all is well; if not, they are the items as they came.
-    fn answer(&mut self, list: &ResourceList, config: Option<Node>) -> (Vec<Node>, bool) {
-        match self.transform(list, config) {
+    fn answer(&mut self, list: ResourceList, config: Option<Node>) -> (Vec<Node>, bool) {
+        match self.transform(&list, config) {
             Some(items) => (items, true),
-            None => (list.items.clone(), false),
+            None => (list.items, false),
         }
     }
 
@@ -163,7 +164,7 @@ impl Run {
         let mut config = match Config::read(node) {
             Ok(config) => config,
             Err(errors) => {
-                errors.into_iter().for_each(|error| self.report.push(error));
+                self.report.extend(errors);
                 return None;
             }
         };

@@ -83,7 +83,7 @@ fn load(input: &Input) -> Loaded {
         objects = set_aside(objects, &config.previews.metadata.name).0;
     }
     let mut report = Report::default();
-    found.into_iter().for_each(|found| report.push(found));
+    report.extend(found);
     Loaded { sources, report, config, objects }
 }
 
@@ -93,7 +93,7 @@ fn check_suites(config: &Config, root: Option<&Path>, report: &mut Report) {
     if let Some(root) = root {
         read_suites(config, root, &mut found);
     }
-    found.into_iter().for_each(|found| report.push(found));
+    report.extend(found);
 }
 
 /// Writes text to stdout. A reader that has gone away is no failure.

@@ -129,7 +129,7 @@ fn render_tree(options: &Render, config: &Config, loaded: &mut Loaded, folder: &
     };
     let mut found = Vec::new();
     let files = read_suites(config, &root, &mut found);
-    found.into_iter().for_each(|found| loaded.report.push(found));
+    loaded.report.extend(found);
     let suites = hash_suites(config, &files);
     let path_in_source = tree_path(config, folder, &root);
     let shape = Shape::Tree { suites: &suites, root: &path_in_source };

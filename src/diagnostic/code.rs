@@ -134,6 +134,9 @@ codes! {
     OUTPUT_LIMIT = "output-limit", Error, "the output would be larger than a limit",
         "A small previews.yaml can ask for much: every preview copies its services and derives the\n\
          rules of their routes. --max-rules and --max-output-bytes say how much is too much.";
+    REPORT_LIMIT = "report-limit", Warning, "there are more findings than are shown",
+        "A report ends after a thousand findings, and a text is not read further after a hundred\n\
+         mistakes of its YAML. Errors are kept before warnings. Mend what is shown and look again.";
     NOT_YET = "not-yet", Error, "a setting is designed but not built yet",
         "The setting is understood and nothing was written, because the output would be wrong.";
     SUITE_MISSING = "suite-missing", Error, "the folder of a suite does not exist",

@@ -95,6 +95,11 @@ impl Diagnostic {
         self
     }
 
+    /// By place, then by code and message.
+    fn order(&self) -> impl Ord {
+        (self.place, self.code.id, &self.message)
+    }
+
     /// How bad it is; fixed by the code.
     #[must_use]
     pub fn severity(&self) -> Severity {
@@ -102,16 +107,21 @@ impl Diagnostic {
     }
 }
 
-/// Every finding of a run.
+/// Every finding of a run; of more than a thousand, the first of the worst.
 #[derive(Debug, Default)]
 pub struct Report {
     found: Vec<Diagnostic>,
+    /// Says that there are more.
+    more: Option<Diagnostic>,
 }
 
 impl Report {
+    /// Findings that are kept: more than anybody reads at once.
+    pub const KEPT: usize = 1_000;
+
     /// Adds a finding.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.found.push(diagnostic);
+        self.extend([diagnostic]);
     }
 
     /// Whether anything found forbids writing output.
@@ -120,12 +130,13 @@ impl Report {
         self.found.iter().any(|found| found.severity() == Severity::Error)
     }
 
-    /// All findings in the order of their places, each once.
+    /// All findings in the order of their places, each once, and a word where there are more.
     #[must_use]
     pub fn sorted(&self) -> Vec<&Diagnostic> {
         let mut all: Vec<&Diagnostic> = self.found.iter().collect();
-        all.sort_by(|a, b| (a.place, a.code.id, &a.message).cmp(&(b.place, b.code.id, &b.message)));
+        all.sort_by(|a, b| a.order().cmp(&b.order()));
         all.dedup();
+        all.extend(&self.more);
         all
     }
 
@@ -133,6 +144,29 @@ impl Report {
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
         self.sorted().iter().filter(|found| found.severity() == severity).count()
+    }
+
+    fn shorten(&mut self) {
+        self.found.sort_by(|a, b| (a.severity(), a.order()).cmp(&(b.severity(), b.order())));
+        self.found.dedup();
+        if self.found.len() > Self::KEPT {
+            self.found.truncate(Self::KEPT);
+            let help = "mend these and look again";
+            self.more = Some(Diagnostic::new(
+                &code::REPORT_LIMIT,
+                "there are more findings than these",
+                help,
+            ));
+        }
+    }
+}
+
+impl Extend<Diagnostic> for Report {
+    fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, found: T) {
+        self.found.extend(found);
+        if self.found.len() > Self::KEPT {
+            self.shorten();
+        }
     }
 }
 
@@ -150,6 +184,21 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_report_keeps_the_worst_and_says_that_there_are_more() {
+        let at = |code, start| {
+            Diagnostic::new(code, "here", "").at(Place::new(FileId::default(), start, start), "")
+        };
+        let mut report = Report::default();
+        report.extend((0..Report::KEPT).map(|start| at(&code::DROPPED, start)));
+        assert_eq!(report.sorted().len(), Report::KEPT);
+        report.extend((0..10).map(|start| at(&code::BAD_NAME, Report::KEPT - start)));
+        report.push(at(&code::BAD_NAME, 0));
+        assert_eq!(report.count(Severity::Error), 11);
+        let all = report.sorted();
+        assert_eq!((all.len(), all[Report::KEPT].code.id), (Report::KEPT + 1, "report-limit"));
+    }
 
     #[test]
     fn the_nearest_name_is_found_and_a_far_one_is_not() {

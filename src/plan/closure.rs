@@ -82,7 +82,7 @@ impl<'a> Closure<'a, '_> {
         let why = if external { "is of type ExternalName" } else { "has no selector" };
         let finding = self.config.finding(
             &code::NO_WORKLOAD,
-            &format!("{}.name", self.path(index)),
+            format_args!("{}.name", self.path(index)),
             format!("{} {why}: it stands for something that cannot be copied", service.id),
             "name the service whose pods you change, or remove this one from the preview",
         );
@@ -271,7 +271,7 @@ impl<'a> Closure<'a, '_> {
                 if service.selects(workload.object) && !service.selects(&patched) {
                     self.found.push(self.config.finding(
                         &code::BAD_PATCH,
-                        &format!("spec.previews[{}].services", self.env.index),
+                        format_args!("spec.previews[{}].services", self.env.index),
                         format!(
                             "a patch takes the pods of {} away from {}",
                             patched.id, service.object.id

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::form::{Form, Kind};
 use super::schema::previews_schema;
 use super::v1alpha1::Previews;
-use crate::diagnostic::{Diagnostic, Place, code, nearest};
+use crate::diagnostic::{Diagnostic, Place, Report, code, nearest};
 use crate::yaml::scalar::{Resolved, is_ambiguous, is_date};
 use crate::yaml::{Data, Node};
 
@@ -26,7 +26,7 @@ impl Config {
     /// Reads a document.
     ///
     /// # Errors
-    /// Every unknown field, missing field and wrong type of the document.
+    /// Every unknown field, missing field and wrong type of the document, as far as a report holds them.
     pub fn read(node: Node) -> Result<Self, Vec<Diagnostic>> {
         let previews = read_previews(&node)?;
         Ok(Self { previews, node })
@@ -117,6 +117,9 @@ fn check(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diagnostic>
             }
             if let Some(items) = &form.items {
                 for (index, item) in node.items().iter().enumerate() {
+                    if errors.len() > Report::KEPT {
+                        return;
+                    }
                     check(item, items, &Path::Item(path, index), errors);
                 }
             }
@@ -143,6 +146,9 @@ fn check_object(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diag
         return;
     }
     for (key, value) in node.entries() {
+        if errors.len() > Report::KEPT {
+            return;
+        }
         let inside = Path::Field(path, &key.text);
         match form.field(&key.text) {
             Some(_) if value.is_null() => {}

@@ -39,7 +39,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
         if !preview.expires.is_empty() && !is_time(&preview.expires) {
             found.push(config.finding(
                 &code::CONFIG_FIELD,
-                &format!("spec.previews[{p}].expires"),
+                format_args!("spec.previews[{p}].expires"),
                 format!("`{}` is not a time", printable(&preview.expires)),
                 "write RFC 3339 in UTC: \"2026-12-01T00:00:00Z\"",
             ));
@@ -49,7 +49,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
         if !is_url(&notify.repository) {
             found.push(config.finding(
                 &code::CONFIG_FIELD,
-                &format!("spec.notify[{n}].repository"),
+                format_args!("spec.notify[{n}].repository"),
                 format!("`{}` is not the URL of a repository", printable(&notify.repository)),
                 "write https:// and the path",
             ));
@@ -60,7 +60,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
         if let Some(earlier) = earlier {
             let finding = config.finding(
                 &code::DUPLICATE_NAME,
-                &format!("spec.notify[{n}].repository"),
+                format_args!("spec.notify[{n}].repository"),
                 format!("`{}` is listed twice", notify.repository),
                 "keep one of the two",
             );
@@ -83,7 +83,7 @@ fn check_audience(input: &Input<'_>, index: usize, found: &mut Vec<Diagnostic>) 
     {
         found.push(input.config.finding(
             &code::NO_PROVIDER,
-            &path(0),
+            path(0),
             format!("nobody tells {} of the suites: it is not in spec.notify", first.repository),
             "add the repository to spec.notify, spelt the same",
         ));
@@ -91,7 +91,7 @@ fn check_audience(input: &Input<'_>, index: usize, found: &mut Vec<Diagnostic>) 
     for (change, other) in changes.iter().enumerate().skip(1) {
         found.push(input.config.finding(
             &code::SEVERAL_CHANGES,
-            &path(change),
+            path(change),
             format!(
                 "{}#{} does not get a status: only the first change does",
                 other.repository, other.number

@@ -16,7 +16,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
         if !is_dns_label(&suite.name) || suite.name.len() > 20 || suite.name == "gate" {
             found.push(config.finding(
                 &code::BAD_NAME,
-                &format!("{path}.name"),
+                format_args!("{path}.name"),
                 format!("`{}` cannot name a suite", suite.name),
                 "use at most 20 lower-case letters, digits and `-`, and not `gate`",
             ));
@@ -24,7 +24,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
         if let Some(earlier) = first.insert(&suite.name, t) {
             let finding = config.finding(
                 &code::DUPLICATE_NAME,
-                &format!("{path}.name"),
+                format_args!("{path}.name"),
                 format!("two suites are called `{}`", suite.name),
                 "give the second a name of its own",
             );
@@ -35,7 +35,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
         if !is_duration(&suite.timeout) {
             found.push(config.finding(
                 &code::CONFIG_FIELD,
-                &format!("{path}.timeout"),
+                format_args!("{path}.timeout"),
                 format!("`{}` is not a duration", suite.timeout),
                 "write a Go duration such as 15m or 1h30m",
             ));
@@ -43,7 +43,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
         if !suite.report.is_empty() && !is_url(&suite.report) {
             found.push(config.finding(
                 &code::CONFIG_FIELD,
-                &format!("{path}.report"),
+                format_args!("{path}.report"),
                 format!("`{}` is not a URL", suite.report),
                 "write https:// and a path, with {preview}, {commit} and {suite} where you need them",
             ));

@@ -102,7 +102,7 @@ fn check_previews(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
     if spec.previews.len() > limit {
         found.push(config.finding(
             &code::TOO_MANY_PREVIEWS,
-            &format!("spec.previews[{limit}]"),
+            format_args!("spec.previews[{limit}]"),
             format!("{} previews, but the limit is {limit}", spec.previews.len()),
             "remove previews that are done, or raise spec.limits.previews on purpose",
         ));

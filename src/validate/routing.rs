@@ -43,7 +43,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
             if !name.split('.').all(is_dns_label) {
                 found.push(config.finding(
                     &code::BAD_NAME,
-                    &format!("{path}.gateway.{field}"),
+                    format_args!("{path}.gateway.{field}"),
                     format!("`{name}` cannot name a Gateway's {field}"),
                     "use lower-case letters, digits and `-`",
                 ));

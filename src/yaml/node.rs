@@ -284,13 +284,25 @@ impl Node {
         }
     }
 
-    /// How many nodes the tree has.
+    /// How many nodes the tree has; each 64 bytes of a text or key count as one.
     #[must_use]
-    pub fn size(&self) -> usize {
+    pub fn weight(&self) -> usize {
+        let text = |text: &SmolStr| text.len() / 64;
         1 + match &self.data {
-            Data::Scalar { .. } => 0,
-            Data::List(items) => items.iter().map(Node::size).sum(),
-            Data::Map(entries) => entries.iter().map(|(_, value)| value.size()).sum(),
+            Data::Scalar { text: value, .. } => text(value),
+            Data::List(items) => items.iter().map(Node::weight).sum(),
+            Data::Map(entries) => {
+                entries.iter().map(|(key, value)| text(&key.text) + value.weight()).sum()
+            }
+        }
+    }
+
+    /// Gives back the room that was kept for more items or entries.
+    pub(super) fn shrink(&mut self) {
+        match &mut self.data {
+            Data::Scalar { .. } => {}
+            Data::List(items) => items.shrink_to_fit(),
+            Data::Map(entries) => entries.shrink_to_fit(),
         }
     }
 

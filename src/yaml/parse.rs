@@ -26,8 +26,8 @@ pub struct Budget {
     pub nodes: usize,
     /// Documents in one text.
     pub documents: usize,
-    /// Nodes that aliases and merge keys may add to one text. Manifests written by people use a
-    /// handful; a bomb needs millions.
+    /// Nodes that anchors keep and that aliases and merge keys add in one text, each 64 bytes of a
+    /// scalar counting as one. Manifests written by people use a handful; a bomb needs millions.
     pub alias_nodes: usize,
 }
 
@@ -43,6 +43,9 @@ impl Default for Budget {
         }
     }
 }
+
+/// Mistakes of one text after which the rest of it is not read: more than anybody mends at once.
+const MISTAKES: usize = 100;
 
 /// The limits by their flags, for messages.
 const BYTES: &str = "--max-input-bytes";
@@ -66,7 +69,8 @@ fn raise(flag: &str) -> String {
 /// Reads every document of a text. Empty documents (only comments, or null) are left out.
 ///
 /// # Errors
-/// Every mistake found: one for the first break of syntax, and each duplicate key before it.
+/// Every mistake found: one for the first break of syntax, and each duplicate key before it; after a
+/// hundred the rest is not read.
 pub fn parse_documents(
     sources: &Sources,
     file: FileId,
@@ -182,7 +186,10 @@ impl Builder {
         };
         for next in Parser::new_from_str_with_options(text, options) {
             match next {
-                Ok((event, span)) => self.event(event, &span)?,
+                Ok((event, span)) => {
+                    self.event(event, &span)?;
+                    self.check_mistakes(self.place(&span))?;
+                }
                 Err(error) => {
                     self.syntax(text, &error);
                     return Err(Stop);
@@ -197,6 +204,27 @@ impl Builder {
             return self.stop_at(place, "the input has more nodes", self.budget.nodes, NODES);
         }
         Ok(())
+    }
+
+    /// Counts a copy of a value that has an anchor.
+    fn check_copy(&mut self, node: &Node) -> Result<(), Stop> {
+        self.alias_nodes += node.weight();
+        if self.alias_nodes > self.budget.alias_nodes {
+            let problem = "anchors and aliases make more nodes";
+            return self.stop_at(node.place, problem, self.budget.alias_nodes, ALIASES);
+        }
+        Ok(())
+    }
+
+    fn check_mistakes(&mut self, place: Place) -> Result<(), Stop> {
+        if self.errors.len() < MISTAKES {
+            return Ok(());
+        }
+        let message = format!("the text has {MISTAKES} mistakes up to here; the rest was not read");
+        let help = "mend these and look again; if every one is the same, the text may be no YAML";
+        let finding = Diagnostic::new(&code::REPORT_LIMIT, message, help);
+        self.errors.push(finding.at(place, "reading ends here"));
+        Err(Stop)
     }
 
     fn event(&mut self, event: Event<'_>, span: &Span) -> Result<(), Stop> {
@@ -233,6 +261,7 @@ impl Builder {
                 if let Some(mut closed) = self.open.pop() {
                     closed.node.place = closed.node.place.until(place);
                     merge(&mut closed.node, closed.merges);
+                    closed.node.shrink();
                     self.finish(closed.node, closed.anchor)?;
                 }
             }
@@ -249,12 +278,8 @@ impl Builder {
                     );
                     return Err(Stop);
                 };
-                self.alias_nodes += node.size();
-                if self.alias_nodes > self.budget.alias_nodes {
-                    let problem = "aliases expand to more nodes";
-                    return self.stop_at(place, problem, self.budget.alias_nodes, ALIASES);
-                }
                 node.place = place;
+                self.check_copy(&node)?;
                 self.finish(node, 0)?;
             }
             _ => {}
@@ -283,6 +308,7 @@ impl Builder {
     /// of the open sequence, or a document of its own.
     fn finish(&mut self, node: Node, anchor: usize) -> Result<(), Stop> {
         if anchor != 0 {
+            self.check_copy(&node)?;
             self.anchors.insert(anchor, node.clone());
         }
         let Some(parent) = self.open.last_mut() else {
@@ -593,6 +619,14 @@ parsed: {}",
         assert_eq!(first_code(&"- ".repeat(10_000)), "input-limit");
         let deep: String = (0..10_000).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
         assert_eq!(first_code(&deep), "input-limit");
+    }
+
+    #[test]
+    fn a_text_is_read_up_to_its_hundredth_mistake() {
+        let found = read(&"a: 1\n".repeat(1_000)).expect_err("the text is wrong");
+        assert_eq!(found.len(), 101);
+        assert!(found[100].message.contains("the rest was not read"), "{}", found[100].message);
+        assert_eq!(read(&"a: 1\n".repeat(100)).expect_err("wrong").len(), 99);
     }
 
     #[test]

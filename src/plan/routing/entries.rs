@@ -248,7 +248,7 @@ fn check_collisions(
                         config
                             .finding(
                                 &code::HOST_COLLISION,
-                                &format!("spec.routing.entries[{number}].host"),
+                                format_args!("spec.routing.entries[{number}].host"),
                                 format!(
                                     "{} ({}) and {} ({host}) get the same preview host",
                                     first.1.id, first.0, route.id
@@ -266,7 +266,7 @@ fn check_collisions(
         if entries[..number].iter().any(|other| same(&other)) {
             found.push(config.finding(
                 &code::HOST_COLLISION,
-                &format!("spec.routing.entries[{number}]"),
+                format_args!("spec.routing.entries[{number}]"),
                 "two entries have the same gateway and host",
                 "remove one of the two",
             ));
