@@ -21,6 +21,8 @@ if [ "$(cat "$tools/cargo-fuzz.version" 2>/dev/null)" != "$CARGO_FUZZ" ]; then
   printf '%s\n' "$CARGO_FUZZ" >"$tools/cargo-fuzz.version"
 fi
 
+# cargo-fuzz itself would mend a lock file that is out of date and say nothing.
+cargo metadata --locked --quiet --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 cargo fuzz build --sanitizer none --target-dir "$built"
 
 # Per input a second and 256 MB, which is what hostile input may cost.
