@@ -3,12 +3,12 @@
 use std::hint::black_box;
 
 use anabranch::diagnostic::{Report, Sources};
-use anabranch::emit::{Document, Shape};
+use anabranch::emit::Shape;
 use anabranch::kube::Object;
 use anabranch::pipeline::{Request, compile};
 use anabranch::plan::Ceiling;
 use anabranch::spec::Config;
-use anabranch::write::{join, parts};
+use anabranch::write::append;
 use anabranch::yaml::{Budget, Node, parse_documents, write_stream};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use serde::Deserialize as _;
@@ -76,11 +76,10 @@ fn expand(c: &mut Criterion) {
             || objects.clone(),
             |mut objects| {
                 compile(&config, &mut objects, &request, &mut Report::default(), |compiled| {
-                    let emission = &compiled.emission;
-                    let previews = 0..emission.previews();
-                    let texts = previews.map(|index| {
-                        let [own, flux] = parts::<Document>(emission.preview(index));
-                        join(&own).len() + join(&flux).len()
+                    let texts = compiled.previews.iter().map(|preview| {
+                        let mut text = String::new();
+                        append(&mut text, preview.words(), preview.all());
+                        text.len()
                     });
                     texts.sum::<usize>()
                 })

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Report, code, nearest};
-use crate::emit::{Common, Emission, Outline, Preview, Shape};
+use crate::emit::{Common, Draft, Emission, Preview, Shape, Text};
 use crate::kube::{Id, Object, is_cluster_scoped, sort_by_id};
 use crate::model::Catalog;
 use crate::plan::{Ceiling, plan};
@@ -16,13 +16,17 @@ use crate::validate::validate;
 
 /// What became of a configuration in which nothing is wrong.
 #[derive(Debug)]
-pub struct Compiled<'p> {
-    /// Previews, to be emitted one by one, and what belongs to none.
-    pub emission: Emission<'p>,
+pub struct Compiled<'c, 'p> {
+    /// Makes the objects of a preview once more, as trees.
+    pub emission: &'c Emission<'p>,
+    /// The previews in the order of names, to be written.
+    pub previews: Vec<Preview<'p, Text<'c>>>,
+    /// What belongs to no single preview.
+    pub common: Common,
     /// The objects of the baseline, each in its namespace.
     pub objects: &'p [Object],
     /// Warnings and notes.
-    pub report: &'p Report,
+    pub report: &'c Report,
 }
 
 /// What is asked of a configuration.
@@ -67,7 +71,7 @@ pub fn compile<T>(
     objects: &mut [Object],
     request: &Request<'_>,
     report: &mut Report,
-    finish: impl FnOnce(Compiled<'_>) -> T,
+    finish: impl FnOnce(Compiled<'_, '_>) -> T,
 ) -> Option<T> {
     prepare(objects, &config.previews.spec.baseline.namespace);
     let objects = &*objects;
@@ -86,36 +90,58 @@ pub fn compile<T>(
     if report.has_errors() {
         return None;
     }
-    let emission = Emission::new(&plan, &request.shape);
-    report.extend(check_output(&emission, objects, &request.ceiling));
-    (!report.has_errors()).then(|| finish(Compiled { emission, objects, report }))
+    let (emission, common) = Emission::new(&plan, &request.shape);
+    let emission = ManuallyDrop::new(emission);
+    let previews = match draw(&emission, &common, objects, &request.ceiling) {
+        Ok(previews) => previews,
+        Err(found) => {
+            report.extend(found);
+            return None;
+        }
+    };
+    Some(finish(Compiled { emission: &emission, previews, common, objects, report }))
 }
 
-/// Names and sizes of everything that will be written, before anything is.
-fn check_output(emission: &Emission<'_>, objects: &[Object], ceiling: &Ceiling) -> Vec<Diagnostic> {
+/// Drafts every preview, and checks names and sizes of all that will be written before anything is.
+fn draw<'e, 'p>(
+    emission: &'e Emission<'p>,
+    common: &Common,
+    objects: &[Object],
+    ceiling: &Ceiling,
+) -> Result<Vec<Preview<'p, Text<'e>>>, Vec<Diagnostic>> {
     let names = Names::new(objects);
     let bytes = AtomicUsize::new(0);
-    let (ids, found): (Vec<Vec<Id>>, Vec<Vec<Diagnostic>>) = (0..emission.previews())
+    let drawn: Vec<Option<_>> = (0..emission.previews())
         .into_par_iter()
         .map(|index| {
-            if bytes.load(Ordering::Relaxed) > ceiling.bytes {
-                return (Vec::new(), Vec::new());
-            }
-            let preview: Preview<'_, Outline> = emission.preview(index);
-            bytes.fetch_add(preview.all().map(|outline| outline.bytes).sum(), Ordering::Relaxed);
-            names.check_preview(&preview)
+            let before = bytes.load(Ordering::Relaxed);
+            (before <= ceiling.bytes).then(|| {
+                let preview: Preview<'p, Draft<'e>> = emission.preview(index);
+                let words = preview.words();
+                let own = preview.all().map(|draft| draft.text.length(words)).sum();
+                bytes.fetch_add(own, Ordering::Relaxed);
+                let (elsewhere, found) = names.check_preview(&preview);
+                (preview.map(|draft| draft.text), elsewhere, found)
+            })
         })
-        .unzip();
+        .collect();
     if bytes.into_inner() > ceiling.bytes {
         let message = format!("the previews have more bytes than the limit of {}", ceiling.bytes);
         let help = "have fewer previews, or raise --max-output-bytes";
-        return vec![Diagnostic::new(&code::OUTPUT_LIMIT, message, help)];
+        return Err(vec![Diagnostic::new(&code::OUTPUT_LIMIT, message, help)]);
     }
-    let mut found: Vec<Diagnostic> = found.into_iter().flatten().collect();
-    let shared = emission.common.shared.iter().chain(emission.common.flux.values().flatten());
+    let (mut previews, mut ids, mut found) =
+        (Vec::with_capacity(drawn.len()), Vec::new(), Vec::new());
+    for (preview, elsewhere, wrong) in drawn.into_iter().flatten() {
+        previews.push(preview);
+        ids.push(elsewhere);
+        found.extend(wrong);
+    }
+    let shared = common.shared.iter().chain(common.flux.values().flatten());
     let shared = shared.map(|object| &object.id);
-    found.extend(names.check(ids.iter().flatten().chain(shared)));
-    found
+    found.extend(shared.clone().filter_map(|id| names.of_user(id)));
+    found.extend(made_twice(ids.iter().flatten().chain(shared)));
+    if found.is_empty() { Ok(previews) } else { Err(found) }
 }
 
 /// Puts the objects in order, with the baseline's namespace where a namespaced one names none.
@@ -163,12 +189,12 @@ impl<'a> Names<'a> {
     }
 
     /// What is wrong with the names in a preview's own namespace, where no other preview has any;
-    /// and its names elsewhere.
-    fn check_preview(&self, preview: &Preview<'_, Outline>) -> (Vec<Id>, Vec<Diagnostic>) {
+    /// and its names elsewhere, of which none is the user's or it is reported.
+    fn check_preview(&self, preview: &Preview<'_, Draft<'_>>) -> (Vec<Id>, Vec<Diagnostic>) {
         // A tree has the Namespace twice, in two files.
-        let flux = preview.flux.iter().filter(|outline| outline.id.kind != "Namespace");
-        let all = preview.own.iter().map(|(_, outline)| outline).chain(flux);
-        let all = all.map(|outline| &outline.id);
+        let flux = preview.flux.iter().filter(|draft| draft.id.kind != "Namespace");
+        let all = preview.own.iter().map(|(_, draft)| draft).chain(flux);
+        let all = all.map(|draft| &draft.id);
         let (own, elsewhere): (Vec<&Id>, Vec<&Id>) =
             all.partition(|id| id.namespace == preview.namespace);
         let mut found = Vec::new();
@@ -177,14 +203,8 @@ impl<'a> Names<'a> {
         if self.namespaces.contains(preview.namespace) {
             found.extend(own.into_iter().filter_map(|id| self.of_user(id)));
         }
+        found.extend(elsewhere.iter().filter_map(|id| self.of_user(id)));
         (elsewhere.into_iter().cloned().collect(), found)
-    }
-
-    /// What is wrong with other names.
-    fn check<'i>(&self, ids: impl IntoIterator<Item = &'i Id>) -> Vec<Diagnostic> {
-        let mut ours = HashSet::new();
-        let judge = |id| self.of_user(id).or_else(|| (!ours.insert(id)).then(|| twice(id)));
-        ids.into_iter().filter_map(judge).collect()
     }
 
     fn of_user(&self, id: &Id) -> Option<Diagnostic> {
@@ -193,6 +213,12 @@ impl<'a> Names<'a> {
         let finding = Diagnostic::new(&code::NAME_TAKEN, message, RENAME);
         Some(finding.at(other.place(), "this name is needed"))
     }
+}
+
+/// Names of ours that are there more than once.
+fn made_twice<'i>(ids: impl Iterator<Item = &'i Id>) -> impl Iterator<Item = Diagnostic> {
+    let mut ours = HashSet::new();
+    ids.filter_map(move |id| (!ours.insert(id)).then(|| twice(id)))
 }
 
 const RENAME: &str = "rename yours: the name follows from that of a service or preview";

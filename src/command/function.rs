@@ -202,10 +202,10 @@ impl Run {
         let request = Request { shape: Shape::Stream, ceiling, only: &[] };
         let (previews, mut common) =
             compile(config, &mut objects, &request, &mut self.report, |compiled| {
-                let emission = compiled.emission;
-                let previews = (0..emission.previews()).into_par_iter();
-                let previews = previews.map(|index| parts::<Object>(emission.preview(index)));
-                (previews.collect(), emission.common)
+                drop(compiled.previews);
+                let previews = (0..compiled.emission.previews()).into_par_iter();
+                let trees = |index| parts::<Object>(compiled.emission.preview(index));
+                (previews.map(trees).collect(), compiled.common)
             })?;
         let changed = std::mem::take(&mut common.changed);
         let namespace = &config.previews.spec.baseline.namespace;

@@ -9,13 +9,13 @@ use rayon::prelude::*;
 
 use super::{Loaded, check_suites, load, say, say_report, write_out};
 use crate::cli::Render;
-use crate::emit::{Common, Document, Shape, Suites};
+use crate::emit::{Common, Preview, Shape, Suites, Text};
 use crate::kube::Object;
 use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
 use crate::read::{read_suites, source_root};
 use crate::spec::{Config, Delivery, SourceKind};
-use crate::write::{Tree, append, parts, write_tree};
+use crate::write::{Tree, append, write_tree};
 use crate::yaml::write_stream;
 
 pub(super) fn run(options: &Render) -> ExitCode {
@@ -38,7 +38,7 @@ fn render_stream(options: &Render, config: &Config, loaded: &mut Loaded) -> Exit
     let report = &mut loaded.report;
     let written = compile(config, &mut loaded.objects, &request, report, |compiled| {
         say_report(&loaded.sources, compiled.report);
-        write_stream_of(config, &compiled, options.only.is_empty())
+        write_stream_of(config, compiled, options.only.is_empty())
     });
     written.unwrap_or_else(|| {
         say_report(&loaded.sources, &loaded.report);
@@ -46,46 +46,30 @@ fn render_stream(options: &Render, config: &Config, loaded: &mut Loaded) -> Exit
     })
 }
 
-/// So many previews are made while those before them are written.
+/// So many previews are written out while those behind them become text.
 const AT_ONCE: usize = 64;
 
 /// Writes the stream: what is `whole` has the baseline and what previews share.
-fn write_stream_of(config: &Config, compiled: &Compiled<'_>, whole: bool) -> ExitCode {
-    let emission = &compiled.emission;
+fn write_stream_of(config: &Config, mut compiled: Compiled<'_, '_>, whole: bool) -> ExitCode {
     let documents =
         |objects: &[Object]| -> String { write_stream(objects.iter().map(|object| &object.node)) };
-    // What was written makes room for what comes after next.
-    let make = |from: usize, mut texts: Vec<[String; 2]>| -> Vec<[String; 2]> {
-        let range = from.min(emission.previews())..emission.previews().min(from + AT_ONCE);
-        texts.resize_with(range.len(), Default::default);
-        texts.par_iter_mut().zip(range).for_each(|(texts, index)| {
-            let parts = parts::<Document>(emission.preview(index));
-            for (text, documents) in texts.iter_mut().zip(parts) {
-                text.clear();
-                append(text, &documents);
-            }
-        });
-        texts
+    let previews = ManuallyDrop::new(std::mem::take(&mut compiled.previews));
+    let own = |preview: &Preview<'_, Text<'_>>, text: &mut String| {
+        append(text, preview.words(), preview.own.iter().map(|(_, own)| own));
+    };
+    let flux = |preview: &Preview<'_, Text<'_>>, text: &mut String| {
+        append(text, preview.words(), &preview.flux);
     };
     let mut out = Out::default();
-    let (baseline, common) = match whole {
-        true => (baseline(config, compiled), &emission.common),
-        false => (Vec::new(), &Common::default()),
-    };
-    out.part(&documents(&baseline));
-    let mut flux = Vec::new();
-    let (mut made, mut written) = (make(0, Vec::new()), Vec::new());
-    let mut from = AT_ONCE;
-    while !made.is_empty() && out.is_open() {
-        let (next, ()) =
-            rayon::join(|| make(from, written), || made.iter().for_each(|[own, _]| out.part(own)));
-        flux.extend(made.iter_mut().map(|[_, flux]| std::mem::take(flux)));
-        (written, made) = (made, next);
-        from += AT_ONCE;
+    if !whole {
+        compiled.common = Common::default();
+    } else {
+        out.part(&documents(&baseline(config, &compiled)));
     }
-    out.part(&documents(&common.shared));
-    flux.iter().for_each(|flux| out.part(flux));
-    common.flux.values().for_each(|objects| out.part(&documents(objects)));
+    out.previews(&previews, own);
+    out.part(&documents(&compiled.common.shared));
+    out.previews(&previews, flux);
+    compiled.common.flux.values().for_each(|objects| out.part(&documents(objects)));
     out.code
 }
 
@@ -105,6 +89,34 @@ impl Out {
     /// Whether writing still makes sense.
     fn is_open(&self) -> bool {
         self.code == ExitCode::SUCCESS
+    }
+
+    /// Writes documents of each preview.
+    fn previews<'c>(
+        &mut self,
+        previews: &[Preview<'_, Text<'c>>],
+        fill: impl Fn(&Preview<'_, Text<'c>>, &mut String) + Sync,
+    ) {
+        let make = |previews: &[Preview<'_, Text<'c>>], mut texts: Vec<String>| -> Vec<String> {
+            // What was written makes room for what comes after next.
+            texts.resize_with(previews.len(), String::new);
+            texts.par_iter_mut().zip(previews).for_each(|(text, preview)| {
+                text.clear();
+                fill(preview, text);
+            });
+            texts
+        };
+        let mut chunks = previews.chunks(AT_ONCE);
+        let mut next = || chunks.next().unwrap_or_default();
+        let (mut made, mut written) = (make(next(), Vec::new()), Vec::new());
+        while !made.is_empty() && self.is_open() {
+            let following = next();
+            let (texts, ()) = rayon::join(
+                || make(following, written),
+                || made.iter().for_each(|text| self.part(text)),
+            );
+            (written, made) = (made, texts);
+        }
     }
 
     /// Writes documents behind those before them.
@@ -136,10 +148,8 @@ fn render_tree(options: &Render, config: &Config, loaded: &mut Loaded, folder: &
     let request = Request { shape, ceiling: options.input.limits.ceiling(), only: &[] };
     let report = &mut loaded.report;
     let tree = compile(config, &mut loaded.objects, &request, report, |compiled| {
-        let emission = &compiled.emission;
-        let previews = (0..emission.previews()).into_par_iter();
-        let previews = previews.map(|index| Tree::of_preview(emission.preview(index))).collect();
-        Tree::new(previews, &emission.common, &baseline(config, &compiled), files)
+        let previews = compiled.previews.par_iter().map(Tree::of_preview).collect();
+        Tree::new(previews, &compiled.common, &baseline(config, &compiled), files)
     });
     say_report(&loaded.sources, &loaded.report);
     let Some(tree) = tree else {
@@ -155,9 +165,9 @@ fn render_tree(options: &Render, config: &Config, loaded: &mut Loaded, folder: &
 }
 
 /// The objects of the baseline that are delivered with the output, in order.
-fn baseline(config: &Config, compiled: &Compiled<'_>) -> Vec<Object> {
+fn baseline(config: &Config, compiled: &Compiled<'_, '_>) -> Vec<Object> {
     match config.previews.spec.baseline.delivery {
-        Delivery::Include => delivered(compiled.objects, &compiled.emission.common),
+        Delivery::Include => delivered(compiled.objects, &compiled.common),
         Delivery::External => Vec::new(),
     }
 }

@@ -25,7 +25,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 pub use flux::{Shape, Suites};
-pub use stencil::{Document, Outline};
+pub use stencil::{Draft, Text, Words};
 
 use self::part::{Maker, Part, Parts};
 use crate::kube::{Id, Object, sort_by_id};
@@ -44,10 +44,26 @@ pub struct Preview<'p, D> {
     pub flux: Vec<D>,
 }
 
-impl<D> Preview<'_, D> {
+impl<'p, D> Preview<'p, D> {
     /// Every object.
     pub fn all(&self) -> impl Iterator<Item = &D> {
         self.own.iter().map(|(_, object)| object).chain(&self.flux)
+    }
+
+    /// The same objects in another form.
+    pub fn map<T>(self, to: impl Fn(D) -> T) -> Preview<'p, T> {
+        // Collected, they would keep the memory of the larger form.
+        let mut own = Vec::with_capacity(self.own.len());
+        own.extend(self.own.into_iter().map(|(file, object)| (file, to(object))));
+        let mut flux = Vec::with_capacity(self.flux.len());
+        flux.extend(self.flux.into_iter().map(to));
+        Preview { name: self.name, namespace: self.namespace, own, flux }
+    }
+
+    /// The words that its texts are written with.
+    #[must_use]
+    pub fn words(&self) -> Words<'p> {
+        Words { name: self.name, namespace: self.namespace }
     }
 }
 
@@ -63,24 +79,18 @@ pub struct Common {
 }
 
 /// A form that objects leave in.
-pub trait Form: From<Object> + Send + part::Emit {
+pub trait Form<'e>: From<Object> + Send + part::Emit<'e> {
     /// The identity of the object.
     fn id(&self) -> &Id;
 }
 
-impl Form for Object {
+impl Form<'_> for Object {
     fn id(&self) -> &Id {
         &self.id
     }
 }
 
-impl Form for Document {
-    fn id(&self) -> &Id {
-        &self.id
-    }
-}
-
-impl Form for Outline {
+impl<'e> Form<'e> for Draft<'e> {
     fn id(&self) -> &Id {
         &self.id
     }
@@ -93,20 +103,19 @@ pub struct Emission<'p> {
     plan: &'p Plan<'p>,
     routes: routing::ByPreview<'p>,
     parts: Parts<'p>,
-    /// What belongs to no single preview.
-    pub common: Common,
 }
 
 impl<'p> Emission<'p> {
-    /// Prepares the objects of a plan for one shape of output.
+    /// Prepares the objects of a plan for one shape of output, and makes those that belong to no
+    /// single preview.
     #[must_use]
-    pub fn new(plan: &'p Plan<'p>, shape: &Shape<'p>) -> Self {
+    pub fn new(plan: &'p Plan<'p>, shape: &Shape<'p>) -> (Self, Common) {
         let (mut shared, changed) = routing::of_all(plan);
         sort_by_id(&mut shared, |object| &object.id);
         let flux = flux::Flux::new(plan, *shape, !shared.is_empty(), !changed.is_empty());
         let common = Common { shared, changed, flux: flux.common() };
         let routes = routing::ByPreview::new(plan);
-        Self { plan, routes, parts: Parts::new(plan, flux), common }
+        (Self { plan, routes, parts: Parts::new(plan, flux) }, common)
     }
 
     /// How many previews there are.
@@ -117,7 +126,7 @@ impl<'p> Emission<'p> {
 
     /// The objects of the preview with this index, in the order of names.
     #[must_use]
-    pub fn preview<D: Form>(&self, index: usize) -> Preview<'p, D> {
+    pub fn preview<'e, D: Form<'e>>(&'e self, index: usize) -> Preview<'p, D> {
         let env = &self.plan.environments[index];
         let maker = self.parts.of(index);
         let owned = self.parts.flux.owns_namespaces();
@@ -147,11 +156,11 @@ impl<'p> Emission<'p> {
 
     /// The routes of a preview: derived rules, what is attached to its copies, its ways in, and the
     /// grants that these need.
-    fn routes<D: Form>(
+    fn routes<'e, D: Form<'e>>(
         &self,
         env: &Environment<'p>,
         index: usize,
-        maker: &Maker<'_, 'p>,
+        maker: &Maker<'e, 'p>,
         mut add: impl FnMut(D),
     ) {
         let tables = self.routes.tables(index);

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use super::flux::{self, Flux};
-use super::stencil::{Document, Filling, NAME, NAMESPACE, Outline, Stencil, marker};
+use super::stencil::{Draft, NAME, NAMESPACE, Stencil, Words, marker, mentions_marker};
 use super::{copy, environment, routing};
-use crate::kube::Object;
+use crate::kube::{Id, Object};
 use crate::model::{Service, pod_spec_mut};
 use crate::plan::routing::gateway_api::{Rule, Table};
 use crate::plan::{Body, Copied, Environment, Plan};
@@ -38,30 +38,23 @@ pub(super) enum Part<'p> {
 }
 
 /// How a form of objects comes from parts.
-pub trait Emit: Sized {
+pub trait Emit<'e>: Sized {
     /// Adds the objects of a part of a preview.
     #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
-    fn emit<'p>(maker: &Maker<'_, 'p>, part: &Part<'p>, add: impl FnMut(Self));
+    fn emit<'p: 'e>(maker: &Maker<'e, 'p>, part: &Part<'p>, add: impl FnMut(Self));
 }
 
-impl Emit for Object {
+impl<'e> Emit<'e> for Object {
     #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
-    fn emit<'p>(maker: &Maker<'_, 'p>, part: &Part<'p>, add: impl FnMut(Self)) {
+    fn emit<'p: 'e>(maker: &Maker<'e, 'p>, part: &Part<'p>, add: impl FnMut(Self)) {
         maker.objects(part).into_iter().for_each(add);
     }
 }
 
-impl Emit for Document {
+impl<'e> Emit<'e> for Draft<'e> {
     #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
-    fn emit<'p>(maker: &Maker<'_, 'p>, part: &Part<'p>, add: impl FnMut(Self)) {
-        maker.fill(part, Stencil::fill, add);
-    }
-}
-
-impl Emit for Outline {
-    #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
-    fn emit<'p>(maker: &Maker<'_, 'p>, part: &Part<'p>, add: impl FnMut(Self)) {
-        maker.fill(part, Stencil::outline, add);
+    fn emit<'p: 'e>(maker: &Maker<'e, 'p>, part: &Part<'p>, add: impl FnMut(Self)) {
+        maker.drafts(part, add);
     }
 }
 
@@ -85,7 +78,7 @@ pub(super) struct Parts<'p> {
     plan: &'p Plan<'p>,
     /// What makes Flux Kustomizations.
     pub(super) flux: Flux<'p>,
-    /// A preview whose name and namespace are markers.
+    /// A preview whose name and namespace are markers; none where there can be no stencils.
     marked: Option<Environment<'p>>,
     namespaces: [Slot<'p>; 2],
     facts: Slot<'p>,
@@ -110,7 +103,8 @@ fn slots<'p>(count: usize) -> Vec<Slot<'p>> {
 
 impl<'p> Parts<'p> {
     pub(super) fn new(plan: &'p Plan<'p>, flux: Flux<'p>) -> Self {
-        let marked = plan.environments.first().map(|env| Environment {
+        let first = plan.environments.first().filter(|_| !mentions_markers(plan));
+        let marked = first.map(|env| Environment {
             name: NAME,
             namespace: NAMESPACE.to_owned(),
             affected: env.affected.clone(),
@@ -180,6 +174,16 @@ impl<'p> Parts<'p> {
     }
 }
 
+/// Whether the user's own text, but for that which fills holes, could be taken for a marker.
+fn mentions_markers(plan: &Plan<'_>) -> bool {
+    let fields = plan.config.node().entries().iter();
+    let spec = plan.config.node().get("spec").map(Node::entries).unwrap_or_default().iter();
+    let fields = fields.filter(|(key, _)| key.text != "spec");
+    let mut own = fields.chain(spec.filter(|(key, _)| key.text != "previews"));
+    own.any(|(_, field)| mentions_marker(field))
+        || plan.catalog.objects().any(|object| mentions_marker(&object.node))
+}
+
 /// What makes the parts of one preview.
 #[derive(Debug)]
 pub(super) struct Maker<'m, 'p> {
@@ -190,7 +194,7 @@ pub(super) struct Maker<'m, 'p> {
     fills: bool,
 }
 
-impl<'p> Maker<'_, 'p> {
+impl<'m, 'p: 'm> Maker<'m, 'p> {
     /// A part as objects.
     fn objects(&self, part: &Part<'_>) -> Vec<Object> {
         self.objects_of(part, self.env)
@@ -269,40 +273,40 @@ impl<'p> Maker<'_, 'p> {
         }
     }
 
-    /// A part in a form that its stencils give, or in the ordinary way where it has none.
-    fn fill<D: From<Object>>(
-        &self,
-        part: &Part<'p>,
-        fill: impl Fn(&Stencil, &Filling<'_>) -> D,
-        add: impl FnMut(D),
-    ) {
+    /// A part from its stencils, or in the ordinary way where it has none.
+    fn drafts(&self, part: &Part<'p>, add: impl FnMut(Draft<'m>)) {
         let slot = self.parts.slot(self.env, part).filter(|_| self.fills);
         let (scalars, names) = match slot {
             Some(_) => self.scalars(part),
             None => (Vec::new(), Vec::new()),
         };
-        let env = self.env;
-        let filling = Filling { name: env.name, namespace: &env.namespace, scalars: &scalars };
         let cut = slot.and_then(|slot| {
-            let cut = slot.get_or_init(|| self.cut(part, &names, &filling));
+            let cut = slot.get_or_init(|| self.cut(part, &names, scalars.len()));
             cut.as_ref().filter(|cut| cut.names == names)
         });
-        match cut {
-            Some(cut) => cut.stencils.iter().map(|stencil| fill(stencil, &filling)).for_each(add),
-            None => self.objects(part).into_iter().map(D::from).for_each(add),
+        let Some(cut) = cut else {
+            return self.objects(part).into_iter().map(Draft::from).for_each(add);
+        };
+        let words = Words { name: self.env.name, namespace: &self.env.namespace };
+        let stencils = cut.stencils.iter().zip(std::iter::repeat_n(scalars, cut.stencils.len()));
+        let drafts = stencils.map(|(stencil, scalars)| stencil.draft(words, scalars));
+        if !cfg!(debug_assertions) {
+            return drafts.for_each(add);
         }
+        let drafts: Vec<Draft<'_>> = drafts.collect();
+        let ordinary: Vec<Draft<'_>> = self.objects(part).into_iter().map(Draft::from).collect();
+        let shown = |drafts: &[Draft<'_>]| -> Vec<(Id, String)> {
+            drafts.iter().map(|draft| (draft.id.clone(), draft.text.to_text(words))).collect()
+        };
+        assert_eq!(shown(&drafts), shown(&ordinary), "stencils give what is made without them");
+        drafts.into_iter().for_each(add);
     }
 
-    /// Cuts the stencils of a part, and compares what comes out of them with what is made in the
-    /// ordinary way.
-    fn cut(&self, part: &Part<'p>, names: &[&'p str], filling: &Filling<'_>) -> Option<Cut<'p>> {
+    /// Cuts the stencils of a part.
+    fn cut(&self, part: &Part<'p>, names: &[&'p str], scalars: usize) -> Option<Cut<'p>> {
         let marked = self.marked(part, self.parts.marked.as_ref()?);
-        let count = filling.scalars.len();
-        let cut = |object: Object| Stencil::cut(&Document::from(object), count);
-        let stencils = marked.into_iter().map(cut).collect::<Option<Vec<Stencil>>>()?;
-        let filled = stencils.iter().map(|stencil| stencil.fill(filling));
-        let same = filled.eq(self.objects(part).into_iter().map(Document::from));
-        same.then(|| Cut { stencils, names: names.to_vec() })
+        let stencils = marked.iter().map(|object| Stencil::cut(object, scalars));
+        Some(Cut { stencils: stencils.collect::<Option<_>>()?, names: names.to_vec() })
     }
 }
 

@@ -1,19 +1,26 @@
 //! Objects that differ between previews only in a few words, as text with holes: written once, then
 //! filled for each preview without a tree.
 //!
-//! A stencil is cut from an ordinary object that was made with markers for those words. The first
-//! preview that uses it compares what comes out with the object made in the ordinary way; where the
-//! two differ, as they would if the user's own text held a marker, there is no stencil.
+//! A stencil is cut from an ordinary object that was made with markers for those words. Where the
+//! user's own text holds what could be taken for a marker, there are no stencils.
 
 use std::borrow::Cow;
 
 use smol_str::SmolStr;
 
 use crate::kube::{Id, Object};
-use crate::yaml::write_document;
+use crate::yaml::{Node, write_document};
 
 /// What every marker begins with; two digits follow.
 const MARKER: &str = "anabranch-hole-";
+
+/// Whether a tree holds what could become a marker, text of ours behind it.
+pub(super) fn mentions_marker(node: &Node) -> bool {
+    let mentions = |text: &str| text.contains("anabranch-hole");
+    node.text().is_some_and(mentions)
+        || node.items().iter().any(mentions_marker)
+        || node.entries().iter().any(|(key, value)| mentions(&key.text) || mentions_marker(value))
+}
 
 /// Stands for the name of a preview.
 pub(super) const NAME: &str = "anabranch-hole-00";
@@ -25,25 +32,24 @@ pub(super) fn marker(number: usize) -> String {
     format!("{MARKER}{:02}", number + 2)
 }
 
-/// What goes into the holes: name and namespace raw, scalars as YAML writes them.
-#[derive(Debug)]
-pub(super) struct Filling<'a> {
+/// The words of a preview that go into the holes, raw.
+#[derive(Debug, Clone, Copy)]
+pub struct Words<'a> {
     /// The name of the preview.
-    pub(super) name: &'a str,
+    pub name: &'a str,
     /// Its namespace.
-    pub(super) namespace: &'a str,
-    /// Whole scalars, quoted where they must be; as many as the stencil was cut for.
-    pub(super) scalars: &'a [Cow<'a, str>],
+    pub namespace: &'a str,
 }
 
-impl Filling<'_> {
-    /// What goes into the holes of a marker.
-    fn word(&self, number: usize) -> &str {
-        match number {
-            0 => self.name,
-            1 => self.namespace,
-            other => &self.scalars[other - 2],
-        }
+/// Whole scalars, quoted where they must be; as many as the stencil was cut for.
+type Scalars<'a> = [Cow<'a, str>];
+
+/// What goes into the holes of a marker.
+fn word<'a>(words: Words<'a>, scalars: &'a Scalars<'_>, number: usize) -> &'a str {
+    match number {
+        0 => words.name,
+        1 => words.namespace,
+        other => &scalars[other - 2],
     }
 }
 
@@ -71,29 +77,32 @@ impl Template {
     }
 
     /// How long the text is.
-    fn length(&self, filling: &Filling<'_>) -> usize {
-        let words = self.holes.iter().map(|(_, number)| filling.word(*number).len());
-        self.text.len() + words.sum::<usize>()
+    fn length(&self, words: Words<'_>, scalars: &Scalars<'_>) -> usize {
+        let filled = self.holes.iter().map(|(_, number)| word(words, scalars, *number).len());
+        self.text.len() + filled.sum::<usize>()
     }
 
-    fn fill(&self, filling: &Filling<'_>) -> String {
-        let mut out = String::with_capacity(self.length(filling));
+    /// Adds the text to another.
+    fn fill(&self, words: Words<'_>, scalars: &Scalars<'_>, out: &mut String) {
         let mut from = 0;
         for (at, number) in &self.holes {
             out.push_str(&self.text[from..*at]);
-            out.push_str(filling.word(*number));
+            out.push_str(word(words, scalars, *number));
             from = *at;
         }
         out.push_str(&self.text[from..]);
-        out
     }
 
     /// The text of a name: mostly the same for all, or one word.
-    fn fill_name(&self, filling: &Filling<'_>) -> SmolStr {
+    fn fill_name(&self, words: Words<'_>, scalars: &Scalars<'_>) -> SmolStr {
         match self.holes.as_slice() {
             [] => self.text.clone(),
-            [(_, number)] if self.text.is_empty() => filling.word(*number).into(),
-            _ => self.fill(filling).into(),
+            [(_, number)] if self.text.is_empty() => word(words, scalars, *number).into(),
+            _ => {
+                let mut name = String::with_capacity(self.length(words, scalars));
+                self.fill(words, scalars, &mut name);
+                name.into()
+            }
         }
     }
 }
@@ -110,68 +119,86 @@ pub(super) struct Stencil {
 
 impl Stencil {
     /// Cuts the markers out of an object; there will be so many scalars.
-    pub(super) fn cut(marked: &Document, scalars: usize) -> Option<Self> {
+    pub(super) fn cut(marked: &Object, scalars: usize) -> Option<Self> {
         let id = &marked.id;
         Some(Self {
             group: id.group.clone(),
             kind: id.kind.clone(),
             namespace: Template::cut(&id.namespace, scalars)?,
             name: Template::cut(&id.name, scalars)?,
-            text: Template::cut(&marked.text, scalars)?,
+            text: Template::cut(&text_of(marked), scalars)?,
         })
     }
 
-    fn id(&self, filling: &Filling<'_>) -> Id {
-        Id {
+    /// The object of one preview.
+    pub(super) fn draft<'e>(&'e self, words: Words<'_>, scalars: Vec<Cow<'e, str>>) -> Draft<'e> {
+        let id = Id {
             group: self.group.clone(),
             kind: self.kind.clone(),
-            namespace: self.namespace.fill_name(filling),
-            name: self.name.fill_name(filling),
+            namespace: self.namespace.fill_name(words, &scalars),
+            name: self.name.fill_name(words, &scalars),
+        };
+        Draft { id, text: Text(Content::Holes(&self.text, scalars)) }
+    }
+}
+
+/// An object of a preview that is still to be written.
+#[derive(Debug)]
+pub struct Draft<'e> {
+    /// Its identity.
+    pub id: Id,
+    /// Its text.
+    pub text: Text<'e>,
+}
+
+impl From<Object> for Draft<'_> {
+    fn from(object: Object) -> Self {
+        Self { text: Text(Content::Whole(text_of(&object))), id: object.id }
+    }
+}
+
+/// The text of one object: a YAML document, without a separator, ending in a newline. What most
+/// previews have alike takes no memory of its own before it is written.
+#[derive(Debug)]
+pub struct Text<'e>(Content<'e>);
+
+#[derive(Debug)]
+enum Content<'e> {
+    Holes(&'e Template, Vec<Cow<'e, str>>),
+    Whole(String),
+}
+
+impl Text<'_> {
+    /// Its length in bytes.
+    #[must_use]
+    pub fn length(&self, words: Words<'_>) -> usize {
+        match &self.0 {
+            Content::Holes(template, scalars) => template.length(words, scalars),
+            Content::Whole(text) => text.len(),
         }
     }
 
-    /// The object of one preview.
-    pub(super) fn fill(&self, filling: &Filling<'_>) -> Document {
-        Document { id: self.id(filling), text: self.text.fill(filling) }
+    /// The text itself.
+    #[must_use]
+    pub fn to_text(&self, words: Words<'_>) -> String {
+        let mut text = String::with_capacity(self.length(words));
+        self.write(words, &mut text);
+        text
     }
 
-    /// What the object of one preview is called, and its length.
-    pub(super) fn outline(&self, filling: &Filling<'_>) -> Outline {
-        Outline { id: self.id(filling), bytes: self.text.length(filling) }
-    }
-}
-
-/// An object that is not there yet: what it will be called, and how long it will be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outline {
-    /// Its identity.
-    pub id: Id,
-    /// Bytes of its text.
-    pub bytes: usize,
-}
-
-impl From<Object> for Outline {
-    fn from(object: Object) -> Self {
-        let document = Document::from(object);
-        Self { id: document.id, bytes: document.text.len() }
+    /// Adds it to another text. The words are those of the preview that it was made for.
+    pub fn write(&self, words: Words<'_>, out: &mut String) {
+        match &self.0 {
+            Content::Holes(template, scalars) => template.fill(words, scalars, out),
+            Content::Whole(text) => out.push_str(text),
+        }
     }
 }
 
-/// An object as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Document {
-    /// Its identity.
-    pub id: Id,
-    /// One YAML document, without a separator, ending in a newline.
-    pub text: String,
-}
-
-impl From<Object> for Document {
-    fn from(object: Object) -> Self {
-        let mut text = String::with_capacity(1024);
-        write_document(&mut text, &object.node);
-        Self { id: object.id, text }
-    }
+fn text_of(object: &Object) -> String {
+    let mut text = String::with_capacity(1024);
+    write_document(&mut text, &object.node);
+    text
 }
 
 #[cfg(test)]
@@ -182,11 +209,19 @@ mod tests {
     fn what_is_filled_stands_where_the_markers_stood() {
         let marked = format!("a: {NAME}\nb: x.{NAMESPACE}.svc\nc: {}\n", marker(0));
         let template = Template::cut(&marked, 1).expect("markers are whole");
+        let words = Words { name: "pr-1", namespace: "shop-pr-1" };
         let scalars = ["\"1\"".into()];
-        let filling = Filling { name: "pr-1", namespace: "shop-pr-1", scalars: &scalars };
-        let wanted = "a: pr-1\nb: x.shop-pr-1.svc\nc: \"1\"\n";
-        assert_eq!(template.fill(&filling), wanted);
-        assert_eq!(template.length(&filling), wanted.len());
+        let mut text = String::new();
+        template.fill(words, &scalars, &mut text);
+        assert_eq!(text, "a: pr-1\nb: x.shop-pr-1.svc\nc: \"1\"\n");
+        assert_eq!(template.length(words, &scalars), text.len());
+    }
+
+    #[test]
+    fn the_beginning_of_a_marker_is_seen_in_keys_and_values() {
+        assert!(mentions_marker(&Node::map([("a", Node::list([Node::string(NAME)]))])));
+        assert!(mentions_marker(&Node::map([("x-anabranch-hole", Node::default())])));
+        assert!(!mentions_marker(&Node::map([("anabranch", Node::string("hole-00"))])));
     }
 
     #[test]

@@ -4,11 +4,12 @@ use super::Id;
 
 /// Sorts objects, in whatever form, by rank of kind, namespace, kind, group and name.
 pub fn sort_by_id<T>(objects: &mut Vec<T>, id: impl Fn(&T) -> &Id) {
-    let mut ranked: Vec<(u8, T)> =
-        objects.drain(..).map(|object| (rank(&id(&object).kind), object)).collect();
-    ranked.sort_by(|(rank_a, a), (rank_b, b)| {
+    // Only their order is sorted: objects are too large to be moved about.
+    let mut order: Vec<(u8, usize)> =
+        objects.iter().enumerate().map(|(at, object)| (rank(&id(object).kind), at)).collect();
+    order.sort_by(|(rank_a, a), (rank_b, b)| {
         rank_a.cmp(rank_b).then_with(|| {
-            let (a, b) = (id(a), id(b));
+            let (a, b) = (id(&objects[*a]), id(&objects[*b]));
             // Neighbours mostly differ in nothing but their name, and equality is quickly seen.
             if a.kind == b.kind && a.namespace == b.namespace && a.group == b.group {
                 return a.name.cmp(&b.name);
@@ -16,7 +17,8 @@ pub fn sort_by_id<T>(objects: &mut Vec<T>, id: impl Fn(&T) -> &Id) {
             (&a.namespace, &a.kind, &a.group).cmp(&(&b.namespace, &b.kind, &b.group))
         })
     });
-    objects.extend(ranked.into_iter().map(|(_, object)| object));
+    let mut unordered: Vec<Option<T>> = objects.drain(..).map(Some).collect();
+    objects.extend(order.into_iter().filter_map(|(_, at)| unordered[at].take()));
 }
 
 fn rank(kind: &str) -> u8 {

@@ -6,5 +6,5 @@ mod stream;
 mod tree;
 
 pub use answer::write_answer;
-pub use stream::{append, join, parts, stream};
+pub use stream::{append, parts, stream};
 pub use tree::{Tree, write_tree};

@@ -1,30 +1,26 @@
 //! Everything that one Flux Kustomization can apply, in an order that people can read.
 
-use crate::emit::{Common, Document, Form, Preview};
+use crate::emit::{Common, Preview, Text, Words};
 use crate::kube::Object;
 
 /// What a preview brings to a stream: its environment, in order, and its Flux objects.
 #[must_use]
-pub fn parts<D: Form>(preview: Preview<'_, D>) -> [Vec<D>; 2] {
+pub fn parts<D>(preview: Preview<'_, D>) -> [Vec<D>; 2] {
     [preview.own.into_iter().map(|(_, object)| object).collect(), preview.flux]
 }
 
-/// Adds documents to a text, a `---` line before each but the first of the text.
-pub fn append<'d>(text: &mut String, documents: impl IntoIterator<Item = &'d Document>) {
-    for document in documents {
-        if !text.is_empty() {
-            text.push_str("---\n");
+/// Adds the texts of a preview to another, a `---` line before each but the first of it.
+pub fn append<'t>(
+    out: &mut String,
+    words: Words<'_>,
+    texts: impl IntoIterator<Item = &'t Text<'t>>,
+) {
+    for text in texts {
+        if !out.is_empty() {
+            out.push_str("---\n");
         }
-        text.push_str(&document.text);
+        text.write(words, out);
     }
-}
-
-/// Documents as one text, a `---` line between them.
-#[must_use]
-pub fn join<'d>(documents: impl IntoIterator<Item = &'d Document>) -> String {
-    let mut text = String::new();
-    append(&mut text, documents);
-    text
 }
 
 /// Objects in the order of a stream: each preview, what previews share, and the Flux objects.

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::stream::join;
+use super::stream::append;
 use crate::diagnostic::{Diagnostic, code};
-use crate::emit::{Common, Document, Preview};
+use crate::emit::{Common, Preview, Text};
 use crate::kube::Object;
 use crate::yaml::{Node, write_document, write_stream};
 
@@ -61,21 +61,22 @@ impl Tree {
 
     /// Lays out one preview.
     #[must_use]
-    pub fn of_preview(preview: Preview<'_, Document>) -> Self {
+    pub fn of_preview(preview: &Preview<'_, Text<'_>>) -> Self {
         let mut tree = Self::default();
         let folder = format!("previews/{}", preview.name);
-        let mut files: BTreeMap<String, Vec<&Document>> = BTreeMap::new();
-        for (file, document) in &preview.own {
-            files.entry(format!("{file}.yaml")).or_default().push(document);
+        let mut files: BTreeMap<String, Vec<&Text<'_>>> = BTreeMap::new();
+        for (file, text) in &preview.own {
+            files.entry(format!("{file}.yaml")).or_default().push(text);
         }
-        let kustomization = kustomization(files.keys().map(String::as_str));
-        for (name, documents) in files {
-            let text = join(documents.iter().copied());
-            tree.files.insert(format!("{folder}/{name}"), text.into_bytes());
+        let content = kustomization(files.keys().map(String::as_str));
+        tree.files.insert(format!("{folder}/kustomization.yaml"), content);
+        let files = files.into_iter().map(|(name, texts)| (format!("{folder}/{name}"), texts));
+        let flux = (format!("flux/{}.yaml", preview.name), preview.flux.iter().collect());
+        for (path, texts) in files.chain([flux]) {
+            let mut content = String::new();
+            append(&mut content, preview.words(), texts);
+            tree.files.insert(path, content.into_bytes());
         }
-        tree.files.insert(format!("{folder}/kustomization.yaml"), kustomization);
-        let flux = join(&preview.flux).into_bytes();
-        tree.files.insert(format!("flux/{}.yaml", preview.name), flux);
         tree
     }
 
