@@ -218,7 +218,7 @@ impl<'a> Names<'a> {
 /// Names of ours that are there more than once.
 fn made_twice<'i>(ids: impl Iterator<Item = &'i Id>) -> impl Iterator<Item = Diagnostic> {
     let mut ours = HashSet::new();
-    ids.filter_map(move |id| (!ours.insert(id)).then(|| twice(id)))
+    ids.filter(move |id| !ours.insert(*id)).map(twice)
 }
 
 const RENAME: &str = "rename yours: the name follows from that of a service or preview";

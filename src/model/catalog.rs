@@ -1,6 +1,6 @@
 //! The objects of a baseline, by identity, and the services and workloads among them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::pod::pod_labels;
 use super::service::Service;
@@ -18,8 +18,8 @@ pub struct Catalog<'a> {
     workloads: Vec<Workload<'a>>,
     /// Indices of the workloads that each service selects.
     selected: BTreeMap<&'a str, Vec<usize>>,
-    /// Names of the services that select each workload.
-    selecting: BTreeMap<&'a Id, Vec<&'a str>>,
+    /// Names of the services that select each workload, by its number.
+    selecting: HashMap<usize, Vec<&'a str>>,
 }
 
 impl<'a> Catalog<'a> {
@@ -35,14 +35,14 @@ impl<'a> Catalog<'a> {
         let workloads: Vec<Workload<'a>> =
             home().filter_map(|object| Workload::new(object)).collect();
         let mut selected: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        let mut selecting: BTreeMap<&Id, Vec<&str>> = BTreeMap::new();
+        let mut selecting: HashMap<usize, Vec<&str>> = HashMap::new();
         let by_label = by_label(&workloads);
         for (&name, service) in &services {
             for &index in candidates(service, &by_label) {
                 let workload = workloads[index].object;
                 if service.selects(workload) {
                     selected.entry(name).or_default().push(index);
-                    selecting.entry(&workload.id).or_default().push(name);
+                    selecting.entry(workload.number).or_default().push(name);
                 }
             }
         }
@@ -118,8 +118,8 @@ impl<'a> Catalog<'a> {
 
     /// The names of the services that select the pods of a workload.
     #[must_use]
-    pub fn selecting(&self, workload: &Id) -> &[&'a str] {
-        self.selecting.get(workload).map(Vec::as_slice).unwrap_or_default()
+    pub fn selecting(&self, workload: &Object) -> &[&'a str] {
+        self.selecting.get(&workload.number).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Every namespace that some object of the input is in.

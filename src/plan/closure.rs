@@ -161,7 +161,7 @@ impl<'a> Closure<'a, '_> {
         let catalog = self.catalog;
         for target in targets {
             for workload in &target.workloads {
-                let names = catalog.selecting(&workload.id);
+                let names = catalog.selecting(workload);
                 if names.is_empty() {
                     self.found.push(self.config.finding(
                         &code::QUEUE_CONSUMER,

@@ -26,7 +26,16 @@ pub(super) fn read(text: &str, file: FileId, offset: usize, depth: usize) -> Opt
     if !is_plain_text(text) {
         return None;
     }
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, file, offset, nodes: 0 };
+    let mut reader = Reader {
+        text,
+        bytes: text.as_bytes(),
+        at: 0,
+        file,
+        offset,
+        nodes: 0,
+        items: Vec::new(),
+        entries: Vec::new(),
+    };
     let Some(indent) = reader.next_line()? else {
         return Some(Quick { node: None, nodes: 0 });
     };
@@ -58,6 +67,10 @@ struct Reader<'t> {
     file: FileId,
     offset: usize,
     nodes: usize,
+    /// Of the lists that are still open, the innermost last: a list takes memory once, when it closes.
+    items: Vec<Node>,
+    /// Of the mappings that are still open.
+    entries: Vec<(Key, Node)>,
 }
 
 /// How many levels a document may have before this reader leaves it to the parser's own limit.
@@ -116,12 +129,12 @@ impl Reader<'_> {
     }
 
     fn list(&mut self, start: usize, column: usize, depth: Depth) -> Option<Node> {
-        let mut items = Vec::new();
+        let first = self.items.len();
         loop {
             self.at += 1;
             let dash = self.at;
             self.at += self.bytes[dash..].iter().take_while(|&&byte| byte == b' ').count();
-            items.push(match self.bytes.get(self.at) {
+            let item = match self.bytes.get(self.at) {
                 None | Some(b'\n' | b'#') => self.below(column, false, dash, depth)?,
                 Some(_) => {
                     let inner = column + 1 + (self.at - dash);
@@ -131,7 +144,8 @@ impl Reader<'_> {
                         self.scalar(column, depth)?
                     }
                 }
-            });
+            };
+            self.items.push(item);
             if self.at == self.bytes.len() || self.column() < column {
                 break;
             }
@@ -142,15 +156,17 @@ impl Reader<'_> {
                 break;
             }
         }
+        let items = self.items.drain(first..).collect();
         Some(Node { data: Data::List(items), place: self.place(start, self.at) })
     }
 
     fn map(&mut self, column: usize, depth: Depth) -> Option<Node> {
         let start = self.at;
-        let mut entries: Vec<(Key, Node)> = Vec::new();
+        let first = self.entries.len();
         let mut keys: HashSet<SmolStr> = HashSet::new();
         loop {
             let key = self.key()?;
+            let entries = &self.entries[first..];
             // Few keys are compared, many are hashed.
             let twice = if entries.len() < MANY_KEYS {
                 entries.iter().any(|(other, _)| other.text == key.text)
@@ -170,7 +186,7 @@ impl Reader<'_> {
                 None | Some(b'\n' | b'#') => self.below(column, true, colon, depth)?,
                 Some(_) => self.scalar(column, depth)?,
             };
-            entries.push((key, value));
+            self.entries.push((key, value));
             if self.at == self.bytes.len() || self.column() < column {
                 break;
             }
@@ -178,6 +194,7 @@ impl Reader<'_> {
                 return None;
             }
         }
+        let entries = self.entries.drain(first..).collect();
         Some(Node { data: Data::Map(entries), place: self.place(start, self.at) })
     }
 
