@@ -46,8 +46,8 @@ fn render_stream(options: &Render, config: &Config, loaded: &mut Loaded) -> Exit
     })
 }
 
-/// So many previews are written out while those behind them become text.
-const AT_ONCE: usize = 64;
+/// So many previews become one text, which is written while the next is filled.
+const TOGETHER: usize = 32;
 
 /// Writes the stream: what is `whole` has the baseline and what previews share.
 fn write_stream_of(config: &Config, mut compiled: Compiled<'_, '_>, whole: bool) -> ExitCode {
@@ -97,25 +97,21 @@ impl Out {
         previews: &[Preview<'_, Text<'c>>],
         fill: impl Fn(&Preview<'_, Text<'c>>, &mut String) + Sync,
     ) {
-        let make = |previews: &[Preview<'_, Text<'c>>], mut texts: Vec<String>| -> Vec<String> {
-            // What was written makes room for what comes after next.
-            texts.resize_with(previews.len(), String::new);
-            texts.par_iter_mut().zip(previews).for_each(|(text, preview)| {
-                text.clear();
-                fill(preview, text);
-            });
-            texts
-        };
-        let mut chunks = previews.chunks(AT_ONCE);
-        let mut next = || chunks.next().unwrap_or_default();
-        let (mut made, mut written) = (make(next(), Vec::new()), Vec::new());
-        while !made.is_empty() && self.is_open() {
-            let following = next();
-            let (texts, ()) = rayon::join(
-                || make(following, written),
-                || made.iter().for_each(|text| self.part(text)),
+        let mut chunks = previews.chunks(TOGETHER);
+        let mut made = String::new();
+        // What was written makes room for what comes after next.
+        let mut written = String::new();
+        loop {
+            let next = chunks.next();
+            written.clear();
+            rayon::join(
+                || next.into_iter().flatten().for_each(|preview| fill(preview, &mut written)),
+                || self.part(&made),
             );
-            (written, made) = (made, texts);
+            std::mem::swap(&mut written, &mut made);
+            if next.is_none() || !self.is_open() {
+                return;
+            }
         }
     }
 
