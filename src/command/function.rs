@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use rayon::prelude::*;
 
-use super::{say, write_out};
+use super::{say, work_on_this_thread, write_out};
 use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, terminal};
 use crate::emit::Shape;
 use crate::kube::{Id, Object, meta};
@@ -42,6 +42,7 @@ const PLACES: [&str; 8] = [
 /// Runs as a function on stdin and stdout.
 #[must_use]
 pub fn run() -> ExitCode {
+    work_on_this_thread();
     let mut run = Run::default();
     let list = run.read(Path::new("-"));
     let (text, ok) = run.respond(list);

@@ -48,8 +48,15 @@ struct Loaded {
     objects: Vec<Object>,
 }
 
+/// Lets the thread that waits for the others work beside them: one thread less, whose memory would
+/// be the slowest to get. Where there are threads already, they stay as they are.
+fn work_on_this_thread() {
+    let _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
+}
+
 /// Reads previews.yaml and the baseline; every mistake of both is in the report.
 fn load(input: &Input) -> Loaded {
+    work_on_this_thread();
     let budget = input.limits.budget();
     let mut sources = Sources::default();
     let mut found: Vec<Diagnostic> = Vec::new();

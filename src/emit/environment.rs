@@ -1,6 +1,7 @@
 //! The Namespace of a preview, what tests read about it, aliases of unaffected services, and the
 //! Sidecar that keeps its proxies small.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::meta;
@@ -12,6 +13,9 @@ use crate::yaml::Node;
 
 /// The name of the ConfigMap that tests read.
 pub(super) const CONFIG_MAP: &str = "anabranch";
+
+/// What tests read: values by their variable.
+pub(super) type Facts<'p> = Vec<(&'static str, Cow<'p, str>)>;
 
 /// By which Flux leaves an object that exists to its owner.
 const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
@@ -51,11 +55,11 @@ pub(super) fn namespace(plan: &Plan<'_>, env: &Environment<'_>, owned: bool) -> 
 pub(super) fn config_map(
     plan: &Plan<'_>,
     env: &Environment<'_>,
-    facts: BTreeMap<&'static str, String>,
+    facts: Facts<'_>,
 ) -> Object {
     Object::from_typed(&ConfigMap {
         metadata: meta::own(plan.config, CONFIG_MAP, &env.namespace, Some(env.name)),
-        data: Some(facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+        data: Some(facts.into_iter().map(|(key, value)| (key.to_owned(), value.into_owned())).collect()),
         ..ConfigMap::default()
     })
 }
@@ -71,32 +75,34 @@ fn belongs_to_previews(key: &str) -> bool {
 
 /// What tests read through `envFrom`. Values go this way and not through Flux' substitution, which
 /// turns a commit of digits into a number.
-pub(super) fn facts(plan: &Plan<'_>, index: usize) -> BTreeMap<&'static str, String> {
+pub(super) fn facts<'p>(plan: &'p Plan<'p>, index: usize) -> Facts<'p> {
     let env = &plan.environments[index];
     let spec = &plan.config.previews.spec;
     let urls = plan.routing.entries.urls.get(&index).map(Vec::as_slice).unwrap_or_default();
     let changes = &env.preview.changes;
     let first = changes.first();
-    let all = |text: fn(&crate::spec::Change) -> String| {
-        changes.iter().map(text).collect::<Vec<_>>().join(" ")
-    };
-    let mut facts = BTreeMap::from([
-        ("PREVIEW", env.name.to_owned()),
-        ("PREVIEW_NAMESPACE", env.namespace.clone()),
-        ("BASELINE_NAMESPACE", spec.baseline.namespace.clone()),
-        ("PREVIEW_HEADER", spec.routing.key.header.clone()),
-        ("PREVIEW_SERVICES", env.affected.iter().copied().collect::<Vec<_>>().join(" ")),
-        ("PREVIEW_URL", urls.first().cloned().unwrap_or_default()),
-        ("PREVIEW_URLS", urls.join(" ")),
-        ("PREVIEW_COMMIT", first.map(|change| change.commit.clone()).unwrap_or_default()),
-        ("PREVIEW_COMMITS", all(|change| change.commit.clone())),
-        ("PREVIEW_CHANGE", first.map(|change| change.number.to_string()).unwrap_or_default()),
-        ("PREVIEW_CHANGES", all(|change| format!("{}#{}", change.repository, change.number))),
-        ("PREVIEW_REPOSITORY", first.map(|change| change.repository.clone()).unwrap_or_default()),
-    ]);
+    let services: Vec<&str> = env.affected.iter().copied().collect();
+    let commits: Vec<&str> = changes.iter().map(|change| change.commit.as_str()).collect();
+    let numbers: Vec<String> =
+        changes.iter().map(|one| format!("{}#{}", one.repository, one.number)).collect();
+    let repository = first.map(|change| change.repository.as_str());
+    let mut facts: Facts<'p> = vec![
+        ("PREVIEW", env.name.into()),
+        ("PREVIEW_NAMESPACE", env.namespace.as_str().into()),
+        ("BASELINE_NAMESPACE", spec.baseline.namespace.as_str().into()),
+        ("PREVIEW_HEADER", spec.routing.key.header.as_str().into()),
+        ("PREVIEW_SERVICES", services.join(" ").into()),
+        ("PREVIEW_URL", urls.first().map(String::as_str).unwrap_or_default().into()),
+        ("PREVIEW_URLS", urls.join(" ").into()),
+        ("PREVIEW_COMMIT", commits.first().copied().unwrap_or_default().into()),
+        ("PREVIEW_COMMITS", commits.join(" ").into()),
+        ("PREVIEW_CHANGE", first.map(|one| one.number.to_string()).unwrap_or_default().into()),
+        ("PREVIEW_CHANGES", numbers.join(" ").into()),
+        ("PREVIEW_REPOSITORY", repository.unwrap_or_default().into()),
+    ];
     let baggage = &spec.routing.key.baggage;
     if !baggage.is_empty() {
-        facts.insert("PREVIEW_BAGGAGE", format!("{baggage}={}", env.name));
+        facts.push(("PREVIEW_BAGGAGE", format!("{baggage}={}", env.name).into()));
     }
     facts
 }

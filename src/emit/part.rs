@@ -229,7 +229,8 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         match part {
             Part::Facts => {
                 let facts = environment::facts(self.parts.plan, self.index);
-                let facts = facts.into_keys().enumerate().map(|(n, key)| (key, marker(n)));
+                let facts = facts.into_iter().enumerate();
+                let facts = facts.map(|(n, (key, _))| (key, marker(n).into()));
                 vec![environment::config_map(self.parts.plan, marked, facts.collect())]
             }
             Part::Flux(part) => {
@@ -255,7 +256,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         match part {
             Part::Facts => {
                 let facts = environment::facts(self.parts.plan, self.index);
-                facts.into_iter().map(|(key, value)| (scalar(value.into()), key)).unzip()
+                facts.into_iter().map(|(key, value)| (scalar(value), key)).unzip()
             }
             Part::Flux(part) => {
                 let facts = self.parts.flux.facts(*part, self.index);

@@ -96,7 +96,10 @@ pub(super) fn decide<'a>(
                 ));
             }
         }
-        bodies.entry(workload.number).or_default().by_service.push((target.change, images));
+        // Mostly one service names a workload.
+        let by_service = &mut bodies.entry(workload.number).or_default().by_service;
+        by_service.reserve_exact(1);
+        by_service.push((target.change, images));
     }
 }
 
@@ -141,7 +144,7 @@ fn plan_images<'a>(config: &Config, target: &Target<'a>) -> Result<Vec<Images<'a
             ));
         }
     }
-    let mut all = Vec::new();
+    let mut all = Vec::with_capacity(target.workloads.len());
     let mut repositories = BTreeSet::new();
     for workload in &target.workloads {
         let by_workload = change.workloads.iter().find(|w| w.name == workload.id.name);
@@ -157,7 +160,8 @@ fn plan_images<'a>(config: &Config, target: &Target<'a>) -> Result<Vec<Images<'a
                 ),
             )
         })?;
-        if let (Some(main), false) = (&images.main, image.is_empty()) {
+        let alone = target.workloads.len() == 1;
+        if let (Some(main), false, false) = (&images.main, image.is_empty(), alone) {
             let own = containers(workload).find(|container| container.name == *main);
             repositories.extend(own.map(|container| repository(container.image)));
         }
@@ -205,6 +209,7 @@ fn images_of<'a>(
     if let (Some(main), false) = (main, image.is_empty()) {
         let old = repository(main.image);
         let same = containers.iter().filter(|c| repository(c.image) == old);
+        by_container.reserve_exact(containers.len());
         by_container.extend(same.map(|container| (container.name, image)));
     }
     by_container.sort_unstable();
@@ -219,8 +224,8 @@ struct Container<'a> {
 
 /// The containers and init containers of a workload.
 fn containers(workload: &Object) -> impl Iterator<Item = Container<'_>> {
-    [("containers", false), ("initContainers", true)].into_iter().flat_map(|(list, init)| {
-        let pod = crate::model::pod_spec(&workload.node);
+    let pod = crate::model::pod_spec(&workload.node);
+    [("containers", false), ("initContainers", true)].into_iter().flat_map(move |(list, init)| {
         pod.and_then(|pod| pod.get(list)).map(Node::items).unwrap_or_default().iter().map(
             move |container| Container {
                 name: container.text_at(&["name"]).unwrap_or_default(),
