@@ -63,8 +63,7 @@ impl Run<'_> {
             let time = Duration::from_nanos(time.parse()?);
             costs.push(Cost { time, memory: memory.parse::<u64>()? * 1024 });
         }
-        costs.sort_by_key(|cost| cost.time);
-        Ok(costs[costs.len() / 2])
+        Ok(median(costs))
     }
 }
 
@@ -73,14 +72,21 @@ pub(crate) fn measure(runs: usize, output: &Path, command: &[&str]) -> Result<Co
     Run { command, input: Path::new("/dev/null"), output }.measure(runs)
 }
 
+/// The run that took neither long nor short among these.
+pub(crate) fn median(mut costs: Vec<Cost>) -> Cost {
+    costs.sort_by_key(|cost| cost.time);
+    costs[costs.len() / 2]
+}
+
 /// Runs a command as the only child of this process, and prints nanoseconds and KiB: the system reports
 /// the memory of the largest child that a process ever had.
 pub(crate) fn measure_here(input: &str, output: &str, command: &[String]) -> Result<()> {
     let (program, arguments) = command.split_first().ok_or("no command")?;
     let mut child = Command::new(program);
-    child.args(arguments).stdin(fs::File::open(input)?);
-    child.stdout(fs::File::create(output)?).stderr(Stdio::null());
+    child.args(arguments).stdin(fs::File::open(input)?).stderr(Stdio::null());
+    // To empty a large file takes a while, and `cp` does it on its own time.
     let start = Instant::now();
+    child.stdout(fs::File::create(output)?);
     let status = child.status()?;
     let time = start.elapsed();
     if !status.success() {

@@ -52,14 +52,12 @@ pub(super) fn namespace(plan: &Plan<'_>, env: &Environment<'_>, owned: bool) -> 
 }
 
 /// The ConfigMap `anabranch`.
-pub(super) fn config_map(
-    plan: &Plan<'_>,
-    env: &Environment<'_>,
-    facts: Facts<'_>,
-) -> Object {
+pub(super) fn config_map(plan: &Plan<'_>, env: &Environment<'_>, facts: Facts<'_>) -> Object {
     Object::from_typed(&ConfigMap {
         metadata: meta::own(plan.config, CONFIG_MAP, &env.namespace, Some(env.name)),
-        data: Some(facts.into_iter().map(|(key, value)| (key.to_owned(), value.into_owned())).collect()),
+        data: Some(
+            facts.into_iter().map(|(key, value)| (key.to_owned(), value.into_owned())).collect(),
+        ),
         ..ConfigMap::default()
     })
 }

@@ -16,7 +16,9 @@ const MARKER: &str = "anabranch-hole-";
 
 /// Whether a tree holds what could become a marker, text of ours behind it.
 pub(super) fn mentions_marker(node: &Node) -> bool {
-    let mentions = |text: &str| text.contains("anabranch-hole");
+    const BEGINNING: &str = "anabranch-hole";
+    // Most texts are shorter, and a search has to be prepared.
+    let mentions = |text: &str| text.len() >= BEGINNING.len() && text.contains(BEGINNING);
     node.text().is_some_and(mentions)
         || node.items().iter().any(mentions_marker)
         || node.entries().iter().any(|(key, value)| mentions(&key.text) || mentions_marker(value))
