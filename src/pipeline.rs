@@ -193,18 +193,21 @@ impl<'a> Names<'a> {
     fn check_preview(&self, preview: &Preview<'_, Draft<'_>>) -> (Vec<Id>, Vec<Diagnostic>) {
         // A tree has the Namespace twice, in two files.
         let flux = preview.flux.iter().filter(|draft| draft.id.kind != "Namespace");
-        let all = preview.own.iter().map(|(_, draft)| draft).chain(flux);
-        let all = all.map(|draft| &draft.id);
-        let (own, elsewhere): (Vec<&Id>, Vec<&Id>) =
-            all.partition(|id| id.namespace == preview.namespace);
-        let mut found = Vec::new();
-        // They are in order.
-        found.extend(own.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| twice(pair[0])));
-        if self.namespaces.contains(preview.namespace) {
-            found.extend(own.into_iter().filter_map(|id| self.of_user(id)));
+        let taken = self.namespaces.contains(preview.namespace);
+        let (mut elsewhere, mut found) = (Vec::new(), Vec::new());
+        let mut before = None;
+        for Draft { id, .. } in preview.own.iter().map(|(_, draft)| draft).chain(flux) {
+            if id.namespace != preview.namespace {
+                found.extend(self.of_user(id));
+                elsewhere.push(id.clone());
+                continue;
+            }
+            // They are in order.
+            found.extend((before == Some(id)).then(|| twice(id)));
+            found.extend(taken.then(|| self.of_user(id)).flatten());
+            before = Some(id);
         }
-        found.extend(elsewhere.iter().filter_map(|id| self.of_user(id)));
-        (elsewhere.into_iter().cloned().collect(), found)
+        (elsewhere, found)
     }
 
     fn of_user(&self, id: &Id) -> Option<Diagnostic> {

@@ -23,10 +23,10 @@ pub(super) fn file_of<'p>(copied: &Copied<'p>) -> Cow<'p, str> {
     }
 }
 
-/// Whether a copy depends on more than its original and the preview's name: on what else is copied,
-/// or on how the name sorts among others.
-pub(super) fn depends_on_others(copied: &Copied<'_>) -> bool {
-    copied.original.id.kind == "RoleBinding" || copied.original.annotation(EXPORT_TO).is_some()
+/// Whether copies of an object depend on more than itself and the preview's name: on what else is
+/// copied, or on how the name sorts among others.
+pub(super) fn depends_on_others(original: &Object) -> bool {
+    original.id.kind == "RoleBinding" || original.annotation(EXPORT_TO).is_some()
 }
 
 /// A copy in the namespace of the preview.

@@ -130,7 +130,9 @@ impl<'p> Emission<'p> {
         let env = &self.plan.environments[index];
         let maker = self.parts.of(index);
         let owned = self.parts.flux.owns_namespaces();
-        let mut own: Vec<(Cow<'p, str>, D)> = Vec::new();
+        let routes = self.routes.tables(index).len();
+        let mut own: Vec<(Cow<'p, str>, D)> =
+            Vec::with_capacity(env.copies.len() + env.aliases.len() + routes + 8);
         let mut add = |file: Cow<'p, str>, part: Part<'p>| {
             D::emit(&maker, &part, |object| own.push((file.clone(), object)));
         };

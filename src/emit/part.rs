@@ -84,8 +84,8 @@ pub(super) struct Parts<'p> {
     facts: Slot<'p>,
     sidecar: Slot<'p>,
     grant: Slot<'p>,
-    /// By the number of the original.
-    copies: Vec<Slot<'p>>,
+    /// By the number of the original; none where its copies depend on more than words.
+    copies: Vec<Option<Slot<'p>>>,
     /// By the number of the Service.
     aliases: Vec<Slot<'p>>,
     /// By the number of the Service, and the index of the port.
@@ -113,6 +113,11 @@ impl<'p> Parts<'p> {
         let objects = plan.catalog.objects().map(|object| object.number + 1).max().unwrap_or(0);
         let mut mesh: Vec<Vec<Slot<'_>>> = Vec::new();
         mesh.resize_with(objects, Vec::new);
+        let mut copies: Vec<Option<Slot<'_>>> = Vec::new();
+        copies.resize_with(objects, || None);
+        for object in plan.catalog.objects().filter(|object| !copy::depends_on_others(object)) {
+            copies[object.number] = Some(Slot::new());
+        }
         for service in plan.catalog.services() {
             mesh[service.object.number] = slots(service.ports.len());
         }
@@ -124,7 +129,7 @@ impl<'p> Parts<'p> {
             facts: Slot::new(),
             sidecar: Slot::new(),
             grant: Slot::new(),
-            copies: slots(objects),
+            copies,
             aliases: slots(objects),
             mesh,
             environment: Slot::new(),
@@ -155,8 +160,7 @@ impl<'p> Parts<'p> {
                     Body::Changed(changes) => changes.only_images().is_some(),
                     Body::Patched(_) => false,
                 };
-                let alone = words && !copy::depends_on_others(copied);
-                self.copies.get(copied.original.number).filter(|_| alone)
+                self.copies.get(copied.original.number).filter(|_| words)?.as_ref()
             }
             Part::Mesh(table) => {
                 let derived = |rule: &Rule<'_>| matches!(rule, Rule::Derived { .. });

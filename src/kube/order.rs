@@ -3,7 +3,7 @@
 use super::Id;
 
 /// Sorts objects, in whatever form, by rank of kind, namespace, kind, group and name.
-pub fn sort_by_id<T>(objects: &mut Vec<T>, id: impl Fn(&T) -> &Id) {
+pub fn sort_by_id<T>(objects: &mut [T], id: impl Fn(&T) -> &Id) {
     // Only their order is sorted: objects are too large to be moved about.
     let mut order: Vec<(u8, usize)> =
         objects.iter().enumerate().map(|(at, object)| (rank(&id(object).kind), at)).collect();
@@ -17,8 +17,14 @@ pub fn sort_by_id<T>(objects: &mut Vec<T>, id: impl Fn(&T) -> &Id) {
             (&a.namespace, &a.kind, &a.group).cmp(&(&b.namespace, &b.kind, &b.group))
         })
     });
-    let mut unordered: Vec<Option<T>> = objects.drain(..).map(Some).collect();
-    objects.extend(order.into_iter().filter_map(|(_, at)| unordered[at].take()));
+    for to in 0..order.len() {
+        // Whatever stood at an earlier place has since been swapped to where its own stood.
+        let mut from = order[to].1;
+        while from < to {
+            from = order[from].1;
+        }
+        objects.swap(to, from);
+    }
 }
 
 fn rank(kind: &str) -> u8 {

@@ -41,15 +41,28 @@ pub struct Copied<'a> {
     pub owners: Owners<'a>,
 }
 
-/// Names of services, in order, each once; mostly one.
+/// Names of services, in order, each once; mostly one, which takes no memory of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Owners<'a>(Vec<&'a str>);
+pub struct Owners<'a> {
+    first: Option<&'a str>,
+    others: Vec<&'a str>,
+}
 
 impl<'a> Owners<'a> {
     /// Adds a name.
     pub fn insert(&mut self, name: &'a str) {
-        if let Err(index) = self.0.binary_search(&name) {
-            self.0.insert(index, name);
+        match self.first {
+            None => self.first = Some(name),
+            Some(first) if name < first => {
+                self.first = Some(name);
+                self.others.insert(0, first);
+            }
+            Some(first) if name == first => {}
+            Some(_) => {
+                if let Err(index) = self.others.binary_search(&name) {
+                    self.others.insert(index, name);
+                }
+            }
         }
     }
 
@@ -61,12 +74,12 @@ impl<'a> Owners<'a> {
     /// Whether a name is among them.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        self.0.contains(&name)
+        self.iter().any(|own| own == name)
     }
 
     /// The names.
     pub fn iter(&self) -> impl Iterator<Item = &'a str> {
-        self.0.iter().copied()
+        self.first.into_iter().chain(self.others.iter().copied())
     }
 }
 
@@ -130,5 +143,20 @@ impl<'a> Environment<'a> {
     #[must_use]
     pub fn host(&self, service: &str) -> String {
         super::naming::service_host(service, &self.namespace)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_are_in_order_and_each_there_once() {
+        let mut owners = Owners::default();
+        for name in ["b", "b", "d", "a", "c", "d", "a"] {
+            owners.insert(name);
+        }
+        assert_eq!(owners.iter().collect::<Vec<_>>(), ["a", "b", "c", "d"]);
+        assert!(owners.contains("a") && owners.contains("c") && !owners.contains("e"));
     }
 }
