@@ -92,10 +92,10 @@ pub(super) fn left_out(
             );
         }
     }
-    for service in catalog.services().filter(|service| copied("Service", service.name())) {
-        if let Some(key) =
-            DNS_ANNOTATIONS.iter().find(|key| service.object.annotation(key).is_some())
-        {
+    for service in catalog.services() {
+        let mut keys = DNS_ANNOTATIONS.iter();
+        let key = keys.find(|key| service.object.annotation(key).is_some());
+        if let Some(key) = key.filter(|_| copied("Service", service.name())) {
             let what = format!(
                 "the copies of {} have no `{key}`: the name is the original's",
                 service.object.id

@@ -30,6 +30,7 @@ pub(super) fn read(text: &str, file: FileId, offset: usize, depth: usize) -> Opt
         text,
         bytes: text.as_bytes(),
         at: 0,
+        column: 0,
         file,
         offset,
         nodes: 0,
@@ -64,6 +65,8 @@ struct Reader<'t> {
     bytes: &'t [u8],
     /// Between two steps: the first character of a line with content, or the end.
     at: usize,
+    /// The column of the content that [`Reader::next_line`] found last; 0 at the end.
+    column: usize,
     file: FileId,
     offset: usize,
     nodes: usize,
@@ -90,10 +93,16 @@ impl Reader<'_> {
             let spaces = self.bytes[start..].iter().take_while(|&&byte| byte == b' ').count();
             self.at = start + spaces;
             match self.bytes.get(self.at) {
-                None => return Some(None),
+                None => {
+                    self.column = 0;
+                    return Some(None);
+                }
                 Some(b'\n') => self.at += 1,
                 Some(b'#') => self.at = self.line_end() + 1,
-                Some(_) => return Some(Some(spaces)),
+                Some(_) => {
+                    self.column = spaces;
+                    return Some(Some(spaces));
+                }
             }
             self.at = self.at.min(self.bytes.len());
         }
@@ -101,14 +110,8 @@ impl Reader<'_> {
 
     /// The end of the line that holds the current place, without its newline.
     fn line_end(&self) -> usize {
-        let rest = &self.bytes[self.at..];
-        rest.iter().position(|&byte| byte == b'\n').map_or(self.bytes.len(), |end| self.at + end)
-    }
-
-    /// The column of the current place, which is the first content of its line or at the end: then 0.
-    fn column(&self) -> usize {
-        let before = self.bytes[..self.at].iter().rev();
-        if self.at == self.bytes.len() { 0 } else { before.take_while(|&&b| b != b'\n').count() }
+        let end = memchr::memchr(b'\n', &self.bytes[self.at..]);
+        end.map_or(self.bytes.len(), |end| self.at + end)
     }
 
     /// A block that starts here, at this column; `indent` is the least column of its lines.
@@ -146,10 +149,10 @@ impl Reader<'_> {
                 }
             };
             self.items.push(item);
-            if self.at == self.bytes.len() || self.column() < column {
+            if self.at == self.bytes.len() || self.column < column {
                 break;
             }
-            if self.column() > column {
+            if self.column > column {
                 return None;
             }
             if !self.is_item() {
@@ -187,10 +190,10 @@ impl Reader<'_> {
                 Some(_) => self.scalar(column, depth)?,
             };
             self.entries.push((key, value));
-            if self.at == self.bytes.len() || self.column() < column {
+            if self.at == self.bytes.len() || self.column < column {
                 break;
             }
-            if self.column() > column || self.is_item() {
+            if self.column > column || self.is_item() {
                 return None;
             }
         }
@@ -266,8 +269,8 @@ impl Reader<'_> {
     /// A scalar, or an empty collection, on the line of its key or dash, whose column is `column`.
     fn scalar(&mut self, column: usize, depth: Depth) -> Option<Node> {
         self.nodes += 1;
-        let start = self.at;
-        let line = &self.bytes[start..self.line_end()];
+        let (start, end_of_line) = (self.at, self.line_end());
+        let line = &self.bytes[start..end_of_line];
         let (data, length) = match line[0] {
             b'|' => return self.literal(column),
             b'"' => {
@@ -301,21 +304,21 @@ impl Reader<'_> {
         };
         self.at = start + length;
         let place = self.place(start, self.at);
-        self.end_of_line(column)?;
+        self.end_of_line(end_of_line, column)?;
         Some(Node { data, place })
     }
 
-    /// Only blanks or a comment may follow on this line, and the next content stands no further
+    /// Only blanks or a comment may follow on this line, which ends there, and the next content stands no further
     /// right than the key or dash.
-    fn end_of_line(&mut self, column: usize) -> Option<()> {
-        let rest = &self.bytes[self.at..self.line_end()];
+    fn end_of_line(&mut self, end: usize, column: usize) -> Option<()> {
+        let rest = &self.bytes[self.at..end];
         let content = rest.iter().position(|&byte| byte != b' ');
         match content {
             None => {}
             Some(blanks) if blanks > 0 && rest[blanks] == b'#' => {}
             Some(_) => return None,
         }
-        self.at = (self.line_end() + 1).min(self.bytes.len());
+        self.at = (end + 1).min(self.bytes.len());
         let next = self.next_line()?;
         next.is_none_or(|next| next <= column).then_some(())
     }
@@ -391,7 +394,9 @@ fn plain(line: &str) -> Option<&str> {
     if !starts {
         return None;
     }
-    let text = line.split_once(" #").map_or(line, |(text, _)| text).trim_end_matches(' ');
-    let is_key = text.ends_with(':') || text.contains(": ");
+    let comment = memchr::memchr_iter(b'#', bytes).find(|&at| at > 0 && bytes[at - 1] == b' ');
+    let text = line[..comment.unwrap_or(line.len())].trim_end_matches(' ');
+    let mut colons = memchr::memchr_iter(b':', text.as_bytes());
+    let is_key = colons.any(|at| matches!(bytes.get(at + 1), None | Some(b' ')));
     (!is_key).then_some(text)
 }
