@@ -66,15 +66,19 @@ struct Template {
 impl Template {
     /// None where there is half a marker, or one for a scalar beyond those there will be.
     fn cut(marked: &str, scalars: usize) -> Option<Self> {
-        let mut pieces = marked.split(MARKER);
-        let mut text = pieces.next()?.to_owned();
-        let mut holes = Vec::new();
-        for piece in pieces {
-            let (number, rest) = piece.split_at_checked(2)?;
-            let number: usize = number.parse().ok().filter(|number| *number < scalars + 2)?;
+        let mut text = String::with_capacity(marked.len());
+        let (mut holes, mut from) = (Vec::new(), 0);
+        for at in memchr::memmem::find_iter(marked.as_bytes(), MARKER) {
+            let end = at + MARKER.len();
+            let number: usize = marked.get(end..end + 2)?.parse().ok()?;
+            if number >= scalars + 2 {
+                return None;
+            }
+            text.push_str(&marked[from..at]);
             holes.push((text.len(), number));
-            text.push_str(rest);
+            from = end + 2;
         }
+        text.push_str(&marked[from..]);
         Some(Self { text: text.into(), holes })
     }
 
