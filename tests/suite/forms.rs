@@ -64,7 +64,11 @@ apiVersion: v1
 kind: ConfigMap
 metadata: {name: words, namespace: shop}
 data:
-  marker: anabranch-hole-00
+  a: b
+";
+
+/// What stands for a hole in a stencil, whole and in half.
+const MARKERS: &str = "  marker: anabranch-hole-00
   half: anabranch-hole-
   both: x anabranch-hole-01 anabranch-hole-99 y
 ";
@@ -88,6 +92,8 @@ fn words_of_the_user_are_never_taken_for_a_hole() {
         preview("n3", "      env: [{name: A, value: anabranch-hole-02}]\n      image: cart:2\n"),
     );
     let [filled, made] = both(BASELINE, &previews);
+    assert_eq!(filled, made);
+    let [filled, made] = both(&format!("{BASELINE}{MARKERS}"), &previews);
     assert_eq!(filled, made);
     let words: Vec<_> = filled.iter().filter(|o| o["metadata"]["name"] == "words").collect();
     assert_eq!(words.len(), 5);
