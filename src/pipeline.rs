@@ -165,7 +165,8 @@ pub fn delivered(objects: &[Object], common: &Common) -> Vec<Object> {
             *object = changed.clone();
         }
         let metadata = object.node.make(&["metadata"]);
-        if metadata.get("namespace").is_none() && !object.id.namespace.is_empty() {
+        let named = metadata.text_at(&["namespace"]).is_some_and(|name| !name.is_empty());
+        if !named && !object.id.namespace.is_empty() {
             metadata.set("namespace", crate::yaml::Node::string(object.id.namespace.clone()));
         }
     }

@@ -48,7 +48,9 @@ impl Object {
     /// # Errors
     /// `apiVersion`, `kind` or `metadata.name` is missing or no string.
     pub fn from_node(node: Node) -> Result<Self, Diagnostic> {
-        let text = |keys: &[&str]| match &node.at(keys)?.data {
+        // Null is as good as nothing, here and to the API server.
+        let value = |keys: &[&str]| node.at(keys).filter(|value| !value.is_null());
+        let text = |keys: &[&str]| match &value(keys)?.data {
             Data::Scalar { text, .. } if !text.is_empty() => Some(text.clone()),
             _ => None,
         };
@@ -166,6 +168,20 @@ pub fn is_cluster_scoped(group: &str, kind: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn null_is_no_name_and_no_namespace() {
+        let read = |metadata: Node| {
+            let entries = [("apiVersion", "v1"), ("kind", "Service")];
+            let entries = entries.map(|(key, value)| (key, Node::string(value)));
+            Object::from_node(Node::map(entries.into_iter().chain([("metadata", metadata)])))
+        };
+        let null = || Node::from_json(serde_json::Value::Null);
+        let cart = Node::map([("name", Node::string("cart")), ("namespace", null())]);
+        assert_eq!(read(cart).expect("a name is enough").id.namespace, "");
+        let nameless = read(Node::map([("name", null())])).expect_err("null names nothing");
+        assert!(nameless.message.contains("metadata.name missing"), "{}", nameless.message);
+    }
 
     #[test]
     fn typed_objects_begin_with_kind_and_name() {

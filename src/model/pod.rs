@@ -111,11 +111,8 @@ pub fn references(pod: &Node) -> Vec<Reference> {
         add(&mut found, template, Some(claim), "resourceClaimTemplateName");
         add(&mut found, Referent::ResourceClaim, Some(claim), "resourceClaimName");
     }
-    let account = if pod.get("serviceAccountName").is_some_and(|name| name.text() != Some("")) {
-        "serviceAccountName"
-    } else {
-        "serviceAccount"
-    };
+    let named = pod.text_at(&["serviceAccountName"]).is_some_and(|name| !name.is_empty());
+    let account = if named { "serviceAccountName" } else { "serviceAccount" };
     add(&mut found, Referent::ServiceAccount, Some(pod), account);
     found
 }

@@ -330,7 +330,7 @@ fn qualify_mirrors(node: &mut Node, swap: &Swap<'_>) {
     };
     for filter in filters.items_mut() {
         if let Some(target) = filter.at_mut(&["requestMirror", "backendRef"])
-            && target.get("namespace").is_none()
+            && target.text_at(&["namespace"]).is_none()
             && swap.home != swap.stands_in
         {
             target.set("namespace", Node::string(swap.home));
