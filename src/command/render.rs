@@ -61,10 +61,10 @@ fn write_stream_of(config: &Config, mut compiled: Compiled<'_, '_>, whole: bool)
         append(text, preview.words(), &preview.flux);
     };
     let mut out = Out::default();
-    if !whole {
-        compiled.common = Common::default();
-    } else {
+    if whole {
         out.part(&documents(&baseline(config, &compiled)));
+    } else {
+        compiled.common = Common::default();
     }
     out.previews(&previews, own);
     out.part(&documents(&compiled.common.shared));

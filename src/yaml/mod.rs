@@ -1,5 +1,6 @@
 //! YAML in and out: the tree, the reader with its budgets, and the writer.
 
+mod budget;
 mod de;
 mod emit;
 mod node;
@@ -7,7 +8,8 @@ mod parse;
 mod quick;
 pub mod scalar;
 
+pub use budget::{Budget, too_many_bytes};
 pub use emit::{write_document, write_stream};
 pub(crate) use emit::{write_item, write_scalar};
 pub use node::{Data, Key, Node};
-pub use parse::{Budget, parse_documents, too_many_bytes};
+pub use parse::parse_documents;

@@ -1,127 +1,24 @@
-//! Text to trees, under a budget.
+//! Trees from granit-parser's events, without recursion.
 //!
-//! Documents of plain YAML are read at once, see [`quick`]; for the others this is built on
-//! granit-parser's events, without recursion. Aliases and merge keys are expanded, each
-//! expansion counted against the budget, so an alias bomb ends in an error and not in memory.
-//! A duplicate key, a tag with a meaning of its own, and a key that is no scalar are errors.
-//! See <https://yaml.org/spec/1.2.2/>.
+//! Aliases and merge keys are expanded, each expansion counted against the budget, so an alias bomb
+//! ends in an error and not in memory. A duplicate key, a tag with a meaning of its own, and a key that
+//! is no scalar are errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
 use smol_str::SmolStr;
 
-use super::node::{Data, Key, Node};
-use super::quick;
-use crate::diagnostic::{Diagnostic, FileId, Place, Sources, code};
-
-/// How much input is accepted; beyond it, an error that names the limit.
-#[derive(Debug, Clone, Copy)]
-pub struct Budget {
-    /// Bytes of all texts of a run.
-    pub bytes: usize,
-    /// Levels of nesting in one document.
-    pub depth: usize,
-    /// Nodes of one text: mappings, sequences, scalars, and keys.
-    pub nodes: usize,
-    /// Documents in one text.
-    pub documents: usize,
-    /// Nodes that anchors keep and that aliases and merge keys add in one text, each 64 bytes of a
-    /// scalar counting as one. Manifests written by people use a handful; a bomb needs millions.
-    pub alias_nodes: usize,
-}
-
-impl Default for Budget {
-    /// Room for the baseline of a large company, and too little for a file that only wants memory.
-    fn default() -> Self {
-        Self {
-            bytes: 64 << 20,
-            depth: 96,
-            nodes: 4_000_000,
-            documents: 250_000,
-            alias_nodes: 100_000,
-        }
-    }
-}
+use super::{Budget, quick, without_marker};
+use crate::diagnostic::{Diagnostic, FileId, Place, code};
+use crate::yaml::budget::{ALIASES, DEPTH, DOCUMENTS, NODES, over_limit};
+use crate::yaml::node::{Data, Key, Node};
 
 /// Mistakes of one text after which the rest of it is not read: more than anybody mends at once.
 const MISTAKES: usize = 100;
 
-/// The limits by their flags, for messages.
-const BYTES: &str = "--max-input-bytes";
-const DEPTH: &str = "--max-depth";
-const NODES: &str = "--max-nodes";
-const DOCUMENTS: &str = "--max-documents";
-const ALIASES: &str = "--max-alias-nodes";
-
-/// The finding that the texts of a run are too large together.
-#[must_use]
-pub fn too_many_bytes(name: &str, budget: &Budget) -> Diagnostic {
-    let message =
-        format!("with {name} the input has more bytes than the limit of {}", budget.bytes);
-    Diagnostic::new(&code::INPUT_LIMIT, message, raise(BYTES))
-}
-
-fn raise(flag: &str) -> String {
-    format!("check that this is what you meant to pass; if it is, raise {flag}")
-}
-
-/// Reads every document of a text. Empty documents (only comments, or null) are left out.
-///
-/// # Errors
-/// Every mistake found: one for the first break of syntax, and each duplicate key before it; after a
-/// hundred the rest is not read.
-pub fn parse_documents(
-    sources: &Sources,
-    file: FileId,
-    budget: &Budget,
-) -> Result<Vec<Node>, Vec<Diagnostic>> {
-    let text = &sources.get(file).text;
-    let mut builder = Builder::new(file, *budget);
-    if text.len() > budget.bytes {
-        return Err(vec![too_many_bytes(&sources.get(file).name, budget)]);
-    }
-    for (offset, document) in documents(text) {
-        if builder.read(document, offset).is_err() {
-            break;
-        }
-    }
-    if builder.errors.is_empty() { Ok(builder.documents) } else { Err(builder.errors) }
-}
-
-/// The documents of a text, each with its offset: what stands between lines of `---`, which nothing
-/// can hold. A text with directives or `...` is left whole.
-fn documents(text: &str) -> Vec<(usize, &str)> {
-    let bytes = text.as_bytes();
-    let at_line = |&at: &usize| at == 0 || bytes[at - 1] == b'\n';
-    let directive = memchr::memchr_iter(b'%', bytes).any(|at| at_line(&at));
-    if directive || memchr::memmem::find_iter(bytes, "...").any(|at| at_line(&at)) {
-        return vec![(0, text)];
-    }
-    let ends = |&at: &usize| matches!(bytes.get(at + 3), None | Some(b' ' | b'\t' | b'\r' | b'\n'));
-    let starts = memchr::memmem::find_iter(bytes, "---").filter(at_line).filter(ends);
-    let mut documents = Vec::new();
-    let mut from = 0;
-    for start in starts.chain([text.len()]) {
-        if start > from {
-            documents.push((from, &text[from..start]));
-        }
-        from = start;
-    }
-    documents
-}
-
-/// What follows a line of `---` and blanks; the text itself where it begins with no `---`.
-fn without_marker(text: &str) -> Option<&str> {
-    let Some(rest) = text.strip_prefix("---") else {
-        return Some(text);
-    };
-    let rest = rest.trim_start_matches(' ');
-    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('\n') }
-}
-
 /// The run stops here: the error is already recorded.
-struct Stop;
+pub(super) struct Stop;
 
 /// A collection being filled.
 struct Open {
@@ -134,21 +31,22 @@ struct Open {
     anchor: usize,
 }
 
-struct Builder {
+/// Documents as they come out of events.
+pub(super) struct Builder {
     file: FileId,
     /// Where the document that is read begins in its file.
     offset: usize,
     budget: Budget,
-    documents: Vec<Node>,
+    pub(super) documents: Vec<Node>,
     open: Vec<Open>,
     anchors: BTreeMap<usize, Node>,
     nodes: usize,
     alias_nodes: usize,
-    errors: Vec<Diagnostic>,
+    pub(super) errors: Vec<Diagnostic>,
 }
 
 impl Builder {
-    fn new(file: FileId, budget: Budget) -> Self {
+    pub(super) fn new(file: FileId, budget: Budget) -> Self {
         Self {
             file,
             offset: 0,
@@ -163,7 +61,7 @@ impl Builder {
     }
 
     /// Reads one document, or a text that could not be cut into documents.
-    fn read(&mut self, text: &str, offset: usize) -> Result<(), Stop> {
+    pub(super) fn read(&mut self, text: &str, offset: usize) -> Result<(), Stop> {
         if let Some(body) = without_marker(text) {
             let start = offset + text.len() - body.len();
             if let Some(quick) = quick::read(body, self.file, start, self.budget.depth) {
@@ -177,7 +75,7 @@ impl Builder {
     }
 
     /// Reads a text with the conforming parser.
-    fn parse(&mut self, text: &str, offset: usize) -> Result<(), Stop> {
+    pub(super) fn parse(&mut self, text: &str, offset: usize) -> Result<(), Stop> {
         self.offset = offset;
         let options = granit_parser::options! {
             flow_nesting_limit: self.budget.depth + 8,
@@ -392,14 +290,8 @@ impl Builder {
         limit: usize,
         flag: &str,
     ) -> Result<(), Stop> {
-        self.over_limit(place, problem, limit, flag);
+        self.errors.push(over_limit(place, problem, limit, flag));
         Err(Stop)
-    }
-
-    fn over_limit(&mut self, place: Place, problem: &str, limit: usize, flag: &str) {
-        let message = format!("{problem} than the limit of {limit}");
-        let finding = Diagnostic::new(&code::INPUT_LIMIT, message, raise(flag));
-        self.errors.push(finding.at(place, "limit reached here"));
     }
 
     fn syntax(&mut self, text: &str, error: &ScanError) {
@@ -412,7 +304,8 @@ impl Builder {
         };
         let place = Place::new(self.file, self.offset + at, self.offset + at);
         if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
-            self.over_limit(place, "the input nests deeper", self.budget.depth, DEPTH);
+            let limit = self.budget.depth;
+            self.errors.push(over_limit(place, "the input nests deeper", limit, DEPTH));
             return;
         }
         let help = match error.kind() {
@@ -467,175 +360,5 @@ fn merge(node: &mut Node, merges: Vec<Node>) {
                 }
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Result<Vec<Node>, Vec<Diagnostic>> {
-        let mut sources = Sources::default();
-        let file = sources.add("a.yaml", text);
-        parse_documents(&sources, file, &Budget::default())
-    }
-
-    fn first_code(text: &str) -> &'static str {
-        read(text).expect_err("the text is wrong")[0].code.id
-    }
-
-    #[test]
-    fn documents_keep_order_text_and_quoting() {
-        let documents = read("b: 0444\na: '1'\n---\n# nothing\n---\n- x\n").expect("valid");
-        assert_eq!(documents.len(), 2);
-        assert_eq!(documents[0].entries()[0].0.text, "b");
-        assert_eq!(documents[0].text_at(&["b"]), Some("0444"));
-        assert_eq!(documents[0].to_json(), serde_json::json!({"b": 292, "a": "1"}));
-    }
-
-    /// What the conforming parser alone makes of a text; none where it finds a mistake.
-    fn parsed(text: &str) -> Option<Vec<Node>> {
-        let mut builder = Builder::new(FileId::default(), Budget::default());
-        let _ = builder.parse(text, 0);
-        builder.errors.is_empty().then_some(builder.documents)
-    }
-
-    /// Whether every document was read without the parser; what comes out must be the parser's.
-    fn is_read_alike(text: &str) -> bool {
-        let mut all = true;
-        for (offset, document) in documents(text) {
-            let body = without_marker(document).unwrap_or("{");
-            let start = offset + document.len() - body.len();
-            let Some(quick) = quick::read(body, FileId::default(), start, 96) else {
-                all = false;
-                continue;
-            };
-            // The same places need the same text in front.
-            let alone = " ".repeat(start).replace("  ", "#\n") + body;
-            let alone = if start % 2 == 1 { alone.replacen(' ', "\n", 1) } else { alone };
-            let parsed = parsed(&alone);
-            let quick: Vec<Node> = quick.node.into_iter().collect();
-            let parsed = parsed.map(|nodes| format!("{nodes:#?}")).unwrap_or_default();
-            let quick = format!("{quick:#?}");
-            let first = quick.lines().zip(parsed.lines()).position(|(a, b)| a != b);
-            let around = |text: &str| {
-                let from = first.unwrap_or_default().saturating_sub(9);
-                text.lines().skip(from).take(14).collect::<Vec<_>>().join(
-                    "
-",
-                )
-            };
-            assert!(
-                quick == parsed,
-                "{body}
-read: {}
-parsed: {}",
-                around(&quick),
-                around(&parsed)
-            );
-        }
-        all
-    }
-
-    #[test]
-    fn plain_yaml_is_read_as_the_parser_reads_it() {
-        for text in [
-            "a: 1 # c\nb:\n  c: x\n  d:\n  # hi\n\n  e: 'y'\nf:\n- g: 1\n  h: \"z\"\n-\n- - k\n  - l\n# end\ni: |\n  lit\n  two\n\nj: {}\nk: []\nl:\n\n\nm: x",
-            "a:\n  - b\n  -   c: d\n      e: f\n  - - - g\n",
-            "a: |-\n    x\n      y\n\n    z\n\n\nb: |+\n  x\n\n\nc: |\n  # no comment\n  - x\n",
-            "- a\n- b: c\n-\n  d: e\n-\n  - f\n- |\n  g\n- ''\n- \"\"\n- 'it''s'\n",
-            "---\na: b\n---\n# nothing\n---\n- c\n--- \nd: e\n",
-            "image: registry:5000/a/b:c@sha256:0\nurl: http://x:80/y#z\ntime: 12:30:45\nneg: -1\nstar: a*b\n\"q k\": v\n'r': w\n",
-            "\n\n# only\n# comments\n",
-            "a:\nb:\n- c\nd:\n  - e:\n    - f\n",
-            "ä: ö\n",
-            "a: ö\n",
-        ] {
-            is_read_alike(text);
-        }
-        assert!(is_read_alike("a: 1\nb:\n- c: d\n  e: |\n    f\n  g: {}\n---\nh: \"i\" # j\n"));
-    }
-
-    #[test]
-    fn mutilated_yaml_is_read_as_the_parser_reads_it_or_left_to_it() {
-        let seed = "apiVersion: v1\nkind: List\nmetadata:\n  name: 'x'\n  labels: {}\nitems:\n- a: |\n    one\n     two\n\n  b:\n    - c: \"d\" # e\n      f: []\n    -   - g\n        - h: -1\n  i:\n# k\n- l: http://m:80\n  'n': \"\"\n-\n- o\n";
-        let pieces = [
-            "\n", " ", "  ", "-", "- ", ": ", ":", "#", " #", "'", "\"", "|", "a", "|-\n", "---\n",
-            "[]", "{}", "''", "~", "\\", ">", "?", "\t", ",",
-        ];
-        let mut state = 0x2545_f491_4f6c_dd1d_u64;
-        let mut random = move |below: usize| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            usize::try_from(state % below as u64).expect("below fits")
-        };
-        let mut quick = 0;
-        for _ in 0..5_000 {
-            let mut text = seed.to_owned();
-            for _ in 0..=random(3) {
-                let from = random(text.len());
-                let to = (from + random(4)).min(text.len());
-                text.replace_range(
-                    from..to,
-                    if random(3) == 0 { "" } else { pieces[random(pieces.len())] },
-                );
-            }
-            quick += usize::from(is_read_alike(&text));
-        }
-        assert!((500..3_000).contains(&quick), "{quick} were read without the parser");
-    }
-
-    #[test]
-    fn aliases_and_merge_keys_are_expanded() {
-        let documents = read("a: &x {k: 1, l: 2}\nb: {<<: *x, k: 3}\nc: *x\n").expect("valid");
-        assert_eq!(
-            documents[0].to_json(),
-            serde_json::json!({"a": {"k": 1, "l": 2}, "b": {"k": 3, "l": 2}, "c": {"k": 1, "l": 2}})
-        );
-    }
-
-    #[test]
-    fn a_quoted_merge_key_is_a_key() {
-        for text in ["\"<<\": 1\n", "{\"<<\": 1}\n", "!!str <<: 1\n"] {
-            let documents = read(text).expect("valid");
-            assert_eq!(documents[0].to_json(), serde_json::json!({"<<": 1}), "{text}");
-        }
-    }
-
-    #[test]
-    fn bad_texts_are_refused_with_their_code() {
-        assert_eq!(first_code("a: 1\na: 2\n"), "duplicate-key");
-        assert_eq!(first_code("a: {b: 1, b: 2}\n"), "duplicate-key");
-        assert_eq!(first_code("a:\n\tb: 1\n"), "yaml-syntax");
-        assert_eq!(first_code("a: {b: "), "yaml-syntax");
-        assert_eq!(first_code("a: *nobody\n"), "yaml-syntax");
-        assert_eq!(first_code("a: !!binary aGk=\n"), "yaml-syntax");
-        assert_eq!(first_code("{{ .Values.x }}: y\n"), "yaml-syntax");
-        assert_eq!(first_code("<<: lost\n"), "yaml-syntax");
-        assert_eq!(first_code("<<: [{a: 1}, lost]\n"), "yaml-syntax");
-        assert_eq!(first_code(&"[".repeat(10_000)), "input-limit");
-        assert_eq!(first_code(&"{a: ".repeat(10_000)), "input-limit");
-        assert_eq!(first_code(&"- ".repeat(10_000)), "input-limit");
-        let deep: String = (0..10_000).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
-        assert_eq!(first_code(&deep), "input-limit");
-    }
-
-    #[test]
-    fn a_text_is_read_up_to_its_hundredth_mistake() {
-        let found = read(&"a: 1\n".repeat(1_000)).expect_err("the text is wrong");
-        assert_eq!(found.len(), 101);
-        assert!(found[100].message.contains("the rest was not read"), "{}", found[100].message);
-        assert_eq!(read(&"a: 1\n".repeat(100)).expect_err("wrong").len(), 99);
-    }
-
-    #[test]
-    fn an_alias_bomb_ends_in_an_error() {
-        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..12 {
-            let items = format!("*a{}, ", level - 1).repeat(10);
-            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", items.trim_end_matches(", ")));
-        }
-        assert_eq!(first_code(&bomb), "input-limit");
     }
 }

@@ -1,0 +1,57 @@
+//! How much of the outside a run takes in, and what is said where that is not enough.
+
+use crate::diagnostic::{Diagnostic, Place, code};
+
+/// How much input is accepted; beyond it, an error that names the limit.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Bytes of all texts of a run.
+    pub bytes: usize,
+    /// Levels of nesting in one document.
+    pub depth: usize,
+    /// Nodes of one text: mappings, sequences, scalars, and keys.
+    pub nodes: usize,
+    /// Documents in one text.
+    pub documents: usize,
+    /// Nodes that anchors keep and that aliases and merge keys add in one text, each 64 bytes of a
+    /// scalar counting as one. Manifests written by people use a handful; a bomb needs millions.
+    pub alias_nodes: usize,
+}
+
+impl Default for Budget {
+    /// Room for the baseline of a large company, and too little for a file that only wants memory.
+    fn default() -> Self {
+        Self {
+            bytes: 64 << 20,
+            depth: 96,
+            nodes: 4_000_000,
+            documents: 250_000,
+            alias_nodes: 100_000,
+        }
+    }
+}
+
+/// The limits by their flags, for messages.
+const BYTES: &str = "--max-input-bytes";
+pub(super) const DEPTH: &str = "--max-depth";
+pub(super) const NODES: &str = "--max-nodes";
+pub(super) const DOCUMENTS: &str = "--max-documents";
+pub(super) const ALIASES: &str = "--max-alias-nodes";
+
+/// The finding that the texts of a run are too large together.
+#[must_use]
+pub fn too_many_bytes(name: &str, budget: &Budget) -> Diagnostic {
+    let message =
+        format!("with {name} the input has more bytes than the limit of {}", budget.bytes);
+    Diagnostic::new(&code::INPUT_LIMIT, message, raise(BYTES))
+}
+
+/// The finding that a text goes beyond a limit at this place.
+pub(super) fn over_limit(place: Place, problem: &str, limit: usize, flag: &str) -> Diagnostic {
+    let message = format!("{problem} than the limit of {limit}");
+    Diagnostic::new(&code::INPUT_LIMIT, message, raise(flag)).at(place, "limit reached here")
+}
+
+fn raise(flag: &str) -> String {
+    format!("check that this is what you meant to pass; if it is, raise {flag}")
+}

@@ -1,0 +1,168 @@
+//! What the reader makes of texts, and that its two ways are one.
+
+use super::*;
+
+fn read(text: &str) -> Result<Vec<Node>, Vec<Diagnostic>> {
+    let mut sources = Sources::default();
+    let file = sources.add("a.yaml", text);
+    parse_documents(&sources, file, &Budget::default())
+}
+
+fn first_code(text: &str) -> &'static str {
+    read(text).expect_err("the text is wrong")[0].code.id
+}
+
+#[test]
+fn documents_keep_order_text_and_quoting() {
+    let documents = read("b: 0444\na: '1'\n---\n# nothing\n---\n- x\n").expect("valid");
+    assert_eq!(documents.len(), 2);
+    assert_eq!(documents[0].entries()[0].0.text, "b");
+    assert_eq!(documents[0].text_at(&["b"]), Some("0444"));
+    assert_eq!(documents[0].to_json(), serde_json::json!({"b": 292, "a": "1"}));
+}
+
+/// What the conforming parser alone makes of a text; none where it finds a mistake.
+fn parsed(text: &str) -> Option<Vec<Node>> {
+    let mut builder = Builder::new(FileId::default(), Budget::default());
+    let _ = builder.parse(text, 0);
+    builder.errors.is_empty().then_some(builder.documents)
+}
+
+/// Whether every document was read without the parser; what comes out must be the parser's.
+fn is_read_alike(text: &str) -> bool {
+    let mut all = true;
+    for (offset, document) in documents(text) {
+        let body = without_marker(document).unwrap_or("{");
+        let start = offset + document.len() - body.len();
+        let Some(quick) = quick::read(body, FileId::default(), start, 96) else {
+            all = false;
+            continue;
+        };
+        // The same places need the same text in front.
+        let alone = " ".repeat(start).replace("  ", "#\n") + body;
+        let alone = if start % 2 == 1 { alone.replacen(' ', "\n", 1) } else { alone };
+        let parsed = parsed(&alone);
+        let quick: Vec<Node> = quick.node.into_iter().collect();
+        let parsed = parsed.map(|nodes| format!("{nodes:#?}")).unwrap_or_default();
+        let quick = format!("{quick:#?}");
+        let first = quick.lines().zip(parsed.lines()).position(|(a, b)| a != b);
+        let around = |text: &str| {
+            let from = first.unwrap_or_default().saturating_sub(9);
+            text.lines().skip(from).take(14).collect::<Vec<_>>().join(
+                "
+",
+            )
+        };
+        assert!(
+            quick == parsed,
+            "{body}
+read: {}
+parsed: {}",
+            around(&quick),
+            around(&parsed)
+        );
+    }
+    all
+}
+
+#[test]
+fn plain_yaml_is_read_as_the_parser_reads_it() {
+    for text in [
+        "a: 1 # c\nb:\n  c: x\n  d:\n  # hi\n\n  e: 'y'\nf:\n- g: 1\n  h: \"z\"\n-\n- - k\n  - l\n# end\ni: |\n  lit\n  two\n\nj: {}\nk: []\nl:\n\n\nm: x",
+        "a:\n  - b\n  -   c: d\n      e: f\n  - - - g\n",
+        "a: |-\n    x\n      y\n\n    z\n\n\nb: |+\n  x\n\n\nc: |\n  # no comment\n  - x\n",
+        "- a\n- b: c\n-\n  d: e\n-\n  - f\n- |\n  g\n- ''\n- \"\"\n- 'it''s'\n",
+        "---\na: b\n---\n# nothing\n---\n- c\n--- \nd: e\n",
+        "image: registry:5000/a/b:c@sha256:0\nurl: http://x:80/y#z\ntime: 12:30:45\nneg: -1\nstar: a*b\n\"q k\": v\n'r': w\n",
+        "\n\n# only\n# comments\n",
+        "a:\nb:\n- c\nd:\n  - e:\n    - f\n",
+        "ä: ö\n",
+        "a: ö\n",
+    ] {
+        is_read_alike(text);
+    }
+    assert!(is_read_alike("a: 1\nb:\n- c: d\n  e: |\n    f\n  g: {}\n---\nh: \"i\" # j\n"));
+}
+
+#[test]
+fn mutilated_yaml_is_read_as_the_parser_reads_it_or_left_to_it() {
+    let seed = "apiVersion: v1\nkind: List\nmetadata:\n  name: 'x'\n  labels: {}\nitems:\n- a: |\n    one\n     two\n\n  b:\n    - c: \"d\" # e\n      f: []\n    -   - g\n        - h: -1\n  i:\n# k\n- l: http://m:80\n  'n': \"\"\n-\n- o\n";
+    let pieces = [
+        "\n", " ", "  ", "-", "- ", ": ", ":", "#", " #", "'", "\"", "|", "a", "|-\n", "---\n",
+        "[]", "{}", "''", "~", "\\", ">", "?", "\t", ",",
+    ];
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).expect("below fits")
+    };
+    let mut quick = 0;
+    for _ in 0..5_000 {
+        let mut text = seed.to_owned();
+        for _ in 0..=random(3) {
+            let from = random(text.len());
+            let to = (from + random(4)).min(text.len());
+            text.replace_range(
+                from..to,
+                if random(3) == 0 { "" } else { pieces[random(pieces.len())] },
+            );
+        }
+        quick += usize::from(is_read_alike(&text));
+    }
+    assert!((500..3_000).contains(&quick), "{quick} were read without the parser");
+}
+
+#[test]
+fn aliases_and_merge_keys_are_expanded() {
+    let documents = read("a: &x {k: 1, l: 2}\nb: {<<: *x, k: 3}\nc: *x\n").expect("valid");
+    assert_eq!(
+        documents[0].to_json(),
+        serde_json::json!({"a": {"k": 1, "l": 2}, "b": {"k": 3, "l": 2}, "c": {"k": 1, "l": 2}})
+    );
+}
+
+#[test]
+fn a_quoted_merge_key_is_a_key() {
+    for text in ["\"<<\": 1\n", "{\"<<\": 1}\n", "!!str <<: 1\n"] {
+        let documents = read(text).expect("valid");
+        assert_eq!(documents[0].to_json(), serde_json::json!({"<<": 1}), "{text}");
+    }
+}
+
+#[test]
+fn bad_texts_are_refused_with_their_code() {
+    assert_eq!(first_code("a: 1\na: 2\n"), "duplicate-key");
+    assert_eq!(first_code("a: {b: 1, b: 2}\n"), "duplicate-key");
+    assert_eq!(first_code("a:\n\tb: 1\n"), "yaml-syntax");
+    assert_eq!(first_code("a: {b: "), "yaml-syntax");
+    assert_eq!(first_code("a: *nobody\n"), "yaml-syntax");
+    assert_eq!(first_code("a: !!binary aGk=\n"), "yaml-syntax");
+    assert_eq!(first_code("{{ .Values.x }}: y\n"), "yaml-syntax");
+    assert_eq!(first_code("<<: lost\n"), "yaml-syntax");
+    assert_eq!(first_code("<<: [{a: 1}, lost]\n"), "yaml-syntax");
+    assert_eq!(first_code(&"[".repeat(10_000)), "input-limit");
+    assert_eq!(first_code(&"{a: ".repeat(10_000)), "input-limit");
+    assert_eq!(first_code(&"- ".repeat(10_000)), "input-limit");
+    let deep: String = (0..10_000).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
+    assert_eq!(first_code(&deep), "input-limit");
+}
+
+#[test]
+fn a_text_is_read_up_to_its_hundredth_mistake() {
+    let found = read(&"a: 1\n".repeat(1_000)).expect_err("the text is wrong");
+    assert_eq!(found.len(), 101);
+    assert!(found[100].message.contains("the rest was not read"), "{}", found[100].message);
+    assert_eq!(read(&"a: 1\n".repeat(100)).expect_err("wrong").len(), 99);
+}
+
+#[test]
+fn an_alias_bomb_ends_in_an_error() {
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let items = format!("*a{}, ", level - 1).repeat(10);
+        bomb.push_str(&format!("a{level}: &a{level} [{}]\n", items.trim_end_matches(", ")));
+    }
+    assert_eq!(first_code(&bomb), "input-limit");
+}
