@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Report, code, nearest};
-use crate::emit::{Common, Draft, Emission, Preview, Shape, Text};
+use crate::emit::{Common, Draft, Emission, Preview, Shape};
 use crate::kube::{Id, Object, is_cluster_scoped, sort_by_id};
 use crate::model::Catalog;
 use crate::plan::{Ceiling, plan};
@@ -20,7 +20,7 @@ pub struct Compiled<'c, 'p> {
     /// Makes the objects of a preview once more, as trees.
     pub emission: &'c Emission<'p>,
     /// The previews in the order of names, to be written.
-    pub previews: Vec<Preview<'p, Text<'c>>>,
+    pub previews: Vec<Preview<'p, Draft<'c>>>,
     /// What belongs to no single preview.
     pub common: Common,
     /// The objects of the baseline, each in its namespace.
@@ -108,7 +108,7 @@ fn draw<'e, 'p>(
     common: &Common,
     objects: &[Object],
     ceiling: &Ceiling,
-) -> Result<Vec<Preview<'p, Text<'e>>>, Vec<Diagnostic>> {
+) -> Result<Vec<Preview<'p, Draft<'e>>>, Vec<Diagnostic>> {
     let names = Names::new(objects);
     let bytes = AtomicUsize::new(0);
     let drawn: Vec<Option<_>> = (0..emission.previews())
@@ -118,10 +118,10 @@ fn draw<'e, 'p>(
             (before <= ceiling.bytes).then(|| {
                 let preview: Preview<'p, Draft<'e>> = emission.preview(index);
                 let words = preview.words();
-                let own = preview.all().map(|draft| draft.text.length(words)).sum();
+                let own = preview.all().map(|draft| draft.length(words)).sum();
                 bytes.fetch_add(own, Ordering::Relaxed);
                 let (elsewhere, found) = names.check_preview(&preview);
-                (preview.map(|draft| draft.text), elsewhere, found)
+                (preview, elsewhere, found)
             })
         })
         .collect();
@@ -170,7 +170,7 @@ pub fn delivered(objects: &[Object], common: &Common) -> Vec<Object> {
             metadata.set("namespace", crate::yaml::Node::string(object.id.namespace.clone()));
         }
     }
-    sort_by_id(&mut objects, |object| &object.id);
+    sort_by_id(&mut objects, |object| (&object.id).into());
     objects
 }
 
@@ -192,21 +192,24 @@ impl<'a> Names<'a> {
     /// What is wrong with the names in a preview's own namespace, where no other preview has any;
     /// and its names elsewhere, of which none is the user's or it is reported.
     fn check_preview(&self, preview: &Preview<'_, Draft<'_>>) -> (Vec<Id>, Vec<Diagnostic>) {
+        let words = preview.words();
         // A tree has the Namespace twice, in two files.
-        let flux = preview.flux.iter().filter(|draft| draft.id.kind != "Namespace");
+        let flux = preview.flux.iter().filter(|draft| draft.key(words).kind != "Namespace");
         let taken = self.namespaces.contains(preview.namespace);
         let (mut elsewhere, mut found) = (Vec::new(), Vec::new());
         let mut before = None;
-        for Draft { id, .. } in preview.own.iter().map(|(_, draft)| draft).chain(flux) {
-            if id.namespace != preview.namespace {
-                found.extend(self.of_user(id));
-                elsewhere.push(id.clone());
+        for draft in preview.own.iter().map(|(_, draft)| draft).chain(flux) {
+            let key = draft.key(words);
+            if key.namespace != preview.namespace {
+                let id = draft.id(words);
+                found.extend(self.of_user(&id));
+                elsewhere.push(id);
                 continue;
             }
             // They are in order.
-            found.extend((before == Some(id)).then(|| twice(id)));
-            found.extend(taken.then(|| self.of_user(id)).flatten());
-            before = Some(id);
+            found.extend((before == Some(key)).then(|| twice(&draft.id(words))));
+            found.extend(taken.then(|| self.of_user(&draft.id(words))).flatten());
+            before = Some(key);
         }
         (elsewhere, found)
     }

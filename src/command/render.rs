@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::{Loaded, check_suites, load, say, say_report, write_out};
 use crate::cli::Render;
-use crate::emit::{Common, Preview, Shape, Suites, Text};
+use crate::emit::{Common, Draft, Preview, Shape, Suites};
 use crate::kube::Object;
 use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
@@ -54,10 +54,10 @@ fn write_stream_of(config: &Config, mut compiled: Compiled<'_, '_>, whole: bool)
     let documents =
         |objects: &[Object]| -> String { write_stream(objects.iter().map(|object| &object.node)) };
     let previews = ManuallyDrop::new(std::mem::take(&mut compiled.previews));
-    let own = |preview: &Preview<'_, Text<'_>>, text: &mut String| {
+    let own = |preview: &Preview<'_, Draft<'_>>, text: &mut String| {
         append(text, preview.words(), preview.own.iter().map(|(_, own)| own));
     };
-    let flux = |preview: &Preview<'_, Text<'_>>, text: &mut String| {
+    let flux = |preview: &Preview<'_, Draft<'_>>, text: &mut String| {
         append(text, preview.words(), &preview.flux);
     };
     let mut out = Out::default();
@@ -94,8 +94,8 @@ impl Out {
     /// Writes documents of each preview.
     fn previews<'c>(
         &mut self,
-        previews: &[Preview<'_, Text<'c>>],
-        fill: impl Fn(&Preview<'_, Text<'c>>, &mut String) + Sync,
+        previews: &[Preview<'_, Draft<'c>>],
+        fill: impl Fn(&Preview<'_, Draft<'c>>, &mut String) + Sync,
     ) {
         let mut chunks = previews.chunks(TOGETHER);
         let mut made = String::new();

@@ -25,10 +25,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 pub use flux::{Shape, Suites};
-pub use stencil::{Draft, Text, Words};
+pub use stencil::{Draft, Words};
 
 use self::part::{Maker, Part, Parts};
-use crate::kube::{Id, Object, sort_by_id};
+use crate::kube::{Id, Key, Object, sort_by_id};
 use crate::plan::{Environment, Plan};
 
 /// The objects of one preview, in one form.
@@ -48,16 +48,6 @@ impl<'p, D> Preview<'p, D> {
     /// Every object.
     pub fn all(&self) -> impl Iterator<Item = &D> {
         self.own.iter().map(|(_, object)| object).chain(&self.flux)
-    }
-
-    /// The same objects in another form.
-    pub fn map<T>(self, to: impl Fn(D) -> T) -> Preview<'p, T> {
-        // Collected, they would keep the memory of the larger form.
-        let mut own = Vec::with_capacity(self.own.len());
-        own.extend(self.own.into_iter().map(|(file, object)| (file, to(object))));
-        let mut flux = Vec::with_capacity(self.flux.len());
-        flux.extend(self.flux.into_iter().map(to));
-        Preview { name: self.name, namespace: self.namespace, own, flux }
     }
 
     /// The words that its texts are written with.
@@ -80,19 +70,19 @@ pub struct Common {
 
 /// A form that objects leave in.
 pub trait Form<'e>: From<Object> + Send + part::Emit<'e> {
-    /// The identity of the object.
-    fn id(&self) -> &Id;
+    /// What the object is put in order by; the words are those of its preview.
+    fn key<'k>(&'k self, words: Words<'k>) -> Key<'k>;
 }
 
 impl Form<'_> for Object {
-    fn id(&self) -> &Id {
-        &self.id
+    fn key<'k>(&'k self, _: Words<'k>) -> Key<'k> {
+        (&self.id).into()
     }
 }
 
 impl<'e> Form<'e> for Draft<'e> {
-    fn id(&self) -> &Id {
-        &self.id
+    fn key<'k>(&'k self, words: Words<'k>) -> Key<'k> {
+        self.key(words)
     }
 }
 
@@ -111,7 +101,7 @@ impl<'p> Emission<'p> {
     #[must_use]
     pub fn new(plan: &'p Plan<'p>, shape: &Shape<'p>) -> (Self, Common) {
         let (mut shared, changed) = routing::of_all(plan);
-        sort_by_id(&mut shared, |object| &object.id);
+        sort_by_id(&mut shared, |object| (&object.id).into());
         let flux = flux::Flux::new(plan, *shape, !shared.is_empty(), !changed.is_empty());
         let common = Common { shared, changed, flux: flux.common() };
         let routes = routing::ByPreview::new(plan);
@@ -146,7 +136,8 @@ impl<'p> Emission<'p> {
         }
         add("policies".into(), Part::Sidecar);
         self.routes(env, index, &maker, |object| own.push(("routes".into(), object)));
-        sort_by_id(&mut own, |(_, object)| object.id());
+        let words = Words { name: env.name, namespace: &env.namespace };
+        sort_by_id(&mut own, |(_, object)| object.key(words));
         let mut flux = Vec::new();
         let namespace = owned.then_some(Part::Namespace { owned: false });
         let kustomizations = self.parts.flux.parts().into_iter().map(Part::Flux);

@@ -257,25 +257,38 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     /// The words, besides name and namespace, in which a part differs, as YAML scalars; and what they
     /// are the values of, which must be the same for all who share a stencil.
     fn scalars(&self, part: &Part<'p>) -> (Vec<Cow<'p, str>>, Vec<&'p str>) {
+        let (mut scalars, mut names) = (Vec::new(), Vec::new());
         match part {
             Part::Facts => {
                 let facts = environment::facts(self.parts.plan, self.index);
-                facts.into_iter().map(|(key, value)| (scalar(value), key)).unzip()
+                scalars.reserve_exact(facts.len());
+                names.reserve_exact(facts.len());
+                for (key, value) in facts {
+                    scalars.push(scalar(value));
+                    names.push(key);
+                }
             }
             Part::Flux(part) => {
-                let facts = self.parts.flux.facts(*part, self.index);
-                facts.into_iter().map(|(key, value)| (scalar(value.into()), key)).unzip()
+                for (key, value) in self.parts.flux.facts(*part, self.index) {
+                    scalars.push(scalar(value.into()));
+                    names.push(key);
+                }
             }
             Part::Copy(copied) => {
-                let Some((images, replicas)) = only_images(copied) else {
-                    return (Vec::new(), Vec::new());
-                };
-                let mut scalars = vec![replicas.to_string().into()];
-                scalars.extend(images.iter().map(|(_, image)| scalar((*image).into())));
-                (scalars, images.iter().map(|(container, _)| *container).collect())
+                if let Some((images, replicas)) = only_images(copied) {
+                    scalars.reserve_exact(images.len() + 1);
+                    scalars.push(if replicas == 1 {
+                        "1".into()
+                    } else {
+                        replicas.to_string().into()
+                    });
+                    scalars.extend(images.iter().map(|(_, image)| scalar((*image).into())));
+                    names.extend(images.iter().map(|(container, _)| *container));
+                }
             }
-            _ => (Vec::new(), Vec::new()),
+            _ => {}
         }
+        (scalars, names)
     }
 
     /// A part from its stencils, or in the ordinary way where it has none.
@@ -293,6 +306,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             return self.objects(part).into_iter().map(Draft::from).for_each(add);
         };
         let words = Words { name: self.env.name, namespace: &self.env.namespace };
+        let scalars = scalars.into_boxed_slice();
         let stencils = cut.stencils.iter().zip(std::iter::repeat_n(scalars, cut.stencils.len()));
         let drafts = stencils.map(|(stencil, scalars)| stencil.draft(words, scalars));
         if !cfg!(debug_assertions) {
@@ -301,7 +315,12 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         let drafts: Vec<Draft<'_>> = drafts.collect();
         let ordinary: Vec<Draft<'_>> = self.objects(part).into_iter().map(Draft::from).collect();
         let shown = |drafts: &[Draft<'_>]| -> Vec<(Id, String)> {
-            drafts.iter().map(|draft| (draft.id.clone(), draft.text.to_text(words))).collect()
+            let text = |draft: &Draft<'_>| {
+                let mut text = String::new();
+                draft.write(words, &mut text);
+                text
+            };
+            drafts.iter().map(|draft| (draft.id(words), text(draft))).collect()
         };
         assert_eq!(shown(&drafts), shown(&ordinary), "stencils give what is made without them");
         drafts.into_iter().for_each(add);

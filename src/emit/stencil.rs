@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use smol_str::SmolStr;
 
-use crate::kube::{Id, Object};
+use crate::kube::{Id, Key, Object, rank};
 use crate::yaml::{Node, write_document};
 
 /// What every marker begins with; two digits follow.
@@ -118,85 +118,112 @@ impl Template {
 pub(super) struct Stencil {
     group: SmolStr,
     kind: SmolStr,
+    rank: u8,
     namespace: Template,
     name: Template,
     text: Template,
+    /// Whether it is in the namespace of the preview, under a name that all previews have alike.
+    inside: bool,
 }
 
 impl Stencil {
     /// Cuts the markers out of an object; there will be so many scalars.
     pub(super) fn cut(marked: &Object, scalars: usize) -> Option<Self> {
         let id = &marked.id;
+        let name = Template::cut(&id.name, scalars)?;
         Some(Self {
             group: id.group.clone(),
             kind: id.kind.clone(),
+            rank: rank(&id.kind),
             namespace: Template::cut(&id.namespace, scalars)?,
-            name: Template::cut(&id.name, scalars)?,
+            inside: id.namespace == NAMESPACE && name.holes.is_empty(),
+            name,
             text: Template::cut(&text_of(marked), scalars)?,
         })
     }
 
     /// The object of one preview.
-    pub(super) fn draft<'e>(&'e self, words: Words<'_>, scalars: Vec<Cow<'e, str>>) -> Draft<'e> {
-        let id = Id {
+    pub(super) fn draft<'e>(&'e self, words: Words<'_>, scalars: Box<Scalars<'e>>) -> Draft<'e> {
+        let id = (!self.inside).then(|| Box::new(self.id(words, &scalars)));
+        Draft(Content::Holes { stencil: self, scalars, id })
+    }
+
+    fn id(&self, words: Words<'_>, scalars: &Scalars<'_>) -> Id {
+        Id {
             group: self.group.clone(),
             kind: self.kind.clone(),
-            namespace: self.namespace.fill_name(words, &scalars),
-            name: self.name.fill_name(words, &scalars),
-        };
-        Draft { id, text: Text(Content::Holes(&self.text, scalars)) }
+            namespace: self.namespace.fill_name(words, scalars),
+            name: self.name.fill_name(words, scalars),
+        }
     }
 }
 
-/// An object of a preview that is still to be written.
+/// An object of a preview that is still to be written: identity and text, a YAML document without a
+/// separator, ending in a newline. What most previews have alike takes no memory of its own before
+/// it is written.
+///
+/// The words that its methods take are those of the preview that it was made for.
 #[derive(Debug)]
-pub struct Draft<'e> {
-    /// Its identity.
-    pub id: Id,
-    /// Its text.
-    pub text: Text<'e>,
+pub struct Draft<'e>(Content<'e>);
+
+#[derive(Debug)]
+enum Content<'e> {
+    /// The identity is kept where it does not follow from the namespace of the preview.
+    Holes {
+        stencil: &'e Stencil,
+        scalars: Box<Scalars<'e>>,
+        id: Option<Box<Id>>,
+    },
+    Whole(Box<(Id, String)>),
 }
 
 impl From<Object> for Draft<'_> {
     fn from(object: Object) -> Self {
-        Self { text: Text(Content::Whole(text_of(&object))), id: object.id }
+        let text = text_of(&object);
+        Self(Content::Whole(Box::new((object.id, text))))
     }
 }
 
-/// The text of one object: a YAML document, without a separator, ending in a newline. What most
-/// previews have alike takes no memory of its own before it is written.
-#[derive(Debug)]
-pub struct Text<'e>(Content<'e>);
-
-#[derive(Debug)]
-enum Content<'e> {
-    Holes(&'e Template, Vec<Cow<'e, str>>),
-    Whole(String),
-}
-
-impl Text<'_> {
-    /// Its length in bytes.
+impl Draft<'_> {
+    /// What it is put in order by.
     #[must_use]
-    pub fn length(&self, words: Words<'_>) -> usize {
+    pub fn key<'k>(&'k self, words: Words<'k>) -> Key<'k> {
         match &self.0 {
-            Content::Holes(template, scalars) => template.length(words, scalars),
-            Content::Whole(text) => text.len(),
+            Content::Whole(whole) => (&whole.0).into(),
+            Content::Holes { id: Some(id), .. } => (&**id).into(),
+            Content::Holes { stencil, .. } => Key {
+                rank: stencil.rank,
+                namespace: words.namespace,
+                kind: &stencil.kind,
+                group: &stencil.group,
+                name: &stencil.name.text,
+            },
         }
     }
 
-    /// The text itself.
+    /// Its identity.
     #[must_use]
-    pub fn to_text(&self, words: Words<'_>) -> String {
-        let mut text = String::with_capacity(self.length(words));
-        self.write(words, &mut text);
-        text
+    pub fn id(&self, words: Words<'_>) -> Id {
+        match &self.0 {
+            Content::Whole(whole) => whole.0.clone(),
+            Content::Holes { stencil, scalars, .. } => stencil.id(words, scalars),
+        }
     }
 
-    /// Adds it to another text. The words are those of the preview that it was made for.
+    /// The length of its text in bytes.
+    #[must_use]
+    pub fn length(&self, words: Words<'_>) -> usize {
+        match &self.0 {
+            Content::Holes { stencil, scalars, .. } => stencil.text.length(words, scalars),
+            Content::Whole(whole) => whole.1.len(),
+        }
+    }
+
+    /// Adds its text to another.
     pub fn write(&self, words: Words<'_>, out: &mut String) {
         match &self.0 {
-            Content::Holes(template, scalars) => template.fill(words, scalars, out),
-            Content::Whole(text) => out.push_str(text),
+            Content::Holes { stencil, scalars, .. } => stencil.text.fill(words, scalars, out),
+            Content::Whole(whole) => out.push_str(&whole.1),
         }
     }
 }

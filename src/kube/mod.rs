@@ -14,4 +14,5 @@ pub use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service, ServiceSpec}
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 pub use object::{Id, Object, is_cluster_scoped};
 pub(crate) use object::{in_front, name_place};
-pub use order::sort_by_id;
+pub(crate) use order::rank;
+pub use order::{Key, sort_by_id};

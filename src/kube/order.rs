@@ -1,33 +1,66 @@
 //! The order in which objects are written: what others need comes first, then by namespace and name.
 
+use std::cmp::Ordering;
+
 use super::Id;
 
-/// Sorts objects, in whatever form, by rank of kind, namespace, kind, group and name.
-pub fn sort_by_id<T>(objects: &mut [T], id: impl Fn(&T) -> &Id) {
-    // Only their order is sorted: objects are too large to be moved about.
-    let mut order: Vec<(u8, usize)> =
-        objects.iter().enumerate().map(|(at, object)| (rank(&id(object).kind), at)).collect();
-    order.sort_by(|(rank_a, a), (rank_b, b)| {
-        rank_a.cmp(rank_b).then_with(|| {
-            let (a, b) = (id(&objects[*a]), id(&objects[*b]));
+/// What objects are put in order by: rank of kind, namespace, kind, group and name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key<'k> {
+    /// What the kind alone says: see [`rank`].
+    pub(crate) rank: u8,
+    /// Namespace; empty where there is none.
+    pub namespace: &'k str,
+    pub(crate) kind: &'k str,
+    pub(crate) group: &'k str,
+    pub(crate) name: &'k str,
+}
+
+impl<'k> From<&'k Id> for Key<'k> {
+    fn from(id: &'k Id) -> Self {
+        let Id { group, kind, namespace, name } = id;
+        Self { rank: rank(kind), namespace, kind, group, name }
+    }
+}
+
+impl Ord for Key<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (a, b) = (self, other);
+        a.rank.cmp(&b.rank).then_with(|| {
             // Neighbours mostly differ in nothing but their name, and equality is quickly seen.
             if a.kind == b.kind && a.namespace == b.namespace && a.group == b.group {
-                return a.name.cmp(&b.name);
+                return a.name.cmp(b.name);
             }
-            (&a.namespace, &a.kind, &a.group).cmp(&(&b.namespace, &b.kind, &b.group))
+            (a.namespace, a.kind, a.group).cmp(&(b.namespace, b.kind, b.group))
         })
-    });
+    }
+}
+
+impl PartialOrd for Key<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Sorts objects, in whatever form.
+pub fn sort_by_id<T>(objects: &mut [T], key: impl Fn(&T) -> Key<'_>) {
+    // Only their order is sorted: objects are too large to be moved about.
+    let mut keys: Vec<(Key<'_>, usize)> =
+        objects.iter().enumerate().map(|(at, object)| (key(object), at)).collect();
+    keys.sort_by_key(|(key, _)| *key);
+    let order: Vec<usize> = keys.into_iter().map(|(_, at)| at).collect();
     for to in 0..order.len() {
         // Whatever stood at an earlier place has since been swapped to where its own stood.
-        let mut from = order[to].1;
+        let mut from = order[to];
         while from < to {
-            from = order[from].1;
+            from = order[from];
         }
         objects.swap(to, from);
     }
 }
 
-fn rank(kind: &str) -> u8 {
+/// The place of a kind among others; lower ones come first.
+pub(crate) fn rank(kind: &str) -> u8 {
     match kind {
         "Namespace" => 0,
         "CustomResourceDefinition" => 1,

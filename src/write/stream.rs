@@ -1,6 +1,6 @@
 //! Everything that one Flux Kustomization can apply, in an order that people can read.
 
-use crate::emit::{Common, Preview, Text, Words};
+use crate::emit::{Common, Draft, Preview, Words};
 use crate::kube::Object;
 
 /// What a preview brings to a stream: its environment, in order, and its Flux objects.
@@ -13,13 +13,13 @@ pub fn parts<D>(preview: Preview<'_, D>) -> [Vec<D>; 2] {
 pub fn append<'t>(
     out: &mut String,
     words: Words<'_>,
-    texts: impl IntoIterator<Item = &'t Text<'t>>,
+    drafts: impl IntoIterator<Item = &'t Draft<'t>>,
 ) {
-    for text in texts {
+    for draft in drafts {
         if !out.is_empty() {
             out.push_str("---\n");
         }
-        text.write(words, out);
+        draft.write(words, out);
     }
 }
 

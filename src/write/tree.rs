@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::stream::append;
 use crate::diagnostic::{Diagnostic, code};
-use crate::emit::{Common, Preview, Text};
+use crate::emit::{Common, Draft, Preview};
 use crate::kube::Object;
 use crate::yaml::{Node, write_document, write_stream};
 
@@ -61,20 +61,20 @@ impl Tree {
 
     /// Lays out one preview.
     #[must_use]
-    pub fn of_preview(preview: &Preview<'_, Text<'_>>) -> Self {
+    pub fn of_preview(preview: &Preview<'_, Draft<'_>>) -> Self {
         let mut tree = Self::default();
         let folder = format!("previews/{}", preview.name);
-        let mut files: BTreeMap<String, Vec<&Text<'_>>> = BTreeMap::new();
-        for (file, text) in &preview.own {
-            files.entry(format!("{file}.yaml")).or_default().push(text);
+        let mut files: BTreeMap<String, Vec<&Draft<'_>>> = BTreeMap::new();
+        for (file, draft) in &preview.own {
+            files.entry(format!("{file}.yaml")).or_default().push(draft);
         }
         let content = kustomization(files.keys().map(String::as_str));
         tree.files.insert(format!("{folder}/kustomization.yaml"), content);
-        let files = files.into_iter().map(|(name, texts)| (format!("{folder}/{name}"), texts));
+        let files = files.into_iter().map(|(name, drafts)| (format!("{folder}/{name}"), drafts));
         let flux = (format!("flux/{}.yaml", preview.name), preview.flux.iter().collect());
-        for (path, texts) in files.chain([flux]) {
+        for (path, drafts) in files.chain([flux]) {
             let mut content = String::new();
-            append(&mut content, preview.words(), texts);
+            append(&mut content, preview.words(), drafts);
             tree.files.insert(path, content.into_bytes());
         }
         tree

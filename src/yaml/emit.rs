@@ -176,6 +176,7 @@ fn literal(out: &mut String, text: &str, indent: usize) {
 }
 
 fn quoted(out: &mut String, text: &str) {
+    out.reserve(text.len() + 2);
     out.push('"');
     let raw = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
     // Mostly nothing in it needs a backslash.

@@ -143,28 +143,41 @@ pub fn is_safe_plain(text: &str) -> bool {
         return is_quantity(text);
     }
     let starts = first.is_ascii_alphabetic() || matches!(first, b'_' | b'/');
-    let word = |byte: u8| WORD[usize::from(byte)];
-    let inside = bytes.iter().enumerate().all(|(index, &byte)| {
-        word(byte)
-            || (matches!(byte, b':' | b'@' | b'+' | b'=')
-                && index > 0
-                && word(bytes[index - 1])
-                && bytes.get(index + 1).is_some_and(|&next| word(next)))
-    });
+    let mut before = Class::Joint;
+    for &byte in bytes {
+        let class = CLASSES[usize::from(byte)];
+        if class == Class::Other || class == Class::Joint && before == Class::Joint {
+            return false;
+        }
+        before = class;
+    }
     let null = text.eq_ignore_ascii_case("null");
-    starts && inside && !null && !is_ambiguous(text)
+    starts && before == Class::Word && !null && !is_ambiguous(text)
 }
 
-/// Bytes that mean nothing to YAML wherever they stand inside a word.
-const WORD: [bool; 256] = {
-    let mut word = [false; 256];
+/// What a byte is inside a word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// It means nothing to YAML wherever it stands.
+    Word,
+    /// It means nothing to YAML between two of them.
+    Joint,
+    Other,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Other; 256];
     let mut byte = 0;
     while byte < 128 {
-        let c = byte as u8;
-        word[byte] = c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'/' | b'-');
+        classes[byte] = match byte as u8 {
+            b'_' | b'.' | b'/' | b'-' => Class::Word,
+            b':' | b'@' | b'+' | b'=' => Class::Joint,
+            c if c.is_ascii_alphanumeric() => Class::Word,
+            _ => Class::Other,
+        };
         byte += 1;
     }
-    word
+    classes
 };
 
 /// Digits followed by a unit that no number can hold: `100Mi`, `250m`, `64Gi`, `5m0s`.
