@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use foldhash::fast::RandomState;
 use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Report, code, nearest};
@@ -177,7 +178,7 @@ pub fn delivered(objects: &[Object], common: &Common) -> Vec<Object> {
 /// The names that are taken. No object of ours may have the identity of another, of the user or of
 /// ours.
 struct Names<'a> {
-    of_input: HashMap<&'a Id, &'a Object>,
+    of_input: HashMap<&'a Id, &'a Object, RandomState>,
     namespaces: HashSet<&'a str>,
 }
 
@@ -224,7 +225,7 @@ impl<'a> Names<'a> {
 
 /// Names of ours that are there more than once.
 fn made_twice<'i>(ids: impl Iterator<Item = &'i Id>) -> impl Iterator<Item = Diagnostic> {
-    let mut ours = HashSet::new();
+    let mut ours: HashSet<&Id, RandomState> = HashSet::default();
     ids.filter(move |id| !ours.insert(*id)).map(twice)
 }
 

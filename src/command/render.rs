@@ -47,7 +47,7 @@ fn render_stream(options: &Render, config: &Config, loaded: &mut Loaded) -> Exit
 }
 
 /// So many previews become one text, which is written while the next is filled.
-const TOGETHER: usize = 32;
+const TOGETHER: usize = 8;
 
 /// Writes the stream: what is `whole` has the baseline and what previews share.
 fn write_stream_of(config: &Config, mut compiled: Compiled<'_, '_>, whole: bool) -> ExitCode {

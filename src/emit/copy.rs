@@ -15,10 +15,9 @@ const EXPORT_TO: &str = "networking.istio.io/exportTo";
 pub(super) fn file_of<'p>(copied: &Copied<'p>) -> Cow<'p, str> {
     const TAKEN: [&str; 6] =
         ["kustomization", "namespace", "routes", "policies", "aliases", "common"];
-    let mut owners = copied.owners.iter();
-    match (owners.next(), owners.next()) {
-        (Some(only), None) if TAKEN.contains(&only) => format!("service-{only}").into(),
-        (Some(only), None) => only.into(),
+    match *copied.owners.names() {
+        [only] if TAKEN.contains(&only) => format!("service-{only}").into(),
+        [only] => only.into(),
         _ => "common".into(),
     }
 }

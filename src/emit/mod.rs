@@ -131,7 +131,7 @@ impl<'p> Emission<'p> {
         }
         add("namespace".into(), Part::Namespace { owned });
         add("namespace".into(), Part::Facts);
-        for service in env.aliases.iter().filter_map(|name| self.plan.catalog.service(name)) {
+        for &service in &env.aliases {
             add("aliases".into(), Part::Alias(service));
         }
         add("policies".into(), Part::Sidecar);

@@ -5,11 +5,13 @@
 //! user's own text holds what could be taken for a marker, there are no stencils.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use smol_str::SmolStr;
 
 use crate::kube::{Id, Key, Object, rank};
-use crate::yaml::{Node, write_document};
+use crate::yaml::{Data, Node, write_document};
 
 /// What every marker begins with; two digits follow.
 const MARKER: &str = "anabranch-hole-";
@@ -17,11 +19,16 @@ const MARKER: &str = "anabranch-hole-";
 /// Whether a tree holds what could become a marker, text of ours behind it.
 pub(super) fn mentions_marker(node: &Node) -> bool {
     const BEGINNING: &str = "anabranch-hole";
-    // Most texts are shorter, and a search has to be prepared.
-    let mentions = |text: &str| text.len() >= BEGINNING.len() && text.contains(BEGINNING);
-    node.text().is_some_and(mentions)
-        || node.items().iter().any(mentions_marker)
-        || node.entries().iter().any(|(key, value)| mentions(&key.text) || mentions_marker(value))
+    static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(BEGINNING));
+    let mentions =
+        |text: &str| text.len() >= BEGINNING.len() && FINDER.find(text.as_bytes()).is_some();
+    match &node.data {
+        Data::Scalar { text, .. } => mentions(text),
+        Data::List(items) => items.iter().any(mentions_marker),
+        Data::Map(entries) => {
+            entries.iter().any(|(key, value)| mentions(&key.text) || mentions_marker(value))
+        }
+    }
 }
 
 /// Stands for the name of a preview.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use smol_str::{SmolStr, ToSmolStr};
 
 use crate::diagnostic::{Diagnostic, Place, code};
-use crate::yaml::{Data, Node};
+use crate::yaml::{Data, Node, to_node};
 
 /// What makes an object unique in a cluster. The version is not part of it: `apps/v1` and
 /// `apps/v1beta1` of one name are one object.
@@ -82,8 +82,7 @@ impl Object {
     /// Never for the types of this crate: they serialize to objects with a name.
     #[must_use]
     pub fn from_typed(value: &impl Serialize) -> Self {
-        let json = serde_json::to_value(value).expect("our own types have string keys only");
-        let mut node = Node::from_json(json);
+        let mut node = to_node(value).expect("our own types have string keys only");
         // k8s-openapi writes fields by alphabet; people look for kind and name first.
         in_front(&mut node, &["apiVersion", "kind", "metadata"]);
         if let Some(metadata) = node.get_mut("metadata") {

@@ -28,7 +28,10 @@ impl Ord for Key<'_> {
         let (a, b) = (self, other);
         a.rank.cmp(&b.rank).then_with(|| {
             // Neighbours mostly differ in nothing but their name, and equality is quickly seen.
-            if a.kind == b.kind && a.namespace == b.namespace && a.group == b.group {
+            let same_namespace =
+                std::ptr::eq(a.namespace, b.namespace) || a.namespace == b.namespace;
+            let same_kind = a.rank != OTHERS || a.kind == b.kind;
+            if same_namespace && same_kind && a.group == b.group {
                 return a.name.cmp(b.name);
             }
             (a.namespace, a.kind, a.group).cmp(&(b.namespace, b.kind, b.group))
@@ -45,10 +48,9 @@ impl PartialOrd for Key<'_> {
 /// Sorts objects, in whatever form.
 pub fn sort_by_id<T>(objects: &mut [T], key: impl Fn(&T) -> Key<'_>) {
     // Only their order is sorted: objects are too large to be moved about.
-    let mut keys: Vec<(Key<'_>, usize)> =
-        objects.iter().enumerate().map(|(at, object)| (key(object), at)).collect();
-    keys.sort_by_key(|(key, _)| *key);
-    let order: Vec<usize> = keys.into_iter().map(|(_, at)| at).collect();
+    let keys: Vec<Key<'_>> = objects.iter().map(key).collect();
+    let mut order: Vec<usize> = (0..keys.len()).collect();
+    order.sort_by(|&a, &b| keys[a].cmp(&keys[b]));
     for to in 0..order.len() {
         // Whatever stood at an earlier place has since been swapped to where its own stood.
         let mut from = order[to];
@@ -58,6 +60,9 @@ pub fn sort_by_id<T>(objects: &mut [T], key: impl Fn(&T) -> Key<'_>) {
         objects.swap(to, from);
     }
 }
+
+/// The rank of kinds that have none of their own.
+const OTHERS: u8 = 16;
 
 /// The place of a kind among others; lower ones come first.
 pub(crate) fn rank(kind: &str) -> u8 {
@@ -81,6 +86,6 @@ pub(crate) fn rank(kind: &str) -> u8 {
         "Provider" => 17,
         "Alert" => 18,
         "Kustomization" => 19,
-        _ => 16,
+        _ => OTHERS,
     }
 }

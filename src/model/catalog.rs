@@ -1,6 +1,6 @@
 //! The objects of a baseline, by identity, and the services and workloads among them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::pod::pod_labels;
 use super::service::Service;
@@ -16,10 +16,10 @@ pub struct Catalog<'a> {
     objects: Vec<&'a Object>,
     services: BTreeMap<&'a str, Service<'a>>,
     workloads: Vec<Workload<'a>>,
-    /// Indices of the workloads that each service selects.
-    selected: BTreeMap<&'a str, Vec<usize>>,
+    /// Indices of the workloads that each service selects, by its number.
+    selected: Vec<Vec<usize>>,
     /// Names of the services that select each workload, by its number.
-    selecting: HashMap<usize, Vec<&'a str>>,
+    selecting: Vec<Vec<&'a str>>,
 }
 
 impl<'a> Catalog<'a> {
@@ -34,15 +34,15 @@ impl<'a> Catalog<'a> {
             .collect();
         let workloads: Vec<Workload<'a>> =
             home().filter_map(|object| Workload::new(object)).collect();
-        let mut selected: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        let mut selecting: HashMap<usize, Vec<&str>> = HashMap::new();
+        let mut selected = vec![Vec::new(); objects.len()];
+        let mut selecting = vec![Vec::new(); objects.len()];
         let by_label = by_label(&workloads);
         for (&name, service) in &services {
             for &index in candidates(service, &by_label) {
                 let workload = workloads[index].object;
                 if service.selects(workload) {
-                    selected.entry(name).or_default().push(index);
-                    selecting.entry(workload.number).or_default().push(name);
+                    selected[service.object.number].push(index);
+                    selecting[workload.number].push(name);
                 }
             }
         }
@@ -111,15 +111,14 @@ impl<'a> Catalog<'a> {
     }
 
     /// The workloads whose pods a service selects.
-    pub fn selected(&self, service: &str) -> impl Iterator<Item = &Workload<'a>> {
-        let indices = self.selected.get(service).map(Vec::as_slice).unwrap_or_default();
-        indices.iter().map(|&index| &self.workloads[index])
+    pub fn selected(&self, service: &Service<'_>) -> impl Iterator<Item = &Workload<'a>> {
+        self.selected[service.object.number].iter().map(|&index| &self.workloads[index])
     }
 
     /// The names of the services that select the pods of a workload.
     #[must_use]
     pub fn selecting(&self, workload: &Object) -> &[&'a str] {
-        self.selecting.get(&workload.number).map(Vec::as_slice).unwrap_or_default()
+        &self.selecting[workload.number]
     }
 
     /// Every namespace that some object of the input is in.

@@ -14,4 +14,4 @@ pub(crate) use pod::pod_spec_mut;
 pub use pod::{Reference, Referent, pod_spec, references};
 pub use selector::selects;
 pub use service::{Protocol, Service, ServicePort};
-pub use workload::{Support, Workload};
+pub use workload::{Container, Support, Workload};

@@ -3,6 +3,8 @@
 //! Protocols are told as Istio tells them: appProtocol, then the prefix of the port's name.
 //! See <https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/>.
 
+use std::cmp::Ordering;
+
 use super::pod::pod_labels;
 use crate::kube::Object;
 
@@ -50,6 +52,27 @@ impl Protocol {
         self != Self::Opaque
     }
 }
+
+/// Services are in the order of their objects.
+impl Ord for Service<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.object.number.cmp(&other.object.number)
+    }
+}
+
+impl PartialOrd for Service<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Service<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Service<'_> {}
 
 impl<'a> Service<'a> {
     /// Reads a Service.

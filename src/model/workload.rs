@@ -1,6 +1,9 @@
 //! A workload: an object with a pod template, and what can be done with its kind.
 
+use super::image::repository;
+use super::pod::pod_spec;
 use crate::kube::Object;
+use crate::yaml::Node;
 
 /// A workload of the baseline.
 #[derive(Debug)]
@@ -9,6 +12,21 @@ pub struct Workload<'a> {
     pub object: &'a Object,
     /// What can be done with its kind.
     pub support: Support,
+    /// Its containers, and after them its init containers.
+    pub containers: Vec<Container<'a>>,
+}
+
+/// A container of a workload's pods.
+#[derive(Debug)]
+pub struct Container<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its image.
+    pub image: &'a str,
+    /// The image without tag and digest.
+    pub repository: &'a str,
+    /// Whether it is an init container.
+    pub init: bool,
 }
 
 /// What can be done with a kind of workload.
@@ -47,7 +65,7 @@ impl<'a> Workload<'a> {
             }
             _ => return None,
         };
-        Some(Self { object, support })
+        Some(Self { object, support, containers: containers(object).collect() })
     }
 
     /// Its name.
@@ -55,4 +73,16 @@ impl<'a> Workload<'a> {
     pub fn name(&self) -> &'a str {
         &self.object.id.name
     }
+}
+
+fn containers(workload: &Object) -> impl Iterator<Item = Container<'_>> {
+    let pod = pod_spec(&workload.node);
+    [("containers", false), ("initContainers", true)].into_iter().flat_map(move |(list, init)| {
+        let list = pod.and_then(|pod| pod.get(list)).map(Node::items).unwrap_or_default();
+        list.iter().map(move |container| {
+            let text = |key| container.text_at(&[key]).unwrap_or_default();
+            let image = text("image");
+            Container { name: text("name"), image, repository: repository(image), init }
+        })
+    })
 }

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, code};
-use crate::kube::Object;
-use crate::model::repository;
+use crate::model::{Container, Workload, repository};
 use crate::spec::{Config, EnvVar, ServiceChange};
 use crate::yaml::Node;
 
@@ -17,7 +16,7 @@ pub(super) struct Target<'a> {
     /// The index of the change among the preview's.
     pub(super) index: usize,
     /// Its workloads.
-    pub(super) workloads: Vec<&'a Object>,
+    pub(super) workloads: Vec<&'a Workload<'a>>,
 }
 
 impl Target<'_> {
@@ -81,7 +80,8 @@ pub(super) fn decide<'a>(
             return;
         }
     };
-    for (workload, images) in target.workloads.iter().copied().zip(images) {
+    let workloads = target.workloads.iter().map(|workload| workload.object);
+    for (workload, images) in workloads.zip(images) {
         for &(container, image) in &images.by_container {
             let earlier = changed.insert((workload.number, container), image);
             if earlier.is_some_and(|earlier| earlier != image) {
@@ -124,7 +124,9 @@ fn plan_images<'a>(config: &Config, target: &Target<'a>) -> Result<Vec<Images<'a
     };
     if !change.containers.is_empty() {
         for (index, wanted) in change.containers.iter().enumerate() {
-            let exists = |object: &&Object| containers(object).any(|c| c.name == wanted.name);
+            let exists = |workload: &&Workload<'_>| {
+                workload.containers.iter().any(|c| c.name == wanted.name)
+            };
             if !target.workloads.iter().any(exists) {
                 return Err(ambiguous(
                     &format!("containers[{index}].name"),
@@ -135,8 +137,9 @@ fn plan_images<'a>(config: &Config, target: &Target<'a>) -> Result<Vec<Images<'a
         }
     }
     for (index, wanted) in change.workloads.iter().enumerate() {
-        if !target.workloads.iter().any(|object| object.id.name == wanted.name) {
-            let names: Vec<&str> = target.workloads.iter().map(|o| o.id.name.as_str()).collect();
+        if !target.workloads.iter().any(|workload| workload.name() == wanted.name) {
+            let names: Vec<&str> =
+                target.workloads.iter().map(|workload| workload.name()).collect();
             return Err(ambiguous(
                 &format!("workloads[{index}].name"),
                 format!("`{}` has no workload `{}`", change.name, wanted.name),
@@ -147,7 +150,7 @@ fn plan_images<'a>(config: &Config, target: &Target<'a>) -> Result<Vec<Images<'a
     let mut all = Vec::with_capacity(target.workloads.len());
     let mut repositories = BTreeSet::new();
     for workload in &target.workloads {
-        let by_workload = change.workloads.iter().find(|w| w.name == workload.id.name);
+        let by_workload = change.workloads.iter().find(|w| w.name == workload.name());
         let image = by_workload.map_or(change.image.as_str(), |w| w.image.as_str());
         let images = images_of(workload, change, image).map_err(|main| {
             let field = if change.image.is_empty() { "env" } else { "image" };
@@ -162,8 +165,8 @@ fn plan_images<'a>(config: &Config, target: &Target<'a>) -> Result<Vec<Images<'a
         })?;
         let alone = target.workloads.len() == 1;
         if let (Some(main), false, false) = (&images.main, image.is_empty(), alone) {
-            let own = containers(workload).find(|container| container.name == *main);
-            repositories.extend(own.map(|container| repository(container.image)));
+            let own = workload.containers.iter().find(|container| container.name == *main);
+            repositories.extend(own.map(|container| container.repository));
         }
         all.push(images);
     }
@@ -179,11 +182,11 @@ fn plan_images<'a>(config: &Config, target: &Target<'a>) -> Result<Vec<Images<'a
 
 /// Decides for one workload; the error says how many containers could be meant.
 fn images_of<'a>(
-    workload: &'a Object,
+    workload: &'a Workload<'a>,
     change: &'a ServiceChange,
     image: &'a str,
 ) -> Result<Images<'a>, String> {
-    let containers: Vec<Container<'a>> = containers(workload).collect();
+    let containers = workload.containers.as_slice();
     let mut by_container: Vec<(&str, &str)> = change
         .containers
         .iter()
@@ -193,7 +196,7 @@ fn images_of<'a>(
     let regular = || containers.iter().filter(|c| !c.init);
     let is_candidate = |c: &&Container<'_>| match change.containers.as_slice() {
         _ if regular().nth(1).is_none() => true,
-        _ if !image.is_empty() => repository(c.image) == repository(image),
+        _ if !image.is_empty() => c.repository == repository(image),
         wanted => wanted.iter().any(|wanted| wanted.name == c.name),
     };
     let mut candidates = regular().filter(is_candidate);
@@ -207,8 +210,7 @@ fn images_of<'a>(
         });
     }
     if let (Some(main), false) = (main, image.is_empty()) {
-        let old = repository(main.image);
-        let same = containers.iter().filter(|c| repository(c.image) == old);
+        let same = containers.iter().filter(|c| c.repository == main.repository);
         by_container.reserve_exact(containers.len());
         by_container.extend(same.map(|container| (container.name, image)));
     }
@@ -216,31 +218,10 @@ fn images_of<'a>(
     Ok(Images { by_container, main: main.map(|main| main.name) })
 }
 
-struct Container<'a> {
-    name: &'a str,
-    image: &'a str,
-    init: bool,
-}
-
-/// The containers and init containers of a workload.
-fn containers(workload: &Object) -> impl Iterator<Item = Container<'_>> {
-    let pod = crate::model::pod_spec(&workload.node);
-    [("containers", false), ("initContainers", true)].into_iter().flat_map(move |(list, init)| {
-        pod.and_then(|pod| pod.get(list)).map(Node::items).unwrap_or_default().iter().map(
-            move |container| Container {
-                name: container.text_at(&["name"]).unwrap_or_default(),
-                image: container.text_at(&["image"]).unwrap_or_default(),
-                init,
-            },
-        )
-    })
-}
-
-fn listing(workloads: &[&Object]) -> String {
-    let one = |object: &&Object| {
-        let names: Vec<String> =
-            containers(object).map(|c| format!("{} ({})", c.name, c.image)).collect();
-        format!("{}: {}", object.id.name, names.join(", "))
+fn listing(workloads: &[&Workload<'_>]) -> String {
+    let one = |workload: &&Workload<'_>| {
+        let names = workload.containers.iter().map(|c| format!("{} ({})", c.name, c.image));
+        format!("{}: {}", workload.name(), names.collect::<Vec<_>>().join(", "))
     };
     workloads.iter().map(one).collect::<Vec<_>>().join("; ")
 }

@@ -66,7 +66,7 @@ impl<'a> Closure<'a, '_> {
                         self.without_selector(index, service.object);
                         continue;
                     }
-                    catalog.selected(service.name()).collect()
+                    catalog.selected(service).collect()
                 }
                 None => catalog.workloads().iter().filter(|w| w.name() == change.name).collect(),
             };
@@ -95,7 +95,7 @@ impl<'a> Closure<'a, '_> {
         index: usize,
         name: &str,
         workloads: Vec<&'a Workload<'a>>,
-    ) -> Vec<&'a Object> {
+    ) -> Vec<&'a Workload<'a>> {
         let preview = self.env.index;
         let path = || format!("spec.previews[{preview}].services[{index}].name");
         let mut copied = Vec::new();
@@ -113,9 +113,9 @@ impl<'a> Closure<'a, '_> {
                     .also(workload.object.place(), "the workload is here")
             };
             match workload.support {
-                Support::Copied => copied.push(workload.object),
+                Support::Copied => copied.push(workload),
                 Support::Stateful if self.facts(name).is_some_and(copies_state) => {
-                    copied.push(workload.object);
+                    copied.push(workload);
                 }
                 Support::Stateful => self.found.push(refuse(
                     "its pods have identity and storage of their own",
@@ -160,7 +160,7 @@ impl<'a> Closure<'a, '_> {
     fn other_services(&mut self, targets: &[Target<'a>]) {
         let catalog = self.catalog;
         for target in targets {
-            for workload in &target.workloads {
+            for workload in target.workloads.iter().map(|workload| workload.object) {
                 let names = catalog.selecting(workload);
                 if names.is_empty() {
                     self.found.push(self.config.finding(
@@ -183,7 +183,7 @@ impl<'a> Closure<'a, '_> {
             changes::decide(self.config, target, &mut decided, &mut changed, self.found);
         }
         for target in targets {
-            for workload in &target.workloads {
+            for workload in target.workloads.iter().map(|workload| workload.object) {
                 let copy = self.env.copies.entry(workload.number).or_insert_with(|| {
                     let changes = decided.remove(&workload.number).unwrap_or_default();
                     Copied {
@@ -198,7 +198,7 @@ impl<'a> Closure<'a, '_> {
             let Some(service) = self.catalog.service(name).filter(|s| s.has_selector()) else {
                 continue;
             };
-            let selected = self.catalog.selected(name);
+            let selected = self.catalog.selected(service);
             let copies =
                 selected.filter_map(|workload| self.env.copies.get(&workload.object.number));
             let mut owners = Owners::default();
@@ -290,8 +290,8 @@ impl<'a> Closure<'a, '_> {
             let Some(copy) = self.env.copies.get_mut(&number) else {
                 continue;
             };
-            let empty = copy.owners.iter().any(|name| {
-                let facts = self.config.previews.spec.services.iter().find(|f| f.name == name);
+            let empty = copy.owners.names().iter().any(|name| {
+                let facts = self.config.previews.spec.services.iter().find(|f| f.name == *name);
                 facts.is_some_and(|facts| facts.volumes == Volumes::Empty)
             });
             match &mut copy.body {
@@ -356,13 +356,16 @@ impl<'a> Closure<'a, '_> {
                 hosts.for_each(|host| self.host(&host));
             }
         }
+        self.env.aliases.sort_unstable();
+        self.env.aliases.dedup();
+        self.env.aliases.shrink_to_fit();
     }
 
     fn host(&mut self, host: &Host<'a>) {
         match host {
-            Host::Service(name) => {
-                if !self.env.affected.contains(name) {
-                    self.env.aliases.insert(name);
+            Host::Service(service) => {
+                if !self.env.affected.contains(service.name()) {
+                    self.env.aliases.push(service);
                 }
             }
             Host::Namespace(namespace) => {
@@ -379,7 +382,7 @@ impl<'a> Closure<'a, '_> {
     }
 
     fn claim(&mut self, referrer: &Id, owners: &Owners<'_>, reference: &crate::model::Reference) {
-        let service = owners.iter().next().unwrap_or_default();
+        let service = owners.names().first().copied().unwrap_or_default();
         self.found.push(
             Diagnostic::new(
                 &code::VOLUME_CLAIM,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::changes::Changes;
 use crate::kube::Object;
+use crate::model::Service;
 use crate::spec::{Config, Preview};
 use crate::yaml::Node;
 
@@ -24,8 +25,9 @@ pub struct Environment<'a> {
     /// Copies, by the number of the original and so in the order of identity, still in the
     /// baseline's namespace.
     pub copies: BTreeMap<usize, Copied<'a>>,
-    /// Unaffected services that the copies call by a name that must lead to the baseline.
-    pub aliases: BTreeSet<&'a str>,
+    /// Unaffected services that the copies call by a name that must lead to the baseline, in order,
+    /// each once.
+    pub aliases: Vec<&'a Service<'a>>,
     /// Other namespaces whose hosts the copies name.
     pub other_namespaces: BTreeSet<String>,
 }
@@ -42,44 +44,55 @@ pub struct Copied<'a> {
 }
 
 /// Names of services, in order, each once; mostly one, which takes no memory of its own.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Owners<'a> {
-    first: Option<&'a str>,
-    others: Vec<&'a str>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owners<'a> {
+    /// One name.
+    One(&'a str),
+    /// None, or several.
+    Others(Vec<&'a str>),
+}
+
+impl Default for Owners<'_> {
+    fn default() -> Self {
+        Self::Others(Vec::new())
+    }
 }
 
 impl<'a> Owners<'a> {
     /// Adds a name.
     pub fn insert(&mut self, name: &'a str) {
-        match self.first {
-            None => self.first = Some(name),
-            Some(first) if name < first => {
-                self.first = Some(name);
-                self.others.insert(0, first);
-            }
-            Some(first) if name == first => {}
-            Some(_) => {
-                if let Err(index) = self.others.binary_search(&name) {
-                    self.others.insert(index, name);
-                }
+        let Err(index) = self.names().binary_search(&name) else {
+            return;
+        };
+        match self {
+            Self::Others(names) if names.is_empty() => *self = Self::One(name),
+            Self::Others(names) => names.insert(index, name),
+            Self::One(first) => {
+                let mut names = vec![*first];
+                names.insert(index, name);
+                *self = Self::Others(names);
             }
         }
     }
 
     /// Adds the names of others.
     pub fn extend(&mut self, others: &Self) {
-        others.iter().for_each(|name| self.insert(name));
+        others.names().iter().for_each(|name| self.insert(name));
     }
 
     /// Whether a name is among them.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        self.iter().any(|own| own == name)
+        self.names().contains(&name)
     }
 
     /// The names.
-    pub fn iter(&self) -> impl Iterator<Item = &'a str> {
-        self.first.into_iter().chain(self.others.iter().copied())
+    #[must_use]
+    pub fn names(&self) -> &[&'a str] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Others(names) => names,
+        }
     }
 }
 
@@ -134,7 +147,7 @@ impl<'a> Environment<'a> {
             namespace: spec.namespace.replace("{preview}", &preview.name),
             affected: BTreeSet::new(),
             copies: BTreeMap::new(),
-            aliases: BTreeSet::new(),
+            aliases: Vec::new(),
             other_namespaces: BTreeSet::new(),
         }
     }
@@ -156,7 +169,7 @@ mod tests {
         for name in ["b", "b", "d", "a", "c", "d", "a"] {
             owners.insert(name);
         }
-        assert_eq!(owners.iter().collect::<Vec<_>>(), ["a", "b", "c", "d"]);
+        assert_eq!(owners.names(), ["a", "b", "c", "d"]);
         assert!(owners.contains("a") && owners.contains("c") && !owners.contains("e"));
     }
 }

@@ -7,14 +7,14 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Diagnostic, Place, code};
-use crate::model::{Catalog, pod_spec};
+use crate::model::{Catalog, Service, pod_spec};
 use crate::yaml::{Data, Node};
 
 /// What a word means as a host in the baseline's namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Host<'a> {
     /// A service of the baseline, by its short name.
-    Service(&'a str),
+    Service(&'a Service<'a>),
     /// Something in another namespace.
     Namespace(String),
     /// A single pod behind a headless service.
@@ -39,7 +39,7 @@ impl<'a> Host<'a> {
         let mut labels = word.trim_end_matches('.').split('.');
         let first = labels.next()?;
         let Some(second) = labels.next() else {
-            return catalog.service(first).map(|service| Self::Service(service.name()));
+            return catalog.service(first).map(Self::Service);
         };
         let third = labels.next();
         if namespaces.contains(second) || third == Some("svc") {

@@ -7,9 +7,11 @@ mod node;
 mod parse;
 mod quick;
 pub mod scalar;
+mod ser;
 
 pub use budget::{Budget, too_many_bytes};
 pub use emit::{write_document, write_stream};
 pub(crate) use emit::{write_item, write_scalar};
 pub use node::{Data, Key, Node};
 pub use parse::parse_documents;
+pub use ser::to_node;

@@ -10,6 +10,7 @@ use serde_json::{Map as JsonMap, Number, Value};
 use smol_str::{SmolStr, ToSmolStr};
 
 use super::scalar::{self, Resolved};
+use super::ser::PLAIN;
 use crate::diagnostic::Place;
 
 /// One value of a YAML document and where it stands.
@@ -350,11 +351,15 @@ impl Node {
     }
 }
 
+/// For trees inside typed values that become trees themselves, by [`to_node`](super::to_node): a plain
+/// scalar stays one.
 impl serde::Serialize for Node {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.data {
             Data::Scalar { plain: false, text } => serializer.serialize_str(text),
-            Data::Scalar { .. } => self.to_json().serialize(serializer),
+            Data::Scalar { plain: true, text } => {
+                serializer.serialize_newtype_struct(PLAIN, text.as_str())
+            }
             Data::List(items) => serializer.collect_seq(items),
             Data::Map(entries) => {
                 serializer.collect_map(entries.iter().map(|(k, v)| (&*k.text, v)))

@@ -143,37 +143,33 @@ pub fn is_safe_plain(text: &str) -> bool {
         return is_quantity(text);
     }
     let starts = first.is_ascii_alphabetic() || matches!(first, b'_' | b'/');
-    let mut before = Class::Joint;
+    // Most texts are safe: to look at all of it is quicker than to look for a reason to stop.
+    let (mut before, mut wrong) = (JOINT, 0);
     for &byte in bytes {
         let class = CLASSES[usize::from(byte)];
-        if class == Class::Other || class == Class::Joint && before == Class::Joint {
-            return false;
-        }
+        wrong |= class & (before | OTHER);
         before = class;
     }
     let null = text.eq_ignore_ascii_case("null");
-    starts && before == Class::Word && !null && !is_ambiguous(text)
+    starts && wrong | before == WORD && !null && !is_ambiguous(text)
 }
 
-/// What a byte is inside a word.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    /// It means nothing to YAML wherever it stands.
-    Word,
-    /// It means nothing to YAML between two of them.
-    Joint,
-    Other,
-}
+/// A byte that means nothing to YAML wherever it stands inside a word.
+const WORD: u8 = 0;
+/// A byte that means nothing to YAML between two of these.
+const JOINT: u8 = 1;
+/// Any other byte.
+const OTHER: u8 = 2;
 
-const CLASSES: [Class; 256] = {
-    let mut classes = [Class::Other; 256];
+const CLASSES: [u8; 256] = {
+    let mut classes = [OTHER; 256];
     let mut byte = 0;
     while byte < 128 {
         classes[byte] = match byte as u8 {
-            b'_' | b'.' | b'/' | b'-' => Class::Word,
-            b':' | b'@' | b'+' | b'=' => Class::Joint,
-            c if c.is_ascii_alphanumeric() => Class::Word,
-            _ => Class::Other,
+            b'_' | b'.' | b'/' | b'-' => WORD,
+            b':' | b'@' | b'+' | b'=' => JOINT,
+            c if c.is_ascii_alphanumeric() => WORD,
+            _ => OTHER,
         };
         byte += 1;
     }
