@@ -121,8 +121,8 @@ fn draw<'e, 'p>(
                 let words = preview.words();
                 let own = preview.all().map(|draft| draft.length(words)).sum();
                 bytes.fetch_add(own, Ordering::Relaxed);
-                let (elsewhere, found) = names.check_preview(&preview);
-                (preview, elsewhere, found)
+                let found = names.check_preview(&preview);
+                (preview, found)
             })
         })
         .collect();
@@ -131,17 +131,15 @@ fn draw<'e, 'p>(
         let help = "have fewer previews, or raise --max-output-bytes";
         return Err(vec![Diagnostic::new(&code::OUTPUT_LIMIT, message, help)]);
     }
-    let (mut previews, mut ids, mut found) =
-        (Vec::with_capacity(drawn.len()), Vec::new(), Vec::new());
-    for (preview, elsewhere, wrong) in drawn.into_iter().flatten() {
+    let (mut previews, mut found) = (Vec::with_capacity(drawn.len()), Vec::new());
+    for (preview, wrong) in drawn.into_iter().flatten() {
         previews.push(preview);
-        ids.push(elsewhere);
         found.extend(wrong);
     }
     let shared = common.shared.iter().chain(common.flux.values().flatten());
     let shared = shared.map(|object| &object.id);
     found.extend(shared.clone().filter_map(|id| names.of_user(id)));
-    found.extend(made_twice(ids.iter().flatten().chain(shared)));
+    found.extend(made_twice(previews.iter().flat_map(elsewhere).chain(shared)));
     if found.is_empty() { Ok(previews) } else { Err(found) }
 }
 
@@ -190,29 +188,24 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// What is wrong with the names in a preview's own namespace, where no other preview has any;
-    /// and its names elsewhere, of which none is the user's or it is reported.
-    fn check_preview(&self, preview: &Preview<'_, Draft<'_>>) -> (Vec<Id>, Vec<Diagnostic>) {
+    /// What is wrong with the names of a preview, but that others have them too: in its own namespace
+    /// no other preview has any.
+    fn check_preview(&self, preview: &Preview<'_, Draft<'_>>) -> Vec<Diagnostic> {
         let words = preview.words();
-        // A tree has the Namespace twice, in two files.
-        let flux = preview.flux.iter().filter(|draft| draft.key(words).kind != "Namespace");
         let taken = self.namespaces.contains(preview.namespace);
-        let (mut elsewhere, mut found) = (Vec::new(), Vec::new());
+        let mut found: Vec<Diagnostic> =
+            elsewhere(preview).filter_map(|id| self.of_user(id)).collect();
         let mut before = None;
-        for draft in preview.own.iter().map(|(_, draft)| draft).chain(flux) {
+        for draft in drafts(preview) {
             let key = draft.key(words);
-            if key.namespace != preview.namespace {
-                let id = draft.id(words);
-                found.extend(self.of_user(&id));
-                elsewhere.push(id);
-                continue;
+            if key.namespace == preview.namespace {
+                // They are in order.
+                found.extend((before.as_ref() == Some(&key)).then(|| twice(&draft.id(words))));
+                found.extend(taken.then(|| self.of_user(&draft.id(words))).flatten());
+                before = Some(key);
             }
-            // They are in order.
-            found.extend((before == Some(key)).then(|| twice(&draft.id(words))));
-            found.extend(taken.then(|| self.of_user(&draft.id(words))).flatten());
-            before = Some(key);
         }
-        (elsewhere, found)
+        found
     }
 
     fn of_user(&self, id: &Id) -> Option<Diagnostic> {
@@ -221,6 +214,19 @@ impl<'a> Names<'a> {
         let finding = Diagnostic::new(&code::NAME_TAKEN, message, RENAME);
         Some(finding.at(other.place(), "this name is needed"))
     }
+}
+
+/// The drafts of a preview, each object once: a tree has the Namespace twice, in two files.
+fn drafts<'d, 'e>(preview: &'d Preview<'_, Draft<'e>>) -> impl Iterator<Item = &'d Draft<'e>> {
+    let words = preview.words();
+    let flux = preview.flux.iter().filter(move |draft| draft.key(words).kind != "Namespace");
+    preview.own.iter().map(|(_, draft)| draft).chain(flux)
+}
+
+/// The identities of a preview's objects that are not in its namespace.
+fn elsewhere<'d>(preview: &'d Preview<'_, Draft<'_>>) -> impl Iterator<Item = &'d Id> {
+    let kept = drafts(preview).filter_map(Draft::kept_id);
+    kept.filter(|id| id.namespace != preview.namespace)
 }
 
 /// Names of ours that are there more than once.

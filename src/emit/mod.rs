@@ -122,7 +122,7 @@ impl<'p> Emission<'p> {
         let owned = self.parts.flux.owns_namespaces();
         let routes = self.routes.tables(index).len();
         let mut own: Vec<(Cow<'p, str>, D)> =
-            Vec::with_capacity(env.copies.len() + env.aliases.len() + routes + 8);
+            Vec::with_capacity(env.copies.len() + env.aliases.len() + routes + 4);
         let mut add = |file: Cow<'p, str>, part: Part<'p>| {
             D::emit(&maker, &part, |object| own.push((file.clone(), object)));
         };

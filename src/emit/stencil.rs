@@ -208,6 +208,15 @@ impl Draft<'_> {
         }
     }
 
+    /// Its identity, where this is kept: of whatever is in another namespace than the preview's.
+    #[must_use]
+    pub fn kept_id(&self) -> Option<&Id> {
+        match &self.0 {
+            Content::Whole(whole) => Some(&whole.0),
+            Content::Holes { id, .. } => id.as_deref(),
+        }
+    }
+
     /// Its identity.
     #[must_use]
     pub fn id(&self, words: Words<'_>) -> Id {

@@ -50,7 +50,13 @@ pub fn sort_by_id<T>(objects: &mut [T], key: impl Fn(&T) -> Key<'_>) {
     // Only their order is sorted: objects are too large to be moved about.
     let keys: Vec<Key<'_>> = objects.iter().map(key).collect();
     let mut order: Vec<usize> = (0..keys.len()).collect();
-    order.sort_by(|&a, &b| keys[a].cmp(&keys[b]));
+    order.sort_by_key(|&at| keys[at].rank);
+    for alike in order.chunk_by_mut(|&a, &b| keys[a].rank == keys[b].rank) {
+        // They mostly come in order.
+        if !alike.is_sorted_by(|&a, &b| keys[a] <= keys[b]) {
+            alike.sort_by(|&a, &b| keys[a].cmp(&keys[b]));
+        }
+    }
     for to in 0..order.len() {
         // Whatever stood at an earlier place has since been swapped to where its own stood.
         let mut from = order[to];

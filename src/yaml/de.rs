@@ -104,4 +104,8 @@ impl<'de> SeqAccess<'de> for Items<'de> {
         self.rest = rest;
         seed.deserialize(item).map(Some)
     }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.rest.len())
+    }
 }
