@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
+use rayon::prelude::*;
+
 use super::flux::{self, Flux};
 use super::stencil::{Draft, NAME, NAMESPACE, Stencil, Words, marker, mentions_marker};
 use super::{copy, environment, routing};
@@ -11,7 +13,7 @@ use crate::model::{Service, pod_spec_mut};
 use crate::plan::routing::gateway_api::{Rule, Table};
 use crate::plan::{Body, Copied, Environment, Plan};
 use crate::yaml::scalar::is_safe_plain;
-use crate::yaml::{Node, write_scalar};
+use crate::yaml::{Node, quoted};
 
 /// A part of a preview.
 #[derive(Debug)]
@@ -184,8 +186,9 @@ fn mentions_markers(plan: &Plan<'_>) -> bool {
     let spec = plan.config.node().get("spec").map(Node::entries).unwrap_or_default().iter();
     let fields = fields.filter(|(key, _)| key.text != "spec");
     let mut own = fields.chain(spec.filter(|(key, _)| key.text != "previews"));
+    let objects: Vec<&Object> = plan.catalog.objects().collect();
     own.any(|(_, field)| mentions_marker(field))
-        || plan.catalog.objects().any(|object| mentions_marker(&object.node))
+        || objects.par_iter().any(|object| mentions_marker(&object.node))
 }
 
 /// What makes the parts of one preview.
@@ -360,12 +363,12 @@ fn mark_images<'a>(body: &mut Node, containers: impl Iterator<Item = &'a str> + 
     }
 }
 
-/// A string as YAML writes it.
+/// A string as YAML writes it, in one line.
 fn scalar(text: Cow<'_, str>) -> Cow<'_, str> {
     if is_safe_plain(&text) {
         return text;
     }
     let mut out = String::new();
-    write_scalar(&mut out, &text);
+    quoted(&mut out, &text);
     out.into()
 }

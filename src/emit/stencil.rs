@@ -75,7 +75,8 @@ impl Template {
     fn cut(marked: &str, scalars: usize) -> Option<Self> {
         let mut text = String::with_capacity(marked.len());
         let (mut holes, mut from) = (Vec::new(), 0);
-        for at in memchr::memmem::find_iter(marked.as_bytes(), MARKER) {
+        static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(MARKER));
+        for at in FINDER.find_iter(marked.as_bytes()) {
             let end = at + MARKER.len();
             let number: usize = marked.get(end..end + 2)?.parse().ok()?;
             if number >= scalars + 2 {

@@ -21,11 +21,6 @@ pub fn write_document(out: &mut String, node: &Node) {
     }
 }
 
-/// Appends a string as a scalar of one line.
-pub(crate) fn write_scalar(out: &mut String, text: &str) {
-    string(out, text, None);
-}
-
 /// Appends a collection as lines of a text that exists: `indent` columns to the right, and every
 /// sequence in it `list_indent` columns to the right of its key.
 pub(crate) fn write_item(out: &mut String, node: &Node, indent: usize, list_indent: usize) {
@@ -175,15 +170,19 @@ fn literal(out: &mut String, text: &str, indent: usize) {
     }
 }
 
-fn quoted(out: &mut String, text: &str) {
+/// Appends a string in double quotes.
+pub(crate) fn quoted(out: &mut String, text: &str) {
     out.reserve(text.len() + 2);
     out.push('"');
     let raw = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
-    // Mostly nothing in it needs a backslash.
-    let start = text.bytes().position(|byte| !raw(byte)).unwrap_or(text.len());
-    let (clean, rest) = text.split_at(start);
-    out.push_str(clean);
-    for c in rest.chars() {
+    // Mostly nothing in it needs a backslash; to look at all of it is quicker than to stop early.
+    let clean = text.bytes().fold(true, |clean, byte| clean & raw(byte));
+    if clean {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
+    for c in text.chars() {
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Ceiling;
 use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, code};
-use crate::kube::Object;
+use crate::kube::{Id, Object};
 use crate::model::{Catalog, Protocol, Service};
 use crate::spec::{Api, Config};
 
@@ -328,13 +328,13 @@ impl<'a> Table<'a, '_> {
 
     /// Plans the routes that are attached to copies: those of the affected services themselves.
     fn plan_local(&self, routing: &mut Routing<'a>, found: &mut Vec<Diagnostic>) {
-        for (environment, env) in self.environments.iter().enumerate() {
-            let mut routes: BTreeMap<_, Local<'a>> = BTreeMap::new();
-            for &service in &env.affected {
-                let gateway = self.routes.of(service).iter().map(|(route, _)| *route);
-                let istio = self.virtual_services.of(service).iter().copied();
-                for route in gateway.chain(istio) {
-                    let local = routes.entry(&route.id).or_insert_with(|| Local {
+        let mut locals: BTreeMap<(usize, &Id), Local<'a>> = BTreeMap::new();
+        for (&service, environments) in &self.affecting {
+            let gateway = self.routes.of(service).iter().map(|(route, _)| *route);
+            let istio = self.virtual_services.of(service).iter().copied();
+            for route in gateway.chain(istio) {
+                for &environment in environments {
+                    let local = locals.entry((environment, &route.id)).or_insert_with(|| Local {
                         environment,
                         route,
                         services: BTreeSet::new(),
@@ -342,10 +342,10 @@ impl<'a> Table<'a, '_> {
                     local.services.insert(service);
                 }
             }
-            for local in routes.into_values() {
-                gateway_api::check_local(local.route, found);
-                routing.local.push(local);
-            }
+        }
+        for local in locals.into_values() {
+            gateway_api::check_local(local.route, found);
+            routing.local.push(local);
         }
     }
 }
