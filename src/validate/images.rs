@@ -90,11 +90,13 @@ fn digest(image: &str) -> Option<&str> {
 /// The grammar of image references, roughly: no spaces, no `$`, no empty parts, a digest that is one.
 /// See <https://github.com/distribution/reference>.
 fn is_well_formed(image: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
+    let fits = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'/' | b':' | b'@')
+    };
     image.bytes().all(fits)
         && image.starts_with(|c: char| c.is_ascii_alphanumeric())
         && image.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-        && !image.contains("//")
+        && !image.as_bytes().windows(2).any(|two| two == b"//")
         && (!image.contains('@') || digest(image).is_some())
 }
 

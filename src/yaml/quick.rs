@@ -11,6 +11,7 @@ use std::collections::HashSet;
 use smol_str::SmolStr;
 
 use super::node::{Data, Key, Node};
+use super::scalar::is_word;
 use crate::diagnostic::{FileId, Place};
 
 /// What the reader made of a document.
@@ -49,7 +50,9 @@ pub(super) fn read(text: &str, file: FileId, offset: usize, depth: usize) -> Opt
 /// refuse.
 fn is_plain_text(text: &str) -> bool {
     let printable = |byte: u8| (b' '..=b'~').contains(&byte) || byte == b'\n';
-    text.bytes().all(printable)
+    // Without a way out in the middle of a piece, many bytes are looked at in one step.
+    let all = |piece: &[u8]| piece.iter().fold(true, |all, &byte| all & printable(byte));
+    text.as_bytes().chunks(4096).all(all)
         || text.chars().all(|c| match c {
             '\n' | ' '..='~' => true,
             '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => false,
@@ -244,11 +247,8 @@ impl Reader<'_> {
                 end
             }
             first => {
-                let word = |byte: u8| {
-                    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'-')
-                };
                 let starts = first.is_ascii_alphanumeric() || matches!(first, b'_' | b'/');
-                rest.iter().position(|&byte| !word(byte)).filter(|_| starts)?
+                rest.iter().position(|&byte| !is_word(byte)).filter(|_| starts)?
             }
         };
         // The parser looks no further for the colon of a key.

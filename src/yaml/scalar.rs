@@ -154,6 +154,11 @@ pub fn is_safe_plain(text: &str) -> bool {
     starts && wrong | before == WORD && !null && !is_ambiguous(text)
 }
 
+/// Whether a byte means nothing to YAML wherever it stands inside a word.
+pub(super) fn is_word(byte: u8) -> bool {
+    CLASSES[usize::from(byte)] == WORD
+}
+
 /// A byte that means nothing to YAML wherever it stands inside a word.
 const WORD: u8 = 0;
 /// A byte that means nothing to YAML between two of these.
