@@ -98,7 +98,7 @@ fn scale(text: &mut String, folder: &Path) -> Result<()> {
     )?;
     let mut points = Vec::new();
     let mut anew = String::new();
-    for (previews, runs) in [(1, 21), (10, 21), (100, 21), (1_000, 15), (10_000, 5)] {
+    for (previews, runs) in [(1, 21), (10, 21), (100, 21), (1_000, 51), (10_000, 7)] {
         let point = size(folder, previews, runs, false)?;
         writeln!(
             text,
