@@ -95,3 +95,36 @@ pub(crate) fn rank(kind: &str) -> u8 {
         _ => OTHERS,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_come_by_rank_and_what_is_alike_by_namespace_kind_group_and_name() {
+        let id = |(group, kind, namespace, name): (&str, &str, &str, &str)| Id {
+            group: group.into(),
+            kind: kind.into(),
+            namespace: namespace.into(),
+            name: name.into(),
+        };
+        let wanted = [
+            ("", "Namespace", "", "shop"),
+            ("", "Service", "a", "z"),
+            ("", "Service", "b", "a"),
+            ("", "Service", "b", "b"),
+            ("serving.knative.dev", "Service", "b", "a"),
+            ("apps", "Deployment", "a", "a"),
+            ("x", "Alpha", "b", "z"),
+            ("x", "Beta", "b", "a"),
+        ]
+        .map(id);
+        for turn in 0..wanted.len() {
+            let mut mixed = wanted.clone();
+            mixed.reverse();
+            mixed.rotate_left(turn);
+            sort_by_id(&mut mixed, |id| id.into());
+            assert_eq!(mixed, wanted, "turned by {turn}");
+        }
+    }
+}

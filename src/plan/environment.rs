@@ -43,7 +43,8 @@ pub struct Copied<'a> {
     pub owners: Owners<'a>,
 }
 
-/// Names of services, in order, each once; mostly one, which takes no memory of its own.
+/// Names of services, in order, each once; mostly one, which takes no memory of its own: made with
+/// [`insert`](Self::insert) and read with [`names`](Self::names).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owners<'a> {
     /// One name.

@@ -29,6 +29,15 @@ fn scalar(text: SmolStr, plain: bool) -> Node {
     Node { data: Data::Scalar { text, plain }, place: Place::default() }
 }
 
+/// Methods for values whose text is a plain scalar.
+macro_rules! plain {
+    ($($method:ident($type:ty))*) => {$(
+        fn $method(self, value: $type) -> Result<Node, Error> {
+            plain(value)
+        }
+    )*};
+}
+
 #[derive(Clone, Copy)]
 struct Trees;
 
@@ -43,40 +52,10 @@ impl Serializer for Trees {
     type SerializeStruct = Entries;
     type SerializeStructVariant = Impossible<Node, Error>;
 
-    fn serialize_bool(self, value: bool) -> Result<Node, Error> {
-        plain(value)
-    }
-
-    fn serialize_i8(self, value: i8) -> Result<Node, Error> {
-        plain(value)
-    }
-
-    fn serialize_i16(self, value: i16) -> Result<Node, Error> {
-        plain(value)
-    }
-
-    fn serialize_i32(self, value: i32) -> Result<Node, Error> {
-        plain(value)
-    }
-
-    fn serialize_i64(self, value: i64) -> Result<Node, Error> {
-        plain(value)
-    }
-
-    fn serialize_u8(self, value: u8) -> Result<Node, Error> {
-        plain(value)
-    }
-
-    fn serialize_u16(self, value: u16) -> Result<Node, Error> {
-        plain(value)
-    }
-
-    fn serialize_u32(self, value: u32) -> Result<Node, Error> {
-        plain(value)
-    }
-
-    fn serialize_u64(self, value: u64) -> Result<Node, Error> {
-        plain(value)
+    plain! {
+        serialize_bool(bool) serialize_i8(i8) serialize_i16(i16) serialize_i32(i32)
+        serialize_i64(i64) serialize_u8(u8) serialize_u16(u16) serialize_u32(u32)
+        serialize_u64(u64)
     }
 
     fn serialize_f32(self, value: f32) -> Result<Node, Error> {
