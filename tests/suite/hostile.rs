@@ -3,9 +3,8 @@
 //! Each is read as previews.yaml, as the baseline and as a ResourceList, by a process that may hold
 //! 256 MB. It ends with words on stderr, and nothing of it reaches stdout.
 //!
-//! With `cargo test --release --test suite hostile -- --test-threads 1` the slowest, 200,000 objects in flow
-//! style, took 1.1 seconds and every other less than one. Without optimisation, and beside other tests, it
-//! may be longer.
+//! With `cargo test --release --test suite hostile -- --test-threads 1` each has a second. Without
+//! optimisation, and beside other tests, it may be longer.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::orchestrator::{ANABRANCH, Answer, root, run};
 
-const PATIENCE: Duration = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 2 });
+const PATIENCE: Duration = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 1 });
 /// Memory that a process may write to, in KiB, and bytes of words that anybody reads.
 const MEMORY: usize = 256 << 10;
 const WORDS: usize = 512 << 10;
@@ -156,6 +155,7 @@ fn a_million_small_things_are_refused() {
     assert_refused("keys", keys);
     assert_refused("documents", "---\na: b\n".repeat(million));
     assert_refused("null documents", "--- ~\n".repeat(million));
+    assert_refused("documents of comments", "---\n#\n".repeat(million));
     assert_refused("items", "- v\n".repeat(million));
     assert_refused("items in flow style", format!("[{}]\n", "a, ".repeat(million)));
     assert_refused("maps in flow style", format!("[{}]\n", "{a: b}, ".repeat(million / 2)));
@@ -183,7 +183,7 @@ fn syntax_that_grows_without_end_is_refused() {
         ("a long tag", format!("a: !{} b\n", "x".repeat(1_000_000))),
         ("a long number", format!("a: {}\n", "1".repeat(1_000_000))),
         ("anchors", "- &a b\n".repeat(100_000)),
-        ("empty documents", "---\n".repeat(1_000_000)),
+        ("empty documents", "---\n".repeat(16_000_000)),
         ("directives", "%FOO x\n".repeat(100_000) + "---\na: b\n"),
         ("a directive of another version", "%YAML 9.9\n---\na: b\n".to_owned()),
     ] {

@@ -37,7 +37,10 @@ pub(super) struct Builder {
     /// Where the document that is read begins in its file.
     offset: usize,
     budget: Budget,
+    /// Those that are not empty.
     pub(super) documents: Vec<Node>,
+    /// How many documents there were, with the empty ones.
+    seen: usize,
     open: Vec<Open>,
     anchors: BTreeMap<usize, Node>,
     nodes: usize,
@@ -52,6 +55,7 @@ impl Builder {
             offset: 0,
             budget,
             documents: Vec::new(),
+            seen: 0,
             open: Vec::new(),
             anchors: BTreeMap::new(),
             nodes: 0,
@@ -64,10 +68,12 @@ impl Builder {
     pub(super) fn read(&mut self, text: &str, offset: usize) -> Result<(), Stop> {
         if let Some(body) = without_marker(text) {
             let start = offset + text.len() - body.len();
-            if let Some(quick) = quick::read(body, self.file, start, self.budget.depth) {
+            if let Some(quick) = quick::read(body, self.file, start, &self.budget) {
                 self.nodes += quick.nodes;
-                let place = Place::new(self.file, start, start);
+                let empty = Place::new(self.file, start, start);
+                let place = quick.node.as_ref().map_or(empty, |node| node.place);
                 self.check_nodes(place)?;
+                self.count_document(place)?;
                 return quick.node.map_or(Ok(()), |node| self.finish(node, 0));
             }
         }
@@ -104,6 +110,16 @@ impl Builder {
         Ok(())
     }
 
+    /// Counts a document, empty ones too: each of them takes time.
+    fn count_document(&mut self, place: Place) -> Result<(), Stop> {
+        self.seen += 1;
+        if self.seen > self.budget.documents {
+            let problem = "the input has more documents";
+            return self.stop_at(place, problem, self.budget.documents, DOCUMENTS);
+        }
+        Ok(())
+    }
+
     /// Counts a copy of a value that has an anchor.
     fn check_copy(&mut self, node: &Node) -> Result<(), Stop> {
         self.alias_nodes += node.weight();
@@ -132,7 +148,10 @@ impl Builder {
             self.check_nodes(place)?;
         }
         match event {
-            Event::DocumentStart(..) => self.anchors.clear(),
+            Event::DocumentStart(..) => {
+                self.anchors.clear();
+                self.count_document(place)?;
+            }
             Event::Scalar(text, style, anchor, tag) => {
                 let string_tag = tag.as_ref().is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
                 if let Some(tag) = tag.filter(|_| !string_tag) {
@@ -210,10 +229,6 @@ impl Builder {
             self.anchors.insert(anchor, node.clone());
         }
         let Some(parent) = self.open.last_mut() else {
-            if self.documents.len() >= self.budget.documents {
-                let problem = "the input has more documents";
-                return self.stop_at(node.place, problem, self.budget.documents, DOCUMENTS);
-            }
             if !node.is_null() {
                 self.documents.push(node);
             }

@@ -39,24 +39,17 @@ pub fn parse_documents(
 
 /// The documents of a text, each with its offset: what stands between lines of `---`, which nothing
 /// can hold. A text with directives or `...` is left whole.
-fn documents(text: &str) -> Vec<(usize, &str)> {
+fn documents(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let bytes = text.as_bytes();
-    let at_line = |&at: &usize| at == 0 || bytes[at - 1] == b'\n';
-    let directive = memchr::memchr_iter(b'%', bytes).any(|at| at_line(&at));
-    if directive || memchr::memmem::find_iter(bytes, "...").any(|at| at_line(&at)) {
-        return vec![(0, text)];
-    }
+    let at_line = move |&at: &usize| at == 0 || bytes[at - 1] == b'\n';
     let ends = |&at: &usize| matches!(bytes.get(at + 3), None | Some(b' ' | b'\t' | b'\r' | b'\n'));
-    let starts = memchr::memmem::find_iter(bytes, "---").filter(at_line).filter(ends);
-    let mut documents = Vec::new();
+    let whole = memchr::memchr_iter(b'%', bytes).any(|at| at_line(&at))
+        || memchr::memmem::find_iter(bytes, "...").any(|at| at_line(&at));
+    let starts = (!whole).then(|| memchr::memmem::find_iter(bytes, "---"));
+    let starts = starts.into_iter().flatten().filter(at_line).filter(ends);
     let mut from = 0;
-    for start in starts.chain([text.len()]) {
-        if start > from {
-            documents.push((from, &text[from..start]));
-        }
-        from = start;
-    }
-    documents
+    let cut = move |start| (from, &text[std::mem::replace(&mut from, start)..start]);
+    starts.chain([text.len()]).map(cut).filter(|(_, document)| !document.is_empty())
 }
 
 /// What follows a line of `---` and blanks; the text itself where it begins with no `---`.

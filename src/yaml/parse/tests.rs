@@ -34,7 +34,7 @@ fn is_read_alike(text: &str) -> bool {
     for (offset, document) in documents(text) {
         let body = without_marker(document).unwrap_or("{");
         let start = offset + document.len() - body.len();
-        let Some(quick) = quick::read(body, FileId::default(), start, 96) else {
+        let Some(quick) = quick::read(body, FileId::default(), start, &Budget::default()) else {
             all = false;
             continue;
         };
@@ -76,20 +76,44 @@ fn plain_yaml_is_read_as_the_parser_reads_it() {
         "image: registry:5000/a/b:c@sha256:0\nurl: http://x:80/y#z\ntime: 12:30:45\nneg: -1\nstar: a*b\n\"q k\": v\n'r': w\n",
         "\n\n# only\n# comments\n",
         "a:\nb:\n- c\nd:\n  - e:\n    - f\n",
+        "a: [b, \"c d\", 'it''s', -1, --port=80, $(X), h:80 ,  http://x:80/y?z ,] # e, f]\n",
+        "a: [ ]\nb: { }\nc: [[], [[x]], {}, {d: e, f: [g], }]\n",
+        "- {a: b, 'c': \"d\", \"e f\": g h}\n- [a]\n-   {a: [b]}   # c\n-\n  [a]\n",
+        "a: [ä, ö#, #, b]\n",
+        "a: [b #, c\n]\n",
+        "a: [?a, :b, -, - c, &d e, *f, !g h, %i, @j, `k, |l, >m]\n",
+        "a: [b: c]\nd: {e, f: , g}\n",
+        "a: {b:c, d:, e: f:g, h: i:, \"j\":k}\n",
+        "a: [b c: d, 'e'f, \"g\\\"\", '', 'h''']\n",
+        "a: [b, c\n, d]\n",
+        "a: {b: 1, b: 2}\n",
+        "a: [b] c\n",
+        "a: [b]: c\n",
+        "a: [b\n",
+        "a: [b}\n",
+        "a: [,]\n",
+        "a: [b,,c]\n",
+        "[a]: b\n",
+        "{a: b}\n",
+        "  [a, {b: c}] # d\n",
+        "{a: b}: c\n",
+        "[a]\nb\n",
         "ä: ö\n",
         "a: ö\n",
     ] {
         is_read_alike(text);
     }
     assert!(is_read_alike("a: 1\nb:\n- c: d\n  e: |\n    f\n  g: {}\n---\nh: \"i\" # j\n"));
+    assert!(is_read_alike("a: [b, \"c\", --d=e, 'f''g'] # h\ni: {j: {k: [1, 2]}, l: m n }\n"));
 }
 
 #[test]
 fn mutilated_yaml_is_read_as_the_parser_reads_it_or_left_to_it() {
-    let seed = "apiVersion: v1\nkind: List\nmetadata:\n  name: 'x'\n  labels: {}\nitems:\n- a: |\n    one\n     two\n\n  b:\n    - c: \"d\" # e\n      f: []\n    -   - g\n        - h: -1\n  i:\n# k\n- l: http://m:80\n  'n': \"\"\n-\n- o\n";
+    let blocks = "apiVersion: v1\nkind: List\nmetadata:\n  name: 'x'\n  labels: {}\nitems:\n- a: |\n    one\n     two\n\n  b:\n    - c: \"d\" # e\n      f: []\n    -   - g\n        - h: -1\n  i:\n# k\n- l: http://m:80\n  'n': \"\"\n-\n- o\n";
+    let flow = "a: [b, c d, \"e\", 'f''g', {h: i}]\nj: {k: l, 'm': [-1, http://n:80], o: {p: \"\"}}\nq:\n- {r: s}\n- [t]\n";
     let pieces = [
         "\n", " ", "  ", "-", "- ", ": ", ":", "#", " #", "'", "\"", "|", "a", "|-\n", "---\n",
-        "[]", "{}", "''", "~", "\\", ">", "?", "\t", ",",
+        "[]", "{}", "''", "~", "\\", ">", "?", "\t", ",", ", ", "[", "]", "{", "}", "{a: ", "[b]",
     ];
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut random = move |below: usize| {
@@ -98,20 +122,22 @@ fn mutilated_yaml_is_read_as_the_parser_reads_it_or_left_to_it() {
         state ^= state << 17;
         usize::try_from(state % below as u64).expect("below fits")
     };
-    let mut quick = 0;
-    for _ in 0..5_000 {
-        let mut text = seed.to_owned();
-        for _ in 0..=random(3) {
-            let from = random(text.len());
-            let to = (from + random(4)).min(text.len());
-            text.replace_range(
-                from..to,
-                if random(3) == 0 { "" } else { pieces[random(pieces.len())] },
-            );
+    for (seed, least, most) in [(blocks, 500, 3_000), (flow, 500, 3_000)] {
+        let mut quick = 0;
+        for _ in 0..5_000 {
+            let mut text = seed.to_owned();
+            for _ in 0..=random(3) {
+                let from = random(text.len());
+                let to = (from + random(4)).min(text.len());
+                text.replace_range(
+                    from..to,
+                    if random(3) == 0 { "" } else { pieces[random(pieces.len())] },
+                );
+            }
+            quick += usize::from(is_read_alike(&text));
         }
-        quick += usize::from(is_read_alike(&text));
+        assert!((least..most).contains(&quick), "{quick} were read without the parser");
     }
-    assert!((500..3_000).contains(&quick), "{quick} were read without the parser");
 }
 
 #[test]
@@ -147,6 +173,21 @@ fn bad_texts_are_refused_with_their_code() {
     assert_eq!(first_code(&"- ".repeat(10_000)), "input-limit");
     let deep: String = (0..10_000).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
     assert_eq!(first_code(&deep), "input-limit");
+}
+
+#[test]
+fn documents_count_whether_empty_or_not() {
+    let budget = Budget { documents: 2, ..Budget::default() };
+    let read = |text: &str| {
+        let mut sources = Sources::default();
+        let file = sources.add("a.yaml", text);
+        parse_documents(&sources, file, &budget).map_err(|errors| errors[0].code.id)
+    };
+    for part in ["---\na: b\n", "---\n", "--- ~\n", "---\n# c\n", "--- |\n x\n", "--- !!str\n...\n"]
+    {
+        assert!(read(&part.repeat(2)).is_ok(), "{part}");
+        assert_eq!(read(&part.repeat(3)).err(), Some("input-limit"), "{part}");
+    }
 }
 
 #[test]

@@ -1,29 +1,32 @@
-//! The plain part of YAML, read without a parser in between: block mappings and sequences, scalars of
-//! one line, literal blocks. Nearly every manifest is written in it.
+//! The plain part of YAML, read without a parser in between: block mappings and sequences, scalars and
+//! flow collections of one line, literal blocks. Nearly every manifest is written in it.
 //!
-//! Whatever else stands in a document (anchors, tags, flow collections, folded and multi-line
-//! scalars, escapes, tabs) or is wrong with it makes the reader give up, and the conforming parser
-//! reads the document. So this reader has no errors, and where it does read, the tree is the
-//! parser's own, places included: `tests/suite` compares the two.
+//! Whatever else stands in a document (anchors, tags, folded and multi-line scalars, escapes, tabs)
+//! or is wrong with it makes the reader give up, and the conforming parser reads the document. So
+//! this reader has no errors, and where it does read, the tree is the parser's own, places included:
+//! the tests beside the parser compare the two.
+
+mod flow;
 
 use std::collections::HashSet;
 
 use smol_str::SmolStr;
 
+use super::Budget;
 use super::node::{Data, Key, Node};
 use super::scalar::is_word;
 use crate::diagnostic::{FileId, Place};
 
 /// What the reader made of a document.
 pub(super) struct Quick {
-    /// The document; none where there are only comments.
+    /// The document; none where there are only comments, or more nodes than the budget has.
     pub(super) node: Option<Node>,
-    /// How many nodes it has, keys among them.
+    /// How many nodes it has, keys among them. Over the budget, there may be more.
     pub(super) nodes: usize,
 }
 
 /// Reads `text`, one document that stands at `offset` in its file. None where it takes the parser.
-pub(super) fn read(text: &str, file: FileId, offset: usize, depth: usize) -> Option<Quick> {
+pub(super) fn read(text: &str, file: FileId, offset: usize, budget: &Budget) -> Option<Quick> {
     if !is_plain_text(text) {
         return None;
     }
@@ -35,15 +38,22 @@ pub(super) fn read(text: &str, file: FileId, offset: usize, depth: usize) -> Opt
         file,
         offset,
         nodes: 0,
+        most: budget.nodes,
         items: Vec::new(),
         entries: Vec::new(),
     };
     let Some(indent) = reader.next_line()? else {
         return Some(Quick { node: None, nodes: 0 });
     };
-    let node = reader.block(indent, indent, depth)?;
+    let node = match reader.bytes[reader.at] {
+        b'{' | b'[' => reader.scalar(indent, budget.depth),
+        _ => reader.block(indent, indent, budget.depth),
+    };
+    if reader.nodes > budget.nodes {
+        return Some(Quick { node: None, nodes: reader.nodes });
+    }
     // A document ends where its first block does.
-    (reader.at == text.len()).then_some(Quick { node: Some(node), nodes: reader.nodes })
+    (reader.at == text.len()).then_some(Quick { node: Some(node?), nodes: reader.nodes })
 }
 
 /// Only line feeds for control characters, and no character that readers take for a line break or
@@ -73,6 +83,8 @@ struct Reader<'t> {
     file: FileId,
     offset: usize,
     nodes: usize,
+    /// After so many nodes, the rest is not read.
+    most: usize,
     /// Of the lists that are still open, the innermost last: a list takes memory once, when it closes.
     items: Vec<Node>,
     /// Of the mappings that are still open.
@@ -87,14 +99,23 @@ impl Reader<'_> {
         Place::new(self.file, self.offset + start, self.offset + end)
     }
 
+    fn count(&mut self) -> Option<()> {
+        self.nodes += 1;
+        (self.nodes <= self.most).then_some(())
+    }
+
+    /// Goes over the blanks that stand here.
+    fn skip_blanks(&mut self) {
+        self.at += self.bytes[self.at..].iter().take_while(|&&byte| byte == b' ').count();
+    }
+
     /// Goes from the start of a line to the next content and returns its column; `Some(None)` at the
     /// end of the text.
     #[expect(clippy::option_option, reason = "giving up and the end of the text are two things")]
     fn next_line(&mut self) -> Option<Option<usize>> {
         loop {
             let start = self.at;
-            let spaces = self.bytes[start..].iter().take_while(|&&byte| byte == b' ').count();
-            self.at = start + spaces;
+            self.skip_blanks();
             match self.bytes.get(self.at) {
                 None => {
                     self.column = 0;
@@ -103,8 +124,8 @@ impl Reader<'_> {
                 Some(b'\n') => self.at += 1,
                 Some(b'#') => self.at = self.line_end() + 1,
                 Some(_) => {
-                    self.column = spaces;
-                    return Some(Some(spaces));
+                    self.column = self.at - start;
+                    return Some(Some(self.column));
                 }
             }
             self.at = self.at.min(self.bytes.len());
@@ -120,7 +141,7 @@ impl Reader<'_> {
     /// A block that starts here, at this column; `indent` is the least column of its lines.
     fn block(&mut self, column: usize, indent: usize, depth: Depth) -> Option<Node> {
         let depth = depth.checked_sub(1)?;
-        self.nodes += 1;
+        self.count()?;
         if self.is_item() {
             let start = self.at;
             return self.list(start, column, depth);
@@ -139,7 +160,7 @@ impl Reader<'_> {
         loop {
             self.at += 1;
             let dash = self.at;
-            self.at += self.bytes[dash..].iter().take_while(|&&byte| byte == b' ').count();
+            self.skip_blanks();
             let item = match self.bytes.get(self.at) {
                 None | Some(b'\n' | b'#') => self.below(column, false, dash, depth)?,
                 Some(_) => {
@@ -169,25 +190,12 @@ impl Reader<'_> {
     fn map(&mut self, column: usize, depth: Depth) -> Option<Node> {
         let start = self.at;
         let first = self.entries.len();
-        let mut keys: HashSet<SmolStr> = HashSet::new();
+        let mut table = HashSet::new();
         loop {
-            let key = self.key()?;
-            let entries = &self.entries[first..];
-            // Few keys are compared, many are hashed.
-            let twice = if entries.len() < MANY_KEYS {
-                entries.iter().any(|(other, _)| other.text == key.text)
-            } else {
-                if keys.is_empty() {
-                    keys.extend(entries.iter().map(|(key, _)| key.text.clone()));
-                }
-                !keys.insert(key.text.clone())
-            };
-            if twice {
-                return None;
-            }
+            let key = self.key(first, &mut table)?;
             let colon = self.at;
             self.at += 1;
-            self.at += self.bytes[self.at..].iter().take_while(|&&byte| byte == b' ').count();
+            self.skip_blanks();
             let value = match self.bytes.get(self.at) {
                 None | Some(b'\n' | b'#') => self.below(column, true, colon, depth)?,
                 Some(_) => self.scalar(column, depth)?,
@@ -217,7 +225,7 @@ impl Reader<'_> {
             Some(inner) if inner > column => self.block(inner, inner, depth),
             Some(inner) if inner == column && of_key && self.is_item() => {
                 let depth = depth.checked_sub(1)?;
-                self.nodes += 1;
+                self.count()?;
                 let dash = self.at + 1;
                 let spaces = self.bytes[dash..].iter().take_while(|&&byte| byte == b' ').count();
                 if matches!(self.bytes.get(dash + spaces), None | Some(b'\n' | b'#')) {
@@ -228,7 +236,7 @@ impl Reader<'_> {
             // The parser places a null elsewhere where blanks or a comment follow.
             _ if !bare => None,
             _ => {
-                self.nodes += 1;
+                self.count()?;
                 let data = Data::Scalar { text: "~".into(), plain: true };
                 Some(Node { data, place: self.place(empty, empty) })
             }
@@ -256,56 +264,43 @@ impl Reader<'_> {
         (ends && matches!(rest.get(end + 1), None | Some(b' ' | b'\n'))).then_some(self.at + end)
     }
 
-    /// A key; the current place is then its colon.
-    fn key(&mut self) -> Option<Key> {
+    /// A key that the mapping whose entries begin at `first` does not have yet; the current place is
+    /// then its colon. Few keys are compared, many are remembered in the table.
+    fn key(&mut self, first: usize, table: &mut HashSet<SmolStr>) -> Option<Key> {
         let (start, end) = (self.at, self.key_end()?);
         let quotes = usize::from(matches!(self.bytes[start], b'"' | b'\''));
-        let text = self.text[start + quotes..end - quotes].into();
-        self.nodes += 1;
+        let text = SmolStr::new(&self.text[start + quotes..end - quotes]);
+        let entries = &self.entries[first..];
+        let new = if entries.len() < MANY_KEYS {
+            entries.iter().all(|(other, _)| other.text != text)
+        } else {
+            if table.is_empty() {
+                table.extend(entries.iter().map(|(key, _)| key.text.clone()));
+            }
+            table.insert(text.clone())
+        };
+        self.count()?;
         self.at = end;
-        Some(Key { text, place: self.place(start, end) })
+        new.then(|| Key { text, place: self.place(start, end) })
     }
 
-    /// A scalar, or an empty collection, on the line of its key or dash, whose column is `column`.
+    /// A scalar or flow collection on the line of its key or dash, whose column is `column`.
     fn scalar(&mut self, column: usize, depth: Depth) -> Option<Node> {
-        self.nodes += 1;
-        let (start, end_of_line) = (self.at, self.line_end());
-        let line = &self.bytes[start..end_of_line];
-        let (data, length) = match line[0] {
+        let end = self.line_end();
+        let node = match self.bytes[self.at] {
             b'|' => return self.literal(column),
-            b'"' => {
-                let end = line[1..].iter().position(|&byte| byte == b'"')? + 1;
-                let text = &self.text[start + 1..start + end];
-                (
-                    Data::Scalar {
-                        text: (!text.contains('\\')).then(|| text.into())?,
-                        plain: false,
-                    },
-                    end + 1,
-                )
-            }
-            b'\'' => {
-                let end = single_quoted_end(line)?;
-                let text = self.text[start + 1..start + end].replace("''", "'");
-                (Data::Scalar { text: text.into(), plain: false }, end + 1)
-            }
-            b'{' | b'[' => {
-                depth.checked_sub(1)?;
-                match line.get(..2)? {
-                    b"{}" => (Data::Map(Vec::new()), 2),
-                    b"[]" => (Data::List(Vec::new()), 2),
-                    _ => return None,
-                }
-            }
+            b'{' | b'[' | b'"' | b'\'' => self.flow(end, depth)?,
             _ => {
-                let text = plain(&self.text[start..start + line.len()])?;
-                (Data::Scalar { text: text.into(), plain: true }, text.len())
+                self.count()?;
+                let start = self.at;
+                let text = plain(&self.text[start..end])?;
+                self.at += text.len();
+                let data = Data::Scalar { text: text.into(), plain: true };
+                Node { data, place: self.place(start, self.at) }
             }
         };
-        self.at = start + length;
-        let place = self.place(start, self.at);
-        self.end_of_line(end_of_line, column)?;
-        Some(Node { data, place })
+        self.end_of_line(end, column)?;
+        Some(node)
     }
 
     /// Only blanks or a comment may follow on this line, which ends there, and the next content stands no further
@@ -325,6 +320,7 @@ impl Reader<'_> {
 
     /// A literal block. See <https://yaml.org/spec/1.2.2/#812-literal-style>.
     fn literal(&mut self, column: usize) -> Option<Node> {
+        self.count()?;
         let header = &self.bytes[self.at..self.line_end()];
         let keep = match header {
             b"|" => 1,
@@ -371,24 +367,12 @@ impl Reader<'_> {
     }
 }
 
-/// Where the quote that closes a single-quoted scalar stands.
-fn single_quoted_end(line: &[u8]) -> Option<usize> {
-    let mut at = 1;
-    loop {
-        at += line[at..].iter().position(|&byte| byte == b'\'')?;
-        if line.get(at + 1) != Some(&b'\'') {
-            return Some(at);
-        }
-        at += 2;
-    }
-}
-
 /// The plain scalar that a line starts with, without the blanks and comment behind it.
 fn plain(line: &str) -> Option<&str> {
     let bytes = line.as_bytes();
     let starts = match bytes[0] {
         b'-' | b'?' | b':' => bytes.get(1).is_some_and(|&next| next != b' '),
-        b',' | b']' | b'}' | b'#' | b'&' | b'*' | b'!' | b'>' | b'%' | b'@' | b'`' => false,
+        b',' | b']' | b'}' | b'#' | b'&' | b'*' | b'!' | b'|' | b'>' | b'%' | b'@' | b'`' => false,
         _ => true,
     };
     if !starts {
