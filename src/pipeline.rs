@@ -1,6 +1,7 @@
 //! The stages called in order: the table of contents of the program.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -112,7 +113,7 @@ fn draw<'e, 'p>(
 ) -> Result<Vec<Preview<'p, Draft<'e>>>, Vec<Diagnostic>> {
     let names = Names::new(objects);
     let bytes = AtomicUsize::new(0);
-    let drawn: Vec<Option<_>> = (0..emission.previews())
+    let drawn: Vec<Option<Drawn<'_, '_>>> = (0..emission.previews())
         .into_par_iter()
         .map(|index| {
             let before = bytes.load(Ordering::Relaxed);
@@ -122,7 +123,8 @@ fn draw<'e, 'p>(
                 let own = preview.all().map(|draft| draft.length(words)).sum();
                 bytes.fetch_add(own, Ordering::Relaxed);
                 let found = names.check_preview(&preview);
-                (preview, found)
+                let elsewhere = elsewhere(&preview).map(|id| names.hash(id)).collect();
+                Drawn { preview, found, elsewhere }
             })
         })
         .collect();
@@ -131,16 +133,31 @@ fn draw<'e, 'p>(
         let help = "have fewer previews, or raise --max-output-bytes";
         return Err(vec![Diagnostic::new(&code::OUTPUT_LIMIT, message, help)]);
     }
-    let (mut previews, mut found) = (Vec::with_capacity(drawn.len()), Vec::new());
-    for (preview, wrong) in drawn.into_iter().flatten() {
-        previews.push(preview);
-        found.extend(wrong);
-    }
     let shared = common.shared.iter().chain(common.flux.values().flatten());
     let shared = shared.map(|object| &object.id);
+    let (mut previews, mut found) = (Vec::with_capacity(drawn.len()), Vec::new());
+    let mut hashes: HashSet<u64, RandomState> = shared.clone().map(|id| names.hash(id)).collect();
+    let mut alike = hashes.len() < shared.clone().count();
+    for drawn in drawn.into_iter().flatten() {
+        previews.push(drawn.preview);
+        found.extend(drawn.found);
+        alike |= drawn.elsewhere.into_iter().any(|hash| !hashes.insert(hash));
+    }
     found.extend(shared.clone().filter_map(|id| names.of_user(id)));
-    found.extend(made_twice(previews.iter().flat_map(elsewhere).chain(shared)));
+    if alike {
+        found.extend(made_twice(previews.iter().flat_map(elsewhere).chain(shared)));
+    }
     if found.is_empty() { Ok(previews) } else { Err(found) }
+}
+
+/// A preview as it was drafted.
+struct Drawn<'p, 'e> {
+    preview: Preview<'p, Draft<'e>>,
+    /// What is wrong with it alone.
+    found: Vec<Diagnostic>,
+    /// The hashes of what it has outside of its namespace: no two objects are the same where no two
+    /// of these are.
+    elsewhere: Vec<u64>,
 }
 
 /// Puts the objects in order, with the baseline's namespace where a namespaced one names none.
@@ -206,6 +223,10 @@ impl<'a> Names<'a> {
             }
         }
         found
+    }
+
+    fn hash(&self, id: &Id) -> u64 {
+        self.of_input.hasher().hash_one(id)
     }
 
     fn of_user(&self, id: &Id) -> Option<Diagnostic> {

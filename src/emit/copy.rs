@@ -103,7 +103,7 @@ fn role_binding(node: &mut Node, plan: &Plan<'_>, env: &Environment<'_>) {
     let baseline = plan.catalog.namespace;
     let accounts: Vec<&str> = env
         .copies
-        .values()
+        .iter()
         .map(|copy| &copy.original.id)
         .filter(|id| id.kind == "ServiceAccount")
         .map(|id| id.name.as_str())

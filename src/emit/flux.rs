@@ -67,7 +67,7 @@ fn gate_name(env: &Environment<'_>) -> String {
 
 /// The workloads that the health of a preview is the health of.
 pub(super) fn workloads<'e>(env: &'e Environment<'_>) -> impl Iterator<Item = &'e Id> {
-    let ids = env.copies.values().map(|copy| &copy.original.id);
+    let ids = env.copies.iter().map(|copy| &copy.original.id);
     ids.filter(|id| id.group == "apps" && matches!(id.kind.as_str(), "Deployment" | "StatefulSet"))
 }
 

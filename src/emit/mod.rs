@@ -29,7 +29,36 @@ pub use stencil::{Draft, Words};
 
 use self::part::{Maker, Part, Parts};
 use crate::kube::{Id, Key, Object, sort_by_id};
-use crate::plan::{Environment, Plan};
+use crate::plan::{Copied, Environment, Plan};
+
+/// The file of a tree that an object of a preview belongs in.
+#[derive(Debug, Clone, Copy)]
+pub enum File<'p> {
+    /// That of a copy.
+    Copy(&'p Copied<'p>),
+    /// `namespace`.
+    Namespace,
+    /// `aliases`.
+    Aliases,
+    /// `policies`.
+    Policies,
+    /// `routes`.
+    Routes,
+}
+
+impl<'p> File<'p> {
+    /// Its name, without `.yaml`.
+    #[must_use]
+    pub fn name(self) -> Cow<'p, str> {
+        match self {
+            Self::Copy(copied) => copy::file_of(copied),
+            Self::Namespace => "namespace".into(),
+            Self::Aliases => "aliases".into(),
+            Self::Policies => "policies".into(),
+            Self::Routes => "routes".into(),
+        }
+    }
+}
 
 /// The objects of one preview, in one form.
 #[derive(Debug)]
@@ -38,8 +67,8 @@ pub struct Preview<'p, D> {
     pub name: &'p str,
     /// Its namespace.
     pub namespace: &'p str,
-    /// Its environment, in order, each object with the file of the tree, without `.yaml`.
-    pub own: Vec<(Cow<'p, str>, D)>,
+    /// Its environment, in order.
+    pub own: Vec<(File<'p>, D)>,
     /// Its Flux objects; in a tree, the Namespace before them.
     pub flux: Vec<D>,
 }
@@ -121,21 +150,26 @@ impl<'p> Emission<'p> {
         let maker = self.parts.of(index);
         let owned = self.parts.flux.owns_namespaces();
         let routes = self.routes.tables(index).len();
-        let mut own: Vec<(Cow<'p, str>, D)> =
+        let mut own: Vec<(File<'p>, D)> =
             Vec::with_capacity(env.copies.len() + env.aliases.len() + routes + 4);
-        let mut add = |file: Cow<'p, str>, part: Part<'p>| {
-            D::emit(&maker, &part, |object| own.push((file.clone(), object)));
+        let mut add = |file: File<'p>, part: Part<'p>| {
+            D::emit(&maker, &part, |object| own.push((file, object)));
         };
-        for copied in env.copies.values() {
-            add(copy::file_of(copied), Part::Copy(copied));
+        add(File::Namespace, Part::Namespace { owned });
+        add(File::Namespace, Part::Facts);
+        // Originals have the order that what is made of them will have.
+        let mut copies = env.copies.iter().peekable();
+        for &alias in &env.aliases {
+            while let Some(copied) =
+                copies.next_if(|copied| copied.original.number < alias.object.number)
+            {
+                add(File::Copy(copied), Part::Copy(copied));
+            }
+            add(File::Aliases, Part::Alias(alias));
         }
-        add("namespace".into(), Part::Namespace { owned });
-        add("namespace".into(), Part::Facts);
-        for &service in &env.aliases {
-            add("aliases".into(), Part::Alias(service));
-        }
-        add("policies".into(), Part::Sidecar);
-        self.routes(env, index, &maker, |object| own.push(("routes".into(), object)));
+        copies.for_each(|copied| add(File::Copy(copied), Part::Copy(copied)));
+        add(File::Policies, Part::Sidecar);
+        self.routes(env, index, &maker, |object| own.push((File::Routes, object)));
         let words = Words { name: env.name, namespace: &env.namespace };
         sort_by_id(&mut own, |(_, object)| object.key(words));
         let mut flux = Vec::new();

@@ -68,6 +68,8 @@ struct Template {
     text: SmolStr,
     /// Where in the text something goes, and the number of its marker; in order.
     holes: Vec<(usize, usize)>,
+    /// How many of the holes are for the name, and how many for the namespace.
+    for_words: [usize; 2],
 }
 
 impl Template {
@@ -87,13 +89,18 @@ impl Template {
             from = end + 2;
         }
         text.push_str(&marked[from..]);
-        Some(Self { text: text.into(), holes })
+        let count = |wanted| holes.iter().filter(|(_, number)| *number == wanted).count();
+        Some(Self { text: text.into(), for_words: [count(0), count(1)], holes })
     }
 
     /// How long the text is.
     fn length(&self, words: Words<'_>, scalars: &Scalars<'_>) -> usize {
-        let filled = self.holes.iter().map(|(_, number)| word(words, scalars, *number).len());
-        self.text.len() + filled.sum::<usize>()
+        let [names, namespaces] = self.for_words;
+        let filled = names * words.name.len() + namespaces * words.namespace.len();
+        // Most have no other holes, and theirs need not be looked at.
+        let others = if scalars.is_empty() { &[] } else { self.holes.as_slice() };
+        let others = others.iter().filter_map(|(_, number)| scalars.get(number.checked_sub(2)?));
+        self.text.len() + filled + others.map(|scalar| scalar.len()).sum::<usize>()
     }
 
     /// Adds the text to another.
@@ -153,7 +160,8 @@ impl Stencil {
     /// The object of one preview.
     pub(super) fn draft<'e>(&'e self, words: Words<'_>, scalars: Box<Scalars<'e>>) -> Draft<'e> {
         let id = (!self.inside).then(|| Box::new(self.id(words, &scalars)));
-        Draft(Content::Holes { stencil: self, scalars, id })
+        let own = (id.is_some() || !scalars.is_empty()).then(|| Box::new(Own { scalars, id }));
+        Draft(Content::Holes { stencil: self, own })
     }
 
     fn id(&self, words: Words<'_>, scalars: &Scalars<'_>) -> Id {
@@ -176,13 +184,20 @@ pub struct Draft<'e>(Content<'e>);
 
 #[derive(Debug)]
 enum Content<'e> {
-    /// The identity is kept where it does not follow from the namespace of the preview.
-    Holes {
-        stencil: &'e Stencil,
-        scalars: Box<Scalars<'e>>,
-        id: Option<Box<Id>>,
-    },
+    Holes { stencil: &'e Stencil, own: Option<Box<Own<'e>>> },
     Whole(Box<(Id, String)>),
+}
+
+/// What a draft has that neither its stencil nor the words of its preview tell.
+#[derive(Debug)]
+struct Own<'e> {
+    scalars: Box<Scalars<'e>>,
+    /// The identity, where it does not follow from the namespace of the preview.
+    id: Option<Box<Id>>,
+}
+
+fn scalars<'o>(own: &'o Option<Box<Own<'_>>>) -> &'o Scalars<'o> {
+    own.as_ref().map(|own| &*own.scalars).unwrap_or_default()
 }
 
 impl From<Object> for Draft<'_> {
@@ -196,10 +211,10 @@ impl Draft<'_> {
     /// What it is put in order by.
     #[must_use]
     pub fn key<'k>(&'k self, words: Words<'k>) -> Key<'k> {
-        match &self.0 {
-            Content::Whole(whole) => (&whole.0).into(),
-            Content::Holes { id: Some(id), .. } => (&**id).into(),
-            Content::Holes { stencil, .. } => Key {
+        match (&self.0, self.kept_id()) {
+            (_, Some(id)) => id.into(),
+            (Content::Whole(whole), None) => (&whole.0).into(),
+            (Content::Holes { stencil, .. }, None) => Key {
                 rank: stencil.rank,
                 namespace: words.namespace,
                 kind: &stencil.kind,
@@ -214,7 +229,7 @@ impl Draft<'_> {
     pub fn kept_id(&self) -> Option<&Id> {
         match &self.0 {
             Content::Whole(whole) => Some(&whole.0),
-            Content::Holes { id, .. } => id.as_deref(),
+            Content::Holes { own, .. } => own.as_ref()?.id.as_deref(),
         }
     }
 
@@ -223,7 +238,7 @@ impl Draft<'_> {
     pub fn id(&self, words: Words<'_>) -> Id {
         match &self.0 {
             Content::Whole(whole) => whole.0.clone(),
-            Content::Holes { stencil, scalars, .. } => stencil.id(words, scalars),
+            Content::Holes { stencil, own } => stencil.id(words, scalars(own)),
         }
     }
 
@@ -231,7 +246,7 @@ impl Draft<'_> {
     #[must_use]
     pub fn length(&self, words: Words<'_>) -> usize {
         match &self.0 {
-            Content::Holes { stencil, scalars, .. } => stencil.text.length(words, scalars),
+            Content::Holes { stencil, own } => stencil.text.length(words, scalars(own)),
             Content::Whole(whole) => whole.1.len(),
         }
     }
@@ -239,7 +254,7 @@ impl Draft<'_> {
     /// Adds its text to another.
     pub fn write(&self, words: Words<'_>, out: &mut String) {
         match &self.0 {
-            Content::Holes { stencil, scalars, .. } => stencil.text.fill(words, scalars, out),
+            Content::Holes { stencil, own } => stencil.text.fill(words, scalars(own), out),
             Content::Whole(whole) => out.push_str(&whole.1),
         }
     }

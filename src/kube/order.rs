@@ -49,8 +49,7 @@ impl PartialOrd for Key<'_> {
 pub fn sort_by_id<T>(objects: &mut [T], key: impl Fn(&T) -> Key<'_>) {
     // Only their order is sorted: objects are too large to be moved about.
     let keys: Vec<Key<'_>> = objects.iter().map(key).collect();
-    let mut order: Vec<usize> = (0..keys.len()).collect();
-    order.sort_by_key(|&at| keys[at].rank);
+    let mut order = by_rank(&keys);
     for alike in order.chunk_by_mut(|&a, &b| keys[a].rank == keys[b].rank) {
         // They mostly come in order.
         if !alike.is_sorted_by(|&a, &b| keys[a] <= keys[b]) {
@@ -66,6 +65,28 @@ pub fn sort_by_id<T>(objects: &mut [T], key: impl Fn(&T) -> Key<'_>) {
         objects.swap(to, from);
     }
 }
+
+/// The places of keys in the order of their rank, else as they come.
+fn by_rank(keys: &[Key<'_>]) -> Vec<usize> {
+    // There are few ranks: counting them is quicker than to compare keys.
+    let mut starts = [0; RANKS + 1];
+    for key in keys {
+        starts[usize::from(key.rank) + 1] += 1;
+    }
+    for rank in 0..RANKS {
+        starts[rank + 1] += starts[rank];
+    }
+    let mut order = vec![0; keys.len()];
+    for (at, key) in keys.iter().enumerate() {
+        let next = &mut starts[usize::from(key.rank)];
+        order[*next] = at;
+        *next += 1;
+    }
+    order
+}
+
+/// How many ranks there are.
+const RANKS: usize = 20;
 
 /// The rank of kinds that have none of their own.
 const OTHERS: u8 = 16;

@@ -25,7 +25,7 @@ pub(super) fn close<'a>(
 ) -> Environment<'a> {
     let (config, catalog) = (finder.config, finder.catalog);
     let env = Environment::new(config, index);
-    let mut closure = Closure { config, catalog, finder, found, env };
+    let mut closure = Closure { config, catalog, finder, found, env, copies: BTreeMap::new() };
     let targets = closure.targets();
     let patches = closure.patches();
     closure.other_services(&targets);
@@ -38,7 +38,8 @@ pub(super) fn close<'a>(
     closure.patch(&patches, &patched);
     closure.unmatched(&patches);
     closure.hosts();
-    closure.env
+    let copies = closure.copies.into_values().collect();
+    Environment { copies, ..closure.env }
 }
 
 struct Closure<'a, 'f> {
@@ -46,7 +47,10 @@ struct Closure<'a, 'f> {
     catalog: &'a Catalog<'a>,
     finder: &'f Finder<'a>,
     found: &'f mut Vec<Diagnostic>,
+    /// Without its copies.
     env: Environment<'a>,
+    /// Its copies, by the number of the original and so in the order of identity.
+    copies: BTreeMap<usize, Copied<'a>>,
 }
 
 impl<'a> Closure<'a, '_> {
@@ -184,7 +188,7 @@ impl<'a> Closure<'a, '_> {
         }
         for target in targets {
             for workload in target.workloads.iter().map(|workload| workload.object) {
-                let copy = self.env.copies.entry(workload.number).or_insert_with(|| {
+                let copy = self.copies.entry(workload.number).or_insert_with(|| {
                     let changes = decided.remove(&workload.number).unwrap_or_default();
                     Copied {
                         body: Body::Changed(changes),
@@ -199,12 +203,11 @@ impl<'a> Closure<'a, '_> {
                 continue;
             };
             let selected = self.catalog.selected(service);
-            let copies =
-                selected.filter_map(|workload| self.env.copies.get(&workload.object.number));
+            let copies = selected.filter_map(|workload| self.copies.get(&workload.object.number));
             let mut owners = Owners::default();
             copies.for_each(|copy| owners.extend(&copy.owners));
             let copy = Copied::unchanged(service.object, owners);
-            self.env.copies.insert(service.object.number, copy);
+            self.copies.insert(service.object.number, copy);
         }
     }
 
@@ -236,7 +239,7 @@ impl<'a> Closure<'a, '_> {
         if patches.is_empty() {
             return BTreeSet::new();
         }
-        for (_, copy) in self.env.copies.iter_mut().filter(|(number, _)| !done.contains(number)) {
+        for (_, copy) in self.copies.iter_mut().filter(|(number, _)| !done.contains(number)) {
             for (service, patch) in patches {
                 let owned = is_owned(copy, service);
                 if owned && patch.applies_to(copy.frame()) {
@@ -246,14 +249,14 @@ impl<'a> Closure<'a, '_> {
                 }
             }
         }
-        self.env.copies.keys().copied().collect()
+        self.copies.keys().copied().collect()
     }
 
     /// Reports patches that found nothing to change.
     fn unmatched(&mut self, patches: &[(&'a str, Patch)]) {
         for (service, patch) in patches {
             let owned =
-                self.env.copies.values().filter(|copy| is_owned(copy, service)).map(Copied::frame);
+                self.copies.values().filter(|copy| is_owned(copy, service)).map(Copied::frame);
             self.found.extend(patch.unmatched(owned));
         }
     }
@@ -261,7 +264,7 @@ impl<'a> Closure<'a, '_> {
     /// A patch may not take a workload away from the Services that select it.
     fn still_selected(&mut self) {
         for workload in self.catalog.workloads() {
-            let Some(copy) = self.env.copies.get(&workload.object.number) else {
+            let Some(copy) = self.copies.get(&workload.object.number) else {
                 continue;
             };
             let Ok(patched) = Object::from_node(copy.frame().clone()) else {
@@ -285,9 +288,9 @@ impl<'a> Closure<'a, '_> {
 
     /// Copies everything that the copied workloads and Services need.
     fn dependencies(&mut self) {
-        let first: Vec<usize> = self.env.copies.keys().copied().collect();
+        let first: Vec<usize> = self.copies.keys().copied().collect();
         for number in first {
-            let Some(copy) = self.env.copies.get_mut(&number) else {
+            let Some(copy) = self.copies.get_mut(&number) else {
                 continue;
             };
             let empty = copy.owners.names().iter().any(|name| {
@@ -306,7 +309,7 @@ impl<'a> Closure<'a, '_> {
 
     /// Hands over what a copy needs: remembered where its body needs what the original does.
     fn with_needs(&mut self, number: usize, take: impl FnOnce(&mut Self, &Needs<'a>)) {
-        let (finder, copy) = (self.finder, &self.env.copies[&number]);
+        let (finder, copy) = (self.finder, &self.copies[&number]);
         let as_original = match &copy.body {
             Body::Original => true,
             Body::Changed(changes) => changes.only_images().is_some(),
@@ -332,17 +335,17 @@ impl<'a> Closure<'a, '_> {
 
     /// Copies an object and what it needs itself. An object copied before only gains owners.
     fn copy(&mut self, object: &'a Object, owners: &Owners<'a>) {
-        if let Some(copy) = self.env.copies.get_mut(&object.number) {
+        if let Some(copy) = self.copies.get_mut(&object.number) {
             copy.owners.extend(owners);
             return;
         }
-        self.env.copies.insert(object.number, Copied::unchanged(object, owners.clone()));
+        self.copies.insert(object.number, Copied::unchanged(object, owners.clone()));
         self.follow(&object.id, self.finder.of(object), owners);
     }
 
     /// Plans the aliases, and what else follows from the hosts that the copies name.
     fn hosts(&mut self) {
-        let numbers: Vec<usize> = self.env.copies.keys().copied().collect();
+        let numbers: Vec<usize> = self.copies.keys().copied().collect();
         for number in numbers {
             self.with_needs(number, |closure, needs| {
                 needs.hosts.iter().for_each(|host| closure.host(host));
@@ -350,7 +353,7 @@ impl<'a> Closure<'a, '_> {
         }
         for facts in &self.config.previews.spec.services {
             let name = facts.name.as_str();
-            let owned = || self.env.copies.values().any(|copy| copy.owners.contains(name));
+            let owned = || self.copies.values().any(|copy| copy.owners.contains(name));
             if self.env.affected.contains(name) || owned() {
                 let hosts = facts.dependencies.iter().filter_map(|h| self.finder.dependency(h));
                 hosts.for_each(|host| self.host(&host));

@@ -1,7 +1,7 @@
 //! The plan of one preview.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::changes::Changes;
 use crate::kube::Object;
@@ -22,9 +22,8 @@ pub struct Environment<'a> {
     pub namespace: String,
     /// Services that have a copy: those it names, and those that select one of the same workloads.
     pub affected: BTreeSet<&'a str>,
-    /// Copies, by the number of the original and so in the order of identity, still in the
-    /// baseline's namespace.
-    pub copies: BTreeMap<usize, Copied<'a>>,
+    /// Copies, in the order of identity, still in the baseline's namespace.
+    pub copies: Vec<Copied<'a>>,
     /// Unaffected services that the copies call by a name that must lead to the baseline, in order,
     /// each once.
     pub aliases: Vec<&'a Service<'a>>,
@@ -147,7 +146,7 @@ impl<'a> Environment<'a> {
             name: &preview.name,
             namespace: spec.namespace.replace("{preview}", &preview.name),
             affected: BTreeSet::new(),
-            copies: BTreeMap::new(),
+            copies: Vec::new(),
             aliases: Vec::new(),
             other_namespaces: BTreeSet::new(),
         }

@@ -63,8 +63,7 @@ pub(super) fn left_out(
     found: &mut Vec<Diagnostic>,
 ) {
     let copied = |kind: &str, name: &str| {
-        let ids =
-            environments.iter().flat_map(|env| env.copies.values()).map(|copy| &copy.original.id);
+        let ids = environments.iter().flat_map(|env| &env.copies).map(|copy| &copy.original.id);
         ids.into_iter().any(|id| id.kind == kind && id.name == name)
     };
     let mut note = |object: &Object, what: String, label: &str| {
@@ -119,7 +118,7 @@ fn copies_touched(policy: &Object, selector: &[&str], env: &Environment<'_>) -> 
     let target = spec(&["spec", "targetRef"]).into_iter().chain(targets);
     let targets: Vec<&str> = target.filter_map(|target| target.text_at(&["name"])).collect();
     let mut touched = Vec::new();
-    for copy in env.copies.values() {
+    for copy in &env.copies {
         let id = &copy.original.id;
         let pod = copy.frame().at(&["spec", "template", "metadata", "labels"]);
         let applies = match (&host, targets.is_empty(), labels) {

@@ -66,7 +66,7 @@ impl Tree {
         let folder = format!("previews/{}", preview.name);
         let mut files: BTreeMap<String, Vec<&Draft<'_>>> = BTreeMap::new();
         for (file, draft) in &preview.own {
-            files.entry(format!("{file}.yaml")).or_default().push(draft);
+            files.entry(format!("{}.yaml", file.name())).or_default().push(draft);
         }
         let content = kustomization(files.keys().map(String::as_str));
         tree.files.insert(format!("{folder}/kustomization.yaml"), content);

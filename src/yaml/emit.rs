@@ -107,6 +107,8 @@ fn inline(out: &mut String, node: &Node, indent: usize) {
     match &node.data {
         Data::Map(_) => out.push_str("{}"),
         Data::List(_) => out.push_str("[]"),
+        // The rest need not be asked about what most scalars are.
+        Data::Scalar { text, .. } if is_safe_plain(text) => out.push_str(text),
         Data::Scalar { text, plain: true } => match resolve(text) {
             Resolved::Null => out.push_str("null"),
             Resolved::Bool(_) | Resolved::Number(_) => out.push_str(text),

@@ -71,6 +71,10 @@ fn number(text: &str) -> Option<String> {
     if !(first.is_ascii_digit() || matches!(first, b'+' | b'-' | b'.')) {
         return None;
     }
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits && (first != b'0' || text.len() == 1) && text.len() < 19 {
+        return Some(text.to_owned());
+    }
     if let Ok(number) = text.parse::<serde_json::Number>() {
         return Some(number.to_string());
     }
