@@ -144,6 +144,7 @@ fn draw<'e, 'p>(
         alike |= drawn.elsewhere.into_iter().any(|hash| !hashes.insert(hash));
     }
     found.extend(shared.clone().filter_map(|id| names.of_user(id)));
+    // Two hashes may be alike by chance.
     if alike {
         found.extend(made_twice(previews.iter().flat_map(elsewhere).chain(shared)));
     }

@@ -66,7 +66,8 @@ codes! {
     BAD_NAME = "bad-name", Error, "a name breaks its rules",
         "A preview's name is a namespace, a header value, regular-expression text and a label value\n\
          at once: it matches [a-z]([-a-z0-9]*[a-z0-9])?, has at most 40 characters and begins with\n\
-         spec.prefix. The prefix is what policies trust, so no other namespace may begin with it.";
+         spec.prefix. The prefix is what policies trust, so no other namespace may begin with it.\n\
+         Where a clone of a route is named after its original, both names together have to fit.";
     DUPLICATE_NAME = "duplicate-name", Error, "two entries share a name",
         "Previews, services within a preview, suites and repositories are known by their name.\n\
          Rename or merge one of the two.";

@@ -211,16 +211,18 @@ impl Draft<'_> {
     /// What it is put in order by.
     #[must_use]
     pub fn key<'k>(&'k self, words: Words<'k>) -> Key<'k> {
-        match (&self.0, self.kept_id()) {
-            (_, Some(id)) => id.into(),
-            (Content::Whole(whole), None) => (&whole.0).into(),
-            (Content::Holes { stencil, .. }, None) => Key {
-                rank: stencil.rank,
-                namespace: words.namespace,
-                kind: &stencil.kind,
-                group: &stencil.group,
-                name: &stencil.name.text,
-            },
+        match &self.0 {
+            Content::Whole(whole) => (&whole.0).into(),
+            Content::Holes { stencil, .. } => self.kept_id().map_or_else(
+                || Key {
+                    rank: stencil.rank,
+                    namespace: words.namespace,
+                    kind: &stencil.kind,
+                    group: &stencil.group,
+                    name: &stencil.name.text,
+                },
+                Key::from,
+            ),
         }
     }
 
@@ -280,6 +282,8 @@ mod tests {
         template.fill(words, &scalars, &mut text);
         assert_eq!(text, "a: pr-1\nb: x.shop-pr-1.svc\nc: \"1\"\n");
         assert_eq!(template.length(words, &scalars), text.len());
+        let template = Template::cut(&format!("{NAME}.{NAMESPACE}.{NAME}"), 0).expect("whole");
+        assert_eq!(template.length(words, &[]), "pr-1.shop-pr-1.pr-1".len());
     }
 
     #[test]

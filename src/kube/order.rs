@@ -85,7 +85,7 @@ fn by_rank(keys: &[Key<'_>]) -> Vec<usize> {
     order
 }
 
-/// How many ranks there are.
+/// How many ranks [`rank`] gives.
 const RANKS: usize = 20;
 
 /// The rank of kinds that have none of their own.

@@ -159,20 +159,40 @@ fn bytes_that_are_not_utf8_are_refused() {
     assert!(words.contains("previews.yaml:1: this is not UTF-8"), "{words}");
 }
 
-#[test]
-fn a_suite_that_is_not_there_is_refused() {
-    // Only the tree holds the suites, so only -o misses one.
+/// Renders a tree over one that is there, from a folder with an empty suite `tests/smoke`, and returns
+/// what was said.
+fn refused_tree(config: &str) -> String {
     let scratch = filled_folder();
-    let tests = "spec:\n  tests: [{name: e2e, path: ./tests/e2e}]\n";
-    let config = CONFIG.replace("spec:\n", tests);
+    let suite = scratch.path().join("tests/smoke");
+    fs::create_dir_all(&suite).expect("the folder can be written");
+    fs::write(suite.join("kustomization.yaml"), "resources: []\n").expect("written");
     fs::write(scratch.path().join("previews.yaml"), config).expect("written");
     let before = files(&scratch.path().join("out"));
     let args = "render previews.yaml --baseline baseline.yaml --source-root . -o out";
     let output = anabranch(scratch.path(), &args.split(' ').collect::<Vec<_>>());
     let words = String::from_utf8(output.stderr).expect("messages are UTF-8");
     assert_eq!(output.status.code(), Some(1), "{words}");
-    assert!(words.contains("error[suite-missing]"), "{words}");
     assert!(files(&scratch.path().join("out")) == before, "the folder is as it was");
+    words
+}
+
+#[test]
+fn a_suite_that_is_not_there_is_refused() {
+    // Only the tree holds the suites, so only -o misses one.
+    let tests = "spec:\n  tests: [{name: e2e, path: ./tests/e2e}]\n";
+    let words = refused_tree(&CONFIG.replace("spec:\n", tests));
+    assert!(words.contains("error[suite-missing]"), "{words}");
+}
+
+#[test]
+fn objects_of_ours_that_would_have_one_name_are_refused() {
+    // The Flux Kustomization of a suite of pr-1, and that of the baseline of previews named pr-1.
+    let own = "metadata: {name: pr-1}\nspec:\n  tests: [{name: baseline, path: ./tests/smoke}]\n";
+    let config = CONFIG.replace("spec:\n", own);
+    let config = config.replace("baseline: {", "baseline: {delivery: include, ");
+    let words = refused_tree(&config);
+    let twice = "error[name-taken]: Kustomization flux-system/pr-1.baseline would be made twice";
+    assert!(words.contains(twice), "{words}");
 }
 
 #[test]

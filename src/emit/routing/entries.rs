@@ -11,21 +11,17 @@ use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteSpec};
 use crate::kube::istio::{self, VirtualService, VirtualServiceSpec};
 use crate::kube::meta::{RESTORE, without};
 use crate::kube::{Id, Object};
+use crate::plan::Plan;
 use crate::plan::routing::entries::Clone as Entry;
 use crate::plan::routing::gateway_api::rules;
 use crate::plan::routing::istio::http;
-use crate::plan::{Environment, Plan};
 use crate::yaml::Node;
 
 /// The clone of an entry route for one preview.
-pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>, clone: &Entry<'_>) -> Object {
-    let mut name = format!("{}.{}", clone.route.id.name, env.name);
-    if plan.config.previews.spec.routing.entries.len() > 1 {
-        name.push_str(&format!(".{}", clone.number + 1));
-    }
+pub(super) fn emit(plan: &Plan<'_>, clone: &Entry<'_>) -> Object {
     match clone.route.id.group.as_str() {
-        GROUP => gateway_route(plan, clone, &name),
-        _ => virtual_service(plan, clone, &name),
+        GROUP => gateway_route(plan, clone),
+        _ => virtual_service(plan, clone),
     }
 }
 
@@ -61,7 +57,7 @@ fn swap<'a>(plan: &'a Plan<'a>, clone: &'a Entry<'a>) -> Swap<'a> {
     Swap { plan, env, home, stands_in: home, inside: false }
 }
 
-fn gateway_route(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
+fn gateway_route(plan: &Plan<'_>, clone: &Entry<'_>) -> Object {
     let env = &plan.environments[clone.environment];
     let swap = swap(plan, clone);
     let gateway = &clone.entry.gateway;
@@ -81,7 +77,7 @@ fn gateway_route(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
     Object::from_typed(&Route {
         api_version: API_VERSION,
         kind: kind_of(clone.route),
-        metadata: meta::derived(plan.config, name, namespace, Some(env.name)),
+        metadata: meta::derived(plan.config, &clone.name, namespace, Some(env.name)),
         spec: RouteSpec {
             parent_refs: vec![ParentRef {
                 group: GROUP.to_owned(),
@@ -151,7 +147,7 @@ fn redirect_to_preview(rule: &mut Node, clone: &Entry<'_>) {
     }
 }
 
-fn virtual_service(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
+fn virtual_service(plan: &Plan<'_>, clone: &Entry<'_>) -> Object {
     let env = &plan.environments[clone.environment];
     let swap = swap(plan, clone);
     let gateway = format!("{}/{}", clone.entry.gateway.namespace, clone.entry.gateway.name);
@@ -180,7 +176,12 @@ fn virtual_service(plan: &Plan<'_>, clone: &Entry<'_>, name: &str) -> Object {
     Object::from_typed(&VirtualService {
         api_version: istio::API_VERSION,
         kind: "VirtualService",
-        metadata: meta::derived(plan.config, name, &clone.route.id.namespace, Some(env.name)),
+        metadata: meta::derived(
+            plan.config,
+            &clone.name,
+            &clone.route.id.namespace,
+            Some(env.name),
+        ),
         spec: VirtualServiceSpec {
             hosts: preview_hosts(clone),
             gateways: vec![gateway],

@@ -47,7 +47,7 @@ impl<'p> ByPreview<'p> {
             crate::kube::gateway::GROUP => gateway_api::attach(plan, env, local),
             _ => istio::attach(plan, env, local),
         });
-        let clones = self.clones[index].iter().map(|clone| entries::emit(plan, env, clone));
+        let clones = self.clones[index].iter().map(|clone| entries::emit(plan, clone));
         locals.chain(clones).collect()
     }
 }

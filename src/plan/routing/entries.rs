@@ -35,8 +35,8 @@ pub struct Clone<'a> {
     pub route: &'a Object,
     /// The entry it is made for.
     pub entry: &'a Entry,
-    /// Index of the entry, for its name where there are several.
-    pub number: usize,
+    /// Its name.
+    pub name: String,
     /// Preview host by original host.
     pub hosts: BTreeMap<String, String>,
 }
@@ -63,6 +63,7 @@ pub(super) fn plan<'a>(
         ));
     }
     check_collisions(config, entries, &routes, found);
+    check_names(environments, entries, &routes, found);
     for (environment, env) in environments.iter().enumerate() {
         let mut urls = Vec::new();
         for (number, entry) in entries.iter().enumerate() {
@@ -76,7 +77,8 @@ pub(super) fn plan<'a>(
                     .collect();
                 let base = url_base(catalog, entry);
                 urls.extend(hosts.values().map(|host| base.replace("{}", host)));
-                planned.clones.push(Clone { environment, route, entry, number, hosts });
+                let name = clone_name(route, env.name, number);
+                planned.clones.push(Clone { environment, route, entry, name, hosts });
             }
         }
         let mut seen = BTreeSet::new();
@@ -87,6 +89,37 @@ pub(super) fn plan<'a>(
         strip(config, routes, &mut planned, found);
     }
     planned
+}
+
+/// The names of the original and the preview, and `entry`, with a number from the second entry on. A
+/// route often has the name of its service, whose routes in the mesh end with the preview's name.
+fn clone_name(route: &Object, preview: &str, entry: usize) -> String {
+    let name = format!("{}.{preview}.entry", route.id.name);
+    if entry == 0 { name } else { format!("{name}-{}", entry + 1) }
+}
+
+/// Reports routes whose clones would have a name that is too long for an object.
+/// See <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names>.
+fn check_names(
+    environments: &[Environment<'_>],
+    entries: &[Entry],
+    routes: &[&Object],
+    found: &mut Vec<Diagnostic>,
+) {
+    let previews = environments.iter().map(|env| env.name);
+    let longest = previews.max_by_key(|name| name.len()).unwrap_or_default();
+    for route in routes {
+        let name = clone_name(route, longest, entries.len().saturating_sub(1));
+        if name.len() > 253 {
+            let message = format!(
+                "the clone of {} for `{longest}` would have a name of {} characters, 253 are allowed",
+                route.id,
+                name.len()
+            );
+            let finding = Diagnostic::new(&code::BAD_NAME, message, "shorten the route's name");
+            found.push(finding.at(route.place(), "this name is too long to add to"));
+        }
+    }
 }
 
 fn strip<'a>(
