@@ -22,15 +22,28 @@ pub(super) fn file_of<'p>(copied: &Copied<'p>) -> Cow<'p, str> {
     }
 }
 
-/// Whether copies of an object depend on more than itself and the preview's name: on what else is
-/// copied, or on how the name sorts among others.
-pub(super) fn depends_on_others(original: &Object) -> bool {
-    original.id.kind == "RoleBinding" || original.annotation(EXPORT_TO).is_some()
+/// Whether copies of an object depend on how the preview's name sorts among others.
+pub(super) fn sorts_names(original: &Object) -> bool {
+    original.annotation(EXPORT_TO).is_some()
 }
 
-/// A copy in the namespace of the preview.
-pub(super) fn copy(plan: &Plan<'_>, env: &Environment<'_>, copied: &Copied<'_>) -> Object {
-    let mut node = copied.node().into_owned();
+/// What a copy depends on besides its original and the preview's name, in words.
+pub(super) fn depends_on(
+    plan: &Plan<'_>,
+    env: &Environment<'_>,
+    copied: &Copied<'_>,
+) -> Vec<&'static str> {
+    if copied.original.id.kind != "RoleBinding" {
+        return Vec::new();
+    }
+    let subjects = copied.original.node.get("subjects").map(Node::items).unwrap_or_default();
+    let accounts = accounts(env);
+    let word = |subject| if stays(subject, &accounts, plan) { "stays" } else { "goes" };
+    subjects.iter().map(word).collect()
+}
+
+/// A copy in the namespace of the preview, of this body.
+pub(super) fn copy(plan: &Plan<'_>, env: &Environment<'_>, mut node: Node) -> Object {
     meta::strip_original(&mut node);
     let metadata = node.make(&["metadata"]);
     metadata.set("namespace", Node::string(&env.namespace));
@@ -98,22 +111,26 @@ fn service(node: &mut Node, baseline: &str, preview: &str) {
     }
 }
 
+/// The ServiceAccounts of a preview.
+fn accounts<'e>(env: &'e Environment<'_>) -> Vec<&'e str> {
+    let ids = env.copies.iter().map(|copy| &copy.original.id);
+    ids.filter(|id| id.kind == "ServiceAccount").map(|id| id.name.as_str()).collect()
+}
+
+/// Whether a subject of a RoleBinding is, or includes, one of these ServiceAccounts.
+fn stays(subject: &Node, accounts: &[&str], plan: &Plan<'_>) -> bool {
+    let baseline = plan.catalog.namespace;
+    accounts.iter().any(|account| crate::plan::subject_applies(subject, account, baseline))
+}
+
 /// A RoleBinding keeps the subjects that are, or include, a copied ServiceAccount.
 fn role_binding(node: &mut Node, plan: &Plan<'_>, env: &Environment<'_>) {
     let baseline = plan.catalog.namespace;
-    let accounts: Vec<&str> = env
-        .copies
-        .iter()
-        .map(|copy| &copy.original.id)
-        .filter(|id| id.kind == "ServiceAccount")
-        .map(|id| id.name.as_str())
-        .collect();
+    let accounts = accounts(env);
     let Some(Data::List(subjects)) = node.get_mut("subjects").map(|node| &mut node.data) else {
         return;
     };
-    subjects.retain(|subject| {
-        accounts.iter().any(|account| crate::plan::subject_applies(subject, account, baseline))
-    });
+    subjects.retain(|subject| stays(subject, &accounts, plan));
     for subject in subjects {
         let name = subject.text_at(&["name"]).unwrap_or_default().to_owned();
         match subject.text_at(&["kind"]) {

@@ -76,7 +76,7 @@ fn belongs_to_previews(key: &str) -> bool {
 pub(super) fn facts<'p>(plan: &'p Plan<'p>, index: usize) -> Facts<'p> {
     let env = &plan.environments[index];
     let spec = &plan.config.previews.spec;
-    let urls = plan.routing.entries.urls.get(&index).map(Vec::as_slice).unwrap_or_default();
+    let urls: Vec<String> = plan.routing.entries.urls(env.name).collect();
     let changes = &env.preview.changes;
     let first = changes.first();
     let services: Vec<&str> = env.affected.iter().copied().collect();
@@ -90,7 +90,7 @@ pub(super) fn facts<'p>(plan: &'p Plan<'p>, index: usize) -> Facts<'p> {
         ("BASELINE_NAMESPACE", spec.baseline.namespace.as_str().into()),
         ("PREVIEW_HEADER", spec.routing.key.header.as_str().into()),
         ("PREVIEW_SERVICES", services.join(" ").into()),
-        ("PREVIEW_URL", urls.first().map(String::as_str).unwrap_or_default().into()),
+        ("PREVIEW_URL", urls.first().cloned().unwrap_or_default().into()),
         ("PREVIEW_URLS", urls.join(" ").into()),
         ("PREVIEW_COMMIT", commits.first().copied().unwrap_or_default().into()),
         ("PREVIEW_COMMITS", commits.join(" ").into()),

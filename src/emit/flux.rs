@@ -115,7 +115,7 @@ impl<'a> Flux<'a> {
                 let suffix = ("nameSuffix", format!("-{}", self.tested(env, suite)));
                 let mut facts = vec![suffix];
                 facts.extend(self.audience(env).map(|label| (REPOSITORY, label)));
-                facts.extend(self.event_metadata(index, env, suite));
+                facts.extend(self.event_metadata(env, suite));
                 facts
             }
         }
@@ -278,14 +278,12 @@ impl<'a> Flux<'a> {
     /// What an event says of a preview.
     fn event_metadata(
         &self,
-        index: usize,
         env: &Environment<'_>,
         suite: &Suite,
     ) -> impl Iterator<Item = (&'static str, String)> {
         let change = env.preview.changes.first();
         let commit = change.map(|change| change.commit.as_str()).unwrap_or_default();
-        let urls = &self.plan.routing.entries.urls;
-        let url = urls.get(&index).and_then(|urls| urls.first()).cloned().unwrap_or_default();
+        let url = self.plan.routing.entries.urls(env.name).next().unwrap_or_default();
         let report = if suite.report.contains("{commit}") && commit.is_empty() {
             String::new()
         } else {

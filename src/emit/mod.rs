@@ -27,9 +27,10 @@ use std::collections::BTreeMap;
 pub use flux::{Shape, Suites};
 pub use stencil::{Draft, Words};
 
-use self::part::{Maker, Part, Parts};
+use self::part::{Part, Parts};
+use self::routing::Reaches;
 use crate::kube::{Id, Key, Object, sort_by_id};
-use crate::plan::{Copied, Environment, Plan};
+use crate::plan::{Copied, Plan};
 
 /// The file of a tree that an object of a preview belongs in.
 #[derive(Debug, Clone, Copy)]
@@ -120,7 +121,6 @@ impl<'e> Form<'e> for Draft<'e> {
 #[derive(Debug)]
 pub struct Emission<'p> {
     plan: &'p Plan<'p>,
-    routes: routing::ByPreview<'p>,
     parts: Parts<'p>,
 }
 
@@ -133,8 +133,7 @@ impl<'p> Emission<'p> {
         sort_by_id(&mut shared, |object| (&object.id).into());
         let flux = flux::Flux::new(plan, *shape, !shared.is_empty(), !changed.is_empty());
         let common = Common { shared, changed, flux: flux.common() };
-        let routes = routing::ByPreview::new(plan);
-        (Self { plan, routes, parts: Parts::new(plan, flux) }, common)
+        (Self { plan, parts: Parts::new(plan, flux) }, common)
     }
 
     /// How many previews there are.
@@ -149,9 +148,8 @@ impl<'p> Emission<'p> {
         let env = &self.plan.environments[index];
         let maker = self.parts.of(index);
         let owned = self.parts.flux.owns_namespaces();
-        let routes = self.routes.tables(index).len();
-        let mut own: Vec<(File<'p>, D)> =
-            Vec::with_capacity(env.copies.len() + env.aliases.len() + routes + 4);
+        let parts = env.copies.len() + env.aliases.len() + maker.routes().len() + 4;
+        let mut own: Vec<(File<'p>, D)> = Vec::with_capacity(parts);
         let mut add = |file: File<'p>, part: Part<'p>| {
             D::emit(&maker, &part, |object| own.push((file, object)));
         };
@@ -169,7 +167,14 @@ impl<'p> Emission<'p> {
         }
         copies.for_each(|copied| add(File::Copy(copied), Part::Copy(copied)));
         add(File::Policies, Part::Sidecar);
-        self.routes(env, index, &maker, |object| own.push((File::Routes, object)));
+        let mut reaches = Reaches::new();
+        for &route in maker.routes() {
+            reaches.extend(maker.reaches(route).iter().cloned());
+            add(File::Routes, Part::Route(route));
+        }
+        if !reaches.is_empty() {
+            add(File::Routes, Part::Grants(reaches));
+        }
         let words = Words { name: env.name, namespace: &env.namespace };
         sort_by_id(&mut own, |(_, object)| object.key(words));
         let mut flux = Vec::new();
@@ -179,33 +184,5 @@ impl<'p> Emission<'p> {
             D::emit(&maker, &part, |object| flux.push(object));
         }
         Preview { name: env.name, namespace: &env.namespace, own, flux }
-    }
-
-    /// The routes of a preview: derived rules, what is attached to its copies, its ways in, and the
-    /// grants that these need.
-    fn routes<'e, D: Form<'e>>(
-        &self,
-        env: &Environment<'p>,
-        index: usize,
-        maker: &Maker<'e, 'p>,
-        mut add: impl FnMut(D),
-    ) {
-        let tables = self.routes.tables(index);
-        for &table in tables {
-            D::emit(maker, &Part::Mesh(table), &mut add);
-        }
-        let others = self.routes.others(self.plan, env, index);
-        let mut reaches: routing::Reaches =
-            others.iter().flat_map(|route| routing::reached(env, route)).collect();
-        if reaches.is_empty() && !tables.is_empty() {
-            D::emit(maker, &Part::Grant, &mut add);
-        } else {
-            // Every table has a rule that chooses a copy.
-            let baseline = || (env.namespace.clone(), self.plan.catalog.namespace.to_owned());
-            reaches.extend(tables.first().map(|_| baseline()));
-            let grants = routing::grants(self.plan, env, &reaches);
-            grants.into_iter().map(D::from).for_each(&mut add);
-        }
-        others.into_iter().map(D::from).for_each(add);
     }
 }

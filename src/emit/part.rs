@@ -6,12 +6,13 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 
 use super::flux::{self, Flux};
+use super::routing::{self, Reaches, Route};
 use super::stencil::{Draft, NAME, NAMESPACE, Stencil, Words, marker, mentions_marker};
-use super::{copy, environment, routing};
+use super::{copy, environment};
 use crate::kube::{Id, Object};
-use crate::model::{Service, pod_spec_mut};
-use crate::plan::routing::gateway_api::{Rule, Table};
-use crate::plan::{Body, Copied, Environment, Plan};
+use crate::model::Service;
+use crate::plan::variants::Variants;
+use crate::plan::{Body, Copied, Environment, Plan, Value};
 use crate::yaml::scalar::is_safe_plain;
 use crate::yaml::{Node, quoted};
 
@@ -31,10 +32,10 @@ pub(super) enum Part<'p> {
     Alias(&'p Service<'p>),
     /// A copy of an object of the baseline.
     Copy(&'p Copied<'p>),
-    /// The routes of one service and port.
-    Mesh(&'p Table<'p>),
-    /// What lets routes of the baseline choose Services of the preview.
-    Grant,
+    /// The route of this index.
+    Route(usize),
+    /// What lets routes choose Services of other namespaces.
+    Grants(Reaches),
     /// A Flux Kustomization.
     Flux(flux::Part),
 }
@@ -60,19 +61,18 @@ impl<'e> Emit<'e> for Draft<'e> {
     }
 }
 
-/// The stencils of one part, and what their scalars are the values of.
+/// The stencils of a part, a set for each of the ways in which previews differ in more than words; none
+/// where they cannot be cut.
+type Slot = Variants<Option<Vec<Stencil>>>;
+
+/// A route, and what is known of it for all previews that have it.
 #[derive(Debug)]
-struct Cut<'p> {
-    stencils: Vec<Stencil>,
-    names: Vec<&'p str>,
+struct Shared<'p> {
+    route: Route<'p>,
+    slot: Slot,
+    /// What it reaches, found when first needed.
+    reaches: OnceLock<Reaches>,
 }
-
-/// The stencils of a part that previews have in common, cut when first needed; none where they
-/// cannot be.
-type Slot<'p> = OnceLock<Option<Cut<'p>>>;
-
-/// Gates of more workloads than this have no stencils.
-const WORKLOADS: usize = 32;
 
 /// What all previews of a run are made with.
 #[derive(Debug)]
@@ -80,62 +80,59 @@ pub(super) struct Parts<'p> {
     plan: &'p Plan<'p>,
     /// What makes Flux Kustomizations.
     pub(super) flux: Flux<'p>,
-    /// A preview whose name and namespace are markers; none where there can be no stencils.
-    marked: Option<Environment<'p>>,
-    namespaces: [Slot<'p>; 2],
-    facts: Slot<'p>,
-    sidecar: Slot<'p>,
-    grant: Slot<'p>,
-    /// By the number of the original; none where its copies depend on more than words.
-    copies: Vec<Option<Slot<'p>>>,
+    /// Whether there can be stencils.
+    cuts: bool,
+    namespaces: [Slot; 2],
+    facts: Slot,
+    sidecar: Slot,
+    grants: Slot,
+    /// By the number of the original; none where copies depend on how a preview's name sorts.
+    copies: Vec<Option<Slot>>,
     /// By the number of the Service.
-    aliases: Vec<Slot<'p>>,
-    /// By the number of the Service, and the index of the port.
-    mesh: Vec<Vec<Slot<'p>>>,
-    environment: Slot<'p>,
-    /// By the number of workloads.
-    gates: Vec<Slot<'p>>,
+    aliases: Vec<Slot>,
+    routes: Vec<Shared<'p>>,
+    /// The indices of its routes, by the index of the preview.
+    routes_of: Vec<Vec<usize>>,
+    environment: Slot,
+    gates: Slot,
     /// By the index of the suite.
-    suites: Vec<Slot<'p>>,
+    suites: Vec<Slot>,
 }
 
-fn slots<'p>(count: usize) -> Vec<Slot<'p>> {
-    (0..count).map(|_| Slot::new()).collect()
+fn slots(count: usize) -> Vec<Slot> {
+    (0..count).map(|_| Slot::default()).collect()
 }
 
 impl<'p> Parts<'p> {
     pub(super) fn new(plan: &'p Plan<'p>, flux: Flux<'p>) -> Self {
-        let first = plan.environments.first().filter(|_| !mentions_markers(plan));
-        let marked = first.map(|env| Environment {
-            name: NAME,
-            namespace: NAMESPACE.to_owned(),
-            affected: env.affected.clone(),
-            ..Environment::new(plan.config, env.index)
-        });
         let objects = plan.catalog.objects().map(|object| object.number + 1).max().unwrap_or(0);
-        let mut mesh: Vec<Vec<Slot<'_>>> = Vec::new();
-        mesh.resize_with(objects, Vec::new);
-        let mut copies: Vec<Option<Slot<'_>>> = Vec::new();
+        let mut copies: Vec<Option<Slot>> = Vec::new();
         copies.resize_with(objects, || None);
-        for object in plan.catalog.objects().filter(|object| !copy::depends_on_others(object)) {
-            copies[object.number] = Some(Slot::new());
+        for object in plan.catalog.objects().filter(|object| !copy::sorts_names(object)) {
+            copies[object.number] = Some(Slot::default());
         }
-        for service in plan.catalog.services() {
-            mesh[service.object.number] = slots(service.ports.len());
+        let shared = |route| Shared { route, slot: Slot::default(), reaches: OnceLock::new() };
+        let routes: Vec<Shared<'_>> = Route::all(plan).into_iter().map(shared).collect();
+        let mut routes_of = vec![Vec::new(); plan.environments.len()];
+        for (index, shared) in routes.iter().enumerate() {
+            for &environment in shared.route.environments() {
+                routes_of[environment].push(index);
+            }
         }
         Self {
             plan,
             flux,
-            marked,
-            namespaces: [Slot::new(), Slot::new()],
-            facts: Slot::new(),
-            sidecar: Slot::new(),
-            grant: Slot::new(),
+            cuts: !mentions_markers(plan),
+            namespaces: Default::default(),
+            facts: Slot::default(),
+            sidecar: Slot::default(),
+            grants: Slot::default(),
             copies,
             aliases: slots(objects),
-            mesh,
-            environment: Slot::new(),
-            gates: slots(WORKLOADS + 1),
+            routes,
+            routes_of,
+            environment: Slot::default(),
+            gates: Slot::default(),
             suites: slots(plan.config.previews.spec.tests.len()),
         }
     }
@@ -144,40 +141,37 @@ impl<'p> Parts<'p> {
     pub(super) fn of(&self, index: usize) -> Maker<'_, 'p> {
         let env = &self.plan.environments[index];
         // Otherwise they would have to be quoted wherever they are a whole scalar.
-        let fills = is_safe_plain(env.name) && is_safe_plain(&env.namespace);
+        let fills = self.cuts && is_safe_plain(env.name) && is_safe_plain(&env.namespace);
         Maker { parts: self, env, index, fills }
     }
 
     /// Where the stencils of a part are kept; none where it depends on more than words.
-    fn slot(&self, env: &Environment<'_>, part: &Part<'_>) -> Option<&Slot<'p>> {
+    fn slot(&self, part: &Part<'_>) -> Option<&Slot> {
         match part {
             Part::Namespace { owned } => Some(&self.namespaces[usize::from(*owned)]),
             Part::Facts => Some(&self.facts),
-            Part::Sidecar => env.other_namespaces.is_empty().then_some(&self.sidecar),
-            Part::Grant => Some(&self.grant),
+            Part::Sidecar => Some(&self.sidecar),
+            Part::Grants(_) => Some(&self.grants),
             Part::Alias(service) => self.aliases.get(service.object.number),
             Part::Copy(copied) => {
-                let words = match &copied.body {
+                let fits = match &copied.body {
                     Body::Original => true,
-                    Body::Changed(changes) => changes.only_images().is_some(),
+                    Body::Changed(changes) => changes.values().all(fits_a_line),
                     Body::Patched(_) => false,
                 };
-                self.copies.get(copied.original.number).filter(|_| words)?.as_ref()
+                self.copies.get(copied.original.number).filter(|_| fits)?.as_ref()
             }
-            Part::Mesh(table) => {
-                let derived = |rule: &Rule<'_>| matches!(rule, Rule::Derived { .. });
-                if table.rules.iter().any(derived) {
-                    return None;
-                }
-                let mut ports = table.service.ports.iter();
-                let port = ports.position(|port| Some(port.number) == table.port)?;
-                self.mesh.get(table.service.object.number)?.get(port)
-            }
+            Part::Route(index) => self.routes.get(*index).map(|shared| &shared.slot),
             Part::Flux(flux::Part::Environment) => Some(&self.environment),
-            Part::Flux(flux::Part::Gate) => self.gates.get(flux::workloads(env).count()),
+            Part::Flux(flux::Part::Gate) => Some(&self.gates),
             Part::Flux(flux::Part::Suite(index)) => self.suites.get(*index),
         }
     }
+}
+
+/// Whether a value is written in one line: several would be written as a block.
+fn fits_a_line(value: Value<'_>) -> bool {
+    !matches!(value, Value::Text(text) if text.contains('\n'))
 }
 
 /// Whether the user's own text, but for that which fills holes, could be taken for a marker.
@@ -202,115 +196,127 @@ pub(super) struct Maker<'m, 'p> {
 }
 
 impl<'m, 'p: 'm> Maker<'m, 'p> {
-    /// A part as objects.
-    fn objects(&self, part: &Part<'_>) -> Vec<Object> {
-        self.objects_of(part, self.env)
+    /// The indices of the preview's routes.
+    pub(super) fn routes(&self) -> &'m [usize] {
+        &self.parts.routes_of[self.index]
     }
 
-    /// A part as objects of another environment, but for facts that scalars stand for.
-    fn objects_of(&self, part: &Part<'_>, env: &Environment<'_>) -> Vec<Object> {
-        let plan = self.parts.plan;
+    /// What the route of this index reaches.
+    pub(super) fn reaches(&self, route: usize) -> &'m Reaches {
+        let shared = &self.parts.routes[route];
+        shared.reaches.get_or_init(|| {
+            let objects = shared.route.objects(self.parts.plan, self.env);
+            objects.iter().flat_map(|route| routing::reached(self.env, route)).collect()
+        })
+    }
+
+    /// A part as objects.
+    fn objects(&self, part: &Part<'_>) -> Vec<Object> {
+        let (plan, flux, env) = (self.parts.plan, &self.parts.flux, self.env);
         match part {
-            Part::Namespace { owned } => vec![environment::namespace(plan, env, *owned)],
             Part::Facts => {
                 let facts = environment::facts(plan, self.index);
                 vec![environment::config_map(plan, env, facts)]
             }
-            Part::Sidecar => vec![environment::sidecar(plan, env)],
-            Part::Alias(service) => vec![environment::alias(plan, env, service)],
-            Part::Copy(copied) => vec![copy::copy(plan, env, copied)],
-            Part::Mesh(table) => routing::mesh_routes(plan, env, table),
-            Part::Grant => {
-                let reach = (env.namespace.clone(), plan.catalog.namespace.to_owned());
-                routing::grants(plan, env, &[reach].into())
-            }
-            Part::Flux(part) => {
-                let facts = self.parts.flux.facts(*part, self.index);
-                vec![self.parts.flux.object(*part, env, facts)]
-            }
+            Part::Copy(copied) => vec![copy::copy(plan, env, copied.node().into_owned())],
+            Part::Flux(part) => vec![flux.object(*part, env, flux.facts(*part, self.index))],
+            _ => self.without_scalars(part, env),
         }
     }
 
     /// A part as objects of a preview that is nothing but markers.
-    fn marked(&self, part: &Part<'_>, marked: &Environment<'_>) -> Vec<Object> {
+    fn marked(&self, part: &Part<'_>) -> Vec<Object> {
+        let (plan, flux) = (self.parts.plan, &self.parts.flux);
+        let env = &Environment { name: NAME, namespace: NAMESPACE.to_owned(), ..self.env.clone() };
         match part {
             Part::Facts => {
-                let facts = environment::facts(self.parts.plan, self.index);
-                let facts = facts.into_iter().enumerate();
+                let facts = environment::facts(plan, self.index).into_iter().enumerate();
                 let facts = facts.map(|(n, (key, _))| (key, marker(n).into()));
-                vec![environment::config_map(self.parts.plan, marked, facts.collect())]
+                vec![environment::config_map(plan, env, facts.collect())]
             }
+            Part::Copy(Copied { original, body: Body::Changed(changes), .. }) => {
+                let node = changes.make_with(&original.node, |n, _| Node::string(marker(n)));
+                vec![copy::copy(plan, env, node)]
+            }
+            Part::Copy(copied) => vec![copy::copy(plan, env, copied.node().into_owned())],
             Part::Flux(part) => {
-                let facts = self.parts.flux.facts(*part, self.index).into_iter().enumerate();
-                let facts = facts.map(|(n, (key, _))| (key, marker(n))).collect();
-                vec![self.parts.flux.object(*part, marked, facts)]
+                let facts = flux.facts(*part, self.index).into_iter().enumerate();
+                let facts = facts.map(|(n, (key, _))| (key, marker(n)));
+                vec![flux.object(*part, env, facts.collect())]
             }
-            Part::Copy(copied) => {
-                let mut objects = self.objects_of(part, marked);
-                if let (Some((images, _)), [object]) = (only_images(copied), objects.as_mut_slice())
-                {
-                    mark_images(&mut object.node, images.iter().map(|(container, _)| *container));
-                }
-                objects
-            }
-            _ => self.objects_of(part, marked),
+            _ => self.without_scalars(part, env),
         }
     }
 
-    /// The words, besides name and namespace, in which a part differs, as YAML scalars; and what they
-    /// are the values of, which must be the same for all who share a stencil.
-    fn scalars(&self, part: &Part<'p>) -> (Vec<Cow<'p, str>>, Vec<&'p str>) {
-        let (mut scalars, mut names) = (Vec::new(), Vec::new());
+    /// A part that depends on nothing but the environment, as objects.
+    fn without_scalars(&self, part: &Part<'_>, env: &Environment<'_>) -> Vec<Object> {
+        let plan = self.parts.plan;
+        match part {
+            Part::Namespace { owned } => vec![environment::namespace(plan, env, *owned)],
+            Part::Sidecar => vec![environment::sidecar(plan, env)],
+            Part::Alias(service) => vec![environment::alias(plan, env, service)],
+            Part::Route(index) => self.parts.routes[*index].route.objects(plan, env),
+            Part::Grants(reaches) => routing::grants(plan, env, reaches),
+            Part::Facts | Part::Copy(_) | Part::Flux(_) => Vec::new(),
+        }
+    }
+
+    /// The words, besides name and namespace, in which a part differs, as YAML scalars; and what else it
+    /// depends on, which must be the same for all who share a stencil.
+    fn scalars<'a>(&self, part: &'a Part<'p>) -> (Vec<Cow<'p, str>>, Vec<&'a str>)
+    where
+        'p: 'a,
+    {
+        let (mut scalars, mut alike) = (Vec::new(), Vec::new());
         match part {
             Part::Facts => {
                 let facts = environment::facts(self.parts.plan, self.index);
                 scalars.reserve_exact(facts.len());
-                names.reserve_exact(facts.len());
+                alike.reserve_exact(facts.len());
                 for (key, value) in facts {
                     scalars.push(scalar(value));
-                    names.push(key);
+                    alike.push(key);
                 }
             }
             Part::Flux(part) => {
                 for (key, value) in self.parts.flux.facts(*part, self.index) {
                     scalars.push(scalar(value.into()));
-                    names.push(key);
+                    alike.push(key);
                 }
             }
-            Part::Copy(copied) => {
-                if let Some((images, replicas)) = only_images(copied) {
-                    scalars.reserve_exact(images.len() + 1);
-                    scalars.push(if replicas == 1 {
-                        "1".into()
-                    } else {
-                        replicas.to_string().into()
-                    });
-                    scalars.extend(images.iter().map(|(_, image)| scalar((*image).into())));
-                    names.extend(images.iter().map(|(container, _)| *container));
-                }
+            Part::Copy(Copied { body: Body::Changed(changes), .. }) => {
+                scalars.reserve_exact(changes.values().count());
+                scalars.extend(changes.values().map(|value| match value {
+                    Value::Replicas(1) => "1".into(),
+                    Value::Replicas(count) => count.to_string().into(),
+                    Value::Text(text) => scalar(text.into()),
+                }));
+                alike = changes.shape();
+            }
+            Part::Copy(copied) => alike = copy::depends_on(self.parts.plan, self.env, copied),
+            Part::Sidecar => alike.extend(self.env.other_namespaces.iter().map(String::as_str)),
+            Part::Grants(reaches) => {
+                let names = reaches.iter().flat_map(|(to, from)| [to.name(), from.name()]);
+                alike.extend(names.map(Option::unwrap_or_default));
             }
             _ => {}
         }
-        (scalars, names)
+        (scalars, alike)
     }
 
     /// A part from its stencils, or in the ordinary way where it has none.
     fn drafts(&self, part: &Part<'p>, add: impl FnMut(Draft<'m>)) {
-        let slot = self.parts.slot(self.env, part).filter(|_| self.fills);
-        let (scalars, names) = match slot {
-            Some(_) => self.scalars(part),
-            None => (Vec::new(), Vec::new()),
-        };
-        let cut = slot.and_then(|slot| {
-            let cut = slot.get_or_init(|| self.cut(part, &names, scalars.len()));
-            cut.as_ref().filter(|cut| cut.names == names)
-        });
-        let Some(cut) = cut else {
+        let slot = self.parts.slot(part).filter(|_| self.fills);
+        let Some((stencils, scalars)) = slot.and_then(|slot| {
+            let (scalars, alike) = self.scalars(part);
+            let cut = || self.cut(part, scalars.len());
+            Some((slot.get(&alike, cut)?.as_deref()?, scalars))
+        }) else {
             return self.objects(part).into_iter().map(Draft::from).for_each(add);
         };
         let words = Words { name: self.env.name, namespace: &self.env.namespace };
         let scalars = scalars.into_boxed_slice();
-        let stencils = cut.stencils.iter().zip(std::iter::repeat_n(scalars, cut.stencils.len()));
+        let stencils = stencils.iter().zip(std::iter::repeat_n(scalars, stencils.len()));
         let drafts = stencils.map(|(stencil, scalars)| stencil.draft(words, scalars));
         if !cfg!(debug_assertions) {
             return drafts.for_each(add);
@@ -329,37 +335,9 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         drafts.into_iter().for_each(add);
     }
 
-    /// Cuts the stencils of a part.
-    fn cut(&self, part: &Part<'p>, names: &[&'p str], scalars: usize) -> Option<Cut<'p>> {
-        let marked = self.marked(part, self.parts.marked.as_ref()?);
-        let stencils = marked.iter().map(|object| Stencil::cut(object, scalars));
-        Some(Cut { stencils: stencils.collect::<Option<_>>()?, names: names.to_vec() })
-    }
-}
-
-/// The images and replicas of a copy of which nothing else changes.
-fn only_images<'c, 'p>(copied: &'c Copied<'p>) -> Option<(&'c [(&'p str, &'p str)], u32)> {
-    match &copied.body {
-        Body::Changed(changes) => changes.only_images(),
-        _ => None,
-    }
-}
-
-/// Puts markers where the replicas of a workload and the images of these containers stand.
-fn mark_images<'a>(body: &mut Node, containers: impl Iterator<Item = &'a str> + Clone) {
-    body.make(&["spec"]).set("replicas", Node::string(marker(0)));
-    let Some(pod) = pod_spec_mut(body) else {
-        return;
-    };
-    for list in ["containers", "initContainers"] {
-        let list = pod.get_mut(list).map(Node::items_mut).unwrap_or_default();
-        for container in list {
-            let name = container.text_at(&["name"]).unwrap_or_default();
-            let number = containers.clone().position(|wanted| wanted == name);
-            if let Some(number) = number {
-                container.set("image", Node::string(marker(number + 1)));
-            }
-        }
+    /// Cuts the stencils of a part with so many scalars.
+    fn cut(&self, part: &Part<'p>, scalars: usize) -> Option<Vec<Stencil>> {
+        self.marked(part).iter().map(|object| Stencil::cut(object, scalars)).collect()
     }
 }
 

@@ -10,7 +10,6 @@ mod workload;
 
 pub use catalog::Catalog;
 pub use image::repository;
-pub(crate) use pod::pod_spec_mut;
 pub use pod::{Reference, Referent, pod_spec, references};
 pub use selector::selects;
 pub use service::{Protocol, Service, ServicePort};

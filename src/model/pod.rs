@@ -26,13 +26,6 @@ pub fn pod_spec(workload: &Node) -> Option<&Node> {
     workload.at(template_path(kind))?.get("spec")
 }
 
-/// The pod spec of a workload, to change it.
-pub(crate) fn pod_spec_mut(workload: &mut Node) -> Option<&mut Node> {
-    let kind = workload.text_at(&["kind"]).unwrap_or_default();
-    let path = template_path(kind);
-    workload.at_mut(path)?.get_mut("spec")
-}
-
 /// An object that a pod names, and where it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, code};
 use crate::model::{Container, Workload, repository};
-use crate::spec::{Config, EnvVar, ServiceChange};
+use crate::spec::{Config, ServiceChange};
 use crate::yaml::Node;
 
 /// A service that a preview names, and the workloads behind it that can be copied.
@@ -35,25 +35,83 @@ pub struct Changes<'a> {
     pub(super) empty_volumes: bool,
 }
 
-impl<'a> Changes<'a> {
-    /// Whether only images and replicas change, and how: images by the name of their container, in
-    /// order.
-    #[must_use]
-    pub fn only_images(&self) -> Option<(&[(&'a str, &'a str)], u32)> {
-        match self.by_service.as_slice() {
-            [(change, images)] if change.env.is_empty() && !self.empty_volumes => {
-                Some((&images.by_container, change.replicas))
-            }
-            _ => None,
+/// A value that a preview gives to a workload.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Value<'a> {
+    /// The number of pods.
+    Replicas(u32),
+    /// An image, or the value of a variable.
+    Text(&'a str),
+}
+
+impl Value<'_> {
+    fn node(self) -> Node {
+        match self {
+            Self::Replicas(count) => Node::integer(i64::from(count)),
+            Self::Text(text) => Node::string(text),
         }
+    }
+}
+
+impl<'a> Changes<'a> {
+    /// Words that changes of one workload have alike where they make the same of it but for
+    /// [values](Self::values).
+    pub(crate) fn shape(&self) -> Vec<&'a str> {
+        let mut words = Vec::new();
+        if self.empty_volumes {
+            words.push("volumes");
+        }
+        for (change, images) in &self.by_service {
+            words.extend(images.by_container.iter().map(|(container, _)| *container));
+            // Nothing that has a name here may be empty.
+            words.push("");
+            if let (Some(main), false) = (images.main, change.env.is_empty()) {
+                words.push(main);
+                words.extend(change.env.iter().map(|variable| variable.name.as_str()));
+                words.push("");
+            }
+        }
+        words
+    }
+
+    /// Every value, in an order that follows from the [shape](Self::shape).
+    pub(crate) fn values(&self) -> impl Iterator<Item = Value<'a>> {
+        self.by_service.iter().flat_map(|(change, images)| {
+            let images = images.by_container.iter().map(|&(_, image)| Value::Text(image));
+            let variables = change.env.iter().map(|variable| Value::Text(&variable.value));
+            [Value::Replicas(change.replicas)].into_iter().chain(images).chain(variables)
+        })
+    }
+
+    /// The values of variables, which may name hosts.
+    pub(super) fn variables(&self) -> impl Iterator<Item = &'a str> {
+        let changes = self.by_service.iter().flat_map(|(change, _)| &change.env);
+        changes.map(|variable| variable.value.as_str())
+    }
+
+    /// Whether the body needs what the original does: neither variables nor volumes change.
+    pub(super) fn keeps_needs(&self) -> bool {
+        !self.empty_volumes && self.by_service.iter().all(|(change, _)| change.env.is_empty())
     }
 
     /// The body with the changes made.
     #[must_use]
     pub fn make(&self, original: &Node) -> Node {
+        self.make_with(original, |_, value| value.node())
+    }
+
+    /// The body with the changes made, and for each value, by its place among the
+    /// [`values`](Self::values), what is made of it.
+    pub(crate) fn make_with(
+        &self,
+        original: &Node,
+        make: impl Fn(usize, Value<'a>) -> Node,
+    ) -> Node {
         let mut body = original.clone();
+        let values = self.values().enumerate();
+        let mut values = values.map(|(number, value)| make(number, value));
         for (change, images) in &self.by_service {
-            change_body(&mut body, change, images);
+            change_body(&mut body, change, images, &mut values);
         }
         if self.empty_volumes {
             empty_volumes(&mut body);
@@ -226,34 +284,38 @@ fn listing(workloads: &[&Workload<'_>]) -> String {
     workloads.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-fn change_body(body: &mut Node, change: &ServiceChange, images: &Images<'_>) {
-    body.make(&["spec"]).set("replicas", Node::integer(i64::from(change.replicas)));
+/// Makes the changes of one service with the next of these values: replicas, images, variables.
+fn change_body(
+    body: &mut Node,
+    change: &ServiceChange,
+    images: &Images<'_>,
+    values: &mut impl Iterator<Item = Node>,
+) {
+    body.make(&["spec"]).set("replicas", values.next().unwrap_or_default());
+    let containers = images.by_container.iter().map(|(container, _)| *container);
+    let new_images: Vec<(&str, Node)> = containers.zip(&mut *values).collect();
+    let names = change.env.iter().map(|variable| variable.name.as_str());
+    let variables: Vec<(&str, Node)> = names.zip(values).collect();
     let Some(pod) = body.at_mut(&["spec", "template", "spec"]) else {
         return;
     };
     for list in ["containers", "initContainers"] {
-        let Some(containers) = pod.get_mut(list) else {
-            continue;
-        };
-        for container in containers.items_mut() {
+        for container in pod.get_mut(list).map(Node::items_mut).unwrap_or_default() {
             let name = container.text_at(&["name"]).unwrap_or_default().to_owned();
-            let image = images.by_container.iter().find(|(container, _)| *container == name);
+            let image = new_images.iter().find(|(container, _)| *container == name);
             if let Some((_, image)) = image {
-                container.set("image", Node::string(*image));
+                container.set("image", image.clone());
             }
             if list == "containers" && images.main == Some(name.as_str()) {
-                set_env(container, &change.env);
+                set_env(container, &variables);
             }
         }
     }
 }
 
-fn set_env(container: &mut Node, env: &[EnvVar]) {
-    for variable in env {
-        let entry = Node::map([
-            ("name", Node::string(&variable.name)),
-            ("value", Node::string(&variable.value)),
-        ]);
+fn set_env(container: &mut Node, variables: &[(&str, Node)]) {
+    for (name, value) in variables {
+        let entry = Node::map([("name", Node::string(*name)), ("value", value.clone())]);
         let list = match container.get_mut("env") {
             Some(list) if !list.is_null() => list,
             _ => {
@@ -261,11 +323,9 @@ fn set_env(container: &mut Node, env: &[EnvVar]) {
                 container.get_mut("env").expect("set on the line above")
             }
         };
-        let existing = list
-            .items_mut()
-            .iter_mut()
-            .find(|existing| existing.text_at(&["name"]) == Some(&variable.name));
-        match existing {
+        let items = list.items_mut().iter_mut();
+        let mut same = items.filter(|existing| existing.text_at(&["name"]) == Some(name));
+        match same.next() {
             Some(existing) => *existing = entry,
             None => list.push(entry),
         }

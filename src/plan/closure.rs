@@ -310,16 +310,19 @@ impl<'a> Closure<'a, '_> {
     /// Hands over what a copy needs: remembered where its body needs what the original does.
     fn with_needs(&mut self, number: usize, take: impl FnOnce(&mut Self, &Needs<'a>)) {
         let (finder, copy) = (self.finder, &self.copies[&number]);
-        let as_original = match &copy.body {
-            Body::Original => true,
-            Body::Changed(changes) => changes.only_images().is_some(),
-            Body::Patched(_) => false,
-        };
-        if as_original {
-            take(self, finder.of(copy.original));
-        } else {
-            let needs = finder.find(&copy.original.id, &copy.node());
-            take(self, &needs);
+        match &copy.body {
+            Body::Original => take(self, finder.of(copy.original)),
+            Body::Changed(changes) if changes.keeps_needs() => {
+                take(self, finder.of(copy.original));
+            }
+            Body::Changed(changes) => {
+                let needs = finder.of_changed(copy.original, changes);
+                take(self, &needs);
+            }
+            Body::Patched(node) => {
+                let needs = finder.find(&copy.original.id, node);
+                take(self, &needs);
+            }
         }
     }
 

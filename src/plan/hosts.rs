@@ -62,7 +62,7 @@ pub(super) fn pod_host(pod: &str, service: &str, home: &str, place: Place) -> Di
 pub(super) fn find(body: &Node, mut take: impl FnMut(&str, Place)) {
     let Some(pod) = pod_spec(body) else {
         if body.text_at(&["kind"]) == Some("ConfigMap") {
-            body.get("data").into_iter().for_each(|node| words(node, &mut take));
+            body.get("data").into_iter().for_each(|node| words_of(node, &mut take));
         }
         return;
     };
@@ -72,24 +72,27 @@ pub(super) fn find(body: &Node, mut take: impl FnMut(&str, Place)) {
             // Values only: a variable may well be named after a service that it does not call.
             let env = container.get("env").map(Node::items).unwrap_or_default();
             let values = env.iter().filter_map(|variable| variable.get("value"));
-            fields.chain(values).for_each(|node| words(node, &mut take));
+            fields.chain(values).for_each(|node| words_of(node, &mut take));
         }
     }
 }
 
-fn words(node: &Node, take: &mut impl FnMut(&str, Place)) {
+fn words_of(node: &Node, take: &mut impl FnMut(&str, Place)) {
     match &node.data {
-        Data::Scalar { text, .. } => {
-            let host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-            for word in text.split(|c: char| !host(c)) {
-                let word = word.trim_matches(['.', '-']);
-                let starts = word.starts_with(|c: char| c.is_ascii_alphabetic());
-                if starts && word.len() <= 253 {
-                    take(&word.to_ascii_lowercase(), node.place);
-                }
-            }
+        Data::Scalar { text, .. } => words(text, |word| take(word, node.place)),
+        Data::List(items) => items.iter().for_each(|item| words_of(item, take)),
+        Data::Map(entries) => entries.iter().for_each(|(_, value)| words_of(value, take)),
+    }
+}
+
+/// Hands over every word of a text that could be a host name, in lower case.
+pub(super) fn words(text: &str, mut take: impl FnMut(&str)) {
+    let host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    for word in text.split(|c: char| !host(c)) {
+        let word = word.trim_matches(['.', '-']);
+        let starts = word.starts_with(|c: char| c.is_ascii_alphabetic());
+        if starts && word.len() <= 253 {
+            take(&word.to_ascii_lowercase());
         }
-        Data::List(items) => items.iter().for_each(|item| words(item, take)),
-        Data::Map(entries) => entries.iter().for_each(|(_, value)| words(value, take)),
     }
 }

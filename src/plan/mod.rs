@@ -12,9 +12,11 @@ pub mod patch;
 mod policies;
 pub mod routing;
 mod secrets;
+pub(crate) mod variants;
 
 pub(crate) use access::applies as subject_applies;
 pub use changes::Changes;
+pub(crate) use changes::Value;
 pub use environment::{Body, Copied, Environment, Owners};
 
 use needs::Finder;

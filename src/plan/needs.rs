@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use super::changes::Changes;
 use super::hosts::{self, Host};
+use super::variants::Variants;
 use super::{access, secrets};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Id, Object};
@@ -13,7 +15,7 @@ use crate::spec::Config;
 use crate::yaml::Node;
 
 /// What one object needs.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Needs<'a> {
     /// Objects to copy with it; what these need in turn is not among them.
     pub(super) objects: Vec<&'a Object>,
@@ -34,6 +36,9 @@ pub(super) struct Finder<'a> {
     monitors: Vec<&'a Object>,
     /// By the number of the object.
     known: Vec<OnceLock<Needs<'a>>>,
+    /// Of changed workloads, by the number of the original and the shape of the changes; what the
+    /// values of variables name is not among them.
+    changed: Vec<Variants<Needs<'a>>>,
 }
 
 impl<'a> Finder<'a> {
@@ -42,12 +47,31 @@ impl<'a> Finder<'a> {
         let monitors =
             monitors.iter().flat_map(|kind| catalog.own("monitoring.coreos.com", kind)).collect();
         let known = catalog.objects().map(|_| OnceLock::new()).collect();
-        Self { config, catalog, namespaces: catalog.namespaces(), monitors, known }
+        let changed = catalog.objects().map(|_| Variants::default()).collect();
+        Self { config, catalog, namespaces: catalog.namespaces(), monitors, known, changed }
     }
 
     /// What an unchanged object of the baseline needs.
     pub(super) fn of(&self, object: &'a Object) -> &Needs<'a> {
         self.known[object.number].get_or_init(|| self.find(&object.id, &object.node))
+    }
+
+    /// What a workload of the baseline needs once it is changed.
+    pub(super) fn of_changed(&self, object: &'a Object, changes: &Changes<'_>) -> Needs<'a> {
+        let find = || {
+            let frame = changes.make_with(&object.node, |_, _| Node::string(""));
+            self.find(&object.id, &frame)
+        };
+        let known = self.changed[object.number].get(&changes.shape(), find);
+        let mut needs = known.cloned().unwrap_or_else(find);
+        for value in changes.variables() {
+            hosts::words(value, |word| {
+                needs.hosts.extend(self.dependency(word));
+            });
+        }
+        needs.hosts.sort();
+        needs.hosts.dedup();
+        needs
     }
 
     /// What a body needs under this identity.
@@ -71,7 +95,7 @@ impl<'a> Finder<'a> {
         needs
     }
 
-    /// The hosts that a service calls by the word of the user.
+    /// The host that a word of previews.yaml means.
     pub(super) fn dependency(&self, host: &str) -> Option<Host<'a>> {
         Host::of(self.catalog, &self.namespaces, host, crate::diagnostic::Place::default())
     }

@@ -1,7 +1,7 @@
 //! Clones of entry routes: the preview's host, every backend resolved, the key set; and originals
 //! that drop the key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Swap;
 use super::gateway_api::{complete_matches, kind_of, swap_rule};
@@ -11,17 +11,18 @@ use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteSpec};
 use crate::kube::istio::{self, VirtualService, VirtualServiceSpec};
 use crate::kube::meta::{RESTORE, without};
 use crate::kube::{Id, Object};
-use crate::plan::Plan;
 use crate::plan::routing::entries::Clone as Entry;
 use crate::plan::routing::gateway_api::rules;
 use crate::plan::routing::istio::http;
+use crate::plan::{Environment, Plan};
 use crate::yaml::Node;
 
 /// The clone of an entry route for one preview.
-pub(super) fn emit(plan: &Plan<'_>, clone: &Entry<'_>) -> Object {
+pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>, clone: &Entry<'_>) -> Object {
+    let hosts = clone.hosts(env.name);
     match clone.route.id.group.as_str() {
-        GROUP => gateway_route(plan, clone),
-        _ => virtual_service(plan, clone),
+        GROUP => gateway_route(plan, env, clone, &hosts),
+        _ => virtual_service(plan, env, clone, &hosts),
     }
 }
 
@@ -44,28 +45,33 @@ fn key_headers(plan: &Plan<'_>, preview: &str) -> Vec<(String, String)> {
     headers
 }
 
-fn preview_hosts(clone: &Entry<'_>) -> Vec<String> {
-    let mut hosts: Vec<String> = clone.hosts.values().cloned().collect();
-    hosts.sort();
-    hosts.dedup();
-    hosts
+/// The hosts of a preview in place of the original ones.
+type Hosts<'a> = BTreeMap<&'a str, String>;
+
+/// The hosts of a clone, in the order of the original ones: how a preview's name sorts does not count.
+fn preview_hosts(hosts: &Hosts<'_>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    hosts.values().filter(|host| seen.insert(*host)).cloned().collect()
 }
 
-fn swap<'a>(plan: &'a Plan<'a>, clone: &'a Entry<'a>) -> Swap<'a> {
+fn swap<'a>(plan: &'a Plan<'a>, env: &'a Environment<'a>, clone: &'a Entry<'a>) -> Swap<'a> {
     let home = clone.route.id.namespace.as_str();
-    let env = &plan.environments[clone.environment];
     Swap { plan, env, home, stands_in: home, inside: false }
 }
 
-fn gateway_route(plan: &Plan<'_>, clone: &Entry<'_>) -> Object {
-    let env = &plan.environments[clone.environment];
-    let swap = swap(plan, clone);
+fn gateway_route(
+    plan: &Plan<'_>,
+    env: &Environment<'_>,
+    clone: &Entry<'_>,
+    hosts: &Hosts<'_>,
+) -> Object {
+    let swap = swap(plan, env, clone);
     let gateway = &clone.entry.gateway;
     let rules = rules(clone.route).iter().map(|rule| {
         let mut rule = rule.clone();
         complete_matches(&mut rule, kind_of(clone.route));
         swap_rule(&mut rule, &swap);
-        redirect_to_preview(&mut rule, clone);
+        redirect_to_preview(&mut rule, hosts);
         if rule.get("backendRefs").is_some_and(|backends| !backends.items().is_empty()) {
             for (header, value) in key_headers(plan, env.name) {
                 set_request_header(&mut rule, &header, &value);
@@ -74,10 +80,11 @@ fn gateway_route(plan: &Plan<'_>, clone: &Entry<'_>) -> Object {
         rule
     });
     let namespace = clone.route.id.namespace.as_str();
+    let name = clone.name(env.name);
     Object::from_typed(&Route {
         api_version: API_VERSION,
         kind: kind_of(clone.route),
-        metadata: meta::derived(plan.config, &clone.name, namespace, Some(env.name)),
+        metadata: meta::derived(plan.config, &name, namespace, Some(env.name)),
         spec: RouteSpec {
             parent_refs: vec![ParentRef {
                 group: GROUP.to_owned(),
@@ -88,7 +95,7 @@ fn gateway_route(plan: &Plan<'_>, clone: &Entry<'_>) -> Object {
                     .then(|| gateway.section_name.clone()),
                 port: None,
             }],
-            hostnames: preview_hosts(clone),
+            hostnames: preview_hosts(hosts),
             rules: rules.collect(),
         },
     })
@@ -133,34 +140,36 @@ fn set_request_header(rule: &mut Node, name: &str, value: &str) {
 }
 
 /// A redirect to the original's own host would lead out of the preview.
-fn redirect_to_preview(rule: &mut Node, clone: &Entry<'_>) {
+fn redirect_to_preview(rule: &mut Node, hosts: &Hosts<'_>) {
     let Some(filters) = rule.get_mut("filters") else {
         return;
     };
     for filter in filters.items_mut() {
         if let Some(redirect) = filter.get_mut("requestRedirect")
-            && let Some(host) =
-                redirect.text_at(&["hostname"]).and_then(|host| clone.hosts.get(host))
+            && let Some(host) = redirect.text_at(&["hostname"]).and_then(|host| hosts.get(host))
         {
             redirect.set("hostname", Node::string(host));
         }
     }
 }
 
-fn virtual_service(plan: &Plan<'_>, clone: &Entry<'_>) -> Object {
-    let env = &plan.environments[clone.environment];
-    let swap = swap(plan, clone);
+fn virtual_service(
+    plan: &Plan<'_>,
+    env: &Environment<'_>,
+    clone: &Entry<'_>,
+    hosts: &Hosts<'_>,
+) -> Object {
+    let swap = swap(plan, env, clone);
     let gateway = format!("{}/{}", clone.entry.gateway.namespace, clone.entry.gateway.name);
     let entries = http(clone.route).iter().filter_map(|entry| {
         let mut cloned = entry.clone();
-        if let Some(matches) = gateway_matches(entry, clone)? {
+        if let Some(matches) = gateway_matches(entry, hosts)? {
             cloned.set("match", Node::list(matches));
         }
         write_out_hosts(&mut cloned, swap.home);
         swap_entry(&mut cloned, &swap);
         if let Some(redirect) = cloned.get_mut("redirect")
-            && let Some(host) =
-                redirect.text_at(&["authority"]).and_then(|host| clone.hosts.get(host))
+            && let Some(host) = redirect.text_at(&["authority"]).and_then(|host| hosts.get(host))
         {
             redirect.set("authority", Node::string(host));
         }
@@ -178,12 +187,12 @@ fn virtual_service(plan: &Plan<'_>, clone: &Entry<'_>) -> Object {
         kind: "VirtualService",
         metadata: meta::derived(
             plan.config,
-            &clone.name,
+            &clone.name(env.name),
             &clone.route.id.namespace,
             Some(env.name),
         ),
         spec: VirtualServiceSpec {
-            hosts: preview_hosts(clone),
+            hosts: preview_hosts(hosts),
             gateways: vec![gateway],
             export_to: vec!["*".to_owned()],
             http: entries.collect(),
@@ -196,7 +205,7 @@ fn virtual_service(plan: &Plan<'_>, clone: &Entry<'_>) -> Object {
 /// The matches of an entry that hold at a gateway, bound to the clone's own: `None` where the entry
 /// is for the mesh alone, `Some(None)` where it has no matches.
 #[expect(clippy::option_option, reason = "absent entry and absent matches are two things")]
-fn gateway_matches(entry: &Node, clone: &Entry<'_>) -> Option<Option<Vec<Node>>> {
+fn gateway_matches(entry: &Node, hosts: &Hosts<'_>) -> Option<Option<Vec<Node>>> {
     let Some(matches) = entry.get("match").filter(|list| !list.items().is_empty()) else {
         return Some(None);
     };
@@ -211,7 +220,7 @@ fn gateway_matches(entry: &Node, clone: &Entry<'_>) -> Option<Option<Vec<Node>>>
             let mut one = one.clone();
             one.remove("gateways");
             if let Some(authority) = one.get_mut("authority")
-                && let Some(host) = authority.text_at(&["exact"]).and_then(|h| clone.hosts.get(h))
+                && let Some(host) = authority.text_at(&["exact"]).and_then(|host| hosts.get(host))
             {
                 authority.set("exact", Node::string(host));
             }

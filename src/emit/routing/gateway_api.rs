@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use smol_str::SmolStr;
+
 use super::{Swap, settle_weights};
 use crate::emit::meta;
 use crate::kube::gateway::{
@@ -338,8 +340,31 @@ fn qualify_mirrors(node: &mut Node, swap: &Swap<'_>) {
     }
 }
 
+/// A namespace, as one for all previews.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Space {
+    /// The preview's own.
+    Own,
+    /// Another.
+    Other(SmolStr),
+}
+
+impl Space {
+    fn of(namespace: &str, env: &Environment<'_>) -> Self {
+        if namespace == env.namespace { Self::Own } else { Self::Other(namespace.into()) }
+    }
+
+    /// Its name; none for the preview's own.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Own => None,
+            Self::Other(name) => Some(name),
+        }
+    }
+}
+
 /// Namespaces with a backend of a route, each with the namespace of the route.
-pub(crate) type Reaches = BTreeSet<(String, String)>;
+pub(crate) type Reaches = BTreeSet<(Space, Space)>;
 
 /// Where a route of the preview, or one that chooses its copies, needs a grant.
 pub(crate) fn reached(env: &Environment<'_>, route: &Object) -> Reaches {
@@ -351,39 +376,38 @@ pub(crate) fn reached(env: &Environment<'_>, route: &Object) -> Reaches {
         let mirrors = mirrors.filter_map(|filter| filter.at(&["requestMirror", "backendRef"]));
         rule.get("backendRefs").map(Node::items).unwrap_or_default().iter().chain(mirrors)
     });
-    let from = &route.id.namespace;
+    let from = Space::of(&route.id.namespace, env);
     backends
         .filter_map(|backend| backend.text_at(&["namespace"]))
-        .filter(|to| to != from && (*to == env.namespace || *from == env.namespace))
-        .map(|to| (to.to_owned(), from.to_string()))
+        .map(|to| (Space::of(to, env), from.clone()))
+        .filter(|(to, from)| to != from && (*to == Space::Own || *from == Space::Own))
         .collect()
 }
 
 /// ReferenceGrants: into the preview for routes that choose its copies, and into the baseline for
 /// routes of the preview that choose unaffected services.
 pub(crate) fn grants(plan: &Plan<'_>, env: &Environment<'_>, reaches: &Reaches) -> Vec<Object> {
-    let mut targets: Vec<&String> = reaches.iter().map(|(to, _)| to).collect();
+    let mut targets: Vec<&Space> = reaches.iter().map(|(to, _)| to).collect();
     targets.dedup();
     targets
         .into_iter()
         .map(|to| {
-            let name = if *to == env.namespace {
-                "anabranch".to_owned()
-            } else {
-                format!("anabranch.{}", env.name)
+            let name = match to {
+                Space::Own => "anabranch".to_owned(),
+                Space::Other(_) => format!("anabranch.{}", env.name),
             };
-            let from =
-                reaches.iter().filter(|(target, _)| target == to).flat_map(|(_, namespace)| {
-                    ["HTTPRoute", "GRPCRoute"].map(|kind| GrantFrom {
-                        group: GROUP,
-                        kind,
-                        namespace: namespace.clone(),
-                    })
-                });
+            let from = reaches.iter().filter(|(target, _)| target == to).flat_map(|(_, from)| {
+                ["HTTPRoute", "GRPCRoute"].map(|kind| GrantFrom {
+                    group: GROUP,
+                    kind,
+                    namespace: from.name().unwrap_or(&env.namespace).to_owned(),
+                })
+            });
+            let namespace = to.name().unwrap_or(&env.namespace);
             Object::from_typed(&ReferenceGrant {
                 api_version: "gateway.networking.k8s.io/v1beta1",
                 kind: "ReferenceGrant",
-                metadata: meta::own(plan.config, &name, to, Some(env.name)),
+                metadata: meta::own(plan.config, &name, namespace, Some(env.name)),
                 spec: ReferenceGrantSpec {
                     from: from.collect(),
                     to: vec![GrantTo { group: "", kind: "Service" }],

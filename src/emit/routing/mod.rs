@@ -6,59 +6,52 @@ mod istio;
 
 use std::collections::BTreeMap;
 
-pub(super) use gateway_api::{Reaches, grants, mesh_routes, reached};
+pub(super) use gateway_api::{Reaches, grants, reached};
 
 use crate::kube::{Id, Object};
 use crate::plan::routing::{Local, entries as planned_entries, gateway_api as planned};
 use crate::plan::{Environment, Plan};
 
-/// What of the routing plan belongs to which preview, by the index of its environment.
-#[derive(Debug)]
-pub(super) struct ByPreview<'p> {
-    tables: Vec<Vec<&'p planned::Table<'p>>>,
-    locals: Vec<Vec<&'p Local<'p>>>,
-    clones: Vec<Vec<&'p planned_entries::Clone<'p>>>,
+/// A route that some previews have alike, but for their names.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Route<'p> {
+    /// Routes of a service and port in the mesh.
+    Mesh(&'p planned::Table<'p>),
+    /// A route attached to copies.
+    Local(&'p Local<'p>),
+    /// A way in from outside.
+    Entry(&'p planned_entries::Clone<'p>),
 }
 
-impl<'p> ByPreview<'p> {
-    pub(super) fn new(plan: &'p Plan<'p>) -> Self {
-        let count = plan.environments.len();
+impl<'p> Route<'p> {
+    /// Every route of a plan.
+    pub(super) fn all(plan: &'p Plan<'p>) -> Vec<Self> {
         let routing = &plan.routing;
-        Self {
-            tables: by_index(count, &routing.gateway_api, |table| table.environment),
-            locals: by_index(count, &routing.local, |local| local.environment),
-            clones: by_index(count, &routing.entries.clones, |clone| clone.environment),
+        let mesh = routing.gateway_api.iter().map(Self::Mesh);
+        let local = routing.local.iter().map(Self::Local);
+        mesh.chain(local).chain(routing.entries.clones.iter().map(Self::Entry)).collect()
+    }
+
+    /// The previews that have it, by the index of their environment.
+    pub(super) fn environments(self) -> &'p [usize] {
+        match self {
+            Self::Mesh(table) => &table.environments,
+            Self::Local(local) => &local.environments,
+            Self::Entry(clone) => &clone.environments,
         }
     }
 
-    /// The tables of a preview.
-    pub(super) fn tables(&self, index: usize) -> &[&'p planned::Table<'p>] {
-        &self.tables[index]
+    /// What it is for one of these.
+    pub(super) fn objects(self, plan: &Plan<'_>, env: &Environment<'_>) -> Vec<Object> {
+        match self {
+            Self::Mesh(table) => gateway_api::mesh_routes(plan, env, table),
+            Self::Local(local) if local.route.id.group == crate::kube::gateway::GROUP => {
+                vec![gateway_api::attach(plan, env, local)]
+            }
+            Self::Local(local) => vec![istio::attach(plan, env, local)],
+            Self::Entry(clone) => vec![entries::emit(plan, env, clone)],
+        }
     }
-
-    /// The routes that are attached to the copies of a preview, and its ways in.
-    pub(super) fn others(
-        &self,
-        plan: &Plan<'_>,
-        env: &Environment<'_>,
-        index: usize,
-    ) -> Vec<Object> {
-        let locals = self.locals[index].iter().map(|local| match local.route.id.group.as_str() {
-            crate::kube::gateway::GROUP => gateway_api::attach(plan, env, local),
-            _ => istio::attach(plan, env, local),
-        });
-        let clones = self.clones[index].iter().map(|clone| entries::emit(plan, clone));
-        locals.chain(clones).collect()
-    }
-}
-
-fn by_index<T>(count: usize, items: &[T], index: impl Fn(&T) -> usize) -> Vec<Vec<&T>> {
-    let mut found: Vec<Vec<&T>> = Vec::new();
-    found.resize_with(count, Vec::new);
-    for item in items {
-        found[index(item)].push(item);
-    }
-    found
 }
 
 /// The routes of no single preview, and the objects of the baseline that change.

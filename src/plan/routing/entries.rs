@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::gateway_api::{backends, rules};
-use super::istio;
+use super::{alike, chosen, istio};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
@@ -22,23 +22,53 @@ pub struct Entries<'a> {
     pub clones: Vec<Clone<'a>>,
     /// Originals that drop the key.
     pub stripped: Vec<&'a Object>,
-    /// URLs of each preview, by the index of its environment, the first entry first.
-    pub urls: BTreeMap<usize, Vec<String>>,
+    /// URLs of each preview, the first entry first.
+    urls: Vec<Pattern>,
 }
 
-/// A clone of an entry route for one preview.
+/// A text with a preview's name in it.
+#[derive(Debug, PartialEq, Eq)]
+struct Pattern(String);
+
+impl Pattern {
+    fn of(&self, preview: &str) -> String {
+        self.0.replace("{preview}", preview)
+    }
+}
+
+/// A clone of an entry route for each of some previews.
 #[derive(Debug)]
 pub struct Clone<'a> {
-    /// Index of the preview's environment.
-    pub environment: usize,
+    /// The previews, by the index of their environment. Of the services that the route chooses they
+    /// affect the same.
+    pub environments: Vec<usize>,
     /// The original.
     pub route: &'a Object,
     /// The entry it is made for.
     pub entry: &'a Entry,
-    /// Its name.
-    pub name: String,
-    /// Preview host by original host.
-    pub hosts: BTreeMap<String, String>,
+    /// The number of the entry.
+    number: usize,
+    /// Original hosts, in order, and what becomes of them.
+    hosts: Vec<(String, Pattern)>,
+}
+
+impl Entries<'_> {
+    /// The URLs of a preview, the first entry first.
+    pub(crate) fn urls(&self, preview: &str) -> impl Iterator<Item = String> {
+        self.urls.iter().map(move |url| url.of(preview))
+    }
+}
+
+impl Clone<'_> {
+    /// The name of a preview's clone.
+    pub(crate) fn name(&self, preview: &str) -> String {
+        clone_name(self.route, preview, self.number)
+    }
+
+    /// The host of a preview in place of each original one, in order.
+    pub(crate) fn hosts(&self, preview: &str) -> BTreeMap<&str, String> {
+        self.hosts.iter().map(|(host, own)| (host.as_str(), own.of(preview))).collect()
+    }
 }
 
 /// Plans the clones of every preview.
@@ -64,26 +94,31 @@ pub(super) fn plan<'a>(
     }
     check_collisions(config, entries, &routes, found);
     check_names(environments, entries, &routes, found);
-    for (environment, env) in environments.iter().enumerate() {
-        let mut urls = Vec::new();
-        for (number, entry) in entries.iter().enumerate() {
-            for &route in &routes {
-                let hosts: BTreeMap<String, String> = original_hosts(route)
-                    .into_iter()
-                    .map(|host| {
-                        let preview = preview_host(entry, env.name, &host, route);
-                        (host, preview)
-                    })
-                    .collect();
-                let base = url_base(catalog, entry);
-                urls.extend(hosts.values().map(|host| base.replace("{}", host)));
-                let name = clone_name(route, env.name, number);
-                planned.clones.push(Clone { environment, route, entry, name, hosts });
+    let alike = |route| {
+        let chosen = chosen(route, catalog.namespace);
+        alike(environments, 0..environments.len(), &chosen).into_values()
+    };
+    for (number, entry) in entries.iter().enumerate() {
+        let base = url_base(catalog, entry);
+        for &route in &routes {
+            let hosts = || {
+                let hosts: BTreeSet<String> = original_hosts(route).into_iter().collect();
+                hosts.into_iter().map(|host| {
+                    let pattern = preview_host(entry, "{preview}", &host, route);
+                    (host, Pattern(pattern))
+                })
+            };
+            for (_, host) in hosts() {
+                let url = Pattern(base.replace("{}", &host.0));
+                if !planned.urls.contains(&url) {
+                    planned.urls.push(url);
+                }
+            }
+            for environments in alike(route) {
+                let hosts = hosts().collect();
+                planned.clones.push(Clone { environments, route, entry, number, hosts });
             }
         }
-        let mut seen = BTreeSet::new();
-        urls.retain(|url| seen.insert(url.clone()));
-        planned.urls.insert(environment, urls);
     }
     if entries.iter().any(|entry| entry.strip_key) {
         strip(config, routes, &mut planned, found);

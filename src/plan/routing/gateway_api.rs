@@ -8,17 +8,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::precedence::{Rank, may_overlap, rank};
-use super::{Routing, Table as Tables};
+use super::{Routing, Table as Tables, alike};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, gateway::GROUP};
 use crate::model::{Catalog, Service};
 use crate::yaml::Node;
 
-/// The routes of one service and port that are made for one preview.
+/// The routes of one service and port that are made for each of some previews.
 #[derive(Debug)]
 pub struct Table<'a> {
-    /// Index of the preview's environment.
-    pub environment: usize,
+    /// The previews, by the index of their environment. Of the services that a rule chooses they
+    /// affect the same.
+    pub environments: Vec<usize>,
     /// The service whose host is routed.
     pub service: &'a Service<'a>,
     /// The port in parentRefs; none where the service's own routes have none.
@@ -131,20 +132,22 @@ pub(super) fn plan<'a>(
         let hostnames = hostnames.iter().filter_map(Node::text).map(str::to_owned).collect();
         groups.entry((*port, hostnames)).or_default().push(route);
     }
+    let chosen = tables.routes.backends(service.name());
+    let alike = alike(tables.environments, involved.iter().copied(), &chosen);
     for ((port, hostnames), routes) in &groups {
         let list = Rules::of(routes, tables.catalog.namespace);
         list.check_order(service.name(), found);
-        for &environment in involved {
-            let rules = list.derive(tables, environment, found);
+        for (affected, environments) in &alike {
+            let rules = list.derive(tables, affected, found);
             if rules.is_empty() {
                 continue;
             }
-            routing.rules += rules.len();
+            routing.rules += rules.len() * environments.len();
             if routing.rules > tables.most_rules {
                 return;
             }
             routing.gateway_api.push(Table {
-                environment,
+                environments: environments.clone(),
                 service,
                 port: *port,
                 port_in_name: port.is_some() && service.ports.len() > 1,
@@ -161,13 +164,12 @@ pub(super) fn plan<'a>(
         if groups.keys().any(|(routed, _)| *routed == Some(port.number)) {
             continue;
         }
-        for &environment in involved {
-            if !tables.environments[environment].affected.contains(service.name()) {
-                continue;
-            }
-            routing.rules += 2;
+        let environments: Vec<usize> =
+            tables.affecting.get(service.name()).cloned().unwrap_or_default();
+        if !environments.is_empty() {
+            routing.rules += 2 * environments.len();
             routing.gateway_api.push(Table {
-                environment,
+                environments,
                 service,
                 port: Some(port.number),
                 port_in_name: service.ports.len() > 1,
@@ -210,19 +212,18 @@ impl<'a> Rules<'a> {
         Self { namespace, matches }
     }
 
-    /// The rules to derive for one preview: those that choose an affected service, and those that
-    /// must go on outranking them.
+    /// The rules to derive for previews that affect these services: those that choose one of them,
+    /// and those that must go on outranking them.
     fn derive(
         &self,
         tables: &Tables<'a, '_>,
-        environment: usize,
+        affected: &[&str],
         found: &mut Vec<Diagnostic>,
     ) -> Vec<Rule<'a>> {
-        let env = &tables.environments[environment];
         let chooses_affected = |rule: &Node| {
             backends(rule).iter().any(|backend| {
                 let name = service_backend(backend, self.namespace);
-                name.is_some_and(|name| env.affected.contains(name) && !tables.is_unrouted(name))
+                name.is_some_and(|name| affected.contains(&name) && !tables.is_unrouted(name))
             })
         };
         let mut derived: Vec<bool> =

@@ -21,12 +21,11 @@ use crate::spec::{Api, Config};
 /// Everything about routes that will be emitted.
 #[derive(Debug, Default)]
 pub struct Routing<'a> {
-    /// HTTPRoutes and GRPCRoutes of the mesh, one table per preview, service and port.
+    /// HTTPRoutes and GRPCRoutes of the mesh.
     pub gateway_api: Vec<gateway_api::Table<'a>>,
     /// VirtualServices of the mesh, one table per host.
     pub istio: Vec<istio::Table<'a>>,
-    /// Routes attached to a copy, in the preview's namespace: the index of the preview, the
-    /// original, and the affected services it is attached to.
+    /// Routes attached to copies.
     pub local: Vec<Local<'a>>,
     /// Ways in from outside.
     pub entries: entries::Entries<'a>,
@@ -34,11 +33,12 @@ pub struct Routing<'a> {
     rules: usize,
 }
 
-/// A route of an affected service, attached to its copy.
+/// A route of affected services, attached to their copies in each of some previews.
 #[derive(Debug)]
 pub struct Local<'a> {
-    /// Index of the preview's environment.
-    pub environment: usize,
+    /// The previews, by the index of their environment. Of the services that the route answers for or
+    /// chooses they affect the same.
+    pub environments: Vec<usize>,
     /// The original.
     pub route: &'a Object,
     /// The affected services it answers for.
@@ -328,24 +328,52 @@ impl<'a> Table<'a, '_> {
 
     /// Plans the routes that are attached to copies: those of the affected services themselves.
     fn plan_local(&self, routing: &mut Routing<'a>, found: &mut Vec<Diagnostic>) {
-        let mut locals: BTreeMap<(usize, &Id), Local<'a>> = BTreeMap::new();
-        for (&service, environments) in &self.affecting {
+        let mut attached: BTreeMap<&Id, (&'a Object, BTreeSet<&'a str>)> = BTreeMap::new();
+        for &service in self.affecting.keys() {
             let gateway = self.routes.of(service).iter().map(|(route, _)| *route);
             let istio = self.virtual_services.of(service).iter().copied();
             for route in gateway.chain(istio) {
-                for &environment in environments {
-                    let local = locals.entry((environment, &route.id)).or_insert_with(|| Local {
-                        environment,
-                        route,
-                        services: BTreeSet::new(),
-                    });
-                    local.services.insert(service);
-                }
+                let (_, services) = attached.entry(&route.id).or_insert((route, BTreeSet::new()));
+                services.insert(service);
             }
         }
-        for local in locals.into_values() {
-            gateway_api::check_local(local.route, found);
-            routing.local.push(local);
+        for (route, services) in attached.into_values() {
+            gateway_api::check_local(route, found);
+            let involved = services.iter().flat_map(|service| &self.affecting[service]).copied();
+            let involved: BTreeSet<usize> = involved.collect();
+            let mut named = chosen(route, self.catalog.namespace);
+            named.extend(&services);
+            for (affected, environments) in alike(self.environments, involved, &named) {
+                let services = affected.into_iter().filter(|name| services.contains(name));
+                let services = services.collect();
+                routing.local.push(Local { environments, route, services });
+            }
         }
     }
+}
+
+/// The services of the namespace `home` that a route chooses, and maybe others of their name.
+fn chosen<'a>(route: &'a Object, home: &str) -> BTreeSet<&'a str> {
+    if route.id.group == crate::kube::gateway::GROUP {
+        let backends = gateway_api::rules(route).iter().flat_map(gateway_api::backends);
+        return backends.filter_map(|one| gateway_api::service_backend(one, "")).collect();
+    }
+    let hosts = istio::http(route).iter().flat_map(istio::destinations);
+    hosts.filter_map(|host| istio::service_of(host, &route.id.namespace, home)).collect()
+}
+
+/// These previews by which of some services they affect, in order: what is decided of these services
+/// is the same for all who affect the same.
+fn alike<'a>(
+    environments: &[Environment<'a>],
+    involved: impl IntoIterator<Item = usize>,
+    services: &BTreeSet<&'a str>,
+) -> BTreeMap<Vec<&'a str>, Vec<usize>> {
+    let mut alike: BTreeMap<Vec<&str>, Vec<usize>> = BTreeMap::new();
+    for index in involved {
+        let affected = &environments[index].affected;
+        let own = services.iter().copied().filter(|service| affected.contains(service)).collect();
+        alike.entry(own).or_default().push(index);
+    }
+    alike
 }
