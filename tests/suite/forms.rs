@@ -138,6 +138,94 @@ fn suites_of_all_kinds_of_changes_are_what_is_made_one_by_one() {
     assert_eq!(suites.count(), 5 * 3, "a gate and two suites each");
 }
 
+/// Two services with a role for both accounts, a route to both, and a way in under two
+/// hosts of which one begins like the other.
+const PAIR: &str = "
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: readers, namespace: shop}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
+subjects:
+- {kind: ServiceAccount, name: cart, namespace: shop}
+- {kind: ServiceAccount, name: shop, namespace: shop}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: reader, namespace: shop}
+rules: []
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: cart, namespace: shop}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: shop, namespace: shop}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: cart, namespace: shop}
+spec:
+  parentRefs: [{group: \"\", kind: Service, name: cart}]
+  rules:
+  - matches: [{path: {type: PathPrefix, value: /v1}}]
+    backendRefs: [{name: cart, port: 80, weight: 1}, {name: shop, port: 80, weight: 3}]
+  - matches: [{path: {type: PathPrefix, value: /help}}]
+    backendRefs: [{name: shop, port: 80}]
+  - backendRefs: [{name: cart, port: 80}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: in, namespace: shop}
+spec:
+  parentRefs: [{name: public, namespace: infra}]
+  hostnames: [z.example.com, z-a.example.com]
+  rules:
+  - matches: [{path: {type: PathPrefix, value: /shop}}]
+    backendRefs: [{name: shop, port: 80}]
+  - filters:
+    - {type: RequestMirror, requestMirror: {backendRef: {name: shop, port: 80}}}
+    backendRefs: [{name: cart, port: 80}]
+";
+
+/// What previews change and affect differs in every way that a stencil must know of.
+#[test]
+fn previews_that_differ_in_variables_and_services_are_what_is_made_one_by_one() {
+    let preview = |number: usize, services: &[&str]| {
+        format!("  - {{name: pr-{number}, services: [{}]}}\n", services.join(", "))
+    };
+    let cart = |more: &str| format!("{{name: cart, image: \"cart:2\"{more}}}");
+    let shop = |more: &str| format!("{{name: shop, image: \"shop:2\"{more}}}");
+    let previews = [
+        "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  baseline: {namespace: shop}\n  \
+         services: [{name: shop, dependencies: [api.other.svc]}]\n  routing:\n    key: {header: x-key, baggage: preview}\n    \
+         entries: [{gateway: {namespace: infra, name: preview}, host: \"{host}-{preview}.example.com\"}]\n  \
+         tests: [{name: smoke, path: ./smoke}]\n  previews:\n"
+            .to_owned(),
+        preview(1, &[&cart(", env: [{name: A, value: x}]")]),
+        preview(2, &[&cart(", env: [{name: A, value: \"http://shop/on\"}, {name: B, value: \"1\"}]")]),
+        preview(3, &[&cart(", env: [{name: A, value: \"two\\nlines\"}]")]),
+        preview(4, &[&cart(", env: [{name: A, value: x}], replicas: 2"), &shop("")]),
+        preview(5, &[&shop(", env: [{name: A, value: \"\"}, {name: C, value: c}]")]),
+        preview(6, &[&shop("")]),
+        preview(7, &["{name: cart, containers: [{name: proxy, image: \"proxy:2\"}]}"]),
+        preview(8, &["{name: cart, containers: [{name: proxy, image: \"proxy:2\"}], env: [{name: A, value: b}]}"]),
+    ]
+    .concat();
+    let cart = BASELINE.replace("    spec:\n", "    spec:\n      serviceAccountName: cart\n");
+    let shop = cart.replace("cart", "shop").replace("name: words", "name: other");
+    let [filled, made] = both(&format!("{cart}---\n{shop}{PAIR}"), &previews);
+    assert_eq!(filled, made);
+    let count = |kind: &str| filled.iter().filter(|object| object["kind"] == kind).count();
+    assert_eq!(count("RoleBinding"), 8);
+    assert_eq!(
+        count("ReferenceGrant"),
+        8 + 5,
+        "into each preview, and for each that has cart alone"
+    );
+}
+
 #[test]
 fn one_preview_alone_has_the_objects_that_it_has_among_all() {
     let folder = root().join("examples/shop");
