@@ -1,6 +1,6 @@
 //! The stages called in order: the table of contents of the program.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Report, code, nearest};
-use crate::emit::{Common, Draft, Emission, Preview, Shape};
+use crate::emit::{Common, Draft, Emission, Preview, Shape, Words};
 use crate::kube::{Id, Object, is_cluster_scoped, sort_by_id};
 use crate::model::Catalog;
 use crate::plan::{Ceiling, plan};
@@ -24,7 +24,7 @@ pub struct Compiled<'c, 'p> {
     /// The previews in the order of names, to be written.
     pub previews: Vec<Preview<'p, Draft<'c>>>,
     /// What belongs to no single preview.
-    pub common: Common,
+    pub common: Common<Draft<'c>>,
     /// The objects of the baseline, each in its namespace.
     pub objects: &'p [Object],
     /// Warnings and notes.
@@ -92,8 +92,8 @@ pub fn compile<T>(
     if report.has_errors() {
         return None;
     }
-    let (emission, common) = Emission::new(&plan, &request.shape);
-    let emission = ManuallyDrop::new(emission);
+    let emission = ManuallyDrop::new(Emission::new(&plan, &request.shape));
+    let common = emission.common();
     let previews = match draw(&emission, &common, objects, &request.ceiling) {
         Ok(previews) => previews,
         Err(found) => {
@@ -107,12 +107,14 @@ pub fn compile<T>(
 /// Drafts every preview, and checks names and sizes of all that will be written before anything is.
 fn draw<'e, 'p>(
     emission: &'e Emission<'p>,
-    common: &Common,
+    common: &Common<Draft<'_>>,
     objects: &[Object],
     ceiling: &Ceiling,
 ) -> Result<Vec<Preview<'p, Draft<'e>>>, Vec<Diagnostic>> {
     let names = Names::new(objects);
-    let bytes = AtomicUsize::new(0);
+    let common_bytes =
+        common.all().chain(common.changed.values()).map(|one| one.length(Words::NONE));
+    let bytes = AtomicUsize::new(common_bytes.sum());
     let drawn: Vec<Option<Drawn<'_, '_>>> = (0..emission.previews())
         .into_par_iter()
         .map(|index| {
@@ -133,17 +135,16 @@ fn draw<'e, 'p>(
         let help = "have fewer previews, or raise --max-output-bytes";
         return Err(vec![Diagnostic::new(&code::OUTPUT_LIMIT, message, help)]);
     }
-    let shared = common.shared.iter().chain(common.flux.values().flatten());
-    let shared = shared.map(|object| &object.id);
+    let shared: Vec<&Id> = common.all().filter_map(Draft::kept_id).collect();
     let (mut previews, mut found) = (Vec::with_capacity(drawn.len()), Vec::new());
-    let mut hashes: HashSet<u64, RandomState> = shared.clone().map(|id| names.hash(id)).collect();
-    let mut alike = hashes.len() < shared.clone().count();
+    let mut hashes: HashSet<u64, RandomState> = shared.iter().map(|id| names.hash(id)).collect();
+    let mut alike = hashes.len() < shared.len();
     for drawn in drawn.into_iter().flatten() {
         previews.push(drawn.preview);
         found.extend(drawn.found);
         alike |= drawn.elsewhere.into_iter().any(|hash| !hashes.insert(hash));
     }
-    found.extend(shared.clone().filter_map(|id| names.of_user(id)));
+    found.extend(shared.iter().filter_map(|id| names.of_user(id)));
     // Two hashes may be alike by chance.
     if alike {
         found.extend(made_twice(previews.iter().flat_map(elsewhere).chain(shared)));
@@ -175,20 +176,23 @@ fn prepare(objects: &mut [Object], namespace: &str) {
 /// The baseline as it is delivered with the output, after it was compiled: complete, in order, each
 /// object with its namespace, and with the changes that routes need.
 #[must_use]
-pub fn delivered(objects: &[Object], common: &Common) -> Vec<Object> {
-    let mut objects = objects.to_vec();
-    for object in &mut objects {
-        if let Some(changed) = common.changed.get(&object.id) {
-            *object = changed.clone();
-        }
-        let metadata = object.node.make(&["metadata"]);
-        let named = metadata.text_at(&["namespace"]).is_some_and(|name| !name.is_empty());
-        if !named && !object.id.namespace.is_empty() {
-            metadata.set("namespace", crate::yaml::Node::string(object.id.namespace.clone()));
-        }
+pub fn delivered<'e>(objects: &[Object], changed: BTreeMap<Id, Draft<'e>>) -> Vec<Draft<'e>> {
+    let unchanged = objects.iter().filter(|object| !changed.contains_key(&object.id));
+    let mut all: Vec<Draft<'_>> =
+        unchanged.map(|object| Draft::from(with_namespace(object))).collect();
+    all.extend(changed.into_values());
+    sort_by_id(&mut all, |draft| draft.key(Words::NONE));
+    all
+}
+
+fn with_namespace(object: &Object) -> Object {
+    let mut object = object.clone();
+    let metadata = object.node.make(&["metadata"]);
+    let named = metadata.text_at(&["namespace"]).is_some_and(|name| !name.is_empty());
+    if !named && !object.id.namespace.is_empty() {
+        metadata.set("namespace", crate::yaml::Node::string(object.id.namespace.clone()));
     }
-    sort_by_id(&mut objects, |object| (&object.id).into());
-    objects
+    object
 }
 
 /// The names that are taken. No object of ours may have the identity of another, of the user or of

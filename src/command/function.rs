@@ -203,12 +203,13 @@ impl Run {
         let request = Request { shape: Shape::Stream, ceiling, only: &[] };
         let (previews, mut common) =
             compile(config, &mut objects, &request, &mut self.report, |compiled| {
-                drop(compiled.previews);
-                let previews = (0..compiled.emission.previews()).into_par_iter();
-                let trees = |index| parts::<Object>(compiled.emission.preview(index));
-                (previews.map(trees).collect(), compiled.common)
+                let emission = compiled.emission;
+                drop((compiled.previews, compiled.common));
+                let previews = (0..emission.previews()).into_par_iter();
+                let trees = |index| parts::<Object>(emission.preview(index));
+                (previews.map(trees).collect(), emission.common())
             })?;
-        let changed = std::mem::take(&mut common.changed);
+        let changed: BTreeMap<Id, Object> = std::mem::take(&mut common.changed);
         let namespace = &config.previews.spec.baseline.namespace;
         let mut items: Vec<Node> = passing
             .into_iter()

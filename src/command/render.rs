@@ -9,14 +9,13 @@ use rayon::prelude::*;
 
 use super::{Loaded, check_suites, load, say, say_report, write_out};
 use crate::cli::Render;
-use crate::emit::{Common, Draft, Preview, Shape, Suites};
-use crate::kube::Object;
+use crate::emit::{Draft, Preview, Shape, Suites, Words};
+use crate::kube::{Id, Object};
 use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
 use crate::read::{read_suites, source_root};
 use crate::spec::{Config, Delivery, SourceKind};
 use crate::write::{Tree, append, write_tree};
-use crate::yaml::write_stream;
 
 pub(super) fn run(options: &Render) -> ExitCode {
     // The process ends with the command: to give every piece of its memory back would only take time.
@@ -50,10 +49,9 @@ fn render_stream(options: &Render, config: &Config, loaded: &mut Loaded) -> Exit
 const TOGETHER: usize = 8;
 
 /// Writes the stream: what is `whole` has the baseline and what previews share.
-fn write_stream_of(config: &Config, mut compiled: Compiled<'_, '_>, whole: bool) -> ExitCode {
-    let documents =
-        |objects: &[Object]| -> String { write_stream(objects.iter().map(|object| &object.node)) };
-    let previews = ManuallyDrop::new(std::mem::take(&mut compiled.previews));
+fn write_stream_of(config: &Config, compiled: Compiled<'_, '_>, whole: bool) -> ExitCode {
+    let Compiled { previews, common, objects, .. } = compiled;
+    let previews = ManuallyDrop::new(previews);
     let own = |preview: &Preview<'_, Draft<'_>>, text: &mut String| {
         append(text, preview.words(), preview.own.iter().map(|(_, own)| own));
     };
@@ -62,14 +60,15 @@ fn write_stream_of(config: &Config, mut compiled: Compiled<'_, '_>, whole: bool)
     };
     let mut out = Out::default();
     if whole {
-        out.part(&documents(&baseline(config, &compiled)));
+        out.documents(&baseline(config, objects, common.changed));
+        out.previews(&previews, own);
+        out.documents(&common.shared);
+        out.previews(&previews, flux);
+        common.flux.values().for_each(|objects| out.documents(objects));
     } else {
-        compiled.common = Common::default();
+        out.previews(&previews, own);
+        out.previews(&previews, flux);
     }
-    out.previews(&previews, own);
-    out.part(&documents(&compiled.common.shared));
-    out.previews(&previews, flux);
-    compiled.common.flux.values().for_each(|objects| out.part(&documents(objects)));
     out.code
 }
 
@@ -89,6 +88,13 @@ impl Out {
     /// Whether writing still makes sense.
     fn is_open(&self) -> bool {
         self.code == ExitCode::SUCCESS
+    }
+
+    /// Writes documents of no single preview.
+    fn documents(&mut self, drafts: &[Draft<'_>]) {
+        let mut text = String::new();
+        append(&mut text, Words::NONE, drafts);
+        self.part(&text);
     }
 
     /// Writes documents of each preview.
@@ -144,8 +150,10 @@ fn render_tree(options: &Render, config: &Config, loaded: &mut Loaded, folder: &
     let request = Request { shape, ceiling: options.input.limits.ceiling(), only: &[] };
     let report = &mut loaded.report;
     let tree = compile(config, &mut loaded.objects, &request, report, |compiled| {
-        let previews = compiled.previews.par_iter().map(Tree::of_preview).collect();
-        Tree::new(previews, &compiled.common, &baseline(config, &compiled), files)
+        let Compiled { previews, mut common, objects, .. } = compiled;
+        let baseline = baseline(config, objects, std::mem::take(&mut common.changed));
+        let previews = previews.par_iter().map(Tree::of_preview).collect();
+        Tree::new(previews, &common, &baseline, files)
     });
     say_report(&loaded.sources, &loaded.report);
     let Some(tree) = tree else {
@@ -161,9 +169,13 @@ fn render_tree(options: &Render, config: &Config, loaded: &mut Loaded, folder: &
 }
 
 /// The objects of the baseline that are delivered with the output, in order.
-fn baseline(config: &Config, compiled: &Compiled<'_, '_>) -> Vec<Object> {
+fn baseline<'e>(
+    config: &Config,
+    objects: &[Object],
+    changed: BTreeMap<Id, Draft<'e>>,
+) -> Vec<Draft<'e>> {
     match config.previews.spec.baseline.delivery {
-        Delivery::Include => delivered(compiled.objects, &compiled.common),
+        Delivery::Include => delivered(objects, changed),
         Delivery::External => Vec::new(),
     }
 }

@@ -13,6 +13,7 @@ use crate::kube::flux::{HealthCheck, Kustomization, KustomizationSpec, Name, Sou
 use crate::kube::meta::{REPOSITORY, SUITE};
 use crate::kube::{Id, Object, ObjectMeta};
 use crate::plan::naming::{repository_label, safe_hash};
+use crate::plan::routing::istio::{Source, Table};
 use crate::plan::{Environment, Plan};
 use crate::spec::{Delivery, ServiceChange, Suite};
 
@@ -72,9 +73,12 @@ pub(super) fn workloads<'e>(env: &'e Environment<'_>) -> impl Iterator<Item = &'
 }
 
 impl<'a> Flux<'a> {
-    /// `shared` and `changed` say whether there are new objects of no single preview, and objects of
-    /// the baseline that change.
-    pub(super) fn new(plan: &'a Plan<'a>, shape: Shape<'a>, shared: bool, changed: bool) -> Self {
+    pub(super) fn new(plan: &'a Plan<'a>, shape: Shape<'a>) -> Self {
+        let extends = |table: &Table<'_>| matches!(table.source, Source::Own(_));
+        let (tables, stripped) = (&plan.routing.istio, &plan.routing.entries.stripped);
+        // New objects of no single preview, and objects of the baseline that change.
+        let shared = tables.iter().any(|table| !extends(table));
+        let changed = tables.iter().any(extends) || !stripped.is_empty();
         let mut flux = Self { plan, shape, has_shared: shared, applied_first: Vec::new() };
         if let Shape::Tree { .. } = shape {
             let first = [(shared, "shared"), (changed, "baseline")].into_iter();

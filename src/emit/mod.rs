@@ -10,7 +10,8 @@
 //! | Flux Kustomizations | `flux.rs` |
 //! | Provider, Alert | `notification.rs` |
 //!
-//! What most previews have alike is written with holes and filled: `stencil.rs`.
+//! What most previews have alike is written with holes and filled: `stencil.rs` for objects, `series.rs`
+//! for entries of previews in one object.
 
 mod copy;
 mod environment;
@@ -19,6 +20,7 @@ mod meta;
 mod notification;
 mod part;
 mod routing;
+mod series;
 mod stencil;
 
 use std::borrow::Cow;
@@ -87,15 +89,22 @@ impl<'p, D> Preview<'p, D> {
     }
 }
 
-/// What belongs to no single preview.
-#[derive(Debug, Default)]
-pub struct Common {
+/// What belongs to no single preview, in one form.
+#[derive(Debug)]
+pub struct Common<D> {
     /// New objects.
-    pub shared: Vec<Object>,
+    pub shared: Vec<D>,
     /// Objects of the baseline that change, by their identity.
-    pub changed: BTreeMap<Id, Object>,
+    pub changed: BTreeMap<Id, D>,
     /// Flux Kustomizations and notifications, by the file of the tree.
-    pub flux: BTreeMap<&'static str, Vec<Object>>,
+    pub flux: BTreeMap<&'static str, Vec<D>>,
+}
+
+impl<D> Common<D> {
+    /// Every object but those of the baseline.
+    pub fn all(&self) -> impl Iterator<Item = &D> {
+        self.shared.iter().chain(self.flux.values().flatten())
+    }
 }
 
 /// A form that objects leave in.
@@ -125,15 +134,21 @@ pub struct Emission<'p> {
 }
 
 impl<'p> Emission<'p> {
-    /// Prepares the objects of a plan for one shape of output, and makes those that belong to no
-    /// single preview.
+    /// Prepares the objects of a plan for one shape of output.
     #[must_use]
-    pub fn new(plan: &'p Plan<'p>, shape: &Shape<'p>) -> (Self, Common) {
-        let (mut shared, changed) = routing::of_all(plan);
-        sort_by_id(&mut shared, |object| (&object.id).into());
-        let flux = flux::Flux::new(plan, *shape, !shared.is_empty(), !changed.is_empty());
-        let common = Common { shared, changed, flux: flux.common() };
-        (Self { plan, parts: Parts::new(plan, flux) }, common)
+    pub fn new(plan: &'p Plan<'p>, shape: &Shape<'p>) -> Self {
+        Self { plan, parts: Parts::new(plan, flux::Flux::new(plan, *shape)) }
+    }
+
+    /// The objects that belong to no single preview.
+    #[must_use]
+    pub fn common<'e, D: Form<'e>>(&'e self) -> Common<D> {
+        let (mut shared, changed) =
+            routing::of_all(self.plan, |table| D::virtual_service(&self.parts, table));
+        sort_by_id(&mut shared, |object: &D| object.key(Words::NONE));
+        let flux = self.parts.flux.common().into_iter();
+        let flux = flux.map(|(file, objects)| (file, objects.into_iter().map(D::from).collect()));
+        Common { shared, changed, flux: flux.collect() }
     }
 
     /// How many previews there are.

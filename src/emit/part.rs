@@ -6,11 +6,12 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 
 use super::flux::{self, Flux};
-use super::routing::{self, Reaches, Route};
+use super::routing::{self, Reaches, Route, istio};
 use super::stencil::{Draft, NAME, NAMESPACE, Stencil, Words, marker, mentions_marker};
-use super::{copy, environment};
+use super::{copy, environment, series};
 use crate::kube::{Id, Object};
 use crate::model::Service;
+use crate::plan::routing::istio::Table;
 use crate::plan::variants::Variants;
 use crate::plan::{Body, Copied, Environment, Plan, Value};
 use crate::yaml::scalar::is_safe_plain;
@@ -45,6 +46,10 @@ pub trait Emit<'e>: Sized {
     /// Adds the objects of a part of a preview.
     #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
     fn emit<'p: 'e>(maker: &Maker<'e, 'p>, part: &Part<'p>, add: impl FnMut(Self));
+
+    /// The VirtualService of a table, which has entries of many previews.
+    #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
+    fn virtual_service<'p: 'e>(parts: &'e Parts<'p>, table: &Table<'p>) -> Self;
 }
 
 impl<'e> Emit<'e> for Object {
@@ -52,12 +57,27 @@ impl<'e> Emit<'e> for Object {
     fn emit<'p: 'e>(maker: &Maker<'e, 'p>, part: &Part<'p>, add: impl FnMut(Self)) {
         maker.objects(part).into_iter().for_each(add);
     }
+
+    #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
+    fn virtual_service<'p: 'e>(parts: &'e Parts<'p>, table: &Table<'p>) -> Self {
+        istio::whole(parts.plan, table)
+    }
 }
 
 impl<'e> Emit<'e> for Draft<'e> {
     #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
     fn emit<'p: 'e>(maker: &Maker<'e, 'p>, part: &Part<'p>, add: impl FnMut(Self)) {
         maker.drafts(part, add);
+    }
+
+    #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
+    fn virtual_service<'p: 'e>(parts: &'e Parts<'p>, table: &Table<'p>) -> Self {
+        let ordinary = || Draft::from(istio::whole(parts.plan, table));
+        let filled = parts.cuts.then(|| series::virtual_service(parts.plan, table)).flatten();
+        if let (true, Some(filled)) = (cfg!(debug_assertions), &filled) {
+            assert_eq!(shown(filled, Words::NONE), shown(&ordinary(), Words::NONE));
+        }
+        filled.unwrap_or_else(ordinary)
     }
 }
 
@@ -323,15 +343,10 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         }
         let drafts: Vec<Draft<'_>> = drafts.collect();
         let ordinary: Vec<Draft<'_>> = self.objects(part).into_iter().map(Draft::from).collect();
-        let shown = |drafts: &[Draft<'_>]| -> Vec<(Id, String)> {
-            let text = |draft: &Draft<'_>| {
-                let mut text = String::new();
-                draft.write(words, &mut text);
-                text
-            };
-            drafts.iter().map(|draft| (draft.id(words), text(draft))).collect()
+        let all = |drafts: &[Draft<'_>]| -> Vec<(Id, String)> {
+            drafts.iter().map(|draft| shown(draft, words)).collect()
         };
-        assert_eq!(shown(&drafts), shown(&ordinary), "stencils give what is made without them");
+        assert_eq!(all(&drafts), all(&ordinary), "stencils give what is made without them");
         drafts.into_iter().for_each(add);
     }
 
@@ -339,6 +354,13 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     fn cut(&self, part: &Part<'p>, scalars: usize) -> Option<Vec<Stencil>> {
         self.marked(part).iter().map(|object| Stencil::cut(object, scalars)).collect()
     }
+}
+
+/// What a draft comes to.
+fn shown(draft: &Draft<'_>, words: Words<'_>) -> (Id, String) {
+    let mut text = String::new();
+    draft.write(words, &mut text);
+    (draft.id(words), text)
 }
 
 /// A string as YAML writes it, in one line.

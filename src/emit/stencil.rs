@@ -62,9 +62,14 @@ fn word<'a>(words: Words<'a>, scalars: &'a Scalars<'_>, number: usize) -> &'a st
     }
 }
 
+impl Words<'_> {
+    /// Those of what belongs to no single preview.
+    pub const NONE: Self = Self { name: "", namespace: "" };
+}
+
 /// A text with holes.
 #[derive(Debug)]
-struct Template {
+pub(super) struct Template {
     text: SmolStr,
     /// Where in the text something goes, and the number of its marker; in order.
     holes: Vec<(usize, usize)>,
@@ -74,7 +79,7 @@ struct Template {
 
 impl Template {
     /// None where there is half a marker, or one for a scalar beyond those there will be.
-    fn cut(marked: &str, scalars: usize) -> Option<Self> {
+    pub(super) fn cut(marked: &str, scalars: usize) -> Option<Self> {
         let mut text = String::with_capacity(marked.len());
         let (mut holes, mut from) = (Vec::new(), 0);
         static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(MARKER));
@@ -104,7 +109,7 @@ impl Template {
     }
 
     /// Adds the text to another.
-    fn fill(&self, words: Words<'_>, scalars: &Scalars<'_>, out: &mut String) {
+    pub(super) fn fill(&self, words: Words<'_>, scalars: &Scalars<'_>, out: &mut String) {
         let mut from = 0;
         for (at, number) in &self.holes {
             out.push_str(&self.text[from..*at]);
@@ -162,6 +167,13 @@ impl Stencil {
         let id = (!self.inside).then(|| Box::new(self.id(words, &scalars)));
         let own = (id.is_some() || !scalars.is_empty()).then(|| Box::new(Own { scalars, id }));
         Draft(Content::Holes { stencil: self, own })
+    }
+
+    /// The object of no single preview.
+    pub(super) fn whole(&self, scalars: &Scalars<'_>) -> Draft<'static> {
+        let mut text = String::with_capacity(self.text.length(Words::NONE, scalars));
+        self.text.fill(Words::NONE, scalars, &mut text);
+        Draft(Content::Whole(Box::new((self.id(Words::NONE, scalars), text))))
     }
 
     fn id(&self, words: Words<'_>, scalars: &Scalars<'_>) -> Id {

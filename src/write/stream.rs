@@ -24,7 +24,10 @@ pub fn append<'t>(
 }
 
 /// Objects in the order of a stream: each preview, what previews share, and the Flux objects.
-pub fn stream(previews: Vec<[Vec<Object>; 2]>, common: Common) -> impl Iterator<Item = Object> {
+pub fn stream(
+    previews: Vec<[Vec<Object>; 2]>,
+    common: Common<Object>,
+) -> impl Iterator<Item = Object> {
     let (own, flux): (Vec<_>, Vec<_>) = previews.into_iter().map(|[own, flux]| (own, flux)).unzip();
     let own = own.into_iter().flatten().chain(common.shared);
     own.chain(flux.into_iter().flatten()).chain(common.flux.into_values().flatten())

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::stream::append;
 use crate::diagnostic::{Diagnostic, code};
-use crate::emit::{Common, Draft, Preview};
-use crate::kube::Object;
-use crate::yaml::{Node, write_document, write_stream};
+use crate::emit::{Common, Draft, Preview, Words};
+use crate::yaml::{Node, write_document};
 
 /// The list of what was written, in the folder itself.
 const LIST: &str = ".anabranch";
@@ -27,16 +26,16 @@ impl Tree {
     #[must_use]
     pub fn new(
         previews: Vec<Self>,
-        common: &Common,
-        baseline: &[Object],
+        common: &Common<Draft<'_>>,
+        baseline: &[Draft<'_>],
         suites: BTreeMap<String, Vec<u8>>,
     ) -> Self {
         let mut tree = Self::default();
         tree.files.extend(previews.into_iter().flat_map(|preview| preview.files));
         for (folder, objects) in [("shared", common.shared.as_slice()), ("baseline", baseline)] {
-            let mut files: BTreeMap<String, Vec<&Object>> = BTreeMap::new();
+            let mut files: BTreeMap<String, Vec<&Draft<'_>>> = BTreeMap::new();
             for object in objects {
-                let name = format!("{}.yaml", object.id.kind.to_lowercase());
+                let name = format!("{}.yaml", object.id(Words::NONE).kind.to_lowercase());
                 files.entry(name).or_default().push(object);
             }
             if !files.is_empty() {
@@ -44,11 +43,11 @@ impl Tree {
                 tree.files.insert(format!("{folder}/kustomization.yaml"), content);
             }
             for (name, objects) in files {
-                tree.file(format!("{folder}/{name}"), objects);
+                tree.file(format!("{folder}/{name}"), Words::NONE, objects);
             }
         }
         for (name, objects) in &common.flux {
-            tree.file(format!("flux/{name}"), objects);
+            tree.file(format!("flux/{name}"), Words::NONE, objects);
         }
         // Always there: it is the path that the user's own Kustomization names.
         let flux = tree.files.keys().filter_map(|path| path.strip_prefix("flux/"));
@@ -73,16 +72,20 @@ impl Tree {
         let files = files.into_iter().map(|(name, drafts)| (format!("{folder}/{name}"), drafts));
         let flux = (format!("flux/{}.yaml", preview.name), preview.flux.iter().collect());
         for (path, drafts) in files.chain([flux]) {
-            let mut content = String::new();
-            append(&mut content, preview.words(), drafts);
-            tree.files.insert(path, content.into_bytes());
+            tree.file(path, preview.words(), drafts);
         }
         tree
     }
 
-    fn file<'a>(&mut self, path: String, objects: impl IntoIterator<Item = &'a Object>) {
-        let text = write_stream(objects.into_iter().map(|object| &object.node));
-        self.files.insert(path, text.into_bytes());
+    fn file<'d>(
+        &mut self,
+        path: String,
+        words: Words<'_>,
+        drafts: impl IntoIterator<Item = &'d Draft<'d>>,
+    ) {
+        let mut content = String::new();
+        append(&mut content, words, drafts);
+        self.files.insert(path, content.into_bytes());
     }
 }
 

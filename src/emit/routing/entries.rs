@@ -7,10 +7,10 @@ use super::Swap;
 use super::gateway_api::{complete_matches, kind_of, swap_rule};
 use super::istio::{swap_entry, write_out_hosts};
 use crate::emit::meta;
+use crate::kube::Object;
 use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteSpec};
 use crate::kube::istio::{self, VirtualService, VirtualServiceSpec};
 use crate::kube::meta::{RESTORE, without};
-use crate::kube::{Id, Object};
 use crate::plan::routing::entries::Clone as Entry;
 use crate::plan::routing::gateway_api::rules;
 use crate::plan::routing::istio::http;
@@ -23,15 +23,6 @@ pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>, clone: &Entry<'_>) ->
     match clone.route.id.group.as_str() {
         GROUP => gateway_route(plan, env, clone, &hosts),
         _ => virtual_service(plan, env, clone, &hosts),
-    }
-}
-
-/// Makes the originals drop the key. One of them may have been extended for the mesh already.
-pub(super) fn strip_originals(plan: &Plan<'_>, changed: &mut BTreeMap<Id, Object>) {
-    for original in &plan.routing.entries.stripped {
-        let object = changed.remove(&original.id).unwrap_or_else(|| (*original).clone());
-        let (id, stripped) = strip(plan, object);
-        changed.insert(id, stripped);
     }
 }
 
@@ -232,7 +223,7 @@ fn gateway_matches(entry: &Node, hosts: &Hosts<'_>) -> Option<Option<Vec<Node>>>
 
 /// An original whose rules remove the key that a client sends; an annotation says so, for the next
 /// run to take it back.
-fn strip(plan: &Plan<'_>, mut object: Object) -> (Id, Object) {
+pub(super) fn strip(plan: &Plan<'_>, mut object: Object) -> Object {
     let headers: Vec<String> = key_headers(plan, "").into_iter().map(|(name, _)| name).collect();
     let spec = object.node.make(&["spec"]);
     let modifiers: Vec<&mut Node> = if object.id.group == GROUP {
@@ -257,5 +248,5 @@ fn strip(plan: &Plan<'_>, mut object: Object) -> (Id, Object) {
     let removed = headers.iter().map(|header| format!("-{header}"));
     let all: Vec<String> = done.into_iter().chain(removed).collect();
     annotations.set(RESTORE, Node::string(all.join(",")));
-    (object.id.clone(), object)
+    object
 }

@@ -1,13 +1,11 @@
 //! VirtualServices: made, extended in front, and attached to copies.
 
 use super::gateway_api::baggage_member;
-use std::collections::BTreeMap;
-
 use super::{Swap, settle_weights};
 use crate::emit::meta;
 use crate::kube::istio::{API_VERSION, VirtualService, VirtualServiceSpec};
 use crate::kube::meta::RESTORE;
-use crate::kube::{Id, Object, meta as kube_meta};
+use crate::kube::{Object, meta as kube_meta};
 use crate::plan::naming::service_host;
 use crate::plan::routing::istio::{
     Source, Table, full_host, hosts, http, is_only_mesh, mesh_matches, service_of,
@@ -16,60 +14,81 @@ use crate::plan::{Environment, Plan};
 use crate::spec::RoutingKey;
 use crate::yaml::{Data, Node};
 
-/// The VirtualServices of the mesh: those that are new, and those of the baseline that change.
-pub(super) fn emit(plan: &Plan<'_>) -> (Vec<Object>, BTreeMap<Id, Object>) {
-    let (mut shared, mut changed) = (Vec::new(), BTreeMap::new());
-    for table in &plan.routing.istio {
-        match table.source {
-            Source::Own(object) => {
-                changed.insert(object.id.clone(), extend(plan, table, object));
-            }
-            Source::Nothing | Source::Wildcard(_) => shared.push(make(plan, table)),
-        }
-    }
-    (shared, changed)
+const KIND: &str = "VirtualService";
+
+/// The VirtualService of a table.
+pub(crate) fn whole(plan: &Plan<'_>, table: &Table<'_>) -> Object {
+    let previews = table.previews.iter();
+    let entries = previews.flat_map(|&(environment, derived)| {
+        of_preview(plan, &plan.environments[environment], table, derived)
+    });
+    with_entries(plan, table, entries.collect())
 }
 
-/// The entries of previews that stand in front of an original's, in the order of the previews.
-fn in_front(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Vec<Node> {
+/// The VirtualService of a table with these entries in place of the previews'.
+pub(crate) fn with_entries(plan: &Plan<'_>, table: &Table<'_>, entries: Vec<Node>) -> Object {
+    match table.source {
+        Source::Own(original) => extend(plan, table, original, entries),
+        Source::Wildcard(original) => carry_over(plan, table, original, entries),
+        Source::Nothing => make(plan, table, entries),
+    }
+}
+
+/// The entries of one preview: what is derived of an original, by its index, or the ports of a host
+/// without one.
+pub(crate) fn of_preview(
+    plan: &Plan<'_>,
+    env: &Environment<'_>,
+    table: &Table<'_>,
+    derived: usize,
+) -> Vec<Node> {
+    match table.source {
+        Source::Own(original) => in_front(plan, env, table, original, derived),
+        Source::Wildcard(original) => {
+            let mut entries = in_front(plan, env, table, original, derived);
+            entries.iter_mut().for_each(for_mesh_alone);
+            entries
+        }
+        Source::Nothing => per_port(plan, env, table),
+    }
+}
+
+/// What a preview puts in front of an original's entries.
+fn in_front(
+    plan: &Plan<'_>,
+    env: &Environment<'_>,
+    table: &Table<'_>,
+    original: &Object,
+    derived: usize,
+) -> Vec<Node> {
     let key = &plan.config.previews.spec.routing.key;
+    let home = original.id.namespace.as_str();
+    let swap = Swap { plan, env, home, stands_in: home, inside: false };
     let mut entries = Vec::new();
-    for (&environment, derived) in &table.derived {
-        let env = &plan.environments[environment];
-        let swap = Swap {
-            plan,
-            env,
-            home: &original.id.namespace,
-            stands_in: &original.id.namespace,
-            inside: false,
+    let name = |number: usize| Node::string(format!("anabranch.{}.{number}", env.name));
+    for entry in &table.derived[derived] {
+        let Some(matches) = mesh_matches(original, entry) else {
+            continue;
         };
-        let mut number = 0;
-        for entry in derived {
-            let Some(matches) = mesh_matches(original, entry) else {
-                continue;
-            };
-            number += 1;
-            let with_key: Vec<Node> =
-                matches.iter().flat_map(|one| with_key(one, key, env.name)).collect();
-            let name = Node::string(format!("anabranch.{}.{number}", env.name));
-            let mut derived = Node::map([("name", name), ("match", Node::list(with_key))]);
-            for (field, value) in entry.entries() {
-                if !matches!(field.text.as_str(), "name" | "match") {
-                    derived.set(&field.text, value.clone());
-                }
+        let with_key: Vec<Node> =
+            matches.iter().flat_map(|one| with_key(one, key, env.name)).collect();
+        let name = name(entries.len() + 1);
+        let mut derived = Node::map([("name", name), ("match", Node::list(with_key))]);
+        for (field, value) in entry.entries() {
+            if !matches!(field.text.as_str(), "name" | "match") {
+                derived.set(&field.text, value.clone());
             }
-            swap_entry(&mut derived, &swap);
-            entries.push(derived);
         }
-        for &port in table.bare.iter().filter(|_| env.affected.contains(table.service)) {
-            number += 1;
-            let one = bare_match(port, !is_only_mesh(original));
-            entries.push(Node::map([
-                ("name", Node::string(format!("anabranch.{}.{number}", env.name))),
-                ("match", Node::list(with_key(&one, key, env.name))),
-                ("route", Node::list([destination(&env.host(table.service), port)])),
-            ]));
-        }
+        swap_entry(&mut derived, &swap);
+        entries.push(derived);
+    }
+    for &port in table.bare.iter().filter(|_| env.affected.contains(table.service)) {
+        let one = bare_match(port, !is_only_mesh(original));
+        entries.push(Node::map([
+            ("name", name(entries.len() + 1)),
+            ("match", Node::list(with_key(&one, key, env.name))),
+            ("route", Node::list([destination(&env.host(table.service), port)])),
+        ]));
     }
     entries
 }
@@ -205,9 +224,8 @@ pub(super) fn write_out_hosts(entry: &mut Node, home: &str) {
 
 /// The user's own VirtualService with the entries of previews in front. It stays the user's: no
 /// label of ours, and an annotation says what else was changed.
-fn extend(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Object {
+fn extend(plan: &Plan<'_>, table: &Table<'_>, original: &Object, mut entries: Vec<Node>) -> Object {
     let mut node = original.node.clone();
-    let mut entries = in_front(plan, table, original);
     entries.extend(http(original).iter().cloned());
     entries.extend(behind(plan, table, original));
     let spec = node.make(&["spec"]);
@@ -219,86 +237,96 @@ fn extend(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Object {
     Object { node, ..original.clone() }
 }
 
-/// A VirtualService for a host that has none, or that only a wildcard covers.
-fn make(plan: &Plan<'_>, table: &Table<'_>) -> Object {
-    let baseline = plan.catalog.namespace;
-    let host = service_host(table.service, baseline);
-    let (mut http_entries, mut tls, mut tcp) = (Vec::new(), Vec::new(), Vec::new());
-    let carried = if let Source::Wildcard(wildcard) = table.source {
-        let sections =
-            |name: &str| wildcard.node.at(&["spec", name]).map(Node::items).unwrap_or_default();
-        http_entries = in_front(plan, table, wildcard);
-        http_entries.extend(http(wildcard).iter().filter_map(|entry| {
-            let matches = mesh_matches(wildcard, entry)?;
-            let mut carried = entry.clone();
-            if entry.get("match").is_some() {
-                carried.set("match", Node::list(matches));
-            }
-            write_out_hosts(&mut carried, &wildcard.id.namespace);
-            Some(carried)
-        }));
-        http_entries.extend(behind(plan, table, wildcard));
-        // The new object is bound to the mesh alone, so its matches need not say so.
-        let matches = http_entries.iter_mut().filter_map(|entry| entry.get_mut("match"));
-        matches.flat_map(Node::items_mut).for_each(|one| {
-            one.remove("gateways");
-        });
-        tls = sections("tls").to_vec();
-        tcp = sections("tcp").to_vec();
-        true
-    } else {
-        http_entries.extend(per_port(plan, table, &host));
-        false
+/// A VirtualService for a host that only a wildcard covers, whose entries follow those of previews.
+fn carry_over(
+    plan: &Plan<'_>,
+    table: &Table<'_>,
+    wildcard: &Object,
+    mut entries: Vec<Node>,
+) -> Object {
+    let sections = |name: &str| {
+        wildcard.node.at(&["spec", name]).map(Node::items).unwrap_or_default().to_vec()
     };
-    let name = format!("anabranch.{}", table.service);
-    let metadata = if carried {
-        meta::derived(plan.config, &name, baseline, None)
-    } else {
-        meta::own(plan.config, &name, baseline, None)
+    let carried = http(wildcard).iter().filter_map(|entry| {
+        let matches = mesh_matches(wildcard, entry)?;
+        let mut carried = entry.clone();
+        if entry.get("match").is_some() {
+            carried.set("match", Node::list(matches));
+        }
+        write_out_hosts(&mut carried, &wildcard.id.namespace);
+        Some(carried)
+    });
+    let mut own: Vec<Node> = carried.chain(behind(plan, table, wildcard)).collect();
+    own.iter_mut().for_each(for_mesh_alone);
+    entries.extend(own);
+    let metadata = meta::derived(plan.config, &name_of(table), plan.catalog.namespace, None);
+    let spec = VirtualServiceSpec {
+        tls: sections("tls"),
+        tcp: sections("tcp"),
+        ..spec_of(plan, table, entries)
     };
-    Object::from_typed(&VirtualService {
-        api_version: API_VERSION,
-        kind: "VirtualService",
-        metadata,
-        spec: VirtualServiceSpec {
-            hosts: vec![host],
-            gateways: Vec::new(),
-            export_to: vec!["*".to_owned()],
-            http: http_entries,
-            tls,
-            tcp,
-        },
-    })
+    Object::from_typed(&VirtualService { api_version: API_VERSION, kind: KIND, metadata, spec })
 }
 
-/// Entries of a host without an original: each preview's, then the baseline's own, per port.
-fn per_port(plan: &Plan<'_>, table: &Table<'_>, host: &str) -> Vec<Node> {
-    let key = &plan.config.previews.spec.routing.key;
-    let mut entries = Vec::new();
-    let port_match = |port: u16| match table.match_port {
-        true => Node::map([("port", Node::integer(i64::from(port)))]),
-        false => Node::default(),
-    };
-    for &environment in table.derived.keys() {
-        let env = &plan.environments[environment];
-        for (index, &port) in table.ports.iter().enumerate() {
-            let name = Node::string(format!("anabranch.{}.{}", env.name, index + 1));
-            entries.push(Node::map([
-                ("name", name),
-                ("match", Node::list(with_key(&port_match(port), key, env.name))),
-                ("route", Node::list([destination(&env.host(table.service), port)])),
-            ]));
-        }
+/// An object of ours is bound to the mesh alone, so its matches need not say so.
+fn for_mesh_alone(entry: &mut Node) {
+    let matches = entry.get_mut("match").map(Node::items_mut).unwrap_or_default();
+    for one in matches {
+        one.remove("gateways");
     }
+}
+
+/// A VirtualService for a host that has none: entries of previews, and the baseline's own per port.
+fn make(plan: &Plan<'_>, table: &Table<'_>, mut entries: Vec<Node>) -> Object {
+    let host = service_host(table.service, plan.catalog.namespace);
     for &port in &table.ports {
         let mut entry = Node::map([("name", Node::string(format!("baseline.{port}")))]);
         if table.match_port {
-            entry.set("match", Node::list([port_match(port)]));
+            entry.set("match", Node::list([port_match(table, port)]));
         }
-        entry.set("route", Node::list([destination(host, port)]));
+        entry.set("route", Node::list([destination(&host, port)]));
         entries.push(entry);
     }
-    entries
+    let metadata = meta::own(plan.config, &name_of(table), plan.catalog.namespace, None);
+    let spec = spec_of(plan, table, entries);
+    Object::from_typed(&VirtualService { api_version: API_VERSION, kind: KIND, metadata, spec })
+}
+
+fn name_of(table: &Table<'_>) -> String {
+    format!("anabranch.{}", table.service)
+}
+
+/// What every VirtualService of ours has.
+fn spec_of(plan: &Plan<'_>, table: &Table<'_>, http: Vec<Node>) -> VirtualServiceSpec {
+    VirtualServiceSpec {
+        hosts: vec![service_host(table.service, plan.catalog.namespace)],
+        gateways: Vec::new(),
+        export_to: vec!["*".to_owned()],
+        http,
+        tls: Vec::new(),
+        tcp: Vec::new(),
+    }
+}
+
+/// The entries of a preview for a host without an original, per port.
+fn per_port(plan: &Plan<'_>, env: &Environment<'_>, table: &Table<'_>) -> Vec<Node> {
+    let key = &plan.config.previews.spec.routing.key;
+    let entry = |(index, &port): (usize, &u16)| {
+        Node::map([
+            ("name", Node::string(format!("anabranch.{}.{}", env.name, index + 1))),
+            ("match", Node::list(with_key(&port_match(table, port), key, env.name))),
+            ("route", Node::list([destination(&env.host(table.service), port)])),
+        ])
+    };
+    table.ports.iter().enumerate().map(entry).collect()
+}
+
+/// What binds an entry to a port, where that is needed.
+fn port_match(table: &Table<'_>, port: u16) -> Node {
+    match table.match_port {
+        true => Node::map([("port", Node::integer(i64::from(port)))]),
+        false => Node::default(),
+    }
 }
 
 fn destination(host: &str, port: u16) -> Node {
@@ -351,7 +379,7 @@ pub(super) fn attach(
     }
     Object::from_typed(&VirtualService {
         api_version: API_VERSION,
-        kind: "VirtualService",
+        kind: KIND,
         metadata,
         spec: VirtualServiceSpec {
             hosts: own_hosts,

@@ -2,13 +2,16 @@
 
 mod entries;
 mod gateway_api;
-mod istio;
+pub(super) mod istio;
 
 use std::collections::BTreeMap;
 
 pub(super) use gateway_api::{Reaches, grants, reached};
 
+use rayon::prelude::*;
+
 use crate::kube::{Id, Object};
+use crate::plan::routing::istio::{self as planned_istio, Source};
 use crate::plan::routing::{Local, entries as planned_entries, gateway_api as planned};
 use crate::plan::{Environment, Plan};
 
@@ -54,10 +57,34 @@ impl<'p> Route<'p> {
     }
 }
 
-/// The routes of no single preview, and the objects of the baseline that change.
-pub(super) fn of_all(plan: &Plan<'_>) -> (Vec<Object>, BTreeMap<Id, Object>) {
-    let (shared, mut changed) = istio::emit(plan);
-    entries::strip_originals(plan, &mut changed);
+/// The routes of no single preview, and the objects of the baseline that change. `form` makes the
+/// VirtualService of a table.
+pub(super) fn of_all<'p, D: From<Object> + Send>(
+    plan: &Plan<'p>,
+    form: impl Fn(&planned_istio::Table<'p>) -> D + Sync,
+) -> (Vec<D>, BTreeMap<Id, D>) {
+    let stripped = &plan.routing.entries.stripped;
+    let (mut shared, mut changed) = (Vec::new(), BTreeMap::new());
+    let tables = plan.routing.istio.par_iter().map(|table| match table.source {
+        Source::Own(original) if stripped.iter().any(|other| other.id == original.id) => {
+            let extended = istio::whole(plan, table);
+            (Some(&original.id), D::from(entries::strip(plan, extended)))
+        }
+        Source::Own(original) => (Some(&original.id), form(table)),
+        Source::Nothing | Source::Wildcard(_) => (None, form(table)),
+    });
+    for (original, object) in tables.collect::<Vec<_>>() {
+        match original {
+            Some(id) => {
+                changed.insert(id.clone(), object);
+            }
+            None => shared.push(object),
+        }
+    }
+    for &original in stripped {
+        let strip = || D::from(entries::strip(plan, original.clone()));
+        changed.entry(original.id.clone()).or_insert_with(strip);
+    }
     (shared, changed)
 }
 

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Routing, Table as Tables};
+use super::{Routing, Table as Tables, alike};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, istio::GROUP};
 use crate::model::{Catalog, Service};
@@ -22,8 +22,11 @@ pub struct Table<'a> {
     pub service: &'a str,
     /// Where its entries come from.
     pub source: Source<'a>,
-    /// For each preview, by the index of its environment: the entries to derive, in order.
-    pub derived: BTreeMap<usize, Vec<&'a Node>>,
+    /// The previews that have entries in it, in order, by the index of their environment; each with
+    /// the index of what is derived for it.
+    pub previews: Vec<(usize, usize)>,
+    /// The entries to derive, in order, for previews that affect the same services.
+    pub derived: Vec<Vec<&'a Node>>,
     /// Ports that can be routed, where there is no original; a service of one port needs no match.
     pub ports: Vec<u16>,
     /// Whether entries must match their port.
@@ -179,7 +182,7 @@ pub(crate) fn service_of<'a>(host: &'a str, home: &str, namespace: &str) -> Opti
 /// Plans the VirtualService of one service for the previews that are involved.
 pub(super) fn plan<'a>(
     tables: &Tables<'a, '_>,
-    service: &Service<'a>,
+    service: &'a Service<'a>,
     involved: &[usize],
     routing: &mut Routing<'a>,
     found: &mut Vec<Diagnostic>,
@@ -207,47 +210,52 @@ pub(super) fn plan<'a>(
         .filter(|port| port.protocol.is_routable())
         .map(|port| port.number)
         .collect();
-    let mut derived = BTreeMap::new();
-    let mut bare = Vec::new();
+    let (mut previews, mut derived, mut bare) = (Vec::new(), Vec::new(), Vec::new());
     if let Source::Own(object) | Source::Wildcard(object) = source {
         for entry in http(object) {
             check_entry(tables, object, entry, found);
         }
-        let is_swapped = |&environment: &usize| {
-            let affected = &tables.environments[environment].affected;
-            affected.contains(service.name()) && !tables.is_unrouted(service.name())
+        let mut chosen = tables.virtual_services.destinations(service.name());
+        chosen.insert(service.name());
+        let alike = alike(tables.environments, involved.iter().copied(), &chosen);
+        let is_swapped = |affected: &[&str]| {
+            affected.contains(&service.name()) && !tables.is_unrouted(service.name())
         };
-        if involved.iter().any(is_swapped) {
+        if alike.keys().any(|affected| is_swapped(affected)) {
             bare.extend(routable.iter().filter(|&&port| is_bare(object, port)));
         }
         if !bare.is_empty() && matches!(source, Source::Own(_)) && hosts(object).count() > 1 {
             found.push(refuse_bare(object, service.name(), &bare));
         }
-        for &environment in involved {
-            let entries = derive(tables, environment, object);
-            let has_bare = !bare.is_empty() && is_swapped(&environment);
-            if has_bare || !entries.is_empty() {
-                routing.rules += entries.len();
-                if routing.rules > tables.most_rules {
-                    return;
-                }
-                derived.insert(environment, entries);
+        for (affected, environments) in alike {
+            let entries = derive(tables, &affected, object);
+            if entries.is_empty() && (bare.is_empty() || !is_swapped(&affected)) {
+                continue;
             }
+            routing.rules += entries.len() * environments.len();
+            if routing.rules > tables.most_rules {
+                return;
+            }
+            previews.extend(environments.into_iter().map(|index| (index, derived.len())));
+            derived.push(entries);
         }
+        previews.sort_unstable();
         // A VirtualService of several hosts is extended once, for all of them.
         let again = routing.istio.iter().any(|table| match (table.source, source) {
             (Source::Own(a), Source::Own(b)) => a.id == b.id,
             _ => false,
         });
-        if again || derived.is_empty() {
+        if again || previews.is_empty() {
             return;
         }
     } else {
-        derived.extend(involved.iter().map(|&environment| (environment, Vec::new())));
+        previews.extend(involved.iter().map(|&index| (index, 0)));
+        derived.push(Vec::new());
     }
     routing.istio.push(Table {
         service: service.name(),
         source,
+        previews,
         derived,
         ports: routable,
         match_port: service.ports.len() > 1,
@@ -277,14 +285,13 @@ fn refuse_bare(object: &Object, service: &str, bare: &[u16]) -> Diagnostic {
     Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(node.place, "several hosts")
 }
 
-/// The entries of a VirtualService to derive for one preview, in order.
-fn derive<'a>(tables: &Tables<'a, '_>, environment: usize, object: &'a Object) -> Vec<&'a Node> {
-    let env = &tables.environments[environment];
+/// The entries of a VirtualService to derive for previews that affect these services, in order.
+fn derive<'a>(tables: &Tables<'a, '_>, affected: &[&str], object: &'a Object) -> Vec<&'a Node> {
     let home = &object.id.namespace;
     let chooses_affected = |entry: &Node| {
         destinations(entry).any(|host| {
             let name = service_of(host, home, tables.catalog.namespace);
-            name.is_some_and(|name| env.affected.contains(name) && !tables.is_unrouted(name))
+            name.is_some_and(|name| affected.contains(&name) && !tables.is_unrouted(name))
         })
     };
     let mut derived: Vec<&'a Node> = Vec::new();

@@ -1,0 +1,46 @@
+//! VirtualServices of the mesh as text. One has entries of every preview, which are the same but for
+//! names wherever previews affect the same services: those are written with holes, and filled.
+
+use super::routing::istio;
+use super::stencil::{Draft, NAME, NAMESPACE, Stencil, Template, Words, marker};
+use crate::plan::routing::istio::Table;
+use crate::plan::{Environment, Plan};
+use crate::yaml::scalar::is_safe_plain;
+use crate::yaml::{Node, write_item};
+
+/// The columns that entries stand to the right: those of `spec.http`.
+const INDENT: usize = 2;
+
+/// The VirtualService of a table; none where there are no entries, or where text of the user's could be
+/// taken for a marker.
+pub(super) fn virtual_service(plan: &Plan<'_>, table: &Table<'_>) -> Option<Draft<'static>> {
+    let frame = istio::with_entries(plan, table, vec![Node::string(marker(0))]);
+    let frame = Stencil::cut(&frame, 1)?;
+    let mut entries = String::new();
+    let mut alike: Vec<Option<Option<Template>>> = Vec::new();
+    alike.resize_with(table.derived.len(), || None);
+    for &(index, derived) in &table.previews {
+        let env = &plan.environments[index];
+        let words = Words { name: env.name, namespace: &env.namespace };
+        let fills = is_safe_plain(env.name) && is_safe_plain(&env.namespace);
+        let template = alike[derived].get_or_insert_with(|| {
+            let marks = Environment { name: NAME, namespace: NAMESPACE.to_owned(), ..env.clone() };
+            Template::cut(&text_of(plan, &marks, table, derived), 0)
+        });
+        match template.as_ref().filter(|_| fills) {
+            Some(template) => template.fill(words, &[], &mut entries),
+            None => entries.push_str(&text_of(plan, env, table, derived)),
+        }
+    }
+    // The first dash and the last line break stand around the marker.
+    let entries = entries.trim_start_matches(' ').strip_prefix("- ")?.strip_suffix('\n')?;
+    Some(frame.whole(&[entries.into()]))
+}
+
+/// The entries of a preview as items of a list.
+fn text_of(plan: &Plan<'_>, env: &Environment<'_>, table: &Table<'_>, derived: usize) -> String {
+    let entries = istio::of_preview(plan, env, table, derived);
+    let mut text = String::new();
+    write_item(&mut text, &Node::list(entries), INDENT, 0);
+    text
+}
