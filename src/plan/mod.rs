@@ -78,7 +78,6 @@ pub fn plan<'a>(
         .unzip();
     found.extend(findings.into_iter().flatten());
     policies::check(catalog, &environments, found);
-    policies::left_out(catalog, &environments, found);
     let routing = routing::plan(config, catalog, &environments, ceiling, found);
     Plan { config, catalog, environments, routing }
 }

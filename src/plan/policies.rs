@@ -1,14 +1,12 @@
 //! What applies to a copied workload and is not copied: policies, not yet, each named in a warning;
 //! and what means nothing in a preview, each named in a note.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::environment::Environment;
-use smol_str::SmolStr;
-
+use super::environment::{Body, Environment};
 use crate::diagnostic::{Diagnostic, code};
-use crate::kube::Object;
 use crate::kube::meta::DNS_ANNOTATIONS;
+use crate::kube::{Id, Object};
 use crate::model::{Catalog, selects};
 use crate::yaml::Node;
 
@@ -28,18 +26,22 @@ const POLICIES: &[(&str, &str, &[&str])] = &[
     ("gateway.networking.k8s.io", "BackendTLSPolicy", &[]),
 ];
 
-/// Warns of every policy that applies to a copied workload, once each.
+/// Reports what applies to the copies of these previews and is left behind.
 pub(super) fn check(
     catalog: &Catalog<'_>,
     environments: &[Environment<'_>],
     found: &mut Vec<Diagnostic>,
 ) {
+    let copies = Copies::of(environments);
+    not_copied(catalog, &copies, found);
+    left_out(catalog, &copies, found);
+}
+
+/// Warns of every policy that applies to a copied workload, once each.
+fn not_copied(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Vec<Diagnostic>) {
     for (group, kind, selector) in POLICIES {
         for policy in catalog.own(group, kind) {
-            let mut touched = BTreeSet::new();
-            for env in environments {
-                touched.extend(copies_touched(policy, selector, env));
-            }
+            let touched = copies.touched(policy, selector);
             if touched.is_empty() {
                 continue;
             }
@@ -57,15 +59,8 @@ pub(super) fn check(
 }
 
 /// Notes what is left out on purpose, once for each object of the baseline.
-pub(super) fn left_out(
-    catalog: &Catalog<'_>,
-    environments: &[Environment<'_>],
-    found: &mut Vec<Diagnostic>,
-) {
-    let copied = |kind: &str, name: &str| {
-        let ids = environments.iter().flat_map(|env| &env.copies).map(|copy| &copy.original.id);
-        ids.into_iter().any(|id| id.kind == kind && id.name == name)
-    };
+fn left_out(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Vec<Diagnostic>) {
+    let copied = |kind, name| copies.names.contains(&(kind, name));
     let mut note = |object: &Object, what: String, label: &str| {
         let help = "nothing to do; add it to the previews' namespaces yourself if they need it";
         found.push(Diagnostic::new(&code::DROPPED, what, help).at(object.place(), label));
@@ -82,8 +77,7 @@ pub(super) fn left_out(
         }
     }
     for budget in catalog.own("policy", "PodDisruptionBudget") {
-        let touches = |env| !copies_touched(budget, &["spec", "selector"], env).is_empty();
-        if environments.iter().any(touches) {
+        if !copies.touched(budget, &["spec", "selector"]).is_empty() {
             note(
                 budget,
                 format!("{} is not copied: previews may be disrupted", budget.id),
@@ -104,34 +98,78 @@ pub(super) fn left_out(
     }
 }
 
-/// The copied workloads, or Services, of a preview that a policy of the baseline applies to.
-fn copies_touched(policy: &Object, selector: &[&str], env: &Environment<'_>) -> Vec<SmolStr> {
-    let spec = |keys: &[&str]| policy.node.at(keys);
-    let label_selector = if selector.is_empty() { None } else { spec(selector) };
-    // Istio writes `matchLabels` for security policies and `labels` for networking ones.
-    let labels = label_selector.and_then(|selector| selector.get("labels"));
-    let host = policy
-        .node
-        .text_at(&["spec", "host"])
-        .map(|host| host.split('.').next().unwrap_or(host).to_owned());
-    let targets = spec(&["spec", "targetRefs"]).map(Node::items).unwrap_or_default();
-    let target = spec(&["spec", "targetRef"]).into_iter().chain(targets);
-    let targets: Vec<&str> = target.filter_map(|target| target.text_at(&["name"])).collect();
-    let mut touched = Vec::new();
-    for copy in &env.copies {
-        let id = &copy.original.id;
-        let pod = copy.frame().at(&["spec", "template", "metadata", "labels"]);
-        let applies = match (&host, targets.is_empty(), labels) {
-            (Some(host), _, _) => id.kind == "Service" && (*host == id.name || host == "*"),
-            (None, false, _) => id.kind == "Service" && targets.contains(&id.name.as_str()),
-            (None, true, Some(labels)) => pod.is_some_and(|pod| {
-                labels.entries().iter().all(|(key, want)| pod.text_at(&[&key.text]) == want.text())
-            }),
-            (None, true, None) => pod.is_some_and(|pod| selects(label_selector, Some(pod))),
-        };
-        if applies {
-            touched.push(id.name.clone());
+/// The copies of all previews: those that are alike count once, for there may be thousands of each.
+#[derive(Default)]
+struct Copies<'a> {
+    /// Kind and name of everything that is copied.
+    names: BTreeSet<(&'a str, &'a str)>,
+    /// Names of workloads, with the labels of their pods.
+    workloads: Vec<(&'a str, &'a Node)>,
+    /// Indices of workloads, by a label and its value: policies are many too.
+    by_label: BTreeMap<(&'a str, &'a str), Vec<usize>>,
+}
+
+impl<'a> Copies<'a> {
+    fn of(environments: &'a [Environment<'_>]) -> Self {
+        let mut copies = Self::default();
+        let mut seen = BTreeSet::new();
+        for copy in environments.iter().flat_map(|env| &env.copies) {
+            // What patches made of it is alike in no two.
+            let is_patched = matches!(copy.body, Body::Patched(_));
+            if is_patched || seen.insert(copy.original.number) {
+                copies.add(&copy.original.id, copy.frame());
+            }
         }
+        copies
     }
-    touched
+
+    fn add(&mut self, id: &'a Id, body: &'a Node) {
+        self.names.insert((&id.kind, &id.name));
+        let Some(labels) = body.at(&["spec", "template", "metadata", "labels"]) else {
+            return;
+        };
+        for (key, value) in labels.entries() {
+            let value = value.text().unwrap_or_default();
+            self.by_label.entry((&key.text, value)).or_default().push(self.workloads.len());
+        }
+        self.workloads.push((&id.name, labels));
+    }
+
+    /// Names of the workloads, or Services, that a policy of the baseline applies to.
+    fn touched(&self, policy: &Object, selector: &[&str]) -> BTreeSet<&'a str> {
+        let spec = |keys: &[&str]| policy.node.at(keys);
+        let targets = spec(&["spec", "targetRefs"]).map(Node::items).unwrap_or_default();
+        let targets = spec(&["spec", "targetRef"]).into_iter().chain(targets);
+        let mut targets = targets.filter_map(|target| target.text_at(&["name"])).peekable();
+        let services = || self.names.iter().filter(|(kind, _)| *kind == "Service");
+        if let Some(host) = spec(&["spec", "host"]).and_then(Node::text) {
+            let host = host.split('.').next().unwrap_or(host);
+            let meant = services().filter(|(_, name)| host == "*" || host == *name);
+            return meant.map(|(_, name)| *name).collect();
+        }
+        if targets.peek().is_some() {
+            let targets: BTreeSet<&str> = targets.collect();
+            let meant = services().filter(|(_, name)| targets.contains(name));
+            return meant.map(|(_, name)| *name).collect();
+        }
+        let selector = if selector.is_empty() { None } else { spec(selector) };
+        // Istio writes `matchLabels` for security policies and `labels` for networking ones.
+        let labels = selector.and_then(|selector| selector.get("labels"));
+        let applies = |pod: &Node| match labels {
+            Some(labels) => {
+                let mut labels = labels.entries().iter();
+                labels.all(|(key, want)| pod.text_at(&[&key.text]) == want.text())
+            }
+            None => selects(selector, Some(pod)),
+        };
+        let wanted = labels.or_else(|| selector.and_then(|one| one.get("matchLabels")));
+        let wanted = wanted.and_then(|labels| labels.entries().first());
+        let label = wanted.and_then(|(key, value)| Some((key.text.as_str(), value.text()?)));
+        let candidates = match label {
+            Some(label) => self.by_label.get(&label).cloned().unwrap_or_default(),
+            None => (0..self.workloads.len()).collect(),
+        };
+        let candidates = candidates.into_iter().map(|index| self.workloads[index]);
+        candidates.filter(|(_, pod)| applies(pod)).map(|(name, _)| name).collect()
+    }
 }
