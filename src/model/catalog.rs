@@ -40,7 +40,7 @@ impl<'a> Catalog<'a> {
         for (&name, service) in &services {
             for &index in candidates(service, &by_label) {
                 let workload = workloads[index].object;
-                if service.selects(workload) {
+                if service.selects(&workload.node) {
                     selected[service.object.number].push(index);
                     selecting[workload.number].push(name);
                 }

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use super::pod::pod_labels;
 use crate::kube::Object;
+use crate::yaml::Node;
 
 /// A Service of the baseline.
 #[derive(Debug)]
@@ -104,8 +105,8 @@ impl<'a> Service<'a> {
 
     /// Whether it selects the pods of a workload.
     #[must_use]
-    pub fn selects(&self, workload: &Object) -> bool {
-        let labels = pod_labels(&workload.node);
+    pub fn selects(&self, workload: &Node) -> bool {
+        let labels = pod_labels(workload);
         let selector = self.object.node.at(&["spec", "selector"]);
         self.has_selector()
             && selector.is_some_and(|selector| {

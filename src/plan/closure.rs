@@ -263,25 +263,22 @@ impl<'a> Closure<'a, '_> {
 
     /// A patch may not take a workload away from the Services that select it.
     fn still_selected(&mut self) {
-        for workload in self.catalog.workloads() {
-            let Some(copy) = self.copies.get(&workload.object.number) else {
+        for copy in self.copies.values() {
+            let Body::Patched(body) = &copy.body else {
                 continue;
             };
-            let Ok(patched) = Object::from_node(copy.frame().clone()) else {
-                continue;
-            };
-            for service in self.catalog.services() {
-                if service.selects(workload.object) && !service.selects(&patched) {
-                    self.found.push(self.config.finding(
-                        &code::BAD_PATCH,
-                        format_args!("spec.previews[{}].services", self.env.index),
-                        format!(
-                            "a patch takes the pods of {} away from {}",
-                            patched.id, service.object.id
-                        ),
-                        "leave the labels that the Service selects on the pod template",
-                    ));
-                }
+            let services = self.catalog.selecting(copy.original).iter();
+            let services = services.filter_map(|name| self.catalog.service(name));
+            for service in services.filter(|service| !service.selects(body)) {
+                self.found.push(self.config.finding(
+                    &code::BAD_PATCH,
+                    format_args!("spec.previews[{}].services", self.env.index),
+                    format!(
+                        "a patch takes the pods of {} away from {}",
+                        copy.original.id, service.object.id
+                    ),
+                    "leave the labels that the Service selects on the pod template",
+                ));
             }
         }
     }
