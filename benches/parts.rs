@@ -25,13 +25,13 @@ fn parse(text: &str) -> Vec<Node> {
 
 /// Text to trees: plain YAML, what the parser must read, and another reader.
 fn read(c: &mut Criterion) {
-    let plain = fixture::baseline(200);
-    // One flow collection in each document sends it to the parser.
-    let flow = plain.replace("\nmetadata:\n", "\nx: [1]\nmetadata:\n");
+    let plain = fixture::baseline(200, &[]);
+    // One folded text in each document sends it to the parser.
+    let folded = plain.replace("\nmetadata:\n", "\nx: >\n  y\nmetadata:\n");
     let mut group = c.benchmark_group("read");
     group.throughput(Throughput::Bytes(plain.len() as u64));
     group.bench_function("plain", |b| b.iter(|| parse(black_box(&plain))));
-    group.bench_function("with the parser", |b| b.iter(|| parse(black_box(&flow))));
+    group.bench_function("with the parser", |b| b.iter(|| parse(black_box(&folded))));
     group.bench_function("yaml_serde", |b| {
         b.iter(|| {
             let documents = yaml_serde::Deserializer::from_str(black_box(&plain));
@@ -44,7 +44,7 @@ fn read(c: &mut Criterion) {
 
 /// Trees to text.
 fn write(c: &mut Criterion) {
-    let text = fixture::baseline(200);
+    let text = fixture::baseline(200, &[]);
     let nodes = parse(&text);
     let values: Vec<yaml_serde::Value> = yaml_serde::Deserializer::from_str(&text)
         .map(|one| yaml_serde::Value::deserialize(one).expect("YAML"))
@@ -63,8 +63,8 @@ fn write(c: &mut Criterion) {
 
 /// Validation, plan and text of 100 previews, from trees.
 fn expand(c: &mut Criterion) {
-    let config = Config::read(parse(&fixture::previews(100, 200)).remove(0)).expect("valid");
-    let objects: Vec<Object> = parse(&fixture::baseline(200))
+    let config = Config::read(parse(&fixture::previews(100, 200, &[])).remove(0)).expect("valid");
+    let objects: Vec<Object> = parse(&fixture::baseline(200, &[]))
         .into_iter()
         .map(|node| Object::from_node(node).expect("an object"))
         .collect();

@@ -13,6 +13,7 @@ use std::fs;
 use std::io::{Write as _, stdout};
 use std::path::Path;
 
+use fixture::Extra;
 use measure::{Cost, mb, measure, measure_here, median, ms};
 use plot::{Line, plot};
 
@@ -44,6 +45,7 @@ fn report(folder: &Path) -> Result<String> {
     );
     machine(&mut text)?;
     scale(&mut text, folder)?;
+    extras(&mut text, folder)?;
     one(&mut text, folder)?;
     tree(&mut text, folder)?;
     peers::function(&mut text, folder)?;
@@ -62,9 +64,9 @@ fn machine(text: &mut String) -> Result<()> {
 }
 
 /// A fixture of this many previews; returns the arguments that render it.
-pub(crate) fn fixture_of(folder: &Path, previews: usize) -> Result<Vec<String>> {
+pub(crate) fn fixture_of(folder: &Path, previews: usize, extras: &[Extra]) -> Result<Vec<String>> {
     let folder = folder.join(previews.to_string());
-    fixture::write(&folder, SERVICES, previews)?;
+    fixture::write(&folder, SERVICES, previews, extras)?;
     let path = |name: &str| folder.join(name).display().to_string();
     Ok(["render".to_owned(), path("previews.yaml"), "--baseline".to_owned(), path("baseline.yaml")]
         .into())
@@ -99,7 +101,7 @@ fn scale(text: &mut String, folder: &Path) -> Result<()> {
     let mut points = Vec::new();
     let mut anew = String::new();
     for (previews, runs) in [(1, 21), (10, 21), (100, 21), (1_000, 51), (10_000, 7)] {
-        let point = size(folder, previews, runs, false)?;
+        let point = size(folder, previews, &[], runs, false)?;
         writeln!(
             text,
             "| {previews} | {} | {} | {} | {:.1} µs | {} | {:.1} | {} | {:.1} |",
@@ -114,7 +116,7 @@ fn scale(text: &mut String, folder: &Path) -> Result<()> {
         )?;
         points.push(point);
         if previews == 1_000 {
-            let point = size(folder, previews, runs, true)?;
+            let point = size(folder, previews, &[], runs, true)?;
             anew = format!(
                 "Where there is no file yet, 1,000 previews take {} and `cp` {}: {:.1} times.",
                 point.own.ms(),
@@ -142,8 +144,14 @@ fn scale(text: &mut String, folder: &Path) -> Result<()> {
 }
 
 /// One size, each run beside one of `cp`: over the files of the run before, or where there are none.
-fn size(folder: &Path, previews: usize, runs: usize, anew: bool) -> Result<Point> {
-    let arguments = fixture_of(folder, previews)?;
+fn size(
+    folder: &Path,
+    previews: usize,
+    extras: &[Extra],
+    runs: usize,
+    anew: bool,
+) -> Result<Point> {
+    let arguments = fixture_of(folder, previews, extras)?;
     let (output, copy) = (folder.join("output.yaml"), folder.join("copy.yaml"));
     let paths = [&output, &copy].map(|path| path.display().to_string());
     let (mut own, mut cp) = (Vec::new(), Vec::new());
@@ -160,12 +168,59 @@ fn size(folder: &Path, previews: usize, runs: usize, anew: bool) -> Result<Point
     Ok(Point { objects, bytes, own: median(own), cp: median(cp) })
 }
 
+/// 1,000 previews of a shop that has more, one thing at a time and most of it at once.
+fn extras(text: &mut String, folder: &Path) -> Result<()> {
+    const ALL: [Extra; 6] = [
+        Extra::Variables,
+        Extra::Routes,
+        Extra::WaysIn,
+        Extra::Roles,
+        Extra::Policies,
+        Extra::Suite,
+    ];
+    let rows: [(&str, &[Extra]); 9] = [
+        ("a variable for each service", &[Extra::Variables]),
+        ("an HTTPRoute of two rules for each of the 200", &[Extra::Routes]),
+        ("a VirtualService of two entries for each of the 200", &[Extra::VirtualServices]),
+        ("20 routes of a Gateway", &[Extra::WaysIn]),
+        ("a Role and its binding for each of the 200", &[Extra::Roles]),
+        ("two policies, an autoscaler and a budget for each of the 200", &[Extra::Policies]),
+        ("a suite and a notification", &[Extra::Suite]),
+        ("all of these, without VirtualServices", &ALL),
+        ("a patch for each service", &[Extra::Patches]),
+    ];
+    writeln!(
+        text,
+        "## What else there may be\n\nThe 1,000 previews above, and besides them:\n\n\
+         | | objects | output | time | time / `cp` | memory | memory / output |\n\
+         |---|---:|---:|---:|---:|---:|---:|"
+    )?;
+    for (name, extras) in rows {
+        let point = size(folder, 1_000, extras, 15, false)?;
+        writeln!(
+            text,
+            "| {name} | {} | {} | {} | {:.1} | {} | {:.1} |",
+            point.objects,
+            mb(point.bytes),
+            point.own.ms(),
+            point.own.times(point.cp),
+            mb(point.own.memory),
+            point.own.memory as f64 / point.bytes as f64
+        )?;
+    }
+    writeln!(
+        text,
+        "\nA patch may change anything, so what it changes is made as a tree, once for each preview.\n"
+    )?;
+    Ok(())
+}
+
 /// What a person or a pull request waits for.
 fn one(text: &mut String, folder: &Path) -> Result<()> {
     let null = folder.join("null");
     let version = measure(51, &null, &[ANABRANCH, "--version"])?;
     let nothing = measure(51, &null, &["true"])?;
-    let mut arguments = fixture_of(folder, 1_000)?;
+    let mut arguments = fixture_of(folder, 1_000, &[])?;
     arguments.extend(["--only", "pr-42"].map(str::to_owned));
     let only = measure(31, &null, &render(&arguments))?;
     writeln!(
@@ -180,7 +235,7 @@ fn one(text: &mut String, folder: &Path) -> Result<()> {
 
 /// The tree, beside `cp -r` of it.
 fn tree(text: &mut String, folder: &Path) -> Result<()> {
-    let mut arguments = fixture_of(folder, 1_000)?;
+    let mut arguments = fixture_of(folder, 1_000, &[])?;
     let out = folder.join("tree");
     arguments.extend(["-o".to_owned(), out.display().to_string()]);
     let null = folder.join("null");

@@ -19,7 +19,7 @@ fn tool(name: &str) -> String {
 
 /// Tools that write the objects of many previews: each beside anabranch.
 pub(crate) fn writers(text: &mut String, folder: &Path) -> Result<()> {
-    let arguments = fixture_of(folder, PREVIEWS)?;
+    let arguments = fixture_of(folder, PREVIEWS, &[])?;
     let output = folder.join("peers.yaml");
     let own = measure(11, &output, &render(&arguments))?;
     let stream = fs::read_to_string(&output)?;
