@@ -6,6 +6,17 @@ use std::process::ExitCode;
 use anabranch::{cli::Cli, command};
 use clap::Parser;
 
+/// musl's own allocator takes one slow lock for every piece of memory. With this one the static binary
+/// renders in half the time; other systems' are faster still.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: talc::TalcLock<spinning_top::RawSpinlock, System> =
+    talc::TalcLock::new(System::new(std::alloc::System));
+
+/// Memory comes from the system in blocks of a megabyte or more, and goes back when a block is empty.
+#[cfg(target_env = "musl")]
+type System = talc::source::GlobalAllocSource<std::alloc::System>;
+
 fn main() -> ExitCode {
     if let Some(config) = command::legacy_plugin_config() {
         return command::run_legacy_plugin(&config);

@@ -1,9 +1,11 @@
 //! The parts of a preview that most previews have alike, each as objects and as filled stencils.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
+use smallvec::SmallVec;
 
 use super::flux::{self, Flux};
 use super::routing::{self, Reaches, Route, istio};
@@ -85,6 +87,9 @@ impl<'e> Emit<'e> for Draft<'e> {
 /// where they cannot be cut.
 type Slot = Variants<Option<Vec<Stencil>>>;
 
+/// Words that all who share a stencil have alike.
+type Alike<'a> = SmallVec<[&'a str; 4]>;
+
 /// A route, and what is known of it for all previews that have it.
 #[derive(Debug)]
 struct Shared<'p> {
@@ -162,7 +167,7 @@ impl<'p> Parts<'p> {
         let env = &self.plan.environments[index];
         // Otherwise they would have to be quoted wherever they are a whole scalar.
         let fills = self.cuts && is_safe_plain(env.name) && is_safe_plain(&env.namespace);
-        Maker { parts: self, env, index, fills }
+        Maker { parts: self, env, index, fills, marked: OnceCell::new() }
     }
 
     /// Where the stencils of a part are kept; none where it depends on more than words.
@@ -213,6 +218,8 @@ pub(super) struct Maker<'m, 'p> {
     index: usize,
     /// Whether stencils can be filled with its name.
     fills: bool,
+    /// The preview with markers for its name and namespace.
+    marked: OnceCell<Environment<'p>>,
 }
 
 impl<'m, 'p: 'm> Maker<'m, 'p> {
@@ -247,7 +254,11 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     /// A part as objects of a preview that is nothing but markers.
     fn marked(&self, part: &Part<'_>) -> Vec<Object> {
         let (plan, flux) = (self.parts.plan, &self.parts.flux);
-        let env = &Environment { name: NAME, namespace: NAMESPACE.to_owned(), ..self.env.clone() };
+        let env = self.marked.get_or_init(|| Environment {
+            name: NAME,
+            namespace: NAMESPACE.to_owned(),
+            ..self.env.clone()
+        });
         match part {
             Part::Facts => {
                 let facts = environment::facts(plan, self.index).into_iter().enumerate();
@@ -283,16 +294,15 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
 
     /// The words, besides name and namespace, in which a part differs, as YAML scalars; and what else it
     /// depends on, which must be the same for all who share a stencil.
-    fn scalars<'a>(&self, part: &'a Part<'p>) -> (Vec<Cow<'p, str>>, Vec<&'a str>)
+    fn scalars<'a>(&self, part: &'a Part<'p>) -> (Vec<Cow<'p, str>>, Alike<'a>)
     where
         'p: 'a,
     {
-        let (mut scalars, mut alike) = (Vec::new(), Vec::new());
+        let (mut scalars, mut alike) = (Vec::new(), Alike::new());
         match part {
             Part::Facts => {
                 let facts = environment::facts(self.parts.plan, self.index);
                 scalars.reserve_exact(facts.len());
-                alike.reserve_exact(facts.len());
                 for (key, value) in facts {
                     scalars.push(scalar(value));
                     alike.push(key);
@@ -311,9 +321,11 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                     Value::Replicas(count) => count.to_string().into(),
                     Value::Text(text) => scalar(text.into()),
                 }));
-                alike = changes.shape();
+                alike.extend(changes.shape());
             }
-            Part::Copy(copied) => alike = copy::depends_on(self.parts.plan, self.env, copied),
+            Part::Copy(copied) => {
+                alike.extend(copy::depends_on(self.parts.plan, self.env, copied));
+            }
             Part::Sidecar => alike.extend(self.env.other_namespaces.iter().map(String::as_str)),
             Part::Grants(reaches) => {
                 let names = reaches.iter().flat_map(|(to, from)| [to.name(), from.name()]);
@@ -365,6 +377,9 @@ fn shown(draft: &Draft<'_>, words: Words<'_>) -> (Id, String) {
 
 /// A string as YAML writes it, in one line.
 fn scalar(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.is_empty() {
+        return "\"\"".into();
+    }
     if is_safe_plain(&text) {
         return text;
     }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use smallvec::SmallVec;
+
 use crate::diagnostic::{Diagnostic, code};
 use crate::model::{Container, Workload, repository};
 use crate::spec::{Config, ServiceChange};
@@ -16,7 +18,7 @@ pub(super) struct Target<'a> {
     /// The index of the change among the preview's.
     pub(super) index: usize,
     /// Its workloads.
-    pub(super) workloads: Vec<&'a Workload<'a>>,
+    pub(super) workloads: SmallVec<[&'a Workload<'a>; 1]>,
 }
 
 impl Target<'_> {
@@ -56,8 +58,8 @@ impl Value<'_> {
 impl<'a> Changes<'a> {
     /// Words that changes of one workload have alike where they make the same of it but for
     /// [values](Self::values).
-    pub(crate) fn shape(&self) -> Vec<&'a str> {
-        let mut words = Vec::new();
+    pub(crate) fn shape(&self) -> SmallVec<[&'a str; 4]> {
+        let mut words = SmallVec::new();
         if self.empty_volumes {
             words.push("volumes");
         }
@@ -170,7 +172,10 @@ struct Images<'a> {
     main: Option<&'a str>,
 }
 
-fn plan_images<'a>(config: &Config, target: &Target<'a>) -> Result<Vec<Images<'a>>, Diagnostic> {
+fn plan_images<'a>(
+    config: &Config,
+    target: &Target<'a>,
+) -> Result<SmallVec<[Images<'a>; 1]>, Diagnostic> {
     let change = target.change;
     let ambiguous = |field: &str, message: String, help: String| {
         config.finding(
@@ -205,7 +210,7 @@ fn plan_images<'a>(config: &Config, target: &Target<'a>) -> Result<Vec<Images<'a
             ));
         }
     }
-    let mut all = Vec::with_capacity(target.workloads.len());
+    let mut all = SmallVec::new();
     let mut repositories = BTreeSet::new();
     for workload in &target.workloads {
         let by_workload = change.workloads.iter().find(|w| w.name == workload.name());
@@ -269,7 +274,7 @@ fn images_of<'a>(
     }
     if let (Some(main), false) = (main, image.is_empty()) {
         let same = containers.iter().filter(|c| c.repository == main.repository);
-        by_container.reserve_exact(containers.len());
+        by_container.reserve_exact(same.clone().count());
         by_container.extend(same.map(|container| (container.name, image)));
     }
     by_container.sort_unstable();

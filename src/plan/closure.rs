@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use smallvec::SmallVec;
+
 use super::changes::{self, ByWorkload, Target};
 use super::environment::{Body, Copied, Environment, Owners};
 use super::hosts::{Host, pod_host};
@@ -63,7 +65,7 @@ impl<'a> Closure<'a, '_> {
         let mut targets = Vec::new();
         let catalog = self.catalog;
         for (index, change) in self.env.preview.services.iter().enumerate() {
-            let workloads: Vec<&Workload<'a>> = match catalog.service(&change.name) {
+            let workloads: SmallVec<[&Workload<'a>; 1]> = match catalog.service(&change.name) {
                 Some(service) => {
                     self.env.affected.insert(service.name());
                     if !service.has_selector() {
@@ -98,11 +100,11 @@ impl<'a> Closure<'a, '_> {
         &mut self,
         index: usize,
         name: &str,
-        workloads: Vec<&'a Workload<'a>>,
-    ) -> Vec<&'a Workload<'a>> {
+        workloads: SmallVec<[&'a Workload<'a>; 1]>,
+    ) -> SmallVec<[&'a Workload<'a>; 1]> {
         let preview = self.env.index;
         let path = || format!("spec.previews[{preview}].services[{index}].name");
-        let mut copied = Vec::new();
+        let mut copied = SmallVec::new();
         let mut passing = Vec::new();
         let any = !workloads.is_empty();
         for workload in workloads {
