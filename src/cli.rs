@@ -98,9 +98,12 @@ pub struct Limits {
     /// Nodes that YAML anchors and aliases may make in a file
     #[arg(long, value_name = "N", default_value_t = Budget::default().alias_nodes)]
     pub max_alias_nodes: usize,
-    /// Rules of routes that are derived, of all previews together
+    /// Rules of routes that are derived, with matches and backends, of all previews together
     #[arg(long, value_name = "N", default_value_t = Ceiling::default().rules)]
     pub max_rules: usize,
+    /// Pairs that are looked at: of matches in the routes of a service, and of Services and workloads
+    #[arg(long, value_name = "N", default_value_t = Ceiling::default().pairs)]
+    pub max_pairs: usize,
     /// Bytes of the output
     #[arg(long, value_name = "N", default_value_t = Ceiling::default().bytes)]
     pub max_output_bytes: usize,
@@ -122,7 +125,7 @@ impl Limits {
     /// What may be made.
     #[must_use]
     pub fn ceiling(&self) -> Ceiling {
-        Ceiling { rules: self.max_rules, bytes: self.max_output_bytes }
+        Ceiling { rules: self.max_rules, pairs: self.max_pairs, bytes: self.max_output_bytes }
     }
 }
 

@@ -83,7 +83,14 @@ pub fn compile<T>(
         return None;
     }
     report.extend(request.check(config));
-    let catalog = Catalog::new(&config.previews.spec.baseline.namespace, objects);
+    let namespace = &config.previews.spec.baseline.namespace;
+    let catalog = match Catalog::new(namespace, objects, request.ceiling.pairs) {
+        Ok(catalog) => catalog,
+        Err(finding) => {
+            report.push(finding);
+            return None;
+        }
+    };
     let mut found = Vec::new();
     let wanted = |name: &str| request.includes(name);
     // Nothing but the end of the process follows what is made of it.

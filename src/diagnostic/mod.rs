@@ -170,11 +170,19 @@ impl Extend<Diagnostic> for Report {
     }
 }
 
-/// The candidate nearest to a misspelt name, if one is near enough to be meant.
+/// The candidate nearest to a misspelt name, if one is near enough to be meant. What no name is as long
+/// as, and what stands behind thousands of others, is not looked at: each comparison takes time.
 #[must_use]
 pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    const LENGTH: usize = 253;
+    const CANDIDATES: usize = 5_000;
+    if wanted.len() > LENGTH {
+        return None;
+    }
     candidates
         .into_iter()
+        .filter(|candidate| candidate.len() <= LENGTH)
+        .take(CANDIDATES)
         .map(|candidate| (strsim::damerau_levenshtein(wanted, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= wanted.len().max(candidate.len()).div_ceil(3))
         .min()

@@ -2,10 +2,11 @@
 //! belongs to the original alone.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::meta::labels;
 use crate::kube::{Object, in_front, meta};
-use crate::plan::{Copied, Environment, Plan};
+use crate::plan::{Copied, Environment, Plan, subject_applies};
 use crate::yaml::{Data, Node};
 
 /// The annotation by which a Service says which namespaces see it.
@@ -27,23 +28,35 @@ pub(super) fn sorts_names(original: &Object) -> bool {
     original.annotation(EXPORT_TO).is_some()
 }
 
+/// The ServiceAccounts of a preview.
+pub(super) type Accounts<'e> = BTreeSet<&'e str>;
+
+pub(super) fn accounts<'e>(env: &'e Environment<'_>) -> Accounts<'e> {
+    let ids = env.copies.iter().map(|copy| &copy.original.id);
+    ids.filter(|id| id.kind == "ServiceAccount").map(|id| id.name.as_str()).collect()
+}
+
 /// What a copy depends on besides its original and the preview's name, in words.
 pub(super) fn depends_on(
     plan: &Plan<'_>,
-    env: &Environment<'_>,
+    accounts: &Accounts<'_>,
     copied: &Copied<'_>,
 ) -> Vec<&'static str> {
     if copied.original.id.kind != "RoleBinding" {
         return Vec::new();
     }
     let subjects = copied.original.node.get("subjects").map(Node::items).unwrap_or_default();
-    let accounts = accounts(env);
-    let word = |subject| if stays(subject, &accounts, plan) { "stays" } else { "goes" };
-    subjects.iter().map(word).collect()
+    let stays = |subject| subject_applies(subject, accounts, plan.catalog.namespace);
+    subjects.iter().map(|subject| if stays(subject) { "stays" } else { "goes" }).collect()
 }
 
 /// A copy in the namespace of the preview, of this body.
-pub(super) fn copy(plan: &Plan<'_>, env: &Environment<'_>, mut node: Node) -> Object {
+pub(super) fn copy(
+    plan: &Plan<'_>,
+    env: &Environment<'_>,
+    accounts: &Accounts<'_>,
+    mut node: Node,
+) -> Object {
     meta::strip_original(&mut node);
     let metadata = node.make(&["metadata"]);
     metadata.set("namespace", Node::string(&env.namespace));
@@ -54,7 +67,7 @@ pub(super) fn copy(plan: &Plan<'_>, env: &Environment<'_>, mut node: Node) -> Ob
     in_front(metadata, &["name", "namespace", "labels", "annotations"]);
     match node.text_at(&["kind"]).unwrap_or_default() {
         "Service" => service(&mut node, plan.catalog.namespace, &env.namespace),
-        "RoleBinding" => role_binding(&mut node, plan, env),
+        "RoleBinding" => role_binding(&mut node, plan, env, accounts),
         "ServiceMonitor" | "PodMonitor" => {
             // Without it a monitor selects in its own namespace, which is what a copy is for.
             node.make(&["spec"]).remove("namespaceSelector");
@@ -111,26 +124,13 @@ fn service(node: &mut Node, baseline: &str, preview: &str) {
     }
 }
 
-/// The ServiceAccounts of a preview.
-fn accounts<'e>(env: &'e Environment<'_>) -> Vec<&'e str> {
-    let ids = env.copies.iter().map(|copy| &copy.original.id);
-    ids.filter(|id| id.kind == "ServiceAccount").map(|id| id.name.as_str()).collect()
-}
-
-/// Whether a subject of a RoleBinding is, or includes, one of these ServiceAccounts.
-fn stays(subject: &Node, accounts: &[&str], plan: &Plan<'_>) -> bool {
-    let baseline = plan.catalog.namespace;
-    accounts.iter().any(|account| crate::plan::subject_applies(subject, account, baseline))
-}
-
 /// A RoleBinding keeps the subjects that are, or include, a copied ServiceAccount.
-fn role_binding(node: &mut Node, plan: &Plan<'_>, env: &Environment<'_>) {
+fn role_binding(node: &mut Node, plan: &Plan<'_>, env: &Environment<'_>, accounts: &Accounts<'_>) {
     let baseline = plan.catalog.namespace;
-    let accounts = accounts(env);
     let Some(Data::List(subjects)) = node.get_mut("subjects").map(|node| &mut node.data) else {
         return;
     };
-    subjects.retain(|subject| stays(subject, &accounts, plan));
+    subjects.retain(|subject| subject_applies(subject, accounts, baseline));
     for subject in subjects {
         let name = subject.text_at(&["name"]).unwrap_or_default().to_owned();
         match subject.text_at(&["kind"]) {

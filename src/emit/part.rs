@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::flux::{self, Flux};
 use super::routing::{self, Reaches, Route, istio};
-use super::stencil::{Draft, NAME, NAMESPACE, Stencil, Words, marker, mentions_marker};
+use super::stencil::{Draft, NAME, NAMESPACE, SCALARS, Stencil, Words, marker, mentions_marker};
 use super::{copy, environment, series};
 use crate::kube::{Id, Object};
 use crate::model::Service;
@@ -75,7 +75,7 @@ impl<'e> Emit<'e> for Draft<'e> {
     #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
     fn virtual_service<'p: 'e>(parts: &'e Parts<'p>, table: &Table<'p>) -> Self {
         let ordinary = || Draft::from(istio::whole(parts.plan, table));
-        let filled = parts.cuts.then(|| series::virtual_service(parts.plan, table)).flatten();
+        let filled = parts.cuts.then(|| series::virtual_service(parts, table)).flatten();
         if let (true, Some(filled)) = (cfg!(debug_assertions), &filled) {
             assert_eq!(shown(filled, Words::NONE), shown(&ordinary(), Words::NONE));
         }
@@ -102,7 +102,7 @@ struct Shared<'p> {
 /// What all previews of a run are made with.
 #[derive(Debug)]
 pub(super) struct Parts<'p> {
-    plan: &'p Plan<'p>,
+    pub(super) plan: &'p Plan<'p>,
     /// What makes Flux Kustomizations.
     pub(super) flux: Flux<'p>,
     /// Whether there can be stencils.
@@ -116,6 +116,8 @@ pub(super) struct Parts<'p> {
     /// By the number of the Service.
     aliases: Vec<Slot>,
     routes: Vec<Shared<'p>>,
+    /// Previews with markers for their names, by their index, made when first needed.
+    marked: Vec<OnceLock<Environment<'p>>>,
     /// The indices of its routes, by the index of the preview.
     routes_of: Vec<Vec<usize>>,
     environment: Slot,
@@ -155,6 +157,7 @@ impl<'p> Parts<'p> {
             copies,
             aliases: slots(objects),
             routes,
+            marked: plan.environments.iter().map(|_| OnceLock::new()).collect(),
             routes_of,
             environment: Slot::default(),
             gates: Slot::default(),
@@ -167,7 +170,16 @@ impl<'p> Parts<'p> {
         let env = &self.plan.environments[index];
         // Otherwise they would have to be quoted wherever they are a whole scalar.
         let fills = self.cuts && is_safe_plain(env.name) && is_safe_plain(&env.namespace);
-        Maker { parts: self, env, index, fills, marked: OnceCell::new() }
+        Maker { parts: self, env, index, fills, accounts: OnceCell::new() }
+    }
+
+    /// The preview of this index with markers for its name and namespace.
+    pub(super) fn marked(&self, index: usize) -> &Environment<'p> {
+        self.marked[index].get_or_init(|| Environment {
+            name: NAME,
+            namespace: NAMESPACE.to_owned(),
+            ..self.plan.environments[index].clone()
+        })
     }
 
     /// Where the stencils of a part are kept; none where it depends on more than words.
@@ -218,8 +230,7 @@ pub(super) struct Maker<'m, 'p> {
     index: usize,
     /// Whether stencils can be filled with its name.
     fills: bool,
-    /// The preview with markers for its name and namespace.
-    marked: OnceCell<Environment<'p>>,
+    accounts: OnceCell<copy::Accounts<'p>>,
 }
 
 impl<'m, 'p: 'm> Maker<'m, 'p> {
@@ -237,6 +248,14 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         })
     }
 
+    fn accounts(&self) -> &copy::Accounts<'p> {
+        self.accounts.get_or_init(|| copy::accounts(self.env))
+    }
+
+    fn copy(&self, env: &Environment<'_>, body: Node) -> Object {
+        copy::copy(self.parts.plan, env, self.accounts(), body)
+    }
+
     /// A part as objects.
     fn objects(&self, part: &Part<'_>) -> Vec<Object> {
         let (plan, flux, env) = (self.parts.plan, &self.parts.flux, self.env);
@@ -245,7 +264,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 let facts = environment::facts(plan, self.index);
                 vec![environment::config_map(plan, env, facts)]
             }
-            Part::Copy(copied) => vec![copy::copy(plan, env, copied.node().into_owned())],
+            Part::Copy(copied) => vec![self.copy(env, copied.node().into_owned())],
             Part::Flux(part) => vec![flux.object(*part, env, flux.facts(*part, self.index))],
             _ => self.without_scalars(part, env),
         }
@@ -254,11 +273,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     /// A part as objects of a preview that is nothing but markers.
     fn marked(&self, part: &Part<'_>) -> Vec<Object> {
         let (plan, flux) = (self.parts.plan, &self.parts.flux);
-        let env = self.marked.get_or_init(|| Environment {
-            name: NAME,
-            namespace: NAMESPACE.to_owned(),
-            ..self.env.clone()
-        });
+        let env = self.parts.marked(self.index);
         match part {
             Part::Facts => {
                 let facts = environment::facts(plan, self.index).into_iter().enumerate();
@@ -267,9 +282,9 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             }
             Part::Copy(Copied { original, body: Body::Changed(changes), .. }) => {
                 let node = changes.make_with(&original.node, |n, _| Node::string(marker(n)));
-                vec![copy::copy(plan, env, node)]
+                vec![self.copy(env, node)]
             }
-            Part::Copy(copied) => vec![copy::copy(plan, env, copied.node().into_owned())],
+            Part::Copy(copied) => vec![self.copy(env, copied.node().into_owned())],
             Part::Flux(part) => {
                 let facts = flux.facts(*part, self.index).into_iter().enumerate();
                 let facts = facts.map(|(n, (key, _))| (key, marker(n)));
@@ -324,7 +339,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 alike.extend(changes.shape());
             }
             Part::Copy(copied) => {
-                alike.extend(copy::depends_on(self.parts.plan, self.env, copied));
+                alike.extend(copy::depends_on(self.parts.plan, self.accounts(), copied));
             }
             Part::Sidecar => alike.extend(self.env.other_namespaces.iter().map(String::as_str)),
             Part::Grants(reaches) => {
@@ -341,6 +356,9 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         let slot = self.parts.slot(part).filter(|_| self.fills);
         let Some((stencils, scalars)) = slot.and_then(|slot| {
             let (scalars, alike) = self.scalars(part);
+            if scalars.len() > SCALARS {
+                return None;
+            }
             let cut = || self.cut(part, scalars.len());
             Some((slot.get(&alike, cut)?.as_deref()?, scalars))
         }) else {

@@ -1,8 +1,9 @@
 //! VirtualServices of the mesh as text. One has entries of every preview, which are the same but for
 //! names wherever previews affect the same services: those are written with holes, and filled.
 
+use super::part::Parts;
 use super::routing::istio;
-use super::stencil::{Draft, NAME, NAMESPACE, Stencil, Template, Words, marker};
+use super::stencil::{Draft, Stencil, Template, Words, marker};
 use crate::plan::routing::istio::Table;
 use crate::plan::{Environment, Plan};
 use crate::yaml::scalar::is_safe_plain;
@@ -13,7 +14,8 @@ const INDENT: usize = 2;
 
 /// The VirtualService of a table; none where there are no entries, or where text of the user's could be
 /// taken for a marker.
-pub(super) fn virtual_service(plan: &Plan<'_>, table: &Table<'_>) -> Option<Draft<'static>> {
+pub(super) fn virtual_service(parts: &Parts<'_>, table: &Table<'_>) -> Option<Draft<'static>> {
+    let plan = parts.plan;
     let frame = istio::with_entries(plan, table, vec![Node::string(marker(0))]);
     let frame = Stencil::cut(&frame, 1)?;
     let mut entries = String::new();
@@ -24,8 +26,7 @@ pub(super) fn virtual_service(plan: &Plan<'_>, table: &Table<'_>) -> Option<Draf
         let words = Words { name: env.name, namespace: &env.namespace };
         let fills = is_safe_plain(env.name) && is_safe_plain(&env.namespace);
         let template = alike[derived].get_or_insert_with(|| {
-            let marks = Environment { name: NAME, namespace: NAMESPACE.to_owned(), ..env.clone() };
-            Template::cut(&text_of(plan, &marks, table, derived), 0)
+            Template::cut(&text_of(plan, parts.marked(index), table, derived), 0)
         });
         match template.as_ref().filter(|_| fills) {
             Some(template) => template.fill(words, &[], &mut entries),

@@ -13,8 +13,11 @@ use smol_str::SmolStr;
 use crate::kube::{Id, Key, Object, rank};
 use crate::yaml::{Data, Node, write_document};
 
-/// What every marker begins with; two digits follow.
+/// What every marker begins with; so many digits follow.
 const MARKER: &str = "anabranch-hole-";
+const DIGITS: usize = 4;
+/// So many scalars have a marker, besides name and namespace.
+pub(super) const SCALARS: usize = 9_998;
 
 /// Whether a tree holds what could become a marker, text of ours behind it.
 pub(super) fn mentions_marker(node: &Node) -> bool {
@@ -32,13 +35,13 @@ pub(super) fn mentions_marker(node: &Node) -> bool {
 }
 
 /// Stands for the name of a preview.
-pub(super) const NAME: &str = "anabranch-hole-00";
+pub(super) const NAME: &str = "anabranch-hole-0000";
 /// Stands for the namespace of a preview.
-pub(super) const NAMESPACE: &str = "anabranch-hole-01";
+pub(super) const NAMESPACE: &str = "anabranch-hole-0001";
 
 /// Stands for a whole scalar, by its number.
 pub(super) fn marker(number: usize) -> String {
-    format!("{MARKER}{:02}", number + 2)
+    format!("{MARKER}{:0DIGITS$}", number + 2)
 }
 
 /// The words of a preview that go into the holes, raw.
@@ -85,13 +88,13 @@ impl Template {
         static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(MARKER));
         for at in FINDER.find_iter(marked.as_bytes()) {
             let end = at + MARKER.len();
-            let number: usize = marked.get(end..end + 2)?.parse().ok()?;
+            let number: usize = marked.get(end..end + DIGITS)?.parse().ok()?;
             if number >= scalars + 2 {
                 return None;
             }
             text.push_str(&marked[from..at]);
             holes.push((text.len(), number));
-            from = end + 2;
+            from = end + DIGITS;
         }
         text.push_str(&marked[from..]);
         let count = |wanted| holes.iter().filter(|(_, number)| *number == wanted).count();
@@ -302,7 +305,7 @@ mod tests {
     fn the_beginning_of_a_marker_is_seen_in_keys_and_values() {
         assert!(mentions_marker(&Node::map([("a", Node::list([Node::string(NAME)]))])));
         assert!(mentions_marker(&Node::map([("x-anabranch-hole", Node::default())])));
-        assert!(!mentions_marker(&Node::map([("anabranch", Node::string("hole-00"))])));
+        assert!(!mentions_marker(&Node::map([("anabranch", Node::string("hole-0000"))])));
     }
 
     #[test]
@@ -310,6 +313,9 @@ mod tests {
         assert!(Template::cut("a: anabranch-hole-x\n", 1).is_none());
         assert!(Template::cut("a: anabranch-hole-", 1).is_none());
         assert!(Template::cut("a: anabranch-hole-ä", 1).is_none());
-        assert!(Template::cut("a: anabranch-hole-03\n", 1).is_none(), "there is no second scalar");
+        assert!(
+            Template::cut("a: anabranch-hole-0003\n", 1).is_none(),
+            "there is no second scalar"
+        );
     }
 }

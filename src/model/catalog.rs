@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::pod::pod_labels;
 use super::service::Service;
 use super::workload::Workload;
+use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Id, Object};
 use crate::yaml::Node;
 
@@ -18,14 +19,18 @@ pub struct Catalog<'a> {
     workloads: Vec<Workload<'a>>,
     /// Indices of the workloads that each service selects, by its number.
     selected: Vec<Vec<usize>>,
+    /// Indices of workloads by their name.
+    named: BTreeMap<&'a str, Vec<usize>>,
     /// Names of the services that select each workload, by its number.
     selecting: Vec<Vec<&'a str>>,
 }
 
 impl<'a> Catalog<'a> {
     /// Makes a catalogue of objects in the order of identity, each with its number.
-    #[must_use]
-    pub fn new(namespace: &'a str, objects: &'a [Object]) -> Self {
+    ///
+    /// # Errors
+    /// The Services select more workloads than `most`, each counted once for each of them.
+    pub fn new(namespace: &'a str, objects: &'a [Object], most: usize) -> Result<Self, Diagnostic> {
         let objects: Vec<&Object> = objects.iter().collect();
         let home = || objects.iter().filter(|object| object.id.namespace == namespace);
         let services: BTreeMap<&str, Service<'a>> = home()
@@ -37,8 +42,17 @@ impl<'a> Catalog<'a> {
         let mut selected = vec![Vec::new(); objects.len()];
         let mut selecting = vec![Vec::new(); objects.len()];
         let by_label = by_label(&workloads);
+        let mut looked_at = 0;
         for (&name, service) in &services {
-            for &index in candidates(service, &by_label) {
+            let candidates = candidates(service, &by_label);
+            looked_at += candidates.len();
+            if looked_at > most {
+                let message = format!("Services select more workloads than the limit of {most}");
+                let help = "let Services select fewer workloads, or raise --max-pairs";
+                let finding = Diagnostic::new(&code::OUTPUT_LIMIT, message, help);
+                return Err(finding.at(service.object.place(), "limit reached with this one"));
+            }
+            for &index in candidates {
                 let workload = workloads[index].object;
                 if service.selects(&workload.node) {
                     selected[service.object.number].push(index);
@@ -46,7 +60,11 @@ impl<'a> Catalog<'a> {
                 }
             }
         }
-        Self { namespace, objects, services, workloads, selected, selecting }
+        let mut named: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, workload) in workloads.iter().enumerate() {
+            named.entry(workload.name()).or_default().push(index);
+        }
+        Ok(Self { namespace, objects, services, workloads, named, selected, selecting })
     }
 
     /// An object of the baseline's namespace, of any group where `group` is none.
@@ -115,6 +133,12 @@ impl<'a> Catalog<'a> {
         self.selected[service.object.number].iter().map(|&index| &self.workloads[index])
     }
 
+    /// The workloads of this name, of whatever kind.
+    pub fn workloads_named(&self, name: &str) -> impl Iterator<Item = &Workload<'a>> {
+        let named = self.named.get(name).map(Vec::as_slice).unwrap_or_default();
+        named.iter().map(|&index| &self.workloads[index])
+    }
+
     /// The names of the services that select the pods of a workload.
     #[must_use]
     pub fn selecting(&self, workload: &Object) -> &[&'a str] {
@@ -148,10 +172,11 @@ fn by_label<'a>(workloads: &[Workload<'a>]) -> ByLabel<'a> {
     found
 }
 
-/// The workloads with the first label that a service selects: a few, where a shop has hundreds.
+/// The workloads with the rarest label that a service selects: a few, where a shop has hundreds.
 fn candidates<'b>(service: &'b Service<'_>, by_label: &'b ByLabel<'_>) -> &'b [usize] {
     let selector = service.object.node.at(&["spec", "selector"]).map(Node::entries);
-    let first = selector.and_then(|entries| entries.first());
-    let label = first.and_then(|(key, value)| Some((key.text.as_str(), value.text()?)));
-    label.and_then(|label| by_label.get(&label)).map(Vec::as_slice).unwrap_or_default()
+    let labels = selector.unwrap_or_default().iter();
+    let labels = labels.filter_map(|(key, value)| Some((key.text.as_str(), value.text()?)));
+    let with = labels.map(|label| by_label.get(&label).map(Vec::as_slice).unwrap_or_default());
+    with.min_by_key(|workloads| workloads.len()).unwrap_or_default()
 }

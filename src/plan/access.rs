@@ -3,10 +3,12 @@
 //! A preview gains rights only in its own namespace. Bindings for the whole cluster or in other
 //! namespaces stay with the original, and a warning names them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::needs::{Finder, Needs};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Id, Object};
-use crate::model::{Reference, Referent};
+use crate::model::{Catalog, Reference, Referent};
 use crate::yaml::Node;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -27,32 +29,76 @@ pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, account: &I
             finder.need(needs, account, reference);
         }
     }
-    let catalog = finder.catalog;
-    let home = catalog.namespace;
-    for binding in catalog.own(RBAC, "RoleBinding") {
+    let home = finder.catalog.namespace;
+    for binding in finder.bindings.of(&account.name) {
         if subjects(binding).any(|subject| applies(subject, &account.name, home)) {
             needs_of_binding(finder, needs, binding);
         }
     }
-    let elsewhere = catalog
-        .of_kind(RBAC, "ClusterRoleBinding")
-        .chain(catalog.of_kind(RBAC, "RoleBinding").filter(|binding| binding.id.namespace != home));
-    for binding in elsewhere {
-        let named = |subject: &Node| {
-            subject.text_at(&["kind"]) == Some("ServiceAccount")
-                && subject.text_at(&["namespace"]) == Some(home)
-                && subject.text_at(&["name"]) == Some(&account.name)
-        };
-        if subjects(binding).any(named) {
-            needs.found.push(
-                Diagnostic::new(
-                    &code::RIGHTS_NOT_COPIED,
-                    format!("{} gives {account} rights that its copies do not have", binding.id),
-                    "if a preview needs them, bind the ServiceAccount of its namespace yourself",
-                )
-                .at(binding.place(), "not copied"),
-            );
+    for binding in finder.bindings.elsewhere(&account.name) {
+        needs.found.push(
+            Diagnostic::new(
+                &code::RIGHTS_NOT_COPIED,
+                format!("{} gives {account} rights that its copies do not have", binding.id),
+                "if a preview needs them, bind the ServiceAccount of its namespace yourself",
+            )
+            .at(binding.place(), "not copied"),
+        );
+    }
+}
+
+/// The bindings of the input by the ServiceAccounts of the baseline that they name: there may be
+/// thousands of each.
+#[derive(Debug, Default)]
+pub(super) struct Bindings<'a> {
+    named: BTreeMap<&'a str, Vec<&'a Object>>,
+    /// Those that name a group, which may include every account.
+    of_groups: Vec<&'a Object>,
+    /// Those for the whole cluster, and in other namespaces.
+    elsewhere: BTreeMap<&'a str, Vec<&'a Object>>,
+}
+
+impl<'a> Bindings<'a> {
+    pub(super) fn new(catalog: &'a Catalog<'a>) -> Self {
+        let mut bindings = Self::default();
+        let home = catalog.namespace;
+        let user = format!("system:serviceaccount:{home}:");
+        for binding in catalog.own(RBAC, "RoleBinding") {
+            if subjects(binding).any(|subject| subject.text_at(&["kind"]) == Some("Group")) {
+                bindings.of_groups.push(binding);
+                continue;
+            }
+            let names = subjects(binding).filter_map(|subject| subject.text_at(&["name"]));
+            let accounts = names.map(|name| name.strip_prefix(&user).unwrap_or(name));
+            for account in accounts.collect::<BTreeSet<_>>() {
+                bindings.named.entry(account).or_default().push(binding);
+            }
         }
+        let elsewhere = catalog.of_kind(RBAC, "ClusterRoleBinding").chain(
+            catalog.of_kind(RBAC, "RoleBinding").filter(|binding| binding.id.namespace != home),
+        );
+        for binding in elsewhere {
+            let own = subjects(binding).filter(|subject| {
+                subject.text_at(&["kind"]) == Some("ServiceAccount")
+                    && subject.text_at(&["namespace"]) == Some(home)
+            });
+            let accounts = own.filter_map(|subject| subject.text_at(&["name"]));
+            for account in accounts.collect::<BTreeSet<_>>() {
+                bindings.elsewhere.entry(account).or_default().push(binding);
+            }
+        }
+        bindings
+    }
+
+    /// Those in the baseline's namespace that may apply to an account.
+    fn of(&self, account: &str) -> impl Iterator<Item = &'a Object> {
+        let named = self.named.get(account).map(Vec::as_slice).unwrap_or_default();
+        named.iter().chain(&self.of_groups).copied()
+    }
+
+    /// Those elsewhere that name an account.
+    fn elsewhere(&self, account: &str) -> &[&'a Object] {
+        self.elsewhere.get(account).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
@@ -80,17 +126,27 @@ fn subjects(binding: &Object) -> impl Iterator<Item = &Node> {
 }
 
 /// Whether a subject of a binding in the baseline's namespace is, or includes, a ServiceAccount of it.
-pub(crate) fn applies(subject: &Node, account: &str, namespace: &str) -> bool {
+fn applies(subject: &Node, account: &str, namespace: &str) -> bool {
+    applies_to_some(subject, &BTreeSet::from([account]), namespace)
+}
+
+/// Whether a subject of a binding in the baseline's namespace is, or includes, one of these
+/// ServiceAccounts of it.
+pub(crate) fn applies_to_some(subject: &Node, accounts: &BTreeSet<&str>, namespace: &str) -> bool {
     let name = subject.text_at(&["name"]).unwrap_or_default();
     match subject.text_at(&["kind"]) {
         Some("ServiceAccount") => {
-            name == account
+            accounts.contains(name)
                 && subject.text_at(&["namespace"]).is_none_or(|other| other == namespace)
         }
-        Some("User") => name == format!("system:serviceaccount:{namespace}:{account}"),
+        Some("User") => name
+            .strip_prefix("system:serviceaccount:")
+            .and_then(|rest| rest.split_once(':'))
+            .is_some_and(|(other, name)| other == namespace && accounts.contains(name)),
         Some("Group") => {
-            matches!(name, "system:serviceaccounts" | "system:authenticated")
-                || name == format!("system:serviceaccounts:{namespace}")
+            !accounts.is_empty()
+                && (matches!(name, "system:serviceaccounts" | "system:authenticated")
+                    || name == format!("system:serviceaccounts:{namespace}"))
         }
         _ => false,
     }

@@ -186,11 +186,10 @@ fn plan_images<'a>(
         )
     };
     if !change.containers.is_empty() {
+        let containers = target.workloads.iter().flat_map(|workload| &workload.containers);
+        let names: BTreeSet<&str> = containers.map(|container| container.name).collect();
         for (index, wanted) in change.containers.iter().enumerate() {
-            let exists = |workload: &&Workload<'_>| {
-                workload.containers.iter().any(|c| c.name == wanted.name)
-            };
-            if !target.workloads.iter().any(exists) {
+            if !names.contains(wanted.name.as_str()) {
                 return Err(ambiguous(
                     &format!("containers[{index}].name"),
                     format!("`{}` has no container `{}`", change.name, wanted.name),
@@ -250,17 +249,18 @@ fn images_of<'a>(
     image: &'a str,
 ) -> Result<Images<'a>, String> {
     let containers = workload.containers.as_slice();
-    let mut by_container: Vec<(&str, &str)> = change
-        .containers
+    let wanted: BTreeMap<&str, &str> =
+        change.containers.iter().map(|one| (one.name.as_str(), one.image.as_str())).collect();
+    let mut by_container: Vec<(&str, &str)> = containers
         .iter()
-        .filter(|wanted| containers.iter().any(|c| c.name == wanted.name))
-        .map(|wanted| (wanted.name.as_str(), wanted.image.as_str()))
+        .filter_map(|container| Some((container.name, *wanted.get(container.name)?)))
         .collect();
     let regular = || containers.iter().filter(|c| !c.init);
-    let is_candidate = |c: &&Container<'_>| match change.containers.as_slice() {
-        _ if regular().nth(1).is_none() => true,
-        _ if !image.is_empty() => c.repository == repository(image),
-        wanted => wanted.iter().any(|wanted| wanted.name == c.name),
+    let alone = regular().nth(1).is_none();
+    let is_candidate = |c: &&Container<'_>| match image {
+        _ if alone => true,
+        "" => wanted.contains_key(c.name),
+        image => c.repository == repository(image),
     };
     let mut candidates = regular().filter(is_candidate);
     let (main, others) = (candidates.next(), candidates.count());
@@ -298,7 +298,7 @@ fn change_body(
 ) {
     body.make(&["spec"]).set("replicas", values.next().unwrap_or_default());
     let containers = images.by_container.iter().map(|(container, _)| *container);
-    let new_images: Vec<(&str, Node)> = containers.zip(&mut *values).collect();
+    let new_images: BTreeMap<&str, Node> = containers.zip(&mut *values).collect();
     let names = change.env.iter().map(|variable| variable.name.as_str());
     let variables: Vec<(&str, Node)> = names.zip(values).collect();
     let Some(pod) = body.at_mut(&["spec", "template", "spec"]) else {
@@ -307,8 +307,7 @@ fn change_body(
     for list in ["containers", "initContainers"] {
         for container in pod.get_mut(list).map(Node::items_mut).unwrap_or_default() {
             let name = container.text_at(&["name"]).unwrap_or_default().to_owned();
-            let image = new_images.iter().find(|(container, _)| *container == name);
-            if let Some((_, image)) = image {
+            if let Some(image) = new_images.get(name.as_str()) {
                 container.set("image", image.clone());
             }
             if list == "containers" && images.main == Some(name.as_str()) {
@@ -319,20 +318,28 @@ fn change_body(
 }
 
 fn set_env(container: &mut Node, variables: &[(&str, Node)]) {
+    if variables.is_empty() {
+        return;
+    }
+    let list = match container.get_mut("env") {
+        Some(list) if !list.is_null() => list,
+        _ => {
+            container.set("env", Node::list([]));
+            container.get_mut("env").expect("set on the line above")
+        }
+    };
+    let mut places = BTreeMap::new();
+    for (place, variable) in list.items().iter().enumerate() {
+        places.entry(variable.text_at(&["name"]).unwrap_or_default().to_owned()).or_insert(place);
+    }
     for (name, value) in variables {
         let entry = Node::map([("name", Node::string(*name)), ("value", value.clone())]);
-        let list = match container.get_mut("env") {
-            Some(list) if !list.is_null() => list,
-            _ => {
-                container.set("env", Node::list([]));
-                container.get_mut("env").expect("set on the line above")
+        match places.get(*name) {
+            Some(&place) => list.items_mut()[place] = entry,
+            None => {
+                places.insert((*name).to_owned(), list.items().len());
+                list.push(entry);
             }
-        };
-        let items = list.items_mut().iter_mut();
-        let mut same = items.filter(|existing| existing.text_at(&["name"]) == Some(name));
-        match same.next() {
-            Some(existing) => *existing = entry,
-            None => list.push(entry),
         }
     }
 }

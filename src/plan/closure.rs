@@ -74,7 +74,7 @@ impl<'a> Closure<'a, '_> {
                     }
                     catalog.selected(service).collect()
                 }
-                None => catalog.workloads().iter().filter(|w| w.name() == change.name).collect(),
+                None => catalog.workloads_named(&change.name).collect(),
             };
             let supported = self.supported(index, &change.name, workloads);
             let preview = self.env.index;
@@ -158,7 +158,7 @@ impl<'a> Closure<'a, '_> {
     }
 
     fn facts(&self, name: &str) -> Option<&'a ServiceFacts> {
-        self.config.previews.spec.services.iter().find(|facts| facts.name == name)
+        self.config.facts(name)
     }
 
     /// Every other Service that selects a workload of the targets: it is affected too. A workload
@@ -293,7 +293,7 @@ impl<'a> Closure<'a, '_> {
                 continue;
             };
             let empty = copy.owners.names().iter().any(|name| {
-                let facts = self.config.previews.spec.services.iter().find(|f| f.name == *name);
+                let facts = self.config.facts(name);
                 facts.is_some_and(|facts| facts.volumes == Volumes::Empty)
             });
             match &mut copy.body {
@@ -353,10 +353,13 @@ impl<'a> Closure<'a, '_> {
                 needs.hosts.iter().for_each(|host| closure.host(host));
             });
         }
-        for facts in &self.config.previews.spec.services {
-            let name = facts.name.as_str();
-            let owned = || self.copies.values().any(|copy| copy.owners.contains(name));
-            if self.env.affected.contains(name) || owned() {
+        let mut named = BTreeSet::new();
+        if !self.config.previews.spec.services.is_empty() {
+            named.extend(self.copies.values().flat_map(|copy| copy.owners.names()));
+            named.extend(&self.env.affected);
+        }
+        for name in named {
+            if let Some(facts) = self.config.facts(name) {
                 let hosts = facts.dependencies.iter().filter_map(|h| self.finder.dependency(h));
                 hosts.for_each(|host| self.host(&host));
             }

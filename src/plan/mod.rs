@@ -14,7 +14,7 @@ pub mod routing;
 mod secrets;
 pub(crate) mod variants;
 
-pub(crate) use access::applies as subject_applies;
+pub(crate) use access::applies_to_some as subject_applies;
 pub use changes::Changes;
 pub(crate) use changes::Value;
 pub use environment::{Body, Copied, Environment, Owners};
@@ -42,15 +42,18 @@ pub struct Plan<'a> {
 /// How much is made of an input at most; beyond it, an error that names the limit.
 #[derive(Debug, Clone, Copy)]
 pub struct Ceiling {
-    /// Rules of routes that are derived, of all previews together.
+    /// Rules of routes that are derived, of all previews together, with their matches and backends.
     pub rules: usize,
+    /// Pairs that are looked at: of matches of one host and port, of all services together, and of
+    /// Services and the workloads that they select.
+    pub pairs: usize,
     /// Bytes of all previews together, as text.
     pub bytes: usize,
 }
 
 impl Default for Ceiling {
     fn default() -> Self {
-        Self { rules: 2_000_000, bytes: 1 << 30 }
+        Self { rules: 2_000_000, pairs: 2_000_000, bytes: 1 << 30 }
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use super::access::Bindings;
 use super::changes::Changes;
 use super::hosts::{self, Host};
 use super::variants::Variants;
@@ -34,6 +35,7 @@ pub(super) struct Finder<'a> {
     pub(super) catalog: &'a Catalog<'a>,
     namespaces: BTreeSet<&'a str>,
     monitors: Vec<&'a Object>,
+    pub(super) bindings: Bindings<'a>,
     /// By the number of the object.
     known: Vec<OnceLock<Needs<'a>>>,
     /// Of changed workloads, by the number of the original and the shape of the changes; what the
@@ -48,7 +50,8 @@ impl<'a> Finder<'a> {
             monitors.iter().flat_map(|kind| catalog.own("monitoring.coreos.com", kind)).collect();
         let known = catalog.objects().map(|_| OnceLock::new()).collect();
         let changed = catalog.objects().map(|_| Variants::default()).collect();
-        Self { config, catalog, namespaces: catalog.namespaces(), monitors, known, changed }
+        let (namespaces, bindings) = (catalog.namespaces(), Bindings::new(catalog));
+        Self { config, catalog, namespaces, monitors, bindings, known, changed }
     }
 
     /// What an unchanged object of the baseline needs.

@@ -3,10 +3,12 @@
 //! The tree is walked beside the JSON Schema, which reports unknown fields, missing fields and wrong
 //! types with their places; only a tree without mistakes is handed to serde.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde::Deserialize;
 
+use super::ServiceFacts;
 use super::form::{Form, Kind};
 use super::schema::previews_schema;
 use super::v1alpha1::Previews;
@@ -20,6 +22,8 @@ pub struct Config {
     /// What it says.
     pub previews: Previews,
     node: Node,
+    /// The indices of `spec.services`, by name.
+    facts: BTreeMap<String, usize>,
 }
 
 impl Config {
@@ -29,7 +33,16 @@ impl Config {
     /// Every unknown field, missing field and wrong type of the document, as far as a report holds them.
     pub fn read(node: Node) -> Result<Self, Vec<Diagnostic>> {
         let previews = read_previews(&node)?;
-        Ok(Self { previews, node })
+        let services = previews.spec.services.iter().enumerate();
+        // Of two of one name, which is an error, the first counts.
+        let facts = services.rev().map(|(index, facts)| (facts.name.clone(), index)).collect();
+        Ok(Self { previews, node, facts })
+    }
+
+    /// What holds for a service in every preview, where something was said.
+    #[must_use]
+    pub fn facts(&self, service: &str) -> Option<&ServiceFacts> {
+        self.facts.get(service).map(|&index| &self.previews.spec.services[index])
     }
 
     /// The document as it was written.

@@ -6,6 +6,9 @@ use std::fmt;
 use super::Input;
 use crate::diagnostic::{Diagnostic, code, nearest};
 
+/// Behind so many findings no more names are suggested.
+const SUGGESTIONS: usize = 100;
+
 pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
     let config = input.config;
     let spec = &config.previews.spec;
@@ -103,7 +106,9 @@ fn exists(
         return;
     }
     let namespace = &input.config.previews.spec.baseline.namespace;
-    let help = match nearest(name, known.iter().copied()) {
+    // Nobody reads on and on, and every name takes a look at all others.
+    let near = if found.len() < SUGGESTIONS { nearest(name, known.iter().copied()) } else { None };
+    let help = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => {
             format!("the input holds no Service in the namespace `{namespace}`: check --baseline")

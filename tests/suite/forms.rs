@@ -68,9 +68,9 @@ data:
 ";
 
 /// What stands for a hole in a stencil, whole and in half.
-const MARKERS: &str = "  marker: anabranch-hole-00
-  half: anabranch-hole-
-  both: x anabranch-hole-01 anabranch-hole-99 y
+const MARKERS: &str = "  marker: anabranch-hole-0000
+  half: anabranch-hole-00
+  both: x anabranch-hole-0001 anabranch-hole-9999 y
 ";
 
 /// Names that YAML would take for something else, and markers in the user's own text.
@@ -82,14 +82,14 @@ fn words_of_the_user_are_never_taken_for_a_hole() {
     let previews = format!(
         "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  prefix: \"n\"\n  namespace: \"{{preview}}\"\n  \
          baseline: {{namespace: shop}}\n  previews:\n{}{}{}{}{}",
-        preview("n1", "      image: \"cart:anabranch-hole-00\"\n"),
+        preview("n1", "      image: \"cart:anabranch-hole-0000\"\n"),
         preview("\"no\"", "      containers: [{name: proxy, image: \"proxy:2\"}]\n"),
         preview("\"null\"", "      replicas: 3\n      image: cart:2\n"),
         preview(
             "n2",
             "      containers: [{name: server, image: \"cart:3\"}, {name: proxy, image: \"1e3\"}]\n"
         ),
-        preview("n3", "      env: [{name: A, value: anabranch-hole-02}]\n      image: cart:2\n"),
+        preview("n3", "      env: [{name: A, value: anabranch-hole-0002}]\n      image: cart:2\n"),
     );
     let [filled, made] = both(BASELINE, &previews);
     assert_eq!(filled, made);
@@ -98,8 +98,8 @@ fn words_of_the_user_are_never_taken_for_a_hole() {
     let words: Vec<_> = filled.iter().filter(|o| o["metadata"]["name"] == "words").collect();
     assert_eq!(words.len(), 5);
     for words in words {
-        assert_eq!(words["data"]["marker"], "anabranch-hole-00");
-        assert_eq!(words["data"]["both"], "x anabranch-hole-01 anabranch-hole-99 y");
+        assert_eq!(words["data"]["marker"], "anabranch-hole-0000");
+        assert_eq!(words["data"]["both"], "x anabranch-hole-0001 anabranch-hole-9999 y");
     }
 }
 

@@ -212,6 +212,105 @@ fn what_readers_disagree_about_is_refused() {
     }
 }
 
+/// Something many times over, and what one preview says of it: the whole is compiled or refused, in time
+/// and within its memory.
+#[track_caller]
+fn assert_ends(name: &str, previews: &str, baseline: &str) {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: &str| {
+        let file = scratch.path().join(name);
+        fs::write(&file, text).expect("the folder can be written");
+        file.display().to_string()
+    };
+    let head = "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  \
+                baseline: {namespace: shop, delivery: include}\n  \
+                tests: [{name: smoke, path: ./smoke}]\n  previews:\n  - name: pr-1\n";
+    let previews = write("previews.yaml", &format!("{head}{previews}"));
+    let baseline = write("baseline.yaml", baseline);
+    let started = Instant::now();
+    let answer = limited(&["render", &previews, "--baseline", &baseline], None);
+    let took = started.elapsed();
+    let words: String = answer.stderr.chars().take(300).collect();
+    assert!(matches!(answer.code, Some(0 | 1)), "{name}: {:?} {words}", answer.code);
+    assert!(took < PATIENCE, "{name} took {took:?}");
+    assert!(answer.stderr.len() < WORDS, "{name}: {words}");
+}
+
+#[test]
+fn thousands_of_one_thing_end_in_time() {
+    // Builds with debug assertions make every object twice.
+    const COUNT: usize = if cfg!(debug_assertions) { 300 } else { 2_000 };
+    let many = |one: &dyn Fn(usize) -> String| (0..COUNT).map(one).collect::<String>();
+    let service = |name: &str, app: &str| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: shop}}\n\
+             spec: {{selector: {{app: {app}}}, ports: [{{name: http, port: 80}}]}}\n---\n"
+        )
+    };
+    let workload = |name: &str, app: &str, more: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  \
+             selector: {{matchLabels: {{app: {app}}}}}\n  template:\n    metadata: {{labels: {{app: {app}}}}}\n    \
+             spec: {{containers: [{{name: a, image: \"x/{app}:1\"}}{more}]}}\n---\n"
+        )
+    };
+    let pair = |name: &str| service(name, name) + &workload(name, name, "");
+    let named = |index: usize| format!("s{index}");
+    let route = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r, namespace: shop}\nspec:\n";
+    let mesh = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: s0, namespace: shop}\nspec:\n";
+
+    let all = many(&|index| pair(&named(index)));
+    let every = many(&|index| format!("    - {{name: s{index}, image: \"x/s{index}:2\"}}\n"));
+    let every = format!("    services:\n{every}");
+    let one = "    services: [{name: s0, image: \"x/s0:2\"}]\n";
+    let backends = many(&|index| format!("{{name: s{index}, port: 80}}, "));
+    let parents = many(&|index| format!("{{group: \"\", kind: Service, name: s{index}}}, "));
+    let hosts = many(&|index| format!("{{destination: {{host: s{index}}}, weight: 1}}, "));
+    let rule = |path: &str| {
+        format!(
+            "  - matches: [{{path: {{type: PathPrefix, value: /{path}}}}}]\n    \
+             backendRefs: [{{name: s0, port: 80}}, {{name: {path}, port: 80}}]\n"
+        )
+    };
+    let entry = |path: &str| {
+        format!(
+            "  - match: [{{uri: {{prefix: /{path}}}}}]\n    \
+             route: [{{destination: {{host: s0}}}}]\n"
+        )
+    };
+    let parent = "  parentRefs: [{group: \"\", kind: Service, name: s0}]\n";
+
+    assert_ends("a preview of every service", &every, &all);
+    assert_ends("names of nothing", &every.replace("name: s", "name: t"), &all);
+    let alike = many(&|index| service(&named(index), "s0") + &workload(&named(index), "s0", ""));
+    assert_ends("Services that select every workload", one, &alike);
+    let rules = format!("{route}{parent}  rules:\n{}", many(&|index| rule(&named(index))));
+    assert_ends("rules of one service", one, &(pair("s0") + &rules));
+    let rules =
+        format!("{route}  parentRefs: [{parents}]\n  rules:\n  - backendRefs: [{backends}]\n");
+    assert_ends("a route of every service to every service", &every, &(all.clone() + &rules));
+    let entries = format!("{mesh}  hosts: [s0]\n  http:\n{}", many(&|index| entry(&named(index))));
+    assert_ends("entries of one VirtualService", one, &(pair("s0") + &entries));
+    let split = format!("{mesh}  hosts: [s0]\n  http:\n  - route: [{hosts}]\n");
+    assert_ends("a VirtualService that splits among all", &every, &(all.clone() + &split));
+    let each = many(&|index| mesh.replace("s0", &named(index)) + "  hosts: [s0]\n---\n");
+    assert_ends("VirtualServices of one host", &every, &(all + &each));
+    let variables = many(&|index| format!("{{name: E{index}, value: v}}, "));
+    let changed = format!("    services: [{{name: s0, image: \"x/s0:2\", env: [{variables}]}}]\n");
+    assert_ends("variables", &changed, &pair("s0"));
+    let containers = many(&|index| format!(", {{name: c{index}, image: y}}"));
+    let images = many(&|index| format!("{{name: c{index}, image: x}}, "));
+    let changed = format!("    services: [{{name: s0, containers: [{images}]}}]\n");
+    let large = service("s0", "s0") + &workload("s0", "s0", &containers);
+    assert_ends("containers", &changed, &large);
+    let long = format!("    services: [{{name: s0, {}: 1}}]\n", "k".repeat(900));
+    assert_ends(
+        "a long field",
+        &long.replace(": 1", &format!("{}: 1", "k".repeat(COUNT))),
+        &pair("s0"),
+    );
+}
+
 #[test]
 fn bytes_that_are_no_text_are_refused() {
     let wide = |text: &str, order: fn(u16) -> [u8; 2]| -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! VirtualServices: made, extended in front, and attached to copies.
 
+use std::collections::BTreeMap;
+
 use super::gateway_api::baggage_member;
 use super::{Swap, settle_weights};
 use crate::emit::meta;
@@ -148,20 +150,23 @@ pub(super) fn swap_entry(entry: &mut Node, swap: &Swap<'_>) {
     let split = swapped.len() > 1;
     let settled = settle_weights(swapped, |item| item.0, weight, set);
     let mut merged: Vec<Node> = Vec::new();
+    // Mostly hosts differ: only destinations of one host are compared whole.
+    let mut by_host: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (_, route) in settled {
-        let same = merged.iter_mut().find(|other| {
-            let (mut a, mut b) = ((*other).clone(), route.clone());
-            a.remove("weight");
-            b.remove("weight");
-            a == b
-        });
+        let host = route.text_at(&["destination", "host"]).unwrap_or_default().to_owned();
+        let others = by_host.entry(host).or_default();
+        let same = others.iter().find(|&&other| is_same_but_for_weight(&merged[other], &route));
         match same {
-            Some(other) => {
+            Some(&other) => {
                 let of =
                     |node: &Node| node.get("weight").and_then(Node::integer_value).unwrap_or(0);
-                other.set("weight", Node::integer(of(other) + of(&route)));
+                let weight = of(&merged[other]) + of(&route);
+                merged[other].set("weight", Node::integer(weight));
             }
-            None => merged.push(route),
+            None => {
+                others.push(merged.len());
+                merged.push(route);
+            }
         }
     }
     if let [only] = merged.as_mut_slice()
@@ -171,6 +176,16 @@ pub(super) fn swap_entry(entry: &mut Node, swap: &Swap<'_>) {
         only.remove("weight");
     }
     list.data = Data::List(merged);
+}
+
+/// Whether two destinations of an entry differ in nothing but their weight.
+fn is_same_but_for_weight(a: &Node, b: &Node) -> bool {
+    let rest = |node: &Node| {
+        let mut node = node.clone();
+        node.remove("weight");
+        node
+    };
+    rest(a) == rest(b)
 }
 
 fn swap_route(route: &Node, swap: &Swap<'_>) -> (bool, Node) {

@@ -4,7 +4,7 @@ mod entries;
 mod gateway_api;
 pub(super) mod istio;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use gateway_api::{Reaches, grants, reached};
 
@@ -64,9 +64,10 @@ pub(super) fn of_all<'p, D: From<Object> + Send>(
     form: impl Fn(&planned_istio::Table<'p>) -> D + Sync,
 ) -> (Vec<D>, BTreeMap<Id, D>) {
     let stripped = &plan.routing.entries.stripped;
+    let is_stripped: BTreeSet<&Id> = stripped.iter().map(|original| &original.id).collect();
     let (mut shared, mut changed) = (Vec::new(), BTreeMap::new());
     let tables = plan.routing.istio.par_iter().map(|table| match table.source {
-        Source::Own(original) if stripped.iter().any(|other| other.id == original.id) => {
+        Source::Own(original) if is_stripped.contains(&original.id) => {
             let extended = istio::whole(plan, table);
             (Some(&original.id), D::from(entries::strip(plan, extended)))
         }
@@ -109,8 +110,7 @@ impl Swap<'_> {
     }
 
     fn is_unrouted(&self, service: &str) -> bool {
-        let facts = &self.plan.config.previews.spec.services;
-        facts.iter().any(|facts| facts.name == service && facts.unrouted)
+        self.plan.config.facts(service).is_some_and(|facts| facts.unrouted)
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Entries<'a> {
 }
 
 /// A text with a preview's name in it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Pattern(String);
 
 impl Pattern {
@@ -98,6 +98,7 @@ pub(super) fn plan<'a>(
         let chosen = chosen(route, catalog.namespace);
         alike(environments, 0..environments.len(), &chosen).into_values()
     };
+    let mut seen = BTreeSet::new();
     for (number, entry) in entries.iter().enumerate() {
         let base = url_base(catalog, entry);
         for &route in &routes {
@@ -110,7 +111,7 @@ pub(super) fn plan<'a>(
             };
             for (_, host) in hosts() {
                 let url = Pattern(base.replace("{}", &host.0));
-                if !planned.urls.contains(&url) {
+                if seen.insert(url.0.clone()) {
                     planned.urls.push(url);
                 }
             }
@@ -305,6 +306,7 @@ fn check_collisions(
     routes: &[&Object],
     found: &mut Vec<Diagnostic>,
 ) {
+    let mut seen = BTreeSet::new();
     for (number, entry) in entries.iter().enumerate() {
         let mut by_host: BTreeMap<String, (String, &Object)> = BTreeMap::new();
         for route in routes {
@@ -330,8 +332,9 @@ fn check_collisions(
                 }
             }
         }
-        let same = |other: &&Entry| other.gateway == entry.gateway && other.host == entry.host;
-        if entries[..number].iter().any(|other| same(&other)) {
+        let gateway = &entry.gateway;
+        let known = (&gateway.namespace, &gateway.name, &gateway.section_name, entry.host.as_str());
+        if !seen.insert(known) {
             found.push(config.finding(
                 &code::HOST_COLLISION,
                 format_args!("spec.routing.entries[{number}]"),

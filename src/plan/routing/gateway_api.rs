@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::precedence::{Rank, may_overlap, rank};
+use super::precedence::{Condition, Rank, rank};
 use super::{Routing, Table as Tables, alike};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, gateway::GROUP};
@@ -48,6 +48,16 @@ pub enum Rule<'a> {
     Preview(u16),
     /// Everything else goes to the baseline at this port.
     Baseline(u16),
+}
+
+impl Rule<'_> {
+    /// What it counts as where rules are limited: itself, its matches and its backends.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Derived { rule, matches } => 1 + matches.len() + backends(rule).len(),
+            Self::Preview(_) | Self::Baseline(_) => 3,
+        }
+    }
 }
 
 /// Mesh routes of the baseline's namespace, by the service they are attached to.
@@ -136,14 +146,18 @@ pub(super) fn plan<'a>(
     let alike = alike(tables.environments, involved.iter().copied(), &chosen);
     for ((port, hostnames), routes) in &groups {
         let list = Rules::of(routes, tables.catalog.namespace);
+        routing.pairs += list.matches.len().pow(2) / 2;
+        if routing.over(tables.ceiling).is_some() {
+            return;
+        }
         list.check_order(service.name(), found);
         for (affected, environments) in &alike {
-            let rules = list.derive(tables, affected, found);
+            let rules = list.derive(tables, affected, &mut routing.pairs, found);
             if rules.is_empty() {
                 continue;
             }
-            routing.rules += rules.len() * environments.len();
-            if routing.rules > tables.most_rules {
+            routing.rules += rules.iter().map(Rule::weight).sum::<usize>() * environments.len();
+            if routing.over(tables.ceiling).is_some() {
                 return;
             }
             routing.gateway_api.push(Table {
@@ -167,7 +181,7 @@ pub(super) fn plan<'a>(
         let environments: Vec<usize> =
             tables.affecting.get(service.name()).cloned().unwrap_or_default();
         if !environments.is_empty() {
-            routing.rules += 2 * environments.len();
+            routing.rules += 2 * Rule::Preview(port.number).weight() * environments.len();
             routing.gateway_api.push(Table {
                 environments,
                 service,
@@ -187,6 +201,7 @@ struct Match<'a> {
     rule: &'a Node,
     node: Option<&'a Node>,
     rank: Rank,
+    condition: Condition<'a>,
 }
 
 /// Every match of every rule of one host and port, in the order of route and rule.
@@ -205,25 +220,29 @@ impl<'a> Rules<'a> {
                 let nodes: Vec<Option<&'a Node>> =
                     if list.is_empty() { vec![None] } else { list.iter().map(Some).collect() };
                 for node in nodes {
-                    matches.push(Match { route, rule, node, rank: rank(node, grpc) });
+                    let (rank, condition) = (rank(node, grpc), Condition::new(node));
+                    matches.push(Match { route, rule, node, rank, condition });
                 }
             }
         }
         Self { namespace, matches }
     }
 
-    /// The rules to derive for previews that affect these services: those that choose one of them,
-    /// and those that must go on outranking them.
+    /// The rules to derive for previews that affect these services, which are in order: those that
+    /// choose one of them, and those that must go on outranking them. Counts the pairs it compares.
     fn derive(
         &self,
         tables: &Tables<'a, '_>,
         affected: &[&str],
+        pairs: &mut usize,
         found: &mut Vec<Diagnostic>,
     ) -> Vec<Rule<'a>> {
         let chooses_affected = |rule: &Node| {
             backends(rule).iter().any(|backend| {
                 let name = service_backend(backend, self.namespace);
-                name.is_some_and(|name| affected.contains(&name) && !tables.is_unrouted(name))
+                name.is_some_and(|name| {
+                    affected.binary_search(&name).is_ok() && !tables.is_unrouted(name)
+                })
             })
         };
         let mut derived: Vec<bool> =
@@ -231,16 +250,15 @@ impl<'a> Rules<'a> {
         if !derived.contains(&true) {
             return Vec::new();
         }
-        // A clone has one header more as well, so it may need clones in turn: until nothing changes.
-        loop {
-            let needed = (0..self.matches.len()).find(|&index| {
-                !derived[index]
-                    && (0..self.matches.len())
-                        .any(|other| derived[other] && self.must_stay_ahead(index, other))
-            });
-            match needed {
-                Some(index) => derived[index] = true,
-                None => break,
+        // A clone has one header more as well, so it may need clones in turn.
+        let mut new: Vec<usize> = (0..derived.len()).filter(|&index| derived[index]).collect();
+        while let Some(other) = new.pop() {
+            *pairs += derived.len();
+            for (index, is_derived) in derived.iter_mut().enumerate() {
+                if !*is_derived && self.must_stay_ahead(index, other) {
+                    *is_derived = true;
+                    new.push(index);
+                }
             }
         }
         let mut order: Vec<usize> = (0..self.matches.len()).filter(|&i| derived[i]).collect();
@@ -268,7 +286,7 @@ impl<'a> Rules<'a> {
         let outranks = ahead.rank > behind.rank || ahead.rank == behind.rank && index < other;
         let mut with_key = behind.rank;
         with_key.3 += 1;
-        outranks && ahead.rank <= with_key && may_overlap(ahead.node, behind.node)
+        outranks && ahead.rank <= with_key && ahead.condition.may_overlap(&behind.condition)
     }
 
     /// A request header of the key's name cannot be matched twice in one match.
@@ -311,8 +329,11 @@ impl<'a> Rules<'a> {
     fn check_order(&self, service: &str, found: &mut Vec<Diagnostic>) {
         for (index, first) in self.matches.iter().enumerate() {
             for second in &self.matches[index + 1..] {
-                let differs = first.route.id != second.route.id && first.rule != second.rule;
-                if differs && first.rank == second.rank && may_overlap(first.node, second.node) {
+                if first.rank == second.rank
+                    && first.route.id != second.route.id
+                    && first.condition.may_overlap(&second.condition)
+                    && first.rule != second.rule
+                {
                     found.push(
                         Diagnostic::new(
                             &code::ROUTE_ORDER,

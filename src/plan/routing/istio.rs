@@ -62,10 +62,10 @@ impl<'a> Bound<'a> {
         if let Some(exact) = self.exact.get(&host) {
             return exact;
         }
-        let covers = |suffix: &str| host.ends_with(suffix) && host.len() > suffix.len();
-        let longest = self.wildcard.iter().filter(|(suffix, _)| covers(suffix));
-        let longest = longest.max_by_key(|(suffix, _)| suffix.len());
-        longest.map(|(_, objects)| objects.as_slice()).unwrap_or_default()
+        // Shorter ends come later, and there may be many wildcards.
+        let ends = (1..host.len()).filter_map(|start| host.get(start..));
+        let mut covering = ends.chain([""]).filter_map(|end| self.wildcard.get(end));
+        covering.next().map(Vec::as_slice).unwrap_or_default()
     }
 
     fn is_exact(&self, service: &str) -> bool {
@@ -157,6 +157,10 @@ pub(crate) fn mesh_matches(original: &Object, entry: &Node) -> Option<Vec<Node>>
     (!mesh.is_empty()).then_some(mesh)
 }
 
+fn matches(entry: &Node) -> &[Node] {
+    entry.get("match").map(Node::items).unwrap_or_default()
+}
+
 /// The hosts of the destinations of an HTTP entry.
 pub(crate) fn destinations(entry: &Node) -> impl Iterator<Item = &str> {
     let routes = entry.get("route").map(Node::items).unwrap_or_default();
@@ -228,12 +232,13 @@ pub(super) fn plan<'a>(
             found.push(refuse_bare(object, service.name(), &bare));
         }
         for (affected, environments) in alike {
-            let entries = derive(tables, &affected, object);
+            let entries = derive(tables, &affected, object, &mut routing.pairs);
             if entries.is_empty() && (bare.is_empty() || !is_swapped(&affected)) {
                 continue;
             }
-            routing.rules += entries.len() * environments.len();
-            if routing.rules > tables.most_rules {
+            routing.rules +=
+                entries.iter().map(|entry| weight(entry)).sum::<usize>() * environments.len();
+            if routing.over(tables.ceiling).is_some() {
                 return;
             }
             previews.extend(environments.into_iter().map(|index| (index, derived.len())));
@@ -241,11 +246,8 @@ pub(super) fn plan<'a>(
         }
         previews.sort_unstable();
         // A VirtualService of several hosts is extended once, for all of them.
-        let again = routing.istio.iter().any(|table| match (table.source, source) {
-            (Source::Own(a), Source::Own(b)) => a.id == b.id,
-            _ => false,
-        });
-        if again || previews.is_empty() {
+        let extends = matches!(source, Source::Own(_));
+        if previews.is_empty() || extends && !routing.extended.insert(&object.id) {
             return;
         }
     } else {
@@ -261,6 +263,11 @@ pub(super) fn plan<'a>(
         match_port: service.ports.len() > 1,
         bare,
     });
+}
+
+/// What an entry counts as where rules are limited: itself, its matches and its destinations.
+fn weight(entry: &Node) -> usize {
+    1 + matches(entry).len() + destinations(entry).count()
 }
 
 /// Whether no entry of a VirtualService can apply to requests of the mesh on a port.
@@ -285,19 +292,33 @@ fn refuse_bare(object: &Object, service: &str, bare: &[u16]) -> Diagnostic {
     Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(node.place, "several hosts")
 }
 
-/// The entries of a VirtualService to derive for previews that affect these services, in order.
-fn derive<'a>(tables: &Tables<'a, '_>, affected: &[&str], object: &'a Object) -> Vec<&'a Node> {
+/// The entries of a VirtualService to derive for previews that affect these services, which are in
+/// order. Counts the pairs of matches it compares, and ends early where there are too many.
+fn derive<'a>(
+    tables: &Tables<'a, '_>,
+    affected: &[&str],
+    object: &'a Object,
+    pairs: &mut usize,
+) -> Vec<&'a Node> {
     let home = &object.id.namespace;
     let chooses_affected = |entry: &Node| {
         destinations(entry).any(|host| {
             let name = service_of(host, home, tables.catalog.namespace);
-            name.is_some_and(|name| affected.contains(&name) && !tables.is_unrouted(name))
+            name.is_some_and(|name| {
+                affected.binary_search(&name).is_ok() && !tables.is_unrouted(name)
+            })
         })
     };
     let mut derived: Vec<&'a Node> = Vec::new();
+    let (count, mut behind) = (|entry| matches(entry).len().max(1), 0);
     for entry in http(object).iter().rev() {
+        *pairs += count(entry) * behind;
+        if *pairs > tables.ceiling.pairs {
+            break;
+        }
         if chooses_affected(entry) || derived.iter().any(|later| may_overlap(entry, later)) {
             derived.push(entry);
+            behind += count(entry);
         }
     }
     derived.reverse();
@@ -346,32 +367,29 @@ fn check_entry(
 
 /// Whether some request can satisfy both entries. Errs on the side of yes.
 fn may_overlap(a: &Node, b: &Node) -> bool {
-    let matches = |entry: &Node| {
-        let list = entry.get("match").map(Node::items).unwrap_or_default().to_vec();
-        if list.is_empty() { vec![Node::default()] } else { list }
-    };
     let (a, b) = (matches(a), matches(b));
-    a.iter().any(|a| b.iter().any(|b| !disjoint(a, b)))
+    // An entry without matches is for everything.
+    a.is_empty() || b.is_empty() || a.iter().any(|a| b.iter().any(|b| !disjoint(a, b)))
 }
 
 /// Whether two matches contradict each other in their path, method, port or an exact header.
 fn disjoint(a: &Node, b: &Node) -> bool {
-    let uri = |node: &Node| {
+    fn uri(node: &Node) -> Option<(bool, &str)> {
         let uri = node.get("uri")?;
-        let exact = uri.text_at(&["exact"]).map(|text| (true, text.to_owned()));
-        exact.or_else(|| uri.text_at(&["prefix"]).map(|text| (false, text.to_owned())))
-    };
+        let exact = uri.text_at(&["exact"]).map(|text| (true, text));
+        exact.or_else(|| uri.text_at(&["prefix"]).map(|text| (false, text)))
+    }
     let folds = |node: &Node| node.get("ignoreUriCase").is_some_and(Node::is_true);
     let paths = match (uri(a), uri(b)) {
         _ if folds(a) || folds(b) => false,
         (Some((true, a)), Some((true, b))) => a != b,
         (Some((true, exact)), Some((false, prefix)))
-        | (Some((false, prefix)), Some((true, exact))) => !exact.starts_with(&prefix),
-        (Some((false, a)), Some((false, b))) => !a.starts_with(&b) && !b.starts_with(&a),
+        | (Some((false, prefix)), Some((true, exact))) => !exact.starts_with(prefix),
+        (Some((false, a)), Some((false, b))) => !a.starts_with(b) && !b.starts_with(a),
         _ => false,
     };
-    let exactly = |node: &Node, keys: &[&str]| node.text_at(keys).map(str::to_owned);
-    let differ = |keys: &[&str]| matches!((exactly(a, keys), exactly(b, keys)), (Some(a), Some(b)) if a != b);
+    let differ =
+        |keys: &[&str]| matches!((a.text_at(keys), b.text_at(keys)), (Some(a), Some(b)) if a != b);
     let headers = a.get("headers").map(Node::entries).unwrap_or_default();
     let by_header = headers.iter().any(|(name, _)| differ(&["headers", &name.text, "exact"]));
     paths || differ(&["method", "exact"]) || differ(&["port"]) || by_header

@@ -29,8 +29,34 @@ pub struct Routing<'a> {
     pub local: Vec<Local<'a>>,
     /// Ways in from outside.
     pub entries: entries::Entries<'a>,
-    /// How many rules are derived in all.
+    /// How many rules are derived in all, and how many pairs of rules were compared for it.
     rules: usize,
+    pairs: usize,
+    /// The VirtualServices that are extended.
+    extended: BTreeSet<&'a Id>,
+}
+
+impl Routing<'_> {
+    /// The finding that there is more to derive than the ceiling allows, where there is.
+    fn over(&self, ceiling: &Ceiling) -> Option<Diagnostic> {
+        let (message, help) = if self.rules > ceiling.rules {
+            (
+                format!(
+                    "routes need more rules, matches and backends than the limit of {}",
+                    ceiling.rules
+                ),
+                "have fewer previews of services with many rules, or raise --max-rules",
+            )
+        } else if self.pairs > ceiling.pairs {
+            (
+                format!("routes have more pairs of rules than the limit of {}", ceiling.pairs),
+                "have fewer rules for one service, or raise --max-pairs",
+            )
+        } else {
+            return None;
+        };
+        Some(Diagnostic::new(&code::OUTPUT_LIMIT, message, help))
+    }
 }
 
 /// A route of affected services, attached to their copies in each of some previews.
@@ -50,8 +76,7 @@ pub(super) struct Table<'a, 'e> {
     pub(super) config: &'a Config,
     pub(super) catalog: &'a Catalog<'a>,
     pub(super) environments: &'e [Environment<'a>],
-    /// How many rules may be derived in all.
-    most_rules: usize,
+    ceiling: &'e Ceiling,
     /// The previews that each service is affected in.
     affecting: BTreeMap<&'a str, Vec<usize>>,
     pub(super) routes: gateway_api::Attached<'a>,
@@ -76,7 +101,7 @@ pub(super) fn plan<'a>(
         config,
         catalog,
         environments,
-        most_rules: ceiling.rules,
+        ceiling,
         affecting,
         routes: gateway_api::attached(catalog),
         virtual_services: istio::bound(catalog),
@@ -96,10 +121,7 @@ pub(super) fn plan<'a>(
             Api::Istio => istio::plan(&table, service, &involved, &mut routing, found),
             _ => gateway_api::plan(&table, service, &involved, &mut routing, found),
         }
-        if routing.rules > ceiling.rules {
-            let message = format!("routes need more rules than the limit of {}", ceiling.rules);
-            let help = "have fewer previews of services with many rules, or raise --max-rules";
-            let finding = Diagnostic::new(&code::OUTPUT_LIMIT, message, help);
+        if let Some(finding) = routing.over(ceiling) {
             found.push(finding.at(service.object.place(), "limit reached with this service"));
             return routing;
         }
@@ -112,8 +134,7 @@ pub(super) fn plan<'a>(
 impl<'a> Table<'a, '_> {
     /// Whether calls from outside the preview keep going to the baseline's copy.
     pub(super) fn is_unrouted(&self, service: &str) -> bool {
-        let facts = self.config.previews.spec.services.iter();
-        facts.clone().any(|facts| facts.name == service && facts.unrouted)
+        self.config.facts(service).is_some_and(|facts| facts.unrouted)
     }
 
     /// The previews for which some rule of this service's host must be derived.

@@ -4,6 +4,7 @@
 //! before a regular expression, the longer first, then the method, then headers and parameters.
 //! See <https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule>.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::yaml::Node;
@@ -11,27 +12,71 @@ use crate::yaml::Node;
 /// Precedence, the greater first: kind and length of the path, method, headers, query parameters.
 pub(super) type Rank = (u8, usize, bool, usize, usize);
 
+/// What decides which requests a match is for, read once: matches are compared in pairs.
+#[derive(Debug)]
+pub(super) struct Condition<'a> {
+    /// Kind and value of the path.
+    path: (u8, Cow<'a, str>),
+    method: Option<&'a str>,
+    /// Headers and query parameters with an exact value.
+    headers: BTreeMap<String, &'a str>,
+    params: BTreeMap<String, &'a str>,
+}
+
+impl<'a> Condition<'a> {
+    pub(super) fn new(node: Option<&'a Node>) -> Self {
+        Self {
+            path: path(node),
+            method: node.and_then(|node| node.text_at(&["method"])),
+            headers: exact(node, "headers"),
+            params: exact(node, "queryParams"),
+        }
+    }
+
+    /// Whether some request can satisfy both matches. Errs on the side of yes.
+    pub(super) fn may_overlap(&self, other: &Self) -> bool {
+        let under = |path: &str, prefix: &str| {
+            prefix == "/"
+                || path == prefix
+                || path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
+        };
+        let paths = match (&self.path, &other.path) {
+            ((1, _), _) | (_, (1, _)) => true,
+            ((3, a), (3, b)) => a == b,
+            ((3, exact), (_, prefix)) | ((_, prefix), (3, exact)) => under(exact, prefix),
+            ((_, a), (_, b)) => under(a, b) || under(b, a),
+        };
+        let methods =
+            self.method.is_none() || other.method.is_none() || self.method == other.method;
+        paths
+            && methods
+            && !contradict(&self.headers, &other.headers)
+            && !contradict(&self.params, &other.params)
+    }
+}
+
 /// Path of a match as (kind, value): what decides precedence and overlap.
-fn path(node: Option<&Node>) -> (u8, String) {
+fn path(node: Option<&Node>) -> (u8, Cow<'_, str>) {
     let Some(node) = node else {
-        return (2, "/".to_owned());
+        return (2, "/".into());
     };
     if let Some(method) = node.get("method").filter(|method| !method.entries().is_empty()) {
         let text = |key| method.text_at(&[key]).unwrap_or_default();
         let exact = method.text_at(&["type"]) != Some("RegularExpression");
-        return match (text("service"), text("method")) {
+        let (kind, path) = match (text("service"), text("method")) {
             (service, name) if !exact => (1, format!("/{service}/{name}")),
             (service, "") => (2, format!("/{service}")),
             ("", name) => (1, format!("/[^/]+/{name}")),
             (service, name) => (3, format!("/{service}/{name}")),
         };
+        return (kind, path.into());
     }
-    let value = node.text_at(&["path", "value"]).unwrap_or("/").to_owned();
+    let value = node.text_at(&["path", "value"]).unwrap_or("/");
     match node.text_at(&["path", "type"]).unwrap_or("PathPrefix") {
-        "Exact" => (3, value),
-        "RegularExpression" => (1, value),
-        _ if value.len() > 1 => (2, value.trim_end_matches('/').to_owned()),
-        _ => (2, value),
+        "Exact" => (3, value.into()),
+        "RegularExpression" => (1, value.into()),
+        _ if value.len() > 1 => (2, value.trim_end_matches('/').into()),
+        _ => (2, value.into()),
     }
 }
 
@@ -46,41 +91,18 @@ pub(super) fn rank(node: Option<&Node>, grpc: bool) -> Rank {
     (kind, value.len(), !grpc && method.is_some(), count("headers"), count("queryParams"))
 }
 
-/// Whether some request can satisfy both matches. Errs on the side of yes.
-pub(super) fn may_overlap(a: Option<&Node>, b: Option<&Node>) -> bool {
-    let under = |path: &str, prefix: &str| {
-        prefix == "/"
-            || path == prefix
-            || path.strip_prefix(prefix).is_some_and(|r| r.starts_with('/'))
-    };
-    let paths = match (path(a), path(b)) {
-        ((1, _), _) | (_, (1, _)) => true,
-        ((3, a), (3, b)) => a == b,
-        ((3, exact), (_, prefix)) | ((_, prefix), (3, exact)) => under(&exact, &prefix),
-        ((_, a), (_, b)) => under(&a, &b) || under(&b, &a),
-    };
-    let method = |node: Option<&Node>| node.and_then(|n| n.text_at(&["method"])).map(str::to_owned);
-    let methods = match (method(a), method(b)) {
-        (Some(a), Some(b)) => a == b,
-        _ => true,
-    };
-    paths && methods && !contradict(a, b, "headers") && !contradict(a, b, "queryParams")
+/// The headers or query parameters of which a match demands an exact value.
+fn exact<'a>(node: Option<&'a Node>, key: &str) -> BTreeMap<String, &'a str> {
+    let items = node.and_then(|node| node.get(key)).map(Node::items).unwrap_or_default();
+    let exact = items.iter().filter(|item| item.text_at(&["type"]).is_none_or(|t| t == "Exact"));
+    let pairs = exact.filter_map(|item| {
+        Some((item.text_at(&["name"])?.to_ascii_lowercase(), item.text_at(&["value"])?))
+    });
+    pairs.collect()
 }
 
 /// Whether both demand an exact value of the same header or parameter, and not the same one.
-fn contradict(a: Option<&Node>, b: Option<&Node>, key: &str) -> bool {
-    let list = |node: Option<&Node>| {
-        let items = node.and_then(|node| node.get(key)).map(Node::items).unwrap_or_default();
-        let exact =
-            items.iter().filter(|item| item.text_at(&["type"]).is_none_or(|t| t == "Exact"));
-        exact
-            .filter_map(|item| {
-                let name = item.text_at(&["name"])?.to_ascii_lowercase();
-                Some((name, item.text_at(&["value"])?.to_owned()))
-            })
-            .collect::<BTreeMap<_, _>>()
-    };
-    let (a, b) = (list(a), list(b));
+fn contradict(a: &BTreeMap<String, &str>, b: &BTreeMap<String, &str>) -> bool {
     a.iter().any(|(name, value)| b.get(name).is_some_and(|other| other != value))
 }
 
@@ -91,6 +113,10 @@ mod tests {
 
     fn node(value: serde_json::Value) -> Node {
         Node::from_json(value)
+    }
+
+    fn may_overlap(a: Option<&Node>, b: Option<&Node>) -> bool {
+        Condition::new(a).may_overlap(&Condition::new(b))
     }
 
     #[test]
