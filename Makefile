@@ -67,10 +67,10 @@ scale: tools ## Measure object sizes, route tables and requests with up to 1,000
 	$(CARGO) test --locked --test e2e --no-run
 	E2E_ONLY=scale tests/lab/run.sh $(CARGO) test --quiet --locked --offline --test e2e
 
-bench: tools ## Measure parts, and whole processes beside other tools, and write docs/performance.md
+bench: tools dist ## Measure parts, and whole processes beside other tools, and write docs/performance.md
 	@benches/peers/install.sh
 	$(CARGO) bench --locked --bench parts
-	$(CARGO) bench --locked --bench whole
+	STATIC_BINARY=$(CURDIR)/dist/linux/$(ARCH)/anabranch $(CARGO) bench --locked --bench whole
 
 bless: tools ## Rewrite the expected files, and what documents show, from what the program writes now
 	GOLDEN=bless $(CARGO) test --locked --test suite -- golden mistakes docs

@@ -46,6 +46,7 @@ fn report(folder: &Path) -> Result<String> {
     machine(&mut text)?;
     scale(&mut text, folder)?;
     extras(&mut text, folder)?;
+    static_binary(&mut text, folder)?;
     one(&mut text, folder)?;
     tree(&mut text, folder)?;
     peers::function(&mut text, folder)?;
@@ -72,8 +73,8 @@ pub(crate) fn fixture_of(folder: &Path, previews: usize, extras: &[Extra]) -> Re
         .into())
 }
 
-pub(crate) fn render(arguments: &[String]) -> Vec<&str> {
-    [ANABRANCH].into_iter().chain(arguments.iter().map(String::as_str)).collect()
+pub(crate) fn render<'a>(program: &'a str, arguments: &'a [String]) -> Vec<&'a str> {
+    [program].into_iter().chain(arguments.iter().map(String::as_str)).collect()
 }
 
 /// How many objects a stream holds.
@@ -151,6 +152,18 @@ fn size(
     runs: usize,
     anew: bool,
 ) -> Result<Point> {
+    size_of(ANABRANCH, folder, previews, extras, runs, anew)
+}
+
+/// The same of another build of the program.
+fn size_of(
+    program: &str,
+    folder: &Path,
+    previews: usize,
+    extras: &[Extra],
+    runs: usize,
+    anew: bool,
+) -> Result<Point> {
     let arguments = fixture_of(folder, previews, extras)?;
     let (output, copy) = (folder.join("output.yaml"), folder.join("copy.yaml"));
     let paths = [&output, &copy].map(|path| path.display().to_string());
@@ -160,7 +173,7 @@ fn size(
             fs::remove_file(&output)?;
             fs::remove_file(&copy)?;
         }
-        own.push(measure(1, &output, &render(&arguments))?);
+        own.push(measure(1, &output, &render(program, &arguments))?);
         cp.push(measure(1, &folder.join("null"), &["cp", &paths[0], &paths[1]])?);
     }
     let bytes = fs::metadata(&output)?.len();
@@ -215,6 +228,23 @@ fn extras(text: &mut String, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The static binary of releases and of the function's image, which has another C library.
+fn static_binary(text: &mut String, folder: &Path) -> Result<()> {
+    let program = env::var("STATIC_BINARY")?;
+    let point = size_of(&program, folder, 1_000, &[], 31, false)?;
+    let start = measure(51, &folder.join("null"), &[program.as_str(), "--version"])?;
+    writeln!(
+        text,
+        "## The static binary\n\nThe program as it is released, linked with musl: 1,000 previews take {}, {:.1} times `cp`, and {} of memory; \
+         start-up {}. All other figures are of a build for the system's own C library.\n",
+        point.own.ms(),
+        point.own.times(point.cp),
+        mb(point.own.memory),
+        start.ms()
+    )?;
+    Ok(())
+}
+
 /// What a person or a pull request waits for.
 fn one(text: &mut String, folder: &Path) -> Result<()> {
     let null = folder.join("null");
@@ -222,7 +252,7 @@ fn one(text: &mut String, folder: &Path) -> Result<()> {
     let nothing = measure(51, &null, &["true"])?;
     let mut arguments = fixture_of(folder, 1_000, &[])?;
     arguments.extend(["--only", "pr-42"].map(str::to_owned));
-    let only = measure(31, &null, &render(&arguments))?;
+    let only = measure(31, &null, &render(ANABRANCH, &arguments))?;
     writeln!(
         text,
         "## One preview\n\n`render --only pr-42` of the 1,000 previews above: {}. Start-up, `anabranch --version`: {} (`true`: {}).\n",
@@ -242,7 +272,7 @@ fn tree(text: &mut String, folder: &Path) -> Result<()> {
     let (mut times, mut copies) = (Vec::new(), Vec::new());
     let copy = folder.join("copied");
     for _ in 0..3 {
-        times.push(measure(1, &null, &render(&arguments))?.time);
+        times.push(measure(1, &null, &render(ANABRANCH, &arguments))?.time);
         let paths = [&out, &copy].map(|path| path.display().to_string());
         copies.push(measure(1, &null, &["cp", "-r", &paths[0], &paths[1]])?.time);
         fs::remove_dir_all(&copy)?;
@@ -250,7 +280,7 @@ fn tree(text: &mut String, folder: &Path) -> Result<()> {
             fs::remove_dir_all(&out)?;
         }
     }
-    let again = measure(3, &null, &render(&arguments))?;
+    let again = measure(3, &null, &render(ANABRANCH, &arguments))?;
     times.sort();
     copies.sort();
     let files = count(&out)?;

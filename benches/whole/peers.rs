@@ -21,7 +21,7 @@ fn tool(name: &str) -> String {
 pub(crate) fn writers(text: &mut String, folder: &Path) -> Result<()> {
     let arguments = fixture_of(folder, PREVIEWS, &[])?;
     let output = folder.join("peers.yaml");
-    let own = measure(11, &output, &render(&arguments))?;
+    let own = measure(11, &output, &render(ANABRANCH, &arguments))?;
     let stream = fs::read_to_string(&output)?;
     let objects = objects_in(&stream);
     let first = one_preview(&stream);
