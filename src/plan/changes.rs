@@ -60,17 +60,16 @@ impl<'a> Changes<'a> {
     /// [values](Self::values).
     pub(crate) fn shape(&self) -> SmallVec<[&'a str; 4]> {
         let mut words = SmallVec::new();
+        // What stands between names could be none of them.
         if self.empty_volumes {
-            words.push("volumes");
+            words.push("/volumes");
         }
         for (change, images) in &self.by_service {
+            words.push("/images");
             words.extend(images.by_container.iter().map(|(container, _)| *container));
-            // Nothing that has a name here may be empty.
-            words.push("");
             if let (Some(main), false) = (images.main, change.env.is_empty()) {
-                words.push(main);
+                words.extend(["/env", main]);
                 words.extend(change.env.iter().map(|variable| variable.name.as_str()));
-                words.push("");
             }
         }
         words
@@ -369,5 +368,40 @@ pub(super) fn empty_volumes(body: &mut Node) {
             Some(volumes) => volumes.push(volume),
             None => pod.set("volumes", Node::list([volume])),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn changes_of_other_containers_and_variables_have_another_shape() {
+        let read = |value| serde_json::from_value::<ServiceChange>(value).expect("a change");
+        let plain = read(json!({"name": "a"}));
+        let with_x = read(json!({"name": "a", "env": [{"name": "x", "value": "1"}]}));
+        fn images<'a>(names: &[&'a str], main: Option<&'a str>) -> Images<'a> {
+            Images { by_container: names.iter().map(|&name| (name, "image")).collect(), main }
+        }
+        let changes = |by_service, empty_volumes| Changes { by_service, empty_volumes };
+        let all = [
+            changes(vec![(&plain, images(&[], None))], false),
+            changes(vec![(&plain, images(&[], None))], true),
+            changes(vec![(&plain, images(&["volumes"], None))], false),
+            changes(vec![(&plain, images(&["c"], Some("c")))], false),
+            changes(vec![(&with_x, images(&["c"], Some("c")))], false),
+            changes(vec![(&plain, images(&["c", "x"], Some("c")))], false),
+            changes(vec![(&plain, images(&["c"], None)), (&plain, images(&["x"], None))], false),
+            changes(vec![(&plain, images(&["c"], None)), (&with_x, images(&[], Some("x")))], false),
+        ];
+        let shapes: BTreeSet<_> = all.iter().map(|changes| changes.shape().into_vec()).collect();
+        assert_eq!(shapes.len(), all.len());
+        // There are as many values as the shape tells, whatever they are.
+        let other = read(json!({"name": "b", "replicas": 3, "env": [{"name": "x", "value": "2"}]}));
+        let same = changes(vec![(&other, images(&["c"], Some("c")))], false);
+        assert_eq!(same.shape(), all[4].shape());
+        assert_eq!(same.values().count(), all[4].values().count());
     }
 }
