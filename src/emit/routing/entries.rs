@@ -243,10 +243,8 @@ pub(super) fn strip(plan: &Plan<'_>, mut object: Object) -> Object {
             }
         }
     }
+    let removed: Vec<String> = headers.iter().map(|header| format!("-{header}")).collect();
     let annotations = object.node.make(&["metadata", "annotations"]);
-    let done = annotations.text_at(&[RESTORE]).map(str::to_owned);
-    let removed = headers.iter().map(|header| format!("-{header}"));
-    let all: Vec<String> = done.into_iter().chain(removed).collect();
-    annotations.set(RESTORE, Node::string(all.join(",")));
+    annotations.set(RESTORE, Node::string(removed.join(",")));
     object
 }

@@ -4,7 +4,7 @@ mod entries;
 mod gateway_api;
 pub(super) mod istio;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 pub(super) use gateway_api::{Reaches, grants, reached};
 
@@ -61,30 +61,22 @@ impl<'p> Route<'p> {
 /// VirtualService of a table.
 pub(super) fn of_all<'p, D: From<Object> + Send>(
     plan: &Plan<'p>,
-    form: impl Fn(&planned_istio::Table<'p>) -> D + Sync,
+    form: impl Fn(&planned_istio::Table<'p>) -> D + Send + Sync,
 ) -> (Vec<D>, BTreeMap<Id, D>) {
-    let stripped = &plan.routing.entries.stripped;
-    let is_stripped: BTreeSet<&Id> = stripped.iter().map(|original| &original.id).collect();
     let (mut shared, mut changed) = (Vec::new(), BTreeMap::new());
-    let tables = plan.routing.istio.par_iter().map(|table| match table.source {
-        Source::Own(original) if is_stripped.contains(&original.id) => {
-            let extended = istio::whole(plan, table);
-            (Some(&original.id), D::from(entries::strip(plan, extended)))
-        }
-        Source::Own(original) => (Some(&original.id), form(table)),
-        Source::Nothing | Source::Wildcard(_) => (None, form(table)),
-    });
-    for (original, object) in tables.collect::<Vec<_>>() {
-        match original {
-            Some(id) => {
-                changed.insert(id.clone(), object);
+    let tables = &plan.routing.istio;
+    let made: Vec<D> = tables.par_iter().map(form).collect();
+    for (table, object) in tables.iter().zip(made) {
+        match table.source {
+            Source::Own(original) => {
+                changed.insert(original.id.clone(), object);
             }
-            None => shared.push(object),
+            Source::Nothing | Source::Wildcard(_) => shared.push(object),
         }
     }
-    for &original in stripped {
-        let strip = || D::from(entries::strip(plan, original.clone()));
-        changed.entry(original.id.clone()).or_insert_with(strip);
+    // None of these is in the mesh, so none was extended.
+    for &original in &plan.routing.entries.stripped {
+        changed.insert(original.id.clone(), entries::strip(plan, original.clone()).into());
     }
     (shared, changed)
 }

@@ -173,6 +173,19 @@ fn strip<'a>(
         ));
         return;
     }
+    for route in routes.iter().filter(|route| is_for_mesh_too(route)) {
+        let message = format!(
+            "{} is for the mesh too, where stripKey would take the key from calls between services",
+            route.id
+        );
+        let help =
+            "give the Gateway a route of its own, or strip the key at the Gateway by other means";
+        let finding = Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help);
+        let place = config.place("spec.routing.entries");
+        found.push(
+            finding.at(route.place(), "for Gateway and mesh").also(place, "stripKey is here"),
+        );
+    }
     if !config.previews.spec.routing.key.baggage.is_empty() {
         found.push(config.finding(
             &code::STRIP_BAGGAGE,
@@ -247,6 +260,15 @@ fn not_cloned(object: &Object, found: &mut Vec<Diagnostic>) {
         )
         .at(object.place(), "not cloned"),
     );
+}
+
+/// Whether a route from a Gateway also routes calls inside the mesh.
+fn is_for_mesh_too(route: &Object) -> bool {
+    if route.id.group == istio_kind::GROUP {
+        return istio::is_mesh(route);
+    }
+    let parents = route.node.at(&["spec", "parentRefs"]).map(Node::items).unwrap_or_default();
+    parents.iter().any(|parent| parent.text_at(&["kind"]) == Some("Service"))
 }
 
 fn attached_to_gateway(route: &Object) -> bool {
