@@ -102,7 +102,7 @@ fn scale(text: &mut String, folder: &Path) -> Result<()> {
     let mut points = Vec::new();
     let mut anew = String::new();
     for (previews, runs) in [(1, 21), (10, 21), (100, 21), (1_000, 51), (10_000, 7)] {
-        let point = size(folder, previews, &[], runs, false)?;
+        let point = size(ANABRANCH, folder, previews, &[], runs, false)?;
         writeln!(
             text,
             "| {previews} | {} | {} | {} | {:.1} µs | {} | {:.1} | {} | {:.1} |",
@@ -117,7 +117,7 @@ fn scale(text: &mut String, folder: &Path) -> Result<()> {
         )?;
         points.push(point);
         if previews == 1_000 {
-            let point = size(folder, previews, &[], runs, true)?;
+            let point = size(ANABRANCH, folder, previews, &[], runs, true)?;
             anew = format!(
                 "Where there is no file yet, 1,000 previews take {} and `cp` {}: {:.1} times.",
                 point.own.ms(),
@@ -144,19 +144,9 @@ fn scale(text: &mut String, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// One size, each run beside one of `cp`: over the files of the run before, or where there are none.
+/// One size of a build of the program, each run beside one of `cp`: over the files of the run before, or
+/// where there are none.
 fn size(
-    folder: &Path,
-    previews: usize,
-    extras: &[Extra],
-    runs: usize,
-    anew: bool,
-) -> Result<Point> {
-    size_of(ANABRANCH, folder, previews, extras, runs, anew)
-}
-
-/// The same of another build of the program.
-fn size_of(
     program: &str,
     folder: &Path,
     previews: usize,
@@ -209,7 +199,7 @@ fn extras(text: &mut String, folder: &Path) -> Result<()> {
          |---|---:|---:|---:|---:|---:|---:|"
     )?;
     for (name, extras) in rows {
-        let point = size(folder, 1_000, extras, 15, false)?;
+        let point = size(ANABRANCH, folder, 1_000, extras, 15, false)?;
         writeln!(
             text,
             "| {name} | {} | {} | {} | {:.1} | {} | {:.1} |",
@@ -231,7 +221,7 @@ fn extras(text: &mut String, folder: &Path) -> Result<()> {
 /// The static binary of releases and of the function's image, which has another C library.
 fn static_binary(text: &mut String, folder: &Path) -> Result<()> {
     let program = env::var("STATIC_BINARY")?;
-    let point = size_of(&program, folder, 1_000, &[], 31, false)?;
+    let point = size(&program, folder, 1_000, &[], 31, false)?;
     let start = measure(51, &folder.join("null"), &[program.as_str(), "--version"])?;
     writeln!(
         text,
