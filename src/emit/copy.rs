@@ -28,9 +28,10 @@ pub(super) fn sorts_names(original: &Object) -> bool {
     original.annotation(EXPORT_TO).is_some()
 }
 
-/// The ServiceAccounts of a preview.
+/// Names of ServiceAccounts.
 pub(super) type Accounts<'e> = BTreeSet<&'e str>;
 
+/// The ServiceAccounts of a preview.
 pub(super) fn accounts<'e>(env: &'e Environment<'_>) -> Accounts<'e> {
     let ids = env.copies.iter().map(|copy| &copy.original.id);
     ids.filter(|id| id.kind == "ServiceAccount").map(|id| id.name.as_str()).collect()

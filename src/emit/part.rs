@@ -168,9 +168,13 @@ impl<'p> Parts<'p> {
     /// What makes the preview of this index.
     pub(super) fn of(&self, index: usize) -> Maker<'_, 'p> {
         let env = &self.plan.environments[index];
+        Maker { parts: self, env, index, fills: self.fills(env), accounts: OnceCell::new() }
+    }
+
+    /// Whether stencils can be filled with the names of a preview.
+    pub(super) fn fills(&self, env: &Environment<'_>) -> bool {
         // Otherwise they would have to be quoted wherever they are a whole scalar.
-        let fills = self.cuts && is_safe_plain(env.name) && is_safe_plain(&env.namespace);
-        Maker { parts: self, env, index, fills, accounts: OnceCell::new() }
+        self.cuts && is_safe_plain(env.name) && is_safe_plain(&env.namespace)
     }
 
     /// The preview of this index with markers for its name and namespace.
@@ -230,6 +234,7 @@ pub(super) struct Maker<'m, 'p> {
     index: usize,
     /// Whether stencils can be filled with its name.
     fills: bool,
+    /// Its ServiceAccounts, found when first needed.
     accounts: OnceCell<copy::Accounts<'p>>,
 }
 

@@ -6,7 +6,6 @@ use super::routing::istio;
 use super::stencil::{Draft, Stencil, Template, Words, marker};
 use crate::plan::routing::istio::Table;
 use crate::plan::{Environment, Plan};
-use crate::yaml::scalar::is_safe_plain;
 use crate::yaml::{Node, write_item};
 
 /// The columns that entries stand to the right: those of `spec.http`.
@@ -24,11 +23,10 @@ pub(super) fn virtual_service(parts: &Parts<'_>, table: &Table<'_>) -> Option<Dr
     for &(index, derived) in &table.previews {
         let env = &plan.environments[index];
         let words = Words { name: env.name, namespace: &env.namespace };
-        let fills = is_safe_plain(env.name) && is_safe_plain(&env.namespace);
         let template = alike[derived].get_or_insert_with(|| {
             Template::cut(&text_of(plan, parts.marked(index), table, derived), 0)
         });
-        match template.as_ref().filter(|_| fills) {
+        match template.as_ref().filter(|_| parts.fills(env)) {
             Some(template) => template.fill(words, &[], &mut entries),
             None => entries.push_str(&text_of(plan, env, table, derived)),
         }
