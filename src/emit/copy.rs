@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::meta::labels;
 use crate::kube::{Object, in_front, meta};
-use crate::plan::{Copied, Environment, Plan, subject_applies};
+use crate::plan::{Body, Copied, Environment, Plan, subject_applies};
 use crate::yaml::{Data, Node};
 
 /// The annotation by which a Service says which namespaces see it.
@@ -23,11 +23,6 @@ pub(super) fn file_of<'p>(copied: &Copied<'p>) -> Cow<'p, str> {
     }
 }
 
-/// Whether copies of an object depend on how the preview's name sorts among others.
-pub(super) fn sorts_names(original: &Object) -> bool {
-    original.annotation(EXPORT_TO).is_some()
-}
-
 /// Names of ServiceAccounts.
 pub(super) type Accounts<'e> = BTreeSet<&'e str>;
 
@@ -37,14 +32,18 @@ pub(super) fn accounts<'e>(env: &'e Environment<'_>) -> Accounts<'e> {
     ids.filter(|id| id.kind == "ServiceAccount").map(|id| id.name.as_str()).collect()
 }
 
-/// What a copy depends on besides its original and the preview's name, in words.
-pub(super) fn depends_on(
+/// What a copy depends on besides its original, changes of it and the preview's name, in words.
+pub(super) fn depends_on<'e>(
     plan: &Plan<'_>,
-    accounts: &Accounts<'_>,
+    accounts: &Accounts<'e>,
     copied: &Copied<'_>,
-) -> Vec<&'static str> {
+) -> Vec<&'e str> {
     if copied.original.id.kind != "RoleBinding" {
         return Vec::new();
+    }
+    if matches!(copied.body, Body::Changed(_)) {
+        // Its subjects may be others than those of the original.
+        return accounts.iter().copied().collect();
     }
     let subjects = copied.original.node.get("subjects").map(Node::items).unwrap_or_default();
     let stays = |subject| subject_applies(subject, accounts, plan.catalog.namespace);
@@ -86,14 +85,10 @@ fn service(node: &mut Node, baseline: &str, preview: &str) {
         && !export.split(',').any(|to| to.trim() == "*")
     {
         // Callers in the baseline must see the copy, or their routes have no endpoints.
-        let mut to: Vec<&str> = export
-            .split(',')
-            .map(|to| if to.trim() == "." { preview } else { to.trim() })
-            .filter(|to| *to != "~")
-            .collect();
-        to.extend([preview, baseline]);
-        to.sort_unstable();
-        to.dedup();
+        let others = export.split(',').map(str::trim);
+        let mut to: Vec<&str> =
+            others.filter(|to| !matches!(*to, "." | "~") && *to != baseline).collect();
+        to.extend([baseline, preview]);
         annotations.set(EXPORT_TO, Node::string(to.join(",")));
     }
     let spec = node.make(&["spec"]);

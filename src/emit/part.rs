@@ -4,20 +4,20 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::OnceLock;
 
-use rayon::prelude::*;
 use smallvec::SmallVec;
 
 use super::flux::{self, Flux};
 use super::routing::{self, Reaches, Route, istio};
-use super::stencil::{Draft, NAME, NAMESPACE, SCALARS, Stencil, Words, marker, mentions_marker};
+use super::stencil::{Draft, Stencil, Words};
 use super::{copy, environment, series};
 use crate::kube::{Id, Object};
 use crate::model::Service;
+use crate::plan::marker::{NAME, NAMESPACE, SCALARS, marker};
 use crate::plan::routing::istio::Table;
 use crate::plan::variants::Variants;
 use crate::plan::{Body, Copied, Environment, Plan, Value};
 use crate::yaml::scalar::is_safe_plain;
-use crate::yaml::{Node, quoted};
+use crate::yaml::{Node, write_string};
 
 /// A part of a preview.
 #[derive(Debug)]
@@ -111,8 +111,8 @@ pub(super) struct Parts<'p> {
     facts: Slot,
     sidecar: Slot,
     grants: Slot,
-    /// By the number of the original; none where copies depend on how a preview's name sorts.
-    copies: Vec<Option<Slot>>,
+    /// By the number of the original.
+    copies: Vec<Slot>,
     /// By the number of the Service.
     aliases: Vec<Slot>,
     routes: Vec<Shared<'p>>,
@@ -133,11 +133,6 @@ fn slots(count: usize) -> Vec<Slot> {
 impl<'p> Parts<'p> {
     pub(super) fn new(plan: &'p Plan<'p>, flux: Flux<'p>) -> Self {
         let objects = plan.catalog.objects().map(|object| object.number + 1).max().unwrap_or(0);
-        let mut copies: Vec<Option<Slot>> = Vec::new();
-        copies.resize_with(objects, || None);
-        for object in plan.catalog.objects().filter(|object| !copy::sorts_names(object)) {
-            copies[object.number] = Some(Slot::default());
-        }
         let shared = |route| Shared { route, slot: Slot::default(), reaches: OnceLock::new() };
         let routes: Vec<Shared<'_>> = Route::all(plan).into_iter().map(shared).collect();
         let mut routes_of = vec![Vec::new(); plan.environments.len()];
@@ -149,12 +144,12 @@ impl<'p> Parts<'p> {
         Self {
             plan,
             flux,
-            cuts: !mentions_markers(plan),
+            cuts: plan.marks,
             namespaces: Default::default(),
             facts: Slot::default(),
             sidecar: Slot::default(),
             grants: Slot::default(),
-            copies,
+            copies: slots(objects),
             aliases: slots(objects),
             routes,
             marked: plan.environments.iter().map(|_| OnceLock::new()).collect(),
@@ -186,7 +181,7 @@ impl<'p> Parts<'p> {
         })
     }
 
-    /// Where the stencils of a part are kept; none where it depends on more than words.
+    /// Where the stencils of a part are kept.
     fn slot(&self, part: &Part<'_>) -> Option<&Slot> {
         match part {
             Part::Namespace { owned } => Some(&self.namespaces[usize::from(*owned)]),
@@ -194,36 +189,13 @@ impl<'p> Parts<'p> {
             Part::Sidecar => Some(&self.sidecar),
             Part::Grants(_) => Some(&self.grants),
             Part::Alias(service) => self.aliases.get(service.object.number),
-            Part::Copy(copied) => {
-                let fits = match &copied.body {
-                    Body::Original => true,
-                    Body::Changed(changes) => changes.values().all(fits_a_line),
-                    Body::Patched(_) => false,
-                };
-                self.copies.get(copied.original.number).filter(|_| fits)?.as_ref()
-            }
+            Part::Copy(copied) => self.copies.get(copied.original.number),
             Part::Route(index) => self.routes.get(*index).map(|shared| &shared.slot),
             Part::Flux(flux::Part::Environment) => Some(&self.environment),
             Part::Flux(flux::Part::Gate) => Some(&self.gates),
             Part::Flux(flux::Part::Suite(index)) => self.suites.get(*index),
         }
     }
-}
-
-/// Whether a value is written in one line: several would be written as a block.
-fn fits_a_line(value: Value<'_>) -> bool {
-    !matches!(value, Value::Text(text) if text.contains('\n'))
-}
-
-/// Whether the user's own text, but for that which fills holes, could be taken for a marker.
-fn mentions_markers(plan: &Plan<'_>) -> bool {
-    let fields = plan.config.node().entries().iter();
-    let spec = plan.config.node().get("spec").map(Node::entries).unwrap_or_default().iter();
-    let fields = fields.filter(|(key, _)| key.text != "spec");
-    let mut own = fields.chain(spec.filter(|(key, _)| key.text != "previews"));
-    let objects: Vec<&Object> = plan.catalog.objects().collect();
-    own.any(|(_, field)| mentions_marker(field))
-        || objects.par_iter().any(|object| mentions_marker(&object.node))
 }
 
 /// What makes the parts of one preview.
@@ -275,19 +247,18 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         }
     }
 
-    /// A part as objects of a preview that is nothing but markers.
-    fn marked(&self, part: &Part<'_>) -> Vec<Object> {
+    /// A part as objects of a preview that is nothing but markers; none where it cannot be made of them.
+    fn marked(&self, part: &Part<'_>) -> Option<Vec<Object>> {
         let (plan, flux) = (self.parts.plan, &self.parts.flux);
         let env = self.parts.marked(self.index);
-        match part {
+        Some(match part {
             Part::Facts => {
                 let facts = environment::facts(plan, self.index).into_iter().enumerate();
                 let facts = facts.map(|(n, (key, _))| (key, marker(n).into()));
                 vec![environment::config_map(plan, env, facts.collect())]
             }
             Part::Copy(Copied { original, body: Body::Changed(changes), .. }) => {
-                let node = changes.make_with(&original.node, |n, _| Node::string(marker(n)));
-                vec![self.copy(env, node)]
+                vec![self.copy(env, changes.mark(&original.node)?)]
             }
             Part::Copy(copied) => vec![self.copy(env, copied.node().into_owned())],
             Part::Flux(part) => {
@@ -296,7 +267,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 vec![flux.object(*part, env, facts.collect())]
             }
             _ => self.without_scalars(part, env),
-        }
+        })
     }
 
     /// A part that depends on nothing but the environment, as objects.
@@ -343,15 +314,15 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 }));
                 alike.extend(changes.shape());
             }
-            Part::Copy(copied) => {
-                alike.extend(copy::depends_on(self.parts.plan, self.accounts(), copied));
-            }
             Part::Sidecar => alike.extend(self.env.other_namespaces.iter().map(String::as_str)),
             Part::Grants(reaches) => {
                 let names = reaches.iter().flat_map(|(to, from)| [to.name(), from.name()]);
                 alike.extend(names.map(Option::unwrap_or_default));
             }
             _ => {}
+        }
+        if let Part::Copy(copied) = part {
+            alike.extend(copy::depends_on(self.parts.plan, self.accounts(), copied));
         }
         (scalars, alike)
     }
@@ -365,7 +336,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 return None;
             }
             let cut = || self.cut(part, scalars.len());
-            Some((slot.get(&alike, cut)?.as_deref()?, scalars))
+            Some((slot.get(&alike, cut).as_deref()?, scalars))
         }) else {
             return self.objects(part).into_iter().map(Draft::from).for_each(add);
         };
@@ -387,7 +358,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
 
     /// Cuts the stencils of a part with so many scalars.
     fn cut(&self, part: &Part<'p>, scalars: usize) -> Option<Vec<Stencil>> {
-        self.marked(part).iter().map(|object| Stencil::cut(object, scalars)).collect()
+        self.marked(part)?.iter().map(|object| Stencil::cut(object, scalars)).collect()
     }
 }
 
@@ -398,7 +369,7 @@ fn shown(draft: &Draft<'_>, words: Words<'_>) -> (Id, String) {
     (draft.id(words), text)
 }
 
-/// A string as YAML writes it, in one line.
+/// A string as YAML writes it, at column 0.
 fn scalar(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.is_empty() {
         return "\"\"".into();
@@ -407,6 +378,6 @@ fn scalar(text: Cow<'_, str>) -> Cow<'_, str> {
         return text;
     }
     let mut out = String::new();
-    quoted(&mut out, &text);
+    write_string(&mut out, &text, Some(0));
     out.into()
 }

@@ -3,21 +3,24 @@
 
 use super::part::Parts;
 use super::routing::istio;
-use super::stencil::{Draft, Stencil, Template, Words, marker};
+use super::stencil::{Draft, Template, Words};
+use crate::plan::marker::marker;
 use crate::plan::routing::istio::Table;
 use crate::plan::{Environment, Plan};
-use crate::yaml::{Node, write_item};
+use crate::yaml::{Node, write_document, write_item};
 
 /// The columns that entries stand to the right: those of `spec.http`.
 const INDENT: usize = 2;
 
-/// The VirtualService of a table; none where there are no entries, or where text of the user's could be
-/// taken for a marker.
+/// The VirtualService of a table; none where there are no entries.
 pub(super) fn virtual_service(parts: &Parts<'_>, table: &Table<'_>) -> Option<Draft<'static>> {
     let plan = parts.plan;
-    let frame = istio::with_entries(plan, table, vec![Node::string(marker(0))]);
-    let frame = Stencil::cut(&frame, 1)?;
-    let mut entries = String::new();
+    let entry = marker(0);
+    let frame = istio::with_entries(plan, table, vec![Node::string(&entry)]);
+    let mut around = String::new();
+    write_document(&mut around, &frame.node);
+    let (before, after) = around.split_once(&format!("{:INDENT$}- {entry}\n", ""))?;
+    let mut text = before.to_owned();
     let mut alike: Vec<Option<Option<Template>>> = Vec::new();
     alike.resize_with(table.derived.len(), || None);
     for &(index, derived) in &table.previews {
@@ -27,13 +30,12 @@ pub(super) fn virtual_service(parts: &Parts<'_>, table: &Table<'_>) -> Option<Dr
             Template::cut(&text_of(plan, parts.marked(index), table, derived), 0)
         });
         match template.as_ref().filter(|_| parts.fills(env)) {
-            Some(template) => template.fill(words, &[], &mut entries),
-            None => entries.push_str(&text_of(plan, env, table, derived)),
+            Some(template) => template.fill(words, &[], &mut text),
+            None => text.push_str(&text_of(plan, env, table, derived)),
         }
     }
-    // The first dash and the last line break stand around the marker.
-    let entries = entries.trim_start_matches(' ').strip_prefix("- ")?.strip_suffix('\n')?;
-    Some(frame.whole(&[entries.into()]))
+    text.push_str(after);
+    Some(Draft::written(frame.id, text))
 }
 
 /// The entries of a preview as items of a list.

@@ -1,8 +1,8 @@
 //! Objects that differ between previews only in a few words, as text with holes: written once, then
 //! filled for each preview without a tree.
 //!
-//! A stencil is cut from an ordinary object that was made with markers for those words. Where the
-//! user's own text holds what could be taken for a marker, there are no stencils.
+//! A stencil is cut from an ordinary object that was made with [markers](crate::plan::marker) for those
+//! words.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -11,38 +11,8 @@ use memchr::memmem::Finder;
 use smol_str::SmolStr;
 
 use crate::kube::{Id, Key, Object, rank};
-use crate::yaml::{Data, Node, write_document};
-
-/// What every marker begins with; so many digits follow.
-const MARKER: &str = "anabranch-hole-";
-const DIGITS: usize = 4;
-/// So many scalars have a marker, besides name and namespace.
-pub(super) const SCALARS: usize = 9_998;
-
-/// Whether a tree holds what could become a marker, text of ours behind it.
-pub(super) fn mentions_marker(node: &Node) -> bool {
-    const BEGINNING: &str = "anabranch-hole";
-    static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(BEGINNING));
-    let mentions =
-        |text: &str| text.len() >= BEGINNING.len() && FINDER.find(text.as_bytes()).is_some();
-    match &node.data {
-        Data::Scalar { text, .. } => mentions(text),
-        Data::List(items) => items.iter().any(mentions_marker),
-        Data::Map(entries) => {
-            entries.iter().any(|(key, value)| mentions(&key.text) || mentions_marker(value))
-        }
-    }
-}
-
-/// Stands for the name of a preview.
-pub(super) const NAME: &str = "anabranch-hole-0000";
-/// Stands for the namespace of a preview.
-pub(super) const NAMESPACE: &str = "anabranch-hole-0001";
-
-/// Stands for a whole scalar, by its number.
-pub(super) fn marker(number: usize) -> String {
-    format!("{MARKER}{:0DIGITS$}", number + 2)
-}
+use crate::plan::marker::{DIGITS, MARKER, NAMESPACE};
+use crate::yaml::write_document;
 
 /// The words of a preview that go into the holes, raw.
 #[derive(Debug, Clone, Copy)]
@@ -53,16 +23,64 @@ pub struct Words<'a> {
     pub namespace: &'a str,
 }
 
-/// Whole scalars, quoted where they must be; as many as the stencil was cut for.
+/// Whole scalars as YAML writes them, at column 0 where they have several lines; as many as the stencil
+/// was cut for.
 type Scalars<'a> = [Cow<'a, str>];
 
-/// What goes into the holes of a marker.
-fn word<'a>(words: Words<'a>, scalars: &'a Scalars<'_>, number: usize) -> &'a str {
-    match number {
-        0 => words.name,
-        1 => words.namespace,
-        other => &scalars[other - 2],
+/// A place where something goes into a text.
+#[derive(Debug)]
+struct Hole {
+    /// Bytes of the text before it.
+    at: usize,
+    /// The number of its marker.
+    number: usize,
+    /// The column at which further lines of a scalar stand.
+    indent: usize,
+}
+
+impl Hole {
+    /// The hole of a marker behind this text.
+    fn behind(text: &str, number: usize) -> Self {
+        let line = text.rfind('\n').map_or(0, |end| end + 1);
+        let value = text[line..].trim_start_matches(' ');
+        let value = value.trim_start_matches("- ");
+        let start = text.len() - line - value.len();
+        // Lines of a value stand below its key, those of an item beside its dash.
+        Self { at: text.len(), number, indent: if value.is_empty() { start } else { start + 2 } }
     }
+
+    /// What goes into it.
+    fn word<'a>(&self, words: Words<'a>, scalars: &'a Scalars<'_>) -> &'a str {
+        match self.number {
+            0 => words.name,
+            1 => words.namespace,
+            other => &scalars[other - 2],
+        }
+    }
+
+    /// The length of what goes into it.
+    fn length(&self, word: &str) -> usize {
+        word.len() + further_lines(word).count() * self.indent
+    }
+
+    /// Adds what goes into it to a text.
+    fn fill(&self, word: &str, out: &mut String) {
+        let mut from = 0;
+        // Names have one line.
+        let lines = (self.number >= 2).then(|| further_lines(word));
+        for line in lines.into_iter().flatten() {
+            out.push_str(&word[from..line]);
+            out.extend(std::iter::repeat_n(' ', self.indent));
+            from = line;
+        }
+        out.push_str(&word[from..]);
+    }
+}
+
+/// Where lines of a scalar begin that are indented: all but the first, and empty ones.
+fn further_lines(word: &str) -> impl Iterator<Item = usize> {
+    let starts = memchr::memchr_iter(b'\n', word.as_bytes()).map(|end| end + 1);
+    starts.filter(|&start| word.as_bytes().get(start).is_some_and(|&byte| byte != b'\n'))
 }
 
 impl Words<'_> {
@@ -74,8 +92,8 @@ impl Words<'_> {
 #[derive(Debug)]
 pub(super) struct Template {
     text: SmolStr,
-    /// Where in the text something goes, and the number of its marker; in order.
-    holes: Vec<(usize, usize)>,
+    /// In order.
+    holes: Vec<Hole>,
     /// How many of the holes are for the name, and how many for the namespace.
     for_words: [usize; 2],
 }
@@ -93,11 +111,11 @@ impl Template {
                 return None;
             }
             text.push_str(&marked[from..at]);
-            holes.push((text.len(), number));
+            holes.push(Hole::behind(&text, number));
             from = end + DIGITS;
         }
         text.push_str(&marked[from..]);
-        let count = |wanted| holes.iter().filter(|(_, number)| *number == wanted).count();
+        let count = |wanted| holes.iter().filter(|hole: &&Hole| hole.number == wanted).count();
         Some(Self { text: text.into(), for_words: [count(0), count(1)], holes })
     }
 
@@ -107,17 +125,18 @@ impl Template {
         let filled = names * words.name.len() + namespaces * words.namespace.len();
         // Most have no other holes, and theirs need not be looked at.
         let others = if scalars.is_empty() { &[] } else { self.holes.as_slice() };
-        let others = others.iter().filter_map(|(_, number)| scalars.get(number.checked_sub(2)?));
-        self.text.len() + filled + others.map(|scalar| scalar.len()).sum::<usize>()
+        let others = others.iter().filter(|hole| hole.number >= 2);
+        let others = others.map(|hole| hole.length(hole.word(words, scalars)));
+        self.text.len() + filled + others.sum::<usize>()
     }
 
     /// Adds the text to another.
     pub(super) fn fill(&self, words: Words<'_>, scalars: &Scalars<'_>, out: &mut String) {
         let mut from = 0;
-        for (at, number) in &self.holes {
-            out.push_str(&self.text[from..*at]);
-            out.push_str(word(words, scalars, *number));
-            from = *at;
+        for hole in &self.holes {
+            out.push_str(&self.text[from..hole.at]);
+            hole.fill(hole.word(words, scalars), out);
+            from = hole.at;
         }
         out.push_str(&self.text[from..]);
     }
@@ -126,7 +145,7 @@ impl Template {
     fn fill_name(&self, words: Words<'_>, scalars: &Scalars<'_>) -> SmolStr {
         match self.holes.as_slice() {
             [] => self.text.clone(),
-            [(_, number)] if self.text.is_empty() => word(words, scalars, *number).into(),
+            [hole] if self.text.is_empty() => hole.word(words, scalars).into(),
             _ => {
                 let mut name = String::with_capacity(self.length(words, scalars));
                 self.fill(words, scalars, &mut name);
@@ -172,13 +191,6 @@ impl Stencil {
         Draft(Content::Holes { stencil: self, own })
     }
 
-    /// The object of no single preview.
-    pub(super) fn whole(&self, scalars: &Scalars<'_>) -> Draft<'static> {
-        let mut text = String::with_capacity(self.text.length(Words::NONE, scalars));
-        self.text.fill(Words::NONE, scalars, &mut text);
-        Draft(Content::Whole(Box::new((self.id(Words::NONE, scalars), text))))
-    }
-
     fn id(&self, words: Words<'_>, scalars: &Scalars<'_>) -> Id {
         Id {
             group: self.group.clone(),
@@ -218,11 +230,16 @@ fn scalars<'o>(own: &'o Option<Box<Own<'_>>>) -> &'o Scalars<'o> {
 impl From<Object> for Draft<'_> {
     fn from(object: Object) -> Self {
         let text = text_of(&object);
-        Self(Content::Whole(Box::new((object.id, text))))
+        Self::written(object.id, text)
     }
 }
 
 impl Draft<'_> {
+    /// An object of no single preview, of this text.
+    pub(super) fn written(id: Id, text: String) -> Self {
+        Self(Content::Whole(Box::new((id, text))))
+    }
+
     /// What it is put in order by.
     #[must_use]
     pub fn key<'k>(&'k self, words: Words<'k>) -> Key<'k> {
@@ -286,6 +303,7 @@ fn text_of(object: &Object) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::marker::{NAME, marker};
 
     #[test]
     fn what_is_filled_stands_where_the_markers_stood() {
@@ -299,13 +317,6 @@ mod tests {
         assert_eq!(template.length(words, &scalars), text.len());
         let template = Template::cut(&format!("{NAME}.{NAMESPACE}.{NAME}"), 0).expect("whole");
         assert_eq!(template.length(words, &[]), "pr-1.shop-pr-1.pr-1".len());
-    }
-
-    #[test]
-    fn the_beginning_of_a_marker_is_seen_in_keys_and_values() {
-        assert!(mentions_marker(&Node::map([("a", Node::list([Node::string(NAME)]))])));
-        assert!(mentions_marker(&Node::map([("x-anabranch-hole", Node::default())])));
-        assert!(!mentions_marker(&Node::map([("anabranch", Node::string("hole-0000"))])));
     }
 
     #[test]

@@ -1,9 +1,12 @@
-//! The changes a preview makes to its workloads: images, environment, replicas.
+//! The changes a preview makes to what it copies: images, environment, replicas, volumes, patches.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::marker::marker;
+use super::patch::{Patch, Problem};
 use crate::diagnostic::{Diagnostic, code};
 use crate::model::{Container, Workload, repository};
 use crate::spec::{Config, ServiceChange};
@@ -28,12 +31,14 @@ impl Target<'_> {
     }
 }
 
-/// What a preview changes about one workload.
+/// What a preview changes about one object.
 #[derive(Debug, Clone, Default)]
 pub struct Changes<'a> {
     /// For each service that names the workload, in order: its change, and the images it gives.
     by_service: Vec<(&'a ServiceChange, Images<'a>)>,
-    /// Volume claims become empty directories.
+    /// Patches that apply to what the others made of it, in order; they fit it.
+    pub(super) patches: Vec<Arc<Patch<'a>>>,
+    /// Volume claims become empty directories, last of all.
     pub(super) empty_volumes: bool,
 }
 
@@ -56,9 +61,9 @@ impl Value<'_> {
 }
 
 impl<'a> Changes<'a> {
-    /// Words that changes of one workload have alike where they make the same of it but for
+    /// Words that changes of one object have alike where they make the same of it but for
     /// [values](Self::values).
-    pub(crate) fn shape(&self) -> SmallVec<[&'a str; 4]> {
+    pub(crate) fn shape(&self) -> SmallVec<[&str; 4]> {
         let mut words = SmallVec::new();
         // What stands between names could be none of them.
         if self.empty_volumes {
@@ -72,7 +77,13 @@ impl<'a> Changes<'a> {
                 words.extend(change.env.iter().map(|variable| variable.name.as_str()));
             }
         }
+        words.extend(self.patches());
         words
+    }
+
+    /// Words that changes have alike where their patches are the same.
+    pub(crate) fn patches(&self) -> SmallVec<[&str; 4]> {
+        self.patches.iter().flat_map(|patch| patch.words()).collect()
     }
 
     /// Every value, in an order that follows from the [shape](Self::shape).
@@ -90,34 +101,58 @@ impl<'a> Changes<'a> {
         changes.map(|variable| variable.value.as_str())
     }
 
-    /// Whether the body needs what the original does: neither variables nor volumes change.
+    /// Whether there are patches.
+    pub(crate) fn has_patches(&self) -> bool {
+        !self.patches.is_empty()
+    }
+
+    /// Whether there are patches that may take values to other places.
+    pub(super) fn move_values(&self) -> bool {
+        self.patches.iter().any(|patch| patch.moves_values())
+    }
+
+    /// Whether the body needs what the original does: neither variables nor volumes change, nor does
+    /// anything that a patch may.
     pub(super) fn keeps_needs(&self) -> bool {
-        !self.empty_volumes && self.by_service.iter().all(|(change, _)| change.env.is_empty())
+        let has_variables = self.by_service.iter().any(|(change, _)| !change.env.is_empty());
+        !self.empty_volumes && !has_variables && !self.has_patches()
     }
 
     /// The body with the changes made.
     #[must_use]
     pub fn make(&self, original: &Node) -> Node {
-        self.make_with(original, |_, value| value.node())
+        self.make_with(original, |_, value| value.node()).expect("only patches that fit are kept")
+    }
+
+    /// The body with the changes made and a marker for each of the [`values`](Self::values). None where a
+    /// patch depends on one.
+    pub(crate) fn mark(&self, original: &Node) -> Option<Node> {
+        if self.patches.iter().any(|patch| patch.mentions_marker()) {
+            return None;
+        }
+        self.make_with(original, |number, _| Node::string(marker(number))).ok()
     }
 
     /// The body with the changes made, and for each value, by its place among the
     /// [`values`](Self::values), what is made of it.
-    pub(crate) fn make_with(
+    fn make_with(
         &self,
         original: &Node,
         make: impl Fn(usize, Value<'a>) -> Node,
-    ) -> Node {
+    ) -> Result<Node, Problem> {
         let mut body = original.clone();
         let values = self.values().enumerate();
         let mut values = values.map(|(number, value)| make(number, value));
         for (change, images) in &self.by_service {
             change_body(&mut body, change, images, &mut values);
         }
+        for patch in &self.patches {
+            patch.apply(&mut body)?;
+        }
         if self.empty_volumes {
             empty_volumes(&mut body);
         }
-        body
+        Ok(body)
     }
 }
 
@@ -344,7 +379,7 @@ fn set_env(container: &mut Node, variables: &[(&str, Node)]) {
 }
 
 /// Turns PersistentVolumeClaims and claim templates into empty directories.
-pub(super) fn empty_volumes(body: &mut Node) {
+fn empty_volumes(body: &mut Node) {
     let templates = body.at_mut(&["spec"]).and_then(|spec| spec.remove("volumeClaimTemplates"));
     let names: Vec<String> = templates
         .iter()
@@ -385,7 +420,8 @@ mod tests {
         fn images<'a>(names: &[&'a str], main: Option<&'a str>) -> Images<'a> {
             Images { by_container: names.iter().map(|&name| (name, "image")).collect(), main }
         }
-        let changes = |by_service, empty_volumes| Changes { by_service, empty_volumes };
+        let changes =
+            |by_service, empty_volumes| Changes { by_service, empty_volumes, ..Changes::default() };
         let all = [
             changes(vec![(&plain, images(&[], None))], false),
             changes(vec![(&plain, images(&[], None))], true),

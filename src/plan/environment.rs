@@ -102,10 +102,8 @@ impl<'a> Owners<'a> {
 pub enum Body<'a> {
     /// The original's.
     Original,
-    /// The original's with the changes that a preview makes to a workload.
+    /// The original's with the changes that a preview makes to it.
     Changed(Changes<'a>),
-    /// What patches made of it.
-    Patched(Box<Node>),
 }
 
 impl<'a> Copied<'a> {
@@ -121,16 +119,6 @@ impl<'a> Copied<'a> {
         match &self.body {
             Body::Original => Cow::Borrowed(&self.original.node),
             Body::Changed(changes) => Cow::Owned(changes.make(&self.original.node)),
-            Body::Patched(node) => Cow::Borrowed(node),
-        }
-    }
-
-    /// Its body but for images, environment, replicas and volumes: enough for identity and labels.
-    #[must_use]
-    pub fn frame(&self) -> &Node {
-        match &self.body {
-            Body::Original | Body::Changed(_) => &self.original.node,
-            Body::Patched(node) => node,
         }
     }
 }

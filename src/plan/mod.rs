@@ -6,9 +6,10 @@ mod changes;
 mod closure;
 mod environment;
 mod hosts;
+pub(crate) mod marker;
 pub mod naming;
 mod needs;
-pub mod patch;
+mod patch;
 mod policies;
 pub mod routing;
 mod secrets;
@@ -19,12 +20,15 @@ pub use changes::Changes;
 pub(crate) use changes::Value;
 pub use environment::{Body, Copied, Environment, Owners};
 
+use marker::mentions_marker;
 use needs::Finder;
 use rayon::prelude::*;
 
 use crate::diagnostic::Diagnostic;
+use crate::kube::Object;
 use crate::model::Catalog;
 use crate::spec::Config;
+use crate::yaml::Node;
 
 /// Everything that will be emitted, decided.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub struct Plan<'a> {
     pub environments: Vec<Environment<'a>>,
     /// Which rule of which host is derived for which preview.
     pub routing: routing::Routing<'a>,
+    /// Whether markers can stand for what differs between previews.
+    pub(crate) marks: bool,
 }
 
 /// How much is made of an input at most; beyond it, an error that names the limit.
@@ -71,7 +77,8 @@ pub fn plan<'a>(
         .filter(|&index| wanted(&config.previews.spec.previews[index].name))
         .collect();
     order.sort_by_key(|&index| &config.previews.spec.previews[index].name);
-    let finder = Finder::new(config, catalog);
+    let marks = !mentions_markers(config, catalog);
+    let finder = Finder::new(config, catalog, marks);
     let (environments, findings): (Vec<_>, Vec<_>) = order
         .into_par_iter()
         .map(|index| {
@@ -82,5 +89,16 @@ pub fn plan<'a>(
     found.extend(findings.into_iter().flatten());
     policies::check(catalog, &environments, found);
     let routing = routing::plan(config, catalog, &environments, ceiling, found);
-    Plan { config, catalog, environments, routing }
+    Plan { config, catalog, environments, routing, marks }
+}
+
+/// Whether the user's own text, but for previews, could be taken for a marker.
+fn mentions_markers(config: &Config, catalog: &Catalog<'_>) -> bool {
+    let fields = config.node().entries().iter();
+    let spec = config.node().get("spec").map(Node::entries).unwrap_or_default().iter();
+    let fields = fields.filter(|(key, _)| key.text != "spec");
+    let mut own = fields.chain(spec.filter(|(key, _)| key.text != "previews"));
+    let objects: Vec<&Object> = catalog.objects().collect();
+    own.any(|(_, field)| mentions_marker(field))
+        || objects.par_iter().any(|object| mentions_marker(&object.node))
 }

@@ -1,18 +1,22 @@
 //! What an object of the baseline needs beside it in a preview: found once, however many previews
 //! copy the object.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+
+use smallvec::SmallVec;
 
 use super::access::Bindings;
 use super::changes::Changes;
 use super::hosts::{self, Host};
+use super::patch::{self, Patch};
 use super::variants::Variants;
 use super::{access, secrets};
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Place, code};
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, Reference, Referent, pod_spec, references, selects};
-use crate::spec::Config;
+use crate::spec::{self, Config};
 use crate::yaml::Node;
 
 /// What one object needs.
@@ -28,6 +32,14 @@ pub(super) struct Needs<'a> {
     pub(super) found: Vec<Diagnostic>,
 }
 
+impl Needs<'_> {
+    /// Whether something of it is reported with a place.
+    fn has_places(&self) -> bool {
+        let is_pod = |host: &Host<'_>| matches!(host, Host::Pod { .. });
+        !self.found.is_empty() || !self.claims.is_empty() || self.hosts.iter().any(is_pod)
+    }
+}
+
 /// Finds needs, and remembers those of the baseline's objects.
 #[derive(Debug)]
 pub(super) struct Finder<'a> {
@@ -38,20 +50,24 @@ pub(super) struct Finder<'a> {
     pub(super) bindings: Bindings<'a>,
     /// By the number of the object.
     known: Vec<OnceLock<Needs<'a>>>,
-    /// Of changed workloads, by the number of the original and the shape of the changes; what the
-    /// values of variables name is not among them.
-    changed: Vec<Variants<Needs<'a>>>,
+    /// Of changed objects, by the number of the original and the shape of the changes; what the values
+    /// of variables name is not among them. None where they depend on values, or on places in patches.
+    changed: Vec<Variants<Option<Needs<'a>>>>,
+    /// Whether objects can be looked at with markers for what previews change.
+    marks: bool,
+    patches: Variants<Option<Arc<Patch<'a>>>>,
 }
 
 impl<'a> Finder<'a> {
-    pub(super) fn new(config: &'a Config, catalog: &'a Catalog<'a>) -> Self {
+    pub(super) fn new(config: &'a Config, catalog: &'a Catalog<'a>, marks: bool) -> Self {
         let monitors = ["ServiceMonitor", "PodMonitor"];
         let monitors =
             monitors.iter().flat_map(|kind| catalog.own("monitoring.coreos.com", kind)).collect();
         let known = catalog.objects().map(|_| OnceLock::new()).collect();
         let changed = catalog.objects().map(|_| Variants::default()).collect();
         let (namespaces, bindings) = (catalog.namespaces(), Bindings::new(catalog));
-        Self { config, catalog, namespaces, monitors, bindings, known, changed }
+        let patches = Variants::default();
+        Self { config, catalog, namespaces, monitors, bindings, known, changed, marks, patches }
     }
 
     /// What an unchanged object of the baseline needs.
@@ -59,22 +75,58 @@ impl<'a> Finder<'a> {
         self.known[object.number].get_or_init(|| self.find(&object.id, &object.node))
     }
 
-    /// What a workload of the baseline needs once it is changed.
-    pub(super) fn of_changed(&self, object: &'a Object, changes: &Changes<'_>) -> Needs<'a> {
-        let find = || {
-            let frame = changes.make_with(&object.node, |_, _| Node::string(""));
-            self.find(&object.id, &frame)
-        };
-        let known = self.changed[object.number].get(&changes.shape(), find);
-        let mut needs = known.cloned().unwrap_or_else(find);
-        for value in changes.variables() {
-            hosts::words(value, |word| {
-                needs.hosts.extend(self.dependency(word));
-            });
+    /// What an object of the baseline needs once it is changed, but for hosts that its variables name.
+    pub(super) fn of_changed(
+        &self,
+        object: &'a Object,
+        changes: &Changes<'_>,
+    ) -> Cow<'_, Needs<'a>> {
+        match self.known_of(object, changes) {
+            Some(known) => Cow::Borrowed(known),
+            None => Cow::Owned(self.find(&object.id, &changes.make(&object.node))),
         }
-        needs.hosts.sort();
-        needs.hosts.dedup();
-        needs
+    }
+
+    /// Whether the changes fit an object, and there is nothing to report that has a place in them.
+    pub(super) fn knows(&self, object: &'a Object, changes: &Changes<'_>) -> bool {
+        self.known_of(object, changes).is_some()
+    }
+
+    fn known_of(&self, object: &'a Object, changes: &Changes<'_>) -> Option<&Needs<'a>> {
+        let find = || {
+            let frame = changes.mark(&object.node)?;
+            let needs = self.find(&object.id, &frame);
+            let fits = !changes.has_patches()
+                || self.unselected(object, &frame).next().is_none() && !needs.has_places();
+            fits.then_some(needs)
+        };
+        let known = self.marks && !changes.move_values();
+        known.then(|| self.changed[object.number].get(&changes.shape(), find).as_ref()).flatten()
+    }
+
+    /// The Services that select this workload, but not with this body.
+    pub(super) fn unselected(
+        &self,
+        workload: &Object,
+        body: &Node,
+    ) -> impl Iterator<Item = &'a Id> {
+        let services = self.catalog.selecting(workload).iter();
+        let services = services.filter_map(|name| self.catalog.service(name));
+        services.filter(|service| !service.selects(body)).map(|service| &service.object.id)
+    }
+
+    /// Hands over the hosts that variables of changes name.
+    pub(super) fn hosts_of(&self, changes: &Changes<'_>, mut take: impl FnMut(Host<'a>)) {
+        for value in changes.variables() {
+            hosts::words(value, |word| self.dependency(word).into_iter().for_each(&mut take));
+        }
+    }
+
+    /// A patch of this text, parsed, without a place; none where it is wrong.
+    pub(super) fn patch(&self, patch: &'a spec::Patch) -> Option<Arc<Patch<'a>>> {
+        let words: SmallVec<[&str; 8]> = patch::words(patch).collect();
+        let parse = || Patch::parse(patch, Place::default()).ok().map(Arc::new);
+        self.patches.get(&words, parse).clone()
     }
 
     /// What a body needs under this identity.
@@ -100,7 +152,7 @@ impl<'a> Finder<'a> {
 
     /// The host that a word of previews.yaml means.
     pub(super) fn dependency(&self, host: &str) -> Option<Host<'a>> {
-        Host::of(self.catalog, &self.namespaces, host, crate::diagnostic::Place::default())
+        Host::of(self.catalog, &self.namespaces, host, Place::default())
     }
 
     /// Finds a named object, or reports that it is missing.

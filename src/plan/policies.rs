@@ -1,7 +1,10 @@
 //! What applies to a copied workload and is not copied: policies, not yet, each named in a warning;
 //! and what means nothing in a preview, each named in a note.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+
+use smallvec::SmallVec;
 
 use super::environment::{Body, Environment};
 use crate::diagnostic::{Diagnostic, code};
@@ -32,7 +35,8 @@ pub(super) fn check(
     environments: &[Environment<'_>],
     found: &mut Vec<Diagnostic>,
 ) {
-    let copies = Copies::of(environments);
+    let distinct = distinct(environments);
+    let copies = Copies::of(&distinct);
     not_copied(catalog, &copies, found);
     left_out(catalog, &copies, found);
 }
@@ -98,7 +102,31 @@ fn left_out(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Vec<Diagnost
     }
 }
 
-/// The copies of all previews: those that are alike count once, for there may be thousands of each.
+/// Copies with the labels of their pods, those that are alike once: there may be thousands of each.
+fn distinct<'p>(environments: &'p [Environment<'_>]) -> Vec<(&'p Id, Option<Cow<'p, Node>>)> {
+    let mut seen = BTreeSet::new();
+    let mut distinct = Vec::new();
+    for copy in environments.iter().flat_map(|env| &env.copies) {
+        let patches = match &copy.body {
+            // Nothing else changes labels.
+            Body::Changed(changes) => changes.patches(),
+            Body::Original => SmallVec::new(),
+        };
+        let patched = !patches.is_empty();
+        if seen.insert((copy.original.number, patches)) {
+            let labels = ["spec", "template", "metadata", "labels"];
+            let labels = if patched {
+                copy.node().at(&labels).cloned().map(Cow::Owned)
+            } else {
+                copy.original.node.at(&labels).map(Cow::Borrowed)
+            };
+            distinct.push((&copy.original.id, labels));
+        }
+    }
+    distinct
+}
+
+/// The copies of all previews.
 #[derive(Default)]
 struct Copies<'a> {
     /// Kind and name of everything that is copied.
@@ -110,29 +138,21 @@ struct Copies<'a> {
 }
 
 impl<'a> Copies<'a> {
-    fn of(environments: &'a [Environment<'_>]) -> Self {
+    fn of(distinct: &'a [(&Id, Option<Cow<'_, Node>>)]) -> Self {
         let mut copies = Self::default();
-        let mut seen = BTreeSet::new();
-        for copy in environments.iter().flat_map(|env| &env.copies) {
-            // What patches made of it is alike in no two.
-            let is_patched = matches!(copy.body, Body::Patched(_));
-            if is_patched || seen.insert(copy.original.number) {
-                copies.add(&copy.original.id, copy.frame());
+        for (id, labels) in distinct {
+            copies.names.insert((&id.kind, &id.name));
+            let Some(labels) = labels else {
+                continue;
+            };
+            for (key, value) in labels.entries() {
+                let value = value.text().unwrap_or_default();
+                let workloads = copies.by_label.entry((&key.text, value)).or_default();
+                workloads.push(copies.workloads.len());
             }
+            copies.workloads.push((&id.name, labels));
         }
         copies
-    }
-
-    fn add(&mut self, id: &'a Id, body: &'a Node) {
-        self.names.insert((&id.kind, &id.name));
-        let Some(labels) = body.at(&["spec", "template", "metadata", "labels"]) else {
-            return;
-        };
-        for (key, value) in labels.entries() {
-            let value = value.text().unwrap_or_default();
-            self.by_label.entry((&key.text, value)).or_default().push(self.workloads.len());
-        }
-        self.workloads.push((&id.name, labels));
     }
 
     /// Names of the workloads, or Services, that a policy of the baseline applies to.

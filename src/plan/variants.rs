@@ -1,12 +1,13 @@
 //! Values that are made once for all who have something alike, from many threads.
 
-use std::sync::OnceLock;
+use std::hash::BuildHasher;
+use std::sync::{LazyLock, OnceLock};
 
-/// So many values are kept in one place: to look through more would take longer than to make one.
-const MOST: usize = 16;
+use foldhash::fast::RandomState;
 
-/// Values of one sort, each known by a list of words. They are only ever added, behind those that there
-/// are, so that looking takes no lock.
+/// Values of one sort, each known by a list of words. They are only ever added, each below those that
+/// came before it, so that looking takes no lock: a
+/// [hash trie](https://en.wikipedia.org/wiki/Hash_array_mapped_trie) of four branches.
 #[derive(Debug)]
 pub(crate) struct Variants<T>(OnceLock<Box<Variant<T>>>);
 
@@ -14,8 +15,10 @@ pub(crate) struct Variants<T>(OnceLock<Box<Variant<T>>>);
 struct Variant<T> {
     words: Vec<String>,
     value: T,
-    next: Variants<T>,
+    below: [Variants<T>; BRANCHES],
 }
+
+const BRANCHES: usize = 4;
 
 impl<T> Default for Variants<T> {
     fn default() -> Self {
@@ -24,20 +27,23 @@ impl<T> Default for Variants<T> {
 }
 
 impl<T> Variants<T> {
-    /// The value for these words, made where there is none yet. None where too many are kept.
-    pub(crate) fn get(&self, words: &[&str], make: impl Fn() -> T) -> Option<&T> {
-        let mut place = self;
-        for _ in 0..MOST {
+    /// The value for these words, made where there is none yet.
+    pub(crate) fn get(&self, words: &[&str], make: impl Fn() -> T) -> &T {
+        static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+        let (mut place, mut hash) = (self, None);
+        loop {
             let variant = place.0.get_or_init(|| {
                 let words = words.iter().map(|&word| word.to_owned()).collect();
-                Box::new(Variant { words, value: make(), next: Self::default() })
+                Box::new(Variant { words, value: make(), below: Default::default() })
             });
             if variant.words == words {
-                return Some(&variant.value);
+                return &variant.value;
             }
-            place = &variant.next;
+            // Mostly the first is the one.
+            let rest = hash.unwrap_or_else(|| HASHER.hash_one(words));
+            place = &variant.below[rest as usize % BRANCHES];
+            hash = Some(rest / BRANCHES as u64);
         }
-        None
     }
 }
 
@@ -46,16 +52,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_made_once_for_the_same_words_and_at_most_so_many_are_kept() {
+    fn a_value_is_made_once_for_the_same_words() {
         let variants = Variants::default();
-        assert_eq!(variants.get(&["a"], || 1), Some(&1));
-        assert_eq!(variants.get(&["b"], || 2), Some(&2));
-        assert_eq!(variants.get(&["a", "b"], || 3), Some(&3));
-        assert_eq!(variants.get(&["a"], || 4), Some(&1));
-        for number in 3..MOST {
-            assert!(variants.get(&[&number.to_string()], || number).is_some());
+        assert_eq!(variants.get(&["a"], || 1), &1);
+        assert_eq!(variants.get(&["b"], || 2), &2);
+        assert_eq!(variants.get(&["a", "b"], || 3), &3);
+        assert_eq!(variants.get(&["a"], || 4), &1);
+        for number in 4..1_000 {
+            assert_eq!(variants.get(&[&number.to_string()], || number), &number);
         }
-        assert_eq!(variants.get(&["one more"], || 5), None);
-        assert_eq!(variants.get(&["b"], || 6), Some(&2));
+        for number in 4..1_000 {
+            assert_eq!(variants.get(&[&number.to_string()], || 0), &number);
+        }
+        assert_eq!(variants.get(&["b"], || 0), &2);
     }
 }

@@ -72,7 +72,7 @@ fn map(out: &mut String, node: &Node, indent: usize, started: bool, list_indent:
 /// says of itself that it is one.
 fn write_key(out: &mut String, text: &str, indent: usize) {
     let start = out.len();
-    string(out, text, None);
+    write_string(out, text, None);
     if out.len() - start > 1000 {
         out.insert_str(start, "? ");
         out.push('\n');
@@ -114,9 +114,9 @@ fn inline(out: &mut String, node: &Node, indent: usize) {
             Resolved::Bool(_) | Resolved::Number(_) => out.push_str(text),
             // Plain in the source and safe to leave so: `on` stays what its readers made of it.
             Resolved::String(_) if is_plain_in_source(text) => out.push_str(text),
-            Resolved::String(_) => string(out, text, Some(indent)),
+            Resolved::String(_) => write_string(out, text, Some(indent)),
         },
-        Data::Scalar { text, plain: false } => string(out, text, Some(indent)),
+        Data::Scalar { text, plain: false } => write_string(out, text, Some(indent)),
     }
 }
 
@@ -133,8 +133,8 @@ fn is_plain_in_source(text: &str) -> bool {
         && !text.starts_with("...")
 }
 
-/// Writes a string. `block` is the indentation of a literal block, where one is allowed.
-fn string(out: &mut String, text: &str, block: Option<usize>) {
+/// Appends a string. `block` is the indentation of a literal block, where one is allowed.
+pub(crate) fn write_string(out: &mut String, text: &str, block: Option<usize>) {
     if is_safe_plain(text) {
         out.push_str(text);
     } else if let (Some(indent), true) = (block, is_block(text)) {
@@ -173,7 +173,7 @@ fn literal(out: &mut String, text: &str, indent: usize) {
 }
 
 /// Appends a string in double quotes.
-pub(crate) fn quoted(out: &mut String, text: &str) {
+fn quoted(out: &mut String, text: &str) {
     out.reserve(text.len() + 2);
     out.push('"');
     let raw = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');

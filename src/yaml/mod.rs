@@ -10,8 +10,8 @@ pub mod scalar;
 mod ser;
 
 pub use budget::{Budget, too_many_bytes};
-pub(crate) use emit::{quoted, write_item};
 pub use emit::{write_document, write_stream};
+pub(crate) use emit::{write_item, write_string};
 pub use node::{Data, Key, Node};
 pub use parse::parse_documents;
 pub use ser::to_node;

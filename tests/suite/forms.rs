@@ -131,8 +131,7 @@ fn suites_of_all_kinds_of_changes_are_what_is_made_one_by_one() {
         preview("pr-5", &[("heard", &digits)], "shop"),
     ]
     .concat();
-    let second = BASELINE.replace("cart", "shop").replace("name: words, ", "name: other, ");
-    let [filled, made] = both(&format!("{BASELINE}---\n{second}"), &previews);
+    let [filled, made] = both(&format!("{BASELINE}---\n{}", second()), &previews);
     assert_eq!(filled, made);
     let suites = filled.iter().filter(|o| o["kind"] == "Kustomization");
     assert_eq!(suites.count(), 5 * 3, "a gate and two suites each");
@@ -224,6 +223,126 @@ fn previews_that_differ_in_variables_and_services_are_what_is_made_one_by_one() 
         8 + 5,
         "into each preview, and for each that has cart alone"
     );
+}
+
+/// A Service that only some namespaces see, and what patches of a role may name.
+const EXPORTED: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: cart, namespace: shop}
+spec:
+  selector: {matchLabels: {app: cart}}
+  template:
+    metadata: {labels: {app: cart}}
+    spec:
+      serviceAccountName: cart
+      containers:
+      - {name: server, image: cart:1, env: [{name: A, value: a}]}
+      - {name: proxy, image: proxy:1}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: cart
+  namespace: shop
+  annotations: {networking.istio.io/exportTo: \"zoo, .,pr-2,~,edge,shop\"}
+spec: {selector: {app: cart}, ports: [{name: http, port: 80}]}
+";
+
+/// One text of a patch that many write is applied once, with what previews change left open.
+#[test]
+fn patched_copies_are_what_is_made_one_by_one() {
+    let json = |operations: &str| format!("patches: [{{patch: '[{operations}]'}}]");
+    let at = "/spec/template/spec/containers/0";
+    let limits = "patches: [{target: {kind: Deployment}, patch: '{spec: {template: {spec: {containers: [{name: server, resources: {limits: {memory: 1Gi}}}]}}}}'}]";
+    let services = [
+        // The same text with other values, and with another shape of changes.
+        limits.to_owned(),
+        format!("image: \"cart:2\", env: [{{name: A, value: \"two\\n\\n  lines\\n\"}}], {limits}"),
+        format!("image: \"cart:3\", env: [{{name: A, value: \"1\"}}], {limits}"),
+        // It depends on a value.
+        format!("image: \"cart:4\", {}", json(&format!("{{op: test, path: {at}/image, value: \"cart:4\"}}, {{op: remove, path: {at}/env}}"))),
+        format!("image: \"cart:5\", {}", json(&format!("{{op: test, path: {at}/image, value: \"cart:5\"}}, {{op: remove, path: {at}/env}}"))),
+        // Values are moved to where they have other columns, and lines of their own.
+        format!("image: \"cart:9\", replicas: 7, env: [{{name: A, value: \"http://edge\\nx\"}}], {}", json(&format!("{{op: move, from: {at}/env/0/value, path: {at}/args}}, {{op: copy, from: /spec/replicas, path: /spec/minReadySeconds}}"))),
+        format!("image: \"cart:9\", env: [{{name: A, value: \"a\\nb\"}}], {}", json(&format!("{{op: add, path: {at}/args, value: [x]}}, {{op: copy, from: {at}/env/0/value, path: {at}/args/-}}"))),
+        // It overrides a value, and holds what could be taken for one.
+        format!("image: \"cart:6\", {}", json(&format!("{{op: replace, path: {at}/image, value: \"cart:7\"}}"))),
+        format!("image: \"cart:8\", {}", json(&format!("{{op: add, path: {at}/args, value: [\"anabranch-hole-0003\"]}}"))),
+        // The subjects of a role are others, and accounts that are copied count.
+        "patches: [{target: {kind: RoleBinding}, patch: '{subjects: [{kind: Group, name: \"system:serviceaccounts:shop\"}]}'}]".to_owned(),
+        "patches: [{target: {kind: Service}, patch: '{metadata: {annotations: {networking.istio.io/exportTo: \"edge\"}}}'}]".to_owned(),
+    ];
+    let mut previews = "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  baseline: {namespace: shop}\n  previews:\n".to_owned();
+    for (number, changes) in services.iter().enumerate() {
+        previews += &format!("  - {{name: pr-{number}, services: [{{name: cart, {changes}}}]}}\n");
+    }
+    let [filled, made] = both(&format!("{EXPORTED}{PAIR}---\n{}", second()), &previews);
+    assert_eq!(filled, made);
+    let find = |kind: &str, preview: usize| {
+        let namespace = format!("pr-{preview}");
+        let is = |o: &&Value| o["kind"] == kind && o["metadata"]["namespace"] == *namespace;
+        filled.iter().find(is).expect("an object of each preview")
+    };
+    let container =
+        |preview: usize| &find("Deployment", preview)["spec"]["template"]["spec"]["containers"][0];
+    for preview in 0..3 {
+        assert_eq!(container(preview)["resources"]["limits"]["memory"], "1Gi");
+    }
+    assert_eq!(container(1)["env"][0]["value"], "two\n\n  lines\n");
+    assert_eq!(container(4)["image"], "cart:5");
+    assert_eq!(container(5)["args"], "http://edge\nx");
+    assert_eq!(find("Deployment", 5)["spec"]["minReadySeconds"], 7);
+    assert_eq!(container(6)["args"][1], "a\nb");
+    assert_eq!(container(7)["image"], "cart:7");
+    assert_eq!(container(8)["args"][0], "anabranch-hole-0003");
+    let subject = &find("RoleBinding", 9)["subjects"][0]["name"];
+    assert_eq!(subject, "system:serviceaccounts:pr-9");
+    let exported = |preview: usize| {
+        find("Service", preview)["metadata"]["annotations"]["networking.istio.io/exportTo"].clone()
+    };
+    assert_eq!(exported(0), "zoo,pr-2,edge,shop,pr-0");
+    assert_eq!(exported(10), "edge,shop,pr-10");
+}
+
+/// A Deployment and a Service of another name.
+fn second() -> String {
+    BASELINE.replace("cart", "shop").replace("name: words, ", "name: other, ")
+}
+
+/// However many ways there are to change a workload, and whatever lines values have.
+#[test]
+fn changes_of_a_hundred_shapes_are_what_is_made_one_by_one() {
+    let mut previews = "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  baseline: {namespace: shop}\n  limits: {previews: 200}\n  previews:\n".to_owned();
+    let values = [
+        "a\nb",
+        "a\n",
+        "\na",
+        "a\n\n",
+        "  a\n b",
+        "a\n\tb",
+        "a\r\nb",
+        "a \nb",
+        "a\n\n\nb\n",
+        "é\nb",
+    ];
+    for number in 0..200 {
+        let (value, shape) = (values[number % values.len()], number / 2);
+        previews += &format!(
+            "  - {{name: pr-{number}, services: [{{name: cart, image: \"cart:2\", env: [{{name: V{shape}, value: {value:?}}}]}}]}}\n"
+        );
+    }
+    let [filled, made] = both(BASELINE, &previews);
+    assert_eq!(filled, made);
+    let deployments: Vec<_> = filled.iter().filter(|o| o["kind"] == "Deployment").collect();
+    assert_eq!(deployments.len(), 200);
+    for deployment in deployments {
+        let number: usize = deployment["metadata"]["namespace"].as_str().expect("a name")[3..]
+            .parse()
+            .expect("a number");
+        let variable = &deployment["spec"]["template"]["spec"]["containers"][0]["env"][0];
+        assert_eq!(variable["value"], values[number % values.len()]);
+    }
 }
 
 #[test]

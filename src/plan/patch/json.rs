@@ -8,26 +8,32 @@
 
 use json_patch::{PatchErrorKind, PatchOperation};
 
-use super::{Origin, Problem, relocate};
-use crate::diagnostic::{Diagnostic, Place};
+use super::{Problem, relocate};
+use crate::diagnostic::Place;
 use crate::yaml::{Data, Node};
 
 /// Reads a list of operations.
-pub(super) fn parse(operations: &Node, origin: &Origin) -> Result<json_patch::Patch, Diagnostic> {
+pub(super) fn parse(operations: &Node) -> Result<json_patch::Patch, Problem> {
     if operations.items().is_empty() {
-        return Err(origin.finding("has no operations", "remove the entry"));
+        return Err(Problem::new("has no operations", "remove the entry"));
     }
     let mut patch = Vec::with_capacity(operations.items().len());
     for (index, operation) in operations.items().iter().enumerate() {
         patch.push(serde_json::from_value(operation.to_json()).map_err(|error| {
-            origin.finding(
-                &format!("has an operation that is not one (number {}): {error}", index + 1),
+            Problem::new(
+                format!("has an operation that is not one (number {}): {error}", index + 1),
                 "an operation has `op` (add, remove, replace, move, copy, test), `path` (a JSON \
                  pointer that begins with /) and what its op needs: `value` or `from`",
             )
         })?);
     }
     Ok(json_patch::Patch(patch))
+}
+
+/// Whether a patch may take values of the object to other places in it.
+pub(super) fn moves_values(patch: &json_patch::Patch) -> bool {
+    let moves = |one| matches!(one, &PatchOperation::Move(_) | &PatchOperation::Copy(_));
+    patch.iter().any(moves)
 }
 
 /// The object that a patch makes of an object.

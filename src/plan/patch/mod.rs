@@ -10,40 +10,14 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-use crate::diagnostic::{Diagnostic, Place, Sources, code, nearest};
+use super::marker::mentions_marker;
+use crate::diagnostic::{Place, Sources, nearest};
 use crate::spec::{self, PatchTarget};
 use crate::yaml::{Budget, Data, Node, parse_documents};
 
-/// Where a patch was written.
-#[derive(Debug, Clone)]
-pub struct Origin {
-    /// Name of the preview.
-    pub preview: String,
-    /// Name of the service within it.
-    pub service: String,
-    /// Index in the service's `patches`.
-    pub index: usize,
-    /// Place of the patch's text in previews.yaml.
-    pub place: Place,
-    /// Path of the entry: `spec.previews[2].services[0].patches[1]`.
-    pub field: String,
-}
-
-impl Origin {
-    /// A finding about this patch: `patches[1] of service cart in preview pr-42 …`.
-    fn finding(&self, problem: &str, help: impl Into<String>) -> Diagnostic {
-        let Self { preview, service, index, .. } = self;
-        let message =
-            format!("patches[{index}] of service `{service}` in preview `{preview}` {problem}");
-        Diagnostic::new(&code::BAD_PATCH, message, help)
-            .at(self.place, "this patch")
-            .field(&self.field)
-    }
-}
-
 /// What the text of a patch turned out to be.
 #[derive(Debug, Clone)]
-pub enum Parsed {
+pub(super) enum Parsed {
     /// Strategic merge patches, one per document.
     Strategic(Vec<Node>),
     /// JSON 6902 operations.
@@ -52,47 +26,66 @@ pub enum Parsed {
 
 /// A patch, parsed.
 #[derive(Debug, Clone)]
-pub struct Patch {
+pub(super) struct Patch<'a> {
+    source: &'a spec::Patch,
     parsed: Parsed,
-    target: Option<PatchTarget>,
-    origin: Origin,
+    /// Where the text stands in previews.yaml.
+    place: Place,
+    mentions_marker: bool,
 }
 
-impl Patch {
-    /// Parses the text of a patch: a list is JSON 6902, mappings are strategic merge patches.
+impl<'a> Patch<'a> {
+    /// Parses the text of a patch, which stands there: a list is JSON 6902, mappings are strategic merge
+    /// patches.
     ///
     /// # Errors
     /// The text is not YAML, is neither of the two, or does not say what it applies to.
-    pub fn parse(patch: &spec::Patch, origin: Origin) -> Result<Self, Diagnostic> {
-        let mut documents = read(&patch.patch, &origin)?;
-        let target = patch.target.clone();
+    pub(super) fn parse(source: &'a spec::Patch, place: Place) -> Result<Self, Problem> {
+        let mut documents = read(&source.patch, place)?;
+        let mentions_marker = documents.iter().any(mentions_marker);
+        let has_target = source.target.is_some();
         let is_list = |node: &Node| matches!(node.data, Data::List(_));
         let parsed = if documents.iter().any(is_list) {
             let [operations] = &documents[..] else {
-                return Err(origin.finding(
+                return Err(Problem::new(
                     "mixes a list of operations with other documents",
                     "write one JSON 6902 patch per entry of `patches`",
                 ));
             };
-            Parsed::Json(json::parse(operations, &origin)?)
+            Parsed::Json(json::parse(operations)?)
         } else {
             for document in &mut documents {
-                prepare(document, target.is_some(), &origin)?;
+                prepare(document, has_target)?;
             }
-            if target.is_some() && documents.len() > 1 {
-                return Err(origin.finding(
+            if has_target && documents.len() > 1 {
+                return Err(Problem::new(
                     "has several documents and a target",
                     "write one document per entry of `patches`, or leave `target` out",
                 ));
             }
             Parsed::Strategic(documents)
         };
-        Ok(Self { parsed, target, origin })
+        Ok(Self { source, parsed, place, mentions_marker })
+    }
+
+    /// Words that two patches have alike where they are the same.
+    pub(super) fn words(&self) -> impl Iterator<Item = &'a str> {
+        words(self.source)
+    }
+
+    /// Whether the patch holds what could be taken for a marker.
+    pub(super) fn mentions_marker(&self) -> bool {
+        self.mentions_marker
+    }
+
+    /// Whether the patch may take values of the object to other places in it.
+    pub(super) fn moves_values(&self) -> bool {
+        matches!(&self.parsed, Parsed::Json(patch) if json::moves_values(patch))
     }
 
     /// Whether the patch changes this object.
     #[must_use]
-    pub fn applies_to(&self, object: &Node) -> bool {
+    pub(super) fn applies_to(&self, object: &Node) -> bool {
         (0..self.parts()).any(|part| self.part_applies(part, object))
     }
 
@@ -101,7 +94,7 @@ impl Patch {
     /// # Errors
     /// The patch does not fit the object, or would change its identity. The object is then as it
     /// was.
-    pub fn apply(&self, object: &mut Node) -> Result<(), Diagnostic> {
+    pub(super) fn apply(&self, object: &mut Node) -> Result<(), Problem> {
         for part in 0..self.parts() {
             if self.part_applies(part, object) {
                 self.apply_part(part, object)?;
@@ -110,24 +103,20 @@ impl Patch {
         Ok(())
     }
 
-    /// A finding for each part of the patch that applies to none of these objects.
-    pub fn unmatched<'a>(
+    /// A problem for each part of the patch that applies to none of these objects.
+    pub(super) fn unmatched<'o>(
         &self,
-        objects: impl IntoIterator<Item = &'a Node> + Clone,
-    ) -> Vec<Diagnostic> {
+        objects: impl IntoIterator<Item = &'o Node> + Clone,
+    ) -> Vec<Problem> {
         (0..self.parts())
             .filter(|&part| !objects.clone().into_iter().any(|node| self.part_applies(part, node)))
             .map(|part| self.no_match(part, objects.clone()))
             .collect()
     }
 
-    /// The finding that the patch applies to none of these objects.
-    fn no_match<'a>(
-        &self,
-        part: usize,
-        candidates: impl IntoIterator<Item = &'a Node>,
-    ) -> Diagnostic {
-        let wanted = match (&self.target, &self.parsed) {
+    /// The problem that a part of the patch applies to none of these objects.
+    fn no_match<'o>(&self, part: usize, candidates: impl IntoIterator<Item = &'o Node>) -> Problem {
+        let wanted = match (&self.source.target, &self.parsed) {
             (Some(target), _) => in_words(target),
             (None, Parsed::Strategic(documents)) => identity(&documents[part]).to_string(),
             (None, Parsed::Json(_)) => "a workload (it has no `target`)".to_owned(),
@@ -143,7 +132,7 @@ impl Patch {
             }
             None => format!("the copies are: {}", names.join(", ")),
         };
-        self.origin.finding(&format!("finds nothing to change: no copy is {wanted}"), help)
+        Problem::new(format!("finds nothing to change: no copy is {wanted}"), help)
     }
 
     /// A patch of several documents is as many patches.
@@ -156,7 +145,7 @@ impl Patch {
 
     fn part_applies(&self, part: usize, object: &Node) -> bool {
         let found = identity(object);
-        match (&self.target, &self.parsed) {
+        match (&self.source.target, &self.parsed) {
             (Some(target), _) => {
                 let (group, version) = found.group_version();
                 [
@@ -180,20 +169,20 @@ impl Patch {
         }
     }
 
-    fn apply_part(&self, part: usize, object: &mut Node) -> Result<(), Diagnostic> {
+    fn apply_part(&self, part: usize, object: &mut Node) -> Result<(), Problem> {
         let before = identity(object);
         let patched = match &self.parsed {
             Parsed::Strategic(documents) => merge::apply(object, &documents[part]),
-            Parsed::Json(patch) => json::apply(object, patch, self.origin.place),
+            Parsed::Json(patch) => json::apply(object, patch, self.place),
         };
         let patched = patched.map_err(|problem| {
             let text = format!("does not fit {before}: {}", problem.text);
-            self.origin.finding(&text, problem.help)
+            Problem::new(text, problem.help)
         })?;
         let after = identity(&patched);
         if let Some((field, from, to)) = before.difference(&after) {
-            return Err(self.origin.finding(
-                &format!("changes {field} of {before} from `{from}` to `{to}`"),
+            return Err(Problem::new(
+                format!("changes {field} of {before} from `{from}` to `{to}`"),
                 "leave apiVersion, kind, metadata.name and metadata.namespace as they are: a copy \
                  is known by them",
             ));
@@ -203,11 +192,22 @@ impl Patch {
     }
 }
 
-/// Why a patch does not fit an object.
+/// Words that two patches have alike where they are the same.
+pub(super) fn words(source: &spec::Patch) -> impl Iterator<Item = &str> {
+    let target = source
+        .target
+        .iter()
+        .flat_map(|target| ["/target", &target.group, &target.version, &target.kind, &target.name]);
+    ["/patch", &source.patch].into_iter().chain(target)
+}
+
+/// What is wrong with a patch.
 #[derive(Debug)]
-struct Problem {
-    text: String,
-    help: String,
+pub(super) struct Problem {
+    /// The problem; what comes before it names the patch.
+    pub(super) text: String,
+    /// What to do.
+    pub(super) help: String,
 }
 
 impl Problem {
@@ -217,7 +217,7 @@ impl Problem {
 }
 
 /// The documents of a patch's text, every node at the place of the text.
-fn read(text: &str, origin: &Origin) -> Result<Vec<Node>, Diagnostic> {
+fn read(text: &str, place: Place) -> Result<Vec<Node>, Problem> {
     let mut sources = Sources::default();
     let file = sources.add("patch", text);
     let mut documents = parse_documents(&sources, file, &Budget::default()).map_err(|errors| {
@@ -226,26 +226,26 @@ fn read(text: &str, origin: &Origin) -> Result<Vec<Node>, Diagnostic> {
             let line = first.place.map_or(1, |place| sources.line_column(place).0);
             (format!("line {line}: {}", first.message), first.help)
         });
-        origin.finding(&format!("cannot be read, {problem}"), help)
+        Problem::new(format!("cannot be read, {problem}"), help)
     })?;
     if documents.is_empty() {
-        return Err(origin.finding("is empty", "remove the entry"));
+        return Err(Problem::new("is empty", "remove the entry"));
     }
     for document in &mut documents {
-        relocate(document, origin.place);
+        relocate(document, place);
     }
     Ok(documents)
 }
 
 /// Checks that a strategic merge patch says what it changes, or, where a target does, takes out its
 /// own identity: kustomize ignores it then, and people write `name: not-used`.
-fn prepare(document: &mut Node, has_target: bool, origin: &Origin) -> Result<(), Diagnostic> {
+fn prepare(document: &mut Node, has_target: bool) -> Result<(), Problem> {
     let neither = "is neither a strategic merge patch nor a list of JSON 6902 operations";
     if !matches!(document.data, Data::Map(_)) {
-        return Err(origin.finding(neither, "write a partial object, or `- op: replace …`"));
+        return Err(Problem::new(neither, "write a partial object, or `- op: replace …`"));
     }
     if document.get("op").is_some() && document.get("path").is_some() {
-        return Err(origin.finding(neither, "JSON 6902 operations are a list: begin with `- op:`"));
+        return Err(Problem::new(neither, "JSON 6902 operations are a list: begin with `- op:`"));
     }
     if has_target {
         document.remove("apiVersion");
@@ -266,8 +266,8 @@ fn prepare(document: &mut Node, has_target: bool, origin: &Origin) -> Result<(),
     if missing.is_empty() {
         return Ok(());
     }
-    Err(origin.finding(
-        &format!("does not say which object it changes: it has no {}", missing.join(", ")),
+    Err(Problem::new(
+        format!("does not say which object it changes: it has no {}", missing.join(", ")),
         "write the identity of the copy into the patch, or give the patch a `target`",
     ))
 }

@@ -5,6 +5,9 @@
 //! monitors that select the copies. Whatever is needed and not there is an error that names who needs
 //! it.
 
+mod patches;
+
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use smallvec::SmallVec;
@@ -13,7 +16,6 @@ use super::changes::{self, ByWorkload, Target};
 use super::environment::{Body, Copied, Environment, Owners};
 use super::hosts::{Host, pod_host};
 use super::needs::{Finder, Needs};
-use super::patch::{Origin, Patch};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, Support, Workload};
@@ -33,9 +35,6 @@ pub(super) fn close<'a>(
     closure.other_services(&targets);
     closure.workloads(&targets);
     let patched = closure.patch(&patches, &BTreeSet::new());
-    if !patches.is_empty() {
-        closure.still_selected();
-    }
     closure.dependencies();
     closure.patch(&patches, &patched);
     closure.unmatched(&patches);
@@ -55,7 +54,7 @@ struct Closure<'a, 'f> {
     copies: BTreeMap<usize, Copied<'a>>,
 }
 
-impl<'a> Closure<'a, '_> {
+impl<'a, 'f> Closure<'a, 'f> {
     fn path(&self, service: usize) -> String {
         format!("spec.previews[{}].services[{service}]", self.env.index)
     }
@@ -200,6 +199,13 @@ impl<'a> Closure<'a, '_> {
                 copy.owners.insert(&target.change.name);
             }
         }
+        for copy in self.copies.values_mut() {
+            let mut facts = copy.owners.names().iter().filter_map(|name| self.config.facts(name));
+            let empty = facts.any(|facts| facts.volumes == Volumes::Empty);
+            if let Body::Changed(changes) = &mut copy.body {
+                changes.empty_volumes = empty;
+            }
+        }
         for &name in &self.env.affected {
             let Some(service) = self.catalog.service(name).filter(|s| s.has_selector()) else {
                 continue;
@@ -213,115 +219,24 @@ impl<'a> Closure<'a, '_> {
         }
     }
 
-    /// The patches of each service that the preview names, with the service's name.
-    fn patches(&mut self) -> Vec<(&'a str, Patch)> {
-        let mut patches = Vec::new();
-        for (service, change) in self.env.preview.services.iter().enumerate() {
-            for (index, patch) in change.patches.iter().enumerate() {
-                let field = format!("{}.patches[{index}]", self.path(service));
-                let origin = Origin {
-                    preview: self.env.preview.name.clone(),
-                    service: change.name.clone(),
-                    index,
-                    place: self.config.place(&format!("{field}.patch")),
-                    field,
-                };
-                match Patch::parse(patch, origin) {
-                    Ok(patch) => patches.push((change.name.as_str(), patch)),
-                    Err(finding) => self.found.push(finding),
-                }
-            }
-        }
-        patches
-    }
-
-    /// Applies the patches to the copies of their service, but for those `done` before: workloads
-    /// first, since a patch may name further objects, then these. Returns what was looked at.
-    fn patch(&mut self, patches: &[(&'a str, Patch)], done: &BTreeSet<usize>) -> BTreeSet<usize> {
-        if patches.is_empty() {
-            return BTreeSet::new();
-        }
-        for (_, copy) in self.copies.iter_mut().filter(|(number, _)| !done.contains(number)) {
-            for (service, patch) in patches {
-                let owned = is_owned(copy, service);
-                if owned && patch.applies_to(copy.frame()) {
-                    let mut node = copy.node().into_owned();
-                    self.found.extend(patch.apply(&mut node).err());
-                    copy.body = Body::Patched(Box::new(node));
-                }
-            }
-        }
-        self.copies.keys().copied().collect()
-    }
-
-    /// Reports patches that found nothing to change.
-    fn unmatched(&mut self, patches: &[(&'a str, Patch)]) {
-        for (service, patch) in patches {
-            let owned =
-                self.copies.values().filter(|copy| is_owned(copy, service)).map(Copied::frame);
-            self.found.extend(patch.unmatched(owned));
-        }
-    }
-
-    /// A patch may not take a workload away from the Services that select it.
-    fn still_selected(&mut self) {
-        for copy in self.copies.values() {
-            let Body::Patched(body) = &copy.body else {
-                continue;
-            };
-            let services = self.catalog.selecting(copy.original).iter();
-            let services = services.filter_map(|name| self.catalog.service(name));
-            for service in services.filter(|service| !service.selects(body)) {
-                self.found.push(self.config.finding(
-                    &code::BAD_PATCH,
-                    format_args!("spec.previews[{}].services", self.env.index),
-                    format!(
-                        "a patch takes the pods of {} away from {}",
-                        copy.original.id, service.object.id
-                    ),
-                    "leave the labels that the Service selects on the pod template",
-                ));
-            }
-        }
-    }
-
     /// Copies everything that the copied workloads and Services need.
     fn dependencies(&mut self) {
         let first: Vec<usize> = self.copies.keys().copied().collect();
         for number in first {
-            let Some(copy) = self.copies.get_mut(&number) else {
-                continue;
-            };
-            let empty = copy.owners.names().iter().any(|name| {
-                let facts = self.config.facts(name);
-                facts.is_some_and(|facts| facts.volumes == Volumes::Empty)
-            });
-            match &mut copy.body {
-                Body::Changed(changes) => changes.empty_volumes = empty,
-                Body::Patched(node) if empty => changes::empty_volumes(node),
-                _ => {}
-            }
+            let copy = &self.copies[&number];
             let (id, owners) = (&copy.original.id, copy.owners.clone());
-            self.with_needs(number, |closure, needs| closure.follow(id, needs, &owners));
+            self.follow(id, &self.needs(number), &owners);
         }
     }
 
-    /// Hands over what a copy needs: remembered where its body needs what the original does.
-    fn with_needs(&mut self, number: usize, take: impl FnOnce(&mut Self, &Needs<'a>)) {
-        let (finder, copy) = (self.finder, &self.copies[&number]);
+    /// What a copy needs, but for hosts that its variables name.
+    fn needs(&self, number: usize) -> Cow<'f, Needs<'a>> {
+        let copy = &self.copies[&number];
         match &copy.body {
-            Body::Original => take(self, finder.of(copy.original)),
-            Body::Changed(changes) if changes.keeps_needs() => {
-                take(self, finder.of(copy.original));
+            Body::Changed(changes) if !changes.keeps_needs() => {
+                self.finder.of_changed(copy.original, changes)
             }
-            Body::Changed(changes) => {
-                let needs = finder.of_changed(copy.original, changes);
-                take(self, &needs);
-            }
-            Body::Patched(node) => {
-                let needs = finder.find(&copy.original.id, node);
-                take(self, &needs);
-            }
+            _ => Cow::Borrowed(self.finder.of(copy.original)),
         }
     }
 
@@ -349,9 +264,15 @@ impl<'a> Closure<'a, '_> {
     fn hosts(&mut self) {
         let numbers: Vec<usize> = self.copies.keys().copied().collect();
         for number in numbers {
-            self.with_needs(number, |closure, needs| {
-                needs.hosts.iter().for_each(|host| closure.host(host));
-            });
+            let mut named = BTreeSet::new();
+            if let Body::Changed(changes) = &self.copies[&number].body {
+                self.finder.hosts_of(changes, |host| {
+                    named.insert(host);
+                });
+            }
+            let needs = self.needs(number);
+            named.extend(needs.hosts.iter().cloned());
+            named.iter().for_each(|host| self.host(host));
         }
         let mut named = BTreeSet::new();
         if !self.config.previews.spec.services.is_empty() {
@@ -403,11 +324,6 @@ impl<'a> Closure<'a, '_> {
             .at(reference.place, "a preview has no storage of its own"),
         );
     }
-}
-
-/// Whether a patch of this service may change a copy.
-fn is_owned(copy: &Copied<'_>, service: &str) -> bool {
-    copy.owners.contains(service) || copy.original.id.name == service
 }
 
 fn copies_state(facts: &ServiceFacts) -> bool {

@@ -1,0 +1,149 @@
+//! The patches of the services that a preview names.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Closure;
+use crate::diagnostic::{Diagnostic, code};
+use crate::plan::changes::Changes;
+use crate::plan::environment::{Body, Copied};
+use crate::plan::patch::{Patch, Problem};
+use crate::spec::Config;
+
+/// A patch, and where it stands.
+pub(super) struct Placed<'a> {
+    /// The same for all who write the same text, so that it stands nowhere.
+    patch: Arc<Patch<'a>>,
+    origin: Origin<'a>,
+}
+
+/// Where a patch stands: indices of the preview, of the service in it and of the patch.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    config: &'a Config,
+    preview: usize,
+    service: usize,
+    index: usize,
+}
+
+impl<'a> Origin<'a> {
+    fn service(self) -> &'a str {
+        &self.config.previews.spec.previews[self.preview].services[self.service].name
+    }
+
+    fn field(self) -> String {
+        let Self { preview, service, index, .. } = self;
+        format!("spec.previews[{preview}].services[{service}].patches[{index}]")
+    }
+
+    /// The patch, with its place.
+    fn parse(self) -> Result<Patch<'a>, Problem> {
+        let preview = &self.config.previews.spec.previews[self.preview];
+        let place = self.config.place(&format!("{}.patch", self.field()));
+        Patch::parse(&preview.services[self.service].patches[self.index], place)
+    }
+
+    /// A finding about this patch: `patches[1] of service cart in preview pr-42 …`.
+    fn finding(self, problem: Problem) -> Diagnostic {
+        let preview = &self.config.previews.spec.previews[self.preview].name;
+        let (index, service, field) = (self.index, self.service(), self.field());
+        let message = format!(
+            "patches[{index}] of service `{service}` in preview `{preview}` {}",
+            problem.text
+        );
+        let place = self.config.place(&format!("{field}.patch"));
+        Diagnostic::new(&code::BAD_PATCH, message, problem.help)
+            .at(place, "this patch")
+            .field(field)
+    }
+}
+
+impl<'a> Placed<'a> {
+    /// Whether the patch may change a copy.
+    fn owns(&self, copy: &Copied<'_>) -> bool {
+        let service = self.origin.service();
+        copy.owners.contains(service) || copy.original.id.name == service
+    }
+}
+
+impl<'a> Closure<'a, '_> {
+    /// The patches of each service that the preview names.
+    pub(super) fn patches(&mut self) -> Vec<Placed<'a>> {
+        let mut patches = Vec::new();
+        for (service, change) in self.env.preview.services.iter().enumerate() {
+            for (index, patch) in change.patches.iter().enumerate() {
+                let (config, preview) = (self.config, self.env.index);
+                let origin = Origin { config, preview, service, index };
+                match self.finder.patch(patch) {
+                    Some(patch) => patches.push(Placed { patch, origin }),
+                    None => self.found.extend(origin.parse().err().map(|one| origin.finding(one))),
+                }
+            }
+        }
+        patches
+    }
+
+    /// Lets the patches change the copies of their service, but for those `done` before: workloads
+    /// first, since a patch may name further objects, then these. Returns what was looked at.
+    pub(super) fn patch(
+        &mut self,
+        patches: &[Placed<'a>],
+        done: &BTreeSet<usize>,
+    ) -> BTreeSet<usize> {
+        if patches.is_empty() {
+            return BTreeSet::new();
+        }
+        for (_, copy) in self.copies.iter_mut().filter(|(number, _)| !done.contains(number)) {
+            // A patch leaves alone what tells whether it applies.
+            let object = &copy.original.node;
+            let applies = |one: &&Placed<'_>| one.owns(copy) && one.patch.applies_to(object);
+            let applying: Vec<&Placed<'_>> = patches.iter().filter(applies).collect();
+            if applying.is_empty() {
+                continue;
+            }
+            let mut changes = match std::mem::replace(&mut copy.body, Body::Original) {
+                Body::Original => Changes::default(),
+                Body::Changed(changes) => changes,
+            };
+            changes.patches = applying.iter().map(|one| Arc::clone(&one.patch)).collect();
+            if !self.finder.knows(copy.original, &changes) {
+                // Whatever is found has a place.
+                changes.patches.clear();
+                let mut body = changes.make(object);
+                for origin in applying.iter().map(|one| one.origin) {
+                    let applied = origin.parse().and_then(|patch| {
+                        patch.apply(&mut body)?;
+                        Ok(Arc::new(patch))
+                    });
+                    match applied {
+                        Ok(patch) => changes.patches.push(patch),
+                        Err(problem) => self.found.push(origin.finding(problem)),
+                    }
+                }
+                self.found.extend(self.finder.unselected(copy.original, &body).map(|service| {
+                    self.config.finding(
+                        &code::BAD_PATCH,
+                        format_args!("spec.previews[{}].services", self.env.index),
+                        format!(
+                            "a patch takes the pods of {} away from {service}",
+                            copy.original.id
+                        ),
+                        "leave the labels that the Service selects on the pod template",
+                    )
+                }));
+            }
+            copy.body = Body::Changed(changes);
+        }
+        self.copies.keys().copied().collect()
+    }
+
+    /// Reports patches that found nothing to change.
+    pub(super) fn unmatched(&mut self, patches: &[Placed<'a>]) {
+        for one in patches {
+            let owned = self.copies.values().filter(|copy| one.owns(copy));
+            let problems = one.patch.unmatched(owned.map(|copy| &copy.original.node));
+            let findings = problems.into_iter().map(|problem| one.origin.finding(problem));
+            self.found.extend(findings);
+        }
+    }
+}

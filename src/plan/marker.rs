@@ -1,0 +1,54 @@
+//! Words that stand for what differs between previews: what is planned, or written, with them holds for
+//! all previews that are otherwise alike.
+//!
+//! Where the user's own text holds what could be taken for one, they are not used.
+
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+use crate::yaml::{Data, Node};
+
+/// What every marker begins with; so many digits follow.
+pub(crate) const MARKER: &str = "anabranch-hole-";
+/// The number of digits.
+pub(crate) const DIGITS: usize = 4;
+/// So many scalars have a marker, besides name and namespace.
+pub(crate) const SCALARS: usize = 9_998;
+
+/// Stands for the name of a preview.
+pub(crate) const NAME: &str = "anabranch-hole-0000";
+/// Stands for the namespace of a preview.
+pub(crate) const NAMESPACE: &str = "anabranch-hole-0001";
+
+/// Stands for a whole scalar, by its number.
+pub(crate) fn marker(number: usize) -> String {
+    format!("{MARKER}{:0DIGITS$}", number + 2)
+}
+
+/// Whether a tree holds what could become a marker, text of ours behind it.
+pub(crate) fn mentions_marker(node: &Node) -> bool {
+    const BEGINNING: &str = "anabranch-hole";
+    static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(BEGINNING));
+    let mentions =
+        |text: &str| text.len() >= BEGINNING.len() && FINDER.find(text.as_bytes()).is_some();
+    match &node.data {
+        Data::Scalar { text, .. } => mentions(text),
+        Data::List(items) => items.iter().any(mentions_marker),
+        Data::Map(entries) => {
+            entries.iter().any(|(key, value)| mentions(&key.text) || mentions_marker(value))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_beginning_of_a_marker_is_seen_in_keys_and_values() {
+        assert!(mentions_marker(&Node::map([("a", Node::list([Node::string(NAME)]))])));
+        assert!(mentions_marker(&Node::map([("x-anabranch-hole", Node::default())])));
+        assert!(!mentions_marker(&Node::map([("anabranch", Node::string("hole-0000"))])));
+    }
+}
