@@ -29,13 +29,18 @@ const POLICIES: &[(&str, &str, &[&str])] = &[
     ("gateway.networking.k8s.io", "BackendTLSPolicy", &[]),
 ];
 
+/// What selects pods and is left out on purpose.
+const BUDGETS: (&str, &str) = ("policy", "PodDisruptionBudget");
+
 /// Reports what applies to the copies of these previews and is left behind.
 pub(super) fn check(
     catalog: &Catalog<'_>,
     environments: &[Environment<'_>],
     found: &mut Vec<Diagnostic>,
 ) {
-    let distinct = distinct(environments);
+    let mut kinds = POLICIES.iter().map(|&(group, kind, _)| (group, kind)).chain([BUDGETS]);
+    let selecting = kinds.any(|(group, kind)| catalog.own(group, kind).next().is_some());
+    let distinct = distinct(environments, selecting);
     let copies = Copies::of(&distinct);
     not_copied(catalog, &copies, found);
     left_out(catalog, &copies, found);
@@ -80,7 +85,7 @@ fn left_out(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Vec<Diagnost
             );
         }
     }
-    for budget in catalog.own("policy", "PodDisruptionBudget") {
+    for budget in catalog.own(BUDGETS.0, BUDGETS.1) {
         if !copies.touched(budget, &["spec", "selector"]).is_empty() {
             note(
                 budget,
@@ -102,15 +107,19 @@ fn left_out(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Vec<Diagnost
     }
 }
 
-/// Copies with the labels of their pods, those that are alike once: there may be thousands of each.
-fn distinct<'p>(environments: &'p [Environment<'_>]) -> Vec<(&'p Id, Option<Cow<'p, Node>>)> {
+/// Copies, with the labels of their pods where something may select them; those that are alike once, for
+/// there may be thousands of each.
+fn distinct<'p>(
+    environments: &'p [Environment<'_>],
+    selecting: bool,
+) -> Vec<(&'p Id, Option<Cow<'p, Node>>)> {
     let mut seen = BTreeSet::new();
     let mut distinct = Vec::new();
     for copy in environments.iter().flat_map(|env| &env.copies) {
         let patches = match &copy.body {
             // Nothing else changes labels.
-            Body::Changed(changes) => changes.patches(),
-            Body::Original => SmallVec::new(),
+            Body::Changed(changes) if selecting => changes.patches(),
+            _ => SmallVec::new(),
         };
         let patched = !patches.is_empty();
         if seen.insert((copy.original.number, patches)) {

@@ -4,6 +4,7 @@ use std::hash::BuildHasher;
 use std::sync::{LazyLock, OnceLock};
 
 use foldhash::fast::RandomState;
+use smol_str::SmolStr;
 
 /// Values of one sort, each known by a list of words. They are only ever added, each below those that
 /// came before it, so that looking takes no lock: a
@@ -13,7 +14,7 @@ pub(crate) struct Variants<T>(OnceLock<Box<Variant<T>>>);
 
 #[derive(Debug)]
 struct Variant<T> {
-    words: Vec<String>,
+    words: Box<[SmolStr]>,
     value: T,
     below: [Variants<T>; BRANCHES],
 }
@@ -33,10 +34,10 @@ impl<T> Variants<T> {
         let (mut place, mut hash) = (self, None);
         loop {
             let variant = place.0.get_or_init(|| {
-                let words = words.iter().map(|&word| word.to_owned()).collect();
+                let words = words.iter().copied().map(SmolStr::from).collect();
                 Box::new(Variant { words, value: make(), below: Default::default() })
             });
-            if variant.words == words {
+            if variant.words.iter().eq(words) {
                 return &variant.value;
             }
             // Mostly the first is the one.

@@ -57,24 +57,25 @@ fn field(out: &mut Node, key: &Key, value: &Node, shape: Shape, path: &str) -> R
         out.remove(&key.text);
         return Ok(());
     }
-    let old = out.get(&key.text);
+    // Its place is kept for what comes of it.
+    let old = out.get_mut(&key.text).map(std::mem::take);
+    if let (Some(old), false) = (&old, matches!(value.data, Data::Map(_)))
+        && !old.is_null()
+    {
+        expect_same_kind(old, value, path)?;
+    }
     let new = match &value.data {
-        Data::Scalar { .. } => {
-            if let Some(old) = old.filter(|old| !old.is_null()) {
-                expect_same_kind(old, value, path)?;
-            }
-            Some(value.clone())
-        }
+        Data::Scalar { .. } => Some(value.clone()),
         Data::Map(_) => match directive(value, path)? {
-            Directive::Merge => Some(merge(old.cloned(), value, shape.below(&key.text), path)?),
+            Directive::Merge => Some(merge(old, value, shape.below(&key.text), path)?),
             Directive::Replace => Some(merge(None, value, shape.below(&key.text), path)?),
             Directive::Delete => None,
         },
         Data::List(items) => {
-            if let Some(old) = old.filter(|old| !old.is_null()) {
-                expect_same_kind(old, value, path)?;
-            }
-            let old = old.map_or(&[][..], Node::items);
+            let old = match old.map(|old| old.data) {
+                Some(Data::List(old)) => old,
+                _ => Vec::new(),
+            };
             let items = match shape.list(&key.text) {
                 Merge::Atomic => Some(atomic(items, path)?),
                 Merge::Set => Some(set(old, items)),
@@ -118,11 +119,11 @@ fn atomic(items: &[Node], path: &str) -> Result<Vec<Node>, Problem> {
 }
 
 /// A list of scalars, each there once: those of the patch first.
-fn set(old: &[Node], items: &[Node]) -> Vec<Node> {
+fn set(old: Vec<Node>, items: &[Node]) -> Vec<Node> {
     let mut out: Vec<Node> = Vec::new();
-    for item in items.iter().chain(old) {
-        if !out.contains(item) {
-            out.push(item.clone());
+    for item in items.iter().cloned().chain(old) {
+        if !out.contains(&item) {
+            out.push(item);
         }
     }
     out
@@ -130,13 +131,12 @@ fn set(old: &[Node], items: &[Node]) -> Vec<Node> {
 
 /// A list whose items are known by keys: the patch's items first, merged with what they stand for.
 fn by_key(
-    old: &[Node],
+    mut old: Vec<Node>,
     items: &[Node],
     keys: &[&str],
     shape: Shape,
     path: &str,
 ) -> Result<Option<Vec<Node>>, Problem> {
-    let mut old = old.to_vec();
     let mut out: Vec<Node> = Vec::new();
     for item in items {
         let of_list = item.entries().len() == 1 && item.get("$patch").is_some();
