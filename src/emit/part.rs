@@ -12,7 +12,7 @@ use super::stencil::{Draft, Stencil, Words};
 use super::{copy, environment, series};
 use crate::kube::{Id, Object};
 use crate::model::Service;
-use crate::plan::marker::{NAME, NAMESPACE, SCALARS, marker};
+use crate::plan::marker::{self, NAME, SCALARS, begins_with_digit, marker};
 use crate::plan::routing::istio::Table;
 use crate::plan::variants::Variants;
 use crate::plan::{Body, Copied, Environment, Plan, Value};
@@ -168,15 +168,17 @@ impl<'p> Parts<'p> {
 
     /// Whether stencils can be filled with the names of a preview.
     pub(super) fn fills(&self, env: &Environment<'_>) -> bool {
-        // Otherwise they would have to be quoted wherever they are a whole scalar.
-        self.cuts && is_safe_plain(env.name) && is_safe_plain(&env.namespace)
+        // Wherever they stand, they must be quoted where their markers are.
+        let namespace = &env.namespace;
+        let fits = begins_with_digit(namespace) != is_safe_plain(namespace);
+        self.cuts && fits && is_safe_plain(env.name)
     }
 
     /// The preview of this index with markers for its name and namespace.
     pub(super) fn marked(&self, index: usize) -> &Environment<'p> {
         self.marked[index].get_or_init(|| Environment {
             name: NAME,
-            namespace: NAMESPACE.to_owned(),
+            namespace: marker::namespace(&self.plan.environments[index].namespace).to_owned(),
             ..self.plan.environments[index].clone()
         })
     }

@@ -11,7 +11,7 @@ use memchr::memmem::Finder;
 use smol_str::SmolStr;
 
 use crate::kube::{Id, Key, Object, rank};
-use crate::plan::marker::{DIGITS, MARKER, NAMESPACE};
+use crate::plan::marker::{self, DIGITS, MARKER};
 use crate::yaml::write_document;
 
 /// The words of a preview that go into the holes, raw.
@@ -106,17 +106,22 @@ impl Template {
         static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(MARKER));
         for at in FINDER.find_iter(marked.as_bytes()) {
             let end = at + MARKER.len();
-            let number: usize = marked.get(end..end + DIGITS)?.parse().ok()?;
+            let (number, before) = marker::read(marked.get(end..end + DIGITS)?)?;
             if number >= scalars + 2 {
                 return None;
             }
-            text.push_str(&marked[from..at]);
+            text.push_str(marked.get(from..at.checked_sub(before)?)?);
             holes.push(Hole::behind(&text, number));
             from = end + DIGITS;
         }
         text.push_str(&marked[from..]);
         let count = |wanted| holes.iter().filter(|hole: &&Hole| hole.number == wanted).count();
         Some(Self { text: text.into(), for_words: [count(0), count(1)], holes })
+    }
+
+    /// Whether it is the namespace of a preview.
+    fn is_namespace(&self) -> bool {
+        self.text.is_empty() && self.for_words == [0, 1] && self.holes.len() == 1
     }
 
     /// How long the text is.
@@ -173,12 +178,13 @@ impl Stencil {
     pub(super) fn cut(marked: &Object, scalars: usize) -> Option<Self> {
         let id = &marked.id;
         let name = Template::cut(&id.name, scalars)?;
+        let namespace = Template::cut(&id.namespace, scalars)?;
         Some(Self {
             group: id.group.clone(),
             kind: id.kind.clone(),
             rank: rank(&id.kind),
-            namespace: Template::cut(&id.namespace, scalars)?,
-            inside: id.namespace == NAMESPACE && name.holes.is_empty(),
+            inside: namespace.is_namespace() && name.holes.is_empty(),
+            namespace,
             name,
             text: Template::cut(&text_of(marked), scalars)?,
         })
@@ -303,11 +309,12 @@ fn text_of(object: &Object) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::marker::{NAME, marker};
+    use crate::plan::marker::{NAME, marker, namespace};
 
     #[test]
     fn what_is_filled_stands_where_the_markers_stood() {
-        let marked = format!("a: {NAME}\nb: x.{NAMESPACE}.svc\nc: {}\n", marker(0));
+        let namespace = namespace("shop-pr-1");
+        let marked = format!("a: {NAME}\nb: x.{namespace}.svc\nc: {}\n", marker(0));
         let template = Template::cut(&marked, 1).expect("markers are whole");
         let words = Words { name: "pr-1", namespace: "shop-pr-1" };
         let scalars = ["\"1\"".into()];
@@ -315,7 +322,7 @@ mod tests {
         template.fill(words, &scalars, &mut text);
         assert_eq!(text, "a: pr-1\nb: x.shop-pr-1.svc\nc: \"1\"\n");
         assert_eq!(template.length(words, &scalars), text.len());
-        let template = Template::cut(&format!("{NAME}.{NAMESPACE}.{NAME}"), 0).expect("whole");
+        let template = Template::cut(&format!("{NAME}.{namespace}.{NAME}"), 0).expect("whole");
         assert_eq!(template.length(words, &[]), "pr-1.shop-pr-1.pr-1".len());
     }
 

@@ -14,16 +14,37 @@ pub(crate) const MARKER: &str = "anabranch-hole-";
 /// The number of digits.
 pub(crate) const DIGITS: usize = 4;
 /// So many scalars have a marker, besides name and namespace.
-pub(crate) const SCALARS: usize = 9_998;
+pub(crate) const SCALARS: usize = 9_997;
 
 /// Stands for the name of a preview.
 pub(crate) const NAME: &str = "anabranch-hole-0000";
 /// Stands for the namespace of a preview.
-pub(crate) const NAMESPACE: &str = "anabranch-hole-0001";
+const NAMESPACE: &str = "anabranch-hole-0001";
+/// The same where it begins with a digit: then it is quoted where others are not.
+const NAMESPACE_WITH_DIGIT: &str = "0-anabranch-hole-9999";
+
+/// Stands for a namespace like this one.
+pub(crate) fn namespace(like: &str) -> &'static str {
+    if begins_with_digit(like) { NAMESPACE_WITH_DIGIT } else { NAMESPACE }
+}
+
+/// Whether a word begins with a digit.
+pub(crate) fn begins_with_digit(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit())
+}
 
 /// Stands for a whole scalar, by its number.
 pub(crate) fn marker(number: usize) -> String {
     format!("{MARKER}{:0DIGITS$}", number + 2)
+}
+
+/// What digits of a marker stand for: 0 for the name, 1 for the namespace, then scalars; and how much of
+/// the text before the marker belongs to it.
+pub(crate) fn read(digits: &str) -> Option<(usize, usize)> {
+    match digits.parse().ok()? {
+        9_999 => Some((1, "0-".len())),
+        number => Some((number, 0)),
+    }
 }
 
 /// Whether a tree holds what could become a marker, text of ours behind it.

@@ -103,6 +103,42 @@ fn words_of_the_user_are_never_taken_for_a_hole() {
     }
 }
 
+/// Namespaces that begin with a digit are quoted where others are not.
+#[test]
+fn namespaces_of_any_beginning_are_what_is_made_one_by_one() {
+    let rule = "{name: all, route: [{destination: {host: cart}}]}";
+    let baseline = format!(
+        "{BASELINE}---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: cart, namespace: shop}}
+spec: {{hosts: [cart], http: [{rule}]}}
+"
+    );
+    for namespace in ["{preview}", "7-{preview}", "7{preview}", "x-{preview}", "{preview}-7"] {
+        let previews = format!(
+            "apiVersion: anabranch.dev/v1alpha1
+kind: Previews
+spec:
+  prefix: m
+  namespace: \"{namespace}\"
+  baseline: {{namespace: shop, delivery: include}}
+  tests: [{{name: smoke, path: ./smoke}}]
+  previews:
+  - {{name: m, services: [{{name: cart}}]}}
+  - {{name: m-1, services: [{{name: cart}}]}}
+  - {{name: m2, services: [{{name: cart, replicas: 2}}]}}
+"
+        );
+        let [filled, made] = both(&baseline, &previews);
+        assert_eq!(filled, made);
+        let deployments = filled.iter().filter(|object| object["kind"] == "Deployment");
+        let namespaces = deployments.map(|object| object["metadata"]["namespace"].as_str());
+        let wanted = ["m", "m-1", "m2"].map(|name| namespace.replace("{preview}", name));
+        assert_eq!(namespaces.flatten().collect::<Vec<_>>(), wanted);
+    }
+}
+
 /// The Kustomizations of suites differ in labels and annotations as well, and gates in how much they
 /// watch.
 #[test]
