@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use foldhash::fast::RandomState;
 use rayon::prelude::*;
+use smallvec::SmallVec;
 
 use crate::diagnostic::{Diagnostic, Report, code, nearest};
 use crate::emit::{Common, Draft, Emission, Preview, Shape, Words};
-use crate::kube::{Id, Object, is_cluster_scoped, sort_by_id};
+use crate::kube::{Id, Object, Order, is_cluster_scoped};
 use crate::model::Catalog;
 use crate::plan::{Ceiling, plan};
 use crate::spec::Config;
@@ -142,7 +143,8 @@ fn draw<'e, 'p>(
         let help = "have fewer previews, or raise --max-output-bytes";
         return Err(vec![Diagnostic::new(&code::OUTPUT_LIMIT, message, help)]);
     }
-    let shared: Vec<&Id> = common.all().filter_map(Draft::kept_id).collect();
+    let shared: Vec<&Id> =
+        common.all().filter_map(|draft| draft.kept_id(Words::NONE)).collect();
     let (mut previews, mut found) = (Vec::with_capacity(drawn.len()), Vec::new());
     let mut hashes: HashSet<u64, RandomState> = shared.iter().map(|id| names.hash(id)).collect();
     let mut alike = hashes.len() < shared.len();
@@ -166,7 +168,7 @@ struct Drawn<'p, 'e> {
     found: Vec<Diagnostic>,
     /// The hashes of what it has outside of its namespace: no two objects are the same where no two
     /// of these are.
-    elsewhere: Vec<u64>,
+    elsewhere: SmallVec<[u64; 8]>,
 }
 
 /// Puts the objects in order, with the baseline's namespace where a namespaced one names none.
@@ -188,7 +190,7 @@ pub fn delivered<'e>(objects: &[Object], changed: BTreeMap<Id, Draft<'e>>) -> Ve
     let mut all: Vec<Draft<'_>> =
         unchanged.map(|object| Draft::from(with_namespace(object))).collect();
     all.extend(changed.into_values());
-    sort_by_id(&mut all, |draft| draft.key(Words::NONE));
+    Order::by(all.iter().map(|draft| draft.key(Words::NONE))).put(&mut all);
     all
 }
 
@@ -258,7 +260,8 @@ fn drafts<'d, 'e>(preview: &'d Preview<'_, Draft<'e>>) -> impl Iterator<Item = &
 
 /// The identities of a preview's objects that are not in its namespace.
 fn elsewhere<'d>(preview: &'d Preview<'_, Draft<'_>>) -> impl Iterator<Item = &'d Id> {
-    let kept = drafts(preview).filter_map(Draft::kept_id);
+    let words = preview.words();
+    let kept = drafts(preview).filter_map(move |draft| draft.kept_id(words));
     kept.filter(|id| id.namespace != preview.namespace)
 }
 

@@ -33,14 +33,15 @@ pub(super) fn accounts<'e>(env: &'e Environment<'_>) -> Accounts<'e> {
 }
 
 /// What a copy depends on besides its original, changes of it and the preview's name, in words.
-pub(super) fn depends_on<'e>(
+pub(super) fn depends_on<'e: 'a, 'a>(
     plan: &Plan<'_>,
-    accounts: &Accounts<'e>,
+    accounts: impl FnOnce() -> &'a Accounts<'e>,
     copied: &Copied<'_>,
 ) -> Vec<&'e str> {
     if copied.original.id.kind != "RoleBinding" {
         return Vec::new();
     }
+    let accounts = accounts();
     if matches!(copied.body, Body::Changed(_)) {
         // Its subjects may be others than those of the original.
         return accounts.iter().copied().collect();

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use smallvec::SmallVec;
+
 use super::meta;
 use crate::kube::istio::{API_VERSION, Egress, GROUP, Sidecar, SidecarSpec};
 use crate::kube::{ConfigMap, Namespace, Object, Service, ServiceSpec};
@@ -76,26 +78,25 @@ fn belongs_to_previews(key: &str) -> bool {
 pub(super) fn facts<'p>(plan: &'p Plan<'p>, index: usize) -> Facts<'p> {
     let env = &plan.environments[index];
     let spec = &plan.config.previews.spec;
-    let urls: Vec<String> = plan.routing.entries.urls(env.name).collect();
+    let urls = || plan.routing.entries.urls(env.name).map(Cow::Owned);
     let changes = &env.preview.changes;
     let first = changes.first();
-    let services: Vec<&str> = env.affected.iter().copied().collect();
-    let commits: Vec<&str> = changes.iter().map(|change| change.commit.as_str()).collect();
-    let numbers: Vec<String> =
-        changes.iter().map(|one| format!("{}#{}", one.repository, one.number)).collect();
+    let services = env.affected.iter().map(|&name| name.into());
+    let commits = || changes.iter().map(|change| change.commit.as_str().into());
+    let numbers = changes.iter().map(|one| format!("{}#{}", one.repository, one.number).into());
     let repository = first.map(|change| change.repository.as_str());
     let mut facts: Facts<'p> = vec![
         ("PREVIEW", env.name.into()),
         ("PREVIEW_NAMESPACE", env.namespace.as_str().into()),
         ("BASELINE_NAMESPACE", spec.baseline.namespace.as_str().into()),
         ("PREVIEW_HEADER", spec.routing.key.header.as_str().into()),
-        ("PREVIEW_SERVICES", services.join(" ").into()),
-        ("PREVIEW_URL", urls.first().cloned().unwrap_or_default().into()),
-        ("PREVIEW_URLS", urls.join(" ").into()),
-        ("PREVIEW_COMMIT", commits.first().copied().unwrap_or_default().into()),
-        ("PREVIEW_COMMITS", commits.join(" ").into()),
+        ("PREVIEW_SERVICES", joined(services)),
+        ("PREVIEW_URL", urls().next().unwrap_or_default()),
+        ("PREVIEW_URLS", joined(urls())),
+        ("PREVIEW_COMMIT", commits().next().unwrap_or_default()),
+        ("PREVIEW_COMMITS", joined(commits())),
         ("PREVIEW_CHANGE", first.map(|one| one.number.to_string()).unwrap_or_default().into()),
-        ("PREVIEW_CHANGES", numbers.join(" ").into()),
+        ("PREVIEW_CHANGES", joined(numbers)),
         ("PREVIEW_REPOSITORY", repository.unwrap_or_default().into()),
     ];
     let baggage = &spec.routing.key.baggage;
@@ -103,6 +104,12 @@ pub(super) fn facts<'p>(plan: &'p Plan<'p>, index: usize) -> Facts<'p> {
         facts.push(("PREVIEW_BAGGAGE", format!("{baggage}={}", env.name).into()));
     }
     facts
+}
+
+/// Words with a space between them; mostly there is one.
+fn joined<'p>(words: impl Iterator<Item = Cow<'p, str>>) -> Cow<'p, str> {
+    let mut words: SmallVec<[Cow<'p, str>; 8]> = words.collect();
+    if words.len() > 1 { words.join(" ").into() } else { words.pop().unwrap_or_default() }
 }
 
 /// An ExternalName Service for an unaffected service that the copies call by its short name.

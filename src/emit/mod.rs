@@ -22,16 +22,18 @@ mod part;
 mod routing;
 mod series;
 mod stencil;
+mod words;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 pub use flux::{Shape, Suites};
-pub use stencil::{Draft, Words};
+pub use stencil::Draft;
+pub use words::{Own, Words};
 
 use self::part::{Part, Parts};
 use self::routing::Reaches;
-use crate::kube::{Id, Key, Object, sort_by_id};
+use crate::kube::{Id, Key, Object, Order};
 use crate::plan::{Copied, Plan};
 
 /// The file of a tree that an object of a preview belongs in.
@@ -74,9 +76,11 @@ pub struct Preview<'p, D> {
     pub own: Vec<(File<'p>, D)>,
     /// Its Flux objects; in a tree, the Namespace before them.
     pub flux: Vec<D>,
+    /// What drafts among them have of their own.
+    words: Own,
 }
 
-impl<'p, D> Preview<'p, D> {
+impl<D> Preview<'_, D> {
     /// Every object.
     pub fn all(&self) -> impl Iterator<Item = &D> {
         self.own.iter().map(|(_, object)| object).chain(&self.flux)
@@ -84,8 +88,8 @@ impl<'p, D> Preview<'p, D> {
 
     /// The words that its texts are written with.
     #[must_use]
-    pub fn words(&self) -> Words<'p> {
-        Words { name: self.name, namespace: self.namespace }
+    pub fn words(&self) -> Words<'_> {
+        Words { name: self.name, namespace: self.namespace, own: &self.words }
     }
 }
 
@@ -145,7 +149,7 @@ impl<'p> Emission<'p> {
     pub fn common<'e, D: Form<'e>>(&'e self) -> Common<D> {
         let (mut shared, changed) =
             routing::of_all(self.plan, |table| D::virtual_service(&self.parts, table));
-        sort_by_id(&mut shared, |object: &D| object.key(Words::NONE));
+        Order::by(shared.iter().map(|object: &D| object.key(Words::NONE))).put(&mut shared);
         let flux = self.parts.flux.common().into_iter();
         let flux = flux.map(|(file, objects)| (file, objects.into_iter().map(D::from).collect()));
         Common { shared, changed, flux: flux.collect() }
@@ -190,14 +194,15 @@ impl<'p> Emission<'p> {
         if !reaches.is_empty() {
             add(File::Routes, Part::Grants(reaches));
         }
-        let words = Words { name: env.name, namespace: &env.namespace };
-        sort_by_id(&mut own, |(_, object)| object.key(words));
         let mut flux = Vec::new();
         let namespace = owned.then_some(Part::Namespace { owned: false });
         let kustomizations = self.parts.flux.parts().into_iter().map(Part::Flux);
         for part in namespace.into_iter().chain(kustomizations) {
             D::emit(&maker, &part, |object| flux.push(object));
         }
-        Preview { name: env.name, namespace: &env.namespace, own, flux }
+        let words = maker.into_words();
+        let all = Words { name: env.name, namespace: &env.namespace, own: &words };
+        Order::by(own.iter().map(|(_, object)| object.key(all))).put(&mut own);
+        Preview { name: env.name, namespace: &env.namespace, own, flux, words }
     }
 }

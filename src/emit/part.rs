@@ -1,14 +1,14 @@
 //! The parts of a preview that most previews have alike, each as objects and as filled stencils.
 
-use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::sync::OnceLock;
 
 use smallvec::SmallVec;
 
 use super::flux::{self, Flux};
 use super::routing::{self, Reaches, Route, istio};
-use super::stencil::{Draft, Stencil, Words};
+use super::stencil::{Draft, Stencil};
+use super::words::{Own, Words};
 use super::{copy, environment, series};
 use crate::kube::{Id, Object};
 use crate::model::Service;
@@ -16,8 +16,8 @@ use crate::plan::marker::{self, NAME, SCALARS, begins_with_digit, marker};
 use crate::plan::routing::istio::Table;
 use crate::plan::variants::Variants;
 use crate::plan::{Body, Copied, Environment, Plan, Value};
+use crate::yaml::Node;
 use crate::yaml::scalar::is_safe_plain;
-use crate::yaml::{Node, write_string};
 
 /// A part of a preview.
 #[derive(Debug)]
@@ -163,7 +163,14 @@ impl<'p> Parts<'p> {
     /// What makes the preview of this index.
     pub(super) fn of(&self, index: usize) -> Maker<'_, 'p> {
         let env = &self.plan.environments[index];
-        Maker { parts: self, env, index, fills: self.fills(env), accounts: OnceCell::new() }
+        Maker {
+            parts: self,
+            env,
+            index,
+            fills: self.fills(env),
+            accounts: OnceCell::new(),
+            words: RefCell::new(Own::with_room()),
+        }
     }
 
     /// Whether stencils can be filled with the names of a preview.
@@ -210,6 +217,8 @@ pub(super) struct Maker<'m, 'p> {
     fills: bool,
     /// Its ServiceAccounts, found when first needed.
     accounts: OnceCell<copy::Accounts<'p>>,
+    /// What its drafts have of their own.
+    words: RefCell<Own>,
 }
 
 impl<'m, 'p: 'm> Maker<'m, 'p> {
@@ -285,35 +294,38 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         }
     }
 
-    /// The words, besides name and namespace, in which a part differs, as YAML scalars; and what else it
-    /// depends on, which must be the same for all who share a stencil.
-    fn scalars<'a>(&self, part: &'a Part<'p>) -> (Vec<Cow<'p, str>>, Alike<'a>)
+    /// What the drafts have of their own.
+    pub(super) fn into_words(self) -> Own {
+        let mut words = self.words.into_inner();
+        words.shrink();
+        words
+    }
+
+    /// Adds the words, besides name and namespace, in which a part differs; and returns what else it depends
+    /// on, which must be the same for all who share a stencil.
+    fn scalars<'a>(&self, part: &'a Part<'p>, own: &mut Own) -> Alike<'a>
     where
         'p: 'a,
     {
-        let (mut scalars, mut alike) = (Vec::new(), Alike::new());
+        let mut alike = Alike::new();
         match part {
             Part::Facts => {
-                let facts = environment::facts(self.parts.plan, self.index);
-                scalars.reserve_exact(facts.len());
-                for (key, value) in facts {
-                    scalars.push(scalar(value));
+                for (key, value) in environment::facts(self.parts.plan, self.index) {
+                    own.add_string(&value);
                     alike.push(key);
                 }
             }
             Part::Flux(part) => {
                 for (key, value) in self.parts.flux.facts(*part, self.index) {
-                    scalars.push(scalar(value.into()));
+                    own.add_string(&value);
                     alike.push(key);
                 }
             }
             Part::Copy(Copied { body: Body::Changed(changes), .. }) => {
-                scalars.reserve_exact(changes.values().count());
-                scalars.extend(changes.values().map(|value| match value {
-                    Value::Replicas(1) => "1".into(),
-                    Value::Replicas(count) => count.to_string().into(),
-                    Value::Text(text) => scalar(text.into()),
-                }));
+                changes.values().for_each(|value| match value {
+                    Value::Replicas(count) => own.add_plain(count),
+                    Value::Text(text) => own.add_string(text),
+                });
                 alike.extend(changes.shape());
             }
             Part::Sidecar => alike.extend(self.env.other_namespaces.iter().map(String::as_str)),
@@ -324,33 +336,33 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             _ => {}
         }
         if let Part::Copy(copied) = part {
-            alike.extend(copy::depends_on(self.parts.plan, self.accounts(), copied));
+            alike.extend(copy::depends_on(self.parts.plan, || self.accounts(), copied));
         }
-        (scalars, alike)
+        alike
     }
 
     /// A part from its stencils, or in the ordinary way where it has none.
     fn drafts(&self, part: &Part<'p>, add: impl FnMut(Draft<'m>)) {
+        let own = &mut *self.words.borrow_mut();
+        let first = own.scalars();
         let slot = self.parts.slot(part).filter(|_| self.fills);
-        let Some((stencils, scalars)) = slot.and_then(|slot| {
-            let (scalars, alike) = self.scalars(part);
-            if scalars.len() > SCALARS {
-                return None;
-            }
-            let cut = || self.cut(part, scalars.len());
-            Some((slot.get(&alike, cut).as_deref()?, scalars))
-        }) else {
+        let stencils = slot.and_then(|slot| {
+            let alike = self.scalars(part, own);
+            let count = own.scalars() - first;
+            (count <= SCALARS).then(|| slot.get(&alike, || self.cut(part, count)).as_deref())?
+        });
+        let Some(stencils) = stencils else {
+            own.truncate(first);
             return self.objects(part).into_iter().map(Draft::from).for_each(add);
         };
-        let words = Words { name: self.env.name, namespace: &self.env.namespace };
-        let scalars = scalars.into_boxed_slice();
-        let stencils = stencils.iter().zip(std::iter::repeat_n(scalars, stencils.len()));
-        let drafts = stencils.map(|(stencil, scalars)| stencil.draft(words, scalars));
+        let names = [self.env.name, &self.env.namespace];
         if !cfg!(debug_assertions) {
-            return drafts.for_each(add);
+            return stencils.iter().map(|one| one.draft(names, first, own)).for_each(add);
         }
-        let drafts: Vec<Draft<'_>> = drafts.collect();
+        let drafts: Vec<Draft<'_>> =
+            stencils.iter().map(|one| one.draft(names, first, own)).collect();
         let ordinary: Vec<Draft<'_>> = self.objects(part).into_iter().map(Draft::from).collect();
+        let words = Words { name: names[0], namespace: names[1], own };
         let all = |drafts: &[Draft<'_>]| -> Vec<(Id, String)> {
             drafts.iter().map(|draft| shown(draft, words)).collect()
         };
@@ -369,17 +381,4 @@ fn shown(draft: &Draft<'_>, words: Words<'_>) -> (Id, String) {
     let mut text = String::new();
     draft.write(words, &mut text);
     (draft.id(words), text)
-}
-
-/// A string as YAML writes it, at column 0.
-fn scalar(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.is_empty() {
-        return "\"\"".into();
-    }
-    if is_safe_plain(&text) {
-        return text;
-    }
-    let mut out = String::new();
-    write_string(&mut out, &text, Some(0));
-    out.into()
 }

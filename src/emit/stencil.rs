@@ -4,28 +4,15 @@
 //! A stencil is cut from an ordinary object that was made with [markers](crate::plan::marker) for those
 //! words.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
-use smol_str::SmolStr;
+use smol_str::{SmolStr, SmolStrBuilder};
 
+use super::words::{Own, Words};
 use crate::kube::{Id, Key, Object, rank};
 use crate::plan::marker::{self, DIGITS, MARKER};
 use crate::yaml::write_document;
-
-/// The words of a preview that go into the holes, raw.
-#[derive(Debug, Clone, Copy)]
-pub struct Words<'a> {
-    /// The name of the preview.
-    pub name: &'a str,
-    /// Its namespace.
-    pub namespace: &'a str,
-}
-
-/// Whole scalars as YAML writes them, at column 0 where they have several lines; as many as the stencil
-/// was cut for.
-type Scalars<'a> = [Cow<'a, str>];
 
 /// A place where something goes into a text.
 #[derive(Debug)]
@@ -49,12 +36,12 @@ impl Hole {
         Self { at: text.len(), number, indent: if value.is_empty() { start } else { start + 2 } }
     }
 
-    /// What goes into it.
-    fn word<'a>(&self, words: Words<'a>, scalars: &'a Scalars<'_>) -> &'a str {
+    /// What goes into it; the scalars of its text begin with this one.
+    fn word<'a>(&self, words: Words<'a>, first: usize) -> &'a str {
         match self.number {
             0 => words.name,
             1 => words.namespace,
-            other => &scalars[other - 2],
+            other => words.own.scalar(first + other - 2),
         }
     }
 
@@ -81,11 +68,6 @@ impl Hole {
 fn further_lines(word: &str) -> impl Iterator<Item = usize> {
     let starts = memchr::memchr_iter(b'\n', word.as_bytes()).map(|end| end + 1);
     starts.filter(|&start| word.as_bytes().get(start).is_some_and(|&byte| byte != b'\n'))
-}
-
-impl Words<'_> {
-    /// Those of what belongs to no single preview.
-    pub const NONE: Self = Self { name: "", namespace: "" };
 }
 
 /// A text with holes.
@@ -124,39 +106,42 @@ impl Template {
         self.text.is_empty() && self.for_words == [0, 1] && self.holes.len() == 1
     }
 
-    /// How long the text is.
-    fn length(&self, words: Words<'_>, scalars: &Scalars<'_>) -> usize {
+    /// How long the text is, filled with words and scalars from the first of these on.
+    fn length(&self, words: Words<'_>, first: usize) -> usize {
         let [names, namespaces] = self.for_words;
         let filled = names * words.name.len() + namespaces * words.namespace.len();
         // Most have no other holes, and theirs need not be looked at.
-        let others = if scalars.is_empty() { &[] } else { self.holes.as_slice() };
+        let only_words = names + namespaces == self.holes.len();
+        let others = if only_words { &[] } else { self.holes.as_slice() };
         let others = others.iter().filter(|hole| hole.number >= 2);
-        let others = others.map(|hole| hole.length(hole.word(words, scalars)));
+        let others = others.map(|hole| hole.length(hole.word(words, first)));
         self.text.len() + filled + others.sum::<usize>()
     }
 
-    /// Adds the text to another.
-    pub(super) fn fill(&self, words: Words<'_>, scalars: &Scalars<'_>, out: &mut String) {
+    /// Adds the text to another, filled with words and scalars from the first of these on.
+    pub(super) fn fill(&self, words: Words<'_>, first: usize, out: &mut String) {
         let mut from = 0;
         for hole in &self.holes {
             out.push_str(&self.text[from..hole.at]);
-            hole.fill(hole.word(words, scalars), out);
+            hole.fill(hole.word(words, first), out);
             from = hole.at;
         }
         out.push_str(&self.text[from..]);
     }
 
-    /// The text of a name: mostly the same for all, or one word.
-    fn fill_name(&self, words: Words<'_>, scalars: &Scalars<'_>) -> SmolStr {
-        match self.holes.as_slice() {
-            [] => self.text.clone(),
-            [hole] if self.text.is_empty() => hole.word(words, scalars).into(),
-            _ => {
-                let mut name = String::with_capacity(self.length(words, scalars));
-                self.fill(words, scalars, &mut name);
-                name.into()
-            }
+    /// The text of a name: mostly the same for all.
+    fn name(&self, words: Words<'_>, first: usize) -> SmolStr {
+        if self.holes.is_empty() {
+            return self.text.clone();
         }
+        let (mut name, mut from) = (SmolStrBuilder::new(), 0);
+        for hole in &self.holes {
+            name.push_str(&self.text[from..hole.at]);
+            name.push_str(hole.word(words, first));
+            from = hole.at;
+        }
+        name.push_str(&self.text[from..]);
+        name.finish()
     }
 }
 
@@ -190,19 +175,24 @@ impl Stencil {
         })
     }
 
-    /// The object of one preview.
-    pub(super) fn draft<'e>(&'e self, words: Words<'_>, scalars: Box<Scalars<'e>>) -> Draft<'e> {
-        let id = (!self.inside).then(|| Box::new(self.id(words, &scalars)));
-        let own = (id.is_some() || !scalars.is_empty()).then(|| Box::new(Own { scalars, id }));
-        Draft(Content::Holes { stencil: self, own })
+    /// The object of one preview, whose scalars begin with this one; whatever else it has is added to its
+    /// own.
+    pub(super) fn draft<'e>(
+        &'e self,
+        [name, namespace]: [&str; 2],
+        first: usize,
+        own: &mut Own,
+    ) -> Draft<'e> {
+        let id = (!self.inside).then(|| self.id(Words { name, namespace, own }, first));
+        Draft(Content::Holes { stencil: self, first, id: id.map(|id| own.add_id(id)) })
     }
 
-    fn id(&self, words: Words<'_>, scalars: &Scalars<'_>) -> Id {
+    fn id(&self, words: Words<'_>, first: usize) -> Id {
         Id {
             group: self.group.clone(),
             kind: self.kind.clone(),
-            namespace: self.namespace.fill_name(words, scalars),
-            name: self.name.fill_name(words, scalars),
+            namespace: self.namespace.name(words, first),
+            name: self.name.name(words, first),
         }
     }
 }
@@ -217,20 +207,14 @@ pub struct Draft<'e>(Content<'e>);
 
 #[derive(Debug)]
 enum Content<'e> {
-    Holes { stencil: &'e Stencil, own: Option<Box<Own<'e>>> },
+    Holes {
+        stencil: &'e Stencil,
+        /// The number of its first scalar.
+        first: usize,
+        /// The number of its identity, where it does not follow from the namespace of the preview.
+        id: Option<usize>,
+    },
     Whole(Box<(Id, String)>),
-}
-
-/// What a draft has that neither its stencil nor the words of its preview tell.
-#[derive(Debug)]
-struct Own<'e> {
-    scalars: Box<Scalars<'e>>,
-    /// The identity, where it does not follow from the namespace of the preview.
-    id: Option<Box<Id>>,
-}
-
-fn scalars<'o>(own: &'o Option<Box<Own<'_>>>) -> &'o Scalars<'o> {
-    own.as_ref().map(|own| &*own.scalars).unwrap_or_default()
 }
 
 impl From<Object> for Draft<'_> {
@@ -251,25 +235,23 @@ impl Draft<'_> {
     pub fn key<'k>(&'k self, words: Words<'k>) -> Key<'k> {
         match &self.0 {
             Content::Whole(whole) => (&whole.0).into(),
-            Content::Holes { stencil, .. } => self.kept_id().map_or_else(
-                || Key {
-                    rank: stencil.rank,
-                    namespace: words.namespace,
-                    kind: &stencil.kind,
-                    group: &stencil.group,
-                    name: &stencil.name.text,
-                },
-                Key::from,
-            ),
+            Content::Holes { id: Some(id), .. } => words.own.id(*id).into(),
+            Content::Holes { stencil, .. } => Key {
+                rank: stencil.rank,
+                namespace: words.namespace,
+                kind: &stencil.kind,
+                group: &stencil.group,
+                name: &stencil.name.text,
+            },
         }
     }
 
     /// Its identity, where this is kept: of whatever is in another namespace than the preview's.
     #[must_use]
-    pub fn kept_id(&self) -> Option<&Id> {
+    pub fn kept_id<'k>(&'k self, words: Words<'k>) -> Option<&'k Id> {
         match &self.0 {
             Content::Whole(whole) => Some(&whole.0),
-            Content::Holes { own, .. } => own.as_ref()?.id.as_deref(),
+            Content::Holes { id, .. } => id.map(|id| words.own.id(id)),
         }
     }
 
@@ -278,7 +260,7 @@ impl Draft<'_> {
     pub fn id(&self, words: Words<'_>) -> Id {
         match &self.0 {
             Content::Whole(whole) => whole.0.clone(),
-            Content::Holes { stencil, own } => stencil.id(words, scalars(own)),
+            Content::Holes { stencil, first, .. } => stencil.id(words, *first),
         }
     }
 
@@ -286,7 +268,7 @@ impl Draft<'_> {
     #[must_use]
     pub fn length(&self, words: Words<'_>) -> usize {
         match &self.0 {
-            Content::Holes { stencil, own } => stencil.text.length(words, scalars(own)),
+            Content::Holes { stencil, first, .. } => stencil.text.length(words, *first),
             Content::Whole(whole) => whole.1.len(),
         }
     }
@@ -294,7 +276,7 @@ impl Draft<'_> {
     /// Adds its text to another.
     pub fn write(&self, words: Words<'_>, out: &mut String) {
         match &self.0 {
-            Content::Holes { stencil, own } => stencil.text.fill(words, scalars(own), out),
+            Content::Holes { stencil, first, .. } => stencil.text.fill(words, *first, out),
             Content::Whole(whole) => out.push_str(&whole.1),
         }
     }
@@ -316,14 +298,17 @@ mod tests {
         let namespace = namespace("shop-pr-1");
         let marked = format!("a: {NAME}\nb: x.{namespace}.svc\nc: {}\n", marker(0));
         let template = Template::cut(&marked, 1).expect("markers are whole");
-        let words = Words { name: "pr-1", namespace: "shop-pr-1" };
-        let scalars = ["\"1\"".into()];
+        let mut own = Own::default();
+        own.add_string("0");
+        own.add_string("1");
+        let words = Words { name: "pr-1", namespace: "shop-pr-1", own: &own };
         let mut text = String::new();
-        template.fill(words, &scalars, &mut text);
+        template.fill(words, 1, &mut text);
         assert_eq!(text, "a: pr-1\nb: x.shop-pr-1.svc\nc: \"1\"\n");
-        assert_eq!(template.length(words, &scalars), text.len());
+        assert_eq!(template.length(words, 1), text.len());
         let template = Template::cut(&format!("{NAME}.{namespace}.{NAME}"), 0).expect("whole");
-        assert_eq!(template.length(words, &[]), "pr-1.shop-pr-1.pr-1".len());
+        assert_eq!(template.length(words, 0), "pr-1.shop-pr-1.pr-1".len());
+        assert_eq!(template.name(words, 0), "pr-1.shop-pr-1.pr-1");
     }
 
     #[test]

@@ -15,4 +15,4 @@ pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 pub use object::{Id, Object, is_cluster_scoped};
 pub(crate) use object::{in_front, name_place};
 pub(crate) use order::rank;
-pub use order::{Key, sort_by_id};
+pub use order::{Key, Order};

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::Id;
 
 /// What objects are put in order by: rank of kind, namespace, kind, group and name.
@@ -45,29 +47,43 @@ impl PartialOrd for Key<'_> {
     }
 }
 
-/// Sorts objects, in whatever form.
-pub fn sort_by_id<T>(objects: &mut [T], key: impl Fn(&T) -> Key<'_>) {
-    // Only their order is sorted: objects are too large to be moved about.
-    let keys: Vec<Key<'_>> = objects.iter().map(key).collect();
-    let mut order = by_rank(&keys);
-    for alike in order.chunk_by_mut(|&a, &b| keys[a].rank == keys[b].rank) {
-        // They mostly come in order.
-        if !alike.is_sorted_by(|&a, &b| keys[a] <= keys[b]) {
-            alike.sort_by(|&a, &b| keys[a].cmp(&keys[b]));
+/// An order of objects, in whatever form.
+#[derive(Debug)]
+pub struct Order(Places);
+
+/// Indices of objects, of which a preview mostly has no more.
+type Places = SmallVec<[usize; 32]>;
+
+impl Order {
+    /// The order of objects with these keys.
+    pub fn by<'k>(keys: impl Iterator<Item = Key<'k>>) -> Self {
+        let keys: SmallVec<[Key<'_>; 32]> = keys.collect();
+        let mut order = by_rank(&keys);
+        for alike in order.chunk_by_mut(|&a, &b| keys[a].rank == keys[b].rank) {
+            // They mostly come in order.
+            if !alike.is_sorted_by(|&a, &b| keys[a] <= keys[b]) {
+                alike.sort_by(|&a, &b| keys[a].cmp(&keys[b]));
+            }
         }
+        Self(order)
     }
-    for to in 0..order.len() {
-        // Whatever stood at an earlier place has since been swapped to where its own stood.
-        let mut from = order[to];
-        while from < to {
-            from = order[from];
+
+    /// Puts the objects, whose keys those were, in this order.
+    pub fn put<T>(self, objects: &mut [T]) {
+        // Objects are too large to be moved about.
+        for to in 0..self.0.len() {
+            // Whatever stood at an earlier place has since been swapped to where its own stood.
+            let mut from = self.0[to];
+            while from < to {
+                from = self.0[from];
+            }
+            objects.swap(to, from);
         }
-        objects.swap(to, from);
     }
 }
 
 /// The places of keys in the order of their rank, else as they come.
-fn by_rank(keys: &[Key<'_>]) -> Vec<usize> {
+fn by_rank(keys: &[Key<'_>]) -> Places {
     // There are few ranks: counting them is quicker than to compare keys.
     let mut starts = [0; RANKS + 1];
     for key in keys {
@@ -76,7 +92,7 @@ fn by_rank(keys: &[Key<'_>]) -> Vec<usize> {
     for rank in 0..RANKS {
         starts[rank + 1] += starts[rank];
     }
-    let mut order = vec![0; keys.len()];
+    let mut order = smallvec![0; keys.len()];
     for (at, key) in keys.iter().enumerate() {
         let next = &mut starts[usize::from(key.rank)];
         order[*next] = at;
@@ -144,7 +160,7 @@ mod tests {
             let mut mixed = wanted.clone();
             mixed.reverse();
             mixed.rotate_left(turn);
-            sort_by_id(&mut mixed, |id| id.into());
+            Order::by(mixed.iter().map(Key::from)).put(&mut mixed);
             assert_eq!(mixed, wanted, "turned by {turn}");
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::few::Few;
 use super::marker::marker;
 use super::patch::{Patch, Problem};
 use crate::diagnostic::{Diagnostic, code};
@@ -35,7 +36,7 @@ impl Target<'_> {
 #[derive(Debug, Clone, Default)]
 pub struct Changes<'a> {
     /// For each service that names the workload, in order: its change, and the images it gives.
-    by_service: Vec<(&'a ServiceChange, Images<'a>)>,
+    by_service: Few<(&'a ServiceChange, Images<'a>)>,
     /// Patches that apply to what the others made of it, in order; they fit it.
     pub(super) patches: Vec<Arc<Patch<'a>>>,
     /// Volume claims become empty directories, last of all.
@@ -69,7 +70,7 @@ impl<'a> Changes<'a> {
         if self.empty_volumes {
             words.push("/volumes");
         }
-        for (change, images) in &self.by_service {
+        for (change, images) in self.by_service.iter() {
             words.push("/images");
             words.extend(images.by_container.iter().map(|(container, _)| *container));
             if let (Some(main), false) = (images.main, change.env.is_empty()) {
@@ -143,7 +144,7 @@ impl<'a> Changes<'a> {
         let mut body = original.clone();
         let values = self.values().enumerate();
         let mut values = values.map(|(number, value)| make(number, value));
-        for (change, images) in &self.by_service {
+        for (change, images) in self.by_service.iter() {
             change_body(&mut body, change, images, &mut values);
         }
         for patch in &self.patches {
@@ -176,7 +177,7 @@ pub(super) fn decide<'a>(
     };
     let workloads = target.workloads.iter().map(|workload| workload.object);
     for (workload, images) in workloads.zip(images) {
-        for &(container, image) in &images.by_container {
+        for &(container, image) in images.by_container.iter() {
             let earlier = changed.insert((workload.number, container), image);
             if earlier.is_some_and(|earlier| earlier != image) {
                 found.push(config.finding(
@@ -190,10 +191,7 @@ pub(super) fn decide<'a>(
                 ));
             }
         }
-        // Mostly one service names a workload.
-        let by_service = &mut bodies.entry(workload.number).or_default().by_service;
-        by_service.reserve_exact(1);
-        by_service.push((target.change, images));
+        bodies.entry(workload.number).or_default().by_service.push((target.change, images));
     }
 }
 
@@ -201,7 +199,7 @@ pub(super) fn decide<'a>(
 #[derive(Debug, Clone)]
 struct Images<'a> {
     /// Names of containers with their images, in order.
-    by_container: Vec<(&'a str, &'a str)>,
+    by_container: Few<(&'a str, &'a str)>,
     /// The main container: the one that gets the environment.
     main: Option<&'a str>,
 }
@@ -285,7 +283,7 @@ fn images_of<'a>(
     let containers = workload.containers.as_slice();
     let wanted: BTreeMap<&str, &str> =
         change.containers.iter().map(|one| (one.name.as_str(), one.image.as_str())).collect();
-    let mut by_container: Vec<(&str, &str)> = containers
+    let mut by_container: Few<(&str, &str)> = containers
         .iter()
         .filter_map(|container| Some((container.name, *wanted.get(container.name)?)))
         .collect();
@@ -308,8 +306,7 @@ fn images_of<'a>(
     }
     if let (Some(main), false) = (main, image.is_empty()) {
         let same = containers.iter().filter(|c| c.repository == main.repository);
-        by_container.reserve_exact(same.clone().count());
-        by_container.extend(same.map(|container| (container.name, image)));
+        same.for_each(|container| by_container.push((container.name, image)));
     }
     by_container.sort_unstable();
     Ok(Images { by_container, main: main.map(|main| main.name) })
@@ -420,8 +417,11 @@ mod tests {
         fn images<'a>(names: &[&'a str], main: Option<&'a str>) -> Images<'a> {
             Images { by_container: names.iter().map(|&name| (name, "image")).collect(), main }
         }
-        let changes =
-            |by_service, empty_volumes| Changes { by_service, empty_volumes, ..Changes::default() };
+        let changes = |by_service: Vec<_>, empty_volumes| Changes {
+            by_service: by_service.into_iter().collect(),
+            empty_volumes,
+            ..Changes::default()
+        };
         let all = [
             changes(vec![(&plain, images(&[], None))], false),
             changes(vec![(&plain, images(&[], None))], true),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::changes::Changes;
+use super::few::Few;
 use crate::kube::Object;
 use crate::model::Service;
 use crate::spec::{Config, Preview};
@@ -42,36 +43,16 @@ pub struct Copied<'a> {
     pub owners: Owners<'a>,
 }
 
-/// Names of services, in order, each once; mostly one, which takes no memory of its own: made with
-/// [`insert`](Self::insert) and read with [`names`](Self::names).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Owners<'a> {
-    /// One name.
-    One(&'a str),
-    /// None, or several.
-    Others(Vec<&'a str>),
-}
-
-impl Default for Owners<'_> {
-    fn default() -> Self {
-        Self::Others(Vec::new())
-    }
-}
+/// Names of services, in order, each once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owners<'a>(Few<&'a str>);
 
 impl<'a> Owners<'a> {
     /// Adds a name.
     pub fn insert(&mut self, name: &'a str) {
-        let Err(index) = self.names().binary_search(&name) else {
-            return;
-        };
-        match self {
-            Self::Others(names) if names.is_empty() => *self = Self::One(name),
-            Self::Others(names) => names.insert(index, name),
-            Self::One(first) => {
-                let mut names = vec![*first];
-                names.insert(index, name);
-                *self = Self::Others(names);
-            }
+        if let Err(index) = self.0.binary_search(&name) {
+            self.0.push(name);
+            self.0[index..].rotate_right(1);
         }
     }
 
@@ -89,10 +70,7 @@ impl<'a> Owners<'a> {
     /// The names.
     #[must_use]
     pub fn names(&self) -> &[&'a str] {
-        match self {
-            Self::One(name) => std::slice::from_ref(name),
-            Self::Others(names) => names,
-        }
+        &self.0
     }
 }
 

@@ -5,6 +5,7 @@ mod access;
 mod changes;
 mod closure;
 mod environment;
+mod few;
 mod hosts;
 pub(crate) mod marker;
 pub mod naming;

@@ -61,9 +61,10 @@ impl<'a, 'f> Closure<'a, 'f> {
 
     /// The workloads of each service that the preview names. Unknown names were reported before.
     fn targets(&mut self) -> Vec<Target<'a>> {
-        let mut targets = Vec::new();
+        let services = &self.env.preview.services;
+        let mut targets = Vec::with_capacity(services.len());
         let catalog = self.catalog;
-        for (index, change) in self.env.preview.services.iter().enumerate() {
+        for (index, change) in services.iter().enumerate() {
             let workloads: SmallVec<[&Workload<'a>; 1]> = match catalog.service(&change.name) {
                 Some(service) => {
                     self.env.affected.insert(service.name());
@@ -263,16 +264,20 @@ impl<'a, 'f> Closure<'a, 'f> {
     /// Plans the aliases, and what else follows from the hosts that the copies name.
     fn hosts(&mut self) {
         let numbers: Vec<usize> = self.copies.keys().copied().collect();
+        // Mostly enough; what is too much is given back.
+        self.env.aliases.reserve(16);
         for number in numbers {
-            let mut named = BTreeSet::new();
+            let needs = self.needs(number);
+            needs.hosts.iter().for_each(|host| self.host(host));
+            let mut others = BTreeSet::new();
             if let Body::Changed(changes) = &self.copies[&number].body {
                 self.finder.hosts_of(changes, |host| {
-                    named.insert(host);
+                    if needs.hosts.binary_search(&host).is_err() {
+                        others.insert(host);
+                    }
                 });
             }
-            let needs = self.needs(number);
-            named.extend(needs.hosts.iter().cloned());
-            named.iter().for_each(|host| self.host(host));
+            others.iter().for_each(|host| self.host(host));
         }
         let mut named = BTreeSet::new();
         if !self.config.previews.spec.services.is_empty() {

@@ -1,0 +1,116 @@
+//! The words that stencils are filled with.
+
+use std::fmt::Display;
+use std::fmt::Write as _;
+
+use crate::kube::Id;
+use crate::yaml::write_string;
+
+/// The words of a preview.
+#[derive(Debug, Clone, Copy)]
+pub struct Words<'a> {
+    /// The name of the preview.
+    pub name: &'a str,
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// What its drafts have of their own.
+    pub own: &'a Own,
+}
+
+impl Words<'_> {
+    /// Those of what belongs to no single preview.
+    pub const NONE: Self = Self { name: "", namespace: "", own: &NOTHING };
+}
+
+static NOTHING: Own = Own { text: String::new(), ends: Vec::new(), ids: Vec::new() };
+
+/// What the drafts of a preview have that neither their stencils nor its name tell: in a few pieces of
+/// memory for all of them, since there are thousands of previews.
+#[derive(Debug, Default)]
+pub struct Own {
+    /// Whole scalars as YAML writes them, at column 0 where they have several lines.
+    text: String,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+    /// Identities that do not follow from the namespace of the preview.
+    ids: Vec<Id>,
+}
+
+impl Own {
+    /// With room for what previews mostly have.
+    pub(super) fn with_room() -> Self {
+        Self {
+            text: String::with_capacity(1024),
+            ends: Vec::with_capacity(32),
+            ids: Vec::with_capacity(8),
+        }
+    }
+
+    /// Gives back the room that is not used.
+    pub(super) fn shrink(&mut self) {
+        self.text.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        self.ids.shrink_to_fit();
+    }
+
+    /// How many scalars there are.
+    pub(super) fn scalars(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The scalar of this number.
+    pub(super) fn scalar(&self, number: usize) -> &str {
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start..self.ends[number]]
+    }
+
+    /// Adds a string.
+    pub(super) fn add_string(&mut self, text: &str) {
+        write_string(&mut self.text, text, Some(0));
+        self.ends.push(self.text.len());
+    }
+
+    /// Adds what is no string, and so is not quoted.
+    pub(super) fn add_plain(&mut self, value: impl Display) {
+        // A string takes everything.
+        let _ = write!(self.text, "{value}");
+        self.ends.push(self.text.len());
+    }
+
+    /// Takes back all scalars but the first so many.
+    pub(super) fn truncate(&mut self, scalars: usize) {
+        self.ends.truncate(scalars);
+        self.text.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+
+    /// Adds an identity, and returns its number.
+    pub(super) fn add_id(&mut self, id: Id) -> usize {
+        self.ids.push(id);
+        self.ids.len() - 1
+    }
+
+    /// The identity of this number.
+    pub(super) fn id(&self, number: usize) -> &Id {
+        &self.ids[number]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scalars_stand_as_yaml_writes_them_until_they_are_taken_back() {
+        let mut own = Own::default();
+        own.add_string("a");
+        own.add_string("");
+        own.add_string("1");
+        own.add_plain(1);
+        own.add_string("b\nc");
+        let all: Vec<&str> = (0..own.scalars()).map(|number| own.scalar(number)).collect();
+        assert_eq!(all, ["a", "\"\"", "\"1\"", "1", "|-\nb\nc"]);
+        own.truncate(1);
+        own.add_plain(2);
+        assert_eq!((own.scalar(0), own.scalar(1), own.scalars()), ("a", "2", 2));
+    }
+}
