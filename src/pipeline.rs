@@ -143,8 +143,7 @@ fn draw<'e, 'p>(
         let help = "have fewer previews, or raise --max-output-bytes";
         return Err(vec![Diagnostic::new(&code::OUTPUT_LIMIT, message, help)]);
     }
-    let shared: Vec<&Id> =
-        common.all().filter_map(|draft| draft.kept_id(Words::NONE)).collect();
+    let shared: Vec<&Id> = common.all().filter_map(|draft| draft.kept_id(Words::NONE)).collect();
     let (mut previews, mut found) = (Vec::with_capacity(drawn.len()), Vec::new());
     let mut hashes: HashSet<u64, RandomState> = shared.iter().map(|id| names.hash(id)).collect();
     let mut alike = hashes.len() < shared.len();

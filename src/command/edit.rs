@@ -31,7 +31,7 @@ pub(super) fn set(options: &Set) -> ExitCode {
 }
 
 pub(super) fn remove(options: &Remove) -> ExitCode {
-    take_out(&options.file, |preview| options.names.contains(&preview.name))
+    take_out(&options.file, |preview| options.names.iter().any(|name| *name == preview.name))
 }
 
 pub(super) fn prune(options: &Prune) -> ExitCode {

@@ -81,7 +81,7 @@ pub fn remove(
     for (index, preview) in config.previews.spec.previews.iter().enumerate().rev() {
         if goes(preview) {
             document.remove("spec.previews", index)?;
-            names.push(preview.name.clone());
+            names.push(preview.name.to_string());
         }
     }
     names.reverse();

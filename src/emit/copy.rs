@@ -63,7 +63,7 @@ pub(super) fn copy(
     metadata.set("namespace", Node::string(&env.namespace));
     let own = metadata.make(&["labels"]);
     for (key, value) in labels(plan.config, Some(env.name)) {
-        own.set(&key, Node::string(value));
+        own.set(key, Node::string(value));
     }
     in_front(metadata, &["name", "namespace", "labels", "annotations"]);
     match node.text_at(&["kind"]).unwrap_or_default() {

@@ -45,7 +45,8 @@ pub(super) fn namespace(plan: &Plan<'_>, env: &Environment<'_>, owned: bool) -> 
         .filter(|(key, _)| belongs_to_previews(&key.text))
         .filter_map(|(key, value)| Some((key.text.to_string(), value.text()?.to_owned())))
         .collect();
-    labels.extend(meta::labels(plan.config, Some(env.name)));
+    let own = meta::labels(plan.config, Some(env.name));
+    labels.extend(own.map(|(key, value)| (key.to_owned(), value.to_owned())));
     namespace.metadata.labels = Some(labels);
     if let (true, Some(annotations)) = (owned, &mut namespace.metadata.annotations) {
         annotations.insert(SSA.to_owned(), "IfNotPresent".to_owned());

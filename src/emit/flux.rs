@@ -6,6 +6,7 @@
 //! commit is a new Job and the old one is pruned.
 //! See <https://fluxcd.io/flux/components/kustomize/kustomizations/>.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{meta, notification};
@@ -307,32 +308,31 @@ impl<'a> Flux<'a> {
 
     /// A hash of what is tested and by what: commits, changes, and the suite.
     fn tested(&self, env: &Environment<'_>, suite: &Suite) -> String {
-        let mut texts: Vec<String> =
-            env.preview.changes.iter().map(|change| change.commit.clone()).collect();
-        env.preview.services.iter().for_each(|change| texts.extend(texts_of(change)));
-        texts.extend([suite.name.clone(), suite.path.clone()]);
+        let mut texts: Vec<Cow<'_, str>> = Vec::new();
+        texts.extend(env.preview.changes.iter().map(|change| Cow::from(&change.commit)));
+        env.preview.services.iter().for_each(|change| add_texts(change, &mut texts));
+        texts.extend([Cow::from(&suite.name), Cow::from(&suite.path)]);
         if let Shape::Tree { suites, .. } = self.shape {
-            texts.extend(suites.get(&suite.name).cloned());
+            texts.extend(suites.get(&suite.name).map(Cow::from));
         }
-        safe_hash(texts.iter().map(String::as_str), 8)
+        safe_hash(texts.iter().map(AsRef::as_ref), 8)
     }
 }
 
-fn texts_of(change: &ServiceChange) -> Vec<String> {
-    let mut texts = vec![change.name.clone(), change.image.clone(), change.replicas.to_string()];
-    for container in &change.containers {
-        texts.extend(["container".to_owned(), container.name.clone(), container.image.clone()]);
-    }
-    for workload in &change.workloads {
-        texts.extend(["workload".to_owned(), workload.name.clone(), workload.image.clone()]);
-    }
-    for variable in &change.env {
-        texts.extend(["env".to_owned(), variable.name.clone(), variable.value.clone()]);
-    }
+/// Adds everything that a preview says of a service.
+fn add_texts<'t>(change: &'t ServiceChange, texts: &mut Vec<Cow<'t, str>>) {
+    let replicas = change.replicas.to_string();
+    texts.extend([Cow::from(&*change.name), Cow::from(&change.image), Cow::from(replicas)]);
+    let containers = change.containers.iter().map(|one| ["container", &one.name, &one.image]);
+    let workloads = change.workloads.iter().map(|one| ["workload", &one.name, &one.image]);
+    let variables = change.env.iter().map(|one| ["env", &one.name, &one.value]);
+    let all = containers.chain(workloads).chain(variables).flatten();
+    texts.extend(all.map(Cow::from));
     for patch in &change.patches {
-        texts.extend(["patch".to_owned(), patch.patch.clone()]);
+        texts.extend(["patch", &patch.patch].map(Cow::from));
         let target = patch.target.iter();
-        texts.extend(target.map(|t| format!("{}/{}/{}/{}", t.group, t.version, t.kind, t.name)));
+        texts.extend(
+            target.map(|t| Cow::from(format!("{}/{}/{}/{}", t.group, t.version, t.kind, t.name))),
+        );
     }
-    texts
 }

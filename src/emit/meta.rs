@@ -5,16 +5,13 @@ use std::collections::BTreeMap;
 use crate::kube::{ObjectMeta, meta};
 use crate::spec::Config;
 
-/// Labels of an object of one preview, or of none.
-pub(super) fn labels(config: &Config, preview: Option<&str>) -> BTreeMap<String, String> {
-    let mut labels = BTreeMap::from([
-        (meta::MANAGED_BY.to_owned(), meta::MANAGER.to_owned()),
-        (meta::SET.to_owned(), config.previews.metadata.name.clone()),
-    ]);
-    if let Some(preview) = preview {
-        labels.insert(meta::PREVIEW.to_owned(), preview.to_owned());
-    }
-    labels
+/// Labels of an object of one preview, or of none, in their order.
+pub(super) fn labels<'l>(
+    config: &'l Config,
+    preview: Option<&'l str>,
+) -> impl Iterator<Item = (&'static str, &'l str)> {
+    let always = [(meta::SET, &*config.previews.metadata.name), (meta::MANAGED_BY, meta::MANAGER)];
+    preview.map(|preview| (meta::PREVIEW, preview)).into_iter().chain(always)
 }
 
 /// Metadata of an object that holds nothing of the user's: Flux must not substitute in it.
@@ -37,10 +34,11 @@ pub(super) fn derived(
     namespace: &str,
     preview: Option<&str>,
 ) -> ObjectMeta {
+    let labels = labels(config, preview);
     ObjectMeta {
         name: Some(name.to_owned()),
         namespace: (!namespace.is_empty()).then(|| namespace.to_owned()),
-        labels: Some(labels(config, preview)),
+        labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()),
         ..ObjectMeta::default()
     }
 }

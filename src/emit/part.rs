@@ -88,7 +88,7 @@ impl<'e> Emit<'e> for Draft<'e> {
 type Slot = Variants<Option<Vec<Stencil>>>;
 
 /// Words that all who share a stencil have alike.
-type Alike<'a> = SmallVec<[&'a str; 4]>;
+type Alike<'a> = SmallVec<[&'a str; 16]>;
 
 /// A route, and what is known of it for all previews that have it.
 #[derive(Debug)]

@@ -83,9 +83,12 @@ pub(super) struct Template {
 impl Template {
     /// None where there is half a marker, or one for a scalar beyond those there will be.
     pub(super) fn cut(marked: &str, scalars: usize) -> Option<Self> {
+        static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(MARKER));
+        if FINDER.find(marked.as_bytes()).is_none() {
+            return Some(Self { text: marked.into(), holes: Vec::new(), for_words: [0, 0] });
+        }
         let mut text = String::with_capacity(marked.len());
         let (mut holes, mut from) = (Vec::new(), 0);
-        static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(MARKER));
         for at in FINDER.find_iter(marked.as_bytes()) {
             let end = at + MARKER.len();
             let (number, before) = marker::read(marked.get(end..end + DIGITS)?)?;

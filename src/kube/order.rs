@@ -52,12 +52,12 @@ impl PartialOrd for Key<'_> {
 pub struct Order(Places);
 
 /// Indices of objects, of which a preview mostly has no more.
-type Places = SmallVec<[usize; 32]>;
+type Places = SmallVec<[usize; 64]>;
 
 impl Order {
     /// The order of objects with these keys.
     pub fn by<'k>(keys: impl Iterator<Item = Key<'k>>) -> Self {
-        let keys: SmallVec<[Key<'_>; 32]> = keys.collect();
+        let keys: SmallVec<[Key<'_>; 64]> = keys.collect();
         let mut order = by_rank(&keys);
         for alike in order.chunk_by_mut(|&a, &b| keys[a].rank == keys[b].rank) {
             // They mostly come in order.

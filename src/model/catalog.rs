@@ -1,6 +1,8 @@
 //! The objects of a baseline, by identity, and the services and workloads among them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use foldhash::fast::RandomState;
 
 use super::pod::pod_labels;
 use super::service::Service;
@@ -15,7 +17,10 @@ pub struct Catalog<'a> {
     /// The baseline's namespace.
     pub namespace: &'a str,
     objects: Vec<&'a Object>,
-    services: BTreeMap<&'a str, Service<'a>>,
+    /// By name.
+    services: Vec<Service<'a>>,
+    /// Indices of services by their name.
+    service_named: HashMap<&'a str, usize, RandomState>,
     workloads: Vec<Workload<'a>>,
     /// Indices of the workloads that each service selects, by its number.
     selected: Vec<Vec<usize>>,
@@ -33,17 +38,19 @@ impl<'a> Catalog<'a> {
     pub fn new(namespace: &'a str, objects: &'a [Object], most: usize) -> Result<Self, Diagnostic> {
         let objects: Vec<&Object> = objects.iter().collect();
         let home = || objects.iter().filter(|object| object.id.namespace == namespace);
-        let services: BTreeMap<&str, Service<'a>> = home()
+        let services: Vec<Service<'a>> = home()
             .filter(|object| object.is("", "Service"))
-            .map(|object| (object.id.name.as_str(), Service::new(object)))
+            .map(|object| Service::new(object))
             .collect();
+        let names = services.iter().map(Service::name);
+        let service_named = names.enumerate().map(|(index, name)| (name, index)).collect();
         let workloads: Vec<Workload<'a>> =
             home().filter_map(|object| Workload::new(object)).collect();
         let mut selected = vec![Vec::new(); objects.len()];
         let mut selecting = vec![Vec::new(); objects.len()];
         let by_label = by_label(&workloads);
         let mut looked_at = 0;
-        for (&name, service) in &services {
+        for service in &services {
             let candidates = candidates(service, &by_label);
             looked_at += candidates.len();
             if looked_at > most {
@@ -56,7 +63,7 @@ impl<'a> Catalog<'a> {
                 let workload = workloads[index].object;
                 if service.selects(&workload.node) {
                     selected[service.object.number].push(index);
-                    selecting[workload.number].push(name);
+                    selecting[workload.number].push(service.name());
                 }
             }
         }
@@ -64,7 +71,16 @@ impl<'a> Catalog<'a> {
         for (index, workload) in workloads.iter().enumerate() {
             named.entry(workload.name()).or_default().push(index);
         }
-        Ok(Self { namespace, objects, services, workloads, named, selected, selecting })
+        Ok(Self {
+            namespace,
+            objects,
+            services,
+            service_named,
+            workloads,
+            named,
+            selected,
+            selecting,
+        })
     }
 
     /// An object of the baseline's namespace, of any group where `group` is none.
@@ -113,13 +129,13 @@ impl<'a> Catalog<'a> {
 
     /// The baseline's services, by name.
     pub fn services(&self) -> impl Iterator<Item = &Service<'a>> {
-        self.services.values()
+        self.services.iter()
     }
 
     /// A service of the baseline.
     #[must_use]
     pub fn service(&self, name: &str) -> Option<&Service<'a>> {
-        self.services.get(name)
+        self.service_named.get(name).map(|&index| &self.services[index])
     }
 
     /// The baseline's workloads, in the order of kind and name.

@@ -2,13 +2,15 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use smol_str::SmolStr;
 
 /// One preview.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Preview {
     /// Its name: namespace, header value and label value at once.
-    pub name: String,
+    #[schemars(with = "String")]
+    pub name: SmolStr,
     /// The pull requests it stands for.
     #[serde(default)]
     pub changes: Vec<Change>,
@@ -36,7 +38,8 @@ pub struct Change {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ServiceChange {
     /// Name of the Service, or of a workload that has none.
-    pub name: String,
+    #[schemars(with = "String")]
+    pub name: SmolStr,
     /// Image of the main container, and of every container of the same repository.
     #[serde(default)]
     pub image: String,
@@ -66,7 +69,8 @@ fn default_replicas() -> u32 {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ContainerImage {
     /// Name of the container or init container.
-    pub name: String,
+    #[schemars(with = "String")]
+    pub name: SmolStr,
     /// Its image.
     pub image: String,
 }
@@ -76,7 +80,8 @@ pub struct ContainerImage {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct WorkloadImage {
     /// Name of the workload.
-    pub name: String,
+    #[schemars(with = "String")]
+    pub name: SmolStr,
     /// Image of its main container.
     pub image: String,
 }
@@ -86,7 +91,8 @@ pub struct WorkloadImage {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct EnvVar {
     /// Its name.
-    pub name: String,
+    #[schemars(with = "String")]
+    pub name: SmolStr,
     /// Its value.
     #[serde(default)]
     pub value: String,

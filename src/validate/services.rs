@@ -1,7 +1,9 @@
 //! Every service that is named exists, and is named once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+
+use foldhash::fast::RandomState;
 
 use super::Input;
 use crate::diagnostic::{Diagnostic, code, nearest};
@@ -73,8 +75,11 @@ fn named_once<'a>(
     }
 }
 
+/// Names that are there.
+type Names<'a> = HashSet<&'a str, RandomState>;
+
 /// Names that a preview may give: Services and workloads of the baseline's namespace.
-fn known_names<'a>(input: &Input<'a>) -> BTreeSet<&'a str> {
+fn known_names<'a>(input: &Input<'a>) -> Names<'a> {
     const KINDS: [&str; 9] = [
         "Service",
         "Deployment",
@@ -97,7 +102,7 @@ fn known_names<'a>(input: &Input<'a>) -> BTreeSet<&'a str> {
 
 fn exists(
     input: &Input<'_>,
-    known: &BTreeSet<&str>,
+    known: &Names<'_>,
     path: fmt::Arguments<'_>,
     name: &str,
     found: &mut Vec<Diagnostic>,
@@ -107,7 +112,13 @@ fn exists(
     }
     let namespace = &input.config.previews.spec.baseline.namespace;
     // Nobody reads on and on, and every name takes a look at all others.
-    let near = if found.len() < SUGGESTIONS { nearest(name, known.iter().copied()) } else { None };
+    let near = (found.len() < SUGGESTIONS)
+        .then(|| {
+            let mut names: Vec<&str> = known.iter().copied().collect();
+            names.sort_unstable();
+            nearest(name, names.into_iter())
+        })
+        .flatten();
     let help = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => {

@@ -315,7 +315,7 @@ impl Node {
                 None | Some(Resolved::Null) => Value::Null,
                 Some(Resolved::Bool(value)) => Value::Bool(value),
                 Some(Resolved::Number(text)) => {
-                    text.parse::<Number>().map_or(Value::String(text), Value::Number)
+                    text.parse::<Number>().map_or(Value::String(text.into()), Value::Number)
                 }
                 Some(Resolved::String(text)) => Value::String(text.to_owned()),
             },

@@ -5,6 +5,8 @@
 //! go-yaml v3 (kustomize: `2001-01-01` is a timestamp) and YAML 1.2 parsers. A string is written
 //! plain only where all of them read it as that string.
 
+use smol_str::{SmolStr, ToSmolStr, format_smolstr};
+
 /// A scalar's type and value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolved<'t> {
@@ -13,7 +15,7 @@ pub enum Resolved<'t> {
     /// A boolean.
     Bool(bool),
     /// A number, as JSON text.
-    Number(String),
+    Number(SmolStr),
     /// A string.
     String(&'t str),
 }
@@ -66,17 +68,17 @@ pub fn is_date(text: &str) -> bool {
 
 /// The JSON text of a plain scalar that is a number to go-yaml: decimal, octal (`0777`, `0o777`),
 /// hexadecimal and binary integers, `_` between digits, and floats.
-fn number(text: &str) -> Option<String> {
+fn number(text: &str) -> Option<SmolStr> {
     let first = *text.as_bytes().first()?;
     if !(first.is_ascii_digit() || matches!(first, b'+' | b'-' | b'.')) {
         return None;
     }
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     if digits && (first != b'0' || text.len() == 1) && text.len() < 19 {
-        return Some(text.to_owned());
+        return Some(text.into());
     }
     if let Ok(number) = text.parse::<serde_json::Number>() {
-        return Some(number.to_string());
+        return Some(number.to_smolstr());
     }
     let bare = text.replace('_', "");
     let (sign, digits) = match bare.strip_prefix('-') {
@@ -102,9 +104,9 @@ fn number(text: &str) -> Option<String> {
         .or_else(|| radix(["0b", "0B"], 2))
         .or_else(octal);
     if let Some(value) = integer {
-        return Some(format!("{sign}{value}"));
+        return Some(format_smolstr!("{sign}{value}"));
     }
-    float(digits).map(|value| format!("{sign}{value}"))
+    float(digits).map(|value| format_smolstr!("{sign}{value}"))
 }
 
 /// A float in go-yaml's grammar, `(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?`, as JSON text.
@@ -197,7 +199,7 @@ fn is_quantity(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn number_text(text: &str) -> Option<String> {
+    fn number_text(text: &str) -> Option<SmolStr> {
         match resolve(text) {
             Resolved::Number(text) => Some(text),
             _ => None,

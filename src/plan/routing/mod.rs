@@ -9,7 +9,9 @@ pub mod gateway_api;
 pub mod istio;
 mod precedence;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use foldhash::fast::RandomState;
 
 use super::Ceiling;
 use super::environment::Environment;
@@ -91,7 +93,8 @@ pub(super) fn plan<'a>(
     ceiling: &Ceiling,
     found: &mut Vec<Diagnostic>,
 ) -> Routing<'a> {
-    let mut affecting: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    // Put in order at last: each is looked up many times before.
+    let mut affecting: HashMap<&str, Vec<usize>, RandomState> = HashMap::default();
     for (index, env) in environments.iter().enumerate() {
         for name in &env.affected {
             affecting.entry(name).or_default().push(index);
@@ -102,7 +105,7 @@ pub(super) fn plan<'a>(
         catalog,
         environments,
         ceiling,
-        affecting,
+        affecting: affecting.into_iter().collect(),
         routes: gateway_api::attached(catalog),
         virtual_services: istio::bound(catalog),
     };
