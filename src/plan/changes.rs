@@ -96,6 +96,11 @@ impl<'a> Changes<'a> {
         })
     }
 
+    /// Adds the changes of one more service that names the workload.
+    pub(super) fn add(&mut self, change: &'a ServiceChange, images: Images<'a>) {
+        self.by_service.push((change, images));
+    }
+
     /// The values of variables, which may name hosts.
     pub(super) fn variables(&self) -> impl Iterator<Item = &'a str> {
         let changes = self.by_service.iter().flat_map(|(change, _)| &change.env);
@@ -157,26 +162,23 @@ impl<'a> Changes<'a> {
     }
 }
 
-/// The changes of the workloads of one preview, by the workload's number.
-pub(super) type ByWorkload<'a> = BTreeMap<usize, Changes<'a>>;
-
-/// Decides the changes of one service. `changed` remembers which service gave a container its image.
+/// Decides the images that one service gives to each of its workloads; none where something is wrong.
+/// `changed` remembers which image a container was given.
 pub(super) fn decide<'a>(
     config: &'a Config,
     target: &Target<'a>,
-    bodies: &mut ByWorkload<'a>,
     changed: &mut BTreeMap<(usize, &'a str), &'a str>,
     found: &mut Vec<Diagnostic>,
-) {
-    let images = match plan_images(config, target) {
-        Ok(images) => images,
+) -> SmallVec<[Images<'a>; 1]> {
+    let all = match plan_images(config, target) {
+        Ok(all) => all,
         Err(finding) => {
             found.push(finding);
-            return;
+            return SmallVec::new();
         }
     };
     let workloads = target.workloads.iter().map(|workload| workload.object);
-    for (workload, images) in workloads.zip(images) {
+    for (workload, images) in workloads.zip(&all) {
         for &(container, image) in images.by_container.iter() {
             let earlier = changed.insert((workload.number, container), image);
             if earlier.is_some_and(|earlier| earlier != image) {
@@ -191,13 +193,13 @@ pub(super) fn decide<'a>(
                 ));
             }
         }
-        bodies.entry(workload.number).or_default().by_service.push((target.change, images));
     }
+    all
 }
 
 /// The images that one service gives to a workload.
 #[derive(Debug, Clone)]
-struct Images<'a> {
+pub(super) struct Images<'a> {
     /// Names of containers with their images, in order.
     by_container: Few<(&'a str, &'a str)>,
     /// The main container: the one that gets the environment.

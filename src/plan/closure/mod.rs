@@ -5,6 +5,7 @@
 //! monitors that select the copies. Whatever is needed and not there is an error that names who needs
 //! it.
 
+mod copies;
 mod patches;
 
 use std::borrow::Cow;
@@ -12,7 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use smallvec::SmallVec;
 
-use super::changes::{self, ByWorkload, Target};
+use self::copies::Copies;
+use super::changes::{self, Changes, Target};
 use super::environment::{Body, Copied, Environment, Owners};
 use super::hosts::{Host, pod_host};
 use super::needs::{Finder, Needs};
@@ -29,7 +31,8 @@ pub(super) fn close<'a>(
 ) -> Environment<'a> {
     let (config, catalog) = (finder.config, finder.catalog);
     let env = Environment::new(config, index);
-    let mut closure = Closure { config, catalog, finder, found, env, copies: BTreeMap::new() };
+    let copies = Copies::of(env.preview.services.len());
+    let mut closure = Closure { config, catalog, finder, found, env, copies };
     let targets = closure.targets();
     let patches = closure.patches();
     closure.other_services(&targets);
@@ -39,8 +42,7 @@ pub(super) fn close<'a>(
     closure.patch(&patches, &patched);
     closure.unmatched(&patches);
     closure.hosts();
-    let copies = closure.copies.into_values().collect();
-    Environment { copies, ..closure.env }
+    Environment { copies: closure.copies.into_vec(), ..closure.env }
 }
 
 struct Closure<'a, 'f> {
@@ -50,8 +52,7 @@ struct Closure<'a, 'f> {
     found: &'f mut Vec<Diagnostic>,
     /// Without its copies.
     env: Environment<'a>,
-    /// Its copies, by the number of the original and so in the order of identity.
-    copies: BTreeMap<usize, Copied<'a>>,
+    copies: Copies<'a>,
 }
 
 impl<'a, 'f> Closure<'a, 'f> {
@@ -183,24 +184,22 @@ impl<'a, 'f> Closure<'a, 'f> {
 
     /// Copies the workloads, changes decided, and the Services.
     fn workloads(&mut self, targets: &[Target<'a>]) {
-        let mut decided = ByWorkload::new();
         let mut changed = BTreeMap::new();
         for target in targets {
-            changes::decide(self.config, target, &mut decided, &mut changed, self.found);
-        }
-        for target in targets {
+            let images = changes::decide(self.config, target, &mut changed, self.found);
+            let mut images = images.into_iter();
             for workload in target.workloads.iter().map(|workload| workload.object) {
-                let copy = self.copies.entry(workload.number).or_insert_with(|| {
-                    let changes = decided.remove(&workload.number).unwrap_or_default();
-                    Copied {
-                        body: Body::Changed(changes),
-                        ..Copied::unchanged(workload, Owners::default())
-                    }
+                let copy = self.copies.get_or_insert(workload.number, || Copied {
+                    body: Body::Changed(Changes::default()),
+                    ..Copied::unchanged(workload, Owners::default())
                 });
                 copy.owners.insert(&target.change.name);
+                if let (Body::Changed(changes), Some(images)) = (&mut copy.body, images.next()) {
+                    changes.add(target.change, images);
+                }
             }
         }
-        for copy in self.copies.values_mut() {
+        for copy in self.copies.iter_mut() {
             let mut facts = copy.owners.names().iter().filter_map(|name| self.config.facts(name));
             let empty = facts.any(|facts| facts.volumes == Volumes::Empty);
             if let Body::Changed(changes) = &mut copy.body {
@@ -212,27 +211,26 @@ impl<'a, 'f> Closure<'a, 'f> {
                 continue;
             };
             let selected = self.catalog.selected(service);
-            let copies = selected.filter_map(|workload| self.copies.get(&workload.object.number));
+            let copies = selected.filter_map(|workload| self.copies.get(workload.object.number));
             let mut owners = Owners::default();
             copies.for_each(|copy| owners.extend(&copy.owners));
-            let copy = Copied::unchanged(service.object, owners);
-            self.copies.insert(service.object.number, copy);
+            let copy = || Copied::unchanged(service.object, owners);
+            self.copies.get_or_insert(service.object.number, copy);
         }
     }
 
     /// Copies everything that the copied workloads and Services need.
     fn dependencies(&mut self) {
-        let first: Vec<usize> = self.copies.keys().copied().collect();
-        for number in first {
-            let copy = &self.copies[&number];
-            let (id, owners) = (&copy.original.id, copy.owners.clone());
-            self.follow(id, &self.needs(number), &owners);
+        for number in self.copies.numbers() {
+            if let Some(copy) = self.copies.get(number) {
+                let (id, owners) = (&copy.original.id, copy.owners.clone());
+                self.follow(id, &self.needs(copy), &owners);
+            }
         }
     }
 
     /// What a copy needs, but for hosts that its variables name.
-    fn needs(&self, number: usize) -> Cow<'f, Needs<'a>> {
-        let copy = &self.copies[&number];
+    fn needs(&self, copy: &Copied<'a>) -> Cow<'f, Needs<'a>> {
         match &copy.body {
             Body::Changed(changes) if !changes.keeps_needs() => {
                 self.finder.of_changed(copy.original, changes)
@@ -253,24 +251,25 @@ impl<'a, 'f> Closure<'a, 'f> {
 
     /// Copies an object and what it needs itself. An object copied before only gains owners.
     fn copy(&mut self, object: &'a Object, owners: &Owners<'a>) {
-        if let Some(copy) = self.copies.get_mut(&object.number) {
+        if let Some(copy) = self.copies.get_mut(object.number) {
             copy.owners.extend(owners);
             return;
         }
-        self.copies.insert(object.number, Copied::unchanged(object, owners.clone()));
+        let copy = || Copied::unchanged(object, owners.clone());
+        self.copies.get_or_insert(object.number, copy);
         self.follow(&object.id, self.finder.of(object), owners);
     }
 
     /// Plans the aliases, and what else follows from the hosts that the copies name.
     fn hosts(&mut self) {
-        let numbers: Vec<usize> = self.copies.keys().copied().collect();
         // Mostly enough; what is too much is given back.
         self.env.aliases.reserve(16);
-        for number in numbers {
-            let needs = self.needs(number);
+        let copies = std::mem::take(&mut self.copies);
+        for copy in copies.iter() {
+            let needs = self.needs(copy);
             needs.hosts.iter().for_each(|host| self.host(host));
             let mut others = BTreeSet::new();
-            if let Body::Changed(changes) = &self.copies[&number].body {
+            if let Body::Changed(changes) = &copy.body {
                 self.finder.hosts_of(changes, |host| {
                     if needs.hosts.binary_search(&host).is_err() {
                         others.insert(host);
@@ -281,7 +280,7 @@ impl<'a, 'f> Closure<'a, 'f> {
         }
         let mut named = BTreeSet::new();
         if !self.config.previews.spec.services.is_empty() {
-            named.extend(self.copies.values().flat_map(|copy| copy.owners.names()));
+            named.extend(copies.iter().flat_map(|copy| copy.owners.names()));
             named.extend(&self.env.affected);
         }
         for name in named {
@@ -293,6 +292,7 @@ impl<'a, 'f> Closure<'a, 'f> {
         self.env.aliases.sort_unstable();
         self.env.aliases.dedup();
         self.env.aliases.shrink_to_fit();
+        self.copies = copies;
     }
 
     fn host(&mut self, host: &Host<'a>) {

@@ -93,7 +93,11 @@ impl<'a> Closure<'a, '_> {
         if patches.is_empty() {
             return BTreeSet::new();
         }
-        for (_, copy) in self.copies.iter_mut().filter(|(number, _)| !done.contains(number)) {
+        let numbers = self.copies.numbers();
+        for number in numbers.iter().filter(|number| !done.contains(number)) {
+            let Some(copy) = self.copies.get_mut(*number) else {
+                continue;
+            };
             // A patch leaves alone what tells whether it applies.
             let object = &copy.original.node;
             let applies = |one: &&Placed<'_>| one.owns(copy) && one.patch.applies_to(object);
@@ -134,13 +138,13 @@ impl<'a> Closure<'a, '_> {
             }
             copy.body = Body::Changed(changes);
         }
-        self.copies.keys().copied().collect()
+        numbers.into_iter().collect()
     }
 
     /// Reports patches that found nothing to change.
     pub(super) fn unmatched(&mut self, patches: &[Placed<'a>]) {
         for one in patches {
-            let owned = self.copies.values().filter(|copy| one.owns(copy));
+            let owned = self.copies.iter().filter(|copy| one.owns(copy));
             let problems = one.patch.unmatched(owned.map(|copy| &copy.original.node));
             let findings = problems.into_iter().map(|problem| one.origin.finding(problem));
             self.found.extend(findings);
