@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use smallvec::SmallVec;
 
 use crate::diagnostic::{Diagnostic, Report, code, nearest};
-use crate::emit::{Common, Draft, Emission, Preview, Shape, Words};
+use crate::emit::{Common, Draft, Emission, Own, Preview, Shape, Words};
 use crate::kube::{Id, Object, Order, is_cluster_scoped};
 use crate::model::Catalog;
 use crate::plan::{Ceiling, plan};
@@ -125,10 +125,10 @@ fn draw<'e, 'p>(
     let bytes = AtomicUsize::new(common_bytes.sum());
     let drawn: Vec<Option<Drawn<'_, '_>>> = (0..emission.previews())
         .into_par_iter()
-        .map(|index| {
+        .map_init(Own::default, |room, index| {
             let before = bytes.load(Ordering::Relaxed);
             (before <= ceiling.bytes).then(|| {
-                let preview: Preview<'p, Draft<'e>> = emission.preview(index);
+                let preview: Preview<'p, Draft<'e>> = emission.preview(index, room);
                 let words = preview.words();
                 let own = preview.all().map(|draft| draft.length(words)).sum();
                 bytes.fetch_add(own, Ordering::Relaxed);

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::{say, work_on_this_thread, write_out};
 use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, terminal};
-use crate::emit::Shape;
+use crate::emit::{Own, Shape};
 use crate::kube::{Id, Object, meta};
 use crate::pipeline::{Request, compile};
 use crate::plan::Ceiling;
@@ -206,7 +206,7 @@ impl Run {
                 let emission = compiled.emission;
                 drop((compiled.previews, compiled.common));
                 let previews = (0..emission.previews()).into_par_iter();
-                let trees = |index| parts::<Object>(emission.preview(index));
+                let trees = |index| parts::<Object>(emission.preview(index, &mut Own::default()));
                 (previews.map(trees).collect(), emission.common())
             })?;
         let changed: BTreeMap<Id, Object> = std::mem::take(&mut common.changed);

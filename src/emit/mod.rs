@@ -161,11 +161,12 @@ impl<'p> Emission<'p> {
         self.plan.environments.len()
     }
 
-    /// The objects of the preview with this index, in the order of names.
+    /// The objects of the preview with this index, in the order of names. `room` is empty and lends
+    /// its memory: one thread makes many previews.
     #[must_use]
-    pub fn preview<'e, D: Form<'e>>(&'e self, index: usize) -> Preview<'p, D> {
+    pub fn preview<'e, D: Form<'e>>(&'e self, index: usize, room: &mut Own) -> Preview<'p, D> {
         let env = &self.plan.environments[index];
-        let maker = self.parts.of(index);
+        let maker = self.parts.of(index, std::mem::take(room));
         let owned = self.parts.flux.owns_namespaces();
         let parts = env.copies.len() + env.aliases.len() + maker.routes().len() + 4;
         let mut own: Vec<(File<'p>, D)> = Vec::with_capacity(parts);
@@ -200,7 +201,8 @@ impl<'p> Emission<'p> {
         for part in namespace.into_iter().chain(kustomizations) {
             D::emit(&maker, &part, |object| flux.push(object));
         }
-        let words = maker.into_words();
+        *room = maker.into_words();
+        let words = room.take();
         let all = Words { name: env.name, namespace: &env.namespace, own: &words };
         Order::by(own.iter().map(|(_, object)| object.key(all))).put(&mut own);
         Preview { name: env.name, namespace: &env.namespace, own, flux, words }

@@ -161,7 +161,7 @@ impl<'p> Parts<'p> {
     }
 
     /// What makes the preview of this index.
-    pub(super) fn of(&self, index: usize) -> Maker<'_, 'p> {
+    pub(super) fn of(&self, index: usize, words: Own) -> Maker<'_, 'p> {
         let env = &self.plan.environments[index];
         Maker {
             parts: self,
@@ -169,7 +169,7 @@ impl<'p> Parts<'p> {
             index,
             fills: self.fills(env),
             accounts: OnceCell::new(),
-            words: RefCell::new(Own::with_room()),
+            words: RefCell::new(words),
         }
     }
 
@@ -231,8 +231,13 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     pub(super) fn reaches(&self, route: usize) -> &'m Reaches {
         let shared = &self.parts.routes[route];
         shared.reaches.get_or_init(|| {
-            let objects = shared.route.objects(self.parts.plan, self.env);
-            objects.iter().flat_map(|route| routing::reached(self.env, route)).collect()
+            let env = if self.fills { self.parts.marked(self.index) } else { self.env };
+            let objects = shared.route.objects(self.parts.plan, env);
+            if self.fills {
+                // They need not be made once more for it.
+                shared.slot.get(&[], || cut(&objects, 0));
+            }
+            objects.iter().flat_map(|route| routing::reached(env, route)).collect()
         })
     }
 
@@ -296,9 +301,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
 
     /// What the drafts have of their own.
     pub(super) fn into_words(self) -> Own {
-        let mut words = self.words.into_inner();
-        words.shrink();
-        words
+        self.words.into_inner()
     }
 
     /// Adds the words, besides name and namespace, in which a part differs; and returns what else it depends
@@ -349,7 +352,8 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         let stencils = slot.and_then(|slot| {
             let alike = self.scalars(part, own);
             let count = own.scalars() - first;
-            (count <= SCALARS).then(|| slot.get(&alike, || self.cut(part, count)).as_deref())?
+            (count <= SCALARS)
+                .then(|| slot.get(&alike, || cut(&self.marked(part)?, count)).as_deref())?
         });
         let Some(stencils) = stencils else {
             own.truncate(first);
@@ -369,11 +373,11 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         assert_eq!(all(&drafts), all(&ordinary), "stencils give what is made without them");
         drafts.into_iter().for_each(add);
     }
+}
 
-    /// Cuts the stencils of a part with so many scalars.
-    fn cut(&self, part: &Part<'p>, scalars: usize) -> Option<Vec<Stencil>> {
-        self.marked(part)?.iter().map(|object| Stencil::cut(object, scalars)).collect()
-    }
+/// Cuts the stencils of objects that are nothing but markers, of so many scalars.
+fn cut(marked: &[Object], scalars: usize) -> Option<Vec<Stencil>> {
+    marked.iter().map(|object| Stencil::cut(object, scalars)).collect()
 }
 
 /// What a draft comes to.

@@ -37,20 +37,15 @@ pub struct Own {
 }
 
 impl Own {
-    /// With room for what previews mostly have.
-    pub(super) fn with_room() -> Self {
-        Self {
-            text: String::with_capacity(1024),
-            ends: Vec::with_capacity(32),
-            ids: Vec::with_capacity(8),
-        }
-    }
-
-    /// Gives back the room that is not used.
-    pub(super) fn shrink(&mut self) {
-        self.text.shrink_to_fit();
-        self.ends.shrink_to_fit();
-        self.ids.shrink_to_fit();
+    /// Takes out all that was added, in as much memory as it needs; the room for it stays.
+    pub(super) fn take(&mut self) -> Self {
+        let taken = Self {
+            text: self.text.as_str().to_owned(),
+            ends: self.ends.clone(),
+            ids: self.ids.drain(..).collect(),
+        };
+        self.truncate(0);
+        taken
     }
 
     /// How many scalars there are.
@@ -111,6 +106,9 @@ mod tests {
         assert_eq!(all, ["a", "\"\"", "\"1\"", "1", "|-\nb\nc"]);
         own.truncate(1);
         own.add_plain(2);
-        assert_eq!((own.scalar(0), own.scalar(1), own.scalars()), ("a", "2", 2));
+        let taken = own.take();
+        assert_eq!((taken.scalar(0), taken.scalar(1), taken.scalars()), ("a", "2", 2));
+        own.add_plain(3);
+        assert_eq!((own.scalar(0), own.scalars()), ("3", 1));
     }
 }

@@ -21,6 +21,7 @@ pub use changes::Changes;
 pub(crate) use changes::Value;
 pub use environment::{Body, Copied, Environment, Owners};
 
+use closure::Places;
 use marker::mentions_marker;
 use needs::Finder;
 use rayon::prelude::*;
@@ -82,10 +83,13 @@ pub fn plan<'a>(
     let finder = Finder::new(config, catalog, marks);
     let (environments, findings): (Vec<_>, Vec<_>) = order
         .into_par_iter()
-        .map(|index| {
-            let mut found = Vec::new();
-            (closure::close(&finder, index, &mut found), found)
-        })
+        .map_init(
+            || Places::of(catalog.objects().count()),
+            |places, index| {
+                let mut found = Vec::new();
+                (closure::close(&finder, index, places, &mut found), found)
+            },
+        )
         .unzip();
     found.extend(findings.into_iter().flatten());
     policies::check(catalog, &environments, found);

@@ -116,7 +116,7 @@ fn exists(
         .then(|| {
             let mut names: Vec<&str> = known.iter().copied().collect();
             names.sort_unstable();
-            nearest(name, names.into_iter())
+            nearest(name, names)
         })
         .flatten();
     let help = match near {

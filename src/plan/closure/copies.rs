@@ -1,58 +1,67 @@
 //! The copies of one preview while they are found.
 
-use std::collections::BTreeMap;
-
 use crate::plan::environment::Copied;
 
-/// Copies by the number of their original.
-#[derive(Default)]
-pub(super) struct Copies<'a> {
-    /// As they were found: they are too large to be moved whenever one comes before them.
-    all: Vec<Copied<'a>>,
-    /// Indices of copies by the number of their original.
-    places: BTreeMap<usize, usize>,
+/// For each object of the baseline, by its number, which copy of a preview is made of it. One thread plans
+/// many previews with the same, and none begins by wiping it.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    /// Which preview it was last copied for, counted from 1, and the index of that copy.
+    last: Vec<(usize, usize)>,
+    /// How many previews there were.
+    previews: usize,
 }
 
-impl<'a> Copies<'a> {
-    /// With room for what previews of so many services mostly have.
-    pub(super) fn of(services: usize) -> Self {
-        Self { all: Vec::with_capacity(services * 3), places: BTreeMap::new() }
+impl Places {
+    /// Those of a baseline of so many objects.
+    pub(crate) fn of(objects: usize) -> Self {
+        Self { last: vec![(0, 0); objects], previews: 0 }
+    }
+}
+
+/// Copies by the number of their original.
+pub(super) struct Copies<'a, 's> {
+    /// As they were found.
+    all: Vec<Copied<'a>>,
+    places: &'s mut Places,
+}
+
+impl<'a, 's> Copies<'a, 's> {
+    /// None yet, with room for those of so many services.
+    pub(super) fn new(places: &'s mut Places, services: usize) -> Self {
+        places.previews += 1;
+        Self { all: Vec::with_capacity(services * 4), places }
     }
 
-    /// The numbers of the originals, in order.
-    pub(super) fn numbers(&self) -> Vec<usize> {
-        self.places.keys().copied().collect()
+    /// Every copy, as they were found.
+    pub(super) fn all(&self) -> &[Copied<'a>] {
+        &self.all
     }
 
-    /// Every copy, in the order of the originals.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Copied<'a>> + Clone {
-        self.places.values().map(|&place| &self.all[place])
+    /// Every copy, to change it.
+    pub(super) fn all_mut(&mut self) -> &mut [Copied<'a>] {
+        &mut self.all
     }
 
-    /// Every copy, to change it, in no order.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Copied<'a>> {
-        self.all.iter_mut()
-    }
-
+    /// The copy of the original of this number.
     pub(super) fn get(&self, number: usize) -> Option<&Copied<'a>> {
-        self.places.get(&number).map(|&place| &self.all[place])
+        let (preview, index) = self.places.last[number];
+        (preview == self.places.previews).then(|| &self.all[index])
     }
 
-    pub(super) fn get_mut(&mut self, number: usize) -> Option<&mut Copied<'a>> {
-        self.places.get(&number).map(|&place| &mut self.all[place])
-    }
-
-    /// The copy of an original, made where there is none yet.
-    pub(super) fn get_or_insert(
+    /// The copy of an original, made where there is none yet; and whether it was.
+    pub(super) fn get_or_make(
         &mut self,
         number: usize,
         make: impl FnOnce() -> Copied<'a>,
-    ) -> &mut Copied<'a> {
-        let place = *self.places.entry(number).or_insert_with(|| {
+    ) -> (&mut Copied<'a>, bool) {
+        let (preview, index) = &mut self.places.last[number];
+        let is_new = *preview != self.places.previews;
+        if is_new {
+            (*preview, *index) = (self.places.previews, self.all.len());
             self.all.push(make());
-            self.all.len() - 1
-        });
-        &mut self.all[place]
+        }
+        (&mut self.all[*index], is_new)
     }
 
     /// The copies in the order of the originals.

@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use smallvec::SmallVec;
 
+pub(super) use self::copies::Places;
+
 use self::copies::Copies;
 use super::changes::{self, Changes, Target};
 use super::environment::{Body, Copied, Environment, Owners};
@@ -27,19 +29,20 @@ use crate::spec::{Config, ServiceFacts, Stateful, Volumes};
 pub(super) fn close<'a>(
     finder: &Finder<'a>,
     index: usize,
+    places: &mut Places,
     found: &mut Vec<Diagnostic>,
 ) -> Environment<'a> {
     let (config, catalog) = (finder.config, finder.catalog);
     let env = Environment::new(config, index);
-    let copies = Copies::of(env.preview.services.len());
+    let copies = Copies::new(places, env.preview.services.len());
     let mut closure = Closure { config, catalog, finder, found, env, copies };
     let targets = closure.targets();
     let patches = closure.patches();
     closure.other_services(&targets);
     closure.workloads(&targets);
-    let patched = closure.patch(&patches, &BTreeSet::new());
+    let patched = closure.patch(&patches, 0);
     closure.dependencies();
-    closure.patch(&patches, &patched);
+    closure.patch(&patches, patched);
     closure.unmatched(&patches);
     closure.hosts();
     Environment { copies: closure.copies.into_vec(), ..closure.env }
@@ -52,7 +55,7 @@ struct Closure<'a, 'f> {
     found: &'f mut Vec<Diagnostic>,
     /// Without its copies.
     env: Environment<'a>,
-    copies: Copies<'a>,
+    copies: Copies<'a, 'f>,
 }
 
 impl<'a, 'f> Closure<'a, 'f> {
@@ -189,7 +192,7 @@ impl<'a, 'f> Closure<'a, 'f> {
             let images = changes::decide(self.config, target, &mut changed, self.found);
             let mut images = images.into_iter();
             for workload in target.workloads.iter().map(|workload| workload.object) {
-                let copy = self.copies.get_or_insert(workload.number, || Copied {
+                let (copy, _) = self.copies.get_or_make(workload.number, || Copied {
                     body: Body::Changed(Changes::default()),
                     ..Copied::unchanged(workload, Owners::default())
                 });
@@ -199,7 +202,7 @@ impl<'a, 'f> Closure<'a, 'f> {
                 }
             }
         }
-        for copy in self.copies.iter_mut() {
+        for copy in self.copies.all_mut() {
             let mut facts = copy.owners.names().iter().filter_map(|name| self.config.facts(name));
             let empty = facts.any(|facts| facts.volumes == Volumes::Empty);
             if let Body::Changed(changes) = &mut copy.body {
@@ -215,17 +218,16 @@ impl<'a, 'f> Closure<'a, 'f> {
             let mut owners = Owners::default();
             copies.for_each(|copy| owners.extend(&copy.owners));
             let copy = || Copied::unchanged(service.object, owners);
-            self.copies.get_or_insert(service.object.number, copy);
+            self.copies.get_or_make(service.object.number, copy);
         }
     }
 
     /// Copies everything that the copied workloads and Services need.
     fn dependencies(&mut self) {
-        for number in self.copies.numbers() {
-            if let Some(copy) = self.copies.get(number) {
-                let (id, owners) = (&copy.original.id, copy.owners.clone());
-                self.follow(id, &self.needs(copy), &owners);
-            }
+        for index in 0..self.copies.all().len() {
+            let copy = &self.copies.all()[index];
+            let (id, owners) = (&copy.original.id, copy.owners.clone());
+            self.follow(id, &self.needs(copy), &owners);
         }
     }
 
@@ -251,12 +253,12 @@ impl<'a, 'f> Closure<'a, 'f> {
 
     /// Copies an object and what it needs itself. An object copied before only gains owners.
     fn copy(&mut self, object: &'a Object, owners: &Owners<'a>) {
-        if let Some(copy) = self.copies.get_mut(object.number) {
+        let copy = || Copied::unchanged(object, owners.clone());
+        let (copy, is_new) = self.copies.get_or_make(object.number, copy);
+        if !is_new {
             copy.owners.extend(owners);
             return;
         }
-        let copy = || Copied::unchanged(object, owners.clone());
-        self.copies.get_or_insert(object.number, copy);
         self.follow(&object.id, self.finder.of(object), owners);
     }
 
@@ -264,12 +266,11 @@ impl<'a, 'f> Closure<'a, 'f> {
     fn hosts(&mut self) {
         // Mostly enough; what is too much is given back.
         self.env.aliases.reserve(16);
-        let copies = std::mem::take(&mut self.copies);
-        for copy in copies.iter() {
-            let needs = self.needs(copy);
+        for index in 0..self.copies.all().len() {
+            let needs = self.needs(&self.copies.all()[index]);
             needs.hosts.iter().for_each(|host| self.host(host));
             let mut others = BTreeSet::new();
-            if let Body::Changed(changes) = &copy.body {
+            if let Body::Changed(changes) = &self.copies.all()[index].body {
                 self.finder.hosts_of(changes, |host| {
                     if needs.hosts.binary_search(&host).is_err() {
                         others.insert(host);
@@ -280,7 +281,7 @@ impl<'a, 'f> Closure<'a, 'f> {
         }
         let mut named = BTreeSet::new();
         if !self.config.previews.spec.services.is_empty() {
-            named.extend(copies.iter().flat_map(|copy| copy.owners.names()));
+            named.extend(self.copies.all().iter().flat_map(|copy| copy.owners.names()));
             named.extend(&self.env.affected);
         }
         for name in named {
@@ -292,7 +293,6 @@ impl<'a, 'f> Closure<'a, 'f> {
         self.env.aliases.sort_unstable();
         self.env.aliases.dedup();
         self.env.aliases.shrink_to_fit();
-        self.copies = copies;
     }
 
     fn host(&mut self, host: &Host<'a>) {

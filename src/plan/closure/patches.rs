@@ -1,6 +1,5 @@
 //! The patches of the services that a preview names.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Closure;
@@ -83,21 +82,14 @@ impl<'a> Closure<'a, '_> {
         patches
     }
 
-    /// Lets the patches change the copies of their service, but for those `done` before: workloads
-    /// first, since a patch may name further objects, then these. Returns what was looked at.
-    pub(super) fn patch(
-        &mut self,
-        patches: &[Placed<'a>],
-        done: &BTreeSet<usize>,
-    ) -> BTreeSet<usize> {
+    /// Lets the patches change the copies of their service, but for as many as were `done`
+    /// before: workloads first, since a patch may name further objects, then these. Returns how many
+    /// copies there are.
+    pub(super) fn patch(&mut self, patches: &[Placed<'a>], done: usize) -> usize {
         if patches.is_empty() {
-            return BTreeSet::new();
+            return 0;
         }
-        let numbers = self.copies.numbers();
-        for number in numbers.iter().filter(|number| !done.contains(number)) {
-            let Some(copy) = self.copies.get_mut(*number) else {
-                continue;
-            };
+        for copy in &mut self.copies.all_mut()[done..] {
             // A patch leaves alone what tells whether it applies.
             let object = &copy.original.node;
             let applies = |one: &&Placed<'_>| one.owns(copy) && one.patch.applies_to(object);
@@ -138,13 +130,13 @@ impl<'a> Closure<'a, '_> {
             }
             copy.body = Body::Changed(changes);
         }
-        numbers.into_iter().collect()
+        self.copies.all().len()
     }
 
     /// Reports patches that found nothing to change.
     pub(super) fn unmatched(&mut self, patches: &[Placed<'a>]) {
         for one in patches {
-            let owned = self.copies.iter().filter(|copy| one.owns(copy));
+            let owned = self.copies.all().iter().filter(|copy| one.owns(copy));
             let problems = one.patch.unmatched(owned.map(|copy| &copy.original.node));
             let findings = problems.into_iter().map(|problem| one.origin.finding(problem));
             self.found.extend(findings);
