@@ -22,8 +22,10 @@ pub(crate) enum Extra {
     Policies,
     /// A suite, and a repository that is told of it.
     Suite,
-    /// A patch for each service of a preview.
+    /// A patch for each service of a preview, always the same.
     Patches,
+    /// A patch for each service of a preview, each another.
+    OwnPatches,
 }
 
 /// The objects that a service has besides.
@@ -140,19 +142,26 @@ fn extra_changes(extra: Extra, preview: usize) -> String {
         Extra::Variables => {
             format!("          env: [{{name: FEATURE, value: \"on-{preview}\"}}]\n")
         }
-        Extra::Patches => "          patches:
-            - target: {kind: Deployment}
+        Extra::Patches => patch(256),
+        Extra::OwnPatches => patch(preview),
+        _ => String::new(),
+    }
+}
+
+/// A patch of so much memory.
+fn patch(memory: usize) -> String {
+    format!(
+        "          patches:
+            - target: {{kind: Deployment}}
               patch: |
                 spec:
                   template:
                     spec:
                       containers:
                         - name: server
-                          resources: {limits: {memory: 256Mi}}
+                          resources: {{limits: {{memory: {memory}Mi}}}}
 "
-        .to_owned(),
-        _ => String::new(),
-    }
+    )
 }
 
 /// A shop of this many services, each with a Deployment, a Service, a ServiceAccount and a ConfigMap,

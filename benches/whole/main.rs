@@ -181,7 +181,7 @@ fn extras(text: &mut String, folder: &Path) -> Result<()> {
         Extra::Policies,
         Extra::Suite,
     ];
-    let rows: [(&str, &[Extra]); 9] = [
+    let rows: [(&str, &[Extra]); 10] = [
         ("a variable for each service", &[Extra::Variables]),
         ("an HTTPRoute of two rules for each of the 200", &[Extra::Routes]),
         ("a VirtualService of two entries for each of the 200", &[Extra::VirtualServices]),
@@ -190,7 +190,8 @@ fn extras(text: &mut String, folder: &Path) -> Result<()> {
         ("two policies, an autoscaler and a budget for each of the 200", &[Extra::Policies]),
         ("a suite and a notification", &[Extra::Suite]),
         ("all of these, without VirtualServices", &ALL),
-        ("a patch for each service", &[Extra::Patches]),
+        ("a patch for each service, always the same", &[Extra::Patches]),
+        ("a patch for each service, another for each preview", &[Extra::OwnPatches]),
     ];
     writeln!(
         text,
@@ -213,7 +214,7 @@ fn extras(text: &mut String, folder: &Path) -> Result<()> {
     }
     writeln!(
         text,
-        "\nA patch may change anything, so what it changes is made as a tree, once for each preview.\n"
+        "\nA patch may change anything: what it makes of an object is made as a tree, once for each text.\n"
     )?;
     Ok(())
 }
