@@ -234,7 +234,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             let env = if self.fills { self.parts.marked(self.index) } else { self.env };
             let objects = shared.route.objects(self.parts.plan, env);
             if self.fills {
-                // They need not be made once more for it.
+                // Of routes, which differ in nothing but names, they need not be made once more for it.
                 shared.slot.get(&[], || cut(&objects, 0));
             }
             objects.iter().flat_map(|route| routing::reached(env, route)).collect()
