@@ -107,12 +107,16 @@ impl<'a> Closure<'a, '_> {
                 changes.patches.clear();
                 let mut body = changes.make(object);
                 for origin in applying.iter().map(|one| one.origin) {
+                    let mut patched = body.clone();
                     let applied = origin.parse().and_then(|patch| {
-                        patch.apply(&mut body)?;
+                        patch.apply(&mut patched)?;
                         Ok(Arc::new(patch))
                     });
                     match applied {
-                        Ok(patch) => changes.patches.push(patch),
+                        Ok(patch) => {
+                            changes.patches.push(patch);
+                            body = patched;
+                        }
                         Err(problem) => self.found.push(origin.finding(problem)),
                     }
                 }

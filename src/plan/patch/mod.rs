@@ -92,8 +92,8 @@ impl<'a> Patch<'a> {
     /// Changes an object that the patch applies to.
     ///
     /// # Errors
-    /// The patch does not fit the object, or would change its identity. The object is then as it
-    /// was.
+    /// The patch does not fit the object, or would change its identity. A patch of several documents may
+    /// then have changed it in part.
     pub(super) fn apply(&self, object: &mut Node) -> Result<(), Problem> {
         for part in 0..self.parts() {
             if self.part_applies(part, object) {
