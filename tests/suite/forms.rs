@@ -341,6 +341,62 @@ fn patched_copies_are_what_is_made_one_by_one() {
     assert_eq!(exported(10), "edge,shop,pr-10");
 }
 
+/// Patches that depend on each other, on values or on neither, by two in every order: what fits is what is
+/// made one by one, and what does not is refused in words.
+#[test]
+fn any_two_patches_fit_in_all_forms_or_in_none() {
+    let pod = "/spec/template/spec";
+    let strategic =
+        |fields: &str| format!("{{target: {{kind: Deployment}}, patch: '{{spec: {fields}}}'}}");
+    let json = |operation: &str| format!("{{patch: '[{{{operation}}}]'}}");
+    let patches = [
+        strategic("{paused: true}"),
+        strategic("{replicas: 5}"),
+        strategic(
+            "{template: {spec: {containers: [{name: server, env: [{name: A, value: other}]}]}}}",
+        ),
+        strategic("{template: {spec: {containers: [{name: proxy, $patch: delete}]}}}"),
+        strategic("{template: {spec: {volumes: [{name: w, configMap: {name: words}}]}}}"),
+        strategic("{template: none}"),
+        json("op: test, path: /spec/paused, value: true"),
+        json("op: test, path: /spec/replicas, value: 1"),
+        json(&format!("op: test, path: {pod}/containers/0/image, value: \"cart:2\"")),
+        json(&format!("op: remove, path: {pod}/containers/0/env")),
+        json(&format!("op: move, from: {pod}/containers/0, path: {pod}/containers/1")),
+        json(&format!(
+            "op: copy, from: {pod}/containers/0/image, path: /spec/template/metadata/labels/image"
+        )),
+        json(&format!("op: add, path: {pod}/containers/0/args, value: [anabranch-hole-0002]")),
+    ];
+    let (mut fit, mut refused) = (0, 0);
+    for (first, second) in patches.iter().flat_map(|one| patches.iter().map(move |two| (one, two)))
+    {
+        let preview = |name: &str, changes: &str| {
+            format!(
+                "  - {{name: {name}, services: [{{name: cart, image: {changes}, patches: [{first}, {second}]}}]}}\n"
+            )
+        };
+        let previews = [
+            "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  baseline: {namespace: shop}\n  previews:\n".to_owned(),
+            preview("pr-1", "\"cart:2\", env: [{name: A, value: \"1\"}]"),
+            preview("pr-2", "\"cart:2\", env: [{name: A, value: \"x\\ny\"}]"),
+            preview("pr-3", "\"cart:2\""),
+        ]
+        .concat();
+        let answer = render(BASELINE, &previews);
+        if answer.code == Some(0) {
+            let [filled, made] = both(BASELINE, &previews);
+            assert_eq!(filled, made, "{first} {second}");
+            fit += 1;
+        } else {
+            let said = answer.failed();
+            assert!(said.contains("error[bad-patch]"), "{first} {second}: {said}");
+            refused += 1;
+        }
+    }
+    assert!(fit > 50 && refused > 50, "{fit} fit and {refused} do not");
+}
+
 /// A Deployment and a Service of another name.
 fn second() -> String {
     BASELINE.replace("cart", "shop").replace("name: words, ", "name: other, ")
