@@ -52,10 +52,10 @@ pub(super) fn depends_on<'e: 'a, 'a>(
 }
 
 /// A copy in the namespace of the preview, of this body.
-pub(super) fn copy(
+pub(super) fn copy<'e: 'a, 'a>(
     plan: &Plan<'_>,
     env: &Environment<'_>,
-    accounts: &Accounts<'_>,
+    accounts: impl FnOnce() -> &'a Accounts<'e>,
     mut node: Node,
 ) -> Object {
     meta::strip_original(&mut node);
@@ -68,7 +68,7 @@ pub(super) fn copy(
     in_front(metadata, &["name", "namespace", "labels", "annotations"]);
     match node.text_at(&["kind"]).unwrap_or_default() {
         "Service" => service(&mut node, plan.catalog.namespace, &env.namespace),
-        "RoleBinding" => role_binding(&mut node, plan, env, accounts),
+        "RoleBinding" => role_binding(&mut node, plan, env, accounts()),
         "ServiceMonitor" | "PodMonitor" => {
             // Without it a monitor selects in its own namespace, which is what a copy is for.
             node.make(&["spec"]).remove("namespaceSelector");

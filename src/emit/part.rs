@@ -246,7 +246,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     }
 
     fn copy(&self, env: &Environment<'_>, body: Node) -> Object {
-        copy::copy(self.parts.plan, env, self.accounts(), body)
+        copy::copy(self.parts.plan, env, || self.accounts(), body)
     }
 
     /// A part as objects.
