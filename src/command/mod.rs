@@ -75,8 +75,10 @@ fn load(input: &Input) -> Loaded {
             None => Err(found),
         }
     };
-    let (config, (mut objects, errors)) =
-        rayon::join(config, || parse_baseline(&sources, &files, &budget));
+    let (config, (mut objects, errors)) = rayon::join(config, || {
+        Config::prepare();
+        parse_baseline(&sources, &files, &budget)
+    });
     found.extend(errors);
     if objects.is_empty() && found.is_empty() {
         found.push(Diagnostic::new(

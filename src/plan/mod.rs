@@ -92,8 +92,13 @@ pub fn plan<'a>(
         )
         .unzip();
     found.extend(findings.into_iter().flatten());
-    policies::check(catalog, &environments, found);
-    let routing = routing::plan(config, catalog, &environments, ceiling, found);
+    let mut left_behind = Vec::new();
+    let mut of_routes = Vec::new();
+    let ((), routing) = rayon::join(
+        || policies::check(catalog, &environments, &mut left_behind),
+        || routing::plan(config, catalog, &environments, ceiling, &mut of_routes),
+    );
+    found.extend(left_behind.into_iter().chain(of_routes));
     Plan { config, catalog, environments, routing, marks }
 }
 

@@ -39,6 +39,11 @@ impl Config {
         Ok(Self { previews, node, facts })
     }
 
+    /// Makes what reading needs whatever the text is, so that it is there when the text is parsed.
+    pub fn prepare() {
+        form();
+    }
+
     /// What holds for a service in every preview, where something was said.
     #[must_use]
     pub fn facts(&self, service: &str) -> Option<&ServiceFacts> {
@@ -71,12 +76,15 @@ impl Config {
     }
 }
 
-/// The schema does not change in a run.
-static FORM: OnceLock<Form> = OnceLock::new();
+/// What the schema says, which does not change in a run.
+fn form() -> &'static Form {
+    static FORM: OnceLock<Form> = OnceLock::new();
+    FORM.get_or_init(|| Form::new(&previews_schema()))
+}
 
 fn read_previews(node: &Node) -> Result<Previews, Vec<Diagnostic>> {
     let mut errors = Vec::new();
-    let form = FORM.get_or_init(|| Form::new(&previews_schema()));
+    let form = form();
     // What is wrong is said in our words; the reader's words are for what we did not think of.
     let (read, ()) =
         rayon::join(|| Previews::deserialize(node), || check(node, form, &Path::Root, &mut errors));
