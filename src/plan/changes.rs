@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::few::Few;
 use super::marker::marker;
-use super::patch::{Patch, Problem};
+use super::patch::{self, Patch, Problem};
 use crate::diagnostic::{Diagnostic, code};
 use crate::model::{Container, Workload, repository};
 use crate::spec::{Config, ServiceChange};
@@ -152,8 +152,9 @@ impl<'a> Changes<'a> {
         for (change, images) in self.by_service.iter() {
             change_body(&mut body, change, images, &mut values);
         }
+        let mut left = patch::MOST;
         for patch in &self.patches {
-            patch.apply(&mut body)?;
+            patch.apply(&mut body, &mut left)?;
         }
         if self.empty_volumes {
             empty_volumes(&mut body);

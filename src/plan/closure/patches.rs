@@ -6,7 +6,7 @@ use super::Closure;
 use crate::diagnostic::{Diagnostic, code};
 use crate::plan::changes::Changes;
 use crate::plan::environment::{Body, Copied};
-use crate::plan::patch::{Patch, Problem};
+use crate::plan::patch::{self, Patch, Problem};
 use crate::spec::Config;
 
 /// A patch, and where it stands.
@@ -105,11 +105,11 @@ impl<'a> Closure<'a, '_> {
             if !self.finder.knows(copy.original, &changes) {
                 // Whatever is found has a place.
                 changes.patches.clear();
-                let mut body = changes.make(object);
+                let (mut body, mut left) = (changes.make(object), patch::MOST);
                 for origin in applying.iter().map(|one| one.origin) {
                     let mut patched = body.clone();
                     let applied = origin.parse().and_then(|patch| {
-                        patch.apply(&mut patched)?;
+                        patch.apply(&mut patched, &mut left)?;
                         Ok(Arc::new(patch))
                     });
                     match applied {
@@ -118,6 +118,9 @@ impl<'a> Closure<'a, '_> {
                             body = patched;
                         }
                         Err(problem) => self.found.push(origin.finding(problem)),
+                    }
+                    if left == 0 {
+                        break;
                     }
                 }
                 self.found.extend(self.finder.unselected(copy.original, &body).map(|service| {

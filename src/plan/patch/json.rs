@@ -6,9 +6,10 @@
 //! Numbers keep their text on the way (serde_json's `arbitrary_precision`), which also means that
 //! `test` compares them as text: 1 is not 1.0.
 
-use json_patch::{PatchErrorKind, PatchOperation};
+use json_patch::{PatchError, PatchErrorKind, PatchOperation};
+use serde_json::Value;
 
-use super::{Problem, relocate};
+use super::{Problem, charge, relocate};
 use crate::diagnostic::Place;
 use crate::yaml::{Data, Node};
 
@@ -41,26 +42,48 @@ pub(super) fn apply(
     object: &Node,
     patch: &json_patch::Patch,
     place: Place,
+    left: &mut usize,
 ) -> Result<Node, Problem> {
     let mut json = object.to_json();
-    json_patch::patch_unsafe(&mut json, patch).map_err(|error| {
-        let (op, number) = (name(&patch[error.operation]), error.operation + 1);
-        let pointer = "compare the path with the object: list items count from 0, and `/` within a \
-                       key is written `~1`; what an `add` adds to must be there";
-        let (why, help) = match error.kind {
-            PatchErrorKind::InvalidPointer => ("the object has nothing there", pointer),
-            PatchErrorKind::InvalidFromPointer => ("the object has nothing at `from`", pointer),
-            PatchErrorKind::TestFailed => (
-                "the value there is another",
-                "the patch was written for an object that has changed: look at it again",
-            ),
-            _ => ("a value cannot move into itself", "choose a path outside of `from`"),
-        };
-        Problem::new(format!("operation {number} ({op} {}): {why}", error.path), help)
-    })?;
+    for (index, operation) in patch.iter().enumerate() {
+        if let PatchOperation::Copy(copy) = operation {
+            // A few copies, each of what those before it made, would fill any memory.
+            charge(json.pointer(copy.from.as_str()).map_or(0, weight), left)?;
+        }
+        let one = std::slice::from_ref(operation);
+        json_patch::patch_unsafe(&mut json, one)
+            .map_err(|error| problem(index, operation, &error))?;
+    }
     let mut patched = Node::from_json(json);
     relocate(&mut patched, place);
     Ok(keep(object, patched))
+}
+
+/// How many values there are; each 64 bytes of a text count as one.
+fn weight(value: &Value) -> usize {
+    1 + match value {
+        Value::String(text) => text.len() / 64,
+        Value::Array(items) => items.iter().map(weight).sum(),
+        Value::Object(entries) => entries.values().map(weight).sum(),
+        _ => 0,
+    }
+}
+
+/// What is said of the operation of this index.
+fn problem(index: usize, operation: &PatchOperation, error: &PatchError) -> Problem {
+    let (op, number) = (name(operation), index + 1);
+    let pointer = "compare the path with the object: list items count from 0, and `/` within a \
+                       key is written `~1`; what an `add` adds to must be there";
+    let (why, help) = match error.kind {
+        PatchErrorKind::InvalidPointer => ("the object has nothing there", pointer),
+        PatchErrorKind::InvalidFromPointer => ("the object has nothing at `from`", pointer),
+        PatchErrorKind::TestFailed => (
+            "the value there is another",
+            "the patch was written for an object that has changed: look at it again",
+        ),
+        _ => ("a value cannot move into itself", "choose a path outside of `from`"),
+    };
+    Problem::new(format!("operation {number} ({op} {}): {why}", error.path), help)
 }
 
 fn name(operation: &PatchOperation) -> &'static str {
@@ -97,10 +120,24 @@ fn keep(old: &Node, new: Node) -> Node {
             Node { data: Data::Map(out), place: old.place }
         }
         (Data::List(before), Data::List(items)) => {
+            // Mostly little changes in the middle; what does is not compared with a long list.
+            let start = before.iter().zip(&items).take_while(|(old, new)| old == new).count();
+            let ends = before[start..].iter().rev().zip(items[start..].iter().rev());
+            let end = ends.take_while(|(old, new)| old == new).count();
+            let (old_end, new_end) = (before.len() - end, items.len() - end);
+            let few = before.len().saturating_mul(new_end - start) <= 100_000;
             let mut out = Vec::with_capacity(items.len());
             for (index, item) in items.into_iter().enumerate() {
+                if index < start {
+                    out.push(before[index].clone());
+                    continue;
+                }
+                if index >= new_end {
+                    out.push(before[old_end + index - new_end].clone());
+                    continue;
+                }
                 // An item that an insertion or removal moved is found by its value.
-                let moved = before.iter().find(|old| **old == item);
+                let moved = before.iter().filter(|_| few).find(|old| **old == item);
                 out.push(match (moved, before.get(index)) {
                     (Some(old), _) => old.clone(),
                     (None, Some(old)) => keep(old, item),

@@ -89,15 +89,17 @@ impl<'a> Patch<'a> {
         (0..self.parts()).any(|part| self.part_applies(part, object))
     }
 
-    /// Changes an object that the patch applies to.
+    /// Changes an object that the patch applies to; so many nodes are `left` to go through, of the
+    /// [`MOST`] for all patches of the object.
     ///
     /// # Errors
     /// The patch does not fit the object, or would change its identity. A patch of several documents may
     /// then have changed it in part.
-    pub(super) fn apply(&self, object: &mut Node) -> Result<(), Problem> {
+    pub(super) fn apply(&self, object: &mut Node, left: &mut usize) -> Result<(), Problem> {
         for part in 0..self.parts() {
             if self.part_applies(part, object) {
-                self.apply_part(part, object)?;
+                charge(object.weight(), left)?;
+                self.apply_part(part, object, left)?;
             }
         }
         Ok(())
@@ -169,11 +171,11 @@ impl<'a> Patch<'a> {
         }
     }
 
-    fn apply_part(&self, part: usize, object: &mut Node) -> Result<(), Problem> {
+    fn apply_part(&self, part: usize, object: &mut Node, left: &mut usize) -> Result<(), Problem> {
         let before = identity(object);
         let patched = match &self.parsed {
             Parsed::Strategic(documents) => merge::apply(object, &documents[part]),
-            Parsed::Json(patch) => json::apply(object, patch, self.place),
+            Parsed::Json(patch) => json::apply(object, patch, self.place, left),
         };
         let patched = patched.map_err(|problem| {
             let text = format!("does not fit {before}: {}", problem.text);
@@ -199,6 +201,22 @@ pub(super) fn words(source: &spec::Patch) -> impl Iterator<Item = &str> {
         .iter()
         .flat_map(|target| ["/target", &target.group, &target.version, &target.kind, &target.name]);
     ["/patch", &source.patch].into_iter().chain(target)
+}
+
+/// So many nodes may be gone through while one object is patched: each patch goes through what those before
+/// it left, and may double it.
+pub(super) const MOST: usize = 300_000;
+
+/// Takes so many nodes from those that are left; none are where there are not so many.
+fn charge(nodes: usize, left: &mut usize) -> Result<(), Problem> {
+    let enough = left.checked_sub(nodes);
+    *left = enough.unwrap_or_default();
+    enough.map(drop).ok_or_else(|| {
+        Problem::new(
+            format!("goes through too much: all patches of an object may see {MOST} values"),
+            "write fewer and smaller patches: several can be one",
+        )
+    })
 }
 
 /// What is wrong with a patch.

@@ -82,7 +82,7 @@ fn patched(object: &str, patch: &str) -> Node {
     let mut object = node(object);
     let patch = parse(patch, None).expect("a patch");
     assert!(patch.applies_to(&object));
-    patch.apply(&mut object).expect("applies");
+    patch.apply(&mut object, &mut MOST.clone()).expect("applies");
     object
 }
 
@@ -102,7 +102,7 @@ fn problem(object: &str, patch: &str) -> Problem {
     let mut object = node(object);
     let before = object.clone();
     let patch = parse(patch, None).expect("a patch");
-    let error = patch.apply(&mut object).expect_err("does not fit");
+    let error = patch.apply(&mut object, &mut MOST.clone()).expect_err("does not fit");
     assert_eq!(object, before, "the object is as it was");
     error
 }
@@ -236,7 +236,10 @@ fn the_source_text_and_the_places_survive() {
         "[{op: replace, path: /spec/template/spec/containers/0/image, value: y}, {op: add, path: /spec/template/spec/containers/0/args/0, value: '0'}]".to_owned(),
     ];
     for patch in patches {
-        parse(&patch, None).expect("a patch").apply(&mut object).expect("applies");
+        parse(&patch, None)
+            .expect("a patch")
+            .apply(&mut object, &mut MOST.clone())
+            .expect("applies");
     }
     let pod = object.at(&["spec", "template", "spec"]).expect("a pod");
     assert_eq!(pod.text_at(&["unknownToUs"]), Some("0444"));
@@ -258,7 +261,7 @@ fn targets_choose_objects() {
     let strategic = strategic.expect("a patch");
     let mut deployment = node(DEPLOYMENT);
     assert!(strategic.applies_to(&deployment) && !strategic.applies_to(&node(OTHERS[0])));
-    strategic.apply(&mut deployment).expect("applies");
+    strategic.apply(&mut deployment, &mut MOST.clone()).expect("applies");
     assert_eq!(deployment.text_at(&["spec", "replicas"]), Some("2"));
     let json = parse("- {op: remove, path: /spec/replicas}", None).expect("a patch");
     assert!(json.applies_to(&deployment) && !json.applies_to(&node(OTHERS[2])));
@@ -275,7 +278,7 @@ fn a_patch_of_several_documents_must_use_them_all() {
     let mut objects = [node(DEPLOYMENT), node(OTHERS[0])];
     let patch = parse(text, None).expect("a patch");
     let errors = patch.unmatched(&objects);
-    objects.iter_mut().for_each(|object| patch.apply(object).expect("fits"));
+    objects.iter_mut().for_each(|object| patch.apply(object, &mut MOST.clone()).expect("fits"));
     assert_eq!(objects[0].text_at(&["spec", "replicas"]), Some("2"));
     assert_eq!(errors.len(), 1);
     assert!(errors[0].help.starts_with("did you mean Service cart?"), "{}", errors[0].help);
@@ -351,4 +354,17 @@ fn texts_that_are_no_patch_are_refused() {
     }
     let two = parse("a: 1\n---\nb: 1\n", kind("Deployment")).expect_err("two documents");
     assert!(two.text.contains("several documents and a target"));
+}
+
+#[test]
+fn patches_that_multiply_are_refused() {
+    let copy = |number| format!("- {{op: copy, from: /spec, path: /spec/x{number}}}\n");
+    let error = problem(DEPLOYMENT, &(0..40).map(copy).collect::<String>());
+    assert!(error.text.contains("goes through too much"), "{}", error.text);
+    let (document, mut left) = (pod("hostNetwork: true"), MOST);
+    let again = parse(&document, None).expect("a patch");
+    let mut object = node(DEPLOYMENT);
+    let errors = (0..20_000).filter_map(|_| again.apply(&mut object, &mut left).err());
+    let error = errors.into_iter().next().expect("too many");
+    assert!(error.text.contains("goes through too much"), "{}", error.text);
 }
