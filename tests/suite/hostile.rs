@@ -298,6 +298,20 @@ fn thousands_of_one_thing_end_in_time() {
     let variables = many(&|index| format!("{{name: E{index}, value: v}}, "));
     let changed = format!("    services: [{{name: s0, image: \"x/s0:2\", env: [{variables}]}}]\n");
     assert_ends("variables", &changed, &pair("s0"));
+    let patched = |patches: &str| {
+        format!("    services: [{{name: s0, image: \"x/s0:2\", patches: [{patches}]}}]\n")
+    };
+    let adds = many(&|index| {
+        let operation = format!("{{op: add, path: /spec/x{index}, value: {index}}}");
+        format!("{{patch: '[{operation}]'}}, ")
+    });
+    assert_ends("patches", &patched(&adds.repeat(10)), &pair("s0"));
+    let copies = many(&|index| format!("{{op: copy, from: /spec, path: /spec/x{index}}}, "));
+    assert_ends("copies of copies", &patched(&format!("{{patch: '[{copies}]'}}")), &pair("s0"));
+    let numbers = "1, ".repeat(15 * COUNT);
+    let long = format!("{{patch: '[{{op: add, path: /spec/x, value: [{numbers}]}}]'}}");
+    let shifted = format!("{long}, {{patch: '[{{op: add, path: /spec/x/0, value: 2}}]'}}");
+    assert_ends("an item before a long list", &patched(&shifted), &pair("s0"));
     let containers = many(&|index| format!(", {{name: c{index}, image: y}}"));
     let images = many(&|index| format!("{{name: c{index}, image: x}}, "));
     let changed = format!("    services: [{{name: s0, containers: [{images}]}}]\n");
