@@ -104,6 +104,9 @@ pub struct Limits {
     /// Pairs that are looked at: of matches in the routes of a service, and of Services and workloads
     #[arg(long, value_name = "N", default_value_t = Ceiling::default().pairs)]
     pub max_pairs: usize,
+    /// Values that patches go through, of all previews together; those of one object, a tenth
+    #[arg(long, value_name = "N", default_value_t = Ceiling::default().patch_nodes)]
+    pub max_patch_nodes: usize,
     /// Bytes of the output
     #[arg(long, value_name = "N", default_value_t = Ceiling::default().bytes)]
     pub max_output_bytes: usize,
@@ -125,7 +128,12 @@ impl Limits {
     /// What may be made.
     #[must_use]
     pub fn ceiling(&self) -> Ceiling {
-        Ceiling { rules: self.max_rules, pairs: self.max_pairs, bytes: self.max_output_bytes }
+        Ceiling {
+            rules: self.max_rules,
+            pairs: self.max_pairs,
+            patch_nodes: self.max_patch_nodes,
+            bytes: self.max_output_bytes,
+        }
     }
 }
 

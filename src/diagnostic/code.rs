@@ -133,9 +133,9 @@ codes! {
         "An HTTPRoute has at most 16 rules, 64 matches per rule and 128 in all; anabranch splits\n\
          beyond that, but one match may hold at most 16 headers.";
     OUTPUT_LIMIT = "output-limit", Error, "the output would be larger than a limit",
-        "A small previews.yaml can ask for much: every preview copies its services and derives the\n\
-         rules of their routes. --max-rules, --max-pairs and --max-output-bytes say how much is too\n\
-         much.";
+        "A small previews.yaml can ask for much: every preview copies its services, patches them and\n\
+         derives the rules of their routes. --max-rules, --max-pairs, --max-patch-nodes and\n\
+         --max-output-bytes say how much is too much.";
     REPORT_LIMIT = "report-limit", Warning, "there are more findings than are shown",
         "A report ends after a thousand findings, and a text is not read further after a hundred\n\
          mistakes of its YAML. Errors are kept before warnings. Mend what is shown and look again.";

@@ -12,12 +12,11 @@ use super::words::{Own, Words};
 use super::{copy, environment, series};
 use crate::kube::{Id, Object};
 use crate::model::Service;
-use crate::plan::marker::{self, NAME, SCALARS, begins_with_digit, marker};
+use crate::plan::marker::{self, NAME, SCALARS, marker};
 use crate::plan::routing::istio::Table;
 use crate::plan::variants::Variants;
 use crate::plan::{Body, Copied, Environment, Plan, Value};
 use crate::yaml::Node;
-use crate::yaml::scalar::is_safe_plain;
 
 /// A part of a preview.
 #[derive(Debug)]
@@ -175,10 +174,7 @@ impl<'p> Parts<'p> {
 
     /// Whether stencils can be filled with the names of a preview.
     pub(super) fn fills(&self, env: &Environment<'_>) -> bool {
-        // Wherever they stand, they must be quoted where their markers are.
-        let namespace = &env.namespace;
-        let fits = begins_with_digit(namespace) != is_safe_plain(namespace);
-        self.cuts && fits && is_safe_plain(env.name)
+        self.cuts && env.takes_marks()
     }
 
     /// The preview of this index with markers for its name and namespace.

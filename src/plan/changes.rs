@@ -6,8 +6,8 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::few::Few;
-use super::marker::marker;
-use super::patch::{self, Patch, Problem};
+use super::marker::{SCALARS, marker};
+use super::patch::{Allowance, Patch, Problem};
 use crate::diagnostic::{Diagnostic, code};
 use crate::model::{Container, Workload, repository};
 use crate::spec::{Config, ServiceChange};
@@ -127,16 +127,24 @@ impl<'a> Changes<'a> {
     /// The body with the changes made.
     #[must_use]
     pub fn make(&self, original: &Node) -> Node {
-        self.make_with(original, |_, value| value.node()).expect("only patches that fit are kept")
+        self.make_with(original, &mut { Allowance::UNLIMITED }, |_, value| value.node())
+            .expect("only patches that fit are kept")
     }
 
     /// The body with the changes made and a marker for each of the [`values`](Self::values). None where a
     /// patch depends on one.
     pub(crate) fn mark(&self, original: &Node) -> Option<Node> {
-        if self.patches.iter().any(|patch| patch.mentions_marker()) {
+        self.mark_within(original, &mut { Allowance::UNLIMITED })
+    }
+
+    /// The same, where the allowance is enough for it.
+    pub(super) fn mark_within(&self, original: &Node, allowance: &mut Allowance) -> Option<Node> {
+        if self.values().count() > SCALARS
+            || self.patches.iter().any(|patch| patch.mentions_marker())
+        {
             return None;
         }
-        self.make_with(original, |number, _| Node::string(marker(number))).ok()
+        self.make_with(original, allowance, |number, _| Node::string(marker(number))).ok()
     }
 
     /// The body with the changes made, and for each value, by its place among the
@@ -144,6 +152,7 @@ impl<'a> Changes<'a> {
     fn make_with(
         &self,
         original: &Node,
+        allowance: &mut Allowance,
         make: impl Fn(usize, Value<'a>) -> Node,
     ) -> Result<Node, Problem> {
         let mut body = original.clone();
@@ -152,9 +161,8 @@ impl<'a> Changes<'a> {
         for (change, images) in self.by_service.iter() {
             change_body(&mut body, change, images, &mut values);
         }
-        let mut left = patch::MOST;
         for patch in &self.patches {
-            patch.apply(&mut body, &mut left)?;
+            patch.apply(&mut body, allowance)?;
         }
         if self.empty_volumes {
             empty_volumes(&mut body);
@@ -379,7 +387,7 @@ fn set_env(container: &mut Node, variables: &[(&str, Node)]) {
 }
 
 /// Turns PersistentVolumeClaims and claim templates into empty directories.
-fn empty_volumes(body: &mut Node) {
+pub(super) fn empty_volumes(body: &mut Node) {
     let templates = body.at_mut(&["spec"]).and_then(|spec| spec.remove("volumeClaimTemplates"));
     let names: Vec<String> = templates
         .iter()

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 
 use super::changes::Changes;
 use super::few::Few;
+use super::marker::begins_with_digit;
 use crate::kube::Object;
 use crate::model::Service;
 use crate::spec::{Config, Preview};
 use crate::yaml::Node;
+use crate::yaml::scalar::is_safe_plain;
 
 /// What one preview consists of.
 #[derive(Debug, Clone)]
@@ -116,6 +118,13 @@ impl<'a> Environment<'a> {
             aliases: Vec::new(),
             other_namespaces: BTreeSet::new(),
         }
+    }
+
+    /// Whether what is written with markers for its names is right with the names: wherever they stand,
+    /// they must be quoted where their markers are.
+    pub(crate) fn takes_marks(&self) -> bool {
+        let namespace = &self.namespace;
+        begins_with_digit(namespace) != is_safe_plain(namespace) && is_safe_plain(self.name)
     }
 
     /// The host of the copy of a service.

@@ -24,9 +24,10 @@ pub use environment::{Body, Copied, Environment, Owners};
 use closure::Places;
 use marker::mentions_marker;
 use needs::Finder;
+use patch::Meter;
 use rayon::prelude::*;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, code};
 use crate::kube::Object;
 use crate::model::Catalog;
 use crate::spec::Config;
@@ -55,13 +56,17 @@ pub struct Ceiling {
     /// Pairs that are looked at: of matches of one host and port, of all services together, and of
     /// Services and the workloads that they select.
     pub pairs: usize,
+    /// Nodes that patches go through, of all previews together: of each object they change, what it is
+    /// before each of them, and of their own, several for each. Those of one object go through a tenth at
+    /// most.
+    pub patch_nodes: usize,
     /// Bytes of all previews together, as text.
     pub bytes: usize,
 }
 
 impl Default for Ceiling {
     fn default() -> Self {
-        Self { rules: 2_000_000, pairs: 2_000_000, bytes: 1 << 30 }
+        Self { rules: 2_000_000, pairs: 2_000_000, patch_nodes: 3_000_000, bytes: 1 << 30 }
     }
 }
 
@@ -80,8 +85,8 @@ pub fn plan<'a>(
         .collect();
     order.sort_by_key(|&index| &config.previews.spec.previews[index].name);
     let marks = !mentions_markers(config, catalog);
-    let finder = Finder::new(config, catalog, marks);
-    let (environments, findings): (Vec<_>, Vec<_>) = order
+    let finder = Finder::new(config, catalog, Meter::new(ceiling.patch_nodes), marks);
+    let (mut environments, findings): (Vec<_>, Vec<_>) = order
         .into_par_iter()
         .map_init(
             || Places::of(catalog.objects().count()),
@@ -91,7 +96,18 @@ pub fn plan<'a>(
             },
         )
         .unzip();
-    found.extend(findings.into_iter().flatten());
+    if finder.meter.is_over() {
+        // Where the threads stopped is chance.
+        environments.clear();
+        let most = ceiling.patch_nodes;
+        found.push(Diagnostic::new(
+            &code::OUTPUT_LIMIT,
+            format!("the patches of all previews go through more values than the limit of {most}"),
+            "have fewer previews with patches of their own, or raise --max-patch-nodes",
+        ));
+    } else {
+        found.extend(findings.into_iter().flatten());
+    }
     let mut left_behind = Vec::new();
     let mut of_routes = Vec::new();
     let ((), routing) = rayon::join(

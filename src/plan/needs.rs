@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::access::Bindings;
 use super::changes::Changes;
 use super::hosts::{self, Host};
-use super::patch::{self, Patch};
+use super::patch::{self, Meter, Patch};
 use super::variants::Variants;
 use super::{access, secrets};
 use crate::diagnostic::{Diagnostic, Place, code};
@@ -56,10 +56,17 @@ pub(super) struct Finder<'a> {
     /// Whether objects can be looked at with markers for what previews change.
     marks: bool,
     patches: Variants<Option<Arc<Patch<'a>>>>,
+    /// Of all patches.
+    pub(super) meter: Meter,
 }
 
 impl<'a> Finder<'a> {
-    pub(super) fn new(config: &'a Config, catalog: &'a Catalog<'a>, marks: bool) -> Self {
+    pub(super) fn new(
+        config: &'a Config,
+        catalog: &'a Catalog<'a>,
+        meter: Meter,
+        marks: bool,
+    ) -> Self {
         let monitors = ["ServiceMonitor", "PodMonitor"];
         let monitors =
             monitors.iter().flat_map(|kind| catalog.own("monitoring.coreos.com", kind)).collect();
@@ -67,7 +74,18 @@ impl<'a> Finder<'a> {
         let changed = catalog.objects().map(|_| Variants::default()).collect();
         let (namespaces, bindings) = (catalog.namespaces(), Bindings::new(catalog));
         let patches = Variants::default();
-        Self { config, catalog, namespaces, monitors, bindings, known, changed, marks, patches }
+        Self {
+            config,
+            catalog,
+            namespaces,
+            monitors,
+            bindings,
+            known,
+            changed,
+            marks,
+            patches,
+            meter,
+        }
     }
 
     /// What an unchanged object of the baseline needs.
@@ -94,7 +112,7 @@ impl<'a> Finder<'a> {
 
     fn known_of(&self, object: &'a Object, changes: &Changes<'_>) -> Option<&Needs<'a>> {
         let find = || {
-            let frame = changes.mark(&object.node)?;
+            let frame = self.meter.allow(|all| changes.mark_within(&object.node, all))?;
             let needs = self.find(&object.id, &frame);
             let fits = !changes.has_patches()
                 || self.unselected(object, &frame).next().is_none() && !needs.has_places();
@@ -125,8 +143,8 @@ impl<'a> Finder<'a> {
     /// A patch of this text, parsed, without a place; none where it is wrong.
     pub(super) fn patch(&self, patch: &'a spec::Patch) -> Option<Arc<Patch<'a>>> {
         let words: SmallVec<[&str; 8]> = patch::words(patch).collect();
-        let parse = || Patch::parse(patch, Place::default()).ok().map(Arc::new);
-        self.patches.get(&words, parse).clone()
+        let parse = |all: &mut _| Patch::parse(patch, Place::default(), all).ok().map(Arc::new);
+        self.patches.get(&words, || self.meter.allow(parse)).clone()
     }
 
     /// What a body needs under this identity.

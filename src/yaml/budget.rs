@@ -33,7 +33,7 @@ impl Default for Budget {
 
 /// The limits by their flags, for messages.
 const BYTES: &str = "--max-input-bytes";
-pub(super) const DEPTH: &str = "--max-depth";
+pub(crate) const DEPTH: &str = "--max-depth";
 pub(super) const NODES: &str = "--max-nodes";
 pub(super) const DOCUMENTS: &str = "--max-documents";
 pub(super) const ALIASES: &str = "--max-alias-nodes";

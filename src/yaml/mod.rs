@@ -9,6 +9,7 @@ mod quick;
 pub mod scalar;
 mod ser;
 
+pub(crate) use budget::DEPTH;
 pub use budget::{Budget, too_many_bytes};
 pub use emit::{write_document, write_stream};
 pub(crate) use emit::{write_item, write_string};

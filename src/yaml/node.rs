@@ -323,7 +323,7 @@ impl Node {
             Data::Map(entries) => Value::Object(
                 entries
                     .iter()
-                    .map(|(key, value)| (key.text.to_string(), value.to_json()))
+                    .map(|(key, value)| (key.text.as_str().to_owned(), value.to_json()))
                     .collect::<JsonMap<_, _>>(),
             ),
         }

@@ -24,8 +24,7 @@ fn limited(arguments: &[&str], input: Option<&Path>) -> Answer {
     let script = format!("ulimit -d {MEMORY} && exec \"$@\" < \"$INPUT\"");
     let mut command = Command::new("sh");
     command.args(["-c", &script, "sh", ANABRANCH]).args(arguments).env("INPUT", from);
-    // A thread's arena is reserved in one piece, whatever is used of it.
-    run(command.env("MALLOC_ARENA_MAX", "1").current_dir(root()), "")
+    run(command.current_dir(root()), "")
 }
 
 /// How a text is given to the program.
@@ -223,7 +222,7 @@ fn assert_ends(name: &str, previews: &str, baseline: &str) {
         file.display().to_string()
     };
     let head = "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  \
-                baseline: {namespace: shop, delivery: include}\n  \
+                baseline: {namespace: shop, delivery: include}\n  limits: {previews: 100000}\n  \
                 tests: [{name: smoke, path: ./smoke}]\n  previews:\n  - name: pr-1\n";
     let previews = write("previews.yaml", &format!("{head}{previews}"));
     let baseline = write("baseline.yaml", baseline);
@@ -236,25 +235,35 @@ fn assert_ends(name: &str, previews: &str, baseline: &str) {
     assert!(answer.stderr.len() < WORDS, "{name}: {words}");
 }
 
+/// How many of one thing there are. Builds with debug assertions make every object twice.
+const COUNT: usize = if cfg!(debug_assertions) { 300 } else { 2_000 };
+
+fn many(one: &dyn Fn(usize) -> String) -> String {
+    (0..COUNT).map(one).collect()
+}
+
+fn service(name: &str, app: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: shop}}\n\
+         spec: {{selector: {{app: {app}}}, ports: [{{name: http, port: 80}}]}}\n---\n"
+    )
+}
+
+fn workload(name: &str, app: &str, more: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  \
+         selector: {{matchLabels: {{app: {app}}}}}\n  template:\n    metadata: {{labels: {{app: {app}}}}}\n    \
+         spec: {{containers: [{{name: a, image: \"x/{app}:1\"}}{more}]}}\n---\n"
+    )
+}
+
+/// A Service and its workload.
+fn pair(name: &str) -> String {
+    service(name, name) + &workload(name, name, "")
+}
+
 #[test]
 fn thousands_of_one_thing_end_in_time() {
-    // Builds with debug assertions make every object twice.
-    const COUNT: usize = if cfg!(debug_assertions) { 300 } else { 2_000 };
-    let many = |one: &dyn Fn(usize) -> String| (0..COUNT).map(one).collect::<String>();
-    let service = |name: &str, app: &str| {
-        format!(
-            "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: shop}}\n\
-             spec: {{selector: {{app: {app}}}, ports: [{{name: http, port: 80}}]}}\n---\n"
-        )
-    };
-    let workload = |name: &str, app: &str, more: &str| {
-        format!(
-            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  \
-             selector: {{matchLabels: {{app: {app}}}}}\n  template:\n    metadata: {{labels: {{app: {app}}}}}\n    \
-             spec: {{containers: [{{name: a, image: \"x/{app}:1\"}}{more}]}}\n---\n"
-        )
-    };
-    let pair = |name: &str| service(name, name) + &workload(name, name, "");
     let named = |index: usize| format!("s{index}");
     let route = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r, namespace: shop}\nspec:\n";
     let mesh = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: s0, namespace: shop}\nspec:\n";
@@ -298,20 +307,6 @@ fn thousands_of_one_thing_end_in_time() {
     let variables = many(&|index| format!("{{name: E{index}, value: v}}, "));
     let changed = format!("    services: [{{name: s0, image: \"x/s0:2\", env: [{variables}]}}]\n");
     assert_ends("variables", &changed, &pair("s0"));
-    let patched = |patches: &str| {
-        format!("    services: [{{name: s0, image: \"x/s0:2\", patches: [{patches}]}}]\n")
-    };
-    let adds = many(&|index| {
-        let operation = format!("{{op: add, path: /spec/x{index}, value: {index}}}");
-        format!("{{patch: '[{operation}]'}}, ")
-    });
-    assert_ends("patches", &patched(&adds.repeat(10)), &pair("s0"));
-    let copies = many(&|index| format!("{{op: copy, from: /spec, path: /spec/x{index}}}, "));
-    assert_ends("copies of copies", &patched(&format!("{{patch: '[{copies}]'}}")), &pair("s0"));
-    let numbers = "1, ".repeat(15 * COUNT);
-    let long = format!("{{patch: '[{{op: add, path: /spec/x, value: [{numbers}]}}]'}}");
-    let shifted = format!("{long}, {{patch: '[{{op: add, path: /spec/x/0, value: 2}}]'}}");
-    assert_ends("an item before a long list", &patched(&shifted), &pair("s0"));
     let containers = many(&|index| format!(", {{name: c{index}, image: y}}"));
     let images = many(&|index| format!("{{name: c{index}, image: x}}, "));
     let changed = format!("    services: [{{name: s0, containers: [{images}]}}]\n");
@@ -323,6 +318,49 @@ fn thousands_of_one_thing_end_in_time() {
         &long.replace(": 1", &format!("{}: 1", "k".repeat(COUNT))),
         &pair("s0"),
     );
+}
+
+#[test]
+fn patches_that_multiply_end_in_time() {
+    let patched = |patches: &str| {
+        format!("    services: [{{name: s0, image: \"x/s0:2\", patches: [{patches}]}}]\n")
+    };
+    let check = |name: &str, patches: &str| assert_ends(name, &patched(patches), &pair("s0"));
+    let patch = |operations: &str| format!("{{patch: '[{operations}]'}}, ");
+    let add = |index| patch(&format!("{{op: add, path: /spec/x{index}, value: {index}}}"));
+    check("patches", &many(&add).repeat(10));
+    let copies = many(&|index| format!("{{op: copy, from: /spec, path: /spec/x{index}}}, "));
+    check("copies of copies", &patch(&copies));
+    let long = format!("{{op: add, path: /spec/x, value: [{}]}}", "1, ".repeat(15 * COUNT));
+    let shift = "{op: add, path: /spec/x/0, value: 2}";
+    check("an item before a long list", &(patch(&long) + &patch(shift)));
+
+    // What patches make is gone in the end, so that no limit of the output helps.
+    let gone = "{op: remove, path: /spec/y}";
+    let double = |level| format!("{{op: copy, from: /spec/y, path: /spec/y/x{level}}}, ");
+    let doubled: String = (0..12).map(double).collect();
+    let lists =
+        |level| format!("a{level}: &a{level} [{}]", format!("*a{}, ", level - 1).repeat(10));
+    let laughs = (1..5).map(lists).fold("a0: &a0 [1]".to_owned(), |all, one| all + ", " + &one);
+    let numbers = "1, ".repeat(1_000);
+    for (name, operations) in [
+        ("copies", format!("{{op: copy, from: /spec/template, path: /spec/y}}, {doubled}{gone}")),
+        ("aliases", format!("{{op: add, path: /spec/y, value: {{{laughs}}}}}, {gone}")),
+        ("lists", format!("{{op: add, path: /spec/y, value: [{numbers}]}}, {gone}")),
+        ("tests", "{op: test, path: /spec/replicas, value: 1}".to_owned()),
+    ] {
+        let own =
+            |index| patch(&format!("{{op: add, path: /spec/z, value: {index}}}, {operations}"));
+        let previews =
+            many(&|index| format!("{}  - name: pr-{}\n", patched(&own(index)), index + 2));
+        let last = patched(&own(COUNT));
+        assert_ends(&format!("{name} of each preview"), &(previews + &last), &pair("s0"));
+        // Names that are no plain YAML are filled in otherwise.
+        let previews =
+            many(&|index| format!("{}  - name: \"{}\"\n", patched(&patch(&operations)), index + 2));
+        let last = patched(&patch(&operations));
+        assert_ends(&format!("{name} of all previews"), &(previews + &last), &pair("s0"));
+    }
 }
 
 #[test]

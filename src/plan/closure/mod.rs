@@ -35,7 +35,8 @@ pub(super) fn close<'a>(
     let (config, catalog) = (finder.config, finder.catalog);
     let env = Environment::new(config, index);
     let copies = Copies::new(places, env.preview.services.len());
-    let mut closure = Closure { config, catalog, finder, found, env, copies };
+    let needs = BTreeMap::new();
+    let mut closure = Closure { config, catalog, finder, found, env, copies, needs };
     let targets = closure.targets();
     let patches = closure.patches();
     closure.other_services(&targets);
@@ -56,6 +57,8 @@ struct Closure<'a, 'f> {
     /// Without its copies.
     env: Environment<'a>,
     copies: Copies<'a, 'f>,
+    /// What copies need of which no other preview has the like, by their index.
+    needs: BTreeMap<usize, Needs<'a>>,
 }
 
 impl<'a, 'f> Closure<'a, 'f> {
@@ -227,12 +230,20 @@ impl<'a, 'f> Closure<'a, 'f> {
         for index in 0..self.copies.all().len() {
             let copy = &self.copies.all()[index];
             let (id, owners) = (&copy.original.id, copy.owners.clone());
-            self.follow(id, &self.needs(copy), &owners);
+            let needs = self.take_needs(index);
+            self.follow(id, &needs, &owners);
+            if let Cow::Owned(needs) = needs {
+                self.needs.insert(index, needs);
+            }
         }
     }
 
-    /// What a copy needs, but for hosts that its variables name.
-    fn needs(&self, copy: &Copied<'a>) -> Cow<'f, Needs<'a>> {
+    /// What the copy of this index needs, but for hosts that its variables name.
+    fn take_needs(&mut self, index: usize) -> Cow<'f, Needs<'a>> {
+        if let Some(needs) = self.needs.remove(&index) {
+            return Cow::Owned(needs);
+        }
+        let copy = &self.copies.all()[index];
         match &copy.body {
             Body::Changed(changes) if !changes.keeps_needs() => {
                 self.finder.of_changed(copy.original, changes)
@@ -267,7 +278,7 @@ impl<'a, 'f> Closure<'a, 'f> {
         // Mostly enough; what is too much is given back.
         self.env.aliases.reserve(16);
         for index in 0..self.copies.all().len() {
-            let needs = self.needs(&self.copies.all()[index]);
+            let needs = self.take_needs(index);
             needs.hosts.iter().for_each(|host| self.host(host));
             let mut others = BTreeSet::new();
             if let Body::Changed(changes) = &self.copies.all()[index].body {

@@ -4,10 +4,47 @@ use std::sync::Arc;
 
 use super::Closure;
 use crate::diagnostic::{Diagnostic, code};
-use crate::plan::changes::Changes;
+use crate::plan::changes::{Changes, empty_volumes};
 use crate::plan::environment::{Body, Copied};
-use crate::plan::patch::{self, Patch, Problem};
+use crate::plan::patch::{Allowance, Patch, Problem};
 use crate::spec::Config;
+use crate::yaml::Node;
+
+impl<'a> Changes<'a> {
+    /// Replaces the patches by those of these that fit, and returns what all changes make of an object.
+    /// Whatever is found has a place.
+    fn patch(
+        &mut self,
+        object: &Node,
+        origins: impl Iterator<Item = Origin<'a>>,
+        allowance: &mut Allowance,
+        found: &mut Vec<Diagnostic>,
+    ) -> Node {
+        self.patches.clear();
+        let mut body = self.make(object);
+        for origin in origins {
+            let mut patched = body.clone();
+            let applied = origin.parse(allowance).and_then(|patch| {
+                patch.apply(&mut patched, allowance)?;
+                Ok(Arc::new(patch))
+            });
+            match applied {
+                Ok(patch) => {
+                    self.patches.push(patch);
+                    body = patched;
+                }
+                Err(problem) => found.push(origin.finding(problem)),
+            }
+            if allowance.left() == 0 {
+                break;
+            }
+        }
+        if self.empty_volumes {
+            empty_volumes(&mut body);
+        }
+        body
+    }
+}
 
 /// A patch, and where it stands.
 pub(super) struct Placed<'a> {
@@ -36,10 +73,10 @@ impl<'a> Origin<'a> {
     }
 
     /// The patch, with its place.
-    fn parse(self) -> Result<Patch<'a>, Problem> {
+    fn parse(self, allowance: &mut Allowance) -> Result<Patch<'a>, Problem> {
         let preview = &self.config.previews.spec.previews[self.preview];
         let place = self.config.place(&format!("{}.patch", self.field()));
-        Patch::parse(&preview.services[self.service].patches[self.index], place)
+        Patch::parse(&preview.services[self.service].patches[self.index], place, allowance)
     }
 
     /// A finding about this patch: `patches[1] of service cart in preview pr-42 …`.
@@ -75,7 +112,10 @@ impl<'a> Closure<'a, '_> {
                 let origin = Origin { config, preview, service, index };
                 match self.finder.patch(patch) {
                     Some(patch) => patches.push(Placed { patch, origin }),
-                    None => self.found.extend(origin.parse().err().map(|one| origin.finding(one))),
+                    None => {
+                        let parsed = self.finder.meter.allow(|all| origin.parse(all));
+                        self.found.extend(parsed.err().map(|problem| origin.finding(problem)));
+                    }
                 }
             }
         }
@@ -86,10 +126,10 @@ impl<'a> Closure<'a, '_> {
     /// before: workloads first, since a patch may name further objects, then these. Returns how many
     /// copies there are.
     pub(super) fn patch(&mut self, patches: &[Placed<'a>], done: usize) -> usize {
-        if patches.is_empty() {
+        if patches.is_empty() || self.finder.meter.is_over() {
             return 0;
         }
-        for copy in &mut self.copies.all_mut()[done..] {
+        for (index, copy) in self.copies.all_mut().iter_mut().enumerate().skip(done) {
             // A patch leaves alone what tells whether it applies.
             let object = &copy.original.node;
             let applies = |one: &&Placed<'_>| one.owns(copy) && one.patch.applies_to(object);
@@ -102,27 +142,11 @@ impl<'a> Closure<'a, '_> {
                 Body::Changed(changes) => changes,
             };
             changes.patches = applying.iter().map(|one| Arc::clone(&one.patch)).collect();
-            if !self.finder.knows(copy.original, &changes) {
-                // Whatever is found has a place.
-                changes.patches.clear();
-                let (mut body, mut left) = (changes.make(object), patch::MOST);
-                for origin in applying.iter().map(|one| one.origin) {
-                    let mut patched = body.clone();
-                    let applied = origin.parse().and_then(|patch| {
-                        patch.apply(&mut patched, &mut left)?;
-                        Ok(Arc::new(patch))
-                    });
-                    match applied {
-                        Ok(patch) => {
-                            changes.patches.push(patch);
-                            body = patched;
-                        }
-                        Err(problem) => self.found.push(origin.finding(problem)),
-                    }
-                    if left == 0 {
-                        break;
-                    }
-                }
+            if !self.env.takes_marks() || !self.finder.knows(copy.original, &changes) {
+                let origins = applying.iter().map(|one| one.origin);
+                let meter = &self.finder.meter;
+                let body = meter.allow(|all| changes.patch(object, origins, all, &mut *self.found));
+                self.needs.insert(index, self.finder.find(&copy.original.id, &body));
                 self.found.extend(self.finder.unselected(copy.original, &body).map(|service| {
                     self.config.finding(
                         &code::BAD_PATCH,

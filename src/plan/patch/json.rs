@@ -9,7 +9,7 @@
 use json_patch::{PatchError, PatchErrorKind, PatchOperation};
 use serde_json::Value;
 
-use super::{Problem, charge, relocate};
+use super::{Allowance, NEW, Problem, relocate};
 use crate::diagnostic::Place;
 use crate::yaml::{Data, Node};
 
@@ -42,13 +42,14 @@ pub(super) fn apply(
     object: &Node,
     patch: &json_patch::Patch,
     place: Place,
-    left: &mut usize,
+    allowance: &mut Allowance,
 ) -> Result<Node, Problem> {
     let mut json = object.to_json();
     for (index, operation) in patch.iter().enumerate() {
         if let PatchOperation::Copy(copy) = operation {
             // A few copies, each of what those before it made, would fill any memory.
-            charge(json.pointer(copy.from.as_str()).map_or(0, weight), left)?;
+            let from = json.pointer(copy.from.as_str());
+            allowance.take(NEW * from.map_or(0, weight))?;
         }
         let one = std::slice::from_ref(operation);
         json_patch::patch_unsafe(&mut json, one)
@@ -59,12 +60,14 @@ pub(super) fn apply(
     Ok(keep(object, patched))
 }
 
-/// How many values there are; each 64 bytes of a text count as one.
+/// How many values and keys there are; each 64 bytes of a text count as one.
 fn weight(value: &Value) -> usize {
     1 + match value {
         Value::String(text) => text.len() / 64,
         Value::Array(items) => items.iter().map(weight).sum(),
-        Value::Object(entries) => entries.values().map(weight).sum(),
+        Value::Object(entries) => {
+            entries.iter().map(|(key, value)| 1 + key.len() / 64 + weight(value)).sum()
+        }
         _ => 0,
     }
 }

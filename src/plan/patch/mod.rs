@@ -4,16 +4,19 @@
 //! identity of a copy. Values it brings stand at the place of the patch in previews.yaml, so a later
 //! finding about one of them leads there.
 
+mod allowance;
 mod json;
 mod merge;
 mod shape;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::allowance::{Allowance, Meter};
+
 use super::marker::mentions_marker;
-use crate::diagnostic::{Place, Sources, nearest};
+use crate::diagnostic::{Place, Sources, code, nearest};
 use crate::spec::{self, PatchTarget};
-use crate::yaml::{Budget, Data, Node, parse_documents};
+use crate::yaml::{Budget, DEPTH, Data, Node, parse_documents};
 
 /// What the text of a patch turned out to be.
 #[derive(Debug, Clone)]
@@ -39,9 +42,14 @@ impl<'a> Patch<'a> {
     /// patches.
     ///
     /// # Errors
-    /// The text is not YAML, is neither of the two, or does not say what it applies to.
-    pub(super) fn parse(source: &'a spec::Patch, place: Place) -> Result<Self, Problem> {
-        let mut documents = read(&source.patch, place)?;
+    /// The text is not YAML, is neither of the two, does not say what it applies to, or has more nodes than
+    /// the allowance.
+    pub(super) fn parse(
+        source: &'a spec::Patch,
+        place: Place,
+        allowance: &mut Allowance,
+    ) -> Result<Self, Problem> {
+        let mut documents = read(&source.patch, place, allowance)?;
         let mentions_marker = documents.iter().any(mentions_marker);
         let has_target = source.target.is_some();
         let is_list = |node: &Node| matches!(node.data, Data::List(_));
@@ -89,17 +97,20 @@ impl<'a> Patch<'a> {
         (0..self.parts()).any(|part| self.part_applies(part, object))
     }
 
-    /// Changes an object that the patch applies to; so many nodes are `left` to go through, of the
-    /// [`MOST`] for all patches of the object.
+    /// Changes an object that the patch applies to, within the allowance for all patches of it.
     ///
     /// # Errors
-    /// The patch does not fit the object, or would change its identity. A patch of several documents may
-    /// then have changed it in part.
-    pub(super) fn apply(&self, object: &mut Node, left: &mut usize) -> Result<(), Problem> {
+    /// The patch does not fit the object, would change its identity, or goes through more nodes than are
+    /// allowed. A patch of several documents may then have changed it in part.
+    pub(super) fn apply(
+        &self,
+        object: &mut Node,
+        allowance: &mut Allowance,
+    ) -> Result<(), Problem> {
         for part in 0..self.parts() {
             if self.part_applies(part, object) {
-                charge(object.weight(), left)?;
-                self.apply_part(part, object, left)?;
+                allowance.take(object.weight())?;
+                self.apply_part(part, object, allowance)?;
             }
         }
         Ok(())
@@ -171,11 +182,16 @@ impl<'a> Patch<'a> {
         }
     }
 
-    fn apply_part(&self, part: usize, object: &mut Node, left: &mut usize) -> Result<(), Problem> {
+    fn apply_part(
+        &self,
+        part: usize,
+        object: &mut Node,
+        allowance: &mut Allowance,
+    ) -> Result<(), Problem> {
         let before = identity(object);
         let patched = match &self.parsed {
             Parsed::Strategic(documents) => merge::apply(object, &documents[part]),
-            Parsed::Json(patch) => json::apply(object, patch, self.place, left),
+            Parsed::Json(patch) => json::apply(object, patch, self.place, allowance),
         };
         let patched = patched.map_err(|problem| {
             let text = format!("does not fit {before}: {}", problem.text);
@@ -203,22 +219,6 @@ pub(super) fn words(source: &spec::Patch) -> impl Iterator<Item = &str> {
     ["/patch", &source.patch].into_iter().chain(target)
 }
 
-/// So many nodes may be gone through while one object is patched: each patch goes through what those before
-/// it left, and may double it.
-pub(super) const MOST: usize = 300_000;
-
-/// Takes so many nodes from those that are left; none are where there are not so many.
-fn charge(nodes: usize, left: &mut usize) -> Result<(), Problem> {
-    let enough = left.checked_sub(nodes);
-    *left = enough.unwrap_or_default();
-    enough.map(drop).ok_or_else(|| {
-        Problem::new(
-            format!("goes through too much: all patches of an object may see {MOST} values"),
-            "write fewer and smaller patches: several can be one",
-        )
-    })
-}
-
 /// What is wrong with a patch.
 #[derive(Debug)]
 pub(super) struct Problem {
@@ -234,22 +234,33 @@ impl Problem {
     }
 }
 
+/// A new node counts as so many: it is held in memory, where others are gone through.
+const NEW: usize = 4;
+
 /// The documents of a patch's text, every node at the place of the text.
-fn read(text: &str, place: Place) -> Result<Vec<Node>, Problem> {
+fn read(text: &str, place: Place, allowance: &mut Allowance) -> Result<Vec<Node>, Problem> {
     let mut sources = Sources::default();
     let file = sources.add("patch", text);
-    let mut documents = parse_documents(&sources, file, &Budget::default()).map_err(|errors| {
-        let first = errors.into_iter().next();
-        let (problem, help) = first.map_or_else(Default::default, |first| {
-            let line = first.place.map_or(1, |place| sources.line_column(place).0);
-            (format!("line {line}: {}", first.message), first.help)
-        });
-        Problem::new(format!("cannot be read, {problem}"), help)
+    let default = Budget::default();
+    let most = allowance.left() / NEW;
+    let alias_nodes = most.min(default.alias_nodes);
+    let budget = Budget { nodes: most, documents: most, alias_nodes, ..default };
+    let mut documents = parse_documents(&sources, file, &budget).map_err(|mut errors| {
+        let first = errors.swap_remove(0);
+        let line = first.place.map_or(1, |place| sources.line_column(place).0);
+        let help = match first.code {
+            code if code != &code::INPUT_LIMIT => first.help,
+            // The flag is for files.
+            _ if first.help.contains(DEPTH) => "write it with fewer levels".to_owned(),
+            _ => return allowance.exceed(),
+        };
+        Problem::new(format!("cannot be read, line {line}: {}", first.message), help)
     })?;
     if documents.is_empty() {
         return Err(Problem::new("is empty", "remove the entry"));
     }
     for document in &mut documents {
+        allowance.take(NEW * document.weight())?;
         relocate(document, place);
     }
     Ok(documents)

@@ -62,7 +62,9 @@ fn place() -> Place {
 
 fn parse(text: &str, target: Option<PatchTarget>) -> Result<Patch<'static>, Problem> {
     let patch = text.to_owned();
-    Patch::parse(Box::leak(Box::new(spec::Patch { patch, target })), place())
+    Patch::parse(Box::leak(Box::new(spec::Patch { patch, target })), place(), &mut {
+        Allowance::UNLIMITED
+    })
 }
 
 fn kind(kind: &str) -> Option<PatchTarget> {
@@ -82,7 +84,7 @@ fn patched(object: &str, patch: &str) -> Node {
     let mut object = node(object);
     let patch = parse(patch, None).expect("a patch");
     assert!(patch.applies_to(&object));
-    patch.apply(&mut object, &mut MOST.clone()).expect("applies");
+    patch.apply(&mut object, &mut { Allowance::UNLIMITED }).expect("applies");
     object
 }
 
@@ -102,7 +104,7 @@ fn problem(object: &str, patch: &str) -> Problem {
     let mut object = node(object);
     let before = object.clone();
     let patch = parse(patch, None).expect("a patch");
-    let error = patch.apply(&mut object, &mut MOST.clone()).expect_err("does not fit");
+    let error = patch.apply(&mut object, &mut { Allowance::UNLIMITED }).expect_err("does not fit");
     assert_eq!(object, before, "the object is as it was");
     error
 }
@@ -238,7 +240,7 @@ fn the_source_text_and_the_places_survive() {
     for patch in patches {
         parse(&patch, None)
             .expect("a patch")
-            .apply(&mut object, &mut MOST.clone())
+            .apply(&mut object, &mut { Allowance::UNLIMITED })
             .expect("applies");
     }
     let pod = object.at(&["spec", "template", "spec"]).expect("a pod");
@@ -261,7 +263,7 @@ fn targets_choose_objects() {
     let strategic = strategic.expect("a patch");
     let mut deployment = node(DEPLOYMENT);
     assert!(strategic.applies_to(&deployment) && !strategic.applies_to(&node(OTHERS[0])));
-    strategic.apply(&mut deployment, &mut MOST.clone()).expect("applies");
+    strategic.apply(&mut deployment, &mut { Allowance::UNLIMITED }).expect("applies");
     assert_eq!(deployment.text_at(&["spec", "replicas"]), Some("2"));
     let json = parse("- {op: remove, path: /spec/replicas}", None).expect("a patch");
     assert!(json.applies_to(&deployment) && !json.applies_to(&node(OTHERS[2])));
@@ -278,7 +280,9 @@ fn a_patch_of_several_documents_must_use_them_all() {
     let mut objects = [node(DEPLOYMENT), node(OTHERS[0])];
     let patch = parse(text, None).expect("a patch");
     let errors = patch.unmatched(&objects);
-    objects.iter_mut().for_each(|object| patch.apply(object, &mut MOST.clone()).expect("fits"));
+    objects
+        .iter_mut()
+        .for_each(|object| patch.apply(object, &mut { Allowance::UNLIMITED }).expect("fits"));
     assert_eq!(objects[0].text_at(&["spec", "replicas"]), Some("2"));
     assert_eq!(errors.len(), 1);
     assert!(errors[0].help.starts_with("did you mean Service cart?"), "{}", errors[0].help);
@@ -358,13 +362,25 @@ fn texts_that_are_no_patch_are_refused() {
 
 #[test]
 fn patches_that_multiply_are_refused() {
+    let meter = Meter::new(100_000);
     let copy = |number| format!("- {{op: copy, from: /spec, path: /spec/x{number}}}\n");
-    let error = problem(DEPLOYMENT, &(0..40).map(copy).collect::<String>());
-    assert!(error.text.contains("goes through too much"), "{}", error.text);
-    let (document, mut left) = (pod("hostNetwork: true"), MOST);
-    let again = parse(&document, None).expect("a patch");
+    let copies = parse(&(0..40).map(copy).collect::<String>(), None).expect("a patch");
     let mut object = node(DEPLOYMENT);
-    let errors = (0..20_000).filter_map(|_| again.apply(&mut object, &mut left).err());
-    let error = errors.into_iter().next().expect("too many");
-    assert!(error.text.contains("goes through too much"), "{}", error.text);
+    let error = meter.allow(|all| copies.apply(&mut object, all)).expect_err("too many");
+    assert!(error.text.contains("goes through more than 10000 values"), "{}", error.text);
+    let again = parse(&pod("hostNetwork: true"), None).expect("a patch");
+    let apply = |all: &mut _| (0..1_000).find_map(|_| again.apply(&mut object, all).err());
+    let error = meter.allow(apply).expect("too many");
+    assert!(error.text.contains("goes through more than"), "{}", error.text);
+}
+
+#[test]
+fn what_patches_of_all_objects_go_through_is_counted_together() {
+    let meter = Meter::new(1_000);
+    let patch = parse(&pod("hostNetwork: true"), None).expect("a patch");
+    let weight = node(DEPLOYMENT).weight();
+    let apply = || meter.allow(|all| patch.apply(&mut node(DEPLOYMENT), all)).is_ok();
+    let applied = (0..1_000).take_while(|_| apply()).count();
+    assert_eq!(applied, 1_000 / weight);
+    assert!(meter.is_over());
 }
