@@ -11,7 +11,8 @@ use crate::pipeline::{Request, compile};
 pub(super) fn run(options: &Check) -> ExitCode {
     let mut loaded = load(&options.input);
     if let Some(config) = &loaded.config {
-        check_suites(config, options.source_root.as_deref(), &mut loaded.report);
+        let (root, budget) = (options.source_root.as_deref(), options.input.limits.budget());
+        check_suites(config, root, &loaded.sources, &budget, &mut loaded.report);
         // Compiled for its findings; what would be written does not matter.
         let ceiling = options.input.limits.ceiling();
         let request = Request { shape: Shape::Stream, ceiling, only: &[] };

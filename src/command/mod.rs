@@ -17,6 +17,7 @@ use crate::diagnostic::{Diagnostic, Report, Sources, code, terminal};
 use crate::kube::Object;
 use crate::read::{open_baseline, parse_baseline, parse_config, read_file, read_suites, set_aside};
 use crate::spec::Config;
+use crate::yaml::Budget;
 
 /// Runs a command. Objects go to stdout, words to stderr; the exit code is 0 when all is fine and 1
 /// when the input has errors.
@@ -97,10 +98,16 @@ fn load(input: &Input) -> Loaded {
 }
 
 /// Reports suites without a folder, where it was said what their paths are relative to.
-fn check_suites(config: &Config, root: Option<&Path>, report: &mut Report) {
+fn check_suites(
+    config: &Config,
+    root: Option<&Path>,
+    sources: &Sources,
+    budget: &Budget,
+    report: &mut Report,
+) {
     let mut found = Vec::new();
     if let Some(root) = root {
-        read_suites(config, root, &mut found);
+        read_suites(config, root, sources, budget, &mut found);
     }
     report.extend(found);
 }

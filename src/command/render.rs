@@ -31,7 +31,8 @@ pub(super) fn run(options: &Render) -> ExitCode {
 }
 
 fn render_stream(options: &Render, config: &Config, loaded: &mut Loaded) -> ExitCode {
-    check_suites(config, options.source_root.as_deref(), &mut loaded.report);
+    let (root, budget) = (options.source_root.as_deref(), options.input.limits.budget());
+    check_suites(config, root, &loaded.sources, &budget, &mut loaded.report);
     let ceiling = options.input.limits.ceiling();
     let request = Request { shape: Shape::Stream, ceiling, only: &options.only };
     let report = &mut loaded.report;
@@ -142,7 +143,8 @@ fn render_tree(options: &Render, config: &Config, loaded: &mut Loaded, folder: &
         None => source_root(&options.input.previews),
     };
     let mut found = Vec::new();
-    let files = read_suites(config, &root, &mut found);
+    let budget = options.input.limits.budget();
+    let files = read_suites(config, &root, &loaded.sources, &budget, &mut found);
     loaded.report.extend(found);
     let suites = hash_suites(config, &files);
     let path_in_source = tree_path(config, folder, &root);
@@ -184,13 +186,9 @@ fn baseline<'e>(
 fn hash_suites(config: &Config, files: &BTreeMap<String, Vec<u8>>) -> Suites {
     let hash = |name: &str| {
         let prefix = format!("{name}/");
-        let own = files.iter().filter(|(path, _)| path.starts_with(&prefix));
-        let texts: Vec<String> = own
-            .flat_map(|(path, content)| {
-                [path.clone(), content.iter().map(|byte| format!("{byte:02x}")).collect()]
-            })
-            .collect();
-        safe_hash(texts.iter().map(String::as_str), 16)
+        let own = files.range(prefix.clone()..);
+        let own = own.take_while(|(path, _)| path.starts_with(&prefix));
+        safe_hash(own.flat_map(|(path, content)| [path.as_bytes(), content]), 16)
     };
     let tests = &config.previews.spec.tests;
     tests.iter().map(|suite| (suite.name.clone(), hash(&suite.name))).collect()

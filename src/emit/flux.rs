@@ -315,7 +315,7 @@ impl<'a> Flux<'a> {
         if let Shape::Tree { suites, .. } = self.shape {
             texts.extend(suites.get(&suite.name).map(Cow::from));
         }
-        safe_hash(texts.iter().map(AsRef::as_ref), 8)
+        safe_hash(texts.iter().map(|text| text.as_bytes()), 8)
     }
 }
 

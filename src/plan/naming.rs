@@ -10,11 +10,12 @@ const SAFE: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 /// A hash of several texts, `length` characters of the safe alphabet. The texts are told apart by
 /// their lengths, so moving a character from one to the next changes the hash.
 #[must_use]
-pub fn safe_hash<'a>(texts: impl IntoIterator<Item = &'a str>, length: usize) -> String {
+pub fn safe_hash<T: AsRef<[u8]>>(texts: impl IntoIterator<Item = T>, length: usize) -> String {
     let mut hasher = Sha256::new();
     for text in texts {
+        let text = text.as_ref();
         hasher.update(text.len().to_le_bytes());
-        hasher.update(text.as_bytes());
+        hasher.update(text);
     }
     let digest = hasher.finalize();
     digest

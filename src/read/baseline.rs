@@ -24,17 +24,13 @@ pub fn read_file(
         if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() };
     // One byte more than allowed, to see that there is more: the text may have no end.
     let most = budget.bytes.saturating_sub(sources.bytes()) as u64 + 1;
-    let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
-        std::io::stdin().take(most).read_to_end(&mut bytes)
+        let mut bytes = Vec::new();
+        std::io::stdin().take(most).read_to_end(&mut bytes).map(|_| bytes)
     } else {
-        File::open(path).and_then(|file| {
-            let size = file.metadata().map_or(0, |metadata| metadata.len()).min(most);
-            bytes.reserve_exact(usize::try_from(size).unwrap_or_default() + 1);
-            file.take(most).read_to_end(&mut bytes)
-        })
+        read_bytes(path, most)
     };
-    read.map_err(|error| {
+    let bytes = read.map_err(|error| {
         Diagnostic::new(
             &code::UNREADABLE,
             format!("{name} cannot be read: {error}"),
@@ -46,6 +42,15 @@ pub fn read_file(
     }
     let text = text_of(&name, bytes)?;
     Ok(sources.add(name, text))
+}
+
+/// The first bytes of a file, so many at most.
+pub(super) fn read_bytes(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let size = file.metadata().map_or(0, |metadata| metadata.len()).min(most);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Adds a text that no file holds.

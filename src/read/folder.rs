@@ -5,9 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use super::baseline::{add, read_file};
+use super::inside::{check_file, repository};
 use super::text_of;
 use crate::diagnostic::{Diagnostic, FileId, Sources, code};
 use crate::yaml::Budget;
@@ -22,6 +23,7 @@ pub(super) fn read_folder(
     budget: &Budget,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<FileId> {
+    let root = repository(folder);
     let mut files = Vec::new();
     let mut walk = WalkDir::new(folder).sort_by_file_name().into_iter();
     while let Some(entry) = walk.next() {
@@ -45,7 +47,17 @@ pub(super) fn read_folder(
                 build(entry.path())
                     .and_then(|text| add(built_name(entry.path()), text, sources, budget))
             }
-            Ok(entry) if is_manifest(entry.path()) => read_file(entry.path(), sources, budget),
+            Ok(entry) if is_manifest(entry.path()) || is_link_to_folder(&entry) => {
+                check_file(&entry, &root)
+                    .map_err(|why| {
+                        Diagnostic::new(
+                            &code::UNREADABLE,
+                            format!("{} is not read: {why}", entry.path().display()),
+                            "remove it from the folder, or pass what it leads to with --baseline",
+                        )
+                    })
+                    .and_then(|()| read_file(entry.path(), sources, budget))
+            }
             Ok(_) => continue,
         };
         match read {
@@ -67,6 +79,10 @@ fn is_hidden(path: &Path) -> bool {
 fn is_manifest(path: &Path) -> bool {
     path.extension()
         .is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|e| extension == *e))
+}
+
+fn is_link_to_folder(entry: &DirEntry) -> bool {
+    entry.path_is_symlink() && entry.path().is_dir()
 }
 
 fn has_kustomization(folder: &Path) -> bool {

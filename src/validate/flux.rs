@@ -1,11 +1,11 @@
 //! Suites and the Flux objects around them.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path};
 
 use super::changes::is_url;
 use super::{Input, is_dns_label};
 use crate::diagnostic::{Diagnostic, code};
+use crate::read::is_inside;
 
 pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
     let config = input.config;
@@ -97,11 +97,8 @@ fn check_parent(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 fn check_path(input: &Input<'_>, field: &str, path: &str, found: &mut Vec<Diagnostic>) {
-    let inside = Path::new(path)
-        .components()
-        .all(|part| matches!(part, Component::CurDir | Component::Normal(_)));
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    if path.is_empty() || !inside || !path.chars().all(fits) {
+    if path.is_empty() || !is_inside(path) || !path.chars().all(fits) {
         found.push(input.config.finding(
             &code::CONFIG_FIELD,
             field,

@@ -1,13 +1,14 @@
 //! The folder that `render -o` writes: planned whole in memory, then written; what an earlier run
 //! wrote and is no longer planned is removed, and nothing else is ever touched.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::stream::append;
 use crate::diagnostic::{Diagnostic, code};
 use crate::emit::{Common, Draft, Preview, Words};
+use crate::read::is_inside;
 use crate::yaml::{Node, write_document};
 
 /// The list of what was written, in the folder itself.
@@ -152,7 +153,11 @@ fn check_folder(folder: &Path, tree: &Tree) -> Result<BTreeSet<String>, Diagnost
     };
     let list = folder.join(LIST);
     let earlier: BTreeSet<String> = match fs::read_to_string(&list) {
-        Ok(text) => text.lines().filter(|line| is_inside(line)).map(str::to_owned).collect(),
+        Ok(text) => text
+            .lines()
+            .filter(|line| !line.is_empty() && is_inside(line))
+            .map(str::to_owned)
+            .collect(),
         Err(_) => {
             let occupied = match fs::read_dir(folder) {
                 Ok(mut entries) => entries.next().is_some(),
@@ -178,14 +183,22 @@ fn check_folder(folder: &Path, tree: &Tree) -> Result<BTreeSet<String>, Diagnost
             )));
         }
     }
+    let paths = tree.files.keys().chain(&earlier).map(String::as_str);
+    if let Some(link) = find_link(folder, paths.chain([LIST])) {
+        return Err(Diagnostic::new(
+            &code::OUTPUT_FOLDER,
+            format!("{} is a link, and what is written there lands elsewhere", link.display()),
+            "remove it: everything below the folder is written by anabranch",
+        ));
+    }
     Ok(earlier)
 }
 
-/// Whether a line of the list names a file below the folder.
-fn is_inside(path: &str) -> bool {
-    use std::path::Component;
-    !path.is_empty()
-        && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+/// The first link among these paths below a folder, and the folders on their way.
+fn find_link<'p>(folder: &Path, paths: impl Iterator<Item = &'p str>) -> Option<PathBuf> {
+    let mut seen: HashSet<&Path> = HashSet::new();
+    let parts = paths.flat_map(|path| Path::new(path).ancestors()).filter(|part| seen.insert(part));
+    parts.map(|part| folder.join(part)).find(|path| path != folder && path.is_symlink())
 }
 
 /// Removes a file and the folders that it leaves empty.

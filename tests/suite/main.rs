@@ -22,6 +22,7 @@ mod mistakes;
 mod nasty;
 mod objects;
 mod orchestrator;
+mod outside;
 mod protocol;
 mod readers;
 mod routes;

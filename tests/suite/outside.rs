@@ -1,0 +1,155 @@
+//! Nothing outside of the repository is read into the output or written, whatever the links and paths in
+//! it say: who can write to a branch could otherwise ask a pipeline for any file of its machine.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::orchestrator::{ANABRANCH, Answer, root, run};
+
+/// Two folders: a repository with the example of one service, and one beside it that is none of its
+/// business.
+fn repository() -> TempDir {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let (repository, beside) = (scratch.path().join("repository"), scratch.path().join("beside"));
+    for folder in [".git", "baseline", "shared", "suite"] {
+        fs::create_dir_all(repository.join(folder)).expect("a folder");
+    }
+    fs::create_dir(&beside).expect("a folder");
+    write(&beside.join("secret.yaml"), "secret: of somebody else\n");
+    let input = root().join("golden/one-service/input");
+    let config = fs::read_to_string(input.join("previews.yaml")).expect("the example is there");
+    let tests = "  tests: [{name: smoke, path: ./suite}]\n  flux: {sourceRef: {name: shop}}\n";
+    write(&repository.join("previews.yaml"), &(config + tests));
+    write(&repository.join("suite/job.yaml"), "a: job\n");
+    let cart = input.join("baseline/cart.yaml");
+    fs::copy(cart, repository.join("baseline/cart.yaml")).expect("the example is there");
+    scratch
+}
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).expect("the folder can be written");
+}
+
+/// Renders the repository into its folder `rendered`.
+fn render(scratch: &TempDir) -> Answer {
+    let arguments = ["render", "previews.yaml", "--baseline", "baseline", "-o", "rendered"];
+    let repository = scratch.path().join("repository");
+    run(Command::new(ANABRANCH).args(arguments).current_dir(repository), "")
+}
+
+/// The repository is refused in these words, and nothing is rendered.
+#[track_caller]
+fn assert_refused(scratch: &TempDir, wanted: &[&str]) {
+    let words = render(scratch).failed();
+    for wanted in wanted {
+        assert!(words.contains(wanted), "{wanted}: {words}");
+    }
+    assert!(!words.contains("somebody"), "the secret is shown: {words}");
+    let suite = scratch.path().join("repository/rendered/tests/smoke");
+    assert!(!suite.exists(), "something was written");
+}
+
+#[test]
+fn links_within_the_repository_are_followed() {
+    let scratch = repository();
+    let folder = scratch.path().join("repository");
+    let cart = folder.join("baseline/cart.yaml");
+    fs::rename(&cart, folder.join("shared/cart.yaml")).expect("moves");
+    symlink("../shared/cart.yaml", &cart).expect("a link");
+    symlink("../shared/cart.yaml", folder.join("suite/more.yaml")).expect("a link");
+    render(&scratch).ok();
+    let suite = folder.join("rendered/tests/smoke");
+    let carried = fs::read(suite.join("more.yaml")).expect("the link's content is carried along");
+    assert_eq!(carried, fs::read(folder.join("shared/cart.yaml")).expect("is there"));
+    assert!(suite.join("job.yaml").is_file());
+}
+
+#[test]
+fn links_out_of_the_repository_are_refused_in_a_baseline() {
+    let scratch = repository();
+    let baseline = scratch.path().join("repository/baseline");
+    symlink("../../beside/secret.yaml", baseline.join("a.yaml")).expect("a link");
+    symlink("../shared", baseline.join("folder")).expect("a link");
+    symlink("nowhere", baseline.join("nothing.yaml")).expect("a link");
+    let pipe = Command::new("mkfifo").arg(baseline.join("pipe.yaml")).status();
+    assert!(pipe.is_ok_and(|status| status.success()), "a pipe");
+    assert_refused(
+        &scratch,
+        &[
+            "baseline/a.yaml is not read: it is a link that leads out of",
+            "baseline/folder is not read: it is a link to a folder",
+            "baseline/nothing.yaml is not read: No such file",
+            "baseline/pipe.yaml is not read: it is neither a file nor a folder",
+        ],
+    );
+}
+
+#[test]
+fn a_suite_carries_nothing_along_from_outside() {
+    let scratch = repository();
+    let suite = scratch.path().join("repository/suite");
+    symlink("../../beside/secret.yaml", suite.join("a.yaml")).expect("a link");
+    symlink("../../beside", suite.join("folder")).expect("a link");
+    let out = "it is a link that leads out of";
+    assert_refused(&scratch, &[&format!("a.yaml: {out}"), &format!("folder: {out}")]);
+    fs::remove_dir_all(&suite).expect("removes");
+    symlink("../beside", &suite).expect("a link");
+    assert_refused(&scratch, &["the folder of the suite `smoke` is a link out of the source"]);
+    // Paths are checked before anything is read: the whole machine would take a while.
+    for path in ["/", "..", "./suite/../.."] {
+        let previews = scratch.path().join("repository/previews.yaml");
+        let text = fs::read_to_string(&previews).expect("is there");
+        write(&previews, &text.replace("path: ./suite", &format!("path: {path}")));
+        assert_refused(&scratch, &[&format!("`{path}` is not a folder inside the source")]);
+        write(&previews, &text);
+    }
+}
+
+#[test]
+fn the_files_of_suites_count_as_input() {
+    let scratch = repository();
+    let big = fs::File::create(scratch.path().join("repository/suite/big"));
+    big.and_then(|file| file.set_len(100 << 30)).expect("a file of nothing");
+    assert_refused(
+        &scratch,
+        &["with the suite `smoke` the input has more bytes", "--max-input-bytes"],
+    );
+}
+
+#[test]
+fn the_output_does_not_leave_its_folder_through_links() {
+    let scratch = repository();
+    render(&scratch).ok();
+    let (rendered, beside) =
+        (scratch.path().join("repository/rendered"), scratch.path().join("beside"));
+    // As if it had been written before, and would be removed now.
+    let list = fs::read_to_string(rendered.join(".anabranch")).expect("the list is there");
+    write(
+        &rendered.join(".anabranch"),
+        &format!("{list}old/secret.yaml\n../../beside/secret.yaml\n"),
+    );
+    symlink("../../beside", rendered.join("old")).expect("a link");
+    let words = render(&scratch).failed();
+    assert!(words.contains("rendered/old is a link"), "{words}");
+    fs::remove_file(rendered.join("old")).expect("removes");
+    render(&scratch).ok();
+    for link in ["previews", "flux/kustomization.yaml", ".anabranch"] {
+        let there = rendered.join(link);
+        let kept = scratch.path().join("kept");
+        fs::rename(&there, &kept).expect("moves");
+        symlink(if kept.is_dir() { "../../beside" } else { "../../beside/new" }, &there)
+            .expect("a link");
+        let words = render(&scratch).failed();
+        assert!(words.contains("is a link") || words.contains("is not ours"), "{link}: {words}");
+        fs::remove_file(&there).expect("removes");
+        fs::rename(&kept, &there).expect("moves");
+    }
+    let left: Vec<_> = fs::read_dir(&beside).expect("is there").collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    let secret = fs::read_to_string(beside.join("secret.yaml")).expect("is there");
+    assert_eq!(secret, "secret: of somebody else\n");
+}
