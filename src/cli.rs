@@ -98,6 +98,9 @@ pub struct Limits {
     /// Nodes that YAML anchors and aliases may make in a file
     #[arg(long, value_name = "N", default_value_t = Budget::default().alias_nodes)]
     pub max_alias_nodes: usize,
+    /// Seconds that kustomize may take for what it builds in one folder
+    #[arg(long, value_name = "N", default_value_t = Budget::default().build_seconds)]
+    pub max_build_seconds: u64,
     /// Rules of routes that are derived, with matches and backends, of all previews together
     #[arg(long, value_name = "N", default_value_t = Ceiling::default().rules)]
     pub max_rules: usize,
@@ -122,6 +125,7 @@ impl Limits {
             nodes: self.max_nodes,
             documents: self.max_documents,
             alias_nodes: self.max_alias_nodes,
+            build_seconds: self.max_build_seconds,
         }
     }
 

@@ -47,8 +47,9 @@ codes! {
         "YAML readers disagree on which of the two counts, and the API server refuses both.\n\
          Keep one.";
     INPUT_LIMIT = "input-limit", Error, "the input is larger than a limit",
-        "Every input has a budget of bytes, nesting, nodes, documents and aliases, so that a hostile\n\
-         file cannot exhaust the machine. Each has a flag, `--max-...`, for those who need more.";
+        "Every input has a budget of bytes, nesting, nodes, documents and aliases, and a build of time,\n\
+         so that a hostile file cannot exhaust the machine or keep it waiting. Each has a flag,\n\
+         `--max-...`, for those who need more.";
     NOT_AN_OBJECT = "not-an-object", Error, "a document is not a Kubernetes object",
         "Every document needs `apiVersion`, `kind` and `metadata.name`, all strings. Values files,\n\
          kustomization files and snippets are not part of a baseline: name the folder that holds the\n\

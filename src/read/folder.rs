@@ -2,14 +2,14 @@
 //!
 //! A sub-folder with a kustomization.yaml is built too, as Flux does when it finds one on its way.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use walkdir::{DirEntry, WalkDir};
 
 use super::baseline::{add, read_file};
+use super::build::{build, name_of};
 use super::inside::{check_file, repository};
-use super::text_of;
 use crate::diagnostic::{Diagnostic, FileId, Sources, code};
 use crate::yaml::Budget;
 
@@ -24,6 +24,7 @@ pub(super) fn read_folder(
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<FileId> {
     let root = repository(folder);
+    let began = Instant::now();
     let mut files = Vec::new();
     let mut walk = WalkDir::new(folder).sort_by_file_name().into_iter();
     while let Some(entry) = walk.next() {
@@ -44,8 +45,11 @@ pub(super) fn read_folder(
                     continue;
                 }
                 walk.skip_current_dir();
-                build(entry.path())
-                    .and_then(|text| add(built_name(entry.path()), text, sources, budget))
+                let left = budget.bytes.saturating_sub(sources.bytes());
+                let patience = Duration::from_secs(budget.build_seconds);
+                let patience = patience.saturating_sub(began.elapsed());
+                build(entry.path(), left, patience, budget)
+                    .and_then(|text| add(name_of(entry.path()), text, sources, budget))
             }
             Ok(entry) if is_manifest(entry.path()) || is_link_to_folder(&entry) => {
                 check_file(&entry, &root)
@@ -68,10 +72,6 @@ pub(super) fn read_folder(
     files
 }
 
-fn built_name(folder: &Path) -> String {
-    format!("kustomize build {}", folder.display())
-}
-
 fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
@@ -87,36 +87,4 @@ fn is_link_to_folder(entry: &DirEntry) -> bool {
 
 fn has_kustomization(folder: &Path) -> bool {
     KUSTOMIZATION.iter().any(|name| folder.join(name).is_file())
-}
-
-/// Runs `kustomize build`, or `kubectl kustomize` where there is no kustomize.
-fn build(folder: &Path) -> Result<String, Diagnostic> {
-    let failed = |message: String, help: &str| Diagnostic::new(&code::UNREADABLE, message, help);
-    let tries: [(&str, &[&str]); 2] = [("kustomize", &["build"]), ("kubectl", &["kustomize"])];
-    for (program, arguments) in tries {
-        let output = match Command::new(program).args(arguments).arg(absolute(folder)).output() {
-            Ok(output) => output,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => {
-                return Err(failed(format!("{program} cannot be run: {error}"), "reinstall it"));
-            }
-        };
-        if !output.status.success() {
-            let words = String::from_utf8_lossy(&output.stderr);
-            let message = format!("{}: {}", built_name(folder), words.trim());
-            return Err(failed(message, "mend the kustomization; it must build by itself"));
-        }
-        return text_of(&built_name(folder), output.stdout);
-    }
-    Err(failed(
-        format!(
-            "{} holds a kustomization, and neither kustomize nor kubectl is on PATH",
-            folder.display()
-        ),
-        "install kustomize, or build it yourself and pass the result with `--baseline -`",
-    ))
-}
-
-fn absolute(folder: &Path) -> PathBuf {
-    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
 }

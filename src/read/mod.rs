@@ -1,6 +1,7 @@
 //! Text to objects with places: files, folders, kustomize overlays, stdin and ResourceLists.
 
 mod baseline;
+mod build;
 mod folder;
 mod inside;
 mod previous;

@@ -16,6 +16,8 @@ pub struct Budget {
     /// Nodes that anchors keep and that aliases and merge keys add in one text, each 64 bytes of a
     /// scalar counting as one. Manifests written by people use a handful; a bomb needs millions.
     pub alias_nodes: usize,
+    /// Seconds that kustomize may take for what it builds in one folder.
+    pub build_seconds: u64,
 }
 
 impl Default for Budget {
@@ -27,6 +29,7 @@ impl Default for Budget {
             nodes: 4_000_000,
             documents: 250_000,
             alias_nodes: 100_000,
+            build_seconds: 300,
         }
     }
 }
@@ -37,6 +40,7 @@ pub(crate) const DEPTH: &str = "--max-depth";
 pub(super) const NODES: &str = "--max-nodes";
 pub(super) const DOCUMENTS: &str = "--max-documents";
 pub(super) const ALIASES: &str = "--max-alias-nodes";
+const BUILD: &str = "--max-build-seconds";
 
 /// The finding that the texts of a run are too large together.
 #[must_use]
@@ -44,6 +48,17 @@ pub fn too_many_bytes(name: &str, budget: &Budget) -> Diagnostic {
     let message =
         format!("with {name} the input has more bytes than the limit of {}", budget.bytes);
     Diagnostic::new(&code::INPUT_LIMIT, message, raise(BYTES))
+}
+
+/// The finding that a build took too long.
+#[must_use]
+pub fn too_many_seconds(name: &str, budget: &Budget) -> Diagnostic {
+    let message = format!("{name} takes more seconds than the limit of {}", budget.build_seconds);
+    let help = format!(
+        "check that every server it names answers; if it needs the time, raise {BUILD}, or build it \
+         yourself and pass the result with `--baseline -`"
+    );
+    Diagnostic::new(&code::INPUT_LIMIT, message, help)
 }
 
 /// The finding that a text goes beyond a limit at this place.

@@ -10,7 +10,7 @@ pub mod scalar;
 mod ser;
 
 pub(crate) use budget::DEPTH;
-pub use budget::{Budget, too_many_bytes};
+pub use budget::{Budget, too_many_bytes, too_many_seconds};
 pub use emit::{write_document, write_stream};
 pub(crate) use emit::{write_item, write_string};
 pub use node::{Data, Key, Node};

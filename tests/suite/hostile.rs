@@ -7,6 +7,7 @@
 //! optimisation, and beside other tests, it may be longer.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -383,4 +384,38 @@ fn a_process_of_these_tests_cannot_hold_more() {
     let script = format!("ulimit -d {MEMORY} && exec dd if=/dev/zero of=/dev/null count=1 bs=$0");
     let takes = |bytes: &str| run(Command::new("sh").args(["-c", &script, bytes]), "").code;
     assert_eq!((takes("200M"), takes("300M")), (Some(0), Some(1)));
+}
+
+/// Renders a folder with this kustomization.
+fn build(kustomization: &str, arguments: &[&str]) -> Answer {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: &str| {
+        fs::write(scratch.path().join(name), text).expect("the folder can be written");
+    };
+    write("kustomization.yaml", kustomization);
+    write("pair.yaml", &pair("s0"));
+    let previews = "golden/one-service/input/previews.yaml";
+    let folder = scratch.path().display().to_string();
+    limited(&[&["render", previews, "--baseline", &folder], arguments].concat(), None)
+}
+
+#[test]
+fn a_build_that_waits_for_a_server_is_ended() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("it has an address");
+    let kustomization = format!("resources: [\"http://{address}/never.yaml\"]\n");
+    let started = Instant::now();
+    let words = build(&kustomization, &["--max-build-seconds", "1"]).failed();
+    assert!(words.contains("takes more seconds than the limit of 1"), "{words}");
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
+#[test]
+fn what_a_build_makes_counts_as_input() {
+    let resources = "resources: [pair.yaml]\n";
+    let words = build(resources, &["--max-input-bytes", "500"]).failed();
+    assert!(words.contains("kustomize build"), "{words}");
+    assert!(words.contains("the input has more bytes than the limit of 500"), "{words}");
+    let words = build("resources: [missing.yaml]\n", &[]).failed();
+    assert!(words.contains("no such file"), "{words}");
 }

@@ -1,0 +1,98 @@
+//! `kustomize build` of a folder, within limits: a kustomization may name a server that never answers.
+
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use super::text_of;
+use crate::diagnostic::{Diagnostic, code};
+use crate::yaml::{Budget, too_many_bytes, too_many_seconds};
+
+/// What a program said in time.
+struct Said {
+    status: ExitStatus,
+    /// So many bytes at most as were asked for.
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+/// What the build of a folder is called in messages.
+pub(super) fn name_of(folder: &Path) -> String {
+    format!("kustomize build {}", folder.display())
+}
+
+/// Runs `kustomize build`, or `kubectl kustomize` where there is no kustomize. What is left of the budget
+/// are so many bytes, and so much time.
+pub(super) fn build(
+    folder: &Path,
+    left: usize,
+    patience: Duration,
+    budget: &Budget,
+) -> Result<String, Diagnostic> {
+    let failed = |message: String, help: &str| Diagnostic::new(&code::UNREADABLE, message, help);
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let tries: [(&str, &[&str]); 2] = [("kustomize", &["build"]), ("kubectl", &["kustomize"])];
+    for (program, arguments) in tries {
+        let mut command = Command::new(program);
+        let said = match run(command.args(arguments).arg(&absolute), left, patience) {
+            Ok(Some(said)) => said,
+            Ok(None) => return Err(too_many_seconds(&name_of(folder), budget)),
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => {
+                return Err(failed(format!("{program} cannot be run: {error}"), "reinstall it"));
+            }
+        };
+        if said.stdout.len() > left {
+            return Err(too_many_bytes(&name_of(folder), budget));
+        }
+        if !said.status.success() {
+            let words = String::from_utf8_lossy(&said.stderr);
+            let message = format!("{}: {}", name_of(folder), words.trim());
+            return Err(failed(message, "mend the kustomization; it must build by itself"));
+        }
+        return text_of(&name_of(folder), said.stdout);
+    }
+    Err(failed(
+        format!(
+            "{} holds a kustomization, and neither kustomize nor kubectl is on PATH",
+            folder.display()
+        ),
+        "install kustomize, or build it yourself and pass the result with `--baseline -`",
+    ))
+}
+
+/// Runs a program to its end, or until one more byte than `most` has come; none where it takes longer
+/// than this.
+fn run(command: &mut Command, most: usize, patience: Duration) -> std::io::Result<Option<Said>> {
+    /// Words that anybody reads.
+    const WORDS: u64 = 64 << 10;
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let (said, heard) = mpsc::channel();
+    // Threads that nobody waits for: what the program started may keep its pipes open.
+    thread::spawn(move || {
+        let err = thread::spawn(move || read(err, WORDS));
+        let out = read(out, most as u64 + 1);
+        let _ = said.send((out, err.join().unwrap_or_default()));
+    });
+    let heard = heard.recv_timeout(patience);
+    if heard.as_ref().map_or(true, |(out, _)| out.len() > most) {
+        // It may have ended by itself just now.
+        let _ = child.kill();
+    }
+    let status = child.wait()?;
+    Ok(heard.ok().map(|(stdout, stderr)| Said { status, stdout, stderr }))
+}
+
+/// The first bytes of a pipe; it is closed behind them. What cannot be read has ended.
+fn read(pipe: Option<impl Read>, most: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some(pipe) = pipe {
+        let _ = pipe.take(most).read_to_end(&mut bytes);
+    }
+    bytes
+}
