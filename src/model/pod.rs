@@ -26,6 +26,26 @@ pub fn pod_spec(workload: &Node) -> Option<&Node> {
     workload.at(template_path(kind))?.get("spec")
 }
 
+/// Every image that a workload's pods run or mount: of containers of all kinds, of
+/// [volumes](https://kubernetes.io/docs/concepts/storage/volumes/#image), and of the proxy that
+/// [Istio adds](https://istio.io/latest/docs/reference/config/annotations/#SidecarProxyImage).
+#[must_use]
+pub fn images(workload: &Node) -> Vec<&Node> {
+    let kind = workload.text_at(&["kind"]).unwrap_or_default();
+    let Some(template) = workload.at(template_path(kind)) else {
+        return Vec::new();
+    };
+    let mut images = Vec::new();
+    for list in ["containers", "initContainers", "ephemeralContainers"] {
+        let containers = items(template, &["spec", list]).iter();
+        images.extend(containers.filter_map(|container| container.get("image")));
+    }
+    let volumes = items(template, &["spec", "volumes"]).iter();
+    images.extend(volumes.filter_map(|volume| volume.at(&["image", "reference"])));
+    images.extend(template.at(&["metadata", "annotations", "sidecar.istio.io/proxyImage"]));
+    images
+}
+
 /// An object that a pod names, and where it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::Input;
 use crate::diagnostic::{Diagnostic, code};
+use crate::spec::Limits;
 
 pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
     for (p, preview) in input.config.previews.spec.previews.iter().enumerate() {
@@ -47,31 +48,42 @@ fn check_image(
     image: &str,
     found: &mut Vec<Diagnostic>,
 ) {
-    let limits = &input.config.previews.spec.limits;
-    let mut report = |message: String, help: String| {
-        found.push(input.config.finding(&code::BAD_IMAGE, path, message, help));
-    };
-    if !is_well_formed(image) {
-        report(
-            format!("`{image}` is not the name of an image"),
-            "write repository:tag or repository@sha256:digest, as a container runtime takes it"
-                .to_owned(),
-        );
-        return;
+    for problem in problems(&input.config.previews.spec.limits, image) {
+        found.push(input.config.finding(
+            &code::BAD_IMAGE,
+            path,
+            format!("the image `{image}` {}", problem.why),
+            problem.help,
+        ));
     }
+}
+
+/// Why an image is refused.
+pub(crate) struct Problem {
+    /// What comes behind the image.
+    pub(crate) why: &'static str,
+    /// What to do.
+    pub(crate) help: String,
+}
+
+/// Why an image that a preview brings is refused; nothing where it is not.
+pub(crate) fn problems(limits: &Limits, image: &str) -> Vec<Problem> {
+    if !is_well_formed(image) {
+        let help =
+            "write repository:tag or repository@sha256:digest, as a container runtime takes it";
+        return vec![Problem { why: "is not the name of an image", help: help.to_owned() }];
+    }
+    let mut problems = Vec::new();
     let allowed = &limits.registries;
     if !allowed.is_empty() && !allowed.iter().any(|prefix| is_under(image, prefix)) {
-        report(
-            format!("the image `{image}` is from a registry that is not allowed"),
-            format!("use an image below one of: {}", allowed.join(", ")),
-        );
+        let help = format!("use an image below one of: {}", allowed.join(", "));
+        problems.push(Problem { why: "is from a registry that is not allowed", help });
     }
     if limits.require_digest && digest(image).is_none() {
-        report(
-            format!("the image `{image}` names no digest"),
-            "append the digest that the build printed: @sha256:…".to_owned(),
-        );
+        let help = "append the digest that the build printed: @sha256:…".to_owned();
+        problems.push(Problem { why: "names no digest", help });
     }
+    problems
 }
 
 /// Whether an image is below a prefix: `ghcr.io/shop` does not allow `ghcr.io/shopping/x`.

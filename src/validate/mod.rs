@@ -9,6 +9,7 @@ mod objects;
 mod routing;
 mod services;
 
+pub(crate) use images::problems as image_problems;
 pub(crate) use names::is_dns_label;
 
 use rayon::prelude::*;

@@ -146,6 +146,7 @@ impl<'a> Closure<'a, '_> {
                 let origins = applying.iter().map(|one| one.origin);
                 let meter = &self.finder.meter;
                 let body = meter.allow(|all| changes.patch(object, origins, all, &mut *self.found));
+                self.found.extend(self.finder.refused_images(copy.original, &body, |_| false));
                 self.needs.insert(index, self.finder.find(&copy.original.id, &body));
                 self.found.extend(self.finder.unselected(copy.original, &body).map(|service| {
                     self.config.finding(
