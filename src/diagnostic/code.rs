@@ -177,6 +177,10 @@ codes! {
     RIGHTS_NOT_COPIED = "rights-not-copied", Warning, "a copy has fewer rights than the original",
         "Roles and RoleBindings of the baseline's namespace are copied. Bindings for the whole cluster\n\
          or in other namespaces are not, since a preview must not gain rights outside its own.";
+    MORE_ACCESS = "more-access", Warning, "a patch gives a copy more access than the original has",
+        "Patches may change anything. Whoever can write previews.yaml then can have what the pods, accounts\n\
+         and roles of the copies get. Powers that the Pod Security Standards restrict, Secrets,\n\
+         ServiceAccounts and rules of RBAC are named where the original has them not.";
     CONSUMER_ROUTE = "consumer-route", Warning, "callers of one namespace do not see previews",
         "A route in the caller's namespace replaces the routes of the service's own namespace for\n\
          these callers, so previews are invisible to them.";

@@ -11,6 +11,7 @@ pub(crate) mod marker;
 pub mod naming;
 mod needs;
 mod patch;
+mod patched;
 mod policies;
 pub mod routing;
 mod secrets;

@@ -12,13 +12,13 @@ use super::changes::Changes;
 use super::hosts::{self, Host};
 use super::marker::mentions_marker;
 use super::patch::{self, Meter, Patch};
+use super::patched::judge;
 use super::variants::Variants;
 use super::{access, secrets};
 use crate::diagnostic::{Diagnostic, Place, code};
 use crate::kube::{Id, Object};
-use crate::model::{Catalog, Reference, Referent, images, pod_spec, references, selects};
+use crate::model::{Catalog, Reference, Referent, pod_spec, references, selects};
 use crate::spec::{self, Config};
-use crate::validate::image_problems;
 use crate::yaml::Node;
 
 /// What one object needs.
@@ -113,12 +113,13 @@ impl<'a> Finder<'a> {
     }
 
     fn known_of(&self, object: &'a Object, changes: &Changes<'_>) -> Option<&Needs<'a>> {
+        let limits = &self.config.previews.spec.limits;
         let find = || {
             let frame = self.meter.allow(|all| changes.mark_within(&object.node, all))?;
             let needs = self.find(&object.id, &frame);
             let fits = !changes.has_patches()
                 || self.unselected(object, &frame).next().is_none()
-                    && self.refused_images(object, &frame, mentions_marker).is_empty()
+                    && judge(limits, object, &frame, mentions_marker).is_empty()
                     && !needs.has_places();
             fits.then_some(needs)
         };
@@ -135,32 +136,6 @@ impl<'a> Finder<'a> {
         let services = self.catalog.selecting(workload).iter();
         let services = services.filter_map(|name| self.catalog.service(name));
         services.filter(|service| !service.selects(body)).map(|service| &service.object.id)
-    }
-
-    /// The images that a patched body has and the original has not, where previews may not bring them; but
-    /// for those that were `checked` before.
-    pub(super) fn refused_images(
-        &self,
-        original: &Object,
-        body: &Node,
-        checked: impl Fn(&Node) -> bool,
-    ) -> Vec<Diagnostic> {
-        let limits = &self.config.previews.spec.limits;
-        let own = images(&original.node);
-        let others = images(body).into_iter();
-        others
-            .filter(|image| !own.contains(image) && !checked(image))
-            .flat_map(|node| {
-                let image = node.text().unwrap_or_default();
-                image_problems(limits, image).into_iter().map(move |problem| {
-                    let id = &original.id;
-                    let message =
-                        format!("a patch gives {id} the image `{image}`, which {}", problem.why);
-                    Diagnostic::new(&code::BAD_IMAGE, message, problem.help)
-                        .at(node.place, "this patch")
-                })
-            })
-            .collect()
     }
 
     /// Hands over the hosts that variables of changes name.

@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::plan::changes::{Changes, empty_volumes};
 use crate::plan::environment::{Body, Copied};
 use crate::plan::patch::{Allowance, Patch, Problem};
+use crate::plan::patched::judge;
 use crate::spec::Config;
 use crate::yaml::Node;
 
@@ -146,7 +147,8 @@ impl<'a> Closure<'a, '_> {
                 let origins = applying.iter().map(|one| one.origin);
                 let meter = &self.finder.meter;
                 let body = meter.allow(|all| changes.patch(object, origins, all, &mut *self.found));
-                self.found.extend(self.finder.refused_images(copy.original, &body, |_| false));
+                let limits = &self.config.previews.spec.limits;
+                self.found.extend(judge(limits, copy.original, &body, |_| false));
                 self.needs.insert(index, self.finder.find(&copy.original.id, &body));
                 self.found.extend(self.finder.unselected(copy.original, &body).map(|service| {
                     self.config.finding(
