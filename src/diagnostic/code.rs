@@ -181,6 +181,10 @@ codes! {
         "Patches may change anything. Whoever can write previews.yaml then can have what the pods, accounts\n\
          and roles of the copies get. Powers that the Pod Security Standards restrict, Secrets,\n\
          ServiceAccounts and rules of RBAC are named where the original has them not.";
+    SUBSTITUTION_OFF = "substitution-off", Warning, "Flux substitutes nothing in a copy",
+        "Flux' postBuild substitution knows no text: `${NAME}` in a variable or patch of a preview would be\n\
+         replaced like any other, by a value that is perhaps secret, and one it cannot read fails the build\n\
+         for all. A copy with such text is annotated `kustomize.toolkit.fluxcd.io/substitute: disabled`.";
     CONSUMER_ROUTE = "consumer-route", Warning, "callers of one namespace do not see previews",
         "A route in the caller's namespace replaces the routes of the service's own namespace for\n\
          these callers, so previews are invisible to them.";

@@ -23,6 +23,27 @@ pub const RESTORE: &str = "anabranch.dev/restore";
 /// Switches Flux' variable substitution off for an object.
 pub const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
 
+/// Whether Flux' [variable substitution](https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution)
+/// would make something else of a text: it reads `${`, and makes one `$` of two.
+#[must_use]
+pub fn is_substituted(text: &str) -> bool {
+    text.contains("${") || text.contains("$$")
+}
+
+/// Whether a tree has a variable for it.
+#[must_use]
+pub fn asks_for_substitution(node: &Node) -> bool {
+    node.any_text(&|text| text.contains("${"))
+}
+
+/// Whether substitution is switched off for an object.
+#[must_use]
+pub fn is_literal(node: &Node) -> bool {
+    let off =
+        |list| node.at(&["metadata", list, SUBSTITUTE]).and_then(Node::text) == Some("disabled");
+    off("annotations") || off("labels")
+}
+
 /// Annotations by which external-dns publishes a name: two Services with one would fight over it.
 pub const DNS_ANNOTATIONS: [&str; 2] = [
     "external-dns.alpha.kubernetes.io/hostname",
@@ -56,7 +77,8 @@ pub(crate) fn without(node: &mut Node, list: &str, header: &str) {
 
 /// Removes from a copy's metadata what belongs to the original alone: what the API server fills in,
 /// owners, and the marks of kustomize, kpt, kubectl, Flux, Argo CD and Helm. Labels stay but for
-/// those of owners. Annotations by which kustomize finds hashed names again stay.
+/// those of owners. Annotations by which kustomize finds hashed names again stay, and so does
+/// [`SUBSTITUTE`]: it is about the content.
 pub fn strip_original(node: &mut Node) {
     node.remove("status");
     let Some(metadata) = node.get_mut("metadata") else {
@@ -78,10 +100,11 @@ pub fn strip_original(node: &mut Node) {
 /// Whether a label of an original belongs on its copy: all but the marks of owners and our own.
 #[must_use]
 pub fn keeps_label(key: &str) -> bool {
-    !(key.starts_with("kustomize.toolkit.fluxcd.io/")
-        || key.starts_with("helm.toolkit.fluxcd.io/")
-        || key.starts_with("argocd.argoproj.io/")
-        || key.starts_with("anabranch.dev/"))
+    key == SUBSTITUTE
+        || !(key.starts_with("kustomize.toolkit.fluxcd.io/")
+            || key.starts_with("helm.toolkit.fluxcd.io/")
+            || key.starts_with("argocd.argoproj.io/")
+            || key.starts_with("anabranch.dev/"))
 }
 
 fn keeps_annotation(key: &str) -> bool {
@@ -116,7 +139,8 @@ fn keeps_annotation(key: &str) -> bool {
         "helm.sh/",
         "kustomize.toolkit.fluxcd.io/",
     ];
-    HASHING.contains(&key)
+    key == SUBSTITUTE
+        || HASHING.contains(&key)
         || (!ORIGINALS.contains(&key)
             && !DNS_ANNOTATIONS.contains(&key)
             && !OWNERS.iter().any(|owner| key.starts_with(owner)))

@@ -9,8 +9,9 @@ use super::few::Few;
 use super::marker::{SCALARS, marker};
 use super::patch::{Allowance, Patch, Problem};
 use crate::diagnostic::{Diagnostic, code};
+use crate::kube::meta::{SUBSTITUTE, is_substituted};
 use crate::model::{Container, Workload, repository};
-use crate::spec::{Config, ServiceChange};
+use crate::spec::{Config, EnvVar, ServiceChange};
 use crate::yaml::Node;
 
 /// A service that a preview names, and the workloads behind it that can be copied.
@@ -39,6 +40,8 @@ pub struct Changes<'a> {
     by_service: Few<(&'a ServiceChange, Images<'a>)>,
     /// Patches that apply to what the others made of it, in order; they fit it.
     pub(super) patches: Vec<Arc<Patch<'a>>>,
+    /// What the preview writes stays as it is: Flux must not substitute in the object.
+    pub(super) literal: bool,
     /// Volume claims become empty directories, last of all.
     pub(super) empty_volumes: bool,
 }
@@ -70,6 +73,9 @@ impl<'a> Changes<'a> {
         if self.empty_volumes {
             words.push("/volumes");
         }
+        if self.literal {
+            words.push("/literal");
+        }
         for (change, images) in self.by_service.iter() {
             words.push("/images");
             words.extend(images.by_container.iter().map(|(container, _)| *container));
@@ -98,6 +104,8 @@ impl<'a> Changes<'a> {
 
     /// Adds the changes of one more service that names the workload.
     pub(super) fn add(&mut self, change: &'a ServiceChange, images: Images<'a>) {
+        let is_literal = |one: &EnvVar| is_substituted(&one.name) || is_substituted(&one.value);
+        self.literal |= change.env.iter().any(is_literal);
         self.by_service.push((change, images));
     }
 
@@ -147,6 +155,16 @@ impl<'a> Changes<'a> {
         self.make_with(original, allowance, |number, _| Node::string(marker(number))).ok()
     }
 
+    /// Makes the changes that come last.
+    pub(super) fn finish(&self, body: &mut Node) {
+        if self.empty_volumes {
+            empty_volumes(body);
+        }
+        if self.literal {
+            body.make(&["metadata", "annotations"]).set(SUBSTITUTE, Node::string("disabled"));
+        }
+    }
+
     /// The body with the changes made, and for each value, by its place among the
     /// [`values`](Self::values), what is made of it.
     fn make_with(
@@ -164,9 +182,7 @@ impl<'a> Changes<'a> {
         for patch in &self.patches {
             patch.apply(&mut body, allowance)?;
         }
-        if self.empty_volumes {
-            empty_volumes(&mut body);
-        }
+        self.finish(&mut body);
         Ok(body)
     }
 }
@@ -387,7 +403,7 @@ fn set_env(container: &mut Node, variables: &[(&str, Node)]) {
 }
 
 /// Turns PersistentVolumeClaims and claim templates into empty directories.
-pub(super) fn empty_volumes(body: &mut Node) {
+fn empty_volumes(body: &mut Node) {
     let templates = body.at_mut(&["spec"]).and_then(|spec| spec.remove("volumeClaimTemplates"));
     let names: Vec<String> = templates
         .iter()

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use crate::yaml::{Data, Node};
+use crate::yaml::Node;
 
 /// What every marker begins with; so many digits follow.
 pub(crate) const MARKER: &str = "anabranch-hole-";
@@ -53,13 +53,7 @@ pub(crate) fn mentions_marker(node: &Node) -> bool {
     static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(BEGINNING));
     let mentions =
         |text: &str| text.len() >= BEGINNING.len() && FINDER.find(text.as_bytes()).is_some();
-    match &node.data {
-        Data::Scalar { text, .. } => mentions(text),
-        Data::List(items) => items.iter().any(mentions_marker),
-        Data::Map(entries) => {
-            entries.iter().any(|(key, value)| mentions(&key.text) || mentions_marker(value))
-        }
-    }
+    node.any_text(&mentions)
 }
 
 #[cfg(test)]

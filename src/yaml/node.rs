@@ -285,6 +285,17 @@ impl Node {
         }
     }
 
+    /// Whether this is true of a text of the tree, keys among them.
+    pub fn any_text(&self, is: &impl Fn(&str) -> bool) -> bool {
+        match &self.data {
+            Data::Scalar { text, .. } => is(text),
+            Data::List(items) => items.iter().any(|item| item.any_text(is)),
+            Data::Map(entries) => {
+                entries.iter().any(|(key, value)| is(&key.text) || value.any_text(is))
+            }
+        }
+    }
+
     /// How many nodes the tree has; each 64 bytes of a text or key count as one.
     #[must_use]
     pub fn weight(&self) -> usize {

@@ -21,6 +21,7 @@ use super::environment::{Body, Copied, Environment, Owners};
 use super::hosts::{Host, pod_host};
 use super::needs::{Finder, Needs};
 use crate::diagnostic::{Diagnostic, code};
+use crate::kube::meta::{asks_for_substitution, is_literal};
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, Support, Workload};
 use crate::spec::{Config, ServiceFacts, Stateful, Volumes};
@@ -46,6 +47,7 @@ pub(super) fn close<'a>(
     closure.patch(&patches, patched);
     closure.unmatched(&patches);
     closure.hosts();
+    closure.literals();
     Environment { copies: closure.copies.into_vec(), ..closure.env }
 }
 
@@ -304,6 +306,28 @@ impl<'a, 'f> Closure<'a, 'f> {
         self.env.aliases.sort_unstable();
         self.env.aliases.dedup();
         self.env.aliases.shrink_to_fit();
+    }
+
+    /// Notes copies in which nothing is substituted although their originals ask for it.
+    fn literals(&mut self) {
+        for copy in self.copies.all() {
+            let (id, node) = (&copy.original.id, &copy.original.node);
+            let is_off = matches!(&copy.body, Body::Changed(changes) if changes.literal);
+            if is_off && asks_for_substitution(node) && !is_literal(node) {
+                let mut services = self.env.preview.services.iter();
+                let service = services.position(|service| copy.owners.contains(&service.name));
+                self.found.push(self.config.finding(
+                    &code::SUBSTITUTION_OFF,
+                    format_args!("{}.name", self.path(service.unwrap_or_default())),
+                    format!(
+                        "Flux substitutes nothing in the copy of {id}: it would replace what the preview \
+                         writes as well"
+                    ),
+                    "where the copy needs values that Flux substitutes, write env and patches without `${` \
+                     and `$$`: `$(NAME)` is the value of another variable, a shell reads `$NAME`",
+                ));
+            }
+        }
     }
 
     fn host(&mut self, host: &Host<'a>) {

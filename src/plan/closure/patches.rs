@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Closure;
 use crate::diagnostic::{Diagnostic, code};
-use crate::plan::changes::{Changes, empty_volumes};
+use crate::plan::changes::Changes;
 use crate::plan::environment::{Body, Copied};
 use crate::plan::patch::{Allowance, Patch, Problem};
 use crate::plan::patched::judge;
@@ -40,9 +40,7 @@ impl<'a> Changes<'a> {
                 break;
             }
         }
-        if self.empty_volumes {
-            empty_volumes(&mut body);
-        }
+        self.finish(&mut body);
         body
     }
 }
@@ -142,6 +140,7 @@ impl<'a> Closure<'a, '_> {
                 Body::Original => Changes::default(),
                 Body::Changed(changes) => changes,
             };
+            changes.literal |= applying.iter().any(|one| one.patch.is_literal());
             changes.patches = applying.iter().map(|one| Arc::clone(&one.patch)).collect();
             if !self.env.takes_marks() || !self.finder.knows(copy.original, &changes) {
                 let origins = applying.iter().map(|one| one.origin);

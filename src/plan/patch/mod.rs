@@ -15,6 +15,7 @@ pub(super) use self::allowance::{Allowance, Meter};
 
 use super::marker::mentions_marker;
 use crate::diagnostic::{Place, Sources, code, nearest};
+use crate::kube::meta::is_substituted;
 use crate::spec::{self, PatchTarget};
 use crate::yaml::{Budget, DEPTH, Data, Node, parse_documents};
 
@@ -35,6 +36,7 @@ pub(super) struct Patch<'a> {
     /// Where the text stands in previews.yaml.
     place: Place,
     mentions_marker: bool,
+    is_literal: bool,
 }
 
 impl<'a> Patch<'a> {
@@ -51,6 +53,7 @@ impl<'a> Patch<'a> {
     ) -> Result<Self, Problem> {
         let mut documents = read(&source.patch, place, allowance)?;
         let mentions_marker = documents.iter().any(mentions_marker);
+        let is_literal = documents.iter().any(|one| one.any_text(&is_substituted));
         let has_target = source.target.is_some();
         let is_list = |node: &Node| matches!(node.data, Data::List(_));
         let parsed = if documents.iter().any(is_list) {
@@ -73,7 +76,7 @@ impl<'a> Patch<'a> {
             }
             Parsed::Strategic(documents)
         };
-        Ok(Self { source, parsed, place, mentions_marker })
+        Ok(Self { source, parsed, place, mentions_marker, is_literal })
     }
 
     /// Words that two patches have alike where they are the same.
@@ -84,6 +87,11 @@ impl<'a> Patch<'a> {
     /// Whether the patch holds what could be taken for a marker.
     pub(super) fn mentions_marker(&self) -> bool {
         self.mentions_marker
+    }
+
+    /// Whether the patch holds text in which Flux would substitute.
+    pub(super) fn is_literal(&self) -> bool {
+        self.is_literal
     }
 
     /// Whether the patch may take values of the object to other places in it.
