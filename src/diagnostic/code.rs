@@ -209,7 +209,7 @@ codes! {
          gate. Set `wait: false` on the parent; each suite reports for itself.";
     DROPPED = "left-out", Note, "a part of a copy is left out on purpose",
         "What belongs to the original and would disturb it, or what means nothing in a preview, is\n\
-         not copied: DNS annotations, HorizontalPodAutoscalers, PodDisruptionBudgets.";
+         not copied: DNS annotations, HorizontalPodAutoscalers, PodDisruptionBudgets, addresses of Services.";
 }
 
 #[cfg(test)]

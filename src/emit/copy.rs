@@ -94,22 +94,7 @@ fn service(node: &mut Node, baseline: &str, preview: &str) {
     }
     let spec = node.make(&["spec"]);
     let headless = spec.text_at(&["clusterIP"]) == Some("None");
-    spec.retain(|key| {
-        !matches!(
-            key,
-            "clusterIP"
-                | "clusterIPs"
-                | "type"
-                | "loadBalancerIP"
-                | "loadBalancerClass"
-                | "loadBalancerSourceRanges"
-                | "allocateLoadBalancerNodePorts"
-                | "externalIPs"
-                | "externalName"
-                | "externalTrafficPolicy"
-                | "healthCheckNodePort"
-        )
-    });
+    spec.retain(meta::keeps_service_field);
     if let Some(ports) = spec.get_mut("ports") {
         for port in ports.items_mut() {
             port.remove("nodePort");

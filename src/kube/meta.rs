@@ -84,7 +84,7 @@ pub fn strip_original(node: &mut Node) {
     let Some(metadata) = node.get_mut("metadata") else {
         return;
     };
-    metadata.retain(|key| matches!(key, "name" | "namespace" | "labels" | "annotations"));
+    metadata.retain(keeps_metadata);
     for (field, keep) in
         [("labels", keeps_label as fn(&str) -> bool), ("annotations", keeps_annotation)]
     {
@@ -107,7 +107,35 @@ pub fn keeps_label(key: &str) -> bool {
             || key.starts_with("anabranch.dev/"))
 }
 
-fn keeps_annotation(key: &str) -> bool {
+/// Whether a field of a Service's spec belongs on its copy: addresses, node ports and load balancers stay
+/// with the original.
+#[must_use]
+pub fn keeps_service_field(key: &str) -> bool {
+    !matches!(
+        key,
+        "clusterIP"
+            | "clusterIPs"
+            | "type"
+            | "loadBalancerIP"
+            | "loadBalancerClass"
+            | "loadBalancerSourceRanges"
+            | "allocateLoadBalancerNodePorts"
+            | "externalIPs"
+            | "externalName"
+            | "externalTrafficPolicy"
+            | "healthCheckNodePort"
+    )
+}
+
+/// Whether a field of an original's metadata belongs on its copy.
+#[must_use]
+pub fn keeps_metadata(key: &str) -> bool {
+    matches!(key, "name" | "namespace" | "labels" | "annotations")
+}
+
+/// Whether an annotation of an original belongs on its copy.
+#[must_use]
+pub fn keeps_annotation(key: &str) -> bool {
     /// How kustomize finds the hashed or prefixed name of an object again.
     const HASHING: [&str; 7] = [
         "internal.config.kubernetes.io/previousNames",

@@ -1,10 +1,10 @@
-//! What is said about an object that patches changed: images that a preview may not bring, and powers that
-//! the original has not.
+//! What is said about an object that patches changed: images that a preview may not bring, powers that the
+//! original has not, and what no copy keeps.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, Place, code};
-use crate::kube::Object;
+use crate::kube::{Object, meta};
 use crate::model::{Referent, images, pod_spec, references};
 use crate::spec::Limits;
 use crate::validate::image_problems;
@@ -31,13 +31,12 @@ pub(super) fn judge(
         }));
     }
     found.extend(gained(original, body));
+    found.extend(lost(original, body));
     found
 }
 
 /// The warning that a body has powers which the original has not.
 fn gained(original: &Object, body: &Node) -> Option<Diagnostic> {
-    /// More of them nobody reads in one line.
-    const SHOWN: usize = 5;
     let own: BTreeSet<String> = powers(&original.node).into_iter().map(|power| power.key).collect();
     let mut gained = powers(body);
     gained.retain(|power| !own.contains(&power.key));
@@ -45,22 +44,63 @@ fn gained(original: &Object, body: &Node) -> Option<Diagnostic> {
     let mut words: Vec<&str> = gained.iter().map(|power| power.words.as_str()).collect();
     words.sort_unstable();
     words.dedup();
-    let more = words.len().saturating_sub(SHOWN);
-    words.truncate(SHOWN);
-    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     Some(
         Diagnostic::new(
             &code::MORE_ACCESS,
-            format!(
-                "a patch gives {} what the original has not: {}{more}",
-                original.id,
-                words.join(", ")
-            ),
+            format!("a patch gives {} what the original has not: {}", original.id, first_of(&words)),
             "make sure that whoever can change previews.yaml may have it; admission policies such as \
              the Pod Security Standards can refuse it",
         )
         .at(first, "this patch"),
     )
+}
+
+/// The note that patches write what no copy keeps.
+fn lost(original: &Object, body: &Node) -> Option<Diagnostic> {
+    let mut lost = Vec::new();
+    let mut look = |path: &[&str], keeps: &dyn Fn(&str, &Node) -> bool| {
+        let before = original.node.at(path).map(Node::entries).unwrap_or_default();
+        let before: BTreeMap<&str, &Node> =
+            before.iter().map(|(key, value)| (key.text.as_str(), value)).collect();
+        for (key, value) in body.at(path).map(Node::entries).unwrap_or_default() {
+            let key = key.text.as_str();
+            if !keeps(key, value) && before.get(key) != Some(&value) {
+                lost.push((format!("{}.{key}", path.join(".")), value.place));
+            }
+        }
+    };
+    look(&["metadata"], &|key, _| meta::keeps_metadata(key));
+    look(&["metadata", "labels"], &|key, _| meta::keeps_label(key) && key != meta::MANAGED_BY);
+    look(&["metadata", "annotations"], &|key, _| meta::keeps_annotation(key));
+    match original.id.kind.as_str() {
+        "Service" => look(&["spec"], &|key, value| match key {
+            "type" => value.text() == Some("ClusterIP"),
+            "clusterIP" => value.text() == Some("None"),
+            _ => meta::keeps_service_field(key),
+        }),
+        "ServiceMonitor" | "PodMonitor" => look(&["spec"], &|key, _| key != "namespaceSelector"),
+        _ => {}
+    }
+    let place = lost.first()?.1;
+    let fields: Vec<&str> = lost.iter().map(|(field, _)| field.as_str()).collect();
+    Some(
+        Diagnostic::new(
+            &code::DROPPED,
+            format!("a patch of {} writes what no copy keeps: {}", original.id, first_of(&fields)),
+            "leave it out of the patch: it belongs to the original, or anabranch sets it",
+        )
+        .at(place, "this patch"),
+    )
+}
+
+/// The first words of a list; more of them nobody reads in one line.
+fn first_of(words: &[&str]) -> String {
+    const SHOWN: usize = 5;
+    let shown = words[..words.len().min(SHOWN)].join(", ");
+    match words.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// Something that an object may do, or has access to.
