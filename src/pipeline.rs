@@ -79,7 +79,7 @@ pub fn compile<T>(
     prepare(objects, &config.previews.spec.baseline.namespace);
     let objects = &*objects;
     let whole = !report.has_errors();
-    report.extend(validate(config, objects, whole));
+    report.absorb(validate(config, objects, whole));
     if report.has_errors() {
         return None;
     }
@@ -92,11 +92,9 @@ pub fn compile<T>(
             return None;
         }
     };
-    let mut found = Vec::new();
     let wanted = |name: &str| request.includes(name);
     // Nothing but the end of the process follows what is made of it.
-    let plan = ManuallyDrop::new(plan(config, &catalog, &request.ceiling, wanted, &mut found));
-    report.extend(found);
+    let plan = ManuallyDrop::new(plan(config, &catalog, &request.ceiling, wanted, report));
     if report.has_errors() {
         return None;
     }

@@ -96,8 +96,10 @@ fn check(file: &Path, text: &str, sources: &mut Sources, report: &mut Report) {
     let id = sources.add(format!("{} (edited)", file.display()), text);
     let parsed = parse_documents(sources, id, &Budget::default());
     let config = parsed.and_then(|mut nodes| Config::read(nodes.pop().unwrap_or_default()));
-    let found = config.map_or_else(|errors| errors, |config| validate(&config, &[], false));
-    report.extend(found);
+    match config {
+        Ok(config) => report.absorb(validate(&config, &[], false)),
+        Err(errors) => report.extend(errors),
+    }
 }
 
 /// Replaces the file in one step, so that nobody reads half of it. Says whether anything changed.

@@ -13,6 +13,8 @@ mod source;
 pub mod terminal;
 pub(crate) mod text;
 
+use std::sync::LazyLock;
+
 pub use code::Code;
 pub use source::{FileId, Place, Region, Source, Sources};
 
@@ -95,9 +97,24 @@ impl Diagnostic {
         self
     }
 
-    /// By place, then by code and message.
+    /// By place, then by code and message; whatever differs at last tells two apart.
     fn order(&self) -> impl Ord {
-        (self.place, self.code.id, &self.message)
+        let rest = (&self.help, &self.label, &self.field, &self.related);
+        (self.place, self.code.id, &self.message, rest)
+    }
+
+    /// Worst first, then in order.
+    fn rank(&self) -> impl Ord {
+        (self.severity(), self.order())
+    }
+
+    /// Says that there are more findings than a report keeps.
+    fn more() -> &'static Self {
+        static MORE: LazyLock<Diagnostic> = LazyLock::new(|| {
+            let help = "mend these and look again";
+            Diagnostic::new(&code::REPORT_LIMIT, "there are more findings than these", help)
+        });
+        &MORE
     }
 
     /// How bad it is; fixed by the code.
@@ -107,12 +124,16 @@ impl Diagnostic {
     }
 }
 
-/// Every finding of a run; of more than a thousand, the first of the worst.
+/// Findings; of more than a thousand, the first of the worst. Which these are does not depend on the order
+/// in which they come, and there are never many more in memory.
 #[derive(Debug, Default)]
 pub struct Report {
     found: Vec<Diagnostic>,
+    has_errors: bool,
+    /// Whether as many of them are errors as are kept.
+    is_full: bool,
     /// Says that there are more.
-    more: Option<Diagnostic>,
+    more: Option<&'static Diagnostic>,
 }
 
 impl Report {
@@ -121,22 +142,54 @@ impl Report {
 
     /// Adds a finding.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.extend([diagnostic]);
+        self.has_errors |= diagnostic.severity() == Severity::Error;
+        self.found.push(diagnostic);
+        // Not with each of them: to put them in order takes time.
+        if self.found.len() > 2 * Self::KEPT {
+            self.shorten();
+        }
+    }
+
+    /// Adds all findings of another report.
+    pub fn absorb(&mut self, other: Self) {
+        self.extend(other.found);
+        self.more = self.more.or(other.more);
+    }
+
+    /// How many findings there are in memory.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Whether there is no finding.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
     }
 
     /// Whether anything found forbids writing output.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.found.iter().any(|found| found.severity() == Severity::Error)
+        self.has_errors
+    }
+
+    /// Whether there are so many errors that what is found further on will hardly be kept.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.is_full
     }
 
     /// All findings in the order of their places, each once, and a word where there are more.
     #[must_use]
     pub fn sorted(&self) -> Vec<&Diagnostic> {
         let mut all: Vec<&Diagnostic> = self.found.iter().collect();
-        all.sort_by(|a, b| a.order().cmp(&b.order()));
+        all.sort_by(|a, b| a.rank().cmp(&b.rank()));
         all.dedup();
-        all.extend(&self.more);
+        let more = all.len() > Self::KEPT;
+        all.truncate(Self::KEPT);
+        all.sort_by(|a, b| a.order().cmp(&b.order()));
+        all.extend(self.more.or_else(|| more.then(Diagnostic::more)));
         all
     }
 
@@ -147,26 +200,20 @@ impl Report {
     }
 
     fn shorten(&mut self) {
-        self.found.sort_by(|a, b| (a.severity(), a.order()).cmp(&(b.severity(), b.order())));
+        self.found.sort_by(|a, b| a.rank().cmp(&b.rank()));
         self.found.dedup();
         if self.found.len() > Self::KEPT {
             self.found.truncate(Self::KEPT);
-            let help = "mend these and look again";
-            self.more = Some(Diagnostic::new(
-                &code::REPORT_LIMIT,
-                "there are more findings than these",
-                help,
-            ));
+            self.more = Some(Diagnostic::more());
         }
+        let errors = self.found.iter().filter(|found| found.severity() == Severity::Error);
+        self.is_full = errors.count() >= Self::KEPT;
     }
 }
 
 impl Extend<Diagnostic> for Report {
     fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, found: T) {
-        self.found.extend(found);
-        if self.found.len() > Self::KEPT {
-            self.shorten();
-        }
+        found.into_iter().for_each(|found| self.push(found));
     }
 }
 

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::few::Few;
 use super::marker::{SCALARS, marker};
 use super::patch::{Allowance, Patch, Problem};
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::meta::{SUBSTITUTE, is_substituted};
 use crate::model::{Container, Workload, repository};
 use crate::spec::{Config, EnvVar, ServiceChange};
@@ -193,7 +193,7 @@ pub(super) fn decide<'a>(
     config: &'a Config,
     target: &Target<'a>,
     changed: &mut BTreeMap<(usize, &'a str), &'a str>,
-    found: &mut Vec<Diagnostic>,
+    found: &mut Report,
 ) -> SmallVec<[Images<'a>; 1]> {
     let all = match plan_images(config, target) {
         Ok(all) => all,

@@ -22,13 +22,15 @@ pub use changes::Changes;
 pub(crate) use changes::Value;
 pub use environment::{Body, Copied, Environment, Owners};
 
+use std::sync::Mutex;
+
 use closure::Places;
 use marker::mentions_marker;
 use needs::Finder;
 use patch::Meter;
 use rayon::prelude::*;
 
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::Object;
 use crate::model::Catalog;
 use crate::spec::Config;
@@ -79,7 +81,7 @@ pub fn plan<'a>(
     catalog: &'a Catalog<'a>,
     ceiling: &Ceiling,
     wanted: impl Fn(&str) -> bool,
-    found: &mut Vec<Diagnostic>,
+    found: &mut Report,
 ) -> Plan<'a> {
     let mut order: Vec<usize> = (0..config.previews.spec.previews.len())
         .filter(|&index| wanted(&config.previews.spec.previews[index].name))
@@ -87,16 +89,21 @@ pub fn plan<'a>(
     order.sort_by_key(|&index| &config.previews.spec.previews[index].name);
     let marks = !mentions_markers(config, catalog);
     let finder = Finder::new(config, catalog, Meter::new(ceiling.patch_nodes), marks);
-    let (mut environments, findings): (Vec<_>, Vec<_>) = order
+    let findings = Mutex::new(Report::default());
+    let mut environments: Vec<_> = order
         .into_par_iter()
         .map_init(
             || Places::of(catalog.objects().count()),
             |places, index| {
-                let mut found = Vec::new();
-                (closure::close(&finder, index, places, &mut found), found)
+                let mut found = Report::default();
+                let environment = closure::close(&finder, index, places, &mut found);
+                if !found.is_empty() {
+                    findings.lock().expect("no thread panics").absorb(found);
+                }
+                environment
             },
         )
-        .unzip();
+        .collect();
     if finder.meter.is_over() {
         // Where the threads stopped is chance.
         environments.clear();
@@ -107,15 +114,15 @@ pub fn plan<'a>(
             "have fewer previews with patches of their own, or raise --max-patch-nodes",
         ));
     } else {
-        found.extend(findings.into_iter().flatten());
+        found.absorb(findings.into_inner().expect("no thread panics"));
     }
-    let mut left_behind = Vec::new();
-    let mut of_routes = Vec::new();
+    let (mut left_behind, mut of_routes) = (Report::default(), Report::default());
     let ((), routing) = rayon::join(
         || policies::check(catalog, &environments, &mut left_behind),
         || routing::plan(config, catalog, &environments, ceiling, &mut of_routes),
     );
-    found.extend(left_behind.into_iter().chain(of_routes));
+    found.absorb(left_behind);
+    found.absorb(of_routes);
     Plan { config, catalog, environments, routing, marks }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use smallvec::SmallVec;
 
 use super::environment::{Body, Environment};
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::meta::DNS_ANNOTATIONS;
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, selects};
@@ -33,11 +33,7 @@ const POLICIES: &[(&str, &str, &[&str])] = &[
 const BUDGETS: (&str, &str) = ("policy", "PodDisruptionBudget");
 
 /// Reports what applies to the copies of these previews and is left behind.
-pub(super) fn check(
-    catalog: &Catalog<'_>,
-    environments: &[Environment<'_>],
-    found: &mut Vec<Diagnostic>,
-) {
+pub(super) fn check(catalog: &Catalog<'_>, environments: &[Environment<'_>], found: &mut Report) {
     let mut kinds = POLICIES.iter().map(|&(group, kind, _)| (group, kind)).chain([BUDGETS]);
     let selecting = kinds.any(|(group, kind)| catalog.own(group, kind).next().is_some());
     let distinct = distinct(environments, selecting);
@@ -47,7 +43,7 @@ pub(super) fn check(
 }
 
 /// Warns of every policy that applies to a copied workload, once each.
-fn not_copied(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Vec<Diagnostic>) {
+fn not_copied(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Report) {
     for (group, kind, selector) in POLICIES {
         for policy in catalog.own(group, kind) {
             let touched = copies.touched(policy, selector);
@@ -68,7 +64,7 @@ fn not_copied(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Vec<Diagno
 }
 
 /// Notes what is left out on purpose, once for each object of the baseline.
-fn left_out(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Vec<Diagnostic>) {
+fn left_out(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Report) {
     let copied = |kind, name| copies.names.contains(&(kind, name));
     let mut note = |object: &Object, what: String, label: &str| {
         let help = "nothing to do; add it to the previews' namespaces yourself if they need it";

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::Input;
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Report, code};
 
-pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
     for (p, preview) in config.previews.spec.previews.iter().enumerate() {
         for (c, change) in preview.changes.iter().enumerate() {
@@ -71,7 +71,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 /// Who hears of a preview's suites: the first of its changes, if its repository is listed.
-fn check_audience(input: &Input<'_>, index: usize, found: &mut Vec<Diagnostic>) {
+fn check_audience(input: &Input<'_>, index: usize, found: &mut Report) {
     let spec = &input.config.previews.spec;
     let changes = &spec.previews[index].changes;
     if spec.tests.is_empty() || spec.notify.is_empty() {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::changes::is_url;
 use super::{Input, is_dns_label};
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Report, code};
 use crate::read::is_inside;
 
-pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
     let spec = &config.previews.spec;
     let mut first = BTreeMap::new();
@@ -76,7 +76,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
 
 /// The gates of a stream wait for the Kustomization that applies it; if that one waits for them,
 /// neither is ever ready.
-fn check_parent(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
+fn check_parent(input: &Input<'_>, found: &mut Report) {
     let flux = &input.config.previews.spec.flux;
     let parent = input.objects.iter().find(|object| {
         object.is("kustomize.toolkit.fluxcd.io", "Kustomization")
@@ -96,7 +96,7 @@ fn check_parent(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn check_path(input: &Input<'_>, field: &str, path: &str, found: &mut Vec<Diagnostic>) {
+fn check_path(input: &Input<'_>, field: &str, path: &str, found: &mut Report) {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     if path.is_empty() || !is_inside(path) || !path.chars().all(fits) {
         found.push(input.config.finding(

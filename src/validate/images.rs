@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::Input;
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Report, code};
 use crate::spec::Limits;
 
-pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     for (p, preview) in input.config.previews.spec.previews.iter().enumerate() {
         for (s, service) in preview.services.iter().enumerate() {
             let path = format_args!("spec.previews[{p}].services[{s}]");
@@ -42,12 +42,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn check_image(
-    input: &Input<'_>,
-    path: fmt::Arguments<'_>,
-    image: &str,
-    found: &mut Vec<Diagnostic>,
-) {
+fn check_image(input: &Input<'_>, path: fmt::Arguments<'_>, image: &str, found: &mut Report) {
     for problem in problems(&input.config.previews.spec.limits, image) {
         found.push(input.config.finding(
             &code::BAD_IMAGE,

@@ -14,7 +14,7 @@ pub(crate) use names::is_dns_label;
 
 use rayon::prelude::*;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::Report;
 use crate::kube::Object;
 use crate::spec::Config;
 
@@ -26,7 +26,7 @@ pub(crate) struct Input<'a> {
 }
 
 /// A rule: adds what it finds.
-type Rule = fn(&Input<'_>, &mut Vec<Diagnostic>);
+type Rule = fn(&Input<'_>, &mut Report);
 
 /// Rules that compare previews.yaml with the objects of the baseline.
 const OF_OBJECTS: &[Rule] = &[objects::check, services::check];
@@ -38,13 +38,16 @@ const OF_CONFIG: &[Rule] =
 /// Checks a configuration against the objects of its baseline. Where the baseline was not read whole,
 /// rules that would miss what is not there are left out.
 #[must_use]
-pub fn validate(config: &Config, objects: &[Object], whole: bool) -> Vec<Diagnostic> {
+pub fn validate(config: &Config, objects: &[Object], whole: bool) -> Report {
     let input = Input { config, objects };
     let rules: Vec<&Rule> = OF_OBJECTS.iter().filter(|_| whole).chain(OF_CONFIG).collect();
     let judge = |rule: &Rule| {
-        let mut found = Vec::new();
+        let mut found = Report::default();
         rule(&input, &mut found);
         found
     };
-    rules.into_par_iter().flat_map_iter(judge).collect()
+    rules.into_par_iter().map(judge).reduce(Report::default, |mut all, found| {
+        all.absorb(found);
+        all
+    })
 }

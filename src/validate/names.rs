@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::Input;
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Report, code};
 use crate::kube::{Object, meta};
 use crate::spec::Previews;
 
 /// A preview's name may have so many characters: 63 of a label, less room for what is joined to it.
 const LONGEST: usize = 40;
 
-pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let spec = &input.config.previews.spec;
     let baseline = "spec.baseline.namespace";
     if !is_dns_label(&spec.baseline.namespace) {
@@ -43,7 +43,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
     check_previews(input, found);
 }
 
-fn check_previews(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
+fn check_previews(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
     let spec = &config.previews.spec;
     let mut first = BTreeMap::new();

@@ -3,7 +3,7 @@
 use super::Input;
 use crate::diagnostic::{Diagnostic, Report, code};
 
-pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     // They are in order.
     let same = input.objects.chunk_by(|a, b| a.id == b.id);
     let twice = same.flat_map(|same| same[1..].iter().map(|again| (&same[0], again)));

@@ -1,10 +1,10 @@
 //! The key, the hosts of entries, and what is not built yet.
 
 use super::{Input, is_dns_label};
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Report, code};
 use crate::spec::DataPlane;
 
-pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
     let routing = &config.previews.spec.routing;
     if routing.data_plane == DataPlane::Ambient {
@@ -53,7 +53,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn check_host(input: &Input<'_>, path: &str, host: &str, found: &mut Vec<Diagnostic>) {
+fn check_host(input: &Input<'_>, path: &str, host: &str, found: &mut Report) {
     if !host.contains("{preview}") {
         found.push(input.config.finding(
             &code::CONFIG_FIELD,

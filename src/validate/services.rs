@@ -6,12 +6,12 @@ use std::fmt;
 use foldhash::fast::RandomState;
 
 use super::Input;
-use crate::diagnostic::{Diagnostic, code, nearest};
+use crate::diagnostic::{Report, code, nearest};
 
 /// Behind so many findings no more names are suggested.
 const SUGGESTIONS: usize = 100;
 
-pub(super) fn check(input: &Input<'_>, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
     let spec = &config.previews.spec;
     let known = known_names(input);
@@ -56,7 +56,7 @@ fn named_once<'a>(
     input: &Input<'_>,
     list: fmt::Arguments<'_>,
     names: impl Iterator<Item = &'a str>,
-    found: &mut Vec<Diagnostic>,
+    found: &mut Report,
 ) {
     let mut first = BTreeMap::new();
     for (index, name) in names.enumerate() {
@@ -105,7 +105,7 @@ fn exists(
     known: &Names<'_>,
     path: fmt::Arguments<'_>,
     name: &str,
-    found: &mut Vec<Diagnostic>,
+    found: &mut Report,
 ) {
     if known.contains(name) {
         return;

@@ -386,6 +386,27 @@ fn a_process_of_these_tests_cannot_hold_more() {
     assert_eq!((takes("200M"), takes("300M")), (Some(0), Some(1)));
 }
 
+#[test]
+fn hundreds_of_thousands_of_mistakes_get_a_short_report() {
+    const MANY: usize = 100 * COUNT;
+    let many = |one: &dyn Fn(usize) -> String| (0..MANY).map(one).collect::<String>();
+    let patches = |one: &dyn Fn(usize) -> String| {
+        format!("    services:\n    - name: s0\n      image: x\n      patches:\n{}", many(one))
+    };
+    let check = |name: &str, previews: &str| assert_ends(name, previews, &pair("s0"));
+    check("patches that are none", &patches(&|index| format!("      - {{patch: x{index}}}\n")));
+    let lost = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: z}}";
+    check("patches of nothing", &patches(&|_| format!("      - {{patch: \"{lost}\"}}\n")));
+    let previews = |services: &dyn Fn(usize) -> String| {
+        let rest =
+            many(&|index| format!("  - {{name: p{index}, services: [{}]}}\n", services(index)));
+        format!("    services: [{{name: s0, image: x}}]\n{rest}")
+    };
+    check("services that are none", &previews(&|index| format!("{{name: x{index}}}")));
+    let patch = |index| format!("{{name: s0, image: x, patches: [{{patch: x{index}}}]}}");
+    check("a patch of each preview that is none", &previews(&patch));
+}
+
 /// Renders a folder with this kustomization.
 fn build(kustomization: &str, arguments: &[&str]) -> Answer {
     let scratch = tempfile::tempdir().expect("a temporary folder");

@@ -20,7 +20,7 @@ use super::changes::{self, Changes, Target};
 use super::environment::{Body, Copied, Environment, Owners};
 use super::hosts::{Host, pod_host};
 use super::needs::{Finder, Needs};
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::meta::{asks_for_substitution, is_literal};
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, Support, Workload};
@@ -31,7 +31,7 @@ pub(super) fn close<'a>(
     finder: &Finder<'a>,
     index: usize,
     places: &mut Places,
-    found: &mut Vec<Diagnostic>,
+    found: &mut Report,
 ) -> Environment<'a> {
     let (config, catalog) = (finder.config, finder.catalog);
     let env = Environment::new(config, index);
@@ -55,7 +55,7 @@ struct Closure<'a, 'f> {
     config: &'a Config,
     catalog: &'a Catalog<'a>,
     finder: &'f Finder<'a>,
-    found: &'f mut Vec<Diagnostic>,
+    found: &'f mut Report,
     /// Without its copies.
     env: Environment<'a>,
     copies: Copies<'a, 'f>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Closure;
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Report, code};
 use crate::plan::changes::Changes;
 use crate::plan::environment::{Body, Copied};
 use crate::plan::patch::{Allowance, Patch, Problem};
@@ -19,7 +19,7 @@ impl<'a> Changes<'a> {
         object: &Node,
         origins: impl Iterator<Item = Origin<'a>>,
         allowance: &mut Allowance,
-        found: &mut Vec<Diagnostic>,
+        found: &mut Report,
     ) -> Node {
         self.patches.clear();
         let mut body = self.make(object);
@@ -107,6 +107,9 @@ impl<'a> Closure<'a, '_> {
         let mut patches = Vec::new();
         for (service, change) in self.env.preview.services.iter().enumerate() {
             for (index, patch) in change.patches.iter().enumerate() {
+                if self.found.is_full() {
+                    return patches;
+                }
                 let (config, preview) = (self.config, self.env.index);
                 let origin = Origin { config, preview, service, index };
                 match self.finder.patch(patch) {
@@ -169,6 +172,9 @@ impl<'a> Closure<'a, '_> {
     /// Reports patches that found nothing to change.
     pub(super) fn unmatched(&mut self, patches: &[Placed<'a>]) {
         for one in patches {
+            if self.found.is_full() {
+                return;
+            }
             let owned = self.copies.all().iter().filter(|copy| one.owns(copy));
             let problems = one.patch.unmatched(owned.map(|copy| &copy.original.node));
             let findings = problems.into_iter().map(|problem| one.origin.finding(problem));

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::gateway_api::{backends, rules};
 use super::{alike, chosen, istio};
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
 use crate::plan::environment::Environment;
@@ -76,7 +76,7 @@ pub(super) fn plan<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
     environments: &[Environment<'a>],
-    found: &mut Vec<Diagnostic>,
+    found: &mut Report,
 ) -> Entries<'a> {
     let entries = &config.previews.spec.routing.entries;
     let mut planned = Entries::default();
@@ -140,7 +140,7 @@ fn check_names(
     environments: &[Environment<'_>],
     entries: &[Entry],
     routes: &[&Object],
-    found: &mut Vec<Diagnostic>,
+    found: &mut Report,
 ) {
     let previews = environments.iter().map(|env| env.name);
     let longest = previews.max_by_key(|name| name.len()).unwrap_or_default();
@@ -162,7 +162,7 @@ fn strip<'a>(
     config: &Config,
     routes: Vec<&'a Object>,
     planned: &mut Entries<'a>,
-    found: &mut Vec<Diagnostic>,
+    found: &mut Report,
 ) {
     if config.previews.spec.baseline.delivery == Delivery::External {
         found.push(config.finding(
@@ -198,7 +198,7 @@ fn strip<'a>(
 }
 
 /// The entry routes of the input, and warnings for ways in that cannot be cloned.
-fn entry_routes<'a>(catalog: &'a Catalog<'a>, found: &mut Vec<Diagnostic>) -> Vec<&'a Object> {
+fn entry_routes<'a>(catalog: &'a Catalog<'a>, found: &mut Report) -> Vec<&'a Object> {
     let home = catalog.namespace;
     let mut routes = Vec::new();
     for object in catalog.objects() {
@@ -248,7 +248,7 @@ fn entry_routes<'a>(catalog: &'a Catalog<'a>, found: &mut Vec<Diagnostic>) -> Ve
     routes
 }
 
-fn not_cloned(object: &Object, found: &mut Vec<Diagnostic>) {
+fn not_cloned(object: &Object, found: &mut Report) {
     found.push(
         Diagnostic::new(
             &code::ENTRY_NOT_CLONED,
@@ -322,12 +322,7 @@ fn preview_host(entry: &Entry, preview: &str, original: &str, route: &Object) ->
 }
 
 /// Reports hosts of different routes that the template makes one.
-fn check_collisions(
-    config: &Config,
-    entries: &[Entry],
-    routes: &[&Object],
-    found: &mut Vec<Diagnostic>,
-) {
+fn check_collisions(config: &Config, entries: &[Entry], routes: &[&Object], found: &mut Report) {
     let mut seen = BTreeSet::new();
     for (number, entry) in entries.iter().enumerate() {
         let mut by_host: BTreeMap<String, (String, &Object)> = BTreeMap::new();

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::precedence::{Condition, Rank, rank};
 use super::{Routing, Table as Tables, alike};
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, gateway::GROUP};
 use crate::model::{Catalog, Service};
 use crate::yaml::Node;
@@ -133,7 +133,7 @@ pub(super) fn plan<'a>(
     service: &'a Service<'a>,
     involved: &[usize],
     routing: &mut Routing<'a>,
-    found: &mut Vec<Diagnostic>,
+    found: &mut Report,
 ) {
     let attached = tables.routes.of(service.name());
     let mut groups: BTreeMap<(Option<u16>, Vec<String>), Vec<&'a Object>> = BTreeMap::new();
@@ -235,7 +235,7 @@ impl<'a> Rules<'a> {
         tables: &Tables<'a, '_>,
         affected: &[&str],
         pairs: &mut usize,
-        found: &mut Vec<Diagnostic>,
+        found: &mut Report,
     ) -> Vec<Rule<'a>> {
         let chooses_affected = |rule: &Node| {
             backends(rule).iter().any(|backend| {
@@ -290,7 +290,7 @@ impl<'a> Rules<'a> {
     }
 
     /// A request header of the key's name cannot be matched twice in one match.
-    fn check_key(&self, tables: &Tables<'a, '_>, one: &Match<'a>, found: &mut Vec<Diagnostic>) {
+    fn check_key(&self, tables: &Tables<'a, '_>, one: &Match<'a>, found: &mut Report) {
         let key = &tables.config.previews.spec.routing.key;
         let headers = one.node.and_then(|node| node.get("headers")).map(Node::items);
         let headers = headers.unwrap_or_default();
@@ -326,7 +326,7 @@ impl<'a> Rules<'a> {
     }
 
     /// Warns where the age of two routes decides between their rules.
-    fn check_order(&self, service: &str, found: &mut Vec<Diagnostic>) {
+    fn check_order(&self, service: &str, found: &mut Report) {
         for (index, first) in self.matches.iter().enumerate() {
             for second in &self.matches[index + 1..] {
                 if first.rank == second.rank
@@ -354,7 +354,7 @@ impl<'a> Rules<'a> {
 }
 
 /// What cannot be attached to a copy in another namespace.
-pub(super) fn check_local(route: &Object, found: &mut Vec<Diagnostic>) {
+pub(super) fn check_local(route: &Object, found: &mut Report) {
     if route.id.group != GROUP {
         return;
     }

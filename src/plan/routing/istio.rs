@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Routing, Table as Tables, alike};
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, istio::GROUP};
 use crate::model::{Catalog, Service};
 use crate::plan::naming::service_host;
@@ -189,7 +189,7 @@ pub(super) fn plan<'a>(
     service: &'a Service<'a>,
     involved: &[usize],
     routing: &mut Routing<'a>,
-    found: &mut Vec<Diagnostic>,
+    found: &mut Report,
 ) {
     let own = tables.virtual_services.of(service.name()).first().copied();
     let source = match own {
@@ -326,12 +326,7 @@ fn derive<'a>(
 }
 
 /// What cannot be derived from: delegates, and matches on the key's own header.
-fn check_entry(
-    tables: &Tables<'_, '_>,
-    object: &Object,
-    entry: &Node,
-    found: &mut Vec<Diagnostic>,
-) {
+fn check_entry(tables: &Tables<'_, '_>, object: &Object, entry: &Node, found: &mut Report) {
     let mut refuse = |message: String, help: &str, node: &Node| {
         found.push(
             Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help)

@@ -15,7 +15,7 @@ use foldhash::fast::RandomState;
 
 use super::Ceiling;
 use super::environment::Environment;
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, Protocol, Service};
 use crate::spec::{Api, Config};
@@ -91,7 +91,7 @@ pub(super) fn plan<'a>(
     catalog: &'a Catalog<'a>,
     environments: &[Environment<'a>],
     ceiling: &Ceiling,
-    found: &mut Vec<Diagnostic>,
+    found: &mut Report,
 ) -> Routing<'a> {
     // Put in order at last: each is looked up many times before.
     let mut affecting: HashMap<&str, Vec<usize>, RandomState> = HashMap::default();
@@ -159,7 +159,7 @@ impl<'a> Table<'a, '_> {
     }
 
     /// The API that speaks for a service; none where its routes contradict each other.
-    fn api(&self, service: &Service<'a>, found: &mut Vec<Diagnostic>) -> Option<Api> {
+    fn api(&self, service: &Service<'a>, found: &mut Report) -> Option<Api> {
         let routes = self.routes.of(service.name());
         let virtual_services = self.virtual_services.of(service.name());
         let conflict = |message: String, help: &str, first: &Object, second: Option<&Object>| {
@@ -226,7 +226,7 @@ impl<'a> Table<'a, '_> {
         &self,
         service: &Service<'a>,
         routes: &[(&'a Object, Option<u16>)],
-        found: &mut Vec<Diagnostic>,
+        found: &mut Report,
     ) -> bool {
         let mut kinds = BTreeMap::new();
         let mut ported: [Option<&Object>; 2] = [None, None];
@@ -267,7 +267,7 @@ impl<'a> Table<'a, '_> {
     }
 
     /// Reports ports of affected services that cannot be routed, or only by guessing.
-    fn check_ports(&self, found: &mut Vec<Diagnostic>) {
+    fn check_ports(&self, found: &mut Report) {
         for service in self.affecting.keys().filter_map(|name| self.catalog.service(name)) {
             if !service.has_selector() || self.is_unrouted(service.name()) {
                 continue;
@@ -315,7 +315,7 @@ impl<'a> Table<'a, '_> {
     }
 
     /// Warns of routes in other namespaces that replace those of an affected service there.
-    fn check_consumers(&self, found: &mut Vec<Diagnostic>) {
+    fn check_consumers(&self, found: &mut Report) {
         let home = self.catalog.namespace;
         for route in self.catalog.objects().filter(|object| object.id.namespace != home) {
             let named: Vec<&str> = match (route.id.group.as_str(), route.id.kind.as_str()) {
@@ -351,7 +351,7 @@ impl<'a> Table<'a, '_> {
     }
 
     /// Plans the routes that are attached to copies: those of the affected services themselves.
-    fn plan_local(&self, routing: &mut Routing<'a>, found: &mut Vec<Diagnostic>) {
+    fn plan_local(&self, routing: &mut Routing<'a>, found: &mut Report) {
         let mut attached: BTreeMap<&Id, (&'a Object, BTreeSet<&'a str>)> = BTreeMap::new();
         for &service in self.affecting.keys() {
             let gateway = self.routes.of(service).iter().map(|(route, _)| *route);
