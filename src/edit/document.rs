@@ -105,31 +105,41 @@ impl Document {
         })
     }
 
-    /// Removes an item of a sequence, with the comment that stands directly above it.
-    pub(super) fn remove(&mut self, path: &str, index: usize) -> Result<(), Diagnostic> {
+    /// Removes items of a sequence, by their indices in order, with the comments that stand directly above
+    /// them.
+    pub(super) fn remove(&mut self, path: &str, goes: &[usize]) -> Result<(), Diagnostic> {
+        if goes.is_empty() {
+            return Ok(());
+        }
         let list = self.at(path)?;
         let items = list.items();
         let mut splices = Vec::new();
         if self.is_flow(list) {
-            let start = items[index].place.range().start;
-            splices.push(match (items.get(index + 1), index.checked_sub(1)) {
-                (Some(next), _) => (start..next.place.range().start, String::new()),
-                (None, Some(before)) => {
-                    let before = self.content_end(&items[before]);
-                    (before..self.content_end(&items[index]), String::new())
-                }
-                (None, None) => (start..self.content_end(&items[index]), String::new()),
-            });
+            let stays = |index: &usize| goes.binary_search(index).is_err();
+            let last = (0..items.len()).rev().find(stays);
+            let start = |index: usize| items[index].place.range().start;
+            let (before, behind) = goes.split_at(goes.partition_point(|&index| Some(index) < last));
+            splices.extend(
+                before.iter().map(|&index| (start(index)..start(index + 1), String::new())),
+            );
+            if !behind.is_empty() {
+                let from = last.map_or(start(0), |last| self.content_end(&items[last]));
+                splices.push((from..self.content_end(&items[items.len() - 1]), String::new()));
+            }
         } else {
-            if items.len() == 1 {
+            if items.len() == goes.len() {
                 let colon = self.colon(path)?;
                 splices.push((colon..colon, " []".to_owned()));
             }
-            splices.push((self.lines_of(&items[index]), String::new()));
+            splices.extend(goes.iter().map(|&index| (self.lines_of(&items[index]), String::new())));
         }
         self.apply(path, splices, |node| {
             if let Data::List(items) = &mut node.data {
-                items.remove(index);
+                let mut index = 0;
+                items.retain(|_| {
+                    index += 1;
+                    goes.binary_search(&(index - 1)).is_err()
+                });
             }
         })
     }
@@ -156,11 +166,14 @@ impl Document {
         mut splices: Vec<Splice>,
         change: impl FnOnce(&mut Node),
     ) -> Result<(), Diagnostic> {
-        let mut text = self.text.clone();
-        splices.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
+        splices.sort_by_key(|(range, _)| range.start);
+        let (mut text, mut from) = (String::with_capacity(self.text.len()), 0);
         for (range, new) in splices {
-            text.replace_range(range, &new);
+            text.push_str(&self.text[from..range.start.max(from)]);
+            text.push_str(&new);
+            from = range.end.max(from);
         }
+        text.push_str(&self.text[from..]);
         let mut wanted = self.node.clone();
         if let Some(node) = wanted.at_path_mut(path) {
             change(node);
@@ -207,8 +220,17 @@ impl Document {
         Ok(start + colon + 1)
     }
 
+    /// Whether a collection stands in brackets. A block collection begins where its first item or key does,
+    /// which may itself stand in some.
     fn is_flow(&self, node: &Node) -> bool {
-        self.text[node.place.range()].starts_with(['[', '{'])
+        let range = node.place.range();
+        let (open, first) = match &node.data {
+            Data::List(items) => ('[', items.first().map(|item| item.place)),
+            Data::Map(entries) => ('{', entries.first().map(|(key, _)| key.place)),
+            Data::Scalar { .. } => return false,
+        };
+        let is_inside = first.is_none_or(|first| first.range().start > range.start);
+        self.text[range].starts_with(open) && is_inside
     }
 
     /// Where the last character of a value stands. The place of a block collection reaches to what

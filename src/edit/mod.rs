@@ -77,14 +77,12 @@ pub fn remove(
     goes: impl Fn(&crate::spec::Preview) -> bool,
 ) -> Result<(String, Vec<String>), Diagnostic> {
     let mut document = open(sources, config);
-    let mut names = Vec::new();
-    for (index, preview) in config.previews.spec.previews.iter().enumerate().rev() {
-        if goes(preview) {
-            document.remove("spec.previews", index)?;
-            names.push(preview.name.to_string());
-        }
-    }
-    names.reverse();
+    let previews = config.previews.spec.previews.iter().enumerate();
+    let (indices, names): (Vec<usize>, Vec<String>) = previews
+        .filter(|(_, preview)| goes(preview))
+        .map(|(index, preview)| (index, preview.name.to_string()))
+        .unzip();
+    document.remove("spec.previews", &indices)?;
     Ok((document.into_text(), names))
 }
 
@@ -131,7 +129,7 @@ fn retain(
 ) -> Result<(), Diagnostic> {
     let items = document.node().at_path(path).map(Node::items).unwrap_or_default();
     let goes: Vec<usize> = (0..items.len()).filter(|&index| !keep(&items[index])).collect();
-    goes.into_iter().rev().try_for_each(|index| document.remove(path, index))
+    document.remove(path, &goes)
 }
 
 fn set_image(

@@ -17,12 +17,12 @@ pub mod routing;
 mod secrets;
 pub(crate) mod variants;
 
+use std::sync::Mutex;
+
 pub(crate) use access::applies_to_some as subject_applies;
 pub use changes::Changes;
 pub(crate) use changes::Value;
 pub use environment::{Body, Copied, Environment, Owners};
-
-use std::sync::Mutex;
 
 use closure::Places;
 use marker::mentions_marker;

@@ -152,6 +152,62 @@ fn a_file_without_previews_gets_its_first() {
     assert_eq!(text, with(&flow, "[]", "[{name: pr-1, services: [{name: cart, image: cart:v1}]}]"));
 }
 
+const HEAD: &str = "\
+apiVersion: anabranch.dev/v1alpha1
+kind: Previews
+spec:
+  baseline: {namespace: shop}
+";
+
+#[test]
+fn entries_in_braces_are_edited_like_others() {
+    let entry = |name: &str, image: &str| {
+        format!("    - {{name: {name}, services: [{{name: cart, image: {image}}}]}} # {name}\n")
+    };
+    let head = format!("{HEAD}  previews:\n");
+    let file = format!("{head}{}{}", entry("pr-1", "cart:v1"), entry("pr-3", "cart:v1"));
+    let text = edit(&file, &["set", "pr-1", "--image", "cart=cart:v2"]).ok();
+    assert_eq!(text, format!("{head}{}{}", entry("pr-1", "cart:v2"), entry("pr-3", "cart:v1")));
+    let text = edit(&file, &["set", "pr-2", "--image", "cart=cart:v1"]).ok();
+    let new = "    - name: pr-2\n      services:\n        - name: cart\n          image: cart:v1\n";
+    assert_eq!(
+        text,
+        format!("{head}{}{new}{}", entry("pr-1", "cart:v1"), entry("pr-3", "cart:v1"))
+    );
+    assert_eq!(edit(&text, &["remove", "pr-2"]).ok(), file);
+    let text = edit(&file, &["remove", "pr-1"]).ok();
+    assert_eq!(text, format!("{head}{}", entry("pr-3", "cart:v1")));
+}
+
+#[test]
+fn several_removed_at_once_are_as_if_removed_one_by_one() {
+    let names = ["pr-1", "pr-2", "pr-3", "pr-4"];
+    let entry = |name: &&str| format!("{{name: {name}, services: [{{name: cart, image: x}}]}}");
+    let flow: Vec<String> = names.iter().map(entry).collect();
+    let lines = |before: &str| -> String {
+        let line = |name: &&str| format!("{before}    - {} # {name}\n", entry(name));
+        names.iter().map(line).collect()
+    };
+    for previews in [
+        format!("[{}]\n", flow.join(", ")),
+        format!("\n{}", lines("")),
+        format!("\n{}    # the end\n", lines("    # above\n")),
+        format!("\n{}", lines("\n    # apart\n\n    # above\n")),
+    ] {
+        let file = format!("{HEAD}  previews: {previews}");
+        for some in 1..(1 << names.len()) {
+            let gone: Vec<&str> =
+                (0..names.len()).filter(|bit| some >> bit & 1 == 1).map(|bit| names[bit]).collect();
+            let together = edit(&file, &[&["remove"], gone.as_slice()].concat()).ok();
+            let alone = gone
+                .iter()
+                .rev()
+                .fold(file.clone(), |text, name| edit(&text, &["remove", name]).ok());
+            assert_eq!(together, alone, "{gone:?} of {file}");
+        }
+    }
+}
+
 #[test]
 fn prune_removes_what_is_over() {
     let before = edit(FILE, &["prune", "--now", "2026-11-30T23:59:59Z"]).ok();

@@ -407,6 +407,33 @@ fn hundreds_of_thousands_of_mistakes_get_a_short_report() {
     check("a patch of each preview that is none", &previews(&patch));
 }
 
+#[test]
+fn edits_among_thousands_of_previews_end_in_time() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let file = scratch.path().join("previews.yaml");
+    let entry = |index: usize| {
+        format!(
+            "  # of somebody\n  - name: pr-{index}\n    expires: \"2020-01-01T00:00:00Z\"\n    \
+             services: [{{name: s0, image: x}}]\n"
+        )
+    };
+    let head = "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  baseline: {namespace: shop}\n  \
+                limits: {previews: 100000}\n  previews:\n";
+    let entries: String = (0..10 * COUNT).map(entry).collect();
+    fs::write(&file, format!("{head}{entries}")).expect("the folder can be written");
+    let name = file.display().to_string();
+    for arguments in
+        [["set", "pr-7", "--image", "s0=x:2"].as_slice(), &["remove", "pr-8"], &["prune"]]
+    {
+        let started = Instant::now();
+        let arguments = [arguments, &["--file", &name]].concat();
+        limited(&arguments, None).ok();
+        assert!(started.elapsed() < PATIENCE, "{arguments:?} took {:?}", started.elapsed());
+    }
+    let left = fs::read_to_string(&file).expect("the file is there");
+    assert_eq!(left, head.replace("previews:\n", "previews: []\n"));
+}
+
 /// Renders a folder with this kustomization.
 fn build(kustomization: &str, arguments: &[&str]) -> Answer {
     let scratch = tempfile::tempdir().expect("a temporary folder");
