@@ -89,7 +89,7 @@ pub struct Limits {
     /// Levels of nesting in a document
     #[arg(long, value_name = "N", default_value_t = Budget::default().depth)]
     pub max_depth: usize,
-    /// Mappings, lists, keys and values in a file
+    /// Mappings, lists, keys and values: in previews.yaml, and in the whole baseline
     #[arg(long, value_name = "N", default_value_t = Budget::default().nodes)]
     pub max_nodes: usize,
     /// Documents in a file

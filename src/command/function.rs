@@ -57,7 +57,7 @@ pub fn respond(text: &str) -> (String, bool) {
     let mut run = Run::default();
     let file = run.sources.add("<stdin>", text);
     let mut found = Vec::new();
-    let list = read_resource_list(&run.sources, file, &Budget::default(), &mut found);
+    let list = read_resource_list(&run.sources, file, &Budget::of_list(), &mut found);
     run.report.extend(found);
     run.respond(list)
 }
@@ -100,7 +100,7 @@ impl Run {
     fn read(&mut self, path: &Path) -> ResourceList {
         let mut found = Vec::new();
         let list = match read_file(path, &mut self.sources, &Budget::default()) {
-            Ok(file) => read_resource_list(&self.sources, file, &Budget::default(), &mut found),
+            Ok(file) => read_resource_list(&self.sources, file, &Budget::of_list(), &mut found),
             Err(error) => {
                 found.push(error);
                 ResourceList::default()

@@ -180,6 +180,13 @@ impl Report {
         self.is_full
     }
 
+    /// Leaves out what will not be kept, so that what follows does not depend on what came when.
+    pub fn settle(&mut self) {
+        if self.found.len() >= Self::KEPT {
+            self.shorten();
+        }
+    }
+
     /// All findings in the order of their places, each once, and a word where there are more.
     #[must_use]
     pub fn sorted(&self) -> Vec<&Diagnostic> {

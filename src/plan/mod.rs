@@ -73,6 +73,9 @@ impl Default for Ceiling {
     }
 }
 
+/// So many previews are planned before it is seen whether there are too many mistakes to go on.
+const TOGETHER: usize = 1_000;
+
 /// Plans the previews that `wanted` accepts. Findings of all of them are collected; the plan is complete only where none
 /// of them is an error.
 #[must_use]
@@ -89,21 +92,25 @@ pub fn plan<'a>(
     order.sort_by_key(|&index| &config.previews.spec.previews[index].name);
     let marks = !mentions_markers(config, catalog);
     let finder = Finder::new(config, catalog, Meter::new(ceiling.patch_nodes), marks);
-    let findings = Mutex::new(Report::default());
-    let mut environments: Vec<_> = order
-        .into_par_iter()
-        .map_init(
-            || Places::of(catalog.objects().count()),
-            |places, index| {
-                let mut found = Report::default();
-                let environment = closure::close(&finder, index, places, &mut found);
-                if !found.is_empty() {
-                    findings.lock().expect("no thread panics").absorb(found);
-                }
-                environment
-            },
-        )
-        .collect();
+    let mut findings = Mutex::new(Report::default());
+    let mut environments = Vec::with_capacity(order.len());
+    for some in order.chunks(TOGETHER) {
+        let close = |places: &mut Places, &index: &usize| {
+            let mut found = Report::default();
+            let environment = closure::close(&finder, index, places, &mut found);
+            if !found.is_empty() {
+                findings.lock().expect("no thread panics").absorb(found);
+            }
+            environment
+        };
+        let places = || Places::of(catalog.objects().count());
+        environments.par_extend(some.par_iter().map_init(places, close));
+        let found = findings.get_mut().expect("no thread panics");
+        found.settle();
+        if found.is_full() {
+            break;
+        }
+    }
     if finder.meter.is_over() {
         // Where the threads stopped is chance.
         environments.clear();

@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
 use super::{add_objects, documents, folder, text_of};
 use crate::diagnostic::{Diagnostic, FileId, Sources, code};
 use crate::kube::Object;
-use crate::yaml::{Budget, Node, too_many_bytes};
+use crate::yaml::{Budget, Node, parse_counted, too_many_bytes, too_many_nodes};
 
 /// Reads a file, or stdin for `-`, into `sources`.
 ///
@@ -136,6 +137,9 @@ pub fn open_baseline(
     files
 }
 
+/// Bytes of a text whose nodes are many beside the budget.
+const LARGE: usize = 1 << 20;
+
 /// Parses the texts of a baseline, on every core.
 #[must_use]
 pub fn parse_baseline(
@@ -143,16 +147,32 @@ pub fn parse_baseline(
     files: &[FileId],
     budget: &Budget,
 ) -> (Vec<Object>, Vec<Diagnostic>) {
-    let parsed: Vec<(Vec<Object>, Vec<Diagnostic>)> = files
-        .par_iter()
-        .map(|&file| {
-            let (mut objects, mut errors) = (Vec::new(), Vec::new());
-            for node in documents(sources, file, budget, &mut errors) {
-                add_objects(node, &mut objects, &mut errors);
+    let nodes = AtomicUsize::new(0);
+    let parse = |&file: &FileId| {
+        let (mut objects, mut errors) = (Vec::new(), Vec::new());
+        let left = budget.nodes.saturating_sub(nodes.load(Ordering::Relaxed));
+        let (read, count) = parse_counted(sources, file, &Budget { nodes: left, ..*budget });
+        nodes.fetch_add(count, Ordering::Relaxed);
+        match read {
+            Ok(documents) => {
+                documents.into_iter().for_each(|node| add_objects(node, &mut objects, &mut errors));
             }
-            (objects, errors)
-        })
-        .collect();
+            Err(mistakes) => errors = mistakes,
+        }
+        (objects, errors)
+    };
+    // Of two large ones beside each other, each could take what is left.
+    let is_large = |file: &&FileId| sources.get(**file).text.len() > LARGE;
+    let mut large = files.iter().filter(is_large).map(parse).collect::<Vec<_>>().into_iter();
+    let small: Vec<_> = files.par_iter().filter(|file| !is_large(file)).map(parse).collect();
+    let mut small = small.into_iter();
+    let in_order =
+        files.iter().filter_map(|file| if is_large(&file) { large.next() } else { small.next() });
+    let parsed: Vec<(Vec<Object>, Vec<Diagnostic>)> = in_order.collect();
+    if nodes.into_inner() > budget.nodes && files.len() > 1 {
+        // Which of them was one too many is chance.
+        return (Vec::new(), vec![too_many_nodes(budget)]);
+    }
     let (objects, errors): (Vec<_>, Vec<_>) = parsed.into_iter().unzip();
     (objects.into_iter().flatten().collect(), errors.into_iter().flatten().collect())
 }

@@ -9,7 +9,7 @@ pub struct Budget {
     pub bytes: usize,
     /// Levels of nesting in one document.
     pub depth: usize,
-    /// Nodes of one text: mappings, sequences, scalars, and keys.
+    /// Nodes of one text, or of all texts of a baseline: mappings, sequences, scalars, and keys.
     pub nodes: usize,
     /// Documents in one text.
     pub documents: usize,
@@ -20,13 +20,22 @@ pub struct Budget {
     pub build_seconds: u64,
 }
 
+impl Budget {
+    /// That of a ResourceList, which holds everything at once: previews.yaml, the baseline and what an
+    /// earlier run made of them.
+    #[must_use]
+    pub fn of_list() -> Self {
+        Self { nodes: 4_000_000, ..Self::default() }
+    }
+}
+
 impl Default for Budget {
     /// Room for the baseline of a large company, and too little for a file that only wants memory.
     fn default() -> Self {
         Self {
             bytes: 64 << 20,
             depth: 96,
-            nodes: 4_000_000,
+            nodes: 2_000_000,
             documents: 250_000,
             alias_nodes: 100_000,
             build_seconds: 300,
@@ -48,6 +57,14 @@ pub fn too_many_bytes(name: &str, budget: &Budget) -> Diagnostic {
     let message =
         format!("with {name} the input has more bytes than the limit of {}", budget.bytes);
     Diagnostic::new(&code::INPUT_LIMIT, message, raise(BYTES))
+}
+
+/// The finding that the texts of a baseline have too many nodes together.
+#[must_use]
+pub fn too_many_nodes(budget: &Budget) -> Diagnostic {
+    let message =
+        format!("the files of the baseline have more nodes than the limit of {}", budget.nodes);
+    Diagnostic::new(&code::INPUT_LIMIT, message, raise(NODES))
 }
 
 /// The finding that a build took too long.

@@ -10,9 +10,10 @@ pub mod scalar;
 mod ser;
 
 pub(crate) use budget::DEPTH;
-pub use budget::{Budget, too_many_bytes, too_many_seconds};
+pub use budget::{Budget, too_many_bytes, too_many_nodes, too_many_seconds};
 pub use emit::{write_document, write_stream};
 pub(crate) use emit::{write_item, write_string};
 pub use node::{Data, Key, Node};
+pub(crate) use parse::parse_counted;
 pub use parse::parse_documents;
 pub use ser::to_node;

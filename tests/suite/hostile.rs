@@ -387,6 +387,21 @@ fn a_process_of_these_tests_cannot_hold_more() {
 }
 
 #[test]
+fn the_files_of_a_folder_are_counted_together() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let text = format!("a: [{}1]\n", "1, ".repeat(1_900_000));
+    for index in 0..8 {
+        fs::write(scratch.path().join(format!("{index}.yaml")), &text).expect("it can be written");
+    }
+    let started = Instant::now();
+    let folder = scratch.path().display().to_string();
+    let previews = "golden/one-service/input/previews.yaml";
+    let words = limited(&["render", previews, "--baseline", &folder], None).failed();
+    assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
+    assert!(words.contains("the files of the baseline have more nodes than"), "{words}");
+}
+
+#[test]
 fn hundreds_of_thousands_of_mistakes_get_a_short_report() {
     const MANY: usize = 100 * COUNT;
     let many = |one: &dyn Fn(usize) -> String| (0..MANY).map(one).collect::<String>();

@@ -43,7 +43,7 @@ pub(super) struct Builder {
     seen: usize,
     open: Vec<Open>,
     anchors: BTreeMap<usize, Node>,
-    nodes: usize,
+    pub(super) nodes: usize,
     alias_nodes: usize,
     pub(super) errors: Vec<Diagnostic>,
 }

@@ -24,17 +24,28 @@ pub fn parse_documents(
     file: FileId,
     budget: &Budget,
 ) -> Result<Vec<Node>, Vec<Diagnostic>> {
+    parse_counted(sources, file, budget).0
+}
+
+/// The same, with the number of nodes that were read.
+pub(crate) fn parse_counted(
+    sources: &Sources,
+    file: FileId,
+    budget: &Budget,
+) -> (Result<Vec<Node>, Vec<Diagnostic>>, usize) {
     let text = &sources.get(file).text;
     let mut builder = Builder::new(file, *budget);
     if text.len() > budget.bytes {
-        return Err(vec![too_many_bytes(&sources.get(file).name, budget)]);
+        return (Err(vec![too_many_bytes(&sources.get(file).name, budget)]), 0);
     }
     for (offset, document) in documents(text) {
         if builder.read(document, offset).is_err() {
             break;
         }
     }
-    if builder.errors.is_empty() { Ok(builder.documents) } else { Err(builder.errors) }
+    let nodes = builder.nodes;
+    let read = if builder.errors.is_empty() { Ok(builder.documents) } else { Err(builder.errors) };
+    (read, nodes)
 }
 
 /// The documents of a text, each with its offset: what stands between lines of `---`, which nothing
