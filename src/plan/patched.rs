@@ -170,10 +170,11 @@ fn of_pod(pod: &Node, add: &mut impl FnMut(String, Place)) {
             add(format!("Secret {}", reference.name), reference.place);
         }
     }
-    of_security_context(pod, add);
+    of_security_context(pod, "", add);
     for list in ["containers", "initContainers", "ephemeralContainers"] {
         for container in items(pod, list) {
-            of_security_context(container, add);
+            let within = format!(" in {}", container.text_at(&["name"]).unwrap_or_default());
+            of_security_context(container, &within, add);
             for port in items(container, "ports") {
                 if let Some(node) = port.get("hostPort").filter(|node| node.text() != Some("0")) {
                     add(format!("hostPort {}", node.text().unwrap_or_default()), node.place);
@@ -183,15 +184,15 @@ fn of_pod(pod: &Node, add: &mut impl FnMut(String, Place)) {
     }
 }
 
-/// The `securityContext` of a pod or container.
-fn of_security_context(holder: &Node, add: &mut impl FnMut(String, Place)) {
+/// The `securityContext` of a pod, or within a container of it.
+fn of_security_context(holder: &Node, within: &str, add: &mut impl FnMut(String, Place)) {
     let Some(context) = holder.get("securityContext") else {
         return;
     };
     let mut add_if = |keys: &[&str], applies: &dyn Fn(&Node) -> bool, show: bool| {
         if let Some(node) = context.at(keys).filter(|node| applies(node)) {
             let value = node.text().filter(|_| show).map(|text| format!(" {text}"));
-            add(format!("{}{}", keys[0], value.unwrap_or_default()), node.place);
+            add(format!("{}{}{within}", keys[0], value.unwrap_or_default()), node.place);
         }
     };
     add_if(&["privileged"], &Node::is_true, false);
@@ -204,9 +205,55 @@ fn of_security_context(holder: &Node, add: &mut impl FnMut(String, Place)) {
         add_if(&["seLinuxOptions", key], &|_| true, true);
     }
     for capability in context.at(&["capabilities", "add"]).map(Node::items).unwrap_or_default() {
-        add(format!("capability {}", capability.text().unwrap_or_default()), capability.place);
+        let name = capability.text().unwrap_or_default();
+        add(format!("capability {name}{within}"), capability.place);
     }
     for sysctl in items(context, "sysctls") {
         add(format!("sysctl {}", sysctl.text_at(&["name"]).unwrap_or_default()), sysctl.place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Sources;
+    use crate::yaml::{Budget, parse_documents};
+
+    /// What an object with these fields of its pod spec has.
+    fn words(pod: &str) -> Vec<String> {
+        let text = format!("kind: Deployment\nspec: {{template: {{spec: {{{pod}}}}}}}\n");
+        let mut sources = Sources::default();
+        let file = sources.add("", text);
+        let read = parse_documents(&sources, file, &Budget::default()).expect("YAML");
+        let mut words: Vec<String> = powers(&read[0]).into_iter().map(|one| one.words).collect();
+        words.retain(|one| !one.contains("ServiceAccount"));
+        words
+    }
+
+    #[test]
+    fn powers_of_pods_are_those_that_the_standards_restrict() {
+        for (pod, wanted) in [
+            ("hostNetwork: true, hostPID: true, hostIPC: false", "hostNetwork, hostPID"),
+            ("volumes: [{hostPath: {path: /x}}, {emptyDir: {}}]", "hostPath /x"),
+            ("volumes: [{secret: {secretName: s}}]", "Secret s"),
+            ("containers: [{name: c, envFrom: [{secretRef: {name: s}}]}]", "Secret s"),
+            ("initContainers: [{name: c, ports: [{hostPort: 80}, {hostPort: 0}]}]", "hostPort 80"),
+            ("securityContext: {sysctls: [{name: s, value: '1'}]}", "sysctl s"),
+            ("securityContext: {windowsOptions: {hostProcess: true}}", "windowsOptions"),
+            ("securityContext: {seLinuxOptions: {type: t}}", "seLinuxOptions t"),
+            (
+                "securityContext: {appArmorProfile: {type: Unconfined}}",
+                "appArmorProfile Unconfined",
+            ),
+            ("securityContext: {seccompProfile: {type: RuntimeDefault}}", ""),
+        ] {
+            assert_eq!(words(pod).join(", "), wanted, "{pod}");
+        }
+        let context = |context: &str| {
+            words(&format!("containers: [{{name: c, securityContext: {context}}}]"))
+        };
+        assert_eq!(context("{privileged: true}"), ["privileged in c"]);
+        assert_eq!(context("{procMount: Unmasked}"), ["procMount Unmasked in c"]);
+        assert_eq!(context("{capabilities: {add: [A], drop: [B]}}"), ["capability A in c"]);
     }
 }
