@@ -215,7 +215,7 @@ fn what_readers_disagree_about_is_refused() {
 /// Something many times over, and what one preview says of it: the whole is compiled or refused, in time
 /// and within its memory.
 #[track_caller]
-fn assert_ends(name: &str, previews: &str, baseline: &str) {
+fn assert_ends(name: &str, previews: &str, baseline: &str) -> String {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let write = |name: &str, text: &str| {
         let file = scratch.path().join(name);
@@ -234,6 +234,7 @@ fn assert_ends(name: &str, previews: &str, baseline: &str) {
     assert!(matches!(answer.code, Some(0 | 1)), "{name}: {:?} {words}", answer.code);
     assert!(took < PATIENCE, "{name} took {took:?}");
     assert!(answer.stderr.len() < WORDS, "{name}: {words}");
+    answer.stderr
 }
 
 /// How many of one thing there are. Builds with debug assertions make every object twice.
@@ -356,9 +357,8 @@ fn patches_that_multiply_end_in_time() {
             many(&|index| format!("{}  - name: pr-{}\n", patched(&own(index)), index + 2));
         let last = patched(&own(COUNT));
         assert_ends(&format!("{name} of each preview"), &(previews + &last), &pair("s0"));
-        // Names that are no plain YAML are filled in otherwise.
         let previews =
-            many(&|index| format!("{}  - name: \"{}\"\n", patched(&patch(&operations)), index + 2));
+            many(&|index| format!("{}  - name: pr-{}\n", patched(&patch(&operations)), index + 2));
         let last = patched(&patch(&operations));
         assert_ends(&format!("{name} of all previews"), &(previews + &last), &pair("s0"));
     }
@@ -408,18 +408,34 @@ fn hundreds_of_thousands_of_mistakes_get_a_short_report() {
     let patches = |one: &dyn Fn(usize) -> String| {
         format!("    services:\n    - name: s0\n      image: x\n      patches:\n{}", many(one))
     };
-    let check = |name: &str, previews: &str| assert_ends(name, previews, &pair("s0"));
-    check("patches that are none", &patches(&|index| format!("      - {{patch: x{index}}}\n")));
+    let check = |name: &str, code: &str, previews: &str| {
+        let words = assert_ends(name, previews, &pair("s0"));
+        assert!(words.starts_with(&format!("error[{code}]")), "{name}: {words:.300}");
+        assert!(words.contains("there are more findings than these"), "{name}");
+    };
+    check(
+        "patches that are none",
+        "bad-patch",
+        &patches(&|index| format!("      - {{patch: x{index}}}\n")),
+    );
     let lost = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: z}}";
-    check("patches of nothing", &patches(&|_| format!("      - {{patch: \"{lost}\"}}\n")));
+    check(
+        "patches of nothing",
+        "bad-patch",
+        &patches(&|_| format!("      - {{patch: \"{lost}\"}}\n")),
+    );
     let previews = |services: &dyn Fn(usize) -> String| {
         let rest =
-            many(&|index| format!("  - {{name: p{index}, services: [{}]}}\n", services(index)));
+            many(&|index| format!("  - {{name: pr-x{index}, services: [{}]}}\n", services(index)));
         format!("    services: [{{name: s0, image: x}}]\n{rest}")
     };
-    check("services that are none", &previews(&|index| format!("{{name: x{index}}}")));
+    check(
+        "services that are none",
+        "unknown-service",
+        &previews(&|index| format!("{{name: x{index}}}")),
+    );
     let patch = |index| format!("{{name: s0, image: x, patches: [{{patch: x{index}}}]}}");
-    check("a patch of each preview that is none", &previews(&patch));
+    check("a patch of each preview that is none", "bad-patch", &previews(&patch));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::orchestrator::{ANABRANCH, Answer, root, run};
 fn repository() -> TempDir {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let (repository, beside) = (scratch.path().join("repository"), scratch.path().join("beside"));
-    for folder in [".git", "baseline", "shared", "suite"] {
+    for folder in [".git", "baseline", "common", "suite"] {
         fs::create_dir_all(repository.join(folder)).expect("a folder");
     }
     fs::create_dir(&beside).expect("a folder");
@@ -32,6 +32,12 @@ fn repository() -> TempDir {
 
 fn write(path: &Path, text: &str) {
     fs::write(path, text).expect("the folder can be written");
+}
+
+/// Makes a link to this target.
+#[track_caller]
+fn link(target: &str, at: impl AsRef<Path>) {
+    symlink(target, at).expect("a link");
 }
 
 /// Renders the repository into its folder `rendered`.
@@ -58,13 +64,13 @@ fn links_within_the_repository_are_followed() {
     let scratch = repository();
     let folder = scratch.path().join("repository");
     let cart = folder.join("baseline/cart.yaml");
-    fs::rename(&cart, folder.join("shared/cart.yaml")).expect("moves");
-    symlink("../shared/cart.yaml", &cart).expect("a link");
-    symlink("../shared/cart.yaml", folder.join("suite/more.yaml")).expect("a link");
+    fs::rename(&cart, folder.join("common/cart.yaml")).expect("moves");
+    link("../common/cart.yaml", &cart);
+    link("../common/cart.yaml", folder.join("suite/more.yaml"));
     render(&scratch).ok();
     let suite = folder.join("rendered/tests/smoke");
     let carried = fs::read(suite.join("more.yaml")).expect("the link's content is carried along");
-    assert_eq!(carried, fs::read(folder.join("shared/cart.yaml")).expect("is there"));
+    assert_eq!(carried, fs::read(folder.join("common/cart.yaml")).expect("is there"));
     assert!(suite.join("job.yaml").is_file());
 }
 
@@ -72,9 +78,9 @@ fn links_within_the_repository_are_followed() {
 fn links_out_of_the_repository_are_refused_in_a_baseline() {
     let scratch = repository();
     let baseline = scratch.path().join("repository/baseline");
-    symlink("../../beside/secret.yaml", baseline.join("a.yaml")).expect("a link");
-    symlink("../shared", baseline.join("folder")).expect("a link");
-    symlink("nowhere", baseline.join("nothing.yaml")).expect("a link");
+    link("../../beside/secret.yaml", baseline.join("a.yaml"));
+    link("../common", baseline.join("folder"));
+    link("nowhere", baseline.join("nothing.yaml"));
     let pipe = Command::new("mkfifo").arg(baseline.join("pipe.yaml")).status();
     assert!(pipe.is_ok_and(|status| status.success()), "a pipe");
     assert_refused(
@@ -92,12 +98,12 @@ fn links_out_of_the_repository_are_refused_in_a_baseline() {
 fn a_suite_carries_nothing_along_from_outside() {
     let scratch = repository();
     let suite = scratch.path().join("repository/suite");
-    symlink("../../beside/secret.yaml", suite.join("a.yaml")).expect("a link");
-    symlink("../../beside", suite.join("folder")).expect("a link");
+    link("../../beside/secret.yaml", suite.join("a.yaml"));
+    link("../../beside", suite.join("folder"));
     let out = "it is a link that leads out of";
     assert_refused(&scratch, &[&format!("a.yaml: {out}"), &format!("folder: {out}")]);
     fs::remove_dir_all(&suite).expect("removes");
-    symlink("../beside", &suite).expect("a link");
+    link("../beside", &suite);
     assert_refused(&scratch, &["the folder of the suite `smoke` is a link out of the source"]);
     // Paths are checked before anything is read: the whole machine would take a while.
     for path in ["/", "..", "./suite/../.."] {
@@ -132,19 +138,18 @@ fn the_output_does_not_leave_its_folder_through_links() {
         &rendered.join(".anabranch"),
         &format!("{list}old/secret.yaml\n../../beside/secret.yaml\n"),
     );
-    symlink("../../beside", rendered.join("old")).expect("a link");
+    link("../../beside", rendered.join("old"));
     let words = render(&scratch).failed();
     assert!(words.contains("rendered/old is a link"), "{words}");
     fs::remove_file(rendered.join("old")).expect("removes");
     render(&scratch).ok();
-    for link in ["previews", "flux/kustomization.yaml", ".anabranch"] {
-        let there = rendered.join(link);
+    for path in ["previews", "flux/kustomization.yaml", ".anabranch"] {
+        let there = rendered.join(path);
         let kept = scratch.path().join("kept");
         fs::rename(&there, &kept).expect("moves");
-        symlink(if kept.is_dir() { "../../beside" } else { "../../beside/new" }, &there)
-            .expect("a link");
+        link(if kept.is_dir() { "../../beside" } else { "../../beside/new" }, &there);
         let words = render(&scratch).failed();
-        assert!(words.contains("is a link") || words.contains("is not ours"), "{link}: {words}");
+        assert!(words.contains("is a link") || words.contains("is not ours"), "{path}: {words}");
         fs::remove_file(&there).expect("removes");
         fs::rename(&kept, &there).expect("moves");
     }
