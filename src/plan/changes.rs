@@ -104,8 +104,8 @@ impl<'a> Changes<'a> {
 
     /// Adds the changes of one more service that names the workload.
     pub(super) fn add(&mut self, change: &'a ServiceChange, images: Images<'a>) {
-        let is_literal = |one: &EnvVar| is_substituted(&one.name) || is_substituted(&one.value);
-        self.literal |= change.env.iter().any(is_literal);
+        let is_one = |one: &EnvVar| is_substituted(&one.name) || is_substituted(&one.value);
+        self.literal |= change.env.iter().any(is_one);
         self.by_service.push((change, images));
     }
 

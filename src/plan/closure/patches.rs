@@ -11,40 +11,6 @@ use crate::plan::patched::judge;
 use crate::spec::Config;
 use crate::yaml::Node;
 
-impl<'a> Changes<'a> {
-    /// Replaces the patches by those of these that fit, and returns what all changes make of an object.
-    /// Whatever is found has a place.
-    fn patch(
-        &mut self,
-        object: &Node,
-        origins: impl Iterator<Item = Origin<'a>>,
-        allowance: &mut Allowance,
-        found: &mut Report,
-    ) -> Node {
-        self.patches.clear();
-        let mut body = self.make(object);
-        for origin in origins {
-            let mut patched = body.clone();
-            let applied = origin.parse(allowance).and_then(|patch| {
-                patch.apply(&mut patched, allowance)?;
-                Ok(Arc::new(patch))
-            });
-            match applied {
-                Ok(patch) => {
-                    self.patches.push(patch);
-                    body = patched;
-                }
-                Err(problem) => found.push(origin.finding(problem)),
-            }
-            if allowance.left() == 0 {
-                break;
-            }
-        }
-        self.finish(&mut body);
-        body
-    }
-}
-
 /// A patch, and where it stands.
 pub(super) struct Placed<'a> {
     /// The same for all who write the same text, so that it stands nowhere.
@@ -143,7 +109,7 @@ impl<'a> Closure<'a, '_> {
                 Body::Original => Changes::default(),
                 Body::Changed(changes) => changes,
             };
-            changes.literal |= applying.iter().any(|one| one.patch.is_literal());
+            changes.literal |= applying.iter().any(|one| one.patch.is_substituted());
             changes.patches = applying.iter().map(|one| Arc::clone(&one.patch)).collect();
             if !self.env.takes_marks() || !self.finder.knows(copy.original, &changes) {
                 let origins = applying.iter().map(|one| one.origin);
@@ -180,5 +146,39 @@ impl<'a> Closure<'a, '_> {
             let findings = problems.into_iter().map(|problem| one.origin.finding(problem));
             self.found.extend(findings);
         }
+    }
+}
+
+impl<'a> Changes<'a> {
+    /// Replaces the patches by those of these that fit, and returns what all changes make of an object.
+    /// Whatever is found has a place.
+    fn patch(
+        &mut self,
+        object: &Node,
+        origins: impl Iterator<Item = Origin<'a>>,
+        allowance: &mut Allowance,
+        found: &mut Report,
+    ) -> Node {
+        self.patches.clear();
+        let mut body = self.make(object);
+        for origin in origins {
+            let mut patched = body.clone();
+            let applied = origin.parse(allowance).and_then(|patch| {
+                patch.apply(&mut patched, allowance)?;
+                Ok(Arc::new(patch))
+            });
+            match applied {
+                Ok(patch) => {
+                    self.patches.push(patch);
+                    body = patched;
+                }
+                Err(problem) => found.push(origin.finding(problem)),
+            }
+            if allowance.left() == 0 {
+                break;
+            }
+        }
+        self.finish(&mut body);
+        body
     }
 }

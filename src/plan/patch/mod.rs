@@ -36,7 +36,7 @@ pub(super) struct Patch<'a> {
     /// Where the text stands in previews.yaml.
     place: Place,
     mentions_marker: bool,
-    is_literal: bool,
+    is_substituted: bool,
 }
 
 impl<'a> Patch<'a> {
@@ -53,7 +53,7 @@ impl<'a> Patch<'a> {
     ) -> Result<Self, Problem> {
         let mut documents = read(&source.patch, place, allowance)?;
         let mentions_marker = documents.iter().any(mentions_marker);
-        let is_literal = documents.iter().any(|one| one.any_text(&is_substituted));
+        let is_substituted = documents.iter().any(|one| one.any_text(&is_substituted));
         let has_target = source.target.is_some();
         let is_list = |node: &Node| matches!(node.data, Data::List(_));
         let parsed = if documents.iter().any(is_list) {
@@ -76,7 +76,7 @@ impl<'a> Patch<'a> {
             }
             Parsed::Strategic(documents)
         };
-        Ok(Self { source, parsed, place, mentions_marker, is_literal })
+        Ok(Self { source, parsed, place, mentions_marker, is_substituted })
     }
 
     /// Words that two patches have alike where they are the same.
@@ -90,8 +90,8 @@ impl<'a> Patch<'a> {
     }
 
     /// Whether the patch holds text in which Flux would substitute.
-    pub(super) fn is_literal(&self) -> bool {
-        self.is_literal
+    pub(super) fn is_substituted(&self) -> bool {
+        self.is_substituted
     }
 
     /// Whether the patch may take values of the object to other places in it.
