@@ -223,7 +223,7 @@ fn assert_ends(name: &str, previews: &str, baseline: &str) -> String {
         file.display().to_string()
     };
     let head = "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  \
-                baseline: {namespace: shop, delivery: include}\n  limits: {previews: 100000}\n  \
+                baseline: {namespace: shop, delivery: include}\n  limits: {previews: 1000000}\n  \
                 tests: [{name: smoke, path: ./smoke}]\n  previews:\n  - name: pr-1\n";
     let previews = write("previews.yaml", &format!("{head}{previews}"));
     let baseline = write("baseline.yaml", baseline);
@@ -425,8 +425,9 @@ fn hundreds_of_thousands_of_mistakes_get_a_short_report() {
         &patches(&|_| format!("      - {{patch: \"{lost}\"}}\n")),
     );
     let previews = |services: &dyn Fn(usize) -> String| {
-        let rest =
-            many(&|index| format!("  - {{name: pr-x{index}, services: [{}]}}\n", services(index)));
+        // Half as many: each has more nodes.
+        let one = |index| format!("  - {{name: pr-x{index}, services: [{}]}}\n", services(index));
+        let rest: String = (0..MANY / 2).map(one).collect();
         format!("    services: [{{name: s0, image: x}}]\n{rest}")
     };
     check(
