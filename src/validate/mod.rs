@@ -10,7 +10,7 @@ mod routing;
 mod services;
 
 pub(crate) use images::problems as image_problems;
-pub(crate) use names::is_dns_label;
+pub(crate) use names::{is_dns_label, is_dns_subdomain};
 
 use rayon::prelude::*;
 
