@@ -183,7 +183,7 @@ impl Run {
         for item in &list.items {
             let mut node = item.clone();
             restore(&mut node);
-            let object = Object::from_node(node.clone()).ok();
+            let object = Object::from_node(node.clone()).and_then(Object::checked).ok();
             match object {
                 Some(object) if meta::is_of_set(&object, set) => {
                     earlier.insert(object.id, object.node);

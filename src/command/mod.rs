@@ -15,7 +15,9 @@ use std::process::ExitCode;
 use crate::cli::{Cli, Command, Input};
 use crate::diagnostic::{Diagnostic, Report, Sources, code, terminal};
 use crate::kube::Object;
-use crate::read::{open_baseline, parse_baseline, parse_config, read_file, read_suites, set_aside};
+use crate::read::{
+    open_baseline, parse_baseline, parse_config, read_argument, read_suites, set_aside,
+};
 use crate::spec::Config;
 use crate::yaml::Budget;
 
@@ -61,7 +63,7 @@ fn load(input: &Input) -> Loaded {
     let budget = input.limits.budget();
     let mut sources = Sources::default();
     let mut found: Vec<Diagnostic> = Vec::new();
-    let previews = read_file(&input.previews, &mut sources, &budget);
+    let previews = read_argument(&input.previews, &mut sources, &budget);
     let files = open_baseline(&input.baseline, &mut sources, &budget, &mut found);
     let config = || {
         let file = previews.map_err(|mut error| {

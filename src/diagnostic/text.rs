@@ -69,7 +69,7 @@ pub(super) fn json(document: &serde_json::Value) -> String {
 }
 
 /// Control characters, and the invisible characters that reorder or break lines.
-fn is_unprintable(c: char) -> bool {
+pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

@@ -8,8 +8,10 @@ mod previous;
 mod resource_list;
 mod suites;
 
-pub use baseline::{open_baseline, parse_baseline, parse_config, read_config, read_file};
-pub use inside::is_inside;
+pub use baseline::{
+    open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file,
+};
+pub use inside::{check_inside, is_carried, is_inside};
 pub use previous::{restore, set_aside};
 pub use resource_list::{ResourceList, read_resource_list};
 pub use suites::{read_suites, source_root};
@@ -45,7 +47,7 @@ pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, errors: &mut Ve
     if kind == crate::spec::KIND && api_version.starts_with("anabranch.dev/") {
         return;
     }
-    match Object::from_node(node) {
+    match Object::from_node(node).and_then(Object::checked) {
         Ok(object) if object.is_local_config() => {}
         Ok(object) => objects.push(object),
         Err(error) => errors.push(error),

@@ -132,6 +132,9 @@ fn taken_namespaces<'a>(
     taken
 }
 
+/// Files of a tree that stand beside one file for each preview.
+const FILES: [&str; 3] = ["kustomization", "notifications", "shared"];
+
 /// Why a text cannot name a preview, if it cannot.
 fn name_problem(name: &str, prefix: &str) -> Option<String> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -142,6 +145,9 @@ fn name_problem(name: &str, prefix: &str) -> Option<String> {
     }
     if name.ends_with('-') {
         return Some("it ends with `-`".into());
+    }
+    if FILES.contains(&name) {
+        return Some("in the folder of Flux objects a file of anabranch has that name".into());
     }
     if name.len() > LONGEST {
         return Some(format!("it has {} characters, {LONGEST} are allowed", name.len()));
@@ -182,6 +188,9 @@ mod tests {
         let long = format!("pr-{}", "x".repeat(38));
         for bad in ["", "pr-", "PR-4", "4", "pr_4", "mr-4", "pr-4.", "pr-ä", &long] {
             assert!(name_problem(bad, "pr-").is_some(), "{bad}");
+        }
+        for taken in FILES {
+            assert!(name_problem(taken, &taken[..1]).is_some(), "{taken}");
         }
     }
 
