@@ -197,6 +197,7 @@ pub fn parse_baseline(
             }
             Err(mistakes) => errors = mistakes,
         }
+        sources.unquote(&mut errors);
         (objects, errors)
     };
     // Of two large ones beside each other, each could take what is left.

@@ -27,7 +27,8 @@ pub(crate) fn documents(
     budget: &Budget,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Node> {
-    parse_documents(sources, file, budget).unwrap_or_else(|mistakes| {
+    parse_documents(sources, file, budget).unwrap_or_else(|mut mistakes| {
+        sources.unquote(&mut mistakes);
         errors.extend(mistakes);
         Vec::new()
     })
