@@ -10,7 +10,7 @@ use crate::kube::meta::RESTORE;
 use crate::kube::{Object, meta as kube_meta};
 use crate::plan::naming::service_host;
 use crate::plan::routing::istio::{
-    Source, Table, full_host, hosts, http, is_only_mesh, mesh_matches, service_of,
+    Source, Table, full_host, hosts, http, is_only_mesh, mesh_matches, service_of, tcp,
 };
 use crate::plan::{Environment, Plan};
 use crate::spec::RoutingKey;
@@ -371,7 +371,7 @@ pub(super) fn attach(
     if own_hosts.is_empty() {
         own_hosts = local.services.iter().map(|name| env.host(name)).collect();
     }
-    let entries = http(original).iter().filter_map(|entry| {
+    let attached = |entry: &Node| {
         let matches = mesh_matches(original, entry)?;
         let mut attached = entry.clone();
         if entry.get("match").is_some() {
@@ -386,7 +386,7 @@ pub(super) fn attach(
         }
         swap_entry(&mut attached, &swap);
         Some(attached)
-    });
+    };
     let mut metadata =
         meta::derived(plan.config, &original.id.name, &env.namespace, Some(env.name));
     if let Some(labels) = &mut metadata.labels {
@@ -400,9 +400,10 @@ pub(super) fn attach(
             hosts: own_hosts,
             gateways: Vec::new(),
             export_to: vec![".".to_owned()],
-            http: entries.collect(),
+            http: http(original).iter().filter_map(attached).collect(),
+            // Their matches name hosts of the original: the plan says that they stay behind.
             tls: Vec::new(),
-            tcp: Vec::new(),
+            tcp: tcp(original).iter().filter_map(attached).collect(),
         },
     })
 }
