@@ -51,7 +51,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
 /// Where a runner would find the beginning of a command, wherever in a line it stands: the second character
 /// of `##[`, `##vso[`, `##teamcity[` and their like. `::` is one at the beginning of a line only.
 /// See <https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs>.
-fn commands(text: &str) -> impl Iterator<Item = usize> {
+pub(crate) fn commands(text: &str) -> impl Iterator<Item = usize> {
     let is_command = |at: usize| {
         let word = text[at + 1..].trim_start_matches(|c: char| c.is_ascii_alphabetic());
         word.starts_with('[')
