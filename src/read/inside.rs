@@ -44,16 +44,16 @@ fn is_root(folder: &Path) -> bool {
 
 /// Checks that a path of the command line leads nowhere else than it says: a link on it stays within every
 /// repository that the path lies in, or else within its folder, and leads to nothing of Git. Devices, which
-/// `<(...)` of a shell makes too, are taken as they are, and so is what is not there.
+/// `<(...)` of a shell makes too, are taken as they are. Of what is not there, the folders above are looked at.
 ///
 /// # Errors
 /// In words, where it leads instead.
 pub fn check_inside(path: &Path) -> Result<(), String> {
-    let absolute = std::path::absolute(path).map_err(|error| error.to_string())?;
-    if is_device(path) || fs::symlink_metadata(&absolute).is_err() {
+    if is_device(path) {
         return Ok(());
     }
     // Whoever writes `..` means to leave; what follows it is looked at.
+    let absolute = std::path::absolute(path).map_err(|error| error.to_string())?;
     let parts: Vec<Component<'_>> = absolute.components().collect();
     let up = parts.iter().rposition(|part| *part == Component::ParentDir).map_or(0, |at| at + 1);
     let mut below: PathBuf = parts[..up].iter().collect();
@@ -61,12 +61,16 @@ pub fn check_inside(path: &Path) -> Result<(), String> {
         below = real(&below)?;
     }
     below.extend(&parts[up..]);
+    let exists = |path: &&Path| fs::symlink_metadata(path).is_ok();
+    let Some(there) = below.ancestors().find(exists) else {
+        return Ok(());
+    };
     let folder = below.parent().unwrap_or(&below);
-    let leads_to = real(&below)?;
     let mut roots: Vec<&Path> = folder.ancestors().filter(|folder| is_root(folder)).collect();
-    if roots.is_empty() {
+    if roots.is_empty() && there == below {
         roots.push(folder);
     }
+    let leads_to = real(there)?;
     roots.into_iter().try_for_each(|root| check_below(&leads_to, root))
 }
 
