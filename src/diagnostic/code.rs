@@ -38,8 +38,9 @@ macro_rules! codes {
 
 codes! {
     UNREADABLE = "unreadable", Error, "a file or folder cannot be read",
-        "A path on the command line does not exist, may not be read, is not UTF-8, or holds no\n\
-         objects; or `kustomize build` of a folder failed. The message carries what the system said.";
+        "A path on the command line does not exist, may not be read, is not UTF-8, holds no objects,\n\
+         or is a link out of its repository: a pull request can make a link of any file. Or\n\
+         `kustomize build` of a folder failed. The message carries what the system said.";
     YAML_SYNTAX = "yaml-syntax", Error, "a text is not YAML",
         "The text breaks the rules of YAML 1.2, or uses a part of it that Kubernetes objects cannot\n\
          hold: tags with a meaning of their own, keys that are not scalars. Tabs may not indent.";
@@ -68,7 +69,8 @@ codes! {
         "A preview's name is a namespace, a header value, regular-expression text and a label value\n\
          at once: it matches [a-z]([-a-z0-9]*[a-z0-9])?, has at most 40 characters and begins with\n\
          spec.prefix. The prefix is what policies trust, so no other namespace may begin with it.\n\
-         Where a clone of a route is named after its original, both names together have to fit.";
+         Where a clone of a route is named after its original, both names together have to fit.\n\
+         Files of a tree are named after objects, so these have lower-case letters, digits, `-` and `.`.";
     DUPLICATE_NAME = "duplicate-name", Error, "two entries share a name",
         "Previews, services within a preview, suites and repositories are known by their name.\n\
          Rename or merge one of the two.";
@@ -153,7 +155,9 @@ codes! {
          written.";
     OUTPUT_FOLDER = "output-folder", Error, "the output folder is not ours",
         "`-o DIR` writes into an empty folder or one it wrote before, known by DIR/.anabranch. It\n\
-         removes what is no longer planned, and so never touches a folder of someone else.";
+         removes what is no longer planned, and so never touches a folder of someone else, follows no\n\
+         link, and takes no list that names what it never writes. After a run that failed or was\n\
+         stopped, render again: the list knows every file that may be there.";
     NAME_TAKEN = "name-taken", Error, "a generated object would replace one of the baseline",
         "A name that anabranch makes is already used by an object of the input that is not its own.";
     NAMESPACE_MISSING = "namespace-missing", Warning, "the baseline's Namespace is not in the input",
