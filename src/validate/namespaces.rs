@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::Input;
 use super::names::name_problem;
 use crate::diagnostic::{Place, Report, code};
-use crate::kube::{gateway, istio};
+use crate::kube::{gateway, istio, marks};
 use crate::yaml::Node;
 
 /// Namespaces that every cluster has, or that hold what previews need.
@@ -35,7 +35,11 @@ impl<'a> Namespaces<'a> {
                 true => object.id.name.as_str(),
                 false => object.id.namespace.as_str(),
             };
-            add(namespace, &|| (format!("is used by {}", object.id), Some(object.place())));
+            let words = || match marks::set_of(object) {
+                Some(set) => format!("belongs to a preview of the set `{set}`"),
+                None => format!("is used by {}", object.id),
+            };
+            add(namespace, &|| (words(), Some(object.place())));
         }
         add(&spec.flux.namespace, &|| said("spec.flux.namespace"));
         add(&spec.flux.source_ref.namespace, &|| said("spec.flux.sourceRef.namespace"));
@@ -78,7 +82,7 @@ impl<'a> Namespaces<'a> {
         let hit: Vec<&str> = self.0.keys().copied().filter(|name| could_be(name)).take(5).collect();
         if !hit.is_empty() {
             let message = format!(
-                "a preview's name may begin with `{}`, and so does the namespace {}",
+                "a preview whose name begins with `{}` could get the namespace of something else: {}",
                 spec.prefix,
                 hit.join(", ")
             );
