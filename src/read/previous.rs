@@ -29,9 +29,8 @@ pub fn restore(node: &mut Node, set: &str) {
 
 /// The entries of a set go, and with the last one the list that was made for them.
 fn drop_entries(spec: &mut Node, set: &str) {
-    let prefix = marks::entry_prefix(set);
     if let Some(Data::List(entries)) = spec.get_mut("http").map(|node| &mut node.data) {
-        entries.retain(|entry| !entry.text_at(&["name"]).unwrap_or_default().starts_with(&prefix));
+        entries.retain(|entry| !marks::is_entry(entry, set));
         if entries.is_empty() {
             spec.remove("http");
         }

@@ -41,6 +41,14 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
             "write a template that contains `{preview}`",
         ));
     }
+    if spec.namespace.starts_with("kube-") {
+        found.push(input.config.finding(
+            &code::RESERVED_NAMESPACE,
+            "spec.namespace",
+            "namespaces that begin with `kube-` are reserved for Kubernetes",
+            "begin the template with something else, such as `{preview}`",
+        ));
+    }
     check_previews(input, found);
     check_flux_names(input, found);
 }
@@ -113,7 +121,8 @@ fn check_previews(input: &Input<'_>, found: &mut Report) {
                 "use lower-case letters, digits and `-` around `{preview}`, at most 63 characters",
             ));
         }
-        if let Some((owner, place)) = taken.owner(&namespace) {
+        let said_of_all = spec.namespace.starts_with("kube-");
+        if let Some((owner, place)) = taken.owner(&namespace).filter(|_| !said_of_all) {
             let finding = config.finding(
                 &code::RESERVED_NAMESPACE,
                 path(index),

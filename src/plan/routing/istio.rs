@@ -327,8 +327,8 @@ fn derive<'a>(
 
 /// What cannot be derived from: delegates, and matches on the key's own header.
 fn check_entry(tables: &Tables<'_, '_>, object: &Object, entry: &Node, found: &mut Report) {
-    let name = entry.text_at(&["name"]).unwrap_or_default();
-    if name.starts_with(&marks::entry_prefix(tables.config.set())) {
+    if marks::is_entry(entry, tables.config.set()) {
+        let name = entry.text_at(&["name"]).unwrap_or_default();
         let message = format!("{} has an entry `{name}`, a name that anabranch needs", object.id);
         let help = "rename it, or remove it if it is left of an earlier run";
         let place = entry.get("name").map_or(entry.place, |name| name.place);
