@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use crate::plan::Ceiling;
+use crate::limits::Ceiling;
 use crate::spec::Change;
 use crate::yaml::Budget;
 

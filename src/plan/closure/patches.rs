@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::Closure;
 use crate::diagnostic::{Diagnostic, Report, code};
+use crate::limits::Allowance;
 use crate::plan::changes::Changes;
 use crate::plan::environment::{Body, Copied};
-use crate::plan::patch::{Allowance, Patch, Problem};
+use crate::plan::patch::{Patch, Problem};
 use crate::plan::patched::judge;
 use crate::spec::Config;
 use crate::yaml::Node;

@@ -9,8 +9,9 @@
 use json_patch::{PatchError, PatchErrorKind, PatchOperation};
 use serde_json::Value;
 
-use super::{Allowance, NEW, Problem, relocate};
+use super::{NEW, Problem, relocate};
 use crate::diagnostic::Place;
+use crate::limits::Allowance;
 use crate::yaml::{Data, Node};
 
 /// Reads a list of operations.

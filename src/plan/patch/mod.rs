@@ -4,20 +4,18 @@
 //! identity of a copy. Values it brings stand at the place of the patch in previews.yaml, so a later
 //! finding about one of them leads there.
 
-mod allowance;
 mod json;
 mod merge;
 mod shape;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::allowance::{Allowance, Meter};
-
 use super::marker::mentions_marker;
 use crate::diagnostic::{Place, Sources, code, nearest};
 use crate::kube::meta::is_substituted;
+use crate::limits::{Allowance, Budget, DEPTH, Exceeded};
 use crate::spec::{self, PatchTarget};
-use crate::yaml::{Budget, DEPTH, Data, Node, parse_documents};
+use crate::yaml::{Data, Node, parse_documents};
 
 /// What the text of a patch turned out to be.
 #[derive(Debug, Clone)]
@@ -242,6 +240,16 @@ impl Problem {
     }
 }
 
+impl From<Exceeded> for Problem {
+    fn from(exceeded: Exceeded) -> Self {
+        let most = exceeded.most;
+        Self::new(
+            format!("goes through more than {most} values, a tenth of --max-patch-nodes"),
+            "write fewer and smaller patches, or raise --max-patch-nodes",
+        )
+    }
+}
+
 /// A new node counts as so many: it is held in memory, where others are gone through.
 const NEW: usize = 4;
 
@@ -260,7 +268,7 @@ fn read(text: &str, place: Place, allowance: &mut Allowance) -> Result<Vec<Node>
             code if code != &code::INPUT_LIMIT => first.help,
             // The flag is for files.
             _ if first.help.contains(DEPTH) => "write it with fewer levels".to_owned(),
-            _ => return allowance.exceed(),
+            _ => return allowance.exceed().into(),
         };
         Problem::new(format!("cannot be read, line {line}: {}", first.message), help)
     })?;

@@ -6,6 +6,7 @@
 //! [`super::merge`]).
 
 use super::*;
+use crate::limits::Meter;
 use crate::yaml::write_document;
 
 const DEPLOYMENT: &str = "\

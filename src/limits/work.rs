@@ -2,36 +2,41 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Problem;
-
 /// How many nodes the patches of a run may go through, and how many they did.
 #[derive(Debug)]
-pub(in crate::plan) struct Meter {
+pub(crate) struct Meter {
     most: usize,
     spent: AtomicUsize,
 }
 
 /// How many nodes the patches of one object, or a text of theirs, may go through, and how many they did.
 #[derive(Debug)]
-pub(in crate::plan) struct Allowance {
+pub(crate) struct Allowance {
     most: usize,
     spent: usize,
 }
 
+/// The limit that some work would go beyond.
+#[derive(Debug)]
+pub(crate) struct Exceeded {
+    /// How many nodes it may go through.
+    pub(crate) most: usize,
+}
+
 impl Meter {
     /// So many for all patches of a run.
-    pub(in crate::plan) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self { most, spent: AtomicUsize::new(0) }
     }
 
     /// Whether it was more. Which thread came first does not decide it: where one was refused what others
     /// took, all together is too much.
-    pub(in crate::plan) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.spent.load(Ordering::Relaxed) > self.most
     }
 
     /// Allows some work a tenth of all at most, for what it makes is held in memory.
-    pub(in crate::plan) fn allow<T>(&self, work: impl FnOnce(&mut Allowance) -> T) -> T {
+    pub(crate) fn allow<T>(&self, work: impl FnOnce(&mut Allowance) -> T) -> T {
         let left = self.most.saturating_sub(self.spent.load(Ordering::Relaxed));
         let mut allowance = Allowance { most: left.min(self.most / 10), spent: 0 };
         let made = work(&mut allowance);
@@ -42,25 +47,22 @@ impl Meter {
 
 impl Allowance {
     /// For patches that were counted before.
-    pub(in crate::plan) const UNLIMITED: Self = Self { most: usize::MAX, spent: 0 };
+    pub(crate) const UNLIMITED: Self = Self { most: usize::MAX, spent: 0 };
 
     /// How many are left.
-    pub(in crate::plan) const fn left(&self) -> usize {
+    pub(crate) const fn left(&self) -> usize {
         self.most.saturating_sub(self.spent)
     }
 
     /// Takes so many of those that are left.
-    pub(super) fn take(&mut self, nodes: usize) -> Result<(), Problem> {
+    pub(crate) fn take(&mut self, nodes: usize) -> Result<(), Exceeded> {
         self.spent = self.spent.saturating_add(nodes);
         if self.spent <= self.most { Ok(()) } else { Err(self.exceed()) }
     }
 
     /// Takes more than are left.
-    pub(super) fn exceed(&mut self) -> Problem {
+    pub(crate) fn exceed(&mut self) -> Exceeded {
         self.spent = self.spent.max(self.most.saturating_add(1));
-        Problem::new(
-            format!("goes through more than {} values, a tenth of --max-patch-nodes", self.most),
-            "write fewer and smaller patches, or raise --max-patch-nodes",
-        )
+        Exceeded { most: self.most }
     }
 }
