@@ -4,7 +4,7 @@
 
 mod work;
 
-pub(crate) use work::{Allowance, Exceeded, Meter};
+pub(crate) use work::{Allowance, Exceeded, WorkBudget};
 
 use crate::diagnostic::{Diagnostic, Place, code};
 
@@ -61,13 +61,21 @@ pub struct Ceiling {
     /// before each of them, and of their own, several for each. Those of one object go through a tenth at
     /// most.
     pub patch_nodes: usize,
+    /// Levels of nesting in an object, patches applied.
+    pub depth: usize,
     /// Bytes of all previews together, as text.
     pub bytes: usize,
 }
 
 impl Default for Ceiling {
     fn default() -> Self {
-        Self { rules: 2_000_000, pairs: 2_000_000, patch_nodes: 3_000_000, bytes: 1 << 30 }
+        Self {
+            rules: 2_000_000,
+            pairs: 2_000_000,
+            patch_nodes: 3_000_000,
+            depth: Budget::default().depth,
+            bytes: 1 << 30,
+        }
     }
 }
 

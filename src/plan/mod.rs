@@ -31,7 +31,7 @@ use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::Object;
-use crate::limits::{Ceiling, Meter};
+use crate::limits::{Ceiling, WorkBudget};
 use crate::model::Catalog;
 use crate::spec::Config;
 use crate::yaml::Node;
@@ -69,7 +69,7 @@ pub fn plan<'a>(
         .collect();
     order.sort_by_key(|&index| &config.previews.spec.previews[index].name);
     let marks = !mentions_markers(config, catalog);
-    let finder = Finder::new(config, catalog, Meter::new(ceiling.patch_nodes), marks);
+    let finder = Finder::new(config, catalog, WorkBudget::new(ceiling), marks);
     let mut findings = Mutex::new(Report::default());
     let mut environments = Vec::with_capacity(order.len());
     for some in order.chunks(TOGETHER) {
@@ -89,7 +89,7 @@ pub fn plan<'a>(
             break;
         }
     }
-    if finder.meter.is_over() {
+    if finder.work.is_over() {
         // Where the threads stopped is chance.
         environments.clear();
         let most = ceiling.patch_nodes;

@@ -6,7 +6,7 @@
 //! [`super::merge`]).
 
 use super::*;
-use crate::limits::Meter;
+use crate::limits::{Ceiling, WorkBudget};
 use crate::yaml::write_document;
 
 const DEPLOYMENT: &str = "\
@@ -63,9 +63,8 @@ fn place() -> Place {
 
 fn parse(text: &str, target: Option<PatchTarget>) -> Result<Patch<'static>, Problem> {
     let patch = text.to_owned();
-    Patch::parse(Box::leak(Box::new(spec::Patch { patch, target })), place(), &mut {
-        Allowance::UNLIMITED
-    })
+    let patch = Box::leak(Box::new(spec::Patch { patch, target }));
+    budget(usize::MAX).allow(|all| Patch::parse(patch, place(), all))
 }
 
 fn kind(kind: &str) -> Option<PatchTarget> {
@@ -361,27 +360,31 @@ fn texts_that_are_no_patch_are_refused() {
     assert!(two.text.contains("several documents and a target"));
 }
 
+fn budget(patch_nodes: usize) -> WorkBudget {
+    WorkBudget::new(&Ceiling { patch_nodes, ..Ceiling::default() })
+}
+
 #[test]
 fn patches_that_multiply_are_refused() {
-    let meter = Meter::new(100_000);
+    let work = budget(100_000);
     let copy = |number| format!("- {{op: copy, from: /spec, path: /spec/x{number}}}\n");
     let copies = parse(&(0..40).map(copy).collect::<String>(), None).expect("a patch");
     let mut object = node(DEPLOYMENT);
-    let error = meter.allow(|all| copies.apply(&mut object, all)).expect_err("too many");
+    let error = work.allow(|all| copies.apply(&mut object, all)).expect_err("too many");
     assert!(error.text.contains("goes through more than 10000 values"), "{}", error.text);
     let again = parse(&pod("hostNetwork: true"), None).expect("a patch");
     let apply = |all: &mut _| (0..1_000).find_map(|_| again.apply(&mut object, all).err());
-    let error = meter.allow(apply).expect("too many");
+    let error = work.allow(apply).expect("too many");
     assert!(error.text.contains("goes through more than"), "{}", error.text);
 }
 
 #[test]
 fn what_patches_of_all_objects_go_through_is_counted_together() {
-    let meter = Meter::new(1_000);
+    let work = budget(1_000);
     let patch = parse(&pod("hostNetwork: true"), None).expect("a patch");
     let weight = node(DEPLOYMENT).weight();
-    let apply = || meter.allow(|all| patch.apply(&mut node(DEPLOYMENT), all)).is_ok();
+    let apply = || work.allow(|all| patch.apply(&mut node(DEPLOYMENT), all)).is_ok();
     let applied = (0..1_000).take_while(|_| apply()).count();
     assert_eq!(applied, 1_000 / weight);
-    assert!(meter.is_over());
+    assert!(work.is_over());
 }
