@@ -242,3 +242,75 @@ fn remove(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::limits::{Ceiling, WorkBudget};
+
+    /// Values small enough for operations to meet.
+    fn value() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![Just("null"), Just("true"), Just("1"), Just("\"x\""), Just("\"\"")];
+        let leaf = leaf.prop_map(|text| serde_json::from_str(text).expect("JSON"));
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(serde_json::Value::Array),
+                prop::collection::vec((step(), inner), 0..3)
+                    .prop_map(|fields| fields.into_iter().collect()),
+            ]
+        })
+    }
+
+    fn step() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just("a"),
+            Just("b"),
+            Just("0"),
+            Just("1"),
+            Just("-"),
+            Just("01"),
+            Just(""),
+            Just("~1"),
+            Just("~0")
+        ]
+        .prop_map(str::to_owned)
+    }
+
+    fn operation() -> impl Strategy<Value = serde_json::Value> {
+        let pointer = || {
+            prop::collection::vec(step(), 0..4)
+                .prop_map(|steps| steps.iter().map(|step| format!("/{step}")).collect::<String>())
+        };
+        const OPS: [&str; 6] = ["add", "remove", "replace", "move", "copy", "test"];
+        (prop::sample::select(&OPS[..]), pointer(), pointer(), value()).prop_map(|(op, path, from, value)| {
+            serde_json::json!({"op": op, "path": path, "from": from, "value": value})
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn operations_do_what_another_implementation_does(
+            object in value(),
+            operations in prop::collection::vec(operation(), 1..4),
+        ) {
+            let list = Node::from_json(serde_json::Value::Array(operations.clone()));
+            let work = WorkBudget::new(&Ceiling::default());
+            let ours = work.allow(|all| {
+                let operations = parse(&list, all).ok()?;
+                apply(&Node::from_json(object.clone()), &operations, Place::default(), all).ok()
+            });
+            let theirs = || {
+                let patch: json_patch::Patch =
+                    serde_json::from_value(serde_json::Value::Array(operations.clone())).ok()?;
+                let mut object = object.clone();
+                json_patch::patch_unsafe(&mut object, &patch).ok()?;
+                Some(Node::from_json(object))
+            };
+            prop_assert_eq!(ours, theirs());
+        }
+    }
+}

@@ -5,6 +5,7 @@
 //! finding about one of them leads there.
 
 mod json;
+mod lookup;
 mod merge;
 mod pointer;
 mod shape;

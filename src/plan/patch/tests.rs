@@ -179,6 +179,12 @@ fn kubernetes_replace_of_one_item_and_ports_with_half_a_key() {
         "containers[0].ports[0]",
         "{containerPort: 53, protocol: TCP, name: dnst, hostPort: 2}",
     );
+    // The other protocol of the number is another port.
+    check_pod(
+        "containers: [{name: server, ports: [{containerPort: 53, hostPort: 2}]}]",
+        "containers[0].ports[2]",
+        "{containerPort: 53, protocol: UDP, name: dns}",
+    );
     let service = patched(
         OTHERS[0],
         "{apiVersion: v1, kind: Service, metadata: {name: cart}, spec: {ports: [{port: 90, protocol: TCP, appProtocol: grpc}]}}",
@@ -337,6 +343,39 @@ fn what_does_not_fit_is_said_and_changes_nothing() {
         let error = problem(DEPLOYMENT, &patch);
         assert!(error.text.contains(wanted), "{}", error.text);
     }
+}
+
+#[test]
+fn no_operation_makes_more_levels_than_a_text_may_have() {
+    let levels = |count: usize| "/a".repeat(count);
+    let limits = Ceiling { depth: 10, ..Ceiling::default() };
+    let apply = |operations: &str| {
+        let (work, source) = (WorkBudget::new(&limits), parse(operations, None).expect("a patch"));
+        work.allow(|all| source.apply(&mut node(DEPLOYMENT), all))
+    };
+    let start = "{op: add, path: /a, value: {a: {a: {a: {}}}}}";
+    let copy = |to| format!("[{start}, {{op: copy, from: /a, path: {}}}]", levels(to));
+    assert!(apply(&copy(5)).is_ok());
+    for over in [
+        format!(
+            "[{start}, {{op: copy, from: /a, path: {0}}}, {{op: copy, from: /a, path: {0}}}]",
+            levels(5)
+        ),
+        format!("[{start}, {{op: add, path: {}, value: {{a: [{{a: [[[[1]]]]}}]}}}}]", levels(4)),
+        format!("[{start}, {{op: replace, path: {}, value: [[[[[[[1]]]]]]]}}]", levels(4)),
+        format!(
+            "[{start}, {{op: copy, from: /a, path: /b}}, {{op: move, from: /b, path: {0}}}, {{op: copy, from: /a, path: /b}}, {{op: move, from: /b, path: {0}/b}}]",
+            levels(5)
+        ),
+    ] {
+        let error = apply(&over).expect_err("too deep");
+        assert!(error.text.contains("makes more levels than the limit of 10"), "{}", error.text);
+        assert!(error.help.contains("--max-depth"), "{}", error.help);
+    }
+    let long = format!("[{{op: remove, path: {}}}]", levels(11));
+    let source = spec::Patch { patch: long, target: None };
+    let read = WorkBudget::new(&limits).allow(|all| Patch::parse(&source, place(), all).map(drop));
+    assert!(read.expect_err("too deep").text.contains("more levels"));
 }
 
 #[test]
