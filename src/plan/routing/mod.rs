@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 
-use super::Ceiling;
 use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Id, Object};
+use crate::limits::Ceiling;
 use crate::model::{Catalog, Protocol, Service};
 use crate::spec::{Api, Config};
 
