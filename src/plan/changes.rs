@@ -10,8 +10,9 @@ use super::marker::{SCALARS, marker};
 use super::patch::{Patch, Problem};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::meta::{SUBSTITUTE, is_substituted};
+use crate::kube::repository;
 use crate::limits::Allowance;
-use crate::model::{Container, Workload, repository};
+use crate::model::{Container, Workload};
 use crate::spec::{Config, EnvVar, ServiceChange};
 use crate::yaml::Node;
 

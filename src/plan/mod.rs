@@ -12,6 +12,7 @@ pub mod naming;
 mod needs;
 mod patch;
 mod patched;
+mod patched_values;
 mod policies;
 pub mod routing;
 mod secrets;
