@@ -61,6 +61,21 @@ pub(crate) fn is_changed(node: &Node, change: &str) -> bool {
     changes(node).any(|(_, noted)| noted == change)
 }
 
+/// Gives a new object of ours what other sets added to the earlier one: their entries, and their notes.
+pub(crate) fn keep_additions(node: &mut Node, earlier: &Node) {
+    for (set, _) in changes(earlier).filter(|(_, change)| *change == HTTP) {
+        let prefix = entry_prefix(set);
+        let entries = earlier.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+        let is_theirs =
+            |entry: &&Node| entry.text_at(&["name"]).is_some_and(|name| name.starts_with(&prefix));
+        let mut all: Vec<Node> = entries.iter().filter(is_theirs).cloned().collect();
+        let own = node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+        all.extend(own.iter().cloned());
+        node.make(&["spec"]).set("http", Node::list(all));
+        set_changes(node, set, &[HTTP]);
+    }
+}
+
 /// Whether an annotation or label is one of ours.
 pub(crate) fn is_key(key: &str) -> bool {
     key.starts_with("anabranch.dev/") || key.starts_with(RESTORE)
@@ -110,14 +125,52 @@ pub(crate) fn commit_status(set: &str) -> String {
     format!("'{set}/' + event.metadata.suite")
 }
 
-/// Whether anabranch made this object from any previews.yaml.
-#[must_use]
-pub fn is_ours(object: &Object) -> bool {
-    object.label(MANAGED_BY) == Some(MANAGER) && object.label(SET).is_some()
+/// The set that an object says it belongs to: the user may have copied or written the labels, so what
+/// counts is whether a set makes such an object there.
+pub(crate) fn set_of(object: &Object) -> Option<&str> {
+    object.label(SET).filter(|_| object.label(MANAGED_BY) == Some(MANAGER))
 }
 
-/// Whether anabranch made this object from the previews.yaml of this name.
-#[must_use]
-pub fn is_of_set(object: &Object, set: &str) -> bool {
-    is_ours(object) && object.label(SET) == Some(set)
+/// Whether an object with the labels of a set has a kind and name that the set gives to what it makes
+/// outside of the namespaces of its previews.
+pub(crate) fn is_made_elsewhere(object: &Object, set: &str) -> bool {
+    let name = object.id.name.as_str();
+    let Some(preview) = object.label(PREVIEW) else {
+        return is_shared(object, set) || is_flux(object) && name.starts_with(&flux(set, ""));
+    };
+    let is_part = |rest: &str| rest.is_empty() || rest.starts_with('.');
+    let after = |whole: String| name.strip_prefix(&whole).is_some_and(is_part);
+    match object.id.kind.as_str() {
+        "HTTPRoute" | "GRPCRoute" | "VirtualService" => {
+            let mut parts = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
+            parts.any(|rest| rest.strip_prefix(preview).is_some_and(is_part))
+        }
+        "ReferenceGrant" => name == grant(set, preview),
+        "Kustomization" => is_flux(object) && after(flux(set, preview)),
+        _ => false,
+    }
+}
+
+/// Whether an object is a VirtualService that a set made for all its previews: a host has only one, so
+/// sets extend each other's.
+pub(crate) fn is_shared(object: &Object, set: &str) -> bool {
+    object.is(super::istio::GROUP, "VirtualService")
+        && object.label(PREVIEW).is_none()
+        && object.id.name.starts_with(&virtual_service(set, ""))
+}
+
+fn is_flux(object: &Object) -> bool {
+    object.id.group.ends_with(".toolkit.fluxcd.io")
+}
+
+/// The entries of a VirtualService that no set has added, as far as sets say so.
+pub(crate) fn entries_of_users(object: &Object) -> impl DoubleEndedIterator<Item = &Node> {
+    let made = set_of(object).filter(|set| is_shared(object, set));
+    let extended = changes(&object.node).filter(|(_, change)| *change == HTTP).map(|(set, _)| set);
+    let prefixes: Vec<String> = made.into_iter().chain(extended).map(entry_prefix).collect();
+    let entries = object.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+    entries.iter().filter(move |entry| {
+        let name = entry.text_at(&["name"]).unwrap_or_default();
+        !prefixes.iter().any(|prefix| name.starts_with(prefix))
+    })
 }

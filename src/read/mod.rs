@@ -10,7 +10,7 @@ mod suites;
 
 pub use baseline::{open_baseline, parse_baseline, parse_config, read_config, read_file};
 pub use inside::is_inside;
-pub use previous::{restore, set_aside};
+pub use previous::{Owner, Owners, Parted, restore, set_aside};
 pub use resource_list::{ResourceList, read_resource_list};
 pub use suites::{read_suites, source_root};
 

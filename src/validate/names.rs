@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Input;
+use super::namespaces::Namespaces;
 use crate::diagnostic::{Report, code};
-use crate::kube::{Object, marks};
-use crate::spec::Previews;
+use crate::kube::marks;
 
 /// A preview's name may have so many characters: 63 of a label, less room for what is joined to it,
 /// which [`check_flux_names`] measures.
@@ -81,7 +81,8 @@ fn check_previews(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
     let spec = &config.previews.spec;
     let mut first = BTreeMap::new();
-    let taken = taken_namespaces(input.objects, &config.previews);
+    let taken = Namespaces::new(input);
+    taken.check_prefix(input, found);
     for (index, preview) in spec.previews.iter().enumerate() {
         let path = |index: usize| format!("spec.previews[{index}].name");
         let name = &preview.name;
@@ -112,24 +113,17 @@ fn check_previews(input: &Input<'_>, found: &mut Report) {
                 "use lower-case letters, digits and `-` around `{preview}`, at most 63 characters",
             ));
         }
-        if let Some(owner) = taken.get(namespace.as_str()) {
-            found.push(
-                config
-                    .finding(
-                        &code::RESERVED_NAMESPACE,
-                        path(index),
-                        format!("the namespace `{namespace}` is used by {}", owner.id),
-                        "rename the preview; the namespace of a preview belongs to it alone",
-                    )
-                    .also(owner.place(), "the namespace is used here"),
-            );
-        } else if namespace == spec.baseline.namespace || RESERVED.contains(&namespace.as_str()) {
-            found.push(config.finding(
+        if let Some((owner, place)) = taken.owner(&namespace) {
+            let finding = config.finding(
                 &code::RESERVED_NAMESPACE,
                 path(index),
-                format!("the namespace `{namespace}` is reserved"),
+                format!("the namespace `{namespace}` {owner}"),
                 "rename the preview; the namespace of a preview belongs to it alone",
-            ));
+            );
+            found.push(match place {
+                Some(place) => finding.also(place, "the namespace is used here"),
+                None => finding,
+            });
         }
     }
     let limit = spec.limits.previews as usize;
@@ -143,31 +137,8 @@ fn check_previews(input: &Input<'_>, found: &mut Report) {
     }
 }
 
-/// Namespaces that every cluster has.
-const RESERVED: [&str; 5] =
-    ["default", "kube-system", "kube-public", "kube-node-lease", "istio-system"];
-
-/// Namespaces that the input uses for something that anabranch did not make.
-fn taken_namespaces<'a>(
-    objects: &'a [Object],
-    previews: &Previews,
-) -> BTreeMap<&'a str, &'a Object> {
-    let mut taken = BTreeMap::new();
-    for object in objects {
-        let namespace = match (object.id.group.as_str(), object.id.kind.as_str()) {
-            ("", "Namespace") => object.id.name.as_str(),
-            _ => object.id.namespace.as_str(),
-        };
-        let ours = marks::is_of_set(object, &previews.metadata.name);
-        if !namespace.is_empty() && !ours && namespace != previews.spec.baseline.namespace {
-            taken.entry(namespace).or_insert(object);
-        }
-    }
-    taken
-}
-
 /// Why a text cannot name a preview, if it cannot.
-fn name_problem(name: &str, prefix: &str) -> Option<String> {
+pub(super) fn name_problem(name: &str, prefix: &str) -> Option<String> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.bytes().all(fits) {
         return Some(

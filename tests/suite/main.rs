@@ -27,6 +27,7 @@ mod protocol;
 mod readers;
 mod routes;
 mod schema;
+mod sets;
 #[path = "../common/shop.rs"]
 mod shop;
 mod supply;

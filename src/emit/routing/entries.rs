@@ -152,7 +152,7 @@ fn virtual_service(
 ) -> Object {
     let swap = swap(plan, env, clone);
     let gateway = format!("{}/{}", clone.entry.gateway.namespace, clone.entry.gateway.name);
-    let entries = http(clone.route).iter().filter_map(|entry| {
+    let entries = http(clone.route).filter_map(|entry| {
         let mut cloned = entry.clone();
         if let Some(matches) = gateway_matches(entry, hosts)? {
             cloned.set("match", Node::list(matches));

@@ -241,7 +241,8 @@ pub(super) fn write_out_hosts(entry: &mut Node, home: &str) {
 /// label of ours, and an annotation says what else was changed.
 fn extend(plan: &Plan<'_>, table: &Table<'_>, original: &Object, mut entries: Vec<Node>) -> Object {
     let mut node = original.node.clone();
-    entries.extend(http(original).iter().cloned());
+    let existing = original.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+    entries.extend(existing.iter().cloned());
     entries.extend(behind(plan, table, original));
     let spec = node.make(&["spec"]);
     spec.set("http", Node::list(entries));
@@ -268,7 +269,7 @@ fn carry_over(
     let sections = |name: &str| {
         wildcard.node.at(&["spec", name]).map(Node::items).unwrap_or_default().to_vec()
     };
-    let carried = http(wildcard).iter().filter_map(|entry| {
+    let carried = http(wildcard).filter_map(|entry| {
         let matches = mesh_matches(wildcard, entry)?;
         let mut carried = entry.clone();
         if entry.get("match").is_some() {
@@ -377,7 +378,7 @@ pub(super) fn attach(
     if own_hosts.is_empty() {
         own_hosts = local.services.iter().map(|name| env.host(name)).collect();
     }
-    let entries = http(original).iter().filter_map(|entry| {
+    let entries = http(original).filter_map(|entry| {
         let matches = mesh_matches(original, entry)?;
         let mut attached = entry.clone();
         if entry.get("match").is_some() {
