@@ -13,7 +13,7 @@ mod services;
 mod values;
 
 pub(crate) use images::problems as image_problems;
-pub(crate) use names::is_dns_label;
+pub(crate) use names::{is_dns_label, is_dns_subdomain};
 pub(crate) use values::is_env_name;
 
 use rayon::prelude::*;
