@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use crate::plan::Ceiling;
+use crate::limits::Ceiling;
 use crate::spec::Change;
 use crate::yaml::Budget;
 
@@ -86,7 +86,7 @@ pub struct Limits {
     /// Bytes of all input files together
     #[arg(long, value_name = "N", default_value_t = Budget::default().bytes)]
     pub max_input_bytes: usize,
-    /// Levels of nesting in a document
+    /// Levels of nesting in a document, and in an object that patches change
     #[arg(long, value_name = "N", default_value_t = Budget::default().depth)]
     pub max_depth: usize,
     /// Mappings, lists, keys and values: in previews.yaml, and in the whole baseline
@@ -136,6 +136,7 @@ impl Limits {
             rules: self.max_rules,
             pairs: self.max_pairs,
             patch_nodes: self.max_patch_nodes,
+            depth: self.max_depth,
             bytes: self.max_output_bytes,
         }
     }

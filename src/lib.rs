@@ -7,6 +7,7 @@
 //! Modules stand in the order of the pipeline; each uses only those above it.
 
 pub mod diagnostic;
+pub mod limits;
 pub mod yaml;
 
 pub mod edit;

@@ -12,8 +12,10 @@ use smallvec::SmallVec;
 use crate::diagnostic::{Diagnostic, Report, code, nearest};
 use crate::emit::{Common, Draft, Emission, Own, Preview, Shape, Words};
 use crate::kube::{Id, Object, Order, is_cluster_scoped};
+use crate::limits::Ceiling;
 use crate::model::Catalog;
-use crate::plan::{Ceiling, plan};
+use crate::plan::plan;
+
 use crate::read::Parted;
 use crate::spec::Config;
 use crate::validate::validate;

@@ -16,8 +16,8 @@ use super::{say, work_on_this_thread, write_out};
 use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, terminal};
 use crate::emit::{Own, Shape};
 use crate::kube::{Id, Object, marks};
+use crate::limits::Ceiling;
 use crate::pipeline::{Request, compile};
-use crate::plan::Ceiling;
 use crate::read::{
     Owner, Owners, Parted, ResourceList, read_config, read_file, read_resource_list, restore,
 };
@@ -178,8 +178,11 @@ impl Run {
     }
 
     fn expand(&mut self, list: &ResourceList, config: &Config) -> Option<Vec<Node>> {
-        let items: Vec<(&Node, Option<Object>)> =
-            list.items.iter().map(|item| (item, Object::from_node(item.clone()).ok())).collect();
+        let items: Vec<(&Node, Option<Object>)> = list
+            .items
+            .iter()
+            .map(|item| (item, Object::from_node(item.clone()).and_then(Object::checked).ok()))
+            .collect();
         let owners = Owners::new(config, items.iter().filter_map(|(_, object)| object.as_ref()));
         let mut passing: Vec<(Node, Option<Id>)> = Vec::new();
         let mut input = Parted::default();

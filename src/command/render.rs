@@ -157,6 +157,7 @@ fn render_tree(options: &Render, config: &Config, loaded: &mut Loaded, folder: &
         let previews = previews.par_iter().map(Tree::of_preview).collect();
         Tree::new(previews, &common, &baseline, files)
     });
+    let tree = tree.and_then(|tree| tree.map_err(|found| loaded.report.extend(found)).ok());
     say_report(&loaded.sources, &loaded.report);
     let Some(tree) = tree else {
         return ExitCode::FAILURE;

@@ -87,8 +87,11 @@ codes! {
          could take its name, and policies that trust the prefix trust it too. Choose a prefix that is\n\
          nobody else's, such as `pr-`.";
     BAD_IMAGE = "bad-image", Error, "an image is not allowed",
-        "`spec.limits.registries` lists the prefixes an image may have, and with\n\
-         `spec.limits.requireDigest` it must end in `@sha256:` and 64 hexadecimal digits.";
+        "Names of images follow the grammar that container runtimes share. `spec.limits.registries` lists\n\
+         the registries, or parts of them, that images may come from: `ghcr.io/shop` admits\n\
+         `ghcr.io/shop/x`, and neither `ghcr.io/shopping/x` nor `ghcr.io:8443/shop/x`. With\n\
+         `spec.limits.requireDigest` an image must end in a digest, such as `@sha256:` and 64\n\
+         hexadecimal digits.";
     TOO_MANY_PREVIEWS = "too-many-previews", Error, "more previews than spec.limits.previews",
         "Close pull requests that are done, run `anabranch prune`, or raise the limit on purpose.";
     UNKNOWN_SERVICE = "unknown-service", Error, "a service is not in the baseline",
@@ -103,7 +106,9 @@ codes! {
          several workloads of different repositories, `workloads: [{name, image}]`.";
     BAD_PATCH = "bad-patch", Error, "a patch cannot be applied",
         "A patch is a strategic merge patch or a JSON 6902 patch, as kustomize writes them. It must\n\
-         find its target among the copied objects and may not change a copy's identity.";
+         find its target among the copied objects and may not change a copy's identity. What it builds\n\
+         keeps to the limits: levels (--max-depth), values it goes through (--max-patch-nodes), and\n\
+         replicas (`spec.limits.replicas`).";
     UNSUPPORTED_WORKLOAD = "unsupported-workload", Error, "a workload of this kind cannot be copied",
         "Deployments are copied. StatefulSets are copied where the service says `stateful: copy`.\n\
          DaemonSets would run on every node once per preview, Rollouts and other controllers drive\n\

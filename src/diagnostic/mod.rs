@@ -6,6 +6,7 @@
 
 pub mod code;
 pub mod github;
+mod hidden;
 pub mod json;
 pub mod sarif;
 mod snippet;

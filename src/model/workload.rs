@@ -1,8 +1,8 @@
 //! A workload: an object with a pod template, and what can be done with its kind.
 
-use super::image::repository;
 use super::pod::pod_spec;
 use crate::kube::Object;
+use crate::kube::repository;
 use crate::yaml::Node;
 
 /// A workload of the baseline.

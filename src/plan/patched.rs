@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::patched_values;
 use crate::diagnostic::{Diagnostic, Place, code};
 use crate::kube::{Object, marks, meta};
 use crate::model::{Referent, images, pod_spec, references};
@@ -30,6 +31,7 @@ pub(super) fn judge(
             Diagnostic::new(&code::BAD_IMAGE, message, problem.help).at(node.place, "this patch")
         }));
     }
+    found.extend(patched_values::refused(limits, original, body, &checked));
     found.extend(gained(original, body));
     found.extend(lost(original, body));
     found

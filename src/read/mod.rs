@@ -8,8 +8,10 @@ mod previous;
 mod resource_list;
 mod suites;
 
-pub use baseline::{open_baseline, parse_baseline, parse_config, read_config, read_file};
-pub use inside::is_inside;
+pub use baseline::{
+    open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file,
+};
+pub use inside::{check_inside, is_carried, is_inside};
 pub use previous::{Owner, Owners, Parted, restore, set_aside};
 pub use resource_list::{ResourceList, read_resource_list};
 pub use suites::{read_suites, source_root};
@@ -25,7 +27,8 @@ pub(crate) fn documents(
     budget: &Budget,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Node> {
-    parse_documents(sources, file, budget).unwrap_or_else(|mistakes| {
+    parse_documents(sources, file, budget).unwrap_or_else(|mut mistakes| {
+        sources.unquote(&mut mistakes);
         errors.extend(mistakes);
         Vec::new()
     })
@@ -45,7 +48,7 @@ pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, errors: &mut Ve
     if kind == crate::spec::KIND && api_version.starts_with("anabranch.dev/") {
         return;
     }
-    match Object::from_node(node) {
+    match Object::from_node(node).and_then(Object::checked) {
         Ok(object) if object.is_local_config() => {}
         Ok(object) => objects.push(object),
         Err(error) => errors.push(error),

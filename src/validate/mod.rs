@@ -10,9 +10,11 @@ mod namespaces;
 mod objects;
 mod routing;
 mod services;
+mod values;
 
 pub(crate) use images::problems as image_problems;
-pub(crate) use names::is_dns_label;
+pub(crate) use names::{is_dns_label, is_dns_subdomain};
+pub(crate) use values::is_env_name;
 
 use rayon::prelude::*;
 
@@ -38,7 +40,7 @@ const OF_OBJECTS: &[Rule] = &[objects::check, marks::check, services::check];
 
 /// Rules that hold whatever the baseline is.
 const OF_CONFIG: &[Rule] =
-    &[names::check, images::check, changes::check, routing::check, flux::check];
+    &[names::check, images::check, values::check, changes::check, routing::check, flux::check];
 
 /// Checks a configuration against an input. Where the baseline was not read whole,
 /// rules that would miss what is not there are left out.

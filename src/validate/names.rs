@@ -146,6 +146,9 @@ fn check_previews(input: &Input<'_>, found: &mut Report) {
     }
 }
 
+/// Files of a tree that stand beside one file for each preview.
+const FILES: [&str; 3] = ["kustomization", "notifications", "shared"];
+
 /// Why a text cannot name a preview, if it cannot.
 pub(super) fn name_problem(name: &str, prefix: &str) -> Option<String> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -157,6 +160,9 @@ pub(super) fn name_problem(name: &str, prefix: &str) -> Option<String> {
     if name.ends_with('-') {
         return Some("it ends with `-`".into());
     }
+    if FILES.contains(&name) {
+        return Some("in the folder of Flux objects a file of anabranch has that name".into());
+    }
     if name.len() > LONGEST {
         return Some(format!("it has {} characters, {LONGEST} are allowed", name.len()));
     }
@@ -165,12 +171,23 @@ pub(super) fn name_problem(name: &str, prefix: &str) -> Option<String> {
 
 /// Whether a text is a DNS label (RFC 1123): what Kubernetes takes as the name of a namespace.
 pub(crate) fn is_dns_label(text: &str) -> bool {
+    text.len() <= 63 && is_label_text(text)
+}
+
+/// Whether a text is a DNS subdomain (RFC 1123) as Kubernetes takes it as the name of most objects: parts
+/// with dots between them, the whole no longer than 253 characters.
+pub(crate) fn is_dns_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_label_text)
+}
+
+fn is_label_text(text: &str) -> bool {
     let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let bytes = text.as_bytes();
-    (1..=63).contains(&bytes.len())
-        && alphanumeric(bytes[0])
-        && alphanumeric(bytes[bytes.len() - 1])
-        && bytes.iter().all(|&byte| alphanumeric(byte) || byte == b'-')
+    match text.as_bytes() {
+        [] => false,
+        [first, .., last] if !alphanumeric(*first) || !alphanumeric(*last) => false,
+        [only] => alphanumeric(*only),
+        all => all.iter().all(|&byte| alphanumeric(byte) || byte == b'-'),
+    }
 }
 
 #[cfg(test)]
@@ -186,5 +203,20 @@ mod tests {
         for bad in ["", "pr-", "PR-4", "4", "pr_4", "mr-4", "pr-4.", "pr-ä", &long] {
             assert!(name_problem(bad, "pr-").is_some(), "{bad}");
         }
+        for taken in FILES {
+            assert!(name_problem(taken, &taken[..1]).is_some(), "{taken}");
+        }
+    }
+
+    #[test]
+    fn names_of_objects_may_hold_dots_and_those_of_namespaces_may_not() {
+        for good in ["a", "previews", "team.previews", "1.a-b.c", &"x".repeat(253)] {
+            assert!(is_dns_subdomain(good), "{good}");
+        }
+        for bad in ["", ".", "a.", ".a", "a..b", "-a", "a-.b", "A", "a_b", "a/b", &"x".repeat(254)]
+        {
+            assert!(!is_dns_subdomain(bad), "{bad}");
+        }
+        assert!(is_dns_label("a-1") && !is_dns_label("a.b") && !is_dns_label(&"x".repeat(64)));
     }
 }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use super::orchestrator::root;
 
 /// The modules of the library, in the order of the pipeline.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "diagnostic",
+    "limits",
     "yaml",
     "kube",
     "spec",

@@ -9,7 +9,7 @@ use crate::kube::istio::{API_VERSION, VirtualService, VirtualServiceSpec};
 use crate::kube::{Object, marks};
 use crate::plan::naming::service_host;
 use crate::plan::routing::istio::{
-    Source, Table, full_host, hosts, http, is_only_mesh, mesh_matches, service_of,
+    Source, Table, full_host, hosts, http, is_only_mesh, mesh_matches, service_of, tcp,
 };
 use crate::plan::{Environment, Plan};
 use crate::spec::RoutingKey;
@@ -378,7 +378,7 @@ pub(super) fn attach(
     if own_hosts.is_empty() {
         own_hosts = local.services.iter().map(|name| env.host(name)).collect();
     }
-    let entries = http(original).filter_map(|entry| {
+    let attached = |entry: &Node| {
         let matches = mesh_matches(original, entry)?;
         let mut attached = entry.clone();
         if entry.get("match").is_some() {
@@ -393,7 +393,7 @@ pub(super) fn attach(
         }
         swap_entry(&mut attached, &swap);
         Some(attached)
-    });
+    };
     let metadata = meta::derived(plan.config, &original.id.name, &env.namespace, Some(env.name));
     Object::from_typed(&VirtualService {
         api_version: API_VERSION,
@@ -403,9 +403,10 @@ pub(super) fn attach(
             hosts: own_hosts,
             gateways: Vec::new(),
             export_to: vec![".".to_owned()],
-            http: entries.collect(),
+            http: http(original).filter_map(attached).collect(),
+            // Their matches name hosts of the original: the plan says that they stay behind.
             tls: Vec::new(),
-            tcp: Vec::new(),
+            tcp: tcp(original).iter().filter_map(attached).collect(),
         },
     })
 }

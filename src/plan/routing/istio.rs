@@ -135,6 +135,24 @@ pub(crate) fn http(object: &Object) -> impl DoubleEndedIterator<Item = &Node> {
     marks::entries_of_users(object)
 }
 
+/// The TCP entries of a VirtualService.
+pub(crate) fn tcp(object: &Object) -> &[Node] {
+    object.node.at(&["spec", "tcp"]).map(Node::items).unwrap_or_default()
+}
+
+/// Names the entries of a VirtualService that are not attached to copies of its services.
+pub(super) fn check_local(object: &Object, found: &mut Report) {
+    let tls = object.node.at(&["spec", "tls"]).filter(|tls| !tls.items().is_empty());
+    if let Some(tls) = tls.filter(|_| object.is(GROUP, "VirtualService")) {
+        let message =
+            format!("the tls routes of {} do not hold for calls inside previews", object.id);
+        let help = "nothing to do, unless copies call each other by TLS of their own: match by port under tcp";
+        found.push(
+            Diagnostic::new(&code::DROPPED, message, help).at(tls.place, "stay with the original"),
+        );
+    }
+}
+
 /// The matches of an entry that hold in the mesh; none where it is bound to gateways alone. An entry
 /// without matches has one that everything satisfies.
 pub(crate) fn mesh_matches(original: &Object, entry: &Node) -> Option<Vec<Node>> {

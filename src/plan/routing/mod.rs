@@ -14,10 +14,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 
-use super::Ceiling;
 use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Id, Object};
+use crate::limits::Ceiling;
 use crate::model::{Catalog, Protocol, Service};
 use crate::spec::{Api, Config};
 
@@ -381,6 +381,7 @@ impl<'a> Table<'a, '_> {
         }
         for (route, services) in attached.into_values() {
             gateway_api::check_local(route, found);
+            istio::check_local(route, found);
             let involved = services.iter().flat_map(|service| &self.affecting[service]).copied();
             let involved: BTreeSet<usize> = involved.collect();
             let mut named = chosen(route, self.catalog.namespace);
@@ -400,7 +401,8 @@ fn chosen<'a>(route: &'a Object, home: &str) -> BTreeSet<&'a str> {
         let backends = gateway_api::rules(route).iter().flat_map(gateway_api::backends);
         return backends.filter_map(|one| gateway_api::service_backend(one, "")).collect();
     }
-    let hosts = istio::http(route).flat_map(istio::destinations);
+    let entries = istio::http(route).chain(istio::tcp(route));
+    let hosts = entries.flat_map(istio::destinations);
     hosts.filter_map(|host| istio::service_of(host, &route.id.namespace, home)).collect()
 }
 

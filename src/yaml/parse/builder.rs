@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 
 use super::{Budget, quick, without_marker};
 use crate::diagnostic::{Diagnostic, FileId, Place, code};
-use crate::yaml::budget::{ALIASES, DEPTH, DOCUMENTS, NODES, over_limit};
+use crate::limits::{ALIASES, DEPTH, DOCUMENTS, NODES, over_limit};
 use crate::yaml::node::{Data, Key, Node};
 
 /// Mistakes of one text after which the rest of it is not read: more than anybody mends at once.

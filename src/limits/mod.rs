@@ -1,4 +1,10 @@
-//! How much of the outside a run takes in, and what is said where that is not enough.
+//! Limits of a run: how much is read, how much is made of it, and what is said where that is not enough.
+//!
+//! Each has a flag, which its message names.
+
+mod work;
+
+pub(crate) use work::{Allowance, Exceeded, WorkBudget};
 
 use crate::diagnostic::{Diagnostic, Place, code};
 
@@ -43,12 +49,42 @@ impl Default for Budget {
     }
 }
 
+/// How much is made of an input at most; beyond it, an error that names the limit.
+#[derive(Debug, Clone, Copy)]
+pub struct Ceiling {
+    /// Rules of routes that are derived, of all previews together, with their matches and backends.
+    pub rules: usize,
+    /// Pairs that are looked at: of matches of one host and port, of all services together, and of
+    /// Services and the workloads that they select.
+    pub pairs: usize,
+    /// Nodes that patches go through, of all previews together: of each object they change, what it is
+    /// before each of them, and of their own, several for each. Those of one object go through a tenth at
+    /// most.
+    pub patch_nodes: usize,
+    /// Levels of nesting in an object, patches applied.
+    pub depth: usize,
+    /// Bytes of all previews together, as text.
+    pub bytes: usize,
+}
+
+impl Default for Ceiling {
+    fn default() -> Self {
+        Self {
+            rules: 2_000_000,
+            pairs: 2_000_000,
+            patch_nodes: 3_000_000,
+            depth: Budget::default().depth,
+            bytes: 1 << 30,
+        }
+    }
+}
+
 /// The limits by their flags, for messages.
 const BYTES: &str = "--max-input-bytes";
 pub(crate) const DEPTH: &str = "--max-depth";
-pub(super) const NODES: &str = "--max-nodes";
-pub(super) const DOCUMENTS: &str = "--max-documents";
-pub(super) const ALIASES: &str = "--max-alias-nodes";
+pub(crate) const NODES: &str = "--max-nodes";
+pub(crate) const DOCUMENTS: &str = "--max-documents";
+pub(crate) const ALIASES: &str = "--max-alias-nodes";
 const BUILD: &str = "--max-build-seconds";
 
 /// The finding that the texts of a run are too large together.
@@ -79,7 +115,7 @@ pub fn too_many_seconds(name: &str, budget: &Budget) -> Diagnostic {
 }
 
 /// The finding that a text goes beyond a limit at this place.
-pub(super) fn over_limit(place: Place, problem: &str, limit: usize, flag: &str) -> Diagnostic {
+pub(crate) fn over_limit(place: Place, problem: &str, limit: usize, flag: &str) -> Diagnostic {
     let message = format!("{problem} than the limit of {limit}");
     Diagnostic::new(&code::INPUT_LIMIT, message, raise(flag)).at(place, "limit reached here")
 }
