@@ -33,14 +33,20 @@ fn documents(text: &str) -> impl Iterator<Item = Range<usize>> {
 /// Whether a document is clearly a manifest, or a previews file, and no Secret.
 fn is_shown(document: &str) -> bool {
     let mut seen = Seen::default();
+    let escapes = document.contains('\\');
     for (at, _) in document.match_indices(':') {
         let before = document[..at].trim_end();
         let before = before.strip_suffix(['"', '\'']).unwrap_or(before);
-        let key = &before[before.trim_end_matches(is_word).len()..];
+        // How the keys that matter end; most do not, and need not be looked at.
+        let may_matter = before.ends_with(['d', 'D', 's', 'S', 'n', 'N', 'a', 'A']);
+        if !may_matter && !escapes {
+            continue;
+        }
         let start = before.trim_end_matches(is_word);
-        if start.ends_with('\\') || start.ends_with("ENC[") {
+        if start.ends_with('\\') {
             return false;
         }
+        let key = &before[start.len()..];
         let lower = key.to_ascii_lowercase();
         match lower.as_str() {
             "kind" => {

@@ -88,7 +88,7 @@ impl Source {
     pub(super) fn is_shown(&self, offset: usize) -> bool {
         let hidden = self.hidden.get_or_init(|| hidden(&self.text));
         let before = hidden.partition_point(|range| range.start <= offset);
-        !hidden[..before].last().is_some_and(|range| offset < range.end.max(range.start + 1))
+        hidden[..before].last().is_none_or(|range| offset >= range.end.max(range.start + 1))
     }
 
     fn line_starts(&self) -> &[usize] {
