@@ -7,7 +7,7 @@ CARGO ?= cargo
 DOCKER ?= docker
 IMAGE ?= anabranch:dev
 # What the binary is for, in Docker's words: linux, or darwin on a Mac; amd64 or arm64.
-OS ?= linux
+OS = linux
 ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,amd64)
 
 triple := $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-$(if $(filter darwin,$(OS)),apple-darwin,unknown-linux-musl)
@@ -32,7 +32,7 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 
 .DEFAULT_GOAL := help
-.PHONY: demo test kpt fuzz e2e scale bench bless fmt lint schema dist image-root sbom reproducible deny advisories image arch tools help
+.PHONY: demo test kpt fuzz e2e scale bench bless fmt lint schema rust-target dist image-root sbom reproducible deny advisories image arch tools help
 
 demo: tools ## Render examples/shop: the tree of files, and one route of the stream
 	@$(CARGO) build --quiet --locked
@@ -97,8 +97,10 @@ schema: ## Write functions/anabranch/previews.schema.json and definition.yaml fr
 	$(CARGO) run --quiet --locked -- schema --definition > target/definition.yaml
 	@mv target/previews.schema.json target/definition.yaml functions/anabranch/
 
-dist: ## Compile the binary that is released: OS=linux|darwin, ARCH=amd64|arm64
-	@! command -v rustup >/dev/null || rustup target add $(triple)
+rust-target:
+	@! command -v rustup >/dev/null || rustup --quiet target add $(triple)
+
+dist: rust-target ## Compile the binary that is released: OS=linux|darwin, ARCH=amd64|arm64
 	$(build_release)
 	@mkdir -p $(dist)
 	@install -m 0755 $(target_dir)/$(triple)/release/anabranch $(dist)/anabranch
