@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
 # Installs what the tests need, pinned, into the git-ignored folder .tools at the repository's root:
-# kustomize, the YAML reader of kubectl, cargo-deny, and the schemas of every API that anabranch writes
-# for. Done once; then it costs nothing.
+# kustomize, the YAML reader of kubectl, and the schemas of every API that anabranch writes for. Done
+# once; then it costs nothing. Names as arguments install more: deny, kpt, lint.
 set -euo pipefail
 
 KUSTOMIZE=v5.8.1
 CARGO_DENY=0.20.2
+ACTIONLINT=v1.7.12
 KUBERNETES=v1.34.2
 GATEWAY_API=v1.6.1
 ISTIO=v1.30.3
 KUSTOMIZE_CONTROLLER=v1.9.4
 NOTIFICATION_CONTROLLER=v1.9.3
 
-tools=$(cd "$(dirname "$0")/../.." && pwd)/.tools
+wanted=$*
+here=$(cd "$(dirname "$0")" && pwd)
+tools=$(cd "$here/../.." && pwd)/.tools
 mkdir -p "$tools/bin" "$tools/schemas"
 command -v go >/dev/null || { echo "Go is needed to install the tools of the tests" >&2; exit 1; }
 
@@ -25,20 +28,43 @@ if ! installed kustomize "$KUSTOMIZE"; then
   stamp kustomize "$KUSTOMIZE"
 fi
 
+asked() { case " $wanted " in *" $1 "*) true ;; *) false ;; esac; }
+
 # Some four minutes of compiling, so only where it is asked for.
-if [ "${1:-}" = deny ] && ! installed cargo-deny "$CARGO_DENY"; then
+if asked deny && ! installed cargo-deny "$CARGO_DENY"; then
   cargo install --quiet --locked --root "$tools" --target-dir "$tools/build" "cargo-deny@$CARGO_DENY"
   rm -rf "$tools/build"
   stamp cargo-deny "$CARGO_DENY"
 fi
 
-# kubectl's reader by itself: pinned by its go.mod, and quicker than kubectl.
-reader=$(dirname "$0")/yaml2json
-version=$(cat "$reader"/* | sha256sum | cut -c1-16)
-if ! installed yaml2json "$version"; then
-  (cd "$reader" && go build -trimpath -o "$tools/bin/yaml2json" .)
-  stamp yaml2json "$version"
+# The linters of .github, in seconds.
+if asked lint && ! installed actionlint "$ACTIONLINT"; then
+  GOBIN="$tools/bin" GOFLAGS=-trimpath go install "github.com/rhysd/actionlint/cmd/actionlint@$ACTIONLINT"
+  stamp actionlint "$ACTIONLINT"
 fi
+requirements=$here/requirements.txt
+version=$(sha256sum <"$requirements" | cut -c1-16)
+if asked lint && ! installed zizmor "$version"; then
+  rm -rf "$tools/zizmor"
+  python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+    --root-user-action ignore --target "$tools/zizmor" --requirement "$requirements"
+  mv "$tools/zizmor/bin/zizmor" "$tools/bin/zizmor"
+  rm -rf "$tools/zizmor"
+  stamp zizmor "$version"
+fi
+
+# build NAME: a program of a folder beside this script, pinned by its go.mod.
+build() {
+  local version
+  version=$(cat "$here/$1"/* | sha256sum | cut -c1-16)
+  installed "$1" "$version" && return
+  (cd "$here/$1" && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$tools/bin/$1" .)
+  stamp "$1" "$version"
+}
+# kubectl's reader by itself: quicker than kubectl.
+build yaml2json
+# Three minutes of compiling.
+if asked kpt; then build kpt; fi
 
 # The folder of a module in Go's module cache.
 module() {
