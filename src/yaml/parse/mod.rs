@@ -1,10 +1,13 @@
 //! Text to trees, under a budget.
 //!
-//! A text is cut into documents. Those of plain YAML are read at once, see [`quick`]; for the others
-//! `builder.rs` makes trees of the events of a conforming parser.
-//! See <https://yaml.org/spec/1.2.2/>.
+//! A text is cut into documents. Those of plain YAML are read at once, see [`quick`]. The others are cut
+//! into tokens as kubectl and kustomize do it (`scanner`), the tokens are made events (`events.rs`), and
+//! `builder.rs` makes trees of those.
 
 mod builder;
+mod events;
+mod scanner;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -38,8 +41,8 @@ pub(crate) fn parse_counted(
     if text.len() > budget.bytes {
         return (Err(vec![too_many_bytes(&sources.get(file).name, budget)]), 0);
     }
-    for (offset, document) in documents(text) {
-        if builder.read(document, offset).is_err() {
+    for piece in pieces(text) {
+        if builder.read(&piece).is_err() {
             break;
         }
     }
@@ -48,26 +51,55 @@ pub(crate) fn parse_counted(
     (read, nodes)
 }
 
-/// The documents of a text, each with its offset: what stands between lines of `---`, which nothing
-/// can hold. A text with directives or `...` is left whole.
-fn documents(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let bytes = text.as_bytes();
-    let at_line = move |&at: &usize| at == 0 || bytes[at - 1] == b'\n';
-    let ends = |&at: &usize| matches!(bytes.get(at + 3), None | Some(b' ' | b'\t' | b'\r' | b'\n'));
-    let whole = memchr::memchr_iter(b'%', bytes).any(|at| at_line(&at))
-        || memchr::memmem::find_iter(bytes, "...").any(|at| at_line(&at));
-    let starts = (!whole).then(|| memchr::memmem::find_iter(bytes, "---"));
-    let starts = starts.into_iter().flatten().filter(at_line).filter(ends);
-    let mut from = 0;
-    let cut = move |start| (from, &text[std::mem::replace(&mut from, start)..start]);
-    starts.chain([text.len()]).map(cut).filter(|(_, document)| !document.is_empty())
+/// What stands between two lines of `---`.
+struct Piece<'t> {
+    /// The document, without the line of `---` above it.
+    text: &'t str,
+    /// Where it begins.
+    offset: usize,
+    /// Where a line begins that looks like one of `---` and has something else on it.
+    wrong: Option<usize>,
 }
 
-/// What follows a line of `---` and blanks; the text itself where it begins with no `---`.
-fn without_marker(text: &str) -> Option<&str> {
-    let Some(rest) = text.strip_prefix("---") else {
-        return Some(text);
+/// The documents of a text, cut as kubectl and kustomize cut it, before they look at what it says: at
+/// each line that begins with `---` and has only blanks or a comment behind it. See
+/// <https://github.com/kubernetes/kubernetes/pull/103457>.
+fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
+    let bytes = text.as_bytes();
+    let line_end = move |at: usize| {
+        memchr::memchr(b'\n', &bytes[at..]).map_or(text.len(), |length| at + length + 1)
     };
-    let rest = rest.trim_start_matches(' ');
-    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('\n') }
+    let at_line = move |&at: &usize| at == 0 || bytes[at - 1] == b'\n';
+    let ends = move |&at: &usize| {
+        let rest = text[at + 3..line_end(at)].trim();
+        rest.is_empty() || rest.starts_with('#')
+    };
+    // A document may begin in the first line, behind the dashes.
+    let is_line = move |at: &usize| at_line(at) && (*at > 0 || ends(at));
+    let mut lines = memchr::memmem::find_iter(bytes, "---").filter(is_line);
+    let mut from = Some(0);
+    let cut = move || {
+        let offset = from?;
+        let mut wrong = None;
+        let end = lines.find(|at| {
+            let ends = ends(at);
+            wrong = wrong.or((!ends).then_some(*at));
+            ends
+        });
+        from = end.map(line_end);
+        Some(Piece { text: &text[offset..end.unwrap_or(text.len())], offset, wrong })
+    };
+    std::iter::from_fn(cut)
+        .filter(|piece| piece.offset > 0 || !piece.text.is_empty())
+        .map(Piece::without_mark)
+}
+
+impl Piece<'_> {
+    /// Each document may begin with a byte order mark.
+    fn without_mark(self) -> Self {
+        match self.text.strip_prefix('\u{feff}') {
+            Some(text) => Self { text, offset: self.offset + '\u{feff}'.len_utf8(), ..self },
+            None => self,
+        }
+    }
 }
