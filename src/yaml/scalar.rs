@@ -61,9 +61,10 @@ pub(super) fn is_key(text: &str) -> bool {
         Resolved::Bool(value) => text == if value { "true" } else { "false" },
         Resolved::Number(_) => is_canonical(text),
         Resolved::String(_) => match text.as_bytes() {
-            [b'+' | b'-' | b'.', ..] => {
-                !matches!(text.trim_start_matches(['+', '-']), ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN")
-            }
+            [b'+' | b'-' | b'.', ..] => !matches!(
+                text.trim_start_matches(['+', '-']),
+                ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN"
+            ),
             bytes if bytes.len() > 3 => true,
             _ => !["y", "yes", "n", "no", "on", "off"].into_iter().any(is_boolean),
         },

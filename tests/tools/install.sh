@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need, pinned, into the git-ignored folder .tools at the repository's root:
-# kustomize, the YAML reader of kubectl, cargo-deny, and the schemas of every API that anabranch writes
-# for. Done once; then it costs nothing.
+# kustomize, the YAML readers of kubectl and kustomize, cargo-deny, the schemas of every API that
+# anabranch writes for, and YAML files of the projects that these come from. Done once; then it costs
+# nothing.
 set -euo pipefail
 
 KUSTOMIZE=v5.8.1
@@ -11,6 +12,7 @@ GATEWAY_API=v1.6.1
 ISTIO=v1.30.3
 KUSTOMIZE_CONTROLLER=v1.9.4
 NOTIFICATION_CONTROLLER=v1.9.3
+KYAML=v0.21.1
 
 tools=$(cd "$(dirname "$0")/../.." && pwd)/.tools
 mkdir -p "$tools/bin" "$tools/schemas"
@@ -32,7 +34,7 @@ if [ "${1:-}" = deny ] && ! installed cargo-deny "$CARGO_DENY"; then
   stamp cargo-deny "$CARGO_DENY"
 fi
 
-# kubectl's reader by itself: pinned by its go.mod, and quicker than kubectl.
+# The readers of kubectl and kustomize by themselves: pinned by go.mod, and quicker than the programs.
 reader=$(dirname "$0")/yaml2json
 version=$(cat "$reader"/* | sha256sum | cut -c1-16)
 if ! installed yaml2json "$version"; then
@@ -66,3 +68,24 @@ schema kustomize-controller.yaml \
   "github.com/fluxcd/kustomize-controller@$KUSTOMIZE_CONTROLLER" config/crd/bases
 schema notification-controller.yaml \
   "github.com/fluxcd/notification-controller@$NOTIFICATION_CONTROLLER" config/crd/bases
+
+# corpus MODULE@VERSION: the YAML files of a module, for the tests of the reader.
+corpus() {
+  local name=${1%@*}
+  name=${name//\//-}
+  installed "corpus-$name" "${1#*@}" && return
+  local dir folder=$tools/corpora/$name
+  dir=$(module "$1")
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  (cd "$dir" && find . -type f \( -name '*.yaml' -o -name '*.yml' \) -print0 | tar -cf - --null -T -) |
+    tar -xf - -C "$folder" --no-same-permissions
+  chmod -R u+w "$folder"
+  stamp "corpus-$name" "${1#*@}"
+}
+corpus "k8s.io/kubernetes@$KUBERNETES"
+corpus "sigs.k8s.io/gateway-api@$GATEWAY_API"
+corpus "istio.io/api@$ISTIO"
+corpus "github.com/fluxcd/kustomize-controller@$KUSTOMIZE_CONTROLLER"
+corpus "github.com/fluxcd/notification-controller@$NOTIFICATION_CONTROLLER"
+corpus "sigs.k8s.io/kustomize/kyaml@$KYAML"

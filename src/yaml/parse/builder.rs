@@ -4,13 +4,13 @@
 //! ends in an error and not in memory. A duplicate key, a tag with a meaning of its own, and a key that
 //! kubectl does not read as it is written are errors.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
 
 use super::events::{Event, Events, Happened};
 use super::scanner::Mistake;
-use super::{Budget, Piece, quick, tags};
+use super::{Budget, Piece, quick, tags, without_marker};
 use crate::diagnostic::{Diagnostic, FileId, Place, code};
 use crate::yaml::budget::{ALIASES, DEPTH, DOCUMENTS, NODES, over_limit};
 use crate::yaml::node::{Data, Key, Node};
@@ -29,7 +29,8 @@ struct Open {
     key: Option<Key>,
     /// The key is a merge key.
     merging: bool,
-    merges: Vec<Node>,
+    /// What is merged, and behind how many entries.
+    merges: Vec<(usize, Node)>,
     anchor: Option<SmolStr>,
 }
 
@@ -68,7 +69,6 @@ impl Builder {
 
     /// Reads one document.
     pub(super) fn read(&mut self, piece: &Piece<'_>) -> Result<(), Stop> {
-        let start = piece.offset;
         if let Some(at) = piece.wrong {
             let mistake = Mistake::new(at, "something follows `---` on its line")
                 .help("put nothing but a comment behind `---`, and the document below it");
@@ -76,8 +76,11 @@ impl Builder {
             self.syntax(&mistake);
             return Err(Stop);
         }
-        let Some(quick) = quick::read(piece.text, self.file, start, &self.budget) else {
-            return self.parse(piece.text, start);
+        let body = without_marker(piece.text);
+        let start = piece.offset + piece.text.len() - body.map_or(0, str::len);
+        let quick = body.and_then(|body| quick::read(body, self.file, start, &self.budget));
+        let Some(quick) = quick else {
+            return self.parse(piece.text, piece.offset);
         };
         self.nodes += quick.nodes;
         let empty = Place::new(self.file, start, start);
@@ -92,8 +95,18 @@ impl Builder {
         self.offset = offset;
         self.anchors.clear();
         self.count_document(self.place(0, 0))?;
-        if let Some((at, found)) = text.char_indices().find(|(_, c)| !is_allowed(*c)) {
+        let plain = |byte: u8| matches!(byte, b'\n' | b' '..=b'~');
+        let mut all = text.char_indices().filter(|_| !text.bytes().all(plain));
+        if let Some((at, found)) = all.find(|(_, c)| !is_allowed(*c)) {
             self.control(self.place(at, at + found.len_utf8()), found);
+            return Err(Stop);
+        }
+        // kubectl reads a text that begins with a brace as JSON.
+        let json = text.trim_start().starts_with('{');
+        if let Some(at) = text.find(YAML_BREAKS).filter(|_| json) {
+            let mistake = Mistake::new(at, "a line breaks here for kustomize, but not for kubectl")
+                .help("write the character as an escape: \\u0085, \\u2028 or \\u2029");
+            self.syntax(&mistake);
             return Err(Stop);
         }
         let mut events = Events::new(text);
@@ -154,6 +167,13 @@ impl Builder {
     fn event(&mut self, happened: Happened<'_>, place: Place) -> Result<(), Stop> {
         let Happened { event, anchor, tag, .. } = happened;
         let anchor = anchor.map(SmolStr::new);
+        if anchor.is_some() {
+            // Inside of a value that has the name, the name passes to this one.
+            self.open
+                .iter_mut()
+                .filter(|open| open.anchor == anchor)
+                .for_each(|open| open.anchor = None);
+        }
         if !matches!(event, Event::ListEnd | Event::MapEnd | Event::End) {
             self.nodes += 1;
             self.check_nodes(place)?;
@@ -180,7 +200,7 @@ impl Builder {
             Event::ListEnd | Event::MapEnd => {
                 if let Some(mut closed) = self.open.pop() {
                     closed.node.place = closed.node.place.until(place);
-                    merge(&mut closed.node, closed.merges);
+                    self.merge(&mut closed.node, closed.merges);
                     closed.node.shrink();
                     self.finish(closed.node, closed.anchor)?;
                 }
@@ -203,14 +223,18 @@ impl Builder {
             return Ok(node.clone());
         }
         let (message, help) = if is_inside {
-            ("an alias refers to the value it stands in", "write the value out instead of the alias")
+            (
+                "an alias refers to the value it stands in",
+                "write the value out instead of the alias",
+            )
         } else {
             (
                 "nothing in this document has the anchor that the alias names",
                 "set the anchor before the alias, or quote the value if it is text that begins with `*`",
             )
         };
-        self.errors.push(Diagnostic::new(&code::YAML_SYNTAX, message, help).at(place, "this alias"));
+        self.errors
+            .push(Diagnostic::new(&code::YAML_SYNTAX, message, help).at(place, "this alias"));
         Err(Stop)
     }
 
@@ -258,7 +282,7 @@ impl Builder {
                             .at(node.place, "cannot be merged"),
                         );
                     }
-                    parent.merges.push(node);
+                    parent.merges.push((entries.len(), node));
                 } else {
                     entries.push((key, node));
                 }
@@ -300,6 +324,45 @@ impl Builder {
         );
     }
 
+    /// Applies merge keys (`<<`): what the mapping itself has wins, then the earlier merge.
+    /// See <https://yaml.org/type/merge.html>. To kubectl, what stands above a merge key does not win.
+    fn merge(&mut self, node: &mut Node, merges: Vec<(usize, Node)>) {
+        let Data::Map(entries) = &mut node.data else {
+            return;
+        };
+        let own = entries.len();
+        let mut present: BTreeMap<SmolStr, usize> = BTreeMap::new();
+        for (index, (key, _)) in entries.iter().enumerate().filter(|_| !merges.is_empty()) {
+            present.insert(key.text.clone(), index);
+        }
+        for (above, merged) in merges {
+            let maps = match merged.data {
+                Data::List(items) => items,
+                _ => vec![merged],
+            };
+            for (key, value) in maps.into_iter().flat_map(|map| match map.data {
+                Data::Map(entries) => entries,
+                _ => Vec::new(),
+            }) {
+                let Some(&index) = present.get(&key.text) else {
+                    present.insert(key.text.clone(), entries.len());
+                    entries.push((key, value));
+                    continue;
+                };
+                let (own_key, own_value) = &entries[index];
+                if index < above.min(own) && *own_value != value {
+                    let text = &own_key.text;
+                    let message = format!(
+                        "`<<` below the key `{text}` has another value for it, which kubectl takes, and kustomize not"
+                    );
+                    let help = "put `<<` above the keys that shall win";
+                    let finding = Diagnostic::new(&code::YAML_SYNTAX, message, help);
+                    self.errors.push(finding.at(own_key.place, "written here"));
+                }
+            }
+        }
+    }
+
     fn control(&mut self, place: Place, found: char) {
         let message = format!(
             "the character U+{:04X} does not survive kustomize, which Flux runs",
@@ -331,6 +394,9 @@ impl Builder {
     }
 }
 
+/// What breaks a line in YAML 1.1, and in no JSON.
+const YAML_BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
+
 /// Whether go-yaml reads a character where it stands as it is.
 fn is_allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
@@ -343,7 +409,9 @@ fn is_lost(c: char) -> bool {
 }
 
 fn odd_key(text: &str) -> Diagnostic {
-    let message = format!("kubectl does not read the key `{text}` as it is written, and kustomize not as kubectl does");
+    let message = format!(
+        "kubectl does not read the key `{text}` as it is written, and kustomize not as kubectl does"
+    );
     Diagnostic::new(&code::YAML_SYNTAX, message, format!("put it in quotes: \"{text}\""))
 }
 
@@ -352,28 +420,5 @@ fn is_mergeable(node: &Node) -> bool {
     match &node.data {
         Data::List(items) => items.iter().all(is_map),
         _ => is_map(node),
-    }
-}
-
-/// Applies merge keys (`<<`): what the mapping itself has wins, then the earlier merge.
-/// See <https://yaml.org/type/merge.html>.
-fn merge(node: &mut Node, merges: Vec<Node>) {
-    let Data::Map(entries) = &mut node.data else {
-        return;
-    };
-    let mut present: BTreeSet<SmolStr> = entries.iter().map(|(key, _)| key.text.clone()).collect();
-    for merged in merges {
-        let maps = match merged.data {
-            Data::List(items) => items,
-            _ => vec![merged],
-        };
-        for map in maps {
-            let Data::Map(more) = map.data else { continue };
-            for (key, value) in more {
-                if present.insert(key.text.clone()) {
-                    entries.push((key, value));
-                }
-            }
-        }
     }
 }

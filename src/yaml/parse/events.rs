@@ -74,13 +74,20 @@ pub(super) struct Events<'t> {
     state: State,
     /// What is expected behind the values that are open.
     states: Vec<State>,
+    /// The document begins with a bracket, as JSON does.
+    in_brackets: bool,
 }
 
 type Parsed<'t> = Result<Happened<'t>, Mistake>;
 
 impl<'t> Events<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { scanner: Scanner::new(text), state: State::Start, states: Vec::new() }
+        Self {
+            scanner: Scanner::new(text),
+            state: State::Start,
+            states: Vec::new(),
+            in_brackets: false,
+        }
     }
 
     /// The next event.
@@ -128,6 +135,7 @@ impl<'t> Events<'t> {
         if explicit {
             self.scanner.take()?;
         }
+        self.in_brackets = self.next_is(&[Kind::FlowMapStart, Kind::FlowListStart])?;
         let ends = [Kind::DocumentStart, Kind::DocumentEnd, Kind::StreamEnd];
         if self.next_is(&ends)? {
             self.back();
@@ -143,11 +151,13 @@ impl<'t> Events<'t> {
             self.scanner.take()?;
         }
         self.state = State::End;
+        let in_brackets = self.in_brackets;
         let next = self.scanner.peek()?;
         match next.kind {
             Kind::StreamEnd => Ok(Happened::new(Event::End, next.start, next.end)),
-            Kind::FlowMapStart | Kind::FlowListStart => {
-                let problem = "several values of JSON follow each other, and kustomize reads only the first";
+            Kind::FlowMapStart | Kind::FlowListStart if in_brackets => {
+                let problem =
+                    "several values of JSON follow each other, and kustomize reads only the first";
                 Err(Mistake::new(next.start, problem).help(
                     "put a line of `---` between them, or make them the items of a List \
                      (`jq -s '{apiVersion: \"v1\", kind: \"List\", items: .}'`)",
@@ -198,7 +208,10 @@ impl<'t> Events<'t> {
             }
             _ if has_properties => {
                 self.back();
-                return done(Event::Scalar { text: Cow::Borrowed(""), plain: true }, properties_end);
+                return done(
+                    Event::Scalar { text: Cow::Borrowed(""), plain: true },
+                    properties_end,
+                );
             }
             _ => return Err(no_value(token)),
         };
@@ -362,7 +375,9 @@ impl<'t> Events<'t> {
 
 fn no_value(token: &Token<'_>) -> Mistake {
     match token.kind {
-        Kind::StreamEnd => Mistake::unclosed(token.start, "the text ends where a value is expected"),
+        Kind::StreamEnd => {
+            Mistake::unclosed(token.start, "the text ends where a value is expected")
+        }
         Kind::BlockEntry => Mistake::new(token.start, "a list in block style cannot stand here")
             .help("in brackets, leave out the `-`, or quote the value"),
         _ => Mistake::new(token.start, "a value is expected here"),

@@ -51,9 +51,9 @@ pub(crate) fn parse_counted(
     (read, nodes)
 }
 
-/// What stands between two lines of `---`.
+/// One document of a text.
 struct Piece<'t> {
-    /// The document, without the line of `---` above it.
+    /// The document. A line of `---` stands in it where nothing stands in front of that line.
     text: &'t str,
     /// Where it begins.
     offset: usize,
@@ -61,45 +61,50 @@ struct Piece<'t> {
     wrong: Option<usize>,
 }
 
-/// The documents of a text, cut as kubectl and kustomize cut it, before they look at what it says: at
-/// each line that begins with `---` and has only blanks or a comment behind it. See
-/// <https://github.com/kubernetes/kubernetes/pull/103457>.
+/// The documents of a text, cut as kubectl and kustomize cut it before they look at what it says: at
+/// each line that begins with `---` and has only blanks or a comment behind it. See `YAMLReader` in
+/// <https://github.com/kubernetes/apimachinery/blob/master/pkg/util/yaml/decoder.go>.
 fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
     let bytes = text.as_bytes();
     let line_end = move |at: usize| {
         memchr::memchr(b'\n', &bytes[at..]).map_or(text.len(), |length| at + length + 1)
     };
     let at_line = move |&at: &usize| at == 0 || bytes[at - 1] == b'\n';
-    let ends = move |&at: &usize| {
+    let ends = move |at: usize| {
         let rest = text[at + 3..line_end(at)].trim();
         rest.is_empty() || rest.starts_with('#')
     };
-    // A document may begin in the first line, behind the dashes.
-    let is_line = move |at: &usize| at_line(at) && (*at > 0 || ends(at));
-    let mut lines = memchr::memmem::find_iter(bytes, "---").filter(is_line);
+    let mut lines = memchr::memmem::find_iter(bytes, "---").filter(at_line);
     let mut from = Some(0);
     let cut = move || {
         let offset = from?;
         let mut wrong = None;
-        let end = lines.find(|at| {
-            let ends = ends(at);
-            wrong = wrong.or((!ends).then_some(*at));
-            ends
+        let end = lines.find(|&at| {
+            // A document may begin with its own line of `---`, and behind the dashes.
+            if at > offset && !ends(at) {
+                wrong = wrong.or(Some(at));
+            }
+            at > offset && ends(at)
         });
         from = end.map(line_end);
         Some(Piece { text: &text[offset..end.unwrap_or(text.len())], offset, wrong })
     };
-    std::iter::from_fn(cut)
-        .filter(|piece| piece.offset > 0 || !piece.text.is_empty())
-        .map(Piece::without_mark)
+    let pieces = std::iter::from_fn(cut).filter(|piece| !piece.text.is_empty());
+    // Each of them may begin with a byte order mark.
+    pieces.map(|piece| match piece.text.strip_prefix('\u{feff}') {
+        Some(text) => Piece { text, offset: piece.offset + '\u{feff}'.len_utf8(), ..piece },
+        None => piece,
+    })
 }
 
-impl Piece<'_> {
-    /// Each document may begin with a byte order mark.
-    fn without_mark(self) -> Self {
-        match self.text.strip_prefix('\u{feff}') {
-            Some(text) => Self { text, offset: self.offset + '\u{feff}'.len_utf8(), ..self },
-            None => self,
-        }
-    }
+/// What follows a line of `---`, blanks and perhaps a comment; the text itself where it begins with no
+/// `---`.
+fn without_marker(text: &str) -> Option<&str> {
+    let Some(rest) = text.strip_prefix("---") else {
+        return Some(text);
+    };
+    let (line, body) = rest.split_once('\n').unwrap_or((rest, ""));
+    let comment = line.trim_start_matches(' ');
+    let is_comment = comment.starts_with('#') && comment.len() < line.len();
+    (comment.is_empty() || is_comment).then_some(body)
 }

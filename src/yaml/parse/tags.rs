@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::scanner::Tag;
 use crate::diagnostic::{Diagnostic, code};
 use crate::yaml::node::Data;
-use crate::yaml::scalar::{Resolved, resolve};
+use crate::yaml::scalar::{Resolved, is_ambiguous, resolve};
 
 /// A scalar with its tag.
 ///
@@ -28,7 +28,10 @@ pub(super) fn scalar(
         // Nothing at all is null.
         None if plain && text.is_empty() => Ok(value("~")),
         None => Ok(Data::Scalar { text: text.into(), plain }),
-        Some(Tag::Bare | Tag::Core("str")) => Ok(string(&text)),
+        Some(Tag::Bare | Tag::Core("merge")) if text == "<<" && plain => Ok(value(&text)),
+        Some(Tag::Core("str")) => Ok(string(&text)),
+        Some(Tag::Bare) if plain && is_typed(&text) => Err(two_readings(&text)),
+        Some(Tag::Bare) => Ok(string(&text)),
         Some(Tag::Core("null")) if text.is_empty() => Ok(value("~")),
         Some(Tag::Core("null")) => is(|found| *found == Resolved::Null),
         Some(Tag::Core("bool")) => is(|found| matches!(found, Resolved::Bool(_))),
@@ -36,15 +39,20 @@ pub(super) fn scalar(
         Some(Tag::Core("int")) => is(
             |found| matches!(found, Resolved::Number(number) if !number.contains(['.', 'e', 'E'])),
         ),
-        Some(Tag::Core("merge")) if text == "<<" => Ok(value(&text)),
         Some(Tag::Core("binary")) => {
-            let base64: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+            let base64: Vec<u8> =
+                text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
             let bytes = STANDARD.decode(base64).ok();
             let decoded = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
             decoded.map(|text| string(&text)).ok_or_else(|| no_value(tag, &text))
         }
         Some(tag) => Err(unknown(tag)),
     }
+}
+
+/// Whether a plain scalar is something else than text to kubectl or kustomize.
+fn is_typed(text: &str) -> bool {
+    is_ambiguous(text) || !matches!(resolve(text), Resolved::String(_))
 }
 
 /// Whether a tag says no more of a list or mapping than that it is one.
@@ -69,6 +77,15 @@ pub(super) fn unknown(tag: Tag<'_>) -> Diagnostic {
         &code::YAML_SYNTAX,
         message,
         "remove the tag and quote the value if it is a string",
+    )
+}
+
+fn two_readings(text: &str) -> Diagnostic {
+    let message = format!("behind the tag `!`, `{text}` is text to kubectl, and not to kustomize");
+    Diagnostic::new(
+        &code::YAML_SYNTAX,
+        message,
+        "remove the tag, and quote the value if it is text",
     )
 }
 

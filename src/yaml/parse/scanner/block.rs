@@ -60,7 +60,9 @@ impl Scanner<'_> {
             match self.cursor.first() {
                 Some(b'+') if chomping.is_none() => chomping = Some(Chomping::Keep),
                 Some(b'-') if chomping.is_none() => chomping = Some(Chomping::Strip),
-                Some(byte @ b'1'..=b'9') if digit.is_none() => digit = Some(isize::from(byte - b'0')),
+                Some(byte @ b'1'..=b'9') if digit.is_none() => {
+                    digit = Some(isize::from(byte - b'0'))
+                }
                 _ => break,
             }
             self.cursor.skip();

@@ -66,7 +66,10 @@ impl<'t> Cursor<'t> {
 
     /// Goes over one character.
     pub(super) fn skip(&mut self) {
-        let width = self.text[self.mark.at..].chars().next().map_or(0, char::len_utf8);
+        let width = match self.first() {
+            Some(0x80..) => self.text[self.mark.at..].chars().next().map_or(0, char::len_utf8),
+            _ => 1,
+        };
         self.mark.at += width;
         self.mark.index += 1;
         self.mark.column += 1;

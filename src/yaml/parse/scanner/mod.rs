@@ -115,8 +115,8 @@ pub(super) struct Scanner<'t> {
     key_allowed: bool,
     /// At most one for each level, the outermost first.
     keys: VecDeque<SimpleKey>,
-    /// It begins with a brace: kubectl reads it as JSON, which has escapes that YAML has not.
-    is_json: bool,
+    /// Whether it is JSON, once somebody has asked.
+    json: Option<bool>,
     ended: bool,
 }
 
@@ -133,7 +133,7 @@ impl<'t> Scanner<'t> {
             indents: Vec::new(),
             key_allowed: true,
             keys: VecDeque::new(),
-            is_json: text.trim_start().starts_with('{'),
+            json: None,
             ended: false,
         }
     }
@@ -268,6 +268,15 @@ impl<'t> Scanner<'t> {
                 self.key_allowed = true;
             }
         }
+    }
+
+    /// Whether kubectl reads this document as JSON, which has escapes that YAML has not.
+    fn is_json(&mut self) -> bool {
+        let text = self.cursor.text;
+        let begins = text.trim_start().starts_with('{');
+        *self.json.get_or_insert_with(|| {
+            begins && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+        })
     }
 
     /// Remembers that the next token may be a key.

@@ -66,7 +66,8 @@ impl Scanner<'_> {
     fn escape(&mut self) -> Scanned<char> {
         let at = self.cursor.mark.at;
         let wrong = |help| {
-            Mistake::new(at, "kubectl and kustomize know no such escape in double quotes").help(help)
+            Mistake::new(at, "kubectl and kustomize know no such escape in double quotes")
+                .help(help)
         };
         let length = match self.cursor.byte(1) {
             Some(b'x') => 2,
@@ -85,8 +86,7 @@ impl Scanner<'_> {
             Some(b'r') => '\r',
             Some(b'e') => '\x1b',
             Some(same @ (b' ' | b'"' | b'\'' | b'\\')) => char::from(same),
-            // JSON has it, and kubectl reads a text that begins with a brace as JSON.
-            Some(b'/') if self.is_json => '/',
+            Some(b'/') if self.is_json() => '/',
             Some(b'N') => '\u{85}',
             Some(b'_') => '\u{a0}',
             Some(b'L') => '\u{2028}',
@@ -102,7 +102,7 @@ impl Scanner<'_> {
         let mut code = self.hexadecimal(length).ok_or_else(|| wrong("write all its digits"))?;
         // Half of a character: in JSON the other half follows.
         if (0xD800..0xDC00).contains(&code)
-            && self.is_json
+            && self.is_json()
             && self.cursor.byte(0) == Some(b'\\')
             && self.cursor.byte(1) == Some(b'u')
         {
