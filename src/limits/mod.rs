@@ -27,6 +27,10 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// The deepest nesting that can be asked for. Trees are walked by functions that call themselves, on
+    /// threads whose stack is 2 MB. Kubernetes' own objects have some 40 levels.
+    pub const DEEPEST: usize = 500;
+
     /// That of a ResourceList, which holds everything at once: previews.yaml, the baseline and what an
     /// earlier run made of them.
     #[must_use]

@@ -2,6 +2,7 @@
 
 mod again;
 mod container;
+mod corpora;
 mod determinism;
 #[path = "../common/dice.rs"]
 mod dice;

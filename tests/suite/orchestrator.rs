@@ -131,7 +131,7 @@ pub(crate) fn root() -> &'static Path {
     Path::new(ROOT)
 }
 
-fn tools() -> PathBuf {
+pub(crate) fn tools() -> PathBuf {
     root().join(".tools/bin")
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need, pinned, into the git-ignored folder .tools at the repository's root:
-# kustomize, the YAML reader of kubectl, and the schemas of every API that anabranch writes for. Done
-# once; then it costs nothing. Names as arguments install more: deny, kpt, lint.
+# kustomize, the YAML readers of kubectl and kustomize, the schemas of every API that anabranch writes
+# for, and YAML files of the projects that these come from. Done once; then it costs nothing. Names as
+# arguments install more: deny, kpt, lint.
 set -euo pipefail
 
 KUSTOMIZE=v5.8.1
@@ -12,6 +13,7 @@ GATEWAY_API=v1.6.1
 ISTIO=v1.30.3
 KUSTOMIZE_CONTROLLER=v1.9.4
 NOTIFICATION_CONTROLLER=v1.9.3
+KYAML=v0.21.1
 
 wanted=$*
 here=$(cd "$(dirname "$0")" && pwd)
@@ -61,7 +63,7 @@ build() {
   (cd "$here/$1" && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$tools/bin/$1" .)
   stamp "$1" "$version"
 }
-# kubectl's reader by itself: quicker than kubectl.
+# The readers of kubectl and kustomize by themselves: quicker than the programs.
 build yaml2json
 # Three minutes of compiling.
 if asked kpt; then build kpt; fi
@@ -92,3 +94,24 @@ schema kustomize-controller.yaml \
   "github.com/fluxcd/kustomize-controller@$KUSTOMIZE_CONTROLLER" config/crd/bases
 schema notification-controller.yaml \
   "github.com/fluxcd/notification-controller@$NOTIFICATION_CONTROLLER" config/crd/bases
+
+# corpus MODULE@VERSION: the YAML files of a module, for the tests of the reader.
+corpus() {
+  local name=${1%@*}
+  name=${name//\//-}
+  installed "corpus-$name" "${1#*@}" && return
+  local dir folder=$tools/corpora/$name
+  dir=$(module "$1")
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  (cd "$dir" && find . -type f \( -name '*.yaml' -o -name '*.yml' \) -print0 | tar -cf - --null -T -) |
+    tar -xf - -C "$folder" --no-same-permissions
+  chmod -R u+w "$folder"
+  stamp "corpus-$name" "${1#*@}"
+}
+corpus "k8s.io/kubernetes@$KUBERNETES"
+corpus "sigs.k8s.io/gateway-api@$GATEWAY_API"
+corpus "istio.io/api@$ISTIO"
+corpus "github.com/fluxcd/kustomize-controller@$KUSTOMIZE_CONTROLLER"
+corpus "github.com/fluxcd/notification-controller@$NOTIFICATION_CONTROLLER"
+corpus "sigs.k8s.io/kustomize/kyaml@$KYAML"
