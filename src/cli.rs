@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use crate::plan::Ceiling;
+use crate::limits::Ceiling;
 use crate::spec::Change;
 use crate::yaml::Budget;
 
@@ -86,8 +86,8 @@ pub struct Limits {
     /// Bytes of all input files together
     #[arg(long, value_name = "N", default_value_t = Budget::default().bytes)]
     pub max_input_bytes: usize,
-    /// Levels of nesting in a document
-    #[arg(long, value_name = "N", default_value_t = Budget::default().depth)]
+    /// Levels of nesting in a document, and in an object that patches change, 500 at most
+    #[arg(long, value_name = "N", default_value_t = Budget::default().depth, value_parser = depth)]
     pub max_depth: usize,
     /// Mappings, lists, keys and values: in previews.yaml, and in the whole baseline
     #[arg(long, value_name = "N", default_value_t = Budget::default().nodes)]
@@ -115,6 +115,14 @@ pub struct Limits {
     pub max_output_bytes: usize,
 }
 
+fn depth(text: &str) -> Result<usize, String> {
+    let depth = text.parse().map_err(|error: std::num::ParseIntError| error.to_string())?;
+    if depth > Budget::DEEPEST {
+        return Err(format!("no more than {} levels can be read", Budget::DEEPEST));
+    }
+    Ok(depth)
+}
+
 impl Limits {
     /// What may be read.
     #[must_use]
@@ -136,6 +144,7 @@ impl Limits {
             rules: self.max_rules,
             pairs: self.max_pairs,
             patch_nodes: self.max_patch_nodes,
+            depth: self.max_depth,
             bytes: self.max_output_bytes,
         }
     }

@@ -11,7 +11,7 @@ use super::{say, say_report, write_out};
 use crate::cli::{Prune, Remove, Set};
 use crate::diagnostic::{Diagnostic, Report, Sources};
 use crate::edit;
-use crate::read::read_config;
+use crate::read::{Parted, read_config};
 use crate::spec::{Config, Preview};
 use crate::validate::validate;
 use crate::yaml::{Budget, parse_documents};
@@ -97,7 +97,7 @@ fn check(file: &Path, text: &str, sources: &mut Sources, report: &mut Report) {
     let parsed = parse_documents(sources, id, &Budget::default());
     let config = parsed.and_then(|mut nodes| Config::read(nodes.pop().unwrap_or_default()));
     match config {
-        Ok(config) => report.absorb(validate(&config, &[], false)),
+        Ok(config) => report.absorb(validate(&config, &Parted::default(), false)),
         Err(errors) => report.extend(errors),
     }
 }

@@ -15,9 +15,8 @@ use std::process::ExitCode;
 use crate::cli::{Cli, Command, Input};
 use crate::diagnostic::text::printable;
 use crate::diagnostic::{Diagnostic, Report, Sources, code, terminal};
-use crate::kube::Object;
 use crate::read::{
-    open_baseline, parse_baseline, parse_config, read_argument, read_suites, set_aside,
+    Parted, open_baseline, parse_baseline, parse_config, read_argument, read_suites, set_aside,
 };
 use crate::spec::Config;
 use crate::yaml::Budget;
@@ -49,7 +48,7 @@ struct Loaded {
     report: Report,
     /// None where previews.yaml has errors.
     config: Option<Config>,
-    objects: Vec<Object>,
+    input: Parted,
 }
 
 /// Lets the thread that waits for the others work beside them: one thread less, whose memory would
@@ -79,7 +78,7 @@ fn load(input: &Input) -> Loaded {
             None => Err(found),
         }
     };
-    let (config, (mut objects, errors)) = rayon::join(config, || {
+    let (config, (objects, errors)) = rayon::join(config, || {
         Config::prepare();
         parse_baseline(&sources, &files, &budget)
     });
@@ -92,12 +91,13 @@ fn load(input: &Input) -> Loaded {
         ));
     }
     let config = config.map_err(|errors| found.extend(errors)).ok();
-    if let Some(config) = &config {
-        objects = set_aside(objects, &config.previews.metadata.name).0;
-    }
+    let input = match &config {
+        Some(config) => set_aside(objects, config),
+        None => Parted { users: objects, ..Parted::default() },
+    };
     let mut report = Report::default();
     report.extend(found);
-    Loaded { sources, report, config, objects }
+    Loaded { sources, report, config, input }
 }
 
 /// Reports suites without a folder, where it was said what their paths are relative to.

@@ -58,6 +58,11 @@ codes! {
     DUPLICATE_OBJECT = "duplicate-object", Error, "an object is in the input twice",
         "Two documents have the same kind, namespace and name. Applied, the later would overwrite\n\
          the earlier; anabranch does not choose for you.";
+    FOREIGN_MARK = "foreign-mark", Error, "an object carries our labels and is not ours",
+        "Objects that anabranch made are known by `app.kubernetes.io/managed-by: anabranch`, by the label\n\
+         `anabranch.dev/previews`, and by kind, name and namespace. A second run replaces them. An object\n\
+         with the labels that is none of these was copied or labelled by hand, or is left over from a run\n\
+         with another `spec.namespace`: it is neither dropped nor copied before you have said which.";
     CONFIG_FIELD = "config-field", Error, "a field of previews.yaml is unknown, missing or malformed",
         "previews.yaml is read strictly: a misspelt field is an error and not a silent default.\n\
          `anabranch schema` prints the JSON Schema, which editors use to complete and check.";
@@ -74,12 +79,21 @@ codes! {
     DUPLICATE_NAME = "duplicate-name", Error, "two entries share a name",
         "Previews, services within a preview, suites and repositories are known by their name.\n\
          Rename or merge one of the two.";
-    RESERVED_NAMESPACE = "reserved-namespace", Error, "a preview's namespace already exists",
+    RESERVED_NAMESPACE = "reserved-namespace", Error, "a preview's namespace is another's",
         "The namespace of a preview is created and removed with its entry. One that the input already\n\
-         uses for something else would be overwritten and, in the end, deleted.";
+         uses for something else, or another set of previews, would be overwritten and, in the end,\n\
+         deleted; so would those of Kubernetes, of Flux and of the Gateways. Two sets in one cluster need\n\
+         different prefixes, or templates of namespaces that never make the same one.";
+    WIDE_PREFIX = "wide-prefix", Warning, "another namespace begins with spec.prefix",
+        "Every preview's name begins with spec.prefix, and no other namespace of the cluster may: a preview\n\
+         could take its name, and policies that trust the prefix trust it too. Choose a prefix that is\n\
+         nobody else's, such as `pr-`.";
     BAD_IMAGE = "bad-image", Error, "an image is not allowed",
-        "`spec.limits.registries` lists the prefixes an image may have, and with\n\
-         `spec.limits.requireDigest` it must end in `@sha256:` and 64 hexadecimal digits.";
+        "Names of images follow the grammar that container runtimes share. `spec.limits.registries` lists\n\
+         the registries, or parts of them, that images may come from: `ghcr.io/shop` admits\n\
+         `ghcr.io/shop/x`, and neither `ghcr.io/shopping/x` nor `ghcr.io:8443/shop/x`. With\n\
+         `spec.limits.requireDigest` an image must end in a digest, such as `@sha256:` and 64\n\
+         hexadecimal digits.";
     TOO_MANY_PREVIEWS = "too-many-previews", Error, "more previews than spec.limits.previews",
         "Close pull requests that are done, run `anabranch prune`, or raise the limit on purpose.";
     UNKNOWN_SERVICE = "unknown-service", Error, "a service is not in the baseline",
@@ -94,7 +108,9 @@ codes! {
          several workloads of different repositories, `workloads: [{name, image}]`.";
     BAD_PATCH = "bad-patch", Error, "a patch cannot be applied",
         "A patch is a strategic merge patch or a JSON 6902 patch, as kustomize writes them. It must\n\
-         find its target among the copied objects and may not change a copy's identity.";
+         find its target among the copied objects and may not change a copy's identity. What it builds\n\
+         keeps to the limits: levels (--max-depth), values it goes through (--max-patch-nodes), and\n\
+         replicas (`spec.limits.replicas`).";
     UNSUPPORTED_WORKLOAD = "unsupported-workload", Error, "a workload of this kind cannot be copied",
         "Deployments are copied. StatefulSets are copied where the service says `stateful: copy`.\n\
          DaemonSets would run on every node once per preview, Rollouts and other controllers drive\n\
@@ -205,6 +221,9 @@ codes! {
     SEVERAL_CHANGES = "several-changes", Warning, "only the first change gets the status",
         "A Flux Kustomization carries one commit and one pull request. The first change of a preview\n\
          gets the commit status and the comment.";
+    SHARED_CHANGE = "shared-change", Warning, "two previews stand for one change",
+        "Suites of both report on the same commit under the same name, so that the later one overwrites\n\
+         the earlier: a red test of one becomes green by the other's. Merge the two, or give each its own.";
     NO_PROVIDER = "no-provider", Warning, "a change has nobody to report to",
         "The repository of the change is not listed under spec.notify, so its pull request hears\n\
          nothing of the suites.";

@@ -8,7 +8,7 @@ mod document;
 use jiff::Timestamp;
 
 use crate::diagnostic::{Diagnostic, Sources, code};
-use crate::model::repository;
+use crate::kube::repository;
 use crate::spec::{Change, Config};
 use crate::yaml::Node;
 use document::Document;

@@ -9,6 +9,7 @@ use super::service::Service;
 use super::workload::Workload;
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Id, Object};
+use crate::read::Parted;
 use crate::yaml::Node;
 
 /// Everything the input holds that anabranch did not make itself.
@@ -17,6 +18,8 @@ pub struct Catalog<'a> {
     /// The baseline's namespace.
     pub namespace: &'a str,
     objects: Vec<&'a Object>,
+    /// What other sets made: no part of the baseline.
+    others: &'a [Object],
     /// By name.
     services: Vec<Service<'a>>,
     /// Indices of services by their name.
@@ -31,12 +34,12 @@ pub struct Catalog<'a> {
 }
 
 impl<'a> Catalog<'a> {
-    /// Makes a catalogue of objects in the order of identity, each with its number.
+    /// Makes a catalogue of an input in the order of identity, each object with its number.
     ///
     /// # Errors
     /// The Services select more workloads than `most`, each counted once for each of them.
-    pub fn new(namespace: &'a str, objects: &'a [Object], most: usize) -> Result<Self, Diagnostic> {
-        let objects: Vec<&Object> = objects.iter().collect();
+    pub fn new(namespace: &'a str, input: &'a Parted, most: usize) -> Result<Self, Diagnostic> {
+        let objects: Vec<&Object> = input.users.iter().collect();
         let home = || objects.iter().filter(|object| object.id.namespace == namespace);
         let services: Vec<Service<'a>> = home()
             .filter(|object| object.is("", "Service"))
@@ -74,6 +77,7 @@ impl<'a> Catalog<'a> {
         Ok(Self {
             namespace,
             objects,
+            others: &input.others,
             services,
             service_named,
             workloads,
@@ -115,6 +119,12 @@ impl<'a> Catalog<'a> {
     /// Every object, of every namespace, in the order of identity.
     pub fn objects(&self) -> impl Iterator<Item = &'a Object> {
         self.objects.iter().copied()
+    }
+
+    /// Every object that another set made.
+    #[must_use]
+    pub fn others(&self) -> &'a [Object] {
+        self.others
     }
 
     /// Every object of a kind, of every namespace.

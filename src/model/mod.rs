@@ -2,14 +2,12 @@
 //! Objects ride along unopened.
 
 mod catalog;
-mod image;
 mod pod;
 mod selector;
 mod service;
 mod workload;
 
 pub use catalog::Catalog;
-pub use image::repository;
 pub use pod::{Reference, Referent, images, pod_spec, references};
 pub use selector::selects;
 pub use service::{Protocol, Service, ServicePort};

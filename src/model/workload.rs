@@ -1,8 +1,8 @@
 //! A workload: an object with a pod template, and what can be done with its kind.
 
-use super::image::repository;
 use super::pod::pod_spec;
 use crate::kube::Object;
+use crate::kube::repository;
 use crate::yaml::Node;
 
 /// A workload of the baseline.
@@ -56,6 +56,8 @@ impl<'a> Workload<'a> {
             ("apps", "ReplicaSet") | ("", "ReplicationController") => {
                 Support::Refused("it belongs to another controller or has no rollouts of its own")
             }
+            // A chart's test, or a step of its installation: nothing serves from it.
+            ("", "Pod") if object.annotation("helm.sh/hook").is_some() => Support::Passing,
             ("", "Pod") => Support::Refused("a bare Pod is never replaced when it fails"),
             ("argoproj.io", "Rollout") => {
                 Support::Refused("a copy would drive its own canaries and change the same routes")

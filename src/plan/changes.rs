@@ -7,10 +7,12 @@ use smallvec::SmallVec;
 
 use super::few::Few;
 use super::marker::{SCALARS, marker};
-use super::patch::{Allowance, Patch, Problem};
+use super::patch::{Patch, Problem};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::meta::{SUBSTITUTE, is_substituted};
-use crate::model::{Container, Workload, repository};
+use crate::kube::repository;
+use crate::limits::Allowance;
+use crate::model::{Container, Workload};
 use crate::spec::{Config, EnvVar, ServiceChange};
 use crate::yaml::Node;
 

@@ -11,12 +11,13 @@ use super::access::Bindings;
 use super::changes::Changes;
 use super::hosts::{self, Host};
 use super::marker::mentions_marker;
-use super::patch::{self, Meter, Patch};
+use super::patch::{self, Patch};
 use super::patched::judge;
 use super::variants::Variants;
 use super::{access, secrets};
 use crate::diagnostic::{Diagnostic, Place, code};
 use crate::kube::{Id, Object};
+use crate::limits::WorkBudget;
 use crate::model::{Catalog, Reference, Referent, pod_spec, references, selects};
 use crate::spec::{self, Config};
 use crate::yaml::Node;
@@ -59,14 +60,14 @@ pub(super) struct Finder<'a> {
     marks: bool,
     patches: Variants<Option<Arc<Patch<'a>>>>,
     /// Of all patches.
-    pub(super) meter: Meter,
+    pub(super) work: WorkBudget,
 }
 
 impl<'a> Finder<'a> {
     pub(super) fn new(
         config: &'a Config,
         catalog: &'a Catalog<'a>,
-        meter: Meter,
+        work: WorkBudget,
         marks: bool,
     ) -> Self {
         let monitors = ["ServiceMonitor", "PodMonitor"];
@@ -86,7 +87,7 @@ impl<'a> Finder<'a> {
             changed,
             marks,
             patches,
-            meter,
+            work,
         }
     }
 
@@ -115,7 +116,7 @@ impl<'a> Finder<'a> {
     fn known_of(&self, object: &'a Object, changes: &Changes<'_>) -> Option<&Needs<'a>> {
         let limits = &self.config.previews.spec.limits;
         let find = || {
-            let frame = self.meter.allow(|all| changes.mark_within(&object.node, all))?;
+            let frame = self.work.allow(|all| changes.mark_within(&object.node, all))?;
             let needs = self.find(&object.id, &frame);
             let fits = !changes.has_patches()
                 || self.unselected(object, &frame).next().is_none()
@@ -149,7 +150,7 @@ impl<'a> Finder<'a> {
     pub(super) fn patch(&self, patch: &'a spec::Patch) -> Option<Arc<Patch<'a>>> {
         let words: SmallVec<[&str; 8]> = patch::words(patch).collect();
         let parse = |all: &mut _| Patch::parse(patch, Place::default(), all).ok().map(Arc::new);
-        self.patches.get(&words, || self.meter.allow(parse)).clone()
+        self.patches.get(&words, || self.work.allow(parse)).clone()
     }
 
     /// What a body needs under this identity.

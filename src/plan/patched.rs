@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::patched_values;
 use crate::diagnostic::{Diagnostic, Place, code};
-use crate::kube::{Object, meta};
+use crate::kube::{Object, marks, meta};
 use crate::model::{Referent, images, pod_spec, references};
 use crate::spec::Limits;
 use crate::validate::image_problems;
@@ -30,6 +31,7 @@ pub(super) fn judge(
             Diagnostic::new(&code::BAD_IMAGE, message, problem.help).at(node.place, "this patch")
         }));
     }
+    found.extend(patched_values::refused(limits, original, body, &checked));
     found.extend(gained(original, body));
     found.extend(lost(original, body));
     found
@@ -70,7 +72,7 @@ fn lost(original: &Object, body: &Node) -> Option<Diagnostic> {
         }
     };
     look(&["metadata"], &|key, _| meta::keeps_metadata(key));
-    look(&["metadata", "labels"], &|key, _| meta::keeps_label(key) && key != meta::MANAGED_BY);
+    look(&["metadata", "labels"], &|key, _| meta::keeps_label(key) && key != marks::MANAGED_BY);
     look(&["metadata", "annotations"], &|key, _| meta::keeps_annotation(key));
     match original.id.kind.as_str() {
         "Service" => look(&["spec"], &|key, value| match key {

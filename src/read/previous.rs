@@ -1,34 +1,38 @@
 //! What an earlier run left in the input: its own objects, which are set aside, and entries in
 //! VirtualServices of the user, which are taken out again.
 
-use crate::kube::{Object, meta};
+use std::collections::BTreeSet;
+
+use crate::kube::{Object, marks, meta};
+use crate::spec::Config;
 use crate::yaml::{Data, Node};
 
-/// Takes back what an earlier run did to an object of the user.
-pub fn restore(node: &mut Node) {
-    if node.text_at(&["kind"]) == Some("VirtualService")
-        && let Some(Data::List(entries)) = node.at_mut(&["spec", "http"]).map(|node| &mut node.data)
-    {
-        entries.retain(|entry| !is_our_entry(entry));
-    }
-    let Some(annotations) = node.at_mut(&["metadata", "annotations"]) else {
-        return;
-    };
-    let Some(restored) = annotations.remove(meta::RESTORE) else {
-        return;
-    };
-    if annotations.entries().is_empty() {
-        node.at_mut(&["metadata"]).and_then(|metadata| metadata.remove("annotations"));
-    }
-    let Some(spec) = node.get_mut("spec") else {
-        return;
-    };
-    for change in restored.text().unwrap_or_default().split(',') {
-        match change.strip_prefix('-') {
-            Some(header) => keep_header(spec, header),
-            None => {
+/// Takes back what an earlier run of a set did to an object of the user, as its note says. What another
+/// set did as well stays.
+pub fn restore(node: &mut Node, set: &str) {
+    for change in marks::take_changes(node, set).unwrap_or_default() {
+        let stays = change != marks::HTTP && marks::is_changed(node, &change);
+        let Some(spec) = node.get_mut("spec").filter(|_| !stays) else {
+            continue;
+        };
+        match change.as_str() {
+            marks::HTTP => drop_entries(spec, set),
+            marks::EXPORT_TO => {
                 spec.remove("exportTo");
             }
+            change => {
+                change.strip_prefix('-').into_iter().for_each(|header| keep_header(spec, header));
+            }
+        }
+    }
+}
+
+/// The entries of a set go, and with the last one the list that was made for them.
+fn drop_entries(spec: &mut Node, set: &str) {
+    if let Some(Data::List(entries)) = spec.get_mut("http").map(|node| &mut node.data) {
+        entries.retain(|entry| !marks::is_entry(entry, set));
+        if entries.is_empty() {
+            spec.remove("http");
         }
     }
 }
@@ -75,16 +79,104 @@ fn drop_empty(node: &mut Node, keys: &[&str]) {
     }
 }
 
-fn is_our_entry(entry: &Node) -> bool {
-    entry.text_at(&["name"]).is_some_and(|name| name.starts_with("anabranch."))
+/// The objects of an input, by whom they belong to.
+#[derive(Debug, Default)]
+pub struct Parted {
+    /// The user's, without what an earlier run did to them: the baseline, and what is around it.
+    pub users: Vec<Object>,
+    /// Those that other sets made for their previews: no part of the baseline, and none of ours.
+    pub others: Vec<Object>,
 }
 
-/// Splits objects into those of the user, restored, and those that an earlier run made from the
-/// previews.yaml of this name.
+impl Parted {
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Object> {
+        self.users.iter().chain(&self.others)
+    }
+}
+
+/// Whom an object belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The user, or another set that made it for all to extend.
+    User,
+    /// This set.
+    ThisSet,
+    /// Another set.
+    AnotherSet,
+}
+
+/// Tells whom the objects of an input belong to. Labels alone do not tell: a user may have copied them.
+#[derive(Debug)]
+pub struct Owners<'a> {
+    config: &'a Config,
+    /// Namespaces of other sets: name, set and preview.
+    namespaces: BTreeSet<(String, String, String)>,
+}
+
+impl<'a> Owners<'a> {
+    /// Looks at all objects for the namespaces of other sets.
+    pub fn new<'o>(config: &'a Config, objects: impl IntoIterator<Item = &'o Object>) -> Self {
+        let namespaces = objects.into_iter().filter(|object| object.is("", "Namespace"));
+        let of_previews = namespaces.filter_map(|object| {
+            let (set, preview) = (marks::set_of(object)?, object.label(marks::PREVIEW)?);
+            Some((object.id.name.to_string(), set.to_owned(), preview.to_owned()))
+        });
+        Self { config, namespaces: of_previews.collect() }
+    }
+
+    /// Whom this object belongs to.
+    #[must_use]
+    pub fn owner(&self, object: &Object) -> Owner {
+        let Some(set) = marks::set_of(object) else {
+            return Owner::User;
+        };
+        let own = set == self.config.set();
+        if marks::is_shared(object, set) && !own {
+            return Owner::User;
+        }
+        match self.is_of_preview(object, set, own) || marks::is_made_elsewhere(object, set) {
+            false => Owner::User,
+            true if own => Owner::ThisSet,
+            true => Owner::AnotherSet,
+        }
+    }
+
+    /// Whether an object is, or stands in, the namespace of the preview that it names.
+    fn is_of_preview(&self, object: &Object, set: &str, own: bool) -> bool {
+        let spec = &self.config.previews.spec;
+        let Some(preview) = object.label(marks::PREVIEW) else {
+            return false;
+        };
+        let namespace = match object.is("", "Namespace") {
+            true => object.id.name.as_str(),
+            false => object.id.namespace.as_str(),
+        };
+        let belongs = || match own {
+            true => namespace == spec.namespace.replace("{preview}", preview),
+            false => {
+                let known = (namespace.to_owned(), set.to_owned(), preview.to_owned());
+                self.namespaces.contains(&known)
+            }
+        };
+        !namespace.is_empty() && namespace != spec.baseline.namespace && belongs()
+    }
+}
+
+/// Parts the objects of an input; those that an earlier run of this set made are gone.
 #[must_use]
-pub fn set_aside(objects: Vec<Object>, set: &str) -> (Vec<Object>, Vec<Object>) {
-    let (own, mut users): (Vec<_>, Vec<_>) =
-        objects.into_iter().partition(|object| meta::is_of_set(object, set));
-    users.iter_mut().for_each(|object| restore(&mut object.node));
-    (users, own)
+pub fn set_aside(objects: Vec<Object>, config: &Config) -> Parted {
+    let owners = Owners::new(config, &objects);
+    let mut parted = Parted::default();
+    for mut object in objects {
+        match owners.owner(&object) {
+            Owner::User => {
+                restore(&mut object.node, config.set());
+                parted.users.push(object);
+            }
+            Owner::AnotherSet => parted.others.push(object),
+            Owner::ThisSet => {}
+        }
+    }
+    parted
 }

@@ -47,6 +47,12 @@ impl Config {
         form();
     }
 
+    /// The name of this set of previews, by which several files of one cluster are told apart.
+    #[must_use]
+    pub fn set(&self) -> &str {
+        &self.previews.metadata.name
+    }
+
     /// What holds for a service in every preview, where something was said.
     #[must_use]
     pub fn facts(&self, service: &str) -> Option<&ServiceFacts> {
@@ -173,8 +179,12 @@ fn check(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diagnostic>
         }
         Kind::Integer { most } => {
             let value = node.integer_value().and_then(|value| u64::try_from(value).ok());
-            if value.is_none_or(|value| value > most) {
-                errors.push(wrong_type(node, "a whole number, zero or more", path));
+            match value {
+                None => errors.push(wrong_type(node, "a whole number, zero or more", path)),
+                Some(value) if value > most => {
+                    errors.push(wrong_type(node, &format!("a whole number up to {most}"), path));
+                }
+                Some(_) => {}
             }
         }
         Kind::Any => {}

@@ -255,7 +255,7 @@ pub struct GatewayRef {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Suite {
-    /// Its name; the status on the pull request is `preview/<name>`.
+    /// Its name; the status on the pull request is `<set>/<name>`, with the set's `metadata.name`.
     pub name: String,
     /// Its folder in the Flux source.
     pub path: String,
@@ -389,7 +389,11 @@ pub enum ProviderKind {
 pub struct Limits {
     /// How many previews there may be.
     pub previews: u32,
-    /// Prefixes that an image must have one of; empty: any image.
+    /// How many replicas a copy may have, whether `replicas` or a patch gives them.
+    #[schemars(range(max = 2_147_483_647))]
+    pub replicas: u32,
+    /// Registries that images may come from, or parts of them such as `ghcr.io/shop`: all below it, and
+    /// nothing whose name only begins alike. Without a host it is a folder of Docker Hub. Empty: any image.
     pub registries: Vec<String>,
     /// Images must name a digest.
     pub require_digest: bool,
@@ -397,6 +401,8 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { previews: 100, registries: Vec::new(), require_digest: false }
+        // A preview is looked at by a few people. Ten replicas each are more than any needs, and a typing
+        // error does not fill a cluster.
+        Self { previews: 100, replicas: 10, registries: Vec::new(), require_digest: false }
     }
 }

@@ -1,5 +1,7 @@
 //! Pull requests: text that came from outside leaves us only in forms that can do no harm.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::Input;
@@ -45,6 +47,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
             ));
         }
     }
+    check_shared(input, found);
     for (n, notify) in config.previews.spec.notify.iter().enumerate() {
         if !is_url(&notify.repository) {
             found.push(config.finding(
@@ -67,6 +70,44 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
             let place = config.place(&format!("spec.notify[{earlier}].repository"));
             found.push(finding.also(place, "first listed here"));
         }
+    }
+}
+
+/// Reports changes that several previews stand for, however their repository is spelt.
+fn check_shared(input: &Input<'_>, found: &mut Report) {
+    let previews = &input.config.previews.spec.previews;
+    let mut standing: BTreeMap<(String, u64), Vec<usize>> = BTreeMap::new();
+    for (index, preview) in previews.iter().enumerate() {
+        for change in &preview.changes {
+            let repository = change.repository.trim_end_matches('/').trim_end_matches(".git");
+            let known =
+                standing.entry((repository.to_ascii_lowercase(), change.number)).or_default();
+            if known.last() != Some(&index) {
+                known.push(index);
+            }
+        }
+    }
+    for ((repository, number), standing) in standing {
+        let [first, second, ..] = *standing else { continue };
+        let names: Vec<String> =
+            standing.iter().take(5).map(|&index| format!("`{}`", previews[index].name)).collect();
+        let more = match standing.len().saturating_sub(5) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let message = format!(
+            "{}{more} stand for one change, {}#{number}: their suites overwrite each other's status",
+            names.join(", "),
+            printable(&repository)
+        );
+        let place = |index: usize| format!("spec.previews[{index}].changes");
+        let finding = input.config.finding(
+            &code::SHARED_CHANGE,
+            place(second),
+            message,
+            "let one preview stand for it: merge them, or remove the change from all but one",
+        );
+        found.push(finding.also(input.config.place(&place(first)), "also here"));
     }
 }
 

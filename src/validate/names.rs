@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::Input;
+use super::namespaces::Namespaces;
 use crate::diagnostic::{Report, code};
-use crate::kube::{Object, meta};
-use crate::spec::Previews;
+use crate::kube::marks;
 
-/// A preview's name may have so many characters: 63 of a label, less room for what is joined to it.
+/// A preview's name may have so many characters: 63 of a label, less room for what is joined to it,
+/// which [`check_flux_names`] measures.
 const LONGEST: usize = 40;
 
 pub(super) fn check(input: &Input<'_>, found: &mut Report) {
@@ -40,14 +41,56 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
             "write a template that contains `{preview}`",
         ));
     }
+    if spec.namespace.starts_with("kube-") {
+        found.push(input.config.finding(
+            &code::RESERVED_NAMESPACE,
+            "spec.namespace",
+            "namespaces that begin with `kube-` are reserved for Kubernetes",
+            "begin the template with something else, such as `{preview}`",
+        ));
+    }
     check_previews(input, found);
+    check_flux_names(input, found);
+}
+
+/// Reports names of Flux objects that are too long: Flux puts the name of a Kustomization into a label
+/// of everything that it applies.
+fn check_flux_names(input: &Input<'_>, found: &mut Report) {
+    const MOST: usize = 63;
+    let spec = &input.config.previews.spec;
+    let set = input.config.set();
+    let suites = spec.tests.iter().map(|suite| suite.name.as_str());
+    let part =
+        suites.chain((!spec.tests.is_empty()).then_some(marks::GATE)).max_by_key(|p| p.len());
+    let name = |preview: &str| match part {
+        Some(part) => marks::flux_of_preview(set, preview, part),
+        None => marks::flux(set, preview),
+    };
+    let longest = spec.previews.iter().enumerate().max_by_key(|(_, preview)| preview.name.len());
+    let field = match longest {
+        Some((index, preview)) if preview.name.len() > "baseline".len() => {
+            (format!("spec.previews[{index}].name"), name(&preview.name))
+        }
+        _ => ("metadata.name".to_owned(), name("baseline")),
+    };
+    let (field, name) = field;
+    if name.len() > MOST {
+        let length = name.len();
+        found.push(input.config.finding(
+            &code::BAD_NAME,
+            field,
+            format!("Flux objects would have names such as `{name}`: {length} characters, {MOST} are allowed"),
+            "shorten metadata.name, or the names of previews or suites: the three are joined with dots",
+        ));
+    }
 }
 
 fn check_previews(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
     let spec = &config.previews.spec;
     let mut first = BTreeMap::new();
-    let taken = taken_namespaces(input.objects, &config.previews);
+    let taken = Namespaces::new(input);
+    taken.check_prefix(input, found);
     for (index, preview) in spec.previews.iter().enumerate() {
         let path = |index: usize| format!("spec.previews[{index}].name");
         let name = &preview.name;
@@ -78,24 +121,18 @@ fn check_previews(input: &Input<'_>, found: &mut Report) {
                 "use lower-case letters, digits and `-` around `{preview}`, at most 63 characters",
             ));
         }
-        if let Some(owner) = taken.get(namespace.as_str()) {
-            found.push(
-                config
-                    .finding(
-                        &code::RESERVED_NAMESPACE,
-                        path(index),
-                        format!("the namespace `{namespace}` is used by {}", owner.id),
-                        "rename the preview; the namespace of a preview belongs to it alone",
-                    )
-                    .also(owner.place(), "the namespace is used here"),
-            );
-        } else if namespace == spec.baseline.namespace || RESERVED.contains(&namespace.as_str()) {
-            found.push(config.finding(
+        let said_of_all = spec.namespace.starts_with("kube-");
+        if let Some((owner, place)) = taken.owner(&namespace).filter(|_| !said_of_all) {
+            let finding = config.finding(
                 &code::RESERVED_NAMESPACE,
                 path(index),
-                format!("the namespace `{namespace}` is reserved"),
+                format!("the namespace `{namespace}` {owner}"),
                 "rename the preview; the namespace of a preview belongs to it alone",
-            ));
+            );
+            found.push(match place {
+                Some(place) => finding.also(place, "the namespace is used here"),
+                None => finding,
+            });
         }
     }
     let limit = spec.limits.previews as usize;
@@ -109,34 +146,11 @@ fn check_previews(input: &Input<'_>, found: &mut Report) {
     }
 }
 
-/// Namespaces that every cluster has.
-const RESERVED: [&str; 5] =
-    ["default", "kube-system", "kube-public", "kube-node-lease", "istio-system"];
-
-/// Namespaces that the input uses for something that anabranch did not make.
-fn taken_namespaces<'a>(
-    objects: &'a [Object],
-    previews: &Previews,
-) -> BTreeMap<&'a str, &'a Object> {
-    let mut taken = BTreeMap::new();
-    for object in objects {
-        let namespace = match (object.id.group.as_str(), object.id.kind.as_str()) {
-            ("", "Namespace") => object.id.name.as_str(),
-            _ => object.id.namespace.as_str(),
-        };
-        let ours = meta::is_of_set(object, &previews.metadata.name);
-        if !namespace.is_empty() && !ours && namespace != previews.spec.baseline.namespace {
-            taken.entry(namespace).or_insert(object);
-        }
-    }
-    taken
-}
-
 /// Files of a tree that stand beside one file for each preview.
 const FILES: [&str; 3] = ["kustomization", "notifications", "shared"];
 
 /// Why a text cannot name a preview, if it cannot.
-fn name_problem(name: &str, prefix: &str) -> Option<String> {
+pub(super) fn name_problem(name: &str, prefix: &str) -> Option<String> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.bytes().all(fits) {
         return Some(

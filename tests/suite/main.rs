@@ -2,6 +2,7 @@
 
 mod again;
 mod container;
+mod corpora;
 mod determinism;
 #[path = "../common/dice.rs"]
 mod dice;
@@ -29,6 +30,7 @@ mod quiet;
 mod readers;
 mod routes;
 mod schema;
+mod sets;
 #[path = "../common/shop.rs"]
 mod shop;
 mod supply;

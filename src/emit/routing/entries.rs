@@ -7,10 +7,10 @@ use super::Swap;
 use super::gateway_api::{complete_matches, kind_of, swap_rule};
 use super::istio::{swap_entry, write_out_hosts};
 use crate::emit::meta;
-use crate::kube::Object;
 use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteSpec};
 use crate::kube::istio::{self, VirtualService, VirtualServiceSpec};
-use crate::kube::meta::{RESTORE, without};
+use crate::kube::meta::without;
+use crate::kube::{Object, marks};
 use crate::plan::routing::entries::Clone as Entry;
 use crate::plan::routing::gateway_api::rules;
 use crate::plan::routing::istio::http;
@@ -152,7 +152,7 @@ fn virtual_service(
 ) -> Object {
     let swap = swap(plan, env, clone);
     let gateway = format!("{}/{}", clone.entry.gateway.namespace, clone.entry.gateway.name);
-    let entries = http(clone.route).iter().filter_map(|entry| {
+    let entries = http(clone.route).filter_map(|entry| {
         let mut cloned = entry.clone();
         if let Some(matches) = gateway_matches(entry, hosts)? {
             cloned.set("match", Node::list(matches));
@@ -244,7 +244,6 @@ pub(super) fn strip(plan: &Plan<'_>, mut object: Object) -> Object {
         }
     }
     let removed: Vec<String> = headers.iter().map(|header| format!("-{header}")).collect();
-    let annotations = object.node.make(&["metadata", "annotations"]);
-    annotations.set(RESTORE, Node::string(removed.join(",")));
+    marks::set_changes(&mut object.node, plan.config.set(), &removed);
     object
 }

@@ -6,8 +6,7 @@ use super::gateway_api::baggage_member;
 use super::{Swap, settle_weights};
 use crate::emit::meta;
 use crate::kube::istio::{API_VERSION, VirtualService, VirtualServiceSpec};
-use crate::kube::meta::RESTORE;
-use crate::kube::{Object, meta as kube_meta};
+use crate::kube::{Object, marks};
 use crate::plan::naming::service_host;
 use crate::plan::routing::istio::{
     Source, Table, full_host, hosts, http, is_only_mesh, mesh_matches, service_of, tcp,
@@ -67,7 +66,8 @@ fn in_front(
     let home = original.id.namespace.as_str();
     let swap = Swap { plan, env, home, stands_in: home, inside: false };
     let mut entries = Vec::new();
-    let name = |number: usize| Node::string(format!("anabranch.{}.{number}", env.name));
+    let set = plan.config.set();
+    let name = |number: usize| Node::string(marks::entry(set, env.name, number));
     for entry in &table.derived[derived] {
         let Some(matches) = mesh_matches(original, entry) else {
             continue;
@@ -101,7 +101,7 @@ fn behind(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Vec<Node> {
     let host = service_host(table.service, plan.catalog.namespace);
     let to_itself = |&port: &u16| {
         Node::map([
-            ("name", Node::string(format!("anabranch.baseline.{port}"))),
+            ("name", Node::string(marks::entry_of_port(plan.config.set(), port))),
             ("match", Node::list([bare_match(port, !is_only_mesh(original))])),
             ("route", Node::list([destination(&host, port)])),
         ])
@@ -241,14 +241,21 @@ pub(super) fn write_out_hosts(entry: &mut Node, home: &str) {
 /// label of ours, and an annotation says what else was changed.
 fn extend(plan: &Plan<'_>, table: &Table<'_>, original: &Object, mut entries: Vec<Node>) -> Object {
     let mut node = original.node.clone();
-    entries.extend(http(original).iter().cloned());
+    let existing = original.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+    entries.extend(existing.iter().cloned());
     entries.extend(behind(plan, table, original));
     let spec = node.make(&["spec"]);
     spec.set("http", Node::list(entries));
-    if spec.get("exportTo").is_none_or(|to| to.items().is_empty()) {
+    let absent = spec.get("exportTo").is_none_or(|to| to.items().is_empty());
+    if absent {
         spec.set("exportTo", Node::list([Node::string("*")]));
-        node.make(&["metadata", "annotations"]).set(RESTORE, Node::string("exportTo"));
     }
+    let mut changed = vec![marks::HTTP];
+    // What another set added, it takes away again unless this one adds it too.
+    changed.extend(
+        (absent || marks::is_changed(&original.node, marks::EXPORT_TO)).then_some(marks::EXPORT_TO),
+    );
+    marks::set_changes(&mut node, plan.config.set(), &changed);
     Object { node, ..original.clone() }
 }
 
@@ -262,7 +269,7 @@ fn carry_over(
     let sections = |name: &str| {
         wildcard.node.at(&["spec", name]).map(Node::items).unwrap_or_default().to_vec()
     };
-    let carried = http(wildcard).iter().filter_map(|entry| {
+    let carried = http(wildcard).filter_map(|entry| {
         let matches = mesh_matches(wildcard, entry)?;
         let mut carried = entry.clone();
         if entry.get("match").is_some() {
@@ -274,7 +281,7 @@ fn carry_over(
     let mut own: Vec<Node> = carried.chain(behind(plan, table, wildcard)).collect();
     own.iter_mut().for_each(for_mesh_alone);
     entries.extend(own);
-    let metadata = meta::derived(plan.config, &name_of(table), plan.catalog.namespace, None);
+    let metadata = meta::derived(plan.config, &name_of(plan, table), plan.catalog.namespace, None);
     let spec = VirtualServiceSpec {
         tls: sections("tls"),
         tcp: sections("tcp"),
@@ -302,13 +309,13 @@ fn make(plan: &Plan<'_>, table: &Table<'_>, mut entries: Vec<Node>) -> Object {
         entry.set("route", Node::list([destination(&host, port)]));
         entries.push(entry);
     }
-    let metadata = meta::own(plan.config, &name_of(table), plan.catalog.namespace, None);
+    let metadata = meta::own(plan.config, &name_of(plan, table), plan.catalog.namespace, None);
     let spec = spec_of(plan, table, entries);
     Object::from_typed(&VirtualService { api_version: API_VERSION, kind: KIND, metadata, spec })
 }
 
-fn name_of(table: &Table<'_>) -> String {
-    format!("anabranch.{}", table.service)
+fn name_of(plan: &Plan<'_>, table: &Table<'_>) -> String {
+    marks::virtual_service(plan.config.set(), table.service)
 }
 
 /// What every VirtualService of ours has.
@@ -328,7 +335,7 @@ fn per_port(plan: &Plan<'_>, env: &Environment<'_>, table: &Table<'_>) -> Vec<No
     let key = &plan.config.previews.spec.routing.key;
     let entry = |(index, &port): (usize, &u16)| {
         Node::map([
-            ("name", Node::string(format!("anabranch.{}.{}", env.name, index + 1))),
+            ("name", Node::string(marks::entry(plan.config.set(), env.name, index + 1))),
             ("match", Node::list(with_key(&port_match(table, port), key, env.name))),
             ("route", Node::list([destination(&env.host(table.service), port)])),
         ])
@@ -387,11 +394,7 @@ pub(super) fn attach(
         swap_entry(&mut attached, &swap);
         Some(attached)
     };
-    let mut metadata =
-        meta::derived(plan.config, &original.id.name, &env.namespace, Some(env.name));
-    if let Some(labels) = &mut metadata.labels {
-        labels.retain(|key, _| kube_meta::keeps_label(key) || key.starts_with("anabranch.dev/"));
-    }
+    let metadata = meta::derived(plan.config, &original.id.name, &env.namespace, Some(env.name));
     Object::from_typed(&VirtualService {
         api_version: API_VERSION,
         kind: KIND,
@@ -400,7 +403,7 @@ pub(super) fn attach(
             hosts: own_hosts,
             gateways: Vec::new(),
             export_to: vec![".".to_owned()],
-            http: http(original).iter().filter_map(attached).collect(),
+            http: http(original).filter_map(attached).collect(),
             // Their matches name hosts of the original: the plan says that they stay behind.
             tls: Vec::new(),
             tcp: tcp(original).iter().filter_map(attached).collect(),

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::Closure;
 use crate::diagnostic::{Diagnostic, Report, code};
+use crate::limits::Allowance;
 use crate::plan::changes::Changes;
 use crate::plan::environment::{Body, Copied};
-use crate::plan::patch::{Allowance, Patch, Problem};
+use crate::plan::patch::{Patch, Problem};
 use crate::plan::patched::judge;
 use crate::spec::Config;
 use crate::yaml::Node;
@@ -81,7 +82,7 @@ impl<'a> Closure<'a, '_> {
                 match self.finder.patch(patch) {
                     Some(patch) => patches.push(Placed { patch, origin }),
                     None => {
-                        let parsed = self.finder.meter.allow(|all| origin.parse(all));
+                        let parsed = self.finder.work.allow(|all| origin.parse(all));
                         self.found.extend(parsed.err().map(|problem| origin.finding(problem)));
                     }
                 }
@@ -94,7 +95,7 @@ impl<'a> Closure<'a, '_> {
     /// before: workloads first, since a patch may name further objects, then these. Returns how many
     /// copies there are.
     pub(super) fn patch(&mut self, patches: &[Placed<'a>], done: usize) -> usize {
-        if patches.is_empty() || self.finder.meter.is_over() {
+        if patches.is_empty() || self.finder.work.is_over() {
             return 0;
         }
         for (index, copy) in self.copies.all_mut().iter_mut().enumerate().skip(done) {
@@ -113,8 +114,8 @@ impl<'a> Closure<'a, '_> {
             changes.patches = applying.iter().map(|one| Arc::clone(&one.patch)).collect();
             if !self.env.takes_marks() || !self.finder.knows(copy.original, &changes) {
                 let origins = applying.iter().map(|one| one.origin);
-                let meter = &self.finder.meter;
-                let body = meter.allow(|all| changes.patch(object, origins, all, &mut *self.found));
+                let work = &self.finder.work;
+                let body = work.allow(|all| changes.patch(object, origins, all, &mut *self.found));
                 let limits = &self.config.previews.spec.limits;
                 self.found.extend(judge(limits, copy.original, &body, |_| false));
                 self.needs.insert(index, self.finder.find(&copy.original.id, &body));
@@ -174,7 +175,8 @@ impl<'a> Changes<'a> {
                 }
                 Err(problem) => found.push(origin.finding(problem)),
             }
-            if allowance.left() == 0 {
+            if allowance.is_over() {
+                // The others would say the same.
                 break;
             }
         }

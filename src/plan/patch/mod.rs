@@ -4,28 +4,28 @@
 //! identity of a copy. Values it brings stand at the place of the patch in previews.yaml, so a later
 //! finding about one of them leads there.
 
-mod allowance;
 mod json;
+mod lookup;
 mod merge;
+mod pointer;
 mod shape;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::allowance::{Allowance, Meter};
-
 use super::marker::mentions_marker;
 use crate::diagnostic::{Place, Sources, code, nearest};
 use crate::kube::meta::is_substituted;
+use crate::limits::{Allowance, Budget, DEPTH, Exceeded};
 use crate::spec::{self, PatchTarget};
-use crate::yaml::{Budget, DEPTH, Data, Node, parse_documents};
+use crate::yaml::{Data, Node, parse_documents};
 
 /// What the text of a patch turned out to be.
 #[derive(Debug, Clone)]
-pub(super) enum Parsed {
+enum Parsed {
     /// Strategic merge patches, one per document.
     Strategic(Vec<Node>),
     /// JSON 6902 operations.
-    Json(json_patch::Patch),
+    Json(Vec<json::Operation>),
 }
 
 /// A patch, parsed.
@@ -63,7 +63,7 @@ impl<'a> Patch<'a> {
                     "write one JSON 6902 patch per entry of `patches`",
                 ));
             };
-            Parsed::Json(json::parse(operations)?)
+            Parsed::Json(json::parse(operations, allowance)?)
         } else {
             for document in &mut documents {
                 prepare(document, has_target)?;
@@ -242,6 +242,22 @@ impl Problem {
     }
 }
 
+impl From<Exceeded> for Problem {
+    fn from(exceeded: Exceeded) -> Self {
+        match exceeded {
+            Exceeded::Work(most) => Self::new(
+                format!("goes through more than {most} values, a tenth of --max-patch-nodes"),
+                "write fewer and smaller patches, or raise --max-patch-nodes",
+            ),
+            Exceeded::Depth(most) => {
+                Self::new(format!("makes more levels than the limit of {most}"), FEWER_LEVELS)
+            }
+        }
+    }
+}
+
+const FEWER_LEVELS: &str = "write it with fewer levels, or raise --max-depth";
+
 /// A new node counts as so many: it is held in memory, where others are gone through.
 const NEW: usize = 4;
 
@@ -251,16 +267,15 @@ fn read(text: &str, place: Place, allowance: &mut Allowance) -> Result<Vec<Node>
     let file = sources.add("patch", text);
     let default = Budget::default();
     let most = allowance.left() / NEW;
-    let alias_nodes = most.min(default.alias_nodes);
-    let budget = Budget { nodes: most, documents: most, alias_nodes, ..default };
+    let depth = allowance.depth();
+    let budget = Budget { depth, nodes: most, documents: most, alias_nodes: most, ..default };
     let mut documents = parse_documents(&sources, file, &budget).map_err(|mut errors| {
         let first = errors.swap_remove(0);
         let line = first.place.map_or(1, |place| sources.line_column(place).0);
         let help = match first.code {
             code if code != &code::INPUT_LIMIT => first.help,
-            // The flag is for files.
-            _ if first.help.contains(DEPTH) => "write it with fewer levels".to_owned(),
-            _ => return allowance.exceed(),
+            _ if first.help.contains(DEPTH) => FEWER_LEVELS.to_owned(),
+            _ => return allowance.exceed().into(),
         };
         Problem::new(format!("cannot be read, line {line}: {}", first.message), help)
     })?;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::gateway_api::{backends, rules};
-use super::{alike, chosen, istio};
+use super::{alike, chosen, hosts, istio};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
@@ -92,7 +92,7 @@ pub(super) fn plan<'a>(
             "pass the HTTPRoute, GRPCRoute or VirtualService of the entry with --baseline",
         ));
     }
-    check_collisions(config, entries, &routes, found);
+    hosts::check(config, catalog, &routes, found);
     check_names(environments, entries, &routes, found);
     let alike = |route| {
         let chosen = chosen(route, catalog.namespace);
@@ -212,7 +212,7 @@ fn entry_routes<'a>(catalog: &'a Catalog<'a>, found: &mut Report) -> Vec<&'a Obj
                 attached_to_gateway(object) && (own || chooses)
             }
             (istio_kind::GROUP, "VirtualService") => {
-                let chooses = istio::http(object).iter().flat_map(istio::destinations);
+                let chooses = istio::http(object).flat_map(istio::destinations);
                 let chooses = chooses
                     .filter(|host| istio::service_of(host, &object.id.namespace, home).is_some())
                     .count();
@@ -298,7 +298,7 @@ fn is_only_upgrade(route: &Object) -> bool {
 }
 
 /// The hosts of an entry route; one without hosts, or with a wildcard, is known by its name.
-fn original_hosts(route: &Object) -> Vec<String> {
+pub(super) fn original_hosts(route: &Object) -> Vec<String> {
     let named: Vec<String> = match route.id.kind.as_str() {
         "VirtualService" => istio::hosts(route)
             .filter(|host| host.contains('.') || host.starts_with('*'))
@@ -312,54 +312,14 @@ fn original_hosts(route: &Object) -> Vec<String> {
     if named.is_empty() { vec!["*".to_owned()] } else { named }
 }
 
-fn preview_host(entry: &Entry, preview: &str, original: &str, route: &Object) -> String {
+/// The host in place of an original one, of this preview.
+pub(super) fn preview_host(entry: &Entry, preview: &str, original: &str, route: &Object) -> String {
     let known_as = if original.starts_with('*') { route.id.name.as_str() } else { original };
     entry
         .host
         .replace("{preview}", preview)
         .replace("{host}", known_as.split('.').next().unwrap_or(known_as))
         .replace("{hash}", &safe_hash([known_as], 8))
-}
-
-/// Reports hosts of different routes that the template makes one.
-fn check_collisions(config: &Config, entries: &[Entry], routes: &[&Object], found: &mut Report) {
-    let mut seen = BTreeSet::new();
-    for (number, entry) in entries.iter().enumerate() {
-        let mut by_host: BTreeMap<String, (String, &Object)> = BTreeMap::new();
-        for route in routes {
-            for host in original_hosts(route) {
-                let preview = preview_host(entry, "preview", &host, route);
-                let first = by_host.entry(preview).or_insert((host.clone(), route));
-                if first.0 != host && first.1.id != route.id {
-                    found.push(
-                        config
-                            .finding(
-                                &code::HOST_COLLISION,
-                                format_args!("spec.routing.entries[{number}].host"),
-                                format!(
-                                    "{} ({}) and {} ({host}) get the same preview host",
-                                    first.1.id, first.0, route.id
-                                ),
-                                "tell them apart with {host} or {hash}, as in {preview}-{host}.example.com",
-                            )
-                            .also(first.1.place(), "one route is here")
-                            .also(route.place(), "the other here"),
-                    );
-                    return;
-                }
-            }
-        }
-        let gateway = &entry.gateway;
-        let known = (&gateway.namespace, &gateway.name, &gateway.section_name, entry.host.as_str());
-        if !seen.insert(known) {
-            found.push(config.finding(
-                &code::HOST_COLLISION,
-                format_args!("spec.routing.entries[{number}]"),
-                "two entries have the same gateway and host",
-                "remove one of the two",
-            ));
-        }
-    }
 }
 
 /// The URL of a host behind an entry, with `{}` for the host. The scheme and port are the listener's

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Routing, Table as Tables, alike};
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::kube::{Object, istio::GROUP};
+use crate::kube::{Object, istio::GROUP, marks};
 use crate::model::{Catalog, Service};
 use crate::plan::naming::service_host;
 use crate::spec::Delivery;
@@ -76,7 +76,7 @@ impl<'a> Bound<'a> {
     pub(super) fn destinations(&self, service: &str) -> BTreeSet<&'a str> {
         let entries = self.of(service).iter().flat_map(|object| {
             let home = object.id.namespace.as_str();
-            http(object).iter().flat_map(move |entry| {
+            http(object).flat_map(move |entry| {
                 destinations(entry).filter_map(move |d| service_of(d, home, self.namespace))
             })
         });
@@ -130,9 +130,9 @@ pub(crate) fn hosts(object: &Object) -> impl Iterator<Item = &str> {
     hosts.iter().filter_map(Node::text)
 }
 
-/// The HTTP entries of a VirtualService.
-pub(crate) fn http(object: &Object) -> &[Node] {
-    object.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default()
+/// The HTTP entries of a VirtualService that are not those of previews of another set.
+pub(crate) fn http(object: &Object) -> impl DoubleEndedIterator<Item = &Node> {
+    marks::entries_of_users(object)
 }
 
 /// The TCP entries of a VirtualService.
@@ -294,7 +294,7 @@ fn is_bare(object: &Object, port: u16) -> bool {
         one.get("port").is_none_or(|node| node.integer_value() == Some(i64::from(port)))
     };
     let applies = |entry| mesh_matches(object, entry).is_some_and(|all| all.iter().any(on_port));
-    !http(object).iter().any(applies)
+    !http(object).any(applies)
 }
 
 fn refuse_bare(object: &Object, service: &str, bare: &[u16]) -> Diagnostic {
@@ -329,7 +329,7 @@ fn derive<'a>(
     };
     let mut derived: Vec<&'a Node> = Vec::new();
     let (count, mut behind) = (|entry| matches(entry).len().max(1), 0);
-    for entry in http(object).iter().rev() {
+    for entry in http(object).rev() {
         *pairs += count(entry) * behind;
         if *pairs > tables.ceiling.pairs {
             break;
@@ -345,6 +345,15 @@ fn derive<'a>(
 
 /// What cannot be derived from: delegates, and matches on the key's own header.
 fn check_entry(tables: &Tables<'_, '_>, object: &Object, entry: &Node, found: &mut Report) {
+    if marks::is_entry(entry, tables.config.set()) {
+        let name = entry.text_at(&["name"]).unwrap_or_default();
+        let message = format!("{} has an entry `{name}`, a name that anabranch needs", object.id);
+        let help = "rename it, or remove it if it is left of an earlier run";
+        let place = entry.get("name").map_or(entry.place, |name| name.place);
+        found.push(
+            Diagnostic::new(&code::NAME_TAKEN, message, help).at(place, "looks like one of ours"),
+        );
+    }
     let mut refuse = |message: String, help: &str, node: &Node| {
         found.push(
             Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help)

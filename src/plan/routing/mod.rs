@@ -6,6 +6,7 @@
 
 pub mod entries;
 pub mod gateway_api;
+mod hosts;
 pub mod istio;
 mod precedence;
 
@@ -13,10 +14,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 
-use super::Ceiling;
 use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Id, Object};
+use crate::limits::Ceiling;
 use crate::model::{Catalog, Protocol, Service};
 use crate::spec::{Api, Config};
 
@@ -83,6 +84,8 @@ pub(super) struct Table<'a, 'e> {
     affecting: BTreeMap<&'a str, Vec<usize>>,
     pub(super) routes: gateway_api::Attached<'a>,
     pub(super) virtual_services: istio::Bound<'a>,
+    /// Routes of other sets, by service.
+    routes_of_others: BTreeMap<&'a str, &'a Object>,
 }
 
 /// Plans the routes of every preview.
@@ -108,6 +111,7 @@ pub(super) fn plan<'a>(
         affecting: affecting.into_iter().collect(),
         routes: gateway_api::attached(catalog),
         virtual_services: istio::bound(catalog),
+        routes_of_others: gateway_api::attached_by_others(catalog),
     };
     table.check_ports(found);
     table.check_consumers(found);
@@ -214,10 +218,24 @@ impl<'a> Table<'a, '_> {
                 }
                 self.consistent(service, routes, found).then_some(Api::GatewayApi)
             }
-            (None, None) => Some(match self.config.previews.spec.routing.api {
-                Api::Istio => Api::Istio,
-                _ => Api::GatewayApi,
-            }),
+            (None, None) => {
+                match (self.config.previews.spec.routing.api, self.routes_of_others.get(name)) {
+                    (Api::Istio, Some(route)) => {
+                        found.push(conflict(
+                            format!(
+                                "{} of another set routes {name}, but spec.routing.api is istio",
+                                route.id
+                            ),
+                            "use the same spec.routing.api in all sets of a baseline",
+                            route,
+                            None,
+                        ));
+                        None
+                    }
+                    (Api::Istio, None) => Some(Api::Istio),
+                    _ => Some(Api::GatewayApi),
+                }
+            }
         }
     }
 
@@ -383,7 +401,7 @@ fn chosen<'a>(route: &'a Object, home: &str) -> BTreeSet<&'a str> {
         let backends = gateway_api::rules(route).iter().flat_map(gateway_api::backends);
         return backends.filter_map(|one| gateway_api::service_backend(one, "")).collect();
     }
-    let entries = istio::http(route).iter().chain(istio::tcp(route));
+    let entries = istio::http(route).chain(istio::tcp(route));
     let hosts = entries.flat_map(istio::destinations);
     hosts.filter_map(|host| istio::service_of(host, &route.id.namespace, home)).collect()
 }
