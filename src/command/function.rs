@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use super::{say, work_on_this_thread, write_out};
 use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, terminal};
 use crate::emit::{Own, Shape};
-use crate::kube::{Id, Object, marks};
+use crate::kube::{Id, Object};
 use crate::limits::Ceiling;
 use crate::pipeline::{Request, compile};
 use crate::read::{
@@ -199,7 +199,8 @@ impl Run {
             }
             match owners.owner(&object) {
                 Owner::ThisSet => {
-                    earlier.insert(object.id, object.node);
+                    earlier.insert(object.id.clone(), object.node.clone());
+                    input.keep_extended(object, config.set());
                 }
                 Owner::AnotherSet => {
                     passing.push((item.clone(), None));
@@ -244,10 +245,8 @@ impl Run {
     }
 }
 
-/// An object of ours with the place annotations that it had when it came in, and with what other sets
-/// added to it.
+/// An object of ours with the place annotations that it had when it came in.
 fn with_places(mut node: Node, earlier: Option<&Node>) -> Node {
-    earlier.into_iter().for_each(|earlier| marks::keep_additions(&mut node, earlier));
     let annotations = earlier.and_then(|earlier| earlier.at(&["metadata", "annotations"]));
     for (key, value) in annotations.map(Node::entries).unwrap_or_default() {
         if PLACES.contains(&key.text.as_str()) {

@@ -20,6 +20,8 @@ pub struct Catalog<'a> {
     objects: Vec<&'a Object>,
     /// What other sets made: no part of the baseline.
     others: &'a [Object],
+    /// VirtualServices of an earlier run.
+    extended: &'a [Object],
     /// By name.
     services: Vec<Service<'a>>,
     /// Indices of services by their name.
@@ -78,6 +80,7 @@ impl<'a> Catalog<'a> {
             namespace,
             objects,
             others: &input.others,
+            extended: &input.extended,
             services,
             service_named,
             workloads,
@@ -125,6 +128,12 @@ impl<'a> Catalog<'a> {
     #[must_use]
     pub fn others(&self) -> &'a [Object] {
         self.others
+    }
+
+    /// The VirtualServices that an earlier run made.
+    #[must_use]
+    pub fn extended(&self) -> &'a [Object] {
+        self.extended
     }
 
     /// Every object of a kind, of every namespace.

@@ -118,7 +118,7 @@ fn mentions_markers(config: &Config, catalog: &Catalog<'_>) -> bool {
     let spec = config.node().get("spec").map(Node::entries).unwrap_or_default().iter();
     let fields = fields.filter(|(key, _)| key.text != "spec");
     let mut own = fields.chain(spec.filter(|(key, _)| key.text != "previews"));
-    let objects: Vec<&Object> = catalog.objects().collect();
+    let objects: Vec<&Object> = catalog.objects().chain(catalog.extended()).collect();
     own.any(|(_, field)| mentions_marker(field))
         || objects.par_iter().any(|object| mentions_marker(&object.node))
 }

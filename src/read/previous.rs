@@ -86,9 +86,18 @@ pub struct Parted {
     pub users: Vec<Object>,
     /// Those that other sets made for their previews: no part of the baseline, and none of ours.
     pub others: Vec<Object>,
+    /// VirtualServices that an earlier run of this set made: other sets may have extended them.
+    pub extended: Vec<Object>,
 }
 
 impl Parted {
+    /// Keeps what other sets may have added to an object of an earlier run.
+    pub fn keep_extended(&mut self, earlier: Object, set: &str) {
+        if marks::is_shared(&earlier, set) {
+            self.extended.push(earlier);
+        }
+    }
+
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &Object> {
         self.users.iter().chain(&self.others)
@@ -175,7 +184,7 @@ pub fn set_aside(objects: Vec<Object>, config: &Config) -> Parted {
                 parted.users.push(object);
             }
             Owner::AnotherSet => parted.others.push(object),
-            Owner::ThisSet => {}
+            Owner::ThisSet => parted.keep_extended(object, config.set()),
         }
     }
     parted

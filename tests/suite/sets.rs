@@ -4,7 +4,7 @@
 use yaml_serde::Value;
 
 use super::objects::{Objects, by_id, documents, resource_list};
-use super::orchestrator::function;
+use super::orchestrator::{ANABRANCH, function, run as run_command};
 
 const BASELINE: &str = "
 apiVersion: v1
@@ -137,6 +137,24 @@ fn two_sets_in_one_pipeline_leave_each_other_alone() {
                 assert_eq!(keys(items), ["a-1", "b-1"], "{what}, {order}");
             }
         }
+    }
+}
+
+#[test]
+fn streams_of_two_sets_behind_each_other_keep_the_entries_of_both() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (route, api) in [("", "istio"), (VIRTUAL_SERVICE, "auto"), (WILDCARD, "auto")] {
+        let mut text = format!("{BASELINE}{route}");
+        for name in ["a", "b", "a"] {
+            let config =
+                set(name, api).replace("{namespace: base}", "{namespace: base, delivery: include}");
+            let file = folder.path().join("previews.yaml");
+            std::fs::write(&file, config).expect("the folder can be written");
+            let mut command = std::process::Command::new(ANABRANCH);
+            text =
+                run_command(command.arg("render").arg(&file).args(["--baseline", "-"]), &text).ok();
+        }
+        assert_eq!(keys(&documents(&text)), ["a-1", "b-1"], "{api} {route}");
     }
 }
 

@@ -28,11 +28,14 @@ pub(crate) fn whole(plan: &Plan<'_>, table: &Table<'_>) -> Object {
 
 /// The VirtualService of a table with these entries in place of the previews'.
 pub(crate) fn with_entries(plan: &Plan<'_>, table: &Table<'_>, entries: Vec<Node>) -> Object {
-    match table.source {
-        Source::Own(original) => extend(plan, table, original, entries),
+    let mut made = match table.source {
+        Source::Own(original) => return extend(plan, table, original, entries),
         Source::Wildcard(original) => carry_over(plan, table, original, entries),
         Source::Nothing => make(plan, table, entries),
-    }
+    };
+    let earlier = plan.catalog.extended().iter().find(|earlier| earlier.id == made.id);
+    earlier.into_iter().for_each(|earlier| marks::keep_additions(&mut made.node, &earlier.node));
+    made
 }
 
 /// The entries of one preview: what is derived of an original, by its index, or the ports of a host
