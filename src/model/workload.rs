@@ -88,3 +88,26 @@ fn containers(workload: &Object) -> impl Iterator<Item = Container<'_>> {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_that_helm_runs_by_itself_is_left_out_and_any_other_refused() {
+        let support = |annotations: &[(&str, &str)]| {
+            let annotations = annotations.iter().map(|(key, value)| (*key, Node::string(*value)));
+            let metadata =
+                [("name", Node::string("test")), ("annotations", Node::map(annotations))];
+            let pod = Node::map([
+                ("apiVersion", Node::string("v1")),
+                ("kind", Node::string("Pod")),
+                ("metadata", Node::map(metadata)),
+            ]);
+            let pod = Object::from_node(pod).expect("it has a name");
+            Workload::new(&pod).map(|workload| workload.support)
+        };
+        assert_eq!(support(&[("helm.sh/hook", "test")]), Some(Support::Passing));
+        assert!(matches!(support(&[]), Some(Support::Refused(_))));
+    }
+}

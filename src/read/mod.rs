@@ -93,3 +93,44 @@ pub(crate) fn text_of(name: &str, bytes: Vec<u8>) -> Result<String, Diagnostic> 
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn objects(text: &str) -> (Vec<String>, Vec<Diagnostic>) {
+        let mut sources = Sources::default();
+        let file = sources.add("a.yaml", text);
+        let (mut objects, mut errors) = (Vec::new(), Vec::new());
+        for node in documents(&sources, file, &Budget::default(), &mut errors) {
+            add_objects(node, &mut objects, &mut errors);
+        }
+        (objects.iter().map(|object| object.id.to_string()).collect(), errors)
+    }
+
+    #[test]
+    fn lists_of_every_kind_are_opened() {
+        let whole = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}";
+        for list in [
+            format!("{{kind: List, items: [{whole}]}}"),
+            format!(
+                "{{apiVersion: v1, kind: ConfigMapList, metadata: {{name: l}}, items: [{whole}]}}"
+            ),
+            "{apiVersion: v1, kind: ConfigMapList, items: [{metadata: {name: a}}]}".to_owned(),
+            format!("{{kind: List, items: [{{kind: List, items: [{whole}]}}, {{kind: List}}]}}"),
+        ] {
+            let (found, errors) = objects(&list);
+            assert!(errors.is_empty(), "{list}: {errors:?}");
+            assert_eq!(found, ["ConfigMap a"], "{list}");
+        }
+        let (found, errors) = objects("{apiVersion: v1, kind: SecretList, items: null}");
+        assert!(found.is_empty() && errors.is_empty(), "{found:?} {errors:?}");
+    }
+
+    #[test]
+    fn a_kind_that_ends_in_list_and_has_no_items_is_an_object() {
+        let (found, errors) = objects("{apiVersion: a.b/v1, kind: AllowList, metadata: {name: a}}");
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(found, ["AllowList a"]);
+    }
+}

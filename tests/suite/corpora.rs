@@ -82,7 +82,6 @@ fn are_alike(ours: &[Value], other: &[Value]) -> bool {
 
 /// How the readers differ about a text.
 #[derive(Debug)]
-#[expect(dead_code, reason = "all of it is shown where no reason explains it")]
 enum Difference {
     /// We refuse, for this reason, what one of them reads.
     Refused(String),

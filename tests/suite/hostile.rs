@@ -135,6 +135,29 @@ fn nesting_of_every_sort_is_refused() {
 }
 
 #[test]
+fn no_depth_that_can_be_asked_for_overflows_the_stack() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let file = scratch.path().join("deep.yaml");
+    let pair = pair("s0");
+    let previews = "golden/one-service/input/previews.yaml";
+    let name = file.display().to_string();
+    for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", "")] {
+        let deep = format!("{}a{}", open.repeat(490), close.repeat(490));
+        let text =
+            pair.replace("spec:\n  selector", &format!("deep:\n  {deep}\nspec:\n  selector"));
+        fs::write(&file, text).expect("the folder can be written");
+        let ask =
+            |depth| limited(&["render", previews, "--baseline", &name, "--max-depth", depth], None);
+        assert_eq!(ask("500").code, Some(1), "the preview names no service of it");
+        assert!(!ask("500").stderr.contains("nests deeper"));
+        assert!(ask("489").stderr.contains("nests deeper"));
+        let answer = ask("501");
+        assert_eq!(answer.code, Some(2));
+        assert!(answer.stderr.contains("no more than 500 levels"), "{}", answer.stderr);
+    }
+}
+
+#[test]
 fn texts_of_100_megabytes_are_refused() {
     let long = "x".repeat(100_000_000);
     assert_refused("a plain scalar", format!("a: {long}\n"));

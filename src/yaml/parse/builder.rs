@@ -95,9 +95,7 @@ impl Builder {
         self.offset = offset;
         self.anchors.clear();
         self.count_document(self.place(0, 0))?;
-        let plain = |byte: u8| matches!(byte, b'\n' | b' '..=b'~');
-        let mut all = text.char_indices().filter(|_| !text.bytes().all(plain));
-        if let Some((at, found)) = all.find(|(_, c)| !is_allowed(*c)) {
+        if let Some((at, found)) = text.char_indices().find(|(_, c)| !is_allowed(*c)) {
             self.control(self.place(at, at + found.len_utf8()), found);
             return Err(Stop);
         }

@@ -302,7 +302,6 @@ impl<'t> Events<'t> {
         let token = self.scanner.peek()?;
         match token.kind {
             Kind::FlowEntry => self.scanner.take().map(|_| ()),
-            Kind::StreamEnd => Err(Mistake::unclosed(token.start, expected)),
             _ => Err(Mistake::new(token.start, expected)
                 .help("put a comma between two items, and quotes around text with `?` in it")),
         }

@@ -107,8 +107,8 @@ pub(super) struct Scanner<'t> {
     queue: VecDeque<Token<'t>>,
     /// How many are taken.
     taken: usize,
-    /// Brackets that are open.
-    level: usize,
+    /// Where the brackets that are open stand.
+    brackets: Vec<usize>,
     /// The column of the innermost block; -1 outside of all blocks.
     indent: isize,
     indents: Vec<isize>,
@@ -128,7 +128,7 @@ impl<'t> Scanner<'t> {
             cursor: Cursor::new(text),
             queue: VecDeque::new(),
             taken: 0,
-            level: 0,
+            brackets: Vec::new(),
             indent: -1,
             indents: Vec::new(),
             key_allowed: true,
@@ -164,6 +164,11 @@ impl<'t> Scanner<'t> {
         Ok(false)
     }
 
+    /// Whether a bracket is open.
+    fn in_flow(&self) -> bool {
+        !self.brackets.is_empty()
+    }
+
     fn is_valid(&self, key: &SimpleKey) -> Scanned<bool> {
         let here = self.cursor.mark;
         let valid = key.mark.line == here.line && key.mark.index + 1024 >= here.index;
@@ -189,6 +194,9 @@ impl<'t> Scanner<'t> {
         self.skip_to_token()?;
         self.unroll(self.cursor.mark.column);
         let Some(first) = self.cursor.first() else {
+            if let Some(&open) = self.brackets.last() {
+                return Err(Mistake::unclosed(open, "the bracket that opens here is never closed"));
+            }
             self.unroll(-1);
             self.cursor.end_line();
             self.forget_key()?;
@@ -213,7 +221,7 @@ impl<'t> Scanner<'t> {
             }
         }
         let blank_behind = self.cursor.is_blank_or_end(1);
-        let in_flow = self.level > 0;
+        let in_flow = self.in_flow();
         match first {
             b'[' => self.open(Kind::FlowListStart),
             b'{' => self.open(Kind::FlowMapStart),
@@ -252,7 +260,7 @@ impl<'t> Scanner<'t> {
                 return Err(Mistake::new(self.cursor.mark.at, problem).help("remove it"));
             }
             // A tab is a blank in brackets, and behind the first token of a line.
-            let tabs = self.level > 0 || !self.key_allowed;
+            let tabs = self.in_flow() || !self.key_allowed;
             while matches!(self.cursor.first(), Some(b' '))
                 || tabs && matches!(self.cursor.first(), Some(b'\t'))
             {
@@ -264,7 +272,7 @@ impl<'t> Scanner<'t> {
             if !self.cursor.skip_break() {
                 return Ok(());
             }
-            if self.level == 0 {
+            if !self.in_flow() {
                 self.key_allowed = true;
             }
         }
@@ -284,16 +292,16 @@ impl<'t> Scanner<'t> {
         if self.key_allowed {
             self.forget_key()?;
             let mark = self.cursor.mark;
-            let required = self.level == 0 && self.indent == mark.column;
+            let required = !self.in_flow() && self.indent == mark.column;
             let number = self.taken + self.queue.len();
-            self.keys.push_back(SimpleKey { level: self.level, required, number, mark });
+            self.keys.push_back(SimpleKey { level: self.brackets.len(), required, number, mark });
         }
         Ok(())
     }
 
     /// The token that may be a key at this level.
     fn key_here(&self) -> Option<SimpleKey> {
-        self.keys.back().copied().filter(|key| key.level == self.level)
+        self.keys.back().copied().filter(|key| key.level == self.brackets.len())
     }
 
     /// The token that might have been a key at this level is none.
@@ -309,7 +317,7 @@ impl<'t> Scanner<'t> {
 
     /// Opens a block where its first token stands right of the block around it.
     fn roll(&mut self, mark: Mark, number: Option<usize>, kind: Kind<'t>) {
-        if self.level == 0 && self.indent < mark.column {
+        if !self.in_flow() && self.indent < mark.column {
             self.indents.push(std::mem::replace(&mut self.indent, mark.column));
             let place = number.map_or(self.queue.len(), |number| number - self.taken);
             self.queue.insert(place, Token { kind, start: mark.at, end: mark.at });
@@ -318,7 +326,7 @@ impl<'t> Scanner<'t> {
 
     /// Closes the blocks that stand right of this column.
     fn unroll(&mut self, column: isize) {
-        while self.level == 0 && self.indent > column {
+        while !self.in_flow() && self.indent > column {
             self.push(Kind::BlockEnd, self.cursor.mark.at);
             self.indent = self.indents.pop().unwrap_or(-1);
         }
@@ -326,7 +334,7 @@ impl<'t> Scanner<'t> {
 
     fn open(&mut self, kind: Kind<'t>) -> Scanned<()> {
         self.save_key()?;
-        self.level += 1;
+        self.brackets.push(self.cursor.mark.at);
         self.key_allowed = true;
         self.indicator(kind, 1);
         Ok(())
@@ -334,7 +342,7 @@ impl<'t> Scanner<'t> {
 
     fn close(&mut self, kind: Kind<'t>) -> Scanned<()> {
         self.forget_key()?;
-        self.level = self.level.saturating_sub(1);
+        self.brackets.pop();
         self.key_allowed = false;
         self.indicator(kind, 1);
         Ok(())
@@ -342,7 +350,7 @@ impl<'t> Scanner<'t> {
 
     fn block_entry(&mut self) -> Scanned<()> {
         // In brackets, the parser says what is wrong.
-        if self.level == 0 {
+        if !self.in_flow() {
             if !self.key_allowed {
                 let problem = "a list cannot begin here";
                 return Err(Mistake::new(self.cursor.mark.at, problem)
@@ -357,14 +365,14 @@ impl<'t> Scanner<'t> {
     }
 
     fn explicit_key(&mut self) -> Scanned<()> {
-        if self.level == 0 {
+        if !self.in_flow() {
             if !self.key_allowed {
                 return Err(Mistake::new(self.cursor.mark.at, "a key cannot begin here"));
             }
             self.roll(self.cursor.mark, None, Kind::BlockMapStart);
         }
         self.forget_key()?;
-        self.key_allowed = self.level == 0;
+        self.key_allowed = !self.in_flow();
         self.indicator(Kind::Key, 1);
         Ok(())
     }
@@ -382,7 +390,7 @@ impl<'t> Scanner<'t> {
             self.keys.pop_back();
             self.key_allowed = false;
         } else {
-            if self.level == 0 {
+            if !self.in_flow() {
                 if !self.key_allowed {
                     let problem = "a mapping cannot begin here";
                     return Err(Mistake::new(self.cursor.mark.at, problem)
@@ -390,7 +398,7 @@ impl<'t> Scanner<'t> {
                 }
                 self.roll(self.cursor.mark, None, Kind::BlockMapStart);
             }
-            self.key_allowed = self.level == 0;
+            self.key_allowed = !self.in_flow();
         }
         self.indicator(Kind::Value, 1);
         Ok(())

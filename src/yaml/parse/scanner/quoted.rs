@@ -149,7 +149,7 @@ impl Scanner<'_> {
                 }
                 gap.take(&mut self.cursor);
             }
-            if self.level == 0 && self.cursor.mark.column <= self.indent {
+            if !self.in_flow() && self.cursor.mark.column <= self.indent {
                 break;
             }
         }
@@ -166,7 +166,7 @@ impl Scanner<'_> {
     fn ends_plain(&self) -> bool {
         match self.cursor.first() {
             Some(b':') => self.cursor.is_blank_or_end(1),
-            Some(b',' | b'?' | b'[' | b']' | b'{' | b'}') => self.level > 0,
+            Some(b',' | b'?' | b'[' | b']' | b'{' | b'}') => self.in_flow(),
             _ => false,
         }
     }
