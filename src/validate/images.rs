@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Input;
-use crate::diagnostic::{Report, code};
+use crate::diagnostic::{Report, code, some_of};
 use crate::kube::{ImageName, Prefix};
 use crate::spec::Limits;
 
@@ -89,7 +89,7 @@ pub(crate) fn problems(limits: &Limits, image: &str) -> Vec<Problem> {
     let admits = |prefix: &String| Prefix::read(prefix).is_some_and(|one| one.admits(&name));
     if !allowed.is_empty() && !allowed.iter().any(admits) {
         let why = "is from a registry that is not allowed".to_owned();
-        let help = format!("use an image below one of: {}", allowed.join(", "));
+        let help = format!("use an image below one of: {}", some_of(allowed));
         problems.push(Problem { why, help });
     }
     if limits.require_digest && name.digest.is_none() {
