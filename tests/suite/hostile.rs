@@ -323,6 +323,41 @@ fn thousands_of_one_thing_end_in_time() {
 }
 
 #[test]
+fn ways_in_that_multiply_are_refused() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let list =
+        |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<String>();
+    let entry = |index| {
+        format!(
+            "{{gateway: {{namespace: shop, name: g}}, host: \"{{host}}.{{preview}}.e{index}.example.com\"}}, "
+        )
+    };
+    let preview = |index| format!("  - {{name: pr-{index}, services: [{{name: s0, image: x}}]}}\n");
+    let previews = format!(
+        "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  baseline: {{namespace: shop}}\n  \
+         limits: {{previews: 1000}}\n  routing: {{entries: [{}]}}\n  previews:\n{}",
+        list(300, &entry),
+        list(700, &preview)
+    );
+    let route = format!(
+        "{}apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {{name: r, namespace: shop}}\nspec:\n  \
+         parentRefs: [{{name: g}}]\n  hostnames: [{}]\n  rules: [{{backendRefs: [{{name: s0, port: 80}}]}}]\n",
+        pair("s0"),
+        list(500, &|index| format!("h{index}.example.com, "))
+    );
+    let write = |name: &str, text: &str| {
+        let file = scratch.path().join(name);
+        fs::write(&file, text).expect("the folder can be written");
+        file.display().to_string()
+    };
+    let (previews, baseline) = (write("previews.yaml", &previews), write("baseline.yaml", &route));
+    let started = Instant::now();
+    let words = limited(&["render", &previews, "--baseline", &baseline], None).failed();
+    assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
+    assert!(words.contains("--max-rules"), "{words}");
+}
+
+#[test]
 fn bytes_that_are_no_text_are_refused() {
     let wide = |text: &str, order: fn(u16) -> [u8; 2]| -> Vec<u8> {
         text.encode_utf16().flat_map(order).collect()
