@@ -101,7 +101,7 @@ pub struct Limits {
     /// Seconds that kustomize may take for what it builds in one folder
     #[arg(long, value_name = "N", default_value_t = Budget::default().build_seconds)]
     pub max_build_seconds: u64,
-    /// Rules of routes that are derived, with matches and backends, of all previews together
+    /// Rules of routes that are derived, with matches, backends and hosts, of all previews together
     #[arg(long, value_name = "N", default_value_t = Ceiling::default().rules)]
     pub max_rules: usize,
     /// Pairs that are looked at: of matches in the routes of a service, and of Services and workloads

@@ -244,9 +244,35 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
         .map(|(_, candidate)| candidate)
 }
 
+/// Some of many names for a sentence, and how many more there are: of thousands nobody reads all, and a
+/// thousand findings would hold them a thousand times.
+#[must_use]
+pub(crate) fn some_of(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    const SHOWN: usize = 20;
+    let (mut text, mut more) = (String::new(), 0);
+    for (index, name) in names.into_iter().enumerate() {
+        if index >= SHOWN {
+            more += 1;
+            continue;
+        }
+        if index > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(name.as_ref());
+    }
+    if more > 0 { format!("{text} and {more} more") } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_names_some_are_shown() {
+        assert_eq!(some_of(["a", "b"]), "a, b");
+        let names: Vec<String> = (0..25).map(|number| number.to_string()).collect();
+        assert!(some_of(&names).ends_with("18, 19 and 5 more"), "{}", some_of(&names));
+    }
 
     #[test]
     fn a_long_report_keeps_the_worst_and_says_that_there_are_more() {

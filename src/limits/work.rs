@@ -34,6 +34,9 @@ pub(crate) enum Exceeded {
 /// copied or compared, with all its text.
 const PASSED: usize = 32;
 
+/// So many looks at whether a patch applies to an object count as one node.
+const LOOKS: usize = 8;
+
 impl WorkBudget {
     /// What a run may make of its patches.
     pub(crate) fn new(limits: &Ceiling) -> Self {
@@ -46,9 +49,13 @@ impl WorkBudget {
         self.spent.load(Ordering::Relaxed) > self.most
     }
 
-    /// Counts what is no part of any allowance.
-    pub(crate) fn spend(&self, nodes: usize) {
+    fn spend(&self, nodes: usize) {
         self.spent.fetch_add(nodes, Ordering::Relaxed);
+    }
+
+    /// Counts so many looks at whether a patch applies, which are no part of any allowance.
+    pub(crate) fn spend_looks(&self, looks: usize) {
+        self.spend(looks / LOOKS);
     }
 
     /// Allows some work a tenth of all at most, for what it makes is held in memory.

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::few::Few;
 use super::marker::{SCALARS, marker};
 use super::patch::{Patch, Problem};
-use crate::diagnostic::{Diagnostic, Report, code};
+use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::kube::meta::{SUBSTITUTE, is_substituted};
 use crate::kube::repository;
 use crate::limits::Allowance;
@@ -259,23 +259,27 @@ fn plan_images<'a>(
             }
         }
     }
+    let names: BTreeSet<&str> = target.workloads.iter().map(|workload| workload.name()).collect();
     for (index, wanted) in change.workloads.iter().enumerate() {
-        if !target.workloads.iter().any(|workload| workload.name() == wanted.name) {
-            let names: Vec<&str> =
-                target.workloads.iter().map(|workload| workload.name()).collect();
+        if !names.contains(wanted.name.as_str()) {
+            let names = target.workloads.iter().map(|workload| workload.name());
             return Err(ambiguous(
                 &format!("workloads[{index}].name"),
                 format!("`{}` has no workload `{}`", change.name, wanted.name),
-                format!("its workloads are: {}", names.join(", ")),
+                format!("its workloads are: {}", some_of(names)),
             ));
         }
     }
     let mut all = SmallVec::new();
     let mut repositories = BTreeSet::new();
+    // Looked up for each of the workloads.
+    let by_workload: BTreeMap<&str, &str> =
+        change.workloads.iter().map(|one| (one.name.as_str(), one.image.as_str())).collect();
+    let by_container: BTreeMap<&str, &str> =
+        change.containers.iter().map(|one| (one.name.as_str(), one.image.as_str())).collect();
     for workload in &target.workloads {
-        let by_workload = change.workloads.iter().find(|w| w.name == workload.name());
-        let image = by_workload.map_or(change.image.as_str(), |w| w.image.as_str());
-        let images = images_of(workload, change, image).map_err(|main| {
+        let image = by_workload.get(workload.name()).copied().unwrap_or(&change.image);
+        let images = images_of(workload, change, image, &by_container).map_err(|main| {
             let field = if change.image.is_empty() { "env" } else { "image" };
             ambiguous(
                 field,
@@ -308,10 +312,9 @@ fn images_of<'a>(
     workload: &'a Workload<'a>,
     change: &'a ServiceChange,
     image: &'a str,
+    wanted: &BTreeMap<&'a str, &'a str>,
 ) -> Result<Images<'a>, String> {
     let containers = workload.containers.as_slice();
-    let wanted: BTreeMap<&str, &str> =
-        change.containers.iter().map(|one| (one.name.as_str(), one.image.as_str())).collect();
     let mut by_container: Few<(&str, &str)> = containers
         .iter()
         .filter_map(|container| Some((container.name, *wanted.get(container.name)?)))
@@ -341,12 +344,18 @@ fn images_of<'a>(
     Ok(Images { by_container, main: main.map(|main| main.name) })
 }
 
+/// The containers of some workloads, for a sentence.
 fn listing(workloads: &[&Workload<'_>]) -> String {
+    const SHOWN: usize = 20;
     let one = |workload: &&Workload<'_>| {
         let names = workload.containers.iter().map(|c| format!("{} ({})", c.name, c.image));
-        format!("{}: {}", workload.name(), names.collect::<Vec<_>>().join(", "))
+        format!("{}: {}", workload.name(), some_of(names))
     };
-    workloads.iter().map(one).collect::<Vec<_>>().join("; ")
+    let shown: Vec<String> = workloads.iter().take(SHOWN).map(one).collect();
+    match workloads.len().saturating_sub(SHOWN) {
+        0 => shown.join("; "),
+        more => format!("{} and {more} more", shown.join("; ")),
+    }
 }
 
 /// Makes the changes of one service with the next of these values: replicas, images, variables.

@@ -49,6 +49,8 @@ pub(super) struct Finder<'a> {
     pub(super) config: &'a Config,
     pub(super) catalog: &'a Catalog<'a>,
     namespaces: BTreeSet<&'a str>,
+    external_secrets: BTreeSet<&'a str>,
+    external_config_maps: BTreeSet<&'a str>,
     monitors: Vec<&'a Object>,
     pub(super) bindings: Bindings<'a>,
     /// By the number of the object.
@@ -77,10 +79,14 @@ impl<'a> Finder<'a> {
         let changed = catalog.objects().map(|_| Variants::default()).collect();
         let (namespaces, bindings) = (catalog.namespaces(), Bindings::new(catalog));
         let patches = Variants::default();
+        let external = &config.previews.spec.external;
+        let names = |list: &'a [String]| list.iter().map(String::as_str).collect();
         Self {
             config,
             catalog,
             namespaces,
+            external_secrets: names(&external.secrets),
+            external_config_maps: names(&external.config_maps),
             monitors,
             bindings,
             known,
@@ -223,12 +229,11 @@ impl<'a> Finder<'a> {
         /// ConfigMaps that a controller puts into every namespace.
         const EVERYWHERE: [&str; 3] =
             ["kube-root-ca.crt", "istio-ca-root-cert", "openshift-service-ca.crt"];
-        let external = &self.config.previews.spec.external;
         match referent {
             Referent::ConfigMap => {
-                EVERYWHERE.contains(&name) || external.config_maps.iter().any(|n| n == name)
+                EVERYWHERE.contains(&name) || self.external_config_maps.contains(name)
             }
-            Referent::Secret => external.secrets.iter().any(|n| n == name),
+            Referent::Secret => self.external_secrets.contains(name),
             _ => false,
         }
     }

@@ -3,11 +3,13 @@
 mod form;
 mod preview;
 mod read;
+mod registries;
 mod schema;
 mod v1alpha1;
 
 pub use preview::*;
 pub use read::Config;
+pub use registries::Registries;
 pub use schema::{definition, previews_schema};
 pub use v1alpha1::*;
 

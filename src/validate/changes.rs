@@ -1,6 +1,6 @@
 //! Pull requests: text that came from outside leaves us only in forms that can do no harm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -9,6 +9,8 @@ use crate::diagnostic::{Report, code};
 
 pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
+    let notify = config.previews.spec.notify.iter();
+    let told: BTreeSet<&str> = notify.map(|notify| notify.repository.as_str()).collect();
     for (p, preview) in config.previews.spec.previews.iter().enumerate() {
         for (c, change) in preview.changes.iter().enumerate() {
             let path = format_args!("spec.previews[{p}].changes[{c}]");
@@ -37,7 +39,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
                 ));
             }
         }
-        check_audience(input, p, found);
+        check_audience(input, p, &told, found);
         if !preview.expires.is_empty() && !is_time(&preview.expires) {
             found.push(config.finding(
                 &code::CONFIG_FIELD,
@@ -48,6 +50,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
         }
     }
     check_shared(input, found);
+    let mut first: BTreeMap<&str, usize> = BTreeMap::new();
     for (n, notify) in config.previews.spec.notify.iter().enumerate() {
         if !is_url(&notify.repository) {
             found.push(config.finding(
@@ -57,9 +60,8 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
                 "write https:// and the path",
             ));
         }
-        let earlier = config.previews.spec.notify[..n]
-            .iter()
-            .position(|other| other.repository == notify.repository);
+        let earlier = first.get(notify.repository.as_str()).copied();
+        first.entry(&notify.repository).or_insert(n);
         if let Some(earlier) = earlier {
             let finding = config.finding(
                 &code::DUPLICATE_NAME,
@@ -112,7 +114,7 @@ fn check_shared(input: &Input<'_>, found: &mut Report) {
 }
 
 /// Who hears of a preview's suites: the first of its changes, if its repository is listed.
-fn check_audience(input: &Input<'_>, index: usize, found: &mut Report) {
+fn check_audience(input: &Input<'_>, index: usize, told: &BTreeSet<&str>, found: &mut Report) {
     let spec = &input.config.previews.spec;
     let changes = &spec.previews[index].changes;
     if spec.tests.is_empty() || spec.notify.is_empty() {
@@ -120,7 +122,7 @@ fn check_audience(input: &Input<'_>, index: usize, found: &mut Report) {
     }
     let path = |change: usize| format!("spec.previews[{index}].changes[{change}].repository");
     if let Some(first) = changes.first()
-        && !spec.notify.iter().any(|notify| notify.repository == first.repository)
+        && !told.contains(first.repository.as_str())
     {
         found.push(input.config.finding(
             &code::NO_PROVIDER,

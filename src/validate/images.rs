@@ -3,12 +3,12 @@
 use std::fmt;
 
 use super::Input;
-use crate::diagnostic::{Report, code};
+use crate::diagnostic::{Report, code, some_of};
 use crate::kube::{ImageName, Prefix};
 use crate::spec::Limits;
 
 pub(super) fn check(input: &Input<'_>, found: &mut Report) {
-    for (r, prefix) in input.config.previews.spec.limits.registries.iter().enumerate() {
+    for (r, prefix) in input.config.previews.spec.limits.registries.texts().iter().enumerate() {
         if Prefix::read(prefix).is_none() {
             found.push(input.config.finding(
                 &code::CONFIG_FIELD,
@@ -85,11 +85,9 @@ pub(crate) fn problems(limits: &Limits, image: &str) -> Vec<Problem> {
         }
     };
     let mut problems = Vec::new();
-    let allowed = &limits.registries;
-    let admits = |prefix: &String| Prefix::read(prefix).is_some_and(|one| one.admits(&name));
-    if !allowed.is_empty() && !allowed.iter().any(admits) {
+    if !limits.registries.admit(&name) {
         let why = "is from a registry that is not allowed".to_owned();
-        let help = format!("use an image below one of: {}", allowed.join(", "));
+        let help = format!("use an image below one of: {}", some_of(limits.registries.texts()));
         problems.push(Problem { why, help });
     }
     if limits.require_digest && name.digest.is_none() {

@@ -247,7 +247,7 @@ fn what_readers_disagree_about_is_refused() {
 /// Something many times over, and what one preview says of it: the whole is compiled or refused, in time
 /// and within its memory.
 #[track_caller]
-fn assert_ends(name: &str, previews: &str, baseline: &str) -> String {
+pub(super) fn assert_ends(name: &str, previews: &str, baseline: &str) -> String {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let write = |name: &str, text: &str| {
         let file = scratch.path().join(name);
@@ -270,20 +270,20 @@ fn assert_ends(name: &str, previews: &str, baseline: &str) -> String {
 }
 
 /// How many of one thing there are. Builds with debug assertions make every object twice.
-const COUNT: usize = if cfg!(debug_assertions) { 300 } else { 2_000 };
+pub(super) const COUNT: usize = if cfg!(debug_assertions) { 300 } else { 2_000 };
 
-fn many(one: &dyn Fn(usize) -> String) -> String {
+pub(super) fn many(one: &dyn Fn(usize) -> String) -> String {
     (0..COUNT).map(one).collect()
 }
 
-fn service(name: &str, app: &str) -> String {
+pub(super) fn service(name: &str, app: &str) -> String {
     format!(
         "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: shop}}\n\
          spec: {{selector: {{app: {app}}}, ports: [{{name: http, port: 80}}]}}\n---\n"
     )
 }
 
-fn workload(name: &str, app: &str, more: &str) -> String {
+pub(super) fn workload(name: &str, app: &str, more: &str) -> String {
     format!(
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  \
          selector: {{matchLabels: {{app: {app}}}}}\n  template:\n    metadata: {{labels: {{app: {app}}}}}\n    \
@@ -292,7 +292,7 @@ fn workload(name: &str, app: &str, more: &str) -> String {
 }
 
 /// A Service and its workload.
-fn pair(name: &str) -> String {
+pub(super) fn pair(name: &str) -> String {
     service(name, name) + &workload(name, name, "")
 }
 
@@ -355,45 +355,38 @@ fn thousands_of_one_thing_end_in_time() {
 }
 
 #[test]
-fn patches_that_multiply_end_in_time() {
-    let patched = |patches: &str| {
-        format!("    services: [{{name: s0, image: \"x/s0:2\", patches: [{patches}]}}]\n")
+fn ways_in_that_multiply_are_refused() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let list =
+        |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<String>();
+    let entry = |index| {
+        format!(
+            "{{gateway: {{namespace: shop, name: g}}, host: \"{{host}}.{{preview}}.e{index}.example.com\"}}, "
+        )
     };
-    let check = |name: &str, patches: &str| assert_ends(name, &patched(patches), &pair("s0"));
-    let patch = |operations: &str| format!("{{patch: '[{operations}]'}}, ");
-    let add = |index| patch(&format!("{{op: add, path: /spec/x{index}, value: {index}}}"));
-    check("patches", &many(&add).repeat(10));
-    let copies = many(&|index| format!("{{op: copy, from: /spec, path: /spec/x{index}}}, "));
-    check("copies of copies", &patch(&copies));
-    let long = format!("{{op: add, path: /spec/x, value: [{}]}}", "1, ".repeat(15 * COUNT));
-    let shift = "{op: add, path: /spec/x/0, value: 2}";
-    check("an item before a long list", &(patch(&long) + &patch(shift)));
-
-    // What patches make is gone in the end, so that no limit of the output helps.
-    let gone = "{op: remove, path: /spec/y}";
-    let double = |level| format!("{{op: copy, from: /spec/y, path: /spec/y/x{level}}}, ");
-    let doubled: String = (0..12).map(double).collect();
-    let lists =
-        |level| format!("a{level}: &a{level} [{}]", format!("*a{}, ", level - 1).repeat(10));
-    let laughs = (1..5).map(lists).fold("a0: &a0 [1]".to_owned(), |all, one| all + ", " + &one);
-    let numbers = "1, ".repeat(1_000);
-    for (name, operations) in [
-        ("copies", format!("{{op: copy, from: /spec/template, path: /spec/y}}, {doubled}{gone}")),
-        ("aliases", format!("{{op: add, path: /spec/y, value: {{{laughs}}}}}, {gone}")),
-        ("lists", format!("{{op: add, path: /spec/y, value: [{numbers}]}}, {gone}")),
-        ("tests", "{op: test, path: /spec/replicas, value: 1}".to_owned()),
-    ] {
-        let own =
-            |index| patch(&format!("{{op: add, path: /spec/z, value: {index}}}, {operations}"));
-        let previews =
-            many(&|index| format!("{}  - name: pr-{}\n", patched(&own(index)), index + 2));
-        let last = patched(&own(COUNT));
-        assert_ends(&format!("{name} of each preview"), &(previews + &last), &pair("s0"));
-        let previews =
-            many(&|index| format!("{}  - name: pr-{}\n", patched(&patch(&operations)), index + 2));
-        let last = patched(&patch(&operations));
-        assert_ends(&format!("{name} of all previews"), &(previews + &last), &pair("s0"));
-    }
+    let preview = |index| format!("  - {{name: pr-{index}, services: [{{name: s0, image: x}}]}}\n");
+    let previews = format!(
+        "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  baseline: {{namespace: shop}}\n  \
+         limits: {{previews: 1000}}\n  routing: {{entries: [{}]}}\n  previews:\n{}",
+        list(300, &entry),
+        list(700, &preview)
+    );
+    let route = format!(
+        "{}apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {{name: r, namespace: shop}}\nspec:\n  \
+         parentRefs: [{{name: g}}]\n  hostnames: [{}]\n  rules: [{{backendRefs: [{{name: s0, port: 80}}]}}]\n",
+        pair("s0"),
+        list(500, &|index| format!("h{index}.example.com, "))
+    );
+    let write = |name: &str, text: &str| {
+        let file = scratch.path().join(name);
+        fs::write(&file, text).expect("the folder can be written");
+        file.display().to_string()
+    };
+    let (previews, baseline) = (write("previews.yaml", &previews), write("baseline.yaml", &route));
+    let started = Instant::now();
+    let words = limited(&["render", &previews, "--baseline", &baseline], None).failed();
+    assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
+    assert!(words.contains("--max-rules"), "{words}");
 }
 
 #[test]

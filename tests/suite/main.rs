@@ -17,6 +17,7 @@ mod forms;
 mod function;
 mod golden;
 mod hostile;
+mod hostile_patches;
 mod kpt;
 mod layers;
 mod mistakes;

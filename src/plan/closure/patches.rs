@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Report, code};
 use crate::limits::Allowance;
 use crate::plan::changes::Changes;
 use crate::plan::environment::{Body, Copied};
-use crate::plan::patch::{Patch, Problem};
+use crate::plan::patch::{Patch, Problem, identity};
 use crate::plan::patched::judge;
 use crate::spec::Config;
 use crate::yaml::Node;
@@ -98,10 +98,16 @@ impl<'a> Closure<'a, '_> {
         if patches.is_empty() || self.finder.work.is_over() {
             return 0;
         }
+        let parts = patches.iter().map(|one| one.patch.parts()).sum();
         for (index, copy) in self.copies.all_mut().iter_mut().enumerate().skip(done) {
+            self.finder.work.spend_looks(parts);
+            if self.finder.work.is_over() {
+                break;
+            }
             // A patch leaves alone what tells whether it applies.
             let object = &copy.original.node;
-            let applies = |one: &&Placed<'_>| one.owns(copy) && one.patch.applies_to(object);
+            let identity = identity(object);
+            let applies = |one: &&Placed<'_>| one.owns(copy) && one.patch.applies_to(&identity);
             let applying: Vec<&Placed<'_>> = patches.iter().filter(applies).collect();
             if applying.is_empty() {
                 continue;
@@ -139,7 +145,9 @@ impl<'a> Closure<'a, '_> {
     /// Reports patches that found nothing to change.
     pub(super) fn unmatched(&mut self, patches: &[Placed<'a>]) {
         for one in patches {
-            if self.found.is_full() {
+            let copies = self.copies.all().len();
+            self.finder.work.spend_looks(one.patch.parts() * copies);
+            if self.found.is_full() || self.finder.work.is_over() {
                 return;
             }
             let owned = self.copies.all().iter().filter(|copy| one.owns(copy));

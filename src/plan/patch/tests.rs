@@ -83,7 +83,7 @@ fn pod(fields: &str) -> String {
 fn patched(object: &str, patch: &str) -> Node {
     let mut object = node(object);
     let patch = parse(patch, None).expect("a patch");
-    assert!(patch.applies_to(&object));
+    assert!(patch.applies_to(&identity(&object)));
     patch.apply(&mut object, &mut { Allowance::UNLIMITED }).expect("applies");
     object
 }
@@ -268,11 +268,16 @@ fn targets_choose_objects() {
     let strategic = parse("spec: {replicas: 2}\nmetadata: {name: not-used}\n", kind("Deployment"));
     let strategic = strategic.expect("a patch");
     let mut deployment = node(DEPLOYMENT);
-    assert!(strategic.applies_to(&deployment) && !strategic.applies_to(&node(OTHERS[0])));
+    assert!(
+        strategic.applies_to(&identity(&deployment))
+            && !strategic.applies_to(&identity(&node(OTHERS[0])))
+    );
     strategic.apply(&mut deployment, &mut { Allowance::UNLIMITED }).expect("applies");
     assert_eq!(deployment.text_at(&["spec", "replicas"]), Some("2"));
     let json = parse("- {op: remove, path: /spec/replicas}", None).expect("a patch");
-    assert!(json.applies_to(&deployment) && !json.applies_to(&node(OTHERS[2])));
+    assert!(
+        json.applies_to(&identity(&deployment)) && !json.applies_to(&identity(&node(OTHERS[2])))
+    );
     let objects = [node(DEPLOYMENT), node(OTHERS[0])];
     let found = parse("- {op: remove, path: /spec/ports/0}", kind("Servce")).expect("a patch");
     let errors = found.unmatched(&objects);

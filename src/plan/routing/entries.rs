@@ -24,6 +24,8 @@ pub struct Entries<'a> {
     pub stripped: Vec<&'a Object>,
     /// URLs of each preview, the first entry first.
     urls: Vec<Pattern>,
+    /// How many clones there are, with their hosts and rules. Beyond the limit none is planned.
+    pub(super) size: usize,
 }
 
 /// A text with a preview's name in it.
@@ -71,11 +73,18 @@ impl Clone<'_> {
     }
 }
 
-/// Plans the clones of every preview.
+/// How much is written for a clone of a route: itself, its hosts, and its rules.
+fn size(route: &Object) -> usize {
+    let http = route.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+    1 + original_hosts(route).len() + rules(route).len() + http.len()
+}
+
+/// Plans the clones of every preview, if these are not more than `most`.
 pub(super) fn plan<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
     environments: &[Environment<'a>],
+    most: usize,
     found: &mut Report,
 ) -> Entries<'a> {
     let entries = &config.previews.spec.routing.entries;
@@ -91,6 +100,11 @@ pub(super) fn plan<'a>(
             "no route leads from a Gateway into the baseline",
             "pass the HTTPRoute, GRPCRoute or VirtualService of the entry with --baseline",
         ));
+    }
+    let each: usize = routes.iter().map(|route| size(route)).sum();
+    planned.size = each.saturating_mul(entries.len()).saturating_mul(environments.len());
+    if planned.size > most {
+        return planned;
     }
     hosts::check(config, catalog, &routes, found);
     check_names(environments, entries, &routes, found);

@@ -48,7 +48,8 @@ impl Routing<'_> {
                     "routes need more rules, matches and backends than the limit of {}",
                     ceiling.rules
                 ),
-                "have fewer previews of services with many rules, or raise --max-rules",
+                "have fewer previews, or fewer rules and hosts in the routes of what they change, or raise \
+                 --max-rules",
             )
         } else if self.pairs > ceiling.pairs {
             (
@@ -134,7 +135,13 @@ pub(super) fn plan<'a>(
         }
     }
     table.plan_local(&mut routing, found);
-    routing.entries = entries::plan(config, catalog, environments, found);
+    let left = ceiling.rules.saturating_sub(routing.rules);
+    routing.entries = entries::plan(config, catalog, environments, left, found);
+    routing.rules = routing.rules.saturating_add(routing.entries.size);
+    if let Some(finding) = routing.over(ceiling) {
+        let path = "spec.routing.entries";
+        found.push(finding.at(config.place(path), "limit reached with these").field(path));
+    }
     routing
 }
 
