@@ -8,8 +8,9 @@ mod previous;
 mod resource_list;
 mod suites;
 
-pub use baseline::{open_baseline, parse_baseline, parse_config, read_config, read_file};
+pub use baseline::{add_text, open_baseline, parse_baseline, parse_config, read_config, read_file};
 pub use inside::is_inside;
+pub(crate) use inside::repository;
 pub use previous::{restore, set_aside};
 pub use resource_list::{ResourceList, read_resource_list};
 pub use suites::{read_suites, source_root};

@@ -4,11 +4,13 @@ mod form;
 mod preview;
 mod read;
 mod schema;
+mod time;
 mod v1alpha1;
 
 pub use preview::*;
 pub use read::Config;
 pub use schema::{definition, previews_schema};
+pub use time::time;
 pub use v1alpha1::*;
 
 /// The `apiVersion` of previews.yaml.

@@ -1,6 +1,7 @@
 //! Objects to bytes: one stream, a folder, or the answer of a function.
 
 mod answer;
+pub mod in_place;
 pub mod results;
 mod stream;
 mod tree;
