@@ -153,6 +153,12 @@ fuzz_target!(|input: &str| {
     } else {
         assert!(names.iter().all(|name| find(&new, name).is_none()), "still there:\n{edited}");
     }
+    let list = node.at(&["spec", "previews"]).map(|list| list.place.range());
+    // A list in brackets is laid out anew where its items share lines.
+    let in_brackets = list.is_some_and(|range| text[range].starts_with('['));
+    if in_brackets && names.iter().any(|name| find(&old, name).is_some()) {
+        return;
+    }
     if let Some((start, end)) = touched(&node, &names, text.len()) {
         assert!(edited.starts_with(&text[..start]), "bytes before the entry changed:\n{edited}");
         assert!(edited.ends_with(&text[end..]), "bytes behind the entry changed:\n{edited}");

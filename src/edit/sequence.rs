@@ -71,6 +71,10 @@ impl Document {
         let range = list.place.range();
         let value = if is_empty && !range.is_empty() { range.end.max(colon) } else { colon };
         let open = self.line_stop(value);
+        // Brackets stand behind an anchor, if there is one, and before a comment.
+        let head = &self.text[colon..open];
+        let head = &head[..head.find('#').filter(|_| !is_empty).unwrap_or(head.len())];
+        let colon = if is_empty { colon } else { colon + head.trim_end().len() };
         let mut layout = self.new_layout(Style::Block);
         layout.is_titled = self.text[value..open].contains(" #");
         layout.room = format!("{}{:2$}", layout.newline, "", left + indent);
@@ -101,7 +105,7 @@ impl Document {
         Some(Sequence {
             layout,
             range: open..end,
-            value: Some(colon..value),
+            value: Some(colon..value.max(colon)),
             indent,
             is_usual: false,
         })
