@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 use crate::limits::Ceiling;
-use crate::spec::Change;
+use crate::spec::{Change, time};
 use crate::yaml::Budget;
 
 /// Preview environments for every pull request: expands previews.yaml, together with the manifests
@@ -219,11 +219,15 @@ pub struct Remove {
 #[derive(Debug, Args)]
 pub struct Prune {
     /// What time it is, such as 2026-12-01T00:00:00Z [default: the system's clock]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     pub now: Option<Timestamp>,
     /// The file to edit; `-` reads stdin and writes stdout
     #[arg(short, long, default_value = "previews.yaml")]
     pub file: PathBuf,
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    time(text).ok_or_else(|| "expected RFC 3339, such as 2026-12-01T00:00:00Z".to_owned())
 }
 
 fn image(text: &str) -> Result<(String, String), String> {

@@ -168,7 +168,8 @@ codes! {
     EDIT_REFUSED = "edit-refused", Error, "a text cannot be edited in place",
         "`set`, `remove` and `prune` change a few lines and keep the rest, then read the result again.\n\
          Where it would not mean what was asked for (anchors, aliases, unusual layout), nothing is\n\
-         written.";
+         written. Nor is it through a link, whose target may be anything, or to a file that has a\n\
+         second name; and two edits of one file wait for each other.";
     OUTPUT_FOLDER = "output-folder", Error, "the output folder is not ours",
         "`-o DIR` writes into an empty folder or one it wrote before, known by DIR/.anabranch. It\n\
          removes what is no longer planned, and so never touches a folder of someone else, follows no\n\

@@ -73,10 +73,23 @@ pub fn read_file(
             "check the path and its permissions",
         )
     })?;
-    if bytes.len() as u64 == most {
-        return Err(too_many_bytes(&name, budget));
+    add_text(&name, bytes, sources, budget)
+}
+
+/// Adds the bytes of a file, of which one more than allowed was read where there are more.
+///
+/// # Errors
+/// They are not UTF-8, or the texts of the run are too large together.
+pub fn add_text(
+    name: &str,
+    bytes: Vec<u8>,
+    sources: &mut Sources,
+    budget: &Budget,
+) -> Result<FileId, Diagnostic> {
+    if sources.bytes().saturating_add(bytes.len()) > budget.bytes {
+        return Err(too_many_bytes(name, budget));
     }
-    let text = text_of(&name, bytes)?;
+    let text = text_of(name, bytes)?;
     Ok(sources.add(name, text))
 }
 

@@ -9,8 +9,9 @@ mod resource_list;
 mod suites;
 
 pub use baseline::{
-    open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file,
+    add_text, open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file,
 };
+pub(crate) use inside::repository;
 pub use inside::{check_inside, is_carried, is_inside};
 pub use previous::{Owner, Owners, Parted, restore, set_aside};
 pub use resource_list::{ResourceList, read_resource_list};

@@ -2,6 +2,7 @@
 
 mod answer;
 mod folder;
+pub mod in_place;
 pub mod results;
 mod stream;
 mod tree;

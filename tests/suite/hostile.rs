@@ -470,7 +470,7 @@ fn edits_among_thousands_of_previews_end_in_time() {
     let file = scratch.path().join("previews.yaml");
     let entry = |index: usize| {
         format!(
-            "  # of somebody\n  - name: pr-{index}\n    expires: \"2020-01-01T00:00:00Z\"\n    \
+            "  # of pr-{index}\n  - name: pr-{index}\n    expires: \"2020-01-01T00:00:00Z\"\n    \
              services: [{{name: s0, image: x}}]\n"
         )
     };
@@ -488,7 +488,7 @@ fn edits_among_thousands_of_previews_end_in_time() {
         assert!(started.elapsed() < PATIENCE, "{arguments:?} took {:?}", started.elapsed());
     }
     let left = fs::read_to_string(&file).expect("the file is there");
-    assert_eq!(left, head.replace("previews:\n", "previews: []\n"));
+    assert_eq!(left, head.replace("previews:\n", "previews: [  ]\n"));
 }
 
 /// Renders a folder with this kustomization.

@@ -9,6 +9,8 @@ mod dice;
 mod differential;
 mod docs;
 mod edit;
+mod edit_files;
+mod edit_styles;
 #[path = "../common/evaluator/mod.rs"]
 mod evaluator;
 mod evaluator_tests;
