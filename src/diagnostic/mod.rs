@@ -13,6 +13,7 @@ mod source;
 pub mod terminal;
 pub(crate) mod text;
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 pub use code::Code;
@@ -58,6 +59,8 @@ pub struct Diagnostic {
     pub help: String,
     /// Path of the field in its document (`spec.previews[2].name`), where there is one.
     pub field: Option<String>,
+    /// The same sentence at another place has the same cause: it is said at the first place only.
+    pub once: bool,
 }
 
 impl Diagnostic {
@@ -72,7 +75,15 @@ impl Diagnostic {
             related: Vec::new(),
             help: help.into(),
             field: None,
+            once: false,
         }
+    }
+
+    /// Says it at the first place only, however many have it.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.once = true;
+        self
     }
 
     /// Sets the place and what stands there.
@@ -193,6 +204,8 @@ impl Report {
         let mut all: Vec<&Diagnostic> = self.found.iter().collect();
         all.sort_by(|a, b| a.rank().cmp(&b.rank()));
         all.dedup();
+        let mut said = BTreeSet::new();
+        all.retain(|one| !one.once || said.insert((one.code.id, &one.message)));
         let more = all.len() > Self::KEPT;
         all.truncate(Self::KEPT);
         all.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -209,6 +222,11 @@ impl Report {
     fn shorten(&mut self) {
         self.found.sort_by(|a, b| a.rank().cmp(&b.rank()));
         self.found.dedup();
+        let mut said = BTreeSet::new();
+        let is_new =
+            self.found.iter().map(|one| !one.once || said.insert((one.code.id, &one.message)));
+        let mut is_new = is_new.collect::<Vec<_>>().into_iter();
+        self.found.retain(|_| is_new.next().unwrap_or(true));
         if self.found.len() > Self::KEPT {
             self.found.truncate(Self::KEPT);
             self.more = Some(Diagnostic::more());

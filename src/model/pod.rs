@@ -27,8 +27,9 @@ pub fn pod_spec(workload: &Node) -> Option<&Node> {
 }
 
 /// Every image that a workload's pods run or mount: of containers of all kinds, of
-/// [volumes](https://kubernetes.io/docs/concepts/storage/volumes/#image), and of the proxy that
-/// [Istio adds](https://istio.io/latest/docs/reference/config/annotations/#SidecarProxyImage).
+/// [volumes](https://kubernetes.io/docs/concepts/storage/volumes/#image), and of annotations by which
+/// injectors add containers, such as
+/// [Istio](https://istio.io/latest/docs/reference/config/annotations/#SidecarProxyImage).
 #[must_use]
 pub fn images(workload: &Node) -> Vec<&Node> {
     let kind = workload.text_at(&["kind"]).unwrap_or_default();
@@ -42,8 +43,28 @@ pub fn images(workload: &Node) -> Vec<&Node> {
     }
     let volumes = items(template, &["spec", "volumes"]).iter();
     images.extend(volumes.filter_map(|volume| volume.at(&["image", "reference"])));
-    images.extend(template.at(&["metadata", "annotations", "sidecar.istio.io/proxyImage"]));
+    for metadata in [template, workload] {
+        let annotations = metadata.at(&["metadata", "annotations"]).map(Node::entries);
+        let annotations = annotations.unwrap_or_default().iter();
+        let of_image = annotations.filter(|(key, value)| {
+            key.text.to_ascii_lowercase().ends_with("image")
+                || value.text().is_some_and(looks_like_image)
+        });
+        images.extend(of_image.map(|(_, value)| value));
+    }
     images
+}
+
+/// Whether a text can hardly be anything but an image: it has a host, and a tag or a digest.
+#[must_use]
+pub fn looks_like_image(text: &str) -> bool {
+    let Some((host, rest)) = text.split_once('/') else { return false };
+    let is_host = host.contains('.') || host.contains(':') || host == "localhost";
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
+    let (name, tag) = rest.rsplit_once(':').unwrap_or((rest, ""));
+    let is_name = |part: &str| part.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let is_tag = !tag.is_empty() && !tag.contains('/');
+    is_host && is_tag && text.chars().all(fits) && is_name(host) && name.split('/').all(is_name)
 }
 
 /// An object that a pod names, and where it does.

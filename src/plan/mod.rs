@@ -13,6 +13,7 @@ mod needs;
 mod patch;
 mod patched;
 mod policies;
+mod privileges;
 pub mod routing;
 mod secrets;
 pub(crate) mod variants;

@@ -12,7 +12,9 @@ use super::changes::Changes;
 use super::hosts::{self, Host};
 use super::marker::mentions_marker;
 use super::patch::{self, Meter, Patch};
-use super::patched::judge;
+use super::patched::{Judge, Verdict};
+use super::policies::is_policy;
+use super::privileges::policy_labels;
 use super::variants::Variants;
 use super::{access, secrets};
 use crate::diagnostic::{Diagnostic, Place, code};
@@ -42,6 +44,14 @@ impl Needs<'_> {
     }
 }
 
+/// What is known of a changed object, whatever the values that previews give to it.
+#[derive(Debug)]
+struct Known<'a> {
+    needs: Needs<'a>,
+    /// What is said of its patches.
+    verdict: Verdict,
+}
+
 /// Finds needs, and remembers those of the baseline's objects.
 #[derive(Debug)]
 pub(super) struct Finder<'a> {
@@ -54,7 +64,8 @@ pub(super) struct Finder<'a> {
     known: Vec<OnceLock<Needs<'a>>>,
     /// Of changed objects, by the number of the original and the shape of the changes; what the values
     /// of variables name is not among them. None where they depend on values, or on places in patches.
-    changed: Vec<Variants<Option<Needs<'a>>>>,
+    changed: Vec<Variants<Option<Known<'a>>>>,
+    pub(super) judge: Judge<'a>,
     /// Whether objects can be looked at with markers for what previews change.
     marks: bool,
     patches: Variants<Option<Arc<Patch<'a>>>>,
@@ -76,6 +87,8 @@ impl<'a> Finder<'a> {
         let changed = catalog.objects().map(|_| Variants::default()).collect();
         let (namespaces, bindings) = (catalog.namespaces(), Bindings::new(catalog));
         let patches = Variants::default();
+        let labels = policy_labels(catalog, is_policy);
+        let judge = Judge::new(&config.previews.spec.limits, labels);
         Self {
             config,
             catalog,
@@ -84,6 +97,7 @@ impl<'a> Finder<'a> {
             bindings,
             known,
             changed,
+            judge,
             marks,
             patches,
             meter,
@@ -102,26 +116,26 @@ impl<'a> Finder<'a> {
         changes: &Changes<'_>,
     ) -> Cow<'_, Needs<'a>> {
         match self.known_of(object, changes) {
-            Some(known) => Cow::Borrowed(known),
+            Some(known) => Cow::Borrowed(&known.needs),
             None => Cow::Owned(self.find(&object.id, &changes.make(&object.node))),
         }
     }
 
-    /// Whether the changes fit an object, and there is nothing to report that has a place in them.
-    pub(super) fn knows(&self, object: &'a Object, changes: &Changes<'_>) -> bool {
-        self.known_of(object, changes).is_some()
+    /// What is said of the patches of an object; none where they do not fit, or it depends on values.
+    pub(super) fn verdict(&self, object: &'a Object, changes: &Changes<'_>) -> Option<&Verdict> {
+        self.known_of(object, changes).map(|known| &known.verdict)
     }
 
-    fn known_of(&self, object: &'a Object, changes: &Changes<'_>) -> Option<&Needs<'a>> {
-        let limits = &self.config.previews.spec.limits;
+    fn known_of(&self, object: &'a Object, changes: &Changes<'_>) -> Option<&Known<'a>> {
         let find = || {
-            let frame = self.meter.allow(|all| changes.mark_within(&object.node, all))?;
+            let stages = self.meter.allow(|all| changes.mark_stages(&object.node, all))?;
+            let verdict = self.judge.judge(object, &stages, mentions_marker)?;
+            let mut frame = stages.into_iter().next_back()?;
+            changes.finish(&mut frame);
             let needs = self.find(&object.id, &frame);
             let fits = !changes.has_patches()
-                || self.unselected(object, &frame).next().is_none()
-                    && judge(limits, object, &frame, mentions_marker).is_empty()
-                    && !needs.has_places();
-            fits.then_some(needs)
+                || self.unselected(object, &frame).next().is_none() && !needs.has_places();
+            fits.then_some(Known { needs, verdict })
         };
         let known = self.marks && !changes.move_values();
         known.then(|| self.changed[object.number].get(&changes.shape(), find).as_ref()).flatten()
