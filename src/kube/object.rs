@@ -124,7 +124,7 @@ impl Object {
 }
 
 /// Where the name in an object's body stands.
-pub(crate) fn name_place(body: &Node) -> Place {
+fn name_place(body: &Node) -> Place {
     body.at(&["metadata", "name"]).map_or(body.place, |name| name.place)
 }
 

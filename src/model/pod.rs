@@ -116,7 +116,7 @@ impl Referent {
 }
 
 /// Everything a pod spec names: in containers, init containers, ephemeral containers, volumes of
-/// every type, image pull secrets, and its ServiceAccount.
+/// every type, image pull secrets, and its ServiceAccount, which is `default` where it names none.
 /// See <https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/>.
 #[must_use]
 pub fn references(pod: &Node) -> Vec<Reference> {
@@ -147,7 +147,12 @@ pub fn references(pod: &Node) -> Vec<Reference> {
     }
     let named = pod.text_at(&["serviceAccountName"]).is_some_and(|name| !name.is_empty());
     let account = if named { "serviceAccountName" } else { "serviceAccount" };
+    let before = found.len();
     add(&mut found, Referent::ServiceAccount, Some(pod), account);
+    if found.len() == before {
+        let (referent, name) = (Referent::ServiceAccount, "default".to_owned());
+        found.push(Reference { referent, name, optional: false, place: pod.place });
+    }
     found
 }
 

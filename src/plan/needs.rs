@@ -32,6 +32,8 @@ pub(super) struct Needs<'a> {
     pub(super) claims: Vec<Reference>,
     /// Hosts that it names.
     pub(super) hosts: Vec<Host<'a>>,
+    /// The ServiceAccount `default`, which is not in the input and yet may have rights.
+    pub(super) unwritten_account: bool,
     /// What is missing or cannot be copied.
     pub(super) found: Vec<Diagnostic>,
 }
@@ -62,6 +64,8 @@ pub(super) struct Finder<'a> {
     pub(super) bindings: Bindings<'a>,
     /// By the number of the object.
     known: Vec<OnceLock<Needs<'a>>>,
+    /// Of the ServiceAccount `default` where it is not in the input.
+    unwritten_account: OnceLock<Needs<'a>>,
     /// Of changed objects, by the number of the original and the shape of the changes; what the values
     /// of variables name is not among them. None where they depend on values, or on places in patches.
     changed: Vec<Variants<Option<Known<'a>>>>,
@@ -96,6 +100,7 @@ impl<'a> Finder<'a> {
             monitors,
             bindings,
             known,
+            unwritten_account: OnceLock::new(),
             changed,
             judge,
             marks,
@@ -107,6 +112,15 @@ impl<'a> Finder<'a> {
     /// What an unchanged object of the baseline needs.
     pub(super) fn of(&self, object: &'a Object) -> &Needs<'a> {
         self.known[object.number].get_or_init(|| self.find(&object.id, &object.node))
+    }
+
+    /// What the ServiceAccount `default` needs where it is not in the input.
+    pub(super) fn of_unwritten_account(&self) -> &Needs<'a> {
+        self.unwritten_account.get_or_init(|| {
+            let namespace = self.catalog.namespace.into();
+            let (group, kind, name) = ("".into(), "ServiceAccount".into(), "default".into());
+            self.find(&Id { group, kind, namespace, name }, &Node::default())
+        })
     }
 
     /// What an object of the baseline needs once it is changed, but for hosts that its variables name.
@@ -201,7 +215,9 @@ impl<'a> Finder<'a> {
         }
         if reference.referent == Referent::ServiceAccount && reference.name == "default" {
             // Every namespace has it; only one that the baseline configures is worth copying.
-            needs.objects.extend(self.catalog.get(group, kind, "default"));
+            let object = self.catalog.get(group, kind, "default");
+            needs.unwritten_account |= object.is_none();
+            needs.objects.extend(object);
             return;
         }
         if let Some(object) = self.catalog.get(group, kind, &reference.name) {

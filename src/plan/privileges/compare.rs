@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{PolicyLabels, annotations};
+use crate::kube::meta;
 use crate::yaml::{Data, Node};
 
 /// What may differ at a place of an object without a word.
@@ -40,12 +41,10 @@ pub(super) enum Rule {
     Mount,
     /// A pod spec: these fields, and the account, which has two spellings.
     Pod(&'static [(&'static str, Rule)]),
-    /// Labels of objects.
-    Labels,
-    /// Labels of pods, by which policies select.
-    PodLabels,
-    /// Annotations, but for those that someone acts on.
-    Annotations,
+    /// Labels, but for those that someone acts on, or selects by; `all` of them, or those that copies keep.
+    Labels { all: bool },
+    /// Annotations, but for those that someone acts on; `all` of them, or those that copies keep.
+    Annotations { all: bool },
 }
 
 /// A step from a node to one below it.
@@ -117,37 +116,18 @@ impl<'n, 'l> Comparison<'n, 'l> {
         if old == new {
             return;
         }
-        let truth = |side: Side<'_>| side.and_then(self::truth);
         match rule {
             Rule::Any => {}
             Rule::Nothing => self.nothing(old, new),
-            Rule::Less(rule) => {
-                if new.is_some() {
-                    self.compare(rule, old, new);
-                }
-            }
-            Rule::Flag { restricts, default } => {
-                let is = |side: Side<'_>| truth(side) == Some(*restricts);
-                let allowed = match new {
-                    None => default == restricts || !is(old),
-                    Some(_) => is(new) || truth(new).is_some() && truth(new) == truth(old),
-                };
-                if !allowed {
-                    self.name(old, new);
-                }
-            }
+            Rule::Less(_) if new.is_none() => {}
+            Rule::Less(rule) => self.compare(rule, old, new),
+            Rule::Flag { restricts, default } => self.flag(*restricts, *default, old, new),
             Rule::Unless(words) => {
                 if new.is_some_and(|new| !new.text().is_some_and(|text| words.contains(&text))) {
                     self.nothing(old, new);
                 }
             }
-            Rule::NotRoot => {
-                let number = |side: Side<'_>| side.and_then(Node::integer_value);
-                let was_free = old.is_none() || number(old) == Some(0);
-                if !was_free || new.is_some() && number(new).is_none_or(|id| id <= 0) {
-                    self.name(old, new);
-                }
-            }
+            Rule::NotRoot => self.not_root(old, new),
             Rule::Profile => self.profile(old, new),
             Rule::More => self.more(old, new),
             Rule::Set(rule) => self.set(rule, old, new),
@@ -164,15 +144,8 @@ impl<'n, 'l> Comparison<'n, 'l> {
                 true => &Rule::Less(&Rule::Nothing),
                 false => &Rule::Any,
             }),
-            Rule::Labels => self.fields(old, new, label),
-            Rule::PodLabels => {
-                let labels = self.labels;
-                self.fields(old, new, |key| match labels.contains_key(key) {
-                    true => &Rule::Nothing,
-                    false => label(key),
-                });
-            }
-            Rule::Annotations => self.annotations(old, new),
+            Rule::Labels { all } => self.labels(*all, old, new),
+            Rule::Annotations { all } => self.annotations(*all, old, new),
         }
     }
 
@@ -303,6 +276,25 @@ impl<'n, 'l> Comparison<'n, 'l> {
         }
     }
 
+    fn flag(&mut self, restricts: bool, default: bool, old: Side<'n>, new: Side<'n>) {
+        let (was, is) = (old.and_then(truth), new.and_then(truth));
+        let allowed = match new {
+            None => default == restricts || was != Some(restricts),
+            Some(_) => is == Some(restricts) || is.is_some() && is == was,
+        };
+        if !allowed {
+            self.name(old, new);
+        }
+    }
+
+    fn not_root(&mut self, old: Side<'n>, new: Side<'n>) {
+        let number = |side: Side<'_>| side.and_then(Node::integer_value);
+        let was_free = old.is_none() || number(old) == Some(0);
+        if !was_free || new.is_some() && number(new).is_none_or(|id| id <= 0) {
+            self.name(old, new);
+        }
+    }
+
     fn profile(&mut self, old: Side<'n>, new: Side<'n>) {
         let kind = |side: Side<'n>| side.and_then(|profile| profile.text_at(&["type"]));
         let allowed = match (kind(old), kind(new)) {
@@ -348,16 +340,23 @@ impl<'n, 'l> Comparison<'n, 'l> {
         }
     }
 
-    fn annotations(&mut self, old: Side<'n>, new: Side<'n>) {
+    fn labels(&mut self, all: bool, old: Side<'n>, new: Side<'n>) {
+        let selecting = self.labels;
+        self.fields(old, new, |key| {
+            let is_read = annotations::is_read_label(key) || selecting.contains_key(key);
+            let is_kept = all || meta::keeps_label(key);
+            if is_read && is_kept { &Rule::Nothing } else { &Rule::Any }
+        });
+    }
+
+    fn annotations(&mut self, all: bool, old: Side<'n>, new: Side<'n>) {
         let text = |side: Side<'n>, key: &str| {
             side.and_then(|side| side.text_at(&[key])).unwrap_or_default()
         };
         self.fields(old, new, |key| {
             let values = [text(old, key), text(new, key)];
-            match annotations::is_read(key, &values) {
-                true => &Rule::Nothing,
-                false => &Rule::Any,
-            }
+            let is_kept = all || meta::keeps_annotation(key);
+            if is_kept && annotations::is_read(key, &values) { &Rule::Nothing } else { &Rule::Any }
         });
     }
 }
@@ -366,10 +365,6 @@ impl<'n, 'l> Comparison<'n, 'l> {
 fn field(fields: &'static [(&'static str, Rule)], key: &str) -> &'static Rule {
     let named = |wanted: &str| fields.iter().find(|(name, _)| *name == wanted);
     named(key).or_else(|| named("*")).map_or(&Rule::Nothing, |(_, rule)| rule)
-}
-
-fn label(key: &str) -> &'static Rule {
-    if annotations::is_read_label(key) { &Rule::Nothing } else { &Rule::Any }
 }
 
 /// A boolean as kubectl reads it: by YAML 1.1, in which `yes` is true.

@@ -9,6 +9,8 @@ mod annotations;
 mod compare;
 mod show;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub(super) use self::compare::{Change, Step, find};
 pub(super) use self::show::in_words;
@@ -46,30 +48,31 @@ pub(super) fn policy_labels<'a>(
             let key = key.strip_prefix("k8s:").or_else(|| key.strip_prefix("any:")).unwrap_or(key);
             labels.entry(key).or_insert(&policy.id);
         };
-        selecting(&policy.node, &mut add);
+        let parts = policy.node.entries().iter().filter(|(key, _)| key.text != "metadata");
+        parts.for_each(|(key, value)| selecting(&key.text, value, &mut add));
     }
     labels
 }
 
 /// Hands over the keys of labels that the selectors in a tree name.
-fn selecting<'a>(node: &'a Node, add: &mut impl FnMut(&'a str)) {
+fn selecting<'a>(name: &str, node: &'a Node, add: &mut impl FnMut(&'a str)) {
+    let is_selector = name.to_ascii_lowercase().ends_with("selector");
+    if let Some(text) = node.text().filter(|_| is_selector) {
+        // Calico's selectors are text: `tier == 'restricted'`.
+        let in_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '-' | '_');
+        text.split(|c| !in_key(c)).filter(|word| !word.is_empty()).for_each(&mut *add);
+    }
     for (key, value) in node.entries() {
         match key.text.as_str() {
-            "matchLabels" | "labels" => {
-                value.entries().iter().for_each(|(key, _)| add(key.text.as_str()));
-            }
             "matchExpressions" => {
                 value.items().iter().filter_map(|one| one.text_at(&["key"])).for_each(&mut *add);
             }
-            // Calico's selectors are text: `tier == 'restricted'`.
-            key if key.to_ascii_lowercase().ends_with("selector") && value.text().is_some() => {
-                let words = value.text().unwrap_or_default();
-                let in_key =
-                    |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '-' | '_');
-                words.split(|c| !in_key(c)).filter(|word| !word.is_empty()).for_each(&mut *add);
+            "labels" if !is_selector => {}
+            "matchLabels" | "labels" => {
+                value.entries().iter().for_each(|(key, _)| add(key.text.as_str()));
             }
-            _ => selecting(value, add),
+            key => selecting(key, value, add),
         }
     }
-    node.items().iter().for_each(|item| selecting(item, add));
+    node.items().iter().for_each(|item| selecting(name, item, add));
 }

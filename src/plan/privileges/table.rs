@@ -27,7 +27,11 @@ const ON_RESTRICTS: Rule = Flag { restricts: true, default: false };
 const GOES: Rule = Less(&Nothing);
 
 /// What no copy keeps is noted elsewhere, and so is anything.
-const METADATA: Rule = Fields(&[("labels", Labels), ("annotations", Annotations), ("*", Any)]);
+const METADATA: Rule = Fields(&[
+    ("labels", Labels { all: false }),
+    ("annotations", Annotations { all: false }),
+    ("*", Any),
+]);
 
 static OTHER: Rule = Fields(&[("metadata", METADATA), ("status", Any)]);
 
@@ -127,8 +131,11 @@ static WORKLOAD: Rule = Fields(&[
     ),
 ]);
 
-const POD_METADATA: Rule =
-    Fields(&[("labels", PodLabels), ("annotations", Annotations), ("*", Any)]);
+const POD_METADATA: Rule = Fields(&[
+    ("labels", Labels { all: true }),
+    ("annotations", Annotations { all: true }),
+    ("*", Any),
+]);
 
 const POD: &[(&str, Rule)] = &[
     // Both spellings of the account are compared together.
