@@ -281,6 +281,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_once_is_said_at_the_first_place() {
+        let at = |start| {
+            let finding = Diagnostic::new(&code::MORE_ACCESS, "the same", "");
+            finding.at(Place::new(FileId::default(), start, start), "").once()
+        };
+        let mut report = Report::default();
+        report.extend((0..3 * Report::KEPT).rev().map(at));
+        report.push(Diagnostic::new(&code::MORE_ACCESS, "another", "").once());
+        report.push(Diagnostic::new(&code::DROPPED, "the same", "").once());
+        let places: Vec<_> = report.sorted().iter().map(|one| one.place).collect();
+        let first = Some(Place::new(FileId::default(), 0, 0));
+        assert_eq!(places, [None, None, first]);
+    }
+
+    #[test]
     fn the_nearest_name_is_found_and_a_far_one_is_not() {
         assert_eq!(nearest("chekout", ["cart", "checkout", "reco"]), Some("checkout"));
         assert_eq!(nearest("payments", ["cart", "reco"]), None);

@@ -159,6 +159,14 @@ pub fn is_cluster_scoped(group: &str, kind: &str) -> bool {
             | ("admissionregistration.k8s.io", _)
             | ("external-secrets.io", "ClusterSecretStore" | "ClusterExternalSecret")
             | ("cert-manager.io", "ClusterIssuer")
+            | ("generators.external-secrets.io", "ClusterGenerator")
+            | (
+                "crd.projectcalico.org" | "projectcalico.org",
+                "GlobalNetworkPolicy" | "GlobalNetworkSet"
+            )
+            | ("cilium.io", "CiliumClusterwideNetworkPolicy" | "CiliumEgressGatewayPolicy")
+            | ("crd.antrea.io", "ClusterNetworkPolicy")
+            | ("kyverno.io", "ClusterPolicy")
             | ("policy.networking.k8s.io", _)
             | ("flowcontrol.apiserver.k8s.io", _)
     )

@@ -41,28 +41,33 @@ impl<'a> Judge<'a> {
         let [before, .., after] = stages else {
             return Some(Verdict::new());
         };
-        let mut verdict = self.images(original, stages, &is_open);
-        let changes = privileges::compare(&original.id, &self.policy_labels, before, after);
+        let refused = self.refused_images(original, stages, &is_open);
+        let mut changes = privileges::compare(&original.id, &self.policy_labels, before, after);
+        changes.retain(|change| {
+            let text = change.new.and_then(Node::text);
+            text.is_none_or(|text| !refused.contains_key(text))
+        });
         let sides = changes.iter().flat_map(|change| [change.old, change.new]).flatten();
         if sides.into_iter().any(|node| is_open(node)) {
             return None;
         }
+        let mut verdict: Verdict = refused.into_values().flatten().collect();
         verdict.extend(self.gained(original, stages, &changes));
         verdict.extend(lost(original, stages));
         Some(verdict)
     }
 
-    /// The images that patches bring although they may not.
-    fn images(
+    /// The images that patches bring although they may not, and what is said of each.
+    fn refused_images<'s>(
         &self,
         original: &Object,
-        stages: &[Node],
+        stages: &'s [Node],
         is_open: &impl Fn(&Node) -> bool,
-    ) -> Verdict {
+    ) -> BTreeMap<&'s str, Verdict> {
         let text = |body| images(body).into_iter().filter_map(Node::text).collect();
         let of_original: BTreeSet<&str> = text(&original.node);
         let own: BTreeSet<&str> = text(&stages[0]);
-        let mut verdict = Verdict::new();
+        let mut refused = BTreeMap::new();
         for node in images(&stages[stages.len() - 1]) {
             let Some(image) = node.text() else { continue };
             if own.contains(image) || of_original.contains(image) || is_open(node) {
@@ -70,15 +75,17 @@ impl<'a> Judge<'a> {
             }
             let brings = |body| images(body).into_iter().any(|one| one.text() == Some(image));
             let patch = last_to_change(stages, brings);
-            verdict.extend(image_problems(self.limits, image).into_iter().map(|problem| {
+            let said = image_problems(self.limits, image).into_iter().map(|problem| {
                 let message = format!(
                     "a patch gives {} the image `{image}`, which {}",
                     original.id, problem.why
                 );
                 (patch, Diagnostic::new(&code::BAD_IMAGE, message, problem.help))
-            }));
+            });
+            refused.insert(image, said.collect::<Verdict>());
         }
-        verdict
+        refused.retain(|_, said| !said.is_empty());
+        refused
     }
 
     /// The warnings that patches change more than anyone may.

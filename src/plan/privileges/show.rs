@@ -13,14 +13,23 @@ const SHOWN: usize = 120;
 pub(crate) fn in_words(id: &Id, change: &Change<'_>) -> String {
     let hidden = may_be_secret(id, &change.path);
     let path = path(&change.path);
+    if hidden {
+        let verb = match (change.old, change.new) {
+            (None, _) => "adds",
+            (_, None) => "removes",
+            _ => "changes",
+        };
+        return format!(
+            "a patch {verb} `{path}` of {id}; its value is not shown, for it may be secret"
+        );
+    }
     let is_container = matches!(
         change.path[..],
         [.., Step::Key("containers" | "initContainers" | "ephemeralContainers"), Step::Item(..)]
     );
-    let value = |node: &Node| match (hidden, is_container) {
-        (true, _) => "a value that is not shown".to_owned(),
-        (_, true) => node.text_at(&["image"]).map_or("no image".to_owned(), |image| short(image)),
-        _ => show(node),
+    let value = |node: &Node| match is_container {
+        true => node.text_at(&["image"]).map_or("no image".to_owned(), short),
+        false => show(node),
     };
     match (change.old, change.new) {
         (None, Some(new)) => {
