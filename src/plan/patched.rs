@@ -16,7 +16,7 @@ use crate::yaml::Node;
 pub(super) type Verdict = Vec<(usize, Diagnostic)>;
 
 /// So many differences of one object are named.
-const NAMED: usize = 100;
+const NAMED: usize = 200;
 
 /// What the patches of every object are held against.
 #[derive(Debug)]

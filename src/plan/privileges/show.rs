@@ -7,7 +7,7 @@ use crate::kube::Id;
 use crate::yaml::{Data, Node};
 
 /// So many characters of a value or a key are shown.
-const SHOWN: usize = 120;
+const SHOWN: usize = 200;
 
 /// What a difference says: where it is, what was there and what is.
 pub(crate) fn in_words(id: &Id, change: &Change<'_>) -> String {

@@ -1,3 +1,5 @@
+//! What is named, and what is not.
+
 use super::*;
 use crate::diagnostic::Sources;
 use crate::kube::Object;
