@@ -18,6 +18,9 @@ pub(super) type Verdict = Vec<(usize, Diagnostic)>;
 /// So many differences of one object are named.
 const NAMED: usize = 200;
 
+/// Of many differences by many patches it is not found out which patch made which, but said at the last.
+const LOOKS: usize = 20_000;
+
 /// What the patches of every object are held against.
 #[derive(Debug)]
 pub(super) struct Judge<'a> {
@@ -64,18 +67,24 @@ impl<'a> Judge<'a> {
         stages: &'s [Node],
         is_open: &impl Fn(&Node) -> bool,
     ) -> BTreeMap<&'s str, Verdict> {
-        let text = |body| images(body).into_iter().filter_map(Node::text).collect();
-        let of_original: BTreeSet<&str> = text(&original.node);
-        let own: BTreeSet<&str> = text(&stages[0]);
+        fn text(body: &Node) -> BTreeSet<&str> {
+            images(body).into_iter().filter_map(Node::text).collect()
+        }
+        let (of_original, own) = (text(&original.node), text(&stages[0]));
         let mut refused = BTreeMap::new();
+        let mut of_stages: Option<Vec<BTreeSet<&str>>> = None;
         for node in images(&stages[stages.len() - 1]) {
             let Some(image) = node.text() else { continue };
             if own.contains(image) || of_original.contains(image) || is_open(node) {
                 continue;
             }
-            let brings = |body| images(body).into_iter().any(|one| one.text() == Some(image));
-            let patch = last_to_change(stages, brings);
-            let said = image_problems(self.limits, image).into_iter().map(|problem| {
+            let mut problems = image_problems(self.limits, image).into_iter().peekable();
+            if problems.peek().is_none() {
+                continue;
+            }
+            let of_stages = of_stages.get_or_insert_with(|| stages.iter().map(text).collect());
+            let patch = last_to_change(of_stages, |images| images.contains(image));
+            let said = problems.map(|problem| {
                 let message = format!(
                     "a patch gives {} the image `{image}`, which {}",
                     original.id, problem.why
@@ -84,7 +93,6 @@ impl<'a> Judge<'a> {
             });
             refused.insert(image, said.collect::<Verdict>());
         }
-        refused.retain(|_, said| !said.is_empty());
         refused
     }
 
@@ -96,8 +104,12 @@ impl<'a> Judge<'a> {
             (patch, Diagnostic::new(&code::MORE_ACCESS, message, help).once())
         };
         let mut verdict = Verdict::new();
+        let many = changes.len().min(NAMED).saturating_mul(stages.len()) > LOOKS;
         for change in changes.iter().take(NAMED) {
-            let patch = last_to_change(stages, |body| privileges::find(body, &change.path));
+            let patch = match many {
+                true => stages.len() - 2,
+                false => last_to_change(stages, |body| privileges::find(body, &change.path)),
+            };
             let mut message = privileges::in_words(&original.id, change);
             if let [.., Step::Key("labels"), Step::Key(label)] = change.path[..]
                 && let Some(policy) = self.policy_labels.get(label)
@@ -115,8 +127,8 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// The index of the last patch that changed what `look` sees of a body.
-fn last_to_change<'s, T: PartialEq>(stages: &'s [Node], look: impl Fn(&'s Node) -> T) -> usize {
+/// The index of the last patch that changed what `look` sees of the stages before and after it.
+fn last_to_change<'s, S, T: PartialEq>(stages: &'s [S], look: impl Fn(&'s S) -> T) -> usize {
     if stages.len() == 2 {
         return 0;
     }
