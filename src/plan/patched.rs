@@ -50,8 +50,8 @@ impl<'a> Judge<'a> {
             let text = change.new.and_then(Node::text);
             text.is_none_or(|text| !refused.contains_key(text))
         });
-        let sides = changes.iter().flat_map(|change| [change.old, change.new]).flatten();
-        if sides.into_iter().any(|node| is_open(node)) {
+        let mut sides = changes.iter().flat_map(|change| [change.old, change.new]).flatten();
+        if sides.any(&is_open) {
             return None;
         }
         let mut verdict: Verdict = refused.into_values().flatten().collect();

@@ -151,10 +151,10 @@ pub(super) fn is_read_label(key: &str) -> bool {
 
 fn of_cluster(key: &str) -> bool {
     let Some((domain, _)) = key.split_once('/') else { return false };
-    let is_in = |read: &&str| {
-        domain.strip_suffix(*read).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    let is_in = |read: &str| {
+        domain.strip_suffix(read).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
-    READ.iter().any(|read| is_in(&read)) && !is_note(key)
+    READ.iter().any(|read| is_in(read)) && !is_note(key)
 }
 
 fn is_note(key: &str) -> bool {
