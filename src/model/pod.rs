@@ -1,5 +1,9 @@
 //! Pods: where a workload keeps its pod, and what a pod names.
 
+use std::borrow::Cow;
+
+use serde_json::Value;
+
 use crate::diagnostic::Place;
 use crate::yaml::Node;
 
@@ -26,33 +30,55 @@ pub fn pod_spec(workload: &Node) -> Option<&Node> {
     workload.at(template_path(kind))?.get("spec")
 }
 
-/// Every image that a workload's pods run or mount: of containers of all kinds, of
+/// Every image that a workload's pods run or mount, and where it stands: of containers of all kinds, of
 /// [volumes](https://kubernetes.io/docs/concepts/storage/volumes/#image), and of annotations by which
-/// injectors add containers, such as
+/// injectors add containers or change those they add, such as
 /// [Istio](https://istio.io/latest/docs/reference/config/annotations/#SidecarProxyImage).
 #[must_use]
-pub fn images(workload: &Node) -> Vec<&Node> {
+pub fn images(workload: &Node) -> Vec<(Cow<'_, str>, &Node)> {
     let kind = workload.text_at(&["kind"]).unwrap_or_default();
     let Some(template) = workload.at(template_path(kind)) else {
         return Vec::new();
     };
-    let mut images = Vec::new();
+    let mut nodes = Vec::new();
     for list in ["containers", "initContainers", "ephemeralContainers"] {
         let containers = items(template, &["spec", list]).iter();
-        images.extend(containers.filter_map(|container| container.get("image")));
+        nodes.extend(containers.filter_map(|container| container.get("image")));
     }
     let volumes = items(template, &["spec", "volumes"]).iter();
-    images.extend(volumes.filter_map(|volume| volume.at(&["image", "reference"])));
+    nodes.extend(volumes.filter_map(|volume| volume.at(&["image", "reference"])));
+    let named = nodes.into_iter().filter_map(|node| Some((Cow::Borrowed(node.text()?), node)));
+    let mut images: Vec<(Cow<'_, str>, &Node)> = named.collect();
     for metadata in [template, workload] {
         let annotations = metadata.at(&["metadata", "annotations"]).map(Node::entries);
-        let annotations = annotations.unwrap_or_default().iter();
-        let of_image = annotations.filter(|(key, value)| {
-            key.text.to_ascii_lowercase().ends_with("image")
-                || value.text().is_some_and(looks_like_image)
-        });
-        images.extend(of_image.map(|(_, value)| value));
+        for (key, node) in annotations.unwrap_or_default() {
+            let Some(text) = node.text() else { continue };
+            if key.text.to_ascii_lowercase().ends_with("image") || looks_like_image(text) {
+                images.push((Cow::Borrowed(text), node));
+            } else if text.trim_start().starts_with(['{', '[']) {
+                let mut inside = Vec::new();
+                images_of_json(&serde_json::from_str(text).unwrap_or_default(), &mut inside);
+                images.extend(inside.into_iter().map(|image| (Cow::Owned(image), node)));
+            }
+        }
     }
     images
+}
+
+/// The images of containers that an annotation writes as JSON. Go takes keys in any case.
+fn images_of_json(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| images_of_json(item, found)),
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                match value.as_str().filter(|_| key.eq_ignore_ascii_case("image")) {
+                    Some(image) => found.push(image.to_owned()),
+                    None => images_of_json(value, found),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Whether a text can hardly be anything but an image: it has a host, and a tag or a digest.

@@ -1,6 +1,7 @@
 //! What is said about an object that patches changed: images that a preview may not bring, what they
 //! change beyond what anyone may, and what no copy keeps.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, code};
@@ -66,24 +67,23 @@ impl<'a> Judge<'a> {
         original: &Object,
         stages: &'s [Node],
         is_open: &impl Fn(&Node) -> bool,
-    ) -> BTreeMap<&'s str, Verdict> {
-        fn text(body: &Node) -> BTreeSet<&str> {
-            images(body).into_iter().filter_map(Node::text).collect()
+    ) -> BTreeMap<Cow<'s, str>, Verdict> {
+        fn text(body: &Node) -> BTreeSet<Cow<'_, str>> {
+            images(body).into_iter().map(|(image, _)| image).collect()
         }
         let (of_original, own) = (text(&original.node), text(&stages[0]));
         let mut refused = BTreeMap::new();
-        let mut of_stages: Option<Vec<BTreeSet<&str>>> = None;
-        for node in images(&stages[stages.len() - 1]) {
-            let Some(image) = node.text() else { continue };
-            if own.contains(image) || of_original.contains(image) || is_open(node) {
+        let mut of_stages: Option<Vec<BTreeSet<Cow<'_, str>>>> = None;
+        for (image, node) in images(&stages[stages.len() - 1]) {
+            if own.contains(&image) || of_original.contains(&image) || is_open(node) {
                 continue;
             }
-            let mut problems = image_problems(self.limits, image).into_iter().peekable();
+            let mut problems = image_problems(self.limits, &image).into_iter().peekable();
             if problems.peek().is_none() {
                 continue;
             }
             let of_stages = of_stages.get_or_insert_with(|| stages.iter().map(text).collect());
-            let patch = last_to_change(of_stages, |images| images.contains(image));
+            let patch = last_to_change(of_stages, |images| images.contains(&image));
             let said = problems.map(|problem| {
                 let message = format!(
                     "a patch gives {} the image `{image}`, which {}",
@@ -91,7 +91,8 @@ impl<'a> Judge<'a> {
                 );
                 (patch, Diagnostic::new(&code::BAD_IMAGE, message, problem.help))
             });
-            refused.insert(image, said.collect::<Verdict>());
+            let said: Verdict = said.collect();
+            refused.insert(image, said);
         }
         refused
     }

@@ -25,9 +25,11 @@ const BUDGETS: (&str, &str) = ("policy", "PodDisruptionBudget");
 /// Reports what applies to the copies of these previews and is left behind.
 pub(super) fn check(catalog: &Catalog<'_>, environments: &[Environment<'_>], found: &mut Report) {
     // A patch may take a copy out of what selects the original, which the copy is to be like.
-    let copied = environments.iter().flat_map(|env| &env.copies).map(|copy| copy.original);
-    let originals: BTreeMap<usize, &Object> = copied.map(|one| (one.number, one)).collect();
-    let copies = Copies::of(catalog, originals.into_values());
+    let mut originals = vec![None; catalog.objects().count()];
+    for copy in environments.iter().flat_map(|env| &env.copies) {
+        originals[copy.original.number] = Some(copy.original);
+    }
+    let copies = Copies::of(catalog, originals.into_iter().flatten());
     not_copied(catalog, &copies, found);
     left_out(catalog, &copies, found);
 }
