@@ -181,7 +181,7 @@ codes! {
         "Previews get the labels of the baseline's Namespace: sidecar injection, revision, pod\n\
          security. Without the object these are unknown, and preview pods may run without sidecar.";
     POLICY_NOT_COPIED = "policy-not-copied", Warning, "a policy applies to a copied workload",
-        "Policies are not copied to previews yet. Check that the preview is not more open, or more\n\
+        "Policies, quotas and settings of proxies are not copied to previews yet. Check that the preview is not more open, or more\n\
          closed, than the baseline: copy the policy by hand where it matters.";
     PORT_GUESSED = "port-guessed", Warning, "a port does not say what it speaks",
         "The port is routed as HTTP: Istio detects the protocol. Say so with appProtocol or with a\n\
@@ -197,11 +197,13 @@ codes! {
          which cannot be known here. The derived rules stand in the order of namespace and name.";
     RIGHTS_NOT_COPIED = "rights-not-copied", Warning, "a copy has fewer rights than the original",
         "Roles and RoleBindings of the baseline's namespace are copied. Bindings for the whole cluster\n\
-         or in other namespaces are not, since a preview must not gain rights outside its own.";
+         or in other namespaces are not, since a preview must not gain rights outside its own: those that\n\
+         name an account of the baseline, or the group of all of them, are named.";
     MORE_ACCESS = "more-access", Warning, "a patch gives a copy more access than the original has",
-        "Patches may change anything. Whoever can write previews.yaml then can have what the pods, accounts\n\
-         and roles of the copies get. Powers that the Pod Security Standards restrict, Secrets,\n\
-         ServiceAccounts and rules of RBAC are named where the original has them not.";
+        "Whoever can write previews.yaml decides what patches do. Without a word they may change images within\n\
+         the limits, commands, variables, resources, replicas, probes, empty volumes, ConfigMaps, ports, labels\n\
+         and annotations that nobody acts on, and take away what a pod may do. Every other difference is named:\n\
+         what is added, what is changed, and restrictions that go. Check that its author may have it.";
     SUBSTITUTION_OFF = "substitution-off", Warning, "Flux substitutes nothing in a copy",
         "Flux' postBuild substitution knows no text: `${NAME}` in a variable or patch of a preview would be\n\
          replaced like any other, by a value that is perhaps secret, and one it cannot read fails the build\n\

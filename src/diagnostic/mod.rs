@@ -14,6 +14,7 @@ mod source;
 pub mod terminal;
 pub(crate) mod text;
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 pub use code::Code;
@@ -59,6 +60,8 @@ pub struct Diagnostic {
     pub help: String,
     /// Path of the field in its document (`spec.previews[2].name`), where there is one.
     pub field: Option<String>,
+    /// The same sentence at another place has the same cause: it is said at the first place only.
+    pub once: bool,
 }
 
 impl Diagnostic {
@@ -73,7 +76,15 @@ impl Diagnostic {
             related: Vec::new(),
             help: help.into(),
             field: None,
+            once: false,
         }
+    }
+
+    /// Says it at the first place only, however many have it.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.once = true;
+        self
     }
 
     /// Sets the place and what stands there.
@@ -194,6 +205,8 @@ impl Report {
         let mut all: Vec<&Diagnostic> = self.found.iter().collect();
         all.sort_by(|a, b| a.rank().cmp(&b.rank()));
         all.dedup();
+        let mut said = BTreeSet::new();
+        all.retain(|one| !one.once || said.insert((one.code.id, &one.message)));
         let more = all.len() > Self::KEPT;
         all.truncate(Self::KEPT);
         all.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -210,6 +223,11 @@ impl Report {
     fn shorten(&mut self) {
         self.found.sort_by(|a, b| a.rank().cmp(&b.rank()));
         self.found.dedup();
+        let mut said = BTreeSet::new();
+        let is_new =
+            self.found.iter().map(|one| !one.once || said.insert((one.code.id, &one.message)));
+        let mut is_new = is_new.collect::<Vec<_>>().into_iter();
+        self.found.retain(|_| is_new.next().unwrap_or(true));
         if self.found.len() > Self::KEPT {
             self.found.truncate(Self::KEPT);
             self.more = Some(Diagnostic::more());
@@ -287,6 +305,21 @@ mod tests {
         assert_eq!(report.count(Severity::Error), 11);
         let all = report.sorted();
         assert_eq!((all.len(), all[Report::KEPT].code.id), (Report::KEPT + 1, "report-limit"));
+    }
+
+    #[test]
+    fn what_is_said_once_is_said_at_the_first_place() {
+        let at = |start| {
+            let finding = Diagnostic::new(&code::MORE_ACCESS, "the same", "");
+            finding.at(Place::new(FileId::default(), start, start), "").once()
+        };
+        let mut report = Report::default();
+        report.extend((0..3 * Report::KEPT).rev().map(at));
+        report.push(Diagnostic::new(&code::MORE_ACCESS, "another", "").once());
+        report.push(Diagnostic::new(&code::DROPPED, "the same", "").once());
+        let places: Vec<_> = report.sorted().iter().map(|one| one.place).collect();
+        let first = Some(Place::new(FileId::default(), 0, 0));
+        assert_eq!(places, [None, None, first]);
     }
 
     #[test]

@@ -167,7 +167,7 @@ fn impossible(field: &str, text: &str, place: Place) -> Diagnostic {
 }
 
 /// Where the name in an object's body stands.
-pub(crate) fn name_place(body: &Node) -> Place {
+fn name_place(body: &Node) -> Place {
     body.at(&["metadata", "name"]).map_or(body.place, |name| name.place)
 }
 
@@ -202,6 +202,14 @@ pub fn is_cluster_scoped(group: &str, kind: &str) -> bool {
             | ("admissionregistration.k8s.io", _)
             | ("external-secrets.io", "ClusterSecretStore" | "ClusterExternalSecret")
             | ("cert-manager.io", "ClusterIssuer")
+            | ("generators.external-secrets.io", "ClusterGenerator")
+            | (
+                "crd.projectcalico.org" | "projectcalico.org",
+                "GlobalNetworkPolicy" | "GlobalNetworkSet"
+            )
+            | ("cilium.io", "CiliumClusterwideNetworkPolicy" | "CiliumEgressGatewayPolicy")
+            | ("crd.antrea.io", "ClusterNetworkPolicy")
+            | ("kyverno.io", "ClusterPolicy")
             | ("policy.networking.k8s.io", _)
             | ("flowcontrol.apiserver.k8s.io", _)
     )

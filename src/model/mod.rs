@@ -8,7 +8,7 @@ mod service;
 mod workload;
 
 pub use catalog::Catalog;
-pub use pod::{Reference, Referent, images, pod_spec, references};
+pub use pod::{Reference, Referent, images, looks_like_image, pod_spec, references};
 pub use selector::selects;
 pub use service::{Protocol, Service, ServicePort};
 pub use workload::{Container, Support, Workload};

@@ -148,13 +148,49 @@ impl<'a> Changes<'a> {
     }
 
     /// The same, where the allowance is enough for it.
-    pub(super) fn mark_within(&self, original: &Node, allowance: &mut Allowance) -> Option<Node> {
-        if self.values().count() > SCALARS
-            || self.patches.iter().any(|patch| patch.mentions_marker())
-        {
+    fn mark_within(&self, original: &Node, allowance: &mut Allowance) -> Option<Node> {
+        let make = |number, _: Value<'_>| Node::string(marker(number));
+        self.takes_marks().then(|| self.make_with(original, allowance, make).ok())?
+    }
+
+    /// The body with a marker for each value, before the patches and after each of them. None where a
+    /// patch depends on one.
+    pub(super) fn mark_stages(
+        &self,
+        original: &Node,
+        allowance: &mut Allowance,
+    ) -> Option<Vec<Node>> {
+        if !self.takes_marks() {
             return None;
         }
-        self.make_with(original, allowance, |number, _| Node::string(marker(number))).ok()
+        let mut stages = vec![self.unpatched(original, |number, _| Node::string(marker(number)))];
+        for (index, patch) in self.patches.iter().enumerate() {
+            let mut body = stages[index].clone();
+            patch.apply(&mut body, allowance).ok()?;
+            stages.push(body);
+        }
+        Some(stages)
+    }
+
+    /// Whether markers can stand for the values.
+    fn takes_marks(&self) -> bool {
+        self.values().count() <= SCALARS
+            && !self.patches.iter().any(|patch| patch.mentions_marker())
+    }
+
+    /// The body before the patches.
+    pub(super) fn make_unpatched(&self, original: &Node) -> Node {
+        self.unpatched(original, |_, value| value.node())
+    }
+
+    fn unpatched(&self, original: &Node, make: impl Fn(usize, Value<'a>) -> Node) -> Node {
+        let mut body = original.clone();
+        let values = self.values().enumerate();
+        let mut values = values.map(|(number, value)| make(number, value));
+        for (change, images) in self.by_service.iter() {
+            change_body(&mut body, change, images, &mut values);
+        }
+        body
     }
 
     /// Makes the changes that come last.
@@ -175,12 +211,7 @@ impl<'a> Changes<'a> {
         allowance: &mut Allowance,
         make: impl Fn(usize, Value<'a>) -> Node,
     ) -> Result<Node, Problem> {
-        let mut body = original.clone();
-        let values = self.values().enumerate();
-        let mut values = values.map(|(number, value)| make(number, value));
-        for (change, images) in self.by_service.iter() {
-            change_body(&mut body, change, images, &mut values);
-        }
+        let mut body = self.unpatched(original, make);
         for patch in &self.patches {
             patch.apply(&mut body, allowance)?;
         }

@@ -14,6 +14,7 @@ mod patch;
 mod patched;
 mod patched_values;
 mod policies;
+mod privileges;
 pub mod routing;
 mod secrets;
 pub(crate) mod variants;

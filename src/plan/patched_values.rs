@@ -4,22 +4,26 @@ use std::collections::HashSet;
 
 use foldhash::fast::RandomState;
 
-use crate::diagnostic::{Diagnostic, Place, code};
+use super::patched::{Verdict, culprit};
+use crate::diagnostic::{Diagnostic, code};
 use crate::kube::Object;
 use crate::model::pod_spec;
 use crate::spec::Limits;
 use crate::validate::is_env_name;
 use crate::yaml::Node;
 
-/// What is wrong with the values of a patched object; those of which `checked` is true were looked at before.
+/// What is wrong with the values of a patched object: `stages` are its body before the patches and after
+/// each of them. Values that are open were looked at before.
 pub(super) fn refused(
     limits: &Limits,
     original: &Object,
-    body: &Node,
-    checked: impl Fn(&Node) -> bool,
-) -> impl Iterator<Item = Diagnostic> {
-    let replicas = replicas(limits, original, body).filter(|node| !checked(node));
-    let replicas = replicas.map(|node| {
+    stages: &[Node],
+    is_open: impl Fn(&Node) -> bool,
+) -> Verdict {
+    let body = &stages[stages.len() - 1];
+    let finding = |message, help| Diagnostic::new(&code::BAD_PATCH, message, help);
+    let mut verdict = Verdict::new();
+    if let Some(node) = replicas(limits, original, body).filter(|node| !is_open(node)) {
         let message = format!(
             "a patch gives {} the replicas `{}`, and spec.limits.replicas allows {}",
             original.id,
@@ -28,27 +32,25 @@ pub(super) fn refused(
         );
         let help =
             "write a whole number within the limit, or raise spec.limits.replicas on purpose";
-        finding(message, help, node.place)
-    });
+        let patch = culprit(stages, 1, |body| body.at(&["spec", "replicas"]));
+        verdict.push((patch, finding(message, help)));
+    }
     let before: HashSet<&str, RandomState> = variables(&original.node).map(name).collect();
-    let given = variables(body).filter(move |one| {
-        let name = name(one);
-        !is_env_name(name) && !before.contains(name)
-    });
-    let variables = given.map(|one| {
+    let given: Vec<&str> = variables(body)
+        .map(name)
+        .filter(|name| !is_env_name(name) && !before.contains(name))
+        .collect();
+    for &refused in &given {
         let message = format!(
-            "a patch gives {} the variable `{}`, which is not the name of one",
-            original.id,
-            name(one)
+            "a patch gives {} the variable `{refused}`, which is not the name of one",
+            original.id
         );
         let help = "write printable ASCII characters without `=`, as Kubernetes takes them";
-        finding(message, help, one.place)
-    });
-    replicas.into_iter().chain(variables)
-}
-
-fn finding(message: String, help: &str, place: Place) -> Diagnostic {
-    Diagnostic::new(&code::BAD_PATCH, message, help).at(place, "this patch")
+        let patch =
+            culprit(stages, given.len(), |body| variables(body).any(|one| name(one) == refused));
+        verdict.push((patch, finding(message, help)));
+    }
+    verdict
 }
 
 /// The replicas of a body where they are not within the limit. What only looks like a workload may keep

@@ -272,6 +272,9 @@ impl<'a, 'f> Closure<'a, 'f> {
         for object in &needs.objects {
             self.copy(object, owners);
         }
+        if needs.unwritten_account {
+            self.follow(referrer, self.finder.of_unwritten_account(), owners);
+        }
     }
 
     /// Copies an object and what it needs itself. An object copied before only gains owners.
