@@ -227,12 +227,12 @@ fn kustomize_other_kinds() {
     assert_eq!(account.get("imagePullSecrets"), Some(&node("[{name: y}]")));
     let thing = patched(
         OTHERS[2],
-        "{apiVersion: x.example.com/v1, kind: Thing, metadata: {name: cart, finalizers: [b]}, spec: {list: [{name: c, n: null}], map: {a: null, b: {d: 4}}}}",
+        "{apiVersion: x.example.com/v1, kind: Thing, metadata: {name: cart, finalizers: [b]}, spec: {list: [{name: c, v: null}], map: {a: null, b: {d: 4}}}}",
     );
     assert_eq!(thing.at_path("metadata.finalizers"), Some(&node("[b]")));
     assert_eq!(
         thing.get("spec"),
-        Some(&node("{list: [{name: c, n: null}], map: {b: {c: 2, d: 4}}}"))
+        Some(&node("{list: [{name: c, v: null}], map: {b: {c: 2, d: 4}}}"))
     );
 }
 
