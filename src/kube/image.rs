@@ -66,7 +66,8 @@ impl<'t> ImageName<'t> {
         let parents = path.match_indices('/').map(move |(slash, _)| &path[..slash]);
         let others = official.then_some([OFFICIAL, word]).into_iter().flatten();
         let all = ["", path].into_iter().chain(parents).chain(others);
-        all.map(move |path| Prefix { domain, path })
+        let all = all.map(move |path| Prefix { domain, path, official: false });
+        all.chain(official.then_some(Prefix { domain, path: word, official }))
     }
 }
 
@@ -75,8 +76,10 @@ impl<'t> ImageName<'t> {
 pub(crate) struct Prefix<'t> {
     /// Host and port of the registry.
     pub(crate) domain: &'t str,
-    /// Empty: the whole registry. That of an official image is its word.
+    /// Empty: the whole registry.
     pub(crate) path: &'t str,
+    /// Whether the path is the word of an official image, and no folder.
+    pub(crate) official: bool,
 }
 
 impl<'t> Prefix<'t> {
@@ -88,8 +91,8 @@ impl<'t> Prefix<'t> {
         let (domain, path) = if whole { (canonical(text), "") } else { split(text) };
         let fits = check_domain(domain).is_ok() && (whole || check_path(path).is_ok());
         let word = path.strip_prefix("library/").filter(|word| !word.contains('/'));
-        let path = word.filter(|_| domain == DOCKER_HUB).unwrap_or(path);
-        fits.then_some(Self { domain, path })
+        let word = word.filter(|_| domain == DOCKER_HUB);
+        fits.then_some(Self { domain, path: word.unwrap_or(path), official: word.is_some() })
     }
 }
 
@@ -274,6 +277,7 @@ mod tests {
             ("library/x", "x"),
             ("x", "x:1"),
             ("docker.io/x", "library/x"),
+            ("docker.io/library/x", "x"),
         ] {
             assert!(admits(prefix, image), "{prefix} refuses {image}");
         }
@@ -289,6 +293,8 @@ mod tests {
             ("shop", "ghcr.io/shop/x"),
             ("shop", "other/shop"),
             ("library", "shop/x"),
+            ("library/x", "x/y"),
+            ("docker.io/library/x", "x/y"),
             ("x", "y"),
             ("localhost", "localhost:5000/x"),
             ("ghcr.io", "GHCR.io/x"),

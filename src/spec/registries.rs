@@ -13,14 +13,20 @@ use crate::kube::{ImageName, Prefix};
 #[serde(from = "Vec<String>")]
 pub struct Registries {
     texts: Vec<String>,
-    /// Domains and paths.
-    prefixes: HashSet<(SmolStr, SmolStr), RandomState>,
+    prefixes: HashSet<Known, RandomState>,
+}
+
+/// What a prefix is known by: domain, path, and whether it is an official image.
+type Known = (SmolStr, SmolStr, bool);
+
+fn known(prefix: Prefix<'_>) -> Known {
+    (prefix.domain.into(), prefix.path.into(), prefix.official)
 }
 
 impl From<Vec<String>> for Registries {
     fn from(texts: Vec<String>) -> Self {
         let read = texts.iter().filter_map(|text| Prefix::read(text));
-        let prefixes = read.map(|prefix| (prefix.domain.into(), prefix.path.into())).collect();
+        let prefixes = read.map(known).collect();
         Self { texts, prefixes }
     }
 }
@@ -41,9 +47,6 @@ impl Registries {
 
     /// Whether an image may come from where it does: anywhere, where none is listed.
     pub(crate) fn admit(&self, image: &ImageName<'_>) -> bool {
-        let is_listed = |prefix: Prefix<'_>| {
-            self.prefixes.contains(&(prefix.domain.into(), prefix.path.into()))
-        };
-        self.texts.is_empty() || image.prefixes().any(is_listed)
+        self.texts.is_empty() || image.prefixes().any(|one| self.prefixes.contains(&known(one)))
     }
 }

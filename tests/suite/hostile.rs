@@ -244,10 +244,8 @@ fn what_readers_disagree_about_is_refused() {
     }
 }
 
-/// Something many times over, and what one preview says of it: the whole is compiled or refused, in time
-/// and within its memory.
-#[track_caller]
-pub(super) fn assert_ends(name: &str, previews: &str, baseline: &str) -> String {
+/// Compiles what one preview says of a baseline, within the limit of memory, and tells how long it took.
+pub(super) fn compile(previews: &str, baseline: &str, more: &[&str]) -> (Answer, Duration) {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let write = |name: &str, text: &str| {
         let file = scratch.path().join(name);
@@ -260,8 +258,15 @@ pub(super) fn assert_ends(name: &str, previews: &str, baseline: &str) -> String 
     let previews = write("previews.yaml", &format!("{head}{previews}"));
     let baseline = write("baseline.yaml", baseline);
     let started = Instant::now();
-    let answer = limited(&["render", &previews, "--baseline", &baseline], None);
-    let took = started.elapsed();
+    let arguments = [&["render", &previews, "--baseline", &baseline], more].concat();
+    (limited(&arguments, None), started.elapsed())
+}
+
+/// Something many times over, and what one preview says of it: the whole is compiled or refused, in time
+/// and within its memory.
+#[track_caller]
+pub(super) fn assert_ends(name: &str, previews: &str, baseline: &str) -> String {
+    let (answer, took) = compile(previews, baseline, &[]);
     let words: String = answer.stderr.chars().take(300).collect();
     assert!(matches!(answer.code, Some(0 | 1)), "{name}: {:?} {words}", answer.code);
     assert!(took < PATIENCE, "{name} took {took:?}");

@@ -2,7 +2,7 @@
 //! same values again and again. Each is compiled or refused, in the time and memory of
 //! [`hostile`](super::hostile).
 
-use super::hostile::{COUNT, assert_ends, many, pair, service, workload};
+use super::hostile::{COUNT, assert_ends, compile, many, pair, service, workload};
 
 /// More items than any list of a manifest has.
 const ITEMS: usize = 15 * COUNT;
@@ -194,4 +194,31 @@ fn what_patches_nest_has_the_levels_of_a_text() {
     assert_limited("copies into copies", &operations("Service", &all.join(", ")), &pair("s0"));
     let far = format!("{{op: test, path: {}, value: 1}}", "/a".repeat(500_000));
     assert_limited("a pointer of a megabyte", &operations("Service", &far), &pair("s0"));
+}
+
+#[test]
+fn a_budget_that_is_used_up_is_an_error_and_drops_no_patch() {
+    let add = |key: &str| {
+        format!("{{patch: '[{{op: add, path: /metadata/labels, value: {{{key}: \"1\"}}}}]'}}, ")
+    };
+    let replace = "{patch: '[{op: replace, path: /metadata/labels/first, value: \"2\"}]'}";
+    let previews = patched(&format!("{}{replace}", add("first")));
+    // Whether both patches are in the copy; none where there is an error.
+    let both = |tens: usize| {
+        let limit = (10 * tens).to_string();
+        let answer = compile(&previews, &pair("s0"), &["--max-patch-nodes", &limit]).0;
+        let written = answer.stdout.contains("first: \"2\"");
+        assert_eq!(answer.code, Some(i32::from(!written)), "{limit}: {}", answer.stdout);
+        written || !answer.stderr.contains("--max-patch-nodes")
+    };
+    let (mut low, mut high) = (0, 10_000);
+    assert!(both(high) && !both(low));
+    while high - low > 1 {
+        let middle = usize::midpoint(low, high);
+        if both(middle) { high = middle } else { low = middle }
+    }
+    // One object may use a tenth.
+    for tens in high.saturating_sub(30)..high + 5 {
+        both(tens);
+    }
 }
