@@ -1,18 +1,18 @@
 //! The changes a preview makes to what it copies: images, environment, replicas, volumes, patches.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::few::Few;
+use super::images::{Images, plan_images};
 use super::marker::{SCALARS, marker};
 use super::patch::{Patch, Problem};
-use crate::diagnostic::{Diagnostic, Report, code, some_of};
+use crate::diagnostic::{Report, code};
 use crate::kube::meta::{SUBSTITUTE, is_substituted};
-use crate::kube::repository;
 use crate::limits::Allowance;
-use crate::model::{Container, Workload};
+use crate::model::Workload;
 use crate::spec::{Config, EnvVar, ServiceChange};
 use crate::yaml::Node;
 
@@ -255,140 +255,6 @@ pub(super) fn decide<'a>(
     all
 }
 
-/// The images that one service gives to a workload.
-#[derive(Debug, Clone)]
-pub(super) struct Images<'a> {
-    /// Names of containers with their images, in order.
-    by_container: Few<(&'a str, &'a str)>,
-    /// The main container: the one that gets the environment.
-    main: Option<&'a str>,
-}
-
-fn plan_images<'a>(
-    config: &Config,
-    target: &Target<'a>,
-) -> Result<SmallVec<[Images<'a>; 1]>, Diagnostic> {
-    let change = target.change;
-    let ambiguous = |field: &str, message: String, help: String| {
-        config.finding(
-            &code::AMBIGUOUS_CONTAINER,
-            format!("{}.{field}", target.path()),
-            message,
-            help,
-        )
-    };
-    if !change.containers.is_empty() {
-        let containers = target.workloads.iter().flat_map(|workload| &workload.containers);
-        let names: BTreeSet<&str> = containers.map(|container| container.name).collect();
-        for (index, wanted) in change.containers.iter().enumerate() {
-            if !names.contains(wanted.name.as_str()) {
-                return Err(ambiguous(
-                    &format!("containers[{index}].name"),
-                    format!("`{}` has no container `{}`", change.name, wanted.name),
-                    format!("the containers are: {}", listing(&target.workloads)),
-                ));
-            }
-        }
-    }
-    let names: BTreeSet<&str> = target.workloads.iter().map(|workload| workload.name()).collect();
-    for (index, wanted) in change.workloads.iter().enumerate() {
-        if !names.contains(wanted.name.as_str()) {
-            let names = target.workloads.iter().map(|workload| workload.name());
-            return Err(ambiguous(
-                &format!("workloads[{index}].name"),
-                format!("`{}` has no workload `{}`", change.name, wanted.name),
-                format!("its workloads are: {}", some_of(names)),
-            ));
-        }
-    }
-    let mut all = SmallVec::new();
-    let mut repositories = BTreeSet::new();
-    // Looked up for each of the workloads.
-    let by_workload: BTreeMap<&str, &str> =
-        change.workloads.iter().map(|one| (one.name.as_str(), one.image.as_str())).collect();
-    let by_container: BTreeMap<&str, &str> =
-        change.containers.iter().map(|one| (one.name.as_str(), one.image.as_str())).collect();
-    for workload in &target.workloads {
-        let image = by_workload.get(workload.name()).copied().unwrap_or(&change.image);
-        let images = images_of(workload, change, image, &by_container).map_err(|main| {
-            let field = if change.image.is_empty() { "env" } else { "image" };
-            ambiguous(
-                field,
-                format!("`{}` has {main} that could be meant", change.name),
-                format!(
-                    "say `containers: [{{name, image}}]`; they are: {}",
-                    listing(&target.workloads)
-                ),
-            )
-        })?;
-        let alone = target.workloads.len() == 1;
-        if let (Some(main), false, false) = (&images.main, image.is_empty(), alone) {
-            let own = workload.containers.iter().find(|container| container.name == *main);
-            repositories.extend(own.map(|container| container.repository));
-        }
-        all.push(images);
-    }
-    if change.workloads.is_empty() && repositories.len() > 1 {
-        return Err(ambiguous(
-            "image",
-            format!("`{}` has several workloads of different images", change.name),
-            format!("say `workloads: [{{name, image}}]`; they are: {}", listing(&target.workloads)),
-        ));
-    }
-    Ok(all)
-}
-
-/// Decides for one workload; the error says how many containers could be meant.
-fn images_of<'a>(
-    workload: &'a Workload<'a>,
-    change: &'a ServiceChange,
-    image: &'a str,
-    wanted: &BTreeMap<&'a str, &'a str>,
-) -> Result<Images<'a>, String> {
-    let containers = workload.containers.as_slice();
-    let mut by_container: Few<(&str, &str)> = containers
-        .iter()
-        .filter_map(|container| Some((container.name, *wanted.get(container.name)?)))
-        .collect();
-    let regular = || containers.iter().filter(|c| !c.init);
-    let alone = regular().nth(1).is_none();
-    let is_candidate = |c: &&Container<'_>| match image {
-        _ if alone => true,
-        "" => wanted.contains_key(c.name),
-        image => c.repository == repository(image),
-    };
-    let mut candidates = regular().filter(is_candidate);
-    let (main, others) = (candidates.next(), candidates.count());
-    let needs_main = !image.is_empty() && main.is_none()
-        || !change.env.is_empty() && (main.is_none() || others > 0);
-    if needs_main {
-        return Err(match main {
-            None => format!("{} containers", regular().count()),
-            Some(_) => format!("{} containers of this image", others + 1),
-        });
-    }
-    if let (Some(main), false) = (main, image.is_empty()) {
-        let same = containers.iter().filter(|c| c.repository == main.repository);
-        same.for_each(|container| by_container.push((container.name, image)));
-    }
-    by_container.sort_unstable();
-    Ok(Images { by_container, main: main.map(|main| main.name) })
-}
-
-/// The containers of some workloads, for a sentence.
-fn listing(workloads: &[&Workload<'_>]) -> String {
-    const SHOWN: usize = 20;
-    let one = |workload: &&Workload<'_>| {
-        let names = workload.containers.iter().map(|c| format!("{} ({})", c.name, c.image));
-        format!("{}: {}", workload.name(), some_of(names))
-    };
-    let shown: Vec<String> = workloads.iter().take(SHOWN).map(one).collect();
-    match workloads.len().saturating_sub(SHOWN) {
-        0 => shown.join("; "),
-        more => format!("{} and {more} more", shown.join("; ")),
-    }
-}
-
 /// Makes the changes of one service with the next of these values: replicas, images, variables.
 fn change_body(
     body: &mut Node,
@@ -474,6 +340,8 @@ fn empty_volumes(body: &mut Node) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::json;
 
     use super::*;

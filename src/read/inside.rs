@@ -32,7 +32,7 @@ fn is_of_git(part: &str) -> bool {
 }
 
 /// The Git root of a folder: it, or the first above it, that has a `.git`. Else the folder itself.
-pub(crate) fn repository(folder: &Path) -> PathBuf {
+pub(crate) fn git_root(folder: &Path) -> PathBuf {
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let above = folder.ancestors().find(|folder| is_root(folder));
     above.unwrap_or(&folder).to_owned()

@@ -1,0 +1,157 @@
+//! Which containers a new image is for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use smallvec::SmallVec;
+
+use super::changes::Target;
+use super::few::Few;
+use crate::diagnostic::{Diagnostic, code, first_of, some_of};
+use crate::kube::repository;
+use crate::model::{Container, Workload};
+use crate::spec::{Config, ServiceChange};
+
+/// The images that one service gives to a workload.
+#[derive(Debug, Clone)]
+pub(super) struct Images<'a> {
+    /// Names of containers with their images, in order.
+    pub(super) by_container: Few<(&'a str, &'a str)>,
+    /// The main container: the one that gets the environment.
+    pub(super) main: Option<&'a str>,
+}
+
+/// Decides which containers of a service's workloads get which image.
+pub(super) fn plan_images<'a>(
+    config: &Config,
+    target: &Target<'a>,
+) -> Result<SmallVec<[Images<'a>; 1]>, Diagnostic> {
+    check_names(config, target)?;
+    let change = target.change;
+    let ambiguous = |field: &str, message, help| ambiguous(config, target, field, message, help);
+    let mut all = SmallVec::new();
+    let mut repositories = BTreeSet::new();
+    // Looked up for each of the workloads.
+    let by_workload: BTreeMap<&str, &str> =
+        change.workloads.iter().map(|one| (one.name.as_str(), one.image.as_str())).collect();
+    let by_container: BTreeMap<&str, &str> =
+        change.containers.iter().map(|one| (one.name.as_str(), one.image.as_str())).collect();
+    for workload in &target.workloads {
+        let image = by_workload.get(workload.name()).copied().unwrap_or(&change.image);
+        let images = images_of(workload, change, image, &by_container).map_err(|main| {
+            let field = if change.image.is_empty() { "env" } else { "image" };
+            ambiguous(
+                field,
+                format!("`{}` has {main} that could be meant", change.name),
+                format!(
+                    "say `containers: [{{name, image}}]`; they are: {}",
+                    listing(&target.workloads)
+                ),
+            )
+        })?;
+        let alone = target.workloads.len() == 1;
+        if let (Some(main), false, false) = (&images.main, image.is_empty(), alone) {
+            let own = workload.containers.iter().find(|container| container.name == *main);
+            repositories.extend(own.map(|container| container.repository));
+        }
+        all.push(images);
+    }
+    if change.workloads.is_empty() && repositories.len() > 1 {
+        return Err(ambiguous(
+            "image",
+            format!("`{}` has several workloads of different images", change.name),
+            format!("say `workloads: [{{name, image}}]`; they are: {}", listing(&target.workloads)),
+        ));
+    }
+    Ok(all)
+}
+
+fn ambiguous(
+    config: &Config,
+    target: &Target<'_>,
+    field: &str,
+    message: String,
+    help: String,
+) -> Diagnostic {
+    let field = format!("{}.{field}", target.path());
+    config.finding(&code::AMBIGUOUS_CONTAINER, field, message, help)
+}
+
+/// Checks that the containers and workloads that a change names are there.
+fn check_names(config: &Config, target: &Target<'_>) -> Result<(), Diagnostic> {
+    let change = target.change;
+    if !change.containers.is_empty() {
+        let containers = target.workloads.iter().flat_map(|workload| &workload.containers);
+        let names: BTreeSet<&str> = containers.map(|container| container.name).collect();
+        for (index, wanted) in change.containers.iter().enumerate() {
+            if !names.contains(wanted.name.as_str()) {
+                return Err(ambiguous(
+                    config,
+                    target,
+                    &format!("containers[{index}].name"),
+                    format!("`{}` has no container `{}`", change.name, wanted.name),
+                    format!("the containers are: {}", listing(&target.workloads)),
+                ));
+            }
+        }
+    }
+    let names: BTreeSet<&str> = target.workloads.iter().map(|workload| workload.name()).collect();
+    for (index, wanted) in change.workloads.iter().enumerate() {
+        if !names.contains(wanted.name.as_str()) {
+            let names = target.workloads.iter().map(|workload| workload.name());
+            return Err(ambiguous(
+                config,
+                target,
+                &format!("workloads[{index}].name"),
+                format!("`{}` has no workload `{}`", change.name, wanted.name),
+                format!("its workloads are: {}", some_of(names)),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Decides for one workload; the error says how many containers could be meant.
+fn images_of<'a>(
+    workload: &'a Workload<'a>,
+    change: &'a ServiceChange,
+    image: &'a str,
+    wanted: &BTreeMap<&'a str, &'a str>,
+) -> Result<Images<'a>, String> {
+    let containers = workload.containers.as_slice();
+    let mut by_container: Few<(&str, &str)> = containers
+        .iter()
+        .filter_map(|container| Some((container.name, *wanted.get(container.name)?)))
+        .collect();
+    let regular = || containers.iter().filter(|c| !c.init);
+    let alone = regular().nth(1).is_none();
+    let is_candidate = |c: &&Container<'_>| match image {
+        _ if alone => true,
+        "" => wanted.contains_key(c.name),
+        image => c.repository == repository(image),
+    };
+    let mut candidates = regular().filter(is_candidate);
+    let (main, others) = (candidates.next(), candidates.count());
+    let needs_main = !image.is_empty() && main.is_none()
+        || !change.env.is_empty() && (main.is_none() || others > 0);
+    if needs_main {
+        return Err(match main {
+            None => format!("{} containers", regular().count()),
+            Some(_) => format!("{} containers of this image", others + 1),
+        });
+    }
+    if let (Some(main), false) = (main, image.is_empty()) {
+        let same = containers.iter().filter(|c| c.repository == main.repository);
+        same.for_each(|container| by_container.push((container.name, image)));
+    }
+    by_container.sort_unstable();
+    Ok(Images { by_container, main: main.map(|main| main.name) })
+}
+
+/// The containers of some workloads, for a sentence.
+fn listing(workloads: &[&Workload<'_>]) -> String {
+    let one = |workload: &&Workload<'_>| {
+        let names = workload.containers.iter().map(|c| format!("{} ({})", c.name, c.image));
+        format!("{}: {}", workload.name(), some_of(names))
+    };
+    first_of(20, "; ", workloads.iter().map(one))
+}
