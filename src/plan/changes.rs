@@ -67,7 +67,7 @@ impl Value<'_> {
 }
 
 impl<'a> Changes<'a> {
-    /// Words that changes of one object have alike where they make the same of it but for
+    /// Cache key: changes of one object with equal keys make the same of it, but for the
     /// [values](Self::values).
     pub(crate) fn shape(&self) -> SmallVec<[&str; 4]> {
         let mut words = SmallVec::new();
@@ -90,7 +90,7 @@ impl<'a> Changes<'a> {
         words
     }
 
-    /// Words that changes have alike where their patches are the same.
+    /// Cache key of the patches alone.
     pub(crate) fn patches(&self) -> SmallVec<[&str; 4]> {
         self.patches.iter().flat_map(|patch| patch.words()).collect()
     }
@@ -144,13 +144,9 @@ impl<'a> Changes<'a> {
     /// The body with the changes made and a marker for each of the [`values`](Self::values). None where a
     /// patch depends on one.
     pub(crate) fn mark(&self, original: &Node) -> Option<Node> {
-        self.mark_within(original, &mut { Allowance::UNLIMITED })
-    }
-
-    /// The same, where the allowance is enough for it.
-    fn mark_within(&self, original: &Node, allowance: &mut Allowance) -> Option<Node> {
         let make = |number, _: Value<'_>| Node::string(marker(number));
-        self.takes_marks().then(|| self.make_with(original, allowance, make).ok())?
+        let unlimited = &mut { Allowance::UNLIMITED };
+        self.takes_marks().then(|| self.make_with(original, unlimited, make).ok())?
     }
 
     /// The body with a marker for each value, before the patches and after each of them. None where a

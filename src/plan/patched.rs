@@ -17,10 +17,11 @@ use crate::yaml::Node;
 /// others may write the same patches.
 pub(super) type Verdict = Vec<(usize, Diagnostic)>;
 
-/// So many differences of one object are named.
+/// At most so many differences of one object are named.
 const NAMED: usize = 200;
 
-/// Of many differences by many patches it is not found out which patch made which, but said at the last.
+/// At most so many comparisons are made to find which patch made a difference; beyond that, the last patch
+/// is named for all of them.
 const LOOKS: usize = 20_000;
 
 /// What the patches of every object are held against.

@@ -52,7 +52,7 @@ pub(crate) fn open_list(mut node: Node) -> Result<Vec<Node>, Node> {
         Some(Data::List(items)) => items,
         _ => Vec::new(),
     };
-    // The API server leaves out of a typed list what its kind says of every item.
+    // In a typed list the API server leaves out kind and apiVersion of the items: the list's kind says them.
     for item in items.iter_mut().filter(|item| is_typed && item.get("kind").is_none()) {
         item.set("apiVersion", Node::string(api_version.as_str()));
         item.set("kind", Node::string(item_kind));

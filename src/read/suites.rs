@@ -79,6 +79,8 @@ pub fn read_suites(
 /// Checks that a suite's folder is one, and in the source.
 fn check_suite(folder: &Path, root: &Path) -> Result<(), String> {
     if !folder.is_dir() {
+        // Without the `./` in the middle that comes of joining two paths.
+        let folder: PathBuf = folder.components().collect();
         return Err(format!("there is no folder {}", folder.display()));
     }
     check_below(&real(folder)?, root)

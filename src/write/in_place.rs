@@ -18,7 +18,7 @@ use crate::read::git_root;
 /// How long to wait for others that edit the same file.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A file that only this process changes, if all others ask for it too. The lock ends with it.
+/// A file under a lock, so that edits of it wait for each other. The lock ends with the value.
 #[derive(Debug)]
 pub struct Held {
     path: PathBuf,
@@ -68,11 +68,11 @@ impl Held {
         Ok(bytes)
     }
 
-    /// Puts a text in the place of the file, which held `before`. Mode and owner stay; says where the owner
-    /// cannot.
+    /// Replaces the file, which held `before`, by one with this text. Mode and owner stay; where the owner
+    /// cannot, the answer says so.
     ///
     /// # Errors
-    /// The system refuses, or something else has changed the file meanwhile. It is as it was then.
+    /// The system refuses, or something else has changed the file meanwhile. The file is then left alone.
     pub fn replace(self, before: &str, text: &str) -> Result<Option<String>, Diagnostic> {
         let failed = |error: io::Error| cannot(&self.path, "written", &error);
         let folder = folder_of(&self.path);

@@ -1,5 +1,5 @@
-//! What applies to a copied workload and is not copied: policies, not yet, each named in a warning;
-//! and what means nothing in a preview, each named in a note.
+//! What applies to a copied workload and stays behind: policies, each named in a warning, and what means
+//! nothing in a preview, each named in a note.
 
 mod calico;
 mod kinds;
