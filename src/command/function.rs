@@ -178,41 +178,7 @@ impl Run {
     }
 
     fn expand(&mut self, list: &ResourceList, config: &Config) -> Option<Vec<Node>> {
-        let items: Vec<(&Node, Option<Object>)> = list
-            .items
-            .iter()
-            .map(|item| (item, Object::from_node(item.clone()).and_then(Object::checked).ok()))
-            .collect();
-        let owners = Owners::new(config, items.iter().filter_map(|(_, object)| object.as_ref()));
-        let mut passing: Vec<(Node, Option<Id>)> = Vec::new();
-        let mut input = Parted::default();
-        let mut earlier: BTreeMap<Id, Node> = BTreeMap::new();
-        for (item, object) in items {
-            // kpt passes everything, a kustomization.yaml without a name among it.
-            let Some(mut object) = object else {
-                passing.push((item.clone(), None));
-                continue;
-            };
-            if object.is_local_config() || object.id.kind == KIND {
-                passing.push((object.node, None));
-                continue;
-            }
-            match owners.owner(&object) {
-                Owner::ThisSet => {
-                    earlier.insert(object.id.clone(), object.node.clone());
-                    input.keep_extended(object, config.set());
-                }
-                Owner::AnotherSet => {
-                    passing.push((item.clone(), None));
-                    input.others.push(object);
-                }
-                Owner::User => {
-                    restore(&mut object.node, config.set());
-                    passing.push((object.node.clone(), Some(object.id.clone())));
-                    input.users.push(object);
-                }
-            }
-        }
+        let Sorted { passing, mut input, earlier } = Sorted::of(list, config);
         let ceiling = Ceiling::default();
         let request = Request { shape: Shape::Stream, ceiling, only: &[] };
         let (previews, mut common) =
@@ -242,6 +208,56 @@ impl Run {
             with_places(object.node, earlier)
         }));
         Some(items)
+    }
+}
+
+/// The items of a list, by what becomes of them.
+#[derive(Default)]
+struct Sorted {
+    /// Items that pass through; those with an identity may be replaced by what routes make of them.
+    passing: Vec<(Node, Option<Id>)>,
+    /// What is compiled.
+    input: Parted,
+    /// What an earlier run made, and is made anew.
+    earlier: BTreeMap<Id, Node>,
+}
+
+impl Sorted {
+    fn of(list: &ResourceList, config: &Config) -> Self {
+        let items: Vec<(&Node, Option<Object>)> = list
+            .items
+            .iter()
+            .map(|item| (item, Object::from_node(item.clone()).and_then(Object::checked).ok()))
+            .collect();
+        let owners = Owners::new(config, items.iter().filter_map(|(_, object)| object.as_ref()));
+        let Self { mut passing, mut input, mut earlier } = Self::default();
+        for (item, object) in items {
+            // kpt passes everything, a kustomization.yaml without a name among it.
+            let Some(mut object) = object else {
+                passing.push((item.clone(), None));
+                continue;
+            };
+            if object.is_local_config() || object.id.kind == KIND {
+                passing.push((object.node, None));
+                continue;
+            }
+            match owners.owner(&object) {
+                Owner::ThisSet => {
+                    earlier.insert(object.id.clone(), object.node.clone());
+                    input.keep_extended(object, config.set());
+                }
+                Owner::AnotherSet => {
+                    passing.push((item.clone(), None));
+                    input.others.push(object);
+                }
+                Owner::User => {
+                    restore(&mut object.node, config.set());
+                    passing.push((object.node.clone(), Some(object.id.clone())));
+                    input.users.push(object);
+                }
+            }
+        }
+        Self { passing, input, earlier }
     }
 }
 

@@ -48,6 +48,16 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The first 200 characters of a value, for a sentence that goes on behind it.
+#[must_use]
+pub(crate) fn short(text: &str) -> Cow<'_, str> {
+    const SHOWN: usize = 200;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// Where a runner would find the beginning of a command, wherever in a line it stands: the second character
 /// of `##[`, `##vso[`, `##teamcity[` and their like. `::` is one at the beginning of a line only.
 /// See <https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs>.

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Input;
-use crate::diagnostic::{Report, code};
+use crate::diagnostic::text::short;
+use crate::diagnostic::{Report, code, first_of};
 use crate::spec::time;
 
 /// The largest number that survives JSON, by which the file reaches a function.
@@ -20,7 +21,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
                 found.push(config.finding(
                     &code::CONFIG_FIELD,
                     format_args!("{path}.commit"),
-                    format!("`{}` is not a full commit id", printable(&change.commit)),
+                    format!("`{}` is not a full commit id", short(&change.commit)),
                     "write all 40 hexadecimal digits of the head commit (64 with SHA-256), quoted",
                 ));
             }
@@ -28,7 +29,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
                 found.push(config.finding(
                     &code::CONFIG_FIELD,
                     format_args!("{path}.repository"),
-                    format!("`{}` is not the URL of a repository", printable(&change.repository)),
+                    format!("`{}` is not the URL of a repository", short(&change.repository)),
                     "write https:// and the path, as in spec.notify",
                 ));
             }
@@ -37,7 +38,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
                     &code::CONFIG_FIELD,
                     format_args!("{path}.number"),
                     format!("{} is not the number of a pull request", change.number),
-                    "write the number of the pull request; they count from 1",
+                    format!("write the number of the pull request, from 1 to {LARGEST}"),
                 ));
             }
         }
@@ -46,19 +47,24 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
             found.push(config.finding(
                 &code::CONFIG_FIELD,
                 format_args!("spec.previews[{p}].expires"),
-                format!("`{}` is not a time", printable(&preview.expires)),
+                format!("`{}` is not a time", short(&preview.expires)),
                 "write RFC 3339: \"2026-12-01T00:00:00Z\"",
             ));
         }
     }
     check_shared(input, found);
+    check_notify(input, found);
+}
+
+fn check_notify(input: &Input<'_>, found: &mut Report) {
+    let config = input.config;
     let mut first: BTreeMap<&str, usize> = BTreeMap::new();
     for (n, notify) in config.previews.spec.notify.iter().enumerate() {
         if !is_url(&notify.repository) {
             found.push(config.finding(
                 &code::CONFIG_FIELD,
                 format_args!("spec.notify[{n}].repository"),
-                format!("`{}` is not the URL of a repository", printable(&notify.repository)),
+                format!("`{}` is not the URL of a repository", short(&notify.repository)),
                 "write https:// and the path",
             ));
         }
@@ -93,16 +99,11 @@ fn check_shared(input: &Input<'_>, found: &mut Report) {
     }
     for ((repository, number), standing) in standing {
         let [first, second, ..] = *standing else { continue };
-        let names: Vec<String> =
-            standing.iter().take(5).map(|&index| format!("`{}`", previews[index].name)).collect();
-        let more = match standing.len().saturating_sub(5) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
+        let names = standing.iter().map(|&index| format!("`{}`", previews[index].name));
         let message = format!(
-            "{}{more} stand for one change, {}#{number}: their suites overwrite each other's status",
-            names.join(", "),
-            printable(&repository)
+            "{} stand for one change, {}#{number}: their suites overwrite each other's status",
+            first_of(5, ", ", names),
+            short(&repository)
         );
         let place = |index: usize| format!("spec.previews[{index}].changes");
         let finding = input.config.finding(
@@ -158,10 +159,6 @@ pub(super) fn is_url(text: &str) -> bool {
     rest.is_some_and(|rest| {
         rest.starts_with(|c: char| c.is_ascii_alphanumeric()) && rest.bytes().all(fits)
     })
-}
-
-fn printable(text: &str) -> String {
-    text.chars().take(80).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

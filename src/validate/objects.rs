@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Input;
-use crate::diagnostic::{Diagnostic, Report, code};
+use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::kube::Object;
 
 pub(super) fn check(input: &Input<'_>, found: &mut Report) {
@@ -46,7 +46,10 @@ fn check_namespace(input: &Input<'_>, found: &mut Report) {
             format!("the input has nothing in the namespace `{namespace}`"),
             match others.as_slice() {
                 [] => "pass the manifests of the baseline with --baseline".to_owned(),
-                others => format!("its objects are in {}", others.join(", ")),
+                others => format!(
+                    "set spec.baseline.namespace to the one that is meant; the objects are in {}",
+                    some_of(others)
+                ),
             },
         )
     };

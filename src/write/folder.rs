@@ -193,10 +193,7 @@ fn is_link(path: &Path, help: &str) -> Diagnostic {
 }
 
 fn in_the_way(path: &Path) -> Diagnostic {
-    let message = format!(
-        "{} is neither a file nor a folder, and a file of anabranch belongs there",
-        path.display()
-    );
+    let message = format!("{} is no file, and a file of anabranch belongs there", path.display());
     Diagnostic::new(&code::OUTPUT_FOLDER, message, REMOVE)
 }
 

@@ -20,6 +20,23 @@ use crate::objects::{Objects, documents, objects, resource_list};
 pub(crate) const ANABRANCH: &str = env!("CARGO_BIN_EXE_anabranch");
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
+/// A baseline of one service, `cart` in the namespace `shop`.
+pub(crate) const CART: &str = "\
+apiVersion: v1
+kind: Service
+metadata: {name: cart, namespace: shop}
+spec: {selector: {app: cart}, ports: [{name: http, port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: cart, namespace: shop}
+spec:
+  selector: {matchLabels: {app: cart}}
+  template:
+    metadata: {labels: {app: cart}}
+    spec: {containers: [{name: server, image: cart:1}]}
+";
+
 /// What a program answered.
 #[derive(Debug)]
 pub(crate) struct Answer {

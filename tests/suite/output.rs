@@ -11,23 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::expected::{Files, files};
-use super::orchestrator::{ANABRANCH, Answer, kustomize, run};
-
-const BASELINE: &str = "\
-apiVersion: v1
-kind: Service
-metadata: {name: cart, namespace: shop}
-spec: {selector: {app: cart}, ports: [{name: http, port: 80}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: cart, namespace: shop}
-spec:
-  selector: {matchLabels: {app: cart}}
-  template:
-    metadata: {labels: {app: cart}}
-    spec: {containers: [{name: server, image: cart:1}]}
-";
+use super::orchestrator::{ANABRANCH, Answer, CART, kustomize, run};
 
 /// A folder with previews.yaml of these previews, a baseline that is delivered, and a suite.
 struct Shop(TempDir);
@@ -36,7 +20,7 @@ impl Shop {
     fn new() -> Self {
         let shop = Self(tempfile::tempdir().expect("a temporary folder"));
         shop.previews(&["pr-1", "pr-2"]);
-        shop.write("baseline.yaml", BASELINE);
+        shop.write("baseline.yaml", CART);
         shop.write("smoke/job.yaml", "a: job\n");
         shop
     }
@@ -258,7 +242,7 @@ fn text_of_an_object_is_no_path() {
     let shop = Shop::new();
     let widget = |kind: &str| {
         format!(
-            "{BASELINE}---\napiVersion: x/v1\nkind: {kind}\nmetadata: {{name: a, namespace: shop}}\n"
+            "{CART}---\napiVersion: x/v1\nkind: {kind}\nmetadata: {{name: a, namespace: shop}}\n"
         )
     };
     for kind in ["\"../../../evil\"", "a/b", "..", ".", "\"Evil\\nkind\"", "Ünï", "\"\\0\""] {
@@ -266,7 +250,7 @@ fn text_of_an_object_is_no_path() {
         shop.assert_refused("out", "cannot be the kind of an object");
     }
     for name in ["../../../evil", "..", "a/b", "a%2fb"] {
-        let evil = BASELINE.replace("name: cart,", &format!("name: \"{name}\","));
+        let evil = CART.replace("name: cart,", &format!("name: \"{name}\","));
         shop.write("baseline.yaml", &evil);
         let config = fs::read_to_string(shop.path("previews.yaml")).expect("is there");
         shop.write("previews.yaml", &config.replace("name: cart", &format!("name: \"{name}\"")));
@@ -274,7 +258,7 @@ fn text_of_an_object_is_no_path() {
         shop.previews(&["pr-1"]);
     }
     // What Kubernetes refuses in a Service, and some file system takes for another's file.
-    shop.write("baseline.yaml", &BASELINE.replace("name: cart,", "name: Cart,"));
+    shop.write("baseline.yaml", &CART.replace("name: cart,", "name: Cart,"));
     let config = fs::read_to_string(shop.path("previews.yaml")).expect("is there");
     shop.write("previews.yaml", &config.replace("name: cart", "name: Cart"));
     shop.assert_refused("out", "previews/pr-1/Cart.yaml, which cannot be a file name");
@@ -285,8 +269,8 @@ fn no_object_takes_the_place_of_a_file_that_kustomize_reads() {
     let shop = Shop::new();
     let flux = "---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n\
                 metadata: {name: addons, namespace: shop}\nspec: {path: ./addons}\n";
-    let service = BASELINE.replace("cart", "kustomization");
-    shop.write("baseline.yaml", &format!("{BASELINE}{flux}---\n{service}"));
+    let service = CART.replace("cart", "kustomization");
+    shop.write("baseline.yaml", &format!("{CART}{flux}---\n{service}"));
     let config = fs::read_to_string(shop.path("previews.yaml")).expect("is there");
     let both = "services: [{name: kustomization, image: kustomization:2}, {";
     shop.write("previews.yaml", &config.replace("services: [{", both));

@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::orchestrator::{ANABRANCH, Answer, run};
+use super::orchestrator::{ANABRANCH, Answer, CART, run};
 
 const CONFIG: &str = "\
 apiVersion: anabranch.dev/v1alpha1
@@ -16,21 +16,7 @@ spec:
   - name: pr-1
     services: [{name: cart, image: \"cart:2\"}]
 ";
-const BASELINE: &str = "\
-apiVersion: v1
-kind: Service
-metadata: {name: cart, namespace: shop}
-spec: {selector: {app: cart}, ports: [{name: http, port: 80}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: cart, namespace: shop}
-spec:
-  selector: {matchLabels: {app: cart}}
-  template:
-    metadata: {labels: {app: cart}}
-    spec: {containers: [{name: server, image: cart:1}]}
-";
+
 const FORMATS: [&str; 4] = ["text", "json", "sarif", "github"];
 
 /// What is said of an input in every format, by `render`, and by the function where it can be sent to one.
@@ -80,14 +66,14 @@ fn no_finding_shows_what_a_secret_holds() {
         format!("{head}\n  p: hunter2\n").replace("name: b", "name: a/hunter2"),
         format!("{head}\n  p: hunter2\n").replace("kind: Secret", "kind: \"\\x53ecret\"")
             + "  p: x\n",
-        format!("{BASELINE}{}", head.replace("apiVersion", "---\napiVersion")) + " [hunter2\n",
+        format!("{CART}{}", head.replace("apiVersion", "---\napiVersion")) + " [hunter2\n",
         // Without the line between two documents.
-        format!("{BASELINE}{head}\n  p: hunter2\n"),
+        format!("{CART}{head}\n  p: hunter2\n"),
         "hunter2: 1\nhunter2: 2\n".to_owned(),
         "[{hunter2: 1}]\n".to_owned(),
         "hunter2\n".to_owned(),
     ] {
-        assert_silent(CONFIG, &format!("{BASELINE}---\n{text}"));
+        assert_silent(CONFIG, &format!("{CART}---\n{text}"));
     }
 }
 
@@ -106,7 +92,7 @@ fn nothing_is_said_of_what_another_file_holds_that_stands_for_previews() {
         "HOME=/\0TOKEN=hunter2\0",
         "a: !hunter2 b\n",
     ] {
-        assert_silent(text, BASELINE);
+        assert_silent(text, CART);
     }
 }
 
@@ -177,12 +163,12 @@ fn no_text_of_the_input_is_a_command_to_a_runner() {
         ];
         for (old, new) in places {
             let config = CONFIG.replace(old, &new);
-            for (arguments, answer) in said(&config, BASELINE) {
+            for (arguments, answer) in said(&config, CART) {
                 let words = answer.stdout + "\n" + &answer.stderr;
                 assert_eq!(commands(&words), [""; 0], "{config}{arguments}: {words}");
             }
             let mut function = Command::new(ANABRANCH);
-            let items: String = BASELINE
+            let items: String = CART
                 .split("---\n")
                 .flat_map(|object| {
                     ["- ".to_owned(), object.trim().replace('\n', "\n  "), "\n".into()]

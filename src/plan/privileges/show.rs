@@ -1,13 +1,13 @@
 //! Differences in words.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::{Change, Step};
+use crate::diagnostic::text::short;
 use crate::kube::Id;
 use crate::yaml::{Data, Node};
-
-/// So many characters of a value or a key are shown.
-const SHOWN: usize = 200;
 
 /// What a difference says: where it is, what was there and what is.
 pub(crate) fn in_words(id: &Id, change: &Change<'_>) -> String {
@@ -27,10 +27,7 @@ pub(crate) fn in_words(id: &Id, change: &Change<'_>) -> String {
         change.path[..],
         [.., Step::Key("containers" | "initContainers" | "ephemeralContainers"), Step::Item(..)]
     );
-    let value = |node: &Node| match is_container {
-        true => node.text_at(&["image"]).map_or("no image".to_owned(), short),
-        false => show(node),
-    };
+    let value = |node| if is_container { image(node) } else { show(node) };
     match (change.old, change.new) {
         (None, Some(new)) => {
             format!("a patch gives {id} `{path}: {}`, which the original has not", value(new))
@@ -79,11 +76,16 @@ fn path(steps: &[Step<'_>]) -> String {
     path
 }
 
+/// What stands for a whole container.
+fn image(container: &Node) -> Cow<'_, str> {
+    container.text_at(&["image"]).map_or("no image".into(), short)
+}
+
 /// A value in one line, without what may be a secret.
-fn show(node: &Node) -> String {
+fn show(node: &Node) -> Cow<'_, str> {
     match &node.data {
         Data::Scalar { text, .. } => short(text),
-        _ => short(&without_secrets(node).to_string()),
+        _ => short(&without_secrets(node).to_string()).into_owned().into(),
     }
 }
 
@@ -100,12 +102,5 @@ fn without_secrets(node: &Node) -> Value {
             });
             Value::Object(entries.collect())
         }
-    }
-}
-
-fn short(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }
