@@ -105,7 +105,7 @@ pub(super) fn check_file(entry: &DirEntry, root: &Path) -> Result<(), String> {
     let leads_to = real(path)?;
     check_below(&leads_to, root)?;
     if !leads_to.is_file() {
-        return Err("it is a link to something that is no file".to_owned());
+        return Err("it is a link to a folder, or to something that is no file".to_owned());
     }
     Ok(())
 }
