@@ -1,0 +1,181 @@
+//! Which images a service of a preview gives to which containers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use smallvec::SmallVec;
+
+use super::Target;
+use crate::diagnostic::{Diagnostic, Report, code, some_of};
+use crate::kube::repository;
+use crate::model::{Container, Workload};
+use crate::plan::few::Few;
+use crate::spec::{Config, ServiceChange};
+
+/// The images that one service gives to a workload.
+#[derive(Debug, Clone)]
+pub(in crate::plan) struct Images<'a> {
+    /// Names of containers with their images, in order.
+    pub(super) by_container: Few<(&'a str, &'a str)>,
+    /// The main container: the one that gets the environment.
+    pub(super) main: Option<&'a str>,
+}
+
+/// Decides the images that one service gives to each of its workloads; none where something is wrong.
+/// `changed` remembers which image a container was given.
+pub(in crate::plan) fn decide<'a>(
+    config: &'a Config,
+    target: &Target<'a>,
+    changed: &mut BTreeMap<(usize, &'a str), &'a str>,
+    found: &mut Report,
+) -> SmallVec<[Images<'a>; 1]> {
+    let all = match plan_images(config, target) {
+        Ok(all) => all,
+        Err(finding) => {
+            found.push(finding);
+            return SmallVec::new();
+        }
+    };
+    let workloads = target.workloads.iter().map(|workload| workload.object);
+    for (workload, images) in workloads.zip(&all) {
+        for &(container, image) in images.by_container.iter() {
+            let earlier = changed.insert((workload.number, container), image);
+            if earlier.is_some_and(|earlier| earlier != image) {
+                found.push(config.finding(
+                    &code::AMBIGUOUS_CONTAINER,
+                    target.path(),
+                    format!(
+                        "two services of the preview give `{container}` of {} an image",
+                        workload.id
+                    ),
+                    "keep the image in one of the two; both Services run the same pods",
+                ));
+            }
+        }
+    }
+    all
+}
+
+fn plan_images<'a>(
+    config: &Config,
+    target: &Target<'a>,
+) -> Result<SmallVec<[Images<'a>; 1]>, Diagnostic> {
+    let change = target.change;
+    let ambiguous = |field: &str, message: String, help: String| {
+        config.finding(
+            &code::AMBIGUOUS_CONTAINER,
+            format!("{}.{field}", target.path()),
+            message,
+            help,
+        )
+    };
+    if !change.containers.is_empty() {
+        let containers = target.workloads.iter().flat_map(|workload| &workload.containers);
+        let names: BTreeSet<&str> = containers.map(|container| container.name).collect();
+        for (index, wanted) in change.containers.iter().enumerate() {
+            if !names.contains(wanted.name.as_str()) {
+                return Err(ambiguous(
+                    &format!("containers[{index}].name"),
+                    format!("`{}` has no container `{}`", change.name, wanted.name),
+                    format!("the containers are: {}", listing(&target.workloads)),
+                ));
+            }
+        }
+    }
+    let names: BTreeSet<&str> = target.workloads.iter().map(|workload| workload.name()).collect();
+    for (index, wanted) in change.workloads.iter().enumerate() {
+        if !names.contains(wanted.name.as_str()) {
+            let names = target.workloads.iter().map(|workload| workload.name());
+            return Err(ambiguous(
+                &format!("workloads[{index}].name"),
+                format!("`{}` has no workload `{}`", change.name, wanted.name),
+                format!("its workloads are: {}", some_of(names)),
+            ));
+        }
+    }
+    let mut all = SmallVec::new();
+    let mut repositories = BTreeSet::new();
+    // Looked up for each of the workloads.
+    let by_workload: BTreeMap<&str, &str> =
+        change.workloads.iter().map(|one| (one.name.as_str(), one.image.as_str())).collect();
+    let by_container: BTreeMap<&str, &str> =
+        change.containers.iter().map(|one| (one.name.as_str(), one.image.as_str())).collect();
+    for workload in &target.workloads {
+        let image = by_workload.get(workload.name()).copied().unwrap_or(&change.image);
+        let images = images_of(workload, change, image, &by_container).map_err(|main| {
+            let field = if change.image.is_empty() { "env" } else { "image" };
+            ambiguous(
+                field,
+                format!("`{}` has {main} that could be meant", change.name),
+                format!(
+                    "say `containers: [{{name, image}}]`; they are: {}",
+                    listing(&target.workloads)
+                ),
+            )
+        })?;
+        let alone = target.workloads.len() == 1;
+        if let (Some(main), false, false) = (&images.main, image.is_empty(), alone) {
+            let own = workload.containers.iter().find(|container| container.name == *main);
+            repositories.extend(own.map(|container| container.repository));
+        }
+        all.push(images);
+    }
+    if change.workloads.is_empty() && repositories.len() > 1 {
+        return Err(ambiguous(
+            "image",
+            format!("`{}` has several workloads of different images", change.name),
+            format!("say `workloads: [{{name, image}}]`; they are: {}", listing(&target.workloads)),
+        ));
+    }
+    Ok(all)
+}
+
+/// Decides for one workload; the error says how many containers could be meant.
+fn images_of<'a>(
+    workload: &'a Workload<'a>,
+    change: &'a ServiceChange,
+    image: &'a str,
+    wanted: &BTreeMap<&'a str, &'a str>,
+) -> Result<Images<'a>, String> {
+    let containers = workload.containers.as_slice();
+    let mut by_container: Few<(&str, &str)> = containers
+        .iter()
+        .filter_map(|container| Some((container.name, *wanted.get(container.name)?)))
+        .collect();
+    let regular = || containers.iter().filter(|c| !c.init);
+    let alone = regular().nth(1).is_none();
+    let is_candidate = |c: &&Container<'_>| match image {
+        _ if alone => true,
+        "" => wanted.contains_key(c.name),
+        image => c.repository == repository(image),
+    };
+    let mut candidates = regular().filter(is_candidate);
+    let (main, others) = (candidates.next(), candidates.count());
+    let needs_main = !image.is_empty() && main.is_none()
+        || !change.env.is_empty() && (main.is_none() || others > 0);
+    if needs_main {
+        return Err(match main {
+            None => format!("{} containers", regular().count()),
+            Some(_) => format!("{} containers of this image", others + 1),
+        });
+    }
+    if let (Some(main), false) = (main, image.is_empty()) {
+        let same = containers.iter().filter(|c| c.repository == main.repository);
+        same.for_each(|container| by_container.push((container.name, image)));
+    }
+    by_container.sort_unstable();
+    Ok(Images { by_container, main: main.map(|main| main.name) })
+}
+
+/// The containers of some workloads, for a sentence.
+fn listing(workloads: &[&Workload<'_>]) -> String {
+    const SHOWN: usize = 20;
+    let one = |workload: &&Workload<'_>| {
+        let names = workload.containers.iter().map(|c| format!("{} ({})", c.name, c.image));
+        format!("{}: {}", workload.name(), some_of(names))
+    };
+    let shown: Vec<String> = workloads.iter().take(SHOWN).map(one).collect();
+    match workloads.len().saturating_sub(SHOWN) {
+        0 => shown.join("; "),
+        more => format!("{} and {more} more", shown.join("; ")),
+    }
+}

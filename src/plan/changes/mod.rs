@@ -1,0 +1,265 @@
+//! The changes a preview makes to what it copies: images, environment, replicas, volumes, patches.
+
+mod body;
+mod images;
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use self::images::Images;
+use super::few::Few;
+use super::marker::{SCALARS, marker};
+use super::patch::{Patch, Problem};
+use crate::kube::meta::{SUBSTITUTE, is_substituted};
+use crate::limits::Allowance;
+use crate::model::Workload;
+use crate::spec::{EnvVar, ServiceChange};
+use crate::yaml::Node;
+
+pub(super) use self::images::decide;
+
+/// A service that a preview names, and the workloads behind it that can be copied.
+pub(super) struct Target<'a> {
+    /// What the preview changes about it.
+    pub(super) change: &'a ServiceChange,
+    /// The preview's index.
+    pub(super) preview: usize,
+    /// The index of the change among the preview's.
+    pub(super) index: usize,
+    /// Its workloads.
+    pub(super) workloads: SmallVec<[&'a Workload<'a>; 1]>,
+}
+
+impl Target<'_> {
+    /// Path of the change in previews.yaml.
+    pub(super) fn path(&self) -> String {
+        format!("spec.previews[{}].services[{}]", self.preview, self.index)
+    }
+}
+
+/// What a preview changes about one object.
+#[derive(Debug, Clone, Default)]
+pub struct Changes<'a> {
+    /// For each service that names the workload, in order: its change, and the images it gives.
+    by_service: Few<(&'a ServiceChange, Images<'a>)>,
+    /// Patches that apply to what the others made of it, in order; they fit it.
+    pub(super) patches: Vec<Arc<Patch<'a>>>,
+    /// What the preview writes stays as it is: Flux must not substitute in the object.
+    pub(super) literal: bool,
+    /// Volume claims become empty directories, last of all.
+    pub(super) empty_volumes: bool,
+}
+
+/// A value that a preview gives to a workload.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Value<'a> {
+    /// The number of pods.
+    Replicas(u32),
+    /// An image, or the value of a variable.
+    Text(&'a str),
+}
+
+impl Value<'_> {
+    fn node(self) -> Node {
+        match self {
+            Self::Replicas(count) => Node::integer(i64::from(count)),
+            Self::Text(text) => Node::string(text),
+        }
+    }
+}
+
+impl<'a> Changes<'a> {
+    /// Words that changes of one object have alike where they make the same of it but for
+    /// [values](Self::values).
+    pub(crate) fn shape(&self) -> SmallVec<[&str; 4]> {
+        let mut words = SmallVec::new();
+        // What stands between names could be none of them.
+        if self.empty_volumes {
+            words.push("/volumes");
+        }
+        if self.literal {
+            words.push("/literal");
+        }
+        for (change, images) in self.by_service.iter() {
+            words.push("/images");
+            words.extend(images.by_container.iter().map(|(container, _)| *container));
+            if let (Some(main), false) = (images.main, change.env.is_empty()) {
+                words.extend(["/env", main]);
+                words.extend(change.env.iter().map(|variable| variable.name.as_str()));
+            }
+        }
+        words.extend(self.patches());
+        words
+    }
+
+    /// Words that changes have alike where their patches are the same.
+    pub(crate) fn patches(&self) -> SmallVec<[&str; 4]> {
+        self.patches.iter().flat_map(|patch| patch.words()).collect()
+    }
+
+    /// Every value, in an order that follows from the [shape](Self::shape).
+    pub(crate) fn values(&self) -> impl Iterator<Item = Value<'a>> {
+        self.by_service.iter().flat_map(|(change, images)| {
+            let images = images.by_container.iter().map(|&(_, image)| Value::Text(image));
+            let variables = change.env.iter().map(|variable| Value::Text(&variable.value));
+            [Value::Replicas(change.replicas)].into_iter().chain(images).chain(variables)
+        })
+    }
+
+    /// Adds the changes of one more service that names the workload.
+    pub(super) fn add(&mut self, change: &'a ServiceChange, images: Images<'a>) {
+        let is_one = |one: &EnvVar| is_substituted(&one.name) || is_substituted(&one.value);
+        self.literal |= change.env.iter().any(is_one);
+        self.by_service.push((change, images));
+    }
+
+    /// The values of variables, which may name hosts.
+    pub(super) fn variables(&self) -> impl Iterator<Item = &'a str> {
+        let changes = self.by_service.iter().flat_map(|(change, _)| &change.env);
+        changes.map(|variable| variable.value.as_str())
+    }
+
+    /// Whether there are patches.
+    pub(crate) fn has_patches(&self) -> bool {
+        !self.patches.is_empty()
+    }
+
+    /// Whether there are patches that may take values to other places.
+    pub(super) fn move_values(&self) -> bool {
+        self.patches.iter().any(|patch| patch.moves_values())
+    }
+
+    /// Whether the body needs what the original does: neither variables nor volumes change, nor does
+    /// anything that a patch may.
+    pub(super) fn keeps_needs(&self) -> bool {
+        let has_variables = self.by_service.iter().any(|(change, _)| !change.env.is_empty());
+        !self.empty_volumes && !has_variables && !self.has_patches()
+    }
+
+    /// The body with the changes made.
+    #[must_use]
+    pub fn make(&self, original: &Node) -> Node {
+        self.make_with(original, &mut { Allowance::UNLIMITED }, |_, value| value.node())
+            .expect("only patches that fit are kept")
+    }
+
+    /// The body with the changes made and a marker for each of the [`values`](Self::values). None where a
+    /// patch depends on one.
+    pub(crate) fn mark(&self, original: &Node) -> Option<Node> {
+        self.mark_within(original, &mut { Allowance::UNLIMITED })
+    }
+
+    /// The same, where the allowance is enough for it.
+    fn mark_within(&self, original: &Node, allowance: &mut Allowance) -> Option<Node> {
+        let make = |number, _: Value<'_>| Node::string(marker(number));
+        self.takes_marks().then(|| self.make_with(original, allowance, make).ok())?
+    }
+
+    /// The body with a marker for each value, before the patches and after each of them. None where a
+    /// patch depends on one.
+    pub(super) fn mark_stages(
+        &self,
+        original: &Node,
+        allowance: &mut Allowance,
+    ) -> Option<Vec<Node>> {
+        if !self.takes_marks() {
+            return None;
+        }
+        let mut stages = vec![self.unpatched(original, |number, _| Node::string(marker(number)))];
+        for (index, patch) in self.patches.iter().enumerate() {
+            let mut body = stages[index].clone();
+            patch.apply(&mut body, allowance).ok()?;
+            stages.push(body);
+        }
+        Some(stages)
+    }
+
+    /// Whether markers can stand for the values.
+    fn takes_marks(&self) -> bool {
+        self.values().count() <= SCALARS
+            && !self.patches.iter().any(|patch| patch.mentions_marker())
+    }
+
+    /// The body before the patches.
+    pub(super) fn make_unpatched(&self, original: &Node) -> Node {
+        self.unpatched(original, |_, value| value.node())
+    }
+
+    fn unpatched(&self, original: &Node, make: impl Fn(usize, Value<'a>) -> Node) -> Node {
+        let mut body = original.clone();
+        let values = self.values().enumerate();
+        let mut values = values.map(|(number, value)| make(number, value));
+        for (change, images) in self.by_service.iter() {
+            body::change(&mut body, change, images, &mut values);
+        }
+        body
+    }
+
+    /// Makes the changes that come last.
+    pub(super) fn finish(&self, body: &mut Node) {
+        if self.empty_volumes {
+            body::empty_volumes(body);
+        }
+        if self.literal {
+            body.make(&["metadata", "annotations"]).set(SUBSTITUTE, Node::string("disabled"));
+        }
+    }
+
+    /// The body with the changes made, and for each value, by its place among the
+    /// [`values`](Self::values), what is made of it.
+    fn make_with(
+        &self,
+        original: &Node,
+        allowance: &mut Allowance,
+        make: impl Fn(usize, Value<'a>) -> Node,
+    ) -> Result<Node, Problem> {
+        let mut body = self.unpatched(original, make);
+        for patch in &self.patches {
+            patch.apply(&mut body, allowance)?;
+        }
+        self.finish(&mut body);
+        Ok(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn changes_of_other_containers_and_variables_have_another_shape() {
+        let read = |value| serde_json::from_value::<ServiceChange>(value).expect("a change");
+        let plain = read(json!({"name": "a"}));
+        let with_x = read(json!({"name": "a", "env": [{"name": "x", "value": "1"}]}));
+        fn images<'a>(names: &[&'a str], main: Option<&'a str>) -> Images<'a> {
+            Images { by_container: names.iter().map(|&name| (name, "image")).collect(), main }
+        }
+        let changes = |by_service: Vec<_>, empty_volumes| Changes {
+            by_service: by_service.into_iter().collect(),
+            empty_volumes,
+            ..Changes::default()
+        };
+        let all = [
+            changes(vec![(&plain, images(&[], None))], false),
+            changes(vec![(&plain, images(&[], None))], true),
+            changes(vec![(&plain, images(&["volumes"], None))], false),
+            changes(vec![(&plain, images(&["c"], Some("c")))], false),
+            changes(vec![(&with_x, images(&["c"], Some("c")))], false),
+            changes(vec![(&plain, images(&["c", "x"], Some("c")))], false),
+            changes(vec![(&plain, images(&["c"], None)), (&plain, images(&["x"], None))], false),
+            changes(vec![(&plain, images(&["c"], None)), (&with_x, images(&[], Some("x")))], false),
+        ];
+        let shapes: BTreeSet<_> = all.iter().map(|changes| changes.shape().into_vec()).collect();
+        assert_eq!(shapes.len(), all.len());
+        // There are as many values as the shape tells, whatever they are.
+        let other = read(json!({"name": "b", "replicas": 3, "env": [{"name": "x", "value": "2"}]}));
+        let same = changes(vec![(&other, images(&["c"], Some("c")))], false);
+        assert_eq!(same.shape(), all[4].shape());
+        assert_eq!(same.values().count(), all[4].values().count());
+    }
+}
