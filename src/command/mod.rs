@@ -51,8 +51,8 @@ struct Loaded {
     input: Parted,
 }
 
-/// Lets the thread that waits for the others work beside them: one thread less, whose memory would
-/// be the slowest to get. Where there are threads already, they stay as they are.
+/// Adds the calling thread to rayon's pool, which saves a thread and its memory. A pool that exists stays as
+/// it is.
 fn work_on_this_thread() {
     let _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
 }

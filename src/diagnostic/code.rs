@@ -49,8 +49,8 @@ codes! {
          Keep one.";
     INPUT_LIMIT = "input-limit", Error, "the input is larger than a limit",
         "Every input has a budget of bytes, nesting, nodes, documents and aliases, and a build of time,\n\
-         so that a hostile file cannot exhaust the machine or keep it waiting. Each has a flag,\n\
-         `--max-...`, for those who need more.";
+         so that a hostile file cannot exhaust the machine or keep it waiting. Each has a flag of `render`\n\
+         and `check`, `--max-...`, for those who need more; the function has no flags.";
     NOT_AN_OBJECT = "not-an-object", Error, "a document is not a Kubernetes object",
         "Every document needs `apiVersion`, `kind` and `metadata.name`, all strings. Values files,\n\
          kustomization files and snippets are not part of a baseline: name the folder that holds the\n\
@@ -58,7 +58,7 @@ codes! {
     DUPLICATE_OBJECT = "duplicate-object", Error, "an object is in the input twice",
         "Two documents have the same kind, namespace and name. Applied, the later would overwrite\n\
          the earlier; anabranch does not choose for you.";
-    FOREIGN_MARK = "foreign-mark", Error, "an object carries our labels and is not ours",
+    FOREIGN_MARK = "foreign-mark", Error, "an object carries anabranch's labels and is not one of its own",
         "Objects that anabranch made are known by `app.kubernetes.io/managed-by: anabranch`, by the label\n\
          `anabranch.dev/previews`, and by kind, name and namespace. A second run replaces them. An object\n\
          with the labels that is none of these was copied or labelled by hand, or is left over from a run\n\
@@ -80,17 +80,17 @@ codes! {
         "Previews, services within a preview, suites and repositories are known by their name.\n\
          Rename or merge one of the two.";
     RESERVED_NAMESPACE = "reserved-namespace", Error, "a preview's namespace is another's",
-        "The namespace of a preview is created and removed with its entry. One that the input already\n\
-         uses for something else, or another set of previews, would be overwritten and, in the end,\n\
-         deleted; so would those of Kubernetes, of Flux and of the Gateways. Two sets in one cluster need\n\
-         different prefixes, or templates of namespaces that never make the same one.";
+        "The namespace of a preview is created and removed with its entry. A namespace that the input, or\n\
+         another set of previews, already uses would be overwritten and, in the end, deleted; so would\n\
+         those of Kubernetes, of Flux and of the Gateways. Two sets in one cluster need different prefixes,\n\
+         or templates of namespaces that never make the same one.";
     WIDE_PREFIX = "wide-prefix", Warning, "another namespace begins with spec.prefix",
         "Every preview's name begins with spec.prefix, and no other namespace of the cluster may: a preview\n\
          could take its name, and policies that trust the prefix trust it too. Choose a prefix that is\n\
          nobody else's, such as `pr-`.";
     BAD_IMAGE = "bad-image", Error, "an image is not allowed",
         "Names of images follow the grammar that container runtimes share. `spec.limits.registries` lists\n\
-         the registries, or parts of them, that images may come from: `ghcr.io/shop` admits\n\
+         the registries, or folders in them, that images may come from: `ghcr.io/shop` admits\n\
          `ghcr.io/shop/x`, and neither `ghcr.io/shopping/x` nor `ghcr.io:8443/shop/x`. With\n\
          `spec.limits.requireDigest` an image must end in a digest, such as `@sha256:` and 64\n\
          hexadecimal digits.";
@@ -181,8 +181,8 @@ codes! {
         "Previews get the labels of the baseline's Namespace: sidecar injection, revision, pod\n\
          security. Without the object these are unknown, and preview pods may run without sidecar.";
     POLICY_NOT_COPIED = "policy-not-copied", Warning, "a policy applies to a copied workload",
-        "Policies, quotas and settings of proxies are not copied to previews yet. Check that the preview is not more open, or more\n\
-         closed, than the baseline: copy the policy by hand where it matters.";
+        "Policies, quotas and settings of proxies are not copied to previews yet. Check that the preview\n\
+         is not more open, or more closed, than the baseline: copy the policy by hand where it matters.";
     PORT_GUESSED = "port-guessed", Warning, "a port does not say what it speaks",
         "The port is routed as HTTP: Istio detects the protocol. Say so with appProtocol or with a\n\
          name that begins with `http` or `grpc`, and nobody has to guess.";
@@ -200,10 +200,11 @@ codes! {
          or in other namespaces are not, since a preview must not gain rights outside its own: those that\n\
          name an account of the baseline, or the group of all of them, are named.";
     MORE_ACCESS = "more-access", Warning, "a patch gives a copy more access than the original has",
-        "Whoever can write previews.yaml decides what patches do. Without a word they may change images within\n\
-         the limits, commands, variables, resources, replicas, probes, empty volumes, ConfigMaps, ports, labels\n\
-         and annotations that nobody acts on, and take away what a pod may do. Every other difference is named:\n\
-         what is added, what is changed, and restrictions that go. Check that its author may have it.";
+        "Whoever can write previews.yaml decides what patches do. Without a word they may change images\n\
+         and replicas within the limits, commands, variables, resources, probes, empty volumes, ConfigMaps,\n\
+         ports, and labels and annotations that nothing in a cluster acts on; and they may take away what a\n\
+         pod is allowed to do. Every other difference is named: what a patch adds, what it changes, and\n\
+         restrictions that it removes. Check that its author may do that.";
     SUBSTITUTION_OFF = "substitution-off", Warning, "Flux substitutes nothing in a copy",
         "Flux' postBuild substitution knows no text: `${NAME}` in a variable or patch of a preview would be\n\
          replaced like any other, by a value that is perhaps secret, and one it cannot read fails the build\n\
@@ -225,8 +226,9 @@ codes! {
         "A Flux Kustomization carries one commit and one pull request. The first change of a preview\n\
          gets the commit status and the comment.";
     SHARED_CHANGE = "shared-change", Warning, "two previews stand for one change",
-        "Suites of both report on the same commit under the same name, so that the later one overwrites\n\
-         the earlier: a red test of one becomes green by the other's. Merge the two, or give each its own.";
+        "Suites of both report on the same commit under the same name, and the later status replaces the\n\
+         earlier: a test that failed in one preview looks green because it passed in the other. Merge the\n\
+         two previews, or give each a change of its own.";
     NO_PROVIDER = "no-provider", Warning, "a change has nobody to report to",
         "The repository of the change is not listed under spec.notify, so its pull request hears\n\
          nothing of the suites.";

@@ -14,6 +14,7 @@ mod source;
 pub mod terminal;
 pub(crate) mod text;
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
@@ -203,10 +204,7 @@ impl Report {
     #[must_use]
     pub fn sorted(&self) -> Vec<&Diagnostic> {
         let mut all: Vec<&Diagnostic> = self.found.iter().collect();
-        all.sort_by(|a, b| a.rank().cmp(&b.rank()));
-        all.dedup();
-        let mut said = BTreeSet::new();
-        all.retain(|one| !one.once || said.insert((one.code.id, &one.message)));
+        keep_distinct(&mut all);
         let more = all.len() > Self::KEPT;
         all.truncate(Self::KEPT);
         all.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -221,13 +219,7 @@ impl Report {
     }
 
     fn shorten(&mut self) {
-        self.found.sort_by(|a, b| a.rank().cmp(&b.rank()));
-        self.found.dedup();
-        let mut said = BTreeSet::new();
-        let is_new =
-            self.found.iter().map(|one| !one.once || said.insert((one.code.id, &one.message)));
-        let mut is_new = is_new.collect::<Vec<_>>().into_iter();
-        self.found.retain(|_| is_new.next().unwrap_or(true));
+        keep_distinct(&mut self.found);
         if self.found.len() > Self::KEPT {
             self.found.truncate(Self::KEPT);
             self.more = Some(Diagnostic::more());
@@ -235,6 +227,20 @@ impl Report {
         let errors = self.found.iter().filter(|found| found.severity() == Severity::Error);
         self.is_full = errors.count() >= Self::KEPT;
     }
+}
+
+/// Puts findings in the order of rank and keeps each once; of those to be said once, the first.
+fn keep_distinct<T: Borrow<Diagnostic> + PartialEq>(found: &mut Vec<T>) {
+    found.sort_by(|a, b| a.borrow().rank().cmp(&b.borrow().rank()));
+    found.dedup();
+    let mut said = BTreeSet::new();
+    let is_new: Vec<bool> = found
+        .iter()
+        .map(Borrow::borrow)
+        .map(|one: &Diagnostic| !one.once || said.insert((one.code.id, &one.message)))
+        .collect();
+    let mut is_new = is_new.into_iter();
+    found.retain(|_| is_new.next().unwrap_or(true));
 }
 
 impl Extend<Diagnostic> for Report {
@@ -262,19 +268,28 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
         .map(|(_, candidate)| candidate)
 }
 
-/// Some of many names for a sentence, and how many more there are: of thousands nobody reads all, and a
-/// thousand findings would hold them a thousand times.
+/// A list for a sentence: at most 20 of many names, and how many more there are. Nobody reads thousands,
+/// and a thousand findings would hold them a thousand times.
 #[must_use]
 pub(crate) fn some_of(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
-    const SHOWN: usize = 20;
+    first_of(20, ", ", names)
+}
+
+/// A list for a sentence: at most `shown` of many names, and how many more there are.
+#[must_use]
+pub(crate) fn first_of(
+    shown: usize,
+    separator: &str,
+    names: impl IntoIterator<Item = impl AsRef<str>>,
+) -> String {
     let (mut text, mut more) = (String::new(), 0);
     for (index, name) in names.into_iter().enumerate() {
-        if index >= SHOWN {
+        if index >= shown {
             more += 1;
             continue;
         }
         if index > 0 {
-            text.push_str(", ");
+            text.push_str(separator);
         }
         text.push_str(name.as_ref());
     }

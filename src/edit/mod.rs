@@ -16,7 +16,7 @@ pub use added::added;
 
 use jiff::Timestamp;
 
-use crate::diagnostic::{Diagnostic, Sources, code};
+use crate::diagnostic::{Diagnostic, Sources, code, some_of};
 use crate::kube::repository;
 use crate::spec::{Change, time};
 use crate::validate::is_dns_label;
@@ -222,7 +222,7 @@ fn set_image(
         let message = format!(
             "{service} lists its images one by one, and none is of the repository of {image}"
         );
-        let help = format!("it has {}; edit the one that is meant by hand", listed.join(", "));
+        let help = format!("it has {}; edit the one that is meant by hand", some_of(&listed));
         let place = services[index].place;
         return Err(Diagnostic::new(&code::AMBIGUOUS_CONTAINER, message, help).at(place, "here"));
     }

@@ -61,9 +61,8 @@ pub struct Ceiling {
     /// Pairs that are looked at: of matches of one host and port, of all services together, and of
     /// Services and the workloads that they select.
     pub pairs: usize,
-    /// Nodes that patches go through, of all previews together: of each object they change, what it is
-    /// before each of them, and of their own, several for each. Those of one object go through a tenth at
-    /// most.
+    /// Work of all patches together, counted in nodes: for each patch of an object the nodes that the object
+    /// has before it, and several for each node of the patch. One object may use a tenth.
     pub patch_nodes: usize,
     /// Levels of nesting in an object, patches applied.
     pub depth: usize,

@@ -4,8 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Ceiling;
 
-/// How much the patches of a run may go through, and how much they did. Its unit is a node that is
-/// visited.
+/// How many nodes the patches of a run may visit, and how many they have.
 #[derive(Debug)]
 pub(crate) struct WorkBudget {
     most: usize,
@@ -13,7 +12,7 @@ pub(crate) struct WorkBudget {
     spent: AtomicUsize,
 }
 
-/// What the patches of one object, or a text of theirs, may go through, and what they did.
+/// How many nodes the patches of one object, or one text of a patch, may visit, and how many they have.
 #[derive(Debug)]
 pub(crate) struct Allowance {
     most: usize,
@@ -43,8 +42,8 @@ impl WorkBudget {
         Self { most: limits.patch_nodes, depth: limits.depth, spent: AtomicUsize::new(0) }
     }
 
-    /// Whether it was more. Which thread came first does not decide it: where one was refused what others
-    /// took, all together is too much.
+    /// Whether more was spent than there is. The order of threads does not decide it: work is refused only
+    /// where all of it together is too much.
     pub(crate) fn is_over(&self) -> bool {
         self.spent.load(Ordering::Relaxed) > self.most
     }
@@ -58,7 +57,8 @@ impl WorkBudget {
         self.spend(looks / LOOKS);
     }
 
-    /// Allows some work a tenth of all at most, for what it makes is held in memory.
+    /// Does some work with what is left, and with a tenth of the whole at most, since its result is held in
+    /// memory.
     pub(crate) fn allow<T>(&self, work: impl FnOnce(&mut Allowance) -> T) -> T {
         let left = self.most.saturating_sub(self.spent.load(Ordering::Relaxed));
         let most = left.min(self.most / 10);

@@ -1,7 +1,7 @@
-//! Words that stand for what differs between previews: what is planned, or written, with them holds for
-//! all previews that are otherwise alike.
+//! Placeholders for what differs between previews: what is planned or written with them holds for all
+//! previews that are otherwise alike.
 //!
-//! Where the user's own text holds what could be taken for one, they are not used.
+//! Where the user's own text holds what could be taken for a placeholder, they are not used.
 
 use std::sync::LazyLock;
 

@@ -92,7 +92,7 @@ pub fn plan<'a>(
         }
     }
     if finder.work.is_over() {
-        // Where the threads stopped is chance.
+        // Where the threads stopped depends on timing, so nothing of it is kept.
         environments.clear();
         let most = ceiling.patch_nodes;
         found.push(Diagnostic::new(

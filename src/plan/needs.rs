@@ -13,7 +13,6 @@ use super::hosts::{self, Host};
 use super::marker::mentions_marker;
 use super::patch::{self, Patch};
 use super::patched::{Judge, Verdict};
-use super::policies::is_policy;
 use super::privileges::policy_labels;
 use super::variants::Variants;
 use super::{access, secrets};
@@ -96,7 +95,7 @@ impl<'a> Finder<'a> {
         let patches = Variants::default();
         let external = &config.previews.spec.external;
         let names = |list: &'a [String]| list.iter().map(String::as_str).collect();
-        let labels = policy_labels(catalog, is_policy);
+        let labels = policy_labels(catalog);
         let judge = Judge::new(&config.previews.spec.limits, labels);
         Self {
             config,

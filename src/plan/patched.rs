@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::patched_values;
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, code, first_of};
 use crate::kube::{Object, marks, meta};
 use crate::model::images;
 use crate::plan::privileges::{self, Change, PolicyLabels, Step};
@@ -17,10 +17,11 @@ use crate::yaml::Node;
 /// others may write the same patches.
 pub(super) type Verdict = Vec<(usize, Diagnostic)>;
 
-/// So many differences of one object are named.
+/// At most so many differences of one object are named.
 const NAMED: usize = 200;
 
-/// Of many differences by many patches it is not found out which patch made which, but said at the last.
+/// At most so many comparisons are made to find which patch made a difference; beyond that, the last patch
+/// is named for all of them.
 const LOOKS: usize = 20_000;
 
 /// What the patches of every object are held against.
@@ -179,22 +180,12 @@ fn lost(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
     }
     let &(path, key) = lost.first()?;
     let patch = last_to_change(stages, |body| body.at(path).and_then(|parent| parent.get(key)));
-    let fields: Vec<String> =
-        lost.iter().map(|(path, key)| format!("{}.{key}", path.join("."))).collect();
+    let fields = lost.iter().map(|(path, key)| format!("{}.{key}", path.join(".")));
+    let fields = first_of(5, ", ", fields);
     let finding = Diagnostic::new(
         &code::DROPPED,
-        format!("a patch of {} writes what no copy keeps: {}", original.id, first_of(&fields)),
+        format!("a patch of {} writes what no copy keeps: {fields}", original.id),
         "leave it out of the patch: it belongs to the original, or anabranch sets it",
     );
     Some((patch, finding.once()))
-}
-
-/// The first words of a list; more of them nobody reads in one line.
-pub(super) fn first_of(words: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let shown = words[..words.len().min(SHOWN)].join(", ");
-    match words.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }

@@ -1,4 +1,4 @@
-//! Values that are made once for all who have something alike, from many threads.
+//! A map whose values are made once, by whichever thread comes first.
 
 use std::hash::BuildHasher;
 use std::sync::{LazyLock, OnceLock};

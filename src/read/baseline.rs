@@ -222,7 +222,7 @@ pub fn parse_baseline(
         files.iter().filter_map(|file| if is_large(&file) { large.next() } else { small.next() });
     let parsed: Vec<(Vec<Object>, Vec<Diagnostic>)> = in_order.collect();
     if nodes.into_inner() > budget.nodes && files.len() > 1 {
-        // Which of them was one too many is chance.
+        // Which file crossed the limit depends on timing, so none is named.
         return (Vec::new(), vec![too_many_nodes(budget)]);
     }
     let (objects, errors): (Vec<_>, Vec<_>) = parsed.into_iter().unzip();

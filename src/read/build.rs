@@ -24,8 +24,8 @@ pub(super) fn name_of(folder: &Path) -> String {
     format!("kustomize build {}", folder.display())
 }
 
-/// Runs `kustomize build`, or `kubectl kustomize` where there is no kustomize. What is left of the budget
-/// are so many bytes, and so much time.
+/// Runs `kustomize build`, or `kubectl kustomize` where there is no kustomize. `left` and `patience` are what
+/// remains of the budget's bytes and seconds.
 pub(super) fn build(
     folder: &Path,
     left: usize,

@@ -9,7 +9,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::baseline::{add, read_file};
 use super::build::{build, name_of};
-use super::inside::{check_file, repository};
+use super::inside::{check_file, git_root};
 use crate::diagnostic::{Diagnostic, FileId, Sources, code};
 use crate::yaml::Budget;
 
@@ -23,7 +23,7 @@ pub(super) fn read_folder(
     budget: &Budget,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<FileId> {
-    let root = repository(folder);
+    let root = git_root(folder);
     let began = Instant::now();
     let mut files = Vec::new();
     let mut walk = WalkDir::new(folder).sort_by_file_name().into_iter();

@@ -32,7 +32,7 @@ fn is_of_git(part: &str) -> bool {
 }
 
 /// The Git root of a folder: it, or the first above it, that has a `.git`. Else the folder itself.
-pub(crate) fn repository(folder: &Path) -> PathBuf {
+pub(crate) fn git_root(folder: &Path) -> PathBuf {
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let above = folder.ancestors().find(|folder| is_root(folder));
     above.unwrap_or(&folder).to_owned()
@@ -42,9 +42,9 @@ fn is_root(folder: &Path) -> bool {
     folder.join(".git").exists()
 }
 
-/// Checks that a path of the command line leads nowhere else than it says: a link on it stays within every
-/// repository that the path lies in, or else within its folder, and leads to nothing of Git. Devices, which
-/// `<(...)` of a shell makes too, are taken as they are. Of what is not there, the folders above are looked at.
+/// Checks the links on a path of the command line. They may lead to other files of every repository that the
+/// path lies in, or of its folder where there is none, but not into a `.git`. Devices are not checked:
+/// `<(...)` of a shell is one. Of a path that does not exist, the folders above it are checked.
 ///
 /// # Errors
 /// In words, where it leads instead.
@@ -105,12 +105,12 @@ pub(super) fn check_file(entry: &DirEntry, root: &Path) -> Result<(), String> {
     let leads_to = real(path)?;
     check_below(&leads_to, root)?;
     if !leads_to.is_file() {
-        return Err("it is a link to a folder, or to what is no file".to_owned());
+        return Err("it is a link to something that is no file".to_owned());
     }
     Ok(())
 }
 
-/// What a FIFO is instead of a file: reading it could wait for ever.
+/// Said of a FIFO, among others: reading one could wait for ever.
 pub(super) const NO_FILE: &str = "it is neither a file nor a folder";
 
 /// A path without links.

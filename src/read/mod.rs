@@ -11,7 +11,7 @@ mod suites;
 pub use baseline::{
     add_text, open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file,
 };
-pub(crate) use inside::repository;
+pub(crate) use inside::git_root;
 pub use inside::{check_inside, is_carried, is_inside};
 pub use previous::{Owner, Owners, Parted, restore, set_aside};
 pub use resource_list::{ResourceList, read_resource_list};
@@ -44,15 +44,15 @@ pub(crate) fn open_list(mut node: Node) -> Result<Vec<Node>, Node> {
         return Err(node);
     };
     let is_list = |items: &Node| matches!(items.data, Data::List(_)) || items.is_null();
-    if !matches!(item_kind, "" | "Resource") && !node.get("items").is_some_and(is_list) {
+    let is_typed = !matches!(item_kind, "" | "Resource");
+    if is_typed && !node.get("items").is_some_and(is_list) {
         return Err(node);
     }
     let mut items = match node.remove("items").map(|items| items.data) {
         Some(Data::List(items)) => items,
         _ => Vec::new(),
     };
-    // The API server leaves out of a typed list what its kind says of every item.
-    let is_typed = !matches!(item_kind, "" | "Resource");
+    // In a typed list the API server leaves out kind and apiVersion of the items: the list's kind says them.
     for item in items.iter_mut().filter(|item| is_typed && item.get("kind").is_none()) {
         item.set("apiVersion", Node::string(api_version.as_str()));
         item.set("kind", Node::string(item_kind));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::baseline::read_bytes;
-use super::inside::{check_below, check_file, is_carried, is_inside, real, repository};
+use super::inside::{check_below, check_file, git_root, is_carried, is_inside, real};
 use crate::diagnostic::{Diagnostic, Sources, code};
 use crate::spec::Config;
 use crate::yaml::{Budget, too_many_bytes};
@@ -79,6 +79,8 @@ pub fn read_suites(
 /// Checks that a suite's folder is one, and in the source.
 fn check_suite(folder: &Path, root: &Path) -> Result<(), String> {
     if !folder.is_dir() {
+        // Without the `./` in the middle that comes of joining two paths.
+        let folder: PathBuf = folder.components().collect();
         return Err(format!("there is no folder {}", folder.display()));
     }
     check_below(&real(folder)?, root)
@@ -105,5 +107,5 @@ fn read_carried(
 #[must_use]
 pub fn source_root(previews: &Path) -> PathBuf {
     let absolute = std::path::absolute(previews).unwrap_or_else(|_| previews.to_owned());
-    repository(absolute.parent().unwrap_or(Path::new(".")))
+    git_root(absolute.parent().unwrap_or(Path::new(".")))
 }

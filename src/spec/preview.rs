@@ -16,7 +16,7 @@ pub struct Preview {
     pub changes: Vec<Change>,
     /// The services it changes.
     pub services: Vec<ServiceChange>,
-    /// When it may go: an RFC 3339 time. Only `anabranch prune --now` acts on it.
+    /// When it may go: an RFC 3339 time. Only `anabranch prune` acts on it.
     #[serde(default)]
     pub expires: String,
 }

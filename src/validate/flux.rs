@@ -12,10 +12,19 @@ const LABEL: &str = "use lower-case letters, digits and `-`, at most 63 characte
 const SUBDOMAIN: &str = "use lower-case letters, digits, `-` and `.`, at most 253 characters";
 
 pub(super) fn check(input: &Input<'_>, found: &mut Report) {
+    let spec = &input.config.previews.spec;
+    check_suites(input, found);
+    check_path(input, "spec.flux.gate", &spec.flux.gate, found);
+    if !spec.tests.is_empty() {
+        check_parent(input, found);
+    }
+    check_names(input, found);
+}
+
+fn check_suites(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
-    let spec = &config.previews.spec;
     let mut first = BTreeMap::new();
-    for (t, suite) in spec.tests.iter().enumerate() {
+    for (t, suite) in config.previews.spec.tests.iter().enumerate() {
         let path = format!("spec.tests[{t}]");
         if !is_dns_label(&suite.name) || suite.name.len() > 20 || suite.name == marks::GATE {
             found.push(config.finding(
@@ -53,19 +62,20 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
             ));
         }
     }
-    check_path(input, "spec.flux.gate", &spec.flux.gate, found);
-    if !spec.tests.is_empty() {
-        check_parent(input, found);
-    }
+}
+
+fn check_names(input: &Input<'_>, found: &mut Report) {
+    let config = input.config;
+    let flux = &config.previews.spec.flux;
     let names = [
-        ("spec.flux.namespace", &spec.flux.namespace, false),
-        ("spec.flux.sourceRef.namespace", &spec.flux.source_ref.namespace, true),
+        ("spec.flux.namespace", &flux.namespace, false),
+        ("spec.flux.sourceRef.namespace", &flux.source_ref.namespace, true),
         ("metadata.name", &config.previews.metadata.name, false),
     ];
     let with_dots = [
-        ("spec.flux.parent", &spec.flux.parent, false),
-        ("spec.flux.sourceRef.name", &spec.flux.source_ref.name, false),
-        ("spec.flux.serviceAccountName", &spec.flux.service_account_name, true),
+        ("spec.flux.parent", &flux.parent, false),
+        ("spec.flux.sourceRef.name", &flux.source_ref.name, false),
+        ("spec.flux.serviceAccountName", &flux.service_account_name, true),
     ];
     let labels = names.iter().map(|one| (one, is_dns_label as fn(&str) -> bool, LABEL));
     let subdomains =

@@ -10,11 +10,11 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let foreign = marked.filter(|(object, set)| !marks::is_shared(object, set));
     found.extend(foreign.take(Report::KEPT + 1).map(|(object, set)| {
         let message = format!(
-            "{} carries the labels of what anabranch makes for `{set}`, but is nothing that it makes there",
+            "{} carries the labels of the set `{set}`, but anabranch makes no such object there",
             object.id
         );
         let help = format!(
-            "remove the label `{}` if the object is yours, or the object if it is left of an earlier run",
+            "remove the label `{}` if the object is yours, or the object if an earlier run left it",
             marks::SET
         );
         let labels = object.node.at(&["metadata", "labels", marks::SET]);

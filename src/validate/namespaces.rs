@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Input;
 use super::names::name_problem;
-use crate::diagnostic::{Place, Report, code};
+use crate::diagnostic::{Place, Report, code, first_of};
 use crate::kube::{gateway, istio, marks};
 use crate::yaml::Node;
 
@@ -79,12 +79,12 @@ impl<'a> Namespaces<'a> {
             let name = namespace.strip_prefix(before).and_then(|rest| rest.strip_suffix(behind));
             name.is_some_and(|name| name_problem(name, &spec.prefix).is_none())
         };
-        let hit: Vec<&str> = self.0.keys().copied().filter(|name| could_be(name)).take(5).collect();
-        if !hit.is_empty() {
+        let mut hit = self.0.keys().copied().filter(|name| could_be(name)).peekable();
+        if hit.peek().is_some() {
             let message = format!(
                 "a preview whose name begins with `{}` could get the namespace of something else: {}",
                 spec.prefix,
-                hit.join(", ")
+                first_of(5, ", ", hit)
             );
             let help = "choose a prefix, or a template in spec.namespace, that no other namespace of the cluster fits";
             found.push(input.config.finding(&code::WIDE_PREFIX, "spec.prefix", message, help));

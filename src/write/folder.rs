@@ -6,21 +6,17 @@
 //! No link is followed, no hard link is written through, and nothing is opened that is no file.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs::{self, File, FileType, Permissions, TryLockError};
+use std::fs::{self, File, FileType, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
+use super::new_file::{USUAL, is_unfinished, new_file};
 use super::tree::{Tree, is_ours};
 use crate::diagnostic::{Diagnostic, code};
 use crate::read::check_inside;
 
 /// The list of what was written, in the folder itself.
 const LIST: &str = ".anabranch";
-/// What files are called before they are whole.
-const UNFINISHED: (&str, &str) = (".anabranch-", ".tmp");
 /// A longer list is not ours.
 const LONGEST: u64 = 256 << 20;
 
@@ -34,13 +30,7 @@ pub fn write_tree(folder: &Path, tree: &Tree) -> Result<(), Diagnostic> {
     check_inside(folder)
         .map_err(|why| refuse(format!("{} is not written: {why}", folder.display())))?;
     if folder.is_symlink() {
-        let message =
-            format!("{} is a link, and what is written there lands elsewhere", folder.display());
-        return Err(Diagnostic::new(
-            &code::OUTPUT_FOLDER,
-            message,
-            "name the folder that it leads to",
-        ));
+        return Err(is_link(folder, "name the folder that it leads to"));
     }
     let failed = |path: &Path, error: &io::Error| cannot(path, "written", error);
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
@@ -181,14 +171,7 @@ fn check_way(
         };
         match () {
             () if kind.is_symlink() => {
-                return Err(Diagnostic::new(
-                    &code::OUTPUT_FOLDER,
-                    format!(
-                        "{} is a link, and what is written there lands elsewhere",
-                        path.display()
-                    ),
-                    "remove it: everything below the folder is written by anabranch",
-                ));
+                return Err(is_link(&path, REMOVE));
             }
             () if !kind.is_file() && !kind.is_dir() => return Err(in_the_way(&path)),
             () if kind.is_file() && !was || kind.is_dir() && comes && !below() => {
@@ -201,12 +184,20 @@ fn check_way(
     Ok(())
 }
 
+const REMOVE: &str = "remove it: everything below the folder is written by anabranch";
+
+fn is_link(path: &Path, help: &str) -> Diagnostic {
+    let message =
+        format!("{} is a link, and what is written there lands elsewhere", path.display());
+    Diagnostic::new(&code::OUTPUT_FOLDER, message, help)
+}
+
 fn in_the_way(path: &Path) -> Diagnostic {
-    Diagnostic::new(
-        &code::OUTPUT_FOLDER,
-        format!("{} is no file, and one is written or read there", path.display()),
-        "remove it: everything below the folder is written by anabranch",
-    )
+    let message = format!(
+        "{} is neither a file nor a folder, and a file of anabranch belongs there",
+        path.display()
+    );
+    Diagnostic::new(&code::OUTPUT_FOLDER, message, REMOVE)
 }
 
 /// Writes a file that is not there yet, or differs.
@@ -221,34 +212,18 @@ fn put(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
             if same {
                 Ok(())
             } else {
-                unfinished(folder, content)?.persist(path).map(|_| ()).map_err(Into::into)
+                new_file(folder, USUAL, content)?.persist(path).map(|_| ()).map_err(Into::into)
             }
         }
     }
 }
 
-/// A file of this content and of a random name, which it loses when it takes the place of another; what else
-/// is linked to that one keeps its content.
-fn unfinished(folder: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
-    let (prefix, suffix) = UNFINISHED;
-    let mut builder = tempfile::Builder::new();
-    // Read by whoever may read the others: what the user's mask leaves.
-    builder.prefix(prefix).suffix(suffix).permissions(Permissions::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(content)?;
-    Ok(file)
-}
-
 fn write_list(folder: &Path, paths: &BTreeSet<&str>) -> io::Result<()> {
     let text: String = paths.iter().flat_map(|path| [*path, "\n"]).collect();
-    let file = unfinished(folder, text.as_bytes())?;
+    let file = new_file(folder, USUAL, text.as_bytes())?;
     file.as_file().sync_all()?;
     file.persist(folder.join(LIST))?;
     Ok(())
-}
-
-fn is_unfinished(name: &str) -> bool {
-    name.strip_prefix(UNFINISHED.0).is_some_and(|rest| rest.ends_with(UNFINISHED.1))
 }
 
 /// Removes what a run left that was stopped.

@@ -5,19 +5,20 @@
 //! nobody can guess, and renames that over it. No link is followed on the way.
 
 use std::fs::{self, File, Metadata, TryLockError};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Component, Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::new_file::{PRIVATE, USUAL, new_file};
 use crate::diagnostic::{Diagnostic, code};
-use crate::read::repository;
+use crate::read::git_root;
 
 /// How long to wait for others that edit the same file.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A file that only this process changes, if all others ask for it too. The lock ends with it.
+/// A file under a lock, so that edits of it wait for each other. The lock ends with the value.
 #[derive(Debug)]
 pub struct Held {
     path: PathBuf,
@@ -67,19 +68,15 @@ impl Held {
         Ok(bytes)
     }
 
-    /// Puts a text in the place of the file, which held `before`. Mode and owner stay; says where the owner
-    /// cannot.
+    /// Replaces the file, which held `before`, by one with this text. Mode and owner stay; where the owner
+    /// cannot, the answer says so.
     ///
     /// # Errors
-    /// The system refuses, or something else has changed the file meanwhile. It is as it was then.
+    /// The system refuses, or something else has changed the file meanwhile. The file is then left alone.
     pub fn replace(self, before: &str, text: &str) -> Result<Option<String>, Diagnostic> {
         let failed = |error: io::Error| cannot(&self.path, "written", &error);
         let folder = folder_of(&self.path);
-        let mut new = tempfile::Builder::new()
-            .prefix(".anabranch-edit-")
-            .tempfile_in(folder)
-            .map_err(failed)?;
-        new.write_all(text.as_bytes()).map_err(failed)?;
+        let new = new_file(folder, PRIVATE, text.as_bytes()).map_err(failed)?;
         let made = new.as_file().metadata().map_err(failed)?;
         let (owner, group) = (self.metadata.uid(), self.metadata.gid());
         let is_kept = (made.uid(), made.gid()) == (owner, group)
@@ -124,12 +121,7 @@ pub fn create(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Diagnostic> 
         let failed = |error: io::Error| cannot(path, "written", &error);
         let folder = folder_of(path);
         fs::create_dir_all(folder).map_err(failed)?;
-        let mut new = tempfile::Builder::new()
-            .prefix(".anabranch-init-")
-            .permissions(fs::Permissions::from_mode(0o666))
-            .tempfile_in(folder)
-            .map_err(failed)?;
-        new.write_all(content.as_bytes()).map_err(failed)?;
+        let new = new_file(folder, USUAL, content.as_bytes()).map_err(failed)?;
         new.as_file().sync_all().map_err(failed)?;
         ready.push((path, new));
     }
@@ -177,7 +169,7 @@ fn check_file(path: &Path) -> Result<Metadata, Diagnostic> {
 /// what is below the Git root.
 fn check_way(path: &Path) -> Result<(), Diagnostic> {
     let folder = folder_of(path);
-    check_below(path, &if path.is_absolute() { repository(folder) } else { PathBuf::new() })
+    check_below(path, &if path.is_absolute() { git_root(folder) } else { PathBuf::new() })
 }
 
 /// Checks that no folder between this one and a file is a link.

@@ -3,6 +3,7 @@
 mod answer;
 mod folder;
 pub mod in_place;
+mod new_file;
 pub mod results;
 mod stream;
 mod tree;

@@ -2,7 +2,7 @@
 //!
 //! Block style, two spaces, sequences at the indentation of their key, keys in the order of the
 //! tree. A plain scalar leaves with its source text; a string is plain where
-//! [`is_safe_plain`](super::scalar::is_safe_plain) allows it, a literal block where it has several
+//! [`is_safe_plain`] allows it, a literal block where it has several
 //! printable lines, and double-quoted otherwise.
 
 use super::node::{Data, Node};

@@ -133,7 +133,18 @@ fn schema_and_definition_are_made_from_the_types() {
 #[test]
 fn help_is_what_was_reviewed() {
     let mut help = run(&mut anabranch(&["--help"]), "").ok();
-    for command in ["render", "check", "explain", "init", "schema", "completions", "man"] {
+    for command in [
+        "render",
+        "check",
+        "explain",
+        "set",
+        "remove",
+        "prune",
+        "init",
+        "schema",
+        "completions",
+        "man",
+    ] {
         let text = run(&mut anabranch(&[command, "--help"]), "").ok();
         help.push_str(&format!("\n--- anabranch {command}\n\n{text}"));
     }

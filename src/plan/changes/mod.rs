@@ -70,7 +70,7 @@ impl Value<'_> {
 }
 
 impl<'a> Changes<'a> {
-    /// Words that changes of one object have alike where they make the same of it but for
+    /// Cache key: changes of one object with equal keys make the same of it, but for the
     /// [values](Self::values).
     pub(crate) fn shape(&self) -> SmallVec<[&str; 4]> {
         let mut words = SmallVec::new();
@@ -93,7 +93,7 @@ impl<'a> Changes<'a> {
         words
     }
 
-    /// Words that changes have alike where their patches are the same.
+    /// Cache key of the patches alone.
     pub(crate) fn patches(&self) -> SmallVec<[&str; 4]> {
         self.patches.iter().flat_map(|patch| patch.words()).collect()
     }

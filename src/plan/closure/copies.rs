@@ -2,8 +2,8 @@
 
 use crate::plan::environment::Copied;
 
-/// For each object of the baseline, by its number, which copy of a preview is made of it. One thread plans
-/// many previews with the same, and none begins by wiping it.
+/// Index from an original, by its number, to its copy. A thread uses one for many previews; entries carry
+/// the serial number of their preview, so that it need not be cleared between them.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     /// Which preview it was last copied for, counted from 1, and the index of that copy.

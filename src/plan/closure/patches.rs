@@ -13,7 +13,7 @@ use crate::yaml::Node;
 
 /// A patch, and where it stands.
 pub(super) struct Placed<'a> {
-    /// The same for all who write the same text, so that it stands nowhere.
+    /// Shared by all previews with this text, so it carries no place.
     patch: Arc<Patch<'a>>,
     origin: Origin<'a>,
 }

@@ -53,7 +53,7 @@ pub(super) fn parse(operations: &Node, allowance: &Allowance) -> Result<Vec<Oper
         .map(|(operation, number)| {
             let read = Operation::read(operation).map_err(|why| {
                 Problem::new(
-                    format!("has an operation that is not one (number {number}): {why}"),
+                    format!("has a malformed operation (number {number}): {why}"),
                     "an operation has `op` (add, remove, replace, move, copy, test), `path` (a JSON \
                      pointer that begins with /) and what its op needs: `value` or `from`",
                 )

@@ -388,8 +388,8 @@ fn texts_that_are_no_patch_are_refused() {
         ("just words", "is neither a strategic merge patch nor"),
         ("{op: remove, path: /a}", "is neither"),
         ("spec: {replicas: 2}", "it has no apiVersion, kind, metadata.name"),
-        ("- {op: delete, path: /a}", "has an operation that is not one (number 1)"),
-        ("- {op: add, path: a}", "has an operation that is not one"),
+        ("- {op: delete, path: /a}", "has a malformed operation (number 1)"),
+        ("- {op: add, path: a}", "has a malformed operation"),
         ("- {op: remove, path: /a}\n---\na: 1\n", "mixes a list of operations"),
     ];
     for (text, wanted) in cases {

@@ -14,6 +14,11 @@ pub(super) fn selects<'l>(
     parser.rest.is_empty().then_some(selects)
 }
 
+/// Whether a character can be part of a key, or of a word between keys and values.
+pub(in crate::plan) fn is_in_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '-' | '_')
+}
+
 struct Parser<'s, F> {
     /// Without blanks in front.
     rest: &'s str,
@@ -111,8 +116,7 @@ impl<'s, 'l, F: Fn(&str) -> Option<&'l str>> Parser<'s, F> {
     }
 
     fn word(&mut self) -> Option<&'s str> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '-' | '_');
-        let end = self.rest.find(|c| !fits(c)).unwrap_or(self.rest.len());
+        let end = self.rest.find(|c| !is_in_word(c)).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest.trim_start();
         (!word.is_empty()).then_some(word)

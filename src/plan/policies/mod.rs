@@ -1,9 +1,10 @@
-//! What applies to a copied workload and is not copied: policies, not yet, each named in a warning;
-//! and what means nothing in a preview, each named in a note.
+//! What applies to a copied workload and stays behind: policies, each named in a warning, and what means
+//! nothing in a preview, each named in a note.
 
 mod calico;
 mod kinds;
 
+pub(super) use calico::is_in_word;
 pub(super) use kinds::is_policy;
 
 use std::borrow::Cow;
@@ -11,8 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use super::environment::Environment;
-use super::patched::first_of;
-use crate::diagnostic::{Diagnostic, Report, code};
+use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::meta::DNS_ANNOTATIONS;
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, pod_spec, selects};
@@ -55,8 +55,7 @@ fn not_copied(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Report) {
             if touched.is_empty() || !said.insert(policy.number) {
                 continue;
             }
-            let names: Vec<String> = touched.into_iter().map(str::to_owned).collect();
-            let names = first_of(&names);
+            let names = first_of(5, ", ", touched);
             found.push(
                 Diagnostic::new(
                     &code::POLICY_NOT_COPIED,
@@ -266,24 +265,25 @@ impl<'a> Copies<'a> {
     }
 }
 
+/// The key of a label without what Cilium writes in front of it: where the label comes from.
+pub(super) fn plain_label(key: &str) -> &str {
+    key.strip_prefix("k8s:").or_else(|| key.strip_prefix("any:")).unwrap_or(key)
+}
+
 /// A selector without what Cilium adds to labels: where one comes from, and the namespace of a pod.
 fn of_pods<'n>(selector: &'n Node, home: &str) -> Cow<'n, Node> {
     const OF_NAMESPACE: &str = "io.kubernetes.pod.namespace";
     if !selector.any_text(&|text| text.contains(':') || text == OF_NAMESPACE) {
         return Cow::Borrowed(selector);
     }
-    let plain = |key: &str| -> String {
-        let plain = key.strip_prefix("k8s:").or_else(|| key.strip_prefix("any:"));
-        plain.unwrap_or(key).to_owned()
-    };
     let mut selector = selector.clone();
     if let Some(Data::Map(labels)) = selector.get_mut("matchLabels").map(|node| &mut node.data) {
-        labels.iter_mut().for_each(|(key, _)| key.text = plain(&key.text).into());
+        labels.iter_mut().for_each(|(key, _)| key.text = plain_label(&key.text).into());
         labels.retain(|(key, value)| key.text != OF_NAMESPACE || value.text() != Some(home));
     }
     if let Some(Data::List(all)) = selector.get_mut("matchExpressions").map(|node| &mut node.data) {
         for one in all.iter_mut() {
-            let key = plain(one.text_at(&["key"]).unwrap_or_default());
+            let key = plain_label(one.text_at(&["key"]).unwrap_or_default()).to_owned();
             one.set("key", Node::string(key));
         }
         all.retain(|one| {

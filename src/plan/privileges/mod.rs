@@ -17,6 +17,7 @@ pub(super) use self::show::in_words;
 
 use std::collections::BTreeMap;
 
+use super::policies::{is_in_word, is_policy, plain_label};
 use crate::kube::Id;
 use crate::model::Catalog;
 use crate::yaml::Node;
@@ -37,16 +38,11 @@ pub(super) fn compare<'n>(
 }
 
 /// The labels by which policies of the input select pods, also as the source of traffic.
-pub(super) fn policy_labels<'a>(
-    catalog: &'a Catalog<'a>,
-    is_policy: impl Fn(&Id) -> bool,
-) -> PolicyLabels<'a> {
+pub(super) fn policy_labels<'a>(catalog: &'a Catalog<'a>) -> PolicyLabels<'a> {
     let mut labels = PolicyLabels::new();
     for policy in catalog.objects().filter(|object| is_policy(&object.id)) {
         let mut add = |key: &'a str| {
-            // Cilium says where a label comes from.
-            let key = key.strip_prefix("k8s:").or_else(|| key.strip_prefix("any:")).unwrap_or(key);
-            labels.entry(key).or_insert(&policy.id);
+            labels.entry(plain_label(key)).or_insert(&policy.id);
         };
         let parts = policy.node.entries().iter().filter(|(key, _)| key.text != "metadata");
         parts.for_each(|(key, value)| selecting(&key.text, value, &mut add));
@@ -59,8 +55,7 @@ fn selecting<'a>(name: &str, node: &'a Node, add: &mut impl FnMut(&'a str)) {
     let is_selector = name.to_ascii_lowercase().ends_with("selector");
     if let Some(text) = node.text().filter(|_| is_selector) {
         // Calico's selectors are text: `tier == 'restricted'`.
-        let in_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '-' | '_');
-        text.split(|c| !in_key(c)).filter(|word| !word.is_empty()).for_each(&mut *add);
+        text.split(|c| !is_in_word(c)).filter(|word| !word.is_empty()).for_each(&mut *add);
     }
     for (key, value) in node.entries() {
         match key.text.as_str() {

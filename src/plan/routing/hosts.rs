@@ -2,8 +2,8 @@
 //! match a request the older one wins.
 //! See <https://gateway-api.sigs.k8s.io/guides/api-design/#hostnames>.
 //!
-//! What is refused is equality. A wildcard of the input that covers the hosts of previews is usual, and
-//! an exact host goes before it.
+//! Only equal hosts are refused: a wildcard of the input that covers the hosts of previews is usual, and an
+//! exact host goes before it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -407,9 +407,7 @@ fn is_lost(c: char) -> bool {
 }
 
 fn odd_key(text: &str) -> Diagnostic {
-    let message = format!(
-        "kubectl does not read the key `{text}` as it is written, and kustomize not as kubectl does"
-    );
+    let message = format!("kubectl and kustomize read the key `{text}` as different texts");
     Diagnostic::new(&code::YAML_SYNTAX, message, format!("put it in quotes: \"{text}\""))
 }
 
