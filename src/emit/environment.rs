@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::meta;
 use crate::kube::istio::{API_VERSION, Egress, GROUP, Sidecar, SidecarSpec};
 use crate::kube::{ConfigMap, Namespace, Object, Service, ServiceSpec};
-use crate::plan::naming::service_host;
+use crate::model::service_host;
 use crate::plan::{Environment, Plan};
 use crate::yaml::Node;
 

@@ -4,6 +4,7 @@
 mod catalog;
 mod image;
 mod pod;
+pub(crate) mod route;
 mod selector;
 mod service;
 mod workload;
@@ -12,5 +13,5 @@ pub use catalog::Catalog;
 pub use image::repository;
 pub use pod::{Reference, Referent, images, pod_spec, references};
 pub use selector::selects;
-pub use service::{Protocol, Service, ServicePort};
+pub use service::{Protocol, Service, ServicePort, service_host};
 pub use workload::{Container, Support, Workload};

@@ -130,7 +130,7 @@ impl<'a> Environment<'a> {
     /// The host of the copy of a service.
     #[must_use]
     pub fn host(&self, service: &str) -> String {
-        super::naming::service_host(service, &self.namespace)
+        crate::model::service_host(service, &self.namespace)
     }
 }
 

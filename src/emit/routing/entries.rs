@@ -11,9 +11,9 @@ use crate::kube::Object;
 use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteSpec};
 use crate::kube::istio::{self, VirtualService, VirtualServiceSpec};
 use crate::kube::meta::{RESTORE, without};
+use crate::model::route::gateway_api::rules;
+use crate::model::route::istio::http;
 use crate::plan::routing::entries::Clone as Entry;
-use crate::plan::routing::gateway_api::rules;
-use crate::plan::routing::istio::http;
 use crate::plan::{Environment, Plan};
 use crate::yaml::Node;
 

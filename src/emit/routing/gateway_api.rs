@@ -11,8 +11,9 @@ use crate::kube::gateway::{
     RouteSpec,
 };
 use crate::kube::{Object, ObjectMeta};
+use crate::model::route::gateway_api::{rules, service_parents};
 use crate::plan::routing::Local;
-use crate::plan::routing::gateway_api::{Rule, Table, rules, service_parents};
+use crate::plan::routing::gateway_api::{Rule, Table};
 use crate::plan::{Environment, Plan};
 use crate::spec::RoutingKey;
 use crate::yaml::{Data, Node};

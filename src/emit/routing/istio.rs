@@ -8,10 +8,9 @@ use crate::emit::meta;
 use crate::kube::istio::{API_VERSION, VirtualService, VirtualServiceSpec};
 use crate::kube::meta::RESTORE;
 use crate::kube::{Object, meta as kube_meta};
-use crate::plan::naming::service_host;
-use crate::plan::routing::istio::{
-    Source, Table, full_host, hosts, http, is_only_mesh, mesh_matches, service_of,
-};
+use crate::model::route::istio::{full_host, hosts, http, is_only_mesh, mesh_matches, service_of};
+use crate::model::service_host;
+use crate::plan::routing::istio::{Source, Table};
 use crate::plan::{Environment, Plan};
 use crate::spec::RoutingKey;
 use crate::yaml::{Data, Node};

@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::gateway_api::{backends, rules};
-use super::{alike, chosen, istio};
+use super::{alike, chosen};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
+use crate::model::route::gateway_api::{backends, rules};
+use crate::model::route::istio;
 use crate::plan::environment::Environment;
 use crate::plan::naming::safe_hash;
 use crate::spec::{Config, Delivery, Entry};

@@ -17,6 +17,7 @@ use super::Ceiling;
 use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Id, Object};
+use crate::model::route::{gateway_api as read_gateway_api, istio as read_istio};
 use crate::model::{Catalog, Protocol, Service};
 use crate::spec::{Api, Config};
 
@@ -320,13 +321,13 @@ impl<'a> Table<'a, '_> {
         for route in self.catalog.objects().filter(|object| object.id.namespace != home) {
             let named: Vec<&str> = match (route.id.group.as_str(), route.id.kind.as_str()) {
                 (crate::kube::gateway::GROUP, "HTTPRoute" | "GRPCRoute") => {
-                    let parents = gateway_api::service_parents(route, home);
+                    let parents = read_gateway_api::service_parents(route, home);
                     parents.filter_map(|parent| parent.text_at(&["name"])).collect()
                 }
-                (crate::kube::istio::GROUP, "VirtualService") if istio::is_mesh(route) => {
+                (crate::kube::istio::GROUP, "VirtualService") if read_istio::is_mesh(route) => {
                     let namespace = &route.id.namespace;
-                    istio::hosts(route)
-                        .filter_map(|host| istio::service_of(host, namespace, home))
+                    read_istio::hosts(route)
+                        .filter_map(|host| read_istio::service_of(host, namespace, home))
                         // One that everybody sees is the route of the service itself.
                         .filter(|name| {
                             let own = self.virtual_services.of(name);
@@ -379,11 +380,11 @@ impl<'a> Table<'a, '_> {
 /// The services of the namespace `home` that a route chooses, and maybe others of their name.
 fn chosen<'a>(route: &'a Object, home: &str) -> BTreeSet<&'a str> {
     if route.id.group == crate::kube::gateway::GROUP {
-        let backends = gateway_api::rules(route).iter().flat_map(gateway_api::backends);
-        return backends.filter_map(|one| gateway_api::service_backend(one, "")).collect();
+        let backends = read_gateway_api::rules(route).iter().flat_map(read_gateway_api::backends);
+        return backends.filter_map(|one| read_gateway_api::service_backend(one, "")).collect();
     }
-    let hosts = istio::http(route).iter().flat_map(istio::destinations);
-    hosts.filter_map(|host| istio::service_of(host, &route.id.namespace, home)).collect()
+    let hosts = read_istio::http(route).iter().flat_map(read_istio::destinations);
+    hosts.filter_map(|host| read_istio::service_of(host, &route.id.namespace, home)).collect()
 }
 
 /// These previews by which of some services they affect, in order: what is decided of these services
