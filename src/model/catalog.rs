@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 
+use super::host::Home;
 use super::pod::pod_labels;
 use super::service::Service;
 use super::workload::Workload;
@@ -16,6 +17,8 @@ use crate::yaml::Node;
 pub struct Catalog<'a> {
     /// The baseline's namespace.
     pub namespace: &'a str,
+    /// What tells hosts of its services from others.
+    pub home: Home<'a>,
     objects: Vec<&'a Object>,
     /// By name.
     services: Vec<Service<'a>>,
@@ -35,17 +38,18 @@ impl<'a> Catalog<'a> {
     ///
     /// # Errors
     /// The Services select more workloads than `most`, each counted once for each of them.
-    pub fn new(namespace: &'a str, objects: &'a [Object], most: usize) -> Result<Self, Diagnostic> {
+    pub fn new(home: Home<'a>, objects: &'a [Object], most: usize) -> Result<Self, Diagnostic> {
+        let namespace = home.namespace;
         let objects: Vec<&Object> = objects.iter().collect();
-        let home = || objects.iter().filter(|object| object.id.namespace == namespace);
-        let services: Vec<Service<'a>> = home()
+        let own = || objects.iter().filter(|object| object.id.namespace == namespace);
+        let services: Vec<Service<'a>> = own()
             .filter(|object| object.is("", "Service"))
             .map(|object| Service::new(object))
             .collect();
         let names = services.iter().map(Service::name);
         let service_named = names.enumerate().map(|(index, name)| (name, index)).collect();
         let workloads: Vec<Workload<'a>> =
-            home().filter_map(|object| Workload::new(object)).collect();
+            own().filter_map(|object| Workload::new(object)).collect();
         let mut selected = vec![Vec::new(); objects.len()];
         let mut selecting = vec![Vec::new(); objects.len()];
         let by_label = by_label(&workloads);
@@ -73,6 +77,7 @@ impl<'a> Catalog<'a> {
         }
         Ok(Self {
             namespace,
+            home,
             objects,
             services,
             service_named,

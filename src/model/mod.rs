@@ -2,6 +2,7 @@
 //! Objects ride along unopened.
 
 mod catalog;
+mod host;
 mod image;
 mod pod;
 pub(crate) mod route;
@@ -10,8 +11,9 @@ mod service;
 mod workload;
 
 pub use catalog::Catalog;
+pub use host::{Home, service_host};
 pub use image::repository;
 pub use pod::{Reference, Referent, images, pod_spec, references};
 pub use selector::selects;
-pub use service::{Protocol, Service, ServicePort, service_host};
+pub use service::{Protocol, Service, ServicePort};
 pub use workload::{Container, Support, Workload};

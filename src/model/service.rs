@@ -9,12 +9,6 @@ use super::pod::pod_labels;
 use crate::kube::Object;
 use crate::yaml::Node;
 
-/// The full host name of a service.
-#[must_use]
-pub fn service_host(service: &str, namespace: &str) -> String {
-    format!("{service}.{namespace}.svc.cluster.local")
-}
-
 /// A Service of the baseline.
 #[derive(Debug)]
 pub struct Service<'a> {

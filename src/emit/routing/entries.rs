@@ -3,16 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Swap;
-use super::gateway_api::{complete_matches, kind_of, swap_rule};
-use super::istio::{swap_entry, write_out_hosts};
+use super::Moved;
+use super::gateway_api::{complete_matches, kind_of, write_backends};
+use super::istio::{write_out_hosts, write_routes};
 use crate::emit::meta;
 use crate::kube::Object;
 use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteSpec};
 use crate::kube::istio::{self, VirtualService, VirtualServiceSpec};
 use crate::kube::meta::{RESTORE, without};
-use crate::model::route::gateway_api::rules;
-use crate::model::route::istio::http;
 use crate::plan::routing::entries::Clone as Entry;
 use crate::plan::{Environment, Plan};
 use crate::yaml::Node;
@@ -45,9 +43,9 @@ fn preview_hosts(hosts: &Hosts<'_>) -> Vec<String> {
     hosts.values().filter(|host| seen.insert(*host)).cloned().collect()
 }
 
-fn swap<'a>(plan: &'a Plan<'a>, env: &'a Environment<'a>, clone: &'a Entry<'a>) -> Swap<'a> {
-    let home = clone.route.id.namespace.as_str();
-    Swap { plan, env, home, stands_in: home, inside: false }
+fn moved<'a>(plan: &'a Plan<'a>, env: &'a Environment<'a>, clone: &'a Entry<'a>) -> Moved<'a> {
+    let namespace = clone.route.id.namespace.as_str();
+    Moved { env, catalog: plan.catalog, from: namespace, to: namespace }
 }
 
 fn gateway_route(
@@ -56,12 +54,12 @@ fn gateway_route(
     clone: &Entry<'_>,
     hosts: &Hosts<'_>,
 ) -> Object {
-    let swap = swap(plan, env, clone);
+    let moved = moved(plan, env, clone);
     let gateway = &clone.entry.gateway;
-    let rules = rules(clone.route).iter().map(|rule| {
-        let mut rule = rule.clone();
+    let rules = clone.rules.iter().map(|swapped| {
+        let mut rule = swapped.rule.clone();
         complete_matches(&mut rule, kind_of(clone.route));
-        swap_rule(&mut rule, &swap);
+        write_backends(&mut rule, &swapped.backends, &moved);
         redirect_to_preview(&mut rule, hosts);
         if rule.get("backendRefs").is_some_and(|backends| !backends.items().is_empty()) {
             for (header, value) in key_headers(plan, env.name) {
@@ -150,15 +148,15 @@ fn virtual_service(
     clone: &Entry<'_>,
     hosts: &Hosts<'_>,
 ) -> Object {
-    let swap = swap(plan, env, clone);
+    let moved = moved(plan, env, clone);
     let gateway = format!("{}/{}", clone.entry.gateway.namespace, clone.entry.gateway.name);
-    let entries = http(clone.route).iter().filter_map(|entry| {
-        let mut cloned = entry.clone();
-        if let Some(matches) = gateway_matches(entry, hosts)? {
+    let entries = clone.rules.iter().filter_map(|swapped| {
+        let mut cloned = swapped.rule.clone();
+        if let Some(matches) = gateway_matches(swapped.rule, hosts)? {
             cloned.set("match", Node::list(matches));
         }
-        write_out_hosts(&mut cloned, swap.home);
-        swap_entry(&mut cloned, &swap);
+        write_routes(&mut cloned, &swapped.backends, &moved);
+        write_out_hosts(&mut cloned, plan.catalog.home, moved.from);
         if let Some(redirect) = cloned.get_mut("redirect")
             && let Some(host) = redirect.text_at(&["authority"]).and_then(|host| hosts.get(host))
         {

@@ -1,7 +1,6 @@
 //! VirtualServices as they are written: hosts, entries, and what of them holds in the mesh.
 
 use crate::kube::Object;
-use crate::model::service_host;
 use crate::yaml::Node;
 
 /// Whether a VirtualService applies to sidecars: it names no gateway, or `mesh` among them.
@@ -53,26 +52,14 @@ pub(crate) fn matches(entry: &Node) -> &[Node] {
     entry.get("match").map(Node::items).unwrap_or_default()
 }
 
+/// The destinations of an HTTP entry, with their weights.
+pub(crate) fn routes(entry: &Node) -> &[Node] {
+    entry.get("route").map(Node::items).unwrap_or_default()
+}
+
 /// The hosts of the destinations of an HTTP entry.
 pub(crate) fn destinations(entry: &Node) -> impl Iterator<Item = &str> {
-    let routes = entry.get("route").map(Node::items).unwrap_or_default();
-    routes.iter().filter_map(|route| route.text_at(&["destination", "host"]))
-}
-
-/// The full name of a host as a VirtualService of namespace `home` writes it.
-pub(crate) fn full_host(host: &str, home: &str) -> String {
-    let labels: Vec<&str> = host.trim_end_matches('.').split('.').collect();
-    match labels.as_slice() {
-        [name] => service_host(name, home),
-        [name, namespace] | [name, namespace, "svc"] => service_host(name, namespace),
-        _ => labels.join("."),
-    }
-}
-
-/// The service of `namespace` that a host means, as a VirtualService of namespace `home` writes it.
-pub(crate) fn service_of<'a>(host: &'a str, home: &str, namespace: &str) -> Option<&'a str> {
-    let name = host.split('.').next()?;
-    (full_host(host, home) == service_host(name, namespace)).then_some(name)
+    routes(entry).iter().filter_map(|route| route.text_at(&["destination", "host"]))
 }
 
 #[cfg(test)]
@@ -80,11 +67,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_are_completed_as_istio_does() {
-        assert_eq!(full_host("cart", "shop"), "cart.shop.svc.cluster.local");
-        assert_eq!(full_host("cart.other", "shop"), "cart.other.svc.cluster.local");
-        assert_eq!(full_host("api.example.com", "shop"), "api.example.com");
-        assert_eq!(service_of("cart.shop.svc.cluster.local", "x", "shop"), Some("cart"));
-        assert_eq!(service_of("cart", "other", "shop"), None);
+    fn a_match_of_the_mesh_says_so_where_gateways_are_bound_too() {
+        let node = |value| Object::from_node(Node::from_json(value)).expect("an object");
+        let object = node(serde_json::json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+            "metadata": {"name": "cart", "namespace": "shop"},
+            "spec": {"hosts": ["cart"], "gateways": ["mesh", "public"]}
+        }));
+        let entry =
+            Node::from_json(serde_json::json!({"match": [{"port": 80}, {"gateways": ["public"]}]}));
+        let matches = mesh_matches(&object, &entry).expect("one holds");
+        assert_eq!(matches.len(), 1);
+        assert!(matches[0].get("gateways").is_some());
     }
 }

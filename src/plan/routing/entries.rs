@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{alike, chosen};
+use super::swap::Swapped;
+use super::{alike, chosen, swapped};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
@@ -45,6 +46,8 @@ pub struct Clone<'a> {
     pub environments: Vec<usize>,
     /// The original.
     pub route: &'a Object,
+    /// Its rules.
+    pub rules: Vec<Swapped<'a>>,
     /// The entry it is made for.
     pub entry: &'a Entry,
     /// The number of the entry.
@@ -96,8 +99,8 @@ pub(super) fn plan<'a>(
     check_collisions(config, entries, &routes, found);
     check_names(environments, entries, &routes, found);
     let alike = |route| {
-        let chosen = chosen(route, catalog.namespace);
-        alike(environments, 0..environments.len(), &chosen).into_values()
+        let chosen = chosen(route, catalog.home);
+        alike(environments, 0..environments.len(), &chosen)
     };
     let mut seen = BTreeSet::new();
     for (number, entry) in entries.iter().enumerate() {
@@ -116,9 +119,13 @@ pub(super) fn plan<'a>(
                     planned.urls.push(url);
                 }
             }
-            for environments in alike(route) {
+            for (affected, environments) in alike(route) {
                 let hosts = hosts().collect();
-                planned.clones.push(Clone { environments, route, entry, number, hosts });
+                let is_unrouted =
+                    |name: &str| config.facts(name).is_some_and(|facts| facts.unrouted);
+                let is_copied = |name: &str| affected.contains(&name) && !is_unrouted(name);
+                let rules = swapped(route, catalog.home, is_copied);
+                planned.clones.push(Clone { environments, route, rules, entry, number, hosts });
             }
         }
     }
@@ -214,9 +221,8 @@ fn entry_routes<'a>(catalog: &'a Catalog<'a>, found: &mut Report) -> Vec<&'a Obj
             }
             (istio_kind::GROUP, "VirtualService") => {
                 let chooses = istio::http(object).iter().flat_map(istio::destinations);
-                let chooses = chooses
-                    .filter(|host| istio::service_of(host, &object.id.namespace, home).is_some())
-                    .count();
+                let chooses =
+                    chooses.filter(|host| catalog.home.service_of(host, object).is_some()).count();
                 bound_to_gateway(object) && (own || chooses > 0)
             }
             (gateway::GROUP, "TLSRoute" | "TCPRoute") => {

@@ -7,13 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::swap::Swapped;
 use super::{Routing, Table as Tables, alike};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, istio::GROUP};
-use crate::model::route::istio::{
-    destinations, full_host, hosts, http, is_mesh, matches, mesh_matches, service_of,
-};
-use crate::model::{Catalog, Service, service_host};
+use crate::model::route::istio::{destinations, hosts, http, is_mesh, matches, mesh_matches};
+use crate::model::{Catalog, Home, Service};
 use crate::spec::Delivery;
 use crate::yaml::Node;
 
@@ -28,7 +27,7 @@ pub struct Table<'a> {
     /// the index of what is derived for it.
     pub previews: Vec<(usize, usize)>,
     /// The entries to derive, in order, for previews that affect the same services.
-    pub derived: Vec<Vec<&'a Node>>,
+    pub derived: Vec<Vec<Swapped<'a>>>,
     /// Ports that can be routed, where there is no original; a service of one port needs no match.
     pub ports: Vec<u16>,
     /// Whether entries must match their port.
@@ -54,13 +53,13 @@ pub enum Source<'a> {
 pub struct Bound<'a> {
     exact: BTreeMap<String, Vec<&'a Object>>,
     wildcard: BTreeMap<String, Vec<&'a Object>>,
-    namespace: &'a str,
+    home: Home<'a>,
 }
 
 impl<'a> Bound<'a> {
     /// The VirtualServices of a service: those of its exact host, else those of the longest wildcard.
     pub(super) fn of(&self, service: &str) -> &[&'a Object] {
-        let host = service_host(service, self.namespace);
+        let host = self.home.host(service);
         if let Some(exact) = self.exact.get(&host) {
             return exact;
         }
@@ -71,16 +70,14 @@ impl<'a> Bound<'a> {
     }
 
     fn is_exact(&self, service: &str) -> bool {
-        self.exact.contains_key(&service_host(service, self.namespace))
+        self.exact.contains_key(&self.home.host(service))
     }
 
     /// Every service of the baseline that an entry for this service's host chooses.
     pub(super) fn destinations(&self, service: &str) -> BTreeSet<&'a str> {
         let entries = self.of(service).iter().flat_map(|object| {
-            let home = object.id.namespace.as_str();
-            http(object).iter().flat_map(move |entry| {
-                destinations(entry).filter_map(move |d| service_of(d, home, self.namespace))
-            })
+            let chosen = http(object).iter().flat_map(destinations);
+            chosen.filter_map(|host| self.home.service_of(host, object))
         });
         entries.collect()
     }
@@ -88,7 +85,7 @@ impl<'a> Bound<'a> {
 
 /// Finds the VirtualServices that are bound to the mesh and seen by everyone.
 pub(super) fn bound<'a>(catalog: &'a Catalog<'a>) -> Bound<'a> {
-    let mut found = Bound { namespace: catalog.namespace, ..Bound::default() };
+    let mut found = Bound { home: catalog.home, ..Bound::default() };
     for object in catalog.of_kind(GROUP, "VirtualService") {
         let exported = object.node.at(&["spec", "exportTo"]).map(Node::items).unwrap_or_default();
         let foreign = object.id.namespace != catalog.namespace;
@@ -103,7 +100,7 @@ pub(super) fn bound<'a>(catalog: &'a Catalog<'a>) -> Bound<'a> {
             if let Some(suffix) = host.strip_prefix('*') {
                 found.wildcard.entry(suffix.to_owned()).or_default().push(object);
             } else {
-                let host = full_host(host, &object.id.namespace);
+                let host = catalog.home.full_host(host, &object.id.namespace);
                 let objects = found.exact.entry(host).or_default();
                 if objects.last().is_none_or(|last| last.id != object.id) {
                     objects.push(object);
@@ -168,7 +165,7 @@ pub(super) fn plan<'a>(
                 continue;
             }
             routing.rules +=
-                entries.iter().map(|entry| weight(entry)).sum::<usize>() * environments.len();
+                entries.iter().map(|entry| weight(entry.rule)).sum::<usize>() * environments.len();
             if routing.over(tables.ceiling).is_some() {
                 return;
             }
@@ -230,25 +227,19 @@ fn derive<'a>(
     affected: &[&str],
     object: &'a Object,
     pairs: &mut usize,
-) -> Vec<&'a Node> {
-    let home = &object.id.namespace;
-    let chooses_affected = |entry: &Node| {
-        destinations(entry).any(|host| {
-            let name = service_of(host, home, tables.catalog.namespace);
-            name.is_some_and(|name| {
-                affected.binary_search(&name).is_ok() && !tables.is_unrouted(name)
-            })
-        })
-    };
-    let mut derived: Vec<&'a Node> = Vec::new();
+) -> Vec<Swapped<'a>> {
+    let is_copied = |name: &str| affected.binary_search(&name).is_ok() && !tables.is_unrouted(name);
+    let mut derived: Vec<Swapped<'a>> = Vec::new();
     let (count, mut behind) = (|entry| matches(entry).len().max(1), 0);
     for entry in http(object).iter().rev() {
         *pairs += count(entry) * behind;
         if *pairs > tables.ceiling.pairs {
             break;
         }
-        if chooses_affected(entry) || derived.iter().any(|later| may_overlap(entry, later)) {
-            derived.push(entry);
+        let swapped = Swapped::entry(entry, object, tables.catalog.home, is_copied);
+        let is_ahead = || derived.iter().any(|later| may_overlap(entry, later.rule));
+        if swapped.chooses_copy() || is_ahead() {
+            derived.push(swapped);
             behind += count(entry);
         }
     }

@@ -8,17 +8,20 @@ pub mod entries;
 pub mod gateway_api;
 pub mod istio;
 mod precedence;
+pub mod swap;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
+
+use swap::Swapped;
 
 use super::Ceiling;
 use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Id, Object};
 use crate::model::route::{gateway_api as read_gateway_api, istio as read_istio};
-use crate::model::{Catalog, Protocol, Service};
+use crate::model::{Catalog, Home, Protocol, Service};
 use crate::spec::{Api, Config};
 
 /// Everything about routes that will be emitted.
@@ -72,6 +75,8 @@ pub struct Local<'a> {
     pub route: &'a Object,
     /// The affected services it answers for.
     pub services: BTreeSet<&'a str>,
+    /// Its rules.
+    pub rules: Vec<Swapped<'a>>,
 }
 
 /// What the routes of the baseline say about each of its services.
@@ -130,7 +135,7 @@ pub(super) fn plan<'a>(
             return routing;
         }
     }
-    table.plan_local(&mut routing, found);
+    table.plan_local(&mut routing);
     routing.entries = entries::plan(config, catalog, environments, found);
     routing
 }
@@ -143,7 +148,7 @@ impl<'a> Table<'a, '_> {
 
     /// The previews for which some rule of this service's host must be derived.
     fn involved(&self, service: &Service<'a>) -> Vec<usize> {
-        let chosen = self.routes.backends(service.name());
+        let chosen = self.routes.backends(service.name(), self.catalog.home);
         let destinations = self.virtual_services.destinations(service.name());
         let own = service.ports.iter().any(|port| port.protocol.is_routable());
         let own = own.then_some(service.name());
@@ -325,9 +330,8 @@ impl<'a> Table<'a, '_> {
                     parents.filter_map(|parent| parent.text_at(&["name"])).collect()
                 }
                 (crate::kube::istio::GROUP, "VirtualService") if read_istio::is_mesh(route) => {
-                    let namespace = &route.id.namespace;
                     read_istio::hosts(route)
-                        .filter_map(|host| read_istio::service_of(host, namespace, home))
+                        .filter_map(|host| self.catalog.home.service_of(host, route))
                         // One that everybody sees is the route of the service itself.
                         .filter(|name| {
                             let own = self.virtual_services.of(name);
@@ -352,7 +356,7 @@ impl<'a> Table<'a, '_> {
     }
 
     /// Plans the routes that are attached to copies: those of the affected services themselves.
-    fn plan_local(&self, routing: &mut Routing<'a>, found: &mut Report) {
+    fn plan_local(&self, routing: &mut Routing<'a>) {
         let mut attached: BTreeMap<&Id, (&'a Object, BTreeSet<&'a str>)> = BTreeMap::new();
         for &service in self.affecting.keys() {
             let gateway = self.routes.of(service).iter().map(|(route, _)| *route);
@@ -363,28 +367,43 @@ impl<'a> Table<'a, '_> {
             }
         }
         for (route, services) in attached.into_values() {
-            gateway_api::check_local(route, found);
             let involved = services.iter().flat_map(|service| &self.affecting[service]).copied();
             let involved: BTreeSet<usize> = involved.collect();
-            let mut named = chosen(route, self.catalog.namespace);
+            let mut named = chosen(route, self.catalog.home);
             named.extend(&services);
             for (affected, environments) in alike(self.environments, involved, &named) {
-                let services = affected.into_iter().filter(|name| services.contains(name));
+                // Calls from inside the preview reach copies of `unrouted` services too.
+                let is_copied = |name: &str| affected.binary_search(&name).is_ok();
+                let rules = swapped(route, self.catalog.home, is_copied);
+                let services = affected.iter().copied().filter(|name| services.contains(name));
                 let services = services.collect();
-                routing.local.push(Local { environments, route, services });
+                routing.local.push(Local { environments, route, services, rules });
             }
         }
     }
 }
 
-/// The services of the namespace `home` that a route chooses, and maybe others of their name.
-fn chosen<'a>(route: &'a Object, home: &str) -> BTreeSet<&'a str> {
+/// The services of the baseline that a route chooses.
+fn chosen<'a>(route: &'a Object, home: Home<'a>) -> BTreeSet<&'a str> {
     if route.id.group == crate::kube::gateway::GROUP {
-        let backends = read_gateway_api::rules(route).iter().flat_map(read_gateway_api::backends);
-        return backends.filter_map(|one| read_gateway_api::service_backend(one, "")).collect();
+        return gateway_api::chosen(route, home).collect();
     }
     let hosts = read_istio::http(route).iter().flat_map(read_istio::destinations);
-    hosts.filter_map(|host| read_istio::service_of(host, &route.id.namespace, home)).collect()
+    hosts.filter_map(|host| home.service_of(host, route)).collect()
+}
+
+/// The rules of a route, each with what becomes of its backends.
+fn swapped<'a>(
+    route: &'a Object,
+    home: Home<'_>,
+    is_copied: impl Fn(&str) -> bool,
+) -> Vec<Swapped<'a>> {
+    if route.id.group == crate::kube::gateway::GROUP {
+        let rules = read_gateway_api::rules(route).iter();
+        return rules.map(|rule| Swapped::rule(rule, route, home, &is_copied)).collect();
+    }
+    let entries = read_istio::http(route).iter();
+    entries.map(|entry| Swapped::entry(entry, route, home, &is_copied)).collect()
 }
 
 /// These previews by which of some services they affect, in order: what is decided of these services
