@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use super::{say, work_on_this_thread, write_out};
 use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, terminal};
 use crate::emit::{Own, Shape};
-use crate::kube::{Id, Object, meta};
+use crate::kube::{Id, Object, marks};
 use crate::pipeline::{Request, compile};
 use crate::plan::Ceiling;
 use crate::read::{ResourceList, read_config, read_file, read_resource_list, restore};
@@ -176,16 +176,16 @@ impl Run {
     }
 
     fn expand(&mut self, list: &ResourceList, config: &Config) -> Option<Vec<Node>> {
-        let set = &config.previews.metadata.name;
+        let set = config.set();
         let mut passing: Vec<(Node, Option<Id>)> = Vec::new();
         let mut objects = Vec::new();
         let mut earlier: BTreeMap<Id, Node> = BTreeMap::new();
         for item in &list.items {
             let mut node = item.clone();
-            restore(&mut node);
+            restore(&mut node, set);
             let object = Object::from_node(node.clone()).ok();
             match object {
-                Some(object) if meta::is_of_set(&object, set) => {
+                Some(object) if marks::is_of_set(&object, set) => {
                     earlier.insert(object.id, object.node);
                 }
                 Some(object) if object.is_local_config() || object.id.kind == KIND => {

@@ -90,7 +90,7 @@ fn load(input: &Input) -> Loaded {
     }
     let config = config.map_err(|errors| found.extend(errors)).ok();
     if let Some(config) = &config {
-        objects = set_aside(objects, &config.previews.metadata.name).0;
+        objects = set_aside(objects, config.set()).0;
     }
     let mut report = Report::default();
     report.extend(found);

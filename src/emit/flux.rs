@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::{meta, notification};
 use crate::kube::flux::{HealthCheck, Kustomization, KustomizationSpec, Name, SourceReference};
-use crate::kube::meta::{REPOSITORY, SUITE};
+use crate::kube::marks::{self, GATE, REPOSITORY, SUITE};
 use crate::kube::{Id, Object, ObjectMeta};
 use crate::plan::naming::{repository_label, safe_hash};
 use crate::plan::routing::istio::{Source, Table};
@@ -62,10 +62,6 @@ pub(super) type Facts<'a> = Vec<(&'a str, String)>;
 
 /// The annotations that notification-controller adds to an event, and comments show.
 const EVENT: &str = "event.toolkit.fluxcd.io/";
-
-fn gate_name(env: &Environment<'_>) -> String {
-    format!("{}.gate", env.name)
-}
 
 /// The workloads that the health of a preview is the health of.
 pub(super) fn workloads<'e>(env: &'e Environment<'_>) -> impl Iterator<Item = &'e Id> {
@@ -154,7 +150,11 @@ impl<'a> Flux<'a> {
     }
 
     fn set_name(&self, part: &str) -> String {
-        format!("{}.{part}", self.plan.config.previews.metadata.name)
+        marks::flux(self.plan.config.set(), part)
+    }
+
+    fn name_of(&self, env: &Environment<'_>, part: &str) -> String {
+        marks::flux_of_preview(self.plan.config.set(), env.name, part)
     }
 
     fn source(&self) -> SourceReference {
@@ -211,7 +211,7 @@ impl<'a> Flux<'a> {
     fn environment(&self, env: &Environment<'_>) -> Object {
         let path = self.path(&format!("previews/{}", env.name));
         let spec = KustomizationSpec { wait: Some(true), ..self.base(path) };
-        self.kustomization(self.metadata(env.name, Some(env.name)), spec)
+        self.kustomization(self.metadata(&self.set_name(env.name), Some(env.name)), spec)
     }
 
     /// A Kustomization without objects whose health is that of the preview's workloads. It depends on
@@ -232,11 +232,11 @@ impl<'a> Flux<'a> {
                 .collect(),
             ..self.base(flux.gate.clone())
         };
-        self.kustomization(self.metadata(&gate_name(env), Some(env.name)), spec)
+        self.kustomization(self.metadata(&self.name_of(env, GATE), Some(env.name)), spec)
     }
 
     fn suite(&self, env: &Environment<'_>, suite: &Suite, facts: Facts<'_>) -> Object {
-        let mut metadata = self.metadata(&format!("{}.{}", env.name, suite.name), Some(env.name));
+        let mut metadata = self.metadata(&self.name_of(env, &suite.name), Some(env.name));
         let labels = metadata.labels.get_or_insert_default();
         labels.insert(SUITE.to_owned(), suite.name.clone());
         let annotations = metadata.annotations.get_or_insert_default();
@@ -254,9 +254,9 @@ impl<'a> Flux<'a> {
         }
         let (path, waits_for) = match self.shape {
             Shape::Tree { .. } => {
-                (self.path(&format!("tests/{}", suite.name)), env.name.to_owned())
+                (self.path(&format!("tests/{}", suite.name)), self.set_name(env.name))
             }
-            Shape::Stream => (suite.path.clone(), gate_name(env)),
+            Shape::Stream => (suite.path.clone(), self.name_of(env, GATE)),
         };
         let waits_for = std::iter::once(waits_for).chain(self.applied_first.iter().cloned());
         let spec = KustomizationSpec {

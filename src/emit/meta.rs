@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::kube::{ObjectMeta, meta};
+use crate::kube::meta::SUBSTITUTE;
+use crate::kube::{ObjectMeta, marks};
 use crate::spec::Config;
 
 /// Labels of an object of one preview, or of none, in their order.
@@ -10,8 +11,8 @@ pub(super) fn labels<'l>(
     config: &'l Config,
     preview: Option<&'l str>,
 ) -> impl Iterator<Item = (&'static str, &'l str)> {
-    let always = [(meta::SET, &*config.previews.metadata.name), (meta::MANAGED_BY, meta::MANAGER)];
-    preview.map(|preview| (meta::PREVIEW, preview)).into_iter().chain(always)
+    let always = [(marks::SET, config.set()), (marks::MANAGED_BY, marks::MANAGER)];
+    preview.map(|preview| (marks::PREVIEW, preview)).into_iter().chain(always)
 }
 
 /// Metadata of an object that holds nothing of the user's: Flux must not substitute in it.
@@ -22,7 +23,7 @@ pub(super) fn own(
     preview: Option<&str>,
 ) -> ObjectMeta {
     ObjectMeta {
-        annotations: Some(BTreeMap::from([(meta::SUBSTITUTE.to_owned(), "disabled".to_owned())])),
+        annotations: Some(BTreeMap::from([(SUBSTITUTE.to_owned(), "disabled".to_owned())])),
         ..derived(config, name, namespace, preview)
     }
 }

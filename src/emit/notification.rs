@@ -7,11 +7,10 @@
 use std::collections::BTreeMap;
 
 use super::meta;
-use crate::kube::Object;
 use crate::kube::flux::{
     Alert, AlertSpec, EventSource, NOTIFICATION, Name, Provider, ProviderSpec,
 };
-use crate::kube::meta::REPOSITORY;
+use crate::kube::{Object, marks};
 use crate::plan::Plan;
 use crate::plan::naming::repository_label;
 use crate::spec::{Notify, ProviderKind};
@@ -39,7 +38,9 @@ fn types(kind: ProviderKind) -> (&'static str, Option<&'static str>) {
 fn repository(plan: &Plan<'_>, notify: &Notify) -> Vec<Object> {
     let label = repository_label(&notify.repository);
     let namespace = &plan.config.previews.spec.flux.namespace;
-    let metadata = |part: &str| meta::own(plan.config, &format!("{label}.{part}"), namespace, None);
+    let set = plan.config.set();
+    let name = |part: &str| marks::flux(set, &format!("{label}.{part}"));
+    let metadata = |part: &str| meta::own(plan.config, &name(part), namespace, None);
     let provider = |part: &str, type_, commit_status_expr| {
         Object::from_typed(&Provider {
             api_version: NOTIFICATION,
@@ -59,12 +60,15 @@ fn repository(plan: &Plan<'_>, notify: &Notify) -> Vec<Object> {
             kind: "Alert",
             metadata: metadata(part),
             spec: AlertSpec {
-                provider_ref: Name { name: format!("{label}.{provider}") },
+                provider_ref: Name { name: name(provider) },
                 event_severity,
                 event_sources: vec![EventSource {
                     kind: "Kustomization",
                     name: "*",
-                    match_labels: BTreeMap::from([(REPOSITORY.to_owned(), label.clone())]),
+                    match_labels: BTreeMap::from([
+                        (marks::REPOSITORY.to_owned(), label.clone()),
+                        (marks::SET.to_owned(), set.to_owned()),
+                    ]),
                 }],
                 inclusion_list,
             },
@@ -72,7 +76,7 @@ fn repository(plan: &Plan<'_>, notify: &Notify) -> Vec<Object> {
     };
     let (status, comment) = types(notify.provider);
     let mut objects = vec![
-        provider("status", status, Some("'preview/' + event.metadata.suite")),
+        provider("status", status, Some(marks::commit_status(set))),
         alert("succeeded", "status", "info", vec!["^Reconciliation finished"]),
         alert("failed", "status", "error", Vec::new()),
     ];

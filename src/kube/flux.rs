@@ -121,7 +121,7 @@ pub struct ProviderSpec {
     pub secret_ref: Name,
     /// CEL expression that gives the name of a commit status.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub commit_status_expr: Option<&'static str>,
+    pub commit_status_expr: Option<String>,
 }
 
 /// An Alert.

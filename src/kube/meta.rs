@@ -1,25 +1,8 @@
-//! The labels and annotations by which anabranch knows its own objects, and what never belongs on a
-//! copy.
+//! Metadata of the user's objects: what Flux reads in it, and what never belongs on a copy.
 
-use super::Object;
+use super::marks;
 use crate::yaml::{Data, Node};
 
-/// Standard label; its value on our objects is [`MANAGER`].
-pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// The value of [`MANAGED_BY`] on every object that anabranch makes.
-pub const MANAGER: &str = "anabranch";
-/// The preview an object belongs to.
-pub const PREVIEW: &str = "anabranch.dev/preview";
-/// The `metadata.name` of the previews.yaml that an object was made from, so that two files of one
-/// cluster do not take each other's objects for their own.
-pub const SET: &str = "anabranch.dev/previews";
-/// The suite that a Flux Kustomization runs.
-pub const SUITE: &str = "anabranch.dev/suite";
-/// The repository whose pull request hears of a suite; Alerts select by it.
-pub const REPOSITORY: &str = "anabranch.dev/repository";
-/// On a changed object of the user: what was changed beside entries that are known by their name, to
-/// restore it before the next run. `exportTo` was added, `-name` is a header that is now removed.
-pub const RESTORE: &str = "anabranch.dev/restore";
 /// Switches Flux' variable substitution off for an object.
 pub const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
 
@@ -49,18 +32,6 @@ pub const DNS_ANNOTATIONS: [&str; 2] = [
     "external-dns.alpha.kubernetes.io/hostname",
     "external-dns.alpha.kubernetes.io/internal-hostname",
 ];
-
-/// Whether anabranch made this object from any previews.yaml.
-#[must_use]
-pub fn is_ours(object: &Object) -> bool {
-    object.label(MANAGED_BY) == Some(MANAGER) && object.label(SET).is_some()
-}
-
-/// Whether anabranch made this object from the previews.yaml of this name.
-#[must_use]
-pub fn is_of_set(object: &Object, set: &str) -> bool {
-    is_ours(object) && object.label(SET) == Some(set)
-}
 
 /// Removes a header from a list of names; a list that becomes empty goes as well.
 pub(crate) fn without(node: &mut Node, list: &str, header: &str) {
@@ -104,7 +75,7 @@ pub fn keeps_label(key: &str) -> bool {
         || !(key.starts_with("kustomize.toolkit.fluxcd.io/")
             || key.starts_with("helm.toolkit.fluxcd.io/")
             || key.starts_with("argocd.argoproj.io/")
-            || key.starts_with("anabranch.dev/"))
+            || marks::is_key(key))
 }
 
 /// Whether a field of a Service's spec belongs on its copy: addresses, node ports and load balancers stay
@@ -171,5 +142,6 @@ pub fn keeps_annotation(key: &str) -> bool {
         || HASHING.contains(&key)
         || (!ORIGINALS.contains(&key)
             && !DNS_ANNOTATIONS.contains(&key)
+            && !marks::is_key(key)
             && !OWNERS.iter().any(|owner| key.starts_with(owner)))
 }

@@ -6,6 +6,7 @@
 pub mod flux;
 pub mod gateway;
 pub mod istio;
+pub mod marks;
 pub mod meta;
 mod object;
 mod order;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, Place, code};
-use crate::kube::{Object, meta};
+use crate::kube::{Object, marks, meta};
 use crate::model::{Referent, images, pod_spec, references};
 use crate::spec::Limits;
 use crate::validate::image_problems;
@@ -70,7 +70,7 @@ fn lost(original: &Object, body: &Node) -> Option<Diagnostic> {
         }
     };
     look(&["metadata"], &|key, _| meta::keeps_metadata(key));
-    look(&["metadata", "labels"], &|key, _| meta::keeps_label(key) && key != meta::MANAGED_BY);
+    look(&["metadata", "labels"], &|key, _| meta::keeps_label(key) && key != marks::MANAGED_BY);
     look(&["metadata", "annotations"], &|key, _| meta::keeps_annotation(key));
     match original.id.kind.as_str() {
         "Service" => look(&["spec"], &|key, value| match key {

@@ -1,34 +1,36 @@
 //! What an earlier run left in the input: its own objects, which are set aside, and entries in
 //! VirtualServices of the user, which are taken out again.
 
-use crate::kube::{Object, meta};
+use crate::kube::{Object, marks, meta};
 use crate::yaml::{Data, Node};
 
-/// Takes back what an earlier run did to an object of the user.
-pub fn restore(node: &mut Node) {
-    if node.text_at(&["kind"]) == Some("VirtualService")
-        && let Some(Data::List(entries)) = node.at_mut(&["spec", "http"]).map(|node| &mut node.data)
-    {
-        entries.retain(|entry| !is_our_entry(entry));
-    }
-    let Some(annotations) = node.at_mut(&["metadata", "annotations"]) else {
-        return;
-    };
-    let Some(restored) = annotations.remove(meta::RESTORE) else {
-        return;
-    };
-    if annotations.entries().is_empty() {
-        node.at_mut(&["metadata"]).and_then(|metadata| metadata.remove("annotations"));
-    }
-    let Some(spec) = node.get_mut("spec") else {
-        return;
-    };
-    for change in restored.text().unwrap_or_default().split(',') {
-        match change.strip_prefix('-') {
-            Some(header) => keep_header(spec, header),
-            None => {
+/// Takes back what an earlier run of a set did to an object of the user, as its note says. What another
+/// set did as well stays.
+pub fn restore(node: &mut Node, set: &str) {
+    for change in marks::take_changes(node, set).unwrap_or_default() {
+        let stays = change != marks::HTTP && marks::is_changed(node, &change);
+        let Some(spec) = node.get_mut("spec").filter(|_| !stays) else {
+            continue;
+        };
+        match change.as_str() {
+            marks::HTTP => drop_entries(spec, set),
+            marks::EXPORT_TO => {
                 spec.remove("exportTo");
             }
+            change => {
+                change.strip_prefix('-').into_iter().for_each(|header| keep_header(spec, header));
+            }
+        }
+    }
+}
+
+/// The entries of a set go, and with the last one the list that was made for them.
+fn drop_entries(spec: &mut Node, set: &str) {
+    let prefix = marks::entry_prefix(set);
+    if let Some(Data::List(entries)) = spec.get_mut("http").map(|node| &mut node.data) {
+        entries.retain(|entry| !entry.text_at(&["name"]).unwrap_or_default().starts_with(&prefix));
+        if entries.is_empty() {
+            spec.remove("http");
         }
     }
 }
@@ -75,16 +77,12 @@ fn drop_empty(node: &mut Node, keys: &[&str]) {
     }
 }
 
-fn is_our_entry(entry: &Node) -> bool {
-    entry.text_at(&["name"]).is_some_and(|name| name.starts_with("anabranch."))
-}
-
 /// Splits objects into those of the user, restored, and those that an earlier run made from the
 /// previews.yaml of this name.
 #[must_use]
 pub fn set_aside(objects: Vec<Object>, set: &str) -> (Vec<Object>, Vec<Object>) {
     let (own, mut users): (Vec<_>, Vec<_>) =
-        objects.into_iter().partition(|object| meta::is_of_set(object, set));
-    users.iter_mut().for_each(|object| restore(&mut object.node));
+        objects.into_iter().partition(|object| marks::is_of_set(object, set));
+    users.iter_mut().for_each(|object| restore(&mut object.node, set));
     (users, own)
 }

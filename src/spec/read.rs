@@ -44,6 +44,12 @@ impl Config {
         form();
     }
 
+    /// The name of this set of previews, by which several files of one cluster are told apart.
+    #[must_use]
+    pub fn set(&self) -> &str {
+        &self.previews.metadata.name
+    }
+
     /// What holds for a service in every preview, where something was said.
     #[must_use]
     pub fn facts(&self, service: &str) -> Option<&ServiceFacts> {

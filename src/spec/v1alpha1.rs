@@ -262,7 +262,7 @@ pub struct GatewayRef {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Suite {
-    /// Its name; the status on the pull request is `preview/<name>`.
+    /// Its name; the status on the pull request is `<set>/<name>`, with the set's `metadata.name`.
     pub name: String,
     /// Its folder in the Flux source.
     pub path: String,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::changes::is_url;
 use super::{Input, is_dns_label};
 use crate::diagnostic::{Diagnostic, Report, code};
+use crate::kube::marks;
 use crate::read::is_inside;
 
 pub(super) fn check(input: &Input<'_>, found: &mut Report) {
@@ -13,7 +14,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let mut first = BTreeMap::new();
     for (t, suite) in spec.tests.iter().enumerate() {
         let path = format!("spec.tests[{t}]");
-        if !is_dns_label(&suite.name) || suite.name.len() > 20 || suite.name == "gate" {
+        if !is_dns_label(&suite.name) || suite.name.len() > 20 || suite.name == marks::GATE {
             found.push(config.finding(
                 &code::BAD_NAME,
                 format_args!("{path}.name"),

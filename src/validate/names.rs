@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::Input;
 use crate::diagnostic::{Report, code};
-use crate::kube::{Object, meta};
+use crate::kube::{Object, marks};
 use crate::spec::Previews;
 
-/// A preview's name may have so many characters: 63 of a label, less room for what is joined to it.
+/// A preview's name may have so many characters: 63 of a label, less room for what is joined to it,
+/// which [`check_flux_names`] measures.
 const LONGEST: usize = 40;
 
 pub(super) fn check(input: &Input<'_>, found: &mut Report) {
@@ -41,6 +42,39 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
         ));
     }
     check_previews(input, found);
+    check_flux_names(input, found);
+}
+
+/// Reports names of Flux objects that are too long: Flux puts the name of a Kustomization into a label
+/// of everything that it applies.
+fn check_flux_names(input: &Input<'_>, found: &mut Report) {
+    const MOST: usize = 63;
+    let spec = &input.config.previews.spec;
+    let set = input.config.set();
+    let suites = spec.tests.iter().map(|suite| suite.name.as_str());
+    let part =
+        suites.chain((!spec.tests.is_empty()).then_some(marks::GATE)).max_by_key(|p| p.len());
+    let name = |preview: &str| match part {
+        Some(part) => marks::flux_of_preview(set, preview, part),
+        None => marks::flux(set, preview),
+    };
+    let longest = spec.previews.iter().enumerate().max_by_key(|(_, preview)| preview.name.len());
+    let field = match longest {
+        Some((index, preview)) if preview.name.len() > "baseline".len() => {
+            (format!("spec.previews[{index}].name"), name(&preview.name))
+        }
+        _ => ("metadata.name".to_owned(), name("baseline")),
+    };
+    let (field, name) = field;
+    if name.len() > MOST {
+        let length = name.len();
+        found.push(input.config.finding(
+            &code::BAD_NAME,
+            field,
+            format!("Flux objects would have names such as `{name}`: {length} characters, {MOST} are allowed"),
+            "shorten metadata.name, or the names of previews or suites: the three are joined with dots",
+        ));
+    }
 }
 
 fn check_previews(input: &Input<'_>, found: &mut Report) {
@@ -124,7 +158,7 @@ fn taken_namespaces<'a>(
             ("", "Namespace") => object.id.name.as_str(),
             _ => object.id.namespace.as_str(),
         };
-        let ours = meta::is_of_set(object, &previews.metadata.name);
+        let ours = marks::is_of_set(object, &previews.metadata.name);
         if !namespace.is_empty() && !ours && namespace != previews.spec.baseline.namespace {
             taken.entry(namespace).or_insert(object);
         }

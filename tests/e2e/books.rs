@@ -18,6 +18,8 @@ pub(crate) const BASELINE: &str = "shop";
 /// Where pull requests live.
 pub(crate) const REPOSITORY: &str = "http://127.0.0.1:3000/bot/shop";
 const SOURCE: &str = "previews";
+/// The set of the example.
+pub(crate) const SET: &str = "bookshop";
 /// How long Flux may take from a push to ready environments.
 const DELIVERY: Duration = Duration::from_secs(120);
 
@@ -127,13 +129,14 @@ impl Books {
         let digest = self.push(&revision)?;
         self.await_applied(&digest)?;
         previews.iter().try_for_each(|preview| {
-            wait(preview, DELIVERY, || applied(preview, &digest).and_then(|()| ready(preview)))
+            let name = environment(preview);
+            wait(&name, DELIVERY, || applied(&name, &digest).and_then(|()| ready(&name)))
         })
     }
 
     /// Waits until Flux has applied this artifact, all but the previews.
     pub(crate) fn await_applied(&self, digest: &str) -> Outcome {
-        for kustomization in [SOURCE, "bookshop.baseline"] {
+        for kustomization in [SOURCE, &format!("{SET}.baseline")] {
             wait(kustomization, DELIVERY, || {
                 applied(kustomization, digest).and_then(|()| ready(kustomization))
             })?;
@@ -154,6 +157,11 @@ impl Books {
         }
         Ok(())
     }
+}
+
+/// The Kustomization of a preview, which has the name of the set in its own.
+pub(crate) fn environment(preview: &str) -> String {
+    format!("{SET}.{preview}")
 }
 
 /// Whether a Kustomization has at least attempted to apply this artifact.

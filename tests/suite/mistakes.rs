@@ -186,12 +186,14 @@ fn a_suite_that_is_not_there_is_refused() {
 
 #[test]
 fn objects_of_ours_that_would_have_one_name_are_refused() {
-    // The Flux Kustomization of a suite of pr-1, and that of the baseline of previews named pr-1.
-    let own = "metadata: {name: pr-1}\nspec:\n  tests: [{name: baseline, path: ./tests/smoke}]\n";
-    let config = CONFIG.replace("spec:\n", own);
-    let config = config.replace("baseline: {", "baseline: {delivery: include, ");
+    // The Flux Kustomization of a preview, and that of the baseline.
+    let config = CONFIG.replace("spec:\n", "spec:\n  prefix: base\n").replace("pr-1", "baseline");
+    let config =
+        config.replace("{namespace: baseline}", "{namespace: baseline, delivery: include}");
+    let config = config.replace("  previews:", "  namespace: \"{preview}-1\"\n  previews:");
     let words = refused_tree(&config);
-    let twice = "error[name-taken]: Kustomization flux-system/pr-1.baseline would be made twice";
+    let twice =
+        "error[name-taken]: Kustomization flux-system/previews.baseline would be made twice";
     assert!(words.contains(twice), "{words}");
 }
 

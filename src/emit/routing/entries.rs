@@ -7,10 +7,10 @@ use super::Moved;
 use super::gateway_api::{complete_matches, kind_of, write_backends};
 use super::istio::{write_out_hosts, write_routes};
 use crate::emit::meta;
-use crate::kube::Object;
 use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteSpec};
 use crate::kube::istio::{self, VirtualService, VirtualServiceSpec};
-use crate::kube::meta::{RESTORE, without};
+use crate::kube::meta::without;
+use crate::kube::{Object, marks};
 use crate::plan::routing::entries::Clone as Entry;
 use crate::plan::{Environment, Plan};
 use crate::yaml::Node;
@@ -242,7 +242,6 @@ pub(super) fn strip(plan: &Plan<'_>, mut object: Object) -> Object {
         }
     }
     let removed: Vec<String> = headers.iter().map(|header| format!("-{header}")).collect();
-    let annotations = object.node.make(&["metadata", "annotations"]);
-    annotations.set(RESTORE, Node::string(removed.join(",")));
+    marks::set_changes(&mut object.node, plan.config.set(), &removed);
     object
 }

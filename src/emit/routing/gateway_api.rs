@@ -10,7 +10,7 @@ use crate::kube::gateway::{
     API_VERSION, GROUP, GrantFrom, GrantTo, ParentRef, ReferenceGrant, ReferenceGrantSpec, Route,
     RouteSpec,
 };
-use crate::kube::{Object, ObjectMeta};
+use crate::kube::{Object, ObjectMeta, marks};
 use crate::model::route::gateway_api::{
     backends, filters, kind_of_backend, port_of, rules, service_parents,
 };
@@ -385,7 +385,7 @@ pub(crate) fn grants(plan: &Plan<'_>, env: &Environment<'_>, reaches: &Reaches) 
         .map(|to| {
             let name = match to {
                 Space::Own => "anabranch".to_owned(),
-                Space::Other(_) => format!("anabranch.{}", env.name),
+                Space::Other(_) => marks::grant(plan.config.set(), env.name),
             };
             let from = reaches.iter().filter(|(target, _)| target == to).flat_map(|(_, from)| {
                 ["HTTPRoute", "GRPCRoute"].map(|kind| GrantFrom {

@@ -6,8 +6,7 @@ use super::Moved;
 use super::gateway_api::baggage_member;
 use crate::emit::meta;
 use crate::kube::istio::{API_VERSION, VirtualService, VirtualServiceSpec};
-use crate::kube::meta::RESTORE;
-use crate::kube::{Object, meta as kube_meta};
+use crate::kube::{Object, marks};
 use crate::model::Home;
 use crate::model::route::istio::{hosts, http, is_only_mesh, mesh_matches};
 use crate::plan::routing::istio::{Source, Table};
@@ -67,7 +66,8 @@ fn in_front(
     let home = original.id.namespace.as_str();
     let moved = Moved { env, catalog: plan.catalog, from: home, to: home };
     let mut entries = Vec::new();
-    let name = |number: usize| Node::string(format!("anabranch.{}.{number}", env.name));
+    let set = plan.config.set();
+    let name = |number: usize| Node::string(marks::entry(set, env.name, number));
     for swapped in &table.derived[derived] {
         let Some(matches) = mesh_matches(original, swapped.rule) else {
             continue;
@@ -101,7 +101,7 @@ fn behind(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Vec<Node> {
     let host = plan.catalog.home.host(table.service);
     let to_itself = |&port: &u16| {
         Node::map([
-            ("name", Node::string(format!("anabranch.baseline.{port}"))),
+            ("name", Node::string(marks::entry_of_port(plan.config.set(), port))),
             ("match", Node::list([bare_match(port, !is_only_mesh(original))])),
             ("route", Node::list([destination(&host, port)])),
         ])
@@ -230,10 +230,16 @@ fn extend(plan: &Plan<'_>, table: &Table<'_>, original: &Object, mut entries: Ve
     entries.extend(behind(plan, table, original));
     let spec = node.make(&["spec"]);
     spec.set("http", Node::list(entries));
-    if spec.get("exportTo").is_none_or(|to| to.items().is_empty()) {
+    let absent = spec.get("exportTo").is_none_or(|to| to.items().is_empty());
+    if absent {
         spec.set("exportTo", Node::list([Node::string("*")]));
-        node.make(&["metadata", "annotations"]).set(RESTORE, Node::string("exportTo"));
     }
+    let mut changed = vec![marks::HTTP];
+    // What another set added, it takes away again unless this one adds it too.
+    changed.extend(
+        (absent || marks::is_changed(&original.node, marks::EXPORT_TO)).then_some(marks::EXPORT_TO),
+    );
+    marks::set_changes(&mut node, plan.config.set(), &changed);
     Object { node, ..original.clone() }
 }
 
@@ -259,7 +265,7 @@ fn carry_over(
     let mut own: Vec<Node> = carried.chain(behind(plan, table, wildcard)).collect();
     own.iter_mut().for_each(for_mesh_alone);
     entries.extend(own);
-    let metadata = meta::derived(plan.config, &name_of(table), plan.catalog.namespace, None);
+    let metadata = meta::derived(plan.config, &name_of(plan, table), plan.catalog.namespace, None);
     let spec = VirtualServiceSpec {
         tls: sections("tls"),
         tcp: sections("tcp"),
@@ -287,13 +293,13 @@ fn make(plan: &Plan<'_>, table: &Table<'_>, mut entries: Vec<Node>) -> Object {
         entry.set("route", Node::list([destination(&host, port)]));
         entries.push(entry);
     }
-    let metadata = meta::own(plan.config, &name_of(table), plan.catalog.namespace, None);
+    let metadata = meta::own(plan.config, &name_of(plan, table), plan.catalog.namespace, None);
     let spec = spec_of(plan, table, entries);
     Object::from_typed(&VirtualService { api_version: API_VERSION, kind: KIND, metadata, spec })
 }
 
-fn name_of(table: &Table<'_>) -> String {
-    format!("anabranch.{}", table.service)
+fn name_of(plan: &Plan<'_>, table: &Table<'_>) -> String {
+    marks::virtual_service(plan.config.set(), table.service)
 }
 
 /// What every VirtualService of ours has.
@@ -313,7 +319,7 @@ fn per_port(plan: &Plan<'_>, env: &Environment<'_>, table: &Table<'_>) -> Vec<No
     let key = &plan.config.previews.spec.routing.key;
     let entry = |(index, &port): (usize, &u16)| {
         Node::map([
-            ("name", Node::string(format!("anabranch.{}.{}", env.name, index + 1))),
+            ("name", Node::string(marks::entry(plan.config.set(), env.name, index + 1))),
             ("match", Node::list(with_key(&port_match(table, port), key, env.name))),
             ("route", Node::list([destination(&env.host(table.service), port)])),
         ])
@@ -372,11 +378,7 @@ pub(super) fn attach(
         write_routes(&mut attached, &swapped.backends, &moved);
         Some(attached)
     });
-    let mut metadata =
-        meta::derived(plan.config, &original.id.name, &env.namespace, Some(env.name));
-    if let Some(labels) = &mut metadata.labels {
-        labels.retain(|key, _| kube_meta::keeps_label(key) || key.starts_with("anabranch.dev/"));
-    }
+    let metadata = meta::derived(plan.config, &original.id.name, &env.namespace, Some(env.name));
     Object::from_typed(&VirtualService {
         api_version: API_VERSION,
         kind: KIND,

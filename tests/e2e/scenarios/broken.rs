@@ -1,6 +1,6 @@
 //! One broken preview stops no other, and says itself what is wrong with it.
 
-use crate::books::{Books, image};
+use crate::books::{Books, environment, image};
 use crate::lab::{Outcome, PATIENCE, ensure, ready, wait};
 
 /// A preview whose image never becomes ready. It gives up after a few seconds, as its own patch says.
@@ -38,7 +38,8 @@ pub(crate) fn run(books: &mut Books) -> Outcome<String> {
     books.deliver(&["pr-80", "pr-83"])?;
     let complaint = |preview: &str, wanted: &str| {
         wait(&format!("{preview} to complain"), PATIENCE, || {
-            let words = ready(preview).err().unwrap_or_else(|| "it is ready".to_owned());
+            let words =
+                ready(&environment(preview)).err().unwrap_or_else(|| "it is ready".to_owned());
             ensure(words.contains("is False") && words.contains(wanted), || words.clone())
                 .map(|()| words)
         })

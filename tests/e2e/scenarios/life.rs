@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::books::{BASELINE, Books, REPOSITORY, image};
+use crate::books::{BASELINE, Books, REPOSITORY, SET, environment, image};
 use crate::gitea::{Gitea, Status};
 use crate::lab::{Outcome, PATIENCE, ensure, get, kubectl, list, ready, wait};
 
@@ -117,13 +117,13 @@ impl Pull {
             };
             self.judge(verdict, wanted)
         })??;
-        ready(&self.name)?;
+        ready(&environment(&self.name))?;
         Ok(begun.elapsed().as_secs())
     }
 
     /// The first verdict on a commit: the right one, about the right suite, and not before the Job.
     fn judge(&self, verdict: &Status, wanted: &str) -> Outcome<Outcome> {
-        let right = verdict.state == wanted && verdict.context == "preview/smoke";
+        let right = verdict.state == wanted && verdict.context == format!("{SET}/smoke");
         let jobs = list(&["-n", &self.name, "jobs"])?;
         let ended = if wanted == GREEN { "Complete" } else { "Failed" };
         let done = jobs.iter().any(|job| {
