@@ -96,6 +96,13 @@ impl<'a> Service<'a> {
         &self.object.id.name
     }
 
+    /// The numbers of the ports that can be routed.
+    #[must_use]
+    pub fn routable(&self) -> Vec<u16> {
+        let ports = self.ports.iter().filter(|port| port.protocol.is_routable());
+        ports.map(|port| port.number).collect()
+    }
+
     /// Whether it selects pods at all.
     #[must_use]
     pub fn has_selector(&self) -> bool {

@@ -185,7 +185,6 @@ fn virtual_service(
             gateways: vec![gateway],
             export_to: vec!["*".to_owned()],
             http: entries.collect(),
-            tls: Vec::new(),
             tcp: Vec::new(),
         },
     })

@@ -1,6 +1,6 @@
 //! VirtualServices: made, extended in front, and attached to copies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Moved;
 use super::gateway_api::baggage_member;
@@ -9,8 +9,9 @@ use crate::kube::istio::{API_VERSION, VirtualService, VirtualServiceSpec};
 use crate::kube::{Object, marks};
 use crate::model::Home;
 use crate::model::route::istio::{hosts, http, is_only_mesh, mesh_matches};
+use crate::plan::routing::Local;
 use crate::plan::routing::istio::{Source, Table};
-use crate::plan::routing::swap::Backend;
+use crate::plan::routing::swap::{Backend, Swapped};
 use crate::plan::{Environment, Plan};
 use crate::spec::RoutingKey;
 use crate::yaml::{Data, Node};
@@ -250,9 +251,6 @@ fn carry_over(
     wildcard: &Object,
     mut entries: Vec<Node>,
 ) -> Object {
-    let sections = |name: &str| {
-        wildcard.node.at(&["spec", name]).map(Node::items).unwrap_or_default().to_vec()
-    };
     let carried = http(wildcard).iter().filter_map(|entry| {
         let matches = mesh_matches(wildcard, entry)?;
         let mut carried = entry.clone();
@@ -266,11 +264,8 @@ fn carry_over(
     own.iter_mut().for_each(for_mesh_alone);
     entries.extend(own);
     let metadata = meta::derived(plan.config, &name_of(plan, table), plan.catalog.namespace, None);
-    let spec = VirtualServiceSpec {
-        tls: sections("tls"),
-        tcp: sections("tcp"),
-        ..spec_of(plan, table, entries)
-    };
+    // Its tls and tcp sections go on counting: for these Istio reads every one that covers a host.
+    let spec = spec_of(plan, table, entries);
     Object::from_typed(&VirtualService { api_version: API_VERSION, kind: KIND, metadata, spec })
 }
 
@@ -309,7 +304,6 @@ fn spec_of(plan: &Plan<'_>, table: &Table<'_>, http: Vec<Node>) -> VirtualServic
         gateways: Vec::new(),
         export_to: vec!["*".to_owned()],
         http,
-        tls: Vec::new(),
         tcp: Vec::new(),
     }
 }
@@ -345,41 +339,31 @@ fn destination(host: &str, port: u16) -> Node {
     )])
 }
 
-/// A VirtualService attached to the copies of its services: seen by the preview alone.
-pub(super) fn attach(
-    plan: &Plan<'_>,
-    env: &Environment<'_>,
-    local: &crate::plan::routing::Local<'_>,
-) -> Object {
+/// A VirtualService attached to the copies of its services: seen by the preview alone. None where nothing
+/// of it holds in the mesh.
+pub(super) fn attach(plan: &Plan<'_>, env: &Environment<'_>, local: &Local<'_>) -> Option<Object> {
     let original = local.route;
     let home = original.id.namespace.as_str();
     let moved = Moved { env, catalog: plan.catalog, from: home, to: &env.namespace };
+    let inside = |rules: &[Swapped<'_>]| -> Vec<Node> {
+        rules.iter().filter_map(|rule| attached(plan, original, rule, &moved)).collect()
+    };
+    let (http, tcp) = (inside(&local.rules), inside(&local.tcp));
+    if http.is_empty() && tcp.is_empty() {
+        return None;
+    }
+    // Several spellings of one host are one here.
+    let mut seen = BTreeSet::new();
     let mut own_hosts: Vec<String> = hosts(original)
         .filter_map(|host| plan.catalog.home.service_of(host, original))
-        .filter(|name| local.services.contains(name))
+        .filter(|name| local.services.contains(name) && seen.insert(*name))
         .map(|name| env.host(name))
         .collect();
     if own_hosts.is_empty() {
         own_hosts = local.services.iter().map(|name| env.host(name)).collect();
     }
-    let entries = local.rules.iter().filter_map(|swapped| {
-        let matches = mesh_matches(original, swapped.rule)?;
-        let mut attached = swapped.rule.clone();
-        if swapped.rule.get("match").is_some() {
-            let inside = |mut one: Node| {
-                one.remove("gateways");
-                if one.text_at(&["sourceNamespace"]) == Some(plan.catalog.namespace) {
-                    one.set("sourceNamespace", Node::string(&env.namespace));
-                }
-                one
-            };
-            attached.set("match", Node::list(matches.into_iter().map(inside)));
-        }
-        write_routes(&mut attached, &swapped.backends, &moved);
-        Some(attached)
-    });
     let metadata = meta::derived(plan.config, &original.id.name, &env.namespace, Some(env.name));
-    Object::from_typed(&VirtualService {
+    Some(Object::from_typed(&VirtualService {
         api_version: API_VERSION,
         kind: KIND,
         metadata,
@@ -387,9 +371,31 @@ pub(super) fn attach(
             hosts: own_hosts,
             gateways: Vec::new(),
             export_to: vec![".".to_owned()],
-            http: entries.collect(),
-            tls: Vec::new(),
-            tcp: Vec::new(),
+            http,
+            tcp,
         },
-    })
+    }))
+}
+
+/// An entry as it holds inside a preview, where that is bound to the mesh.
+fn attached(
+    plan: &Plan<'_>,
+    original: &Object,
+    swapped: &Swapped<'_>,
+    moved: &Moved<'_>,
+) -> Option<Node> {
+    let matches = mesh_matches(original, swapped.rule)?;
+    let mut attached = swapped.rule.clone();
+    if attached.get("match").is_some() {
+        let inside = |mut one: Node| {
+            one.remove("gateways");
+            if one.text_at(&["sourceNamespace"]) == Some(plan.catalog.namespace) {
+                one.set("sourceNamespace", Node::string(&moved.env.namespace));
+            }
+            one
+        };
+        attached.set("match", Node::list(matches.into_iter().map(inside)));
+    }
+    write_routes(&mut attached, &swapped.backends, moved);
+    Some(attached)
 }

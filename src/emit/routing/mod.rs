@@ -52,7 +52,7 @@ impl<'p> Route<'p> {
             Self::Local(local) if local.route.id.group == crate::kube::gateway::GROUP => {
                 vec![gateway_api::attach(plan, env, local)]
             }
-            Self::Local(local) => vec![istio::attach(plan, env, local)],
+            Self::Local(local) => istio::attach(plan, env, local).into_iter().collect(),
             Self::Entry(clone) => vec![entries::emit(plan, env, clone)],
         }
     }

@@ -1,18 +1,19 @@
-//! VirtualServices in the mesh: one per host, ever.
+//! VirtualServices in the mesh: one per host and for those who see it, ever.
 //!
 //! Entries are tried in order, so the entries of previews stand in front, in the order of the
 //! originals. An entry without affected destinations is cloned only where it stands before one that
 //! is derived and some request satisfies both.
 //! See <https://istio.io/latest/docs/reference/config/networking/virtual-service/>.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::bound::chosen;
 use super::swap::Swapped;
 use super::{Routing, Table as Tables, alike};
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::kube::{Object, istio::GROUP};
-use crate::model::route::istio::{destinations, hosts, http, is_mesh, matches, mesh_matches};
-use crate::model::{Catalog, Home, Service};
+use crate::kube::Object;
+use crate::model::Service;
+use crate::model::route::istio::{Seen, destinations, hosts, http, matches, mesh_matches};
 use crate::spec::Delivery;
 use crate::yaml::Node;
 
@@ -48,70 +49,7 @@ pub enum Source<'a> {
     Wildcard(&'a Object),
 }
 
-/// VirtualServices that apply in the mesh to services of the baseline.
-#[derive(Debug, Default)]
-pub struct Bound<'a> {
-    exact: BTreeMap<String, Vec<&'a Object>>,
-    wildcard: BTreeMap<String, Vec<&'a Object>>,
-    home: Home<'a>,
-}
-
-impl<'a> Bound<'a> {
-    /// The VirtualServices of a service: those of its exact host, else those of the longest wildcard.
-    pub(super) fn of(&self, service: &str) -> &[&'a Object] {
-        let host = self.home.host(service);
-        if let Some(exact) = self.exact.get(&host) {
-            return exact;
-        }
-        // Shorter ends come later, and there may be many wildcards.
-        let ends = (1..host.len()).filter_map(|start| host.get(start..));
-        let mut covering = ends.chain([""]).filter_map(|end| self.wildcard.get(end));
-        covering.next().map(Vec::as_slice).unwrap_or_default()
-    }
-
-    fn is_exact(&self, service: &str) -> bool {
-        self.exact.contains_key(&self.home.host(service))
-    }
-
-    /// Every service of the baseline that an entry for this service's host chooses.
-    pub(super) fn destinations(&self, service: &str) -> BTreeSet<&'a str> {
-        let entries = self.of(service).iter().flat_map(|object| {
-            let chosen = http(object).iter().flat_map(destinations);
-            chosen.filter_map(|host| self.home.service_of(host, object))
-        });
-        entries.collect()
-    }
-}
-
-/// Finds the VirtualServices that are bound to the mesh and seen by everyone.
-pub(super) fn bound<'a>(catalog: &'a Catalog<'a>) -> Bound<'a> {
-    let mut found = Bound { home: catalog.home, ..Bound::default() };
-    for object in catalog.of_kind(GROUP, "VirtualService") {
-        let exported = object.node.at(&["spec", "exportTo"]).map(Node::items).unwrap_or_default();
-        let foreign = object.id.namespace != catalog.namespace;
-        let private = !exported.is_empty()
-            && !exported.iter().any(
-                |to| matches!(to.text(), Some(name) if name == "*" || name == catalog.namespace),
-            );
-        if !is_mesh(object) || (foreign && private) {
-            continue;
-        }
-        for host in hosts(object) {
-            if let Some(suffix) = host.strip_prefix('*') {
-                found.wildcard.entry(suffix.to_owned()).or_default().push(object);
-            } else {
-                let host = catalog.home.full_host(host, &object.id.namespace);
-                let objects = found.exact.entry(host).or_default();
-                if objects.last().is_none_or(|last| last.id != object.id) {
-                    objects.push(object);
-                }
-            }
-        }
-    }
-    found
-}
-
-/// Plans the VirtualService of one service for the previews that are involved.
+/// Plans the VirtualServices of one service for the previews that are involved.
 pub(super) fn plan<'a>(
     tables: &Tables<'a, '_>,
     service: &'a Service<'a>,
@@ -119,78 +57,107 @@ pub(super) fn plan<'a>(
     routing: &mut Routing<'a>,
     found: &mut Report,
 ) {
-    let own = tables.virtual_services.of(service.name()).first().copied();
-    let source = match own {
-        None => Source::Nothing,
-        Some(object) if tables.virtual_services.is_exact(service.name()) => Source::Own(object),
-        Some(object) => Source::Wildcard(object),
-    };
-    if let (Source::Own(object), Delivery::External) =
-        (source, tables.config.previews.spec.baseline.delivery)
-    {
-        let message = format!("{} must be extended for {}", object.id, service.name());
-        let help = "set `spec.baseline.delivery: include`, or run anabranch as a transformer in the \
-                    overlay of the baseline";
-        let finding = Diagnostic::new(&code::DELIVERY_EXTERNAL, message, help)
-            .at(object.place(), "changed by previews, but delivered by something else");
-        found.push(finding.also(tables.config.place("spec.baseline"), "delivery is external here"));
-        return;
-    }
-    let routable: Vec<u16> = service
-        .ports
-        .iter()
-        .filter(|port| port.protocol.is_routable())
-        .map(|port| port.number)
-        .collect();
-    let (mut previews, mut derived, mut bare) = (Vec::new(), Vec::new(), Vec::new());
-    if let Source::Own(object) | Source::Wildcard(object) = source {
-        for entry in http(object) {
-            check_entry(tables, object, entry, found);
-        }
-        let mut chosen = tables.virtual_services.destinations(service.name());
-        chosen.insert(service.name());
-        let alike = alike(tables.environments, involved.iter().copied(), &chosen);
-        let is_swapped = |affected: &[&str]| {
-            affected.contains(&service.name()) && !tables.is_unrouted(service.name())
+    found.extend(tables.virtual_services.shadowed(service.name()));
+    for source in tables.virtual_services.sources(service.name()) {
+        let table = match source {
+            Source::Nothing => make(tables, service, involved),
+            Source::Own(object) | Source::Wildcard(object) => {
+                found.extend(refuse_external(tables, source, service.name()));
+                for entry in http(object) {
+                    check_entry(tables, object, entry, found);
+                }
+                let table = derive_all(tables, service, source, object, involved, routing);
+                found.extend(table.as_ref().and_then(|table| refuse_bare(table, object)));
+                table
+            }
         };
-        if alike.keys().any(|affected| is_swapped(affected)) {
-            bare.extend(routable.iter().filter(|&&port| is_bare(object, port)));
-        }
-        if !bare.is_empty() && matches!(source, Source::Own(_)) && hosts(object).count() > 1 {
-            found.push(refuse_bare(object, service.name(), &bare));
-        }
-        for (affected, environments) in alike {
-            let entries = derive(tables, &affected, object, &mut routing.pairs);
-            if entries.is_empty() && (bare.is_empty() || !is_swapped(&affected)) {
-                continue;
-            }
-            routing.rules +=
-                entries.iter().map(|entry| weight(entry.rule)).sum::<usize>() * environments.len();
-            if routing.over(tables.ceiling).is_some() {
-                return;
-            }
-            previews.extend(environments.into_iter().map(|index| (index, derived.len())));
-            derived.push(entries);
-        }
-        previews.sort_unstable();
-        // A VirtualService of several hosts is extended once, for all of them.
-        let extends = matches!(source, Source::Own(_));
-        if previews.is_empty() || extends && !routing.extended.insert(&object.id) {
+        if routing.over(tables.ceiling).is_some() {
             return;
         }
-    } else {
-        previews.extend(involved.iter().map(|&index| (index, 0)));
-        derived.push(Vec::new());
+        // A VirtualService of several hosts is extended once, for all of them.
+        let mut is_new = |source| match source {
+            Source::Own(object) => routing.extended.insert(&object.id),
+            Source::Wildcard(_) | Source::Nothing => true,
+        };
+        routing.istio.extend(table.filter(|table| !table.previews.is_empty() && is_new(source)));
     }
-    routing.istio.push(Table {
+}
+
+/// The finding that an object of the baseline must change which something else delivers.
+fn refuse_external(
+    tables: &Tables<'_, '_>,
+    source: Source<'_>,
+    service: &str,
+) -> Option<Diagnostic> {
+    let (Source::Own(object), Delivery::External) =
+        (source, tables.config.previews.spec.baseline.delivery)
+    else {
+        return None;
+    };
+    let message = format!("{} must be extended for {service}", object.id);
+    let help = "set `spec.baseline.delivery: include`, or run anabranch as a transformer in the \
+                overlay of the baseline";
+    let finding = Diagnostic::new(&code::DELIVERY_EXTERNAL, message, help)
+        .at(object.place(), "changed by previews, but delivered by something else");
+    Some(finding.also(tables.config.place("spec.baseline"), "delivery is external here"))
+}
+
+/// The table of a host for which nobody speaks: of the previews that have a copy of the service.
+fn make<'a>(
+    tables: &Tables<'a, '_>,
+    service: &'a Service<'a>,
+    involved: &[usize],
+) -> Option<Table<'a>> {
+    let has_copy = |index: &&usize| tables.environments[**index].affected.contains(service.name());
+    let routed = involved.iter().filter(|_| !tables.is_unrouted(service.name()));
+    Some(Table {
         service: service.name(),
-        source,
-        previews,
-        derived,
-        ports: routable,
+        source: Source::Nothing,
+        previews: routed.filter(has_copy).map(|&index| (index, 0)).collect(),
+        derived: vec![Vec::new()],
+        ports: service.routable(),
         match_port: service.ports.len() > 1,
-        bare,
-    });
+        bare: Vec::new(),
+    })
+}
+
+/// The table of a host for which a VirtualService speaks; none where there are too many rules.
+fn derive_all<'a>(
+    tables: &Tables<'a, '_>,
+    service: &'a Service<'a>,
+    source: Source<'a>,
+    object: &'a Object,
+    involved: &[usize],
+    routing: &mut Routing<'a>,
+) -> Option<Table<'a>> {
+    let mut chosen: BTreeSet<&str> = chosen(object, tables.catalog.home).collect();
+    chosen.insert(service.name());
+    let alike = alike(tables.environments, involved.iter().copied(), &chosen);
+    let is_swapped = |affected: &[&str]| {
+        affected.contains(&service.name()) && !tables.is_unrouted(service.name())
+    };
+    let mut bare = Vec::new();
+    // On a port of which one that only some see says nothing, the one that everybody sees counts.
+    if alike.keys().any(|affected| is_swapped(affected)) && Seen::of(object) == Seen::Everywhere {
+        bare.extend(service.routable().into_iter().filter(|&port| is_bare(object, port)));
+    }
+    let (mut previews, mut derived) = (Vec::new(), Vec::new());
+    for (affected, environments) in alike {
+        let entries = derive(tables, &affected, object, &mut routing.pairs);
+        if entries.is_empty() && (bare.is_empty() || !is_swapped(&affected)) {
+            continue;
+        }
+        routing.rules +=
+            entries.iter().map(|entry| weight(entry.rule)).sum::<usize>() * environments.len();
+        if routing.over(tables.ceiling).is_some() {
+            return None;
+        }
+        previews.extend(environments.into_iter().map(|index| (index, derived.len())));
+        derived.push(entries);
+    }
+    previews.sort_unstable();
+    let (ports, match_port) = (service.routable(), service.ports.len() > 1);
+    Some(Table { service: service.name(), source, previews, derived, ports, match_port, bare })
 }
 
 /// What an entry counts as where rules are limited: itself, its matches and its destinations.
@@ -207,17 +174,23 @@ fn is_bare(object: &Object, port: u16) -> bool {
     !http(object).iter().any(applies)
 }
 
-fn refuse_bare(object: &Object, service: &str, bare: &[u16]) -> Diagnostic {
-    let ports: Vec<String> = bare.iter().map(u16::to_string).collect();
+/// The finding that entries for a port would apply to other hosts as well.
+fn refuse_bare(table: &Table<'_>, object: &Object) -> Option<Diagnostic> {
+    let own: BTreeSet<&str> = hosts(object).collect();
+    if table.bare.is_empty() || own.len() < 2 || !matches!(table.source, Source::Own(_)) {
+        return None;
+    }
+    let ports: Vec<String> = table.bare.iter().map(u16::to_string).collect();
     let message = format!(
         "{object} has several hosts and no entry for port {ports} of {service}, so entries for \
          previews would apply to its other hosts too",
         object = object.id,
         ports = ports.join(", "),
+        service = table.service,
     );
     let help = "give every host a VirtualService of its own, or add an entry for the port";
     let node = object.node.at(&["spec", "hosts"]).unwrap_or(&object.node);
-    Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(node.place, "several hosts")
+    Some(Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(node.place, "several hosts"))
 }
 
 /// The entries of a VirtualService to derive for previews that affect these services, which are in

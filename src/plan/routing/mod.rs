@@ -4,6 +4,7 @@
 //! The rules themselves are derived in [`gateway_api`] and [`istio`], the ways in from outside in
 //! [`entries`].
 
+pub mod bound;
 pub mod entries;
 pub mod gateway_api;
 pub mod istio;
@@ -77,6 +78,8 @@ pub struct Local<'a> {
     pub services: BTreeSet<&'a str>,
     /// Its rules.
     pub rules: Vec<Swapped<'a>>,
+    /// The `tcp` entries of a VirtualService.
+    pub tcp: Vec<Swapped<'a>>,
 }
 
 /// What the routes of the baseline say about each of its services.
@@ -88,7 +91,7 @@ pub(super) struct Table<'a, 'e> {
     /// The previews that each service is affected in.
     affecting: BTreeMap<&'a str, Vec<usize>>,
     pub(super) routes: gateway_api::Attached<'a>,
-    pub(super) virtual_services: istio::Bound<'a>,
+    pub(super) virtual_services: bound::Bound<'a>,
 }
 
 /// Plans the routes of every preview.
@@ -113,7 +116,7 @@ pub(super) fn plan<'a>(
         ceiling,
         affecting: affecting.into_iter().collect(),
         routes: gateway_api::attached(catalog),
-        virtual_services: istio::bound(catalog),
+        virtual_services: bound::bound(catalog),
     };
     table.check_ports(found);
     table.check_consumers(found);
@@ -167,7 +170,7 @@ impl<'a> Table<'a, '_> {
     /// The API that speaks for a service; none where its routes contradict each other.
     fn api(&self, service: &Service<'a>, found: &mut Report) -> Option<Api> {
         let routes = self.routes.of(service.name());
-        let virtual_services = self.virtual_services.of(service.name());
+        let first = self.virtual_services.of(service.name()).next();
         let conflict = |message: String, help: &str, first: &Object, second: Option<&Object>| {
             let mut finding = Diagnostic::new(&code::ROUTE_CONFLICT, message, help)
                 .at(first.place(), "routes this host");
@@ -177,7 +180,7 @@ impl<'a> Table<'a, '_> {
             finding
         };
         let name = service.name();
-        match (routes.first(), virtual_services.first()) {
+        match (routes.first(), first) {
             (Some((route, _)), Some(virtual_service)) => {
                 found.push(conflict(
                     format!("{} and {} both route {name}", route.id, virtual_service.id),
@@ -188,7 +191,7 @@ impl<'a> Table<'a, '_> {
                 None
             }
             (None, Some(first)) => {
-                if let Some(second) = virtual_services.get(1) {
+                if let Some([first, second]) = self.virtual_services.rivals(name) {
                     found.push(conflict(
                         format!("{} and {} both route {name}", first.id, second.id),
                         "merge them into one: in a sidecar the older one counts and the other is ignored",
@@ -334,8 +337,8 @@ impl<'a> Table<'a, '_> {
                         .filter_map(|host| self.catalog.home.service_of(host, route))
                         // One that everybody sees is the route of the service itself.
                         .filter(|name| {
-                            let own = self.virtual_services.of(name);
-                            !own.iter().any(|other| other.id == route.id)
+                            let mut own = self.virtual_services.of(name);
+                            !own.any(|other| other.id == route.id)
                         })
                         .collect()
                 }
@@ -360,7 +363,7 @@ impl<'a> Table<'a, '_> {
         let mut attached: BTreeMap<&Id, (&'a Object, BTreeSet<&'a str>)> = BTreeMap::new();
         for &service in self.affecting.keys() {
             let gateway = self.routes.of(service).iter().map(|(route, _)| *route);
-            let istio = self.virtual_services.of(service).iter().copied();
+            let istio = self.virtual_services.at_home(service);
             for route in gateway.chain(istio) {
                 let (_, services) = attached.entry(&route.id).or_insert((route, BTreeSet::new()));
                 services.insert(service);
@@ -375,9 +378,12 @@ impl<'a> Table<'a, '_> {
                 // Calls from inside the preview reach copies of `unrouted` services too.
                 let is_copied = |name: &str| affected.binary_search(&name).is_ok();
                 let rules = swapped(route, self.catalog.home, is_copied);
+                let tcp = read_istio::section(route, "tcp").iter();
+                let tcp = tcp.map(|one| Swapped::entry(one, route, self.catalog.home, is_copied));
+                let tcp = tcp.collect();
                 let services = affected.iter().copied().filter(|name| services.contains(name));
                 let services = services.collect();
-                routing.local.push(Local { environments, route, services, rules });
+                routing.local.push(Local { environments, route, services, rules, tcp });
             }
         }
     }
@@ -388,8 +394,7 @@ fn chosen<'a>(route: &'a Object, home: Home<'a>) -> BTreeSet<&'a str> {
     if route.id.group == crate::kube::gateway::GROUP {
         return gateway_api::chosen(route, home).collect();
     }
-    let hosts = read_istio::http(route).iter().flat_map(read_istio::destinations);
-    hosts.filter_map(|host| home.service_of(host, route)).collect()
+    bound::chosen(route, home).collect()
 }
 
 /// The rules of a route, each with what becomes of its backends.
