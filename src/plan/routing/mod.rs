@@ -8,8 +8,10 @@ pub mod bound;
 pub mod entries;
 pub mod gateway_api;
 pub mod istio;
+mod ports;
 mod precedence;
 pub mod swap;
+mod unfollowed;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -22,7 +24,7 @@ use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Id, Object};
 use crate::model::route::{gateway_api as read_gateway_api, istio as read_istio};
-use crate::model::{Catalog, Home, Protocol, Service};
+use crate::model::{Catalog, Home, Service};
 use crate::spec::{Api, Config};
 
 /// Everything about routes that will be emitted.
@@ -41,6 +43,8 @@ pub struct Routing<'a> {
     pairs: usize,
     /// The VirtualServices that are extended.
     extended: BTreeSet<&'a Id>,
+    /// The headless services whose copies get a cluster IP.
+    pub(crate) addressed: BTreeSet<&'a str>,
 }
 
 impl Routing<'_> {
@@ -118,14 +122,16 @@ pub(super) fn plan<'a>(
         routes: gateway_api::attached(catalog),
         virtual_services: bound::bound(catalog),
     };
-    table.check_ports(found);
-    table.check_consumers(found);
     let mut routing = Routing::default();
+    table.check_ports(&mut routing, found);
+    table.check_unfollowed(found);
+    table.check_key_lost(found);
     for service in catalog.services() {
         let involved = table.involved(service);
         if involved.is_empty() {
             continue;
         }
+        table.check_controllers(service, found);
         let Some(api) = table.api(service, found) else {
             continue;
         };
@@ -138,6 +144,7 @@ pub(super) fn plan<'a>(
             return routing;
         }
     }
+    table.check_rollouts(&routing, found);
     table.plan_local(&mut routing);
     routing.entries = entries::plan(config, catalog, environments, found);
     routing
@@ -273,89 +280,6 @@ impl<'a> Table<'a, '_> {
             return false;
         }
         true
-    }
-
-    /// Reports ports of affected services that cannot be routed, or only by guessing.
-    fn check_ports(&self, found: &mut Report) {
-        for service in self.affecting.keys().filter_map(|name| self.catalog.service(name)) {
-            if !service.has_selector() || self.is_unrouted(service.name()) {
-                continue;
-            }
-            let id = &service.object.id;
-            let place = service.object.place();
-            if !service.ports.iter().any(|port| port.protocol.is_routable()) {
-                found.push(
-                    Diagnostic::new(
-                        &code::PORT_NOT_ROUTED,
-                        format!("no port of {id} speaks HTTP or gRPC, so no request can be told apart"),
-                        format!(
-                            "declare the protocol with appProtocol, or set `unrouted: true` for `{}` \
-                             in spec.services: it is then copied for callers inside the preview only",
-                            service.name()
-                        ),
-                    )
-                    .at(place, "has only ports without headers"),
-                );
-                continue;
-            }
-            for port in &service.ports {
-                let number = port.number;
-                match port.protocol {
-                    Protocol::Unknown => found.push(
-                        Diagnostic::new(
-                            &code::PORT_GUESSED,
-                            format!("port {number} of {id} does not say what it speaks; it is routed as HTTP"),
-                            "set appProtocol: http, or name the port `http`",
-                        )
-                        .at(place, format!("port {number} says nothing")),
-                    ),
-                    Protocol::Opaque => found.push(
-                        Diagnostic::new(
-                            &code::TCP_PORT,
-                            format!("port {number} of {id} is left to the baseline: it has no headers"),
-                            "nothing to do, unless previews must be reached on this port",
-                        )
-                        .at(place, format!("port {number} is not HTTP")),
-                    ),
-                    Protocol::Http | Protocol::Grpc => {}
-                }
-            }
-        }
-    }
-
-    /// Warns of routes in other namespaces that replace those of an affected service there.
-    fn check_consumers(&self, found: &mut Report) {
-        let home = self.catalog.namespace;
-        for route in self.catalog.objects().filter(|object| object.id.namespace != home) {
-            let named: Vec<&str> = match (route.id.group.as_str(), route.id.kind.as_str()) {
-                (crate::kube::gateway::GROUP, "HTTPRoute" | "GRPCRoute") => {
-                    let parents = read_gateway_api::service_parents(route, home);
-                    parents.filter_map(|parent| parent.text_at(&["name"])).collect()
-                }
-                (crate::kube::istio::GROUP, "VirtualService") if read_istio::is_mesh(route) => {
-                    read_istio::hosts(route)
-                        .filter_map(|host| self.catalog.home.service_of(host, route))
-                        // One that everybody sees is the route of the service itself.
-                        .filter(|name| {
-                            let mut own = self.virtual_services.of(name);
-                            !own.any(|other| other.id == route.id)
-                        })
-                        .collect()
-                }
-                _ => continue,
-            };
-            if let Some(service) = named.into_iter().find(|name| self.affecting.contains_key(name))
-            {
-                found.push(
-                    Diagnostic::new(
-                        &code::CONSUMER_ROUTE,
-                        format!("{} replaces the routes of {service} for its namespace", route.id),
-                        "callers there do not see previews; move the route to the baseline's namespace",
-                    )
-                    .at(route.place(), "routes a service of another namespace"),
-                );
-            }
-        }
     }
 
     /// Plans the routes that are attached to copies: those of the affected services themselves.

@@ -1,0 +1,249 @@
+//! Routes of the input that previews cannot follow, and what is said of each of them.
+//!
+//! A route that the mesh ignores is as if it were not there. One that chooses an affected service, but
+//! hangs on something for which previews derive no rules, leads to the baseline with the key as well. One
+//! that holds for callers of the baseline's namespace does not hold for the copies in a preview's.
+
+use super::Table;
+use super::chosen;
+use crate::diagnostic::{Diagnostic, Place, Report, code};
+use crate::kube::{Object, gateway, istio as istio_kind};
+use crate::model::route::gateway_api::{
+    dropped, ignored_parent, is_gateway, kind_of_parent, parents,
+};
+use crate::model::route::istio::{Seen, hosts, http, is_mesh, matches};
+use crate::yaml::Node;
+
+impl<'a> Table<'a, '_> {
+    /// Says of each route of the input what previews do not have of it.
+    pub(super) fn check_unfollowed(&self, found: &mut Report) {
+        if self.environments.is_empty() {
+            return;
+        }
+        for object in self.catalog.objects() {
+            match (object.id.group.as_str(), object.id.kind.as_str()) {
+                (gateway::GROUP, "HTTPRoute" | "GRPCRoute") => {
+                    found.extend(self.of_route(object));
+                }
+                (istio_kind::GROUP, "VirtualService") => {
+                    found.extend(self.of_virtual_service(object));
+                }
+                ("", "Service") => found.extend(self.of_service(object)),
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether some preview has a copy of the service that calls from outside of it can reach.
+    fn is_previewed(&self, service: &str) -> bool {
+        self.affecting.contains_key(service) && !self.is_unrouted(service)
+    }
+
+    fn chooses_previewed(&self, route: &'a Object) -> Option<&'a str> {
+        chosen(route, self.catalog.home).into_iter().find(|name| self.is_previewed(name))
+    }
+
+    /// Whether some preview calls the baseline's service and not a copy of its own.
+    fn is_called(&self, service: &str) -> bool {
+        self.affecting.get(service).map_or(0, Vec::len) < self.environments.len()
+    }
+
+    fn of_route(&self, route: &'a Object) -> Option<Diagnostic> {
+        let home = self.catalog.namespace;
+        let is_own = route.id.namespace == home;
+        let in_home =
+            |parent: &Node| parent.text_at(&["namespace"]).unwrap_or(&route.id.namespace) == home;
+        let chooses = self.chooses_previewed(route);
+        let of_services = || parents(route).iter().filter(|one| kind_of_parent(one).1 == "Service");
+        let concerned = chooses.is_some()
+            || of_services().filter(|one| in_home(one)).any(|parent| {
+                parent.text_at(&["name"]).is_some_and(|name| self.is_previewed(name))
+            });
+        if concerned {
+            let mesh = of_services().next().is_some();
+            let service = |name: &str| self.catalog.service(name);
+            let ignored = || {
+                let home = self.catalog.home;
+                parents(route).iter().find_map(|one| ignored_parent(one, route, home, service))
+            };
+            let ignored = dropped(route).filter(|_| mesh).or_else(ignored);
+            if let Some(ignored) = ignored {
+                let message =
+                    format!("{} {}, so the mesh does not follow it", route.id, ignored.why);
+                let help = "mend it, or remove it: previews are made as if it were not there";
+                let finding = Diagnostic::new(&code::ROUTE_IGNORED, message, help);
+                return Some(finding.at(ignored.node.place, "for this reason"));
+            }
+        }
+        let elsewhere = |parent: &&Node| match kind_of_parent(parent) {
+            ("", "Service") => !in_home(parent),
+            _ => false,
+        };
+        let consumer = of_services().find(|parent| !is_own && in_home(parent));
+        if let Some(service) = consumer.and_then(|parent| parent.text_at(&["name"]))
+            && concerned
+        {
+            return Some(replaces(route, service, "move the route to the baseline's namespace"));
+        }
+        if let Some(service) = chooses {
+            let has_entries = !self.config.previews.spec.routing.entries.is_empty();
+            let unknown = parents(route).iter().find(|parent| match kind_of_parent(parent) {
+                ("", "Service") => !in_home(parent),
+                (istio_kind::GROUP, "ServiceEntry") => true,
+                (gateway::GROUP, "ListenerSet") => {
+                    has_entries && !parents(route).iter().any(|one| is_only_gateway(one))
+                }
+                _ => false,
+            });
+            if let Some(parent) = unknown {
+                return Some(not_previewed(route, service, parent.place));
+            }
+        }
+        let foreign = parents(route).iter().find(elsewhere).filter(|_| is_own)?;
+        Some(of_one_namespace(
+            route,
+            foreign.place,
+            "is a consumer route of the baseline's namespace",
+        ))
+    }
+
+    fn of_virtual_service(&self, object: &'a Object) -> Option<Diagnostic> {
+        let (home, namespace) = (self.catalog.home, self.catalog.namespace);
+        let seen = Seen::of(object);
+        let chooses = self.chooses_previewed(object);
+        let place = |field: &str| object.node.at(&["spec", field]).unwrap_or(&object.node).place;
+        if hosts(object).next().is_none() {
+            let service = chooses.filter(|_| self.is_delegate(object))?;
+            return Some(not_previewed(object, service, object.place()));
+        }
+        if !is_mesh(object) {
+            return None;
+        }
+        let named = |name: &&str| self.catalog.service(name).is_some();
+        let services: Vec<&str> =
+            hosts(object).filter_map(|host| home.service_of(host, object)).filter(named).collect();
+        let mistaken = hosts(object).find(|host| {
+            let name = home.mistaken_service_of(host, object);
+            name.is_some_and(|name| self.is_previewed(name) || chooses.is_some())
+        });
+        if let Some(host) = mistaken {
+            return Some(dotted(object, host, &home.host(host.split('.').next()?)));
+        }
+        if object.id.namespace != namespace && !seen.includes(namespace) {
+            let mut named = services.iter();
+            let service = named.find(|name| self.is_previewed(name) || chooses.is_some())?;
+            return Some(replaces(object, service, "let it stand in the baseline's namespace"));
+        }
+        let covers_home = hosts(object).filter_map(|host| host.strip_prefix('*')).any(|end| {
+            let all = format!(".{namespace}.svc.{}", home.domain);
+            all.ends_with(end) || end.ends_with(&all)
+        });
+        if let (Some(service), true, false) = (chooses, services.is_empty(), covers_home) {
+            return Some(not_previewed(object, service, place("hosts")));
+        }
+        let tls = object.node.at(&["spec", "tls"]).filter(|tls| !tls.items().is_empty());
+        if let (Some(tls), Some(_)) = (tls, services.iter().find(|name| self.is_previewed(name))) {
+            return Some(without_tls(object, tls.place));
+        }
+        self.of_scope(object, &seen, &services)
+    }
+
+    /// Whether a VirtualService of the mesh leaves an entry to this one.
+    fn is_delegate(&self, object: &Object) -> bool {
+        let roots = self.catalog.of_kind(istio_kind::GROUP, "VirtualService");
+        roots.filter(|root| is_mesh(root) && hosts(root).next().is_some()).any(|root| {
+            http(root).iter().filter_map(|entry| entry.get("delegate")).any(|delegate| {
+                let namespace = delegate.text_at(&["namespace"]).unwrap_or(&root.id.namespace);
+                delegate.text_at(&["name"]) == Some(&object.id.name)
+                    && namespace == object.id.namespace
+            })
+        })
+    }
+
+    /// Rules that hold for callers of the baseline's namespace, and not for copies.
+    fn of_scope(&self, object: &Object, seen: &Seen<'_>, services: &[&str]) -> Option<Diagnostic> {
+        let namespace = self.catalog.namespace;
+        // Where every preview has a copy of each service, its own rules are attached to that.
+        let called = services.is_empty() || services.iter().any(|name| self.is_called(name));
+        if !called || !seen.includes(namespace) {
+            return None;
+        }
+        if *seen != Seen::Everywhere {
+            let place = object.node.at(&["spec", "exportTo"]).unwrap_or(&object.node).place;
+            return Some(of_one_namespace(object, place, "is not exported to previews"));
+        }
+        let mut all = http(object).iter().flat_map(matches);
+        let source = all.find_map(|one| one.get("sourceNamespace"))?;
+        let is_home = source.text() == Some(namespace);
+        is_home
+            .then(|| of_one_namespace(object, source.place, "has rules for this namespace alone"))
+    }
+
+    /// A service whose annotation hides it from previews.
+    fn of_service(&self, object: &Object) -> Option<Diagnostic> {
+        const EXPORT_TO: &str = "networking.istio.io/exportTo";
+        let annotation = object.node.at(&["metadata", "annotations", EXPORT_TO])?;
+        let is_hidden = !annotation.text()?.split(',').any(|to| to.trim() == "*");
+        let is_called =
+            object.id.namespace == self.catalog.namespace && self.is_called(&object.id.name);
+        (is_hidden && is_called).then(|| {
+            let message =
+                format!("{} has the annotation {EXPORT_TO} and is hidden from previews", object.id);
+            let help = "export it to `*`: names of previews are not known beforehand";
+            Diagnostic::new(&code::ONE_NAMESPACE, message, help)
+                .at(annotation.place, "copies that call it find no such host")
+        })
+    }
+}
+
+/// Whether a parentRef names a Gateway, whose routes are cloned.
+fn is_only_gateway(parent: &Node) -> bool {
+    is_gateway(parent) && kind_of_parent(parent).1 == "Gateway"
+}
+
+fn replaces(route: &Object, service: &str, way_out: &str) -> Diagnostic {
+    let message = format!("{} replaces the routes of {service} for its namespace", route.id);
+    let help = format!("callers there do not see previews; {way_out}");
+    Diagnostic::new(&code::CONSUMER_ROUTE, message, help)
+        .at(route.place(), "routes a service of another namespace")
+}
+
+fn not_previewed(route: &Object, service: &str, place: Place) -> Diagnostic {
+    let message = format!(
+        "{} chooses {service}, but for no Service of the baseline: with the key its requests still \
+         reach the baseline",
+        route.id
+    );
+    let help =
+        format!("call {service} by its own host, or attach the route to a Service of the baseline");
+    Diagnostic::new(&code::ROUTE_NOT_PREVIEWED, message, help).at(place, "hangs on something else")
+}
+
+fn dotted(object: &Object, host: &str, full: &str) -> Diagnostic {
+    let message = format!(
+        "{} is for a host `{host}`, which no Service has, so the mesh does not follow it",
+        object.id
+    );
+    let help = format!(
+        "write `{full}`: Istio completes only a host without a dot (on port 80 alone, calls that spell \
+         it so follow these rules, and do not reach previews)"
+    );
+    let node = object.node.at(&["spec", "hosts"]).unwrap_or(&object.node);
+    Diagnostic::new(&code::ROUTE_IGNORED, message, help).at(node.place, "is taken as it stands")
+}
+
+fn without_tls(object: &Object, place: Place) -> Diagnostic {
+    let message = format!("the tls section of {} does not hold inside previews", object.id);
+    let help = "nothing to do, unless a copy calls another one with TLS and needs these rules";
+    Diagnostic::new(&code::ROUTE_NOT_PREVIEWED, message, help)
+        .at(place, "its server names are those of the baseline")
+}
+
+fn of_one_namespace(object: &Object, place: Place, why: &str) -> Diagnostic {
+    let message =
+        format!("{} {why}, so it does not hold for calls of a preview's copies", object.id);
+    let help =
+        "nothing to do, unless a copy needs these rules: then let them hold for all namespaces";
+    Diagnostic::new(&code::ONE_NAMESPACE, message, help)
+        .at(place, "holds for the baseline's callers")
+}
