@@ -33,7 +33,20 @@ const HOSTNAME: &str = "Hostname";
 /// The regular expression of one member of the W3C baggage header. Envoy matches the whole value.
 /// See <https://www.w3.org/TR/baggage/>.
 pub(super) fn baggage_member(key: &str, value: &str) -> String {
+    let key = escaped(key);
     format!(r"(?:.*,)?\s*{key}\s*=\s*{value}\s*(?:[,;].*)?")
+}
+
+/// A text as a regular expression that matches nothing else. Of a token these have a meaning in RE2.
+fn escaped(token: &str) -> String {
+    let mut escaped = String::with_capacity(token.len());
+    for c in token.chars() {
+        if matches!(c, '.' | '+' | '*' | '^' | '$' | '|') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
 }
 
 /// A route of the baseline, attached to the copies of its services.

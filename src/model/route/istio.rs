@@ -125,6 +125,12 @@ pub(crate) fn is_for_mesh(one: &Node) -> bool {
     gateways.is_empty() || gateways.iter().any(|gateway| gateway.text() == Some("mesh"))
 }
 
+/// Whether a match can hold at a gateway.
+pub(crate) fn is_for_gateway(one: &Node) -> bool {
+    let gateways = one.get("gateways").map(Node::items).unwrap_or_default();
+    gateways.is_empty() || gateways.iter().any(|gateway| gateway.text() != Some("mesh"))
+}
+
 /// The matches of an entry.
 pub(crate) fn matches(entry: &Node) -> &[Node] {
     entry.get("match").map(Node::items).unwrap_or_default()

@@ -223,7 +223,11 @@ fn entry_routes<'a>(catalog: &'a Catalog<'a>, found: &mut Report) -> Vec<&'a Obj
                 let chooses = istio::http(object).iter().flat_map(istio::destinations);
                 let chooses =
                     chooses.filter(|host| catalog.home.service_of(host, object).is_some()).count();
-                bound_to_gateway(object) && (own || chooses > 0)
+                let leads = bound_to_gateway(object) && (own || chooses > 0);
+                if leads && !has_gateway_entry(object) {
+                    not_cloned(object, found);
+                }
+                leads && has_gateway_entry(object)
             }
             (gateway::GROUP, "TLSRoute" | "TCPRoute") => {
                 if own && attached_to_gateway(object) {
@@ -286,6 +290,14 @@ fn attached_to_gateway(route: &Object) -> bool {
 fn bound_to_gateway(object: &Object) -> bool {
     let gateways = object.node.at(&["spec", "gateways"]).map(Node::items).unwrap_or_default();
     gateways.iter().any(|gateway| gateway.text() != Some("mesh"))
+}
+
+/// Whether some HTTP entry of a VirtualService holds at a gateway.
+fn has_gateway_entry(object: &Object) -> bool {
+    istio::http(object).iter().any(|entry| {
+        let matches = istio::matches(entry);
+        matches.is_empty() || matches.iter().any(istio::is_for_gateway)
+    })
 }
 
 /// Whether a route does nothing but send clients from http to https: on the listener of an entry it
