@@ -87,7 +87,7 @@ impl<'a> Service<'a> {
         Self {
             object,
             ports: ports.iter().filter_map(read_port).collect(),
-            headless: node.text_at(&["spec", "clusterIP"]) == Some("None"),
+            headless: is_headless(node),
             external_name: external.then(|| node.text_at(&["spec", "externalName"])).flatten(),
         }
     }
@@ -125,6 +125,13 @@ impl<'a> Service<'a> {
                 })
             })
     }
+}
+
+/// Whether a Service has no address of its own.
+fn is_headless(service: &Node) -> bool {
+    let listed = service.at(&["spec", "clusterIPs"]).map(Node::items).unwrap_or_default();
+    let all = service.text_at(&["spec", "clusterIP"]).into_iter();
+    all.chain(listed.iter().filter_map(Node::text)).any(|address| address == "None")
 }
 
 fn read_port(node: &crate::yaml::Node) -> Option<ServicePort<'_>> {

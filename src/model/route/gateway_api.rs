@@ -50,6 +50,8 @@ pub(crate) struct Ignored<'a> {
     pub(crate) node: &'a Node,
     /// In words that follow the name of the route.
     pub(crate) why: String,
+    /// The way out.
+    pub(crate) help: &'static str,
 }
 
 /// Why a parentRef that seems to name a Service of the baseline attaches the route to nothing.
@@ -65,7 +67,7 @@ pub(crate) fn ignored_parent<'a>(
     }
     if !group.is_empty() {
         let why = format!("names a Service of the group `{group}`, which does not exist");
-        return Some(Ignored { node: parent, why });
+        return Some(Ignored { node: parent, why, help: "write `group: \"\"` in the parentRef" });
     }
     let service = service(parent.text_at(&["name"])?)?;
     let written = parent.get("port")?;
@@ -75,6 +77,7 @@ pub(crate) fn ignored_parent<'a>(
     let name = service.name();
     (!port_of(parent).is_some_and(is_followed)).then(|| Ignored {
         node: written,
+        help: "name a port of the Service, by its number",
         why: format!(
             "is attached to a port that {name} does not have, or on which it speaks no HTTP"
         ),
@@ -105,25 +108,27 @@ fn unknown_filter<'a>(node: &'a Node, known: &[&str]) -> Option<Ignored<'a>> {
     filters(node).iter().find_map(|filter| {
         let kind = filter.text_at(&["type"]).unwrap_or_default();
         let why = || format!("has a filter {kind} here, which Istio does not have");
-        (!known.contains(&kind)).then(|| Ignored { node: filter, why: why() })
+        let help = "use a filter of the Gateway API that Istio has";
+        (!known.contains(&kind)).then(|| Ignored { node: filter, why: why(), help })
     })
 }
 
 fn bad_backend(backend: &Node) -> Option<Ignored<'_>> {
     let name = backend.text_at(&["name"]).unwrap_or_default();
-    let why = match kind_of_backend(backend) {
-        ("", "Service") if name.contains('.') => {
-            format!("has the backend `{name}`, which is a host and not the name of a Service")
-        }
+    let (why, help) = match kind_of_backend(backend) {
+        ("", "Service") if name.contains('.') => (
+            format!("has the backend `{name}`, which is a host and not the name of a Service"),
+            "write the name and the namespace of the Service",
+        ),
         (istio::GROUP, "Hostname") if backend.get("namespace").is_some() => {
-            format!("gives the Hostname `{name}` a namespace")
+            (format!("gives the Hostname `{name}` a namespace"), "remove the namespace")
         }
         ("", "Service") | (istio::GROUP, "Hostname") if backend.get("port").is_none() => {
-            format!("has the backend `{name}` without a port")
+            (format!("has the backend `{name}` without a port"), "write the port")
         }
         _ => return None,
     };
-    Some(Ignored { node: backend, why })
+    Some(Ignored { node: backend, why, help })
 }
 
 /// The rules of a route.

@@ -57,8 +57,9 @@ pub(super) fn plan<'a>(
     routing: &mut Routing<'a>,
     found: &mut Report,
 ) {
-    found.extend(tables.virtual_services.shadowed(service.name()));
-    for source in tables.virtual_services.sources(service.name()) {
+    let sources = tables.virtual_services.sources(service.name());
+    found.extend(refuse_fall_through(service, &sources));
+    for source in sources {
         let table = match source {
             Source::Nothing => make(tables, service, involved),
             Source::Own(object) | Source::Wildcard(object) => {
@@ -81,6 +82,32 @@ pub(super) fn plan<'a>(
         };
         routing.istio.extend(table.filter(|table| !table.previews.is_empty() && is_new(source)));
     }
+}
+
+/// The finding that callers would fall through to the entries of a wildcard that did not count for them:
+/// on a port of which an exact host says nothing, Istio looks for another exact host, and for no wildcard.
+fn refuse_fall_through(service: &Service<'_>, sources: &[Source<'_>]) -> Option<Diagnostic> {
+    let wildcard = sources.iter().find_map(|source| match source {
+        Source::Wildcard(object) => Some(*object),
+        Source::Own(_) | Source::Nothing => None,
+    })?;
+    let own = sources.iter().find_map(|source| match source {
+        Source::Own(object) => Some(*object),
+        Source::Wildcard(_) | Source::Nothing => None,
+    });
+    let object =
+        own.filter(|object| service.routable().iter().any(|&port| is_bare(object, port)))?;
+    let message = format!(
+        "{} has no entry for some port of {}, which {} covers for others",
+        object.id,
+        service.name(),
+        wildcard.id
+    );
+    let help = "add an entry for each port";
+    let finding = Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help);
+    Some(
+        finding.at(object.place(), "has nothing for a port").also(wildcard.place(), "the wildcard"),
+    )
 }
 
 /// The finding that an object of the baseline must change which something else delivers.

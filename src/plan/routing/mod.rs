@@ -187,6 +187,11 @@ impl<'a> Table<'a, '_> {
             finding
         };
         let name = service.name();
+        let shadowed = || self.virtual_services.shadowed(name);
+        if let Some(finding) = routes.is_empty().then(shadowed).flatten() {
+            found.push(finding);
+            return None;
+        }
         match (routes.first(), first) {
             (Some((route, _)), Some(virtual_service)) => {
                 found.push(conflict(

@@ -9,9 +9,10 @@ use super::chosen;
 use crate::diagnostic::{Diagnostic, Place, Report, code};
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::route::gateway_api::{
-    dropped, ignored_parent, is_gateway, kind_of_parent, parents,
+    backends, dropped, ignored_parent, is_gateway, kind_of_backend, kind_of_parent, parents, rules,
 };
-use crate::model::route::istio::{Seen, hosts, http, is_mesh, matches};
+use crate::model::route::istio::{Seen, destinations, hosts, http, is_mesh, matches, section};
+use crate::model::{Home, Service};
 use crate::yaml::Node;
 
 impl<'a> Table<'a, '_> {
@@ -28,6 +29,13 @@ impl<'a> Table<'a, '_> {
                 (istio_kind::GROUP, "VirtualService") => {
                     found.extend(self.of_virtual_service(object));
                 }
+                (gateway::GROUP, "TCPRoute" | "TLSRoute" | "UDPRoute") => {
+                    let mut parents = parents(object).iter().map(|parent| kind_of_parent(parent).1);
+                    let service = self.chooses_previewed(object);
+                    let service = service.filter(|_| parents.any(|kind| kind == "Service"));
+                    found.extend(service.map(|name| not_previewed(object, name, object.place())));
+                }
+                (istio_kind::GROUP, "ServiceEntry") => found.extend(self.of_service_entry(object)),
                 ("", "Service") => found.extend(self.of_service(object)),
                 _ => {}
             }
@@ -70,7 +78,7 @@ impl<'a> Table<'a, '_> {
             if let Some(ignored) = ignored {
                 let message =
                     format!("{} {}, so the mesh does not follow it", route.id, ignored.why);
-                let help = "mend it, or remove it: previews are made as if it were not there";
+                let help = format!("{}: previews are made as if it were not there", ignored.help);
                 let finding = Diagnostic::new(&code::ROUTE_IGNORED, message, help);
                 return Some(finding.at(ignored.node.place, "for this reason"));
             }
@@ -99,6 +107,15 @@ impl<'a> Table<'a, '_> {
                 return Some(not_previewed(route, service, parent.place));
             }
         }
+        let mut backends = rules(route).iter().flat_map(backends);
+        let import = backends.find_map(|backend| {
+            let is_import = kind_of_backend(backend).1 == "ServiceImport" && in_home(backend);
+            let name = backend.text_at(&["name"]).filter(|name| self.is_previewed(name));
+            name.filter(|_| is_import && of_services().next().is_some()).map(|name| (name, backend))
+        });
+        if let Some((service, backend)) = import {
+            return Some(not_previewed(route, service, backend.place));
+        }
         let foreign = parents(route).iter().find(elsewhere).filter(|_| is_own)?;
         Some(of_one_namespace(
             route,
@@ -124,26 +141,55 @@ impl<'a> Table<'a, '_> {
             hosts(object).filter_map(|host| home.service_of(host, object)).filter(named).collect();
         let mistaken = hosts(object).find(|host| {
             let name = home.mistaken_service_of(host, object);
+            let name = name.filter(|name| self.catalog.service(name).is_some());
             name.is_some_and(|name| self.is_previewed(name) || chooses.is_some())
         });
         if let Some(host) = mistaken {
-            return Some(dotted(object, host, &home.host(host.split('.').next()?)));
+            let service = self.catalog.service(home.mistaken_service_of(host, object)?);
+            return Some(dotted(object, host, service?, home));
+        }
+        let mut sent = http(object).iter().flat_map(destinations);
+        let lost = sent.find(|host| {
+            let name = home.mistaken_service_of(host, object);
+            name.is_some_and(|name| self.is_previewed(name) && self.catalog.service(name).is_some())
+        });
+        if let Some(host) = lost {
+            return Some(lost_destination(object, host, &home.host(host.split('.').next()?)));
         }
         if object.id.namespace != namespace && !seen.includes(namespace) {
             let mut named = services.iter();
-            let service = named.find(|name| self.is_previewed(name) || chooses.is_some())?;
-            return Some(replaces(object, service, "let it stand in the baseline's namespace"));
+            let named = named.find(|name| self.is_previewed(name) || chooses.is_some());
+            let way_out = "let it stand in the baseline's namespace";
+            let replaced = named.map(|service| replaces(object, service, way_out));
+            return replaced.or_else(|| Some(not_previewed(object, chooses?, place("hosts"))));
         }
         let covers_home = hosts(object).filter_map(|host| host.strip_prefix('*')).any(|end| {
             let all = format!(".{namespace}.svc.{}", home.domain);
             all.ends_with(end) || end.ends_with(&all)
         });
-        if let (Some(service), true, false) = (chooses, services.is_empty(), covers_home) {
+        let is_carried = covers_home && seen == Seen::Everywhere;
+        if let (Some(service), true, false) = (chooses, services.is_empty(), is_carried) {
             return Some(not_previewed(object, service, place("hosts")));
         }
         let tls = object.node.at(&["spec", "tls"]).filter(|tls| !tls.items().is_empty());
         if let (Some(tls), Some(_)) = (tls, services.iter().find(|name| self.is_previewed(name))) {
             return Some(without_tls(object, tls.place));
+        }
+        let raw = ["tcp", "tls"].into_iter().flat_map(|name| section(object, name));
+        let mut raw = raw.flat_map(|entry| destinations(entry).map(move |host| (host, entry)));
+        let raw = raw.find_map(|(host, entry)| {
+            let service = home.service_of(host, object)?;
+            (self.is_previewed(service) && !services.contains(&service)).then_some((service, entry))
+        });
+        if let Some((service, entry)) = raw {
+            return Some(not_previewed(object, service, entry.place));
+        }
+        if services.iter().any(|name| self.is_previewed(name)) && is_for_some_callers(object) {
+            let message = format!("every entry of {} is for some callers only", object.id);
+            let help =
+                "add an entry without `sourceNamespace` and `sourceLabels`, if others call it too";
+            let finding = Diagnostic::new(&code::ROUTE_NOT_PREVIEWED, message, help);
+            return Some(finding.at(place("http"), "other callers do not reach previews"));
         }
         self.of_scope(object, &seen, &services)
     }
@@ -179,11 +225,20 @@ impl<'a> Table<'a, '_> {
             .then(|| of_one_namespace(object, source.place, "has rules for this namespace alone"))
     }
 
+    /// A host from outside that only the baseline's namespace knows.
+    fn of_service_entry(&self, object: &Object) -> Option<Diagnostic> {
+        let seen = Seen::of(object);
+        let is_private = seen != Seen::Everywhere && seen.includes(self.catalog.namespace);
+        let place = object.node.at(&["spec", "exportTo"])?.place;
+        is_private.then(|| of_one_namespace(object, place, "is not exported to previews"))
+    }
+
     /// A service whose annotation hides it from previews.
     fn of_service(&self, object: &Object) -> Option<Diagnostic> {
         const EXPORT_TO: &str = "networking.istio.io/exportTo";
         let annotation = object.node.at(&["metadata", "annotations", EXPORT_TO])?;
-        let is_hidden = !annotation.text()?.split(',').any(|to| to.trim() == "*");
+        let written = annotation.text().filter(|text| !text.is_empty())?;
+        let is_hidden = !written.split(',').any(|to| to.trim() == "*");
         let is_called =
             object.id.namespace == self.catalog.namespace && self.is_called(&object.id.name);
         (is_hidden && is_called).then(|| {
@@ -194,6 +249,18 @@ impl<'a> Table<'a, '_> {
                 .at(annotation.place, "copies that call it find no such host")
         })
     }
+}
+
+/// Whether each entry of a VirtualService has conditions on who calls.
+fn is_for_some_callers(object: &Object) -> bool {
+    let is_limited = |one: &Node| {
+        one.get("gateways").is_none()
+            && (one.get("sourceNamespace").is_some() || one.get("sourceLabels").is_some())
+    };
+    !http(object).is_empty()
+        && http(object)
+            .iter()
+            .all(|entry| !matches(entry).is_empty() && matches(entry).iter().all(is_limited))
 }
 
 /// Whether a parentRef names a Gateway, whose routes are cloned.
@@ -210,26 +277,38 @@ fn replaces(route: &Object, service: &str, way_out: &str) -> Diagnostic {
 
 fn not_previewed(route: &Object, service: &str, place: Place) -> Diagnostic {
     let message = format!(
-        "{} chooses {service}, but for no Service of the baseline: with the key its requests still \
-         reach the baseline",
+        "{} chooses {service} where previews derive no rules: with the key its requests still reach the \
+         baseline",
         route.id
     );
-    let help =
-        format!("call {service} by its own host, or attach the route to a Service of the baseline");
-    Diagnostic::new(&code::ROUTE_NOT_PREVIEWED, message, help).at(place, "hangs on something else")
+    let help = format!("choose {service} in a route of a Service of the baseline");
+    Diagnostic::new(&code::ROUTE_NOT_PREVIEWED, message, help).at(place, "leads to the baseline")
 }
 
-fn dotted(object: &Object, host: &str, full: &str) -> Diagnostic {
+fn dotted(object: &Object, host: &str, service: &Service<'_>, home: Home<'_>) -> Diagnostic {
     let message = format!(
         "{} is for a host `{host}`, which no Service has, so the mesh does not follow it",
         object.id
     );
-    let help = format!(
-        "write `{full}`: Istio completes only a host without a dot (on port 80 alone, calls that spell \
-         it so follow these rules, and do not reach previews)"
-    );
+    let full = home.host(service.name());
+    let mut help = format!("write `{full}`: Istio completes only a host without a dot");
+    if service.routable().contains(&80) {
+        // Istio makes a virtual host of its own for it, on this port alone.
+        help.push_str(
+            "; on port 80 calls that spell it so do follow it, and do not reach previews",
+        );
+    }
     let node = object.node.at(&["spec", "hosts"]).unwrap_or(&object.node);
     Diagnostic::new(&code::ROUTE_IGNORED, message, help).at(node.place, "is taken as it stands")
+}
+
+fn lost_destination(object: &Object, host: &str, full: &str) -> Diagnostic {
+    let message = format!(
+        "{} sends requests to a host `{host}`, which no Service has: nobody answers, in previews neither",
+        object.id
+    );
+    let help = format!("write `{full}`: Istio completes only a host without a dot");
+    Diagnostic::new(&code::ROUTE_IGNORED, message, help).at(object.place(), "is taken as it stands")
 }
 
 fn without_tls(object: &Object, place: Place) -> Diagnostic {
