@@ -1,6 +1,8 @@
 //! What of an affected service can be routed at all: its ports, its address, and who else makes routes
 //! for its host.
 
+use std::collections::BTreeSet;
+
 use super::{Routing, Table};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::Object;
@@ -128,10 +130,12 @@ impl<'a> Table<'a, '_> {
         if self.environments.is_empty() {
             return;
         }
+        let mut seen = BTreeSet::new();
         for service in self.catalog.services() {
             let routes = self.routes.of(service.name()).iter().map(|(route, _)| *route);
             let routes = routes.filter(|route| parents(route).len() == 1 || !is_at_gateway(route));
-            for route in routes.chain(self.virtual_services.of(service.name())) {
+            let all = routes.chain(self.virtual_services.of(service.name()));
+            for route in all.filter(|route| seen.insert(&route.id)) {
                 let lost =
                     request_headers(route).into_iter().find_map(|change| self.loses_key(change));
                 if let Some((node, header)) = lost {

@@ -21,7 +21,9 @@ impl<'a> Table<'a, '_> {
         if self.environments.is_empty() {
             return;
         }
+        let mut private = Vec::new();
         for object in self.catalog.objects() {
+            private.extend(self.is_private(object));
             match (object.id.group.as_str(), object.id.kind.as_str()) {
                 (gateway::GROUP, "HTTPRoute" | "GRPCRoute") => {
                     found.extend(self.of_route(object));
@@ -35,11 +37,10 @@ impl<'a> Table<'a, '_> {
                     let service = service.filter(|_| parents.any(|kind| kind == "Service"));
                     found.extend(service.map(|name| not_previewed(object, name, object.place())));
                 }
-                (istio_kind::GROUP, "ServiceEntry") => found.extend(self.of_service_entry(object)),
-                ("", "Service") => found.extend(self.of_service(object)),
                 _ => {}
             }
         }
+        found.extend(of_one_namespace(&private));
     }
 
     /// Whether some preview has a copy of the service that calls from outside of it can reach.
@@ -83,10 +84,6 @@ impl<'a> Table<'a, '_> {
                 return Some(finding.at(ignored.node.place, "for this reason"));
             }
         }
-        let elsewhere = |parent: &&Node| match kind_of_parent(parent) {
-            ("", "Service") => !in_home(parent),
-            _ => false,
-        };
         let consumer = of_services().find(|parent| !is_own && in_home(parent));
         if let Some(service) = consumer.and_then(|parent| parent.text_at(&["name"]))
             && concerned
@@ -99,7 +96,7 @@ impl<'a> Table<'a, '_> {
                 ("", "Service") => !in_home(parent),
                 (istio_kind::GROUP, "ServiceEntry") => true,
                 (gateway::GROUP, "ListenerSet") => {
-                    has_entries && !parents(route).iter().any(|one| is_only_gateway(one))
+                    has_entries && !parents(route).iter().any(is_only_gateway)
                 }
                 _ => false,
             });
@@ -116,12 +113,7 @@ impl<'a> Table<'a, '_> {
         if let Some((service, backend)) = import {
             return Some(not_previewed(route, service, backend.place));
         }
-        let foreign = parents(route).iter().find(elsewhere).filter(|_| is_own)?;
-        Some(of_one_namespace(
-            route,
-            foreign.place,
-            "is a consumer route of the baseline's namespace",
-        ))
+        None
     }
 
     fn of_virtual_service(&self, object: &'a Object) -> Option<Diagnostic> {
@@ -191,7 +183,7 @@ impl<'a> Table<'a, '_> {
             let finding = Diagnostic::new(&code::ROUTE_NOT_PREVIEWED, message, help);
             return Some(finding.at(place("http"), "other callers do not reach previews"));
         }
-        self.of_scope(object, &seen, &services)
+        None
     }
 
     /// Whether a VirtualService of the mesh leaves an entry to this one.
@@ -206,48 +198,49 @@ impl<'a> Table<'a, '_> {
         })
     }
 
-    /// Rules that hold for callers of the baseline's namespace, and not for copies.
-    fn of_scope(&self, object: &Object, seen: &Seen<'_>, services: &[&str]) -> Option<Diagnostic> {
-        let namespace = self.catalog.namespace;
-        // Where every preview has a copy of each service, its own rules are attached to that.
-        let called = services.is_empty() || services.iter().any(|name| self.is_called(name));
-        if !called || !seen.includes(namespace) {
-            return None;
-        }
-        if *seen != Seen::Everywhere {
-            let place = object.node.at(&["spec", "exportTo"]).unwrap_or(&object.node).place;
-            return Some(of_one_namespace(object, place, "is not exported to previews"));
-        }
-        let mut all = http(object).iter().flat_map(matches);
-        let source = all.find_map(|one| one.get("sourceNamespace"))?;
-        let is_home = source.text() == Some(namespace);
-        is_home
-            .then(|| of_one_namespace(object, source.place, "has rules for this namespace alone"))
-    }
-
-    /// A host from outside that only the baseline's namespace knows.
-    fn of_service_entry(&self, object: &Object) -> Option<Diagnostic> {
-        let seen = Seen::of(object);
-        let is_private = seen != Seen::Everywhere && seen.includes(self.catalog.namespace);
-        let place = object.node.at(&["spec", "exportTo"])?.place;
-        is_private.then(|| of_one_namespace(object, place, "is not exported to previews"))
-    }
-
-    /// A service whose annotation hides it from previews.
-    fn of_service(&self, object: &Object) -> Option<Diagnostic> {
+    /// What of an object holds for callers of the baseline's namespace, and not for copies.
+    fn is_private<'o>(&self, object: &'o Object) -> Option<(&'o Object, Place)> {
         const EXPORT_TO: &str = "networking.istio.io/exportTo";
-        let annotation = object.node.at(&["metadata", "annotations", EXPORT_TO])?;
-        let written = annotation.text().filter(|text| !text.is_empty())?;
-        let is_hidden = !written.split(',').any(|to| to.trim() == "*");
-        let is_called =
-            object.id.namespace == self.catalog.namespace && self.is_called(&object.id.name);
-        (is_hidden && is_called).then(|| {
-            let message =
-                format!("{} has the annotation {EXPORT_TO} and is hidden from previews", object.id);
-            let help = "export it to `*`: names of previews are not known beforehand";
-            Diagnostic::new(&code::ONE_NAMESPACE, message, help)
-                .at(annotation.place, "copies that call it find no such host")
-        })
+        let namespace = self.catalog.namespace;
+        let at = |keys: &[&str]| object.node.at(keys);
+        let seen = || matches!(Seen::of(object), Seen::In(names) if names.contains(namespace));
+        let node = match (object.id.group.as_str(), object.id.kind.as_str()) {
+            (gateway::GROUP, "HTTPRoute" | "GRPCRoute") if object.id.namespace == namespace => {
+                parents(object).iter().find(|parent| {
+                    let other =
+                        parent.text_at(&["namespace"]).is_some_and(|name| name != namespace);
+                    other && kind_of_parent(parent) == ("", "Service")
+                })
+            }
+            (istio_kind::GROUP, "ServiceEntry") if seen() => at(&["spec", "exportTo"]),
+            (istio_kind::GROUP, "VirtualService") if is_mesh(object) && self.is_met(object) => {
+                let mut all = http(object).iter().flat_map(matches);
+                let source = all.find_map(|one| one.get("sourceNamespace"));
+                let source = source.filter(|source| source.text() == Some(namespace));
+                at(&["spec", "exportTo"]).filter(|_| seen()).or(source)
+            }
+            ("", "Service")
+                if object.id.namespace == namespace && self.is_called(&object.id.name) =>
+            {
+                let node = at(&["metadata", "annotations", EXPORT_TO]);
+                node.filter(|node| {
+                    let written = node.text().unwrap_or_default();
+                    !written.is_empty() && !written.split(',').any(|to| to.trim() == "*")
+                })
+            }
+            _ => None,
+        };
+        node.map(|node| (object, node.place))
+    }
+
+    /// Whether copies can meet the rules of a VirtualService: where every preview has a copy of each of its
+    /// services, the rules are attached to those.
+    fn is_met(&self, object: &Object) -> bool {
+        let home = self.catalog.home;
+        let named = |name: &&str| self.catalog.service(name).is_some();
+        let mut services =
+            hosts(object).filter_map(|host| home.service_of(host, object)).filter(named).peekable();
+        services.peek().is_none() || services.any(|name| self.is_called(name))
     }
 }
 
@@ -318,11 +311,24 @@ fn without_tls(object: &Object, place: Place) -> Diagnostic {
         .at(place, "its server names are those of the baseline")
 }
 
-fn of_one_namespace(object: &Object, place: Place, why: &str) -> Diagnostic {
-    let message =
-        format!("{} {why}, so it does not hold for calls of a preview's copies", object.id);
-    let help =
-        "nothing to do, unless a copy needs these rules: then let them hold for all namespaces";
-    Diagnostic::new(&code::ONE_NAMESPACE, message, help)
-        .at(place, "holds for the baseline's callers")
+/// One word about all of them.
+fn of_one_namespace(private: &[(&Object, Place)]) -> Option<Diagnostic> {
+    const SHOWN: usize = 5;
+    let (first, others) = private.split_first()?;
+    let names: Vec<String> =
+        private.iter().take(SHOWN).map(|(object, _)| object.id.to_string()).collect();
+    let more = match private.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message = format!(
+        "calls of a preview's copies do not meet what holds for the baseline's namespace alone: {}{more}",
+        names.join(", ")
+    );
+    let help = "nothing to do, unless a copy needs it: then let `exportTo` be `*`, and rules hold for all \
+                namespaces";
+    let label = "holds for the baseline's callers";
+    let finding = Diagnostic::new(&code::ONE_NAMESPACE, message, help).at(first.1, label);
+    let shown = others.iter().take(SHOWN - 1);
+    Some(shown.fold(finding, |finding, (_, place)| finding.also(*place, "so does this")))
 }
