@@ -19,11 +19,6 @@ pub(crate) fn kind_of_parent(parent: &Node) -> (&str, &str) {
     (group, parent.text_at(&["kind"]).unwrap_or("Gateway"))
 }
 
-/// Whether a parentRef names something through which requests come in from outside.
-pub(crate) fn is_gateway(parent: &Node) -> bool {
-    matches!(kind_of_parent(parent), (gateway::GROUP, "Gateway" | "ListenerSet"))
-}
-
 /// The parentRefs of a route that Istio takes for a Service of this namespace.
 pub(crate) fn service_parents<'a>(
     route: &'a Object,
@@ -34,7 +29,8 @@ pub(crate) fn service_parents<'a>(
     })
 }
 
-fn is_in(reference: &Node, route: &Object, namespace: &str) -> bool {
+/// Whether a reference of a route is to this namespace.
+pub(crate) fn is_in(reference: &Node, route: &Object, namespace: &str) -> bool {
     reference.text_at(&["namespace"]).unwrap_or(&route.id.namespace) == namespace
 }
 

@@ -125,7 +125,6 @@ pub(super) fn plan<'a>(
     let mut routing = Routing::default();
     table.check_ports(&mut routing, found);
     table.check_unfollowed(found);
-    table.check_key_lost(found);
     for service in catalog.services() {
         let involved = table.involved(service);
         if involved.is_empty() {
