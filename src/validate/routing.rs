@@ -120,7 +120,7 @@ fn key_problem(key: &RoutingKey) -> Vec<(&'static str, String, &'static str)> {
         true => header.starts_with(taken),
         false => header == taken,
     };
-    if !is_name {
+    if !is_name || header.len() > 256 {
         let message = format!("`{header}` is not a header name");
         let help =
             "use lower-case letters, digits and `-`: header names are compared in lower case";
@@ -133,7 +133,7 @@ fn key_problem(key: &RoutingKey) -> Vec<(&'static str, String, &'static str)> {
     }
     // RFC 9110's token, of which W3C Baggage makes its keys.
     let of_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    if !key.baggage.bytes().all(of_token) {
+    if !key.baggage.bytes().all(of_token) || key.baggage.len() > 256 {
         let message = format!("`{}` is not a baggage key", key.baggage);
         let help = "use letters, digits, `.`, `_` and `-`; case counts";
         problems.push(("baggage", message, help));
@@ -171,6 +171,62 @@ fn check_host(input: &Input<'_>, path: &str, host: &str, found: &mut Report) {
                 "put {preview} and {host} into labels of their own, separated by dots",
             ));
             return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(header: &str, baggage: &str) -> usize {
+        let key = RoutingKey { header: header.to_owned(), baggage: baggage.to_owned() };
+        key_problem(&key).len()
+    }
+
+    #[test]
+    fn headers_that_others_own_cannot_be_the_key() {
+        for header in [
+            "x-preview-id",
+            "preview",
+            "x-tenant",
+            "x-b3-preview",
+            "x-baggage-preview",
+            "x-connection-id",
+            "tea",
+            "via-preview",
+        ] {
+            assert_eq!(problems(header, ""), 0, "{header}");
+        }
+        for header in [
+            "baggage",
+            "connection",
+            "te",
+            "cookie",
+            "host",
+            "content-length",
+            "grpc-timeout",
+            "x-envoy-any",
+            "x-forwarded-for",
+            "x-request-id",
+            "traceparent",
+            "sec-fetch-mode",
+            "X-Preview",
+            "a b",
+            "",
+        ] {
+            assert_eq!(problems(header, ""), 1, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_baggage_key_is_a_token() {
+        for key in ["preview", "preview_id", "com.example.preview", "Preview", "a!#$%&'*+-.^_`|~9"]
+        {
+            assert_eq!(problems("x-preview-id", key), 0, "{key}");
+        }
+        for key in ["a b", "a,b", "a=b", "a;b", "\"a\"", "a(b)", "\u{e9}"] {
+            assert_eq!(problems("x-preview-id", key), 1, "{key}");
         }
     }
 }

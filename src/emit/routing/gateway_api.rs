@@ -420,3 +420,26 @@ pub(crate) fn grants(plan: &Plan<'_>, env: &Environment<'_>, reaches: &Reaches) 
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_baggage_key_means_itself_and_nothing_else() {
+        let matches = |key: &str, baggage: &str| {
+            let member = format!("^(?:{})$", baggage_member(key, "pr-42"));
+            regex::Regex::new(&member).expect("it compiles").is_match(baggage)
+        };
+        for key in ["com.example.preview", "a+b", "a*", "a|b", "^a", "$a", "preview_id", "Preview"]
+        {
+            assert!(matches(key, &format!("x=1, {key} = pr-42 ;ttl=3,y=2")), "{key}");
+            assert!(
+                !matches(key, &format!("{key}=pr-421")) && !matches(key, &format!("x{key}=pr-42"))
+            );
+        }
+        assert!(!matches("com.example.preview", "comXexample.preview=pr-42"));
+        assert!(!matches("a|b", "a") && !matches("a+b", "aab=pr-42"));
+        assert!(!matches("Preview", "preview=pr-42"));
+    }
+}

@@ -87,7 +87,11 @@ impl<'a> Table<'a, '_> {
         let is_cloned =
             || parents(route).iter().any(|one| kind_of_parent(one) == (gateway::GROUP, "Gateway"));
         parents(route).iter().find(|parent| match kind_of_parent(parent) {
-            ("", "Service") => !is_in(parent, route, self.catalog.namespace),
+            ("", "Service") => {
+                let name = parent.text_at(&["name"]).unwrap_or_default();
+                !is_in(parent, route, self.catalog.namespace)
+                    || self.catalog.service(name).is_none()
+            }
             (istio_kind::GROUP, "ServiceEntry") => true,
             (gateway::GROUP, "ListenerSet") => has_entries && !is_cloned(),
             _ => false,
