@@ -1,8 +1,9 @@
 //! The routing table: for each host of the baseline, which rules are derived for which preview.
 //!
-//! Decides per service which API speaks for it, which ports can be routed, and what contradicts what.
-//! The rules themselves are derived in [`gateway_api`] and [`istio`], the ways in from outside in
-//! [`entries`].
+//! Decides per service which API speaks for it and what contradicts what; which ports can be routed stands
+//! in `ports`, who speaks for a host in [`bound`], and which routes are not followed in `unfollowed`. The
+//! rules themselves are derived in [`gateway_api`] and [`istio`], their backends decided on in [`swap`], the
+//! ways in from outside in [`entries`].
 
 pub mod bound;
 pub mod entries;

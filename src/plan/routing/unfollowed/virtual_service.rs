@@ -21,7 +21,12 @@ impl<'a> Table<'a, '_> {
         let own = hosts(object).filter_map(|host| home.service_of(host, object));
         let services: Vec<&str> = own.filter(|name| self.catalog.service(name).is_some()).collect();
         let seen = Seen::of(object);
-        let finding = self.misspelt(object, chooses);
+        let concerned = chooses.is_some() || services.iter().any(|name| self.is_previewed(name));
+        let hidden = || {
+            let nobody = matches!(&seen, Seen::In(names) if names.is_empty());
+            (nobody && concerned).then(|| exported_to_nobody(object))
+        };
+        let finding = self.misspelt(object, chooses).or_else(hidden);
         if !seen.includes(self.catalog.namespace) && object.id.namespace != self.catalog.namespace {
             return finding.or_else(|| self.of_consumer(object, &services, chooses));
         }
@@ -144,6 +149,13 @@ impl<'a> Table<'a, '_> {
             })
         })
     }
+}
+
+fn exported_to_nobody(object: &Object) -> Diagnostic {
+    let message = format!("{} is exported to nobody, so the mesh does not follow it", object.id);
+    let help = "export it to `*`, or remove it: previews are made as if it were not there";
+    Diagnostic::new(&code::ROUTE_IGNORED, message, help)
+        .at(place_of(object, "exportTo"), "no namespace sees it")
 }
 
 fn place_of(object: &Object, field: &str) -> Place {
