@@ -6,10 +6,12 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 CARGO ?= cargo
 DOCKER ?= docker
 IMAGE ?= anabranch:dev
-# The image's architecture, in Docker's words: amd64 or arm64.
+# What the binary is for, in Docker's words: linux, or darwin on a Mac; amd64 or arm64.
+OS = linux
 ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,amd64)
 
-triple := $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-musl
+triple := $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-$(if $(filter darwin,$(OS)),apple-darwin,unknown-linux-musl)
+dist := dist/$(OS)/$(ARCH)
 target_dir := $(or $(CARGO_TARGET_DIR),target)
 version = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 revision = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -30,7 +32,7 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 
 .DEFAULT_GOAL := help
-.PHONY: demo test fuzz e2e scale bench bless fmt lint schema dist sbom reproducible deny advisories image arch tools help
+.PHONY: demo test kpt fuzz e2e scale bench bless fmt lint schema rust-target dist image-root sbom reproducible deny advisories image arch tools help
 
 demo: tools ## Render examples/shop: the tree of files, and one route of the stream
 	@$(CARGO) build --quiet --locked
@@ -52,6 +54,9 @@ demo: tools ## Render examples/shop: the tree of files, and one route of the str
 
 test: tools ## Run every test; installs the tools they need
 	$(CARGO) test --locked
+
+kpt: ## Install kpt, three minutes of compiling, so that its tests run too
+	@tests/tools/install.sh kpt
 
 fuzz: ## Fuzz every target for FUZZ_SECONDS=30; FUZZ=name for one
 	@fuzz/run.sh $(FUZZ)
@@ -78,7 +83,10 @@ bless: tools ## Rewrite the expected files, and what documents show, from what t
 fmt: ## Format the source
 	$(CARGO) fmt --all
 
-lint: ## Check formatting, lints and documentation
+lint: ## Check formatting, lints, documentation and workflows
+	@tests/tools/install.sh lint
+	actionlint -shellcheck= -pyflakes=
+	zizmor --quiet --offline --no-progress --persona pedantic .github
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
@@ -89,21 +97,26 @@ schema: ## Write functions/anabranch/previews.schema.json and definition.yaml fr
 	$(CARGO) run --quiet --locked -- schema --definition > target/definition.yaml
 	@mv target/previews.schema.json target/definition.yaml functions/anabranch/
 
-dist: ## Compile the static binary for the image; ARCH=amd64|arm64
-	@! command -v rustup >/dev/null || rustup target add $(triple)
-	$(build_release)
-	@mkdir -p dist/linux/$(ARCH)
-	@install -m 0755 $(target_dir)/$(triple)/release/anabranch dist/linux/$(ARCH)/anabranch
-	@rm -rf dist/linux/$(ARCH)/root
-	@install -D -m 0755 dist/linux/$(ARCH)/anabranch dist/linux/$(ARCH)/root/anabranch
-	@install -D -m 0644 image/passwd dist/linux/$(ARCH)/root/etc/passwd
-	@chmod 0755 dist/linux/$(ARCH)/root dist/linux/$(ARCH)/root/etc
-	@find dist/linux/$(ARCH)/root -exec touch --no-dereference --date=@0 {} +
+rust-target:
+	@! command -v rustup >/dev/null || rustup --quiet target add $(triple)
 
-sbom: dist ## List the crates in the static binary as CycloneDX JSON, beside it
+dist: rust-target ## Compile the binary that is released: OS=linux|darwin, ARCH=amd64|arm64
+	$(build_release)
+	@mkdir -p $(dist)
+	@install -m 0755 $(target_dir)/$(triple)/release/anabranch $(dist)/anabranch
+	@test $(OS) = darwin || $(MAKE) --no-print-directory image-root
+
+image-root: ## Lay out the image's one layer around the binary that is in dist/
+	@rm -rf $(dist)/root
+	@install -D -m 0755 $(dist)/anabranch $(dist)/root/anabranch
+	@install -D -m 0644 image/passwd $(dist)/root/etc/passwd
+	@chmod 0755 $(dist)/root $(dist)/root/etc
+	@find $(dist)/root -exec touch --no-dereference --date=@0 {} +
+
+sbom: dist ## List the crates in the binary as CycloneDX JSON, beside it
 	@$(build_release) --quiet --message-format=json | \
-		.ci/sbom $(triple) dist/linux/$(ARCH)/anabranch >dist/linux/$(ARCH)/anabranch.cdx.json.new
-	@mv dist/linux/$(ARCH)/anabranch.cdx.json.new dist/linux/$(ARCH)/anabranch.cdx.json
+		.ci/sbom $(triple) $(dist)/anabranch >$(dist)/anabranch.cdx.json.new
+	@mv $(dist)/anabranch.cdx.json.new $(dist)/anabranch.cdx.json
 
 reproducible: ## Compile HEAD in two folders and compare the binaries, the bills and the image's layers
 	@.ci/reproducible

@@ -5,8 +5,9 @@ use std::hint::black_box;
 use anabranch::diagnostic::{Report, Sources};
 use anabranch::emit::Shape;
 use anabranch::kube::Object;
+use anabranch::limits::Ceiling;
 use anabranch::pipeline::{Request, compile};
-use anabranch::plan::Ceiling;
+use anabranch::read::Parted;
 use anabranch::spec::Config;
 use anabranch::write::append;
 use anabranch::yaml::{Budget, Node, parse_documents, write_stream};
@@ -73,9 +74,9 @@ fn expand(c: &mut Criterion) {
     group.throughput(Throughput::Elements(100));
     group.bench_function("100 previews", |b| {
         b.iter_batched(
-            || objects.clone(),
-            |mut objects| {
-                compile(&config, &mut objects, &request, &mut Report::default(), |compiled| {
+            || Parted { users: objects.clone(), ..Parted::default() },
+            |mut input| {
+                compile(&config, &mut input, &request, &mut Report::default(), |compiled| {
                     let texts = compiled.previews.iter().map(|preview| {
                         let mut text = String::new();
                         append(&mut text, preview.words(), preview.all());

@@ -41,5 +41,6 @@ run() {
 export -f run
 export found built
 
+# shellcheck disable=SC2046 # names without spaces
 [ $# -gt 0 ] || set -- $(cd fuzz/corpus && ls)
 printf '%s\n' "$@" | xargs -P 2 -I NAME bash -euo pipefail -c 'run NAME'

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use crate::plan::Ceiling;
-use crate::spec::Change;
+use crate::limits::Ceiling;
+use crate::spec::{Change, time};
 use crate::yaml::Budget;
 
 /// Preview environments for every pull request: expands previews.yaml, together with the manifests
@@ -86,8 +86,8 @@ pub struct Limits {
     /// Bytes of all input files together
     #[arg(long, value_name = "N", default_value_t = Budget::default().bytes)]
     pub max_input_bytes: usize,
-    /// Levels of nesting in a document
-    #[arg(long, value_name = "N", default_value_t = Budget::default().depth)]
+    /// Levels of nesting in a document, and in an object that patches change, 500 at most
+    #[arg(long, value_name = "N", default_value_t = Budget::default().depth, value_parser = depth)]
     pub max_depth: usize,
     /// Mappings, lists, keys and values: in previews.yaml, and in the whole baseline
     #[arg(long, value_name = "N", default_value_t = Budget::default().nodes)]
@@ -101,7 +101,7 @@ pub struct Limits {
     /// Seconds that kustomize may take for what it builds in one folder
     #[arg(long, value_name = "N", default_value_t = Budget::default().build_seconds)]
     pub max_build_seconds: u64,
-    /// Rules of routes that are derived, with matches and backends, of all previews together
+    /// Rules of routes that are derived, with matches, backends and hosts, of all previews together
     #[arg(long, value_name = "N", default_value_t = Ceiling::default().rules)]
     pub max_rules: usize,
     /// Pairs that are looked at: of matches in the routes of a service, and of Services and workloads
@@ -113,6 +113,14 @@ pub struct Limits {
     /// Bytes of the output
     #[arg(long, value_name = "N", default_value_t = Ceiling::default().bytes)]
     pub max_output_bytes: usize,
+}
+
+fn depth(text: &str) -> Result<usize, String> {
+    let depth = text.parse().map_err(|error: std::num::ParseIntError| error.to_string())?;
+    if depth > Budget::DEEPEST {
+        return Err(format!("no more than {} levels can be read", Budget::DEEPEST));
+    }
+    Ok(depth)
 }
 
 impl Limits {
@@ -136,6 +144,7 @@ impl Limits {
             rules: self.max_rules,
             pairs: self.max_pairs,
             patch_nodes: self.max_patch_nodes,
+            depth: self.max_depth,
             bytes: self.max_output_bytes,
         }
     }
@@ -210,11 +219,15 @@ pub struct Remove {
 #[derive(Debug, Args)]
 pub struct Prune {
     /// What time it is, such as 2026-12-01T00:00:00Z [default: the system's clock]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     pub now: Option<Timestamp>,
     /// The file to edit; `-` reads stdin and writes stdout
     #[arg(short, long, default_value = "previews.yaml")]
     pub file: PathBuf,
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    time(text).ok_or_else(|| "expected RFC 3339, such as 2026-12-01T00:00:00Z".to_owned())
 }
 
 fn image(text: &str) -> Result<(String, String), String> {

@@ -4,9 +4,10 @@
 //! read -> validate -> model -> plan -> emit -> write
 //! ```
 //!
-//! Modules stand in the order of the pipeline; each uses only those above it.
+//! A module uses only those before it; `tests/suite/layers.rs` has the whole order.
 
 pub mod diagnostic;
+pub mod limits;
 pub mod yaml;
 
 pub mod edit;

@@ -24,5 +24,5 @@ fn main() -> ExitCode {
     if std::env::args_os().len() == 1 && !std::io::stdin().is_terminal() {
         return command::run_function();
     }
-    command::run(Cli::parse())
+    Cli::try_parse().map_or_else(|error| command::say_usage(&error), command::run)
 }

@@ -12,8 +12,10 @@ use smallvec::SmallVec;
 use crate::diagnostic::{Diagnostic, Report, code, nearest};
 use crate::emit::{Common, Draft, Emission, Own, Preview, Shape, Words};
 use crate::kube::{Id, Object, Order, is_cluster_scoped};
+use crate::limits::Ceiling;
 use crate::model::{Catalog, Home};
-use crate::plan::{Ceiling, plan};
+use crate::plan::plan;
+use crate::read::Parted;
 use crate::spec::Config;
 use crate::validate::validate;
 
@@ -26,8 +28,8 @@ pub struct Compiled<'c, 'p> {
     pub previews: Vec<Preview<'p, Draft<'c>>>,
     /// What belongs to no single preview.
     pub common: Common<Draft<'c>>,
-    /// The objects of the baseline, each in its namespace.
-    pub objects: &'p [Object],
+    /// The objects of the input but for our own.
+    pub input: &'p Parted,
     /// Warnings and notes.
     pub report: &'c Report,
 }
@@ -65,28 +67,29 @@ impl Request<'_> {
     }
 }
 
-/// Compiles a configuration and the objects of its baseline, of which earlier output was set aside;
-/// they are put in order, and those without a namespace get the baseline's.
+/// Compiles a configuration and the objects of an input, which are put in order; those without a
+/// namespace get the baseline's.
 /// What comes of it is handed to `finish` once nothing can go wrong any more. None where the report has
 /// errors.
 pub fn compile<T>(
     config: &Config,
-    objects: &mut [Object],
+    input: &mut Parted,
     request: &Request<'_>,
     report: &mut Report,
     finish: impl FnOnce(Compiled<'_, '_>) -> T,
 ) -> Option<T> {
-    prepare(objects, &config.previews.spec.baseline.namespace);
-    let objects = &*objects;
+    prepare(&mut input.users, &config.previews.spec.baseline.namespace);
+    prepare(&mut input.others, &config.previews.spec.baseline.namespace);
+    let input = &*input;
     let whole = !report.has_errors();
-    report.absorb(validate(config, objects, whole));
+    report.absorb(validate(config, input, whole));
     if report.has_errors() {
         return None;
     }
     report.extend(request.check(config));
     let spec = &config.previews.spec;
     let home = Home { namespace: &spec.baseline.namespace, domain: &spec.cluster_domain };
-    let catalog = match Catalog::new(home, objects, request.ceiling.pairs) {
+    let catalog = match Catalog::new(home, input, request.ceiling.pairs) {
         Ok(catalog) => catalog,
         Err(finding) => {
             report.push(finding);
@@ -101,24 +104,24 @@ pub fn compile<T>(
     }
     let emission = ManuallyDrop::new(Emission::new(&plan, &request.shape));
     let common = emission.common();
-    let previews = match draw(&emission, &common, objects, &request.ceiling) {
+    let previews = match draw(&emission, &common, input, &request.ceiling) {
         Ok(previews) => previews,
         Err(found) => {
             report.extend(found);
             return None;
         }
     };
-    Some(finish(Compiled { emission: &emission, previews, common, objects, report }))
+    Some(finish(Compiled { emission: &emission, previews, common, input, report }))
 }
 
 /// Drafts every preview, and checks names and sizes of all that will be written before anything is.
 fn draw<'e, 'p>(
     emission: &'e Emission<'p>,
     common: &Common<Draft<'_>>,
-    objects: &[Object],
+    input: &Parted,
     ceiling: &Ceiling,
 ) -> Result<Vec<Preview<'p, Draft<'e>>>, Vec<Diagnostic>> {
-    let names = Names::new(objects);
+    let names = Names::new(input);
     let common_bytes =
         common.all().chain(common.changed.values()).map(|one| one.length(Words::NONE));
     let bytes = AtomicUsize::new(common_bytes.sum());
@@ -180,11 +183,11 @@ fn prepare(objects: &mut [Object], namespace: &str) {
     objects.iter_mut().enumerate().for_each(|(number, object)| object.number = number);
 }
 
-/// The baseline as it is delivered with the output, after it was compiled: complete, in order, each
-/// object with its namespace, and with the changes that routes need.
+/// The input as it is delivered with the output, after it was compiled: complete, in order, each object
+/// with its namespace, and with the changes that routes need.
 #[must_use]
-pub fn delivered<'e>(objects: &[Object], changed: BTreeMap<Id, Draft<'e>>) -> Vec<Draft<'e>> {
-    let unchanged = objects.iter().filter(|object| !changed.contains_key(&object.id));
+pub fn delivered<'e>(input: &Parted, changed: BTreeMap<Id, Draft<'e>>) -> Vec<Draft<'e>> {
+    let unchanged = input.all().filter(|object| !changed.contains_key(&object.id));
     let mut all: Vec<Draft<'_>> =
         unchanged.map(|object| Draft::from(with_namespace(object))).collect();
     all.extend(changed.into_values());
@@ -210,10 +213,10 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn new(objects: &'a [Object]) -> Self {
+    fn new(input: &'a Parted) -> Self {
         Self {
-            of_input: objects.iter().map(|object| (&object.id, object)).collect(),
-            namespaces: objects.iter().map(|object| object.id.namespace.as_str()).collect(),
+            of_input: input.all().map(|object| (&object.id, object)).collect(),
+            namespaces: input.all().map(|object| object.id.namespace.as_str()).collect(),
         }
     }
 

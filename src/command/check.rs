@@ -16,7 +16,7 @@ pub(super) fn run(options: &Check) -> ExitCode {
         // Compiled for its findings; what would be written does not matter.
         let ceiling = options.input.limits.ceiling();
         let request = Request { shape: Shape::Stream, ceiling, only: &[] };
-        let _ = compile(config, &mut loaded.objects, &request, &mut loaded.report, |_| ());
+        let _ = compile(config, &mut loaded.input, &request, &mut loaded.report, |_| ());
     }
     let (sources, report) = (&loaded.sources, &loaded.report);
     let text = match options.format {

@@ -1,7 +1,5 @@
 //! `anabranch set`, `remove` and `prune`: previews.yaml edited in place.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,29 +7,32 @@ use jiff::Timestamp;
 
 use super::{say, say_report, write_out};
 use crate::cli::{Prune, Remove, Set};
-use crate::diagnostic::{Diagnostic, Report, Sources};
-use crate::edit;
-use crate::read::read_config;
-use crate::spec::{Config, Preview};
-use crate::validate::validate;
-use crate::yaml::{Budget, parse_documents};
+use crate::diagnostic::{Diagnostic, FileId, Report, Sources};
+use crate::edit::{self, Setting};
+use crate::read::{add_text, parse_config, read_file};
+use crate::write::in_place::Held;
+use crate::yaml::{Budget, Node};
 
 pub(super) fn set(options: &Set) -> ExitCode {
-    let setting = edit::Setting {
+    let setting = Setting {
         name: options.name.clone(),
         images: options.images.clone(),
         changes: options.changes.clone(),
         expires: options.expires.clone(),
         replace: options.replace,
     };
-    run(&options.file, |sources, config| {
-        let text = edit::set(sources, config, &setting)?;
+    run(&options.file, Some(&setting), |sources, node| {
+        let text = edit::set(sources, node, &setting)?;
         Ok((text, format!("set {}", setting.name)))
     })
 }
 
 pub(super) fn remove(options: &Remove) -> ExitCode {
-    take_out(&options.file, |preview| options.names.iter().any(|name| *name == preview.name))
+    let named = |preview: &Node| {
+        let name = preview.text_at(&["name"]);
+        options.names.iter().any(|one| Some(one.as_str()) == name)
+    };
+    take_out(&options.file, named)
 }
 
 pub(super) fn prune(options: &Prune) -> ExitCode {
@@ -39,79 +40,86 @@ pub(super) fn prune(options: &Prune) -> ExitCode {
     take_out(&options.file, |preview| edit::is_expired(preview, now))
 }
 
-fn take_out(file: &Path, goes: impl Fn(&Preview) -> bool) -> ExitCode {
-    run(file, |sources, config| {
-        let (text, names) = edit::remove(sources, config, goes)?;
+fn take_out(file: &Path, goes: impl Fn(&Node) -> bool) -> ExitCode {
+    run(file, None, |sources, node| {
+        let (text, names) = edit::remove(sources, node, goes)?;
         Ok((text, format!("removed {}", names.join(", "))))
     })
 }
 
+/// An edit: the new text, and what was done.
+type Edited = Result<(String, String), Diagnostic>;
+
 /// Reads, edits, checks and writes; on any error the file stays as it is.
 fn run(
     file: &Path,
-    edit: impl FnOnce(&Sources, &Config) -> Result<(String, String), Diagnostic>,
+    setting: Option<&Setting>,
+    edit: impl FnOnce(&Sources, &Node) -> Edited,
 ) -> ExitCode {
     let mut sources = Sources::default();
-    let mut report = Report::default();
-    let edited = read(file, &mut sources)
-        .and_then(|config| edit(&sources, &config).map_err(|error| vec![error]));
-    let (text, done) = match edited {
-        Ok(edited) => edited,
-        Err(errors) => {
-            report.extend(errors);
-            say_report(&sources, &report);
-            return ExitCode::FAILURE;
-        }
+    let result = if file == Path::new("-") {
+        let id = read_file(file, &mut sources, &Budget::default()).map_err(|error| vec![error]);
+        id.and_then(|_| edited(setting, edit, &mut sources))
+            .map(|(text, _)| write_out(text.as_bytes()))
+    } else {
+        in_place(file, setting, edit, &mut sources)
     };
-    check(file, &text, &mut sources, &mut report);
-    if report.has_errors() {
+    result.unwrap_or_else(|errors| {
+        let mut report = Report::default();
+        report.extend(errors);
         say_report(&sources, &report);
-        return ExitCode::FAILURE;
-    }
-    if file == Path::new("-") {
-        return write_out(text.as_bytes());
-    }
-    let name = file.display();
-    match write(file, &text) {
-        Ok(true) => say(&format!("{done} in {name}\n")),
-        Ok(false) => say(&format!("{name} is unchanged\n")),
-        Err(error) => {
-            say(&format!("error: {name} cannot be written: {error}\n"));
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
+        ExitCode::FAILURE
+    })
 }
 
-fn read(file: &Path, sources: &mut Sources) -> Result<Config, Vec<Diagnostic>> {
-    let mut found = Vec::new();
-    match read_config(file, sources, &Budget::default(), &mut found) {
-        Some(node) => Config::read(node),
-        None => Err(found),
+/// Edits a file that nobody else edits meanwhile.
+fn in_place(
+    file: &Path,
+    setting: Option<&Setting>,
+    edit: impl FnOnce(&Sources, &Node) -> Edited,
+    sources: &mut Sources,
+) -> Result<ExitCode, Vec<Diagnostic>> {
+    let one = |error: Diagnostic| vec![error];
+    let mut held = Held::open(file).map_err(one)?;
+    let budget = Budget::default();
+    let bytes = held.read(budget.bytes as u64 + 1).map_err(one)?;
+    let name = file.display().to_string();
+    let id = add_text(&name, bytes, sources, &budget).map_err(one)?;
+    let (text, done) = edited(setting, edit, sources)?;
+    let before = &sources.get(id).text;
+    if *before == text {
+        say(&format!("{name} is unchanged\n"));
+        return Ok(ExitCode::SUCCESS);
     }
+    let lost = held.replace(before, &text).map_err(one)?;
+    say(&format!("{done} in {name}\n"));
+    if let Some(lost) = lost {
+        say(&format!("warning: {lost}\n"));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Holds the new text against the rules that need no baseline.
-fn check(file: &Path, text: &str, sources: &mut Sources, report: &mut Report) {
-    let id = sources.add(format!("{} (edited)", file.display()), text);
-    let parsed = parse_documents(sources, id, &Budget::default());
-    let config = parsed.and_then(|mut nodes| Config::read(nodes.pop().unwrap_or_default()));
-    match config {
-        Ok(config) => report.absorb(validate(&config, &[], false)),
-        Err(errors) => report.extend(errors),
+/// Edits the first text of a run, and holds the new one against the rules that need no baseline.
+fn edited(
+    setting: Option<&Setting>,
+    edit: impl FnOnce(&Sources, &Node) -> Edited,
+    sources: &mut Sources,
+) -> Result<(String, String), Vec<Diagnostic>> {
+    let budget = Budget::default();
+    let mut errors = Vec::new();
+    let first = FileId::default();
+    let Some(before) = parse_config(sources, first, &budget, &mut errors) else {
+        return Err(errors);
+    };
+    let (text, done) = edit(sources, &before).map_err(|error| vec![error])?;
+    if text == sources.get(first).text {
+        return Ok((text, done));
     }
-}
-
-/// Replaces the file in one step, so that nobody reads half of it. Says whether anything changed.
-fn write(file: &Path, text: &str) -> io::Result<bool> {
-    let file = fs::canonicalize(file)?;
-    if fs::read(&file)? == text.as_bytes() {
-        return Ok(false);
-    }
-    let mut beside = file.clone().into_os_string();
-    beside.push(".anabranch");
-    fs::write(&beside, text)?;
-    fs::set_permissions(&beside, fs::metadata(&file)?.permissions())?;
-    fs::rename(&beside, &file)?;
-    Ok(true)
+    let name = format!("{} (edited)", sources.get(first).name);
+    let id = sources.add(name, text.as_str());
+    let Some(after) = parse_config(sources, id, &budget, &mut errors) else {
+        return Err(errors);
+    };
+    let added = edit::added(&before, &after, setting);
+    if added.is_empty() { Ok((text, done)) } else { Err(added) }
 }

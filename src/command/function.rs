@@ -15,10 +15,12 @@ use rayon::prelude::*;
 use super::{say, work_on_this_thread, write_out};
 use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, terminal};
 use crate::emit::{Own, Shape};
-use crate::kube::{Id, Object, marks};
+use crate::kube::{Id, Object};
+use crate::limits::Ceiling;
 use crate::pipeline::{Request, compile};
-use crate::plan::Ceiling;
-use crate::read::{ResourceList, read_config, read_file, read_resource_list, restore};
+use crate::read::{
+    Owner, Owners, Parted, ResourceList, read_config, read_file, read_resource_list, restore,
+};
 use crate::spec::{API_VERSION, Config, Delivery, KIND};
 use crate::write::{parts, results, stream, write_answer};
 use crate::yaml::{Budget, Data, Node, write_stream};
@@ -176,33 +178,45 @@ impl Run {
     }
 
     fn expand(&mut self, list: &ResourceList, config: &Config) -> Option<Vec<Node>> {
-        let set = config.set();
+        let items: Vec<(&Node, Option<Object>)> = list
+            .items
+            .iter()
+            .map(|item| (item, Object::from_node(item.clone()).and_then(Object::checked).ok()))
+            .collect();
+        let owners = Owners::new(config, items.iter().filter_map(|(_, object)| object.as_ref()));
         let mut passing: Vec<(Node, Option<Id>)> = Vec::new();
-        let mut objects = Vec::new();
+        let mut input = Parted::default();
         let mut earlier: BTreeMap<Id, Node> = BTreeMap::new();
-        for item in &list.items {
-            let mut node = item.clone();
-            restore(&mut node, set);
-            let object = Object::from_node(node.clone()).ok();
-            match object {
-                Some(object) if marks::is_of_set(&object, set) => {
-                    earlier.insert(object.id, object.node);
+        for (item, object) in items {
+            // kpt passes everything, a kustomization.yaml without a name among it.
+            let Some(mut object) = object else {
+                passing.push((item.clone(), None));
+                continue;
+            };
+            if object.is_local_config() || object.id.kind == KIND {
+                passing.push((object.node, None));
+                continue;
+            }
+            match owners.owner(&object) {
+                Owner::ThisSet => {
+                    earlier.insert(object.id.clone(), object.node.clone());
+                    input.keep_extended(object, config.set());
                 }
-                Some(object) if object.is_local_config() || object.id.kind == KIND => {
-                    passing.push((node, None));
+                Owner::AnotherSet => {
+                    passing.push((item.clone(), None));
+                    input.others.push(object);
                 }
-                Some(object) => {
-                    passing.push((node, Some(object.id.clone())));
-                    objects.push(object);
+                Owner::User => {
+                    restore(&mut object.node, config.set());
+                    passing.push((object.node.clone(), Some(object.id.clone())));
+                    input.users.push(object);
                 }
-                // kpt passes everything, a kustomization.yaml without a name among it.
-                None => passing.push((node, None)),
             }
         }
         let ceiling = Ceiling::default();
         let request = Request { shape: Shape::Stream, ceiling, only: &[] };
         let (previews, mut common) =
-            compile(config, &mut objects, &request, &mut self.report, |compiled| {
+            compile(config, &mut input, &request, &mut self.report, |compiled| {
                 let emission = compiled.emission;
                 drop((compiled.previews, compiled.common));
                 let previews = (0..emission.previews()).into_par_iter();

@@ -1,10 +1,12 @@
 //! `anabranch init`: a first previews.yaml, and the folder that gates name.
 
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::say;
+use super::{say, say_report};
+use crate::diagnostic::{Report, Sources};
+use crate::validate::is_dns_label;
+use crate::write::in_place;
 
 const GATE: &str = "# The path of every gate: it has no objects of its own, only health checks.
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -27,19 +29,21 @@ spec:
   previews: []
 "
     );
-    let files = [("previews.yaml", previews.as_str()), ("previews/gate/kustomization.yaml", GATE)];
-    let existing = files.iter().find(|(path, _)| folder.join(path).exists());
-    if let Some((path, _)) = existing {
-        say(&format!("error: {} exists; nothing was written\n", folder.join(path).display()));
+    if !is_dns_label(namespace) {
+        say(&format!("error: `{namespace}` is not the name of a namespace; nothing was written\n"));
         return ExitCode::FAILURE;
     }
-    for (path, content) in files {
-        let path = folder.join(path);
-        let made = path.parent().map_or(Ok(()), fs::create_dir_all);
-        if let Err(error) = made.and_then(|()| fs::write(&path, content)) {
-            say(&format!("error: {} cannot be written: {error}\n", path.display()));
-            return ExitCode::FAILURE;
-        }
+    let files = [
+        (folder.join("previews.yaml"), previews.as_str()),
+        (folder.join("previews/gate/kustomization.yaml"), GATE),
+    ];
+    if let Err(error) = in_place::create(folder, &files) {
+        let mut report = Report::default();
+        report.push(error);
+        say_report(&Sources::default(), &report);
+        return ExitCode::FAILURE;
+    }
+    for (path, _) in files {
         say(&format!("wrote {}\n", path.display()));
     }
     ExitCode::SUCCESS

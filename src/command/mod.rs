@@ -13,9 +13,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command, Input};
+use crate::diagnostic::text::printable;
 use crate::diagnostic::{Diagnostic, Report, Sources, code, terminal};
-use crate::kube::Object;
-use crate::read::{open_baseline, parse_baseline, parse_config, read_file, read_suites, set_aside};
+use crate::read::{
+    Parted, open_baseline, parse_baseline, parse_config, read_argument, read_suites, set_aside,
+};
 use crate::spec::Config;
 use crate::yaml::Budget;
 
@@ -46,7 +48,7 @@ struct Loaded {
     report: Report,
     /// None where previews.yaml has errors.
     config: Option<Config>,
-    objects: Vec<Object>,
+    input: Parted,
 }
 
 /// Lets the thread that waits for the others work beside them: one thread less, whose memory would
@@ -61,7 +63,7 @@ fn load(input: &Input) -> Loaded {
     let budget = input.limits.budget();
     let mut sources = Sources::default();
     let mut found: Vec<Diagnostic> = Vec::new();
-    let previews = read_file(&input.previews, &mut sources, &budget);
+    let previews = read_argument(&input.previews, &mut sources, &budget);
     let files = open_baseline(&input.baseline, &mut sources, &budget, &mut found);
     let config = || {
         let file = previews.map_err(|mut error| {
@@ -76,7 +78,7 @@ fn load(input: &Input) -> Loaded {
             None => Err(found),
         }
     };
-    let (config, (mut objects, errors)) = rayon::join(config, || {
+    let (config, (objects, errors)) = rayon::join(config, || {
         Config::prepare();
         parse_baseline(&sources, &files, &budget)
     });
@@ -89,12 +91,13 @@ fn load(input: &Input) -> Loaded {
         ));
     }
     let config = config.map_err(|errors| found.extend(errors)).ok();
-    if let Some(config) = &config {
-        objects = set_aside(objects, config.set()).0;
-    }
+    let input = match &config {
+        Some(config) => set_aside(objects, config),
+        None => Parted { users: objects, ..Parted::default() },
+    };
     let mut report = Report::default();
     report.extend(found);
-    Loaded { sources, report, config, objects }
+    Loaded { sources, report, config, input }
 }
 
 /// Reports suites without a folder, where it was said what their paths are relative to.
@@ -123,9 +126,21 @@ fn write_out(text: &[u8]) -> ExitCode {
     }
 }
 
-/// Writes words to stderr; nothing can be done where that fails.
+/// Writes lines of words to stderr; nothing can be done where that fails.
 fn say(text: &str) {
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    let lines: String = text.lines().flat_map(|line| [printable(line), "\n".into()]).collect();
+    let _ = std::io::stderr().lock().write_all(lines.as_bytes());
+}
+
+/// Says what is wrong with the arguments, or what was asked about them: the error of the parser itself, of
+/// which only the terminal of whoever wrote the arguments gets more than plain text.
+#[must_use]
+pub fn say_usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || std::io::stderr().is_terminal() {
+        error.exit();
+    }
+    say(&error.render().to_string());
+    ExitCode::from(2)
 }
 
 /// Writes all findings to stderr, with a summary.
@@ -134,5 +149,6 @@ fn say_report(sources: &Sources, report: &Report) {
         return;
     }
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    say(&terminal::render(sources, report, colour));
+    let text = terminal::render(sources, report, colour);
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }

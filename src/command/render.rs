@@ -10,10 +10,10 @@ use rayon::prelude::*;
 use super::{Loaded, check_suites, load, say, say_report, write_out};
 use crate::cli::Render;
 use crate::emit::{Draft, Preview, Shape, Suites, Words};
-use crate::kube::{Id, Object};
+use crate::kube::Id;
 use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
-use crate::read::{read_suites, source_root};
+use crate::read::{Parted, read_suites, source_root};
 use crate::spec::{Config, Delivery, SourceKind};
 use crate::write::{Tree, append, write_tree};
 
@@ -36,7 +36,7 @@ fn render_stream(options: &Render, config: &Config, loaded: &mut Loaded) -> Exit
     let ceiling = options.input.limits.ceiling();
     let request = Request { shape: Shape::Stream, ceiling, only: &options.only };
     let report = &mut loaded.report;
-    let written = compile(config, &mut loaded.objects, &request, report, |compiled| {
+    let written = compile(config, &mut loaded.input, &request, report, |compiled| {
         say_report(&loaded.sources, compiled.report);
         write_stream_of(config, compiled, options.only.is_empty())
     });
@@ -51,7 +51,7 @@ const TOGETHER: usize = 8;
 
 /// Writes the stream: what is `whole` has the baseline and what previews share.
 fn write_stream_of(config: &Config, compiled: Compiled<'_, '_>, whole: bool) -> ExitCode {
-    let Compiled { previews, common, objects, .. } = compiled;
+    let Compiled { previews, common, input, .. } = compiled;
     let previews = ManuallyDrop::new(previews);
     let own = |preview: &Preview<'_, Draft<'_>>, text: &mut String| {
         append(text, preview.words(), preview.own.iter().map(|(_, own)| own));
@@ -61,7 +61,7 @@ fn write_stream_of(config: &Config, compiled: Compiled<'_, '_>, whole: bool) -> 
     };
     let mut out = Out::default();
     if whole {
-        out.documents(&baseline(config, objects, common.changed));
+        out.documents(&baseline(config, input, common.changed));
         out.previews(&previews, own);
         out.documents(&common.shared);
         out.previews(&previews, flux);
@@ -151,12 +151,13 @@ fn render_tree(options: &Render, config: &Config, loaded: &mut Loaded, folder: &
     let shape = Shape::Tree { suites: &suites, root: &path_in_source };
     let request = Request { shape, ceiling: options.input.limits.ceiling(), only: &[] };
     let report = &mut loaded.report;
-    let tree = compile(config, &mut loaded.objects, &request, report, |compiled| {
-        let Compiled { previews, mut common, objects, .. } = compiled;
-        let baseline = baseline(config, objects, std::mem::take(&mut common.changed));
+    let tree = compile(config, &mut loaded.input, &request, report, |compiled| {
+        let Compiled { previews, mut common, input, .. } = compiled;
+        let baseline = baseline(config, input, std::mem::take(&mut common.changed));
         let previews = previews.par_iter().map(Tree::of_preview).collect();
         Tree::new(previews, &common, &baseline, files)
     });
+    let tree = tree.and_then(|tree| tree.map_err(|found| loaded.report.extend(found)).ok());
     say_report(&loaded.sources, &loaded.report);
     let Some(tree) = tree else {
         return ExitCode::FAILURE;
@@ -173,11 +174,11 @@ fn render_tree(options: &Render, config: &Config, loaded: &mut Loaded, folder: &
 /// The objects of the baseline that are delivered with the output, in order.
 fn baseline<'e>(
     config: &Config,
-    objects: &[Object],
+    input: &Parted,
     changed: BTreeMap<Id, Draft<'e>>,
 ) -> Vec<Draft<'e>> {
     match config.previews.spec.baseline.delivery {
-        Delivery::Include => delivered(objects, changed),
+        Delivery::Include => delivered(input, changed),
         Delivery::External => Vec::new(),
     }
 }

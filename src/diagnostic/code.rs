@@ -38,8 +38,9 @@ macro_rules! codes {
 
 codes! {
     UNREADABLE = "unreadable", Error, "a file or folder cannot be read",
-        "A path on the command line does not exist, may not be read, is not UTF-8, or holds no\n\
-         objects; or `kustomize build` of a folder failed. The message carries what the system said.";
+        "A path on the command line does not exist, may not be read, is not UTF-8, holds no objects,\n\
+         or is a link out of its repository: a pull request can make a link of any file. Or\n\
+         `kustomize build` of a folder failed. The message carries what the system said.";
     YAML_SYNTAX = "yaml-syntax", Error, "a text is not YAML",
         "The text breaks the rules of YAML 1.2, or uses a part of it that Kubernetes objects cannot\n\
          hold: tags with a meaning of their own, keys that are not scalars. Tabs may not indent.";
@@ -57,6 +58,11 @@ codes! {
     DUPLICATE_OBJECT = "duplicate-object", Error, "an object is in the input twice",
         "Two documents have the same kind, namespace and name. Applied, the later would overwrite\n\
          the earlier; anabranch does not choose for you.";
+    FOREIGN_MARK = "foreign-mark", Error, "an object carries our labels and is not ours",
+        "Objects that anabranch made are known by `app.kubernetes.io/managed-by: anabranch`, by the label\n\
+         `anabranch.dev/previews`, and by kind, name and namespace. A second run replaces them. An object\n\
+         with the labels that is none of these was copied or labelled by hand, or is left over from a run\n\
+         with another `spec.namespace`: it is neither dropped nor copied before you have said which.";
     CONFIG_FIELD = "config-field", Error, "a field of previews.yaml is unknown, missing or malformed",
         "previews.yaml is read strictly: a misspelt field is an error and not a silent default.\n\
          `anabranch schema` prints the JSON Schema, which editors use to complete and check.";
@@ -68,16 +74,26 @@ codes! {
         "A preview's name is a namespace, a header value, regular-expression text and a label value\n\
          at once: it matches [a-z]([-a-z0-9]*[a-z0-9])?, has at most 40 characters and begins with\n\
          spec.prefix. The prefix is what policies trust, so no other namespace may begin with it.\n\
-         Where a clone of a route is named after its original, both names together have to fit.";
+         Where a clone of a route is named after its original, both names together have to fit.\n\
+         Files of a tree are named after objects, so these have lower-case letters, digits, `-` and `.`.";
     DUPLICATE_NAME = "duplicate-name", Error, "two entries share a name",
         "Previews, services within a preview, suites and repositories are known by their name.\n\
          Rename or merge one of the two.";
-    RESERVED_NAMESPACE = "reserved-namespace", Error, "a preview's namespace already exists",
+    RESERVED_NAMESPACE = "reserved-namespace", Error, "a preview's namespace is another's",
         "The namespace of a preview is created and removed with its entry. One that the input already\n\
-         uses for something else would be overwritten and, in the end, deleted.";
+         uses for something else, or another set of previews, would be overwritten and, in the end,\n\
+         deleted; so would those of Kubernetes, of Flux and of the Gateways. Two sets in one cluster need\n\
+         different prefixes, or templates of namespaces that never make the same one.";
+    WIDE_PREFIX = "wide-prefix", Warning, "another namespace begins with spec.prefix",
+        "Every preview's name begins with spec.prefix, and no other namespace of the cluster may: a preview\n\
+         could take its name, and policies that trust the prefix trust it too. Choose a prefix that is\n\
+         nobody else's, such as `pr-`.";
     BAD_IMAGE = "bad-image", Error, "an image is not allowed",
-        "`spec.limits.registries` lists the prefixes an image may have, and with\n\
-         `spec.limits.requireDigest` it must end in `@sha256:` and 64 hexadecimal digits.";
+        "Names of images follow the grammar that container runtimes share. `spec.limits.registries` lists\n\
+         the registries, or parts of them, that images may come from: `ghcr.io/shop` admits\n\
+         `ghcr.io/shop/x`, and neither `ghcr.io/shopping/x` nor `ghcr.io:8443/shop/x`. With\n\
+         `spec.limits.requireDigest` an image must end in a digest, such as `@sha256:` and 64\n\
+         hexadecimal digits.";
     TOO_MANY_PREVIEWS = "too-many-previews", Error, "more previews than spec.limits.previews",
         "Close pull requests that are done, run `anabranch prune`, or raise the limit on purpose.";
     UNKNOWN_SERVICE = "unknown-service", Error, "a service is not in the baseline",
@@ -92,7 +108,9 @@ codes! {
          several workloads of different repositories, `workloads: [{name, image}]`.";
     BAD_PATCH = "bad-patch", Error, "a patch cannot be applied",
         "A patch is a strategic merge patch or a JSON 6902 patch, as kustomize writes them. It must\n\
-         find its target among the copied objects and may not change a copy's identity.";
+         find its target among the copied objects and may not change a copy's identity. What it builds\n\
+         keeps to the limits: levels (--max-depth), values it goes through (--max-patch-nodes), and\n\
+         replicas (`spec.limits.replicas`).";
     UNSUPPORTED_WORKLOAD = "unsupported-workload", Error, "a workload of this kind cannot be copied",
         "Deployments are copied. StatefulSets are copied where the service says `stateful: copy`.\n\
          DaemonSets would run on every node once per preview, Rollouts and other controllers drive\n\
@@ -150,17 +168,20 @@ codes! {
     EDIT_REFUSED = "edit-refused", Error, "a text cannot be edited in place",
         "`set`, `remove` and `prune` change a few lines and keep the rest, then read the result again.\n\
          Where it would not mean what was asked for (anchors, aliases, unusual layout), nothing is\n\
-         written.";
+         written. Nor is it through a link, whose target may be anything, or to a file that has a\n\
+         second name; and two edits of one file wait for each other.";
     OUTPUT_FOLDER = "output-folder", Error, "the output folder is not ours",
         "`-o DIR` writes into an empty folder or one it wrote before, known by DIR/.anabranch. It\n\
-         removes what is no longer planned, and so never touches a folder of someone else.";
+         removes what is no longer planned, and so never touches a folder of someone else, follows no\n\
+         link, and takes no list that names what it never writes. After a run that failed or was\n\
+         stopped, render again: the list knows every file that may be there.";
     NAME_TAKEN = "name-taken", Error, "a generated object would replace one of the baseline",
         "A name that anabranch makes is already used by an object of the input that is not its own.";
     NAMESPACE_MISSING = "namespace-missing", Warning, "the baseline's Namespace is not in the input",
         "Previews get the labels of the baseline's Namespace: sidecar injection, revision, pod\n\
          security. Without the object these are unknown, and preview pods may run without sidecar.";
     POLICY_NOT_COPIED = "policy-not-copied", Warning, "a policy applies to a copied workload",
-        "Policies are not copied to previews yet. Check that the preview is not more open, or more\n\
+        "Policies, quotas and settings of proxies are not copied to previews yet. Check that the preview is not more open, or more\n\
          closed, than the baseline: copy the policy by hand where it matters.";
     PORT_GUESSED = "port-guessed", Warning, "a port does not say what it speaks",
         "The port is routed as HTTP: Istio detects the protocol. Say so with appProtocol or with a\n\
@@ -176,11 +197,13 @@ codes! {
          which cannot be known here. The derived rules stand in the order of namespace and name.";
     RIGHTS_NOT_COPIED = "rights-not-copied", Warning, "a copy has fewer rights than the original",
         "Roles and RoleBindings of the baseline's namespace are copied. Bindings for the whole cluster\n\
-         or in other namespaces are not, since a preview must not gain rights outside its own.";
+         or in other namespaces are not, since a preview must not gain rights outside its own: those that\n\
+         name an account of the baseline, or the group of all of them, are named.";
     MORE_ACCESS = "more-access", Warning, "a patch gives a copy more access than the original has",
-        "Patches may change anything. Whoever can write previews.yaml then can have what the pods, accounts\n\
-         and roles of the copies get. Powers that the Pod Security Standards restrict, Secrets,\n\
-         ServiceAccounts and rules of RBAC are named where the original has them not.";
+        "Whoever can write previews.yaml decides what patches do. Without a word they may change images within\n\
+         the limits, commands, variables, resources, replicas, probes, empty volumes, ConfigMaps, ports, labels\n\
+         and annotations that nobody acts on, and take away what a pod may do. Every other difference is named:\n\
+         what is added, what is changed, and restrictions that go. Check that its author may have it.";
     SUBSTITUTION_OFF = "substitution-off", Warning, "Flux substitutes nothing in a copy",
         "Flux' postBuild substitution knows no text: `${NAME}` in a variable or patch of a preview would be\n\
          replaced like any other, by a value that is perhaps secret, and one it cannot read fails the build\n\
@@ -226,6 +249,9 @@ codes! {
     SEVERAL_CHANGES = "several-changes", Warning, "only the first change gets the status",
         "A Flux Kustomization carries one commit and one pull request. The first change of a preview\n\
          gets the commit status and the comment.";
+    SHARED_CHANGE = "shared-change", Warning, "two previews stand for one change",
+        "Suites of both report on the same commit under the same name, so that the later one overwrites\n\
+         the earlier: a red test of one becomes green by the other's. Merge the two, or give each its own.";
     NO_PROVIDER = "no-provider", Warning, "a change has nobody to report to",
         "The repository of the change is not listed under spec.notify, so its pull request hears\n\
          nothing of the suites.";

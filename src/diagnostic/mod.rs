@@ -6,6 +6,7 @@
 
 pub mod code;
 pub mod github;
+mod hidden;
 pub mod json;
 pub mod sarif;
 mod snippet;
@@ -13,6 +14,7 @@ mod source;
 pub mod terminal;
 pub(crate) mod text;
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 pub use code::Code;
@@ -58,6 +60,8 @@ pub struct Diagnostic {
     pub help: String,
     /// Path of the field in its document (`spec.previews[2].name`), where there is one.
     pub field: Option<String>,
+    /// The same sentence at another place has the same cause: it is said at the first place only.
+    pub once: bool,
 }
 
 impl Diagnostic {
@@ -72,7 +76,15 @@ impl Diagnostic {
             related: Vec::new(),
             help: help.into(),
             field: None,
+            once: false,
         }
+    }
+
+    /// Says it at the first place only, however many have it.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.once = true;
+        self
     }
 
     /// Sets the place and what stands there.
@@ -193,6 +205,8 @@ impl Report {
         let mut all: Vec<&Diagnostic> = self.found.iter().collect();
         all.sort_by(|a, b| a.rank().cmp(&b.rank()));
         all.dedup();
+        let mut said = BTreeSet::new();
+        all.retain(|one| !one.once || said.insert((one.code.id, &one.message)));
         let more = all.len() > Self::KEPT;
         all.truncate(Self::KEPT);
         all.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -209,6 +223,11 @@ impl Report {
     fn shorten(&mut self) {
         self.found.sort_by(|a, b| a.rank().cmp(&b.rank()));
         self.found.dedup();
+        let mut said = BTreeSet::new();
+        let is_new =
+            self.found.iter().map(|one| !one.once || said.insert((one.code.id, &one.message)));
+        let mut is_new = is_new.collect::<Vec<_>>().into_iter();
+        self.found.retain(|_| is_new.next().unwrap_or(true));
         if self.found.len() > Self::KEPT {
             self.found.truncate(Self::KEPT);
             self.more = Some(Diagnostic::more());
@@ -243,9 +262,35 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
         .map(|(_, candidate)| candidate)
 }
 
+/// Some of many names for a sentence, and how many more there are: of thousands nobody reads all, and a
+/// thousand findings would hold them a thousand times.
+#[must_use]
+pub(crate) fn some_of(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    const SHOWN: usize = 20;
+    let (mut text, mut more) = (String::new(), 0);
+    for (index, name) in names.into_iter().enumerate() {
+        if index >= SHOWN {
+            more += 1;
+            continue;
+        }
+        if index > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(name.as_ref());
+    }
+    if more > 0 { format!("{text} and {more} more") } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_names_some_are_shown() {
+        assert_eq!(some_of(["a", "b"]), "a, b");
+        let names: Vec<String> = (0..25).map(|number| number.to_string()).collect();
+        assert!(some_of(&names).ends_with("18, 19 and 5 more"), "{}", some_of(&names));
+    }
 
     #[test]
     fn a_long_report_keeps_the_worst_and_says_that_there_are_more() {
@@ -260,6 +305,21 @@ mod tests {
         assert_eq!(report.count(Severity::Error), 11);
         let all = report.sorted();
         assert_eq!((all.len(), all[Report::KEPT].code.id), (Report::KEPT + 1, "report-limit"));
+    }
+
+    #[test]
+    fn what_is_said_once_is_said_at_the_first_place() {
+        let at = |start| {
+            let finding = Diagnostic::new(&code::MORE_ACCESS, "the same", "");
+            finding.at(Place::new(FileId::default(), start, start), "").once()
+        };
+        let mut report = Report::default();
+        report.extend((0..3 * Report::KEPT).rev().map(at));
+        report.push(Diagnostic::new(&code::MORE_ACCESS, "another", "").once());
+        report.push(Diagnostic::new(&code::DROPPED, "the same", "").once());
+        let places: Vec<_> = report.sorted().iter().map(|one| one.place).collect();
+        let first = Some(Place::new(FileId::default(), 0, 0));
+        assert_eq!(places, [None, None, first]);
     }
 
     #[test]

@@ -16,6 +16,8 @@ const LINE: usize = 160;
 const BEFORE: usize = 40;
 /// Two labels of one file this many lines apart share a snippet; what lies between is folded.
 const TOGETHER: usize = 60;
+/// What is shown of a line that is not.
+const HIDDEN: &str = "(not shown: it may be a Secret)";
 
 /// A few lines of one text, with what points into them.
 pub(super) struct Shown {
@@ -84,15 +86,22 @@ fn show(targets: &[Target<'_>]) -> Shown {
     let mut moved = Vec::new();
     for number in first..=last {
         let Range { start, end } = source.line_range(number);
-        let line = &source.text[start..end];
+        let is_shown = source.is_shown(start);
+        let line = if is_shown { &source.text[start..end] } else { HIDDEN };
         let here: Vec<_> = targets.iter().filter(|target| target.line == number).collect();
-        let spans: Vec<_> = here.iter().map(|target| within(line, start, target.place)).collect();
+        let spans: Vec<_> = here
+            .iter()
+            .map(|target| if is_shown { within(line, start, target.place) } else { 0..0 })
+            .collect();
         let window = window(line, spans.iter().map(|span| span.start).min().unwrap_or(0));
         for (target, span) in here.iter().zip(spans) {
-            if window.from > 0 {
+            if window.from > 0 || !is_shown {
                 let place = |column: usize| format!("{path}:{}:{column}", number + 1);
                 let counted = window.column(line, span.start) + 1;
-                moved.push((place(counted), place(source.line_column(start + span.start).1)));
+                moved.push((
+                    place(counted),
+                    place(source.line_column(target.place.range().start).1),
+                ));
             }
             let byte = |offset| text.len() + window.byte(line, offset);
             marks.push(Mark {

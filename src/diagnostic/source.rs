@@ -5,6 +5,9 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use super::Diagnostic;
+use super::hidden::hidden;
+
 /// A byte range in one of the [`Sources`] of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Place {
@@ -55,6 +58,8 @@ pub struct Source {
     pub text: String,
     /// Offsets at which lines begin, found when a message first needs them.
     lines: OnceLock<Vec<usize>>,
+    /// What is not shown, found then as well.
+    hidden: OnceLock<Vec<Range<usize>>>,
 }
 
 impl Source {
@@ -77,6 +82,13 @@ impl Source {
         let starts = self.line_starts();
         let end = starts.get(line + 1).map_or(self.text.len(), |next| next - 1);
         starts[line]..end
+    }
+
+    /// Whether what stands at a byte may be shown to whoever reads a log.
+    pub(super) fn is_shown(&self, offset: usize) -> bool {
+        let hidden = self.hidden.get_or_init(|| hidden(&self.text));
+        let before = hidden.partition_point(|range| range.start <= offset);
+        hidden[..before].last().is_none_or(|range| offset >= range.end.max(range.start + 1))
     }
 
     fn line_starts(&self) -> &[usize] {
@@ -120,7 +132,8 @@ impl Sources {
     /// Adds a text and returns its number.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
-        self.files.push(Source { name: name.into(), text: text.into(), lines: OnceLock::new() });
+        let (lines, hidden) = (OnceLock::new(), OnceLock::new());
+        self.files.push(Source { name: name.into(), text: text.into(), lines, hidden });
         id
     }
 
@@ -146,6 +159,23 @@ impl Sources {
     #[must_use]
     pub(super) fn first(&self) -> Option<&Source> {
         self.files.first()
+    }
+
+    /// Takes the quoted words out of the messages about texts that are not shown.
+    pub(crate) fn unquote(&self, findings: &mut [Diagnostic]) {
+        for finding in findings {
+            let shows = |place: Place| {
+                self.find(place.file()).is_none_or(|source| source.is_shown(place.range().start))
+            };
+            if !finding.place.is_none_or(shows) {
+                let parts: Vec<&str> = finding.message.split('`').collect();
+                let quoted = |(at, part): (usize, &str)| match at % 2 {
+                    0 => part.to_owned(),
+                    _ => "`…`".to_owned(),
+                };
+                finding.message = parts.into_iter().enumerate().map(quoted).collect();
+            }
+        }
     }
 
     /// Line and column of a place's start, both counted from 1, columns in characters.

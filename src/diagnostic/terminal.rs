@@ -106,7 +106,8 @@ mod tests {
 
     fn config() -> (Sources, Place, Place) {
         let mut sources = Sources::default();
-        let text = "spec:\n  previews:\n    - name: pr-1\n    - name: pr-1\n";
+        let text = "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  previews:\n    \
+                    - name: pr-1\n    - name: pr-1\n";
         let file = sources.add("previews.yaml", text);
         let first = text.find("pr-1").expect("present");
         let second = text.rfind("pr-1").expect("present");
@@ -128,11 +129,11 @@ warning[namespace-missing]: no Namespace
   = help: add it
 
 error[duplicate-name]: two previews are named `pr-1`
- --> previews.yaml:4:13
+ --> previews.yaml:6:13
   |
-3 |     - name: pr-1
+5 |     - name: pr-1
   |             ---- first named here
-4 |     - name: pr-1
+6 |     - name: pr-1
   |             ^^^^ named again here
   |
   = help: rename one
@@ -161,7 +162,10 @@ error[duplicate-name]: two previews are named `pr-1`
 
     #[test]
     fn a_long_line_is_shown_around_its_place_only() {
-        let line = format!("{{\"a\": \"{}\", \"ü\": 1}}", "ä".repeat(500_000));
+        let line = format!(
+            "{{\"apiVersion\": \"v1\", \"kind\": \"Service\", \"metadata\": {{}}, \"a\": \"{}\", \"ü\": 1}}",
+            "ä".repeat(500_000)
+        );
         let mut sources = Sources::default();
         let at = line.find("\"ü").expect("present");
         let file = sources.add("big.json", line);
@@ -169,10 +173,36 @@ error[duplicate-name]: two previews are named `pr-1`
             .at(Place::new(file, at, at + 4), "no such field");
         let text = render_one(&sources, &finding, false);
         assert!(text.len() < 1500, "{}", text.len());
-        assert!(text.contains("big.json:1:500011"), "{text}");
+        assert!(text.contains("big.json:1:500066"), "{text}");
         let lines: Vec<&str> = text.lines().collect();
         let column = |line: usize, c: char| lines[line].chars().position(|found| found == c);
         assert_eq!(column(3, 'ü').map(|column| column - 1), column(4, '^'), "{text}");
+    }
+
+    #[test]
+    fn a_secret_has_a_place_and_no_text() {
+        let (mut sources, second, _) = config();
+        let secret = "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"db\"},\"data\":{\"a\":\"hunter2\"}}";
+        let at = secret.find("db").expect("present");
+        let file = sources.add("base.json", secret);
+        let finding = Diagnostic::new(&code::DUPLICATE_OBJECT, "twice", "keep one")
+            .at(Place::new(file, at, at + 2), "again here")
+            .also(second, "and here");
+        let wanted = "\
+error[duplicate-object]: twice
+ --> base.json:1:56
+  |
+1 | (not shown: it may be a Secret)
+  | ^ again here
+  |
+ ::: previews.yaml:6:13
+  |
+6 |     - name: pr-1
+  |             ---- and here
+  |
+  = help: keep one
+";
+        assert_eq!(render_one(&sources, &finding, false), wanted);
     }
 
     #[test]
@@ -182,7 +212,7 @@ error[duplicate-name]: two previews are named `pr-1`
         let finding =
             Diagnostic::new(&code::CONFIG_FIELD, "missing", "add it").at(whole, "in here");
         let text = render_one(&sources, &finding, false);
-        assert!(text.contains("1 | spec:\n  | ^^^^^ in here"), "{text}");
+        assert!(text.contains("1 | apiVersion: anabranch.dev/v1alpha1\n  | ^^^^^"), "{text}");
     }
 
     #[test]
@@ -193,7 +223,7 @@ error[duplicate-name]: two previews are named `pr-1`
         let (sources, second, _) = config();
         let behind = Place::new(second.file(), 4000, 4001);
         let finding = Diagnostic::new(&code::YAML_SYNTAX, "ends", "finish it").at(behind, "here");
-        assert!(render_one(&sources, &finding, false).contains("previews.yaml:5:1"));
+        assert!(render_one(&sources, &finding, false).contains("previews.yaml:7:1"));
     }
 
     #[test]

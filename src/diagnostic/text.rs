@@ -1,7 +1,8 @@
 //! Text from outside, made harmless before it reaches a terminal or a log.
 //!
 //! Messages quote what users wrote, and a manifest may hold anything: an escape sequence that
-//! clears the screen, a newline that begins a forged finding, a bidirectional override.
+//! clears the screen, a newline that begins a forged finding, a bidirectional override, a command to
+//! the runner of a pipeline.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -18,16 +19,27 @@ pub(crate) fn prose(text: &str) -> Cow<'_, str> {
         let more = rest.chars().count();
         return Cow::Owned(format!("{}… ({more} more characters)", prose(start)));
     }
-    if !text.chars().any(is_unprintable) {
+    printable(text)
+}
+
+/// The same of a text of any length.
+#[must_use]
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    let begins_command = text.trim_start().starts_with("::");
+    if !begins_command && !text.chars().any(is_unprintable) && commands(text).next().is_none() {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
+    let mut commands = commands(text).peekable();
+    let mut colon = begins_command.then(|| text.len() - text.trim_start().len());
+    for (at, c) in text.char_indices() {
+        let in_command =
+            commands.next_if_eq(&at).is_some() || colon.take_if(|colon| *colon == at).is_some();
         match c {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            c if is_unprintable(c) => {
+            c if in_command || is_unprintable(c) => {
                 let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
             }
             c => out.push(c),
@@ -36,12 +48,26 @@ pub(crate) fn prose(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Where a runner would find the beginning of a command, wherever in a line it stands: the second character
+/// of `##[`, `##vso[`, `##teamcity[` and their like. `::` is one at the beginning of a line only.
+/// See <https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs>.
+pub(crate) fn commands(text: &str) -> impl Iterator<Item = usize> {
+    let is_command = |at: usize| {
+        let word = text[at + 1..].trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        word.starts_with('[')
+    };
+    let pairs = text.match_indices('#').map(|(at, _)| at).filter(|at| text[..*at].ends_with('#'));
+    pairs.filter(move |&at| is_command(at))
+}
+
 /// A line of source text: every character stays one character, so that what points at a column
 /// still points at it. Control characters become their pictures (U+2400 and following).
 #[must_use]
 pub(super) fn source_line(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
+    let mut commands = commands(text).peekable();
+    text.char_indices()
+        .map(|(at, c)| match c {
+            _ if commands.next_if_eq(&at).is_some() => '\u{fffd}',
             '\t' => ' ',
             '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
             '\x7f' => '\u{2421}',
@@ -52,12 +78,15 @@ pub(super) fn source_line(text: &str) -> String {
 }
 
 /// An indented JSON document with a newline at the end. JSON itself allows DEL, C1 controls and
-/// bidirectional overrides in strings as they are; here they are escaped too.
+/// bidirectional overrides in strings as they are; here they are escaped too, and so is what a runner would
+/// take for a command.
 #[must_use]
 pub(super) fn json(document: &serde_json::Value) -> String {
     let mut out = String::new();
-    for c in format!("{document:#}").chars() {
-        if c != '\n' && is_unprintable(c) {
+    let text = format!("{document:#}");
+    let mut commands = commands(&text).peekable();
+    for (at, c) in text.char_indices() {
+        if commands.next_if_eq(&at).is_some() || c != '\n' && is_unprintable(c) {
             // Every one of them is in the basic plane, and stands within a string.
             let _ = write!(out, "\\u{:04x}", u32::from(c));
         } else {
@@ -69,7 +98,7 @@ pub(super) fn json(document: &serde_json::Value) -> String {
 }
 
 /// Control characters, and the invisible characters that reorder or break lines.
-fn is_unprintable(c: char) -> bool {
+pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
@@ -96,9 +125,10 @@ pub(crate) mod tests {
 
     /// A report in which everything that can be hostile is.
     pub(crate) fn hostile() -> (Sources, Report) {
-        let nasty = "\u{1b}[2J\n::error::forged\r%0A \u{9b}31m \u{202e}gpj.exe\0";
+        let nasty = "\u{1b}[2J\n::error::forged\r%0A \u{9b}31m \u{202e}gpj.exe\0 \
+                     ##[add-matcher]x ##VSO[task.setvariable variable=PATH]x ###[x]\n  ::x::";
         let mut sources = Sources::default();
-        let text = format!("a: 1\nname: {nasty}\nb: 2\n");
+        let text = format!("apiVersion: v1\nkind: A\nmetadata: {{}}\nname: {nasty}\nb: 2\n");
         let at = text.find("name").expect("the text has a name");
         let file = sources.add(format!("dir,a:b {nasty}.yaml"), text);
         let mut report = Report::default();
@@ -116,7 +146,8 @@ pub(crate) mod tests {
     pub(crate) fn assert_harmless(text: &str) {
         for (number, line) in text.lines().enumerate() {
             assert!(!line.chars().any(is_unprintable), "line {number}: {line:?}");
-            assert!(number == 0 || !line.starts_with("::"), "line {number}: {line:?}");
+            assert!(number == 0 || !line.trim_start().starts_with("::"), "line {number}: {line:?}");
+            assert!(commands(line).next().is_none(), "line {number}: {line:?}");
         }
     }
 
@@ -124,6 +155,22 @@ pub(crate) mod tests {
     fn prose_stays_on_its_line() {
         assert_eq!(prose("a\n\u{1b}[2J\u{85}"), "a\\n\\u{1b}[2J\\u{85}");
         assert_eq!(prose("plain, ä and 日本"), "plain, ä and 日本");
+    }
+
+    #[test]
+    fn prose_gives_a_runner_no_command() {
+        let escaped = [
+            ("##[group]", "#\\u{23}[group]"),
+            ("a ##vso[x] ###VSO[y]", "a #\\u{23}vso[x] ##\\u{23}VSO[y]"),
+            (" ::stop-commands::", " \\u{3a}:stop-commands::"),
+        ];
+        for (command, text) in escaped {
+            assert_eq!(prose(command), text);
+        }
+        for harmless in ["a ## heading", "a::b", "# [x]", "##", "#[x]", "## [x]"] {
+            assert_eq!(prose(harmless), harmless);
+        }
+        assert_eq!(source_line("# ##vso[x] ::"), "# #\u{fffd}vso[x] ::");
     }
 
     #[test]

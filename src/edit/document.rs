@@ -6,49 +6,65 @@
 
 use std::ops::Range;
 
+use super::layout::{Item, Style};
+use super::style::{json, scalar};
+use super::trivia::{column, comma};
 use crate::diagnostic::{Diagnostic, Sources, code};
-use crate::yaml::scalar::is_safe_plain;
-use crate::yaml::{Budget, Data, Node, parse_documents, write_item};
-
-/// How far a sequence stands to the right of its key, where the text shows no example.
-const LIST_INDENT: usize = 2;
+use crate::yaml::{Budget, Data, Key, Node, parse_documents};
 
 /// One YAML document. Text and tree always mean the same.
 #[derive(Debug)]
 pub(super) struct Document {
-    text: String,
-    node: Node,
+    pub(super) text: String,
+    pub(super) node: Node,
+    is_json: bool,
 }
 
 /// A range of the text, and what takes its place.
-type Splice = (Range<usize>, String);
+pub(super) type Splice = (Range<usize>, String);
 
 impl Document {
     /// The document of a text that was read; `node` is its tree.
     pub(super) fn new(text: &str, node: &Node) -> Self {
-        Self { text: text.to_owned(), node: node.clone() }
-    }
-
-    pub(super) fn node(&self) -> &Node {
-        &self.node
+        Self { text: text.to_owned(), node: node.clone(), is_json: is_json(text) }
     }
 
     pub(super) fn into_text(self) -> String {
         self.text
     }
 
-    /// Replaces a string, in the quotes it stands in.
-    pub(super) fn replace(&mut self, path: &str, value: &str) -> Result<(), Diagnostic> {
-        let node = self.at(path)?;
-        let quoted = |quote: char| self.text[node.place.range()].starts_with(quote);
-        let text = match value {
-            _ if quoted('\'') => format!("'{}'", value.replace('\'', "''")),
-            _ if quoted('"') => json(value),
-            _ => scalar(value),
+    /// Sets the text of a key of a mapping: one that is there keeps its quotes, another is added at the end.
+    pub(super) fn set(&mut self, path: &str, key: &str, value: &str) -> Result<(), Diagnostic> {
+        let map = self.at(path)?;
+        let Some((found, old)) = self.entry(map, key) else {
+            return self.add_key(path, key, Node::string(value));
         };
-        self.apply(path, vec![(node.place.range(), text)], |node| {
-            *node = Node::string(value);
-        })
+        if !old.is_null() && old.text() == Some(value) {
+            return Ok(());
+        }
+        let range = old.place.range();
+        let starts = |quote: char| self.text[range.clone()].starts_with(quote);
+        let splices = if let Some(at) = self.empty_at(found, old) {
+            let text = if self.is_quoted() { json(value) } else { scalar(value) };
+            vec![(at..at, format!(" {text}"))]
+        } else if let Some((header, indicator)) = self.block_header(old) {
+            // What follows on the header's line, a comment, stays behind the value.
+            let end = range.start + self.text[range.clone()].trim_end().len();
+            let line = self.line_stop(header);
+            vec![
+                (header..header + indicator.len(), scalar(value)),
+                (line..end.max(line), String::new()),
+            ]
+        } else {
+            let text = match value {
+                _ if starts('\'') => format!("'{}'", value.replace('\'', "''")),
+                _ if starts('"') || self.is_quoted() => json(value),
+                _ => scalar(value),
+            };
+            vec![(range, text)]
+        };
+        let path = format!("{path}.{key}");
+        self.apply(&path, splices, |node| *node = Node::string(value))
     }
 
     /// Adds a key at the end of a mapping.
@@ -57,16 +73,47 @@ impl Document {
         let Some((first, _)) = map.entries().first() else {
             return Err(self.refuse(path));
         };
-        let end = self.content_end(map);
-        let entry = Node::map([(key, value.clone())]);
-        let splice = if self.is_flow(map) {
-            let last = map.entries().last().map_or(end, |(_, value)| self.content_end(value));
-            (last..last, format!(", {key}: {}", flow(&value)))
+        let splices = if self.is_flow(map) {
+            self.key_in_braces(map, key, &value)
         } else {
+            let end = self.content_end(map);
             let indent = self.column(first.place.range().start);
-            self.new_lines(self.line_end(end), &self.block(&entry, indent, false))
+            let entry = Node::map([(key, value.clone())]);
+            let text = self.block_text(&entry, indent, self.list_indent(None));
+            let line = self.line_stop(end);
+            let new = (line..line, format!("{}{:indent$}{text}", self.newline(), ""));
+            self.seal(map).into_iter().chain([new]).collect()
         };
-        self.apply(path, vec![splice], |node| node.set(key, value))
+        self.apply(path, splices, |node| node.set(key, value))
+    }
+
+    fn key_in_braces(&self, map: &Node, key: &str, value: &Node) -> Vec<Splice> {
+        let key_text = if self.is_quoted() { json(key) } else { key.to_owned() };
+        let colon = if self.is_compact() { ":" } else { ": " };
+        let Some((last, old)) = map.entries().last() else { return Vec::new() };
+        let end = self.empty_at(last, old).unwrap_or_else(|| self.content_end(old));
+        let gap = &self.text[end..map.place.range().end - 1];
+        let start = last.place.range().start;
+        let indent = self.indent(start);
+        if !gap.contains('\n') || self.column(start) != indent.len() {
+            let blank = if self.is_compact() { "" } else { " " };
+            return vec![(end..end, format!(",{blank}{key_text}{colon}{}", self.flow_text(value)))];
+        }
+        // The keys stand on lines of their own; a comment on the last line stays there.
+        let line = self.line_stop(end);
+        let text = self.lines_text(value, indent);
+        let found = comma(gap).map(|comma| end + comma);
+        let trailing = if found.is_some() { "," } else { "" };
+        let mut splices = Vec::new();
+        if found.is_none_or(|comma| comma > line) {
+            splices.push((end..end, ",".to_owned()));
+        }
+        splices.push((
+            line..line,
+            format!("{}{indent}{key_text}{colon}{text}{trailing}", self.newline()),
+        ));
+        splices.extend(found.filter(|&comma| comma > line).map(|at| (at..at + 1, String::new())));
+        splices
     }
 
     /// Adds an item to a sequence, before the one that has this index now.
@@ -76,28 +123,38 @@ impl Document {
         index: usize,
         item: Node,
     ) -> Result<(), Diagnostic> {
-        let list = self.at(path)?;
-        let items = list.items();
-        let splices = if items.is_empty() {
-            self.first_item(path, list, &item)?
-        } else if self.is_flow(list) {
-            vec![match items.get(index) {
-                Some(next) => {
-                    let at = next.place.range().start;
-                    (at..at, format!("{}, ", flow(&item)))
+        let (parent, key, list) = self.list(path)?;
+        let splices = if let Some(mut sequence) = self.sequence(parent, key, list) {
+            let layout = &mut sequence.layout;
+            let core = match &layout.style {
+                Style::Block => {
+                    let node = Node::list([item.clone()]);
+                    self.block_text(&node, layout.column(), sequence.indent)
                 }
-                None => {
-                    let at = self.content_end(&items[items.len() - 1]);
-                    (at..at, format!(", {}", flow(&item)))
+                Style::Lines => {
+                    let indent = layout.room.trim_start_matches(['\r', '\n']).to_owned();
+                    debug_assert_eq!(indent.len(), column(&layout.room));
+                    self.lines_text(&item, &indent)
                 }
-            }]
-        } else {
-            let at = match items.get(index) {
-                Some(next) => self.lines_of(next).start,
-                None => self.lines_of(&items[items.len() - 1]).end,
+                Style::Inline(_) => self.flow_text(&item),
             };
-            let indent = self.column(self.dash(&items[0]));
-            vec![self.new_lines(at, &self.block(&item, indent, true))]
+            let name = item.text_at(&["name"]).unwrap_or_default().to_owned();
+            if let (Some(last), Some(node)) = (layout.items.last_mut(), list.items().last())
+                && let Some((range, dash)) = self.seal(node).filter(|_| index == list.items().len())
+            {
+                let start = self.dash(node);
+                last.core.replace_range(range.start - start..range.end - start, &dash);
+            }
+            layout.insert(index, Item { name, core, ..Item::default() });
+            self.splices(list, sequence)
+        } else if list.is_null() && self.is_flow(parent) {
+            let text = format!("[{}]", self.flow_text(&item));
+            match self.empty_at(key, list) {
+                Some(at) => vec![(at..at, format!(" {text}"))],
+                None => vec![(list.place.range(), text)],
+            }
+        } else {
+            return Err(self.refuse(path));
         };
         self.apply(path, splices, |node| match &mut node.data {
             Data::List(items) => items.insert(index.min(items.len()), item),
@@ -105,34 +162,17 @@ impl Document {
         })
     }
 
-    /// Removes items of a sequence, by their indices in order, with the comments that stand directly above
-    /// them.
+    /// Removes items of a sequence, by their indices in order, with the comments that are theirs.
     pub(super) fn remove(&mut self, path: &str, goes: &[usize]) -> Result<(), Diagnostic> {
         if goes.is_empty() {
             return Ok(());
         }
-        let list = self.at(path)?;
-        let items = list.items();
-        let mut splices = Vec::new();
-        if self.is_flow(list) {
-            let stays = |index: &usize| goes.binary_search(index).is_err();
-            let last = (0..items.len()).rev().find(stays);
-            let start = |index: usize| items[index].place.range().start;
-            let (before, behind) = goes.split_at(goes.partition_point(|&index| Some(index) < last));
-            splices.extend(
-                before.iter().map(|&index| (start(index)..start(index + 1), String::new())),
-            );
-            if !behind.is_empty() {
-                let from = last.map_or(start(0), |last| self.content_end(&items[last]));
-                splices.push((from..self.content_end(&items[items.len() - 1]), String::new()));
-            }
-        } else {
-            if items.len() == goes.len() {
-                let colon = self.colon(path)?;
-                splices.push((colon..colon, " []".to_owned()));
-            }
-            splices.extend(goes.iter().map(|&index| (self.lines_of(&items[index]), String::new())));
-        }
+        let (parent, key, list) = self.list(path)?;
+        let Some(mut sequence) = self.sequence(parent, key, list) else {
+            return Err(self.refuse(path));
+        };
+        sequence.layout.remove(goes);
+        let splices = self.splices(list, sequence);
         self.apply(path, splices, |node| {
             if let Data::List(items) = &mut node.data {
                 let mut index = 0;
@@ -144,19 +184,14 @@ impl Document {
         })
     }
 
-    /// The first item of a sequence that is empty, or null.
-    fn first_item(&self, path: &str, list: &Node, item: &Node) -> Result<Vec<Splice>, Diagnostic> {
-        let range = list.place.range();
-        let (parent, _) = self.parent(path)?;
-        if self.is_flow(parent) {
-            let text = format!("[{}]", flow(item));
-            return Ok(vec![(range, text)]);
-        }
-        let colon = self.colon(path)?;
-        let indent = self.column(self.key_start(path)?) + self.list_indent();
-        let lines =
-            self.new_lines(self.line_end(range.end.max(colon)), &self.block(item, indent, true));
-        Ok(vec![(colon..range.end.max(colon), String::new()), lines])
+    /// Lines that follow a block scalar at the end of the text would give it the line break that it has not.
+    fn seal(&self, before: &Node) -> Option<Splice> {
+        let last = self.last_scalar(before);
+        let is_open = last.place.range().end == self.text.len() && !self.text.ends_with('\n');
+        let (header, text) = self.block_header(last).filter(|(_, text)| !text.contains('-'))?;
+        let end = header + text.len();
+        let keep = text.find('+').map_or(end..end, |keep| header + keep..header + keep + 1);
+        is_open.then(|| (keep, "-".to_owned()))
     }
 
     /// Splices, parses, and compares with what was asked for.
@@ -169,7 +204,7 @@ impl Document {
         splices.sort_by_key(|(range, _)| range.start);
         let (mut text, mut from) = (String::with_capacity(self.text.len()), 0);
         for (range, new) in splices {
-            text.push_str(&self.text[from..range.start.max(from)]);
+            text.push_str(self.text.get(from..range.start).unwrap_or_default());
             text.push_str(&new);
             from = range.end.max(from);
         }
@@ -182,8 +217,8 @@ impl Document {
         let file = sources.add("", text.as_str());
         let found = parse_documents(&sources, file, &Budget::default()).unwrap_or_default();
         match <[Node; 1]>::try_from(found) {
-            Ok([node]) if node == wanted => {
-                *self = Self { text, node };
+            Ok([node]) if node == wanted && (!self.is_json || is_json(&text)) => {
+                (self.text, self.node) = (text, node);
                 Ok(())
             }
             _ => Err(self.refuse(path)),
@@ -192,192 +227,29 @@ impl Document {
 
     fn refuse(&self, path: &str) -> Diagnostic {
         let message = format!("{path} is written in a way that cannot be edited in place");
-        let help = "write it in block style, without anchors and aliases, or edit it by hand";
+        let help = "give it a form without anchors, aliases and merge keys, each item on lines of its own, \
+                    or edit it by hand";
         let node = self.node.at_path(path).unwrap_or(&self.node);
         Diagnostic::new(&code::EDIT_REFUSED, message, help).at(node.place, "nothing was changed")
     }
 
-    fn at(&self, path: &str) -> Result<&Node, Diagnostic> {
+    pub(super) fn at(&self, path: &str) -> Result<&Node, Diagnostic> {
         self.node.at_path(path).ok_or_else(|| self.refuse(path))
     }
 
-    /// The mapping around a path's last key, and that key.
-    fn parent<'a>(&'a self, path: &'a str) -> Result<(&'a Node, &'a str), Diagnostic> {
+    /// A sequence, its key, and the mapping around them.
+    fn list(&self, path: &str) -> Result<(&Node, &Key, &Node), Diagnostic> {
         let (parent, key) = path.rsplit_once('.').unwrap_or(("", path));
-        Ok((self.at(parent)?, key))
-    }
-
-    fn key_start(&self, path: &str) -> Result<usize, Diagnostic> {
-        let (parent, key) = self.parent(path)?;
-        let found = parent.entries().iter().find(|(found, _)| found.text == key);
-        found.map(|(key, _)| key.place.range().start).ok_or_else(|| self.refuse(path))
-    }
-
-    /// Where the text goes on after the colon behind a path's last key.
-    fn colon(&self, path: &str) -> Result<usize, Diagnostic> {
-        let start = self.key_start(path)?;
-        let colon = self.text[start..].find(':').ok_or_else(|| self.refuse(path))?;
-        Ok(start + colon + 1)
-    }
-
-    /// Whether a collection stands in brackets. A block collection begins where its first item or key does,
-    /// which may itself stand in some.
-    fn is_flow(&self, node: &Node) -> bool {
-        let range = node.place.range();
-        let (open, first) = match &node.data {
-            Data::List(items) => ('[', items.first().map(|item| item.place)),
-            Data::Map(entries) => ('{', entries.first().map(|(key, _)| key.place)),
-            Data::Scalar { .. } => return false,
-        };
-        let is_inside = first.is_none_or(|first| first.range().start > range.start);
-        self.text[range].starts_with(open) && is_inside
-    }
-
-    /// Where the last character of a value stands. The place of a block collection reaches to what
-    /// follows it, over comments; its last leaf does not.
-    fn content_end(&self, node: &Node) -> usize {
-        let range = node.place.range();
-        if self.is_flow(node) || self.text[range.clone()].starts_with('*') {
-            return range.end;
+        let parent = self.at(parent)?;
+        let is_list = |node: &Node| node.is_null() || matches!(node.data, Data::List(_));
+        match self.entry(parent, key) {
+            Some((key, list)) if is_list(list) => Ok((parent, key, list)),
+            _ => Err(self.refuse(path)),
         }
-        match &node.data {
-            Data::Map(entries) => entries.last().map_or(range.end, |(key, value)| {
-                self.content_end(value).max(key.place.range().end)
-            }),
-            Data::List(items) => items.last().map_or(range.end, |item| self.content_end(item)),
-            Data::Scalar { .. } => range.start + self.text[range.clone()].trim_end().len(),
-        }
-    }
-
-    fn line_start(&self, at: usize) -> usize {
-        self.text[..at].rfind('\n').map_or(0, |found| found + 1)
-    }
-
-    /// Behind the line break of the line that holds `at`.
-    fn line_end(&self, at: usize) -> usize {
-        self.text[at..].find('\n').map_or(self.text.len(), |found| at + found + 1)
-    }
-
-    fn column(&self, at: usize) -> usize {
-        at - self.line_start(at)
-    }
-
-    /// The column of a line's comment, where the line holds nothing else.
-    fn comment(&self, line: usize) -> Option<usize> {
-        let text = &self.text[line..self.line_end(line)];
-        let column = text.len() - text.trim_start().len();
-        text[column..].starts_with('#').then_some(column)
-    }
-
-    fn is_blank(&self, line: usize) -> bool {
-        self.text[line..self.line_end(line)].trim().is_empty()
-    }
-
-    /// Where the dash of an item of a block sequence stands.
-    fn dash(&self, item: &Node) -> usize {
-        let mut line = self.line_start(item.place.range().start);
-        loop {
-            let indent = self.text[line..].len() - self.text[line..].trim_start_matches(' ').len();
-            if line == 0 || self.text[line + indent..].starts_with('-') {
-                return line + indent;
-            }
-            line = self.line_start(line - 1);
-        }
-    }
-
-    /// The lines of an item of a block sequence: what stands deeper than its dash, comments
-    /// included, the comment directly above the dash, and the blank lines above all that.
-    fn lines_of(&self, item: &Node) -> Range<usize> {
-        let dash = self.dash(item);
-        let column = self.column(dash);
-        let above = |line: usize| (line > 0).then(|| self.line_start(line - 1));
-        let mut start = self.line_start(dash);
-        while let Some(line) = above(start).filter(|&line| self.comment(line) == Some(column)) {
-            start = line;
-        }
-        let mut blank = start;
-        while let Some(line) = above(blank).filter(|&line| self.is_blank(line)) {
-            blank = line;
-        }
-        // Blank lines below a comment that stands alone keep it apart from what follows.
-        if above(blank).is_some_and(|line| self.comment(line).is_none_or(|found| found > column)) {
-            start = blank;
-        }
-        let mut end = self.line_end(self.content_end(item));
-        let mut line = end;
-        while line < self.text.len() {
-            let deeper = self.comment(line).is_some_and(|found| found > column);
-            if !deeper && !self.is_blank(line) {
-                break;
-            }
-            line = self.line_end(line);
-            if deeper {
-                end = line;
-            }
-        }
-        start..end
-    }
-
-    /// A splice of whole lines, also where the last line has no line break.
-    fn new_lines(&self, at: usize, lines: &str) -> Splice {
-        let newline = if self.text.contains("\r\n") { "\r\n" } else { "\n" };
-        let mut lines = lines.replace('\n', newline);
-        if at > 0 && !self.text[..at].ends_with('\n') {
-            lines.insert_str(0, newline);
-        }
-        (at..at, lines)
-    }
-
-    fn block(&self, node: &Node, indent: usize, item: bool) -> String {
-        let mut out = String::new();
-        let list = Node::list([node.clone()]);
-        write_item(&mut out, if item { &list } else { node }, indent, self.list_indent());
-        out
-    }
-
-    /// How far sequences stand to the right of their keys: as the first of the text does.
-    fn list_indent(&self) -> usize {
-        fn first(document: &Document, node: &Node) -> Option<usize> {
-            node.entries().iter().find_map(|(key, value)| match value.items() {
-                [item, ..] if !document.is_flow(value) => {
-                    let dash = document.column(document.dash(item));
-                    dash.checked_sub(document.column(key.place.range().start))
-                }
-                _ => first(document, value),
-            })
-        }
-        first(self, &self.node).unwrap_or(LIST_INDENT)
     }
 }
 
-/// A value in flow style.
-fn flow(node: &Node) -> String {
-    match &node.data {
-        Data::Map(entries) => {
-            let entries: Vec<String> = entries
-                .iter()
-                .map(|(key, value)| format!("{}: {}", key.text, flow(value)))
-                .collect();
-            format!("{{{}}}", entries.join(", "))
-        }
-        Data::List(items) => {
-            format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", "))
-        }
-        Data::Scalar { text, plain: true } => text.to_string(),
-        Data::Scalar { text, plain: false } => scalar(text),
-    }
-}
-
-/// A string that means itself in block and in flow style.
-fn scalar(text: &str) -> String {
-    if is_safe_plain(text) && !text.contains([',', '[', ']', '{', '}']) {
-        text.to_owned()
-    } else {
-        json(text)
-    }
-}
-
-/// A string in double quotes.
-fn json(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+/// Whether a text is JSON, which must then stay so.
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }

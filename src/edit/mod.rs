@@ -1,15 +1,25 @@
 //! Edits of previews.yaml in place: comments, order and style of everything else stay.
 //!
-//! Previews are inserted by name and removed whole, so two edits of different previews give the same
-//! file in either order, as long as no comment stands alone between two previews.
+//! Previews are inserted by name and removed with the comments that are theirs, so two edits of different
+//! previews give the same bytes in either order, where the list is in the order of names and no comment
+//! stands alone between two of them.
 
+mod added;
 mod document;
+mod layout;
+mod sequence;
+mod span;
+mod style;
+mod trivia;
+
+pub use added::added;
 
 use jiff::Timestamp;
 
 use crate::diagnostic::{Diagnostic, Sources, code};
-use crate::model::repository;
-use crate::spec::{Change, Config};
+use crate::kube::repository;
+use crate::spec::{Change, time};
+use crate::validate::is_dns_label;
 use crate::yaml::Node;
 use document::Document;
 
@@ -18,7 +28,7 @@ use document::Document;
 pub struct Setting {
     /// The preview's name; it is added where it does not exist.
     pub name: String,
-    /// Services and their images, in the order given.
+    /// Services and their images, in the order given; of two of one service, the last counts.
     pub images: Vec<(String, String)>,
     /// Pull requests; one that is listed already gets a new commit.
     pub changes: Vec<Change>,
@@ -28,16 +38,65 @@ pub struct Setting {
     pub replace: bool,
 }
 
+impl Setting {
+    /// Each service once and each pull request once: what is said last counts.
+    fn settled(&self) -> Self {
+        let mut settled = Self { images: Vec::new(), changes: Vec::new(), ..self.clone() };
+        for (service, image) in &self.images {
+            match settled.images.iter_mut().find(|(name, _)| name == service) {
+                Some((_, found)) => found.clone_from(image),
+                None => settled.images.push((service.clone(), image.clone())),
+            }
+        }
+        for change in &self.changes {
+            let is_same = |found: &&mut Change| {
+                found.repository == change.repository && found.number == change.number
+            };
+            match settled.changes.iter_mut().find(is_same) {
+                Some(found) => found.commit.clone_from(&change.commit),
+                None => settled.changes.push(change.clone()),
+            }
+        }
+        settled
+    }
+
+    /// The preview that this makes where there was none.
+    fn preview(&self) -> Node {
+        let mut entry = vec![("name", Node::string(&self.name))];
+        if !self.changes.is_empty() {
+            entry.push(("changes", Node::list(self.changes.iter().map(change_node))));
+        }
+        let services = self.images.iter().map(|(name, image)| service_node(name, image));
+        entry.push(("services", Node::list(services)));
+        if let Some(expires) = &self.expires {
+            entry.push(("expires", Node::string(expires)));
+        }
+        Node::map(entry)
+    }
+}
+
 /// Adds a preview, or changes the one of this name.
 ///
 /// # Errors
 /// The preview is new and has no service; a service lists containers or workloads of which none has
 /// the repository of the new image; or the text cannot be edited in place.
-pub fn set(sources: &Sources, config: &Config, setting: &Setting) -> Result<String, Diagnostic> {
-    let mut document = open(sources, config);
-    let previews = &config.previews.spec.previews;
-    let Some(index) = previews.iter().position(|preview| preview.name == setting.name) else {
-        add(&mut document, config, setting)?;
+pub fn set(sources: &Sources, node: &Node, setting: &Setting) -> Result<String, Diagnostic> {
+    let setting = setting.settled();
+    if let Some(expires) = setting.expires.as_ref().filter(|expires| time(expires).is_none()) {
+        let message = format!("`{expires}` is not a time");
+        let help = "write RFC 3339: 2026-12-01T00:00:00Z";
+        return Err(Diagnostic::new(&code::CONFIG_FIELD, message, help));
+    }
+    let is_name = |service: &str| service.split('.').all(is_dns_label);
+    if let Some((service, _)) = setting.images.iter().find(|(service, _)| !is_name(service)) {
+        let message = format!("`{service}` cannot name a service");
+        let help = "write --image SERVICE=IMAGE with the name of a Service or workload";
+        return Err(Diagnostic::new(&code::BAD_NAME, message, help));
+    }
+    let mut document = open(sources, node);
+    let name_of = |preview: &Node| preview.text_at(&["name"]) == Some(&setting.name);
+    let Some(index) = previews(node).iter().position(name_of) else {
+        add(&mut document, &setting)?;
         return Ok(document.into_text());
     };
     let path = format!("spec.previews[{index}]");
@@ -62,7 +121,7 @@ pub fn set(sources: &Sources, config: &Config, setting: &Setting) -> Result<Stri
         }
     }
     if let Some(expires) = &setting.expires {
-        set_text(&mut document, &path, "expires", expires)?;
+        document.set(&path, "expires", expires)?;
     }
     Ok(document.into_text())
 }
@@ -73,14 +132,16 @@ pub fn set(sources: &Sources, config: &Config, setting: &Setting) -> Result<Stri
 /// The text cannot be edited in place.
 pub fn remove(
     sources: &Sources,
-    config: &Config,
-    goes: impl Fn(&crate::spec::Preview) -> bool,
+    node: &Node,
+    goes: impl Fn(&Node) -> bool,
 ) -> Result<(String, Vec<String>), Diagnostic> {
-    let mut document = open(sources, config);
-    let previews = config.previews.spec.previews.iter().enumerate();
-    let (indices, names): (Vec<usize>, Vec<String>) = previews
+    let mut document = open(sources, node);
+    let name = |preview: &Node| preview.text_at(&["name"]).unwrap_or_default().to_owned();
+    let (indices, names): (Vec<usize>, Vec<String>) = previews(node)
+        .iter()
+        .enumerate()
         .filter(|(_, preview)| goes(preview))
-        .map(|(index, preview)| (index, preview.name.to_string()))
+        .map(|(index, preview)| (index, name(preview)))
         .unzip();
     document.remove("spec.previews", &indices)?;
     Ok((document.into_text(), names))
@@ -88,38 +149,35 @@ pub fn remove(
 
 /// Whether a preview's time is over. One without `expires` stays for ever.
 #[must_use]
-pub fn is_expired(preview: &crate::spec::Preview, now: Timestamp) -> bool {
-    preview.expires.parse::<Timestamp>().is_ok_and(|expires| expires <= now)
+pub fn is_expired(preview: &Node, now: Timestamp) -> bool {
+    preview.text_at(&["expires"]).and_then(time).is_some_and(|expires| expires <= now)
 }
 
-fn open(sources: &Sources, config: &Config) -> Document {
-    let node = config.node();
+fn previews(node: &Node) -> &[Node] {
+    node.at(&["spec", "previews"]).map(Node::items).unwrap_or_default()
+}
+
+fn open(sources: &Sources, node: &Node) -> Document {
     Document::new(&sources.get(node.place.file()).text, node)
 }
 
-fn add(document: &mut Document, config: &Config, setting: &Setting) -> Result<(), Diagnostic> {
-    let previews = &config.previews.spec.previews;
+fn add(document: &mut Document, setting: &Setting) -> Result<(), Diagnostic> {
+    let node = &document.node;
     if setting.images.is_empty() {
         let message = format!("`{}` is new and changes no service", setting.name);
         let help = "name its services with --image SERVICE=IMAGE";
-        let place = config.place("spec.previews");
-        return Err(Diagnostic::new(&code::CONFIG_FIELD, message, help).at(place, "not in here"));
+        let error = Diagnostic::new(&code::CONFIG_FIELD, message, help);
+        let place = node.at(&["spec", "previews"]).unwrap_or(node).place;
+        return Err(error.at(place, "not in here"));
     }
-    let mut entry = vec![("name", Node::string(&setting.name))];
-    if !setting.changes.is_empty() {
-        entry.push(("changes", Node::list(setting.changes.iter().map(change_node))));
-    }
-    let services = setting.images.iter().map(|(name, image)| service_node(name, image));
-    entry.push(("services", Node::list(services)));
-    if let Some(expires) = &setting.expires {
-        entry.push(("expires", Node::string(expires)));
-    }
-    let entry = Node::map(entry);
-    if document.node().at(&["spec", "previews"]).is_none() {
-        return document.add_key("spec", "previews", Node::list([entry]));
-    }
-    let index = previews.iter().position(|preview| preview.name > setting.name);
-    document.insert("spec.previews", index.unwrap_or(previews.len()), entry)
+    let preview = setting.preview();
+    let Some(list) = node.at(&["spec", "previews"]) else {
+        document.add_key("spec", "previews", Node::list([]))?;
+        return document.insert("spec.previews", 0, preview);
+    };
+    let is_behind = |other: &Node| other.text_at(&["name"]) > Some(&setting.name);
+    let index = list.items().iter().position(is_behind);
+    document.insert("spec.previews", index.unwrap_or(list.items().len()), preview)
 }
 
 fn retain(
@@ -127,7 +185,7 @@ fn retain(
     path: &str,
     keep: impl Fn(&Node) -> bool,
 ) -> Result<(), Diagnostic> {
-    let items = document.node().at_path(path).map(Node::items).unwrap_or_default();
+    let items = document.node.at_path(path).map(Node::items).unwrap_or_default();
     let goes: Vec<usize> = (0..items.len()).filter(|&index| !keep(&items[index])).collect();
     document.remove(path, &goes)
 }
@@ -139,10 +197,10 @@ fn set_image(
     image: &str,
 ) -> Result<(), Diagnostic> {
     let path = format!("{preview}.services");
-    let services = document.node().at_path(&path).map(Node::items).unwrap_or_default();
+    let services = document.node.at_path(&path).map(Node::items).unwrap_or_default();
     let found = services.iter().position(|node| node.text_at(&["name"]) == Some(service));
     let Some(index) = found else {
-        return document.insert(&path, services.len(), service_node(service, image));
+        return append(document, preview, "services", service_node(service, image));
     };
     let path = format!("{path}[{index}]");
     let mut listed = Vec::new();
@@ -158,7 +216,7 @@ fn set_image(
         }
     }
     if listed.is_empty() {
-        return set_text(document, &path, "image", image);
+        return document.set(&path, "image", image);
     }
     if matching.is_empty() {
         let message = format!(
@@ -168,26 +226,27 @@ fn set_image(
         let place = services[index].place;
         return Err(Diagnostic::new(&code::AMBIGUOUS_CONTAINER, message, help).at(place, "here"));
     }
-    matching.into_iter().try_for_each(|path| set_text(document, &path, "image", image))
+    matching.into_iter().try_for_each(|path| document.set(&path, "image", image))
 }
 
 fn set_change(document: &mut Document, preview: &str, change: &Change) -> Result<(), Diagnostic> {
     let path = format!("{preview}.changes");
-    let Some(list) = document.node().at_path(&path) else {
-        return document.add_key(preview, "changes", Node::list([change_node(change)]));
-    };
-    match list.items().iter().position(|node| is_same(node, change)) {
-        Some(index) => set_text(document, &format!("{path}[{index}]"), "commit", &change.commit),
-        None => document.insert(&path, list.items().len(), change_node(change)),
+    let items = document.node.at_path(&path).map(Node::items).unwrap_or_default();
+    match items.iter().position(|node| is_same(node, change)) {
+        Some(index) => document.set(&format!("{path}[{index}]"), "commit", &change.commit),
+        None => append(document, preview, "changes", change_node(change)),
     }
 }
 
-/// Sets a text field of a mapping; one that says so already is left alone.
-fn set_text(document: &mut Document, path: &str, key: &str, value: &str) -> Result<(), Diagnostic> {
-    match document.node().at_path(path).and_then(|node| node.text_at(&[key])) {
-        Some(found) if found == value => Ok(()),
-        Some(_) => document.replace(&format!("{path}.{key}"), value),
-        None => document.add_key(path, key, Node::string(value)),
+/// Adds an item at the end of a list, which is made where there is none.
+fn append(document: &mut Document, path: &str, key: &str, item: Node) -> Result<(), Diagnostic> {
+    let list = format!("{path}.{key}");
+    match document.node.at_path(&list) {
+        Some(found) => {
+            let count = found.items().len();
+            document.insert(&list, count, item)
+        }
+        None => document.add_key(path, key, Node::list([item])),
     }
 }
 
@@ -203,7 +262,7 @@ fn service_node(name: &str, image: &str) -> Node {
 fn change_node(change: &Change) -> Node {
     Node::map([
         ("repository", Node::string(&change.repository)),
-        ("number", Node::integer(i64::try_from(change.number).unwrap_or(i64::MAX))),
+        ("number", Node::from_json(change.number.into())),
         ("commit", Node::string(&change.commit)),
     ])
 }

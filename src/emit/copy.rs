@@ -26,10 +26,11 @@ pub(super) fn file_of<'p>(copied: &Copied<'p>) -> Cow<'p, str> {
 /// Names of ServiceAccounts.
 pub(super) type Accounts<'e> = BTreeSet<&'e str>;
 
-/// The ServiceAccounts of a preview.
+/// The ServiceAccounts of a preview; every namespace has the one called `default`.
 pub(super) fn accounts<'e>(env: &'e Environment<'_>) -> Accounts<'e> {
     let ids = env.copies.iter().map(|copy| &copy.original.id);
-    ids.filter(|id| id.kind == "ServiceAccount").map(|id| id.name.as_str()).collect()
+    let copied = ids.filter(|id| id.kind == "ServiceAccount").map(|id| id.name.as_str());
+    copied.chain(["default"]).collect()
 }
 
 /// What a copy depends on besides its original, changes of it and the preview's name, in words.

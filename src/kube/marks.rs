@@ -61,14 +61,31 @@ pub(crate) fn is_changed(node: &Node, change: &str) -> bool {
     changes(node).any(|(_, noted)| noted == change)
 }
 
+/// Gives a new object of ours what other sets added to the earlier one: their entries, and their notes.
+pub(crate) fn keep_additions(node: &mut Node, earlier: &Node) {
+    for (set, _) in changes(earlier).filter(|(_, change)| *change == HTTP) {
+        let entries = earlier.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+        let theirs = entries.iter().filter(|entry| is_entry(entry, set));
+        let mut all: Vec<Node> = theirs.cloned().collect();
+        let own = node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+        all.extend(own.iter().cloned());
+        node.make(&["spec"]).set("http", Node::list(all));
+        set_changes(node, set, &[HTTP]);
+    }
+}
+
 /// Whether an annotation or label is one of ours.
 pub(crate) fn is_key(key: &str) -> bool {
     key.starts_with("anabranch.dev/") || key.starts_with(RESTORE)
 }
 
-/// What the names of a set's entries in a VirtualService begin with.
-pub(crate) fn entry_prefix(set: &str) -> String {
-    format!("anabranch.{set}.")
+/// Whether an entry of a VirtualService has a name that a set gives: [`entry`] or [`entry_of_port`].
+pub(crate) fn is_entry(entry: &Node, set: &str) -> bool {
+    let name = entry.text_at(&["name"]).and_then(|name| name.strip_prefix("anabranch."));
+    let rest = name.and_then(|name| name.strip_prefix(set)?.strip_prefix('.')).unwrap_or_default();
+    let (preview, number) = rest.rsplit_once('.').unwrap_or(("", rest));
+    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    digits && !preview.contains('.')
 }
 
 /// The name of an entry of a preview, by its number.
@@ -110,14 +127,109 @@ pub(crate) fn commit_status(set: &str) -> String {
     format!("'{set}/' + event.metadata.suite")
 }
 
-/// Whether anabranch made this object from any previews.yaml.
-#[must_use]
-pub fn is_ours(object: &Object) -> bool {
-    object.label(MANAGED_BY) == Some(MANAGER) && object.label(SET).is_some()
+/// The set that an object says it belongs to: the user may have copied or written the labels, so what
+/// counts is whether a set makes such an object there.
+pub(crate) fn set_of(object: &Object) -> Option<&str> {
+    object.label(SET).filter(|_| object.label(MANAGED_BY) == Some(MANAGER))
 }
 
-/// Whether anabranch made this object from the previews.yaml of this name.
-#[must_use]
-pub fn is_of_set(object: &Object, set: &str) -> bool {
-    is_ours(object) && object.label(SET) == Some(set)
+/// Whether an object with the labels of a set has a kind and name that the set gives to what it makes
+/// outside of the namespaces of its previews.
+pub(crate) fn is_made_elsewhere(object: &Object, set: &str) -> bool {
+    let name = object.id.name.as_str();
+    let Some(preview) = object.label(PREVIEW) else {
+        return is_shared(object, set) || is_flux(object) && name.starts_with(&flux(set, ""));
+    };
+    let is_part = |rest: &str| rest.is_empty() || rest.starts_with('.');
+    let after = |whole: String| name.strip_prefix(&whole).is_some_and(is_part);
+    match object.id.kind.as_str() {
+        "HTTPRoute" | "GRPCRoute" | "VirtualService" => {
+            let mut parts = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
+            parts.any(|rest| rest.strip_prefix(preview).is_some_and(is_part))
+        }
+        "ReferenceGrant" => name == grant(set, preview),
+        "Kustomization" => is_flux(object) && after(flux(set, preview)),
+        _ => false,
+    }
+}
+
+/// Whether an object is a VirtualService that a set made for all its previews: a host has only one, so
+/// sets extend each other's.
+pub(crate) fn is_shared(object: &Object, set: &str) -> bool {
+    object.is(super::istio::GROUP, "VirtualService")
+        && object.label(PREVIEW).is_none()
+        && object.id.name.starts_with(&virtual_service(set, ""))
+}
+
+fn is_flux(object: &Object) -> bool {
+    object.id.group.ends_with(".toolkit.fluxcd.io")
+}
+
+/// The entries of a VirtualService that no set has added, as far as sets say so.
+pub(crate) fn entries_of_users(object: &Object) -> impl DoubleEndedIterator<Item = &Node> {
+    let made = set_of(object).filter(|set| is_shared(object, set));
+    let extended = changes(&object.node).filter(|(_, change)| *change == HTTP).map(|(set, _)| set);
+    let sets: Vec<&str> = made.into_iter().chain(extended).collect();
+    let entries = object.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+    entries.iter().filter(move |entry| !sets.iter().any(|set| is_entry(entry, set)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_known_by_their_whole_name() {
+        let is_ours = |name: &str| is_entry(&Node::map([("name", Node::string(name))]), "shop");
+        assert!(is_ours(&entry("shop", "pr-42", 1)) && is_ours(&entry_of_port("shop", 8080)));
+        for foreign in [
+            "anabranch",
+            "anabranch.shop",
+            "anabranch.shop.",
+            "anabranch.shop.house-rule",
+            "anabranch.shop.a.b.1",
+            "anabranch.shop-a.pr-42.1",
+            "anabranch.canary",
+            "shop.pr-42.1",
+        ] {
+            assert!(!is_ours(foreign), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn what_is_made_outside_of_previews_is_known_by_kind_and_name() {
+        let object = |kind: &str, name: &str, preview: Option<&str>| {
+            let api = match kind {
+                "VirtualService" => "networking.istio.io/v1",
+                "Kustomization" => "kustomize.toolkit.fluxcd.io/v1",
+                _ => "gateway.networking.k8s.io/v1",
+            };
+            let labels = preview.map(|preview| (PREVIEW, Node::string(preview)));
+            let metadata = [("name", Node::string(name)), ("labels", Node::map(labels))];
+            let fields = [("apiVersion", Node::string(api)), ("kind", Node::string(kind))];
+            let all = fields.into_iter().chain([("metadata", Node::map(metadata))]);
+            Object::from_node(Node::map(all)).expect("an object")
+        };
+        let made = [
+            object("HTTPRoute", "cart.pr-4", Some("pr-4")),
+            object("GRPCRoute", "cart.pr-4.8080.part-2", Some("pr-4")),
+            object("VirtualService", "web.pr-4.entry", Some("pr-4")),
+            object("ReferenceGrant", "anabranch.shop.pr-4", Some("pr-4")),
+            object("Kustomization", "shop.pr-4", Some("pr-4")),
+            object("Kustomization", "shop.pr-4.smoke", Some("pr-4")),
+            object("Kustomization", "shop.shared", None),
+            object("VirtualService", "anabranch.shop.cart", None),
+        ];
+        let foreign = [
+            object("HTTPRoute", "cart", Some("pr-4")),
+            object("HTTPRoute", "cart.pr-42", Some("pr-4")),
+            object("Kustomization", "shop.pr-42", Some("pr-4")),
+            object("Service", "cart.pr-4", Some("pr-4")),
+            object("VirtualService", "cart", None),
+        ];
+        assert!(made.iter().all(|object| is_made_elsewhere(object, "shop")));
+        for object in foreign {
+            assert!(!is_made_elsewhere(&object, "shop"), "{}", object.id);
+        }
+    }
 }

@@ -5,15 +5,18 @@
 
 pub mod flux;
 pub mod gateway;
+mod image;
 pub mod istio;
 pub mod marks;
 pub mod meta;
 mod object;
 mod order;
 
+pub use image::repository;
+pub(crate) use image::{ImageName, Prefix};
 pub use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service, ServiceSpec};
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+pub(crate) use object::in_front;
 pub use object::{Id, Object, is_cluster_scoped};
-pub(crate) use object::{in_front, name_place};
 pub(crate) use order::rank;
 pub use order::{Key, Order};

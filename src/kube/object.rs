@@ -76,6 +76,24 @@ impl Object {
         Ok(Self { id: Id { group, kind, namespace, name }, node, number: 0 })
     }
 
+    /// The object itself, if an API server could have one of this identity.
+    ///
+    /// # Errors
+    /// The kind is not CamelCase, or a name cannot be part of a path.
+    pub fn checked(self) -> Result<Self, Diagnostic> {
+        let Id { kind, namespace, name, .. } = &self.id;
+        let parts: [(&[&str], &str, bool); 3] = [
+            (&["kind"], kind, is_kind(kind)),
+            (&["metadata", "name"], name, is_path_segment(name)),
+            (&["metadata", "namespace"], namespace, is_path_segment(namespace)),
+        ];
+        let wrong = parts.into_iter().find(|(.., fits)| !fits).map(|(keys, text, _)| {
+            let place = self.node.at(keys).map_or(self.node.place, |value| value.place);
+            impossible(&keys.join("."), text, place)
+        });
+        wrong.map_or(Ok(self), Err)
+    }
+
     /// The object that a typed value describes.
     ///
     /// # Panics
@@ -123,8 +141,33 @@ impl Object {
     }
 }
 
+/// Whether an API server could have a kind of this name: CamelCase, which is a DNS label in lower case.
+fn is_kind(text: &str) -> bool {
+    text.len() <= 63
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// Whether a text can be one part of a path in the API, as the name of every object is.
+/// See <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-segment-names>.
+fn is_path_segment(text: &str) -> bool {
+    !matches!(text, "." | "..")
+        && !text.contains(|c: char| matches!(c, '/' | '%') || c.is_control())
+}
+
+fn impossible(field: &str, text: &str, place: Place) -> Diagnostic {
+    let (wanted, help) = match field {
+        "kind" => {
+            ("the kind of an object", "a kind has letters, digits and `-`, such as Deployment")
+        }
+        _ => ("part of a path in the API", "write a name without `/`, `%` and control characters"),
+    };
+    Diagnostic::new(&code::NOT_AN_OBJECT, format!("{field} `{text}` cannot be {wanted}"), help)
+        .at(place, "no API server takes this")
+}
+
 /// Where the name in an object's body stands.
-pub(crate) fn name_place(body: &Node) -> Place {
+fn name_place(body: &Node) -> Place {
     body.at(&["metadata", "name"]).map_or(body.place, |name| name.place)
 }
 
@@ -159,6 +202,14 @@ pub fn is_cluster_scoped(group: &str, kind: &str) -> bool {
             | ("admissionregistration.k8s.io", _)
             | ("external-secrets.io", "ClusterSecretStore" | "ClusterExternalSecret")
             | ("cert-manager.io", "ClusterIssuer")
+            | ("generators.external-secrets.io", "ClusterGenerator")
+            | (
+                "crd.projectcalico.org" | "projectcalico.org",
+                "GlobalNetworkPolicy" | "GlobalNetworkSet"
+            )
+            | ("cilium.io", "CiliumClusterwideNetworkPolicy" | "CiliumEgressGatewayPolicy")
+            | ("crd.antrea.io", "ClusterNetworkPolicy")
+            | ("kyverno.io", "ClusterPolicy")
             | ("policy.networking.k8s.io", _)
             | ("flowcontrol.apiserver.k8s.io", _)
     )
@@ -180,6 +231,30 @@ mod tests {
         assert_eq!(read(cart).expect("a name is enough").id.namespace, "");
         let nameless = read(Node::map([("name", null())])).expect_err("null names nothing");
         assert!(nameless.message.contains("metadata.name missing"), "{}", nameless.message);
+    }
+
+    #[test]
+    fn what_no_api_server_takes_is_no_object() {
+        let read = |kind: &str, name: &str| {
+            let name = Node::map([("name", Node::string(name))]);
+            let entries = [("apiVersion", Node::string("v1")), ("kind", Node::string(kind))];
+            Object::from_node(Node::map(entries.into_iter().chain([("metadata", name)])))
+                .expect("it has all that an object needs")
+                .checked()
+        };
+        for (kind, name) in [("Service", "cart"), ("Foo-Bar2", "system:a.b_C"), ("Role", "${X}-a")]
+        {
+            assert!(read(kind, name).is_ok(), "{kind} {name}");
+        }
+        for kind in ["../../evil", "a/b", "..", ".", "a\nb", "Ev il", "4th", "Ä", &"x".repeat(64)]
+        {
+            let error = read(kind, "cart").expect_err(kind);
+            assert!(error.message.starts_with("kind `"), "{}", error.message);
+        }
+        for name in ["..", ".", "../a", "a/b", "a%2fb", "a\nb", "a\0"] {
+            let error = read("Service", name).expect_err(name);
+            assert!(error.message.starts_with("metadata.name `"), "{}", error.message);
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::service::Service;
 use super::workload::Workload;
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Id, Object};
+use crate::read::Parted;
 use crate::yaml::Node;
 
 /// Everything the input holds that anabranch did not make itself.
@@ -20,6 +21,10 @@ pub struct Catalog<'a> {
     /// What tells hosts of its services from others.
     pub home: Home<'a>,
     objects: Vec<&'a Object>,
+    /// What other sets made: no part of the baseline.
+    others: &'a [Object],
+    /// VirtualServices of an earlier run.
+    extended: &'a [Object],
     /// By name.
     services: Vec<Service<'a>>,
     /// Indices of services by their name.
@@ -34,13 +39,13 @@ pub struct Catalog<'a> {
 }
 
 impl<'a> Catalog<'a> {
-    /// Makes a catalogue of objects in the order of identity, each with its number.
+    /// Makes a catalogue of an input in the order of identity, each object with its number.
     ///
     /// # Errors
     /// The Services select more workloads than `most`, each counted once for each of them.
-    pub fn new(home: Home<'a>, objects: &'a [Object], most: usize) -> Result<Self, Diagnostic> {
+    pub fn new(home: Home<'a>, input: &'a Parted, most: usize) -> Result<Self, Diagnostic> {
         let namespace = home.namespace;
-        let objects: Vec<&Object> = objects.iter().collect();
+        let objects: Vec<&Object> = input.users.iter().collect();
         let own = || objects.iter().filter(|object| object.id.namespace == namespace);
         let services: Vec<Service<'a>> = own()
             .filter(|object| object.is("", "Service"))
@@ -79,6 +84,8 @@ impl<'a> Catalog<'a> {
             namespace,
             home,
             objects,
+            others: &input.others,
+            extended: &input.extended,
             services,
             service_named,
             workloads,
@@ -120,6 +127,18 @@ impl<'a> Catalog<'a> {
     /// Every object, of every namespace, in the order of identity.
     pub fn objects(&self) -> impl Iterator<Item = &'a Object> {
         self.objects.iter().copied()
+    }
+
+    /// Every object that another set made.
+    #[must_use]
+    pub fn others(&self) -> &'a [Object] {
+        self.others
+    }
+
+    /// The VirtualServices that an earlier run made.
+    #[must_use]
+    pub fn extended(&self) -> &'a [Object] {
+        self.extended
     }
 
     /// Every object of a kind, of every namespace.

@@ -3,7 +3,6 @@
 
 mod catalog;
 mod host;
-mod image;
 mod pod;
 pub(crate) mod route;
 mod selector;
@@ -12,8 +11,7 @@ mod workload;
 
 pub use catalog::Catalog;
 pub use host::{Home, service_host};
-pub use image::repository;
-pub use pod::{Reference, Referent, images, pod_spec, references};
+pub use pod::{Reference, Referent, images, looks_like_image, pod_spec, references};
 pub use selector::selects;
 pub use service::{Protocol, Service, ServicePort};
 pub use workload::{Container, Support, Workload};

@@ -1,5 +1,9 @@
 //! Pods: where a workload keeps its pod, and what a pod names.
 
+use std::borrow::Cow;
+
+use serde_json::Value;
+
 use crate::diagnostic::Place;
 use crate::yaml::Node;
 
@@ -26,24 +30,67 @@ pub fn pod_spec(workload: &Node) -> Option<&Node> {
     workload.at(template_path(kind))?.get("spec")
 }
 
-/// Every image that a workload's pods run or mount: of containers of all kinds, of
-/// [volumes](https://kubernetes.io/docs/concepts/storage/volumes/#image), and of the proxy that
-/// [Istio adds](https://istio.io/latest/docs/reference/config/annotations/#SidecarProxyImage).
+/// Every image that a workload's pods run or mount, and where it stands: of containers of all kinds, of
+/// [volumes](https://kubernetes.io/docs/concepts/storage/volumes/#image), and of annotations by which
+/// injectors add containers or change those they add, such as
+/// [Istio](https://istio.io/latest/docs/reference/config/annotations/#SidecarProxyImage).
 #[must_use]
-pub fn images(workload: &Node) -> Vec<&Node> {
+pub fn images(workload: &Node) -> Vec<(Cow<'_, str>, &Node)> {
     let kind = workload.text_at(&["kind"]).unwrap_or_default();
     let Some(template) = workload.at(template_path(kind)) else {
         return Vec::new();
     };
-    let mut images = Vec::new();
+    let mut nodes = Vec::new();
     for list in ["containers", "initContainers", "ephemeralContainers"] {
         let containers = items(template, &["spec", list]).iter();
-        images.extend(containers.filter_map(|container| container.get("image")));
+        nodes.extend(containers.filter_map(|container| container.get("image")));
     }
     let volumes = items(template, &["spec", "volumes"]).iter();
-    images.extend(volumes.filter_map(|volume| volume.at(&["image", "reference"])));
-    images.extend(template.at(&["metadata", "annotations", "sidecar.istio.io/proxyImage"]));
+    nodes.extend(volumes.filter_map(|volume| volume.at(&["image", "reference"])));
+    let named = nodes.into_iter().filter_map(|node| Some((Cow::Borrowed(node.text()?), node)));
+    let mut images: Vec<(Cow<'_, str>, &Node)> = named.collect();
+    for metadata in [template, workload] {
+        let annotations = metadata.at(&["metadata", "annotations"]).map(Node::entries);
+        for (key, node) in annotations.unwrap_or_default() {
+            let Some(text) = node.text() else { continue };
+            if key.text.to_ascii_lowercase().ends_with("image") || looks_like_image(text) {
+                images.push((Cow::Borrowed(text), node));
+            } else if text.trim_start().starts_with(['{', '[']) {
+                let mut inside = Vec::new();
+                images_of_json(&serde_json::from_str(text).unwrap_or_default(), &mut inside);
+                images.extend(inside.into_iter().map(|image| (Cow::Owned(image), node)));
+            }
+        }
+    }
     images
+}
+
+/// The images of containers that an annotation writes as JSON. Go takes keys in any case.
+fn images_of_json(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| images_of_json(item, found)),
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                match value.as_str().filter(|_| key.eq_ignore_ascii_case("image")) {
+                    Some(image) => found.push(image.to_owned()),
+                    None => images_of_json(value, found),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether a text can hardly be anything but an image: it has a host, and a tag or a digest.
+#[must_use]
+pub fn looks_like_image(text: &str) -> bool {
+    let Some((host, rest)) = text.split_once('/') else { return false };
+    let is_host = host.contains('.') || host.contains(':') || host == "localhost";
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
+    let (name, tag) = rest.rsplit_once(':').unwrap_or((rest, ""));
+    let is_name = |part: &str| part.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let is_tag = !tag.is_empty() && !tag.contains('/');
+    is_host && is_tag && text.chars().all(fits) && is_name(host) && name.split('/').all(is_name)
 }
 
 /// An object that a pod names, and where it does.
@@ -95,7 +142,7 @@ impl Referent {
 }
 
 /// Everything a pod spec names: in containers, init containers, ephemeral containers, volumes of
-/// every type, image pull secrets, and its ServiceAccount.
+/// every type, image pull secrets, and its ServiceAccount, which is `default` where it names none.
 /// See <https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/>.
 #[must_use]
 pub fn references(pod: &Node) -> Vec<Reference> {
@@ -126,7 +173,12 @@ pub fn references(pod: &Node) -> Vec<Reference> {
     }
     let named = pod.text_at(&["serviceAccountName"]).is_some_and(|name| !name.is_empty());
     let account = if named { "serviceAccountName" } else { "serviceAccount" };
+    let before = found.len();
     add(&mut found, Referent::ServiceAccount, Some(pod), account);
+    if found.len() == before {
+        let (referent, name) = (Referent::ServiceAccount, "default".to_owned());
+        found.push(Reference { referent, name, optional: false, place: pod.place });
+    }
     found
 }
 

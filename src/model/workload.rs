@@ -1,8 +1,8 @@
 //! A workload: an object with a pod template, and what can be done with its kind.
 
-use super::image::repository;
 use super::pod::pod_spec;
 use crate::kube::Object;
+use crate::kube::repository;
 use crate::yaml::Node;
 
 /// A workload of the baseline.
@@ -56,6 +56,8 @@ impl<'a> Workload<'a> {
             ("apps", "ReplicaSet") | ("", "ReplicationController") => {
                 Support::Refused("it belongs to another controller or has no rollouts of its own")
             }
+            // A chart's test, or a step of its installation: nothing serves from it.
+            ("", "Pod") if object.annotation("helm.sh/hook").is_some() => Support::Passing,
             ("", "Pod") => Support::Refused("a bare Pod is never replaced when it fails"),
             ("argoproj.io", "Rollout") => {
                 Support::Refused("a copy would drive its own canaries and change the same routes")
@@ -85,4 +87,27 @@ fn containers(workload: &Object) -> impl Iterator<Item = Container<'_>> {
             Container { name: text("name"), image, repository: repository(image), init }
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_that_helm_runs_by_itself_is_left_out_and_any_other_refused() {
+        let support = |annotations: &[(&str, &str)]| {
+            let annotations = annotations.iter().map(|(key, value)| (*key, Node::string(*value)));
+            let metadata =
+                [("name", Node::string("test")), ("annotations", Node::map(annotations))];
+            let pod = Node::map([
+                ("apiVersion", Node::string("v1")),
+                ("kind", Node::string("Pod")),
+                ("metadata", Node::map(metadata)),
+            ]);
+            let pod = Object::from_node(pod).expect("it has a name");
+            Workload::new(&pod).map(|workload| workload.support)
+        };
+        assert_eq!(support(&[("helm.sh/hook", "test")]), Some(Support::Passing));
+        assert!(matches!(support(&[]), Some(Support::Refused(_))));
+    }
 }

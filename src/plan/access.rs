@@ -36,15 +36,21 @@ pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, account: &I
         }
     }
     for binding in finder.bindings.elsewhere(&account.name) {
-        needs.found.push(
-            Diagnostic::new(
-                &code::RIGHTS_NOT_COPIED,
-                format!("{} gives {account} rights that its copies do not have", binding.id),
-                "if a preview needs them, bind the ServiceAccount of its namespace yourself",
-            )
-            .at(binding.place(), "not copied"),
-        );
+        let message = format!("{} gives {account} rights that its copies do not have", binding.id);
+        needs.found.push(not_copied(binding, message));
     }
+    for binding in &finder.bindings.elsewhere_of_group {
+        let message = format!(
+            "{} gives every ServiceAccount of {home} rights that those of previews do not have",
+            binding.id
+        );
+        needs.found.push(not_copied(binding, message));
+    }
+}
+
+fn not_copied(binding: &Object, message: String) -> Diagnostic {
+    let help = "if a preview needs them, bind the ServiceAccounts of its namespace yourself";
+    Diagnostic::new(&code::RIGHTS_NOT_COPIED, message, help).at(binding.place(), "not copied")
 }
 
 /// The bindings of the input by the ServiceAccounts of the baseline that they name: there may be
@@ -56,6 +62,9 @@ pub(super) struct Bindings<'a> {
     of_groups: Vec<&'a Object>,
     /// Those for the whole cluster, and in other namespaces.
     elsewhere: BTreeMap<&'a str, Vec<&'a Object>>,
+    /// Those of them that name the group of the namespace's accounts. What the group of all accounts, or of
+    /// all users, may do, a preview's may as well.
+    elsewhere_of_group: Vec<&'a Object>,
 }
 
 impl<'a> Bindings<'a> {
@@ -63,6 +72,7 @@ impl<'a> Bindings<'a> {
         let mut bindings = Self::default();
         let home = catalog.namespace;
         let user = format!("system:serviceaccount:{home}:");
+        let group = format!("system:serviceaccounts:{home}");
         for binding in catalog.own(RBAC, "RoleBinding") {
             if subjects(binding).any(|subject| subject.text_at(&["kind"]) == Some("Group")) {
                 bindings.of_groups.push(binding);
@@ -78,13 +88,23 @@ impl<'a> Bindings<'a> {
             catalog.of_kind(RBAC, "RoleBinding").filter(|binding| binding.id.namespace != home),
         );
         for binding in elsewhere {
-            let own = subjects(binding).filter(|subject| {
-                subject.text_at(&["kind"]) == Some("ServiceAccount")
-                    && subject.text_at(&["namespace"]) == Some(home)
+            let text = |subject: &'a Node, key: &str| subject.text_at(&[key]).unwrap_or_default();
+            let accounts = subjects(binding).filter_map(|subject| match text(subject, "kind") {
+                "ServiceAccount" if text(subject, "namespace") == home => {
+                    Some(text(subject, "name"))
+                }
+                "User" => text(subject, "name").strip_prefix(&user),
+                _ => None,
             });
-            let accounts = own.filter_map(|subject| subject.text_at(&["name"]));
             for account in accounts.collect::<BTreeSet<_>>() {
                 bindings.elsewhere.entry(account).or_default().push(binding);
+            }
+            let is_group = |subject: &Node| {
+                subject.text_at(&["kind"]) == Some("Group")
+                    && subject.text_at(&["name"]) == Some(&group)
+            };
+            if subjects(binding).any(is_group) {
+                bindings.elsewhere_of_group.push(binding);
             }
         }
         bindings

@@ -7,10 +7,12 @@ use smallvec::SmallVec;
 
 use super::few::Few;
 use super::marker::{SCALARS, marker};
-use super::patch::{Allowance, Patch, Problem};
-use crate::diagnostic::{Diagnostic, Report, code};
+use super::patch::{Patch, Problem};
+use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::kube::meta::{SUBSTITUTE, is_substituted};
-use crate::model::{Container, Workload, repository};
+use crate::kube::repository;
+use crate::limits::Allowance;
+use crate::model::{Container, Workload};
 use crate::spec::{Config, EnvVar, ServiceChange};
 use crate::yaml::Node;
 
@@ -146,13 +148,49 @@ impl<'a> Changes<'a> {
     }
 
     /// The same, where the allowance is enough for it.
-    pub(super) fn mark_within(&self, original: &Node, allowance: &mut Allowance) -> Option<Node> {
-        if self.values().count() > SCALARS
-            || self.patches.iter().any(|patch| patch.mentions_marker())
-        {
+    fn mark_within(&self, original: &Node, allowance: &mut Allowance) -> Option<Node> {
+        let make = |number, _: Value<'_>| Node::string(marker(number));
+        self.takes_marks().then(|| self.make_with(original, allowance, make).ok())?
+    }
+
+    /// The body with a marker for each value, before the patches and after each of them. None where a
+    /// patch depends on one.
+    pub(super) fn mark_stages(
+        &self,
+        original: &Node,
+        allowance: &mut Allowance,
+    ) -> Option<Vec<Node>> {
+        if !self.takes_marks() {
             return None;
         }
-        self.make_with(original, allowance, |number, _| Node::string(marker(number))).ok()
+        let mut stages = vec![self.unpatched(original, |number, _| Node::string(marker(number)))];
+        for (index, patch) in self.patches.iter().enumerate() {
+            let mut body = stages[index].clone();
+            patch.apply(&mut body, allowance).ok()?;
+            stages.push(body);
+        }
+        Some(stages)
+    }
+
+    /// Whether markers can stand for the values.
+    fn takes_marks(&self) -> bool {
+        self.values().count() <= SCALARS
+            && !self.patches.iter().any(|patch| patch.mentions_marker())
+    }
+
+    /// The body before the patches.
+    pub(super) fn make_unpatched(&self, original: &Node) -> Node {
+        self.unpatched(original, |_, value| value.node())
+    }
+
+    fn unpatched(&self, original: &Node, make: impl Fn(usize, Value<'a>) -> Node) -> Node {
+        let mut body = original.clone();
+        let values = self.values().enumerate();
+        let mut values = values.map(|(number, value)| make(number, value));
+        for (change, images) in self.by_service.iter() {
+            change_body(&mut body, change, images, &mut values);
+        }
+        body
     }
 
     /// Makes the changes that come last.
@@ -173,12 +211,7 @@ impl<'a> Changes<'a> {
         allowance: &mut Allowance,
         make: impl Fn(usize, Value<'a>) -> Node,
     ) -> Result<Node, Problem> {
-        let mut body = original.clone();
-        let values = self.values().enumerate();
-        let mut values = values.map(|(number, value)| make(number, value));
-        for (change, images) in self.by_service.iter() {
-            change_body(&mut body, change, images, &mut values);
-        }
+        let mut body = self.unpatched(original, make);
         for patch in &self.patches {
             patch.apply(&mut body, allowance)?;
         }
@@ -257,23 +290,27 @@ fn plan_images<'a>(
             }
         }
     }
+    let names: BTreeSet<&str> = target.workloads.iter().map(|workload| workload.name()).collect();
     for (index, wanted) in change.workloads.iter().enumerate() {
-        if !target.workloads.iter().any(|workload| workload.name() == wanted.name) {
-            let names: Vec<&str> =
-                target.workloads.iter().map(|workload| workload.name()).collect();
+        if !names.contains(wanted.name.as_str()) {
+            let names = target.workloads.iter().map(|workload| workload.name());
             return Err(ambiguous(
                 &format!("workloads[{index}].name"),
                 format!("`{}` has no workload `{}`", change.name, wanted.name),
-                format!("its workloads are: {}", names.join(", ")),
+                format!("its workloads are: {}", some_of(names)),
             ));
         }
     }
     let mut all = SmallVec::new();
     let mut repositories = BTreeSet::new();
+    // Looked up for each of the workloads.
+    let by_workload: BTreeMap<&str, &str> =
+        change.workloads.iter().map(|one| (one.name.as_str(), one.image.as_str())).collect();
+    let by_container: BTreeMap<&str, &str> =
+        change.containers.iter().map(|one| (one.name.as_str(), one.image.as_str())).collect();
     for workload in &target.workloads {
-        let by_workload = change.workloads.iter().find(|w| w.name == workload.name());
-        let image = by_workload.map_or(change.image.as_str(), |w| w.image.as_str());
-        let images = images_of(workload, change, image).map_err(|main| {
+        let image = by_workload.get(workload.name()).copied().unwrap_or(&change.image);
+        let images = images_of(workload, change, image, &by_container).map_err(|main| {
             let field = if change.image.is_empty() { "env" } else { "image" };
             ambiguous(
                 field,
@@ -306,10 +343,9 @@ fn images_of<'a>(
     workload: &'a Workload<'a>,
     change: &'a ServiceChange,
     image: &'a str,
+    wanted: &BTreeMap<&'a str, &'a str>,
 ) -> Result<Images<'a>, String> {
     let containers = workload.containers.as_slice();
-    let wanted: BTreeMap<&str, &str> =
-        change.containers.iter().map(|one| (one.name.as_str(), one.image.as_str())).collect();
     let mut by_container: Few<(&str, &str)> = containers
         .iter()
         .filter_map(|container| Some((container.name, *wanted.get(container.name)?)))
@@ -339,12 +375,18 @@ fn images_of<'a>(
     Ok(Images { by_container, main: main.map(|main| main.name) })
 }
 
+/// The containers of some workloads, for a sentence.
 fn listing(workloads: &[&Workload<'_>]) -> String {
+    const SHOWN: usize = 20;
     let one = |workload: &&Workload<'_>| {
         let names = workload.containers.iter().map(|c| format!("{} ({})", c.name, c.image));
-        format!("{}: {}", workload.name(), names.collect::<Vec<_>>().join(", "))
+        format!("{}: {}", workload.name(), some_of(names))
     };
-    workloads.iter().map(one).collect::<Vec<_>>().join("; ")
+    let shown: Vec<String> = workloads.iter().take(SHOWN).map(one).collect();
+    match workloads.len().saturating_sub(SHOWN) {
+        0 => shown.join("; "),
+        more => format!("{} and {more} more", shown.join("; ")),
+    }
 }
 
 /// Makes the changes of one service with the next of these values: replicas, images, variables.

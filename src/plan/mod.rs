@@ -12,7 +12,9 @@ pub mod naming;
 mod needs;
 mod patch;
 mod patched;
+mod patched_values;
 mod policies;
+mod privileges;
 pub mod routing;
 mod secrets;
 pub(crate) mod variants;
@@ -27,11 +29,11 @@ pub use environment::{Body, Copied, Environment, Owners};
 use closure::Places;
 use marker::mentions_marker;
 use needs::Finder;
-use patch::Meter;
 use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::Object;
+use crate::limits::{Ceiling, WorkBudget};
 use crate::model::Catalog;
 use crate::spec::Config;
 use crate::yaml::Node;
@@ -49,28 +51,6 @@ pub struct Plan<'a> {
     pub routing: routing::Routing<'a>,
     /// Whether markers can stand for what differs between previews.
     pub(crate) marks: bool,
-}
-
-/// How much is made of an input at most; beyond it, an error that names the limit.
-#[derive(Debug, Clone, Copy)]
-pub struct Ceiling {
-    /// Rules of routes that are derived, of all previews together, with their matches and backends.
-    pub rules: usize,
-    /// Pairs that are looked at: of matches of one host and port, of all services together, and of
-    /// Services and the workloads that they select.
-    pub pairs: usize,
-    /// Nodes that patches go through, of all previews together: of each object they change, what it is
-    /// before each of them, and of their own, several for each. Those of one object go through a tenth at
-    /// most.
-    pub patch_nodes: usize,
-    /// Bytes of all previews together, as text.
-    pub bytes: usize,
-}
-
-impl Default for Ceiling {
-    fn default() -> Self {
-        Self { rules: 2_000_000, pairs: 2_000_000, patch_nodes: 3_000_000, bytes: 1 << 30 }
-    }
 }
 
 /// So many previews are planned before it is seen whether there are too many mistakes to go on.
@@ -91,7 +71,7 @@ pub fn plan<'a>(
         .collect();
     order.sort_by_key(|&index| &config.previews.spec.previews[index].name);
     let marks = !mentions_markers(config, catalog);
-    let finder = Finder::new(config, catalog, Meter::new(ceiling.patch_nodes), marks);
+    let finder = Finder::new(config, catalog, WorkBudget::new(ceiling), marks);
     let mut findings = Mutex::new(Report::default());
     let mut environments = Vec::with_capacity(order.len());
     for some in order.chunks(TOGETHER) {
@@ -111,7 +91,7 @@ pub fn plan<'a>(
             break;
         }
     }
-    if finder.meter.is_over() {
+    if finder.work.is_over() {
         // Where the threads stopped is chance.
         environments.clear();
         let most = ceiling.patch_nodes;
@@ -139,7 +119,7 @@ fn mentions_markers(config: &Config, catalog: &Catalog<'_>) -> bool {
     let spec = config.node().get("spec").map(Node::entries).unwrap_or_default().iter();
     let fields = fields.filter(|(key, _)| key.text != "spec");
     let mut own = fields.chain(spec.filter(|(key, _)| key.text != "previews"));
-    let objects: Vec<&Object> = catalog.objects().collect();
+    let objects: Vec<&Object> = catalog.objects().chain(catalog.extended()).collect();
     own.any(|(_, field)| mentions_marker(field))
         || objects.par_iter().any(|object| mentions_marker(&object.node))
 }

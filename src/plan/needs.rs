@@ -11,12 +11,15 @@ use super::access::Bindings;
 use super::changes::Changes;
 use super::hosts::{self, Host};
 use super::marker::mentions_marker;
-use super::patch::{self, Meter, Patch};
-use super::patched::judge;
+use super::patch::{self, Patch};
+use super::patched::{Judge, Verdict};
+use super::policies::is_policy;
+use super::privileges::policy_labels;
 use super::variants::Variants;
 use super::{access, secrets};
 use crate::diagnostic::{Diagnostic, Place, code};
 use crate::kube::{Id, Object};
+use crate::limits::WorkBudget;
 use crate::model::{Catalog, Reference, Referent, pod_spec, references, selects};
 use crate::spec::{self, Config};
 use crate::yaml::Node;
@@ -30,6 +33,8 @@ pub(super) struct Needs<'a> {
     pub(super) claims: Vec<Reference>,
     /// Hosts that it names.
     pub(super) hosts: Vec<Host<'a>>,
+    /// The ServiceAccount `default`, which is not in the input and yet may have rights.
+    pub(super) unwritten_account: bool,
     /// What is missing or cannot be copied.
     pub(super) found: Vec<Diagnostic>,
 }
@@ -42,31 +47,44 @@ impl Needs<'_> {
     }
 }
 
+/// What is known of a changed object, whatever the values that previews give to it.
+#[derive(Debug)]
+struct Known<'a> {
+    needs: Needs<'a>,
+    /// What is said of its patches.
+    verdict: Verdict,
+}
+
 /// Finds needs, and remembers those of the baseline's objects.
 #[derive(Debug)]
 pub(super) struct Finder<'a> {
     pub(super) config: &'a Config,
     pub(super) catalog: &'a Catalog<'a>,
     namespaces: BTreeSet<&'a str>,
+    external_secrets: BTreeSet<&'a str>,
+    external_config_maps: BTreeSet<&'a str>,
     monitors: Vec<&'a Object>,
     pub(super) bindings: Bindings<'a>,
     /// By the number of the object.
     known: Vec<OnceLock<Needs<'a>>>,
+    /// Of the ServiceAccount `default` where it is not in the input.
+    unwritten_account: OnceLock<Needs<'a>>,
     /// Of changed objects, by the number of the original and the shape of the changes; what the values
     /// of variables name is not among them. None where they depend on values, or on places in patches.
-    changed: Vec<Variants<Option<Needs<'a>>>>,
+    changed: Vec<Variants<Option<Known<'a>>>>,
+    pub(super) judge: Judge<'a>,
     /// Whether objects can be looked at with markers for what previews change.
     marks: bool,
     patches: Variants<Option<Arc<Patch<'a>>>>,
     /// Of all patches.
-    pub(super) meter: Meter,
+    pub(super) work: WorkBudget,
 }
 
 impl<'a> Finder<'a> {
     pub(super) fn new(
         config: &'a Config,
         catalog: &'a Catalog<'a>,
-        meter: Meter,
+        work: WorkBudget,
         marks: bool,
     ) -> Self {
         let monitors = ["ServiceMonitor", "PodMonitor"];
@@ -76,23 +94,40 @@ impl<'a> Finder<'a> {
         let changed = catalog.objects().map(|_| Variants::default()).collect();
         let (namespaces, bindings) = (catalog.namespaces(), Bindings::new(catalog));
         let patches = Variants::default();
+        let external = &config.previews.spec.external;
+        let names = |list: &'a [String]| list.iter().map(String::as_str).collect();
+        let labels = policy_labels(catalog, is_policy);
+        let judge = Judge::new(&config.previews.spec.limits, labels);
         Self {
             config,
             catalog,
             namespaces,
+            external_secrets: names(&external.secrets),
+            external_config_maps: names(&external.config_maps),
             monitors,
             bindings,
             known,
+            unwritten_account: OnceLock::new(),
             changed,
+            judge,
             marks,
             patches,
-            meter,
+            work,
         }
     }
 
     /// What an unchanged object of the baseline needs.
     pub(super) fn of(&self, object: &'a Object) -> &Needs<'a> {
         self.known[object.number].get_or_init(|| self.find(&object.id, &object.node))
+    }
+
+    /// What the ServiceAccount `default` needs where it is not in the input.
+    pub(super) fn of_unwritten_account(&self) -> &Needs<'a> {
+        self.unwritten_account.get_or_init(|| {
+            let namespace = self.catalog.namespace.into();
+            let (group, kind, name) = ("".into(), "ServiceAccount".into(), "default".into());
+            self.find(&Id { group, kind, namespace, name }, &Node::default())
+        })
     }
 
     /// What an object of the baseline needs once it is changed, but for hosts that its variables name.
@@ -102,26 +137,26 @@ impl<'a> Finder<'a> {
         changes: &Changes<'_>,
     ) -> Cow<'_, Needs<'a>> {
         match self.known_of(object, changes) {
-            Some(known) => Cow::Borrowed(known),
+            Some(known) => Cow::Borrowed(&known.needs),
             None => Cow::Owned(self.find(&object.id, &changes.make(&object.node))),
         }
     }
 
-    /// Whether the changes fit an object, and there is nothing to report that has a place in them.
-    pub(super) fn knows(&self, object: &'a Object, changes: &Changes<'_>) -> bool {
-        self.known_of(object, changes).is_some()
+    /// What is said of the patches of an object; none where they do not fit, or it depends on values.
+    pub(super) fn verdict(&self, object: &'a Object, changes: &Changes<'_>) -> Option<&Verdict> {
+        self.known_of(object, changes).map(|known| &known.verdict)
     }
 
-    fn known_of(&self, object: &'a Object, changes: &Changes<'_>) -> Option<&Needs<'a>> {
-        let limits = &self.config.previews.spec.limits;
+    fn known_of(&self, object: &'a Object, changes: &Changes<'_>) -> Option<&Known<'a>> {
         let find = || {
-            let frame = self.meter.allow(|all| changes.mark_within(&object.node, all))?;
+            let stages = self.work.allow(|all| changes.mark_stages(&object.node, all))?;
+            let verdict = self.judge.judge(object, &stages, mentions_marker)?;
+            let mut frame = stages.into_iter().next_back()?;
+            changes.finish(&mut frame);
             let needs = self.find(&object.id, &frame);
             let fits = !changes.has_patches()
-                || self.unselected(object, &frame).next().is_none()
-                    && judge(limits, object, &frame, mentions_marker).is_empty()
-                    && !needs.has_places();
-            fits.then_some(needs)
+                || self.unselected(object, &frame).next().is_none() && !needs.has_places();
+            fits.then_some(Known { needs, verdict })
         };
         let known = self.marks && !changes.move_values();
         known.then(|| self.changed[object.number].get(&changes.shape(), find).as_ref()).flatten()
@@ -149,7 +184,7 @@ impl<'a> Finder<'a> {
     pub(super) fn patch(&self, patch: &'a spec::Patch) -> Option<Arc<Patch<'a>>> {
         let words: SmallVec<[&str; 8]> = patch::words(patch).collect();
         let parse = |all: &mut _| Patch::parse(patch, Place::default(), all).ok().map(Arc::new);
-        self.patches.get(&words, || self.meter.allow(parse)).clone()
+        self.patches.get(&words, || self.work.allow(parse)).clone()
     }
 
     /// What a body needs under this identity.
@@ -187,7 +222,9 @@ impl<'a> Finder<'a> {
         }
         if reference.referent == Referent::ServiceAccount && reference.name == "default" {
             // Every namespace has it; only one that the baseline configures is worth copying.
-            needs.objects.extend(self.catalog.get(group, kind, "default"));
+            let object = self.catalog.get(group, kind, "default");
+            needs.unwritten_account |= object.is_none();
+            needs.objects.extend(object);
             return;
         }
         if let Some(object) = self.catalog.get(group, kind, &reference.name) {
@@ -222,12 +259,11 @@ impl<'a> Finder<'a> {
         /// ConfigMaps that a controller puts into every namespace.
         const EVERYWHERE: [&str; 3] =
             ["kube-root-ca.crt", "istio-ca-root-cert", "openshift-service-ca.crt"];
-        let external = &self.config.previews.spec.external;
         match referent {
             Referent::ConfigMap => {
-                EVERYWHERE.contains(&name) || external.config_maps.iter().any(|n| n == name)
+                EVERYWHERE.contains(&name) || self.external_config_maps.contains(name)
             }
-            Referent::Secret => external.secrets.iter().any(|n| n == name),
+            Referent::Secret => self.external_secrets.contains(name),
             _ => false,
         }
     }

@@ -1,71 +1,167 @@
-//! What is said about an object that patches changed: images that a preview may not bring, powers that the
-//! original has not, and what no copy keeps.
+//! What is said about an object that patches changed: images that a preview may not bring, what they
+//! change beyond what anyone may, and what no copy keeps.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diagnostic::{Diagnostic, Place, code};
+use super::patched_values;
+use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, marks, meta};
-use crate::model::{Referent, images, pod_spec, references};
+use crate::model::images;
+use crate::plan::privileges::{self, Change, PolicyLabels, Step};
 use crate::spec::Limits;
 use crate::validate::image_problems;
-use crate::yaml::{Node, write_document};
+use crate::yaml::Node;
 
-/// Judges what patches made of an object; images of which `checked` is true were looked at before.
-pub(super) fn judge(
-    limits: &Limits,
-    original: &Object,
-    body: &Node,
-    checked: impl Fn(&Node) -> bool,
-) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    let own: BTreeSet<&str> = images(&original.node).into_iter().filter_map(Node::text).collect();
-    for node in images(body) {
-        let image = node.text().unwrap_or_default();
-        if own.contains(image) || checked(node) {
-            continue;
-        }
-        found.extend(image_problems(limits, image).into_iter().map(|problem| {
-            let message =
-                format!("a patch gives {} the image `{image}`, which {}", original.id, problem.why);
-            Diagnostic::new(&code::BAD_IMAGE, message, problem.help).at(node.place, "this patch")
-        }));
-    }
-    found.extend(gained(original, body));
-    found.extend(lost(original, body));
-    found
+/// What is said of the patches of an object: each with the index of the patch, and without a place, for
+/// others may write the same patches.
+pub(super) type Verdict = Vec<(usize, Diagnostic)>;
+
+/// So many differences of one object are named.
+const NAMED: usize = 200;
+
+/// Of many differences by many patches it is not found out which patch made which, but said at the last.
+const LOOKS: usize = 20_000;
+
+/// What the patches of every object are held against.
+#[derive(Debug)]
+pub(super) struct Judge<'a> {
+    limits: &'a Limits,
+    policy_labels: PolicyLabels<'a>,
 }
 
-/// The warning that a body has powers which the original has not.
-fn gained(original: &Object, body: &Node) -> Option<Diagnostic> {
-    let own: BTreeSet<String> = powers(&original.node).into_iter().map(|power| power.key).collect();
-    let mut gained = powers(body);
-    gained.retain(|power| !own.contains(&power.key));
-    let first = gained.first()?.place;
-    let mut words: Vec<&str> = gained.iter().map(|power| power.words.as_str()).collect();
-    words.sort_unstable();
-    words.dedup();
-    Some(
-        Diagnostic::new(
-            &code::MORE_ACCESS,
-            format!("a patch gives {} what the original has not: {}", original.id, first_of(&words)),
-            "make sure that whoever can change previews.yaml may have it; admission policies such as \
-             the Pod Security Standards can refuse it",
-        )
-        .at(first, "this patch"),
-    )
+impl<'a> Judge<'a> {
+    pub(super) fn new(limits: &'a Limits, policy_labels: PolicyLabels<'a>) -> Self {
+        Self { limits, policy_labels }
+    }
+
+    /// Judges what patches make of an object: `stages` are its body before them and after each of them.
+    /// None where that depends on a value that is left open.
+    pub(super) fn judge(
+        &self,
+        original: &Object,
+        stages: &[Node],
+        is_open: impl Fn(&Node) -> bool,
+    ) -> Option<Verdict> {
+        let [before, .., after] = stages else {
+            return Some(Verdict::new());
+        };
+        let refused = self.refused_images(original, stages, &is_open);
+        let mut changes = privileges::compare(&original.id, &self.policy_labels, before, after);
+        changes.retain(|change| {
+            let text = change.new.and_then(Node::text);
+            text.is_none_or(|text| !refused.contains_key(text))
+        });
+        let mut sides = changes.iter().flat_map(|change| [change.old, change.new]).flatten();
+        if sides.any(&is_open) {
+            return None;
+        }
+        let mut verdict: Verdict = refused.into_values().flatten().collect();
+        verdict.extend(patched_values::refused(self.limits, original, stages, &is_open));
+        verdict.extend(self.gained(original, stages, &changes));
+        verdict.extend(lost(original, stages));
+        Some(verdict)
+    }
+
+    /// The images that patches bring although they may not, and what is said of each.
+    fn refused_images<'s>(
+        &self,
+        original: &Object,
+        stages: &'s [Node],
+        is_open: &impl Fn(&Node) -> bool,
+    ) -> BTreeMap<Cow<'s, str>, Verdict> {
+        fn text(body: &Node) -> BTreeSet<Cow<'_, str>> {
+            images(body).into_iter().map(|(image, _)| image).collect()
+        }
+        let (of_original, own) = (text(&original.node), text(&stages[0]));
+        let mut refused = BTreeMap::new();
+        let mut of_stages: Option<Vec<BTreeSet<Cow<'_, str>>>> = None;
+        for (image, node) in images(&stages[stages.len() - 1]) {
+            if own.contains(&image) || of_original.contains(&image) || is_open(node) {
+                continue;
+            }
+            let mut problems = image_problems(self.limits, &image).into_iter().peekable();
+            if problems.peek().is_none() {
+                continue;
+            }
+            let of_stages = of_stages.get_or_insert_with(|| stages.iter().map(text).collect());
+            let patch = last_to_change(of_stages, |images| images.contains(&image));
+            let said = problems.map(|problem| {
+                let message = format!(
+                    "a patch gives {} the image `{image}`, which {}",
+                    original.id, problem.why
+                );
+                (patch, Diagnostic::new(&code::BAD_IMAGE, message, problem.help))
+            });
+            let said: Verdict = said.collect();
+            refused.insert(image, said);
+        }
+        refused
+    }
+
+    /// The warnings that patches change more than anyone may.
+    fn gained(&self, original: &Object, stages: &[Node], changes: &[Change<'_>]) -> Verdict {
+        const HELP: &str = "make sure that whoever can change previews.yaml may have it; admission \
+                            policies such as the Pod Security Standards can refuse it";
+        let finding = |patch, message, help: &str| {
+            (patch, Diagnostic::new(&code::MORE_ACCESS, message, help).once())
+        };
+        let mut verdict = Verdict::new();
+        for change in changes.iter().take(NAMED) {
+            let patch = culprit(stages, changes.len().min(NAMED), |body| {
+                privileges::find(body, &change.path)
+            });
+            let mut message = privileges::in_words(&original.id, change);
+            if let [.., Step::Key("labels"), Step::Key(label)] = change.path[..]
+                && let Some(policy) = self.policy_labels.get(label)
+            {
+                message += &format!("; {policy} selects pods by it");
+            }
+            verdict.push(finding(patch, message, HELP));
+        }
+        if let Some(more) = changes.len().checked_sub(NAMED + 1) {
+            let message =
+                format!("patches change {} more things of {} than these", more + 1, original.id);
+            verdict.push(finding(stages.len() - 2, message, HELP));
+        }
+        verdict
+    }
+}
+
+/// The index of the patch that made one of so many differences; the last one where there are too many.
+pub(super) fn culprit<'s, T: PartialEq>(
+    stages: &'s [Node],
+    differences: usize,
+    look: impl Fn(&'s Node) -> T,
+) -> usize {
+    match differences.saturating_mul(stages.len()) > LOOKS {
+        true => stages.len() - 2,
+        false => last_to_change(stages, look),
+    }
+}
+
+/// The index of the last patch that changed what `look` sees of the stages before and after it.
+fn last_to_change<'s, S, T: PartialEq>(stages: &'s [S], look: impl Fn(&'s S) -> T) -> usize {
+    if stages.len() == 2 {
+        return 0;
+    }
+    let steps = stages.windows(2).enumerate();
+    let mut changing = steps.rev().filter(|(_, two)| look(&two[0]) != look(&two[1]));
+    changing.next().map_or(0, |(patch, _)| patch)
 }
 
 /// The note that patches write what no copy keeps.
-fn lost(original: &Object, body: &Node) -> Option<Diagnostic> {
-    let mut lost = Vec::new();
-    let mut look = |path: &[&str], keeps: &dyn Fn(&str, &Node) -> bool| {
-        let before = original.node.at(path).map(Node::entries).unwrap_or_default();
+fn lost(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
+    let (before, after) = (&stages[0], &stages[stages.len() - 1]);
+    let mut lost: Vec<(&[&str], &str)> = Vec::new();
+    let mut look = |path: &'static [&str], keeps: &dyn Fn(&str, &Node) -> bool| {
+        let before = before.at(path).map(Node::entries).unwrap_or_default();
         let before: BTreeMap<&str, &Node> =
             before.iter().map(|(key, value)| (key.text.as_str(), value)).collect();
-        for (key, value) in body.at(path).map(Node::entries).unwrap_or_default() {
+        for (key, value) in after.at(path).map(Node::entries).unwrap_or_default() {
             let key = key.text.as_str();
             if !keeps(key, value) && before.get(key) != Some(&value) {
-                lost.push((format!("{}.{key}", path.join(".")), value.place));
+                lost.push((path, key));
             }
         }
     };
@@ -81,179 +177,24 @@ fn lost(original: &Object, body: &Node) -> Option<Diagnostic> {
         "ServiceMonitor" | "PodMonitor" => look(&["spec"], &|key, _| key != "namespaceSelector"),
         _ => {}
     }
-    let place = lost.first()?.1;
-    let fields: Vec<&str> = lost.iter().map(|(field, _)| field.as_str()).collect();
-    Some(
-        Diagnostic::new(
-            &code::DROPPED,
-            format!("a patch of {} writes what no copy keeps: {}", original.id, first_of(&fields)),
-            "leave it out of the patch: it belongs to the original, or anabranch sets it",
-        )
-        .at(place, "this patch"),
-    )
+    let &(path, key) = lost.first()?;
+    let patch = last_to_change(stages, |body| body.at(path).and_then(|parent| parent.get(key)));
+    let fields: Vec<String> =
+        lost.iter().map(|(path, key)| format!("{}.{key}", path.join("."))).collect();
+    let finding = Diagnostic::new(
+        &code::DROPPED,
+        format!("a patch of {} writes what no copy keeps: {}", original.id, first_of(&fields)),
+        "leave it out of the patch: it belongs to the original, or anabranch sets it",
+    );
+    Some((patch, finding.once()))
 }
 
 /// The first words of a list; more of them nobody reads in one line.
-fn first_of(words: &[&str]) -> String {
+pub(super) fn first_of(words: &[String]) -> String {
     const SHOWN: usize = 5;
     let shown = words[..words.len().min(SHOWN)].join(", ");
     match words.len().saturating_sub(SHOWN) {
         0 => shown,
         more => format!("{shown} and {more} more"),
-    }
-}
-
-/// Something that an object may do, or has access to.
-struct Power {
-    /// The same for powers that are.
-    key: String,
-    /// For people.
-    words: String,
-    /// Where it is given.
-    place: Place,
-}
-
-/// What the [Pod Security Standards](https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline)
-/// restrict, the ServiceAccount and the Secrets of a pod; the Secrets of a ServiceAccount; rules, subjects
-/// and the role of RBAC.
-fn powers(object: &Node) -> Vec<Power> {
-    let mut powers = Vec::new();
-    let mut add = |words: String, place| powers.push(Power { key: words.clone(), words, place });
-    if let Some(pod) = pod_spec(object) {
-        of_pod(pod, &mut add);
-    }
-    if object.text_at(&["kind"]) == Some("ServiceAccount") {
-        for secret in ["secrets", "imagePullSecrets"].iter().flat_map(|list| items(object, list)) {
-            add(format!("Secret {}", secret.text_at(&["name"]).unwrap_or_default()), secret.place);
-        }
-    }
-    if object.text_at(&["apiVersion"]).is_some_and(|version| version.starts_with("rbac.")) {
-        let role = object.get("roleRef").map(|role| ("another role", role));
-        let rules = items(object, "rules").iter().map(|rule| ("another rule", rule));
-        let subjects = items(object, "subjects").iter().map(|one| ("another subject", one));
-        powers.extend(rules.chain(subjects).chain(role).map(|(words, node)| {
-            let mut key = words.to_owned();
-            write_document(&mut key, node);
-            Power { key, words: words.to_owned(), place: node.place }
-        }));
-    }
-    powers
-}
-
-fn items<'n>(node: &'n Node, key: &str) -> &'n [Node] {
-    node.get(key).map(Node::items).unwrap_or_default()
-}
-
-fn of_pod(pod: &Node, add: &mut impl FnMut(String, Place)) {
-    for key in ["hostNetwork", "hostPID", "hostIPC"] {
-        if let Some(node) = pod.get(key).filter(|node| node.is_true()) {
-            add(key.to_owned(), node.place);
-        }
-    }
-    let account = pod.get("serviceAccountName").or_else(|| pod.get("serviceAccount"));
-    let place = account.map_or(pod.place, |node| node.place);
-    let name = account.and_then(Node::text).filter(|name| !name.is_empty());
-    add(format!("ServiceAccount {}", name.unwrap_or("default")), place);
-    let mounts = pod.get("automountServiceAccountToken");
-    if mounts.is_none_or(Node::is_true) {
-        add(
-            "the token of its ServiceAccount".to_owned(),
-            mounts.map_or(pod.place, |node| node.place),
-        );
-    }
-    for host in items(pod, "volumes").iter().filter_map(|volume| volume.get("hostPath")) {
-        let path = host.text_at(&["path"]).unwrap_or_default();
-        add(format!("hostPath {path}"), host.place);
-    }
-    for reference in references(pod) {
-        if reference.referent == Referent::Secret {
-            add(format!("Secret {}", reference.name), reference.place);
-        }
-    }
-    of_security_context(pod, "", add);
-    for list in ["containers", "initContainers", "ephemeralContainers"] {
-        for container in items(pod, list) {
-            let within = format!(" in {}", container.text_at(&["name"]).unwrap_or_default());
-            of_security_context(container, &within, add);
-            for port in items(container, "ports") {
-                if let Some(node) = port.get("hostPort").filter(|node| node.text() != Some("0")) {
-                    add(format!("hostPort {}", node.text().unwrap_or_default()), node.place);
-                }
-            }
-        }
-    }
-}
-
-/// The `securityContext` of a pod, or within a container of it.
-fn of_security_context(holder: &Node, within: &str, add: &mut impl FnMut(String, Place)) {
-    let Some(context) = holder.get("securityContext") else {
-        return;
-    };
-    let mut add_if = |keys: &[&str], applies: &dyn Fn(&Node) -> bool, show: bool| {
-        if let Some(node) = context.at(keys).filter(|node| applies(node)) {
-            let value = node.text().filter(|_| show).map(|text| format!(" {text}"));
-            add(format!("{}{}{within}", keys[0], value.unwrap_or_default()), node.place);
-        }
-    };
-    add_if(&["privileged"], &Node::is_true, false);
-    add_if(&["windowsOptions", "hostProcess"], &Node::is_true, false);
-    add_if(&["procMount"], &|node| node.text() == Some("Unmasked"), true);
-    for profile in ["seccompProfile", "appArmorProfile"] {
-        add_if(&[profile, "type"], &|node| node.text() == Some("Unconfined"), true);
-    }
-    for key in ["user", "role", "type"] {
-        add_if(&["seLinuxOptions", key], &|_| true, true);
-    }
-    for capability in context.at(&["capabilities", "add"]).map(Node::items).unwrap_or_default() {
-        let name = capability.text().unwrap_or_default();
-        add(format!("capability {name}{within}"), capability.place);
-    }
-    for sysctl in items(context, "sysctls") {
-        add(format!("sysctl {}", sysctl.text_at(&["name"]).unwrap_or_default()), sysctl.place);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::diagnostic::Sources;
-    use crate::yaml::{Budget, parse_documents};
-
-    /// What an object with these fields of its pod spec has.
-    fn words(pod: &str) -> Vec<String> {
-        let text = format!("kind: Deployment\nspec: {{template: {{spec: {{{pod}}}}}}}\n");
-        let mut sources = Sources::default();
-        let file = sources.add("", text);
-        let read = parse_documents(&sources, file, &Budget::default()).expect("YAML");
-        let mut words: Vec<String> = powers(&read[0]).into_iter().map(|one| one.words).collect();
-        words.retain(|one| !one.contains("ServiceAccount"));
-        words
-    }
-
-    #[test]
-    fn powers_of_pods_are_those_that_the_standards_restrict() {
-        for (pod, wanted) in [
-            ("hostNetwork: true, hostPID: true, hostIPC: false", "hostNetwork, hostPID"),
-            ("volumes: [{hostPath: {path: /x}}, {emptyDir: {}}]", "hostPath /x"),
-            ("volumes: [{secret: {secretName: s}}]", "Secret s"),
-            ("containers: [{name: c, envFrom: [{secretRef: {name: s}}]}]", "Secret s"),
-            ("initContainers: [{name: c, ports: [{hostPort: 80}, {hostPort: 0}]}]", "hostPort 80"),
-            ("securityContext: {sysctls: [{name: s, value: '1'}]}", "sysctl s"),
-            ("securityContext: {windowsOptions: {hostProcess: true}}", "windowsOptions"),
-            ("securityContext: {seLinuxOptions: {type: t}}", "seLinuxOptions t"),
-            (
-                "securityContext: {appArmorProfile: {type: Unconfined}}",
-                "appArmorProfile Unconfined",
-            ),
-            ("securityContext: {seccompProfile: {type: RuntimeDefault}}", ""),
-        ] {
-            assert_eq!(words(pod).join(", "), wanted, "{pod}");
-        }
-        let context = |context: &str| {
-            words(&format!("containers: [{{name: c, securityContext: {context}}}]"))
-        };
-        assert_eq!(context("{privileged: true}"), ["privileged in c"]);
-        assert_eq!(context("{procMount: Unmasked}"), ["procMount Unmasked in c"]);
-        assert_eq!(context("{capabilities: {add: [A], drop: [B]}}"), ["capability A in c"]);
     }
 }

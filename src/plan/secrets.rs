@@ -7,6 +7,7 @@ use crate::model::{Reference, Referent};
 use crate::yaml::Node;
 
 const EXTERNAL: &str = "external-secrets.io";
+const GENERATORS: &str = "generators.external-secrets.io";
 
 /// The finding that an object is encrypted for its place: SOPS seals the metadata with the data.
 pub(super) fn unmovable(object: &Object, referrer: &Id) -> Option<Diagnostic> {
@@ -69,59 +70,115 @@ pub(super) fn provided<'a>(
     })
 }
 
-/// Follows a copied ExternalSecret to its store, and a store to the Secrets it signs in with.
+/// Follows a copied ExternalSecret to its stores, generators and templates, and a store or generator to what
+/// it signs in with.
 pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, body: &Node) {
-    if id.group != EXTERNAL {
-        return;
-    }
-    if id.kind == "ExternalSecret" {
-        let store = body.at(&["spec", "secretStoreRef"]);
-        let kind = store.and_then(|store| store.text_at(&["kind"])).unwrap_or("SecretStore");
-        let name = store.and_then(|store| store.text_at(&["name"])).unwrap_or_default();
-        if kind == "SecretStore" && !name.is_empty() {
-            match finder.catalog.get(EXTERNAL, "SecretStore", name) {
-                Some(store) => needs.objects.push(store),
-                None => needs.found.push(
-                    Diagnostic::new(
-                        &code::MISSING_OBJECT,
-                        format!("{id} needs SecretStore {name}, which is not in the input"),
-                        "pass the file that holds it with --baseline, or use a ClusterSecretStore",
-                    )
-                    .at(
-                        crate::kube::name_place(body),
-                        "names a SecretStore that is not in the input",
-                    ),
-                ),
+    match (id.group.as_str(), id.kind.as_str()) {
+        (EXTERNAL, "ExternalSecret") => {
+            let mut named = Vec::new();
+            if let Some(spec) = body.get("spec") {
+                sources(spec, &mut named);
+            }
+            for (source, node) in named {
+                source_of(finder, needs, id, source, node);
             }
         }
-    }
-    if id.kind == "SecretStore" {
-        let mut names = Vec::new();
-        secret_refs(body, &mut names);
-        for (referent, node) in names {
-            if let Some(name) = node.text_at(&["name"]) {
-                let name = name.to_owned();
-                let reference = Reference { referent, name, optional: false, place: node.place };
-                finder.need(needs, id, reference);
+        (EXTERNAL, "SecretStore") | (GENERATORS, _) => {
+            let mut named = Vec::new();
+            if let Some(spec) = body.get("spec") {
+                credentials(spec, false, &mut named);
+            }
+            for (referent, node) in named {
+                need(finder, needs, id, referent, node);
             }
         }
+        _ => {}
     }
 }
 
-/// Fields of a SecretStore that name a Secret or a ServiceAccount: by convention they end in
-/// `SecretRef` or are called `serviceAccountRef`.
-fn secret_refs<'a>(node: &'a Node, found: &mut Vec<(Referent, &'a Node)>) {
+/// Finds what has the name that a mapping gives.
+fn need<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, referent: Referent, node: &Node) {
+    if let Some(name) = node.text_at(&["name"]).filter(|name| !name.is_empty()) {
+        let name = name.to_owned();
+        finder.need(needs, id, Reference { referent, name, optional: false, place: node.place });
+    }
+}
+
+/// What an ExternalSecret takes its values from.
+#[derive(Clone, Copy)]
+enum Source {
+    Store,
+    Generator,
+    Template(Referent),
+}
+
+/// The sources below a part of an ExternalSecret: one store for all values or one for each, generators, and
+/// templates in ConfigMaps and Secrets.
+fn sources<'n>(node: &'n Node, found: &mut Vec<(Source, &'n Node)>) {
     for (key, value) in node.entries() {
-        if key.text.ends_with("SecretRef") || key.text == "secretRef" && value.get("name").is_some()
-        {
-            found.push((Referent::Secret, value));
-        } else if key.text == "serviceAccountRef" {
-            found.push((Referent::ServiceAccount, value));
-        } else {
-            secret_refs(value, found);
+        match key.text.as_str() {
+            "secretStoreRef" | "storeRef" => found.push((Source::Store, value)),
+            "generatorRef" => found.push((Source::Generator, value)),
+            "templateFrom" => {
+                for (key, referent) in
+                    [("configMap", Referent::ConfigMap), ("secret", Referent::Secret)]
+                {
+                    let templates = value.items().iter().filter_map(|item| item.get(key));
+                    found.extend(templates.map(|one| (Source::Template(referent), one)));
+                }
+            }
+            _ => sources(value, found),
         }
     }
-    for item in node.items() {
-        secret_refs(item, found);
+    node.items().iter().for_each(|item| sources(item, found));
+}
+
+fn source_of<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, source: Source, node: &Node) {
+    let text = |key| node.text_at(&[key]).filter(|text| !text.is_empty());
+    let (group, kind) = match source {
+        Source::Template(referent) => return need(finder, needs, id, referent, node),
+        Source::Store => (EXTERNAL, text("kind").unwrap_or("SecretStore")),
+        Source::Generator => (GENERATORS, text("kind").unwrap_or_default()),
+    };
+    let Some(name) = text("name") else { return };
+    // Those of the cluster are there for every namespace.
+    if kind.starts_with("Cluster") {
+        return;
     }
+    match finder.catalog.get(group, kind, name) {
+        Some(object) => needs.objects.push(object),
+        None => needs.found.push(
+            Diagnostic::new(
+                &code::MISSING_OBJECT,
+                format!("{id} needs {kind} {name}, which is not in the input"),
+                format!("pass the file that holds it with --baseline, or use a Cluster{kind}"),
+            )
+            .at(node.place, format!("names a {kind} that is not in the input")),
+        ),
+    }
+}
+
+/// What a store or generator names to sign in: by convention below keys that end in `SecretRef`, or with a
+/// `key` of a Secret below `auth`; accounts are called `serviceAccountRef` or `serviceAccount`, and
+/// certificates of authorities stand in a `caProvider`.
+fn credentials<'n>(node: &'n Node, in_auth: bool, found: &mut Vec<(Referent, &'n Node)>) {
+    for (key, value) in node.entries() {
+        let lower = key.text.to_ascii_lowercase();
+        let is_named = value.get("name").is_some_and(|name| name.text().is_some());
+        let is_secret = lower.ends_with("secretref") || in_auth && value.get("key").is_some();
+        if lower == "caprovider" && is_named {
+            found.push(match value.text_at(&["type"]) {
+                Some("ConfigMap") => (Referent::ConfigMap, value),
+                _ => (Referent::Secret, value),
+            });
+        } else if matches!(lower.as_str(), "serviceaccountref" | "serviceaccount") && is_named {
+            found.push((Referent::ServiceAccount, value));
+        } else if is_secret && is_named {
+            found.push((Referent::Secret, value));
+        } else {
+            let in_auth = in_auth || lower.ends_with("auth") || lower.ends_with("secretref");
+            credentials(value, in_auth, found);
+        }
+    }
+    node.items().iter().for_each(|item| credentials(item, in_auth, found));
 }

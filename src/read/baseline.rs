@@ -7,10 +7,45 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
+use super::inside::{NO_FILE, check_inside, is_device};
 use super::{add_objects, documents, folder, text_of};
 use crate::diagnostic::{Diagnostic, FileId, Sources, code};
 use crate::kube::Object;
 use crate::yaml::{Budget, Node, parse_counted, too_many_bytes, too_many_nodes};
+
+/// Reads what a path of the command line names, or stdin for `-`, into `sources`. A pull request can make a
+/// link of any file: one that leads elsewhere is not followed, and a FIFO not waited for.
+///
+/// # Errors
+/// The path is no file, or leads elsewhere, or it cannot be read as [`read_file`] does.
+pub fn read_argument(
+    path: &Path,
+    sources: &mut Sources,
+    budget: &Budget,
+) -> Result<FileId, Diagnostic> {
+    if path != Path::new("-") {
+        check_argument(path)?;
+    }
+    read_file(path, sources, budget)
+}
+
+fn check_argument(path: &Path) -> Result<(), Diagnostic> {
+    let is_pipe = |path: &Path| {
+        let kind = path.metadata().map(|metadata| metadata.file_type());
+        kind.is_ok_and(|kind| !kind.is_file() && !kind.is_dir()) && !is_device(path)
+    };
+    let checked = check_inside(path).and_then(|()| match is_pipe(path) {
+        true => Err(NO_FILE.to_owned()),
+        false => Ok(()),
+    });
+    checked.map_err(|why| {
+        Diagnostic::new(
+            &code::UNREADABLE,
+            format!("{} is not read: {why}", path.display()),
+            "name the file itself; a link may lead to files of the same repository",
+        )
+    })
+}
 
 /// Reads a file, or stdin for `-`, into `sources`.
 ///
@@ -38,10 +73,23 @@ pub fn read_file(
             "check the path and its permissions",
         )
     })?;
-    if bytes.len() as u64 == most {
-        return Err(too_many_bytes(&name, budget));
+    add_text(&name, bytes, sources, budget)
+}
+
+/// Adds the bytes of a file, of which one more than allowed was read where there are more.
+///
+/// # Errors
+/// They are not UTF-8, or the texts of the run are too large together.
+pub fn add_text(
+    name: &str,
+    bytes: Vec<u8>,
+    sources: &mut Sources,
+    budget: &Budget,
+) -> Result<FileId, Diagnostic> {
+    if sources.bytes().saturating_add(bytes.len()) > budget.bytes {
+        return Err(too_many_bytes(name, budget));
     }
-    let text = text_of(&name, bytes)?;
+    let text = text_of(name, bytes)?;
     Ok(sources.add(name, text))
 }
 
@@ -74,7 +122,7 @@ pub fn read_config(
     budget: &Budget,
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Node> {
-    match read_file(path, sources, budget) {
+    match read_argument(path, sources, budget) {
         Ok(file) => parse_config(sources, file, budget, errors),
         Err(error) => {
             errors.push(error);
@@ -126,10 +174,13 @@ pub fn open_baseline(
     let mut files = Vec::new();
     for path in paths.iter().map(AsRef::as_ref) {
         if path.is_dir() {
-            files.extend(folder::read_folder(path, sources, budget, errors));
+            match check_argument(path) {
+                Ok(()) => files.extend(folder::read_folder(path, sources, budget, errors)),
+                Err(error) => errors.push(error),
+            }
             continue;
         }
-        match read_file(path, sources, budget) {
+        match read_argument(path, sources, budget) {
             Ok(file) => files.push(file),
             Err(error) => errors.push(error),
         }
@@ -159,6 +210,7 @@ pub fn parse_baseline(
             }
             Err(mistakes) => errors = mistakes,
         }
+        sources.unquote(&mut errors);
         (objects, errors)
     };
     // Of two large ones beside each other, each could take what is left.

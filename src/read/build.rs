@@ -50,7 +50,8 @@ pub(super) fn build(
         }
         if !said.status.success() {
             let words = String::from_utf8_lossy(&said.stderr);
-            let message = format!("{}: {}", name_of(folder), words.trim());
+            let words = if may_quote(&words) { NOT_SHOWN } else { words.trim() };
+            let message = format!("{}: {words}", name_of(folder));
             return Err(failed(message, "mend the kustomization; it must build by itself"));
         }
         return text_of(&name_of(folder), said.stdout);
@@ -63,6 +64,17 @@ pub(super) fn build(
         "install kustomize, or build it yourself and pass the result with `--baseline -`",
     ))
 }
+
+/// Whether kustomize may have quoted what a Secret holds: a generator's literals, a patch, or an alias that
+/// was meant as text.
+fn may_quote(words: &str) -> bool {
+    const BEFORE_QUOTES: [&str; 4] =
+        ["literal source", "with config", "JSON patch", "unknown anchor"];
+    BEFORE_QUOTES.iter().any(|before| words.contains(before))
+}
+
+const NOT_SHOWN: &str =
+    "what it says may quote a Secret and is not shown; build it yourself to see it";
 
 /// Runs a program to its end, or until one more byte than `most` has come; none where it takes longer
 /// than this.

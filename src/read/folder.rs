@@ -40,7 +40,7 @@ pub(super) fn read_folder(
                 }
                 continue;
             }
-            Ok(entry) if entry.file_type().is_dir() => {
+            Ok(entry) if entry.file_type().is_dir() || entry.depth() == 0 => {
                 if !has_kustomization(entry.path()) {
                     continue;
                 }

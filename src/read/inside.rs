@@ -1,9 +1,12 @@
 //! What comes from input stays inside: paths below their folder, links below the repository. Who can
 //! write to a branch could otherwise have any file of the machine read into the output.
 
+use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use walkdir::DirEntry;
+
+use crate::diagnostic::text::is_unprintable;
 
 /// Whether a path has no root and never goes up.
 #[must_use]
@@ -12,11 +15,79 @@ pub fn is_inside(path: &str) -> bool {
     parts.all(|part| matches!(part, Component::CurDir | Component::Normal(_)))
 }
 
+/// Whether this can be a part of a path that is carried along: one that means the same to every file
+/// system, and nothing to Git. A line of a list holds it too.
+#[must_use]
+pub fn is_carried(part: &str) -> bool {
+    !matches!(part, "" | "." | "..")
+        && !part.contains(|c: char| matches!(c, '/' | '\\') || is_unprintable(c))
+        && !is_of_git(part)
+}
+
+/// Whether a file system could take this name for `.git`: some ignore case, or dots and blanks at the end,
+/// or have short names beside long ones.
+fn is_of_git(part: &str) -> bool {
+    let stem = part.trim_end_matches(['.', ' ']);
+    stem.eq_ignore_ascii_case(".git") || stem.eq_ignore_ascii_case("git~1")
+}
+
 /// The Git root of a folder: it, or the first above it, that has a `.git`. Else the folder itself.
-pub(super) fn repository(folder: &Path) -> PathBuf {
+pub(crate) fn repository(folder: &Path) -> PathBuf {
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    let above = folder.ancestors().find(|folder| folder.join(".git").exists());
+    let above = folder.ancestors().find(|folder| is_root(folder));
     above.unwrap_or(&folder).to_owned()
+}
+
+fn is_root(folder: &Path) -> bool {
+    folder.join(".git").exists()
+}
+
+/// Checks that a path of the command line leads nowhere else than it says: a link on it stays within every
+/// repository that the path lies in, or else within its folder, and leads to nothing of Git. Devices, which
+/// `<(...)` of a shell makes too, are taken as they are. Of what is not there, the folders above are looked at.
+///
+/// # Errors
+/// In words, where it leads instead.
+pub fn check_inside(path: &Path) -> Result<(), String> {
+    if is_device(path) {
+        return Ok(());
+    }
+    // Whoever writes `..` means to leave; what follows it is looked at.
+    let absolute = std::path::absolute(path).map_err(|error| error.to_string())?;
+    let parts: Vec<Component<'_>> = absolute.components().collect();
+    let up = parts.iter().rposition(|part| *part == Component::ParentDir).map_or(0, |at| at + 1);
+    let mut below: PathBuf = parts[..up].iter().collect();
+    if up > 0 {
+        below = real(&below)?;
+    }
+    below.extend(&parts[up..]);
+    let exists = |path: &&Path| fs::symlink_metadata(path).is_ok();
+    let Some(there) = below.ancestors().find(exists) else {
+        return Ok(());
+    };
+    let folder = below.parent().unwrap_or(&below);
+    let mut roots: Vec<&Path> = folder.ancestors().filter(|folder| is_root(folder)).collect();
+    if roots.is_empty() && there == below {
+        roots.push(folder);
+    }
+    let leads_to = real(there)?;
+    roots.into_iter().try_for_each(|root| check_below(&leads_to, root))
+}
+
+/// Whether a path names a device, or a pipe of a shell.
+pub(super) fn is_device(path: &Path) -> bool {
+    path.starts_with("/dev") || path.starts_with("/proc")
+}
+
+/// Checks that a path without links is below this folder, and not below a `.git` there.
+pub(super) fn check_below(path: &Path, root: &Path) -> Result<(), String> {
+    let below = path
+        .strip_prefix(real(root)?)
+        .map_err(|_| format!("it is a link that leads out of {}", root.display()))?;
+    if below.iter().any(|part| part.to_str().is_some_and(is_of_git)) {
+        return Err("it leads to what Git keeps for itself".to_owned());
+    }
+    Ok(())
 }
 
 /// Checks that what is found in a folder can be read as a file: it is one, or a link to one below the root.
@@ -29,19 +100,37 @@ pub(super) fn check_file(entry: &DirEntry, root: &Path) -> Result<(), String> {
         return Ok(());
     }
     if !entry.path_is_symlink() {
-        return Err("it is neither a file nor a folder".to_owned());
+        return Err(NO_FILE.to_owned());
     }
     let leads_to = real(path)?;
-    if !leads_to.starts_with(real(root)?) {
-        return Err(format!("it is a link that leads out of {}", root.display()));
-    }
+    check_below(&leads_to, root)?;
     if !leads_to.is_file() {
         return Err("it is a link to a folder, or to what is no file".to_owned());
     }
     Ok(())
 }
 
+/// What a FIFO is instead of a file: reading it could wait for ever.
+pub(super) const NO_FILE: &str = "it is neither a file nor a folder";
+
 /// A path without links.
 pub(super) fn real(path: &Path) -> Result<PathBuf, String> {
     path.canonicalize().map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_be_git_to_some_file_system_is_not_carried_along() {
+        for good in ["a", "README.md", ".gitignore", ".gitkeep", "ä b", "a..b", "git"] {
+            assert!(is_carried(good), "{good}");
+        }
+        let bad =
+            ["", ".", "..", "a/b", "a\\b", "a\n", "\u{202e}a", ".git", ".GIT", ".git. ", "GIT~1"];
+        for bad in bad {
+            assert!(!is_carried(bad), "{bad:?}");
+        }
+    }
 }

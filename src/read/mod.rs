@@ -8,15 +8,18 @@ mod previous;
 mod resource_list;
 mod suites;
 
-pub use baseline::{open_baseline, parse_baseline, parse_config, read_config, read_file};
-pub use inside::is_inside;
-pub use previous::{restore, set_aside};
+pub use baseline::{
+    add_text, open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file,
+};
+pub(crate) use inside::repository;
+pub use inside::{check_inside, is_carried, is_inside};
+pub use previous::{Owner, Owners, Parted, restore, set_aside};
 pub use resource_list::{ResourceList, read_resource_list};
 pub use suites::{read_suites, source_root};
 
 use crate::diagnostic::{Diagnostic, FileId, Sources, code};
 use crate::kube::Object;
-use crate::yaml::{Budget, Node, parse_documents};
+use crate::yaml::{Budget, Data, Node, parse_documents};
 
 /// Parses a text that is already in `sources`; mistakes go to `errors`.
 pub(crate) fn documents(
@@ -25,27 +28,54 @@ pub(crate) fn documents(
     budget: &Budget,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Node> {
-    parse_documents(sources, file, budget).unwrap_or_else(|mistakes| {
+    parse_documents(sources, file, budget).unwrap_or_else(|mut mistakes| {
+        sources.unquote(&mut mistakes);
         errors.extend(mistakes);
         Vec::new()
     })
 }
 
-/// Adds the objects of a document: itself, or the items of a `List` or ResourceList. What only tools
-/// read (`local-config`, previews.yaml itself) is left out.
-pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, errors: &mut Vec<Diagnostic>) {
-    let kind = node.text_at(&["kind"]).unwrap_or_default();
-    if matches!(kind, "List" | "ResourceList") {
-        for item in node.get("items").map(Node::items).unwrap_or_default() {
-            add_objects(item.clone(), objects, errors);
-        }
-        return;
+/// The items of a list of objects, as kubectl and kustomize open it: of a `List`, or of any kind that
+/// ends in `List` and has `items`. The document itself where it is no such list.
+pub(crate) fn open_list(mut node: Node) -> Result<Vec<Node>, Node> {
+    let text = |key| node.text_at(&[key]).unwrap_or_default().to_owned();
+    let (kind, api_version) = (text("kind"), text("apiVersion"));
+    let Some(item_kind) = kind.strip_suffix("List") else {
+        return Err(node);
+    };
+    let is_list = |items: &Node| matches!(items.data, Data::List(_)) || items.is_null();
+    if !matches!(item_kind, "" | "Resource") && !node.get("items").is_some_and(is_list) {
+        return Err(node);
     }
+    let mut items = match node.remove("items").map(|items| items.data) {
+        Some(Data::List(items)) => items,
+        _ => Vec::new(),
+    };
+    // The API server leaves out of a typed list what its kind says of every item.
+    let is_typed = !matches!(item_kind, "" | "Resource");
+    for item in items.iter_mut().filter(|item| is_typed && item.get("kind").is_none()) {
+        item.set("apiVersion", Node::string(api_version.as_str()));
+        item.set("kind", Node::string(item_kind));
+    }
+    Ok(items)
+}
+
+/// Adds the objects of a document: itself, or those of a list. What only tools read (`local-config`,
+/// previews.yaml itself) is left out.
+pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, errors: &mut Vec<Diagnostic>) {
+    let node = match open_list(node) {
+        Ok(items) => {
+            items.into_iter().for_each(|item| add_objects(item, objects, errors));
+            return;
+        }
+        Err(node) => node,
+    };
+    let kind = node.text_at(&["kind"]).unwrap_or_default();
     let api_version = node.text_at(&["apiVersion"]).unwrap_or_default();
     if kind == crate::spec::KIND && api_version.starts_with("anabranch.dev/") {
         return;
     }
-    match Object::from_node(node) {
+    match Object::from_node(node).and_then(Object::checked) {
         Ok(object) if object.is_local_config() => {}
         Ok(object) => objects.push(object),
         Err(error) => errors.push(error),
@@ -63,4 +93,45 @@ pub(crate) fn text_of(name: &str, bytes: Vec<u8>) -> Result<String, Diagnostic> 
             "save the file as UTF-8",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn objects(text: &str) -> (Vec<String>, Vec<Diagnostic>) {
+        let mut sources = Sources::default();
+        let file = sources.add("a.yaml", text);
+        let (mut objects, mut errors) = (Vec::new(), Vec::new());
+        for node in documents(&sources, file, &Budget::default(), &mut errors) {
+            add_objects(node, &mut objects, &mut errors);
+        }
+        (objects.iter().map(|object| object.id.to_string()).collect(), errors)
+    }
+
+    #[test]
+    fn lists_of_every_kind_are_opened() {
+        let whole = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}";
+        for list in [
+            format!("{{kind: List, items: [{whole}]}}"),
+            format!(
+                "{{apiVersion: v1, kind: ConfigMapList, metadata: {{name: l}}, items: [{whole}]}}"
+            ),
+            "{apiVersion: v1, kind: ConfigMapList, items: [{metadata: {name: a}}]}".to_owned(),
+            format!("{{kind: List, items: [{{kind: List, items: [{whole}]}}, {{kind: List}}]}}"),
+        ] {
+            let (found, errors) = objects(&list);
+            assert!(errors.is_empty(), "{list}: {errors:?}");
+            assert_eq!(found, ["ConfigMap a"], "{list}");
+        }
+        let (found, errors) = objects("{apiVersion: v1, kind: SecretList, items: null}");
+        assert!(found.is_empty() && errors.is_empty(), "{found:?} {errors:?}");
+    }
+
+    #[test]
+    fn a_kind_that_ends_in_list_and_has_no_items_is_an_object() {
+        let (found, errors) = objects("{apiVersion: a.b/v1, kind: AllowList, metadata: {name: a}}");
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(found, ["AllowList a"]);
+    }
 }

@@ -1,7 +1,10 @@
 //! What an earlier run left in the input: its own objects, which are set aside, and entries in
 //! VirtualServices of the user, which are taken out again.
 
+use std::collections::BTreeSet;
+
 use crate::kube::{Object, marks, meta};
+use crate::spec::Config;
 use crate::yaml::{Data, Node};
 
 /// Takes back what an earlier run of a set did to an object of the user, as its note says. What another
@@ -26,9 +29,8 @@ pub fn restore(node: &mut Node, set: &str) {
 
 /// The entries of a set go, and with the last one the list that was made for them.
 fn drop_entries(spec: &mut Node, set: &str) {
-    let prefix = marks::entry_prefix(set);
     if let Some(Data::List(entries)) = spec.get_mut("http").map(|node| &mut node.data) {
-        entries.retain(|entry| !entry.text_at(&["name"]).unwrap_or_default().starts_with(&prefix));
+        entries.retain(|entry| !marks::is_entry(entry, set));
         if entries.is_empty() {
             spec.remove("http");
         }
@@ -77,12 +79,113 @@ fn drop_empty(node: &mut Node, keys: &[&str]) {
     }
 }
 
-/// Splits objects into those of the user, restored, and those that an earlier run made from the
-/// previews.yaml of this name.
+/// The objects of an input, by whom they belong to.
+#[derive(Debug, Default)]
+pub struct Parted {
+    /// The user's, without what an earlier run did to them: the baseline, and what is around it.
+    pub users: Vec<Object>,
+    /// Those that other sets made for their previews: no part of the baseline, and none of ours.
+    pub others: Vec<Object>,
+    /// VirtualServices that an earlier run of this set made: other sets may have extended them.
+    pub extended: Vec<Object>,
+}
+
+impl Parted {
+    /// Keeps what other sets may have added to an object of an earlier run.
+    pub fn keep_extended(&mut self, earlier: Object, set: &str) {
+        if marks::is_shared(&earlier, set) {
+            self.extended.push(earlier);
+        }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Object> {
+        self.users.iter().chain(&self.others)
+    }
+}
+
+/// Whom an object belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The user, or another set that made it for all to extend.
+    User,
+    /// This set.
+    ThisSet,
+    /// Another set.
+    AnotherSet,
+}
+
+/// Tells whom the objects of an input belong to. Labels alone do not tell: a user may have copied them.
+#[derive(Debug)]
+pub struct Owners<'a> {
+    config: &'a Config,
+    /// Namespaces of other sets: name, set and preview.
+    namespaces: BTreeSet<(String, String, String)>,
+}
+
+impl<'a> Owners<'a> {
+    /// Looks at all objects for the namespaces of other sets.
+    pub fn new<'o>(config: &'a Config, objects: impl IntoIterator<Item = &'o Object>) -> Self {
+        let namespaces = objects.into_iter().filter(|object| object.is("", "Namespace"));
+        let of_previews = namespaces.filter_map(|object| {
+            let (set, preview) = (marks::set_of(object)?, object.label(marks::PREVIEW)?);
+            Some((object.id.name.to_string(), set.to_owned(), preview.to_owned()))
+        });
+        Self { config, namespaces: of_previews.collect() }
+    }
+
+    /// Whom this object belongs to.
+    #[must_use]
+    pub fn owner(&self, object: &Object) -> Owner {
+        let Some(set) = marks::set_of(object) else {
+            return Owner::User;
+        };
+        let own = set == self.config.set();
+        if marks::is_shared(object, set) && !own {
+            return Owner::User;
+        }
+        match self.is_of_preview(object, set, own) || marks::is_made_elsewhere(object, set) {
+            false => Owner::User,
+            true if own => Owner::ThisSet,
+            true => Owner::AnotherSet,
+        }
+    }
+
+    /// Whether an object is, or stands in, the namespace of the preview that it names.
+    fn is_of_preview(&self, object: &Object, set: &str, own: bool) -> bool {
+        let spec = &self.config.previews.spec;
+        let Some(preview) = object.label(marks::PREVIEW) else {
+            return false;
+        };
+        let namespace = match object.is("", "Namespace") {
+            true => object.id.name.as_str(),
+            false => object.id.namespace.as_str(),
+        };
+        let belongs = || match own {
+            true => namespace == spec.namespace.replace("{preview}", preview),
+            false => {
+                let known = (namespace.to_owned(), set.to_owned(), preview.to_owned());
+                self.namespaces.contains(&known)
+            }
+        };
+        !namespace.is_empty() && namespace != spec.baseline.namespace && belongs()
+    }
+}
+
+/// Parts the objects of an input; those that an earlier run of this set made are gone.
 #[must_use]
-pub fn set_aside(objects: Vec<Object>, set: &str) -> (Vec<Object>, Vec<Object>) {
-    let (own, mut users): (Vec<_>, Vec<_>) =
-        objects.into_iter().partition(|object| marks::is_of_set(object, set));
-    users.iter_mut().for_each(|object| restore(&mut object.node, set));
-    (users, own)
+pub fn set_aside(objects: Vec<Object>, config: &Config) -> Parted {
+    let owners = Owners::new(config, &objects);
+    let mut parted = Parted::default();
+    for mut object in objects {
+        match owners.owner(&object) {
+            Owner::User => {
+                restore(&mut object.node, config.set());
+                parted.users.push(object);
+            }
+            Owner::AnotherSet => parted.others.push(object),
+            Owner::ThisSet => parted.keep_extended(object, config.set()),
+        }
+    }
+    parted
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use super::baseline::read_bytes;
-use super::inside::{check_file, is_inside, real, repository};
+use super::inside::{check_below, check_file, is_carried, is_inside, real, repository};
 use crate::diagnostic::{Diagnostic, Sources, code};
 use crate::spec::Config;
 use crate::yaml::{Budget, too_many_bytes};
@@ -26,47 +26,30 @@ pub fn read_suites(
             // Validation says so.
             continue;
         }
-        let folder = root.join(&suite.path);
         let missing = |message: String, help: &str| {
-            config.finding(
-                &code::SUITE_MISSING,
-                format_args!("spec.tests[{index}].path"),
-                message,
-                help,
-            )
+            let field = format_args!("spec.tests[{index}].path");
+            config.finding(&code::SUITE_MISSING, field, message, help)
         };
-        if !folder.is_dir() {
+        let folder = root.join(&suite.path);
+        if let Err(why) = check_suite(&folder, root) {
             found.push(missing(
-                format!("the suite `{}` has no folder {}", suite.name, folder.display()),
+                format!("the suite `{}` is not read: {why}", suite.name),
                 "create it, or say with --source-root what suite paths are relative to",
             ));
             continue;
         }
-        let is_below = |root: &PathBuf| real(&folder).is_ok_and(|folder| folder.starts_with(root));
-        if !real(root).is_ok_and(|root| is_below(&root)) {
-            found.push(missing(
-                format!("the folder of the suite `{}` is a link out of the source", suite.name),
-                "put the suite into the source itself",
-            ));
-            continue;
-        }
         let walk = WalkDir::new(&folder).sort_by_file_name().into_iter();
-        for entry in walk.filter_entry(|entry| entry.file_name() != ".git") {
+        let mut names: BTreeMap<String, String> = BTreeMap::new();
+        for entry in walk.filter_entry(|entry| entry.depth() == 0 || entry.file_name() != ".git") {
             let read = entry.map_err(|error| error.to_string()).and_then(|entry| {
                 if entry.file_type().is_dir() || entry.depth() == 0 {
                     return Ok(None);
                 }
-                let path = entry.path();
-                let content = check_file(&entry, root).and_then(|()| {
-                    read_bytes(path, left as u64 + 1).map_err(|error| error.to_string())
-                });
-                let content = content.map_err(|why| format!("{}: {why}", path.display()))?;
-                let below = path.strip_prefix(&folder).unwrap_or(path);
-                let parts: Vec<_> =
-                    below.components().map(|part| part.as_os_str().to_string_lossy()).collect();
-                Ok(Some((format!("{}/{}", suite.name, parts.join("/")), content)))
+                let read = read_carried(&entry, &folder, root, left as u64 + 1);
+                read.map(Some).map_err(|why| format!("{}: {why}", entry.path().display()))
             });
             match read {
+                Ok(None) => {}
                 Ok(Some((path, content))) => {
                     // Files without content are memory and time too.
                     let Some(rest) = left.checked_sub(path.len() + content.len()) else {
@@ -74,9 +57,15 @@ pub fn read_suites(
                         return files;
                     };
                     left = rest;
-                    files.insert(path, content);
+                    if let Some(other) = names.insert(path.to_lowercase(), path.clone()) {
+                        let message = format!(
+                            "to some file systems `{other}` and `{path}` of the suite `{}` are one file",
+                            suite.name
+                        );
+                        found.push(missing(message, "rename one of the two"));
+                    }
+                    files.insert(format!("{}/{path}", suite.name), content);
                 }
-                Ok(None) => {}
                 Err(error) => found.push(missing(
                     format!("a file of the suite `{}` cannot be read: {error}", suite.name),
                     "make it a file of the suite's folder that may be read",
@@ -85,6 +74,31 @@ pub fn read_suites(
         }
     }
     files
+}
+
+/// Checks that a suite's folder is one, and in the source.
+fn check_suite(folder: &Path, root: &Path) -> Result<(), String> {
+    if !folder.is_dir() {
+        return Err(format!("there is no folder {}", folder.display()));
+    }
+    check_below(&real(folder)?, root)
+}
+
+/// The path of a file below the folder of its suite, and the first bytes of its content.
+fn read_carried(
+    entry: &DirEntry,
+    folder: &Path,
+    root: &Path,
+    most: u64,
+) -> Result<(String, Vec<u8>), String> {
+    let path = entry.path();
+    let below = path.strip_prefix(folder).unwrap_or(path);
+    let parts = below.iter().map(|part| part.to_str().filter(|part| is_carried(part)));
+    let parts: Option<Vec<&str>> = parts.collect();
+    let parts = parts.ok_or("its name would not be the same everywhere: rename it")?;
+    check_file(entry, root)?;
+    let content = read_bytes(path, most).map_err(|error| error.to_string())?;
+    Ok((parts.join("/"), content))
 }
 
 /// What suite paths are relative to: the Git root above previews.yaml, else its folder.

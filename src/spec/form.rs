@@ -46,10 +46,11 @@ impl Form {
             Some("array") => Kind::Array,
             Some("string") => Kind::String,
             Some("boolean") => Kind::Boolean,
-            Some("integer") if schema["format"] == "uint32" => {
-                Kind::Integer { most: u32::MAX.into() }
+            Some("integer") => {
+                let of_format =
+                    if schema["format"] == "uint32" { u32::MAX.into() } else { u64::MAX };
+                Kind::Integer { most: schema["maximum"].as_u64().unwrap_or(of_format) }
             }
-            Some("integer") => Kind::Integer { most: u64::MAX },
             _ => Kind::Any,
         };
         let required = schema["required"].as_array().map(Vec::as_slice).unwrap_or_default();

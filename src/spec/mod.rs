@@ -3,12 +3,16 @@
 mod form;
 mod preview;
 mod read;
+mod registries;
 mod schema;
+mod time;
 mod v1alpha1;
 
 pub use preview::*;
 pub use read::Config;
+pub use registries::Registries;
 pub use schema::{definition, previews_schema};
+pub use time::time;
 pub use v1alpha1::*;
 
 /// The `apiVersion` of previews.yaml.

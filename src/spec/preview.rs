@@ -52,8 +52,9 @@ pub struct ServiceChange {
     /// Environment variables of the main container; one of the same name is replaced.
     #[serde(default)]
     pub env: Vec<EnvVar>,
-    /// Replicas of the copy.
+    /// Replicas of the copy, within `limits.replicas`.
     #[serde(default = "default_replicas")]
+    #[schemars(range(max = 2_147_483_647))]
     pub replicas: u32,
     /// Strategic merge or JSON 6902 patches of the copied objects, as kustomize writes them.
     #[serde(default)]
@@ -90,7 +91,7 @@ pub struct WorkloadImage {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct EnvVar {
-    /// Its name.
+    /// Its name: printable ASCII without `=`.
     #[schemars(with = "String")]
     pub name: SmolStr,
     /// Its value.

@@ -8,10 +8,10 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use super::ServiceFacts;
 use super::form::{Form, Kind};
 use super::schema::previews_schema;
 use super::v1alpha1::Previews;
+use super::{API_VERSION, KIND, ServiceFacts};
 use crate::diagnostic::{Diagnostic, Place, Report, code, nearest};
 use crate::yaml::scalar::{Resolved, is_ambiguous, is_date};
 use crate::yaml::{Data, Node};
@@ -32,6 +32,9 @@ impl Config {
     /// # Errors
     /// Every unknown field, missing field and wrong type of the document, as far as a report holds them.
     pub fn read(node: Node) -> Result<Self, Vec<Diagnostic>> {
+        if !is_ours(&node) {
+            return Err(vec![something_else(&node)]);
+        }
         let previews = read_previews(&node)?;
         let services = previews.spec.services.iter().enumerate();
         // Of two of one name, which is an error, the first counts.
@@ -104,6 +107,23 @@ fn read_previews(node: &Node) -> Result<Previews, Vec<Diagnostic>> {
     })
 }
 
+/// Whether a document says, by its kind or its version, that it is meant for us.
+fn is_ours(node: &Node) -> bool {
+    let version = node.text_at(&["apiVersion"]).unwrap_or_default();
+    node.text_at(&["kind"]) == Some(KIND) || version.starts_with("anabranch.dev/")
+}
+
+/// Nothing is said of what a document of someone else holds: its fields may be secret, and a link may have
+/// led to it.
+fn something_else(node: &Node) -> Diagnostic {
+    let start = node.place.range().start;
+    let message =
+        "this document is not a previews file: its kind and apiVersion are others, or missing";
+    let help = format!("begin it with `apiVersion: {API_VERSION}` and `kind: {KIND}`");
+    Diagnostic::new(&code::CONFIG_FIELD, message, help)
+        .at(Place::new(node.place.file(), start, start), "expected apiVersion and kind")
+}
+
 fn place_of(node: &Node, path: &str) -> Place {
     let mut path = path;
     loop {
@@ -159,8 +179,12 @@ fn check(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diagnostic>
         }
         Kind::Integer { most } => {
             let value = node.integer_value().and_then(|value| u64::try_from(value).ok());
-            if value.is_none_or(|value| value > most) {
-                errors.push(wrong_type(node, "a whole number, zero or more", path));
+            match value {
+                None => errors.push(wrong_type(node, "a whole number, zero or more", path)),
+                Some(value) if value > most => {
+                    errors.push(wrong_type(node, &format!("a whole number up to {most}"), path));
+                }
+                Some(_) => {}
             }
         }
         Kind::Any => {}

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::preview::Preview;
+use super::registries::Registries;
 
 /// The one file a team edits: which previews exist, and what holds for all of them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -396,14 +397,26 @@ pub enum ProviderKind {
 pub struct Limits {
     /// How many previews there may be.
     pub previews: u32,
-    /// Prefixes that an image must have one of; empty: any image.
-    pub registries: Vec<String>,
+    /// How many replicas a copy may have, whether `replicas` or a patch gives them.
+    #[schemars(range(max = 2_147_483_647))]
+    pub replicas: u32,
+    /// Registries that images may come from, or parts of them such as `ghcr.io/shop`: all below it, and
+    /// nothing whose name only begins alike. Without a host it is a folder of Docker Hub. Empty: any image.
+    #[schemars(with = "Vec<String>")]
+    pub registries: Registries,
     /// Images must name a digest.
     pub require_digest: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { previews: 100, registries: Vec::new(), require_digest: false }
+        // A preview is looked at by a few people. Ten replicas each are more than any needs, and a typing
+        // error does not fill a cluster.
+        Self {
+            previews: 100,
+            replicas: 10,
+            registries: Registries::default(),
+            require_digest: false,
+        }
     }
 }

@@ -1,12 +1,18 @@
 //! Pull requests: text that came from outside leaves us only in forms that can do no harm.
 
-use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Input;
 use crate::diagnostic::{Report, code};
+use crate::spec::time;
+
+/// The largest number that survives JSON, by which the file reaches a function.
+const LARGEST: u64 = (1 << 53) - 1;
 
 pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
+    let notify = config.previews.spec.notify.iter();
+    let told: BTreeSet<&str> = notify.map(|notify| notify.repository.as_str()).collect();
     for (p, preview) in config.previews.spec.previews.iter().enumerate() {
         for (c, change) in preview.changes.iter().enumerate() {
             let path = format_args!("spec.previews[{p}].changes[{c}]");
@@ -26,25 +32,27 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
                     "write https:// and the path, as in spec.notify",
                 ));
             }
-            if change.number == 0 {
+            if !(1..=LARGEST).contains(&change.number) {
                 found.push(config.finding(
                     &code::CONFIG_FIELD,
                     format_args!("{path}.number"),
-                    "pull requests count from 1",
-                    "write the number of the pull request",
+                    format!("{} is not the number of a pull request", change.number),
+                    "write the number of the pull request; they count from 1",
                 ));
             }
         }
-        check_audience(input, p, found);
-        if !preview.expires.is_empty() && !is_time(&preview.expires) {
+        check_audience(input, p, &told, found);
+        if !preview.expires.is_empty() && time(&preview.expires).is_none() {
             found.push(config.finding(
                 &code::CONFIG_FIELD,
                 format_args!("spec.previews[{p}].expires"),
                 format!("`{}` is not a time", printable(&preview.expires)),
-                "write RFC 3339 in UTC: \"2026-12-01T00:00:00Z\"",
+                "write RFC 3339: \"2026-12-01T00:00:00Z\"",
             ));
         }
     }
+    check_shared(input, found);
+    let mut first: BTreeMap<&str, usize> = BTreeMap::new();
     for (n, notify) in config.previews.spec.notify.iter().enumerate() {
         if !is_url(&notify.repository) {
             found.push(config.finding(
@@ -54,9 +62,8 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
                 "write https:// and the path",
             ));
         }
-        let earlier = config.previews.spec.notify[..n]
-            .iter()
-            .position(|other| other.repository == notify.repository);
+        let earlier = first.get(notify.repository.as_str()).copied();
+        first.entry(&notify.repository).or_insert(n);
         if let Some(earlier) = earlier {
             let finding = config.finding(
                 &code::DUPLICATE_NAME,
@@ -70,8 +77,46 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     }
 }
 
+/// Reports changes that several previews stand for, however their repository is spelt.
+fn check_shared(input: &Input<'_>, found: &mut Report) {
+    let previews = &input.config.previews.spec.previews;
+    let mut standing: BTreeMap<(String, u64), Vec<usize>> = BTreeMap::new();
+    for (index, preview) in previews.iter().enumerate() {
+        for change in &preview.changes {
+            let repository = change.repository.trim_end_matches('/').trim_end_matches(".git");
+            let known =
+                standing.entry((repository.to_ascii_lowercase(), change.number)).or_default();
+            if known.last() != Some(&index) {
+                known.push(index);
+            }
+        }
+    }
+    for ((repository, number), standing) in standing {
+        let [first, second, ..] = *standing else { continue };
+        let names: Vec<String> =
+            standing.iter().take(5).map(|&index| format!("`{}`", previews[index].name)).collect();
+        let more = match standing.len().saturating_sub(5) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let message = format!(
+            "{}{more} stand for one change, {}#{number}: their suites overwrite each other's status",
+            names.join(", "),
+            printable(&repository)
+        );
+        let place = |index: usize| format!("spec.previews[{index}].changes");
+        let finding = input.config.finding(
+            &code::SHARED_CHANGE,
+            place(second),
+            message,
+            "let one preview stand for it: merge them, or remove the change from all but one",
+        );
+        found.push(finding.also(input.config.place(&place(first)), "also here"));
+    }
+}
+
 /// Who hears of a preview's suites: the first of its changes, if its repository is listed.
-fn check_audience(input: &Input<'_>, index: usize, found: &mut Report) {
+fn check_audience(input: &Input<'_>, index: usize, told: &BTreeSet<&str>, found: &mut Report) {
     let spec = &input.config.previews.spec;
     let changes = &spec.previews[index].changes;
     if spec.tests.is_empty() || spec.notify.is_empty() {
@@ -79,7 +124,7 @@ fn check_audience(input: &Input<'_>, index: usize, found: &mut Report) {
     }
     let path = |change: usize| format!("spec.previews[{index}].changes[{change}].repository");
     if let Some(first) = changes.first()
-        && !spec.notify.iter().any(|notify| notify.repository == first.repository)
+        && !told.contains(first.repository.as_str())
     {
         found.push(input.config.finding(
             &code::NO_PROVIDER,
@@ -115,11 +160,6 @@ pub(super) fn is_url(text: &str) -> bool {
     })
 }
 
-/// Whether a text is an RFC 3339 time in UTC.
-fn is_time(text: &str) -> bool {
-    text.parse::<Timestamp>().is_ok_and(|time| time.to_string() == text)
-}
-
 fn printable(text: &str) -> String {
     text.chars().take(80).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
@@ -133,14 +173,6 @@ mod tests {
         assert!(is_url("https://github.com/shop/shop"));
         for bad in ["github.com/x", "https://", "https://x/$A", "https://x/a b", "https://x\n"] {
             assert!(!is_url(bad), "{bad}");
-        }
-    }
-
-    #[test]
-    fn times_are_times() {
-        assert!(is_time("2026-12-01T00:00:00Z"));
-        for bad in ["2026-02-30T00:00:00Z", "2026-12-01", "tomorrow", "2026-12-01T00:00:00+01:00"] {
-            assert!(!is_time(bad), "{bad}");
         }
     }
 }

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::changes::is_url;
-use super::{Input, is_dns_label};
+use super::{Input, is_dns_label, is_dns_subdomain};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::marks;
 use crate::read::is_inside;
+
+const LABEL: &str = "use lower-case letters, digits and `-`, at most 63 characters";
+const SUBDOMAIN: &str = "use lower-case letters, digits, `-` and `.`, at most 253 characters";
 
 pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
@@ -38,7 +41,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
                 &code::CONFIG_FIELD,
                 format_args!("{path}.timeout"),
                 format!("`{}` is not a duration", suite.timeout),
-                "write a Go duration such as 15m or 1h30m",
+                "write a duration such as 15m, 1h30m or 500ms, in h, m, s and ms",
             ));
         }
         if !suite.report.is_empty() && !is_url(&suite.report) {
@@ -56,21 +59,22 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     }
     let names = [
         ("spec.flux.namespace", &spec.flux.namespace, false),
-        ("spec.flux.parent", &spec.flux.parent, false),
-        ("spec.flux.sourceRef.name", &spec.flux.source_ref.name, false),
         ("spec.flux.sourceRef.namespace", &spec.flux.source_ref.namespace, true),
-        ("spec.flux.serviceAccountName", &spec.flux.service_account_name, true),
         ("metadata.name", &config.previews.metadata.name, false),
     ];
-    for (path, name, optional) in names {
+    let with_dots = [
+        ("spec.flux.parent", &spec.flux.parent, false),
+        ("spec.flux.sourceRef.name", &spec.flux.source_ref.name, false),
+        ("spec.flux.serviceAccountName", &spec.flux.service_account_name, true),
+    ];
+    let labels = names.iter().map(|one| (one, is_dns_label as fn(&str) -> bool, LABEL));
+    let subdomains =
+        with_dots.iter().map(|one| (one, is_dns_subdomain as fn(&str) -> bool, SUBDOMAIN));
+    for (&(path, name, optional), is_name, help) in labels.chain(subdomains) {
         let absent = optional && name.is_empty();
-        if !absent && !is_dns_label(name) {
-            found.push(config.finding(
-                &code::BAD_NAME,
-                path,
-                format!("`{name}` is not a name"),
-                "use lower-case letters, digits and `-`, at most 63 characters",
-            ));
+        if !absent && !is_name(name) {
+            let message = format!("`{name}` is not a name");
+            found.push(config.finding(&code::BAD_NAME, path, message, help));
         }
     }
 }
@@ -109,16 +113,36 @@ fn check_path(input: &Input<'_>, field: &str, path: &str, found: &mut Report) {
     }
 }
 
-/// Whether a text is a Go duration of hours, minutes and seconds, as Flux takes it.
+/// Whether a text is a duration as Flux takes it: `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`.
+/// See <https://fluxcd.io/flux/components/kustomize/kustomizations/#timeout>.
 fn is_duration(text: &str) -> bool {
     let mut rest = text;
-    for unit in ['h', 'm', 's'] {
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        if digits > 0 && rest[digits..].starts_with(unit) {
-            rest = &rest[digits + 1..];
-        }
+    while !rest.is_empty() {
+        let Some(unit) = after_number(rest) else {
+            return false;
+        };
+        // `ms` before `m`.
+        let units = ["ms", "s", "m", "h"].into_iter();
+        let Some(behind) = units.filter_map(|one| unit.strip_prefix(one)).next() else {
+            return false;
+        };
+        rest = behind;
     }
-    rest.is_empty() && !text.is_empty()
+    !text.is_empty()
+}
+
+/// What follows a decimal number, if the text begins with one.
+fn after_number(text: &str) -> Option<&str> {
+    let digits =
+        |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let rest = text.split_at_checked(digits(text)).filter(|(whole, _)| !whole.is_empty())?.1;
+    match rest.strip_prefix('.') {
+        Some(fraction) => fraction
+            .split_at_checked(digits(fraction))
+            .filter(|(some, _)| !some.is_empty())
+            .map(|(_, rest)| rest),
+        None => Some(rest),
+    }
 }
 
 #[cfg(test)]
@@ -126,11 +150,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_gos() {
-        for good in ["15m", "1h", "1h30m", "90s"] {
+    fn durations_are_those_of_flux() {
+        for good in ["15m", "1h", "1h30m", "90s", "1.5h", "500ms", "1h1h", "0.5s1m"] {
             assert!(is_duration(good), "{good}");
         }
-        for bad in ["", "15", "m", "15 m", "1d", "-1m"] {
+        for bad in ["", "15", "m", "15 m", "1d", "-1m", "1.h", ".5h", "1us", "1m2", "1M", "٣m"] {
             assert!(!is_duration(bad), "{bad}");
         }
     }

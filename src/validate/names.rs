@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Input;
+use super::namespaces::Namespaces;
 use crate::diagnostic::{Report, code};
-use crate::kube::{Object, marks};
-use crate::spec::Previews;
+use crate::kube::marks;
 
 /// A preview's name may have so many characters: 63 of a label, less room for what is joined to it,
 /// which [`check_flux_names`] measures.
@@ -39,6 +39,14 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
             "spec.namespace",
             "every preview needs a namespace of its own",
             "write a template that contains `{preview}`",
+        ));
+    }
+    if spec.namespace.starts_with("kube-") {
+        found.push(input.config.finding(
+            &code::RESERVED_NAMESPACE,
+            "spec.namespace",
+            "namespaces that begin with `kube-` are reserved for Kubernetes",
+            "begin the template with something else, such as `{preview}`",
         ));
     }
     check_previews(input, found);
@@ -81,7 +89,8 @@ fn check_previews(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
     let spec = &config.previews.spec;
     let mut first = BTreeMap::new();
-    let taken = taken_namespaces(input.objects, &config.previews);
+    let taken = Namespaces::new(input);
+    taken.check_prefix(input, found);
     for (index, preview) in spec.previews.iter().enumerate() {
         let path = |index: usize| format!("spec.previews[{index}].name");
         let name = &preview.name;
@@ -112,24 +121,18 @@ fn check_previews(input: &Input<'_>, found: &mut Report) {
                 "use lower-case letters, digits and `-` around `{preview}`, at most 63 characters",
             ));
         }
-        if let Some(owner) = taken.get(namespace.as_str()) {
-            found.push(
-                config
-                    .finding(
-                        &code::RESERVED_NAMESPACE,
-                        path(index),
-                        format!("the namespace `{namespace}` is used by {}", owner.id),
-                        "rename the preview; the namespace of a preview belongs to it alone",
-                    )
-                    .also(owner.place(), "the namespace is used here"),
-            );
-        } else if namespace == spec.baseline.namespace || RESERVED.contains(&namespace.as_str()) {
-            found.push(config.finding(
+        let said_of_all = spec.namespace.starts_with("kube-");
+        if let Some((owner, place)) = taken.owner(&namespace).filter(|_| !said_of_all) {
+            let finding = config.finding(
                 &code::RESERVED_NAMESPACE,
                 path(index),
-                format!("the namespace `{namespace}` is reserved"),
+                format!("the namespace `{namespace}` {owner}"),
                 "rename the preview; the namespace of a preview belongs to it alone",
-            ));
+            );
+            found.push(match place {
+                Some(place) => finding.also(place, "the namespace is used here"),
+                None => finding,
+            });
         }
     }
     let limit = spec.limits.previews as usize;
@@ -143,31 +146,11 @@ fn check_previews(input: &Input<'_>, found: &mut Report) {
     }
 }
 
-/// Namespaces that every cluster has.
-const RESERVED: [&str; 5] =
-    ["default", "kube-system", "kube-public", "kube-node-lease", "istio-system"];
-
-/// Namespaces that the input uses for something that anabranch did not make.
-fn taken_namespaces<'a>(
-    objects: &'a [Object],
-    previews: &Previews,
-) -> BTreeMap<&'a str, &'a Object> {
-    let mut taken = BTreeMap::new();
-    for object in objects {
-        let namespace = match (object.id.group.as_str(), object.id.kind.as_str()) {
-            ("", "Namespace") => object.id.name.as_str(),
-            _ => object.id.namespace.as_str(),
-        };
-        let ours = marks::is_of_set(object, &previews.metadata.name);
-        if !namespace.is_empty() && !ours && namespace != previews.spec.baseline.namespace {
-            taken.entry(namespace).or_insert(object);
-        }
-    }
-    taken
-}
+/// Files of a tree that stand beside one file for each preview.
+const FILES: [&str; 3] = ["kustomization", "notifications", "shared"];
 
 /// Why a text cannot name a preview, if it cannot.
-fn name_problem(name: &str, prefix: &str) -> Option<String> {
+pub(super) fn name_problem(name: &str, prefix: &str) -> Option<String> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.bytes().all(fits) {
         return Some(
@@ -177,6 +160,9 @@ fn name_problem(name: &str, prefix: &str) -> Option<String> {
     if name.ends_with('-') {
         return Some("it ends with `-`".into());
     }
+    if FILES.contains(&name) {
+        return Some("in the folder of Flux objects a file of anabranch has that name".into());
+    }
     if name.len() > LONGEST {
         return Some(format!("it has {} characters, {LONGEST} are allowed", name.len()));
     }
@@ -185,12 +171,23 @@ fn name_problem(name: &str, prefix: &str) -> Option<String> {
 
 /// Whether a text is a DNS label (RFC 1123): what Kubernetes takes as the name of a namespace.
 pub(crate) fn is_dns_label(text: &str) -> bool {
+    text.len() <= 63 && is_label_text(text)
+}
+
+/// Whether a text is a DNS subdomain (RFC 1123) as Kubernetes takes it as the name of most objects: parts
+/// with dots between them, the whole no longer than 253 characters.
+pub(crate) fn is_dns_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_label_text)
+}
+
+fn is_label_text(text: &str) -> bool {
     let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let bytes = text.as_bytes();
-    (1..=63).contains(&bytes.len())
-        && alphanumeric(bytes[0])
-        && alphanumeric(bytes[bytes.len() - 1])
-        && bytes.iter().all(|&byte| alphanumeric(byte) || byte == b'-')
+    match text.as_bytes() {
+        [] => false,
+        [first, .., last] if !alphanumeric(*first) || !alphanumeric(*last) => false,
+        [only] => alphanumeric(*only),
+        all => all.iter().all(|&byte| alphanumeric(byte) || byte == b'-'),
+    }
 }
 
 #[cfg(test)]
@@ -206,5 +203,20 @@ mod tests {
         for bad in ["", "pr-", "PR-4", "4", "pr_4", "mr-4", "pr-4.", "pr-ä", &long] {
             assert!(name_problem(bad, "pr-").is_some(), "{bad}");
         }
+        for taken in FILES {
+            assert!(name_problem(taken, &taken[..1]).is_some(), "{taken}");
+        }
+    }
+
+    #[test]
+    fn names_of_objects_may_hold_dots_and_those_of_namespaces_may_not() {
+        for good in ["a", "previews", "team.previews", "1.a-b.c", &"x".repeat(253)] {
+            assert!(is_dns_subdomain(good), "{good}");
+        }
+        for bad in ["", ".", "a.", ".a", "a..b", "-a", "a-.b", "A", "a_b", "a/b", &"x".repeat(254)]
+        {
+            assert!(!is_dns_subdomain(bad), "{bad}");
+        }
+        assert!(is_dns_label("a-1") && !is_dns_label("a.b") && !is_dns_label(&"x".repeat(64)));
     }
 }

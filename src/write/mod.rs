@@ -1,10 +1,13 @@
 //! Objects to bytes: one stream, a folder, or the answer of a function.
 
 mod answer;
+mod folder;
+pub mod in_place;
 pub mod results;
 mod stream;
 mod tree;
 
 pub use answer::write_answer;
+pub use folder::write_tree;
 pub use stream::{append, parts, stream};
-pub use tree::{Tree, write_tree};
+pub use tree::Tree;

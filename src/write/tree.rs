@@ -1,47 +1,50 @@
-//! The folder that `render -o` writes: planned whole in memory, then written; what an earlier run
-//! wrote and is no longer planned is removed, and nothing else is ever touched.
+//! The folder that `render -o` writes, planned whole in memory: what is in which file.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::stream::append;
 use crate::diagnostic::{Diagnostic, code};
 use crate::emit::{Common, Draft, Preview, Words};
-use crate::read::is_inside;
+use crate::read::is_carried;
+use crate::validate::is_dns_label;
 use crate::yaml::{Node, write_document};
-
-/// The list of what was written, in the folder itself.
-const LIST: &str = ".anabranch";
 
 /// A folder as it will be: content by path, with `/` between the parts.
 #[derive(Debug, Default)]
 pub struct Tree {
-    /// Content by path.
-    pub files: BTreeMap<String, Vec<u8>>,
+    files: BTreeMap<String, Vec<u8>>,
+    /// What could not be put into it.
+    refused: Vec<Diagnostic>,
 }
 
 impl Tree {
     /// Lays out what belongs to no single preview. `baseline` are the objects to deliver, and
     /// `suites` the files of the suites by their path below `tests/`.
-    #[must_use]
+    ///
+    /// # Errors
+    /// Everything that has no file name, or not one of its own.
     pub fn new(
         previews: Vec<Self>,
         common: &Common<Draft<'_>>,
         baseline: &[Draft<'_>],
         suites: BTreeMap<String, Vec<u8>>,
-    ) -> Self {
+    ) -> Result<Self, Vec<Diagnostic>> {
         let mut tree = Self::default();
-        tree.files.extend(previews.into_iter().flat_map(|preview| preview.files));
+        for preview in previews {
+            tree.refused.extend(preview.refused);
+            for (path, content) in preview.files {
+                tree.insert(path, content, || "what belongs to a preview".to_owned());
+            }
+        }
         for (folder, objects) in [("shared", common.shared.as_slice()), ("baseline", baseline)] {
             let mut files: BTreeMap<String, Vec<&Draft<'_>>> = BTreeMap::new();
             for object in objects {
-                let name = format!("{}.yaml", object.id(Words::NONE).kind.to_lowercase());
+                let name = file_of_kind(&object.id(Words::NONE).kind);
                 files.entry(name).or_default().push(object);
             }
             if !files.is_empty() {
-                let content = kustomization(files.keys().map(String::as_str));
-                tree.files.insert(format!("{folder}/kustomization.yaml"), content);
+                tree.index(folder, files.keys().map(String::as_str));
             }
             for (name, objects) in files {
                 tree.file(format!("{folder}/{name}"), Words::NONE, objects);
@@ -52,11 +55,12 @@ impl Tree {
         }
         // Always there: it is the path that the user's own Kustomization names.
         let flux = tree.files.keys().filter_map(|path| path.strip_prefix("flux/"));
-        let kustomization = kustomization(flux);
-        tree.files.insert("flux/kustomization.yaml".to_owned(), kustomization);
-        let suites = suites.into_iter().map(|(path, content)| (format!("tests/{path}"), content));
-        tree.files.extend(suites);
-        tree
+        let content = kustomization(flux);
+        tree.insert("flux/kustomization.yaml".to_owned(), content, || INDEX.to_owned());
+        for (path, content) in suites {
+            tree.insert(format!("tests/{path}"), content, || "a file of a suite".to_owned());
+        }
+        if tree.refused.is_empty() { Ok(tree) } else { Err(tree.refused) }
     }
 
     /// Lays out one preview.
@@ -68,8 +72,7 @@ impl Tree {
         for (file, draft) in &preview.own {
             files.entry(format!("{}.yaml", file.name())).or_default().push(draft);
         }
-        let content = kustomization(files.keys().map(String::as_str));
-        tree.files.insert(format!("{folder}/kustomization.yaml"), content);
+        tree.index(&folder, files.keys().map(String::as_str));
         let files = files.into_iter().map(|(name, drafts)| (format!("{folder}/{name}"), drafts));
         let flux = (format!("flux/{}.yaml", preview.name), preview.flux.iter().collect());
         for (path, drafts) in files.chain([flux]) {
@@ -84,10 +87,75 @@ impl Tree {
         words: Words<'_>,
         drafts: impl IntoIterator<Item = &'d Draft<'d>>,
     ) {
+        let mut drafts = drafts.into_iter().peekable();
+        let first = drafts.peek().copied();
         let mut content = String::new();
         append(&mut content, words, drafts);
-        self.files.insert(path, content.into_bytes());
+        let owner = || first.map_or(String::new(), |draft| draft.id(words).to_string());
+        self.insert(path, content.into_bytes(), owner);
     }
+
+    /// Adds the kustomization.yaml of a folder with these files.
+    fn index<'a>(&mut self, folder: &str, names: impl Iterator<Item = &'a str>) {
+        let path = format!("{folder}/kustomization.yaml");
+        self.insert(path, kustomization(names), || INDEX.to_owned());
+    }
+
+    /// Adds a file: the only way into a tree. Its path has a form that [`is_ours`] knows again, and no two
+    /// files share one.
+    fn insert(&mut self, path: String, content: Vec<u8>, owner: impl FnOnce() -> String) {
+        let problem = match self.files.entry(path) {
+            Entry::Vacant(free) if is_ours(free.key()) => {
+                free.insert(content);
+                return;
+            }
+            Entry::Vacant(free) => format!("{}, which cannot be a file name", free.key()),
+            Entry::Occupied(taken) => format!("{}, which is another's file", taken.key()),
+        };
+        let message = format!("{} would be written to {problem}", owner());
+        self.refused.push(Diagnostic::new(&code::BAD_NAME, message, RENAME));
+    }
+
+    /// Content by path.
+    pub(super) fn files(&self) -> &BTreeMap<String, Vec<u8>> {
+        &self.files
+    }
+}
+
+const INDEX: &str = "the index of a folder";
+const RENAME: &str =
+    "rename the object: files are named after it, in lower-case letters, digits, `-` and `.`";
+
+/// The file of objects of this kind. A kustomization.yaml is what kustomize reads to know the others.
+fn file_of_kind(kind: &str) -> String {
+    match kind.to_lowercase().as_str() {
+        "kustomization" => "kind-kustomization.yaml".to_owned(),
+        kind => format!("{kind}.yaml"),
+    }
+}
+
+/// Whether a path has a form that files of a tree have. Nothing else is ever written, or removed because a
+/// list names it.
+pub(super) fn is_ours(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    match parts.as_slice() {
+        ["flux" | "shared" | "baseline", file] => is_file_name(file),
+        ["previews", preview, file] => is_dns_label(preview) && is_file_name(file),
+        ["tests", suite, parts @ ..] => {
+            is_dns_label(suite) && !parts.is_empty() && parts.iter().all(|part| is_carried(part))
+        }
+        _ => false,
+    }
+}
+
+/// Whether this can be a file that we name. Upper-case letters are another name to some file systems and
+/// the same to others.
+fn is_file_name(name: &str) -> bool {
+    let fits =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    name.strip_suffix(".yaml").is_some_and(|stem| {
+        name.len() <= 255 && !stem.is_empty() && !stem.starts_with('.') && stem.bytes().all(fits)
+    })
 }
 
 /// A kustomization.yaml of these files.
@@ -104,115 +172,74 @@ fn kustomization<'a>(names: impl Iterator<Item = &'a str>) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Writes a tree into a folder that is empty, missing, or was written before.
-///
-/// # Errors
-/// The folder holds files of someone else where ours would go, or the system refuses.
-pub fn write_tree(folder: &Path, tree: &Tree) -> Result<(), Diagnostic> {
-    let earlier = check_folder(folder, tree)?;
-    let failed = |path: &Path, error: &std::io::Error| {
-        Diagnostic::new(
-            &code::OUTPUT_FOLDER,
-            format!("{} cannot be written: {error}", path.display()),
-            "check the path and its permissions",
-        )
-    };
-    // The list first, and of both runs: should the machine stop half-way, the next run knows every
-    // file that may be there.
-    let mut listed: BTreeSet<&str> = tree.files.keys().map(String::as_str).collect();
-    listed.extend(earlier.iter().map(String::as_str));
-    let list = folder.join(LIST);
-    fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
-    fs::write(&list, lines(&listed)).map_err(|error| failed(&list, &error))?;
-    for (path, content) in &tree.files {
-        let path = folder.join(path);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(|error| failed(parent, &error))?;
-        }
-        if fs::read(&path).is_ok_and(|existing| existing == *content) {
-            continue;
-        }
-        fs::write(&path, content).map_err(|error| failed(&path, &error))?;
-    }
-    for path in earlier.iter().filter(|path| !tree.files.contains_key(*path)) {
-        remove(folder, path).map_err(|error| failed(&folder.join(path), &error))?;
-    }
-    let now: BTreeSet<&str> = tree.files.keys().map(String::as_str).collect();
-    fs::write(&list, lines(&now)).map_err(|error| failed(&list, &error))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn lines(paths: &BTreeSet<&str>) -> String {
-    paths.iter().flat_map(|path| [*path, "\n"]).collect()
-}
-
-/// Checks that the folder may be written and returns what an earlier run wrote.
-fn check_folder(folder: &Path, tree: &Tree) -> Result<BTreeSet<String>, Diagnostic> {
-    let refuse = |message: String| {
-        let help = "name an empty folder, or one that `anabranch render -o` wrote before";
-        Diagnostic::new(&code::OUTPUT_FOLDER, message, help)
-    };
-    let list = folder.join(LIST);
-    let earlier: BTreeSet<String> = match fs::read_to_string(&list) {
-        Ok(text) => text
-            .lines()
-            .filter(|line| !line.is_empty() && is_inside(line))
-            .map(str::to_owned)
-            .collect(),
-        Err(_) => {
-            let occupied = match fs::read_dir(folder) {
-                Ok(mut entries) => entries.next().is_some(),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-                Err(error) => {
-                    return Err(refuse(format!("{} cannot be read: {error}", folder.display())));
-                }
-            };
-            if occupied {
-                return Err(refuse(format!(
-                    "{} is not empty and holds no {LIST}: it is not ours",
-                    folder.display()
-                )));
-            }
-            BTreeSet::new()
+    #[test]
+    fn only_paths_of_the_form_of_ours_are_written_or_removed() {
+        for ours in [
+            "flux/pr-1.yaml",
+            "flux/kustomization.yaml",
+            "previews/pr-1/service-routes.yaml",
+            "shared/virtualservice.yaml",
+            "baseline/kind-kustomization.yaml",
+            "tests/e2e/README.md",
+            "tests/e2e/Deep/er/ä b.sh",
+        ] {
+            assert!(is_ours(ours), "{ours}");
         }
-    };
-    for path in tree.files.keys() {
-        if !earlier.contains(path) && folder.join(path).exists() {
-            return Err(refuse(format!(
-                "{} exists and was not written by anabranch",
-                folder.join(path).display()
-            )));
+        for foreign in [
+            "",
+            ".anabranch",
+            "README.md",
+            "kustomization.yaml",
+            ".git/config",
+            ".github/workflows/ci.yaml",
+            "docs/notes.yaml",
+            "flux",
+            "flux/",
+            "flux/.yaml",
+            "flux/..yaml",
+            "flux/a.yml",
+            "flux/A.yaml",
+            "flux/a/b.yaml",
+            "flux/../x.yaml",
+            "/flux/a.yaml",
+            "./flux/a.yaml",
+            "flux//a.yaml",
+            "previews/a.yaml",
+            "previews/../a.yaml",
+            "previews/PR-1/a.yaml",
+            "previews/pr-1/a\\b.yaml",
+            "previews/pr-1/kustomization.yml",
+            "tests/e2e",
+            "tests/e2e/",
+            "tests/e2e/../x",
+            "tests/e2e/.git/config",
+            "tests/e2e/.GIT/config",
+            "tests/e2e/a\rb",
+            "tests/E2E/a",
+            "../precious",
+        ] {
+            assert!(!is_ours(foreign), "{foreign}");
         }
+        let long = format!("flux/{}.yaml", "x".repeat(251));
+        assert!(!is_ours(&long));
     }
-    let paths = tree.files.keys().chain(&earlier).map(String::as_str);
-    if let Some(link) = find_link(folder, paths.chain([LIST])) {
-        return Err(Diagnostic::new(
-            &code::OUTPUT_FOLDER,
-            format!("{} is a link, and what is written there lands elsewhere", link.display()),
-            "remove it: everything below the folder is written by anabranch",
-        ));
-    }
-    Ok(earlier)
-}
 
-/// The first link among these paths below a folder, and the folders on their way.
-fn find_link<'p>(folder: &Path, paths: impl Iterator<Item = &'p str>) -> Option<PathBuf> {
-    let mut seen: HashSet<&Path> = HashSet::new();
-    let parts = paths.flat_map(|path| Path::new(path).ancestors()).filter(|part| seen.insert(part));
-    parts.map(|part| folder.join(part)).find(|path| path != folder && path.is_symlink())
-}
-
-/// Removes a file and the folders that it leaves empty.
-fn remove(folder: &Path, path: &str) -> std::io::Result<()> {
-    let file = folder.join(path);
-    match fs::remove_file(&file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    #[test]
+    fn no_two_files_share_a_path() {
+        let mut tree = Tree::default();
+        tree.insert("flux/shared.yaml".to_owned(), b"a".to_vec(), String::new);
+        tree.insert("flux/shared.yaml".to_owned(), b"b".to_vec(), || "Alert b".to_owned());
+        tree.insert("flux/../b.yaml".to_owned(), b"c".to_vec(), || "Widget c".to_owned());
+        let words: Vec<&str> = tree.refused.iter().map(|one| one.message.as_str()).collect();
+        let wanted = [
+            "Alert b would be written to flux/shared.yaml, which is another's file",
+            "Widget c would be written to flux/../b.yaml, which cannot be a file name",
+        ];
+        assert_eq!(words, wanted);
+        assert_eq!(tree.files()["flux/shared.yaml"], b"a");
     }
-    let mut parent: PathBuf = file;
-    while parent.pop() && parent != folder {
-        if fs::remove_dir(&parent).is_err() {
-            break;
-        }
-    }
-    Ok(())
 }

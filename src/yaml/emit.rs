@@ -7,6 +7,7 @@
 
 use super::node::{Data, Node};
 use super::scalar::{Resolved, is_safe_plain, resolve};
+use crate::diagnostic::text::commands;
 
 /// Appends one document, without a separator, ending in a newline.
 pub fn write_document(out: &mut String, node: &Node) {
@@ -131,6 +132,7 @@ fn is_plain_in_source(text: &str) -> bool {
         && !text.contains(": ")
         && !text.contains(" #")
         && !text.starts_with("...")
+        && !has_command(text)
 }
 
 /// Appends a string. `block` is the indentation of a literal block, where one is allowed.
@@ -145,7 +147,8 @@ pub(crate) fn write_string(out: &mut String, text: &str, block: Option<usize>) {
 }
 
 /// Several printable lines whose first starts with a visible character and of which none ends in a
-/// blank: what every reader gives back unchanged from a literal block.
+/// blank: what every reader gives back unchanged from a literal block, and no runner of a pipeline that
+/// prints it takes for a command.
 fn is_block(text: &str) -> bool {
     let printable = |c: char| c == '\n' || c == '\t' || (' '..='~').contains(&c);
     let first_visible = text.starts_with(|c: char| c.is_ascii_graphic());
@@ -153,6 +156,12 @@ fn is_block(text: &str) -> bool {
         && first_visible
         && text.chars().all(printable)
         && !text.split('\n').any(|line| line.ends_with([' ', '\t']) || line.starts_with('\t'))
+        && !text.split('\n').any(|line| line.trim_start().starts_with("::"))
+        && !has_command(text)
+}
+
+fn has_command(text: &str) -> bool {
+    commands(text).next().is_some()
 }
 
 fn literal(out: &mut String, text: &str, indent: usize) {
@@ -179,13 +188,15 @@ fn quoted(out: &mut String, text: &str) {
     let raw = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
     // Mostly nothing in it needs a backslash; to look at all of it is quicker than to stop early.
     let clean = text.bytes().fold(true, |clean, byte| clean & raw(byte));
-    if clean {
+    if clean && !has_command(text) {
         out.push_str(text);
         out.push('"');
         return;
     }
-    for c in text.chars() {
+    let mut commands = commands(text).peekable();
+    for (at, c) in text.char_indices() {
         match c {
+            c if commands.next_if_eq(&at).is_some() => out.push_str(&escape(c)),
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
@@ -276,8 +287,6 @@ mod tests {
             "'",
             "\"",
             "\\",
-            "\u{7f}",
-            "\u{85}",
             "\u{2028}",
             "\u{feff}",
             "2001-01-01",

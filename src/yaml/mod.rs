@@ -1,6 +1,5 @@
 //! YAML in and out: the tree, the reader with its budgets, and the writer.
 
-mod budget;
 mod de;
 mod emit;
 mod node;
@@ -9,8 +8,7 @@ mod quick;
 pub mod scalar;
 mod ser;
 
-pub(crate) use budget::DEPTH;
-pub use budget::{Budget, too_many_bytes, too_many_nodes, too_many_seconds};
+pub use crate::limits::{Budget, too_many_bytes, too_many_nodes, too_many_seconds};
 pub use emit::{write_document, write_stream};
 pub(crate) use emit::{write_item, write_string};
 pub use node::{Data, Key, Node};

@@ -309,6 +309,18 @@ impl Node {
         }
     }
 
+    /// How many levels of mappings and sequences the tree has; none for a scalar.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        match &self.data {
+            Data::Scalar { .. } => 0,
+            Data::List(items) => 1 + items.iter().map(Node::depth).max().unwrap_or_default(),
+            Data::Map(entries) => {
+                1 + entries.iter().map(|(_, value)| value.depth()).max().unwrap_or_default()
+            }
+        }
+    }
+
     /// Gives back the room that was kept for more items or entries.
     pub(super) fn shrink(&mut self) {
         match &mut self.data {

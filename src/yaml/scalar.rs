@@ -49,6 +49,44 @@ pub fn is_ambiguous(text: &str) -> bool {
     (text.len() <= "false".len() && boolean()) || is_date(text)
 }
 
+/// Whether kubectl takes a plain key as it is written. It reads `no` as the key `false` and `0777` as
+/// `511`, kustomize refuses numbers or reads another text, and null is no key at all.
+pub(super) fn is_key(text: &str) -> bool {
+    let is_boolean = |word: &str| {
+        let capital = |text: &str| text[..1].to_ascii_uppercase() + &text[1..];
+        text == word || text == word.to_ascii_uppercase() || text == capital(word)
+    };
+    match resolve(text) {
+        Resolved::Null => false,
+        Resolved::Bool(value) => text == if value { "true" } else { "false" },
+        Resolved::Number(_) => is_canonical(text),
+        Resolved::String(_) => match text.as_bytes() {
+            [b'+' | b'-' | b'.', ..] => !matches!(
+                text.trim_start_matches(['+', '-']),
+                ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN"
+            ),
+            bytes if bytes.len() > 3 => true,
+            _ => !["y", "yes", "n", "no", "on", "off"].into_iter().any(is_boolean),
+        },
+    }
+}
+
+/// Whether a number is written as Go would print it: an integer, or a fraction of few digits.
+fn is_canonical(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "1"));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_short = match digits.len() == whole.len() {
+        true => whole.len() <= 18 && text != "-0",
+        // Beyond, it would print an exponent, or round.
+        false => digits.len() <= 7 && !fraction.starts_with("0000") && !fraction.ends_with('0'),
+    };
+    is_number(whole)
+        && is_number(fraction)
+        && is_short
+        && (whole.len() == 1 || !whole.starts_with('0'))
+}
+
 /// Something that starts like `2001-1-1`, which go-yaml v3 rewrites as a timestamp.
 #[must_use]
 pub fn is_date(text: &str) -> bool {

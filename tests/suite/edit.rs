@@ -144,7 +144,7 @@ fn a_file_without_previews_gets_its_first() {
         "spec:\n  previews:\n  baseline: {namespace: shop}\n",
     ] {
         let text = edit(&format!("{head}{spec}"), &image).ok();
-        let entry = "  previews:\n    - name: pr-1\n      services:\n        - name: cart\n          image: cart:v1\n";
+        let entry = "  previews:\n    - name: pr-1\n      services:\n        - name: cart\n          image: cart:v1";
         assert!(text.contains(entry), "{text}");
     }
     let flow = format!("{head}spec: {{baseline: {{namespace: shop}}, previews: []}}\n");
@@ -265,6 +265,165 @@ fn a_file_is_edited_where_it_lies_and_says_what_happened() {
     };
     assert_eq!(remove(), format!("removed pr-4 in {}\n", path.display()));
     assert_eq!(remove(), format!("{} is unchanged\n", path.display()));
+}
+
+#[test]
+fn an_edit_is_refused_only_for_an_error_that_it_adds() {
+    let preview = |name: &str, image: &str| {
+        format!("    - name: {name}\n      services: [{{name: cart, image: '{image}'}}]\n")
+    };
+    let many = format!(
+        "{HEAD}  limits: {{previews: 1}}\n  previews:\n{}{}{}",
+        preview("pr-1", "a b"),
+        preview("pr-2", "x"),
+        preview("BAD", "x")
+    );
+    let unread = format!(
+        "{HEAD}  notify: [{{repository: 7}}]\n  previews:\n    - {{name: pr-1, services: [], oops: 1}}\n{}",
+        preview("pr-2", "x")
+    );
+    for (text, arguments, refused) in [
+        (&many, ["remove", "pr-2"].as_slice(), None),
+        (&many, &["remove", "BAD"], None),
+        (&many, &["set", "pr-1", "--image", "cart=y"], None),
+        (&many, &["set", "pr-3", "--image", "cart=y"], Some("4 previews, but the limit is 1")),
+        (&many, &["set", "pr-2", "--image", "cart=c d"], Some("`c d`")),
+        (&many, &["set", "pr-1", "--image", "cart=c d"], Some("`c d`")),
+        (&unread, &["remove", "pr-1"], None),
+        (&unread, &["remove", "pr-2"], None),
+        (&unread, &["set", "pr-1", "--image", "cart=y"], None),
+        (&unread, &["set", "pr-1", "--image", "cart=c d"], Some("`c d`")),
+        (&unread, &["set", "qq-1", "--image", "cart=y"], Some("qq-1")),
+        (&unread, &["set", "pr-2", "--expires", "soon"], Some("`soon` is not a time")),
+    ] {
+        let answer = edit(text, arguments);
+        match refused {
+            None => assert_ne!(&answer.ok(), text, "{arguments:?}"),
+            Some(words) => {
+                let found = answer.failed();
+                assert!(found.contains(words), "{arguments:?}: {found}");
+            }
+        }
+    }
+    let other = "apiVersion: apps/v1\nkind: Deployment\nspec: {previews: [{name: pr-1}]}\n";
+    assert!(edit(other, &["remove", "pr-1"]).failed().contains("cannot be `Deployment`"));
+}
+
+#[test]
+fn set_writes_nothing_that_render_refuses() {
+    let change = |number: &str| format!("https://github.com/shop/shop#{number}@{COMMIT}");
+    let large = change("9007199254740993");
+    let no_name = "Cart=ghcr.io/shop/cart:v1";
+    let image = "cart=ghcr.io/shop/cart:v1";
+    for (arguments, words) in [
+        (["--image", image, "--change", &large], "is not the number of a pull request"),
+        (["--image", image, "--change", &change("0")], "is not the number of a pull request"),
+        (["--image", image, "--expires", ""], "`` is not a time"),
+        (["--image", image, "--image", no_name], "`Cart` cannot name a service"),
+    ] {
+        let found = edit(FILE, &[&["set", "pr-5"], &arguments[..]].concat()).failed();
+        assert!(found.contains(words), "{arguments:?}: {found}");
+    }
+}
+
+#[test]
+fn of_a_service_named_twice_the_last_image_counts() {
+    let twice = ["--image", "web=ghcr.io/shop/a:v1", "--image", "web=ghcr.io/shop/web:v2"];
+    let text = edit(FILE, &[&["set", "pr-42"], &twice[..]].concat()).ok();
+    assert_eq!(text, with(FILE, "web:v1}", "web:v2}"));
+    let text = edit(FILE, &[&["set", "pr-5"], &twice[..]].concat()).ok();
+    assert_eq!(text.matches("name: web").count(), 2, "{text}");
+}
+
+#[test]
+fn fields_are_set_however_they_are_written() {
+    let around = |field: &str| {
+        format!(
+            "{HEAD}  previews:\n    - name: pr-1\n      services:\n        - name: cart\n{field}\n      expires:\n"
+        )
+    };
+    for (before, after) in [
+        ("          image:", "          image: x:2"),
+        ("          image: # none yet", "          image: x:2 # none yet"),
+        ("          image: null", "          image: x:2"),
+        ("          image: >- # long\n            x:1", "          image: x:2 # long"),
+        ("          image: |-\n\n            x:1\n", "          image: x:2\n"),
+        ("          image:\n            x:1", "          image:\n            x:2"),
+        ("          image: &i x:1", "          image: &i x:2"),
+        ("          \"image\": 'x:1' # old", "          \"image\": 'x:2' # old"),
+    ] {
+        let file = around(before);
+        let text = edit(&file, &["set", "pr-1", "--image", "cart=x:2"]).ok();
+        assert_eq!(text, around(after), "{before}");
+        let text = edit(&file, &["set", "pr-1", "--expires", "2027-01-01T00:00:00Z"]).ok();
+        let time = "      expires: \"2027-01-01T00:00:00Z\"";
+        assert_eq!(text, file.replace("      expires:", time), "{before}");
+    }
+}
+
+#[test]
+fn a_text_at_the_end_keeps_its_last_line_break_or_has_none() {
+    let patch = |header: &str, end: &str| {
+        format!(
+            "{HEAD}  previews:\n    - name: pr-1\n      services:\n        - name: cart\n          patches:\n            - patch: {header}\n                - {{op: remove, path: /x}}{end}"
+        )
+    };
+    let new = "    - name: pr-2\n      services:\n        - name: cart\n          image: x";
+    for (header, end, sealed, after) in [
+        ("|", "", "|-", format!("\n{new}")),
+        ("|+", "", "|-", format!("\n{new}")),
+        ("|-", "", "|-", format!("\n{new}")),
+        ("|", "\n", "|", format!("\n{new}\n")),
+        ("|+", "\n\n\n", "|+", format!("\n\n\n{new}\n")),
+    ] {
+        let text = edit(&patch(header, end), &["set", "pr-2", "--image", "cart=x"]).ok();
+        assert_eq!(text, patch(sealed, &after), "{header:?}");
+    }
+}
+
+#[test]
+fn what_anchors_share_is_refused_and_what_merge_keys_bring_is_written_out() {
+    let file = format!(
+        "{HEAD}  previews:\n    - name: pr-1\n      services:\n        - &cart\n          name: cart\n          image: x:1\n    - name: pr-2\n      services:\n        - <<: *cart\n          replicas: 2\n"
+    );
+    let refused = edit(&file, &["set", "pr-1", "--image", "cart=x:2"]).failed();
+    assert!(refused.contains("without anchors"), "{refused}");
+    let text = edit(&file, &["set", "pr-2", "--image", "cart=x:2"]).ok();
+    assert_eq!(text, format!("{file}          image: x:2\n"));
+    let gone = edit(&file, &["remove", "pr-2"]).ok();
+    assert_eq!(gone, file[..file.find("    - name: pr-2").expect("there")]);
+}
+
+#[test]
+fn json_stays_json_in_its_own_form() {
+    let file = "{\n\t\"apiVersion\": \"anabranch.dev/v1alpha1\",\n\t\"kind\": \"Previews\",\n\t\"spec\": {\n\t\t\"baseline\": {\n\t\t\t\"namespace\": \"shop\"\n\t\t},\n\t\t\"previews\": []\n\t}\n}\n";
+    let text = edit(file, &["set", "pr-1", "--image", "cart=x"]).ok();
+    let entry = "[\n\t\t\t{\n\t\t\t\t\"name\": \"pr-1\",\n\t\t\t\t\"services\": [\n\t\t\t\t\t{\n\t\t\t\t\t\t\"name\": \"cart\",\n\t\t\t\t\t\t\"image\": \"x\"\n\t\t\t\t\t}\n\t\t\t\t]\n\t\t\t}\n\t\t]";
+    assert_eq!(text, file.replace("[]", entry));
+    let dated = edit(&text, &["set", "pr-1", "--expires", "2027-01-01T00:00:00Z"]).ok();
+    let expires = "\t\t\t\t],\n\t\t\t\t\"expires\": \"2027-01-01T00:00:00Z\"\n";
+    assert_eq!(dated, text.replace("\t\t\t\t]\n", expires));
+    assert_eq!(edit(&dated, &["remove", "pr-1"]).ok(), file);
+}
+
+#[test]
+fn comments_in_empty_brackets_and_below_them_stay() {
+    let set = ["set", "pr-1", "--image", "cart=x"];
+    for previews in [
+        "[\n    # none yet\n  ]\n",
+        "[] # CI\n      # - name: pr-0\n",
+        "[]\n    # - name: pr-0\n\n  limits: {previews: 9}\n",
+        "[ # CI\n  ]\n",
+    ] {
+        let file = format!("{HEAD}  previews: {previews}");
+        let there = edit(&file, &set).ok();
+        let back = edit(&there, &["remove", "pr-1"]).ok();
+        for comment in ["# none yet", "# CI", "# - name: pr-0"] {
+            assert_eq!(there.contains(comment), file.contains(comment), "{there}");
+            assert_eq!(back.contains(comment), file.contains(comment), "{back}");
+        }
+        assert_eq!(edit(&back, &set).ok(), there);
+    }
 }
 
 /// One edit of a preview, as arguments.

@@ -59,14 +59,19 @@ pub(crate) fn extra_args(case: &Path) -> Vec<String> {
 
 /// Runs the binary in a folder, with an environment that holds nothing but PATH.
 pub(crate) fn anabranch<S: AsRef<std::ffi::OsStr>>(folder: &Path, args: &[S]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_anabranch"))
+    command(folder, args).output().expect("the binary runs")
+}
+
+/// The same before it runs, with an empty stdin.
+pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(folder: &Path, args: &[S]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_anabranch"));
+    command
         .args(args)
         .current_dir(folder)
         .env_clear()
         .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-        .stdin(std::process::Stdio::null())
-        .output()
-        .expect("the binary runs")
+        .stdin(std::process::Stdio::null());
+    command
 }
 
 /// The paragraph that says what a case shows.

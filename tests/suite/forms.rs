@@ -341,6 +341,40 @@ fn patched_copies_are_what_is_made_one_by_one() {
     assert_eq!(exported(10), "edge,shop,pr-10");
 }
 
+/// What many write alike is judged once, with what previews change left open, unless a name of theirs
+/// forbids it.
+#[test]
+fn what_is_said_of_patches_does_not_depend_on_the_way() {
+    let json = |operations: &str| format!("{{patch: '[{operations}]'}}");
+    let at = "/spec/template/spec";
+    let patches = [
+        json(&format!("{{op: add, path: {at}/hostNetwork, value: true}}")),
+        json(&format!("{{op: add, path: {at}/nodeName, value: a}}")),
+        json(&format!("{{op: replace, path: {at}/nodeName, value: b}}")),
+        json(&format!("{{op: remove, path: {at}/containers/0/image}}")),
+        json(&format!("{{op: add, path: {at}/volumes, value: [{{name: v, image: {{reference: \"ghcr.io/x/y:1\"}}}}]}}")),
+        "{target: {kind: Service}, patch: '{metadata: {finalizers: [a]}, spec: {selector: {x: y}}}'}".to_owned(),
+    ];
+    let said = |name: &str| {
+        let previews = format!(
+            "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  baseline: {{namespace: shop}}\n  \
+             prefix: o\n  previews:\n  - name: \"{name}\"\n    services:\n    - name: cart\n      \
+             env: [{{name: A, value: \"1\"}}]\n      image: cart:2\n      patches:\n      - {}\n",
+            patches.join("\n      - ")
+        );
+        render(BASELINE, &previews).stderr
+    };
+    // Plain, `on` is a boolean.
+    let (judged_alone, judged_once) = (said("on"), said("op"));
+    assert_eq!(judged_alone, judged_once);
+    for (line, words) in [(13, "hostNetwork: true"), (15, "nodeName: b"), (18, "selector.x")] {
+        let place = format!("previews.yaml:{line}:");
+        let mut findings = judged_once.split("\n\n");
+        let finding = findings.find(|one| one.contains(words)).unwrap_or_default();
+        assert!(finding.contains(&place), "{place} {judged_once}");
+    }
+}
+
 /// Patches that depend on each other, on values or on neither, by two in every order: what fits is what is
 /// made one by one, and what does not is refused in words.
 #[test]

@@ -1,10 +1,15 @@
 //! Golden cases: what `anabranch render` makes of an input, byte for byte. See golden/README.md.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
+
+use serde_json::Value as Json;
 
 use super::expected::{
     Files, anabranch, check_readme, compare, extra_args, files, folders, golden, name, settle,
 };
+use super::orchestrator::root;
 
 /// The cases: every folder of golden but the mistakes.
 fn cases() -> Vec<std::path::PathBuf> {
@@ -61,8 +66,54 @@ fn every_case_renders_to_what_is_expected() {
     settle(&problems);
 }
 
+/// The fields below a definition of the JSON Schema, as paths without indexes.
+fn fields(schema: &Json, definition: &Json, path: &str, found: &mut BTreeSet<String>) {
+    if let Some(reference) = definition["$ref"].as_str() {
+        let pointer = reference.trim_start_matches('#');
+        return fields(schema, schema.pointer(pointer).expect("it is defined"), path, found);
+    }
+    for (name, field) in definition["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        fields(schema, field, &path, found);
+        found.insert(path);
+    }
+    fields_of_each(schema, &definition["anyOf"], path, found);
+    fields_of_each(schema, &definition["oneOf"], path, found);
+    if definition["items"].is_object() {
+        fields(schema, &definition["items"], path, found);
+    }
+}
+
+fn fields_of_each(schema: &Json, choices: &Json, path: &str, found: &mut BTreeSet<String>) {
+    for choice in choices.as_array().into_iter().flatten() {
+        fields(schema, choice, path, found);
+    }
+}
+
+/// The fields that a document has, in the same way.
+fn used(node: &Json, path: &str, found: &mut BTreeSet<String>) {
+    for (name, value) in node.as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        used(value, &path, found);
+        found.insert(path);
+    }
+    for item in node.as_array().into_iter().flatten() {
+        used(item, path, found);
+    }
+}
+
 #[test]
-fn there_are_enough_cases() {
-    let count = cases().len();
-    assert!(count >= 15, "{count} golden cases");
+fn every_field_of_previews_is_used_by_a_case() {
+    let schema = root().join("functions/anabranch/previews.schema.json");
+    let schema = fs::read_to_string(schema).expect("the schema is there");
+    let schema: Json = serde_json::from_str(&schema).expect("it is JSON");
+    let (mut wanted, mut seen) = (BTreeSet::new(), BTreeSet::new());
+    fields(&schema, &schema, "", &mut wanted);
+    for case in cases() {
+        let text = fs::read_to_string(case.join("input/previews.yaml")).expect("a case has one");
+        used(&yaml_serde::from_str(&text).expect("it is YAML"), "", &mut seen);
+    }
+    assert!(wanted.len() > 50, "{} fields", wanted.len());
+    let missing: Vec<&String> = wanted.difference(&seen).collect();
+    assert!(missing.is_empty(), "no case uses {missing:?}");
 }

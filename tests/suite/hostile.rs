@@ -135,6 +135,29 @@ fn nesting_of_every_sort_is_refused() {
 }
 
 #[test]
+fn no_depth_that_can_be_asked_for_overflows_the_stack() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let file = scratch.path().join("deep.yaml");
+    let pair = pair("s0");
+    let previews = "golden/one-service/input/previews.yaml";
+    let name = file.display().to_string();
+    for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", "")] {
+        let deep = format!("{}a{}", open.repeat(490), close.repeat(490));
+        let text =
+            pair.replace("spec:\n  selector", &format!("deep:\n  {deep}\nspec:\n  selector"));
+        fs::write(&file, text).expect("the folder can be written");
+        let ask =
+            |depth| limited(&["render", previews, "--baseline", &name, "--max-depth", depth], None);
+        assert_eq!(ask("500").code, Some(1), "the preview names no service of it");
+        assert!(!ask("500").stderr.contains("nests deeper"));
+        assert!(ask("489").stderr.contains("nests deeper"));
+        let answer = ask("501");
+        assert_eq!(answer.code, Some(2));
+        assert!(answer.stderr.contains("no more than 500 levels"), "{}", answer.stderr);
+    }
+}
+
+#[test]
 fn texts_of_100_megabytes_are_refused() {
     let long = "x".repeat(100_000_000);
     assert_refused("a plain scalar", format!("a: {long}\n"));
@@ -200,9 +223,18 @@ fn what_readers_disagree_about_is_refused() {
         ("a control character", "a: \u{1}\n"),
         ("the character DEL", "a: \u{7f}\n"),
         ("the character U+FFFE", "a: \u{fffe}\n"),
-        ("a byte order mark in the middle", "a: b\n---\n\u{feff}a: b\n"),
+        ("a byte order mark in the middle", "a: b\n\u{feff}c: d\n"),
         ("half of a surrogate pair", "a: \"\\ud800\"\n"),
         ("a character that does not exist", "a: \"\\UFFFFFFFF\"\n"),
+        ("a directive", "%YAML 1.1\n---\na: b\n"),
+        ("a document that ends and goes on", "a: b\n...\nc: d\n"),
+        ("two values of JSON", "{\"a\": 1}\n{\"b\": 2}\n"),
+        ("something behind a separator", "a: b\n--- |\n c\n"),
+        ("a key that is a boolean to kubectl", "no: a\n"),
+        ("a key that is another number to kubectl", "0777: a\n"),
+        ("an escaped character that kustomize loses", "a: \"\\x7f\"\n"),
+        ("a merge key below what it changes", "a: &a {b: 1}\nc: {b: 2, <<: *a}\n"),
+        ("an escape that is none", "a: \"\\.\"\n"),
         ("a list for a key", "? [a, b]\n: c\n"),
         ("a template", "{{ .Values.x }}: y\n"),
         ("a literal block without its indentation", "a: |9\n x\n"),
@@ -212,10 +244,8 @@ fn what_readers_disagree_about_is_refused() {
     }
 }
 
-/// Something many times over, and what one preview says of it: the whole is compiled or refused, in time
-/// and within its memory.
-#[track_caller]
-fn assert_ends(name: &str, previews: &str, baseline: &str) -> String {
+/// Compiles what one preview says of a baseline, within the limit of memory, and tells how long it took.
+pub(super) fn compile(previews: &str, baseline: &str, more: &[&str]) -> (Answer, Duration) {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let write = |name: &str, text: &str| {
         let file = scratch.path().join(name);
@@ -228,8 +258,15 @@ fn assert_ends(name: &str, previews: &str, baseline: &str) -> String {
     let previews = write("previews.yaml", &format!("{head}{previews}"));
     let baseline = write("baseline.yaml", baseline);
     let started = Instant::now();
-    let answer = limited(&["render", &previews, "--baseline", &baseline], None);
-    let took = started.elapsed();
+    let arguments = [&["render", &previews, "--baseline", &baseline], more].concat();
+    (limited(&arguments, None), started.elapsed())
+}
+
+/// Something many times over, and what one preview says of it: the whole is compiled or refused, in time
+/// and within its memory.
+#[track_caller]
+pub(super) fn assert_ends(name: &str, previews: &str, baseline: &str) -> String {
+    let (answer, took) = compile(previews, baseline, &[]);
     let words: String = answer.stderr.chars().take(300).collect();
     assert!(matches!(answer.code, Some(0 | 1)), "{name}: {:?} {words}", answer.code);
     assert!(took < PATIENCE, "{name} took {took:?}");
@@ -238,20 +275,20 @@ fn assert_ends(name: &str, previews: &str, baseline: &str) -> String {
 }
 
 /// How many of one thing there are. Builds with debug assertions make every object twice.
-const COUNT: usize = if cfg!(debug_assertions) { 300 } else { 2_000 };
+pub(super) const COUNT: usize = if cfg!(debug_assertions) { 300 } else { 2_000 };
 
-fn many(one: &dyn Fn(usize) -> String) -> String {
+pub(super) fn many(one: &dyn Fn(usize) -> String) -> String {
     (0..COUNT).map(one).collect()
 }
 
-fn service(name: &str, app: &str) -> String {
+pub(super) fn service(name: &str, app: &str) -> String {
     format!(
         "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: shop}}\n\
          spec: {{selector: {{app: {app}}}, ports: [{{name: http, port: 80}}]}}\n---\n"
     )
 }
 
-fn workload(name: &str, app: &str, more: &str) -> String {
+pub(super) fn workload(name: &str, app: &str, more: &str) -> String {
     format!(
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  \
          selector: {{matchLabels: {{app: {app}}}}}\n  template:\n    metadata: {{labels: {{app: {app}}}}}\n    \
@@ -260,7 +297,7 @@ fn workload(name: &str, app: &str, more: &str) -> String {
 }
 
 /// A Service and its workload.
-fn pair(name: &str) -> String {
+pub(super) fn pair(name: &str) -> String {
     service(name, name) + &workload(name, name, "")
 }
 
@@ -323,45 +360,38 @@ fn thousands_of_one_thing_end_in_time() {
 }
 
 #[test]
-fn patches_that_multiply_end_in_time() {
-    let patched = |patches: &str| {
-        format!("    services: [{{name: s0, image: \"x/s0:2\", patches: [{patches}]}}]\n")
+fn ways_in_that_multiply_are_refused() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let list =
+        |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<String>();
+    let entry = |index| {
+        format!(
+            "{{gateway: {{namespace: shop, name: g}}, host: \"{{host}}.{{preview}}.e{index}.example.com\"}}, "
+        )
     };
-    let check = |name: &str, patches: &str| assert_ends(name, &patched(patches), &pair("s0"));
-    let patch = |operations: &str| format!("{{patch: '[{operations}]'}}, ");
-    let add = |index| patch(&format!("{{op: add, path: /spec/x{index}, value: {index}}}"));
-    check("patches", &many(&add).repeat(10));
-    let copies = many(&|index| format!("{{op: copy, from: /spec, path: /spec/x{index}}}, "));
-    check("copies of copies", &patch(&copies));
-    let long = format!("{{op: add, path: /spec/x, value: [{}]}}", "1, ".repeat(15 * COUNT));
-    let shift = "{op: add, path: /spec/x/0, value: 2}";
-    check("an item before a long list", &(patch(&long) + &patch(shift)));
-
-    // What patches make is gone in the end, so that no limit of the output helps.
-    let gone = "{op: remove, path: /spec/y}";
-    let double = |level| format!("{{op: copy, from: /spec/y, path: /spec/y/x{level}}}, ");
-    let doubled: String = (0..12).map(double).collect();
-    let lists =
-        |level| format!("a{level}: &a{level} [{}]", format!("*a{}, ", level - 1).repeat(10));
-    let laughs = (1..5).map(lists).fold("a0: &a0 [1]".to_owned(), |all, one| all + ", " + &one);
-    let numbers = "1, ".repeat(1_000);
-    for (name, operations) in [
-        ("copies", format!("{{op: copy, from: /spec/template, path: /spec/y}}, {doubled}{gone}")),
-        ("aliases", format!("{{op: add, path: /spec/y, value: {{{laughs}}}}}, {gone}")),
-        ("lists", format!("{{op: add, path: /spec/y, value: [{numbers}]}}, {gone}")),
-        ("tests", "{op: test, path: /spec/replicas, value: 1}".to_owned()),
-    ] {
-        let own =
-            |index| patch(&format!("{{op: add, path: /spec/z, value: {index}}}, {operations}"));
-        let previews =
-            many(&|index| format!("{}  - name: pr-{}\n", patched(&own(index)), index + 2));
-        let last = patched(&own(COUNT));
-        assert_ends(&format!("{name} of each preview"), &(previews + &last), &pair("s0"));
-        let previews =
-            many(&|index| format!("{}  - name: pr-{}\n", patched(&patch(&operations)), index + 2));
-        let last = patched(&patch(&operations));
-        assert_ends(&format!("{name} of all previews"), &(previews + &last), &pair("s0"));
-    }
+    let preview = |index| format!("  - {{name: pr-{index}, services: [{{name: s0, image: x}}]}}\n");
+    let previews = format!(
+        "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  baseline: {{namespace: shop}}\n  \
+         limits: {{previews: 1000}}\n  routing: {{entries: [{}]}}\n  previews:\n{}",
+        list(300, &entry),
+        list(700, &preview)
+    );
+    let route = format!(
+        "{}apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {{name: r, namespace: shop}}\nspec:\n  \
+         parentRefs: [{{name: g}}]\n  hostnames: [{}]\n  rules: [{{backendRefs: [{{name: s0, port: 80}}]}}]\n",
+        pair("s0"),
+        list(500, &|index| format!("h{index}.example.com, "))
+    );
+    let write = |name: &str, text: &str| {
+        let file = scratch.path().join(name);
+        fs::write(&file, text).expect("the folder can be written");
+        file.display().to_string()
+    };
+    let (previews, baseline) = (write("previews.yaml", &previews), write("baseline.yaml", &route));
+    let started = Instant::now();
+    let words = limited(&["render", &previews, "--baseline", &baseline], None).failed();
+    assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
+    assert!(words.contains("--max-rules"), "{words}");
 }
 
 #[test]
@@ -445,7 +475,7 @@ fn edits_among_thousands_of_previews_end_in_time() {
     let file = scratch.path().join("previews.yaml");
     let entry = |index: usize| {
         format!(
-            "  # of somebody\n  - name: pr-{index}\n    expires: \"2020-01-01T00:00:00Z\"\n    \
+            "  # of pr-{index}\n  - name: pr-{index}\n    expires: \"2020-01-01T00:00:00Z\"\n    \
              services: [{{name: s0, image: x}}]\n"
         )
     };
@@ -463,7 +493,7 @@ fn edits_among_thousands_of_previews_end_in_time() {
         assert!(started.elapsed() < PATIENCE, "{arguments:?} took {:?}", started.elapsed());
     }
     let left = fs::read_to_string(&file).expect("the file is there");
-    assert_eq!(left, head.replace("previews:\n", "previews: []\n"));
+    assert_eq!(left, head.replace("previews:\n", "previews: [  ]\n"));
 }
 
 /// Renders a folder with this kustomization.

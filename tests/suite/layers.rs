@@ -1,13 +1,18 @@
-//! Stages import only from stages before them, and every file says what it is for.
+//! Stages import only from stages before them, every code can be found, and every file says what it is for.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use anabranch::diagnostic::code::CODES;
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use super::orchestrator::root;
 
 /// The modules of the library, in the order of the pipeline.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "diagnostic",
+    "limits",
     "yaml",
     "kube",
     "spec",
@@ -50,29 +55,157 @@ fn all() -> Vec<(String, String)> {
         .collect()
 }
 
-#[test]
-fn a_stage_imports_only_from_stages_before_it() {
-    let mut wrong = Vec::new();
-    for (name, text) in all() {
-        let Some(stage) = name.split('/').nth(1).map(|stage| stage.trim_end_matches(".rs")) else {
+/// A file of src without what is compiled for tests only.
+struct Source {
+    name: String,
+    tokens: Vec<TokenTree>,
+}
+
+impl Source {
+    fn new((name, text): (String, String)) -> Self {
+        let tokens = text.parse().unwrap_or_else(|error| panic!("{name}: {error}"));
+        Self { name, tokens: without_tests(tokens) }
+    }
+
+    /// The module of the library that the file belongs to.
+    fn stage(&self) -> &str {
+        let stage = self.name.split('/').nth(1).unwrap_or_default();
+        stage.trim_end_matches(".rs")
+    }
+
+    /// How many modules the file is below the root of the library.
+    fn depth(&self) -> usize {
+        self.name.split('/').skip(1).filter(|part| *part != "mod.rs").count()
+    }
+}
+
+/// Every file that is a part of the program.
+fn program() -> Vec<Source> {
+    let is_program = |(name, _): &(String, String)| !name.ends_with("/tests.rs");
+    all().into_iter().filter(is_program).map(Source::new).collect()
+}
+
+fn is_punct(token: Option<&TokenTree>, wanted: char) -> bool {
+    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == wanted)
+}
+
+fn is_ident(token: Option<&TokenTree>, wanted: &str) -> bool {
+    matches!(token, Some(TokenTree::Ident(ident)) if *ident == wanted)
+}
+
+/// Drops every item behind `#[cfg(test)]`: up to its body or its semicolon.
+fn without_tests(tokens: TokenStream) -> Vec<TokenTree> {
+    let mut kept = Vec::new();
+    let mut rest = tokens.into_iter().peekable();
+    while let Some(token) = rest.next() {
+        let is_for_tests = is_punct(Some(&token), '#')
+            && matches!(rest.peek(), Some(TokenTree::Group(group))
+                if group.stream().to_string().replace(' ', "") == "cfg(test)");
+        if !is_for_tests {
+            kept.push(token);
             continue;
-        };
-        let Some(own) = ORDER.iter().position(|module| *module == stage) else {
-            continue;
-        };
-        for (number, line) in text.lines().enumerate() {
-            let code = line.split("//").next().unwrap_or_default();
-            for rest in code.split("crate::").skip(1) {
-                let module: String =
-                    rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-                if ORDER.iter().position(|other| *other == module).is_some_and(|other| other > own)
-                {
-                    wrong.push(format!("{name}:{}: {stage} imports {module}", number + 1));
-                }
-            }
+        }
+        rest.find(|token| match token {
+            TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+            other => is_punct(Some(other), ';'),
+        });
+    }
+    kept
+}
+
+/// Calls `visit` with every list of tokens: the file's, and what stands in brackets of any kind.
+fn walk(tokens: &[TokenTree], visit: &mut impl FnMut(&[TokenTree])) {
+    visit(tokens);
+    for token in tokens {
+        if let TokenTree::Group(group) = token {
+            walk(&without_tests(group.stream()), visit);
         }
     }
+}
+
+/// The tokens behind `head::`, where they begin with it.
+fn behind<'t>(tokens: &'t [TokenTree], head: &str) -> Option<&'t [TokenTree]> {
+    let colons = is_punct(tokens.get(1), ':') && is_punct(tokens.get(2), ':');
+    (is_ident(tokens.first(), head) && colons).then(|| &tokens[3..])
+}
+
+/// The next names of a path, with their lines: one, or as many as stand in braces.
+fn heads(path: &[TokenTree]) -> Vec<(String, usize)> {
+    match path.first() {
+        Some(TokenTree::Ident(ident)) => vec![(ident.to_string(), ident.span().start().line)],
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => {
+            let tokens: Vec<TokenTree> = group.stream().into_iter().collect();
+            let paths = tokens.split(|token| is_punct(Some(token), ','));
+            paths.flat_map(heads).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The modules of the library that a file names: behind `crate::`, or as many `super::` as lead there.
+fn imports(source: &Source) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    walk(&source.tokens, &mut |tokens| {
+        for start in 0..tokens.len() {
+            let from_root = behind(&tokens[start..], "crate");
+            let is_first = start < 2 || !is_punct(tokens.get(start - 1), ':');
+            let upwards = (0..source.depth())
+                .try_fold(&tokens[start..], |rest, _| behind(rest, "super"))
+                .filter(|_| is_first);
+            found.extend(from_root.or(upwards).map(heads).unwrap_or_default());
+        }
+    });
+    found
+}
+
+fn rank(stage: &str) -> Option<usize> {
+    ORDER.iter().position(|module| *module == stage)
+}
+
+/// What a file imports from stages behind its own.
+fn upward_imports(source: &Source) -> Vec<String> {
+    let own = rank(source.stage());
+    let is_later =
+        |module: &str| rank(module).is_some_and(|other| own.is_some_and(|own| other > own));
+    imports(source)
+        .into_iter()
+        .filter(|(module, _)| is_later(module))
+        .map(|(module, line)| {
+            format!("{}:{line}: {} imports {module}", source.name, source.stage())
+        })
+        .collect()
+}
+
+#[test]
+fn a_stage_imports_only_from_stages_before_it() {
+    let wrong: Vec<String> = program().iter().flat_map(upward_imports).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_module_of_the_library_has_a_place_in_the_order() {
+    let sources = program();
+    let of_library =
+        sources.iter().map(Source::stage).filter(|stage| !["lib", "main"].contains(stage));
+    let unknown: Vec<&str> = of_library.filter(|stage| rank(stage).is_none()).collect();
+    assert!(unknown.is_empty(), "ORDER lacks {}", unknown.join(", "));
+}
+
+#[test]
+fn the_guard_sees_imports_however_they_are_written() {
+    let seen = |code: &str| {
+        upward_imports(&Source::new(("src/read/folder.rs".to_owned(), code.to_owned()))).len()
+    };
+    assert_eq!(seen("use crate::emit::part;"), 1);
+    assert_eq!(seen("use crate::{\n    diagnostic::{Code, Report},\n    emit::part, plan,\n};"), 2);
+    assert_eq!(seen("use super::super::{emit, yaml::Node};"), 1);
+    assert_eq!(seen("fn f() { g(vec![crate::plan::h()]) }"), 1);
+    assert_eq!(seen("use super::emit; // read's own\nuse crate::yaml::Node;"), 0);
+    assert_eq!(seen("// crate::emit\n/// [crate::plan]\nconst A: &str = \"crate::emit::\";"), 0);
+    assert_eq!(
+        seen("#[cfg(test)]\nmod tests { use crate::emit; }\n#[cfg(test)]\nuse crate::plan;"),
+        0
+    );
 }
 
 #[test]
@@ -85,15 +218,41 @@ fn every_file_opens_by_saying_its_job() {
     assert!(silent.is_empty(), "{}", silent.join("\n"));
 }
 
+/// The names of codes that a file mentions, `code::NAME` or in a group.
+fn codes(source: &Source) -> Vec<String> {
+    let mut found = Vec::new();
+    walk(&source.tokens, &mut |tokens| {
+        for start in 0..tokens.len() {
+            let names = behind(&tokens[start..], "code").map(heads).unwrap_or_default();
+            found.extend(names.into_iter().map(|(name, _)| name));
+        }
+    });
+    found
+}
+
+/// The names that src/diagnostic/code.rs gives to codes: `NAME = "id"`.
+fn defined() -> Vec<String> {
+    let mut found = Vec::new();
+    let sources = program();
+    let codes = sources.iter().find(|source| source.name == "src/diagnostic/code.rs");
+    walk(&codes.expect("the codes have a file").tokens, &mut |tokens| {
+        for window in tokens.windows(3) {
+            if let [TokenTree::Ident(name), equals, TokenTree::Literal(_)] = window
+                && is_punct(Some(equals), '=')
+                && name != "doc"
+            {
+                found.push(name.to_string());
+            }
+        }
+    });
+    found
+}
+
 #[test]
-fn every_finding_that_is_defined_can_be_found() {
-    let all = all();
-    let codes = &all.iter().find(|(name, _)| name == "src/diagnostic/code.rs").expect("codes").1;
-    let names =
-        codes.lines().filter_map(|line| line.trim().split_once(" = \"")).map(|(name, _)| name);
-    let unused: Vec<&str> = names
-        .filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
-        .filter(|name| !all.iter().any(|(_, text)| text.contains(&format!("code::{name}"))))
-        .collect();
-    assert!(unused.is_empty(), "no rule reports {}", unused.join(", "));
+fn every_code_that_is_defined_can_be_found() {
+    let (defined, sources) = (defined(), program());
+    assert_eq!(defined.len(), CODES.len());
+    let used: BTreeSet<String> = sources.iter().flat_map(codes).collect();
+    let unused: Vec<&String> = defined.iter().filter(|name| !used.contains(*name)).collect();
+    assert!(unused.is_empty(), "codes that no rule reports: {unused:?}");
 }

@@ -2,12 +2,15 @@
 
 mod again;
 mod container;
+mod corpora;
 mod determinism;
 #[path = "../common/dice.rs"]
 mod dice;
 mod differential;
 mod docs;
 mod edit;
+mod edit_files;
+mod edit_styles;
 #[path = "../common/evaluator/mod.rs"]
 mod evaluator;
 mod evaluator_tests;
@@ -16,17 +19,21 @@ mod forms;
 mod function;
 mod golden;
 mod hostile;
+mod hostile_patches;
 mod kpt;
 mod layers;
 mod mistakes;
 mod nasty;
 mod objects;
 mod orchestrator;
+mod output;
 mod outside;
 mod protocol;
+mod quiet;
 mod readers;
 mod routes;
 mod schema;
+mod sets;
 #[path = "../common/shop.rs"]
 mod shop;
 mod supply;

@@ -4,8 +4,11 @@
 use std::fs;
 use std::path::Path;
 
+use anabranch::diagnostic::code::CODES;
+
 use super::expected::{
-    Files, anabranch, check_readme, compare, extra_args, files, folders, golden, name, settle,
+    Files, anabranch, check_readme, command, compare, extra_args, files, folders, golden, name,
+    settle,
 };
 
 /// A small input without mistakes, to fill a folder that a mistake must leave alone.
@@ -33,6 +36,40 @@ spec:
     metadata: {labels: {app: cart}}
     spec: {containers: [{name: server, image: cart:1}]}
 ";
+
+/// What a case says of an input that no other command than `command` finds wrong.
+///
+/// The line is run in a copy of the folder, where nothing may change.
+fn produce_by_command(case: &Path, line: &str, problems: &mut Vec<String>) -> Files {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    for (path, bytes) in files(case) {
+        let path = scratch.path().join(path);
+        fs::create_dir_all(path.parent().expect("a file has a folder")).expect("it is made");
+        fs::write(path, bytes).expect("the copy can be written");
+    }
+    let before = files(scratch.path());
+    let (words, input) = line.split_once(" < ").unwrap_or((line, ""));
+    let mut words = words.split_whitespace();
+    let mut complain = |text: &str| problems.push(format!("{}: {text}", name(case)));
+    if words.next() != Some("anabranch") {
+        complain("the command is not anabranch");
+    }
+    let mut command = command(scratch.path(), &words.collect::<Vec<_>>());
+    if !input.is_empty() {
+        let input = fs::File::open(scratch.path().join(input)).expect("the input is there");
+        command.stdin(input);
+    }
+    let output = command.output().expect("the binary runs");
+    if output.status.code() != Some(1) {
+        complain(&format!("{line} ended with {} and not with exit code 1", output.status));
+    }
+    if files(scratch.path()) != before {
+        complain(&format!("{line} changed a file"));
+    }
+    let said = [("expected.txt", output.stderr), ("expected.out", output.stdout)];
+    let said = said.into_iter().filter(|(_, bytes)| !bytes.is_empty());
+    said.map(|(path, bytes)| (path.to_owned(), bytes)).collect()
+}
 
 /// The arguments behind the subcommand: previews.yaml, and the baseline that the folder holds.
 fn arguments(case: &Path) -> Vec<String> {
@@ -119,12 +156,23 @@ fn every_mistake_says_what_is_expected_and_writes_nothing() {
     let mut problems = Vec::new();
     for case in folders(&golden().join("mistakes")) {
         check_readme(&case, &mut problems);
-        let produced = produce(&case, &mut problems);
+        let command = fs::read_to_string(case.join("command")).ok();
+        let produced = match &command {
+            Some(line) => produce_by_command(&case, line.trim_end(), &mut problems),
+            None => produce(&case, &mut problems),
+        };
+        // A command names its input, or the folder that holds it.
+        let named = |path: &str| {
+            let words = command.iter().flat_map(|line| line.split_whitespace());
+            let mut words = words.map(|word| word.trim_end_matches('/'));
+            words.any(|word| Path::new(path).starts_with(word))
+        };
         let ours = |path: &str| path.starts_with("expected");
         compare(&case, &case, &produced, ours, &mut problems);
         for path in files(&case).keys() {
-            let input = ["previews.yaml", "baseline.yaml", "README.md", "args"];
-            if !ours(path) && !path.starts_with("baseline/") && !input.contains(&path.as_str()) {
+            let input = ["previews.yaml", "baseline.yaml", "README.md", "args", "command"];
+            let known = ours(path) || path.starts_with("baseline/") || named(path);
+            if !known && !input.contains(&path.as_str()) {
                 problems.push(format!("{}: {path} belongs to nothing", name(&case)));
             }
         }
@@ -133,9 +181,21 @@ fn every_mistake_says_what_is_expected_and_writes_nothing() {
 }
 
 #[test]
-fn there_are_enough_mistakes() {
-    let count = folders(&golden().join("mistakes")).len();
-    assert!(count >= 30, "{count} mistakes");
+fn every_code_is_shown_by_a_golden() {
+    let is_said = |path: &str| {
+        let file = path.rsplit('/').next().unwrap_or_default();
+        file.starts_with("expected.") || file.starts_with("stderr")
+    };
+    let said: Vec<String> = files(&golden())
+        .into_iter()
+        .filter(|(path, _)| is_said(path))
+        .map(|(_, bytes)| String::from_utf8(bytes).expect("what is said is text"))
+        .collect();
+    // In text and in results of the function; and where GitHub reads it.
+    let marks = |id: &str| [format!("[{id}]"), format!("title={id}::")];
+    let shown = |id: &str| marks(id).iter().any(|mark| said.iter().any(|text| text.contains(mark)));
+    let missing: Vec<&str> = CODES.iter().map(|code| code.id).filter(|id| !shown(id)).collect();
+    assert!(missing.is_empty(), "codes that no golden shows: {}", missing.join(", "));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! called, and the fixture that they are given.
 //!
 //! kustomize is required, in the version that `make tools` pins. A test that needs another program
-//! says `skipped: ...` where it is missing.
+//! says `skipped: ...` where it is missing; CONTRIBUTING.md says how to get it.
 
 use std::env;
 use std::fs;
@@ -103,7 +103,7 @@ pub(crate) fn program(name: &str) -> Option<Command> {
     let path = env::var_os("PATH").unwrap_or_default();
     let found = env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
     if found.is_none() {
-        skipped(&format!("{name} is not installed"));
+        skipped(&format!("{name} is not installed; see CONTRIBUTING.md"));
     }
     found.map(Command::new)
 }
@@ -131,7 +131,7 @@ pub(crate) fn root() -> &'static Path {
     Path::new(ROOT)
 }
 
-fn tools() -> PathBuf {
+pub(crate) fn tools() -> PathBuf {
     root().join(".tools/bin")
 }
 

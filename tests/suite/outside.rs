@@ -104,7 +104,7 @@ fn a_suite_carries_nothing_along_from_outside() {
     assert_refused(&scratch, &[&format!("a.yaml: {out}"), &format!("folder: {out}")]);
     fs::remove_dir_all(&suite).expect("removes");
     link("../beside", &suite);
-    assert_refused(&scratch, &["the folder of the suite `smoke` is a link out of the source"]);
+    assert_refused(&scratch, &["the suite `smoke` is not read: it is a link that leads out of"]);
     // Paths are checked before anything is read: the whole machine would take a while.
     for path in ["/", "..", "./suite/../.."] {
         let previews = scratch.path().join("repository/previews.yaml");
@@ -112,6 +112,77 @@ fn a_suite_carries_nothing_along_from_outside() {
         write(&previews, &text.replace("path: ./suite", &format!("path: {path}")));
         assert_refused(&scratch, &[&format!("`{path}` is not a folder inside the source")]);
         write(&previews, &text);
+    }
+}
+
+#[test]
+fn nothing_that_git_keeps_is_read() {
+    let scratch = repository();
+    let folder = scratch.path().join("repository");
+    write(&folder.join(".git/config"), "token: of somebody\n");
+    link("../.git/config", folder.join("suite/leak.txt"));
+    link("../.git", folder.join("suite/all"));
+    link("leak.txt", folder.join("suite/again.txt"));
+    link("../.git/config", folder.join("baseline/leak.yaml"));
+    let git = "it leads to what Git keeps for itself";
+    let wanted = ["leak.txt", "all", "again.txt"].map(|name| format!("suite/{name}: {git}"));
+    let mut wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    let read = format!("baseline/leak.yaml is not read: {git}");
+    wanted.push(&read);
+    assert_refused(&scratch, &wanted);
+    fs::remove_dir_all(folder.join("suite")).expect("removes");
+    fs::remove_file(folder.join("baseline/leak.yaml")).expect("removes");
+    link(".git", folder.join("suite"));
+    assert_refused(&scratch, &[&format!("the suite `smoke` is not read: {git}")]);
+}
+
+#[test]
+fn arguments_lead_to_nothing_outside_of_their_repository() {
+    let scratch = repository();
+    let folder = scratch.path().join("repository");
+    fs::rename(folder.join("suite"), folder.join("kept")).expect("moves");
+    write(&folder.join(".git/config"), "token: of somebody\n");
+    for (argument, leads_to) in [
+        ("previews.yaml", "../beside/secret.yaml"),
+        ("previews.yaml", ".git/config"),
+        ("previews.yaml", "/proc/self/environ"),
+        ("baseline", "../beside"),
+        ("baseline", ".git"),
+        ("baseline", "../beside/secret.yaml"),
+    ] {
+        let there = folder.join(argument);
+        let kept = scratch.path().join("kept");
+        fs::rename(&there, &kept).expect("moves");
+        link(leads_to, &there);
+        for format in ["text", "json", "sarif", "github"] {
+            let arguments = ["check", "previews.yaml", "-b", "baseline", "--format", format];
+            let mut command = Command::new(ANABRANCH);
+            command.args(arguments).current_dir(&folder).env("TOKEN", "of somebody");
+            let answer = run(&mut command, "");
+            let words = answer.stdout + &answer.stderr;
+            assert_eq!(answer.code, Some(1), "{words}");
+            assert!(words.contains(&format!("{argument} is not read: it")), "{words}");
+            assert!(!words.contains("somebody"), "the secret is shown: {words}");
+        }
+        fs::remove_file(&there).expect("removes");
+        fs::rename(&kept, &there).expect("moves");
+    }
+}
+
+#[test]
+fn arguments_may_be_links_within_a_repository_paths_out_of_it_and_pipes() {
+    let scratch = repository();
+    let folder = scratch.path().join("repository");
+    fs::rename(folder.join("baseline"), folder.join("common/baseline")).expect("moves");
+    link("common/baseline", folder.join("baseline"));
+    render(&scratch).ok();
+    fs::create_dir_all(scratch.path().join("other/.git")).expect("a folder");
+    for baseline in ["../repository/baseline", "<(cat ../repository/baseline/cart.yaml)"] {
+        let script = format!(
+            "exec {ANABRANCH} render ../repository/previews.yaml -b {baseline} -o rendered"
+        );
+        let mut command = Command::new("bash");
+        run(command.args(["-c", &script]).current_dir(scratch.path().join("other")), "").ok();
     }
 }
 
@@ -134,14 +205,11 @@ fn the_output_does_not_leave_its_folder_through_links() {
         (scratch.path().join("repository/rendered"), scratch.path().join("beside"));
     // As if it had been written before, and would be removed now.
     let list = fs::read_to_string(rendered.join(".anabranch")).expect("the list is there");
-    write(
-        &rendered.join(".anabranch"),
-        &format!("{list}old/secret.yaml\n../../beside/secret.yaml\n"),
-    );
-    link("../../beside", rendered.join("old"));
+    write(&rendered.join(".anabranch"), &format!("{list}previews/old/secret.yaml\n"));
+    link("../../../beside", rendered.join("previews/old"));
     let words = render(&scratch).failed();
-    assert!(words.contains("rendered/old is a link"), "{words}");
-    fs::remove_file(rendered.join("old")).expect("removes");
+    assert!(words.contains("rendered/previews/old is a link"), "{words}");
+    fs::remove_file(rendered.join("previews/old")).expect("removes");
     render(&scratch).ok();
     for path in ["previews", "flux/kustomization.yaml", ".anabranch"] {
         let there = rendered.join(path);
@@ -149,7 +217,7 @@ fn the_output_does_not_leave_its_folder_through_links() {
         fs::rename(&there, &kept).expect("moves");
         link(if kept.is_dir() { "../../beside" } else { "../../beside/new" }, &there);
         let words = render(&scratch).failed();
-        assert!(words.contains("is a link") || words.contains("is not ours"), "{path}: {words}");
+        assert!(words.contains("is a link") || words.contains("is no file"), "{path}: {words}");
         fs::remove_file(&there).expect("removes");
         fs::rename(&kept, &there).expect("moves");
     }

@@ -1,18 +1,23 @@
 #!/usr/bin/env bash
 # Installs what the tests need, pinned, into the git-ignored folder .tools at the repository's root:
-# kustomize, the YAML reader of kubectl, cargo-deny, and the schemas of every API that anabranch writes
-# for. Done once; then it costs nothing.
+# kustomize, the YAML readers of kubectl and kustomize, the schemas of every API that anabranch writes
+# for, and YAML files of the projects that these come from. Done once; then it costs nothing. Names as
+# arguments install more: deny, kpt, lint.
 set -euo pipefail
 
 KUSTOMIZE=v5.8.1
 CARGO_DENY=0.20.2
+ACTIONLINT=v1.7.12
 KUBERNETES=v1.34.2
 GATEWAY_API=v1.6.1
 ISTIO=v1.30.3
 KUSTOMIZE_CONTROLLER=v1.9.4
 NOTIFICATION_CONTROLLER=v1.9.3
+KYAML=v0.21.1
 
-tools=$(cd "$(dirname "$0")/../.." && pwd)/.tools
+wanted=$*
+here=$(cd "$(dirname "$0")" && pwd)
+tools=$(cd "$here/../.." && pwd)/.tools
 mkdir -p "$tools/bin" "$tools/schemas"
 command -v go >/dev/null || { echo "Go is needed to install the tools of the tests" >&2; exit 1; }
 
@@ -25,20 +30,43 @@ if ! installed kustomize "$KUSTOMIZE"; then
   stamp kustomize "$KUSTOMIZE"
 fi
 
+asked() { case " $wanted " in *" $1 "*) true ;; *) false ;; esac; }
+
 # Some four minutes of compiling, so only where it is asked for.
-if [ "${1:-}" = deny ] && ! installed cargo-deny "$CARGO_DENY"; then
+if asked deny && ! installed cargo-deny "$CARGO_DENY"; then
   cargo install --quiet --locked --root "$tools" --target-dir "$tools/build" "cargo-deny@$CARGO_DENY"
   rm -rf "$tools/build"
   stamp cargo-deny "$CARGO_DENY"
 fi
 
-# kubectl's reader by itself: pinned by its go.mod, and quicker than kubectl.
-reader=$(dirname "$0")/yaml2json
-version=$(cat "$reader"/* | sha256sum | cut -c1-16)
-if ! installed yaml2json "$version"; then
-  (cd "$reader" && go build -trimpath -o "$tools/bin/yaml2json" .)
-  stamp yaml2json "$version"
+# The linters of .github, in seconds.
+if asked lint && ! installed actionlint "$ACTIONLINT"; then
+  GOBIN="$tools/bin" GOFLAGS=-trimpath go install "github.com/rhysd/actionlint/cmd/actionlint@$ACTIONLINT"
+  stamp actionlint "$ACTIONLINT"
 fi
+requirements=$here/requirements.txt
+version=$(sha256sum <"$requirements" | cut -c1-16)
+if asked lint && ! installed zizmor "$version"; then
+  rm -rf "$tools/zizmor"
+  python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+    --root-user-action ignore --target "$tools/zizmor" --requirement "$requirements"
+  mv "$tools/zizmor/bin/zizmor" "$tools/bin/zizmor"
+  rm -rf "$tools/zizmor"
+  stamp zizmor "$version"
+fi
+
+# build NAME: a program of a folder beside this script, pinned by its go.mod.
+build() {
+  local version
+  version=$(cat "$here/$1"/* | sha256sum | cut -c1-16)
+  installed "$1" "$version" && return
+  (cd "$here/$1" && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$tools/bin/$1" .)
+  stamp "$1" "$version"
+}
+# The readers of kubectl and kustomize by themselves: quicker than the programs.
+build yaml2json
+# Three minutes of compiling.
+if asked kpt; then build kpt; fi
 
 # The folder of a module in Go's module cache.
 module() {
@@ -66,3 +94,24 @@ schema kustomize-controller.yaml \
   "github.com/fluxcd/kustomize-controller@$KUSTOMIZE_CONTROLLER" config/crd/bases
 schema notification-controller.yaml \
   "github.com/fluxcd/notification-controller@$NOTIFICATION_CONTROLLER" config/crd/bases
+
+# corpus MODULE@VERSION: the YAML files of a module, for the tests of the reader.
+corpus() {
+  local name=${1%@*}
+  name=${name//\//-}
+  installed "corpus-$name" "${1#*@}" && return
+  local dir folder=$tools/corpora/$name
+  dir=$(module "$1")
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  (cd "$dir" && find . -type f \( -name '*.yaml' -o -name '*.yml' \) -print0 | tar -cf - --null -T -) |
+    tar -xf - -C "$folder" --no-same-permissions
+  chmod -R u+w "$folder"
+  stamp "corpus-$name" "${1#*@}"
+}
+corpus "k8s.io/kubernetes@$KUBERNETES"
+corpus "sigs.k8s.io/gateway-api@$GATEWAY_API"
+corpus "istio.io/api@$ISTIO"
+corpus "github.com/fluxcd/kustomize-controller@$KUSTOMIZE_CONTROLLER"
+corpus "github.com/fluxcd/notification-controller@$NOTIFICATION_CONTROLLER"
+corpus "sigs.k8s.io/kustomize/kyaml@$KYAML"

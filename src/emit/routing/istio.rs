@@ -29,11 +29,14 @@ pub(crate) fn whole(plan: &Plan<'_>, table: &Table<'_>) -> Object {
 
 /// The VirtualService of a table with these entries in place of the previews'.
 pub(crate) fn with_entries(plan: &Plan<'_>, table: &Table<'_>, entries: Vec<Node>) -> Object {
-    match table.source {
-        Source::Own(original) => extend(plan, table, original, entries),
+    let mut made = match table.source {
+        Source::Own(original) => return extend(plan, table, original, entries),
         Source::Wildcard(original) => carry_over(plan, table, original, entries),
         Source::Nothing => make(plan, table, entries),
-    }
+    };
+    let earlier = plan.catalog.extended().iter().find(|earlier| earlier.id == made.id);
+    earlier.into_iter().for_each(|earlier| marks::keep_additions(&mut made.node, &earlier.node));
+    made
 }
 
 /// The entries of one preview: what is derived of an original, by its index, or the ports of a host
@@ -227,7 +230,8 @@ pub(super) fn write_out_hosts(entry: &mut Node, home: Home<'_>, namespace: &str)
 /// label of ours, and an annotation says what else was changed.
 fn extend(plan: &Plan<'_>, table: &Table<'_>, original: &Object, mut entries: Vec<Node>) -> Object {
     let mut node = original.node.clone();
-    entries.extend(http(original).iter().cloned());
+    let existing = original.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+    entries.extend(existing.iter().cloned());
     entries.extend(behind(plan, table, original));
     let spec = node.make(&["spec"]);
     spec.set("http", Node::list(entries));
@@ -251,7 +255,7 @@ fn carry_over(
     wildcard: &Object,
     mut entries: Vec<Node>,
 ) -> Object {
-    let carried = http(wildcard).iter().filter_map(|entry| {
+    let carried = http(wildcard).filter_map(|entry| {
         let matches = mesh_matches(wildcard, entry)?;
         let mut carried = entry.clone();
         if entry.get("match").is_some() {

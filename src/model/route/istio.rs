@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::kube::Object;
+use crate::kube::{Object, marks};
 use crate::yaml::Node;
 
 fn texts<'a>(object: &'a Object, field: &str) -> impl Iterator<Item = &'a str> {
@@ -30,9 +30,9 @@ pub(crate) fn hosts(object: &Object) -> impl Iterator<Item = &str> {
     texts(object, "hosts")
 }
 
-/// The HTTP entries of a VirtualService.
-pub(crate) fn http(object: &Object) -> &[Node] {
-    section(object, "http")
+/// The HTTP entries of a VirtualService that are not those of previews of another set.
+pub(crate) fn http(object: &Object) -> impl DoubleEndedIterator<Item = &Node> {
+    marks::entries_of_users(object)
 }
 
 /// A section of a VirtualService: `http`, `tcp` or `tls`.

@@ -15,7 +15,7 @@ pub(crate) fn request_headers(route: &Object) -> Vec<&Node> {
         let filters = nodes.flat_map(gateway_api::filters);
         return filters.filter_map(|filter| filter.get("requestHeaderModifier")).collect();
     }
-    let entries = istio::http(route).iter().filter(|entry| {
+    let entries = istio::http(route).filter(|entry| {
         let matches = istio::matches(entry);
         matches.is_empty() || matches.iter().any(istio::is_for_mesh)
     });

@@ -51,6 +51,14 @@ pub(super) fn close<'a>(
     Environment { copies: closure.copies.into_vec(), ..closure.env }
 }
 
+/// The note that a workload beside those that are copied gets no copy: the same for every preview.
+fn left_out(workload: &Object) -> Diagnostic {
+    let message =
+        format!("{} is left out of previews: it runs once and serves nothing", workload.id);
+    let help = "nothing to do; a job that each preview needs can stand in a suite";
+    Diagnostic::new(&code::DROPPED, message, help).at(workload.place(), "not copied")
+}
+
 struct Closure<'a, 'f> {
     config: &'a Config,
     catalog: &'a Catalog<'a>,
@@ -154,6 +162,8 @@ impl<'a, 'f> Closure<'a, 'f> {
                 format!("`{name}` has only {}, which would do its work twice", kinds.join(", ")),
                 "preview a service that a Deployment runs",
             ));
+        } else {
+            self.found.extend(passing.into_iter().map(left_out));
         }
         if !any {
             self.found.push(self.config.finding(
@@ -261,6 +271,9 @@ impl<'a, 'f> Closure<'a, 'f> {
         }
         for object in &needs.objects {
             self.copy(object, owners);
+        }
+        if needs.unwritten_account {
+            self.follow(referrer, self.finder.of_unwritten_account(), owners);
         }
     }
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::Closure;
-use crate::diagnostic::{Diagnostic, Report, code};
+use crate::diagnostic::{Diagnostic, Place, Report, code};
+use crate::limits::Allowance;
 use crate::plan::changes::Changes;
 use crate::plan::environment::{Body, Copied};
-use crate::plan::patch::{Allowance, Patch, Problem};
-use crate::plan::patched::judge;
+use crate::plan::patch::{Patch, Problem, identity};
 use crate::spec::Config;
 use crate::yaml::Node;
 
@@ -37,11 +37,15 @@ impl<'a> Origin<'a> {
         format!("spec.previews[{preview}].services[{service}].patches[{index}]")
     }
 
+    fn place(self) -> Place {
+        self.config.place(&format!("{}.patch", self.field()))
+    }
+
     /// The patch, with its place.
     fn parse(self, allowance: &mut Allowance) -> Result<Patch<'a>, Problem> {
         let preview = &self.config.previews.spec.previews[self.preview];
-        let place = self.config.place(&format!("{}.patch", self.field()));
-        Patch::parse(&preview.services[self.service].patches[self.index], place, allowance)
+        let patch = &preview.services[self.service].patches[self.index];
+        Patch::parse(patch, self.place(), allowance)
     }
 
     /// A finding about this patch: `patches[1] of service cart in preview pr-42 …`.
@@ -52,9 +56,8 @@ impl<'a> Origin<'a> {
             "patches[{index}] of service `{service}` in preview `{preview}` {}",
             problem.text
         );
-        let place = self.config.place(&format!("{field}.patch"));
         Diagnostic::new(&code::BAD_PATCH, message, problem.help)
-            .at(place, "this patch")
+            .at(self.place(), "this patch")
             .field(field)
     }
 }
@@ -81,7 +84,7 @@ impl<'a> Closure<'a, '_> {
                 match self.finder.patch(patch) {
                     Some(patch) => patches.push(Placed { patch, origin }),
                     None => {
-                        let parsed = self.finder.meter.allow(|all| origin.parse(all));
+                        let parsed = self.finder.work.allow(|all| origin.parse(all));
                         self.found.extend(parsed.err().map(|problem| origin.finding(problem)));
                     }
                 }
@@ -94,13 +97,19 @@ impl<'a> Closure<'a, '_> {
     /// before: workloads first, since a patch may name further objects, then these. Returns how many
     /// copies there are.
     pub(super) fn patch(&mut self, patches: &[Placed<'a>], done: usize) -> usize {
-        if patches.is_empty() || self.finder.meter.is_over() {
+        if patches.is_empty() || self.finder.work.is_over() {
             return 0;
         }
+        let parts = patches.iter().map(|one| one.patch.parts()).sum();
         for (index, copy) in self.copies.all_mut().iter_mut().enumerate().skip(done) {
+            self.finder.work.spend_looks(parts);
+            if self.finder.work.is_over() {
+                break;
+            }
             // A patch leaves alone what tells whether it applies.
             let object = &copy.original.node;
-            let applies = |one: &&Placed<'_>| one.owns(copy) && one.patch.applies_to(object);
+            let identity = identity(object);
+            let applies = |one: &&Placed<'_>| one.owns(copy) && one.patch.applies_to(&identity);
             let applying: Vec<&Placed<'_>> = patches.iter().filter(applies).collect();
             if applying.is_empty() {
                 continue;
@@ -111,12 +120,27 @@ impl<'a> Closure<'a, '_> {
             };
             changes.literal |= applying.iter().any(|one| one.patch.is_substituted());
             changes.patches = applying.iter().map(|one| Arc::clone(&one.patch)).collect();
-            if !self.env.takes_marks() || !self.finder.knows(copy.original, &changes) {
+            let known =
+                self.env.takes_marks().then(|| self.finder.verdict(copy.original, &changes));
+            if let Some(Some(verdict)) = known {
+                let at = |(patch, finding): &(usize, Diagnostic)| {
+                    finding.clone().at(applying[*patch].origin.place(), "this patch")
+                };
+                self.found.extend(verdict.iter().map(at));
+            } else {
                 let origins = applying.iter().map(|one| one.origin);
-                let meter = &self.finder.meter;
-                let body = meter.allow(|all| changes.patch(object, origins, all, &mut *self.found));
-                let limits = &self.config.previews.spec.limits;
-                self.found.extend(judge(limits, copy.original, &body, |_| false));
+                let work = &self.finder.work;
+                let (origins, stages) =
+                    work.allow(|all| changes.patch(object, origins, all, &mut *self.found));
+                let verdict = self.finder.judge.judge(copy.original, &stages, |_| false);
+                self.found.extend(
+                    verdict
+                        .into_iter()
+                        .flatten()
+                        .map(|(patch, finding)| finding.at(origins[patch].place(), "this patch")),
+                );
+                let mut body = stages.into_iter().next_back().unwrap_or_default();
+                changes.finish(&mut body);
                 self.needs.insert(index, self.finder.find(&copy.original.id, &body));
                 self.found.extend(self.finder.unselected(copy.original, &body).map(|service| {
                     self.config.finding(
@@ -138,7 +162,9 @@ impl<'a> Closure<'a, '_> {
     /// Reports patches that found nothing to change.
     pub(super) fn unmatched(&mut self, patches: &[Placed<'a>]) {
         for one in patches {
-            if self.found.is_full() {
+            let copies = self.copies.all().len();
+            self.finder.work.spend_looks(one.patch.parts() * copies);
+            if self.found.is_full() || self.finder.work.is_over() {
                 return;
             }
             let owned = self.copies.all().iter().filter(|copy| one.owns(copy));
@@ -150,19 +176,22 @@ impl<'a> Closure<'a, '_> {
 }
 
 impl<'a> Changes<'a> {
-    /// Replaces the patches by those of these that fit, and returns what all changes make of an object.
-    /// Whatever is found has a place.
-    fn patch(
+    /// Replaces the patches by those of these that fit; returns where these stand, and the body of an
+    /// object before the patches and after each of them. Whatever is found has a place.
+    fn patch<'o>(
         &mut self,
         object: &Node,
-        origins: impl Iterator<Item = Origin<'a>>,
+        origins: impl Iterator<Item = Origin<'o>>,
         allowance: &mut Allowance,
         found: &mut Report,
-    ) -> Node {
+    ) -> (Vec<Origin<'o>>, Vec<Node>)
+    where
+        'o: 'a,
+    {
         self.patches.clear();
-        let mut body = self.make(object);
+        let (mut fitting, mut stages) = (Vec::new(), vec![self.make_unpatched(object)]);
         for origin in origins {
-            let mut patched = body.clone();
+            let mut patched = stages[fitting.len()].clone();
             let applied = origin.parse(allowance).and_then(|patch| {
                 patch.apply(&mut patched, allowance)?;
                 Ok(Arc::new(patch))
@@ -170,15 +199,16 @@ impl<'a> Changes<'a> {
             match applied {
                 Ok(patch) => {
                     self.patches.push(patch);
-                    body = patched;
+                    fitting.push(origin);
+                    stages.push(patched);
                 }
                 Err(problem) => found.push(origin.finding(problem)),
             }
-            if allowance.left() == 0 {
+            if allowance.is_over() {
+                // The others would say the same.
                 break;
             }
         }
-        self.finish(&mut body);
-        body
+        (fitting, stages)
     }
 }

@@ -1,154 +1,316 @@
-//! JSON 6902 patches, through the `json-patch` crate.
+//! JSON 6902 patches: operations that each change one place of an object.
 //!
-//! The object goes through JSON and back, and JSON knows no YAML spelling: `0444` comes back as
-//! `292`, `~` as `null`. So whatever the patch left as it was is taken from the object again, with
-//! its spelling and its place. What remains normalised is what the patch itself wrote or moved.
-//! Numbers keep their text on the way (serde_json's `arbitrary_precision`), which also means that
-//! `test` compares them as text: 1 is not 1.0.
+//! They act on the tree itself, so whatever a patch leaves as it was keeps its spelling and its place,
+//! and what it writes is spelt as it writes it. `test` compares numbers as text: 1 is not 1.0.
+//!
+//! Every operation is counted before it acts: what it copies or compares, how many keys it passes on its
+//! way, and how many neighbours it moves. None may build more levels than a text may have.
 
-use json_patch::{PatchError, PatchErrorKind, PatchOperation};
-use serde_json::Value;
-
-use super::{Allowance, NEW, Problem, relocate};
+use super::pointer::{Pointer, find_mut, index};
+use super::{NEW, Problem, relocate};
 use crate::diagnostic::Place;
-use crate::yaml::{Data, Node};
+use crate::limits::{Allowance, Exceeded};
+use crate::yaml::{Data, Key, Node};
+
+/// One operation.
+#[derive(Debug, Clone)]
+pub(super) struct Operation {
+    action: Action,
+    path: Pointer,
+}
+
+/// What an operation does at its path.
+#[derive(Debug, Clone)]
+enum Action {
+    Add(Node),
+    Remove,
+    Replace(Node),
+    Move(Pointer),
+    Copy(Pointer),
+    Test(Node),
+}
+
+impl Action {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Add(_) => "add",
+            Self::Remove => "remove",
+            Self::Replace(_) => "replace",
+            Self::Move(_) => "move",
+            Self::Copy(_) => "copy",
+            Self::Test(_) => "test",
+        }
+    }
+}
 
 /// Reads a list of operations.
-pub(super) fn parse(operations: &Node) -> Result<json_patch::Patch, Problem> {
+pub(super) fn parse(operations: &Node, allowance: &Allowance) -> Result<Vec<Operation>, Problem> {
     if operations.items().is_empty() {
         return Err(Problem::new("has no operations", "remove the entry"));
     }
-    let mut patch = Vec::with_capacity(operations.items().len());
-    for (index, operation) in operations.items().iter().enumerate() {
-        patch.push(serde_json::from_value(operation.to_json()).map_err(|error| {
-            Problem::new(
-                format!("has an operation that is not one (number {}): {error}", index + 1),
-                "an operation has `op` (add, remove, replace, move, copy, test), `path` (a JSON \
-                 pointer that begins with /) and what its op needs: `value` or `from`",
-            )
-        })?);
-    }
-    Ok(json_patch::Patch(patch))
+    let numbered = operations.items().iter().zip(1..);
+    numbered
+        .map(|(operation, number)| {
+            let read = Operation::read(operation).map_err(|why| {
+                Problem::new(
+                    format!("has an operation that is not one (number {number}): {why}"),
+                    "an operation has `op` (add, remove, replace, move, copy, test), `path` (a JSON \
+                     pointer that begins with /) and what its op needs: `value` or `from`",
+                )
+            })?;
+            // What leads deeper than anything may be is not kept.
+            match allowance.check_depth(read.levels()) {
+                Ok(()) => Ok(read),
+                Err(exceeded) => Err(read.problem(number, exceeded.into())),
+            }
+        })
+        .collect()
 }
 
 /// Whether a patch may take values of the object to other places in it.
-pub(super) fn moves_values(patch: &json_patch::Patch) -> bool {
-    let moves = |one| matches!(one, &PatchOperation::Move(_) | &PatchOperation::Copy(_));
-    patch.iter().any(moves)
+pub(super) fn moves_values(operations: &[Operation]) -> bool {
+    operations.iter().any(|one| matches!(one.action, Action::Move(_) | Action::Copy(_)))
 }
 
 /// The object that a patch makes of an object.
 pub(super) fn apply(
     object: &Node,
-    patch: &json_patch::Patch,
+    operations: &[Operation],
     place: Place,
     allowance: &mut Allowance,
 ) -> Result<Node, Problem> {
-    let mut json = object.to_json();
-    for (index, operation) in patch.iter().enumerate() {
-        if let PatchOperation::Copy(copy) = operation {
-            // A few copies, each of what those before it made, would fill any memory.
-            let from = json.pointer(copy.from.as_str());
-            allowance.take(NEW * from.map_or(0, weight))?;
-        }
-        let one = std::slice::from_ref(operation);
-        json_patch::patch_unsafe(&mut json, one)
-            .map_err(|error| problem(index, operation, &error))?;
+    let mut patched = object.clone();
+    for (operation, number) in operations.iter().zip(1..) {
+        operation
+            .apply(&mut patched, place, allowance)
+            .map_err(|problem| operation.problem(number, problem))?;
     }
-    let mut patched = Node::from_json(json);
-    relocate(&mut patched, place);
-    Ok(keep(object, patched))
+    Ok(patched)
 }
 
-/// How many values and keys there are; each 64 bytes of a text count as one.
-fn weight(value: &Value) -> usize {
-    1 + match value {
-        Value::String(text) => text.len() / 64,
-        Value::Array(items) => items.iter().map(weight).sum(),
-        Value::Object(entries) => {
-            entries.iter().map(|(key, value)| 1 + key.len() / 64 + weight(value)).sum()
+impl Operation {
+    fn read(operation: &Node) -> Result<Self, String> {
+        let field = |name: &str| operation.get(name).ok_or_else(|| format!("it has no `{name}`"));
+        let pointer = |name: &str| {
+            Pointer::read(field(name)?).ok_or_else(|| format!("`{name}` is not a JSON pointer"))
+        };
+        let value = || field("value").cloned();
+        let action = match field("op")?.text().unwrap_or_default() {
+            "add" => Action::Add(value()?),
+            "remove" => Action::Remove,
+            "replace" => Action::Replace(value()?),
+            "move" => Action::Move(pointer("from")?),
+            "copy" => Action::Copy(pointer("from")?),
+            "test" => Action::Test(value()?),
+            _ => return Err("its `op` is none of them".to_owned()),
+        };
+        Ok(Self { action, path: pointer("path")? })
+    }
+
+    /// How many levels its pointers lead down.
+    fn levels(&self) -> usize {
+        let from = match &self.action {
+            Action::Move(from) | Action::Copy(from) => from.levels(),
+            _ => 0,
+        };
+        from.max(self.path.levels())
+    }
+
+    /// The same problem, with the operation that has it.
+    fn problem(&self, number: usize, problem: Problem) -> Problem {
+        let (op, path) = (self.action.name(), &self.path);
+        Problem::new(format!("operation {number} ({op} {path}): {}", problem.text), problem.help)
+    }
+
+    fn apply(
+        &self,
+        object: &mut Node,
+        place: Place,
+        allowance: &mut Allowance,
+    ) -> Result<(), Problem> {
+        match &self.action {
+            Action::Add(value) => {
+                allowance.take(value.weight())?;
+                add(object, &self.path, value.clone(), place, allowance)
+            }
+            Action::Remove => {
+                remove(object, &self.path, allowance)?.map(drop).ok_or_else(nothing_there)
+            }
+            Action::Replace(value) => {
+                allowance.take(value.weight())?;
+                allowance.check_depth(self.path.levels() + value.depth())?;
+                let found = find_mut(object, self.path.steps(), allowance)?;
+                *found.ok_or_else(nothing_there)? = value.clone();
+                Ok(())
+            }
+            Action::Move(from) => {
+                if self.path.is_below(from) {
+                    let help = "choose a path outside of `from`";
+                    return Err(Problem::new("a value cannot move into itself", help));
+                }
+                let mut value = remove(object, from, allowance)?.ok_or_else(nothing_at_from)?;
+                allowance.take(value.weight())?;
+                relocate(&mut value, place);
+                add(object, &self.path, value, place, allowance)
+            }
+            Action::Copy(from) => {
+                let found = from.find(object, allowance)?.ok_or_else(nothing_at_from)?;
+                // A few copies, each of what those before it made, would fill any memory.
+                allowance.take(NEW * found.weight())?;
+                let mut value = found.clone();
+                relocate(&mut value, place);
+                add(object, &self.path, value, place, allowance)
+            }
+            Action::Test(value) => {
+                allowance.take(value.weight())?;
+                let found = self.path.find(object, allowance)?.ok_or_else(nothing_there)?;
+                let help = "the patch was written for an object that has changed: look at it again";
+                let differs = || Problem::new("the value there is another", help);
+                (found == value).then_some(()).ok_or_else(differs)
+            }
         }
-        _ => 0,
     }
 }
 
-/// What is said of the operation of this index.
-fn problem(index: usize, operation: &PatchOperation, error: &PatchError) -> Problem {
-    let (op, number) = (name(operation), index + 1);
-    let pointer = "compare the path with the object: list items count from 0, and `/` within a \
-                       key is written `~1`; what an `add` adds to must be there";
-    let (why, help) = match error.kind {
-        PatchErrorKind::InvalidPointer => ("the object has nothing there", pointer),
-        PatchErrorKind::InvalidFromPointer => ("the object has nothing at `from`", pointer),
-        PatchErrorKind::TestFailed => (
-            "the value there is another",
-            "the patch was written for an object that has changed: look at it again",
-        ),
-        _ => ("a value cannot move into itself", "choose a path outside of `from`"),
+fn nothing_there() -> Problem {
+    Problem::new("the object has nothing there", COMPARE)
+}
+
+fn nothing_at_from() -> Problem {
+    Problem::new("the object has nothing at `from`", COMPARE)
+}
+
+const COMPARE: &str = "compare the path with the object: list items count from 0, and `/` within a key is \
+                       written `~1`; what an `add` adds to must be there";
+
+/// Puts a value where a pointer leads: before an item of a list, or to a key.
+fn add(
+    object: &mut Node,
+    path: &Pointer,
+    value: Node,
+    place: Place,
+    allowance: &mut Allowance,
+) -> Result<(), Problem> {
+    allowance.check_depth(path.levels() + value.depth())?;
+    let Some((way, last)) = path.split() else {
+        *object = value;
+        return Ok(());
     };
-    Problem::new(format!("operation {number} ({op} {}): {why}", error.path), help)
+    let parent = find_mut(object, way, allowance)?.ok_or_else(nothing_there)?;
+    match &mut parent.data {
+        Data::Scalar { .. } => return Err(nothing_there()),
+        Data::List(items) => {
+            let end = items.len();
+            let at = if last == "-" { Some(end) } else { index(last, end + 1) };
+            let at = at.ok_or_else(nothing_there)?;
+            allowance.pass(end - at)?;
+            items.insert(at, value);
+        }
+        Data::Map(entries) => {
+            allowance.pass(entries.len())?;
+            match entries.iter_mut().find(|(key, _)| key.text == last) {
+                Some((_, old)) => *old = value,
+                None => entries.push((Key { text: last.into(), place }, value)),
+            }
+        }
+    }
+    Ok(())
 }
 
-fn name(operation: &PatchOperation) -> &'static str {
-    match operation {
-        PatchOperation::Add(_) => "add",
-        PatchOperation::Remove(_) => "remove",
-        PatchOperation::Replace(_) => "replace",
-        PatchOperation::Move(_) => "move",
-        PatchOperation::Copy(_) => "copy",
-        PatchOperation::Test(_) => "test",
+/// Takes away the value that a pointer leads to.
+fn remove(
+    object: &mut Node,
+    path: &Pointer,
+    allowance: &mut Allowance,
+) -> Result<Option<Node>, Exceeded> {
+    let Some((way, last)) = path.split() else {
+        return Ok(None);
+    };
+    let Some(parent) = find_mut(object, way, allowance)? else {
+        return Ok(None);
+    };
+    match &mut parent.data {
+        Data::Scalar { .. } => Ok(None),
+        Data::List(items) => {
+            let index = index(last, items.len());
+            allowance.pass(index.map_or(0, |index| items.len() - index))?;
+            Ok(index.map(|index| items.remove(index)))
+        }
+        Data::Map(entries) => {
+            allowance.pass(entries.len())?;
+            Ok(parent.remove(last))
+        }
     }
 }
 
-/// Takes what is equal from the old tree.
-fn keep(old: &Node, new: Node) -> Node {
-    if *old == new {
-        return old.clone();
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::limits::{Ceiling, WorkBudget};
+
+    /// Values small enough for operations to meet.
+    fn value() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![Just("null"), Just("true"), Just("1"), Just("\"x\""), Just("\"\"")];
+        let leaf = leaf.prop_map(|text| serde_json::from_str(text).expect("JSON"));
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(serde_json::Value::Array),
+                prop::collection::vec((step(), inner), 0..3)
+                    .prop_map(|fields| fields.into_iter().collect()),
+            ]
+        })
     }
-    let place = new.place;
-    match (&old.data, new.data) {
-        (Data::Map(_), Data::Map(entries)) => {
-            let mut out = Vec::with_capacity(entries.len());
-            for (mut key, value) in entries {
-                let before = old.entries().iter().find(|(found, _)| found.text == key.text);
-                let value = match before {
-                    Some((found, before)) => {
-                        key = found.clone();
-                        keep(before, value)
-                    }
-                    None => value,
-                };
-                out.push((key, value));
-            }
-            Node { data: Data::Map(out), place: old.place }
+
+    fn step() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just("a"),
+            Just("b"),
+            Just("0"),
+            Just("1"),
+            Just("-"),
+            Just("01"),
+            Just(""),
+            Just("~1"),
+            Just("~0")
+        ]
+        .prop_map(str::to_owned)
+    }
+
+    fn operation() -> impl Strategy<Value = serde_json::Value> {
+        let pointer = || {
+            prop::collection::vec(step(), 0..4)
+                .prop_map(|steps| steps.iter().map(|step| format!("/{step}")).collect::<String>())
+        };
+        const OPS: [&str; 6] = ["add", "remove", "replace", "move", "copy", "test"];
+        (prop::sample::select(&OPS[..]), pointer(), pointer(), value()).prop_map(|(op, path, from, value)| {
+            serde_json::json!({"op": op, "path": path, "from": from, "value": value})
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+
+        #[test]
+        fn operations_do_what_another_implementation_does(
+            object in value(),
+            operations in prop::collection::vec(operation(), 1..4),
+        ) {
+            let list = Node::from_json(serde_json::Value::Array(operations.clone()));
+            let work = WorkBudget::new(&Ceiling::default());
+            let ours = work.allow(|all| {
+                let operations = parse(&list, all).ok()?;
+                apply(&Node::from_json(object.clone()), &operations, Place::default(), all).ok()
+            });
+            let theirs = || {
+                let patch: json_patch::Patch =
+                    serde_json::from_value(serde_json::Value::Array(operations.clone())).ok()?;
+                let mut object = object.clone();
+                json_patch::patch_unsafe(&mut object, &patch).ok()?;
+                Some(Node::from_json(object))
+            };
+            prop_assert_eq!(ours, theirs());
         }
-        (Data::List(before), Data::List(items)) => {
-            // Mostly little changes in the middle; what does is not compared with a long list.
-            let start = before.iter().zip(&items).take_while(|(old, new)| old == new).count();
-            let ends = before[start..].iter().rev().zip(items[start..].iter().rev());
-            let end = ends.take_while(|(old, new)| old == new).count();
-            let (old_end, new_end) = (before.len() - end, items.len() - end);
-            let few = before.len().saturating_mul(new_end - start) <= 100_000;
-            let mut out = Vec::with_capacity(items.len());
-            for (index, item) in items.into_iter().enumerate() {
-                if index < start {
-                    out.push(before[index].clone());
-                    continue;
-                }
-                if index >= new_end {
-                    out.push(before[old_end + index - new_end].clone());
-                    continue;
-                }
-                // An item that an insertion or removal moved is found by its value.
-                let moved = before.iter().filter(|_| few).find(|old| **old == item);
-                out.push(match (moved, before.get(index)) {
-                    (Some(old), _) => old.clone(),
-                    (None, Some(old)) => keep(old, item),
-                    (None, None) => item,
-                });
-            }
-            Node { data: Data::List(out), place: old.place }
-        }
-        (_, data) => Node { data, place },
     }
 }

@@ -7,19 +7,42 @@
 //! one item of a list, and items known by a port where only one side names the protocol. Here the
 //! patch counts. A directive that is not understood is an error, for it would end up in the object.
 
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use foldhash::fast::RandomState;
+
 use super::Problem;
-use super::shape::{Merge, Shape, find, same};
-use crate::yaml::{Data, Key, Node};
+use super::lookup::{Fields, Keyed, canonical, identity};
+use super::shape::{Merge, Shape};
+use crate::yaml::{Data, Node};
 
 const RETAIN_KEYS: &str = "$retainKeys";
 const ORDER: &str = "$setElementOrder/";
 const DELETE_FROM: &str = "$deleteFromPrimitiveList/";
 
+/// Where in an object a field is, spelt out only for a message.
+#[derive(Clone, Copy)]
+enum Path<'p> {
+    Root,
+    Field(&'p Path<'p>, &'p str),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Field(Self::Root, key) => f.write_str(key),
+            Self::Field(parent, key) => write!(f, "{parent}.{key}"),
+        }
+    }
+}
+
 /// The object that a patch makes of an object.
 pub(super) fn apply(object: &Node, patch: &Node) -> Result<Node, Problem> {
-    match directive(patch, "")? {
-        Directive::Merge => merge(Some(object.clone()), patch, Shape::of(object), ""),
-        Directive::Replace => merge(None, patch, Shape::of(object), ""),
+    match directive(patch, Path::Root)? {
+        Directive::Merge => merge(Some(object.clone()), patch, Shape::of(object), Path::Root),
+        Directive::Replace => merge(None, patch, Shape::of(object), Path::Root),
         Directive::Delete => Err(Problem::new(
             "it deletes the whole object",
             "a preview needs what was copied for its services; remove the patch",
@@ -28,18 +51,21 @@ pub(super) fn apply(object: &Node, patch: &Node) -> Result<Node, Problem> {
 }
 
 /// Merges a mapping of a patch into what the object has there.
-fn merge(old: Option<Node>, patch: &Node, shape: Shape, path: &str) -> Result<Node, Problem> {
-    let mut out = old
+fn merge(old: Option<Node>, patch: &Node, shape: Shape, path: Path<'_>) -> Result<Node, Problem> {
+    let old = old
         .filter(|old| !old.is_null())
         .unwrap_or_else(|| Node { data: Data::default(), place: patch.place });
-    expect_same_kind(&out, patch, path)?;
+    expect_same_kind(&old, patch, path)?;
+    let place = old.place;
+    let mut out = Fields::of(old);
     if let Some(keep) = patch.get(RETAIN_KEYS) {
-        let keep: Vec<&str> = keep.items().iter().filter_map(Node::text).collect();
-        out.retain(|key| keep.contains(&key));
+        let keep: HashSet<&str, RandomState> = keep.items().iter().filter_map(Node::text).collect();
+        out.retain(|key| keep.contains(key));
     }
     for (key, value) in patch.entries() {
         if !key.text.starts_with('$') {
-            field(&mut out, key, value, shape, &inside(path, &key.text))?;
+            let old = out.take(&key.text);
+            out.put(key, field(old, value, shape, &key.text, Path::Field(&path, &key.text))?);
         }
     }
     // After the fields, since the order is that of the merged lists.
@@ -48,27 +74,30 @@ fn merge(old: Option<Node>, patch: &Node, shape: Shape, path: &str) -> Result<No
             list_directive(&mut out, &key.text, value, shape, path)?;
         }
     }
-    Ok(out)
+    Ok(Node { data: out.into_data(), place })
 }
 
-/// Merges one field of a mapping; null removes it.
-fn field(out: &mut Node, key: &Key, value: &Node, shape: Shape, path: &str) -> Result<(), Problem> {
+/// What a patch makes of one field of a mapping; nothing where it removes it.
+fn field(
+    old: Option<Node>,
+    value: &Node,
+    shape: Shape,
+    key: &str,
+    path: Path<'_>,
+) -> Result<Option<Node>, Problem> {
     if value.is_null() {
-        out.remove(&key.text);
-        return Ok(());
+        return Ok(None);
     }
-    // Its place is kept for what comes of it.
-    let old = out.get_mut(&key.text).map(std::mem::take);
     if let (Some(old), false) = (&old, matches!(value.data, Data::Map(_)))
         && !old.is_null()
     {
         expect_same_kind(old, value, path)?;
     }
-    let new = match &value.data {
+    Ok(match &value.data {
         Data::Scalar { .. } => Some(value.clone()),
         Data::Map(_) => match directive(value, path)? {
-            Directive::Merge => Some(merge(old, value, shape.below(&key.text), path)?),
-            Directive::Replace => Some(merge(None, value, shape.below(&key.text), path)?),
+            Directive::Merge => Some(merge(old, value, shape.below(key), path)?),
+            Directive::Replace => Some(merge(None, value, shape.below(key), path)?),
             Directive::Delete => None,
         },
         Data::List(items) => {
@@ -76,32 +105,18 @@ fn field(out: &mut Node, key: &Key, value: &Node, shape: Shape, path: &str) -> R
                 Some(Data::List(old)) => old,
                 _ => Vec::new(),
             };
-            let items = match shape.list(&key.text) {
+            let items = match shape.list(key) {
                 Merge::Atomic => Some(atomic(items, path)?),
                 Merge::Set => Some(set(old, items)),
-                Merge::By(keys) => by_key(old, items, keys, shape.below(&key.text), path)?,
+                Merge::By(keys) => by_key(old, items, keys, shape.below(key), path)?,
             };
             items.map(|items| Node { data: Data::List(items), place: value.place })
         }
-    };
-    match new {
-        None => {
-            out.remove(&key.text);
-        }
-        Some(new) => match out.get_mut(&key.text) {
-            Some(old) => *old = new,
-            None => {
-                if let Data::Map(entries) = &mut out.data {
-                    entries.push((key.clone(), new));
-                }
-            }
-        },
-    }
-    Ok(())
+    })
 }
 
 /// A list that is replaced as a whole. A directive in it would be copied into the object.
-fn atomic(items: &[Node], path: &str) -> Result<Vec<Node>, Problem> {
+fn atomic(items: &[Node], path: Path<'_>) -> Result<Vec<Node>, Problem> {
     fn has_directive(node: &Node) -> bool {
         node.items().iter().any(has_directive)
             || node
@@ -120,33 +135,25 @@ fn atomic(items: &[Node], path: &str) -> Result<Vec<Node>, Problem> {
 
 /// A list of scalars, each there once: those of the patch first.
 fn set(old: Vec<Node>, items: &[Node]) -> Vec<Node> {
-    let mut out: Vec<Node> = Vec::new();
-    for item in items.iter().cloned().chain(old) {
-        if !out.contains(&item) {
-            out.push(item);
-        }
-    }
-    out
+    let mut seen: HashSet<String, RandomState> = HashSet::default();
+    items.iter().cloned().chain(old).filter(|item| seen.insert(canonical(item))).collect()
 }
 
 /// A list whose items are known by keys: the patch's items first, merged with what they stand for.
 fn by_key(
-    mut old: Vec<Node>,
+    old: Vec<Node>,
     items: &[Node],
-    keys: &[&str],
+    keys: &'static [&'static str],
     shape: Shape,
-    path: &str,
+    path: Path<'_>,
 ) -> Result<Option<Vec<Node>>, Problem> {
-    let mut out: Vec<Node> = Vec::new();
+    let (mut old, mut out) = (Keyed::new(old, keys), Keyed::new(Vec::new(), keys));
     for item in items {
         let of_list = item.entries().len() == 1 && item.get("$patch").is_some();
         match (of_list, directive(item, path)?) {
-            (true, Directive::Replace) => {
-                old.clear();
-                continue;
-            }
+            (true, Directive::Replace) => old = Keyed::new(Vec::new(), keys),
             (true, Directive::Delete) => return Ok(None),
-            (true, Directive::Merge) => continue,
+            (true, Directive::Merge) => {}
             (false, directive) => {
                 if item.text_at(&keys[..1]).is_none() {
                     return Err(Problem::new(
@@ -157,15 +164,8 @@ fn by_key(
                         ),
                     ));
                 }
-                // Once for each item of the same key: a list may hold a key twice, and the patch
-                // speaks of both.
-                let mut found = None;
-                while let Some(index) = find(&old, item, keys) {
-                    let one = old.remove(index);
-                    found = found.or(Some(one));
-                }
-                let before = out.iter().position(|out| same(out, item, keys));
-                let found = before.map(|index| out.remove(index)).or(found);
+                let before = old.take(item);
+                let found = out.take_same(item).or(before);
                 match directive {
                     Directive::Delete => {}
                     Directive::Replace => out.push(merge(None, item, shape, path)?),
@@ -174,8 +174,7 @@ fn by_key(
             }
         }
     }
-    out.extend(old);
-    Ok(Some(out))
+    Ok(Some(out.into_items().chain(old.into_items()).collect()))
 }
 
 #[derive(Clone, Copy)]
@@ -186,7 +185,7 @@ enum Directive {
 }
 
 /// What `$patch` says in a mapping.
-fn directive(node: &Node, path: &str) -> Result<Directive, Problem> {
+fn directive(node: &Node, path: Path<'_>) -> Result<Directive, Problem> {
     let Some(value) = node.get("$patch") else {
         return Ok(Directive::Merge);
     };
@@ -195,7 +194,7 @@ fn directive(node: &Node, path: &str) -> Result<Directive, Problem> {
         Some("replace") => Ok(Directive::Replace),
         Some("delete") => Ok(Directive::Delete),
         other => Err(Problem::new(
-            format!("`{}` cannot be `{}`", inside(path, "$patch"), other.unwrap_or("null")),
+            format!("`{}` cannot be `{}`", Path::Field(&path, "$patch"), other.unwrap_or("null")),
             "`$patch` takes merge, replace or delete",
         )),
     }
@@ -207,43 +206,56 @@ fn is_directive(key: &str) -> bool {
 
 /// Carries out the directives that speak of a list beside them.
 fn list_directive(
-    out: &mut Node,
+    out: &mut Fields,
     key: &str,
     value: &Node,
     shape: Shape,
-    path: &str,
+    path: Path<'_>,
 ) -> Result<(), Problem> {
     if let Some(name) = key.strip_prefix(DELETE_FROM) {
-        if let Some(Data::List(items)) = out.get_mut(name).map(|node| &mut node.data) {
-            items.retain(|item| !value.items().contains(item));
+        let gone: HashSet<String, RandomState> = value.items().iter().map(canonical).collect();
+        if let Some(items) = out.items_mut(name) {
+            items.retain(|item| !gone.contains(&canonical(item)));
         }
         return Ok(());
     }
     if let Some(name) = key.strip_prefix(ORDER) {
-        let Some(Data::List(items)) = out.get_mut(name).map(|node| &mut node.data) else {
+        let Some(items) = out.items_mut(name) else {
             return Ok(());
         };
-        let is = |item: &Node, wanted: &Node| match shape.list(name) {
-            Merge::By(keys) => same(item, wanted, keys),
-            Merge::Atomic | Merge::Set => item == wanted,
-        };
-        // Items that the order does not mention follow those it does, as they stood.
-        items.sort_by_key(|item| {
-            let at = value.items().iter().position(|wanted| is(item, wanted));
-            at.unwrap_or(usize::MAX)
-        });
+        match shape.list(name) {
+            Merge::By(keys) => put_in_order(items, value, |item| identity(item, keys)),
+            Merge::Atomic | Merge::Set => put_in_order(items, value, |item| Some(canonical(item))),
+        }
         return Ok(());
     }
     if is_directive(key) {
         return Ok(());
     }
     Err(Problem::new(
-        format!("`{}` is not a directive of strategic merge patches", inside(path, key)),
+        format!("`{}` is not a directive of strategic merge patches", Path::Field(&path, key)),
         "the directives are $patch, $retainKeys, $setElementOrder/… and $deleteFromPrimitiveList/…",
     ))
 }
 
-fn expect_same_kind(old: &Node, new: &Node, path: &str) -> Result<(), Problem> {
+/// Puts items in the order in which they are wanted. Those that it does not mention follow, as they stood.
+fn put_in_order<K: Eq + std::hash::Hash>(
+    items: &mut [Node],
+    wanted: &Node,
+    name: impl Fn(&Node) -> Option<K>,
+) {
+    let mut places: HashMap<K, usize, RandomState> = HashMap::default();
+    for (place, item) in wanted.items().iter().enumerate() {
+        if let Some(name) = name(item) {
+            places.entry(name).or_insert(place);
+        }
+    }
+    items.sort_by_cached_key(|item| {
+        name(item).and_then(|name| places.get(&name).copied()).unwrap_or(usize::MAX)
+    });
+}
+
+fn expect_same_kind(old: &Node, new: &Node, path: Path<'_>) -> Result<(), Problem> {
     let word = |node: &Node| match node.data {
         Data::Scalar { .. } => "a single value",
         Data::List(_) => "a list",
@@ -257,8 +269,4 @@ fn expect_same_kind(old: &Node, new: &Node, path: &str) -> Result<(), Problem> {
         format!("`{path}` is {has}, and the patch gives {gives}"),
         format!("write {has}, or remove the field with null in a patch before this one"),
     ))
-}
-
-fn inside(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }

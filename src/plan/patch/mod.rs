@@ -4,28 +4,28 @@
 //! identity of a copy. Values it brings stand at the place of the patch in previews.yaml, so a later
 //! finding about one of them leads there.
 
-mod allowance;
 mod json;
+mod lookup;
 mod merge;
+mod pointer;
 mod shape;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::allowance::{Allowance, Meter};
-
 use super::marker::mentions_marker;
-use crate::diagnostic::{Place, Sources, code, nearest};
+use crate::diagnostic::{Place, Sources, code, nearest, some_of};
 use crate::kube::meta::is_substituted;
+use crate::limits::{Allowance, Budget, DEPTH, Exceeded};
 use crate::spec::{self, PatchTarget};
-use crate::yaml::{Budget, DEPTH, Data, Node, parse_documents};
+use crate::yaml::{Data, Node, parse_documents};
 
 /// What the text of a patch turned out to be.
 #[derive(Debug, Clone)]
-pub(super) enum Parsed {
+enum Parsed {
     /// Strategic merge patches, one per document.
     Strategic(Vec<Node>),
     /// JSON 6902 operations.
-    Json(json_patch::Patch),
+    Json(Vec<json::Operation>),
 }
 
 /// A patch, parsed.
@@ -63,7 +63,7 @@ impl<'a> Patch<'a> {
                     "write one JSON 6902 patch per entry of `patches`",
                 ));
             };
-            Parsed::Json(json::parse(operations)?)
+            Parsed::Json(json::parse(operations, allowance)?)
         } else {
             for document in &mut documents {
                 prepare(document, has_target)?;
@@ -99,9 +99,9 @@ impl<'a> Patch<'a> {
         matches!(&self.parsed, Parsed::Json(patch) if json::moves_values(patch))
     }
 
-    /// Whether the patch changes this object.
+    /// Whether the patch changes the object of this identity.
     #[must_use]
-    pub(super) fn applies_to(&self, object: &Node) -> bool {
+    pub(super) fn applies_to(&self, object: &Identity<'_>) -> bool {
         (0..self.parts()).any(|part| self.part_applies(part, object))
     }
 
@@ -116,7 +116,7 @@ impl<'a> Patch<'a> {
         allowance: &mut Allowance,
     ) -> Result<(), Problem> {
         for part in 0..self.parts() {
-            if self.part_applies(part, object) {
+            if self.part_applies(part, &identity(object)) {
                 allowance.take(object.weight())?;
                 self.apply_part(part, object, allowance)?;
             }
@@ -130,7 +130,10 @@ impl<'a> Patch<'a> {
         objects: impl IntoIterator<Item = &'o Node> + Clone,
     ) -> Vec<Problem> {
         (0..self.parts())
-            .filter(|&part| !objects.clone().into_iter().any(|node| self.part_applies(part, node)))
+            .filter(|&part| {
+                let applies = |node: &Node| self.part_applies(part, &identity(node));
+                !objects.clone().into_iter().any(applies)
+            })
             .map(|part| self.no_match(part, objects.clone()))
             .collect()
     }
@@ -142,30 +145,35 @@ impl<'a> Patch<'a> {
             (None, Parsed::Strategic(documents)) => identity(&documents[part]).to_string(),
             (None, Parsed::Json(_)) => "a workload (it has no `target`)".to_owned(),
         };
-        let mut names: Vec<String> =
-            candidates.into_iter().map(|object| identity(object).to_string()).collect();
+        // Each finding compares and sorts them again.
+        const COMPARED: usize = 50;
+        let mut candidates = candidates.into_iter();
+        let first = candidates.by_ref().take(COMPARED);
+        let mut names: Vec<String> = first.map(|object| identity(object).to_string()).collect();
         names.sort();
         names.dedup();
-        let help = match nearest(&wanted, names.iter().map(String::as_str)) {
-            Some(name) => format!("did you mean {name}? the copies are: {}", names.join(", ")),
+        let near = nearest(&wanted, names.iter().map(String::as_str));
+        let others = candidates.map(|_| "");
+        let copies = some_of(names.iter().map(String::as_str).chain(others));
+        let help = match near {
+            Some(name) => format!("did you mean {name}? the copies are: {copies}"),
             None if names.is_empty() => {
                 "the service has no copies that could be patched".to_owned()
             }
-            None => format!("the copies are: {}", names.join(", ")),
+            None => format!("the copies are: {copies}"),
         };
         Problem::new(format!("finds nothing to change: no copy is {wanted}"), help)
     }
 
     /// A patch of several documents is as many patches.
-    fn parts(&self) -> usize {
+    pub(super) fn parts(&self) -> usize {
         match &self.parsed {
             Parsed::Strategic(documents) => documents.len(),
             Parsed::Json(_) => 1,
         }
     }
 
-    fn part_applies(&self, part: usize, object: &Node) -> bool {
-        let found = identity(object);
+    fn part_applies(&self, part: usize, found: &Identity<'_>) -> bool {
         match (&self.source.target, &self.parsed) {
             (Some(target), _) => {
                 let (group, version) = found.group_version();
@@ -242,6 +250,22 @@ impl Problem {
     }
 }
 
+impl From<Exceeded> for Problem {
+    fn from(exceeded: Exceeded) -> Self {
+        match exceeded {
+            Exceeded::Work(most) => Self::new(
+                format!("goes through more than {most} values, a tenth of --max-patch-nodes"),
+                "write fewer and smaller patches, or raise --max-patch-nodes",
+            ),
+            Exceeded::Depth(most) => {
+                Self::new(format!("makes more levels than the limit of {most}"), FEWER_LEVELS)
+            }
+        }
+    }
+}
+
+const FEWER_LEVELS: &str = "write it with fewer levels, or raise --max-depth";
+
 /// A new node counts as so many: it is held in memory, where others are gone through.
 const NEW: usize = 4;
 
@@ -251,16 +275,15 @@ fn read(text: &str, place: Place, allowance: &mut Allowance) -> Result<Vec<Node>
     let file = sources.add("patch", text);
     let default = Budget::default();
     let most = allowance.left() / NEW;
-    let alias_nodes = most.min(default.alias_nodes);
-    let budget = Budget { nodes: most, documents: most, alias_nodes, ..default };
+    let depth = allowance.depth();
+    let budget = Budget { depth, nodes: most, documents: most, alias_nodes: most, ..default };
     let mut documents = parse_documents(&sources, file, &budget).map_err(|mut errors| {
         let first = errors.swap_remove(0);
         let line = first.place.map_or(1, |place| sources.line_column(place).0);
         let help = match first.code {
             code if code != &code::INPUT_LIMIT => first.help,
-            // The flag is for files.
-            _ if first.help.contains(DEPTH) => "write it with fewer levels".to_owned(),
-            _ => return allowance.exceed(),
+            _ if first.help.contains(DEPTH) => FEWER_LEVELS.to_owned(),
+            _ => return allowance.exceed().into(),
         };
         Problem::new(format!("cannot be read, line {line}: {}", first.message), help)
     })?;
@@ -324,16 +347,16 @@ fn relocate(node: &mut Node, place: Place) {
     }
 }
 
-/// What a patch may not change.
+/// What a patch may not change, and is found by.
 #[derive(PartialEq, Eq)]
-struct Identity<'a> {
+pub(super) struct Identity<'a> {
     api_version: &'a str,
     kind: &'a str,
     name: &'a str,
     namespace: &'a str,
 }
 
-fn identity(object: &Node) -> Identity<'_> {
+pub(super) fn identity(object: &Node) -> Identity<'_> {
     let text = |keys: &[&str]| object.text_at(keys).unwrap_or_default();
     Identity {
         api_version: text(&["apiVersion"]),

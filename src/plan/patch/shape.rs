@@ -110,27 +110,3 @@ impl Shape {
         }
     }
 }
-
-/// Which of some items a patch's item stands for.
-pub(super) fn find(items: &[Node], wanted: &Node, keys: &[&str]) -> Option<usize> {
-    let same = |item: &&Node| same(item, wanted, keys);
-    items.iter().position(|item| same(&item)).or_else(|| {
-        // Without a protocol a port is TCP; where only a UDP port has the number, that is meant.
-        let first = |item: &Node| item.text_at(&keys[..1]) == wanted.text_at(&keys[..1]);
-        let optional = keys.len() > 1 && keys[1..].iter().all(|key| wanted.get(key).is_none());
-        let mut matching = items.iter().enumerate().filter(|(_, item)| first(item));
-        match (optional, matching.next(), matching.next()) {
-            (true, Some((index, _)), None) => Some(index),
-            _ => None,
-        }
-    })
-}
-
-/// Whether two items of a list are one.
-pub(super) fn same(one: &Node, two: &Node, keys: &[&str]) -> bool {
-    keys.iter().enumerate().all(|(index, key)| {
-        let default = (*key == "protocol").then_some("TCP");
-        let (a, b) = (one.text_at(&[key]).or(default), two.text_at(&[key]).or(default));
-        a == b && (index > 0 || a.is_some())
-    })
-}

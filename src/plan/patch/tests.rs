@@ -6,6 +6,7 @@
 //! [`super::merge`]).
 
 use super::*;
+use crate::limits::{Ceiling, WorkBudget};
 use crate::yaml::write_document;
 
 const DEPLOYMENT: &str = "\
@@ -62,9 +63,8 @@ fn place() -> Place {
 
 fn parse(text: &str, target: Option<PatchTarget>) -> Result<Patch<'static>, Problem> {
     let patch = text.to_owned();
-    Patch::parse(Box::leak(Box::new(spec::Patch { patch, target })), place(), &mut {
-        Allowance::UNLIMITED
-    })
+    let patch = Box::leak(Box::new(spec::Patch { patch, target }));
+    budget(usize::MAX).allow(|all| Patch::parse(patch, place(), all))
 }
 
 fn kind(kind: &str) -> Option<PatchTarget> {
@@ -83,7 +83,7 @@ fn pod(fields: &str) -> String {
 fn patched(object: &str, patch: &str) -> Node {
     let mut object = node(object);
     let patch = parse(patch, None).expect("a patch");
-    assert!(patch.applies_to(&object));
+    assert!(patch.applies_to(&identity(&object)));
     patch.apply(&mut object, &mut { Allowance::UNLIMITED }).expect("applies");
     object
 }
@@ -179,6 +179,12 @@ fn kubernetes_replace_of_one_item_and_ports_with_half_a_key() {
         "containers[0].ports[0]",
         "{containerPort: 53, protocol: TCP, name: dnst, hostPort: 2}",
     );
+    // The other protocol of the number is another port.
+    check_pod(
+        "containers: [{name: server, ports: [{containerPort: 53, hostPort: 2}]}]",
+        "containers[0].ports[2]",
+        "{containerPort: 53, protocol: UDP, name: dns}",
+    );
     let service = patched(
         OTHERS[0],
         "{apiVersion: v1, kind: Service, metadata: {name: cart}, spec: {ports: [{port: 90, protocol: TCP, appProtocol: grpc}]}}",
@@ -221,12 +227,12 @@ fn kustomize_other_kinds() {
     assert_eq!(account.get("imagePullSecrets"), Some(&node("[{name: y}]")));
     let thing = patched(
         OTHERS[2],
-        "{apiVersion: x.example.com/v1, kind: Thing, metadata: {name: cart, finalizers: [b]}, spec: {list: [{name: c, n: null}], map: {a: null, b: {d: 4}}}}",
+        "{apiVersion: x.example.com/v1, kind: Thing, metadata: {name: cart, finalizers: [b]}, spec: {list: [{name: c, v: null}], map: {a: null, b: {d: 4}}}}",
     );
     assert_eq!(thing.at_path("metadata.finalizers"), Some(&node("[b]")));
     assert_eq!(
         thing.get("spec"),
-        Some(&node("{list: [{name: c, n: null}], map: {b: {c: 2, d: 4}}}"))
+        Some(&node("{list: [{name: c, v: null}], map: {b: {c: 2, d: 4}}}"))
     );
 }
 
@@ -262,11 +268,16 @@ fn targets_choose_objects() {
     let strategic = parse("spec: {replicas: 2}\nmetadata: {name: not-used}\n", kind("Deployment"));
     let strategic = strategic.expect("a patch");
     let mut deployment = node(DEPLOYMENT);
-    assert!(strategic.applies_to(&deployment) && !strategic.applies_to(&node(OTHERS[0])));
+    assert!(
+        strategic.applies_to(&identity(&deployment))
+            && !strategic.applies_to(&identity(&node(OTHERS[0])))
+    );
     strategic.apply(&mut deployment, &mut { Allowance::UNLIMITED }).expect("applies");
     assert_eq!(deployment.text_at(&["spec", "replicas"]), Some("2"));
     let json = parse("- {op: remove, path: /spec/replicas}", None).expect("a patch");
-    assert!(json.applies_to(&deployment) && !json.applies_to(&node(OTHERS[2])));
+    assert!(
+        json.applies_to(&identity(&deployment)) && !json.applies_to(&identity(&node(OTHERS[2])))
+    );
     let objects = [node(DEPLOYMENT), node(OTHERS[0])];
     let found = parse("- {op: remove, path: /spec/ports/0}", kind("Servce")).expect("a patch");
     let errors = found.unmatched(&objects);
@@ -340,6 +351,39 @@ fn what_does_not_fit_is_said_and_changes_nothing() {
 }
 
 #[test]
+fn no_operation_makes_more_levels_than_a_text_may_have() {
+    let levels = |count: usize| "/a".repeat(count);
+    let limits = Ceiling { depth: 10, ..Ceiling::default() };
+    let apply = |operations: &str| {
+        let (work, source) = (WorkBudget::new(&limits), parse(operations, None).expect("a patch"));
+        work.allow(|all| source.apply(&mut node(DEPLOYMENT), all))
+    };
+    let start = "{op: add, path: /a, value: {a: {a: {a: {}}}}}";
+    let copy = |to| format!("[{start}, {{op: copy, from: /a, path: {}}}]", levels(to));
+    assert!(apply(&copy(5)).is_ok());
+    for over in [
+        format!(
+            "[{start}, {{op: copy, from: /a, path: {0}}}, {{op: copy, from: /a, path: {0}}}]",
+            levels(5)
+        ),
+        format!("[{start}, {{op: add, path: {}, value: {{a: [{{a: [[[[1]]]]}}]}}}}]", levels(4)),
+        format!("[{start}, {{op: replace, path: {}, value: [[[[[[[1]]]]]]]}}]", levels(4)),
+        format!(
+            "[{start}, {{op: copy, from: /a, path: /b}}, {{op: move, from: /b, path: {0}}}, {{op: copy, from: /a, path: /b}}, {{op: move, from: /b, path: {0}/b}}]",
+            levels(5)
+        ),
+    ] {
+        let error = apply(&over).expect_err("too deep");
+        assert!(error.text.contains("makes more levels than the limit of 10"), "{}", error.text);
+        assert!(error.help.contains("--max-depth"), "{}", error.help);
+    }
+    let long = format!("[{{op: remove, path: {}}}]", levels(11));
+    let source = spec::Patch { patch: long, target: None };
+    let read = WorkBudget::new(&limits).allow(|all| Patch::parse(&source, place(), all).map(drop));
+    assert!(read.expect_err("too deep").text.contains("more levels"));
+}
+
+#[test]
 fn texts_that_are_no_patch_are_refused() {
     let cases = [
         ("", "is empty"),
@@ -360,27 +404,31 @@ fn texts_that_are_no_patch_are_refused() {
     assert!(two.text.contains("several documents and a target"));
 }
 
+fn budget(patch_nodes: usize) -> WorkBudget {
+    WorkBudget::new(&Ceiling { patch_nodes, ..Ceiling::default() })
+}
+
 #[test]
 fn patches_that_multiply_are_refused() {
-    let meter = Meter::new(100_000);
+    let work = budget(100_000);
     let copy = |number| format!("- {{op: copy, from: /spec, path: /spec/x{number}}}\n");
     let copies = parse(&(0..40).map(copy).collect::<String>(), None).expect("a patch");
     let mut object = node(DEPLOYMENT);
-    let error = meter.allow(|all| copies.apply(&mut object, all)).expect_err("too many");
+    let error = work.allow(|all| copies.apply(&mut object, all)).expect_err("too many");
     assert!(error.text.contains("goes through more than 10000 values"), "{}", error.text);
     let again = parse(&pod("hostNetwork: true"), None).expect("a patch");
     let apply = |all: &mut _| (0..1_000).find_map(|_| again.apply(&mut object, all).err());
-    let error = meter.allow(apply).expect("too many");
+    let error = work.allow(apply).expect("too many");
     assert!(error.text.contains("goes through more than"), "{}", error.text);
 }
 
 #[test]
 fn what_patches_of_all_objects_go_through_is_counted_together() {
-    let meter = Meter::new(1_000);
+    let work = budget(1_000);
     let patch = parse(&pod("hostNetwork: true"), None).expect("a patch");
     let weight = node(DEPLOYMENT).weight();
-    let apply = || meter.allow(|all| patch.apply(&mut node(DEPLOYMENT), all)).is_ok();
+    let apply = || work.allow(|all| patch.apply(&mut node(DEPLOYMENT), all)).is_ok();
     let applied = (0..1_000).take_while(|_| apply()).count();
     assert_eq!(applied, 1_000 / weight);
-    assert!(meter.is_over());
+    assert!(work.is_over());
 }

@@ -135,7 +135,7 @@ impl<'a> Bound<'a> {
 
 /// The services of the baseline that the HTTP entries of a VirtualService choose.
 pub(super) fn chosen<'a>(object: &'a Object, home: Home<'a>) -> impl Iterator<Item = &'a str> {
-    let hosts = http(object).iter().flat_map(destinations);
+    let hosts = http(object).flat_map(destinations);
     hosts.filter_map(move |host| home.service_of(host, object))
 }
 

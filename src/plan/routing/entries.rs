@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::swap::Swapped;
-use super::{alike, chosen, swapped};
+use super::{alike, chosen, hosts, swapped};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
@@ -26,6 +26,8 @@ pub struct Entries<'a> {
     pub stripped: Vec<&'a Object>,
     /// URLs of each preview, the first entry first.
     urls: Vec<Pattern>,
+    /// How many clones there are, with their hosts and rules. Beyond the limit none is planned.
+    pub(super) size: usize,
 }
 
 /// A text with a preview's name in it.
@@ -75,11 +77,18 @@ impl Clone<'_> {
     }
 }
 
-/// Plans the clones of every preview.
+/// How much is written for a clone of a route: itself, its hosts, and its rules.
+fn size(route: &Object) -> usize {
+    let http = route.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+    1 + original_hosts(route).len() + rules(route).len() + http.len()
+}
+
+/// Plans the clones of every preview, if these are not more than `most`.
 pub(super) fn plan<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
     environments: &[Environment<'a>],
+    most: usize,
     found: &mut Report,
 ) -> Entries<'a> {
     let entries = &config.previews.spec.routing.entries;
@@ -96,7 +105,12 @@ pub(super) fn plan<'a>(
             "pass the HTTPRoute, GRPCRoute or VirtualService of the entry with --baseline",
         ));
     }
-    check_collisions(config, entries, &routes, found);
+    let each: usize = routes.iter().map(|route| size(route)).sum();
+    planned.size = each.saturating_mul(entries.len()).saturating_mul(environments.len());
+    if planned.size > most {
+        return planned;
+    }
+    hosts::check(config, catalog, &routes, found);
     check_names(environments, entries, &routes, found);
     let alike = |route| {
         let chosen = chosen(route, catalog.home);
@@ -220,7 +234,7 @@ fn entry_routes<'a>(catalog: &'a Catalog<'a>, found: &mut Report) -> Vec<&'a Obj
                 attached_to_gateway(object) && (own || chooses)
             }
             (istio_kind::GROUP, "VirtualService") => {
-                let chooses = istio::http(object).iter().flat_map(istio::destinations);
+                let chooses = istio::http(object).flat_map(istio::destinations);
                 let chooses =
                     chooses.filter(|host| catalog.home.service_of(host, object).is_some()).count();
                 let leads = bound_to_gateway(object) && (own || chooses > 0);
@@ -294,7 +308,7 @@ fn bound_to_gateway(object: &Object) -> bool {
 
 /// Whether some HTTP entry of a VirtualService holds at a gateway.
 fn has_gateway_entry(object: &Object) -> bool {
-    istio::http(object).iter().any(|entry| {
+    istio::http(object).any(|entry| {
         let matches = istio::matches(entry);
         matches.is_empty() || matches.iter().any(istio::is_for_gateway)
     })
@@ -317,7 +331,7 @@ fn is_only_upgrade(route: &Object) -> bool {
 }
 
 /// The hosts of an entry route; one without hosts, or with a wildcard, is known by its name.
-fn original_hosts(route: &Object) -> Vec<String> {
+pub(super) fn original_hosts(route: &Object) -> Vec<String> {
     let named: Vec<String> = match route.id.kind.as_str() {
         "VirtualService" => istio::hosts(route)
             .filter(|host| host.contains('.') || host.starts_with('*'))
@@ -331,54 +345,14 @@ fn original_hosts(route: &Object) -> Vec<String> {
     if named.is_empty() { vec!["*".to_owned()] } else { named }
 }
 
-fn preview_host(entry: &Entry, preview: &str, original: &str, route: &Object) -> String {
+/// The host in place of an original one, of this preview.
+pub(super) fn preview_host(entry: &Entry, preview: &str, original: &str, route: &Object) -> String {
     let known_as = if original.starts_with('*') { route.id.name.as_str() } else { original };
     entry
         .host
         .replace("{preview}", preview)
         .replace("{host}", known_as.split('.').next().unwrap_or(known_as))
         .replace("{hash}", &safe_hash([known_as], 8))
-}
-
-/// Reports hosts of different routes that the template makes one.
-fn check_collisions(config: &Config, entries: &[Entry], routes: &[&Object], found: &mut Report) {
-    let mut seen = BTreeSet::new();
-    for (number, entry) in entries.iter().enumerate() {
-        let mut by_host: BTreeMap<String, (String, &Object)> = BTreeMap::new();
-        for route in routes {
-            for host in original_hosts(route) {
-                let preview = preview_host(entry, "preview", &host, route);
-                let first = by_host.entry(preview).or_insert((host.clone(), route));
-                if first.0 != host && first.1.id != route.id {
-                    found.push(
-                        config
-                            .finding(
-                                &code::HOST_COLLISION,
-                                format_args!("spec.routing.entries[{number}].host"),
-                                format!(
-                                    "{} ({}) and {} ({host}) get the same preview host",
-                                    first.1.id, first.0, route.id
-                                ),
-                                "tell them apart with {host} or {hash}, as in {preview}-{host}.example.com",
-                            )
-                            .also(first.1.place(), "one route is here")
-                            .also(route.place(), "the other here"),
-                    );
-                    return;
-                }
-            }
-        }
-        let gateway = &entry.gateway;
-        let known = (&gateway.namespace, &gateway.name, &gateway.section_name, entry.host.as_str());
-        if !seen.insert(known) {
-            found.push(config.finding(
-                &code::HOST_COLLISION,
-                format_args!("spec.routing.entries[{number}]"),
-                "two entries have the same gateway and host",
-                "remove one of the two",
-            ));
-        }
-    }
 }
 
 /// The URL of a host behind an entry, with `{}` for the host. The scheme and port are the listener's

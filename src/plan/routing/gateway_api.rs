@@ -105,6 +105,16 @@ pub(super) fn attached<'a>(catalog: &'a Catalog<'a>) -> Attached<'a> {
     found
 }
 
+/// The services of the baseline to which other sets have attached routes, each with one of these.
+pub(super) fn attached_by_others<'a>(catalog: &'a Catalog<'a>) -> BTreeMap<&'a str, &'a Object> {
+    let routes = catalog.others().iter().filter(|object| object.id.group == GROUP);
+    let named = |route| {
+        let parents = service_parents(route, catalog.namespace);
+        parents.filter_map(move |parent| Some((parent.text_at(&["name"])?, route)))
+    };
+    routes.flat_map(named).collect()
+}
+
 /// Plans the routes of one service for the previews that are involved.
 pub(super) fn plan<'a>(
     tables: &Tables<'a, '_>,

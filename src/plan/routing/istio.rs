@@ -11,7 +11,7 @@ use super::bound::chosen;
 use super::swap::Swapped;
 use super::{Routing, Table as Tables, alike};
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::kube::Object;
+use crate::kube::{Object, istio::GROUP, marks};
 use crate::model::Service;
 use crate::model::route::istio::{Seen, destinations, hosts, http, matches, mesh_matches};
 use crate::spec::Delivery;
@@ -47,6 +47,19 @@ pub enum Source<'a> {
     Own(&'a Object),
     /// A wildcard that an exact host would shadow: its entries are carried over.
     Wildcard(&'a Object),
+}
+
+/// Names the entries of a VirtualService that are not attached to copies of its services.
+pub(super) fn check_local(object: &Object, found: &mut Report) {
+    let tls = object.node.at(&["spec", "tls"]).filter(|tls| !tls.items().is_empty());
+    if let Some(tls) = tls.filter(|_| object.is(GROUP, "VirtualService")) {
+        let message =
+            format!("the tls routes of {} do not hold for calls inside previews", object.id);
+        let help = "nothing to do, unless copies call each other by TLS of their own: match by port under tcp";
+        found.push(
+            Diagnostic::new(&code::DROPPED, message, help).at(tls.place, "stay with the original"),
+        );
+    }
 }
 
 /// Plans the VirtualServices of one service for the previews that are involved.
@@ -198,7 +211,7 @@ fn is_bare(object: &Object, port: u16) -> bool {
         one.get("port").is_none_or(|node| node.integer_value() == Some(i64::from(port)))
     };
     let applies = |entry| mesh_matches(object, entry).is_some_and(|all| all.iter().any(on_port));
-    !http(object).iter().any(applies)
+    !http(object).any(applies)
 }
 
 /// The finding that entries for a port would apply to other hosts as well.
@@ -231,7 +244,7 @@ fn derive<'a>(
     let is_copied = |name: &str| affected.binary_search(&name).is_ok() && !tables.is_unrouted(name);
     let mut derived: Vec<Swapped<'a>> = Vec::new();
     let (count, mut behind) = (|entry| matches(entry).len().max(1), 0);
-    for entry in http(object).iter().rev() {
+    for entry in http(object).rev() {
         *pairs += count(entry) * behind;
         if *pairs > tables.ceiling.pairs {
             break;
@@ -249,6 +262,15 @@ fn derive<'a>(
 
 /// What cannot be derived from: delegates, and matches on the key's own header.
 fn check_entry(tables: &Tables<'_, '_>, object: &Object, entry: &Node, found: &mut Report) {
+    if marks::is_entry(entry, tables.config.set()) {
+        let name = entry.text_at(&["name"]).unwrap_or_default();
+        let message = format!("{} has an entry `{name}`, a name that anabranch needs", object.id);
+        let help = "rename it, or remove it if it is left of an earlier run";
+        let place = entry.get("name").map_or(entry.place, |name| name.place);
+        found.push(
+            Diagnostic::new(&code::NAME_TAKEN, message, help).at(place, "looks like one of ours"),
+        );
+    }
     let mut refuse = |message: String, help: &str, node: &Node| {
         found.push(
             Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help)

@@ -8,6 +8,7 @@
 pub mod bound;
 pub mod entries;
 pub mod gateway_api;
+mod hosts;
 pub mod istio;
 mod ports;
 mod precedence;
@@ -20,10 +21,10 @@ use foldhash::fast::RandomState;
 
 use swap::Swapped;
 
-use super::Ceiling;
 use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Id, Object};
+use crate::limits::Ceiling;
 use crate::model::route::{gateway_api as read_gateway_api, istio as read_istio};
 use crate::model::{Catalog, Home, Service};
 use crate::spec::{Api, Config};
@@ -57,7 +58,8 @@ impl Routing<'_> {
                     "routes need more rules, matches and backends than the limit of {}",
                     ceiling.rules
                 ),
-                "have fewer previews of services with many rules, or raise --max-rules",
+                "have fewer previews, or fewer rules and hosts in the routes of what they change, or raise \
+                 --max-rules",
             )
         } else if self.pairs > ceiling.pairs {
             (
@@ -97,6 +99,8 @@ pub(super) struct Table<'a, 'e> {
     affecting: BTreeMap<&'a str, Vec<usize>>,
     pub(super) routes: gateway_api::Attached<'a>,
     pub(super) virtual_services: bound::Bound<'a>,
+    /// Routes of other sets, by service.
+    routes_of_others: BTreeMap<&'a str, &'a Object>,
 }
 
 /// Plans the routes of every preview.
@@ -122,6 +126,7 @@ pub(super) fn plan<'a>(
         affecting: affecting.into_iter().collect(),
         routes: gateway_api::attached(catalog),
         virtual_services: bound::bound(catalog),
+        routes_of_others: gateway_api::attached_by_others(catalog),
     };
     let mut routing = Routing::default();
     table.check_ports(&mut routing, found);
@@ -145,8 +150,14 @@ pub(super) fn plan<'a>(
         }
     }
     table.check_rollouts(&routing, found);
-    table.plan_local(&mut routing);
-    routing.entries = entries::plan(config, catalog, environments, found);
+    table.plan_local(&mut routing, found);
+    let left = ceiling.rules.saturating_sub(routing.rules);
+    routing.entries = entries::plan(config, catalog, environments, left, found);
+    routing.rules = routing.rules.saturating_add(routing.entries.size);
+    if let Some(finding) = routing.over(ceiling) {
+        let path = "spec.routing.entries";
+        found.push(finding.at(config.place(path), "limit reached with these").field(path));
+    }
     routing
 }
 
@@ -235,10 +246,24 @@ impl<'a> Table<'a, '_> {
                 }
                 self.consistent(service, routes, found).then_some(Api::GatewayApi)
             }
-            (None, None) => Some(match self.config.previews.spec.routing.api {
-                Api::Istio => Api::Istio,
-                _ => Api::GatewayApi,
-            }),
+            (None, None) => {
+                match (self.config.previews.spec.routing.api, self.routes_of_others.get(name)) {
+                    (Api::Istio, Some(route)) => {
+                        found.push(conflict(
+                            format!(
+                                "{} of another set routes {name}, but spec.routing.api is istio",
+                                route.id
+                            ),
+                            "use the same spec.routing.api in all sets of a baseline",
+                            route,
+                            None,
+                        ));
+                        None
+                    }
+                    (Api::Istio, None) => Some(Api::Istio),
+                    _ => Some(Api::GatewayApi),
+                }
+            }
         }
     }
 
@@ -288,7 +313,7 @@ impl<'a> Table<'a, '_> {
     }
 
     /// Plans the routes that are attached to copies: those of the affected services themselves.
-    fn plan_local(&self, routing: &mut Routing<'a>) {
+    fn plan_local(&self, routing: &mut Routing<'a>, found: &mut Report) {
         let mut attached: BTreeMap<&Id, (&'a Object, BTreeSet<&'a str>)> = BTreeMap::new();
         for &service in self.affecting.keys() {
             let gateway = self.routes.of(service).iter().map(|(route, _)| *route);
@@ -299,6 +324,7 @@ impl<'a> Table<'a, '_> {
             }
         }
         for (route, services) in attached.into_values() {
+            istio::check_local(route, found);
             let involved = services.iter().flat_map(|service| &self.affecting[service]).copied();
             let involved: BTreeSet<usize> = involved.collect();
             let mut named = chosen(route, self.catalog.home);
@@ -323,7 +349,9 @@ fn chosen<'a>(route: &'a Object, home: Home<'a>) -> BTreeSet<&'a str> {
     if route.id.group == crate::kube::gateway::GROUP {
         return gateway_api::chosen(route, home).collect();
     }
-    bound::chosen(route, home).collect()
+    let tcp = read_istio::section(route, "tcp").iter().flat_map(read_istio::destinations);
+    let tcp = tcp.filter_map(|host| home.service_of(host, route));
+    bound::chosen(route, home).chain(tcp).collect()
 }
 
 /// The rules of a route, each with what becomes of its backends.
@@ -336,7 +364,7 @@ fn swapped<'a>(
         let rules = read_gateway_api::rules(route).iter();
         return rules.map(|rule| Swapped::rule(rule, route, home, &is_copied)).collect();
     }
-    let entries = read_istio::http(route).iter();
+    let entries = read_istio::http(route);
     entries.map(|entry| Swapped::entry(entry, route, home, &is_copied)).collect()
 }
 

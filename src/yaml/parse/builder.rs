@@ -1,18 +1,20 @@
-//! Trees from granit-parser's events, without recursion.
+//! Trees from events, without recursion.
 //!
 //! Aliases and merge keys are expanded, each expansion counted against the budget, so an alias bomb
 //! ends in an error and not in memory. A duplicate key, a tag with a meaning of its own, and a key that
-//! is no scalar are errors.
+//! kubectl does not read as it is written are errors.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
 use smol_str::SmolStr;
 
-use super::{Budget, quick, without_marker};
+use super::events::{Event, Events, Happened};
+use super::scanner::Mistake;
+use super::{Budget, Piece, quick, tags, without_marker};
 use crate::diagnostic::{Diagnostic, FileId, Place, code};
-use crate::yaml::budget::{ALIASES, DEPTH, DOCUMENTS, NODES, over_limit};
+use crate::limits::{ALIASES, DEPTH, DOCUMENTS, NODES, over_limit};
 use crate::yaml::node::{Data, Key, Node};
+use crate::yaml::scalar;
 
 /// Mistakes of one text after which the rest of it is not read: more than anybody mends at once.
 const MISTAKES: usize = 100;
@@ -27,8 +29,9 @@ struct Open {
     key: Option<Key>,
     /// The key is a merge key.
     merging: bool,
-    merges: Vec<Node>,
-    anchor: usize,
+    /// What is merged, and behind how many entries.
+    merges: Vec<(usize, Node)>,
+    anchor: Option<SmolStr>,
 }
 
 /// Documents as they come out of events.
@@ -42,7 +45,7 @@ pub(super) struct Builder {
     /// How many documents there were, with the empty ones.
     seen: usize,
     open: Vec<Open>,
-    anchors: BTreeMap<usize, Node>,
+    anchors: BTreeMap<SmolStr, Node>,
     pub(super) nodes: usize,
     alias_nodes: usize,
     pub(super) errors: Vec<Diagnostic>,
@@ -64,43 +67,61 @@ impl Builder {
         }
     }
 
-    /// Reads one document, or a text that could not be cut into documents.
-    pub(super) fn read(&mut self, text: &str, offset: usize) -> Result<(), Stop> {
-        if let Some(body) = without_marker(text) {
-            let start = offset + text.len() - body.len();
-            if let Some(quick) = quick::read(body, self.file, start, &self.budget) {
-                self.nodes += quick.nodes;
-                let empty = Place::new(self.file, start, start);
-                let place = quick.node.as_ref().map_or(empty, |node| node.place);
-                self.check_nodes(place)?;
-                self.count_document(place)?;
-                return quick.node.map_or(Ok(()), |node| self.finish(node, 0));
-            }
+    /// Reads one document.
+    pub(super) fn read(&mut self, piece: &Piece<'_>) -> Result<(), Stop> {
+        if let Some(at) = piece.wrong {
+            let mistake = Mistake::new(at, "something follows `---` on its line")
+                .help("put nothing but a comment behind `---`, and the document below it");
+            self.offset = 0;
+            self.syntax(&mistake);
+            return Err(Stop);
         }
-        self.parse(text, offset)
+        let body = without_marker(piece.text);
+        let start = piece.offset + piece.text.len() - body.map_or(0, str::len);
+        let quick = body.and_then(|body| quick::read(body, self.file, start, &self.budget));
+        let Some(quick) = quick else {
+            return self.parse(piece.text, piece.offset);
+        };
+        self.nodes += quick.nodes;
+        let empty = Place::new(self.file, start, start);
+        let place = quick.node.as_ref().map_or(empty, |node| node.place);
+        self.check_nodes(place)?;
+        self.count_document(place)?;
+        quick.node.map_or(Ok(()), |node| self.finish(node, None))
     }
 
-    /// Reads a text with the conforming parser.
+    /// Reads a document that takes the parser.
     pub(super) fn parse(&mut self, text: &str, offset: usize) -> Result<(), Stop> {
         self.offset = offset;
-        let options = granit_parser::options! {
-            flow_nesting_limit: self.budget.depth + 8,
-            block_nesting_limit: self.budget.depth + 8,
-            block_scalar_eof_without_line_feed: true,
-        };
-        for next in Parser::new_from_str_with_options(text, options) {
-            match next {
-                Ok((event, span)) => {
-                    self.event(event, &span)?;
-                    self.check_mistakes(self.place(&span))?;
+        self.anchors.clear();
+        self.count_document(self.place(0, 0))?;
+        if let Some((at, found)) = text.char_indices().find(|(_, c)| !is_allowed(*c)) {
+            self.control(self.place(at, at + found.len_utf8()), found);
+            return Err(Stop);
+        }
+        // kubectl reads a text that begins with a brace as JSON.
+        let json = text.trim_start().starts_with('{');
+        if let Some(at) = text.find(YAML_BREAKS).filter(|_| json) {
+            let mistake = Mistake::new(at, "a line breaks here for kustomize, but not for kubectl")
+                .help("write the character as an escape: \\u0085, \\u2028 or \\u2029");
+            self.syntax(&mistake);
+            return Err(Stop);
+        }
+        let mut events = Events::new(text);
+        loop {
+            match events.next() {
+                Ok(Happened { event: Event::End, .. }) => return Ok(()),
+                Ok(happened) => {
+                    let place = self.place(happened.start, happened.end);
+                    self.event(happened, place)?;
+                    self.check_mistakes(place)?;
                 }
-                Err(error) => {
-                    self.syntax(text, &error);
+                Err(mistake) => {
+                    self.syntax(&mistake);
                     return Err(Stop);
                 }
             }
         }
-        Ok(())
     }
 
     fn check_nodes(&mut self, place: Place) -> Result<(), Stop> {
@@ -141,70 +162,81 @@ impl Builder {
         Err(Stop)
     }
 
-    fn event(&mut self, event: Event<'_>, span: &Span) -> Result<(), Stop> {
-        let place = self.place(span);
-        if event.is_node() {
+    fn event(&mut self, happened: Happened<'_>, place: Place) -> Result<(), Stop> {
+        let Happened { event, anchor, tag, .. } = happened;
+        let anchor = anchor.map(SmolStr::new);
+        if anchor.is_some() {
+            // Inside of a value that has the name, the name passes to this one.
+            self.open
+                .iter_mut()
+                .filter(|open| open.anchor == anchor)
+                .for_each(|open| open.anchor = None);
+        }
+        if !matches!(event, Event::ListEnd | Event::MapEnd | Event::End) {
             self.nodes += 1;
             self.check_nodes(place)?;
         }
         match event {
-            Event::DocumentStart(..) => {
-                self.anchors.clear();
-                self.count_document(place)?;
-            }
-            Event::Scalar(text, style, anchor, tag) => {
-                let string_tag = tag.as_ref().is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
-                if let Some(tag) = tag.filter(|_| !string_tag) {
-                    self.tag(place, tag.suffix());
+            Event::Scalar { text, plain } => {
+                if let Some(found) = text.chars().find(|&c| is_lost(c)) {
+                    self.control(place, found);
                 }
-                let plain = style == ScalarStyle::Plain && !string_tag;
-                let node = Node { data: Data::Scalar { text: text.into(), plain }, place };
-                self.finish(node, anchor)?;
+                let data = tags::scalar(tag, text, plain).unwrap_or_else(|mistake| {
+                    self.errors.push(mistake.at(place, "tagged value"));
+                    Data::Scalar { text: SmolStr::default(), plain: false }
+                });
+                self.finish(Node { data, place }, anchor)?;
             }
-            Event::SequenceStart(_, anchor, tag) | Event::MappingStart(_, anchor, tag)
-                if tag.is_some() =>
-            {
-                let suffix = tag.map(|tag| tag.suffix().to_owned()).unwrap_or_default();
-                self.tag(place, &suffix);
-                self.start(Data::List(Vec::new()), place, anchor)?;
+            Event::ListStart | Event::MapStart => {
+                let list = matches!(event, Event::ListStart);
+                if let Some(tag) = tag.filter(|tag| !tags::is_collection(*tag, list)) {
+                    self.errors.push(tags::unknown(tag).at(place, "tagged value"));
+                }
+                let data = if list { Data::List(Vec::new()) } else { Data::Map(Vec::new()) };
+                self.start(data, place, anchor)?;
             }
-            Event::SequenceStart(_, anchor, _) => {
-                self.start(Data::List(Vec::new()), place, anchor)?;
-            }
-            Event::MappingStart(_, anchor, _) => {
-                self.start(Data::Map(Vec::new()), place, anchor)?;
-            }
-            Event::SequenceEnd | Event::MappingEnd => {
+            Event::ListEnd | Event::MapEnd => {
                 if let Some(mut closed) = self.open.pop() {
                     closed.node.place = closed.node.place.until(place);
-                    merge(&mut closed.node, closed.merges);
+                    self.merge(&mut closed.node, closed.merges);
                     closed.node.shrink();
                     self.finish(closed.node, closed.anchor)?;
                 }
             }
-            Event::Alias(id) => {
-                let Some(mut node) = self.anchors.get(&id).cloned() else {
-                    // An alias inside its own anchor: a value that would contain itself.
-                    self.errors.push(
-                        Diagnostic::new(
-                            &code::YAML_SYNTAX,
-                            "an alias refers to the value it stands in",
-                            "write the value out instead of the alias",
-                        )
-                        .at(place, "recursive alias"),
-                    );
-                    return Err(Stop);
-                };
+            Event::Alias(name) => {
+                let mut node = self.anchored(name, place)?;
                 node.place = place;
                 self.check_copy(&node)?;
-                self.finish(node, 0)?;
+                self.finish(node, None)?;
             }
-            _ => {}
+            Event::End => {}
         }
         Ok(())
     }
 
-    fn start(&mut self, data: Data, place: Place, anchor: usize) -> Result<(), Stop> {
+    /// The value that an alias stands for.
+    fn anchored(&mut self, name: &str, place: Place) -> Result<Node, Stop> {
+        let is_inside = self.open.iter().any(|open| open.anchor.as_deref() == Some(name));
+        if let Some(node) = self.anchors.get(name).filter(|_| !is_inside) {
+            return Ok(node.clone());
+        }
+        let (message, help) = if is_inside {
+            (
+                "an alias refers to the value it stands in",
+                "write the value out instead of the alias",
+            )
+        } else {
+            (
+                "nothing in this document has the anchor that the alias names",
+                "set the anchor before the alias, or quote the value if it is text that begins with `*`",
+            )
+        };
+        self.errors
+            .push(Diagnostic::new(&code::YAML_SYNTAX, message, help).at(place, "this alias"));
+        Err(Stop)
+    }
+
+    fn start(&mut self, data: Data, place: Place, anchor: Option<SmolStr>) -> Result<(), Stop> {
         if self.open.len() >= self.budget.depth {
             return self.stop_at(place, "the input nests deeper", self.budget.depth, DEPTH);
         }
@@ -223,8 +255,8 @@ impl Builder {
 
     /// Puts a finished value where it belongs: the key or value of the open mapping, the next item
     /// of the open sequence, or a document of its own.
-    fn finish(&mut self, node: Node, anchor: usize) -> Result<(), Stop> {
-        if anchor != 0 {
+    fn finish(&mut self, node: Node, anchor: Option<SmolStr>) -> Result<(), Stop> {
+        if let Some(anchor) = anchor {
             self.check_copy(&node)?;
             self.anchors.insert(anchor, node.clone());
         }
@@ -248,7 +280,7 @@ impl Builder {
                             .at(node.place, "cannot be merged"),
                         );
                     }
-                    parent.merges.push(node);
+                    parent.merges.push((entries.len(), node));
                 } else {
                     entries.push((key, node));
                 }
@@ -259,6 +291,9 @@ impl Builder {
                     return Err(Stop);
                 };
                 parent.merging = plain && text == "<<";
+                if plain && !scalar::is_key(&text) {
+                    self.errors.push(odd_key(&text).at(node.place, "read as another key"));
+                }
                 if let Some(first) = parent.keys.insert(text.clone(), node.place) {
                     let twice = format!("the key `{text}` is written twice in one mapping");
                     let help = "keep one of the two; readers disagree on which one counts";
@@ -287,15 +322,52 @@ impl Builder {
         );
     }
 
-    fn tag(&mut self, place: Place, tag: &str) {
-        self.errors.push(
-            Diagnostic::new(
-                &code::YAML_SYNTAX,
-                format!("the tag `!{tag}` gives a value a meaning that Kubernetes has no type for"),
-                "remove the tag and quote the value if it is a string",
-            )
-            .at(place, "tagged value"),
+    /// Applies merge keys (`<<`): what the mapping itself has wins, then the earlier merge.
+    /// See <https://yaml.org/type/merge.html>. To kubectl, what stands above a merge key does not win.
+    fn merge(&mut self, node: &mut Node, merges: Vec<(usize, Node)>) {
+        let Data::Map(entries) = &mut node.data else {
+            return;
+        };
+        let own = entries.len();
+        let mut present: BTreeMap<SmolStr, usize> = BTreeMap::new();
+        for (index, (key, _)) in entries.iter().enumerate().filter(|_| !merges.is_empty()) {
+            present.insert(key.text.clone(), index);
+        }
+        for (above, merged) in merges {
+            let maps = match merged.data {
+                Data::List(items) => items,
+                _ => vec![merged],
+            };
+            for (key, value) in maps.into_iter().flat_map(|map| match map.data {
+                Data::Map(entries) => entries,
+                _ => Vec::new(),
+            }) {
+                let Some(&index) = present.get(&key.text) else {
+                    present.insert(key.text.clone(), entries.len());
+                    entries.push((key, value));
+                    continue;
+                };
+                let (own_key, own_value) = &entries[index];
+                if index < above.min(own) && *own_value != value {
+                    let text = &own_key.text;
+                    let message = format!(
+                        "`<<` below the key `{text}` has another value for it, which kubectl takes, and kustomize not"
+                    );
+                    let help = "put `<<` above the keys that shall win";
+                    let finding = Diagnostic::new(&code::YAML_SYNTAX, message, help);
+                    self.errors.push(finding.at(own_key.place, "written here"));
+                }
+            }
+        }
+    }
+
+    fn control(&mut self, place: Place, found: char) {
+        let message = format!(
+            "the character U+{:04X} does not survive kustomize, which Flux runs",
+            u32::from(found)
         );
+        let help = "leave the character out, or keep such data as base64";
+        self.errors.push(Diagnostic::new(&code::YAML_SYNTAX, message, help).at(place, "in here"));
     }
 
     fn stop_at(
@@ -309,42 +381,36 @@ impl Builder {
         Err(Stop)
     }
 
-    fn syntax(&mut self, text: &str, error: &ScanError) {
-        let marker = error.marker();
-        let at = marker.byte_offset().unwrap_or(text.len()).min(text.len());
-        // A scalar that runs into a tab is reported where it begins; people look for the tab.
-        let at = match error.kind() {
-            ErrorKind::TabInPlainScalar => text[at..].find('\t').map_or(at, |tab| at + tab),
-            _ => at,
-        };
-        let place = Place::new(self.file, self.offset + at, self.offset + at);
-        if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
-            let limit = self.budget.depth;
-            self.errors.push(over_limit(place, "the input nests deeper", limit, DEPTH));
-            return;
-        }
-        let help = match error.kind() {
-            ErrorKind::TabInBlockIndentation
-            | ErrorKind::TabInIndentation
-            | ErrorKind::TabInPlainScalar
-            | ErrorKind::TabNotAllowed => "indent with spaces: YAML allows no tabs there",
-            ErrorKind::UnclosedFlowCollection { .. } | ErrorKind::UnclosedQuotedScalar => {
-                "close what is opened here; if the text ends early, the file is not complete"
-            }
-            kind if at >= text.trim_end().len() && !matches!(kind, ErrorKind::UnknownAnchor) => {
-                "the text ends in the middle of a value: check that the file is complete"
-            }
-            _ => "mend the YAML at this place",
-        };
-        let message = format!("this is not YAML: {}", error.info());
-        self.errors.push(Diagnostic::new(&code::YAML_SYNTAX, message, help).at(place, "here"));
+    fn syntax(&mut self, mistake: &Mistake) {
+        let message = format!("this is not YAML: {}", mistake.problem);
+        let finding = Diagnostic::new(&code::YAML_SYNTAX, message, mistake.help);
+        self.errors.push(finding.at(self.place(mistake.at, mistake.at), "here"));
     }
 
-    fn place(&self, span: &Span) -> Place {
-        let start = span.start.byte_offset().unwrap_or(0);
-        let end = span.end.byte_offset().unwrap_or(start);
+    fn place(&self, start: usize, end: usize) -> Place {
         Place::new(self.file, self.offset + start, self.offset + end)
     }
+}
+
+/// What breaks a line in YAML 1.1, and in no JSON.
+const YAML_BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
+
+/// Whether go-yaml reads a character where it stands as it is.
+fn is_allowed(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+/// Whether kustomize writes a character in a way that it cannot read itself. In a text these can only
+/// stand escaped.
+fn is_lost(c: char) -> bool {
+    matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
+}
+
+fn odd_key(text: &str) -> Diagnostic {
+    let message = format!(
+        "kubectl does not read the key `{text}` as it is written, and kustomize not as kubectl does"
+    );
+    Diagnostic::new(&code::YAML_SYNTAX, message, format!("put it in quotes: \"{text}\""))
 }
 
 fn is_mergeable(node: &Node) -> bool {
@@ -352,28 +418,5 @@ fn is_mergeable(node: &Node) -> bool {
     match &node.data {
         Data::List(items) => items.iter().all(is_map),
         _ => is_map(node),
-    }
-}
-
-/// Applies merge keys (`<<`): what the mapping itself has wins, then the earlier merge.
-/// See <https://yaml.org/type/merge.html>.
-fn merge(node: &mut Node, merges: Vec<Node>) {
-    let Data::Map(entries) = &mut node.data else {
-        return;
-    };
-    let mut present: BTreeSet<SmolStr> = entries.iter().map(|(key, _)| key.text.clone()).collect();
-    for merged in merges {
-        let maps = match merged.data {
-            Data::List(items) => items,
-            _ => vec![merged],
-        };
-        for map in maps {
-            let Data::Map(more) = map.data else { continue };
-            for (key, value) in more {
-                if present.insert(key.text.clone()) {
-                    entries.push((key, value));
-                }
-            }
-        }
     }
 }

@@ -1,10 +1,13 @@
 //! Text to trees, under a budget.
 //!
-//! A text is cut into documents. Those of plain YAML are read at once, see [`quick`]; for the others
-//! `builder.rs` makes trees of the events of a conforming parser.
-//! See <https://yaml.org/spec/1.2.2/>.
+//! A text is cut into documents. Those of plain YAML are read at once, see [`quick`]. The others are cut
+//! into tokens as kubectl and kustomize do it (`scanner`), the tokens are made events (`events.rs`), and
+//! `builder.rs` makes trees of those.
 
 mod builder;
+mod events;
+mod scanner;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -38,8 +41,8 @@ pub(crate) fn parse_counted(
     if text.len() > budget.bytes {
         return (Err(vec![too_many_bytes(&sources.get(file).name, budget)]), 0);
     }
-    for (offset, document) in documents(text) {
-        if builder.read(document, offset).is_err() {
+    for piece in pieces(text) {
+        if builder.read(&piece).is_err() {
             break;
         }
     }
@@ -48,26 +51,60 @@ pub(crate) fn parse_counted(
     (read, nodes)
 }
 
-/// The documents of a text, each with its offset: what stands between lines of `---`, which nothing
-/// can hold. A text with directives or `...` is left whole.
-fn documents(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let bytes = text.as_bytes();
-    let at_line = move |&at: &usize| at == 0 || bytes[at - 1] == b'\n';
-    let ends = |&at: &usize| matches!(bytes.get(at + 3), None | Some(b' ' | b'\t' | b'\r' | b'\n'));
-    let whole = memchr::memchr_iter(b'%', bytes).any(|at| at_line(&at))
-        || memchr::memmem::find_iter(bytes, "...").any(|at| at_line(&at));
-    let starts = (!whole).then(|| memchr::memmem::find_iter(bytes, "---"));
-    let starts = starts.into_iter().flatten().filter(at_line).filter(ends);
-    let mut from = 0;
-    let cut = move |start| (from, &text[std::mem::replace(&mut from, start)..start]);
-    starts.chain([text.len()]).map(cut).filter(|(_, document)| !document.is_empty())
+/// One document of a text.
+struct Piece<'t> {
+    /// The document. A line of `---` stands in it where nothing stands in front of that line.
+    text: &'t str,
+    /// Where it begins.
+    offset: usize,
+    /// Where a line begins that looks like one of `---` and has something else on it.
+    wrong: Option<usize>,
 }
 
-/// What follows a line of `---` and blanks; the text itself where it begins with no `---`.
+/// The documents of a text, cut as kubectl and kustomize cut it before they look at what it says: at
+/// each line that begins with `---` and has only blanks or a comment behind it. See `YAMLReader` in
+/// <https://github.com/kubernetes/apimachinery/blob/master/pkg/util/yaml/decoder.go>.
+fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
+    let bytes = text.as_bytes();
+    let line_end = move |at: usize| {
+        memchr::memchr(b'\n', &bytes[at..]).map_or(text.len(), |length| at + length + 1)
+    };
+    let at_line = move |&at: &usize| at == 0 || bytes[at - 1] == b'\n';
+    let ends = move |at: usize| {
+        let rest = text[at + 3..line_end(at)].trim();
+        rest.is_empty() || rest.starts_with('#')
+    };
+    let mut lines = memchr::memmem::find_iter(bytes, "---").filter(at_line);
+    let mut from = Some(0);
+    let cut = move || {
+        let offset = from?;
+        let mut wrong = None;
+        let end = lines.find(|&at| {
+            // A document may begin with its own line of `---`, and behind the dashes.
+            if at > offset && !ends(at) {
+                wrong = wrong.or(Some(at));
+            }
+            at > offset && ends(at)
+        });
+        from = end.map(line_end);
+        Some(Piece { text: &text[offset..end.unwrap_or(text.len())], offset, wrong })
+    };
+    let pieces = std::iter::from_fn(cut).filter(|piece| !piece.text.is_empty());
+    // Each of them may begin with a byte order mark.
+    pieces.map(|piece| match piece.text.strip_prefix('\u{feff}') {
+        Some(text) => Piece { text, offset: piece.offset + '\u{feff}'.len_utf8(), ..piece },
+        None => piece,
+    })
+}
+
+/// What follows a line of `---`, blanks and perhaps a comment; the text itself where it begins with no
+/// `---`.
 fn without_marker(text: &str) -> Option<&str> {
     let Some(rest) = text.strip_prefix("---") else {
         return Some(text);
     };
-    let rest = rest.trim_start_matches(' ');
-    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('\n') }
+    let (line, body) = rest.split_once('\n').unwrap_or((rest, ""));
+    let comment = line.trim_start_matches(' ');
+    let is_comment = comment.starts_with('#') && comment.len() < line.len();
+    (comment.is_empty() || is_comment).then_some(body)
 }

@@ -87,7 +87,8 @@ impl Reader<'_> {
         let rest = &self.text[self.at..end];
         let length = rest.bytes().position(|byte| b",[]{}".contains(&byte))?;
         let text = rest[..length].trim_end_matches(' ');
-        let starts = !text.is_empty() && !text.starts_with(['?', ':']);
+        // In brackets a `?` begins a key.
+        let starts = !text.is_empty() && !text.starts_with(':') && !text.contains('?');
         // Behind a `#` there is a comment, and the collection goes on in the next line.
         let whole = starts && plain(text)? == text;
         self.at += text.len();

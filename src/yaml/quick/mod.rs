@@ -14,7 +14,7 @@ use smol_str::SmolStr;
 
 use super::Budget;
 use super::node::{Data, Key, Node};
-use super::scalar::is_word;
+use super::scalar::{is_key, is_word};
 use crate::diagnostic::{FileId, Place};
 
 /// What the reader made of a document.
@@ -215,10 +215,6 @@ impl Reader<'_> {
     /// What stands on the lines below a key or dash of this column. A sequence may stand in the
     /// column of its key. Nothing there is null, which stands at `empty`.
     fn below(&mut self, column: usize, of_key: bool, empty: usize, depth: Depth) -> Option<Node> {
-        if self.bytes.get(self.at) == Some(&b'#') && self.bytes[self.at - 1] != b' ' {
-            return None;
-        }
-        let bare = self.at - empty == usize::from(of_key);
         self.at = (self.line_end() + 1).min(self.bytes.len());
         let found = self.next_line()?;
         match found {
@@ -226,15 +222,8 @@ impl Reader<'_> {
             Some(inner) if inner == column && of_key && self.is_item() => {
                 let depth = depth.checked_sub(1)?;
                 self.count()?;
-                let dash = self.at + 1;
-                let spaces = self.bytes[dash..].iter().take_while(|&&byte| byte == b' ').count();
-                if matches!(self.bytes.get(dash + spaces), None | Some(b'\n' | b'#')) {
-                    return None;
-                }
-                self.list(dash + spaces, column, depth)
+                self.list(self.at, column, depth)
             }
-            // The parser places a null elsewhere where blanks or a comment follow.
-            _ if !bare => None,
             _ => {
                 self.count()?;
                 let data = Data::Scalar { text: "~".into(), plain: true };
@@ -270,6 +259,11 @@ impl Reader<'_> {
         let (start, end) = (self.at, self.key_end()?);
         let quotes = usize::from(matches!(self.bytes[start], b'"' | b'\''));
         let text = SmolStr::new(&self.text[start + quotes..end - quotes]);
+        // Keys that are something else to kubectl are short, or begin with a digit.
+        let odd = quotes == 0 && (text.len() < 6 || self.bytes[start].is_ascii_digit());
+        if odd && !is_key(&text) {
+            return None;
+        }
         let entries = &self.entries[first..];
         let new = if entries.len() < MANY_KEYS {
             entries.iter().all(|(other, _)| other.text != text)

@@ -1,5 +1,6 @@
 // Reads YAML documents from stdin as kubectl and the API server's clients do, and prints each as one
-// line of JSON; a document that they refuse becomes the line `error: ...`.
+// line of JSON; a document that they refuse becomes the line `error: ...`. With the argument `corpus` it
+// reads whole files, see corpus.go.
 package main
 
 import (
@@ -13,6 +14,10 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "corpus" {
+		corpus()
+		return
+	}
 	text, err := io.ReadAll(os.Stdin)
 	if err != nil {
 		panic(err)

@@ -53,7 +53,7 @@ impl Table<'_, '_> {
             (istio_kind::GROUP, "VirtualService") if is_mesh(object) && self.is_met(object) => {
                 let is_home = |node: &&Node| node.text() == Some(namespace);
                 let source = |one: &'o Node| one.get("sourceNamespace").filter(is_home);
-                export_to().or_else(|| http(object).iter().flat_map(matches).find_map(source))
+                export_to().or_else(|| http(object).flat_map(matches).find_map(source))
             }
             ("", "Service") if is_own && self.is_called(&object.id.name) => {
                 let node = object.node.at(&["metadata", "annotations", EXPORT_TO]);

@@ -66,7 +66,7 @@ impl<'a> Table<'a, '_> {
             let finding = Diagnostic::new(&code::ROUTE_IGNORED, message, help);
             return Some(finding.at(place_of(object, "hosts"), "is taken as it stands"));
         }
-        let mut sent = http(object).iter().flat_map(destinations).filter_map(mistaken);
+        let mut sent = http(object).flat_map(destinations).filter_map(mistaken);
         let (host, service) = sent.find(|(_, one)| self.is_previewed(one.name()))?;
         let message = format!(
             "{} sends requests to a host `{host}`, which no Service has: nobody answers, in previews neither",
@@ -99,23 +99,14 @@ impl<'a> Table<'a, '_> {
         ends.any(|end| all.ends_with(end) || end.ends_with(&all))
     }
 
-    /// Sections in which no key can be told, or that do not fit a copy.
+    /// Sections in which no key can be told, that lead from another host to a service with copies.
     fn without_http(&self, object: &Object, services: &[&str]) -> Option<Diagnostic> {
         let mut raw = ["tcp", "tls"].into_iter().flat_map(|name| section(object, name));
-        let to_other = raw.find_map(|entry| {
+        raw.find_map(|entry| {
             let home = self.catalog.home;
             let mut chosen = destinations(entry).filter_map(|host| home.service_of(host, object));
             let other = chosen.find(|name| self.is_previewed(name) && !services.contains(name))?;
             Some(not_previewed(object, other, entry.place))
-        });
-        let has_copy = services.iter().any(|name| self.is_previewed(name));
-        let tls = section(object, "tls").first().filter(|_| has_copy);
-        to_other.or_else(|| {
-            let message = format!("the tls section of {} does not hold inside previews", object.id);
-            let help =
-                "nothing to do, unless a copy calls another one with TLS and needs these rules";
-            let finding = Diagnostic::new(&code::ROUTE_NOT_PREVIEWED, message, help);
-            Some(finding.at(tls?.place, "its server names are those of the baseline"))
         })
     }
 
@@ -126,7 +117,7 @@ impl<'a> Table<'a, '_> {
             one.get("gateways").is_none()
                 && (one.get("sourceNamespace").is_some() || one.get("sourceLabels").is_some())
         };
-        let mut entries = http(object).iter().map(matches).peekable();
+        let mut entries = http(object).map(matches).peekable();
         entries.peek()?;
         let all = entries.all(|matches| !matches.is_empty() && matches.iter().all(is_limited));
         (all && services.iter().any(|name| self.is_previewed(name))).then(|| {
@@ -142,7 +133,7 @@ impl<'a> Table<'a, '_> {
     fn is_delegate(&self, object: &Object) -> bool {
         let roots = self.catalog.of_kind(GROUP, "VirtualService");
         roots.filter(|root| is_mesh(root) && hosts(root).next().is_some()).any(|root| {
-            http(root).iter().filter_map(|entry| entry.get("delegate")).any(|delegate| {
+            http(root).filter_map(|entry| entry.get("delegate")).any(|delegate| {
                 let namespace = delegate.text_at(&["namespace"]).unwrap_or(&root.id.namespace);
                 delegate.text_at(&["name"]) == Some(&object.id.name)
                     && namespace == object.id.namespace

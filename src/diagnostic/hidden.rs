@@ -1,0 +1,240 @@
+//! Which documents of a text are not shown: those that are or may be a Secret, and those that are neither a
+//! manifest nor a previews file. The log of a check is read by many who may not read Secrets, and any file
+//! can stand where a manifest is expected.
+//!
+//! A text that is shown is mostly one that could not be read, so it is judged by its characters: by every
+//! key before a colon, and what follows the keys that matter. What is not clear is not shown.
+
+use std::ops::Range;
+
+/// The documents of a text that are not shown, in order.
+pub(super) fn hidden(text: &str) -> Vec<Range<usize>> {
+    documents(text).filter(|range| !is_shown(&text[range.clone()])).collect()
+}
+
+/// What stands between lines of `---` or `...`, each with the line before it.
+fn documents(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let is_border = |line: &str| {
+        let rest = line.strip_prefix("---").or_else(|| line.strip_prefix("..."));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
+    };
+    let mut at = 0;
+    let mut borders: Vec<usize> = vec![0];
+    for line in text.split_inclusive('\n') {
+        if at > 0 && is_border(line) {
+            borders.push(at);
+        }
+        at += line.len();
+    }
+    borders.push(text.len());
+    (1..borders.len()).map(move |end| borders[end - 1]..borders[end])
+}
+
+/// Whether a document is clearly a manifest, or a previews file, and no Secret.
+fn is_shown(document: &str) -> bool {
+    let mut seen = Seen::default();
+    let escapes = document.contains('\\');
+    for (at, _) in document.match_indices(':') {
+        let before = document[..at].trim_end();
+        let before = before.strip_suffix(['"', '\'']).unwrap_or(before);
+        // How the keys that matter end; most do not, and need not be looked at.
+        let may_matter = before.ends_with(['d', 'D', 's', 'S', 'n', 'N', 'a', 'A']);
+        if !may_matter && !escapes {
+            continue;
+        }
+        let start = before.trim_end_matches(is_word);
+        if start.ends_with('\\') {
+            return false;
+        }
+        let key = &before[start.len()..];
+        let lower = key.to_ascii_lowercase();
+        match lower.as_str() {
+            "kind" => {
+                let line = start.strip_suffix(['"', '\'']).unwrap_or(start);
+                let outermost = line.is_empty() || line.ends_with('\n');
+                match value(&document[at + 1..]) {
+                    Value::Mapping => {}
+                    Value::Unclear => return false,
+                    Value::Word(kind) => seen.kind(kind, outermost),
+                }
+            }
+            "sops" => return false,
+            "apiversion" => seen.has_version = true,
+            "metadata" => seen.has_metadata = true,
+            _ => seen.has_data |= lower.ends_with("data"),
+        }
+    }
+    let is_flow = document.trim_start_matches("---").trim_start().starts_with('{');
+    seen.is_shown(is_flow) && !document.contains("ENC[")
+}
+
+/// What a document was seen to have.
+#[derive(Default)]
+struct Seen {
+    has_version: bool,
+    has_metadata: bool,
+    /// A key such as `data` or `stringData`.
+    has_data: bool,
+    /// A kind of any object in it.
+    has_kind: bool,
+    /// The kind of the document itself is clear.
+    is_clear: bool,
+    is_list: bool,
+    is_previews: bool,
+    /// Some object in it is a Secret, or the document itself.
+    has_secret: bool,
+    is_secret: bool,
+}
+
+impl Seen {
+    fn kind(&mut self, kind: &str, outermost: bool) {
+        let kind = kind.to_ascii_lowercase();
+        let secret = matches!(kind.as_str(), "secret" | "secretlist");
+        self.has_kind = true;
+        self.has_secret |= secret;
+        if outermost {
+            self.is_clear = true;
+            self.is_secret |= secret;
+            self.is_list |= kind.ends_with("list");
+        }
+        self.is_previews |= kind == "previews";
+    }
+
+    fn is_shown(&self, is_flow: bool) -> bool {
+        let has_kind = if is_flow { self.has_kind } else { self.is_clear };
+        if !self.has_version || !has_kind || !(self.has_metadata || self.is_previews) {
+            return false;
+        }
+        // Many objects name a Secret by its kind, and hold nothing of it.
+        let holds_none = self.is_clear && !self.is_secret && !self.is_list && !self.has_data;
+        !self.has_secret || holds_none
+    }
+}
+
+/// What follows the colon of a key.
+enum Value<'t> {
+    Word(&'t str),
+    Mapping,
+    Unclear,
+}
+
+fn value(text: &str) -> Value<'_> {
+    let text = text.trim_start();
+    if text.starts_with(['{', '[']) {
+        return Value::Mapping;
+    }
+    let text = text.strip_prefix(['"', '\'']).unwrap_or(text);
+    let word = &text[..text.len() - text.trim_start_matches(is_word).len()];
+    let rest = &text[word.len()..];
+    let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest);
+    match rest.trim_start_matches(' ').chars().next() {
+        Some(':') => Value::Mapping,
+        None | Some('\n' | '\r' | ',' | '}' | ']' | '#' | '\t')
+            if word.starts_with(|c: char| c.is_ascii_alphanumeric()) =>
+        {
+            Value::Word(word)
+        }
+        _ => Value::Unclear,
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REST: &str = "apiVersion: v1\nmetadata: {name: db}\nstringData: {password: hunter2}\n";
+
+    #[test]
+    fn a_secret_is_not_shown_however_it_is_spelt() {
+        for kind in [
+            "kind: Secret",
+            "kind: secret",
+            "kind:   'Secret'  # db",
+            "\"kind\" : \"Secret\"",
+            "? kind\n: Secret",
+            "kind:\n  Secret",
+            "kind: >-\n  Secret",
+            "kind: !!str Secret",
+            "kind: &kind Secret",
+            "kind: *kind",
+            "kind: \"\\x53ecret\"",
+            "kind: \"Secr\\x65t\"",
+            "\"k\\u0069nd\": Secret\nspec: {kind: Pod}",
+            "kind: Secret\nkind: Service",
+            "kind: Service\nkind: Secret",
+            "kind: ${KIND}",
+            "kind: {{ .Values.kind }}",
+            "kind:",
+            "kind: List\nitems:\n- kind: Secret",
+            "kind: ResourceList\nitems:\n- {kind: Secret}",
+            "kind: SecretList",
+            "kind: Service\nsops: {mac: x}",
+            "kind: ConfigMap\nspec: ENC[AES256_GCM,data:x]",
+            "kind: Template\nobjects:\n- kind: Secret",
+        ] {
+            assert!(!is_shown(&format!("{kind}\n{REST}")), "{kind}");
+        }
+        for json in [
+            r#"{"apiVersion":"v1","kind":"Secret","metadata":{"name":"db"},"data":{"a":"aHVudGVyMg=="}}"#,
+            r#"{"apiVersion":"v1","kind":"List","items":[{"kind":"Secret","metadata":{}}]}"#,
+            r#"{"apiVersion":"v1","kind":"Service","metadata":{}}{"kind":"Secret"}"#,
+            r#"{"apiVersion":"v1","k\u0069nd":"Secret","metadata":{},"spec":{"kind":"Pod"}}"#,
+            "{apiVersion: v1, kind: Secret, stringData: {password: \"hunter2",
+        ] {
+            assert!(!is_shown(json), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_manifest_is_not_shown() {
+        for other in [
+            "",
+            "hunter2\n",
+            "root:$6$hunter2:19000::::::\n",
+            "machine example.com login a password hunter2\n",
+            "auth: hunter2\n  : [\n",
+            "{\"auths\": {\"ghcr.io\": {\"auth\": \"hunter2\"}}}\n",
+            "apiVersion: v1\nkind: Config\nusers: [{name: a, user: {token: hunter2}}]\n",
+            "{\"apiVersion\": \"v1\", \"kind\": \"Config\", \"users\": [{\"token\": \"hunter2\"}]}",
+            "kind: EncryptionConfiguration\napiVersion: v1\nresources: [{secret: hunter2}]\n",
+            "TOKEN=hunter2\0PATH=/bin\0",
+            "replicas: 2\n",
+        ] {
+            assert!(!is_shown(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn manifests_and_previews_files_are_shown() {
+        for document in [
+            "apiVersion: v1\nkind: Service\nmetadata: {name: cart, namespace: ba",
+            "---\n# a comment: here\nkind: Service\napiVersion: v1\nmetadata:\n  name: [\n",
+            "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n\t- x\n",
+            "\"apiVersion\": v1\n\"kind\": Service\n\"metadata\": {}\n",
+            "apiVersion: v1\nkind: Pod\nmetadata: {}\nspec: {env: [{valueFrom: {secretKeyRef: {name: a}}}]}\n",
+            "apiVersion: g/v1\nkind: Gateway\nmetadata: {}\nspec: {certificateRefs: [{kind: Secret}]}\n",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {}\ndata:\n  a: b\n",
+            "apiVersion: e/v1\nkind: ExternalSecret\nmetadata: {}\nspec: {data: []}\n",
+            "apiVersion: a/v1\nkind: CustomResourceDefinition\nmetadata: {}\nspec:\n  properties:\n    kind:\n      type: string\n",
+            r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"}}"#,
+        ] {
+            assert!(is_shown(document), "{document}");
+        }
+    }
+
+    #[test]
+    fn each_document_is_judged_by_itself() {
+        let service = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n";
+        let secret = format!("---\nkind: Secret\n{REST}");
+        let text = format!("{service}{secret}---\n{service}...\n{secret}");
+        let shown = |range: &Range<usize>| text[range.clone()].contains("kind: Service");
+        let hidden = hidden(&text);
+        let secrets = hidden.iter().filter(|range| text[(*range).clone()].contains("hunter2"));
+        assert_eq!(secrets.count(), 2, "{hidden:?}");
+        assert!(!hidden.iter().any(shown), "{hidden:?}");
+    }
+}

@@ -1,0 +1,170 @@
+//! The errors that an edit adds: those of the new file that the old one has not.
+//!
+//! A file that has errors can be edited, or a file over its limit could never be emptied one by one. So
+//! findings are compared, by what they are about and not by where it stands. Where a part of the file
+//! cannot be read at all, the rest is looked at without it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Setting, previews};
+use crate::diagnostic::{Diagnostic, Report, Severity, code};
+use crate::read::Parted;
+use crate::spec::Config;
+use crate::validate::validate;
+use crate::yaml::{Data, Node};
+
+/// The errors of a file, and its parts that can be read.
+struct Looked {
+    errors: Vec<(Subject, Diagnostic)>,
+    sound: Node,
+}
+
+/// What an error is about: its code, its field with names for numbers, and what it says.
+type Subject = (&'static str, String, String);
+
+/// The errors that an edit adds, by the trees before and after it. With a setting, also those of what it
+/// writes, whether the file had them before or not: it would be written again.
+#[must_use]
+pub fn added(before: &Node, after: &Node, setting: Option<&Setting>) -> Vec<Diagnostic> {
+    let grows = previews(after).len() > previews(before).len();
+    let before = match look(before) {
+        Ok(looked) => looked,
+        Err(errors) => return errors,
+    };
+    let after = match look(after) {
+        Ok(looked) => looked,
+        Err(errors) => return errors,
+    };
+    let mut known: BTreeMap<Subject, usize> = BTreeMap::new();
+    let is_full = before.errors.len() >= Report::KEPT;
+    for (subject, _) in before.errors {
+        *known.entry(subject).or_default() += 1;
+    }
+    let is_new = |(subject, error): (Subject, Diagnostic)| {
+        if error.code == &code::TOO_MANY_PREVIEWS {
+            return grows.then_some(error);
+        }
+        if let Some(count) = known.get_mut(&subject).filter(|count| **count > 0) {
+            *count -= 1;
+            return None;
+        }
+        // Of thousands of errors not all are kept: which of them are new cannot be told.
+        let edited = setting.map(|setting| format!("[{}]", setting.name));
+        let counts = !is_full || edited.is_some_and(|edited| subject.1.contains(&edited));
+        counts.then_some(error)
+    };
+    let found: Vec<Diagnostic> = after.errors.into_iter().filter_map(is_new).collect();
+    match setting {
+        Some(setting) if found.is_empty() => written(&before.sound, &after.sound, setting),
+        _ => found,
+    }
+}
+
+fn look(node: &Node) -> Result<Looked, Vec<Diagnostic>> {
+    let mut errors = Vec::new();
+    let mut sound = node.clone();
+    loop {
+        let add = |error: Diagnostic, sound: &Node| (subject(&error, sound), error);
+        match Config::read(sound.clone()) {
+            Ok(config) => {
+                let report = validate(&config, &Parted::default(), false);
+                let found = report.sorted().into_iter().cloned();
+                let found = found.filter(|found| found.severity() == Severity::Error);
+                errors.extend(found.map(|error| add(error, &sound)));
+                return Ok(Looked { errors, sound });
+            }
+            Err(found) => {
+                let Some(rest) = without(&sound, &found) else { return Err(found) };
+                errors.extend(found.into_iter().map(|error| add(error, &sound)));
+                sound = rest;
+            }
+        }
+    }
+}
+
+/// A file without the previews and settings that have errors; nothing where none of them can go.
+fn without(node: &Node, errors: &[Diagnostic]) -> Option<Node> {
+    let mut rest = node.clone();
+    let (mut gone, mut keys) = (BTreeSet::new(), BTreeSet::new());
+    for error in errors {
+        let path = error.field.as_deref()?.strip_prefix("spec.")?;
+        match preview_index(path) {
+            Some(index) => gone.insert(index),
+            None => keys.insert(path.split(['.', '[']).next()?),
+        };
+    }
+    let spec = rest.get_mut("spec")?;
+    for key in keys {
+        let had = spec.remove(key);
+        if key == "baseline" {
+            let namespace = Node::map([("namespace", Node::string("baseline"))]);
+            spec.set(key, namespace.clone());
+            // Not twice: what is wrong with it is not what stands there.
+            (had.as_ref() != Some(&namespace)).then_some(())?;
+        } else {
+            had?;
+        }
+    }
+    if let Some(Node { data: Data::List(items), .. }) = rest.at_mut(&["spec", "previews"]) {
+        let mut index = 0;
+        items.retain(|_| {
+            index += 1;
+            !gone.contains(&(index - 1))
+        });
+    }
+    Some(rest)
+}
+
+/// The index of a path below `previews[`, and nothing for other paths.
+fn preview_index(path: &str) -> Option<usize> {
+    path.strip_prefix("previews[")?.split(']').next()?.parse().ok()
+}
+
+fn subject(error: &Diagnostic, node: &Node) -> Subject {
+    let field = named(error.field.as_deref().unwrap_or_default(), node);
+    (error.code.id, field, named(&error.message, node))
+}
+
+/// A text with the names of previews where it has their numbers, and without other numbers in brackets:
+/// these change when a preview comes or goes.
+fn named(text: &str, node: &Node) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(open) = rest.find('[') {
+        let (before, from) = rest.split_at(open + 1);
+        out.push_str(before);
+        let digits = from.bytes().take_while(u8::is_ascii_digit).count();
+        rest = &from[digits..];
+        let index: Option<usize> = from[..digits].parse().ok();
+        if let Some(index) = index.filter(|_| before.ends_with("spec.previews[")) {
+            let preview = previews(node).get(index);
+            out.push_str(
+                preview.and_then(|preview| preview.text_at(&["name"])).unwrap_or_default(),
+            );
+        }
+    }
+    out + rest
+}
+
+/// The errors of what a setting writes, alone in the file.
+fn written(before: &Node, after: &Node, setting: &Setting) -> Vec<Diagnostic> {
+    let setting = setting.settled();
+    let named = |preview: &Node| preview.text_at(&["name"]) == Some(&setting.name);
+    let is_known = previews(before).iter().any(named);
+    let mut alone = after.clone();
+    if let Some(spec) = alone.get_mut("spec") {
+        spec.set("previews", Node::list([setting.preview()]));
+    }
+    let Ok(Looked { errors, .. }) = look(&alone) else { return Vec::new() };
+    let is_written = |error: &Diagnostic| {
+        let field = error.field.as_deref().unwrap_or_default();
+        let inner = field.strip_prefix("spec.previews[0]");
+        // A name that is there is not written, and services that are not named stay.
+        inner.is_some_and(|inner| !(is_known && inner == ".name") && inner != ".services")
+    };
+    errors
+        .into_iter()
+        .map(|(_, error)| Diagnostic { place: None, related: Vec::new(), ..error })
+        .filter(is_written)
+        .collect()
+}

@@ -1,0 +1,204 @@
+//! How the items of a sequence stand in the text, and which comment belongs to which of them.
+//!
+//! Text becomes a [`Layout`], items come and go there, and the layout becomes text again. Two edits of
+//! different items commute byte for byte because each of them does: an item carries what is its own, a
+//! comment that stands alone is passed on, and what text alone would not tell is written into blank
+//! lines, which the next reading takes out again.
+
+use std::fmt::Write;
+
+use super::trivia::{column, distribute, is_comment, is_trivia, names};
+
+/// One item with what belongs to it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Item {
+    /// Its name, where it has one: a comment that says it is the item's.
+    pub(super) name: String,
+    /// Comments above it that stand alone. They stay when it goes.
+    pub(super) alone: String,
+    /// Blank lines and comments above it that go with it.
+    pub(super) own: String,
+    /// The line break and the blanks before it.
+    pub(super) room: String,
+    /// The item itself.
+    pub(super) core: String,
+    /// The rest of its last line, and comments below it that are indented deeper.
+    pub(super) after: String,
+}
+
+/// How the items are told apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Style {
+    /// By dashes.
+    Block,
+    /// In brackets, each on lines of its own.
+    Lines,
+    /// In brackets, side by side; with the blanks behind each comma.
+    Inline(String),
+}
+
+/// The items of a sequence, and what stands around them.
+#[derive(Debug, Clone)]
+pub(super) struct Layout {
+    /// How the items are told apart.
+    pub(super) style: Style,
+    /// Whether a comma stands behind the last item too.
+    pub(super) trailing: bool,
+    /// What follows the colon or the bracket on its line.
+    pub(super) open: String,
+    /// Comments that head the list: directly below its line, with a blank line below.
+    pub(super) header: String,
+    /// The items.
+    pub(super) items: Vec<Item>,
+    /// What stands behind the last item.
+    pub(super) tail: String,
+    /// The line break of the text.
+    pub(super) newline: &'static str,
+    /// What a new item has for `room`.
+    pub(super) room: String,
+    /// Whether the list has a comment on its first line, so that one above the first item is not the list's.
+    pub(super) is_titled: bool,
+}
+
+impl Layout {
+    /// Adds the next item of the text. `rest` and `lines` stand between it and the one above, whose column
+    /// is `above`.
+    pub(super) fn read(&mut self, mut item: Item, rest: &str, lines: &[&str], above: usize) {
+        let column = (!self.items.is_empty()).then_some(above);
+        let (deep, alone, own) = distribute(lines, column);
+        (item.alone, item.own) = (alone.concat(), own.concat());
+        if let Some(last) = self.items.last_mut() {
+            last.after = rest.to_owned() + &deep.concat();
+        } else if alone.first().is_some_and(|line| is_comment(line)) {
+            self.header = std::mem::take(&mut item.alone);
+        } else if self.is_ambiguous(&item) {
+            match own {
+                [blank, commented @ ..] if !is_comment(blank) => item.own = commented.concat(),
+                _ => self.header = std::mem::take(&mut item.own),
+            }
+        }
+        self.items.push(item);
+    }
+
+    /// Reads what follows the last item, whose column is `above`, and says how many of the lines belong to
+    /// the list.
+    pub(super) fn read_end(&mut self, rest: &str, lines: &[&str], above: usize) -> usize {
+        let (deep, alone, _) = distribute(lines, Some(above));
+        match self.items.last_mut() {
+            Some(last) => {
+                last.after = rest.to_owned() + &deep.concat();
+                deep.len()
+            }
+            // Deeper than items would stand, it cannot be what follows the list.
+            None if !deep.is_empty() => {
+                let is_set_off = lines.get(deep.len()).is_some_and(|line| !is_comment(line));
+                let count = deep.len() + usize::from(is_set_off);
+                self.header = lines[..count].concat();
+                count
+            }
+            None if alone.first().is_some_and(|line| is_comment(line)) => {
+                self.header = alone.concat();
+                alone.len()
+            }
+            None => 0,
+        }
+    }
+
+    /// Puts an item before the one that has this index now: directly below the one above.
+    pub(super) fn insert(&mut self, index: usize, mut item: Item) {
+        item.room.clone_from(&self.room);
+        if index == 0 {
+            self.set_off();
+        }
+        self.items.insert(index.min(self.items.len()), item);
+    }
+
+    /// Takes items out, by their indices in order, with what is their own.
+    pub(super) fn remove(&mut self, goes: &[usize]) {
+        let mut left = Vec::with_capacity(self.items.len());
+        let mut alone = String::new();
+        for (index, mut item) in std::mem::take(&mut self.items).into_iter().enumerate() {
+            alone.push_str(&item.alone);
+            if goes.binary_search(&index).is_err() {
+                item.alone = std::mem::take(&mut alone);
+                left.push(item);
+            } else if index == 0 {
+                self.set_off();
+            }
+        }
+        self.items = left;
+        self.tail.insert_str(0, &alone);
+    }
+
+    /// A blank line below a comment that heads the list, or it would look like the next item's.
+    fn set_off(&mut self) {
+        let last = self.header.rfind('\n').map_or("", |at| &self.header[at..]);
+        if is_comment(last) {
+            self.header.push_str(self.newline);
+        }
+    }
+
+    /// Whether text alone does not tell if a comment above the first item is its own.
+    fn is_ambiguous(&self, first: &Item) -> bool {
+        let heads = self.header.is_empty() && first.alone.is_empty() && first.own.contains('#');
+        heads && !self.is_titled && !names(&first.own, &first.name)
+    }
+
+    /// The text between the brackets, or below the key.
+    pub(super) fn write(&self) -> String {
+        let mut out = format!("{}{}", self.open, self.header);
+        for (index, item) in self.items.iter().enumerate() {
+            if index == 0 && self.is_ambiguous(item) {
+                out.push_str(self.newline);
+            }
+            let is_last = index + 1 == self.items.len();
+            let comma = self.style != Style::Block && (!is_last || self.trailing);
+            let room = match &self.style {
+                Style::Inline(_) if index == 0 => "",
+                Style::Inline(blanks) => blanks,
+                _ => &item.room,
+            };
+            let Item { alone, own, core, after, .. } = item;
+            let comma = if comma { "," } else { "" };
+            // Writing to a string cannot fail.
+            let _ = write!(out, "{alone}{own}{room}{core}{comma}{after}");
+        }
+        out + &self.tail
+    }
+
+    /// Puts each item, and each comment, on lines of its own.
+    pub(super) fn align(&mut self, indent: &str) {
+        let newline = self.newline;
+        let on_lines = |text: &str, indent: &str| -> String {
+            let lines = text.split('\n').skip(1).map(str::trim);
+            lines
+                .map(|line| match line {
+                    "" => newline.to_owned(),
+                    comment => format!("{newline}{indent}{comment}"),
+                })
+                .collect()
+        };
+        let deeper = format!("{indent}  ");
+        for item in &mut self.items {
+            item.alone = on_lines(&item.alone, indent);
+            item.own = on_lines(&item.own, indent);
+            item.room = format!("{newline}{indent}");
+            let rest = item.after.split(['\r', '\n']).next().unwrap_or_default().trim();
+            let rest = if rest.is_empty() { String::new() } else { format!(" {rest}") };
+            item.after = rest + &on_lines(&item.after, &deeper);
+        }
+        self.header = on_lines(&self.header, indent);
+        self.room = format!("{newline}{indent}");
+    }
+
+    /// The column of an item that stands at the start of a line.
+    pub(super) fn column(&self) -> usize {
+        column(&self.room)
+    }
+}
+
+/// Whether all of this is blank, but for comments.
+pub(super) fn is_all_trivia(rest: &str, lines: &[&str]) -> bool {
+    let rest = rest.trim_start();
+    (rest.is_empty() || rest.starts_with('#')) && lines.iter().all(|line| is_trivia(line))
+}

@@ -1,0 +1,185 @@
+//! Where the values of a text begin and end, beyond what the tree's places say.
+
+use super::document::Document;
+use super::trivia::{is_trivia, lines};
+use crate::yaml::{Data, Key, Node};
+
+/// How far a sequence stands to the right of its key, where the text shows no example.
+const LIST_INDENT: usize = 2;
+
+impl Document {
+    /// The entry of a mapping, if it is written there: a merge key brings entries from elsewhere.
+    pub(super) fn entry<'n>(&self, map: &'n Node, key: &str) -> Option<&'n (Key, Node)> {
+        let entry = map.entries().iter().find(|(found, _)| found.text == key)?;
+        self.own_entries(map).any(|own| std::ptr::eq(own, entry)).then_some(entry)
+    }
+
+    fn own_entries<'n>(&self, map: &'n Node) -> impl DoubleEndedIterator<Item = &'n (Key, Node)> {
+        let range = map.place.range();
+        map.entries().iter().filter(move |(key, _)| range.contains(&key.place.range().start))
+    }
+
+    /// Behind the colon of a key.
+    pub(super) fn colon(&self, key: &Key) -> Option<usize> {
+        let end = key.place.range().end;
+        self.text[end..].find(':').map(|colon| end + colon + 1)
+    }
+
+    /// Where nothing is written: what would be written stands there, behind a blank.
+    pub(super) fn empty_at(&self, key: &Key, value: &Node) -> Option<usize> {
+        let (colon, range) = (self.colon(key)?, value.place.range());
+        if !range.is_empty() {
+            return None;
+        }
+        // Behind an anchor, if there is one.
+        let is_near = range.start > colon && !self.text[colon..range.start].contains('\n');
+        Some(if is_near { range.start } else { colon })
+    }
+
+    /// Whether a collection stands in brackets. A block collection begins where its first item or key does,
+    /// which may itself stand in some.
+    pub(super) fn is_flow(&self, node: &Node) -> bool {
+        let range = node.place.range();
+        let (open, first) = match &node.data {
+            Data::List(items) => ('[', items.first().map(|item| item.place)),
+            Data::Map(entries) => ('{', entries.first().map(|(key, _)| key.place)),
+            Data::Scalar { .. } => return false,
+        };
+        let is_inside = first.is_none_or(|first| first.range().start > range.start);
+        self.text[range].starts_with(open) && is_inside
+    }
+
+    /// Behind the last character of a value. The place of a block collection reaches to what
+    /// follows it, over comments; its last line with a value does not.
+    pub(super) fn content_end(&self, node: &Node) -> usize {
+        let range = node.place.range();
+        if self.is_flow(node) || self.text[range.clone()].starts_with('*') {
+            return range.end;
+        }
+        match &node.data {
+            Data::Map(_) => {
+                let end = self.own_entries(node).next_back().map_or(range.start, |(key, value)| {
+                    let empty = self.empty_at(key, value);
+                    empty.unwrap_or_else(|| self.content_end(value))
+                });
+                self.with_merged(end, range.end)
+            }
+            Data::List(items) => {
+                let end = items.last().map_or(range.start, |item| self.content_end(item));
+                self.with_merged(end, range.end)
+            }
+            Data::Scalar { .. } => self.scalar_end(node),
+        }
+    }
+
+    /// Lines of a collection behind its last value: merge keys, which the tree does not have.
+    fn with_merged(&self, end: usize, most: usize) -> usize {
+        let Some(text) = self.text.get(end..most) else { return end };
+        let (rest, lines) = lines(text);
+        let (mut at, mut found) = (end, end);
+        for line in std::iter::once(rest).chain(lines) {
+            let comment = line.find(" #").unwrap_or(line.len());
+            if !is_trivia(line) {
+                found = at + line[..comment].trim_end().len();
+            }
+            at += line.len();
+        }
+        found
+    }
+
+    fn scalar_end(&self, node: &Node) -> usize {
+        let range = node.place.range();
+        let text = &self.text[range.clone()];
+        let keeps = self.block_header(node).is_some_and(|(_, header)| header.contains('+'));
+        match text.rfind('\n').filter(|_| keeps) {
+            // Blank lines below are part of the text.
+            Some(last) => range.start + text[..last].trim_end_matches('\r').len(),
+            None => range.start + text.trim_end().len(),
+        }
+    }
+
+    /// What says that a scalar is a block, `|` or `>-`, and where it stands.
+    pub(super) fn block_header(&self, node: &Node) -> Option<(usize, &str)> {
+        let start = node.place.range().start;
+        if !matches!(node.data, Data::Scalar { plain: false, .. }) {
+            return None;
+        }
+        let end = if self.text[start..].starts_with(['|', '>']) {
+            self.line_stop(start)
+        } else {
+            let above = &self.text[..self.line_start(start)];
+            let is_first = self.text[above.len()..start].trim().is_empty();
+            is_first.then(|| above.trim_end().len())?
+        };
+        let line = self.line_start(end.saturating_sub(1));
+        let text = &self.text[line..end];
+        let text = text.find(" #").map_or(text, |comment| &text[..comment]).trim_end();
+        let at = text
+            .rfind([' ', ':', '-'].as_slice())
+            .map_or(0, |_| text.rfind(['|', '>']).unwrap_or(text.len()));
+        let header = &text[at..];
+        let is_header = !header.is_empty()
+            && header[1..].bytes().all(|byte| byte.is_ascii_digit() || b"+-".contains(&byte));
+        is_header.then_some((line + at, header))
+    }
+
+    /// The last scalar of a value.
+    pub(super) fn last_scalar<'n>(&self, node: &'n Node) -> &'n Node {
+        let last = match &node.data {
+            Data::Map(_) => self.own_entries(node).next_back().map(|(_, value)| value),
+            Data::List(items) => items.last(),
+            Data::Scalar { .. } => None,
+        };
+        last.map_or(node, |last| self.last_scalar(last))
+    }
+
+    pub(super) fn line_start(&self, at: usize) -> usize {
+        self.text[..at].rfind('\n').map_or(0, |found| found + 1)
+    }
+
+    /// Before the line break of the line that holds `at`.
+    pub(super) fn line_stop(&self, at: usize) -> usize {
+        let line =
+            self.text[at..].find('\n').map_or(&self.text[at..], |end| &self.text[at..at + end]);
+        at + line.trim_end_matches('\r').len()
+    }
+
+    pub(super) fn column(&self, at: usize) -> usize {
+        at - self.line_start(at)
+    }
+
+    /// The blanks that the line of a place begins with.
+    pub(super) fn indent(&self, at: usize) -> &str {
+        let line = &self.text[self.line_start(at)..];
+        &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
+    }
+
+    /// Where the dash of an item of a block sequence stands.
+    pub(super) fn dash(&self, item: &Node) -> usize {
+        let mut line = self.line_start(item.place.range().start);
+        loop {
+            let indent = self.text[line..].len() - self.text[line..].trim_start_matches(' ').len();
+            if line == 0 || self.text[line + indent..].starts_with('-') {
+                return line + indent;
+            }
+            line = self.line_start(line - 1);
+        }
+    }
+
+    /// How far sequences stand to the right of their keys: as the first of the text does, without this one.
+    pub(super) fn list_indent(&self, without: Option<&Node>) -> usize {
+        fn first(document: &Document, node: &Node, without: Option<&Node>) -> Option<usize> {
+            let is_out = |value: &Node| without.is_some_and(|out| std::ptr::eq(out, value));
+            node.entries().iter().filter(|(_, value)| !is_out(value)).find_map(|(key, value)| {
+                match value.items() {
+                    [item, ..] if !document.is_flow(value) => {
+                        let dash = document.column(document.dash(item));
+                        dash.checked_sub(document.column(key.place.range().start))
+                    }
+                    _ => first(document, value, without),
+                }
+            })
+        }
+        first(self, &self.node, without).unwrap_or(LIST_INDENT)
+    }
+}

@@ -1,0 +1,129 @@
+//! Limits of a run: how much is read, how much is made of it, and what is said where that is not enough.
+//!
+//! Each has a flag, which its message names.
+
+mod work;
+
+pub(crate) use work::{Allowance, Exceeded, WorkBudget};
+
+use crate::diagnostic::{Diagnostic, Place, code};
+
+/// How much input is accepted; beyond it, an error that names the limit.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Bytes of all texts of a run.
+    pub bytes: usize,
+    /// Levels of nesting in one document.
+    pub depth: usize,
+    /// Nodes of one text, or of all texts of a baseline: mappings, sequences, scalars, and keys.
+    pub nodes: usize,
+    /// Documents in one text.
+    pub documents: usize,
+    /// Nodes that anchors keep and that aliases and merge keys add in one text, each 64 bytes of a
+    /// scalar counting as one. Manifests written by people use a handful; a bomb needs millions.
+    pub alias_nodes: usize,
+    /// Seconds that kustomize may take for what it builds in one folder.
+    pub build_seconds: u64,
+}
+
+impl Budget {
+    /// The deepest nesting that can be asked for. Trees are walked by functions that call themselves, on
+    /// threads whose stack is 2 MB. Kubernetes' own objects have some 40 levels.
+    pub const DEEPEST: usize = 500;
+
+    /// That of a ResourceList, which holds everything at once: previews.yaml, the baseline and what an
+    /// earlier run made of them.
+    #[must_use]
+    pub fn of_list() -> Self {
+        Self { nodes: 4_000_000, ..Self::default() }
+    }
+}
+
+impl Default for Budget {
+    /// Room for the baseline of a large company, and too little for a file that only wants memory.
+    fn default() -> Self {
+        Self {
+            bytes: 64 << 20,
+            depth: 96,
+            nodes: 2_000_000,
+            documents: 250_000,
+            alias_nodes: 100_000,
+            build_seconds: 300,
+        }
+    }
+}
+
+/// How much is made of an input at most; beyond it, an error that names the limit.
+#[derive(Debug, Clone, Copy)]
+pub struct Ceiling {
+    /// Rules of routes that are derived, of all previews together, with their matches and backends.
+    pub rules: usize,
+    /// Pairs that are looked at: of matches of one host and port, of all services together, and of
+    /// Services and the workloads that they select.
+    pub pairs: usize,
+    /// Nodes that patches go through, of all previews together: of each object they change, what it is
+    /// before each of them, and of their own, several for each. Those of one object go through a tenth at
+    /// most.
+    pub patch_nodes: usize,
+    /// Levels of nesting in an object, patches applied.
+    pub depth: usize,
+    /// Bytes of all previews together, as text.
+    pub bytes: usize,
+}
+
+impl Default for Ceiling {
+    fn default() -> Self {
+        Self {
+            rules: 2_000_000,
+            pairs: 2_000_000,
+            patch_nodes: 3_000_000,
+            depth: Budget::default().depth,
+            bytes: 1 << 30,
+        }
+    }
+}
+
+/// The limits by their flags, for messages.
+const BYTES: &str = "--max-input-bytes";
+pub(crate) const DEPTH: &str = "--max-depth";
+pub(crate) const NODES: &str = "--max-nodes";
+pub(crate) const DOCUMENTS: &str = "--max-documents";
+pub(crate) const ALIASES: &str = "--max-alias-nodes";
+const BUILD: &str = "--max-build-seconds";
+
+/// The finding that the texts of a run are too large together.
+#[must_use]
+pub fn too_many_bytes(name: &str, budget: &Budget) -> Diagnostic {
+    let message =
+        format!("with {name} the input has more bytes than the limit of {}", budget.bytes);
+    Diagnostic::new(&code::INPUT_LIMIT, message, raise(BYTES))
+}
+
+/// The finding that the texts of a baseline have too many nodes together.
+#[must_use]
+pub fn too_many_nodes(budget: &Budget) -> Diagnostic {
+    let message =
+        format!("the files of the baseline have more nodes than the limit of {}", budget.nodes);
+    Diagnostic::new(&code::INPUT_LIMIT, message, raise(NODES))
+}
+
+/// The finding that a build took too long.
+#[must_use]
+pub fn too_many_seconds(name: &str, budget: &Budget) -> Diagnostic {
+    let message = format!("{name} takes more seconds than the limit of {}", budget.build_seconds);
+    let help = format!(
+        "check that every server it names answers; if it needs the time, raise {BUILD}, or build it \
+         yourself and pass the result with `--baseline -`"
+    );
+    Diagnostic::new(&code::INPUT_LIMIT, message, help)
+}
+
+/// The finding that a text goes beyond a limit at this place.
+pub(crate) fn over_limit(place: Place, problem: &str, limit: usize, flag: &str) -> Diagnostic {
+    let message = format!("{problem} than the limit of {limit}");
+    Diagnostic::new(&code::INPUT_LIMIT, message, raise(flag)).at(place, "limit reached here")
+}
+
+fn raise(flag: &str) -> String {
+    format!("check that this is what you meant to pass; if it is, raise {flag}")
+}

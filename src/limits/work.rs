@@ -1,0 +1,112 @@
+//! How much patches may go through: each goes through what those before it left, and may double it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::Ceiling;
+
+/// How much the patches of a run may go through, and how much they did. Its unit is a node that is
+/// visited.
+#[derive(Debug)]
+pub(crate) struct WorkBudget {
+    most: usize,
+    depth: usize,
+    spent: AtomicUsize,
+}
+
+/// What the patches of one object, or a text of theirs, may go through, and what they did.
+#[derive(Debug)]
+pub(crate) struct Allowance {
+    most: usize,
+    depth: usize,
+    spent: usize,
+}
+
+/// The limit that some work would go beyond, and how much it allows.
+#[derive(Debug)]
+pub(crate) enum Exceeded {
+    /// Nodes that it may go through.
+    Work(usize),
+    /// Levels of what it makes.
+    Depth(usize),
+}
+
+/// So many keys that are passed in a search, or neighbours that are moved, count as one node: a node is
+/// copied or compared, with all its text.
+const PASSED: usize = 32;
+
+/// So many looks at whether a patch applies to an object count as one node.
+const LOOKS: usize = 8;
+
+impl WorkBudget {
+    /// What a run may make of its patches.
+    pub(crate) fn new(limits: &Ceiling) -> Self {
+        Self { most: limits.patch_nodes, depth: limits.depth, spent: AtomicUsize::new(0) }
+    }
+
+    /// Whether it was more. Which thread came first does not decide it: where one was refused what others
+    /// took, all together is too much.
+    pub(crate) fn is_over(&self) -> bool {
+        self.spent.load(Ordering::Relaxed) > self.most
+    }
+
+    fn spend(&self, nodes: usize) {
+        self.spent.fetch_add(nodes, Ordering::Relaxed);
+    }
+
+    /// Counts so many looks at whether a patch applies, which are no part of any allowance.
+    pub(crate) fn spend_looks(&self, looks: usize) {
+        self.spend(looks / LOOKS);
+    }
+
+    /// Allows some work a tenth of all at most, for what it makes is held in memory.
+    pub(crate) fn allow<T>(&self, work: impl FnOnce(&mut Allowance) -> T) -> T {
+        let left = self.most.saturating_sub(self.spent.load(Ordering::Relaxed));
+        let most = left.min(self.most / 10);
+        let mut allowance = Allowance { most, depth: self.depth, spent: 0 };
+        let made = work(&mut allowance);
+        self.spend(allowance.spent);
+        made
+    }
+}
+
+impl Allowance {
+    /// For patches that were counted before.
+    pub(crate) const UNLIMITED: Self = Self { most: usize::MAX, depth: usize::MAX, spent: 0 };
+
+    /// How many nodes are left.
+    pub(crate) const fn left(&self) -> usize {
+        self.most.saturating_sub(self.spent)
+    }
+
+    /// How many levels there may be.
+    pub(crate) const fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Whether more was asked for than there was.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.spent > self.most
+    }
+
+    /// Takes so many nodes of those that are left.
+    pub(crate) fn take(&mut self, nodes: usize) -> Result<(), Exceeded> {
+        self.spent = self.spent.saturating_add(nodes);
+        if self.is_over() { Err(self.exceed()) } else { Ok(()) }
+    }
+
+    /// Takes what it costs to pass so many nodes without a look inside, and one in any case.
+    pub(crate) fn pass(&mut self, nodes: usize) -> Result<(), Exceeded> {
+        self.take(1 + nodes / PASSED)
+    }
+
+    /// Refuses to make so many levels where they are too many.
+    pub(crate) fn check_depth(&self, levels: usize) -> Result<(), Exceeded> {
+        if levels <= self.depth { Ok(()) } else { Err(Exceeded::Depth(self.depth)) }
+    }
+
+    /// Takes more than is left.
+    pub(crate) fn exceed(&mut self) -> Exceeded {
+        self.spent = self.spent.max(self.most.saturating_add(1));
+        Exceeded::Work(self.most)
+    }
+}

@@ -1,0 +1,77 @@
+//! Values that patches give an object although no API server or limit admits them.
+
+use std::collections::HashSet;
+
+use foldhash::fast::RandomState;
+
+use super::patched::{Verdict, culprit};
+use crate::diagnostic::{Diagnostic, code};
+use crate::kube::Object;
+use crate::model::pod_spec;
+use crate::spec::Limits;
+use crate::validate::is_env_name;
+use crate::yaml::Node;
+
+/// What is wrong with the values of a patched object: `stages` are its body before the patches and after
+/// each of them. Values that are open were looked at before.
+pub(super) fn refused(
+    limits: &Limits,
+    original: &Object,
+    stages: &[Node],
+    is_open: impl Fn(&Node) -> bool,
+) -> Verdict {
+    let body = &stages[stages.len() - 1];
+    let finding = |message, help| Diagnostic::new(&code::BAD_PATCH, message, help);
+    let mut verdict = Verdict::new();
+    if let Some(node) = replicas(limits, original, body).filter(|node| !is_open(node)) {
+        let message = format!(
+            "a patch gives {} the replicas `{}`, and spec.limits.replicas allows {}",
+            original.id,
+            node.text().unwrap_or_default(),
+            limits.replicas
+        );
+        let help =
+            "write a whole number within the limit, or raise spec.limits.replicas on purpose";
+        let patch = culprit(stages, 1, |body| body.at(&["spec", "replicas"]));
+        verdict.push((patch, finding(message, help)));
+    }
+    let before: HashSet<&str, RandomState> = variables(&original.node).map(name).collect();
+    let given: Vec<&str> = variables(body)
+        .map(name)
+        .filter(|name| !is_env_name(name) && !before.contains(name))
+        .collect();
+    for &refused in &given {
+        let message = format!(
+            "a patch gives {} the variable `{refused}`, which is not the name of one",
+            original.id
+        );
+        let help = "write printable ASCII characters without `=`, as Kubernetes takes them";
+        let patch =
+            culprit(stages, given.len(), |body| variables(body).any(|one| name(one) == refused));
+        verdict.push((patch, finding(message, help)));
+    }
+    verdict
+}
+
+/// The replicas of a body where they are not within the limit. What only looks like a workload may keep
+/// what the original has.
+fn replicas<'n>(limits: &Limits, original: &Object, body: &'n Node) -> Option<&'n Node> {
+    let node = body.at(&["spec", "replicas"]).filter(|node| !node.is_null())?;
+    let count = node.integer_value().and_then(|count| u32::try_from(count).ok());
+    let within = count.is_some_and(|count| count <= limits.replicas);
+    let kept = pod_spec(body).is_none() && original.node.at(&["spec", "replicas"]) == Some(node);
+    (!within && !kept).then_some(node)
+}
+
+/// The variables of all containers.
+fn variables(object: &Node) -> impl Iterator<Item = &Node> {
+    let lists = ["containers", "initContainers", "ephemeralContainers"];
+    let containers = pod_spec(object).into_iter().flat_map(move |pod| {
+        lists.into_iter().filter_map(|list| pod.get(list)).flat_map(Node::items)
+    });
+    containers.filter_map(|container| container.get("env")).flat_map(Node::items)
+}
+
+fn name(variable: &Node) -> &str {
+    variable.text_at(&["name"]).unwrap_or_default()
+}

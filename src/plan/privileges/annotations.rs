@@ -1,0 +1,195 @@
+//! Annotations and labels that someone in a cluster acts on: they choose sidecars and their images,
+//! identities, networks, volumes and sandboxes.
+//!
+//! A team's own annotations have names that nobody here knows, so this list cannot be of those that are
+//! harmless. It goes by domain, with the few names of each domain that are notes to people; then by the
+//! words of a name, and by values that are images.
+
+use crate::model::looks_like_image;
+
+/// Domains whose controllers, injectors and runtimes read annotations or labels; their subdomains count.
+const READ: &[&str] = &[
+    "1password.com",
+    "1password.io",
+    "aks.io",
+    "akeyless.io",
+    "alibabacloud.com",
+    "aliyun.com",
+    "amazonaws.com",
+    "antrea.io",
+    "aquasec.com",
+    "argoproj.io",
+    "azure.com",
+    "azure.workload.identity",
+    "bank-vaults.dev",
+    "bank-vaults.io",
+    "banzaicloud.com",
+    "banzaicloud.io",
+    "cert-manager.io",
+    "chaos-mesh.org",
+    "cilium.io",
+    "cncf.io",
+    "conjur.org",
+    "containerd.io",
+    "crio.io",
+    "cyberark.com",
+    "dapr.io",
+    "datadoghq.com",
+    "doppler.com",
+    "dynatrace.com",
+    "elastic.co",
+    "external-secrets.io",
+    "fluxcd.io",
+    "gatekeeper.sh",
+    "getambassador.io",
+    "gke.io",
+    "google.com",
+    "grafana.com",
+    "gvisor.dev",
+    "hashicorp.com",
+    "infisical.com",
+    "instana.io",
+    "intel.com",
+    "istio.io",
+    "jaegertracing.io",
+    "k8s.aws",
+    "k8s.io",
+    "karpenter.sh",
+    "katacontainers.io",
+    "keda.sh",
+    "knative.dev",
+    "konghq.com",
+    "kubernetes.io",
+    "kubevirt.io",
+    "kuma.io",
+    "kyverno.io",
+    "linkerd.io",
+    "newrelic.com",
+    "nginx.com",
+    "nginx.org",
+    "nvidia.com",
+    "odigos.io",
+    "openservicemesh.io",
+    "openshift.io",
+    "opentelemetry.io",
+    "oraclecloud.com",
+    "ovn.org",
+    "portworx.com",
+    "projectcalico.org",
+    "secrets-store.csi.x-k8s.io",
+    "smi-spec.io",
+    "snyk.io",
+    "solo.io",
+    "spiffe.io",
+    "spiffe.org",
+    "stackrox.io",
+    "tailscale.com",
+    "telepresence.io",
+    "tetrate.io",
+    "traefik.io",
+    "vmware.com",
+    "volcano.sh",
+    "x-k8s.io",
+];
+
+/// Notes to people and tools within these domains.
+const NOTES: &[&str] = &[
+    "app.kubernetes.io/",
+    "kubectl.kubernetes.io/",
+    "kubernetes.io/change-cause",
+    "kubernetes.io/description",
+    "cluster-autoscaler.kubernetes.io/safe-to-evict",
+    "internal.config.kubernetes.io/",
+];
+
+/// Words in the name of an annotation that choose something, whoever reads it.
+const WORDS: &[&str] = &[
+    "apparmor",
+    "capabilit",
+    "credential",
+    "hostpath",
+    "iam",
+    "identity",
+    "image",
+    "inject",
+    "mount",
+    "network",
+    "podidbinding",
+    "privileged",
+    "proxy",
+    "role",
+    "runtime",
+    "seccomp",
+    "secret",
+    "selinux",
+    "serviceaccount",
+    "service-account",
+    "sidecar",
+    "token",
+    "userns",
+    "vault",
+    "volume",
+];
+
+/// Whether someone may act on an annotation with one of these values.
+pub(super) fn is_read(key: &str, values: &[&str]) -> bool {
+    let name = key.rsplit('/').next().unwrap_or(key).to_ascii_lowercase();
+    // `dev.gvisor.internal…`, `io.kubernetes.cri-o…`: runtimes write domains backwards.
+    let is_backwards =
+        ["io.", "dev.", "com.", "org.", "run."].iter().any(|top| key.starts_with(top));
+    of_cluster(key)
+        || !key.contains('/') && is_backwards
+        || WORDS.iter().any(|word| name.contains(word)) && !is_note(key)
+        || values.iter().any(|value| looks_like_image(value))
+}
+
+/// Whether someone may act on a label.
+pub(super) fn is_read_label(key: &str) -> bool {
+    let name = key.to_ascii_lowercase();
+    of_cluster(key) || ["inject", "sidecar", "podidbinding"].iter().any(|word| name.contains(word))
+}
+
+fn of_cluster(key: &str) -> bool {
+    let Some((domain, _)) = key.split_once('/') else { return false };
+    let is_in = |read: &str| {
+        domain.strip_suffix(read).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    READ.iter().any(|read| is_in(read)) && !is_note(key)
+}
+
+fn is_note(key: &str) -> bool {
+    NOTES.iter().any(|note| key.starts_with(note))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn annotations_of_injectors_are_told_from_those_of_a_team() {
+        for read in [
+            "sidecar.istio.io/userVolume",
+            "vault.hashicorp.com/agent-inject",
+            "k8s.v1.cni.cncf.io/networks",
+            "container.apparmor.security.beta.kubernetes.io/cart",
+            "azure.workload.identity/use",
+            "io.kubernetes.cri-o.userns-mode",
+            "example.com/inject-sidecar",
+            "aadpodidbinding",
+        ] {
+            assert!(is_read(read, &["x"]), "{read}");
+        }
+        for own in [
+            "example.com/team",
+            "prometheus.io/scrape",
+            "checksum/config",
+            "owner",
+            "kubectl.kubernetes.io/default-container",
+            "notistio.io/x",
+        ] {
+            assert!(!is_read(own, &["true"]), "{own}");
+        }
+        assert!(is_read("example.com/x", &["ghcr.io/other/agent:1"]));
+        assert!(is_read_label("istio.io/dataplane-mode") && !is_read_label("role"));
+    }
+}

@@ -1,0 +1,111 @@
+//! Differences in words.
+
+use serde_json::Value;
+
+use super::{Change, Step};
+use crate::kube::Id;
+use crate::yaml::{Data, Node};
+
+/// So many characters of a value or a key are shown.
+const SHOWN: usize = 200;
+
+/// What a difference says: where it is, what was there and what is.
+pub(crate) fn in_words(id: &Id, change: &Change<'_>) -> String {
+    let hidden = may_be_secret(id, &change.path);
+    let path = path(&change.path);
+    if hidden {
+        let verb = match (change.old, change.new) {
+            (None, _) => "adds",
+            (_, None) => "removes",
+            _ => "changes",
+        };
+        return format!(
+            "a patch {verb} `{path}` of {id}; its value is not shown, for it may be secret"
+        );
+    }
+    let is_container = matches!(
+        change.path[..],
+        [.., Step::Key("containers" | "initContainers" | "ephemeralContainers"), Step::Item(..)]
+    );
+    let value = |node: &Node| match is_container {
+        true => node.text_at(&["image"]).map_or("no image".to_owned(), short),
+        false => show(node),
+    };
+    match (change.old, change.new) {
+        (None, Some(new)) => {
+            format!("a patch gives {id} `{path}: {}`, which the original has not", value(new))
+        }
+        (Some(old), None) => format!("a patch takes `{path}: {}` from {id}", value(old)),
+        (old, new) => {
+            let [old, new] = [old, new].map(|side| side.map(value).unwrap_or_default());
+            format!("a patch changes `{path}` of {id} from `{old}` to `{new}`")
+        }
+    }
+}
+
+/// Texts behind these keys may be secret: of variables and templates, of providers that hold their values,
+/// of headers and bodies of requests.
+const MAY_BE_SECRET: [&str; 8] =
+    ["value", "template", "stringData", "fake", "headers", "httpHeaders", "body", "password"];
+
+/// Whether what is at a place of an object may be secret. A pod's template is not.
+fn may_be_secret(id: &Id, path: &[Step<'_>]) -> bool {
+    let in_template = |step: &Step<'_>| match *step {
+        Step::Key("template") => id.kind.contains("Secret"),
+        Step::Key(key) => MAY_BE_SECRET.contains(&key),
+        _ => false,
+    };
+    let is_secret = id.group.is_empty() && id.kind == "Secret";
+    is_secret && !matches!(path.first(), Some(Step::Key("metadata" | "type")))
+        || id.kind == "Fake"
+        || path.iter().any(in_template)
+}
+
+/// A path in one word: `spec.containers[cart].image`.
+fn path(steps: &[Step<'_>]) -> String {
+    let mut path = String::new();
+    for step in steps {
+        match step {
+            Step::Key(key) => {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path += &short(key);
+            }
+            Step::Item(_, value, _) => path += &format!("[{}]", short(value)),
+            Step::Index(index) => path += &format!("[{index}]"),
+        }
+    }
+    path
+}
+
+/// A value in one line, without what may be a secret.
+fn show(node: &Node) -> String {
+    match &node.data {
+        Data::Scalar { text, .. } => short(text),
+        _ => short(&without_secrets(node).to_string()),
+    }
+}
+
+/// A value as JSON. Texts behind keys that may hold a secret are left out.
+fn without_secrets(node: &Node) -> Value {
+    match &node.data {
+        Data::Scalar { .. } => node.to_json(),
+        Data::List(items) => items.iter().map(without_secrets).collect(),
+        Data::Map(entries) => {
+            let entries = entries.iter().map(|(key, value)| {
+                let hidden = MAY_BE_SECRET.contains(&key.text.as_str());
+                let value = if hidden { "…".into() } else { without_secrets(value) };
+                (key.text.to_string(), value)
+            });
+            Value::Object(entries.collect())
+        }
+    }
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,291 @@
+//! What is named, and what is not.
+
+use super::*;
+use crate::diagnostic::Sources;
+use crate::kube::Object;
+use crate::yaml::{Budget, parse_documents};
+
+fn object(text: &str) -> Object {
+    let mut sources = Sources::default();
+    let file = sources.add("", text.to_owned());
+    let mut read = parse_documents(&sources, file, &Budget::default()).expect("YAML");
+    Object::from_node(read.remove(0)).expect("an object")
+}
+
+/// What is said where the second text becomes of the first.
+fn said(before: &str, after: &str) -> Vec<String> {
+    let id =
+        Id { group: "policy".into(), kind: "P".into(), namespace: "".into(), name: "x".into() };
+    let labels = PolicyLabels::from([("tier", &id)]);
+    let (before, after) = (object(before), object(after));
+    let changes = compare(&before.id, &labels, &before.node, &after.node);
+    changes.iter().map(|change| in_words(&before.id, change)).collect()
+}
+
+/// The same of a Deployment whose pod has these fields.
+fn of_pods(before: &str, after: &str) -> Vec<String> {
+    let pod = |fields: &str| {
+        format!(
+            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: d}}, \
+             spec: {{template: {{spec: {{{fields}}}}}}}}}"
+        )
+    };
+    said(&pod(before), &pod(after))
+}
+
+/// The same of its container.
+fn of_containers(before: &str, after: &str) -> Vec<String> {
+    let container = |fields: &str| format!("containers: [{{name: c, {fields}}}]");
+    of_pods(&container(before), &container(after))
+}
+
+/// The same of its metadata.
+fn of_metadata(before: &str, after: &str) -> Vec<String> {
+    let pod = |fields: &str| {
+        format!(
+            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: d}}, \
+             spec: {{template: {{metadata: {{{fields}}}}}}}}}"
+        )
+    };
+    said(&pod(before), &pod(after))
+}
+
+#[test]
+fn what_gives_a_pod_nothing_is_not_named() {
+    for (before, after) in [
+        ("", "terminationGracePeriodSeconds: 5, hostNetwork: false, hostUsers: false"),
+        ("", "volumes: [{name: v, emptyDir: {}}, {name: w, configMap: {name: c}}]"),
+        ("hostPID: true, volumes: [{name: v, hostPath: {path: /}}]", ""),
+        ("serviceAccountName: a", "serviceAccountName: '', serviceAccount: a"),
+        ("serviceAccountName: default", "automountServiceAccountToken: no"),
+        ("hostNetwork: yes", "hostNetwork: true"),
+        ("tolerations: [{key: a}, {key: b}]", "tolerations: [{key: b}]"),
+        ("runtimeClassName: g, hostUsers: false", "hostUsers: off, runtimeClassName: g"),
+        ("nodeName: null", ""),
+        (
+            "securityContext: {seccompProfile: {type: Unconfined}}",
+            "securityContext: {seccompProfile: {type: RuntimeDefault}, runAsUser: 1000, runAsNonRoot: true}",
+        ),
+        (
+            "volumes: [{name: v, secret: {secretName: s}}], imagePullSecrets: [{name: s}]",
+            "volumes: [{name: v, emptyDir: {}}]",
+        ),
+        ("dnsPolicy: Default", "dnsConfig: {options: [{name: ndots, value: '2'}]}"),
+    ] {
+        assert_eq!(of_pods(before, after), [""; 0], "{after}");
+    }
+    for (before, after) in [
+        (
+            "image: a",
+            "image: b, args: [x], env: [{name: A, value: b}, {name: C, valueFrom: {fieldRef: {fieldPath: x}}}]",
+        ),
+        ("resources: {limits: {cpu: 1}}", "resources: {requests: {memory: 1Gi}}"),
+        (
+            "",
+            "livenessProbe: {httpGet: {path: /, port: 1}, periodSeconds: 3}, lifecycle: {preStop: {sleep: {seconds: 1}}}",
+        ),
+        ("livenessProbe: {httpGet: {host: h, port: 1}}", "livenessProbe: {exec: {command: [x]}}"),
+        (
+            "securityContext: {capabilities: {add: [A], drop: [B]}}",
+            "securityContext: {capabilities: {drop: [ALL]}, privileged: n}",
+        ),
+        ("securityContext: {privileged: true}", ""),
+        (
+            "envFrom: [{secretRef: {name: a}}]",
+            "envFrom: [{configMapRef: {name: b}}, {secretRef: {name: a}}]",
+        ),
+        ("ports: [{containerPort: 1, hostPort: 80}]", "ports: [{containerPort: 1, hostPort: 0}]"),
+        (
+            "volumeMounts: [{name: v, mountPath: /v}]",
+            "volumeMounts: [{name: v, mountPath: /v, readOnly: true}]",
+        ),
+    ] {
+        assert_eq!(of_containers(before, after), [""; 0], "{after}");
+    }
+    for labels in ["tier: a", "istio.io/rev: a"] {
+        assert_eq!(
+            of_metadata(
+                &format!("labels: {{{labels}}}"),
+                &format!("labels: {{{labels}, team: b}}")
+            ),
+            [""; 0]
+        );
+    }
+}
+
+/// One difference, named with its path and its values.
+fn one(said: &[String], words: &[&str]) {
+    assert_eq!(said.len(), 1, "{words:?}: {said:?}");
+    assert!(words.iter().all(|word| said[0].contains(word)), "{words:?}: {said:?}");
+}
+
+#[test]
+fn what_a_pod_gains_is_named_in_every_spelling() {
+    for (before, after, words) in [
+        ("", "hostNetwork: Yes", &["hostNetwork: Yes"][..]),
+        ("", "hostPID: \"true\"", &["hostPID"]),
+        ("", "fieldOfTomorrow: {a: {b: c}}", &["fieldOfTomorrow: {\"a\":{\"b\":\"c\"}}"]),
+        (
+            "serviceAccountName: a",
+            "serviceAccountName: '', serviceAccount: b",
+            &["from `a` to `b`"],
+        ),
+        ("serviceAccountName: a", "serviceAccountName: null", &["takes", "serviceAccountName: a"]),
+        ("automountServiceAccountToken: false", "", &["automountServiceAccountToken: false"]),
+        ("", "automountServiceAccountToken: true", &["automountServiceAccountToken: true"]),
+        ("", "nodeName: n", &["nodeName: n"]),
+        ("", "tolerations: [{operator: Exists}]", &["tolerations", "Exists"]),
+        ("nodeSelector: {a: b}", "nodeSelector: {a: c}", &["nodeSelector.a", "from `b` to `c`"]),
+        ("", "volumes: [{name: v, nfs: {server: s, path: /}}]", &["volumes[v].nfs"]),
+        (
+            "volumes: [{name: v, emptyDir: {}}]",
+            "volumes: [{name: v, emptyDir: {}}, {name: v, hostPath: {path: /}}]",
+            &["volumes[v].hostPath"],
+        ),
+        (
+            "",
+            "volumes: [{name: v, projected: {sources: [{serviceAccountToken: {path: p}}]}}]",
+            &["projected.sources[0].serviceAccountToken"],
+        ),
+        ("securityContext: {runAsUser: 1000}", "securityContext: {runAsUser: 0x0}", &["runAsUser"]),
+        (
+            "securityContext: {runAsUser: 1000}",
+            "securityContext: {runAsUser: '1000'}",
+            &["runAsUser"],
+        ),
+        ("securityContext: {runAsNonRoot: true}", "securityContext: null", &["runAsNonRoot"]),
+        ("", "securityContext: {sysctls: [{name: s, value: '1'}]}", &["sysctls[s]"]),
+        (
+            "containers: [{name: a}]",
+            "containers: [{name: a}, {name: a, image: i}]",
+            &["containers[a]: i"],
+        ),
+        ("containers: [{name: a, image: i, args: [x]}]", "", &["takes", "containers[a]: i"]),
+    ] {
+        one(&of_pods(before, after), words);
+    }
+    for (before, after, words) in [
+        ("", "securityContext: {privileged: on}", &["privileged: on"][..]),
+        ("securityContext: {allowPrivilegeEscalation: false}", "", &["allowPrivilegeEscalation"]),
+        (
+            "securityContext: {readOnlyRootFilesystem: true}",
+            "securityContext: {readOnlyRootFilesystem: no}",
+            &["from `true` to `no`"],
+        ),
+        (
+            "securityContext: {capabilities: {drop: [ALL]}}",
+            "securityContext: {capabilities: {drop: []}}",
+            &["drop[0]: ALL"],
+        ),
+        (
+            "securityContext: {capabilities: {add: [A]}}",
+            "securityContext: {capabilities: {add: [B]}}",
+            &["add[0]: B"],
+        ),
+        ("", "securityContext: {procMount: Unmasked}", &["procMount: Unmasked"]),
+        (
+            "",
+            "livenessProbe: {tcpSocket: {host: h, port: 1}}",
+            &["livenessProbe.tcpSocket.host: h"],
+        ),
+        ("", "lifecycle: {postStart: {httpGet: {host: h, port: 1}}}", &["postStart.httpGet.host"]),
+        (
+            "env: [{name: A, value: a}]",
+            "env: [{name: A, valueFrom: {secretKeyRef: {name: s, key: k}}}]",
+            &["env[A].valueFrom.secretKeyRef"],
+        ),
+        ("", "envFrom: [{secretRef: {name: s}}]", &["envFrom[0].secretRef"]),
+        ("", "volumeMounts: [{name: others, mountPath: /v}]", &["volumeMounts[/v]"]),
+        (
+            "volumeMounts: [{name: v, mountPath: /v, readOnly: true}]",
+            "volumeMounts: [{name: v, mountPath: /v}]",
+            &["volumeMounts[/v].readOnly"],
+        ),
+        ("", "resources: {limits: {nvidia.com/gpu: 1}}", &["limits.nvidia.com/gpu: 1"]),
+        ("", "ports: [{containerPort: 1, hostPort: 80}]", &["ports[0].hostPort: 80"]),
+    ] {
+        one(&of_containers(before, after), words);
+    }
+    for (before, after, words) in [
+        ("labels: {tier: a}", "labels: {}", &["labels.tier: a"][..]),
+        ("labels: {tier: a}", "labels: {tier: b}", &["labels.tier", "from `a` to `b`"]),
+        (
+            "",
+            "annotations: {sidecar.istio.io/inject: 'false'}",
+            &["sidecar.istio.io/inject: false"],
+        ),
+    ] {
+        one(&of_metadata(before, after), words);
+    }
+}
+
+#[test]
+fn other_kinds_are_compared_as_well_and_secrets_are_not_shown() {
+    let kind = |api: &str, kind: &str, rest: &str| {
+        format!("{{apiVersion: {api}, kind: {kind}, metadata: {{name: x}}, {rest}}}")
+    };
+    for (api, of, before, after, words) in [
+        ("v1", "Secret", "data: {a: b2xk}", "data: {a: bmV3}", &["data.a", "not shown"][..]),
+        ("v1", "Secret", "stringData: {a: old}", "", &["stringData", "not shown"]),
+        ("v1", "ConfigMap", "data: {a: b}", "data: {a: c, d: e}", &[]),
+        ("v1", "Service", "spec: {ports: [{port: 1}]}", "spec: {ports: [{port: 2}]}", &[]),
+        ("v1", "Service", "spec: {selector: {a: b}}", "spec: {selector: {a: c}}", &["selector.a"]),
+        ("v1", "ServiceAccount", "", "secrets: [{name: s}]", &["secrets[s]"]),
+        (
+            "rbac.authorization.k8s.io/v1",
+            "Role",
+            "rules: [{verbs: [get]}, {verbs: [list]}]",
+            "rules: [{verbs: [get]}]",
+            &[],
+        ),
+        (
+            "rbac.authorization.k8s.io/v1",
+            "Role",
+            "rules: [{verbs: [get]}]",
+            "rules: [{verbs: ['*']}]",
+            &["rules[0]"],
+        ),
+        (
+            "rbac.authorization.k8s.io/v1",
+            "RoleBinding",
+            "roleRef: {name: a}",
+            "roleRef: {name: b}",
+            &["roleRef.name", "from `a` to `b`"],
+        ),
+        (
+            "external-secrets.io/v1",
+            "ExternalSecret",
+            "spec: {data: [{remoteRef: {key: a}}]}",
+            "spec: {data: [{remoteRef: {key: a}}], refreshInterval: 1h}",
+            &[],
+        ),
+        (
+            "external-secrets.io/v1",
+            "ExternalSecret",
+            "spec: {target: {template: {data: {a: old}}}}",
+            "spec: {target: {template: {data: {a: new}}}}",
+            &["template.data.a", "not shown"],
+        ),
+        (
+            "monitoring.coreos.com/v1",
+            "PodMonitor",
+            "spec: {podMetricsEndpoints: [{port: a}]}",
+            "spec: {podMetricsEndpoints: [{port: b, path: /m}]}",
+            &[],
+        ),
+        (
+            "example.com/v1",
+            "Unknown",
+            "spec: {a: [1, 2]}",
+            "spec: {a: [2, 1, 3]}",
+            &["spec.a[2]: 3"],
+        ),
+    ] {
+        let said = said(&kind(api, of, before), &kind(api, of, after));
+        match words {
+            [] => assert_eq!(said, [""; 0], "{of} {after}"),
+            words => one(&said, words),
+        }
+        assert!(!said.concat().contains("old") && !said.concat().contains("bmV3"), "{said:?}");
+    }
+}

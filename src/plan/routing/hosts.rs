@@ -1,0 +1,268 @@
+//! Every preview host has one owner: two routes of one host at one Gateway are merged, and where both
+//! match a request the older one wins.
+//! See <https://gateway-api.sigs.k8s.io/guides/api-design/#hostnames>.
+//!
+//! What is refused is equality. A wildcard of the input that covers the hosts of previews is usual, and
+//! an exact host goes before it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use foldhash::fast::RandomState;
+
+use super::entries::{original_hosts, preview_host};
+use crate::diagnostic::{Diagnostic, Report, code};
+use crate::kube::{Object, gateway, istio as istio_kind};
+use crate::model::Catalog;
+use crate::model::route::istio;
+use crate::spec::Config;
+use crate::yaml::Node;
+
+/// Reports hosts of previews that something else has too.
+pub(super) fn check<'a>(
+    config: &'a Config,
+    catalog: &'a Catalog<'a>,
+    routes: &[&'a Object],
+    found: &mut Report,
+) {
+    check_originals(config, routes, found);
+    let previews = &config.previews.spec.previews;
+    let names = previews.iter().enumerate().map(|(index, preview)| (preview.name.as_str(), index));
+    let names: HashMap<&str, usize, RandomState> = names.collect();
+    let taken = hosts_of_input(catalog);
+    for (gateway, patterns) in patterns(config, routes) {
+        let taken = taken.get(&gateway).into_iter().flatten();
+        for (host, owner) in taken {
+            let here = patterns.keys().filter_map(|pattern| names.get(preview_in(pattern, host)?));
+            found.extend(here.min().map(|&index| of_the_input(config, index, host, owner)));
+        }
+        check_previews(config, &patterns, found);
+    }
+}
+
+/// The namespace and name of a Gateway.
+type Gateway<'a> = (&'a str, &'a str);
+
+/// The hosts of previews at each Gateway, with `{preview}` in them and the route that each is for.
+fn patterns<'a>(
+    config: &'a Config,
+    routes: &[&'a Object],
+) -> BTreeMap<Gateway<'a>, BTreeMap<String, &'a Object>> {
+    let mut found: BTreeMap<Gateway<'_>, BTreeMap<String, &Object>> = BTreeMap::new();
+    for entry in &config.previews.spec.routing.entries {
+        let gateway = (entry.gateway.namespace.as_str(), entry.gateway.name.as_str());
+        let patterns = found.entry(gateway).or_default();
+        for &route in routes {
+            for host in original_hosts(route) {
+                let pattern = preview_host(entry, "{preview}", &host, route);
+                patterns.entry(pattern.to_ascii_lowercase()).or_insert(route);
+            }
+        }
+    }
+    found
+}
+
+/// What stands for the preview's name in a host, if the host is one of this pattern.
+fn preview_in<'h>(pattern: &str, host: &'h str) -> Option<&'h str> {
+    let count = pattern.matches("{preview}").count();
+    let start = pattern.find("{preview}")?;
+    let length = host.len().checked_sub(pattern.len() - count * "{preview}".len())? / count;
+    let name = host.get(start..start + length)?;
+    (pattern.replace("{preview}", name) == host).then_some(name)
+}
+
+fn of_the_input(config: &Config, index: usize, host: &str, owner: &Object) -> Diagnostic {
+    let name = &config.previews.spec.previews[index].name;
+    let message =
+        format!("`{name}` would get the host {host}, which {} has at the same Gateway", owner.id);
+    let help = "rename the preview, or give the entry a host template that leads to no other host";
+    let path = format!("spec.previews[{index}].name");
+    let finding = config.finding(&code::HOST_COLLISION, path, message, help);
+    finding.also(owner.place(), "the host is used here")
+}
+
+/// Reports hosts that two previews would have for different routes.
+fn check_previews(config: &Config, patterns: &BTreeMap<String, &Object>, found: &mut Report) {
+    let patterns: Vec<&str> = patterns.keys().map(String::as_str).collect();
+    let may_meet = |one: &&str| patterns.iter().any(|other| *one != *other && may_meet(one, other));
+    let mut seen: HashMap<String, usize, RandomState> = HashMap::default();
+    for pattern in patterns.iter().copied().filter(may_meet) {
+        for (index, preview) in config.previews.spec.previews.iter().enumerate() {
+            let host = pattern.replace("{preview}", &preview.name);
+            let Some(&first) = seen.get(&host) else {
+                seen.insert(host, index);
+                continue;
+            };
+            if first == index {
+                continue;
+            }
+            let names = [first, index].map(|index| &config.previews.spec.previews[index].name);
+            let message =
+                format!("`{}` and `{}` would both get the host {host}", names[0], names[1]);
+            let help = "rename one of the two, or keep {preview} and {host} apart with a dot, as in \
+                        {host}.{preview}.example.com";
+            let place = |index: usize| format!("spec.previews[{index}].name");
+            let finding = config.finding(&code::HOST_COLLISION, place(index), message, help);
+            found.push(finding.also(config.place(&place(first)), "the other preview is here"));
+        }
+    }
+}
+
+/// Whether names could make the same host of two patterns: what stands before and behind them must fit.
+fn may_meet(one: &str, other: &str) -> bool {
+    let around = |pattern: &str| {
+        let (before, rest) = pattern.split_once("{preview}")?;
+        let behind = rest.rsplit("{preview}").next().unwrap_or(rest);
+        Some((before.to_owned(), behind.to_owned()))
+    };
+    let (Some(one), Some(other)) = (around(one), around(other)) else {
+        return false;
+    };
+    let fits = |a: &str, b: &str, fit: fn(&str, &str) -> bool| fit(a, b) || fit(b, a);
+    fits(&one.0, &other.0, |a, b| a.starts_with(b)) && fits(&one.1, &other.1, |a, b| a.ends_with(b))
+}
+
+/// The exact hosts of routes of the input, other sets' too, at each Gateway.
+fn hosts_of_input<'a>(
+    catalog: &'a Catalog<'a>,
+) -> BTreeMap<Gateway<'a>, BTreeMap<String, &'a Object>> {
+    let mut found: BTreeMap<Gateway<'_>, BTreeMap<String, &Object>> = BTreeMap::new();
+    for object in catalog.objects().chain(catalog.others()) {
+        for (gateway, hosts) in hosts_of(catalog, object) {
+            let exact = hosts.into_iter().filter(|host| !host.contains('*'));
+            let exact = exact.map(|host| host.trim_end_matches('.').to_ascii_lowercase());
+            let known = found.entry(gateway).or_default();
+            exact.for_each(|host| {
+                known.entry(host).or_insert(object);
+            });
+        }
+    }
+    found
+}
+
+fn items<'a>(node: &'a Node, keys: &[&str]) -> &'a [Node] {
+    node.at(keys).map(Node::items).unwrap_or_default()
+}
+
+/// The hosts of a route at each Gateway that it is bound to.
+fn hosts_of<'a>(catalog: &'a Catalog<'a>, object: &'a Object) -> Vec<(Gateway<'a>, Vec<&'a str>)> {
+    let home = object.id.namespace.as_str();
+    match (object.id.group.as_str(), object.id.kind.as_str()) {
+        (gateway::GROUP, "HTTPRoute" | "GRPCRoute" | "TLSRoute") => {
+            let named: Vec<&str> =
+                items(&object.node, &["spec", "hostnames"]).iter().filter_map(Node::text).collect();
+            let parents = items(&object.node, &["spec", "parentRefs"]).iter();
+            let bound = parents.filter_map(|parent| {
+                let (gateway, listeners) = gateway_of(catalog, parent, home, !named.is_empty())?;
+                // A route without hosts answers for those of its listeners.
+                let all = if named.is_empty() { listeners } else { named.clone() };
+                Some((gateway, all))
+            });
+            bound.collect()
+        }
+        (istio_kind::GROUP, "VirtualService") => {
+            let gateways = items(&object.node, &["spec", "gateways"]).iter().filter_map(Node::text);
+            let gateways = gateways.filter(|gateway| *gateway != "mesh");
+            let bound = gateways.map(|gateway| gateway.split_once('/').unwrap_or((home, gateway)));
+            bound.map(|gateway| (gateway, istio::hosts(object).collect())).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The Gateway that a parentRef leads to, maybe through a ListenerSet, and the hosts of the listeners
+/// that it means, which are looked up only for a route that has not `named` its own.
+fn gateway_of<'a>(
+    catalog: &'a Catalog<'a>,
+    parent: &'a Node,
+    home: &'a str,
+    named: bool,
+) -> Option<(Gateway<'a>, Vec<&'a str>)> {
+    let namespace = parent.text_at(&["namespace"]).unwrap_or(home);
+    let name = parent.text_at(&["name"])?;
+    let kind = parent.text_at(&["kind"]).unwrap_or("Gateway");
+    if kind == "Gateway" && named {
+        return Some(((namespace, name), Vec::new()));
+    }
+    let mut objects = catalog.objects().chain(catalog.others());
+    let found = objects.find(|object| {
+        object.id.kind == kind && object.id.namespace == namespace && object.id.name == name
+    });
+    let section = parent.text_at(&["sectionName"]);
+    let listeners = found.map(|object| items(&object.node, &["spec", "listeners"]));
+    let meant = listeners.unwrap_or_default().iter().filter(|listener| {
+        section.is_none_or(|section| listener.text_at(&["name"]) == Some(section))
+    });
+    let hosts = meant.filter_map(|listener| listener.text_at(&["hostname"])).collect();
+    match kind {
+        "Gateway" => Some(((namespace, name), hosts)),
+        "ListenerSet" | "XListenerSet" => {
+            let above = found?.node.at(&["spec", "parentRef"])?;
+            let of = above.text_at(&["namespace"]).unwrap_or(namespace);
+            Some(((of, above.text_at(&["name"])?), hosts))
+        }
+        _ => None,
+    }
+}
+
+/// Reports hosts of different routes that the template makes one.
+fn check_originals(config: &Config, routes: &[&Object], found: &mut Report) {
+    let entries = &config.previews.spec.routing.entries;
+    let mut seen = BTreeSet::new();
+    for (number, entry) in entries.iter().enumerate() {
+        let mut by_host: BTreeMap<String, (String, &Object)> = BTreeMap::new();
+        for route in routes {
+            for host in original_hosts(route) {
+                let preview = preview_host(entry, "preview", &host, route);
+                let first = by_host.entry(preview).or_insert((host.clone(), route));
+                if first.0 != host && first.1.id != route.id {
+                    found.push(
+                        config
+                            .finding(
+                                &code::HOST_COLLISION,
+                                format_args!("spec.routing.entries[{number}].host"),
+                                format!(
+                                    "{} ({}) and {} ({host}) get the same preview host",
+                                    first.1.id, first.0, route.id
+                                ),
+                                "tell them apart with {host} or {hash}, as in {preview}-{host}.example.com",
+                            )
+                            .also(first.1.place(), "one route is here")
+                            .also(route.place(), "the other here"),
+                    );
+                    return;
+                }
+            }
+        }
+        let gateway = &entry.gateway;
+        let known = (&gateway.namespace, &gateway.name, &gateway.section_name, entry.host.as_str());
+        if !seen.insert(known) {
+            found.push(config.finding(
+                &code::HOST_COLLISION,
+                format_args!("spec.routing.entries[{number}]"),
+                "two entries have the same gateway and host",
+                "remove one of the two",
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_preview_of_a_host_is_found_however_often_it_stands_there() {
+        assert_eq!(preview_in("{preview}.x", "pr-1.x"), Some("pr-1"));
+        assert_eq!(preview_in("a.{preview}.{preview}.x", "a.pr-1.pr-1.x"), Some("pr-1"));
+        assert_eq!(preview_in("a.{preview}.{preview}.x", "a.pr-1.pr-2.x"), None);
+        assert_eq!(preview_in("{preview}.example.com", "x"), None);
+    }
+
+    #[test]
+    fn hosts_meet_only_where_what_is_around_the_names_fits() {
+        assert!(may_meet("{preview}-shop.x", "{preview}-a-shop.x"));
+        assert!(may_meet("a-{preview}.x", "{preview}.x"));
+        assert!(!may_meet("{preview}-shop.x", "{preview}-admin.x"));
+        assert!(!may_meet("shop.{preview}.x", "admin.{preview}.x"));
+    }
+}

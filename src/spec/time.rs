@@ -1,0 +1,74 @@
+//! Times, as RFC 3339 writes them.
+
+use jiff::Timestamp;
+
+/// The moment that a text of RFC 3339 names: `2026-12-01T00:00:00Z`, with a fraction, with an offset.
+/// Digits of a fraction beyond nanoseconds count for nothing.
+///
+/// See <https://www.rfc-editor.org/rfc/rfc3339#section-5.6>.
+#[must_use]
+pub fn time(text: &str) -> Option<Timestamp> {
+    const FORM: &[u8] = b"0000-00-00T00:00:00";
+    let (start, rest) = text.split_at_checked(FORM.len())?;
+    let fits = |(byte, form): (u8, &u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        // The RFC leaves a blank to readability, as `date --rfc-3339` does.
+        b'T' => matches!(byte, b'T' | b't' | b' '),
+        _ => byte == *form,
+    };
+    let digits = rest.strip_prefix('.').unwrap_or_default();
+    let count = digits.bytes().take_while(u8::is_ascii_digit).count();
+    let zone = if count > 0 { &digits[count..] } else { rest };
+    let is_offset = zone.len() == 6
+        && zone.starts_with(['+', '-'])
+        && zone.bytes().skip(1).zip(b"00:00").all(fits);
+    if !start.bytes().zip(FORM).all(fits) || !(is_offset || matches!(zone, "Z" | "z")) {
+        return None;
+    }
+    let fraction = if count > 0 { &rest[..=count.min(9)] } else { "" };
+    format!("{start}{fraction}{zone}").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_rfc_3339() {
+        let moment = time("2026-12-01T00:00:00Z");
+        assert!(moment.is_some());
+        for same in [
+            "2026-12-01T00:00:00.000Z",
+            "2026-12-01T00:00:00.0000000000000Z",
+            "2026-12-01T00:00:00+00:00",
+            "2026-12-01T00:00:00-00:00",
+            "2026-12-01T01:00:00+01:00",
+            "2026-11-30T18:30:00.000-05:30",
+            "2026-12-01t00:00:00z",
+            "2026-12-01 00:00:00+00:00",
+        ] {
+            assert_eq!(time(same), moment, "{same}");
+        }
+        assert!(time("2026-12-31T23:59:60Z").is_some());
+        for bad in [
+            "",
+            "tomorrow",
+            "2026-12-01",
+            "2026-02-30T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-12-01T25:00:00Z",
+            "2026-12-01T00:00:00",
+            "2026-12-01T00:00Z",
+            "2026-12-01T00:00:00.Z",
+            "2026-12-01T00:00:00+0100",
+            "2026-12-01T00:00:00+01",
+            "2026-12-01T00:00:00Z[UTC]",
+            "2026-12-01T00:00:00 Z",
+            "20261201T000000Z",
+            "+002026-12-01T00:00:00Z",
+            "2026-12-01T00:00:00Zé",
+        ] {
+            assert_eq!(time(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Objects of the user that carry our labels: only what anabranch makes may.
+
+use super::Input;
+use crate::diagnostic::{Diagnostic, Report, code};
+use crate::kube::marks;
+
+/// What an earlier run made is no longer in the input, and what other sets made is apart.
+pub(super) fn check(input: &Input<'_>, found: &mut Report) {
+    let marked = input.objects.iter().filter_map(|object| Some((object, marks::set_of(object)?)));
+    let foreign = marked.filter(|(object, set)| !marks::is_shared(object, set));
+    found.extend(foreign.take(Report::KEPT + 1).map(|(object, set)| {
+        let message = format!(
+            "{} carries the labels of what anabranch makes for `{set}`, but is nothing that it makes there",
+            object.id
+        );
+        let help = format!(
+            "remove the label `{}` if the object is yours, or the object if it is left of an earlier run",
+            marks::SET
+        );
+        let labels = object.node.at(&["metadata", "labels", marks::SET]);
+        let place = labels.map_or_else(|| object.place(), |label| label.place);
+        Diagnostic::new(&code::FOREIGN_MARK, message, help).at(place, "not ours")
+    }));
+}

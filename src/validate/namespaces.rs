@@ -1,0 +1,107 @@
+//! Namespaces that no preview may have: the Namespace would be rewritten, and pruned with everything in it
+//! when the preview ends.
+
+use std::collections::BTreeMap;
+
+use super::Input;
+use super::names::name_problem;
+use crate::diagnostic::{Place, Report, code};
+use crate::kube::{gateway, istio, marks};
+use crate::yaml::Node;
+
+/// Namespaces that every cluster has, or that hold what previews need.
+const RESERVED: [&str; 6] =
+    ["default", "kube-system", "kube-public", "kube-node-lease", "istio-system", "flux-system"];
+
+/// Who has a namespace, in words that follow its name, and where that is said.
+pub(super) type Owner = (String, Option<Place>);
+
+/// The namespaces that belong to others, as far as configuration and input show.
+pub(super) struct Namespaces<'a>(BTreeMap<&'a str, Owner>);
+
+impl<'a> Namespaces<'a> {
+    pub(super) fn new(input: &Input<'a>) -> Self {
+        let mut taken = BTreeMap::new();
+        let mut add = |namespace: &'a str, owner: &dyn Fn() -> Owner| {
+            if !namespace.is_empty() && !taken.contains_key(namespace) {
+                taken.insert(namespace, owner());
+            }
+        };
+        let spec = &input.config.previews.spec;
+        let said = |field: &str| (format!("is {field}"), None);
+        add(&spec.baseline.namespace, &|| said("spec.baseline.namespace"));
+        for object in input.objects.iter().chain(input.others) {
+            let namespace = match object.is("", "Namespace") {
+                true => object.id.name.as_str(),
+                false => object.id.namespace.as_str(),
+            };
+            let words = || match marks::set_of(object) {
+                Some(set) => format!("belongs to a preview of the set `{set}`"),
+                None => format!("is used by {}", object.id),
+            };
+            add(namespace, &|| (words(), Some(object.place())));
+        }
+        add(&spec.flux.namespace, &|| said("spec.flux.namespace"));
+        add(&spec.flux.source_ref.namespace, &|| said("spec.flux.sourceRef.namespace"));
+        for (index, entry) in spec.routing.entries.iter().enumerate() {
+            let field = format!("spec.routing.entries[{index}].gateway.namespace");
+            add(&entry.gateway.namespace, &|| said(&field));
+        }
+        for object in input.objects {
+            let gateways = match (object.id.group.as_str(), object.id.kind.as_str()) {
+                (gateway::GROUP, _) => namespaces_of_parents(&object.node),
+                (istio::GROUP, "VirtualService") => namespaces_of_gateways(&object.node),
+                _ => continue,
+            };
+            for namespace in gateways {
+                let owner = || (format!("has a Gateway of {}", object.id), Some(object.place()));
+                add(namespace, &owner);
+            }
+        }
+        RESERVED.iter().for_each(|name| add(name, &|| ("is reserved".to_owned(), None)));
+        Self(taken)
+    }
+
+    /// Who has this namespace, if not a preview.
+    pub(super) fn owner(&self, namespace: &str) -> Option<Owner> {
+        // Kubernetes reserves the prefix for itself.
+        let reserved = || namespace.starts_with("kube-").then(|| ("is reserved".to_owned(), None));
+        self.0.get(namespace).cloned().or_else(reserved)
+    }
+
+    /// Says which of them a preview could get that begins with the prefix.
+    pub(super) fn check_prefix(&self, input: &Input<'_>, found: &mut Report) {
+        let spec = &input.config.previews.spec;
+        let Some((before, behind)) = spec.namespace.split_once("{preview}") else {
+            return;
+        };
+        let could_be = |namespace: &str| {
+            let name = namespace.strip_prefix(before).and_then(|rest| rest.strip_suffix(behind));
+            name.is_some_and(|name| name_problem(name, &spec.prefix).is_none())
+        };
+        let hit: Vec<&str> = self.0.keys().copied().filter(|name| could_be(name)).take(5).collect();
+        if !hit.is_empty() {
+            let message = format!(
+                "a preview whose name begins with `{}` could get the namespace of something else: {}",
+                spec.prefix,
+                hit.join(", ")
+            );
+            let help = "choose a prefix, or a template in spec.namespace, that no other namespace of the cluster fits";
+            found.push(input.config.finding(&code::WIDE_PREFIX, "spec.prefix", message, help));
+        }
+    }
+}
+
+fn items<'n>(node: &'n Node, field: &str) -> impl Iterator<Item = &'n Node> {
+    node.at(&["spec", field]).map(Node::items).unwrap_or_default().iter()
+}
+
+/// The namespaces in which a route has its Gateways.
+fn namespaces_of_parents(route: &Node) -> Vec<&str> {
+    items(route, "parentRefs").filter_map(|parent| parent.text_at(&["namespace"])).collect()
+}
+
+fn namespaces_of_gateways(virtual_service: &Node) -> Vec<&str> {
+    let gateways = items(virtual_service, "gateways").filter_map(Node::text);
+    gateways.filter_map(|gateway| Some(gateway.split_once('/')?.0)).collect()
+}

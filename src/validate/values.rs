@@ -1,0 +1,56 @@
+//! Replicas and variables that a preview gives are such as an API server takes, and not too many.
+
+use super::Input;
+use crate::diagnostic::{Report, code};
+
+pub(super) fn check(input: &Input<'_>, found: &mut Report) {
+    let spec = &input.config.previews.spec;
+    let most = spec.limits.replicas;
+    for (p, preview) in spec.previews.iter().enumerate() {
+        for (s, service) in preview.services.iter().enumerate() {
+            let path = format_args!("spec.previews[{p}].services[{s}]");
+            if service.replicas > most {
+                found.push(input.config.finding(
+                    &code::CONFIG_FIELD,
+                    format_args!("{path}.replicas"),
+                    format!(
+                        "`{}` gets {} replicas, and spec.limits.replicas allows {most}",
+                        service.name, service.replicas
+                    ),
+                    "write fewer, or raise spec.limits.replicas on purpose",
+                ));
+            }
+            for (e, variable) in service.env.iter().enumerate() {
+                if !is_env_name(&variable.name) {
+                    found.push(input.config.finding(
+                        &code::CONFIG_FIELD,
+                        format_args!("{path}.env[{e}].name"),
+                        format!("`{}` is not the name of a variable", variable.name),
+                        "write printable ASCII characters without `=`, as Kubernetes takes them",
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// Whether an API server takes a name of a variable.
+/// See <https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/>.
+pub(crate) fn is_env_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'=')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_have_names_of_printable_ascii() {
+        for good in ["A_1", "a.b-c", "_", "1", "a b", "${A}"] {
+            assert!(is_env_name(good), "{good}");
+        }
+        for bad in ["", "A=B", "=", "A\n", "\t", "ä", "a\u{7f}"] {
+            assert!(!is_env_name(bad), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! A tree on disk: what an earlier run wrote and is no longer planned is removed, and nothing else is ever
+//! touched.
+//!
+//! The list `.anabranch` in the folder says what is ours. It is replaced as a whole, before the first file is
+//! touched and after the last: whenever a run ends, the list names every file of ours that may be there.
+//! No link is followed, no hard link is written through, and nothing is opened that is no file.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs::{self, File, FileType, Permissions, TryLockError};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::tree::{Tree, is_ours};
+use crate::diagnostic::{Diagnostic, code};
+use crate::read::check_inside;
+
+/// The list of what was written, in the folder itself.
+const LIST: &str = ".anabranch";
+/// What files are called before they are whole.
+const UNFINISHED: (&str, &str) = (".anabranch-", ".tmp");
+/// A longer list is not ours.
+const LONGEST: u64 = 256 << 20;
+
+/// Writes a tree into a folder that is empty, missing, or was written before.
+///
+/// # Errors
+/// The folder holds files of someone else where ours would go, or the system refuses.
+pub fn write_tree(folder: &Path, tree: &Tree) -> Result<(), Diagnostic> {
+    // Without a slash at the end, behind which a link would be followed.
+    let folder = &folder.components().collect::<PathBuf>();
+    check_inside(folder)
+        .map_err(|why| refuse(format!("{} is not written: {why}", folder.display())))?;
+    if folder.is_symlink() {
+        let message =
+            format!("{} is a link, and what is written there lands elsewhere", folder.display());
+        return Err(Diagnostic::new(
+            &code::OUTPUT_FOLDER,
+            message,
+            "name the folder that it leads to",
+        ));
+    }
+    let failed = |path: &Path, error: &io::Error| cannot(path, "written", error);
+    fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    let _lock = lock(folder)?;
+    let earlier = read_list(folder)?;
+    check_way(folder, tree.files(), &earlier)?;
+    remove_unfinished(folder).map_err(|error| failed(folder, &error))?;
+    let list = folder.join(LIST);
+    let now: BTreeSet<&str> = tree.files().keys().map(String::as_str).collect();
+    let mut both = now.clone();
+    both.extend(earlier.iter().map(String::as_str));
+    // Of both runs: should this one be stopped, the next knows every file that may be there.
+    if both.len() > earlier.len() {
+        write_list(folder, &both).map_err(|error| failed(&list, &error))?;
+    }
+    // First, since a folder may go where a file comes, and the other way round.
+    for path in earlier.iter().filter(|path| !now.contains(path.as_str())) {
+        remove(folder, path).map_err(|error| cannot(&folder.join(path), "removed", &error))?;
+    }
+    let mut parent = None;
+    for (path, content) in tree.files() {
+        let path = folder.join(path);
+        if path.parent() != parent.as_deref() {
+            parent = path.parent().map(Path::to_owned);
+            parent
+                .iter()
+                .try_for_each(fs::create_dir_all)
+                .map_err(|error| failed(&path, &error))?;
+        }
+        put(folder, &path, content).map_err(|error| failed(&path, &error))?;
+    }
+    if now.len() < both.len() {
+        write_list(folder, &now).map_err(|error| failed(&list, &error))?;
+    }
+    Ok(())
+}
+
+fn cannot(path: &Path, done: &str, error: &io::Error) -> Diagnostic {
+    let message = format!("{} cannot be {done}: {error}", path.display());
+    let help = "check the path and its permissions, and render again: what was written is known";
+    Diagnostic::new(&code::OUTPUT_FOLDER, message, help)
+}
+
+fn refuse(message: String) -> Diagnostic {
+    let help = "name an empty folder, or one that `anabranch render -o` wrote before";
+    Diagnostic::new(&code::OUTPUT_FOLDER, message, help)
+}
+
+/// Keeps the folder for this run; the system gives it free with the file, however the run ends.
+fn lock(folder: &Path) -> Result<Option<File>, Diagnostic> {
+    let file = File::open(folder).map_err(|error| cannot(folder, "read", &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => {
+            let message = format!("another run is writing {}", folder.display());
+            let help = "wait for its end, or name another folder";
+            Err(Diagnostic::new(&code::OUTPUT_FOLDER, message, help))
+        }
+        // Not every file system has locks.
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
+/// What is there, without following a link; none where nothing is.
+fn what_is(path: &Path) -> Result<Option<FileType>, Diagnostic> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.file_type())),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(cannot(path, "read", &error)),
+    }
+}
+
+/// What an earlier run wrote.
+fn read_list(folder: &Path) -> Result<BTreeSet<String>, Diagnostic> {
+    let list = folder.join(LIST);
+    match what_is(&list)? {
+        None => {
+            let entries = fs::read_dir(folder).map_err(|error| cannot(folder, "read", &error))?;
+            let mut names = entries.filter_map(Result::ok).map(|entry| entry.file_name());
+            if names.any(|name| !is_unfinished(&name.to_string_lossy())) {
+                let folder = folder.display();
+                return Err(refuse(format!(
+                    "{folder} is not empty and holds no {LIST}: it is not ours"
+                )));
+            }
+            return Ok(BTreeSet::new());
+        }
+        Some(kind) if kind.is_file() => {}
+        Some(_) => return Err(in_the_way(&list)),
+    }
+    let mut bytes = Vec::new();
+    let read = File::open(&list).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes));
+    read.map_err(|error| cannot(&list, "read", &error))?;
+    let lines =
+        bytes.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let paths: Vec<Option<&str>> = lines
+        .map(|line| str::from_utf8(line).ok().filter(|path| path.is_empty() || is_ours(path)))
+        .collect();
+    if let Some(first) = paths.iter().position(Option::is_none) {
+        let count = paths.iter().filter(|path| path.is_none()).count();
+        // Its text is not shown: who can write the list could have any file stand in its place.
+        let message = format!(
+            "{}:{} names a path that anabranch never writes{}",
+            list.display(),
+            first + 1,
+            if count > 1 { format!(", and so do {} more lines", count - 1) } else { String::new() },
+        );
+        let help = "remove the line; files that the list names are removed when they are no longer planned";
+        return Err(Diagnostic::new(&code::OUTPUT_FOLDER, message, help));
+    }
+    Ok(paths.into_iter().flatten().filter(|path| !path.is_empty()).map(str::to_owned).collect())
+}
+
+/// Checks that nothing of someone else stands where files of this run or an earlier one are, or on the way
+/// there.
+fn check_way(
+    folder: &Path,
+    planned: &BTreeMap<String, Vec<u8>>,
+    earlier: &BTreeSet<String>,
+) -> Result<(), Diagnostic> {
+    let mut seen: HashSet<&Path> = HashSet::from([Path::new("")]);
+    let paths = planned.keys().chain(earlier).map(String::as_str);
+    for part in paths.flat_map(|path| Path::new(path).ancestors()) {
+        if !seen.insert(part) {
+            continue;
+        }
+        let path = folder.join(part);
+        let Some(kind) = what_is(&path)? else {
+            continue;
+        };
+        let name = part.to_str().unwrap_or_default();
+        let (comes, was) = (planned.contains_key(name), earlier.contains(name));
+        let below = || {
+            let folder = format!("{name}/");
+            earlier.range(folder.clone()..).next().is_some_and(|path| path.starts_with(&folder))
+        };
+        match () {
+            () if kind.is_symlink() => {
+                return Err(Diagnostic::new(
+                    &code::OUTPUT_FOLDER,
+                    format!(
+                        "{} is a link, and what is written there lands elsewhere",
+                        path.display()
+                    ),
+                    "remove it: everything below the folder is written by anabranch",
+                ));
+            }
+            () if !kind.is_file() && !kind.is_dir() => return Err(in_the_way(&path)),
+            () if kind.is_file() && !was || kind.is_dir() && comes && !below() => {
+                let path = path.display();
+                return Err(refuse(format!("{path} exists and was not written by anabranch")));
+            }
+            () => {}
+        }
+    }
+    Ok(())
+}
+
+fn in_the_way(path: &Path) -> Diagnostic {
+    Diagnostic::new(
+        &code::OUTPUT_FOLDER,
+        format!("{} is no file, and one is written or read there", path.display()),
+        "remove it: everything below the folder is written by anabranch",
+    )
+}
+
+/// Writes a file that is not there yet, or differs.
+fn put(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            File::create_new(path)?.write_all(content)
+        }
+        Err(error) => Err(error),
+        Ok(existing) => {
+            let same = existing.len() == content.len() as u64 && fs::read(path)? == content;
+            if same {
+                Ok(())
+            } else {
+                unfinished(folder, content)?.persist(path).map(|_| ()).map_err(Into::into)
+            }
+        }
+    }
+}
+
+/// A file of this content and of a random name, which it loses when it takes the place of another; what else
+/// is linked to that one keeps its content.
+fn unfinished(folder: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
+    let (prefix, suffix) = UNFINISHED;
+    let mut builder = tempfile::Builder::new();
+    // Read by whoever may read the others: what the user's mask leaves.
+    builder.prefix(prefix).suffix(suffix).permissions(Permissions::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(content)?;
+    Ok(file)
+}
+
+fn write_list(folder: &Path, paths: &BTreeSet<&str>) -> io::Result<()> {
+    let text: String = paths.iter().flat_map(|path| [*path, "\n"]).collect();
+    let file = unfinished(folder, text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(folder.join(LIST))?;
+    Ok(())
+}
+
+fn is_unfinished(name: &str) -> bool {
+    name.strip_prefix(UNFINISHED.0).is_some_and(|rest| rest.ends_with(UNFINISHED.1))
+}
+
+/// Removes what a run left that was stopped.
+fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() && is_unfinished(&entry.file_name().to_string_lossy()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a file and the folders that it leaves empty.
+fn remove(folder: &Path, path: &str) -> io::Result<()> {
+    let mut path = folder.join(path);
+    match fs::symlink_metadata(&path) {
+        Ok(metadata) if metadata.is_file() => fs::remove_file(&path)?,
+        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Err(error);
+        }
+        _ => {}
+    }
+    while path.pop() && path != folder {
+        match fs::remove_dir(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => break,
+            _ => {}
+        }
+    }
+    Ok(())
+}

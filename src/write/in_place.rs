@@ -1,0 +1,207 @@
+//! A file that is changed where it lies.
+//!
+//! Readers see the old file or the new one, and of many that change it at once none is lost: each holds a
+//! lock on the file itself, which leaves nothing behind, writes a new file beside it under a name that
+//! nobody can guess, and renames that over it. No link is followed on the way.
+
+use std::fs::{self, File, Metadata, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::{Component, Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::diagnostic::{Diagnostic, code};
+use crate::read::repository;
+
+/// How long to wait for others that edit the same file.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A file that only this process changes, if all others ask for it too. The lock ends with it.
+#[derive(Debug)]
+pub struct Held {
+    path: PathBuf,
+    file: File,
+    metadata: Metadata,
+}
+
+impl Held {
+    /// Opens a file and waits until nobody else holds it.
+    ///
+    /// # Errors
+    /// It is no plain file, has a second name, or stands behind a link; it cannot be opened; others do not
+    /// let go of it.
+    pub fn open(path: &Path) -> Result<Self, Diagnostic> {
+        check_way(path)?;
+        let start = Instant::now();
+        loop {
+            let metadata = check_file(path)?;
+            let failed = |error: io::Error| cannot(path, "opened", &error);
+            let file = File::open(path).map_err(failed)?;
+            match file.try_lock() {
+                // The holder before may have put a new file in its place.
+                Ok(()) if is_same(&file.metadata().map_err(failed)?, &check_file(path)?) => {
+                    return Ok(Self { path: path.to_owned(), file, metadata });
+                }
+                Ok(()) => continue,
+                Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {}
+                Err(TryLockError::WouldBlock) => {
+                    let message = format!("{} is held by another program", path.display());
+                    let help = "wait until it has ended, or end it; then run the command again";
+                    return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help));
+                }
+                Err(TryLockError::Error(error)) => return Err(cannot(path, "locked", &error)),
+            }
+            sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// The first bytes of the file, so many at most.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn read(&mut self, most: u64) -> Result<Vec<u8>, Diagnostic> {
+        let mut bytes = Vec::new();
+        let read = (&mut self.file).take(most).read_to_end(&mut bytes);
+        read.map_err(|error| cannot(&self.path, "read", &error))?;
+        Ok(bytes)
+    }
+
+    /// Puts a text in the place of the file, which held `before`. Mode and owner stay; says where the owner
+    /// cannot.
+    ///
+    /// # Errors
+    /// The system refuses, or something else has changed the file meanwhile. It is as it was then.
+    pub fn replace(self, before: &str, text: &str) -> Result<Option<String>, Diagnostic> {
+        let failed = |error: io::Error| cannot(&self.path, "written", &error);
+        let folder = folder_of(&self.path);
+        let mut new = tempfile::Builder::new()
+            .prefix(".anabranch-edit-")
+            .tempfile_in(folder)
+            .map_err(failed)?;
+        new.write_all(text.as_bytes()).map_err(failed)?;
+        let made = new.as_file().metadata().map_err(failed)?;
+        let (owner, group) = (self.metadata.uid(), self.metadata.gid());
+        let is_kept = (made.uid(), made.gid()) == (owner, group)
+            || fchown(new.as_file(), Some(owner), Some(group)).is_ok()
+            || (made.uid() == owner && fchown(new.as_file(), None, Some(group)).is_ok());
+        // After the owner, whose change may take bits of the mode away.
+        new.as_file().set_permissions(self.metadata.permissions()).map_err(failed)?;
+        new.as_file().sync_all().map_err(failed)?;
+        let now = check_file(&self.path)?;
+        if !is_same(&now, &self.metadata)
+            || fs::read(&self.path).map_err(failed)? != before.as_bytes()
+        {
+            let message = format!("{} has changed meanwhile", self.path.display());
+            let help = "something edits it without asking for a lock; run the command again";
+            return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help));
+        }
+        new.persist(&self.path).map_err(|error| failed(error.error))?;
+        // The edit stands whether this works or not; some file systems cannot do it.
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+        let name = self.path.display();
+        Ok((!is_kept).then(|| {
+            format!("{name} belonged to {owner}:{group}, which only its owner and root can keep")
+        }))
+    }
+}
+
+/// Writes files below a folder that are not there yet: all of them, or none.
+///
+/// # Errors
+/// One of them is there, stands behind a link, or the system refuses.
+pub fn create(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Diagnostic> {
+    let mut ready = Vec::new();
+    for (path, _) in files {
+        check_below(path, root)?;
+        if fs::symlink_metadata(path).is_ok() {
+            let message = format!("{} exists; nothing was written", path.display());
+            let help = "name another folder, or edit the file";
+            return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help));
+        }
+    }
+    for (path, content) in files {
+        let failed = |error: io::Error| cannot(path, "written", &error);
+        let folder = folder_of(path);
+        fs::create_dir_all(folder).map_err(failed)?;
+        let mut new = tempfile::Builder::new()
+            .prefix(".anabranch-init-")
+            .permissions(fs::Permissions::from_mode(0o666))
+            .tempfile_in(folder)
+            .map_err(failed)?;
+        new.write_all(content.as_bytes()).map_err(failed)?;
+        new.as_file().sync_all().map_err(failed)?;
+        ready.push((path, new));
+    }
+    let mut written: Vec<&Path> = Vec::new();
+    for (path, new) in ready {
+        if let Err(error) = new.persist_noclobber(path) {
+            for path in written {
+                // What was written a moment ago goes again; where it does not, the message names it.
+                let _ = fs::remove_file(path);
+            }
+            return Err(cannot(path, "written", &error.error));
+        }
+        written.push(path);
+    }
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Checks that what a path names is a plain file of one name.
+fn check_file(path: &Path) -> Result<Metadata, Diagnostic> {
+    let metadata = fs::symlink_metadata(path).map_err(|error| {
+        let message = format!("{} cannot be read: {error}", path.display());
+        Diagnostic::new(&code::UNREADABLE, message, "check the path and its permissions")
+    })?;
+    let (what, help) = if metadata.is_symlink() {
+        ("is a link, which could lead anywhere", "name the file itself with --file")
+    } else if !metadata.is_file() {
+        ("is no file", "name a file with --file, or `-` for stdin")
+    } else if metadata.nlink() > 1 {
+        (
+            "has another name, a hard link, under which it would stay as it is",
+            "copy it to a file of its own",
+        )
+    } else {
+        return Ok(metadata);
+    };
+    let message = format!("{} {what}", path.display());
+    Err(Diagnostic::new(&code::EDIT_REFUSED, message, help))
+}
+
+/// Checks that no folder on the way to a file is a link: of a path that is relative, all of it; of another,
+/// what is below the Git root.
+fn check_way(path: &Path) -> Result<(), Diagnostic> {
+    let folder = folder_of(path);
+    check_below(path, &if path.is_absolute() { repository(folder) } else { PathBuf::new() })
+}
+
+/// Checks that no folder between this one and a file is a link.
+fn check_below(path: &Path, outer: &Path) -> Result<(), Diagnostic> {
+    for part in folder_of(path).ancestors().take_while(|part| *part != outer) {
+        let is_named = matches!(part.components().next_back(), Some(Component::Normal(_)));
+        if is_named && fs::symlink_metadata(part).is_ok_and(|found| found.is_symlink()) {
+            let message = format!("{} stands behind the link {}", path.display(), part.display());
+            let help = "name the file by its path without links";
+            return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help));
+        }
+    }
+    Ok(())
+}
+
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+fn cannot(path: &Path, done: &str, error: &io::Error) -> Diagnostic {
+    let message = format!("{} cannot be {done}: {error}", path.display());
+    Diagnostic::new(
+        &code::UNREADABLE,
+        message,
+        "check the path, its permissions and the room on its disk",
+    )
+}

@@ -1,0 +1,171 @@
+//! A place in a text that knows its line and column, and what stands there.
+
+use super::Kind;
+
+/// Where something stands. A line ends where go-yaml ends it; columns are counted in characters.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    /// In bytes.
+    pub(super) at: usize,
+    /// In characters.
+    pub(super) index: usize,
+    pub(super) line: usize,
+    pub(super) column: isize,
+}
+
+pub(super) struct Cursor<'t> {
+    pub(super) text: &'t str,
+    pub(super) mark: Mark,
+}
+
+impl<'t> Cursor<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, mark: Mark { at: 0, index: 0, line: 0, column: 0 } }
+    }
+
+    /// The byte that stands so many bytes from here.
+    pub(super) fn byte(&self, ahead: usize) -> Option<u8> {
+        self.text.as_bytes().get(self.mark.at + ahead).copied()
+    }
+
+    pub(super) fn first(&self) -> Option<u8> {
+        self.byte(0)
+    }
+
+    /// Whether this character stands here.
+    pub(super) fn stands(&self, character: char) -> bool {
+        self.text[self.mark.at..].starts_with(character)
+    }
+
+    /// The bytes of the line break that stands so many bytes from here; 0 if there is none.
+    fn break_length(&self, ahead: usize) -> usize {
+        let rest = &self.text.as_bytes()[(self.mark.at + ahead).min(self.text.len())..];
+        match rest {
+            [b'\r', b'\n', ..] | [0xC2, 0x85, ..] => 2,
+            [b'\r' | b'\n', ..] => 1,
+            [0xE2, 0x80, 0xA8 | 0xA9, ..] => 3,
+            _ => 0,
+        }
+    }
+
+    pub(super) fn is_break(&self, ahead: usize) -> bool {
+        self.break_length(ahead) > 0
+    }
+
+    pub(super) fn is_break_or_end(&self, ahead: usize) -> bool {
+        self.byte(ahead).is_none() || self.is_break(ahead)
+    }
+
+    pub(super) fn is_blank(&self) -> bool {
+        matches!(self.first(), Some(b' ' | b'\t'))
+    }
+
+    pub(super) fn is_blank_or_end(&self, ahead: usize) -> bool {
+        matches!(self.byte(ahead), Some(b' ' | b'\t')) || self.is_break_or_end(ahead)
+    }
+
+    /// Goes over one character.
+    pub(super) fn skip(&mut self) {
+        let width = match self.first() {
+            Some(0x80..) => self.text[self.mark.at..].chars().next().map_or(0, char::len_utf8),
+            _ => 1,
+        };
+        self.mark.at += width;
+        self.mark.index += 1;
+        self.mark.column += 1;
+    }
+
+    /// Goes over the rest of the line, its break not included.
+    pub(super) fn skip_line_content(&mut self) {
+        while !self.is_break_or_end(0) {
+            self.skip();
+        }
+    }
+
+    /// Goes over a line break, if there is one.
+    pub(super) fn skip_break(&mut self) -> bool {
+        let length = self.break_length(0);
+        if length > 0 {
+            self.mark.index += if self.text[self.mark.at..].starts_with("\r\n") { 2 } else { 1 };
+            self.mark.at += length;
+            self.end_line();
+        }
+        length > 0
+    }
+
+    /// Begins a new line without a break.
+    pub(super) fn end_line(&mut self) {
+        self.mark.column = 0;
+        self.mark.line += 1;
+    }
+
+    /// Goes over a line break and returns what a scalar has of it: a line feed, but U+2028 and U+2029 stay.
+    pub(super) fn take_break(&mut self) -> &'t str {
+        let rest = &self.text[self.mark.at..];
+        let found = match self.break_length(0) {
+            0 => "",
+            3 => &rest[..3],
+            _ => "\n",
+        };
+        self.skip_break();
+        found
+    }
+
+    /// The `---` or `...` that begins this line.
+    pub(super) fn document_indicator(&self) -> Option<Kind<'static>> {
+        let rest = &self.text.as_bytes()[self.mark.at..];
+        let kind = match rest.get(..3)? {
+            b"---" => Kind::DocumentStart,
+            b"..." => Kind::DocumentEnd,
+            _ => return None,
+        };
+        (self.mark.column == 0 && self.is_blank_or_end(3)).then_some(kind)
+    }
+}
+
+/// What stands between two words of a scalar: the blanks as they are, or line breaks, which fold.
+#[derive(Default)]
+pub(super) struct Gap {
+    blanks: String,
+    first: &'static str,
+    rest: String,
+    pub(super) broken: bool,
+}
+
+impl Gap {
+    /// Goes over a blank or a line break that stands here.
+    pub(super) fn take(&mut self, cursor: &mut Cursor<'_>) {
+        if cursor.is_blank() {
+            if !self.broken {
+                self.blanks.push(if cursor.first() == Some(b'\t') { '\t' } else { ' ' });
+            }
+            cursor.skip();
+            return;
+        }
+        let found = match cursor.take_break() {
+            "\n" => "\n",
+            "\u{2028}" => "\u{2028}",
+            _ => "\u{2029}",
+        };
+        if self.broken {
+            self.rest.push_str(found);
+        } else {
+            self.blanks.clear();
+            self.first = found;
+            self.broken = true;
+        }
+    }
+
+    /// Appends what the gap is in the scalar, and empties it.
+    pub(super) fn join(&mut self, text: &mut String) {
+        if !self.broken {
+            text.push_str(&self.blanks);
+        } else if self.first == "\n" {
+            text.push_str(if self.rest.is_empty() { " " } else { &self.rest });
+        } else {
+            text.push_str(self.first);
+            text.push_str(&self.rest);
+        }
+        *self = Self::default();
+    }
+}

@@ -1,0 +1,173 @@
+//! Scalars of one or more lines: in quotes, and plain.
+
+use std::borrow::Cow;
+
+use super::cursor::Gap;
+use super::{Kind, Mistake, Scanned, Scanner};
+
+impl Scanner<'_> {
+    pub(super) fn quoted(&mut self, quote: u8) -> Scanned<()> {
+        self.save_key()?;
+        self.key_allowed = false;
+        let start = self.cursor.mark.at;
+        self.cursor.skip();
+        let (mut text, mut gap) = (String::new(), Gap::default());
+        loop {
+            if self.cursor.document_indicator().is_some() {
+                let problem = "the document ends in the middle of a quoted value";
+                return Err(Mistake::unclosed(start, problem));
+            }
+            if self.cursor.first().is_none() {
+                return Err(Mistake::unclosed(start, "the quote that opens here is never closed"));
+            }
+            while !self.cursor.is_blank_or_end(0) {
+                let (byte, next) = (self.cursor.first(), self.cursor.byte(1));
+                if byte == Some(quote) {
+                    if quote == b'"' || next != Some(b'\'') {
+                        break;
+                    }
+                    text.push('\'');
+                    self.cursor.skip();
+                    self.cursor.skip();
+                } else if quote == b'"' && byte == Some(b'\\') {
+                    if self.cursor.is_break(1) {
+                        // The break is escaped: the lines are one.
+                        self.cursor.skip();
+                        self.cursor.skip_break();
+                        gap.broken = true;
+                        break;
+                    }
+                    text.push(self.escape()?);
+                } else {
+                    self.take_char(&mut text);
+                }
+            }
+            if self.cursor.first() == Some(quote) {
+                break;
+            }
+            while self.cursor.is_blank() || self.cursor.is_break(0) {
+                gap.take(&mut self.cursor);
+            }
+            gap.join(&mut text);
+        }
+        self.cursor.skip();
+        self.push(Kind::Scalar { text: Cow::Owned(text), plain: false }, start);
+        Ok(())
+    }
+
+    fn take_char(&mut self, text: &mut String) {
+        let from = self.cursor.mark.at;
+        self.cursor.skip();
+        text.push_str(&self.cursor.text[from..self.cursor.mark.at]);
+    }
+
+    /// A backslash and what it stands for. See <https://yaml.org/spec/1.1/#id872840>; `\'` and `\/` are
+    /// not in there.
+    fn escape(&mut self) -> Scanned<char> {
+        let at = self.cursor.mark.at;
+        let wrong = |help| {
+            Mistake::new(at, "kubectl and kustomize know no such escape in double quotes")
+                .help(help)
+        };
+        let length = match self.cursor.byte(1) {
+            Some(b'x') => 2,
+            Some(b'u') => 4,
+            Some(b'U') => 8,
+            _ => 0,
+        };
+        let simple = match self.cursor.byte(1) {
+            Some(b'0') => '\0',
+            Some(b'a') => '\x07',
+            Some(b'b') => '\x08',
+            Some(b't' | b'\t') => '\t',
+            Some(b'n') => '\n',
+            Some(b'v') => '\x0b',
+            Some(b'f') => '\x0c',
+            Some(b'r') => '\r',
+            Some(b'e') => '\x1b',
+            Some(same @ (b' ' | b'"' | b'\'' | b'\\')) => char::from(same),
+            Some(b'/') if self.is_json() => '/',
+            Some(b'N') => '\u{85}',
+            Some(b'_') => '\u{a0}',
+            Some(b'L') => '\u{2028}',
+            Some(b'P') => '\u{2029}',
+            _ if length > 0 => ' ',
+            _ => return Err(wrong("write `\\\\` for a backslash, or use single quotes")),
+        };
+        self.cursor.skip();
+        self.cursor.skip();
+        if length == 0 {
+            return Ok(simple);
+        }
+        let mut code = self.hexadecimal(length).ok_or_else(|| wrong("write all its digits"))?;
+        // Half of a character: in JSON the other half follows.
+        if (0xD800..0xDC00).contains(&code)
+            && self.is_json()
+            && self.cursor.byte(0) == Some(b'\\')
+            && self.cursor.byte(1) == Some(b'u')
+        {
+            self.cursor.skip();
+            self.cursor.skip();
+            let low = self.hexadecimal(4).filter(|low| (0xDC00..0xE000).contains(low));
+            let low = low.ok_or_else(|| wrong("write the character itself"))?;
+            code = 0x1_0000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+        }
+        char::from_u32(code).ok_or_else(|| wrong("write the character itself"))
+    }
+
+    fn hexadecimal(&mut self, length: usize) -> Option<u32> {
+        let at = self.cursor.mark.at;
+        let digits = self.cursor.text.get(at..at + length)?;
+        let all = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let code = u32::from_str_radix(digits, 16).ok().filter(|_| all)?;
+        (0..length).for_each(|_| self.cursor.skip());
+        Some(code)
+    }
+
+    pub(super) fn plain(&mut self) -> Scanned<()> {
+        self.save_key()?;
+        self.key_allowed = false;
+        let start = self.cursor.mark.at;
+        let (mut text, mut gap, mut end) = (String::new(), Gap::default(), start);
+        loop {
+            if self.cursor.document_indicator().is_some() || self.cursor.first() == Some(b'#') {
+                break;
+            }
+            while !self.cursor.is_blank_or_end(0) && !self.ends_plain() {
+                gap.join(&mut text);
+                self.take_char(&mut text);
+                end = self.cursor.mark.at;
+            }
+            if !self.cursor.is_blank() && !self.cursor.is_break(0) {
+                break;
+            }
+            while self.cursor.is_blank() || self.cursor.is_break(0) {
+                let tab = self.cursor.first() == Some(b'\t');
+                if gap.broken && self.cursor.mark.column <= self.indent && tab {
+                    let problem = "a tab stands in the indentation of a value of several lines";
+                    return Err(Mistake::tab(self.cursor.mark.at, problem));
+                }
+                gap.take(&mut self.cursor);
+            }
+            if !self.in_flow() && self.cursor.mark.column <= self.indent {
+                break;
+            }
+        }
+        if gap.broken {
+            self.key_allowed = true;
+        }
+        let text = Cow::Owned(text);
+        self.queue.push_back(super::Token { kind: Kind::Scalar { text, plain: true }, start, end });
+        Ok(())
+    }
+
+    /// Whether the character that stands here ends a plain scalar. A colon does only before a blank, in
+    /// brackets too; there a `?` does.
+    fn ends_plain(&self) -> bool {
+        match self.cursor.first() {
+            Some(b':') => self.cursor.is_blank_or_end(1),
+            Some(b',' | b'?' | b'[' | b']' | b'{' | b'}') => self.in_flow(),
+            _ => false,
+        }
+    }
+}

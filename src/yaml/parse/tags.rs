@@ -1,0 +1,96 @@
+//! What a tag makes of a value, as go-yaml does it in kubectl and in kustomize.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::scanner::Tag;
+use crate::diagnostic::{Diagnostic, code};
+use crate::yaml::node::Data;
+use crate::yaml::scalar::{Resolved, is_ambiguous, resolve};
+
+/// A scalar with its tag.
+///
+/// # Errors
+/// The tag is of no type of Kubernetes, or the text is none of its values.
+pub(super) fn scalar(
+    tag: Option<Tag<'_>>,
+    text: Cow<'_, str>,
+    plain: bool,
+) -> Result<Data, Diagnostic> {
+    let string = |text: &str| Data::Scalar { text: text.into(), plain: false };
+    let value = |text: &str| Data::Scalar { text: text.into(), plain: true };
+    let is = |wanted: fn(&Resolved<'_>) -> bool| {
+        wanted(&resolve(&text)).then(|| value(&text)).ok_or_else(|| no_value(tag, &text))
+    };
+    match tag {
+        // Nothing at all is null.
+        None if plain && text.is_empty() => Ok(value("~")),
+        None => Ok(Data::Scalar { text: text.into(), plain }),
+        Some(Tag::Bare | Tag::Core("merge")) if text == "<<" && plain => Ok(value(&text)),
+        Some(Tag::Core("str")) => Ok(string(&text)),
+        Some(Tag::Bare) if plain && is_typed(&text) => Err(two_readings(&text)),
+        Some(Tag::Bare) => Ok(string(&text)),
+        Some(Tag::Core("null")) if text.is_empty() => Ok(value("~")),
+        Some(Tag::Core("null")) => is(|found| *found == Resolved::Null),
+        Some(Tag::Core("bool")) => is(|found| matches!(found, Resolved::Bool(_))),
+        Some(Tag::Core("float")) => is(|found| matches!(found, Resolved::Number(_))),
+        Some(Tag::Core("int")) => is(
+            |found| matches!(found, Resolved::Number(number) if !number.contains(['.', 'e', 'E'])),
+        ),
+        Some(Tag::Core("binary")) => {
+            let base64: Vec<u8> =
+                text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+            let bytes = STANDARD.decode(base64).ok();
+            let decoded = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+            decoded.map(|text| string(&text)).ok_or_else(|| no_value(tag, &text))
+        }
+        Some(tag) => Err(unknown(tag)),
+    }
+}
+
+/// Whether a plain scalar is something else than text to kubectl or kustomize.
+fn is_typed(text: &str) -> bool {
+    is_ambiguous(text) || !matches!(resolve(text), Resolved::String(_))
+}
+
+/// Whether a tag says no more of a list or mapping than that it is one.
+pub(super) fn is_collection(tag: Tag<'_>, list: bool) -> bool {
+    tag == Tag::Core(if list { "seq" } else { "map" }) || tag == Tag::Bare
+}
+
+fn written(tag: Tag<'_>) -> String {
+    match tag {
+        Tag::Bare => "!".to_owned(),
+        Tag::Core(name) => format!("!!{name}"),
+        Tag::Own(name) => format!("!{name}"),
+    }
+}
+
+/// The finding that a tag means nothing here.
+pub(super) fn unknown(tag: Tag<'_>) -> Diagnostic {
+    let tag = written(tag);
+    let message =
+        format!("the tag `{tag}` gives a value a meaning that Kubernetes has no type for");
+    Diagnostic::new(
+        &code::YAML_SYNTAX,
+        message,
+        "remove the tag and quote the value if it is a string",
+    )
+}
+
+fn two_readings(text: &str) -> Diagnostic {
+    let message = format!("behind the tag `!`, `{text}` is text to kubectl, and not to kustomize");
+    Diagnostic::new(
+        &code::YAML_SYNTAX,
+        message,
+        "remove the tag, and quote the value if it is text",
+    )
+}
+
+fn no_value(tag: Option<Tag<'_>>, text: &str) -> Diagnostic {
+    let tag = tag.map(written).unwrap_or_default();
+    let message = format!("`{text:.40}` is no value of the tag `{tag}`");
+    Diagnostic::new(&code::YAML_SYNTAX, message, "remove the tag, or write a value of its type")
+}

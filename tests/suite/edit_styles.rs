@@ -1,0 +1,434 @@
+//! One list of previews in every way that people and tools write it: an edit does what it should to the
+//! data, leaves every comment with its preview, and commutes with edits of other previews.
+
+use std::collections::BTreeMap;
+
+use anabranch::diagnostic::{Diagnostic, Sources};
+use anabranch::edit::{self, Setting};
+use anabranch::yaml::{Budget, Node, parse_documents};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
+use serde_json::{Value, json};
+
+/// A preview as a file has it, and which comments it has.
+#[derive(Debug, Clone)]
+struct Entry {
+    number: usize,
+    services: usize,
+    expires: bool,
+    /// A comment directly above: one that names it, or one that does not.
+    above: Option<bool>,
+    /// A blank line above all that.
+    apart: bool,
+    /// A comment above that stands alone.
+    alone: bool,
+    behind: bool,
+    /// A comment below that is indented deeper.
+    deep: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Style {
+    Block,
+    Left,
+    Braces,
+    Lines { trailing: bool },
+    Aligned,
+    Side,
+    Json,
+    Hugging,
+    Compact,
+}
+
+#[derive(Debug, Clone)]
+struct File {
+    style: Style,
+    entries: Vec<Entry>,
+    header: bool,
+    key_below: bool,
+    last_newline: bool,
+    windows: bool,
+}
+
+impl Entry {
+    fn name(&self) -> String {
+        format!("pr-{}", self.number)
+    }
+
+    fn value(&self) -> Value {
+        let services: Vec<Value> = (0..self.services)
+            .map(|service| json!({"name": format!("s{service}"), "image": format!("x:{service}")}))
+            .collect();
+        let mut value = json!({"name": self.name(), "services": services});
+        if self.expires {
+            value["expires"] = "2026-01-01T00:00:00Z".into();
+        }
+        value
+    }
+
+    fn braces(&self) -> String {
+        let services: Vec<String> = (0..self.services)
+            .map(|service| format!("{{name: s{service}, image: \"x:{service}\"}}"))
+            .collect();
+        let expires = if self.expires { ", expires: '2026-01-01T00:00:00Z'" } else { "" };
+        format!("{{name: {}, services: [{}]{expires}}}", self.name(), services.join(", "))
+    }
+
+    fn block(&self, indent: &str) -> String {
+        let list = if indent.is_empty() { "" } else { "  " };
+        let mut lines = vec![format!("- name: {}", self.name()), "  services:".to_owned()];
+        for service in 0..self.services {
+            lines.push(format!("  {list}- name: s{service}"));
+            lines.push(format!("  {list}  image: 'x:{service}'"));
+        }
+        if self.expires {
+            lines.push("  expires: \"2026-01-01T00:00:00Z\"".to_owned());
+        }
+        lines
+            .iter()
+            .map(|line| format!("  {indent}{line}\n"))
+            .collect::<String>()
+            .trim_end()
+            .to_owned()
+    }
+
+    /// The comments that belong to this preview.
+    fn comments(&self) -> Vec<String> {
+        let name = self.name();
+        let above = self.above.map(|named| self.above(named));
+        let rest = [(self.behind, "behind"), (self.deep, "deep")];
+        let rest = rest.iter().filter(|(is, _)| *is).map(|(_, what)| format!("# {what} {name}"));
+        above.into_iter().chain(rest).collect()
+    }
+
+    fn above(&self, named: bool) -> String {
+        if named { format!("# above {}", self.name()) } else { format!("# note {}", self.number) }
+    }
+}
+
+const HEAD: &str =
+    "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  baseline: {namespace: shop}\n";
+
+impl File {
+    fn has_comments(&self) -> bool {
+        !matches!(self.style, Style::Side | Style::Json | Style::Hugging | Style::Compact)
+    }
+
+    fn text(&self) -> String {
+        let mut text = match self.style {
+            Style::Json | Style::Hugging | Style::Compact => self.json(),
+            _ => self.yaml(),
+        };
+        if !self.last_newline {
+            text.truncate(text.trim_end().len());
+        }
+        if self.windows { text.replace('\n', "\r\n") } else { text }
+    }
+
+    fn json(&self) -> String {
+        let previews: Vec<Value> = self.entries.iter().map(Entry::value).collect();
+        let mut spec = json!({"baseline": {"namespace": "shop"}, "previews": previews});
+        if self.key_below {
+            spec["limits"] = json!({"previews": 99});
+        }
+        let file =
+            json!({"apiVersion": "anabranch.dev/v1alpha1", "kind": "Previews", "spec": spec});
+        let pretty = format!("{file:#}\n");
+        match self.style {
+            Style::Compact => format!("{file}\n"),
+            Style::Hugging => pretty
+                .replace("[\n      {", "[{")
+                .replace("},\n      {", "}, {")
+                .replace("}\n    ]", "}]"),
+            _ => pretty,
+        }
+    }
+
+    fn yaml(&self) -> String {
+        let (open, close) = match self.style {
+            Style::Lines { .. } => (" [", "  ]\n"),
+            Style::Aligned => (" [", "]\n"),
+            Style::Side => (" [", "]\n"),
+            _ => ("", ""),
+        };
+        let mut out = format!("{HEAD}  previews:{open}");
+        let indent = if self.style == Style::Left { "" } else { "  " };
+        if !matches!(self.style, Style::Aligned | Style::Side) {
+            out.push('\n');
+        }
+        if self.header && self.has_comments() && self.style != Style::Aligned {
+            out.push_str(&format!("  {indent}# the list's\n\n"));
+        }
+        for (index, entry) in self.entries.iter().enumerate() {
+            let is_last = index + 1 == self.entries.len();
+            let comma = match self.style {
+                Style::Lines { trailing } if trailing || !is_last => ",",
+                Style::Aligned | Style::Side if !is_last => ",",
+                _ => "",
+            };
+            let at = match self.style {
+                Style::Aligned if index == 0 => "",
+                Style::Aligned => "             ",
+                Style::Side if index > 0 => " ",
+                Style::Side => "",
+                _ => &format!("  {indent}"),
+            };
+            let is_first_inside = index == 0 && self.style == Style::Aligned;
+            if self.has_comments() && !is_first_inside {
+                if entry.alone {
+                    out.push_str(&format!("\n{at}# alone {}\n\n", entry.number));
+                } else if entry.apart {
+                    out.push('\n');
+                }
+                if let Some(named) = entry.above {
+                    out.push_str(&format!("{at}{}\n", entry.above(named)));
+                }
+            }
+            match self.style {
+                Style::Block | Style::Left => out.push_str(&entry.block(indent)),
+                Style::Braces => out.push_str(&format!("{at}- {}", entry.braces())),
+                _ => out.push_str(&format!("{at}{}{comma}", entry.braces())),
+            }
+            if self.style == Style::Side {
+                continue;
+            }
+            if entry.behind && !(is_last && self.style == Style::Aligned) {
+                out.push_str(&format!(" # behind {}", entry.name()));
+            }
+            if !(is_last && self.style == Style::Aligned) {
+                out.push('\n');
+                if entry.deep && !is_first_inside {
+                    out.push_str(&format!("{at}   # deep {}\n", entry.name()));
+                }
+            }
+        }
+        out.push_str(close);
+        if self.key_below {
+            out.push_str("  # of the limits\n  limits: {previews: 99}\n");
+        }
+        out
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Edit {
+    Set { number: usize, service: usize, expires: bool, replace: bool, change: bool },
+    Remove(Vec<usize>),
+}
+
+impl Edit {
+    fn touches(&self, number: usize) -> bool {
+        match self {
+            Self::Set { number: set, .. } => *set == number,
+            Self::Remove(gone) => gone.contains(&number),
+        }
+    }
+
+    fn apply(&self, text: &str) -> Result<String, Diagnostic> {
+        let mut sources = Sources::default();
+        let file = sources.add("previews.yaml", text);
+        let node = parse_documents(&sources, file, &Budget::default()).expect("YAML").remove(0);
+        match self {
+            Self::Set { number, service, expires, replace, change } => {
+                let setting = Setting {
+                    name: format!("pr-{number}"),
+                    images: vec![(format!("s{service}"), "y".to_owned())],
+                    changes: change.then(changed).into_iter().collect(),
+                    expires: expires.then(|| "2027-01-01T00:00:00Z".to_owned()),
+                    replace: *replace,
+                };
+                edit::set(&sources, &node, &setting)
+            }
+            Self::Remove(numbers) => edit::remove(&sources, &node, |preview| {
+                let name = preview.text_at(&["name"]).unwrap_or_default();
+                numbers.iter().any(|number| name == format!("pr-{number}"))
+            })
+            .map(|(text, _)| text),
+        }
+    }
+
+    /// What the edit does to the previews, by name.
+    fn model(&self, previews: &mut BTreeMap<String, Value>) {
+        match self {
+            Self::Remove(numbers) => previews
+                .retain(|name, _| !numbers.iter().any(|number| *name == format!("pr-{number}"))),
+            Self::Set { number, service, expires, replace, change } => {
+                let name = format!("pr-{number}");
+                let new = json!({"name": name, "services": []});
+                let preview = previews.entry(name).or_insert(new);
+                let service = format!("s{service}");
+                let services = preview["services"].as_array_mut().expect("a list");
+                match services.iter_mut().find(|one| one["name"] == service.as_str()) {
+                    Some(found) => found["image"] = "y".into(),
+                    None => services.push(json!({"name": service, "image": "y"})),
+                }
+                if *replace {
+                    services.retain(|one| one["name"] == service.as_str());
+                }
+                if *expires {
+                    preview["expires"] = "2027-01-01T00:00:00Z".into();
+                }
+                if *change {
+                    let change = changed();
+                    preview["changes"] = json!([{"repository": change.repository, "number": change.number, "commit": change.commit}]);
+                }
+            }
+        }
+    }
+}
+
+fn changed() -> anabranch::spec::Change {
+    anabranch::spec::Change {
+        repository: "https://github.com/shop/shop".to_owned(),
+        number: 7,
+        commit: "90d51dc2888fbbef60f3ddecea6cb05ac8c43ec4".to_owned(),
+    }
+}
+
+fn parse(text: &str) -> Node {
+    let mut sources = Sources::default();
+    let file = sources.add("previews.yaml", text);
+    let found = parse_documents(&sources, file, &Budget::default());
+    found.unwrap_or_else(|errors| panic!("{errors:?}\n{text}")).remove(0)
+}
+
+fn previews(text: &str) -> BTreeMap<String, Value> {
+    let node = parse(text);
+    let items = node.at(&["spec", "previews"]).map(Node::items).unwrap_or_default();
+    let named =
+        |node: &Node| (node.text_at(&["name"]).unwrap_or_default().to_owned(), node.to_json());
+    items.iter().map(named).collect()
+}
+
+fn comments(text: &str) -> Vec<String> {
+    let comment = |line: &str| line.find("# ").map(|at| line[at..].trim_end().to_owned());
+    let mut found: Vec<String> = text.lines().filter_map(comment).collect();
+    found.sort();
+    found
+}
+
+fn file() -> impl Strategy<Value = File> {
+    let styles = prop_oneof![
+        Just(Style::Block),
+        Just(Style::Left),
+        Just(Style::Braces),
+        any::<bool>().prop_map(|trailing| Style::Lines { trailing }),
+        Just(Style::Aligned),
+        Just(Style::Side),
+        Just(Style::Json),
+        Just(Style::Hugging),
+        Just(Style::Compact),
+    ];
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let entry = (1..3usize, any::<Option<bool>>(), flags).prop_map(|(services, above, flags)| {
+        let (expires, apart, alone, behind, deep) = flags;
+        Entry { number: 0, services, expires, above, apart, alone, behind, deep }
+    });
+    let numbered =
+        proptest::collection::btree_map((1..5usize).prop_map(|n| 2 * n - 1), entry, 1..4);
+    (styles, numbered, any::<[bool; 4]>())
+        .prop_map(|(style, entries, flags)| {
+            let numbered = |(number, entry)| Entry { number, ..entry };
+            File {
+                style,
+                entries: entries.into_iter().map(numbered).collect(),
+                header: flags[0],
+                key_below: flags[1],
+                last_newline: flags[2],
+                windows: flags[3],
+            }
+        })
+        // A comment that stands alone, or heads the list, has room at the end only if the last line ends.
+        .prop_filter("the last line ends", |file| {
+            let is_alone = |entry: &Entry| entry.alone || entry.above == Some(false);
+            file.last_newline || !(file.header || file.entries.iter().any(is_alone))
+        })
+}
+
+fn one_edit() -> impl Strategy<Value = Edit> {
+    let set = (0..9usize, 0..3usize, any::<[bool; 3]>()).prop_map(|(number, service, flags)| {
+        Edit::Set { number, service, expires: flags[0], replace: flags[1], change: flags[2] }
+    });
+    let remove = proptest::collection::btree_set(0..9usize, 1..5)
+        .prop_map(|numbers| Edit::Remove(numbers.into_iter().collect()));
+    prop_oneof![set, remove]
+}
+
+fn config() -> Config {
+    Config {
+        cases: 1_000,
+        max_global_rejects: 100_000,
+        rng_seed: RngSeed::Fixed(17),
+        failure_persistence: None,
+        ..Config::default()
+    }
+}
+
+proptest! {
+#![proptest_config(config())]
+
+    #[test]
+    fn an_edit_does_what_it_should_and_no_more(file in file(), edit in one_edit()) {
+        let text = file.text();
+        let after = edit.apply(&text).unwrap_or_else(|error| panic!("{}\n{text}", error.message));
+        let mut wanted = previews(&text);
+        edit.model(&mut wanted);
+        prop_assert_eq!(previews(&after), wanted, "{}\n{}", text, after);
+        prop_assert_eq!(edit.apply(&after).expect("again"), &*after, "twice is not once");
+        prop_assert!(!file.windows || !after.replace("\r\n", "").contains('\n'), "{after:?}");
+        prop_assert_eq!(file.last_newline, after.ends_with('\n'), "{:?}", after);
+        let is_json = |text: &str| serde_json::from_str::<Value>(text).is_ok();
+        prop_assert_eq!(is_json(&text), is_json(&after), "{}", after);
+        // A comment directly below the list's line may be the list's, and stays with it.
+        let first = file.entries.first().filter(|entry| entry.above == Some(false));
+        let may_stay = first.map(|entry| entry.above(false));
+        let gone: Vec<String> =
+            file.entries.iter().filter(|entry| matches!(&edit, Edit::Remove(_)) && edit.touches(entry.number)).flat_map(Entry::comments).collect();
+        let wanted: Vec<String> = comments(&text).into_iter().filter(|one| !gone.contains(one) || may_stay.as_ref() == Some(one)).collect();
+        let found = comments(&after);
+        let least: Vec<String> = wanted.iter().filter(|one| !gone.contains(one)).cloned().collect();
+        if !matches!(edit, Edit::Set { replace: true, .. }) {
+            prop_assert!(found == wanted || found == least, "{text}\n{after}");
+        }
+        for entry in file.entries.iter().filter(|entry| !edit.touches(entry.number)) {
+            prop_assert!(stands_as_before(&file, entry, &text, &after), "{text}\n{after}");
+        }
+    }
+
+    #[test]
+    fn edits_of_different_previews_commute(file in file(), one in one_edit(), other in one_edit()) {
+        // A comment that stands alone between two previews stays whatever goes: a new preview may come to
+        // stand on either side of it.
+        let mut file = file;
+        file.entries.iter_mut().for_each(|entry| entry.alone = false);
+        prop_assume!((0..9).all(|number| !(one.touches(number) && other.touches(number))));
+        let text = file.text();
+        let both = |first: &Edit, second: &Edit| -> Result<String, Diagnostic> { second.apply(&first.apply(&text)?) };
+        let (here, there) = (both(&one, &other), both(&other, &one));
+        let (here, there) = (here.expect("edited"), there.expect("edited"));
+        prop_assert_eq!(here, there, "\n{}", text);
+    }
+}
+
+/// Whether the lines around a preview that was not edited are those of before: what is above it and its own,
+/// and the comment behind it.
+fn stands_as_before(file: &File, entry: &Entry, before: &str, after: &str) -> bool {
+    let around = |text: &str| {
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let name = format!("name: {}", entry.name());
+        let at = lines.iter().position(|line| line.contains(&name)).unwrap_or(0);
+        let above = at.checked_sub(1).map_or("", |above| lines[above]);
+        let behind = lines[at].split('#').nth(1).unwrap_or_default().to_owned();
+        (above.to_owned(), behind)
+    };
+    if !file.has_comments() {
+        return true;
+    }
+    let ((above, behind), (above_now, behind_now)) = (around(before), around(after));
+    let is_first = file.entries[0].number == entry.number;
+    behind == behind_now
+        && (is_first
+            || !above.starts_with('#')
+            || above.starts_with("# deep")
+            || above == above_now)
+}

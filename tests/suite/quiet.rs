@@ -1,0 +1,220 @@
+//! What is never said: the text of what may be a Secret or is no manifest, and a command to the runner of a
+//! pipeline. The words of a run are read by more people, and by more programs, than its input.
+
+use std::fs;
+use std::process::Command;
+
+use super::orchestrator::{ANABRANCH, Answer, run};
+
+const CONFIG: &str = "\
+apiVersion: anabranch.dev/v1alpha1
+kind: Previews
+metadata: {name: shop}
+spec:
+  baseline: {namespace: shop}
+  previews:
+  - name: pr-1
+    services: [{name: cart, image: \"cart:2\"}]
+";
+const BASELINE: &str = "\
+apiVersion: v1
+kind: Service
+metadata: {name: cart, namespace: shop}
+spec: {selector: {app: cart}, ports: [{name: http, port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: cart, namespace: shop}
+spec:
+  selector: {matchLabels: {app: cart}}
+  template:
+    metadata: {labels: {app: cart}}
+    spec: {containers: [{name: server, image: cart:1}]}
+";
+const FORMATS: [&str; 4] = ["text", "json", "sarif", "github"];
+
+/// What is said of an input in every format, by `render`, and by the function where it can be sent to one.
+fn said(config: &str, baseline: &str) -> Vec<(String, Answer)> {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    fs::write(scratch.path().join("previews.yaml"), config).expect("written");
+    fs::write(scratch.path().join("baseline.yaml"), baseline).expect("written");
+    let input = ["previews.yaml", "-b", "baseline.yaml"];
+    let check = FORMATS.map(|format| [&["check", "--format", format][..], &input].concat());
+    let commands = check.into_iter().chain([[&["render"][..], &input].concat()]);
+    let answer = |arguments: Vec<&str>| {
+        let mut command = Command::new(ANABRANCH);
+        let answer = run(command.args(&arguments).current_dir(scratch.path()), "");
+        (arguments.join(" "), answer)
+    };
+    commands.map(answer).collect()
+}
+
+#[track_caller]
+fn assert_silent(config: &str, baseline: &str) {
+    for (command, answer) in said(config, baseline) {
+        let words = answer.stdout + &answer.stderr;
+        assert_eq!(answer.code, Some(1), "{baseline}{command}: {words}");
+        assert!(!words.contains("hunter2"), "{baseline}{command}: {words}");
+    }
+}
+
+#[test]
+fn no_finding_shows_what_a_secret_holds() {
+    let json = r#"{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"},"stringData":{"p":"hunter2"}}"#;
+    let twice = format!("{json}\n---\n{json}");
+    let list = format!("{{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[{json},{json}]}}");
+    let resources = list.replace("\"List\"", "\"ResourceList\"");
+    let head = "apiVersion: v1\nkind: Secret\nmetadata: {name: b}\nstringData:";
+    for text in [
+        twice,
+        list,
+        resources,
+        format!("{head}\n  p: \"hunter2\n"),
+        format!("{head}\n  p: hunter2\n  p: hunter2\n"),
+        format!("{head}\n  p: !hunter2 x\n"),
+        format!("{head}\n  p: *hunter2\n"),
+        format!("{head}\n  hunter2: a\n  hunter2: b\n"),
+        format!("{head} {{p: hunter2\n"),
+        format!("{head}\n\tp: hunter2\n"),
+        "{apiVersion: v1, kind: Secret, stringData: {p: hunter2}}\n".to_owned(),
+        format!("{head}\n  p: hunter2\n").replace("name: b", "name: a/hunter2"),
+        format!("{head}\n  p: hunter2\n").replace("kind: Secret", "kind: \"\\x53ecret\"")
+            + "  p: x\n",
+        format!("{BASELINE}{}", head.replace("apiVersion", "---\napiVersion")) + " [hunter2\n",
+        // Without the line between two documents.
+        format!("{BASELINE}{head}\n  p: hunter2\n"),
+        "hunter2: 1\nhunter2: 2\n".to_owned(),
+        "[{hunter2: 1}]\n".to_owned(),
+        "hunter2\n".to_owned(),
+    ] {
+        assert_silent(CONFIG, &format!("{BASELINE}---\n{text}"));
+    }
+}
+
+#[test]
+fn nothing_is_said_of_what_another_file_holds_that_stands_for_previews() {
+    for text in [
+        "auth: hunter2\n",
+        "{\"auths\": {\"ghcr.io\": {\"auth\": \"hunter2\"}}}",
+        "apiVersion: v1\nkind: Config\nusers: [{user: {token: hunter2}}]\n",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {p: hunter2}\n",
+        "root:hunter2:19000::::::\n",
+        "hunter2",
+        "- hunter2\n",
+        "hunter2: 1\nhunter2: 2\n",
+        "a: hunter2\n  : [\n",
+        "HOME=/\0TOKEN=hunter2\0",
+        "a: !hunter2 b\n",
+    ] {
+        assert_silent(text, BASELINE);
+    }
+}
+
+#[test]
+fn kustomize_quotes_no_secret_for_us() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let folder = scratch.path().join("baseline");
+    fs::create_dir(&folder).expect("a folder");
+    fs::write(scratch.path().join("previews.yaml"), CONFIG).expect("written");
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {p: *hunter2}\n";
+    fs::write(folder.join("secret.yaml"), secret).expect("written");
+    for text in [
+        "secretGenerator: [{name: a, literals: [hunter2]}]\n",
+        "resources: [secret.yaml]\n",
+        "patches: [{patch: 'stringData: {p: \"hunter2}'}]\n",
+    ] {
+        fs::write(folder.join("kustomization.yaml"), text).expect("written");
+        let mut command = Command::new(ANABRANCH);
+        command.args(["check", "previews.yaml", "-b", "baseline"]).current_dir(scratch.path());
+        let answer = run(&mut command, "");
+        let words = answer.stdout + &answer.stderr;
+        assert!(words.contains("kustomize build baseline: "), "{words}");
+        assert!(!words.contains("hunter2"), "{words}");
+    }
+}
+
+/// Lines that a runner would take for a command; with `--format github` our own are meant to be.
+fn commands(text: &str) -> Vec<&str> {
+    let is_command = |line: &&str| {
+        let line = line.to_ascii_lowercase();
+        let start = line.trim_start();
+        let ours = ["::error ", "::warning ", "::notice "].iter().any(|own| start.starts_with(own));
+        ["##[", "##vso[", "##teamcity["].iter().any(|command| line.contains(command))
+            || start.starts_with("::") && !ours
+            || line.contains(['\u{1b}', '\u{9b}', '\u{2028}'])
+    };
+    text.split(['\n', '\r']).filter(is_command).collect()
+}
+
+#[test]
+fn no_text_of_the_input_is_a_command_to_a_runner() {
+    for command in [
+        "##vso[task.setvariable variable=PATH]/tmp/x",
+        "##[add-matcher]/tmp/x",
+        "##VSO[task.complete result=Succeeded]",
+        "a ###[set-env name=PATH]/tmp/x",
+        "##teamcity[buildStop]",
+        "\\n::set-env name=PATH::/tmp/x",
+        "\\r::stop-commands::x",
+        "\\u2028  ::stop-commands::x",
+        "::stop-commands::x",
+        "\\e[0Ksection_start:1:a\\r\\e[0K",
+    ] {
+        let places = [
+            ("name: cart, image", format!("name: \"{command}\", image")),
+            ("\"cart:2\"", format!("\"{command}\"")),
+            ("name: pr-1", format!("name: \"{command}\"")),
+            ("name: pr-1", format!("name: pr-1\n    \"{command}\": 1")),
+            (
+                "\"cart:2\"",
+                format!("\"cart:2\", env: [{{name: A, value: \"{command}\\n{command}\"}}]"),
+            ),
+            ("\"cart:2\"", format!("\"cart:2\", patches: [{{patch: \"{command}\"}}]")),
+            (
+                "\"cart:2\"",
+                format!("\"cart:2\", patches: [{{patch: \"? |\\n  {command}\\n: [\"}}]"),
+            ),
+        ];
+        for (old, new) in places {
+            let config = CONFIG.replace(old, &new);
+            for (arguments, answer) in said(&config, BASELINE) {
+                let words = answer.stdout + "\n" + &answer.stderr;
+                assert_eq!(commands(&words), [""; 0], "{config}{arguments}: {words}");
+            }
+            let mut function = Command::new(ANABRANCH);
+            let items: String = BASELINE
+                .split("---\n")
+                .flat_map(|object| {
+                    ["- ".to_owned(), object.trim().replace('\n', "\n  "), "\n".into()]
+                })
+                .collect();
+            let config = config.replace('\n', "\n  ");
+            let list = format!(
+                "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n{items}functionConfig:\n  {config}\n"
+            );
+            let answer = run(&mut function, &list);
+            let words = answer.stdout + "\n" + &answer.stderr;
+            assert_eq!(commands(&words), [""; 0], "the function: {words}");
+        }
+    }
+}
+
+#[test]
+fn no_argument_is_a_command_to_a_runner() {
+    let command = "##[add-matcher]x\n::stop-commands::x";
+    for arguments in [
+        vec!["render", command],
+        vec!["check", command, "-b", command],
+        vec!["explain", command],
+        vec!["set", command, "--image", command, "-f", command],
+        vec!["remove", command, "-f", command],
+        vec!["prune", "--now", command],
+        vec!["init", command],
+        vec![command],
+    ] {
+        let answer = run(Command::new(ANABRANCH).args(&arguments).current_dir("/proc"), "");
+        let words = answer.stdout + "\n" + &answer.stderr;
+        assert_eq!(commands(&words), [""; 0], "{arguments:?}: {words}");
+        assert_ne!(answer.code, Some(0), "{arguments:?}: {words}");
+    }
+}
