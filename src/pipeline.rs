@@ -13,9 +13,8 @@ use crate::diagnostic::{Diagnostic, Report, code, nearest};
 use crate::emit::{Common, Draft, Emission, Own, Preview, Shape, Words};
 use crate::kube::{Id, Object, Order, is_cluster_scoped};
 use crate::limits::Ceiling;
-use crate::model::Catalog;
+use crate::model::{Catalog, Home};
 use crate::plan::plan;
-
 use crate::read::Parted;
 use crate::spec::Config;
 use crate::validate::validate;
@@ -88,8 +87,9 @@ pub fn compile<T>(
         return None;
     }
     report.extend(request.check(config));
-    let namespace = &config.previews.spec.baseline.namespace;
-    let catalog = match Catalog::new(namespace, input, request.ceiling.pairs) {
+    let spec = &config.previews.spec;
+    let home = Home { namespace: &spec.baseline.namespace, domain: &spec.cluster_domain };
+    let catalog = match Catalog::new(home, input, request.ceiling.pairs) {
         Ok(catalog) => catalog,
         Err(finding) => {
             report.push(finding);

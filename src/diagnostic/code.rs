@@ -212,6 +212,31 @@ codes! {
     CONSUMER_ROUTE = "consumer-route", Warning, "callers of one namespace do not see previews",
         "A route in the caller's namespace replaces the routes of the service's own namespace for\n\
          these callers, so previews are invisible to them.";
+    ROUTE_IGNORED = "route-ignored", Warning, "the mesh does not follow a route",
+        "Istio ignores a parentRef to a Service whose group is not written as `group: ''`, one to a port\n\
+         that the Service does not serve over HTTP, an HTTPRoute with a filter or backend that it cannot\n\
+         convert, and a VirtualService for `cart.shop`: only a host without a dot is completed. Previews\n\
+         are made as if such a route were not there.";
+    ROUTE_NOT_PREVIEWED = "route-not-previewed", Warning, "a rule leads to the baseline with the key as well",
+        "Rules are derived for the Services of the baseline's namespace and for its ways in. A rule that\n\
+         hangs on something else, such as a ServiceEntry, a public host or a Service of another namespace,\n\
+         keeps choosing the baseline, whatever key a request carries.";
+    ONE_NAMESPACE = "one-namespace", Warning, "rules hold for callers of the baseline's namespace alone",
+        "A copy calls from the namespace of its preview. What only the baseline's namespace sees\n\
+         (`exportTo`, `sourceNamespace`, routes for Services of another namespace) does not hold there.";
+    KEY_LOST = "key-lost", Warning, "a rule takes the key from requests",
+        "What a rule of the baseline removes or replaces cannot tell a preview any more: calls behind it\n\
+         are those of the baseline.";
+    HEADLESS_NEEDED = "headless-needed", Error, "a headless Service cannot be routed",
+        "A proxy sends a call to a headless Service to the address that the client looked up, which is a\n\
+         pod of the baseline. A copy that is routed gets a cluster IP instead, but the Service that governs\n\
+         a StatefulSet must stay headless. With `unrouted: true` it is copied for callers inside.";
+    HEADLESS_COPY = "headless-copy", Note, "the copy of a headless Service gets a cluster IP",
+        "A proxy sends a call to a headless Service to the address that the client looked up, which is a\n\
+         pod of the baseline. With a cluster IP the copy is reached.";
+    ROUTE_CONTROLLED = "route-controlled", Warning, "a controller changes a route that gets entries of previews",
+        "Argo Rollouts changes weights in a VirtualService. Where that has several entries it must know\n\
+         which of them are its own; previews add entries.";
     POD_HOST = "pod-host", Warning, "a host name of a single pod cannot be aliased",
         "`db-0.db` names a pod behind a headless Service. In a preview it would need an alias of its\n\
          own; write it with its namespace, `db-0.db.baseline`, and it works everywhere.";

@@ -7,9 +7,16 @@
 
 use std::ops::Range;
 
-/// The documents of a text that are not shown, in order.
+/// What is not shown of a text, in order: documents, those side by side as one.
 pub(super) fn hidden(text: &str) -> Vec<Range<usize>> {
-    documents(text).filter(|range| !is_shown(&text[range.clone()])).collect()
+    let mut hidden: Vec<Range<usize>> = Vec::new();
+    for range in documents(text).filter(|range| !is_shown(&text[range.clone()])) {
+        match hidden.last_mut().filter(|last| last.end == range.start) {
+            Some(last) => last.end = range.end,
+            None => hidden.push(range),
+        }
+    }
+    hidden
 }
 
 /// What stands between lines of `---` or `...`, each with the line before it.
@@ -18,20 +25,24 @@ fn documents(text: &str) -> impl Iterator<Item = Range<usize>> {
         let rest = line.strip_prefix("---").or_else(|| line.strip_prefix("..."));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
     };
-    let mut at = 0;
-    let mut borders: Vec<usize> = vec![0];
-    for line in text.split_inclusive('\n') {
-        if at > 0 && is_border(line) {
-            borders.push(at);
-        }
-        at += line.len();
-    }
-    borders.push(text.len());
-    (1..borders.len()).map(move |end| borders[end - 1]..borders[end])
+    let lines = text.split_inclusive('\n').scan(0, |next, line| {
+        let at = *next;
+        *next += line.len();
+        Some((at, line))
+    });
+    let borders = lines.filter(move |(at, line)| *at > 0 && is_border(line)).map(|(at, _)| at);
+    borders.chain([text.len()]).scan(0, |start, end| Some(std::mem::replace(start, end)..end))
 }
+
+/// No manifest has fewer bytes: it has an apiVersion and a kind.
+const SMALLEST: usize = "apiVersion:k\nkind:k".len();
 
 /// Whether a document is clearly a manifest, or a previews file, and no Secret.
 fn is_shown(document: &str) -> bool {
+    // There may be millions that hold nothing.
+    if document.len() < SMALLEST {
+        return false;
+    }
     let mut seen = Seen::default();
     let escapes = document.contains('\\');
     for (at, _) in document.match_indices(':') {

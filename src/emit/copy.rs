@@ -68,7 +68,7 @@ pub(super) fn copy<'e: 'a, 'a>(
     }
     in_front(metadata, &["name", "namespace", "labels", "annotations"]);
     match node.text_at(&["kind"]).unwrap_or_default() {
-        "Service" => service(&mut node, plan.catalog.namespace, &env.namespace),
+        "Service" => service(&mut node, plan, &env.namespace),
         "RoleBinding" => role_binding(&mut node, plan, env, accounts()),
         "ServiceMonitor" | "PodMonitor" => {
             // Without it a monitor selects in its own namespace, which is what a copy is for.
@@ -80,8 +80,9 @@ pub(super) fn copy<'e: 'a, 'a>(
 }
 
 /// A Service keeps its ports and selector; addresses, node ports and load balancers stay with the
-/// original.
-fn service(node: &mut Node, baseline: &str, preview: &str) {
+/// original. A headless one stays so where it is not routed.
+fn service(node: &mut Node, plan: &Plan<'_>, preview: &str) {
+    let baseline = plan.catalog.namespace;
     if let Some(annotations) = node.at_mut(&["metadata", "annotations"])
         && let Some(export) = annotations.get(EXPORT_TO).and_then(Node::text).map(str::to_owned)
         && !export.split(',').any(|to| to.trim() == "*")
@@ -93,8 +94,10 @@ fn service(node: &mut Node, baseline: &str, preview: &str) {
         to.extend([baseline, preview]);
         annotations.set(EXPORT_TO, Node::string(to.join(",")));
     }
+    let name = node.text_at(&["metadata", "name"]).unwrap_or_default();
+    let addressed = plan.routing.addressed.contains(name);
     let spec = node.make(&["spec"]);
-    let headless = spec.text_at(&["clusterIP"]) == Some("None");
+    let headless = spec.text_at(&["clusterIP"]) == Some("None") && !addressed;
     spec.retain(meta::keeps_service_field);
     if let Some(ports) = spec.get_mut("ports") {
         for port in ports.items_mut() {

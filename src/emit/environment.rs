@@ -9,7 +9,6 @@ use smallvec::SmallVec;
 use super::meta;
 use crate::kube::istio::{API_VERSION, Egress, GROUP, Sidecar, SidecarSpec};
 use crate::kube::{ConfigMap, Namespace, Object, Service, ServiceSpec};
-use crate::plan::naming::service_host;
 use crate::plan::{Environment, Plan};
 use crate::yaml::Node;
 
@@ -123,9 +122,7 @@ pub(super) fn alias(
     let name = service.name();
     // The host behind an ExternalName is the same from everywhere: no need to go through the
     // baseline.
-    let host = service
-        .external_name
-        .map_or_else(|| service_host(name, plan.catalog.namespace), str::to_owned);
+    let host = service.external_name.map_or_else(|| plan.catalog.home.host(name), str::to_owned);
     Object::from_typed(&Service {
         metadata: meta::own(plan.config, name, &env.namespace, Some(env.name)),
         spec: Some(ServiceSpec {
@@ -143,8 +140,8 @@ pub(super) fn sidecar(plan: &Plan<'_>, env: &Environment<'_>) -> Object {
     let baseline = plan.catalog.namespace;
     let mut hosts = vec![
         "./*".to_owned(),
-        format!("{baseline}/*.{baseline}.svc.cluster.local"),
-        format!("{baseline}/*.{}.svc.cluster.local", env.namespace),
+        format!("{baseline}/*.{baseline}.svc.{}", env.domain),
+        format!("{baseline}/*.{}.svc.{}", env.namespace, env.domain),
     ];
     let mut others: BTreeSet<String> = env.other_namespaces.clone();
     others.insert("istio-system".to_owned());

@@ -233,7 +233,9 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 // Of routes, which differ in nothing but names, they need not be made once more for it.
                 shared.slot.get(&[], || cut(&objects, 0));
             }
-            objects.iter().flat_map(|route| routing::reached(env, route)).collect()
+            let baseline = self.parts.plan.catalog.namespace;
+            let reached = |route| routing::reached(baseline, env, route);
+            objects.iter().flat_map(reached).collect()
         })
     }
 

@@ -37,11 +37,9 @@ pub struct VirtualServiceSpec {
     /// Namespaces that see it. Always written: the mesh may default to something narrower.
     pub export_to: Vec<String>,
     /// Its entries; the first that matches counts.
-    pub http: Vec<Node>,
-    /// TLS routes, carried over from a wildcard host.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tls: Vec<Node>,
-    /// TCP routes, carried over from a wildcard host.
+    pub http: Vec<Node>,
+    /// What holds on ports that speak no HTTP.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tcp: Vec<Node>,
 }

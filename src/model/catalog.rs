@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 
+use super::host::Home;
 use super::pod::pod_labels;
 use super::service::Service;
 use super::workload::Workload;
@@ -17,6 +18,8 @@ use crate::yaml::Node;
 pub struct Catalog<'a> {
     /// The baseline's namespace.
     pub namespace: &'a str,
+    /// What tells hosts of its services from others.
+    pub home: Home<'a>,
     objects: Vec<&'a Object>,
     /// What other sets made: no part of the baseline.
     others: &'a [Object],
@@ -40,17 +43,18 @@ impl<'a> Catalog<'a> {
     ///
     /// # Errors
     /// The Services select more workloads than `most`, each counted once for each of them.
-    pub fn new(namespace: &'a str, input: &'a Parted, most: usize) -> Result<Self, Diagnostic> {
+    pub fn new(home: Home<'a>, input: &'a Parted, most: usize) -> Result<Self, Diagnostic> {
+        let namespace = home.namespace;
         let objects: Vec<&Object> = input.users.iter().collect();
-        let home = || objects.iter().filter(|object| object.id.namespace == namespace);
-        let services: Vec<Service<'a>> = home()
+        let own = || objects.iter().filter(|object| object.id.namespace == namespace);
+        let services: Vec<Service<'a>> = own()
             .filter(|object| object.is("", "Service"))
             .map(|object| Service::new(object))
             .collect();
         let names = services.iter().map(Service::name);
         let service_named = names.enumerate().map(|(index, name)| (name, index)).collect();
         let workloads: Vec<Workload<'a>> =
-            home().filter_map(|object| Workload::new(object)).collect();
+            own().filter_map(|object| Workload::new(object)).collect();
         let mut selected = vec![Vec::new(); objects.len()];
         let mut selecting = vec![Vec::new(); objects.len()];
         let by_label = by_label(&workloads);
@@ -78,6 +82,7 @@ impl<'a> Catalog<'a> {
         }
         Ok(Self {
             namespace,
+            home,
             objects,
             others: &input.others,
             extended: &input.extended,

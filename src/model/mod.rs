@@ -2,12 +2,15 @@
 //! Objects ride along unopened.
 
 mod catalog;
+mod host;
 mod pod;
+pub(crate) mod route;
 mod selector;
 mod service;
 mod workload;
 
 pub use catalog::Catalog;
+pub use host::{Home, service_host};
 pub use pod::{Reference, Referent, images, looks_like_image, pod_spec, references};
 pub use selector::selects;
 pub use service::{Protocol, Service, ServicePort};

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::diagnostic::Place;
-use crate::yaml::Node;
+use crate::diagnostic::{Place, Sources};
+use crate::limits::Budget;
+use crate::yaml::{Node, parse_documents};
 
 /// Where kinds of workloads keep their pod template.
 fn template_path(kind: &str) -> &'static [&'static str] {
@@ -55,9 +56,9 @@ pub fn images(workload: &Node) -> Vec<(Cow<'_, str>, &Node)> {
             let Some(text) = node.text() else { continue };
             if key.text.to_ascii_lowercase().ends_with("image") || looks_like_image(text) {
                 images.push((Cow::Borrowed(text), node));
-            } else if text.trim_start().starts_with(['{', '[']) {
+            } else if text.trim_start().starts_with(['{', '[']) || text.contains('\n') {
                 let mut inside = Vec::new();
-                images_of_json(&serde_json::from_str(text).unwrap_or_default(), &mut inside);
+                values_of(text).iter().for_each(|value| images_of_json(value, &mut inside));
                 images.extend(inside.into_iter().map(|image| (Cow::Owned(image), node)));
             }
         }
@@ -65,7 +66,20 @@ pub fn images(workload: &Node) -> Vec<(Cow<'_, str>, &Node)> {
     images
 }
 
-/// The images of containers that an annotation writes as JSON. Go takes keys in any case.
+/// What an annotation writes as JSON, or as YAML, which injectors take as well; nothing where it is neither.
+fn values_of(text: &str) -> Vec<Value> {
+    if let Ok(value) = serde_json::from_str(text) {
+        return vec![value];
+    }
+    let mut sources = Sources::default();
+    let file = sources.add("annotation", text);
+    // No text of a few aliases becomes a large tree.
+    let budget = Budget { alias_nodes: text.len(), ..Budget::default() };
+    let documents = parse_documents(&sources, file, &budget).unwrap_or_default();
+    documents.iter().map(Node::to_json).collect()
+}
+
+/// The images of containers in such a value. Go takes keys in any case.
 fn images_of_json(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| images_of_json(item, found)),

@@ -29,6 +29,8 @@ pub struct ServicePort<'a> {
     pub number: u16,
     /// Its name; several ports must have one.
     pub name: Option<&'a str>,
+    /// `TCP`, `UDP` or `SCTP`.
+    pub transport: &'a str,
     /// What it speaks.
     pub protocol: Protocol,
 }
@@ -85,7 +87,7 @@ impl<'a> Service<'a> {
         Self {
             object,
             ports: ports.iter().filter_map(read_port).collect(),
-            headless: node.text_at(&["spec", "clusterIP"]) == Some("None"),
+            headless: is_headless(node),
             external_name: external.then(|| node.text_at(&["spec", "externalName"])).flatten(),
         }
     }
@@ -94,6 +96,13 @@ impl<'a> Service<'a> {
     #[must_use]
     pub fn name(&self) -> &'a str {
         &self.object.id.name
+    }
+
+    /// The numbers of the ports that can be routed.
+    #[must_use]
+    pub fn routable(&self) -> Vec<u16> {
+        let ports = self.ports.iter().filter(|port| port.protocol.is_routable());
+        ports.map(|port| port.number).collect()
     }
 
     /// Whether it selects pods at all.
@@ -118,6 +127,13 @@ impl<'a> Service<'a> {
     }
 }
 
+/// Whether a Service has no address of its own.
+fn is_headless(service: &Node) -> bool {
+    let listed = service.at(&["spec", "clusterIPs"]).map(Node::items).unwrap_or_default();
+    let all = service.text_at(&["spec", "clusterIP"]).into_iter();
+    all.chain(listed.iter().filter_map(Node::text)).any(|address| address == "None")
+}
+
 fn read_port(node: &crate::yaml::Node) -> Option<ServicePort<'_>> {
     let number = u16::try_from(node.get("port")?.integer_value()?).ok()?;
     let name = node.text_at(&["name"]);
@@ -127,32 +143,28 @@ fn read_port(node: &crate::yaml::Node) -> Option<ServicePort<'_>> {
     } else {
         Protocol::Opaque
     };
-    Some(ServicePort { number, name, protocol })
+    Some(ServicePort { number, name, transport, protocol })
 }
 
-/// What a port speaks. An appProtocol that Istio does not know counts for nothing.
+/// What a port speaks. Where there is an appProtocol, the name says nothing; either counts up to its
+/// first `-`.
 fn protocol(app_protocol: Option<&str>, name: Option<&str>, number: u16) -> Protocol {
     /// Ports on which Istio never detects HTTP: SMTP, DNS, MySQL, MongoDB.
     const NEVER_HTTP: [u16; 4] = [25, 53, 3306, 27017];
-    let known = |word: &str| match word.to_ascii_lowercase().as_str() {
-        "http" | "http2" | "kubernetes.io/h2c" | "kubernetes.io/ws" => Some(Protocol::Http),
-        "grpc" | "grpc-web" => Some(Protocol::Grpc),
-        "tcp" | "tls" | "https" | "mongo" | "redis" | "mysql" | "udp" | "kubernetes.io/wss"
-        | "hbone" => Some(Protocol::Opaque),
-        _ => None,
-    };
-    let by_name = || {
-        let name = name?;
-        let prefix = if name.starts_with("grpc-web") {
-            "grpc-web"
-        } else {
-            name.split('-').next().unwrap_or(name)
-        };
-        known(prefix)
-    };
-    app_protocol.and_then(known).or_else(by_name).unwrap_or({
-        if NEVER_HTTP.contains(&number) { Protocol::Opaque } else { Protocol::Unknown }
-    })
+    match app_protocol {
+        Some("kubernetes.io/h2c" | "kubernetes.io/ws") => return Protocol::Http,
+        Some("kubernetes.io/wss") => return Protocol::Opaque,
+        _ => {}
+    }
+    let says = app_protocol.or(name).unwrap_or_default().to_ascii_lowercase();
+    match says.split('-').next().unwrap_or_default() {
+        _ if says.starts_with("grpc-web") => Protocol::Grpc,
+        "http" | "http2" | "http_proxy" => Protocol::Http,
+        "grpc" => Protocol::Grpc,
+        "tcp" | "udp" | "tls" | "https" | "mongo" | "redis" | "mysql" => Protocol::Opaque,
+        _ if NEVER_HTTP.contains(&number) => Protocol::Opaque,
+        _ => Protocol::Unknown,
+    }
 }
 
 #[cfg(test)]
@@ -168,6 +180,12 @@ mod tests {
         assert_eq!(protocol(None, Some("tcp-redis"), 6379), Opaque);
         assert_eq!(protocol(None, Some("web"), 80), Unknown);
         assert_eq!(protocol(None, None, 3306), Opaque);
-        assert_eq!(protocol(Some("example.com/x"), None, 80), Unknown);
+        assert_eq!(protocol(Some("example.com/x"), Some("http"), 80), Unknown);
+        assert_eq!(protocol(Some("example.com/x"), Some("tcp-web"), 80), Unknown);
+        assert_eq!(protocol(Some("mysql"), Some("http"), 80), Opaque);
+        assert_eq!(protocol(Some("HTTP"), Some("tcp"), 80), Http);
+        assert_eq!(protocol(Some("http-custom"), None, 3306), Http);
+        assert_eq!(protocol(None, Some("gRPC-Web-text"), 80), Grpc);
+        assert_eq!(protocol(None, Some("hbone"), 80), Unknown);
     }
 }

@@ -23,6 +23,8 @@ pub struct Environment<'a> {
     pub name: &'a str,
     /// Its namespace.
     pub namespace: String,
+    /// The domain of the cluster.
+    pub domain: &'a str,
     /// Services that have a copy: those it names, and those that select one of the same workloads.
     pub affected: BTreeSet<&'a str>,
     /// Copies, in the order of identity, still in the baseline's namespace.
@@ -113,6 +115,7 @@ impl<'a> Environment<'a> {
             index,
             name: &preview.name,
             namespace: spec.namespace.replace("{preview}", &preview.name),
+            domain: &spec.cluster_domain,
             affected: BTreeSet::new(),
             copies: Vec::new(),
             aliases: Vec::new(),
@@ -130,7 +133,7 @@ impl<'a> Environment<'a> {
     /// The host of the copy of a service.
     #[must_use]
     pub fn host(&self, service: &str) -> String {
-        super::naming::service_host(service, &self.namespace)
+        crate::model::service_host(service, &self.namespace, self.domain)
     }
 }
 

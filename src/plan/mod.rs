@@ -7,7 +7,6 @@ mod closure;
 mod environment;
 mod few;
 mod hosts;
-mod images;
 pub(crate) mod marker;
 pub mod naming;
 mod needs;

@@ -25,12 +25,6 @@ pub fn safe_hash<T: AsRef<[u8]>>(texts: impl IntoIterator<Item = T>, length: usi
         .collect()
 }
 
-/// The full host name of a service.
-#[must_use]
-pub fn service_host(service: &str, namespace: &str) -> String {
-    format!("{service}.{namespace}.svc.cluster.local")
-}
-
 /// The label by which Alerts know the suites of a repository: its last path segment for people, a
 /// hash of the whole URL for certainty.
 #[must_use]

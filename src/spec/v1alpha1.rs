@@ -63,6 +63,9 @@ pub struct Spec {
     /// Template of a preview's namespace; `{preview}` is its name.
     #[serde(default = "default_namespace")]
     pub namespace: String,
+    /// The domain of the cluster, with which the full names of services end.
+    #[serde(default = "default_cluster_domain")]
+    pub cluster_domain: String,
     /// Facts about services that hold for every preview.
     #[serde(default)]
     pub services: Vec<ServiceFacts>,
@@ -95,6 +98,10 @@ fn default_prefix() -> String {
 
 fn default_namespace() -> String {
     "{preview}".to_owned()
+}
+
+fn default_cluster_domain() -> String {
+    "cluster.local".to_owned()
 }
 
 /// The baseline.

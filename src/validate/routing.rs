@@ -2,7 +2,7 @@
 
 use super::{Input, is_dns_label};
 use crate::diagnostic::{Report, code};
-use crate::spec::DataPlane;
+use crate::spec::{DataPlane, RoutingKey};
 
 pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
@@ -15,24 +15,17 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
             "use `sidecar`, or wait for the release that names ambient in its CHANGELOG",
         ));
     }
-    let token = |text: &str| {
-        text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && text.starts_with(|c: char| c.is_ascii_lowercase())
-    };
-    if !token(&routing.key.header) || routing.key.header == "host" {
+    found.extend(key_problem(&routing.key).into_iter().map(|(field, message, help)| {
+        let path = format!("spec.routing.key.{field}");
+        config.finding(&code::CONFIG_FIELD, path, message, help)
+    }));
+    let domain = &config.previews.spec.cluster_domain;
+    if domain.len() > 200 || !domain.split('.').all(is_dns_label) {
         found.push(config.finding(
             &code::CONFIG_FIELD,
-            "spec.routing.key.header",
-            format!("`{}` is not a header name", routing.key.header),
-            "use lower-case letters, digits and `-`: header names are compared in lower case",
-        ));
-    }
-    if !routing.key.baggage.is_empty() && !token(&routing.key.baggage) {
-        found.push(config.finding(
-            &code::CONFIG_FIELD,
-            "spec.routing.key.baggage",
-            format!("`{}` is not a baggage key", routing.key.baggage),
-            "use lower-case letters, digits and `-`",
+            "spec.clusterDomain",
+            format!("`{domain}` is not a domain"),
+            "write the domain that names of Services end with, such as cluster.local",
         ));
     }
     for (e, entry) in routing.entries.iter().enumerate() {
@@ -51,6 +44,101 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
         }
         check_host(input, &format!("{path}.host"), &entry.host, found);
     }
+}
+
+/// Headers that cannot be the key: of HTTP itself, of proxies on the way, and those that carry something
+/// else, which a preview host would overwrite. A name that ends with `-` stands for all that begin so.
+/// See RFC 9110 section 7.6.1 and <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers>.
+const TAKEN: [&str; 58] = [
+    "accept",
+    "accept-",
+    "age",
+    "allow",
+    "authorization",
+    "b3",
+    "baggage",
+    "cache-control",
+    "connection",
+    "content-",
+    "cookie",
+    "date",
+    "early-data",
+    "end-stream",
+    "expect",
+    "forwarded",
+    "from",
+    "grpc-",
+    "host",
+    "http2-settings",
+    "if-",
+    "keep-alive",
+    "last-event-id",
+    "location",
+    "max-forwards",
+    "origin",
+    "pragma",
+    "priority",
+    "proxy-",
+    "range",
+    "referer",
+    "sec-",
+    "server",
+    "set-cookie",
+    "te",
+    "traceparent",
+    "tracestate",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "vary",
+    "via",
+    "x-amzn-trace-id",
+    "x-b3-flags",
+    "x-b3-parentspanid",
+    "x-b3-sampled",
+    "x-b3-spanid",
+    "x-b3-traceid",
+    "x-client-trace-id",
+    "x-cloud-trace-context",
+    "x-datadog-",
+    "x-envoy-",
+    "x-forwarded-",
+    "x-istio-",
+    "x-ot-span-context",
+    "x-real-ip",
+    "x-request-id",
+];
+
+/// What is wrong with the key: the field, the message and the way out.
+fn key_problem(key: &RoutingKey) -> Vec<(&'static str, String, &'static str)> {
+    let mut problems = Vec::new();
+    let header = &key.header;
+    let is_name = header.starts_with(|c: char| c.is_ascii_lowercase())
+        && header.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let is_taken = |taken: &str| match taken.ends_with('-') {
+        true => header.starts_with(taken),
+        false => header == taken,
+    };
+    if !is_name || header.len() > 256 {
+        let message = format!("`{header}` is not a header name");
+        let help =
+            "use lower-case letters, digits and `-`: header names are compared in lower case";
+        problems.push(("header", message, help));
+    } else if TAKEN.iter().any(|taken| is_taken(taken)) {
+        let message =
+            format!("the header `{header}` cannot be the key: HTTP, a proxy or tracing owns it");
+        let help = "choose a name of your own, such as x-preview-id";
+        problems.push(("header", message, help));
+    }
+    // RFC 9110's token, of which W3C Baggage makes its keys.
+    let of_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if !key.baggage.bytes().all(of_token) || key.baggage.len() > 256 {
+        let message = format!("`{}` is not a baggage key", key.baggage);
+        let help = "use letters, digits, `.`, `_` and `-`; case counts";
+        problems.push(("baggage", message, help));
+    }
+    problems
 }
 
 fn check_host(input: &Input<'_>, path: &str, host: &str, found: &mut Report) {
@@ -83,6 +171,62 @@ fn check_host(input: &Input<'_>, path: &str, host: &str, found: &mut Report) {
                 "put {preview} and {host} into labels of their own, separated by dots",
             ));
             return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(header: &str, baggage: &str) -> usize {
+        let key = RoutingKey { header: header.to_owned(), baggage: baggage.to_owned() };
+        key_problem(&key).len()
+    }
+
+    #[test]
+    fn headers_that_others_own_cannot_be_the_key() {
+        for header in [
+            "x-preview-id",
+            "preview",
+            "x-tenant",
+            "x-b3-preview",
+            "x-baggage-preview",
+            "x-connection-id",
+            "tea",
+            "via-preview",
+        ] {
+            assert_eq!(problems(header, ""), 0, "{header}");
+        }
+        for header in [
+            "baggage",
+            "connection",
+            "te",
+            "cookie",
+            "host",
+            "content-length",
+            "grpc-timeout",
+            "x-envoy-any",
+            "x-forwarded-for",
+            "x-request-id",
+            "traceparent",
+            "sec-fetch-mode",
+            "X-Preview",
+            "a b",
+            "",
+        ] {
+            assert_eq!(problems(header, ""), 1, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_baggage_key_is_a_token() {
+        for key in ["preview", "preview_id", "com.example.preview", "Preview", "a!#$%&'*+-.^_`|~9"]
+        {
+            assert_eq!(problems("x-preview-id", key), 0, "{key}");
+        }
+        for key in ["a b", "a,b", "a=b", "a;b", "\"a\"", "a(b)", "\u{e9}"] {
+            assert_eq!(problems("x-preview-id", key), 1, "{key}");
         }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Shop {
     /// Routes of the mesh.
     routes: Vec<Value>,
     api: &'static str,
+    /// Whether a wildcard covers every service.
+    wildcard: bool,
 }
 
 #[derive(Debug)]
@@ -62,6 +64,7 @@ impl Shop {
             routes: Vec::new(),
             requests: Vec::new(),
             api: "auto",
+            wildcard: false,
             services,
         };
         shop.add_routes(&mut dice);
@@ -84,6 +87,7 @@ impl Shop {
     fn add_routes(&mut self, dice: &mut Dice) {
         // One API for the whole shop now and then, with a wildcard or with `api: istio`.
         let mode = dice.roll(8);
+        self.wildcard = mode == 0;
         if mode == 0 {
             let mut wildcard =
                 self.virtual_service(dice, "everything", "*.baseline.svc.cluster.local");
@@ -123,6 +127,35 @@ impl Shop {
             };
             self.routes.push(route);
         }
+        self.add_ignored(dice);
+    }
+
+    /// Routes that look as if they counted, and that Istio does not follow.
+    fn add_ignored(&mut self, dice: &mut Dice) {
+        let name = any_of(dice, &self.services);
+        let mut ignored = match dice.roll(6) {
+            0 => self.virtual_service(dice, "ignored", &format!("{name}.baseline")),
+            1 => {
+                let mut route = self.http_route(dice, "ignored", &name);
+                route["spec"]["parentRefs"][0]["port"] = json!(9999);
+                route
+            }
+            2 => {
+                let mut route = self.http_route(dice, "ignored", &name);
+                let dotted = json!({"name": format!("{name}.baseline"), "port": 80});
+                route["spec"]["rules"][0] = json!({"backendRefs": [dotted]});
+                route
+            }
+            3 => {
+                let mut route = self.http_route(dice, "ignored", &name);
+                let parent = &mut route["spec"]["parentRefs"][0];
+                *parent = json!({"kind": "Service", "name": parent["name"]});
+                route
+            }
+            _ => return,
+        };
+        ignored["metadata"]["name"] = json!("ignored");
+        self.routes.push(ignored);
     }
 
     fn http_route(&self, dice: &mut Dice, name: &str, service: &str) -> Value {
@@ -130,7 +163,10 @@ impl Shop {
         json!({
             "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
             "metadata": {"name": name, "namespace": BASELINE},
-            "spec": {"parentRefs": [{"group": "", "kind": "Service", "name": service}], "rules": rules}
+            "spec": {
+                "parentRefs": [{"group": "", "kind": "Service", "name": service}],
+                "hostnames": dice.pick(&[&[][..], &["shop.example.com"][..]]), "rules": rules
+            }
         })
     }
 
@@ -167,7 +203,13 @@ impl Shop {
         let mut backends = Vec::new();
         for _ in 0..count {
             let name = names.remove(dice.roll(names.len()));
-            let mut backend = json!({"name": name, "port": 80});
+            let mut backend = match dice.one_in(6) {
+                true => json!({
+                    "group": "networking.istio.io", "kind": "Hostname", "port": 80,
+                    "name": format!("{name}.baseline.svc.cluster.local")
+                }),
+                false => json!({"name": name, "port": 80}),
+            };
             if count > 1 && !dice.one_in(4) {
                 backend["weight"] = json!(dice.pick(&[0, 1, 5, 90]));
             }
@@ -199,11 +241,21 @@ impl Shop {
     }
 
     fn virtual_service(&self, dice: &mut Dice, name: &str, host: &str) -> Value {
-        let entries: Vec<Value> = (0..=dice.roll(4)).map(|_| self.http_entry(dice)).collect();
+        let mut entries: Vec<Value> = (0..=dice.roll(4)).map(|_| self.http_entry(dice)).collect();
+        let seen: &[&str] = match host.starts_with('*') {
+            true => &["*"],
+            false => dice.pick(&[&[][..], &["*"], &["."], &[BASELINE, "elsewhere"]]),
+        };
+        if self.wildcard && !host.starts_with('*') {
+            // Or callers on a port without entries would fall through to what is carried over.
+            let mut last = self.http_entry(dice);
+            last.as_object_mut().expect("an entry").remove("match");
+            entries.push(last);
+        }
         json!({
             "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
             "metadata": {"name": name, "namespace": BASELINE},
-            "spec": {"hosts": [host], "http": entries}
+            "spec": {"hosts": [host], "http": entries, "exportTo": seen}
         })
     }
 
@@ -374,7 +426,7 @@ fn http_match(dice: &mut Dice) -> Value {
         one["headers"] = json!([{"name": "x-a", "value": dice.pick(&["1", "2"])}]);
     }
     if dice.one_in(5) {
-        one["queryParams"] = json!([{"name": "q", "value": "1"}]);
+        one["queryParams"] = json!([{"name": dice.pick(&["q", "Q"]), "value": "1"}]);
     }
     one
 }
@@ -407,6 +459,9 @@ fn request(dice: &mut Dice) -> Request {
     }
     if dice.one_in(3) {
         request = request.param("q", dice.pick(&["1", "2"]));
+        if dice.one_in(2) {
+            request = request.param("Q", dice.pick(&["1", "2"]));
+        }
     }
     request
 }

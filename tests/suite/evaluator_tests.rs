@@ -328,7 +328,107 @@ fn a_port_in_parent_refs_limits_a_route() {
     let parent = "parentRefs: [{kind: Service, group: '', name: two}]";
     let portless = object("HTTPRoute", "all", "shop", &format!("{parent}, rules: [{{{TO_CART}}}]"));
     let both = mesh(&(scoped + &portless));
-    assert_eq!(short(&call(&both, "shop", "two", 80, get("/"))), "undefined");
+    assert_eq!(short(&call(&both, "shop", "two", 80, get("/"))), "cart.shop:80 1/1");
+    assert_eq!(short(&call(&both, "shop", "two", 81, get("/"))), "undefined");
+}
+
+#[test]
+fn a_route_that_istio_does_not_follow_is_not_there() {
+    let sound = route("cart", &format!("[{{{TO_WEB}}}]"));
+    judge(&sound, &[(get("/"), "web.shop:80 1/1")]);
+    judge(
+        &sound.replace("kind: Service, group: ''", "kind: Service"),
+        &[(get("/"), "default cart.shop:80")],
+    );
+    judge(&sound.replace("group: ''", "group: core"), &[(get("/"), "default cart.shop:80")]);
+    judge(
+        &sound.replace("name: cart}]", "name: cart, port: 81}]"),
+        &[(get("/"), "default cart.shop:80")],
+    );
+    for broken in [
+        "filters: [{type: ExtensionRef}], backendRefs: [{name: web, port: 80}]",
+        "backendRefs: [{name: web}]",
+        "backendRefs: [{name: web.shop, port: 80}]",
+        "backendRefs: [{group: networking.istio.io, kind: Hostname, name: a.b, namespace: shop, port: 80}]",
+    ] {
+        let route = route("cart", &format!("[{{{TO_WEB}}}, {{{broken}}}]"));
+        judge(&route, &[(get("/"), "default cart.shop:80")]);
+    }
+}
+
+#[test]
+fn hostnames_of_a_mesh_route_mean_nothing() {
+    let named = |name: &str, to: &str| {
+        route(name, &format!("[{{{to}}}]"))
+            .replace("rules:", &format!("hostnames: [{name}.org], rules:"))
+    };
+    judge(&(named("a", TO_WEB) + &named("b", TO_CART)), &[(get("/"), "web.shop:80 1/1")]);
+}
+
+#[test]
+fn a_hostname_is_a_backend_too() {
+    let rules = "[{backendRefs: [{group: networking.istio.io, kind: Hostname, name: web.shop.svc.cluster.local, port: 80}]}]";
+    judge(&route("cart", rules), &[(get("/"), "web.shop:80 1/1")]);
+}
+
+#[test]
+fn a_virtual_service_counts_for_those_who_see_it() {
+    let seen_by = |name: &str, to: &str, export: &str| {
+        let spec = format!(
+            "hosts: [cart.shop.svc.cluster.local], exportTo: {export}, http: [{{route: [{{destination: {{host: {to}.shop.svc.cluster.local}}}}]}}]"
+        );
+        object("VirtualService", name, "shop", &spec)
+    };
+    let (all, private, exported) =
+        (seen_by("a", "web", "['*']"), seen_by("b", "two", "['.']"), seen_by("c", "two", "[pr-1]"));
+    let asks =
+        |objects: &str, from: &str| short(&call(&mesh(objects), from, "cart.shop", 80, get("/")));
+    let both = all.clone() + &private;
+    assert_eq!(asks(&both, "shop"), "two.shop:80 1/1");
+    assert_eq!(asks(&both, "pr-1"), "web.shop:80 1/1");
+    assert_eq!(asks(&(all + &exported), "pr-1"), "two.shop:80 1/1");
+    assert_eq!(asks(&private, "pr-1"), "default cart.shop:80");
+    assert_eq!(asks(&(exported + &seen_by("d", "web", "[pr-1]")), "pr-1"), "undefined");
+}
+
+#[test]
+fn who_calls_is_looked_at_only_where_no_gateway_is_named() {
+    let one = |more: &str| {
+        virtual_service(&format!(
+            "[{{match: [{{sourceNamespace: web{more}}}], route: [{{destination: {{host: web}}}}]}}]"
+        ))
+    };
+    judge(&one(""), &[(get("/"), "default cart.shop:80")]);
+    judge(&one(", gateways: [mesh]"), &[(get("/"), "web.shop:80 1/1")]);
+}
+
+#[test]
+fn a_request_that_is_led_to_a_headless_service_goes_astray() {
+    let headless = object("Service", "bare", "shop", "clusterIP: None, ports: [{port: 80}]")
+        .replace("gateway.networking.k8s.io/v1", "v1");
+    let hidden = headless.replace("clusterIP: None, ", "").replace(
+        "bare, namespace: shop",
+        "hidden, namespace: shop, annotations: {networking.istio.io/exportTo: 'x'}",
+    );
+    let to =
+        |name: &str| route("cart", &format!("[{{backendRefs: [{{name: {name}, port: 80}}]}}]"));
+    judge(&(headless.clone() + &to("bare")), &[(get("/"), "bare.shop:80? 1/1")]);
+    judge(&(hidden + &to("hidden")), &[(get("/"), "hidden.shop:80? 1/1")]);
+    let mesh = mesh(&headless);
+    assert_eq!(short(&call(&mesh, "shop", "bare", 80, get("/"))), "default bare.shop:80");
+}
+
+#[test]
+#[should_panic(expected = "duplicate hosts")]
+fn hosts_that_meet_are_not_admitted() {
+    let twice = virtual_service("[{redirect: {uri: /}}]").replace("[cart]", "[a.org, '*.org']");
+    mesh(&twice);
+}
+
+#[test]
+#[should_panic(expected = "http, tcp or tls must be provided")]
+fn a_virtual_service_without_rules_is_not_admitted() {
+    mesh(&virtual_service("[]"));
 }
 
 #[test]

@@ -4,13 +4,15 @@
 //! Each case is made from one number, so a failure names the number that shows it again.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
+use serde_json::Value;
 
 use super::evaluator::{Answer, Call, Mesh, Request, fqdn};
-use super::orchestrator::{ANABRANCH, run};
+use super::orchestrator::{ANABRANCH, root, run};
 use super::schema::documents;
 use super::shop::{self, Preview, Shop};
 
@@ -105,11 +107,13 @@ proptest! {
         let case = Judged::new(seed);
         let misses = near_misses();
         for (index, (service, port, request)) in case.calls().enumerate() {
-            let expected = call(&case.before, shop::BASELINE, service, port, request);
             let host = fqdn(service, shop::BASELINE);
-            for host in [service, &host] {
-                let found = call(&case.after, shop::BASELINE, host, port, request);
-                prop_assert_eq!(&found, &expected, "{}:{} {:?} of seed {}", service, port, request, seed);
+            for (from, host) in [(shop::BASELINE, service), (shop::BASELINE, &host), ("elsewhere", &host), ("far", &host)] {
+                let expected = call(&case.before, from, host, port, request);
+                let found = call(&case.after, from, host, port, request);
+                prop_assert_eq!(
+                    &found, &expected, "{}:{} from {}, {:?} of seed {}", service, port, from, request, seed
+                );
             }
             let (name, value) = &misses[index % misses.len()];
             let near = request.clone().header(name, value);
@@ -137,10 +141,14 @@ proptest! {
             for (index, (service, port, request)) in case.calls().enumerate() {
                 let (name, value) = &keys[index % keys.len()];
                 let keyed = request.clone().header(name, value);
-                let expected = call(&case.before, shop::BASELINE, service, port, &keyed);
+                let host = fqdn(service, shop::BASELINE);
+                let from = [shop::BASELINE, "elsewhere", "far"][index % 3];
+                let expected = call(&case.before, from, &host, port, &keyed);
                 let expected = expected.swapped(copy_of(preview));
-                let found = call(&case.after, shop::BASELINE, service, port, &keyed);
-                prop_assert_eq!(found, expected, "{}:{} {:?} of seed {}", service, port, keyed, seed);
+                let found = call(&case.after, from, &host, port, &keyed);
+                prop_assert_eq!(
+                    found, expected, "{}:{} from {}, {:?} of seed {}", service, port, from, keyed, seed
+                );
             }
         }
     }
@@ -150,11 +158,12 @@ proptest! {
         let case = Judged::new(seed);
         for preview in &case.shop.previews {
             for (service, port, request) in case.calls() {
-                let expected = call(&case.before, shop::BASELINE, service, port, request);
+                let host = fqdn(service, shop::BASELINE);
                 let expected = match preview.services.iter().any(|name| name == service) {
-                    true => expected.swapped(copy_of(preview)),
-                    // An alias: without the key the baseline answers as ever.
-                    false => expected,
+                    true => call(&case.before, shop::BASELINE, &host, port, request)
+                        .swapped(copy_of(preview)),
+                    // An alias: without the key the baseline answers as it answers any other namespace.
+                    false => call(&case.before, "far", &host, port, request),
                 };
                 let found = call(&case.after, &preview.name, service, port, request);
                 prop_assert_eq!(
@@ -223,4 +232,54 @@ fn a_bare_header_rule_that_loses_to_a_path_is_caught() {
     let preview = Preview { name: "pr-4".to_owned(), services: vec!["cart".to_owned()] };
     let expected = call(&before, "baseline", "cart", 80, &request).swapped(copy_of(&preview));
     assert_ne!(call(&after, "baseline", "cart", 80, &request), expected);
+}
+
+/// What was reviewed line by line is judged as well.
+#[test]
+fn expected_files_answer_as_the_baseline_without_the_key_and_with_the_copy_with_it() {
+    let preview = Preview { name: "pr-42".to_owned(), services: vec!["cart".to_owned()] };
+    for case in [
+        "backends-of-other-kinds",
+        "headless-and-unrouted",
+        "routes-that-the-mesh-ignores",
+        "virtual-service",
+        "virtual-service-seen-by-some",
+        "virtual-service-with-tcp",
+    ] {
+        let folder = root().join("golden").join(case);
+        let read = |path: &Path| fs::read_to_string(path).expect("a golden can be read");
+        let mut inputs: Vec<_> = fs::read_dir(folder.join("input/baseline"))
+            .expect("a golden has a baseline")
+            .map(|entry| entry.expect("it can be listed").path())
+            .collect();
+        inputs.sort();
+        let baseline: Vec<String> = inputs.iter().map(|path| read(path)).collect();
+        let baseline = documents(&baseline.join("\n---\n"));
+        let made = documents(&read(&folder.join("expected/stream.yaml")));
+        // The output may carry the baseline, changed or not.
+        let id = |object: &Value| {
+            let meta = &object["metadata"];
+            [&object["kind"], &meta["namespace"], &meta["name"]].map(Value::to_string)
+        };
+        let carried: Vec<_> = made.iter().map(id).collect();
+        let left = baseline.iter().filter(|object| !carried.contains(&id(object)));
+        let after: Vec<Value> = left.chain(&made).cloned().collect();
+        let (before, after) = (Mesh::new(&baseline), Mesh::new(&after));
+        for path in ["/", "/api", "/self/x", "/legacy", "/pay"] {
+            for from in ["baseline", "web", "far"] {
+                let request = Request::new("GET", path);
+                let host = fqdn("cart", "baseline");
+                let expected = call(&before, from, &host, 80, &request);
+                let found = call(&after, from, &host, 80, &request);
+                assert_eq!(found, expected, "{case}: {path} from {from}");
+                let keyed = request.header("x-preview-id", "pr-42");
+                let found = call(&after, from, &host, 80, &keyed);
+                assert_eq!(
+                    found,
+                    expected.swapped(copy_of(&preview)),
+                    "{case}: {path} from {from}"
+                );
+            }
+        }
+    }
 }

@@ -135,7 +135,8 @@ impl Case {
             json!({
                 "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
                 "metadata": {"name": "cart", "namespace": "shop"},
-                "spec": {"hosts": ["cart"], "http": entries},
+                // One without any rules would not be admitted.
+                "spec": {"hosts": ["cart"], "http": entries, "tcp": [{}]},
             }),
             service("cart", "shop"),
         ];

@@ -3,19 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Swap;
-use super::gateway_api::{complete_matches, kind_of, swap_rule};
-use super::istio::{swap_entry, write_out_hosts};
+use super::Moved;
+use super::gateway_api::{complete_matches, kind_of, write_backends};
+use super::istio::{write_out_hosts, write_routes};
 use crate::emit::meta;
 use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteSpec};
 use crate::kube::istio::{self, VirtualService, VirtualServiceSpec};
 use crate::kube::meta::without;
 use crate::kube::{Object, marks};
+use crate::model::route::istio::is_for_gateway;
 use crate::plan::routing::entries::Clone as Entry;
-use crate::plan::routing::gateway_api::rules;
-use crate::plan::routing::istio::http;
 use crate::plan::{Environment, Plan};
-use crate::yaml::Node;
+use crate::yaml::{Data, Node};
 
 /// The clone of an entry route for one preview.
 pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>, clone: &Entry<'_>) -> Object {
@@ -26,14 +25,10 @@ pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>, clone: &Entry<'_>) ->
     }
 }
 
-/// The headers that carry the key of a preview.
-fn key_headers(plan: &Plan<'_>, preview: &str) -> Vec<(String, String)> {
-    let key = &plan.config.previews.spec.routing.key;
-    let mut headers = vec![(key.header.clone(), preview.to_owned())];
-    if !key.baggage.is_empty() {
-        headers.push(("baggage".to_owned(), format!("{}={preview}", key.baggage)));
-    }
-    headers
+/// The member of the baggage that carries the key of a preview; none where there is no such key.
+fn member(plan: &Plan<'_>, preview: &str) -> Option<String> {
+    let key = &plan.config.previews.spec.routing.key.baggage;
+    (!key.is_empty()).then(|| format!("{key}={preview}"))
 }
 
 /// The hosts of a preview in place of the original ones.
@@ -45,9 +40,9 @@ fn preview_hosts(hosts: &Hosts<'_>) -> Vec<String> {
     hosts.values().filter(|host| seen.insert(*host)).cloned().collect()
 }
 
-fn swap<'a>(plan: &'a Plan<'a>, env: &'a Environment<'a>, clone: &'a Entry<'a>) -> Swap<'a> {
-    let home = clone.route.id.namespace.as_str();
-    Swap { plan, env, home, stands_in: home, inside: false }
+fn moved<'a>(plan: &'a Plan<'a>, env: &'a Environment<'a>, clone: &'a Entry<'a>) -> Moved<'a> {
+    let namespace = clone.route.id.namespace.as_str();
+    Moved { env, catalog: plan.catalog, from: namespace, to: namespace }
 }
 
 fn gateway_route(
@@ -56,16 +51,21 @@ fn gateway_route(
     clone: &Entry<'_>,
     hosts: &Hosts<'_>,
 ) -> Object {
-    let swap = swap(plan, env, clone);
+    let moved = moved(plan, env, clone);
     let gateway = &clone.entry.gateway;
-    let rules = rules(clone.route).iter().map(|rule| {
-        let mut rule = rule.clone();
+    let rules = clone.rules.iter().map(|swapped| {
+        let mut rule = swapped.rule.clone();
         complete_matches(&mut rule, kind_of(clone.route));
-        swap_rule(&mut rule, &swap);
+        write_backends(&mut rule, &swapped.backends, &moved);
         redirect_to_preview(&mut rule, hosts);
         if rule.get("backendRefs").is_some_and(|backends| !backends.items().is_empty()) {
-            for (header, value) in key_headers(plan, env.name) {
-                set_request_header(&mut rule, &header, &value);
+            let key = &plan.config.previews.spec.routing.key;
+            let modifier = header_modifier(&mut rule);
+            // The original may strip the key; the clone must not undo what it sets.
+            without(modifier, "remove", &key.header);
+            set_header(modifier, &key.header, env.name);
+            if let Some(member) = member(plan, env.name) {
+                add_member(modifier, &member);
             }
         }
         rule
@@ -111,23 +111,55 @@ fn header_modifier(rule: &mut Node) -> &mut Node {
     filters.items_mut()[index].make(&["requestHeaderModifier"])
 }
 
-fn set_request_header(rule: &mut Node, name: &str, value: &str) {
-    let modifier = header_modifier(rule);
-    // The original may strip the key; the clone must not undo what it sets.
-    without(modifier, "remove", name);
-    if modifier.get("set").is_none() {
-        modifier.set("set", Node::list([]));
-    }
-    let list = modifier.get_mut("set").expect("set on the lines above");
-    let same = |item: &&mut Node| {
-        item.text_at(&["name"]).is_some_and(|found| found.eq_ignore_ascii_case(name))
-    };
-    match list.items_mut().iter_mut().find(same) {
-        Some(item) => item.set("value", Node::string(value)),
-        None => {
-            list.push(Node::map([("name", Node::string(name)), ("value", Node::string(value))]))
+/// The value of a header in a list of a header modifier.
+fn value_of<'n>(modifier: &'n mut Node, list: &str, header: &str) -> Option<&'n mut Node> {
+    let is_same = |name: Option<&str>| name.is_some_and(|name| name.eq_ignore_ascii_case(header));
+    match &mut modifier.get_mut(list)?.data {
+        Data::List(items) => {
+            let item = items.iter_mut().find(|item| is_same(item.text_at(&["name"])))?;
+            item.get_mut("value")
         }
+        Data::Map(entries) => {
+            let entry = entries.iter_mut().find(|(name, _)| is_same(Some(&name.text)))?;
+            Some(&mut entry.1)
+        }
+        Data::Scalar { .. } => None,
     }
+}
+
+/// Adds a header to a list of an HTTPRoute's modifier.
+fn push_header(modifier: &mut Node, list: &str, name: &str, value: &str) {
+    let header = Node::map([("name", Node::string(name)), ("value", Node::string(value))]);
+    match modifier.get_mut(list) {
+        Some(list) => list.push(header),
+        None => modifier.set(list, Node::list([header])),
+    }
+}
+
+fn set_header(modifier: &mut Node, name: &str, value: &str) {
+    match value_of(modifier, "set", name) {
+        Some(found) => *found = Node::string(value),
+        None => push_header(modifier, "set", name, value),
+    }
+}
+
+/// Adds a member to the baggage, behind what the client sends or the original writes.
+fn add_member(modifier: &mut Node, member: &str) {
+    if !joined(modifier, member) {
+        push_header(modifier, "add", "baggage", member);
+    }
+}
+
+/// Joins a member to the baggage that a modifier writes already.
+fn joined(modifier: &mut Node, member: &str) -> bool {
+    ["set", "add"].iter().any(|list| {
+        let Some(found) = value_of(modifier, list, "baggage") else {
+            return false;
+        };
+        let both = format!("{},{member}", found.text().unwrap_or_default());
+        *found = Node::string(both);
+        true
+    })
 }
 
 /// A redirect to the original's own host would lead out of the preview.
@@ -150,15 +182,15 @@ fn virtual_service(
     clone: &Entry<'_>,
     hosts: &Hosts<'_>,
 ) -> Object {
-    let swap = swap(plan, env, clone);
+    let moved = moved(plan, env, clone);
     let gateway = format!("{}/{}", clone.entry.gateway.namespace, clone.entry.gateway.name);
-    let entries = http(clone.route).filter_map(|entry| {
-        let mut cloned = entry.clone();
-        if let Some(matches) = gateway_matches(entry, hosts)? {
+    let entries = clone.rules.iter().filter_map(|swapped| {
+        let mut cloned = swapped.rule.clone();
+        if let Some(matches) = gateway_matches(swapped.rule, hosts)? {
             cloned.set("match", Node::list(matches));
         }
-        write_out_hosts(&mut cloned, swap.home);
-        swap_entry(&mut cloned, &swap);
+        write_routes(&mut cloned, &swapped.backends, &moved);
+        write_out_hosts(&mut cloned, plan.catalog.home, moved.from);
         if let Some(redirect) = cloned.get_mut("redirect")
             && let Some(host) = redirect.text_at(&["authority"]).and_then(|host| hosts.get(host))
         {
@@ -166,9 +198,13 @@ fn virtual_service(
         }
         if cloned.get("route").is_some() {
             let request = cloned.make(&["headers", "request"]);
-            for (header, value) in key_headers(plan, env.name) {
-                without(request, "remove", &header);
-                request.make(&["set"]).set(&header, Node::string(value));
+            let key = &plan.config.previews.spec.routing.key;
+            without(request, "remove", &key.header);
+            request.make(&["set"]).set(&key.header, Node::string(env.name));
+            if let Some(member) = member(plan, env.name)
+                && !joined(request, &member)
+            {
+                request.make(&["add"]).set("baggage", Node::string(member));
             }
         }
         Some(cloned)
@@ -187,7 +223,6 @@ fn virtual_service(
             gateways: vec![gateway],
             export_to: vec!["*".to_owned()],
             http: entries.collect(),
-            tls: Vec::new(),
             tcp: Vec::new(),
         },
     })
@@ -203,10 +238,7 @@ fn gateway_matches(entry: &Node, hosts: &Hosts<'_>) -> Option<Option<Vec<Node>>>
     let kept: Vec<Node> = matches
         .items()
         .iter()
-        .filter(|one| {
-            let gateways = one.get("gateways").map(Node::items).unwrap_or_default();
-            gateways.is_empty() || gateways.iter().any(|gateway| gateway.text() != Some("mesh"))
-        })
+        .filter(|one| is_for_gateway(one))
         .map(|one| {
             let mut one = one.clone();
             one.remove("gateways");
@@ -224,7 +256,9 @@ fn gateway_matches(entry: &Node, hosts: &Hosts<'_>) -> Option<Option<Vec<Node>>>
 /// An original whose rules remove the key that a client sends; an annotation says so, for the next
 /// run to take it back.
 pub(super) fn strip(plan: &Plan<'_>, mut object: Object) -> Object {
-    let headers: Vec<String> = key_headers(plan, "").into_iter().map(|(name, _)| name).collect();
+    let key = &plan.config.previews.spec.routing.key;
+    let baggage = (!key.baggage.is_empty()).then_some("baggage");
+    let headers: Vec<&str> = [key.header.as_str()].into_iter().chain(baggage).collect();
     let spec = object.node.make(&["spec"]);
     let modifiers: Vec<&mut Node> = if object.id.group == GROUP {
         let rules = spec.get_mut("rules").map(Node::items_mut).unwrap_or_default();
@@ -238,8 +272,8 @@ pub(super) fn strip(plan: &Plan<'_>, mut object: Object) -> Object {
         for header in &headers {
             without(modifier, "remove", header);
             match modifier.get_mut("remove") {
-                Some(list) => list.push(Node::string(header)),
-                None => modifier.set("remove", Node::list([Node::string(header)])),
+                Some(list) => list.push(Node::string(*header)),
+                None => modifier.set("remove", Node::list([Node::string(*header)])),
             }
         }
     }

@@ -4,15 +4,19 @@ use std::collections::BTreeSet;
 
 use smol_str::SmolStr;
 
-use super::{Swap, settle_weights};
+use super::Moved;
 use crate::emit::meta;
 use crate::kube::gateway::{
     API_VERSION, GROUP, GrantFrom, GrantTo, ParentRef, ReferenceGrant, ReferenceGrantSpec, Route,
     RouteSpec,
 };
 use crate::kube::{Object, ObjectMeta, marks};
+use crate::model::route::gateway_api::{
+    backends, filters, kind_of_backend, port_of, rules, service_parents,
+};
 use crate::plan::routing::Local;
-use crate::plan::routing::gateway_api::{Rule, Table, rules, service_parents};
+use crate::plan::routing::gateway_api::{Rule, Table};
+use crate::plan::routing::swap::Backend;
 use crate::plan::{Environment, Plan};
 use crate::spec::RoutingKey;
 use crate::yaml::{Data, Node};
@@ -22,37 +26,42 @@ const RULES: usize = 16;
 const MATCHES_PER_RULE: usize = 64;
 const MATCHES_PER_ROUTE: usize = 128;
 
+/// Istio's kind of a backend that is known by its full host. It is of no namespace, and Istio drops a
+/// route that gives it one.
+const HOSTNAME: &str = "Hostname";
+
 /// The regular expression of one member of the W3C baggage header. Envoy matches the whole value.
 /// See <https://www.w3.org/TR/baggage/>.
 pub(super) fn baggage_member(key: &str, value: &str) -> String {
+    let key = escaped(key);
     format!(r"(?:.*,)?\s*{key}\s*=\s*{value}\s*(?:[,;].*)?")
+}
+
+/// A text as a regular expression that matches nothing else. Of a token these have a meaning in RE2.
+fn escaped(token: &str) -> String {
+    let mut escaped = String::with_capacity(token.len());
+    for c in token.chars() {
+        if matches!(c, '.' | '+' | '*' | '^' | '$' | '|') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
 }
 
 /// A route of the baseline, attached to the copies of its services.
 pub(super) fn attach(plan: &Plan<'_>, env: &Environment<'_>, local: &Local<'_>) -> Object {
-    let swap = Swap {
-        plan,
-        env,
-        home: &local.route.id.namespace,
-        stands_in: &env.namespace,
-        inside: true,
-    };
+    let (from, catalog) = (local.route.id.namespace.as_str(), plan.catalog);
+    let moved = Moved { env, catalog, from, to: &env.namespace };
     let parents = service_parents(local.route, plan.catalog.namespace)
-        .filter(|parent| {
-            parent.text_at(&["name"]).is_some_and(|name| local.services.contains(name))
-        })
-        .map(|parent| {
-            let port = parent.get("port").and_then(Node::integer_value);
-            parent_service(
-                parent.text_at(&["name"]).unwrap_or_default(),
-                port.and_then(|port| u16::try_from(port).ok()),
-            )
-        });
-    let rules = rules(local.route).iter().map(|rule| {
-        let mut rule = rule.clone();
-        complete_matches(&mut rule, kind_of(local.route));
-        swap_rule(&mut rule, &swap);
-        rule
+        .filter_map(|parent| Some((parent.text_at(&["name"])?, port_of(parent))))
+        .filter(|(name, _)| local.services.contains(name))
+        .map(|(name, port)| parent_service(name, port));
+    let rules = local.rules.iter().map(|rule| {
+        let mut written = rule.rule.clone();
+        complete_matches(&mut written, kind_of(local.route));
+        write_backends(&mut written, &rule.backends, &moved);
+        written
     });
     let name = &local.route.id.name;
     Object::from_typed(&Route {
@@ -61,7 +70,7 @@ pub(super) fn attach(plan: &Plan<'_>, env: &Environment<'_>, local: &Local<'_>) 
         metadata: meta::derived(plan.config, name, &env.namespace, Some(env.name)),
         spec: RouteSpec {
             parent_refs: parents.collect(),
-            hostnames: texts(local.route.node.at(&["spec", "hostnames"])),
+            hostnames: Vec::new(),
             rules: rules.collect(),
         },
     })
@@ -70,11 +79,6 @@ pub(super) fn attach(plan: &Plan<'_>, env: &Environment<'_>, local: &Local<'_>) 
 /// `HTTPRoute` or `GRPCRoute`.
 pub(super) fn kind_of(route: &Object) -> &'static str {
     if route.id.kind == "GRPCRoute" { "GRPCRoute" } else { "HTTPRoute" }
-}
-
-pub(super) fn texts(list: Option<&Node>) -> Vec<String> {
-    let items = list.map(Node::items).unwrap_or_default();
-    items.iter().filter_map(Node::text).map(str::to_owned).collect()
 }
 
 fn parent_service(name: &str, port: Option<u16>) -> ParentRef {
@@ -95,7 +99,7 @@ pub(crate) fn mesh_routes(
     table: &Table<'_>,
 ) -> Vec<Object> {
     let baseline = plan.catalog.namespace;
-    let swap = Swap { plan, env, home: baseline, stands_in: baseline, inside: false };
+    let moved = Moved { env, catalog: plan.catalog, from: baseline, to: baseline };
     let key = &plan.config.previews.spec.routing.key;
     let mut written: Vec<Node> = Vec::new();
     for rule in &table.rules {
@@ -105,11 +109,11 @@ pub(crate) fn mesh_routes(
                     .iter()
                     .flat_map(|one| with_key(*one, key, env.name, table.kind))
                     .collect();
-                let most = if replaces_prefix(rule) { 1 } else { MATCHES_PER_RULE };
+                let most = if replaces_prefix(rule.rule) { 1 } else { MATCHES_PER_RULE };
                 for matches in matches.chunks(most) {
-                    let mut derived = first("matches", Node::list(matches.to_vec()), rule);
+                    let mut derived = first("matches", Node::list(matches.to_vec()), rule.rule);
                     derived.remove("name");
-                    swap_rule(&mut derived, &swap);
+                    write_backends(&mut derived, &rule.backends, &moved);
                     written.push(derived);
                 }
             }
@@ -143,7 +147,7 @@ pub(crate) fn mesh_routes(
                 metadata,
                 spec: RouteSpec {
                     parent_refs: vec![parent_service(table.service.name(), table.port)],
-                    hostnames: table.hostnames.clone(),
+                    hostnames: Vec::new(),
                     rules,
                 },
             })
@@ -153,25 +157,20 @@ pub(crate) fn mesh_routes(
 
 /// Whether a rule replaces the prefix that it matched, of which there may only be one.
 fn replaces_prefix(rule: &Node) -> bool {
-    let backends = rule.get("backendRefs").map(Node::items).unwrap_or_default();
-    let filters = [rule].into_iter().chain(backends).filter_map(|node| node.get("filters"));
-    filters.flat_map(Node::items).any(|filter| {
+    let mut filters = [rule].into_iter().chain(backends(rule)).flat_map(filters);
+    filters.any(|filter| {
         ["urlRewrite", "requestRedirect"]
             .iter()
             .any(|kind| filter.at(&[kind, "path", "replacePrefixMatch"]).is_some())
     })
 }
 
-/// `cart.pr-42`; with the port where the service has several, the hosts where its routes have some,
-/// and a number for what did not fit into one route.
+/// `cart.pr-42`; with the port where the service has several, and a number for what did not fit into one
+/// route.
 fn route_name(table: &Table<'_>, preview: &str, part: usize) -> String {
     let mut name = format!("{}.{preview}", table.service.name());
     if let Some(port) = table.port.filter(|_| table.port_in_name) {
         name.push_str(&format!(".{port}"));
-    }
-    if !table.hostnames.is_empty() {
-        let hosts = table.hostnames.iter().map(String::as_str);
-        name.push_str(&format!(".{}", crate::plan::naming::safe_hash(hosts, 8)));
     }
     if part > 0 {
         name.push_str(&format!(".part-{}", part + 1));
@@ -283,59 +282,60 @@ fn backend(name: &str, namespace: Option<&str>, port: u16) -> Node {
     Node::map(entries)
 }
 
-/// Swaps the affected backends of a rule; filters stay, and the targets of mirrors are not swapped.
-pub(super) fn swap_rule(rule: &mut Node, swap: &Swap<'_>) {
+/// Writes the backends that were decided on; filters stay, and so do the targets of mirrors.
+pub(super) fn write_backends(rule: &mut Node, backends: &[Backend<'_>], moved: &Moved<'_>) {
     if let Some(list) = rule.get_mut("backendRefs") {
-        let items: Vec<(bool, Node)> =
-            list.items().iter().map(|backend| swap_backend(backend, swap)).collect();
-        let weight =
-            |item: &(bool, Node)| item.1.get("weight").and_then(Node::integer_value).unwrap_or(1);
-        let set = |item: &mut (bool, Node), weight| item.1.set("weight", Node::integer(weight));
-        let settled = settle_weights(items, |item| item.0, weight, set);
-        list.data = Data::List(settled.into_iter().map(|(_, backend)| backend).collect());
+        list.data = Data::List(backends.iter().map(|one| write_backend(one, moved)).collect());
     }
-    qualify_mirrors(rule, swap);
+    qualify_mirrors(rule, moved);
 }
 
-/// A backendRef with all defaults written out, and whether it now names a copy.
-fn swap_backend(backend: &Node, swap: &Swap<'_>) -> (bool, Node) {
-    let name = backend.text_at(&["name"]).unwrap_or_default();
-    let namespace = backend.text_at(&["namespace"]).unwrap_or(swap.home);
-    let is_service = backend.text_at(&["kind"]).is_none_or(|kind| kind == "Service")
-        && backend.text_at(&["group"]).is_none_or(str::is_empty);
-    let copied = is_service && swap.applies(name, namespace);
-    let target = if copied { swap.env.namespace.as_str() } else { namespace };
-    let mut swapped = Node::map([
-        ("group", backend.get("group").cloned().unwrap_or_else(|| Node::string(""))),
-        ("kind", backend.get("kind").cloned().unwrap_or_else(|| Node::string("Service"))),
+/// A backendRef with all defaults written out.
+fn write_backend(backend: &Backend<'_>, moved: &Moved<'_>) -> Node {
+    let node = backend.node;
+    let (group, kind) = kind_of_backend(node);
+    let is_hostname = kind == HOSTNAME;
+    let name = match backend.copy {
+        Some(service) if is_hostname => moved.env.host(service),
+        _ => node.text_at(&["name"]).unwrap_or_default().to_owned(),
+    };
+    let mut written = Node::map([
+        ("group", Node::string(group)),
+        ("kind", Node::string(kind)),
         ("name", Node::string(name)),
     ]);
-    if target != swap.stands_in {
-        swapped.set("namespace", Node::string(target));
+    let namespace = match backend.copy {
+        Some(_) => moved.env.namespace.as_str(),
+        None => node.text_at(&["namespace"]).unwrap_or(moved.from),
+    };
+    if namespace != moved.to && !is_hostname {
+        written.set("namespace", Node::string(namespace));
     }
-    for (key, value) in backend.entries() {
+    for (key, value) in node.entries() {
         if !matches!(key.text.as_str(), "group" | "kind" | "name" | "namespace") {
-            swapped.set(&key.text, value.clone());
+            written.set(&key.text, value.clone());
         }
     }
-    if swapped.get("weight").is_none() {
-        swapped.set("weight", Node::integer(1));
+    match backend.weight {
+        Some(weight) => written.set("weight", Node::integer(weight)),
+        None if written.get("weight").is_none() => written.set("weight", Node::integer(1)),
+        None => {}
     }
-    qualify_mirrors(&mut swapped, swap);
-    (copied, swapped)
+    qualify_mirrors(&mut written, moved);
+    written
 }
 
 /// The target of a mirror stays what it was, also when the route stands elsewhere.
-fn qualify_mirrors(node: &mut Node, swap: &Swap<'_>) {
-    let Some(filters) = node.get_mut("filters") else {
+fn qualify_mirrors(node: &mut Node, moved: &Moved<'_>) {
+    let Some(filters) = node.get_mut("filters").filter(|_| moved.from != moved.to) else {
         return;
     };
     for filter in filters.items_mut() {
         if let Some(target) = filter.at_mut(&["requestMirror", "backendRef"])
             && target.text_at(&["namespace"]).is_none()
-            && swap.home != swap.stands_in
+            && kind_of_backend(target).1 != HOSTNAME
         {
-            target.set("namespace", Node::string(swap.home));
+            target.set("namespace", Node::string(moved.from));
         }
     }
 }
@@ -366,8 +366,10 @@ impl Space {
 /// Namespaces with a backend of a route, each with the namespace of the route.
 pub(crate) type Reaches = BTreeSet<(Space, Space)>;
 
-/// Where a route of the preview, or one that chooses its copies, needs a grant.
-pub(crate) fn reached(env: &Environment<'_>, route: &Object) -> Reaches {
+/// Where a route of the preview, or one that chooses its copies, needs a grant. In other namespaces than
+/// the preview's and the baseline's none is written: whoever owns them decides, and in the mesh Istio does
+/// not ask for it.
+pub(crate) fn reached(baseline: &str, env: &Environment<'_>, route: &Object) -> Reaches {
     if route.id.group != GROUP {
         return Reaches::new();
     }
@@ -377,10 +379,12 @@ pub(crate) fn reached(env: &Environment<'_>, route: &Object) -> Reaches {
         rule.get("backendRefs").map(Node::items).unwrap_or_default().iter().chain(mirrors)
     });
     let from = Space::of(&route.id.namespace, env);
+    let is_ours = |to: &str| to == env.namespace || from == Space::Own && to == baseline;
     backends
         .filter_map(|backend| backend.text_at(&["namespace"]))
+        .filter(|to| is_ours(to))
         .map(|to| (Space::of(to, env), from.clone()))
-        .filter(|(to, from)| to != from && (*to == Space::Own || *from == Space::Own))
+        .filter(|(to, from)| to != from)
         .collect()
 }
 
@@ -415,4 +419,27 @@ pub(crate) fn grants(plan: &Plan<'_>, env: &Environment<'_>, reaches: &Reaches) 
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_baggage_key_means_itself_and_nothing_else() {
+        let matches = |key: &str, baggage: &str| {
+            let member = format!("^(?:{})$", baggage_member(key, "pr-42"));
+            regex::Regex::new(&member).expect("it compiles").is_match(baggage)
+        };
+        for key in ["com.example.preview", "a+b", "a*", "a|b", "^a", "$a", "preview_id", "Preview"]
+        {
+            assert!(matches(key, &format!("x=1, {key} = pr-42 ;ttl=3,y=2")), "{key}");
+            assert!(
+                !matches(key, &format!("{key}=pr-421")) && !matches(key, &format!("x{key}=pr-42"))
+            );
+        }
+        assert!(!matches("com.example.preview", "comXexample.preview=pr-42"));
+        assert!(!matches("a|b", "a") && !matches("a+b", "aab=pr-42"));
+        assert!(!matches("Preview", "preview=pr-42"));
+    }
 }

@@ -1,16 +1,17 @@
 //! VirtualServices: made, extended in front, and attached to copies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::Moved;
 use super::gateway_api::baggage_member;
-use super::{Swap, settle_weights};
 use crate::emit::meta;
 use crate::kube::istio::{API_VERSION, VirtualService, VirtualServiceSpec};
 use crate::kube::{Object, marks};
-use crate::plan::naming::service_host;
-use crate::plan::routing::istio::{
-    Source, Table, full_host, hosts, http, is_only_mesh, mesh_matches, service_of, tcp,
-};
+use crate::model::Home;
+use crate::model::route::istio::{hosts, http, is_only_mesh, mesh_matches};
+use crate::plan::routing::Local;
+use crate::plan::routing::istio::{Source, Table};
+use crate::plan::routing::swap::{Backend, Swapped};
 use crate::plan::{Environment, Plan};
 use crate::spec::RoutingKey;
 use crate::yaml::{Data, Node};
@@ -67,24 +68,24 @@ fn in_front(
 ) -> Vec<Node> {
     let key = &plan.config.previews.spec.routing.key;
     let home = original.id.namespace.as_str();
-    let swap = Swap { plan, env, home, stands_in: home, inside: false };
+    let moved = Moved { env, catalog: plan.catalog, from: home, to: home };
     let mut entries = Vec::new();
     let set = plan.config.set();
     let name = |number: usize| Node::string(marks::entry(set, env.name, number));
-    for entry in &table.derived[derived] {
-        let Some(matches) = mesh_matches(original, entry) else {
+    for swapped in &table.derived[derived] {
+        let Some(matches) = mesh_matches(original, swapped.rule) else {
             continue;
         };
         let with_key: Vec<Node> =
             matches.iter().flat_map(|one| with_key(one, key, env.name)).collect();
         let name = name(entries.len() + 1);
         let mut derived = Node::map([("name", name), ("match", Node::list(with_key))]);
-        for (field, value) in entry.entries() {
+        for (field, value) in swapped.rule.entries() {
             if !matches!(field.text.as_str(), "name" | "match") {
                 derived.set(&field.text, value.clone());
             }
         }
-        swap_entry(&mut derived, &swap);
+        write_routes(&mut derived, &swapped.backends, &moved);
         entries.push(derived);
     }
     for &port in table.bare.iter().filter(|_| env.affected.contains(table.service)) {
@@ -101,7 +102,7 @@ fn in_front(
 /// What follows the entries of an original: requests without a key on the ports that it leaves to
 /// Istio would find no route, now that the entries of previews apply to them.
 fn behind(plan: &Plan<'_>, table: &Table<'_>, original: &Object) -> Vec<Node> {
-    let host = service_host(table.service, plan.catalog.namespace);
+    let host = plan.catalog.home.host(table.service);
     let to_itself = |&port: &u16| {
         Node::map([
             ("name", Node::string(marks::entry_of_port(plan.config.set(), port))),
@@ -135,27 +136,23 @@ fn with_key(one: &Node, key: &RoutingKey, preview: &str) -> Vec<Node> {
         .collect()
 }
 
-/// Swaps the affected destinations of an entry. Subsets of a swapped host fall away, since a preview
-/// has none, and destinations that become the same are merged.
-pub(super) fn swap_entry(entry: &mut Node, swap: &Swap<'_>) {
-    qualify(entry, swap);
-    let Some(list) = entry.get_mut("route") else {
+/// Writes the destinations that were decided on. Subsets of a swapped host fall away, since a preview has
+/// none, and destinations that become the same are merged. Short host names mean the namespace of their
+/// object; in another namespace they are written out.
+pub(super) fn write_routes(entry: &mut Node, routes: &[Backend<'_>], moved: &Moved<'_>) {
+    if moved.from != moved.to {
+        write_out_hosts(entry, moved.catalog.home, moved.from);
+    }
+    let Some(list) = entry.get_mut("route").filter(|_| routes.iter().any(|one| one.copy.is_some()))
+    else {
         return;
     };
-    let swapped = list.items().iter().map(|route| swap_route(route, swap)).collect::<Vec<_>>();
-    let any = swapped.iter().any(|(copied, _)| *copied);
-    if !any {
-        return;
-    }
-    let weight =
-        |item: &(bool, Node)| item.1.get("weight").and_then(Node::integer_value).unwrap_or(0);
-    let set = |item: &mut (bool, Node), weight| item.1.set("weight", Node::integer(weight));
-    let split = swapped.len() > 1;
-    let settled = settle_weights(swapped, |item| item.0, weight, set);
+    let split = list.items().len() > 1;
+    let settled = routes.iter().map(|route| write_route(route, moved));
     let mut merged: Vec<Node> = Vec::new();
     // Mostly hosts differ: only destinations of one host are compared whole.
     let mut by_host: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (_, route) in settled {
+    for route in settled {
         let host = route.text_at(&["destination", "host"]).unwrap_or_default().to_owned();
         let others = by_host.entry(host).or_default();
         let same = others.iter().find(|&&other| is_same_but_for_weight(&merged[other], &route));
@@ -191,43 +188,32 @@ fn is_same_but_for_weight(a: &Node, b: &Node) -> bool {
     rest(a) == rest(b)
 }
 
-fn swap_route(route: &Node, swap: &Swap<'_>) -> (bool, Node) {
-    let mut route = route.clone();
-    let Some(destination) = route.get_mut("destination") else {
-        return (false, route);
-    };
-    let host = destination.text_at(&["host"]).unwrap_or_default().to_owned();
-    let baseline = swap.plan.catalog.namespace;
-    let Some(name) = service_of(&host, swap.home, baseline).filter(|n| swap.applies(n, baseline))
-    else {
-        return (false, route);
-    };
-    destination.set("host", Node::string(swap.env.host(name)));
-    destination.remove("subset");
-    let ports = swap.plan.catalog.service(name).map(|s| s.ports.as_slice()).unwrap_or_default();
-    if let ([only], None) = (ports, destination.get("port")) {
-        // Written out: a destination of another namespace has no listener to take its port from.
-        let number = Node::map([("number", Node::integer(i64::from(only.number)))]);
-        destination.set("port", number);
+fn write_route(route: &Backend<'_>, moved: &Moved<'_>) -> Node {
+    let mut written = route.node.clone();
+    if let Some(weight) = route.weight {
+        written.set("weight", Node::integer(weight));
     }
-    (true, route)
+    if let (Some(name), Some(destination)) = (route.copy, written.get_mut("destination")) {
+        destination.set("host", Node::string(moved.env.host(name)));
+        destination.remove("subset");
+        let ports = moved.catalog.service(name).map(|s| s.ports.as_slice()).unwrap_or_default();
+        if let ([only], None) = (ports, destination.get("port")) {
+            // Written out: a destination of another namespace has no listener to take its port from.
+            let number = Node::map([("number", Node::integer(i64::from(only.number)))]);
+            destination.set("port", number);
+        }
+    }
+    written
 }
 
-/// Short host names mean the namespace of their object; in another namespace they are written out.
-fn qualify(entry: &mut Node, swap: &Swap<'_>) {
-    if swap.home != swap.stands_in {
-        write_out_hosts(entry, swap.home);
-    }
-}
-
-/// Writes out the short host names of an entry, which mean services of the namespace `home`.
-pub(super) fn write_out_hosts(entry: &mut Node, home: &str) {
+/// Writes out the short host names of an entry, which mean services of this namespace.
+pub(super) fn write_out_hosts(entry: &mut Node, home: Home<'_>, namespace: &str) {
     let full = |destination: Option<&mut Node>| {
         let Some(destination) = destination else {
             return;
         };
         if let Some(host) = destination.text_at(&["host"]) {
-            let host = full_host(host, home);
+            let host = home.full_host(host, namespace);
             destination.set("host", Node::string(host));
         }
     };
@@ -269,27 +255,21 @@ fn carry_over(
     wildcard: &Object,
     mut entries: Vec<Node>,
 ) -> Object {
-    let sections = |name: &str| {
-        wildcard.node.at(&["spec", name]).map(Node::items).unwrap_or_default().to_vec()
-    };
     let carried = http(wildcard).filter_map(|entry| {
         let matches = mesh_matches(wildcard, entry)?;
         let mut carried = entry.clone();
         if entry.get("match").is_some() {
             carried.set("match", Node::list(matches));
         }
-        write_out_hosts(&mut carried, &wildcard.id.namespace);
+        write_out_hosts(&mut carried, plan.catalog.home, &wildcard.id.namespace);
         Some(carried)
     });
     let mut own: Vec<Node> = carried.chain(behind(plan, table, wildcard)).collect();
     own.iter_mut().for_each(for_mesh_alone);
     entries.extend(own);
     let metadata = meta::derived(plan.config, &name_of(plan, table), plan.catalog.namespace, None);
-    let spec = VirtualServiceSpec {
-        tls: sections("tls"),
-        tcp: sections("tcp"),
-        ..spec_of(plan, table, entries)
-    };
+    // Its tls and tcp sections go on counting: for these Istio reads every one that covers a host.
+    let spec = spec_of(plan, table, entries);
     Object::from_typed(&VirtualService { api_version: API_VERSION, kind: KIND, metadata, spec })
 }
 
@@ -303,7 +283,7 @@ fn for_mesh_alone(entry: &mut Node) {
 
 /// A VirtualService for a host that has none: entries of previews, and the baseline's own per port.
 fn make(plan: &Plan<'_>, table: &Table<'_>, mut entries: Vec<Node>) -> Object {
-    let host = service_host(table.service, plan.catalog.namespace);
+    let host = plan.catalog.home.host(table.service);
     for &port in &table.ports {
         let mut entry = Node::map([("name", Node::string(format!("baseline.{port}")))]);
         if table.match_port {
@@ -324,11 +304,10 @@ fn name_of(plan: &Plan<'_>, table: &Table<'_>) -> String {
 /// What every VirtualService of ours has.
 fn spec_of(plan: &Plan<'_>, table: &Table<'_>, http: Vec<Node>) -> VirtualServiceSpec {
     VirtualServiceSpec {
-        hosts: vec![service_host(table.service, plan.catalog.namespace)],
+        hosts: vec![plan.catalog.home.host(table.service)],
         gateways: Vec::new(),
         export_to: vec!["*".to_owned()],
         http,
-        tls: Vec::new(),
         tcp: Vec::new(),
     }
 }
@@ -364,41 +343,31 @@ fn destination(host: &str, port: u16) -> Node {
     )])
 }
 
-/// A VirtualService attached to the copies of its services: seen by the preview alone.
-pub(super) fn attach(
-    plan: &Plan<'_>,
-    env: &Environment<'_>,
-    local: &crate::plan::routing::Local<'_>,
-) -> Object {
+/// A VirtualService attached to the copies of its services: seen by the preview alone. None where nothing
+/// of it holds in the mesh.
+pub(super) fn attach(plan: &Plan<'_>, env: &Environment<'_>, local: &Local<'_>) -> Option<Object> {
     let original = local.route;
     let home = original.id.namespace.as_str();
-    let swap = Swap { plan, env, home, stands_in: &env.namespace, inside: true };
+    let moved = Moved { env, catalog: plan.catalog, from: home, to: &env.namespace };
+    let inside = |rules: &[Swapped<'_>]| -> Vec<Node> {
+        rules.iter().filter_map(|rule| attached(plan, original, rule, &moved)).collect()
+    };
+    let (http, tcp) = (inside(&local.rules), inside(&local.tcp));
+    if http.is_empty() && tcp.is_empty() {
+        return None;
+    }
+    // Several spellings of one host are one here.
+    let mut seen = BTreeSet::new();
     let mut own_hosts: Vec<String> = hosts(original)
-        .filter_map(|host| service_of(host, home, plan.catalog.namespace))
-        .filter(|name| local.services.contains(name))
+        .filter_map(|host| plan.catalog.home.service_of(host, original))
+        .filter(|name| local.services.contains(name) && seen.insert(*name))
         .map(|name| env.host(name))
         .collect();
     if own_hosts.is_empty() {
         own_hosts = local.services.iter().map(|name| env.host(name)).collect();
     }
-    let attached = |entry: &Node| {
-        let matches = mesh_matches(original, entry)?;
-        let mut attached = entry.clone();
-        if entry.get("match").is_some() {
-            let inside = |mut one: Node| {
-                one.remove("gateways");
-                if one.text_at(&["sourceNamespace"]) == Some(plan.catalog.namespace) {
-                    one.set("sourceNamespace", Node::string(&env.namespace));
-                }
-                one
-            };
-            attached.set("match", Node::list(matches.into_iter().map(inside)));
-        }
-        swap_entry(&mut attached, &swap);
-        Some(attached)
-    };
     let metadata = meta::derived(plan.config, &original.id.name, &env.namespace, Some(env.name));
-    Object::from_typed(&VirtualService {
+    Some(Object::from_typed(&VirtualService {
         api_version: API_VERSION,
         kind: KIND,
         metadata,
@@ -406,10 +375,31 @@ pub(super) fn attach(
             hosts: own_hosts,
             gateways: Vec::new(),
             export_to: vec![".".to_owned()],
-            http: http(original).filter_map(attached).collect(),
-            // Their matches name hosts of the original: the plan says that they stay behind.
-            tls: Vec::new(),
-            tcp: tcp(original).iter().filter_map(attached).collect(),
+            http,
+            tcp,
         },
-    })
+    }))
+}
+
+/// An entry as it holds inside a preview, where that is bound to the mesh.
+fn attached(
+    plan: &Plan<'_>,
+    original: &Object,
+    swapped: &Swapped<'_>,
+    moved: &Moved<'_>,
+) -> Option<Node> {
+    let matches = mesh_matches(original, swapped.rule)?;
+    let mut attached = swapped.rule.clone();
+    if attached.get("match").is_some() {
+        let inside = |mut one: Node| {
+            one.remove("gateways");
+            if one.text_at(&["sourceNamespace"]) == Some(plan.catalog.namespace) {
+                one.set("sourceNamespace", Node::string(&moved.env.namespace));
+            }
+            one
+        };
+        attached.set("match", Node::list(matches.into_iter().map(inside)));
+    }
+    write_routes(&mut attached, &swapped.backends, moved);
+    Some(attached)
 }

@@ -11,6 +11,7 @@ pub(super) use gateway_api::{Reaches, grants, reached};
 use rayon::prelude::*;
 
 use crate::kube::{Id, Object};
+use crate::model::Catalog;
 use crate::plan::routing::istio::{self as planned_istio, Source};
 use crate::plan::routing::{Local, entries as planned_entries, gateway_api as planned};
 use crate::plan::{Environment, Plan};
@@ -51,7 +52,7 @@ impl<'p> Route<'p> {
             Self::Local(local) if local.route.id.group == crate::kube::gateway::GROUP => {
                 vec![gateway_api::attach(plan, env, local)]
             }
-            Self::Local(local) => vec![istio::attach(plan, env, local)],
+            Self::Local(local) => istio::attach(plan, env, local).into_iter().collect(),
             Self::Entry(clone) => vec![entries::emit(plan, env, clone)],
         }
     }
@@ -81,46 +82,12 @@ pub(super) fn of_all<'p, D: From<Object> + Send>(
     (shared, changed)
 }
 
-/// Which backends of a rule become those of a preview, and how the others are written.
-struct Swap<'a> {
-    plan: &'a Plan<'a>,
+/// Where a route of a preview comes from, and where it stands.
+struct Moved<'a> {
     env: &'a Environment<'a>,
+    catalog: &'a Catalog<'a>,
     /// The namespace of the original, in which names without a namespace are meant.
-    home: &'a str,
+    from: &'a str,
     /// The namespace the new route stands in.
-    stands_in: &'a str,
-    /// Calls from inside the preview reach copies of `unrouted` services too.
-    inside: bool,
-}
-
-impl Swap<'_> {
-    /// Whether a service of a namespace has a copy that this route must choose.
-    fn applies(&self, service: &str, namespace: &str) -> bool {
-        namespace == self.plan.catalog.namespace
-            && self.env.affected.contains(service)
-            && (self.inside || !self.is_unrouted(service))
-    }
-
-    fn is_unrouted(&self, service: &str) -> bool {
-        self.plan.config.facts(service).is_some_and(|facts| facts.unrouted)
-    }
-}
-
-/// Where a rule splits between copies and others, the copies get all of it and keep their
-/// proportion; equal shares where all of them have weight 0. Items without copies stay.
-fn settle_weights<T>(
-    mut items: Vec<T>,
-    is_copy: impl Fn(&T) -> bool,
-    weight: impl Fn(&T) -> i64,
-    set_weight: impl Fn(&mut T, i64),
-) -> Vec<T> {
-    let copies = items.iter().filter(|item| is_copy(item)).count();
-    if copies == 0 || copies == items.len() {
-        return items;
-    }
-    items.retain(|item| is_copy(item));
-    if items.iter().all(|item| weight(item) == 0) {
-        items.iter_mut().for_each(|item| set_weight(item, 1));
-    }
-    items
+    to: &'a str,
 }

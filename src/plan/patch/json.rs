@@ -74,18 +74,17 @@ pub(super) fn moves_values(operations: &[Operation]) -> bool {
 
 /// The object that a patch makes of an object.
 pub(super) fn apply(
-    object: &Node,
+    mut object: Node,
     operations: &[Operation],
     place: Place,
     allowance: &mut Allowance,
 ) -> Result<Node, Problem> {
-    let mut patched = object.clone();
     for (operation, number) in operations.iter().zip(1..) {
         operation
-            .apply(&mut patched, place, allowance)
+            .apply(&mut object, place, allowance)
             .map_err(|problem| operation.problem(number, problem))?;
     }
-    Ok(patched)
+    Ok(object)
 }
 
 impl Operation {
@@ -301,7 +300,7 @@ mod tests {
             let work = WorkBudget::new(&Ceiling::default());
             let ours = work.allow(|all| {
                 let operations = parse(&list, all).ok()?;
-                apply(&Node::from_json(object.clone()), &operations, Place::default(), all).ok()
+                apply(Node::from_json(object.clone()), &operations, Place::default(), all).ok()
             });
             let theirs = || {
                 let patch: json_patch::Patch =

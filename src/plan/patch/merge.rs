@@ -39,10 +39,11 @@ impl fmt::Display for Path<'_> {
 }
 
 /// The object that a patch makes of an object.
-pub(super) fn apply(object: &Node, patch: &Node) -> Result<Node, Problem> {
+pub(super) fn apply(object: Node, patch: &Node) -> Result<Node, Problem> {
+    let shape = Shape::of(&object);
     match directive(patch, Path::Root)? {
-        Directive::Merge => merge(Some(object.clone()), patch, Shape::of(object), Path::Root),
-        Directive::Replace => merge(None, patch, Shape::of(object), Path::Root),
+        Directive::Merge => merge(Some(object), patch, shape, Path::Root),
+        Directive::Replace => merge(None, patch, shape, Path::Root),
         Directive::Delete => Err(Problem::new(
             "it deletes the whole object",
             "a preview needs what was copied for its services; remove the patch",

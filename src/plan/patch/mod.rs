@@ -12,6 +12,8 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
+use smol_str::SmolStr;
+
 use super::marker::mentions_marker;
 use crate::diagnostic::{Place, Sources, code, nearest, some_of};
 use crate::kube::meta::is_substituted;
@@ -109,7 +111,7 @@ impl<'a> Patch<'a> {
     ///
     /// # Errors
     /// The patch does not fit the object, would change its identity, or goes through more nodes than are
-    /// allowed. A patch of several documents may then have changed it in part.
+    /// allowed. What is left of the object is then of no use.
     pub(super) fn apply(
         &self,
         object: &mut Node,
@@ -204,16 +206,18 @@ impl<'a> Patch<'a> {
         object: &mut Node,
         allowance: &mut Allowance,
     ) -> Result<(), Problem> {
-        let before = identity(object);
+        let texts = identity(object).texts().map(SmolStr::from);
+        let before = Identity::of(texts.each_ref().map(SmolStr::as_str));
+        let original = std::mem::take(object);
         let patched = match &self.parsed {
-            Parsed::Strategic(documents) => merge::apply(object, &documents[part]),
-            Parsed::Json(patch) => json::apply(object, patch, self.place, allowance),
+            Parsed::Strategic(documents) => merge::apply(original, &documents[part]),
+            Parsed::Json(patch) => json::apply(original, patch, self.place, allowance),
         };
-        let patched = patched.map_err(|problem| {
+        *object = patched.map_err(|problem| {
             let text = format!("does not fit {before}: {}", problem.text);
             Problem::new(text, problem.help)
         })?;
-        let after = identity(&patched);
+        let after = identity(object);
         if let Some((field, from, to)) = before.difference(&after) {
             return Err(Problem::new(
                 format!("changes {field} of {before} from `{from}` to `{to}`"),
@@ -221,7 +225,6 @@ impl<'a> Patch<'a> {
                  is known by them",
             ));
         }
-        *object = patched;
         Ok(())
     }
 }
@@ -358,15 +361,23 @@ pub(super) struct Identity<'a> {
 
 pub(super) fn identity(object: &Node) -> Identity<'_> {
     let text = |keys: &[&str]| object.text_at(keys).unwrap_or_default();
-    Identity {
-        api_version: text(&["apiVersion"]),
-        kind: text(&["kind"]),
-        name: text(&["metadata", "name"]),
-        namespace: text(&["metadata", "namespace"]),
-    }
+    Identity::of([
+        text(&["apiVersion"]),
+        text(&["kind"]),
+        text(&["metadata", "name"]),
+        text(&["metadata", "namespace"]),
+    ])
 }
 
 impl<'a> Identity<'a> {
+    fn of([api_version, kind, name, namespace]: [&'a str; 4]) -> Self {
+        Self { api_version, kind, name, namespace }
+    }
+
+    fn texts(&self) -> [&'a str; 4] {
+        [self.api_version, self.kind, self.name, self.namespace]
+    }
+
     fn group_version(&self) -> (&'a str, &'a str) {
         self.api_version.split_once('/').unwrap_or(("", self.api_version))
     }

@@ -111,10 +111,8 @@ const WORDS: &[&str] = &[
     "iam",
     "identity",
     "image",
-    "inject",
     "mount",
     "network",
-    "podidbinding",
     "privileged",
     "proxy",
     "role",
@@ -124,12 +122,14 @@ const WORDS: &[&str] = &[
     "selinux",
     "serviceaccount",
     "service-account",
-    "sidecar",
     "token",
     "userns",
     "vault",
     "volume",
 ];
+
+/// Words that name an injector, wherever in a key they stand: `injector.tumblr.com/request`.
+const INJECTORS: &[&str] = &["inject", "sidecar", "podidbinding"];
 
 /// Whether someone may act on an annotation with one of these values.
 pub(super) fn is_read(key: &str, values: &[&str]) -> bool {
@@ -138,6 +138,7 @@ pub(super) fn is_read(key: &str, values: &[&str]) -> bool {
     let is_backwards =
         ["io.", "dev.", "com.", "org.", "run."].iter().any(|top| key.starts_with(top));
     of_cluster(key)
+        || is_of_injector(key)
         || !key.contains('/') && is_backwards
         || WORDS.iter().any(|word| name.contains(word)) && !is_note(key)
         || values.iter().any(|value| looks_like_image(value))
@@ -145,8 +146,12 @@ pub(super) fn is_read(key: &str, values: &[&str]) -> bool {
 
 /// Whether someone may act on a label.
 pub(super) fn is_read_label(key: &str) -> bool {
-    let name = key.to_ascii_lowercase();
-    of_cluster(key) || ["inject", "sidecar", "podidbinding"].iter().any(|word| name.contains(word))
+    of_cluster(key) || is_of_injector(key)
+}
+
+fn is_of_injector(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    INJECTORS.iter().any(|word| key.contains(word))
 }
 
 fn of_cluster(key: &str) -> bool {
@@ -175,6 +180,7 @@ mod tests {
             "azure.workload.identity/use",
             "io.kubernetes.cri-o.userns-mode",
             "example.com/inject-sidecar",
+            "injector.tumblr.com/request",
             "aadpodidbinding",
         ] {
             assert!(is_read(read, &["x"]), "{read}");

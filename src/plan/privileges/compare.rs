@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{PolicyLabels, annotations};
 use crate::kube::meta;
+use crate::model::pod_spec;
 use crate::yaml::{Data, Node};
 
 /// What may differ at a place of an object without a word.
@@ -23,6 +24,8 @@ pub(super) enum Rule {
     NotRoot,
     /// A seccomp or AppArmor profile may become the runtime's default, where it confines no less.
     Profile,
+    /// A field of a container's security context by this rule; where it is absent, the pod's counts.
+    OrOfPod(&'static str, &'static Rule),
     /// Quantities of what every node has; not devices, whose names have a slash.
     Quantities,
     /// A list of words to which some may be added.
@@ -91,6 +94,8 @@ pub(super) struct Comparison<'n, 'l> {
     labels: &'l PolicyLabels<'l>,
     /// Volumes of the new pod that hold nothing of others.
     plain_volumes: BTreeSet<&'n str>,
+    /// The security contexts of the pod before and after.
+    pod_security: [Side<'n>; 2],
     path: Vec<Step<'n>>,
     pub(super) found: Vec<Change<'n>>,
 }
@@ -98,8 +103,8 @@ pub(super) struct Comparison<'n, 'l> {
 type Side<'n> = Option<&'n Node>;
 
 impl<'n, 'l> Comparison<'n, 'l> {
-    pub(super) fn new(labels: &'l PolicyLabels<'l>, after: &'n Node) -> Self {
-        let pod = crate::model::pod_spec(after);
+    pub(super) fn new(labels: &'l PolicyLabels<'l>, before: &'n Node, after: &'n Node) -> Self {
+        let pod = pod_spec(after);
         let volumes = pod.and_then(|pod| pod.get("volumes")).map(Node::items).unwrap_or_default();
         let name = |volume: &'n Node| volume.text_at(&["name"]).unwrap_or_default();
         let (plain, others): (Vec<_>, Vec<_>) = volumes.iter().partition(|one| is_plain(one));
@@ -107,7 +112,8 @@ impl<'n, 'l> Comparison<'n, 'l> {
         for other in others {
             plain_volumes.remove(name(other));
         }
-        Self { labels, plain_volumes, path: Vec::new(), found: Vec::new() }
+        let pod_security = [pod_spec(before), pod].map(|pod| pod?.get("securityContext"));
+        Self { labels, plain_volumes, pod_security, path: Vec::new(), found: Vec::new() }
     }
 
     /// Names what differs although the rule does not allow it.
@@ -129,6 +135,10 @@ impl<'n, 'l> Comparison<'n, 'l> {
             }
             Rule::NotRoot => self.not_root(old, new),
             Rule::Profile => self.profile(old, new),
+            Rule::OrOfPod(key, rule) => {
+                let [of_old, of_new] = self.pod_security.map(|pod| pod?.get(key));
+                self.compare(rule, old.or(of_old), new.or(of_new));
+            }
             Rule::More => self.more(old, new),
             Rule::Set(rule) => self.set(rule, old, new),
             Rule::Sequence(rule) => self.sequence(rule, old, new),

@@ -32,7 +32,7 @@ pub(super) fn compare<'n>(
     before: &'n Node,
     after: &'n Node,
 ) -> Vec<Change<'n>> {
-    let mut comparison = compare::Comparison::new(labels, after);
+    let mut comparison = compare::Comparison::new(labels, before, after);
     comparison.compare(table::of(id), Some(before), Some(after));
     comparison.found
 }

@@ -131,9 +131,12 @@ static WORKLOAD: Rule = Fields(&[
     ),
 ]);
 
+/// A pod takes labels, annotations and finalizers from its template, and one with a finalizer that nobody
+/// removes stays for ever.
 const POD_METADATA: Rule = Fields(&[
     ("labels", Labels { all: true }),
     ("annotations", Annotations { all: true }),
+    ("finalizers", Set(&GOES)),
     ("*", Any),
 ]);
 
@@ -285,15 +288,16 @@ const POD_SECURITY: &[(&str, Rule)] = &[
     ("appArmorProfile", Profile),
 ];
 
+/// Of a container, for which the pod's value counts where it has none.
 const SECURITY: &[(&str, Rule)] = &[
-    ("runAsUser", NotRoot),
-    ("runAsGroup", NotRoot),
-    ("runAsNonRoot", ON_RESTRICTS),
+    ("runAsUser", OrOfPod("runAsUser", &NotRoot)),
+    ("runAsGroup", OrOfPod("runAsGroup", &NotRoot)),
+    ("runAsNonRoot", OrOfPod("runAsNonRoot", &ON_RESTRICTS)),
     ("privileged", OFF),
     ("allowPrivilegeEscalation", OFF_RESTRICTS),
     ("readOnlyRootFilesystem", ON_RESTRICTS),
     ("procMount", Unless(&["Default"])),
     ("capabilities", Fields(&[("add", Set(&GOES)), ("drop", More)])),
-    ("seccompProfile", Profile),
-    ("appArmorProfile", Profile),
+    ("seccompProfile", OrOfPod("seccompProfile", &Profile)),
+    ("appArmorProfile", OrOfPod("appArmorProfile", &Profile)),
 ];

@@ -214,8 +214,43 @@ fn what_a_pod_gains_is_named_in_every_spelling() {
             "annotations: {sidecar.istio.io/inject: 'false'}",
             &["sidecar.istio.io/inject: false"],
         ),
+        ("", "finalizers: [example.com/keep]", &["metadata.finalizers"]),
     ] {
         one(&of_metadata(before, after), words);
+    }
+}
+
+#[test]
+fn a_container_without_a_value_has_that_of_its_pod() {
+    let pod = "securityContext: {runAsUser: 1000, runAsNonRoot: true, seccompProfile: {type: Localhost, localhostProfile: p}}";
+    let container = |fields: &str| {
+        format!("{pod}, containers: [{{name: c, image: i, securityContext: {{{fields}}}}}]")
+    };
+    for (before, after, words) in [
+        (
+            "",
+            "runAsUser: 2000",
+            &["containers[c].securityContext.runAsUser` ", "`1000` to `2000`"][..],
+        ),
+        ("runAsUser: 2000", "", &["`2000` to `1000`"]),
+        ("", "runAsNonRoot: no", &["`true` to `no`"]),
+        (
+            "",
+            "seccompProfile: {type: Unconfined, localhostProfile: p}",
+            &["`Localhost` to `Unconfined`"],
+        ),
+        (
+            "",
+            "seccompProfile: {type: RuntimeDefault, localhostProfile: p}",
+            &["to `RuntimeDefault`"],
+        ),
+    ] {
+        one(&of_pods(&container(before), &container(after)), words);
+    }
+    for (before, after) in
+        [("runAsNonRoot: true", ""), ("", "runAsUser: 1000"), ("runAsUser: 1000", "")]
+    {
+        assert_eq!(of_pods(&container(before), &container(after)), [""; 0], "{before} {after}");
     }
 }
 

@@ -5,11 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::gateway_api::{backends, rules};
-use super::{alike, chosen, hosts, istio};
+use super::swap::Swapped;
+use super::{alike, chosen, hosts, swapped};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
+use crate::model::route::gateway_api::{backends, rules};
+use crate::model::route::istio;
 use crate::plan::environment::Environment;
 use crate::plan::naming::safe_hash;
 use crate::spec::{Config, Delivery, Entry};
@@ -46,6 +48,8 @@ pub struct Clone<'a> {
     pub environments: Vec<usize>,
     /// The original.
     pub route: &'a Object,
+    /// Its rules.
+    pub rules: Vec<Swapped<'a>>,
     /// The entry it is made for.
     pub entry: &'a Entry,
     /// The number of the entry.
@@ -109,8 +113,8 @@ pub(super) fn plan<'a>(
     hosts::check(config, catalog, &routes, found);
     check_names(environments, entries, &routes, found);
     let alike = |route| {
-        let chosen = chosen(route, catalog.namespace);
-        alike(environments, 0..environments.len(), &chosen).into_values()
+        let chosen = chosen(route, catalog.home);
+        alike(environments, 0..environments.len(), &chosen)
     };
     let mut seen = BTreeSet::new();
     for (number, entry) in entries.iter().enumerate() {
@@ -129,9 +133,13 @@ pub(super) fn plan<'a>(
                     planned.urls.push(url);
                 }
             }
-            for environments in alike(route) {
+            for (affected, environments) in alike(route) {
                 let hosts = hosts().collect();
-                planned.clones.push(Clone { environments, route, entry, number, hosts });
+                let is_unrouted =
+                    |name: &str| config.facts(name).is_some_and(|facts| facts.unrouted);
+                let is_copied = |name: &str| affected.contains(&name) && !is_unrouted(name);
+                let rules = swapped(route, catalog.home, is_copied);
+                planned.clones.push(Clone { environments, route, rules, entry, number, hosts });
             }
         }
     }
@@ -227,10 +235,13 @@ fn entry_routes<'a>(catalog: &'a Catalog<'a>, found: &mut Report) -> Vec<&'a Obj
             }
             (istio_kind::GROUP, "VirtualService") => {
                 let chooses = istio::http(object).flat_map(istio::destinations);
-                let chooses = chooses
-                    .filter(|host| istio::service_of(host, &object.id.namespace, home).is_some())
-                    .count();
-                bound_to_gateway(object) && (own || chooses > 0)
+                let chooses =
+                    chooses.filter(|host| catalog.home.service_of(host, object).is_some()).count();
+                let leads = bound_to_gateway(object) && (own || chooses > 0);
+                if leads && !has_gateway_entry(object) {
+                    not_cloned(object, found);
+                }
+                leads && has_gateway_entry(object)
             }
             (gateway::GROUP, "TLSRoute" | "TCPRoute") => {
                 if own && attached_to_gateway(object) {
@@ -293,6 +304,14 @@ fn attached_to_gateway(route: &Object) -> bool {
 fn bound_to_gateway(object: &Object) -> bool {
     let gateways = object.node.at(&["spec", "gateways"]).map(Node::items).unwrap_or_default();
     gateways.iter().any(|gateway| gateway.text() != Some("mesh"))
+}
+
+/// Whether some HTTP entry of a VirtualService holds at a gateway.
+fn has_gateway_entry(object: &Object) -> bool {
+    istio::http(object).any(|entry| {
+        let matches = istio::matches(entry);
+        matches.is_empty() || matches.iter().any(istio::is_for_gateway)
+    })
 }
 
 /// Whether a route does nothing but send clients from http to https: on the listener of an entry it

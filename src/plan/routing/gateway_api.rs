@@ -8,10 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::precedence::{Condition, Rank, rank};
+use super::swap::Swapped;
 use super::{Routing, Table as Tables, alike};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, gateway::GROUP};
-use crate::model::{Catalog, Service};
+use crate::model::route::gateway_api::{
+    backends, dropped, ignored_parent, port_of, rules, service_backend, service_parents,
+};
+use crate::model::{Catalog, Home, Service};
 use crate::yaml::Node;
 
 /// The routes of one service and port that are made for each of some previews.
@@ -28,8 +32,6 @@ pub struct Table<'a> {
     pub port_in_name: bool,
     /// `HTTPRoute` or `GRPCRoute`.
     pub kind: &'static str,
-    /// Hostnames of the originals.
-    pub hostnames: Vec<String>,
     /// The rules, the more important first.
     pub rules: Vec<Rule<'a>>,
 }
@@ -40,7 +42,7 @@ pub enum Rule<'a> {
     /// An existing rule and the key, for these of its matches; affected backends are swapped.
     Derived {
         /// The rule.
-        rule: &'a Node,
+        rule: Swapped<'a>,
         /// Its matches; none: it has none written.
         matches: Vec<Option<&'a Node>>,
     },
@@ -54,7 +56,7 @@ impl Rule<'_> {
     /// What it counts as where rules are limited: itself, its matches and its backends.
     fn weight(&self) -> usize {
         match self {
-            Self::Derived { rule, matches } => 1 + matches.len() + backends(rule).len(),
+            Self::Derived { rule, matches } => 1 + matches.len() + backends(rule.rule).len(),
             Self::Preview(_) | Self::Baseline(_) => 3,
         }
     }
@@ -72,23 +74,31 @@ impl<'a> Attached<'a> {
         self.by_service.get(service).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Every service that a rule of this service's routes chooses.
-    pub(super) fn backends(&self, service: &str) -> BTreeSet<&'a str> {
-        let rules = self.of(service).iter().flat_map(|(route, _)| rules(route));
-        rules.flat_map(backends).filter_map(|backend| service_backend(backend, "")).collect()
+    /// Every service of the baseline that a rule of this service's routes chooses.
+    pub(super) fn backends(&self, service: &str, home: Home<'a>) -> BTreeSet<&'a str> {
+        self.of(service).iter().flat_map(|(route, _)| chosen(route, home)).collect()
     }
 }
 
-/// Finds the routes that are attached to Services of the baseline.
+/// The services of the baseline that a route chooses.
+pub(super) fn chosen<'a>(route: &'a Object, home: Home<'a>) -> impl Iterator<Item = &'a str> {
+    let all = rules(route).iter().flat_map(backends);
+    all.filter_map(move |backend| service_backend(backend, route, home))
+}
+
+/// Finds the routes that are attached to Services of the baseline, those left out that Istio does not
+/// follow.
 pub(super) fn attached<'a>(catalog: &'a Catalog<'a>) -> Attached<'a> {
     let mut found = Attached::default();
     for kind in ["HTTPRoute", "GRPCRoute"] {
-        for route in catalog.own(GROUP, kind) {
+        for route in catalog.own(GROUP, kind).filter(|route| dropped(route).is_none()) {
             for parent in service_parents(route, catalog.namespace) {
-                let name = parent.text_at(&["name"]).unwrap_or_default();
-                let port = parent.get("port").and_then(Node::integer_value);
-                let port = port.and_then(|port| u16::try_from(port).ok());
-                found.by_service.entry(name).or_default().push((route, port));
+                let service = |name: &str| catalog.service(name);
+                if ignored_parent(parent, route, catalog.home, service).is_none() {
+                    let name = parent.text_at(&["name"]).unwrap_or_default();
+                    let routes = found.by_service.entry(name).or_default();
+                    routes.push((route, port_of(parent)));
+                }
             }
         }
     }
@@ -105,38 +115,6 @@ pub(super) fn attached_by_others<'a>(catalog: &'a Catalog<'a>) -> BTreeMap<&'a s
     routes.flat_map(named).collect()
 }
 
-/// The parentRefs of a route that name a Service of this namespace.
-pub(crate) fn service_parents<'a>(
-    route: &'a Object,
-    namespace: &str,
-) -> impl Iterator<Item = &'a Node> {
-    let parents = route.node.at(&["spec", "parentRefs"]).map(Node::items).unwrap_or_default();
-    parents.iter().filter(move |parent| {
-        parent.text_at(&["kind"]) == Some("Service")
-            && parent.text_at(&["group"]).is_none_or(|group| matches!(group, "" | "core"))
-            && parent.text_at(&["namespace"]).unwrap_or(&route.id.namespace) == namespace
-    })
-}
-
-/// The rules of a route.
-pub(crate) fn rules(route: &Object) -> &[Node] {
-    route.node.at(&["spec", "rules"]).map(Node::items).unwrap_or_default()
-}
-
-/// The backends of a rule.
-pub(crate) fn backends(rule: &Node) -> &[Node] {
-    rule.get("backendRefs").map(Node::items).unwrap_or_default()
-}
-
-/// The name of the Service that a backendRef of a route in `home` means, if it means one of the
-/// namespace `home`; an empty `home` accepts only references without a namespace or with any.
-pub(crate) fn service_backend<'a>(backend: &'a Node, home: &str) -> Option<&'a str> {
-    let is_service = backend.text_at(&["kind"]).is_none_or(|kind| kind == "Service")
-        && backend.text_at(&["group"]).is_none_or(str::is_empty);
-    let namespace = backend.text_at(&["namespace"]).unwrap_or(home);
-    (is_service && (home.is_empty() || namespace == home)).then(|| backend.text_at(&["name"]))?
-}
-
 /// Plans the routes of one service for the previews that are involved.
 pub(super) fn plan<'a>(
     tables: &Tables<'a, '_>,
@@ -145,17 +123,14 @@ pub(super) fn plan<'a>(
     routing: &mut Routing<'a>,
     found: &mut Report,
 ) {
-    let attached = tables.routes.of(service.name());
-    let mut groups: BTreeMap<(Option<u16>, Vec<String>), Vec<&'a Object>> = BTreeMap::new();
-    for (route, port) in attached {
-        let hostnames = route.node.at(&["spec", "hostnames"]).map(Node::items).unwrap_or_default();
-        let hostnames = hostnames.iter().filter_map(Node::text).map(str::to_owned).collect();
-        groups.entry((*port, hostnames)).or_default().push(route);
+    let mut groups: BTreeMap<Option<u16>, Vec<&'a Object>> = BTreeMap::new();
+    for (route, port) in tables.routes.of(service.name()) {
+        groups.entry(*port).or_default().push(route);
     }
-    let chosen = tables.routes.backends(service.name());
+    let chosen = tables.routes.backends(service.name(), tables.catalog.home);
     let alike = alike(tables.environments, involved.iter().copied(), &chosen);
-    for ((port, hostnames), routes) in &groups {
-        let list = Rules::of(routes, tables.catalog.namespace);
+    for (port, routes) in &groups {
+        let list = Rules::of(routes);
         routing.pairs += list.matches.len().pow(2) / 2;
         if routing.over(tables.ceiling).is_some() {
             return;
@@ -176,16 +151,15 @@ pub(super) fn plan<'a>(
                 port: *port,
                 port_in_name: port.is_some() && service.ports.len() > 1,
                 kind: if routes[0].id.kind == "GRPCRoute" { "GRPCRoute" } else { "HTTPRoute" },
-                hostnames: hostnames.clone(),
                 rules,
             });
         }
     }
-    if groups.keys().any(|(port, _)| port.is_none()) || tables.is_unrouted(service.name()) {
+    if groups.contains_key(&None) || tables.is_unrouted(service.name()) {
         return;
     }
     for port in service.ports.iter().filter(|port| port.protocol.is_routable()) {
-        if groups.keys().any(|(routed, _)| *routed == Some(port.number)) {
+        if groups.contains_key(&Some(port.number)) {
             continue;
         }
         let environments: Vec<usize> =
@@ -198,7 +172,6 @@ pub(super) fn plan<'a>(
                 port: Some(port.number),
                 port_in_name: service.ports.len() > 1,
                 kind: "HTTPRoute",
-                hostnames: Vec::new(),
                 rules: vec![Rule::Preview(port.number), Rule::Baseline(port.number)],
             });
         }
@@ -216,12 +189,11 @@ struct Match<'a> {
 
 /// Every match of every rule of one host and port, in the order of route and rule.
 struct Rules<'a> {
-    namespace: &'a str,
     matches: Vec<Match<'a>>,
 }
 
 impl<'a> Rules<'a> {
-    fn of(routes: &[&'a Object], namespace: &'a str) -> Self {
+    fn of(routes: &[&'a Object]) -> Self {
         let mut matches = Vec::new();
         for route in routes {
             let grpc = route.id.kind == "GRPCRoute";
@@ -235,7 +207,7 @@ impl<'a> Rules<'a> {
                 }
             }
         }
-        Self { namespace, matches }
+        Self { matches }
     }
 
     /// The rules to derive for previews that affect these services, which are in order: those that
@@ -247,16 +219,12 @@ impl<'a> Rules<'a> {
         pairs: &mut usize,
         found: &mut Report,
     ) -> Vec<Rule<'a>> {
-        let chooses_affected = |rule: &Node| {
-            backends(rule).iter().any(|backend| {
-                let name = service_backend(backend, self.namespace);
-                name.is_some_and(|name| {
-                    affected.binary_search(&name).is_ok() && !tables.is_unrouted(name)
-                })
-            })
-        };
+        let home = tables.catalog.home;
+        let is_copied =
+            |name: &str| affected.binary_search(&name).is_ok() && !tables.is_unrouted(name);
+        let swapped = |one: &Match<'a>| Swapped::rule(one.rule, one.route, home, is_copied);
         let mut derived: Vec<bool> =
-            self.matches.iter().map(|one| chooses_affected(one.rule)).collect();
+            self.matches.iter().map(|one| swapped(one).chooses_copy()).collect();
         if !derived.contains(&true) {
             return Vec::new();
         }
@@ -273,21 +241,18 @@ impl<'a> Rules<'a> {
         }
         let mut order: Vec<usize> = (0..self.matches.len()).filter(|&i| derived[i]).collect();
         order.sort_by(|&a, &b| self.matches[b].rank.cmp(&self.matches[a].rank).then(a.cmp(&b)));
-        let mut rules: Vec<(&'a Node, Rule<'a>)> = Vec::new();
+        let mut rules: Vec<Rule<'a>> = Vec::new();
         for index in order {
             let one = &self.matches[index];
             self.check_key(tables, one, found);
             match rules.last_mut() {
-                Some((rule, Rule::Derived { matches, .. })) if std::ptr::eq(*rule, one.rule) => {
+                Some(Rule::Derived { rule, matches }) if std::ptr::eq(rule.rule, one.rule) => {
                     matches.push(one.node);
                 }
-                _ => {
-                    let derived = Rule::Derived { rule: one.rule, matches: vec![one.node] };
-                    rules.push((one.rule, derived));
-                }
+                _ => rules.push(Rule::Derived { rule: swapped(one), matches: vec![one.node] }),
             }
         }
-        rules.into_iter().map(|(_, rule)| rule).collect()
+        rules
     }
 
     /// Whether `index` outranks `other` in the baseline, but would not once `other` has the key.
@@ -358,30 +323,6 @@ impl<'a> Rules<'a> {
                     );
                     return;
                 }
-            }
-        }
-    }
-}
-
-/// What cannot be attached to a copy in another namespace.
-pub(super) fn check_local(route: &Object, found: &mut Report) {
-    if route.id.group != GROUP {
-        return;
-    }
-    for rule in rules(route) {
-        for filter in rule.get("filters").map(Node::items).unwrap_or_default() {
-            if filter.text_at(&["type"]) == Some("ExtensionRef") {
-                found.push(
-                    Diagnostic::new(
-                        &code::ROUTE_UNSUPPORTED,
-                        format!(
-                            "{} has a filter ExtensionRef, which names an object of its namespace",
-                            route.id
-                        ),
-                        "use a filter of the Gateway API, or leave the service out of previews",
-                    )
-                    .at(filter.place, "cannot be attached to a copy"),
-                );
             }
         }
     }

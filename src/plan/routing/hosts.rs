@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use foldhash::fast::RandomState;
 
 use super::entries::{original_hosts, preview_host};
-use super::istio;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
+use crate::model::route::istio;
 use crate::spec::Config;
 use crate::yaml::Node;
 

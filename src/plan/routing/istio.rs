@@ -1,17 +1,19 @@
-//! VirtualServices in the mesh: one per host, ever.
+//! VirtualServices in the mesh: one per host and for those who see it, ever.
 //!
 //! Entries are tried in order, so the entries of previews stand in front, in the order of the
 //! originals. An entry without affected destinations is cloned only where it stands before one that
 //! is derived and some request satisfies both.
 //! See <https://istio.io/latest/docs/reference/config/networking/virtual-service/>.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::bound::chosen;
+use super::swap::Swapped;
 use super::{Routing, Table as Tables, alike};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, istio::GROUP, marks};
-use crate::model::{Catalog, Service};
-use crate::plan::naming::service_host;
+use crate::model::Service;
+use crate::model::route::istio::{Seen, destinations, hosts, http, matches, mesh_matches};
 use crate::spec::Delivery;
 use crate::yaml::Node;
 
@@ -26,7 +28,7 @@ pub struct Table<'a> {
     /// the index of what is derived for it.
     pub previews: Vec<(usize, usize)>,
     /// The entries to derive, in order, for previews that affect the same services.
-    pub derived: Vec<Vec<&'a Node>>,
+    pub derived: Vec<Vec<Swapped<'a>>>,
     /// Ports that can be routed, where there is no original; a service of one port needs no match.
     pub ports: Vec<u16>,
     /// Whether entries must match their port.
@@ -47,99 +49,6 @@ pub enum Source<'a> {
     Wildcard(&'a Object),
 }
 
-/// VirtualServices that apply in the mesh to services of the baseline.
-#[derive(Debug, Default)]
-pub struct Bound<'a> {
-    exact: BTreeMap<String, Vec<&'a Object>>,
-    wildcard: BTreeMap<String, Vec<&'a Object>>,
-    namespace: &'a str,
-}
-
-impl<'a> Bound<'a> {
-    /// The VirtualServices of a service: those of its exact host, else those of the longest wildcard.
-    pub(super) fn of(&self, service: &str) -> &[&'a Object] {
-        let host = service_host(service, self.namespace);
-        if let Some(exact) = self.exact.get(&host) {
-            return exact;
-        }
-        // Shorter ends come later, and there may be many wildcards.
-        let ends = (1..host.len()).filter_map(|start| host.get(start..));
-        let mut covering = ends.chain([""]).filter_map(|end| self.wildcard.get(end));
-        covering.next().map(Vec::as_slice).unwrap_or_default()
-    }
-
-    fn is_exact(&self, service: &str) -> bool {
-        self.exact.contains_key(&service_host(service, self.namespace))
-    }
-
-    /// Every service of the baseline that an entry for this service's host chooses.
-    pub(super) fn destinations(&self, service: &str) -> BTreeSet<&'a str> {
-        let entries = self.of(service).iter().flat_map(|object| {
-            let home = object.id.namespace.as_str();
-            http(object).flat_map(move |entry| {
-                destinations(entry).filter_map(move |d| service_of(d, home, self.namespace))
-            })
-        });
-        entries.collect()
-    }
-}
-
-/// Finds the VirtualServices that are bound to the mesh and seen by everyone.
-pub(super) fn bound<'a>(catalog: &'a Catalog<'a>) -> Bound<'a> {
-    let mut found = Bound { namespace: catalog.namespace, ..Bound::default() };
-    for object in catalog.of_kind(GROUP, "VirtualService") {
-        let exported = object.node.at(&["spec", "exportTo"]).map(Node::items).unwrap_or_default();
-        let foreign = object.id.namespace != catalog.namespace;
-        let private = !exported.is_empty()
-            && !exported.iter().any(
-                |to| matches!(to.text(), Some(name) if name == "*" || name == catalog.namespace),
-            );
-        if !is_mesh(object) || (foreign && private) {
-            continue;
-        }
-        for host in hosts(object) {
-            if let Some(suffix) = host.strip_prefix('*') {
-                found.wildcard.entry(suffix.to_owned()).or_default().push(object);
-            } else {
-                let host = full_host(host, &object.id.namespace);
-                let objects = found.exact.entry(host).or_default();
-                if objects.last().is_none_or(|last| last.id != object.id) {
-                    objects.push(object);
-                }
-            }
-        }
-    }
-    found
-}
-
-/// Whether a VirtualService applies to sidecars: it names no gateway, or `mesh` among them.
-pub(crate) fn is_mesh(object: &Object) -> bool {
-    let gateways = object.node.at(&["spec", "gateways"]).map(Node::items).unwrap_or_default();
-    gateways.is_empty() || gateways.iter().any(|gateway| gateway.text() == Some("mesh"))
-}
-
-/// Whether a VirtualService applies to sidecars and to no gateway.
-pub(crate) fn is_only_mesh(object: &Object) -> bool {
-    let gateways = object.node.at(&["spec", "gateways"]).map(Node::items).unwrap_or_default();
-    gateways.iter().all(|gateway| gateway.text() == Some("mesh"))
-}
-
-/// The hosts of a VirtualService.
-pub(crate) fn hosts(object: &Object) -> impl Iterator<Item = &str> {
-    let hosts = object.node.at(&["spec", "hosts"]).map(Node::items).unwrap_or_default();
-    hosts.iter().filter_map(Node::text)
-}
-
-/// The HTTP entries of a VirtualService that are not those of previews of another set.
-pub(crate) fn http(object: &Object) -> impl DoubleEndedIterator<Item = &Node> {
-    marks::entries_of_users(object)
-}
-
-/// The TCP entries of a VirtualService.
-pub(crate) fn tcp(object: &Object) -> &[Node] {
-    object.node.at(&["spec", "tcp"]).map(Node::items).unwrap_or_default()
-}
-
 /// Names the entries of a VirtualService that are not attached to copies of its services.
 pub(super) fn check_local(object: &Object, found: &mut Report) {
     let tls = object.node.at(&["spec", "tls"]).filter(|tls| !tls.items().is_empty());
@@ -153,55 +62,7 @@ pub(super) fn check_local(object: &Object, found: &mut Report) {
     }
 }
 
-/// The matches of an entry that hold in the mesh; none where it is bound to gateways alone. An entry
-/// without matches has one that everything satisfies.
-pub(crate) fn mesh_matches(original: &Object, entry: &Node) -> Option<Vec<Node>> {
-    let mixed = !is_only_mesh(original);
-    let written = entry.get("match").map(Node::items).unwrap_or_default();
-    let all = if written.is_empty() { vec![Node::default()] } else { written.to_vec() };
-    let mesh: Vec<Node> = all
-        .into_iter()
-        .filter_map(|mut one| {
-            let own = one.remove("gateways");
-            let own = own.as_ref().map(Node::items).unwrap_or_default();
-            let applies =
-                own.is_empty() || own.iter().any(|gateway| gateway.text() == Some("mesh"));
-            if mixed {
-                one.set("gateways", Node::list([Node::string("mesh")]));
-            }
-            applies.then_some(one)
-        })
-        .collect();
-    (!mesh.is_empty()).then_some(mesh)
-}
-
-fn matches(entry: &Node) -> &[Node] {
-    entry.get("match").map(Node::items).unwrap_or_default()
-}
-
-/// The hosts of the destinations of an HTTP entry.
-pub(crate) fn destinations(entry: &Node) -> impl Iterator<Item = &str> {
-    let routes = entry.get("route").map(Node::items).unwrap_or_default();
-    routes.iter().filter_map(|route| route.text_at(&["destination", "host"]))
-}
-
-/// The full name of a host as a VirtualService of namespace `home` writes it.
-pub(crate) fn full_host(host: &str, home: &str) -> String {
-    let labels: Vec<&str> = host.trim_end_matches('.').split('.').collect();
-    match labels.as_slice() {
-        [name] => service_host(name, home),
-        [name, namespace] | [name, namespace, "svc"] => service_host(name, namespace),
-        _ => labels.join("."),
-    }
-}
-
-/// The service of `namespace` that a host means, as a VirtualService of namespace `home` writes it.
-pub(crate) fn service_of<'a>(host: &'a str, home: &str, namespace: &str) -> Option<&'a str> {
-    let name = host.split('.').next()?;
-    (full_host(host, home) == service_host(name, namespace)).then_some(name)
-}
-
-/// Plans the VirtualService of one service for the previews that are involved.
+/// Plans the VirtualServices of one service for the previews that are involved.
 pub(super) fn plan<'a>(
     tables: &Tables<'a, '_>,
     service: &'a Service<'a>,
@@ -209,78 +70,134 @@ pub(super) fn plan<'a>(
     routing: &mut Routing<'a>,
     found: &mut Report,
 ) {
-    let own = tables.virtual_services.of(service.name()).first().copied();
-    let source = match own {
-        None => Source::Nothing,
-        Some(object) if tables.virtual_services.is_exact(service.name()) => Source::Own(object),
-        Some(object) => Source::Wildcard(object),
-    };
-    if let (Source::Own(object), Delivery::External) =
-        (source, tables.config.previews.spec.baseline.delivery)
-    {
-        let message = format!("{} must be extended for {}", object.id, service.name());
-        let help = "set `spec.baseline.delivery: include`, or run anabranch as a transformer in the \
-                    overlay of the baseline";
-        let finding = Diagnostic::new(&code::DELIVERY_EXTERNAL, message, help)
-            .at(object.place(), "changed by previews, but delivered by something else");
-        found.push(finding.also(tables.config.place("spec.baseline"), "delivery is external here"));
-        return;
-    }
-    let routable: Vec<u16> = service
-        .ports
-        .iter()
-        .filter(|port| port.protocol.is_routable())
-        .map(|port| port.number)
-        .collect();
-    let (mut previews, mut derived, mut bare) = (Vec::new(), Vec::new(), Vec::new());
-    if let Source::Own(object) | Source::Wildcard(object) = source {
-        for entry in http(object) {
-            check_entry(tables, object, entry, found);
-        }
-        let mut chosen = tables.virtual_services.destinations(service.name());
-        chosen.insert(service.name());
-        let alike = alike(tables.environments, involved.iter().copied(), &chosen);
-        let is_swapped = |affected: &[&str]| {
-            affected.contains(&service.name()) && !tables.is_unrouted(service.name())
+    let sources = tables.virtual_services.sources(service.name());
+    found.extend(refuse_fall_through(service, &sources));
+    for source in sources {
+        let table = match source {
+            Source::Nothing => make(tables, service, involved),
+            Source::Own(object) | Source::Wildcard(object) => {
+                found.extend(refuse_external(tables, source, service.name()));
+                for entry in http(object) {
+                    check_entry(tables, object, entry, found);
+                }
+                let table = derive_all(tables, service, source, object, involved, routing);
+                found.extend(table.as_ref().and_then(|table| refuse_bare(table, object)));
+                table
+            }
         };
-        if alike.keys().any(|affected| is_swapped(affected)) {
-            bare.extend(routable.iter().filter(|&&port| is_bare(object, port)));
-        }
-        if !bare.is_empty() && matches!(source, Source::Own(_)) && hosts(object).count() > 1 {
-            found.push(refuse_bare(object, service.name(), &bare));
-        }
-        for (affected, environments) in alike {
-            let entries = derive(tables, &affected, object, &mut routing.pairs);
-            if entries.is_empty() && (bare.is_empty() || !is_swapped(&affected)) {
-                continue;
-            }
-            routing.rules +=
-                entries.iter().map(|entry| weight(entry)).sum::<usize>() * environments.len();
-            if routing.over(tables.ceiling).is_some() {
-                return;
-            }
-            previews.extend(environments.into_iter().map(|index| (index, derived.len())));
-            derived.push(entries);
-        }
-        previews.sort_unstable();
-        // A VirtualService of several hosts is extended once, for all of them.
-        let extends = matches!(source, Source::Own(_));
-        if previews.is_empty() || extends && !routing.extended.insert(&object.id) {
+        if routing.over(tables.ceiling).is_some() {
             return;
         }
-    } else {
-        previews.extend(involved.iter().map(|&index| (index, 0)));
-        derived.push(Vec::new());
+        // A VirtualService of several hosts is extended once, for all of them.
+        let mut is_new = |source| match source {
+            Source::Own(object) => routing.extended.insert(&object.id),
+            Source::Wildcard(_) | Source::Nothing => true,
+        };
+        routing.istio.extend(table.filter(|table| !table.previews.is_empty() && is_new(source)));
     }
-    routing.istio.push(Table {
-        service: service.name(),
-        source,
-        previews,
-        derived,
-        ports: routable,
-        match_port: service.ports.len() > 1,
-        bare,
+}
+
+/// The finding that callers would fall through to the entries of a wildcard that did not count for them:
+/// on a port of which an exact host says nothing, Istio looks for another exact host, and for no wildcard.
+fn refuse_fall_through(service: &Service<'_>, sources: &[Source<'_>]) -> Option<Diagnostic> {
+    let wildcard = sources.iter().find_map(|source| match source {
+        Source::Wildcard(object) => Some(*object),
+        Source::Own(_) | Source::Nothing => None,
+    })?;
+    let own = sources.iter().find_map(|source| match source {
+        Source::Own(object) => Some(*object),
+        Source::Wildcard(_) | Source::Nothing => None,
     });
+    let object =
+        own.filter(|object| service.routable().iter().any(|&port| is_bare(object, port)))?;
+    let message = format!(
+        "{} has no entry for some port of {}, which {} covers for others",
+        object.id,
+        service.name(),
+        wildcard.id
+    );
+    let help = "add an entry for each port";
+    let finding = Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help);
+    Some(
+        finding.at(object.place(), "has nothing for a port").also(wildcard.place(), "the wildcard"),
+    )
+}
+
+/// The finding that an object of the baseline must change which something else delivers.
+fn refuse_external(
+    tables: &Tables<'_, '_>,
+    source: Source<'_>,
+    service: &str,
+) -> Option<Diagnostic> {
+    let (Source::Own(object), Delivery::External) =
+        (source, tables.config.previews.spec.baseline.delivery)
+    else {
+        return None;
+    };
+    let message = format!("{} must be extended for {service}", object.id);
+    let help = "set `spec.baseline.delivery: include`, or run anabranch as a transformer in the \
+                overlay of the baseline";
+    let finding = Diagnostic::new(&code::DELIVERY_EXTERNAL, message, help)
+        .at(object.place(), "changed by previews, but delivered by something else");
+    Some(finding.also(tables.config.place("spec.baseline"), "delivery is external here"))
+}
+
+/// The table of a host for which nobody speaks: of the previews that have a copy of the service.
+fn make<'a>(
+    tables: &Tables<'a, '_>,
+    service: &'a Service<'a>,
+    involved: &[usize],
+) -> Option<Table<'a>> {
+    let has_copy = |index: &&usize| tables.environments[**index].affected.contains(service.name());
+    let routed = involved.iter().filter(|_| !tables.is_unrouted(service.name()));
+    Some(Table {
+        service: service.name(),
+        source: Source::Nothing,
+        previews: routed.filter(has_copy).map(|&index| (index, 0)).collect(),
+        derived: vec![Vec::new()],
+        ports: service.routable(),
+        match_port: service.ports.len() > 1,
+        bare: Vec::new(),
+    })
+}
+
+/// The table of a host for which a VirtualService speaks; none where there are too many rules.
+fn derive_all<'a>(
+    tables: &Tables<'a, '_>,
+    service: &'a Service<'a>,
+    source: Source<'a>,
+    object: &'a Object,
+    involved: &[usize],
+    routing: &mut Routing<'a>,
+) -> Option<Table<'a>> {
+    let mut chosen: BTreeSet<&str> = chosen(object, tables.catalog.home).collect();
+    chosen.insert(service.name());
+    let alike = alike(tables.environments, involved.iter().copied(), &chosen);
+    let is_swapped = |affected: &[&str]| {
+        affected.contains(&service.name()) && !tables.is_unrouted(service.name())
+    };
+    let mut bare = Vec::new();
+    // On a port of which one that only some see says nothing, the one that everybody sees counts.
+    if alike.keys().any(|affected| is_swapped(affected)) && Seen::of(object) == Seen::Everywhere {
+        bare.extend(service.routable().into_iter().filter(|&port| is_bare(object, port)));
+    }
+    let (mut previews, mut derived) = (Vec::new(), Vec::new());
+    for (affected, environments) in alike {
+        let entries = derive(tables, &affected, object, &mut routing.pairs);
+        if entries.is_empty() && (bare.is_empty() || !is_swapped(&affected)) {
+            continue;
+        }
+        routing.rules +=
+            entries.iter().map(|entry| weight(entry.rule)).sum::<usize>() * environments.len();
+        if routing.over(tables.ceiling).is_some() {
+            return None;
+        }
+        previews.extend(environments.into_iter().map(|index| (index, derived.len())));
+        derived.push(entries);
+    }
+    previews.sort_unstable();
+    let (ports, match_port) = (service.routable(), service.ports.len() > 1);
+    Some(Table { service: service.name(), source, previews, derived, ports, match_port, bare })
 }
 
 /// What an entry counts as where rules are limited: itself, its matches and its destinations.
@@ -297,17 +214,23 @@ fn is_bare(object: &Object, port: u16) -> bool {
     !http(object).any(applies)
 }
 
-fn refuse_bare(object: &Object, service: &str, bare: &[u16]) -> Diagnostic {
-    let ports: Vec<String> = bare.iter().map(u16::to_string).collect();
+/// The finding that entries for a port would apply to other hosts as well.
+fn refuse_bare(table: &Table<'_>, object: &Object) -> Option<Diagnostic> {
+    let own: BTreeSet<&str> = hosts(object).collect();
+    if table.bare.is_empty() || own.len() < 2 || !matches!(table.source, Source::Own(_)) {
+        return None;
+    }
+    let ports: Vec<String> = table.bare.iter().map(u16::to_string).collect();
     let message = format!(
         "{object} has several hosts and no entry for port {ports} of {service}, so entries for \
          previews would apply to its other hosts too",
         object = object.id,
         ports = ports.join(", "),
+        service = table.service,
     );
     let help = "give every host a VirtualService of its own, or add an entry for the port";
     let node = object.node.at(&["spec", "hosts"]).unwrap_or(&object.node);
-    Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(node.place, "several hosts")
+    Some(Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(node.place, "several hosts"))
 }
 
 /// The entries of a VirtualService to derive for previews that affect these services, which are in
@@ -317,25 +240,19 @@ fn derive<'a>(
     affected: &[&str],
     object: &'a Object,
     pairs: &mut usize,
-) -> Vec<&'a Node> {
-    let home = &object.id.namespace;
-    let chooses_affected = |entry: &Node| {
-        destinations(entry).any(|host| {
-            let name = service_of(host, home, tables.catalog.namespace);
-            name.is_some_and(|name| {
-                affected.binary_search(&name).is_ok() && !tables.is_unrouted(name)
-            })
-        })
-    };
-    let mut derived: Vec<&'a Node> = Vec::new();
+) -> Vec<Swapped<'a>> {
+    let is_copied = |name: &str| affected.binary_search(&name).is_ok() && !tables.is_unrouted(name);
+    let mut derived: Vec<Swapped<'a>> = Vec::new();
     let (count, mut behind) = (|entry| matches(entry).len().max(1), 0);
     for entry in http(object).rev() {
         *pairs += count(entry) * behind;
         if *pairs > tables.ceiling.pairs {
             break;
         }
-        if chooses_affected(entry) || derived.iter().any(|later| may_overlap(entry, later)) {
-            derived.push(entry);
+        let swapped = Swapped::entry(entry, object, tables.catalog.home, is_copied);
+        let is_ahead = || derived.iter().any(|later| may_overlap(entry, later.rule));
+        if swapped.chooses_copy() || is_ahead() {
+            derived.push(swapped);
             behind += count(entry);
         }
     }
@@ -415,18 +332,4 @@ fn disjoint(a: &Node, b: &Node) -> bool {
     let headers = a.get("headers").map(Node::entries).unwrap_or_default();
     let by_header = headers.iter().any(|(name, _)| differ(&["headers", &name.text, "exact"]));
     paths || differ(&["method", "exact"]) || differ(&["port"]) || by_header
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hosts_are_completed_as_istio_does() {
-        assert_eq!(full_host("cart", "shop"), "cart.shop.svc.cluster.local");
-        assert_eq!(full_host("cart.other", "shop"), "cart.other.svc.cluster.local");
-        assert_eq!(full_host("api.example.com", "shop"), "api.example.com");
-        assert_eq!(service_of("cart.shop.svc.cluster.local", "x", "shop"), Some("cart"));
-        assert_eq!(service_of("cart", "other", "shop"), None);
-    }
 }

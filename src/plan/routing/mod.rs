@@ -1,24 +1,32 @@
 //! The routing table: for each host of the baseline, which rules are derived for which preview.
 //!
-//! Decides per service which API speaks for it, which ports can be routed, and what contradicts what.
-//! The rules themselves are derived in [`gateway_api`] and [`istio`], the ways in from outside in
-//! [`entries`].
+//! Decides per service which API speaks for it and what contradicts what; which ports can be routed stands
+//! in `ports`, who speaks for a host in [`bound`], and which routes are not followed in `unfollowed`. The
+//! rules themselves are derived in [`gateway_api`] and [`istio`], their backends decided on in [`swap`], the
+//! ways in from outside in [`entries`].
 
+pub mod bound;
 pub mod entries;
 pub mod gateway_api;
 mod hosts;
 pub mod istio;
+mod ports;
 mod precedence;
+pub mod swap;
+mod unfollowed;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 
+use swap::Swapped;
+
 use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Id, Object};
 use crate::limits::Ceiling;
-use crate::model::{Catalog, Protocol, Service};
+use crate::model::route::{gateway_api as read_gateway_api, istio as read_istio};
+use crate::model::{Catalog, Home, Service};
 use crate::spec::{Api, Config};
 
 /// Everything about routes that will be emitted.
@@ -37,6 +45,8 @@ pub struct Routing<'a> {
     pairs: usize,
     /// The VirtualServices that are extended.
     extended: BTreeSet<&'a Id>,
+    /// The headless services whose copies get a cluster IP.
+    pub(crate) addressed: BTreeSet<&'a str>,
 }
 
 impl Routing<'_> {
@@ -73,6 +83,10 @@ pub struct Local<'a> {
     pub route: &'a Object,
     /// The affected services it answers for.
     pub services: BTreeSet<&'a str>,
+    /// Its rules.
+    pub rules: Vec<Swapped<'a>>,
+    /// The `tcp` entries of a VirtualService.
+    pub tcp: Vec<Swapped<'a>>,
 }
 
 /// What the routes of the baseline say about each of its services.
@@ -84,7 +98,7 @@ pub(super) struct Table<'a, 'e> {
     /// The previews that each service is affected in.
     affecting: BTreeMap<&'a str, Vec<usize>>,
     pub(super) routes: gateway_api::Attached<'a>,
-    pub(super) virtual_services: istio::Bound<'a>,
+    pub(super) virtual_services: bound::Bound<'a>,
     /// Routes of other sets, by service.
     routes_of_others: BTreeMap<&'a str, &'a Object>,
 }
@@ -111,17 +125,18 @@ pub(super) fn plan<'a>(
         ceiling,
         affecting: affecting.into_iter().collect(),
         routes: gateway_api::attached(catalog),
-        virtual_services: istio::bound(catalog),
+        virtual_services: bound::bound(catalog),
         routes_of_others: gateway_api::attached_by_others(catalog),
     };
-    table.check_ports(found);
-    table.check_consumers(found);
     let mut routing = Routing::default();
+    table.check_ports(&mut routing, found);
+    table.check_unfollowed(found);
     for service in catalog.services() {
         let involved = table.involved(service);
         if involved.is_empty() {
             continue;
         }
+        table.check_controllers(service, found);
         let Some(api) = table.api(service, found) else {
             continue;
         };
@@ -134,6 +149,7 @@ pub(super) fn plan<'a>(
             return routing;
         }
     }
+    table.check_rollouts(&routing, found);
     table.plan_local(&mut routing, found);
     let left = ceiling.rules.saturating_sub(routing.rules);
     routing.entries = entries::plan(config, catalog, environments, left, found);
@@ -153,7 +169,7 @@ impl<'a> Table<'a, '_> {
 
     /// The previews for which some rule of this service's host must be derived.
     fn involved(&self, service: &Service<'a>) -> Vec<usize> {
-        let chosen = self.routes.backends(service.name());
+        let chosen = self.routes.backends(service.name(), self.catalog.home);
         let destinations = self.virtual_services.destinations(service.name());
         let own = service.ports.iter().any(|port| port.protocol.is_routable());
         let own = own.then_some(service.name());
@@ -172,7 +188,7 @@ impl<'a> Table<'a, '_> {
     /// The API that speaks for a service; none where its routes contradict each other.
     fn api(&self, service: &Service<'a>, found: &mut Report) -> Option<Api> {
         let routes = self.routes.of(service.name());
-        let virtual_services = self.virtual_services.of(service.name());
+        let first = self.virtual_services.of(service.name()).next();
         let conflict = |message: String, help: &str, first: &Object, second: Option<&Object>| {
             let mut finding = Diagnostic::new(&code::ROUTE_CONFLICT, message, help)
                 .at(first.place(), "routes this host");
@@ -182,7 +198,12 @@ impl<'a> Table<'a, '_> {
             finding
         };
         let name = service.name();
-        match (routes.first(), virtual_services.first()) {
+        let shadowed = || self.virtual_services.shadowed(name);
+        if let Some(finding) = routes.is_empty().then(shadowed).flatten() {
+            found.push(finding);
+            return None;
+        }
+        match (routes.first(), first) {
             (Some((route, _)), Some(virtual_service)) => {
                 found.push(conflict(
                     format!("{} and {} both route {name}", route.id, virtual_service.id),
@@ -193,7 +214,7 @@ impl<'a> Table<'a, '_> {
                 None
             }
             (None, Some(first)) => {
-                if let Some(second) = virtual_services.get(1) {
+                if let Some([first, second]) = self.virtual_services.rivals(name) {
                     found.push(conflict(
                         format!("{} and {} both route {name}", first.id, second.id),
                         "merge them into one: in a sidecar the older one counts and the other is ignored",
@@ -291,126 +312,60 @@ impl<'a> Table<'a, '_> {
         true
     }
 
-    /// Reports ports of affected services that cannot be routed, or only by guessing.
-    fn check_ports(&self, found: &mut Report) {
-        for service in self.affecting.keys().filter_map(|name| self.catalog.service(name)) {
-            if !service.has_selector() || self.is_unrouted(service.name()) {
-                continue;
-            }
-            let id = &service.object.id;
-            let place = service.object.place();
-            if !service.ports.iter().any(|port| port.protocol.is_routable()) {
-                found.push(
-                    Diagnostic::new(
-                        &code::PORT_NOT_ROUTED,
-                        format!("no port of {id} speaks HTTP or gRPC, so no request can be told apart"),
-                        format!(
-                            "declare the protocol with appProtocol, or set `unrouted: true` for `{}` \
-                             in spec.services: it is then copied for callers inside the preview only",
-                            service.name()
-                        ),
-                    )
-                    .at(place, "has only ports without headers"),
-                );
-                continue;
-            }
-            for port in &service.ports {
-                let number = port.number;
-                match port.protocol {
-                    Protocol::Unknown => found.push(
-                        Diagnostic::new(
-                            &code::PORT_GUESSED,
-                            format!("port {number} of {id} does not say what it speaks; it is routed as HTTP"),
-                            "set appProtocol: http, or name the port `http`",
-                        )
-                        .at(place, format!("port {number} says nothing")),
-                    ),
-                    Protocol::Opaque => found.push(
-                        Diagnostic::new(
-                            &code::TCP_PORT,
-                            format!("port {number} of {id} is left to the baseline: it has no headers"),
-                            "nothing to do, unless previews must be reached on this port",
-                        )
-                        .at(place, format!("port {number} is not HTTP")),
-                    ),
-                    Protocol::Http | Protocol::Grpc => {}
-                }
-            }
-        }
-    }
-
-    /// Warns of routes in other namespaces that replace those of an affected service there.
-    fn check_consumers(&self, found: &mut Report) {
-        let home = self.catalog.namespace;
-        for route in self.catalog.objects().filter(|object| object.id.namespace != home) {
-            let named: Vec<&str> = match (route.id.group.as_str(), route.id.kind.as_str()) {
-                (crate::kube::gateway::GROUP, "HTTPRoute" | "GRPCRoute") => {
-                    let parents = gateway_api::service_parents(route, home);
-                    parents.filter_map(|parent| parent.text_at(&["name"])).collect()
-                }
-                (crate::kube::istio::GROUP, "VirtualService") if istio::is_mesh(route) => {
-                    let namespace = &route.id.namespace;
-                    istio::hosts(route)
-                        .filter_map(|host| istio::service_of(host, namespace, home))
-                        // One that everybody sees is the route of the service itself.
-                        .filter(|name| {
-                            let own = self.virtual_services.of(name);
-                            !own.iter().any(|other| other.id == route.id)
-                        })
-                        .collect()
-                }
-                _ => continue,
-            };
-            if let Some(service) = named.into_iter().find(|name| self.affecting.contains_key(name))
-            {
-                found.push(
-                    Diagnostic::new(
-                        &code::CONSUMER_ROUTE,
-                        format!("{} replaces the routes of {service} for its namespace", route.id),
-                        "callers there do not see previews; move the route to the baseline's namespace",
-                    )
-                    .at(route.place(), "routes a service of another namespace"),
-                );
-            }
-        }
-    }
-
     /// Plans the routes that are attached to copies: those of the affected services themselves.
     fn plan_local(&self, routing: &mut Routing<'a>, found: &mut Report) {
         let mut attached: BTreeMap<&Id, (&'a Object, BTreeSet<&'a str>)> = BTreeMap::new();
         for &service in self.affecting.keys() {
             let gateway = self.routes.of(service).iter().map(|(route, _)| *route);
-            let istio = self.virtual_services.of(service).iter().copied();
+            let istio = self.virtual_services.at_home(service);
             for route in gateway.chain(istio) {
                 let (_, services) = attached.entry(&route.id).or_insert((route, BTreeSet::new()));
                 services.insert(service);
             }
         }
         for (route, services) in attached.into_values() {
-            gateway_api::check_local(route, found);
             istio::check_local(route, found);
             let involved = services.iter().flat_map(|service| &self.affecting[service]).copied();
             let involved: BTreeSet<usize> = involved.collect();
-            let mut named = chosen(route, self.catalog.namespace);
+            let mut named = chosen(route, self.catalog.home);
             named.extend(&services);
             for (affected, environments) in alike(self.environments, involved, &named) {
-                let services = affected.into_iter().filter(|name| services.contains(name));
+                // Calls from inside the preview reach copies of `unrouted` services too.
+                let is_copied = |name: &str| affected.binary_search(&name).is_ok();
+                let rules = swapped(route, self.catalog.home, is_copied);
+                let tcp = read_istio::section(route, "tcp").iter();
+                let tcp = tcp.map(|one| Swapped::entry(one, route, self.catalog.home, is_copied));
+                let tcp = tcp.collect();
+                let services = affected.iter().copied().filter(|name| services.contains(name));
                 let services = services.collect();
-                routing.local.push(Local { environments, route, services });
+                routing.local.push(Local { environments, route, services, rules, tcp });
             }
         }
     }
 }
 
-/// The services of the namespace `home` that a route chooses, and maybe others of their name.
-fn chosen<'a>(route: &'a Object, home: &str) -> BTreeSet<&'a str> {
+/// The services of the baseline that a route chooses.
+fn chosen<'a>(route: &'a Object, home: Home<'a>) -> BTreeSet<&'a str> {
     if route.id.group == crate::kube::gateway::GROUP {
-        let backends = gateway_api::rules(route).iter().flat_map(gateway_api::backends);
-        return backends.filter_map(|one| gateway_api::service_backend(one, "")).collect();
+        return gateway_api::chosen(route, home).collect();
     }
-    let entries = istio::http(route).chain(istio::tcp(route));
-    let hosts = entries.flat_map(istio::destinations);
-    hosts.filter_map(|host| istio::service_of(host, &route.id.namespace, home)).collect()
+    let tcp = read_istio::section(route, "tcp").iter().flat_map(read_istio::destinations);
+    let tcp = tcp.filter_map(|host| home.service_of(host, route));
+    bound::chosen(route, home).chain(tcp).collect()
+}
+
+/// The rules of a route, each with what becomes of its backends.
+fn swapped<'a>(
+    route: &'a Object,
+    home: Home<'_>,
+    is_copied: impl Fn(&str) -> bool,
+) -> Vec<Swapped<'a>> {
+    if route.id.group == crate::kube::gateway::GROUP {
+        let rules = read_gateway_api::rules(route).iter();
+        return rules.map(|rule| Swapped::rule(rule, route, home, &is_copied)).collect();
+    }
+    let entries = read_istio::http(route);
+    entries.map(|entry| Swapped::entry(entry, route, home, &is_copied)).collect()
 }
 
 /// These previews by which of some services they affect, in order: what is decided of these services

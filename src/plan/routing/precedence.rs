@@ -28,16 +28,16 @@ impl<'a> Condition<'a> {
         Self {
             path: path(node),
             method: node.and_then(|node| node.text_at(&["method"])),
-            headers: exact(node, "headers"),
-            params: exact(node, "queryParams"),
+            headers: exact(node, "headers", |name| name.to_ascii_lowercase()),
+            params: exact(node, "queryParams", str::to_owned),
         }
     }
 
     /// Whether some request can satisfy both matches. Errs on the side of yes.
     pub(super) fn may_overlap(&self, other: &Self) -> bool {
         let under = |path: &str, prefix: &str| {
-            prefix == "/"
-                || path == prefix
+            let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+            path.strip_suffix('/').unwrap_or(path) == prefix
                 || path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
         };
         let paths = match (&self.path, &other.path) {
@@ -63,10 +63,12 @@ fn path(node: Option<&Node>) -> (u8, Cow<'_, str>) {
     if let Some(method) = node.get("method").filter(|method| !method.entries().is_empty()) {
         let text = |key| method.text_at(&[key]).unwrap_or_default();
         let exact = method.text_at(&["type"]) != Some("RegularExpression");
+        // As Istio writes them: the length of the text decides between two of a kind.
         let (kind, path) = match (text("service"), text("method")) {
-            (service, name) if !exact => (1, format!("/{service}/{name}")),
-            (service, "") => (2, format!("/{service}")),
             ("", name) => (1, format!("/[^/]+/{name}")),
+            (service, "") if !exact => (1, format!("/{service}/.+")),
+            (service, name) if !exact => (1, format!("/{service}/{name}")),
+            (service, "") => (2, format!("/{service}/")),
             (service, name) => (3, format!("/{service}/{name}")),
         };
         return (kind, path.into());
@@ -91,13 +93,17 @@ pub(super) fn rank(node: Option<&Node>, grpc: bool) -> Rank {
     (kind, value.len(), !grpc && method.is_some(), count("headers"), count("queryParams"))
 }
 
-/// The headers or query parameters of which a match demands an exact value.
-fn exact<'a>(node: Option<&'a Node>, key: &str) -> BTreeMap<String, &'a str> {
+/// The headers or query parameters of which a match demands an exact value. Names of headers are folded,
+/// names of parameters are not.
+fn exact<'a>(
+    node: Option<&'a Node>,
+    key: &str,
+    fold: impl Fn(&str) -> String,
+) -> BTreeMap<String, &'a str> {
     let items = node.and_then(|node| node.get(key)).map(Node::items).unwrap_or_default();
     let exact = items.iter().filter(|item| item.text_at(&["type"]).is_none_or(|t| t == "Exact"));
-    let pairs = exact.filter_map(|item| {
-        Some((item.text_at(&["name"])?.to_ascii_lowercase(), item.text_at(&["value"])?))
-    });
+    let pairs =
+        exact.filter_map(|item| Some((fold(item.text_at(&["name"])?), item.text_at(&["value"])?)));
     pairs.collect()
 }
 
@@ -140,5 +146,28 @@ mod tests {
         assert!(!may_overlap(Some(&prefix("/a")), Some(&exact)));
         let header = |v: &str| node(json!({"headers": [{"name": "X", "value": v}]}));
         assert!(!may_overlap(Some(&header("1")), Some(&header("2"))));
+    }
+
+    #[test]
+    fn names_of_parameters_are_told_apart_by_their_case_and_names_of_headers_are_not() {
+        let one =
+            |list: &str, name: &str, v: &str| node(json!({list: [{"name": name, "value": v}]}));
+        let meet =
+            |list: &str| may_overlap(Some(&one(list, "Beta", "1")), Some(&one(list, "beta", "2")));
+        assert!(meet("queryParams"));
+        assert!(!meet("headers"));
+    }
+
+    #[test]
+    fn methods_of_grpc_rank_as_the_paths_that_istio_makes_of_them() {
+        let rank = |method| rank(Some(&node(json!({"method": method}))), true);
+        let regex = |service: &str| json!({"type": "RegularExpression", "service": service});
+        let both = rank(json!({"service": "a.B", "method": "Get"}));
+        let service = rank(json!({"service": "a.B"}));
+        let method = rank(json!({"method": "Get"}));
+        assert!(both > service && service > method);
+        // `/a[.]B/.+` is longer than `/[^/]+/Ge`.
+        assert!(rank(regex("a[.]B")) == rank(json!({"method": "Ge"})));
+        assert!(rank(regex("a[.]Bb")) > rank(json!({"method": "Ge"})));
     }
 }

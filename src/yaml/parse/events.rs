@@ -188,7 +188,8 @@ impl<'t> Events<'t> {
         }
         let has_properties = anchor.is_some() || tag.is_some();
         let token = self.scanner.peek()?;
-        let (start, end) = (if has_properties { from } else { token.start }, token.end);
+        // An edit replaces the value and keeps what stands before it.
+        let (start, end) = (token.start, token.end);
         let done = |event, end| Ok(Happened { event, start, end, anchor, tag });
         let (event, state) = match token.kind {
             Kind::BlockEntry if below_key => {
@@ -208,10 +209,9 @@ impl<'t> Events<'t> {
             }
             _ if has_properties => {
                 self.back();
-                return done(
-                    Event::Scalar { text: Cow::Borrowed(""), plain: true },
-                    properties_end,
-                );
+                let event = Event::Scalar { text: Cow::Borrowed(""), plain: true };
+                let (start, end) = (properties_end, properties_end);
+                return Ok(Happened { event, start, end, anchor, tag });
             }
             _ => return Err(no_value(token)),
         };

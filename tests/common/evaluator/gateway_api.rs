@@ -9,6 +9,8 @@ use super::answer::{canonical, shares};
 use super::{Answer, Destination, Effects, Mesh, Request};
 use super::{fqdn, full_match, host_rank, items, name, namespace, number, only, text};
 
+const GROUP: &str = "gateway.networking.k8s.io";
+
 /// An HTTPRoute or a GRPCRoute.
 #[derive(Debug)]
 pub(super) struct Route {
@@ -22,8 +24,8 @@ pub(super) struct Route {
 
 #[derive(Debug)]
 struct Parent {
-    /// A Service, and not a Gateway.
-    service: bool,
+    /// Group and kind. Without a group the API's own is meant, of which there is no Service.
+    kind: (String, String),
     namespace: String,
     name: String,
     port: Option<u16>,
@@ -40,7 +42,10 @@ impl Route {
             let known = ["group", "kind", "namespace", "name", "port", "sectionName"];
             only(parent, "a parentRef", &known);
             Parent {
-                service: text(parent, "kind") == "Service",
+                kind: (
+                    parent["group"].as_str().unwrap_or(GROUP).to_owned(),
+                    parent["kind"].as_str().unwrap_or("Gateway").to_owned(),
+                ),
                 namespace: parent["namespace"].as_str().unwrap_or(home).to_owned(),
                 name: text(parent, "name").to_owned(),
                 port: parent.get("port").map(number),
@@ -59,9 +64,43 @@ impl Route {
     }
 
     fn parents_at(&self, host: &str) -> impl Iterator<Item = &Parent> {
-        self.parents
-            .iter()
-            .filter(move |parent| parent.service && fqdn(&parent.name, &parent.namespace) == host)
+        self.parents.iter().filter(move |parent| {
+            parent.is("", "Service") && fqdn(&parent.name, &parent.namespace) == host
+        })
+    }
+}
+
+impl Parent {
+    fn is(&self, group: &str, kind: &str) -> bool {
+        self.kind.0 == group && self.kind.1 == kind
+    }
+}
+
+impl Route {
+    /// Whether Istio converts it: a filter or a backend that it cannot convert drops the whole route. See
+    /// `convertHTTPRoute` and `buildDestination` in Istio.
+    fn is_converted(&self) -> bool {
+        let known = |node: &Value, kinds: &[&str]| {
+            items(node, "filters").iter().all(|filter| kinds.contains(&text(filter, "type")))
+        };
+        let headers = ["RequestHeaderModifier", "ResponseHeaderModifier"];
+        let mut of_rules = headers.to_vec();
+        of_rules.push("RequestMirror");
+        if !self.grpc {
+            of_rules.extend(["RequestRedirect", "URLRewrite", "CORS"]);
+        }
+        self.rules.iter().all(|rule| {
+            let mut backends = items(rule, "backendRefs").iter();
+            known(rule, &of_rules)
+                && backends.all(|backend| {
+                    let sound = match text(backend, "kind") {
+                        "Hostname" => backend.get("namespace").is_none(),
+                        _ => !text(backend, "name").contains('.'),
+                    };
+                    let nothing = backend.get("weight").is_some_and(|weight| weight == 0);
+                    nothing || sound && backend.get("port").is_some() && known(backend, &headers)
+                })
+        })
     }
 }
 
@@ -78,17 +117,19 @@ impl Mesh {
     ) -> Result<Vec<Counting<'_>>, String> {
         let own = |route: &Route| fqdn("", &route.id.0) == host[host.find('.').unwrap_or(0)..];
         let attached = |consumer: bool| {
-            self.routes.iter().filter(move |route| {
+            self.routes.iter().filter(|route| route.is_converted()).filter(move |route| {
                 let counts = if consumer { !own(route) && route.id.0 == from } else { own(route) };
                 counts && route.parents_at(host).next().is_some()
             })
         };
         let consumer = attached(true).next().is_some();
         let (mut found, mut ports) = (Vec::new(), Vec::new());
+        // Hostnames mean nothing at a Service.
         for route in attached(consumer) {
-            assert!(route.hostnames.is_empty(), "hostnames of mesh routes are not judged");
-            ports.extend(route.parents_at(host).map(|parent| parent.port.is_some()));
-            if route.parents_at(host).any(|parent| parent.port.is_none_or(|one| one == port)) {
+            let on_port = |parent: &&Parent| parent.port.is_none_or(|one| one == port);
+            let parents = || route.parents_at(host).filter(on_port);
+            ports.extend(parents().map(|parent| parent.port.is_some()));
+            if parents().next().is_some() {
                 found.push((route, 0));
             }
         }
@@ -105,7 +146,9 @@ impl Mesh {
     pub(super) fn entries(&self, gateway: &str, host: &str) -> Vec<Counting<'_>> {
         let attached = self.routes.iter().filter(|route| {
             let mut parents = route.parents.iter();
-            parents.any(|one| !one.service && format!("{}/{}", one.namespace, one.name) == gateway)
+            parents.any(|one| {
+                one.is(GROUP, "Gateway") && format!("{}/{}", one.namespace, one.name) == gateway
+            })
         });
         attached
             .filter_map(|route| {
@@ -227,15 +270,19 @@ fn grpc_match(one: &Value, request: &Request) -> Option<Held> {
             }
         })
     };
-    let rank = (
-        0,
-        0,
-        text(called, "service").len(),
-        text(called, "method").len(),
-        false,
-        items(one, "headers").len(),
-        0,
-    );
+    // Istio makes paths of them, and ranks those: exact ones, then prefixes, then regular expressions, the
+    // longer first; without a method last. See `createGRPCURIMatch`.
+    let regex = called["type"] == "RegularExpression";
+    let (service_text, method_text) = (text(called, "service"), text(called, "method"));
+    let (kind, length) = match (called["service"].is_string(), called["method"].is_string()) {
+        (false, false) => (0, 0),
+        (true, true) if !regex => (3, 2 + service_text.len() + method_text.len()),
+        (true, false) if !regex => (2, 2 + service_text.len()),
+        (true, true) => (1, 2 + service_text.len() + method_text.len()),
+        (true, false) => (1, 4 + service_text.len()),
+        (false, true) => (1, "/[^/]+/".len() + method_text.len()),
+    };
+    let rank = (0, kind, length, 0, false, items(one, "headers").len(), 0);
     let holds = holds("service", service) && holds("method", method) && headers_match(one, request);
     holds.then_some(Held { rank, prefix: None })
 }
@@ -306,6 +353,9 @@ fn backend_ref(mesh: &Mesh, route: &Route, backend: &Value) -> Destination {
     let known = ["group", "kind", "name", "namespace", "port", "weight", "filters"];
     only(backend, "a backendRef", &known);
     let kind = backend["kind"].as_str().unwrap_or("Service");
+    if (text(backend, "group"), kind) == ("networking.istio.io", "Hostname") {
+        return mesh.destination(text(backend, "name"), number(&backend["port"]), None);
+    }
     assert_eq!((text(backend, "group"), kind), ("", "Service"), "a backend that is not judged");
     let namespace = backend["namespace"].as_str().unwrap_or(&route.id.0);
     mesh.destination(&fqdn(text(backend, "name"), namespace), number(&backend["port"]), None)

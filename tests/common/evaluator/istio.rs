@@ -33,7 +33,7 @@ impl VirtualService {
     #[track_caller]
     pub(super) fn read(object: &Value) -> Self {
         let spec = &object["spec"];
-        only(spec, "a VirtualService", &["hosts", "gateways", "exportTo", "http"]);
+        only(spec, "a VirtualService", &["hosts", "gateways", "exportTo", "http", "tcp", "tls"]);
         let home = namespace(object);
         let texts = |field: &str| -> Vec<String> {
             items(spec, field)
@@ -45,6 +45,7 @@ impl VirtualService {
         if gateways.is_empty() {
             gateways.push("mesh".to_owned());
         }
+        admit(object, &texts("hosts"), &texts("exportTo"));
         Self {
             namespace: home.to_owned(),
             name: name(object).to_owned(),
@@ -62,15 +63,16 @@ impl VirtualService {
         if bound { ranks.max() } else { None }
     }
 
-    /// Whether proxies of this namespace see it.
-    fn is_visible(&self, from: &str) -> bool {
-        self.export_to.is_empty()
-            || self.export_to.iter().any(|target| match target.as_str() {
-                "*" => true,
-                "." => self.namespace == from,
-                "~" => false,
-                other => other == from,
-            })
+    /// Its turn for proxies of this namespace, where they see it: private ones come first, then those
+    /// exported by name, then those for everybody.
+    fn turn(&self, from: &str) -> Option<u8> {
+        let has = |name: &str| self.export_to.iter().any(|target| target == name);
+        if self.export_to.is_empty() || has("*") {
+            return Some(2);
+        }
+        let own = self.namespace == from;
+        let seen = has(from) || own && has(".");
+        (seen && !has("~")).then_some(if own { 0 } else { 1 })
     }
 
     /// The answer of its first entry that holds; none where no entry is for this client at all,
@@ -110,9 +112,12 @@ impl VirtualService {
             .collect();
         let gateways = gateway_names(&gateways, &self.namespace);
         let from = one.get("sourceNamespace").and_then(Value::as_str);
-        (gateways.is_empty() || gateways.iter().any(|gateway| gateway == client.gateway))
-            && one.get("port").is_none_or(|port| number::<u16>(port) == client.port)
-            && from.is_none_or(|from| client.namespace == Some(from))
+        // Who calls is looked at only where no gateway is named.
+        let source = match gateways.as_slice() {
+            [] => from.is_none_or(|from| client.namespace == Some(from)),
+            some => some.iter().any(|gateway| gateway == client.gateway),
+        };
+        source && one.get("port").is_none_or(|port| number::<u16>(port) == client.port)
     }
 
     /// What an entry does with a request.
@@ -195,9 +200,10 @@ impl VirtualService {
 }
 
 impl Mesh {
-    /// The VirtualService that speaks for a host in sidecars of this namespace.
-    pub(super) fn bound(&self, host: &str, from: &str) -> Result<Option<&VirtualService>, String> {
-        self.most_specific("mesh", host, |one| one.is_visible(from))
+    /// The VirtualServices that speak for a host in sidecars of this namespace, in their turn: where one has
+    /// nothing for a client, the next counts.
+    pub(super) fn bound(&self, host: &str, from: &str) -> Result<Vec<&VirtualService>, String> {
+        self.most_specific("mesh", host, from)
     }
 
     /// The VirtualService that speaks for a host at a gateway.
@@ -207,27 +213,59 @@ impl Mesh {
         host: &str,
     ) -> Result<Option<&VirtualService>, String> {
         let home = gateway.split('/').next().unwrap_or_default();
-        self.most_specific(gateway, host, |one| one.is_visible(home))
+        Ok(self.most_specific(gateway, host, home)?.first().copied())
     }
 
     fn most_specific(
         &self,
         gateway: &str,
         host: &str,
-        is_visible: impl Fn(&VirtualService) -> bool,
-    ) -> Result<Option<&VirtualService>, String> {
-        let candidates = self.virtual_services.iter().filter(|one| is_visible(one));
-        let mut ranked: Vec<(usize, &VirtualService)> =
-            candidates.filter_map(|one| Some((one.rank(gateway, host)?, one))).collect();
-        ranked.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
-        match ranked.as_slice() {
-            [(first, one), (second, other), ..] if first == second => Err(format!(
-                "{}/{} and {}/{} both speak for {host}",
-                one.namespace, one.name, other.namespace, other.name
-            )),
-            found => Ok(found.first().map(|(_, one)| *one)),
+        from: &str,
+    ) -> Result<Vec<&VirtualService>, String> {
+        let seen = self.virtual_services.iter().filter_map(|one| Some((one.turn(from)?, one)));
+        let ranked: Vec<_> =
+            seen.filter_map(|(turn, one)| Some((one.rank(gateway, host)?, turn, one))).collect();
+        let best = ranked.iter().map(|(rank, ..)| *rank).max();
+        let mut best: Vec<_> =
+            ranked.into_iter().filter(|(rank, ..)| Some(*rank) == best).collect();
+        best.sort_by_key(|(_, turn, _)| *turn);
+        for pair in best.windows(2) {
+            if let [(_, first, one), (_, second, other)] = pair
+                && first == second
+            {
+                return Err(format!(
+                    "{}/{} and {}/{} both speak for {host}",
+                    one.namespace, one.name, other.namespace, other.name
+                ));
+            }
         }
+        Ok(best.into_iter().map(|(.., one)| one).collect())
     }
+}
+
+/// What istiod's webhook asks of every VirtualService. See `ValidateVirtualService` in Istio.
+#[track_caller]
+fn admit(object: &Value, hosts: &[String], export_to: &[String]) {
+    let (id, spec) = (format!("{}/{}", namespace(object), name(object)), &object["spec"]);
+    for (index, host) in hosts.iter().enumerate() {
+        let covers = |a: &str, b: &str| host_rank(a, b).is_some();
+        let mut others = hosts[index + 1..].iter();
+        let twice = others.any(|other| covers(host, other) || covers(other, host));
+        assert!(!twice, "{id}: duplicate hosts in {hosts:?}");
+    }
+    let rules = ["http", "tcp", "tls"].map(|section| items(spec, section).len());
+    assert!(rules.iter().sum::<usize>() > 0, "{id}: http, tcp or tls must be provided");
+    for entry in items(spec, "http") {
+        let acts = ["route", "redirect", "directResponse", "delegate"];
+        assert!(
+            acts.iter().any(|act| entry.get(act).is_some()),
+            "{id}: an entry does nothing: {entry}"
+        );
+    }
+    assert!(
+        export_to.len() < 2 || !export_to.iter().any(|to| to == "*" || to == "~"),
+        "{id}: exportTo {export_to:?}"
+    );
 }
 
 /// Names without a dot are of the VirtualService's namespace; others are taken as they are.

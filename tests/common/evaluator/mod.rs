@@ -80,8 +80,26 @@ pub(crate) struct Call {
 /// A Service.
 #[derive(Debug)]
 struct Service {
+    namespace: String,
     ports: Vec<u16>,
     external: Option<String>,
+    /// `clusterIP: None`.
+    headless: bool,
+    /// The namespaces whose sidecars know it, as its annotation lists them; none: all.
+    export_to: Option<String>,
+}
+
+impl Service {
+    /// Whether sidecars of this namespace know it.
+    fn is_seen(&self, from: &str) -> bool {
+        self.export_to.as_deref().is_none_or(|to| {
+            to.split(',').map(str::trim).any(|to| match to {
+                "*" => true,
+                "." => self.namespace == from,
+                other => other == from,
+            })
+        })
+    }
 }
 
 /// Everything that decides where a request goes.
@@ -103,7 +121,13 @@ impl Mesh {
             let group = text(object, "apiVersion").split('/').next().unwrap_or("");
             match (group, text(object, "kind")) {
                 ("v1", "Service") => {
+                    let annotations = &object["metadata"]["annotations"];
                     let service = Service {
+                        namespace: namespace(object).to_owned(),
+                        headless: object["spec"]["clusterIP"] == "None",
+                        export_to: annotations["networking.istio.io/exportTo"]
+                            .as_str()
+                            .map(str::to_owned),
                         ports: items(&object["spec"], "ports")
                             .iter()
                             .map(|port| number(&port["port"]))
@@ -146,10 +170,13 @@ impl Mesh {
         let Some(service) = self.services.get(&host) else {
             return Answer::Failed(format!("no Service {host}"));
         };
+        if !service.is_seen(&call.from) {
+            return Answer::Failed(format!("{host} is hidden from {}", call.from));
+        }
         if !service.ports.contains(&call.port) {
             return Answer::Failed(format!("{host} has no port {}", call.port));
         }
-        let virtual_service = match self.bound(&host, &call.from) {
+        let virtual_services = match self.bound(&host, &call.from) {
             Ok(found) => found,
             Err(reason) => return Answer::Undefined(reason),
         };
@@ -157,20 +184,37 @@ impl Mesh {
             Ok(routes) => routes,
             Err(reason) => return Answer::Undefined(reason),
         };
-        match (virtual_service, routes.as_slice()) {
-            (Some(_), [_, ..]) => {
+        let answer = match (virtual_services.as_slice(), routes.as_slice()) {
+            ([_, ..], [_, ..]) => {
                 Answer::Undefined(format!("{host} has a VirtualService and routes"))
             }
-            (Some(found), []) => {
+            ([], []) => Answer::Default(Destination::new(&host, call.port)),
+            ([], routes) => gateway_api::answer(self, routes, &call.request, false),
+            (found, []) => {
                 let client =
                     istio::Client { gateway: "mesh", namespace: Some(&call.from), port: call.port };
-                found
-                    .answer(self, &client, &call.request)
-                    .unwrap_or_else(|| Answer::Default(Destination::new(&host, call.port)))
+                let mut answers = found.iter();
+                let answer = answers.find_map(|one| one.answer(self, &client, &call.request));
+                answer.unwrap_or_else(|| Answer::Default(Destination::new(&host, call.port)))
             }
-            (None, []) => Answer::Default(Destination::new(&host, call.port)),
-            (None, routes) => gateway_api::answer(self, routes, &call.request, false),
-        }
+        };
+        self.reached(answer, &host, &call.from)
+    }
+
+    /// The answer with destinations marked that a sidecar does not reach: Services that it does not see,
+    /// and headless ones, for which a request goes to the address that the client looked up.
+    fn reached(&self, answer: Answer, called: &str, from: &str) -> Answer {
+        let Answer::Backends { destinations, effects } = answer else {
+            return answer;
+        };
+        let one = |(mut destination, share): (Destination, Share)| {
+            if let Some(service) = self.services.get(&destination.host) {
+                let strays = service.headless && destination.host != called;
+                destination.exists &= !strays && service.is_seen(from);
+            }
+            (destination, share)
+        };
+        Answer::Backends { destinations: destinations.into_iter().map(one).collect(), effects }
     }
 
     /// Where a request goes that comes in through a Gateway, written `namespace/name`.

@@ -1,20 +1,23 @@
 //! The changes a preview makes to what it copies: images, environment, replicas, volumes, patches.
 
-use std::collections::BTreeMap;
+mod body;
+mod images;
+
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use self::images::Images;
 use super::few::Few;
-use super::images::{Images, plan_images};
 use super::marker::{SCALARS, marker};
 use super::patch::{Patch, Problem};
-use crate::diagnostic::{Report, code};
 use crate::kube::meta::{SUBSTITUTE, is_substituted};
 use crate::limits::Allowance;
 use crate::model::Workload;
-use crate::spec::{Config, EnvVar, ServiceChange};
+use crate::spec::{EnvVar, ServiceChange};
 use crate::yaml::Node;
+
+pub(super) use self::images::decide;
 
 /// A service that a preview names, and the workloads behind it that can be copied.
 pub(super) struct Target<'a> {
@@ -144,9 +147,13 @@ impl<'a> Changes<'a> {
     /// The body with the changes made and a marker for each of the [`values`](Self::values). None where a
     /// patch depends on one.
     pub(crate) fn mark(&self, original: &Node) -> Option<Node> {
+        self.mark_within(original, &mut { Allowance::UNLIMITED })
+    }
+
+    /// The same, where the allowance is enough for it.
+    fn mark_within(&self, original: &Node, allowance: &mut Allowance) -> Option<Node> {
         let make = |number, _: Value<'_>| Node::string(marker(number));
-        let unlimited = &mut { Allowance::UNLIMITED };
-        self.takes_marks().then(|| self.make_with(original, unlimited, make).ok())?
+        self.takes_marks().then(|| self.make_with(original, allowance, make).ok())?
     }
 
     /// The body with a marker for each value, before the patches and after each of them. None where a
@@ -184,7 +191,7 @@ impl<'a> Changes<'a> {
         let values = self.values().enumerate();
         let mut values = values.map(|(number, value)| make(number, value));
         for (change, images) in self.by_service.iter() {
-            change_body(&mut body, change, images, &mut values);
+            body::change(&mut body, change, images, &mut values);
         }
         body
     }
@@ -192,7 +199,7 @@ impl<'a> Changes<'a> {
     /// Makes the changes that come last.
     pub(super) fn finish(&self, body: &mut Node) {
         if self.empty_volumes {
-            empty_volumes(body);
+            body::empty_volumes(body);
         }
         if self.literal {
             body.make(&["metadata", "annotations"]).set(SUBSTITUTE, Node::string("disabled"));
@@ -213,124 +220,6 @@ impl<'a> Changes<'a> {
         }
         self.finish(&mut body);
         Ok(body)
-    }
-}
-
-/// Decides the images that one service gives to each of its workloads; none where something is wrong.
-/// `changed` remembers which image a container was given.
-pub(super) fn decide<'a>(
-    config: &'a Config,
-    target: &Target<'a>,
-    changed: &mut BTreeMap<(usize, &'a str), &'a str>,
-    found: &mut Report,
-) -> SmallVec<[Images<'a>; 1]> {
-    let all = match plan_images(config, target) {
-        Ok(all) => all,
-        Err(finding) => {
-            found.push(finding);
-            return SmallVec::new();
-        }
-    };
-    let workloads = target.workloads.iter().map(|workload| workload.object);
-    for (workload, images) in workloads.zip(&all) {
-        for &(container, image) in images.by_container.iter() {
-            let earlier = changed.insert((workload.number, container), image);
-            if earlier.is_some_and(|earlier| earlier != image) {
-                found.push(config.finding(
-                    &code::AMBIGUOUS_CONTAINER,
-                    target.path(),
-                    format!(
-                        "two services of the preview give `{container}` of {} an image",
-                        workload.id
-                    ),
-                    "keep the image in one of the two; both Services run the same pods",
-                ));
-            }
-        }
-    }
-    all
-}
-
-/// Makes the changes of one service with the next of these values: replicas, images, variables.
-fn change_body(
-    body: &mut Node,
-    change: &ServiceChange,
-    images: &Images<'_>,
-    values: &mut impl Iterator<Item = Node>,
-) {
-    body.make(&["spec"]).set("replicas", values.next().unwrap_or_default());
-    let containers = images.by_container.iter().map(|(container, _)| *container);
-    let new_images: BTreeMap<&str, Node> = containers.zip(&mut *values).collect();
-    let names = change.env.iter().map(|variable| variable.name.as_str());
-    let variables: Vec<(&str, Node)> = names.zip(values).collect();
-    let Some(pod) = body.at_mut(&["spec", "template", "spec"]) else {
-        return;
-    };
-    for list in ["containers", "initContainers"] {
-        for container in pod.get_mut(list).map(Node::items_mut).unwrap_or_default() {
-            let name = container.text_at(&["name"]).unwrap_or_default().to_owned();
-            if let Some(image) = new_images.get(name.as_str()) {
-                container.set("image", image.clone());
-            }
-            if list == "containers" && images.main == Some(name.as_str()) {
-                set_env(container, &variables);
-            }
-        }
-    }
-}
-
-fn set_env(container: &mut Node, variables: &[(&str, Node)]) {
-    if variables.is_empty() {
-        return;
-    }
-    let list = match container.get_mut("env") {
-        Some(list) if !list.is_null() => list,
-        _ => {
-            container.set("env", Node::list([]));
-            container.get_mut("env").expect("set on the line above")
-        }
-    };
-    let mut places = BTreeMap::new();
-    for (place, variable) in list.items().iter().enumerate() {
-        places.entry(variable.text_at(&["name"]).unwrap_or_default().to_owned()).or_insert(place);
-    }
-    for (name, value) in variables {
-        let entry = Node::map([("name", Node::string(*name)), ("value", value.clone())]);
-        match places.get(*name) {
-            Some(&place) => list.items_mut()[place] = entry,
-            None => {
-                places.insert((*name).to_owned(), list.items().len());
-                list.push(entry);
-            }
-        }
-    }
-}
-
-/// Turns PersistentVolumeClaims and claim templates into empty directories.
-fn empty_volumes(body: &mut Node) {
-    let templates = body.at_mut(&["spec"]).and_then(|spec| spec.remove("volumeClaimTemplates"));
-    let names: Vec<String> = templates
-        .iter()
-        .flat_map(Node::items)
-        .filter_map(|template| template.text_at(&["metadata", "name"]).map(str::to_owned))
-        .collect();
-    let Some(pod) = body.at_mut(&["spec", "template", "spec"]) else {
-        return;
-    };
-    let empty = || Node::map([]);
-    if let Some(volumes) = pod.get_mut("volumes") {
-        for volume in volumes.items_mut() {
-            if volume.remove("persistentVolumeClaim").is_some() {
-                volume.set("emptyDir", empty());
-            }
-        }
-    }
-    for name in names {
-        let volume = Node::map([("name", Node::string(name)), ("emptyDir", empty())]);
-        match pod.get_mut("volumes") {
-            Some(volumes) => volumes.push(volume),
-            None => pod.set("volumes", Node::list([volume])),
-        }
     }
 }
 

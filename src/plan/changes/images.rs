@@ -1,33 +1,97 @@
-//! Which containers a new image is for.
+//! Which images a service of a preview gives to which containers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use smallvec::SmallVec;
 
-use super::changes::Target;
-use super::few::Few;
-use crate::diagnostic::{Diagnostic, code, first_of, some_of};
+use super::Target;
+use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::kube::repository;
 use crate::model::{Container, Workload};
+use crate::plan::few::Few;
 use crate::spec::{Config, ServiceChange};
 
 /// The images that one service gives to a workload.
 #[derive(Debug, Clone)]
-pub(super) struct Images<'a> {
+pub(in crate::plan) struct Images<'a> {
     /// Names of containers with their images, in order.
     pub(super) by_container: Few<(&'a str, &'a str)>,
     /// The main container: the one that gets the environment.
     pub(super) main: Option<&'a str>,
 }
 
-/// Decides which containers of a service's workloads get which image.
-pub(super) fn plan_images<'a>(
+/// Decides the images that one service gives to each of its workloads; none where something is wrong.
+/// `changed` remembers which image a container was given.
+pub(in crate::plan) fn decide<'a>(
+    config: &'a Config,
+    target: &Target<'a>,
+    changed: &mut BTreeMap<(usize, &'a str), &'a str>,
+    found: &mut Report,
+) -> SmallVec<[Images<'a>; 1]> {
+    let all = match plan_images(config, target) {
+        Ok(all) => all,
+        Err(finding) => {
+            found.push(finding);
+            return SmallVec::new();
+        }
+    };
+    let workloads = target.workloads.iter().map(|workload| workload.object);
+    for (workload, images) in workloads.zip(&all) {
+        for &(container, image) in images.by_container.iter() {
+            let earlier = changed.insert((workload.number, container), image);
+            if earlier.is_some_and(|earlier| earlier != image) {
+                found.push(config.finding(
+                    &code::AMBIGUOUS_CONTAINER,
+                    target.path(),
+                    format!(
+                        "two services of the preview give `{container}` of {} an image",
+                        workload.id
+                    ),
+                    "keep the image in one of the two; both Services run the same pods",
+                ));
+            }
+        }
+    }
+    all
+}
+
+fn plan_images<'a>(
     config: &Config,
     target: &Target<'a>,
 ) -> Result<SmallVec<[Images<'a>; 1]>, Diagnostic> {
-    check_names(config, target)?;
     let change = target.change;
-    let ambiguous = |field: &str, message, help| ambiguous(config, target, field, message, help);
+    let ambiguous = |field: &str, message: String, help: String| {
+        config.finding(
+            &code::AMBIGUOUS_CONTAINER,
+            format!("{}.{field}", target.path()),
+            message,
+            help,
+        )
+    };
+    if !change.containers.is_empty() {
+        let containers = target.workloads.iter().flat_map(|workload| &workload.containers);
+        let names: BTreeSet<&str> = containers.map(|container| container.name).collect();
+        for (index, wanted) in change.containers.iter().enumerate() {
+            if !names.contains(wanted.name.as_str()) {
+                return Err(ambiguous(
+                    &format!("containers[{index}].name"),
+                    format!("`{}` has no container `{}`", change.name, wanted.name),
+                    format!("the containers are: {}", listing(&target.workloads)),
+                ));
+            }
+        }
+    }
+    let names: BTreeSet<&str> = target.workloads.iter().map(|workload| workload.name()).collect();
+    for (index, wanted) in change.workloads.iter().enumerate() {
+        if !names.contains(wanted.name.as_str()) {
+            let names = target.workloads.iter().map(|workload| workload.name());
+            return Err(ambiguous(
+                &format!("workloads[{index}].name"),
+                format!("`{}` has no workload `{}`", change.name, wanted.name),
+                format!("its workloads are: {}", some_of(names)),
+            ));
+        }
+    }
     let mut all = SmallVec::new();
     let mut repositories = BTreeSet::new();
     // Looked up for each of the workloads.
@@ -63,51 +127,6 @@ pub(super) fn plan_images<'a>(
         ));
     }
     Ok(all)
-}
-
-fn ambiguous(
-    config: &Config,
-    target: &Target<'_>,
-    field: &str,
-    message: String,
-    help: String,
-) -> Diagnostic {
-    let field = format!("{}.{field}", target.path());
-    config.finding(&code::AMBIGUOUS_CONTAINER, field, message, help)
-}
-
-/// Checks that the containers and workloads that a change names are there.
-fn check_names(config: &Config, target: &Target<'_>) -> Result<(), Diagnostic> {
-    let change = target.change;
-    if !change.containers.is_empty() {
-        let containers = target.workloads.iter().flat_map(|workload| &workload.containers);
-        let names: BTreeSet<&str> = containers.map(|container| container.name).collect();
-        for (index, wanted) in change.containers.iter().enumerate() {
-            if !names.contains(wanted.name.as_str()) {
-                return Err(ambiguous(
-                    config,
-                    target,
-                    &format!("containers[{index}].name"),
-                    format!("`{}` has no container `{}`", change.name, wanted.name),
-                    format!("the containers are: {}", listing(&target.workloads)),
-                ));
-            }
-        }
-    }
-    let names: BTreeSet<&str> = target.workloads.iter().map(|workload| workload.name()).collect();
-    for (index, wanted) in change.workloads.iter().enumerate() {
-        if !names.contains(wanted.name.as_str()) {
-            let names = target.workloads.iter().map(|workload| workload.name());
-            return Err(ambiguous(
-                config,
-                target,
-                &format!("workloads[{index}].name"),
-                format!("`{}` has no workload `{}`", change.name, wanted.name),
-                format!("its workloads are: {}", some_of(names)),
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// Decides for one workload; the error says how many containers could be meant.
@@ -149,9 +168,14 @@ fn images_of<'a>(
 
 /// The containers of some workloads, for a sentence.
 fn listing(workloads: &[&Workload<'_>]) -> String {
+    const SHOWN: usize = 20;
     let one = |workload: &&Workload<'_>| {
         let names = workload.containers.iter().map(|c| format!("{} ({})", c.name, c.image));
         format!("{}: {}", workload.name(), some_of(names))
     };
-    first_of(20, "; ", workloads.iter().map(one))
+    let shown: Vec<String> = workloads.iter().take(SHOWN).map(one).collect();
+    match workloads.len().saturating_sub(SHOWN) {
+        0 => shown.join("; "),
+        more => format!("{} and {more} more", shown.join("; ")),
+    }
 }

@@ -1,0 +1,169 @@
+//! HTTPRoutes and GRPCRoutes as Istio follows them: parents, rules and backends.
+//!
+//! The rules are those of Istio's conversion (`pilot/pkg/config/kube/gateway/conversion.go`), which
+//! ignores some of what the API server accepts: a parent whose group is not written out, and a whole
+//! route for one backend that it cannot convert.
+
+use crate::kube::{Object, gateway, istio};
+use crate::model::{Home, Service};
+use crate::yaml::Node;
+
+/// The parentRefs of a route.
+pub(crate) fn parents(route: &Object) -> &[Node] {
+    route.node.at(&["spec", "parentRefs"]).map(Node::items).unwrap_or_default()
+}
+
+/// Group and kind of a parentRef. Without a group the API's own is meant, also for a Service.
+pub(crate) fn kind_of_parent(parent: &Node) -> (&str, &str) {
+    let group = parent.text_at(&["group"]).unwrap_or(gateway::GROUP);
+    (group, parent.text_at(&["kind"]).unwrap_or("Gateway"))
+}
+
+/// The parentRefs of a route that Istio takes for a Service of this namespace.
+pub(crate) fn service_parents<'a>(
+    route: &'a Object,
+    namespace: &str,
+) -> impl Iterator<Item = &'a Node> {
+    parents(route).iter().filter(move |parent| {
+        kind_of_parent(parent) == ("", "Service") && is_in(parent, route, namespace)
+    })
+}
+
+/// Whether a reference of a route is to this namespace.
+pub(crate) fn is_in(reference: &Node, route: &Object, namespace: &str) -> bool {
+    reference.text_at(&["namespace"]).unwrap_or(&route.id.namespace) == namespace
+}
+
+/// The port of a parentRef, where it names one.
+pub(crate) fn port_of(parent: &Node) -> Option<u16> {
+    parent.get("port").and_then(Node::integer_value).and_then(|port| u16::try_from(port).ok())
+}
+
+/// Why Istio does not follow a route, or one of its parentRefs.
+#[derive(Debug)]
+pub(crate) struct Ignored<'a> {
+    /// What is wrong.
+    pub(crate) node: &'a Node,
+    /// In words that follow the name of the route.
+    pub(crate) why: String,
+    /// The way out.
+    pub(crate) help: &'static str,
+}
+
+/// Why a parentRef that seems to name a Service of the baseline attaches the route to nothing.
+pub(crate) fn ignored_parent<'a>(
+    parent: &'a Node,
+    route: &Object,
+    home: Home<'_>,
+    service: impl Fn(&str) -> Option<&'a Service<'a>>,
+) -> Option<Ignored<'a>> {
+    let (group, kind) = kind_of_parent(parent);
+    if kind != "Service" || !is_in(parent, route, home.namespace) {
+        return None;
+    }
+    if !group.is_empty() {
+        let why = format!("names a Service of the group `{group}`, which does not exist");
+        return Some(Ignored { node: parent, why, help: "write `group: \"\"` in the parentRef" });
+    }
+    let service = service(parent.text_at(&["name"])?)?;
+    let written = parent.get("port")?;
+    let is_followed = |port: u16| {
+        service.ports.iter().any(|one| one.number == port && one.protocol.is_routable())
+    };
+    let name = service.name();
+    (!port_of(parent).is_some_and(is_followed)).then(|| Ignored {
+        node: written,
+        help: "name a port of the Service, by its number",
+        why: format!(
+            "is attached to a port that {name} does not have, or on which it speaks no HTTP"
+        ),
+    })
+}
+
+/// Why Istio drops a route whole: it converts all of it or nothing.
+pub(crate) fn dropped(route: &Object) -> Option<Ignored<'_>> {
+    const OF_RULES: [&str; 6] = [
+        "RequestHeaderModifier",
+        "ResponseHeaderModifier",
+        "RequestMirror",
+        "RequestRedirect",
+        "URLRewrite",
+        "CORS",
+    ];
+    let of_rules = if route.id.kind == "GRPCRoute" { &OF_RULES[..3] } else { &OF_RULES[..] };
+    rules(route).iter().find_map(|rule| {
+        let unknown = unknown_filter(rule, of_rules);
+        let mut chosen = backends(rule).iter().filter(|backend| weight_of(backend) != 0);
+        unknown.or_else(|| {
+            chosen.find_map(|one| unknown_filter(one, &OF_RULES[..2]).or_else(|| bad_backend(one)))
+        })
+    })
+}
+
+fn unknown_filter<'a>(node: &'a Node, known: &[&str]) -> Option<Ignored<'a>> {
+    filters(node).iter().find_map(|filter| {
+        let kind = filter.text_at(&["type"]).unwrap_or_default();
+        let why = || format!("has a filter {kind} here, which Istio does not have");
+        let help = "use a filter of the Gateway API that Istio has";
+        (!known.contains(&kind)).then(|| Ignored { node: filter, why: why(), help })
+    })
+}
+
+fn bad_backend(backend: &Node) -> Option<Ignored<'_>> {
+    let name = backend.text_at(&["name"]).unwrap_or_default();
+    let (why, help) = match kind_of_backend(backend) {
+        ("", "Service") if name.contains('.') => (
+            format!("has the backend `{name}`, which is a host and not the name of a Service"),
+            "write the name and the namespace of the Service",
+        ),
+        (istio::GROUP, "Hostname") if backend.get("namespace").is_some() => {
+            (format!("gives the Hostname `{name}` a namespace"), "remove the namespace")
+        }
+        ("", "Service") | (istio::GROUP, "Hostname") if backend.get("port").is_none() => {
+            (format!("has the backend `{name}` without a port"), "write the port")
+        }
+        _ => return None,
+    };
+    Some(Ignored { node: backend, why, help })
+}
+
+/// The rules of a route.
+pub(crate) fn rules(route: &Object) -> &[Node] {
+    route.node.at(&["spec", "rules"]).map(Node::items).unwrap_or_default()
+}
+
+/// The backends of a rule.
+pub(crate) fn backends(rule: &Node) -> &[Node] {
+    rule.get("backendRefs").map(Node::items).unwrap_or_default()
+}
+
+/// The filters of a rule or of a backend.
+pub(crate) fn filters(node: &Node) -> &[Node] {
+    node.get("filters").map(Node::items).unwrap_or_default()
+}
+
+/// The weight of a backend.
+pub(crate) fn weight_of(backend: &Node) -> i64 {
+    backend.get("weight").and_then(Node::integer_value).unwrap_or(1)
+}
+
+/// Group and kind of a backendRef.
+pub(crate) fn kind_of_backend(backend: &Node) -> (&str, &str) {
+    let group = backend.text_at(&["group"]).unwrap_or_default();
+    (group, backend.text_at(&["kind"]).unwrap_or("Service"))
+}
+
+/// The service of the baseline that a backendRef of a route means. Istio's kind `Hostname` names it by
+/// its full host.
+pub(crate) fn service_backend<'a>(
+    backend: &'a Node,
+    route: &Object,
+    home: Home<'_>,
+) -> Option<&'a str> {
+    let name = backend.text_at(&["name"])?;
+    match kind_of_backend(backend) {
+        ("", "Service") => is_in(backend, route, home.namespace).then_some(name),
+        (istio::GROUP, "Hostname") if name.contains('.') => home.service_of(name, route),
+        _ => None,
+    }
+}

@@ -1,0 +1,196 @@
+//! VirtualServices as Istio follows them: hosts, entries, who sees them, and what of them holds in the
+//! mesh.
+//!
+//! The rules are those of `pilot/pkg/networking/core/route/route.go` and
+//! `pilot/pkg/model/push_context.go`.
+
+use std::collections::BTreeSet;
+
+use crate::kube::{Object, marks};
+use crate::yaml::Node;
+
+fn texts<'a>(object: &'a Object, field: &str) -> impl Iterator<Item = &'a str> {
+    let list = object.node.at(&["spec", field]).map(Node::items).unwrap_or_default();
+    list.iter().filter_map(Node::text)
+}
+
+/// Whether a VirtualService applies to sidecars: it names no gateway, or `mesh` among them.
+pub(crate) fn is_mesh(object: &Object) -> bool {
+    let mut gateways = texts(object, "gateways").peekable();
+    gateways.peek().is_none() || gateways.any(|gateway| gateway == "mesh")
+}
+
+/// Whether a VirtualService applies to sidecars and to no gateway.
+pub(crate) fn is_only_mesh(object: &Object) -> bool {
+    texts(object, "gateways").all(|gateway| gateway == "mesh")
+}
+
+/// The hosts of a VirtualService. One without hosts is a delegate.
+pub(crate) fn hosts(object: &Object) -> impl Iterator<Item = &str> {
+    texts(object, "hosts")
+}
+
+/// The HTTP entries of a VirtualService that are not those of previews of another set.
+pub(crate) fn http(object: &Object) -> impl DoubleEndedIterator<Item = &Node> {
+    marks::entries_of_users(object)
+}
+
+/// A section of a VirtualService: `http`, `tcp` or `tls`.
+pub(crate) fn section<'a>(object: &'a Object, name: &str) -> &'a [Node] {
+    object.node.at(&["spec", name]).map(Node::items).unwrap_or_default()
+}
+
+/// The namespaces whose sidecars see a VirtualService.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Seen<'a> {
+    /// All of them.
+    Everywhere,
+    /// These.
+    In(BTreeSet<&'a str>),
+}
+
+impl<'a> Seen<'a> {
+    /// Reads `exportTo`. Where there is none, the mesh's default is taken to be everywhere.
+    pub(crate) fn of(object: &'a Object) -> Self {
+        let own = object.id.namespace.as_str();
+        let to: BTreeSet<&str> = texts(object, "exportTo").collect();
+        if to.is_empty() || to.contains("*") {
+            return Self::Everywhere;
+        }
+        if to.contains("~") {
+            return Self::In(BTreeSet::new());
+        }
+        Self::In(to.into_iter().map(|name| if name == "." { own } else { name }).collect())
+    }
+
+    /// Whether sidecars of this namespace see it.
+    pub(crate) fn includes(&self, namespace: &str) -> bool {
+        match self {
+            Self::Everywhere => true,
+            Self::In(names) => names.contains(namespace),
+        }
+    }
+}
+
+/// Which of the VirtualServices for one host comes first for a sidecar, the smaller the sooner: those
+/// private to its namespace, then those exported to it by name, then those for everybody.
+pub(crate) fn turn(object: &Object, namespace: &str) -> Option<u8> {
+    match Seen::of(object) {
+        Seen::Everywhere => Some(2),
+        seen if !seen.includes(namespace) => None,
+        Seen::In(_) => Some(u8::from(object.id.namespace != namespace)),
+    }
+}
+
+/// Whether for some sidecar only the age of two VirtualServices decides which of them counts.
+pub(crate) fn are_rivals(a: &Object, b: &Object) -> bool {
+    match (Seen::of(a), Seen::of(b)) {
+        (Seen::Everywhere, Seen::Everywhere) => true,
+        (Seen::In(ours), Seen::In(theirs)) => {
+            ours.intersection(&theirs).any(|namespace| turn(a, namespace) == turn(b, namespace))
+        }
+        _ => false,
+    }
+}
+
+/// The matches of an entry that hold in the mesh; none where it is bound to gateways alone. An entry
+/// without matches has one that everything satisfies.
+pub(crate) fn mesh_matches(original: &Object, entry: &Node) -> Option<Vec<Node>> {
+    let mixed = !is_only_mesh(original);
+    let written = matches(entry);
+    let all = if written.is_empty() { vec![Node::default()] } else { written.to_vec() };
+    let mesh: Vec<Node> = all
+        .into_iter()
+        .filter(is_for_mesh)
+        .map(|mut one| {
+            if one.remove("gateways").is_some_and(|own| !own.items().is_empty()) {
+                // Istio looks at the source only where no gateways are named.
+                SOURCE.iter().for_each(|field| drop(one.remove(field)));
+            }
+            if mixed && SOURCE.iter().all(|field| one.get(field).is_none()) {
+                one.set("gateways", Node::list([Node::string("mesh")]));
+            }
+            one
+        })
+        .collect();
+    (!mesh.is_empty()).then_some(mesh)
+}
+
+/// The conditions of a match on who calls.
+const SOURCE: [&str; 2] = ["sourceNamespace", "sourceLabels"];
+
+/// Whether a match can hold for a sidecar.
+pub(crate) fn is_for_mesh(one: &Node) -> bool {
+    let gateways = one.get("gateways").map(Node::items).unwrap_or_default();
+    gateways.is_empty() || gateways.iter().any(|gateway| gateway.text() == Some("mesh"))
+}
+
+/// Whether a match can hold at a gateway.
+pub(crate) fn is_for_gateway(one: &Node) -> bool {
+    let gateways = one.get("gateways").map(Node::items).unwrap_or_default();
+    gateways.is_empty() || gateways.iter().any(|gateway| gateway.text() != Some("mesh"))
+}
+
+/// The matches of an entry.
+pub(crate) fn matches(entry: &Node) -> &[Node] {
+    entry.get("match").map(Node::items).unwrap_or_default()
+}
+
+/// The destinations of an entry, with their weights.
+pub(crate) fn routes(entry: &Node) -> &[Node] {
+    entry.get("route").map(Node::items).unwrap_or_default()
+}
+
+/// The hosts of the destinations of an entry.
+pub(crate) fn destinations(entry: &Node) -> impl Iterator<Item = &str> {
+    routes(entry).iter().filter_map(|route| route.text_at(&["destination", "host"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn object(namespace: &str, spec: serde_json::Value) -> Object {
+        let node = json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+            "metadata": {"name": "cart", "namespace": namespace}, "spec": spec
+        });
+        Object::from_node(Node::from_json(node)).expect("an object")
+    }
+
+    #[test]
+    fn a_match_of_the_mesh_says_so_where_gateways_are_bound_too() {
+        let object = object("shop", json!({"hosts": ["cart"], "gateways": ["mesh", "public"]}));
+        let entry = json!({"match": [{"port": 80}, {"gateways": ["public"]}, {"sourceLabels": {"a": "b"}}]});
+        let matches = mesh_matches(&object, &Node::from_json(entry)).expect("some hold");
+        assert_eq!(matches.len(), 2);
+        assert!(matches[0].get("gateways").is_some());
+        // With a gateway named, the labels would count for nothing.
+        assert!(matches[1].get("gateways").is_none());
+    }
+
+    #[test]
+    fn the_source_counts_for_nothing_where_a_gateway_is_named() {
+        let object = object("shop", json!({"hosts": ["cart"]}));
+        let entry = json!({"match": [{"gateways": ["mesh"], "sourceNamespace": "web"}]});
+        let matches = mesh_matches(&object, &Node::from_json(entry)).expect("one holds");
+        assert!(matches[0].entries().is_empty());
+    }
+
+    #[test]
+    fn private_ones_come_before_exported_ones_and_both_before_those_for_all() {
+        let all = object("shop", json!({}));
+        let private = object("shop", json!({"exportTo": ["."]}));
+        let by_name = object("shop", json!({"exportTo": ["shop", "web"]}));
+        let exported = object("web", json!({"exportTo": ["shop"]}));
+        assert_eq!(turn(&private, "shop"), Some(0));
+        assert_eq!(turn(&by_name, "shop"), Some(0));
+        assert_eq!(turn(&exported, "shop"), Some(1));
+        assert_eq!(turn(&all, "shop"), Some(2));
+        assert_eq!(turn(&private, "web"), None);
+        assert!(are_rivals(&all, &all) && are_rivals(&private, &by_name));
+        assert!(!are_rivals(&all, &private) && !are_rivals(&by_name, &exported));
+        assert_eq!(turn(&object("shop", json!({"exportTo": ["~"]})), "shop"), None);
+    }
+}

@@ -1,0 +1,24 @@
+//! Routes of the baseline, read as the mesh follows them.
+
+pub(crate) mod gateway_api;
+pub(crate) mod istio;
+
+use crate::kube::{Object, gateway};
+use crate::yaml::Node;
+
+/// Every change of request headers that a route makes in the mesh: `set`, `add` and `remove`, of rules and
+/// of backends.
+pub(crate) fn request_headers(route: &Object) -> Vec<&Node> {
+    if route.id.group == gateway::GROUP {
+        let rules = gateway_api::rules(route).iter();
+        let nodes = rules.flat_map(|rule| gateway_api::backends(rule).iter().chain([rule]));
+        let filters = nodes.flat_map(gateway_api::filters);
+        return filters.filter_map(|filter| filter.get("requestHeaderModifier")).collect();
+    }
+    let entries = istio::http(route).filter(|entry| {
+        let matches = istio::matches(entry);
+        matches.is_empty() || matches.iter().any(istio::is_for_mesh)
+    });
+    let nodes = entries.flat_map(|entry| istio::routes(entry).iter().chain([entry]));
+    nodes.filter_map(|node| node.at(&["headers", "request"])).collect()
+}

@@ -1,0 +1,145 @@
+//! VirtualServices of the mesh by the host they speak for, and by who sees them.
+//!
+//! For a host a sidecar takes the first that it sees: one private to its namespace, then one exported to
+//! it by name, then one for everybody. A wildcard speaks only where no exact host does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::istio::Source;
+use crate::diagnostic::{Diagnostic, code};
+use crate::kube::{Object, istio::GROUP};
+use crate::model::route::istio::{Seen, are_rivals, destinations, hosts, http, is_mesh, turn};
+use crate::model::{Catalog, Home};
+
+/// VirtualServices that apply in the mesh to services of the baseline.
+#[derive(Debug, Default)]
+pub struct Bound<'a> {
+    exact: BTreeMap<String, Vec<&'a Object>>,
+    /// Those of wildcards that everybody sees.
+    wildcard: BTreeMap<String, Vec<&'a Object>>,
+    /// Those of wildcards that some namespaces see.
+    scoped: BTreeMap<String, Vec<&'a Object>>,
+    home: Home<'a>,
+}
+
+/// Finds the VirtualServices of the baseline's namespace that are bound to the mesh, and others that it
+/// sees.
+pub(super) fn bound<'a>(catalog: &'a Catalog<'a>) -> Bound<'a> {
+    let mut found = Bound { home: catalog.home, ..Bound::default() };
+    for object in catalog.of_kind(GROUP, "VirtualService").filter(|object| is_mesh(object)) {
+        let (namespace, seen) = (&object.id.namespace, Seen::of(object));
+        let nobody = matches!(&seen, Seen::In(names) if names.is_empty());
+        if nobody || namespace != catalog.namespace && !seen.includes(catalog.namespace) {
+            continue;
+        }
+        for host in hosts(object) {
+            let host = catalog.home.full_host(host, namespace).to_ascii_lowercase();
+            let objects = match host.strip_prefix('*') {
+                None => found.exact.entry(host),
+                Some(end) if seen == Seen::Everywhere => found.wildcard.entry(end.to_owned()),
+                Some(end) => found.scoped.entry(end.to_owned()),
+            };
+            let objects = objects.or_default();
+            if objects.last().is_none_or(|last| last.id != object.id) {
+                objects.push(object);
+            }
+        }
+    }
+    found
+}
+
+impl<'a> Bound<'a> {
+    /// Those of the exact host of a service.
+    fn exact(&self, service: &str) -> &[&'a Object] {
+        self.exact.get(&self.home.host(service)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Those of the longest wildcard that covers a service and that everybody sees.
+    fn covering(&self, service: &str) -> &[&'a Object] {
+        let host = self.home.host(service);
+        let mut covering = ends(&host).filter_map(|end| self.wildcard.get(end));
+        covering.next().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether everybody sees one of the exact host.
+    fn is_settled(&self, service: &str) -> bool {
+        self.exact(service).iter().any(|object| Seen::of(object) == Seen::Everywhere)
+    }
+
+    /// The VirtualServices that speak for a service to somebody.
+    pub(super) fn of(&self, service: &str) -> impl Iterator<Item = &'a Object> {
+        let covering = match self.is_settled(service) {
+            true => &[],
+            false => self.covering(service),
+        };
+        self.exact(service).iter().chain(covering).copied()
+    }
+
+    /// Where the entries for the host of a service come from, for all who may call it.
+    pub(super) fn sources(&self, service: &str) -> Vec<Source<'a>> {
+        let mut sources: Vec<Source<'a>> =
+            self.exact(service).iter().map(|object| Source::Own(object)).collect();
+        if !self.is_settled(service) {
+            let wildcard = self.covering(service).first();
+            sources.push(wildcard.map_or(Source::Nothing, |object| Source::Wildcard(object)));
+        }
+        sources
+    }
+
+    /// Those that count for calls from the baseline's own namespace.
+    pub(super) fn at_home(&self, service: &str) -> Option<&'a Object> {
+        let exact = self.exact(service).iter();
+        let seen = exact.filter_map(|object| Some((turn(object, self.home.namespace)?, *object)));
+        let first = seen.min_by_key(|(turn, _)| *turn).map(|(_, object)| object);
+        first.or_else(|| self.covering(service).first().copied())
+    }
+
+    /// Two of which only the age decides which one counts.
+    pub(super) fn rivals(&self, service: &str) -> Option<[&'a Object; 2]> {
+        let pair = |all: &[&'a Object]| {
+            all.iter().enumerate().find_map(|(index, first)| {
+                let mut later = all[index + 1..].iter();
+                later.find(|second| are_rivals(first, second)).map(|second| [*first, *second])
+            })
+        };
+        let exact = pair(self.exact(service));
+        exact.or_else(|| pair(self.covering(service)).filter(|_| !self.is_settled(service)))
+    }
+
+    /// A wildcard that only some see, for whom an exact host that everybody sees would shadow it.
+    pub(super) fn shadowed(&self, service: &str) -> Option<Diagnostic> {
+        if self.is_settled(service) {
+            return None;
+        }
+        let host = self.home.host(service);
+        let before = |end: &&str| !self.wildcard.contains_key(*end);
+        let mut scoped = ends(&host).take_while(before).filter_map(|end| self.scoped.get(end));
+        let object = *scoped.next()?.first()?;
+        let message = format!(
+            "{} has a wildcard that covers {service}, and only some namespaces see it",
+            object.id
+        );
+        let help = format!(
+            "export it to `*`, or give {service} a VirtualService of its own for these namespaces"
+        );
+        let finding = Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help);
+        let node = object.node.at(&["spec", "exportTo"]).unwrap_or(&object.node);
+        Some(finding.at(node.place, "an exact host for previews would shadow it"))
+    }
+
+    /// Every service of the baseline that an entry for this service's host chooses.
+    pub(super) fn destinations(&self, service: &str) -> BTreeSet<&'a str> {
+        self.of(service).flat_map(|object| chosen(object, self.home)).collect()
+    }
+}
+
+/// The services of the baseline that the HTTP entries of a VirtualService choose.
+pub(super) fn chosen<'a>(object: &'a Object, home: Home<'a>) -> impl Iterator<Item = &'a str> {
+    let hosts = http(object).flat_map(destinations);
+    hosts.filter_map(move |host| home.service_of(host, object))
+}
+
+/// The ends of a host, the longest first: what a wildcard may have behind its star.
+fn ends(host: &str) -> impl Iterator<Item = &str> {
+    (1..host.len()).filter_map(|start| host.get(start..)).chain([""])
+}

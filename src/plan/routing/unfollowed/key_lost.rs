@@ -1,0 +1,57 @@
+//! Rules of the baseline behind which a request has lost the key.
+
+use std::collections::BTreeSet;
+
+use super::super::Table;
+use crate::diagnostic::{Diagnostic, Report, code};
+use crate::model::route::request_headers;
+use crate::yaml::Node;
+
+impl<'a> Table<'a, '_> {
+    /// Warns of rules in the mesh behind which a request has lost the key.
+    pub(super) fn check_key_lost(&self, found: &mut Report) {
+        if self.environments.is_empty() {
+            return;
+        }
+        let mut seen = BTreeSet::new();
+        for service in self.catalog.services() {
+            let routes = self.routes.of(service.name()).iter().map(|(route, _)| *route);
+            let all = routes.chain(self.virtual_services.of(service.name()));
+            for route in all.filter(|route| seen.insert(&route.id)) {
+                let lost =
+                    request_headers(route).into_iter().find_map(|change| self.loses_key(change));
+                if let Some((node, header)) = lost {
+                    let message = format!(
+                        "{} changes the header `{header}`, which is the key's own",
+                        route.id
+                    );
+                    let help =
+                        "leave the header alone, or know that a request leaves its preview there";
+                    found.push(
+                        Diagnostic::new(&code::KEY_LOST, message, help)
+                            .at(node.place, "behind this rule there is no key"),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Where a change of request headers takes the key, and from which header.
+    fn loses_key<'n>(&self, change: &'n Node) -> Option<(&'n Node, &'a str)> {
+        let key = &self.config.previews.spec.routing.key;
+        let baggage = (!key.baggage.is_empty()).then_some("baggage");
+        [Some(key.header.as_str()), baggage].into_iter().flatten().find_map(|header| {
+            ["set", "add", "remove"].into_iter().find_map(|field| {
+                // A member more in the baggage does no harm.
+                let node = change.get(field).filter(|_| header != "baggage" || field != "add")?;
+                let names = node.items().iter().filter_map(|one| match one.text() {
+                    Some(name) => Some(name),
+                    None => one.text_at(&["name"]),
+                });
+                let mut names =
+                    names.chain(node.entries().iter().map(|(name, _)| name.text.as_str()));
+                names.any(|name| name.eq_ignore_ascii_case(header)).then_some((node, header))
+            })
+        })
+    }
+}

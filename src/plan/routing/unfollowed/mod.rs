@@ -1,0 +1,133 @@
+//! Routes of the input that previews cannot follow, and what is said of each of them.
+//!
+//! A route that the mesh ignores is as if it were not there. One that chooses an affected service, but
+//! hangs on something for which previews derive no rules, leads to the baseline with the key as well.
+
+mod key_lost;
+mod private;
+mod virtual_service;
+
+use super::{Table, chosen};
+use crate::diagnostic::{Diagnostic, Place, Report, code};
+use crate::kube::{Object, gateway, istio as istio_kind};
+use crate::model::route::gateway_api::{
+    backends, dropped, ignored_parent, is_in, kind_of_backend, kind_of_parent, parents, rules,
+};
+use crate::yaml::Node;
+
+impl<'a> Table<'a, '_> {
+    /// Says of each route of the input what previews do not have of it.
+    pub(super) fn check_unfollowed(&self, found: &mut Report) {
+        if self.environments.is_empty() {
+            return;
+        }
+        for object in self.catalog.objects() {
+            match (object.id.group.as_str(), object.id.kind.as_str()) {
+                (gateway::GROUP, "HTTPRoute" | "GRPCRoute") => found.extend(self.of_route(object)),
+                (gateway::GROUP, "TCPRoute" | "TLSRoute" | "UDPRoute") => {
+                    let service = self.chooses_previewed(object).filter(|_| is_mesh(object));
+                    found.extend(service.map(|name| not_previewed(object, name, object.place())));
+                }
+                (istio_kind::GROUP, "VirtualService") => {
+                    found.extend(self.of_virtual_service(object));
+                }
+                _ => {}
+            }
+        }
+        found.extend(self.of_one_namespace());
+        self.check_key_lost(found);
+    }
+
+    /// Whether some preview has a copy of the service that calls from outside of it can reach.
+    fn is_previewed(&self, service: &str) -> bool {
+        self.affecting.contains_key(service) && !self.is_unrouted(service)
+    }
+
+    fn chooses_previewed(&self, route: &'a Object) -> Option<&'a str> {
+        chosen(route, self.catalog.home).into_iter().find(|name| self.is_previewed(name))
+    }
+
+    fn of_route(&self, route: &'a Object) -> Option<Diagnostic> {
+        let home = self.catalog.namespace;
+        let in_home =
+            |parent: &&Node| kind_of_parent(parent).1 == "Service" && is_in(parent, route, home);
+        let names =
+            || parents(route).iter().filter(in_home).filter_map(|one| one.text_at(&["name"]));
+        let chooses = self.chooses_previewed(route);
+        if chooses.is_some() || names().any(|name| self.is_previewed(name)) {
+            let replaced = names().next().filter(|_| route.id.namespace != home);
+            let way_out = "move the route to the baseline's namespace";
+            let finding = self
+                .ignored(route)
+                .or_else(|| replaced.map(|service| replaces(route, service, way_out)))
+                .or_else(|| Some(not_previewed(route, chooses?, self.underived(route)?.place)));
+            if finding.is_some() {
+                return finding;
+            }
+        }
+        let (service, backend) = self.import(route).filter(|_| is_mesh(route))?;
+        Some(not_previewed(route, service, backend.place))
+    }
+
+    /// The finding that Istio does not follow a route in the mesh.
+    fn ignored(&self, route: &'a Object) -> Option<Diagnostic> {
+        let service = |name: &str| self.catalog.service(name);
+        let of_parent = |parent| ignored_parent(parent, route, self.catalog.home, service);
+        let whole = dropped(route).filter(|_| is_mesh(route));
+        let ignored = whole.or_else(|| parents(route).iter().find_map(of_parent))?;
+        let message = format!("{} {}, so the mesh does not follow it", route.id, ignored.why);
+        let help = format!("{}: previews are made as if it were not there", ignored.help);
+        let finding = Diagnostic::new(&code::ROUTE_IGNORED, message, help);
+        Some(finding.at(ignored.node.place, "for this reason"))
+    }
+
+    /// A parent of a route for which previews derive no rules.
+    fn underived(&self, route: &'a Object) -> Option<&'a Node> {
+        let has_entries = !self.config.previews.spec.routing.entries.is_empty();
+        let is_cloned =
+            || parents(route).iter().any(|one| kind_of_parent(one) == (gateway::GROUP, "Gateway"));
+        parents(route).iter().find(|parent| match kind_of_parent(parent) {
+            ("", "Service") => {
+                let name = parent.text_at(&["name"]).unwrap_or_default();
+                !is_in(parent, route, self.catalog.namespace)
+                    || self.catalog.service(name).is_none()
+            }
+            (istio_kind::GROUP, "ServiceEntry") => true,
+            (gateway::GROUP, "ListenerSet") => has_entries && !is_cloned(),
+            _ => false,
+        })
+    }
+
+    /// A backend that is a service of the baseline or of all clusters, as the mesh is set up.
+    fn import(&self, route: &'a Object) -> Option<(&'a str, &'a Node)> {
+        let home = self.catalog.namespace;
+        rules(route).iter().flat_map(backends).find_map(|backend| {
+            let is_import =
+                kind_of_backend(backend).1 == "ServiceImport" && is_in(backend, route, home);
+            let name = backend.text_at(&["name"]).filter(|name| self.is_previewed(name));
+            name.filter(|_| is_import).map(|name| (name, backend))
+        })
+    }
+}
+
+/// Whether a route is meant for calls inside the mesh.
+fn is_mesh(route: &Object) -> bool {
+    parents(route).iter().any(|parent| kind_of_parent(parent).1 == "Service")
+}
+
+fn replaces(route: &Object, service: &str, way_out: &str) -> Diagnostic {
+    let message = format!("{} replaces the routes of {service} for its namespace", route.id);
+    let help = format!("callers there do not see previews; {way_out}");
+    Diagnostic::new(&code::CONSUMER_ROUTE, message, help)
+        .at(route.place(), "routes a service of another namespace")
+}
+
+fn not_previewed(route: &Object, service: &str, place: Place) -> Diagnostic {
+    let message = format!(
+        "{} chooses {service} where previews derive no rules: with the key its requests still reach the \
+         baseline",
+        route.id
+    );
+    let help = format!("choose {service} in a route of a Service of the baseline");
+    Diagnostic::new(&code::ROUTE_NOT_PREVIEWED, message, help).at(place, "leads to the baseline")
+}

@@ -1,0 +1,82 @@
+//! What holds for callers of the baseline's namespace alone, and so not for the copies in a preview's.
+
+use super::super::Table;
+use crate::diagnostic::{Diagnostic, Place, code};
+use crate::kube::{Object, gateway, istio as istio_kind};
+use crate::model::route::gateway_api::{is_in, kind_of_parent, parents};
+use crate::model::route::istio::{Seen, hosts, http, is_mesh, matches};
+use crate::yaml::Node;
+
+/// So many objects are named; of a thousand the rest is counted.
+const SHOWN: usize = 5;
+
+impl Table<'_, '_> {
+    /// One word about all of them.
+    pub(super) fn of_one_namespace(&self) -> Option<Diagnostic> {
+        let all = self.catalog.objects();
+        let private: Vec<(&Object, Place)> =
+            all.filter_map(|object| Some((object, self.private(object)?.place))).collect();
+        let (first, others) = private.split_first()?;
+        let names: Vec<String> =
+            private.iter().take(SHOWN).map(|(object, _)| object.id.to_string()).collect();
+        let more = match private.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let message = format!(
+            "calls of a preview's copies do not meet what holds for the baseline's namespace alone: {}{more}",
+            names.join(", ")
+        );
+        let help = "nothing to do, unless a copy needs it: then let `exportTo` be `*`, and rules hold for \
+                    all namespaces";
+        let label = "holds for the baseline's callers";
+        let finding = Diagnostic::new(&code::ONE_NAMESPACE, message, help).at(first.1, label);
+        let shown = others.iter().take(SHOWN - 1);
+        Some(shown.fold(finding, |finding, (_, place)| finding.also(*place, "so does this")))
+    }
+
+    /// Where an object says that it is for the baseline's namespace.
+    fn private<'o>(&self, object: &'o Object) -> Option<&'o Node> {
+        const EXPORT_TO: &str = "networking.istio.io/exportTo";
+        let namespace = self.catalog.namespace;
+        let is_own = object.id.namespace == namespace;
+        let is_hidden = || matches!(Seen::of(object), Seen::In(names) if names.contains(namespace));
+        let export_to = || object.node.at(&["spec", "exportTo"]).filter(|_| is_hidden());
+        match (object.id.group.as_str(), object.id.kind.as_str()) {
+            (gateway::GROUP, "HTTPRoute" | "GRPCRoute") if is_own => {
+                let mut services = parents(object)
+                    .iter()
+                    .filter(|parent| kind_of_parent(parent) == ("", "Service"));
+                services.find(|parent| !is_in(parent, object, namespace))
+            }
+            (istio_kind::GROUP, "ServiceEntry") => export_to(),
+            (istio_kind::GROUP, "VirtualService") if is_mesh(object) && self.is_met(object) => {
+                let is_home = |node: &&Node| node.text() == Some(namespace);
+                let source = |one: &'o Node| one.get("sourceNamespace").filter(is_home);
+                export_to().or_else(|| http(object).flat_map(matches).find_map(source))
+            }
+            ("", "Service") if is_own && self.is_called(&object.id.name) => {
+                let node = object.node.at(&["metadata", "annotations", EXPORT_TO]);
+                node.filter(|node| {
+                    let written = node.text().unwrap_or_default();
+                    !written.is_empty() && !written.split(',').any(|to| to.trim() == "*")
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether some preview calls the baseline's service and not a copy of its own.
+    fn is_called(&self, service: &str) -> bool {
+        self.affecting.get(service).map_or(0, Vec::len) < self.environments.len()
+    }
+
+    /// Whether copies can meet the rules of a VirtualService: where every preview has a copy of each of its
+    /// services, the rules are attached to those.
+    fn is_met(&self, object: &Object) -> bool {
+        let home = self.catalog.home;
+        let own = hosts(object).filter_map(|host| home.service_of(host, object));
+        let mut services = own.filter(|name| self.catalog.service(name).is_some()).peekable();
+        services.peek().is_none() || services.any(|name| self.is_called(name))
+    }
+}

@@ -1,0 +1,154 @@
+//! VirtualServices that previews cannot follow.
+
+use super::super::Table;
+use super::{not_previewed, replaces};
+use crate::diagnostic::{Diagnostic, Place, code};
+use crate::kube::{Object, istio::GROUP};
+use crate::model::route::istio::{Seen, destinations, hosts, http, is_mesh, matches, section};
+use crate::yaml::Node;
+
+impl<'a> Table<'a, '_> {
+    pub(super) fn of_virtual_service(&self, object: &'a Object) -> Option<Diagnostic> {
+        let chooses = self.chooses_previewed(object);
+        if hosts(object).next().is_none() {
+            let service = chooses.filter(|_| self.is_delegate(object))?;
+            return Some(not_previewed(object, service, object.place()));
+        }
+        if !is_mesh(object) {
+            return None;
+        }
+        let home = self.catalog.home;
+        let own = hosts(object).filter_map(|host| home.service_of(host, object));
+        let services: Vec<&str> = own.filter(|name| self.catalog.service(name).is_some()).collect();
+        let seen = Seen::of(object);
+        let concerned = chooses.is_some() || services.iter().any(|name| self.is_previewed(name));
+        let hidden = || {
+            let nobody = matches!(&seen, Seen::In(names) if names.is_empty());
+            (nobody && concerned).then(|| exported_to_nobody(object))
+        };
+        let finding = self.misspelt(object, chooses).or_else(hidden);
+        if !seen.includes(self.catalog.namespace) && object.id.namespace != self.catalog.namespace {
+            return finding.or_else(|| self.of_consumer(object, &services, chooses));
+        }
+        let strange = || {
+            let is_carried = seen == Seen::Everywhere && self.covers_home(object);
+            let service = chooses.filter(|_| services.is_empty() && !is_carried)?;
+            Some(not_previewed(object, service, place_of(object, "hosts")))
+        };
+        finding
+            .or_else(strange)
+            .or_else(|| self.without_http(object, &services))
+            .or_else(|| self.of_some_callers(object, &services))
+    }
+
+    /// A host or destination that is a service to a resolver and not to Istio.
+    fn misspelt(&self, object: &'a Object, chooses: Option<&str>) -> Option<Diagnostic> {
+        let home = self.catalog.home;
+        let mistaken = |host| {
+            let service = self.catalog.service(home.mistaken_service_of(host, object)?)?;
+            Some((host, service))
+        };
+        let concerned = |name: &str| self.is_previewed(name) || chooses.is_some();
+        let own = hosts(object).filter_map(mistaken).find(|(_, one)| concerned(one.name()));
+        if let Some((host, service)) = own {
+            let message = format!(
+                "{} is for a host `{host}`, which no Service has, so the mesh does not follow it",
+                object.id
+            );
+            let full = home.host(service.name());
+            let mut help = format!("write `{full}`: Istio completes only a host without a dot");
+            if service.routable().contains(&80) {
+                // Istio makes a virtual host of its own for it, on this port alone.
+                help.push_str(
+                    "; on port 80 calls that spell it so do follow it, and do not reach previews",
+                );
+            }
+            let finding = Diagnostic::new(&code::ROUTE_IGNORED, message, help);
+            return Some(finding.at(place_of(object, "hosts"), "is taken as it stands"));
+        }
+        let mut sent = http(object).flat_map(destinations).filter_map(mistaken);
+        let (host, service) = sent.find(|(_, one)| self.is_previewed(one.name()))?;
+        let message = format!(
+            "{} sends requests to a host `{host}`, which no Service has: nobody answers, in previews neither",
+            object.id
+        );
+        let full = home.host(service.name());
+        let help = format!("write `{full}`: Istio completes only a host without a dot");
+        let finding = Diagnostic::new(&code::ROUTE_IGNORED, message, help);
+        Some(finding.at(place_of(object, "http"), "a host is taken as it stands"))
+    }
+
+    /// One of another namespace that the baseline does not see.
+    fn of_consumer(
+        &self,
+        object: &Object,
+        services: &[&str],
+        chooses: Option<&str>,
+    ) -> Option<Diagnostic> {
+        let way_out = "let it stand in the baseline's namespace";
+        let mut named = services.iter();
+        let named = named.find(|name| self.is_previewed(name) || chooses.is_some());
+        let replaced = named.map(|service| replaces(object, service, way_out));
+        replaced.or_else(|| Some(not_previewed(object, chooses?, place_of(object, "hosts"))))
+    }
+
+    /// Whether some wildcard of its hosts covers services of the baseline.
+    fn covers_home(&self, object: &Object) -> bool {
+        let all = format!(".{}.svc.{}", self.catalog.namespace, self.catalog.home.domain);
+        let mut ends = hosts(object).filter_map(|host| host.strip_prefix('*'));
+        ends.any(|end| all.ends_with(end) || end.ends_with(&all))
+    }
+
+    /// Sections in which no key can be told, that lead from another host to a service with copies.
+    fn without_http(&self, object: &Object, services: &[&str]) -> Option<Diagnostic> {
+        let mut raw = ["tcp", "tls"].into_iter().flat_map(|name| section(object, name));
+        raw.find_map(|entry| {
+            let home = self.catalog.home;
+            let mut chosen = destinations(entry).filter_map(|host| home.service_of(host, object));
+            let other = chosen.find(|name| self.is_previewed(name) && !services.contains(name))?;
+            Some(not_previewed(object, other, entry.place))
+        })
+    }
+
+    /// One whose entries all have conditions on who calls: for others it is not there, and no other one can
+    /// be made for them.
+    fn of_some_callers(&self, object: &Object, services: &[&str]) -> Option<Diagnostic> {
+        let is_limited = |one: &Node| {
+            one.get("gateways").is_none()
+                && (one.get("sourceNamespace").is_some() || one.get("sourceLabels").is_some())
+        };
+        let mut entries = http(object).map(matches).peekable();
+        entries.peek()?;
+        let all = entries.all(|matches| !matches.is_empty() && matches.iter().all(is_limited));
+        (all && services.iter().any(|name| self.is_previewed(name))).then(|| {
+            let message = format!("every entry of {} is for some callers only", object.id);
+            let help =
+                "add an entry without `sourceNamespace` and `sourceLabels`, if others call it too";
+            Diagnostic::new(&code::ROUTE_NOT_PREVIEWED, message, help)
+                .at(place_of(object, "http"), "other callers do not reach previews")
+        })
+    }
+
+    /// Whether a VirtualService of the mesh leaves an entry to this one.
+    fn is_delegate(&self, object: &Object) -> bool {
+        let roots = self.catalog.of_kind(GROUP, "VirtualService");
+        roots.filter(|root| is_mesh(root) && hosts(root).next().is_some()).any(|root| {
+            http(root).filter_map(|entry| entry.get("delegate")).any(|delegate| {
+                let namespace = delegate.text_at(&["namespace"]).unwrap_or(&root.id.namespace);
+                delegate.text_at(&["name"]) == Some(&object.id.name)
+                    && namespace == object.id.namespace
+            })
+        })
+    }
+}
+
+fn exported_to_nobody(object: &Object) -> Diagnostic {
+    let message = format!("{} is exported to nobody, so the mesh does not follow it", object.id);
+    let help = "export it to `*`, or remove it: previews are made as if it were not there";
+    Diagnostic::new(&code::ROUTE_IGNORED, message, help)
+        .at(place_of(object, "exportTo"), "no namespace sees it")
+}
+
+fn place_of(object: &Object, field: &str) -> Place {
+    object.node.at(&["spec", field]).unwrap_or(&object.node).place
+}
