@@ -180,7 +180,12 @@ impl<'n, 'l> Comparison<'n, 'l> {
                 self.fields(old, new, |_| &Rule::Nothing);
             }
             (Some(Node { data: Data::List(_), .. }), Some(Node { data: Data::List(_), .. })) => {
+                let named = self.found.len();
                 self.set(&Rule::Nothing, old, new);
+                if self.found.len() == named {
+                    // The same items in another order.
+                    self.name(old, new);
+                }
             }
             _ => self.name(old, new),
         }
