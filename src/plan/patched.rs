@@ -74,10 +74,16 @@ impl<'a> Judge<'a> {
         fn text(body: &Node) -> BTreeSet<Cow<'_, str>> {
             images(body).into_iter().map(|(image, _)| image).collect()
         }
-        let (of_original, own) = (text(&original.node), text(&stages[0]));
         let mut refused = BTreeMap::new();
+        let (before, after) = (images(&stages[0]), images(&stages[stages.len() - 1]));
+        // Mostly the images stay as they are.
+        if before.iter().map(|(image, _)| image).eq(after.iter().map(|(image, _)| image)) {
+            return refused;
+        }
+        let own: BTreeSet<Cow<'_, str>> = before.into_iter().map(|(image, _)| image).collect();
+        let of_original = text(&original.node);
         let mut of_stages: Option<Vec<BTreeSet<Cow<'_, str>>>> = None;
-        for (image, node) in images(&stages[stages.len() - 1]) {
+        for (image, node) in after {
             if own.contains(&image) || of_original.contains(&image) || is_open(node) {
                 continue;
             }
@@ -156,15 +162,18 @@ fn lost(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
     let (before, after) = (&stages[0], &stages[stages.len() - 1]);
     let mut lost: Vec<(&[&str], &str)> = Vec::new();
     let mut look = |path: &'static [&str], keeps: &dyn Fn(&str, &Node) -> bool| {
-        let before = before.at(path).map(Node::entries).unwrap_or_default();
+        let (before, after) = (before.at(path), after.at(path));
+        let after = after.map(Node::entries).unwrap_or_default().iter();
+        let mut dropped = after.filter(|(key, value)| !keeps(&key.text, value)).peekable();
+        if dropped.peek().is_none() {
+            return;
+        }
+        let before = before.map(Node::entries).unwrap_or_default();
         let before: BTreeMap<&str, &Node> =
             before.iter().map(|(key, value)| (key.text.as_str(), value)).collect();
-        for (key, value) in after.at(path).map(Node::entries).unwrap_or_default() {
-            let key = key.text.as_str();
-            if !keeps(key, value) && before.get(key) != Some(&value) {
-                lost.push((path, key));
-            }
-        }
+        let dropped = dropped.map(|(key, value)| (key.text.as_str(), value));
+        let new = dropped.filter(|(key, value)| before.get(key) != Some(value));
+        lost.extend(new.map(|(key, _)| (path, key)));
     };
     look(&["metadata"], &|key, _| meta::keeps_metadata(key));
     look(&["metadata", "labels"], &|key, _| meta::keeps_label(key) && key != marks::MANAGED_BY);

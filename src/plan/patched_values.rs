@@ -35,11 +35,12 @@ pub(super) fn refused(
         let patch = culprit(stages, 1, |body| body.at(&["spec", "replicas"]));
         verdict.push((patch, finding(message, help)));
     }
-    let before: HashSet<&str, RandomState> = variables(&original.node).map(name).collect();
-    let given: Vec<&str> = variables(body)
-        .map(name)
-        .filter(|name| !is_env_name(name) && !before.contains(name))
-        .collect();
+    let mut given: Vec<&str> =
+        variables(body).map(name).filter(|name| !is_env_name(name)).collect();
+    if !given.is_empty() {
+        let before: HashSet<&str, RandomState> = variables(&original.node).map(name).collect();
+        given.retain(|name| !before.contains(name));
+    }
     for &refused in &given {
         let message = format!(
             "a patch gives {} the variable `{refused}`, which is not the name of one",

@@ -78,7 +78,10 @@ impl PartialEq for Node {
                         sorted(a) == sorted(b)
                     }
             }
-            (Data::Scalar { .. }, Data::Scalar { .. }) => self.resolve() == other.resolve(),
+            (Data::Scalar { text: a, plain: p }, Data::Scalar { text: b, plain: q }) => {
+                // Mostly they are spelt alike.
+                p == q && a == b || self.resolve() == other.resolve()
+            }
             _ => false,
         }
     }

@@ -13,8 +13,12 @@ use crate::yaml::{Data, Key, Node};
 pub(super) struct Fields {
     /// None where one was taken, and nothing put in its place.
     entries: Vec<(Key, Option<Node>)>,
-    indices: HashMap<SmolStr, usize, RandomState>,
+    /// None where a look at each field is quicker.
+    indices: Option<HashMap<SmolStr, usize, RandomState>>,
 }
+
+/// So many fields are looked through one by one.
+const FEW: usize = 16;
 
 impl Fields {
     /// Those of a mapping; none of anything else.
@@ -23,10 +27,25 @@ impl Fields {
             Data::Map(entries) => entries,
             _ => Vec::new(),
         };
-        let indices = entries.iter().enumerate().map(|(index, (key, _))| (key.text.clone(), index));
-        let indices = indices.collect();
         let entries = entries.into_iter().map(|(key, value)| (key, Some(value))).collect();
-        Self { entries, indices }
+        let mut fields = Self { entries, indices: None };
+        fields.note();
+        fields
+    }
+
+    /// Notes where each field is once they are many.
+    fn note(&mut self) {
+        if self.indices.is_none() && self.entries.len() > FEW {
+            let keys = self.entries.iter().map(|(key, _)| key.text.clone());
+            self.indices = Some(keys.zip(0..).collect());
+        }
+    }
+
+    fn index(&self, key: &str) -> Option<usize> {
+        match &self.indices {
+            Some(indices) => indices.get(key).copied(),
+            None => self.entries.iter().position(|(found, _)| found.text == key),
+        }
     }
 
     /// Removes all but those for which `keep` holds.
@@ -38,23 +57,28 @@ impl Fields {
 
     /// Takes the value of a field; its place is kept for what comes of it.
     pub(super) fn take(&mut self, key: &str) -> Option<Node> {
-        self.entries[*self.indices.get(key)?].1.take()
+        let index = self.index(key)?;
+        self.entries[index].1.take()
     }
 
     /// Sets a field: in its place, or at the end where it has none.
     pub(super) fn put(&mut self, key: &Key, value: Option<Node>) {
-        match self.indices.get(&key.text) {
-            Some(&index) => self.entries[index].1 = value,
+        match self.index(&key.text) {
+            Some(index) => self.entries[index].1 = value,
             None => {
-                self.indices.insert(key.text.clone(), self.entries.len());
+                if let Some(indices) = &mut self.indices {
+                    indices.insert(key.text.clone(), self.entries.len());
+                }
                 self.entries.push((key.clone(), value));
+                self.note();
             }
         }
     }
 
     /// The items of a field that is a list.
     pub(super) fn items_mut(&mut self, key: &str) -> Option<&mut Vec<Node>> {
-        match &mut self.entries[*self.indices.get(key)?].1.as_mut()?.data {
+        let index = self.index(key)?;
+        match &mut self.entries[index].1.as_mut()?.data {
             Data::List(items) => Some(items),
             _ => None,
         }
@@ -92,7 +116,7 @@ pub(super) struct Keyed {
     /// None where one was taken.
     items: Vec<Option<Node>>,
     same: HashMap<Identity, SmallVec<[usize; 1]>, RandomState>,
-    /// Those that are left, by the value of the first key.
+    /// Those that are left, by the value of the first key where there are more keys.
     alike: HashMap<SmolStr, BTreeSet<usize>, RandomState>,
 }
 
@@ -107,7 +131,10 @@ impl Keyed {
     pub(super) fn push(&mut self, item: Node) {
         let index = self.items.len();
         if let Some(identity) = identity(&item, self.keys) {
-            self.alike.entry(identity[0].clone().unwrap_or_default()).or_default().insert(index);
+            if self.keys.len() > 1 {
+                let first = identity[0].clone().unwrap_or_default();
+                self.alike.entry(first).or_default().insert(index);
+            }
             self.same.entry(identity).or_default().push(index);
         }
         self.items.push(Some(item));

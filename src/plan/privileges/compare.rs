@@ -1,5 +1,6 @@
 //! The comparison of two trees by a rule.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{PolicyLabels, annotations};
@@ -92,8 +93,10 @@ pub(crate) fn find<'n>(node: &'n Node, path: &[Step<'_>]) -> Option<&'n Node> {
 /// A comparison under way.
 pub(super) struct Comparison<'n, 'l> {
     labels: &'l PolicyLabels<'l>,
-    /// Volumes of the new pod that hold nothing of others.
-    plain_volumes: BTreeSet<&'n str>,
+    /// The volumes of the new pod.
+    volumes: &'n [Node],
+    /// Those of them that hold nothing of others.
+    plain_volumes: OnceCell<BTreeSet<&'n str>>,
     /// The security contexts of the pod before and after.
     pod_security: [Side<'n>; 2],
     path: Vec<Step<'n>>,
@@ -104,16 +107,16 @@ type Side<'n> = Option<&'n Node>;
 
 impl<'n, 'l> Comparison<'n, 'l> {
     pub(super) fn new(labels: &'l PolicyLabels<'l>, before: &'n Node, after: &'n Node) -> Self {
-        let pod = pod_spec(after);
-        let volumes = pod.and_then(|pod| pod.get("volumes")).map(Node::items).unwrap_or_default();
-        let name = |volume: &'n Node| volume.text_at(&["name"]).unwrap_or_default();
-        let (plain, others): (Vec<_>, Vec<_>) = volumes.iter().partition(|one| is_plain(one));
-        let mut plain_volumes: BTreeSet<&str> = plain.into_iter().map(name).collect();
-        for other in others {
-            plain_volumes.remove(name(other));
+        let pod_security = [before, after].map(|body| pod_spec(body)?.get("securityContext"));
+        let volumes = pod_spec(after).and_then(|pod| pod.get("volumes"));
+        Self {
+            labels,
+            volumes: volumes.map(Node::items).unwrap_or_default(),
+            plain_volumes: OnceCell::new(),
+            pod_security,
+            path: Vec::new(),
+            found: Vec::new(),
         }
-        let pod_security = [pod_spec(before), pod].map(|pod| pod?.get("securityContext"));
-        Self { labels, plain_volumes, pod_security, path: Vec::new(), found: Vec::new() }
     }
 
     /// Names what differs although the rule does not allow it.
@@ -177,7 +180,12 @@ impl<'n, 'l> Comparison<'n, 'l> {
                 self.fields(old, new, |_| &Rule::Nothing);
             }
             (Some(Node { data: Data::List(_), .. }), Some(Node { data: Data::List(_), .. })) => {
+                let named = self.found.len();
                 self.set(&Rule::Nothing, old, new);
+                if self.found.len() == named {
+                    // The same items in another order.
+                    self.name(old, new);
+                }
             }
             _ => self.name(old, new),
         }
@@ -188,16 +196,23 @@ impl<'n, 'l> Comparison<'n, 'l> {
         if !is_map(old) || !is_map(new) {
             return self.name(old, new);
         }
-        let entries = |side: Side<'n>| side.map(Node::entries).unwrap_or_default();
-        let before: BTreeMap<&str, &Node> =
-            entries(old).iter().map(|(key, value)| (key.text.as_str(), value)).collect();
-        let mut gone = before.clone();
-        for (key, value) in entries(new) {
-            let key = key.text.as_str();
-            gone.remove(key);
-            self.below(Step::Key(key), rule(key), before.get(key).copied(), Some(value));
+        let [old, new] = [old, new].map(|side| side.map(Node::entries).unwrap_or_default());
+        // Mostly the keys stay as they are.
+        if old.len() == new.len() && old.iter().zip(new).all(|((a, _), (b, _))| a.text == b.text) {
+            for ((key, before), (_, after)) in old.iter().zip(new) {
+                let key = key.text.as_str();
+                self.below(Step::Key(key), rule(key), Some(before), Some(after));
+            }
+            return;
         }
-        for (key, value) in gone {
+        let mut before: BTreeMap<&str, &Node> =
+            old.iter().map(|(key, value)| (key.text.as_str(), value)).collect();
+        for (key, value) in new {
+            let key = key.text.as_str();
+            let found = before.remove(key);
+            self.below(Step::Key(key), rule(key), found, Some(value));
+        }
+        for (key, value) in before {
             self.below(Step::Key(key), rule(key), Some(value), None);
         }
     }
@@ -317,6 +332,19 @@ impl<'n, 'l> Comparison<'n, 'l> {
         }
     }
 
+    fn plain_volumes(&self) -> &BTreeSet<&'n str> {
+        self.plain_volumes.get_or_init(|| {
+            let name = |volume: &'n Node| volume.text_at(&["name"]).unwrap_or_default();
+            let (plain, others): (Vec<_>, Vec<_>) =
+                self.volumes.iter().partition(|one| is_plain(one));
+            let mut plain: BTreeSet<&str> = plain.into_iter().map(name).collect();
+            for other in others {
+                plain.remove(name(other));
+            }
+            plain
+        })
+    }
+
     fn mount(&mut self, old: Side<'n>, new: Side<'n>) {
         static FIELDS: &[(&str, Rule)] =
             &[("readOnly", Rule::Flag { restricts: true, default: false })];
@@ -324,7 +352,7 @@ impl<'n, 'l> Comparison<'n, 'l> {
             &[("mountPropagation", Rule::Unless(&["None"])), ("*", Rule::Any)];
         let Some(mount) = new else { return };
         let is_plain =
-            mount.text_at(&["name"]).is_some_and(|name| self.plain_volumes.contains(name));
+            mount.text_at(&["name"]).is_some_and(|name| self.plain_volumes().contains(name));
         match (is_plain, old) {
             (true, _) => self.fields(old, new, |key| field(PLAIN, key)),
             (false, None) => self.name(old, new),

@@ -315,6 +315,13 @@ fn other_kinds_are_compared_as_well_and_secrets_are_not_shown() {
             "spec: {a: [2, 1, 3]}",
             &["spec.a[2]: 3"],
         ),
+        (
+            "example.com/v1",
+            "Unknown",
+            "spec: {a: [1, 2]}",
+            "spec: {a: [2, 1]}",
+            &["spec.a` ", "from `[1,2]` to `[2,1]`"],
+        ),
     ] {
         let said = said(&kind(api, of, before), &kind(api, of, after));
         match words {
