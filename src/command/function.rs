@@ -5,6 +5,7 @@
 //! error it is every item that came in, with `results`, and exit 1.
 //! See <https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs/api-conventions/functions-spec.md>.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,8 @@ use crate::kube::{Id, Object};
 use crate::limits::Ceiling;
 use crate::pipeline::{Request, compile};
 use crate::read::{
-    Owner, Owners, Parted, ResourceList, read_config, read_file, read_resource_list, restore,
+    Owner, Owners, Parted, ResourceList, open_list, read_config, read_file, read_resource_list,
+    restore,
 };
 use crate::spec::{API_VERSION, Config, Delivery, KIND};
 use crate::write::{parts, results, stream, write_answer};
@@ -224,17 +226,22 @@ struct Sorted {
 
 impl Sorted {
     fn of(list: &ResourceList, config: &Config) -> Self {
-        let items: Vec<(&Node, Option<Object>)> = list
+        let object = |item: &Node| Object::from_node(item.clone()).and_then(Object::checked).ok();
+        let items: Vec<(Cow<'_, Node>, Option<Object>)> = list
             .items
             .iter()
-            .map(|item| (item, Object::from_node(item.clone()).and_then(Object::checked).ok()))
+            .flat_map(opened)
+            .map(|item| {
+                let object = object(&item);
+                (item, object)
+            })
             .collect();
         let owners = Owners::new(config, items.iter().filter_map(|(_, object)| object.as_ref()));
         let Self { mut passing, mut input, mut earlier } = Self::default();
         for (item, object) in items {
             // kpt passes everything, a kustomization.yaml without a name among it.
             let Some(mut object) = object else {
-                passing.push((item.clone(), None));
+                passing.push((item.into_owned(), None));
                 continue;
             };
             if object.is_local_config() || object.id.kind == KIND {
@@ -247,7 +254,7 @@ impl Sorted {
                     input.keep_extended(object, config.set());
                 }
                 Owner::AnotherSet => {
-                    passing.push((item.clone(), None));
+                    passing.push((item.into_owned(), None));
                     input.others.push(object);
                 }
                 Owner::User => {
@@ -259,6 +266,33 @@ impl Sorted {
         }
         Self { passing, input, earlier }
     }
+}
+
+/// An item, or what stands in it where it is a list of objects: kustomize opens such lists itself, kpt
+/// does not. What was in a list stays in its file.
+fn opened(item: &Node) -> Vec<Cow<'_, Node>> {
+    if !item.text_at(&["kind"]).is_some_and(|kind| kind.ends_with("List")) {
+        return vec![Cow::Borrowed(item)];
+    }
+    match open_list(item.clone()) {
+        Ok(items) => items
+            .into_iter()
+            .map(|inner| in_file_of(inner, item))
+            .flat_map(|inner| opened(&inner).into_iter().map(Cow::into_owned).collect::<Vec<_>>())
+            .map(Cow::Owned)
+            .collect(),
+        Err(_) => vec![Cow::Borrowed(item)],
+    }
+}
+
+/// An item of a list with the file of the list, but not its place there, which only one object has.
+fn in_file_of(mut item: Node, list: &Node) -> Node {
+    let annotations = list.at(&["metadata", "annotations"]).map(Node::entries).unwrap_or_default();
+    let is_file = |key: &str| PLACES.contains(&key) && key.ends_with("path");
+    for (key, value) in annotations.iter().filter(|(key, _)| is_file(&key.text)) {
+        item.make(&["metadata", "annotations"]).set(&key.text, value.clone());
+    }
+    item
 }
 
 /// An object of ours with the place annotations that it had when it came in.

@@ -49,6 +49,13 @@ pub fn is_ambiguous(text: &str) -> bool {
     (text.len() <= "false".len() && boolean()) || is_date(text)
 }
 
+/// Whether a plain scalar is infinity or no number, which JSON cannot say: kubectl and kustomize refuse the
+/// document it stands in.
+pub(super) fn is_no_json(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN")
+}
+
 /// Whether kubectl takes a plain key as it is written. It reads `no` as the key `false` and `0777` as
 /// `511`, kustomize refuses numbers or reads another text, and null is no key at all.
 pub(super) fn is_key(text: &str) -> bool {
@@ -115,7 +122,12 @@ fn number(text: &str) -> Option<SmolStr> {
     if digits && (first != b'0' || text.len() == 1) && text.len() < 19 {
         return Some(text.into());
     }
-    if let Ok(number) = text.parse::<serde_json::Number>() {
+    // A float that is too large, or has `_` behind its first point, is text.
+    if first == b'.' && text.contains('_') {
+        return None;
+    }
+    let finite = |number: &serde_json::Number| number.as_f64().is_some_and(f64::is_finite);
+    if let Some(number) = text.parse::<serde_json::Number>().ok().filter(finite) {
         return Some(number.to_smolstr());
     }
     let bare = text.replace('_', "");

@@ -99,6 +99,32 @@ fn what_is_copied_takes_no_place_in_a_file_along() {
 }
 
 #[test]
+fn items_that_are_lists_are_opened_and_stay_in_their_file() {
+    let workspace = Workspace::new();
+    let plain = items(&answered(&workspace.resource_list()));
+    let inner: Value = plain[1..].to_vec().into();
+    let list = "apiVersion: v1\nkind: List\nmetadata: {annotations: {config.kubernetes.io/path: a.yaml, \
+                config.kubernetes.io/index: '1'}}\nitems: []\n";
+    let mut lists = documents(list).remove(0);
+    let mut outer = lists.clone();
+    lists["items"] = inner;
+    outer["items"] = vec![lists].into();
+    let answer = function(&resource_list(&[plain[0].clone(), outer], &workspace.previews())).ok();
+    let mut opened = by_id(items(&answered(&answer)));
+    for item in &plain[1..] {
+        let found = opened.get_mut(&id(item)).expect("it is there");
+        let annotations = found["metadata"]["annotations"].as_mapping_mut().expect("a mapping");
+        assert_eq!(annotations.remove("config.kubernetes.io/path"), Some("a.yaml".into()));
+        assert!(!annotations.contains_key("config.kubernetes.io/index"));
+        if annotations.is_empty() {
+            found["metadata"].as_mapping_mut().expect("a mapping").remove("annotations");
+        }
+    }
+    let answer = function(&resource_list(&plain, &workspace.previews())).ok();
+    assert_eq!(opened, by_id(items(&answered(&answer))));
+}
+
+#[test]
 fn its_own_output_as_input_gives_the_same_bytes() {
     let workspace = Workspace::new();
     let first = function(&workspace.resource_list()).ok();

@@ -181,6 +181,9 @@ impl Builder {
                 if let Some(found) = text.chars().find(|&c| is_lost(c)) {
                     self.control(place, found);
                 }
+                if plain && tag.is_none() && scalar::is_no_json(&text) && !self.is_at_key() {
+                    self.errors.push(tags::infinite(&text).at(place, "this value"));
+                }
                 let data = tags::scalar(tag, text, plain).unwrap_or_else(|mistake| {
                     self.errors.push(mistake.at(place, "tagged value"));
                     Data::Scalar { text: SmolStr::default(), plain: false }
@@ -214,6 +217,12 @@ impl Builder {
         Ok(())
     }
 
+    /// Whether what comes next is a key.
+    fn is_at_key(&self) -> bool {
+        let open = self.open.last().filter(|open| open.key.is_none());
+        open.is_some_and(|open| matches!(open.node.data, Data::Map(_)))
+    }
+
     /// The value that an alias stands for.
     fn anchored(&mut self, name: &str, place: Place) -> Result<Node, Stop> {
         let is_inside = self.open.iter().any(|open| open.anchor.as_deref() == Some(name));
@@ -240,9 +249,7 @@ impl Builder {
         if self.open.len() >= self.budget.depth {
             return self.stop_at(place, "the input nests deeper", self.budget.depth, DEPTH);
         }
-        if let Some(Open { node: Node { data: Data::Map(_), .. }, key: None, .. }) =
-            self.open.last()
-        {
+        if self.is_at_key() {
             self.complex_key(place);
             return Err(Stop);
         }

@@ -35,10 +35,13 @@ pub(super) fn scalar(
         Some(Tag::Core("null")) if text.is_empty() => Ok(value("~")),
         Some(Tag::Core("null")) => is(|found| *found == Resolved::Null),
         Some(Tag::Core("bool")) => is(|found| matches!(found, Resolved::Bool(_))),
-        Some(Tag::Core("float")) => is(|found| matches!(found, Resolved::Number(_))),
-        Some(Tag::Core("int")) => is(
-            |found| matches!(found, Resolved::Number(number) if !number.contains(['.', 'e', 'E'])),
-        ),
+        Some(Tag::Core("float")) => {
+            is(|found| matches!(found, Resolved::Number(number) if is_exact(number)))
+        }
+        Some(Tag::Core("int")) => is(|found| {
+            matches!(found, Resolved::Number(number)
+                if number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok())
+        }),
         Some(Tag::Core("binary")) => {
             let base64: Vec<u8> =
                 text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
@@ -47,6 +50,15 @@ pub(super) fn scalar(
             decoded.map(|text| string(&text)).ok_or_else(|| no_value(tag, &text))
         }
         Some(tag) => Err(unknown(tag)),
+    }
+}
+
+/// Whether a number stays the same as a float: kubectl rounds a large integer behind `!!float`.
+fn is_exact(number: &str) -> bool {
+    const LARGEST: u64 = 1 << f64::MANTISSA_DIGITS;
+    match number.parse::<i64>() {
+        Ok(integer) => integer.unsigned_abs() <= LARGEST,
+        Err(_) => number.contains(['.', 'e', 'E']),
     }
 }
 
@@ -87,6 +99,12 @@ fn two_readings(text: &str) -> Diagnostic {
         message,
         "remove the tag, and quote the value if it is text",
     )
+}
+
+/// The finding that a plain value is infinity or no number.
+pub(super) fn infinite(text: &str) -> Diagnostic {
+    let message = format!("`{text}` is no number that JSON has, and kubectl refuses its document");
+    Diagnostic::new(&code::YAML_SYNTAX, message, "quote the value if it is text")
 }
 
 fn no_value(tag: Option<Tag<'_>>, text: &str) -> Diagnostic {

@@ -171,6 +171,9 @@ fn bad_texts_are_refused_with_their_code() {
     assert_eq!(first_code("a: *nobody\n"), "yaml-syntax");
     assert_eq!(first_code("{{ .Values.x }}: y\n"), "yaml-syntax");
     assert_eq!(first_code("<<: lost\n"), "yaml-syntax");
+    for infinite in ["a: .inf\n", "- -.Inf\n", "a: [.nan, b]\n", "a: {b: +.INF}\n"] {
+        assert_eq!(first_code(infinite), "yaml-syntax", "{infinite}");
+    }
     assert_eq!(first_code("<<: [{a: 1}, lost]\n"), "yaml-syntax");
     assert_eq!(first_code(&"[".repeat(10_000)), "input-limit");
     assert_eq!(first_code(&"{a: ".repeat(10_000)), "input-limit");

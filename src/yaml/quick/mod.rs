@@ -14,7 +14,7 @@ use smol_str::SmolStr;
 
 use super::Budget;
 use super::node::{Data, Key, Node};
-use super::scalar::{is_key, is_word};
+use super::scalar::{is_key, is_no_json, is_word};
 use crate::diagnostic::{FileId, Place};
 
 /// What the reader made of a document.
@@ -376,5 +376,5 @@ fn plain(line: &str) -> Option<&str> {
     let text = line[..comment.unwrap_or(line.len())].trim_end_matches(' ');
     let mut colons = memchr::memchr_iter(b':', text.as_bytes());
     let is_key = colons.any(|at| matches!(bytes.get(at + 1), None | Some(b' ')));
-    (!is_key).then_some(text)
+    (!is_key && !is_no_json(text)).then_some(text)
 }
