@@ -10,7 +10,7 @@ use super::meta;
 use crate::kube::istio::{API_VERSION, Egress, GROUP, Sidecar, SidecarSpec};
 use crate::kube::{ConfigMap, Namespace, Object, Service, ServiceSpec};
 use crate::plan::naming::service_host;
-use crate::plan::{Environment, Plan};
+use crate::plan::{Alias, Environment, Plan};
 use crate::yaml::Node;
 
 /// The name of the ConfigMap that tests read.
@@ -113,19 +113,16 @@ fn joined<'p>(words: impl Iterator<Item = Cow<'p, str>>) -> Cow<'p, str> {
     if words.len() > 1 { words.join(" ").into() } else { words.pop().unwrap_or_default() }
 }
 
-/// An ExternalName Service for an unaffected service that the copies call by its short name.
+/// An ExternalName Service for a name that copies may call and that leads to the baseline.
 /// See <https://kubernetes.io/docs/concepts/services-networking/service/#externalname>.
-pub(super) fn alias(
-    plan: &Plan<'_>,
-    env: &Environment<'_>,
-    service: &crate::model::Service<'_>,
-) -> Object {
-    let name = service.name();
+pub(super) fn alias(plan: &Plan<'_>, env: &Environment<'_>, alias: Alias<'_>) -> Object {
+    let (name, external) = match alias {
+        Alias::Service(service) => (service.name(), service.external_name),
+        Alias::Declared(name) => (name, None),
+    };
     // The host behind an ExternalName is the same from everywhere: no need to go through the
     // baseline.
-    let host = service
-        .external_name
-        .map_or_else(|| service_host(name, plan.catalog.namespace), str::to_owned);
+    let host = external.map_or_else(|| service_host(name, plan.catalog.namespace), str::to_owned);
     Object::from_typed(&Service {
         metadata: meta::own(plan.config, name, &env.namespace, Some(env.name)),
         spec: Some(ServiceSpec {

@@ -8,6 +8,7 @@ mod service;
 mod workload;
 
 pub use catalog::Catalog;
+pub(crate) use pod::pod_labels;
 pub use pod::{Reference, Referent, images, looks_like_image, pod_spec, references};
 pub use selector::selects;
 pub use service::{Protocol, Service, ServicePort};

@@ -9,14 +9,14 @@ use smallvec::SmallVec;
 
 use super::access::Bindings;
 use super::changes::Changes;
-use super::hosts::{self, Host};
+use super::hosts::{self, Host, Word};
 use super::marker::mentions_marker;
 use super::patch::{self, Patch};
 use super::patched::{Judge, Verdict};
 use super::policies::is_policy;
 use super::privileges::policy_labels;
 use super::variants::Variants;
-use super::{access, secrets};
+use super::{access, secrets, sidecars};
 use crate::diagnostic::{Diagnostic, Place, code};
 use crate::kube::{Id, Object};
 use crate::limits::WorkBudget;
@@ -64,6 +64,8 @@ pub(super) struct Finder<'a> {
     external_secrets: BTreeSet<&'a str>,
     external_config_maps: BTreeSet<&'a str>,
     monitors: Vec<&'a Object>,
+    /// The Sidecars that hold for the baseline's pods.
+    pub(super) sidecars: Vec<&'a Object>,
     pub(super) bindings: Bindings<'a>,
     /// By the number of the object.
     known: Vec<OnceLock<Needs<'a>>>,
@@ -105,6 +107,7 @@ impl<'a> Finder<'a> {
             external_secrets: names(&external.secrets),
             external_config_maps: names(&external.config_maps),
             monitors,
+            sidecars: sidecars::of_baseline(catalog),
             bindings,
             known,
             unwritten_account: OnceLock::new(),
@@ -176,7 +179,9 @@ impl<'a> Finder<'a> {
     /// Hands over the hosts that variables of changes name.
     pub(super) fn hosts_of(&self, changes: &Changes<'_>, mut take: impl FnMut(Host<'a>)) {
         for value in changes.variables() {
-            hosts::words(value, |word| self.dependency(word).into_iter().for_each(&mut take));
+            hosts::words(value, false, |word| {
+                self.host(word, Place::default()).into_iter().for_each(&mut take);
+            });
         }
     }
 
@@ -199,18 +204,22 @@ impl<'a> Finder<'a> {
             access::follow(self, &mut needs, id, body);
         }
         secrets::follow(self, &mut needs, id, body);
-        hosts::find(body, |word, place| {
-            needs.hosts.extend(Host::of(self.catalog, &self.namespaces, word, place));
-        });
+        hosts::find(body, |word, place| needs.hosts.extend(self.host(word, place)));
         needs.hosts.sort();
         needs.hosts.dedup();
         needs.objects.extend(self.monitors.iter().copied().filter(|m| is_monitored(m, body)));
         needs
     }
 
-    /// The host that a word of previews.yaml means.
+    /// The host that a declared dependency means.
     pub(super) fn dependency(&self, host: &str) -> Option<Host<'a>> {
-        Host::of(self.catalog, &self.namespaces, host, Place::default())
+        Host::of(self.catalog, &self.namespaces, host, true, Place::default())
+    }
+
+    /// The host that a word of a text means.
+    fn host(&self, word: Word<'_>, place: Place) -> Option<Host<'a>> {
+        let host = Host::of(self.catalog, &self.namespaces, word.text, word.is_host, place)?;
+        (!word.is_secret || !matches!(host, Host::Pod { .. })).then_some(host)
     }
 
     /// Finds a named object, or reports that it is missing.

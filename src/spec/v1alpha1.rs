@@ -63,6 +63,9 @@ pub struct Spec {
     /// Template of a preview's namespace; `{preview}` is its name.
     #[serde(default = "default_namespace")]
     pub namespace: String,
+    /// Which services of the baseline a preview reaches by their short names.
+    #[serde(default)]
+    pub dependencies: Dependencies,
     /// Facts about services that hold for every preview.
     #[serde(default)]
     pub services: Vec<ServiceFacts>,
@@ -119,13 +122,24 @@ pub enum Delivery {
     Include,
 }
 
+/// Which services of the baseline a preview reaches by their short names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Dependencies {
+    /// All of them: whatever the baseline reaches.
+    #[default]
+    All,
+    /// Those that the texts of its copies name, or that are declared.
+    Found,
+}
+
 /// Facts about one service that hold for every preview.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ServiceFacts {
     /// Name of the Service, or of a workload that has none.
     pub name: String,
-    /// Hosts it calls that cannot be found in the manifests.
+    /// Hosts it calls, whoever makes them: `search`, or `otel.tracing` of another namespace.
     #[serde(default)]
     pub dependencies: Vec<String>,
     /// Copied, but calls from outside the preview keep going to the baseline.
@@ -390,6 +404,8 @@ pub enum ProviderKind {
 pub struct Limits {
     /// How many previews there may be.
     pub previews: u32,
+    /// How many aliases `dependencies: all` may make over all previews: each costs memory in every sidecar.
+    pub aliases: u32,
     /// How many replicas a copy may have, whether `replicas` or a patch gives them.
     #[schemars(range(max = 2_147_483_647))]
     pub replicas: u32,
@@ -407,6 +423,8 @@ impl Default for Limits {
         // error does not fill a cluster.
         Self {
             previews: 100,
+            // About 1.4 MB of configuration in each sidecar that sees them all.
+            aliases: 10_000,
             replicas: 10,
             registries: Registries::default(),
             require_digest: false,

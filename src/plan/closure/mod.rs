@@ -6,10 +6,11 @@
 //! it.
 
 mod copies;
+mod hosts;
 mod patches;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use smallvec::SmallVec;
 
@@ -18,7 +19,6 @@ pub(super) use self::copies::Places;
 use self::copies::Copies;
 use super::changes::{self, Changes, Target};
 use super::environment::{Body, Copied, Environment, Owners};
-use super::hosts::{Host, pod_host};
 use super::needs::{Finder, Needs};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::meta::{asks_for_substitution, is_literal};
@@ -248,6 +248,7 @@ impl<'a, 'f> Closure<'a, 'f> {
                 self.needs.insert(index, needs);
             }
         }
+        self.sidecars();
     }
 
     /// What the copy of this index needs, but for hosts that its variables name.
@@ -288,39 +289,6 @@ impl<'a, 'f> Closure<'a, 'f> {
         self.follow(&object.id, self.finder.of(object), owners);
     }
 
-    /// Plans the aliases, and what else follows from the hosts that the copies name.
-    fn hosts(&mut self) {
-        // Mostly enough; what is too much is given back.
-        self.env.aliases.reserve(16);
-        for index in 0..self.copies.all().len() {
-            let needs = self.take_needs(index);
-            needs.hosts.iter().for_each(|host| self.host(host));
-            let mut others = BTreeSet::new();
-            if let Body::Changed(changes) = &self.copies.all()[index].body {
-                self.finder.hosts_of(changes, |host| {
-                    if needs.hosts.binary_search(&host).is_err() {
-                        others.insert(host);
-                    }
-                });
-            }
-            others.iter().for_each(|host| self.host(host));
-        }
-        let mut named = BTreeSet::new();
-        if !self.config.previews.spec.services.is_empty() {
-            named.extend(self.copies.all().iter().flat_map(|copy| copy.owners.names()));
-            named.extend(&self.env.affected);
-        }
-        for name in named {
-            if let Some(facts) = self.config.facts(name) {
-                let hosts = facts.dependencies.iter().filter_map(|h| self.finder.dependency(h));
-                hosts.for_each(|host| self.host(&host));
-            }
-        }
-        self.env.aliases.sort_unstable();
-        self.env.aliases.dedup();
-        self.env.aliases.shrink_to_fit();
-    }
-
     /// Notes copies in which nothing is substituted although their originals ask for it.
     fn literals(&mut self) {
         for copy in self.copies.all() {
@@ -339,26 +307,6 @@ impl<'a, 'f> Closure<'a, 'f> {
                     "where the copy needs values that Flux substitutes, write env and patches without `${` \
                      and `$$`: `$(NAME)` is the value of another variable, a shell reads `$NAME`",
                 ));
-            }
-        }
-    }
-
-    fn host(&mut self, host: &Host<'a>) {
-        match host {
-            Host::Service(service) => {
-                if !self.env.affected.contains(service.name()) {
-                    self.env.aliases.push(service);
-                }
-            }
-            Host::Namespace(namespace) => {
-                if *namespace != self.env.namespace {
-                    self.env.other_namespaces.insert(namespace.clone());
-                }
-            }
-            Host::Pod { pod, service, place } => {
-                if !self.env.affected.contains(service) {
-                    self.found.push(pod_host(pod, service, self.catalog.namespace, *place));
-                }
             }
         }
     }
