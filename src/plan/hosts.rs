@@ -7,11 +7,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use smallvec::SmallVec;
 
 use crate::diagnostic::{Diagnostic, Place, code};
+use crate::kube::decoded;
 use crate::model::{Catalog, Service, pod_spec};
 use crate::yaml::{Data, Node};
 
@@ -113,13 +112,6 @@ pub(super) fn find(body: &Node, mut take: impl FnMut(Word<'_>, Place)) {
             fields.chain(values).for_each(|node| words_of(node, &mut take));
         }
     }
-}
-
-/// The text that a value of a Secret is in base64; none where it is no text.
-pub(super) fn decoded(value: &Node) -> Option<String> {
-    // YAML breaks long values into lines.
-    let text: String = value.text()?.split_ascii_whitespace().collect();
-    String::from_utf8(STANDARD.decode(text).ok()?).ok()
 }
 
 fn words_of(node: &Node, take: &mut impl FnMut(Word<'_>, Place)) {

@@ -18,6 +18,7 @@ mod privileges;
 pub mod routing;
 mod secrets;
 mod sidecars;
+mod unsaid;
 pub(crate) mod variants;
 
 use std::sync::Mutex;
@@ -152,7 +153,9 @@ pub fn plan<'a>(
     );
     found.absorb(left_behind);
     found.absorb(of_routes);
-    Plan { config, catalog, environments, routing, marks }
+    let plan = Plan { config, catalog, environments, routing, marks };
+    unsaid::check(&plan, found);
+    plan
 }
 
 /// Whether the user's own text, but for previews, could be taken for a marker.

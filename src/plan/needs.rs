@@ -204,6 +204,7 @@ impl<'a> Finder<'a> {
             access::follow(self, &mut needs, id, body);
         }
         secrets::follow(self, &mut needs, id, body);
+        needs.found.extend(secrets::encrypted(id, body));
         hosts::find(body, |word, place| needs.hosts.extend(self.host(word, place)));
         needs.hosts.sort();
         needs.hosts.dedup();
@@ -236,6 +237,9 @@ impl<'a> Finder<'a> {
             needs.objects.extend(object);
             return;
         }
+        if self.is_external(reference.referent, &reference.name) {
+            return;
+        }
         if let Some(object) = self.catalog.get(group, kind, &reference.name) {
             needs.found.extend(secrets::unmovable(object, referrer));
             needs.objects.push(object);
@@ -246,7 +250,7 @@ impl<'a> Finder<'a> {
         {
             return;
         }
-        if reference.optional || self.is_external(reference.referent, &reference.name) {
+        if reference.optional {
             return;
         }
         let external = match reference.referent {

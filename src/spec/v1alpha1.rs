@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::preview::Preview;
 use super::registries::Registries;
@@ -296,6 +298,12 @@ pub struct Flux {
     pub source_ref: SourceRef,
     /// ServiceAccount that Flux acts as; empty: Flux' own.
     pub service_account_name: String,
+    /// Variable substitution, as on the Kustomization that applies the baseline today: environments get the same.
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub post_build: IgnoredAny,
+    /// Decryption, as on the Kustomization that applies the baseline today: environments get the same.
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub decryption: IgnoredAny,
     /// Stream only: the Kustomization that applies our output. It must have `wait: false`.
     pub parent: String,
     /// Stream only: a folder of the source with an empty kustomization.yaml.
@@ -308,6 +316,8 @@ impl Default for Flux {
             namespace: "flux-system".to_owned(),
             source_ref: SourceRef::default(),
             service_account_name: String::new(),
+            post_build: IgnoredAny,
+            decryption: IgnoredAny,
             parent: "previews".to_owned(),
             gate: "./previews/gate".to_owned(),
         }

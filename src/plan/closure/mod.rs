@@ -24,7 +24,7 @@ use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::meta::{asks_for_substitution, is_literal};
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, Support, Workload};
-use crate::spec::{Config, ServiceFacts, Stateful, Volumes};
+use crate::spec::{Config, ServiceChange, ServiceFacts, Stateful, Volumes};
 
 /// Plans the preview of this index.
 pub(super) fn close<'a>(
@@ -59,6 +59,21 @@ fn left_out(workload: &Object) -> Diagnostic {
     Diagnostic::new(&code::DROPPED, message, help).at(workload.place(), "not copied")
 }
 
+/// Those of a service's workloads that a preview changes: an unchanged one beside them would answer now
+/// and then. All where it names none, gives all an image, or names one that is not there.
+fn named<'a, 'w>(
+    change: &ServiceChange,
+    mut workloads: SmallVec<[&'w Workload<'a>; 1]>,
+) -> SmallVec<[&'w Workload<'a>; 1]> {
+    let is_there = |name: &str| workloads.iter().any(|workload| workload.name() == name);
+    let mut names = change.workloads.iter().map(|one| one.name.as_str());
+    if change.workloads.is_empty() || !change.image.is_empty() || !names.all(is_there) {
+        return workloads;
+    }
+    workloads.retain(|workload| change.workloads.iter().any(|one| one.name == workload.name()));
+    workloads
+}
+
 struct Closure<'a, 'f> {
     config: &'a Config,
     catalog: &'a Catalog<'a>,
@@ -89,7 +104,7 @@ impl<'a, 'f> Closure<'a, 'f> {
                         self.without_selector(index, service.object);
                         continue;
                     }
-                    catalog.selected(service).collect()
+                    named(change, catalog.selected(service).collect())
                 }
                 None => catalog.workloads_named(&change.name).collect(),
             };
