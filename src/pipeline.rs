@@ -18,6 +18,7 @@ use crate::plan::plan;
 use crate::read::Parted;
 use crate::spec::Config;
 use crate::validate::validate;
+use crate::yaml::Node;
 
 /// What became of a configuration in which nothing is wrong.
 #[derive(Debug)]
@@ -172,11 +173,15 @@ struct Drawn<'p, 'e> {
     elsewhere: SmallVec<[u64; 8]>,
 }
 
-/// Puts the objects in order, with the baseline's namespace where a namespaced one names none.
+/// Puts the objects in order, with the baseline's namespace where a namespaced one names none. What SOPS
+/// encrypted stays as it is: its MAC covers the metadata.
 fn prepare(objects: &mut [Object], namespace: &str) {
     for object in &mut *objects {
         if object.id.namespace.is_empty() && !is_cluster_scoped(&object.id.group, &object.id.kind) {
             object.id.namespace = namespace.into();
+            if object.node.get("sops").is_none() {
+                object.node.make(&["metadata"]).set("namespace", Node::string(namespace));
+            }
         }
     }
     objects.sort_by(|a, b| a.id.cmp(&b.id));
@@ -188,21 +193,10 @@ fn prepare(objects: &mut [Object], namespace: &str) {
 #[must_use]
 pub fn delivered<'e>(input: &Parted, changed: BTreeMap<Id, Draft<'e>>) -> Vec<Draft<'e>> {
     let unchanged = input.all().filter(|object| !changed.contains_key(&object.id));
-    let mut all: Vec<Draft<'_>> =
-        unchanged.map(|object| Draft::from(with_namespace(object))).collect();
+    let mut all: Vec<Draft<'_>> = unchanged.map(|object| Draft::from(object.clone())).collect();
     all.extend(changed.into_values());
     Order::by(all.iter().map(|draft| draft.key(Words::NONE))).put(&mut all);
     all
-}
-
-fn with_namespace(object: &Object) -> Object {
-    let mut object = object.clone();
-    let metadata = object.node.make(&["metadata"]);
-    let named = metadata.text_at(&["namespace"]).is_some_and(|name| !name.is_empty());
-    if !named && !object.id.namespace.is_empty() {
-        metadata.set("namespace", crate::yaml::Node::string(object.id.namespace.clone()));
-    }
-    object
 }
 
 /// The names that are taken. No object of ours may have the identity of another, of the user or of

@@ -270,6 +270,7 @@ metadata:
 spec:
   baseline:
     namespace: shop
+  dependencies: found
 {settings}  limits:
     previews: {previews}
   previews:

@@ -13,7 +13,7 @@ use crate::emit::{Draft, Preview, Shape, Suites, Words};
 use crate::kube::Id;
 use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
-use crate::read::{Parted, read_suites, source_root};
+use crate::read::{Parted, check_references, read_suites, source_root};
 use crate::spec::{Config, Delivery, SourceKind};
 use crate::write::{Tree, append, write_tree};
 
@@ -145,6 +145,7 @@ fn render_tree(options: &Render, config: &Config, loaded: &mut Loaded, folder: &
     let mut found = Vec::new();
     let budget = options.input.limits.budget();
     let files = read_suites(config, &root, &loaded.sources, &budget, &mut found);
+    found.extend(check_references(config, &files, &budget));
     loaded.report.extend(found);
     let suites = hash_suites(config, &files);
     let path_in_source = tree_path(config, folder, &root);

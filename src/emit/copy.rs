@@ -36,9 +36,13 @@ pub(super) fn accounts<'e>(env: &'e Environment<'_>) -> Accounts<'e> {
 /// What a copy depends on besides its original, changes of it and the preview's name, in words.
 pub(super) fn depends_on<'e: 'a, 'a>(
     plan: &Plan<'_>,
+    env: &'e Environment<'_>,
     accounts: impl FnOnce() -> &'a Accounts<'e>,
     copied: &Copied<'_>,
 ) -> Vec<&'e str> {
+    if copied.original.id.kind == "Sidecar" {
+        return env.other_namespaces.iter().map(String::as_str).collect();
+    }
     if copied.original.id.kind != "RoleBinding" {
         return Vec::new();
     }
@@ -69,6 +73,7 @@ pub(super) fn copy<'e: 'a, 'a>(
     in_front(metadata, &["name", "namespace", "labels", "annotations"]);
     match node.text_at(&["kind"]).unwrap_or_default() {
         "Service" => service(&mut node, plan, &env.namespace),
+        "Sidecar" => sidecar(&mut node, plan.catalog.namespace, env),
         "RoleBinding" => role_binding(&mut node, plan, env, accounts()),
         "ServiceMonitor" | "PodMonitor" => {
             // Without it a monitor selects in its own namespace, which is what a copy is for.
@@ -107,6 +112,38 @@ fn service(node: &mut Node, plan: &Plan<'_>, preview: &str) {
     spec.set("type", Node::string("ClusterIP"));
     if headless {
         spec.set("clusterIP", Node::string("None"));
+    }
+}
+
+/// A Sidecar sees from the preview what it sees from the baseline: where it names its own namespace, both
+/// are meant, and so is an alias where it names the service behind it.
+/// See <https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioEgressListener>.
+fn sidecar(node: &mut Node, baseline: &str, env: &Environment<'_>) {
+    let Some(listeners) = node.at_mut(&["spec", "egress"]) else { return };
+    for listener in listeners.items_mut() {
+        let (mut hosts, mut seen) = (Vec::new(), BTreeSet::new());
+        let mut add = |host: String| {
+            if seen.insert(host.clone()) {
+                hosts.push(host);
+            }
+        };
+        for host in listener.get("hosts").map(Node::items).unwrap_or_default() {
+            let Some((from, name)) = host.text().and_then(|host| host.split_once('/')) else {
+                host.text().into_iter().for_each(|host| add(host.to_owned()));
+                continue;
+            };
+            let there = format!(".{baseline}.svc.{}", env.domain);
+            let here = name.strip_suffix(&there).map(|name| env.host(name));
+            let home = from == "." || from == baseline;
+            if home {
+                add(format!("./{}", here.as_deref().unwrap_or(name)));
+            }
+            let from = if home { baseline } else { from };
+            let names = [Some(name), here.as_deref()].into_iter().flatten();
+            names.for_each(|name| add(format!("{from}/{name}")));
+        }
+        env.other_namespaces.iter().for_each(|namespace| add(format!("{namespace}/*")));
+        listener.set("hosts", Node::list(hosts.into_iter().map(Node::string)));
     }
 }
 

@@ -8,8 +8,9 @@ use smallvec::SmallVec;
 
 use super::meta;
 use crate::kube::istio::{API_VERSION, Egress, GROUP, Sidecar, SidecarSpec};
-use crate::kube::{ConfigMap, Namespace, Object, Service, ServiceSpec};
-use crate::plan::{Environment, Plan};
+use crate::kube::meta::{SUBSTITUTE, is_literal};
+use crate::kube::{ConfigMap, Namespace, Object, ObjectMeta, Service, ServiceSpec};
+use crate::plan::{Alias, Environment, Plan};
 use crate::yaml::Node;
 
 /// The name of the ConfigMap that tests read.
@@ -30,27 +31,31 @@ const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
 /// take it from its owner.
 /// See <https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources>.
 pub(super) fn namespace(plan: &Plan<'_>, env: &Environment<'_>, owned: bool) -> Object {
-    let mut namespace = Namespace {
-        metadata: meta::own(plan.config, &env.namespace, "", Some(env.name)),
-        ..Namespace::default()
+    let original = plan.catalog.own_namespace();
+    let carried = |field, keeps: fn(&str) -> bool| -> BTreeMap<String, String> {
+        let texts = original.and_then(|namespace| namespace.node.at(&["metadata", field]));
+        let texts = texts.map(Node::entries).unwrap_or_default().iter();
+        let kept = texts.filter(|(key, _)| keeps(&key.text));
+        kept.filter_map(|(key, value)| Some((key.text.to_string(), value.text()?.to_owned())))
+            .collect()
     };
-    let mut labels: BTreeMap<String, String> = plan
-        .catalog
-        .own_namespace()
-        .and_then(|namespace| namespace.node.at(&["metadata", "labels"]))
-        .map(Node::entries)
-        .unwrap_or_default()
-        .iter()
-        .filter(|(key, _)| belongs_to_previews(&key.text))
-        .filter_map(|(key, value)| Some((key.text.to_string(), value.text()?.to_owned())))
-        .collect();
-    let own = meta::labels(plan.config, Some(env.name));
-    labels.extend(own.map(|(key, value)| (key.to_owned(), value.to_owned())));
-    namespace.metadata.labels = Some(labels);
-    if let (true, Some(annotations)) = (owned, &mut namespace.metadata.annotations) {
+    let mut labels = carried("labels", belongs_to_previews);
+    let mut annotations = carried("annotations", is_said_of_previews);
+    let asks = labels.values().chain(annotations.values()).any(|text| text.contains("${"));
+    let metadata = match asks && !original.is_some_and(|original| is_literal(&original.node)) {
+        true => meta::derived(plan.config, &env.namespace, "", Some(env.name)),
+        false => meta::own(plan.config, &env.namespace, "", Some(env.name)),
+    };
+    labels.extend(metadata.labels.unwrap_or_default());
+    annotations.extend(metadata.annotations.unwrap_or_default());
+    if owned {
         annotations.insert(SSA.to_owned(), "IfNotPresent".to_owned());
     }
-    Object::from_typed(&namespace)
+    let annotations = (!annotations.is_empty()).then_some(annotations);
+    Object::from_typed(&Namespace {
+        metadata: ObjectMeta { labels: Some(labels), annotations, ..metadata },
+        ..Namespace::default()
+    })
 }
 
 /// The ConfigMap `anabranch`.
@@ -71,6 +76,17 @@ fn belongs_to_previews(key: &str) -> bool {
         && !matches!(key, "kubernetes.io/metadata.name" | "app.kubernetes.io/instance" | "name")
         && !key.starts_with("istio.io/use-waypoint")
         && !key.starts_with("olm.operatorgroup.uid/")
+}
+
+/// Annotations of the baseline's Namespace that hold for previews as well: not what a build or a cluster
+/// notes of that one object.
+fn is_said_of_previews(key: &str) -> bool {
+    crate::kube::meta::keeps_annotation(key)
+        && key != SUBSTITUTE
+        && !key.starts_with("internal.config.kubernetes.io/")
+        && !key.starts_with("istio.io/use-waypoint")
+        // Ranges that OpenShift gives to one namespace each.
+        && !key.starts_with("openshift.io/sa.scc.")
 }
 
 /// What tests read through `envFrom`. Values go this way and not through Flux' substitution, which
@@ -112,17 +128,16 @@ fn joined<'p>(words: impl Iterator<Item = Cow<'p, str>>) -> Cow<'p, str> {
     if words.len() > 1 { words.join(" ").into() } else { words.pop().unwrap_or_default() }
 }
 
-/// An ExternalName Service for an unaffected service that the copies call by its short name.
+/// An ExternalName Service for a name that copies may call and that leads to the baseline.
 /// See <https://kubernetes.io/docs/concepts/services-networking/service/#externalname>.
-pub(super) fn alias(
-    plan: &Plan<'_>,
-    env: &Environment<'_>,
-    service: &crate::model::Service<'_>,
-) -> Object {
-    let name = service.name();
+pub(super) fn alias(plan: &Plan<'_>, env: &Environment<'_>, alias: Alias<'_>) -> Object {
+    let (name, external) = match alias {
+        Alias::Service(service) => (service.name(), service.external_name),
+        Alias::Declared(name) => (name, None),
+    };
     // The host behind an ExternalName is the same from everywhere: no need to go through the
     // baseline.
-    let host = service.external_name.map_or_else(|| plan.catalog.home.host(name), str::to_owned);
+    let host = external.map_or_else(|| plan.catalog.home.host(name), str::to_owned);
     Object::from_typed(&Service {
         metadata: meta::own(plan.config, name, &env.namespace, Some(env.name)),
         spec: Some(ServiceSpec {

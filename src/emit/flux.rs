@@ -43,6 +43,8 @@ pub(super) struct Flux<'a> {
     has_shared: bool,
     /// Kustomizations of a tree that suites wait for, besides their environment.
     applied_first: Vec<String>,
+    /// The Kustomization of a tree that delivers the baseline.
+    delivers: Option<String>,
 }
 
 /// A Flux Kustomization of a preview.
@@ -76,10 +78,13 @@ impl<'a> Flux<'a> {
         // New objects of no single preview, and objects of the baseline that change.
         let shared = tables.iter().any(|table| !extends(table));
         let changed = tables.iter().any(extends) || !stripped.is_empty();
-        let mut flux = Self { plan, shape, has_shared: shared, applied_first: Vec::new() };
+        let mut flux =
+            Self { plan, shape, has_shared: shared, applied_first: Vec::new(), delivers: None };
         if let Shape::Tree { .. } = shape {
             let first = [(shared, "shared"), (changed, "baseline")].into_iter();
             let first = first.filter(|(exists, _)| *exists);
+            let includes = plan.config.previews.spec.baseline.delivery == Delivery::Include;
+            flux.delivers = includes.then(|| flux.set_name("baseline"));
             flux.applied_first = first.map(|(_, part)| flux.set_name(part)).collect();
         }
         flux
@@ -185,6 +190,16 @@ impl<'a> Flux<'a> {
         }
     }
 
+    /// What a Kustomization has that applies objects of the baseline, or what was made of them.
+    fn of_objects(&self, path: String) -> KustomizationSpec {
+        let config = self.plan.config;
+        KustomizationSpec {
+            decryption: config.flux("decryption").cloned(),
+            post_build: config.flux("postBuild").cloned(),
+            ..self.base(path)
+        }
+    }
+
     fn kustomization(&self, metadata: ObjectMeta, spec: KustomizationSpec) -> Object {
         Object::from_typed(&Kustomization {
             api_version: "kustomize.toolkit.fluxcd.io/v1",
@@ -204,13 +219,16 @@ impl<'a> Flux<'a> {
     /// The Kustomization of a folder that belongs to no single preview. It does not wait: what is
     /// unhealthy there must not hold up anything.
     fn folder(&self, folder: &str) -> Object {
-        let spec = KustomizationSpec { wait: Some(false), ..self.base(self.path(folder)) };
+        let spec = KustomizationSpec { wait: Some(false), ..self.of_objects(self.path(folder)) };
         self.kustomization(self.metadata(&self.set_name(folder), None), spec)
     }
 
+    /// The Kustomization of a preview's environment. Where the baseline is delivered it comes first: routes
+    /// of a preview stand in its namespace.
     fn environment(&self, env: &Environment<'_>) -> Object {
         let path = self.path(&format!("previews/{}", env.name));
-        let spec = KustomizationSpec { wait: Some(true), ..self.base(path) };
+        let depends_on = self.delivers.iter().cloned().map(|name| Name { name }).collect();
+        let spec = KustomizationSpec { depends_on, wait: Some(true), ..self.of_objects(path) };
         self.kustomization(self.metadata(&self.set_name(env.name), Some(env.name)), spec)
     }
 

@@ -34,7 +34,8 @@ pub use words::{Own, Words};
 use self::part::{Part, Parts};
 use self::routing::Reaches;
 use crate::kube::{Id, Key, Object, Order};
-use crate::plan::{Copied, Plan};
+use crate::plan::{Alias, Copied, Plan};
+use crate::spec::Dependencies;
 
 /// The file of a tree that an object of a preview belongs in.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +57,7 @@ impl<'p> File<'p> {
     #[must_use]
     pub fn name(self) -> Cow<'p, str> {
         match self {
+            Self::Copy(copied) if copied.original.id.kind == "Sidecar" => "policies".into(),
             Self::Copy(copied) => copy::file_of(copied),
             Self::Namespace => "namespace".into(),
             Self::Aliases => "aliases".into(),
@@ -168,7 +170,9 @@ impl<'p> Emission<'p> {
         let env = &self.plan.environments[index];
         let maker = self.parts.of(index, std::mem::take(room));
         let owned = self.parts.flux.owns_namespaces();
-        let parts = env.copies.len() + env.aliases.len() + maker.routes().len() + 4;
+        let aliases = self.plan.aliases(env);
+        let parts =
+            env.copies.len() + aliases.size_hint().1.unwrap_or_default() + maker.routes().len() + 4;
         let mut own: Vec<(File<'p>, D)> = Vec::with_capacity(parts);
         let mut add = |file: File<'p>, part: Part<'p>| {
             D::emit(&maker, &part, |object| own.push((file, object)));
@@ -177,16 +181,21 @@ impl<'p> Emission<'p> {
         add(File::Namespace, Part::Facts);
         // Originals have the order that what is made of them will have.
         let mut copies = env.copies.iter().peekable();
-        for &alias in &env.aliases {
-            while let Some(copied) =
-                copies.next_if(|copied| copied.original.number < alias.object.number)
-            {
+        for alias in aliases {
+            let number = match alias {
+                Alias::Service(service) => service.object.number,
+                Alias::Declared(_) => usize::MAX,
+            };
+            while let Some(copied) = copies.next_if(|copied| copied.original.number < number) {
                 add(File::Copy(copied), Part::Copy(copied));
             }
             add(File::Aliases, Part::Alias(alias));
         }
         copies.for_each(|copied| add(File::Copy(copied), Part::Copy(copied)));
-        add(File::Policies, Part::Sidecar);
+        if self.plan.config.previews.spec.dependencies == Dependencies::Found && !env.keeps_sidecar
+        {
+            add(File::Policies, Part::Sidecar);
+        }
         let mut reaches = Reaches::new();
         for &route in maker.routes() {
             reaches.extend(maker.reaches(route).iter().cloned());

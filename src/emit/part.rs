@@ -11,11 +11,10 @@ use super::stencil::{Draft, Stencil};
 use super::words::{Own, Words};
 use super::{copy, environment, series};
 use crate::kube::{Id, Object};
-use crate::model::Service;
 use crate::plan::marker::{self, NAME, SCALARS, marker};
 use crate::plan::routing::istio::Table;
 use crate::plan::variants::Variants;
-use crate::plan::{Body, Copied, Environment, Plan, Value};
+use crate::plan::{Alias, Body, Copied, Environment, Plan, Value};
 use crate::yaml::Node;
 
 /// A part of a preview.
@@ -30,8 +29,8 @@ pub(super) enum Part<'p> {
     Facts,
     /// The Sidecar.
     Sidecar,
-    /// An alias of an unaffected service.
-    Alias(&'p Service<'p>),
+    /// A name that leads to the baseline.
+    Alias(Alias<'p>),
     /// A copy of an object of the baseline.
     Copy(&'p Copied<'p>),
     /// The route of this index.
@@ -114,6 +113,7 @@ pub(super) struct Parts<'p> {
     copies: Vec<Slot>,
     /// By the number of the Service.
     aliases: Vec<Slot>,
+    declared: Slot,
     routes: Vec<Shared<'p>>,
     /// Previews with markers for their names, by their index, made when first needed.
     marked: Vec<OnceLock<Environment<'p>>>,
@@ -150,6 +150,7 @@ impl<'p> Parts<'p> {
             grants: Slot::default(),
             copies: slots(objects),
             aliases: slots(objects),
+            declared: Slot::default(),
             routes,
             marked: plan.environments.iter().map(|_| OnceLock::new()).collect(),
             routes_of,
@@ -193,7 +194,8 @@ impl<'p> Parts<'p> {
             Part::Facts => Some(&self.facts),
             Part::Sidecar => Some(&self.sidecar),
             Part::Grants(_) => Some(&self.grants),
-            Part::Alias(service) => self.aliases.get(service.object.number),
+            Part::Alias(Alias::Service(service)) => self.aliases.get(service.object.number),
+            Part::Alias(Alias::Declared(_)) => Some(&self.declared),
             Part::Copy(copied) => self.copies.get(copied.original.number),
             Part::Route(index) => self.routes.get(*index).map(|shared| &shared.slot),
             Part::Flux(flux::Part::Environment) => Some(&self.environment),
@@ -290,7 +292,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         match part {
             Part::Namespace { owned } => vec![environment::namespace(plan, env, *owned)],
             Part::Sidecar => vec![environment::sidecar(plan, env)],
-            Part::Alias(service) => vec![environment::alias(plan, env, service)],
+            Part::Alias(alias) => vec![environment::alias(plan, env, *alias)],
             Part::Route(index) => self.parts.routes[*index].route.objects(plan, env),
             Part::Grants(reaches) => routing::grants(plan, env, reaches),
             Part::Facts | Part::Copy(_) | Part::Flux(_) => Vec::new(),
@@ -329,6 +331,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 });
                 alike.extend(changes.shape());
             }
+            Part::Alias(Alias::Declared(name)) => alike.push(name),
             Part::Sidecar => alike.extend(self.env.other_namespaces.iter().map(String::as_str)),
             Part::Grants(reaches) => {
                 let names = reaches.iter().flat_map(|(to, from)| [to.name(), from.name()]);
@@ -337,7 +340,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             _ => {}
         }
         if let Part::Copy(copied) = part {
-            alike.extend(copy::depends_on(self.parts.plan, || self.accounts(), copied));
+            alike.extend(copy::depends_on(self.parts.plan, self.env, || self.accounts(), copied));
         }
         alike
     }

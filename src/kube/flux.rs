@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::ObjectMeta;
+use crate::yaml::Node;
 
 /// A Flux Kustomization.
 #[derive(Debug, Serialize)]
@@ -56,6 +57,12 @@ pub struct KustomizationSpec {
     /// Whom Flux acts as.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_account_name: Option<String>,
+    /// How encrypted objects are read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decryption: Option<Node>,
+    /// Which variables are substituted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub post_build: Option<Node>,
 }
 
 /// A reference by name in the same namespace.

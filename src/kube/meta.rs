@@ -1,5 +1,7 @@
 //! Metadata of the user's objects: what Flux reads in it, and what never belongs on a copy.
 
+use std::collections::BTreeSet;
+
 use super::marks;
 use crate::yaml::{Data, Node};
 
@@ -17,6 +19,29 @@ pub fn is_substituted(text: &str) -> bool {
 #[must_use]
 pub fn asks_for_substitution(node: &Node) -> bool {
     node.any_text(&|text| text.contains("${"))
+}
+
+/// Adds the names of the variables that a tree has for it, keys included: `$${NAME}` is none.
+pub(crate) fn variables<'n>(node: &'n Node, names: &mut BTreeSet<&'n str>) {
+    match &node.data {
+        Data::Scalar { text, .. } => names.extend(variables_of(text)),
+        Data::List(items) => items.iter().for_each(|item| variables(item, names)),
+        Data::Map(entries) => entries.iter().for_each(|(key, value)| {
+            names.extend(variables_of(&key.text));
+            variables(value, names);
+        }),
+    }
+}
+
+fn variables_of(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices("${").filter_map(move |(at, _)| {
+        let rest = &text[at + 2..];
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let end = end.unwrap_or(rest.len());
+        let dollars = at - text[..at].trim_end_matches('$').len();
+        let ends = rest[end..].starts_with(['}', ':', '=', '#', '%', '/', '^', ',']);
+        (end > 0 && ends && dollars % 2 == 0).then(|| &rest[..end])
+    })
 }
 
 /// Whether substitution is switched off for an object.
@@ -128,7 +153,7 @@ pub fn keeps_annotation(key: &str) -> bool {
         "config.kubernetes.io/local-config",
         "alpha.config.kubernetes.io/transformations",
     ];
-    const OWNERS: [&str; 8] = [
+    const OWNERS: [&str; 9] = [
         "internal.config.kubernetes.io/",
         "kustomize.config.k8s.io/",
         "internal.kpt.dev/",
@@ -137,6 +162,7 @@ pub fn keeps_annotation(key: &str) -> bool {
         "meta.helm.sh/",
         "helm.sh/",
         "kustomize.toolkit.fluxcd.io/",
+        "helm.toolkit.fluxcd.io/",
     ];
     key == SUBSTITUTE
         || HASHING.contains(&key)

@@ -11,6 +11,7 @@ pub mod marks;
 pub mod meta;
 mod object;
 mod order;
+mod secret;
 
 pub use image::repository;
 pub(crate) use image::{ImageName, Prefix};
@@ -20,3 +21,4 @@ pub(crate) use object::in_front;
 pub use object::{Id, Object, is_cluster_scoped};
 pub(crate) use order::rank;
 pub use order::{Key, Order};
+pub(crate) use secret::{decoded, is_encrypted};

@@ -19,7 +19,7 @@ fn template_path(kind: &str) -> &'static [&'static str] {
 
 /// The labels of a workload's pods.
 #[must_use]
-pub(super) fn pod_labels(workload: &Node) -> Option<&Node> {
+pub(crate) fn pod_labels(workload: &Node) -> Option<&Node> {
     let kind = workload.text_at(&["kind"]).unwrap_or_default();
     workload.at(template_path(kind))?.at(&["metadata", "labels"])
 }

@@ -29,11 +29,22 @@ pub struct Environment<'a> {
     pub affected: BTreeSet<&'a str>,
     /// Copies, in the order of identity, still in the baseline's namespace.
     pub copies: Vec<Copied<'a>>,
-    /// Unaffected services that the copies call by a name that must lead to the baseline, in order,
-    /// each once.
-    pub aliases: Vec<&'a Service<'a>>,
-    /// Other namespaces whose hosts the copies name.
+    /// Names that must lead to the baseline, in order, each once; with `dependencies: all` those alone
+    /// that are no services of the input.
+    pub aliases: Vec<Alias<'a>>,
+    /// Other namespaces whose hosts are declared; with `dependencies: found` also those that texts name.
     pub other_namespaces: BTreeSet<String>,
+    /// The baseline's own Sidecar for all pods is among the copies.
+    pub keeps_sidecar: bool,
+}
+
+/// A name that leads from a preview to the baseline. Those of services have the order of their objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Alias<'a> {
+    /// Of an unaffected service.
+    Service(&'a Service<'a>),
+    /// Of a service that is declared and not in the input.
+    Declared(&'a str),
 }
 
 /// An object that is copied.
@@ -120,6 +131,7 @@ impl<'a> Environment<'a> {
             copies: Vec::new(),
             aliases: Vec::new(),
             other_namespaces: BTreeSet::new(),
+            keeps_sidecar: false,
         }
     }
 

@@ -1,12 +1,16 @@
 //! Host names that copies call: which services of the baseline need an alias in the preview.
 //!
-//! Looked for in env values, args and command of the copied pods and in the data of copied ConfigMaps. A
-//! bare word that happens to be a Service's name counts: one alias too many does no harm, one too few
-//! breaks a call.
+//! Looked for in env values, args and command of the copied pods and in the data of copied ConfigMaps and
+//! Secrets. A bare word that happens to be a Service's name counts: one alias too many does no harm, one
+//! too few breaks a call.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use smallvec::SmallVec;
+
 use crate::diagnostic::{Diagnostic, Place, code};
+use crate::kube::decoded;
 use crate::model::{Catalog, Service, pod_spec};
 use crate::yaml::{Data, Node};
 
@@ -29,24 +33,36 @@ pub(super) enum Host<'a> {
 }
 
 impl<'a> Host<'a> {
-    /// What a word means; none where it is no host of the cluster.
+    /// What a word means; none where it is no host of the cluster. A word of two labels that names
+    /// nothing known names a namespace if it `is_host`.
     pub(super) fn of(
         catalog: &'a Catalog<'a>,
         namespaces: &BTreeSet<&str>,
         word: &str,
+        is_host: bool,
         place: Place,
     ) -> Option<Self> {
-        let mut labels = word.trim_end_matches('.').split('.');
-        let first = labels.next()?;
-        let Some(second) = labels.next() else {
-            return catalog.service(first).map(Self::Service);
-        };
-        let third = labels.next();
-        if namespaces.contains(second) || third == Some("svc") {
-            return (second != catalog.namespace).then(|| Self::Namespace(second.to_owned()));
+        let labels: SmallVec<[&str; 4]> = word.trim_end_matches('.').split('.').collect();
+        if let [name] = labels[..] {
+            return catalog.service(name).map(Self::Service);
         }
-        let service = catalog.service(second).filter(|s| s.headless && third.is_none())?;
-        Some(Self::Pod { pod: first.to_owned(), service: service.name(), place })
+        let elsewhere = |namespace: &str| {
+            (namespace != catalog.namespace).then(|| Self::Namespace(namespace.to_owned()))
+        };
+        // A pod has one label more than its service.
+        let full = labels[2..].iter().take(2).position(|label| *label == "svc");
+        match (full, &labels[..]) {
+            (Some(index), _) => elsewhere(labels[index + 1]),
+            (None, [_, namespace, ..]) if namespaces.contains(namespace) => elsewhere(namespace),
+            (None, [_, _, namespace]) if namespaces.contains(namespace) => elsewhere(namespace),
+            (None, [pod, service]) => match catalog.service(service).filter(|s| s.headless) {
+                Some(service) => {
+                    Some(Self::Pod { pod: (*pod).to_owned(), service: service.name(), place })
+                }
+                None => is_host.then(|| elsewhere(service)).flatten(),
+            },
+            _ => None,
+        }
     }
 }
 
@@ -58,11 +74,32 @@ pub(super) fn pod_host(pod: &str, service: &str, home: &str, place: Place) -> Di
     Diagnostic::new(&code::POD_HOST, message, help).at(place, "resolves only in the baseline")
 }
 
-/// Hands over every word of a workload or ConfigMap that could be a host name, in lower case.
-pub(super) fn find(body: &Node, mut take: impl FnMut(&str, Place)) {
+/// A word of a text that could be a host name, in lower case.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Word<'w> {
+    pub(super) text: &'w str,
+    /// It is written where a host is: no key, no part of a path.
+    pub(super) is_host: bool,
+    /// It is of a Secret, whose text must not be shown.
+    pub(super) is_secret: bool,
+}
+
+/// Hands over every word of a workload, ConfigMap or Secret that could be a host name.
+pub(super) fn find(body: &Node, mut take: impl FnMut(Word<'_>, Place)) {
     let Some(pod) = pod_spec(body) else {
-        if body.text_at(&["kind"]) == Some("ConfigMap") {
-            body.get("data").into_iter().for_each(|node| words_of(node, &mut take));
+        let data = |field| body.get(field).map(Node::entries).unwrap_or_default().iter();
+        match body.text_at(&["kind"]) {
+            Some("ConfigMap") => data("data").for_each(|(_, node)| words_of(node, &mut take)),
+            Some("Secret") if body.get("sops").is_none() => {
+                let plain = data("stringData")
+                    .filter_map(|(_, node)| Some((Cow::Borrowed(node.text()?), node.place)));
+                let coded = data("data")
+                    .filter_map(|(_, node)| Some((Cow::Owned(decoded(node)?), node.place)));
+                for (text, place) in plain.chain(coded) {
+                    words(&text, true, |word| take(word, place));
+                }
+            }
+            _ => {}
         }
         return;
     };
@@ -77,22 +114,73 @@ pub(super) fn find(body: &Node, mut take: impl FnMut(&str, Place)) {
     }
 }
 
-fn words_of(node: &Node, take: &mut impl FnMut(&str, Place)) {
+fn words_of(node: &Node, take: &mut impl FnMut(Word<'_>, Place)) {
     match &node.data {
-        Data::Scalar { text, .. } => words(text, |word| take(word, node.place)),
+        Data::Scalar { text, .. } => words(text, false, |word| take(word, node.place)),
         Data::List(items) => items.iter().for_each(|item| words_of(item, take)),
         Data::Map(entries) => entries.iter().for_each(|(_, value)| words_of(value, take)),
     }
 }
 
-/// Hands over every word of a text that could be a host name, in lower case.
-pub(super) fn words(text: &str, mut take: impl FnMut(&str)) {
-    let host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-    for word in text.split(|c: char| !host(c)) {
-        let word = word.trim_matches(['.', '-']);
-        let starts = word.starts_with(|c: char| c.is_ascii_alphabetic());
-        if starts && word.len() <= 253 {
-            take(&word.to_ascii_lowercase());
+/// Hands over every word of a text that could be a host name.
+pub(super) fn words(text: &str, is_secret: bool, mut take: impl FnMut(Word<'_>)) {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    let mut rest = text;
+    while let Some(start) = rest.find(fits) {
+        let length = rest[start..].find(|c| !fits(c)).unwrap_or(rest.len() - start);
+        let at = text.len() - rest.len() + start;
+        rest = &rest[start + length..];
+        let word = text[at..at + length].trim_matches(['.', '-']);
+        if word.starts_with(|c: char| c.is_ascii_alphabetic()) && word.len() <= 253 {
+            let is_host = !word.contains(|c: char| c.is_ascii_uppercase())
+                && stands_as_host(&text[..at], rest, is_secret);
+            take(Word { text: &word.to_ascii_lowercase(), is_host, is_secret });
         }
+    }
+}
+
+/// Whether a word between these texts stands where hosts do. A Secret must say so: what else it holds
+/// could be a password, and would be written into a Sidecar.
+fn stands_as_host(before: &str, behind: &str, is_secret: bool) -> bool {
+    let in_url = before.ends_with("//") || before.ends_with('@');
+    if is_secret {
+        let authority = behind.split(|c: char| c == '/' || c.is_whitespace()).next();
+        return in_url && !authority.is_some_and(|rest| rest.contains('@'));
+    }
+    let mut behind = behind.chars();
+    let is_key = match behind.next() {
+        Some('=') => true,
+        Some(':') => !behind.next().is_some_and(|c| c.is_ascii_digit()),
+        _ => false,
+    };
+    !is_key && (in_url || !before.ends_with(['/', '_', '\\', '$']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts(text: &str, is_secret: bool) -> Vec<String> {
+        let mut found = Vec::new();
+        words(text, is_secret, |word| {
+            if word.is_host {
+                found.push(word.text.to_owned());
+            }
+        });
+        found
+    }
+
+    #[test]
+    fn words_are_hosts_where_hosts_stand() {
+        assert_eq!(hosts("otel.tracing:4317", false), ["otel.tracing"]);
+        assert_eq!(hosts("http://u:p@a.b/c.d?e=f.g", false), ["u", "a.b", "f.g"][1..]);
+        assert_eq!(hosts("server.port=80\ndb.host: redis.infra", false), ["redis.infra"]);
+        assert_eq!(hosts("--config=/etc/app.yaml", false), ["config"][1..]);
+    }
+
+    #[test]
+    fn no_word_of_a_secret_is_taken_for_a_host_but_in_a_url() {
+        assert_eq!(hosts("pass.word", true), [""; 0]);
+        assert_eq!(hosts("redis://us.er:p@ss.word@redis.infra:6379/0", true), ["redis.infra"]);
     }
 }

@@ -17,6 +17,8 @@ mod policies;
 mod privileges;
 pub mod routing;
 mod secrets;
+mod sidecars;
+mod unsaid;
 pub(crate) mod variants;
 
 use std::sync::Mutex;
@@ -24,7 +26,7 @@ use std::sync::Mutex;
 pub(crate) use access::applies_to_some as subject_applies;
 pub use changes::Changes;
 pub(crate) use changes::Value;
-pub use environment::{Body, Copied, Environment, Owners};
+pub use environment::{Alias, Body, Copied, Environment, Owners};
 
 use closure::Places;
 use marker::mentions_marker;
@@ -35,7 +37,7 @@ use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::Object;
 use crate::limits::{Ceiling, WorkBudget};
 use crate::model::Catalog;
-use crate::spec::Config;
+use crate::spec::{Config, Dependencies};
 use crate::yaml::Node;
 
 /// Everything that will be emitted, decided.
@@ -51,6 +53,46 @@ pub struct Plan<'a> {
     pub routing: routing::Routing<'a>,
     /// Whether markers can stand for what differs between previews.
     pub(crate) marks: bool,
+}
+
+impl<'a> Plan<'a> {
+    /// The names that lead from a preview to the baseline.
+    pub fn aliases(&self, env: &Environment<'a>) -> impl Iterator<Item = Alias<'a>> {
+        let all = self.config.previews.spec.dependencies == Dependencies::All;
+        let services = self.catalog.services().filter(move |_| all);
+        let unaffected = services.filter(|service| !env.affected.contains(service.name()));
+        unaffected.map(Alias::Service).chain(env.aliases.iter().copied())
+    }
+}
+
+/// Reports more aliases than previews may have together.
+fn check_aliases(
+    config: &Config,
+    catalog: &Catalog<'_>,
+    environments: &[Environment<'_>],
+    found: &mut Report,
+) {
+    let spec = &config.previews.spec;
+    if spec.dependencies != Dependencies::All {
+        return;
+    }
+    let services = catalog.services().count();
+    let of_one = |env: &Environment<'_>| {
+        // Workloads without a Service are affected by their own names.
+        let copied = env.affected.iter().filter(|name| catalog.service(name).is_some()).count();
+        services - copied + env.aliases.len()
+    };
+    let count: usize = environments.iter().map(of_one).sum();
+    let most = spec.limits.aliases;
+    if count > most as usize {
+        found.push(config.finding(
+            &code::ALIAS_LIMIT,
+            "spec.limits.aliases",
+            format!("all previews have {count} aliases, and spec.limits.aliases allows {most}"),
+            "set `spec.dependencies: found`, which makes those alone that texts name or that are declared, \
+             or raise the limit: an alias costs each sidecar that sees it about 141 bytes",
+        ));
+    }
 }
 
 /// So many previews are planned before it is seen whether there are too many mistakes to go on.
@@ -103,6 +145,7 @@ pub fn plan<'a>(
     } else {
         found.absorb(findings.into_inner().expect("no thread panics"));
     }
+    check_aliases(config, catalog, &environments, found);
     let (mut left_behind, mut of_routes) = (Report::default(), Report::default());
     let ((), routing) = rayon::join(
         || policies::check(catalog, &environments, &mut left_behind),
@@ -110,7 +153,9 @@ pub fn plan<'a>(
     );
     found.absorb(left_behind);
     found.absorb(of_routes);
-    Plan { config, catalog, environments, routing, marks }
+    let plan = Plan { config, catalog, environments, routing, marks };
+    unsaid::check(&plan, found);
+    plan
 }
 
 /// Whether the user's own text, but for previews, could be taken for a marker.

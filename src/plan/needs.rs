@@ -9,13 +9,13 @@ use smallvec::SmallVec;
 
 use super::access::Bindings;
 use super::changes::Changes;
-use super::hosts::{self, Host};
+use super::hosts::{self, Host, Word};
 use super::marker::mentions_marker;
 use super::patch::{self, Patch};
 use super::patched::{Judge, Verdict};
 use super::privileges::policy_labels;
 use super::variants::Variants;
-use super::{access, secrets};
+use super::{access, secrets, sidecars};
 use crate::diagnostic::{Diagnostic, Place, code};
 use crate::kube::{Id, Object};
 use crate::limits::WorkBudget;
@@ -63,6 +63,8 @@ pub(super) struct Finder<'a> {
     external_secrets: BTreeSet<&'a str>,
     external_config_maps: BTreeSet<&'a str>,
     monitors: Vec<&'a Object>,
+    /// The Sidecars that hold for the baseline's pods.
+    pub(super) sidecars: Vec<&'a Object>,
     pub(super) bindings: Bindings<'a>,
     /// By the number of the object.
     known: Vec<OnceLock<Needs<'a>>>,
@@ -104,6 +106,7 @@ impl<'a> Finder<'a> {
             external_secrets: names(&external.secrets),
             external_config_maps: names(&external.config_maps),
             monitors,
+            sidecars: sidecars::of_baseline(catalog),
             bindings,
             known,
             unwritten_account: OnceLock::new(),
@@ -175,7 +178,9 @@ impl<'a> Finder<'a> {
     /// Hands over the hosts that variables of changes name.
     pub(super) fn hosts_of(&self, changes: &Changes<'_>, mut take: impl FnMut(Host<'a>)) {
         for value in changes.variables() {
-            hosts::words(value, |word| self.dependency(word).into_iter().for_each(&mut take));
+            hosts::words(value, false, |word| {
+                self.host(word, Place::default()).into_iter().for_each(&mut take);
+            });
         }
     }
 
@@ -198,18 +203,23 @@ impl<'a> Finder<'a> {
             access::follow(self, &mut needs, id, body);
         }
         secrets::follow(self, &mut needs, id, body);
-        hosts::find(body, |word, place| {
-            needs.hosts.extend(Host::of(self.catalog, &self.namespaces, word, place));
-        });
+        needs.found.extend(secrets::encrypted(id, body));
+        hosts::find(body, |word, place| needs.hosts.extend(self.host(word, place)));
         needs.hosts.sort();
         needs.hosts.dedup();
         needs.objects.extend(self.monitors.iter().copied().filter(|m| is_monitored(m, body)));
         needs
     }
 
-    /// The host that a word of previews.yaml means.
+    /// The host that a declared dependency means.
     pub(super) fn dependency(&self, host: &str) -> Option<Host<'a>> {
-        Host::of(self.catalog, &self.namespaces, host, Place::default())
+        Host::of(self.catalog, &self.namespaces, host, true, Place::default())
+    }
+
+    /// The host that a word of a text means.
+    fn host(&self, word: Word<'_>, place: Place) -> Option<Host<'a>> {
+        let host = Host::of(self.catalog, &self.namespaces, word.text, word.is_host, place)?;
+        (!word.is_secret || !matches!(host, Host::Pod { .. })).then_some(host)
     }
 
     /// Finds a named object, or reports that it is missing.
@@ -226,6 +236,9 @@ impl<'a> Finder<'a> {
             needs.objects.extend(object);
             return;
         }
+        if self.is_external(reference.referent, &reference.name) {
+            return;
+        }
         if let Some(object) = self.catalog.get(group, kind, &reference.name) {
             needs.found.extend(secrets::unmovable(object, referrer));
             needs.objects.push(object);
@@ -236,7 +249,7 @@ impl<'a> Finder<'a> {
         {
             return;
         }
-        if reference.optional || self.is_external(reference.referent, &reference.name) {
+        if reference.optional {
             return;
         }
         let external = match reference.referent {

@@ -2,26 +2,50 @@
 
 use super::needs::{Finder, Needs};
 use crate::diagnostic::{Diagnostic, code};
-use crate::kube::{Id, Object};
+use crate::kube::{Id, Object, is_encrypted};
 use crate::model::{Reference, Referent};
 use crate::yaml::Node;
 
 const EXTERNAL: &str = "external-secrets.io";
 const GENERATORS: &str = "generators.external-secrets.io";
 
-/// The finding that an object is encrypted for its place: SOPS seals the metadata with the data.
+/// The finding that an object is encrypted: SOPS seals the metadata with the data, and what a generator took
+/// from an encrypted file is the ciphertext.
 pub(super) fn unmovable(object: &Object, referrer: &Id) -> Option<Diagnostic> {
-    object.node.get("sops")?;
+    if !is_encrypted(&object.node) {
+        return None;
+    }
+    let (way, list) = match object.id.kind.as_str() {
+        "ConfigMap" => ("", "configMaps"),
+        _ => ("use an ExternalSecret, or ", "secrets"),
+    };
+    let label = match object.node.get("sops") {
+        Some(_) => "its MAC covers the namespace",
+        None => "its data is ciphertext",
+    };
     let finding = Diagnostic::new(
         &code::UNMOVABLE_SECRET,
         format!("{}, which {referrer} needs, is encrypted with SOPS", object.id),
         format!(
-            "use an ExternalSecret, or create it in every preview by other means and list `{}` \
-             under spec.external.secrets",
+            "{way}create it in every preview by other means and list `{}` under spec.external.{list}",
             object.id.name
         ),
     );
-    Some(finding.at(object.place(), "its MAC covers the namespace"))
+    Some(finding.at(object.place(), label))
+}
+
+/// The finding that an object of another kind, which is copied, is encrypted.
+pub(super) fn encrypted(id: &Id, body: &Node) -> Option<Diagnostic> {
+    let sops = body.get("sops")?;
+    if id.group.is_empty() && matches!(id.kind.as_str(), "Secret" | "ConfigMap") {
+        return None;
+    }
+    let message = format!("{id} is encrypted with SOPS, and a copy of it would not decrypt");
+    let help = "keep what is secret in a Secret of its own, and this object in the clear";
+    Some(
+        Diagnostic::new(&code::UNMOVABLE_SECRET, message, help)
+            .at(sops.place, "seals it for its namespace"),
+    )
 }
 
 /// Whether something of the input makes a Secret that is not in it; if so, that is copied or refused.
@@ -36,8 +60,7 @@ pub(super) fn provided<'a>(
         let template = sealed.node.text_at(&["spec", "template", "metadata", "name"]);
         template.unwrap_or(&sealed.id.name) == reference.name
     });
-    let is_external = finder.config.previews.spec.external.secrets.contains(&reference.name);
-    if let Some(sealed) = sealed.filter(|_| !is_external) {
+    if let Some(sealed) = sealed {
         needs.found.push(
             Diagnostic::new(
                 &code::UNMOVABLE_SECRET,
@@ -56,7 +79,7 @@ pub(super) fn provided<'a>(
         let target = external.node.text_at(&["spec", "target", "name"]);
         target.unwrap_or(&external.id.name) == reference.name
     });
-    if let Some(external) = external.filter(|_| !is_external) {
+    if let Some(external) = external {
         needs.objects.push(external);
         return true;
     }

@@ -6,6 +6,7 @@ mod folder;
 mod inside;
 mod previous;
 mod resource_list;
+mod suite_references;
 mod suites;
 
 pub use baseline::{
@@ -15,6 +16,7 @@ pub(crate) use inside::git_root;
 pub use inside::{check_inside, is_carried, is_inside};
 pub use previous::{Owner, Owners, Parted, restore, set_aside};
 pub use resource_list::{ResourceList, read_resource_list};
+pub use suite_references::check_references;
 pub use suites::{read_suites, source_root};
 
 use crate::diagnostic::{Diagnostic, FileId, Sources, code};

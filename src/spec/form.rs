@@ -69,7 +69,11 @@ impl Form {
         Self {
             kind,
             fields: fields.collect(),
-            rest: form("additionalProperties").map(|rest| Box::new(Self::new(rest))),
+            // `true` is the form of everything.
+            rest: (schema.get("additionalProperties") == Some(&Value::Bool(true)))
+                .then_some(&Value::Bool(true))
+                .or_else(|| form("additionalProperties"))
+                .map(|rest| Box::new(Self::new(rest))),
             items: form("items").map(|items| Box::new(Self::new(items))),
             allowed: allowed.map(texts),
         }

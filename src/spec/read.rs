@@ -59,6 +59,19 @@ impl Config {
         self.facts.get(service).map(|&index| &self.previews.spec.services[index])
     }
 
+    /// What the file says of a field below `spec.flux` that Flux alone understands; none where it is empty.
+    #[must_use]
+    pub fn flux(&self, field: &str) -> Option<&Node> {
+        self.node.at(&["spec", "flux", field]).filter(|node| !node.entries().is_empty())
+    }
+
+    /// Whether the file says that our output carries the baseline. The function's always does, and
+    /// whatever applies the baseline today applies it.
+    #[must_use]
+    pub fn says_include(&self) -> bool {
+        self.node.at(&["spec", "baseline", "delivery"]).and_then(Node::text) == Some("include")
+    }
+
     /// The document as it was written.
     #[must_use]
     pub fn node(&self) -> &Node {

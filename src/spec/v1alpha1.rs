@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::preview::Preview;
 use super::registries::Registries;
@@ -66,6 +68,9 @@ pub struct Spec {
     /// The domain of the cluster, with which the full names of services end.
     #[serde(default = "default_cluster_domain")]
     pub cluster_domain: String,
+    /// Which services of the baseline a preview reaches by their short names.
+    #[serde(default)]
+    pub dependencies: Dependencies,
     /// Facts about services that hold for every preview.
     #[serde(default)]
     pub services: Vec<ServiceFacts>,
@@ -126,13 +131,24 @@ pub enum Delivery {
     Include,
 }
 
+/// Which services of the baseline a preview reaches by their short names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Dependencies {
+    /// All of them: whatever the baseline reaches.
+    #[default]
+    All,
+    /// Those that the texts of its copies name, or that are declared.
+    Found,
+}
+
 /// Facts about one service that hold for every preview.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ServiceFacts {
     /// Name of the Service, or of a workload that has none.
     pub name: String,
-    /// Hosts it calls that cannot be found in the manifests.
+    /// Hosts it calls, whoever makes them: `search`, or `otel.tracing` of another namespace.
     #[serde(default)]
     pub dependencies: Vec<String>,
     /// Copied, but calls from outside the preview keep going to the baseline.
@@ -289,6 +305,12 @@ pub struct Flux {
     pub source_ref: SourceRef,
     /// ServiceAccount that Flux acts as; empty: Flux' own.
     pub service_account_name: String,
+    /// Variable substitution, as on the Kustomization that applies the baseline today: environments get the same.
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub post_build: IgnoredAny,
+    /// Decryption, as on the Kustomization that applies the baseline today: environments get the same.
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub decryption: IgnoredAny,
     /// Stream only: the Kustomization that applies our output. It must have `wait: false`.
     pub parent: String,
     /// Stream only: a folder of the source with an empty kustomization.yaml.
@@ -301,6 +323,8 @@ impl Default for Flux {
             namespace: "flux-system".to_owned(),
             source_ref: SourceRef::default(),
             service_account_name: String::new(),
+            post_build: IgnoredAny,
+            decryption: IgnoredAny,
             parent: "previews".to_owned(),
             gate: "./previews/gate".to_owned(),
         }
@@ -397,6 +421,8 @@ pub enum ProviderKind {
 pub struct Limits {
     /// How many previews there may be.
     pub previews: u32,
+    /// How many aliases `dependencies: all` may make over all previews: each costs memory in every sidecar.
+    pub aliases: u32,
     /// How many replicas a copy may have, whether `replicas` or a patch gives them.
     #[schemars(range(max = 2_147_483_647))]
     pub replicas: u32,
@@ -414,6 +440,8 @@ impl Default for Limits {
         // error does not fill a cluster.
         Self {
             previews: 100,
+            // About 1.4 MB of configuration in each sidecar that sees them all.
+            aliases: 10_000,
             replicas: 10,
             registries: Registries::default(),
             require_digest: false,

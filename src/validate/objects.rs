@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::Input;
 use crate::diagnostic::{Diagnostic, Report, code, some_of};
-use crate::kube::Object;
+use crate::kube::{Object, is_encrypted};
 
 pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     check_namespace(input, found);
+    check_encrypted(input, found);
     // They are in order.
     let same = input.objects.chunk_by(|a, b| a.id == b.id);
     let twice = same.flat_map(|same| same[1..].iter().map(|again| (&same[0], again)));
@@ -23,7 +24,37 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     }));
 }
 
-/// Reports a baseline whose Namespace, or anything in it, is not in the input.
+/// Warns of objects that are delivered encrypted, where nothing decrypts them.
+fn check_encrypted(input: &Input<'_>, found: &mut Report) {
+    if !input.config.says_include() {
+        return;
+    }
+    for object in input.objects.iter().filter(|object| is_encrypted(&object.node)) {
+        if input.config.flux("decryption").is_none() {
+            let message = format!(
+                "{} is encrypted with SOPS, and nothing decrypts what is delivered",
+                object.id
+            );
+            let help =
+                "set spec.flux.decryption as on the Flux Kustomization that applies the baseline";
+            let finding = Diagnostic::new(&code::NOT_DECRYPTED, message, help);
+            found.push(finding.at(object.place(), "delivered as it is"));
+        }
+        let named =
+            object.node.text_at(&["metadata", "namespace"]).is_some_and(|name| !name.is_empty());
+        if object.node.get("sops").is_some() && !object.id.namespace.is_empty() && !named {
+            let message = format!(
+                "{} is delivered without its namespace, which its MAC would not cover",
+                object.id
+            );
+            let help = "write its namespace into the file, and encrypt it again";
+            let finding = Diagnostic::new(&code::NOT_DECRYPTED, message, help);
+            found.push(finding.at(object.place(), "names no namespace"));
+        }
+    }
+}
+
+/// Reports a baseline of which nothing is in the input.
 fn check_namespace(input: &Input<'_>, found: &mut Report) {
     let namespace = input.config.previews.spec.baseline.namespace.as_str();
     let is_baseline = |object: &&Object| object.is("", "Namespace") && object.id.name == namespace;
@@ -32,26 +63,18 @@ fn check_namespace(input: &Input<'_>, found: &mut Report) {
     }
     let namespaces: BTreeSet<&str> =
         input.objects.iter().map(|o| o.id.namespace.as_str()).collect();
-    let (message, help) = if namespaces.contains(namespace) {
-        (
-            format!(
-                "the Namespace `{namespace}` is not in the input, so nothing is known of its labels"
-            ),
-            "pass it with --baseline: previews get its labels, such as those of sidecar injection"
-                .to_owned(),
-        )
-    } else {
-        let others: Vec<&str> = namespaces.into_iter().filter(|name| !name.is_empty()).collect();
-        (
-            format!("the input has nothing in the namespace `{namespace}`"),
-            match others.as_slice() {
-                [] => "pass the manifests of the baseline with --baseline".to_owned(),
-                others => format!(
-                    "set spec.baseline.namespace to the one that is meant; the objects are in {}",
-                    some_of(others)
-                ),
-            },
-        )
+    if namespaces.contains(namespace) {
+        // What follows from a missing Namespace is known once copies are planned.
+        return;
+    }
+    let others: Vec<&str> = namespaces.into_iter().filter(|name| !name.is_empty()).collect();
+    let message = format!("the input has nothing in the namespace `{namespace}`");
+    let help = match others.as_slice() {
+        [] => "pass the manifests of the baseline with --baseline".to_owned(),
+        others => format!(
+            "set spec.baseline.namespace to the one that is meant; the objects are in {}",
+            some_of(others)
+        ),
     };
     let field = "spec.baseline.namespace";
     found.push(input.config.finding(&code::NAMESPACE_MISSING, field, message, help));

@@ -5,7 +5,7 @@ use std::fmt;
 
 use foldhash::fast::RandomState;
 
-use super::Input;
+use super::{Input, is_dns_label, is_dns_subdomain};
 use crate::diagnostic::{Report, code, nearest};
 
 /// Behind so many findings no more names are suggested.
@@ -21,8 +21,13 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
         let path = format_args!("spec.services[{i}]");
         exists(input, &known, format_args!("{path}.name"), &fact.name, found);
         for (d, host) in fact.dependencies.iter().enumerate() {
-            if !host.contains('.') {
-                exists(input, &known, format_args!("{path}.dependencies[{d}]"), host, found);
+            if !(is_dns_label(host) || host.contains('.') && is_dns_subdomain(host)) {
+                found.push(config.finding(
+                    &code::BAD_NAME,
+                    format_args!("{path}.dependencies[{d}]"),
+                    format!("`{host}` is not the host of a service"),
+                    "write its name, or its name and namespace such as `otel.tracing`, without a port",
+                ));
             }
         }
     }

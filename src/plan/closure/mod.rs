@@ -6,10 +6,11 @@
 //! it.
 
 mod copies;
+mod hosts;
 mod patches;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use smallvec::SmallVec;
 
@@ -18,13 +19,12 @@ pub(super) use self::copies::Places;
 use self::copies::Copies;
 use super::changes::{self, Changes, Target};
 use super::environment::{Body, Copied, Environment, Owners};
-use super::hosts::{Host, pod_host};
 use super::needs::{Finder, Needs};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::meta::{asks_for_substitution, is_literal};
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, Support, Workload};
-use crate::spec::{Config, ServiceFacts, Stateful, Volumes};
+use crate::spec::{Config, ServiceChange, ServiceFacts, Stateful, Volumes};
 
 /// Plans the preview of this index.
 pub(super) fn close<'a>(
@@ -59,6 +59,21 @@ fn left_out(workload: &Object) -> Diagnostic {
     Diagnostic::new(&code::DROPPED, message, help).at(workload.place(), "not copied")
 }
 
+/// Those of a service's workloads that a preview changes: an unchanged one beside them would answer now
+/// and then. All where it names none, gives all an image, or names one that is not there.
+fn named<'a, 'w>(
+    change: &ServiceChange,
+    mut workloads: SmallVec<[&'w Workload<'a>; 1]>,
+) -> SmallVec<[&'w Workload<'a>; 1]> {
+    let is_there = |name: &str| workloads.iter().any(|workload| workload.name() == name);
+    let mut names = change.workloads.iter().map(|one| one.name.as_str());
+    if change.workloads.is_empty() || !change.image.is_empty() || !names.all(is_there) {
+        return workloads;
+    }
+    workloads.retain(|workload| change.workloads.iter().any(|one| one.name == workload.name()));
+    workloads
+}
+
 struct Closure<'a, 'f> {
     config: &'a Config,
     catalog: &'a Catalog<'a>,
@@ -89,7 +104,7 @@ impl<'a, 'f> Closure<'a, 'f> {
                         self.without_selector(index, service.object);
                         continue;
                     }
-                    catalog.selected(service).collect()
+                    named(change, catalog.selected(service).collect())
                 }
                 None => catalog.workloads_named(&change.name).collect(),
             };
@@ -248,6 +263,7 @@ impl<'a, 'f> Closure<'a, 'f> {
                 self.needs.insert(index, needs);
             }
         }
+        self.sidecars();
     }
 
     /// What the copy of this index needs, but for hosts that its variables name.
@@ -288,39 +304,6 @@ impl<'a, 'f> Closure<'a, 'f> {
         self.follow(&object.id, self.finder.of(object), owners);
     }
 
-    /// Plans the aliases, and what else follows from the hosts that the copies name.
-    fn hosts(&mut self) {
-        // Mostly enough; what is too much is given back.
-        self.env.aliases.reserve(16);
-        for index in 0..self.copies.all().len() {
-            let needs = self.take_needs(index);
-            needs.hosts.iter().for_each(|host| self.host(host));
-            let mut others = BTreeSet::new();
-            if let Body::Changed(changes) = &self.copies.all()[index].body {
-                self.finder.hosts_of(changes, |host| {
-                    if needs.hosts.binary_search(&host).is_err() {
-                        others.insert(host);
-                    }
-                });
-            }
-            others.iter().for_each(|host| self.host(host));
-        }
-        let mut named = BTreeSet::new();
-        if !self.config.previews.spec.services.is_empty() {
-            named.extend(self.copies.all().iter().flat_map(|copy| copy.owners.names()));
-            named.extend(&self.env.affected);
-        }
-        for name in named {
-            if let Some(facts) = self.config.facts(name) {
-                let hosts = facts.dependencies.iter().filter_map(|h| self.finder.dependency(h));
-                hosts.for_each(|host| self.host(&host));
-            }
-        }
-        self.env.aliases.sort_unstable();
-        self.env.aliases.dedup();
-        self.env.aliases.shrink_to_fit();
-    }
-
     /// Notes copies in which nothing is substituted although their originals ask for it.
     fn literals(&mut self) {
         for copy in self.copies.all() {
@@ -339,26 +322,6 @@ impl<'a, 'f> Closure<'a, 'f> {
                     "where the copy needs values that Flux substitutes, write env and patches without `${` \
                      and `$$`: `$(NAME)` is the value of another variable, a shell reads `$NAME`",
                 ));
-            }
-        }
-    }
-
-    fn host(&mut self, host: &Host<'a>) {
-        match host {
-            Host::Service(service) => {
-                if !self.env.affected.contains(service.name()) {
-                    self.env.aliases.push(service);
-                }
-            }
-            Host::Namespace(namespace) => {
-                if *namespace != self.env.namespace {
-                    self.env.other_namespaces.insert(namespace.clone());
-                }
-            }
-            Host::Pod { pod, service, place } => {
-                if !self.env.affected.contains(service) {
-                    self.found.push(pod_host(pod, service, self.catalog.namespace, *place));
-                }
             }
         }
     }

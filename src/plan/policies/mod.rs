@@ -29,15 +29,22 @@ pub(super) fn check(catalog: &Catalog<'_>, environments: &[Environment<'_>], fou
     for copy in environments.iter().flat_map(|env| &env.copies) {
         originals[copy.original.number] = Some(copy.original);
     }
+    let is_copied: Vec<bool> = originals.iter().map(Option::is_some).collect();
     let copies = Copies::of(catalog, originals.into_iter().flatten());
-    not_copied(catalog, &copies, found);
+    let is_copied = |policy: &Object| is_copied[policy.number];
+    not_copied(catalog, &copies, is_copied, found);
     left_out(catalog, &copies, found);
 }
 
 /// Warns of every policy that applies to a copied workload, once each.
-fn not_copied(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Report) {
+fn not_copied(
+    catalog: &Catalog<'_>,
+    copies: &Copies<'_>,
+    is_copied: impl Fn(&Object) -> bool,
+    found: &mut Report,
+) {
     let mut by_kind: BTreeMap<(&str, &str), Vec<&Object>> = BTreeMap::new();
-    for policy in catalog.objects().filter(|object| is_policy(&object.id)) {
+    for policy in catalog.objects().filter(|object| is_policy(&object.id) && !is_copied(object)) {
         by_kind.entry((&policy.id.group, &policy.id.kind)).or_default().push(policy);
     }
     let home = catalog.namespace;

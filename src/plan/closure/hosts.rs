@@ -1,0 +1,135 @@
+//! The hosts that copies call: aliases, namespaces that their proxies must know, and the baseline's own
+//! Sidecars.
+
+use std::collections::BTreeSet;
+
+use super::Closure;
+use crate::diagnostic::{Diagnostic, code};
+use crate::kube::Object;
+use crate::model::pod_spec;
+use crate::plan::environment::{Alias, Body, Owners};
+use crate::plan::hosts::{Host, pod_host};
+use crate::plan::sidecars;
+use crate::spec::{Dependencies, ServiceFacts};
+
+impl<'a> Closure<'a, '_> {
+    /// Plans the aliases, and what else follows from the hosts that the copies name.
+    pub(super) fn hosts(&mut self) {
+        let finds = self.config.previews.spec.dependencies == Dependencies::Found;
+        // Services that name others than themselves.
+        let mut calling: BTreeSet<&str> = BTreeSet::new();
+        for index in 0..self.copies.all().len() {
+            let needs = self.take_needs(index);
+            let mut others = BTreeSet::new();
+            if let Body::Changed(changes) = &self.copies.all()[index].body {
+                self.finder.hosts_of(changes, |host| {
+                    if needs.hosts.binary_search(&host).is_err() {
+                        others.insert(host);
+                    }
+                });
+            }
+            for host in needs.hosts.iter().chain(&others) {
+                if let (true, Host::Service(service)) = (finds, host) {
+                    let own = self.copies.get(service.object.number).map(|copy| &copy.owners);
+                    let owners = self.copies.all()[index].owners.names().iter();
+                    let others = owners.filter(|name| !own.is_some_and(|own| own.contains(name)));
+                    calling.extend(others);
+                }
+                match host {
+                    Host::Service(_) | Host::Namespace(_) if !finds => {}
+                    _ => self.host(host),
+                }
+            }
+        }
+        for facts in self.facts_of_copies() {
+            if !facts.dependencies.is_empty() {
+                calling.insert(&facts.name);
+            }
+            facts.dependencies.iter().for_each(|host| self.declared(host));
+        }
+        if finds {
+            self.silent(&calling);
+        }
+        self.env.aliases.sort_unstable();
+        self.env.aliases.dedup();
+        self.env.aliases.shrink_to_fit();
+    }
+
+    /// What is said in spec.services of whatever is copied.
+    fn facts_of_copies(&self) -> Vec<&'a ServiceFacts> {
+        let mut named = BTreeSet::new();
+        if !self.config.previews.spec.services.is_empty() {
+            named.extend(self.copies.all().iter().flat_map(|copy| copy.owners.names()).copied());
+            named.extend(&self.env.affected);
+        }
+        named.into_iter().filter_map(|name| self.config.facts(name)).collect()
+    }
+
+    /// A declared dependency has its alias, whoever makes the service.
+    fn declared(&mut self, name: &'a str) {
+        match self.finder.dependency(name) {
+            Some(Host::Service(_))
+                if self.config.previews.spec.dependencies == Dependencies::All => {}
+            Some(host) => self.host(&host),
+            None if name.contains('.') || self.env.affected.contains(name) => {}
+            None => self.env.aliases.push(Alias::Declared(name)),
+        }
+    }
+
+    fn host(&mut self, host: &Host<'a>) {
+        match host {
+            Host::Service(service) => {
+                if !self.env.affected.contains(service.name()) {
+                    self.env.aliases.push(Alias::Service(service));
+                }
+            }
+            Host::Namespace(namespace) => {
+                if *namespace != self.env.namespace {
+                    self.env.other_namespaces.insert(namespace.clone());
+                }
+            }
+            Host::Pod { pod, service, place } => {
+                if !self.env.affected.contains(service) {
+                    self.found.push(pod_host(pod, service, self.catalog.namespace, *place));
+                }
+            }
+        }
+    }
+
+    /// Notes services whose texts name no other: the hosts that they call may be in their images.
+    fn silent(&mut self, calling: &BTreeSet<&str>) {
+        for change in &self.env.preview.services {
+            let name = change.name.as_str();
+            let mut copies = self.copies.all().iter();
+            let is_workload = |object: &Object| pod_spec(&object.node).is_some();
+            let workload =
+                copies.find(|copy| copy.owners.contains(name) && is_workload(copy.original));
+            let Some(copy) = workload.filter(|_| !calling.contains(name)) else { continue };
+            let message =
+                format!("no text of `{name}` names a service: what it calls may be in its image");
+            let help = format!(
+                "if it calls any, list them as `dependencies` of `{name}` in spec.services, or set \
+                 `spec.dependencies: all`"
+            );
+            let finding = Diagnostic::new(&code::NO_HOST_FOUND, message, help);
+            self.found.push(finding.at(copy.original.place(), "previews get no alias for it"));
+        }
+    }
+
+    /// Copies the Sidecars that hold for originals of copied workloads.
+    pub(super) fn sidecars(&mut self) {
+        for &sidecar in &self.finder.sidecars {
+            let mut owners = Owners::default();
+            for copy in self.copies.all() {
+                let node = &copy.original.node;
+                if pod_spec(node).is_some() && sidecars::holds_for(sidecar, node) {
+                    owners.extend(&copy.owners);
+                }
+            }
+            if !owners.names().is_empty() {
+                self.copy(sidecar, &owners);
+                self.env.keeps_sidecar |= sidecars::is_for_all(sidecar);
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The Sidecars of the baseline, which say what its pods can see: previews get the same.
+
+use crate::kube::Object;
+use crate::kube::istio::GROUP;
+use crate::model::{Catalog, pod_labels};
+use crate::yaml::{Key, Node};
+
+/// The namespace whose Sidecar holds for every namespace that has none: Istio's root namespace, where
+/// nobody configured another.
+const ROOT: &str = "istio-system";
+
+/// The Sidecars that hold for the baseline's pods.
+/// See <https://istio.io/latest/docs/reference/config/networking/sidecar/>.
+pub(super) fn of_baseline<'a>(catalog: &'a Catalog<'a>) -> Vec<&'a Object> {
+    let mut sidecars: Vec<&Object> = catalog.own(GROUP, "Sidecar").collect();
+    if !sidecars.iter().any(|sidecar| is_for_all(sidecar)) {
+        let roots = catalog.of_kind(GROUP, "Sidecar");
+        let mut roots = roots.filter(|sidecar| sidecar.id.namespace == ROOT && is_for_all(sidecar));
+        sidecars.extend(roots.next().filter(|_| catalog.namespace != ROOT));
+    }
+    sidecars
+}
+
+/// Whether a Sidecar holds for every pod of its namespace.
+pub(super) fn is_for_all(sidecar: &Object) -> bool {
+    labels(sidecar).is_none_or(|labels| labels.entries().is_empty())
+}
+
+/// Whether a Sidecar holds for the pods of a workload.
+pub(super) fn holds_for(sidecar: &Object, workload: &Node) -> bool {
+    let have = pod_labels(workload);
+    let has = |(key, value): &(Key, Node)| {
+        have.and_then(|have| have.text_at(&[&key.text])) == value.text()
+    };
+    labels(sidecar).is_none_or(|labels| labels.entries().iter().all(has))
+}
+
+fn labels(sidecar: &Object) -> Option<&Node> {
+    sidecar.node.at(&["spec", "workloadSelector", "labels"])
+}
