@@ -306,7 +306,7 @@ fn an_edit_is_refused_only_for_an_error_that_it_adds() {
         }
     }
     let other = "apiVersion: apps/v1\nkind: Deployment\nspec: {previews: [{name: pr-1}]}\n";
-    assert!(edit(other, &["remove", "pr-1"]).failed().contains("cannot be `Deployment`"));
+    assert!(edit(other, &["remove", "pr-1"]).failed().contains("is not a previews file"));
 }
 
 #[test]
