@@ -43,6 +43,10 @@ fn is_shown(document: &str) -> bool {
     if document.len() < SMALLEST {
         return false;
     }
+    // Only Secrets have it; a patch of one stands in previews.yaml, as text.
+    if contains_ignoring_case(document, "stringdata") {
+        return false;
+    }
     let mut seen = Seen::default();
     let escapes = document.contains('\\');
     for (at, _) in document.match_indices(':') {
@@ -76,7 +80,47 @@ fn is_shown(document: &str) -> bool {
         }
     }
     let is_flow = document.trim_start_matches("---").trim_start().starts_with('{');
-    seen.is_shown(is_flow) && !document.contains("ENC[")
+    let patches_secret = || seen.is_previews && mentions_secret(document);
+    seen.is_shown(is_flow) && !document.contains("ENC[") && !patches_secret()
+}
+
+/// Whether a text says `Secret` as a word, or has a key of Secrets: of a patch, that what it says may be one's.
+/// One of `data` alone can mean a Secret that it names.
+pub(crate) fn mentions_secret(text: &str) -> bool {
+    let says = |wanted: &str| {
+        let mut words = text.split(|c: char| !is_word(c));
+        words.any(|word| word.eq_ignore_ascii_case(wanted))
+    };
+    says("secret")
+        || says("secretlist")
+        || contains_ignoring_case(text, "stringdata")
+        || has_data(text) && !says("configmap")
+}
+
+/// Whether a text has a key `data`, or a JSON pointer into it.
+fn has_data(text: &str) -> bool {
+    text.match_indices("data").any(|(at, word)| {
+        let (before, behind) = (&text[..at], &text[at + word.len()..]);
+        let behind = behind.trim_start_matches(['"', '\'', '\\', ' ']);
+        let begins = |pointer: &str| !pointer.ends_with(|c| is_word(c) || c == '/');
+        before.strip_suffix('/').is_some_and(begins)
+            || !before.ends_with(|c| is_word(c) || c == '/') && behind.starts_with(':')
+    })
+}
+
+/// A text without the words that it quotes: what stands between the first and the last mark, since what is
+/// quoted may have marks of its own.
+pub(crate) fn unquoted(text: &str) -> String {
+    match (text.find('`'), text.rfind('`')) {
+        (Some(first), Some(last)) => format!("{}`…`{}", &text[..first], &text[last + 1..]),
+        _ => text.to_owned(),
+    }
+}
+
+/// Whether ASCII letters of any case stand in a text; `wanted` has small ones.
+fn contains_ignoring_case(text: &str, wanted: &str) -> bool {
+    let windows = text.as_bytes().windows(wanted.len());
+    windows.into_iter().any(|window| window.eq_ignore_ascii_case(wanted.as_bytes()))
 }
 
 /// What a document was seen to have.

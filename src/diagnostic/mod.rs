@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 pub use code::Code;
+pub(crate) use hidden::{mentions_secret, unquoted};
 pub use source::{FileId, Place, Region, Source, Sources};
 
 /// How bad a finding is. Errors stop a run before anything is written; the others do not.

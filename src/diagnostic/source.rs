@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::Diagnostic;
-use super::hidden::hidden;
+use super::hidden::{hidden, unquoted};
 
 /// A byte range in one of the [`Sources`] of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -168,12 +168,7 @@ impl Sources {
                 self.find(place.file()).is_none_or(|source| source.is_shown(place.range().start))
             };
             if !finding.place.is_none_or(shows) {
-                let parts: Vec<&str> = finding.message.split('`').collect();
-                let quoted = |(at, part): (usize, &str)| match at % 2 {
-                    0 => part.to_owned(),
-                    _ => "`…`".to_owned(),
-                };
-                finding.message = parts.into_iter().enumerate().map(quoted).collect();
+                finding.message = unquoted(&finding.message);
             }
         }
     }

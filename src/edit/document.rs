@@ -172,6 +172,9 @@ impl Document {
             return Err(self.refuse(path));
         };
         sequence.layout.remove(goes);
+        if self.opens(list.items(), goes) {
+            sequence.layout.tail.push_str(self.newline());
+        }
         let splices = self.splices(list, sequence);
         self.apply(path, splices, |node| {
             if let Data::List(items) = &mut node.data {
@@ -192,6 +195,18 @@ impl Document {
         let end = header + text.len();
         let keep = text.find('+').map_or(end..end, |keep| header + keep..header + keep + 1);
         is_open.then(|| (keep, "-".to_owned()))
+    }
+
+    /// Whether a block scalar comes to stand at the end of a text that has no line break there, and would lose
+    /// its own.
+    fn opens(&self, items: &[Node], goes: &[usize]) -> bool {
+        let is_last = |node: &Node| !self.text[self.content_end(node)..].contains('\n');
+        let last = (0..items.len()).rfind(|index| goes.binary_search(index).is_err());
+        let header = last.and_then(|last| self.block_header(self.last_scalar(&items[last])));
+        let loses = header.is_some_and(|(_, header)| !header.contains('-'));
+        loses
+            && last.is_some_and(|last| last + 1 < items.len())
+            && items.last().is_some_and(is_last)
     }
 
     /// Splices, parses, and compares with what was asked for.

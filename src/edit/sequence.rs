@@ -24,7 +24,9 @@ impl Document {
         if self.is_flow(list) {
             let range = list.place.range();
             let inner = &self.text[range.start + 1..range.end - 1];
-            let is_block_map = !self.is_flow(parent);
+            // Brackets on a line of their own stay, and comments above them: they say how the list is written.
+            let is_near = !self.text[key.place.range().end..range.start].contains('\n');
+            let is_block_map = is_near && !self.is_flow(parent);
             let is_blank = list.items().is_empty() && !inner.contains('\n');
             match inner.len() {
                 0 if is_block_map => self.block(key, list, self.list_indent(None)),

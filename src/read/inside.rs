@@ -25,9 +25,10 @@ pub fn is_carried(part: &str) -> bool {
 }
 
 /// Whether a file system could take this name for `.git`: some ignore case, or dots and blanks at the end,
-/// or have short names beside long ones.
+/// or have short names beside long ones, or streams behind a colon.
 fn is_of_git(part: &str) -> bool {
-    let stem = part.trim_end_matches(['.', ' ']);
+    let name = part.split(':').next().unwrap_or(part);
+    let stem = name.trim_end_matches(['.', ' ']);
     stem.eq_ignore_ascii_case(".git") || stem.eq_ignore_ascii_case("git~1")
 }
 
@@ -127,9 +128,9 @@ mod tests {
         for good in ["a", "README.md", ".gitignore", ".gitkeep", "ä b", "a..b", "git"] {
             assert!(is_carried(good), "{good}");
         }
-        let bad =
-            ["", ".", "..", "a/b", "a\\b", "a\n", "\u{202e}a", ".git", ".GIT", ".git. ", "GIT~1"];
-        for bad in bad {
+        let of_git = [".git", ".GIT", ".git. ", "GIT~1", ".git::$INDEX_ALLOCATION"];
+        let bad = ["", ".", "..", "a/b", "a\\b", "a\n", "\u{202e}a"];
+        for bad in bad.into_iter().chain(of_git) {
             assert!(!is_carried(bad), "{bad:?}");
         }
     }

@@ -379,6 +379,11 @@ fn a_text_at_the_end_keeps_its_last_line_break_or_has_none() {
         let text = edit(&patch(header, end), &["set", "pr-2", "--image", "cart=x"]).ok();
         assert_eq!(text, patch(sealed, &after), "{header:?}");
     }
+    let last = "    - {name: pr-2, services: [{name: cart, image: x}]}";
+    for (header, end, left) in [("|", "", "\n"), ("|-", "", ""), ("|", "  # y", "\n")] {
+        let file = patch(header, &format!("\n{last}{end}"));
+        assert_eq!(edit(&file, &["remove", "pr-2"]).ok(), patch(header, left), "{header:?}");
+    }
 }
 
 #[test]
@@ -414,6 +419,8 @@ fn comments_in_empty_brackets_and_below_them_stay() {
         "[] # CI\n      # - name: pr-0\n",
         "[]\n    # - name: pr-0\n\n  limits: {previews: 9}\n",
         "[ # CI\n  ]\n",
+        "\n    # CI\n    []\n",
+        "# CI\n    # none yet\n    [ ]\n",
     ] {
         let file = format!("{HEAD}  previews: {previews}");
         let there = edit(&file, &set).ok();

@@ -78,6 +78,38 @@ fn no_finding_shows_what_a_secret_holds() {
 }
 
 #[test]
+fn no_finding_shows_what_a_patch_writes_into_a_secret() {
+    let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: db, namespace: shop}\n";
+    let baseline =
+        BASELINE.replace("image: cart:1", "image: cart:1, envFrom: [{secretRef: {name: db}}]");
+    let baseline = format!("{baseline}{secret}");
+    let target = "target: {kind: Secret, name: db}, ";
+    for patch in [
+        "{a: !hunter2 b}",
+        "{a: !!int hunter2}",
+        "{stringData: {p: hunter2",
+        "{'a`hunter2': 1, 'a`hunter2': 2}",
+        "{data: {p: hunter2}, data: {p: hunter2}}",
+        "{data: {$patch: hunter2}}",
+        "{metadata: [hunter2]}",
+        "[{op: test, path: /data/p, value: hunter2}]",
+        "[{op: hunter2, path: /data/p, value: hunter2}]",
+        "hunter2",
+    ] {
+        let quoted = serde_json::Value::from(patch);
+        let entry = format!("image: \"cart:2\", patches: [{{{target}patch: {quoted}}}]");
+        let flow = CONFIG.replace("image: \"cart:2\"", &entry);
+        assert_silent(&flow, &baseline);
+        let block = format!("image: \"cart:2\"\n      patches: [{{{target}patch: {quoted}}}]\n");
+        let block = CONFIG.replace(
+            "[{name: cart, image: \"cart:2\"}]",
+            &format!("\n    - name: cart\n      {block}"),
+        );
+        assert_silent(&block, &baseline);
+    }
+}
+
+#[test]
 fn nothing_is_said_of_what_another_file_holds_that_stands_for_previews() {
     for text in [
         "auth: hunter2\n",

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::Closure;
-use crate::diagnostic::{Diagnostic, Place, Report, code};
+use crate::diagnostic::{Diagnostic, Place, Report, code, mentions_secret, unquoted};
 use crate::limits::Allowance;
 use crate::plan::changes::Changes;
 use crate::plan::environment::{Body, Copied};
 use crate::plan::patch::{Patch, Problem, identity};
-use crate::spec::Config;
+use crate::spec::{self, Config};
 use crate::yaml::Node;
 
 /// A patch, and where it stands.
@@ -41,20 +41,33 @@ impl<'a> Origin<'a> {
         self.config.place(&format!("{}.patch", self.field()))
     }
 
+    fn source(self) -> &'a spec::Patch {
+        let preview = &self.config.previews.spec.previews[self.preview];
+        &preview.services[self.service].patches[self.index]
+    }
+
     /// The patch, with its place.
     fn parse(self, allowance: &mut Allowance) -> Result<Patch<'a>, Problem> {
-        let preview = &self.config.previews.spec.previews[self.preview];
-        let patch = &preview.services[self.service].patches[self.index];
-        Patch::parse(patch, self.place(), allowance)
+        Patch::parse(self.source(), self.place(), allowance)
+    }
+
+    /// Whether what is said of this patch would tell what a Secret holds.
+    fn may_be_secret(self, problem: &Problem) -> bool {
+        let spec::Patch { target, patch } = self.source();
+        let kind = target.as_ref().map(|target| target.kind.as_str());
+        [Some(patch.as_str()), kind, Some(&problem.text)].into_iter().flatten().any(mentions_secret)
     }
 
     /// A finding about this patch: `patches[1] of service cart in preview pr-42 …`.
     fn finding(self, problem: Problem) -> Diagnostic {
         let preview = &self.config.previews.spec.previews[self.preview].name;
         let (index, service, field) = (self.index, self.service(), self.field());
+        let problem_text = match self.may_be_secret(&problem) {
+            true => unquoted(&problem.text),
+            false => problem.text,
+        };
         let message = format!(
-            "patches[{index}] of service `{service}` in preview `{preview}` {}",
-            problem.text
+            "patches[{index}] of service `{service}` in preview `{preview}` {problem_text}"
         );
         Diagnostic::new(&code::BAD_PATCH, message, problem.help)
             .at(self.place(), "this patch")
