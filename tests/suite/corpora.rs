@@ -86,7 +86,7 @@ enum Difference {
     /// We refuse, for this reason, what one of them reads.
     Refused(String),
     /// We read what both refuse, for this reason.
-    Read(String),
+    Read(#[expect(dead_code, reason = "the message of a failure shows it")] String),
     /// We read this, and another reader that.
     Another { reader: &'static str, ours: Vec<Value>, other: Vec<Value> },
 }

@@ -81,7 +81,7 @@ fn no_finding_shows_what_a_secret_holds() {
 fn no_finding_shows_what_a_patch_writes_into_a_secret() {
     let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: db, namespace: shop}\n";
     let baseline =
-        BASELINE.replace("image: cart:1", "image: cart:1, envFrom: [{secretRef: {name: db}}]");
+        CART.replace("image: cart:1", "image: cart:1, envFrom: [{secretRef: {name: db}}]");
     let baseline = format!("{baseline}{secret}");
     let target = "target: {kind: Secret, name: db}, ";
     for patch in [

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use smol_str::SmolStr;
 
 use super::events::{Event, Events, Happened};
-use super::scanner::Mistake;
+use super::words::Mistake;
 use super::{Budget, Piece, quick, tags, without_marker};
 use crate::diagnostic::{Diagnostic, FileId, Place, code};
 use crate::limits::{ALIASES, DEPTH, DOCUMENTS, NODES, over_limit};

@@ -1,9 +1,15 @@
-//! What the tokens of a document mean, in order and without recursion: the states of go-yaml's parser,
-//! <https://github.com/yaml/go-yaml/blob/v2/parserc.go>.
+//! What the words of a document make: lists, mappings and their values, in order and without recursion.
+//!
+//! What is open is kept on a stack. Outside of brackets the column of the next word says which blocks end
+//! in front of it; within them a comma or bracket does. Whether a word is a key is found out by reading on
+//! to the colon behind it.
+
+mod flow;
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
-use super::scanner::{Kind, Mistake, Scanner, Tag, Token};
+use super::words::{Cursor, Mistake, Read, Scalar, Sign, Tag, Words};
 
 /// What happens in a document.
 #[derive(Debug)]
@@ -32,353 +38,458 @@ pub(super) struct Happened<'t> {
     pub(super) tag: Option<Tag<'t>>,
 }
 
-impl<'t> Happened<'t> {
-    fn new(event: Event<'t>, start: usize, end: usize) -> Self {
-        Self { event, start, end, anchor: None, tag: None }
-    }
-
-    fn nothing(at: usize) -> Self {
-        Self::new(Event::Scalar { text: Cow::Borrowed(""), plain: true }, at, at)
-    }
+/// What is open.
+#[derive(Debug, Clone, Copy)]
+enum Open {
+    List {
+        column: isize,
+    },
+    /// A list whose dashes stand in the column of the key in front of it.
+    ListBelowKey,
+    /// `key_only`: a key that began with `?` has been read, and its value may follow.
+    Map {
+        column: isize,
+        key_only: bool,
+    },
+    FlowList,
+    FlowMap(Half),
+    /// `[key: value]`, a mapping without braces.
+    Pair(Half),
 }
 
-/// What is expected next.
+/// How far an entry in brackets is read, once its value or key has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Half {
+    /// It is whole.
+    Whole,
+    /// A key that began with `?`.
+    Key,
+    /// A key without a colon.
+    Bare,
+}
+
+/// What is read next.
 #[derive(Debug, Clone, Copy)]
-enum State {
+enum Step {
     Start,
-    DocumentEnd,
-    BlockItem,
-    /// An item of a list that stands in the column of its key.
-    ItemBelowKey,
-    BlockKey,
-    BlockValue,
-    FlowItem {
-        first: bool,
+    /// A value. If there is none, that is said to stand at `empty`.
+    Value {
+        empty: usize,
+        below_key: bool,
     },
-    /// The parts of `[key: value]`, a mapping without braces.
-    PairKey,
-    PairValue,
-    PairEnd,
-    FlowKey {
-        first: bool,
-    },
-    FlowValue,
-    /// The value of `{key}`, a key without a colon.
-    NoValue,
+    /// A value has ended.
+    Behind,
+    /// An item or key in brackets, behind the one that opens or a comma.
+    InBrackets,
     End,
+}
+
+/// The anchor and the tag in front of a value.
+#[derive(Debug, Default, Clone, Copy)]
+struct Properties<'t> {
+    anchor: Option<&'t str>,
+    tag: Option<Tag<'t>>,
+    /// The bytes of both.
+    range: Option<(usize, usize)>,
+}
+
+/// The start of a line up to the end of its first word, read to see whether a colon follows.
+enum Ahead<'t> {
+    /// A key, and where its colon stands.
+    Key(Happened<'t>, usize),
+    /// A value.
+    Value(Happened<'t>),
+    /// Something else. Nothing is read.
+    Other,
 }
 
 /// The events of one document.
 pub(super) struct Events<'t> {
-    scanner: Scanner<'t>,
-    state: State,
-    /// What is expected behind the values that are open.
-    states: Vec<State>,
+    words: Words<'t>,
+    step: Step,
+    open: Vec<Open>,
+    /// Events that are read and not taken yet.
+    ready: VecDeque<Happened<'t>>,
     /// The document begins with a bracket, as JSON does.
     in_brackets: bool,
 }
 
-type Parsed<'t> = Result<Happened<'t>, Mistake>;
-
 impl<'t> Events<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         Self {
-            scanner: Scanner::new(text),
-            state: State::Start,
-            states: Vec::new(),
+            words: Words::new(text),
+            step: Step::Start,
+            open: Vec::new(),
+            ready: VecDeque::new(),
             in_brackets: false,
         }
     }
 
     /// The next event.
-    pub(super) fn next(&mut self) -> Parsed<'t> {
-        match self.state {
-            State::Start => self.start(),
-            State::DocumentEnd => self.document_end(),
-            State::BlockItem => self.block_item(),
-            State::ItemBelowKey => self.item_below_key(),
-            State::BlockKey => self.block_key(),
-            State::BlockValue => self.block_value(),
-            State::FlowItem { first } => self.flow_item(first),
-            State::PairKey => self.pair_key(),
-            State::PairValue => self.flow_value(&Kind::FlowListEnd, State::PairEnd),
-            State::PairEnd => {
-                self.state = State::FlowItem { first: false };
-                let at = self.scanner.peek()?.start;
-                Ok(Happened::new(Event::MapEnd, at, at))
+    pub(super) fn next(&mut self) -> Read<Happened<'t>> {
+        loop {
+            if let Some(happened) = self.ready.pop_front() {
+                return Ok(happened);
             }
-            State::FlowKey { first } => self.flow_key(first),
-            State::FlowValue => self.flow_value(&Kind::FlowMapEnd, State::FlowKey { first: false }),
-            State::NoValue => {
-                self.state = State::FlowKey { first: false };
-                Ok(Happened::nothing(self.scanner.peek()?.start))
-            }
-            State::End => {
-                let at = self.scanner.peek()?.start;
-                Ok(Happened::new(Event::End, at, at))
+            match self.step {
+                Step::Start => self.start()?,
+                Step::Value { empty, below_key } => self.value(empty, below_key)?,
+                Step::Behind => self.behind()?,
+                Step::InBrackets => self.in_brackets()?,
+                Step::End => self.push(Event::End, self.words.at(), self.words.at()),
             }
         }
     }
 
-    fn next_is(&mut self, kinds: &[Kind<'_>]) -> Result<bool, Mistake> {
-        Ok(kinds.contains(&self.scanner.peek()?.kind))
+    fn push(&mut self, event: Event<'t>, start: usize, end: usize) {
+        self.ready.push_back(Happened { event, start, end, anchor: None, tag: None });
     }
 
-    /// Goes back to what is expected behind the value that has just ended.
-    fn back(&mut self) {
-        self.state = self.states.pop().unwrap_or(State::End);
+    /// A value that is not written.
+    fn nothing(&mut self, at: usize) {
+        self.ready.push_back(Properties::default().nothing(at));
     }
 
-    fn start(&mut self) -> Parsed<'t> {
-        self.states.push(State::DocumentEnd);
-        let explicit = self.next_is(&[Kind::DocumentStart])?;
-        if explicit {
-            self.scanner.take()?;
+    /// The column of the next word; -1 at the end of the document.
+    fn column(&self, sign: Sign) -> isize {
+        if sign == Sign::End { -1 } else { self.words.cursor.mark.column }
+    }
+
+    fn start(&mut self) -> Read<()> {
+        self.words.next()?;
+        if self.words.cursor.skip_marker("---") {
+            self.words.fresh = false;
+            self.words.next()?;
         }
-        self.in_brackets = self.next_is(&[Kind::FlowMapStart, Kind::FlowListStart])?;
-        let ends = [Kind::DocumentStart, Kind::DocumentEnd, Kind::StreamEnd];
-        if self.next_is(&ends)? {
-            self.back();
-            return Ok(Happened::nothing(self.scanner.peek()?.start));
-        }
-        self.node(true, false)
+        self.in_brackets = matches!(self.words.cursor.first(), Some(b'{' | b'['));
+        self.step = Step::Value { empty: self.words.at(), below_key: false };
+        Ok(())
     }
 
     /// Nothing may follow a document but its end: kubectl reads what does not begin on a line behind `---`
     /// as a part of this document, and then passes over it.
-    fn document_end(&mut self) -> Parsed<'t> {
-        while self.next_is(&[Kind::DocumentEnd])? {
-            self.scanner.take()?;
+    fn document_end(&mut self) -> Read<()> {
+        let mut sign = self.words.next()?;
+        while self.words.cursor.skip_marker("...") {
+            self.words.fresh = false;
+            sign = self.words.next()?;
         }
-        self.state = State::End;
-        let in_brackets = self.in_brackets;
-        let next = self.scanner.peek()?;
-        match next.kind {
-            Kind::StreamEnd => Ok(Happened::new(Event::End, next.start, next.end)),
-            Kind::FlowMapStart | Kind::FlowListStart if in_brackets => {
-                let problem =
-                    "several values of JSON follow each other, and kustomize reads only the first";
-                Err(Mistake::new(next.start, problem).help(
-                    "put a line of `---` between them, or make them the items of a List \
-                     (`jq -s '{apiVersion: \"v1\", kind: \"List\", items: .}'`)",
-                ))
-            }
-            _ => Err(Mistake::new(next.start, "the document ends here, and something follows it")
-                .help("begin another document with a line of `---` and nothing else")),
+        self.step = Step::End;
+        let at = self.words.at();
+        if self.words.cursor.first().is_none() {
+            return Ok(());
         }
+        if self.in_brackets && matches!(sign, Sign::Bracket(b'{' | b'[')) {
+            let problem =
+                "several values of JSON follow each other, and kustomize reads only the first";
+            return Err(Mistake::new(at, problem).help(
+                "put a line of `---` between them, or make them the items of a List \
+                 (`jq -s '{apiVersion: \"v1\", kind: \"List\", items: .}'`)",
+            ));
+        }
+        Err(Mistake::new(at, "the document ends here, and something follows it")
+            .help("begin another document with a line of `---` and nothing else"))
     }
 
     /// A value, with its anchor and tag.
-    fn node(&mut self, block: bool, below_key: bool) -> Parsed<'t> {
-        let first = self.scanner.peek()?;
-        let from = first.start;
-        if let Kind::Alias(name) = first.kind {
-            let end = self.scanner.take()?.end;
-            self.back();
-            return Ok(Happened::new(Event::Alias(name), from, end));
-        }
-        let (mut anchor, mut tag, mut properties_end) = (None, None, from);
+    fn value(&mut self, empty: usize, below_key: bool) -> Read<()> {
+        let mut properties = Properties::default();
+        self.step = Step::Behind;
         loop {
-            match self.scanner.peek()?.kind {
-                Kind::Anchor(name) if anchor.is_none() => anchor = Some(name),
-                Kind::Tag(found) if tag.is_none() => tag = Some(found),
-                _ => break,
+            let sign = self.words.next()?;
+            let (at, column) = (self.words.at(), self.column(sign));
+            if !self.words.in_flow() && column <= self.words.indent {
+                if sign == Sign::Dash && below_key && column == self.words.indent {
+                    let mut list = properties.with(Event::ListStart, at, at + 1);
+                    list.end = at + 1;
+                    self.ready.push_back(list);
+                    self.open.push(Open::ListBelowKey);
+                    self.item();
+                } else {
+                    self.ready.push_back(properties.nothing(empty));
+                }
+                return Ok(());
             }
-            properties_end = self.scanner.take()?.end;
+            if !self.words.in_flow() && self.begins_block(sign, &properties)? {
+                return Ok(());
+            }
+            match sign {
+                Sign::Anchor | Sign::Tag if self.property(sign, &mut properties)? => {}
+                Sign::Alias if properties.range.is_none() => {
+                    let name = self.words.name()?;
+                    self.push(Event::Alias(name), at, self.words.at());
+                    return Ok(());
+                }
+                Sign::Scalar => {
+                    let scalar = self.words.scalar()?;
+                    self.ready.push_back(properties.scalar(scalar));
+                    return Ok(());
+                }
+                Sign::Bracket(bracket @ (b'[' | b'{')) => {
+                    self.bracket(bracket, &properties);
+                    return Ok(());
+                }
+                _ if properties.range.is_some() => {
+                    self.ready.push_back(properties.nothing(at));
+                    return Ok(());
+                }
+                _ => return Err(no_value(sign, at)),
+            }
         }
-        let has_properties = anchor.is_some() || tag.is_some();
-        let token = self.scanner.peek()?;
-        // An edit replaces the value and keeps what stands before it.
-        let (start, end) = (token.start, token.end);
-        let done = |event, end| Ok(Happened { event, start, end, anchor, tag });
-        let (event, state) = match token.kind {
-            Kind::BlockEntry if below_key => {
-                self.state = State::ItemBelowKey;
-                return done(Event::ListStart, end);
+    }
+
+    /// Reads an anchor or a tag, if there is none yet.
+    fn property(&mut self, sign: Sign, properties: &mut Properties<'t>) -> Read<bool> {
+        let from = self.words.at();
+        match sign {
+            Sign::Anchor if properties.anchor.is_none() => {
+                properties.anchor = Some(self.words.name()?);
             }
-            Kind::FlowListStart => (Event::ListStart, State::FlowItem { first: true }),
-            Kind::FlowMapStart => (Event::MapStart, State::FlowKey { first: true }),
-            Kind::BlockListStart if block => (Event::ListStart, State::BlockItem),
-            Kind::BlockMapStart if block => (Event::MapStart, State::BlockKey),
-            Kind::Scalar { .. } => {
-                self.back();
-                return match self.scanner.take()?.kind {
-                    Kind::Scalar { text, plain } => done(Event::Scalar { text, plain }, end),
-                    _ => done(Event::Scalar { text: Cow::Borrowed(""), plain: true }, end),
-                };
+            Sign::Tag if properties.tag.is_none() => properties.tag = Some(self.words.tag()?),
+            _ => return Ok(false),
+        }
+        let start = properties.range.map_or(from, |(start, _)| start);
+        properties.range = Some((start, self.words.at()));
+        Ok(true)
+    }
+
+    /// Opens the list or mapping in block style whose first item or key stands here, or reads the value that
+    /// might have been that key.
+    fn begins_block(&mut self, sign: Sign, properties: &Properties<'t>) -> Read<bool> {
+        let (at, column) = (self.words.at(), self.words.cursor.mark.column);
+        if !self.words.fresh {
+            return match sign {
+                Sign::Dash | Sign::Question | Sign::Colon => Err(misplaced(sign, at)),
+                _ => Ok(false),
+            };
+        }
+        let ahead = match sign {
+            Sign::Dash => {
+                self.ready.push_back(properties.with(Event::ListStart, at, at));
+                self.open_block(Open::List { column }, column);
+                self.item();
+                return Ok(true);
             }
-            _ if has_properties => {
-                self.back();
-                let event = Event::Scalar { text: Cow::Borrowed(""), plain: true };
-                let (start, end) = (properties_end, properties_end);
-                return Ok(Happened { event, start, end, anchor, tag });
-            }
-            _ => return Err(no_value(token)),
+            Sign::Colon => return Err(no_key(at)),
+            Sign::Question => Ahead::Other,
+            _ => self.ahead()?,
         };
-        self.scanner.take()?;
-        self.state = state;
-        done(event, end)
-    }
-
-    /// The value behind an indicator, which ends at `at`; none where one of these follows.
-    fn node_unless(
-        &mut self,
-        ends: &[Kind<'_>],
-        at: usize,
-        after: State,
-        below_key: bool,
-    ) -> Parsed<'t> {
-        if self.next_is(ends)? {
-            self.state = after;
-            return Ok(Happened::nothing(at));
-        }
-        self.states.push(after);
-        self.node(true, below_key)
-    }
-
-    fn block_item(&mut self) -> Parsed<'t> {
-        let token = self.scanner.peek()?.clone();
-        match token.kind {
-            Kind::BlockEntry => {
-                self.scanner.take()?;
-                let ends = [Kind::BlockEntry, Kind::BlockEnd];
-                self.node_unless(&ends, token.end, State::BlockItem, false)
+        match ahead {
+            Ahead::Value(value) if properties.range.is_none() => {
+                self.ready.push_back(value);
+                return Ok(true);
             }
-            Kind::BlockEnd => self.end(Event::ListEnd),
-            _ => Err(Mistake::new(token.start, "an item of a list is expected here, with a `-`")
-                .help("indent the line as the list or its item is")),
-        }
-    }
-
-    fn item_below_key(&mut self) -> Parsed<'t> {
-        let token = self.scanner.peek()?.clone();
-        if token.kind == Kind::BlockEntry {
-            self.scanner.take()?;
-            let ends = [Kind::BlockEntry, Kind::Key, Kind::Value, Kind::BlockEnd];
-            return self.node_unless(&ends, token.end, State::ItemBelowKey, false);
-        }
-        self.back();
-        Ok(Happened::new(Event::ListEnd, token.start, token.start))
-    }
-
-    fn block_key(&mut self) -> Parsed<'t> {
-        let token = self.scanner.peek()?.clone();
-        match token.kind {
-            Kind::Key => {
-                self.scanner.take()?;
-                let ends = [Kind::Key, Kind::Value, Kind::BlockEnd];
-                self.node_unless(&ends, token.end, State::BlockValue, true)
+            Ahead::Value(value) => {
+                // The anchor may stand on a line above, and the tag on this one.
+                let joined = properties.joined(value);
+                self.ready.push_back(joined.ok_or_else(|| no_value(sign, at))?);
+                return Ok(true);
             }
-            Kind::BlockEnd => self.end(Event::MapEnd),
-            _ => Err(Mistake::new(token.start, "a key is expected here")
-                .help("indent the line as the mapping or its value is")),
+            Ahead::Other if sign != Sign::Question => return Ok(false),
+            Ahead::Other | Ahead::Key(..) => {}
         }
+        self.ready.push_back(properties.with(Event::MapStart, at, at));
+        self.open_block(Open::Map { column, key_only: false }, column);
+        self.entry(ahead);
+        Ok(true)
     }
 
-    fn block_value(&mut self) -> Parsed<'t> {
-        let token = self.scanner.peek()?.clone();
-        if token.kind == Kind::Value {
-            self.scanner.take()?;
-            let ends = [Kind::Key, Kind::Value, Kind::BlockEnd];
-            // What is not there stands at the colon.
-            return self.node_unless(&ends, token.start, State::BlockKey, true);
-        }
-        self.state = State::BlockKey;
-        Ok(Happened::nothing(token.start))
+    fn open_block(&mut self, block: Open, column: isize) {
+        self.open.push(block);
+        self.words.indent = column;
     }
 
-    /// Closes a collection with its last token.
-    fn end(&mut self, event: Event<'t>) -> Parsed<'t> {
-        let token = self.scanner.take()?;
-        self.back();
-        Ok(Happened::new(event, token.start, token.end))
+    /// An item behind its dash, which stands here.
+    fn item(&mut self) {
+        self.words.indicator();
+        self.words.fresh = true;
+        self.step = Step::Value { empty: self.words.at(), below_key: false };
     }
 
-    /// Goes over the comma between two items.
-    fn comma(&mut self, first: bool, expected: &'static str) -> Result<(), Mistake> {
-        if first {
-            return Ok(());
+    /// An entry whose key was read ahead, or begins with the `?` that stands here.
+    fn entry(&mut self, ahead: Ahead<'t>) {
+        if let Ahead::Key(key, colon) = ahead {
+            self.ready.push_back(key);
+            self.step = Step::Value { empty: colon, below_key: true };
+            return;
         }
-        let token = self.scanner.peek()?;
-        match token.kind {
-            Kind::FlowEntry => self.scanner.take().map(|_| ()),
-            _ => Err(Mistake::new(token.start, expected)
-                .help("put a comma between two items, and quotes around text with `?` in it")),
+        self.words.indicator();
+        self.words.fresh = true;
+        if let Some(Open::Map { key_only, .. }) = self.open.last_mut() {
+            *key_only = true;
         }
+        self.step = Step::Value { empty: self.words.at(), below_key: true };
     }
 
-    fn flow_item(&mut self, first: bool) -> Parsed<'t> {
-        if self.next_is(&[Kind::FlowListEnd])? {
-            return self.end(Event::ListEnd);
-        }
-        self.comma(first, "`,` or `]` is expected here")?;
-        let token = self.scanner.peek()?.clone();
-        match token.kind {
-            Kind::Key => {
-                self.scanner.take()?;
-                self.state = State::PairKey;
-                Ok(Happened::new(Event::MapStart, token.start, token.end))
+    /// Reads what stands on this line as a key if a colon follows: on the same line, and within 1024
+    /// characters.
+    fn ahead(&mut self) -> Read<Ahead<'t>> {
+        let (before, fresh): (Cursor<'t>, bool) = (self.words.cursor, self.words.fresh);
+        let mut properties = Properties::default();
+        let happened = loop {
+            let at = self.words.at();
+            match self.words.next()? {
+                _ if self.words.cursor.mark.line != before.mark.line => break None,
+                sign @ (Sign::Anchor | Sign::Tag) => {
+                    if !self.property(sign, &mut properties)? {
+                        break None;
+                    }
+                }
+                Sign::Alias if properties.range.is_none() => {
+                    let start = self.words.at();
+                    let event = Event::Alias(self.words.name()?);
+                    let end = self.words.at();
+                    break Some(Happened { event, start, end, anchor: None, tag: None });
+                }
+                Sign::Scalar if !matches!(self.words.cursor.first(), Some(b'|' | b'>')) => {
+                    let scalar = self.words.scalar()?;
+                    break Some(properties.scalar(scalar));
+                }
+                Sign::Colon if properties.range.is_some() => break Some(properties.nothing(at)),
+                _ => break None,
             }
-            Kind::FlowListEnd => self.end(Event::ListEnd),
+        };
+        let Some(happened) = happened else {
+            (self.words.cursor, self.words.fresh) = (before, fresh);
+            return Ok(Ahead::Other);
+        };
+        self.words.blanks(!self.words.fresh);
+        let here = self.words.cursor.mark;
+        let colon = self.words.cursor.first() == Some(b':')
+            && (self.words.in_flow() || self.words.cursor.is_blank_or_end(1));
+        let near = here.line == before.mark.line && before.mark.index + 1024 >= here.index;
+        if !colon || !near {
+            return Ok(Ahead::Value(happened));
+        }
+        self.words.indicator();
+        self.words.fresh = false;
+        Ok(Ahead::Key(happened, here.at))
+    }
+
+    /// What follows a value.
+    fn behind(&mut self) -> Read<()> {
+        let Some(&top) = self.open.last() else {
+            return self.document_end();
+        };
+        if self.words.in_flow() {
+            return self.behind_in_brackets(top);
+        }
+        let sign = self.words.next()?;
+        let (at, column) = (self.words.at(), self.column(sign));
+        let own = self.words.indent;
+        // What stands behind a value on its line belongs to nothing.
+        if column > own || column >= 0 && !self.words.fresh {
+            return Err(misplaced(sign, at));
+        }
+        match top {
+            Open::Map { column: own, key_only: true } => {
+                self.open.pop();
+                self.open.push(Open::Map { column: own, key_only: false });
+                if column == own && sign == Sign::Colon {
+                    self.words.indicator();
+                    self.step = Step::Value { empty: at, below_key: true };
+                } else {
+                    self.nothing(at);
+                }
+            }
+            Open::List { .. } | Open::ListBelowKey if column == own && sign == Sign::Dash => {
+                self.item();
+            }
+            Open::ListBelowKey => self.close(Event::ListEnd, at),
+            Open::List { .. } if column < own => self.close(Event::ListEnd, at),
+            Open::Map { .. } if column < own => self.close(Event::MapEnd, at),
+            Open::Map { .. } => self.next_key(sign)?,
             _ => {
-                self.states.push(State::FlowItem { first: false });
-                self.node(false, false)
+                return Err(Mistake::new(at, "an item of a list is expected here, with a `-`")
+                    .help("indent the line as the list or its item is"));
             }
         }
+        Ok(())
     }
 
-    fn pair_key(&mut self) -> Parsed<'t> {
-        let token = self.scanner.peek()?.clone();
-        if matches!(token.kind, Kind::Value | Kind::FlowEntry | Kind::FlowListEnd) {
-            self.state = State::PairValue;
-            return Ok(Happened::nothing(token.start));
-        }
-        self.states.push(State::PairValue);
-        self.node(false, false)
-    }
-
-    /// The value behind a colon in brackets, if there are both.
-    fn flow_value(&mut self, close: &Kind<'t>, after: State) -> Parsed<'t> {
-        if self.next_is(&[Kind::Value])? {
-            self.scanner.take()?;
-            if !self.next_is(&[Kind::FlowEntry, close.clone()])? {
-                self.states.push(after);
-                return self.node(false, false);
+    /// Another key of the innermost mapping, in whose column the next word stands.
+    fn next_key(&mut self, sign: Sign) -> Read<()> {
+        let at = self.words.at();
+        let ahead = match sign {
+            Sign::Question => Ahead::Other,
+            Sign::Bracket(bracket @ (b'[' | b'{')) => {
+                self.bracket(bracket, &Properties::default());
+                return Ok(());
             }
-        }
-        self.state = after;
-        Ok(Happened::nothing(self.scanner.peek()?.start))
+            Sign::Dash | Sign::Colon => return Err(no_key(at)),
+            _ => match self.ahead()? {
+                key @ Ahead::Key(..) => key,
+                _ => return Err(no_colon(at)),
+            },
+        };
+        self.entry(ahead);
+        Ok(())
     }
 
-    fn flow_key(&mut self, first: bool) -> Parsed<'t> {
-        if self.next_is(&[Kind::FlowMapEnd])? {
-            return self.end(Event::MapEnd);
-        }
-        self.comma(first, "`,` or `}` is expected here")?;
-        if self.next_is(&[Kind::FlowMapEnd])? {
-            return self.end(Event::MapEnd);
-        }
-        if !self.next_is(&[Kind::Key])? {
-            self.states.push(State::NoValue);
-            return self.node(false, false);
-        }
-        self.scanner.take()?;
-        if self.next_is(&[Kind::Value, Kind::FlowEntry, Kind::FlowMapEnd])? {
-            self.state = State::FlowValue;
-            return Ok(Happened::nothing(self.scanner.peek()?.start));
-        }
-        self.states.push(State::FlowValue);
-        self.node(false, false)
+    /// Closes the innermost block.
+    fn close(&mut self, event: Event<'t>, at: usize) {
+        self.push(event, at, at);
+        self.open.pop();
+        let columns = self.open.iter().rev().find_map(|open| match open {
+            Open::List { column } | Open::Map { column, .. } => Some(*column),
+            _ => None,
+        });
+        self.words.indent = columns.unwrap_or(-1);
     }
 }
 
-fn no_value(token: &Token<'_>) -> Mistake {
-    match token.kind {
-        Kind::StreamEnd => {
-            Mistake::unclosed(token.start, "the text ends where a value is expected")
-        }
-        Kind::BlockEntry => Mistake::new(token.start, "a list in block style cannot stand here")
+impl<'t> Properties<'t> {
+    /// A value with these properties. It begins behind them: an edit replaces it and keeps them.
+    fn with(&self, event: Event<'t>, start: usize, end: usize) -> Happened<'t> {
+        Happened { event, start, end, anchor: self.anchor, tag: self.tag }
+    }
+
+    fn scalar(&self, scalar: Scalar<'t>) -> Happened<'t> {
+        let Scalar { text, plain, start, end } = scalar;
+        self.with(Event::Scalar { text, plain }, start, end)
+    }
+
+    /// No value at all, which stands at `at` or behind the properties.
+    fn nothing(&self, at: usize) -> Happened<'t> {
+        let at = self.range.map_or(at, |(_, end)| end);
+        self.with(Event::Scalar { text: Cow::Borrowed(""), plain: true }, at, at)
+    }
+
+    /// A value with its own properties and these, none of them twice.
+    fn joined(&self, value: Happened<'t>) -> Option<Happened<'t>> {
+        let twice = self.anchor.is_some() && value.anchor.is_some()
+            || self.tag.is_some() && value.tag.is_some()
+            || matches!(value.event, Event::Alias(_));
+        let (anchor, tag) = (self.anchor.or(value.anchor), self.tag.or(value.tag));
+        (!twice).then_some(Happened { anchor, tag, ..value })
+    }
+}
+
+fn no_key(at: usize) -> Mistake {
+    Mistake::new(at, "a key is expected here")
+        .help("indent the line as the mapping or its value is")
+}
+
+fn no_colon(at: usize) -> Mistake {
+    Mistake::new(at, "this is neither a key, for no colon follows, nor part of a value")
+        .help("write `key: value`, or indent the line under the value it belongs to")
+}
+
+/// Something that begins a block, or follows a value, in the middle of a line or too far to the right.
+fn misplaced(sign: Sign, at: usize) -> Mistake {
+    match sign {
+        Sign::Colon => Mistake::new(at, "a mapping cannot begin here")
+            .help("quote the value if the colon belongs to it, or begin a new line"),
+        Sign::Dash => Mistake::new(at, "a list cannot begin here")
+            .help("begin the list on a line of its own, or quote the value"),
+        _ => no_key(at),
+    }
+}
+
+fn no_value(sign: Sign, at: usize) -> Mistake {
+    match sign {
+        Sign::Dash => Mistake::new(at, "a list in block style cannot stand here")
             .help("in brackets, leave out the `-`, or quote the value"),
-        _ => Mistake::new(token.start, "a value is expected here"),
+        _ => Mistake::new(at, "a value is expected here"),
     }
 }

@@ -1,15 +1,15 @@
 //! Text to trees, under a budget.
 //!
-//! A text is cut into documents. Those of plain YAML are read at once, see [`quick`]. The others are cut
-//! into tokens as kubectl and kustomize do it (`scanner`), the tokens are made events (`events.rs`), and
-//! `builder.rs` makes trees of those.
+//! A text is cut into documents. Those of plain YAML are read at once, see [`quick`]. Of the others, the
+//! words are read as kubectl and kustomize read them (`words`), what they stand for are events
+//! (`events.rs`), and `builder.rs` makes trees of those.
 
 mod builder;
 mod events;
-mod scanner;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use builder::Builder;
 

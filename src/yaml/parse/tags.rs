@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::scanner::Tag;
+use super::words::Tag;
 use crate::diagnostic::{Diagnostic, code};
 use crate::yaml::node::Data;
 use crate::yaml::scalar::{Resolved, is_ambiguous, resolve};

@@ -1,6 +1,6 @@
 //! Anchors, aliases and tags.
 
-use super::{Kind, Mistake, Scanned, Scanner, Tag};
+use super::{Mistake, Read, Tag, Words};
 
 /// The types of YAML itself, where a tag is written out.
 const CORE: &str = "tag:yaml.org,2002:";
@@ -9,7 +9,7 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-impl<'t> Scanner<'t> {
+impl<'t> Words<'t> {
     /// Goes over bytes of one sort.
     fn run(&mut self, is: impl Fn(u8) -> bool) -> &'t str {
         let from = self.cursor.mark.at;
@@ -19,11 +19,10 @@ impl<'t> Scanner<'t> {
         &self.cursor.text[from..self.cursor.mark.at]
     }
 
-    /// An anchor or alias.
-    pub(super) fn name(&mut self, kind: fn(&'t str) -> Kind<'t>) -> Scanned<()> {
-        self.save_key()?;
-        self.key_allowed = false;
-        let start = self.cursor.mark.at;
+    /// The name of an anchor or alias.
+    pub(in super::super) fn name(&mut self) -> Read<&'t str> {
+        self.fresh = false;
+        let start = self.at();
         self.cursor.skip();
         let name = self.run(is_word);
         let ends = self.cursor.is_blank_or_end(0)
@@ -33,14 +32,12 @@ impl<'t> Scanner<'t> {
             return Err(Mistake::new(start, problem)
                 .help("quote the value if it is text that begins with `&` or `*`"));
         }
-        self.push(kind(name), start);
-        Ok(())
+        Ok(name)
     }
 
-    pub(super) fn tag(&mut self) -> Scanned<()> {
-        self.save_key()?;
-        self.key_allowed = false;
-        let start = self.cursor.mark.at;
+    pub(in super::super) fn tag(&mut self) -> Read<Tag<'t>> {
+        self.fresh = false;
+        let start = self.at();
         self.cursor.skip();
         let in_tag = |byte: u8| is_word(byte) || b";/?:@&=+$,.!~*'()[]%".contains(&byte);
         let tag = if self.cursor.first() == Some(b'<') {
@@ -64,7 +61,6 @@ impl<'t> Scanner<'t> {
             return Err(Mistake::new(start, "a tag ends with a blank or a line break")
                 .help("quote the value if it is text that begins with `!`"));
         }
-        self.push(Kind::Tag(tag), start);
-        Ok(())
+        Ok(tag)
     }
 }

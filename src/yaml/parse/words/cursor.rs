@@ -1,21 +1,20 @@
 //! A place in a text that knows its line and column, and what stands there.
 
-use super::Kind;
-
-/// Where something stands. A line ends where go-yaml ends it; columns are counted in characters.
+/// Where something stands. Columns are counted in characters.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
+pub(in super::super) struct Mark {
     /// In bytes.
-    pub(super) at: usize,
+    pub(in super::super) at: usize,
     /// In characters.
-    pub(super) index: usize,
-    pub(super) line: usize,
-    pub(super) column: isize,
+    pub(in super::super) index: usize,
+    pub(in super::super) line: usize,
+    pub(in super::super) column: isize,
 }
 
-pub(super) struct Cursor<'t> {
+#[derive(Clone, Copy)]
+pub(in super::super) struct Cursor<'t> {
     pub(super) text: &'t str,
-    pub(super) mark: Mark,
+    pub(in super::super) mark: Mark,
 }
 
 impl<'t> Cursor<'t> {
@@ -28,7 +27,7 @@ impl<'t> Cursor<'t> {
         self.text.as_bytes().get(self.mark.at + ahead).copied()
     }
 
-    pub(super) fn first(&self) -> Option<u8> {
+    pub(in super::super) fn first(&self) -> Option<u8> {
         self.byte(0)
     }
 
@@ -60,7 +59,7 @@ impl<'t> Cursor<'t> {
         matches!(self.first(), Some(b' ' | b'\t'))
     }
 
-    pub(super) fn is_blank_or_end(&self, ahead: usize) -> bool {
+    pub(in super::super) fn is_blank_or_end(&self, ahead: usize) -> bool {
         matches!(self.byte(ahead), Some(b' ' | b'\t')) || self.is_break_or_end(ahead)
     }
 
@@ -88,15 +87,10 @@ impl<'t> Cursor<'t> {
         if length > 0 {
             self.mark.index += if self.text[self.mark.at..].starts_with("\r\n") { 2 } else { 1 };
             self.mark.at += length;
-            self.end_line();
+            self.mark.column = 0;
+            self.mark.line += 1;
         }
         length > 0
-    }
-
-    /// Begins a new line without a break.
-    pub(super) fn end_line(&mut self) {
-        self.mark.column = 0;
-        self.mark.line += 1;
     }
 
     /// Goes over a line break and returns what a scalar has of it: a line feed, but U+2028 and U+2029 stay.
@@ -112,14 +106,17 @@ impl<'t> Cursor<'t> {
     }
 
     /// The `---` or `...` that begins this line.
-    pub(super) fn document_indicator(&self) -> Option<Kind<'static>> {
-        let rest = &self.text.as_bytes()[self.mark.at..];
-        let kind = match rest.get(..3)? {
-            b"---" => Kind::DocumentStart,
-            b"..." => Kind::DocumentEnd,
-            _ => return None,
-        };
-        (self.mark.column == 0 && self.is_blank_or_end(3)).then_some(kind)
+    pub(super) fn marker(&self) -> Option<&'t str> {
+        let marker = self.text.get(self.mark.at..self.mark.at + 3)?;
+        let is_marker = matches!(marker, "---" | "...");
+        (is_marker && self.mark.column == 0 && self.is_blank_or_end(3)).then_some(marker)
+    }
+
+    /// Goes over that marker, if it stands here.
+    pub(in super::super) fn skip_marker(&mut self, marker: &str) -> bool {
+        let found = self.marker() == Some(marker);
+        (0..3).filter(|_| found).for_each(|_| self.skip());
+        found
     }
 }
 

@@ -3,56 +3,47 @@
 use std::borrow::Cow;
 
 use super::cursor::Gap;
-use super::{Kind, Mistake, Scanned, Scanner};
+use super::{Mistake, Read, Scalar, Words};
 
-impl Scanner<'_> {
-    pub(super) fn quoted(&mut self, quote: u8) -> Scanned<()> {
-        self.save_key()?;
-        self.key_allowed = false;
-        let start = self.cursor.mark.at;
+impl<'t> Words<'t> {
+    pub(super) fn quoted(&mut self, quote: u8) -> Read<Scalar<'t>> {
+        let start = self.at();
+        self.fresh = false;
         self.cursor.skip();
         let (mut text, mut gap) = (String::new(), Gap::default());
         loop {
-            if self.cursor.document_indicator().is_some() {
+            if self.cursor.marker().is_some() {
                 let problem = "the document ends in the middle of a quoted value";
                 return Err(Mistake::unclosed(start, problem));
             }
-            if self.cursor.first().is_none() {
+            let Some(byte) = self.cursor.first() else {
                 return Err(Mistake::unclosed(start, "the quote that opens here is never closed"));
-            }
-            while !self.cursor.is_blank_or_end(0) {
-                let (byte, next) = (self.cursor.first(), self.cursor.byte(1));
-                if byte == Some(quote) {
-                    if quote == b'"' || next != Some(b'\'') {
-                        break;
-                    }
-                    text.push('\'');
-                    self.cursor.skip();
-                    self.cursor.skip();
-                } else if quote == b'"' && byte == Some(b'\\') {
-                    if self.cursor.is_break(1) {
-                        // The break is escaped: the lines are one.
-                        self.cursor.skip();
-                        self.cursor.skip_break();
-                        gap.broken = true;
-                        break;
-                    }
-                    text.push(self.escape()?);
-                } else {
-                    self.take_char(&mut text);
-                }
-            }
-            if self.cursor.first() == Some(quote) {
-                break;
-            }
-            while self.cursor.is_blank() || self.cursor.is_break(0) {
+            };
+            if self.cursor.is_blank_or_end(0) {
                 gap.take(&mut self.cursor);
+                continue;
             }
             gap.join(&mut text);
+            if byte == b'\\' && quote == b'"' {
+                if self.cursor.is_break(1) {
+                    // The break is escaped: the lines are one.
+                    self.cursor.skip();
+                    self.cursor.skip_break();
+                    gap.broken = true;
+                } else {
+                    text.push(self.escape()?);
+                }
+            } else if byte != quote {
+                self.take_char(&mut text);
+            } else if quote == b'\'' && self.cursor.byte(1) == Some(b'\'') {
+                self.cursor.skip();
+                self.take_char(&mut text);
+            } else {
+                break;
+            }
         }
         self.cursor.skip();
-        self.push(Kind::Scalar { text: Cow::Owned(text), plain: false }, start);
-        Ok(())
+        Ok(Scalar { text: Cow::Owned(text), plain: false, start, end: self.at() })
     }
 
     fn take_char(&mut self, text: &mut String) {
@@ -63,7 +54,7 @@ impl Scanner<'_> {
 
     /// A backslash and what it stands for. See <https://yaml.org/spec/1.1/#id872840>; `\'` and `\/` are
     /// not in there.
-    fn escape(&mut self) -> Scanned<char> {
+    fn escape(&mut self) -> Read<char> {
         let at = self.cursor.mark.at;
         let wrong = |help| {
             Mistake::new(at, "kubectl and kustomize know no such escape in double quotes")
@@ -124,41 +115,35 @@ impl Scanner<'_> {
         Some(code)
     }
 
-    pub(super) fn plain(&mut self) -> Scanned<()> {
-        self.save_key()?;
-        self.key_allowed = false;
-        let start = self.cursor.mark.at;
+    /// A plain scalar, and the blanks and line breaks behind it. It goes on in lines that stand right of its
+    /// block.
+    pub(super) fn plain(&mut self) -> Read<Scalar<'t>> {
+        let start = self.at();
         let (mut text, mut gap, mut end) = (String::new(), Gap::default(), start);
+        self.fresh = false;
         loop {
-            if self.cursor.document_indicator().is_some() || self.cursor.first() == Some(b'#') {
-                break;
-            }
-            while !self.cursor.is_blank_or_end(0) && !self.ends_plain() {
-                gap.join(&mut text);
-                self.take_char(&mut text);
-                end = self.cursor.mark.at;
-            }
-            if !self.cursor.is_blank() && !self.cursor.is_break(0) {
-                break;
-            }
-            while self.cursor.is_blank() || self.cursor.is_break(0) {
-                let tab = self.cursor.first() == Some(b'\t');
-                if gap.broken && self.cursor.mark.column <= self.indent && tab {
+            if self.cursor.is_blank() || self.cursor.is_break(0) {
+                let left = gap.broken && self.cursor.mark.column <= self.indent;
+                if left && self.cursor.first() == Some(b'\t') {
                     let problem = "a tab stands in the indentation of a value of several lines";
-                    return Err(Mistake::tab(self.cursor.mark.at, problem));
+                    return Err(Mistake::tab(self.at(), problem));
                 }
                 gap.take(&mut self.cursor);
+                continue;
             }
-            if !self.in_flow() && self.cursor.mark.column <= self.indent {
+            let apart = self.at() > end;
+            let outside = apart && !self.in_flow() && self.cursor.mark.column <= self.indent;
+            let comment = (apart || end == start) && self.cursor.first() == Some(b'#');
+            let ended = self.cursor.first().is_none() || self.ends_plain();
+            if ended || outside || comment || self.cursor.marker().is_some() {
                 break;
             }
+            gap.join(&mut text);
+            self.take_char(&mut text);
+            end = self.at();
         }
-        if gap.broken {
-            self.key_allowed = true;
-        }
-        let text = Cow::Owned(text);
-        self.queue.push_back(super::Token { kind: Kind::Scalar { text, plain: true }, start, end });
-        Ok(())
+        self.fresh = gap.broken && !self.in_flow();
+        Ok(Scalar { text: Cow::Owned(text), plain: true, start, end })
     }
 
     /// Whether the character that stands here ends a plain scalar. A colon does only before a blank, in
