@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use smallvec::SmallVec;
 
 use super::Target;
-use crate::diagnostic::{Diagnostic, Report, code, some_of};
+use crate::diagnostic::{Diagnostic, Report, code, first_of, some_of};
 use crate::kube::repository;
 use crate::model::{Container, Workload};
 use crate::plan::few::Few;
@@ -60,38 +60,7 @@ fn plan_images<'a>(
     target: &Target<'a>,
 ) -> Result<SmallVec<[Images<'a>; 1]>, Diagnostic> {
     let change = target.change;
-    let ambiguous = |field: &str, message: String, help: String| {
-        config.finding(
-            &code::AMBIGUOUS_CONTAINER,
-            format!("{}.{field}", target.path()),
-            message,
-            help,
-        )
-    };
-    if !change.containers.is_empty() {
-        let containers = target.workloads.iter().flat_map(|workload| &workload.containers);
-        let names: BTreeSet<&str> = containers.map(|container| container.name).collect();
-        for (index, wanted) in change.containers.iter().enumerate() {
-            if !names.contains(wanted.name.as_str()) {
-                return Err(ambiguous(
-                    &format!("containers[{index}].name"),
-                    format!("`{}` has no container `{}`", change.name, wanted.name),
-                    format!("the containers are: {}", listing(&target.workloads)),
-                ));
-            }
-        }
-    }
-    let names: BTreeSet<&str> = target.workloads.iter().map(|workload| workload.name()).collect();
-    for (index, wanted) in change.workloads.iter().enumerate() {
-        if !names.contains(wanted.name.as_str()) {
-            let names = target.workloads.iter().map(|workload| workload.name());
-            return Err(ambiguous(
-                &format!("workloads[{index}].name"),
-                format!("`{}` has no workload `{}`", change.name, wanted.name),
-                format!("its workloads are: {}", some_of(names)),
-            ));
-        }
-    }
+    check_names(config, target)?;
     let mut all = SmallVec::new();
     let mut repositories = BTreeSet::new();
     // Looked up for each of the workloads.
@@ -104,6 +73,8 @@ fn plan_images<'a>(
         let images = images_of(workload, change, image, &by_container).map_err(|main| {
             let field = if change.image.is_empty() { "env" } else { "image" };
             ambiguous(
+                config,
+                target,
                 field,
                 format!("`{}` has {main} that could be meant", change.name),
                 format!(
@@ -121,12 +92,59 @@ fn plan_images<'a>(
     }
     if change.workloads.is_empty() && repositories.len() > 1 {
         return Err(ambiguous(
+            config,
+            target,
             "image",
             format!("`{}` has several workloads of different images", change.name),
             format!("say `workloads: [{{name, image}}]`; they are: {}", listing(&target.workloads)),
         ));
     }
     Ok(all)
+}
+
+fn ambiguous(
+    config: &Config,
+    target: &Target<'_>,
+    field: &str,
+    message: String,
+    help: String,
+) -> Diagnostic {
+    let field = format!("{}.{field}", target.path());
+    config.finding(&code::AMBIGUOUS_CONTAINER, field, message, help)
+}
+
+/// Checks that the containers and workloads that a change names are there.
+fn check_names(config: &Config, target: &Target<'_>) -> Result<(), Diagnostic> {
+    let change = target.change;
+    if !change.containers.is_empty() {
+        let containers = target.workloads.iter().flat_map(|workload| &workload.containers);
+        let names: BTreeSet<&str> = containers.map(|container| container.name).collect();
+        for (index, wanted) in change.containers.iter().enumerate() {
+            if !names.contains(wanted.name.as_str()) {
+                return Err(ambiguous(
+                    config,
+                    target,
+                    &format!("containers[{index}].name"),
+                    format!("`{}` has no container `{}`", change.name, wanted.name),
+                    format!("the containers are: {}", listing(&target.workloads)),
+                ));
+            }
+        }
+    }
+    let names: BTreeSet<&str> = target.workloads.iter().map(|workload| workload.name()).collect();
+    for (index, wanted) in change.workloads.iter().enumerate() {
+        if !names.contains(wanted.name.as_str()) {
+            let names = target.workloads.iter().map(|workload| workload.name());
+            return Err(ambiguous(
+                config,
+                target,
+                &format!("workloads[{index}].name"),
+                format!("`{}` has no workload `{}`", change.name, wanted.name),
+                format!("its workloads are: {}", some_of(names)),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Decides for one workload; the error says how many containers could be meant.
@@ -168,14 +186,9 @@ fn images_of<'a>(
 
 /// The containers of some workloads, for a sentence.
 fn listing(workloads: &[&Workload<'_>]) -> String {
-    const SHOWN: usize = 20;
     let one = |workload: &&Workload<'_>| {
         let names = workload.containers.iter().map(|c| format!("{} ({})", c.name, c.image));
         format!("{}: {}", workload.name(), some_of(names))
     };
-    let shown: Vec<String> = workloads.iter().take(SHOWN).map(one).collect();
-    match workloads.len().saturating_sub(SHOWN) {
-        0 => shown.join("; "),
-        more => format!("{} and {more} more", shown.join("; ")),
-    }
+    first_of(20, "; ", workloads.iter().map(one))
 }

@@ -25,6 +25,7 @@ pub(super) fn check<'a>(
     found: &mut Report,
 ) {
     check_originals(config, routes, found);
+    check_listeners(config, catalog, routes, found);
     let previews = &config.previews.spec.previews;
     let names = previews.iter().enumerate().map(|(index, preview)| (preview.name.as_str(), index));
     let names: HashMap<&str, usize, RandomState> = names.collect();
@@ -36,7 +37,70 @@ pub(super) fn check<'a>(
             found.extend(here.min().map(|&index| of_the_input(config, index, host, owner)));
         }
         check_previews(config, &patterns, found);
+        found.extend(patterns.keys().filter_map(|pattern| too_long(config, pattern)));
     }
+}
+
+/// Says that the hosts of an entry fit no listener of its Gateway, where the input has the Gateway.
+fn check_listeners(config: &Config, catalog: &Catalog<'_>, routes: &[&Object], found: &mut Report) {
+    for (index, entry) in config.previews.spec.routing.entries.iter().enumerate() {
+        let wanted = &entry.gateway;
+        let gateway = catalog.of_kind(gateway::GROUP, "Gateway").find(|object| {
+            object.id.namespace == wanted.namespace && object.id.name == wanted.name
+        });
+        let Some(gateway) = gateway else {
+            continue;
+        };
+        let section = wanted.section_name.as_str();
+        let listeners = items(&gateway.node, &["spec", "listeners"])
+            .iter()
+            .filter(|listener| section.is_empty() || listener.text_at(&["name"]) == Some(section));
+        let open: Vec<&str> =
+            listeners.map(|listener| listener.text_at(&["hostname"]).unwrap_or_default()).collect();
+        let mut hosts = routes.iter().flat_map(|&route| {
+            original_hosts(route)
+                .into_iter()
+                .map(move |host| preview_host(entry, "preview", &host, route))
+        });
+        let Some(host) = hosts.find(|host| !open.iter().any(|open| covers(open, host))) else {
+            continue;
+        };
+        let message = format!(
+            "{} has no listener for hosts such as {host}, and refuses their routes",
+            gateway.id
+        );
+        let help = "write a host that one of its listeners has, or name another Gateway or section";
+        let path = format!("spec.routing.entries[{index}].host");
+        let finding = config.finding(&code::ENTRY_NOT_CLONED, path, message, help);
+        found.push(finding.also(gateway.place(), "the Gateway is here"));
+    }
+}
+
+/// Whether a listener's host, empty for all, has this one among it.
+fn covers(listener: &str, host: &str) -> bool {
+    match listener.strip_prefix('*') {
+        Some(suffix) => host.len() > suffix.len() && host.ends_with(suffix),
+        None => listener.is_empty() || listener.eq_ignore_ascii_case(host),
+    }
+}
+
+/// The hosts of this pattern that no name server knows: a part may have 63 characters. The longest name of a
+/// preview speaks for the others.
+fn too_long(config: &Config, pattern: &str) -> Option<Diagnostic> {
+    let previews = config.previews.spec.previews.iter().enumerate();
+    let (index, preview) = previews.rev().max_by_key(|(_, preview)| preview.name.len())?;
+    let host = pattern.replace("{preview}", &preview.name);
+    let part = host.split('.').map(str::len).max().filter(|&length| length > 63);
+    if part.is_none() && host.len() <= 253 {
+        return None;
+    }
+    let message = format!(
+        "`{}` would get the host {host}: a part between dots may have 63 characters, all of it 253",
+        preview.name
+    );
+    let help = "shorten the preview's name, or put {hash} in place of {host} in the entry";
+    let path = format!("spec.previews[{index}].name");
+    Some(config.finding(&code::BAD_NAME, path, message, help))
 }
 
 /// The namespace and name of a Gateway.

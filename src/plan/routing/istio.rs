@@ -265,7 +265,7 @@ fn check_entry(tables: &Tables<'_, '_>, object: &Object, entry: &Node, found: &m
     if marks::is_entry(entry, tables.config.set()) {
         let name = entry.text_at(&["name"]).unwrap_or_default();
         let message = format!("{} has an entry `{name}`, a name that anabranch needs", object.id);
-        let help = "rename it, or remove it if it is left of an earlier run";
+        let help = "rename it, or remove it if an earlier run left it";
         let place = entry.get("name").map_or(entry.place, |name| name.place);
         found.push(
             Diagnostic::new(&code::NAME_TAKEN, message, help).at(place, "looks like one of ours"),
