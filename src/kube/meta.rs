@@ -40,7 +40,7 @@ fn variables_of(text: &str) -> impl Iterator<Item = &str> {
         let end = end.unwrap_or(rest.len());
         let dollars = at - text[..at].trim_end_matches('$').len();
         let ends = rest[end..].starts_with(['}', ':', '=', '#', '%', '/', '^', ',']);
-        (end > 0 && ends && dollars % 2 == 0).then(|| &rest[..end])
+        (end > 0 && ends && dollars.is_multiple_of(2)).then(|| &rest[..end])
     })
 }
 

@@ -168,7 +168,7 @@ const REASONS: [Reason; 12] = [
             })
     }),
     ("kubectl and kustomize take a key for another one", |_, difference| {
-        is_refused(difference, "kubectl does not read the key")
+        is_refused(difference, "read the key")
     }),
     ("a tag that means something to one program", |_, difference| {
         is_refused(difference, "the tag `")
