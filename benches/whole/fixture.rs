@@ -270,8 +270,8 @@ metadata:
 spec:
   baseline:
     namespace: shop
-  dependencies: found
-{settings}  limits:
+{settings}  dependencies: found
+  limits:
     previews: {previews}
   previews:
 "

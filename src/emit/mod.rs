@@ -214,6 +214,8 @@ impl<'p> Emission<'p> {
         let words = room.take();
         let all = Words { name: env.name, namespace: &env.namespace, own: &words };
         Order::by(own.iter().map(|(_, object)| object.key(all))).put(&mut own);
+        // Room was taken for an alias of every service; thousands of previews wait to be written.
+        own.shrink_to_fit();
         Preview { name: env.name, namespace: &env.namespace, own, flux, words }
     }
 }
