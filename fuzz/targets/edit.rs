@@ -45,7 +45,8 @@ fn parse(sources: &mut Sources, text: &str) -> Option<Node> {
 /// The names of the previews, each with its value, and everything else.
 fn parts(node: &Node) -> (Vec<(String, Value)>, Value) {
     let mut rest = node.to_json();
-    let previews = rest["spec"].as_object_mut().and_then(|spec| spec.shift_remove("previews"));
+    let spec = rest.get_mut("spec").and_then(Value::as_object_mut);
+    let previews = spec.and_then(|spec| spec.shift_remove("previews"));
     let named = |preview: Value| (preview["name"].as_str().unwrap_or_default().to_owned(), preview);
     let previews = match previews {
         Some(Value::Array(items)) => items.into_iter().map(named).collect(),
