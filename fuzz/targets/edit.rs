@@ -128,6 +128,10 @@ fuzz_target!(|input: &str| {
         return;
     }
     let is_set = *verb == "set";
+    // Without a name it is not said which preview is meant; the command line refuses it.
+    if is_set && setting.name.is_empty() {
+        return;
+    }
     let edited: Result<String, Diagnostic> = if is_set {
         edit::set(&sources, &node, &setting)
     } else {
