@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::layout::{Item, Style};
 use super::style::{json, scalar};
-use super::trivia::{column, comma};
+use super::trivia::comma;
 use crate::diagnostic::{Diagnostic, Sources, code};
 use crate::yaml::{Budget, Data, Key, Node, parse_documents};
 
@@ -132,8 +132,9 @@ impl Document {
                     self.block_text(&node, layout.column(), sequence.indent)
                 }
                 Style::Lines => {
-                    let indent = layout.room.trim_start_matches(['\r', '\n']).to_owned();
-                    debug_assert_eq!(indent.len(), column(&layout.room));
+                    // Lines of nothing but blanks may stand before the first item.
+                    let indent = layout.room.rsplit(['\r', '\n']).next().unwrap_or_default();
+                    let indent = indent.to_owned();
                     self.lines_text(&item, &indent)
                 }
                 Style::Inline(_) => self.flow_text(&item),

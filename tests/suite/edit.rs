@@ -412,6 +412,20 @@ fn json_stays_json_in_its_own_form() {
 }
 
 #[test]
+fn a_blank_line_in_brackets_is_no_indentation() {
+    let json = "{\"apiVersion\": \"anabranch.dev/v1alpha1\", \"kind\": \"Previews\",\n\"spec\": {\"baseline\": \
+                {\"namespace\": \"shop\"}, \"previews\": [\n  \n    {\"name\": \"pr-7\", \"services\": [{\"name\": \
+                \"web\", \"image\": \"web:1\"}]}\n  ]}}\n";
+    let text = edit(json, &["set", "pr-8", "--image", "web=web:2"]).ok();
+    assert!(text.contains("\n    {\"name\": \"pr-7\""), "{text}");
+    assert!(
+        text.contains(",\n    {\n      \"name\": \"pr-8\"")
+            || text.contains("\n    {\"name\": \"pr-8\""),
+        "{text}"
+    );
+}
+
+#[test]
 fn comments_in_empty_brackets_and_below_them_stay() {
     let set = ["set", "pr-1", "--image", "cart=x"];
     for previews in [
