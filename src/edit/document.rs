@@ -92,7 +92,8 @@ impl Document {
         let colon = if self.is_compact() { ":" } else { ": " };
         let Some((last, old)) = map.entries().last() else { return Vec::new() };
         let end = self.empty_at(last, old).unwrap_or_else(|| self.content_end(old));
-        let gap = &self.text[end..map.place.range().end - 1];
+        // Nothing to splice is a refusal.
+        let Some(gap) = self.text.get(end..map.place.range().end - 1) else { return Vec::new() };
         let start = last.place.range().start;
         let indent = self.indent(start);
         if !gap.contains('\n') || self.column(start) != indent.len() {

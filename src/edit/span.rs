@@ -19,10 +19,10 @@ impl Document {
         map.entries().iter().filter(move |(key, _)| range.contains(&key.place.range().start))
     }
 
-    /// Behind the colon of a key.
+    /// Behind the colon of a key. A key without a value may have none.
     pub(super) fn colon(&self, key: &Key) -> Option<usize> {
-        let end = key.place.range().end;
-        self.text[end..].find(':').map(|colon| end + colon + 1)
+        let rest = self.text[key.place.range().end..].trim_start();
+        rest.starts_with(':').then(|| self.text.len() - rest.len() + 1)
     }
 
     /// Where nothing is written: what would be written stands there, behind a blank.
