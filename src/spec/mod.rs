@@ -1,6 +1,7 @@
 //! previews.yaml exactly as written: types, defaults, and the strict reader.
 
 mod form;
+mod pattern;
 mod preview;
 mod read;
 mod registries;

@@ -4,12 +4,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use smol_str::SmolStr;
 
+use super::pattern;
+
 /// One preview.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Preview {
     /// Its name: namespace, header value and label value at once.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("pattern" = pattern::NAME, "maxLength" = 40))]
     pub name: SmolStr,
     /// The pull requests it stands for.
     #[serde(default)]
@@ -18,6 +20,7 @@ pub struct Preview {
     pub services: Vec<ServiceChange>,
     /// When it may go: an RFC 3339 time. Only `anabranch prune` acts on it.
     #[serde(default)]
+    #[schemars(extend("pattern" = pattern::TIME))]
     pub expires: String,
 }
 
@@ -26,10 +29,13 @@ pub struct Preview {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Change {
     /// URL of the repository.
+    #[schemars(extend("pattern" = pattern::URL))]
     pub repository: String,
     /// Number of the pull request.
+    #[schemars(extend("minimum" = 1))]
     pub number: u64,
     /// Full id of the head commit.
+    #[schemars(extend("pattern" = pattern::COMMIT))]
     pub commit: String,
 }
 
@@ -42,6 +48,7 @@ pub struct ServiceChange {
     pub name: SmolStr,
     /// Image of the main container, and of every container of the same repository.
     #[serde(default)]
+    #[schemars(extend("pattern" = pattern::IMAGE_OR_NONE))]
     pub image: String,
     /// Images by container, where a pod has several.
     #[serde(default)]
@@ -73,6 +80,7 @@ pub struct ContainerImage {
     #[schemars(with = "String")]
     pub name: SmolStr,
     /// Its image.
+    #[schemars(extend("pattern" = pattern::IMAGE))]
     pub image: String,
 }
 
@@ -84,6 +92,7 @@ pub struct WorkloadImage {
     #[schemars(with = "String")]
     pub name: SmolStr,
     /// Image of its main container.
+    #[schemars(extend("pattern" = pattern::IMAGE))]
     pub image: String,
 }
 
