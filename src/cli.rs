@@ -1,13 +1,26 @@
 //! The command line, declared and nothing more.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use crate::diagnostic::{self, Code, Severity, code, nearest};
 use crate::limits::Ceiling;
 use crate::spec::{Change, time};
 use crate::yaml::Budget;
+
+/// What follows the help of a command: calls of it, and what its exit codes mean.
+macro_rules! examples {
+    ($($line:literal)+) => {
+        concat!(
+            "Examples:\n",
+            $("  ", $line, "\n",)+
+            "\nExit status:\n  0  fine\n  1  the input has errors, and nothing was written\n  \
+             2  the arguments are wrong"
+        )
+    };
+}
 
 /// Preview environments for every pull request: expands previews.yaml, together with the manifests
 /// of a baseline, into plain Kubernetes, Istio, Gateway API and Flux objects.
@@ -15,68 +28,204 @@ use crate::yaml::Budget;
 /// Without a command, and with a pipe on stdin, anabranch is a KRM function: it reads a ResourceList
 /// and answers with one.
 #[derive(Debug, Parser)]
-#[command(name = "anabranch", version, max_term_width = 100)]
+#[command(name = "anabranch", version, max_term_width = 100, after_help = examples!(
+    "anabranch init"
+    "anabranch check previews.yaml --baseline apps/staging"
+    "anabranch render previews.yaml --baseline apps/staging -o out"
+    "anabranch set pr-42 --image cart=ghcr.io/shop/cart:pr-42"
+))]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// How it is said.
+    #[command(flatten)]
+    pub words: Words,
+}
+
+/// How a command says what it has to say.
+#[derive(Debug, Args)]
+pub struct Words {
+    /// When to use colours; `auto`: on a terminal, unless NO_COLOR is set
+    #[arg(long, value_name = "WHEN", default_value_t, global = true, display_order = 900)]
+    pub color: ColorChoice,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 901)]
+    pub quiet: bool,
+    /// Say how long each stage took, and name every file
+    #[arg(short, long, global = true, display_order = 902)]
+    pub verbose: bool,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Write all objects of all previews: to stdout, or as a folder with -o
+    #[command(after_help = examples!(
+        "anabranch render --baseline apps/staging"
+        "anabranch render previews.yaml --baseline apps/staging -o out"
+        "anabranch render --baseline apps/staging -o out --dry-run"
+        "kustomize build apps/staging | anabranch render --baseline - --only pr-42"
+    ))]
     Render(Render),
     /// Report every mistake and risk at once, and write nothing
+    #[command(after_help = examples!(
+        "anabranch check --baseline apps/staging"
+        "anabranch check previews.yaml --baseline apps/staging --format github"
+        "anabranch check --baseline apps/staging --deny warnings --allow queue-consumer"
+    ))]
     Check(Check),
     /// Print the page behind a finding's code, or the list of codes
+    #[command(after_help = examples!(
+        "anabranch explain"
+        "anabranch explain unknown-service"
+    ))]
     Explain {
         /// A code such as `unknown-service`
         code: Option<String>,
     },
     /// Add a preview to previews.yaml, or change it; comments and style stay
+    #[command(after_help = examples!(
+        "anabranch set pr-42 --image cart=ghcr.io/shop/cart:pr-42 --image web=ghcr.io/shop/web:pr-42"
+        "anabranch set pr-42 --change https://github.com/shop/shop#42@$(git rev-parse HEAD)"
+        "anabranch set pr-42 --expires 2026-12-01T00:00:00Z --dry-run"
+    ))]
     Set(Set),
     /// Remove previews from previews.yaml; one that is not there is no error
+    #[command(after_help = examples!(
+        "anabranch remove pr-42"
+        "anabranch remove pr-42 pr-43 --file staging/previews.yaml"
+    ))]
     Remove(Remove),
     /// Remove every preview whose `expires` is over
+    #[command(after_help = examples!(
+        "anabranch prune"
+        "anabranch prune --now 2026-12-01T00:00:00Z --dry-run"
+    ))]
     Prune(Prune),
     /// Write a first previews.yaml and the gate's folder
+    #[command(after_help = examples!(
+        "anabranch init"
+        "anabranch init apps/staging --namespace shop"
+    ))]
     Init {
         /// The folder to write into
         #[arg(default_value = ".")]
         folder: PathBuf,
-        /// The baseline's namespace
-        #[arg(long, default_value = "baseline")]
-        namespace: String,
+        /// The baseline's namespace [default: the one that the manifests in the folder have]
+        #[arg(long)]
+        namespace: Option<String>,
     },
     /// Print the JSON Schema of previews.yaml
+    #[command(after_help = examples!(
+        "anabranch schema > previews.schema.json"
+        "anabranch schema --definition"
+    ))]
     Schema {
         /// Print the KRMFunctionDefinition instead, as YAML
         #[arg(long)]
         definition: bool,
     },
     /// Print a completion script for a shell
+    #[command(after_help = examples!(
+        "anabranch completions bash > /etc/bash_completion.d/anabranch"
+        "anabranch completions zsh > _anabranch"
+    ))]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Print the manual page of the program, or of a command
+    #[command(after_help = examples!(
+        "anabranch man | man -l -"
+        "anabranch man render | man -l -"
+        "anabranch man -o /usr/local/share/man/man1"
+    ))]
+    Man {
+        /// The command whose page it is
+        command: Option<String>,
+        /// Write the pages of all commands into this folder
+        #[arg(short, long, value_name = "DIR", conflicts_with = "command")]
+        output: Option<PathBuf>,
+    },
+}
+
+impl Command {
+    /// What is wrong with the arguments that the parser does not see, in words.
+    #[must_use]
+    pub fn conflict(&self) -> Option<String> {
+        let input = match self {
+            Self::Render(options) => &options.input,
+            Self::Check(options) => &options.input,
+            _ => return None,
+        };
+        let paths = input.previews.iter().chain(&input.baseline);
+        let twice = paths.filter(|path| *path == Path::new("-")).count() > 1;
+        twice.then(|| "`-` is named more than once, and there is one stdin".to_owned())
+    }
 }
 
 /// What is read.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Input options")]
 pub struct Input {
-    /// The file that lists the previews; `-` for stdin
-    #[arg(default_value = "previews.yaml")]
-    pub previews: PathBuf,
-    /// Manifests of the baseline: a file, a folder, a folder with a kustomization.yaml, or `-`
-    #[arg(short, long, value_name = "PATH", num_args = 1.., required = true)]
+    /// The file that lists the previews; `-` for stdin [default: the previews.yaml or previews.yml of
+    /// this folder, or of one above it up to the Git root]
+    pub previews: Option<PathBuf>,
+    /// Manifests of the baseline: a file, a folder, a folder with a kustomization.yaml, or `-`. Repeat
+    /// it for several [default: what `spec.baseline.path` names]
+    #[arg(short, long, value_name = "PATH")]
     pub baseline: Vec<PathBuf>,
+    /// What paths in previews.yaml are relative to [default: the Git root above it, else its folder]
+    #[arg(long, value_name = "DIR", display_order = 100)]
+    pub source_root: Option<PathBuf>,
+    /// Which findings stop a run.
+    #[command(flatten)]
+    pub levels: Levels,
     /// How much is accepted and made.
     #[command(flatten)]
     pub limits: Limits,
+}
+
+/// Which findings stop a run, and which are not wanted.
+#[derive(Debug, Args)]
+pub struct Levels {
+    /// Take these findings for errors: a code, or `warnings` for all of them. Repeat it for several
+    #[arg(long, value_name = "CODE", value_parser = denied, display_order = 101)]
+    pub deny: Vec<Denied>,
+    /// Leave out warnings or notes of this code. Repeat it for several
+    #[arg(long, value_name = "CODE", value_parser = allowed, display_order = 102)]
+    pub allow: Vec<&'static Code>,
+}
+
+/// What `--deny` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denied {
+    /// Every warning.
+    Warnings,
+    /// Findings of one code.
+    Code(&'static Code),
+}
+
+fn denied(text: &str) -> Result<Denied, String> {
+    if text == "warnings" { Ok(Denied::Warnings) } else { known(text).map(Denied::Code) }
+}
+
+fn allowed(text: &str) -> Result<&'static Code, String> {
+    let code = known(text)?;
+    match code.severity {
+        Severity::Error => Err("an error cannot be allowed: nothing could be written".to_owned()),
+        _ => Ok(code),
+    }
+}
+
+fn known(text: &str) -> Result<&'static Code, String> {
+    code::find(text).ok_or_else(|| {
+        let near = nearest(text, code::CODES.iter().map(|code| code.id));
+        near.map_or_else(
+            || "there is no such code; `anabranch explain` lists them".to_owned(),
+            |near| format!("there is no such code; did you mean `{near}`?"),
+        )
+    })
 }
 
 /// Limits of a run: beyond them an error, before memory or patience runs out.
@@ -84,34 +233,34 @@ pub struct Input {
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
     /// Bytes of all input files together
-    #[arg(long, value_name = "N", default_value_t = Budget::default().bytes)]
+    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Budget::default().bytes)]
     pub max_input_bytes: usize,
     /// Levels of nesting in a document, and in an object that patches change, 500 at most
-    #[arg(long, value_name = "N", default_value_t = Budget::default().depth, value_parser = depth)]
+    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Budget::default().depth, value_parser = depth)]
     pub max_depth: usize,
     /// Mappings, lists, keys and values: in previews.yaml, and in the whole baseline
-    #[arg(long, value_name = "N", default_value_t = Budget::default().nodes)]
+    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Budget::default().nodes)]
     pub max_nodes: usize,
     /// Documents in a file
-    #[arg(long, value_name = "N", default_value_t = Budget::default().documents)]
+    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Budget::default().documents)]
     pub max_documents: usize,
     /// Nodes that YAML anchors and aliases may make in a file
-    #[arg(long, value_name = "N", default_value_t = Budget::default().alias_nodes)]
+    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Budget::default().alias_nodes)]
     pub max_alias_nodes: usize,
     /// Seconds that kustomize may take for what it builds in one folder
-    #[arg(long, value_name = "N", default_value_t = Budget::default().build_seconds)]
+    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Budget::default().build_seconds)]
     pub max_build_seconds: u64,
     /// Rules of routes that are derived, with matches, backends and hosts, of all previews together
-    #[arg(long, value_name = "N", default_value_t = Ceiling::default().rules)]
+    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Ceiling::default().rules)]
     pub max_rules: usize,
     /// Pairs that are looked at: of matches in the routes of a service, and of Services and workloads
-    #[arg(long, value_name = "N", default_value_t = Ceiling::default().pairs)]
+    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Ceiling::default().pairs)]
     pub max_pairs: usize,
     /// Values that patches go through, of all previews together; those of one object, a tenth
-    #[arg(long, value_name = "N", default_value_t = Ceiling::default().patch_nodes)]
+    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Ceiling::default().patch_nodes)]
     pub max_patch_nodes: usize,
     /// Bytes of the output
-    #[arg(long, value_name = "N", default_value_t = Ceiling::default().bytes)]
+    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Ceiling::default().bytes)]
     pub max_output_bytes: usize,
 }
 
@@ -121,6 +270,22 @@ fn depth(text: &str) -> Result<usize, String> {
         return Err(format!("no more than {} levels can be read", Budget::DEEPEST));
     }
     Ok(depth)
+}
+
+impl Levels {
+    /// What findings are measured by.
+    #[must_use]
+    pub fn levels(&self) -> diagnostic::Levels {
+        let codes = self.deny.iter().filter_map(|denied| match denied {
+            Denied::Warnings => None,
+            Denied::Code(code) => Some(*code),
+        });
+        diagnostic::Levels {
+            deny: codes.collect(),
+            allow: self.allow.clone(),
+            deny_warnings: self.deny.contains(&Denied::Warnings),
+        }
+    }
 }
 
 impl Limits {
@@ -153,33 +318,38 @@ impl Limits {
 /// Options of `render`.
 #[derive(Debug, Args)]
 pub struct Render {
-    /// What is read.
-    #[command(flatten)]
-    pub input: Input,
     /// Write a folder instead of a stream; it must be empty or written by an earlier run
-    #[arg(short, long, value_name = "DIR", help_heading = "Output options")]
+    #[arg(short, long, value_name = "DIR", value_parser = folder, display_order = 10)]
     pub output: Option<PathBuf>,
     /// Write only the objects of this preview, to look at them or compare: not the baseline, and not
     /// what it shares with other previews. Repeat it for several
-    #[arg(long, value_name = "NAME", conflicts_with = "output", help_heading = "Output options")]
+    #[arg(long, value_name = "NAME", conflicts_with = "output", display_order = 11)]
     pub only: Vec<String>,
-    /// What suite paths are relative to [default: the Git root above previews.yaml, else its folder]
-    #[arg(long, value_name = "DIR", help_heading = "Input options")]
-    pub source_root: Option<PathBuf>,
+    /// Write nothing, and say which files of the folder would be new, changed and removed
+    #[arg(long, requires = "output", display_order = 12)]
+    pub dry_run: bool,
+    /// What is read.
+    #[command(flatten)]
+    pub input: Input,
+}
+
+impl Render {
+    /// The folder to write; none where the objects go to stdout.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|folder| *folder != Path::new("-"))
+    }
 }
 
 /// Options of `check`.
 #[derive(Debug, Args)]
 pub struct Check {
+    /// How findings are written
+    #[arg(long, value_enum, default_value_t = Format::Text, display_order = 10)]
+    pub format: Format,
     /// What is read.
     #[command(flatten)]
     pub input: Input,
-    /// What suite paths are relative to; without it the suites' folders are not looked for
-    #[arg(long, value_name = "DIR", help_heading = "Input options")]
-    pub source_root: Option<PathBuf>,
-    /// How findings are written
-    #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Output options")]
-    pub format: Format,
 }
 
 /// Options of `set`.
@@ -199,9 +369,21 @@ pub struct Set {
     /// Drop services and changes of the preview that are not named here
     #[arg(long)]
     pub replace: bool,
-    /// The file to edit; `-` reads stdin and writes stdout
-    #[arg(short, long, default_value = "previews.yaml")]
-    pub file: PathBuf,
+    /// What is edited.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// What `set`, `remove` and `prune` edit.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// The file to edit; `-` reads stdin and writes stdout [default: the previews.yaml or previews.yml
+    /// of this folder, or of one above it up to the Git root]
+    #[arg(short, long)]
+    pub file: Option<PathBuf>,
+    /// Write nothing, and say what would change
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Options of `remove`.
@@ -210,9 +392,9 @@ pub struct Remove {
     /// Names of previews
     #[arg(required = true)]
     pub names: Vec<String>,
-    /// The file to edit; `-` reads stdin and writes stdout
-    #[arg(short, long, default_value = "previews.yaml")]
-    pub file: PathBuf,
+    /// What is edited.
+    #[command(flatten)]
+    pub target: Target,
 }
 
 /// Options of `prune`.
@@ -221,9 +403,19 @@ pub struct Prune {
     /// What time it is, such as 2026-12-01T00:00:00Z [default: the system's clock]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub now: Option<Timestamp>,
-    /// The file to edit; `-` reads stdin and writes stdout
-    #[arg(short, long, default_value = "previews.yaml")]
-    pub file: PathBuf,
+    /// What is edited.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// A folder to write: formats of kubectl are no folder that anybody means.
+fn folder(text: &str) -> Result<PathBuf, String> {
+    if matches!(text, "yaml" | "yml" | "json") {
+        return Err(format!(
+            "-o takes a folder, and without it YAML goes to stdout; for a folder of this name write ./{text}"
+        ));
+    }
+    Ok(PathBuf::from(text))
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {

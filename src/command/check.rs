@@ -2,29 +2,39 @@
 
 use std::process::ExitCode;
 
-use super::{check_suites, load, write_out};
+use super::load::{Loaded, load};
+use super::voice::Voice;
+use super::{render, write_out};
 use crate::cli::{Check, Format};
-use crate::diagnostic::{github, json, sarif, terminal};
+use crate::diagnostic::{github, json, sarif, stage, terminal};
 use crate::emit::Shape;
 use crate::pipeline::{Request, compile};
+use crate::spec::Config;
 
-pub(super) fn run(options: &Check) -> ExitCode {
+pub(super) fn run(options: &Check, voice: &Voice) -> ExitCode {
     let mut loaded = load(&options.input);
-    if let Some(config) = &loaded.config {
-        let (root, budget) = (options.source_root.as_deref(), options.input.limits.budget());
-        check_suites(config, root, &loaded.sources, &budget, &mut loaded.report);
-        // Compiled for its findings; what would be written does not matter.
-        let ceiling = options.input.limits.ceiling();
-        let request = Request { shape: Shape::Stream, ceiling, only: &[] };
-        let _ = compile(config, &mut loaded.input, &request, &mut loaded.report, |_| ());
+    if let Some(config) = loaded.config.take() {
+        compile_both(options, &config, &mut loaded);
     }
+    stage::enter("writing");
     let (sources, report) = (&loaded.sources, &loaded.report);
     let text = match options.format {
-        Format::Text => terminal::render(sources, report, false),
+        Format::Text => terminal::render(sources, report, voice.look(&std::io::stdout())),
         Format::Json => json::render(sources, report),
         Format::Sarif => sarif::render(sources, report),
         Format::Github => github::render(sources, report),
     };
     let written = write_out(text.as_bytes());
-    if report.has_errors() { ExitCode::FAILURE } else { written }
+    if report.is_refused() { ExitCode::FAILURE } else { written }
+}
+
+/// Compiles both shapes of output for their findings: a name may be taken in one of them alone.
+fn compile_both(options: &Check, config: &Config, loaded: &mut Loaded) {
+    let limits = &options.input.limits;
+    let suites = render::suites(config, loaded, limits);
+    let ceiling = limits.ceiling();
+    let request = Request { shape: Shape::Stream, ceiling, only: &[] };
+    if compile(config, &mut loaded.input, &request, &mut loaded.report, |_| ()).is_some() {
+        render::tree(config, loaded, "./", ceiling, suites);
+    }
 }

@@ -7,41 +7,53 @@ use std::process::ExitCode;
 
 use rayon::prelude::*;
 
-use super::{Loaded, check_suites, load, say, say_report, write_out};
-use crate::cli::Render;
+use super::load::{Loaded, load};
+use super::voice::Voice;
+use super::write_out;
+use crate::cli::{Limits, Render};
+use crate::diagnostic::stage;
 use crate::emit::{Draft, Preview, Shape, Suites, Words};
 use crate::kube::Id;
+use crate::limits::Ceiling;
 use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
-use crate::read::{Parted, check_references, read_suites, source_root};
+use crate::read::{Parted, check_references, read_suites};
 use crate::spec::{Config, Delivery, SourceKind};
-use crate::write::{Tree, append, write_tree};
+use crate::write::{Tree, Written, append, compare_tree, write_tree};
 
-pub(super) fn run(options: &Render) -> ExitCode {
+pub(super) fn run(options: &Render, voice: &Voice) -> ExitCode {
     // The process ends with the command: to give every piece of its memory back would only take time.
     let mut loaded = ManuallyDrop::new(load(&options.input));
     let Some(config) = loaded.config.take().map(ManuallyDrop::new) else {
-        say_report(&loaded.sources, &loaded.report);
+        voice.report(&loaded.sources, &loaded.report);
         return ExitCode::FAILURE;
     };
-    match &options.output {
-        None => render_stream(options, &config, &mut loaded),
-        Some(folder) => render_tree(options, &config, &mut loaded, folder),
+    match options.folder() {
+        None => render_stream(options, &config, &mut loaded, voice),
+        Some(folder) => render_tree(options, &config, &mut loaded, folder, voice),
     }
 }
 
-fn render_stream(options: &Render, config: &Config, loaded: &mut Loaded) -> ExitCode {
-    let (root, budget) = (options.source_root.as_deref(), options.input.limits.budget());
-    check_suites(config, root, &loaded.sources, &budget, &mut loaded.report);
-    let ceiling = options.input.limits.ceiling();
-    let request = Request { shape: Shape::Stream, ceiling, only: &options.only };
+fn render_stream(
+    options: &Render,
+    config: &Config,
+    loaded: &mut Loaded,
+    voice: &Voice,
+) -> ExitCode {
+    let limits = &options.input.limits;
+    if options.input.source_root.is_some() {
+        // A stream carries no suites along; whoever says where they are wants to know that they are there.
+        suites(config, loaded, limits);
+    }
+    let request = Request { shape: Shape::Stream, ceiling: limits.ceiling(), only: &options.only };
     let report = &mut loaded.report;
     let written = compile(config, &mut loaded.input, &request, report, |compiled| {
-        say_report(&loaded.sources, compiled.report);
+        voice.report(&loaded.sources, compiled.report);
+        stage::enter("writing");
         write_stream_of(config, compiled, options.only.is_empty())
     });
     written.unwrap_or_else(|| {
-        say_report(&loaded.sources, &loaded.report);
+        voice.report(&loaded.sources, &loaded.report);
         ExitCode::FAILURE
     })
 }
@@ -137,20 +149,97 @@ impl Out {
     }
 }
 
-fn render_tree(options: &Render, config: &Config, loaded: &mut Loaded, folder: &Path) -> ExitCode {
-    let root = match &options.source_root {
-        Some(root) => root.clone(),
-        None => source_root(&options.input.previews),
+fn render_tree(
+    options: &Render,
+    config: &Config,
+    loaded: &mut Loaded,
+    folder: &Path,
+    voice: &Voice,
+) -> ExitCode {
+    let limits = &options.input.limits;
+    let path_in_source = tree_path(config, folder, &loaded.root);
+    let suites = suites(config, loaded, limits);
+    let tree = tree(config, loaded, &path_in_source, limits.ceiling(), suites);
+    voice.report(&loaded.sources, &loaded.report);
+    let Some(tree) = tree else {
+        return ExitCode::FAILURE;
     };
-    let mut found = Vec::new();
-    let budget = options.input.limits.budget();
-    let files = read_suites(config, &root, &loaded.sources, &budget, &mut found);
+    stage::enter("writing");
+    let done =
+        if options.dry_run { compare_tree(folder, &tree) } else { write_tree(folder, &tree) };
+    match done {
+        Ok(written) => {
+            let count = config.previews.spec.previews.len();
+            let verb = if options.dry_run { "would render" } else { "rendered" };
+            let previews = if count == 1 { "preview" } else { "previews" };
+            let into = format!("{verb} {count} {previews} into {}", folder.display());
+            let lists = options.dry_run || voice.verbose;
+            voice.tell(&format!("{into}: {}\n", summary(&written)));
+            if lists {
+                voice.tell(&listing(&written, voice.verbose));
+            }
+            ExitCode::SUCCESS
+        }
+        Err(finding) => {
+            voice.one(finding);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How many files were written, changed and removed.
+fn summary(written: &Written) -> String {
+    let counts = [
+        (written.new.len(), "new"),
+        (written.changed.len(), "changed"),
+        (written.removed.len(), "removed"),
+        (written.unchanged, "unchanged"),
+    ];
+    let parts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+    format!("files {}", parts.join(", "))
+}
+
+/// The files that were written, changed and removed, one a line; not all of very many.
+fn listing(written: &Written, all: bool) -> String {
+    const SHOWN: usize = 20;
+    let shown = if all { usize::MAX } else { SHOWN };
+    let mut text = String::new();
+    for (mark, paths) in [('+', &written.new), ('~', &written.changed), ('-', &written.removed)] {
+        for path in paths.iter().take(shown) {
+            text.push_str(&format!("  {mark} {path}\n"));
+        }
+        if paths.len() > shown {
+            text.push_str(&format!("  {mark} ... and {} more\n", paths.len() - shown));
+        }
+    }
+    text
+}
+
+/// Files of the suites, by their path below `tests/`; what is wrong with them goes to the report.
+pub(super) fn suites(
+    config: &Config,
+    loaded: &mut Loaded,
+    limits: &Limits,
+) -> BTreeMap<String, Vec<u8>> {
+    let (mut found, budget) = (Vec::new(), limits.budget());
+    let files = read_suites(config, &loaded.root, &loaded.sources, &budget, &mut found);
     found.extend(check_references(config, &files, &budget));
     loaded.report.extend(found);
+    files
+}
+
+/// The tree of all files; none where something is wrong.
+pub(super) fn tree(
+    config: &Config,
+    loaded: &mut Loaded,
+    path_in_source: &str,
+    ceiling: Ceiling,
+    files: BTreeMap<String, Vec<u8>>,
+) -> Option<Tree> {
     let suites = hash_suites(config, &files);
-    let path_in_source = tree_path(config, folder, &root);
-    let shape = Shape::Tree { suites: &suites, root: &path_in_source };
-    let request = Request { shape, ceiling: options.input.limits.ceiling(), only: &[] };
+    let shape = Shape::Tree { suites: &suites, root: path_in_source };
+    let request = Request { shape, ceiling, only: &[] };
     let report = &mut loaded.report;
     let tree = compile(config, &mut loaded.input, &request, report, |compiled| {
         let Compiled { previews, mut common, input, .. } = compiled;
@@ -158,18 +247,7 @@ fn render_tree(options: &Render, config: &Config, loaded: &mut Loaded, folder: &
         let previews = previews.par_iter().map(Tree::of_preview).collect();
         Tree::new(previews, &common, &baseline, files)
     });
-    let tree = tree.and_then(|tree| tree.map_err(|found| loaded.report.extend(found)).ok());
-    say_report(&loaded.sources, &loaded.report);
-    let Some(tree) = tree else {
-        return ExitCode::FAILURE;
-    };
-    match write_tree(folder, &tree) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(finding) => {
-            say(&format!("{}\n", crate::diagnostic::terminal::one_line(&finding)));
-            ExitCode::FAILURE
-        }
-    }
+    tree.and_then(|tree| tree.map_err(|found| loaded.report.extend(found)).ok())
 }
 
 /// The objects of the baseline that are delivered with the output, in order.

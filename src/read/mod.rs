@@ -2,6 +2,7 @@
 
 mod baseline;
 mod build;
+mod discover;
 mod folder;
 mod inside;
 mod previous;
@@ -12,6 +13,7 @@ mod suites;
 pub use baseline::{
     add_text, open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file,
 };
+pub use discover::{discover, from_here, other_spelling};
 pub(crate) use inside::git_root;
 pub use inside::{check_inside, is_carried, is_inside};
 pub use previous::{Owner, Owners, Parted, restore, set_aside};
@@ -72,9 +74,7 @@ pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, errors: &mut Ve
         }
         Err(node) => node,
     };
-    let kind = node.text_at(&["kind"]).unwrap_or_default();
-    let api_version = node.text_at(&["apiVersion"]).unwrap_or_default();
-    if kind == crate::spec::KIND && api_version.starts_with("anabranch.dev/") {
+    if is_previews(&node) {
         return;
     }
     match Object::from_node(node).and_then(Object::checked) {
@@ -82,6 +82,12 @@ pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, errors: &mut Ve
         Ok(object) => objects.push(object),
         Err(error) => errors.push(error),
     }
+}
+
+/// Whether a document is a previews.yaml.
+pub(crate) fn is_previews(node: &Node) -> bool {
+    let api_version = node.text_at(&["apiVersion"]).unwrap_or_default();
+    node.text_at(&["kind"]) == Some(crate::spec::KIND) && api_version.starts_with("anabranch.dev/")
 }
 
 /// The text of a file, or why there is none.

@@ -9,6 +9,6 @@ mod stream;
 mod tree;
 
 pub use answer::write_answer;
-pub use folder::write_tree;
+pub use folder::{Written, compare_tree, write_tree};
 pub use stream::{append, parts, stream};
 pub use tree::Tree;

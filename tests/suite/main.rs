@@ -1,6 +1,7 @@
 //! The one test binary: black-box tests of the command line, one module per subject.
 
 mod again;
+mod arguments;
 mod container;
 mod corpora;
 mod determinism;
@@ -33,6 +34,7 @@ mod quiet;
 mod readers;
 mod routes;
 mod schema;
+mod schema_of_previews;
 mod sets;
 #[path = "../common/shop.rs"]
 mod shop;
