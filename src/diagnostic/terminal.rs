@@ -52,7 +52,8 @@ fn fold(report: &Report) -> Vec<(&Diagnostic, Vec<Place>)> {
             folded.push((finding, Vec::new()));
             continue;
         };
-        let same = (finding.code.id, &finding.message, &finding.help, &finding.label);
+        // What differs from place to place is in the label.
+        let same = (finding.code.id, &finding.message, &finding.help);
         match first.entry(same) {
             Entry::Vacant(entry) => {
                 entry.insert(folded.len());

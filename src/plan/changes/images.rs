@@ -63,22 +63,26 @@ fn say_what_surprises(
     all: &[Images<'_>],
     found: &mut Report,
 ) {
-    let mut changes = !target.change.env.is_empty() || !target.change.patches.is_empty();
+    let ServiceChange { env, patches, replicas, .. } = target.change;
+    let mut changes = !env.is_empty() || !patches.is_empty() || *replicas != 1;
     for (workload, images) in target.workloads.iter().zip(all) {
         for &(name, image) in images.by_container.iter() {
             let before = workload.containers.iter().find(|container| container.name == name);
             let Some(before) = before.filter(|before| before.image != image) else { continue };
             changes = true;
             if has_registry(before.image) && !has_registry(image) {
-                found.push(config.finding(
+                let mut finding = config.finding(
                     &code::IMAGE_REGISTRY,
                     format!("{}.image", target.path()),
                     format!(
-                        "the image `{image}` names no registry, so it is Docker Hub's; the baseline runs `{}`",
+                        "an image names no registry, and so is Docker Hub's; the baseline runs `{}`",
                         before.image
                     ),
-                    format!("did you mean `{}`?", meant(image, before.repository)),
-                ));
+                    "write the whole name of the image, its registry included",
+                );
+                let meant = meant(image, before.repository);
+                finding.label = format!("`{image}`: did you mean `{meant}`?");
+                found.push(finding);
             }
         }
     }
