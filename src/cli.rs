@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use crate::diagnostic::{self, Code, Severity, code, nearest};
+use crate::arguments::{Levels, Words, asked_colour};
 use crate::limits::Ceiling;
 use crate::spec::{Change, time};
 use crate::yaml::Budget;
@@ -43,18 +43,16 @@ pub struct Cli {
     pub words: Words,
 }
 
-/// How a command says what it has to say.
-#[derive(Debug, Args)]
-pub struct Words {
-    /// When to use colours; `auto`: on a terminal, unless NO_COLOR is set
-    #[arg(long, value_name = "WHEN", default_value_t, global = true, display_order = 900)]
-    pub color: ColorChoice,
-    /// Say nothing but errors
-    #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 901)]
-    pub quiet: bool,
-    /// Say how long each stage took, and name every file
-    #[arg(short, long, global = true, display_order = 902)]
-    pub verbose: bool,
+impl Cli {
+    /// Reads the arguments of the process. The parser's own words have the colours that are asked for, too.
+    ///
+    /// # Errors
+    /// The parser's: what is wrong, or what was asked about the arguments.
+    pub fn read() -> Result<Self, clap::Error> {
+        let mut command = Self::command().color(asked_colour(std::env::args_os().skip(1)));
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
 }
 
 /// What to do.
@@ -75,6 +73,19 @@ pub enum Command {
         "anabranch check --baseline apps/staging --deny warnings --allow queue-consumer"
     ))]
     Check(Check),
+    /// List the previews: what they change, when they expire, and where they are
+    #[command(after_help = examples!(
+        "anabranch list"
+        "anabranch list --baseline apps/staging --format json"
+        "anabranch list --format names"
+    ))]
+    List(List),
+    /// Show one preview in full
+    #[command(after_help = examples!(
+        "anabranch show pr-42"
+        "anabranch show pr-42 previews.yaml --baseline apps/staging --format json"
+    ))]
+    Show(Show),
     /// Print the page behind a finding's code, or the list of codes
     #[command(after_help = examples!(
         "anabranch explain"
@@ -157,11 +168,17 @@ impl Command {
         let input = match self {
             Self::Render(options) => &options.input,
             Self::Check(options) => &options.input,
+            Self::List(options) => &options.input,
+            Self::Show(options) => &options.input,
             _ => return None,
         };
         let paths = input.previews.iter().chain(&input.baseline);
-        let twice = paths.filter(|path| *path == Path::new("-")).count() > 1;
-        twice.then(|| "`-` is named more than once, and there is one stdin".to_owned())
+        if paths.filter(|path| *path == Path::new("-")).count() > 1 {
+            return Some("`-` is named more than once, and there is one stdin".to_owned());
+        }
+        let in_vain =
+            matches!(self, Self::Render(options) if options.dry_run && options.folder().is_none());
+        in_vain.then(|| "--dry-run compares with a folder, and `-o -` is stdout".to_owned())
     }
 }
 
@@ -186,81 +203,39 @@ pub struct Input {
     pub limits: Limits,
 }
 
-/// Which findings stop a run, and which are not wanted.
-#[derive(Debug, Args)]
-pub struct Levels {
-    /// Take these findings for errors: a code, or `warnings` for all of them. Repeat it for several
-    #[arg(long, value_name = "CODE", value_parser = denied, display_order = 101)]
-    pub deny: Vec<Denied>,
-    /// Leave out warnings or notes of this code. Repeat it for several
-    #[arg(long, value_name = "CODE", value_parser = allowed, display_order = 102)]
-    pub allow: Vec<&'static Code>,
-}
-
-/// What `--deny` names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Denied {
-    /// Every warning.
-    Warnings,
-    /// Findings of one code.
-    Code(&'static Code),
-}
-
-fn denied(text: &str) -> Result<Denied, String> {
-    if text == "warnings" { Ok(Denied::Warnings) } else { known(text).map(Denied::Code) }
-}
-
-fn allowed(text: &str) -> Result<&'static Code, String> {
-    let code = known(text)?;
-    match code.severity {
-        Severity::Error => Err("an error cannot be allowed: nothing could be written".to_owned()),
-        _ => Ok(code),
-    }
-}
-
-fn known(text: &str) -> Result<&'static Code, String> {
-    code::find(text).ok_or_else(|| {
-        let near = nearest(text, code::CODES.iter().map(|code| code.id));
-        near.map_or_else(
-            || "there is no such code; `anabranch explain` lists them".to_owned(),
-            |near| format!("there is no such code; did you mean `{near}`?"),
-        )
-    })
-}
-
 /// Limits of a run: beyond them an error, before memory or patience runs out.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
     /// Bytes of all input files together
-    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Budget::default().bytes)]
+    #[arg(long, value_name = "N", default_value_t = Budget::default().bytes)]
     pub max_input_bytes: usize,
     /// Levels of nesting in a document, and in an object that patches change, 500 at most
-    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Budget::default().depth, value_parser = depth)]
+    #[arg(long, value_name = "N", default_value_t = Budget::default().depth, value_parser = depth)]
     pub max_depth: usize,
     /// Mappings, lists, keys and values: in previews.yaml, and in the whole baseline
-    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Budget::default().nodes)]
+    #[arg(long, value_name = "N", default_value_t = Budget::default().nodes)]
     pub max_nodes: usize,
     /// Documents in a file
-    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Budget::default().documents)]
+    #[arg(long, value_name = "N", default_value_t = Budget::default().documents)]
     pub max_documents: usize,
     /// Nodes that YAML anchors and aliases may make in a file
-    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Budget::default().alias_nodes)]
+    #[arg(long, value_name = "N", default_value_t = Budget::default().alias_nodes)]
     pub max_alias_nodes: usize,
     /// Seconds that kustomize may take for what it builds in one folder
-    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Budget::default().build_seconds)]
+    #[arg(long, value_name = "N", default_value_t = Budget::default().build_seconds)]
     pub max_build_seconds: u64,
     /// Rules of routes that are derived, with matches, backends and hosts, of all previews together
-    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Ceiling::default().rules)]
+    #[arg(long, value_name = "N", default_value_t = Ceiling::default().rules)]
     pub max_rules: usize,
     /// Pairs that are looked at: of matches in the routes of a service, and of Services and workloads
-    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Ceiling::default().pairs)]
+    #[arg(long, value_name = "N", default_value_t = Ceiling::default().pairs)]
     pub max_pairs: usize,
     /// Values that patches go through, of all previews together; those of one object, a tenth
-    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Ceiling::default().patch_nodes)]
+    #[arg(long, value_name = "N", default_value_t = Ceiling::default().patch_nodes)]
     pub max_patch_nodes: usize,
     /// Bytes of the output
-    #[arg(long, value_name = "N", hide_short_help = true, default_value_t = Ceiling::default().bytes)]
+    #[arg(long, value_name = "N", default_value_t = Ceiling::default().bytes)]
     pub max_output_bytes: usize,
 }
 
@@ -270,22 +245,6 @@ fn depth(text: &str) -> Result<usize, String> {
         return Err(format!("no more than {} levels can be read", Budget::DEEPEST));
     }
     Ok(depth)
-}
-
-impl Levels {
-    /// What findings are measured by.
-    #[must_use]
-    pub fn levels(&self) -> diagnostic::Levels {
-        let codes = self.deny.iter().filter_map(|denied| match denied {
-            Denied::Warnings => None,
-            Denied::Code(code) => Some(*code),
-        });
-        diagnostic::Levels {
-            deny: codes.collect(),
-            allow: self.allow.clone(),
-            deny_warnings: self.deny.contains(&Denied::Warnings),
-        }
-    }
 }
 
 impl Limits {
@@ -350,6 +309,50 @@ pub struct Check {
     /// What is read.
     #[command(flatten)]
     pub input: Input,
+}
+
+/// Options of `list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// How the previews are written
+    #[arg(long, value_enum, default_value_t = ListFormat::Table, display_order = 10)]
+    pub format: ListFormat,
+    /// What is read; URLs are known where the baseline is.
+    #[command(flatten)]
+    pub input: Input,
+}
+
+/// How previews are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people
+    Table,
+    /// For tools
+    Json,
+    /// One name a line
+    Names,
+}
+
+/// Options of `show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The preview's name
+    pub name: String,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = ShowFormat::Text, display_order = 10)]
+    pub format: ShowFormat,
+    /// What is read; URLs are known where the baseline is.
+    #[command(flatten)]
+    pub input: Input,
+}
+
+/// How a preview is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShowFormat {
+    /// For people
+    Text,
+    /// For tools
+    Json,
 }
 
 /// Options of `set`.

@@ -20,6 +20,7 @@ pub mod spec;
 pub mod validate;
 pub mod write;
 
+pub mod arguments;
 pub mod cli;
 pub mod command;
 pub mod pipeline;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::load::{Loaded, load};
+use super::load::{Loaded, Needs, load};
 use super::voice::Voice;
 use super::{render, write_out};
 use crate::cli::{Check, Format};
@@ -12,7 +12,7 @@ use crate::pipeline::{Request, compile};
 use crate::spec::Config;
 
 pub(super) fn run(options: &Check, voice: &Voice) -> ExitCode {
-    let mut loaded = load(&options.input);
+    let mut loaded = load(&options.input, Needs::Baseline);
     if let Some(config) = loaded.config.take() {
         compile_both(options, &config, &mut loaded);
     }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::voice::{Voice, say};
-use crate::diagnostic::{Sources, some_of};
+use super::voice::Voice;
+use crate::diagnostic::{Diagnostic, Sources, code, some_of, stage};
 use crate::kube::Object;
-use crate::read::{open_baseline, parse_baseline, source_root};
+use crate::read::{open_baseline, other_spelling, parse_baseline, source_root};
 use crate::validate::{is_dns_label, is_dns_subdomain, is_source_path};
 use crate::write::in_place;
 use crate::yaml::{Budget, Node};
@@ -22,44 +22,53 @@ resources: []
 const NAMESPACE: &str = "baseline";
 
 pub(super) fn run(folder: &Path, namespace: Option<&str>, voice: &Voice) -> ExitCode {
-    if let Some(name) = namespace.filter(|name| !is_dns_label(name)) {
-        say(&format!("error: `{name}` is not the name of a namespace; nothing was written\n"));
-        return ExitCode::FAILURE;
-    }
-    let below = match below_root(folder) {
-        Ok(below) => below,
-        Err(words) => {
-            say(&format!("error: {words}; nothing was written\n"));
-            return ExitCode::FAILURE;
+    match write(folder, namespace) {
+        Ok(written) => {
+            for path in written {
+                voice.tell(&format!("wrote {}\n", path.display()));
+            }
+            ExitCode::SUCCESS
         }
-    };
-    let found = Found::in_folder(folder);
-    let previews = found.previews(namespace, &below);
-    let files = [
-        (folder.join("previews.yaml"), previews.as_str()),
-        (folder.join("previews/gate/kustomization.yaml"), GATE),
-    ];
-    if let Err(error) = in_place::create(folder, &files) {
-        voice.one(error);
-        return ExitCode::FAILURE;
+        Err(finding) => {
+            voice.one(finding);
+            ExitCode::FAILURE
+        }
     }
-    for (path, _) in files {
-        voice.tell(&format!("wrote {}\n", path.display()));
+}
+
+fn write(folder: &Path, namespace: Option<&str>) -> Result<[PathBuf; 2], Diagnostic> {
+    if let Some(name) = namespace.filter(|name| !is_dns_label(name)) {
+        let message = format!("`{name}` is not the name of a namespace; nothing was written");
+        let help = "use lower-case letters, digits and `-`, at most 63 characters";
+        return Err(Diagnostic::new(&code::BAD_NAME, message, help));
     }
-    ExitCode::SUCCESS
+    let previews = folder.join("previews.yaml");
+    if let Some(other) = other_spelling(&previews) {
+        let message = format!("{} exists; nothing was written", other.display());
+        let help = "name another folder, or edit the file";
+        return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help));
+    }
+    let below = below_root(folder)?;
+    stage::enter("reading");
+    let text = Found::in_folder(folder).previews(namespace, &below);
+    let gate = folder.join("previews/gate/kustomization.yaml");
+    in_place::create(folder, &[(previews.clone(), &text), (gate.clone(), GATE)])?;
+    Ok([previews, gate])
 }
 
 /// The folder as paths in previews.yaml name it: from the Git root, without `./` in front.
-fn below_root(folder: &Path) -> Result<String, String> {
+fn below_root(folder: &Path) -> Result<String, Diagnostic> {
     let folder: PathBuf = std::path::absolute(folder).unwrap_or_default().components().collect();
     let root = source_root(&folder.join("previews.yaml"));
     let below = folder.strip_prefix(&root).unwrap_or(Path::new(""));
     match below.to_str().filter(|path| path.is_empty() || is_source_path(path)) {
         Some(path) => Ok(path.to_owned()),
-        None => Err(format!(
-            "Flux takes no path such as {}: letters, digits, `-`, `_` and `.` alone",
-            below.display()
-        )),
+        None => {
+            let message =
+                format!("Flux takes no path such as {}; nothing was written", below.display());
+            let help = "name a folder of letters, digits, `-`, `_` and `.`";
+            Err(Diagnostic::new(&code::BAD_NAME, message, help))
+        }
     }
 }
 

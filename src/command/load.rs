@@ -24,8 +24,17 @@ pub(super) struct Loaded {
     pub(super) root: PathBuf,
 }
 
+/// What a command cannot do without.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// previews.yaml and the baseline.
+    Baseline,
+    /// previews.yaml; the baseline is read where something says where it is.
+    Previews,
+}
+
 /// Reads previews.yaml and the baseline; every mistake of both is in the report.
-pub(super) fn load(input: &Input) -> Loaded {
+pub(super) fn load(input: &Input, needs: Needs) -> Loaded {
     work_on_this_thread();
     stage::enter("reading");
     let mut report = Report::new(input.levels.levels());
@@ -34,7 +43,7 @@ pub(super) fn load(input: &Input) -> Loaded {
     let named = input.previews.clone().map_or_else(discover, Ok);
     let previews = named.as_deref().unwrap_or(Path::new("previews.yaml"));
     let root = input.source_root.clone().unwrap_or_else(|| source_root(previews));
-    let mut reader = Reader { sources: &mut sources, budget: input.limits.budget() };
+    let mut reader = Reader { sources: &mut sources, budget: input.limits.budget(), needs };
     let file = named.clone().and_then(|path| reader.previews(&path));
     let (config, objects) = if input.baseline.is_empty() {
         reader.of_config(file, &root, &mut found)
@@ -53,6 +62,7 @@ pub(super) fn load(input: &Input) -> Loaded {
 struct Reader<'s> {
     sources: &'s mut Sources,
     budget: Budget,
+    needs: Needs,
 }
 
 impl Reader<'_> {
@@ -104,14 +114,14 @@ impl Reader<'_> {
         };
         let path = config.previews.spec.baseline.path.as_str();
         let mut objects = Vec::new();
-        if path.is_empty() {
+        if path.is_empty() && self.needs == Needs::Baseline {
             found.push(config.finding(
                 &code::UNREADABLE,
                 "spec.baseline",
                 "nothing says where the manifests of the baseline are",
                 "name them with --baseline, or once and for all in spec.baseline.path",
             ));
-        } else if is_inside(path) {
+        } else if !path.is_empty() && is_inside(path) {
             let path = from_here(&root.join(path));
             let files = open_baseline(&[path], self.sources, &self.budget, found);
             let (read, errors) = parse_baseline(self.sources, &files, &self.budget);

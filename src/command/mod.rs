@@ -5,6 +5,7 @@ mod edit;
 mod explain;
 mod function;
 mod init;
+mod list;
 mod load;
 mod print;
 mod render;
@@ -34,6 +35,8 @@ pub fn run(cli: Cli) -> ExitCode {
     let code = match command {
         Command::Render(options) => render::run(&options, &voice),
         Command::Check(options) => check::run(&options, &voice),
+        Command::List(options) => list::list(&options, &voice),
+        Command::Show(options) => list::show(&options, &voice),
         Command::Explain { code } => explain::run(code.as_deref()),
         Command::Set(options) => edit::set(&options, &voice),
         Command::Remove(options) => edit::remove(&options, &voice),

@@ -16,8 +16,10 @@ use crate::write::in_place;
 use crate::yaml::{Node, write_document};
 
 pub(super) fn help() -> ExitCode {
-    let help = Cli::command().render_long_help().to_string();
-    write_out(help.as_bytes())
+    match Cli::command().print_long_help() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
 }
 
 pub(super) fn schema(as_definition: bool) -> ExitCode {
@@ -78,8 +80,7 @@ fn pages() -> BTreeMap<String, String> {
     let commands: Vec<_> = program.get_subcommands().cloned().collect();
     let pages = std::iter::once(program).chain(commands).map(|command| {
         let name = command.get_display_name().unwrap_or("anabranch").to_owned();
-        // What the short help leaves out belongs into the page.
-        let page = page(command.mut_args(|arg| arg.hide_short_help(false))).unwrap_or_default();
+        let page = page(command).unwrap_or_default();
         (name, page)
     });
     pages.collect()

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use rayon::prelude::*;
 
-use super::load::{Loaded, load};
+use super::load::{Loaded, Needs, load};
 use super::voice::Voice;
 use super::write_out;
 use crate::cli::{Limits, Render};
@@ -23,7 +23,7 @@ use crate::write::{Tree, Written, append, compare_tree, write_tree};
 
 pub(super) fn run(options: &Render, voice: &Voice) -> ExitCode {
     // The process ends with the command: to give every piece of its memory back would only take time.
-    let mut loaded = ManuallyDrop::new(load(&options.input));
+    let mut loaded = ManuallyDrop::new(load(&options.input, Needs::Baseline));
     let Some(config) = loaded.config.take().map(ManuallyDrop::new) else {
         voice.report(&loaded.sources, &loaded.report);
         return ExitCode::FAILURE;

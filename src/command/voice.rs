@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use anstream::AutoStream;
 use clap::ColorChoice;
 
-use crate::cli::Words;
+use crate::arguments::Words;
 use crate::diagnostic::terminal::Look;
 use crate::diagnostic::text::printable;
 use crate::diagnostic::{Diagnostic, Report, Sources, stage, terminal};

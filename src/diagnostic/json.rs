@@ -27,7 +27,7 @@ pub fn render(sources: &Sources, report: &Report) -> String {
         "notes": report.count(Severity::Note),
         "findings": findings,
     });
-    super::text::json(&document)
+    super::text::harmless_json(&document)
 }
 
 fn finding(sources: &Sources, found: &Diagnostic) -> Value {

@@ -17,6 +17,7 @@ pub struct Preview {
     #[serde(default)]
     pub changes: Vec<Change>,
     /// The services it changes.
+    #[schemars(extend("minItems" = 1))]
     pub services: Vec<ServiceChange>,
     /// When it may go: an RFC 3339 time. Only `anabranch prune` acts on it.
     #[serde(default)]

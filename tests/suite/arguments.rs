@@ -142,6 +142,7 @@ fn output_takes_a_folder_or_stdout_and_no_format_of_kubectl() {
         assert!(answer.stderr.contains(&format!("write ./{format}")), "{}", answer.stderr);
         assert!(!shop.path(format).exists());
     }
+    assert_eq!(shop.run("render -b apps -o - --dry-run").code, Some(2));
     shop.run("render -b apps -o ./yaml").ok();
     assert!(shop.path("yaml/previews/pr-1").is_dir());
 }
@@ -245,6 +246,10 @@ fn colours_are_for_terminals_or_whoever_asks() {
         let is_text = !command.ends_with("json");
         assert_eq!(answer(" --color always").contains('\u{1b}'), is_text, "{command}");
     }
+    for line in ["--help", "check --help"] {
+        assert!(!shop.run(line).stdout.contains('\u{1b}'), "{line}");
+        assert!(shop.run(&format!("--color always {line}")).stdout.contains('\u{1b}'), "{line}");
+    }
 }
 
 #[test]
@@ -285,6 +290,51 @@ fn a_run_of_more_than_a_second_says_what_it_waits_for() {
         "",
     );
     assert_eq!(said.ok(), "");
+}
+
+#[test]
+fn previews_are_listed_and_shown() {
+    let shop = Shop::new();
+    let more = "  - name: pr-0\n    expires: \"2026-12-01T00:00:00Z\"\n    \
+                services: [{name: cart, containers: [{name: server, image: \"cart:3\"}], env: [{name: A, value: \"1\"}]}]\n    \
+                changes: [{repository: \"https://github.com/shop/cart.git\", number: 7, \
+                commit: \"90d51dc2888fbbef60f3ddecea6cb05ac8c43ec4\"}]\n";
+    shop.write("previews.yaml", &(config("cart:2") + more));
+    let table = "\
+NAME  SERVICES  CHANGES  EXPIRES
+pr-0  cart      cart#7   2026-12-01T00:00:00Z
+pr-1  cart
+";
+    assert_eq!(shop.run("list").ok(), table);
+    assert_eq!(shop.run("list --format names").ok(), "pr-0\npr-1\n");
+    let full = "\
+name        pr-0
+namespace   pr-0
+expires     2026-12-01T00:00:00Z
+change      https://github.com/shop/cart.git#7 at 90d51dc2888fbbef60f3ddecea6cb05ac8c43ec4
+service     cart
+  image     server cart:3
+  env       A
+";
+    assert_eq!(shop.run("show pr-0").ok(), full);
+    let json = |line: &str| -> serde_json::Value {
+        serde_json::from_str(&shop.run(line).ok()).expect("JSON")
+    };
+    let list = json("list --format json");
+    assert_eq!(list["previews"][0], json("show pr-0 --format json"));
+    assert_eq!(list["previews"][1]["services"][0]["images"][0]["image"], "cart:2");
+    assert_eq!(list["previews"][1]["urls"], serde_json::Value::Null);
+    assert_eq!(json("list -b apps --format json")["previews"][1]["urls"], serde_json::json!([]));
+    assert!(shop.run("show pr-2").failed().contains("there is no preview `pr-2`"));
+    // URLs follow from the baseline; without them the rest is shown all the same.
+    let case = super::expected::golden().join("entry-gateway/input");
+    let mut command = Command::new(ANABRANCH);
+    let command = command.args(["list", "previews.yaml", "-b", "baseline"]).current_dir(case);
+    assert!(run(command, "").ok().contains("  https://"));
+    shop.write("previews.yaml", &config("cart:2").replace("name: cart", "name: nosuch"));
+    let answer = shop.run("list -b apps");
+    assert!(answer.stderr.contains("`anabranch check` finds errors"), "{}", answer.stderr);
+    assert!(answer.ok().contains("pr-1  nosuch"));
 }
 
 #[test]
@@ -351,6 +401,8 @@ fn init_writes_what_it_finds_and_check_passes_it() {
         text.contains("    namespace: other\n") && text.contains("    # path: ./empty\n"),
         "{text}"
     );
+    shop.write("yml/previews.yml", "");
+    assert!(shop.run("init yml").failed().contains("yml/previews.yml exists"));
     let odd = shop.run("init a+b").failed();
     assert!(odd.contains("Flux takes no path such as a+b") && !shop.path("a+b").exists(), "{odd}");
 }

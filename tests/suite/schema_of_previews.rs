@@ -123,4 +123,7 @@ fn the_schema_and_check_refuse_the_same_forms() {
     let mut previews = previews();
     previews["spec"]["previews"][0]["changes"][0]["number"] = json!(0);
     assert!(!validator.is_valid(&previews) && refused(&previews));
+    let mut previews = self::previews();
+    previews["spec"]["previews"][0]["services"] = json!([]);
+    assert!(!validator.is_valid(&previews) && refused(&previews));
 }
