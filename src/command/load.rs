@@ -50,7 +50,7 @@ pub(super) fn load(input: &Input, needs: Needs) -> Loaded {
     } else {
         reader.of_arguments(file, &input.baseline, &mut found)
     };
-    report.extend(config.as_ref().and_then(|config| outside(config)));
+    report.extend(config.as_ref().and_then(outside));
     report.extend(found);
     let input = match &config {
         Some(config) => set_aside(objects, config),
