@@ -48,6 +48,9 @@ pub enum Command {
         /// The baseline's namespace
         #[arg(long, default_value = "baseline")]
         namespace: String,
+        /// The name of the set, its own among all of a cluster [default: that of the Git repository]
+        #[arg(long)]
+        name: Option<String>,
     },
     /// Print the JSON Schema of previews.yaml
     Schema {

@@ -17,7 +17,7 @@ use super::{say, work_on_this_thread, write_out};
 use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, terminal};
 use crate::emit::{Own, Shape};
 use crate::kube::{Id, Object};
-use crate::limits::Ceiling;
+use crate::limits::{Ceiling, RAISE};
 use crate::pipeline::{Request, compile};
 use crate::read::{
     Owner, Owners, Parted, ResourceList, open_list, read_config, read_file, read_resource_list,
@@ -138,7 +138,10 @@ impl Run {
 
     /// The items of the answer, and whether all is well; if not, they are the items as they came.
     fn answer(&mut self, list: ResourceList, config: Option<Node>) -> (Vec<Node>, bool) {
-        match self.transform(&list, config) {
+        let items = self.transform(&list, config);
+        // Neither kustomize nor kpt passes flags.
+        self.report.reword_help(RAISE, "run `anabranch render`, which has flags, and raise --max-");
+        match items {
             Some(items) => (items, true),
             None => (list.items, false),
         }

@@ -33,7 +33,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Set(options)) => edit::set(&options),
         Some(Command::Remove(options)) => edit::remove(&options),
         Some(Command::Prune(options)) => edit::prune(&options),
-        Some(Command::Init { folder, namespace }) => init::run(&folder, &namespace),
+        Some(Command::Init { folder, namespace, name }) => {
+            init::run(&folder, &namespace, name.as_deref())
+        }
         Some(Command::Schema { definition }) => print::schema(definition),
         Some(Command::Completions { shell }) => print::completions(shell),
         Some(Command::Man) => print::man(),

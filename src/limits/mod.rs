@@ -82,6 +82,9 @@ impl Default for Ceiling {
     }
 }
 
+/// How the advice to raise a limit begins, before the rest of its flag.
+pub(crate) const RAISE: &str = "raise --max-";
+
 /// The limits by their flags, for messages.
 const BYTES: &str = "--max-input-bytes";
 pub(crate) const DEPTH: &str = "--max-depth";

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod build;
+mod build_words;
 mod folder;
 mod inside;
 mod previous;

@@ -58,8 +58,8 @@ impl Routing<'_> {
                     "routes need more rules, matches and backends than the limit of {}",
                     ceiling.rules
                 ),
-                "have fewer previews, or fewer rules and hosts in the routes of what they change, or raise \
-                 --max-rules",
+                "have fewer previews, or fewer rules and hosts in the routes of what they change, or \
+                 raise --max-rules",
             )
         } else if self.pairs > ceiling.pairs {
             (
