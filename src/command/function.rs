@@ -21,7 +21,7 @@ use crate::limits::{Ceiling, RAISE};
 use crate::pipeline::{Request, compile};
 use crate::read::{
     Owner, Owners, Parted, ResourceList, open_list, read_config, read_file, read_resource_list,
-    restore,
+    restored,
 };
 use crate::spec::{API_VERSION, Config, Delivery, KIND};
 use crate::write::{parts, results, stream, write_answer};
@@ -243,7 +243,7 @@ impl Sorted {
         let Self { mut passing, mut input, mut earlier } = Self::default();
         for (item, object) in items {
             // kpt passes everything, a kustomization.yaml without a name among it.
-            let Some(mut object) = object else {
+            let Some(object) = object else {
                 passing.push((item.into_owned(), None));
                 continue;
             };
@@ -261,7 +261,9 @@ impl Sorted {
                     input.others.push(object);
                 }
                 Owner::User => {
-                    restore(&mut object.node, config.set());
+                    let Some(object) = restored(object, config.set()) else {
+                        continue;
+                    };
                     passing.push((object.node.clone(), Some(object.id.clone())));
                     input.users.push(object);
                 }

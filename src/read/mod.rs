@@ -15,7 +15,7 @@ pub use baseline::{
 };
 pub(crate) use inside::git_root;
 pub use inside::{check_inside, is_carried, is_inside};
-pub use previous::{Owner, Owners, Parted, restore, set_aside};
+pub use previous::{Owner, Owners, Parted, restored, set_aside};
 pub use resource_list::{ResourceList, read_resource_list};
 pub use suite_references::check_references;
 pub use suites::{read_suites, source_root};

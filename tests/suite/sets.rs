@@ -168,6 +168,37 @@ fn what_a_set_changed_is_taken_back_while_what_another_changed_stays() {
 }
 
 #[test]
+fn the_rules_of_a_set_outlive_the_set_that_made_their_virtual_service() {
+    let baseline = baseline("");
+    let (a, b) = (set("a", "istio"), set("b", "istio"));
+    let none = |config: &str| {
+        format!("{}previews: []\n", config.split("previews: [").next().unwrap_or_default())
+    };
+    let both = steps(&baseline, &[&a, &b]).remove(1);
+    let without_a = run(&both, &none(&a));
+    assert_eq!(keys(&without_a), ["b-1"], "the rules of the set that did not make it");
+    assert_eq!(settled(&run(&without_a, &none(&a))), settled(&without_a));
+    assert_eq!(virtual_services(&without_a), ["anabranch.a.cart"]);
+    let anew = steps(&baseline, &[&none(&a), &b]).remove(1);
+    assert_eq!(settled(&run(&without_a, &b)), settled(&anew), "then the other set makes one");
+    assert_eq!(keys(&run(&without_a, &a)), ["a-1", "b-1"]);
+    let without_both = run(&without_a, &none(&b));
+    assert_eq!(virtual_services(&without_both), [""; 0]);
+    assert_eq!(settled(&without_both), settled(&documents(&baseline)));
+    let without_b = run(&both, &none(&b));
+    assert_eq!(keys(&without_b), ["a-1"]);
+    assert_eq!(settled(&run(&without_b, &none(&a))), settled(&documents(&baseline)));
+    assert_eq!(virtual_services(&anew), ["anabranch.b.cart"]);
+}
+
+/// The names of the VirtualServices in the baseline's namespace.
+fn virtual_services(items: &[Value]) -> Vec<&str> {
+    let services = items.iter().filter(|one| one["kind"] == "VirtualService");
+    let in_base = services.filter(|one| one["metadata"]["namespace"] == "base");
+    in_base.filter_map(|one| one["metadata"]["name"].as_str()).collect()
+}
+
+#[test]
 fn entries_of_the_user_stay_whatever_their_names_begin_with() {
     let once = steps(&baseline(VIRTUAL_SERVICE), &[&set("a", "auto")]).remove(0);
     let twice = run(&once, &set("a", "auto"));
