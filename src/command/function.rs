@@ -17,7 +17,7 @@ use super::{say, work_on_this_thread, write_out};
 use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, terminal};
 use crate::emit::{Own, Shape};
 use crate::kube::{Id, Object};
-use crate::limits::{Ceiling, RAISE};
+use crate::limits::{OutputLimits, RAISE};
 use crate::pipeline::{Request, compile};
 use crate::read::{
     Owner, Owners, Parted, ResourceList, open_list, read_config, read_file, read_resource_list,
@@ -25,7 +25,7 @@ use crate::read::{
 };
 use crate::spec::{API_VERSION, Config, Delivery, KIND};
 use crate::write::{parts, results, stream, write_answer};
-use crate::yaml::{Budget, Data, Node, write_stream};
+use crate::yaml::{Data, InputLimits, Node, write_stream};
 
 /// On previews.yaml: the function checks and returns no items, which is what kustomize accepts from a
 /// validator.
@@ -61,7 +61,7 @@ pub fn respond(text: &str) -> (String, bool) {
     let mut run = Run::default();
     let file = run.sources.add("<stdin>", text);
     let mut found = Vec::new();
-    let list = read_resource_list(&run.sources, file, &Budget::of_list(), &mut found);
+    let list = read_resource_list(&run.sources, file, &InputLimits::of_list(), &mut found);
     run.report.extend(found);
     run.respond(list)
 }
@@ -84,7 +84,7 @@ pub fn run_legacy_plugin(config: &Path) -> ExitCode {
     let mut run = Run::default();
     let list = run.read(Path::new("-"));
     let mut found = Vec::new();
-    let config = read_config(config, &mut run.sources, &Budget::default(), &mut found);
+    let config = read_config(config, &mut run.sources, &InputLimits::default(), &mut found);
     run.report.extend(found);
     let (items, ok) = run.answer(list, config);
     run.say();
@@ -103,8 +103,10 @@ struct Run {
 impl Run {
     fn read(&mut self, path: &Path) -> ResourceList {
         let mut found = Vec::new();
-        let list = match read_file(path, &mut self.sources, &Budget::default()) {
-            Ok(file) => read_resource_list(&self.sources, file, &Budget::of_list(), &mut found),
+        let list = match read_file(path, &mut self.sources, &InputLimits::default()) {
+            Ok(file) => {
+                read_resource_list(&self.sources, file, &InputLimits::of_list(), &mut found)
+            }
             Err(error) => {
                 found.push(error);
                 ResourceList::default()
@@ -184,8 +186,8 @@ impl Run {
 
     fn expand(&mut self, list: &ResourceList, config: &Config) -> Option<Vec<Node>> {
         let Sorted { passing, mut input, earlier } = Sorted::of(list, config);
-        let ceiling = Ceiling::default();
-        let request = Request { shape: Shape::Stream, ceiling, only: &[] };
+        let limits = OutputLimits::default();
+        let request = Request { shape: Shape::Stream, limits, only: &[] };
         let (previews, mut common) =
             compile(config, &mut input, &request, &mut self.report, |compiled| {
                 let emission = compiled.emission;

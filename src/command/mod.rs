@@ -19,7 +19,7 @@ use crate::read::{
     Parted, open_baseline, parse_baseline, parse_config, read_argument, read_suites, set_aside,
 };
 use crate::spec::Config;
-use crate::yaml::Budget;
+use crate::yaml::InputLimits;
 
 /// Runs a command. Objects go to stdout, words to stderr; the exit code is 0 when all is fine and 1
 /// when the input has errors.
@@ -62,7 +62,7 @@ fn work_on_this_thread() {
 /// Reads previews.yaml and the baseline; every mistake of both is in the report.
 fn load(input: &Input) -> Loaded {
     work_on_this_thread();
-    let budget = input.limits.budget();
+    let budget = input.limits.input();
     let mut sources = Sources::default();
     let mut found: Vec<Diagnostic> = Vec::new();
     let previews = read_argument(&input.previews, &mut sources, &budget);
@@ -107,7 +107,7 @@ fn check_suites(
     config: &Config,
     root: Option<&Path>,
     sources: &Sources,
-    budget: &Budget,
+    budget: &InputLimits,
     report: &mut Report,
 ) {
     let mut found = Vec::new();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{build_words, text_of};
 use crate::diagnostic::{Diagnostic, code};
-use crate::yaml::{Budget, too_many_bytes, too_many_seconds};
+use crate::yaml::{InputLimits, too_many_bytes, too_many_seconds};
 
 /// What a program said in time.
 struct Said {
@@ -30,7 +30,7 @@ pub(super) fn build(
     folder: &Path,
     left: usize,
     patience: Duration,
-    budget: &Budget,
+    budget: &InputLimits,
 ) -> Result<String, Diagnostic> {
     let failed = |message: String, help: &str| Diagnostic::new(&code::UNREADABLE, message, help);
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());

@@ -22,13 +22,13 @@ pub use suites::{read_suites, source_root};
 
 use crate::diagnostic::{Diagnostic, FileId, Sources, code};
 use crate::kube::Object;
-use crate::yaml::{Budget, Data, Node, parse_documents};
+use crate::yaml::{Data, InputLimits, Node, parse_documents};
 
 /// Parses a text that is already in `sources`; mistakes go to `errors`.
 pub(crate) fn documents(
     sources: &Sources,
     file: FileId,
-    budget: &Budget,
+    budget: &InputLimits,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Node> {
     parse_documents(sources, file, budget).unwrap_or_else(|mut mistakes| {
@@ -106,7 +106,7 @@ mod tests {
         let mut sources = Sources::default();
         let file = sources.add("a.yaml", text);
         let (mut objects, mut errors) = (Vec::new(), Vec::new());
-        for node in documents(&sources, file, &Budget::default(), &mut errors) {
+        for node in documents(&sources, file, &InputLimits::default(), &mut errors) {
             add_objects(node, &mut objects, &mut errors);
         }
         (objects.iter().map(|object| object.id.to_string()).collect(), errors)

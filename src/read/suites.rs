@@ -9,14 +9,14 @@ use super::baseline::read_bytes;
 use super::inside::{check_below, check_file, folded, git_root, is_carried, is_inside, real};
 use crate::diagnostic::{Diagnostic, Sources, code};
 use crate::spec::Config;
-use crate::yaml::{Budget, too_many_bytes};
+use crate::yaml::{InputLimits, too_many_bytes};
 
 /// Content of every file of every suite, by its path below `tests/`; but for what Git keeps for itself.
 pub fn read_suites(
     config: &Config,
     root: &Path,
     sources: &Sources,
-    budget: &Budget,
+    budget: &InputLimits,
     found: &mut Vec<Diagnostic>,
 ) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
