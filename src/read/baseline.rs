@@ -59,7 +59,8 @@ pub fn read_file(
     let name =
         if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() };
     // One byte more than allowed, to see that there is more: the text may have no end.
-    let most = budget.bytes.saturating_sub(sources.bytes()) as u64 + 1;
+    let left = budget.bytes.saturating_sub(sources.bytes()) as u64;
+    let most = left.saturating_add(1);
     let read = if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().take(most).read_to_end(&mut bytes).map(|_| bytes)

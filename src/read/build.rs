@@ -80,7 +80,7 @@ fn run(command: &mut Command, most: usize, patience: Duration) -> std::io::Resul
     // Threads that nobody waits for: what the program started may keep its pipes open.
     thread::spawn(move || {
         let err = thread::spawn(move || read(err, WORDS));
-        let out = read(out, most as u64 + 1);
+        let out = read(out, (most as u64).saturating_add(1));
         let _ = said.send((out, err.join().unwrap_or_default()));
     });
     let heard = heard.recv_timeout(patience);

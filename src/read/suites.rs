@@ -45,7 +45,8 @@ pub fn read_suites(
                 if entry.file_type().is_dir() || entry.depth() == 0 {
                     return Ok(None);
                 }
-                let read = read_carried(&entry, &folder, root, left as u64 + 1);
+                let most = (left as u64).saturating_add(1);
+                let read = read_carried(&entry, &folder, root, most);
                 read.map(Some).map_err(|why| format!("{}: {why}", entry.path().display()))
             });
             match read {

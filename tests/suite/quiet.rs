@@ -140,6 +140,18 @@ fn no_finding_shows_what_a_patch_writes_into_a_secret() {
 }
 
 #[test]
+fn what_looks_like_a_variable_in_a_secret_is_not_named() {
+    let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: db, namespace: shop}\n\
+                  stringData: {p: 'a${hunter2}b'}\n";
+    let uses = CART.replace("image: cart:1", "image: cart:1, envFrom: [{secretRef: {name: db}}]");
+    for (command, answer) in said(CONFIG, &format!("{uses}{secret}")) {
+        let words = answer.stderr + if command.starts_with("check") { &answer.stdout } else { "" };
+        assert!(words.contains("variables of Secret shop/db"), "{command}: {words}");
+        assert!(!words.contains("hunter2"), "{command}: {words}");
+    }
+}
+
+#[test]
 fn what_a_patch_of_a_workload_says_is_shown() {
     for patch in [
         "{target: {kind: Deployment, name: cart}, patch: '{spec: !shown b}'}",
