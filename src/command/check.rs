@@ -32,9 +32,9 @@ pub(super) fn run(options: &Check, voice: &Voice) -> ExitCode {
 fn compile_both(options: &Check, config: &Config, loaded: &mut Loaded) {
     let limits = &options.input.limits;
     let suites = render::suites(config, loaded, limits);
-    let ceiling = limits.ceiling();
-    let request = Request { shape: Shape::Stream, ceiling, only: &[] };
+    let most = limits.output();
+    let request = Request { shape: Shape::Stream, limits: most, only: &[] };
     if compile(config, &mut loaded.input, &request, &mut loaded.report, |_| ()).is_some() {
-        render::tree(config, loaded, "./", ceiling, suites);
+        render::tree(config, loaded, "./", most, suites);
     }
 }

@@ -13,7 +13,7 @@ use crate::edit::{self, Setting};
 use crate::read::{add_text, discover, other_spelling, parse_config, read_file};
 use crate::spec::Change;
 use crate::write::in_place::Held;
-use crate::yaml::{Budget, Node};
+use crate::yaml::{InputLimits, Node};
 
 pub(super) fn set(options: &Set, voice: &Voice) -> ExitCode {
     let setting = Setting {
@@ -109,7 +109,7 @@ impl Edit<'_> {
         edit: impl FnOnce(&Sources, &Node) -> Edited,
         sources: &mut Sources,
     ) -> Result<ExitCode, Vec<Diagnostic>> {
-        read_file(stdin, sources, &Budget::default()).map_err(|error| vec![error])?;
+        read_file(stdin, sources, &InputLimits::default()).map_err(|error| vec![error])?;
         let (text, done) = edited(self.setting, edit, sources)?;
         if self.target.dry_run {
             self.voice.tell(&format!("would have {done}\n"));
@@ -132,7 +132,7 @@ impl Edit<'_> {
             }
             vec![error]
         })?;
-        let budget = Budget::default();
+        let budget = InputLimits::default();
         let bytes = held.read(budget.bytes as u64 + 1).map_err(one)?;
         let name = file.display().to_string();
         let id = add_text(&name, bytes, sources, &budget).map_err(one)?;
@@ -161,7 +161,7 @@ fn edited(
     edit: impl FnOnce(&Sources, &Node) -> Edited,
     sources: &mut Sources,
 ) -> Result<(String, String), Vec<Diagnostic>> {
-    let budget = Budget::default();
+    let budget = InputLimits::default();
     let mut errors = Vec::new();
     let first = FileId::default();
     let Some(before) = parse_config(sources, first, &budget, &mut errors) else {

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use super::voice::Voice;
 use crate::diagnostic::{Diagnostic, Sources, code, some_of, stage};
 use crate::kube::Object;
-use crate::read::{open_baseline, other_spelling, parse_baseline, source_root};
+use crate::read::{git_root, open_baseline, other_spelling, parse_baseline, source_root};
 use crate::validate::{is_dns_label, is_dns_subdomain, is_source_path};
 use crate::write::in_place;
-use crate::yaml::{Budget, Node};
+use crate::yaml::{InputLimits, Node};
 
 const GATE: &str = "# The path of every gate: it has no objects of its own, only health checks.
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -21,8 +21,13 @@ resources: []
 /// What a file says of a baseline when nothing was found.
 const NAMESPACE: &str = "baseline";
 
-pub(super) fn run(folder: &Path, namespace: Option<&str>, voice: &Voice) -> ExitCode {
-    match write(folder, namespace) {
+pub(super) fn run(
+    folder: &Path,
+    namespace: Option<&str>,
+    name: Option<&str>,
+    voice: &Voice,
+) -> ExitCode {
+    match write(folder, namespace, name) {
         Ok(written) => {
             for path in written {
                 voice.tell(&format!("wrote {}\n", path.display()));
@@ -36,11 +41,19 @@ pub(super) fn run(folder: &Path, namespace: Option<&str>, voice: &Voice) -> Exit
     }
 }
 
-fn write(folder: &Path, namespace: Option<&str>) -> Result<[PathBuf; 2], Diagnostic> {
-    if let Some(name) = namespace.filter(|name| !is_dns_label(name)) {
-        let message = format!("`{name}` is not the name of a namespace; nothing was written");
-        let help = "use lower-case letters, digits and `-`, at most 63 characters";
-        return Err(Diagnostic::new(&code::BAD_NAME, message, help));
+fn write(
+    folder: &Path,
+    namespace: Option<&str>,
+    name: Option<&str>,
+) -> Result<[PathBuf; 2], Diagnostic> {
+    let name = name.map_or_else(|| name_of(folder), str::to_owned);
+    let labels = [(namespace, "a namespace"), (Some(name.as_str()), "a set")];
+    for (label, what) in labels {
+        if let Some(label) = label.filter(|label| !is_dns_label(label)) {
+            let message = format!("`{label}` is not the name of {what}; nothing was written");
+            let help = "use lower-case letters, digits and `-`, at most 63 characters";
+            return Err(Diagnostic::new(&code::BAD_NAME, message, help));
+        }
     }
     let previews = folder.join("previews.yaml");
     if let Some(other) = other_spelling(&previews) {
@@ -50,7 +63,7 @@ fn write(folder: &Path, namespace: Option<&str>) -> Result<[PathBuf; 2], Diagnos
     }
     let below = below_root(folder)?;
     stage::enter("reading");
-    let text = Found::in_folder(folder).previews(namespace, &below);
+    let text = Found::in_folder(folder).previews(&name, namespace, &below);
     let gate = folder.join("previews/gate/kustomization.yaml");
     in_place::create(folder, &[(previews.clone(), &text), (gate.clone(), GATE)])?;
     Ok([previews, gate])
@@ -89,7 +102,7 @@ impl Found {
             return Self::default();
         }
         let (mut sources, mut errors) = (Sources::default(), Vec::new());
-        let budget = Budget::default();
+        let budget = InputLimits::default();
         let files = open_baseline(&[folder], &mut sources, &budget, &mut errors);
         let (objects, more) = parse_baseline(&sources, &files, &budget);
         let distinct: BTreeSet<_> = objects.iter().map(|object| &object.id).collect();
@@ -115,11 +128,11 @@ impl Found {
     }
 
     /// The text of previews.yaml.
-    fn previews(&self, wanted: Option<&str>, below: &str) -> String {
+    fn previews(&self, name: &str, wanted: Option<&str>, below: &str) -> String {
         let namespace = wanted.or(self.namespace()).unwrap_or(NAMESPACE);
         let services = self.services.get(namespace).or_else(|| self.services.get(""));
         let is_found = self.is_baseline && services.is_some();
-        let mut text = String::from(HEAD);
+        let mut text = HEAD.replace("NAME", name);
         text.push_str("spec:\n  baseline:\n");
         if let Some(services) = services {
             text.push_str(&format!("    # Its services: {}.\n", some_of(services)));
@@ -164,7 +177,7 @@ what is wrong.
 apiVersion: anabranch.dev/v1alpha1
 kind: Previews
 metadata:
-  name: previews
+  name: NAME
   annotations:
     config.kubernetes.io/local-config: \"true\"
 ";
@@ -188,4 +201,19 @@ fn wildcard(gateway: &Object) -> Option<(String, String, String, String)> {
             && [&gateway, &name, &host].iter().all(|text| is_dns_subdomain(text));
         fits.then_some((namespace, gateway, name, host))
     })
+}
+
+/// The name of a new set: Flux objects of all sets of a cluster carry it, so that of the repository tells
+/// them apart. Without one that fits, `previews`.
+fn name_of(folder: &Path) -> String {
+    // Names of Flux objects, of 63 characters at most, hold those of previews and suites too.
+    const LONGEST: usize = 20;
+    let root = git_root(folder);
+    let root = root.file_name().filter(|_| root.join(".git").exists()).unwrap_or_default();
+    let root = root.to_string_lossy().to_ascii_lowercase();
+    let words = root.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut name = words.collect::<Vec<_>>().join("-");
+    name.truncate(LONGEST);
+    let name = name.trim_start_matches(|c: char| !c.is_ascii_lowercase()).trim_end_matches('-');
+    if name.is_empty() { "previews".to_owned() } else { name.to_owned() }
 }

@@ -76,7 +76,7 @@ fn read(input: &Input, voice: &Voice) -> Option<(Config, Option<Urls>)> {
 }
 
 fn urls(config: &Config, loaded: &mut Loaded, input: &Input) -> Option<Urls> {
-    let request = Request { shape: Shape::Stream, ceiling: input.limits.ceiling(), only: &[] };
+    let request = Request { shape: Shape::Stream, limits: input.limits.output(), only: &[] };
     compile(config, &mut loaded.input, &request, &mut Report::default(), |compiled| {
         let all = (0..compiled.emission.previews()).map(|index| compiled.emission.urls(index));
         all.map(|(name, urls)| (name.to_owned(), urls)).collect()

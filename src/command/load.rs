@@ -11,7 +11,7 @@ use crate::read::{
     parse_config, read_argument, set_aside, source_root,
 };
 use crate::spec::Config;
-use crate::yaml::Budget;
+use crate::yaml::InputLimits;
 
 /// What a command works on.
 pub(super) struct Loaded {
@@ -43,7 +43,7 @@ pub(super) fn load(input: &Input, needs: Needs) -> Loaded {
     let named = input.previews.clone().map_or_else(discover, Ok);
     let previews = named.as_deref().unwrap_or(Path::new("previews.yaml"));
     let root = input.source_root.clone().unwrap_or_else(|| source_root(previews));
-    let mut reader = Reader { sources: &mut sources, budget: input.limits.budget(), needs };
+    let mut reader = Reader { sources: &mut sources, budget: input.limits.input(), needs };
     let file = named.clone().and_then(|path| reader.previews(&path));
     let (config, objects) = if input.baseline.is_empty() {
         reader.of_config(file, &root, &mut found)
@@ -61,7 +61,7 @@ pub(super) fn load(input: &Input, needs: Needs) -> Loaded {
 
 struct Reader<'s> {
     sources: &'s mut Sources,
-    budget: Budget,
+    budget: InputLimits,
     needs: Needs,
 }
 
@@ -138,7 +138,7 @@ impl Reader<'_> {
 fn read_config(
     file: Result<FileId, Diagnostic>,
     sources: &Sources,
-    budget: &Budget,
+    budget: &InputLimits,
 ) -> Result<Config, Vec<Diagnostic>> {
     let mut found = Vec::new();
     match parse_config(sources, file.map_err(|error| vec![error])?, budget, &mut found) {

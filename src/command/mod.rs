@@ -41,7 +41,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Set(options) => edit::set(&options, &voice),
         Command::Remove(options) => edit::remove(&options, &voice),
         Command::Prune(options) => edit::prune(&options, &voice),
-        Command::Init { folder, namespace } => init::run(&folder, namespace.as_deref(), &voice),
+        Command::Init { folder, namespace, name } => {
+            init::run(&folder, namespace.as_deref(), name.as_deref(), &voice)
+        }
         Command::Schema { definition } => print::schema(definition),
         Command::Completions { shell } => print::completions(shell),
         Command::Man { command, output } => {

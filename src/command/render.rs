@@ -14,7 +14,7 @@ use crate::cli::{Limits, Render};
 use crate::diagnostic::stage;
 use crate::emit::{Draft, Preview, Shape, Suites, Words};
 use crate::kube::Id;
-use crate::limits::Ceiling;
+use crate::limits::OutputLimits;
 use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
 use crate::read::{Parted, check_references, read_suites};
@@ -45,7 +45,7 @@ fn render_stream(
         // A stream carries no suites along; whoever says where they are wants to know that they are there.
         suites(config, loaded, limits);
     }
-    let request = Request { shape: Shape::Stream, ceiling: limits.ceiling(), only: &options.only };
+    let request = Request { shape: Shape::Stream, limits: limits.output(), only: &options.only };
     let report = &mut loaded.report;
     let written = compile(config, &mut loaded.input, &request, report, |compiled| {
         voice.report(&loaded.sources, compiled.report);
@@ -159,7 +159,7 @@ fn render_tree(
     let limits = &options.input.limits;
     let path_in_source = tree_path(config, folder, &loaded.root);
     let suites = suites(config, loaded, limits);
-    let tree = tree(config, loaded, &path_in_source, limits.ceiling(), suites);
+    let tree = tree(config, loaded, &path_in_source, limits.output(), suites);
     voice.report(&loaded.sources, &loaded.report);
     let Some(tree) = tree else {
         return ExitCode::FAILURE;
@@ -222,7 +222,7 @@ pub(super) fn suites(
     loaded: &mut Loaded,
     limits: &Limits,
 ) -> BTreeMap<String, Vec<u8>> {
-    let (mut found, budget) = (Vec::new(), limits.budget());
+    let (mut found, budget) = (Vec::new(), limits.input());
     let files = read_suites(config, &loaded.root, &loaded.sources, &budget, &mut found);
     found.extend(check_references(config, &files, &budget));
     loaded.report.extend(found);
@@ -234,12 +234,12 @@ pub(super) fn tree(
     config: &Config,
     loaded: &mut Loaded,
     path_in_source: &str,
-    ceiling: Ceiling,
+    limits: OutputLimits,
     files: BTreeMap<String, Vec<u8>>,
 ) -> Option<Tree> {
     let suites = hash_suites(config, &files);
     let shape = Shape::Tree { suites: &suites, root: path_in_source };
-    let request = Request { shape, ceiling, only: &[] };
+    let request = Request { shape, limits, only: &[] };
     let report = &mut loaded.report;
     let tree = compile(config, &mut loaded.input, &request, report, |compiled| {
         let Compiled { previews, mut common, input, .. } = compiled;

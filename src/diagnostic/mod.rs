@@ -9,6 +9,7 @@ pub mod github;
 mod hidden;
 pub mod json;
 mod levels;
+mod patch_text;
 pub mod sarif;
 mod snippet;
 mod source;
@@ -21,9 +22,9 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 pub use code::Code;
-pub(crate) use hidden::{mentions_secret, unquoted};
 use levels::Level;
 pub use levels::Levels;
+pub(crate) use patch_text::{may_be_of_secret, mentions_secret, unquoted};
 pub use source::{FileId, Place, Region, Source, Sources};
 
 /// How bad a finding is. Errors stop a run before anything is written; the others do not.
@@ -186,6 +187,13 @@ impl Report {
         // Not with each of them: to put them in order takes time.
         if self.found.len() > 2 * Self::KEPT {
             self.shorten();
+        }
+    }
+
+    /// Replaces words in what is said to do.
+    pub(crate) fn reword_help(&mut self, old: &str, new: &str) {
+        for finding in &mut self.found {
+            finding.help = finding.help.replace(old, new);
         }
     }
 
