@@ -159,6 +159,9 @@ pub struct Render {
     /// Write a folder instead of a stream; it must be empty or written by an earlier run
     #[arg(short, long, value_name = "DIR", help_heading = "Output options")]
     pub output: Option<PathBuf>,
+    /// How many artifacts the folder is cut into
+    #[arg(long, value_enum, requires = "output", default_value_t = Artifacts::One, help_heading = "Output options")]
+    pub artifacts: Artifacts,
     /// Write only the objects of this preview, to look at them or compare: not the baseline, and not
     /// what it shares with other previews. Repeat it for several
     #[arg(long, value_name = "NAME", conflicts_with = "output", help_heading = "Output options")]
@@ -246,6 +249,15 @@ fn change(text: &str) -> Result<Change, String> {
     };
     let number = number.parse().map_err(|_| format!("`{number}` is not a number"))?;
     Ok(Change { repository: repository.to_owned(), number, commit: commit.to_owned() })
+}
+
+/// How many artifacts a folder is cut into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Artifacts {
+    /// The folder is one
+    One,
+    /// One of each preview, and one of all the rest; artifacts.json lists them
+    Each,
 }
 
 /// How findings are written.

@@ -8,14 +8,15 @@ use std::process::ExitCode;
 use rayon::prelude::*;
 
 use super::{Loaded, check_suites, load, say, say_report, write_out};
-use crate::cli::Render;
+use crate::cli::{Artifacts, Render};
+use crate::diagnostic::code;
 use crate::emit::{Draft, Preview, Shape, Suites, Words};
 use crate::kube::Id;
 use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
 use crate::read::{Parted, check_references, read_suites, source_root};
 use crate::spec::{Config, Delivery, SourceKind};
-use crate::write::{Tree, append, write_tree};
+use crate::write::{Artifact, Tree, append, of_artifacts, write_tree};
 
 pub(super) fn run(options: &Render) -> ExitCode {
     // The process ends with the command: to give every piece of its memory back would only take time.
@@ -146,17 +147,36 @@ fn render_tree(options: &Render, config: &Config, loaded: &mut Loaded, folder: &
     let budget = options.input.limits.budget();
     let files = read_suites(config, &root, &loaded.sources, &budget, &mut found);
     found.extend(check_references(config, &files, &budget));
+    if options.artifacts == Artifacts::Each && config.previews.spec.flux.artifacts.url.is_empty() {
+        found.push(config.finding(
+            &code::CONFIG_FIELD,
+            "spec.flux.artifacts.url",
+            "spec.flux.artifacts.url is missing: where artifacts of previews are pushed",
+            "write oci:// and a repository in a registry, such as oci://ghcr.io/shop/previews",
+        ));
+    }
     loaded.report.extend(found);
     let suites = hash_suites(config, &files);
-    let path_in_source = tree_path(config, folder, &root);
-    let shape = Shape::Tree { suites: &suites, root: &path_in_source };
+    let below = if options.artifacts == Artifacts::Each { "root" } else { "" };
+    let path_in_source = tree_path(config, &folder.join(below), &root);
+    let cut = options.artifacts == Artifacts::Each;
+    let shape = Shape::Tree { suites: &suites, root: &path_in_source, cut };
     let request = Request { shape, ceiling: options.input.limits.ceiling(), only: &[] };
     let report = &mut loaded.report;
     let tree = compile(config, &mut loaded.input, &request, report, |compiled| {
         let Compiled { previews, mut common, input, .. } = compiled;
         let baseline = baseline(config, input, std::mem::take(&mut common.changed));
-        let previews = previews.par_iter().map(Tree::of_preview).collect();
-        Tree::new(previews, &common, &baseline, files)
+        match options.artifacts {
+            Artifacts::One => {
+                let previews = previews.par_iter().map(Tree::of_preview).collect();
+                Tree::new(previews, &common, &baseline, &files)
+            }
+            Artifacts::Each => {
+                let own = |preview| Artifact::of_preview(config, preview, &files, &suites);
+                let previews = previews.par_iter().map(own).collect();
+                of_artifacts(config, previews, &common, &baseline)
+            }
+        }
     });
     let tree = tree.and_then(|tree| tree.map_err(|found| loaded.report.extend(found)).ok());
     say_report(&loaded.sources, &loaded.report);

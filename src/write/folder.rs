@@ -5,6 +5,7 @@
 //! touched and after the last: whenever a run ends, the list names every file of ours that may be there.
 //! No link is followed, no hard link is written through, and nothing is opened that is no file.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File, FileType, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
@@ -24,7 +25,7 @@ const LONGEST: u64 = 256 << 20;
 ///
 /// # Errors
 /// The folder holds files of someone else where ours would go, or the system refuses.
-pub fn write_tree(folder: &Path, tree: &Tree) -> Result<(), Diagnostic> {
+pub fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<(), Diagnostic> {
     // Without a slash at the end, behind which a link would be followed.
     let folder = &folder.components().collect::<PathBuf>();
     check_inside(folder)
@@ -150,7 +151,7 @@ fn read_list(folder: &Path) -> Result<BTreeSet<String>, Diagnostic> {
 /// there.
 fn check_way(
     folder: &Path,
-    planned: &BTreeMap<String, Vec<u8>>,
+    planned: &BTreeMap<String, Cow<'_, [u8]>>,
     earlier: &BTreeSet<String>,
 ) -> Result<(), Diagnostic> {
     let mut seen: HashSet<&Path> = HashSet::from([Path::new("")]);

@@ -1,6 +1,7 @@
 //! Objects to bytes: one stream, a folder, or the answer of a function.
 
 mod answer;
+mod artifacts;
 mod folder;
 pub mod in_place;
 mod new_file;
@@ -11,4 +12,5 @@ mod tree;
 pub use answer::write_answer;
 pub use folder::write_tree;
 pub use stream::{append, parts, stream};
-pub use tree::Tree;
+pub use artifacts::{Artifact, of_artifacts};
+pub use tree::{SuiteFiles, Tree};
