@@ -176,12 +176,7 @@ impl<'a> Flux<'a> {
     }
 
     /// A Kustomization of a preview.
-    pub(super) fn object(
-        &self,
-        part: Part,
-        env: &Environment<'_>,
-        mut facts: Facts<'_>,
-    ) -> Object {
+    pub(super) fn object(&self, part: Part, env: &Environment<'_>, mut facts: Facts<'_>) -> Object {
         let shard = facts.pop_if(|(key, _)| *key == SHARD);
         let mut object = match part {
             Part::Environment => self.environment(env),

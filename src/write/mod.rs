@@ -10,7 +10,7 @@ mod stream;
 mod tree;
 
 pub use answer::write_answer;
+pub use artifacts::{Artifact, of_artifacts};
 pub use folder::write_tree;
 pub use stream::{append, parts, stream};
-pub use artifacts::{Artifact, of_artifacts};
 pub use tree::{SuiteFiles, Tree};

@@ -84,7 +84,8 @@ impl<'a> Tree<'a> {
         }
         // Always there: it is the path that the user's own Kustomization names.
         let flux = format!("{root}flux/");
-        let files = self.files.range(flux.clone()..).map_while(|(path, _)| path.strip_prefix(&flux));
+        let files =
+            self.files.range(flux.clone()..).map_while(|(path, _)| path.strip_prefix(&flux));
         let content = kustomization(files);
         self.insert(format!("{flux}kustomization.yaml"), content.into(), || INDEX.to_owned());
     }
@@ -182,8 +183,9 @@ pub(super) fn is_ours(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {
         [artifacts::LIST] => true,
-        ["flux" | "shared" | "baseline", file]
-        | ["root", "flux" | "shared" | "baseline", file] => is_file_name(file),
+        ["flux" | "shared" | "baseline", file] | ["root", "flux" | "shared" | "baseline", file] => {
+            is_file_name(file)
+        }
         ["previews", preview, file] | ["previews", preview, "flux" | "objects", file] => {
             is_dns_label(preview) && is_file_name(file)
         }

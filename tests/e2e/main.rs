@@ -41,6 +41,7 @@ const SCENARIOS: &[Scenario] = &[
     ("routing, east-west", scenarios::east_west::run),
     ("routing, north-south", scenarios::north_south::run),
     ("adding and removing under load", scenarios::under_load::run),
+    ("an artifact of each preview", scenarios::artifacts::run),
     ("one broken preview", scenarios::broken::run),
     ("many previews of one service", scenarios::many::run),
     ("the function", scenarios::function::run),

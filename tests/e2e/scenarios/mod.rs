@@ -1,7 +1,9 @@
 //! One file per scenario.
 
+pub(crate) mod artifacts;
 pub(crate) mod broken;
 pub(crate) mod east_west;
+pub(crate) mod fleet;
 pub(crate) mod function;
 pub(crate) mod life;
 pub(crate) mod many;
