@@ -49,7 +49,8 @@ const SCENARIOS: &[Scenario] = &[
 ];
 
 /// Run only when E2E_ONLY names them: they take minutes, and a machine with nothing else to do.
-const ON_DEMAND: &[Scenario] = &[("scale", scenarios::scale::run)];
+const ON_DEMAND: &[Scenario] =
+    &[("scale", scenarios::scale::run), ("push-cost", scenarios::push_cost::run)];
 
 fn main() -> ExitCode {
     if env::var_os("RUN").is_none() {

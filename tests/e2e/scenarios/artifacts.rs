@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::fleet::{Fleet, SET, left_of, name, revision};
 use crate::books::Books;
-use crate::lab::{Outcome, ensure, kubectl, wait};
+use crate::lab::{Outcome, ensure, wait};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -58,12 +58,7 @@ pub(crate) fn run(_: &mut Books) -> Outcome<String> {
     let left = left_of(gone)?;
     ensure(left.is_empty(), || format!("a late run has brought {gone} back"))?;
 
-    kubectl(&["-n", "flux-system", "delete", "kustomization,ocirepository", SET])?;
-    wait("the fleet to be gone", PATIENCE, || {
-        let left = [left_of(first)?, left_of(changed)?].concat();
-        ensure(left.is_empty(), || format!("{} objects", left.len()))
-    })?;
-    kubectl(&["delete", "namespace", SET])?;
+    fleet.end()?;
     Ok(format!(
         "a push of one of three previews: its image {image:.1} s later, its suite green {tested:.0} s later on the revision \
          that runs, the others untouched; one removed, nothing left of it; a run of an older commit that came late changed nothing"

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::lab::{Outcome, anabranch, apply, get, kubectl, ready, run, scratch, wait};
+use crate::lab::{
+    Outcome, anabranch, apply, condition, ensure, get, kubectl, list, ready, run, scratch, wait,
+};
 
 /// The set and the baseline's namespace.
 pub(crate) const SET: &str = "fleet";
@@ -174,6 +176,26 @@ impl Fleet {
         Ok(())
     }
 
+    /// Waits until all previews are healthy at the images that are wanted, and their suites have ended.
+    pub(crate) fn settle_all(&self) -> Outcome {
+        let each = if self.suite { 3 } else { 2 };
+        wait("the fleet", DELIVERY, || {
+            let ours =
+                ["-n", "flux-system", "-l", "anabranch.dev/previews=fleet,anabranch.dev/preview"];
+            let all = list(&[&ours[..], &["kustomizations.kustomize.toolkit.fluxcd.io"]].concat())?;
+            let done = |one: &&Value| {
+                one["status"]["observedGeneration"] == one["metadata"]["generation"]
+                    && condition(one, "Ready").is_some_and(|(status, _)| status == "True")
+            };
+            let (done, wanted) = (all.iter().filter(done).count(), each * self.previews.len());
+            ensure(done == wanted && all.len() == wanted, || {
+                format!("{done} of {} Kustomizations are ready, {wanted} are wanted", all.len())
+            })
+        })?;
+        let ends = [self.previews.first(), self.previews.last()];
+        ends.into_iter().flatten().try_for_each(|(name, _)| self.runs(name))
+    }
+
     /// An error unless a preview is healthy at its image.
     pub(crate) fn is_settled(&self, preview: &str) -> Outcome {
         self.runs(preview)?;
@@ -225,5 +247,5 @@ pub(crate) fn name(number: usize) -> String {
 pub(crate) fn left_of(preview: &str) -> Outcome<Vec<Value>> {
     let kinds = "namespaces,kustomizations.kustomize.toolkit.fluxcd.io,ocirepositories.source.toolkit.fluxcd.io,httproutes";
     let selector = format!("anabranch.dev/preview={preview}");
-    crate::lab::list(&["-A", "-l", &selector, kinds])
+    list(&["-A", "-l", &selector, kinds])
 }
