@@ -202,6 +202,10 @@ pub struct Set {
     /// Drop services and changes of the preview that are not named here
     #[arg(long)]
     pub replace: bool,
+    /// When the event happened that this is about, such as the `updated_at` of the pull request. Where the
+    /// file knows a later state of it, or that it was closed since, nothing is changed
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub if_newer: Option<Timestamp>,
     /// The file to edit; `-` reads stdin and writes stdout
     #[arg(short, long, default_value = "previews.yaml")]
     pub file: PathBuf,
@@ -213,6 +217,9 @@ pub struct Remove {
     /// Names of previews
     #[arg(required = true)]
     pub names: Vec<String>,
+    /// When their pull requests were closed: no `set --if-newer` of an earlier event brings them back
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub closed: Option<Timestamp>,
     /// The file to edit; `-` reads stdin and writes stdout
     #[arg(short, long, default_value = "previews.yaml")]
     pub file: PathBuf,
@@ -221,7 +228,11 @@ pub struct Remove {
 /// Options of `prune`.
 #[derive(Debug, Args)]
 pub struct Prune {
-    /// What time it is, such as 2026-12-01T00:00:00Z [default: the system's clock]
+    /// A file of `REPOSITORY#NUMBER` lines: the pull requests that are open. Previews of which none is open
+    /// go as well, if the file names their repositories; a line may name a repository alone
+    #[arg(long, value_name = "FILE")]
+    pub open: Option<PathBuf>,
+    /// What time it is, such as 2026-12-01T00:00:00Z, and when FILE was made [default: the system's clock]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub now: Option<Timestamp>,
     /// The file to edit; `-` reads stdin and writes stdout
@@ -248,7 +259,8 @@ fn change(text: &str) -> Result<Change, String> {
         return Err("expected REPOSITORY#NUMBER@COMMIT".to_owned());
     };
     let number = number.parse().map_err(|_| format!("`{number}` is not a number"))?;
-    Ok(Change { repository: repository.to_owned(), number, commit: commit.to_owned() })
+    let (repository, commit) = (repository.to_owned(), commit.to_owned());
+    Ok(Change { repository, number, commit, updated: String::new() })
 }
 
 /// How many artifacts a folder is cut into.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::preview::Preview;
+use super::preview::{Closed, Preview};
 use super::registries::Registries;
 
 /// The one file a team edits: which previews exist, and what holds for all of them.
@@ -92,6 +92,10 @@ pub struct Spec {
     /// What a preview may not exceed.
     #[serde(default)]
     pub limits: Limits,
+    /// Previews whose pull requests are closed: a build that ends late does not bring one back. `anabranch
+    /// remove --closed` adds to them, `anabranch prune` forgets those of more than a month ago.
+    #[serde(default)]
+    pub closed: Vec<Closed>,
     /// The previews, one per pull request or group of them.
     #[serde(default)]
     pub previews: Vec<Preview>,

@@ -30,6 +30,7 @@ mod output;
 mod outside;
 mod protocol;
 mod quiet;
+mod races;
 mod readers;
 mod routes;
 mod schema;
