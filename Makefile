@@ -86,7 +86,7 @@ fmt: ## Format the source
 lint: ## Check formatting, lints, documentation and workflows
 	@tests/tools/install.sh lint
 	actionlint -shellcheck= -pyflakes=
-	zizmor --quiet --offline --no-progress --persona pedantic .github
+	zizmor --quiet --offline --no-progress --persona pedantic .github actions
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps

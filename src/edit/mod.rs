@@ -146,7 +146,8 @@ pub fn remove(
     Ok((document.into_text(), names))
 }
 
-/// Removes the previews of these names, and notes that they were closed at this time.
+/// Removes the previews of these names, and notes that they were closed at this time; one that the file
+/// knows in a later state stays.
 ///
 /// # Errors
 /// The text cannot be edited in place.
@@ -157,13 +158,9 @@ pub fn close(
     at: Timestamp,
 ) -> Result<String, Diagnostic> {
     let mut document = open(sources, node);
-    let goes = |preview: &Node| {
-        let name = preview.text_at(&["name"]);
-        names.iter().any(|one| Some(one.as_str()) == name)
-    };
-    take_out(&mut document, goes)?;
-    for name in names {
-        races::close(&mut document, name, &at.to_string())?;
+    for name in names.iter().filter(|name| !races::is_known_later(node, name, at)) {
+        take_out(&mut document, |preview| preview.text_at(&["name"]) == Some(name))?;
+        races::close(&mut document, name, at)?;
     }
     Ok(document.into_text())
 }

@@ -26,8 +26,17 @@ pub fn is_late(node: &Node, setting: &Setting) -> Option<String> {
     Some(format!("{name} is listed as of {latest}, and this is of {event}"))
 }
 
+/// Whether the file knows a state of a preview's pull requests, or their close, that is later than this.
+pub(super) fn is_known_later(node: &Node, name: &str, at: Timestamp) -> bool {
+    let preview = previews(node).iter().find(|one| one.text_at(&["name"]) == Some(name));
+    let changes = preview.and_then(|one| one.get("changes")).map(Node::items).unwrap_or_default();
+    let times = changes.iter().filter_map(updated).chain(closed_at(node, name));
+    times.max().is_some_and(|latest| latest > at)
+}
+
 /// Notes that the pull request of a preview was closed.
-pub(super) fn close(document: &mut Document, name: &str, at: &str) -> Result<(), Diagnostic> {
+pub(super) fn close(document: &mut Document, name: &str, at: Timestamp) -> Result<(), Diagnostic> {
+    let at = &at.to_string();
     let entry = Node::map([("name", Node::string(name)), ("at", Node::string(at))]);
     let Some(list) = document.node.at(&["spec", "closed"]) else {
         return document.add_key("spec", "closed", Node::list([entry]));

@@ -69,6 +69,12 @@ fn a_pull_request_that_is_opened_again_has_its_preview_again() {
 }
 
 #[test]
+fn a_close_that_arrives_after_the_pull_request_was_opened_again_takes_nothing_away() {
+    let again = build(FILE, NEW, "2026-11-29T10:04:00Z");
+    assert_eq!(close(&again, "2026-11-29T10:03:00Z"), again);
+}
+
+#[test]
 fn whoever_sets_a_preview_by_hand_wants_it_open() {
     let closed = close(FILE, "2026-11-29T10:03:00Z");
     let by_hand = edit(&closed, &["set", "pr-42", "--image", "web=web:v1"]).ok();
