@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use super::affected::PathMap;
 use super::preview::Preview;
 use super::registries::Registries;
 
@@ -92,6 +93,9 @@ pub struct Spec {
     /// What a preview may not exceed.
     #[serde(default)]
     pub limits: Limits,
+    /// Which paths of this repository belong to which service, where the code lives beside this file.
+    #[serde(default)]
+    pub affected: Option<PathMap>,
     /// The previews, one per pull request or group of them.
     #[serde(default)]
     pub previews: Vec<Preview>,
