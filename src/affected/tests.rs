@@ -1,1 +1,1 @@
-
+//! What holds for every map and every change.

@@ -1,0 +1,1 @@
+//! A table for each reader: files, and the paths that they claim.
