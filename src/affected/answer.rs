@@ -112,7 +112,8 @@ fn reach(users: &[Vec<usize>], from: usize) -> Vec<Vec<usize>> {
 }
 
 fn reason(map: &Map, path: &str, glob: &str, chain: &[usize]) -> Vec<String> {
-    let first = chain.iter().take(1).map(|&owner| format!("{} ({glob})", map.owners[owner].title()));
+    let first =
+        chain.iter().take(1).map(|&owner| format!("{} ({glob})", map.owners[owner].title()));
     let uses = chain.windows(2).map(|two| {
         let (used, user) = (&map.owners[two[0]], &map.owners[two[1]]);
         format!("{} uses {}", user.title(), used.name)
@@ -129,7 +130,8 @@ fn take_along(map: &Map, affected: &mut BTreeMap<usize, Affected>) {
             if affected.contains_key(&other) {
                 continue;
             }
-            let step = format!("{} goes with {}", map.owners[other].title(), map.owners[service].name);
+            let step =
+                format!("{} goes with {}", map.owners[other].title(), map.owners[service].name);
             let of_service = &affected[&service];
             let reasons = of_service.reasons.iter().map(|chain| {
                 let mut chain = chain.clone();

@@ -23,7 +23,8 @@ pub(super) fn check_edges(
     let manifests = Manifests { files, manifests, sources };
     let claims = manifest::read(&manifests);
     report.extend(claims.unread);
-    let mut audit = Audit { map, verdicts: BTreeMap::new(), reach: reach(map), said: BTreeSet::new() };
+    let mut audit =
+        Audit { map, verdicts: BTreeMap::new(), reach: reach(map), said: BTreeSet::new() };
     for claim in &claims.found {
         report.extend(audit.check(&manifests, claim));
     }
@@ -109,7 +110,8 @@ impl<'m> Audit<'m> {
             // All manifests may be global: then the files beside this one tell whose the package is.
             path = path.rsplit_once('/').map_or(path, |(folder, _)| folder);
         }
-        let is_left = |file: &&String| claim.ignored.as_ref().is_none_or(|ignored| !ignored.has(file));
+        let is_left =
+            |file: &&String| claim.ignored.as_ref().is_none_or(|ignored| !ignored.has(file));
         manifests.below(path).iter().filter(is_left).collect()
     }
 

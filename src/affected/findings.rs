@@ -26,7 +26,8 @@ pub(super) fn gone<'m>(map: &'m Map, changed: &BTreeMap<String, Change>) -> Vec<
 }
 
 pub(super) fn say_gone(service: &Owner) -> Diagnostic {
-    let message = format!("no file of service `{}` is left, and the map still has it", service.name);
+    let message =
+        format!("no file of service `{}` is left, and the map still has it", service.name);
     let help = "take it out of the map, and out of previews that name it";
     Diagnostic::new(&code::SERVICE_GONE, message, help).at(service.place, "no file is left")
 }
@@ -78,9 +79,10 @@ pub(super) fn unmapped(map: &Map, paths: &[String], what: &str) -> Option<Diagno
     };
     let means = match map.unmapped {
         Unmapped::Error => {
-            let mut help = "add each to the `paths` of the service or module that is made of it, or to \
+            let mut help =
+                "add each to the `paths` of the service or module that is made of it, or to \
                             `ignore` where it affects nothing:"
-                .to_owned();
+                    .to_owned();
             for path in paths.iter().take(LINES) {
                 help.push_str("\n  - ");
                 write_string(&mut help, &as_glob(path), None);

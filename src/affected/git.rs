@@ -116,14 +116,16 @@ impl Repository {
         (head, head_name): (&str, &str),
     ) -> Result<String, Diagnostic> {
         let answer = self.run(&["merge-base", base, head])?.ok().map(|bytes| text(&bytes));
-        let found = answer.as_deref().and_then(|text| text.lines().next()).filter(|one| is_hash(one));
+        let found =
+            answer.as_deref().and_then(|text| text.lines().next()).filter(|one| is_hash(one));
         let is_cut = self.is_shallow()
             && match found {
                 None => true,
                 Some(found) => found != base && found != head && self.is_cut(base, head, found)?,
             };
         if is_cut {
-            let message = format!("this clone is too shallow to tell where `{head_name}` left `{base_name}`");
+            let message =
+                format!("this clone is too shallow to tell where `{head_name}` left `{base_name}`");
             let help = "bring the history, with `git fetch --unshallow`, or with `fetch-depth: 0` of \
                         actions/checkout; `git fetch --deepen=100` brings a part";
             return Err(Diagnostic::new(&code::SHALLOW_CLONE, message, help));
@@ -140,7 +142,8 @@ impl Repository {
 
     /// Whether history is cut off between a merge base and the ends: there may be a nearer one behind.
     fn is_cut(&self, base: &str, head: &str, merge_base: &str) -> Result<bool, Diagnostic> {
-        let asked = ["rev-list", "--max-parents=0", "--max-count=1", base, head, "--not", merge_base];
+        let asked =
+            ["rev-list", "--max-parents=0", "--max-count=1", base, head, "--not", merge_base];
         Ok(!self.said(&asked)?.is_empty())
     }
 
@@ -227,9 +230,10 @@ impl Repository {
         ]);
         let patience = Budget::default().build_seconds;
         match run_program(&mut command, ANSWER, Duration::from_secs(patience)) {
-            Ok(Some(said)) if said.stdout.len() > ANSWER => {
-                Err(no_repository(format!("git {} has no end", arguments[0]), "look at the repository"))
-            }
+            Ok(Some(said)) if said.stdout.len() > ANSWER => Err(no_repository(
+                format!("git {} has no end", arguments[0]),
+                "look at the repository",
+            )),
             Ok(Some(said)) if said.status.success() => Ok(Ok(said.stdout)),
             Ok(Some(said)) => Ok(Err(String::from_utf8_lossy(&said.stderr).into_owned())),
             Ok(None) => {
@@ -270,7 +274,9 @@ fn fetch(revision: &str, is_shallow: bool) -> String {
     if matches!(name, "HEAD" | "") {
         return match is_shallow {
             true => "this clone is shallow: `git fetch --unshallow` brings the history".to_owned(),
-            false => "history does not go back so far: name a commit that `git log` shows".to_owned(),
+            false => {
+                "history does not go back so far: name a commit that `git log` shows".to_owned()
+            }
         };
     }
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
@@ -310,7 +316,11 @@ mod tests {
             ("$(x)", "`git fetch origin` brings"),
             ("HEAD~40", "`git log`"),
         ] {
-            assert!(fetch(revision, false).contains(command), "{revision}: {}", fetch(revision, false));
+            assert!(
+                fetch(revision, false).contains(command),
+                "{revision}: {}",
+                fetch(revision, false)
+            );
         }
         assert!(fetch("HEAD~40", true).contains("git fetch --unshallow"));
     }

@@ -35,9 +35,11 @@ impl Glob {
             let what = format!("its braces stand for more than {most} globs");
             return Err((what, "write several globs".to_owned()));
         }
-        let patterns: Result<Vec<String>, _> = alternatives.iter().map(|one| pattern(one)).collect();
+        let patterns: Result<Vec<String>, _> =
+            alternatives.iter().map(|one| pattern(one)).collect();
         let pattern = format!("(?s)^(?:{})$", patterns?.join("|"));
-        let regex = Regex::new(&pattern).map_err(|_| say("it is too large", "write several globs"))?;
+        let regex =
+            Regex::new(&pattern).map_err(|_| say("it is too large", "write several globs"))?;
         Ok(Self { regex, prefix: common_prefix(&alternatives) })
     }
 

@@ -143,12 +143,7 @@ fn map_of_previews(config: &Config, errors: &mut Vec<Diagnostic>) -> Option<Map>
 }
 
 /// The two ends of a change; what is wrong with either is reported.
-fn find_span(
-    repository: &Repository,
-    base: &str,
-    head: &str,
-    report: &mut Report,
-) -> Option<Span> {
+fn find_span(repository: &Repository, base: &str, head: &str, report: &mut Report) -> Option<Span> {
     let commits = [base, head].map(|revision| kept(repository.commit(revision), report));
     let [Some(base_commit), Some(head_commit)] = commits else { return None };
     let merge_base = repository.merge_base((&base_commit, base), (&head_commit, head));

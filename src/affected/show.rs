@@ -17,7 +17,8 @@ pub(crate) struct Span {
 
 /// The answer in a form. Nothing affected is an empty answer in each of them.
 pub(crate) fn show(answer: &Answer, span: &Span, format: Format) -> String {
-    let built = || answer.services.iter().filter(|(_, one)| one.build).map(|(name, _)| name.as_str());
+    let built =
+        || answer.services.iter().filter(|(_, one)| one.build).map(|(name, _)| name.as_str());
     match format {
         Format::Text => as_text(answer),
         Format::Json => text::json(&as_json(answer, span)),

@@ -159,7 +159,8 @@ impl Seen {
 
     fn is_shown(&self, is_flow: bool) -> bool {
         let has_kind = if is_flow { self.has_kind } else { self.is_clear };
-        if !self.has_version || !has_kind || !(self.has_metadata || self.is_previews || self.is_map) {
+        if !self.has_version || !has_kind || !(self.has_metadata || self.is_previews || self.is_map)
+        {
             return false;
         }
         // Many objects name a Secret by its kind, and hold nothing of it.

@@ -25,7 +25,12 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
 fn read_build(manifest: &Manifest<'_>, service: &str, build: &Node, claims: &mut Claims) {
     let context = build.text().or_else(|| build.text_at(&["context"])).unwrap_or(".");
     if context.contains('$') {
-        return claims.unread(manifest, &format!("`{context}`, whose variable"), UNKNOWN, build.place);
+        return claims.unread(
+            manifest,
+            &format!("`{context}`, whose variable"),
+            UNKNOWN,
+            build.place,
+        );
     }
     // An address of a repository is no folder.
     let is_folder = !context.contains("://") && !context.starts_with("git@");

@@ -11,11 +11,12 @@ pub(super) fn has(name: &str) -> bool {
 }
 
 fn is_dockerfile(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
     let is_named = |stem: &str| {
-        lower == stem || lower.starts_with(&format!("{stem}.")) || lower.ends_with(&format!(".{stem}"))
+        let behind =
+            name.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        behind && !name.ends_with(".dockerignore") || name.ends_with(&format!(".{stem}"))
     };
-    (is_named("dockerfile") || is_named("containerfile")) && !lower.ends_with(".dockerignore")
+    is_named("Dockerfile") || is_named("Containerfile") || name.ends_with(".dockerfile")
 }
 
 pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
@@ -94,7 +95,11 @@ fn meant(manifests: &Manifests<'_>, context: &str, source: &str) -> Vec<String> 
 }
 
 /// The folder in which the most of the sources are: that of the Dockerfile, or the nearest above it.
-fn likely_context(manifests: &Manifests<'_>, manifest: &Manifest<'_>, sources: &[Source]) -> String {
+fn likely_context(
+    manifests: &Manifests<'_>,
+    manifest: &Manifest<'_>,
+    sources: &[Source],
+) -> String {
     let found = |context: &str| {
         let is_there = |source: &&Source| !meant(manifests, context, &source.path).is_empty();
         sources.iter().filter(is_there).count()
@@ -181,7 +186,8 @@ fn instructions<'t>(manifest: &Manifest<'t>) -> Vec<(&'t str, String, Place)> {
 /// The words that end the texts which an instruction holds: `EOF` of `<<EOF`.
 fn heredocs(arguments: &str) -> Vec<String> {
     let words = arguments.split_whitespace();
-    let ends = words.filter_map(|word| word.strip_prefix("<<")).filter(|word| !word.starts_with('<'));
+    let ends =
+        words.filter_map(|word| word.strip_prefix("<<")).filter(|word| !word.starts_with('<'));
     let ends = ends.map(|word| word.trim_start_matches('-').trim_matches(['"', '\'']).to_owned());
     ends.filter(|end| !end.is_empty()).collect()
 }

@@ -14,7 +14,9 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
         manifests.named(has).map(|manifest| (manifest, lines(&manifest))).collect();
     // Modules that a go.work lists are taken from the repository, whatever version is required.
     let mut used: BTreeMap<&str, &str> = BTreeMap::new();
-    for (manifest, lines) in files.iter().filter(|(manifest, _)| name_of(manifest.path) == "go.work") {
+    for (manifest, lines) in
+        files.iter().filter(|(manifest, _)| name_of(manifest.path) == "go.work")
+    {
         for line in lines.iter().filter(|line| line.verb == "use") {
             let file = format!("{}/go.mod", line.words.first().copied().unwrap_or_default());
             claims.add_package(manifest, "uses", &file, line.place);

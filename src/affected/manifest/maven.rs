@@ -62,7 +62,8 @@ fn read_parent(
         return;
     }
     let path = pom(&path);
-    let is_there = join(folder_of(manifest.path), &path).is_some_and(|path| manifests.has_file(&path));
+    let is_there =
+        join(folder_of(manifest.path), &path).is_some_and(|path| manifests.has_file(&path));
     if is_there || path.contains('$') {
         claims.add(manifest, "has as its parent", &path, place(manifest, parent));
     }

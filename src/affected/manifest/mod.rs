@@ -87,7 +87,14 @@ impl Claims {
         self.add_by(by, manifest, words, relative, place);
     }
 
-    fn add_by(&mut self, by: By, manifest: &Manifest<'_>, words: &str, relative: &str, place: Place) {
+    fn add_by(
+        &mut self,
+        by: By,
+        manifest: &Manifest<'_>,
+        words: &str,
+        relative: &str,
+        place: Place,
+    ) {
         if relative.contains('$') {
             let text = format!("`{relative}`, whose variable");
             return self.unread(manifest, &text, "the audit does not know", place);
@@ -215,9 +222,9 @@ fn node_of(file: FileId, span: std::ops::Range<usize>, value: &toml::de::DeValue
                 })
                 .collect(),
         ),
-        DeValue::Array(items) => {
-            Data::List(items.iter().map(|item| node_of(file, item.span(), item.get_ref())).collect())
-        }
+        DeValue::Array(items) => Data::List(
+            items.iter().map(|item| node_of(file, item.span(), item.get_ref())).collect(),
+        ),
         DeValue::String(text) => Data::Scalar { text: text.as_ref().into(), plain: false },
         DeValue::Boolean(value) => Data::Scalar { text: value.to_string().into(), plain: true },
         _ => Data::Scalar { text: "0".into(), plain: true },
@@ -236,7 +243,8 @@ pub(super) struct Ignored {
 
 impl Ignored {
     pub(super) fn has(&self, path: &str) -> bool {
-        let folder = if self.folder.is_empty() { Some(path) } else { path.strip_prefix(&self.folder) };
+        let folder =
+            if self.folder.is_empty() { Some(path) } else { path.strip_prefix(&self.folder) };
         let Some(path) = folder.map(|path| path.trim_start_matches('/')) else { return false };
         let last = self.lines.iter().rev().find(|(_, glob)| glob.covers(path));
         last.is_some_and(|(leaves_out, _)| *leaves_out)

@@ -15,7 +15,9 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
     let mut packages = Vec::new();
     let mut workspaces = Vec::new();
     for manifest in manifests.named(has) {
-        let Some(node) = manifests.documents(&manifest, claims).into_iter().next() else { continue };
+        let Some(node) = manifests.documents(&manifest, claims).into_iter().next() else {
+            continue;
+        };
         let list = match manifest.path.ends_with(".yaml") {
             true => node.get("packages"),
             // Yarn's older form has the list one level deeper.
@@ -38,7 +40,8 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
         .filter_map(|(manifest, node)| Some((node.text_at(&["name"])?, manifest.path)))
         .collect();
     for (manifest, node) in &packages {
-        for (name, wanted) in KINDS.iter().filter_map(|kind| node.get(kind)).flat_map(Node::entries) {
+        for (name, wanted) in KINDS.iter().filter_map(|kind| node.get(kind)).flat_map(Node::entries)
+        {
             let dependency = (name.text.as_str(), wanted);
             read_dependency(manifest, dependency, &names, claims);
         }

@@ -22,10 +22,8 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
         let name = node.text_at(&["project", "name"]);
         name.or_else(|| node.text_at(&["tool", "poetry", "name"])).map(normal)
     };
-    let names: BTreeMap<String, &str> = projects
-        .iter()
-        .filter_map(|(manifest, node)| Some((name(node)?, manifest.path)))
-        .collect();
+    let names: BTreeMap<String, &str> =
+        projects.iter().filter_map(|(manifest, node)| Some((name(node)?, manifest.path))).collect();
     for (manifest, node) in &projects {
         for (name, source) in tables(node).into_iter().flat_map(Node::entries) {
             let words = format!("depends on project `{}`,", name.text);
