@@ -40,6 +40,8 @@ pub enum Command {
     Remove(Remove),
     /// Remove every preview whose `expires` is over
     Prune(Prune),
+    /// Find the services that a change affects, with the reasons
+    Affected(crate::affected::Options),
     /// Write a first previews.yaml and the gate's folder
     Init {
         /// The folder to write into
@@ -54,6 +56,9 @@ pub enum Command {
         /// Print the KRMFunctionDefinition instead, as YAML
         #[arg(long)]
         definition: bool,
+        /// Print the schema of affected.yaml instead
+        #[arg(long, conflicts_with = "definition")]
+        affected: bool,
     },
     /// Print a completion script for a shell
     Completions {

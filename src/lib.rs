@@ -20,6 +20,8 @@ pub mod spec;
 pub mod validate;
 pub mod write;
 
+pub mod affected;
+
 pub mod cli;
 pub mod command;
 pub mod pipeline;

@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod affected;
 mod check;
 mod edit;
 mod explain;
@@ -33,8 +34,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Set(options)) => edit::set(&options),
         Some(Command::Remove(options)) => edit::remove(&options),
         Some(Command::Prune(options)) => edit::prune(&options),
+        Some(Command::Affected(options)) => affected::run(&options),
         Some(Command::Init { folder, namespace }) => init::run(&folder, &namespace),
-        Some(Command::Schema { definition }) => print::schema(definition),
+        Some(Command::Schema { definition, affected }) => print::schema(definition, affected),
         Some(Command::Completions { shell }) => print::completions(shell),
         Some(Command::Man) => print::man(),
     }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use super::affected::PathMap;
 use super::preview::{Closed, Preview};
 use super::registries::Registries;
 
@@ -96,6 +97,9 @@ pub struct Spec {
     /// remove --closed` adds to them, `anabranch prune` forgets those of more than a month ago.
     #[serde(default)]
     pub closed: Vec<Closed>,
+    /// Which paths of this repository belong to which service, where the code lives beside this file.
+    #[serde(default)]
+    pub affected: Option<PathMap>,
     /// The previews, one per pull request or group of them.
     #[serde(default)]
     pub previews: Vec<Preview>,
