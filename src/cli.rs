@@ -40,6 +40,8 @@ pub enum Command {
     Remove(Remove),
     /// Remove every preview whose `expires` is over
     Prune(Prune),
+    /// Show what a change of previews.yaml or of the baseline means: previews, objects, fields
+    Diff(Diff),
     /// Find the services that a change affects, with the reasons
     Affected(crate::affected::Options),
     /// Write a first previews.yaml and the gate's folder
@@ -70,7 +72,7 @@ pub enum Command {
 }
 
 /// What is read.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Input options")]
 pub struct Input {
     /// The file that lists the previews; `-` for stdin
@@ -85,7 +87,7 @@ pub struct Input {
 }
 
 /// Limits of a run: beyond them an error, before memory or patience runs out.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
     /// Bytes of all input files together
@@ -188,6 +190,53 @@ pub struct Check {
     /// How findings are written
     #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Output options")]
     pub format: Format,
+}
+
+/// Options of `diff`.
+#[derive(Debug, Args)]
+#[command(after_help = DIFF_EXAMPLES)]
+#[group(id = "against", required = true, args = ["base", "rendered"])]
+pub struct Diff {
+    /// What is read.
+    #[command(flatten)]
+    pub input: Input,
+    /// Compare with what the files say at the merge base of this revision and the checkout
+    #[arg(long, value_name = "REV", help_heading = "Comparison")]
+    pub base: Option<String>,
+    /// Compare with a folder that `render -o` wrote
+    #[arg(long, value_name = "DIR", help_heading = "Comparison")]
+    pub rendered: Option<PathBuf>,
+    /// How the difference is written
+    #[arg(long, value_enum, default_value_t = DiffFormat::Text, help_heading = "Output options")]
+    pub format: DiffFormat,
+    /// End with exit code 1 where something differs
+    #[arg(long, help_heading = "Output options")]
+    pub exit_code: bool,
+    /// What suite paths are relative to [default: the Git root above previews.yaml, else its folder]
+    #[arg(long, value_name = "DIR", help_heading = "Input options")]
+    pub source_root: Option<PathBuf>,
+}
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  anabranch diff --baseline apps/staging --base origin/main
+      what this branch of the GitOps repository changes in the cluster
+  anabranch diff --baseline apps/staging --base origin/main --format markdown | gh pr comment --body-file -
+      the same as a comment for its reviewer
+  anabranch diff --baseline apps/staging --rendered out
+      what `render -o out` would change
+
+Exit code 0, also where something differs, unless --exit-code is given; 1 where the input has errors.";
+
+/// How a difference is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For people at a terminal
+    Text,
+    /// For tools
+    Json,
+    /// For a comment on a pull request
+    Markdown,
 }
 
 /// Options of `set`.

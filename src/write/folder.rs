@@ -69,6 +69,26 @@ pub fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<(), Diagnostic> {
     Ok(())
 }
 
+/// Reads a tree that was written before: content by path.
+///
+/// # Errors
+/// The folder was not written by `render -o`, or a file of it cannot be read.
+pub(crate) fn read_tree(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Diagnostic> {
+    let list = folder.join(LIST);
+    if what_is(&list)?.is_none() {
+        let message = format!("{} holds no {LIST}: it is not ours", folder.display());
+        return Err(refuse(message));
+    }
+    let paths = read_list(folder)?;
+    check_way(folder, &BTreeMap::new(), &paths)?;
+    let read = |path: String| {
+        let content = fs::read(folder.join(&path));
+        let content = content.map_err(|error| cannot(&folder.join(&path), "read", &error))?;
+        Ok((path, content))
+    };
+    paths.into_iter().map(read).collect()
+}
+
 fn cannot(path: &Path, done: &str, error: &io::Error) -> Diagnostic {
     let message = format!("{} cannot be {done}: {error}", path.display());
     let help = "check the path and its permissions, and render again: what was written is known";

@@ -160,7 +160,8 @@ impl<'a> Tree<'a> {
     }
 
     /// Content by path.
-    pub(super) fn files(&self) -> &BTreeMap<String, Cow<'a, [u8]>> {
+    #[must_use]
+    pub(crate) fn files(&self) -> &BTreeMap<String, Cow<'a, [u8]>> {
         &self.files
     }
 }

@@ -7,6 +7,7 @@ mod corpora;
 mod determinism;
 #[path = "../common/dice.rs"]
 mod dice;
+mod diff;
 mod differential;
 mod docs;
 mod edit;
