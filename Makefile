@@ -85,8 +85,8 @@ fmt: ## Format the source
 
 lint: ## Check formatting, lints, documentation and workflows
 	@tests/tools/install.sh lint
-	actionlint -shellcheck= -pyflakes=
-	zizmor --quiet --offline --no-progress --persona pedantic .github actions
+	actionlint -shellcheck= -pyflakes= .github/workflows/*.yaml examples/ci/*.yaml
+	zizmor --quiet --offline --no-progress --persona pedantic .github actions examples/ci/*.yaml
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
