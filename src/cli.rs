@@ -5,22 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use crate::arguments::{Levels, Words, asked_colour};
-use crate::limits::OutputLimits;
+use crate::arguments::{Levels, Limits, Words, asked_colour, examples};
 use crate::spec::{Change, time};
-use crate::yaml::InputLimits;
-
-/// What follows the help of a command: calls of it, and what its exit codes mean.
-macro_rules! examples {
-    ($($line:literal)+) => {
-        concat!(
-            "Examples:\n",
-            $("  ", $line, "\n",)+
-            "\nExit status:\n  0  fine\n  1  the input has errors, and nothing was written\n  \
-             2  the arguments are wrong"
-        )
-    };
-}
 
 /// Preview environments for every pull request: expands previews.yaml, together with the manifests
 /// of a baseline, into plain Kubernetes, Istio, Gateway API and Flux objects.
@@ -114,6 +100,19 @@ pub enum Command {
         "anabranch prune --now 2026-12-01T00:00:00Z --dry-run"
     ))]
     Prune(Prune),
+    /// Show what a change of previews.yaml or of the baseline means: previews, objects, fields
+    #[command(after_help = examples!(
+        "anabranch diff --baseline apps/staging --base origin/main"
+        "    what this branch of the GitOps repository changes in the cluster"
+        "anabranch diff --baseline apps/staging --base origin/main --format markdown | gh pr comment --body-file -"
+        "    the same as a comment for its reviewer"
+        "anabranch diff --baseline apps/staging --rendered out"
+        "    what `render -o out` would change";
+        "It ends with 0 also where something differs, unless --exit-code is given."
+    ))]
+    Diff(Diff),
+    /// Find the services that a change affects, with the reasons
+    Affected(crate::affected::Options),
     /// Write a first previews.yaml and the gate's folder
     #[command(after_help = examples!(
         "anabranch init"
@@ -139,6 +138,9 @@ pub enum Command {
         /// Print the KRMFunctionDefinition instead, as YAML
         #[arg(long)]
         definition: bool,
+        /// Print the schema of affected.yaml instead
+        #[arg(long, conflicts_with = "definition")]
+        affected: bool,
     },
     /// Print a completion script for a shell
     #[command(after_help = examples!(
@@ -171,6 +173,7 @@ impl Command {
         let input = match self {
             Self::Render(options) => &options.input,
             Self::Check(options) => &options.input,
+            Self::Diff(options) => &options.input,
             Self::List(options) => &options.input,
             Self::Show(options) => &options.input,
             _ => return None,
@@ -186,7 +189,7 @@ impl Command {
 }
 
 /// What is read.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Input {
     /// The file that lists the previews; `-` for stdin [default: the previews.yaml or previews.yml of
     /// this folder, or of one above it up to the Git root]
@@ -206,83 +209,15 @@ pub struct Input {
     pub limits: Limits,
 }
 
-/// Limits of a run: beyond them an error, before memory or patience runs out.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Limits")]
-pub struct Limits {
-    /// Bytes of all input files together
-    #[arg(long, value_name = "N", default_value_t = InputLimits::default().bytes)]
-    pub max_input_bytes: usize,
-    /// Levels of nesting in a document, and in an object that patches change, 500 at most
-    #[arg(long, value_name = "N", default_value_t = InputLimits::default().depth, value_parser = depth)]
-    pub max_depth: usize,
-    /// Mappings, lists, keys and values: in previews.yaml, and in the whole baseline
-    #[arg(long, value_name = "N", default_value_t = InputLimits::default().nodes)]
-    pub max_nodes: usize,
-    /// Documents in a file
-    #[arg(long, value_name = "N", default_value_t = InputLimits::default().documents)]
-    pub max_documents: usize,
-    /// Nodes that YAML anchors and aliases may make in a file
-    #[arg(long, value_name = "N", default_value_t = InputLimits::default().alias_nodes)]
-    pub max_alias_nodes: usize,
-    /// Seconds that kustomize may take for what it builds in one folder
-    #[arg(long, value_name = "N", default_value_t = InputLimits::default().build_seconds)]
-    pub max_build_seconds: u64,
-    /// Rules of routes that are derived, with matches, backends and hosts, of all previews together
-    #[arg(long, value_name = "N", default_value_t = OutputLimits::default().rules)]
-    pub max_rules: usize,
-    /// Pairs that are looked at: of matches in the routes of a service, and of Services and workloads
-    #[arg(long, value_name = "N", default_value_t = OutputLimits::default().pairs)]
-    pub max_pairs: usize,
-    /// Values that patches go through, of all previews together; those of one object, a tenth
-    #[arg(long, value_name = "N", default_value_t = OutputLimits::default().patch_nodes)]
-    pub max_patch_nodes: usize,
-    /// Bytes of the output
-    #[arg(long, value_name = "N", default_value_t = OutputLimits::default().bytes)]
-    pub max_output_bytes: usize,
-}
-
-fn depth(text: &str) -> Result<usize, String> {
-    let depth = text.parse().map_err(|error: std::num::ParseIntError| error.to_string())?;
-    if depth > InputLimits::DEEPEST {
-        return Err(format!("no more than {} levels can be read", InputLimits::DEEPEST));
-    }
-    Ok(depth)
-}
-
-impl Limits {
-    /// What may be read.
-    #[must_use]
-    pub fn input(&self) -> InputLimits {
-        InputLimits {
-            bytes: self.max_input_bytes,
-            depth: self.max_depth,
-            nodes: self.max_nodes,
-            documents: self.max_documents,
-            alias_nodes: self.max_alias_nodes,
-            build_seconds: self.max_build_seconds,
-        }
-    }
-
-    /// What may be made.
-    #[must_use]
-    pub fn output(&self) -> OutputLimits {
-        OutputLimits {
-            rules: self.max_rules,
-            pairs: self.max_pairs,
-            patch_nodes: self.max_patch_nodes,
-            depth: self.max_depth,
-            bytes: self.max_output_bytes,
-        }
-    }
-}
-
 /// Options of `render`.
 #[derive(Debug, Args)]
 pub struct Render {
     /// Write a folder instead of a stream; it must be empty or written by an earlier run
     #[arg(short, long, value_name = "DIR", value_parser = folder, display_order = 10)]
     pub output: Option<PathBuf>,
+    /// How many artifacts the folder is cut into
+    #[arg(long, value_enum, requires = "output", default_value_t = Artifacts::One, display_order = 13)]
+    pub artifacts: Artifacts,
     /// Write only the objects of this preview, to look at them or compare: not the baseline, and not
     /// what it shares with other previews. Repeat it for several
     #[arg(long, value_name = "NAME", conflicts_with = "output", display_order = 11)]
@@ -358,6 +293,38 @@ pub enum ShowFormat {
     Json,
 }
 
+/// Options of `diff`.
+#[derive(Debug, Args)]
+#[group(id = "against", required = true, args = ["base", "rendered"])]
+pub struct Diff {
+    /// Compare with what the files say at the merge base of this revision and the checkout
+    #[arg(long, value_name = "REV", display_order = 10)]
+    pub base: Option<String>,
+    /// Compare with a folder that `render -o` wrote
+    #[arg(long, value_name = "DIR", display_order = 11)]
+    pub rendered: Option<PathBuf>,
+    /// How the difference is written
+    #[arg(long, value_enum, default_value_t = DiffFormat::Text, display_order = 12)]
+    pub format: DiffFormat,
+    /// End with exit code 1 where something differs
+    #[arg(long, display_order = 13)]
+    pub exit_code: bool,
+    /// What is read.
+    #[command(flatten)]
+    pub input: Input,
+}
+
+/// How a difference is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For people at a terminal
+    Text,
+    /// For tools
+    Json,
+    /// For a comment on a pull request
+    Markdown,
+}
+
 /// Options of `set`.
 #[derive(Debug, Args)]
 pub struct Set {
@@ -375,6 +342,10 @@ pub struct Set {
     /// Drop services and changes of the preview that are not named here
     #[arg(long)]
     pub replace: bool,
+    /// When the event happened that this is about, such as the `updated_at` of the pull request. Where the
+    /// file knows a later state of it, or that it was closed since, nothing is changed
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub if_newer: Option<Timestamp>,
     /// What is edited.
     #[command(flatten)]
     pub target: Target,
@@ -398,6 +369,9 @@ pub struct Remove {
     /// Names of previews
     #[arg(required = true)]
     pub names: Vec<String>,
+    /// When their pull requests were closed: no `set --if-newer` of an earlier event brings them back
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub closed: Option<Timestamp>,
     /// What is edited.
     #[command(flatten)]
     pub target: Target,
@@ -406,7 +380,11 @@ pub struct Remove {
 /// Options of `prune`.
 #[derive(Debug, Args)]
 pub struct Prune {
-    /// What time it is, such as 2026-12-01T00:00:00Z [default: the system's clock]
+    /// A file of `REPOSITORY#NUMBER` lines: the pull requests that are open. Previews of which none is open
+    /// go as well, if the file names their repositories; a line may name a repository alone
+    #[arg(long, value_name = "FILE")]
+    pub open: Option<PathBuf>,
+    /// What time it is, such as 2026-12-01T00:00:00Z, and when FILE was made [default: the system's clock]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub now: Option<Timestamp>,
     /// What is edited.
@@ -443,7 +421,17 @@ fn change(text: &str) -> Result<Change, String> {
         return Err("expected REPOSITORY#NUMBER@COMMIT".to_owned());
     };
     let number = number.parse().map_err(|_| format!("`{number}` is not a number"))?;
-    Ok(Change { repository: repository.to_owned(), number, commit: commit.to_owned() })
+    let (repository, commit) = (repository.to_owned(), commit.to_owned());
+    Ok(Change { repository, number, commit, updated: String::new() })
+}
+
+/// How many artifacts a folder is cut into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Artifacts {
+    /// The folder is one
+    One,
+    /// One of each preview, and one of all the rest; artifacts.json lists them
+    Each,
 }
 
 /// How findings are written.

@@ -1,11 +1,14 @@
 //! `anabranch check`: every mistake and risk at once.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::load::{Loaded, Needs, load};
+use super::render::{TreeRequest, with_tree};
 use super::voice::Voice;
-use super::{render, write_out};
-use crate::cli::{Check, Format};
+use super::write_out;
+use crate::affected::check_map;
+use crate::cli::{Artifacts, Check, Format};
 use crate::diagnostic::{github, json, sarif, stage, terminal};
 use crate::emit::Shape;
 use crate::pipeline::{Request, compile};
@@ -31,10 +34,10 @@ pub(super) fn run(options: &Check, voice: &Voice) -> ExitCode {
 /// Compiles both shapes of output for their findings: a name may be taken in one of them alone.
 fn compile_both(options: &Check, config: &Config, loaded: &mut Loaded) {
     let limits = &options.input.limits;
-    let suites = render::suites(config, loaded, limits);
-    let most = limits.output();
-    let request = Request { shape: Shape::Stream, limits: most, only: &[] };
-    if compile(config, &mut loaded.input, &request, &mut loaded.report, |_| ()).is_some() {
-        render::tree(config, loaded, "./", most, suites);
-    }
+    check_map(config, &mut loaded.report);
+    let request = Request { shape: Shape::Stream, limits: limits.output(), only: &[] };
+    let _ = compile(config, &mut loaded.input, &request, &mut loaded.report, |_| ());
+    let folder = Path::new("out");
+    let request = TreeRequest { limits, folder, artifacts: Artifacts::One };
+    let _ = with_tree(&request, config, loaded, |_, _| ());
 }

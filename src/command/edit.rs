@@ -5,26 +5,36 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
-use super::voice::Voice;
+use super::voice::{Voice, say};
 use super::write_out;
 use crate::cli::{Prune, Remove, Set, Target};
 use crate::diagnostic::{Diagnostic, FileId, Report, Sources};
-use crate::edit::{self, Setting};
+use crate::edit::{self, Open, Setting};
 use crate::read::{add_text, discover, other_spelling, parse_config, read_file};
 use crate::spec::Change;
 use crate::write::in_place::Held;
 use crate::yaml::{InputLimits, Node};
 
 pub(super) fn set(options: &Set, voice: &Voice) -> ExitCode {
+    let mut changes = options.changes.clone();
+    for change in &mut changes {
+        change.updated = options.if_newer.map(|time| time.to_string()).unwrap_or_default();
+    }
     let setting = Setting {
         name: options.name.clone(),
         images: options.images.clone(),
-        changes: options.changes.clone(),
+        changes,
         expires: options.expires.clone(),
         replace: options.replace,
+        event: options.if_newer,
     };
     let edit = Edit { target: &options.target, setting: Some(&setting), voice };
     edit.run(|sources, node| {
+        if let Some(why) = edit::is_late(node, &setting) {
+            voice.tell(&format!("{why}\n"));
+            let text = sources.get(node.place.file()).text.to_string();
+            return Ok((text, String::new()));
+        }
         let text = edit::set(sources, node, &setting)?;
         Ok((text, format!("set {}", described(&setting, node))))
     })
@@ -54,23 +64,46 @@ fn described(setting: &Setting, before: &Node) -> String {
 }
 
 pub(super) fn remove(options: &Remove, voice: &Voice) -> ExitCode {
+    let edit = Edit { target: &options.target, setting: None, voice };
+    if let Some(at) = options.closed {
+        return edit.run(|sources, node| {
+            let text = edit::close(sources, node, &options.names, at)?;
+            Ok((text, format!("closed {}", options.names.join(", "))))
+        });
+    }
     let named = |preview: &Node| {
         let name = preview.text_at(&["name"]);
         options.names.iter().any(|one| Some(one.as_str()) == name)
     };
-    take_out(&options.target, voice, named)
+    edit.run(|sources, node| {
+        let (text, names) = edit::remove(sources, node, named)?;
+        Ok((text, format!("removed {}", names.join(", "))))
+    })
 }
 
 pub(super) fn prune(options: &Prune, voice: &Voice) -> ExitCode {
     let now = options.now.unwrap_or_else(Timestamp::now);
-    take_out(&options.target, voice, |preview| edit::is_expired(preview, now))
+    let open = match options.open.as_deref().map(read_open).transpose() {
+        Ok(open) => open,
+        Err(why) => {
+            say(&format!("error: {why}\n"));
+            return ExitCode::FAILURE;
+        }
+    };
+    Edit { target: &options.target, setting: None, voice }.run(|sources, node| {
+        let (text, names) = edit::prune(sources, node, now, open.as_ref())?;
+        let done = match names.as_slice() {
+            [] => "forgot previews that were closed long ago".to_owned(),
+            names => format!("removed {}", names.join(", ")),
+        };
+        Ok((text, done))
+    })
 }
 
-fn take_out(target: &Target, voice: &Voice, goes: impl Fn(&Node) -> bool) -> ExitCode {
-    Edit { target, setting: None, voice }.run(|sources, node| {
-        let (text, names) = edit::remove(sources, node, goes)?;
-        Ok((text, format!("removed {}", names.join(", "))))
-    })
+fn read_open(file: &Path) -> Result<Open, String> {
+    let text = std::fs::read_to_string(file);
+    let open = text.map_err(|error| error.to_string()).and_then(|text| Open::read(&text));
+    open.map_err(|why| format!("{}: {why}", file.display()))
 }
 
 /// An edit: the new text, and what was done.

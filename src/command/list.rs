@@ -9,7 +9,7 @@ use super::load::{Loaded, Needs, load};
 use super::voice::Voice;
 use super::write_out;
 use crate::cli::{Input, List, ListFormat, Show, ShowFormat};
-use crate::diagnostic::text::{harmless_json, prose};
+use crate::diagnostic::text::{json as harmless_json, prose};
 use crate::diagnostic::{Diagnostic, Report, code, nearest};
 use crate::emit::Shape;
 use crate::pipeline::{Request, compile};
@@ -140,7 +140,7 @@ fn in_full(config: &Config, preview: &Preview, urls: Option<&Urls>) -> String {
         lines.push(("expires", preview.expires.clone()));
     }
     for change in &preview.changes {
-        let Change { repository, number, commit } = change;
+        let Change { repository, number, commit, .. } = change;
         lines.push(("change", format!("{repository}#{number} at {commit}")));
     }
     for service in &preview.services {
@@ -178,7 +178,7 @@ fn as_json(config: &Config, preview: &Preview, urls: Option<&Urls>) -> Value {
         })
     };
     let change = |change: &Change| {
-        let Change { repository, number, commit } = change;
+        let Change { repository, number, commit, .. } = change;
         json!({"repository": repository, "number": number, "commit": commit})
     };
     json!({

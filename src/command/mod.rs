@@ -1,6 +1,8 @@
 //! One file per command.
 
+mod affected;
 mod check;
+mod diff;
 mod edit;
 mod explain;
 mod function;
@@ -41,10 +43,12 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Set(options) => edit::set(&options, &voice),
         Command::Remove(options) => edit::remove(&options, &voice),
         Command::Prune(options) => edit::prune(&options, &voice),
+        Command::Diff(options) => diff::run(&options, &voice),
+        Command::Affected(options) => affected::run(&options, &voice),
         Command::Init { folder, namespace, name } => {
             init::run(&folder, namespace.as_deref(), name.as_deref(), &voice)
         }
-        Command::Schema { definition } => print::schema(definition),
+        Command::Schema { definition, affected } => print::schema(definition, affected),
         Command::Completions { shell } => print::completions(shell),
         Command::Man { command, output } => {
             print::man(command.as_deref(), output.as_deref(), &voice)

@@ -11,7 +11,7 @@ use clap_mangen::roff::{Roff, roman};
 use super::voice::Voice;
 use super::{say_usage, write_out};
 use crate::cli::Cli;
-use crate::spec::{definition, previews_schema};
+use crate::spec::{affected_schema, definition, previews_schema};
 use crate::write::in_place;
 use crate::yaml::{Node, write_document};
 
@@ -22,13 +22,14 @@ pub(super) fn help() -> ExitCode {
     }
 }
 
-pub(super) fn schema(as_definition: bool) -> ExitCode {
+pub(super) fn schema(as_definition: bool, of_affected: bool) -> ExitCode {
     let text = if as_definition {
         let mut text = String::new();
         write_document(&mut text, &Node::from_json(definition()));
         text
     } else {
-        format!("{:#}\n", previews_schema())
+        let schema = if of_affected { affected_schema() } else { previews_schema() };
+        format!("{schema:#}\n")
     };
     write_out(text.as_bytes())
 }

@@ -10,16 +10,18 @@ use rayon::prelude::*;
 use super::load::{Loaded, Needs, load};
 use super::voice::Voice;
 use super::write_out;
-use crate::cli::{Limits, Render};
-use crate::diagnostic::stage;
+use crate::arguments::Limits;
+use crate::cli::{Artifacts, Render};
+use crate::diagnostic::{code, stage};
 use crate::emit::{Draft, Preview, Shape, Suites, Words};
 use crate::kube::Id;
-use crate::limits::OutputLimits;
 use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
 use crate::read::{Parted, check_references, read_suites};
 use crate::spec::{Config, Delivery, SourceKind};
-use crate::write::{Tree, Written, append, compare_tree, write_tree};
+use crate::write::{
+    Artifact, SuiteFiles, Tree, Written, append, compare_tree, of_artifacts, write_tree,
+};
 
 pub(super) fn run(options: &Render, voice: &Voice) -> ExitCode {
     // The process ends with the command: to give every piece of its memory back would only take time.
@@ -43,7 +45,7 @@ fn render_stream(
     let limits = &options.input.limits;
     if options.input.source_root.is_some() {
         // A stream carries no suites along; whoever says where they are wants to know that they are there.
-        suites(config, loaded, limits);
+        suite_files(config, loaded, limits);
     }
     let request = Request { shape: Shape::Stream, limits: limits.output(), only: &options.only };
     let report = &mut loaded.report;
@@ -157,16 +159,16 @@ fn render_tree(
     voice: &Voice,
 ) -> ExitCode {
     let limits = &options.input.limits;
-    let path_in_source = tree_path(config, folder, &loaded.root);
-    let suites = suites(config, loaded, limits);
-    let tree = tree(config, loaded, &path_in_source, limits.output(), suites);
-    voice.report(&loaded.sources, &loaded.report);
-    let Some(tree) = tree else {
+    let request = TreeRequest { limits, folder, artifacts: options.artifacts };
+    let done = with_tree(&request, config, loaded, |tree, loaded| {
+        voice.report(&loaded.sources, &loaded.report);
+        stage::enter("writing");
+        if options.dry_run { compare_tree(folder, tree) } else { write_tree(folder, tree) }
+    });
+    let Some(done) = done else {
+        voice.report(&loaded.sources, &loaded.report);
         return ExitCode::FAILURE;
     };
-    stage::enter("writing");
-    let done =
-        if options.dry_run { compare_tree(folder, &tree) } else { write_tree(folder, &tree) };
     match done {
         Ok(written) => {
             let count = config.previews.spec.previews.len();
@@ -216,12 +218,16 @@ fn listing(written: &Written, all: bool) -> String {
     text
 }
 
+/// What a tree is made of, besides what was loaded.
+pub(super) struct TreeRequest<'a> {
+    pub(super) limits: &'a Limits,
+    /// Where the tree will be.
+    pub(super) folder: &'a Path,
+    pub(super) artifacts: Artifacts,
+}
+
 /// Files of the suites, by their path below `tests/`; what is wrong with them goes to the report.
-pub(super) fn suites(
-    config: &Config,
-    loaded: &mut Loaded,
-    limits: &Limits,
-) -> BTreeMap<String, Vec<u8>> {
+fn suite_files(config: &Config, loaded: &mut Loaded, limits: &Limits) -> SuiteFiles {
     let (mut found, budget) = (Vec::new(), limits.input());
     let files = read_suites(config, &loaded.root, &loaded.sources, &budget, &mut found);
     found.extend(check_references(config, &files, &budget));
@@ -229,25 +235,51 @@ pub(super) fn suites(
     files
 }
 
-/// The tree of all files; none where something is wrong.
-pub(super) fn tree(
+/// Plans a tree and hands it to `finish`; none where the report has errors.
+pub(super) fn with_tree<T>(
+    request: &TreeRequest<'_>,
     config: &Config,
     loaded: &mut Loaded,
-    path_in_source: &str,
-    limits: OutputLimits,
-    files: BTreeMap<String, Vec<u8>>,
-) -> Option<Tree> {
+    finish: impl FnOnce(&Tree<'_>, &Loaded) -> T,
+) -> Option<T> {
+    let files = suite_files(config, loaded, request.limits);
+    let cut = request.artifacts == Artifacts::Each;
+    if cut && config.previews.spec.flux.artifacts.url.is_empty() {
+        loaded.report.push(config.finding(
+            &code::CONFIG_FIELD,
+            "spec.flux.artifacts.url",
+            "spec.flux.artifacts.url is missing: where artifacts of previews are pushed",
+            "write oci:// and a repository in a registry, such as oci://ghcr.io/shop/previews",
+        ));
+    }
     let suites = hash_suites(config, &files);
-    let shape = Shape::Tree { suites: &suites, root: path_in_source };
-    let request = Request { shape, limits, only: &[] };
+    let below = if cut { "root" } else { "" };
+    let path_in_source = tree_path(config, &request.folder.join(below), &loaded.root);
+    let shape = Shape::Tree { suites: &suites, root: &path_in_source, cut };
+    let compiling = Request { shape, limits: request.limits.output(), only: &[] };
     let report = &mut loaded.report;
-    let tree = compile(config, &mut loaded.input, &request, report, |compiled| {
+    let tree = compile(config, &mut loaded.input, &compiling, report, |compiled| {
         let Compiled { previews, mut common, input, .. } = compiled;
         let baseline = baseline(config, input, std::mem::take(&mut common.changed));
-        let previews = previews.par_iter().map(Tree::of_preview).collect();
-        Tree::new(previews, &common, &baseline, files)
-    });
-    tree.and_then(|tree| tree.map_err(|found| loaded.report.extend(found)).ok())
+        match request.artifacts {
+            Artifacts::One => {
+                let previews = previews.par_iter().map(Tree::of_preview).collect();
+                Tree::new(previews, &common, &baseline, &files)
+            }
+            Artifacts::Each => {
+                let own = |preview| Artifact::of_preview(config, preview, &files, &suites);
+                let previews = previews.par_iter().map(own).collect();
+                of_artifacts(config, previews, &common, &baseline)
+            }
+        }
+    })?;
+    match tree {
+        Ok(tree) => Some(finish(&tree, loaded)),
+        Err(found) => {
+            loaded.report.extend(found);
+            None
+        }
+    }
 }
 
 /// The objects of the baseline that are delivered with the output, in order.

@@ -27,7 +27,7 @@ pub fn render(sources: &Sources, report: &Report) -> String {
         "notes": report.count(Severity::Note),
         "findings": findings,
     });
-    super::text::harmless_json(&document)
+    super::text::json(&document)
 }
 
 fn finding(sources: &Sources, found: &Diagnostic) -> Value {

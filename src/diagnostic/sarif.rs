@@ -33,7 +33,7 @@ pub fn render(sources: &Sources, report: &Report) -> String {
             "results": results,
         }],
     });
-    super::text::harmless_json(&log)
+    super::text::json(&log)
 }
 
 fn rule(code: &Code) -> Value {

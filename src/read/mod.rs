@@ -14,6 +14,7 @@ mod suites;
 pub use baseline::{
     add_text, open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file,
 };
+pub(crate) use build::run_fed as run_program;
 pub use discover::{discover, from_here, other_spelling};
 pub(crate) use inside::git_root;
 pub use inside::{check_inside, is_carried, is_inside};
@@ -66,7 +67,7 @@ pub(crate) fn open_list(mut node: Node) -> Result<Vec<Node>, Node> {
 }
 
 /// Adds the objects of a document: itself, or those of a list. What only tools read (`local-config`,
-/// previews.yaml itself) is left out.
+/// previews.yaml and affected.yaml) is left out.
 pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, errors: &mut Vec<Diagnostic>) {
     let node = match open_list(node) {
         Ok(items) => {
@@ -75,7 +76,8 @@ pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, errors: &mut Ve
         }
         Err(node) => node,
     };
-    if is_previews(&node) {
+    let is_ours = is_of(&node, crate::spec::KIND) || is_of(&node, crate::spec::AFFECTED_KIND);
+    if is_ours {
         return;
     }
     match Object::from_node(node).and_then(Object::checked) {
@@ -87,8 +89,12 @@ pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, errors: &mut Ve
 
 /// Whether a document is a previews.yaml.
 pub(crate) fn is_previews(node: &Node) -> bool {
+    is_of(node, crate::spec::KIND)
+}
+
+fn is_of(node: &Node, kind: &str) -> bool {
     let api_version = node.text_at(&["apiVersion"]).unwrap_or_default();
-    node.text_at(&["kind"]) == Some(crate::spec::KIND) && api_version.starts_with("anabranch.dev/")
+    node.text_at(&["kind"]) == Some(kind) && api_version.starts_with("anabranch.dev/")
 }
 
 /// The text of a file, or why there is none.

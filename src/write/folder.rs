@@ -5,6 +5,7 @@
 //! touched and after the last: whenever a run ends, the list names every file of ours that may be there.
 //! No link is followed, no hard link is written through, and nothing is opened that is no file.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File, FileType, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
@@ -37,7 +38,7 @@ pub struct Written {
 ///
 /// # Errors
 /// The folder holds files of someone else where ours would go, or the system refuses.
-pub fn write_tree(folder: &Path, tree: &Tree) -> Result<Written, Diagnostic> {
+pub fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Diagnostic> {
     let folder = &checked(folder)?;
     let failed = |path: &Path, error: &io::Error| cannot(path, "written", error);
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
@@ -88,7 +89,7 @@ pub fn write_tree(folder: &Path, tree: &Tree) -> Result<Written, Diagnostic> {
 ///
 /// # Errors
 /// As far as they can be seen, those of [`write_tree`].
-pub fn compare_tree(folder: &Path, tree: &Tree) -> Result<Written, Diagnostic> {
+pub fn compare_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Diagnostic> {
     let folder = &checked(folder)?;
     let earlier = match what_is(folder)? {
         Some(_) => read_list(folder)?,
@@ -125,6 +126,26 @@ fn checked(folder: &Path) -> Result<PathBuf, Diagnostic> {
         return Err(is_link(&folder, "name the folder that it leads to"));
     }
     Ok(folder)
+}
+
+/// Reads a tree that was written before: content by path.
+///
+/// # Errors
+/// The folder was not written by `render -o`, or a file of it cannot be read.
+pub(crate) fn read_tree(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Diagnostic> {
+    let list = folder.join(LIST);
+    if what_is(&list)?.is_none() {
+        let message = format!("{} holds no {LIST}: it is not ours", folder.display());
+        return Err(refuse(message));
+    }
+    let paths = read_list(folder)?;
+    check_way(folder, &BTreeMap::new(), &paths)?;
+    let read = |path: String| {
+        let content = fs::read(folder.join(&path));
+        let content = content.map_err(|error| cannot(&folder.join(&path), "read", &error))?;
+        Ok((path, content))
+    };
+    paths.into_iter().map(read).collect()
 }
 
 fn cannot(path: &Path, done: &str, error: &io::Error) -> Diagnostic {
@@ -209,7 +230,7 @@ fn read_list(folder: &Path) -> Result<BTreeSet<String>, Diagnostic> {
 /// there.
 fn check_way(
     folder: &Path,
-    planned: &BTreeMap<String, Vec<u8>>,
+    planned: &BTreeMap<String, Cow<'_, [u8]>>,
     earlier: &BTreeSet<String>,
 ) -> Result<(), Diagnostic> {
     let mut seen: HashSet<&Path> = HashSet::from([Path::new("")]);

@@ -1,5 +1,6 @@
 //! The one test binary: black-box tests of the command line, one module per subject.
 
+mod actions;
 mod again;
 mod arguments;
 mod container;
@@ -7,6 +8,7 @@ mod corpora;
 mod determinism;
 #[path = "../common/dice.rs"]
 mod dice;
+mod diff;
 mod differential;
 mod docs;
 mod edit;
@@ -32,6 +34,7 @@ mod output;
 mod outside;
 mod protocol;
 mod quiet;
+mod races;
 mod readers;
 mod routes;
 mod schema;
