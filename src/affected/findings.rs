@@ -94,10 +94,10 @@ pub(super) fn unmapped(map: &Map, paths: &[String], what: &str) -> Option<Diagno
                 Diagnostic::new(&code::UNMAPPED_PATH, named, help).at(map.place, "in no list here"),
             );
         }
-        Unmapped::All => "every service is affected",
-        Unmapped::Ignore => "nothing is affected",
+        Unmapped::All => "by `unmapped: all` a change of these affects every service",
+        Unmapped::Ignore => "by `unmapped: ignore` a change of these affects nothing",
     };
-    let help = format!("by `unmapped`, {means}; such are {}", some_of(paths));
+    let help = format!("{means}: {}", some_of(paths));
     Some(Diagnostic::new(&code::UNMAPPED_ALLOWED, named, help))
 }
 

@@ -38,8 +38,8 @@ Examples:
       finds files without owner, globs without file, and what Dockerfiles, package.json, Cargo.toml
       and their like use without a word in the map
 
-It only reads, and runs no program but git. Exit code 0 where nothing is affected; 1 where it cannot be told:
-a path without owner, an unknown revision, a clone that is too shallow.";
+It only reads, and runs no program but git. Exit code 0 also where nothing is affected; 1 where
+it cannot be told: a path without owner, an unknown revision, a clone that is too shallow.";
 
 /// How the answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

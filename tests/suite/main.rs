@@ -1,5 +1,6 @@
 //! The one test binary: black-box tests of the command line, one module per subject.
 
+mod affected;
 mod again;
 mod container;
 mod corpora;
@@ -17,6 +18,7 @@ mod evaluator_tests;
 mod expected;
 mod forms;
 mod function;
+mod git;
 mod golden;
 mod hostile;
 mod hostile_patches;

@@ -45,7 +45,8 @@ fn read_build(manifest: &Manifest<'_>, service: &str, build: &Node, claims: &mut
         }
         other => {
             let Some(dockerfile) = join(&context, other.unwrap_or("Dockerfile")) else { return };
-            claims.contexts.entry(dockerfile.clone()).or_default().insert(context);
+            let of_service = (context, service.to_owned());
+            claims.contexts.entry(dockerfile.clone()).or_default().insert(of_service);
             By::File(dockerfile)
         }
     };

@@ -76,8 +76,8 @@ pub(super) struct Claim {
 pub(super) struct Claims {
     pub(super) found: Vec<Claim>,
     pub(super) unread: Vec<Diagnostic>,
-    /// The folders from which a Dockerfile copies, where something says so.
-    contexts: BTreeMap<String, BTreeSet<String>>,
+    /// The folders from which a Dockerfile copies, where something says so, and for which service.
+    contexts: BTreeMap<String, BTreeSet<(String, String)>>,
 }
 
 impl Claims {

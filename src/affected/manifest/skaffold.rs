@@ -33,7 +33,8 @@ fn read_artifact(manifest: &Manifest<'_>, artifact: &Node, all: &[&Node], claims
         let settings = artifact.get("docker").or(kaniko);
         let dockerfile = settings.and_then(|settings| settings.text_at(&["dockerfile"]));
         let Some(dockerfile) = join(&folder, dockerfile.unwrap_or("Dockerfile")) else { return };
-        claims.contexts.entry(dockerfile.clone()).or_default().insert(folder);
+        let of_service = (folder, service_of(artifact).to_owned());
+        claims.contexts.entry(dockerfile.clone()).or_default().insert(of_service);
         By::File(dockerfile)
     } else {
         By::Service(service_of(artifact).to_owned())

@@ -90,7 +90,7 @@ fn the_context_of_a_dockerfile_is_where_its_sources_are_unless_it_is_said() {
         let path =
             if compose.contains("..") { "deploy/docker-compose.yml" } else { "compose.yaml" };
         let [a, b, dockerfile] = own;
-        claim(&[a, b, dockerfile, (path, compose)], &["web/Dockerfile: "]);
+        claim(&[a, b, dockerfile, (path, compose)], &["service web: ", "web/Dockerfile: "]);
     }
 }
 
@@ -166,6 +166,7 @@ profiles:
         &[
             "service mail: libs",
             "service mail: mail/go.mod",
+            "service till: till/a",
             "till/Dev.Dockerfile: till/a",
             "web/Dockerfile: images/base",
             "web/Dockerfile: web",
