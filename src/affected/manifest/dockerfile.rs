@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{By, Claim, Claims, Ignored, Manifest, Manifests, folder_of, join, name_of};
+use super::{By, Claim, Claims, Ignored, Manifest, Manifests, folder_of, join};
 use crate::affected::glob::Glob;
 use crate::diagnostic::Place;
 
@@ -20,11 +20,7 @@ fn is_dockerfile(name: &str) -> bool {
 }
 
 pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
-    let mut named: Vec<Manifest<'_>> = manifests.named(is_dockerfile).collect();
-    // A compose file may build from a file of any name.
-    let of_others = claims.contexts.keys().filter(|path| !is_dockerfile(name_of(path)));
-    named.extend(of_others.filter_map(|path| manifests.at(path)));
-    for manifest in named {
+    for manifest in manifests.named(is_dockerfile) {
         let sources = sources(&manifest);
         let stated = claims.contexts.get(manifest.path).cloned();
         let likely = || (likely_context(manifests, &manifest, &sources), String::new());

@@ -114,6 +114,22 @@ impl Claims {
         self.found[before..].iter_mut().for_each(|claim| claim.is_package = true);
     }
 
+    /// Notes that a Dockerfile is built from a folder, for a service.
+    fn build(
+        &mut self,
+        manifests: &Manifests<'_>,
+        manifest: &Manifest<'_>,
+        (dockerfile, context, service): (&str, String, &str),
+        place: Place,
+    ) {
+        if manifests.has_file(dockerfile) && manifests.at(dockerfile).is_none() {
+            let what = format!("`{dockerfile}`, which is known by its name for no Dockerfile");
+            self.unread(manifest, &what, "and not read", place);
+        }
+        let of_service = (context, service.to_owned());
+        self.contexts.entry(dockerfile.to_owned()).or_default().insert(of_service);
+    }
+
     fn unread(&mut self, manifest: &Manifest<'_>, what: &str, why: &str, place: Place) {
         let message = format!("{} names {what} {why}", manifest.path);
         let help = "see that the map has what it stands for";

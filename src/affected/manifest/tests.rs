@@ -134,6 +134,9 @@ fn compose_files_claim_further_contexts() {
     let (found, unread) = claims(&[("compose.yaml", inline)]);
     assert_eq!((found, unread.len()), (vec!["service web: b".to_owned()], 1));
     claim(&[("compose.yaml", "services: {web: {build: 'https://github.com/a/b.git'}}")], &[]);
+    let other = "services: {web: {build: {context: ., dockerfile: docker/prod}}}";
+    let (_, unread) = claims(&[("compose.yaml", other), ("docker/prod", "FROM x\nCOPY . /\n")]);
+    assert!(unread.len() == 1 && unread[0].contains("`docker/prod`"), "{unread:?}");
 }
 
 #[test]
