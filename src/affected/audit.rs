@@ -151,7 +151,12 @@ impl<'m> Audit<'m> {
         );
         let all = owner.uses.iter().chain(lacking).collect::<BTreeSet<_>>().into_iter();
         let names = all.map(|&index| self.map.owners[index].name.as_str());
-        let help = format!("add to {}: {}", self.field(user), flow("uses", names));
+        let mut help = format!("add to {}: {}", self.field(user), flow("uses", names));
+        if lacking.len() > 2 && claim.ignored.is_some() {
+            help = format!(
+                "copy less, or leave out with a .dockerignore what is not needed; else {help}"
+            );
+        }
         Diagnostic::new(&code::MISSING_EDGE, message, help).at(claim.place, "")
     }
 

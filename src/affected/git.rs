@@ -278,7 +278,10 @@ fn fetch(revision: &str, is_shallow: bool) -> String {
         Some(at) => revision.split_at(at),
         None => (revision, ""),
     };
-    if matches!(name, "HEAD" | "") {
+    if name.is_empty() {
+        return "`git branch --all` lists the branches of this clone".to_owned();
+    }
+    if name == "HEAD" {
         return match is_shallow {
             true => "this clone is shallow: `git fetch --unshallow` brings the history".to_owned(),
             false => {
@@ -322,6 +325,7 @@ mod tests {
             ("origin/main~3", "git fetch origin +main:"),
             ("$(x)", "`git fetch origin` brings"),
             ("HEAD~40", "`git log`"),
+            ("@{upstream}", "git branch --all"),
         ] {
             assert!(
                 fetch(revision, false).contains(command),

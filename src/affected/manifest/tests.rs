@@ -170,6 +170,7 @@ profiles:
             "service mail: libs",
             "service mail: mail/go.mod",
             "service till: till/a",
+            "service web: web",
             "till/Dev.Dockerfile: till/a",
             "web/Dockerfile: images/base",
             "web/Dockerfile: web",
