@@ -7,7 +7,7 @@ use super::glob::literal;
 use super::manifest::{self, By, Claim, Manifests, READERS, name_of};
 use super::map::{Map, Verdict};
 use crate::diagnostic::{Diagnostic, FileId, Report, Sources, code, some_of};
-use crate::limits::Budget;
+use crate::limits::InputLimits;
 use crate::read::read_argument;
 use crate::yaml::write_string;
 
@@ -40,7 +40,7 @@ fn open<'f>(
     let is_manifest = |path: &&String| READERS.iter().any(|reader| (reader.has)(name_of(path)));
     let mut found = Vec::new();
     for path in files.iter().filter(is_manifest) {
-        match read_argument(&root.join(path), sources, &Budget::default()) {
+        match read_argument(&root.join(path), sources, &InputLimits::default()) {
             Ok(file) => found.push((path.as_str(), file)),
             Err(error) => {
                 let help = "the audit does not know what it says";

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::diagnostic::text::short;
 use crate::diagnostic::{Diagnostic, code};
-use crate::limits::Budget;
+use crate::limits::InputLimits;
 use crate::read::{git_root, run_program};
 
 /// Settings that name programs, or change what git prints. What stands on the command line outranks every
@@ -235,7 +235,7 @@ impl Repository {
             ("GIT_ATTR_NOSYSTEM", "1"),
             ("LC_ALL", "C"),
         ]);
-        let patience = Budget::default().build_seconds;
+        let patience = InputLimits::default().build_seconds;
         match run_program(&mut command, ANSWER, Duration::from_secs(patience)) {
             Ok(Some(said)) if said.stdout.len() > ANSWER => Err(no_repository(
                 format!("git {} has no end", arguments[0]),

@@ -21,7 +21,7 @@ pub use options::{Format, Options};
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Report, Sources, code};
-use crate::limits::Budget;
+use crate::limits::InputLimits;
 use crate::read::read_config;
 use crate::spec::{self, Config, read_affected};
 use crate::yaml::Node;
@@ -113,7 +113,7 @@ fn from_here(above: &Path) -> Option<PathBuf> {
 }
 
 fn read_map(path: &Path, sources: &mut Sources, errors: &mut Vec<Diagnostic>) -> Option<Map> {
-    let node = read_config(path, sources, &Budget::default(), errors)?;
+    let node = read_config(path, sources, &InputLimits::default(), errors)?;
     if node.text_at(&["kind"]) == Some(spec::KIND) {
         return match Config::read(node) {
             Ok(config) => map_of_previews(&config, errors).or_else(|| {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::answer::{Answer, answer};
 use super::map::Map;
 use crate::diagnostic::{Diagnostic, Sources};
-use crate::limits::Budget;
+use crate::limits::InputLimits;
 use crate::spec::{MappedService, Module, PathMap, Unmapped, read_affected};
 use crate::yaml::{Node, parse_documents};
 
@@ -124,7 +124,7 @@ fn mistakes(spec: &str) -> Vec<Diagnostic> {
     let mut sources = Sources::default();
     let text = format!("apiVersion: anabranch.dev/v1alpha1\nkind: Affected\nspec:\n{spec}");
     let file = sources.add("affected.yaml", text);
-    let node = parse_documents(&sources, file, &Budget::default()).expect("YAML").remove(0);
+    let node = parse_documents(&sources, file, &InputLimits::default()).expect("YAML").remove(0);
     let affected = read_affected(&node).expect("fields as they should be");
     let mut errors = Vec::new();
     Map::new(&affected.spec, node.get("spec").expect("a spec"), &mut errors);

@@ -24,6 +24,7 @@ mod hostile;
 mod hostile_patches;
 mod kpt;
 mod layers;
+mod limits;
 mod mistakes;
 mod nasty;
 mod objects;

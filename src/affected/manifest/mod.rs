@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 use super::glob::Glob;
 use crate::diagnostic::{Diagnostic, FileId, Place, Sources, code};
-use crate::limits::Budget;
+use crate::limits::InputLimits;
 use crate::yaml::{Data, Key, Node, parse_documents};
 
 /// A format: which files have it, by their names, and what reads all of them.
@@ -202,7 +202,7 @@ impl<'a> Manifests<'a> {
 
     /// The documents of a manifest in YAML or JSON; where it has mistakes, that is noted.
     fn documents(&self, manifest: &Manifest<'a>, claims: &mut Claims) -> Vec<Node> {
-        let read = parse_documents(self.sources, manifest.file, &Budget::default());
+        let read = parse_documents(self.sources, manifest.file, &InputLimits::default());
         read.unwrap_or_else(|errors| {
             claims.broken(manifest, errors.first().map_or("", |error| error.message.as_str()));
             Vec::new()
