@@ -10,6 +10,7 @@ pub mod diagnostic;
 pub mod limits;
 pub mod yaml;
 
+pub(crate) mod diff;
 pub mod edit;
 pub mod emit;
 pub mod kube;

@@ -4,8 +4,9 @@
 //! its configuration or the environment names is run or fetched, and no text of a user becomes an option.
 
 use std::collections::BTreeMap;
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::diagnostic::text::short;
@@ -189,6 +190,54 @@ impl Repository {
         Ok(names(&said))
     }
 
+    /// Writes the files of a commit into a folder, byte for byte: no filter of an attribute has a say. Links stay
+    /// links; submodules are left out.
+    pub(crate) fn export(&self, commit: &str, folder: &Path) -> Result<(), Diagnostic> {
+        let listed = self.said(&["ls-tree", "-r", "-z", "--full-tree", commit])?;
+        // `100644 blob hash<TAB>path`.
+        let entries: Vec<(String, String, String)> = listed
+            .split(|&byte| byte == 0)
+            .filter_map(|entry| {
+                let (about, path) =
+                    text(entry).split_once('\t').map(|(a, p)| (a.to_owned(), p.to_owned()))?;
+                let mut about = about.split(' ');
+                let (mode, kind, hash) = (about.next()?, about.next()?, about.next()?);
+                (kind == "blob").then(|| (mode.to_owned(), hash.to_owned(), path))
+            })
+            .collect();
+        let cannot = |error: &std::io::Error| {
+            let message = format!("{} cannot be written: {error}", folder.display());
+            no_repository(message, "give the system room for temporary files")
+        };
+        let asked: String = entries.iter().flat_map(|(_, hash, _)| [hash.as_str(), "\n"]).collect();
+        let mut list = tempfile::tempfile().map_err(|error| cannot(&error))?;
+        list.write_all(asked.as_bytes())
+            .and_then(|()| list.rewind())
+            .map_err(|error| cannot(&error))?;
+        let said = self.run_fed(&["cat-file", "--batch"], Stdio::from(list))?;
+        let said = said.map_err(|words| no_repository(words, "mend what git says"))?;
+        let mut rest = said.as_slice();
+        let mut links = Vec::new();
+        for (mode, hash, path) in &entries {
+            let content = next_object(&mut rest, hash).filter(|_| is_plain(path));
+            let Some(content) = content else {
+                let message = format!("git has not the content of {}", short(path));
+                return Err(no_repository(message, "bring it with `git fetch`, without a filter"));
+            };
+            let path = folder.join(path);
+            if mode == "120000" {
+                links.push((path, content));
+            } else {
+                write_file(&path, content).map_err(|error| cannot(&error))?;
+            }
+        }
+        // Last, so that no file is written through one.
+        links
+            .iter()
+            .try_for_each(|(path, target)| write_link(path, target))
+            .map_err(|error| cannot(&error))
+    }
+
     /// The files that the index has: what the next commit is made of.
     pub(crate) fn tracked(&self) -> Result<Vec<String>, Diagnostic> {
         let mut found = names(&self.said(&["ls-files", "-z", "--cached", "--full-name"])?);
@@ -214,6 +263,14 @@ impl Repository {
 
     /// Runs git to its end: what it answers, or else its words.
     fn run(&self, arguments: &[&str]) -> Result<Result<Vec<u8>, String>, Diagnostic> {
+        self.run_fed(arguments, Stdio::null())
+    }
+
+    fn run_fed(
+        &self,
+        arguments: &[&str],
+        stdin: Stdio,
+    ) -> Result<Result<Vec<u8>, String>, Diagnostic> {
         let mut command = Command::new("git");
         command.arg("-C").arg(&self.root);
         command.args(["--no-pager", "--no-optional-locks", "--no-replace-objects"]);
@@ -236,7 +293,7 @@ impl Repository {
             ("LC_ALL", "C"),
         ]);
         let patience = InputLimits::default().build_seconds;
-        match run_program(&mut command, ANSWER, Duration::from_secs(patience)) {
+        match run_program(&mut command, stdin, ANSWER, Duration::from_secs(patience)) {
             Ok(Some(said)) if said.stdout.len() > ANSWER => Err(no_repository(
                 format!("git {} has no end", arguments[0]),
                 "look at the repository",
@@ -253,6 +310,31 @@ impl Repository {
             }
         }
     }
+}
+
+/// The next content of `git cat-file --batch`: `hash blob size`, a line break, the content, a line break.
+fn next_object<'a>(rest: &mut &'a [u8], hash: &str) -> Option<&'a [u8]> {
+    let line = rest.iter().position(|&byte| byte == b'\n')?;
+    let (head, behind) = (text(&rest[..line]), &rest[line + 1..]);
+    let size: usize = head.strip_prefix(hash)?.strip_prefix(" blob ")?.parse().ok()?;
+    let content = behind.get(..size)?;
+    *rest = behind.get(size + 1..)?;
+    Some(content)
+}
+
+/// Whether a path of a commit stays below its root. Git makes no others, but objects can be made by hand.
+fn is_plain(path: &str) -> bool {
+    Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)))
+}
+
+fn write_file(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+    std::fs::File::create_new(path)?.write_all(content)
+}
+
+fn write_link(path: &Path, target: &[u8]) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+    std::os::unix::fs::symlink(text(target), path)
 }
 
 fn no_repository(message: String, help: &str) -> Diagnostic {

@@ -16,6 +16,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use git::Repository;
 pub use options::{Format, Options};
 
 use std::path::{Path, PathBuf};
@@ -25,7 +26,6 @@ use crate::limits::InputLimits;
 use crate::read::read_config;
 use crate::spec::{self, Config, read_affected};
 use crate::yaml::Node;
-use git::Repository;
 use map::Map;
 use show::Span;
 

@@ -2,6 +2,7 @@
 
 mod affected;
 mod check;
+mod diff;
 mod edit;
 mod explain;
 mod function;
@@ -34,6 +35,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Set(options)) => edit::set(&options),
         Some(Command::Remove(options)) => edit::remove(&options),
         Some(Command::Prune(options)) => edit::prune(&options),
+        Some(Command::Diff(options)) => diff::run(&options),
         Some(Command::Affected(options)) => affected::run(&options),
         Some(Command::Init { folder, namespace, name }) => {
             init::run(&folder, &namespace, name.as_deref())

@@ -105,8 +105,8 @@ struct Seen {
     is_clear: bool,
     is_list: bool,
     is_previews: bool,
-    is_map: bool,
     is_resource_list: bool,
+    is_map: bool,
     /// Some object in it is a Secret, or the document itself.
     has_secret: bool,
     is_secret: bool,
@@ -124,9 +124,9 @@ impl Seen {
             self.is_list |= kind.ends_with("list");
         }
         self.is_previews |= kind == "previews";
-        self.is_map |= kind == "affected";
         // Made by a machine, of whatever was given to it.
         self.is_resource_list |= kind == "resourcelist";
+        self.is_map |= kind == "affected";
     }
 
     fn is_shown(&self, is_flow: bool) -> bool {

@@ -75,10 +75,19 @@ pub(crate) fn run(
     most: usize,
     patience: Duration,
 ) -> std::io::Result<Option<Said>> {
+    run_fed(command, Stdio::null(), most, patience)
+}
+
+/// The same, with something on stdin.
+pub(crate) fn run_fed(
+    command: &mut Command,
+    stdin: Stdio,
+    most: usize,
+    patience: Duration,
+) -> std::io::Result<Option<Said>> {
     /// Words that anybody reads.
     const WORDS: u64 = 64 << 10;
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let (said, heard) = mpsc::channel();
     // Threads that nobody waits for: what the program started may keep its pipes open.

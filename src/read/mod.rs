@@ -13,7 +13,7 @@ mod suites;
 pub use baseline::{
     add_text, open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file,
 };
-pub(crate) use build::run as run_program;
+pub(crate) use build::run_fed as run_program;
 pub(crate) use inside::git_root;
 pub use inside::{check_inside, is_carried, is_inside};
 pub use previous::{Owner, Owners, Parted, restored, set_aside};

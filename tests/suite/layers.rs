@@ -10,7 +10,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use super::orchestrator::root;
 
 /// The modules of the library, in the order of the pipeline.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "diagnostic",
     "limits",
     "yaml",
@@ -25,6 +25,7 @@ const ORDER: [&str; 16] = [
     "write",
     "pipeline",
     "affected",
+    "diff",
     "cli",
     "command",
 ];

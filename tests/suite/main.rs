@@ -1,5 +1,6 @@
 //! The one test binary: black-box tests of the command line, one module per subject.
 
+mod actions;
 mod affected;
 mod again;
 mod container;
@@ -7,6 +8,7 @@ mod corpora;
 mod determinism;
 #[path = "../common/dice.rs"]
 mod dice;
+mod diff;
 mod differential;
 mod docs;
 mod edit;
@@ -33,6 +35,7 @@ mod output;
 mod outside;
 mod protocol;
 mod quiet;
+mod races;
 mod readers;
 mod routes;
 mod schema;
