@@ -2,8 +2,12 @@
 
 use std::process::ExitCode;
 
-use super::{say, say_report, write_out};
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+
+use super::{say, say_report, say_usage, write_out};
 use crate::affected::{Format, Options, affected, audit};
+use crate::cli::Cli;
 use crate::diagnostic::{Report, Sources, json};
 
 pub(super) fn run(options: &Options) -> ExitCode {
@@ -17,6 +21,10 @@ pub(super) fn run(options: &Options) -> ExitCode {
 }
 
 fn run_audit(options: &Options) -> ExitCode {
+    if !matches!(options.format, Format::Text | Format::Json) {
+        let words = "--audit answers with findings: as text, or with --format json";
+        return say_usage(&Cli::command().error(ErrorKind::ArgumentConflict, words));
+    }
     let (mut sources, mut report) = (Sources::default(), Report::default());
     let files = audit(options, &mut sources, &mut report);
     let written = match options.format {

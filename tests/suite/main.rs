@@ -1,6 +1,7 @@
 //! The one test binary: black-box tests of the command line, one module per subject.
 
 mod actions;
+mod affected;
 mod again;
 mod container;
 mod corpora;
@@ -19,6 +20,7 @@ mod evaluator_tests;
 mod expected;
 mod forms;
 mod function;
+mod git;
 mod golden;
 mod hostile;
 mod hostile_patches;
