@@ -31,9 +31,11 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     for (e, entry) in routing.entries.iter().enumerate() {
         let path = format!("spec.routing.entries[{e}]");
         let gateway = (format!("{path}.gateway"), &entry.gateway.namespace, &entry.gateway.name);
-        let of = entry.of.iter().enumerate().map(|(index, one)| {
-            (format!("{path}.of[{index}]"), &one.namespace, &one.name)
-        });
+        let of = entry
+            .of
+            .iter()
+            .enumerate()
+            .map(|(index, one)| (format!("{path}.of[{index}]"), &one.namespace, &one.name));
         for (path, namespace, name) in [gateway].into_iter().chain(of) {
             for (field, name) in [("namespace", namespace), ("name", name)] {
                 if !name.split('.').all(is_dns_label) {

@@ -1,5 +1,6 @@
 //! The routes of the input that lead from a Gateway into the baseline.
 
+use super::super::unfollowed::exported_to_nobody;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
@@ -74,8 +75,18 @@ fn leads_to_service(object: &Object, catalog: &Catalog<'_>) -> bool {
         })
 }
 
-/// Whether every Gateway that a route names is one of the other API, so that no Gateway follows it.
+/// Whether no Gateway follows a route: it is exported to nobody, or every Gateway that it names is one of the
+/// other API.
 fn is_ignored(route: &Object, gateways: &Gateways<'_>, found: &mut Report) -> bool {
+    if istio::Seen::of(route) == istio::Seen::In(Default::default())
+        && route.id.group == istio_kind::GROUP
+    {
+        // Those of the mesh have their word already.
+        if !istio::is_mesh(route) {
+            found.push(exported_to_nobody(route));
+        }
+        return true;
+    }
     let mut others = Vec::new();
     for bound in bindings(route) {
         match gateways.find(bound.gateway, &route.id.group) {
