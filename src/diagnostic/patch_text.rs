@@ -3,7 +3,7 @@
 //! A patch that names no kind may meet a Secret, whatever it says. Texts are judged by their characters,
 //! for one that could not be read is judged as well.
 
-use super::hidden::{Value, contains_ignoring_case, is_word, keys, value};
+use super::hidden::{Key, Value, contains_ignoring_case, is_word, keys, value};
 
 /// Whether a patch may be of a Secret; `target` is the kind that its target names, if it has one. What is
 /// said of it names paths and keys all the same: `kubectl describe` shows those of a Secret to everybody.
@@ -23,7 +23,10 @@ pub(super) fn has_patch_of_secret(document: &str) -> bool {
     if mentions_secret(&text) {
         return true;
     }
-    let marks: Vec<_> = keys(&text).filter(|key| matches!(key.word, "patch" | "target")).collect();
+    // `$patch` is a directive inside of one.
+    let is_mark =
+        |key: &Key<'_>| matches!(key.word, "patch" | "target") && !text[..key.start].ends_with('$');
+    let marks: Vec<_> = keys(&text).filter(is_mark).collect();
     let (mut targets, mut unclear) = (0_usize, 0_usize);
     for (index, mark) in marks.iter().enumerate() {
         let end = marks.get(index + 1).map_or(text.len(), |next| next.start);
@@ -187,6 +190,7 @@ mod tests {
             "  - patch: |-\n      - op: add\n        path: /spec\n",
             "  - patch: '[{op: add}]'\n    target: {kind: Deployment}\n",
             "  - target:\n      kind: Deployment\n    patch: 'a: b'\n",
+            "  - patch: 'kind: Deployment\na: [{b: c, $patch: delete}]'\n",
             "  - patch: 'a: b'\n    target:\n      name: a\n      kind: ConfigMap\n",
             "  - {\"patch\": \"kind: Deployment\\nspec: {}\"}\n",
             "  - {\"patch\": \"{\\\"kind\\\": \\\"Deployment\\\"}\"}\n",

@@ -36,8 +36,9 @@ pub(crate) fn text_match(wanted: &Node, text: &str) -> Option<bool> {
     match wanted.text_at(&["regex"]) {
         None | Some("*") => Some(true),
         Some(regex) => {
-            let regex = regex_lite::Regex::new(&format!("^(?:{regex})$")).ok()?;
-            Some(regex.is_match(text))
+            // As RE2 reads it: classes are those of ASCII.
+            let mut regex = regex::bytes::RegexBuilder::new(&format!("^(?:{regex})$"));
+            Some(regex.unicode(false).build().ok()?.is_match(text.as_bytes()))
         }
     }
 }
