@@ -44,3 +44,4 @@ mod sets;
 mod shop;
 mod supply;
 mod validity;
+mod ways_in;
