@@ -531,6 +531,32 @@ fn a_redirect_is_answered_by_the_rule() {
 }
 
 #[test]
+fn a_redirect_keeps_what_it_does_not_say() {
+    let leads = |objects: &str| {
+        let answer = call(&mesh(objects), "shop", "cart", 80, get("/old/x"));
+        answer.leads_to("cart", "/old/x").map(|(host, path)| format!("{host}{path}"))
+    };
+    let filter = |redirect: &str| {
+        let matches = "matches: [{path: {type: PathPrefix, value: /old}}]";
+        let filters = format!("filters: [{{type: RequestRedirect, requestRedirect: {redirect}}}]");
+        route("cart", &format!("[{{{matches}, {filters}}}]"))
+    };
+    let entry = |redirect: &str| virtual_service(&format!("[{{redirect: {redirect}}}]"));
+    for (objects, expected) in [
+        (filter("{hostname: x.org}"), "x.org/old/x"),
+        (filter("{path: {type: ReplaceFullPath, replaceFullPath: /new}}"), "cart/new"),
+        (filter("{path: {type: ReplacePrefixMatch, replacePrefixMatch: /new}}"), "cart/new/x"),
+        (filter("{scheme: https}"), "cart/old/x"),
+        (entry("{authority: x.org}"), "x.org/old/x"),
+        (entry("{uri: /new}"), "cart/new"),
+    ] {
+        assert_eq!(leads(&objects).as_deref(), Some(expected), "{objects}");
+    }
+    assert_eq!(leads(&virtual_service("[{directResponse: {status: 503}}]")), None);
+    assert_eq!(leads(&route("cart", &format!("[{{{TO_WEB}}}]"))), None);
+}
+
+#[test]
 fn the_first_entry_of_a_virtual_service_that_holds() {
     let http = "[{match: [{headers: {x-key: {exact: pr-1}}}], route: [{destination: {host: cart.pr-1.svc.cluster.local}}]},
         {match: [{uri: {prefix: /api}}, {uri: {exact: /b}}], route: [{destination: {host: web}}]},

@@ -2,6 +2,7 @@
 
 pub(crate) mod broken;
 pub(crate) mod east_west;
+pub(crate) mod followed;
 pub(crate) mod function;
 pub(crate) mod life;
 pub(crate) mod many;
