@@ -9,10 +9,13 @@ use serde_json::{Value, json};
 use crate::books::{Books, documents};
 use crate::evaluator::{Call, Mesh, Request, fqdn};
 use crate::judge::agree;
-use crate::lab::{Outcome, PATIENCE, anabranch, apply, ensure, kubectl, run as program, scratch, wait};
+use crate::lab::{
+    Outcome, PATIENCE, anabranch, apply, ensure, kubectl, run as program, scratch, wait,
+};
 use crate::traffic::{Endpoints, Envoy, Pod, Probe, Question, SETTLING, endpoints};
 
 const BASELINE: &str = "inn";
+const HEADLESS: [&str; 2] = ["rooms", "cellar"];
 /// Where the client of a headless Service says which address it looked up: what iptables would tell.
 const LOOKED_UP: &str = "x-envoy-original-dst-host";
 
@@ -35,27 +38,35 @@ const fn fact(
 }
 
 /// Without a key, before there is a preview and after.
-const KEYLESS: [Fact; 9] = [
+const KEYLESS: [Fact; 13] = [
     // The mesh ignores menu's route for /menu: there is no 404.
     fact("menu", "/", "", BASELINE),
     fact("menu", "/menu", "", BASELINE),
     fact("menu.inn", "/other", "pr-nobody", BASELINE),
     fact("rooms", "/", "", BASELINE),
+    fact("cellar", "/", "", BASELINE),
     fact("rooms.inn", "/", "pr-nobody", BASELINE),
     fact("bills", "/old/1", "", BASELINE),
     fact("bills.inn", "/old/1", "", BASELINE),
     fact("bills.inn.svc.cluster.local", "/old/1", "", BASELINE),
     fact("bills.inn", "/", "", BASELINE),
+    fact("guide", "/", "", BASELINE),
+    fact("guide.inn.svc.cluster.local", "/", "", BASELINE),
+    fact("guide.inn", "/", "", BASELINE),
 ];
 
-const KEYED: [Fact; 7] = [
+const KEYED: [Fact; 11] = [
     fact("menu", "/", "pr-90", "pr-90"),
     fact("menu", "/menu", "pr-90", "pr-90"),
     fact("rooms", "/", "pr-90", "pr-90"),
+    fact("cellar", "/", "pr-90", "pr-90"),
     fact("bills", "/old/1", "pr-91", "pr-91"),
     fact("bills.inn", "/", "pr-91", "pr-91"),
     fact("bills.inn.svc.cluster.local", "/old/1", "pr-91", "pr-91"),
     fact("bills", "/", "pr-90", BASELINE),
+    fact("guide", "/", "pr-91", "pr-91"),
+    fact("guide.inn.svc.cluster.local", "/", "pr-91", "pr-91"),
+    fact("guide.inn", "/", "pr-91", "pr-91"),
 ];
 
 /// From a pod of a preview: short names are its own copies and its aliases.
@@ -74,7 +85,10 @@ pub(crate) fn run(books: &mut Books) -> Outcome<String> {
     apply(&baseline)?;
     available(&[BASELINE])?;
     // Not `apply`: istiod warns of every EnvoyFilter.
-    program(Command::new("kubectl").args(["apply", "-f", "-"]), &looked_up_addresses().to_string())?;
+    program(
+        Command::new("kubectl").args(["apply", "-f", "-"]),
+        &looked_up_addresses().to_string(),
+    )?;
     let mut asked = 0;
     {
         let mut caller = Caller::new(BASELINE, "caller", &baseline)?;
@@ -86,11 +100,19 @@ pub(crate) fn run(books: &mut Books) -> Outcome<String> {
         asked += caller.expect(&KEYED)? + caller.expect(&KEYLESS)?;
     }
     asked += Caller::new("pr-91", "bills", &stream)?.expect(&INSIDE)?;
-    kubectl(&["delete", "--ignore-not-found", "--timeout=90s", "namespaces", "inn", "pr-90", "pr-91"])?;
+    kubectl(&[
+        "delete",
+        "--ignore-not-found",
+        "--timeout=90s",
+        "namespaces",
+        "inn",
+        "pr-90",
+        "pr-91",
+    ])?;
     Ok(format!(
-        "{asked} calls beside a route that the mesh ignores, of a headless service, and of one with a \
-         VirtualService that spells its host in three ways, each answered as expected and as the evaluator \
-         predicts; istiod's webhook takes every object, and refuses what it should: {refused}"
+        "{asked} calls, each answered as expected and as the evaluator predicts: beside a route that the mesh \
+         ignores, of headless services, and under three spellings in one VirtualService; istiod's webhook takes \
+         every object that is written, and refuses what it should ({refused})"
     ))
 }
 
@@ -119,20 +141,26 @@ fn refused_by_the_webhook() -> Outcome<String> {
     let said = words.split_once("validation.istio.io").map(|(_, said)| said.to_owned());
     let said = said.ok_or_else(|| format!("not the webhook refused it: {words}"))?;
     ensure(said.contains("duplicate hosts"), || format!("refused for another reason: {said}"))?;
-    Ok(said.split_once("denied the request: ").map_or(said.trim(), |(_, why)| why.trim()).to_owned())
+    Ok(said
+        .split_once("denied the request: ")
+        .map_or(said.trim(), |(_, why)| why.trim())
+        .to_owned())
 }
 
 /// A sidecar learns from iptables which address its client looked up. There is no iptables here: a
 /// header says it.
 fn looked_up_addresses() -> Value {
+    let patch = |service: &str| {
+        json!({
+            "applyTo": "CLUSTER",
+            "match": {"context": "SIDECAR_OUTBOUND", "cluster": {"service": fqdn(service, BASELINE)}},
+            "patch": {"operation": "MERGE", "value": {"original_dst_lb_config": {"use_http_header": true}}},
+        })
+    };
     json!({
         "apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter",
         "metadata": {"name": "looked-up", "namespace": BASELINE},
-        "spec": {"configPatches": [{
-            "applyTo": "CLUSTER",
-            "match": {"context": "SIDECAR_OUTBOUND", "cluster": {"service": fqdn("rooms", BASELINE)}},
-            "patch": {"operation": "MERGE", "value": {"original_dst_lb_config": {"use_http_header": true}}},
-        }]},
+        "spec": {"configPatches": HEADLESS.map(patch)},
     })
 }
 
@@ -171,7 +199,8 @@ impl Caller {
     /// Waits until the proxy has heard of everything, and returns how many calls were right.
     fn expect(&mut self, facts: &[Fact]) -> Outcome<usize> {
         for one in facts {
-            let what = format!("{}{} with `{}` from {}", one.host, one.path, one.key, self.namespace);
+            let what =
+                format!("{}{} with `{}` from {}", one.host, one.path, one.key, self.namespace);
             wait(&what, SETTLING, || self.check(one))?;
         }
         // Once more, now that nothing changes any longer.
@@ -187,9 +216,9 @@ impl Caller {
         let (from, host) = (self.namespace.to_owned(), one.host.to_owned());
         let predicted = self.mesh.call(&Call { from, host, port: 8080, request: request.clone() });
         let service = one.host.split('.').next().unwrap_or_default();
-        if service == "rooms" {
-            let pods = self.endpoints.get(&fqdn("rooms", BASELINE));
-            let pod = pods.and_then(|pods| pods.first()).ok_or("no pod of rooms")?;
+        if HEADLESS.contains(&service) {
+            let pods = self.endpoints.get(&fqdn(service, BASELINE));
+            let pod = pods.and_then(|pods| pods.first()).ok_or("the baseline has no pod")?;
             request = request.header(LOOKED_UP, &format!("{pod}:8080"));
         }
         let authority = format!("{}:8080", one.host);

@@ -111,7 +111,8 @@ fn aliases(text: &mut String, figures: &Figures) {
          | the caller's Sidecar imports | aliases | names | bytes | Envoy's memory |\n|---|---:|---:|---:|---:|"
     );
     for imports in IMPORTS {
-        for Cost { aliases, proxy, .. } in figures.aliases.iter().filter(|it| it.imports == imports) {
+        for Cost { aliases, proxy, .. } in figures.aliases.iter().filter(|it| it.imports == imports)
+        {
             line!(
                 text,
                 "| {} | {aliases} | {} | {} | {:.1} MB |",
