@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::dice::Dice;
-use crate::evaluator::Request;
+use crate::evaluator::{Request, fqdn};
 
 /// The baseline's namespace.
 pub(crate) const BASELINE: &str = "baseline";
@@ -90,7 +90,7 @@ impl Shop {
         self.wildcard = mode == 0;
         if mode == 0 {
             let mut wildcard =
-                self.virtual_service(dice, "everything", "*.baseline.svc.cluster.local");
+                self.virtual_service(dice, "everything", &["*.baseline.svc.cluster.local"]);
             wildcard["spec"]["http"][0]["timeout"] = json!("7s");
             self.routes.push(wildcard);
         }
@@ -103,12 +103,12 @@ impl Shop {
             let route = match kind {
                 0 | 1 => continue,
                 2 => {
-                    let host = if dice.one_in(2) {
-                        name.clone()
-                    } else {
-                        format!("{name}.baseline.svc.cluster.local")
-                    };
-                    self.virtual_service(dice, &name, &host)
+                    // Of several spellings Istio completes the one without a dot.
+                    let (dotted, full) = (format!("{name}.baseline"), fqdn(&name, BASELINE));
+                    let spelled = [name.as_str(), &dotted, &full];
+                    let both = [spelled[0], spelled[2]];
+                    let hosts = dice.pick(&[&spelled[..1], &spelled[2..], &spelled[..], &both]);
+                    self.virtual_service(dice, &name, hosts)
                 }
                 _ if mode <= 1 => continue,
                 3 => self.grpc_route(dice, &name),
@@ -134,7 +134,7 @@ impl Shop {
     fn add_ignored(&mut self, dice: &mut Dice) {
         let name = any_of(dice, &self.services);
         let mut ignored = match dice.roll(6) {
-            0 => self.virtual_service(dice, "ignored", &format!("{name}.baseline")),
+            0 => self.virtual_service(dice, "ignored", &[&format!("{name}.baseline")]),
             1 => {
                 let mut route = self.http_route(dice, "ignored", &name);
                 route["spec"]["parentRefs"][0]["port"] = json!(9999);
@@ -240,14 +240,16 @@ impl Shop {
         })
     }
 
-    fn virtual_service(&self, dice: &mut Dice, name: &str, host: &str) -> Value {
+    fn virtual_service(&self, dice: &mut Dice, name: &str, hosts: &[&str]) -> Value {
+        let wildcard = hosts[0].starts_with('*');
         let mut entries: Vec<Value> = (0..=dice.roll(4)).map(|_| self.http_entry(dice)).collect();
-        let seen: &[&str] = match host.starts_with('*') {
+        let seen: &[&str] = match wildcard {
             true => &["*"],
             false => dice.pick(&[&[][..], &["*"], &["."], &[BASELINE, "elsewhere"]]),
         };
-        if self.wildcard && !host.starts_with('*') {
-            // Or callers on a port without entries would fall through to what is carried over.
+        if self.wildcard && !wildcard || hosts.len() > 1 {
+            // Or callers on a port without entries would fall through to what is carried over, and entries
+            // for that port would be refused beside other hosts.
             let mut last = self.http_entry(dice);
             last.as_object_mut().expect("an entry").remove("match");
             entries.push(last);
@@ -255,7 +257,7 @@ impl Shop {
         json!({
             "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
             "metadata": {"name": name, "namespace": BASELINE},
-            "spec": {"hosts": [host], "http": entries, "exportTo": seen}
+            "spec": {"hosts": hosts, "http": entries, "exportTo": seen}
         })
     }
 
