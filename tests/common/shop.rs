@@ -22,6 +22,8 @@ pub(crate) struct Shop {
     pub(crate) baggage: bool,
     /// The entry's route.
     pub(crate) entry: Option<Value>,
+    /// A route for the same host at a Gateway for which the entry does not stand.
+    internal: Option<Value>,
     /// Routes of the mesh.
     routes: Vec<Value>,
     api: &'static str,
@@ -61,6 +63,7 @@ impl Shop {
             previews: previews(&mut dice, &services),
             baggage: dice.one_in(3),
             entry: None,
+            internal: None,
             routes: Vec::new(),
             requests: Vec::new(),
             api: "auto",
@@ -69,19 +72,31 @@ impl Shop {
         };
         shop.add_routes(&mut dice);
         if dice.one_in(2) {
-            let rules = vec![shop.http_rule(&mut dice, false), shop.http_rule(&mut dice, false)];
-            shop.entry = Some(json!({
-                "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
-                "metadata": {"name": "entry", "namespace": BASELINE},
-                "spec": {
-                    "parentRefs": [{"namespace": "infra", "name": "public"}],
-                    "hostnames": ["shop.example.com"],
-                    "rules": rules
-                }
-            }));
+            shop.entry = Some(shop.entry_at(&mut dice, "public"));
+            shop.internal = dice.one_in(2).then(|| shop.entry_at(&mut dice, "internal"));
         }
         shop.requests = (0..14).map(|_| request(&mut dice)).collect();
         shop
+    }
+
+    /// A route for the shop's host at a Gateway.
+    fn entry_at(&self, dice: &mut Dice, gateway: &str) -> Value {
+        let mut rules = [self.http_rule(dice, true), self.http_rule(dice, true)];
+        for rule in &mut rules {
+            // To the host itself, by its name.
+            if !rule["filters"][0]["requestRedirect"].is_null() && dice.one_in(2) {
+                rule["filters"][0]["requestRedirect"]["hostname"] = json!("shop.example.com");
+            }
+        }
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": format!("at-{gateway}"), "namespace": BASELINE},
+            "spec": {
+                "parentRefs": [{"namespace": "infra", "name": gateway}],
+                "hostnames": ["shop.example.com"],
+                "rules": rules
+            }
+        })
     }
 
     fn add_routes(&mut self, dice: &mut Dice) {
@@ -355,7 +370,7 @@ impl Shop {
             }));
         }
         objects.extend(self.routes.iter().cloned());
-        objects.extend(self.entry.clone());
+        objects.extend(self.entry.iter().chain(&self.internal).cloned());
         objects.iter().fold(String::new(), |mut text, object| {
             writeln!(text, "---\n{object:#}").expect("a string can be written");
             text
@@ -386,6 +401,9 @@ impl Shop {
                 "gateway": {"namespace": "infra", "name": "preview"},
                 "host": "{preview}.preview.example.com"
             }]);
+            if self.internal.is_some() {
+                routing["entries"][0]["of"] = json!([{"namespace": "infra", "name": "public"}]);
+            }
         }
         let file = json!({
             "apiVersion": "anabranch.dev/v1alpha1", "kind": "Previews", "metadata": {"name": "shop"},

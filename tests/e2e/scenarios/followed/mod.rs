@@ -1,6 +1,8 @@
 //! Routes as the mesh follows them, where they are easily misread. Each fact stands here in plain words,
 //! and the evaluator of routes has to predict it too.
 
+mod outside;
+
 use std::fs;
 use std::process::Command;
 
@@ -15,6 +17,8 @@ use crate::lab::{
 use crate::traffic::{Endpoints, Envoy, Pod, Probe, Question, SETTLING, endpoints};
 
 const BASELINE: &str = "inn";
+/// Istio has a kind of that name too.
+const GATEWAYS: &str = "gateways.gateway.networking.k8s.io";
 const HEADLESS: [&str; 2] = ["rooms", "cellar"];
 /// Where the client of a headless Service says which address it looked up: what iptables would tell.
 const LOOKED_UP: &str = "x-envoy-original-dst-host";
@@ -100,6 +104,8 @@ pub(crate) fn run(books: &mut Books) -> Outcome<String> {
         asked += caller.expect(&KEYED)? + caller.expect(&KEYLESS)?;
     }
     asked += Caller::new("pr-91", "bills", &stream)?.expect(&INSIDE)?;
+    let entered = outside::expect(&stream)?;
+    kubectl(&["-n", "infra", "delete", GATEWAYS, "inn-public", "inn-internal"])?;
     kubectl(&[
         "delete",
         "--ignore-not-found",
@@ -110,8 +116,9 @@ pub(crate) fn run(books: &mut Books) -> Outcome<String> {
         "pr-91",
     ])?;
     Ok(format!(
-        "{asked} calls, each answered as expected and as the evaluator predicts: beside a route that the mesh \
-         ignores, of headless services, and under three spellings in one VirtualService; istiod's webhook takes \
+        "{asked} calls and {entered} requests from outside, each answered as expected and as the evaluator predicts: beside a route that the mesh \
+         ignores, of headless services, under three spellings in one VirtualService, beside an internal Gateway, \
+         and through a redirect, which leads to a preview's host; istiod's webhook takes \
          every object that is written, and refuses what it should ({refused})"
     ))
 }
