@@ -5,12 +5,12 @@ use std::hint::black_box;
 use anabranch::diagnostic::{Report, Sources};
 use anabranch::emit::Shape;
 use anabranch::kube::Object;
-use anabranch::limits::Ceiling;
+use anabranch::limits::OutputLimits;
 use anabranch::pipeline::{Request, compile};
 use anabranch::read::Parted;
 use anabranch::spec::Config;
 use anabranch::write::append;
-use anabranch::yaml::{Budget, Node, parse_documents, write_stream};
+use anabranch::yaml::{InputLimits, Node, parse_documents, write_stream};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use serde::Deserialize as _;
 
@@ -21,7 +21,7 @@ mod fixture;
 fn parse(text: &str) -> Vec<Node> {
     let mut sources = Sources::default();
     let file = sources.add("input.yaml", text);
-    parse_documents(&sources, file, &Budget::default()).expect("the fixture is YAML")
+    parse_documents(&sources, file, &InputLimits::default()).expect("the fixture is YAML")
 }
 
 /// Text to trees: plain YAML, what the parser must read, and another reader.
@@ -69,7 +69,7 @@ fn expand(c: &mut Criterion) {
         .into_iter()
         .map(|node| Object::from_node(node).expect("an object"))
         .collect();
-    let request = Request { shape: Shape::Stream, ceiling: Ceiling::default(), only: &[] };
+    let request = Request { shape: Shape::Stream, limits: OutputLimits::default(), only: &[] };
     let mut group = c.benchmark_group("expand");
     group.throughput(Throughput::Elements(100));
     group.bench_function("100 previews", |b| {

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use crate::limits::Ceiling;
+use crate::limits::OutputLimits;
 use crate::spec::{Change, time};
-use crate::yaml::Budget;
+use crate::yaml::InputLimits;
 
 /// Preview environments for every pull request: expands previews.yaml, together with the manifests
 /// of a baseline, into plain Kubernetes, Istio, Gateway API and Flux objects.
@@ -48,6 +48,9 @@ pub enum Command {
         /// The baseline's namespace
         #[arg(long, default_value = "baseline")]
         namespace: String,
+        /// The name of the set, its own among all of a cluster [default: that of the Git repository]
+        #[arg(long)]
+        name: Option<String>,
     },
     /// Print the JSON Schema of previews.yaml
     Schema {
@@ -84,41 +87,41 @@ pub struct Input {
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
     /// Bytes of all input files together
-    #[arg(long, value_name = "N", default_value_t = Budget::default().bytes)]
+    #[arg(long, value_name = "N", default_value_t = InputLimits::default().bytes)]
     pub max_input_bytes: usize,
     /// Levels of nesting in a document, and in an object that patches change, 500 at most
-    #[arg(long, value_name = "N", default_value_t = Budget::default().depth, value_parser = depth)]
+    #[arg(long, value_name = "N", default_value_t = InputLimits::default().depth, value_parser = depth)]
     pub max_depth: usize,
     /// Mappings, lists, keys and values: in previews.yaml, and in the whole baseline
-    #[arg(long, value_name = "N", default_value_t = Budget::default().nodes)]
+    #[arg(long, value_name = "N", default_value_t = InputLimits::default().nodes)]
     pub max_nodes: usize,
     /// Documents in a file
-    #[arg(long, value_name = "N", default_value_t = Budget::default().documents)]
+    #[arg(long, value_name = "N", default_value_t = InputLimits::default().documents)]
     pub max_documents: usize,
     /// Nodes that YAML anchors and aliases may make in a file
-    #[arg(long, value_name = "N", default_value_t = Budget::default().alias_nodes)]
+    #[arg(long, value_name = "N", default_value_t = InputLimits::default().alias_nodes)]
     pub max_alias_nodes: usize,
     /// Seconds that kustomize may take for what it builds in one folder
-    #[arg(long, value_name = "N", default_value_t = Budget::default().build_seconds)]
+    #[arg(long, value_name = "N", default_value_t = InputLimits::default().build_seconds)]
     pub max_build_seconds: u64,
     /// Rules of routes that are derived, with matches, backends and hosts, of all previews together
-    #[arg(long, value_name = "N", default_value_t = Ceiling::default().rules)]
+    #[arg(long, value_name = "N", default_value_t = OutputLimits::default().rules)]
     pub max_rules: usize,
     /// Pairs that are looked at: of matches in the routes of a service, and of Services and workloads
-    #[arg(long, value_name = "N", default_value_t = Ceiling::default().pairs)]
+    #[arg(long, value_name = "N", default_value_t = OutputLimits::default().pairs)]
     pub max_pairs: usize,
     /// Values that patches go through, of all previews together; those of one object, a tenth
-    #[arg(long, value_name = "N", default_value_t = Ceiling::default().patch_nodes)]
+    #[arg(long, value_name = "N", default_value_t = OutputLimits::default().patch_nodes)]
     pub max_patch_nodes: usize,
     /// Bytes of the output
-    #[arg(long, value_name = "N", default_value_t = Ceiling::default().bytes)]
+    #[arg(long, value_name = "N", default_value_t = OutputLimits::default().bytes)]
     pub max_output_bytes: usize,
 }
 
 fn depth(text: &str) -> Result<usize, String> {
     let depth = text.parse().map_err(|error: std::num::ParseIntError| error.to_string())?;
-    if depth > Budget::DEEPEST {
-        return Err(format!("no more than {} levels can be read", Budget::DEEPEST));
+    if depth > InputLimits::DEEPEST {
+        return Err(format!("no more than {} levels can be read", InputLimits::DEEPEST));
     }
     Ok(depth)
 }
@@ -126,8 +129,8 @@ fn depth(text: &str) -> Result<usize, String> {
 impl Limits {
     /// What may be read.
     #[must_use]
-    pub fn budget(&self) -> Budget {
-        Budget {
+    pub fn input(&self) -> InputLimits {
+        InputLimits {
             bytes: self.max_input_bytes,
             depth: self.max_depth,
             nodes: self.max_nodes,
@@ -139,8 +142,8 @@ impl Limits {
 
     /// What may be made.
     #[must_use]
-    pub fn ceiling(&self) -> Ceiling {
-        Ceiling {
+    pub fn output(&self) -> OutputLimits {
+        OutputLimits {
             rules: self.max_rules,
             pairs: self.max_pairs,
             patch_nodes: self.max_patch_nodes,

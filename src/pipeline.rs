@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use crate::diagnostic::{Diagnostic, Report, code, nearest};
 use crate::emit::{Common, Draft, Emission, Own, Preview, Shape, Words};
 use crate::kube::{Id, Object, Order, is_cluster_scoped};
-use crate::limits::Ceiling;
+use crate::limits::OutputLimits;
 use crate::model::{Catalog, Home};
 use crate::plan::plan;
 use crate::read::Parted;
@@ -41,7 +41,7 @@ pub struct Request<'a> {
     /// The shape of the output.
     pub shape: Shape<'a>,
     /// How much may come of it.
-    pub ceiling: Ceiling,
+    pub limits: OutputLimits,
     /// The names of the previews; all where none is named.
     pub only: &'a [String],
 }
@@ -90,7 +90,7 @@ pub fn compile<T>(
     report.extend(request.check(config));
     let spec = &config.previews.spec;
     let home = Home { namespace: &spec.baseline.namespace, domain: &spec.cluster_domain };
-    let catalog = match Catalog::new(home, input, request.ceiling.pairs) {
+    let catalog = match Catalog::new(home, input, request.limits.pairs) {
         Ok(catalog) => catalog,
         Err(finding) => {
             report.push(finding);
@@ -99,13 +99,13 @@ pub fn compile<T>(
     };
     let wanted = |name: &str| request.includes(name);
     // Nothing but the end of the process follows what is made of it.
-    let plan = ManuallyDrop::new(plan(config, &catalog, &request.ceiling, wanted, report));
+    let plan = ManuallyDrop::new(plan(config, &catalog, &request.limits, wanted, report));
     if report.has_errors() {
         return None;
     }
     let emission = ManuallyDrop::new(Emission::new(&plan, &request.shape));
     let common = emission.common();
-    let previews = match draw(&emission, &common, input, &request.ceiling) {
+    let previews = match draw(&emission, &common, input, &request.limits) {
         Ok(previews) => previews,
         Err(found) => {
             report.extend(found);
@@ -120,7 +120,7 @@ fn draw<'e, 'p>(
     emission: &'e Emission<'p>,
     common: &Common<Draft<'_>>,
     input: &Parted,
-    ceiling: &Ceiling,
+    limits: &OutputLimits,
 ) -> Result<Vec<Preview<'p, Draft<'e>>>, Vec<Diagnostic>> {
     let names = Names::new(input);
     let common_bytes =
@@ -130,7 +130,7 @@ fn draw<'e, 'p>(
         .into_par_iter()
         .map_init(Own::default, |room, index| {
             let before = bytes.load(Ordering::Relaxed);
-            (before <= ceiling.bytes).then(|| {
+            (before <= limits.bytes).then(|| {
                 let preview: Preview<'p, Draft<'e>> = emission.preview(index, room);
                 let words = preview.words();
                 let own = preview.all().map(|draft| draft.length(words)).sum();
@@ -141,8 +141,8 @@ fn draw<'e, 'p>(
             })
         })
         .collect();
-    if bytes.into_inner() > ceiling.bytes {
-        let message = format!("the previews have more bytes than the limit of {}", ceiling.bytes);
+    if bytes.into_inner() > limits.bytes {
+        let message = format!("the previews have more bytes than the limit of {}", limits.bytes);
         let help = "have fewer previews, or raise --max-output-bytes";
         return Err(vec![Diagnostic::new(&code::OUTPUT_LIMIT, message, help)]);
     }

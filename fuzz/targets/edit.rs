@@ -8,7 +8,7 @@
 use anabranch::diagnostic::{Diagnostic, Sources};
 use anabranch::edit::{self, Setting};
 use anabranch::spec::Change;
-use anabranch::yaml::{Budget, Node, parse_documents};
+use anabranch::yaml::{InputLimits, Node, parse_documents};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ fn setting(words: &[&str]) -> Setting {
 
 fn parse(sources: &mut Sources, text: &str) -> Option<Node> {
     let file = sources.add("previews.yaml", text);
-    let found = parse_documents(sources, file, &Budget::default()).ok()?;
+    let found = parse_documents(sources, file, &InputLimits::default()).ok()?;
     let [node] = <[Node; 1]>::try_from(found).ok()?;
     Some(node)
 }

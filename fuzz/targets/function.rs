@@ -7,13 +7,13 @@
 
 use anabranch::command::respond;
 use anabranch::diagnostic::Sources;
-use anabranch::yaml::{Budget, Node, parse_documents};
+use anabranch::yaml::{InputLimits, Node, parse_documents};
 use libfuzzer_sys::fuzz_target;
 
 fn read(text: &str) -> Option<Vec<Node>> {
     let mut sources = Sources::default();
     let file = sources.add("<stdin>", text);
-    parse_documents(&sources, file, &Budget::default()).ok()
+    parse_documents(&sources, file, &InputLimits::default()).ok()
 }
 
 /// The one list of a text, if that is what it holds.

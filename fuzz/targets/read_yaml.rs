@@ -6,13 +6,13 @@
 #![no_main]
 
 use anabranch::diagnostic::Sources;
-use anabranch::yaml::{Budget, Node, parse_documents, write_stream};
+use anabranch::yaml::{InputLimits, Node, parse_documents, write_stream};
 use libfuzzer_sys::fuzz_target;
 
 fn read(text: &str) -> Option<Vec<Node>> {
     let mut sources = Sources::default();
     let file = sources.add("fuzz.yaml", text);
-    parse_documents(&sources, file, &Budget::default()).ok()
+    parse_documents(&sources, file, &InputLimits::default()).ok()
 }
 
 /// The text in a form that only the parser reads: with line breaks of two characters.

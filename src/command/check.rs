@@ -11,11 +11,11 @@ use crate::pipeline::{Request, compile};
 pub(super) fn run(options: &Check) -> ExitCode {
     let mut loaded = load(&options.input);
     if let Some(config) = &loaded.config {
-        let (root, budget) = (options.source_root.as_deref(), options.input.limits.budget());
+        let (root, budget) = (options.source_root.as_deref(), options.input.limits.input());
         check_suites(config, root, &loaded.sources, &budget, &mut loaded.report);
         // Compiled for its findings; what would be written does not matter.
-        let ceiling = options.input.limits.ceiling();
-        let request = Request { shape: Shape::Stream, ceiling, only: &[] };
+        let limits = options.input.limits.output();
+        let request = Request { shape: Shape::Stream, limits, only: &[] };
         let _ = compile(config, &mut loaded.input, &request, &mut loaded.report, |_| ());
     }
     let (sources, report) = (&loaded.sources, &loaded.report);

@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, FileId, Report, Sources};
 use crate::edit::{self, Setting};
 use crate::read::{add_text, parse_config, read_file};
 use crate::write::in_place::Held;
-use crate::yaml::{Budget, Node};
+use crate::yaml::{InputLimits, Node};
 
 pub(super) fn set(options: &Set) -> ExitCode {
     let setting = Setting {
@@ -58,7 +58,8 @@ fn run(
 ) -> ExitCode {
     let mut sources = Sources::default();
     let result = if file == Path::new("-") {
-        let id = read_file(file, &mut sources, &Budget::default()).map_err(|error| vec![error]);
+        let id =
+            read_file(file, &mut sources, &InputLimits::default()).map_err(|error| vec![error]);
         id.and_then(|_| edited(setting, edit, &mut sources))
             .map(|(text, _)| write_out(text.as_bytes()))
     } else {
@@ -81,7 +82,7 @@ fn in_place(
 ) -> Result<ExitCode, Vec<Diagnostic>> {
     let one = |error: Diagnostic| vec![error];
     let mut held = Held::open(file).map_err(one)?;
-    let budget = Budget::default();
+    let budget = InputLimits::default();
     let bytes = held.read(budget.bytes as u64 + 1).map_err(one)?;
     let name = file.display().to_string();
     let id = add_text(&name, bytes, sources, &budget).map_err(one)?;
@@ -105,7 +106,7 @@ fn edited(
     edit: impl FnOnce(&Sources, &Node) -> Edited,
     sources: &mut Sources,
 ) -> Result<(String, String), Vec<Diagnostic>> {
-    let budget = Budget::default();
+    let budget = InputLimits::default();
     let mut errors = Vec::new();
     let first = FileId::default();
     let Some(before) = parse_config(sources, first, &budget, &mut errors) else {

@@ -17,15 +17,15 @@ use super::{say, work_on_this_thread, write_out};
 use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, terminal};
 use crate::emit::{Own, Shape};
 use crate::kube::{Id, Object};
-use crate::limits::Ceiling;
+use crate::limits::{OutputLimits, RAISE};
 use crate::pipeline::{Request, compile};
 use crate::read::{
     Owner, Owners, Parted, ResourceList, open_list, read_config, read_file, read_resource_list,
-    restore,
+    restored,
 };
 use crate::spec::{API_VERSION, Config, Delivery, KIND};
 use crate::write::{parts, results, stream, write_answer};
-use crate::yaml::{Budget, Data, Node, write_stream};
+use crate::yaml::{Data, InputLimits, Node, write_stream};
 
 /// On previews.yaml: the function checks and returns no items, which is what kustomize accepts from a
 /// validator.
@@ -61,7 +61,7 @@ pub fn respond(text: &str) -> (String, bool) {
     let mut run = Run::default();
     let file = run.sources.add("<stdin>", text);
     let mut found = Vec::new();
-    let list = read_resource_list(&run.sources, file, &Budget::of_list(), &mut found);
+    let list = read_resource_list(&run.sources, file, &InputLimits::of_list(), &mut found);
     run.report.extend(found);
     run.respond(list)
 }
@@ -84,7 +84,7 @@ pub fn run_legacy_plugin(config: &Path) -> ExitCode {
     let mut run = Run::default();
     let list = run.read(Path::new("-"));
     let mut found = Vec::new();
-    let config = read_config(config, &mut run.sources, &Budget::default(), &mut found);
+    let config = read_config(config, &mut run.sources, &InputLimits::default(), &mut found);
     run.report.extend(found);
     let (items, ok) = run.answer(list, config);
     run.say();
@@ -103,8 +103,10 @@ struct Run {
 impl Run {
     fn read(&mut self, path: &Path) -> ResourceList {
         let mut found = Vec::new();
-        let list = match read_file(path, &mut self.sources, &Budget::default()) {
-            Ok(file) => read_resource_list(&self.sources, file, &Budget::of_list(), &mut found),
+        let list = match read_file(path, &mut self.sources, &InputLimits::default()) {
+            Ok(file) => {
+                read_resource_list(&self.sources, file, &InputLimits::of_list(), &mut found)
+            }
             Err(error) => {
                 found.push(error);
                 ResourceList::default()
@@ -138,7 +140,10 @@ impl Run {
 
     /// The items of the answer, and whether all is well; if not, they are the items as they came.
     fn answer(&mut self, list: ResourceList, config: Option<Node>) -> (Vec<Node>, bool) {
-        match self.transform(&list, config) {
+        let items = self.transform(&list, config);
+        // Neither kustomize nor kpt passes flags.
+        self.report.reword_help(RAISE, "run `anabranch render`, which has flags, and raise --max-");
+        match items {
             Some(items) => (items, true),
             None => (list.items, false),
         }
@@ -181,8 +186,8 @@ impl Run {
 
     fn expand(&mut self, list: &ResourceList, config: &Config) -> Option<Vec<Node>> {
         let Sorted { passing, mut input, earlier } = Sorted::of(list, config);
-        let ceiling = Ceiling::default();
-        let request = Request { shape: Shape::Stream, ceiling, only: &[] };
+        let limits = OutputLimits::default();
+        let request = Request { shape: Shape::Stream, limits, only: &[] };
         let (previews, mut common) =
             compile(config, &mut input, &request, &mut self.report, |compiled| {
                 let emission = compiled.emission;
@@ -240,7 +245,7 @@ impl Sorted {
         let Self { mut passing, mut input, mut earlier } = Self::default();
         for (item, object) in items {
             // kpt passes everything, a kustomization.yaml without a name among it.
-            let Some(mut object) = object else {
+            let Some(object) = object else {
                 passing.push((item.into_owned(), None));
                 continue;
             };
@@ -258,7 +263,9 @@ impl Sorted {
                     input.others.push(object);
                 }
                 Owner::User => {
-                    restore(&mut object.node, config.set());
+                    let Some(object) = restored(object, config.set()) else {
+                        continue;
+                    };
                     passing.push((object.node.clone(), Some(object.id.clone())));
                     input.users.push(object);
                 }

@@ -19,7 +19,7 @@ use crate::read::{
     Parted, open_baseline, parse_baseline, parse_config, read_argument, read_suites, set_aside,
 };
 use crate::spec::Config;
-use crate::yaml::Budget;
+use crate::yaml::InputLimits;
 
 /// Runs a command. Objects go to stdout, words to stderr; the exit code is 0 when all is fine and 1
 /// when the input has errors.
@@ -33,7 +33,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Set(options)) => edit::set(&options),
         Some(Command::Remove(options)) => edit::remove(&options),
         Some(Command::Prune(options)) => edit::prune(&options),
-        Some(Command::Init { folder, namespace }) => init::run(&folder, &namespace),
+        Some(Command::Init { folder, namespace, name }) => {
+            init::run(&folder, &namespace, name.as_deref())
+        }
         Some(Command::Schema { definition }) => print::schema(definition),
         Some(Command::Completions { shell }) => print::completions(shell),
         Some(Command::Man) => print::man(),
@@ -60,7 +62,7 @@ fn work_on_this_thread() {
 /// Reads previews.yaml and the baseline; every mistake of both is in the report.
 fn load(input: &Input) -> Loaded {
     work_on_this_thread();
-    let budget = input.limits.budget();
+    let budget = input.limits.input();
     let mut sources = Sources::default();
     let mut found: Vec<Diagnostic> = Vec::new();
     let previews = read_argument(&input.previews, &mut sources, &budget);
@@ -105,7 +107,7 @@ fn check_suites(
     config: &Config,
     root: Option<&Path>,
     sources: &Sources,
-    budget: &Budget,
+    budget: &InputLimits,
     report: &mut Report,
 ) {
     let mut found = Vec::new();

@@ -31,10 +31,10 @@ pub(super) fn run(options: &Render) -> ExitCode {
 }
 
 fn render_stream(options: &Render, config: &Config, loaded: &mut Loaded) -> ExitCode {
-    let (root, budget) = (options.source_root.as_deref(), options.input.limits.budget());
+    let (root, budget) = (options.source_root.as_deref(), options.input.limits.input());
     check_suites(config, root, &loaded.sources, &budget, &mut loaded.report);
-    let ceiling = options.input.limits.ceiling();
-    let request = Request { shape: Shape::Stream, ceiling, only: &options.only };
+    let limits = options.input.limits.output();
+    let request = Request { shape: Shape::Stream, limits, only: &options.only };
     let report = &mut loaded.report;
     let written = compile(config, &mut loaded.input, &request, report, |compiled| {
         say_report(&loaded.sources, compiled.report);
@@ -143,14 +143,14 @@ fn render_tree(options: &Render, config: &Config, loaded: &mut Loaded, folder: &
         None => source_root(&options.input.previews),
     };
     let mut found = Vec::new();
-    let budget = options.input.limits.budget();
+    let budget = options.input.limits.input();
     let files = read_suites(config, &root, &loaded.sources, &budget, &mut found);
     found.extend(check_references(config, &files, &budget));
     loaded.report.extend(found);
     let suites = hash_suites(config, &files);
     let path_in_source = tree_path(config, folder, &root);
     let shape = Shape::Tree { suites: &suites, root: &path_in_source };
-    let request = Request { shape, ceiling: options.input.limits.ceiling(), only: &[] };
+    let request = Request { shape, limits: options.input.limits.output(), only: &[] };
     let report = &mut loaded.report;
     let tree = compile(config, &mut loaded.input, &request, report, |compiled| {
         let Compiled { previews, mut common, input, .. } = compiled;

@@ -7,6 +7,8 @@
 
 use std::ops::Range;
 
+use super::patch_text::has_patch_of_secret;
+
 /// What is not shown of a text, in order: documents, those side by side as one.
 pub(super) fn hidden(text: &str) -> Vec<Range<usize>> {
     let mut hidden: Vec<Range<usize>> = Vec::new();
@@ -43,7 +45,7 @@ fn is_shown(document: &str) -> bool {
     if document.len() < SMALLEST {
         return false;
     }
-    // Only Secrets have it; a patch of one stands in previews.yaml, as text.
+    // Only Secrets have it.
     if contains_ignoring_case(document, "stringdata") {
         return false;
     }
@@ -80,45 +82,12 @@ fn is_shown(document: &str) -> bool {
         }
     }
     let is_flow = document.trim_start_matches("---").trim_start().starts_with('{');
-    let patches_secret = || seen.is_previews && mentions_secret(document);
+    let patches_secret = || seen.is_previews && has_patch_of_secret(document);
     seen.is_shown(is_flow) && !document.contains("ENC[") && !patches_secret()
 }
 
-/// Whether a text says `Secret` as a word, or has a key of Secrets: of a patch, that what it says may be one's.
-/// One of `data` alone can mean a Secret that it names.
-pub(crate) fn mentions_secret(text: &str) -> bool {
-    let says = |wanted: &str| {
-        let mut words = text.split(|c: char| !is_word(c));
-        words.any(|word| word.eq_ignore_ascii_case(wanted))
-    };
-    says("secret")
-        || says("secretlist")
-        || contains_ignoring_case(text, "stringdata")
-        || has_data(text) && !says("configmap")
-}
-
-/// Whether a text has a key `data`, or a JSON pointer into it.
-fn has_data(text: &str) -> bool {
-    text.match_indices("data").any(|(at, word)| {
-        let (before, behind) = (&text[..at], &text[at + word.len()..]);
-        let behind = behind.trim_start_matches(['"', '\'', '\\', ' ']);
-        let begins = |pointer: &str| !pointer.ends_with(|c| is_word(c) || c == '/');
-        before.strip_suffix('/').is_some_and(begins)
-            || !before.ends_with(|c| is_word(c) || c == '/') && behind.starts_with(':')
-    })
-}
-
-/// A text without the words that it quotes: what stands between the first and the last mark, since what is
-/// quoted may have marks of its own.
-pub(crate) fn unquoted(text: &str) -> String {
-    match (text.find('`'), text.rfind('`')) {
-        (Some(first), Some(last)) => format!("{}`…`{}", &text[..first], &text[last + 1..]),
-        _ => text.to_owned(),
-    }
-}
-
 /// Whether ASCII letters of any case stand in a text; `wanted` has small ones.
-fn contains_ignoring_case(text: &str, wanted: &str) -> bool {
+pub(super) fn contains_ignoring_case(text: &str, wanted: &str) -> bool {
     let windows = text.as_bytes().windows(wanted.len());
     windows.into_iter().any(|window| window.eq_ignore_ascii_case(wanted.as_bytes()))
 }
@@ -136,6 +105,7 @@ struct Seen {
     is_clear: bool,
     is_list: bool,
     is_previews: bool,
+    is_resource_list: bool,
     /// Some object in it is a Secret, or the document itself.
     has_secret: bool,
     is_secret: bool,
@@ -153,9 +123,14 @@ impl Seen {
             self.is_list |= kind.ends_with("list");
         }
         self.is_previews |= kind == "previews";
+        // Made by a machine, of whatever was given to it.
+        self.is_resource_list |= kind == "resourcelist";
     }
 
     fn is_shown(&self, is_flow: bool) -> bool {
+        if self.is_resource_list {
+            return false;
+        }
         let has_kind = if is_flow { self.has_kind } else { self.is_clear };
         if !self.has_version || !has_kind || !(self.has_metadata || self.is_previews) {
             return false;
@@ -167,13 +142,13 @@ impl Seen {
 }
 
 /// What follows the colon of a key.
-enum Value<'t> {
+pub(super) enum Value<'t> {
     Word(&'t str),
     Mapping,
     Unclear,
 }
 
-fn value(text: &str) -> Value<'_> {
+pub(super) fn value(text: &str) -> Value<'_> {
     let text = text.trim_start();
     if text.starts_with(['{', '[']) {
         return Value::Mapping;
@@ -193,8 +168,27 @@ fn value(text: &str) -> Value<'_> {
     }
 }
 
-fn is_word(c: char) -> bool {
+pub(super) fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
+}
+
+/// A key before a colon.
+pub(super) struct Key<'t> {
+    pub(super) word: &'t str,
+    /// Where the word begins.
+    pub(super) start: usize,
+    /// Behind the colon.
+    pub(super) end: usize,
+}
+
+/// The words before the colons of a text.
+pub(super) fn keys(text: &str) -> impl Iterator<Item = Key<'_>> {
+    text.match_indices(':').map(|(at, _)| {
+        let before = text[..at].trim_end();
+        let before = before.strip_suffix(['"', '\'']).unwrap_or(before);
+        let start = before.trim_end_matches(is_word).len();
+        Key { word: &before[start..], start, end: at + 1 }
+    })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod code;
 pub mod github;
 mod hidden;
 pub mod json;
+mod patch_text;
 pub mod sarif;
 mod snippet;
 mod source;
@@ -19,7 +20,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 pub use code::Code;
-pub(crate) use hidden::{mentions_secret, unquoted};
+pub(crate) use patch_text::{may_be_of_secret, mentions_secret, unquoted};
 pub use source::{FileId, Place, Region, Source, Sources};
 
 /// How bad a finding is. Errors stop a run before anything is written; the others do not.
@@ -161,6 +162,13 @@ impl Report {
         // Not with each of them: to put them in order takes time.
         if self.found.len() > 2 * Self::KEPT {
             self.shorten();
+        }
+    }
+
+    /// Replaces words in what is said to do.
+    pub(crate) fn reword_help(&mut self, old: &str, new: &str) {
+        for finding in &mut self.found {
+            finding.help = finding.help.replace(old, new);
         }
     }
 

@@ -6,7 +6,8 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::Diagnostic;
-use super::hidden::{hidden, unquoted};
+use super::hidden::hidden;
+use super::patch_text::unquoted;
 
 /// A byte range in one of the [`Sources`] of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

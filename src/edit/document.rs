@@ -10,7 +10,7 @@ use super::layout::{Item, Style};
 use super::style::{json, scalar};
 use super::trivia::comma;
 use crate::diagnostic::{Diagnostic, Sources, code};
-use crate::yaml::{Budget, Data, Key, Node, parse_documents};
+use crate::yaml::{Data, InputLimits, Key, Node, parse_documents};
 
 /// One YAML document. Text and tree always mean the same.
 #[derive(Debug)]
@@ -232,7 +232,7 @@ impl Document {
         }
         let mut sources = Sources::default();
         let file = sources.add("", text.as_str());
-        let found = parse_documents(&sources, file, &Budget::default()).unwrap_or_default();
+        let found = parse_documents(&sources, file, &InputLimits::default()).unwrap_or_default();
         match <[Node; 1]>::try_from(found) {
             Ok([node]) if node == wanted && (!self.is_json || is_json(&text)) => {
                 (self.text, self.node) = (text, node);

@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::routing::left_to_others;
 use super::{meta, notification};
 use crate::kube::flux::{HealthCheck, Kustomization, KustomizationSpec, Name, SourceReference};
 use crate::kube::marks::{self, GATE, REPOSITORY, SUITE};
@@ -76,7 +77,7 @@ impl<'a> Flux<'a> {
         let extends = |table: &Table<'_>| matches!(table.source, Source::Own(_));
         let (tables, stripped) = (&plan.routing.istio, &plan.routing.entries.stripped);
         // New objects of no single preview, and objects of the baseline that change.
-        let shared = tables.iter().any(|table| !extends(table));
+        let shared = tables.iter().any(|table| !extends(table)) || !left_to_others(plan).is_empty();
         let changed = tables.iter().any(extends) || !stripped.is_empty();
         let mut flux =
             Self { plan, shape, has_shared: shared, applied_first: Vec::new(), delivers: None };

@@ -161,6 +161,15 @@ pub(crate) fn is_shared(object: &Object, set: &str) -> bool {
         && object.id.name.starts_with(&virtual_service(set, ""))
 }
 
+/// Whether an object is a VirtualService that a set made for its previews, and no set has previews in it any
+/// more.
+pub(crate) fn is_left_over(object: &Object) -> bool {
+    let entries = object.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+    set_of(object).is_some_and(|set| {
+        is_shared(object, set) && !entries.iter().any(|entry| is_entry(entry, set))
+    }) && !is_changed(&object.node, HTTP)
+}
+
 fn is_flux(object: &Object) -> bool {
     object.id.group.ends_with(".toolkit.fluxcd.io")
 }

@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Place, code};
 
 /// How much input is accepted; beyond it, an error that names the limit.
 #[derive(Debug, Clone, Copy)]
-pub struct Budget {
+pub struct InputLimits {
     /// Bytes of all texts of a run.
     pub bytes: usize,
     /// Levels of nesting in one document.
@@ -26,7 +26,7 @@ pub struct Budget {
     pub build_seconds: u64,
 }
 
-impl Budget {
+impl InputLimits {
     /// The deepest nesting that can be asked for. Trees are walked by functions that call themselves, on
     /// threads whose stack is 2 MB. Kubernetes' own objects have some 40 levels.
     pub const DEEPEST: usize = 500;
@@ -39,7 +39,7 @@ impl Budget {
     }
 }
 
-impl Default for Budget {
+impl Default for InputLimits {
     /// Room for the baseline of a large company, and too little for a file that only wants memory.
     fn default() -> Self {
         Self {
@@ -55,7 +55,7 @@ impl Default for Budget {
 
 /// How much is made of an input at most; beyond it, an error that names the limit.
 #[derive(Debug, Clone, Copy)]
-pub struct Ceiling {
+pub struct OutputLimits {
     /// Rules of routes that are derived, of all previews together, with their matches and backends.
     pub rules: usize,
     /// Pairs that are looked at: of matches of one host and port, of all services together, and of
@@ -70,17 +70,20 @@ pub struct Ceiling {
     pub bytes: usize,
 }
 
-impl Default for Ceiling {
+impl Default for OutputLimits {
     fn default() -> Self {
         Self {
             rules: 2_000_000,
             pairs: 2_000_000,
             patch_nodes: 3_000_000,
-            depth: Budget::default().depth,
+            depth: InputLimits::default().depth,
             bytes: 1 << 30,
         }
     }
 }
+
+/// How the advice to raise a limit begins, before the rest of its flag.
+pub(crate) const RAISE: &str = "raise --max-";
 
 /// The limits by their flags, for messages.
 const BYTES: &str = "--max-input-bytes";
@@ -92,7 +95,7 @@ const BUILD: &str = "--max-build-seconds";
 
 /// The finding that the texts of a run are too large together.
 #[must_use]
-pub fn too_many_bytes(name: &str, budget: &Budget) -> Diagnostic {
+pub fn too_many_bytes(name: &str, budget: &InputLimits) -> Diagnostic {
     let message =
         format!("with {name} the input has more bytes than the limit of {}", budget.bytes);
     Diagnostic::new(&code::INPUT_LIMIT, message, raise(BYTES))
@@ -100,7 +103,7 @@ pub fn too_many_bytes(name: &str, budget: &Budget) -> Diagnostic {
 
 /// The finding that the texts of a baseline have too many nodes together.
 #[must_use]
-pub fn too_many_nodes(budget: &Budget) -> Diagnostic {
+pub fn too_many_nodes(budget: &InputLimits) -> Diagnostic {
     let message =
         format!("the files of the baseline have more nodes than the limit of {}", budget.nodes);
     Diagnostic::new(&code::INPUT_LIMIT, message, raise(NODES))
@@ -108,7 +111,7 @@ pub fn too_many_nodes(budget: &Budget) -> Diagnostic {
 
 /// The finding that a build took too long.
 #[must_use]
-pub fn too_many_seconds(name: &str, budget: &Budget) -> Diagnostic {
+pub fn too_many_seconds(name: &str, budget: &InputLimits) -> Diagnostic {
     let message = format!("{name} takes more seconds than the limit of {}", budget.build_seconds);
     let help = format!(
         "check that every server it names answers; if it needs the time, raise {BUILD}, or build it \

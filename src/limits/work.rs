@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Ceiling;
+use super::OutputLimits;
 
 /// How many nodes the patches of a run may visit, and how many they have.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ const LOOKS: usize = 8;
 
 impl WorkBudget {
     /// What a run may make of its patches.
-    pub(crate) fn new(limits: &Ceiling) -> Self {
+    pub(crate) fn new(limits: &OutputLimits) -> Self {
         Self { most: limits.patch_nodes, depth: limits.depth, spent: AtomicUsize::new(0) }
     }
 

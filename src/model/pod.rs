@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::diagnostic::{Place, Sources};
-use crate::limits::Budget;
+use crate::limits::InputLimits;
 use crate::yaml::{Node, parse_documents};
 
 /// Where kinds of workloads keep their pod template.
@@ -74,7 +74,7 @@ fn values_of(text: &str) -> Vec<Value> {
     let mut sources = Sources::default();
     let file = sources.add("annotation", text);
     // No text of a few aliases becomes a large tree.
-    let budget = Budget { alias_nodes: text.len(), ..Budget::default() };
+    let budget = InputLimits { alias_nodes: text.len(), ..InputLimits::default() };
     let documents = parse_documents(&sources, file, &budget).unwrap_or_default();
     documents.iter().map(Node::to_json).collect()
 }

@@ -7,14 +7,12 @@ mod closure;
 mod environment;
 mod few;
 mod hosts;
+mod judge;
 pub(crate) mod marker;
 pub mod naming;
 mod needs;
 mod patch;
-mod patched;
-mod patched_values;
 mod policies;
-mod privileges;
 pub mod routing;
 mod secrets;
 mod sidecars;
@@ -35,7 +33,7 @@ use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::Object;
-use crate::limits::{Ceiling, WorkBudget};
+use crate::limits::{OutputLimits, WorkBudget};
 use crate::model::Catalog;
 use crate::spec::{Config, Dependencies};
 use crate::yaml::Node;
@@ -104,7 +102,7 @@ const TOGETHER: usize = 1_000;
 pub fn plan<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
-    ceiling: &Ceiling,
+    limits: &OutputLimits,
     wanted: impl Fn(&str) -> bool,
     found: &mut Report,
 ) -> Plan<'a> {
@@ -113,7 +111,7 @@ pub fn plan<'a>(
         .collect();
     order.sort_by_key(|&index| &config.previews.spec.previews[index].name);
     let marks = !mentions_markers(config, catalog);
-    let finder = Finder::new(config, catalog, WorkBudget::new(ceiling), marks);
+    let finder = Finder::new(config, catalog, WorkBudget::new(limits), marks);
     let mut findings = Mutex::new(Report::default());
     let mut environments = Vec::with_capacity(order.len());
     for some in order.chunks(TOGETHER) {
@@ -136,7 +134,7 @@ pub fn plan<'a>(
     if finder.work.is_over() {
         // Where the threads stopped depends on timing, so nothing of it is kept.
         environments.clear();
-        let most = ceiling.patch_nodes;
+        let most = limits.patch_nodes;
         found.push(Diagnostic::new(
             &code::OUTPUT_LIMIT,
             format!("the patches of all previews go through more values than the limit of {most}"),
@@ -149,7 +147,7 @@ pub fn plan<'a>(
     let (mut left_behind, mut of_routes) = (Report::default(), Report::default());
     let ((), routing) = rayon::join(
         || policies::check(catalog, &environments, &mut left_behind),
-        || routing::plan(config, catalog, &environments, ceiling, &mut of_routes),
+        || routing::plan(config, catalog, &environments, limits, &mut of_routes),
     );
     found.absorb(left_behind);
     found.absorb(of_routes);

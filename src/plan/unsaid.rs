@@ -85,10 +85,14 @@ fn check_variables(plan: &Plan<'_>, originals: &[&Object], found: &mut Report) {
         if names.is_empty() {
             continue;
         }
+        // What looks like a variable may be part of a password.
+        let names = match object.is("", "Secret") {
+            true => "what it says".to_owned(),
+            false => some_of(names.iter().map(|name| format!("`${{{name}}}`"))),
+        };
         let message = format!(
-            "nothing substitutes the variables of {}: its copies say {} as it stands here",
-            object.id,
-            some_of(names.iter().map(|name| format!("`${{{name}}}`")))
+            "nothing substitutes the variables of {}: its copies say {names} as it stands here",
+            object.id
         );
         let help = "set spec.flux.postBuild as on the Flux Kustomization that applies the baseline; where \
                     nothing substitutes them there either, annotate the object \

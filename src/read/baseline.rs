@@ -11,7 +11,7 @@ use super::inside::{NO_FILE, check_inside, is_device};
 use super::{add_objects, documents, folder, text_of};
 use crate::diagnostic::{Diagnostic, FileId, Sources, code};
 use crate::kube::Object;
-use crate::yaml::{Budget, Node, parse_counted, too_many_bytes, too_many_nodes};
+use crate::yaml::{InputLimits, Node, parse_counted, too_many_bytes, too_many_nodes};
 
 /// Reads what a path of the command line names, or stdin for `-`, into `sources`. A pull request can make a
 /// link of any file: one that leads elsewhere is not followed, and a FIFO not waited for.
@@ -21,7 +21,7 @@ use crate::yaml::{Budget, Node, parse_counted, too_many_bytes, too_many_nodes};
 pub fn read_argument(
     path: &Path,
     sources: &mut Sources,
-    budget: &Budget,
+    budget: &InputLimits,
 ) -> Result<FileId, Diagnostic> {
     if path != Path::new("-") {
         check_argument(path)?;
@@ -54,12 +54,13 @@ fn check_argument(path: &Path) -> Result<(), Diagnostic> {
 pub fn read_file(
     path: &Path,
     sources: &mut Sources,
-    budget: &Budget,
+    budget: &InputLimits,
 ) -> Result<FileId, Diagnostic> {
     let name =
         if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() };
     // One byte more than allowed, to see that there is more: the text may have no end.
-    let most = budget.bytes.saturating_sub(sources.bytes()) as u64 + 1;
+    let left = budget.bytes.saturating_sub(sources.bytes()) as u64;
+    let most = left.saturating_add(1);
     let read = if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().take(most).read_to_end(&mut bytes).map(|_| bytes)
@@ -84,7 +85,7 @@ pub fn add_text(
     name: &str,
     bytes: Vec<u8>,
     sources: &mut Sources,
-    budget: &Budget,
+    budget: &InputLimits,
 ) -> Result<FileId, Diagnostic> {
     if sources.bytes().saturating_add(bytes.len()) > budget.bytes {
         return Err(too_many_bytes(name, budget));
@@ -107,7 +108,7 @@ pub(super) fn add(
     name: String,
     text: String,
     sources: &mut Sources,
-    budget: &Budget,
+    budget: &InputLimits,
 ) -> Result<FileId, Diagnostic> {
     if sources.bytes() + text.len() > budget.bytes {
         return Err(too_many_bytes(&name, budget));
@@ -119,7 +120,7 @@ pub(super) fn add(
 pub fn read_config(
     path: &Path,
     sources: &mut Sources,
-    budget: &Budget,
+    budget: &InputLimits,
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Node> {
     match read_argument(path, sources, budget) {
@@ -135,7 +136,7 @@ pub fn read_config(
 pub fn parse_config(
     sources: &Sources,
     file: FileId,
-    budget: &Budget,
+    budget: &InputLimits,
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Node> {
     let before = errors.len();
@@ -168,7 +169,7 @@ pub fn parse_config(
 pub fn open_baseline(
     paths: &[impl AsRef<Path>],
     sources: &mut Sources,
-    budget: &Budget,
+    budget: &InputLimits,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<FileId> {
     let mut files = Vec::new();
@@ -196,13 +197,13 @@ const LARGE: usize = 1 << 20;
 pub fn parse_baseline(
     sources: &Sources,
     files: &[FileId],
-    budget: &Budget,
+    budget: &InputLimits,
 ) -> (Vec<Object>, Vec<Diagnostic>) {
     let nodes = AtomicUsize::new(0);
     let parse = |&file: &FileId| {
         let (mut objects, mut errors) = (Vec::new(), Vec::new());
         let left = budget.nodes.saturating_sub(nodes.load(Ordering::Relaxed));
-        let (read, count) = parse_counted(sources, file, &Budget { nodes: left, ..*budget });
+        let (read, count) = parse_counted(sources, file, &InputLimits { nodes: left, ..*budget });
         nodes.fetch_add(count, Ordering::Relaxed);
         match read {
             Ok(documents) => {

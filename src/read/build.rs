@@ -7,9 +7,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use super::text_of;
+use super::{build_words, text_of};
 use crate::diagnostic::{Diagnostic, code};
-use crate::yaml::{Budget, too_many_bytes, too_many_seconds};
+use crate::yaml::{InputLimits, too_many_bytes, too_many_seconds};
 
 /// What a program said in time.
 struct Said {
@@ -30,7 +30,7 @@ pub(super) fn build(
     folder: &Path,
     left: usize,
     patience: Duration,
-    budget: &Budget,
+    budget: &InputLimits,
 ) -> Result<String, Diagnostic> {
     let failed = |message: String, help: &str| Diagnostic::new(&code::UNREADABLE, message, help);
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
@@ -50,9 +50,9 @@ pub(super) fn build(
         }
         if !said.status.success() {
             let words = String::from_utf8_lossy(&said.stderr);
-            let words = if may_quote(&words) { NOT_SHOWN } else { words.trim() };
-            let message = format!("{}: {words}", name_of(folder));
-            return Err(failed(message, "mend the kustomization; it must build by itself"));
+            let shown = build_words::shown(&words).unwrap_or_else(|| NOT_SHOWN.to_owned());
+            let message = format!("{}: {shown}", name_of(folder));
+            return Err(failed(message, build_words::help(&words)));
         }
         return text_of(&name_of(folder), said.stdout);
     }
@@ -63,14 +63,6 @@ pub(super) fn build(
         ),
         "install kustomize, or build it yourself and pass the result with `--baseline -`",
     ))
-}
-
-/// Whether kustomize may have quoted what a Secret holds: a generator's literals, a patch, or an alias that
-/// was meant as text.
-fn may_quote(words: &str) -> bool {
-    const BEFORE_QUOTES: [&str; 4] =
-        ["literal source", "with config", "JSON patch", "unknown anchor"];
-    BEFORE_QUOTES.iter().any(|before| words.contains(before))
 }
 
 const NOT_SHOWN: &str =
@@ -88,7 +80,7 @@ fn run(command: &mut Command, most: usize, patience: Duration) -> std::io::Resul
     // Threads that nobody waits for: what the program started may keep its pipes open.
     thread::spawn(move || {
         let err = thread::spawn(move || read(err, WORDS));
-        let out = read(out, most as u64 + 1);
+        let out = read(out, (most as u64).saturating_add(1));
         let _ = said.send((out, err.join().unwrap_or_default()));
     });
     let heard = heard.recv_timeout(patience);

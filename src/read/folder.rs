@@ -11,7 +11,7 @@ use super::baseline::{add, read_file};
 use super::build::{build, name_of};
 use super::inside::{check_file, git_root};
 use crate::diagnostic::{Diagnostic, FileId, Sources, code};
-use crate::yaml::Budget;
+use crate::yaml::InputLimits;
 
 /// The names by which kustomize knows its file.
 const KUSTOMIZATION: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -20,7 +20,7 @@ const KUSTOMIZATION: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Ku
 pub(super) fn read_folder(
     folder: &Path,
     sources: &mut Sources,
-    budget: &Budget,
+    budget: &InputLimits,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<FileId> {
     let root = git_root(folder);

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use unicode_normalization::UnicodeNormalization;
 use walkdir::DirEntry;
 
 use crate::diagnostic::text::is_unprintable;
@@ -29,7 +30,18 @@ pub fn is_carried(part: &str) -> bool {
 fn is_of_git(part: &str) -> bool {
     let name = part.split(':').next().unwrap_or(part);
     let stem = name.trim_end_matches(['.', ' ']);
-    stem.eq_ignore_ascii_case(".git") || stem.eq_ignore_ascii_case("git~1")
+    matches!(folded(stem).as_str(), ".git" | "git~1")
+}
+
+/// A path as file systems read it that tell neither large letters from small ones, nor a letter with an
+/// accent from a letter and an accent. Two that differ here differ everywhere.
+pub(super) fn folded(path: &str) -> String {
+    if path.is_ascii() {
+        return path.to_ascii_lowercase();
+    }
+    // Large first: `ß` and `SS` are one, and so are `ı` and `I`.
+    let letters: String = path.nfd().collect();
+    letters.to_uppercase().to_lowercase().nfd().collect()
 }
 
 /// The Git root of a folder: it, or the first above it, that has a `.git`. Else the folder itself.

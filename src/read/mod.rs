@@ -2,6 +2,7 @@
 
 mod baseline;
 mod build;
+mod build_words;
 mod folder;
 mod inside;
 mod previous;
@@ -14,20 +15,20 @@ pub use baseline::{
 };
 pub(crate) use inside::git_root;
 pub use inside::{check_inside, is_carried, is_inside};
-pub use previous::{Owner, Owners, Parted, restore, set_aside};
+pub use previous::{Owner, Owners, Parted, restored, set_aside};
 pub use resource_list::{ResourceList, read_resource_list};
 pub use suite_references::check_references;
 pub use suites::{read_suites, source_root};
 
 use crate::diagnostic::{Diagnostic, FileId, Sources, code};
 use crate::kube::Object;
-use crate::yaml::{Budget, Data, Node, parse_documents};
+use crate::yaml::{Data, InputLimits, Node, parse_documents};
 
 /// Parses a text that is already in `sources`; mistakes go to `errors`.
 pub(crate) fn documents(
     sources: &Sources,
     file: FileId,
-    budget: &Budget,
+    budget: &InputLimits,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Node> {
     parse_documents(sources, file, budget).unwrap_or_else(|mut mistakes| {
@@ -105,7 +106,7 @@ mod tests {
         let mut sources = Sources::default();
         let file = sources.add("a.yaml", text);
         let (mut objects, mut errors) = (Vec::new(), Vec::new());
-        for node in documents(&sources, file, &Budget::default(), &mut errors) {
+        for node in documents(&sources, file, &InputLimits::default(), &mut errors) {
             add_objects(node, &mut objects, &mut errors);
         }
         (objects.iter().map(|object| object.id.to_string()).collect(), errors)

@@ -8,8 +8,15 @@ use crate::spec::Config;
 use crate::yaml::{Data, Node};
 
 /// Takes back what an earlier run of a set did to an object of the user, as its note says. What another
-/// set did as well stays.
-pub fn restore(node: &mut Node, set: &str) {
+/// set did as well stays. Whether the object is the user's still: what another set made for previews that
+/// are all gone is nobody's.
+pub fn restored(mut object: Object, set: &str) -> Option<Object> {
+    let was_extended = marks::is_changed(&object.node, marks::HTTP);
+    restore(&mut object.node, set);
+    (!was_extended || !marks::is_left_over(&object)).then_some(object)
+}
+
+fn restore(node: &mut Node, set: &str) {
     for change in marks::take_changes(node, set).unwrap_or_default() {
         let stays = change != marks::HTTP && marks::is_changed(node, &change);
         let Some(spec) = node.get_mut("spec").filter(|_| !stays) else {
@@ -177,12 +184,9 @@ impl<'a> Owners<'a> {
 pub fn set_aside(objects: Vec<Object>, config: &Config) -> Parted {
     let owners = Owners::new(config, &objects);
     let mut parted = Parted::default();
-    for mut object in objects {
+    for object in objects {
         match owners.owner(&object) {
-            Owner::User => {
-                restore(&mut object.node, config.set());
-                parted.users.push(object);
-            }
+            Owner::User => parted.users.extend(restored(object, config.set())),
             Owner::AnotherSet => parted.others.push(object),
             Owner::ThisSet => parted.keep_extended(object, config.set()),
         }

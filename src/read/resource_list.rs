@@ -3,7 +3,7 @@
 
 use super::documents;
 use crate::diagnostic::{Diagnostic, FileId, Sources, code};
-use crate::yaml::{Budget, Data, Node};
+use crate::yaml::{Data, InputLimits, Node};
 
 /// What an orchestrator sends to a function, and what it gets back.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub struct ResourceList {
 pub fn read_resource_list(
     sources: &Sources,
     file: FileId,
-    budget: &Budget,
+    budget: &InputLimits,
     errors: &mut Vec<Diagnostic>,
 ) -> ResourceList {
     let mut found = documents(sources, file, budget, errors);

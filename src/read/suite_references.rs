@@ -6,7 +6,7 @@ use std::path::{Component, Path};
 
 use crate::diagnostic::{Diagnostic, Sources, code};
 use crate::spec::Config;
-use crate::yaml::{Budget, Data, Node, parse_documents};
+use crate::yaml::{Data, InputLimits, Node, parse_documents};
 
 /// Fields of a kustomization.yaml that name files or folders.
 /// See <https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/>.
@@ -36,7 +36,7 @@ const FIELDS: [&str; 17] = [
 pub fn check_references(
     config: &Config,
     files: &BTreeMap<String, Vec<u8>>,
-    budget: &Budget,
+    budget: &InputLimits,
 ) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (index, suite) in config.previews.spec.tests.iter().enumerate() {

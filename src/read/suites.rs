@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::baseline::read_bytes;
-use super::inside::{check_below, check_file, git_root, is_carried, is_inside, real};
+use super::inside::{check_below, check_file, folded, git_root, is_carried, is_inside, real};
 use crate::diagnostic::{Diagnostic, Sources, code};
 use crate::spec::Config;
-use crate::yaml::{Budget, too_many_bytes};
+use crate::yaml::{InputLimits, too_many_bytes};
 
 /// Content of every file of every suite, by its path below `tests/`; but for what Git keeps for itself.
 pub fn read_suites(
     config: &Config,
     root: &Path,
     sources: &Sources,
-    budget: &Budget,
+    budget: &InputLimits,
     found: &mut Vec<Diagnostic>,
 ) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
@@ -45,7 +45,8 @@ pub fn read_suites(
                 if entry.file_type().is_dir() || entry.depth() == 0 {
                     return Ok(None);
                 }
-                let read = read_carried(&entry, &folder, root, left as u64 + 1);
+                let most = (left as u64).saturating_add(1);
+                let read = read_carried(&entry, &folder, root, most);
                 read.map(Some).map_err(|why| format!("{}: {why}", entry.path().display()))
             });
             match read {
@@ -57,9 +58,9 @@ pub fn read_suites(
                         return files;
                     };
                     left = rest;
-                    if let Some(other) = names.insert(path.to_lowercase(), path.clone()) {
+                    if let Some((other, path)) = clash(&path, &mut names) {
                         let message = format!(
-                            "to some file systems `{other}` and `{path}` of the suite `{}` are one file",
+                            "to some file systems `{other}` and `{path}` of the suite `{}` are one",
                             suite.name
                         );
                         found.push(missing(message, "rename one of the two"));
@@ -74,6 +75,16 @@ pub fn read_suites(
         }
     }
     files
+}
+
+/// Two names of one folder that a file system may take for one: that of a path, or of a folder on it, and
+/// one of those `names` that came before.
+fn clash<'p>(path: &'p str, names: &mut BTreeMap<String, String>) -> Option<(String, &'p str)> {
+    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    ends.map(|end| &path[..end]).find_map(|name| {
+        let before = names.entry(folded(name)).or_insert_with(|| name.to_owned());
+        (before != name).then(|| (before.clone(), name))
+    })
 }
 
 /// Checks that a suite's folder is one, and in the source.

@@ -324,12 +324,12 @@ fn wrong_type(node: &Node, wanted: &str, path: &Path<'_>) -> Diagnostic {
 mod tests {
     use super::*;
     use crate::diagnostic::Sources;
-    use crate::yaml::{Budget, parse_documents};
+    use crate::yaml::{InputLimits, parse_documents};
 
     fn read(text: &str) -> Result<Previews, Vec<Diagnostic>> {
         let mut sources = Sources::default();
         let file = sources.add("previews.yaml", text);
-        let documents = parse_documents(&sources, file, &Budget::default()).expect("YAML");
+        let documents = parse_documents(&sources, file, &InputLimits::default()).expect("YAML");
         read_previews(&documents[0])
     }
 

@@ -231,12 +231,12 @@ fn pad(out: &mut String, mut indent: usize) {
 mod tests {
     use super::*;
     use crate::diagnostic::Sources;
-    use crate::yaml::{Budget, parse_documents};
+    use crate::yaml::{InputLimits, parse_documents};
 
     fn round_trip(text: &str) -> String {
         let mut sources = Sources::default();
         let file = sources.add("a.yaml", text);
-        let documents = parse_documents(&sources, file, &Budget::default()).expect("valid");
+        let documents = parse_documents(&sources, file, &InputLimits::default()).expect("valid");
         write_stream(&documents)
     }
 
@@ -318,7 +318,7 @@ mod tests {
             write_document(&mut out, &node);
             let mut sources = Sources::default();
             let file = sources.add("a.yaml", out.clone());
-            let back = parse_documents(&sources, file, &Budget::default())
+            let back = parse_documents(&sources, file, &InputLimits::default())
                 .unwrap_or_else(|errors| panic!("{nasty:?} as {out:?}: {errors:?}"));
             assert_eq!(back[0], node, "{nasty:?} as {out:?}");
         }

@@ -273,7 +273,7 @@ mod tests {
 
     use super::*;
     use crate::diagnostic::Sources;
-    use crate::yaml::{Budget, parse_documents, write_document};
+    use crate::yaml::{InputLimits, parse_documents, write_document};
 
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -299,7 +299,8 @@ mod tests {
     fn typed_values_become_the_trees_that_serde_describes() {
         let mut sources = Sources::default();
         let file = sources.add("a.yaml", "a: 0444\nb: \"0444\"\nc: 0.50\nd: ~\n");
-        let tree = parse_documents(&sources, file, &Budget::default()).expect("valid").remove(0);
+        let tree =
+            parse_documents(&sources, file, &InputLimits::default()).expect("valid").remove(0);
         let typed = Typed {
             text: "yes",
             number: -1,

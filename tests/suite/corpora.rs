@@ -10,7 +10,7 @@ use std::{env, fs};
 
 use anabranch::diagnostic::Sources;
 use anabranch::yaml::scalar::{is_ambiguous, is_date};
-use anabranch::yaml::{Budget, Node, parse_documents};
+use anabranch::yaml::{InputLimits, Node, parse_documents};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ fn others(texts: &[String]) -> Vec<Others> {
 fn ours(text: &str) -> Result<Vec<Value>, String> {
     let mut sources = Sources::default();
     let file = sources.add("a.yaml", text);
-    match parse_documents(&sources, file, &Budget::default()) {
+    match parse_documents(&sources, file, &InputLimits::default()) {
         Ok(nodes) => Ok(nodes.iter().map(Node::to_json).collect()),
         Err(found) => Err(found[0].message.clone()),
     }

@@ -10,7 +10,7 @@ use std::fs;
 
 use anabranch::diagnostic::Sources;
 use anabranch::yaml::scalar::{Resolved, is_ambiguous, resolve};
-use anabranch::yaml::{Budget, Node, parse_documents, write_stream};
+use anabranch::yaml::{InputLimits, Node, parse_documents, write_stream};
 use rlsp_yaml_parser::{Event, ScalarStyle, parse_events};
 use serde_json::{Map, Value, json};
 
@@ -24,7 +24,7 @@ type Read = Option<Vec<Value>>;
 fn nodes(text: &str) -> Option<Vec<Node>> {
     let mut sources = Sources::default();
     let file = sources.add("a.yaml", text);
-    parse_documents(&sources, file, &Budget::default()).ok()
+    parse_documents(&sources, file, &InputLimits::default()).ok()
 }
 
 fn ours(text: &str) -> Read {

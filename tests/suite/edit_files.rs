@@ -153,3 +153,27 @@ fn a_disk_that_is_full_leaves_the_former_file() {
     assert_eq!(fs::read_to_string(folder.path().join("previews.yaml")).expect("there"), FILE);
     assert_eq!(names(folder.path()), ["previews.yaml"]);
 }
+
+#[test]
+fn init_names_the_set_after_the_repository() {
+    let name = |repository: &str, arguments: &[&str]| {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let folder = scratch.path().join(repository).join("deploy");
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::create_dir(scratch.path().join(repository).join(".git")).expect("a folder");
+        at(&folder, &[&["init"], arguments].concat()).ok();
+        let text = fs::read_to_string(folder.join("previews.yaml")).expect("written");
+        let line = text.lines().find_map(|line| line.strip_prefix("  name: "));
+        line.expect("the set has a name").to_owned()
+    };
+    assert_eq!(name("Shop_GitOps.v2", &[]), "shop-gitops-v2");
+    assert_eq!(name("2-a-very-long-name-of-a-repository", &[]), "a-very-long-name-o");
+    assert_eq!(name("店", &[]), "previews");
+    assert_eq!(name("shop", &["--name", "other"]), "other");
+    let folder = tempfile::tempdir().expect("a folder");
+    let words = at(folder.path(), &["init", "--name", "a: b"]).failed();
+    assert!(words.contains("`a: b` is not the name of a set"), "{words}");
+    at(folder.path(), &["init"]).ok();
+    let text = fs::read_to_string(folder.path().join("previews.yaml")).expect("written");
+    assert!(text.contains("\n  name: previews\n"), "{text}");
+}

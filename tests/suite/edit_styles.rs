@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anabranch::diagnostic::{Diagnostic, Sources};
 use anabranch::edit::{self, Setting};
-use anabranch::yaml::{Budget, Node, parse_documents};
+use anabranch::yaml::{InputLimits, Node, parse_documents};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use serde_json::{Value, json};
@@ -227,7 +227,8 @@ impl Edit {
     fn apply(&self, text: &str) -> Result<String, Diagnostic> {
         let mut sources = Sources::default();
         let file = sources.add("previews.yaml", text);
-        let node = parse_documents(&sources, file, &Budget::default()).expect("YAML").remove(0);
+        let node =
+            parse_documents(&sources, file, &InputLimits::default()).expect("YAML").remove(0);
         match self {
             Self::Set { number, service, expires, replace, change } => {
                 let setting = Setting {
@@ -288,7 +289,7 @@ fn changed() -> anabranch::spec::Change {
 fn parse(text: &str) -> Node {
     let mut sources = Sources::default();
     let file = sources.add("previews.yaml", text);
-    let found = parse_documents(&sources, file, &Budget::default());
+    let found = parse_documents(&sources, file, &InputLimits::default());
     found.unwrap_or_else(|errors| panic!("{errors:?}\n{text}")).remove(0)
 }
 

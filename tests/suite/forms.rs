@@ -7,7 +7,7 @@ use std::process::Command;
 use yaml_serde::Value;
 
 use super::objects::{documents, resource_list};
-use super::orchestrator::{ANABRANCH, Answer, function, root, run};
+use super::orchestrator::{ANABRANCH, Answer, CART, function, root, run};
 use super::shop::Shop;
 
 fn is_of_a_preview(object: &Value) -> bool {
@@ -42,30 +42,13 @@ fn what_is_filled_in_is_what_is_made_object_by_object() {
     }
 }
 
-const BASELINE: &str = "\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: cart, namespace: shop}
-spec:
-  selector: {matchLabels: {app: cart}}
-  template:
-    metadata: {labels: {app: cart}}
-    spec:
-      containers:
-      - {name: server, image: cart:1, envFrom: [{configMapRef: {name: words}}]}
-      - {name: proxy, image: proxy:1}
----
-apiVersion: v1
-kind: Service
-metadata: {name: cart, namespace: shop}
-spec: {selector: {app: cart}, ports: [{name: http, port: 80}]}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: words, namespace: shop}
-data:
-  a: b
-";
+/// `cart` with a second container and a ConfigMap, whose keys end the text.
+fn baseline() -> String {
+    let container =
+        "image: cart:1, envFrom: [{configMapRef: {name: words}}]}, {name: proxy, image: proxy:1";
+    let words = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: words, namespace: shop}\ndata:\n  a: b\n";
+    CART.replace("image: cart:1", container) + words
+}
 
 /// What stands for a hole in a stencil, whole and in half.
 const MARKERS: &str = "  marker: anabranch-hole-0000
@@ -91,9 +74,9 @@ fn words_of_the_user_are_never_taken_for_a_hole() {
         ),
         preview("n3", "      env: [{name: A, value: anabranch-hole-0002}]\n      image: cart:2\n"),
     );
-    let [filled, made] = both(BASELINE, &previews);
+    let [filled, made] = both(&baseline(), &previews);
     assert_eq!(filled, made);
-    let [filled, made] = both(&format!("{BASELINE}{MARKERS}"), &previews);
+    let [filled, made] = both(&(baseline() + MARKERS), &previews);
     assert_eq!(filled, made);
     let words: Vec<_> = filled.iter().filter(|o| o["metadata"]["name"] == "words").collect();
     assert_eq!(words.len(), 5);
@@ -108,12 +91,13 @@ fn words_of_the_user_are_never_taken_for_a_hole() {
 fn namespaces_of_any_beginning_are_what_is_made_one_by_one() {
     let rule = "{name: all, route: [{destination: {host: cart}}]}";
     let baseline = format!(
-        "{BASELINE}---
+        "{}---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {{name: cart, namespace: shop}}
 spec: {{hosts: [cart], http: [{rule}]}}
-"
+",
+        baseline()
     );
     for namespace in ["{preview}", "7-{preview}", "7{preview}", "x-{preview}", "{preview}-7"] {
         let previews = format!(
@@ -167,7 +151,7 @@ fn suites_of_all_kinds_of_changes_are_what_is_made_one_by_one() {
         preview("pr-5", &[("heard", &digits)], "shop"),
     ]
     .concat();
-    let [filled, made] = both(&format!("{BASELINE}---\n{}", second()), &previews);
+    let [filled, made] = both(&format!("{}---\n{}", baseline(), second()), &previews);
     assert_eq!(filled, made);
     let suites = filled.iter().filter(|o| o["kind"] == "Kustomization");
     assert_eq!(suites.count(), 5 * 3, "a gate and two suites each");
@@ -248,7 +232,7 @@ fn previews_that_differ_in_variables_and_services_are_what_is_made_one_by_one() 
         preview(8, &["{name: cart, containers: [{name: proxy, image: \"proxy:2\"}], env: [{name: A, value: b}]}"]),
     ]
     .concat();
-    let cart = BASELINE.replace("    spec:\n", "    spec:\n      serviceAccountName: cart\n");
+    let cart = baseline().replace("    spec: {", "    spec: {serviceAccountName: cart, ");
     let shop = cart.replace("cart", "shop").replace("name: words", "name: other");
     let [filled, made] = both(&format!("{cart}---\n{shop}{PAIR}"), &previews);
     assert_eq!(filled, made);
@@ -362,7 +346,7 @@ fn what_is_said_of_patches_does_not_depend_on_the_way() {
              env: [{{name: A, value: \"1\"}}]\n      image: cart:2\n      patches:\n      - {}\n",
             patches.join("\n      - ")
         );
-        render(BASELINE, &previews).stderr
+        render(&baseline(), &previews).stderr
     };
     // Plain, `on` is a boolean.
     let (judged_alone, judged_once) = (said("on"), said("op"));
@@ -417,9 +401,9 @@ fn any_two_patches_fit_in_all_forms_or_in_none() {
             preview("pr-3", "\"cart:2\""),
         ]
         .concat();
-        let answer = render(BASELINE, &previews);
+        let answer = render(&baseline(), &previews);
         if answer.code == Some(0) {
-            let [filled, made] = both(BASELINE, &previews);
+            let [filled, made] = both(&baseline(), &previews);
             assert_eq!(filled, made, "{first} {second}");
             fit += 1;
         } else {
@@ -433,7 +417,7 @@ fn any_two_patches_fit_in_all_forms_or_in_none() {
 
 /// A Deployment and a Service of another name.
 fn second() -> String {
-    BASELINE.replace("cart", "shop").replace("name: words, ", "name: other, ")
+    baseline().replace("cart", "shop").replace("name: words, ", "name: other, ")
 }
 
 /// However many ways there are to change a workload, and whatever lines values have.
@@ -458,7 +442,7 @@ fn changes_of_a_hundred_shapes_are_what_is_made_one_by_one() {
             "  - {{name: pr-{number}, services: [{{name: cart, image: \"cart:2\", env: [{{name: V{shape}, value: {value:?}}}]}}]}}\n"
         );
     }
-    let [filled, made] = both(BASELINE, &previews);
+    let [filled, made] = both(&baseline(), &previews);
     assert_eq!(filled, made);
     let deployments: Vec<_> = filled.iter().filter(|o| o["kind"] == "Deployment").collect();
     assert_eq!(deployments.len(), 200);

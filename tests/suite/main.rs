@@ -22,6 +22,7 @@ mod hostile;
 mod hostile_patches;
 mod kpt;
 mod layers;
+mod limits;
 mod mistakes;
 mod nasty;
 mod objects;

@@ -10,6 +10,7 @@ use super::expected::{
     Files, anabranch, check_readme, command, compare, extra_args, files, folders, golden, name,
     settle,
 };
+use super::orchestrator::CART;
 
 /// A small input without mistakes, to fill a folder that a mistake must leave alone.
 const CONFIG: &str = "\
@@ -21,21 +22,10 @@ spec:
     - name: pr-1
       services: [{name: cart, image: cart:2}]
 ";
-const BASELINE: &str = "\
-apiVersion: v1
-kind: Service
-metadata: {name: cart, namespace: baseline}
-spec: {selector: {app: cart}, ports: [{name: http, port: 80}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: cart, namespace: baseline}
-spec:
-  selector: {matchLabels: {app: cart}}
-  template:
-    metadata: {labels: {app: cart}}
-    spec: {containers: [{name: server, image: cart:1}]}
-";
+
+fn baseline() -> String {
+    CART.replace("shop", "baseline")
+}
 
 /// What a case says of an input that no other command than `command` finds wrong.
 ///
@@ -124,7 +114,7 @@ fn produce(case: &Path, problems: &mut Vec<String>) -> Files {
 fn filled_folder() -> tempfile::TempDir {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     fs::write(scratch.path().join("previews.yaml"), CONFIG).expect("written");
-    fs::write(scratch.path().join("baseline.yaml"), BASELINE).expect("written");
+    fs::write(scratch.path().join("baseline.yaml"), baseline()).expect("written");
     let args = ["render", "previews.yaml", "--baseline", "baseline.yaml", "-o", "out"];
     let output = anabranch(scratch.path(), &args);
     let words = String::from_utf8_lossy(&output.stderr);
@@ -204,7 +194,7 @@ fn nesting_of_ten_thousand_levels_is_refused() {
     for deep in [block, "[".repeat(10_000), "{a: ".repeat(10_000), "- ".repeat(10_000)] {
         let words = generated(CONFIG.as_bytes(), deep.as_bytes());
         assert!(words.contains("error[input-limit]"), "{words}");
-        let words = generated(deep.as_bytes(), BASELINE.as_bytes());
+        let words = generated(deep.as_bytes(), baseline().as_bytes());
         assert!(words.contains("error[input-limit]"), "{words}");
     }
 }
@@ -212,10 +202,10 @@ fn nesting_of_ten_thousand_levels_is_refused() {
 #[test]
 fn bytes_that_are_not_utf8_are_refused() {
     let latin1 =
-        BASELINE.replace("cart:1", "caf\u{e9}").chars().map(|c| c as u8).collect::<Vec<_>>();
+        baseline().replace("cart:1", "caf\u{e9}").chars().map(|c| c as u8).collect::<Vec<_>>();
     let words = generated(CONFIG.as_bytes(), &latin1);
     assert!(words.contains("baseline.yaml:13: this is not UTF-8"), "{words}");
-    let words = generated(b"\xff\xfe\x00", BASELINE.as_bytes());
+    let words = generated(b"\xff\xfe\x00", baseline().as_bytes());
     assert!(words.contains("previews.yaml:1: this is not UTF-8"), "{words}");
 }
 
@@ -268,7 +258,7 @@ fn a_line_of_a_megabyte_is_not_printed() {
 #[test]
 fn escape_sequences_in_the_input_do_not_reach_the_terminal() {
     let config = CONFIG.replace("name: cart", "name: \"\\e[2Jcart\\n::error::forged\"");
-    let words = generated(config.as_bytes(), BASELINE.as_bytes());
+    let words = generated(config.as_bytes(), baseline().as_bytes());
     assert!(!words.contains('\u{1b}'), "{words:?}");
     assert!(words.lines().all(|line| !line.starts_with("::")), "{words}");
 }

@@ -35,6 +35,24 @@ fn said(config: &str, baseline: &str) -> Vec<(String, Answer)> {
     commands.map(answer).collect()
 }
 
+/// What the function says of an input: in its results, and in its words. The items, which pass through as
+/// they came, are left out.
+fn said_by_the_function(config: &str, baseline: &str) -> String {
+    let answer = run(&mut Command::new(ANABRANCH), &resource_list_of(config, baseline));
+    let results = answer.stdout.split_once("\nresults:").map_or("", |(_, results)| results);
+    format!("{results}\n{}", answer.stderr)
+}
+
+/// A ResourceList of texts, which need not be YAML.
+fn resource_list_of(config: &str, baseline: &str) -> String {
+    let item = |object: &str| format!("- {}\n", object.trim().replace('\n', "\n  "));
+    let items: String = baseline.split("---\n").map(item).collect();
+    let config = config.replace('\n', "\n  ");
+    format!(
+        "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n{items}functionConfig:\n  {config}\n"
+    )
+}
+
 #[track_caller]
 fn assert_silent(config: &str, baseline: &str) {
     for (command, answer) in said(config, baseline) {
@@ -42,6 +60,8 @@ fn assert_silent(config: &str, baseline: &str) {
         assert_eq!(answer.code, Some(1), "{baseline}{command}: {words}");
         assert!(!words.contains("hunter2"), "{baseline}{command}: {words}");
     }
+    let words = said_by_the_function(config, baseline);
+    assert!(!words.contains("hunter2"), "{baseline}the function: {words}");
 }
 
 #[test]
@@ -83,8 +103,8 @@ fn no_finding_shows_what_a_patch_writes_into_a_secret() {
     let baseline =
         CART.replace("image: cart:1", "image: cart:1, envFrom: [{secretRef: {name: db}}]");
     let baseline = format!("{baseline}{secret}");
-    let target = "target: {kind: Secret, name: db}, ";
-    for patch in [
+    let targets = ["{kind: Secret, name: db}", "{name: db}", "{version: v1, name: db}"];
+    let patches = [
         "{a: !hunter2 b}",
         "{a: !!int hunter2}",
         "{stringData: {p: hunter2",
@@ -94,9 +114,15 @@ fn no_finding_shows_what_a_patch_writes_into_a_secret() {
         "{metadata: [hunter2]}",
         "[{op: test, path: /data/p, value: hunter2}]",
         "[{op: hunter2, path: /data/p, value: hunter2}]",
+        "[{op: add, path: /immutable, value: !hunter2 x}]",
+        "{immutable: !hunter2 x}",
+        "{kind: Deployment, immutable: !hunter2 x}",
+        "? data\n: {p: !hunter2 x}",
         "hunter2",
-    ] {
+    ];
+    for (target, patch) in targets.iter().flat_map(|target| patches.map(|patch| (target, patch))) {
         let quoted = serde_json::Value::from(patch);
+        let target = format!("target: {target}, ");
         let entry = format!("image: \"cart:2\", patches: [{{{target}patch: {quoted}}}]");
         let flow = CONFIG.replace("image: \"cart:2\"", &entry);
         assert_silent(&flow, &baseline);
@@ -106,6 +132,37 @@ fn no_finding_shows_what_a_patch_writes_into_a_secret() {
             &format!("\n    - name: cart\n      {block}"),
         );
         assert_silent(&block, &baseline);
+        // A patch of something else that has `data` says nothing of this one.
+        let of_words =
+            "patches: [{target: {kind: ConfigMap, name: words}, patch: 'data: {a: b}'}, {";
+        assert_silent(&flow.replace("patches: [{", of_words), &baseline);
+    }
+}
+
+#[test]
+fn what_looks_like_a_variable_in_a_secret_is_not_named() {
+    let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: db, namespace: shop}\n\
+                  stringData: {p: 'a${hunter2}b'}\n";
+    let uses = CART.replace("image: cart:1", "image: cart:1, envFrom: [{secretRef: {name: db}}]");
+    for (command, answer) in said(CONFIG, &format!("{uses}{secret}")) {
+        let words = answer.stderr + if command.starts_with("check") { &answer.stdout } else { "" };
+        assert!(words.contains("variables of Secret shop/db"), "{command}: {words}");
+        assert!(!words.contains("hunter2"), "{command}: {words}");
+    }
+}
+
+#[test]
+fn what_a_patch_of_a_workload_says_is_shown() {
+    for patch in [
+        "{target: {kind: Deployment, name: cart}, patch: '{spec: !shown b}'}",
+        "{patch: '{apiVersion: apps/v1, kind: Deployment, metadata: {name: cart}, spec: !shown b}'}",
+        "{patch: '[{op: add, path: /spec/paused, value: !shown b}]'}",
+    ] {
+        let entry = format!("image: \"cart:2\", patches: [{patch}]");
+        for (command, answer) in said(&CONFIG.replace("image: \"cart:2\"", &entry), CART) {
+            let words = answer.stdout + &answer.stderr;
+            assert!(words.contains("`!shown`"), "{command}: {words}");
+        }
     }
 }
 
@@ -148,6 +205,22 @@ fn kustomize_quotes_no_secret_for_us() {
         let words = answer.stdout + &answer.stderr;
         assert!(words.contains("kustomize build baseline: "), "{words}");
         assert!(!words.contains("hunter2"), "{words}");
+    }
+    for (text, wanted) in [
+        (
+            "helmCharts: [{name: a, repo: 'https://hunter2@a.example', version: '1'}]\n",
+            "must specify --enable-helm",
+        ),
+        ("resourcs: []\n", "json: unknown field \"resourcs\""),
+        ("resources: [b.yaml]\n", "b.yaml: no such file or directory"),
+        ("resources: [], namePrefix: [hunter2]\n", "yaml: did not find expected key"),
+    ] {
+        fs::write(folder.join("kustomization.yaml"), text).expect("written");
+        let mut command = Command::new(ANABRANCH);
+        command.args(["check", "previews.yaml", "-b", "baseline"]).current_dir(scratch.path());
+        let words = run(&mut command, "").stdout;
+        assert!(words.contains(wanted) && !words.contains("hunter2"), "{words}");
+        assert_eq!(words.contains("`helm template`"), text.contains("helm"), "{words}");
     }
 }
 
@@ -199,18 +272,8 @@ fn no_text_of_the_input_is_a_command_to_a_runner() {
                 let words = answer.stdout + "\n" + &answer.stderr;
                 assert_eq!(commands(&words), [""; 0], "{config}{arguments}: {words}");
             }
-            let mut function = Command::new(ANABRANCH);
-            let items: String = CART
-                .split("---\n")
-                .flat_map(|object| {
-                    ["- ".to_owned(), object.trim().replace('\n', "\n  "), "\n".into()]
-                })
-                .collect();
-            let config = config.replace('\n', "\n  ");
-            let list = format!(
-                "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n{items}functionConfig:\n  {config}\n"
-            );
-            let answer = run(&mut function, &list);
+            let list = resource_list_of(&config, CART);
+            let answer = run(&mut Command::new(ANABRANCH), &list);
             let words = answer.stdout + "\n" + &answer.stderr;
             assert_eq!(commands(&words), [""; 0], "the function: {words}");
         }

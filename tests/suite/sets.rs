@@ -4,27 +4,8 @@
 use yaml_serde::Value;
 
 use super::objects::{Objects, by_id, documents, resource_list};
-use super::orchestrator::{ANABRANCH, function, run as run_command};
+use super::orchestrator::{ANABRANCH, CART, function, run as run_command};
 
-const BASELINE: &str = "
-apiVersion: v1
-kind: Namespace
-metadata: {name: base}
----
-apiVersion: v1
-kind: Service
-metadata: {name: cart, namespace: base}
-spec: {selector: {app: cart}, ports: [{name: http, port: 80}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: cart, namespace: base}
-spec:
-  selector: {matchLabels: {app: cart}}
-  template:
-    metadata: {labels: {app: cart}}
-    spec: {containers: [{name: server, image: 'cart:1'}]}
-";
 const VIRTUAL_SERVICE: &str = "---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -51,6 +32,12 @@ spec:
   parentRefs: [{group: '', kind: Service, name: cart}]
   rules: [{matches: [{path: {type: PathPrefix, value: /v1}}], backendRefs: [{name: cart, port: 80}]}]
 ";
+
+/// One service, `cart`, with these routes.
+fn baseline(routes: &str) -> String {
+    let namespace = "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: base}\n";
+    format!("{}{namespace}{routes}", CART.replace("shop", "base"))
+}
 
 /// A set that previews cart.
 fn set(name: &str, api: &str) -> String {
@@ -117,7 +104,7 @@ fn two_sets_in_one_pipeline_leave_each_other_alone() {
         ("an HTTPRoute", HTTP_ROUTE, "auto"),
     ];
     for (what, route, api) in cases {
-        let baseline = format!("{BASELINE}{route}");
+        let baseline = baseline(route);
         let (a, b) = (set("a", api), set("b", api));
         let once = steps(&baseline, &[&a, &b, &a, &b]);
         assert_eq!(settled(&once[1]), settled(&once[3]), "{what}: a second run changes something");
@@ -144,7 +131,7 @@ fn two_sets_in_one_pipeline_leave_each_other_alone() {
 fn streams_of_two_sets_behind_each_other_keep_the_entries_of_both() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (route, api) in [("", "istio"), (VIRTUAL_SERVICE, "auto"), (WILDCARD, "auto")] {
-        let mut text = format!("{BASELINE}{route}");
+        let mut text = baseline(route);
         for name in ["a", "b", "a"] {
             let config =
                 set(name, api).replace("{namespace: base}", "{namespace: base, delivery: include}");
@@ -160,7 +147,7 @@ fn streams_of_two_sets_behind_each_other_keep_the_entries_of_both() {
 
 #[test]
 fn what_a_set_changed_is_taken_back_while_what_another_changed_stays() {
-    let baseline = format!("{BASELINE}{VIRTUAL_SERVICE}");
+    let baseline = baseline(VIRTUAL_SERVICE);
     let (a, b) = (set("a", "auto"), set("b", "auto"));
     let none = |config: &str| {
         format!("{}previews: []\n", config.split("previews: [").next().unwrap_or_default())
@@ -181,8 +168,39 @@ fn what_a_set_changed_is_taken_back_while_what_another_changed_stays() {
 }
 
 #[test]
+fn the_rules_of_a_set_outlive_the_set_that_made_their_virtual_service() {
+    let baseline = baseline("");
+    let (a, b) = (set("a", "istio"), set("b", "istio"));
+    let none = |config: &str| {
+        format!("{}previews: []\n", config.split("previews: [").next().unwrap_or_default())
+    };
+    let both = steps(&baseline, &[&a, &b]).remove(1);
+    let without_a = run(&both, &none(&a));
+    assert_eq!(keys(&without_a), ["b-1"], "the rules of the set that did not make it");
+    assert_eq!(settled(&run(&without_a, &none(&a))), settled(&without_a));
+    assert_eq!(virtual_services(&without_a), ["anabranch.a.cart"]);
+    let anew = steps(&baseline, &[&none(&a), &b]).remove(1);
+    assert_eq!(settled(&run(&without_a, &b)), settled(&anew), "then the other set makes one");
+    assert_eq!(keys(&run(&without_a, &a)), ["a-1", "b-1"]);
+    let without_both = run(&without_a, &none(&b));
+    assert_eq!(virtual_services(&without_both), [""; 0]);
+    assert_eq!(settled(&without_both), settled(&documents(&baseline)));
+    let without_b = run(&both, &none(&b));
+    assert_eq!(keys(&without_b), ["a-1"]);
+    assert_eq!(settled(&run(&without_b, &none(&a))), settled(&documents(&baseline)));
+    assert_eq!(virtual_services(&anew), ["anabranch.b.cart"]);
+}
+
+/// The names of the VirtualServices in the baseline's namespace.
+fn virtual_services(items: &[Value]) -> Vec<&str> {
+    let services = items.iter().filter(|one| one["kind"] == "VirtualService");
+    let in_base = services.filter(|one| one["metadata"]["namespace"] == "base");
+    in_base.filter_map(|one| one["metadata"]["name"].as_str()).collect()
+}
+
+#[test]
 fn entries_of_the_user_stay_whatever_their_names_begin_with() {
-    let once = steps(&format!("{BASELINE}{VIRTUAL_SERVICE}"), &[&set("a", "auto")]).remove(0);
+    let once = steps(&baseline(VIRTUAL_SERVICE), &[&set("a", "auto")]).remove(0);
     let twice = run(&once, &set("a", "auto"));
     let canaries = |items: &[Value]| {
         let entries = items.iter().filter_map(|one| one["spec"]["http"].as_sequence()).flatten();
@@ -194,7 +212,7 @@ fn entries_of_the_user_stay_whatever_their_names_begin_with() {
 
 #[test]
 fn two_sets_that_would_have_one_namespace_or_route_or_two_apis_are_refused() {
-    let first = steps(BASELINE, &[&set("a", "auto")]).remove(0);
+    let first = steps(&baseline(""), &[&set("a", "auto")]).remove(0);
     let same =
         set("b", "auto").replace("prefix: b-", "prefix: a-").replace("name: b-1", "name: a-1");
     let refused = function(&resource_list(&first, &same)).failed();

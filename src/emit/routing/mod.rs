@@ -1,11 +1,13 @@
 //! Routes as objects: derived rules, attached copies, and clones of entries.
 
+mod earlier;
 mod entries;
 mod gateway_api;
 pub(super) mod istio;
 
 use std::collections::BTreeMap;
 
+pub(super) use earlier::left_to_others;
 pub(super) use gateway_api::{Reaches, grants, reached};
 
 use rayon::prelude::*;
@@ -75,6 +77,7 @@ pub(super) fn of_all<'p, D: From<Object> + Send>(
             Source::Nothing | Source::Wildcard(_) => shared.push(object),
         }
     }
+    shared.extend(left_to_others(plan).into_iter().map(D::from));
     // None of these is in the mesh, so none was extended.
     for &original in &plan.routing.entries.stripped {
         changed.insert(original.id.clone(), entries::strip(plan, original.clone()).into());

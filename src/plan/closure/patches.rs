@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::Closure;
-use crate::diagnostic::{Diagnostic, Place, Report, code, mentions_secret, unquoted};
+use crate::diagnostic::{
+    Diagnostic, Place, Report, code, may_be_of_secret, mentions_secret, unquoted,
+};
 use crate::limits::Allowance;
 use crate::plan::changes::Changes;
 use crate::plan::environment::{Body, Copied};
@@ -55,7 +57,7 @@ impl<'a> Origin<'a> {
     fn may_be_secret(self, problem: &Problem) -> bool {
         let spec::Patch { target, patch } = self.source();
         let kind = target.as_ref().map(|target| target.kind.as_str());
-        [Some(patch.as_str()), kind, Some(&problem.text)].into_iter().flatten().any(mentions_secret)
+        may_be_of_secret(patch, kind) || mentions_secret(&problem.text)
     }
 
     /// A finding about this patch: `patches[1] of service cart in preview pr-42 …`.

@@ -247,7 +247,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::limits::{Ceiling, WorkBudget};
+    use crate::limits::{OutputLimits, WorkBudget};
 
     /// Values small enough for operations to meet.
     fn value() -> impl Strategy<Value = serde_json::Value> {
@@ -297,7 +297,7 @@ mod tests {
             operations in prop::collection::vec(operation(), 1..4),
         ) {
             let list = Node::from_json(serde_json::Value::Array(operations.clone()));
-            let work = WorkBudget::new(&Ceiling::default());
+            let work = WorkBudget::new(&OutputLimits::default());
             let ours = work.allow(|all| {
                 let operations = parse(&list, all).ok()?;
                 apply(Node::from_json(object.clone()), &operations, Place::default(), all).ok()

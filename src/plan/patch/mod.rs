@@ -17,7 +17,7 @@ use smol_str::SmolStr;
 use super::marker::mentions_marker;
 use crate::diagnostic::{Place, Sources, code, nearest, some_of};
 use crate::kube::meta::is_substituted;
-use crate::limits::{Allowance, Budget, DEPTH, Exceeded};
+use crate::limits::{Allowance, DEPTH, Exceeded, InputLimits};
 use crate::spec::{self, PatchTarget};
 use crate::yaml::{Data, Node, parse_documents};
 
@@ -276,10 +276,10 @@ const NEW: usize = 4;
 fn read(text: &str, place: Place, allowance: &mut Allowance) -> Result<Vec<Node>, Problem> {
     let mut sources = Sources::default();
     let file = sources.add("patch", text);
-    let default = Budget::default();
+    let default = InputLimits::default();
     let most = allowance.left() / NEW;
     let depth = allowance.depth();
-    let budget = Budget { depth, nodes: most, documents: most, alias_nodes: most, ..default };
+    let budget = InputLimits { depth, nodes: most, documents: most, alias_nodes: most, ..default };
     let mut documents = parse_documents(&sources, file, &budget).map_err(|mut errors| {
         let first = errors.swap_remove(0);
         let line = first.place.map_or(1, |place| sources.line_column(place).0);

@@ -6,7 +6,7 @@
 //! [`super::merge`]).
 
 use super::*;
-use crate::limits::{Ceiling, WorkBudget};
+use crate::limits::{OutputLimits, WorkBudget};
 use crate::yaml::write_document;
 
 const DEPLOYMENT: &str = "\
@@ -53,7 +53,7 @@ const OTHERS: [&str; 3] = [
 fn node(text: &str) -> Node {
     let mut sources = Sources::default();
     let file = sources.add("a.yaml", text);
-    parse_documents(&sources, file, &Budget::default()).expect("YAML").remove(0)
+    parse_documents(&sources, file, &InputLimits::default()).expect("YAML").remove(0)
 }
 
 fn place() -> Place {
@@ -349,7 +349,7 @@ fn what_does_not_fit_is_said() {
 #[test]
 fn no_operation_makes_more_levels_than_a_text_may_have() {
     let levels = |count: usize| "/a".repeat(count);
-    let limits = Ceiling { depth: 10, ..Ceiling::default() };
+    let limits = OutputLimits { depth: 10, ..OutputLimits::default() };
     let apply = |operations: &str| {
         let (work, source) = (WorkBudget::new(&limits), parse(operations, None).expect("a patch"));
         work.allow(|all| source.apply(&mut node(DEPLOYMENT), all))
@@ -401,7 +401,7 @@ fn texts_that_are_no_patch_are_refused() {
 }
 
 fn budget(patch_nodes: usize) -> WorkBudget {
-    WorkBudget::new(&Ceiling { patch_nodes, ..Ceiling::default() })
+    WorkBudget::new(&OutputLimits { patch_nodes, ..OutputLimits::default() })
 }
 
 #[test]

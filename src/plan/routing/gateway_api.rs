@@ -132,7 +132,7 @@ pub(super) fn plan<'a>(
     for (port, routes) in &groups {
         let list = Rules::of(routes);
         routing.pairs += list.matches.len().pow(2) / 2;
-        if routing.over(tables.ceiling).is_some() {
+        if routing.over(tables.limits).is_some() {
             return;
         }
         list.check_order(service.name(), found);
@@ -142,7 +142,7 @@ pub(super) fn plan<'a>(
                 continue;
             }
             routing.rules += rules.iter().map(Rule::weight).sum::<usize>() * environments.len();
-            if routing.over(tables.ceiling).is_some() {
+            if routing.over(tables.limits).is_some() {
                 return;
             }
             routing.gateway_api.push(Table {

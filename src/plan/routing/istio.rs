@@ -86,7 +86,7 @@ pub(super) fn plan<'a>(
                 table
             }
         };
-        if routing.over(tables.ceiling).is_some() {
+        if routing.over(tables.limits).is_some() {
             return;
         }
         // A VirtualService of several hosts is extended once, for all of them.
@@ -190,7 +190,7 @@ fn derive_all<'a>(
         }
         routing.rules +=
             entries.iter().map(|entry| weight(entry.rule)).sum::<usize>() * environments.len();
-        if routing.over(tables.ceiling).is_some() {
+        if routing.over(tables.limits).is_some() {
             return None;
         }
         previews.extend(environments.into_iter().map(|index| (index, derived.len())));
@@ -249,7 +249,7 @@ fn derive<'a>(
     let (count, mut behind) = (|entry| matches(entry).len().max(1), 0);
     for entry in http(object).rev() {
         *pairs += count(entry) * behind;
-        if *pairs > tables.ceiling.pairs {
+        if *pairs > tables.limits.pairs {
             break;
         }
         let swapped = Swapped::entry(entry, object, tables.catalog.home, is_copied);

@@ -24,7 +24,7 @@ use swap::Swapped;
 use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Id, Object};
-use crate::limits::Ceiling;
+use crate::limits::OutputLimits;
 use crate::model::route::{gateway_api as read_gateway_api, istio as read_istio};
 use crate::model::{Catalog, Home, Service};
 use crate::spec::{Api, Config};
@@ -51,20 +51,20 @@ pub struct Routing<'a> {
 }
 
 impl Routing<'_> {
-    /// The finding that there is more to derive than the ceiling allows, where there is.
-    fn over(&self, ceiling: &Ceiling) -> Option<Diagnostic> {
-        let (message, help) = if self.rules > ceiling.rules {
+    /// The finding that there is more to derive than the limits allow, where there is.
+    fn over(&self, limits: &OutputLimits) -> Option<Diagnostic> {
+        let (message, help) = if self.rules > limits.rules {
             (
                 format!(
                     "routes need more rules, matches and backends than the limit of {}",
-                    ceiling.rules
+                    limits.rules
                 ),
-                "have fewer previews, or fewer rules and hosts in the routes of what they change, or raise \
-                 --max-rules",
+                "have fewer previews, or fewer rules and hosts in the routes of what they change, or \
+                 raise --max-rules",
             )
-        } else if self.pairs > ceiling.pairs {
+        } else if self.pairs > limits.pairs {
             (
-                format!("routes have more pairs of rules than the limit of {}", ceiling.pairs),
+                format!("routes have more pairs of rules than the limit of {}", limits.pairs),
                 "have fewer rules for one service, or raise --max-pairs",
             )
         } else {
@@ -95,7 +95,7 @@ pub(super) struct Table<'a, 'e> {
     pub(super) config: &'a Config,
     pub(super) catalog: &'a Catalog<'a>,
     pub(super) environments: &'e [Environment<'a>],
-    ceiling: &'e Ceiling,
+    limits: &'e OutputLimits,
     /// The previews that each service is affected in.
     affecting: BTreeMap<&'a str, Vec<usize>>,
     pub(super) routes: gateway_api::Attached<'a>,
@@ -109,7 +109,7 @@ pub(super) fn plan<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
     environments: &[Environment<'a>],
-    ceiling: &Ceiling,
+    limits: &OutputLimits,
     found: &mut Report,
 ) -> Routing<'a> {
     // Put in order at last: each is looked up many times before.
@@ -123,7 +123,7 @@ pub(super) fn plan<'a>(
         config,
         catalog,
         environments,
-        ceiling,
+        limits,
         affecting: affecting.into_iter().collect(),
         routes: gateway_api::attached(catalog),
         virtual_services: bound::bound(catalog),
@@ -145,17 +145,17 @@ pub(super) fn plan<'a>(
             Api::Istio => istio::plan(&table, service, &involved, &mut routing, found),
             _ => gateway_api::plan(&table, service, &involved, &mut routing, found),
         }
-        if let Some(finding) = routing.over(ceiling) {
+        if let Some(finding) = routing.over(limits) {
             found.push(finding.at(service.object.place(), "limit reached with this service"));
             return routing;
         }
     }
     table.check_rollouts(&routing, found);
     table.plan_local(&mut routing, found);
-    let left = ceiling.rules.saturating_sub(routing.rules);
+    let left = limits.rules.saturating_sub(routing.rules);
     routing.entries = entries::plan(config, catalog, environments, left, found);
     routing.rules = routing.rules.saturating_add(routing.entries.size);
-    if let Some(finding) = routing.over(ceiling) {
+    if let Some(finding) = routing.over(limits) {
         let path = "spec.routing.entries";
         found.push(finding.at(config.place(path), "limit reached with these").field(path));
     }

@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 
 use super::events::{Event, Events, Happened};
 use super::words::Mistake;
-use super::{Budget, Piece, quick, tags, without_marker};
+use super::{InputLimits, Piece, quick, tags, without_marker};
 use crate::diagnostic::{Diagnostic, FileId, Place, code};
 use crate::limits::{ALIASES, DEPTH, DOCUMENTS, NODES, over_limit};
 use crate::yaml::node::{Data, Key, Node};
@@ -39,7 +39,7 @@ pub(super) struct Builder {
     file: FileId,
     /// Where the document that is read begins in its file.
     offset: usize,
-    budget: Budget,
+    budget: InputLimits,
     /// Those that are not empty.
     pub(super) documents: Vec<Node>,
     /// How many documents there were, with the empty ones.
@@ -52,7 +52,7 @@ pub(super) struct Builder {
 }
 
 impl Builder {
-    pub(super) fn new(file: FileId, budget: Budget) -> Self {
+    pub(super) fn new(file: FileId, budget: InputLimits) -> Self {
         Self {
             file,
             offset: 0,

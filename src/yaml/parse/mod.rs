@@ -14,7 +14,7 @@ mod words;
 use builder::Builder;
 
 use super::node::Node;
-use super::{Budget, quick, too_many_bytes};
+use super::{InputLimits, quick, too_many_bytes};
 use crate::diagnostic::{Diagnostic, FileId, Sources};
 
 /// Reads every document of a text. Empty documents (only comments, or null) are left out.
@@ -25,7 +25,7 @@ use crate::diagnostic::{Diagnostic, FileId, Sources};
 pub fn parse_documents(
     sources: &Sources,
     file: FileId,
-    budget: &Budget,
+    budget: &InputLimits,
 ) -> Result<Vec<Node>, Vec<Diagnostic>> {
     parse_counted(sources, file, budget).0
 }
@@ -34,7 +34,7 @@ pub fn parse_documents(
 pub(crate) fn parse_counted(
     sources: &Sources,
     file: FileId,
-    budget: &Budget,
+    budget: &InputLimits,
 ) -> (Result<Vec<Node>, Vec<Diagnostic>>, usize) {
     let text = &sources.get(file).text;
     let mut builder = Builder::new(file, *budget);

@@ -5,7 +5,7 @@ use super::*;
 fn read(text: &str) -> Result<Vec<Node>, Vec<Diagnostic>> {
     let mut sources = Sources::default();
     let file = sources.add("a.yaml", text);
-    parse_documents(&sources, file, &Budget::default())
+    parse_documents(&sources, file, &InputLimits::default())
 }
 
 fn first_code(text: &str) -> &'static str {
@@ -23,7 +23,7 @@ fn documents_keep_order_text_and_quoting() {
 
 /// What the conforming parser alone makes of a text; none where it finds a mistake.
 fn parsed(text: &str) -> Option<Vec<Node>> {
-    let mut builder = Builder::new(FileId::default(), Budget::default());
+    let mut builder = Builder::new(FileId::default(), InputLimits::default());
     let _ = builder.parse(text, 0);
     builder.errors.is_empty().then_some(builder.documents)
 }
@@ -38,7 +38,8 @@ fn is_read_alike(text: &str) -> bool {
             continue;
         };
         let start = piece.offset + piece.text.len() - body.len();
-        let Some(quick) = quick::read(body, FileId::default(), start, &Budget::default()) else {
+        let Some(quick) = quick::read(body, FileId::default(), start, &InputLimits::default())
+        else {
             all = false;
             continue;
         };
@@ -184,7 +185,7 @@ fn bad_texts_are_refused_with_their_code() {
 
 #[test]
 fn documents_count_whether_empty_or_not() {
-    let budget = Budget { documents: 2, ..Budget::default() };
+    let budget = InputLimits { documents: 2, ..InputLimits::default() };
     let read = |text: &str| {
         let mut sources = Sources::default();
         let file = sources.add("a.yaml", text);

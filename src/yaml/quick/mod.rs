@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use smol_str::SmolStr;
 
-use super::Budget;
+use super::InputLimits;
 use super::node::{Data, Key, Node};
 use super::scalar::{is_key, is_no_json, is_word};
 use crate::diagnostic::{FileId, Place};
@@ -26,7 +26,7 @@ pub(super) struct Quick {
 }
 
 /// Reads `text`, one document that stands at `offset` in its file. None where it takes the parser.
-pub(super) fn read(text: &str, file: FileId, offset: usize, budget: &Budget) -> Option<Quick> {
+pub(super) fn read(text: &str, file: FileId, offset: usize, budget: &InputLimits) -> Option<Quick> {
     if !is_plain_text(text) {
         return None;
     }

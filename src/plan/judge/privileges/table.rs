@@ -85,7 +85,7 @@ static SERVICE: Rule = Fields(&[
     ("status", Any),
     (
         "spec",
-        Fields(&[
+        Service(&[
             ("ports", Any),
             ("sessionAffinity", Any),
             ("sessionAffinityConfig", Any),
@@ -94,17 +94,6 @@ static SERVICE: Rule = Fields(&[
             ("trafficDistribution", Any),
             ("ipFamilies", Any),
             ("ipFamilyPolicy", Any),
-            ("type", Any),
-            ("clusterIP", Any),
-            ("clusterIPs", Any),
-            ("loadBalancerIP", Any),
-            ("loadBalancerClass", Any),
-            ("loadBalancerSourceRanges", Any),
-            ("allocateLoadBalancerNodePorts", Any),
-            ("externalIPs", Any),
-            ("externalName", Any),
-            ("externalTrafficPolicy", Any),
-            ("healthCheckNodePort", Any),
         ]),
     ),
 ]);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use foldhash::fast::RandomState;
 
-use super::patched::{Verdict, culprit};
+use super::{Verdict, culprit};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::Object;
 use crate::model::pod_spec;

@@ -33,6 +33,8 @@ pub(super) enum Rule {
     More,
     /// Fields of a mapping; `*` is any other.
     Fields(&'static [(&'static str, Rule)]),
+    /// The spec of a Service: these fields, and what no copy keeps.
+    Service(&'static [(&'static str, Rule)]),
     /// Items of a list that are known by this key.
     Items(&'static str, &'static Rule),
     /// Items of a list that are known by their value.
@@ -153,6 +155,12 @@ impl<'n, 'l> Comparison<'n, 'l> {
                 self.fields(old, new, |key| field(fields, key));
             }
             Rule::Fields(fields) => self.fields(old, new, |key| field(fields, key)),
+            Rule::Service(fields) => {
+                self.fields(old, new, |key| match meta::keeps_service_field(key) {
+                    true => field(fields, key),
+                    false => &Rule::Any,
+                })
+            }
             Rule::Quantities => self.fields(old, new, |key| match key.contains('/') {
                 true => &Rule::Less(&Rule::Nothing),
                 false => &Rule::Any,

@@ -3,12 +3,12 @@
 use super::*;
 use crate::diagnostic::Sources;
 use crate::kube::Object;
-use crate::yaml::{Budget, parse_documents};
+use crate::yaml::{InputLimits, parse_documents};
 
 fn object(text: &str) -> Object {
     let mut sources = Sources::default();
     let file = sources.add("", text.to_owned());
-    let mut read = parse_documents(&sources, file, &Budget::default()).expect("YAML");
+    let mut read = parse_documents(&sources, file, &InputLimits::default()).expect("YAML");
     Object::from_node(read.remove(0)).expect("an object")
 }
 

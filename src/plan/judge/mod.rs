@@ -1,14 +1,17 @@
 //! What is said about an object that patches changed: images that a preview may not bring, what they
 //! change beyond what anyone may, and what no copy keeps.
 
+mod privileges;
+mod values;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::patched_values;
+pub(super) use self::privileges::policy_labels;
+use self::privileges::{Change, PolicyLabels, Step};
 use crate::diagnostic::{Diagnostic, code, first_of};
 use crate::kube::{Object, marks, meta};
 use crate::model::images;
-use crate::plan::privileges::{self, Change, PolicyLabels, Step};
 use crate::spec::Limits;
 use crate::validate::image_problems;
 use crate::yaml::Node;
@@ -58,7 +61,7 @@ impl<'a> Judge<'a> {
             return None;
         }
         let mut verdict: Verdict = refused.into_values().flatten().collect();
-        verdict.extend(patched_values::refused(self.limits, original, stages, &is_open));
+        verdict.extend(values::refused(self.limits, original, stages, &is_open));
         verdict.extend(self.gained(original, stages, &changes));
         verdict.extend(lost(original, stages));
         Some(verdict)
@@ -136,7 +139,7 @@ impl<'a> Judge<'a> {
 }
 
 /// The index of the patch that made one of so many differences; the last one where there are too many.
-pub(super) fn culprit<'s, T: PartialEq>(
+fn culprit<'s, T: PartialEq>(
     stages: &'s [Node],
     differences: usize,
     look: impl Fn(&'s Node) -> T,
