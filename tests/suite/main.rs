@@ -39,3 +39,4 @@ mod sets;
 mod shop;
 mod supply;
 mod validity;
+mod ways_in;

@@ -35,7 +35,7 @@ pub(crate) enum Found<'a> {
 pub(crate) struct Listener<'a> {
     names: [Option<&'a str>; 2],
     /// Hosts that it is open to, exact or with a star in front; none: all.
-    hosts: Vec<&'a str>,
+    pub(crate) hosts: Vec<&'a str>,
     /// Its port.
     pub(crate) port: Option<u16>,
     /// Whether clients speak TLS to it.

@@ -201,3 +201,68 @@ fn covers(pattern: &Node, origin: &str) -> bool {
     }
     rest.ends_with(last)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn leads() -> Leads {
+        let mut leads = Leads::default();
+        for (host, preview) in [
+            ("www.x.com", "{preview}-www.p.com"),
+            ("*.x.com", "{preview}-any.p.com"),
+            ("*", "{preview}.p.com"),
+        ] {
+            leads.add(host, Pattern(preview.to_owned()));
+        }
+        leads
+    }
+
+    #[test]
+    fn the_most_specific_original_host_tells_where_a_redirect_leads() {
+        let leads = leads();
+        let of = |host| leads.of(host).map(|preview| preview.of("pr-1"));
+        assert_eq!(of("WWW.x.com").as_deref(), Some("pr-1-www.p.com"));
+        assert_eq!(of("api.x.com").as_deref(), Some("pr-1-any.p.com"));
+        assert_eq!(of("x.com"), None);
+        assert_eq!(of("login.y.com"), None);
+    }
+
+    #[test]
+    fn origins_of_previews_join_what_covers_their_originals() {
+        let served = Served { secure: true, port: Some(8443), base: "https://{}:8443".to_owned() };
+        let said = |list: serde_json::Value| -> Vec<String> {
+            let list = Node::from_json(list);
+            let all = allowed(&list, &leads(), &served).unwrap_or_default();
+            let one = |origin: &Origin<'_>| match origin {
+                Origin::Kept(node) => node.to_json().to_string(),
+                Origin::Preview(url) => url.of("pr-1"),
+            };
+            all.iter().map(one).collect()
+        };
+        let www = "https://pr-1-www.p.com:8443";
+        assert_eq!(said(json!([{"exact": "https://www.x.com:443"}, "http://www.x.com"])), [www]);
+        assert_eq!(said(json!(["https://*.x.com"])), ["\"https://*.x.com\"", www]);
+        assert_eq!(said(json!([{"prefix": "https://www."}])).last().map(String::as_str), Some(www));
+        // Nothing is to be added where everything is allowed, or nothing of ours.
+        for list in [
+            json!(["*"]),
+            json!([{"regex": ".*"}]),
+            json!(["https://login.y.com"]),
+            json!(["ftp://*"]),
+        ] {
+            assert!(said(list.clone()).is_empty(), "{list}");
+        }
+    }
+
+    #[test]
+    fn stars_of_an_origin_stand_for_anything() {
+        let covers = |pattern: &str, origin| covers(&Node::string(pattern), origin);
+        assert!(covers("https://*.x.com", "https://a.b.x.com"));
+        assert!(covers("*://*.x.*", "https://a.x.org"));
+        assert!(!covers("https://*.x.com", "https://x.com"));
+        assert!(!covers("https://a.*", "http://a.x"));
+        assert!(!covers("https://a", "https://a.x"));
+    }
+}

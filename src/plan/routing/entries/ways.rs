@@ -51,7 +51,15 @@ pub(super) struct Finder<'a, 'f> {
 impl<'a> Finder<'a, '_> {
     /// The routes that an entry stands for, each with its hosts.
     pub(super) fn stood_for(&self, entry: &Entry) -> Vec<(&'a Object, Hosts<'a>)> {
-        let all = self.routes.iter().map(|&route| (route, self.hosts(entry, route)));
+        let is_meant =
+            |route: &&Object| bindings(route).iter().any(|one| stands_for(entry, one.gateway));
+        let all = self.routes.iter().copied().filter(is_meant).map(|route| {
+            let hosts = self.hosts(entry, route);
+            if hosts.is_empty() {
+                self.say(not_served(route));
+            }
+            (route, hosts)
+        });
         all.filter(|(_, hosts)| !hosts.is_empty()).collect()
     }
 
@@ -67,6 +75,21 @@ impl<'a> Finder<'a, '_> {
             (host, served)
         });
         hosts.filter(|(_, served)| !served.is_empty()).collect()
+    }
+
+    /// The hosts of the listeners that a route is attached to: those of a route without its own.
+    fn hosts_of_listeners(&self, entry: &Entry, route: &'a Object) -> Vec<&'a str> {
+        let bound = bindings(route).into_iter().filter(|one| stands_for(entry, one.gateway));
+        let hosts = bound.flat_map(|one| match self.gateways.find(one.gateway, &route.id.group) {
+            Found::Here(object) => {
+                let section = one.section.unwrap_or_default();
+                let mut all = listeners(object, &route.id.namespace);
+                all.retain(|listener| listener.is_named(section));
+                all.into_iter().flat_map(|listener| listener.hosts).collect()
+            }
+            Found::OfOtherApi(_) | Found::Absent => Vec::new(),
+        });
+        hosts.collect()
     }
 
     /// The listeners of a Gateway that serve a host of a route. One that is not in the input may have any.
@@ -111,6 +134,12 @@ impl<'a> Finder<'a, '_> {
         let mut leads = Leads::default();
         let hosts = parts.iter().flat_map(|(_, _, parts)| parts).flat_map(|part| &part.hosts);
         hosts.for_each(|(host, preview)| leads.add(host, preview.clone()));
+        for (route, _, parts) in &parts {
+            let all = parts.iter().flat_map(|part| &part.hosts).find(|(host, _)| host == "*");
+            for host in all.iter().flat_map(|_| self.hosts_of_listeners(entry, route)) {
+                leads.add(host, Pattern(preview_host(entry, "{preview}", "*", route)));
+            }
+        }
         let ways = parts.into_iter().flat_map(|(route, hosts, parts)| {
             let gateways: BTreeSet<Name<'_>> =
                 hosts.values().flatten().map(|at| at.gateway).collect();
@@ -220,6 +249,12 @@ pub(super) fn size(route: &Object) -> usize {
     let hosts = original_hosts(route).len();
     // Rules that depend on the host are written for each.
     1 + hosts + if held::depends_on_host(route) { rules * hosts } else { rules }
+}
+
+fn not_served(route: &Object) -> Diagnostic {
+    let message = format!("{} has no host that a listener of its Gateways is open to", route.id);
+    let help = "nothing to do, unless previews need it: then mend its hosts, or the Gateway's";
+    Diagnostic::new(&code::ENTRY_NOT_CLONED, message, help).at(route.place(), "not cloned")
 }
 
 /// A word on a route of which a preview host would have nothing.

@@ -43,7 +43,9 @@ pub(super) fn expect(objects: &str) -> Outcome<usize> {
     let _envoy = Envoy::gateway(&pod, &mut probe)?;
     let mut check = |(gateway, port, host, path, end): &Fact| {
         let request = Request::new("GET", path);
-        let predicted = mesh.enter(&format!("infra/{gateway}"), host, &request);
+        // Plain HTTP in the lab, where no certificate is.
+        let gateway = format!("infra/{gateway}");
+        let predicted = mesh.enter_by(&gateway, "http", *port, host, &request);
         let question = Question::new(&format!("127.0.0.1:{port}"), host, &request, false);
         let told = probe.ask(&question)?;
         agree(&predicted, &question, &told, &endpoints)
