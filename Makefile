@@ -70,7 +70,7 @@ e2e: tools ## Run real engines on what anabranch writes (needs root); E2E_ONLY=n
 scale: tools ## Measure object sizes, route tables and requests with up to 1,000 previews; writes docs/scale.md (needs root)
 	@tests/lab/build.sh
 	$(CARGO) test --locked --test e2e --no-run
-	E2E_ONLY=scale tests/lab/run.sh $(CARGO) test --quiet --locked --offline --test e2e
+	E2E_ONLY=scale,push-cost tests/lab/run.sh $(CARGO) test --quiet --locked --offline --test e2e
 
 bench: tools dist ## Measure parts, and whole processes beside other tools, and write docs/performance.md
 	@benches/peers/install.sh
@@ -86,7 +86,7 @@ fmt: ## Format the source
 lint: ## Check formatting, lints, documentation and workflows
 	@tests/tools/install.sh lint
 	actionlint -shellcheck= -pyflakes=
-	zizmor --quiet --offline --no-progress --persona pedantic .github
+	zizmor --quiet --offline --no-progress --persona pedantic .github actions
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps

@@ -40,6 +40,10 @@ pub enum Command {
     Remove(Remove),
     /// Remove every preview whose `expires` is over
     Prune(Prune),
+    /// Show what a change of previews.yaml or of the baseline means: previews, objects, fields
+    Diff(Diff),
+    /// Find the services that a change affects, with the reasons
+    Affected(crate::affected::Options),
     /// Write a first previews.yaml and the gate's folder
     Init {
         /// The folder to write into
@@ -57,6 +61,9 @@ pub enum Command {
         /// Print the KRMFunctionDefinition instead, as YAML
         #[arg(long)]
         definition: bool,
+        /// Print the schema of affected.yaml instead
+        #[arg(long, conflicts_with = "definition")]
+        affected: bool,
     },
     /// Print a completion script for a shell
     Completions {
@@ -68,7 +75,7 @@ pub enum Command {
 }
 
 /// What is read.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Input options")]
 pub struct Input {
     /// The file that lists the previews; `-` for stdin
@@ -83,7 +90,7 @@ pub struct Input {
 }
 
 /// Limits of a run: beyond them an error, before memory or patience runs out.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
     /// Bytes of all input files together
@@ -162,6 +169,9 @@ pub struct Render {
     /// Write a folder instead of a stream; it must be empty or written by an earlier run
     #[arg(short, long, value_name = "DIR", help_heading = "Output options")]
     pub output: Option<PathBuf>,
+    /// How many artifacts the folder is cut into
+    #[arg(long, value_enum, requires = "output", default_value_t = Artifacts::One, help_heading = "Output options")]
+    pub artifacts: Artifacts,
     /// Write only the objects of this preview, to look at them or compare: not the baseline, and not
     /// what it shares with other previews. Repeat it for several
     #[arg(long, value_name = "NAME", conflicts_with = "output", help_heading = "Output options")]
@@ -185,6 +195,53 @@ pub struct Check {
     pub format: Format,
 }
 
+/// Options of `diff`.
+#[derive(Debug, Args)]
+#[command(after_help = DIFF_EXAMPLES)]
+#[group(id = "against", required = true, args = ["base", "rendered"])]
+pub struct Diff {
+    /// What is read.
+    #[command(flatten)]
+    pub input: Input,
+    /// Compare with what the files say at the merge base of this revision and the checkout
+    #[arg(long, value_name = "REV", help_heading = "Comparison")]
+    pub base: Option<String>,
+    /// Compare with a folder that `render -o` wrote
+    #[arg(long, value_name = "DIR", help_heading = "Comparison")]
+    pub rendered: Option<PathBuf>,
+    /// How the difference is written
+    #[arg(long, value_enum, default_value_t = DiffFormat::Text, help_heading = "Output options")]
+    pub format: DiffFormat,
+    /// End with exit code 1 where something differs
+    #[arg(long, help_heading = "Output options")]
+    pub exit_code: bool,
+    /// What suite paths are relative to [default: the Git root above previews.yaml, else its folder]
+    #[arg(long, value_name = "DIR", help_heading = "Input options")]
+    pub source_root: Option<PathBuf>,
+}
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  anabranch diff --baseline apps/staging --base origin/main
+      what this branch of the GitOps repository changes in the cluster
+  anabranch diff --baseline apps/staging --base origin/main --format markdown | gh pr comment --body-file -
+      the same as a comment for its reviewer
+  anabranch diff --baseline apps/staging --rendered out
+      what `render -o out` would change
+
+Exit code 0, also where something differs, unless --exit-code is given; 1 where the input has errors.";
+
+/// How a difference is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For people at a terminal
+    Text,
+    /// For tools
+    Json,
+    /// For a comment on a pull request
+    Markdown,
+}
+
 /// Options of `set`.
 #[derive(Debug, Args)]
 pub struct Set {
@@ -202,6 +259,10 @@ pub struct Set {
     /// Drop services and changes of the preview that are not named here
     #[arg(long)]
     pub replace: bool,
+    /// When the event happened that this is about, such as the `updated_at` of the pull request. Where the
+    /// file knows a later state of it, or that it was closed since, nothing is changed
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub if_newer: Option<Timestamp>,
     /// The file to edit; `-` reads stdin and writes stdout
     #[arg(short, long, default_value = "previews.yaml")]
     pub file: PathBuf,
@@ -213,6 +274,9 @@ pub struct Remove {
     /// Names of previews
     #[arg(required = true)]
     pub names: Vec<String>,
+    /// When their pull requests were closed: no `set --if-newer` of an earlier event brings them back
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub closed: Option<Timestamp>,
     /// The file to edit; `-` reads stdin and writes stdout
     #[arg(short, long, default_value = "previews.yaml")]
     pub file: PathBuf,
@@ -221,7 +285,11 @@ pub struct Remove {
 /// Options of `prune`.
 #[derive(Debug, Args)]
 pub struct Prune {
-    /// What time it is, such as 2026-12-01T00:00:00Z [default: the system's clock]
+    /// A file of `REPOSITORY#NUMBER` lines: the pull requests that are open. Previews of which none is open
+    /// go as well, if the file names their repositories; a line may name a repository alone
+    #[arg(long, value_name = "FILE")]
+    pub open: Option<PathBuf>,
+    /// What time it is, such as 2026-12-01T00:00:00Z, and when FILE was made [default: the system's clock]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub now: Option<Timestamp>,
     /// The file to edit; `-` reads stdin and writes stdout
@@ -248,7 +316,17 @@ fn change(text: &str) -> Result<Change, String> {
         return Err("expected REPOSITORY#NUMBER@COMMIT".to_owned());
     };
     let number = number.parse().map_err(|_| format!("`{number}` is not a number"))?;
-    Ok(Change { repository: repository.to_owned(), number, commit: commit.to_owned() })
+    let (repository, commit) = (repository.to_owned(), commit.to_owned());
+    Ok(Change { repository, number, commit, updated: String::new() })
+}
+
+/// How many artifacts a folder is cut into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Artifacts {
+    /// The folder is one
+    One,
+    /// One of each preview, and one of all the rest; artifacts.json lists them
+    Each,
 }
 
 /// How findings are written.

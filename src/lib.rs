@@ -10,6 +10,7 @@ pub mod diagnostic;
 pub mod limits;
 pub mod yaml;
 
+pub(crate) mod diff;
 pub mod edit;
 pub mod emit;
 pub mod kube;
@@ -19,6 +20,8 @@ pub mod read;
 pub mod spec;
 pub mod validate;
 pub mod write;
+
+pub mod affected;
 
 pub mod cli;
 pub mod command;

@@ -25,6 +25,7 @@ fn setting(words: &[&str]) -> Setting {
                 repository: "https://github.com/shop/shop".to_owned(),
                 number: number.parse().unwrap_or_default(),
                 commit: "90d51dc2888fbbef60f3ddecea6cb05ac8c43ec4".to_owned(),
+                updated: String::new(),
             });
         } else if *word == "--replace" {
             setting.replace = true;

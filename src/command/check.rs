@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::{check_suites, load, write_out};
+use crate::affected::check_map;
 use crate::cli::{Check, Format};
 use crate::diagnostic::{github, json, sarif, terminal};
 use crate::emit::Shape;
@@ -13,6 +14,7 @@ pub(super) fn run(options: &Check) -> ExitCode {
     if let Some(config) = &loaded.config {
         let (root, budget) = (options.source_root.as_deref(), options.input.limits.input());
         check_suites(config, root, &loaded.sources, &budget, &mut loaded.report);
+        check_map(config, &mut loaded.report);
         // Compiled for its findings; what would be written does not matter.
         let limits = options.input.limits.output();
         let request = Request { shape: Shape::Stream, limits, only: &[] };

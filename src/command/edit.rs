@@ -8,43 +8,75 @@ use jiff::Timestamp;
 use super::{say, say_report, write_out};
 use crate::cli::{Prune, Remove, Set};
 use crate::diagnostic::{Diagnostic, FileId, Report, Sources};
-use crate::edit::{self, Setting};
+use crate::edit::{self, Open, Setting};
 use crate::read::{add_text, parse_config, read_file};
 use crate::write::in_place::Held;
 use crate::yaml::{InputLimits, Node};
 
 pub(super) fn set(options: &Set) -> ExitCode {
+    let mut changes = options.changes.clone();
+    for change in &mut changes {
+        change.updated = options.if_newer.map(|time| time.to_string()).unwrap_or_default();
+    }
     let setting = Setting {
         name: options.name.clone(),
         images: options.images.clone(),
-        changes: options.changes.clone(),
+        changes,
         expires: options.expires.clone(),
         replace: options.replace,
+        event: options.if_newer,
     };
     run(&options.file, Some(&setting), |sources, node| {
+        if let Some(why) = edit::is_late(node, &setting) {
+            say(&format!("{why}\n"));
+            let text = sources.get(node.place.file()).text.to_string();
+            return Ok((text, String::new()));
+        }
         let text = edit::set(sources, node, &setting)?;
         Ok((text, format!("set {}", setting.name)))
     })
 }
 
 pub(super) fn remove(options: &Remove) -> ExitCode {
+    if let Some(at) = options.closed {
+        return run(&options.file, None, |sources, node| {
+            let text = edit::close(sources, node, &options.names, at)?;
+            Ok((text, format!("closed {}", options.names.join(", "))))
+        });
+    }
     let named = |preview: &Node| {
         let name = preview.text_at(&["name"]);
         options.names.iter().any(|one| Some(one.as_str()) == name)
     };
-    take_out(&options.file, named)
+    run(&options.file, None, |sources, node| {
+        let (text, names) = edit::remove(sources, node, named)?;
+        Ok((text, format!("removed {}", names.join(", "))))
+    })
 }
 
 pub(super) fn prune(options: &Prune) -> ExitCode {
     let now = options.now.unwrap_or_else(Timestamp::now);
-    take_out(&options.file, |preview| edit::is_expired(preview, now))
+    let open = match options.open.as_deref().map(read_open).transpose() {
+        Ok(open) => open,
+        Err(why) => {
+            say(&format!("error: {why}\n"));
+            return ExitCode::FAILURE;
+        }
+    };
+    run(&options.file, None, |sources, node| {
+        let (text, names) = edit::prune(sources, node, now, open.as_ref())?;
+        let done = match names.as_slice() {
+            [] => "forgot previews that were closed long ago".to_owned(),
+            names => format!("removed {}", names.join(", ")),
+        };
+        Ok((text, done))
+    })
 }
 
-fn take_out(file: &Path, goes: impl Fn(&Node) -> bool) -> ExitCode {
-    run(file, None, |sources, node| {
-        let (text, names) = edit::remove(sources, node, goes)?;
-        Ok((text, format!("removed {}", names.join(", "))))
-    })
+fn read_open(file: &Path) -> Result<Open, String> {
+    let text = std::fs::read_to_string(file);
+    let open = text.map_err(|error| error.to_string()).and_then(|text| Open::read(&text));
+    open.map_err(|why| format!("{}: {why}", file.display()))
 }
 
 /// An edit: the new text, and what was done.

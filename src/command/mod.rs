@@ -1,6 +1,8 @@
 //! One file per command.
 
+mod affected;
 mod check;
+mod diff;
 mod edit;
 mod explain;
 mod function;
@@ -33,10 +35,12 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Set(options)) => edit::set(&options),
         Some(Command::Remove(options)) => edit::remove(&options),
         Some(Command::Prune(options)) => edit::prune(&options),
+        Some(Command::Diff(options)) => diff::run(&options),
+        Some(Command::Affected(options)) => affected::run(&options),
         Some(Command::Init { folder, namespace, name }) => {
             init::run(&folder, &namespace, name.as_deref())
         }
-        Some(Command::Schema { definition }) => print::schema(definition),
+        Some(Command::Schema { definition, affected }) => print::schema(definition, affected),
         Some(Command::Completions { shell }) => print::completions(shell),
         Some(Command::Man) => print::man(),
     }

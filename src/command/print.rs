@@ -6,7 +6,7 @@ use clap::CommandFactory;
 
 use super::write_out;
 use crate::cli::Cli;
-use crate::spec::{definition, previews_schema};
+use crate::spec::{affected_schema, definition, previews_schema};
 use crate::yaml::{Node, write_document};
 
 pub(super) fn help() -> ExitCode {
@@ -14,13 +14,14 @@ pub(super) fn help() -> ExitCode {
     write_out(help.as_bytes())
 }
 
-pub(super) fn schema(as_definition: bool) -> ExitCode {
+pub(super) fn schema(as_definition: bool, of_affected: bool) -> ExitCode {
     let text = if as_definition {
         let mut text = String::new();
         write_document(&mut text, &Node::from_json(definition()));
         text
     } else {
-        format!("{:#}\n", previews_schema())
+        let schema = if of_affected { affected_schema() } else { previews_schema() };
+        format!("{schema:#}\n")
     };
     write_out(text.as_bytes())
 }

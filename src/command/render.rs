@@ -8,14 +8,15 @@ use std::process::ExitCode;
 use rayon::prelude::*;
 
 use super::{Loaded, check_suites, load, say, say_report, write_out};
-use crate::cli::Render;
+use crate::cli::{Artifacts, Limits, Render};
+use crate::diagnostic::code;
 use crate::emit::{Draft, Preview, Shape, Suites, Words};
 use crate::kube::Id;
 use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
 use crate::read::{Parted, check_references, read_suites, source_root};
 use crate::spec::{Config, Delivery, SourceKind};
-use crate::write::{Tree, append, write_tree};
+use crate::write::{Artifact, Tree, append, of_artifacts, write_tree};
 
 pub(super) fn run(options: &Render) -> ExitCode {
     // The process ends with the command: to give every piece of its memory back would only take time.
@@ -138,36 +139,89 @@ impl Out {
 }
 
 fn render_tree(options: &Render, config: &Config, loaded: &mut Loaded, folder: &Path) -> ExitCode {
-    let root = match &options.source_root {
-        Some(root) => root.clone(),
-        None => source_root(&options.input.previews),
+    let request = TreeRequest {
+        previews: &options.input.previews,
+        source_root: options.source_root.as_deref(),
+        limits: &options.input.limits,
+        folder,
+        artifacts: options.artifacts,
     };
-    let mut found = Vec::new();
-    let budget = options.input.limits.input();
-    let files = read_suites(config, &root, &loaded.sources, &budget, &mut found);
-    found.extend(check_references(config, &files, &budget));
-    loaded.report.extend(found);
-    let suites = hash_suites(config, &files);
-    let path_in_source = tree_path(config, folder, &root);
-    let shape = Shape::Tree { suites: &suites, root: &path_in_source };
-    let request = Request { shape, limits: options.input.limits.output(), only: &[] };
-    let report = &mut loaded.report;
-    let tree = compile(config, &mut loaded.input, &request, report, |compiled| {
-        let Compiled { previews, mut common, input, .. } = compiled;
-        let baseline = baseline(config, input, std::mem::take(&mut common.changed));
-        let previews = previews.par_iter().map(Tree::of_preview).collect();
-        Tree::new(previews, &common, &baseline, files)
+    let written = with_tree(&request, config, loaded, |tree, loaded| {
+        say_report(&loaded.sources, &loaded.report);
+        write_tree(folder, tree)
     });
-    let tree = tree.and_then(|tree| tree.map_err(|found| loaded.report.extend(found)).ok());
-    say_report(&loaded.sources, &loaded.report);
-    let Some(tree) = tree else {
-        return ExitCode::FAILURE;
-    };
-    match write_tree(folder, &tree) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(finding) => {
+    match written {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(finding)) => {
             say(&format!("{}\n", crate::diagnostic::terminal::one_line(&finding)));
             ExitCode::FAILURE
+        }
+        None => {
+            say_report(&loaded.sources, &loaded.report);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a tree is made of, besides what was loaded.
+pub(super) struct TreeRequest<'a> {
+    pub(super) previews: &'a Path,
+    /// What paths of suites are relative to, where it was said.
+    pub(super) source_root: Option<&'a Path>,
+    pub(super) limits: &'a Limits,
+    /// Where the tree will be.
+    pub(super) folder: &'a Path,
+    pub(super) artifacts: Artifacts,
+}
+
+/// Plans a tree and hands it to `finish`; none where the report has errors.
+pub(super) fn with_tree<T>(
+    request: &TreeRequest<'_>,
+    config: &Config,
+    loaded: &mut Loaded,
+    finish: impl FnOnce(&Tree<'_>, &Loaded) -> T,
+) -> Option<T> {
+    let root = request.source_root.map_or_else(|| source_root(request.previews), Path::to_owned);
+    let mut found = Vec::new();
+    let budget = request.limits.input();
+    let files = read_suites(config, &root, &loaded.sources, &budget, &mut found);
+    found.extend(check_references(config, &files, &budget));
+    let cut = request.artifacts == Artifacts::Each;
+    if cut && config.previews.spec.flux.artifacts.url.is_empty() {
+        found.push(config.finding(
+            &code::CONFIG_FIELD,
+            "spec.flux.artifacts.url",
+            "spec.flux.artifacts.url is missing: where artifacts of previews are pushed",
+            "write oci:// and a repository in a registry, such as oci://ghcr.io/shop/previews",
+        ));
+    }
+    loaded.report.extend(found);
+    let suites = hash_suites(config, &files);
+    let below = if cut { "root" } else { "" };
+    let path_in_source = tree_path(config, &request.folder.join(below), &root);
+    let shape = Shape::Tree { suites: &suites, root: &path_in_source, cut };
+    let compiling = Request { shape, limits: request.limits.output(), only: &[] };
+    let report = &mut loaded.report;
+    let tree = compile(config, &mut loaded.input, &compiling, report, |compiled| {
+        let Compiled { previews, mut common, input, .. } = compiled;
+        let baseline = baseline(config, input, std::mem::take(&mut common.changed));
+        match request.artifacts {
+            Artifacts::One => {
+                let previews = previews.par_iter().map(Tree::of_preview).collect();
+                Tree::new(previews, &common, &baseline, &files)
+            }
+            Artifacts::Each => {
+                let own = |preview| Artifact::of_preview(config, preview, &files, &suites);
+                let previews = previews.par_iter().map(own).collect();
+                of_artifacts(config, previews, &common, &baseline)
+            }
+        }
+    })?;
+    match tree {
+        Ok(tree) => Some(finish(&tree, loaded)),
+        Err(found) => {
+            loaded.report.extend(found);
+            None
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Which documents of a text are not shown: those that are or may be a Secret, and those that are neither a
-//! manifest nor a previews file. The log of a check is read by many who may not read Secrets, and any file
+//! manifest nor one of our own files. The log of a check is read by many who may not read Secrets, and any file
 //! can stand where a manifest is expected.
 //!
 //! A text that is shown is mostly one that could not be read, so it is judged by its characters: by every
@@ -39,7 +39,7 @@ fn documents(text: &str) -> impl Iterator<Item = Range<usize>> {
 /// No manifest has fewer bytes: it has an apiVersion and a kind.
 const SMALLEST: usize = "apiVersion:k\nkind:k".len();
 
-/// Whether a document is clearly a manifest, or a previews file, and no Secret.
+/// Whether a document is clearly a manifest, a previews file or a map of paths, and no Secret.
 fn is_shown(document: &str) -> bool {
     // There may be millions that hold nothing.
     if document.len() < SMALLEST {
@@ -106,6 +106,7 @@ struct Seen {
     is_list: bool,
     is_previews: bool,
     is_resource_list: bool,
+    is_map: bool,
     /// Some object in it is a Secret, or the document itself.
     has_secret: bool,
     is_secret: bool,
@@ -125,6 +126,7 @@ impl Seen {
         self.is_previews |= kind == "previews";
         // Made by a machine, of whatever was given to it.
         self.is_resource_list |= kind == "resourcelist";
+        self.is_map |= kind == "affected";
     }
 
     fn is_shown(&self, is_flow: bool) -> bool {
@@ -132,7 +134,8 @@ impl Seen {
             return false;
         }
         let has_kind = if is_flow { self.has_kind } else { self.is_clear };
-        if !self.has_version || !has_kind || !(self.has_metadata || self.is_previews) {
+        if !self.has_version || !has_kind || !(self.has_metadata || self.is_previews || self.is_map)
+        {
             return false;
         }
         // Many objects name a Secret by its kind, and hold nothing of it.
@@ -263,6 +266,7 @@ mod tests {
             "apiVersion: v1\nkind: Service\nmetadata: {name: cart, namespace: ba",
             "---\n# a comment: here\nkind: Service\napiVersion: v1\nmetadata:\n  name: [\n",
             "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n\t- x\n",
+            "apiVersion: anabranch.dev/v1alpha1\nkind: Affected\nspec: {services: {secret: {paths: [",
             "\"apiVersion\": v1\n\"kind\": Service\n\"metadata\": {}\n",
             "apiVersion: v1\nkind: Pod\nmetadata: {}\nspec: {env: [{valueFrom: {secretKeyRef: {name: a}}}]}\n",
             "apiVersion: g/v1\nkind: Gateway\nmetadata: {}\nspec: {certificateRefs: [{kind: Secret}]}\n",

@@ -178,6 +178,13 @@ impl Report {
         self.more = self.more.or(other.more);
     }
 
+    /// Leaves the name of a folder, in which files lie for now, out of the words of all findings.
+    pub(crate) fn leave_out(&mut self, folder: &str) {
+        for finding in &mut self.found {
+            finding.message = finding.message.replace(folder, "");
+        }
+    }
+
     /// How many findings there are in memory.
     #[must_use]
     pub fn len(&self) -> usize {

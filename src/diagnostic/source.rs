@@ -138,6 +138,13 @@ impl Sources {
         id
     }
 
+    /// Calls texts below a folder by another name than where they lie for now.
+    pub(crate) fn rename(&mut self, folder: &str, name: &str) {
+        for file in &mut self.files {
+            file.name = file.name.replace(folder, name);
+        }
+    }
+
     /// Bytes of all texts together.
     #[must_use]
     pub fn bytes(&self) -> usize {

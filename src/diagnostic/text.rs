@@ -91,7 +91,7 @@ pub(super) fn source_line(text: &str) -> String {
 /// bidirectional overrides in strings as they are; here they are escaped too, and so is what a runner would
 /// take for a command.
 #[must_use]
-pub(super) fn json(document: &serde_json::Value) -> String {
+pub(crate) fn json(document: &serde_json::Value) -> String {
     let mut out = String::new();
     let text = format!("{document:#}");
     let mut commands = commands(&text).peekable();

@@ -7,12 +7,14 @@
 mod added;
 mod document;
 mod layout;
+mod races;
 mod sequence;
 mod span;
 mod style;
 mod trivia;
 
 pub use added::added;
+pub use races::{Open, is_late};
 
 use jiff::Timestamp;
 
@@ -36,6 +38,8 @@ pub struct Setting {
     pub expires: Option<String>,
     /// Whether services and changes that are not named here go.
     pub replace: bool,
+    /// When the event happened that this is about.
+    pub event: Option<Timestamp>,
 }
 
 impl Setting {
@@ -53,7 +57,7 @@ impl Setting {
                 found.repository == change.repository && found.number == change.number
             };
             match settled.changes.iter_mut().find(is_same) {
-                Some(found) => found.commit.clone_from(&change.commit),
+                Some(found) => found.clone_from(change),
                 None => settled.changes.push(change.clone()),
             }
         }
@@ -94,6 +98,8 @@ pub fn set(sources: &Sources, node: &Node, setting: &Setting) -> Result<String, 
         return Err(Diagnostic::new(&code::BAD_NAME, message, help));
     }
     let mut document = open(sources, node);
+    // Who sets it wants it open.
+    races::forget(&mut document, |closed| closed.text_at(&["name"]) == Some(&setting.name))?;
     let name_of = |preview: &Node| preview.text_at(&["name"]) == Some(&setting.name);
     let Some(index) = previews(node).iter().position(name_of) else {
         add(&mut document, &setting)?;
@@ -136,20 +142,64 @@ pub fn remove(
     goes: impl Fn(&Node) -> bool,
 ) -> Result<(String, Vec<String>), Diagnostic> {
     let mut document = open(sources, node);
+    let names = take_out(&mut document, goes)?;
+    Ok((document.into_text(), names))
+}
+
+/// Removes the previews of these names, and notes that they were closed at this time; one that the file
+/// knows in a later state stays.
+///
+/// # Errors
+/// The text cannot be edited in place.
+pub fn close(
+    sources: &Sources,
+    node: &Node,
+    names: &[String],
+    at: Timestamp,
+) -> Result<String, Diagnostic> {
+    let mut document = open(sources, node);
+    for name in names.iter().filter(|name| !races::is_known_later(node, name, at)) {
+        take_out(&mut document, |preview| preview.text_at(&["name"]) == Some(name))?;
+        races::close(&mut document, name, at)?;
+    }
+    Ok(document.into_text())
+}
+
+/// Removes previews whose time is over, or of whose pull requests none is open, and forgets those that were
+/// closed long ago. Returns the new text with the names of the first two.
+///
+/// # Errors
+/// The text cannot be edited in place.
+pub fn prune(
+    sources: &Sources,
+    node: &Node,
+    now: Timestamp,
+    still: Option<&Open>,
+) -> Result<(String, Vec<String>), Diagnostic> {
+    let mut document = open(sources, node);
+    let is_closed = |preview: &Node| still.is_some_and(|still| still.lacks(preview, now));
+    let names = take_out(&mut document, |one| is_expired(one, now) || is_closed(one))?;
+    races::forget(&mut document, |closed| races::is_old(closed, now))?;
+    Ok((document.into_text(), names))
+}
+
+fn take_out(
+    document: &mut Document,
+    goes: impl Fn(&Node) -> bool,
+) -> Result<Vec<String>, Diagnostic> {
     let name = |preview: &Node| preview.text_at(&["name"]).unwrap_or_default().to_owned();
-    let (indices, names): (Vec<usize>, Vec<String>) = previews(node)
+    let (indices, names): (Vec<usize>, Vec<String>) = previews(&document.node)
         .iter()
         .enumerate()
         .filter(|(_, preview)| goes(preview))
         .map(|(index, preview)| (index, name(preview)))
         .unzip();
     document.remove("spec.previews", &indices)?;
-    Ok((document.into_text(), names))
+    Ok(names)
 }
 
 /// Whether a preview's time is over. One without `expires` stays for ever.
-#[must_use]
-pub fn is_expired(preview: &Node, now: Timestamp) -> bool {
+fn is_expired(preview: &Node, now: Timestamp) -> bool {
     preview.text_at(&["expires"]).and_then(time).is_some_and(|expires| expires <= now)
 }
 
@@ -233,7 +283,15 @@ fn set_change(document: &mut Document, preview: &str, change: &Change) -> Result
     let path = format!("{preview}.changes");
     let items = document.node.at_path(&path).map(Node::items).unwrap_or_default();
     match items.iter().position(|node| is_same(node, change)) {
-        Some(index) => document.set(&format!("{path}[{index}]"), "commit", &change.commit),
+        Some(index) => {
+            let path = format!("{path}[{index}]");
+            document.set(&path, "commit", &change.commit)?;
+            match change.updated.as_str() {
+                // Without a time nothing is known of it any more.
+                "" if document.at(&path)?.get("updated").is_none() => Ok(()),
+                updated => document.set(&path, "updated", updated),
+            }
+        }
         None => append(document, preview, "changes", change_node(change)),
     }
 }
@@ -260,9 +318,11 @@ fn service_node(name: &str, image: &str) -> Node {
 }
 
 fn change_node(change: &Change) -> Node {
-    Node::map([
+    let updated = (!change.updated.is_empty()).then(|| ("updated", Node::string(&change.updated)));
+    let fields = [
         ("repository", Node::string(&change.repository)),
         ("number", Node::from_json(change.number.into())),
         ("commit", Node::string(&change.commit)),
-    ])
+    ];
+    Node::map(fields.into_iter().chain(updated))
 }

@@ -10,14 +10,17 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::routing::left_to_others;
-use super::{meta, notification};
-use crate::kube::flux::{HealthCheck, Kustomization, KustomizationSpec, Name, SourceReference};
+use super::{artifacts, meta, notification};
+use crate::kube::flux::{
+    HealthCheck, Kustomization, KustomizationSpec, Name, OCI_REPOSITORY, SourceReference,
+};
 use crate::kube::marks::{self, GATE, REPOSITORY, SUITE};
 use crate::kube::{Id, Object, ObjectMeta};
-use crate::plan::naming::{repository_label, safe_hash};
+use crate::plan::naming::{repository_label, safe_hash, share};
 use crate::plan::routing::istio::{Source, Table};
 use crate::plan::{Environment, Plan};
 use crate::spec::{Delivery, ServiceChange, Suite};
+use crate::yaml::Node;
 
 /// Hash of the content of each suite, by its name.
 pub type Suites = BTreeMap<String, String>;
@@ -31,8 +34,10 @@ pub enum Shape<'a> {
     Tree {
         /// What is in the suites, which are copied into the tree.
         suites: &'a Suites,
-        /// Path of the tree in the Flux source, such as `./`.
+        /// Path in the Flux source of what belongs to no single preview, such as `./`.
         root: &'a str,
+        /// Each preview is an artifact of its own.
+        cut: bool,
     },
 }
 
@@ -66,6 +71,14 @@ pub(super) type Facts<'a> = Vec<(&'a str, String)>;
 /// The annotations that notification-controller adds to an event, and comments show.
 const EVENT: &str = "event.toolkit.fluxcd.io/";
 
+/// The label by which controllers of Flux share objects among them.
+/// See <https://fluxcd.io/flux/installation/configuration/sharding/>.
+const SHARD: &str = "sharding.fluxcd.io/key";
+
+fn set_shard(object: &mut Object, shard: String) {
+    object.node.make(&["metadata", "labels"]).set(SHARD, Node::string(shard));
+}
+
 /// The workloads that the health of a preview is the health of.
 pub(super) fn workloads<'e>(env: &'e Environment<'_>) -> impl Iterator<Item = &'e Id> {
     let ids = env.copies.iter().map(|copy| &copy.original.id);
@@ -91,6 +104,33 @@ impl<'a> Flux<'a> {
         flux
     }
 
+    /// Whether each preview is an artifact of its own.
+    fn is_cut(&self) -> bool {
+        matches!(self.shape, Shape::Tree { cut: true, .. })
+    }
+
+    /// What finds the artifact of a preview, where it has one of its own: nothing here changes while the
+    /// preview lives, but for the tag.
+    pub(super) fn root(&self, env: &Environment<'_>) -> Vec<Object> {
+        if !self.is_cut() {
+            return Vec::new();
+        }
+        let config = self.plan.config;
+        let name = self.set_name(env.name);
+        let repository = artifacts::repository(config, self.metadata(&name, Some(env.name)));
+        let spec = KustomizationSpec {
+            wait: Some(false),
+            source_ref: self.source_of(env),
+            ..self.base("./flux".to_owned())
+        };
+        let metadata = self.metadata(&self.name_of(env, marks::FLUX), Some(env.name));
+        let mut objects = vec![repository, self.kustomization(metadata, spec)];
+        for object in &mut objects {
+            self.shard(env).into_iter().for_each(|shard| set_shard(object, shard));
+        }
+        objects
+    }
+
     /// Whether the Namespaces of previews are applied beside their Kustomizations.
     pub(super) fn owns_namespaces(&self) -> bool {
         matches!(self.shape, Shape::Tree { .. })
@@ -110,7 +150,7 @@ impl<'a> Flux<'a> {
     /// What a Kustomization says of the preview of this index.
     pub(super) fn facts(&self, part: Part, index: usize) -> Facts<'a> {
         let env = &self.plan.environments[index];
-        match part {
+        let mut facts = match part {
             Part::Environment => Vec::new(),
             Part::Gate => {
                 let facts =
@@ -125,18 +165,31 @@ impl<'a> Flux<'a> {
                 facts.extend(self.event_metadata(env, suite));
                 facts
             }
-        }
+        };
+        facts.extend(self.shard(env).map(|shard| (SHARD, shard)));
+        facts
+    }
+
+    /// Which kustomize-controller applies a preview, where there are several.
+    fn shard(&self, env: &Environment<'_>) -> Option<String> {
+        let shards = self.plan.config.previews.spec.flux.shards;
+        (shards > 0).then(|| format!("previews-{}", share(env.name, shards)))
     }
 
     /// A Kustomization of a preview.
-    pub(super) fn object(&self, part: Part, env: &Environment<'_>, facts: Facts<'_>) -> Object {
-        match part {
+    pub(super) fn object(&self, part: Part, env: &Environment<'_>, mut facts: Facts<'_>) -> Object {
+        let shard = facts.pop_if(|(key, _)| *key == SHARD);
+        let mut object = match part {
             Part::Environment => self.environment(env),
             Part::Gate => self.gate(env, facts),
             Part::Suite(suite) => {
                 self.suite(env, &self.plan.config.previews.spec.tests[suite], facts)
             }
+        };
+        if let Some((_, shard)) = shard {
+            set_shard(&mut object, shard);
         }
+        object
     }
 
     /// Flux objects of no single preview, by file.
@@ -150,8 +203,11 @@ impl<'a> Flux<'a> {
                 shared.push(self.folder("baseline"));
             }
         }
-        let files =
-            [("shared.yaml", shared), ("notifications.yaml", notification::emit(self.plan))];
+        let mut notifications = notification::emit(self.plan);
+        if self.is_cut() {
+            notifications.extend(artifacts::receiver(self.plan.config));
+        }
+        let files = [("shared.yaml", shared), ("notifications.yaml", notifications)];
         files.into_iter().filter(|(_, objects)| !objects.is_empty()).collect()
     }
 
@@ -170,6 +226,14 @@ impl<'a> Flux<'a> {
             name: source.name.clone(),
             namespace: (!source.namespace.is_empty()).then(|| source.namespace.clone()),
         }
+    }
+
+    /// The source of what a preview's Kustomizations apply.
+    fn source_of(&self, env: &Environment<'_>) -> SourceReference {
+        if !self.is_cut() {
+            return self.source();
+        }
+        SourceReference { kind: OCI_REPOSITORY, name: self.set_name(env.name), namespace: None }
     }
 
     fn metadata(&self, name: &str, preview: Option<&str>) -> ObjectMeta {
@@ -227,9 +291,14 @@ impl<'a> Flux<'a> {
     /// The Kustomization of a preview's environment. Where the baseline is delivered it comes first: routes
     /// of a preview stand in its namespace.
     fn environment(&self, env: &Environment<'_>) -> Object {
-        let path = self.path(&format!("previews/{}", env.name));
+        let path = match self.is_cut() {
+            true => "./objects".to_owned(),
+            false => self.path(&format!("previews/{}", env.name)),
+        };
         let depends_on = self.delivers.iter().cloned().map(|name| Name { name }).collect();
-        let spec = KustomizationSpec { depends_on, wait: Some(true), ..self.of_objects(path) };
+        let source_ref = self.source_of(env);
+        let spec =
+            KustomizationSpec { depends_on, source_ref, wait: Some(true), ..self.of_objects(path) };
         self.kustomization(self.metadata(&self.set_name(env.name), Some(env.name)), spec)
     }
 
@@ -272,14 +341,16 @@ impl<'a> Flux<'a> {
             }
         }
         let (path, waits_for) = match self.shape {
-            Shape::Tree { .. } => {
-                (self.path(&format!("tests/{}", suite.name)), self.set_name(env.name))
+            Shape::Tree { cut, root, .. } => {
+                let root = if cut { "./" } else { root };
+                (format!("{root}tests/{}", suite.name), self.set_name(env.name))
             }
             Shape::Stream => (suite.path.clone(), self.name_of(env, GATE)),
         };
         let waits_for = std::iter::once(waits_for).chain(self.applied_first.iter().cloned());
         let spec = KustomizationSpec {
             depends_on: waits_for.map(|name| Name { name }).collect(),
+            source_ref: self.source_of(env),
             target_namespace: Some(env.namespace.clone()),
             name_suffix,
             interval: "24h",

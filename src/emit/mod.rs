@@ -9,10 +9,12 @@
 //! | clones of entry routes | `routing/entries.rs` |
 //! | Flux Kustomizations | `flux.rs` |
 //! | Provider, Alert | `notification.rs` |
+//! | OCIRepository, Receiver | `artifacts.rs` |
 //!
 //! What most previews have alike is written with holes and filled: `stencil.rs` for objects, `series.rs`
 //! for entries of previews in one object.
 
+mod artifacts;
 mod copy;
 mod environment;
 mod flux;
@@ -78,6 +80,8 @@ pub struct Preview<'p, D> {
     pub own: Vec<(File<'p>, D)>,
     /// Its Flux objects; in a tree, the Namespace before them.
     pub flux: Vec<D>,
+    /// What finds its artifact, where it is one of its own.
+    pub root: Vec<Object>,
     /// What drafts among them have of their own.
     words: Own,
 }
@@ -216,6 +220,7 @@ impl<'p> Emission<'p> {
         Order::by(own.iter().map(|(_, object)| object.key(all))).put(&mut own);
         // Room was taken for an alias of every service; thousands of previews wait to be written.
         own.shrink_to_fit();
-        Preview { name: env.name, namespace: &env.namespace, own, flux, words }
+        let root = self.parts.flux.root(env);
+        Preview { name: env.name, namespace: &env.namespace, own, flux, root, words }
     }
 }

@@ -65,6 +65,93 @@ pub struct KustomizationSpec {
     pub post_build: Option<Node>,
 }
 
+/// A Flux OCIRepository: an artifact in a registry.
+/// See <https://fluxcd.io/flux/components/source/ocirepositories/>.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OciRepository {
+    /// `source.toolkit.fluxcd.io/v1`.
+    pub api_version: &'static str,
+    /// [`OCI_REPOSITORY`].
+    pub kind: &'static str,
+    /// Name, namespace, labels, annotations.
+    pub metadata: ObjectMeta,
+    /// What it says.
+    pub spec: OciRepositorySpec,
+}
+
+/// The kind of an [`OciRepository`].
+pub const OCI_REPOSITORY: &str = "OCIRepository";
+/// The API version of sources.
+pub const SOURCE: &str = "source.toolkit.fluxcd.io/v1";
+
+/// What an OCIRepository says.
+#[derive(Debug, Serialize)]
+pub struct OciRepositorySpec {
+    /// The repository, from `oci://` on.
+    pub url: String,
+    /// Which artifact of it.
+    #[serde(rename = "ref")]
+    pub reference: OciReference,
+    /// How often Flux looks by itself.
+    pub interval: &'static str,
+}
+
+/// An artifact of a repository.
+#[derive(Debug, Serialize)]
+pub struct OciReference {
+    /// Its tag.
+    pub tag: String,
+}
+
+/// A notification Receiver: an address where Flux is told to look at sources.
+/// See <https://fluxcd.io/flux/components/notification/receivers/>.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Receiver {
+    /// `notification.toolkit.fluxcd.io/v1`.
+    pub api_version: &'static str,
+    /// `Receiver`.
+    pub kind: &'static str,
+    /// Name, namespace, labels, annotations.
+    pub metadata: ObjectMeta,
+    /// What it says.
+    pub spec: ReceiverSpec,
+}
+
+/// What a Receiver says.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiverSpec {
+    /// Its type, which says how a call proves where it comes from.
+    #[serde(rename = "type")]
+    pub type_: &'static str,
+    /// Secret with the `token` that calls are signed with.
+    pub secret_ref: Name,
+    /// Objects it may tell.
+    pub resources: Vec<ReceiverResource>,
+    /// CEL expression that says which of them a call is for.
+    pub resource_filter: &'static str,
+}
+
+/// Objects that a Receiver may tell.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiverResource {
+    /// [`SOURCE`].
+    pub api_version: &'static str,
+    /// [`OCI_REPOSITORY`].
+    pub kind: &'static str,
+    /// Their name, or `*`.
+    pub name: String,
+    /// Their namespace, where it is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Labels they must have, where the name is `*`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub match_labels: BTreeMap<String, String>,
+}
+
 /// A reference by name in the same namespace.
 #[derive(Debug, Clone, Serialize)]
 pub struct Name {

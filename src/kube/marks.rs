@@ -117,7 +117,10 @@ pub(crate) fn flux(set: &str, part: &str) -> String {
 /// The name of a preview's gate, which no suite may have.
 pub(crate) const GATE: &str = "gate";
 
-/// The name of a preview's Flux object beside its environment: of a suite, or [`GATE`].
+/// The name of the Kustomization that applies a preview's Flux objects, which no suite may have.
+pub(crate) const FLUX: &str = "flux";
+
+/// The name of a preview's Flux object beside its environment: of a suite, [`GATE`] or [`FLUX`].
 pub(crate) fn flux_of_preview(set: &str, preview: &str, part: &str) -> String {
     format!("{set}.{preview}.{part}")
 }
@@ -148,7 +151,7 @@ pub(crate) fn is_made_elsewhere(object: &Object, set: &str) -> bool {
             parts.any(|rest| rest.strip_prefix(preview).is_some_and(is_part))
         }
         "ReferenceGrant" => name == grant(set, preview),
-        "Kustomization" => is_flux(object) && after(flux(set, preview)),
+        "Kustomization" | "OCIRepository" => is_flux(object) && after(flux(set, preview)),
         _ => false,
     }
 }

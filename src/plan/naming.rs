@@ -25,6 +25,14 @@ pub fn safe_hash<T: AsRef<[u8]>>(texts: impl IntoIterator<Item = T>, length: usi
         .collect()
 }
 
+/// Which of so many shares a name belongs to, from 1 on: always the same one.
+#[must_use]
+pub fn share(name: &str, shares: u32) -> u32 {
+    let digest = Sha256::digest(name);
+    let first = digest.iter().take(4).fold(0, |number: u32, &byte| number << 8 | u32::from(byte));
+    first % shares.max(1) + 1
+}
+
 /// The label by which Alerts know the suites of a repository: its last path segment for people, a
 /// hash of the whole URL for certainty.
 #[must_use]
@@ -54,6 +62,17 @@ mod tests {
         assert_eq!(hash.len(), 10);
         assert!(hash.bytes().all(|byte| SAFE.contains(&byte)));
         assert_ne!(hash, safe_hash(["ab", "c"], 10));
+    }
+
+    #[test]
+    fn every_share_gets_about_as_many_names() {
+        let mut counts = [0; 4];
+        for number in 0..1000 {
+            counts[share(&format!("pr-{number}"), 4) as usize - 1] += 1;
+        }
+        assert!(counts.iter().all(|count| (200..300).contains(count)), "{counts:?}");
+        assert_eq!(share("pr-42", 4), share("pr-42", 4));
+        assert_eq!(share("pr-42", 1), 1);
     }
 
     #[test]

@@ -12,11 +12,11 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::yaml::{InputLimits, too_many_bytes, too_many_seconds};
 
 /// What a program said in time.
-struct Said {
-    status: ExitStatus,
-    /// So many bytes at most as were asked for.
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
+pub(crate) struct Said {
+    pub(crate) status: ExitStatus,
+    /// So many bytes at most as were asked for, and one.
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
 }
 
 /// What the build of a folder is called in messages.
@@ -70,11 +70,24 @@ const NOT_SHOWN: &str =
 
 /// Runs a program to its end, or until one more byte than `most` has come; none where it takes longer
 /// than this.
-fn run(command: &mut Command, most: usize, patience: Duration) -> std::io::Result<Option<Said>> {
+pub(crate) fn run(
+    command: &mut Command,
+    most: usize,
+    patience: Duration,
+) -> std::io::Result<Option<Said>> {
+    run_fed(command, Stdio::null(), most, patience)
+}
+
+/// The same, with something on stdin.
+pub(crate) fn run_fed(
+    command: &mut Command,
+    stdin: Stdio,
+    most: usize,
+    patience: Duration,
+) -> std::io::Result<Option<Said>> {
     /// Words that anybody reads.
     const WORDS: u64 = 64 << 10;
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let (said, heard) = mpsc::channel();
     // Threads that nobody waits for: what the program started may keep its pipes open.

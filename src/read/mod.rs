@@ -13,6 +13,7 @@ mod suites;
 pub use baseline::{
     add_text, open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file,
 };
+pub(crate) use build::run_fed as run_program;
 pub(crate) use inside::git_root;
 pub use inside::{check_inside, is_carried, is_inside};
 pub use previous::{Owner, Owners, Parted, restored, set_aside};
@@ -64,7 +65,7 @@ pub(crate) fn open_list(mut node: Node) -> Result<Vec<Node>, Node> {
 }
 
 /// Adds the objects of a document: itself, or those of a list. What only tools read (`local-config`,
-/// previews.yaml itself) is left out.
+/// previews.yaml and affected.yaml) is left out.
 pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, errors: &mut Vec<Diagnostic>) {
     let node = match open_list(node) {
         Ok(items) => {
@@ -75,7 +76,8 @@ pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, errors: &mut Ve
     };
     let kind = node.text_at(&["kind"]).unwrap_or_default();
     let api_version = node.text_at(&["apiVersion"]).unwrap_or_default();
-    if kind == crate::spec::KIND && api_version.starts_with("anabranch.dev/") {
+    let is_ours = [crate::spec::KIND, crate::spec::AFFECTED_KIND].contains(&kind);
+    if is_ours && api_version.starts_with("anabranch.dev/") {
         return;
     }
     match Object::from_node(node).and_then(Object::checked) {

@@ -1,5 +1,6 @@
-//! previews.yaml exactly as written: types, defaults, and the strict reader.
+//! previews.yaml and affected.yaml exactly as written: types, defaults, and the strict reader.
 
+mod affected;
 mod form;
 mod preview;
 mod read;
@@ -8,10 +9,11 @@ mod schema;
 mod time;
 mod v1alpha1;
 
+pub use affected::*;
 pub use preview::*;
-pub use read::Config;
+pub use read::{Config, read_affected};
 pub use registries::Registries;
-pub use schema::{definition, previews_schema};
+pub use schema::{affected_schema, definition, previews_schema};
 pub use time::time;
 pub use v1alpha1::*;
 
@@ -19,3 +21,5 @@ pub use v1alpha1::*;
 pub const API_VERSION: &str = "anabranch.dev/v1alpha1";
 /// The `kind` of previews.yaml.
 pub const KIND: &str = "Previews";
+/// The `kind` of affected.yaml.
+pub const AFFECTED_KIND: &str = "Affected";

@@ -31,6 +31,20 @@ pub struct Change {
     pub number: u64,
     /// Full id of the head commit.
     pub commit: String,
+    /// When the pull request was in this state: an RFC 3339 time, by which `anabranch set --if-newer` knows a
+    /// build that ends late.
+    #[serde(default)]
+    pub updated: String,
+}
+
+/// A preview whose pull request is closed.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Closed {
+    /// Its name.
+    pub name: String,
+    /// When it was closed: an RFC 3339 time.
+    pub at: String,
 }
 
 /// What a preview changes about one service.

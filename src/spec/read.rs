@@ -1,4 +1,4 @@
-//! A tree to [`Previews`], with every mistake at once.
+//! A tree to [`Previews`] or [`Affected`], with every mistake at once.
 //!
 //! The tree is walked beside the JSON Schema, which reports unknown fields, missing fields and wrong
 //! types with their places; only a tree without mistakes is handed to serde.
@@ -8,10 +8,11 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
+use super::affected::Affected;
 use super::form::{Form, Kind};
-use super::schema::previews_schema;
+use super::schema::{affected_schema, previews_schema};
 use super::v1alpha1::Previews;
-use super::{API_VERSION, KIND, ServiceFacts};
+use super::{AFFECTED_KIND, API_VERSION, KIND, ServiceFacts};
 use crate::diagnostic::{Diagnostic, Place, Report, code, nearest};
 use crate::yaml::scalar::{Resolved, is_ambiguous, is_date};
 use crate::yaml::{Data, Node};
@@ -104,17 +105,36 @@ fn form() -> &'static Form {
     FORM.get_or_init(|| Form::new(&previews_schema()))
 }
 
+/// Reads affected.yaml.
+///
+/// # Errors
+/// Every unknown field, missing field and wrong type of the document, as far as a report holds them.
+pub fn read_affected(node: &Node) -> Result<Affected, Vec<Diagnostic>> {
+    if node.text_at(&["kind"]) != Some(AFFECTED_KIND) {
+        let message = "this document is not a map of paths: its kind is another, or missing";
+        let help = format!("begin it with `apiVersion: {API_VERSION}` and `kind: {AFFECTED_KIND}`");
+        return Err(vec![foreign(node, message, help)]);
+    }
+    read_as(node, &Form::new(&affected_schema()))
+}
+
 fn read_previews(node: &Node) -> Result<Previews, Vec<Diagnostic>> {
+    read_as(node, form())
+}
+
+fn read_as<'n, T: Deserialize<'n> + Send>(
+    node: &'n Node,
+    form: &Form,
+) -> Result<T, Vec<Diagnostic>> {
     let mut errors = Vec::new();
-    let form = form();
     // What is wrong is said in our words; the reader's words are for what we did not think of.
     let (read, ()) =
-        rayon::join(|| Previews::deserialize(node), || check(node, form, &Path::Root, &mut errors));
+        rayon::join(|| T::deserialize(node), || check(node, form, &Path::Root, &mut errors));
     if !errors.is_empty() {
         return Err(errors);
     }
     read.map_err(|error| {
-        let message = format!("previews.yaml cannot be read: {error}");
+        let message = format!("the document cannot be read: {error}");
         let help = "compare the value with `anabranch schema`";
         vec![Diagnostic::new(&code::CONFIG_TYPE, message, help).at(node.place, "in this document")]
     })
@@ -129,10 +149,14 @@ fn is_ours(node: &Node) -> bool {
 /// Nothing is said of what a document of someone else holds: its fields may be secret, and a link may have
 /// led to it.
 fn something_else(node: &Node) -> Diagnostic {
-    let start = node.place.range().start;
     let message =
         "this document is not a previews file: its kind and apiVersion are others, or missing";
     let help = format!("begin it with `apiVersion: {API_VERSION}` and `kind: {KIND}`");
+    foreign(node, message, help)
+}
+
+fn foreign(node: &Node, message: &str, help: String) -> Diagnostic {
+    let start = node.place.range().start;
     Diagnostic::new(&code::CONFIG_FIELD, message, help)
         .at(Place::new(node.place.file(), start, start), "expected apiVersion and kind")
 }

@@ -1,19 +1,32 @@
-//! The JSON Schema of previews.yaml, made from the Rust types, and the KRMFunctionDefinition around it.
+//! The JSON Schemas of previews.yaml and affected.yaml, made from the Rust types, and the
+//! KRMFunctionDefinition around the first.
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
+use super::affected::Affected;
 use super::v1alpha1::Previews;
 
 /// The JSON Schema (draft 2020-12) of previews.yaml, without references, for editors.
 #[must_use]
 pub fn previews_schema() -> Value {
+    schema_of::<Previews>(super::KIND)
+}
+
+/// The JSON Schema of affected.yaml, in the same form.
+#[must_use]
+pub fn affected_schema() -> Value {
+    schema_of::<Affected>(super::AFFECTED_KIND)
+}
+
+fn schema_of<T: JsonSchema>(kind: &str) -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.inline_subschemas = true;
-    let mut schema = settings.into_generator().into_root_schema_for::<Previews>().to_value();
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     simplify(&mut schema);
     schema["properties"]["apiVersion"]["const"] = json!(super::API_VERSION);
-    schema["properties"]["kind"]["const"] = json!(super::KIND);
+    schema["properties"]["kind"]["const"] = json!(kind);
     schema
 }
 
@@ -87,9 +100,10 @@ mod tests {
 
     #[test]
     fn the_schema_has_no_references_and_closes_every_object() {
-        let schema = previews_schema();
-        let text = schema.to_string();
+        let (schema, other) = (previews_schema(), affected_schema());
+        let text = format!("{schema}{other}");
         assert!(!text.contains("$ref") && !text.contains("oneOf") && !text.contains("anyOf"));
+        assert_eq!(other["properties"]["spec"]["additionalProperties"], json!(false));
         let spec = &schema["properties"]["spec"];
         assert_eq!(spec["additionalProperties"], json!(false));
         assert_eq!(

@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::preview::Preview;
+use super::affected::PathMap;
+use super::preview::{Closed, Preview};
 use super::registries::Registries;
 
 /// The one file a team edits: which previews exist, and what holds for all of them.
@@ -92,6 +93,13 @@ pub struct Spec {
     /// What a preview may not exceed.
     #[serde(default)]
     pub limits: Limits,
+    /// Previews whose pull requests are closed: a build that ends late does not bring one back. `anabranch
+    /// remove --closed` adds to them, `anabranch prune` forgets those of more than a month ago.
+    #[serde(default)]
+    pub closed: Vec<Closed>,
+    /// Which paths of this repository belong to which service, where the code lives beside this file.
+    #[serde(default)]
+    pub affected: Option<PathMap>,
     /// The previews, one per pull request or group of them.
     #[serde(default)]
     pub previews: Vec<Preview>,
@@ -324,6 +332,12 @@ pub struct Flux {
     /// Decryption, as on the Kustomization that applies the baseline today: environments get the same.
     #[schemars(with = "BTreeMap<String, Value>")]
     pub decryption: IgnoredAny,
+    /// Where `render --artifacts each` has its artifacts.
+    pub artifacts: Artifacts,
+    /// Over how many kustomize-controllers previews are spread, by the label `sharding.fluxcd.io/key`
+    /// with the value `previews-1` and so on; 0: no such label.
+    #[schemars(range(max = 100))]
+    pub shards: u32,
     /// Stream only: the Kustomization that applies our output. It must have `wait: false`.
     pub parent: String,
     /// Stream only: a folder of the source with an empty kustomization.yaml.
@@ -338,10 +352,46 @@ impl Default for Flux {
             service_account_name: String::new(),
             post_build: IgnoredAny,
             decryption: IgnoredAny,
+            artifacts: Artifacts::default(),
+            shards: 0,
             parent: "previews".to_owned(),
             gate: "./previews/gate".to_owned(),
         }
     }
+}
+
+/// Where `render --artifacts each` has its artifacts.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Artifacts {
+    /// Their repository, such as `oci://ghcr.io/shop/previews`: each artifact is a tag of it.
+    pub url: String,
+    /// How the tag of a preview's artifact is made.
+    pub tags: Tags,
+    /// Further fields of each OCIRepository, such as `interval`, `secretRef`, `provider` or `verify`.
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub oci_repository: IgnoredAny,
+    /// A Receiver, by which whoever pushes tells Flux at once; absent: Flux looks once in an interval.
+    pub receiver: Option<Receiver>,
+}
+
+/// What a Receiver needs.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Receiver {
+    /// Secret with the `token` that calls are signed with, in the namespace of the Flux objects.
+    pub secret_ref: SecretRef,
+}
+
+/// How the tag of a preview's artifact is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Tags {
+    /// From the names of the set and the preview: a push costs the same however many previews there are.
+    #[default]
+    Fixed,
+    /// With a hash of the content as well: the root's artifact says exactly what runs.
+    Content,
 }
 
 /// A Flux source.

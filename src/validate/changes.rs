@@ -1,6 +1,7 @@
 //! Pull requests: text that came from outside leaves us only in forms that can do no harm.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::Input;
 use crate::diagnostic::text::short;
@@ -41,19 +42,27 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
                     format!("write the number of the pull request, from 1 to {LARGEST}"),
                 ));
             }
+            check_time(input, format_args!("{path}.updated"), &change.updated, found);
         }
         check_audience(input, p, &told, found);
-        if !preview.expires.is_empty() && time(&preview.expires).is_none() {
-            found.push(config.finding(
-                &code::CONFIG_FIELD,
-                format_args!("spec.previews[{p}].expires"),
-                format!("`{}` is not a time", short(&preview.expires)),
-                "write RFC 3339: \"2026-12-01T00:00:00Z\"",
-            ));
-        }
+        check_time(input, format_args!("spec.previews[{p}].expires"), &preview.expires, found);
+    }
+    for (c, closed) in config.previews.spec.closed.iter().enumerate() {
+        check_time(input, format_args!("spec.closed[{c}].at"), &closed.at, found);
     }
     check_shared(input, found);
     check_notify(input, found);
+}
+
+fn check_time(input: &Input<'_>, field: fmt::Arguments<'_>, text: &str, found: &mut Report) {
+    if !text.is_empty() && time(text).is_none() {
+        found.push(input.config.finding(
+            &code::CONFIG_FIELD,
+            field,
+            format!("`{}` is not a time", short(text)),
+            "write RFC 3339: \"2026-12-01T00:00:00Z\"",
+        ));
+    }
 }
 
 fn check_notify(input: &Input<'_>, found: &mut Report) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::changes::is_url;
 use super::{Input, is_dns_label, is_dns_subdomain};
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::kube::marks;
+use crate::kube::{ImageName, marks, repository};
 use crate::read::is_inside;
 
 const LABEL: &str = "use lower-case letters, digits and `-`, at most 63 characters";
@@ -19,6 +19,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
         check_parent(input, found);
     }
     check_names(input, found);
+    check_artifacts(input, found);
 }
 
 fn check_suites(input: &Input<'_>, found: &mut Report) {
@@ -26,12 +27,12 @@ fn check_suites(input: &Input<'_>, found: &mut Report) {
     let mut first = BTreeMap::new();
     for (t, suite) in config.previews.spec.tests.iter().enumerate() {
         let path = format!("spec.tests[{t}]");
-        if !is_dns_label(&suite.name) || suite.name.len() > 20 || suite.name == marks::GATE {
+        if !is_dns_label(&suite.name) || suite.name.len() > 20 || is_reserved(&suite.name) {
             found.push(config.finding(
                 &code::BAD_NAME,
                 format_args!("{path}.name"),
                 format!("`{}` cannot name a suite", suite.name),
-                "use at most 20 lower-case letters, digits and `-`, and not `gate`",
+                "use at most 20 lower-case letters, digits and `-`, and neither `gate` nor `flux`",
             ));
         }
         if let Some(earlier) = first.insert(&suite.name, t) {
@@ -64,6 +65,11 @@ fn check_suites(input: &Input<'_>, found: &mut Report) {
     }
 }
 
+/// Whether a Flux object of ours that is no suite has this name.
+fn is_reserved(name: &str) -> bool {
+    matches!(name, marks::GATE | marks::FLUX)
+}
+
 fn check_names(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
     let flux = &config.previews.spec.flux;
@@ -85,6 +91,31 @@ fn check_names(input: &Input<'_>, found: &mut Report) {
         if !absent && !is_name(name) {
             let message = format!("`{name}` is not a name");
             found.push(config.finding(&code::BAD_NAME, path, message, help));
+        }
+    }
+}
+
+fn check_artifacts(input: &Input<'_>, found: &mut Report) {
+    let config = input.config;
+    let url = &config.previews.spec.flux.artifacts.url;
+    let name = url.strip_prefix("oci://").filter(|name| repository(name) == *name);
+    if !url.is_empty() && name.is_none_or(|name| ImageName::read(name).is_err()) {
+        found.push(config.finding(
+            &code::CONFIG_FIELD,
+            "spec.flux.artifacts.url",
+            format!("`{url}` is not a repository in a registry"),
+            "write oci:// and its name, without a tag: each artifact has a tag of its own",
+        ));
+    }
+    let more = config.flux("artifacts").and_then(|artifacts| artifacts.get("ociRepository"));
+    for field in ["url", "ref"] {
+        if more.is_some_and(|more| more.get(field).is_some()) {
+            found.push(config.finding(
+                &code::CONFIG_FIELD,
+                format_args!("spec.flux.artifacts.ociRepository.{field}"),
+                format!("`{field}` is what tells the artifacts of previews apart"),
+                "remove it; spec.flux.artifacts.url and the name of the preview say where each is",
+            ));
         }
     }
 }

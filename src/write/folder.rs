@@ -5,6 +5,7 @@
 //! touched and after the last: whenever a run ends, the list names every file of ours that may be there.
 //! No link is followed, no hard link is written through, and nothing is opened that is no file.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File, FileType, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
@@ -24,7 +25,7 @@ const LONGEST: u64 = 256 << 20;
 ///
 /// # Errors
 /// The folder holds files of someone else where ours would go, or the system refuses.
-pub fn write_tree(folder: &Path, tree: &Tree) -> Result<(), Diagnostic> {
+pub fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<(), Diagnostic> {
     // Without a slash at the end, behind which a link would be followed.
     let folder = &folder.components().collect::<PathBuf>();
     check_inside(folder)
@@ -66,6 +67,26 @@ pub fn write_tree(folder: &Path, tree: &Tree) -> Result<(), Diagnostic> {
         write_list(folder, &now).map_err(|error| failed(&list, &error))?;
     }
     Ok(())
+}
+
+/// Reads a tree that was written before: content by path.
+///
+/// # Errors
+/// The folder was not written by `render -o`, or a file of it cannot be read.
+pub(crate) fn read_tree(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Diagnostic> {
+    let list = folder.join(LIST);
+    if what_is(&list)?.is_none() {
+        let message = format!("{} holds no {LIST}: it is not ours", folder.display());
+        return Err(refuse(message));
+    }
+    let paths = read_list(folder)?;
+    check_way(folder, &BTreeMap::new(), &paths)?;
+    let read = |path: String| {
+        let content = fs::read(folder.join(&path));
+        let content = content.map_err(|error| cannot(&folder.join(&path), "read", &error))?;
+        Ok((path, content))
+    };
+    paths.into_iter().map(read).collect()
 }
 
 fn cannot(path: &Path, done: &str, error: &io::Error) -> Diagnostic {
@@ -150,7 +171,7 @@ fn read_list(folder: &Path) -> Result<BTreeSet<String>, Diagnostic> {
 /// there.
 fn check_way(
     folder: &Path,
-    planned: &BTreeMap<String, Vec<u8>>,
+    planned: &BTreeMap<String, Cow<'_, [u8]>>,
     earlier: &BTreeSet<String>,
 ) -> Result<(), Diagnostic> {
     let mut seen: HashSet<&Path> = HashSet::from([Path::new("")]);

@@ -1,6 +1,7 @@
 //! Objects to bytes: one stream, a folder, or the answer of a function.
 
 mod answer;
+mod artifacts;
 mod folder;
 pub mod in_place;
 mod new_file;
@@ -9,6 +10,8 @@ mod stream;
 mod tree;
 
 pub use answer::write_answer;
+pub use artifacts::{Artifact, of_artifacts};
+pub(crate) use folder::read_tree;
 pub use folder::write_tree;
 pub use stream::{append, parts, stream};
-pub use tree::Tree;
+pub use tree::{SuiteFiles, Tree};

@@ -1,8 +1,10 @@
 //! The folder that `render -o` writes, planned whole in memory: what is in which file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use super::artifacts;
 use super::stream::append;
 use crate::diagnostic::{Diagnostic, code};
 use crate::emit::{Common, Draft, Preview, Words};
@@ -12,15 +14,18 @@ use crate::yaml::{Node, write_document};
 
 /// A folder as it will be: content by path, with `/` between the parts.
 #[derive(Debug, Default)]
-pub struct Tree {
-    files: BTreeMap<String, Vec<u8>>,
+pub struct Tree<'a> {
+    files: BTreeMap<String, Cow<'a, [u8]>>,
     /// What could not be put into it.
     refused: Vec<Diagnostic>,
 }
 
-impl Tree {
-    /// Lays out what belongs to no single preview. `baseline` are the objects to deliver, and
-    /// `suites` the files of the suites by their path below `tests/`.
+/// The files of the suites, by their path below `tests/`.
+pub type SuiteFiles = BTreeMap<String, Vec<u8>>;
+
+impl<'a> Tree<'a> {
+    /// Lays out what belongs to no single preview beside the previews, in one artifact. `baseline` are the
+    /// objects to deliver.
     ///
     /// # Errors
     /// Everything that has no file name, or not one of its own.
@@ -28,8 +33,16 @@ impl Tree {
         previews: Vec<Self>,
         common: &Common<Draft<'_>>,
         baseline: &[Draft<'_>],
-        suites: BTreeMap<String, Vec<u8>>,
+        suites: &'a SuiteFiles,
     ) -> Result<Self, Vec<Diagnostic>> {
+        let mut tree = Self::together(previews);
+        tree.common("", common, baseline);
+        tree.suites("", suites);
+        tree.checked()
+    }
+
+    /// Puts previews together.
+    pub(super) fn together(previews: Vec<Self>) -> Self {
         let mut tree = Self::default();
         for preview in previews {
             tree.refused.extend(preview.refused);
@@ -37,6 +50,22 @@ impl Tree {
                 tree.insert(path, content, || "what belongs to a preview".to_owned());
             }
         }
+        tree
+    }
+
+    /// The tree, if everything has a file of its own.
+    pub(super) fn checked(self) -> Result<Self, Vec<Diagnostic>> {
+        if self.refused.is_empty() { Ok(self) } else { Err(self.refused) }
+    }
+
+    /// Lays out what belongs to no single preview below a folder, which ends in `/` unless it is the tree's
+    /// own; Flux objects of previews are there already.
+    pub(super) fn common(
+        &mut self,
+        root: &str,
+        common: &Common<Draft<'_>>,
+        baseline: &[Draft<'_>],
+    ) {
         for (folder, objects) in [("shared", common.shared.as_slice()), ("baseline", baseline)] {
             let mut files: BTreeMap<String, Vec<&Draft<'_>>> = BTreeMap::new();
             for object in objects {
@@ -44,44 +73,53 @@ impl Tree {
                 files.entry(name).or_default().push(object);
             }
             if !files.is_empty() {
-                tree.index(folder, files.keys().map(String::as_str));
+                self.index(&format!("{root}{folder}"), files.keys().map(String::as_str));
             }
             for (name, objects) in files {
-                tree.file(format!("{folder}/{name}"), Words::NONE, objects);
+                self.file(format!("{root}{folder}/{name}"), Words::NONE, objects);
             }
         }
         for (name, objects) in &common.flux {
-            tree.file(format!("flux/{name}"), Words::NONE, objects);
+            self.file(format!("{root}flux/{name}"), Words::NONE, objects);
         }
         // Always there: it is the path that the user's own Kustomization names.
-        let flux = tree.files.keys().filter_map(|path| path.strip_prefix("flux/"));
-        let content = kustomization(flux);
-        tree.insert("flux/kustomization.yaml".to_owned(), content, || INDEX.to_owned());
-        for (path, content) in suites {
-            tree.insert(format!("tests/{path}"), content, || "a file of a suite".to_owned());
-        }
-        if tree.refused.is_empty() { Ok(tree) } else { Err(tree.refused) }
+        let flux = format!("{root}flux/");
+        let files =
+            self.files.range(flux.clone()..).map_while(|(path, _)| path.strip_prefix(&flux));
+        let content = kustomization(files);
+        self.insert(format!("{flux}kustomization.yaml"), content.into(), || INDEX.to_owned());
     }
 
-    /// Lays out one preview.
+    /// Adds the suites below a folder, which ends in `/` unless it is the tree's own.
+    pub(super) fn suites(&mut self, folder: &str, suites: &'a SuiteFiles) {
+        for (path, content) in suites {
+            let owner = || "a file of a suite".to_owned();
+            self.insert(format!("{folder}tests/{path}"), content.into(), owner);
+        }
+    }
+
+    /// Lays out one preview of one artifact.
     #[must_use]
     pub fn of_preview(preview: &Preview<'_, Draft<'_>>) -> Self {
         let mut tree = Self::default();
-        let folder = format!("previews/{}", preview.name);
+        tree.environment(&format!("previews/{}", preview.name), preview);
+        tree.file(format!("flux/{}.yaml", preview.name), preview.words(), &preview.flux);
+        tree
+    }
+
+    /// Lays out the environment of a preview in a folder.
+    pub(super) fn environment(&mut self, folder: &str, preview: &Preview<'_, Draft<'_>>) {
         let mut files: BTreeMap<String, Vec<&Draft<'_>>> = BTreeMap::new();
         for (file, draft) in &preview.own {
             files.entry(format!("{}.yaml", file.name())).or_default().push(draft);
         }
-        tree.index(&folder, files.keys().map(String::as_str));
-        let files = files.into_iter().map(|(name, drafts)| (format!("{folder}/{name}"), drafts));
-        let flux = (format!("flux/{}.yaml", preview.name), preview.flux.iter().collect());
-        for (path, drafts) in files.chain([flux]) {
-            tree.file(path, preview.words(), drafts);
+        self.index(folder, files.keys().map(String::as_str));
+        for (name, drafts) in files {
+            self.file(format!("{folder}/{name}"), preview.words(), drafts);
         }
-        tree
     }
 
-    fn file<'d>(
+    pub(super) fn file<'d>(
         &mut self,
         path: String,
         words: Words<'_>,
@@ -92,18 +130,23 @@ impl Tree {
         let mut content = String::new();
         append(&mut content, words, drafts);
         let owner = || first.map_or(String::new(), |draft| draft.id(words).to_string());
-        self.insert(path, content.into_bytes(), owner);
+        self.insert(path, content.into_bytes().into(), owner);
     }
 
     /// Adds the kustomization.yaml of a folder with these files.
-    fn index<'a>(&mut self, folder: &str, names: impl Iterator<Item = &'a str>) {
+    pub(super) fn index<'n>(&mut self, folder: &str, names: impl Iterator<Item = &'n str>) {
         let path = format!("{folder}/kustomization.yaml");
-        self.insert(path, kustomization(names), || INDEX.to_owned());
+        self.insert(path, kustomization(names).into(), || INDEX.to_owned());
     }
 
     /// Adds a file: the only way into a tree. Its path has a form that [`is_ours`] knows again, and no two
     /// files share one.
-    fn insert(&mut self, path: String, content: Vec<u8>, owner: impl FnOnce() -> String) {
+    pub(super) fn insert(
+        &mut self,
+        path: String,
+        content: Cow<'a, [u8]>,
+        owner: impl FnOnce() -> String,
+    ) {
         let problem = match self.files.entry(path) {
             Entry::Vacant(free) if is_ours(free.key()) => {
                 free.insert(content);
@@ -117,7 +160,8 @@ impl Tree {
     }
 
     /// Content by path.
-    pub(super) fn files(&self) -> &BTreeMap<String, Vec<u8>> {
+    #[must_use]
+    pub(crate) fn files(&self) -> &BTreeMap<String, Cow<'a, [u8]>> {
         &self.files
     }
 }
@@ -139,13 +183,24 @@ fn file_of_kind(kind: &str) -> String {
 pub(super) fn is_ours(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {
-        ["flux" | "shared" | "baseline", file] => is_file_name(file),
-        ["previews", preview, file] => is_dns_label(preview) && is_file_name(file),
-        ["tests", suite, parts @ ..] => {
-            is_dns_label(suite) && !parts.is_empty() && parts.iter().all(|part| is_carried(part))
+        [artifacts::LIST] => true,
+        ["flux" | "shared" | "baseline", file] | ["root", "flux" | "shared" | "baseline", file] => {
+            is_file_name(file)
         }
+        ["previews", preview, file] | ["previews", preview, "flux" | "objects", file] => {
+            is_dns_label(preview) && is_file_name(file)
+        }
+        ["previews", preview, "tests", parts @ ..] => is_dns_label(preview) && is_of_suite(parts),
+        ["tests", parts @ ..] => is_of_suite(parts),
         _ => false,
     }
+}
+
+/// Whether these are a suite and the path of a file in it.
+fn is_of_suite(parts: &[&str]) -> bool {
+    parts.split_first().is_some_and(|(suite, path)| {
+        is_dns_label(suite) && !path.is_empty() && path.iter().all(|part| is_carried(part))
+    })
 }
 
 /// Whether this can be a file that we name. Upper-case letters are another name to some file systems and
@@ -186,6 +241,12 @@ mod tests {
             "baseline/kind-kustomization.yaml",
             "tests/e2e/README.md",
             "tests/e2e/Deep/er/ä b.sh",
+            "artifacts.json",
+            "root/flux/pr-1.yaml",
+            "root/shared/virtualservice.yaml",
+            "previews/pr-1/objects/service-routes.yaml",
+            "previews/pr-1/flux/pr-1.yaml",
+            "previews/pr-1/tests/e2e/README.md",
         ] {
             assert!(is_ours(ours), "{ours}");
         }
@@ -220,6 +281,13 @@ mod tests {
             "tests/e2e/.GIT/config",
             "tests/e2e/a\rb",
             "tests/E2E/a",
+            "root/a.yaml",
+            "root/flux/a/b.yaml",
+            "root/tests/e2e/a",
+            "previews/pr-1/shared/a.yaml",
+            "previews/pr-1/flux/a.json",
+            "previews/pr-1/tests/e2e",
+            "previews/artifacts.json",
             "../precious",
         ] {
             assert!(!is_ours(foreign), "{foreign}");
@@ -231,15 +299,15 @@ mod tests {
     #[test]
     fn no_two_files_share_a_path() {
         let mut tree = Tree::default();
-        tree.insert("flux/shared.yaml".to_owned(), b"a".to_vec(), String::new);
-        tree.insert("flux/shared.yaml".to_owned(), b"b".to_vec(), || "Alert b".to_owned());
-        tree.insert("flux/../b.yaml".to_owned(), b"c".to_vec(), || "Widget c".to_owned());
+        tree.insert("flux/shared.yaml".to_owned(), b"a"[..].into(), String::new);
+        tree.insert("flux/shared.yaml".to_owned(), b"b"[..].into(), || "Alert b".to_owned());
+        tree.insert("flux/../b.yaml".to_owned(), b"c"[..].into(), || "Widget c".to_owned());
         let words: Vec<&str> = tree.refused.iter().map(|one| one.message.as_str()).collect();
         let wanted = [
             "Alert b would be written to flux/shared.yaml, which is another's file",
             "Widget c would be written to flux/../b.yaml, which cannot be a file name",
         ];
         assert_eq!(words, wanted);
-        assert_eq!(tree.files()["flux/shared.yaml"], b"a");
+        assert_eq!(tree.files()["flux/shared.yaml"].as_ref(), b"a");
     }
 }

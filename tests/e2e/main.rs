@@ -42,6 +42,7 @@ const SCENARIOS: &[Scenario] = &[
     ("routing, north-south", scenarios::north_south::run),
     ("routes as the mesh follows them", scenarios::followed::run),
     ("adding and removing under load", scenarios::under_load::run),
+    ("an artifact of each preview", scenarios::artifacts::run),
     ("one broken preview", scenarios::broken::run),
     ("many previews of one service", scenarios::many::run),
     ("the function", scenarios::function::run),
@@ -49,7 +50,8 @@ const SCENARIOS: &[Scenario] = &[
 ];
 
 /// Run only when E2E_ONLY names them: they take minutes, and a machine with nothing else to do.
-const ON_DEMAND: &[Scenario] = &[("scale", scenarios::scale::run)];
+const ON_DEMAND: &[Scenario] =
+    &[("scale", scenarios::scale::run), ("push-cost", scenarios::push_cost::run)];
 
 fn main() -> ExitCode {
     if env::var_os("RUN").is_none() {

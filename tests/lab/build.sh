@@ -6,9 +6,9 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 lab=$(cd "$here/../.." && pwd)/.lab
 mkdir -p "$lab/bin"
-for program in go ip unshare setpriv openssl python3 git; do
+for program in go ip unshare setpriv openssl python3 git jq curl; do
   command -v "$program" >/dev/null ||
-    { echo "the lab needs $program (Debian: golang iproute2 util-linux openssl python3-pip git)" >&2; exit 1; }
+    { echo "the lab needs $program (Debian: golang iproute2 util-linux openssl python3-pip git jq curl)" >&2; exit 1; }
 done
 
 # build MODULE BINARY PACKAGE [flag of go build...]
@@ -38,6 +38,7 @@ for program in source-controller kustomize-controller notification-controller; d
 done
 build modules/istio pilot-discovery istio.io/istio/pilot/cmd/pilot-discovery -ldflags "-s -w"
 build modules/registry registry github.com/distribution/distribution/v3/cmd/registry -ldflags "-s -w"
+build modules/oras oras oras.land/oras/cmd/oras -ldflags "-s -w"
 # Flux's client refuses a Gitea that does not know its version.
 gitea=$(cd "$here/modules/gitea" && go list -m -f '{{.Version}}' code.gitea.io/gitea)
 build modules/gitea gitea code.gitea.io/gitea -tags "sqlite sqlite_unlock_notify" \

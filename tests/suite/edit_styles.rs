@@ -232,6 +232,7 @@ impl Edit {
         match self {
             Self::Set { number, service, expires, replace, change } => {
                 let setting = Setting {
+                    event: None,
                     name: format!("pr-{number}"),
                     images: vec![(format!("s{service}"), "y".to_owned())],
                     changes: change.then(changed).into_iter().collect(),
@@ -283,6 +284,7 @@ fn changed() -> anabranch::spec::Change {
         repository: "https://github.com/shop/shop".to_owned(),
         number: 7,
         commit: "90d51dc2888fbbef60f3ddecea6cb05ac8c43ec4".to_owned(),
+        updated: String::new(),
     }
 }
 

@@ -11,6 +11,9 @@ use super::expected::{
 };
 use super::orchestrator::root;
 
+/// More arguments, one per line, of the run with `-o`.
+const TREE_ARGS: &str = "args-tree";
+
 /// The cases: every folder of golden but the mistakes.
 fn cases() -> Vec<std::path::PathBuf> {
     let mut cases = folders(&golden());
@@ -31,6 +34,8 @@ fn produce(case: &Path, problems: &mut Vec<String>) -> Files {
     }
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let out = scratch.path().join("out");
+    let more = fs::read_to_string(case.join(TREE_ARGS)).unwrap_or_default();
+    args.extend(more.lines().map(str::to_owned));
     args.extend(["-o".to_owned(), out.display().to_string()]);
     let tree = anabranch(case, &args);
     if !tree.status.success() || !tree.stdout.is_empty() {
@@ -58,7 +63,7 @@ fn every_case_renders_to_what_is_expected() {
         compare(&case, &case.join("expected"), &produced, |_| true, &mut problems);
         for path in files(&case).keys() {
             let known = path.starts_with("input/") || path.starts_with("expected/");
-            if !known && path != "README.md" && path != "args" {
+            if !known && !["README.md", "args", TREE_ARGS].contains(&path.as_str()) {
                 problems.push(format!("{}: {path} belongs to nothing", name(&case)));
             }
         }

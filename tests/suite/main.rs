@@ -1,11 +1,13 @@
 //! The one test binary: black-box tests of the command line, one module per subject.
 
+mod actions;
 mod again;
 mod container;
 mod corpora;
 mod determinism;
 #[path = "../common/dice.rs"]
 mod dice;
+mod diff;
 mod differential;
 mod docs;
 mod edit;
@@ -31,6 +33,7 @@ mod output;
 mod outside;
 mod protocol;
 mod quiet;
+mod races;
 mod readers;
 mod routes;
 mod schema;

@@ -1,12 +1,15 @@
 //! One file per scenario.
 
+pub(crate) mod artifacts;
 pub(crate) mod broken;
 pub(crate) mod east_west;
+pub(crate) mod fleet;
 pub(crate) mod followed;
 pub(crate) mod function;
 pub(crate) mod life;
 pub(crate) mod many;
 pub(crate) mod north_south;
+pub(crate) mod push_cost;
 pub(crate) mod random;
 pub(crate) mod scale;
 pub(crate) mod under_load;

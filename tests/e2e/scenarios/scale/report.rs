@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use super::super::push_cost::HEADING;
 use super::aliases::{ALIASES, Cost, IMPORTS};
 use super::wide::Shape;
 use super::{EACH_ROUND, Figures, Latency, PREVIEWS, Proxy, ROUNDS, Step};
@@ -37,7 +38,10 @@ pub(super) fn write(figures: &Figures) -> Outcome {
     aliases(&mut text, figures);
     requests(&mut text, figures);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/scale.md");
-    fs::write(path, text.trim_end().to_owned() + "\n").map_err(|error| error.to_string())
+    let old = fs::read_to_string(&path).unwrap_or_default();
+    let others = old.find(HEADING).map_or(String::new(), |at| format!("\n{}", &old[at..]));
+    let text = format!("{}\n{others}", text.trim_end());
+    fs::write(path, text).map_err(|error| error.to_string())
 }
 
 fn model() -> String {

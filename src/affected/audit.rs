@@ -1,0 +1,193 @@
+//! The map held against what manifests say: who uses whose files, and whether `uses` leads there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::glob::literal;
+use super::manifest::{self, By, Claim, Manifests, READERS, name_of};
+use super::map::{Map, Verdict};
+use crate::diagnostic::{Diagnostic, Report, Sources, code, some_of};
+use crate::limits::InputLimits;
+use crate::read::read_argument;
+use crate::yaml::write_string;
+
+/// Reports what manifests use and the map does not say.
+pub(super) fn check_edges(
+    map: &Map,
+    root: &Path,
+    files: &[String],
+    sources: &mut Sources,
+    report: &mut Report,
+) {
+    let manifests = open(root, files, sources, report);
+    let manifests = Manifests { files, manifests, sources };
+    let claims = manifest::read(&manifests);
+    report.extend(claims.unread);
+    let mut audit =
+        Audit { map, verdicts: BTreeMap::new(), reach: reach(map), said: BTreeSet::new() };
+    for claim in &claims.found {
+        report.extend(audit.check(&manifests, claim));
+    }
+}
+
+/// Reads the manifests among the files. They are those of the worktree.
+fn open<'f>(
+    root: &Path,
+    files: &'f [String],
+    sources: &mut Sources,
+    report: &mut Report,
+) -> Vec<(&'f str, crate::diagnostic::FileId)> {
+    let is_manifest = |path: &&String| READERS.iter().any(|reader| (reader.has)(name_of(path)));
+    let mut found = Vec::new();
+    for path in files.iter().filter(is_manifest) {
+        match read_argument(&root.join(path), sources, &InputLimits::default()) {
+            Ok(file) => found.push((path.as_str(), file)),
+            Err(error) => {
+                let help = "the audit does not know what it says";
+                report.push(Diagnostic::new(&code::MANIFEST_UNREAD, error.message, help));
+            }
+        }
+    }
+    found
+}
+
+/// What each owner is built from, itself among them.
+fn reach(map: &Map) -> Vec<BTreeSet<usize>> {
+    let of = |from: usize| {
+        let mut reached = BTreeSet::new();
+        let mut open = vec![from];
+        while let Some(next) = open.pop() {
+            if reached.insert(next) {
+                open.extend(&map.owners[next].uses);
+            }
+        }
+        reached
+    };
+    (0..map.owners.len()).map(of).collect()
+}
+
+struct Audit<'m> {
+    map: &'m Map,
+    verdicts: BTreeMap<String, Verdict<'m>>,
+    reach: Vec<BTreeSet<usize>>,
+    /// What one lacks of another, or of a path, that was said already.
+    said: BTreeSet<(usize, String)>,
+}
+
+impl<'m> Audit<'m> {
+    fn ask(&mut self, path: &str) -> &Verdict<'m> {
+        let map = self.map;
+        self.verdicts.entry(path.to_owned()).or_insert_with(|| map.ask(path))
+    }
+
+    /// What the owners of a claim lack.
+    fn check(&mut self, manifests: &Manifests<'_>, claim: &Claim) -> Vec<Diagnostic> {
+        let files = self.files_of(manifests, claim);
+        let users = self.users(claim);
+        users.into_iter().filter_map(|user| self.check_user(user, claim, &files)).collect()
+    }
+
+    /// Those who are built with what the claim names. What affects everything lacks nothing.
+    fn users(&mut self, claim: &Claim) -> Vec<usize> {
+        match &claim.by {
+            By::File(path) => {
+                let verdict = self.ask(path);
+                let owners = verdict.owners.iter().map(|(owner, _)| *owner).collect();
+                if verdict.all.is_some() { Vec::new() } else { owners }
+            }
+            By::Service(name) => {
+                let is_it = |&index: &usize| {
+                    self.map.owners[index].is_service && self.map.owners[index].name == *name
+                };
+                (0..self.map.owners.len()).filter(is_it).collect()
+            }
+        }
+    }
+
+    fn files_of<'f>(&mut self, manifests: &Manifests<'f>, claim: &Claim) -> Vec<&'f String> {
+        let mut path = claim.path.as_str();
+        if claim.is_package && self.ask(path).owners.is_empty() {
+            // All manifests may be global: then the files beside this one tell whose the package is.
+            path = path.rsplit_once('/').map_or(path, |(folder, _)| folder);
+        }
+        let is_left =
+            |file: &&String| claim.ignored.as_ref().is_none_or(|ignored| !ignored.has(file));
+        manifests.below(path).iter().filter(is_left).collect()
+    }
+
+    fn check_user(&mut self, user: usize, claim: &Claim, files: &[&String]) -> Option<Diagnostic> {
+        let mut lacking = BTreeSet::new();
+        let mut is_unowned = false;
+        for file in files {
+            let verdict = self.ask(file);
+            let is_global = verdict.all.is_some();
+            let owners: Vec<usize> = verdict.owners.iter().map(|(owner, _)| *owner).collect();
+            if is_global || owners.iter().any(|owner| self.reach[user].contains(owner)) {
+                continue;
+            }
+            is_unowned |= owners.is_empty() && files.len() == 1 && **file == claim.path;
+            lacking.extend(owners);
+        }
+        lacking.retain(|&owner| self.said.insert((user, self.map.owners[owner].name.clone())));
+        if !lacking.is_empty() {
+            return Some(self.missing_edge(user, claim, &lacking));
+        }
+        // Unmapped files are said as such.
+        let is_ignored = is_unowned && !self.ask(&claim.path).is_unmapped();
+        let is_new = is_ignored && self.said.insert((user, format!("/{}", claim.path)));
+        is_new.then(|| self.ignored_file(user, claim))
+    }
+
+    fn missing_edge(&self, user: usize, claim: &Claim, lacking: &BTreeSet<usize>) -> Diagnostic {
+        let owner = &self.map.owners[user];
+        let titles = lacking.iter().map(|&index| self.map.owners[index].title());
+        let path = if claim.path.is_empty() { "the whole repository" } else { &claim.path };
+        let message = format!(
+            "{} {} `{path}` of {}, which {} does not use",
+            claim.manifest,
+            claim.words,
+            some_of(titles),
+            owner.title(),
+        );
+        let all = owner.uses.iter().chain(lacking).collect::<BTreeSet<_>>().into_iter();
+        let names = all.map(|&index| self.map.owners[index].name.as_str());
+        let help = format!("add to {}: {}", self.field(user), flow("uses", names));
+        Diagnostic::new(&code::MISSING_EDGE, message, help).at(claim.place, "")
+    }
+
+    fn ignored_file(&self, user: usize, claim: &Claim) -> Diagnostic {
+        let (owner, path) = (&self.map.owners[user], &claim.path);
+        let message = format!(
+            "{} {} `{path}`, which is ignored, so that a change of it does not build {}",
+            claim.manifest,
+            claim.words,
+            owner.title(),
+        );
+        let globs = owner.paths.0.iter().map(|entry| entry.text.clone()).chain([literal(path)]);
+        let help = format!("write in {}: {}", self.field(user), flow("paths", globs));
+        Diagnostic::new(&code::MISSING_EDGE, message, help).at(claim.place, "")
+    }
+
+    fn field(&self, owner: usize) -> String {
+        let owner = &self.map.owners[owner];
+        format!("`{}.{}`", if owner.is_service { "services" } else { "modules" }, owner.name)
+    }
+}
+
+/// A field with a list, on one line.
+fn flow(field: &str, items: impl Iterator<Item = impl AsRef<str>>) -> String {
+    let mut text = format!("`{field}: [");
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            text.push_str(", ");
+        }
+        let item = item.as_ref();
+        // A comma or a bracket would end the item.
+        if item.contains([',', '[', ']', '{', '}']) {
+            text.push_str(&serde_json::Value::from(item).to_string());
+        } else {
+            write_string(&mut text, item, None);
+        }
+    }
+    text + "]`"
+}

@@ -1,0 +1,132 @@
+//! What is said of the map and the paths that it is asked about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::git::Change;
+use super::glob::literal;
+use super::map::{Entry, Map, Owner};
+use crate::diagnostic::{Code, Diagnostic, code, some_of};
+use crate::spec::Unmapped;
+use crate::yaml::write_string;
+
+/// Lines of a remedy that anybody reads.
+const LINES: usize = 1_000;
+
+/// The services whose files a change deletes to the last, though the map still has them.
+pub(super) fn gone<'m>(map: &'m Map, changed: &BTreeMap<String, Change>) -> Vec<&'m Owner> {
+    let mut deleted = BTreeSet::new();
+    for (path, change) in changed {
+        if *change == Change::Deleted {
+            deleted.extend(map.ask(path).owners.iter().map(|(owner, _)| *owner));
+        }
+    }
+    let is_left = |entry: &Entry| entry.is_used.get() && !entry.takes_out;
+    let deleted = deleted.into_iter().map(|index| &map.owners[index]);
+    deleted.filter(|one| one.is_service && !one.paths.0.iter().any(is_left)).collect()
+}
+
+pub(super) fn say_gone(service: &Owner) -> Diagnostic {
+    let message =
+        format!("no file of service `{}` is left, and the map still has it", service.name);
+    let help = "take it out of the map, and out of previews that name it";
+    Diagnostic::new(&code::SERVICE_GONE, message, help).at(service.place, "no file is left")
+}
+
+/// The globs that cover none of the files, but for those of services that are gone, of which that is said.
+pub(super) fn unused(
+    map: &Map,
+    files: &[String],
+    gone: &[&Owner],
+    code: &'static Code,
+) -> Vec<Diagnostic> {
+    let is_gone = |owner: Option<&Owner>| owner.is_some_and(|owner| is_among(gone, owner));
+    let lists = map.lists().filter(|(_, owner, _)| !is_gone(*owner));
+    let entries = lists.flat_map(|(field, _, globs)| {
+        globs.0.iter().filter(|entry| !entry.is_used.get()).map(move |entry| (field.clone(), entry))
+    });
+    let finding = |(field, entry): (String, &Entry)| {
+        let message = format!("`{}` covers no tracked file", entry.text);
+        let found = Diagnostic::new(code, message, help_for(&entry.text, files));
+        found.at(entry.place, "no such file").field(field)
+    };
+    entries.map(finding).collect()
+}
+
+fn is_among(owners: &[&Owner], owner: &Owner) -> bool {
+    owners.iter().any(|one| std::ptr::eq(*one, owner))
+}
+
+fn help_for(text: &str, files: &[String]) -> String {
+    let (sign, glob) = text.strip_prefix('!').map_or(("", text), |glob| ("!", glob));
+    let plain = glob.trim_start_matches("./").trim_start_matches('/').trim_end_matches('/');
+    let folder = format!("{plain}/");
+    if !plain.is_empty() && files.iter().any(|file| file.starts_with(&folder)) {
+        return format!("a folder is written as `{sign}{plain}/**`");
+    }
+    if plain != glob && files.iter().any(|file| file == plain) {
+        return format!("paths count from the root of the repository: write `{sign}{plain}`");
+    }
+    "mend it, or take it out; paths count from the root of the repository".to_owned()
+}
+
+/// Says which paths the map does not name, all in one finding: an error, or a note where the map says what
+/// such paths mean.
+pub(super) fn unmapped(map: &Map, paths: &[String], what: &str) -> Option<Diagnostic> {
+    let (first, rest) = paths.split_first()?;
+    let named = match rest.len() {
+        0 => format!("the {what} `{first}` is not in the map"),
+        more => format!("the {what} `{first}`, and {more} more, are not in the map"),
+    };
+    let means = match map.unmapped {
+        Unmapped::Error => {
+            let mut help =
+                "add each to the `paths` of the service or module that is made of it, or to \
+                            `ignore` where it affects nothing:"
+                    .to_owned();
+            for path in paths.iter().take(LINES) {
+                help.push_str("\n  - ");
+                write_string(&mut help, &as_glob(path), None);
+            }
+            if let Some(more @ 1..) = paths.len().checked_sub(LINES) {
+                help.push_str(&format!("\nand {more} more"));
+            }
+            return Some(
+                Diagnostic::new(&code::UNMAPPED_PATH, named, help).at(map.place, "in no list here"),
+            );
+        }
+        Unmapped::All => "every service is affected",
+        Unmapped::Ignore => "nothing is affected",
+    };
+    let help = format!("by `unmapped`, {means}; such are {}", some_of(paths));
+    Some(Diagnostic::new(&code::UNMAPPED_ALLOWED, named, help))
+}
+
+/// The path of a file as a glob; what ends in `/**` is one.
+fn as_glob(path: &str) -> String {
+    match path.strip_suffix("/**") {
+        Some(folder) => format!("{}/**", literal(folder)),
+        None => literal(path),
+    }
+}
+
+/// These of the files, those of a whole folder as one: `folder/**`.
+pub(super) fn folders(some: &[String], files: &[String]) -> Vec<String> {
+    let of_some: BTreeSet<&str> = some.iter().map(String::as_str).collect();
+    let others = files.iter().map(String::as_str).filter(|file| !of_some.contains(file));
+    let mixed: BTreeSet<&str> = others.flat_map(above).collect();
+    let shown: BTreeSet<String> = of_some
+        .iter()
+        .map(|file| match above(file).filter(|folder| !mixed.contains(folder)).last() {
+            Some(folder) => format!("{folder}/**"),
+            None => (*file).to_owned(),
+        })
+        .collect();
+    shown.into_iter().collect()
+}
+
+/// The folders that a file lies in, the nearest first.
+fn above(file: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(file.rsplit_once('/').map(|(folder, _)| folder), |folder| {
+        folder.rsplit_once('/').map(|(above, _)| above)
+    })
+}

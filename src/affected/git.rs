@@ -1,0 +1,409 @@
+//! What git knows: revisions, the files that a change touches, and the files that are tracked.
+//!
+//! git runs as a process that only reads. The repository belongs to whoever wrote its branch, so nothing that
+//! its configuration or the environment names is run or fetched, and no text of a user becomes an option.
+
+use std::collections::BTreeMap;
+use std::io::{Seek, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::diagnostic::text::short;
+use crate::diagnostic::{Diagnostic, code};
+use crate::limits::InputLimits;
+use crate::read::{git_root, run_program};
+
+/// Settings that name programs, or change what git prints. What stands on the command line outranks every
+/// file of configuration.
+const SETTINGS: &[&str] = &[
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.attributesFile=/dev/null",
+    "core.untrackedCache=false",
+    "core.pager=cat",
+    "core.editor=false",
+    "core.askPass=false",
+    "core.sshCommand=false",
+    "core.gitProxy=false",
+    "core.alternateRefsCommand=false",
+    "core.quotePath=false",
+    "core.precomposeUnicode=false",
+    "color.ui=false",
+    "credential.helper=",
+    "diff.external=false",
+    "diff.orderFile=/dev/null",
+    "diff.ignoreSubmodules=none",
+    "diff.renames=false",
+    "gc.auto=0",
+    "gpg.program=false",
+    "log.showSignature=false",
+    "maintenance.auto=false",
+    "protocol.allow=never",
+    // A folder of the repository that looks like a repository without files is none.
+    "safe.bareRepository=explicit",
+    "submodule.recurse=false",
+];
+
+/// Bytes that git may answer with: the names of some ten million files.
+const ANSWER: usize = 1 << 30;
+
+/// A repository with its files.
+#[derive(Debug)]
+pub(crate) struct Repository {
+    /// The folder from which paths count.
+    pub(crate) root: PathBuf,
+}
+
+/// Whether a changed path is there at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    Present,
+    Deleted,
+}
+
+impl Repository {
+    /// The repository that a folder lies in.
+    pub(crate) fn open(folder: &Path) -> Result<Self, Diagnostic> {
+        let root = git_root(folder);
+        if !root.join(".git").exists() {
+            let message = format!("{} is in no git repository", root.display());
+            return Err(no_repository(message, "run it in a checkout of the repository"));
+        }
+        let repository = Self { root };
+        repository.said(&["rev-parse", "--git-dir"])?;
+        Ok(repository)
+    }
+
+    /// The full hash of the commit that a revision names.
+    pub(crate) fn commit(&self, revision: &str) -> Result<String, Diagnostic> {
+        let is_one = !revision.is_empty()
+            && !revision.starts_with(['-', '^'])
+            && !revision.contains(|c: char| c.is_control() || c == ':')
+            && !revision.contains("..");
+        if is_one {
+            let commit = format!("{revision}^{{commit}}");
+            let asked = ["rev-parse", "--verify", "--quiet", "--end-of-options", &commit];
+            let hash = self.run(&asked)?.map(|bytes| text(&bytes));
+            if let Ok(hash) = hash
+                && let Some(hash) = Some(hash.trim()).filter(|hash| is_hash(hash))
+            {
+                return Ok(hash.to_owned());
+            }
+        }
+        Err(self.unknown(revision, is_one))
+    }
+
+    fn unknown(&self, revision: &str, is_one: bool) -> Diagnostic {
+        let shown = short(revision);
+        let message = format!("`{shown}` names no commit of this clone");
+        let help = if !is_one {
+            "name one commit: a branch such as `origin/main`, a tag, or a hash".to_owned()
+        } else if revision.bytes().all(|byte| byte == b'0') {
+            "a row of zeros stands for no commit, as of a branch that was just made: name the branch \
+             that the change is meant for, such as `origin/main`"
+                .to_owned()
+        } else {
+            fetch(revision, self.is_shallow())
+        };
+        Diagnostic::new(&code::UNKNOWN_REVISION, message, help)
+    }
+
+    /// The commit at which two commits parted: what one of them has since then is its change. The names
+    /// are those that the user gave them.
+    pub(crate) fn merge_base(
+        &self,
+        (base, base_name): (&str, &str),
+        (head, head_name): (&str, &str),
+    ) -> Result<String, Diagnostic> {
+        let answer = self.run(&["merge-base", base, head])?.ok().map(|bytes| text(&bytes));
+        let found =
+            answer.as_deref().and_then(|text| text.lines().next()).filter(|one| is_hash(one));
+        let is_cut = self.is_shallow()
+            && match found {
+                None => true,
+                Some(found) => found != base && found != head && self.is_cut(base, head, found)?,
+            };
+        if is_cut {
+            let message =
+                format!("this clone is too shallow to tell where `{head_name}` left `{base_name}`");
+            let help = "bring the history, with `git fetch --unshallow`, or with `fetch-depth: 0` of \
+                        actions/checkout; `git fetch --deepen=100` brings a part";
+            return Err(Diagnostic::new(&code::SHALLOW_CLONE, message, help));
+        }
+        found.map(str::to_owned).ok_or_else(|| {
+            let message = format!("`{base_name}` and `{head_name}` have no common history");
+            let help = format!(
+                "name the branch that the change was made from; \
+                 `git log --max-parents=0 {base} {head}` shows where each begins"
+            );
+            Diagnostic::new(&code::NO_COMMON_HISTORY, message, help)
+        })
+    }
+
+    /// Whether history is cut off between a merge base and the ends: there may be a nearer one behind.
+    fn is_cut(&self, base: &str, head: &str, merge_base: &str) -> Result<bool, Diagnostic> {
+        let asked =
+            ["rev-list", "--max-parents=0", "--max-count=1", base, head, "--not", merge_base];
+        Ok(!self.said(&asked)?.is_empty())
+    }
+
+    fn is_shallow(&self) -> bool {
+        let said = self.said(&["rev-parse", "--is-shallow-repository"]);
+        said.is_ok_and(|said| said.starts_with(b"true"))
+    }
+
+    /// The paths that differ between two commits. A path that moved is there twice.
+    pub(crate) fn changed(
+        &self,
+        base: &str,
+        head: &str,
+    ) -> Result<BTreeMap<String, Change>, Diagnostic> {
+        let said = self.said(&[
+            "diff-tree",
+            "-r",
+            "-z",
+            "--raw",
+            "--no-renames",
+            "--no-relative",
+            "--ignore-submodules=none",
+            "--no-ext-diff",
+            "--no-textconv",
+            base,
+            head,
+            "--",
+        ])?;
+        let mut fields = said.split(|&byte| byte == 0);
+        let mut changed = BTreeMap::new();
+        // `:100644 000000 hash hash D`, and the path.
+        while let (Some([b':', about @ ..]), Some(path)) = (fields.next(), fields.next()) {
+            let is_deleted = about.last() == Some(&b'D');
+            let change = if is_deleted { Change::Deleted } else { Change::Present };
+            changed.insert(text(path), change);
+        }
+        Ok(changed)
+    }
+
+    /// The files of a commit.
+    pub(crate) fn files(&self, commit: &str) -> Result<Vec<String>, Diagnostic> {
+        let said = self.said(&["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit])?;
+        Ok(names(&said))
+    }
+
+    /// Writes the files of a commit into a folder, byte for byte: no filter of an attribute has a say. Links stay
+    /// links; submodules are left out.
+    pub(crate) fn export(&self, commit: &str, folder: &Path) -> Result<(), Diagnostic> {
+        let listed = self.said(&["ls-tree", "-r", "-z", "--full-tree", commit])?;
+        // `100644 blob hash<TAB>path`.
+        let entries: Vec<(String, String, String)> = listed
+            .split(|&byte| byte == 0)
+            .filter_map(|entry| {
+                let (about, path) =
+                    text(entry).split_once('\t').map(|(a, p)| (a.to_owned(), p.to_owned()))?;
+                let mut about = about.split(' ');
+                let (mode, kind, hash) = (about.next()?, about.next()?, about.next()?);
+                (kind == "blob").then(|| (mode.to_owned(), hash.to_owned(), path))
+            })
+            .collect();
+        let cannot = |error: &std::io::Error| {
+            let message = format!("{} cannot be written: {error}", folder.display());
+            no_repository(message, "give the system room for temporary files")
+        };
+        let asked: String = entries.iter().flat_map(|(_, hash, _)| [hash.as_str(), "\n"]).collect();
+        let mut list = tempfile::tempfile().map_err(|error| cannot(&error))?;
+        list.write_all(asked.as_bytes())
+            .and_then(|()| list.rewind())
+            .map_err(|error| cannot(&error))?;
+        let said = self.run_fed(&["cat-file", "--batch"], Stdio::from(list))?;
+        let said = said.map_err(|words| no_repository(words, "mend what git says"))?;
+        let mut rest = said.as_slice();
+        let mut links = Vec::new();
+        for (mode, hash, path) in &entries {
+            let content = next_object(&mut rest, hash).filter(|_| is_plain(path));
+            let Some(content) = content else {
+                let message = format!("git has not the content of {}", short(path));
+                return Err(no_repository(message, "bring it with `git fetch`, without a filter"));
+            };
+            let path = folder.join(path);
+            if mode == "120000" {
+                links.push((path, content));
+            } else {
+                write_file(&path, content).map_err(|error| cannot(&error))?;
+            }
+        }
+        // Last, so that no file is written through one.
+        links
+            .iter()
+            .try_for_each(|(path, target)| write_link(path, target))
+            .map_err(|error| cannot(&error))
+    }
+
+    /// The files that the index has: what the next commit is made of.
+    pub(crate) fn tracked(&self) -> Result<Vec<String>, Diagnostic> {
+        let mut found = names(&self.said(&["ls-files", "-z", "--cached", "--full-name"])?);
+        found.sort();
+        found.dedup();
+        Ok(found)
+    }
+
+    /// What git answers; that it fails is an error.
+    fn said(&self, arguments: &[&str]) -> Result<Vec<u8>, Diagnostic> {
+        self.run(arguments)?.map_err(|words| {
+            let message = format!("git {}: {}", arguments[0], words.trim());
+            no_repository(message, "mend what git says; run it in a checkout of the repository")
+        })
+    }
+
+    /// Runs git to its end: what it answers, or else its words.
+    fn run(&self, arguments: &[&str]) -> Result<Result<Vec<u8>, String>, Diagnostic> {
+        self.run_fed(arguments, Stdio::null())
+    }
+
+    fn run_fed(
+        &self,
+        arguments: &[&str],
+        stdin: Stdio,
+    ) -> Result<Result<Vec<u8>, String>, Diagnostic> {
+        let mut command = Command::new("git");
+        command.arg("-C").arg(&self.root);
+        command.args(["--no-pager", "--no-optional-locks", "--no-replace-objects"]);
+        SETTINGS.iter().for_each(|setting| {
+            command.args(["-c", setting]);
+        });
+        command.args(arguments);
+        let of_git = std::env::vars_os()
+            .map(|(name, _)| name)
+            .filter(|name| name.as_encoded_bytes().starts_with(b"GIT_"));
+        of_git.for_each(|name| {
+            command.env_remove(name);
+        });
+        // A clone that leaves objects behind fetches them when they are asked for; no protocol is allowed.
+        command.envs([
+            ("GIT_ALLOW_PROTOCOL", ""),
+            ("GIT_NO_LAZY_FETCH", "1"),
+            ("GIT_TERMINAL_PROMPT", "0"),
+            ("GIT_ATTR_NOSYSTEM", "1"),
+            ("LC_ALL", "C"),
+        ]);
+        let patience = InputLimits::default().build_seconds;
+        match run_program(&mut command, stdin, ANSWER, Duration::from_secs(patience)) {
+            Ok(Some(said)) if said.stdout.len() > ANSWER => Err(no_repository(
+                format!("git {} has no end", arguments[0]),
+                "look at the repository",
+            )),
+            Ok(Some(said)) if said.status.success() => Ok(Ok(said.stdout)),
+            Ok(Some(said)) => Ok(Err(String::from_utf8_lossy(&said.stderr).into_owned())),
+            Ok(None) => {
+                let message = format!("git {} took longer than {patience} s", arguments[0]);
+                Err(no_repository(message, "look at the repository: `git fsck` checks it"))
+            }
+            Err(error) => {
+                let message = format!("git cannot be run: {error}");
+                Err(no_repository(message, "install git, and see that it is on PATH"))
+            }
+        }
+    }
+}
+
+/// The next content of `git cat-file --batch`: `hash blob size`, a line break, the content, a line break.
+fn next_object<'a>(rest: &mut &'a [u8], hash: &str) -> Option<&'a [u8]> {
+    let line = rest.iter().position(|&byte| byte == b'\n')?;
+    let (head, behind) = (text(&rest[..line]), &rest[line + 1..]);
+    let size: usize = head.strip_prefix(hash)?.strip_prefix(" blob ")?.parse().ok()?;
+    let content = behind.get(..size)?;
+    *rest = behind.get(size + 1..)?;
+    Some(content)
+}
+
+/// Whether a path of a commit stays below its root. Git makes no others, but objects can be made by hand.
+fn is_plain(path: &str) -> bool {
+    Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)))
+}
+
+fn write_file(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+    std::fs::File::create_new(path)?.write_all(content)
+}
+
+fn write_link(path: &Path, target: &[u8]) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+    std::os::unix::fs::symlink(text(target), path)
+}
+
+fn no_repository(message: String, help: &str) -> Diagnostic {
+    Diagnostic::new(&code::NO_REPOSITORY, message, help)
+}
+
+/// Names are bytes to git; those that are no text are told apart well enough by what of them is.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn names(said: &[u8]) -> Vec<String> {
+    said.split(|&byte| byte == 0).filter(|name| !name.is_empty()).map(text).collect()
+}
+
+fn is_hash(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The command that may bring a revision.
+fn fetch(revision: &str, is_shallow: bool) -> String {
+    let (name, steps) = match revision.find(['~', '^', '@']) {
+        Some(at) => revision.split_at(at),
+        None => (revision, ""),
+    };
+    if matches!(name, "HEAD" | "") {
+        return match is_shallow {
+            true => "this clone is shallow: `git fetch --unshallow` brings the history".to_owned(),
+            false => {
+                "history does not go back so far: name a commit that `git log` shows".to_owned()
+            }
+        };
+    }
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    // A command is copied to a shell: a name from a pull request could be one itself.
+    if !name.chars().all(is_plain) {
+        return "`git fetch origin` brings the branches of the remote; `git branch --all` lists them"
+            .to_owned();
+    }
+    let deep = if is_shallow && !steps.is_empty() { "--unshallow " } else { "" };
+    match name.strip_prefix("origin/") {
+        _ if is_hash(name) => format!("bring it with `git fetch {deep}origin {name}`"),
+        _ if name.starts_with("refs/") => {
+            format!("bring it with `git fetch {deep}origin +{name}:{name}`")
+        }
+        Some(branch) => {
+            format!("bring it with `git fetch {deep}origin +{branch}:refs/remotes/origin/{branch}`")
+        }
+        None => format!(
+            "bring it with `git fetch {deep}origin +{name}:refs/remotes/origin/{name}` and name it \
+             `origin/{name}`; a tag with `git fetch origin tag {name}`"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_brings_a_revision_fits_what_it_is() {
+        for (revision, command) in [
+            ("origin/main", "git fetch origin +main:refs/remotes/origin/main`"),
+            ("main", "git fetch origin +main:refs/remotes/origin/main` and name it `origin/main`"),
+            ("refs/pull/7/merge", "git fetch origin +refs/pull/7/merge:refs/pull/7/merge`"),
+            (&"5f".repeat(20), "git fetch origin 5f5f"),
+            ("origin/main~3", "git fetch origin +main:"),
+            ("$(x)", "`git fetch origin` brings"),
+            ("HEAD~40", "`git log`"),
+        ] {
+            assert!(
+                fetch(revision, false).contains(command),
+                "{revision}: {}",
+                fetch(revision, false)
+            );
+        }
+        assert!(fetch("HEAD~40", true).contains("git fetch --unshallow"));
+    }
+}

@@ -1,0 +1,300 @@
+//! Globs of a map: text to a regular expression, or what is wrong with the text.
+//!
+//! `*` and `?` stay within a segment, `**` as a segment goes over any number of them, `[...]` is one
+//! character, `{a,b}` stands for a glob each, `\` takes the next character as it is. A glob covers the whole
+//! path. The crate `globset` was looked at: it compares bytes, so that `?` and `[ä]` miss letters beyond
+//! ASCII, and its `[!a]` takes a `/`.
+
+use regex::Regex;
+
+/// One glob, without the `!` in front.
+#[derive(Debug)]
+pub(crate) struct Glob {
+    regex: Regex,
+    /// What every path begins with that it covers: most paths are told apart by that alone.
+    prefix: String,
+}
+
+impl Glob {
+    /// Globs that one glob may stand for with its braces.
+    const ALTERNATIVES: usize = 1_000;
+
+    /// Reads a glob.
+    ///
+    /// # Errors
+    /// What is wrong with it, and the remedy.
+    pub(crate) fn new(text: &str) -> Result<Self, (String, String)> {
+        let say = |what: &str, help: &str| (what.to_owned(), help.to_owned());
+        if text.is_empty() {
+            return Err(say("it is empty", "write a path or a glob such as `cart/**`"));
+        }
+        let tokens = tokens(text)?;
+        let mut alternatives = Vec::new();
+        if !expand(&tokens, &mut alternatives) {
+            let most = Self::ALTERNATIVES;
+            let what = format!("its braces stand for more than {most} globs");
+            return Err((what, "write several globs".to_owned()));
+        }
+        let patterns: Result<Vec<String>, _> =
+            alternatives.iter().map(|one| pattern(one)).collect();
+        let pattern = format!("(?s)^(?:{})$", patterns?.join("|"));
+        let regex =
+            Regex::new(&pattern).map_err(|_| say("it is too large", "write several globs"))?;
+        Ok(Self { regex, prefix: common_prefix(&alternatives) })
+    }
+
+    /// Whether it covers a path.
+    pub(crate) fn covers(&self, path: &str) -> bool {
+        path.starts_with(&self.prefix) && self.regex.is_match(path)
+    }
+}
+
+/// A path as a glob that covers it and nothing else.
+pub(crate) fn literal(path: &str) -> String {
+    let mut glob = String::new();
+    for (at, c) in path.char_indices() {
+        if "*?[{}\\".contains(c) || c == '!' && at == 0 {
+            glob.push('\\');
+        }
+        glob.push(c);
+    }
+    glob
+}
+
+/// A part of a glob.
+#[derive(Debug, Clone, PartialEq)]
+enum Token {
+    Char(char),
+    Separator,
+    /// `?`
+    One,
+    /// `*`
+    Some,
+    /// `[...]`, as a class of a regular expression.
+    Class(String),
+    /// `{...}`
+    Braces(Vec<Vec<Token>>),
+}
+
+fn tokens(text: &str) -> Result<Vec<Token>, (String, String)> {
+    // The innermost of the open braces is last; below them is the glob itself.
+    let mut open: Vec<Vec<Vec<Token>>> = vec![vec![Vec::new()]];
+    let mut chars = text.chars();
+    let unclosed = |what: &str, sign: char| {
+        let help = format!("close it, or write `\\{sign}` for the character itself");
+        (format!("{what} stays open"), help)
+    };
+    while let Some(c) = chars.next() {
+        let depth = open.len();
+        let token = match c {
+            '/' => Token::Separator,
+            '?' => Token::One,
+            '*' => Token::Some,
+            '[' => Token::Class(class(&mut chars)?.ok_or_else(|| unclosed("a bracket", '['))?),
+            '\\' => match chars.next() {
+                Some('/') | None => {
+                    let help = "`\\` takes the next character as it is; write `/` between segments";
+                    return Err(("a `\\` has no character behind it".to_owned(), help.to_owned()));
+                }
+                Some(c) => Token::Char(c),
+            },
+            '{' => {
+                open.push(vec![Vec::new()]);
+                continue;
+            }
+            ',' if depth > 1 => {
+                open[depth - 1].push(Vec::new());
+                continue;
+            }
+            '}' if depth > 1 => Token::Braces(open.pop().unwrap_or_default()),
+            '}' => {
+                let help = "open it, or write `\\}` for the character itself".to_owned();
+                return Err(("a brace is closed that is not open".to_owned(), help));
+            }
+            c => Token::Char(c),
+        };
+        if let Some(last) = open.last_mut().and_then(|alternatives| alternatives.last_mut()) {
+            last.push(token);
+        }
+    }
+    if open.len() > 1 {
+        return Err(unclosed("a brace", '{'));
+    }
+    Ok(open.pop().and_then(|mut glob| glob.pop()).unwrap_or_default())
+}
+
+/// What is behind a `[`, as a class of a regular expression; none where no `]` closes it.
+fn class(chars: &mut std::str::Chars<'_>) -> Result<Option<String>, (String, String)> {
+    let mut members: Vec<char> = Vec::new();
+    let mut is_escaped = Vec::new();
+    loop {
+        let (c, escaped) = match chars.next() {
+            Some('\\') => (chars.next(), true),
+            other => (other, false),
+        };
+        let Some(c) = c else { return Ok(None) };
+        let first = members.is_empty() || members == ['!'] || members == ['^'];
+        if c == ']' && !escaped && !first {
+            break;
+        }
+        members.push(c);
+        is_escaped.push(escaped);
+    }
+    let negated = matches!(members[0], '!' | '^') && !is_escaped[0];
+    let mut text = String::from(if negated { "[[^" } else { "[[" });
+    let mut at = usize::from(negated);
+    while at < members.len() {
+        let from = members[at];
+        let is_range = members.get(at + 1) == Some(&'-') && !is_escaped[at + 1];
+        let until = members.get(at + 2).filter(|_| is_range).copied();
+        if let Some(until) = until.filter(|until| *until < from) {
+            let what = format!("the range `{from}-{until}` is empty");
+            return Err((what, format!("write `{until}-{from}`")));
+        }
+        text.push_str(&escaped(from));
+        if let Some(until) = until {
+            text.push('-');
+            text.push_str(&escaped(until));
+        }
+        at += if until.is_some() { 3 } else { 1 };
+    }
+    text.push_str("]&&[^/]]");
+    Ok(Some(text))
+}
+
+/// A character that means itself in a regular expression, in a class too.
+fn escaped(c: char) -> String {
+    format!("\\u{{{:X}}}", u32::from(c))
+}
+
+/// The globs without braces that one with braces stands for; whether these are not too many.
+fn expand(tokens: &[Token], found: &mut Vec<Vec<Token>>) -> bool {
+    let Some(at) = tokens.iter().position(|token| matches!(token, Token::Braces(_))) else {
+        found.push(tokens.to_vec());
+        return found.len() <= Glob::ALTERNATIVES;
+    };
+    let Token::Braces(alternatives) = &tokens[at] else { return true };
+    alternatives.iter().all(|one| {
+        let whole: Vec<Token> =
+            tokens[..at].iter().chain(one).chain(&tokens[at + 1..]).cloned().collect();
+        expand(&whole, found)
+    })
+}
+
+fn pattern(tokens: &[Token]) -> Result<String, (String, String)> {
+    let mut text = String::new();
+    let segments: Vec<&[Token]> = tokens.split(|token| *token == Token::Separator).collect();
+    for (index, segment) in segments.iter().enumerate() {
+        let is_last = index + 1 == segments.len();
+        if **segment == [Token::Some, Token::Some] {
+            text.push_str(if is_last { ".+" } else { "(?:[^/]+/)*" });
+            continue;
+        }
+        if segment.windows(2).any(|two| *two == [Token::Some, Token::Some]) {
+            let help = "write `**/*` to go over segments, or `*` to stay in one";
+            return Err(("`**` is only a part of a segment".to_owned(), help.to_owned()));
+        }
+        for token in *segment {
+            match token {
+                Token::Char(c) => text.push_str(&escaped(*c)),
+                Token::One => text.push_str("[^/]"),
+                Token::Some => text.push_str("[^/]*"),
+                Token::Class(class) => text.push_str(class),
+                Token::Separator | Token::Braces(_) => {}
+            }
+        }
+        if !is_last {
+            text.push('/');
+        }
+    }
+    Ok(text)
+}
+
+/// The characters with which all of the globs begin, up to the first that is none.
+fn common_prefix(alternatives: &[Vec<Token>]) -> String {
+    let literal = |tokens: &Vec<Token>| -> String {
+        let character = |token: &Token| match token {
+            Token::Char(c) => Some(*c),
+            Token::Separator => Some('/'),
+            _ => None,
+        };
+        tokens.iter().map_while(character).collect()
+    };
+    let mut texts = alternatives.iter().map(literal);
+    let first = texts.next().unwrap_or_default();
+    texts.fold(first, |common, text| {
+        let same = common.chars().zip(text.chars()).take_while(|(a, b)| a == b);
+        same.map(|(a, _)| a).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glob_covers_whole_paths_by_the_stated_signs() {
+        for (glob, covered, others) in [
+            ("cart/**", "cart/a cart/.env cart/b/c/.d", "cart cart-v2/a old/cart/a Cart/a"),
+            ("**", "a .a a/b/.c", ""),
+            ("*", "a .a", "a/b"),
+            ("**/go.mod", "go.mod a/go.mod a/b/go.mod", "a/xgo.mod go.mod/a"),
+            ("a/**/b", "a/b a/x/b a/x/y/b", "a/xb ab a/b/c"),
+            ("x?.txt", "x1.txt xä.txt x日.txt", "x.txt x/.txt x12.txt"),
+            ("x[0-9a].txt", "x1.txt xa.txt", "xb.txt x-.txt x/.txt"),
+            ("x[!1].txt", "x2.txt xä.txt", "x1.txt x/.txt"),
+            ("x[äö]", "xä xö", "xü xÃ"),
+            ("[]a]", "] a", "b"),
+            ("[a-]", "a -", "b"),
+            ("[[]id[]].tsx", "[id].tsx", "i.tsx"),
+            ("\\[id\\]/\\*", "[id]/*", "i/x"),
+            ("{a,b}/q", "a/q b/q", "c/q a,b/q"),
+            ("{a,b/{c,d}}/x", "a/x b/c/x b/d/x", "b/x c/x"),
+            ("{cart,mail/**}", "cart mail/a/b", "mail cart/a"),
+            ("a{,.bak}", "a a.bak", "a."),
+            ("*.{md,txt}", "a.md .txt", "x/a.md a.go"),
+            ("a,b", "a,b", "a"),
+            ("web/line\nbreak/**", "web/line\nbreak/x\ny", "web/line"),
+            (".+()|^$", ".+()|^$", "a"),
+        ] {
+            let read = Glob::new(glob).expect(glob);
+            let split = |text: &'static str| text.split(' ').filter(|path| !path.is_empty());
+            for path in split(covered) {
+                assert!(read.covers(path), "{glob} covers {path}");
+            }
+            for path in split(others) {
+                assert!(!read.covers(path), "{glob} does not cover {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_glob_that_nobody_can_read_is_refused() {
+        for (glob, word) in [
+            ("", "empty"),
+            ("a[b", "bracket stays open"),
+            ("a[", "bracket stays open"),
+            ("[]", "bracket stays open"),
+            ("[!]", "bracket stays open"),
+            ("a{b,c", "brace stays open"),
+            ("a}b", "not open"),
+            ("a\\", "no character"),
+            ("a\\/b", "no character"),
+            ("[z-a]", "`z-a`"),
+            ("src/**.go", "`**`"),
+            ("a***", "`**`"),
+            ("{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", "more than 1000"),
+        ] {
+            let (what, help) = Glob::new(glob).expect_err(glob);
+            assert!(what.contains(word) && !help.is_empty(), "{glob}: {what}");
+        }
+    }
+
+    #[test]
+    fn a_path_as_a_glob_covers_itself() {
+        for path in ["web/[id].tsx", "!a", "a!", "{a,b}", "a*b?", "back\\slash", "ä b\n", "a,b"] {
+            let glob = Glob::new(&literal(path)).expect("it can be read");
+            assert!(glob.covers(path) && !glob.covers("web/i.tsx"), "{path}");
+        }
+    }
+}

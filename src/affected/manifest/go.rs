@@ -1,0 +1,84 @@
+//! go.mod and go.work: modules of the same repository. See <https://go.dev/ref/mod>.
+
+use std::collections::BTreeMap;
+
+use super::{Claims, Manifest, Manifests, folder_of, join, name_of, relative};
+use crate::diagnostic::Place;
+
+pub(super) fn has(name: &str) -> bool {
+    matches!(name, "go.mod" | "go.work")
+}
+
+pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
+    let files: Vec<(Manifest<'_>, Vec<Line<'_>>)> =
+        manifests.named(has).map(|manifest| (manifest, lines(&manifest))).collect();
+    // Modules that a go.work lists are taken from the repository, whatever version is required.
+    let mut used: BTreeMap<&str, &str> = BTreeMap::new();
+    for (manifest, lines) in
+        files.iter().filter(|(manifest, _)| name_of(manifest.path) == "go.work")
+    {
+        for line in lines.iter().filter(|line| line.verb == "use") {
+            let file = format!("{}/go.mod", line.words.first().copied().unwrap_or_default());
+            claims.add_package(manifest, "uses", &file, line.place);
+            let path = join(folder_of(manifest.path), &file);
+            let module = files.iter().find(|(one, _)| Some(one.path) == path.as_deref());
+            if let Some((module, lines)) = module {
+                let named = lines.iter().find(|line| line.verb == "module");
+                let name = named.and_then(|line| line.words.first());
+                used.extend(name.map(|name| (*name, module.path)));
+            }
+        }
+    }
+    for (manifest, lines) in &files {
+        for line in lines {
+            match (line.verb, line.words.as_slice()) {
+                ("replace", [name, .., target]) if target.starts_with('.') => {
+                    let words = format!("replaces module `{name}` by");
+                    let file = format!("{target}/go.mod");
+                    claims.add_package(manifest, &words, &file, line.place);
+                }
+                ("require", [name, ..]) => {
+                    if let Some(path) = used.get(name) {
+                        let words = format!("requires module `{name}`,");
+                        let path = relative(manifest.path, path);
+                        claims.add_package(manifest, &words, &path, line.place);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A line of a file: `verb words`, also of a block `verb ( ... )`.
+struct Line<'t> {
+    verb: &'t str,
+    words: Vec<&'t str>,
+    place: Place,
+}
+
+fn lines<'t>(manifest: &Manifest<'t>) -> Vec<Line<'t>> {
+    let (mut block, mut found, mut at) = (None, Vec::new(), 0);
+    for line in manifest.text.split_inclusive('\n') {
+        let start = at;
+        at += line.len();
+        let code = line.split("//").next().unwrap_or_default();
+        let words = code.split_whitespace().filter(|word| *word != "=>");
+        let mut words: Vec<&str> = words.map(|word| word.trim_matches(['"', '`'])).collect();
+        if words == [")"] {
+            block = None;
+            continue;
+        }
+        if words.len() == 2 && words[1] == "(" {
+            block = Some(words[0]);
+            continue;
+        }
+        if words.is_empty() {
+            continue;
+        }
+        let verb = block.unwrap_or_else(|| words.remove(0));
+        let place = manifest.place(start, start + line.trim_end().len());
+        found.push(Line { verb, words, place });
+    }
+    found
+}

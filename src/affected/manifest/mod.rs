@@ -1,0 +1,285 @@
+//! What manifests of build tools say that something is made of. One file per format; no tool is run.
+
+mod cargo;
+mod compose;
+mod dockerfile;
+mod dotnet;
+mod go;
+mod maven;
+mod npm;
+mod python;
+mod skaffold;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::glob::Glob;
+use crate::diagnostic::{Diagnostic, FileId, Place, Sources, code};
+use crate::limits::InputLimits;
+use crate::yaml::{Data, Key, Node, parse_documents};
+
+/// A format: which files have it, by their names, and what reads all of them.
+pub(super) struct Reader {
+    pub(super) has: fn(&str) -> bool,
+    read: fn(&Manifests<'_>, &mut Claims),
+}
+
+/// Compose files and Skaffold say from which folders Dockerfiles copy, so they come before those.
+pub(super) const READERS: &[Reader] = &[
+    Reader { has: compose::has, read: compose::read },
+    Reader { has: skaffold::has, read: skaffold::read },
+    Reader { has: dockerfile::has, read: dockerfile::read },
+    Reader { has: cargo::has, read: cargo::read },
+    Reader { has: dotnet::has, read: dotnet::read },
+    Reader { has: go::has, read: go::read },
+    Reader { has: maven::has, read: maven::read },
+    Reader { has: npm::has, read: npm::read },
+    Reader { has: python::has, read: python::read },
+];
+
+/// Reads what all manifests say.
+pub(super) fn read(manifests: &Manifests<'_>) -> Claims {
+    let mut claims = Claims::default();
+    READERS.iter().for_each(|reader| (reader.read)(manifests, &mut claims));
+    claims
+}
+
+/// Whose claim it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum By {
+    /// The owners of this file: the manifest, or the Dockerfile that it builds.
+    File(String),
+    /// The service of this name, if there is one.
+    Service(String),
+}
+
+/// What a manifest says that something is made of.
+#[derive(Debug)]
+pub(super) struct Claim {
+    pub(super) by: By,
+    /// The manifest that says it, and in which words.
+    pub(super) manifest: String,
+    pub(super) words: String,
+    pub(super) place: Place,
+    /// A file, or a folder with all that is in it; empty for the root.
+    pub(super) path: String,
+    /// Whether the file stands for a package: what it is made of lies in the folder.
+    pub(super) is_package: bool,
+    /// What is left out of the folder.
+    pub(super) ignored: Option<Rc<Ignored>>,
+}
+
+/// What all manifests say.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    pub(super) found: Vec<Claim>,
+    pub(super) unread: Vec<Diagnostic>,
+    /// The folders from which a Dockerfile copies, where something says so.
+    contexts: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Claims {
+    /// Adds what a manifest says of a path, which is relative to the manifest's folder.
+    fn add(&mut self, manifest: &Manifest<'_>, words: &str, relative: &str, place: Place) {
+        let by = By::File(manifest.path.to_owned());
+        self.add_by(by, manifest, words, relative, place);
+    }
+
+    fn add_by(
+        &mut self,
+        by: By,
+        manifest: &Manifest<'_>,
+        words: &str,
+        relative: &str,
+        place: Place,
+    ) {
+        if relative.contains('$') {
+            let text = format!("`{relative}`, whose variable");
+            return self.unread(manifest, &text, "the audit does not know", place);
+        }
+        // What lies outside of the repository is none of its files.
+        if let Some(path) = join(folder_of(manifest.path), relative) {
+            let (manifest, words) = (manifest.path.to_owned(), words.to_owned());
+            let (is_package, ignored) = (false, None);
+            self.found.push(Claim { by, manifest, words, place, path, is_package, ignored });
+        }
+    }
+
+    /// Adds what a manifest says of a package: of its own manifest, by which it is known.
+    fn add_package(&mut self, manifest: &Manifest<'_>, words: &str, relative: &str, place: Place) {
+        let before = self.found.len();
+        self.add(manifest, words, relative, place);
+        self.found[before..].iter_mut().for_each(|claim| claim.is_package = true);
+    }
+
+    fn unread(&mut self, manifest: &Manifest<'_>, what: &str, why: &str, place: Place) {
+        let message = format!("{} names {what} {why}", manifest.path);
+        let help = "see that the map has what it stands for";
+        self.unread.push(Diagnostic::new(&code::MANIFEST_UNREAD, message, help).at(place, ""));
+    }
+
+    fn broken(&mut self, manifest: &Manifest<'_>, why: &str) {
+        let message = format!("{} cannot be read: {why}", manifest.path);
+        let help = "mend it; the audit does not know what it says";
+        let place = Place::new(manifest.file, 0, 0);
+        self.unread.push(Diagnostic::new(&code::MANIFEST_UNREAD, message, help).at(place, ""));
+    }
+}
+
+/// One manifest.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manifest<'a> {
+    /// From the root of the repository.
+    pub(super) path: &'a str,
+    pub(super) text: &'a str,
+    pub(super) file: FileId,
+}
+
+impl Manifest<'_> {
+    fn place(&self, start: usize, end: usize) -> Place {
+        Place::new(self.file, start, end)
+    }
+}
+
+/// All manifests, and the names of all tracked files.
+pub(super) struct Manifests<'a> {
+    /// Sorted.
+    pub(super) files: &'a [String],
+    pub(super) manifests: Vec<(&'a str, FileId)>,
+    pub(super) sources: &'a Sources,
+}
+
+impl<'a> Manifests<'a> {
+    /// The manifests with such a name.
+    fn named(&self, has: fn(&str) -> bool) -> impl Iterator<Item = Manifest<'a>> {
+        let named = self.manifests.iter().filter(move |(path, _)| has(name_of(path)));
+        let sources = self.sources;
+        named.map(move |&(path, file)| Manifest { path, text: &sources.get(file).text, file })
+    }
+
+    fn at(&self, path: &str) -> Option<Manifest<'a>> {
+        let found = self.manifests.iter().find(|(one, _)| *one == path);
+        found.map(|&(path, file)| Manifest { path, text: &self.sources.get(file).text, file })
+    }
+
+    /// Whether this is a tracked file.
+    fn has_file(&self, path: &str) -> bool {
+        self.files.binary_search_by(|file| file.as_str().cmp(path)).is_ok()
+    }
+
+    /// The tracked file of this path, or those in the folder; all for the root.
+    pub(super) fn below(&self, path: &str) -> &'a [String] {
+        if path.is_empty() {
+            return self.files;
+        }
+        if let Ok(at) = self.files.binary_search_by(|file| file.as_str().cmp(path)) {
+            return &self.files[at..=at];
+        }
+        let folder = format!("{path}/");
+        let start = self.files.partition_point(|file| file.as_str() < folder.as_str());
+        let rest = &self.files[start..];
+        let length = rest.partition_point(|file| file.starts_with(&folder));
+        &rest[..length]
+    }
+
+    /// The documents of a manifest in YAML or JSON; where it has mistakes, that is noted.
+    fn documents(&self, manifest: &Manifest<'a>, claims: &mut Claims) -> Vec<Node> {
+        let read = parse_documents(self.sources, manifest.file, &InputLimits::default());
+        read.unwrap_or_else(|errors| {
+            claims.broken(manifest, errors.first().map_or("", |error| error.message.as_str()));
+            Vec::new()
+        })
+    }
+
+    /// A manifest in TOML; where it has mistakes, that is noted.
+    fn toml(&self, manifest: &Manifest<'a>, claims: &mut Claims) -> Option<Node> {
+        match toml::de::DeTable::parse(manifest.text) {
+            Ok(table) => {
+                let value = toml::de::DeValue::Table(table.into_inner());
+                Some(node_of(manifest.file, 0..manifest.text.len(), &value))
+            }
+            Err(error) => {
+                claims.broken(manifest, error.message());
+                None
+            }
+        }
+    }
+}
+
+/// The tree of a value in TOML. Only what is text matters.
+fn node_of(file: FileId, span: std::ops::Range<usize>, value: &toml::de::DeValue<'_>) -> Node {
+    use toml::de::DeValue;
+    let data = match value {
+        DeValue::Table(table) => Data::Map(
+            table
+                .iter()
+                .map(|(key, value)| {
+                    let place = Place::new(file, key.span().start, key.span().end);
+                    let key = Key { text: key.get_ref().as_ref().into(), place };
+                    (key, node_of(file, value.span(), value.get_ref()))
+                })
+                .collect(),
+        ),
+        DeValue::Array(items) => Data::List(
+            items.iter().map(|item| node_of(file, item.span(), item.get_ref())).collect(),
+        ),
+        DeValue::String(text) => Data::Scalar { text: text.as_ref().into(), plain: false },
+        DeValue::Boolean(value) => Data::Scalar { text: value.to_string().into(), plain: true },
+        _ => Data::Scalar { text: "0".into(), plain: true },
+    };
+    Node { data, place: Place::new(file, span.start, span.end) }
+}
+
+/// What a `.dockerignore` leaves out: of its lines, the last that covers a path decides.
+#[derive(Debug, Default)]
+pub(super) struct Ignored {
+    /// The folder from which its paths count.
+    folder: String,
+    /// Globs of what is left out, or of what is not.
+    lines: Vec<(bool, Glob)>,
+}
+
+impl Ignored {
+    pub(super) fn has(&self, path: &str) -> bool {
+        let folder =
+            if self.folder.is_empty() { Some(path) } else { path.strip_prefix(&self.folder) };
+        let Some(path) = folder.map(|path| path.trim_start_matches('/')) else { return false };
+        let last = self.lines.iter().rev().find(|(_, glob)| glob.covers(path));
+        last.is_some_and(|(leaves_out, _)| *leaves_out)
+    }
+}
+
+/// The last part of a path.
+pub(super) fn name_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+/// The folder of a path; empty for the root.
+fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// A path from the root of the repository, relative to the folder of a file.
+fn relative(file: &str, path: &str) -> String {
+    "../".repeat(file.matches('/').count()) + path
+}
+
+/// A relative path from a folder, with its dots resolved; none where it leaves the repository.
+fn join(folder: &str, relative: &str) -> Option<String> {
+    if relative.starts_with('/') {
+        return None;
+    }
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in relative.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}

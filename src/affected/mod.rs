@@ -1,0 +1,155 @@
+//! Which services a change affects: `anabranch affected`.
+//!
+//! The map says who owns which path and who is built from whom; git says which paths a change touches. A
+//! closed world: a path that the map does not name is an error, never a guess. The audit holds the map
+//! against every tracked file and against what the manifests of build tools say.
+
+mod answer;
+mod audit;
+mod findings;
+mod git;
+mod glob;
+mod manifest;
+mod map;
+mod options;
+mod show;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use git::Repository;
+pub use options::{Format, Options};
+
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::{Diagnostic, Report, Sources, code};
+use crate::limits::InputLimits;
+use crate::read::read_config;
+use crate::spec::{self, Config, read_affected};
+use crate::yaml::Node;
+use map::Map;
+use show::Span;
+
+/// Answers which services a change affects, in the form that was asked for; none where the report has
+/// errors.
+pub(crate) fn affected(
+    options: &Options,
+    sources: &mut Sources,
+    report: &mut Report,
+) -> Option<String> {
+    let (repository, map) = open(options, sources, report);
+    let repository = repository?;
+    let base = options.base.as_deref().unwrap_or_default();
+    let span = find_span(&repository, base, &options.head, report)?;
+    let map = map?;
+    let changed = kept(repository.changed(&span.base, &span.head), report)?;
+    let files = kept(repository.files(&span.head), report)?;
+    let answer = answer::answer(&map, changed.keys().map(String::as_str));
+    map.note(files.iter().map(String::as_str));
+    let gone = findings::gone(&map, &changed);
+    report.extend(findings::unused(&map, &files, &gone, &code::UNUSED_GLOB));
+    report.extend(gone.into_iter().map(findings::say_gone));
+    report.extend(findings::unmapped(&map, &answer.unmapped, "changed path"));
+    (!report.has_errors()).then(|| show::show(&answer, &span, options.format))
+}
+
+/// Holds the map against the tracked files and the manifests among them, and counts the files; none where
+/// that cannot be done.
+pub(crate) fn audit(
+    options: &Options,
+    sources: &mut Sources,
+    report: &mut Report,
+) -> Option<usize> {
+    let (repository, map) = open(options, sources, report);
+    let (repository, map) = (repository?, map?);
+    let files = kept(repository.tracked(), report)?;
+    map.note(files.iter().map(String::as_str));
+    report.extend(findings::unused(&map, &files, &[], &code::UNUSED_GLOB_IN_AUDIT));
+    let is_unmapped = |path: &&String| map.ask(path).is_unmapped();
+    let unmapped: Vec<String> = files.iter().filter(is_unmapped).cloned().collect();
+    let folders = findings::folders(&unmapped, &files);
+    report.extend(findings::unmapped(&map, &folders, "part of the repository"));
+    audit::check_edges(&map, &repository.root, &files, sources, report);
+    Some(files.len())
+}
+
+/// Reports what is wrong with the names and globs of a map that previews.yaml holds.
+pub(crate) fn check_map(config: &Config, report: &mut Report) {
+    let mut errors = Vec::new();
+    map_of_previews(config, &mut errors);
+    report.extend(errors);
+}
+
+/// Opens the repository around the current folder, and reads the map.
+fn open(
+    options: &Options,
+    sources: &mut Sources,
+    report: &mut Report,
+) -> (Option<Repository>, Option<Map>) {
+    let repository = kept(Repository::open(Path::new(".")), report);
+    let path = options.config.clone().or_else(|| find_map(&repository.as_ref()?.root));
+    let map = path.and_then(|path| {
+        let mut errors = Vec::new();
+        let map = read_map(&path, sources, &mut errors);
+        let is_sound = errors.is_empty();
+        report.extend(errors);
+        map.filter(|_| is_sound)
+    });
+    (repository, map)
+}
+
+/// Where the map is looked for: affected.yaml in the root of the repository, or previews.yaml there.
+fn find_map(root: &Path) -> Option<PathBuf> {
+    let here = std::path::absolute(".").ok()?;
+    let up: PathBuf = here.strip_prefix(root).ok()?.iter().map(|_| "..").collect();
+    let affected = up.join("affected.yaml");
+    let previews = up.join("previews.yaml");
+    // A link that leads nowhere is there too, and is said to be unreadable.
+    let is_there = |path: &Path| path.symlink_metadata().is_ok();
+    Some(if is_there(&previews) && !is_there(&affected) { previews } else { affected })
+}
+
+fn read_map(path: &Path, sources: &mut Sources, errors: &mut Vec<Diagnostic>) -> Option<Map> {
+    let node = read_config(path, sources, &InputLimits::default(), errors)?;
+    if node.text_at(&["kind"]) == Some(spec::KIND) {
+        return match Config::read(node) {
+            Ok(config) => map_of_previews(&config, errors).or_else(|| {
+                let message = format!("{} has no map of paths", path.display());
+                let help = "add `spec.affected`, or name a file of kind Affected with --config";
+                errors.push(
+                    Diagnostic::new(&code::CONFIG_FIELD, message, help)
+                        .at(config.place("spec"), "`affected` is missing here"),
+                );
+                None
+            }),
+            Err(found) => {
+                errors.extend(found);
+                None
+            }
+        };
+    }
+    match read_affected(&node) {
+        Ok(affected) => Some(Map::new(&affected.spec, node.get("spec")?, errors)),
+        Err(found) => {
+            errors.extend(found);
+            None
+        }
+    }
+}
+
+fn map_of_previews(config: &Config, errors: &mut Vec<Diagnostic>) -> Option<Map> {
+    let spec = config.previews.spec.affected.as_ref()?;
+    let node: Option<&Node> = config.node().at(&["spec", "affected"]);
+    Some(Map::new(spec, node?, errors))
+}
+
+/// The two ends of a change; what is wrong with either is reported.
+fn find_span(repository: &Repository, base: &str, head: &str, report: &mut Report) -> Option<Span> {
+    let commits = [base, head].map(|revision| kept(repository.commit(revision), report));
+    let [Some(base_commit), Some(head_commit)] = commits else { return None };
+    let merge_base = repository.merge_base((&base_commit, base), (&head_commit, head));
+    Some(Span { base: kept(merge_base, report)?, head: head_commit })
+}
+
+fn kept<T>(found: Result<T, Diagnostic>, report: &mut Report) -> Option<T> {
+    found.map_err(|error| report.push(error)).ok()
+}

@@ -1,0 +1,57 @@
+//! The arguments of `anabranch affected`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Options of `affected`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    /// The branch that the change is meant for, or a commit of it; what counts is the change since the merge base
+    #[arg(long, value_name = "REV", required_unless_present = "audit")]
+    pub base: Option<String>,
+    /// The end of the change
+    #[arg(long, value_name = "REV", default_value = "HEAD")]
+    pub head: String,
+    /// The map: a file of kind Affected, or previews.yaml with spec.affected [default: affected.yaml in the
+    /// root of the repository, else previews.yaml there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Hold the map against every tracked file, and against what manifests say of each other, instead
+    #[arg(long, conflicts_with_all = ["base", "head"])]
+    pub audit: bool,
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  anabranch affected --base origin/main
+      what this branch affects, and why
+  anabranch affected --base origin/main --format bake | xargs -r docker buildx bake
+      builds the images of the affected services; nothing where none is
+  echo \"services=$(anabranch affected --base origin/main --format matrix)\" >>\"$GITHUB_OUTPUT\"
+      a matrix for jobs of a GitHub workflow
+  anabranch affected --audit
+      finds files without owner, globs without file, and what Dockerfiles, package.json, Cargo.toml
+      and their like use without a word in the map
+
+It only reads, and runs no program but git. Exit code 0 where nothing is affected; 1 where it cannot be told:
+a path without owner, an unknown revision, a clone that is too shallow.";
+
+/// How the answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people: each service with the chains of reasons
+    Text,
+    /// For tools; with --audit the findings
+    Json,
+    /// Names of services, one a line
+    Names,
+    /// Services to build, as a matrix of a GitHub workflow on one line
+    Matrix,
+    /// Services to build, as targets of docker buildx bake, one a line
+    Bake,
+}

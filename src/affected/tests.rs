@@ -1,0 +1,161 @@
+//! What holds for every map and every change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::answer::{Answer, answer};
+use super::map::Map;
+use crate::diagnostic::{Diagnostic, Sources};
+use crate::limits::InputLimits;
+use crate::spec::{MappedService, Module, PathMap, Unmapped, read_affected};
+use crate::yaml::{Node, parse_documents};
+
+fn map_of(spec: &PathMap) -> Map {
+    let mut errors = Vec::new();
+    let map = Map::new(spec, &Node::default(), &mut errors);
+    assert!(errors.is_empty(), "{errors:?}");
+    map
+}
+
+fn names(answer: &Answer) -> BTreeSet<&str> {
+    answer.services.keys().map(String::as_str).collect()
+}
+
+fn globs() -> impl Strategy<Value = Vec<String>> {
+    let glob = prop_oneof![
+        4 => (0..6).prop_map(|folder| format!("d{folder}/**")),
+        1 => (0..6).prop_map(|folder| format!("!d{folder}/b/**")),
+        1 => Just("**/*.md".to_owned()),
+        1 => Just("d{0,3}/*".to_owned()),
+    ];
+    prop::collection::vec(glob, 0..3)
+}
+
+/// Maps of four modules and five services, rings among them.
+fn maps() -> impl Strategy<Value = PathMap> {
+    let names = |kind: char, count: usize| {
+        prop::collection::vec((0..count).prop_map(move |index| format!("{kind}{index}")), 0..3)
+    };
+    let module = (globs(), names('m', 4)).prop_map(|(paths, uses)| Module { paths, uses });
+    let service = (globs(), names('m', 4), names('s', 5))
+        .prop_map(|(paths, uses, with)| MappedService { paths, uses, with });
+    let unmapped = prop_oneof![Just(Unmapped::Error), Just(Unmapped::All), Just(Unmapped::Ignore)];
+    let modules = prop::collection::vec(module, 4);
+    let services = prop::collection::vec(service, 5);
+    (unmapped, globs(), globs(), modules, services).prop_map(
+        |(unmapped, ignore, all, modules, services)| {
+            let modules = modules.into_iter().enumerate();
+            let services = services.into_iter().enumerate();
+            let modules = modules.map(|(index, one)| (format!("m{index}"), one)).collect();
+            let services = services.map(|(index, one)| (format!("s{index}"), one)).collect();
+            PathMap { unmapped, ignore, all, modules, services }
+        },
+    )
+}
+
+fn paths() -> impl Strategy<Value = Vec<String>> {
+    let name = prop_oneof![Just("a.go"), Just("b/c.go"), Just("b/read.md"), Just(".x")];
+    let path = (0..7, name).prop_map(|(folder, name)| format!("d{folder}/{name}"));
+    prop::collection::vec(path, 0..8)
+}
+
+fn ask(map: &Map, paths: &[String]) -> Answer {
+    answer(map, paths.iter().map(String::as_str))
+}
+
+proptest! {
+    #[test]
+    fn more_files_never_make_fewer_services(spec in maps(), some in paths(), more in paths()) {
+        let map = map_of(&spec);
+        let (before, after) = (ask(&map, &some), ask(&map, &[some, more].concat()));
+        prop_assert!(names(&before).is_subset(&names(&after)));
+        let built = |answer: &Answer| -> BTreeSet<String> {
+            let built = answer.services.iter().filter(|(_, one)| one.build);
+            built.map(|(name, _)| name.clone()).collect()
+        };
+        prop_assert!(built(&before).is_subset(&built(&after)));
+        let unmapped = |answer: &Answer| answer.unmapped.iter().cloned().collect::<BTreeSet<_>>();
+        prop_assert!(unmapped(&before).is_subset(&unmapped(&after)));
+    }
+
+    #[test]
+    fn what_two_changes_affect_is_what_each_affects(
+        spec in maps(),
+        some in paths(),
+        more in paths(),
+    ) {
+        let map = map_of(&spec);
+        let (one, other) = (ask(&map, &some), ask(&map, &more));
+        let both = ask(&map, &[some, more].concat());
+        prop_assert_eq!(names(&both), &names(&one) | &names(&other));
+    }
+
+    #[test]
+    fn the_order_of_paths_and_of_names_in_the_map_changes_nothing(
+        mut spec in maps(),
+        mut paths in paths(),
+    ) {
+        let forward = ask(&map_of(&spec), &paths);
+        paths.reverse();
+        spec.modules.values_mut().for_each(|one| one.uses.reverse());
+        for one in spec.services.values_mut() {
+            one.uses.reverse();
+            one.with.reverse();
+        }
+        prop_assert_eq!(forward, ask(&map_of(&spec), &paths));
+    }
+
+    #[test]
+    fn every_service_has_a_reason_that_begins_with_a_path(spec in maps(), paths in paths()) {
+        let answer = ask(&map_of(&spec), &paths);
+        for one in answer.services.values() {
+            prop_assert!(!one.reasons.is_empty());
+            let mut reasons = one.reasons.iter();
+            prop_assert!(reasons.all(|chain| chain.len() > 1 && paths.contains(&chain[0])));
+        }
+    }
+}
+
+/// What is wrong with a map, given as its text.
+fn mistakes(spec: &str) -> Vec<Diagnostic> {
+    let mut sources = Sources::default();
+    let text = format!("apiVersion: anabranch.dev/v1alpha1\nkind: Affected\nspec:\n{spec}");
+    let file = sources.add("affected.yaml", text);
+    let node = parse_documents(&sources, file, &InputLimits::default()).expect("YAML").remove(0);
+    let affected = read_affected(&node).expect("fields as they should be");
+    let mut errors = Vec::new();
+    Map::new(&affected.spec, node.get("spec").expect("a spec"), &mut errors);
+    errors
+}
+
+#[test]
+fn names_of_the_map_are_checked_all_at_once() {
+    let found = mistakes(
+        "  modules:\n    go: {paths: [a/**], uses: [gp]}\n    web: {paths: [b/**]}\n  services:\n\
+         \x20   web: {paths: [c/**], with: [go, wbe]}\n    -x: {paths: [d/**]}\n    a b: {paths: ['[']}\n",
+    );
+    let codes: BTreeMap<&str, usize> = found.iter().fold(BTreeMap::new(), |mut codes, one| {
+        *codes.entry(one.code.id).or_default() += 1;
+        codes
+    });
+    let wanted = [("bad-glob", 1), ("bad-name", 2), ("duplicate-name", 1), ("unknown-owner", 3)];
+    assert_eq!(codes, BTreeMap::from(wanted), "{found:?}");
+    assert!(found.iter().any(|one| one.help.contains("`uses: [go]`")), "{found:?}");
+}
+
+#[test]
+fn a_ring_of_modules_ends() {
+    let mut spec = PathMap::default();
+    for (name, uses) in [("a", "b"), ("b", "c"), ("c", "a")] {
+        let module = Module { paths: vec![format!("{name}/**")], uses: vec![uses.to_owned()] };
+        spec.modules.insert(name.to_owned(), module);
+    }
+    let uses = vec!["b".to_owned()];
+    let cart = MappedService { paths: vec!["cart/**".to_owned()], uses, with: Vec::new() };
+    spec.services.insert("cart".to_owned(), cart);
+    let found = ask(&map_of(&spec), &["a/x".to_owned()]);
+    let chain =
+        ["a/x", "module a (a/**)", "module c uses a", "module b uses c", "service cart uses b"];
+    assert_eq!(found.services["cart"].reasons, [chain]);
+}

@@ -1,0 +1,162 @@
+//! A difference as a comment on a pull request: a summary that is read in seconds, and the rest folded.
+//!
+//! Names and values come from outside, so they stand in code spans and fences that they cannot close.
+
+use std::fmt::Write as _;
+
+use similar::TextDiff;
+
+use super::{Change, Difference, ObjectChange};
+use crate::diagnostic::text::prose;
+use crate::kube::Object;
+use crate::yaml::write_document;
+
+/// Forges take so many characters in a comment, less some for what others add.
+const LONGEST: usize = 60_000;
+
+/// Renders a difference.
+pub(crate) fn render(difference: &Difference) -> String {
+    let mut out = format!("### Previews\n\n{}\n", difference.summary());
+    if !difference.previews.is_empty() {
+        out.push_str("\n| preview | | services | images | routes |\n|---|---|---|---|---:|\n");
+    }
+    for one in &difference.previews {
+        let images: Vec<String> = one.images.iter().map(image).collect();
+        let name = match one.url.as_str() {
+            url if is_plain_url(url) => format!("[{}]({url})", code(&one.name)),
+            _ => code(&one.name),
+        };
+        let line = format!(
+            "| {name} | {} | {} | {} | {} |\n",
+            one.change.word(),
+            cell(&one.services),
+            images.join("<br>"),
+            one.routes
+        );
+        if out.len() + line.len() > LONGEST / 2 {
+            out.push_str("| ... | | | | |\n");
+            break;
+        }
+        out.push_str(&line);
+    }
+    findings(&mut out, difference);
+    let mut left = difference.objects.len();
+    if left > 0 {
+        let _ = write!(out, "\n<details><summary>Objects</summary>\n");
+        // Those that are there on one side only are named together.
+        let key = |object: &ObjectChange| (object.preview.clone(), object.change);
+        for alike in
+            difference.objects.chunk_by(|a, b| key(a) == key(b) && a.change != Change::Changed)
+        {
+            let part = match alike {
+                [object] => part(object),
+                objects => many(objects),
+            };
+            if out.len() + part.len() > LONGEST {
+                break;
+            }
+            out.push_str(&part);
+            left -= alike.len();
+        }
+        if left > 0 {
+            let _ = write!(out, "\n{left} more are not shown; run `anabranch diff`.\n");
+        }
+        out.push_str("\n</details>\n");
+    }
+    out
+}
+
+/// Whether a URL ends nothing but itself.
+fn is_plain_url(url: &str) -> bool {
+    url.starts_with("https://")
+        && url.chars().all(|c| c.is_ascii_alphanumeric() || "-._~:/".contains(c))
+}
+
+fn image(image: &super::previews::ImageChange) -> String {
+    let side = |side: &Option<String>| side.as_deref().map(|side| code(&shortened(side)));
+    let versions: Vec<String> =
+        [side(&image.old), side(&image.new)].into_iter().flatten().collect();
+    format!("{} {}", code(&image.container), versions.join(" → "))
+}
+
+/// An image with a digest that people can compare.
+fn shortened(image: &str) -> String {
+    match image.split_once("@sha256:") {
+        Some((name, digest)) => format!("{name}@{}", digest.get(..12).unwrap_or(digest)),
+        None => image.to_owned(),
+    }
+}
+
+fn findings(out: &mut String, difference: &Difference) {
+    const MANY: usize = 20;
+    if difference.findings.is_empty() {
+        return;
+    }
+    out.push_str("\nFound now and not before:\n\n");
+    for one in difference.findings.iter().take(MANY) {
+        let _ =
+            writeln!(out, "- {} `{}`: {}", one.severity().word(), one.code.id, code(&one.message));
+    }
+    if difference.findings.len() > MANY {
+        let _ = writeln!(out, "- and {} more", difference.findings.len() - MANY);
+    }
+}
+
+/// Objects of which the same has become.
+fn many(objects: &[ObjectChange]) -> String {
+    let names: Vec<String> = objects.iter().map(|one| code(&one.id.to_string())).collect();
+    format!("\n{}: {}\n", objects[0].change.word(), names.join(", "))
+}
+
+/// An object: what became of it, and its lines that differ.
+fn part(object: &ObjectChange) -> String {
+    let head = format!("\n{} {}\n", object.change.word(), code(&object.id.to_string()));
+    let (Some(old), Some(new)) = (&object.old, &object.new) else { return head };
+    let lines = if object.is_secret() {
+        object.fields.iter().fold(String::new(), |mut lines, field| {
+            let _ = writeln!(lines, "{} {} (hidden)", Change::Changed.sign(), field.path);
+            lines
+        })
+    } else {
+        let (old, new) = (yaml(old), yaml(new));
+        TextDiff::from_lines(&old, &new).unified_diff().context_radius(3).to_string()
+    };
+    let fence = "`".repeat(longest_run(&lines).max(2) + 1);
+    format!("{head}\n{fence}diff\n{lines}{fence}\n")
+}
+
+fn yaml(object: &Object) -> String {
+    let mut text = String::new();
+    write_document(&mut text, &object.node);
+    text
+}
+
+/// A text as a code span of a table: it cannot end the span, the cell or the line.
+fn code(text: &str) -> String {
+    let text = prose(text).replace('|', "\\|").replace(['\n', '\r'], " ");
+    let ticks = "`".repeat(longest_run(&text) + 1);
+    let room = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{ticks}{room}{text}{room}{ticks}")
+}
+
+fn cell(text: &str) -> String {
+    if text.is_empty() { String::new() } else { code(text) }
+}
+
+/// The length of the longest run of backticks.
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_leaves_its_code_span() {
+        assert_eq!(code("a|b"), "`a\\|b`");
+        assert_eq!(code("a`b"), "``a`b``");
+        assert_eq!(code("`a"), "`` `a ``");
+        assert!(!code("a\nb").contains('\n'));
+    }
+}

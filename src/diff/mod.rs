@@ -1,0 +1,274 @@
+//! What two outputs of anabranch differ in: which previews, which objects, which fields.
+//!
+//! In go the files of two trees, as `render -o` writes them. Files that are alike are not read, and objects of
+//! the others are known by their identity, in whichever file they stand. Values of Secrets are never shown.
+
+mod fields;
+mod json;
+mod markdown;
+mod previews;
+mod text;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diagnostic::{Diagnostic, Report, Sources};
+use crate::kube::marks::PREVIEW;
+use crate::kube::{Id, Object};
+use crate::limits::InputLimits;
+use crate::yaml::parse_documents;
+
+pub(crate) use fields::Field;
+pub(crate) use json::render as json;
+pub(crate) use markdown::render as markdown;
+pub(crate) use text::render as text;
+
+/// The files of a tree, by path.
+pub(crate) type Files<'a> = BTreeMap<String, Cow<'a, [u8]>>;
+
+/// What became of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Change {
+    Added,
+    Changed,
+    Removed,
+}
+
+impl Change {
+    /// The word for it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Changed => "changed",
+            Self::Removed => "removed",
+        }
+    }
+
+    /// The sign for it, as in a diff.
+    fn sign(self) -> char {
+        match self {
+            Self::Added => '+',
+            Self::Changed => '~',
+            Self::Removed => '-',
+        }
+    }
+
+    fn of<T>(old: Option<&T>, new: Option<&T>) -> Self {
+        match (old, new) {
+            (None, _) => Self::Added,
+            (_, None) => Self::Removed,
+            _ => Self::Changed,
+        }
+    }
+}
+
+/// An object that is not in both outputs, or not alike.
+#[derive(Debug)]
+pub(crate) struct ObjectChange {
+    pub(crate) id: Id,
+    /// The preview that it belongs to, where it belongs to one.
+    pub(crate) preview: Option<String>,
+    pub(crate) change: Change,
+    /// What differs in it; nothing where it is in one output alone.
+    pub(crate) fields: Vec<Field>,
+    /// Before and after, where it is in the output and its text may be shown.
+    old: Option<Object>,
+    new: Option<Object>,
+}
+
+/// What two outputs differ in.
+#[derive(Debug)]
+pub(crate) struct Difference {
+    pub(crate) previews: Vec<previews::PreviewChange>,
+    /// In the order of previews, those of none last, and then by identity.
+    pub(crate) objects: Vec<ObjectChange>,
+    /// Files that hold no objects, such as those of suites.
+    pub(crate) files: Vec<(String, Change)>,
+    /// What is found now and was not before.
+    pub(crate) findings: Vec<Diagnostic>,
+}
+
+impl Difference {
+    /// Compares two trees; what was found while they were made is compared by code and words.
+    ///
+    /// # Errors
+    /// A file of either cannot be read as YAML.
+    pub(crate) fn between(
+        (old, old_report): (&Files<'_>, &Report),
+        (new, new_report): (&Files<'_>, &Report),
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let paths: BTreeSet<&str> = old.keys().chain(new.keys()).map(String::as_str).collect();
+        let differs = |path: &&str| old.get(*path) != new.get(*path);
+        let (mut manifests, others): (Vec<&str>, Vec<&str>) =
+            paths.iter().filter(|path| differs(path)).partition(|path| holds_objects(path));
+        // What a preview is about stands beside its Namespace, whether that differs or not.
+        let touched: BTreeSet<&str> =
+            manifests.iter().filter_map(|path| preview_of(path)).collect();
+        let about = paths.iter().filter(|path| path.ends_with("/namespace.yaml") && !differs(path));
+        manifests
+            .extend(about.filter(|path| preview_of(path).is_some_and(|one| touched.contains(one))));
+        let (old_objects, new_objects) = (read(old, &manifests)?, read(new, &manifests)?);
+        let ids: BTreeSet<&Id> = old_objects.keys().chain(new_objects.keys()).collect();
+        let mut objects: Vec<ObjectChange> = ids
+            .into_iter()
+            .filter_map(|id| compare(id, old_objects.get(id), new_objects.get(id)))
+            .collect();
+        objects.sort_by(|a, b| a.order().cmp(&b.order()));
+        let files = others.into_iter().filter(|path| is_of_suite(path));
+        let files = files.map(|path| (path.to_owned(), Change::of(old.get(path), new.get(path))));
+        let known: BTreeSet<(&str, &str)> =
+            old_report.sorted().into_iter().map(|one| (one.code.id, &*one.message)).collect();
+        let findings = new_report.sorted().into_iter();
+        let findings = findings.filter(|one| !known.contains(&(one.code.id, &*one.message)));
+        Ok(Self {
+            previews: previews::changes(&objects, &old_objects, &new_objects),
+            files: files.collect(),
+            findings: findings.cloned().collect(),
+            objects,
+        })
+    }
+
+    /// Whether the outputs are the same.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.files.is_empty()
+    }
+
+    /// How many objects have become this.
+    fn count(&self, change: Change) -> usize {
+        self.objects.iter().filter(|object| object.change == change).count()
+    }
+
+    /// In a few words: `2 previews added; 14 objects: 10 added, 3 changed, 1 removed`.
+    fn summary(&self) -> String {
+        if self.is_empty() {
+            return "nothing changes".to_owned();
+        }
+        let counts = |all: &mut dyn FnMut(Change) -> usize| {
+            let each = [Change::Added, Change::Changed, Change::Removed].into_iter();
+            let counted = each.map(|change| (all(change), change.word()));
+            let some = counted.filter(|(count, _)| *count > 0);
+            some.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
+        };
+        let previews =
+            counts(&mut |change| self.previews.iter().filter(|one| one.change == change).count());
+        let objects = counts(&mut |change| self.count(change));
+        let files = counts(&mut |change| self.files.iter().filter(|one| one.1 == change).count());
+        let parts = [("previews", previews), ("objects", objects), ("files of suites", files)];
+        let some = parts.into_iter().filter(|(_, counted)| !counted.is_empty());
+        some.map(|(what, counted)| format!("{what}: {counted}")).collect::<Vec<_>>().join("; ")
+    }
+}
+
+impl ObjectChange {
+    fn order(&self) -> impl Ord {
+        (self.preview.is_none(), &self.preview, &self.id)
+    }
+
+    /// Whether its values stay hidden.
+    fn is_secret(&self) -> bool {
+        is_secret(&self.id)
+    }
+}
+
+/// Whether an object holds what nobody but its reader may see.
+fn is_secret(id: &Id) -> bool {
+    id.group.is_empty() && id.kind == "Secret"
+}
+
+/// Whether a file of a tree is one of objects.
+fn holds_objects(path: &str) -> bool {
+    path.ends_with(".yaml") && !path.ends_with("/kustomization.yaml") && !is_of_suite(path)
+}
+
+/// The preview whose file this is, where it is one's alone.
+fn preview_of(path: &str) -> Option<&str> {
+    let mut parts = path.split('/').peekable();
+    parts.next_if_eq(&"root");
+    match (parts.next()?, parts.next()?) {
+        ("previews", preview) => Some(preview),
+        ("flux", file) => file.strip_suffix(".yaml"),
+        _ => None,
+    }
+}
+
+/// Whether a file of a tree is one that a suite brought.
+fn is_of_suite(path: &str) -> bool {
+    path.starts_with("tests/") || path.split('/').nth(2) == Some("tests")
+}
+
+fn compare(id: &Id, old: Option<&Object>, new: Option<&Object>) -> Option<ObjectChange> {
+    let fields = match (old, new) {
+        (Some(old), Some(new)) => {
+            let fields = fields::compare(&old.node, &new.node, is_secret(id));
+            if fields.is_empty() {
+                return None;
+            }
+            fields
+        }
+        _ => Vec::new(),
+    };
+    let preview = new.or(old).and_then(|object| object.label(PREVIEW)).map(str::to_owned);
+    let (change, old, new) = (Change::of(old, new), old.cloned(), new.cloned());
+    Some(ObjectChange { id: id.clone(), preview, change, fields, old, new })
+}
+
+/// The objects of some files of a tree. A Namespace stands in two files, once for who owns it.
+fn read(files: &Files<'_>, paths: &[&str]) -> Result<BTreeMap<Id, Object>, Vec<Diagnostic>> {
+    let mut sources = Sources::default();
+    let mut found = BTreeMap::new();
+    for (path, content) in paths.iter().filter_map(|path| Some((path, files.get(*path)?))) {
+        let file = sources.add(*path, String::from_utf8_lossy(content).as_ref());
+        for node in parse_documents(&sources, file, &InputLimits::default())? {
+            let object = Object::from_node(node).map_err(|error| vec![error])?;
+            found.entry(object.id.clone()).or_insert(object);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files<'a>(all: &[(&str, &'a str)]) -> Files<'a> {
+        all.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().into())).collect()
+    }
+
+    fn between(old: &[(&str, &str)], new: &[(&str, &str)]) -> Difference {
+        let report = Report::default();
+        let (old, new) = (files(old), files(new));
+        Difference::between((&old, &report), (&new, &report)).expect("YAML")
+    }
+
+    const CART: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: cart, namespace: pr-1}\n";
+
+    #[test]
+    fn an_object_that_moves_to_another_file_does_not_change() {
+        let found = between(&[("previews/pr-1/a.yaml", CART)], &[("previews/pr-1/b.yaml", CART)]);
+        assert!(found.is_empty(), "{found:?}");
+        assert_eq!(found.summary(), "nothing changes");
+    }
+
+    #[test]
+    fn values_of_secrets_are_not_shown() {
+        let secret = |value: &str| {
+            format!(
+                "apiVersion: v1\nkind: Secret\nmetadata: {{name: a, namespace: pr-1}}\ndata: {{key: {value}}}\n"
+            )
+        };
+        let (old, new) = (secret("b2xk"), secret("bmV3"));
+        let found = between(&[("previews/pr-1/a.yaml", &old)], &[("previews/pr-1/a.yaml", &new)]);
+        for shown in [text(&found, false), json(&found), markdown(&found)] {
+            assert!(shown.contains("data.key"), "{shown}");
+            assert!(!shown.contains("b2xk") && !shown.contains("bmV3"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn files_of_suites_are_named_and_not_read() {
+        let path = "tests/e2e/data.yaml";
+        let found = between(&[(path, "a: [")], &[(path, "b: [")]);
+        assert_eq!(found.files, [(path.to_owned(), Change::Changed)]);
+        assert_eq!(found.summary(), "files of suites: 1 changed");
+    }
+}

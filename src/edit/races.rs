@@ -1,0 +1,135 @@
+//! Builds that end late, and closes that are lost: which of two edits is about the later state of a pull
+//! request. Times are those of the events, so nothing depends on a clock or on who runs first.
+
+use std::collections::BTreeSet;
+
+use jiff::{Timestamp, ToSpan};
+
+use super::document::Document;
+use super::{Setting, is_same, previews};
+use crate::diagnostic::Diagnostic;
+use crate::spec::time;
+use crate::yaml::Node;
+
+/// Why a setting is about an earlier state than the file, if it is.
+#[must_use]
+pub fn is_late(node: &Node, setting: &Setting) -> Option<String> {
+    let event = setting.event?;
+    let name = &setting.name;
+    if let Some(at) = closed_at(node, name).filter(|&at| at >= event) {
+        return Some(format!("{name} was closed at {at}, and this is of {event}"));
+    }
+    let preview = previews(node).iter().find(|one| one.text_at(&["name"]) == Some(name))?;
+    let listed = preview.get("changes").map(Node::items).unwrap_or_default();
+    let ours = listed.iter().filter(|one| setting.changes.iter().any(|ours| is_same(one, ours)));
+    let latest = ours.filter_map(updated).max().filter(|&latest| latest > event)?;
+    Some(format!("{name} is listed as of {latest}, and this is of {event}"))
+}
+
+/// Whether the file knows a state of a preview's pull requests, or their close, that is later than this.
+pub(super) fn is_known_later(node: &Node, name: &str, at: Timestamp) -> bool {
+    let preview = previews(node).iter().find(|one| one.text_at(&["name"]) == Some(name));
+    let changes = preview.and_then(|one| one.get("changes")).map(Node::items).unwrap_or_default();
+    let times = changes.iter().filter_map(updated).chain(closed_at(node, name));
+    times.max().is_some_and(|latest| latest > at)
+}
+
+/// Notes that the pull request of a preview was closed.
+pub(super) fn close(document: &mut Document, name: &str, at: Timestamp) -> Result<(), Diagnostic> {
+    let at = &at.to_string();
+    let entry = Node::map([("name", Node::string(name)), ("at", Node::string(at))]);
+    let Some(list) = document.node.at(&["spec", "closed"]) else {
+        return document.add_key("spec", "closed", Node::list([entry]));
+    };
+    let items = list.items();
+    match items.iter().position(|one| one.text_at(&["name"]) == Some(name)) {
+        Some(index) => document.set(&format!("spec.closed[{index}]"), "at", at),
+        None => {
+            let behind = items.iter().position(|one| one.text_at(&["name"]) > Some(name));
+            document.insert("spec.closed", behind.unwrap_or(items.len()), entry)
+        }
+    }
+}
+
+/// Forgets closed previews.
+pub(super) fn forget(
+    document: &mut Document,
+    goes: impl Fn(&Node) -> bool,
+) -> Result<(), Diagnostic> {
+    let items = document.node.at(&["spec", "closed"]).map(Node::items).unwrap_or_default();
+    let indices: Vec<usize> = (0..items.len()).filter(|&index| goes(&items[index])).collect();
+    document.remove("spec.closed", &indices)
+}
+
+/// Whether a closed preview can be forgotten: no build takes a month.
+pub(super) fn is_old(closed: &Node, now: Timestamp) -> bool {
+    let at = closed.text_at(&["at"]).and_then(time);
+    at.and_then(|at| at.checked_add(720.hours()).ok()).is_some_and(|then| then <= now)
+}
+
+fn closed_at(node: &Node, name: &str) -> Option<Timestamp> {
+    let closed = node.at(&["spec", "closed"]).map(Node::items).unwrap_or_default();
+    let closed = closed.iter().find(|one| one.text_at(&["name"]) == Some(name))?;
+    closed.text_at(&["at"]).and_then(time)
+}
+
+fn updated(change: &Node) -> Option<Timestamp> {
+    change.text_at(&["updated"]).and_then(time)
+}
+
+/// The pull requests that are open, of some repositories.
+#[derive(Debug, Default)]
+pub struct Open {
+    repositories: BTreeSet<String>,
+    pulls: BTreeSet<(String, u64)>,
+}
+
+impl Open {
+    /// Reads lines of `REPOSITORY#NUMBER`; a line without a number says that the list is one of that
+    /// repository, even if none is open.
+    ///
+    /// # Errors
+    /// Names the first line that is neither.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let mut open = Self::default();
+        for (index, line) in text.lines().enumerate() {
+            let line = line.trim();
+            let (repository, number) = match line.rsplit_once('#') {
+                Some((repository, number)) => (repository, Some(number.parse())),
+                None => (line, None),
+            };
+            if repository.is_empty() && number.is_none() {
+                continue;
+            }
+            match number {
+                _ if !repository.contains("://") => return Err(no_pull(index)),
+                Some(Err(_)) => return Err(no_pull(index)),
+                Some(Ok(number)) => drop(open.pulls.insert((repository.to_owned(), number))),
+                None => {}
+            }
+            open.repositories.insert(repository.to_owned());
+        }
+        Ok(open)
+    }
+
+    /// Whether none of a preview's pull requests is open, as far as the list of `now` can tell: it must be
+    /// about all of them, and know their latest state.
+    #[must_use]
+    pub fn lacks(&self, preview: &Node, now: Timestamp) -> bool {
+        let changes = preview.get("changes").map(Node::items).unwrap_or_default();
+        let is_closed = |change: &Node| {
+            let repository = change.text_at(&["repository"]).unwrap_or_default();
+            let number = change.get("number").and_then(Node::integer_value);
+            let number = number.and_then(|number| u64::try_from(number).ok());
+            self.repositories.contains(repository)
+                && number
+                    .is_some_and(|number| !self.pulls.contains(&(repository.to_owned(), number)))
+                && updated(change).is_none_or(|updated| updated <= now)
+        };
+        !changes.is_empty() && changes.iter().all(is_closed)
+    }
+}
+
+fn no_pull(index: usize) -> String {
+    format!("line {} is neither REPOSITORY#NUMBER nor the URL of a repository", index + 1)
+}

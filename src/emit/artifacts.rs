@@ -1,0 +1,65 @@
+//! Objects of Flux around artifacts of previews: where each is, and what tells Flux of a push.
+
+use std::collections::BTreeMap;
+
+use crate::kube::flux::{
+    Name, OCI_REPOSITORY, OciReference, OciRepository, OciRepositorySpec, Receiver,
+    ReceiverResource, ReceiverSpec, SOURCE,
+};
+use crate::kube::{Object, ObjectMeta, marks};
+use crate::spec::{Config, SourceKind};
+use crate::yaml::Node;
+
+use super::meta;
+
+/// The OCIRepository of a preview's artifact, with the metadata. Its tag is the name of the object.
+pub(super) fn repository(config: &Config, metadata: ObjectMeta) -> Object {
+    let artifacts = &config.previews.spec.flux.artifacts;
+    let mut object = Object::from_typed(&OciRepository {
+        api_version: SOURCE,
+        kind: OCI_REPOSITORY,
+        spec: OciRepositorySpec {
+            url: artifacts.url.clone(),
+            reference: OciReference { tag: metadata.name.clone().unwrap_or_default() },
+            interval: "1m",
+        },
+        metadata,
+    });
+    let more = config.flux("artifacts").and_then(|artifacts| artifacts.get("ociRepository"));
+    for (key, value) in more.map(Node::entries).unwrap_or_default() {
+        object.node.make(&["spec"]).set(&key.text, value.clone());
+    }
+    object
+}
+
+/// The Receiver by which whoever pushes tells Flux which artifacts are new, where one is wanted. The call
+/// holds the names of their sources: `{"sources": ["shop.pr-42"]}`.
+pub(super) fn receiver(config: &Config) -> Option<Object> {
+    let flux = &config.previews.spec.flux;
+    let secret_ref = &flux.artifacts.receiver.as_ref()?.secret_ref;
+    let resource = |name: &str, namespace: &str, labels| ReceiverResource {
+        api_version: SOURCE,
+        kind: OCI_REPOSITORY,
+        name: name.to_owned(),
+        namespace: (!namespace.is_empty()).then(|| namespace.to_owned()),
+        match_labels: labels,
+    };
+    let ours = BTreeMap::from([(marks::SET.to_owned(), config.set().to_owned())]);
+    let mut resources = vec![resource("*", "", ours)];
+    if flux.source_ref.kind == SourceKind::OciRepository {
+        let source = &flux.source_ref;
+        resources.push(resource(&source.name, &source.namespace, BTreeMap::new()));
+    }
+    let name = marks::flux(config.set(), "artifacts");
+    Some(Object::from_typed(&Receiver {
+        api_version: "notification.toolkit.fluxcd.io/v1",
+        kind: "Receiver",
+        metadata: meta::own(config, &name, &flux.namespace, None),
+        spec: ReceiverSpec {
+            type_: "generic-hmac",
+            secret_ref: Name { name: secret_ref.name.clone() },
+            resources,
+            resource_filter: "res.metadata.name in req.sources",
+        },
+    }))
+}

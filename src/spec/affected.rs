@@ -1,0 +1,83 @@
+//! The fields of affected.yaml: `anabranch.dev/v1alpha1`, kind `Affected`.
+//!
+//! `spec.affected` of previews.yaml is the same map, where one repository holds both.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Which paths of a repository belong to which service.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Affected {
+    /// `anabranch.dev/v1alpha1`.
+    pub api_version: String,
+    /// `Affected`.
+    pub kind: String,
+    /// The map from paths to services.
+    pub spec: PathMap,
+}
+
+/// The map from paths to services, a closed world: every path is owned, ignored or global.
+///
+/// Globs count from the root of the repository and cover whole paths. `*` and `?` stay within a segment,
+/// `**` goes over any number of them, `[...]` is one of some characters, `{a,b}` one of some texts, `\` takes
+/// the next character as it is. `!` in front takes out, and the last match of a list decides.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PathMap {
+    /// What a changed path means that nothing here names.
+    #[serde(default)]
+    pub unmapped: Unmapped,
+    /// Globs of paths that affect nothing; they never hide a path that a service or module names.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+    /// Globs of paths that affect every service.
+    #[serde(default)]
+    pub all: Vec<String>,
+    /// Owners of paths that are no services, by name.
+    #[serde(default)]
+    pub modules: BTreeMap<String, Module>,
+    /// The services, by name.
+    #[serde(default)]
+    pub services: BTreeMap<String, MappedService>,
+}
+
+/// What a changed path means that the map does not name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Unmapped {
+    /// There is no answer, but an error with the lines to add.
+    #[default]
+    Error,
+    /// It affects every service.
+    All,
+    /// It affects nothing.
+    Ignore,
+}
+
+/// An owner of paths that is no service: a library, a contract.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Module {
+    /// Globs of the paths that it is made of.
+    pub paths: Vec<String>,
+    /// Modules and services that it is built from.
+    #[serde(default)]
+    pub uses: Vec<String>,
+}
+
+/// A service.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct MappedService {
+    /// Globs of the paths that it is made of.
+    pub paths: Vec<String>,
+    /// Modules and services that it is built from: it is built again when one of them changes.
+    #[serde(default)]
+    pub uses: Vec<String>,
+    /// Services with which it goes into a preview, though it is not built again.
+    #[serde(default)]
+    pub with: Vec<String>,
+}

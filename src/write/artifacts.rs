@@ -1,0 +1,108 @@
+//! A tree that is cut at its previews: each is an artifact of its own, beside the one that finds them all.
+//!
+//! Whoever pushes reads `artifacts.json` and pushes what has another content than the registry. What stands
+//! in `root/` changes only when previews come or go, or what they share does.
+
+use serde_json::json;
+
+use super::tree::{SuiteFiles, Tree};
+use crate::diagnostic::Diagnostic;
+use crate::emit::{Common, Draft, Preview, Suites, Words};
+use crate::kube::Object;
+use crate::plan::naming::safe_hash;
+use crate::spec::{Config, Tags};
+use crate::yaml::Node;
+
+/// The list of the artifacts, at the top of the tree.
+pub(super) const LIST: &str = "artifacts.json";
+
+/// A part of a tree that is pushed by itself.
+#[derive(Debug)]
+pub struct Artifact<'a> {
+    tree: Tree<'a>,
+    /// Its tag, which is also the name of its source but for the hash.
+    source: String,
+    tag: String,
+    name: String,
+    path: String,
+    /// Hash of its paths and contents.
+    content: String,
+}
+
+impl<'a> Artifact<'a> {
+    /// Lays out the artifact of a preview, and what finds it. `hashes` are those of the suites.
+    #[must_use]
+    pub fn of_preview(
+        config: &Config,
+        preview: &Preview<'_, Draft<'_>>,
+        suites: &'a SuiteFiles,
+        hashes: &Suites,
+    ) -> Self {
+        let name = preview.name.to_owned();
+        let path = format!("previews/{name}");
+        let mut tree = Tree::default();
+        tree.environment(&format!("{path}/objects"), preview);
+        let flux = format!("{name}.yaml");
+        tree.index(&format!("{path}/flux"), [flux.as_str()].into_iter());
+        tree.file(format!("{path}/flux/{flux}"), preview.words(), &preview.flux);
+        let own = content(&tree, &path, hashes);
+        tree.suites(&format!("{path}/"), suites);
+        let source = format!("{}.{name}", config.set());
+        let tag = match config.previews.spec.flux.artifacts.tags {
+            Tags::Fixed => source.clone(),
+            Tags::Content => format!("{source}.{own}"),
+        };
+        let mut root = preview.root.clone();
+        root.iter_mut().for_each(|object| set_tag(object, &tag));
+        let root: Vec<Draft<'_>> = root.into_iter().map(Draft::from).collect();
+        tree.file(format!("root/flux/{name}.yaml"), Words::NONE, &root);
+        Self { tree, source, tag, name, path, content: own }
+    }
+}
+
+/// Lays out a tree of artifacts. `baseline` are the objects to deliver.
+///
+/// # Errors
+/// Everything that has no file name, or not one of its own.
+pub fn of_artifacts<'a>(
+    config: &Config,
+    previews: Vec<Artifact<'a>>,
+    common: &Common<Draft<'_>>,
+    baseline: &[Draft<'_>],
+) -> Result<Tree<'a>, Vec<Diagnostic>> {
+    let flux = &config.previews.spec.flux;
+    let url = &flux.artifacts.url;
+    let entry = |name: &str, path: &str, source: &str, tag: &str, content: &str| {
+        let url = format!("{url}:{tag}");
+        json!({"name": name, "path": path, "url": url, "source": source, "content": content})
+    };
+    let mut list: Vec<_> = previews
+        .iter()
+        .map(|one| entry(&one.name, &one.path, &one.source, &one.tag, &one.content))
+        .collect();
+    let mut tree = Tree::together(previews.into_iter().map(|one| one.tree).collect());
+    tree.common("root/", common, baseline);
+    let root = content(&tree, "root", &Suites::new());
+    // Last: whoever pushes in this order never names an artifact that is not there yet.
+    list.push(entry("root", "root", &flux.source_ref.name, config.set(), &root));
+    let mut text = serde_json::to_string_pretty(&json!({ "artifacts": list })).unwrap_or_default();
+    text.push('\n');
+    tree.insert(LIST.to_owned(), text.into_bytes().into(), || "the list of artifacts".to_owned());
+    tree.checked()
+}
+
+fn set_tag(object: &mut Object, tag: &str) {
+    if object.id.kind == crate::kube::flux::OCI_REPOSITORY {
+        object.node.make(&["spec", "ref"]).set("tag", Node::string(tag));
+    }
+}
+
+/// A hash of what is below a folder of a tree, and of suites that are not there yet.
+fn content(tree: &Tree<'_>, folder: &str, suites: &Suites) -> String {
+    let prefix = format!("{folder}/");
+    let files = tree.files().range(prefix.clone()..);
+    let files = files.take_while(|(path, _)| path.starts_with(&prefix));
+    let files = files.flat_map(|(path, content)| [path.as_bytes(), content]);
+    let suites = suites.iter().flat_map(|(name, hash)| [name.as_bytes(), hash.as_bytes()]);
+    safe_hash(files.chain(suites), 16)
+}

@@ -1,0 +1,235 @@
+//! `anabranch diff` tells what a change means, whatever it is compared with.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::orchestrator::{ANABRANCH, Answer, run};
+
+const PREVIEWS: &str = "\
+apiVersion: anabranch.dev/v1alpha1
+kind: Previews
+metadata: {name: shop}
+spec:
+  baseline: {namespace: shop}
+  previews:
+    - name: pr-7
+      services: [{name: web, image: \"web:v7\"}]
+    - name: pr-8
+      services: [{name: web, image: \"web:v8\"}]
+";
+
+const BASELINE: &str = "\
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {istio-injection: enabled}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: \"web:v1\"}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80, appProtocol: http}]}
+";
+
+/// A GitOps repository at a commit `main`, and a branch that nothing was committed to yet.
+struct Checkout {
+    folder: TempDir,
+}
+
+impl Checkout {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let checkout = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        for (path, text) in files {
+            checkout.write(path, text);
+        }
+        checkout.git(&["init", "--quiet", "--initial-branch=main"]);
+        checkout.git(&["add", "--all"]);
+        checkout.git(&["commit", "--quiet", "--allow-empty", "--message", "main"]);
+        checkout.git(&["checkout", "--quiet", "-b", "change"]);
+        checkout
+    }
+
+    fn shop() -> Self {
+        Self::new(&[("previews.yaml", PREVIEWS), ("baseline/shop.yaml", BASELINE)])
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("the file is written");
+    }
+
+    fn git(&self, arguments: &[&str]) {
+        let mut git = Command::new("git");
+        git.current_dir(self.folder.path()).args(["-c", "user.name=t", "-c", "user.email=t@t"]);
+        run(git.args(arguments), "").ok();
+    }
+
+    fn anabranch(&self, arguments: &[&str]) -> Answer {
+        run(Command::new(ANABRANCH).current_dir(self.folder.path()).args(arguments), "")
+    }
+
+    fn diff(&self, more: &[&str]) -> Answer {
+        self.anabranch(&[&["diff", "--baseline=baseline"], more].concat())
+    }
+
+    fn against_main(&self) -> String {
+        self.diff(&["--base", "main"]).ok()
+    }
+}
+
+/// A preview that comes, one that goes, and one that changes.
+fn changed() -> Checkout {
+    let checkout = Checkout::shop();
+    let text = PREVIEWS.replace("web:v7", "web:v7.1").replace("pr-8", "pr-9");
+    checkout.write("previews.yaml", &text);
+    checkout
+}
+
+#[test]
+fn previews_that_come_go_and_change_are_told_apart() {
+    let told = changed().against_main();
+    let heads: Vec<&str> = told.lines().filter(|line| line.starts_with("pr-")).collect();
+    assert_eq!(heads, ["pr-7 changed, web", "pr-8 removed, web", "pr-9 added, web"], "{told}");
+    let field =
+        "      spec.template.spec.containers[web].image\n        - web:v7\n        + web:v7.1\n";
+    assert!(told.contains(field), "{told}");
+    assert!(told.contains("previews: 1 added, 1 changed, 1 removed; objects:"), "{told}");
+}
+
+#[test]
+fn nothing_changes_where_only_words_do() {
+    let checkout = Checkout::shop();
+    checkout.write("previews.yaml", &format!("# a comment\n{PREVIEWS}"));
+    assert_eq!(checkout.against_main(), "nothing changes\n");
+    assert_eq!(checkout.diff(&["--base", "main", "--exit-code"]).code, Some(0));
+    assert_eq!(changed().diff(&["--base", "main", "--exit-code"]).code, Some(1));
+}
+
+#[test]
+fn a_change_of_the_baseline_is_shown_in_every_preview_that_copies_it() {
+    let checkout = Checkout::shop();
+    checkout.write(
+        "baseline/shop.yaml",
+        &BASELINE.replace("\"web:v1\"", "\"web:v1\", env: [{name: A, value: b}]"),
+    );
+    let told = checkout.against_main();
+    assert_eq!(told.matches("containers[web].env").count(), 2, "{told}");
+}
+
+#[test]
+fn a_rendered_folder_is_as_good_as_a_revision() {
+    let checkout = changed();
+    let new = fs::read_to_string(checkout.path("previews.yaml")).expect("it is there");
+    checkout.write("previews.yaml", PREVIEWS);
+    checkout.anabranch(&["render", "--baseline=baseline", "-o", "out"]).ok();
+    checkout.write("previews.yaml", &new);
+    assert_eq!(checkout.diff(&["--rendered", "out"]).ok(), checkout.against_main());
+    let other = checkout.diff(&["--rendered", "baseline"]).failed();
+    assert!(other.contains("it is not ours"), "{other}");
+}
+
+#[test]
+fn a_warning_that_the_change_brings_is_named_and_an_older_one_is_not() {
+    let checkout = Checkout::shop();
+    let risky = "services: [{name: web, image: \"web:v8\", patches: [{patch: '[{op: add, path: /spec/template/spec/hostNetwork, value: true}]', target: {kind: Deployment}}]}]";
+    let with = PREVIEWS.replace("services: [{name: web, image: \"web:v8\"}]", risky);
+    checkout.write("previews.yaml", &with);
+    assert!(checkout.against_main().contains("more-access"), "{}", checkout.against_main());
+    checkout.git(&["commit", "--quiet", "--all", "--message", "risky"]);
+    checkout.git(&["branch", "--force", "main"]);
+    checkout.write("previews.yaml", &with.replace("web:v7", "web:v7.1"));
+    assert!(!checkout.against_main().contains("more-access"), "{}", checkout.against_main());
+}
+
+#[test]
+fn the_first_previews_yaml_adds_all_of_its_previews() {
+    let checkout = Checkout::new(&[("baseline/shop.yaml", BASELINE)]);
+    checkout.write("previews.yaml", PREVIEWS);
+    let told = checkout.against_main();
+    assert!(told.contains("pr-7 added, web") && told.contains("pr-8 added, web"), "{told}");
+}
+
+#[test]
+fn what_others_pushed_meanwhile_is_no_part_of_the_change() {
+    let checkout = changed();
+    let change = fs::read_to_string(checkout.path("previews.yaml")).expect("it is there");
+    checkout.git(&["stash", "--quiet"]);
+    checkout.git(&["checkout", "--quiet", "main"]);
+    let more = format!("{PREVIEWS}    - name: pr-99\n      services: [{{name: web, image: w}}]\n");
+    checkout.write("previews.yaml", &more);
+    checkout.git(&["commit", "--quiet", "--all", "--message", "others"]);
+    checkout.git(&["checkout", "--quiet", "change"]);
+    checkout.write("previews.yaml", &change);
+    assert!(!checkout.against_main().contains("pr-99"), "{}", checkout.against_main());
+}
+
+#[test]
+fn tools_and_forges_get_the_same_in_their_own_form() {
+    let checkout = changed();
+    let json = checkout.diff(&["--base", "main", "--format", "json"]).ok();
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let names: Vec<&str> = json["previews"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|one| one["name"].as_str())
+        .collect();
+    assert_eq!(names, ["pr-7", "pr-8", "pr-9"]);
+    assert_eq!(json["previews"][0]["images"][0]["new"], "web:v7.1");
+    let markdown = checkout.diff(&["--base", "main", "--format", "markdown"]).ok();
+    assert!(
+        markdown.contains("| `pr-7` | changed | `web` | `web` `web:v7` → `web:v7.1` | 0 |"),
+        "{markdown}"
+    );
+    assert!(
+        markdown.contains("\n```diff\n") && markdown.contains("\n-        image: web:v7\n"),
+        "{markdown}"
+    );
+    assert!(markdown.len() < 65_536 && markdown.trim_end().ends_with("</details>"), "{markdown}");
+}
+
+#[test]
+fn an_error_of_the_other_revision_says_which_revision_it_is_of() {
+    let checkout = Checkout::shop();
+    checkout.write("previews.yaml", &PREVIEWS.replace("services: [", "service: ["));
+    checkout.git(&["commit", "--quiet", "--all", "--message", "broken"]);
+    checkout.git(&["branch", "--force", "main"]);
+    checkout.write("previews.yaml", PREVIEWS);
+    let said = checkout.diff(&["--base", "main"]).failed();
+    assert!(said.contains("--> main:previews.yaml:"), "{said}");
+    let unknown = checkout.diff(&["--base", "--upload-pack=x"]);
+    assert_ne!(unknown.code, Some(0));
+}
+
+#[test]
+fn nothing_is_run_that_the_repository_names() {
+    let checkout = changed();
+    let witness = checkout.path("witness");
+    let program = format!("touch {}", witness.display());
+    checkout.git(&["config", "filter.evil.smudge", &program]);
+    checkout.git(&["config", "core.fsmonitor", &program]);
+    checkout.write(".gitattributes", "* filter=evil\nbaseline/** export-ignore\n");
+    checkout.git(&["add", ".gitattributes"]);
+    checkout.git(&["commit", "--quiet", "--message", "attributes"]);
+    checkout.git(&["branch", "--force", "main"]);
+    drop(fs::remove_file(&witness));
+    let told = checkout.against_main();
+    assert!(told.contains("pr-9 added"), "{told}");
+    assert!(!Path::new(&witness).exists());
+}

@@ -1,0 +1,126 @@
+//! Pull requests whose events arrive late, twice, or never: the file ends as the last of them says.
+
+use std::fs;
+use std::process::Command;
+
+use super::orchestrator::{ANABRANCH, Answer, run};
+
+const REPOSITORY: &str = "https://github.com/shop/shop";
+const OLD: &str = "1111111111111111111111111111111111111111";
+const NEW: &str = "2222222222222222222222222222222222222222";
+
+const FILE: &str = "\
+apiVersion: anabranch.dev/v1alpha1
+kind: Previews
+spec:
+  baseline: {namespace: shop}
+  previews:
+    - name: pr-7
+      services: [{name: web, image: web:v7}]
+";
+
+fn edit(text: &str, arguments: &[&str]) -> Answer {
+    run(Command::new(ANABRANCH).args(arguments).args(["--file", "-"]), text)
+}
+
+fn build(text: &str, commit: &str, event: &str) -> String {
+    let change = format!("{REPOSITORY}#42@{commit}");
+    let image = format!("web=web:{}", &commit[..3]);
+    let options = ["--image", &image, "--change", &change, "--if-newer", event];
+    edit(text, &[&["set", "pr-42"], options.as_slice()].concat()).ok()
+}
+
+fn close(text: &str, at: &str) -> String {
+    edit(text, &["remove", "pr-42", "--closed", at]).ok()
+}
+
+#[test]
+fn of_two_builds_the_later_event_counts_whichever_ends_first() {
+    let first = build(FILE, OLD, "2026-11-29T10:00:00Z");
+    let second = build(&first, NEW, "2026-11-29T10:05:00Z");
+    assert!(
+        second.contains(NEW) && second.contains("updated: \"2026-11-29T10:05:00Z\""),
+        "{second}"
+    );
+    assert_eq!(build(&second, OLD, "2026-11-29T10:00:00Z"), second);
+    // The same event again, as when a run is repeated.
+    assert_eq!(build(&second, NEW, "2026-11-29T11:05:00+01:00"), second);
+    let alone = build(FILE, NEW, "2026-11-29T10:05:00Z");
+    assert_eq!(build(&alone, OLD, "2026-11-29T10:00:00Z"), second);
+}
+
+#[test]
+fn a_build_that_ends_after_the_close_brings_nothing_back() {
+    let open = build(FILE, OLD, "2026-11-29T10:00:00Z");
+    let closed = close(&open, "2026-11-29T10:03:00Z");
+    assert!(!closed.contains(OLD) && closed.contains("closed:"), "{closed}");
+    assert_eq!(build(&closed, NEW, "2026-11-29T10:02:00Z"), closed);
+    // The close came first altogether.
+    let never = close(FILE, "2026-11-29T10:03:00Z");
+    assert_eq!(build(&never, NEW, "2026-11-29T10:02:00Z"), never);
+}
+
+#[test]
+fn a_pull_request_that_is_opened_again_has_its_preview_again() {
+    let closed = close(FILE, "2026-11-29T10:03:00Z");
+    let again = build(&closed, NEW, "2026-11-29T10:04:00Z");
+    assert!(again.contains(NEW) && !again.contains("name: pr-42, at"), "{again}");
+    assert!(!again.contains("10:03:00"), "{again}");
+}
+
+#[test]
+fn a_close_that_arrives_after_the_pull_request_was_opened_again_takes_nothing_away() {
+    let again = build(FILE, NEW, "2026-11-29T10:04:00Z");
+    assert_eq!(close(&again, "2026-11-29T10:03:00Z"), again);
+}
+
+#[test]
+fn whoever_sets_a_preview_by_hand_wants_it_open() {
+    let closed = close(FILE, "2026-11-29T10:03:00Z");
+    let by_hand = edit(&closed, &["set", "pr-42", "--image", "web=web:v1"]).ok();
+    assert!(by_hand.contains("web:v1") && !by_hand.contains("10:03:00"), "{by_hand}");
+}
+
+#[test]
+fn closes_of_two_previews_give_the_same_bytes_in_either_order() {
+    let close =
+        |text: &str, name: &str, at: &str| edit(text, &["remove", name, "--closed", at]).ok();
+    let (early, late) = ("2026-11-29T10:03:00Z", "2026-11-29T10:04:00Z");
+    let one = close(&close(FILE, "pr-42", early), "pr-7", late);
+    let other = close(&close(FILE, "pr-7", late), "pr-42", early);
+    assert_eq!(one, other);
+}
+
+#[test]
+fn what_was_closed_is_forgotten_after_a_month() {
+    let closed = close(FILE, "2026-11-29T10:03:00Z");
+    let prune = |now: &str| edit(&closed, &["prune", "--now", now]).ok();
+    assert_eq!(prune("2026-12-28T00:00:00Z"), closed);
+    assert!(!prune("2026-12-30T00:00:00Z").contains("pr-42"));
+}
+
+#[test]
+fn a_lost_close_is_found_by_the_list_of_open_pull_requests() {
+    let open = build(FILE, OLD, "2026-11-29T10:00:00Z");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let list = folder.path().join("open");
+    let prune = |lines: &str, now: &str| {
+        fs::write(&list, lines).expect("the list is written");
+        edit(&open, &["prune", "--open", list.to_str().expect("UTF-8"), "--now", now])
+    };
+    let now = "2026-11-29T12:00:00Z";
+    let gone = prune(&format!("{REPOSITORY}\n{REPOSITORY}#4\n"), now).ok();
+    assert!(!gone.contains("pr-42") && gone.contains("pr-7"), "{gone}");
+    for stays in [
+        format!("{REPOSITORY}#42\n"),
+        // A list that is not about that repository knows nothing of it.
+        "https://github.com/shop/other\n".to_owned(),
+        String::new(),
+    ] {
+        assert_eq!(prune(&stays, now).ok(), open, "{stays}");
+    }
+    // The list is older than the pull request's latest state.
+    assert_eq!(prune(&format!("{REPOSITORY}\n"), "2026-11-29T09:00:00Z").ok(), open);
+    let wrong = prune("#42\n", now);
+    assert!(wrong.stderr.contains("line 1 is neither"), "{}", wrong.stderr);
+}
