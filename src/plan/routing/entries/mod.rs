@@ -155,8 +155,8 @@ pub(super) fn plan<'a>(
     let (mut all, mut stripped) = (Vec::new(), BTreeMap::new());
     for (number, entry) in entries.iter().enumerate() {
         let stood_for = finder.stood_for(entry);
-        if stood_for.is_empty() {
-            found.push(nothing_leads_in(config, number, entry));
+        if !routes.iter().any(|route| ways::is_meant(entry, route)) {
+            finder.say(nothing_leads_in(config, number, entry));
         }
         if entry.strip_key {
             stripped.extend(stood_for.iter().map(|(route, _)| (&route.id, *route)));
@@ -267,6 +267,9 @@ fn check_gateways(
     }
 }
 
+/// So many Gateways are named, the rest is counted.
+const SHOWN: usize = 50;
+
 /// A word on the Gateways whose routes previews publish, where nobody has said which these are.
 fn published(config: &Config, all: &[Planned<'_>]) -> Option<Diagnostic> {
     let open = all.iter().filter(|planned| planned.entry.of.is_empty());
@@ -277,17 +280,21 @@ fn published(config: &Config, all: &[Planned<'_>]) -> Option<Diagnostic> {
     let first = all.iter().position(|one| one.entry.of.is_empty() && is_new(one))?;
     let names: BTreeSet<Name<'_>> =
         open.flat_map(|planned| &planned.ways).flat_map(|way| &way.gateways).copied().collect();
-    let names: Vec<String> =
-        names.iter().map(|(namespace, name)| format!("{namespace}/{name}")).collect();
-    let message = format!("preview hosts publish what is served at {}", names.join(", "));
+    let shown = names.iter().take(SHOWN).map(|(namespace, name)| format!("{namespace}/{name}"));
+    let mut listed = shown.collect::<Vec<_>>().join(", ");
+    if let Some(more) = names.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        listed += &format!(" and {more} more");
+    }
+    let message = format!("preview hosts publish what is served at {listed}");
     let help = "nothing to do, unless some of them are not for everybody who can reach preview hosts: \
                 name the others with `of: [{namespace, name}]`";
     let path = format!("spec.routing.entries[{first}]");
     Some(config.finding(&code::ENTRY_GATEWAYS, path, message, help))
 }
 
-/// The names of the original and the preview, and `entry`, with a number from the second entry on. A
-/// route often has the name of its service, whose routes in the mesh end with the preview's name.
+/// The names of the original and the preview, and `entry`, with a number from the second entry on, and from
+/// the second part of the original's hosts on. A route often has the name of its service, whose routes in the
+/// mesh end with the preview's name.
 fn clone_name(way: &Way<'_>, preview: &str, entry: usize) -> String {
     let mut name = format!("{}.{preview}.entry", way.route.id.name);
     for (part, count) in [("", entry), (".hosts", way.part)] {

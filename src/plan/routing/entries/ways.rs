@@ -51,9 +51,7 @@ pub(super) struct Finder<'a, 'f> {
 impl<'a> Finder<'a, '_> {
     /// The routes that an entry stands for, each with its hosts.
     pub(super) fn stood_for(&self, entry: &Entry) -> Vec<(&'a Object, Hosts<'a>)> {
-        let is_meant =
-            |route: &&Object| bindings(route).iter().any(|one| stands_for(entry, one.gateway));
-        let all = self.routes.iter().copied().filter(is_meant).map(|route| {
+        let all = self.routes.iter().copied().filter(|route| is_meant(entry, route)).map(|route| {
             let hosts = self.hosts(entry, route);
             if hosts.is_empty() {
                 self.say(not_served(route));
@@ -220,6 +218,11 @@ impl<'a> Finder<'a, '_> {
     pub(super) fn say(&self, finding: Diagnostic) {
         self.findings.borrow_mut().entry(finding.message.clone()).or_insert(finding);
     }
+}
+
+/// Whether an entry stands for a Gateway that a route names.
+pub(super) fn is_meant(entry: &Entry, route: &Object) -> bool {
+    bindings(route).iter().any(|one| stands_for(entry, one.gateway))
 }
 
 /// Whether an entry stands for this Gateway.
