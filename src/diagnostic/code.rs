@@ -199,7 +199,7 @@ codes! {
          is not more open, or more closed, than the baseline: copy the policy by hand where it matters.";
     ALIAS_LIMIT = "alias-limit", Error, "all previews have more aliases than spec.limits.aliases",
         "With `dependencies: all`, the default, every service of the baseline that a preview does not change\n\
-         has an alias in it. An alias costs about 141 bytes in each sidecar that sees its target. With\n\
+         has an alias in it. An alias costs 100 to 150 bytes in each sidecar that sees its target. With\n\
          `dependencies: found` only names that texts of the copies hold, or that are declared, get one.";
     NO_HOST_FOUND = "no-host-found", Note, "the texts of a copy name no service",
         "With `dependencies: found` a preview reaches the services that env, arguments, commands, ConfigMaps\n\
