@@ -91,11 +91,12 @@ lint: ## Check formatting, lints, documentation and workflows
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 
-schema: ## Write functions/anabranch/previews.schema.json and definition.yaml from the Rust types
+schema: ## Write functions/anabranch/*.schema.json and definition.yaml from the Rust types
 	@mkdir -p target functions/anabranch
 	$(CARGO) run --quiet --locked -- schema > target/previews.schema.json
+	$(CARGO) run --quiet --locked -- schema --affected > target/affected.schema.json
 	$(CARGO) run --quiet --locked -- schema --definition > target/definition.yaml
-	@mv target/previews.schema.json target/definition.yaml functions/anabranch/
+	@mv target/previews.schema.json target/affected.schema.json target/definition.yaml functions/anabranch/
 
 rust-target:
 	@! command -v rustup >/dev/null || rustup --quiet target add $(triple)

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::glob::literal;
 use super::manifest::{self, By, Claim, Manifests, READERS, name_of};
 use super::map::{Map, Verdict};
-use crate::diagnostic::{Diagnostic, Report, Sources, code, some_of};
+use crate::diagnostic::{Diagnostic, FileId, Report, Sources, code, some_of};
 use crate::limits::InputLimits;
 use crate::read::read_argument;
 use crate::yaml::write_string;
@@ -36,7 +36,7 @@ fn open<'f>(
     files: &'f [String],
     sources: &mut Sources,
     report: &mut Report,
-) -> Vec<(&'f str, crate::diagnostic::FileId)> {
+) -> Vec<(&'f str, FileId)> {
     let is_manifest = |path: &&String| READERS.iter().any(|reader| (reader.has)(name_of(path)));
     let mut found = Vec::new();
     for path in files.iter().filter(is_manifest) {
@@ -151,7 +151,12 @@ impl<'m> Audit<'m> {
         );
         let all = owner.uses.iter().chain(lacking).collect::<BTreeSet<_>>().into_iter();
         let names = all.map(|&index| self.map.owners[index].name.as_str());
-        let help = format!("add to {}: {}", self.field(user), flow("uses", names));
+        let mut help = format!("add to {}: {}", self.field(user), flow("uses", names));
+        if lacking.len() > 2 && claim.ignored.is_some() {
+            help = format!(
+                "copy less, or leave out with a .dockerignore what is not needed; else {help}"
+            );
+        }
         Diagnostic::new(&code::MISSING_EDGE, message, help).at(claim.place, "")
     }
 

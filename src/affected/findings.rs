@@ -78,27 +78,31 @@ pub(super) fn unmapped(map: &Map, paths: &[String], what: &str) -> Option<Diagno
         more => format!("the {what} `{first}`, and {more} more, are not in the map"),
     };
     let means = match map.unmapped {
+        Unmapped::All => "by `unmapped: all` a change of these affects every service",
+        Unmapped::Ignore => "by `unmapped: ignore` a change of these affects nothing",
         Unmapped::Error => {
-            let mut help =
-                "add each to the `paths` of the service or module that is made of it, or to \
-                            `ignore` where it affects nothing:"
-                    .to_owned();
-            for path in paths.iter().take(LINES) {
-                help.push_str("\n  - ");
-                write_string(&mut help, &as_glob(path), None);
-            }
-            if let Some(more @ 1..) = paths.len().checked_sub(LINES) {
-                help.push_str(&format!("\nand {more} more"));
-            }
-            return Some(
-                Diagnostic::new(&code::UNMAPPED_PATH, named, help).at(map.place, "in no list here"),
-            );
+            let finding = Diagnostic::new(&code::UNMAPPED_PATH, named, lines_to_add(paths));
+            return Some(finding.at(map.place, "in no list here"));
         }
-        Unmapped::All => "every service is affected",
-        Unmapped::Ignore => "nothing is affected",
     };
-    let help = format!("by `unmapped`, {means}; such are {}", some_of(paths));
+    let help = format!("{means}: {}", some_of(paths));
     Some(Diagnostic::new(&code::UNMAPPED_ALLOWED, named, help))
+}
+
+/// The remedy for paths that the map does not name: a glob for each.
+fn lines_to_add(paths: &[String]) -> String {
+    let mut help =
+        "add each to the `paths` of the service or module that is made of it, or to `ignore` \
+                    where it affects nothing:"
+            .to_owned();
+    for path in paths.iter().take(LINES) {
+        help.push_str("\n  - ");
+        write_string(&mut help, &as_glob(path), None);
+    }
+    if paths.len() > LINES {
+        help.push_str(&format!("\nand {} more", paths.len() - LINES));
+    }
+    help
 }
 
 /// The path of a file as a glob; what ends in `/**` is one.

@@ -67,7 +67,7 @@ impl Repository {
     pub(crate) fn open(folder: &Path) -> Result<Self, Diagnostic> {
         let root = git_root(folder);
         if !root.join(".git").exists() {
-            let message = format!("{} is in no git repository", root.display());
+            let message = "the current folder is in no git repository".to_owned();
             return Err(no_repository(message, "run it in a checkout of the repository"));
         }
         let repository = Self { root };
@@ -249,8 +249,15 @@ impl Repository {
     /// What git answers; that it fails is an error.
     fn said(&self, arguments: &[&str]) -> Result<Vec<u8>, Diagnostic> {
         self.run(arguments)?.map_err(|words| {
-            let message = format!("git {}: {}", arguments[0], words.trim());
-            no_repository(message, "mend what git says; run it in a checkout of the repository")
+            let lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
+            let message = format!("git {}: {}", arguments[0], lines.collect::<Vec<_>>().join("; "));
+            // A clone with a filter lacks objects, which are not fetched here.
+            let help = if words.contains("promisor remote") {
+                "bring what the clone left behind, with `git fetch --refetch --filter=blob:none`"
+            } else {
+                "mend what git says; run it in a checkout of the repository"
+            };
+            no_repository(message, help)
         })
     }
 
@@ -353,7 +360,10 @@ fn fetch(revision: &str, is_shallow: bool) -> String {
         Some(at) => revision.split_at(at),
         None => (revision, ""),
     };
-    if matches!(name, "HEAD" | "") {
+    if name.is_empty() {
+        return "`git branch --all` lists the branches of this clone".to_owned();
+    }
+    if name == "HEAD" {
         return match is_shallow {
             true => "this clone is shallow: `git fetch --unshallow` brings the history".to_owned(),
             false => {
@@ -397,6 +407,7 @@ mod tests {
             ("origin/main~3", "git fetch origin +main:"),
             ("$(x)", "`git fetch origin` brings"),
             ("HEAD~40", "`git log`"),
+            ("@{upstream}", "git branch --all"),
         ] {
             assert!(
                 fetch(revision, false).contains(command),

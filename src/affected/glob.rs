@@ -5,7 +5,7 @@
 //! path. The crate `globset` was looked at: it compares bytes, so that `?` and `[ä]` miss letters beyond
 //! ASCII, and its `[!a]` takes a `/`.
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 /// One glob, without the `!` in front.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct Glob {
 impl Glob {
     /// Globs that one glob may stand for with its braces.
     const ALTERNATIVES: usize = 1_000;
+    /// Bytes of the automaton of one glob: room for some hundred signs.
+    const SIZE: usize = 256 << 10;
 
     /// Reads a glob.
     ///
@@ -38,8 +40,8 @@ impl Glob {
         let patterns: Result<Vec<String>, _> =
             alternatives.iter().map(|one| pattern(one)).collect();
         let pattern = format!("(?s)^(?:{})$", patterns?.join("|"));
-        let regex =
-            Regex::new(&pattern).map_err(|_| say("it is too large", "write several globs"))?;
+        let regex = RegexBuilder::new(&pattern).size_limit(Self::SIZE).build();
+        let regex = regex.map_err(|_| say("it has too many signs", "write several globs"))?;
         Ok(Self { regex, prefix: common_prefix(&alternatives) })
     }
 
@@ -283,6 +285,7 @@ mod tests {
             ("[z-a]", "`z-a`"),
             ("src/**.go", "`**`"),
             ("a***", "`**`"),
+            (&"?".repeat(10_000), "too many signs"),
             ("{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", "more than 1000"),
         ] {
             let (what, help) = Glob::new(glob).expect_err(glob);

@@ -66,9 +66,9 @@ pub(crate) fn audit(
     report.extend(findings::unused(&map, &files, &[], &code::UNUSED_GLOB_IN_AUDIT));
     let is_unmapped = |path: &&String| map.ask(path).is_unmapped();
     let unmapped: Vec<String> = files.iter().filter(is_unmapped).cloned().collect();
-    let folders = findings::folders(&unmapped, &files);
-    report.extend(findings::unmapped(&map, &folders, "part of the repository"));
-    audit::check_edges(&map, &repository.root, &files, sources, report);
+    let shown = if unmapped.len() > 50 { findings::folders(&unmapped, &files) } else { unmapped };
+    report.extend(findings::unmapped(&map, &shown, "tracked path"));
+    audit::check_edges(&map, &from_here(&repository.root)?, &files, sources, report);
     Some(files.len())
 }
 
@@ -99,13 +99,17 @@ fn open(
 
 /// Where the map is looked for: affected.yaml in the root of the repository, or previews.yaml there.
 fn find_map(root: &Path) -> Option<PathBuf> {
-    let here = std::path::absolute(".").ok()?;
-    let up: PathBuf = here.strip_prefix(root).ok()?.iter().map(|_| "..").collect();
-    let affected = up.join("affected.yaml");
-    let previews = up.join("previews.yaml");
+    let root = from_here(root)?;
+    let (affected, previews) = (root.join("affected.yaml"), root.join("previews.yaml"));
     // A link that leads nowhere is there too, and is said to be unreadable.
     let is_there = |path: &Path| path.symlink_metadata().is_ok();
     Some(if is_there(&previews) && !is_there(&affected) { previews } else { affected })
+}
+
+/// A folder above the current one as people would write it: nothing, or `..`, or `../..`.
+fn from_here(above: &Path) -> Option<PathBuf> {
+    let here = std::path::absolute(".").ok()?;
+    Some(here.strip_prefix(above).ok()?.iter().map(|_| "..").collect())
 }
 
 fn read_map(path: &Path, sources: &mut Sources, errors: &mut Vec<Diagnostic>) -> Option<Map> {

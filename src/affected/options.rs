@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::arguments::examples;
-
 /// Options of `affected`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -28,19 +26,17 @@ pub struct Options {
     pub format: Format,
 }
 
-const EXAMPLES: &str = examples!(
-    "anabranch affected --base origin/main"
-    "    what this branch affects, and why"
-    "anabranch affected --base origin/main --format bake | xargs -r docker buildx bake"
-    "    builds the images of the affected services; nothing where none is"
-    r#"echo "services=$(anabranch affected --base origin/main --format matrix)" >>"$GITHUB_OUTPUT""#
-    "    a matrix for jobs of a GitHub workflow"
-    "anabranch affected --audit"
-    "    finds files without owner, globs without file, and what Dockerfiles, package.json, Cargo.toml"
-    "    and their like use without a word in the map";
-    "It only reads, and runs no program but git. It ends with 0 where nothing is affected, and with 1 where that"
-    "cannot be told: a path without owner, an unknown revision, a clone that is too shallow."
-);
+const EXAMPLES: &str = "\
+Examples:
+  anabranch affected --base origin/main
+  anabranch affected --base origin/main --head origin/my-branch --format json
+  anabranch affected --base origin/main --format bake | xargs -r docker buildx bake
+  anabranch affected --audit
+
+Exit status:
+  0  fine, also where no service is affected
+  1  it cannot be told: a path without owner, an unknown revision, a shallow clone
+  2  the arguments are wrong";
 
 /// How the answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

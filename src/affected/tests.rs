@@ -65,6 +65,8 @@ fn ask(map: &Map, paths: &[String]) -> Answer {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn more_files_never_make_fewer_services(spec in maps(), some in paths(), more in paths()) {
         let map = map_of(&spec);

@@ -2,9 +2,13 @@
 
 use std::process::ExitCode;
 
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+
 use super::voice::Voice;
-use super::write_out;
+use super::{say_usage, write_out};
 use crate::affected::{Format, Options, affected, audit};
+use crate::cli::Cli;
 use crate::diagnostic::{Report, Sources, json};
 
 pub(super) fn run(options: &Options, voice: &Voice) -> ExitCode {
@@ -18,6 +22,10 @@ pub(super) fn run(options: &Options, voice: &Voice) -> ExitCode {
 }
 
 fn run_audit(options: &Options, voice: &Voice) -> ExitCode {
+    if !matches!(options.format, Format::Text | Format::Json) {
+        let words = "--audit answers with findings: as text, or with --format json";
+        return say_usage(&Cli::command().error(ErrorKind::ArgumentConflict, words));
+    }
     let (mut sources, mut report) = (Sources::default(), Report::default());
     let files = audit(options, &mut sources, &mut report);
     let written = match options.format {

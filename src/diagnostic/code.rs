@@ -206,7 +206,7 @@ codes! {
          is not more open, or more closed, than the baseline: copy the policy by hand where it matters.";
     ALIAS_LIMIT = "alias-limit", Error, "all previews have more aliases than spec.limits.aliases",
         "With `dependencies: all`, the default, every service of the baseline that a preview does not change\n\
-         has an alias in it. An alias costs about 141 bytes in each sidecar that sees its target. With\n\
+         has an alias in it. An alias costs 100 to 150 bytes in each sidecar that sees its target. With\n\
          `dependencies: found` only names that texts of the copies hold, or that are declared, get one.";
     NO_HOST_FOUND = "no-host-found", Note, "the texts of a copy name no service",
         "With `dependencies: found` a preview reaches the services that env, arguments, commands, ConfigMaps\n\
@@ -276,6 +276,15 @@ codes! {
     ENTRY_NOT_CLONED = "entry-not-cloned", Warning, "a way into the baseline has no preview host",
         "HTTPRoutes and GRPCRoutes attached to a Gateway and VirtualServices with gateways are cloned.\n\
          Ingress, TCP and TLS routes cannot set the key.";
+    ENTRY_GATEWAY = "entry-gateway", Error, "an entry names a Gateway that its routes cannot bind to",
+        "The Gateway API and Istio both have a kind Gateway, and a route binds to one of its own API alone:\n\
+         an HTTPRoute or GRPCRoute to the first, a VirtualService to the second. A clone that is bound to the\n\
+         other is ignored, and its preview host answers 404. Name a Gateway of the routes' own API; where the\n\
+         baseline has routes of both, make an entry for each and say with `of` what it stands for.";
+    ENTRY_GATEWAYS = "entry-gateways", Note, "preview hosts publish what these Gateways serve",
+        "Every route that leads from a Gateway into the baseline gets a preview host at the entry's Gateway,\n\
+         also one that is for an internal Gateway. Where not everybody who can reach preview hosts may see\n\
+         what is served there, name the Gateways that the entry stands for: `of: [{namespace, name}]`.";
     SEVERAL_CHANGES = "several-changes", Warning, "only the first change gets the status",
         "A Flux Kustomization carries one commit and one pull request. The first change of a preview\n\
          gets the commit status and the comment.";

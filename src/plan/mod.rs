@@ -88,7 +88,7 @@ fn check_aliases(
             "spec.limits.aliases",
             format!("all previews have {count} aliases, and spec.limits.aliases allows {most}"),
             "set `spec.dependencies: found`, which makes those alone that texts name or that are declared, \
-             or raise the limit: an alias costs each sidecar that sees it about 141 bytes",
+             or raise the limit: an alias costs each sidecar that sees it 100 to 150 bytes",
         ));
     }
 }

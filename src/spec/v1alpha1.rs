@@ -271,6 +271,9 @@ impl Default for RoutingKey {
 pub struct Entry {
     /// The Gateway that serves the preview hosts.
     pub gateway: GatewayRef,
+    /// The Gateways that it stands for: their routes get preview hosts, those of others do not. Empty: all.
+    #[serde(default)]
+    pub of: Vec<GatewayName>,
     /// Template of the host: `{preview}`, `{host}` (first label of the original host), `{hash}` (of
     /// the original host).
     pub host: String,
@@ -290,6 +293,16 @@ pub struct GatewayRef {
     /// One of its listeners; absent: all.
     #[serde(default)]
     pub section_name: String,
+}
+
+/// A Gateway to which routes of the baseline are attached.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct GatewayName {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// A folder of test Jobs that Flux runs once per preview and commit.

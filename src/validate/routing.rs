@@ -30,16 +30,22 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     }
     for (e, entry) in routing.entries.iter().enumerate() {
         let path = format!("spec.routing.entries[{e}]");
-        for (field, name) in
-            [("namespace", &entry.gateway.namespace), ("name", &entry.gateway.name)]
-        {
-            if !name.split('.').all(is_dns_label) {
-                found.push(config.finding(
-                    &code::BAD_NAME,
-                    format_args!("{path}.gateway.{field}"),
-                    format!("`{name}` cannot name a Gateway's {field}"),
-                    "use lower-case letters, digits and `-`",
-                ));
+        let gateway = (format!("{path}.gateway"), &entry.gateway.namespace, &entry.gateway.name);
+        let of = entry
+            .of
+            .iter()
+            .enumerate()
+            .map(|(index, one)| (format!("{path}.of[{index}]"), &one.namespace, &one.name));
+        for (path, namespace, name) in [gateway].into_iter().chain(of) {
+            for (field, name) in [("namespace", namespace), ("name", name)] {
+                if !name.split('.').all(is_dns_label) {
+                    found.push(config.finding(
+                        &code::BAD_NAME,
+                        format_args!("{path}.{field}"),
+                        format!("`{name}` cannot name a Gateway's {field}"),
+                        "use lower-case letters, digits and `-`",
+                    ));
+                }
             }
         }
         check_host(input, &format!("{path}.host"), &entry.host, found);

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::new_file::{PRIVATE, USUAL, new_file};
 use crate::diagnostic::{Diagnostic, code};
-use crate::read::git_root;
+use crate::read::{check_inside, git_root};
 
 /// How long to wait for others that edit the same file.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -172,7 +172,8 @@ fn check_way(path: &Path) -> Result<(), Diagnostic> {
     check_below(path, &if path.is_absolute() { git_root(folder) } else { PathBuf::new() })
 }
 
-/// Checks that no folder between this one and a file is a link.
+/// Checks that no folder between this one and a file is a link, and that Git does not keep the file for
+/// itself.
 fn check_below(path: &Path, outer: &Path) -> Result<(), Diagnostic> {
     for part in folder_of(path).ancestors().take_while(|part| *part != outer) {
         let is_named = matches!(part.components().next_back(), Some(Component::Normal(_)));
@@ -182,7 +183,10 @@ fn check_below(path: &Path, outer: &Path) -> Result<(), Diagnostic> {
             return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help));
         }
     }
-    Ok(())
+    check_inside(folder_of(path)).map_err(|why| {
+        let message = format!("{} is not written: {why}", path.display());
+        Diagnostic::new(&code::EDIT_REFUSED, message, "name a file that Git tracks")
+    })
 }
 
 fn is_same(one: &Metadata, other: &Metadata) -> bool {

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::dice::Dice;
-use crate::evaluator::Request;
+use crate::evaluator::{Request, fqdn};
 
 /// The baseline's namespace.
 pub(crate) const BASELINE: &str = "baseline";
@@ -22,6 +22,8 @@ pub(crate) struct Shop {
     pub(crate) baggage: bool,
     /// The entry's route.
     pub(crate) entry: Option<Value>,
+    /// A route for the same host at a Gateway for which the entry does not stand.
+    internal: Option<Value>,
     /// Routes of the mesh.
     routes: Vec<Value>,
     api: &'static str,
@@ -61,6 +63,7 @@ impl Shop {
             previews: previews(&mut dice, &services),
             baggage: dice.one_in(3),
             entry: None,
+            internal: None,
             routes: Vec::new(),
             requests: Vec::new(),
             api: "auto",
@@ -69,19 +72,31 @@ impl Shop {
         };
         shop.add_routes(&mut dice);
         if dice.one_in(2) {
-            let rules = vec![shop.http_rule(&mut dice, false), shop.http_rule(&mut dice, false)];
-            shop.entry = Some(json!({
-                "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
-                "metadata": {"name": "entry", "namespace": BASELINE},
-                "spec": {
-                    "parentRefs": [{"namespace": "infra", "name": "public"}],
-                    "hostnames": ["shop.example.com"],
-                    "rules": rules
-                }
-            }));
+            shop.entry = Some(shop.entry_at(&mut dice, "public"));
+            shop.internal = dice.one_in(2).then(|| shop.entry_at(&mut dice, "internal"));
         }
         shop.requests = (0..14).map(|_| request(&mut dice)).collect();
         shop
+    }
+
+    /// A route for the shop's host at a Gateway.
+    fn entry_at(&self, dice: &mut Dice, gateway: &str) -> Value {
+        let mut rules = [self.http_rule(dice, true), self.http_rule(dice, true)];
+        for rule in &mut rules {
+            // To the host itself, by its name.
+            if !rule["filters"][0]["requestRedirect"].is_null() && dice.one_in(2) {
+                rule["filters"][0]["requestRedirect"]["hostname"] = json!("shop.example.com");
+            }
+        }
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": format!("at-{gateway}"), "namespace": BASELINE},
+            "spec": {
+                "parentRefs": [{"namespace": "infra", "name": gateway}],
+                "hostnames": ["shop.example.com"],
+                "rules": rules
+            }
+        })
     }
 
     fn add_routes(&mut self, dice: &mut Dice) {
@@ -90,7 +105,7 @@ impl Shop {
         self.wildcard = mode == 0;
         if mode == 0 {
             let mut wildcard =
-                self.virtual_service(dice, "everything", "*.baseline.svc.cluster.local");
+                self.virtual_service(dice, "everything", &["*.baseline.svc.cluster.local"]);
             wildcard["spec"]["http"][0]["timeout"] = json!("7s");
             self.routes.push(wildcard);
         }
@@ -103,12 +118,12 @@ impl Shop {
             let route = match kind {
                 0 | 1 => continue,
                 2 => {
-                    let host = if dice.one_in(2) {
-                        name.clone()
-                    } else {
-                        format!("{name}.baseline.svc.cluster.local")
-                    };
-                    self.virtual_service(dice, &name, &host)
+                    // Of several spellings Istio completes the one without a dot.
+                    let (dotted, full) = (format!("{name}.baseline"), fqdn(&name, BASELINE));
+                    let spelled = [name.as_str(), &dotted, &full];
+                    let both = [spelled[0], spelled[2]];
+                    let hosts = dice.pick(&[&spelled[..1], &spelled[2..], &spelled[..], &both]);
+                    self.virtual_service(dice, &name, hosts)
                 }
                 _ if mode <= 1 => continue,
                 3 => self.grpc_route(dice, &name),
@@ -134,7 +149,7 @@ impl Shop {
     fn add_ignored(&mut self, dice: &mut Dice) {
         let name = any_of(dice, &self.services);
         let mut ignored = match dice.roll(6) {
-            0 => self.virtual_service(dice, "ignored", &format!("{name}.baseline")),
+            0 => self.virtual_service(dice, "ignored", &[&format!("{name}.baseline")]),
             1 => {
                 let mut route = self.http_route(dice, "ignored", &name);
                 route["spec"]["parentRefs"][0]["port"] = json!(9999);
@@ -240,14 +255,16 @@ impl Shop {
         })
     }
 
-    fn virtual_service(&self, dice: &mut Dice, name: &str, host: &str) -> Value {
+    fn virtual_service(&self, dice: &mut Dice, name: &str, hosts: &[&str]) -> Value {
+        let wildcard = hosts[0].starts_with('*');
         let mut entries: Vec<Value> = (0..=dice.roll(4)).map(|_| self.http_entry(dice)).collect();
-        let seen: &[&str] = match host.starts_with('*') {
+        let seen: &[&str] = match wildcard {
             true => &["*"],
             false => dice.pick(&[&[][..], &["*"], &["."], &[BASELINE, "elsewhere"]]),
         };
-        if self.wildcard && !host.starts_with('*') {
-            // Or callers on a port without entries would fall through to what is carried over.
+        if self.wildcard && !wildcard || hosts.len() > 1 {
+            // Or callers on a port without entries would fall through to what is carried over, and entries
+            // for that port would be refused beside other hosts.
             let mut last = self.http_entry(dice);
             last.as_object_mut().expect("an entry").remove("match");
             entries.push(last);
@@ -255,7 +272,7 @@ impl Shop {
         json!({
             "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
             "metadata": {"name": name, "namespace": BASELINE},
-            "spec": {"hosts": [host], "http": entries, "exportTo": seen}
+            "spec": {"hosts": hosts, "http": entries, "exportTo": seen}
         })
     }
 
@@ -353,7 +370,7 @@ impl Shop {
             }));
         }
         objects.extend(self.routes.iter().cloned());
-        objects.extend(self.entry.clone());
+        objects.extend(self.entry.iter().chain(&self.internal).cloned());
         objects.iter().fold(String::new(), |mut text, object| {
             writeln!(text, "---\n{object:#}").expect("a string can be written");
             text
@@ -384,6 +401,9 @@ impl Shop {
                 "gateway": {"namespace": "infra", "name": "preview"},
                 "host": "{preview}.preview.example.com"
             }]);
+            if self.internal.is_some() {
+                routing["entries"][0]["of"] = json!([{"namespace": "infra", "name": "public"}]);
+            }
         }
         let file = json!({
             "apiVersion": "anabranch.dev/v1alpha1", "kind": "Previews", "metadata": {"name": "shop"},

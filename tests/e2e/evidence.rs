@@ -25,7 +25,7 @@ const ENGINES: [(&str, &str, &str); 10] = [
         "notification-controller",
         "github.com/fluxcd/notification-controller",
     ),
-    ("istiod", "istio", "istio.io/istio"),
+    ("istiod, with its validation webhook", "istio", "istio.io/istio"),
     ("Gateway API's definitions", "istio", "sigs.k8s.io/gateway-api"),
     ("OCI registry (distribution)", "registry", "github.com/distribution/distribution/v3"),
     ("Gitea", "gitea", "code.gitea.io/gitea"),

@@ -4,13 +4,19 @@ use serde_json::Value;
 
 use crate::evaluator::{Answer, Destination, Share};
 use crate::lab::{Outcome, ensure};
-use crate::traffic::{Endpoints, Told};
+use crate::traffic::{Endpoints, Question, Told};
 
 /// gRPC's word for a 404 of a proxy.
 const UNIMPLEMENTED: u16 = 12;
 
-/// Compares an answer with its prediction: who answered, under which path, with which headers set.
-pub(crate) fn agree(predicted: &Answer, told: &Told, endpoints: &Endpoints, grpc: bool) -> Outcome {
+/// Compares an answer with its prediction: who answered, under which path, with which headers set, or
+/// where it leads to.
+pub(crate) fn agree(
+    predicted: &Answer,
+    question: &Question,
+    told: &Told,
+    endpoints: &Endpoints,
+) -> Outcome {
     let status = |wanted: u16| {
         ensure(told.status == wanted, || format!("status {} instead of {wanted}", told.status))
     };
@@ -35,7 +41,7 @@ pub(crate) fn agree(predicted: &Answer, told: &Told, endpoints: &Endpoints, grpc
             keeps(&effects, told)
         }
         Answer::Default(destination) => from_pod_of(&[&destination.host], told, endpoints),
-        Answer::NotFound => status(if grpc { UNIMPLEMENTED } else { 404 }),
+        Answer::NotFound => status(if question.is_grpc() { UNIMPLEMENTED } else { 404 }),
         Answer::Direct(effects) => {
             let effects: Value =
                 serde_json::from_str(effects).map_err(|error| error.to_string())?;
@@ -43,7 +49,11 @@ pub(crate) fn agree(predicted: &Answer, told: &Told, endpoints: &Endpoints, grpc
                 Value::Null => effects["RequestRedirect"]["statusCode"].as_u64().unwrap_or(302),
                 redirect => redirect["redirectCode"].as_u64().unwrap_or(301),
             };
-            status(u16::try_from(code).unwrap_or_default())
+            status(u16::try_from(code).unwrap_or_default())?;
+            let wanted = predicted.leads_to(question.host(), question.path());
+            ensure(told.leads_to() == wanted, || {
+                format!("it leads to {:?} instead of {wanted:?}", told.leads_to())
+            })
         }
         Answer::Failed(reason) | Answer::Undefined(reason) => {
             Err(format!("the evaluator has no prediction: {reason}"))

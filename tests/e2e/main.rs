@@ -40,6 +40,7 @@ const SCENARIOS: &[Scenario] = &[
     ("life of a pull request", scenarios::life::run),
     ("routing, east-west", scenarios::east_west::run),
     ("routing, north-south", scenarios::north_south::run),
+    ("routes as the mesh follows them", scenarios::followed::run),
     ("adding and removing under load", scenarios::under_load::run),
     ("an artifact of each preview", scenarios::artifacts::run),
     ("one broken preview", scenarios::broken::run),

@@ -150,6 +150,22 @@ impl Question {
         }))
     }
 
+    /// The host that the client believes to call, without its port.
+    pub(crate) fn host(&self) -> &str {
+        let host = self.0["host"].as_str().unwrap_or_default();
+        host.split(':').next().unwrap_or_default()
+    }
+
+    /// The path that it asks for, without the query.
+    pub(crate) fn path(&self) -> &str {
+        self.0["path"].as_str().unwrap_or_default().split('?').next().unwrap_or_default()
+    }
+
+    /// Whether it is a call of gRPC.
+    pub(crate) fn is_grpc(&self) -> bool {
+        self.0["grpc"] == true
+    }
+
     /// The same, asked once and then so often again, with a clock.
     pub(crate) fn again(mut self, times: usize) -> Self {
         self.0["again"] = json!(times);
@@ -175,6 +191,9 @@ pub(crate) struct Told {
     pub(crate) status: u16,
     pub(crate) body: String,
     error: String,
+    /// Where a redirect leads to, as a URL.
+    #[serde(default)]
+    location: String,
     /// How long each of the repeated requests took.
     #[serde(default)]
     pub(crate) nanos: Vec<u64>,
@@ -193,6 +212,14 @@ impl Told {
     pub(crate) fn echo(&self) -> Outcome<Echo> {
         serde_json::from_str(&self.body)
             .map_err(|_| format!("no pod answered: status {}, {}", self.status, self.body.trim()))
+    }
+
+    /// The host and the path that a redirect leads to, without port and query.
+    pub(crate) fn leads_to(&self) -> Option<(String, String)> {
+        let (_, rest) = self.location.split_once("://")?;
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let host = authority.split(':').next().unwrap_or_default();
+        Some((host.to_owned(), path.split('?').next().unwrap_or_default().to_owned()))
     }
 }
 

@@ -10,6 +10,9 @@ export LAB RUN=$LAB/run
 export PATH=$LAB/bin:$PATH KUBECONFIG=$RUN/kubeconfig
 ip link set lo up
 ip route replace local 10.244.0.0/16 dev lo
+# Nothing here forwards from a Service to its pods: istiod has the address of its Service itself.
+istiod=10.96.0.15
+ip route replace local $istiod dev lo
 rm -rf "$RUN"
 mkdir -p "$RUN/registry" "$RUN/sources"
 command=("$@")
@@ -76,6 +79,28 @@ for crds in "$(folder istio sigs.k8s.io/gateway-api)/config/crd/standard" \
   kubectl apply --server-side -f "$crds" >>crds.log
 done
 for namespace in flux-system istio-system; do kubectl create namespace "$namespace" >>crds.log; done
+# As Istio's chart writes it. istiod adds its authority, and sets Fail when its webhook refuses what it should.
+kubectl apply -f - >>crds.log <<EOM
+apiVersion: v1
+kind: Service
+metadata: {name: istiod, namespace: istio-system}
+spec: {clusterIP: $istiod, ports: [{name: https-webhook, port: 443, protocol: TCP}]}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: istiod-default-validator, labels: {app: istiod, istio: istiod, istio.io/rev: default}}
+webhooks:
+  - name: validation.istio.io
+    clientConfig: {service: {name: istiod, namespace: istio-system, path: /validate}}
+    rules:
+      - operations: [CREATE, UPDATE]
+        apiGroups: [security.istio.io, networking.istio.io, telemetry.istio.io, extensions.istio.io]
+        apiVersions: ["*"]
+        resources: ["*"]
+    failurePolicy: Ignore
+    sideEffects: None
+    admissionReviewVersions: [v1]
+EOM
 kubectl create clusterrolebinding flux --clusterrole=cluster-admin \
   --group=system:serviceaccounts:flux-system >>crds.log
 
@@ -106,12 +131,17 @@ printf '%s\n' 'enablePrometheusMerge: false' 'enableAutoMtls: false' \
 start istiod env PILOT_ENABLE_METADATA_EXCHANGE=false PILOT_ENABLE_ALPN_FILTER=false \
   PILOT_ENABLE_AMBIENT=false PILOT_ENABLE_SENDING_HBONE=false PILOT_ENABLE_HBONE=false \
   POD_NAMESPACE=istio-system POD_NAME=istiod-0 REVISION=default CLUSTER_ID=Kubernetes PILOT_CERT_PROVIDER=istiod \
-  INJECTION_WEBHOOK_CONFIG_NAME= VALIDATION_WEBHOOK_CONFIG_NAME= \
-  pilot-discovery discovery --kubeconfig=kubeconfig --httpAddr=127.0.0.1:18080 --httpsAddr=127.0.0.1:15017 \
+  INJECTION_WEBHOOK_CONFIG_NAME= VALIDATION_WEBHOOK_CONFIG_NAME=istiod-default-validator \
+  pilot-discovery discovery --kubeconfig=kubeconfig --httpAddr=127.0.0.1:18080 --httpsAddr=$istiod:443 \
   --grpcAddr=127.0.0.1:15010 --secureGRPCAddr= --monitoringAddr=127.0.0.1:15014 --ctrlz_port=0 --meshConfig=mesh.yaml
 
 ready() { exec 3<>"/dev/tcp/127.0.0.1/$1"; }
 for port in 5000 9790 9440 9441 9442 18080 15010; do await "port $port" ready "$port"; done
 await gitea test -s gitea.token
+validates() {
+  local policy=jsonpath='{.webhooks[*].failurePolicy}'
+  [ "$(kubectl get validatingwebhookconfiguration istiod-default-validator -o "$policy")" = Fail ]
+}
+await "istiod's webhook" validates
 cd "$origin"
 "${command[@]}"

@@ -126,6 +126,8 @@ fn documents_show_real_output() {
 fn schema_and_definition_are_made_from_the_types() {
     let schema = run(&mut anabranch(&["schema"]), "").ok();
     settle("functions/anabranch/previews.schema.json", &schema);
+    let schema = run(&mut anabranch(&["schema", "--affected"]), "").ok();
+    settle("functions/anabranch/affected.schema.json", &schema);
     let definition = run(&mut anabranch(&["schema", "--definition"]), "").ok();
     settle("functions/anabranch/definition.yaml", &definition);
 }
@@ -142,6 +144,7 @@ fn help_is_what_was_reviewed() {
         "set",
         "remove",
         "prune",
+        "affected",
         "init",
         "schema",
         "completions",

@@ -125,6 +125,25 @@ fn no_folder_on_the_way_may_be_a_link() {
 }
 
 #[test]
+fn nothing_is_written_to_what_git_keeps_for_itself() {
+    let folder = folder();
+    let hooks = folder.path().join(".git/hooks");
+    fs::create_dir_all(&hooks).expect("a folder");
+    fs::write(hooks.join("pre-commit"), FILE).expect("written");
+    for arguments in [
+        &[&SET[..], &["--file", ".git/hooks/pre-commit"]].concat()[..],
+        &["remove", "pr-1", "--file", ".git/hooks/pre-commit"],
+        &["init", ".git/hooks"],
+        &["init", ".git/new"],
+    ] {
+        let words = at(folder.path(), arguments).failed();
+        assert!(words.contains("it leads to what Git keeps for itself"), "{arguments:?}: {words}");
+    }
+    assert_eq!(names(&hooks), ["pre-commit"]);
+    assert_eq!(fs::read_to_string(hooks.join("pre-commit")).expect("there"), FILE);
+}
+
+#[test]
 fn init_writes_through_no_link_and_all_or_nothing() {
     let (outside, folder) = (tempfile::tempdir().expect("one"), tempfile::tempdir().expect("two"));
     symlink(outside.path(), folder.path().join("previews")).expect("a link");

@@ -413,9 +413,36 @@ fn a_request_that_is_led_to_a_headless_service_goes_astray() {
     let to =
         |name: &str| route("cart", &format!("[{{backendRefs: [{{name: {name}, port: 80}}]}}]"));
     judge(&(headless.clone() + &to("bare")), &[(get("/"), "bare.shop:80? 1/1")]);
+    // A copy with a cluster IP is reached.
+    let own = object(
+        "HTTPRoute",
+        "own",
+        "shop",
+        &format!("parentRefs: [{{kind: Service, group: '', name: bare}}], rules: [{{{TO_COPY}}}]"),
+    );
+    let answer = call(&mesh(&(headless.clone() + &own)), "shop", "bare", 80, get("/"));
+    assert_eq!(short(&answer), "cart.pr-1:80 1/1");
     judge(&(hidden + &to("hidden")), &[(get("/"), "hidden.shop:80? 1/1")]);
     let mesh = mesh(&headless);
     assert_eq!(short(&call(&mesh, "shop", "bare", 80, get("/"))), "default bare.shop:80");
+}
+
+#[test]
+fn of_three_spellings_of_a_host_the_mesh_knows_two() {
+    let http = "http: [{route: [{destination: {host: web}}]}]";
+    let spelled =
+        |hosts: &str| object("VirtualService", "cart", "shop", &format!("hosts: {hosts}, {http}"));
+    for (hosts, expected) in [
+        ("[cart, cart.shop, cart.shop.svc.cluster.local]", "web.shop:80 1/1"),
+        ("[cart.shop.svc.cluster.local]", "web.shop:80 1/1"),
+        ("[cart.shop]", "default cart.shop:80"),
+    ] {
+        let mesh = mesh(&spelled(hosts));
+        for host in ["cart", "cart.shop", "cart.shop.svc.cluster.local"] {
+            let answer = call(&mesh, "shop", host, 80, get("/"));
+            assert_eq!(short(&answer), expected, "{host} with {hosts}");
+        }
+    }
 }
 
 #[test]
@@ -528,6 +555,32 @@ fn a_redirect_is_answered_by_the_rule() {
     let rule = "[{filters: [{type: RequestRedirect, requestRedirect: {hostname: x.example.com}}]}]";
     judge(&route("cart", rule), &[(get("/"), "direct")]);
     judge(&virtual_service("[{redirect: {authority: x.example.com}}]"), &[(get("/"), "direct")]);
+}
+
+#[test]
+fn a_redirect_keeps_what_it_does_not_say() {
+    let leads = |objects: &str| {
+        let answer = call(&mesh(objects), "shop", "cart", 80, get("/old/x"));
+        answer.leads_to("cart", "/old/x").map(|(host, path)| format!("{host}{path}"))
+    };
+    let filter = |redirect: &str| {
+        let matches = "matches: [{path: {type: PathPrefix, value: /old}}]";
+        let filters = format!("filters: [{{type: RequestRedirect, requestRedirect: {redirect}}}]");
+        route("cart", &format!("[{{{matches}, {filters}}}]"))
+    };
+    let entry = |redirect: &str| virtual_service(&format!("[{{redirect: {redirect}}}]"));
+    for (objects, expected) in [
+        (filter("{hostname: x.org}"), "x.org/old/x"),
+        (filter("{path: {type: ReplaceFullPath, replaceFullPath: /new}}"), "cart/new"),
+        (filter("{path: {type: ReplacePrefixMatch, replacePrefixMatch: /new}}"), "cart/new/x"),
+        (filter("{scheme: https}"), "cart/old/x"),
+        (entry("{authority: x.org}"), "x.org/old/x"),
+        (entry("{uri: /new}"), "cart/new"),
+    ] {
+        assert_eq!(leads(&objects).as_deref(), Some(expected), "{objects}");
+    }
+    assert_eq!(leads(&virtual_service("[{directResponse: {status: 503}}]")), None);
+    assert_eq!(leads(&route("cart", &format!("[{{{TO_WEB}}}]"))), None);
 }
 
 #[test]
@@ -679,6 +732,20 @@ fn hostnames_and_grants_of_a_gateway() {
         "from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: shop}], to: [{group: '', kind: Service}]",
     );
     assert_eq!(enter(&(foreign + &grant), "x"), "cart.pr-1:80 1/1");
+}
+
+#[test]
+fn a_route_counts_at_its_own_gateway_alone() {
+    let internal = "parentRefs: [{namespace: infra, name: internal}], hostnames: [a.example.com]";
+    let route = object("HTTPRoute", "entry", "shop", &format!("{internal}, rules: [{{{TO_WEB}}}]"));
+    let gateways = "hosts: [a.example.com], gateways: [infra/internal]";
+    let http = "http: [{route: [{destination: {host: web, port: {number: 80}}}]}]";
+    let entry = object("VirtualService", "entry", "shop", &format!("{gateways}, {http}"));
+    for objects in [route, entry] {
+        let enter = |gateway| short(&mesh(&objects).enter(gateway, "a.example.com", &get("/")));
+        assert_eq!(enter("infra/internal"), "web.shop:80 1/1");
+        assert_eq!(enter("infra/public"), "404");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The one test binary: black-box tests of the command line, one module per subject.
 
 mod actions;
+mod affected;
 mod again;
 mod arguments;
 mod container;
@@ -20,6 +21,7 @@ mod evaluator_tests;
 mod expected;
 mod forms;
 mod function;
+mod git;
 mod golden;
 mod hostile;
 mod hostile_patches;
@@ -44,3 +46,4 @@ mod sets;
 mod shop;
 mod supply;
 mod validity;
+mod ways_in;

@@ -10,6 +10,7 @@ use super::expected::{
     Files, anabranch, check_readme, command, compare, extra_args, files, folders, golden, name,
     settle,
 };
+use super::git::Git;
 use super::orchestrator::CART;
 
 /// A small input without mistakes, to fill a folder that a mistake must leave alone.
@@ -37,6 +38,9 @@ fn produce_by_command(case: &Path, line: &str, problems: &mut Vec<String>) -> Fi
         fs::create_dir_all(path.parent().expect("a file has a folder")).expect("it is made");
         fs::write(path, bytes).expect("the copy can be written");
     }
+    if case.join("repository").is_file() {
+        repository(case, scratch.path());
+    }
     let before = files(scratch.path());
     let (words, input) = line.split_once(" < ").unwrap_or((line, ""));
     let mut words = words.split_whitespace();
@@ -59,6 +63,18 @@ fn produce_by_command(case: &Path, line: &str, problems: &mut Vec<String>) -> Fi
     let said = [("expected.txt", output.stderr), ("expected.out", output.stdout)];
     let said = said.into_iter().filter(|(_, bytes)| !bytes.is_empty());
     said.map(|(path, bytes)| (path.to_owned(), bytes)).collect()
+}
+
+/// Makes a repository of the folder: its commits are those of the case's file `repository`, and its history
+/// ends at the revisions that `shallow` lists.
+fn repository(case: &Path, folder: &Path) {
+    let git = Git::init(folder);
+    git.import(&fs::read(case.join("repository")).expect("the stream is there"));
+    for revision in fs::read_to_string(case.join("shallow")).unwrap_or_default().lines() {
+        let commit = git.run(&["rev-parse", revision]);
+        fs::write(folder.join(".git/shallow"), commit).expect("written");
+    }
+    git.run(&["checkout", "--quiet", "--force", "main"]);
 }
 
 /// The arguments behind the subcommand: previews.yaml, and the baseline that the folder holds.
@@ -160,7 +176,16 @@ fn every_mistake_says_what_is_expected_and_writes_nothing() {
         let ours = |path: &str| path.starts_with("expected");
         compare(&case, &case, &produced, ours, &mut problems);
         for path in files(&case).keys() {
-            let input = ["previews.yaml", "baseline.yaml", "README.md", "args", "command"];
+            let input = [
+                "previews.yaml",
+                "baseline.yaml",
+                "affected.yaml",
+                "README.md",
+                "args",
+                "command",
+                "repository",
+                "shallow",
+            ];
             let known = ours(path) || path.starts_with("baseline/") || named(path);
             if !known && !input.contains(&path.as_str()) {
                 problems.push(format!("{}: {path} belongs to nothing", name(&case)));

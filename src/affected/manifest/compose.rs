@@ -15,14 +15,19 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
         for document in manifests.documents(&manifest, claims) {
             for (name, service) in document.get("services").map(Node::entries).unwrap_or_default() {
                 if let Some(build) = service.get("build") {
-                    read_build(&manifest, &name.text, build, claims);
+                    read_build(manifests, &manifest, (&name.text, build), claims);
                 }
             }
         }
     }
 }
 
-fn read_build(manifest: &Manifest<'_>, service: &str, build: &Node, claims: &mut Claims) {
+fn read_build(
+    manifests: &Manifests<'_>,
+    manifest: &Manifest<'_>,
+    (service, build): (&str, &Node),
+    claims: &mut Claims,
+) {
     let context = build.text().or_else(|| build.text_at(&["context"])).unwrap_or(".");
     if context.contains('$') {
         return claims.unread(
@@ -45,7 +50,8 @@ fn read_build(manifest: &Manifest<'_>, service: &str, build: &Node, claims: &mut
         }
         other => {
             let Some(dockerfile) = join(&context, other.unwrap_or("Dockerfile")) else { return };
-            claims.contexts.entry(dockerfile.clone()).or_default().insert(context);
+            let image = (dockerfile.as_str(), context, service);
+            claims.build(manifests, manifest, image, build.place);
             By::File(dockerfile)
         }
     };

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{By, Claim, Claims, Ignored, Manifest, Manifests, folder_of, join, name_of};
+use super::{By, Claim, Claims, Ignored, Manifest, Manifests, folder_of, join};
 use crate::affected::glob::Glob;
 use crate::diagnostic::Place;
 
@@ -20,22 +20,18 @@ fn is_dockerfile(name: &str) -> bool {
 }
 
 pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
-    let mut named: Vec<Manifest<'_>> = manifests.named(is_dockerfile).collect();
-    // A compose file may build from a file of any name.
-    let of_others = claims.contexts.keys().filter(|path| !is_dockerfile(name_of(path)));
-    named.extend(of_others.filter_map(|path| manifests.at(path)));
-    for manifest in named {
+    for manifest in manifests.named(is_dockerfile) {
         let sources = sources(&manifest);
         let stated = claims.contexts.get(manifest.path).cloned();
-        let contexts: Vec<String> = match stated {
-            Some(stated) => stated.into_iter().collect(),
-            None => vec![likely_context(manifests, &manifest, &sources)],
-        };
-        for context in contexts {
+        let likely = || (likely_context(manifests, &manifest, &sources), String::new());
+        let contexts = stated.unwrap_or_else(|| [likely()].into());
+        for (context, service) in contexts {
             let ignored = Rc::new(ignored(manifests, &manifest, &context));
-            for source in &sources {
-                add(manifests, &manifest, source, &context, &ignored, claims);
-            }
+            // The image is made for whoever owns the Dockerfile, and for the service that is said to be built.
+            let mut by = vec![By::File(manifest.path.to_owned())];
+            by.extend(Some(service).filter(|name| !name.is_empty()).map(By::Service));
+            let image = Image { manifest, context, ignored, by };
+            sources.iter().for_each(|source| image.add(manifests, source, claims));
         }
     }
 }
@@ -46,34 +42,37 @@ struct Source {
     place: Place,
 }
 
-fn add(
-    manifests: &Manifests<'_>,
-    manifest: &Manifest<'_>,
-    source: &Source,
-    context: &str,
-    ignored: &Rc<Ignored>,
-    claims: &mut Claims,
-) {
-    let plain = source.path.split('$').next().unwrap_or_default();
-    if plain != source.path {
-        // What is copied lies below the last folder that has a name; where nothing is tracked, it was built.
-        let below = join(context, folder_of(plain));
-        if below.is_some_and(|folder| !manifests.below(&folder).is_empty()) {
-            let what = format!("`{}`, whose variable", source.path);
-            claims.unread(manifest, &what, "the audit does not know", source.place);
+/// An image that a Dockerfile makes of a context.
+struct Image<'a> {
+    manifest: Manifest<'a>,
+    context: String,
+    ignored: Rc<Ignored>,
+    by: Vec<By>,
+}
+
+impl Image<'_> {
+    fn add(&self, manifests: &Manifests<'_>, source: &Source, claims: &mut Claims) {
+        let plain = source.path.split('$').next().unwrap_or_default();
+        if plain != source.path {
+            // What is copied lies below the last folder that has a name; where nothing is tracked, it was built.
+            let below = join(&self.context, folder_of(plain));
+            if below.is_some_and(|folder| !manifests.below(&folder).is_empty()) {
+                let what = format!("`{}`, whose variable", source.path);
+                claims.unread(&self.manifest, &what, "the audit does not know", source.place);
+            }
+            return;
         }
-        return;
-    }
-    for path in meant(manifests, context, &source.path) {
-        claims.found.push(Claim {
-            by: By::File(manifest.path.to_owned()),
-            manifest: manifest.path.to_owned(),
-            words: "copies".to_owned(),
-            place: source.place,
-            path,
-            is_package: false,
-            ignored: Some(Rc::clone(ignored)),
-        });
+        for path in meant(manifests, &self.context, &source.path) {
+            claims.found.extend(self.by.iter().map(|by| Claim {
+                by: by.clone(),
+                manifest: self.manifest.path.to_owned(),
+                words: "copies".to_owned(),
+                place: source.place,
+                path: path.clone(),
+                is_package: false,
+                ignored: Some(Rc::clone(&self.ignored)),
+            }));
+        }
     }
 }
 

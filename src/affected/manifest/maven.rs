@@ -4,6 +4,7 @@
 use roxmltree::{Document, Node};
 
 use super::{Claims, Manifest, Manifests, folder_of, join, relative};
+use crate::diagnostic::Place;
 
 pub(super) fn has(name: &str) -> bool {
     name == "pom.xml"
@@ -90,6 +91,6 @@ fn text(node: Node<'_, '_>, name: &str) -> Option<String> {
     Some(child.text()?.trim().to_owned())
 }
 
-fn place(manifest: &Manifest<'_>, node: Node<'_, '_>) -> crate::diagnostic::Place {
+fn place(manifest: &Manifest<'_>, node: Node<'_, '_>) -> Place {
     manifest.place(node.range().start, node.range().end)
 }

@@ -76,8 +76,8 @@ pub(super) struct Claim {
 pub(super) struct Claims {
     pub(super) found: Vec<Claim>,
     pub(super) unread: Vec<Diagnostic>,
-    /// The folders from which a Dockerfile copies, where something says so.
-    contexts: BTreeMap<String, BTreeSet<String>>,
+    /// The folders from which a Dockerfile copies, where something says so, and for which service.
+    contexts: BTreeMap<String, BTreeSet<(String, String)>>,
 }
 
 impl Claims {
@@ -112,6 +112,22 @@ impl Claims {
         let before = self.found.len();
         self.add(manifest, words, relative, place);
         self.found[before..].iter_mut().for_each(|claim| claim.is_package = true);
+    }
+
+    /// Notes that a Dockerfile is built from a folder, for a service.
+    fn build(
+        &mut self,
+        manifests: &Manifests<'_>,
+        manifest: &Manifest<'_>,
+        (dockerfile, context, service): (&str, String, &str),
+        place: Place,
+    ) {
+        if manifests.has_file(dockerfile) && manifests.at(dockerfile).is_none() {
+            let what = format!("`{dockerfile}`, which is known by its name for no Dockerfile");
+            self.unread(manifest, &what, "and not read", place);
+        }
+        let of_service = (context, service.to_owned());
+        self.contexts.entry(dockerfile.to_owned()).or_default().insert(of_service);
     }
 
     fn unread(&mut self, manifest: &Manifest<'_>, what: &str, why: &str, place: Place) {

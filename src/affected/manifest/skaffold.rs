@@ -18,12 +18,17 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
             .flat_map(|part| part.at(&["build", "artifacts"]).map(Node::items).unwrap_or_default())
             .collect();
         for artifact in &artifacts {
-            read_artifact(&manifest, artifact, &artifacts, claims);
+            read_artifact(manifests, &manifest, (artifact, &artifacts), claims);
         }
     }
 }
 
-fn read_artifact(manifest: &Manifest<'_>, artifact: &Node, all: &[&Node], claims: &mut Claims) {
+fn read_artifact(
+    manifests: &Manifests<'_>,
+    manifest: &Manifest<'_>,
+    (artifact, all): (&Node, &[&Node]),
+    claims: &mut Claims,
+) {
     let context = artifact.text_at(&["context"]).unwrap_or(".");
     let Some(folder) = join(folder_of(manifest.path), context) else { return };
     let other_builders = ["custom", "buildpacks", "jib", "ko", "bazel", "kaniko"];
@@ -33,7 +38,8 @@ fn read_artifact(manifest: &Manifest<'_>, artifact: &Node, all: &[&Node], claims
         let settings = artifact.get("docker").or(kaniko);
         let dockerfile = settings.and_then(|settings| settings.text_at(&["dockerfile"]));
         let Some(dockerfile) = join(&folder, dockerfile.unwrap_or("Dockerfile")) else { return };
-        claims.contexts.entry(dockerfile.clone()).or_default().insert(folder);
+        let image = (dockerfile.as_str(), folder, service_of(artifact));
+        claims.build(manifests, manifest, image, artifact.place);
         By::File(dockerfile)
     } else {
         By::Service(service_of(artifact).to_owned())

@@ -90,7 +90,7 @@ fn the_context_of_a_dockerfile_is_where_its_sources_are_unless_it_is_said() {
         let path =
             if compose.contains("..") { "deploy/docker-compose.yml" } else { "compose.yaml" };
         let [a, b, dockerfile] = own;
-        claim(&[a, b, dockerfile, (path, compose)], &["web/Dockerfile: "]);
+        claim(&[a, b, dockerfile, (path, compose)], &["service web: ", "web/Dockerfile: "]);
     }
 }
 
@@ -134,6 +134,9 @@ fn compose_files_claim_further_contexts() {
     let (found, unread) = claims(&[("compose.yaml", inline)]);
     assert_eq!((found, unread.len()), (vec!["service web: b".to_owned()], 1));
     claim(&[("compose.yaml", "services: {web: {build: 'https://github.com/a/b.git'}}")], &[]);
+    let other = "services: {web: {build: {context: ., dockerfile: docker/prod}}}";
+    let (_, unread) = claims(&[("compose.yaml", other), ("docker/prod", "FROM x\nCOPY . /\n")]);
+    assert!(unread.len() == 1 && unread[0].contains("`docker/prod`"), "{unread:?}");
 }
 
 #[test]
@@ -166,6 +169,8 @@ profiles:
         &[
             "service mail: libs",
             "service mail: mail/go.mod",
+            "service till: till/a",
+            "service web: web",
             "till/Dev.Dockerfile: till/a",
             "web/Dockerfile: images/base",
             "web/Dockerfile: web",

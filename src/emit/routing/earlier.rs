@@ -17,7 +17,7 @@ pub(in crate::emit) fn left_to_others(plan: &Plan<'_>) -> Vec<Object> {
     let is_free = |object: &Object| {
         let mut users = plan.catalog.objects().filter(|one| one.is(GROUP, "VirtualService"));
         let of = |one: &Object| -> Vec<String> {
-            hosts(one).map(|host| home.full_host(host, &one.id.namespace).into()).collect()
+            hosts(one).map(|host| home.full_host(host, &one.id.namespace)).collect()
         };
         let taken = of(object);
         !users.any(|one| of(one).iter().any(|host| taken.contains(host)))

@@ -1,8 +1,6 @@
 //! Clones of entry routes: the preview's host, every backend resolved, the key set; and originals
 //! that drop the key.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::Moved;
 use super::gateway_api::{complete_matches, kind_of, write_backends};
 use super::istio::{write_out_hosts, write_routes};
@@ -11,17 +9,15 @@ use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteSpec};
 use crate::kube::istio::{self, VirtualService, VirtualServiceSpec};
 use crate::kube::meta::without;
 use crate::kube::{Object, marks};
-use crate::model::route::istio::is_for_gateway;
-use crate::plan::routing::entries::Clone as Entry;
+use crate::plan::routing::entries::{Clone as Entry, Origin, Rule, Target, fill};
 use crate::plan::{Environment, Plan};
 use crate::yaml::{Data, Node};
 
 /// The clone of an entry route for one preview.
 pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>, clone: &Entry<'_>) -> Object {
-    let hosts = clone.hosts(env.name);
-    match clone.route.id.group.as_str() {
-        GROUP => gateway_route(plan, env, clone, &hosts),
-        _ => virtual_service(plan, env, clone, &hosts),
+    match clone.way.route.id.group.as_str() {
+        GROUP => gateway_route(plan, env, clone),
+        _ => virtual_service(plan, env, clone),
     }
 }
 
@@ -31,33 +27,28 @@ fn member(plan: &Plan<'_>, preview: &str) -> Option<String> {
     (!key.is_empty()).then(|| format!("{key}={preview}"))
 }
 
-/// The hosts of a preview in place of the original ones.
-type Hosts<'a> = BTreeMap<&'a str, String>;
-
-/// The hosts of a clone, in the order of the original ones: how a preview's name sorts does not count.
-fn preview_hosts(hosts: &Hosts<'_>) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    hosts.values().filter(|host| seen.insert(*host)).cloned().collect()
-}
-
 fn moved<'a>(plan: &'a Plan<'a>, env: &'a Environment<'a>, clone: &'a Entry<'a>) -> Moved<'a> {
-    let namespace = clone.route.id.namespace.as_str();
+    let namespace = clone.way.route.id.namespace.as_str();
     Moved { env, catalog: plan.catalog, from: namespace, to: namespace }
 }
 
-fn gateway_route(
-    plan: &Plan<'_>,
-    env: &Environment<'_>,
-    clone: &Entry<'_>,
-    hosts: &Hosts<'_>,
-) -> Object {
+fn gateway_route(plan: &Plan<'_>, env: &Environment<'_>, clone: &Entry<'_>) -> Object {
     let moved = moved(plan, env, clone);
     let gateway = &clone.entry.gateway;
-    let rules = clone.rules.iter().map(|swapped| {
-        let mut rule = swapped.rule.clone();
-        complete_matches(&mut rule, kind_of(clone.route));
+    let rules = clone.way.rules.iter().zip(&clone.backends).map(|(planned, swapped)| {
+        let mut rule = planned.node.clone();
+        complete_matches(&mut rule, kind_of(clone.way.route));
         write_backends(&mut rule, &swapped.backends, &moved);
-        redirect_to_preview(&mut rule, hosts);
+        for filter in rule.get_mut("filters").map(Node::items_mut).unwrap_or_default() {
+            if let (Some(to), Some(redirect)) =
+                (&planned.redirect, filter.get_mut("requestRedirect"))
+            {
+                lead(redirect, "hostname", to, env.name);
+            }
+            if let (Some(origins), Some(cors)) = (&planned.origins, filter.get_mut("cors")) {
+                cors.set("allowOrigins", Node::list(origins_of(origins, env.name, Node::string)));
+            }
+        }
         if rule.get("backendRefs").is_some_and(|backends| !backends.items().is_empty()) {
             let key = &plan.config.previews.spec.routing.key;
             let modifier = header_modifier(&mut rule);
@@ -70,11 +61,11 @@ fn gateway_route(
         }
         rule
     });
-    let namespace = clone.route.id.namespace.as_str();
+    let namespace = clone.way.route.id.namespace.as_str();
     let name = clone.name(env.name);
     Object::from_typed(&Route {
         api_version: API_VERSION,
-        kind: kind_of(clone.route),
+        kind: kind_of(clone.way.route),
         metadata: meta::derived(plan.config, &name, namespace, Some(env.name)),
         spec: RouteSpec {
             parent_refs: vec![ParentRef {
@@ -86,7 +77,7 @@ fn gateway_route(
                     .then(|| gateway.section_name.clone()),
                 port: None,
             }],
-            hostnames: preview_hosts(hosts),
+            hostnames: clone.hosts(env.name),
             rules: rules.collect(),
         },
     })
@@ -162,39 +153,44 @@ fn joined(modifier: &mut Node, member: &str) -> bool {
     })
 }
 
-/// A redirect to the original's own host would lead out of the preview.
-fn redirect_to_preview(rule: &mut Node, hosts: &Hosts<'_>) {
-    let Some(filters) = rule.get_mut("filters") else {
-        return;
-    };
-    for filter in filters.items_mut() {
-        if let Some(redirect) = filter.get_mut("requestRedirect")
-            && let Some(host) = redirect.text_at(&["hostname"]).and_then(|host| hosts.get(host))
-        {
-            redirect.set("hostname", Node::string(host));
-        }
+/// Lets a redirect lead to a preview's host, as the listener of the entry serves it.
+fn lead(redirect: &mut Node, host_field: &str, to: &Target, preview: &str) {
+    if let Some(host) = &to.host {
+        redirect.set(host_field, Node::string(host.of(preview)));
+    }
+    if redirect.get("scheme").is_some() {
+        redirect.set("scheme", Node::string(to.scheme));
+    }
+    for field in ["port", "derivePort"] {
+        redirect.remove(field);
+    }
+    if let Some(port) = to.port {
+        redirect.set("port", Node::integer(i64::from(port)));
     }
 }
 
-fn virtual_service(
-    plan: &Plan<'_>,
-    env: &Environment<'_>,
-    clone: &Entry<'_>,
-    hosts: &Hosts<'_>,
-) -> Object {
+/// The origins of a CORS policy: those that are kept, and those of preview hosts.
+fn origins_of(origins: &[Origin<'_>], preview: &str, form: impl Fn(String) -> Node) -> Vec<Node> {
+    let one = |origin: &Origin<'_>| match origin {
+        Origin::Kept(node) => (*node).clone(),
+        Origin::Preview(url) => form(url.of(preview)),
+    };
+    origins.iter().map(one).collect()
+}
+
+fn virtual_service(plan: &Plan<'_>, env: &Environment<'_>, clone: &Entry<'_>) -> Object {
     let moved = moved(plan, env, clone);
     let gateway = format!("{}/{}", clone.entry.gateway.namespace, clone.entry.gateway.name);
-    let entries = clone.rules.iter().filter_map(|swapped| {
-        let mut cloned = swapped.rule.clone();
-        if let Some(matches) = gateway_matches(swapped.rule, hosts)? {
-            cloned.set("match", Node::list(matches));
-        }
+    let entries = clone.way.rules.iter().zip(&clone.backends).map(|(planned, swapped)| {
+        let mut cloned = planned.node.clone();
+        write_matches(&mut cloned, planned, env.name);
         write_routes(&mut cloned, &swapped.backends, &moved);
         write_out_hosts(&mut cloned, plan.catalog.home, moved.from);
-        if let Some(redirect) = cloned.get_mut("redirect")
-            && let Some(host) = redirect.text_at(&["authority"]).and_then(|host| hosts.get(host))
-        {
-            redirect.set("authority", Node::string(host));
+        if let (Some(to), Some(redirect)) = (&planned.redirect, cloned.get_mut("redirect")) {
+            lead(redirect, "authority", to, env.name);
+        }
+        if let (Some(origins), Some(policy)) = (&planned.origins, cloned.get_mut("corsPolicy")) {
+            write_origins(policy, origins, env.name);
         }
         if cloned.get("route").is_some() {
             let request = cloned.make(&["headers", "request"]);
@@ -207,7 +203,7 @@ fn virtual_service(
                 request.make(&["add"]).set("baggage", Node::string(member));
             }
         }
-        Some(cloned)
+        cloned
     });
     Object::from_typed(&VirtualService {
         api_version: istio::API_VERSION,
@@ -215,11 +211,11 @@ fn virtual_service(
         metadata: meta::derived(
             plan.config,
             &clone.name(env.name),
-            &clone.route.id.namespace,
+            &clone.way.route.id.namespace,
             Some(env.name),
         ),
         spec: VirtualServiceSpec {
-            hosts: preview_hosts(hosts),
+            hosts: clone.hosts(env.name),
             gateways: vec![gateway],
             export_to: vec!["*".to_owned()],
             http: entries.collect(),
@@ -228,29 +224,32 @@ fn virtual_service(
     })
 }
 
-/// The matches of an entry that hold at a gateway, bound to the clone's own: `None` where the entry
-/// is for the mesh alone, `Some(None)` where it has no matches.
-#[expect(clippy::option_option, reason = "absent entry and absent matches are two things")]
-fn gateway_matches(entry: &Node, hosts: &Hosts<'_>) -> Option<Option<Vec<Node>>> {
-    let Some(matches) = entry.get("match").filter(|list| !list.items().is_empty()) else {
-        return Some(None);
+/// Writes the matches that are left of an entry.
+fn write_matches(entry: &mut Node, planned: &Rule<'_>, preview: &str) {
+    let Some(matches) = &planned.matches else {
+        entry.remove("match");
+        return;
     };
-    let kept: Vec<Node> = matches
-        .items()
-        .iter()
-        .filter(|one| is_for_gateway(one))
-        .map(|one| {
-            let mut one = one.clone();
-            one.remove("gateways");
-            if let Some(authority) = one.get_mut("authority")
-                && let Some(host) = authority.text_at(&["exact"]).and_then(|host| hosts.get(host))
-            {
-                authority.set("exact", Node::string(host));
-            }
-            one
-        })
-        .collect();
-    (!kept.is_empty()).then_some(Some(kept))
+    let one = |one: &Node| {
+        let mut one = one.clone();
+        if let Some(authority) = one.get_mut("authority")
+            && let Some(host) = authority.text_at(&["prefix"]).map(|text| fill(text, preview))
+        {
+            authority.set("prefix", Node::string(host));
+        }
+        one
+    };
+    entry.set("match", Node::list(matches.iter().map(one)));
+}
+
+/// Writes the origins of a policy, which has them as matches or, of old, as texts.
+fn write_origins(policy: &mut Node, origins: &[Origin<'_>], preview: &str) {
+    if policy.get("allowOrigins").is_some() {
+        let exact = |url| Node::map([("exact", Node::string(url))]);
+        policy.set("allowOrigins", Node::list(origins_of(origins, preview, exact)));
+    } else {
+        policy.set("allowOrigin", Node::list(origins_of(origins, preview, Node::string)));
+    }
 }
 
 /// An original whose rules remove the key that a client sends; an annotation says so, for the next

@@ -9,6 +9,9 @@ use std::collections::BTreeSet;
 use crate::kube::{Object, marks};
 use crate::yaml::Node;
 
+/// What a VirtualService calls all sidecars, among its gateways.
+pub(crate) const MESH: &str = "mesh";
+
 fn texts<'a>(object: &'a Object, field: &str) -> impl Iterator<Item = &'a str> {
     let list = object.node.at(&["spec", field]).map(Node::items).unwrap_or_default();
     list.iter().filter_map(Node::text)
@@ -117,7 +120,7 @@ pub(crate) fn mesh_matches(original: &Object, entry: &Node) -> Option<Vec<Node>>
 }
 
 /// The conditions of a match on who calls.
-const SOURCE: [&str; 2] = ["sourceNamespace", "sourceLabels"];
+pub(crate) const SOURCE: [&str; 2] = ["sourceNamespace", "sourceLabels"];
 
 /// Whether a match can hold for a sidecar.
 pub(crate) fn is_for_mesh(one: &Node) -> bool {

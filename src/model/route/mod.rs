@@ -1,6 +1,7 @@
 //! Routes of the baseline, read as the mesh follows them.
 
 pub(crate) mod gateway_api;
+pub(crate) mod gateways;
 pub(crate) mod istio;
 
 use crate::kube::{Object, gateway};
@@ -21,4 +22,23 @@ pub(crate) fn request_headers(route: &Object) -> Vec<&Node> {
     });
     let nodes = entries.flat_map(|entry| istio::routes(entry).iter().chain([entry]));
     nodes.filter_map(|node| node.at(&["headers", "request"])).collect()
+}
+
+/// Whether a match of Istio, `exact`, `prefix` or `regex`, holds for a text; none where its expression cannot
+/// be read. The expression is for all of the text, and `*` alone is for any.
+pub(crate) fn text_match(wanted: &Node, text: &str) -> Option<bool> {
+    if let Some(exact) = wanted.text_at(&["exact"]) {
+        return Some(exact == text);
+    }
+    if let Some(prefix) = wanted.text_at(&["prefix"]) {
+        return Some(text.starts_with(prefix));
+    }
+    match wanted.text_at(&["regex"]) {
+        None | Some("*") => Some(true),
+        Some(regex) => {
+            // As RE2 reads it: classes are those of ASCII.
+            let mut regex = regex::bytes::RegexBuilder::new(&format!("^(?:{regex})$"));
+            Some(regex.unicode(false).build().ok()?.is_match(text.as_bytes()))
+        }
+    }
 }

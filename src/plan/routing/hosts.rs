@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 
-use super::entries::{original_hosts, preview_host};
+use super::entries::{Planned, Way, fill};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
+use crate::model::route::gateways::{Found, Gateways, Name, bindings, listeners};
 use crate::model::route::istio;
 use crate::spec::Config;
 use crate::yaml::Node;
@@ -21,48 +22,49 @@ use crate::yaml::Node;
 pub(super) fn check<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
-    routes: &[&'a Object],
+    gateways: &Gateways<'a>,
+    all: &[Planned<'a>],
     found: &mut Report,
 ) {
-    check_originals(config, routes, found);
-    check_listeners(config, catalog, routes, found);
+    check_originals(config, all, found);
+    check_listeners(config, gateways, all, found);
     let previews = &config.previews.spec.previews;
     let names = previews.iter().enumerate().map(|(index, preview)| (preview.name.as_str(), index));
     let names: HashMap<&str, usize, RandomState> = names.collect();
     let taken = hosts_of_input(catalog);
-    for (gateway, patterns) in patterns(config, routes) {
+    for (gateway, patterns) in patterns(all) {
         let taken = taken.get(&gateway).into_iter().flatten();
         for (host, owner) in taken {
-            let here = patterns.keys().filter_map(|pattern| names.get(preview_in(pattern, host)?));
+            let here = patterns.iter().filter_map(|pattern| names.get(preview_in(pattern, host)?));
             found.extend(here.min().map(|&index| of_the_input(config, index, host, owner)));
         }
         check_previews(config, &patterns, found);
-        found.extend(patterns.keys().filter_map(|pattern| too_long(config, pattern)));
+        found.extend(patterns.iter().filter_map(|pattern| too_long(config, pattern)));
     }
 }
 
 /// Says that the hosts of an entry fit no listener of its Gateway, where the input has the Gateway.
-fn check_listeners(config: &Config, catalog: &Catalog<'_>, routes: &[&Object], found: &mut Report) {
-    for (index, entry) in config.previews.spec.routing.entries.iter().enumerate() {
-        let wanted = &entry.gateway;
-        let gateway = catalog.of_kind(gateway::GROUP, "Gateway").find(|object| {
-            object.id.namespace == wanted.namespace && object.id.name == wanted.name
+fn check_listeners(
+    config: &Config,
+    gateways: &Gateways<'_>,
+    all: &[Planned<'_>],
+    found: &mut Report,
+) {
+    for (index, planned) in all.iter().enumerate() {
+        let wanted = &planned.entry.gateway;
+        let name = (wanted.namespace.as_str(), wanted.name.as_str());
+        let refused = planned.ways.iter().find_map(|way| {
+            let Found::Here(gateway) = gateways.find(name, &way.route.id.group) else {
+                return None;
+            };
+            let is_istio = gateway.id.group == istio_kind::GROUP;
+            let mut open = listeners(gateway, &way.route.id.namespace);
+            open.retain(|one| is_istio || one.is_named(&wanted.section_name));
+            let mut hosts = way.hosts.iter().map(|(_, pattern)| pattern.of("preview"));
+            let host = hosts.find(|host| !open.iter().any(|open| open.covers(host)))?;
+            Some((gateway, host))
         });
-        let Some(gateway) = gateway else {
-            continue;
-        };
-        let section = wanted.section_name.as_str();
-        let listeners = items(&gateway.node, &["spec", "listeners"])
-            .iter()
-            .filter(|listener| section.is_empty() || listener.text_at(&["name"]) == Some(section));
-        let open: Vec<&str> =
-            listeners.map(|listener| listener.text_at(&["hostname"]).unwrap_or_default()).collect();
-        let mut hosts = routes.iter().flat_map(|&route| {
-            original_hosts(route)
-                .into_iter()
-                .map(move |host| preview_host(entry, "preview", &host, route))
-        });
-        let Some(host) = hosts.find(|host| !open.iter().any(|open| covers(open, host))) else {
+        let Some((gateway, host)) = refused else {
             continue;
         };
         let message = format!(
@@ -76,20 +78,12 @@ fn check_listeners(config: &Config, catalog: &Catalog<'_>, routes: &[&Object], f
     }
 }
 
-/// Whether a listener's host, empty for all, has this one among it.
-fn covers(listener: &str, host: &str) -> bool {
-    match listener.strip_prefix('*') {
-        Some(suffix) => host.len() > suffix.len() && host.ends_with(suffix),
-        None => listener.is_empty() || listener.eq_ignore_ascii_case(host),
-    }
-}
-
 /// The hosts of this pattern that no name server knows: a part may have 63 characters. The longest name of a
 /// preview speaks for the others.
 fn too_long(config: &Config, pattern: &str) -> Option<Diagnostic> {
     let previews = config.previews.spec.previews.iter().enumerate();
     let (index, preview) = previews.rev().max_by_key(|(_, preview)| preview.name.len())?;
-    let host = pattern.replace("{preview}", &preview.name);
+    let host = fill(pattern, &preview.name);
     let part = host.split('.').map(str::len).max().filter(|&length| length > 63);
     if part.is_none() && host.len() <= 253 {
         return None;
@@ -103,24 +97,14 @@ fn too_long(config: &Config, pattern: &str) -> Option<Diagnostic> {
     Some(config.finding(&code::BAD_NAME, path, message, help))
 }
 
-/// The namespace and name of a Gateway.
-type Gateway<'a> = (&'a str, &'a str);
-
-/// The hosts of previews at each Gateway, with `{preview}` in them and the route that each is for.
-fn patterns<'a>(
-    config: &'a Config,
-    routes: &[&'a Object],
-) -> BTreeMap<Gateway<'a>, BTreeMap<String, &'a Object>> {
-    let mut found: BTreeMap<Gateway<'_>, BTreeMap<String, &Object>> = BTreeMap::new();
-    for entry in &config.previews.spec.routing.entries {
+/// The hosts of previews at each Gateway, with `{preview}` in them.
+fn patterns<'a>(all: &[Planned<'a>]) -> BTreeMap<Name<'a>, BTreeSet<String>> {
+    let mut found: BTreeMap<Name<'_>, BTreeSet<String>> = BTreeMap::new();
+    for Planned { entry, ways } in all {
         let gateway = (entry.gateway.namespace.as_str(), entry.gateway.name.as_str());
-        let patterns = found.entry(gateway).or_default();
-        for &route in routes {
-            for host in original_hosts(route) {
-                let pattern = preview_host(entry, "{preview}", &host, route);
-                patterns.entry(pattern.to_ascii_lowercase()).or_insert(route);
-            }
-        }
+        let hosts = ways.iter().flat_map(|way| &way.hosts);
+        let patterns = hosts.map(|(_, pattern)| pattern.of("{preview}").to_ascii_lowercase());
+        found.entry(gateway).or_default().extend(patterns);
     }
     found
 }
@@ -145,13 +129,13 @@ fn of_the_input(config: &Config, index: usize, host: &str, owner: &Object) -> Di
 }
 
 /// Reports hosts that two previews would have for different routes.
-fn check_previews(config: &Config, patterns: &BTreeMap<String, &Object>, found: &mut Report) {
-    let patterns: Vec<&str> = patterns.keys().map(String::as_str).collect();
+fn check_previews(config: &Config, patterns: &BTreeSet<String>, found: &mut Report) {
+    let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
     let may_meet = |one: &&str| patterns.iter().any(|other| *one != *other && may_meet(one, other));
     let mut seen: HashMap<String, usize, RandomState> = HashMap::default();
     for pattern in patterns.iter().copied().filter(may_meet) {
         for (index, preview) in config.previews.spec.previews.iter().enumerate() {
-            let host = pattern.replace("{preview}", &preview.name);
+            let host = fill(pattern, &preview.name);
             let Some(&first) = seen.get(&host) else {
                 seen.insert(host, index);
                 continue;
@@ -188,8 +172,8 @@ fn may_meet(one: &str, other: &str) -> bool {
 /// The exact hosts of routes of the input, other sets' too, at each Gateway.
 fn hosts_of_input<'a>(
     catalog: &'a Catalog<'a>,
-) -> BTreeMap<Gateway<'a>, BTreeMap<String, &'a Object>> {
-    let mut found: BTreeMap<Gateway<'_>, BTreeMap<String, &Object>> = BTreeMap::new();
+) -> BTreeMap<Name<'a>, BTreeMap<String, &'a Object>> {
+    let mut found: BTreeMap<Name<'_>, BTreeMap<String, &Object>> = BTreeMap::new();
     for object in catalog.objects().chain(catalog.others()) {
         for (gateway, hosts) in hosts_of(catalog, object) {
             let exact = hosts.into_iter().filter(|host| !host.contains('*'));
@@ -208,7 +192,7 @@ fn items<'a>(node: &'a Node, keys: &[&str]) -> &'a [Node] {
 }
 
 /// The hosts of a route at each Gateway that it is bound to.
-fn hosts_of<'a>(catalog: &'a Catalog<'a>, object: &'a Object) -> Vec<(Gateway<'a>, Vec<&'a str>)> {
+fn hosts_of<'a>(catalog: &'a Catalog<'a>, object: &'a Object) -> Vec<(Name<'a>, Vec<&'a str>)> {
     let home = object.id.namespace.as_str();
     match (object.id.group.as_str(), object.id.kind.as_str()) {
         (gateway::GROUP, "HTTPRoute" | "GRPCRoute" | "TLSRoute") => {
@@ -224,10 +208,8 @@ fn hosts_of<'a>(catalog: &'a Catalog<'a>, object: &'a Object) -> Vec<(Gateway<'a
             bound.collect()
         }
         (istio_kind::GROUP, "VirtualService") => {
-            let gateways = items(&object.node, &["spec", "gateways"]).iter().filter_map(Node::text);
-            let gateways = gateways.filter(|gateway| *gateway != "mesh");
-            let bound = gateways.map(|gateway| gateway.split_once('/').unwrap_or((home, gateway)));
-            bound.map(|gateway| (gateway, istio::hosts(object).collect())).collect()
+            let bound = bindings(object).into_iter();
+            bound.map(|one| (one.gateway, istio::hosts(object).collect())).collect()
         }
         _ => Vec::new(),
     }
@@ -240,7 +222,7 @@ fn gateway_of<'a>(
     parent: &'a Node,
     home: &'a str,
     named: bool,
-) -> Option<(Gateway<'a>, Vec<&'a str>)> {
+) -> Option<(Name<'a>, Vec<&'a str>)> {
     let namespace = parent.text_at(&["namespace"]).unwrap_or(home);
     let name = parent.text_at(&["name"])?;
     let kind = parent.text_at(&["kind"]).unwrap_or("Gateway");
@@ -268,35 +250,19 @@ fn gateway_of<'a>(
     }
 }
 
-/// Reports hosts of different routes that the template makes one.
-fn check_originals(config: &Config, routes: &[&Object], found: &mut Report) {
-    let entries = &config.previews.spec.routing.entries;
+/// Reports original hosts that the template makes one and that do not do the same: one way is for all hosts
+/// for which the rules of a route are the same.
+fn check_originals(config: &Config, all: &[Planned<'_>], found: &mut Report) {
     let mut seen = BTreeSet::new();
-    for (number, entry) in entries.iter().enumerate() {
-        let mut by_host: BTreeMap<String, (String, &Object)> = BTreeMap::new();
-        for route in routes {
-            for host in original_hosts(route) {
-                let preview = preview_host(entry, "preview", &host, route);
-                let first = by_host.entry(preview).or_insert((host.clone(), route));
-                if first.0 != host && first.1.id != route.id {
-                    found.push(
-                        config
-                            .finding(
-                                &code::HOST_COLLISION,
-                                format_args!("spec.routing.entries[{number}].host"),
-                                format!(
-                                    "{} ({}) and {} ({host}) get the same preview host",
-                                    first.1.id, first.0, route.id
-                                ),
-                                "tell them apart with {host} or {hash}, as in {preview}-{host}.example.com",
-                            )
-                            .also(first.1.place(), "one route is here")
-                            .also(route.place(), "the other here"),
-                    );
-                    return;
-                }
+    for (number, Planned { entry, ways }) in all.iter().enumerate() {
+        let mut originals: BTreeMap<String, BTreeMap<&str, Vec<&Way<'_>>>> = BTreeMap::new();
+        for way in ways {
+            for (host, pattern) in &way.hosts {
+                let of_preview = originals.entry(pattern.of("preview")).or_default();
+                of_preview.entry(host).or_default().push(way);
             }
         }
+        found.extend(originals.values().find_map(|hosts| collapsed(config, number, hosts)));
         let gateway = &entry.gateway;
         let known = (&gateway.namespace, &gateway.name, &gateway.section_name, entry.host.as_str());
         if !seen.insert(known) {
@@ -308,6 +274,44 @@ fn check_originals(config: &Config, routes: &[&Object], found: &mut Report) {
             ));
         }
     }
+}
+
+/// Two of the original hosts of one preview host whose ways in are not the same.
+fn collapsed(
+    config: &Config,
+    number: usize,
+    hosts: &BTreeMap<&str, Vec<&Way<'_>>>,
+) -> Option<Diagnostic> {
+    let (first, first_ways) = hosts.first_key_value()?;
+    let has = |ways: &[&Way<'_>], way: &Way<'_>| ways.iter().any(|one| std::ptr::eq(*one, way));
+    let (host, ways) = hosts.iter().find(|(_, ways)| {
+        ways.len() != first_ways.len() || !ways.iter().all(|way| has(first_ways, way))
+    })?;
+    // One that only one of the two has tells them apart.
+    let (mut one, mut other) = ((*first, *first_ways.first()?), (*host, *ways.first()?));
+    if let Some(way) = ways.iter().find(|way| !has(first_ways, way)) {
+        other.1 = way;
+    } else if let Some(way) = first_ways.iter().find(|way| !has(ways, way)) {
+        one.1 = way;
+    }
+    let message = match one.1.route.id == other.1.route.id {
+        true => format!(
+            "{} has other rules for {} than for {}, which get the same preview host",
+            one.1.route.id, one.0, other.0
+        ),
+        false => format!(
+            "{} ({}) and {} ({}) get the same preview host",
+            one.1.route.id, one.0, other.1.route.id, other.0
+        ),
+    };
+    let help = "tell them apart with {host} or {hash}, as in {preview}-{host}.example.com";
+    let path = format!("spec.routing.entries[{number}].host");
+    let finding = config.finding(&code::HOST_COLLISION, path, message, help);
+    let finding = finding.also(one.1.route.place(), "one route is here");
+    Some(match one.1.route.id == other.1.route.id {
+        true => finding,
+        false => finding.also(other.1.route.place(), "the other here"),
+    })
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use super::swap::Swapped;
 use super::{Routing, Table as Tables, alike};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, istio::GROUP, marks};
-use crate::model::Service;
 use crate::model::route::istio::{Seen, destinations, hosts, http, matches, mesh_matches};
+use crate::model::{Home, Service};
 use crate::spec::Delivery;
 use crate::yaml::Node;
 
@@ -81,7 +81,8 @@ pub(super) fn plan<'a>(
                     check_entry(tables, object, entry, found);
                 }
                 let table = derive_all(tables, service, source, object, involved, routing);
-                found.extend(table.as_ref().and_then(|table| refuse_bare(table, object)));
+                let home = tables.catalog.home;
+                found.extend(table.as_ref().and_then(|table| refuse_bare(home, table, object)));
                 table
             }
         };
@@ -214,10 +215,12 @@ fn is_bare(object: &Object, port: u16) -> bool {
     !http(object).any(applies)
 }
 
-/// The finding that entries for a port would apply to other hosts as well.
-fn refuse_bare(table: &Table<'_>, object: &Object) -> Option<Diagnostic> {
-    let own: BTreeSet<&str> = hosts(object).collect();
-    if table.bare.is_empty() || own.len() < 2 || !matches!(table.source, Source::Own(_)) {
+/// The finding that entries for a port would apply to other hosts as well. Spellings of the service's own
+/// are none.
+fn refuse_bare(home: Home<'_>, table: &Table<'_>, object: &Object) -> Option<Diagnostic> {
+    let mut others =
+        hosts(object).filter(|host| home.service_of(host, object) != Some(table.service));
+    if table.bare.is_empty() || !matches!(table.source, Source::Own(_)) || others.next().is_none() {
         return None;
     }
     let ports: Vec<String> = table.bare.iter().map(u16::to_string).collect();

@@ -28,6 +28,7 @@ use crate::limits::OutputLimits;
 use crate::model::route::{gateway_api as read_gateway_api, istio as read_istio};
 use crate::model::{Catalog, Home, Service};
 use crate::spec::{Api, Config};
+use crate::yaml::Node;
 
 /// Everything about routes that will be emitted.
 #[derive(Debug, Default)]
@@ -360,12 +361,24 @@ fn swapped<'a>(
     home: Home<'_>,
     is_copied: impl Fn(&str) -> bool,
 ) -> Vec<Swapped<'a>> {
+    let one = |rule| swap_one(rule, route, home, &is_copied);
     if route.id.group == crate::kube::gateway::GROUP {
-        let rules = read_gateway_api::rules(route).iter();
-        return rules.map(|rule| Swapped::rule(rule, route, home, &is_copied)).collect();
+        return read_gateway_api::rules(route).iter().map(one).collect();
     }
-    let entries = read_istio::http(route);
-    entries.map(|entry| Swapped::entry(entry, route, home, &is_copied)).collect()
+    read_istio::http(route).map(one).collect()
+}
+
+/// A rule of a route with what becomes of its backends.
+fn swap_one<'a>(
+    rule: &'a Node,
+    route: &Object,
+    home: Home<'_>,
+    is_copied: impl Fn(&str) -> bool,
+) -> Swapped<'a> {
+    match route.id.group == crate::kube::gateway::GROUP {
+        true => Swapped::rule(rule, route, home, is_copied),
+        false => Swapped::entry(rule, route, home, is_copied),
+    }
 }
 
 /// These previews by which of some services they affect, in order: what is decided of these services

@@ -66,6 +66,19 @@ pub(crate) fn shares(
 }
 
 impl Answer {
+    /// The host and the path to which a redirect leads a request for these; none where it is none.
+    pub(crate) fn leads_to(&self, host: &str, path: &str) -> Option<(String, String)> {
+        let Self::Direct(effects) = self else { return None };
+        let effects: Value = serde_json::from_str(effects).expect("effects are JSON");
+        let text = |value: &Value, otherwise: &str| value.as_str().unwrap_or(otherwise).to_owned();
+        if let Some(redirect) = effects.get("RequestRedirect") {
+            let path = text(&effects["RequestRedirect.path"], path);
+            return Some((text(&redirect["hostname"], host), path));
+        }
+        let redirect = effects.get("redirect")?;
+        Some((text(&redirect["authority"], host), text(&redirect["uri"], path)))
+    }
+
     /// The answer with a service that answers by itself written as a rule without effects.
     pub(crate) fn normal(self) -> Self {
         match self {

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use super::answer::{canonical, shares};
+use super::gateway::Door;
 use super::{Answer, Destination, Effects, Mesh, Request};
 use super::{fqdn, full_match, host_rank, items, name, namespace, number, only, text};
 
@@ -28,6 +29,7 @@ struct Parent {
     kind: (String, String),
     namespace: String,
     name: String,
+    section: String,
     port: Option<u16>,
 }
 
@@ -48,6 +50,7 @@ impl Route {
                 ),
                 namespace: parent["namespace"].as_str().unwrap_or(home).to_owned(),
                 name: text(parent, "name").to_owned(),
+                section: text(parent, "sectionName").to_owned(),
                 port: parent.get("port").map(number),
             }
         });
@@ -142,17 +145,20 @@ impl Mesh {
         Ok(found)
     }
 
-    /// The routes of a Gateway that count for a host.
-    pub(super) fn entries(&self, gateway: &str, host: &str) -> Vec<Counting<'_>> {
+    /// The routes of a Gateway that count for a host: those of the most specific hostname.
+    pub(super) fn entries(&self, door: &Door<'_>) -> Vec<Counting<'_>> {
         let attached = self.routes.iter().filter(|route| {
             let mut parents = route.parents.iter();
             parents.any(|one| {
-                one.is(GROUP, "Gateway") && format!("{}/{}", one.namespace, one.name) == gateway
+                one.is(GROUP, "Gateway")
+                    && format!("{}/{}", one.namespace, one.name) == door.gateway
+                    && one.port.is_none_or(|port| port == door.port)
+                    && self.lets_in(door, GROUP, &route.id.0, &one.section)
             })
         });
         attached
             .filter_map(|route| {
-                let ranks = route.hostnames.iter().filter_map(|one| host_rank(one, host));
+                let ranks = route.hostnames.iter().filter_map(|one| host_rank(one, door.host));
                 let any = route.hostnames.is_empty().then_some(0);
                 Some((route, ranks.max().or(any)?))
             })

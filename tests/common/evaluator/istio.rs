@@ -3,8 +3,11 @@
 use serde_json::{Value, json};
 
 use super::answer::{canonical, shares};
+use super::gateway::Door;
 use super::{Answer, Effects, Mesh, Request};
 use super::{fqdn, full_match, host_rank, items, name, namespace, number, only, text};
+
+const GROUP: &str = "networking.istio.io";
 
 /// A VirtualService.
 #[derive(Debug)]
@@ -26,6 +29,10 @@ pub(super) struct Client<'a> {
     pub(super) namespace: Option<&'a str>,
     /// The port that is called.
     pub(super) port: u16,
+    /// The host that is asked for.
+    pub(super) host: &'a str,
+    /// `http` or `https`.
+    pub(super) scheme: &'a str,
 }
 
 impl VirtualService {
@@ -84,24 +91,32 @@ impl VirtualService {
         client: &Client<'_>,
         request: &Request,
     ) -> Option<Answer> {
-        let catch_all = [Value::Null];
-        let mut for_client = false;
-        for entry in &self.http {
+        let mut all = self.tried(client).peekable();
+        all.peek()?;
+        let held = all.find_map(|(entry, one)| Some((entry, holds(one, client, request)?)));
+        Some(held.map_or(Answer::NotFound, |(entry, matched)| {
+            self.choose(mesh, entry, client, request, &matched)
+        }))
+    }
+
+    /// The matches that Istio makes routes of for a client, with their entries and in order. Behind one that is
+    /// for every request it makes no more.
+    fn tried<'v>(&'v self, client: &Client<'_>) -> impl Iterator<Item = (&'v Value, &'v Value)> {
+        static CATCH_ALL: [Value; 1] = [Value::Null];
+        let all = self.http.iter().flat_map(|entry| {
             let matches = match items(entry, "match") {
-                [] => &catch_all,
+                [] => &CATCH_ALL,
                 matches => matches,
             };
-            for one in matches {
-                if !self.is_for(one, client) {
-                    continue;
-                }
-                for_client = true;
-                if let Some(matched) = holds(one, request) {
-                    return Some(self.choose(mesh, entry, client, request, &matched));
-                }
-            }
-        }
-        for_client.then_some(Answer::NotFound)
+            matches.iter().map(move |one| (entry, one))
+        });
+        let mut is_over = false;
+        let own = all.filter(|(_, one)| self.is_for(one, client)).take_while(move |(_, one)| {
+            let was_over = is_over;
+            is_over |= is_catch_all(one);
+            !was_over
+        });
+        own.collect::<Vec<_>>().into_iter()
     }
 
     /// What Istio decides before any request comes.
@@ -206,14 +221,16 @@ impl Mesh {
         self.most_specific("mesh", host, from)
     }
 
-    /// The VirtualService that speaks for a host at a gateway.
-    pub(super) fn entry(
-        &self,
-        gateway: &str,
-        host: &str,
-    ) -> Result<Option<&VirtualService>, String> {
-        let home = gateway.split('/').next().unwrap_or_default();
-        Ok(self.most_specific(gateway, host, home)?.first().copied())
+    /// The VirtualServices that speak for a host at a gateway: all of the most specific host.
+    pub(super) fn bound_at(&self, door: &Door<'_>) -> Vec<&VirtualService> {
+        let home = door.gateway.split('/').next().unwrap_or_default();
+        let all = self.virtual_services.iter().filter(|one| {
+            one.turn(home).is_some() && self.lets_in(door, GROUP, &one.namespace, "")
+        });
+        let ranked: Vec<_> =
+            all.filter_map(|one| Some((one.rank(door.gateway, door.host)?, one))).collect();
+        let best = ranked.iter().map(|(rank, _)| *rank).max();
+        ranked.into_iter().filter(|(rank, _)| Some(*rank) == best).map(|(_, one)| one).collect()
     }
 
     fn most_specific(
@@ -241,6 +258,44 @@ impl Mesh {
         }
         Ok(best.into_iter().map(|(.., one)| one).collect())
     }
+}
+
+/// What VirtualServices of one host do together at a gateway: their routes are one list, in which those that
+/// are for every request stand last. Who of two comes first is a matter of age.
+pub(super) fn merged(
+    mesh: &Mesh,
+    found: &[&VirtualService],
+    client: &Client<'_>,
+    request: &Request,
+) -> Answer {
+    for is_last in [false, true] {
+        let held = found.iter().filter_map(|one| {
+            let mut own = one.tried(client).filter(|(_, one)| is_catch_all(one) == is_last);
+            let first =
+                own.find_map(|(entry, matched)| Some((entry, holds(matched, client, request)?)));
+            Some((*one, first?))
+        });
+        let held: Vec<_> = held.collect();
+        match held.as_slice() {
+            [] => {}
+            [(one, (entry, matched))] => return one.choose(mesh, entry, client, request, matched),
+            [(one, _), (other, _), ..] => {
+                return Answer::Undefined(format!(
+                    "{}/{} and {}/{} both answer for {}",
+                    one.namespace, one.name, other.namespace, other.name, client.host
+                ));
+            }
+        }
+    }
+    Answer::NotFound
+}
+
+/// Whether a match is for every request. See `IsCatchAllRoute` in Istio.
+fn is_catch_all(one: &Value) -> bool {
+    let conditions = ["headers", "withoutHeaders", "queryParams", "method", "authority", "scheme"];
+    let uri = &one["uri"];
+    conditions.iter().all(|field| one.get(*field).is_none())
+        && (uri.is_null() || uri["prefix"] == "/" || uri["regex"] == ".*")
 }
 
 /// What istiod's webhook asks of every VirtualService. See `ValidateVirtualService` in Istio.
@@ -273,9 +328,14 @@ fn resolved(host: &str, home: &str) -> String {
     if host.contains('.') || host.starts_with('*') { host.to_owned() } else { fqdn(host, home) }
 }
 
+/// See `resolveGatewayName` in Istio.
 fn gateway_names(gateways: &[String], home: &str) -> Vec<String> {
-    let full = |name: &String| {
-        if name == "mesh" || name.contains('/') { name.clone() } else { format!("{home}/{name}") }
+    let full = |name: &String| match (name.strip_prefix("./"), name.split_once('.')) {
+        _ if name == "mesh" => name.clone(),
+        (Some(name), _) => format!("{home}/{name}"),
+        _ if name.contains('/') => name.clone(),
+        (None, Some((name, rest))) => format!("{}/{name}", rest.split('.').next().unwrap_or(rest)),
+        (None, None) => format!("{home}/{name}"),
     };
     gateways.iter().map(full).collect()
 }
@@ -301,7 +361,7 @@ impl Uri {
 }
 
 /// Whether a match holds, apart from what [`VirtualService::is_for`] decides.
-fn holds(one: &Value, request: &Request) -> Option<Uri> {
+fn holds(one: &Value, client: &Client<'_>, request: &Request) -> Option<Uri> {
     let known = [
         "name",
         "uri",
@@ -312,6 +372,8 @@ fn holds(one: &Value, request: &Request) -> Option<Uri> {
         "port",
         "gateways",
         "sourceNamespace",
+        "authority",
+        "scheme",
     ];
     only(one, "a match", &known);
     let uri = match one["uri"].as_object().and_then(|uri| uri.iter().next()) {
@@ -325,6 +387,8 @@ fn holds(one: &Value, request: &Request) -> Option<Uri> {
     let fields = |field: &str| one[field].as_object().into_iter().flatten();
     let holds = string_match(&one["uri"], &request.path)
         && string_match(&one["method"], &request.method)
+        && string_match(&one["authority"], client.host)
+        && string_match(&one["scheme"], client.scheme)
         && fields("headers").all(|(name, wanted)| {
             let found = request.header_value(name);
             found.is_some_and(|found| string_match(wanted, &found))

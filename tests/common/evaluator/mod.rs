@@ -6,6 +6,7 @@
 //! judges.
 
 mod answer;
+mod gateway;
 mod gateway_api;
 mod istio;
 
@@ -16,8 +17,6 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde_json::Value;
 
-/// The port on which a gateway listens.
-const GATEWAY_PORT: u16 = 443;
 const DOMAIN: &str = ".svc.cluster.local";
 
 /// An HTTP request, without its host.
@@ -110,6 +109,7 @@ pub(crate) struct Mesh {
     routes: Vec<gateway_api::Route>,
     virtual_services: Vec<istio::VirtualService>,
     grants: Vec<Value>,
+    gateways: Vec<gateway::Gateway>,
 }
 
 impl Mesh {
@@ -140,6 +140,9 @@ impl Mesh {
                 }
                 ("gateway.networking.k8s.io", "HTTPRoute" | "GRPCRoute") => {
                     mesh.routes.push(gateway_api::Route::read(object));
+                }
+                ("gateway.networking.k8s.io" | "networking.istio.io", "Gateway") => {
+                    mesh.gateways.push(gateway::Gateway::read(object));
                 }
                 ("gateway.networking.k8s.io", "ReferenceGrant") => mesh.grants.push(object.clone()),
                 ("gateway.networking.k8s.io", kind @ ("TCPRoute" | "TLSRoute" | "UDPRoute")) => {
@@ -191,8 +194,13 @@ impl Mesh {
             ([], []) => Answer::Default(Destination::new(&host, call.port)),
             ([], routes) => gateway_api::answer(self, routes, &call.request, false),
             (found, []) => {
-                let client =
-                    istio::Client { gateway: "mesh", namespace: Some(&call.from), port: call.port };
+                let client = istio::Client {
+                    gateway: "mesh",
+                    namespace: Some(&call.from),
+                    port: call.port,
+                    host: &call.host,
+                    scheme: "http",
+                };
                 let mut answers = found.iter();
                 let answer = answers.find_map(|one| one.answer(self, &client, &call.request));
                 answer.unwrap_or_else(|| Answer::Default(Destination::new(&host, call.port)))
@@ -217,18 +225,28 @@ impl Mesh {
         Answer::Backends { destinations: destinations.into_iter().map(one).collect(), effects }
     }
 
-    /// Where a request goes that comes in through a Gateway, written `namespace/name`.
+    /// Where a request goes that comes in by TLS through a Gateway, written `namespace/name`.
     pub(crate) fn enter(&self, gateway: &str, host: &str, request: &Request) -> Answer {
-        let routes = self.entries(gateway, host);
-        let client = istio::Client { gateway, namespace: None, port: GATEWAY_PORT };
-        match (self.entry(gateway, host), routes.as_slice()) {
-            (Err(reason), _) => Answer::Undefined(reason),
-            (Ok(None), []) => Answer::NotFound,
-            (Ok(None), routes) => gateway_api::answer(self, routes, request, true),
-            (Ok(Some(found)), []) => {
-                found.answer(self, &client, request).unwrap_or(Answer::NotFound)
-            }
-            (Ok(Some(_)), _) => {
+        self.enter_by(gateway, "https", 443, host, request)
+    }
+
+    /// The same by this scheme and port.
+    pub(crate) fn enter_by(
+        &self,
+        gateway: &str,
+        scheme: &str,
+        port: u16,
+        host: &str,
+        request: &Request,
+    ) -> Answer {
+        let door = gateway::Door { gateway, scheme, port, host };
+        let routes = self.entries(&door);
+        let client = istio::Client { gateway, namespace: None, port, host, scheme };
+        match (self.bound_at(&door).as_slice(), routes.as_slice()) {
+            ([], []) => Answer::NotFound,
+            ([], routes) => gateway_api::answer(self, routes, request, true),
+            (found, []) => istio::merged(self, found, &client, request),
+            ([..], [..]) => {
                 Answer::Undefined(format!("{host} has a VirtualService and routes at {gateway}"))
             }
         }

@@ -181,7 +181,7 @@ impl<'a> Caller<'a> {
         let authority = format!("{host}:{port}");
         let question = Question::new(&format!("127.0.0.1:{port}"), &authority, request, grpc);
         let told: Told = self.probe.ask(&question)?;
-        agree(&predicted, &told, &self.endpoints, grpc).map_err(|error| {
+        agree(&predicted, &question, &told, &self.endpoints).map_err(|error| {
             format!(
                 "{}/{} asks {authority} {request:?}: {error}; predicted {predicted:?}",
                 self.pod.namespace, self.pod.name

@@ -26,9 +26,10 @@ pub(crate) fn run(books: &mut Books) -> Outcome<String> {
     let mut check = |host: &str, request: &Request| {
         let gateway = if host == PRODUCTION { "infra/public" } else { "infra/preview" };
         let predicted = mesh.enter(gateway, host, request);
-        let told = probe.ask(&Question::new(ADDRESS, host, request, false))?;
+        let question = Question::new(ADDRESS, host, request, false);
+        let told = probe.ask(&question)?;
         let wrong = |error| format!("{host} {request:?}: {error}; predicted {predicted:?}");
-        agree(&predicted, &told, &endpoints, false).map_err(wrong)?;
+        agree(&predicted, &question, &told, &endpoints).map_err(wrong)?;
         let Ok(echo) = told.echo() else { return Ok(()) };
         // What the pod was told of the key: on a preview's host that preview, on production's nothing.
         let key = echo.headers.get("x-preview-id").cloned().unwrap_or_default();

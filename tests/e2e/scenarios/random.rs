@@ -74,13 +74,10 @@ fn judge(shop: &Shop) -> Outcome<usize> {
                 continue;
             }
             let authority = format!("{host}:{port}");
-            let told = probe.ask(&Question::new(
-                &format!("127.0.0.1:{port}"),
-                &authority,
-                request,
-                false,
-            ))?;
-            agree(&predicted, &told, &endpoints, false).map_err(|error| {
+            let address = format!("127.0.0.1:{port}");
+            let question = Question::new(&address, &authority, request, false);
+            let told = probe.ask(&question)?;
+            agree(&predicted, &question, &told, &endpoints).map_err(|error| {
                 format!("{authority} {request:?}: {error}; predicted {predicted:?}")
             })?;
             asked += 1;

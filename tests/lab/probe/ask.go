@@ -36,6 +36,8 @@ type told struct {
 	Status int    `json:"status"`
 	Body   string `json:"body"`
 	Error  string `json:"error"`
+	// Where a redirect leads to.
+	Location string `json:"location,omitempty"`
 	// How long each of the repeated requests took, in nanoseconds.
 	Nanos []int64 `json:"nanos,omitempty"`
 }
@@ -117,7 +119,7 @@ func (a asker) one(q question) (told, error) {
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	return told{Status: response.StatusCode, Body: string(body)}, err
+	return told{Status: response.StatusCode, Body: string(body), Location: response.Header.Get("Location")}, err
 }
 
 func (a asker) call(q question) (told, error) {

@@ -7,6 +7,8 @@ mod key_lost;
 mod private;
 mod virtual_service;
 
+pub(super) use virtual_service::exported_to_nobody;
+
 use super::{Table, chosen};
 use crate::diagnostic::{Diagnostic, Place, Report, code};
 use crate::kube::{Object, gateway, istio as istio_kind};

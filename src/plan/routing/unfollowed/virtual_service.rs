@@ -142,7 +142,7 @@ impl<'a> Table<'a, '_> {
     }
 }
 
-fn exported_to_nobody(object: &Object) -> Diagnostic {
+pub(in crate::plan::routing) fn exported_to_nobody(object: &Object) -> Diagnostic {
     let message = format!("{} is exported to nobody, so the mesh does not follow it", object.id);
     let help = "export it to `*`, or remove it: previews are made as if it were not there";
     Diagnostic::new(&code::ROUTE_IGNORED, message, help)

@@ -3,6 +3,7 @@
 //! Every figure of docs/scale.md is of one run. Latencies are compared with requests to a service
 //! without routes through the same Envoy at the same time, so that a busy machine shows in both.
 
+mod aliases;
 mod report;
 mod wide;
 
@@ -48,6 +49,8 @@ struct Proxy {
     clusters: usize,
     cluster_bytes: usize,
     memory: u64,
+    /// By how many names it knows the service without routes.
+    names: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -58,6 +61,7 @@ struct Latency {
 
 /// Everything, for the report.
 struct Figures {
+    aliases: Vec<aliases::Cost>,
     steps: Vec<Step>,
     /// The sidecar of a caller that names the one service which it calls, with most previews.
     scoped: Vec<(&'static str, Proxy)>,
@@ -72,17 +76,13 @@ pub(crate) fn run(_: &mut Books) -> Outcome<String> {
     let pod = Pod::of(BASELINE, "app=caller")?;
     Pod::of(BASELINE, "app=web")?;
     Pod::of(BASELINE, "app=plain")?;
+    let aliases = aliases::measure(&pod, &mut probe)?;
     let mut steps = Vec::new();
     let mut scoped = Vec::new();
     let mut there = 0;
     for previews in PREVIEWS {
         let all = Objects::of(&wide::render(previews, Shape::ALL[0])?);
-        let fresh = |object: &&Value| {
-            let namespace = object["metadata"]["namespace"].as_str();
-            let name = namespace.or_else(|| object["metadata"]["name"].as_str());
-            (there..previews).any(|number| Some(wide::name(number).as_str()) == name)
-        };
-        let mut fresh: Vec<Value> = all.environments.iter().filter(fresh).cloned().collect();
+        let mut fresh = all.of_previews(there..previews);
         fresh.extend(wide::endpoints(there..previews));
         wide::apply_all(&fresh)?;
         there = previews;
@@ -90,7 +90,9 @@ pub(crate) fn run(_: &mut Books) -> Outcome<String> {
             let step = step(previews, shape, &pod, &mut probe)?;
             if previews == PREVIEWS[3] && shape == Shape::ALL[0] {
                 for service in ["plain", "web"] {
-                    let proxy = scope(service, step.proxy.clusters, &pod, &mut probe)?;
+                    let hosts = format!("./{service}.{BASELINE}.svc.cluster.local");
+                    let fewer = fewer_clusters(step.proxy.clusters);
+                    let proxy = restricted(&hosts, service, &pod, &mut probe, fewer)?;
                     scoped.push((service, proxy));
                 }
             }
@@ -99,7 +101,7 @@ pub(crate) fn run(_: &mut Books) -> Outcome<String> {
         }
     }
     let limits = limits()?;
-    let figures = Figures { steps, scoped, limits };
+    let figures = Figures { aliases, steps, scoped, limits };
     report::write(&figures)?;
     Ok("docs/scale.md is written".to_owned())
 }
@@ -258,9 +260,14 @@ fn look(probe: &mut Probe) -> Outcome<Proxy> {
         .iter()
         .flat_map(|config| list(&config["route_config"]["virtual_hosts"]))
         .collect::<Vec<_>>();
-    let web = hosts.iter().find(|host| host["name"] == "web.wide.svc.cluster.local:8080");
+    let many = |service: &str, field: &str| {
+        let name = format!("{service}.{BASELINE}.svc.cluster.local:8080");
+        let host = hosts.iter().find(|host| host["name"] == name.as_str());
+        host.map_or(0, |host| list(&host[field]).len())
+    };
     Ok(Proxy {
-        routes: web.map_or(0, |host| list(&host["routes"]).len()),
+        routes: many("web", "routes"),
+        names: many("plain", "domains"),
         route_bytes: routes.to_string().len(),
         clusters: list(&clusters["configs"]).len(),
         cluster_bytes: clusters.to_string().len() + endpoints.to_string().len(),
@@ -268,27 +275,46 @@ fn look(probe: &mut Probe) -> Outcome<Proxy> {
     })
 }
 
-/// The sidecar of a caller whose Sidecar names the one service that it calls; without, it has `all`
-/// clusters.
-fn scope(service: &str, all: usize, pod: &Pod, probe: &mut Probe) -> Outcome<Proxy> {
+/// The sidecar of the caller of a service, as soon as it is as expected.
+fn unrestricted(
+    service: &str,
+    pod: &Pod,
+    probe: &mut Probe,
+    expected: impl Fn(&Proxy) -> Outcome,
+) -> Outcome<Proxy> {
+    let _envoy = Envoy::sidecar(pod, probe)?;
+    wait("the sidecar to be as expected", PATIENCE, || {
+        probe.ask(&question(service, &[]))?.echo()?;
+        let proxy = look(probe)?;
+        expected(&proxy).map(|()| proxy)
+    })
+}
+
+/// The same, of a caller whose Sidecar imports nothing but these hosts.
+fn restricted(
+    hosts: &str,
+    service: &str,
+    pod: &Pod,
+    probe: &mut Probe,
+    expected: impl Fn(&Proxy) -> Outcome,
+) -> Outcome<Proxy> {
     let sidecar = json!({
         "apiVersion": "networking.istio.io/v1", "kind": "Sidecar",
         "metadata": {"name": "caller", "namespace": BASELINE},
         "spec": {
             "workloadSelector": {"labels": {"app": "caller"}},
-            "egress": [{"hosts": [format!("./{service}.{BASELINE}.svc.cluster.local")]}],
+            "egress": [{"hosts": [hosts]}],
         },
     });
     apply(&sidecar.to_string())?;
-    let _envoy = Envoy::sidecar(pod, probe)?;
-    // Until istiod has heard of the Sidecar, it sends everything.
-    let found = wait("the Sidecar to take effect", PATIENCE, || {
-        probe.ask(&question(service, &[]))?.echo()?;
-        let proxy = look(probe)?;
-        ensure(proxy.clusters < all, || format!("{} clusters", proxy.clusters)).map(|()| proxy)
-    });
+    let found = unrestricted(service, pod, probe, expected);
     kubectl(&["-n", BASELINE, "delete", "sidecars.networking.istio.io", "caller"])?;
     found
+}
+
+/// Until istiod has heard of a Sidecar, it sends everything: `all` clusters.
+fn fewer_clusters(all: usize) -> impl Fn(&Proxy) -> Outcome {
+    move |proxy| ensure(proxy.clusters < all, || format!("{} clusters", proxy.clusters))
 }
 
 /// How many previews of a service fit into its VirtualService, to the next hundred.

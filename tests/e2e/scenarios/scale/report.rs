@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::super::push_cost::HEADING;
+use super::aliases::{ALIASES, Cost, IMPORTS};
 use super::wide::Shape;
 use super::{EACH_ROUND, Figures, Latency, PREVIEWS, Proxy, ROUNDS, Step};
 use crate::lab::Outcome;
@@ -34,6 +35,7 @@ pub(super) fn write(figures: &Figures) -> Outcome {
     objects(&mut text, figures);
     limits(&mut text, figures);
     proxies(&mut text, figures);
+    aliases(&mut text, figures);
     requests(&mut text, figures);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/scale.md");
     let old = fs::read_to_string(&path).unwrap_or_default();
@@ -85,6 +87,48 @@ fn summary(text: &mut String, figures: &Figures) {
             both / 1000
         );
     }
+    let [none, everything, domain] = IMPORTS.map(|imports| of_one_alias(figures, imports));
+    if let (Some(none), Some(everything), Some(domain)) = (none, everything, domain) {
+        line!(
+            text,
+            "An alias took {none:.0} bytes of the routes of a caller that imports its target; with a Sidecar, {everything:.0} bytes \
+             where that imports `./*`\nand {domain:.0} where it imports `./*.wide.svc.cluster.local`.\n"
+        );
+    }
+}
+
+/// Bytes of routes that one alias costs a caller with this Sidecar.
+fn of_one_alias(figures: &Figures, imports: Option<&str>) -> Option<f64> {
+    let at = |aliases: usize| {
+        let this = |cost: &&Cost| cost.aliases == aliases && cost.imports == imports;
+        figures.aliases.iter().find(this).map(|cost| cost.proxy.route_bytes as f64)
+    };
+    let most = ALIASES[ALIASES.len() - 1];
+    Some((at(most)? - at(0)?) / most as f64)
+}
+
+fn aliases(text: &mut String, figures: &Figures) {
+    line!(
+        text,
+        "## Aliases\n\nThe sidecar of the same caller, where one service has an alias in the namespace of each preview, and there is \
+         nothing\nelse of the previews. `names` are those by which the sidecar knows the service: each alias adds four, so every letter of \
+         its\nname and namespace, here 13, is four bytes. Bytes are of all routes.\n\n\
+         | the caller's Sidecar imports | aliases | names | bytes | Envoy's memory |\n|---|---:|---:|---:|---:|"
+    );
+    for imports in IMPORTS {
+        for Cost { aliases, proxy, .. } in figures.aliases.iter().filter(|it| it.imports == imports)
+        {
+            line!(
+                text,
+                "| {} | {aliases} | {} | {} | {:.1} MB |",
+                imports.map_or("everything: there is none".to_owned(), |it| format!("`{it}`")),
+                proxy.names,
+                kb(proxy.route_bytes),
+                proxy.memory as f64 / 1e6
+            );
+        }
+    }
+    text.push('\n');
 }
 
 fn objects(text: &mut String, figures: &Figures) {

@@ -1,5 +1,6 @@
 //! A baseline of which one service has any number of previews, and what the program makes of it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
@@ -60,7 +61,7 @@ pub(super) fn render(previews: usize, shape: Shape) -> Outcome<String> {
     let mut file = format!(
         "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nmetadata: {{name: wide}}\nspec:\n  \
          baseline: {{namespace: {BASELINE}, delivery: include}}\n  \
-         routing: {{key: {{header: x-preview-id{baggage}}}}}\n  limits: {{previews: 100000}}\n  previews:\n"
+         routing: {{key: {{header: x-preview-id{baggage}}}}}\n  limits: {{previews: 100000, aliases: 100000}}\n  previews:\n"
     );
     if previews == 0 {
         file = file.replace("  previews:\n", "  previews: []\n");
@@ -120,6 +121,17 @@ impl Objects {
         }
         all.environments.sort_by_key(|object| object["kind"] != "Namespace");
         all
+    }
+
+    /// What routing needs of the namespaces of these previews.
+    pub(super) fn of_previews(&self, numbers: std::ops::Range<usize>) -> Vec<Value> {
+        let names: BTreeSet<String> = numbers.map(name).collect();
+        let of_these = |object: &&Value| {
+            let namespace = object["metadata"]["namespace"].as_str();
+            let name = namespace.or_else(|| object["metadata"]["name"].as_str());
+            name.is_some_and(|name| names.contains(name))
+        };
+        self.environments.iter().filter(of_these).cloned().collect()
     }
 }
 

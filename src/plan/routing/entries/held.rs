@@ -1,0 +1,214 @@
+//! What of an entry route holds for one of its hosts at the listeners that an entry stands for.
+//!
+//! What Istio decides before a request comes is decided here: the gateways and ports of matches, and the
+//! host. What is left does at the preview's host what the original does at its own.
+//! See `TranslateRoute` in Istio's `pilot/pkg/networking/core/route/route.go`.
+
+use super::Pattern;
+use super::led::leads_to_itself;
+use super::ways::At;
+use crate::diagnostic::{Diagnostic, code};
+use crate::kube::{Object, gateway};
+use crate::model::route::gateways::resolved;
+use crate::model::route::istio::{MESH, SOURCE, http, matches};
+use crate::model::route::{gateway_api, text_match};
+use crate::yaml::Node;
+
+/// A rule that can hold.
+#[derive(Debug, Clone)]
+pub(super) struct Held<'a> {
+    /// The rule, or the entry of a VirtualService.
+    pub(super) node: &'a Node,
+    /// The matches of an entry that are left; none where it is for every request.
+    pub(super) matches: Option<Vec<Node>>,
+}
+
+impl PartialEq for Held<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.node, other.node) && self.matches == other.matches
+    }
+}
+
+type Refused = Box<Diagnostic>;
+
+/// Whether it depends on the host which rules of a route hold.
+pub(super) fn depends_on_host(route: &Object) -> bool {
+    let names_host =
+        |redirect: &Node| redirect.get("hostname").or(redirect.get("authority")).is_some();
+    match route.id.group == gateway::GROUP {
+        true => gateway_api::rules(route).iter().any(|rule| redirects(rule).any(names_host)),
+        false => http(route).any(|entry| {
+            matches(entry).iter().any(|one| one.get("authority").is_some())
+                || entry.get("redirect").is_some_and(names_host)
+        }),
+    }
+}
+
+/// The redirects among the filters of a rule.
+pub(super) fn redirects(rule: &Node) -> impl Iterator<Item = &Node> {
+    gateway_api::filters(rule).iter().filter_map(|filter| filter.get("requestRedirect"))
+}
+
+/// The rules of a route that hold for a host at these listeners, which have to agree.
+pub(super) fn at_all<'a>(
+    route: &'a Object,
+    host: &str,
+    preview: &Pattern,
+    all: &[At<'_>],
+    secure: bool,
+) -> Result<Vec<Held<'a>>, Refused> {
+    if route.id.group == gateway::GROUP {
+        let rules = gateway_api::rules(route).iter();
+        let held = rules.filter(|rule| !redirects(rule).any(|one| leads_to_itself(one, host)));
+        return Ok(held.map(|node| Held { node, matches: None }).collect());
+    }
+    let mut agreed: Option<(&At<'_>, Vec<Held<'_>>)> = None;
+    for at in all {
+        let held = entries_at(route, &Place { route, host, preview, at, secure })?;
+        match &agreed {
+            None => agreed = Some((at, held)),
+            Some((first, other)) if *other != held => {
+                return Err(Box::new(differs(route, first, at)));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(agreed.map(|(_, held)| held).unwrap_or_default())
+}
+
+/// Where matches of a VirtualService are decided on.
+struct Place<'p> {
+    route: &'p Object,
+    host: &'p str,
+    preview: &'p Pattern,
+    at: &'p At<'p>,
+    /// Whether clients of the preview's host speak TLS.
+    secure: bool,
+}
+
+fn entries_at<'a>(route: &'a Object, place: &Place<'_>) -> Result<Vec<Held<'a>>, Refused> {
+    let mut held = Vec::new();
+    for node in http(route) {
+        if let Some(delegate) = node.get("delegate") {
+            let message =
+                format!("{} delegates an entry, whose rules stand in another object", route.id);
+            let help = "write the delegate's entries into the VirtualService itself, or name in \
+                        `spec.routing.entries[].of` the Gateways that previews stand for";
+            return Err(refuse(message, help, delegate));
+        }
+        if node.get("redirect").is_some_and(|one| leads_to_itself(one, place.host)) {
+            continue;
+        }
+        let written = matches(node);
+        if written.is_empty() {
+            held.push(Held { node, matches: None });
+            continue;
+        }
+        let mut left = Vec::new();
+        for one in written {
+            left.extend(place.left_of(one)?);
+        }
+        if !left.is_empty() {
+            let is_open = |one: &Node| one.entries().iter().all(|(key, _)| key.text == "name");
+            let matches = (!left.iter().any(is_open)).then_some(left);
+            held.push(Held { node, matches });
+        }
+    }
+    Ok(held)
+}
+
+impl Place<'_> {
+    /// What is left of a match; nothing where it can never be true.
+    fn left_of(&self, one: &Node) -> Result<Option<Node>, Refused> {
+        let mut left = one.clone();
+        let mut gateways =
+            one.get("gateways").map(Node::items).unwrap_or_default().iter().peekable();
+        if gateways.peek().is_some() {
+            let mut names = gateways.filter_map(Node::text).filter(|name| *name != MESH);
+            if !names.any(|name| resolved(name, self.route) == self.at.gateway) {
+                return Ok(None);
+            }
+            // Istio looks at the source only where no gateways are named.
+            ["gateways"].iter().chain(&SOURCE).for_each(|field| drop(left.remove(field)));
+        }
+        if let Some(port) = left.remove("port").filter(|port| port.integer_value() != Some(0))
+            && port.integer_value() != Some(i64::from(self.port(one, &port)?))
+        {
+            return Ok(None);
+        }
+        let own_scheme = self.at.secure.filter(|secure| *secure != self.secure);
+        if let (Some(secure), Some(scheme)) = (own_scheme, one.get("scheme")) {
+            if !self.holds(scheme, if secure { "https" } else { "http" })? {
+                return Ok(None);
+            }
+            left.remove("scheme");
+        }
+        if let Some(authority) = one.get("authority") {
+            if self.host.starts_with('*') {
+                let message = format!(
+                    "{} matches on the authority, and its host `{}` stands for many",
+                    self.route.id, self.host
+                );
+                let help = "write the hosts that it distinguishes into `hosts`, each with a preview host \
+                            of its own";
+                return Err(refuse(message, help, authority));
+            }
+            if !self.holds(authority, self.host)? {
+                return Ok(None);
+            }
+            // It stays a condition that is always true: without one it would stand behind others.
+            left.set("authority", Node::map([("prefix", Node::string(&self.preview.0))]));
+        }
+        Ok(Some(left))
+    }
+
+    /// The port at which requests come in.
+    fn port(&self, one: &Node, wanted: &Node) -> Result<u16, Refused> {
+        let secure = self.at.secure.unwrap_or(self.secure);
+        let usual = if secure { 443 } else { 80 };
+        let is_usual = matches!(wanted.integer_value(), Some(80 | 443));
+        self.at.port.or(is_usual.then_some(usual)).ok_or_else(|| {
+            let (namespace, name) = self.at.gateway;
+            let message = format!(
+                "{} matches on a port, and the ports of Gateway {namespace}/{name} are not known",
+                self.route.id
+            );
+            let help = "pass the Gateway with --baseline";
+            refuse(message, help, one.get("port").unwrap_or(one))
+        })
+    }
+
+    fn holds(&self, wanted: &Node, text: &str) -> Result<bool, Refused> {
+        text_match(wanted, text).ok_or_else(|| {
+            let message = format!("{} has a regular expression that cannot be read", self.route.id);
+            let help = "write it in the syntax of RE2, without classes of Unicode";
+            refuse(message, help, wanted)
+        })
+    }
+}
+
+fn refuse(message: String, help: &str, node: &Node) -> Refused {
+    Box::new(
+        Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(node.place, "not supported"),
+    )
+}
+
+fn differs(route: &Object, one: &At<'_>, other: &At<'_>) -> Diagnostic {
+    let name = |at: &At<'_>| {
+        let (namespace, name) = at.gateway;
+        match at.port.filter(|_| one.gateway == other.gateway) {
+            Some(port) => format!("port {port} of Gateway {namespace}/{name}"),
+            None => format!("Gateway {namespace}/{name}"),
+        }
+    };
+    let message = format!(
+        "{} has other rules at {} than at {}: a preview host can do only one of the two",
+        route.id,
+        name(one),
+        name(other)
+    );
+    let help = "say with `of: [{namespace, name}]` in spec.routing.entries which Gateways previews stand for, \
+                and pass them with --baseline";
+    Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help)
+        .at(route.place(), "its matches tell the two apart")
+}

@@ -1,0 +1,268 @@
+//! Where redirects and CORS policies of a clone lead: from one original host to another becomes from one
+//! preview host to another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::held::{Held, redirects};
+use super::{Pattern, Rule};
+use crate::model::route::gateways::{Found, Gateways, Listener, listeners};
+use crate::model::route::{gateway_api, text_match};
+use crate::spec::Entry;
+use crate::yaml::Node;
+
+/// The preview host of each original host of an entry.
+#[derive(Debug, Default)]
+pub(super) struct Leads {
+    exact: BTreeMap<String, Pattern>,
+    /// Those of wildcards, by what stands behind the star.
+    wildcard: BTreeMap<String, Pattern>,
+}
+
+impl Leads {
+    pub(super) fn add(&mut self, host: &str, preview: Pattern) {
+        match host.strip_prefix('*') {
+            Some(end) => self.wildcard.entry(end.to_owned()).or_insert(preview),
+            None => self.exact.entry(host.to_owned()).or_insert(preview),
+        };
+    }
+
+    /// The preview host in place of a host: of the most specific original one.
+    fn of(&self, host: &str) -> Option<&Pattern> {
+        let host = host.to_ascii_lowercase();
+        let mut ends = (1..host.len()).filter_map(|start| host.get(start..));
+        // A route for every host says nothing of a host that another program answers for.
+        self.exact.get(&host).or_else(|| ends.find_map(|end| self.wildcard.get(end)))
+    }
+}
+
+/// How the listener of an entry serves the hosts of previews.
+#[derive(Debug, Clone)]
+pub(super) struct Served {
+    /// Whether clients speak TLS to it.
+    pub(super) secure: bool,
+    /// Its port, where that is not the scheme's own.
+    port: Option<u16>,
+    /// The URL of a host, with `{}` for the host.
+    pub(super) base: String,
+}
+
+impl Served {
+    /// What the Gateway says where it is in the input, else the name of its listener.
+    pub(super) fn of(gateways: &Gateways<'_>, entry: &Entry, group: &str) -> Self {
+        let gateway = (entry.gateway.namespace.as_str(), entry.gateway.name.as_str());
+        let section = entry.gateway.section_name.as_str();
+        let sample = entry.host.replace(['{', '}'], "");
+        let all = match gateways.find(gateway, group) {
+            Found::Here(object) | Found::OfOtherApi(object) => {
+                listeners(object, &entry.gateway.namespace)
+            }
+            Found::Absent => Vec::new(),
+        };
+        let named = all.iter().filter(|one| one.is_named(section));
+        // Servers of Istio need no name.
+        let candidates: Vec<&Listener<'_>> = named.chain(&all).collect();
+        let fitting = candidates.iter().find(|one| one.covers(&sample));
+        let listener = fitting.or(candidates.first());
+        let secure = match listener {
+            Some(listener) => listener.secure,
+            None => section != "http" && !section.starts_with("http-"),
+        };
+        let (scheme, usual) = if secure { ("https", 443) } else { ("http", 80) };
+        let port = listener.and_then(|listener| listener.port).filter(|port| *port != usual);
+        let base = match port {
+            Some(port) => format!("{scheme}://{{}}:{port}"),
+            None => format!("{scheme}://{{}}"),
+        };
+        Self { secure, port, base }
+    }
+}
+
+/// What a redirect of a clone leads to.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The preview host; none where it stays at the host that was asked for.
+    pub(crate) host: Option<Pattern>,
+    /// `http` or `https`.
+    pub(crate) scheme: &'static str,
+    /// The port, where that is not the scheme's own.
+    pub(crate) port: Option<u16>,
+}
+
+/// An origin that a CORS policy of a clone allows.
+#[derive(Debug, Clone)]
+pub enum Origin<'a> {
+    /// One of the original.
+    Kept(&'a Node),
+    /// That of a preview host.
+    Preview(Pattern),
+}
+
+impl<'a> Rule<'a> {
+    pub(super) fn new(held: Held<'a>, leads: &Leads, served: &Served) -> Self {
+        let node = held.node;
+        let redirect = redirects(node).next().or(node.get("redirect"));
+        let target = redirect.and_then(|redirect| target(redirect, leads, served));
+        let origins = origins(node).and_then(|list| allowed(list, leads, served));
+        Self { node, matches: held.matches, redirect: target, origins }
+    }
+
+    /// Whether all it does is to send clients elsewhere.
+    pub(super) fn only_redirects(&self) -> bool {
+        redirects(self.node).next().or(self.node.get("redirect")).is_some()
+    }
+}
+
+/// The host of a redirect, without a port.
+fn host_of(redirect: &Node) -> Option<&str> {
+    let host = redirect.text_at(&["hostname"]).or(redirect.text_at(&["authority"]));
+    host.filter(|host| !host.is_empty()).map(|host| host.split(':').next().unwrap_or(host))
+}
+
+/// Whether a redirect changes neither the host nor the path: it is there to change the scheme or the port,
+/// and leads a preview host to itself for ever.
+pub(super) fn leads_to_itself(redirect: &Node, host: &str) -> bool {
+    let to_path = ["path", "uri"].iter().any(|field| redirect.get(field).is_some());
+    !to_path && host_of(redirect).is_none_or(|to| to.eq_ignore_ascii_case(host))
+}
+
+fn target(redirect: &Node, leads: &Leads, served: &Served) -> Option<Target> {
+    let host = match host_of(redirect) {
+        Some(host) => Some(leads.of(host)?.clone()),
+        None => None,
+    };
+    let says = ["scheme", "port", "derivePort"].iter().any(|field| redirect.get(field).is_some());
+    let scheme = if served.secure { "https" } else { "http" };
+    (host.is_some() || says).then_some(Target { host, scheme, port: served.port })
+}
+
+/// The origins that a rule allows.
+fn origins(rule: &Node) -> Option<&Node> {
+    let policy = rule.get("corsPolicy");
+    let of_istio =
+        policy.and_then(|policy| policy.get("allowOrigins").or(policy.get("allowOrigin")));
+    let mut filters = gateway_api::filters(rule).iter();
+    of_istio.or_else(|| filters.find_map(|filter| filter.at(&["cors", "allowOrigins"])))
+}
+
+/// The origins that a clone allows: for an original host the preview's, and for a pattern the preview's of
+/// each original host that it covers too. None where that changes nothing.
+fn allowed<'a>(list: &'a Node, leads: &Leads, served: &Served) -> Option<Vec<Origin<'a>>> {
+    let url = |preview: &Pattern| Pattern(served.base.replace("{}", &preview.0));
+    let mut all = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut add = |all: &mut Vec<Origin<'a>>, preview: &Pattern| {
+        let url = url(preview);
+        if seen.insert(url.0.clone()) {
+            all.push(Origin::Preview(url));
+        }
+    };
+    for one in list.items() {
+        let exact = one.text().filter(|text| !text.contains('*')).or(one.text_at(&["exact"]));
+        if let Some(exact) = exact {
+            let host = exact.split_once("://").map_or(exact, |(_, host)| host);
+            match leads.of(host.split(':').next().unwrap_or(host)) {
+                Some(preview) => add(&mut all, preview),
+                None => all.push(Origin::Kept(one)),
+            }
+            continue;
+        }
+        all.push(Origin::Kept(one));
+        let known = |scheme: &&str, host: &str| covers(one, &format!("{scheme}{host}"));
+        for (host, preview) in &leads.exact {
+            let is_covered = covers(one, &url(preview).of("preview"));
+            if !is_covered && ["https://", "http://"].iter().any(|scheme| known(scheme, host)) {
+                add(&mut all, preview);
+            }
+        }
+    }
+    all.iter().any(|origin| matches!(origin, Origin::Preview(_))).then_some(all)
+}
+
+/// Whether an origin with stars in it, or a match of one, covers this one.
+fn covers(pattern: &Node, origin: &str) -> bool {
+    let Some(text) = pattern.text() else {
+        return text_match(pattern, origin).unwrap_or(false);
+    };
+    let (mut parts, mut rest) = (text.split('*'), origin);
+    let first = parts.next().unwrap_or_default();
+    let Some(behind) = rest.strip_prefix(first) else {
+        return false;
+    };
+    rest = behind;
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else {
+        return rest.is_empty();
+    };
+    for part in middle {
+        let Some(at) = rest.find(part) else {
+            return false;
+        };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn leads() -> Leads {
+        let mut leads = Leads::default();
+        for (host, preview) in [
+            ("www.x.com", "{preview}-www.p.com"),
+            ("*.x.com", "{preview}-any.p.com"),
+            ("*", "{preview}.p.com"),
+        ] {
+            leads.add(host, Pattern(preview.to_owned()));
+        }
+        leads
+    }
+
+    #[test]
+    fn the_most_specific_original_host_tells_where_a_redirect_leads() {
+        let leads = leads();
+        let of = |host| leads.of(host).map(|preview| preview.of("pr-1"));
+        assert_eq!(of("WWW.x.com").as_deref(), Some("pr-1-www.p.com"));
+        assert_eq!(of("api.x.com").as_deref(), Some("pr-1-any.p.com"));
+        assert_eq!(of("x.com"), None);
+        assert_eq!(of("login.y.com"), None);
+    }
+
+    #[test]
+    fn origins_of_previews_join_what_covers_their_originals() {
+        let served = Served { secure: true, port: Some(8443), base: "https://{}:8443".to_owned() };
+        let said = |list: serde_json::Value| -> Vec<String> {
+            let list = Node::from_json(list);
+            let all = allowed(&list, &leads(), &served).unwrap_or_default();
+            let one = |origin: &Origin<'_>| match origin {
+                Origin::Kept(node) => node.to_json().to_string(),
+                Origin::Preview(url) => url.of("pr-1"),
+            };
+            all.iter().map(one).collect()
+        };
+        let www = "https://pr-1-www.p.com:8443";
+        assert_eq!(said(json!([{"exact": "https://www.x.com:443"}, "http://www.x.com"])), [www]);
+        assert_eq!(said(json!(["https://*.x.com"])), ["\"https://*.x.com\"", www]);
+        assert_eq!(said(json!([{"prefix": "https://www."}])).last().map(String::as_str), Some(www));
+        // Nothing is to be added where everything is allowed, or nothing of ours.
+        for list in [
+            json!(["*"]),
+            json!([{"regex": ".*"}]),
+            json!(["https://login.y.com"]),
+            json!(["ftp://*"]),
+        ] {
+            assert!(said(list.clone()).is_empty(), "{list}");
+        }
+    }
+
+    #[test]
+    fn stars_of_an_origin_stand_for_anything() {
+        let covers = |pattern: &str, origin| covers(&Node::string(pattern), origin);
+        assert!(covers("https://*.x.com", "https://a.b.x.com"));
+        assert!(covers("*://*.x.*", "https://a.x.org"));
+        assert!(!covers("https://*.x.com", "https://x.com"));
+        assert!(!covers("https://a.*", "http://a.x"));
+        assert!(!covers("https://a", "https://a.x"));
+    }
+}

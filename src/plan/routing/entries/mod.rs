@@ -1,0 +1,386 @@
+//! North-south: each way from a Gateway into the baseline is cloned for each preview.
+//!
+//! An entry is an HTTPRoute or GRPCRoute attached to a Gateway, or a VirtualService with gateways,
+//! that chooses a service of the baseline or stands in its namespace.
+
+mod held;
+mod led;
+mod routes;
+mod ways;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::swap::Swapped;
+use super::{alike, chosen, hosts, swap_one};
+use crate::diagnostic::{Diagnostic, Report, code};
+use crate::kube::{Object, gateway, istio as istio_kind};
+use crate::model::Catalog;
+use crate::model::route::gateway_api::{kind_of_parent, parents};
+use crate::model::route::gateways::{Found, Gateways, Name};
+use crate::model::route::istio;
+use crate::plan::environment::Environment;
+use crate::plan::naming::safe_hash;
+use crate::spec::{Config, Delivery, Entry};
+use crate::yaml::Node;
+
+pub use led::{Origin, Target};
+use ways::Finder;
+
+/// The ways in from outside.
+#[derive(Debug, Default)]
+pub struct Entries<'a> {
+    /// Clones to make.
+    pub clones: Vec<Clone<'a>>,
+    /// Originals that drop the key.
+    pub stripped: Vec<&'a Object>,
+    /// URLs of each preview, the first entry first.
+    urls: Vec<Pattern>,
+    /// How many clones there are, with their hosts and rules. Beyond the limit none is planned.
+    pub(super) size: usize,
+}
+
+/// A text with a preview's name in it.
+#[derive(Debug, std::clone::Clone, PartialEq, Eq)]
+pub struct Pattern(String);
+
+impl Pattern {
+    /// The text for a preview.
+    pub(crate) fn of(&self, preview: &str) -> String {
+        fill(&self.0, preview)
+    }
+}
+
+/// A text with the name of a preview where it says so.
+pub(crate) fn fill(text: &str, preview: &str) -> String {
+    text.replace("{preview}", preview)
+}
+
+/// A route that leads in from the Gateways that an entry stands for, for hosts for which its rules are the
+/// same.
+#[derive(Debug)]
+pub struct Way<'a> {
+    /// The route.
+    pub route: &'a Object,
+    /// Which of the ways of this route it is.
+    part: usize,
+    /// The Gateways.
+    gateways: BTreeSet<Name<'a>>,
+    /// What of it holds for these hosts.
+    pub rules: Vec<Rule<'a>>,
+    /// Original hosts, in order, and what becomes of them.
+    pub(super) hosts: Vec<(String, Pattern)>,
+    /// The URL of a host, with `{}` for the host.
+    base: String,
+}
+
+/// What a clone has of a rule of its original.
+#[derive(Debug)]
+pub struct Rule<'a> {
+    /// The rule, or the entry of a VirtualService.
+    pub node: &'a Node,
+    /// The matches of an entry; none where it is for every request. Texts for the authority have
+    /// `{preview}` for the name.
+    pub matches: Option<Vec<Node>>,
+    /// Where its redirect leads, where that is another place than written.
+    pub redirect: Option<Target>,
+    /// The origins that it allows, where these are others than written.
+    pub origins: Option<Vec<Origin<'a>>>,
+}
+
+/// A clone of an entry route for each of some previews.
+#[derive(Debug)]
+pub struct Clone<'a> {
+    /// The previews, by the index of their environment. Of the services that the route chooses they
+    /// affect the same.
+    pub environments: Vec<usize>,
+    /// The original.
+    pub way: Arc<Way<'a>>,
+    /// What becomes of the backends of each rule.
+    pub backends: Vec<Swapped<'a>>,
+    /// The entry it is made for.
+    pub entry: &'a Entry,
+    /// The number of the entry.
+    number: usize,
+}
+
+impl Entries<'_> {
+    /// The URLs of a preview, the first entry first.
+    pub(crate) fn urls(&self, preview: &str) -> impl Iterator<Item = String> {
+        self.urls.iter().map(move |url| url.of(preview))
+    }
+}
+
+impl Clone<'_> {
+    /// The name of a preview's clone.
+    pub(crate) fn name(&self, preview: &str) -> String {
+        clone_name(&self.way, preview, self.number)
+    }
+
+    /// The hosts of a preview's clone, each once, in the order of the original ones.
+    pub(crate) fn hosts(&self, preview: &str) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        let all = self.way.hosts.iter().filter(|(_, own)| seen.insert(&own.0));
+        all.map(|(_, own)| own.of(preview)).collect()
+    }
+}
+
+/// An entry and the ways in that it stands for.
+pub(super) struct Planned<'a> {
+    pub(super) entry: &'a Entry,
+    pub(super) ways: Vec<Arc<Way<'a>>>,
+}
+
+/// Plans the clones of every preview, if these are not more than `most`.
+pub(super) fn plan<'a>(
+    config: &'a Config,
+    catalog: &'a Catalog<'a>,
+    environments: &[Environment<'a>],
+    most: usize,
+    found: &mut Report,
+) -> Entries<'a> {
+    let entries = &config.previews.spec.routing.entries;
+    let mut planned = Entries::default();
+    if entries.is_empty() || environments.is_empty() {
+        return planned;
+    }
+    let gateways = Gateways::of(catalog);
+    let routes: Vec<&'a Object> = routes::entry_routes(catalog, &gateways, found);
+    let each: usize = routes.iter().map(|route| ways::size(route)).sum();
+    planned.size = each.saturating_mul(entries.len()).saturating_mul(environments.len());
+    if planned.size > most {
+        return planned;
+    }
+    let finder = Finder { gateways: &gateways, routes: &routes, findings: Default::default() };
+    let (mut all, mut stripped) = (Vec::new(), BTreeMap::new());
+    for (number, entry) in entries.iter().enumerate() {
+        let stood_for = finder.stood_for(entry);
+        if !routes.iter().any(|route| ways::is_meant(entry, route)) {
+            finder.say(nothing_leads_in(config, number, entry));
+        }
+        if entry.strip_key {
+            stripped.extend(stood_for.iter().map(|(route, _)| (&route.id, *route)));
+        }
+        let ways = finder.ways(entry, &stood_for).into_iter().map(Arc::new).collect();
+        all.push(Planned { entry, ways });
+    }
+    found.extend(finder.findings.take().into_values());
+    check_gateways(config, &gateways, &all, found);
+    found.extend(published(config, &all));
+    hosts::check(config, catalog, &gateways, &all, found);
+    check_names(environments, &all, found);
+    planned.urls = urls(&all);
+    for (number, Planned { entry, ways }) in all.into_iter().enumerate() {
+        let clones = |way| clones(config, catalog, environments, entry, number, way);
+        planned.clones.extend(ways.into_iter().flat_map(clones));
+    }
+    if entries.iter().any(|entry| entry.strip_key) {
+        strip(config, stripped.into_values().collect(), &mut planned, found);
+    }
+    planned
+}
+
+/// The clones of a way in: one for all previews that affect the same of the services that it chooses.
+fn clones<'a>(
+    config: &Config,
+    catalog: &Catalog<'a>,
+    environments: &[Environment<'a>],
+    entry: &'a Entry,
+    number: usize,
+    way: Arc<Way<'a>>,
+) -> Vec<Clone<'a>> {
+    let services = chosen(way.route, catalog.home);
+    let alike = alike(environments, 0..environments.len(), &services);
+    let clones = alike.into_iter().map(|(affected, environments)| {
+        let is_unrouted = |name: &str| config.facts(name).is_some_and(|facts| facts.unrouted);
+        let is_copied = |name: &str| affected.contains(&name) && !is_unrouted(name);
+        let swapped = |rule: &Rule<'a>| swap_one(rule.node, way.route, catalog.home, is_copied);
+        let backends = way.rules.iter().map(swapped).collect();
+        Clone { environments, way: Arc::clone(&way), backends, entry, number }
+    });
+    clones.collect()
+}
+
+/// The URLs at which something answers: a host that only sends clients elsewhere is none.
+fn urls(all: &[Planned<'_>]) -> Vec<Pattern> {
+    let mut urls = Vec::new();
+    let mut seen = BTreeSet::new();
+    for way in all.iter().flat_map(|planned| &planned.ways) {
+        if way.rules.iter().all(Rule::only_redirects) {
+            continue;
+        }
+        for (_, host) in &way.hosts {
+            let url = format!("{}/", way.base.replace("{}", &host.0));
+            if seen.insert(url.clone()) {
+                urls.push(Pattern(url));
+            }
+        }
+    }
+    urls
+}
+
+fn nothing_leads_in(config: &Config, number: usize, entry: &Entry) -> Diagnostic {
+    if entry.of.is_empty() {
+        let message = "no route leads from a Gateway into the baseline";
+        let help = "pass the HTTPRoute, GRPCRoute or VirtualService of the entry with --baseline";
+        return config.finding(&code::ENTRY_NOT_CLONED, "spec.routing.entries", message, help);
+    }
+    let path = format!("spec.routing.entries[{number}].of");
+    let names: Vec<String> =
+        entry.of.iter().map(|one| format!("{}/{}", one.namespace, one.name)).collect();
+    let message = format!("no route leads into the baseline from {}", names.join(", "));
+    let help = "name the Gateways to which the routes of the baseline are attached";
+    config.finding(&code::ENTRY_NOT_CLONED, path, message, help)
+}
+
+/// Refuses clones that would be bound to a Gateway of the other API.
+fn check_gateways(
+    config: &Config,
+    gateways: &Gateways<'_>,
+    all: &[Planned<'_>],
+    found: &mut Report,
+) {
+    for (number, Planned { entry, ways }) in all.iter().enumerate() {
+        let name = (entry.gateway.namespace.as_str(), entry.gateway.name.as_str());
+        let mut groups: BTreeMap<&str, &Object> = BTreeMap::new();
+        for way in ways {
+            groups.entry(&way.route.id.group).or_insert(way.route);
+        }
+        for (group, route) in groups {
+            let Found::OfOtherApi(other) = gateways.find(name, group) else {
+                continue;
+            };
+            let api = if group == gateway::GROUP { "the Gateway API" } else { "Istio" };
+            let message = format!(
+                "{} is for a Gateway of {api}, and {}/{} is one of {}",
+                route.id, name.0, name.1, other.id.group
+            );
+            let help = format!(
+                "name a Gateway of {api}, or say with `of` which routes the entry stands for"
+            );
+            let path = format!("spec.routing.entries[{number}].gateway");
+            let finding = config.finding(&code::ENTRY_GATEWAY, path, message, help);
+            found.push(
+                finding.also(other.place(), "the Gateway is here").also(route.place(), "the route"),
+            );
+        }
+    }
+}
+
+/// So many Gateways are named, the rest is counted.
+const SHOWN: usize = 50;
+
+/// A word on the Gateways whose routes previews publish, where nobody has said which these are.
+fn published(config: &Config, all: &[Planned<'_>]) -> Option<Diagnostic> {
+    let open = all.iter().filter(|planned| planned.entry.of.is_empty());
+    let is_new = |planned: &Planned<'_>| {
+        let own = (planned.entry.gateway.namespace.as_str(), planned.entry.gateway.name.as_str());
+        planned.ways.iter().any(|way| way.gateways.iter().any(|one| *one != own))
+    };
+    let first = all.iter().position(|one| one.entry.of.is_empty() && is_new(one))?;
+    let names: BTreeSet<Name<'_>> =
+        open.flat_map(|planned| &planned.ways).flat_map(|way| &way.gateways).copied().collect();
+    let shown = names.iter().take(SHOWN).map(|(namespace, name)| format!("{namespace}/{name}"));
+    let mut listed = shown.collect::<Vec<_>>().join(", ");
+    if let Some(more) = names.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        listed += &format!(" and {more} more");
+    }
+    let message = format!("preview hosts publish what is served at {listed}");
+    let help = "nothing to do, unless some of them are not for everybody who can reach preview hosts: \
+                name the others with `of: [{namespace, name}]`";
+    let path = format!("spec.routing.entries[{first}]");
+    Some(config.finding(&code::ENTRY_GATEWAYS, path, message, help))
+}
+
+/// The names of the original and the preview, and `entry`, with a number from the second entry on, and from
+/// the second part of the original's hosts on. A route often has the name of its service, whose routes in the
+/// mesh end with the preview's name.
+fn clone_name(way: &Way<'_>, preview: &str, entry: usize) -> String {
+    let mut name = format!("{}.{preview}.entry", way.route.id.name);
+    for (part, count) in [("", entry), (".hosts", way.part)] {
+        if count > 0 {
+            name += &format!("{part}-{}", count + 1);
+        }
+    }
+    name
+}
+
+/// Reports routes whose clones would have a name that is too long for an object.
+/// See <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names>.
+fn check_names(environments: &[Environment<'_>], all: &[Planned<'_>], found: &mut Report) {
+    let previews = environments.iter().map(|env| env.name);
+    let longest = previews.max_by_key(|name| name.len()).unwrap_or_default();
+    let mut longest_of: BTreeMap<_, (usize, &Object)> = BTreeMap::new();
+    for (number, planned) in all.iter().enumerate() {
+        for way in &planned.ways {
+            let length = clone_name(way, longest, number).len();
+            let known = longest_of.entry(&way.route.id).or_insert((length, way.route));
+            known.0 = known.0.max(length);
+        }
+    }
+    for (length, route) in longest_of.into_values().filter(|(length, _)| *length > 253) {
+        let message = format!(
+            "the clone of {} for `{longest}` would have a name of {length} characters, 253 are allowed",
+            route.id,
+        );
+        let finding = Diagnostic::new(&code::BAD_NAME, message, "shorten the route's name");
+        found.push(finding.at(route.place(), "this name is too long to add to"));
+    }
+}
+
+fn strip<'a>(
+    config: &Config,
+    routes: Vec<&'a Object>,
+    planned: &mut Entries<'a>,
+    found: &mut Report,
+) {
+    if config.previews.spec.baseline.delivery == Delivery::External {
+        found.push(config.finding(
+            &code::DELIVERY_EXTERNAL,
+            "spec.routing.entries",
+            "stripKey changes the entry routes of the baseline, which something else delivers",
+            "set `spec.baseline.delivery: include`, or strip the key where the routes are written",
+        ));
+        return;
+    }
+    for route in routes.iter().filter(|route| is_for_mesh_too(route)) {
+        let message = format!(
+            "{} is for the mesh too, where stripKey would take the key from calls between services",
+            route.id
+        );
+        let help =
+            "give the Gateway a route of its own, or strip the key at the Gateway by other means";
+        let finding = Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help);
+        let place = config.place("spec.routing.entries");
+        found.push(
+            finding.at(route.place(), "for Gateway and mesh").also(place, "stripKey is here"),
+        );
+    }
+    if !config.previews.spec.routing.key.baggage.is_empty() {
+        found.push(config.finding(
+            &code::STRIP_BAGGAGE,
+            "spec.routing.entries",
+            "stripKey removes the whole `baggage` header from production requests",
+            "leave spec.routing.key.baggage empty if clients send other members that must arrive",
+        ));
+    }
+    planned.stripped = routes;
+}
+
+/// Whether a route from a Gateway also routes calls inside the mesh.
+fn is_for_mesh_too(route: &Object) -> bool {
+    if route.id.group == istio_kind::GROUP {
+        return istio::is_mesh(route);
+    }
+    parents(route).iter().any(|parent| kind_of_parent(parent) == ("", "Service"))
+}
+
+/// The host in place of an original one, of this preview.
+pub(super) fn preview_host(entry: &Entry, preview: &str, original: &str, route: &Object) -> String {
+    let known_as = if original.starts_with('*') { route.id.name.as_str() } else { original };
+    entry
+        .host
+        .replace("{preview}", preview)
+        .replace("{host}", known_as.split('.').next().unwrap_or(known_as))
+        .replace("{hash}", &safe_hash([known_as], 8))
+}

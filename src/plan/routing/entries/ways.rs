@@ -1,0 +1,282 @@
+//! Ways in: which routes lead from a Gateway into the baseline, and what of them an entry stands for.
+//!
+//! An entry stands for the listeners at which a request of a client from outside is answered: where a host
+//! is served by TLS and without, those with TLS, because the others are there to send clients on.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::held::{self, Held};
+use super::led::{Leads, Served};
+use super::{Pattern, Rule, Way, preview_host};
+use crate::diagnostic::{Diagnostic, code};
+use crate::kube::{Object, gateway};
+use crate::model::route::gateways::{Binding, Found, Gateways, Name, bindings, listeners};
+use crate::model::route::{gateway_api, istio};
+use crate::spec::Entry;
+use crate::yaml::Node;
+
+/// A listener at which a host of a route is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct At<'a> {
+    /// The Gateway.
+    pub(super) gateway: Name<'a>,
+    /// Its port, where that is known.
+    pub(super) port: Option<u16>,
+    /// Whether clients speak TLS to it, where that is known.
+    pub(super) secure: Option<bool>,
+}
+
+/// Hosts of a route for which the same of it holds.
+#[derive(Debug)]
+struct Part<'a> {
+    held: Vec<Held<'a>>,
+    hosts: Vec<(String, Pattern)>,
+}
+
+/// The hosts of a route, each with the listeners that serve it.
+type Hosts<'a> = BTreeMap<String, Vec<At<'a>>>;
+
+/// What the ways of all entries are found with.
+#[derive(Debug)]
+pub(super) struct Finder<'a, 'f> {
+    /// The Gateways of the input.
+    pub(super) gateways: &'f Gateways<'a>,
+    /// The routes that lead in.
+    pub(super) routes: &'f [&'a Object],
+    /// What is to be said, once however many entries and hosts it concerns.
+    pub(super) findings: RefCell<BTreeMap<String, Diagnostic>>,
+}
+
+impl<'a> Finder<'a, '_> {
+    /// The routes that an entry stands for, each with its hosts.
+    pub(super) fn stood_for(&self, entry: &Entry) -> Vec<(&'a Object, Hosts<'a>)> {
+        let all = self.routes.iter().copied().filter(|route| is_meant(entry, route)).map(|route| {
+            let hosts = self.hosts(entry, route);
+            if hosts.is_empty() {
+                self.say(not_served(route));
+            }
+            (route, hosts)
+        });
+        all.filter(|(_, hosts)| !hosts.is_empty()).collect()
+    }
+
+    fn hosts(&self, entry: &Entry, route: &'a Object) -> Hosts<'a> {
+        let bound = bindings(route);
+        let bound: Vec<Binding<'_>> =
+            bound.into_iter().filter(|one| stands_for(entry, one.gateway)).collect();
+        let hosts = original_hosts(route).into_iter().map(|host| {
+            let mut served: Vec<At<'_>> =
+                bound.iter().flat_map(|one| self.served(route, one, &host)).collect();
+            served.sort_unstable();
+            served.dedup();
+            (host, served)
+        });
+        hosts.filter(|(_, served)| !served.is_empty()).collect()
+    }
+
+    /// The hosts of the listeners that a route is attached to: those of a route without its own.
+    fn hosts_of_listeners(&self, entry: &Entry, route: &'a Object) -> Vec<&'a str> {
+        let bound = bindings(route).into_iter().filter(|one| stands_for(entry, one.gateway));
+        let hosts = bound.flat_map(|one| match self.gateways.find(one.gateway, &route.id.group) {
+            Found::Here(object) => {
+                let section = one.section.unwrap_or_default();
+                let mut all = listeners(object, &route.id.namespace);
+                all.retain(|listener| listener.is_named(section));
+                all.into_iter().flat_map(|listener| listener.hosts).collect()
+            }
+            Found::OfOtherApi(_) | Found::Absent => Vec::new(),
+        });
+        hosts.collect()
+    }
+
+    /// The listeners of a Gateway that serve a host of a route. One that is not in the input may have any.
+    fn served(&self, route: &Object, bound: &Binding<'a>, host: &str) -> Vec<At<'a>> {
+        let gateway = bound.gateway;
+        let section = bound.section.unwrap_or_default();
+        match self.gateways.find(gateway, &route.id.group) {
+            Found::OfOtherApi(_) => Vec::new(),
+            Found::Absent => {
+                let secure = section.split('-').next().and_then(|first| match first {
+                    "http" => Some(false),
+                    "https" => Some(true),
+                    _ => None,
+                });
+                vec![At { gateway, port: bound.port, secure }]
+            }
+            Found::Here(object) => {
+                let all = listeners(object, &route.id.namespace).into_iter().filter(|one| {
+                    one.is_named(section)
+                        && bound.port.is_none_or(|port| one.port == Some(port))
+                        && one.is_open_to(host)
+                });
+                let at = all.map(|one| At { gateway, port: one.port, secure: Some(one.secure) });
+                at.collect()
+            }
+        }
+    }
+
+    /// The ways in of an entry, in the order of the routes and their hosts.
+    pub(super) fn ways(
+        &self,
+        entry: &'a Entry,
+        stood_for: &[(&'a Object, Hosts<'a>)],
+    ) -> Vec<Way<'a>> {
+        let narrowed = self.narrowed(stood_for);
+        let served = |route: &Object| Served::of(self.gateways, entry, &route.id.group);
+        let parts = narrowed.iter().map(|(route, hosts)| {
+            let parts = self.parts(entry, route, hosts, served(route).secure);
+            (*route, hosts, parts)
+        });
+        let parts: Vec<_> = parts.collect();
+        let mut leads = Leads::default();
+        let hosts = parts.iter().flat_map(|(_, _, parts)| parts).flat_map(|part| &part.hosts);
+        hosts.for_each(|(host, preview)| leads.add(host, preview.clone()));
+        for (route, _, parts) in &parts {
+            let all = parts.iter().flat_map(|part| &part.hosts).find(|(host, _)| host == "*");
+            for host in all.iter().flat_map(|_| self.hosts_of_listeners(entry, route)) {
+                leads.add(host, Pattern(preview_host(entry, "{preview}", "*", route)));
+            }
+        }
+        let ways = parts.into_iter().flat_map(|(route, hosts, parts)| {
+            let gateways: BTreeSet<Name<'_>> =
+                hosts.values().flatten().map(|at| at.gateway).collect();
+            let (served, leads) = (served(route), &leads);
+            parts.into_iter().enumerate().map(move |(number, part)| {
+                let rules = part.held.into_iter().map(|held| Rule::new(held, leads, &served));
+                let (rules, gateways) = (rules.collect(), gateways.clone());
+                let base = served.base.clone();
+                Way { route, part: number, gateways, rules, hosts: part.hosts, base }
+            })
+        });
+        ways.collect()
+    }
+
+    /// The routes without the listeners that are there to send clients on: those without TLS of a host that is
+    /// served with TLS too.
+    fn narrowed(&self, stood_for: &[(&'a Object, Hosts<'a>)]) -> Vec<(&'a Object, Hosts<'a>)> {
+        let is_secure = |at: &At<'_>| at.secure == Some(true);
+        let all = stood_for.iter().flat_map(|(_, hosts)| hosts);
+        let with_tls = all.filter(|(_, at)| at.iter().any(is_secure));
+        let with_tls: BTreeSet<&str> = with_tls.map(|(host, _)| host.as_str()).collect();
+        let narrowed = stood_for.iter().filter_map(|(route, hosts)| {
+            let kept = hosts.iter().filter_map(|(host, at)| {
+                let mut at = at.clone();
+                if with_tls.contains(host.as_str()) {
+                    at.retain(|at| at.secure != Some(false));
+                }
+                (!at.is_empty()).then(|| (host.clone(), at))
+            });
+            let kept: Hosts<'_> = kept.collect();
+            if kept.is_empty() {
+                self.say(nothing_holds(route));
+            }
+            (!kept.is_empty()).then_some((*route, kept))
+        });
+        narrowed.collect()
+    }
+
+    /// The hosts of a route by what of it holds for them.
+    fn parts(
+        &self,
+        entry: &'a Entry,
+        route: &'a Object,
+        hosts: &Hosts<'a>,
+        secure: bool,
+    ) -> Vec<Part<'a>> {
+        let by_host = held::depends_on_host(route);
+        let mut known: Vec<(&[At<'_>], Vec<Held<'_>>)> = Vec::new();
+        let mut parts: Vec<Part<'_>> = Vec::new();
+        for (host, at) in hosts {
+            let preview = Pattern(preview_host(entry, "{preview}", host, route));
+            let mut same = known.iter().filter(|(other, _)| !by_host && *other == at.as_slice());
+            let held = match same.next() {
+                Some((_, held)) => held.clone(),
+                None => match held::at_all(route, host, &preview, at, secure) {
+                    Ok(held) => held,
+                    Err(finding) => {
+                        self.say(*finding);
+                        return Vec::new();
+                    }
+                },
+            };
+            if !by_host && known.iter().all(|(other, _)| *other != at.as_slice()) {
+                known.push((at, held.clone()));
+            }
+            match parts.iter_mut().find(|part| part.held == held) {
+                Some(part) => part.hosts.push((host.clone(), preview)),
+                None => parts.push(Part { held, hosts: vec![(host.clone(), preview)] }),
+            }
+        }
+        parts.retain(|part| !part.held.is_empty());
+        if parts.is_empty() {
+            self.say(nothing_holds(route));
+        }
+        parts
+    }
+
+    pub(super) fn say(&self, finding: Diagnostic) {
+        self.findings.borrow_mut().entry(finding.message.clone()).or_insert(finding);
+    }
+}
+
+/// Whether an entry stands for a Gateway that a route names.
+pub(super) fn is_meant(entry: &Entry, route: &Object) -> bool {
+    bindings(route).iter().any(|one| stands_for(entry, one.gateway))
+}
+
+/// Whether an entry stands for this Gateway.
+fn stands_for(entry: &Entry, gateway: Name<'_>) -> bool {
+    entry.of.is_empty()
+        || entry.of.iter().any(|one| (one.namespace.as_str(), one.name.as_str()) == gateway)
+}
+
+/// The hosts of an entry route; one without hosts, or with a wildcard, is known by its name.
+fn original_hosts(route: &Object) -> Vec<String> {
+    let named: Vec<String> = match route.id.kind.as_str() {
+        "VirtualService" => istio::hosts(route)
+            .filter(|host| host.contains('.') || host.starts_with('*'))
+            .map(|host| host.trim_end_matches('.').to_ascii_lowercase())
+            .collect(),
+        _ => {
+            let hosts = route.node.at(&["spec", "hostnames"]).map(Node::items).unwrap_or_default();
+            hosts.iter().filter_map(Node::text).map(str::to_ascii_lowercase).collect()
+        }
+    };
+    if named.is_empty() { vec!["*".to_owned()] } else { named }
+}
+
+/// How much is written for a clone of a route: itself, its hosts, and its rules.
+pub(super) fn size(route: &Object) -> usize {
+    let rules = gateway_api::rules(route).len() + istio::http(route).count();
+    let hosts = original_hosts(route).len();
+    // Rules that depend on the host are written for each.
+    1 + hosts + if held::depends_on_host(route) { rules * hosts } else { rules }
+}
+
+fn not_served(route: &Object) -> Diagnostic {
+    let message = format!("{} has no host that a listener of its Gateways is open to", route.id);
+    let help = "nothing to do, unless previews need it: then mend its hosts, or the Gateway's";
+    Diagnostic::new(&code::ENTRY_NOT_CLONED, message, help).at(route.place(), "not cloned")
+}
+
+/// A word on a route of which a preview host would have nothing.
+fn nothing_holds(route: &Object) -> Diagnostic {
+    let only_redirects = match route.id.group == gateway::GROUP {
+        true => gateway_api::rules(route).iter().all(|rule| held::redirects(rule).next().is_some()),
+        false => istio::http(route).all(|entry| entry.get("redirect").is_some()),
+    };
+    let (message, label) = match only_redirects {
+        true => (
+            format!("{} only redirects to another scheme and is not cloned", route.id),
+            "would redirect a preview host to itself",
+        ),
+        false => (
+            format!("{} holds at none of the listeners that previews stand for", route.id),
+            "has no preview host",
+        ),
+    };
+    let help = "nothing to do: preview hosts are served by the listener that the entry names, and do what \
+                original hosts do for clients with TLS";
+    Diagnostic::new(&code::DROPPED, message, help).at(route.place(), label)
+}
