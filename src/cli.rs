@@ -1,13 +1,12 @@
 //! The command line, declared and nothing more.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use crate::limits::OutputLimits;
+use crate::arguments::{Levels, Limits, Words, asked_colour, examples};
 use crate::spec::{Change, time};
-use crate::yaml::InputLimits;
 
 /// Preview environments for every pull request: expands previews.yaml, together with the manifests
 /// of a baseline, into plain Kubernetes, Istio, Gateway API and Flux objects.
@@ -15,48 +14,126 @@ use crate::yaml::InputLimits;
 /// Without a command, and with a pipe on stdin, anabranch is a KRM function: it reads a ResourceList
 /// and answers with one.
 #[derive(Debug, Parser)]
-#[command(name = "anabranch", version, max_term_width = 100)]
+#[command(name = "anabranch", version, max_term_width = 100, after_help = examples!(
+    "anabranch init"
+    "anabranch check previews.yaml --baseline apps/staging"
+    "anabranch render previews.yaml --baseline apps/staging -o out"
+    "anabranch set pr-42 --image cart=ghcr.io/shop/cart:pr-42"
+))]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// How it is said.
+    #[command(flatten)]
+    pub words: Words,
+}
+
+impl Cli {
+    /// Reads the arguments of the process. The parser's own words have the colours that are asked for, too.
+    ///
+    /// # Errors
+    /// The parser's: what is wrong, or what was asked about the arguments.
+    pub fn read() -> Result<Self, clap::Error> {
+        let mut command = Self::command().color(asked_colour(std::env::args_os().skip(1)));
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Write all objects of all previews: to stdout, or as a folder with -o
+    #[command(after_help = examples!(
+        "anabranch render --baseline apps/staging"
+        "anabranch render previews.yaml --baseline apps/staging -o out"
+        "anabranch render --baseline apps/staging -o out --dry-run"
+        "kustomize build apps/staging | anabranch render --baseline - --only pr-42"
+    ))]
     Render(Render),
     /// Report every mistake and risk at once, and write nothing
+    #[command(after_help = examples!(
+        "anabranch check --baseline apps/staging"
+        "anabranch check previews.yaml --baseline apps/staging --format github"
+        "anabranch check --baseline apps/staging --deny warnings --allow queue-consumer"
+    ))]
     Check(Check),
+    /// List the previews: what they change, when they expire, and where they are
+    #[command(after_help = examples!(
+        "anabranch list"
+        "anabranch list --baseline apps/staging --format json"
+        "anabranch list --format names"
+    ))]
+    List(List),
+    /// Show one preview in full
+    #[command(after_help = examples!(
+        "anabranch show pr-42"
+        "anabranch show pr-42 previews.yaml --baseline apps/staging --format json"
+    ))]
+    Show(Show),
     /// Print the page behind a finding's code, or the list of codes
+    #[command(after_help = examples!(
+        "anabranch explain"
+        "anabranch explain unknown-service"
+    ))]
     Explain {
         /// A code such as `unknown-service`
         code: Option<String>,
     },
     /// Add a preview to previews.yaml, or change it; comments and style stay
+    #[command(after_help = examples!(
+        "anabranch set pr-42 --image cart=ghcr.io/shop/cart:pr-42 --image web=ghcr.io/shop/web:pr-42"
+        "anabranch set pr-42 --change https://github.com/shop/shop#42@$(git rev-parse HEAD)"
+        "anabranch set pr-42 --expires 2026-12-01T00:00:00Z --dry-run"
+    ))]
     Set(Set),
     /// Remove previews from previews.yaml; one that is not there is no error
+    #[command(after_help = examples!(
+        "anabranch remove pr-42"
+        "anabranch remove pr-42 pr-43 --file staging/previews.yaml"
+    ))]
     Remove(Remove),
     /// Remove every preview whose `expires` is over
+    #[command(after_help = examples!(
+        "anabranch prune"
+        "anabranch prune --now 2026-12-01T00:00:00Z --dry-run"
+    ))]
     Prune(Prune),
     /// Show what a change of previews.yaml or of the baseline means: previews, objects, fields
+    #[command(after_help = examples!(
+        "anabranch diff --baseline apps/staging --base origin/main"
+        "    what this branch of the GitOps repository changes in the cluster"
+        "anabranch diff --baseline apps/staging --base origin/main --format markdown | gh pr comment --body-file -"
+        "    the same as a comment for its reviewer"
+        "anabranch diff --baseline apps/staging --rendered out"
+        "    what `render -o out` would change";
+        "It ends with 0 also where something differs, unless --exit-code is given."
+    ))]
     Diff(Diff),
     /// Find the services that a change affects, with the reasons
     Affected(crate::affected::Options),
     /// Write a first previews.yaml and the gate's folder
+    #[command(after_help = examples!(
+        "anabranch init"
+        "anabranch init apps/staging --namespace shop"
+    ))]
     Init {
         /// The folder to write into
         #[arg(default_value = ".")]
         folder: PathBuf,
-        /// The baseline's namespace
-        #[arg(long, default_value = "baseline")]
-        namespace: String,
+        /// The baseline's namespace [default: the one that the manifests in the folder have]
+        #[arg(long)]
+        namespace: Option<String>,
         /// The name of the set, its own among all of a cluster [default: that of the Git repository]
         #[arg(long)]
         name: Option<String>,
     },
     /// Print the JSON Schema of previews.yaml
+    #[command(after_help = examples!(
+        "anabranch schema > previews.schema.json"
+        "anabranch schema --definition"
+    ))]
     Schema {
         /// Print the KRMFunctionDefinition instead, as YAML
         #[arg(long)]
@@ -66,170 +143,176 @@ pub enum Command {
         affected: bool,
     },
     /// Print a completion script for a shell
+    #[command(after_help = examples!(
+        "anabranch completions bash > /etc/bash_completion.d/anabranch"
+        "anabranch completions zsh > _anabranch"
+    ))]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Print the manual page of the program, or of a command
+    #[command(after_help = examples!(
+        "anabranch man | man -l -"
+        "anabranch man render | man -l -"
+        "anabranch man -o /usr/local/share/man/man1"
+    ))]
+    Man {
+        /// The command whose page it is
+        command: Option<String>,
+        /// Write the pages of all commands into this folder
+        #[arg(short, long, value_name = "DIR", conflicts_with = "command")]
+        output: Option<PathBuf>,
+    },
+}
+
+impl Command {
+    /// What is wrong with the arguments that the parser does not see, in words.
+    #[must_use]
+    pub fn conflict(&self) -> Option<String> {
+        let input = match self {
+            Self::Render(options) => &options.input,
+            Self::Check(options) => &options.input,
+            Self::Diff(options) => &options.input,
+            Self::List(options) => &options.input,
+            Self::Show(options) => &options.input,
+            _ => return None,
+        };
+        let paths = input.previews.iter().chain(&input.baseline);
+        if paths.filter(|path| *path == Path::new("-")).count() > 1 {
+            return Some("`-` is named more than once, and there is one stdin".to_owned());
+        }
+        let in_vain =
+            matches!(self, Self::Render(options) if options.dry_run && options.folder().is_none());
+        in_vain.then(|| "--dry-run compares with a folder, and `-o -` is stdout".to_owned())
+    }
 }
 
 /// What is read.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Input options")]
 pub struct Input {
-    /// The file that lists the previews; `-` for stdin
-    #[arg(default_value = "previews.yaml")]
-    pub previews: PathBuf,
-    /// Manifests of the baseline: a file, a folder, a folder with a kustomization.yaml, or `-`
-    #[arg(short, long, value_name = "PATH", num_args = 1.., required = true)]
+    /// The file that lists the previews; `-` for stdin [default: the previews.yaml or previews.yml of
+    /// this folder, or of one above it up to the Git root]
+    pub previews: Option<PathBuf>,
+    /// Manifests of the baseline: a file, a folder, a folder with a kustomization.yaml, or `-`. Repeat
+    /// it for several [default: what `spec.baseline.path` names]
+    #[arg(short, long, value_name = "PATH")]
     pub baseline: Vec<PathBuf>,
+    /// What paths in previews.yaml are relative to [default: the Git root above it, else its folder]
+    #[arg(long, value_name = "DIR", display_order = 100)]
+    pub source_root: Option<PathBuf>,
+    /// Which findings stop a run.
+    #[command(flatten)]
+    pub levels: Levels,
     /// How much is accepted and made.
     #[command(flatten)]
     pub limits: Limits,
 }
 
-/// Limits of a run: beyond them an error, before memory or patience runs out.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Limits")]
-pub struct Limits {
-    /// Bytes of all input files together
-    #[arg(long, value_name = "N", default_value_t = InputLimits::default().bytes)]
-    pub max_input_bytes: usize,
-    /// Levels of nesting in a document, and in an object that patches change, 500 at most
-    #[arg(long, value_name = "N", default_value_t = InputLimits::default().depth, value_parser = depth)]
-    pub max_depth: usize,
-    /// Mappings, lists, keys and values: in previews.yaml, and in the whole baseline
-    #[arg(long, value_name = "N", default_value_t = InputLimits::default().nodes)]
-    pub max_nodes: usize,
-    /// Documents in a file
-    #[arg(long, value_name = "N", default_value_t = InputLimits::default().documents)]
-    pub max_documents: usize,
-    /// Nodes that YAML anchors and aliases may make in a file
-    #[arg(long, value_name = "N", default_value_t = InputLimits::default().alias_nodes)]
-    pub max_alias_nodes: usize,
-    /// Seconds that kustomize may take for what it builds in one folder
-    #[arg(long, value_name = "N", default_value_t = InputLimits::default().build_seconds)]
-    pub max_build_seconds: u64,
-    /// Rules of routes that are derived, with matches, backends and hosts, of all previews together
-    #[arg(long, value_name = "N", default_value_t = OutputLimits::default().rules)]
-    pub max_rules: usize,
-    /// Pairs that are looked at: of matches in the routes of a service, and of Services and workloads
-    #[arg(long, value_name = "N", default_value_t = OutputLimits::default().pairs)]
-    pub max_pairs: usize,
-    /// Values that patches go through, of all previews together; those of one object, a tenth
-    #[arg(long, value_name = "N", default_value_t = OutputLimits::default().patch_nodes)]
-    pub max_patch_nodes: usize,
-    /// Bytes of the output
-    #[arg(long, value_name = "N", default_value_t = OutputLimits::default().bytes)]
-    pub max_output_bytes: usize,
-}
-
-fn depth(text: &str) -> Result<usize, String> {
-    let depth = text.parse().map_err(|error: std::num::ParseIntError| error.to_string())?;
-    if depth > InputLimits::DEEPEST {
-        return Err(format!("no more than {} levels can be read", InputLimits::DEEPEST));
-    }
-    Ok(depth)
-}
-
-impl Limits {
-    /// What may be read.
-    #[must_use]
-    pub fn input(&self) -> InputLimits {
-        InputLimits {
-            bytes: self.max_input_bytes,
-            depth: self.max_depth,
-            nodes: self.max_nodes,
-            documents: self.max_documents,
-            alias_nodes: self.max_alias_nodes,
-            build_seconds: self.max_build_seconds,
-        }
-    }
-
-    /// What may be made.
-    #[must_use]
-    pub fn output(&self) -> OutputLimits {
-        OutputLimits {
-            rules: self.max_rules,
-            pairs: self.max_pairs,
-            patch_nodes: self.max_patch_nodes,
-            depth: self.max_depth,
-            bytes: self.max_output_bytes,
-        }
-    }
-}
-
 /// Options of `render`.
 #[derive(Debug, Args)]
 pub struct Render {
-    /// What is read.
-    #[command(flatten)]
-    pub input: Input,
     /// Write a folder instead of a stream; it must be empty or written by an earlier run
-    #[arg(short, long, value_name = "DIR", help_heading = "Output options")]
+    #[arg(short, long, value_name = "DIR", value_parser = folder, display_order = 10)]
     pub output: Option<PathBuf>,
     /// How many artifacts the folder is cut into
-    #[arg(long, value_enum, requires = "output", default_value_t = Artifacts::One, help_heading = "Output options")]
+    #[arg(long, value_enum, requires = "output", default_value_t = Artifacts::One, display_order = 13)]
     pub artifacts: Artifacts,
     /// Write only the objects of this preview, to look at them or compare: not the baseline, and not
     /// what it shares with other previews. Repeat it for several
-    #[arg(long, value_name = "NAME", conflicts_with = "output", help_heading = "Output options")]
+    #[arg(long, value_name = "NAME", conflicts_with = "output", display_order = 11)]
     pub only: Vec<String>,
-    /// What suite paths are relative to [default: the Git root above previews.yaml, else its folder]
-    #[arg(long, value_name = "DIR", help_heading = "Input options")]
-    pub source_root: Option<PathBuf>,
+    /// Write nothing, and say which files of the folder would be new, changed and removed
+    #[arg(long, requires = "output", display_order = 12)]
+    pub dry_run: bool,
+    /// What is read.
+    #[command(flatten)]
+    pub input: Input,
+}
+
+impl Render {
+    /// The folder to write; none where the objects go to stdout.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|folder| *folder != Path::new("-"))
+    }
 }
 
 /// Options of `check`.
 #[derive(Debug, Args)]
 pub struct Check {
+    /// How findings are written
+    #[arg(long, value_enum, default_value_t = Format::Text, display_order = 10)]
+    pub format: Format,
     /// What is read.
     #[command(flatten)]
     pub input: Input,
-    /// What suite paths are relative to; without it the suites' folders are not looked for
-    #[arg(long, value_name = "DIR", help_heading = "Input options")]
-    pub source_root: Option<PathBuf>,
-    /// How findings are written
-    #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Output options")]
-    pub format: Format,
+}
+
+/// Options of `list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// How the previews are written
+    #[arg(long, value_enum, default_value_t = ListFormat::Table, display_order = 10)]
+    pub format: ListFormat,
+    /// What is read; URLs are known where the baseline is.
+    #[command(flatten)]
+    pub input: Input,
+}
+
+/// How previews are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people
+    Table,
+    /// For tools
+    Json,
+    /// One name a line
+    Names,
+}
+
+/// Options of `show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The preview's name
+    pub name: String,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = ShowFormat::Text, display_order = 10)]
+    pub format: ShowFormat,
+    /// What is read; URLs are known where the baseline is.
+    #[command(flatten)]
+    pub input: Input,
+}
+
+/// How a preview is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShowFormat {
+    /// For people
+    Text,
+    /// For tools
+    Json,
 }
 
 /// Options of `diff`.
 #[derive(Debug, Args)]
-#[command(after_help = DIFF_EXAMPLES)]
 #[group(id = "against", required = true, args = ["base", "rendered"])]
 pub struct Diff {
+    /// Compare with what the files say at the merge base of this revision and the checkout
+    #[arg(long, value_name = "REV", display_order = 10)]
+    pub base: Option<String>,
+    /// Compare with a folder that `render -o` wrote
+    #[arg(long, value_name = "DIR", display_order = 11)]
+    pub rendered: Option<PathBuf>,
+    /// How the difference is written
+    #[arg(long, value_enum, default_value_t = DiffFormat::Text, display_order = 12)]
+    pub format: DiffFormat,
+    /// End with exit code 1 where something differs
+    #[arg(long, display_order = 13)]
+    pub exit_code: bool,
     /// What is read.
     #[command(flatten)]
     pub input: Input,
-    /// Compare with what the files say at the merge base of this revision and the checkout
-    #[arg(long, value_name = "REV", help_heading = "Comparison")]
-    pub base: Option<String>,
-    /// Compare with a folder that `render -o` wrote
-    #[arg(long, value_name = "DIR", help_heading = "Comparison")]
-    pub rendered: Option<PathBuf>,
-    /// How the difference is written
-    #[arg(long, value_enum, default_value_t = DiffFormat::Text, help_heading = "Output options")]
-    pub format: DiffFormat,
-    /// End with exit code 1 where something differs
-    #[arg(long, help_heading = "Output options")]
-    pub exit_code: bool,
-    /// What suite paths are relative to [default: the Git root above previews.yaml, else its folder]
-    #[arg(long, value_name = "DIR", help_heading = "Input options")]
-    pub source_root: Option<PathBuf>,
 }
-
-const DIFF_EXAMPLES: &str = "\
-Examples:
-  anabranch diff --baseline apps/staging --base origin/main
-      what this branch of the GitOps repository changes in the cluster
-  anabranch diff --baseline apps/staging --base origin/main --format markdown | gh pr comment --body-file -
-      the same as a comment for its reviewer
-  anabranch diff --baseline apps/staging --rendered out
-      what `render -o out` would change
-
-Exit code 0, also where something differs, unless --exit-code is given; 1 where the input has errors.";
 
 /// How a difference is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -263,9 +346,21 @@ pub struct Set {
     /// file knows a later state of it, or that it was closed since, nothing is changed
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub if_newer: Option<Timestamp>,
-    /// The file to edit; `-` reads stdin and writes stdout
-    #[arg(short, long, default_value = "previews.yaml")]
-    pub file: PathBuf,
+    /// What is edited.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// What `set`, `remove` and `prune` edit.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// The file to edit; `-` reads stdin and writes stdout [default: the previews.yaml or previews.yml
+    /// of this folder, or of one above it up to the Git root]
+    #[arg(short, long)]
+    pub file: Option<PathBuf>,
+    /// Write nothing, and say what would change
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Options of `remove`.
@@ -277,9 +372,9 @@ pub struct Remove {
     /// When their pull requests were closed: no `set --if-newer` of an earlier event brings them back
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub closed: Option<Timestamp>,
-    /// The file to edit; `-` reads stdin and writes stdout
-    #[arg(short, long, default_value = "previews.yaml")]
-    pub file: PathBuf,
+    /// What is edited.
+    #[command(flatten)]
+    pub target: Target,
 }
 
 /// Options of `prune`.
@@ -292,9 +387,19 @@ pub struct Prune {
     /// What time it is, such as 2026-12-01T00:00:00Z, and when FILE was made [default: the system's clock]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub now: Option<Timestamp>,
-    /// The file to edit; `-` reads stdin and writes stdout
-    #[arg(short, long, default_value = "previews.yaml")]
-    pub file: PathBuf,
+    /// What is edited.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// A folder to write: formats of kubectl are no folder that anybody means.
+fn folder(text: &str) -> Result<PathBuf, String> {
+    if matches!(text, "yaml" | "yml" | "json") {
+        return Err(format!(
+            "-o takes a folder, and without it YAML goes to stdout; for a folder of this name write ./{text}"
+        ));
+    }
+    Ok(PathBuf::from(text))
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {

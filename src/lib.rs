@@ -22,7 +22,7 @@ pub mod validate;
 pub mod write;
 
 pub mod affected;
-
+pub mod arguments;
 pub mod cli;
 pub mod command;
 pub mod pipeline;

@@ -4,7 +4,6 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anabranch::{cli::Cli, command};
-use clap::Parser;
 
 /// musl's own allocator takes one slow lock for every piece of memory. With this one the static binary
 /// renders in half the time; other systems' are faster still.
@@ -24,5 +23,5 @@ fn main() -> ExitCode {
     if std::env::args_os().len() == 1 && !std::io::stdin().is_terminal() {
         return command::run_function();
     }
-    Cli::try_parse().map_or_else(|error| command::say_usage(&error), command::run)
+    Cli::read().map_or_else(|error| command::say_usage(&error), command::run)
 }

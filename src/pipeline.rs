@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 use rayon::prelude::*;
 use smallvec::SmallVec;
 
-use crate::diagnostic::{Diagnostic, Report, code, nearest};
+use crate::diagnostic::{Diagnostic, Report, code, nearest, stage};
 use crate::emit::{Common, Draft, Emission, Own, Preview, Shape, Words};
 use crate::kube::{Id, Object, Order, is_cluster_scoped};
 use crate::limits::OutputLimits;
@@ -83,6 +83,7 @@ pub fn compile<T>(
     prepare(&mut input.others, &config.previews.spec.baseline.namespace);
     let input = &*input;
     let whole = !report.has_errors();
+    stage::enter("checking");
     report.absorb(validate(config, input, whole));
     if report.has_errors() {
         return None;
@@ -98,11 +99,13 @@ pub fn compile<T>(
         }
     };
     let wanted = |name: &str| request.includes(name);
+    stage::enter("planning");
     // Nothing but the end of the process follows what is made of it.
     let plan = ManuallyDrop::new(plan(config, &catalog, &request.limits, wanted, report));
     if report.has_errors() {
         return None;
     }
+    stage::enter("making objects");
     let emission = ManuallyDrop::new(Emission::new(&plan, &request.shape));
     let common = emission.common();
     let previews = match draw(&emission, &common, input, &request.limits) {
@@ -112,6 +115,9 @@ pub fn compile<T>(
             return None;
         }
     };
+    if report.is_refused() {
+        return None;
+    }
     Some(finish(Compiled { emission: &emission, previews, common, input, report }))
 }
 

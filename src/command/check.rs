@@ -1,32 +1,43 @@
 //! `anabranch check`: every mistake and risk at once.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use super::{check_suites, load, write_out};
+use super::load::{Loaded, Needs, load};
+use super::render::{TreeRequest, with_tree};
+use super::voice::Voice;
+use super::write_out;
 use crate::affected::check_map;
-use crate::cli::{Check, Format};
-use crate::diagnostic::{github, json, sarif, terminal};
+use crate::cli::{Artifacts, Check, Format};
+use crate::diagnostic::{github, json, sarif, stage, terminal};
 use crate::emit::Shape;
 use crate::pipeline::{Request, compile};
+use crate::spec::Config;
 
-pub(super) fn run(options: &Check) -> ExitCode {
-    let mut loaded = load(&options.input);
-    if let Some(config) = &loaded.config {
-        let (root, budget) = (options.source_root.as_deref(), options.input.limits.input());
-        check_suites(config, root, &loaded.sources, &budget, &mut loaded.report);
-        check_map(config, &mut loaded.report);
-        // Compiled for its findings; what would be written does not matter.
-        let limits = options.input.limits.output();
-        let request = Request { shape: Shape::Stream, limits, only: &[] };
-        let _ = compile(config, &mut loaded.input, &request, &mut loaded.report, |_| ());
+pub(super) fn run(options: &Check, voice: &Voice) -> ExitCode {
+    let mut loaded = load(&options.input, Needs::Baseline);
+    if let Some(config) = loaded.config.take() {
+        compile_both(options, &config, &mut loaded);
     }
+    stage::enter("writing");
     let (sources, report) = (&loaded.sources, &loaded.report);
     let text = match options.format {
-        Format::Text => terminal::render(sources, report, false),
+        Format::Text => terminal::render(sources, report, voice.look(&std::io::stdout())),
         Format::Json => json::render(sources, report),
         Format::Sarif => sarif::render(sources, report),
         Format::Github => github::render(sources, report),
     };
     let written = write_out(text.as_bytes());
-    if report.has_errors() { ExitCode::FAILURE } else { written }
+    if report.is_refused() { ExitCode::FAILURE } else { written }
+}
+
+/// Compiles both shapes of output for their findings: a name may be taken in one of them alone.
+fn compile_both(options: &Check, config: &Config, loaded: &mut Loaded) {
+    let limits = &options.input.limits;
+    check_map(config, &mut loaded.report);
+    let request = Request { shape: Shape::Stream, limits: limits.output(), only: &[] };
+    let _ = compile(config, &mut loaded.input, &request, &mut loaded.report, |_| ());
+    let folder = Path::new("out");
+    let request = TreeRequest { limits, folder, artifacts: Artifacts::One };
+    let _ = with_tree(&request, config, loaded, |_, _| ());
 }

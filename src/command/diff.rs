@@ -1,16 +1,18 @@
 //! `anabranch diff`: what a change means, against another revision or a rendered folder.
 
 use std::borrow::Cow;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::load::{Loaded, Needs, load};
 use super::render::{TreeRequest, with_tree};
-use super::{Loaded, load, say_report, write_out};
+use super::voice::Voice;
+use super::write_out;
 use crate::affected::Repository;
 use crate::cli::{Artifacts, Diff, DiffFormat, Input};
 use crate::diagnostic::{Diagnostic, Report, Sources, code};
 use crate::diff::{self, Difference, Files};
+use crate::read::discover;
 use crate::write::read_tree;
 
 /// One side of a comparison: its files, and what was found while they were made.
@@ -20,21 +22,21 @@ struct Side {
     report: Report,
 }
 
-pub(super) fn run(options: &Diff) -> ExitCode {
+pub(super) fn run(options: &Diff, voice: &Voice) -> ExitCode {
     let compared = old_side(options).and_then(|(old, artifacts)| {
-        let new = side(&options.input, options.source_root.as_deref(), artifacts)?;
+        let new = side(&options.input, artifacts)?;
         let compared = Difference::between((&old.files, &old.report), (&new.files, &new.report));
         compared.map_err(|errors| Box::new(failed(errors)))
     });
     let difference = match compared {
         Ok(difference) => difference,
         Err(side) => {
-            say_report(&side.sources, &side.report);
+            voice.report(&side.sources, &side.report);
             return ExitCode::FAILURE;
         }
     };
     let text = match options.format {
-        DiffFormat::Text => diff::text(&difference, has_colour()),
+        DiffFormat::Text => diff::text(&difference, voice.look(&std::io::stdout()).colour),
         DiffFormat::Json => diff::json(&difference),
         DiffFormat::Markdown => diff::markdown(&difference),
     };
@@ -42,10 +44,6 @@ pub(super) fn run(options: &Diff) -> ExitCode {
         ExitCode::SUCCESS if options.exit_code && !difference.is_empty() => ExitCode::FAILURE,
         written => written,
     }
-}
-
-fn has_colour() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 /// A side without files, with the reasons.
@@ -74,8 +72,12 @@ fn old_side(options: &Diff) -> Result<(Side, Artifacts), Box<Side>> {
     let scratch = tempfile::tempdir().map_err(|error| fail(no_room(&error)))?;
     repository.export(&commit, scratch.path()).map_err(fail)?;
     let there = |path: &PathBuf| moved(path, &repository.root, scratch.path());
+    let previews = options.input.previews.clone().map_or_else(discover, Ok).map_err(fail)?;
+    let previews = there(&previews).map_err(fail)?;
+    let root = options.input.source_root.as_ref().map(there).transpose().map_err(fail)?;
     let input = Input {
-        previews: there(&options.input.previews).map_err(fail)?,
+        previews: Some(previews.clone()),
+        source_root: Some(root.unwrap_or_else(|| scratch.path().to_owned())),
         baseline: options
             .input
             .baseline
@@ -85,9 +87,7 @@ fn old_side(options: &Diff) -> Result<(Side, Artifacts), Box<Side>> {
             .map_err(fail)?,
         ..options.input.clone()
     };
-    let root = options.source_root.as_ref().map(there).transpose().map_err(fail)?;
-    let root = root.unwrap_or_else(|| scratch.path().to_owned());
-    if !input.previews.exists() {
+    if !previews.exists() {
         // The change brings the first previews.yaml.
         return Ok((failed([]), Artifacts::One));
     }
@@ -97,7 +97,7 @@ fn old_side(options: &Diff) -> Result<(Side, Artifacts), Box<Side>> {
         side.report.leave_out(&folder);
         side
     };
-    match side(&input, Some(&root), Artifacts::One) {
+    match side(&input, Artifacts::One) {
         Ok(side) => Ok((rename(side), Artifacts::One)),
         Err(side) => Err(Box::new(rename(*side))),
     }
@@ -130,20 +130,10 @@ fn no_room(error: &std::io::Error) -> Diagnostic {
     )
 }
 
-fn side(
-    input: &Input,
-    source_root: Option<&Path>,
-    artifacts: Artifacts,
-) -> Result<Side, Box<Side>> {
-    let mut loaded = load(input);
+fn side(input: &Input, artifacts: Artifacts) -> Result<Side, Box<Side>> {
+    let mut loaded = load(input, Needs::Baseline);
     let Some(config) = loaded.config.take() else { return Err(without_files(loaded)) };
-    let request = TreeRequest {
-        previews: &input.previews,
-        source_root,
-        limits: &input.limits,
-        folder: Path::new("out"),
-        artifacts,
-    };
+    let request = TreeRequest { limits: &input.limits, folder: Path::new("out"), artifacts };
     let files = with_tree(&request, &config, &mut loaded, |tree, _| {
         let files = tree.files().iter();
         files.map(|(path, bytes)| (path.clone(), Cow::Owned(bytes.to_vec()))).collect()

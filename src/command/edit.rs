@@ -5,15 +5,17 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
-use super::{say, say_report, write_out};
-use crate::cli::{Prune, Remove, Set};
+use super::voice::{Voice, say};
+use super::write_out;
+use crate::cli::{Prune, Remove, Set, Target};
 use crate::diagnostic::{Diagnostic, FileId, Report, Sources};
 use crate::edit::{self, Open, Setting};
-use crate::read::{add_text, parse_config, read_file};
+use crate::read::{add_text, discover, other_spelling, parse_config, read_file};
+use crate::spec::Change;
 use crate::write::in_place::Held;
 use crate::yaml::{InputLimits, Node};
 
-pub(super) fn set(options: &Set) -> ExitCode {
+pub(super) fn set(options: &Set, voice: &Voice) -> ExitCode {
     let mut changes = options.changes.clone();
     for change in &mut changes {
         change.updated = options.if_newer.map(|time| time.to_string()).unwrap_or_default();
@@ -26,20 +28,45 @@ pub(super) fn set(options: &Set) -> ExitCode {
         replace: options.replace,
         event: options.if_newer,
     };
-    run(&options.file, Some(&setting), |sources, node| {
+    let edit = Edit { target: &options.target, setting: Some(&setting), voice };
+    edit.run(|sources, node| {
         if let Some(why) = edit::is_late(node, &setting) {
-            say(&format!("{why}\n"));
+            voice.tell(&format!("{why}\n"));
             let text = sources.get(node.place.file()).text.to_string();
             return Ok((text, String::new()));
         }
         let text = edit::set(sources, node, &setting)?;
-        Ok((text, format!("set {}", setting.name)))
+        Ok((text, format!("set {}", described(&setting, node))))
     })
 }
 
-pub(super) fn remove(options: &Remove) -> ExitCode {
+/// What is set, and what the preview had before.
+fn described(setting: &Setting, before: &Node) -> String {
+    let previews = before.at(&["spec", "previews"]).map(Node::items).unwrap_or_default();
+    let preview = previews.iter().find(|one| one.text_at(&["name"]) == Some(&setting.name));
+    let services = preview.and_then(|one| one.get("services")).map(Node::items).unwrap_or_default();
+    let image = |(name, image): &(String, String)| {
+        let service = services.iter().find(|one| one.text_at(&["name"]) == Some(name));
+        match service.and_then(|one| one.text_at(&["image"])) {
+            Some(old) if old == image => format!("{name} keeps its image"),
+            Some(old) => format!("{name} from {old} to {image}"),
+            None => format!("{name} to {image}"),
+        }
+    };
+    let change = |change: &Change| format!("{}#{}", change.repository, change.number);
+    let images = setting.images.iter().map(image);
+    let expires = setting.expires.iter().map(|time| format!("expires {time}"));
+    let parts = images.chain(setting.changes.iter().map(change)).chain(expires);
+    let parts = parts.collect::<Vec<_>>().join(", ");
+    let new = if preview.is_none() { ", which is new" } else { "" };
+    let colon = if parts.is_empty() { "" } else { ": " };
+    format!("{}{new}{colon}{parts}", setting.name)
+}
+
+pub(super) fn remove(options: &Remove, voice: &Voice) -> ExitCode {
+    let edit = Edit { target: &options.target, setting: None, voice };
     if let Some(at) = options.closed {
-        return run(&options.file, None, |sources, node| {
+        return edit.run(|sources, node| {
             let text = edit::close(sources, node, &options.names, at)?;
             Ok((text, format!("closed {}", options.names.join(", "))))
         });
@@ -48,13 +75,13 @@ pub(super) fn remove(options: &Remove) -> ExitCode {
         let name = preview.text_at(&["name"]);
         options.names.iter().any(|one| Some(one.as_str()) == name)
     };
-    run(&options.file, None, |sources, node| {
+    edit.run(|sources, node| {
         let (text, names) = edit::remove(sources, node, named)?;
         Ok((text, format!("removed {}", names.join(", "))))
     })
 }
 
-pub(super) fn prune(options: &Prune) -> ExitCode {
+pub(super) fn prune(options: &Prune, voice: &Voice) -> ExitCode {
     let now = options.now.unwrap_or_else(Timestamp::now);
     let open = match options.open.as_deref().map(read_open).transpose() {
         Ok(open) => open,
@@ -63,7 +90,7 @@ pub(super) fn prune(options: &Prune) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    run(&options.file, None, |sources, node| {
+    Edit { target: &options.target, setting: None, voice }.run(|sources, node| {
         let (text, names) = edit::prune(sources, node, now, open.as_ref())?;
         let done = match names.as_slice() {
             [] => "forgot previews that were closed long ago".to_owned(),
@@ -82,54 +109,83 @@ fn read_open(file: &Path) -> Result<Open, String> {
 /// An edit: the new text, and what was done.
 type Edited = Result<(String, String), Diagnostic>;
 
-/// Reads, edits, checks and writes; on any error the file stays as it is.
-fn run(
-    file: &Path,
-    setting: Option<&Setting>,
-    edit: impl FnOnce(&Sources, &Node) -> Edited,
-) -> ExitCode {
-    let mut sources = Sources::default();
-    let result = if file == Path::new("-") {
-        let id =
-            read_file(file, &mut sources, &InputLimits::default()).map_err(|error| vec![error]);
-        id.and_then(|_| edited(setting, edit, &mut sources))
-            .map(|(text, _)| write_out(text.as_bytes()))
-    } else {
-        in_place(file, setting, edit, &mut sources)
-    };
-    result.unwrap_or_else(|errors| {
-        let mut report = Report::default();
-        report.extend(errors);
-        say_report(&sources, &report);
-        ExitCode::FAILURE
-    })
+/// What is edited, and how it is said.
+struct Edit<'a> {
+    target: &'a Target,
+    setting: Option<&'a Setting>,
+    voice: &'a Voice,
 }
 
-/// Edits a file that nobody else edits meanwhile.
-fn in_place(
-    file: &Path,
-    setting: Option<&Setting>,
-    edit: impl FnOnce(&Sources, &Node) -> Edited,
-    sources: &mut Sources,
-) -> Result<ExitCode, Vec<Diagnostic>> {
-    let one = |error: Diagnostic| vec![error];
-    let mut held = Held::open(file).map_err(one)?;
-    let budget = InputLimits::default();
-    let bytes = held.read(budget.bytes as u64 + 1).map_err(one)?;
-    let name = file.display().to_string();
-    let id = add_text(&name, bytes, sources, &budget).map_err(one)?;
-    let (text, done) = edited(setting, edit, sources)?;
-    let before = &sources.get(id).text;
-    if *before == text {
-        say(&format!("{name} is unchanged\n"));
-        return Ok(ExitCode::SUCCESS);
+impl Edit<'_> {
+    /// Reads, edits, checks and writes; on any error the file stays as it is.
+    fn run(&self, edit: impl FnOnce(&Sources, &Node) -> Edited) -> ExitCode {
+        let mut sources = Sources::default();
+        let result = match &self.target.file {
+            Some(file) if file == Path::new("-") => self.stream(file, edit, &mut sources),
+            Some(file) => self.in_place(file, edit, &mut sources),
+            None => discover()
+                .map_err(|error| vec![error])
+                .and_then(|file| self.in_place(&file, edit, &mut sources)),
+        };
+        result.unwrap_or_else(|errors| {
+            let mut report = Report::default();
+            report.extend(errors);
+            self.voice.report(&sources, &report);
+            ExitCode::FAILURE
+        })
     }
-    let lost = held.replace(before, &text).map_err(one)?;
-    say(&format!("{done} in {name}\n"));
-    if let Some(lost) = lost {
-        say(&format!("warning: {lost}\n"));
+
+    /// Edits stdin; the new text goes to stdout.
+    fn stream(
+        &self,
+        stdin: &Path,
+        edit: impl FnOnce(&Sources, &Node) -> Edited,
+        sources: &mut Sources,
+    ) -> Result<ExitCode, Vec<Diagnostic>> {
+        read_file(stdin, sources, &InputLimits::default()).map_err(|error| vec![error])?;
+        let (text, done) = edited(self.setting, edit, sources)?;
+        if self.target.dry_run {
+            self.voice.tell(&format!("would have {done}\n"));
+            return Ok(ExitCode::SUCCESS);
+        }
+        Ok(write_out(text.as_bytes()))
     }
-    Ok(ExitCode::SUCCESS)
+
+    /// Edits a file that nobody else edits meanwhile.
+    fn in_place(
+        &self,
+        file: &Path,
+        edit: impl FnOnce(&Sources, &Node) -> Edited,
+        sources: &mut Sources,
+    ) -> Result<ExitCode, Vec<Diagnostic>> {
+        let one = |error: Diagnostic| vec![error];
+        let mut held = Held::open(file).map_err(|mut error| {
+            if let Some(other) = other_spelling(file) {
+                error.help = format!("did you mean {}?", other.display());
+            }
+            vec![error]
+        })?;
+        let budget = InputLimits::default();
+        let bytes = held.read(budget.bytes as u64 + 1).map_err(one)?;
+        let name = file.display().to_string();
+        let id = add_text(&name, bytes, sources, &budget).map_err(one)?;
+        let (text, done) = edited(self.setting, edit, sources)?;
+        let before = &sources.get(id).text;
+        if *before == text {
+            self.voice.tell(&format!("{name} is unchanged\n"));
+            return Ok(ExitCode::SUCCESS);
+        }
+        if self.target.dry_run {
+            self.voice.tell(&format!("would have {done} in {name}\n"));
+            return Ok(ExitCode::SUCCESS);
+        }
+        let lost = held.replace(before, &text).map_err(one)?;
+        self.voice.tell(&format!("{done} in {name}\n"));
+        if let Some(lost) = lost {
+            self.voice.tell(&format!("warning: {lost}\n"));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
 }
 
 /// Edits the first text of a run, and holds the new one against the rules that need no baseline.

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::{say, write_out};
+use super::voice::say;
+use super::write_out;
 use crate::diagnostic::code::{CODES, find};
 use crate::diagnostic::nearest;
 

@@ -13,7 +13,8 @@ use std::process::ExitCode;
 
 use rayon::prelude::*;
 
-use super::{say, work_on_this_thread, write_out};
+use super::voice::say;
+use super::{work_on_this_thread, write_out};
 use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, terminal};
 use crate::emit::{Own, Shape};
 use crate::kube::{Id, Object};

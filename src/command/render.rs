@@ -7,42 +7,55 @@ use std::process::ExitCode;
 
 use rayon::prelude::*;
 
-use super::{Loaded, check_suites, load, say, say_report, write_out};
-use crate::cli::{Artifacts, Limits, Render};
-use crate::diagnostic::code;
+use super::load::{Loaded, Needs, load};
+use super::voice::Voice;
+use super::write_out;
+use crate::arguments::Limits;
+use crate::cli::{Artifacts, Render};
+use crate::diagnostic::{code, stage};
 use crate::emit::{Draft, Preview, Shape, Suites, Words};
 use crate::kube::Id;
 use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
-use crate::read::{Parted, check_references, read_suites, source_root};
+use crate::read::{Parted, check_references, read_suites};
 use crate::spec::{Config, Delivery, SourceKind};
-use crate::write::{Artifact, Tree, append, of_artifacts, write_tree};
+use crate::write::{
+    Artifact, SuiteFiles, Tree, Written, append, compare_tree, of_artifacts, write_tree,
+};
 
-pub(super) fn run(options: &Render) -> ExitCode {
+pub(super) fn run(options: &Render, voice: &Voice) -> ExitCode {
     // The process ends with the command: to give every piece of its memory back would only take time.
-    let mut loaded = ManuallyDrop::new(load(&options.input));
+    let mut loaded = ManuallyDrop::new(load(&options.input, Needs::Baseline));
     let Some(config) = loaded.config.take().map(ManuallyDrop::new) else {
-        say_report(&loaded.sources, &loaded.report);
+        voice.report(&loaded.sources, &loaded.report);
         return ExitCode::FAILURE;
     };
-    match &options.output {
-        None => render_stream(options, &config, &mut loaded),
-        Some(folder) => render_tree(options, &config, &mut loaded, folder),
+    match options.folder() {
+        None => render_stream(options, &config, &mut loaded, voice),
+        Some(folder) => render_tree(options, &config, &mut loaded, folder, voice),
     }
 }
 
-fn render_stream(options: &Render, config: &Config, loaded: &mut Loaded) -> ExitCode {
-    let (root, budget) = (options.source_root.as_deref(), options.input.limits.input());
-    check_suites(config, root, &loaded.sources, &budget, &mut loaded.report);
-    let limits = options.input.limits.output();
-    let request = Request { shape: Shape::Stream, limits, only: &options.only };
+fn render_stream(
+    options: &Render,
+    config: &Config,
+    loaded: &mut Loaded,
+    voice: &Voice,
+) -> ExitCode {
+    let limits = &options.input.limits;
+    if options.input.source_root.is_some() {
+        // A stream carries no suites along; whoever says where they are wants to know that they are there.
+        suite_files(config, loaded, limits);
+    }
+    let request = Request { shape: Shape::Stream, limits: limits.output(), only: &options.only };
     let report = &mut loaded.report;
     let written = compile(config, &mut loaded.input, &request, report, |compiled| {
-        say_report(&loaded.sources, compiled.report);
+        voice.report(&loaded.sources, compiled.report);
+        stage::enter("writing");
         write_stream_of(config, compiled, options.only.is_empty())
     });
     written.unwrap_or_else(|| {
-        say_report(&loaded.sources, &loaded.report);
+        voice.report(&loaded.sources, &loaded.report);
         ExitCode::FAILURE
     })
 }
@@ -138,40 +151,88 @@ impl Out {
     }
 }
 
-fn render_tree(options: &Render, config: &Config, loaded: &mut Loaded, folder: &Path) -> ExitCode {
-    let request = TreeRequest {
-        previews: &options.input.previews,
-        source_root: options.source_root.as_deref(),
-        limits: &options.input.limits,
-        folder,
-        artifacts: options.artifacts,
-    };
-    let written = with_tree(&request, config, loaded, |tree, loaded| {
-        say_report(&loaded.sources, &loaded.report);
-        write_tree(folder, tree)
+fn render_tree(
+    options: &Render,
+    config: &Config,
+    loaded: &mut Loaded,
+    folder: &Path,
+    voice: &Voice,
+) -> ExitCode {
+    let limits = &options.input.limits;
+    let request = TreeRequest { limits, folder, artifacts: options.artifacts };
+    let done = with_tree(&request, config, loaded, |tree, loaded| {
+        voice.report(&loaded.sources, &loaded.report);
+        stage::enter("writing");
+        if options.dry_run { compare_tree(folder, tree) } else { write_tree(folder, tree) }
     });
-    match written {
-        Some(Ok(())) => ExitCode::SUCCESS,
-        Some(Err(finding)) => {
-            say(&format!("{}\n", crate::diagnostic::terminal::one_line(&finding)));
-            ExitCode::FAILURE
+    let Some(done) = done else {
+        voice.report(&loaded.sources, &loaded.report);
+        return ExitCode::FAILURE;
+    };
+    match done {
+        Ok(written) => {
+            let count = config.previews.spec.previews.len();
+            let verb = if options.dry_run { "would render" } else { "rendered" };
+            let previews = if count == 1 { "preview" } else { "previews" };
+            let into = format!("{verb} {count} {previews} into {}", folder.display());
+            let lists = options.dry_run || voice.verbose;
+            voice.tell(&format!("{into}: {}\n", summary(&written)));
+            if lists {
+                voice.tell(&listing(&written, voice.verbose));
+            }
+            ExitCode::SUCCESS
         }
-        None => {
-            say_report(&loaded.sources, &loaded.report);
+        Err(finding) => {
+            voice.one(finding);
             ExitCode::FAILURE
         }
     }
 }
 
+/// How many files were written, changed and removed.
+fn summary(written: &Written) -> String {
+    let counts = [
+        (written.new.len(), "new"),
+        (written.changed.len(), "changed"),
+        (written.removed.len(), "removed"),
+        (written.unchanged, "unchanged"),
+    ];
+    let parts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+    format!("files {}", parts.join(", "))
+}
+
+/// The files that were written, changed and removed, one a line; not all of very many.
+fn listing(written: &Written, all: bool) -> String {
+    const SHOWN: usize = 20;
+    let shown = if all { usize::MAX } else { SHOWN };
+    let mut text = String::new();
+    for (mark, paths) in [('+', &written.new), ('~', &written.changed), ('-', &written.removed)] {
+        for path in paths.iter().take(shown) {
+            text.push_str(&format!("  {mark} {path}\n"));
+        }
+        if paths.len() > shown {
+            text.push_str(&format!("  {mark} ... and {} more\n", paths.len() - shown));
+        }
+    }
+    text
+}
+
 /// What a tree is made of, besides what was loaded.
 pub(super) struct TreeRequest<'a> {
-    pub(super) previews: &'a Path,
-    /// What paths of suites are relative to, where it was said.
-    pub(super) source_root: Option<&'a Path>,
     pub(super) limits: &'a Limits,
     /// Where the tree will be.
     pub(super) folder: &'a Path,
     pub(super) artifacts: Artifacts,
+}
+
+/// Files of the suites, by their path below `tests/`; what is wrong with them goes to the report.
+fn suite_files(config: &Config, loaded: &mut Loaded, limits: &Limits) -> SuiteFiles {
+    let (mut found, budget) = (Vec::new(), limits.input());
+    let files = read_suites(config, &loaded.root, &loaded.sources, &budget, &mut found);
+    found.extend(check_references(config, &files, &budget));
+    loaded.report.extend(found);
+    files
 }
 
 /// Plans a tree and hands it to `finish`; none where the report has errors.
@@ -181,24 +242,19 @@ pub(super) fn with_tree<T>(
     loaded: &mut Loaded,
     finish: impl FnOnce(&Tree<'_>, &Loaded) -> T,
 ) -> Option<T> {
-    let root = request.source_root.map_or_else(|| source_root(request.previews), Path::to_owned);
-    let mut found = Vec::new();
-    let budget = request.limits.input();
-    let files = read_suites(config, &root, &loaded.sources, &budget, &mut found);
-    found.extend(check_references(config, &files, &budget));
+    let files = suite_files(config, loaded, request.limits);
     let cut = request.artifacts == Artifacts::Each;
     if cut && config.previews.spec.flux.artifacts.url.is_empty() {
-        found.push(config.finding(
+        loaded.report.push(config.finding(
             &code::CONFIG_FIELD,
             "spec.flux.artifacts.url",
             "spec.flux.artifacts.url is missing: where artifacts of previews are pushed",
             "write oci:// and a repository in a registry, such as oci://ghcr.io/shop/previews",
         ));
     }
-    loaded.report.extend(found);
     let suites = hash_suites(config, &files);
     let below = if cut { "root" } else { "" };
-    let path_in_source = tree_path(config, &request.folder.join(below), &root);
+    let path_in_source = tree_path(config, &request.folder.join(below), &loaded.root);
     let shape = Shape::Tree { suites: &suites, root: &path_in_source, cut };
     let compiling = Request { shape, limits: request.limits.output(), only: &[] };
     let report = &mut loaded.report;

@@ -106,6 +106,13 @@ codes! {
         "`image` replaces the image of the only container, or of the containers that run the same\n\
          repository. Where neither decides, say `containers: [{name, image}]`; where a Service has\n\
          several workloads of different repositories, `workloads: [{name, image}]`.";
+    IMAGE_REGISTRY = "image-without-registry", Warning, "an image names no registry where the baseline's does",
+        "An image without a registry is Docker Hub's: `cart:1` means docker.io/library/cart:1. Where the\n\
+         baseline names a registry, the image of a preview is probably there too. kustomize's `newTag` and\n\
+         Helm's `image.tag` take a tag alone; `image` takes the whole name.";
+    UNCHANGED_COPY = "unchanged-copy", Note, "a copy is the baseline's",
+        "An entry that names a service and changes neither image, variables nor anything else by patches\n\
+         copies what the baseline runs. Tests of such a preview test the baseline.";
     BAD_PATCH = "bad-patch", Error, "a patch cannot be applied",
         "A patch is a strategic merge patch or a JSON 6902 patch, as kustomize writes them. It must\n\
          find its target among the copied objects and may not change a copy's identity. What it builds\n\

@@ -8,10 +8,12 @@ pub mod code;
 pub mod github;
 mod hidden;
 pub mod json;
+mod levels;
 mod patch_text;
 pub mod sarif;
 mod snippet;
 mod source;
+pub mod stage;
 pub mod terminal;
 pub(crate) mod text;
 
@@ -20,6 +22,8 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 pub use code::Code;
+use levels::Level;
+pub use levels::Levels;
 pub(crate) use patch_text::{may_be_of_secret, mentions_secret, unquoted};
 pub use source::{FileId, Place, Region, Source, Sources};
 
@@ -65,6 +69,8 @@ pub struct Diagnostic {
     pub field: Option<String>,
     /// The same sentence at another place has the same cause: it is said at the first place only.
     pub once: bool,
+    /// A warning or note that whoever runs the program takes for an error.
+    pub denied: bool,
 }
 
 impl Diagnostic {
@@ -80,6 +86,7 @@ impl Diagnostic {
             help: help.into(),
             field: None,
             once: false,
+            denied: false,
         }
     }
 
@@ -132,10 +139,10 @@ impl Diagnostic {
         &MORE
     }
 
-    /// How bad it is; fixed by the code.
+    /// How bad it is: what the code says, unless it is denied.
     #[must_use]
     pub fn severity(&self) -> Severity {
-        self.code.severity
+        if self.denied { Severity::Error } else { self.code.severity }
     }
 }
 
@@ -144,7 +151,11 @@ impl Diagnostic {
 #[derive(Debug, Default)]
 pub struct Report {
     found: Vec<Diagnostic>,
+    /// Which of them stop a run, and which are left out.
+    levels: Levels,
     has_errors: bool,
+    /// Whether a warning or note is taken for an error.
+    has_denied: bool,
     /// Whether as many of them are errors as are kept.
     is_full: bool,
     /// Says that there are more.
@@ -155,9 +166,23 @@ impl Report {
     /// Findings that are kept: more than anybody reads at once.
     pub const KEPT: usize = 1_000;
 
+    /// A report that takes findings for what these levels say.
+    #[must_use]
+    pub fn new(levels: Levels) -> Self {
+        Self { levels, ..Self::default() }
+    }
+
     /// Adds a finding.
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    pub fn push(&mut self, mut diagnostic: Diagnostic) {
         self.has_errors |= diagnostic.severity() == Severity::Error;
+        match self.levels.of(diagnostic.code) {
+            Level::Kept => {}
+            Level::Denied => {
+                diagnostic.denied = true;
+                self.has_denied = true;
+            }
+            Level::Allowed => return,
+        }
         self.found.push(diagnostic);
         // Not with each of them: to put them in order takes time.
         if self.found.len() > 2 * Self::KEPT {
@@ -197,10 +222,16 @@ impl Report {
         self.found.is_empty()
     }
 
-    /// Whether anything found forbids writing output.
+    /// Whether anything found is an error, behind which nothing can be made.
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.has_errors
+    }
+
+    /// Whether anything found forbids writing output: an error, or what is taken for one.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.has_errors || self.has_denied
     }
 
     /// Whether there are so many errors that what is found further on will hardly be kept.
@@ -336,6 +367,27 @@ mod tests {
         assert_eq!(report.count(Severity::Error), 11);
         let all = report.sorted();
         assert_eq!((all.len(), all[Report::KEPT].code.id), (Report::KEPT + 1, "report-limit"));
+    }
+
+    #[test]
+    fn a_denied_warning_refuses_and_an_allowed_one_is_not_said() {
+        let deny = |deny: &[&'static Code], allow: &[&'static Code], deny_warnings| {
+            let levels = Levels { deny: deny.to_vec(), allow: allow.to_vec(), deny_warnings };
+            let mut report = Report::new(levels);
+            report.push(Diagnostic::new(&code::PORT_GUESSED, "a warning", ""));
+            report.push(Diagnostic::new(&code::TCP_PORT, "a note", ""));
+            let severities = report.sorted().iter().map(|one| one.severity()).collect::<Vec<_>>();
+            assert!(!report.has_errors());
+            (severities, report.is_refused())
+        };
+        use Severity::{Error, Note, Warning};
+        assert_eq!(deny(&[], &[], false), (vec![Warning, Note], false));
+        assert_eq!(deny(&[], &[], true), (vec![Error, Note], true));
+        assert_eq!(deny(&[&code::TCP_PORT], &[], false), (vec![Warning, Error], true));
+        assert_eq!(deny(&[], &[&code::PORT_GUESSED], true), (vec![Note], false));
+        // What is denied by its name is denied, whatever else is said of it.
+        let both = deny(&[&code::PORT_GUESSED], &[&code::PORT_GUESSED], false);
+        assert_eq!(both, (vec![Error, Note], true));
     }
 
     #[test]

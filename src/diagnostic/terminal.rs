@@ -2,26 +2,40 @@
 //!
 //! Whatever was quoted from outside is made printable first; `snippet` cuts the texts.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::snippet::snippets;
 use super::source::Sources;
 use super::text::{counted, prose};
-use super::{Diagnostic, Report, Severity};
+use super::{Diagnostic, Place, Report, Severity, first_of};
 
 /// Wider than any line made here, so that the library cuts nothing on its own.
 const WIDTH: usize = 400;
 
+/// How findings look.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Look {
+    /// With the escape sequences of a terminal.
+    pub colour: bool,
+    /// Without warnings and notes.
+    pub errors_only: bool,
+}
+
 /// All findings in the order of their places, an empty line between two; the last line counts them.
-/// Nothing for an empty report.
+/// Those that say the same of many places are one. Nothing for an empty report.
 #[must_use]
-pub fn render(sources: &Sources, report: &Report, colour: bool) -> String {
+pub fn render(sources: &Sources, report: &Report, look: Look) -> String {
     let mut out = String::new();
-    for finding in report.sorted() {
-        out.push_str(&render_one(sources, finding, colour));
-        out.push('\n');
+    for (finding, others) in fold(report) {
+        if !look.errors_only || finding.severity() == Severity::Error {
+            out.push_str(&render_one(sources, finding, &others, look.colour));
+            out.push('\n');
+        }
     }
-    let summary = summary(report);
+    let summary = summary(report, look.errors_only);
     if !summary.is_empty() {
         out.push_str(&summary);
         out.push('\n');
@@ -29,11 +43,47 @@ pub fn render(sources: &Sources, report: &Report, colour: bool) -> String {
     out
 }
 
+/// The findings in order, each with those that say the same of other places.
+fn fold(report: &Report) -> Vec<(&Diagnostic, Vec<Place>)> {
+    let mut folded: Vec<(&Diagnostic, Vec<Place>)> = Vec::new();
+    let mut first = BTreeMap::new();
+    for finding in report.sorted() {
+        let Some(place) = finding.place.filter(|_| finding.related.is_empty()) else {
+            folded.push((finding, Vec::new()));
+            continue;
+        };
+        // What differs from place to place is in the label.
+        let same = (finding.code.id, &finding.message, &finding.help);
+        match first.entry(same) {
+            Entry::Vacant(entry) => {
+                entry.insert(folded.len());
+                folded.push((finding, Vec::new()));
+            }
+            Entry::Occupied(entry) => folded[*entry.get()].1.push(place),
+        }
+    }
+    folded
+}
+
+/// Where else the same is found, in a line.
+fn elsewhere(sources: &Sources, others: &[Place]) -> Option<String> {
+    /// Lines that are named.
+    const SHOWN: usize = 5;
+    let place = |place: &Place| {
+        let source = sources.find(place.file())?;
+        let (line, _) = source.line_column(place.range().start);
+        Some(format!("{}:{line}", source.name))
+    };
+    let places = first_of(SHOWN, ", ", others.iter().filter_map(place));
+    let count = counted(others.len(), "more place");
+    (!others.is_empty()).then(|| format!("the same at {count}: {places}"))
+}
+
 /// How many findings there are: `2 errors, 1 warning`. Empty for an empty report.
-#[must_use]
-pub fn summary(report: &Report) -> String {
+fn summary(report: &Report, errors_only: bool) -> String {
     [Severity::Error, Severity::Warning, Severity::Note]
         .into_iter()
+        .filter(|severity| !errors_only || *severity == Severity::Error)
         .map(|severity| (report.count(severity), severity))
         .filter(|(count, _)| *count > 0)
         .map(|(count, severity)| counted(count, severity.word()))
@@ -56,8 +106,8 @@ pub fn one_line(finding: &Diagnostic) -> String {
     prose(&line).into_owned()
 }
 
-/// One finding with its snippets and its remedy.
-fn render_one(sources: &Sources, finding: &Diagnostic, colour: bool) -> String {
+/// One finding with its snippets and its remedy, and where else it is found.
+fn render_one(sources: &Sources, finding: &Diagnostic, others: &[Place], colour: bool) -> String {
     let level = match finding.severity() {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -81,6 +131,9 @@ fn render_one(sources: &Sources, finding: &Diagnostic, colour: bool) -> String {
     if !alone && !help.is_empty() {
         group = group.element(Level::HELP.message(help.join("\n")));
     }
+    if let Some(elsewhere) = elsewhere(sources, others) {
+        group = group.element(Level::NOTE.message(prose(&elsewhere).into_owned()));
+    }
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut text = renderer.term_width(WIDTH).render(&[group]);
     for (counted, real) in moved {
@@ -102,7 +155,7 @@ fn render_one(sources: &Sources, finding: &Diagnostic, colour: bool) -> String {
 mod tests {
     use super::super::text::tests::{assert_harmless, hostile};
     use super::*;
-    use crate::diagnostic::{Place, code};
+    use crate::diagnostic::code;
 
     fn config() -> (Sources, Place, Place) {
         let mut sources = Sources::default();
@@ -140,8 +193,52 @@ error[duplicate-name]: two previews are named `pr-1`
 
 1 error, 1 warning
 ";
-        assert_eq!(render(&sources, &report, false), wanted);
-        assert!(render(&sources, &report, true).contains("\u{1b}["));
+        assert_eq!(render(&sources, &report, Look::default()), wanted);
+        assert!(
+            render(&sources, &report, Look { colour: true, errors_only: false })
+                .contains("\u{1b}[")
+        );
+    }
+
+    #[test]
+    fn what_many_places_have_alike_is_said_once_with_their_number() {
+        let mut sources = Sources::default();
+        let text = "a: 1\n".repeat(30);
+        let file = sources.add("previews.yaml", text.as_str());
+        let mut report = Report::default();
+        for line in 0..30 {
+            let place = Place::new(file, 5 * line, 5 * line + 1);
+            let help = "give it one of its own";
+            report.push(Diagnostic::new(&code::QUEUE_CONSUMER, "it competes", help).at(place, ""));
+        }
+        let here = Place::new(file, 50, 51);
+        report.push(Diagnostic::new(&code::BAD_NAME, "a bad name", "a better one").at(here, ""));
+        let wanted = "\
+warning[queue-consumer]: it competes
+ --> previews.yaml:1:1
+  |
+1 | (not shown: it may be a Secret)
+  | ^
+  |
+  = help: give it one of its own
+  = note: the same at 29 more places: previews.yaml:2, previews.yaml:3, previews.yaml:4, previews.yaml:5, previews.yaml:6 and 24 more
+
+error[bad-name]: a bad name
+  --> previews.yaml:11:1
+   |
+11 | (not shown: it may be a Secret)
+   | ^
+   |
+   = help: a better one
+
+1 error, 30 warnings
+";
+        assert_eq!(render(&sources, &report, Look::default()), wanted);
+        let errors = render(&sources, &report, Look { colour: false, errors_only: true });
+        assert!(
+            errors.starts_with("error[bad-name]") && errors.ends_with("\n\n1 error\n"),
+            "{errors}"
+        );
     }
 
     #[test]
@@ -154,7 +251,7 @@ error[duplicate-name]: two previews are named `pr-1`
             .at(second, "here")
             .also(Place::new(other, 0, 1), "one")
             .also(Place::new(other, at, at + 1), "two");
-        let text = render_one(&sources, &finding, false);
+        let text = render_one(&sources, &finding, &[], false);
         assert!(text.contains("base.yaml:1:1"), "{text}");
         assert!(text.contains("base.yaml:5002:1"), "{text}");
         assert!(text.lines().count() < 25, "{text}");
@@ -171,7 +268,7 @@ error[duplicate-name]: two previews are named `pr-1`
         let file = sources.add("big.json", line);
         let finding = Diagnostic::new(&code::CONFIG_FIELD, "unknown field `ü`", "remove it")
             .at(Place::new(file, at, at + 4), "no such field");
-        let text = render_one(&sources, &finding, false);
+        let text = render_one(&sources, &finding, &[], false);
         assert!(text.len() < 1500, "{}", text.len());
         assert!(text.contains("big.json:1:500066"), "{text}");
         let lines: Vec<&str> = text.lines().collect();
@@ -202,7 +299,7 @@ error[duplicate-object]: twice
   |
   = help: keep one
 ";
-        assert_eq!(render_one(&sources, &finding, false), wanted);
+        assert_eq!(render_one(&sources, &finding, &[], false), wanted);
     }
 
     #[test]
@@ -211,7 +308,7 @@ error[duplicate-object]: twice
         let whole = Place::new(second.file(), 0, 60);
         let finding =
             Diagnostic::new(&code::CONFIG_FIELD, "missing", "add it").at(whole, "in here");
-        let text = render_one(&sources, &finding, false);
+        let text = render_one(&sources, &finding, &[], false);
         assert!(text.contains("1 | apiVersion: anabranch.dev/v1alpha1\n  | ^^^^^"), "{text}");
     }
 
@@ -219,19 +316,19 @@ error[duplicate-object]: twice
     fn places_outside_of_every_text_are_left_out() {
         let sources = Sources::default();
         let finding = Diagnostic::new(&code::BAD_NAME, "bad", "good").at(Place::default(), "here");
-        assert_eq!(render_one(&sources, &finding, false).lines().count(), 2);
+        assert_eq!(render_one(&sources, &finding, &[], false).lines().count(), 2);
         let (sources, second, _) = config();
         let behind = Place::new(second.file(), 4000, 4001);
         let finding = Diagnostic::new(&code::YAML_SYNTAX, "ends", "finish it").at(behind, "here");
-        assert!(render_one(&sources, &finding, false).contains("previews.yaml:7:1"));
+        assert!(render_one(&sources, &finding, &[], false).contains("previews.yaml:7:1"));
     }
 
     #[test]
     fn hostile_text_moves_no_cursor_and_forges_no_finding() {
         let (sources, report) = hostile();
-        let text = render(&sources, &report, false);
+        let text = render(&sources, &report, Look::default());
         assert_harmless(&text);
-        assert_eq!(text, render(&sources, &report, false));
+        assert_eq!(text, render(&sources, &report, Look::default()));
         let line = one_line(report.sorted()[0]);
         assert_harmless(&line);
         assert_eq!(line.lines().count(), 1);

@@ -167,6 +167,13 @@ impl<'p> Emission<'p> {
         self.plan.environments.len()
     }
 
+    /// The name of the preview with this index, and its URLs.
+    #[must_use]
+    pub fn urls(&self, index: usize) -> (&'p str, Vec<String>) {
+        let name = self.plan.environments[index].name;
+        (name, self.plan.routing.entries.urls(name).collect())
+    }
+
     /// The objects of the preview with this index, in the order of names. `room` is empty and lends
     /// its memory: one thread makes many previews.
     #[must_use]

@@ -21,6 +21,12 @@ pub fn repository(image: &str) -> &str {
     }
 }
 
+/// Whether an image says which registry it comes from.
+#[must_use]
+pub(crate) fn has_registry(image: &str) -> bool {
+    image.split_once('/').is_some_and(|(first, _)| is_domain(first))
+}
+
 /// The name of an image, in its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ImageName<'t> {

@@ -14,7 +14,7 @@ mod order;
 mod secret;
 
 pub use image::repository;
-pub(crate) use image::{ImageName, Prefix};
+pub(crate) use image::{ImageName, Prefix, has_registry};
 pub use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service, ServiceSpec};
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 pub(crate) use object::in_front;

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::inside::{NO_FILE, check_inside, is_device};
-use super::{add_objects, documents, folder, text_of};
-use crate::diagnostic::{Diagnostic, FileId, Sources, code};
+use super::{add_objects, documents, folder, is_previews, text_of};
+use crate::diagnostic::{Diagnostic, FileId, Place, Sources, code};
 use crate::kube::Object;
 use crate::yaml::{InputLimits, Node, parse_counted, too_many_bytes, too_many_nodes};
 
@@ -164,6 +164,14 @@ pub fn parse_config(
     found.pop()
 }
 
+/// A text of a baseline.
+#[derive(Debug, Clone, Copy)]
+pub struct Opened {
+    file: FileId,
+    /// Whether the path of the file itself was given, and not that of a folder that holds it.
+    is_named: bool,
+}
+
 /// Reads the texts of a baseline into `sources`: each path is a file, a folder, a folder with a
 /// kustomization.yaml, or `-` for stdin.
 pub fn open_baseline(
@@ -171,22 +179,36 @@ pub fn open_baseline(
     sources: &mut Sources,
     budget: &InputLimits,
     errors: &mut Vec<Diagnostic>,
-) -> Vec<FileId> {
+) -> Vec<Opened> {
     let mut files = Vec::new();
     for path in paths.iter().map(AsRef::as_ref) {
         if path.is_dir() {
             match check_argument(path) {
-                Ok(()) => files.extend(folder::read_folder(path, sources, budget, errors)),
+                Ok(()) => {
+                    let found = folder::read_folder(path, sources, budget, errors);
+                    files.extend(found.into_iter().map(|file| Opened { file, is_named: false }));
+                }
                 Err(error) => errors.push(error),
             }
             continue;
         }
         match read_argument(path, sources, budget) {
-            Ok(file) => files.push(file),
+            Ok(file) => files.push(Opened { file, is_named: path != Path::new("-") }),
             Err(error) => errors.push(error),
         }
     }
     files
+}
+
+/// Says that a file that was named as a part of the baseline is a previews.yaml.
+fn no_baseline(sources: &Sources, node: &Node) -> Diagnostic {
+    let name = &sources.get(node.place.file()).name;
+    let message = format!("{name} is of kind Previews, and no part of a baseline");
+    let help = "--baseline takes the manifests of one path, and is repeated for more; the previews file \
+                stands alone";
+    let start = node.place.range().start;
+    let place = Place::new(node.place.file(), start, start);
+    Diagnostic::new(&code::NOT_AN_OBJECT, message, help).at(place, "this document")
 }
 
 /// Bytes of a text whose nodes are many beside the budget.
@@ -196,18 +218,23 @@ const LARGE: usize = 1 << 20;
 #[must_use]
 pub fn parse_baseline(
     sources: &Sources,
-    files: &[FileId],
+    files: &[Opened],
     budget: &InputLimits,
 ) -> (Vec<Object>, Vec<Diagnostic>) {
     let nodes = AtomicUsize::new(0);
-    let parse = |&file: &FileId| {
+    let parse = |&Opened { file, is_named }: &Opened| {
         let (mut objects, mut errors) = (Vec::new(), Vec::new());
         let left = budget.nodes.saturating_sub(nodes.load(Ordering::Relaxed));
         let (read, count) = parse_counted(sources, file, &InputLimits { nodes: left, ..*budget });
         nodes.fetch_add(count, Ordering::Relaxed);
         match read {
             Ok(documents) => {
-                documents.into_iter().for_each(|node| add_objects(node, &mut objects, &mut errors));
+                for node in documents {
+                    if is_named && is_previews(&node) {
+                        errors.push(no_baseline(sources, &node));
+                    }
+                    add_objects(node, &mut objects, &mut errors);
+                }
             }
             Err(mistakes) => errors = mistakes,
         }
@@ -215,7 +242,7 @@ pub fn parse_baseline(
         (objects, errors)
     };
     // Of two large ones beside each other, each could take what is left.
-    let is_large = |file: &&FileId| sources.get(**file).text.len() > LARGE;
+    let is_large = |opened: &&Opened| sources.get(opened.file).text.len() > LARGE;
     let mut large = files.iter().filter(is_large).map(parse).collect::<Vec<_>>().into_iter();
     let small: Vec<_> = files.par_iter().filter(|file| !is_large(file)).map(parse).collect();
     let mut small = small.into_iter();

@@ -10,7 +10,7 @@ use walkdir::{DirEntry, WalkDir};
 use super::baseline::{add, read_file};
 use super::build::{build, name_of};
 use super::inside::{check_file, git_root};
-use crate::diagnostic::{Diagnostic, FileId, Sources, code};
+use crate::diagnostic::{Diagnostic, FileId, Sources, code, stage};
 use crate::yaml::InputLimits;
 
 /// The names by which kustomize knows its file.
@@ -48,8 +48,10 @@ pub(super) fn read_folder(
                 let left = budget.bytes.saturating_sub(sources.bytes());
                 let patience = Duration::from_secs(budget.build_seconds);
                 let patience = patience.saturating_sub(began.elapsed());
-                build(entry.path(), left, patience, budget)
-                    .and_then(|text| add(name_of(entry.path()), text, sources, budget))
+                stage::enter(name_of(entry.path()));
+                let built = build(entry.path(), left, patience, budget);
+                stage::enter("reading");
+                built.and_then(|text| add(name_of(entry.path()), text, sources, budget))
             }
             Ok(entry) if is_manifest(entry.path()) || is_link_to_folder(&entry) => {
                 check_file(&entry, &root)

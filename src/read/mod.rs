@@ -3,6 +3,7 @@
 mod baseline;
 mod build;
 mod build_words;
+mod discover;
 mod folder;
 mod inside;
 mod previous;
@@ -14,6 +15,7 @@ pub use baseline::{
     add_text, open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file,
 };
 pub(crate) use build::run_fed as run_program;
+pub use discover::{discover, from_here, other_spelling};
 pub(crate) use inside::git_root;
 pub use inside::{check_inside, is_carried, is_inside};
 pub use previous::{Owner, Owners, Parted, restored, set_aside};
@@ -74,10 +76,8 @@ pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, errors: &mut Ve
         }
         Err(node) => node,
     };
-    let kind = node.text_at(&["kind"]).unwrap_or_default();
-    let api_version = node.text_at(&["apiVersion"]).unwrap_or_default();
-    let is_ours = [crate::spec::KIND, crate::spec::AFFECTED_KIND].contains(&kind);
-    if is_ours && api_version.starts_with("anabranch.dev/") {
+    let is_ours = is_of(&node, crate::spec::KIND) || is_of(&node, crate::spec::AFFECTED_KIND);
+    if is_ours {
         return;
     }
     match Object::from_node(node).and_then(Object::checked) {
@@ -85,6 +85,16 @@ pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, errors: &mut Ve
         Ok(object) => objects.push(object),
         Err(error) => errors.push(error),
     }
+}
+
+/// Whether a document is a previews.yaml.
+pub(crate) fn is_previews(node: &Node) -> bool {
+    is_of(node, crate::spec::KIND)
+}
+
+fn is_of(node: &Node, kind: &str) -> bool {
+    let api_version = node.text_at(&["apiVersion"]).unwrap_or_default();
+    node.text_at(&["kind"]) == Some(kind) && api_version.starts_with("anabranch.dev/")
 }
 
 /// The text of a file, or why there is none.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::baseline::read_bytes;
+use super::discover::from_here;
 use super::inside::{check_below, check_file, folded, git_root, is_carried, is_inside, real};
 use crate::diagnostic::{Diagnostic, Sources, code};
 use crate::spec::Config;
@@ -90,9 +91,7 @@ fn clash<'p>(path: &'p str, names: &mut BTreeMap<String, String>) -> Option<(Str
 /// Checks that a suite's folder is one, and in the source.
 fn check_suite(folder: &Path, root: &Path) -> Result<(), String> {
     if !folder.is_dir() {
-        // Without the `./` in the middle that comes of joining two paths.
-        let folder: PathBuf = folder.components().collect();
-        return Err(format!("there is no folder {}", folder.display()));
+        return Err(format!("there is no folder {}", from_here(folder).display()));
     }
     check_below(&real(folder)?, root)
 }

@@ -2,6 +2,7 @@
 
 mod affected;
 mod form;
+mod pattern;
 mod preview;
 mod read;
 mod registries;

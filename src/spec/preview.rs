@@ -4,20 +4,24 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use smol_str::SmolStr;
 
+use super::pattern;
+
 /// One preview.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Preview {
     /// Its name: namespace, header value and label value at once.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("pattern" = pattern::NAME, "maxLength" = 40))]
     pub name: SmolStr,
     /// The pull requests it stands for.
     #[serde(default)]
     pub changes: Vec<Change>,
     /// The services it changes.
+    #[schemars(extend("minItems" = 1))]
     pub services: Vec<ServiceChange>,
     /// When it may go: an RFC 3339 time. Only `anabranch prune` acts on it.
     #[serde(default)]
+    #[schemars(extend("pattern" = pattern::TIME))]
     pub expires: String,
 }
 
@@ -26,10 +30,13 @@ pub struct Preview {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Change {
     /// URL of the repository.
+    #[schemars(extend("pattern" = pattern::URL))]
     pub repository: String,
     /// Number of the pull request.
+    #[schemars(extend("minimum" = 1))]
     pub number: u64,
     /// Full id of the head commit.
+    #[schemars(extend("pattern" = pattern::COMMIT))]
     pub commit: String,
     /// When the pull request was in this state: an RFC 3339 time, by which `anabranch set --if-newer` knows a
     /// build that ends late.
@@ -56,6 +63,7 @@ pub struct ServiceChange {
     pub name: SmolStr,
     /// Image of the main container, and of every container of the same repository.
     #[serde(default)]
+    #[schemars(extend("pattern" = pattern::IMAGE_OR_NONE))]
     pub image: String,
     /// Images by container, where a pod has several.
     #[serde(default)]
@@ -87,6 +95,7 @@ pub struct ContainerImage {
     #[schemars(with = "String")]
     pub name: SmolStr,
     /// Its image.
+    #[schemars(extend("pattern" = pattern::IMAGE))]
     pub image: String,
 }
 
@@ -98,6 +107,7 @@ pub struct WorkloadImage {
     #[schemars(with = "String")]
     pub name: SmolStr,
     /// Image of its main container.
+    #[schemars(extend("pattern" = pattern::IMAGE))]
     pub image: String,
 }
 

@@ -211,13 +211,24 @@ fn check(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diagnostic>
         Kind::String => check_string(node, form, path, errors),
         Kind::Boolean => {
             if !matches!(node.resolve(), Some(Resolved::Bool(_))) {
-                errors.push(wrong_type(node, "true or false", path));
+                let is_quoted = matches!(quoted(node), Some("true" | "false"));
+                errors.push(without_quotes(
+                    node,
+                    is_quoted,
+                    wrong_type(node, "true or false", path),
+                ));
             }
         }
         Kind::Integer { most } => {
             let value = node.integer_value().and_then(|value| u64::try_from(value).ok());
             match value {
-                None => errors.push(wrong_type(node, "a whole number, zero or more", path)),
+                None => {
+                    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+                    let is_quoted =
+                        quoted(node).is_some_and(|text| !text.is_empty() && digits(text));
+                    let error = wrong_type(node, "a whole number, zero or more", path);
+                    errors.push(without_quotes(node, is_quoted, error));
+                }
                 Some(value) if value > most => {
                     errors.push(wrong_type(node, &format!("a whole number up to {most}"), path));
                 }
@@ -275,7 +286,14 @@ fn check_object(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diag
 
 fn check_string(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diagnostic>) {
     let Data::Scalar { text, plain } = &node.data else {
-        errors.push(wrong_type(node, "a string", path));
+        let mut error = wrong_type(node, "a string", path);
+        // `{preview}` alone is a mapping of one key to YAML.
+        if let [(key, value)] = node.entries()
+            && value.is_null()
+        {
+            error.help = format!("put the value into quotes: \"{{{}}}\"", key.text);
+        }
+        errors.push(error);
         return;
     };
     let read_as = match node.resolve() {
@@ -313,6 +331,22 @@ fn check_string(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diag
     }
 }
 
+/// The text of a scalar in quotes.
+fn quoted(node: &Node) -> Option<&str> {
+    match &node.data {
+        Data::Scalar { text, plain: false } => Some(text),
+        _ => None,
+    }
+}
+
+/// The error with its remedy where only quotes are wrong.
+fn without_quotes(node: &Node, is_quoted: bool, mut error: Diagnostic) -> Diagnostic {
+    if is_quoted {
+        error.help = format!("remove the quotes: {}", quoted(node).unwrap_or_default());
+    }
+    error
+}
+
 /// The sentence of a field's documentation as a part of another sentence.
 fn lower_first(text: &str) -> String {
     let mut rest = text.trim_end_matches('.').chars();
@@ -331,6 +365,7 @@ fn wrong_type(node: &Node, wanted: &str, path: &Path<'_>) -> Diagnostic {
         Data::Map(_) => "a mapping".to_owned(),
         Data::List(_) => "a list".to_owned(),
         Data::Scalar { .. } if node.is_null() => "nothing".to_owned(),
+        Data::Scalar { text, plain: false } => format!("the text `{text}`"),
         Data::Scalar { text, .. } => format!("`{text}`"),
     };
     let path = path.to_string();

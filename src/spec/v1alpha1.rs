@@ -11,6 +11,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::affected::PathMap;
+use super::pattern;
 use super::preview::{Closed, Preview};
 use super::registries::Registries;
 
@@ -34,6 +35,7 @@ pub struct Previews {
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Metadata {
     /// Name of this set of previews.
+    #[schemars(extend("pattern" = pattern::LABEL, "maxLength" = 63))]
     pub name: String,
     /// Ignored; kustomize sets it.
     pub namespace: String,
@@ -62,9 +64,11 @@ pub struct Spec {
     pub baseline: Baseline,
     /// Every preview's name begins with it; no other namespace of the cluster may.
     #[serde(default = "default_prefix")]
+    #[schemars(extend("pattern" = pattern::PREFIX, "maxLength" = 39))]
     pub prefix: String,
     /// Template of a preview's namespace; `{preview}` is its name.
     #[serde(default = "default_namespace")]
+    #[schemars(extend("pattern" = pattern::TEMPLATE))]
     pub namespace: String,
     /// The domain of the cluster, with which the full names of services end.
     #[serde(default = "default_cluster_domain")]
@@ -122,7 +126,12 @@ fn default_cluster_domain() -> String {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Baseline {
     /// Its namespace. Manifests without a namespace belong to it.
+    #[schemars(extend("pattern" = pattern::LABEL, "maxLength" = 63))]
     pub namespace: String,
+    /// Where its manifests are, relative to the Git root: a file, or a folder. `--baseline` comes before it,
+    /// and the function, which gets them from kustomize, does not look at it.
+    #[serde(default)]
+    pub path: String,
     /// Who applies the baseline's objects.
     #[serde(default)]
     pub delivery: Delivery,
@@ -301,11 +310,13 @@ pub struct GatewayName {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Suite {
     /// Its name; the status on the pull request is `<set>/<name>`, with the set's `metadata.name`.
+    #[schemars(extend("pattern" = pattern::LABEL, "maxLength" = 20))]
     pub name: String,
     /// Its folder in the Flux source.
     pub path: String,
     /// How long it may run: a duration such as `15m`.
     #[serde(default = "default_suite_timeout")]
+    #[schemars(extend("pattern" = pattern::DURATION))]
     pub timeout: String,
     /// Template of a link to its report: `{preview}`, `{commit}`, `{suite}`.
     #[serde(default)]
@@ -445,6 +456,7 @@ impl SourceKind {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Notify {
     /// Its URL, as in `changes[].repository`.
+    #[schemars(extend("pattern" = pattern::URL))]
     pub repository: String,
     /// Its kind of host.
     pub provider: ProviderKind,

@@ -143,8 +143,7 @@ fn check_parent(input: &Input<'_>, found: &mut Report) {
 }
 
 fn check_path(input: &Input<'_>, field: &str, path: &str, found: &mut Report) {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    if path.is_empty() || !is_inside(path) || !path.chars().all(fits) {
+    if !is_source_path(path) {
         found.push(input.config.finding(
             &code::CONFIG_FIELD,
             field,
@@ -152,6 +151,12 @@ fn check_path(input: &Input<'_>, field: &str, path: &str, found: &mut Report) {
             "write a path relative to the source's root, such as ./tests/e2e",
         ));
     }
+}
+
+/// Whether a text is a path that Flux finds in a source.
+pub(crate) fn is_source_path(path: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    !path.is_empty() && is_inside(path) && path.chars().all(fits)
 }
 
 /// Whether a text is a duration as Flux takes it: `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`.

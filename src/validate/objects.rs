@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Input;
+use super::services::names_services;
 use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::kube::{Object, is_encrypted};
 
@@ -65,6 +66,10 @@ fn check_namespace(input: &Input<'_>, found: &mut Report) {
         input.objects.iter().map(|o| o.id.namespace.as_str()).collect();
     if namespaces.contains(namespace) {
         // What follows from a missing Namespace is known once copies are planned.
+        return;
+    }
+    if names_services(&input.config.previews.spec) {
+        // An error says it.
         return;
     }
     let others: Vec<&str> = namespaces.into_iter().filter(|name| !name.is_empty()).collect();

@@ -1,12 +1,14 @@
 //! Every service that is named exists, and is named once.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 
 use foldhash::fast::RandomState;
 
 use super::{Input, is_dns_label, is_dns_subdomain};
-use crate::diagnostic::{Report, code, nearest};
+use crate::diagnostic::{Diagnostic, Report, code, nearest, some_of};
+use crate::kube::Object;
+use crate::spec::Spec;
 
 /// Behind so many findings no more names are suggested.
 const SUGGESTIONS: usize = 100;
@@ -15,11 +17,21 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
     let spec = &config.previews.spec;
     let known = known_names(input);
+    // Said once, and not of every service.
+    let is_elsewhere = known.is_empty() && names_services(spec);
+    if is_elsewhere {
+        found.push(nothing_in_namespace(input));
+    }
+    let exists = |path: fmt::Arguments<'_>, name: &str, found: &mut Report| {
+        if !is_elsewhere {
+            exists(input, &known, path, name, found);
+        }
+    };
     let facts = spec.services.iter().map(|fact| fact.name.as_str());
     named_once(input, format_args!("spec.services"), facts, found);
     for (i, fact) in spec.services.iter().enumerate() {
         let path = format_args!("spec.services[{i}]");
-        exists(input, &known, format_args!("{path}.name"), &fact.name, found);
+        exists(format_args!("{path}.name"), &fact.name, found);
         for (d, host) in fact.dependencies.iter().enumerate() {
             if !(is_dns_label(host) || host.contains('.') && is_dns_subdomain(host)) {
                 found.push(config.finding(
@@ -37,7 +49,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
         named_once(input, path, names, found);
         for (s, service) in preview.services.iter().enumerate() {
             let path = format_args!("{path}[{s}]");
-            exists(input, &known, format_args!("{path}.name"), &service.name, found);
+            exists(format_args!("{path}.name"), &service.name, found);
             let names = service.env.iter().map(|env| env.name.as_str());
             named_once(input, format_args!("{path}.env"), names, found);
             let names = service.containers.iter().map(|container| container.name.as_str());
@@ -83,26 +95,52 @@ fn named_once<'a>(
 /// Names that are there.
 type Names<'a> = HashSet<&'a str, RandomState>;
 
+/// Whether a file names any service.
+pub(super) fn names_services(spec: &Spec) -> bool {
+    !spec.services.is_empty() || spec.previews.iter().any(|preview| !preview.services.is_empty())
+}
+
+/// Kinds whose names a preview may give: Services, and workloads that have none.
+const KINDS: [&str; 9] = [
+    "Service",
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "Rollout",
+    "Job",
+    "CronJob",
+    "Pod",
+];
+
+/// The objects whose names a preview may give, in any namespace.
+fn nameable<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a Object> {
+    input.objects.iter().filter(|object| KINDS.contains(&object.id.kind.as_str()))
+}
+
 /// Names that a preview may give: Services and workloads of the baseline's namespace.
 fn known_names<'a>(input: &Input<'a>) -> Names<'a> {
-    const KINDS: [&str; 9] = [
-        "Service",
-        "Deployment",
-        "StatefulSet",
-        "DaemonSet",
-        "ReplicaSet",
-        "Rollout",
-        "Job",
-        "CronJob",
-        "Pod",
-    ];
-    input
-        .objects
-        .iter()
-        .filter(|object| object.id.namespace == input.config.previews.spec.baseline.namespace)
-        .filter(|object| KINDS.contains(&object.id.kind.as_str()))
-        .map(|object| object.id.name.as_str())
-        .collect()
+    let namespace = &input.config.previews.spec.baseline.namespace;
+    let names = nameable(input).filter(|object| object.id.namespace == *namespace);
+    names.map(|object| object.id.name.as_str()).collect()
+}
+
+/// Says that the baseline's namespace has no service at all, and which namespaces have.
+fn nothing_in_namespace(input: &Input<'_>) -> Diagnostic {
+    let namespace = &input.config.previews.spec.baseline.namespace;
+    let others: BTreeSet<&str> =
+        nameable(input).map(|object| object.id.namespace.as_str()).collect();
+    let help = match nearest(namespace, others.iter().copied()) {
+        Some(near) => {
+            format!("did you mean `{near}`? the input has services in {}", some_of(&others))
+        }
+        None if others.is_empty() => {
+            "the input has no service in any namespace: check --baseline".to_owned()
+        }
+        None => format!("the input has services in {}: name one of these", some_of(&others)),
+    };
+    let message = format!("the input has no service or workload in the baseline `{namespace}`");
+    input.config.finding(&code::UNKNOWN_SERVICE, "spec.baseline.namespace", message, help)
 }
 
 fn exists(
@@ -126,9 +164,6 @@ fn exists(
         .flatten();
     let help = match near {
         Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => {
-            format!("the input holds no Service in the namespace `{namespace}`: check --baseline")
-        }
         None => "pass every file of the baseline with --baseline".to_owned(),
     };
     let message = format!("no service or workload `{name}` in the baseline `{namespace}`");

@@ -21,18 +21,25 @@ const LIST: &str = ".anabranch";
 /// A longer list is not ours.
 const LONGEST: u64 = 256 << 20;
 
+/// What writing a tree does to a folder.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// Files that were not there.
+    pub new: Vec<String>,
+    /// Files that get another content.
+    pub changed: Vec<String>,
+    /// Files of an earlier run that are not planned any more.
+    pub removed: Vec<String>,
+    /// How many files stay as they are.
+    pub unchanged: usize,
+}
+
 /// Writes a tree into a folder that is empty, missing, or was written before.
 ///
 /// # Errors
 /// The folder holds files of someone else where ours would go, or the system refuses.
-pub fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<(), Diagnostic> {
-    // Without a slash at the end, behind which a link would be followed.
-    let folder = &folder.components().collect::<PathBuf>();
-    check_inside(folder)
-        .map_err(|why| refuse(format!("{} is not written: {why}", folder.display())))?;
-    if folder.is_symlink() {
-        return Err(is_link(folder, "name the folder that it leads to"));
-    }
+pub fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Diagnostic> {
+    let folder = &checked(folder)?;
     let failed = |path: &Path, error: &io::Error| cannot(path, "written", error);
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let _lock = lock(folder)?;
@@ -47,13 +54,15 @@ pub fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<(), Diagnostic> {
     if both.len() > earlier.len() {
         write_list(folder, &both).map_err(|error| failed(&list, &error))?;
     }
+    let mut written = Written::default();
     // First, since a folder may go where a file comes, and the other way round.
     for path in earlier.iter().filter(|path| !now.contains(path.as_str())) {
         remove(folder, path).map_err(|error| cannot(&folder.join(path), "removed", &error))?;
+        written.removed.push(path.clone());
     }
     let mut parent = None;
-    for (path, content) in tree.files() {
-        let path = folder.join(path);
+    for (name, content) in tree.files() {
+        let path = folder.join(name);
         if path.parent() != parent.as_deref() {
             parent = path.parent().map(Path::to_owned);
             parent
@@ -61,12 +70,62 @@ pub fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<(), Diagnostic> {
                 .try_for_each(fs::create_dir_all)
                 .map_err(|error| failed(&path, &error))?;
         }
-        put(folder, &path, content).map_err(|error| failed(&path, &error))?;
+        let there = compare(&path, content).map_err(|error| failed(&path, &error))?;
+        match there {
+            There::Nothing => File::create_new(&path).and_then(|mut file| file.write_all(content)),
+            There::Same => Ok(()),
+            There::Another => replace(folder, &path, content),
+        }
+        .map_err(|error| failed(&path, &error))?;
+        written.count(name, &there);
     }
     if now.len() < both.len() {
         write_list(folder, &now).map_err(|error| failed(&list, &error))?;
     }
-    Ok(())
+    Ok(written)
+}
+
+/// What [`write_tree`] would do; nothing is written.
+///
+/// # Errors
+/// As far as they can be seen, those of [`write_tree`].
+pub fn compare_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Diagnostic> {
+    let folder = &checked(folder)?;
+    let earlier = match what_is(folder)? {
+        Some(_) => read_list(folder)?,
+        None => BTreeSet::new(),
+    };
+    check_way(folder, tree.files(), &earlier)?;
+    let mut written = Written::default();
+    let gone = earlier.into_iter().filter(|path| !tree.files().contains_key(path));
+    written.removed.extend(gone);
+    for (name, content) in tree.files() {
+        let path = folder.join(name);
+        let there = compare(&path, content).map_err(|error| cannot(&path, "read", &error))?;
+        written.count(name, &there);
+    }
+    Ok(written)
+}
+
+impl Written {
+    fn count(&mut self, name: &str, there: &There) {
+        match there {
+            There::Nothing => self.new.push(name.to_owned()),
+            There::Another => self.changed.push(name.to_owned()),
+            There::Same => self.unchanged += 1,
+        }
+    }
+}
+
+/// A folder without a slash at the end, behind which a link would be followed.
+fn checked(folder: &Path) -> Result<PathBuf, Diagnostic> {
+    let folder: PathBuf = folder.components().collect();
+    check_inside(&folder)
+        .map_err(|why| refuse(format!("{} is not written: {why}", folder.display())))?;
+    if folder.is_symlink() {
+        return Err(is_link(&folder, "name the folder that it leads to"));
+    }
+    Ok(folder)
 }
 
 /// Reads a tree that was written before: content by path.
@@ -218,22 +277,29 @@ fn in_the_way(path: &Path) -> Diagnostic {
     Diagnostic::new(&code::OUTPUT_FOLDER, message, REMOVE)
 }
 
-/// Writes a file that is not there yet, or differs.
-fn put(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
+/// What is there where a file belongs.
+enum There {
+    Nothing,
+    Same,
+    Another,
+}
+
+fn compare(path: &Path, content: &[u8]) -> io::Result<There> {
     match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            File::create_new(path)?.write_all(content)
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(There::Nothing)
         }
         Err(error) => Err(error),
-        Ok(existing) => {
-            let same = existing.len() == content.len() as u64 && fs::read(path)? == content;
-            if same {
-                Ok(())
-            } else {
-                new_file(folder, USUAL, content)?.persist(path).map(|_| ()).map_err(Into::into)
-            }
-        }
+        // A folder that an earlier run wrote goes before the file comes.
+        Ok(existing) if existing.is_dir() => Ok(There::Nothing),
+        Ok(existing) if existing.len() != content.len() as u64 => Ok(There::Another),
+        Ok(_) if fs::read(path)? == content => Ok(There::Same),
+        Ok(_) => Ok(There::Another),
     }
+}
+
+fn replace(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
+    new_file(folder, USUAL, content)?.persist(path).map(|_| ()).map_err(Into::into)
 }
 
 fn write_list(folder: &Path, paths: &BTreeSet<&str>) -> io::Result<()> {

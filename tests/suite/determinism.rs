@@ -16,11 +16,11 @@ fn baseline() -> Vec<String> {
 fn render(documents: &[String]) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut command = Command::new(ANABRANCH);
-    command.arg("render").arg(root().join("examples/shop/previews.yaml")).arg("--baseline");
+    command.arg("render").arg(root().join("examples/shop/previews.yaml"));
     for (index, document) in documents.iter().enumerate() {
         let file = folder.path().join(format!("{index:03}.yaml"));
         fs::write(&file, document).expect("the folder can be written");
-        command.arg(file);
+        command.arg("--baseline").arg(file);
     }
     run(&mut command, "").ok()
 }

@@ -138,6 +138,8 @@ fn help_is_what_was_reviewed() {
     for command in [
         "render",
         "check",
+        "list",
+        "show",
         "explain",
         "set",
         "remove",

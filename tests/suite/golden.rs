@@ -43,9 +43,14 @@ fn produce(case: &Path, problems: &mut Vec<String>) -> Files {
         problems.push(format!("{}: render -o failed, or wrote to stdout\n{words}", name(case)));
     }
     produced.insert("stream.yaml".to_owned(), stream.stdout);
+    let words = String::from_utf8(tree.stderr).expect("words are UTF-8");
+    let (words, summary) = words.split_at(words.rfind("rendered ").unwrap_or(words.len()));
+    if !summary.contains(" new") {
+        problems.push(format!("{}: render -o does not say what it wrote", name(case)));
+    }
     // The two shapes mostly say the same words; where they differ, both are kept.
-    if tree.stderr != stream.stderr {
-        produced.insert("stderr-tree.txt".to_owned(), tree.stderr);
+    if words.as_bytes() != stream.stderr {
+        produced.insert("stderr-tree.txt".to_owned(), words.into());
     }
     if !stream.stderr.is_empty() {
         produced.insert("stderr.txt".to_owned(), stream.stderr);

@@ -10,7 +10,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use super::orchestrator::root;
 
 /// The modules of the library, in the order of the pipeline.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "diagnostic",
     "limits",
     "yaml",
@@ -24,6 +24,7 @@ const ORDER: [&str; 17] = [
     "emit",
     "write",
     "pipeline",
+    "arguments",
     "affected",
     "diff",
     "cli",

@@ -3,6 +3,7 @@
 mod actions;
 mod affected;
 mod again;
+mod arguments;
 mod container;
 mod corpora;
 mod determinism;
@@ -39,6 +40,7 @@ mod races;
 mod readers;
 mod routes;
 mod schema;
+mod schema_of_previews;
 mod sets;
 #[path = "../common/shop.rs"]
 mod shop;

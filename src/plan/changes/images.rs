@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::Target;
 use crate::diagnostic::{Diagnostic, Report, code, first_of, some_of};
-use crate::kube::repository;
+use crate::kube::{has_registry, repository};
 use crate::model::{Container, Workload};
 use crate::plan::few::Few;
 use crate::spec::{Config, ServiceChange};
@@ -35,6 +35,7 @@ pub(in crate::plan) fn decide<'a>(
             return SmallVec::new();
         }
     };
+    say_what_surprises(config, target, &all, found);
     let workloads = target.workloads.iter().map(|workload| workload.object);
     for (workload, images) in workloads.zip(&all) {
         for &(container, image) in images.by_container.iter() {
@@ -53,6 +54,60 @@ pub(in crate::plan) fn decide<'a>(
         }
     }
     all
+}
+
+/// Says where a copy is the baseline again, and where an image comes from another place than it seems.
+fn say_what_surprises(
+    config: &Config,
+    target: &Target<'_>,
+    all: &[Images<'_>],
+    found: &mut Report,
+) {
+    let ServiceChange { env, patches, replicas, .. } = target.change;
+    let mut changes = !env.is_empty() || !patches.is_empty() || *replicas != 1;
+    for (workload, images) in target.workloads.iter().zip(all) {
+        for &(name, image) in images.by_container.iter() {
+            let before = workload.containers.iter().find(|container| container.name == name);
+            let Some(before) = before.filter(|before| before.image != image) else { continue };
+            changes = true;
+            if has_registry(before.image) && !has_registry(image) {
+                let mut finding = config.finding(
+                    &code::IMAGE_REGISTRY,
+                    format!("{}.image", target.path()),
+                    format!(
+                        "an image names no registry, and so is Docker Hub's; the baseline runs `{}`",
+                        before.image
+                    ),
+                    "write the whole name of the image, its registry included",
+                );
+                let meant = meant(image, before.repository);
+                finding.label = format!("`{image}`: did you mean `{meant}`?");
+                found.push(finding);
+            }
+        }
+    }
+    if !changes && !target.workloads.is_empty() {
+        found.push(config.finding(
+            &code::UNCHANGED_COPY,
+            format!("{}.name", target.path()),
+            format!(
+                "the copy of `{}` is the baseline's: the entry changes nothing",
+                target.change.name
+            ),
+            "give it the image of the pull request, or remove the entry",
+        ));
+    }
+}
+
+/// The image that was probably meant by one without a registry: a tag alone, or a name alone.
+fn meant(image: &str, repository_before: &str) -> String {
+    let (registry, name) = repository_before.split_once('/').unwrap_or_default();
+    let last = name.rsplit('/').next().unwrap_or(name);
+    match (repository(image), image.contains([':', '@', '/'])) {
+        (word, _) if word == last => format!("{repository_before}{}", &image[word.len()..]),
+        (_, false) => format!("{repository_before}:{image}"),
+        _ => format!("{registry}/{image}"),
+    }
 }
 
 fn plan_images<'a>(

@@ -117,7 +117,8 @@ impl Builder {
                     self.check_mistakes(place)?;
                 }
                 Err(mistake) => {
-                    self.syntax(&mistake);
+                    let template = template_at(text, mistake.at);
+                    self.syntax(&template.unwrap_or(mistake));
                     return Err(Stop);
                 }
             }
@@ -397,6 +398,24 @@ impl Builder {
     fn place(&self, start: usize, end: usize) -> Place {
         Place::new(self.file, self.offset + start, self.offset + end)
     }
+}
+
+/// A value such as `{preview}.example.com` on the line of a mistake: to YAML a mapping, and something that
+/// cannot stand behind one.
+fn template_at(text: &str, at: usize) -> Option<Mistake> {
+    let at = text.floor_char_boundary(at);
+    let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text[start..].lines().next().unwrap_or_default();
+    let is_template = |&(brace, _): &(usize, &str)| {
+        let begins_value = line[..brace].ends_with([' ', '[', ',']);
+        let behind = line[brace + 1..].trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+        let rest = behind.strip_prefix('}').unwrap_or_default();
+        begins_value && !rest.is_empty() && !rest.starts_with([' ', ',', '}', ']', '\t', '\r'])
+    };
+    let (brace, _) = line.match_indices('{').find(is_template)?;
+    let problem = "a value that begins with a brace is a mapping, and something follows this one";
+    let help = "put the whole value into quotes";
+    Some(Mistake::new(start + brace, problem).help(help))
 }
 
 /// What breaks a line in YAML 1.1, and in no JSON.

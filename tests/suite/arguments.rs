@@ -1,0 +1,440 @@
+//! The command line as people expect it: what flags take, what is found without them, what a command says
+//! of what it did, and its help.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anabranch::cli::Cli;
+use clap::CommandFactory;
+use tempfile::TempDir;
+
+use super::expected::files;
+use super::orchestrator::{ANABRANCH, Answer, CART, program, run};
+
+/// A repository with previews.yaml of one preview, and a baseline.
+struct Shop(TempDir);
+
+impl Shop {
+    fn new() -> Self {
+        let shop = Self(tempfile::tempdir().expect("a temporary folder"));
+        fs::create_dir(shop.path(".git")).expect("a folder");
+        shop.write("previews.yaml", &config("cart:2"));
+        shop.write("apps/baseline.yaml", CART);
+        shop
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("it has a parent")).expect("a folder");
+        fs::write(path, text).expect("the folder can be written");
+    }
+
+    fn run_in(&self, folder: &str, line: &str) -> Answer {
+        let mut command = Command::new(ANABRANCH);
+        run(command.args(line.split(' ')).current_dir(self.path(folder)), "")
+    }
+
+    fn run(&self, line: &str) -> Answer {
+        self.run_in(".", line)
+    }
+}
+
+fn config(image: &str) -> String {
+    format!(
+        "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  baseline: {{namespace: shop}}\n  \
+         previews:\n  - name: pr-1\n    services: [{{name: cart, image: \"{image}\"}}]\n"
+    )
+}
+
+/// What was said, wherever.
+fn words(answer: Answer) -> String {
+    answer.stdout + &answer.stderr
+}
+
+#[test]
+fn a_baseline_flag_takes_one_path_and_is_repeated_for_more() {
+    let shop = Shop::new();
+    shop.write("other.yaml", &config("cart:2").replace("name: cart", "name: nosuch"));
+    let answer = shop.run("check --baseline apps/baseline.yaml other.yaml");
+    assert_eq!(answer.code, Some(1));
+    assert!(answer.stdout.contains("`nosuch`"), "{}", answer.stdout);
+    for line in ["check -b other.yaml", "render -b apps/baseline.yaml -b other.yaml -o out"] {
+        let words = words(shop.run(line));
+        assert!(
+            words.contains("other.yaml is of kind Previews, and no part of"),
+            "{line}: {words}"
+        );
+    }
+    // A folder of manifests may hold one.
+    shop.write("apps/previews.yaml", &config("cart:2"));
+    shop.run("check -b apps").ok();
+}
+
+#[test]
+fn previews_are_found_here_and_above_up_to_the_git_root() {
+    let shop = Shop::new();
+    let render = |folder: &str| shop.run_in(folder, "render -b ../apps/baseline.yaml");
+    let rendered = render("apps").ok();
+    fs::rename(shop.path("previews.yaml"), shop.path("previews.yml")).expect("moves");
+    assert_eq!(render("apps").ok(), rendered);
+    shop.run_in("apps", "set pr-2 --image cart=cart:3").ok();
+    assert!(fs::read_to_string(shop.path("previews.yml")).is_ok_and(|text| text.contains("pr-2")));
+    let missing = words(shop.run("check previews.yaml -b apps"));
+    assert!(missing.contains("did you mean previews.yml?"), "{missing}");
+    let missing = words(shop.run("remove pr-1 --file previews.yaml"));
+    assert!(missing.contains("did you mean previews.yml?"), "{missing}");
+    shop.write("previews.yaml", &config("cart:2"));
+    assert!(render("apps").failed().contains("previews.yaml and previews.yml are both there"));
+    // Another repository, in which there is none.
+    fs::create_dir(shop.path("apps/.git")).expect("a folder");
+    assert!(render("apps").failed().contains("there is no previews.yaml here"));
+    assert!(shop.run_in("apps", "prune").failed().contains("`anabranch init`"));
+}
+
+#[test]
+fn previews_say_where_the_baseline_is() {
+    let shop = Shop::new();
+    assert!(
+        words(shop.run("check")).contains("--baseline, or once and for all in spec.baseline.path")
+    );
+    let config = |path: &str| config("cart:2").replace("shop}", &format!("shop, path: {path}}}"));
+    shop.write("previews.yaml", &config("./apps"));
+    shop.run("check").ok();
+    shop.run_in("apps", "check").ok();
+    assert_eq!(shop.run("render").ok(), shop.run("render -b apps/baseline.yaml").ok());
+    // Flags come first.
+    shop.write("previews.yaml", &config("./nowhere"));
+    shop.run("check -b apps").ok();
+    assert!(words(shop.run("check")).contains("nowhere cannot be read"));
+    for path in ["../apps", "/etc"] {
+        shop.write("previews.yaml", &config(path));
+        for line in ["check", "check -b apps"] {
+            let words = words(shop.run(line));
+            assert!(words.contains("is not a path inside the repository"), "{path}: {words}");
+        }
+    }
+}
+
+#[test]
+fn there_is_one_stdin() {
+    let shop = Shop::new();
+    for line in ["check - -b -", "render previews.yaml -b - -b -"] {
+        let answer = shop.run(line);
+        assert_eq!(answer.code, Some(2), "{line}");
+        assert!(answer.stderr.contains("`-` is named more than once"), "{}", answer.stderr);
+    }
+}
+
+#[test]
+fn output_takes_a_folder_or_stdout_and_no_format_of_kubectl() {
+    let shop = Shop::new();
+    let stream = shop.run("render -b apps").ok();
+    assert_eq!(shop.run("render -b apps -o -").ok(), stream);
+    for format in ["yaml", "yml", "json"] {
+        let answer = shop.run(&format!("render -b apps -o {format}"));
+        assert_eq!(answer.code, Some(2));
+        assert!(answer.stderr.contains(&format!("write ./{format}")), "{}", answer.stderr);
+        assert!(!shop.path(format).exists());
+    }
+    assert_eq!(shop.run("render -b apps -o - --dry-run").code, Some(2));
+    shop.run("render -b apps -o ./yaml").ok();
+    assert!(shop.path("yaml/previews/pr-1").is_dir());
+}
+
+#[test]
+fn render_says_what_it_wrote_or_would_write() {
+    let shop = Shop::new();
+    let last = |line: &str| {
+        let answer = shop.run(line);
+        assert_eq!((answer.code, answer.stdout.as_str()), (Some(0), ""), "{}", answer.stderr);
+        let at = answer.stderr.find("render").unwrap_or(answer.stderr.len());
+        answer.stderr[at..].to_owned()
+    };
+    let dry = last("render -b apps -o out --dry-run");
+    assert!(!shop.path("out").exists());
+    let count = dry.matches("\n  + ").count();
+    let first = last("render -b apps -o out");
+    assert_eq!(first, format!("rendered 1 preview into out: files {count} new\n"));
+    assert!(
+        dry.starts_with(&format!("render 1 preview into out: files {count} new\n  + ")),
+        "{dry}"
+    );
+    assert_eq!(files(&shop.path("out")).len(), count + 1);
+    let again = last("render -b apps -o out");
+    assert_eq!(again, format!("rendered 1 preview into out: files {count} unchanged\n"));
+    shop.write("previews.yaml", &config("cart:3").replace("pr-1", "pr-2"));
+    let before = files(&shop.path("out"));
+    let dry = last("render -b apps -o out --dry-run");
+    assert!(files(&shop.path("out")) == before, "something was written");
+    assert!(dry.contains("\n  + previews/pr-2/cart.yaml\n"), "{dry}");
+    assert!(dry.contains("\n  - previews/pr-1/cart.yaml\n"), "{dry}");
+    let summary =
+        |text: &str| text.lines().next().unwrap_or_default().replace("rendered", "render");
+    assert_eq!(summary(&last("render -b apps -o out")), summary(&dry));
+    assert_eq!(last("render -b apps -o out --quiet"), "");
+    // Where there is something of somebody else, both refuse.
+    shop.write("foreign/flux/mine.txt", "mine");
+    for more in ["", " --dry-run"] {
+        let words = shop.run(&format!("render -b apps -o foreign{more}")).failed();
+        assert!(words.contains("error[output-folder]"), "{words}");
+    }
+}
+
+#[test]
+fn edits_say_what_they_do_or_would_do() {
+    let shop = Shop::new();
+    let before = fs::read_to_string(shop.path("previews.yaml")).expect("is there");
+    let set = "set pr-1 --image cart=cart:4";
+    let dry = shop.run(&format!("{set} --dry-run"));
+    let wanted = "set pr-1: cart from cart:2 to cart:4 in previews.yaml\n";
+    assert_eq!(dry.stderr, format!("would have {wanted}"));
+    shop.run("remove pr-1 --dry-run").ok();
+    assert_eq!(fs::read_to_string(shop.path("previews.yaml")).expect("is there"), before);
+    assert_eq!(shop.run(set).stderr, wanted);
+    let new = shop.run("set pr-2 --image cart=cart:5 --expires 2026-12-01T00:00:00Z").stderr;
+    let wanted =
+        "set pr-2, which is new: cart to cart:5, expires 2026-12-01T00:00:00Z in previews.yaml\n";
+    assert_eq!(new, wanted);
+    assert_eq!(shop.run("remove pr-2 --quiet").stderr, "");
+}
+
+#[test]
+fn findings_are_denied_and_allowed_by_their_codes() {
+    let shop = Shop::new();
+    // A warning: the Namespace of the baseline is not there.
+    let check = |more: &str| {
+        let answer = shop.run(&format!("check -b apps{more}"));
+        let render = shop.run(&format!("render -b apps -o out{more}"));
+        assert_eq!(render.code, answer.code, "{more}: {}", render.stderr);
+        assert_eq!(shop.path("out").exists(), answer.code == Some(0), "{more}");
+        let _ = fs::remove_dir_all(shop.path("out"));
+        (answer.code, answer.stdout)
+    };
+    let (code, words) = check("");
+    assert_eq!(code, Some(0));
+    assert!(words.contains("warning[namespace-missing]"), "{words}");
+    for more in [" --deny warnings", " --deny namespace-missing"] {
+        let (code, words) = check(more);
+        assert_eq!(code, Some(1), "{more}");
+        assert!(words.contains("error[namespace-missing]"), "{more}: {words}");
+    }
+    let (code, words) = check(" --deny warnings --allow namespace-missing");
+    assert!(code == Some(0) && !words.contains("namespace-missing"), "{words}");
+    for (more, wanted) in [
+        (" --deny namespace-mising", "did you mean `namespace-missing`?"),
+        (" --allow bad-name", "an error cannot be allowed"),
+    ] {
+        let answer = shop.run(&format!("check -b apps{more}"));
+        assert_eq!(answer.code, Some(2));
+        assert!(answer.stderr.contains(wanted), "{}", answer.stderr);
+    }
+}
+
+#[test]
+fn colours_are_for_terminals_or_whoever_asks() {
+    let shop = Shop::new();
+    for command in ["check", "render", "check --format json"] {
+        let answer = |more: &str| words(shop.run(&format!("{command} -b apps -b nowhere{more}")));
+        assert!(!answer("").contains('\u{1b}'), "{command}");
+        assert!(!answer(" --color never").contains('\u{1b}'), "{command}");
+        let is_text = !command.ends_with("json");
+        assert_eq!(answer(" --color always").contains('\u{1b}'), is_text, "{command}");
+    }
+    for line in ["--help", "check --help"] {
+        assert!(!shop.run(line).stdout.contains('\u{1b}'), "{line}");
+        assert!(shop.run(&format!("--color always {line}")).stdout.contains('\u{1b}'), "{line}");
+    }
+}
+
+#[test]
+fn quiet_keeps_errors_and_verbose_says_how_long_stages_took() {
+    let shop = Shop::new();
+    assert_eq!(words(shop.run("check -b apps --quiet")), "");
+    let failing = words(shop.run("check -b apps -b nowhere -q"));
+    assert!(
+        failing.contains("nowhere cannot be read") && failing.ends_with("\n1 error\n"),
+        "{failing}"
+    );
+    let timed = shop.run("render -b apps -o out --verbose").stderr;
+    for stage in ["reading", "checking", "planning", "making objects", "writing"] {
+        assert!(timed.contains(&format!(" ms  {stage}\n")), "{timed}");
+    }
+}
+
+#[test]
+fn a_run_of_more_than_a_second_says_what_it_waits_for() {
+    let Some(mut script) = program("script") else { return };
+    let shop = Shop::new();
+    shop.write("apps/kustomization.yaml", "resources: [baseline.yaml]\n");
+    shop.write("bin/kustomize", "#!/bin/sh\nsleep 2\ncat \"$2/baseline.yaml\"\n");
+    let stub = shop.path("bin/kustomize");
+    fs::set_permissions(stub, fs::Permissions::from_mode(0o755)).expect("is ours");
+    let line =
+        format!("PATH={}:$PATH TERM=xterm {ANABRANCH} check -b apps", shop.path("bin").display());
+    let said = run(script.args(["-qec", &line, "/dev/null"]).current_dir(shop.path(".")), "").ok();
+    let (waiting, rest) = said.rsplit_once("\u{1b}[2K").expect("a line that was taken away");
+    assert!(waiting.contains("kustomize build apps ... 1 s"), "{waiting:?}");
+    assert!(rest.contains("namespace-missing"), "{rest:?}");
+    let quiet = format!("{line} --quiet");
+    let said = run(
+        program("script")
+            .expect("is there")
+            .args(["-qec", &quiet, "/dev/null"])
+            .current_dir(shop.path(".")),
+        "",
+    );
+    assert_eq!(said.ok(), "");
+}
+
+#[test]
+fn previews_are_listed_and_shown() {
+    let shop = Shop::new();
+    let more = "  - name: pr-0\n    expires: \"2026-12-01T00:00:00Z\"\n    \
+                services: [{name: cart, containers: [{name: server, image: \"cart:3\"}], env: [{name: A, value: \"1\"}]}]\n    \
+                changes: [{repository: \"https://github.com/shop/cart.git\", number: 7, \
+                commit: \"90d51dc2888fbbef60f3ddecea6cb05ac8c43ec4\"}]\n";
+    shop.write("previews.yaml", &(config("cart:2") + more));
+    let table = "\
+NAME  SERVICES  CHANGES  EXPIRES
+pr-0  cart      cart#7   2026-12-01T00:00:00Z
+pr-1  cart
+";
+    assert_eq!(shop.run("list").ok(), table);
+    assert_eq!(shop.run("list --format names").ok(), "pr-0\npr-1\n");
+    let full = "\
+name        pr-0
+namespace   pr-0
+expires     2026-12-01T00:00:00Z
+change      https://github.com/shop/cart.git#7 at 90d51dc2888fbbef60f3ddecea6cb05ac8c43ec4
+service     cart
+  image     server cart:3
+  env       A
+";
+    assert_eq!(shop.run("show pr-0").ok(), full);
+    let json = |line: &str| -> serde_json::Value {
+        serde_json::from_str(&shop.run(line).ok()).expect("JSON")
+    };
+    let list = json("list --format json");
+    assert_eq!(list["previews"][0], json("show pr-0 --format json"));
+    assert_eq!(list["previews"][1]["services"][0]["images"][0]["image"], "cart:2");
+    assert_eq!(list["previews"][1]["urls"], serde_json::Value::Null);
+    assert_eq!(json("list -b apps --format json")["previews"][1]["urls"], serde_json::json!([]));
+    assert!(shop.run("show pr-2").failed().contains("there is no preview `pr-2`"));
+    // URLs follow from the baseline; without them the rest is shown all the same.
+    let case = super::expected::golden().join("entry-gateway/input");
+    let mut command = Command::new(ANABRANCH);
+    let command = command.args(["list", "previews.yaml", "-b", "baseline"]).current_dir(case);
+    assert!(run(command, "").ok().contains("  https://"));
+    shop.write("previews.yaml", &config("cart:2").replace("name: cart", "name: nosuch"));
+    let answer = shop.run("list -b apps");
+    assert!(answer.stderr.contains("`anabranch check` finds errors"), "{}", answer.stderr);
+    assert!(answer.ok().contains("pr-1  nosuch"));
+}
+
+#[test]
+fn check_finds_what_either_shape_of_output_would_refuse() {
+    let shop = Shop::new();
+    let tests = "spec:\n  tests: [{name: e2e, path: ./tests/e2e}]\n";
+    shop.write("previews.yaml", &config("cart:2").replace("spec:\n", tests));
+    let words = |line: &str| words(shop.run(line));
+    for line in ["check -b apps", "render -b apps -o out"] {
+        assert!(words(line).contains("error[suite-missing]"), "{line}");
+    }
+    shop.write("tests/e2e/kustomization.yaml", "resources: [../common]\n");
+    for line in ["check -b apps", "render -b apps -o out"] {
+        assert!(words(line).contains("error[suite-outside]"), "{line}");
+    }
+    shop.write("tests/e2e/kustomization.yaml", "resources: []\n");
+    shop.run("check -b apps").ok();
+    // A name that is taken in a tree alone: see the mistakes.
+    let config = config("cart:2").replace("spec:\n", "spec:\n  prefix: base\n");
+    let config = config.replace("pr-1", "baseline").replace("shop}", "shop, delivery: include}");
+    shop.write(
+        "previews.yaml",
+        &config.replace("  previews:", "  namespace: \"{preview}-1\"\n  previews:"),
+    );
+    assert!(words("check -b apps").contains("would be made twice"));
+}
+
+#[test]
+fn init_writes_what_it_finds_and_check_passes_it() {
+    let shop = Shop::new();
+    fs::remove_file(shop.path("previews.yaml")).expect("removes");
+    let more = "---\n{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}}\n---\n\
+                {apiVersion: v1, kind: Service, metadata: {name: pay, namespace: money}}\n---\n\
+                {apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: public, namespace: infra}, \
+                spec: {listeners: [{name: http}, {name: https, hostname: \"*.preview.shop.org\"}]}}\n";
+    shop.write("apps/baseline.yaml", &format!("{CART}{more}"));
+    shop.run("init apps").ok();
+    let text = fs::read_to_string(shop.path("apps/previews.yaml")).expect("is written");
+    for wanted in [
+        "    # Its services: cart, web.\n    # Other namespaces here: money.\n    namespace: shop\n",
+        "    path: ./apps\n",
+        "    gate: ./apps/previews/gate\n",
+        "{namespace: infra, name: public, sectionName: https}",
+        "host: \"{preview}.preview.shop.org\"",
+    ] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    assert!(shop.path("apps/previews/gate/kustomization.yaml").is_file());
+    shop.run_in("apps", "check").ok();
+    shop.run_in("apps", "set pr-1 --image cart=cart:2").ok();
+    shop.run_in("apps", "check").ok();
+    // With everything that it proposes.
+    let whole = text.replace("  # ", "  ").replace("    # ", "    ");
+    let is_prose =
+        |line: &&str| !line.trim_start().starts_with(|c: char| c.is_uppercase() || c == '`');
+    let whole: String = whole.lines().filter(is_prose).flat_map(|line| [line, "\n"]).collect();
+    shop.write("apps/previews.yaml", &whole);
+    let said = words(shop.run_in("apps", "check"));
+    assert!(said.contains("suite-missing") && !said.contains("config-"), "{said}\n{whole}");
+    // What is asked for wins, and what holds no manifests gets a usual name.
+    shop.run("init empty --namespace other").ok();
+    let text = fs::read_to_string(shop.path("empty/previews.yaml")).expect("is written");
+    assert!(
+        text.contains("    namespace: other\n") && text.contains("    # path: ./empty\n"),
+        "{text}"
+    );
+    shop.write("yml/previews.yml", "");
+    assert!(shop.run("init yml").failed().contains("yml/previews.yml exists"));
+    let odd = shop.run("init a+b").failed();
+    assert!(odd.contains("Flux takes no path such as a+b") && !shop.path("a+b").exists(), "{odd}");
+}
+
+#[test]
+fn every_help_and_every_page_has_examples_and_exit_codes() {
+    let shop = Shop::new();
+    let program = Cli::command();
+    let names = program.get_subcommands().map(|command| command.get_name().to_owned());
+    for name in names.chain([String::new()]) {
+        let help = shop.run(format!("{name} --help").trim_start()).ok();
+        let at = help.find("\nExamples:\n").unwrap_or_else(|| panic!("{name}: no example"));
+        assert!(help[at..].contains(format!("anabranch {name}").trim_end()), "{name}: {help}");
+        let codes = help.find("\nExit status:\n  0  fine").unwrap_or_else(|| panic!("{name}"));
+        assert!(help[codes..].contains("\n  1  ") && help[codes..].contains("\n  2  "), "{name}");
+        // Limits, where there are any, stand behind all other flags.
+        let limits = help.find("\nLimits:\n").unwrap_or(at);
+        assert!(
+            !help[limits..].contains("--output") && !help[..limits].contains("--max-"),
+            "{help}"
+        );
+        let page = shop.run(format!("man {name}").trim_end()).ok();
+        for wanted in [".SH EXAMPLES", ".SH \"EXIT STATUS\"", ".SH SYNOPSIS"] {
+            assert!(page.contains(wanted), "{name}: {page}");
+        }
+    }
+    assert!(shop.run("man render").ok().contains("Bytes of all input files together"));
+    assert_eq!(shop.run("man nosuch").code, Some(2));
+    shop.run("man -o pages").ok();
+    let pages: Vec<String> = files(&shop.path("pages")).into_keys().collect();
+    assert_eq!(pages.len(), program.get_subcommands().count() + 1);
+    assert!(
+        pages.contains(&"anabranch-set.1".to_owned()) && pages.contains(&"anabranch.1".to_owned())
+    );
+}
