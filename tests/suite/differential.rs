@@ -236,7 +236,9 @@ fn every_yaml_file_of_this_repository_is_read_as_others_read_it() {
             let path = entry.expect("the repository can be read").into_path();
             // What expands without end is for hostile.rs.
             let bomb = path.components().any(|part| part.as_os_str() == "alias-bomb");
-            if bomb || path.extension().is_none_or(|extension| extension != "yaml") {
+            // Workflows have the key `on`, which is no text to readers of Kubernetes' YAML.
+            let workflow = path.parent().is_some_and(|folder| folder.ends_with("examples/ci"));
+            if bomb || workflow || path.extension().is_none_or(|extension| extension != "yaml") {
                 continue;
             }
             count += 1;
