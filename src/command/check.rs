@@ -37,6 +37,10 @@ fn compile_both(options: &Check, config: &Config, loaded: &mut Loaded) {
     check_map(config, &mut loaded.report);
     let request = Request { shape: Shape::Stream, limits: limits.output(), only: &[] };
     let _ = compile(config, &mut loaded.input, &request, &mut loaded.report, |_| ());
+    // A copy of previews.yaml that lies alone has no suites beside it.
+    if options.input.source_root.is_none() && !loaded.root.join(".git").exists() {
+        return;
+    }
     let folder = Path::new("out");
     let request = TreeRequest { limits, folder, artifacts: Artifacts::One };
     let _ = with_tree(&request, config, loaded, |_, _| ());
