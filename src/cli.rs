@@ -84,7 +84,7 @@ pub enum Command {
     /// Add a preview to previews.yaml, or change it; comments and style stay
     #[command(after_help = examples!(
         "anabranch set pr-42 --image cart=ghcr.io/shop/cart:pr-42 --image web=ghcr.io/shop/web:pr-42"
-        "anabranch set pr-42 --change https://github.com/shop/shop#42@$(git rev-parse HEAD)"
+        "anabranch set pr-42 --change https://github.com/shop/shop#42@$COMMIT"
         "anabranch set pr-42 --expires 2026-12-01T00:00:00Z --dry-run"
     ))]
     Set(Set),
@@ -182,9 +182,11 @@ impl Command {
         if paths.filter(|path| *path == Path::new("-")).count() > 1 {
             return Some("`-` is named more than once, and there is one stdin".to_owned());
         }
-        let in_vain =
-            matches!(self, Self::Render(options) if options.dry_run && options.folder().is_none());
-        in_vain.then(|| "--dry-run compares with a folder, and `-o -` is stdout".to_owned())
+        let Self::Render(options) = self else { return None };
+        let needs_folder = options.dry_run || options.artifacts == Artifacts::Each;
+        (needs_folder && options.folder().is_none()).then(|| {
+            "--dry-run and --artifacts are about a folder, and `-o -` is stdout".to_owned()
+        })
     }
 }
 
@@ -306,7 +308,7 @@ pub struct Diff {
     /// How the difference is written
     #[arg(long, value_enum, default_value_t = DiffFormat::Text, display_order = 12)]
     pub format: DiffFormat,
-    /// End with exit code 1 where something differs
+    /// End with exit code 1 where something differs, and then with 2 where the input has errors
     #[arg(long, display_order = 13)]
     pub exit_code: bool,
     /// What is read.
@@ -344,7 +346,7 @@ pub struct Set {
     pub replace: bool,
     /// When the event happened that this is about, such as the `updated_at` of the pull request. Where the
     /// file knows a later state of it, or that it was closed since, nothing is changed
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    #[arg(long, value_name = "TIME", value_parser = moment, requires = "changes")]
     pub if_newer: Option<Timestamp>,
     /// What is edited.
     #[command(flatten)]

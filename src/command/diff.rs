@@ -25,14 +25,16 @@ struct Side {
 pub(super) fn run(options: &Diff, voice: &Voice) -> ExitCode {
     let compared = old_side(options).and_then(|(old, artifacts)| {
         let new = side(&options.input, artifacts)?;
-        let compared = Difference::between((&old.files, &old.report), (&new.files, &new.report));
+        // A folder keeps nothing of what was found when it was written.
+        let before = options.rendered.is_none().then_some(&old.report);
+        let compared = Difference::between(&old.files, &new.files, before, &new.report);
         compared.map_err(|errors| Box::new(failed(errors)))
     });
     let difference = match compared {
         Ok(difference) => difference,
         Err(side) => {
             voice.report(&side.sources, &side.report);
-            return ExitCode::FAILURE;
+            return if options.exit_code { ExitCode::from(2) } else { ExitCode::FAILURE };
         }
     };
     let text = match options.format {

@@ -18,6 +18,9 @@ kind: Kustomization
 resources: []
 ";
 
+/// What the name of a build begins with.
+const BUILD: &str = "kustomize build ";
+
 /// What a file says of a baseline when nothing was found.
 const NAMESPACE: &str = "baseline";
 
@@ -63,7 +66,11 @@ fn write(
     }
     let below = below_root(folder)?;
     stage::enter("reading");
-    let text = Found::in_folder(folder).previews(&name, namespace, &below);
+    let found = Found::in_folder(folder);
+    // Beside the baseline there will be suites, gates and whatever else has no place in it.
+    let baseline = found.baseline_folder(namespace).unwrap_or_else(|| folder.to_owned());
+    let baseline = below_root(&baseline)?;
+    let text = found.previews(&name, namespace, &below, &baseline);
     let gate = folder.join("previews/gate/kustomization.yaml");
     in_place::create(folder, &[(previews.clone(), &text), (gate.clone(), GATE)])?;
     Ok([previews, gate])
@@ -94,6 +101,8 @@ struct Found {
     gateway: Option<(String, String, String, String)>,
     /// Whether the folder as a whole is a baseline: read without an error, and each object once.
     is_baseline: bool,
+    /// The folders of the objects of each namespace.
+    folders: BTreeMap<String, BTreeSet<PathBuf>>,
 }
 
 impl Found {
@@ -109,6 +118,13 @@ impl Found {
         let is_baseline = errors.is_empty() && more.is_empty() && distinct.len() == objects.len();
         let mut found = Self { is_baseline, ..Self::default() };
         for object in &objects {
+            let file = &sources.get(object.place().file()).name;
+            let folder = match file.strip_prefix(BUILD) {
+                Some(built) => Some(Path::new(built)),
+                None => Path::new(file).parent(),
+            };
+            let namespace = object.id.namespace.to_string();
+            found.folders.entry(namespace).or_default().extend(folder.map(Path::to_owned));
             if object.is("", "Service") && is_dns_label(&object.id.name) {
                 let namespace = object.id.namespace.to_string();
                 found.services.entry(namespace).or_default().insert(object.id.name.to_string());
@@ -120,6 +136,18 @@ impl Found {
         found
     }
 
+    /// The smallest folder that holds what is in the baseline's namespace, or says no namespace.
+    fn baseline_folder(&self, wanted: Option<&str>) -> Option<PathBuf> {
+        let namespace = wanted.or(self.namespace()).unwrap_or_default();
+        let names = [namespace, ""].into_iter().filter_map(|name| self.folders.get(name));
+        let mut folders = names.flatten();
+        let first = folders.next()?.clone();
+        Some(folders.fold(first, |common, folder| {
+            let alike = common.components().zip(folder.components());
+            alike.take_while(|(a, b)| a == b).map(|(part, _)| part).collect()
+        }))
+    }
+
     /// The namespace with the most Services that says so; of several, the first.
     fn namespace(&self) -> Option<&str> {
         let named = self.services.iter().filter(|(name, _)| is_dns_label(name));
@@ -128,7 +156,7 @@ impl Found {
     }
 
     /// The text of previews.yaml.
-    fn previews(&self, name: &str, wanted: Option<&str>, below: &str) -> String {
+    fn previews(&self, name: &str, wanted: Option<&str>, below: &str, baseline: &str) -> String {
         let namespace = wanted.or(self.namespace()).unwrap_or(NAMESPACE);
         let services = self.services.get(namespace).or_else(|| self.services.get(""));
         let is_found = self.is_baseline && services.is_some();
@@ -145,7 +173,7 @@ impl Found {
         text.push_str(&format!("    namespace: {namespace}\n"));
         text.push_str("    # Where its manifests are, from the root of the repository.\n");
         let comment = if is_found { "" } else { "# " };
-        text.push_str(&format!("    {comment}path: ./{below}\n"));
+        text.push_str(&format!("    {comment}path: ./{baseline}\n"));
         if !below.is_empty() {
             text.push_str(
                 "  flux:\n    # A folder without objects, from the root of the repository.\n",

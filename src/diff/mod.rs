@@ -89,13 +89,16 @@ pub(crate) struct Difference {
 }
 
 impl Difference {
-    /// Compares two trees; what was found while they were made is compared by code and words.
+    /// Compares two trees; what was found while they were made is compared by code and words, where it is
+    /// known of both.
     ///
     /// # Errors
     /// A file of either cannot be read as YAML.
     pub(crate) fn between(
-        (old, old_report): (&Files<'_>, &Report),
-        (new, new_report): (&Files<'_>, &Report),
+        old: &Files<'_>,
+        new: &Files<'_>,
+        before: Option<&Report>,
+        now: &Report,
     ) -> Result<Self, Vec<Diagnostic>> {
         let paths: BTreeSet<&str> = old.keys().chain(new.keys()).map(String::as_str).collect();
         let differs = |path: &&str| old.get(*path) != new.get(*path);
@@ -116,10 +119,13 @@ impl Difference {
         objects.sort_by(|a, b| a.order().cmp(&b.order()));
         let files = others.into_iter().filter(|path| is_of_suite(path));
         let files = files.map(|path| (path.to_owned(), Change::of(old.get(path), new.get(path))));
-        let known: BTreeSet<(&str, &str)> =
-            old_report.sorted().into_iter().map(|one| (one.code.id, &*one.message)).collect();
-        let findings = new_report.sorted().into_iter();
-        let findings = findings.filter(|one| !known.contains(&(one.code.id, &*one.message)));
+        let known: Option<BTreeSet<(&str, &str)>> = before.map(|before| {
+            before.sorted().into_iter().map(|one| (one.code.id, &*one.message)).collect()
+        });
+        let is_new = |one: &&Diagnostic| {
+            known.as_ref().is_some_and(|known| !known.contains(&(one.code.id, &*one.message)))
+        };
+        let findings = now.sorted().into_iter().filter(is_new);
         Ok(Self {
             previews: previews::changes(&objects, &old_objects, &new_objects),
             files: files.collect(),
@@ -237,7 +243,7 @@ mod tests {
     fn between(old: &[(&str, &str)], new: &[(&str, &str)]) -> Difference {
         let report = Report::default();
         let (old, new) = (files(old), files(new));
-        Difference::between((&old, &report), (&new, &report)).expect("YAML")
+        Difference::between(&old, &new, Some(&report), &report).expect("YAML")
     }
 
     const CART: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: cart, namespace: pr-1}\n";

@@ -1,6 +1,7 @@
 //! Folders: every manifest below, in sorted order; one with a kustomization.yaml is built instead.
 //!
-//! A sub-folder with a kustomization.yaml is built too, as Flux does when it finds one on its way.
+//! A sub-folder with a kustomization.yaml is built too, as Flux does when it finds one on its way. One that
+//! `render -o` wrote is no part of a baseline.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,6 +13,9 @@ use super::build::{build, name_of};
 use super::inside::{check_file, git_root};
 use crate::diagnostic::{Diagnostic, FileId, Sources, code, stage};
 use crate::yaml::InputLimits;
+
+/// The list that `render -o` keeps in the folder that it writes.
+pub(crate) const OUTPUT_LIST: &str = ".anabranch";
 
 /// The names by which kustomize knows its file.
 const KUSTOMIZATION: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -34,7 +38,7 @@ pub(super) fn read_folder(
                 format!("{} cannot be read: {error}", folder.display()),
                 "check the path and its permissions",
             )),
-            Ok(entry) if entry.depth() > 0 && is_hidden(entry.path()) => {
+            Ok(entry) if entry.depth() > 0 && is_left_out(entry.path()) => {
                 if entry.file_type().is_dir() {
                     walk.skip_current_dir();
                 }
@@ -72,6 +76,10 @@ pub(super) fn read_folder(
         }
     }
     files
+}
+
+fn is_left_out(path: &Path) -> bool {
+    is_hidden(path) || path.join(OUTPUT_LIST).is_file()
 }
 
 fn is_hidden(path: &Path) -> bool {

@@ -16,6 +16,7 @@ pub use baseline::{
 };
 pub(crate) use build::run_fed as run_program;
 pub use discover::{discover, from_here, other_spelling};
+pub(crate) use folder::OUTPUT_LIST;
 pub(crate) use inside::git_root;
 pub use inside::{check_inside, is_carried, is_inside};
 pub use previous::{Owner, Owners, Parted, restored, set_aside};

@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use super::new_file::{USUAL, is_unfinished, new_file};
 use super::tree::{Tree, is_ours};
 use crate::diagnostic::{Diagnostic, code};
-use crate::read::check_inside;
+use crate::read::{OUTPUT_LIST, check_inside};
 
 /// The list of what was written, in the folder itself.
-const LIST: &str = ".anabranch";
+const LIST: &str = OUTPUT_LIST;
 /// A longer list is not ours.
 const LONGEST: u64 = 256 << 20;
 

@@ -120,7 +120,8 @@ export RUNTIME_NAMESPACE=flux-system
 start source-controller source-controller --storage-path="$RUN/sources" --storage-addr=127.0.0.1:9790 \
   --storage-adv-addr=127.0.0.1:9790 --events-addr=http://127.0.0.1:9292/ --metrics-addr=127.0.0.1:8181 \
   --health-addr=127.0.0.1:9440
-start kustomize-controller kustomize-controller --events-addr=http://127.0.0.1:9292/ \
+# Flux's own way with shards: this one leaves to others what has their label.
+start kustomize-controller kustomize-controller '--watch-label-selector=!sharding.fluxcd.io/key' --events-addr=http://127.0.0.1:9292/ \
   --metrics-addr=127.0.0.1:8182 --health-addr=127.0.0.1:9441 --requeue-dependency=2s --concurrent=10
 start notification-controller notification-controller --events-addr=127.0.0.1:9292 \
   --receiverAddr=127.0.0.1:9293 --metrics-addr=127.0.0.1:8183 --health-addr=127.0.0.1:9442 --rate-limit-interval=1s

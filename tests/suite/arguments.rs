@@ -363,6 +363,33 @@ fn check_finds_what_either_shape_of_output_would_refuse() {
 }
 
 #[test]
+fn suites_are_not_looked_for_beside_a_file_that_lies_alone() {
+    let shop = Shop::new();
+    let tests = "spec:\n  tests: [{name: e2e, path: ./tests/e2e}]\n";
+    shop.write("previews.yaml", &config("cart:2").replace("spec:\n", tests));
+    fs::remove_dir_all(shop.path(".git")).expect("removes");
+    shop.run("check -b apps").ok();
+    assert!(words(shop.run("check -b apps --source-root .")).contains("suite-missing"));
+}
+
+#[test]
+fn init_names_the_folder_of_the_manifests_and_not_all_around_it() {
+    let shop = Shop::new();
+    fs::remove_file(shop.path("previews.yaml")).expect("removes");
+    shop.write(
+        "tests/e2e/job.yaml",
+        "{apiVersion: batch/v1, kind: Job, metadata: {name: e2e, namespace: other}}",
+    );
+    shop.run("init").ok();
+    let text = fs::read_to_string(shop.path("previews.yaml")).expect("is written");
+    assert!(text.contains("    path: ./apps\n"), "{text}");
+    shop.run("set pr-1 --image cart=cart:2").ok();
+    for _ in 0..2 {
+        shop.run("render -o apps/out").ok();
+    }
+}
+
+#[test]
 fn init_writes_what_it_finds_and_check_passes_it() {
     let shop = Shop::new();
     fs::remove_file(shop.path("previews.yaml")).expect("removes");
@@ -384,6 +411,9 @@ fn init_writes_what_it_finds_and_check_passes_it() {
     }
     assert!(shop.path("apps/previews/gate/kustomization.yaml").is_file());
     shop.run_in("apps", "check").ok();
+    // What is written beside the manifests is no part of the baseline the next time.
+    shop.run_in("apps", "render -o out").ok();
+    shop.run_in("apps", "render -o out").ok();
     shop.run_in("apps", "set pr-1 --image cart=cart:2").ok();
     shop.run_in("apps", "check").ok();
     // With everything that it proposes.

@@ -119,6 +119,7 @@ fn nothing_changes_where_only_words_do() {
     assert_eq!(checkout.against_main(), "nothing changes\n");
     assert_eq!(checkout.diff(&["--base", "main", "--exit-code"]).code, Some(0));
     assert_eq!(changed().diff(&["--base", "main", "--exit-code"]).code, Some(1));
+    assert_eq!(changed().diff(&["--base", "nosuch", "--exit-code"]).code, Some(2));
 }
 
 #[test]

@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::fleet::{Fleet, SET, left_of, name, revision};
+use super::fleet::{Fleet, SET, Shard, left_of, name, revision};
 use crate::books::Books;
 use crate::lab::{Outcome, ensure, wait};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(_: &mut Books) -> Outcome<String> {
-    let mut fleet = Fleet::new(true)?;
+    let shards = [Shard::start(1)?, Shard::start(2)?];
+    let mut fleet = Fleet::new(true, 2)?;
     fleet.previews = (0..3).map(|number| (name(number), 1)).collect();
     fleet.push()?;
     fleet.introduce()?;
@@ -17,6 +18,11 @@ pub(crate) fn run(_: &mut Books) -> Outcome<String> {
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
     fleet.settle(&all)?;
     let [first, changed, gone] = all.as_slice() else { return Err("three previews".to_owned()) };
+
+    for shard in &shards {
+        let count = shard.reconciliations()?;
+        ensure(count > 0.0, || "one of two kustomize-controllers has nothing to do".to_owned())?;
+    }
 
     let root = revision(SET)?;
     let others = [revision(&format!("{SET}.{first}"))?, revision(&format!("{SET}.{gone}"))?];
@@ -61,6 +67,6 @@ pub(crate) fn run(_: &mut Books) -> Outcome<String> {
     fleet.end()?;
     Ok(format!(
         "a push of one of three previews: its image {image:.1} s later, its suite green {tested:.0} s later on the revision \
-         that runs, the others untouched; one removed, nothing left of it; a run of an older commit that came late changed nothing"
+         that runs, the others untouched; two kustomize-controllers share them; one removed, nothing left of it; a run of an older commit that came late changed nothing"
     ))
 }

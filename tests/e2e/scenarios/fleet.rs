@@ -1,9 +1,10 @@
 //! A GitOps repository whose previews are artifacts of their own, pushed by the script that CI runs.
 
+use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -69,13 +70,15 @@ pub(crate) struct Fleet {
     /// The tag of the image of each preview, by its name.
     pub(crate) previews: Vec<(String, u32)>,
     suite: bool,
+    /// Over how many kustomize-controllers previews are spread.
+    shards: u32,
     /// The address of the Receiver, once there is one.
     receiver: Option<String>,
 }
 
 impl Fleet {
     /// An empty repository, its baseline in the cluster, and what a user of Flux writes once.
-    pub(crate) fn new(suite: bool) -> Outcome<Self> {
+    pub(crate) fn new(suite: bool, shards: u32) -> Outcome<Self> {
         let folder = scratch(SET);
         let write = |name: &str, text: &str| {
             fs::write(folder.join(name), text).map_err(|error| error.to_string())
@@ -85,7 +88,7 @@ impl Fleet {
         write("tests/smoke/job.yaml", JOB)?;
         write("tests/smoke/kustomization.yaml", "resources: [job.yaml]\n")?;
         write(".gitignore", "out\n")?;
-        let fleet = Self { folder, previews: Vec::new(), suite, receiver: None };
+        let fleet = Self { folder, previews: Vec::new(), suite, shards, receiver: None };
         fleet.git(&["init", "--quiet", "--initial-branch=main"])?;
         apply(BASELINE)?;
         apply(CLUSTER)?;
@@ -108,8 +111,9 @@ impl Fleet {
         let mut file = format!(
             "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nmetadata: {{name: {SET}}}\nspec:\n  \
              baseline: {{namespace: {SET}}}\n  limits: {{previews: 1000}}\n  \
-             flux:\n    sourceRef: {{name: {SET}}}\n    artifacts:\n      url: oci://{REGISTRY}\n      \
-             receiver: {{secretRef: {{name: push}}}}\n      ociRepository: {{interval: 1h, insecure: true}}\n"
+             flux:\n    shards: {}\n    sourceRef: {{name: {SET}}}\n    artifacts:\n      url: oci://{REGISTRY}\n      \
+             receiver: {{secretRef: {{name: push}}}}\n      ociRepository: {{interval: 1h, insecure: true}}\n",
+            self.shards
         );
         if self.suite {
             file.push_str("  tests:\n    - {name: smoke, path: ./tests/smoke}\n");
@@ -221,6 +225,43 @@ impl Fleet {
     }
 }
 
+/// A second kustomize-controller and more, each for one shard of the previews.
+pub(crate) struct Shard {
+    child: Child,
+    metrics: u16,
+}
+
+impl Shard {
+    /// Starts the controller of a shard, from 1 on.
+    pub(crate) fn start(number: u16) -> Outcome<Self> {
+        let log = PathBuf::from(env::var_os("RUN").ok_or("run.sh says where")?);
+        let log = fs::File::create(log.join(format!("kustomize-controller-{number}.log")));
+        let log = log.map_err(|error| error.to_string())?;
+        let metrics = 8300 + number;
+        let mut command = Command::new("kustomize-controller");
+        command
+            .arg(format!("--watch-label-selector=sharding.fluxcd.io/key=previews-{number}"))
+            .arg("--events-addr=http://127.0.0.1:9292/")
+            .arg(format!("--metrics-addr=127.0.0.1:{metrics}"))
+            .arg(format!("--health-addr=127.0.0.1:{}", 8400 + number))
+            .args(["--requeue-dependency=2s", "--concurrent=10"]);
+        let child = command.stdout(Stdio::null()).stderr(log).spawn();
+        Ok(Self { child: child.map_err(|error| error.to_string())?, metrics })
+    }
+
+    /// How many times it has looked at a Kustomization.
+    pub(crate) fn reconciliations(&self) -> Outcome<f64> {
+        metric(self.metrics, "controller_runtime_reconcile_total")
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
 /// The revision that a Kustomization has applied last.
 pub(crate) fn revision(kustomization: &str) -> Outcome<String> {
     let found = get(&["-n", "flux-system", "kustomization", kustomization])?;
@@ -238,9 +279,9 @@ pub(crate) fn metric(port: u16, name: &str) -> Outcome<f64> {
     Ok(values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }
 
-/// Names of previews.
+/// Names of previews. The first three do not all belong to one of two shards.
 pub(crate) fn name(number: usize) -> String {
-    format!("pr-{}", 5000 + number)
+    format!("pr-{}", 4000 + number)
 }
 
 /// Whatever is left of a preview.

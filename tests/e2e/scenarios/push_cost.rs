@@ -41,7 +41,7 @@ struct Cost {
 pub(crate) fn run(_: &mut Books) -> Outcome<String> {
     let mut costs = Vec::new();
     for suite in [false, true] {
-        let mut fleet = Fleet::new(suite)?;
+        let mut fleet = Fleet::new(suite, 0)?;
         for standing in STANDING {
             fleet.previews = (0..standing).map(|number| (name(number), 1)).collect();
             fleet.push()?;
