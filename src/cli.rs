@@ -94,7 +94,7 @@ pub enum Command {
         "anabranch remove pr-42 pr-43 --file staging/previews.yaml"
     ))]
     Remove(Remove),
-    /// Remove every preview whose `expires` is over
+    /// Remove every preview whose `expires` is over, or whose pull requests are closed
     #[command(after_help = examples!(
         "anabranch prune"
         "anabranch prune --now 2026-12-01T00:00:00Z --dry-run"
@@ -179,8 +179,14 @@ impl Command {
             _ => return None,
         };
         let paths = input.previews.iter().chain(&input.baseline);
-        if paths.filter(|path| *path == Path::new("-")).count() > 1 {
+        let stdin = paths.filter(|path| *path == Path::new("-")).count();
+        if stdin > 1 {
             return Some("`-` is named more than once, and there is one stdin".to_owned());
+        }
+        if stdin > 0 && matches!(self, Self::Diff(options) if options.base.is_some()) {
+            return Some(
+                "`-` has no other revision: name files, or compare with --rendered".to_owned(),
+            );
         }
         let Self::Render(options) = self else { return None };
         let needs_folder = options.dry_run || options.artifacts == Artifacts::Each;

@@ -41,11 +41,14 @@ while IFS= read -r line; do
   if [ -n "$line" ]; then images+=(--image "$line"); fi
 done <<<"${IMAGES:-}"
 if [ -n "${METADATA:-}" ]; then
-  # The names of an image may be many, each with a tag; the digest is what was built.
+  # The names of an image may be many, each with a tag; the digest is what was built. Where the file cannot be read, or a
+  # target has no name, nothing is known of what was built.
+  built=$(jq -r 'to_entries[] | select(.value | type == "object" and has("containerimage.digest"))
+    | "\(.key)=\(.value["image.name"] | split(",")[0] | sub(":[^/:]*$"; ""))@\(.value["containerimage.digest"])"' "$METADATA") ||
+    fail "$METADATA does not say what was built; push the images with names, or leave \`metadata\` out"
   while IFS= read -r line; do
-    images+=(--image "$line")
-  done < <(jq -er 'to_entries[] | select(.value | type == "object" and has("containerimage.digest"))
-    | "\(.key)=\(.value["image.name"] | split(",")[0] | sub(":[^/:]*$"; ""))@\(.value["containerimage.digest"])"' "$METADATA")
+    if [ -n "$line" ]; then images+=(--image "$line"); fi
+  done <<<"$built"
 fi
 
 # What this run does to the file.

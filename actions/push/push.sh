@@ -7,8 +7,9 @@
 # of previews that are gone are removed. Run it in the checkout that DIR was rendered from, and log in to the registry
 # before (`oras login`).
 #
-# Runs may overlap. Each artifact says which commit it was rendered from, and none is replaced, or removed, that comes
-# from a later commit than this checkout: the run of that commit does what is left.
+# Runs may overlap, though a workflow had better let them follow each other. The tag `SET._run` says which commit was
+# rendered last, and a run of an earlier one stops there: the run of that commit does what is left. Where it cannot be told
+# which of two commits is later, the run fails before it changes anything more.
 #
 # SOURCE, REVISION    where DIR comes from, as in `flux push artifact --source URL --revision main@sha1:COMMIT`;
 #                     by default the remote `origin` and the commit of the checkout
@@ -18,6 +19,7 @@
 #
 # Needs oras 1.3, jq, git, GNU tar; curl and openssl for the Receiver.
 set -euo pipefail
+shopt -s inherit_errexit # a command that fails inside of $(...) ends it
 
 CONTENT=dev.anabranch.content
 REVISION_KEY=org.opencontainers.image.revision
@@ -44,14 +46,21 @@ annotation() { # REFERENCE KEY
 
 has_commit() { git cat-file -e "$1^{commit}" 2>/dev/null; }
 
-# Whether an artifact comes from a later commit than this checkout, as far as the remote knows.
-is_later() { # REFERENCE
+# Ends the run where another one has pushed a later commit. A commit of another branch, whose history has nothing to do with
+# ours, is not later.
+stop_if_late() {
   local there
-  there=$(annotation "$1" "$REVISION_KEY") || exit 1
+  there=$(annotation "$marker" "$REVISION_KEY") || exit 1
   there=${there##*:}
-  if [ -z "$there" ] || [ "$there" = "$commit" ]; then return 1; fi
-  has_commit "$there" || git fetch --quiet origin 2>/dev/null || true
-  has_commit "$there" && git merge-base --is-ancestor "$commit" "$there"
+  if [ -z "$there" ] || [ "$there" = "$commit" ]; then return; fi
+  if ! has_commit "$there" && ! git fetch --quiet origin 2>"$scratch/fetch"; then
+    echo "commit $there was pushed last, which this clone has not: $(head -n 1 "$scratch/fetch")" >&2
+    exit 1
+  fi
+  if has_commit "$there" && git merge-base --is-ancestor "$commit" "$there"; then
+    echo "a later commit is pushed already"
+    exit 0
+  fi
 }
 
 # Uploads a folder without a tag, so that a tag is moved in one request. The same files give the same artifact.
@@ -67,6 +76,17 @@ upload() { # FOLDER REPOSITORY CONTENT
     --annotation "org.opencontainers.image.created=1970-01-01T00:00:00Z" \
     "$2" layer.tar.gz:application/vnd.cncf.flux.content.v1.tar+gzip </dev/null) | jq -r .digest
 }
+
+root=$(jq -r '.artifacts[] | select(.name == "root") | .url' "$list")
+root=${root#oci://}
+repository=${root%:*}
+set=${root##*:}
+marker=$repository:$set._run
+
+stop_if_late
+mkdir "$scratch/empty"
+digest=$(upload "$scratch/empty" "$repository" run)
+oras tag "${flags[@]}" "$repository@$digest" "$set._run" >/dev/null
 
 # Which are not in the registry, asked of many at once.
 is_there() { # REFERENCE CONTENT NUMBER
@@ -88,34 +108,29 @@ while IFS=$'\t' read -r name path url artifact content; do
   if [ ! -e "$scratch/new-$number" ]; then continue; fi
   reference=${url#oci://}
   digest=$(upload "$dir/$path" "${reference%:*}" "$content")
-  if is_later "$reference"; then
-    echo "$name: a later commit is pushed already"
-    continue
-  fi
+  stop_if_late
   oras tag "${flags[@]}" "${reference%:*}@$digest" "${reference##*:}" >/dev/null
   echo "$name: pushed $digest"
   pushed+=("$artifact")
 done <"$scratch/list"
 
+told=yes
 if [ "${#pushed[@]}" -gt 0 ] && [ -n "${RECEIVER_URL:-}" ]; then
   body=$(jq -nc '{sources: $ARGS.positional}' --args "${pushed[@]}")
   signature=$(printf %s "$body" | openssl dgst -sha256 -hmac "${RECEIVER_TOKEN:?}" -r)
   curl --fail --silent --show-error --retry 3 --retry-all-errors --max-time 30 --output /dev/null \
-    --header "Content-Type: application/json" --header "X-Signature: sha256=${signature%% *}" --data "$body" "$RECEIVER_URL"
+    --header "Content-Type: application/json" --header "X-Signature: sha256=${signature%% *}" --data "$body" \
+    "$RECEIVER_URL" || told=
 fi
 
 # What is gone: tags of this set whose preview the list does not have.
-root=$(jq -r '.artifacts[] | select(.name == "root") | .url' "$list")
-repository=${root#oci://}
-set=${repository##*:}
-repository=${repository%:*}
+stop_if_late
 tags=$(oras repo tags "${flags[@]}" "$repository")
 while read -r tag; do
-  [[ $tag == "$set".* ]] || continue
+  [[ $tag == "$set".* && $tag != "$set._run" ]] || continue
   preview=${tag#"$set".}
   preview=${preview%%.*}
   if jq -e --arg name "$preview" 'any(.artifacts[]; .name == $name)' "$list" >/dev/null; then continue; fi
-  if is_later "$repository:$tag"; then continue; fi
   # Some registries let nobody delete by this API. What is left then is named by nothing, so it does no harm.
   if oras manifest delete "${flags[@]}" --force "$repository:$tag" >/dev/null 2>"$scratch/error"; then
     echo "$preview: removed"
@@ -123,3 +138,7 @@ while read -r tag; do
     echo "$preview: its artifact $tag stays, the registry does not delete it: $(head -n 1 "$scratch/error")"
   fi
 done <<<"$tags"
+if [ -z "$told" ]; then
+  echo "everything is pushed, and Flux could not be told: it looks by itself, once in an interval" >&2
+  exit 1
+fi

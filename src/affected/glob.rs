@@ -135,7 +135,8 @@ fn class(chars: &mut std::str::Chars<'_>) -> Result<Option<String>, (String, Str
             other => (other, false),
         };
         let Some(c) = c else { return Ok(None) };
-        let first = members.is_empty() || members == ['!'] || members == ['^'];
+        let is_negation = matches!(members.as_slice(), ['!' | '^']) && is_escaped == [false];
+        let first = members.is_empty() || is_negation;
         if c == ']' && !escaped && !first {
             break;
         }

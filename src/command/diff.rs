@@ -24,11 +24,12 @@ struct Side {
 
 pub(super) fn run(options: &Diff, voice: &Voice) -> ExitCode {
     let compared = old_side(options).and_then(|(old, artifacts)| {
-        let new = side(&options.input, artifacts)?;
+        let new = side(&options.input, artifacts, options.rendered.as_deref())?;
         // A folder keeps nothing of what was found when it was written.
         let before = options.rendered.is_none().then_some(&old.report);
-        let compared = Difference::between(&old.files, &new.files, before, &new.report);
-        compared.map_err(|errors| Box::new(failed(errors)))
+        let limits = options.input.limits.input();
+        let compared = Difference::between(&old.files, &new.files, before, &new.report, &limits);
+        compared.map_err(|(sources, errors)| Box::new(Side { sources, ..failed(errors) }))
     });
     let difference = match compared {
         Ok(difference) => difference,
@@ -90,7 +91,7 @@ fn old_side(options: &Diff) -> Result<(Side, Artifacts), Box<Side>> {
         ..options.input.clone()
     };
     if !previews.exists() {
-        // The change brings the first previews.yaml.
+        // The change brings it here: the first one, or one that was moved.
         return Ok((failed([]), Artifacts::One));
     }
     let rename = |mut side: Side| {
@@ -99,7 +100,7 @@ fn old_side(options: &Diff) -> Result<(Side, Artifacts), Box<Side>> {
         side.report.leave_out(&folder);
         side
     };
-    match side(&input, Artifacts::One) {
+    match side(&input, Artifacts::One, None) {
         Ok(side) => Ok((rename(side), Artifacts::One)),
         Err(side) => Err(Box::new(rename(*side))),
     }
@@ -132,10 +133,13 @@ fn no_room(error: &std::io::Error) -> Diagnostic {
     )
 }
 
-fn side(input: &Input, artifacts: Artifacts) -> Result<Side, Box<Side>> {
+/// Renders a side as it would be written into a folder: the one that is compared with, or one below the root, which is
+/// the same for both revisions.
+fn side(input: &Input, artifacts: Artifacts, folder: Option<&Path>) -> Result<Side, Box<Side>> {
     let mut loaded = load(input, Needs::Baseline);
     let Some(config) = loaded.config.take() else { return Err(without_files(loaded)) };
-    let request = TreeRequest { limits: &input.limits, folder: Path::new("out"), artifacts };
+    let folder = folder.map_or_else(|| loaded.root.join("out"), Path::to_owned);
+    let request = TreeRequest { limits: &input.limits, folder: &folder, artifacts };
     let files = with_tree(&request, &config, &mut loaded, |tree, _| {
         let files = tree.files().iter();
         files.map(|(path, bytes)| (path.clone(), Cow::Owned(bytes.to_vec()))).collect()

@@ -67,8 +67,11 @@ pub(super) fn remove(options: &Remove, voice: &Voice) -> ExitCode {
     let edit = Edit { target: &options.target, setting: None, voice };
     if let Some(at) = options.closed {
         return edit.run(|sources, node| {
-            let text = edit::close(sources, node, &options.names, at)?;
-            Ok((text, format!("closed {}", options.names.join(", "))))
+            let (text, closed) = edit::close(sources, node, &options.names, at)?;
+            for name in options.names.iter().filter(|name| !closed.contains(name)) {
+                voice.tell(&format!("{name} stays: the file knows a later state of it\n"));
+            }
+            Ok((text, format!("closed {}", closed.join(", "))))
         });
     }
     let named = |preview: &Node| {
@@ -93,7 +96,7 @@ pub(super) fn prune(options: &Prune, voice: &Voice) -> ExitCode {
     Edit { target: &options.target, setting: None, voice }.run(|sources, node| {
         let (text, names) = edit::prune(sources, node, now, open.as_ref())?;
         let done = match names.as_slice() {
-            [] => "forgot previews that were closed long ago".to_owned(),
+            [] => "forgotten previews that were closed long ago".to_owned(),
             names => format!("removed {}", names.join(", ")),
         };
         Ok((text, done))
@@ -145,7 +148,10 @@ impl Edit<'_> {
         read_file(stdin, sources, &InputLimits::default()).map_err(|error| vec![error])?;
         let (text, done) = edited(self.setting, edit, sources)?;
         if self.target.dry_run {
-            self.voice.tell(&format!("would have {done}\n"));
+            let unchanged = sources.get(FileId::default()).text == *text;
+            let words =
+                if unchanged { "nothing changes".to_owned() } else { format!("would have {done}") };
+            self.voice.tell(&format!("{words}\n"));
             return Ok(ExitCode::SUCCESS);
         }
         Ok(write_out(text.as_bytes()))

@@ -12,13 +12,14 @@ use super::voice::Voice;
 use super::write_out;
 use crate::arguments::Limits;
 use crate::cli::{Artifacts, Render};
-use crate::diagnostic::{code, stage};
+use crate::diagnostic::stage;
 use crate::emit::{Draft, Preview, Shape, Suites, Words};
 use crate::kube::Id;
 use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
 use crate::read::{Parted, check_references, read_suites};
 use crate::spec::{Config, Delivery, SourceKind};
+use crate::validate::no_place_for_artifacts;
 use crate::write::{
     Artifact, SuiteFiles, Tree, Written, append, compare_tree, of_artifacts, write_tree,
 };
@@ -244,13 +245,9 @@ pub(super) fn with_tree<T>(
 ) -> Option<T> {
     let files = suite_files(config, loaded, request.limits);
     let cut = request.artifacts == Artifacts::Each;
-    if cut && config.previews.spec.flux.artifacts.url.is_empty() {
-        loaded.report.push(config.finding(
-            &code::CONFIG_FIELD,
-            "spec.flux.artifacts.url",
-            "spec.flux.artifacts.url is missing: where artifacts of previews are pushed",
-            "write oci:// and a repository in a registry, such as oci://ghcr.io/shop/previews",
-        ));
+    // Where the file says something of artifacts, it was held against the rules already.
+    if cut && config.flux("artifacts").is_none() {
+        loaded.report.push(no_place_for_artifacts(config));
     }
     let suites = hash_suites(config, &files);
     let below = if cut { "root" } else { "" };

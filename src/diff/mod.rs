@@ -93,13 +93,14 @@ impl Difference {
     /// known of both.
     ///
     /// # Errors
-    /// A file of either cannot be read as YAML.
+    /// A file of either cannot be read as YAML; with the texts that the errors are about.
     pub(crate) fn between(
         old: &Files<'_>,
         new: &Files<'_>,
         before: Option<&Report>,
         now: &Report,
-    ) -> Result<Self, Vec<Diagnostic>> {
+        limits: &InputLimits,
+    ) -> Result<Self, (Sources, Vec<Diagnostic>)> {
         let paths: BTreeSet<&str> = old.keys().chain(new.keys()).map(String::as_str).collect();
         let differs = |path: &&str| old.get(*path) != new.get(*path);
         let (mut manifests, others): (Vec<&str>, Vec<&str>) =
@@ -110,7 +111,8 @@ impl Difference {
         let about = paths.iter().filter(|path| path.ends_with("/namespace.yaml") && !differs(path));
         manifests
             .extend(about.filter(|path| preview_of(path).is_some_and(|one| touched.contains(one))));
-        let (old_objects, new_objects) = (read(old, &manifests)?, read(new, &manifests)?);
+        let (old_objects, new_objects) =
+            (read(old, &manifests, limits)?, read(new, &manifests, limits)?);
         let ids: BTreeSet<&Id> = old_objects.keys().chain(new_objects.keys()).collect();
         let mut objects: Vec<ObjectChange> = ids
             .into_iter()
@@ -144,7 +146,7 @@ impl Difference {
         self.objects.iter().filter(|object| object.change == change).count()
     }
 
-    /// In a few words: `2 previews added; 14 objects: 10 added, 3 changed, 1 removed`.
+    /// In a few words: `previews: 1 added; objects: 10 added, 3 changed, 1 removed`.
     fn summary(&self) -> String {
         if self.is_empty() {
             return "nothing changes".to_owned();
@@ -219,14 +221,24 @@ fn compare(id: &Id, old: Option<&Object>, new: Option<&Object>) -> Option<Object
 }
 
 /// The objects of some files of a tree. A Namespace stands in two files, once for who owns it.
-fn read(files: &Files<'_>, paths: &[&str]) -> Result<BTreeMap<Id, Object>, Vec<Diagnostic>> {
+fn read(
+    files: &Files<'_>,
+    paths: &[&str],
+    limits: &InputLimits,
+) -> Result<BTreeMap<Id, Object>, (Sources, Vec<Diagnostic>)> {
     let mut sources = Sources::default();
     let mut found = BTreeMap::new();
     for (path, content) in paths.iter().filter_map(|path| Some((path, files.get(*path)?))) {
         let file = sources.add(*path, String::from_utf8_lossy(content).as_ref());
-        for node in parse_documents(&sources, file, &InputLimits::default())? {
-            let object = Object::from_node(node).map_err(|error| vec![error])?;
-            found.entry(object.id.clone()).or_insert(object);
+        let nodes = match parse_documents(&sources, file, limits) {
+            Ok(nodes) => nodes,
+            Err(errors) => return Err((sources, errors)),
+        };
+        for node in nodes {
+            match Object::from_node(node) {
+                Ok(object) => drop(found.entry(object.id.clone()).or_insert(object)),
+                Err(error) => return Err((sources, vec![error])),
+            }
         }
     }
     Ok(found)
@@ -243,7 +255,8 @@ mod tests {
     fn between(old: &[(&str, &str)], new: &[(&str, &str)]) -> Difference {
         let report = Report::default();
         let (old, new) = (files(old), files(new));
-        Difference::between(&old, &new, Some(&report), &report).expect("YAML")
+        let limits = InputLimits::default();
+        Difference::between(&old, &new, Some(&report), &report, &limits).expect("YAML")
     }
 
     const CART: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: cart, namespace: pr-1}\n";

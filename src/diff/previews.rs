@@ -11,9 +11,9 @@ use crate::kube::{Id, Object};
 pub(crate) struct PreviewChange {
     pub(crate) name: String,
     pub(crate) change: Change,
-    /// The services that it changes, as far as that differs or it is new or gone.
+    /// The services that it changes, with a space between two.
     pub(crate) services: String,
-    /// Where it is reached from outside; empty where nothing leads there, or that does not differ.
+    /// Where it is reached from outside; empty where nothing leads there.
     pub(crate) url: String,
     /// Images: the workload and container, before and now.
     pub(crate) images: Vec<ImageChange>,
@@ -43,7 +43,7 @@ pub(super) fn changes(
         .map(|name| {
             let own: Vec<&ObjectChange> =
                 objects.iter().filter(|one| one.preview.as_deref() == Some(name)).collect();
-            // A Namespace that does not differ is not read, and then the preview is there before and after.
+            // Of a folder that somebody changed, the Namespace may be missing.
             let change = match own.iter().find(|one| one.id.kind == "Namespace") {
                 Some(namespace) => namespace.change,
                 None if was.contains(name) == is.contains(name) => Change::Changed,

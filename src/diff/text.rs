@@ -18,7 +18,11 @@ pub(crate) fn render(difference: &Difference, colour: bool) -> String {
         let _ = writeln!(
             out,
             "  {}",
-            painted(&format!("{} {}", object.change.sign(), object.id), object.change, colour)
+            painted(
+                &format!("{} {}", object.change.sign(), prose(&object.id.to_string())),
+                object.change,
+                colour
+            )
         );
         for field in &object.fields {
             let _ = writeln!(out, "      {}", prose(&field.path));
@@ -61,7 +65,7 @@ fn heading(out: &mut String, difference: &Difference, object: &ObjectChange) {
         return;
     };
     let about = difference.previews.iter().find(|preview| preview.name == *name);
-    let _ = write!(out, "{name}");
+    let _ = write!(out, "{}", prose(name));
     if let Some(about) = about {
         let _ = write!(out, " {}", about.change.word());
         for part in [&about.services, &about.url] {

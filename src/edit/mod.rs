@@ -147,7 +147,7 @@ pub fn remove(
 }
 
 /// Removes the previews of these names, and notes that they were closed at this time; one that the file
-/// knows in a later state stays.
+/// knows in a later state stays. Returns the new text, with the names of those that were closed.
 ///
 /// # Errors
 /// The text cannot be edited in place.
@@ -156,13 +156,15 @@ pub fn close(
     node: &Node,
     names: &[String],
     at: Timestamp,
-) -> Result<String, Diagnostic> {
+) -> Result<(String, Vec<String>), Diagnostic> {
     let mut document = open(sources, node);
-    for name in names.iter().filter(|name| !races::is_known_later(node, name, at)) {
+    let is_closed = |name: &&String| !races::is_known_later(node, name, at);
+    let closed: Vec<String> = names.iter().filter(is_closed).cloned().collect();
+    for name in &closed {
         take_out(&mut document, |preview| preview.text_at(&["name"]) == Some(name))?;
         races::close(&mut document, name, at)?;
     }
-    Ok(document.into_text())
+    Ok((document.into_text(), closed))
 }
 
 /// Removes previews whose time is over, or of whose pull requests none is open, and forgets those that were

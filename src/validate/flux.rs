@@ -7,6 +7,7 @@ use super::{Input, is_dns_label, is_dns_subdomain};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{ImageName, marks, repository};
 use crate::read::is_inside;
+use crate::spec::Config;
 
 const LABEL: &str = "use lower-case letters, digits and `-`, at most 63 characters";
 const SUBDOMAIN: &str = "use lower-case letters, digits, `-` and `.`, at most 253 characters";
@@ -107,6 +108,9 @@ fn check_artifacts(input: &Input<'_>, found: &mut Report) {
             "write oci:// and its name, without a tag: each artifact has a tag of its own",
         ));
     }
+    if url.is_empty() && config.flux("artifacts").is_some() {
+        found.push(no_place_for_artifacts(config));
+    }
     let more = config.flux("artifacts").and_then(|artifacts| artifacts.get("ociRepository"));
     for field in ["url", "ref"] {
         if more.is_some_and(|more| more.get(field).is_some()) {
@@ -118,6 +122,16 @@ fn check_artifacts(input: &Input<'_>, found: &mut Report) {
             ));
         }
     }
+}
+
+/// An artifact of each preview is wanted, and nothing says where they are pushed.
+pub(crate) fn no_place_for_artifacts(config: &Config) -> Diagnostic {
+    config.finding(
+        &code::CONFIG_FIELD,
+        "spec.flux.artifacts.url",
+        "spec.flux.artifacts.url is missing: where artifacts of previews are pushed",
+        "write oci:// and a repository in a registry, such as oci://ghcr.io/shop/previews",
+    )
 }
 
 /// The gates of a stream wait for the Kustomization that applies it; if that one waits for them,

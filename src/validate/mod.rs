@@ -12,7 +12,7 @@ mod routing;
 mod services;
 mod values;
 
-pub(crate) use flux::is_source_path;
+pub(crate) use flux::{is_source_path, no_place_for_artifacts};
 pub(crate) use images::problems as image_problems;
 pub(crate) use names::{is_dns_label, is_dns_subdomain};
 pub(crate) use values::is_env_name;

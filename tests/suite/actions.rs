@@ -202,6 +202,28 @@ fn images_come_from_what_bake_says_it_built() {
     );
 }
 
+#[test]
+fn metadata_that_does_not_say_what_was_built_changes_nothing() {
+    let gitops = GitOps::new();
+    let opened = event("opened", 42, OLD, "2026-11-29T10:00:00Z");
+    gitops.preview(&opened, &image("web")).ok();
+    let before = gitops.file();
+    let path = gitops.path("event.json");
+    let pushed = event("synchronize", 42, NEW, "2026-11-29T10:05:00Z");
+    fs::write(&path, pushed.to_string()).expect("the event is written");
+    let nameless = gitops.path("nameless.json");
+    let built = json!({"web": {"containerimage.digest": DIGEST}, "cart": {"containerimage.digest": DIGEST}});
+    fs::write(&nameless, built.to_string()).expect("the metadata is written");
+    for metadata in [gitops.path("nosuch.json"), nameless] {
+        let mut command = Command::new(root().join("actions/preview/preview.sh"));
+        command.env("METADATA", metadata).env("GITHUB_EVENT_PATH", &path);
+        command.env("GITOPS_REPOSITORY", gitops.path("gitops.git")).env_remove("GITHUB_OUTPUT");
+        let said = run_with(&mut command, binaries()).failed();
+        assert!(said.contains("does not say what was built"), "{said}");
+    }
+    assert_eq!(gitops.file(), before);
+}
+
 /// Runs the set-up script against a folder of releases, with a `gh` that answers so.
 fn setup(version: &str, spoil: impl FnOnce(&Path), attested: bool) -> Answer {
     use std::os::unix::fs::PermissionsExt as _;

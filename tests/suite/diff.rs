@@ -214,8 +214,33 @@ fn an_error_of_the_other_revision_says_which_revision_it_is_of() {
     checkout.write("previews.yaml", PREVIEWS);
     let said = checkout.diff(&["--base", "main"]).failed();
     assert!(said.contains("--> main:previews.yaml:"), "{said}");
-    let unknown = checkout.diff(&["--base", "--upload-pack=x"]);
-    assert_ne!(unknown.code, Some(0));
+    let unknown = checkout.diff(&["--base=--upload-pack=x"]).failed();
+    assert!(unknown.contains("error[unknown-revision]"), "{unknown}");
+}
+
+#[test]
+fn a_tree_in_a_git_repository_is_compared_where_it_lies() {
+    let git = PREVIEWS
+        .replace("  previews:\n", "  flux: {sourceRef: {kind: GitRepository}}\n  previews:\n");
+    let checkout = Checkout::new(&[("previews.yaml", &git), ("baseline/shop.yaml", BASELINE)]);
+    assert_eq!(checkout.against_main(), "nothing changes\n");
+    checkout.anabranch(&["render", "--baseline=baseline", "-o", "deploy/out"]).ok();
+    assert_eq!(checkout.diff(&["--rendered", "deploy/out"]).ok(), "nothing changes\n");
+}
+
+#[test]
+fn a_broken_file_of_a_folder_is_named() {
+    let checkout = Checkout::shop();
+    checkout.anabranch(&["render", "--baseline=baseline", "-o", "out"]).ok();
+    checkout.write("out/previews/pr-7/web.yaml", "a: [");
+    let said = checkout.diff(&["--rendered", "out"]).failed();
+    assert!(said.contains("previews/pr-7/web.yaml:1"), "{said}");
+    let stdin = checkout.anabranch(&["diff", "-", "--baseline=baseline", "--base", "main"]);
+    assert!(
+        stdin.code == Some(2) && stdin.stderr.contains("no other revision"),
+        "{}",
+        stdin.stderr
+    );
 }
 
 #[test]

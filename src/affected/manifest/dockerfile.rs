@@ -149,14 +149,20 @@ fn sources(manifest: &Manifest<'_>) -> Vec<Source> {
 fn instructions<'t>(manifest: &Manifest<'t>) -> Vec<(&'t str, String, Place)> {
     let mut found: Vec<(&str, String, Place)> = Vec::new();
     let (mut at, mut goes_on) = (0, false);
+    // A directive in the first lines can name another one, as on Windows.
+    let mut escape = '\\';
     let mut lines = manifest.text.split_inclusive('\n');
     while let Some(line) = lines.next() {
         let (start, text) = (at, line.trim());
         at += line.len();
+        if let Some(directive) = text.strip_prefix('#').filter(|_| found.is_empty()) {
+            let directive = directive.split_once('=').filter(|(key, _)| key.trim() == "escape");
+            escape = directive.and_then(|(_, value)| value.trim().chars().next()).unwrap_or(escape);
+        }
         if text.is_empty() || text.starts_with('#') {
             continue;
         }
-        let (part, next) = match text.strip_suffix(['\\', '`']) {
+        let (part, next) = match text.strip_suffix(escape) {
             Some(part) => (part, true),
             None => (text, false),
         };

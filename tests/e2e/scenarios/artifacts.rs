@@ -57,7 +57,7 @@ pub(crate) fn run(_: &mut Books) -> Outcome<String> {
     // The run of the commit before comes last.
     fleet.go_back()?;
     let late = fleet.push_checkout()?;
-    ensure(late.iter().any(|line| line == "root: a later commit is pushed already"), || {
+    ensure(late == ["a later commit is pushed already"], || {
         format!("an older commit was pushed: {late:?}")
     })?;
     fleet.settle(&[first, changed])?;
