@@ -380,6 +380,10 @@ pub struct Remove {
     /// When their pull requests were closed: no `set --if-newer` of an earlier event brings them back
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub closed: Option<Timestamp>,
+    /// The pull request that was closed: a preview that stands for another one, or for another one as well,
+    /// stays
+    #[arg(long, value_name = "REPOSITORY#NUMBER", value_parser = pull, requires = "closed")]
+    pub change: Option<(String, u64)>,
     /// What is edited.
     #[command(flatten)]
     pub target: Target,
@@ -420,6 +424,12 @@ fn image(text: &str) -> Result<(String, String), String> {
         return Err("expected SERVICE=IMAGE".to_owned());
     }
     Ok((service.to_owned(), image.to_owned()))
+}
+
+fn pull(text: &str) -> Result<(String, u64), String> {
+    let (repository, number) = text.rsplit_once('#').ok_or("expected REPOSITORY#NUMBER")?;
+    let number = number.parse().map_err(|_| format!("`{number}` is not a number"))?;
+    Ok((repository.to_owned(), number))
 }
 
 fn change(text: &str) -> Result<Change, String> {

@@ -263,6 +263,7 @@ fn drafts<'d, 'e>(preview: &'d Preview<'_, Draft<'e>>) -> impl Iterator<Item = &
 fn elsewhere<'d>(preview: &'d Preview<'_, Draft<'_>>) -> impl Iterator<Item = &'d Id> {
     let words = preview.words();
     let kept = drafts(preview).filter_map(move |draft| draft.kept_id(words));
+    let kept = kept.chain(preview.root.iter().map(|object| &object.id));
     kept.filter(|id| id.namespace != preview.namespace)
 }
 

@@ -41,10 +41,12 @@ while IFS= read -r line; do
   if [ -n "$line" ]; then images+=(--image "$line"); fi
 done <<<"${IMAGES:-}"
 if [ -n "${METADATA:-}" ]; then
-  # The names of an image may be many, each with a tag; the digest is what was built. Where the file cannot be read, or a
-  # target has no name, nothing is known of what was built.
-  built=$(jq -r 'to_entries[] | select(.value | type == "object" and has("containerimage.digest"))
-    | "\(.key)=\(.value["image.name"] | split(",")[0] | sub(":[^/:]*$"; ""))@\(.value["containerimage.digest"])"' "$METADATA") ||
+  # The names of an image may be many, each with a tag; the digest is what was built. Only `{}` says that nothing was: where
+  # a target lacks its name or digest, as without --push, nothing is known.
+  built=$(jq -rse 'if length == 1 and (.[0] | type) == "object" then .[0] else error("no object") end
+    | del(.["buildx.build.warnings"]) | [to_entries[]
+      | "\(.key)=\(.value["image.name"] | split(",")[0] | sub(":[^/:]*$"; ""))@\(.value["containerimage.digest"] | . // error("no digest"))"]
+    | join("\n")' "$METADATA") ||
     fail "$METADATA does not say what was built; push the images with names, or leave \`metadata\` out"
   while IFS= read -r line; do
     if [ -n "$line" ]; then images+=(--image "$line"); fi
@@ -54,10 +56,10 @@ fi
 # What this run does to the file.
 edit() {
   if [ "$action" = closed ]; then
-    anabranch remove "$preview" --closed "$(event .pull_request.closed_at)" --file "$1"
+    anabranch remove "$preview" --closed "$(event .pull_request.closed_at)" --change "$repository#$number" --file "$1"
   elif [ ${#images[@]} = 0 ]; then
     # Closed as of this push: a later one may affect a service again.
-    anabranch remove "$preview" --closed "$updated" --file "$1"
+    anabranch remove "$preview" --closed "$updated" --change "$repository#$number" --file "$1"
   else
     local expires=()
     if [ "${DAYS:-0}" != 0 ]; then

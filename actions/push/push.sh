@@ -29,6 +29,8 @@ list=$dir/artifacts.json
 [ -f "$list" ] || { echo "$list is missing: render with --artifacts each -o $dir" >&2; exit 1; }
 commit=$(git rev-parse HEAD)
 source=${SOURCE:-$(git remote get-url origin)}
+# A clone may have its token in the URL, and this is published.
+source=$(sed -E 's|^([a-z+]+://)[^/@]*@|\1|' <<<"$source")
 revision=${REVISION:-$(git rev-parse --abbrev-ref HEAD)@sha1:$commit}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -38,7 +40,7 @@ annotation() { # REFERENCE KEY
   local answer
   if answer=$(oras manifest fetch "${flags[@]}" "$1" 2>&1 </dev/null); then
     jq -r --arg key "$2" '.annotations[$key] // empty' <<<"$answer"
-  elif ! grep -qiE 'not found|404' <<<"$answer"; then
+  elif ! grep -qiE ': not found$|response status code 404' <<<"$answer"; then
     echo "$answer" >&2
     return 1
   fi
@@ -55,6 +57,7 @@ stop_if_late() {
   if [ -z "$there" ] || [ "$there" = "$commit" ]; then return; fi
   if ! has_commit "$there" && ! git fetch --quiet origin 2>"$scratch/fetch"; then
     echo "commit $there was pushed last, which this clone has not: $(head -n 1 "$scratch/fetch")" >&2
+    echo "let this job read the repository, or delete the tag $marker where that commit is gone" >&2
     exit 1
   fi
   if has_commit "$there" && git merge-base --is-ancestor "$commit" "$there"; then
@@ -77,7 +80,7 @@ upload() { # FOLDER REPOSITORY CONTENT
     "$2" layer.tar.gz:application/vnd.cncf.flux.content.v1.tar+gzip </dev/null) | jq -r .digest
 }
 
-root=$(jq -r '.artifacts[] | select(.name == "root") | .url' "$list")
+root=$(jq -r '.artifacts[] | select(.path == "root") | .url' "$list")
 root=${root#oci://}
 repository=${root%:*}
 set=${root##*:}

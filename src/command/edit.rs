@@ -67,9 +67,9 @@ pub(super) fn remove(options: &Remove, voice: &Voice) -> ExitCode {
     let edit = Edit { target: &options.target, setting: None, voice };
     if let Some(at) = options.closed {
         return edit.run(|sources, node| {
-            let (text, closed) = edit::close(sources, node, &options.names, at)?;
+            let (text, closed) = edit::close(sources, node, &options.names, at, options.change.as_ref())?;
             for name in options.names.iter().filter(|name| !closed.contains(name)) {
-                voice.tell(&format!("{name} stays: the file knows a later state of it\n"));
+                voice.tell(&format!("{name} stays: the file knows a later state of it, or it stands for another change\n"));
             }
             Ok((text, format!("closed {}", closed.join(", "))))
         });

@@ -114,6 +114,7 @@ pub fn set(sources: &Sources, node: &Node, setting: &Setting) -> Result<String, 
     }
     // After the additions, so that no list becomes empty in between and loses its style.
     if setting.replace {
+        refuse_others(&previews(node)[index], &setting)?;
         let named = |service: &str| setting.images.iter().any(|(name, _)| name == service);
         if !setting.images.is_empty() {
             retain(&mut document, &format!("{path}.services"), |service| {
@@ -132,6 +133,23 @@ pub fn set(sources: &Sources, node: &Node, setting: &Setting) -> Result<String, 
     Ok(document.into_text())
 }
 
+/// Refuses to replace what a preview has for pull requests of other repositories.
+fn refuse_others(preview: &Node, setting: &Setting) -> Result<(), Diagnostic> {
+    let changes = preview.get("changes").map(Node::items).unwrap_or_default();
+    let is_named = |change: &&Node| {
+        let repository = change.text_at(&["repository"]);
+        setting.changes.iter().any(|one| Some(one.repository.as_str()) == repository)
+    };
+    let Some(other) = changes.iter().find(|change| !is_named(change)) else { return Ok(()) };
+    if setting.changes.is_empty() {
+        return Ok(());
+    }
+    let repository = other.text_at(&["repository"]).unwrap_or_default();
+    let message = format!("`{}` stands for a pull request of {repository} as well", setting.name);
+    let help = "name both with --change, leave --replace out, or give previews of each repository a prefix of their own";
+    Err(Diagnostic::new(&code::EDIT_REFUSED, message, help).at(other.place, "would go"))
+}
+
 /// Removes the previews for which `goes` holds and returns the new text with their names.
 ///
 /// # Errors
@@ -147,7 +165,7 @@ pub fn remove(
 }
 
 /// Removes the previews of these names, and notes that they were closed at this time; one that the file
-/// knows in a later state stays. Returns the new text, with the names of those that were closed.
+/// knows in a later state stays, and so does one that stands for another pull request than `pull`. Returns the new text, with the names of those that were closed.
 ///
 /// # Errors
 /// The text cannot be edited in place.
@@ -156,9 +174,13 @@ pub fn close(
     node: &Node,
     names: &[String],
     at: Timestamp,
+    pull: Option<&(String, u64)>,
 ) -> Result<(String, Vec<String>), Diagnostic> {
     let mut document = open(sources, node);
-    let is_closed = |name: &&String| !races::is_known_later(node, name, at);
+    let is_closed = |name: &&String| {
+        !races::is_known_later(node, name, at)
+            && !pull.is_some_and(|pull| races::stands_for_another(node, name, pull))
+    };
     let closed: Vec<String> = names.iter().filter(is_closed).cloned().collect();
     for name in &closed {
         take_out(&mut document, |preview| preview.text_at(&["name"]) == Some(name))?;

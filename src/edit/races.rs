@@ -34,6 +34,20 @@ pub(super) fn is_known_later(node: &Node, name: &str, at: Timestamp) -> bool {
     times.max().is_some_and(|latest| latest > at)
 }
 
+/// Whether a preview is there for another pull request than this one, or for another one as well.
+pub(super) fn stands_for_another(
+    node: &Node,
+    name: &str,
+    (repository, number): &(String, u64),
+) -> bool {
+    let preview = previews(node).iter().find(|one| one.text_at(&["name"]) == Some(name));
+    let changes = preview.and_then(|one| one.get("changes")).map(Node::items).unwrap_or_default();
+    changes.iter().any(|change| {
+        change.text_at(&["repository"]) != Some(repository)
+            || change.get("number").and_then(Node::integer_value) != i64::try_from(*number).ok()
+    })
+}
+
 /// Notes that the pull request of a preview was closed.
 pub(super) fn close(document: &mut Document, name: &str, at: Timestamp) -> Result<(), Diagnostic> {
     let at = &at.to_string();
@@ -69,8 +83,9 @@ pub(super) fn is_old(closed: &Node, now: Timestamp) -> bool {
 
 fn closed_at(node: &Node, name: &str) -> Option<Timestamp> {
     let closed = node.at(&["spec", "closed"]).map(Node::items).unwrap_or_default();
-    let closed = closed.iter().find(|one| one.text_at(&["name"]) == Some(name))?;
-    closed.text_at(&["at"]).and_then(time)
+    let own = closed.iter().filter(|one| one.text_at(&["name"]) == Some(name));
+    // Branches that were merged may have brought two.
+    own.filter_map(|one| one.text_at(&["at"]).and_then(time)).max()
 }
 
 fn updated(change: &Node) -> Option<Timestamp> {

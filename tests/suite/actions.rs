@@ -203,6 +203,21 @@ fn images_come_from_what_bake_says_it_built() {
 }
 
 #[test]
+fn an_empty_object_of_bake_says_that_nothing_was_built() {
+    let gitops = GitOps::new();
+    gitops.preview(&event("opened", 42, OLD, "2026-11-29T10:00:00Z"), &image("web")).ok();
+    let (path, metadata) = (gitops.path("event.json"), gitops.path("metadata.json"));
+    let pushed = event("synchronize", 42, NEW, "2026-11-29T10:05:00Z");
+    fs::write(&path, pushed.to_string()).expect("the event is written");
+    fs::write(&metadata, "{}").expect("the metadata is written");
+    let mut command = Command::new(root().join("actions/preview/preview.sh"));
+    command.env("METADATA", metadata).env("GITHUB_EVENT_PATH", &path);
+    command.env("GITOPS_REPOSITORY", gitops.path("gitops.git")).env_remove("GITHUB_OUTPUT");
+    run_with(&mut command, binaries()).ok();
+    assert!(!gitops.file().contains("shop/web@"), "{}", gitops.file());
+}
+
+#[test]
 fn metadata_that_does_not_say_what_was_built_changes_nothing() {
     let gitops = GitOps::new();
     let opened = event("opened", 42, OLD, "2026-11-29T10:00:00Z");
@@ -214,7 +229,13 @@ fn metadata_that_does_not_say_what_was_built_changes_nothing() {
     let nameless = gitops.path("nameless.json");
     let built = json!({"web": {"containerimage.digest": DIGEST}, "cart": {"containerimage.digest": DIGEST}});
     fs::write(&nameless, built.to_string()).expect("the metadata is written");
-    for metadata in [gitops.path("nosuch.json"), nameless] {
+    let empty = gitops.path("empty.json");
+    fs::write(&empty, "").expect("the metadata is written");
+    let loaded = gitops.path("loaded.json");
+    let built =
+        json!({"web": {"image.name": "ghcr.io/shop/web", "containerimage.config.digest": DIGEST}});
+    fs::write(&loaded, built.to_string()).expect("the metadata is written");
+    for metadata in [gitops.path("nosuch.json"), nameless, empty, loaded] {
         let mut command = Command::new(root().join("actions/preview/preview.sh"));
         command.env("METADATA", metadata).env("GITHUB_EVENT_PATH", &path);
         command.env("GITOPS_REPOSITORY", gitops.path("gitops.git")).env_remove("GITHUB_OUTPUT");

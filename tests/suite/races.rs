@@ -82,6 +82,25 @@ fn whoever_sets_a_preview_by_hand_wants_it_open() {
 }
 
 #[test]
+fn a_pull_request_of_another_repository_neither_replaces_nor_closes_a_preview() {
+    let open = build(FILE, OLD, "2026-11-29T10:00:00Z");
+    let other = format!("https://github.com/shop/other#42@{NEW}");
+    let set = ["set", "pr-42", "--image", "web=web:other", "--change", &other, "--replace"];
+    let said = edit(&open, &set).failed();
+    assert!(said.contains("stands for a pull request of https://github.com/shop/shop"), "{said}");
+    let pull = "https://github.com/shop/other#42";
+    let close = ["remove", "pr-42", "--closed", "2026-11-29T11:00:00Z", "--change", pull];
+    assert_eq!(edit(&open, &close).ok(), open);
+}
+
+#[test]
+fn of_two_closes_of_one_preview_the_later_counts() {
+    let closes = "  closed:\n    - {name: pr-42, at: \"2026-11-29T10:00:00Z\"}\n    - {name: pr-42, at: \"2026-11-29T12:00:00Z\"}\n";
+    let file = FILE.replace("  previews:\n", &format!("{closes}  previews:\n"));
+    assert_eq!(build(&file, NEW, "2026-11-29T11:00:00Z"), file);
+}
+
+#[test]
 fn closes_of_two_previews_give_the_same_bytes_in_either_order() {
     let close =
         |text: &str, name: &str, at: &str| edit(text, &["remove", name, "--closed", at]).ok();
