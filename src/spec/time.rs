@@ -21,7 +21,9 @@ pub fn time(text: &str) -> Option<Timestamp> {
     let zone = if count > 0 { &digits[count..] } else { rest };
     let is_offset = zone.len() == 6
         && zone.starts_with(['+', '-'])
-        && zone.bytes().skip(1).zip(b"00:00").all(fits);
+        && zone.bytes().skip(1).zip(b"00:00").all(fits)
+        && &zone[1..3] < "24"
+        && &zone[4..6] < "60";
     if !start.bytes().zip(FORM).all(fits) || !(is_offset || matches!(zone, "Z" | "z")) {
         return None;
     }
@@ -37,6 +39,9 @@ mod tests {
     fn times_are_those_of_rfc_3339() {
         let moment = time("2026-12-01T00:00:00Z");
         assert!(moment.is_some());
+        for no_time in ["2026-12-01T00:00:00+24:00", "2026-12-01T00:00:00-23:60"] {
+            assert_eq!(time(no_time), None, "{no_time}");
+        }
         for same in [
             "2026-12-01T00:00:00.000Z",
             "2026-12-01T00:00:00.0000000000000Z",

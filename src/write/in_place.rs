@@ -36,12 +36,14 @@ impl Held {
         check_way(path)?;
         let start = Instant::now();
         loop {
-            let metadata = check_file(path)?;
+            check_file(path)?;
             let failed = |error: io::Error| cannot(path, "opened", &error);
             let file = File::open(path).map_err(failed)?;
+            // Of the file that is held: another may have come to its place since it was looked at.
+            let metadata = file.metadata().map_err(failed)?;
             match file.try_lock() {
                 // The holder before may have put a new file in its place.
-                Ok(()) if is_same(&file.metadata().map_err(failed)?, &check_file(path)?) => {
+                Ok(()) if is_same(&metadata, &check_file(path)?) => {
                     return Ok(Self { path: path.to_owned(), file, metadata });
                 }
                 Ok(()) => continue,

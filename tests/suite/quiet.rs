@@ -140,6 +140,25 @@ fn no_finding_shows_what_a_patch_writes_into_a_secret() {
 }
 
 #[test]
+fn no_finding_shows_what_a_patch_copies_out_of_a_secret() {
+    let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: db, namespace: shop}\n\
+                  stringData: {p: hunter2}\n";
+    let uses = CART.replace("image: cart:1", "image: cart:1, envFrom: [{secretRef: {name: db}}]");
+    for (op, to) in [
+        ("copy", "/type"),
+        ("copy", "/metadata/annotations"),
+        ("copy", "/metadata/labels"),
+        ("move", "/metadata/labels/istio.io~1x"),
+        ("copy", "/immutable"),
+    ] {
+        let patch = format!("[{{op: {op}, from: /stringData/p, path: {to}}}]");
+        let entry =
+            format!("image: \"cart:2\", patches: [{{target: {{kind: Secret}}, patch: '{patch}'}}]");
+        assert_silent(&CONFIG.replace("image: \"cart:2\"", &entry), &format!("{uses}{secret}"));
+    }
+}
+
+#[test]
 fn what_looks_like_a_variable_in_a_secret_is_not_named() {
     let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: db, namespace: shop}\n\
                   stringData: {p: 'a${hunter2}b'}\n";

@@ -5,7 +5,7 @@
 //! Only equal hosts are refused: a wildcard of the input that covers the hosts of previews is usual, and an
 //! exact host goes before it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
@@ -130,10 +130,8 @@ fn of_the_input(config: &Config, index: usize, host: &str, owner: &Object) -> Di
 
 /// Reports hosts that two previews would have for different routes.
 fn check_previews(config: &Config, patterns: &BTreeSet<String>, found: &mut Report) {
-    let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
-    let may_meet = |one: &&str| patterns.iter().any(|other| *one != *other && may_meet(one, other));
     let mut seen: HashMap<String, usize, RandomState> = HashMap::default();
-    for pattern in patterns.iter().copied().filter(may_meet) {
+    for pattern in that_may_meet(patterns) {
         for (index, preview) in config.previews.spec.previews.iter().enumerate() {
             let host = fill(pattern, &preview.name);
             let Some(&first) = seen.get(&host) else {
@@ -155,18 +153,38 @@ fn check_previews(config: &Config, patterns: &BTreeSet<String>, found: &mut Repo
     }
 }
 
-/// Whether names could make the same host of two patterns: what stands before and behind them must fit.
-fn may_meet(one: &str, other: &str) -> bool {
-    let around = |pattern: &str| {
+/// The patterns of which names could make a host that they make of another one: what stands before and behind
+/// the name must fit that of some other. Of many hosts each is looked at once.
+fn that_may_meet(patterns: &BTreeSet<String>) -> impl Iterator<Item = &str> {
+    let around = |pattern: &'_ String| {
         let (before, rest) = pattern.split_once("{preview}")?;
         let behind = rest.rsplit("{preview}").next().unwrap_or(rest);
-        Some((before.to_owned(), behind.to_owned()))
+        Some((before.to_owned(), behind.chars().rev().collect::<String>()))
     };
-    let (Some(one), Some(other)) = (around(one), around(other)) else {
-        return false;
-    };
-    let fits = |a: &str, b: &str, fit: fn(&str, &str) -> bool| fit(a, b) || fit(b, a);
-    fits(&one.0, &other.0, |a, b| a.starts_with(b)) && fits(&one.1, &other.1, |a, b| a.ends_with(b))
+    let (mut before, mut behind) = (Vec::new(), Vec::new());
+    for (index, pattern) in patterns.iter().enumerate() {
+        if let Some((left, right)) = around(pattern) {
+            before.push((left, index));
+            behind.push((right, index));
+        }
+    }
+    let (left, right) = (that_continue(before), that_continue(behind));
+    let fits = move |index: &usize| left.contains(index) && right.contains(index);
+    patterns.iter().enumerate().filter(move |(index, _)| fits(index)).map(|(_, one)| one.as_str())
+}
+
+/// The numbers of the texts that begin with another one, or that another one begins with.
+fn that_continue(mut texts: Vec<(String, usize)>) -> HashSet<usize> {
+    texts.sort();
+    let (mut found, mut open): (HashSet<usize>, Vec<&(String, usize)>) = Default::default();
+    for one in &texts {
+        while open.pop_if(|(text, _)| !one.0.starts_with(text.as_str())).is_some() {}
+        if let Some((_, shorter)) = open.last() {
+            found.extend([*shorter, one.1]);
+        }
+        open.push(one);
+    }
+    found
 }
 
 /// The exact hosts of routes of the input, other sets' too, at each Gateway.
@@ -328,9 +346,14 @@ mod tests {
 
     #[test]
     fn hosts_meet_only_where_what_is_around_the_names_fits() {
-        assert!(may_meet("{preview}-shop.x", "{preview}-a-shop.x"));
-        assert!(may_meet("a-{preview}.x", "{preview}.x"));
-        assert!(!may_meet("{preview}-shop.x", "{preview}-admin.x"));
-        assert!(!may_meet("shop.{preview}.x", "admin.{preview}.x"));
+        let meet = |one: &str, other: &str| {
+            let patterns = BTreeSet::from([one, other].map(str::to_owned));
+            let found: Vec<&str> = that_may_meet(&patterns).collect();
+            found.contains(&one) && found.contains(&other)
+        };
+        assert!(meet("{preview}-shop.x", "{preview}-a-shop.x"));
+        assert!(meet("a-{preview}.x", "{preview}.x"));
+        assert!(!meet("{preview}-shop.x", "{preview}-admin.x"));
+        assert!(!meet("shop.{preview}.x", "admin.{preview}.x"));
     }
 }

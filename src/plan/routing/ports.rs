@@ -90,7 +90,8 @@ impl<'a> Table<'a, '_> {
 
     /// Argo Rollouts changes weights in place, and wants to know in which of several entries.
     pub(super) fn check_rollouts(&self, routing: &Routing<'_>, found: &mut Report) {
-        for rollout in self.catalog.own("argoproj.io", "Rollout") {
+        let rollouts = self.catalog.objects().filter(|one| one.is("argoproj.io", "Rollout"));
+        for rollout in rollouts {
             let istio = ["spec", "strategy", "canary", "trafficRouting", "istio"];
             let Some(istio) = rollout.node.at(&istio) else {
                 continue;
@@ -98,11 +99,12 @@ impl<'a> Table<'a, '_> {
             let many = istio.get("virtualServices").map(Node::items).unwrap_or_default();
             let mut named = istio.get("virtualService").into_iter().chain(many);
             let changed = named.find(|one| {
-                let name = one.text_at(&["name"]).unwrap_or_default();
-                let extended = routing
-                    .extended
-                    .iter()
-                    .any(|id| id.name == name && id.namespace == rollout.id.namespace);
+                // A name with a dot has its namespace behind it.
+                let text = one.text_at(&["name"]).unwrap_or_default();
+                let own = (text, rollout.id.namespace.as_str());
+                let (name, namespace) = text.split_once('.').unwrap_or(own);
+                let mut all = routing.extended.iter();
+                let extended = all.any(|id| id.name == name && id.namespace == namespace);
                 extended && one.get("routes").is_none_or(|routes| routes.items().is_empty())
             });
             if let Some(one) = changed {

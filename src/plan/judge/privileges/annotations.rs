@@ -57,6 +57,7 @@ const READ: &[&str] = &[
     "karpenter.sh",
     "katacontainers.io",
     "keda.sh",
+    "keel.sh",
     "knative.dev",
     "konghq.com",
     "kubernetes.io",

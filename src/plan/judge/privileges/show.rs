@@ -55,10 +55,8 @@ fn may_be_secret(id: &Id, path: &[Step<'_>]) -> bool {
     let is_secret = id.group.is_empty() && id.kind == "Secret";
     // What a patch says of a Secret can meet other objects too.
     let is_data = path.first() == Some(&Step::Key("data")) && id.kind != "ConfigMap";
-    is_secret && !matches!(path.first(), Some(Step::Key("metadata" | "type")))
-        || is_data
-        || id.kind == "Fake"
-        || path.iter().any(in_template)
+    // Wherever it stands: an operation can copy it to a label.
+    is_secret || is_data || id.kind == "Fake" || path.iter().any(in_template)
 }
 
 /// A path in one word: `spec.containers[cart].image`.

@@ -144,7 +144,6 @@ const POD: &[(&str, Rule)] = &[
     ("restartPolicy", Any),
     ("readinessGates", Any),
     ("topologySpreadConstraints", Any),
-    ("hostAliases", Any),
     ("hostname", Any),
     ("subdomain", Any),
     ("setHostnameAsFQDN", Any),
@@ -184,7 +183,6 @@ const CONTAINER: Rule = Fields(&[
     ("name", Any),
     // Held against the limits of images.
     ("image", Any),
-    ("imagePullPolicy", Any),
     ("command", Any),
     ("args", Any),
     ("workingDir", Any),
