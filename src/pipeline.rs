@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use foldhash::fast::RandomState;
 use rayon::prelude::*;
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 use crate::diagnostic::{Diagnostic, Report, code, nearest, stage};
 use crate::emit::{Common, Draft, Emission, Own, Preview, Shape, Words};
@@ -79,8 +80,9 @@ pub fn compile<T>(
     report: &mut Report,
     finish: impl FnOnce(Compiled<'_, '_>) -> T,
 ) -> Option<T> {
-    prepare(&mut input.users, &config.previews.spec.baseline.namespace);
-    prepare(&mut input.others, &config.previews.spec.baseline.namespace);
+    let scopes = scopes(input);
+    prepare(&mut input.users, &config.previews.spec.baseline.namespace, &scopes);
+    prepare(&mut input.others, &config.previews.spec.baseline.namespace, &scopes);
     let input = &*input;
     let whole = !report.has_errors();
     stage::enter("checking");
@@ -179,11 +181,31 @@ struct Drawn<'p, 'e> {
     elsewhere: SmallVec<[u64; 8]>,
 }
 
+/// Whether kinds are cluster-scoped, by group and kind.
+type Scopes = BTreeMap<(SmolStr, SmolStr), bool>;
+
+/// What the CustomResourceDefinitions of the input say of their kinds.
+fn scopes(input: &Parted) -> Scopes {
+    let is_definition =
+        |object: &&Object| object.is("apiextensions.k8s.io", "CustomResourceDefinition");
+    let said = input.all().filter(is_definition).filter_map(|object| {
+        let text = |keys: &[&str]| object.node.at(&["spec"])?.text_at(keys);
+        let kind = (text(&["group"])?.into(), text(&["names", "kind"])?.into());
+        Some((kind, text(&["scope"])? == "Cluster"))
+    });
+    said.collect()
+}
+
 /// Puts the objects in order, with the baseline's namespace where a namespaced one names none. What SOPS
 /// encrypted stays as it is: its MAC covers the metadata.
-fn prepare(objects: &mut [Object], namespace: &str) {
+fn prepare(objects: &mut [Object], namespace: &str, scopes: &Scopes) {
     for object in &mut *objects {
-        if object.id.namespace.is_empty() && !is_cluster_scoped(&object.id.group, &object.id.kind) {
+        if !object.id.namespace.is_empty() {
+            continue;
+        }
+        let kind = (object.id.group.clone(), object.id.kind.clone());
+        let said = scopes.get(&kind).copied();
+        if !said.unwrap_or_else(|| is_cluster_scoped(&kind.0, &kind.1)) {
             object.id.namespace = namespace.into();
             if object.node.get("sops").is_none() {
                 object.node.make(&["metadata"]).set("namespace", Node::string(namespace));

@@ -74,7 +74,8 @@ codes! {
         "A preview's name is a namespace, a header value, regular-expression text and a label value\n\
          at once: it matches [a-z]([-a-z0-9]*[a-z0-9])?, has at most 40 characters and begins with\n\
          spec.prefix. The prefix is what policies trust, so no other namespace may begin with it.\n\
-         Where a clone of a route is named after its original, both names together have to fit.\n\
+         Where a clone of a route is named after its original, both names together have to fit, and what a\n\
+         preview host takes from a route has to make a DNS name.\n\
          Files of a tree are named after objects, so these have lower-case letters, digits, `-` and `.`.";
     DUPLICATE_NAME = "duplicate-name", Error, "two entries share a name",
         "Previews, services within a preview, suites and repositories are known by their name.\n\
@@ -194,9 +195,11 @@ codes! {
         "Previews get the labels of the baseline's Namespace. Where it does not say `istio-injection: enabled`\n\
          or name a revision with `istio.io/rev`, and a pod template has no label `sidecar.istio.io/inject:\n\
          \"true\"`, istiod injects nothing, and calls from such a pod follow no route.";
-    VARIABLE_LEFT = "variable-left", Warning, "nothing substitutes the variables of a copy",
+    VARIABLE_LEFT = "variable-left", Warning, "nothing substitutes a variable",
         "The Flux Kustomization that applies the baseline may substitute `${NAME}`. Those of previews do so\n\
-         where `spec.flux.postBuild` says the same. Otherwise `${NAME}` reaches the cluster as it stands.";
+         where `spec.flux.postBuild` says the same. Otherwise `${NAME}` reaches the cluster as it stands, in\n\
+         copies, routes of previews and what is delivered. Where values are listed and `${NAME}` has none, and\n\
+         no default, Flux puts nothing in its place.";
     NOT_DECRYPTED = "not-decrypted", Warning, "a delivered object stays encrypted",
         "With `delivery: include` our output carries what SOPS encrypted as it is: the MAC covers every value.\n\
          The Kustomization that applies it decrypts where `spec.flux.decryption` says how; otherwise Flux\n\

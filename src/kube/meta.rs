@@ -21,26 +21,37 @@ pub fn asks_for_substitution(node: &Node) -> bool {
     node.any_text(&|text| text.contains("${"))
 }
 
-/// Adds the names of the variables that a tree has for it, keys included: `$${NAME}` is none.
-pub(crate) fn variables<'n>(node: &'n Node, names: &mut BTreeSet<&'n str>) {
+/// A variable in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Variable<'n> {
+    /// Its name.
+    pub(crate) name: &'n str,
+    /// Whether the text says what stands for it where it has no value.
+    pub(crate) has_default: bool,
+}
+
+/// Adds the variables that a tree has for it, keys included: `$${NAME}` is none.
+pub(crate) fn variables<'n>(node: &'n Node, found: &mut BTreeSet<Variable<'n>>) {
     match &node.data {
-        Data::Scalar { text, .. } => names.extend(variables_of(text)),
-        Data::List(items) => items.iter().for_each(|item| variables(item, names)),
+        Data::Scalar { text, .. } => found.extend(variables_of(text)),
+        Data::List(items) => items.iter().for_each(|item| variables(item, found)),
         Data::Map(entries) => entries.iter().for_each(|(key, value)| {
-            names.extend(variables_of(&key.text));
-            variables(value, names);
+            found.extend(variables_of(&key.text));
+            variables(value, found);
         }),
     }
 }
 
-fn variables_of(text: &str) -> impl Iterator<Item = &str> {
+fn variables_of(text: &str) -> impl Iterator<Item = Variable<'_>> {
     text.match_indices("${").filter_map(move |(at, _)| {
         let rest = &text[at + 2..];
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        let end = end.unwrap_or(rest.len());
+        let (name, behind) = rest.split_at(end.unwrap_or(rest.len()));
         let dollars = at - text[..at].trim_end_matches('$').len();
-        let ends = rest[end..].starts_with(['}', ':', '=', '#', '%', '/', '^', ',']);
-        (end > 0 && ends && dollars.is_multiple_of(2)).then(|| &rest[..end])
+        let ends = behind.starts_with(['}', ':', '=', '#', '%', '/', '^', ',']);
+        let has_default = ["=", ":=", ":-"].iter().any(|sign| behind.starts_with(sign));
+        (!name.is_empty() && ends && dollars.is_multiple_of(2))
+            .then_some(Variable { name, has_default })
     })
 }
 

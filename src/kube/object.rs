@@ -184,8 +184,8 @@ fn first_line(place: Place) -> Place {
     Place::new(place.file(), place.range().start, place.range().start)
 }
 
-/// Kinds without a namespace that appear in manifests of applications. Unknown kinds are taken to
-/// be namespaced, as kustomize does.
+/// Kinds without a namespace that appear in manifests of applications, where no definition in the input
+/// says it. Unknown kinds are taken to be namespaced, as kustomize does.
 #[must_use]
 pub fn is_cluster_scoped(group: &str, kind: &str) -> bool {
     matches!(

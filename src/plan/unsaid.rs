@@ -1,9 +1,11 @@
 //! What a copy silently lacks because of what its surroundings do not say: sidecars where nothing injects
 //! them, values where nothing substitutes them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::Plan;
+use super::routing::Routing;
+use super::routing::gateway_api::Rule;
 use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::kube::Object;
 use crate::kube::meta::{is_literal, variables};
@@ -31,7 +33,9 @@ fn check_injection(plan: &Plan<'_>, originals: &[&Object], found: &mut Report) {
     let label = |key: &str| namespace?.label(key);
     let routes = !plan.routing.gateway_api.is_empty() || !plan.routing.istio.is_empty();
     let off = label("istio-injection") == Some("disabled");
-    let on = label("istio-injection") == Some("enabled") || label("istio.io/rev").is_some();
+    // The revision does not count beside it.
+    let on =
+        !off && (label("istio-injection") == Some("enabled") || label("istio.io/rev").is_some());
     let mut pods = originals.iter().filter(|object| pod_spec(&object.node).is_some());
     let asks = |labels: &Node| {
         labels.text_at(&["sidecar.istio.io/inject"]) == Some("true")
@@ -52,52 +56,142 @@ fn check_injection(plan: &Plan<'_>, originals: &[&Object], found: &mut Report) {
         return;
     };
     if !sure {
-        let says = if off {
-            "switches sidecar injection off"
+        let (says, help) = if off {
+            (
+                "switches sidecar injection off",
+                "label it `istio-injection: enabled`, or `istio.io/rev` without `istio-injection`",
+            )
         } else {
-            "says nothing of sidecar injection"
+            (
+                "says nothing of sidecar injection",
+                "label it `istio-injection: enabled` or `istio.io/rev`, or each pod template \
+                 `sidecar.istio.io/inject: \"true\"`; an annotation of that name does not count",
+            )
         };
         let message = format!(
             "{} {says}: pods of previews may run without a sidecar, and then nothing routes to them",
             namespace.id
         );
-        let help = "label it `istio-injection: enabled` or `istio.io/rev`, or each pod template \
-                    `sidecar.istio.io/inject: \"true\"`; an annotation of that name does not count";
         let finding = Diagnostic::new(&code::INJECTION_UNKNOWN, message, help);
         found.push(finding.at(namespace.place(), "previews get its labels"));
     }
 }
 
-/// Warns of variables in copies that nothing is said to substitute.
+/// Where the text of an object of the baseline stands in what we write.
+enum Kept<'a> {
+    /// In its copies.
+    Copied,
+    /// In what is delivered.
+    Delivered,
+    /// In routes of previews: these rules of it.
+    Derived(Vec<&'a Node>),
+}
+
+/// Warns of variables that nothing is said to substitute.
 fn check_variables(plan: &Plan<'_>, originals: &[&Object], found: &mut Report) {
     let config = plan.config;
     let is_function =
         config.previews.spec.baseline.delivery == Delivery::Include && !config.says_include();
-    if config.flux("postBuild").is_some() || is_function {
+    let post_build = config.flux("postBuild");
+    let list = |field: &str| post_build.and_then(|it| it.get(field));
+    if is_function || list("substituteFrom").is_some_and(|from| !from.items().is_empty()) {
         return;
     }
-    for object in originals.iter().filter(|object| !is_literal(&object.node)) {
-        let mut names = BTreeSet::new();
-        object
-            .node
-            .any_text(&|text| text.contains("${"))
-            .then(|| variables(&object.node, &mut names));
-        if names.is_empty() {
+    // Without any value Flux substitutes nothing, not even defaults.
+    let values = list("substitute").map(Node::entries).unwrap_or_default();
+    let known: BTreeSet<&str> = values.iter().map(|(key, _)| key.text.as_str()).collect();
+    let copied: BTreeSet<usize> = originals.iter().map(|object| object.number).collect();
+    let derived = derived(&plan.routing);
+    for object in plan.catalog.objects().filter(|object| !is_literal(&object.node)) {
+        if !object.node.any_text(&|text| text.contains("${")) {
             continue;
         }
-        // What looks like a variable may be part of a password.
-        let names = match object.is("", "Secret") {
-            true => "what it says".to_owned(),
-            false => some_of(names.iter().map(|name| format!("`${{{name}}}`"))),
+        let kept = match copied.contains(&object.number) {
+            true => Kept::Copied,
+            false if config.says_include() => Kept::Delivered,
+            false => Kept::Derived(
+                rules(object).filter(|&rule| derived.contains(&std::ptr::from_ref(rule))).collect(),
+            ),
         };
-        let message = format!(
-            "nothing substitutes the variables of {}: its copies say {names} as it stands here",
-            object.id
-        );
-        let help = "set spec.flux.postBuild as on the Flux Kustomization that applies the baseline; where \
-                    nothing substitutes them there either, annotate the object \
-                    `kustomize.toolkit.fluxcd.io/substitute: disabled`";
-        let finding = Diagnostic::new(&code::VARIABLE_LEFT, message, help);
-        found.push(finding.at(object.place(), "has variables"));
+        let mut names = BTreeSet::new();
+        match &kept {
+            Kept::Copied | Kept::Delivered => variables(&object.node, &mut names),
+            Kept::Derived(rules) => rules.iter().for_each(|rule| variables(rule, &mut names)),
+        }
+        if !known.is_empty() {
+            names.retain(|one| !one.has_default && !known.contains(one.name));
+        }
+        let names: BTreeSet<&str> = names.into_iter().map(|one| one.name).collect();
+        if !names.is_empty() {
+            found.push(variable_left(object, &kept, &names, known.is_empty()));
+        }
     }
+}
+
+/// The rules, of whatever kind, of a route.
+fn rules(route: &Object) -> impl Iterator<Item = &Node> {
+    let lists = ["rules", "http", "tcp"].into_iter();
+    let lists = lists.filter_map(|list| route.node.at(&["spec", list]));
+    lists.flat_map(Node::items)
+}
+
+/// The rules of the user's routes that routes of previews have.
+fn derived(routing: &Routing<'_>) -> HashSet<*const Node> {
+    let of_tables = routing.gateway_api.iter().flat_map(|table| &table.rules);
+    let of_tables = of_tables.filter_map(|rule| match rule {
+        Rule::Derived { rule, .. } => Some(rule.rule),
+        Rule::Preview(_) | Rule::Baseline(_) => None,
+    });
+    let of_istio = routing.istio.iter().flat_map(|table| table.derived.iter().flatten());
+    let local = routing.local.iter().flat_map(|local| local.rules.iter().chain(&local.tcp));
+    let clones = routing.entries.clones.iter().flat_map(|clone| &clone.way.rules);
+    let all = of_tables.chain(of_istio.chain(local).map(|swapped| swapped.rule));
+    all.chain(clones.map(|rule| rule.node)).map(std::ptr::from_ref).collect()
+}
+
+fn variable_left(
+    object: &Object,
+    kept: &Kept<'_>,
+    names: &BTreeSet<&str>,
+    by_nothing: bool,
+) -> Diagnostic {
+    // What looks like a variable may be part of a password.
+    let names = match object.is("", "Secret") {
+        true if by_nothing => "what it says".to_owned(),
+        true => "them".to_owned(),
+        false => some_of(names.iter().map(|name| format!("`${{{name}}}`"))),
+    };
+    let id = &object.id;
+    let (message, help) = match by_nothing {
+        true => {
+            let say = match kept {
+                Kept::Copied => "its copies say",
+                Kept::Delivered => "it is delivered and says",
+                Kept::Derived(_) => "routes of previews say",
+            };
+            (
+                format!(
+                    "nothing substitutes the variables of {id}: {say} {names} as it stands here"
+                ),
+                "set spec.flux.postBuild as on the Flux Kustomization that applies the baseline; where \
+                 nothing substitutes them there either, annotate the object \
+                 `kustomize.toolkit.fluxcd.io/substitute: disabled`",
+            )
+        }
+        false => {
+            let miss = match kept {
+                Kept::Copied => "in its copies",
+                Kept::Delivered => "where it is delivered",
+                Kept::Derived(_) => "in routes of previews",
+            };
+            (
+                format!(
+                    "nothing says the value of variables of {id}: {miss} Flux puts nothing in place of {names}"
+                ),
+                "list them in spec.flux.postBuild.substitute, or name where they stand in substituteFrom, as on \
+                 the Flux Kustomization that applies the baseline; or write a default, as in `${NAME:=value}`",
+            )
+        }
+    };
+    Diagnostic::new(&code::VARIABLE_LEFT, message, help).at(object.place(), "has variables")
 }

@@ -14,7 +14,7 @@ mod values;
 
 pub(crate) use flux::{is_source_path, no_place_for_artifacts};
 pub(crate) use images::problems as image_problems;
-pub(crate) use names::{is_dns_label, is_dns_subdomain};
+pub(crate) use names::{is_dns_label, is_dns_subdomain, is_label_text};
 pub(crate) use values::is_env_name;
 
 use rayon::prelude::*;

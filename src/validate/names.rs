@@ -180,7 +180,8 @@ pub(crate) fn is_dns_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label_text)
 }
 
-fn is_label_text(text: &str) -> bool {
+/// Whether a text is a DNS label but for its length.
+pub(crate) fn is_label_text(text: &str) -> bool {
     let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     match text.as_bytes() {
         [] => false,

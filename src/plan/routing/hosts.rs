@@ -11,11 +11,13 @@ use foldhash::fast::RandomState;
 
 use super::entries::{Planned, Way, fill};
 use crate::diagnostic::{Diagnostic, Report, code};
+use crate::kube::meta::is_substituted;
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
 use crate::model::route::gateways::{Found, Gateways, Name, bindings, listeners};
 use crate::model::route::istio;
 use crate::spec::Config;
+use crate::validate::is_label_text;
 use crate::yaml::Node;
 
 /// Reports hosts of previews that something else has too.
@@ -26,6 +28,7 @@ pub(super) fn check<'a>(
     all: &[Planned<'a>],
     found: &mut Report,
 ) {
+    check_names(all, found);
     check_originals(config, all, found);
     check_listeners(config, gateways, all, found);
     let previews = &config.previews.spec.previews;
@@ -76,6 +79,50 @@ fn check_listeners(
         let finding = config.finding(&code::ENTRY_NOT_CLONED, path, message, help);
         found.push(finding.also(gateway.place(), "the Gateway is here"));
     }
+}
+
+/// Reports hosts of previews that are no DNS names, because of what the original ones have in them.
+fn check_names(all: &[Planned<'_>], found: &mut Report) {
+    let mut seen = BTreeSet::new();
+    for (number, Planned { ways, .. }) in all.iter().enumerate() {
+        for way in ways {
+            let hosts = way.hosts.iter().map(|(host, pattern)| (host, pattern.of("preview")));
+            // Of lengths speaks another finding.
+            let wrong = hosts.filter(|(_, host)| !host.split('.').all(is_label_text));
+            for (original, host) in wrong {
+                if seen.insert((number, &way.route.id, host.clone())) {
+                    found.push(no_dns_name(number, way.route, original, &host));
+                }
+            }
+        }
+    }
+}
+
+fn no_dns_name(number: usize, route: &Object, original: &str, host: &str) -> Diagnostic {
+    let field = if route.id.kind == "VirtualService" { "hosts" } else { "hostnames" };
+    let written = items(&route.node, &["spec", field]).iter().find(|one| {
+        let text = one.text().unwrap_or_default().trim_end_matches('.');
+        !original.starts_with('*') && text.eq_ignore_ascii_case(original)
+    });
+    let (place, what) = match written {
+        Some(node) => (node.place, "host"),
+        None => (route.place(), "name"),
+    };
+    let text = written.and_then(Node::text).unwrap_or(&route.id.name);
+    let path = format!("spec.routing.entries[{number}].host");
+    let (why, help) = match is_substituted(text) {
+        true => (
+            "Flux fills the variable in later, so it cannot be known here",
+            format!("put {{hash}} in place of {{host}} in {path}"),
+        ),
+        false => (
+            "a DNS name has lower-case letters, digits, `-` and `.`",
+            format!("mend the {what} of the route, or put {{hash}} in place of {{host}} in {path}"),
+        ),
+    };
+    let message =
+        format!("the {what} `{text}` of {} would make the preview host `{host}`: {why}", route.id);
+    Diagnostic::new(&code::BAD_NAME, message, help).at(place, "makes no DNS name")
 }
 
 /// The hosts of this pattern that no name server knows: a part may have 63 characters. The longest name of a
