@@ -69,16 +69,70 @@ pub const DNS_ANNOTATIONS: [&str; 2] = [
     "external-dns.alpha.kubernetes.io/internal-hostname",
 ];
 
-/// Removes a header from a list of names; a list that becomes empty goes as well.
+/// Removes a header from a list of names, or of names and values; a list that becomes empty goes as well.
 pub(crate) fn without(node: &mut Node, list: &str, header: &str) {
     let Some(names) = node.get_mut(list) else {
         return;
     };
-    if let Data::List(names) = &mut names.data {
-        names.retain(|name| !name.text().is_some_and(|name| name.eq_ignore_ascii_case(header)));
+    let is_other = |name: &str| !name.eq_ignore_ascii_case(header);
+    match &mut names.data {
+        Data::List(names) => {
+            names.retain(|one| one.text().or(one.text_at(&["name"])).is_none_or(is_other));
+        }
+        Data::Map(entries) => entries.retain(|(name, _)| is_other(&name.text)),
+        Data::Scalar { .. } => {}
     }
-    if names.items().is_empty() {
+    if names.items().is_empty() && names.entries().is_empty() {
         node.remove(list);
+    }
+}
+
+/// Every change of request headers that a rule or a backend makes itself, in either API.
+pub(crate) fn request_changes(node: &mut Node) -> impl Iterator<Item = &mut Node> {
+    let (mut filters, mut headers) = (None, None);
+    if let Data::Map(entries) = &mut node.data {
+        for (key, value) in entries {
+            match key.text.as_str() {
+                "filters" => filters = Some(value),
+                "headers" => headers = Some(value),
+                _ => {}
+            }
+        }
+    }
+    let filters = filters.map(Node::items_mut).unwrap_or_default().iter_mut();
+    let changes = filters.filter_map(|filter| filter.get_mut("requestHeaderModifier"));
+    changes.chain(headers.and_then(|headers| headers.get_mut("request")))
+}
+
+/// A rule or a backend no longer does these things to a request header. What then says nothing goes.
+pub(crate) fn keep_header(node: &mut Node, lists: &[&str], header: &str) {
+    for change in request_changes(node) {
+        lists.iter().for_each(|list| without(change, list, header));
+    }
+    if let Some(filters) = node.get_mut("filters") {
+        if let Data::List(filters) = &mut filters.data {
+            let is_empty = |filter: &Node| {
+                filter.get("requestHeaderModifier").is_some_and(|m| m.entries().is_empty())
+            };
+            filters.retain(|filter| !is_empty(filter));
+        }
+        if filters.items().is_empty() {
+            node.remove("filters");
+        }
+    }
+    drop_empty(node, &["headers", "request"]);
+    drop_empty(node, &["headers"]);
+}
+
+/// Removes the mapping behind a chain of keys if nothing is in it.
+fn drop_empty(node: &mut Node, keys: &[&str]) {
+    let Some((last, above)) = keys.split_last() else {
+        return;
+    };
+    if node.at(keys).is_some_and(|node| node.entries().is_empty())
+        && let Some(parent) = node.at_mut(above)
+    {
+        parent.remove(last);
     }
 }
 

@@ -46,43 +46,10 @@ fn drop_entries(spec: &mut Node, set: &str) {
 
 /// Rules and entries no longer remove this request header.
 fn keep_header(spec: &mut Node, header: &str) {
-    for rule in spec.get_mut("rules").map(Node::items_mut).unwrap_or_default() {
-        let Some(filters) = rule.get_mut("filters") else {
-            continue;
-        };
-        for filter in filters.items_mut() {
-            if let Some(modifier) = filter.get_mut("requestHeaderModifier") {
-                meta::without(modifier, "remove", header);
-            }
+    for list in ["rules", "http"] {
+        for rule in spec.get_mut(list).map(Node::items_mut).unwrap_or_default() {
+            meta::keep_header(rule, &["remove"], header);
         }
-        if let Data::List(filters) = &mut filters.data {
-            let is_empty = |filter: &Node| {
-                filter.get("requestHeaderModifier").is_some_and(|m| m.entries().is_empty())
-            };
-            filters.retain(|filter| !is_empty(filter));
-        }
-        if filters.items().is_empty() {
-            rule.remove("filters");
-        }
-    }
-    for entry in spec.get_mut("http").map(Node::items_mut).unwrap_or_default() {
-        if let Some(request) = entry.at_mut(&["headers", "request"]) {
-            meta::without(request, "remove", header);
-        }
-        drop_empty(entry, &["headers", "request"]);
-        drop_empty(entry, &["headers"]);
-    }
-}
-
-/// Removes the mapping behind a chain of keys if nothing is in it.
-fn drop_empty(node: &mut Node, keys: &[&str]) {
-    let Some((last, above)) = keys.split_last() else {
-        return;
-    };
-    if node.at(keys).is_some_and(|node| node.entries().is_empty())
-        && let Some(parent) = node.at_mut(above)
-    {
-        parent.remove(last);
     }
 }
 

@@ -7,7 +7,7 @@ use super::istio::{write_out_hosts, write_routes};
 use crate::emit::meta;
 use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteSpec};
 use crate::kube::istio::{self, VirtualService, VirtualServiceSpec};
-use crate::kube::meta::without;
+use crate::kube::meta::{keep_header, request_changes, without};
 use crate::kube::{Object, marks};
 use crate::plan::routing::entries::{Clone as Entry, Origin, Rule, Target, fill};
 use crate::plan::{Environment, Plan};
@@ -25,6 +25,26 @@ pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>, clone: &Entry<'_>) ->
 fn member(plan: &Plan<'_>, preview: &str) -> Option<String> {
     let key = &plan.config.previews.spec.routing.key.baggage;
     (!key.is_empty()).then(|| format!("{key}={preview}"))
+}
+
+fn key_header<'p>(plan: &'p Plan<'_>) -> &'p str {
+    &plan.config.previews.spec.routing.key.header
+}
+
+/// Takes from a rule and its backends what would undo the key that the clone sets: the original may strip
+/// the key, or write one. What backends do comes after what their rule does.
+fn leave_key(rule: &mut Node, backends: &str, key: &str, member: Option<&str>) {
+    const ALL: [&str; 3] = ["set", "add", "remove"];
+    keep_header(rule, &ALL, key);
+    for backend in rule.get_mut(backends).map(Node::items_mut).unwrap_or_default() {
+        keep_header(backend, &ALL, key);
+        if let Some(member) = member {
+            keep_header(backend, &["remove"], "baggage");
+            for change in request_changes(backend) {
+                joined(change, &["set"], member);
+            }
+        }
+    }
 }
 
 fn moved<'a>(plan: &'a Plan<'a>, env: &'a Environment<'a>, clone: &'a Entry<'a>) -> Moved<'a> {
@@ -50,12 +70,11 @@ fn gateway_route(plan: &Plan<'_>, env: &Environment<'_>, clone: &Entry<'_>) -> O
             }
         }
         if rule.get("backendRefs").is_some_and(|backends| !backends.items().is_empty()) {
-            let key = &plan.config.previews.spec.routing.key;
+            let (key, member) = (key_header(plan), member(plan, env.name));
+            leave_key(&mut rule, "backendRefs", key, member.as_deref());
             let modifier = header_modifier(&mut rule);
-            // The original may strip the key; the clone must not undo what it sets.
-            without(modifier, "remove", &key.header);
-            set_header(modifier, &key.header, env.name);
-            if let Some(member) = member(plan, env.name) {
+            push_header(modifier, "set", key, env.name);
+            if let Some(member) = member {
                 add_member(modifier, &member);
             }
         }
@@ -127,23 +146,16 @@ fn push_header(modifier: &mut Node, list: &str, name: &str, value: &str) {
     }
 }
 
-fn set_header(modifier: &mut Node, name: &str, value: &str) {
-    match value_of(modifier, "set", name) {
-        Some(found) => *found = Node::string(value),
-        None => push_header(modifier, "set", name, value),
-    }
-}
-
 /// Adds a member to the baggage, behind what the client sends or the original writes.
 fn add_member(modifier: &mut Node, member: &str) {
-    if !joined(modifier, member) {
+    if !joined(modifier, &["set", "add"], member) {
         push_header(modifier, "add", "baggage", member);
     }
 }
 
-/// Joins a member to the baggage that a modifier writes already.
-fn joined(modifier: &mut Node, member: &str) -> bool {
-    ["set", "add"].iter().any(|list| {
+/// Joins a member to the baggage that a modifier writes already in one of these lists.
+fn joined(modifier: &mut Node, lists: &[&str], member: &str) -> bool {
+    lists.iter().any(|list| {
         let Some(found) = value_of(modifier, list, "baggage") else {
             return false;
         };
@@ -193,12 +205,12 @@ fn virtual_service(plan: &Plan<'_>, env: &Environment<'_>, clone: &Entry<'_>) ->
             write_origins(policy, origins, env.name);
         }
         if cloned.get("route").is_some() {
+            let (key, member) = (key_header(plan), member(plan, env.name));
+            leave_key(&mut cloned, "route", key, member.as_deref());
             let request = cloned.make(&["headers", "request"]);
-            let key = &plan.config.previews.spec.routing.key;
-            without(request, "remove", &key.header);
-            request.make(&["set"]).set(&key.header, Node::string(env.name));
-            if let Some(member) = member(plan, env.name)
-                && !joined(request, &member)
+            request.make(&["set"]).set(key, Node::string(env.name));
+            if let Some(member) = member
+                && !joined(request, &["set", "add"], &member)
             {
                 request.make(&["add"]).set("baggage", Node::string(member));
             }

@@ -12,6 +12,7 @@ use crate::kube::{Object, gateway};
 use crate::model::route::gateways::resolved;
 use crate::model::route::istio::{MESH, SOURCE, http, matches};
 use crate::model::route::{gateway_api, text_match};
+use crate::spec::RoutingKey;
 use crate::yaml::Node;
 
 /// A rule that can hold.
@@ -29,6 +30,14 @@ impl PartialEq for Held<'_> {
     }
 }
 
+/// The conditions of a match on headers.
+const HEADERS: [&str; 2] = ["headers", "withoutHeaders"];
+
+/// Whether a header of this name is the host that was asked for. Envoy knows it by both names.
+fn is_host(name: &str) -> bool {
+    name.eq_ignore_ascii_case("host") || name.eq_ignore_ascii_case(":authority")
+}
+
 type Refused = Box<Diagnostic>;
 
 /// Whether it depends on the host which rules of a route hold.
@@ -38,8 +47,12 @@ pub(super) fn depends_on_host(route: &Object) -> bool {
     match route.id.group == gateway::GROUP {
         true => gateway_api::rules(route).iter().any(|rule| redirects(rule).any(names_host)),
         false => http(route).any(|entry| {
-            matches(entry).iter().any(|one| one.get("authority").is_some())
-                || entry.get("redirect").is_some_and(names_host)
+            matches(entry).iter().any(|one| {
+                let mut named = HEADERS.iter().filter_map(|field| one.get(field));
+                one.get("authority").is_some()
+                    || named
+                        .any(|named| named.entries().iter().any(|(name, _)| is_host(&name.text)))
+            }) || entry.get("redirect").is_some_and(names_host)
         }),
     }
 }
@@ -55,16 +68,30 @@ pub(super) fn at_all<'a>(
     host: &str,
     preview: &Pattern,
     all: &[At<'_>],
-    secure: bool,
+    (key, secure): (&RoutingKey, bool),
 ) -> Result<Vec<Held<'a>>, Refused> {
     if route.id.group == gateway::GROUP {
         let rules = gateway_api::rules(route).iter();
         let held = rules.filter(|rule| !redirects(rule).any(|one| leads_to_itself(one, host)));
-        return Ok(held.map(|node| Held { node, matches: None }).collect());
+        let held: Vec<Held<'_>> = held.map(|node| Held { node, matches: None }).collect();
+        let matches = held.iter().filter_map(|one| one.node.get("matches")).flat_map(Node::items);
+        for header in matches.filter_map(|one| one.get("headers")).flat_map(Node::items) {
+            let name = header.text_at(&["name"]).unwrap_or_default();
+            refuse_key(route, key, name, header)?;
+            if is_host(name) {
+                let message = format!(
+                    "{} matches the header `{name}`, which a preview host changes",
+                    route.id
+                );
+                let help = "write the host into `hostnames`, and remove the match";
+                return Err(refuse(message, help, header));
+            }
+        }
+        return Ok(held);
     }
     let mut agreed: Option<(&At<'_>, Vec<Held<'_>>)> = None;
     for at in all {
-        let held = entries_at(route, &Place { route, host, preview, at, secure })?;
+        let held = entries_at(route, &Place { route, host, preview, at, key, secure })?;
         match &agreed {
             None => agreed = Some((at, held)),
             Some((first, other)) if *other != held => {
@@ -82,6 +109,7 @@ struct Place<'p> {
     host: &'p str,
     preview: &'p Pattern,
     at: &'p At<'p>,
+    key: &'p RoutingKey,
     /// Whether clients of the preview's host speak TLS.
     secure: bool,
 }
@@ -143,7 +171,21 @@ impl Place<'_> {
             }
             left.remove("scheme");
         }
-        if let Some(authority) = one.get("authority") {
+        let mut hosts: Vec<(&Node, bool)> =
+            one.get("authority").map(|it| (it, true)).into_iter().collect();
+        for field in HEADERS {
+            for (name, wanted) in one.get(field).map(Node::entries).unwrap_or_default() {
+                refuse_key(self.route, self.key, &name.text, wanted)?;
+                if is_host(&name.text) {
+                    hosts.push((wanted, field == "headers"));
+                    left.make(&[field]).remove(&name.text);
+                }
+            }
+            if left.get(field).is_some_and(|named| named.entries().is_empty()) {
+                left.remove(field);
+            }
+        }
+        for (wanted, holds) in &hosts {
             if self.host.starts_with('*') {
                 let message = format!(
                     "{} matches on the authority, and its host `{}` stands for many",
@@ -151,11 +193,13 @@ impl Place<'_> {
                 );
                 let help = "write the hosts that it distinguishes into `hosts`, each with a preview host \
                             of its own";
-                return Err(refuse(message, help, authority));
+                return Err(refuse(message, help, wanted));
             }
-            if !self.holds(authority, self.host)? {
+            if self.holds(wanted, self.host)? != *holds {
                 return Ok(None);
             }
+        }
+        if !hosts.is_empty() {
             // It stays a condition that is always true: without one it would stand behind others.
             left.set("authority", Node::map([("prefix", Node::string(&self.preview.0))]));
         }
@@ -185,6 +229,17 @@ impl Place<'_> {
             refuse(message, help, wanted)
         })
     }
+}
+
+/// Refuses a match on a header that the clone sets itself.
+fn refuse_key(route: &Object, key: &RoutingKey, name: &str, place: &Node) -> Result<(), Refused> {
+    let name = name.to_ascii_lowercase();
+    if name != key.header && (key.baggage.is_empty() || name != "baggage") {
+        return Ok(());
+    }
+    let message = format!("{} matches the header `{name}`, which is the key's own", route.id);
+    let help = "choose another spec.routing.key, or remove the match from the route";
+    Err(refuse(message, help, place))
 }
 
 fn refuse(message: String, help: &str, node: &Node) -> Refused {

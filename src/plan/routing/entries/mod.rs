@@ -151,7 +151,12 @@ pub(super) fn plan<'a>(
     if planned.size > most {
         return planned;
     }
-    let finder = Finder { gateways: &gateways, routes: &routes, findings: Default::default() };
+    let finder = Finder {
+        key: &config.previews.spec.routing.key,
+        gateways: &gateways,
+        routes: &routes,
+        findings: Default::default(),
+    };
     let (mut all, mut stripped) = (Vec::new(), BTreeMap::new());
     for (number, entry) in entries.iter().enumerate() {
         let stood_for = finder.stood_for(entry);

@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, gateway};
 use crate::model::route::gateways::{Binding, Found, Gateways, Name, bindings, listeners};
 use crate::model::route::{gateway_api, istio};
-use crate::spec::Entry;
+use crate::spec::{Entry, RoutingKey};
 use crate::yaml::Node;
 
 /// A listener at which a host of a route is served.
@@ -40,6 +40,8 @@ type Hosts<'a> = BTreeMap<String, Vec<At<'a>>>;
 /// What the ways of all entries are found with.
 #[derive(Debug)]
 pub(super) struct Finder<'a, 'f> {
+    /// The key that clones set.
+    pub(super) key: &'f RoutingKey,
     /// The Gateways of the input.
     pub(super) gateways: &'f Gateways<'a>,
     /// The routes that lead in.
@@ -192,7 +194,7 @@ impl<'a> Finder<'a, '_> {
             let mut same = known.iter().filter(|(other, _)| !by_host && *other == at.as_slice());
             let held = match same.next() {
                 Some((_, held)) => held.clone(),
-                None => match held::at_all(route, host, &preview, at, secure) {
+                None => match held::at_all(route, host, &preview, at, (self.key, secure)) {
                     Ok(held) => held,
                     Err(finding) => {
                         self.say(*finding);
