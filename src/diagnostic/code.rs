@@ -252,7 +252,8 @@ codes! {
     ROUTE_NOT_PREVIEWED = "route-not-previewed", Warning, "a rule leads to the baseline with the key as well",
         "Rules are derived for the Services of the baseline's namespace and for its ways in. A rule that\n\
          hangs on something else, such as a ServiceEntry, a public host or a Service of another namespace,\n\
-         keeps choosing the baseline, whatever key a request carries.";
+         keeps choosing the baseline, whatever key a request carries. So does a service whose own route sends\n\
+         every request elsewhere: a preview of it gets none.";
     ONE_NAMESPACE = "one-namespace", Warning, "rules hold for callers of the baseline's namespace alone",
         "A copy calls from the namespace of its preview. What only the baseline's namespace sees\n\
          (`exportTo`, `sourceNamespace`, routes for Services of another namespace) does not hold there.";

@@ -159,6 +159,7 @@ pub(super) fn plan<'a>(
         let path = "spec.routing.entries";
         found.push(finding.at(config.place(path), "limit reached with these").field(path));
     }
+    table.check_unreached(&routing, found);
     routing
 }
 

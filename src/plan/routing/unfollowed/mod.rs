@@ -5,6 +5,7 @@
 
 mod key_lost;
 mod private;
+mod unreached;
 mod virtual_service;
 
 pub(super) use virtual_service::exported_to_nobody;
