@@ -298,7 +298,7 @@ fn check_entry(tables: &Tables<'_, '_>, object: &Object, entry: &Node, found: &m
                             "{} matches the header `{lower}`, which is the key's own",
                             object.id
                         ),
-                        "choose another spec.routing.key, or remove the match",
+                        "choose another spec.routing.key, or remove the match from the route",
                         value,
                     );
                 }
