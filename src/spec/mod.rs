@@ -1,6 +1,7 @@
 //! previews.yaml and affected.yaml exactly as written: types, defaults, and the strict reader.
 
 mod affected;
+mod flux;
 mod form;
 mod pattern;
 mod preview;
@@ -11,6 +12,7 @@ mod time;
 mod v1alpha1;
 
 pub use affected::*;
+pub use flux::*;
 pub use preview::*;
 pub use read::{Config, read_affected};
 pub use registries::Registries;

@@ -144,11 +144,9 @@ fn no_finding_shows_what_a_patch_copies_out_of_a_secret() {
     let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: db, namespace: shop}\n\
                   stringData: {p: hunter2}\n";
     let uses = CART.replace("image: cart:1", "image: cart:1, envFrom: [{secretRef: {name: db}}]");
-    for (op, to) in [
-        ("copy", "/type"),
-        ("copy", "/metadata/annotations"),
-        ("copy", "/metadata/labels"),
-    ] {
+    for (op, to) in
+        [("copy", "/type"), ("copy", "/metadata/annotations"), ("copy", "/metadata/labels")]
+    {
         let patch = format!("[{{op: {op}, from: /stringData/p, path: {to}}}]");
         let entry =
             format!("image: \"cart:2\", patches: [{{target: {{kind: Secret}}, patch: '{patch}'}}]");

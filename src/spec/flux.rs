@@ -1,0 +1,140 @@
+//! `spec.flux`: the Flux objects around the previews, and where artifacts of previews are.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+/// The Flux objects around the previews.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Flux {
+    /// Namespace of all Flux objects.
+    pub namespace: String,
+    /// The source that holds our output.
+    pub source_ref: SourceRef,
+    /// ServiceAccount that Flux acts as; empty: Flux' own.
+    pub service_account_name: String,
+    /// Variable substitution, as on the Kustomization that applies the baseline today: environments get the same.
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub post_build: IgnoredAny,
+    /// Decryption, as on the Kustomization that applies the baseline today: environments get the same.
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub decryption: IgnoredAny,
+    /// Where `render --artifacts each` has its artifacts.
+    pub artifacts: Artifacts,
+    /// Over how many kustomize-controllers previews are spread, by the label `sharding.fluxcd.io/key`
+    /// with the value `previews-1` and so on; 0: no such label.
+    #[schemars(range(max = 100))]
+    pub shards: u32,
+    /// Stream only: the Kustomization that applies our output. It must have `wait: false`.
+    pub parent: String,
+    /// Stream only: a folder of the source with an empty kustomization.yaml.
+    pub gate: String,
+}
+
+impl Default for Flux {
+    fn default() -> Self {
+        Self {
+            namespace: "flux-system".to_owned(),
+            source_ref: SourceRef::default(),
+            service_account_name: String::new(),
+            post_build: IgnoredAny,
+            decryption: IgnoredAny,
+            artifacts: Artifacts::default(),
+            shards: 0,
+            parent: "previews".to_owned(),
+            gate: "./previews/gate".to_owned(),
+        }
+    }
+}
+
+/// Where `render --artifacts each` has its artifacts.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Artifacts {
+    /// Their repository, such as `oci://ghcr.io/shop/previews`: each artifact is a tag of it.
+    pub url: String,
+    /// How the tag of a preview's artifact is made.
+    pub tags: Tags,
+    /// Further fields of each OCIRepository, such as `interval`, `secretRef`, `provider` or `verify`.
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub oci_repository: IgnoredAny,
+    /// A Receiver, by which whoever pushes tells Flux at once; absent: Flux looks once in an interval.
+    pub receiver: Option<Receiver>,
+}
+
+/// What a Receiver needs.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Receiver {
+    /// Secret with the `token` that calls are signed with, in the namespace of the Flux objects.
+    pub secret_ref: SecretRef,
+}
+
+/// How the tag of a preview's artifact is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Tags {
+    /// From the names of the set and the preview: a push costs the same however many previews there are.
+    #[default]
+    Fixed,
+    /// With a hash of the content as well: the root's artifact says exactly what runs.
+    Content,
+}
+
+/// A Flux source.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct SourceRef {
+    /// Its kind.
+    pub kind: SourceKind,
+    /// Its name.
+    pub name: String,
+    /// Its namespace; empty: that of the Flux objects.
+    pub namespace: String,
+}
+
+impl Default for SourceRef {
+    fn default() -> Self {
+        Self { kind: SourceKind::default(), name: "previews".to_owned(), namespace: String::new() }
+    }
+}
+
+/// The kinds of Flux sources a Kustomization can use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum SourceKind {
+    /// An OCI artifact.
+    #[default]
+    #[serde(rename = "OCIRepository")]
+    OciRepository,
+    /// A Git repository.
+    GitRepository,
+    /// An S3-compatible bucket.
+    Bucket,
+    /// An artifact made by another controller.
+    ExternalArtifact,
+}
+
+impl SourceKind {
+    /// The Kubernetes kind.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OciRepository => "OCIRepository",
+            Self::GitRepository => "GitRepository",
+            Self::Bucket => "Bucket",
+            Self::ExternalArtifact => "ExternalArtifact",
+        }
+    }
+}
+
+/// The name of a Secret.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct SecretRef {
+    /// Its name.
+    pub name: String,
+}
