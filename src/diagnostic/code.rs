@@ -279,7 +279,8 @@ codes! {
          preview from the production host. Choose which of the two matters, or use the header alone.";
     ENTRY_NOT_CLONED = "entry-not-cloned", Warning, "a way into the baseline has no preview host",
         "HTTPRoutes and GRPCRoutes attached to a Gateway and VirtualServices with gateways are cloned.\n\
-         Ingress, TCP and TLS routes cannot set the key.";
+         Ingress, TCP and TLS routes cannot set the key. A clone is made, and nobody hears it, where the\n\
+         listeners of the entry's Gateway refuse its hosts, its namespace or its kind.";
     ENTRY_GATEWAY = "entry-gateway", Error, "an entry names a Gateway that its routes cannot bind to",
         "The Gateway API and Istio both have a kind Gateway, and a route binds to one of its own API alone:\n\
          an HTTPRoute or GRPCRoute to the first, a VirtualService to the second. A clone that is bound to the\n\

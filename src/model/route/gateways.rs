@@ -33,6 +33,8 @@ pub(crate) enum Found<'a> {
 /// Where requests come in at a Gateway: a listener of the Gateway API, or a server of Istio.
 #[derive(Debug)]
 pub(crate) struct Listener<'a> {
+    /// As it is written.
+    pub(crate) node: &'a Node,
     names: [Option<&'a str>; 2],
     /// Hosts that it is open to, exact or with a star in front; none: all.
     pub(crate) hosts: Vec<&'a str>,
@@ -110,6 +112,7 @@ pub(crate) fn listeners<'a>(gateway: &'a Object, namespace: &str) -> Vec<Listene
 
 fn listener(node: &Node) -> Listener<'_> {
     Listener {
+        node,
         names: [node.text_at(&["name"]), None],
         hosts: node.text_at(&["hostname"]).into_iter().filter(|host| !host.is_empty()).collect(),
         port: number(node.get("port")),
@@ -130,7 +133,7 @@ fn server<'a>(node: &'a Node, gateway: &Object, namespace: &str) -> Option<Liste
     let names = [node.text_at(&["name"]), node.text_at(&["port", "name"])];
     let secure = is_secure(node.text_at(&["port", "protocol"]).unwrap_or_default());
     let port = number(node.at(&["port", "number"]));
-    (!hosts.is_empty()).then_some(Listener { names, hosts, port, secure })
+    (!hosts.is_empty()).then_some(Listener { node, names, hosts, port, secure })
 }
 
 fn is_secure(protocol: &str) -> bool {

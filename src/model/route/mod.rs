@@ -1,5 +1,6 @@
 //! Routes of the baseline, read as the mesh follows them.
 
+pub(crate) mod admission;
 pub(crate) mod gateway_api;
 pub(crate) mod gateways;
 pub(crate) mod istio;

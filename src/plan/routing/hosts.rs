@@ -14,7 +14,8 @@ use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::meta::is_substituted;
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
-use crate::model::route::gateways::{Found, Gateways, Name, bindings, listeners};
+use crate::model::route::admission::{Refusal, refusal};
+use crate::model::route::gateways::{Found, Gateways, Listener, Name, bindings, listeners};
 use crate::model::route::istio;
 use crate::spec::Config;
 use crate::validate::is_label_text;
@@ -30,7 +31,7 @@ pub(super) fn check<'a>(
 ) {
     check_names(all, found);
     check_originals(config, all, found);
-    check_listeners(config, gateways, all, found);
+    check_listeners(config, catalog, gateways, all, found);
     let previews = &config.previews.spec.previews;
     let names = previews.iter().enumerate().map(|(index, preview)| (preview.name.as_str(), index));
     let names: HashMap<&str, usize, RandomState> = names.collect();
@@ -46,9 +47,11 @@ pub(super) fn check<'a>(
     }
 }
 
-/// Says that the hosts of an entry fit no listener of its Gateway, where the input has the Gateway.
+/// Says that no listener of its Gateway takes the clones of an entry, where the input has the Gateway: their
+/// hosts fit none, or it refuses their kind or namespace.
 fn check_listeners(
     config: &Config,
+    catalog: &Catalog<'_>,
     gateways: &Gateways<'_>,
     all: &[Planned<'_>],
     found: &mut Report,
@@ -61,15 +64,34 @@ fn check_listeners(
                 return None;
             };
             let is_istio = gateway.id.group == istio_kind::GROUP;
-            let mut open = listeners(gateway, &way.route.id.namespace);
-            open.retain(|one| is_istio || one.is_named(&wanted.section_name));
+            let open = listeners(gateway, &way.route.id.namespace).into_iter();
+            let open = open.filter(|one| is_istio || one.is_named(&wanted.section_name));
+            let judged = open.map(|one| {
+                let refusal = (!is_istio).then(|| refusal(one.node, gateway, way.route, catalog));
+                (one, refusal.flatten())
+            });
+            let mut judged: Vec<(Listener<'_>, Option<Refusal<'_>>)> = judged.collect();
             let mut hosts = way.hosts.iter().map(|(_, pattern)| pattern.of("preview"));
-            let host = hosts.find(|host| !open.iter().any(|open| open.covers(host)))?;
-            Some((gateway, host))
+            let host = hosts.find(|host| {
+                !judged.iter().any(|(one, refusal)| refusal.is_none() && one.covers(host))
+            })?;
+            judged.retain(|(one, _)| one.covers(&host));
+            let refusal = judged.into_iter().find_map(|(_, refusal)| refusal);
+            Some((gateway, host, refusal))
         });
-        let Some((gateway, host)) = refused else {
+        let Some((gateway, host, refusal)) = refused else {
             continue;
         };
+        if let Some(refusal) = refusal {
+            let message = format!(
+                "the listener of {} for hosts such as {host} {}: it refuses their routes",
+                gateway.id, refusal.why
+            );
+            let path = format!("spec.routing.entries[{index}].gateway");
+            let finding = config.finding(&code::ENTRY_NOT_CLONED, path, message, refusal.help);
+            found.push(finding.also(refusal.node.place, "refused here"));
+            continue;
+        }
         let message = format!(
             "{} has no listener for hosts such as {host}, and refuses their routes",
             gateway.id

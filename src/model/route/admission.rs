@@ -1,0 +1,70 @@
+//! Which routes a listener of the Gateway API takes, whatever their hosts: its protocol and `allowedRoutes`.
+//! See <https://gateway-api.sigs.k8s.io/reference/spec/#allowedroutes>.
+
+use crate::kube::{Object, gateway};
+use crate::model::{Catalog, selector};
+use crate::yaml::Node;
+
+/// Why a listener refuses a route.
+#[derive(Debug)]
+pub(crate) struct Refusal<'a> {
+    /// What is in the way.
+    pub(crate) node: &'a Node,
+    /// In words that follow the name of the Gateway.
+    pub(crate) why: String,
+    /// The way out.
+    pub(crate) help: &'static str,
+}
+
+/// Why a listener of a Gateway refuses the routes of this kind and namespace, if it does. A Namespace that is
+/// not in the input may have any labels.
+pub(crate) fn refusal<'a>(
+    listener: &'a Node,
+    gateway: &Object,
+    route: &Object,
+    catalog: &Catalog<'_>,
+) -> Option<Refusal<'a>> {
+    let (kind, home) = (&route.id.kind, &route.id.namespace);
+    let refuse = |node, why, help| Some(Refusal { node, why, help });
+    let protocol = listener.get("protocol");
+    if let Some((node, name)) = protocol.and_then(|node| Some((node, node.text()?)))
+        && ["TLS", "TCP", "UDP"].contains(&name)
+    {
+        let help = "name a listener of the protocol HTTP or HTTPS";
+        return refuse(node, format!("speaks {name}, which takes no {kind}"), help);
+    }
+    let kinds = listener.at(&["allowedRoutes", "kinds"]);
+    let is_own = |one: &Node| {
+        one.text_at(&["kind"]) == Some(kind)
+            && one.text_at(&["group"]).unwrap_or(gateway::GROUP) == gateway::GROUP
+    };
+    if let Some(kinds) =
+        kinds.filter(|kinds| !kinds.items().is_empty() && !kinds.items().iter().any(is_own))
+    {
+        let help = "add the kind to `allowedRoutes.kinds`, or name another Gateway or section";
+        return refuse(kinds, format!("has no {kind} among its `allowedRoutes.kinds`"), help);
+    }
+    let namespaces = listener.at(&["allowedRoutes", "namespaces"]);
+    let from = namespaces.and_then(|namespaces| namespaces.text_at(&["from"])).unwrap_or("Same");
+    let node = namespaces.unwrap_or(listener);
+    match from {
+        "Same" if gateway.id.namespace != *home => refuse(
+            node,
+            format!("takes routes of its own namespace alone, and {} is in {home}", route.id),
+            "set `allowedRoutes.namespaces.from: All`, or name another Gateway or section",
+        ),
+        "Selector" => {
+            let mut all = catalog.of_kind("", "Namespace");
+            let mut labels = all.find(|one| one.id.name == *home)?.node.clone();
+            let labels = labels.make(&["metadata", "labels"]);
+            // Every Namespace has this one in the cluster.
+            labels.set("kubernetes.io/metadata.name", Node::string(home.as_str()));
+            let selector = node.get("selector");
+            let selects = selector.is_some() && selector::selects(selector, Some(labels));
+            let why = format!("has an `allowedRoutes` whose selector leaves out Namespace {home}");
+            let help = "give the Namespace the labels, or name another Gateway or section";
+            if selects { None } else { refuse(node, why, help) }
+        }
+        _ => None,
+    }
+}
