@@ -140,9 +140,9 @@ mod tests {
             "{containers: [{name: c, image: c:1}, {name: b, image: b:2}]}",
         );
         let wanted = [
-            "containers[c]: nothing -> {\"image\":\"c:1\",\"name\":\"c\"}",
+            "containers[c]: nothing -> {\"name\":\"c\",\"image\":\"c:1\"}",
             "containers[b].image: b:1 -> b:2",
-            "containers[a]: {\"image\":\"a:1\",\"name\":\"a\"} -> nothing",
+            "containers[a]: {\"name\":\"a\",\"image\":\"a:1\"} -> nothing",
         ];
         assert_eq!(found, wanted);
     }
