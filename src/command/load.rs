@@ -1,4 +1,4 @@
-//! What `render` and `check` work on: previews.yaml and the baseline.
+//! What commands that compile work on, and those that only look: previews.yaml and the baseline.
 
 use std::path::{Path, PathBuf};
 

@@ -8,7 +8,8 @@ use serde_json::json;
 use super::tree::{SuiteFiles, Tree};
 use crate::diagnostic::Diagnostic;
 use crate::emit::{Common, Draft, Preview, Suites, Words};
-use crate::kube::Object;
+use crate::kube::flux::OCI_REPOSITORY;
+use crate::kube::{Object, marks};
 use crate::plan::naming::safe_hash;
 use crate::spec::{Config, Tags};
 use crate::yaml::Node;
@@ -20,10 +21,13 @@ pub(super) const LIST: &str = "artifacts.json";
 #[derive(Debug)]
 pub struct Artifact<'a> {
     tree: Tree<'a>,
-    /// Its tag, which is also the name of its source but for the hash.
+    /// The name of the OCIRepository that finds it.
     source: String,
+    /// Its tag in the registry.
     tag: String,
+    /// The name of the preview.
     name: String,
+    /// Its folder in the tree.
     path: String,
     /// Hash of its paths and contents.
     content: String,
@@ -47,7 +51,7 @@ impl<'a> Artifact<'a> {
         tree.file(format!("{path}/flux/{flux}"), preview.words(), &preview.flux);
         let own = content(&tree, &path, hashes);
         tree.suites(&format!("{path}/"), suites);
-        let source = format!("{}.{name}", config.set());
+        let source = marks::flux(config.set(), &name);
         let tag = match config.previews.spec.flux.artifacts.tags {
             Tags::Fixed => source.clone(),
             Tags::Content => format!("{source}.{own}"),
@@ -92,7 +96,7 @@ pub fn of_artifacts<'a>(
 }
 
 fn set_tag(object: &mut Object, tag: &str) {
-    if object.id.kind == crate::kube::flux::OCI_REPOSITORY {
+    if object.id.kind == OCI_REPOSITORY {
         object.node.make(&["spec", "ref"]).set("tag", Node::string(tag));
     }
 }

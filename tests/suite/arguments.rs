@@ -11,7 +11,7 @@ use clap::CommandFactory;
 use tempfile::TempDir;
 
 use super::expected::files;
-use super::orchestrator::{ANABRANCH, Answer, CART, program, run};
+use super::orchestrator::{ANABRANCH, Answer, CART, program, run, write_text};
 
 /// A repository with previews.yaml of one preview, and a baseline.
 struct Shop(TempDir);
@@ -30,9 +30,7 @@ impl Shop {
     }
 
     fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().expect("it has a parent")).expect("a folder");
-        fs::write(path, text).expect("the folder can be written");
+        write_text(&self.path(name), text);
     }
 
     fn run_in(&self, folder: &str, line: &str) -> Answer {

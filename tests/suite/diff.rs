@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::orchestrator::{ANABRANCH, Answer, run};
+use super::orchestrator::{ANABRANCH, Answer, run, write_text};
 
 const PREVIEWS: &str = "\
 apiVersion: anabranch.dev/v1alpha1
@@ -69,9 +69,7 @@ impl Checkout {
     }
 
     fn write(&self, path: &str, text: &str) {
-        let path = self.path(path);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        fs::write(path, text).expect("the file is written");
+        write_text(&self.path(path), text);
     }
 
     fn git(&self, arguments: &[&str]) {

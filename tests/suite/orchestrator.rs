@@ -61,6 +61,14 @@ impl Answer {
     }
 }
 
+/// Writes a file, with the folders that it lies in.
+#[track_caller]
+pub(crate) fn write_text(file: &Path, text: &str) {
+    fs::create_dir_all(file.parent().expect("a file is in a folder"))
+        .and_then(|()| fs::write(file, text))
+        .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+}
+
 /// Runs a command with this text on stdin. The tools' folder comes first in its PATH.
 #[track_caller]
 pub(crate) fn run(command: &mut Command, stdin: &str) -> Answer {
@@ -167,10 +175,7 @@ impl Workspace {
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
-        let file = self.path().join(name);
-        fs::create_dir_all(file.parent().expect("a file is in a folder"))
-            .and_then(|()| fs::write(&file, text))
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        write_text(&self.path().join(name), text);
     }
 
     /// previews.yaml, of which anabranch is told on the command line.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::expected::{Files, files};
-use super::orchestrator::{ANABRANCH, Answer, CART, kustomize, run};
+use super::orchestrator::{ANABRANCH, Answer, CART, kustomize, run, write_text};
 
 /// A folder with previews.yaml of these previews, a baseline that is delivered, and a suite.
 struct Shop(TempDir);
@@ -30,9 +30,7 @@ impl Shop {
     }
 
     fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().expect("it has a parent")).expect("a folder");
-        fs::write(path, text).expect("the folder can be written");
+        write_text(&self.path(name), text);
     }
 
     fn previews(&self, names: &[&str]) {

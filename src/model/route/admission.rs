@@ -1,31 +1,21 @@
 //! Which routes a listener of the Gateway API takes, whatever their hosts: its protocol and `allowedRoutes`.
 //! See <https://gateway-api.sigs.k8s.io/reference/spec/#allowedroutes>.
 
+use super::gateway_api::Ignored;
 use crate::kube::{Object, gateway};
 use crate::model::{Catalog, selector};
 use crate::yaml::Node;
 
-/// Why a listener refuses a route.
-#[derive(Debug)]
-pub(crate) struct Refusal<'a> {
-    /// What is in the way.
-    pub(crate) node: &'a Node,
-    /// In words that follow the name of the Gateway.
-    pub(crate) why: String,
-    /// The way out.
-    pub(crate) help: &'static str,
-}
-
-/// Why a listener of a Gateway refuses the routes of this kind and namespace, if it does. A Namespace that is
-/// not in the input may have any labels.
+/// Why a listener of a Gateway refuses the routes of this kind and namespace, if it does; in words that follow
+/// the name of the Gateway. A Namespace that is not in the input may have any labels.
 pub(crate) fn refusal<'a>(
     listener: &'a Node,
     gateway: &Object,
     route: &Object,
     catalog: &Catalog<'_>,
-) -> Option<Refusal<'a>> {
+) -> Option<Ignored<'a>> {
     let (kind, home) = (&route.id.kind, &route.id.namespace);
-    let refuse = |node, why, help| Some(Refusal { node, why, help });
+    let refuse = |node, why, help| Some(Ignored { node, why, help });
     let protocol = listener.get("protocol");
     if let Some((node, name)) = protocol.and_then(|node| Some((node, node.text()?)))
         && ["TLS", "TCP", "UDP"].contains(&name)

@@ -39,12 +39,12 @@ pub(crate) fn port_of(parent: &Node) -> Option<u16> {
     parent.get("port").and_then(Node::integer_value).and_then(|port| u16::try_from(port).ok())
 }
 
-/// Why Istio does not follow a route, or one of its parentRefs.
+/// Why a route, or one of its parentRefs, comes to nothing: Istio does not follow it, or a listener refuses it.
 #[derive(Debug)]
 pub(crate) struct Ignored<'a> {
     /// What is wrong.
     pub(crate) node: &'a Node,
-    /// In words that follow the name of the route.
+    /// In words that follow the name of the route, or of the Gateway.
     pub(crate) why: String,
     /// The way out.
     pub(crate) help: &'static str,

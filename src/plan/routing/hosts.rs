@@ -14,7 +14,8 @@ use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::meta::is_substituted;
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
-use crate::model::route::admission::{Refusal, refusal};
+use crate::model::route::admission::refusal;
+use crate::model::route::gateway_api::Ignored;
 use crate::model::route::gateways::{Found, Gateways, Listener, Name, bindings, listeners};
 use crate::model::route::istio;
 use crate::spec::Config;
@@ -70,7 +71,7 @@ fn check_listeners(
                 let refusal = (!is_istio).then(|| refusal(one.node, gateway, way.route, catalog));
                 (one, refusal.flatten())
             });
-            let mut judged: Vec<(Listener<'_>, Option<Refusal<'_>>)> = judged.collect();
+            let mut judged: Vec<(Listener<'_>, Option<Ignored<'_>>)> = judged.collect();
             let mut hosts = way.hosts.iter().map(|(_, pattern)| pattern.of("preview"));
             let host = hosts.find(|host| {
                 !judged.iter().any(|(one, refusal)| refusal.is_none() && one.covers(host))
