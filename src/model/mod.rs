@@ -7,12 +7,14 @@ mod pod;
 pub(crate) mod route;
 mod selector;
 mod service;
+mod settings;
 mod workload;
 
 pub use catalog::Catalog;
 pub use host::{Home, service_host};
-pub(crate) use pod::pod_labels;
 pub use pod::{Reference, Referent, images, looks_like_image, pod_spec, references};
+pub(crate) use pod::{pod_annotations, pod_labels};
 pub use selector::selects;
 pub use service::{Protocol, Service, ServicePort};
+pub(crate) use settings::{Setting, Settings};
 pub use workload::{Container, Support, Workload};
