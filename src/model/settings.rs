@@ -8,8 +8,9 @@ use crate::diagnostic::Place;
 use crate::kube::Object;
 use crate::yaml::Node;
 
-/// Variables that hold options of Java's virtual machine.
-const JAVA_OPTIONS: [&str; 3] = ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"];
+/// Variables that hold options of Java's virtual machine: its own, and those of the usual scripts that start it.
+const JAVA_OPTIONS: [&str; 5] =
+    ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "JAVA_OPTS", "CATALINA_OPTS"];
 
 /// Something that a program is told.
 #[derive(Debug, Clone, Copy)]

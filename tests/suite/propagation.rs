@@ -82,6 +82,7 @@ fn each_setting_that_loses_baggage_is_named() {
             ("MANAGEMENT_TRACING_PROPAGATION_TYPE", "w3c"),
         ],
         &[("JAVA_TOOL_OPTIONS", "-Xmx1g -Dotel.propagators=tracecontext")],
+        &[("JAVA_OPTS", "-Dotel.propagators=b3")],
         // Options come before variables.
         &[("OTEL_PROPAGATORS", "baggage"), ("JAVA_TOOL_OPTIONS", "-Dotel.propagators=b3")],
         // Without baggage there are no remote fields.
