@@ -23,6 +23,7 @@ mod forms;
 mod function;
 mod git;
 mod golden;
+mod guide;
 mod hostile;
 mod hostile_patches;
 mod kpt;
