@@ -21,4 +21,4 @@ pub(crate) use object::in_front;
 pub use object::{Id, Object, is_cluster_scoped};
 pub(crate) use order::rank;
 pub use order::{Key, Order};
-pub(crate) use secret::{decoded, is_encrypted};
+pub(crate) use secret::{CIPHERTEXT, decoded, is_encrypted};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::catalog::Catalog;
 use crate::diagnostic::Place;
-use crate::kube::Object;
+use crate::kube::{CIPHERTEXT, Object};
 use crate::yaml::Node;
 
 /// Variables that hold options of Java's virtual machine: its own, and those of the usual scripts that start it.
@@ -145,7 +145,10 @@ impl<'a> Setting<'a> {
 
     fn new(name: &'a str, value: &'a Node, object: &'a Object) -> Self {
         // What is put in its place later is not known here.
-        let text = value.text().filter(|text| !text.contains("$(") && !text.contains("${"));
+        let is_final = |text: &&str| {
+            !text.contains("$(") && !text.contains("${") && !text.starts_with(CIPHERTEXT)
+        };
+        let text = value.text().filter(is_final);
         Self { name, value: text, place: value.place, object: Some(object) }
     }
 }

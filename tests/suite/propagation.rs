@@ -108,6 +108,7 @@ fn settings_with_which_the_key_travels_are_not_named() {
         &[("OTEL_PROPAGATORS", "b3"), ("OTEL_PROPAGATORS", "baggage")],
         // Nothing is known of what is put in its place later.
         &[("OTEL_PROPAGATORS", "$(LIST)")],
+        &[("OTEL_PROPAGATORS", "ENC[AES256_GCM,data:x,iv:y,tag:z,type:str]")],
         &[("DD_TRACE_PROPAGATION_STYLE", "Datadog,Baggage")],
         &[
             ("DD_TRACE_PROPAGATION_STYLE", "datadog"),
