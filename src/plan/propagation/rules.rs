@@ -136,8 +136,8 @@ impl Rule {
             false => items(found).any(|item| item.eq_ignore_ascii_case(wanted)),
         };
         match self.loses {
-            Without(all) => !all.iter().all(|wanted| has(&wanted)),
-            With(any) => any.iter().any(|wanted| has(&wanted)),
+            Without(all) => !all.iter().all(has),
+            With(any) => any.iter().any(has),
         }
     }
 }
