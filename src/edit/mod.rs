@@ -1,5 +1,8 @@
 //! Edits of previews.yaml in place: comments, order and style of everything else stay.
 //!
+//! A comment directly above a preview is the preview's, above the first of them too; one that heads the
+//! list has a blank line below it.
+//!
 //! Previews are inserted by name and removed with the comments that are theirs, so two edits of different
 //! previews give the same bytes in either order, where the list is in the order of names and no comment
 //! stands alone between two of them.
