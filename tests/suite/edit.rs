@@ -128,6 +128,39 @@ fn a_removed_preview_takes_its_own_comments_along() {
 }
 
 #[test]
+fn a_comment_directly_above_the_first_preview_is_its_own_and_one_set_off_is_the_lists() {
+    let first = "    # for the demo, by its name or not\n    - name: pr-1\n      services: [{name: cart, image: x}]\n";
+    let second = "    - name: pr-3\n      services: [{name: cart, image: x}]\n";
+    let new = |name: &str| {
+        format!("    - name: {name}\n      services:\n        - name: cart\n          image: x\n")
+    };
+    let add = |name| ["set", name, "--image", "cart=x"];
+    for head in ["", "\n", "    # the list's\n\n", "    # the list's\n    # of two lines\n\n"] {
+        let list = |entries: &[&str]| {
+            // A blank line above a comment is part of it.
+            let blank = if head == "\n" { "\n" } else { "" };
+            let header = if head == "\n" { "" } else { head };
+            let entries = entries.concat().replace("    # for", &format!("{blank}    # for"));
+            format!("{HEAD}  previews:\n{header}{entries}")
+        };
+        let file = list(&[first, second]);
+        assert_eq!(edit(&file, &["remove", "pr-1"]).ok(), list(&[second]), "{file}");
+        assert_eq!(edit(&file, &["remove", "pr-3"]).ok(), list(&[first]), "{file}");
+        let before = edit(&file, &add("pr-0")).ok();
+        assert_eq!(before, list(&[&new("pr-0"), first, second]), "{file}");
+        assert_eq!(edit(&before, &["remove", "pr-0"]).ok(), file);
+        let between = edit(&file, &add("pr-2")).ok();
+        assert_eq!(between, list(&[first, &new("pr-2"), second]), "{file}");
+        assert_eq!(edit(&between, &["remove", "pr-1"]).ok(), list(&[&new("pr-2"), second]));
+    }
+    let flow = |entries: &str| format!("{HEAD}  previews: [\n{entries}  ]\n");
+    let one = "    # for the demo\n    {name: pr-1, services: [{name: cart, image: x}]},\n";
+    let two = "    {name: pr-3, services: [{name: cart, image: x}]},\n";
+    let file = flow(&[one, two].concat());
+    assert_eq!(edit(&file, &["remove", "pr-1"]).ok(), flow(two));
+}
+
+#[test]
 fn the_last_preview_leaves_an_empty_list_and_comes_back() {
     let text = edit(FILE, &["remove", "pr-4", "pr-42"]).ok();
     assert!(text.contains("  previews: [] # CI edits this list\n    # the end\n"), "{text}");
@@ -305,8 +338,18 @@ fn an_edit_is_refused_only_for_an_error_that_it_adds() {
             }
         }
     }
-    let other = "apiVersion: apps/v1\nkind: Deployment\nspec: {previews: [{name: pr-1}]}\n";
-    assert!(edit(other, &["remove", "pr-1"]).failed().contains("is not a previews file"));
+    for other in [
+        "apiVersion: apps/v1\nkind: Deployment\nspec: {previews: [{name: pr-1}]}\n",
+        "a: {kind: of, settings: file}\n",
+        "root:x:0:0:root:/root:/bin/sh\n",
+    ] {
+        for arguments in
+            [&["remove", "pr-1"][..], &["prune"], &["set", "pr-1", "--image", "cart=y"]]
+        {
+            let words = edit(other, arguments).failed();
+            assert!(words.contains("is not a previews file"), "{arguments:?}: {words}");
+        }
+    }
 }
 
 #[test]
