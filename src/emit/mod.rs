@@ -59,7 +59,6 @@ impl<'p> File<'p> {
     #[must_use]
     pub fn name(self) -> Cow<'p, str> {
         match self {
-            Self::Copy(copied) if copied.original.id.kind == "Sidecar" => "policies".into(),
             Self::Copy(copied) => copy::file_of(copied),
             Self::Namespace => "namespace".into(),
             Self::Aliases => "aliases".into(),

@@ -10,7 +10,8 @@ use memchr::memmem::Finder;
 use smol_str::{SmolStr, SmolStrBuilder};
 
 use super::words::{Own, Words};
-use crate::kube::{Id, Key, Object, rank};
+use crate::kube::kinds::{Rank, rank};
+use crate::kube::{Id, Key, Object};
 use crate::plan::marker::{self, DIGITS, MARKER};
 use crate::yaml::write_document;
 
@@ -153,7 +154,7 @@ impl Template {
 pub(super) struct Stencil {
     group: SmolStr,
     kind: SmolStr,
-    rank: u8,
+    rank: Rank,
     namespace: Template,
     name: Template,
     text: Template,
@@ -170,7 +171,7 @@ impl Stencil {
         Some(Self {
             group: id.group.clone(),
             kind: id.kind.clone(),
-            rank: rank(&id.kind),
+            rank: rank(&id.group, &id.kind),
             inside: namespace.is_namespace() && name.holes.is_empty(),
             namespace,
             name,

@@ -18,7 +18,7 @@ use super::{access, secrets, sidecars};
 use crate::diagnostic::{Diagnostic, Place, code};
 use crate::kube::{Id, Object};
 use crate::limits::WorkBudget;
-use crate::model::{Catalog, Reference, Referent, pod_spec, references, selects};
+use crate::model::{Catalog, Reference, Referent, pod_labels, pod_spec, references, selects};
 use crate::spec::{self, Config};
 use crate::yaml::Node;
 
@@ -284,8 +284,7 @@ impl<'a> Finder<'a> {
 fn is_monitored(monitor: &Object, body: &Node) -> bool {
     let selector = monitor.node.at(&["spec", "selector"]);
     if monitor.id.kind == "PodMonitor" {
-        let labels = body.at(&["spec", "template", "metadata", "labels"]);
-        return pod_spec(body).is_some() && selects(selector, labels);
+        return pod_spec(body).is_some() && selects(selector, pod_labels(body));
     }
     body.text_at(&["kind"]) == Some("Service")
         && selects(selector, body.at(&["metadata", "labels"]))
