@@ -57,6 +57,8 @@ fn a_user_in_a_url_is_refused_by_its_place_and_never_said() {
         ("previews[0].changes[0].repository", r#""https:\/\/bob:s3cret@github.com\/shop\/shop""#),
         ("previews[0].changes[0].repository", r#""https:\x2F/bob:s3cret@github.com/shop/shop""#),
         ("previews[0].changes[0].repository", "'https://bob:s3/cret:s3cret@github.com/shop/shop'"),
+        ("previews[0].changes[0].repository", "bob:s3cret@github.com/shop/shop"),
+        ("notify[0].repository", "https:/bob:s3cret@github.com/shop/shop"),
         ("tests[0].report", "'https://bob:s3cret@reports.example.com/{preview}'"),
         ("flux.artifacts.url", "oci://bob:s3cret@ghcr.io/shop/previews"),
         ("previews[0].services[0].image", "'https://bob:s3cret@ghcr.io/shop/cart:2'"),
