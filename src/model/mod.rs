@@ -3,6 +3,7 @@
 
 mod catalog;
 mod host;
+pub(crate) mod once_map;
 mod pod;
 pub(crate) mod route;
 mod selector;
