@@ -84,7 +84,8 @@ fn in_word(word: &str, start: usize, found: &mut Vec<Range<usize>>) {
 
 /// Whether what follows an `@` begins with a host: a digest of an image does not.
 fn is_host(text: &str) -> bool {
-    let host = text.split(['/', ':', '?', '#', ',']).next().unwrap_or_default();
+    let is_end = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-');
+    let host = text.split(is_end).next().unwrap_or_default();
     host.contains('.') || host == "localhost"
 }
 
