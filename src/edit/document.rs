@@ -140,13 +140,14 @@ impl Document {
                 }
                 Style::Inline(_) => self.flow_text(&item),
             };
+            let name = item.text_at(&["name"]).unwrap_or_default().to_owned();
             if let (Some(last), Some(node)) = (layout.items.last_mut(), list.items().last())
                 && let Some((range, dash)) = self.seal(node).filter(|_| index == list.items().len())
             {
                 let start = self.dash(node);
                 last.core.replace_range(range.start - start..range.end - start, &dash);
             }
-            layout.insert(index, Item { core, ..Item::default() });
+            layout.insert(index, Item { name, core, ..Item::default() });
             self.splices(list, sequence)
         } else if list.is_null() && self.is_flow(parent) {
             let text = format!("[{}]", self.flow_text(&item));

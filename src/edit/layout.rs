@@ -7,11 +7,13 @@
 
 use std::fmt::Write;
 
-use super::trivia::{column, distribute, is_comment, is_trivia};
+use super::trivia::{column, distribute, is_comment, is_trivia, names};
 
 /// One item with what belongs to it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Item {
+    /// Its name, where it has one: a comment that says it is the item's.
+    pub(super) name: String,
     /// Comments above it that stand alone. They stay when it goes.
     pub(super) alone: String,
     /// Blank lines and comments above it that go with it.
@@ -44,8 +46,7 @@ pub(super) struct Layout {
     pub(super) trailing: bool,
     /// What follows the colon or the bracket on its line.
     pub(super) open: String,
-    /// Comments that head the list: below its line, with a blank line below, or else they are the first
-    /// item's.
+    /// Comments that head the list: directly below its line, with a blank line below.
     pub(super) header: String,
     /// The items.
     pub(super) items: Vec<Item>,
@@ -55,6 +56,8 @@ pub(super) struct Layout {
     pub(super) newline: &'static str,
     /// What a new item has for `room`.
     pub(super) room: String,
+    /// Whether the list has a comment on its first line, so that one above the first item is not the list's.
+    pub(super) is_titled: bool,
 }
 
 impl Layout {
@@ -68,6 +71,11 @@ impl Layout {
             last.after = rest.to_owned() + &deep.concat();
         } else if alone.first().is_some_and(|line| is_comment(line)) {
             self.header = std::mem::take(&mut item.alone);
+        } else if self.is_ambiguous(&item) {
+            match own {
+                [blank, commented @ ..] if !is_comment(blank) => item.own = commented.concat(),
+                _ => self.header = std::mem::take(&mut item.own),
+            }
         }
         self.items.push(item);
     }
@@ -130,10 +138,19 @@ impl Layout {
         }
     }
 
+    /// Whether text alone does not tell if a comment above the first item is its own.
+    fn is_ambiguous(&self, first: &Item) -> bool {
+        let heads = self.header.is_empty() && first.alone.is_empty() && first.own.contains('#');
+        heads && !self.is_titled && !names(&first.own, &first.name)
+    }
+
     /// The text between the brackets, or below the key.
     pub(super) fn write(&self) -> String {
         let mut out = format!("{}{}", self.open, self.header);
         for (index, item) in self.items.iter().enumerate() {
+            if index == 0 && self.is_ambiguous(item) {
+                out.push_str(self.newline);
+            }
             let is_last = index + 1 == self.items.len();
             let comma = self.style != Style::Block && (!is_last || self.trailing);
             let room = match &self.style {

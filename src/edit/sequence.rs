@@ -57,11 +57,13 @@ impl Document {
             tail: String::new(),
             newline: self.newline(),
             room: String::new(),
+            is_titled: false,
         }
     }
 
-    fn item(&self, range: std::ops::Range<usize>) -> Item {
-        Item { core: self.text[range].to_owned(), ..Item::default() }
+    fn item(&self, node: &Node, range: std::ops::Range<usize>) -> Item {
+        let name = node.text_at(&["name"]).unwrap_or_default().to_owned();
+        Item { name, core: self.text[range].to_owned(), ..Item::default() }
     }
 
     fn block(&self, key: &Key, list: &Node, indent: usize) -> Option<Sequence> {
@@ -76,6 +78,7 @@ impl Document {
         let head = &head[..head.find('#').filter(|_| !is_empty).unwrap_or(head.len())];
         let colon = if is_empty { colon } else { colon + head.trim_end().len() };
         let mut layout = self.new_layout(Style::Block);
+        layout.is_titled = self.text[value..open].contains(" #");
         layout.room = format!("{}{:2$}", layout.newline, "", left + indent);
         let mut at = open;
         for item in list.items() {
@@ -86,7 +89,7 @@ impl Document {
                 return None;
             }
             at = self.content_end(item).max(dash + 1);
-            let item = Item { room: room.to_owned(), ..self.item(dash..at) };
+            let item = Item { room: room.to_owned(), ..self.item(item, dash..at) };
             layout.read(item, rest, &gap, left + indent);
         }
         let below = &self.text[at..];
@@ -150,7 +153,8 @@ impl Document {
             layout.trailing = comma(gaps[last]).is_some();
             layout.tail = blanks(gaps[last]).unwrap_or_else(|| gaps[last].to_owned());
         }
-        layout.items = list.items().iter().map(|item| self.item(item.place.range())).collect();
+        layout.items =
+            list.items().iter().map(|item| self.item(item, item.place.range())).collect();
         layout
     }
 
@@ -180,9 +184,10 @@ impl Document {
             }
             if index == 0 {
                 layout.open = if is_neat { rest.to_owned() } else { rest.trim_end().to_owned() };
+                layout.is_titled = rest.contains('#');
             }
             if let Some(node) = list.items().get(index) {
-                let item = self.item(node.place.range());
+                let item = self.item(node, node.place.range());
                 let item = Item { room: room.to_owned(), ..item };
                 layout.read(item, rest, &gap, above);
                 above = self.column(node.place.range().start);

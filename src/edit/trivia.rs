@@ -49,6 +49,15 @@ pub(super) fn distribute<'l, 't>(
     (deep, alone, own)
 }
 
+/// Whether a comment says a name, as a word.
+pub(super) fn names(comment: &str, name: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let is_free = |at: usize| {
+        !comment[..at].ends_with(is_word) && !comment[at + name.len()..].starts_with(is_word)
+    };
+    !name.is_empty() && comment.match_indices(name).any(|(at, _)| is_free(at))
+}
+
 /// Where a comma stands in what follows a value in brackets, outside of comments.
 pub(super) fn comma(text: &str) -> Option<usize> {
     let mut at = 0;
@@ -75,5 +84,11 @@ mod tests {
         assert_eq!(deep, ["\n      # of the one above"]);
         assert_eq!(alone, ["\n", "\n    # alone", "\n"]);
         assert_eq!(own, ["\n# of the one below"]);
+    }
+
+    #[test]
+    fn a_name_is_a_word_of_a_comment() {
+        assert!(names("# about pr-4: small", "pr-4"));
+        assert!(!names("# about pr-42", "pr-4") && !names("# x-pr-4", "pr-4") && !names("#", ""));
     }
 }

@@ -128,36 +128,33 @@ fn a_removed_preview_takes_its_own_comments_along() {
 }
 
 #[test]
-fn a_comment_directly_above_the_first_preview_is_its_own_and_one_set_off_is_the_lists() {
-    let first = "    # for the demo, by its name or not\n    - name: pr-1\n      services: [{name: cart, image: x}]\n";
-    let second = "    - name: pr-3\n      services: [{name: cart, image: x}]\n";
-    let new = |name: &str| {
-        format!("    - name: {name}\n      services:\n        - name: cart\n          image: x\n")
-    };
-    let add = |name| ["set", name, "--image", "cart=x"];
-    for head in ["", "\n", "    # the list's\n\n", "    # the list's\n    # of two lines\n\n"] {
-        let list = |entries: &[&str]| {
-            // A blank line above a comment is part of it.
-            let blank = if head == "\n" { "\n" } else { "" };
-            let header = if head == "\n" { "" } else { head };
-            let entries = entries.concat().replace("    # for", &format!("{blank}    # for"));
-            format!("{HEAD}  previews:\n{header}{entries}")
-        };
-        let file = list(&[first, second]);
-        assert_eq!(edit(&file, &["remove", "pr-1"]).ok(), list(&[second]), "{file}");
-        assert_eq!(edit(&file, &["remove", "pr-3"]).ok(), list(&[first]), "{file}");
-        let before = edit(&file, &add("pr-0")).ok();
-        assert_eq!(before, list(&[&new("pr-0"), first, second]), "{file}");
-        assert_eq!(edit(&before, &["remove", "pr-0"]).ok(), file);
-        let between = edit(&file, &add("pr-2")).ok();
-        assert_eq!(between, list(&[first, &new("pr-2"), second]), "{file}");
-        assert_eq!(edit(&between, &["remove", "pr-1"]).ok(), list(&[&new("pr-2"), second]));
+fn a_comment_directly_below_the_line_of_the_list_is_the_lists_unless_something_says_otherwise() {
+    let entry =
+        |name: &str| format!("    - name: {name}\n      services: [{{name: cart, image: x}}]\n");
+    let new = "    - name: pr-0\n      services:\n        - name: cart\n          image: x\n";
+    let (first, second) = (entry("pr-1"), entry("pr-3"));
+    let add = ["set", "pr-0", "--image", "cart=x"];
+    for (line, before, comment, is_own) in [
+        ("", "", "# CI edits this list", false),
+        ("", "", "# about pr-10 and x-pr-1", false),
+        ("", "", "# pr-1: for the demo", true),
+        ("", "\n", "# for the demo", true),
+        (" # CI edits this list", "", "# for the demo", true),
+    ] {
+        let list = |entries: &[&str]| format!("{HEAD}  previews:{line}\n{}", entries.concat());
+        let file = list(&[before, "    ", comment, "\n", &first, &second]);
+        let removed = edit(&file, &["remove", "pr-1"]).ok();
+        let added = edit(&file, &add).ok();
+        if is_own {
+            assert_eq!(removed, list(&[&second]), "{file}");
+            assert!(added.contains(&format!("{comment}\n    - name: pr-1\n")), "{added}");
+        } else {
+            // A blank line shows that it is not the next one's.
+            assert_eq!(removed, list(&["    ", comment, "\n\n", &second]), "{file}");
+            assert_eq!(added, list(&["    ", comment, "\n\n", new, &first, &second]), "{file}");
+        }
+        assert_eq!(edit(&removed, &add).ok(), edit(&added, &["remove", "pr-1"]).ok(), "{file}");
     }
-    let flow = |entries: &str| format!("{HEAD}  previews: [\n{entries}  ]\n");
-    let one = "    # for the demo\n    {name: pr-1, services: [{name: cart, image: x}]},\n";
-    let two = "    {name: pr-3, services: [{name: cart, image: x}]},\n";
-    let file = flow(&[one, two].concat());
-    assert_eq!(edit(&file, &["remove", "pr-1"]).ok(), flow(two));
 }
 
 #[test]
