@@ -92,8 +92,8 @@ pub enum Command {
     #[command(after_help = examples!(
         "anabranch remove pr-42"
         "anabranch remove pr-42 pr-43 --file staging/previews.yaml";
-        "The comment directly above a preview goes with it. Directly below the line `previews:` it is the list's"
-        "and stays, unless it says the name of the first preview or stands behind a blank line."
+        "The comment directly above a preview goes with it. Directly below the line `previews:`"
+        "it is the list's and stays, unless it names the first preview or follows a blank line."
     ))]
     Remove(Remove),
     /// Remove every preview whose `expires` is over, or whose pull requests are closed
