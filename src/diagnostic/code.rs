@@ -184,8 +184,9 @@ codes! {
     OUTPUT_FOLDER = "output-folder", Error, "the output folder is not ours",
         "`-o DIR` writes into an empty folder or one it wrote before, known by DIR/.anabranch. It\n\
          removes what is no longer planned, and so never touches a folder of someone else, follows no\n\
-         link, and takes no list that names what it never writes. After a run that failed or was\n\
-         stopped, render again: the list knows every file that may be there.";
+         link, and takes no list that names what it never writes. A file that has a second name, a hard\n\
+         link, is refused too: under the other name it would stay as it is. After a run that failed or\n\
+         was stopped, render again: the list knows every file that may be there.";
     NAME_TAKEN = "name-taken", Error, "a generated object would replace one of the baseline",
         "A name that anabranch makes is already used by an object of the input that is not its own.";
     NAMESPACE_MISSING = "namespace-missing", Warning, "the baseline's Namespace is not in the input",
