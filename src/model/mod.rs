@@ -11,8 +11,8 @@ mod workload;
 
 pub use catalog::Catalog;
 pub use host::{Home, service_host};
-pub(crate) use pod::pod_labels;
 pub use pod::{Reference, Referent, images, looks_like_image, pod_spec, references};
+pub(crate) use pod::{pod_annotations, pod_labels};
 pub use selector::selects;
 pub use service::{Protocol, Service, ServicePort};
 pub use workload::{Container, Support, Workload};
