@@ -12,7 +12,8 @@ impl<'a> Table<'a, '_> {
         let chooses = self.chooses_previewed(object);
         if hosts(object).next().is_none() {
             let service = chooses.filter(|_| self.is_delegate(object))?;
-            return Some(not_previewed(object, service, object.place()));
+            let help = "write its entries into the VirtualService that delegates to it".to_owned();
+            return Some(Diagnostic { help, ..not_previewed(object, service, object.place()) });
         }
         if !is_mesh(object) {
             return None;
