@@ -297,7 +297,8 @@ codes! {
     HOST_KEPT = "host-kept", Warning, "a preview host answers with the name of an original one",
         "URLs of original hosts in redirects, in CORS policies and in headers that a route adds to answers become\n\
          those of preview hosts. The domain of a cookie stays: browsers refuse a cookie for `shop.example.com`\n\
-         from `pr-42.preview.example.com`. So does the name of a host that is no part of a URL.";
+         from `pr-42.preview.example.com`. So does the name of a host that is no part of a URL, and what leads\n\
+         to the host of a route for which the entry does not stand.";
     SEVERAL_CHANGES = "several-changes", Warning, "only the first change gets the status",
         "A Flux Kustomization carries one commit and one pull request. The first change of a preview\n\
          gets the commit status and the comment.";

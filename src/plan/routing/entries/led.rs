@@ -16,6 +16,8 @@ pub(super) struct Leads {
     exact: BTreeMap<String, Pattern>,
     /// Those of wildcards, by what stands behind the star.
     wildcard: BTreeMap<String, Pattern>,
+    /// Hosts of other routes, which have none.
+    others: BTreeSet<String>,
 }
 
 impl Leads {
@@ -24,6 +26,13 @@ impl Leads {
             Some(end) => self.wildcard.entry(end.to_owned()).or_insert(preview),
             None => self.exact.entry(host.to_owned()).or_insert(preview),
         };
+    }
+
+    /// Notes an exact host of some route, after all that have preview hosts.
+    pub(super) fn note(&mut self, host: String) {
+        if !host.contains('*') && self.of(&host).is_none() {
+            self.others.insert(host);
+        }
     }
 
     /// The preview host in place of a host: of the most specific original one.
@@ -115,6 +124,21 @@ impl<'a> Rule<'a> {
         let host = self.redirect.as_ref().and_then(|target| target.host.as_ref());
         let is_own = || host.is_some_and(|host| hosts.iter().any(|(_, own)| own == host));
         redirect_of(self.node).is_some_and(|redirect| !leads_to_path(redirect)) && is_own()
+    }
+
+    /// Where its redirect, or a URL in a header of its answers, leads to a host of another route that has no
+    /// preview host.
+    pub(super) fn leads_out(&self, leads: &Leads) -> Option<(&'a Node, String)> {
+        let known = |host: &str| leads.others.get(&host.to_ascii_lowercase()).cloned();
+        let redirect = redirect_of(self.node);
+        let redirect = redirect.and_then(|one| Some((one, known(host_of(one)?)?)));
+        redirect.or_else(|| {
+            answer_headers(self.node).into_iter().find_map(|(_, value)| {
+                let text = value.text()?;
+                let mut hosts = words(text).filter(|(at, _)| text[..*at].ends_with("//"));
+                Some((value, hosts.find_map(|(_, word)| known(word.trim_end_matches('.')))?))
+            })
+        })
     }
 
     /// A header of its answers that names an original host, and which of them: one outside of a URL, or the

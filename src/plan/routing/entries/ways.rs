@@ -70,8 +70,7 @@ impl<'a> Finder<'a, '_> {
         let mut hosts = Hosts::new();
         for host in original_hosts(route) {
             let served = bound.iter().flat_map(|one| self.served(route, one, host));
-            let name = host.trim_end_matches('.').to_ascii_lowercase();
-            hosts.entry(name).or_default().extend(served);
+            hosts.entry(plain(host)).or_default().extend(served);
         }
         hosts.retain(|_, served| {
             served.sort_unstable();
@@ -144,6 +143,8 @@ impl<'a> Finder<'a, '_> {
                 leads.add(host, Pattern(preview_host(entry, "{preview}", "*", route)));
             }
         }
+        let all = self.routes.iter().flat_map(|route| original_hosts(route));
+        all.for_each(|host| leads.note(plain(host)));
         let ways = parts.into_iter().flat_map(|(route, hosts, parts)| {
             let gateways: BTreeSet<Name<'_>> =
                 hosts.values().flatten().map(|at| at.gateway).collect();
@@ -173,6 +174,9 @@ impl<'a> Finder<'a, '_> {
         let mut named = rules.iter().filter_map(|rule| rule.named_in_answers(leads, hosts));
         if let Some((value, host)) = named.next() {
             self.say(names_original(route, value, &host));
+        }
+        if let Some((node, host)) = rules.iter().find_map(|rule| rule.leads_out(leads)) {
+            self.say(leads_out(route, node, &host));
         }
         rules
     }
@@ -277,6 +281,11 @@ fn original_hosts(route: &Object) -> Vec<&str> {
     if named.is_empty() { vec!["*"] } else { named }
 }
 
+/// A host as clients ask for it.
+fn plain(host: &str) -> String {
+    host.trim_end_matches('.').to_ascii_lowercase()
+}
+
 /// How much is written for a clone of a route: itself, its hosts, and its rules.
 pub(super) fn size(route: &Object) -> usize {
     let rules = gateway_api::rules(route).len() + istio::http(route).count();
@@ -300,6 +309,17 @@ fn names_original(route: &Object, value: &Node, host: &str) -> Diagnostic {
     let help = "nothing to do, unless previews need it: then leave the domain out of the cookie, or write the host \
                 as part of a URL, which leads to the preview host";
     Diagnostic::new(&code::HOST_KEPT, message, help).at(value.place, "is cloned as it stands")
+}
+
+/// A word on what leads from a preview host to the host of a route that has no preview host.
+fn leads_out(route: &Object, node: &Node, host: &str) -> Diagnostic {
+    let message = format!(
+        "{} leads to `{host}`, and so do its clones: the entry has no preview host for it, so a client leaves the \
+         preview there",
+        route.id
+    );
+    let help = "nothing to do, unless tests follow it: then let the entry stand for a Gateway that serves the host";
+    Diagnostic::new(&code::HOST_KEPT, message, help).at(node.place, "is cloned as it stands")
 }
 
 /// A word on redirects that clones of a route leave out.
