@@ -1,7 +1,7 @@
 //! Pods without a sidecar. Calls from them follow no route, so the key in them tells no preview.
 //! See <https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy>.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
 use super::hosts;
@@ -22,9 +22,15 @@ pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], found: &mut Report) {
     let home = plan.catalog.namespace;
     let affected: BTreeSet<&str> =
         plan.environments.iter().flat_map(|env| &env.affected).copied().collect();
+    let elsewhere = plan.catalog.of_kind("", "Namespace").filter(|one| one.id.name != home);
+    let disabled = elsewhere.filter_map(|namespace| {
+        let label = namespace.node.at(&["metadata", "labels", "istio-injection"])?;
+        (label.text() == Some("disabled")).then_some((namespace.id.name.as_str(), label.place))
+    });
+    let disabled: BTreeMap<&str, Place> = disabled.collect();
     let (mut callers, mut called) = (Vec::new(), BTreeSet::new());
     for object in plan.catalog.objects() {
-        let Some(reason) = without_sidecar(plan, object) else {
+        let Some(reason) = without_sidecar(&disabled, object) else {
             continue;
         };
         let own = match object.id.namespace == home {
@@ -50,7 +56,8 @@ pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], found: &mut Report) {
         let help = "let the pods have a sidecar, if requests of previews go through them";
         found.push(finding(message, help, &callers));
     }
-    let copies = copied.iter().filter_map(|&object| Some((object, without_sidecar(plan, object)?)));
+    let copies =
+        copied.iter().filter_map(|&object| Some((object, without_sidecar(&disabled, object)?)));
     let copies: Vec<(&Object, Place)> = copies.collect();
     if !copies.is_empty() {
         let message = format!(
@@ -77,7 +84,7 @@ fn is_unrouted(plan: &Plan<'_>, service: &str) -> bool {
 
 /// Where it is said that the pods of an object get no sidecar. Of the baseline's Namespace, which is the same
 /// for all of its pods, speaks another finding.
-fn without_sidecar(plan: &Plan<'_>, object: &Object) -> Option<Place> {
+fn without_sidecar(disabled: &BTreeMap<&str, Place>, object: &Object) -> Option<Place> {
     const INJECT: &str = "sidecar.istio.io/inject";
     let pod = pod_spec(&object.node)?;
     if let Some(host) = pod.get("hostNetwork").filter(|host| host.is_true()) {
@@ -91,11 +98,7 @@ fn without_sidecar(plan: &Plan<'_>, object: &Object) -> Option<Place> {
         Some("true") => return None,
         _ => {}
     }
-    let elsewhere = object.id.namespace != plan.catalog.namespace;
-    let mut namespaces = plan.catalog.of_kind("", "Namespace").filter(|_| elsewhere);
-    let namespace = namespaces.find(|one| one.id.name == object.id.namespace)?;
-    let label = namespace.node.at(&["metadata", "labels", "istio-injection"])?;
-    (label.text() == Some("disabled")).then_some(label.place)
+    disabled.get(object.id.namespace.as_str()).copied()
 }
 
 /// The services of the baseline that texts of a workload name, and ConfigMaps that it reads.

@@ -1,5 +1,5 @@
-//! Where redirects and CORS policies of a clone lead: from one original host to another becomes from one
-//! preview host to another.
+//! Where redirects, CORS policies and headers of answers of a clone lead: from one original host to another
+//! becomes from one preview host to another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
