@@ -14,6 +14,7 @@ mod differential;
 mod docs;
 mod edit;
 mod edit_files;
+mod edit_services;
 mod edit_styles;
 #[path = "../common/evaluator/mod.rs"]
 mod evaluator;
