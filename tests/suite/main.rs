@@ -1,5 +1,6 @@
 //! The one test binary: black-box tests of the command line, one module per subject.
 
+mod action_races;
 mod actions;
 mod affected;
 mod again;
