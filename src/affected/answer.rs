@@ -34,7 +34,7 @@ struct Room(usize);
 
 impl Room {
     /// Chains of an answer that are kept.
-    const ALL: usize = 50_000;
+    const ALL: usize = 10_000;
     /// Chains of one service that are kept.
     const OF_ONE: usize = 1_000;
     /// Steps of a chain that are kept: those of its begin and of its end.
@@ -189,7 +189,7 @@ fn take_along(map: &Map, affected: &mut BTreeMap<usize, Affected>, room: &mut Ro
             let of_service = &affected[&service];
             let mut added = Affected { left_out: of_service.left_out, ..Affected::default() };
             for reason in &of_service.reasons {
-                room.keep(&mut added, || [reason.as_slice(), &[step.clone()]].concat());
+                room.keep(&mut added, || [reason.as_slice(), std::slice::from_ref(&step)].concat());
             }
             affected.insert(other, added);
             queue.push_back(other);
