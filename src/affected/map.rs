@@ -244,8 +244,8 @@ impl Map {
 /// Whether a text can name a service, or a module, which other programs do not hear of.
 fn is_name(text: &str, is_service: bool) -> bool {
     let more = if is_service { "-_." } else { "-_./@" };
-    let begins = |c: char| c.is_ascii_alphanumeric() || !is_service && c != '-';
-    text.starts_with(begins) && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+    let begins = |c: char| c.is_alphanumeric() || !is_service && c != '-';
+    text.starts_with(begins) && text.chars().all(|c| c.is_alphanumeric() || more.contains(c))
 }
 
 fn kind(owner: &Owner) -> &'static str {
