@@ -16,8 +16,9 @@ mod source;
 pub mod stage;
 pub mod terminal;
 pub(crate) mod text;
+mod userinfo;
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
@@ -26,6 +27,7 @@ use levels::Level;
 pub use levels::Levels;
 pub(crate) use patch_text::{may_be_of_secret, mentions_secret, unquoted};
 pub use source::{FileId, Place, Region, Source, Sources};
+pub(crate) use userinfo::{has_userinfo, without_userinfo};
 
 /// How bad a finding is. Errors stop a run before anything is written; the others do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -172,8 +174,15 @@ impl Report {
         Self { levels, ..Self::default() }
     }
 
-    /// Adds a finding.
+    /// Adds a finding, without what no finding shows.
     pub fn push(&mut self, mut diagnostic: Diagnostic) {
+        let Diagnostic { message, help, label, related, .. } = &mut diagnostic;
+        let labels = related.iter_mut().map(|(_, label)| label);
+        for words in labels.chain([message, help, label]) {
+            if let Cow::Owned(shown) = without_userinfo(words) {
+                *words = shown;
+            }
+        }
         self.has_errors |= diagnostic.severity() == Severity::Error;
         match self.levels.of(diagnostic.code) {
             Level::Kept => {}
@@ -203,10 +212,12 @@ impl Report {
         self.more = self.more.or(other.more);
     }
 
-    /// Leaves the name of a folder, in which files lie for now, out of the words of all findings.
-    pub(crate) fn leave_out(&mut self, folder: &str) {
+    /// Gives a folder, in which files lie for now, another name in the words of all findings.
+    pub(crate) fn rename(&mut self, folder: &str, name: &str) {
         for finding in &mut self.found {
-            finding.message = finding.message.replace(folder, "");
+            let labels = finding.related.iter_mut().map(|(_, label)| label);
+            let words = [&mut finding.message, &mut finding.help, &mut finding.label].into_iter();
+            words.chain(labels).for_each(|text| *text = text.replace(folder, name));
         }
     }
 

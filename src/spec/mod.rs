@@ -14,6 +14,7 @@ mod v1alpha1;
 pub use affected::*;
 pub use flux::*;
 pub use preview::*;
+pub(crate) use read::foreign_to_us;
 pub use read::{Config, read_affected};
 pub use registries::Registries;
 pub use schema::{affected_schema, definition, previews_schema};

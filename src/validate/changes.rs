@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::Input;
+use super::urls::check_url;
+use super::{Input, is_dns_label};
 use crate::diagnostic::text::short;
 use crate::diagnostic::{Report, code, first_of};
-use crate::spec::time;
+use crate::spec::{known_by, time};
 
 /// The largest number that survives JSON, by which the file reaches a function.
 const LARGEST: u64 = (1 << 53) - 1;
+/// What a field that names a repository holds.
+const REPOSITORY: &str = "the URL of a repository";
 
 pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
@@ -26,14 +29,9 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
                     "write all 40 hexadecimal digits of the head commit (64 with SHA-256), quoted",
                 ));
             }
-            if !is_url(&change.repository) {
-                found.push(config.finding(
-                    &code::CONFIG_FIELD,
-                    format_args!("{path}.repository"),
-                    format!("`{}` is not the URL of a repository", short(&change.repository)),
-                    "write https:// and the path, as in spec.notify",
-                ));
-            }
+            let field = format_args!("{path}.repository");
+            let help = "write https:// and the path, as in spec.notify";
+            check_url(input, field, &change.repository, (REPOSITORY, help), found);
             if !(1..=LARGEST).contains(&change.number) {
                 found.push(config.finding(
                     &code::CONFIG_FIELD,
@@ -42,20 +40,41 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
                     format!("write the number of the pull request, from 1 to {LARGEST}"),
                 ));
             }
-            check_time(input, format_args!("{path}.updated"), &change.updated, found);
+            check_time(input, format_args!("{path}.updated"), &change.updated, true, found);
         }
         check_audience(input, p, &told, found);
-        check_time(input, format_args!("spec.previews[{p}].expires"), &preview.expires, found);
+        check_time(
+            input,
+            format_args!("spec.previews[{p}].expires"),
+            &preview.expires,
+            true,
+            found,
+        );
     }
     for (c, closed) in config.previews.spec.closed.iter().enumerate() {
-        check_time(input, format_args!("spec.closed[{c}].at"), &closed.at, found);
+        check_time(input, format_args!("spec.closed[{c}].at"), &closed.at, false, found);
+        if !is_dns_label(&closed.name) {
+            found.push(config.finding(
+                &code::BAD_NAME,
+                format_args!("spec.closed[{c}].name"),
+                format!("`{}` is the name of no preview", short(&closed.name)),
+                "use a name such as `pr-42`, or remove the entry",
+            ));
+        }
     }
     check_shared(input, found);
     check_notify(input, found);
 }
 
-fn check_time(input: &Input<'_>, field: fmt::Arguments<'_>, text: &str, found: &mut Report) {
-    if !text.is_empty() && time(text).is_none() {
+fn check_time(
+    input: &Input<'_>,
+    field: fmt::Arguments<'_>,
+    text: &str,
+    is_optional: bool,
+    found: &mut Report,
+) {
+    let is_absent = is_optional && text.is_empty();
+    if !is_absent && time(text).is_none() {
         found.push(input.config.finding(
             &code::CONFIG_FIELD,
             field,
@@ -69,14 +88,9 @@ fn check_notify(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
     let mut first: BTreeMap<&str, usize> = BTreeMap::new();
     for (n, notify) in config.previews.spec.notify.iter().enumerate() {
-        if !is_url(&notify.repository) {
-            found.push(config.finding(
-                &code::CONFIG_FIELD,
-                format_args!("spec.notify[{n}].repository"),
-                format!("`{}` is not the URL of a repository", short(&notify.repository)),
-                "write https:// and the path",
-            ));
-        }
+        let field = format_args!("spec.notify[{n}].repository");
+        let help = "write https:// and the path";
+        check_url(input, field, &notify.repository, (REPOSITORY, help), found);
         let earlier = first.get(notify.repository.as_str()).copied();
         first.entry(&notify.repository).or_insert(n);
         if let Some(earlier) = earlier {
@@ -98,9 +112,8 @@ fn check_shared(input: &Input<'_>, found: &mut Report) {
     let mut standing: BTreeMap<(String, u64), Vec<usize>> = BTreeMap::new();
     for (index, preview) in previews.iter().enumerate() {
         for change in &preview.changes {
-            let repository = change.repository.trim_end_matches('/').trim_end_matches(".git");
-            let known =
-                standing.entry((repository.to_ascii_lowercase(), change.number)).or_default();
+            let repository = known_by(&change.repository);
+            let known = standing.entry((repository, change.number)).or_default();
             if known.last() != Some(&index) {
                 known.push(index);
             }
@@ -159,26 +172,4 @@ fn check_audience(input: &Input<'_>, index: usize, told: &BTreeSet<&str>, found:
 fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64)
         && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-}
-
-/// Whether a text is a plain http(s) URL: no `$` that Flux could substitute, no control characters.
-pub(super) fn is_url(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#@!&'()*+,;=%{}".contains(&byte);
-    rest.is_some_and(|rest| {
-        rest.starts_with(|c: char| c.is_ascii_alphanumeric()) && rest.bytes().all(fits)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_hold_nothing_that_flux_could_substitute() {
-        assert!(is_url("https://github.com/shop/shop"));
-        for bad in ["github.com/x", "https://", "https://x/$A", "https://x/a b", "https://x\n"] {
-            assert!(!is_url(bad), "{bad}");
-        }
-    }
 }

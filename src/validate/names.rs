@@ -51,6 +51,37 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     }
     check_previews(input, found);
     check_flux_names(input, found);
+    let external = &spec.external;
+    check_external(input, "secrets", "Secret", &external.secrets, found);
+    check_external(input, "configMaps", "ConfigMap", &external.config_maps, found);
+}
+
+/// Reports names of external objects that no object can have, or that stand there twice.
+fn check_external(
+    input: &Input<'_>,
+    field: &str,
+    kind: &str,
+    names: &[String],
+    found: &mut Report,
+) {
+    let mut first = BTreeMap::new();
+    for (index, name) in names.iter().enumerate() {
+        let path = format!("spec.external.{field}[{index}]");
+        if !is_dns_subdomain(name) {
+            let message = format!("`{name}` is not the name of a {kind}");
+            let help = "write the name alone: lower-case letters, digits, `-` and `.`, at most 253 characters";
+            found.push(input.config.finding(&code::BAD_NAME, path, message, help));
+            continue;
+        }
+        let earlier = *first.entry(name).or_insert(index);
+        if earlier != index {
+            let message = format!("`{name}` is listed twice");
+            let finding =
+                input.config.finding(&code::DUPLICATE_NAME, path, message, "remove one of the two");
+            let place = input.config.place(&format!("spec.external.{field}[{earlier}]"));
+            found.push(finding.also(place, "first listed here"));
+        }
+    }
 }
 
 /// Reports names of Flux objects that are too long: Flux puts the name of a Kustomization into a label
@@ -60,8 +91,9 @@ fn check_flux_names(input: &Input<'_>, found: &mut Report) {
     let spec = &input.config.previews.spec;
     let set = input.config.set();
     let suites = spec.tests.iter().map(|suite| suite.name.as_str());
-    let part =
-        suites.chain((!spec.tests.is_empty()).then_some(marks::GATE)).max_by_key(|p| p.len());
+    let gate = (!spec.tests.is_empty()).then_some(marks::GATE);
+    let of_artifact = input.config.flux("artifacts").map(|_| marks::FLUX);
+    let part = suites.chain(gate).chain(of_artifact).max_by_key(|part| part.len());
     let name = |preview: &str| match part {
         Some(part) => marks::flux_of_preview(set, preview, part),
         None => marks::flux(set, preview),
@@ -149,6 +181,9 @@ fn check_previews(input: &Input<'_>, found: &mut Report) {
 /// Files of a tree that stand beside one file for each preview.
 const FILES: [&str; 3] = ["kustomization", "notifications", "shared"];
 
+/// The artifact that finds all others.
+const ROOT: &str = "root";
+
 /// Why a text cannot name a preview, if it cannot.
 pub(super) fn name_problem(name: &str, prefix: &str) -> Option<String> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -162,6 +197,9 @@ pub(super) fn name_problem(name: &str, prefix: &str) -> Option<String> {
     }
     if FILES.contains(&name) {
         return Some("in the folder of Flux objects a file of anabranch has that name".into());
+    }
+    if name == ROOT {
+        return Some("the artifact that finds those of the previews has that name".into());
     }
     if name.len() > LONGEST {
         return Some(format!("it has {} characters, {LONGEST} are allowed", name.len()));
@@ -204,7 +242,7 @@ mod tests {
         for bad in ["", "pr-", "PR-4", "4", "pr_4", "mr-4", "pr-4.", "pr-ä", &long] {
             assert!(name_problem(bad, "pr-").is_some(), "{bad}");
         }
-        for taken in FILES {
+        for taken in FILES.into_iter().chain([ROOT]) {
             assert!(name_problem(taken, &taken[..1]).is_some(), "{taken}");
         }
     }
