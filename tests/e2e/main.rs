@@ -45,6 +45,7 @@ const SCENARIOS: &[Scenario] = &[
     ("an artifact of each preview", scenarios::artifacts::run),
     ("one broken preview", scenarios::broken::run),
     ("many previews of one service", scenarios::many::run),
+    ("suites and what is watched", scenarios::observed::run),
     ("the function", scenarios::function::run),
     ("random shops", scenarios::random::run),
 ];
