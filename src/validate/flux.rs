@@ -88,14 +88,11 @@ fn check_links(input: &Input<'_>, found: &mut Report) {
             let place = config.place(&format!("spec.links[{earlier}].name"));
             found.push(finding.also(place, "first used here"));
         }
-        if !is_url(&link.url) {
-            found.push(config.finding(
-                &code::CONFIG_FIELD,
-                format_args!("{path}.url"),
-                format!("`{}` is not a URL", link.url),
-                "write https:// and a path, with {preview}, {namespace} and {baseline} where you need them",
-            ));
-        }
+        let words = (
+            "a URL",
+            "write https:// and a path, with {preview}, {namespace} and {baseline} where you need them",
+        );
+        check_url(input, format_args!("{path}.url"), &link.url, words, found);
     }
 }
 
