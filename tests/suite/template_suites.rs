@@ -226,7 +226,7 @@ fn suites_are_valid_have_few_rights_and_say_the_place_of_their_reports() {
 #[test]
 fn smoke_is_green_where_each_version_answers_for_its_own() {
     let run = Run::new("smoke", json!({"changed": ["cart", "frontend"]}));
-    let run = run.with("PREVIEW_SERVICES", "cart frontend");
+    let run = run.with("PREVIEW_SERVICES", "cart frontend").with("PATIENCE_SECONDS", "60");
     run.green();
     let said = run.report().ok();
     assert!(said.contains("/pr-42/c0ffee/smoke/index.html"), "{said}");
@@ -281,7 +281,7 @@ fn http_is_as_green_as_the_answers_are_good() {
 #[test]
 fn exercised_waits_until_every_changed_service_was_asked() {
     let run = Run::new("exercised", json!({"touched": [[], ["cart"], ["catalog"]]}));
-    let run = run.with("PREVIEW_SERVICES", "cart catalog");
+    let run = run.with("PREVIEW_SERVICES", "cart catalog").with("WAIT_SECONDS", "60");
     let log = run.green();
     assert!(log.contains("✔ cart") && log.contains("✔ catalog"), "{log}");
 }
@@ -299,7 +299,7 @@ fn exercised_is_red_where_no_test_touches_a_changed_service() {
 #[test]
 fn exercised_passes_over_what_is_exempt_and_says_why() {
     let run = Run::new("exercised", json!({"touched": [["cart"]]}));
-    let run = run.with("PREVIEW_SERVICES", "cart mailer");
+    let run = run.with("PREVIEW_SERVICES", "cart mailer").with("WAIT_SECONDS", "60");
     let exempt = run.path("suite/exempt.txt");
     let text = read(&exempt) + "mailer  it reads a queue\n";
     fs::write(exempt, text).expect("the folder can be written");

@@ -29,7 +29,8 @@ run() {
   echo "$(($(date +%s) - began))" >"$RESULTS/seconds"
 }
 
-harmless() { sed 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g; s/"/\&quot;/g'; }
+# Text for a page: no colours, and nothing that is markup.
+harmless() { sed "s/$(printf '\033')\[[0-9;]*m//g; s/&/\\&amp;/g; s/</\\&lt;/g; s/>/\\&gt;/g; s/\"/\\&quot;/g"; }
 
 # A page with the verdict, a link to everything else, and the log.
 page() {
