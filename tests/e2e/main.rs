@@ -47,6 +47,7 @@ const SCENARIOS: &[Scenario] = &[
     ("many previews of one service", scenarios::many::run),
     ("suites and what is watched", scenarios::observed::run),
     ("the function", scenarios::function::run),
+    ("workflows", scenarios::workflows::run),
     ("random shops", scenarios::random::run),
 ];
 
