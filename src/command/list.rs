@@ -15,7 +15,7 @@ use crate::diagnostic::text::{json as harmless_json, prose};
 use crate::diagnostic::{Diagnostic, Report, code, nearest, without_userinfo};
 use crate::emit::Shape;
 use crate::pipeline::{Request, compile};
-use crate::spec::{Change, Config, Preview, ServiceChange, time};
+use crate::spec::{Change, Config, Link, Preview, ServiceChange, time};
 
 /// The URLs of previews by their names.
 type Urls = BTreeMap<String, Vec<String>>;
@@ -180,6 +180,7 @@ fn in_full(config: &Config, preview: &Preview, known: &Known) -> String {
     let mut lines =
         vec![("name", preview.name.to_string()), ("namespace", namespace(config, preview))];
     lines.extend(known.urls(preview).iter().map(|url| ("url", url.clone())));
+    lines.extend(links(config, preview).map(|(name, url)| ("link", format!("{name} {url}"))));
     if !preview.expires.is_empty() {
         lines.push(("expires", preview.expires.clone()));
     }
@@ -203,6 +204,17 @@ fn in_full(config: &Config, preview: &Preview, known: &Known) -> String {
         lines.extend(counts.into_iter().filter_map(|(head, text)| Some((head, text?))));
     }
     lines.iter().map(|(head, text)| format!("{head:<10}  {}\n", prose(text))).collect()
+}
+
+/// Pages about a preview, with their names.
+fn links<'c>(
+    config: &'c Config,
+    preview: &Preview,
+) -> impl Iterator<Item = (&'c str, String)> + use<'c> {
+    let spec = &config.previews.spec;
+    let (name, namespace) = (preview.name.to_string(), namespace(config, preview));
+    let url = move |link: &Link| link.url(&name, &namespace, &spec.baseline.namespace);
+    spec.links.iter().map(move |link| (link.name.as_str(), url(link)))
 }
 
 fn namespace(config: &Config, preview: &Preview) -> String {
@@ -240,6 +252,7 @@ fn as_json(config: &Config, preview: &Preview, known: &Known) -> Value {
         "services": preview.services.iter().map(service).collect::<Vec<_>>(),
         "changes": preview.changes.iter().map(change).collect::<Vec<_>>(),
         "expires": (!preview.expires.is_empty()).then_some(&preview.expires),
+        "links": links(config, preview).collect::<BTreeMap<_, _>>(),
         "urls": known.urls.as_ref().map(|_| known.urls(preview)),
     })
 }

@@ -51,5 +51,6 @@ mod sets;
 #[path = "../common/shop.rs"]
 mod shop;
 mod supply;
+mod template_suites;
 mod validity;
 mod ways_in;

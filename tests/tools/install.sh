@@ -2,7 +2,7 @@
 # Installs what the tests need, pinned, into the git-ignored folder .tools at the repository's root:
 # kustomize, the YAML readers of kubectl and kustomize, the schemas of every API that anabranch writes
 # for, and YAML files of the projects that these come from. Done once; then it costs nothing. Names as
-# arguments install more: deny, kpt, lint.
+# arguments install more: browser, deny, kpt, lint.
 set -euo pipefail
 
 KUSTOMIZE=v5.8.1
@@ -20,6 +20,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 tools=$(cd "$here/../.." && pwd)/.tools
 mkdir -p "$tools/bin" "$tools/schemas"
 command -v go >/dev/null || { echo "Go is needed to install the tools of the tests" >&2; exit 1; }
+command -v npm >/dev/null || { echo "Node.js 20 or newer, with npm, is needed for the suites of gitops-template" >&2; exit 1; }
 
 # A stamp names the version, so that a change of version installs anew.
 installed() { [ "$(cat "$tools/$1.version" 2>/dev/null)" = "$2" ]; }
@@ -65,8 +66,25 @@ build() {
 }
 # The readers of kubectl and kustomize by themselves: quicker than the programs.
 build yaml2json
+# Grafana's and the Prometheus operator's own types, which refuse what they do not know.
+build strict
 # Three minutes of compiling.
 if asked kpt; then build kpt; fi
+
+# packages SUITE: what a suite of gitops-template takes from npm, as its lock file pins it.
+packages() {
+  local version suite=$here/../../gitops-template/tests/$1
+  version=$(sha256sum <"$suite/package-lock.json" | cut -c1-16)
+  installed "suite-$1" "$version" && return
+  rm -rf "$tools/suite-$1"
+  mkdir "$tools/suite-$1"
+  cp "$suite"/package*.json "$tools/suite-$1"
+  (cd "$tools/suite-$1" && npm ci --ignore-scripts --no-audit --no-fund --silent)
+  stamp "suite-$1" "$version"
+}
+packages load
+# It is of use where there is a browser.
+if asked browser; then packages browser; fi
 
 # The folder of a module in Go's module cache.
 module() {
