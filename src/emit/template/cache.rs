@@ -5,21 +5,22 @@ use std::sync::OnceLock;
 
 use smallvec::SmallVec;
 
-use super::flux::{self, Flux};
-use super::routing::{self, Reaches, Route, istio};
+use super::host_entries;
 use super::stencil::{Draft, Stencil};
-use super::words::{Own, Words};
-use super::{copy, environment, series};
+use super::values::{HoleValues, OwnValues};
+use crate::emit::flux::{self, Flux};
+use crate::emit::routing::{self, Reaches, Route, istio};
+use crate::emit::{copy, environment};
 use crate::kube::{Id, Object};
+use crate::model::once_map::OnceMap;
 use crate::plan::marker::{self, NAME, SCALARS, marker};
 use crate::plan::routing::istio::Table;
-use crate::plan::variants::Variants;
 use crate::plan::{Alias, Body, Copied, Environment, Plan, Value};
 use crate::yaml::Node;
 
 /// A part of a preview.
 #[derive(Debug)]
-pub(super) enum Part<'p> {
+pub(in crate::emit) enum Part<'p> {
     /// The Namespace; `owned` where another Flux Kustomization applies it.
     Namespace {
         /// Another Flux Kustomization applies it.
@@ -41,51 +42,11 @@ pub(super) enum Part<'p> {
     Flux(flux::Part),
 }
 
-/// How a form of objects comes from parts.
-pub trait Emit<'e>: Sized {
-    /// Adds the objects of a part of a preview.
-    #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
-    fn emit<'p: 'e>(maker: &Maker<'e, 'p>, part: &Part<'p>, add: impl FnMut(Self));
-
-    /// The VirtualService of a table, which has entries of many previews.
-    #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
-    fn virtual_service<'p: 'e>(parts: &'e Parts<'p>, table: &Table<'p>) -> Self;
-}
-
-impl<'e> Emit<'e> for Object {
-    #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
-    fn emit<'p: 'e>(maker: &Maker<'e, 'p>, part: &Part<'p>, add: impl FnMut(Self)) {
-        maker.objects(part).into_iter().for_each(add);
-    }
-
-    #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
-    fn virtual_service<'p: 'e>(parts: &'e Parts<'p>, table: &Table<'p>) -> Self {
-        istio::whole(parts.plan, table)
-    }
-}
-
-impl<'e> Emit<'e> for Draft<'e> {
-    #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
-    fn emit<'p: 'e>(maker: &Maker<'e, 'p>, part: &Part<'p>, add: impl FnMut(Self)) {
-        maker.drafts(part, add);
-    }
-
-    #[expect(private_interfaces, reason = "sealed: only the forms of this module emit")]
-    fn virtual_service<'p: 'e>(parts: &'e Parts<'p>, table: &Table<'p>) -> Self {
-        let ordinary = || Draft::from(istio::whole(parts.plan, table));
-        let filled = parts.cuts.then(|| series::virtual_service(parts, table)).flatten();
-        if let (true, Some(filled)) = (cfg!(debug_assertions), &filled) {
-            assert_eq!(shown(filled, Words::NONE), shown(&ordinary(), Words::NONE));
-        }
-        filled.unwrap_or_else(ordinary)
-    }
-}
-
-/// The stencils of a part, a set for each of the ways in which previews differ in more than words; none
+/// The stencils of a part, a set for each of the ways in which previews differ in more than values; none
 /// where they cannot be cut.
-type Slot = Variants<Option<Vec<Stencil>>>;
+type Slot = OnceMap<Option<Vec<Stencil>>>;
 
-/// Words that all who share a stencil have alike.
+/// HoleValues that all who share a stencil have alike.
 type Alike<'a> = SmallVec<[&'a str; 16]>;
 
 /// A route, and what is known of it for all previews that have it.
@@ -99,10 +60,10 @@ struct Shared<'p> {
 
 /// What all previews of a run are made with.
 #[derive(Debug)]
-pub(super) struct Parts<'p> {
-    pub(super) plan: &'p Plan<'p>,
+pub(in crate::emit) struct Parts<'p> {
+    pub(in crate::emit) plan: &'p Plan<'p>,
     /// What makes Flux Kustomizations.
-    pub(super) flux: Flux<'p>,
+    pub(in crate::emit) flux: Flux<'p>,
     /// Whether there can be stencils.
     cuts: bool,
     namespaces: [Slot; 2],
@@ -130,7 +91,7 @@ fn slots(count: usize) -> Vec<Slot> {
 }
 
 impl<'p> Parts<'p> {
-    pub(super) fn new(plan: &'p Plan<'p>, flux: Flux<'p>) -> Self {
+    pub(in crate::emit) fn new(plan: &'p Plan<'p>, flux: Flux<'p>) -> Self {
         let objects = plan.catalog.objects().map(|object| object.number + 1).max().unwrap_or(0);
         let shared = |route| Shared { route, slot: Slot::default(), reaches: OnceLock::new() };
         let routes: Vec<Shared<'_>> = Route::all(plan).into_iter().map(shared).collect();
@@ -161,7 +122,7 @@ impl<'p> Parts<'p> {
     }
 
     /// What makes the preview of this index.
-    pub(super) fn of(&self, index: usize, words: Own) -> Maker<'_, 'p> {
+    pub(in crate::emit) fn of(&self, index: usize, values: OwnValues) -> Maker<'_, 'p> {
         let env = &self.plan.environments[index];
         Maker {
             parts: self,
@@ -169,22 +130,32 @@ impl<'p> Parts<'p> {
             index,
             fills: self.fills(env),
             accounts: OnceCell::new(),
-            words: RefCell::new(words),
+            values: RefCell::new(values),
         }
     }
 
     /// Whether stencils can be filled with the names of a preview.
-    pub(super) fn fills(&self, env: &Environment<'_>) -> bool {
+    pub(in crate::emit) fn fills(&self, env: &Environment<'_>) -> bool {
         self.cuts && env.takes_marks()
     }
 
     /// The preview of this index with markers for its name and namespace.
-    pub(super) fn marked(&self, index: usize) -> &Environment<'p> {
+    pub(in crate::emit) fn marked(&self, index: usize) -> &Environment<'p> {
         self.marked[index].get_or_init(|| Environment {
             name: NAME,
             namespace: marker::namespace(&self.plan.environments[index].namespace).to_owned(),
             ..self.plan.environments[index].clone()
         })
+    }
+
+    /// The VirtualService of a table, which has entries of many previews.
+    pub(in crate::emit) fn virtual_service<'e>(&'e self, table: &Table<'p>) -> Draft<'e> {
+        let ordinary = || Draft::from(istio::whole(self.plan, table));
+        let filled = self.cuts.then(|| host_entries::virtual_service(self, table)).flatten();
+        if let (true, Some(filled)) = (cfg!(debug_assertions), &filled) {
+            assert_eq!(shown(filled, HoleValues::NONE), shown(&ordinary(), HoleValues::NONE));
+        }
+        filled.unwrap_or_else(ordinary)
     }
 
     /// Where the stencils of a part are kept.
@@ -207,7 +178,7 @@ impl<'p> Parts<'p> {
 
 /// What makes the parts of one preview.
 #[derive(Debug)]
-pub(super) struct Maker<'m, 'p> {
+pub(in crate::emit) struct Maker<'m, 'p> {
     parts: &'m Parts<'p>,
     env: &'p Environment<'p>,
     index: usize,
@@ -216,17 +187,17 @@ pub(super) struct Maker<'m, 'p> {
     /// Its ServiceAccounts, found when first needed.
     accounts: OnceCell<copy::Accounts<'p>>,
     /// What its drafts have of their own.
-    words: RefCell<Own>,
+    values: RefCell<OwnValues>,
 }
 
 impl<'m, 'p: 'm> Maker<'m, 'p> {
     /// The indices of the preview's routes.
-    pub(super) fn routes(&self) -> &'m [usize] {
+    pub(in crate::emit) fn routes(&self) -> &'m [usize] {
         &self.parts.routes_of[self.index]
     }
 
     /// What the route of this index reaches.
-    pub(super) fn reaches(&self, route: usize) -> &'m Reaches {
+    pub(in crate::emit) fn reaches(&self, route: usize) -> &'m Reaches {
         let shared = &self.parts.routes[route];
         shared.reaches.get_or_init(|| {
             let env = if self.fills { self.parts.marked(self.index) } else { self.env };
@@ -300,13 +271,13 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     }
 
     /// What the drafts have of their own.
-    pub(super) fn into_words(self) -> Own {
-        self.words.into_inner()
+    pub(in crate::emit) fn into_values(self) -> OwnValues {
+        self.values.into_inner()
     }
 
-    /// Adds the words, besides name and namespace, in which a part differs; and returns what else it depends
+    /// Adds the values, besides name and namespace, in which a part differs; and returns what else it depends
     /// on, which must be the same for all who share a stencil.
-    fn scalars<'a>(&self, part: &'a Part<'p>, own: &mut Own) -> Alike<'a>
+    fn scalars<'a>(&self, part: &'a Part<'p>, own: &mut OwnValues) -> Alike<'a>
     where
         'p: 'a,
     {
@@ -346,8 +317,8 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     }
 
     /// A part from its stencils, or in the ordinary way where it has none.
-    fn drafts(&self, part: &Part<'p>, add: impl FnMut(Draft<'m>)) {
-        let own = &mut *self.words.borrow_mut();
+    pub(in crate::emit) fn drafts(&self, part: &Part<'p>, add: impl FnMut(Draft<'m>)) {
+        let own = &mut *self.values.borrow_mut();
         let first = own.scalars();
         let slot = self.parts.slot(part).filter(|_| self.fills);
         let stencils = slot.and_then(|slot| {
@@ -367,9 +338,9 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         let drafts: Vec<Draft<'_>> =
             stencils.iter().map(|one| one.draft(names, first, own)).collect();
         let ordinary: Vec<Draft<'_>> = self.objects(part).into_iter().map(Draft::from).collect();
-        let words = Words { name: names[0], namespace: names[1], own };
+        let values = HoleValues { name: names[0], namespace: names[1], own };
         let all = |drafts: &[Draft<'_>]| -> Vec<(Id, String)> {
-            drafts.iter().map(|draft| shown(draft, words)).collect()
+            drafts.iter().map(|draft| shown(draft, values)).collect()
         };
         assert_eq!(all(&drafts), all(&ordinary), "stencils give what is made without them");
         drafts.into_iter().for_each(add);
@@ -382,8 +353,8 @@ fn cut(marked: &[Object], scalars: usize) -> Option<Vec<Stencil>> {
 }
 
 /// What a draft comes to.
-fn shown(draft: &Draft<'_>, words: Words<'_>) -> (Id, String) {
+fn shown(draft: &Draft<'_>, values: HoleValues<'_>) -> (Id, String) {
     let mut text = String::new();
-    draft.write(words, &mut text);
-    (draft.id(words), text)
+    draft.write(values, &mut text);
+    (draft.id(values), text)
 }

@@ -10,24 +10,24 @@ use smol_str::SmolStr;
 /// came before it, so that looking takes no lock: a
 /// [hash trie](https://en.wikipedia.org/wiki/Hash_array_mapped_trie) of four branches.
 #[derive(Debug)]
-pub(crate) struct Variants<T>(OnceLock<Box<Variant<T>>>);
+pub(crate) struct OnceMap<T>(OnceLock<Box<Entry<T>>>);
 
 #[derive(Debug)]
-struct Variant<T> {
+struct Entry<T> {
     words: Box<[SmolStr]>,
     value: T,
-    below: [Variants<T>; BRANCHES],
+    below: [OnceMap<T>; BRANCHES],
 }
 
 const BRANCHES: usize = 4;
 
-impl<T> Default for Variants<T> {
+impl<T> Default for OnceMap<T> {
     fn default() -> Self {
         Self(OnceLock::new())
     }
 }
 
-impl<T> Variants<T> {
+impl<T> OnceMap<T> {
     /// The value for these words, made where there is none yet.
     pub(crate) fn get(&self, words: &[&str], make: impl Fn() -> T) -> &T {
         static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
@@ -35,7 +35,7 @@ impl<T> Variants<T> {
         loop {
             let variant = place.0.get_or_init(|| {
                 let words = words.iter().copied().map(SmolStr::from).collect();
-                Box::new(Variant { words, value: make(), below: Default::default() })
+                Box::new(Entry { words, value: make(), below: Default::default() })
             });
             if variant.words.iter().eq(words) {
                 return &variant.value;
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_value_is_made_once_for_the_same_words() {
-        let variants = Variants::default();
+        let variants = OnceMap::default();
         assert_eq!(variants.get(&["a"], || 1), &1);
         assert_eq!(variants.get(&["b"], || 2), &2);
         assert_eq!(variants.get(&["a", "b"], || 3), &3);

@@ -1,18 +1,20 @@
-//! Objects that differ between previews only in a few words, as text with holes: written once, then
+//! Objects that differ between previews only in a few values, as text with holes: written once, then
 //! filled for each preview without a tree.
 //!
 //! A stencil is cut from an ordinary object that was made with [markers](crate::plan::marker) for those
-//! words.
+//! values.
 
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 use smol_str::{SmolStr, SmolStrBuilder};
 
-use super::words::{Own, Words};
-use crate::kube::{Id, Key, Object, rank};
+use super::values::{HoleValues, OwnValues};
+use crate::diagnostic::Sources;
+use crate::kube::kinds::{Rank, rank};
+use crate::kube::{Id, Key, Object};
 use crate::plan::marker::{self, DIGITS, MARKER};
-use crate::yaml::write_document;
+use crate::yaml::{InputLimits, Node, parse_documents, write_document};
 
 /// A place where something goes into a text.
 #[derive(Debug)]
@@ -37,11 +39,11 @@ impl Hole {
     }
 
     /// What goes into it; the scalars of its text begin with this one.
-    fn word<'a>(&self, words: Words<'a>, first: usize) -> &'a str {
+    fn word<'a>(&self, values: HoleValues<'a>, first: usize) -> &'a str {
         match self.number {
-            0 => words.name,
-            1 => words.namespace,
-            other => words.own.scalar(first + other - 2),
+            0 => values.name,
+            1 => values.namespace,
+            other => values.own.scalar(first + other - 2),
         }
     }
 
@@ -72,7 +74,7 @@ fn further_lines(word: &str) -> impl Iterator<Item = usize> {
 
 /// A text with holes.
 #[derive(Debug)]
-pub(super) struct Template {
+pub(in crate::emit) struct Template {
     text: SmolStr,
     /// In order.
     holes: Vec<Hole>,
@@ -82,7 +84,7 @@ pub(super) struct Template {
 
 impl Template {
     /// None where there is half a marker, or one for a scalar beyond those there will be.
-    pub(super) fn cut(marked: &str, scalars: usize) -> Option<Self> {
+    pub(in crate::emit) fn cut(marked: &str, scalars: usize) -> Option<Self> {
         static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(MARKER));
         if FINDER.find(marked.as_bytes()).is_none() {
             return Some(Self { text: marked.into(), holes: Vec::new(), for_words: [0, 0] });
@@ -109,38 +111,38 @@ impl Template {
         self.text.is_empty() && self.for_words == [0, 1] && self.holes.len() == 1
     }
 
-    /// How long the text is, filled with words and scalars from the first of these on.
-    fn length(&self, words: Words<'_>, first: usize) -> usize {
+    /// How long the text is, filled with values and scalars from the first of these on.
+    fn length(&self, values: HoleValues<'_>, first: usize) -> usize {
         let [names, namespaces] = self.for_words;
-        let filled = names * words.name.len() + namespaces * words.namespace.len();
+        let filled = names * values.name.len() + namespaces * values.namespace.len();
         // Most have no other holes, and theirs need not be looked at.
         let only_words = names + namespaces == self.holes.len();
         let others = if only_words { &[] } else { self.holes.as_slice() };
         let others = others.iter().filter(|hole| hole.number >= 2);
-        let others = others.map(|hole| hole.length(hole.word(words, first)));
+        let others = others.map(|hole| hole.length(hole.word(values, first)));
         self.text.len() + filled + others.sum::<usize>()
     }
 
-    /// Adds the text to another, filled with words and scalars from the first of these on.
-    pub(super) fn fill(&self, words: Words<'_>, first: usize, out: &mut String) {
+    /// Adds the text to another, filled with values and scalars from the first of these on.
+    pub(in crate::emit) fn fill(&self, values: HoleValues<'_>, first: usize, out: &mut String) {
         let mut from = 0;
         for hole in &self.holes {
             out.push_str(&self.text[from..hole.at]);
-            hole.fill(hole.word(words, first), out);
+            hole.fill(hole.word(values, first), out);
             from = hole.at;
         }
         out.push_str(&self.text[from..]);
     }
 
     /// The text of a name: mostly the same for all.
-    fn name(&self, words: Words<'_>, first: usize) -> SmolStr {
+    fn name(&self, values: HoleValues<'_>, first: usize) -> SmolStr {
         if self.holes.is_empty() {
             return self.text.clone();
         }
         let (mut name, mut from) = (SmolStrBuilder::new(), 0);
         for hole in &self.holes {
             name.push_str(&self.text[from..hole.at]);
-            name.push_str(hole.word(words, first));
+            name.push_str(hole.word(values, first));
             from = hole.at;
         }
         name.push_str(&self.text[from..]);
@@ -150,10 +152,10 @@ impl Template {
 
 /// One object with holes.
 #[derive(Debug)]
-pub(super) struct Stencil {
+pub(in crate::emit) struct Stencil {
     group: SmolStr,
     kind: SmolStr,
-    rank: u8,
+    rank: Rank,
     namespace: Template,
     name: Template,
     text: Template,
@@ -163,14 +165,14 @@ pub(super) struct Stencil {
 
 impl Stencil {
     /// Cuts the markers out of an object; there will be so many scalars.
-    pub(super) fn cut(marked: &Object, scalars: usize) -> Option<Self> {
+    pub(in crate::emit) fn cut(marked: &Object, scalars: usize) -> Option<Self> {
         let id = &marked.id;
         let name = Template::cut(&id.name, scalars)?;
         let namespace = Template::cut(&id.namespace, scalars)?;
         Some(Self {
             group: id.group.clone(),
             kind: id.kind.clone(),
-            rank: rank(&id.kind),
+            rank: rank(&id.group, &id.kind),
             inside: namespace.is_namespace() && name.holes.is_empty(),
             namespace,
             name,
@@ -180,22 +182,22 @@ impl Stencil {
 
     /// The object of one preview, whose scalars begin with this one; whatever else it has is added to its
     /// own.
-    pub(super) fn draft<'e>(
+    pub(in crate::emit) fn draft<'e>(
         &'e self,
         [name, namespace]: [&str; 2],
         first: usize,
-        own: &mut Own,
+        own: &mut OwnValues,
     ) -> Draft<'e> {
-        let id = (!self.inside).then(|| self.id(Words { name, namespace, own }, first));
+        let id = (!self.inside).then(|| self.id(HoleValues { name, namespace, own }, first));
         Draft(Content::Holes { stencil: self, first, id: id.map(|id| own.add_id(id)) })
     }
 
-    fn id(&self, words: Words<'_>, first: usize) -> Id {
+    fn id(&self, values: HoleValues<'_>, first: usize) -> Id {
         Id {
             group: self.group.clone(),
             kind: self.kind.clone(),
-            namespace: self.namespace.name(words, first),
-            name: self.name.name(words, first),
+            namespace: self.namespace.name(values, first),
+            name: self.name.name(values, first),
         }
     }
 }
@@ -204,7 +206,7 @@ impl Stencil {
 /// separator, ending in a newline. What most previews have alike takes no memory of its own before
 /// it is written.
 ///
-/// The words that its methods take are those of the preview that it was made for.
+/// The values that its methods take are those of the preview that it was made for.
 #[derive(Debug)]
 pub struct Draft<'e>(Content<'e>);
 
@@ -229,19 +231,19 @@ impl From<Object> for Draft<'_> {
 
 impl Draft<'_> {
     /// An object of no single preview, of this text.
-    pub(super) fn written(id: Id, text: String) -> Self {
+    pub(in crate::emit) fn written(id: Id, text: String) -> Self {
         Self(Content::Whole(Box::new((id, text))))
     }
 
     /// What it is put in order by.
     #[must_use]
-    pub fn key<'k>(&'k self, words: Words<'k>) -> Key<'k> {
+    pub fn key<'k>(&'k self, values: HoleValues<'k>) -> Key<'k> {
         match &self.0 {
             Content::Whole(whole) => (&whole.0).into(),
-            Content::Holes { id: Some(id), .. } => words.own.id(*id).into(),
+            Content::Holes { id: Some(id), .. } => values.own.id(*id).into(),
             Content::Holes { stencil, .. } => Key {
                 rank: stencil.rank,
-                namespace: words.namespace,
+                namespace: values.namespace,
                 kind: &stencil.kind,
                 group: &stencil.group,
                 name: &stencil.name.text,
@@ -251,35 +253,45 @@ impl Draft<'_> {
 
     /// Its identity, where this is kept: of whatever is in another namespace than the preview's.
     #[must_use]
-    pub fn kept_id<'k>(&'k self, words: Words<'k>) -> Option<&'k Id> {
+    pub fn kept_id<'k>(&'k self, values: HoleValues<'k>) -> Option<&'k Id> {
         match &self.0 {
             Content::Whole(whole) => Some(&whole.0),
-            Content::Holes { id, .. } => id.map(|id| words.own.id(id)),
+            Content::Holes { id, .. } => id.map(|id| values.own.id(id)),
         }
     }
 
     /// Its identity.
     #[must_use]
-    pub fn id(&self, words: Words<'_>) -> Id {
+    pub fn id(&self, values: HoleValues<'_>) -> Id {
         match &self.0 {
             Content::Whole(whole) => whole.0.clone(),
-            Content::Holes { stencil, first, .. } => stencil.id(words, *first),
+            Content::Holes { stencil, first, .. } => stencil.id(values, *first),
         }
     }
 
     /// The length of its text in bytes.
     #[must_use]
-    pub fn length(&self, words: Words<'_>) -> usize {
+    pub fn length(&self, values: HoleValues<'_>) -> usize {
         match &self.0 {
-            Content::Holes { stencil, first, .. } => stencil.text.length(words, *first),
+            Content::Holes { stencil, first, .. } => stencil.text.length(values, *first),
             Content::Whole(whole) => whole.1.len(),
         }
     }
 
+    /// Its body, read from its text.
+    #[must_use]
+    pub fn read(&self, values: HoleValues<'_>) -> Option<Node> {
+        let mut text = String::new();
+        self.write(values, &mut text);
+        let mut sources = Sources::default();
+        let file = sources.add("object", text);
+        parse_documents(&sources, file, &InputLimits::of_list()).ok()?.pop()
+    }
+
     /// Adds its text to another.
-    pub fn write(&self, words: Words<'_>, out: &mut String) {
+    pub fn write(&self, values: HoleValues<'_>, out: &mut String) {
         match &self.0 {
-            Content::Holes { stencil, first, .. } => stencil.text.fill(words, *first, out),
+            Content::Holes { stencil, first, .. } => stencil.text.fill(values, *first, out),
             Content::Whole(whole) => out.push_str(&whole.1),
         }
     }
@@ -301,17 +313,17 @@ mod tests {
         let namespace = namespace("shop-pr-1");
         let marked = format!("a: {NAME}\nb: x.{namespace}.svc\nc: {}\n", marker(0));
         let template = Template::cut(&marked, 1).expect("markers are whole");
-        let mut own = Own::default();
+        let mut own = OwnValues::default();
         own.add_string("0");
         own.add_string("1");
-        let words = Words { name: "pr-1", namespace: "shop-pr-1", own: &own };
+        let values = HoleValues { name: "pr-1", namespace: "shop-pr-1", own: &own };
         let mut text = String::new();
-        template.fill(words, 1, &mut text);
+        template.fill(values, 1, &mut text);
         assert_eq!(text, "a: pr-1\nb: x.shop-pr-1.svc\nc: \"1\"\n");
-        assert_eq!(template.length(words, 1), text.len());
+        assert_eq!(template.length(values, 1), text.len());
         let template = Template::cut(&format!("{NAME}.{namespace}.{NAME}"), 0).expect("whole");
-        assert_eq!(template.length(words, 0), "pr-1.shop-pr-1.pr-1".len());
-        assert_eq!(template.name(words, 0), "pr-1.shop-pr-1.pr-1");
+        assert_eq!(template.length(values, 0), "pr-1.shop-pr-1.pr-1".len());
+        assert_eq!(template.name(values, 0), "pr-1.shop-pr-1.pr-1");
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! VirtualServices of the mesh as text. One has entries of every preview, which are the same but for
 //! names wherever previews affect the same services: those are written with holes, and filled.
 
-use super::part::Parts;
-use super::routing::istio;
+use super::cache::Parts;
 use super::stencil::{Draft, Template};
-use super::words::Words;
+use super::values::HoleValues;
+use crate::emit::routing::istio;
 use crate::plan::marker::marker;
 use crate::plan::routing::istio::Table;
 use crate::plan::{Environment, Plan};
@@ -26,12 +26,12 @@ pub(super) fn virtual_service(parts: &Parts<'_>, table: &Table<'_>) -> Option<Dr
     alike.resize_with(table.derived.len(), || None);
     for &(index, derived) in &table.previews {
         let env = &plan.environments[index];
-        let words = Words { name: env.name, namespace: &env.namespace, ..Words::NONE };
+        let values = HoleValues { name: env.name, namespace: &env.namespace, ..HoleValues::NONE };
         let template = alike[derived].get_or_insert_with(|| {
             Template::cut(&text_of(plan, parts.marked(index), table, derived), 0)
         });
         match template.as_ref().filter(|_| parts.fills(env)) {
-            Some(template) => template.fill(words, 0, &mut text),
+            Some(template) => template.fill(values, 0, &mut text),
             None => text.push_str(&text_of(plan, env, table, derived)),
         }
     }

@@ -1,4 +1,4 @@
-//! The words that stencils are filled with.
+//! The values that stencils are filled with.
 
 use std::fmt::Display;
 use std::fmt::Write as _;
@@ -6,28 +6,28 @@ use std::fmt::Write as _;
 use crate::kube::Id;
 use crate::yaml::write_string;
 
-/// The words of a preview.
+/// The values of a preview.
 #[derive(Debug, Clone, Copy)]
-pub struct Words<'a> {
+pub struct HoleValues<'a> {
     /// The name of the preview.
     pub name: &'a str,
     /// Its namespace.
     pub namespace: &'a str,
     /// What its drafts have of their own.
-    pub own: &'a Own,
+    pub own: &'a OwnValues,
 }
 
-impl Words<'_> {
+impl HoleValues<'_> {
     /// Those of what belongs to no single preview.
     pub const NONE: Self = Self { name: "", namespace: "", own: &NOTHING };
 }
 
-static NOTHING: Own = Own { text: String::new(), ends: Vec::new(), ids: Vec::new() };
+static NOTHING: OwnValues = OwnValues { text: String::new(), ends: Vec::new(), ids: Vec::new() };
 
 /// What the drafts of a preview have that neither their stencils nor its name tell: in a few pieces of
 /// memory for all of them, since there are thousands of previews.
 #[derive(Debug, Default)]
-pub struct Own {
+pub struct OwnValues {
     /// Whole scalars as YAML writes them, at column 0 where they have several lines.
     text: String,
     /// Where each of them ends.
@@ -36,9 +36,9 @@ pub struct Own {
     ids: Vec<Id>,
 }
 
-impl Own {
+impl OwnValues {
     /// Takes out all that was added, in as much memory as it needs; the room for it stays.
-    pub(super) fn take(&mut self) -> Self {
+    pub(in crate::emit) fn take(&mut self) -> Self {
         let taken = Self {
             text: self.text.as_str().to_owned(),
             ends: self.ends.clone(),
@@ -49,43 +49,43 @@ impl Own {
     }
 
     /// How many scalars there are.
-    pub(super) fn scalars(&self) -> usize {
+    pub(in crate::emit) fn scalars(&self) -> usize {
         self.ends.len()
     }
 
     /// The scalar of this number.
-    pub(super) fn scalar(&self, number: usize) -> &str {
+    pub(in crate::emit) fn scalar(&self, number: usize) -> &str {
         let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.text[start..self.ends[number]]
     }
 
     /// Adds a string.
-    pub(super) fn add_string(&mut self, text: &str) {
+    pub(in crate::emit) fn add_string(&mut self, text: &str) {
         write_string(&mut self.text, text, Some(0));
         self.ends.push(self.text.len());
     }
 
     /// Adds what is no string, and so is not quoted.
-    pub(super) fn add_plain(&mut self, value: impl Display) {
+    pub(in crate::emit) fn add_plain(&mut self, value: impl Display) {
         // A string takes everything.
         let _ = write!(self.text, "{value}");
         self.ends.push(self.text.len());
     }
 
     /// Takes back all scalars but the first so many.
-    pub(super) fn truncate(&mut self, scalars: usize) {
+    pub(in crate::emit) fn truncate(&mut self, scalars: usize) {
         self.ends.truncate(scalars);
         self.text.truncate(self.ends.last().copied().unwrap_or(0));
     }
 
     /// Adds an identity, and returns its number.
-    pub(super) fn add_id(&mut self, id: Id) -> usize {
+    pub(in crate::emit) fn add_id(&mut self, id: Id) -> usize {
         self.ids.push(id);
         self.ids.len() - 1
     }
 
     /// The identity of this number.
-    pub(super) fn id(&self, number: usize) -> &Id {
+    pub(in crate::emit) fn id(&self, number: usize) -> &Id {
         &self.ids[number]
     }
 }
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn scalars_stand_as_yaml_writes_them_until_they_are_taken_back() {
-        let mut own = Own::default();
+        let mut own = OwnValues::default();
         own.add_string("a");
         own.add_string("");
         own.add_string("1");
