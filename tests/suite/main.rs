@@ -34,6 +34,7 @@ mod objects;
 mod orchestrator;
 mod output;
 mod outside;
+mod overlaps;
 mod protocol;
 mod quiet;
 mod races;
