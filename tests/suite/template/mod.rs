@@ -1,6 +1,7 @@
 //! The template of a GitOps repository, `gitops-template/`: its scripts are run for real, in a copy that is a Git repository
 //! of its own, as a team has it.
 
+mod gitlab;
 mod manifests;
 mod rendered;
 mod rights;
