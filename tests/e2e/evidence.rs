@@ -14,7 +14,7 @@ pub(crate) struct Line {
 }
 
 /// Engines by the module that pins them.
-const ENGINES: [(&str, &str, &str); 10] = [
+const ENGINES: [(&str, &str, &str); 11] = [
     ("kube-apiserver, controller manager, scheduler", "kubernetes", "k8s.io/kubernetes"),
     ("etcd", "etcd", "go.etcd.io/etcd/server/v3"),
     ("kwok, in place of kubelets", "kwok", "sigs.k8s.io/kwok"),
@@ -29,6 +29,7 @@ const ENGINES: [(&str, &str, &str); 10] = [
     ("Gateway API's definitions", "istio", "sigs.k8s.io/gateway-api"),
     ("OCI registry (distribution)", "registry", "github.com/distribution/distribution/v3"),
     ("Gitea", "gitea", "code.gitea.io/gitea"),
+    ("act, in place of GitHub's runners", "act", "github.com/nektos/act"),
 ];
 
 const NOT_PROVED: &str = "\
@@ -40,6 +41,9 @@ const NOT_PROVED: &str = "\
   pod's proxy would get. Istio's own filters and iptables are not involved.
 - **No mutual TLS and no policies**: neither at the Gateway, whose listeners speak plain HTTP here, nor in the mesh.
 - **One cluster of one node**, and one caller at a time. These are proofs of routing, not figures of performance.
+- **No image was built, and no release fetched.** Where act runs workflows, an image is a folder that is pushed to the
+  registry, and a stand-in for gh says that the program has its provenance. act knows no permissions, environments or
+  concurrency, so nothing is said of these.
 - **Gitea in place of GitHub and GitLab**: Flux reports to them through other providers.
 - **No ambient mode**, which anabranch refuses.
 ";

@@ -46,6 +46,7 @@ const SCENARIOS: &[Scenario] = &[
     ("one broken preview", scenarios::broken::run),
     ("many previews of one service", scenarios::many::run),
     ("the function", scenarios::function::run),
+    ("workflows", scenarios::workflows::run),
     ("random shops", scenarios::random::run),
 ];
 

@@ -13,6 +13,7 @@ pub(crate) mod push_cost;
 pub(crate) mod random;
 pub(crate) mod scale;
 pub(crate) mod under_load;
+pub(crate) mod workflows;
 
 use std::time::Duration;
 
