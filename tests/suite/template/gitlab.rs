@@ -113,7 +113,10 @@ fn a_merge_request_has_its_preview_from_opening_to_closing() {
     let first = ("CI_PIPELINE_CREATED_AT", "2026-11-29T10:00:00Z");
     project.job("preview", &[first]).ok();
     let file = project.previews();
-    assert!(file.contains("- name: pr-42\n") && file.contains("ghcr.io/acme/cart@sha256:"), "{file}");
+    assert!(
+        file.contains("- name: pr-42\n") && file.contains("ghcr.io/acme/cart@sha256:"),
+        "{file}"
+    );
     assert!(file.contains("repository: https://gitlab.com/acme/shop\n"), "{file}");
     assert!(!file.contains("ghcr.io/acme/catalog@"), "{file}");
 
