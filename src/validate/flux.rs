@@ -15,6 +15,7 @@ const SUBDOMAIN: &str = "use lower-case letters, digits, `-` and `.`, at most 25
 pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let spec = &input.config.previews.spec;
     check_suites(input, found);
+    check_links(input, found);
     check_path(input, "spec.flux.gate", &spec.flux.gate, found);
     if !spec.tests.is_empty() {
         check_parent(input, found);
@@ -64,6 +65,46 @@ fn check_suites(input: &Input<'_>, found: &mut Report) {
             ));
         }
     }
+}
+
+fn check_links(input: &Input<'_>, found: &mut Report) {
+    let config = input.config;
+    let mut first = BTreeMap::new();
+    for (index, link) in config.previews.spec.links.iter().enumerate() {
+        let path = format!("spec.links[{index}]");
+        if !is_dns_label(&link.name) || is_said_anyway(&link.name) {
+            found.push(config.finding(
+                &code::BAD_NAME,
+                format_args!("{path}.name"),
+                format!("`{}` cannot name a link", link.name),
+                "use lower-case letters, digits and `-`, and none of commit, suite, report and preview-url, which \
+                 comments show anyway",
+            ));
+        }
+        if let Some(earlier) = first.insert(&link.name, index) {
+            let finding = config.finding(
+                &code::DUPLICATE_NAME,
+                format_args!("{path}.name"),
+                format!("two links are called `{}`", link.name),
+                "give the second a name of its own",
+            );
+            let place = config.place(&format!("spec.links[{earlier}].name"));
+            found.push(finding.also(place, "first used here"));
+        }
+        if !is_url(&link.url) {
+            found.push(config.finding(
+                &code::CONFIG_FIELD,
+                format_args!("{path}.url"),
+                format!("`{}` is not a URL", link.url),
+                "write https:// and a path, with {preview}, {namespace} and {baseline} where you need them",
+            ));
+        }
+    }
+}
+
+/// What comments show of a suite without any link.
+fn is_said_anyway(name: &str) -> bool {
+    matches!(name, "commit" | "suite" | "report" | "preview-url")
 }
 
 /// Whether a Flux object of ours that is no suite has this name.

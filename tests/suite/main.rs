@@ -49,5 +49,6 @@ mod sets;
 mod shop;
 mod supply;
 mod template;
+mod template_suites;
 mod validity;
 mod ways_in;
