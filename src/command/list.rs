@@ -10,7 +10,7 @@ use super::voice::Voice;
 use super::write_out;
 use crate::cli::{Input, List, ListFormat, Show, ShowFormat};
 use crate::diagnostic::text::{json as harmless_json, prose};
-use crate::diagnostic::{Diagnostic, Report, code, nearest};
+use crate::diagnostic::{Diagnostic, Report, code, nearest, without_userinfo};
 use crate::emit::Shape;
 use crate::pipeline::{Request, compile};
 use crate::spec::{Change, Config, Link, Preview, ServiceChange};
@@ -34,7 +34,7 @@ pub(super) fn list(options: &List, voice: &Voice) -> ExitCode {
             previews.iter().flat_map(|preview| [prose(&preview.name), "\n".into()]).collect()
         }
     };
-    write_out(text.as_bytes())
+    write_out(without_userinfo(&text).as_bytes())
 }
 
 pub(super) fn show(options: &Show, voice: &Voice) -> ExitCode {
@@ -56,7 +56,7 @@ pub(super) fn show(options: &Show, voice: &Voice) -> ExitCode {
         ShowFormat::Text => in_full(&config, preview, urls.as_ref()),
         ShowFormat::Json => harmless_json(&as_json(&config, preview, urls.as_ref())),
     };
-    write_out(text.as_bytes())
+    write_out(without_userinfo(&text).as_bytes())
 }
 
 /// The file and, where the baseline is known and nothing is wrong, the URLs of its previews.

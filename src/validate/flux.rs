@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::changes::is_url;
+use super::urls::{check_url, check_user};
 use super::{Input, is_dns_label, is_dns_subdomain};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{ImageName, marks, repository};
@@ -56,13 +56,10 @@ fn check_suites(input: &Input<'_>, found: &mut Report) {
                 "write a duration such as 15m, 1h30m or 500ms, in h, m, s and ms",
             ));
         }
-        if !suite.report.is_empty() && !is_url(&suite.report) {
-            found.push(config.finding(
-                &code::CONFIG_FIELD,
-                format_args!("{path}.report"),
-                format!("`{}` is not a URL", suite.report),
-                "write https:// and a path, with {preview}, {commit} and {suite} where you need them",
-            ));
+        if !suite.report.is_empty() {
+            let help = "write https:// and a path, with {preview}, {commit} and {suite} where you need them";
+            let field = format_args!("{path}.report");
+            check_url(input, field, &suite.report, ("a URL", help), found);
         }
     }
 }
@@ -141,7 +138,8 @@ fn check_artifacts(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
     let url = &config.previews.spec.flux.artifacts.url;
     let name = url.strip_prefix("oci://").filter(|name| repository(name) == *name);
-    if !url.is_empty() && name.is_none_or(|name| ImageName::read(name).is_err()) {
+    let is_told = check_user(input, format_args!("spec.flux.artifacts.url"), url, found);
+    if !is_told && !url.is_empty() && name.is_none_or(|name| ImageName::read(name).is_err()) {
         found.push(config.finding(
             &code::CONFIG_FIELD,
             "spec.flux.artifacts.url",

@@ -7,6 +7,7 @@ mod again;
 mod arguments;
 mod container;
 mod corpora;
+mod credentials;
 mod determinism;
 #[path = "../common/dice.rs"]
 mod dice;
