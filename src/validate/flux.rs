@@ -88,8 +88,11 @@ fn check_links(input: &Input<'_>, found: &mut Report) {
             let place = config.place(&format!("spec.links[{earlier}].name"));
             found.push(finding.also(place, "first used here"));
         }
-        let help = "write https:// and a path, with {preview}, {namespace} and {baseline} where you need them";
-        check_url(input, format_args!("{path}.url"), &link.url, ("a URL", help), found);
+        let words = (
+            "a URL",
+            "write https:// and a path, with {preview}, {namespace} and {baseline} where you need them",
+        );
+        check_url(input, format_args!("{path}.url"), &link.url, words, found);
     }
 }
 
