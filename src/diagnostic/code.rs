@@ -265,6 +265,13 @@ codes! {
     KEY_LOST = "key-lost", Warning, "a rule takes the key from requests",
         "What a rule of the baseline removes or replaces cannot tell a preview any more: calls behind it\n\
          are those of the baseline.";
+    KEY_MAY_BE_LOST = "key-may-be-lost", Warning, "a program is told not to pass the key's baggage on",
+        "With `routing.key.baggage` the key travels as a member of the W3C header `baggage`, which tracing libraries\n\
+         pass on unless they are told otherwise: by OTEL_PROPAGATORS or DD_TRACE_PROPAGATION_STYLE without\n\
+         `baggage`, OTEL_SDK_DISABLED (Node), `management.tracing...` (Spring), or an Instrumentation of\n\
+         OpenTelemetry's operator. Behind such a program the baseline answers. Looked at are variables, what they\n\
+         take from ConfigMaps, and options of the command line; not files that are mounted, Secrets, or the image.\n\
+         A program that passes the key's own header on is fine: docs/propagation.md says how, and how to check.";
     HEADLESS_NEEDED = "headless-needed", Error, "a headless Service cannot be routed",
         "A proxy sends a call to a headless Service to the address that the client looked up, which is a\n\
          pod of the baseline. A copy that is routed gets a cluster IP instead, but the Service that governs\n\
