@@ -20,6 +20,7 @@
 #                     log in to the registry; without them whoever calls has done so (`oras login`)
 # ORAS_VERSION        the release of oras to install with Go where there is none
 # ORAS_FLAGS          such as --plain-http
+# SIGN                see sign.sh
 #
 # Needs oras 1.3, jq, git, GNU tar; curl and openssl for the Receiver.
 set -euo pipefail
@@ -103,6 +104,8 @@ pass() {
     number=$((number + 1))
     if [ -s "$scratch/digest-$number" ]; then continue; fi
     reached=$(upload "$dir/$path" "$(jq -nc --arg key "$CONTENT" --arg content "$content" '{($key): $content}')")
+    # Before it has a tag: Flux finds no artifact without its signature.
+    "$here/sign.sh" "$repository@$reached" </dev/null
     look
     if [ "$state" = free ]; then return; fi
     move "${url##*:}" "$reached"

@@ -44,6 +44,7 @@ const SCENARIOS: &[Scenario] = &[
     ("adding and removing under load", scenarios::under_load::run),
     ("handing over the baseline", scenarios::hand_over::run),
     ("an artifact of each preview", scenarios::artifacts::run),
+    ("the account of the template", scenarios::account::run),
     ("one broken preview", scenarios::broken::run),
     ("many previews of one service", scenarios::many::run),
     ("suites and what is watched", scenarios::observed::run),

@@ -51,6 +51,7 @@ mod sets;
 #[path = "../common/shop.rs"]
 mod shop;
 mod supply;
+mod template;
 mod template_suites;
 mod validity;
 mod ways_in;

@@ -301,3 +301,54 @@ fn of_tags_with_the_content_those_of_this_push_and_the_last_stay() {
     fleet.push("fourth").ok();
     assert_eq!(fleet.registry(), fleet.wanted("fourth"));
 }
+
+/// A push whose artifacts are signed by a program that stands for cosign: it notes its arguments and whether a tag has the
+/// artifact already, or fails.
+fn signed(fleet: &Fleet, commit: &str, sign: &str, works: bool) -> (Answer, Vec<String>) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let log = fleet.path("signed");
+    let script = format!(
+        "#!/bin/sh\nshift\nfor artifact; do :; done\n\
+         if grep -qs \"${{artifact##*@}}\" \"$REGISTRY\"/tags/*; then late=late; fi\n\
+         echo \"$* $late\" >>{}\n{works}\n",
+        log.display()
+    );
+    write_text(&fleet.path("bin/cosign"), &script);
+    fs::set_permissions(fleet.path("bin/cosign"), fs::Permissions::from_mode(0o755))
+        .expect("it may run");
+    let mut command = fleet.script(commit);
+    command.env("SIGN", sign).env("COSIGN_PRIVATE_KEY", "a key");
+    let answer = run_with(&mut command, &fleet.path("bin"));
+    let lines = fs::read_to_string(&log).unwrap_or_default();
+    drop(fs::remove_file(log));
+    (answer, lines.lines().map(|line| line.trim().to_owned()).collect())
+}
+
+#[test]
+fn what_is_pushed_is_signed_before_it_has_a_tag_and_what_is_not_is_left_alone() {
+    let fleet = Fleet::new("fixed");
+    fleet.commit("first", &[("pr-1", 1), ("pr-2", 1)]);
+    fleet.commit("second", &[("pr-1", 2), ("pr-2", 1)]);
+
+    let (answer, lines) = signed(&fleet, "first", "keyless", true);
+    answer.ok();
+    assert_eq!(lines.len(), 3, "two previews and what finds them: {lines:?}");
+    let repository = "--yes registry.example.com/fleet@sha256:";
+    assert!(lines.iter().all(|line| line.starts_with(repository) && !line.ends_with("late")));
+
+    let (answer, lines) = signed(&fleet, "second", "key", true);
+    answer.ok();
+    let [only] = lines.as_slice() else { panic!("pr-1 alone has changed: {lines:?}") };
+    assert!(only.contains("--key env://COSIGN_PRIVATE_KEY") && !only.contains("a key"), "{only}");
+
+    // Without its signature an artifact gets no tag.
+    fleet.commit("third", &[("pr-1", 3), ("pr-2", 1)]);
+    let before = fleet.registry();
+    signed(&fleet, "third", "keyless", false).0.failed();
+    assert_eq!(fleet.registry(), before);
+    let said = signed(&fleet, "third", "yes", true).0.failed();
+    assert!(said.contains("`yes` is none of none, keyless, key"), "{said}");
+    let (answer, lines) = signed(&fleet, "third", "none", true);
+    answer.ok();
+    assert_eq!(lines, Vec::<String>::new());
+}

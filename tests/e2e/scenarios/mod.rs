@@ -1,5 +1,6 @@
 //! One file per scenario.
 
+pub(crate) mod account;
 pub(crate) mod artifacts;
 pub(crate) mod broken;
 pub(crate) mod east_west;
