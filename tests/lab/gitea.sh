@@ -20,7 +20,7 @@ WORK_PATH = $home
 [server]
 HTTP_ADDR = 127.0.0.1
 HTTP_PORT = 3000
-ROOT_URL = https://git.lab.test/
+ROOT_URL = https://gitea.lab.test/
 DISABLE_SSH = true
 OFFLINE_MODE = true
 STATIC_ROOT_PATH = $home/static

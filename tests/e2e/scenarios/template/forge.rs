@@ -14,7 +14,7 @@ use crate::gitea::Gitea;
 use crate::lab::{Outcome, ensure, run, scratch, wait};
 
 /// How everybody reaches Gitea; tests/lab/names.sh gives it the name.
-pub(crate) const GIT: &str = "https://git.lab.test";
+pub(crate) const GIT: &str = "https://gitea.lab.test";
 /// The organisation of both repositories.
 pub(crate) const OWNER: &str = "team";
 /// How long a workflow may take.
@@ -125,13 +125,19 @@ impl Forge {
         Ok(found["workflow_runs"][0]["run_number"].as_u64().unwrap_or_default())
     }
 
-    /// Waits for the run of a workflow's file that follows on another one, until it has ended.
+    /// The run of a workflow's file that follows on another one.
+    pub(crate) fn next(&mut self, repository: &str, of: (&str, &str), after: u64) -> Outcome<Run> {
+        let mut runs = self.runs(repository, of)?;
+        runs.retain(|run| run.number > after);
+        runs.pop().ok_or_else(|| format!("no run of {of:?} follows on {after}"))
+    }
+
+    /// Waits until it has ended.
     pub(crate) fn ended(&mut self, repository: &str, of: (&str, &str), after: u64) -> Outcome<Run> {
         wait(&format!("{of:?} of {repository} after run {after}"), WORKFLOW, || {
-            let runs = self.runs(repository, of)?;
-            let run = runs.iter().rfind(|run| run.number > after).ok_or("there is no run")?;
+            let run = self.next(repository, of, after)?;
             ensure(!run.conclusion.is_empty(), || format!("it is {}", run.status))?;
-            Ok(run.clone())
+            Ok(run)
         })
     }
 
@@ -203,9 +209,9 @@ impl Forge {
         self.gitea.call("POST", &path, &json!({})).map(drop)
     }
 
-    /// Approves a run as a maintainer does on its page: Gitea has no API for it.
-    pub(crate) fn approve(&self, waiting: &Run) -> Outcome {
-        let page = format!("{GIT}/{OWNER}/shop/actions/runs/{}/approve", waiting.number);
+    /// Presses a button of a run's page, `approve` or `cancel`, as a maintainer does: Gitea has no API for them.
+    pub(crate) fn press(&self, button: &str, of: &Run) -> Outcome {
+        let page = format!("{GIT}/{OWNER}/shop/actions/runs/{}/{button}", of.number);
         let jar = self.folder.join("cookies");
         let curl = |arguments: &[&str]| {
             let mut curl = Command::new("curl");

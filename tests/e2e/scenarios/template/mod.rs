@@ -39,8 +39,8 @@ const PREVIEW: (&str, &str) = ("preview.yaml", "pull_request");
 const PUSH: (&str, &str) = ("previews.yaml", "push");
 const PRUNE: (&str, &str) = ("prune.yaml", "workflow_dispatch");
 /// What the team puts into values.yaml.
-const VALUES: &str = "gitops: https://git.lab.test/team/gitops
-application: https://git.lab.test/team/shop
+const VALUES: &str = "gitops: https://gitea.lab.test/team/gitops
+application: https://gitea.lab.test/team/shop
 registry: registry.lab.test/team
 domain: lab.test
 reports: https://reports.lab.test

@@ -53,7 +53,7 @@ pub(crate) fn run(team: &mut Team) -> Outcome<String> {
     for run in &waiting {
         let log = team.forge.log("shop", run)?;
         ensure(!log.contains("characters"), || format!("{run:?} ran unapproved:\n{log}"))?;
-        team.forge.approve(run)?;
+        team.forge.press("approve", run)?;
     }
     let preview = team.forge.ended("shop", PREVIEW, before)?;
     ensure(preview.conclusion == "skipped", || {
