@@ -85,8 +85,10 @@ fmt: ## Format the source
 
 lint: ## Check formatting, lints, documentation and workflows
 	@tests/tools/install.sh lint
-	actionlint -shellcheck= -pyflakes= .github/workflows/*.yaml examples/ci/*.yaml
-	zizmor --quiet --offline --no-progress --persona pedantic .github actions examples/ci/*.yaml
+	actionlint -shellcheck= -pyflakes= .github/workflows/*.yaml examples/ci/*.yaml \
+		gitops-template/.github/workflows/*.yaml gitops-template/application/.github/workflows/*.yaml
+	zizmor --quiet --offline --no-progress --persona pedantic .github actions examples/ci/*.yaml \
+		gitops-template/.github gitops-template/application/.github
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps

@@ -79,7 +79,7 @@ fn expand(c: &mut Criterion) {
                 compile(&config, &mut input, &request, &mut Report::default(), |compiled| {
                     let texts = compiled.previews.iter().map(|preview| {
                         let mut text = String::new();
-                        append(&mut text, preview.words(), preview.all());
+                        append(&mut text, preview.values(), preview.all());
                         text.len()
                     });
                     texts.sum::<usize>()

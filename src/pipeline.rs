@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 use crate::diagnostic::{Diagnostic, Report, code, nearest, stage};
-use crate::emit::{Common, Draft, Emission, Own, Preview, Shape, Words};
+use crate::emit::{Common, Draft, Emission, HoleValues, OwnValues, Preview, Shape};
 use crate::kube::{Id, Object, Order, is_cluster_scoped};
 use crate::limits::OutputLimits;
 use crate::model::{Catalog, Home};
@@ -27,9 +27,9 @@ pub struct Compiled<'c, 'p> {
     /// Makes the objects of a preview once more, as trees.
     pub emission: &'c Emission<'p>,
     /// The previews in the order of names, to be written.
-    pub previews: Vec<Preview<'p, Draft<'c>>>,
+    pub previews: Vec<Preview<'p, 'c>>,
     /// What belongs to no single preview.
-    pub common: Common<Draft<'c>>,
+    pub common: Common<'c>,
     /// The objects of the input but for our own.
     pub input: &'p Parted,
     /// Warnings and notes.
@@ -126,22 +126,22 @@ pub fn compile<T>(
 /// Drafts every preview, and checks names and sizes of all that will be written before anything is.
 fn draw<'e, 'p>(
     emission: &'e Emission<'p>,
-    common: &Common<Draft<'_>>,
+    common: &Common<'_>,
     input: &Parted,
     limits: &OutputLimits,
-) -> Result<Vec<Preview<'p, Draft<'e>>>, Vec<Diagnostic>> {
+) -> Result<Vec<Preview<'p, 'e>>, Vec<Diagnostic>> {
     let names = Names::new(input);
     let common_bytes =
-        common.all().chain(common.changed.values()).map(|one| one.length(Words::NONE));
+        common.all().chain(common.changed.values()).map(|one| one.length(HoleValues::NONE));
     let bytes = AtomicUsize::new(common_bytes.sum());
     let drawn: Vec<Option<Drawn<'_, '_>>> = (0..emission.previews())
         .into_par_iter()
-        .map_init(Own::default, |room, index| {
+        .map_init(OwnValues::default, |room, index| {
             let before = bytes.load(Ordering::Relaxed);
             (before <= limits.bytes).then(|| {
-                let preview: Preview<'p, Draft<'e>> = emission.preview(index, room);
-                let words = preview.words();
-                let own = preview.all().map(|draft| draft.length(words)).sum();
+                let preview: Preview<'p, 'e> = emission.preview(index, room);
+                let values = preview.values();
+                let own = preview.all().map(|draft| draft.length(values)).sum();
                 bytes.fetch_add(own, Ordering::Relaxed);
                 let found = names.check_preview(&preview);
                 let elsewhere = elsewhere(&preview).map(|id| names.hash(id)).collect();
@@ -154,7 +154,8 @@ fn draw<'e, 'p>(
         let help = "have fewer previews, or raise --max-output-bytes";
         return Err(vec![Diagnostic::new(&code::OUTPUT_LIMIT, message, help)]);
     }
-    let shared: Vec<&Id> = common.all().filter_map(|draft| draft.kept_id(Words::NONE)).collect();
+    let shared: Vec<&Id> =
+        common.all().filter_map(|draft| draft.kept_id(HoleValues::NONE)).collect();
     let (mut previews, mut found) = (Vec::with_capacity(drawn.len()), Vec::new());
     let mut hashes: HashSet<u64, RandomState> = shared.iter().map(|id| names.hash(id)).collect();
     let mut alike = hashes.len() < shared.len();
@@ -173,7 +174,7 @@ fn draw<'e, 'p>(
 
 /// A preview as it was drafted.
 struct Drawn<'p, 'e> {
-    preview: Preview<'p, Draft<'e>>,
+    preview: Preview<'p, 'e>,
     /// What is wrong with it alone.
     found: Vec<Diagnostic>,
     /// The hashes of what it has outside of its namespace: no two objects are the same where no two
@@ -223,7 +224,7 @@ pub fn delivered<'e>(input: &Parted, changed: BTreeMap<Id, Draft<'e>>) -> Vec<Dr
     let unchanged = input.all().filter(|object| !changed.contains_key(&object.id));
     let mut all: Vec<Draft<'_>> = unchanged.map(|object| Draft::from(object.clone())).collect();
     all.extend(changed.into_values());
-    Order::by(all.iter().map(|draft| draft.key(Words::NONE))).put(&mut all);
+    Order::by(all.iter().map(|draft| draft.key(HoleValues::NONE))).put(&mut all);
     all
 }
 
@@ -244,18 +245,18 @@ impl<'a> Names<'a> {
 
     /// What is wrong with the names of a preview, but that others have them too: in its own namespace
     /// no other preview has any.
-    fn check_preview(&self, preview: &Preview<'_, Draft<'_>>) -> Vec<Diagnostic> {
-        let words = preview.words();
+    fn check_preview(&self, preview: &Preview<'_, '_>) -> Vec<Diagnostic> {
+        let values = preview.values();
         let taken = self.namespaces.contains(preview.namespace);
         let mut found: Vec<Diagnostic> =
             elsewhere(preview).filter_map(|id| self.of_user(id)).collect();
         let mut before = None;
         for draft in drafts(preview) {
-            let key = draft.key(words);
+            let key = draft.key(values);
             if key.namespace == preview.namespace {
                 // They are in order.
-                found.extend((before.as_ref() == Some(&key)).then(|| twice(&draft.id(words))));
-                found.extend(taken.then(|| self.of_user(&draft.id(words))).flatten());
+                found.extend((before.as_ref() == Some(&key)).then(|| twice(&draft.id(values))));
+                found.extend(taken.then(|| self.of_user(&draft.id(values))).flatten());
                 before = Some(key);
             }
         }
@@ -275,16 +276,16 @@ impl<'a> Names<'a> {
 }
 
 /// The drafts of a preview, each object once: a tree has the Namespace twice, in two files.
-fn drafts<'d, 'e>(preview: &'d Preview<'_, Draft<'e>>) -> impl Iterator<Item = &'d Draft<'e>> {
-    let words = preview.words();
-    let flux = preview.flux.iter().filter(move |draft| draft.key(words).kind != "Namespace");
+fn drafts<'d, 'e>(preview: &'d Preview<'_, 'e>) -> impl Iterator<Item = &'d Draft<'e>> {
+    let values = preview.values();
+    let flux = preview.flux.iter().filter(move |draft| draft.key(values).kind != "Namespace");
     preview.own.iter().map(|(_, draft)| draft).chain(flux)
 }
 
 /// The identities of a preview's objects that are not in its namespace.
-fn elsewhere<'d>(preview: &'d Preview<'_, Draft<'_>>) -> impl Iterator<Item = &'d Id> {
-    let words = preview.words();
-    let kept = drafts(preview).filter_map(move |draft| draft.kept_id(words));
+fn elsewhere<'d>(preview: &'d Preview<'_, '_>) -> impl Iterator<Item = &'d Id> {
+    let values = preview.values();
+    let kept = drafts(preview).filter_map(move |draft| draft.kept_id(values));
     let kept = kept.chain(preview.root.iter().map(|object| &object.id));
     kept.filter(|id| id.namespace != preview.namespace)
 }

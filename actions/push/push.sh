@@ -16,11 +16,13 @@
 # RECEIVER_URL, RECEIVER_TOKEN
 #                     address and token of the Receiver; without them Flux looks once in an interval
 # ORAS_FLAGS          such as --plain-http
+# SIGN                see sign.sh
 #
 # Needs oras 1.3, jq, git, GNU tar; curl and openssl for the Receiver.
 set -euo pipefail
 shopt -s inherit_errexit # a command that fails inside of $(...) ends it
 
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CONTENT=dev.anabranch.content
 REVISION_KEY=org.opencontainers.image.revision
 read -ra flags <<<"${ORAS_FLAGS:-}"
@@ -111,6 +113,8 @@ while IFS=$'\t' read -r name path url artifact content; do
   if [ ! -e "$scratch/new-$number" ]; then continue; fi
   reference=${url#oci://}
   digest=$(upload "$dir/$path" "${reference%:*}" "$content")
+  # Before it has a tag: Flux finds no artifact without its signature.
+  "$here/sign.sh" "${reference%:*}@$digest" </dev/null
   stop_if_late
   oras tag "${flags[@]}" "${reference%:*}@$digest" "${reference##*:}" >/dev/null
   echo "$name: pushed $digest"

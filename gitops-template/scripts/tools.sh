@@ -15,7 +15,7 @@ tool() { # prints module, version, and where in the module the program is
     kubeconform) echo github.com/yannh/kubeconform v0.8.0 /cmd/kubeconform ;;
     oras) echo oras.land/oras v1.3.6 /cmd/oras ;;
     cosign) echo github.com/sigstore/cosign/v3 v3.1.3 /cmd/cosign ;;
-    sops) echo github.com/getsops/sops/v3 v3.13.3 /cmd/sops ;;
+    sops) echo github.com/getsops/sops/v3 v3.13.2 /cmd/sops ;;
     age) echo filippo.io/age v1.3.1 /cmd/... ;;
     *) echo "$1 is none of kustomize, kubeconform, oras, cosign, sops, age" >&2; return 1 ;;
   esac

@@ -69,7 +69,7 @@ done < <(grep -rlE --include='*.yaml' --exclude-dir=.git '^kind: Secret$' . | se
 
 if command -v anabranch >/dev/null; then
   echo "previews"
-  anabranch check previews/previews.yaml --source-root . --baseline previews/baseline || failed=yes
+  anabranch check previews/previews.yaml --source-root . --baseline previews/baseline >&2 || failed=yes
 fi
 if command -v istioctl >/dev/null; then
   echo "the mesh"

@@ -11,22 +11,20 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use rayon::prelude::*;
-
 use super::voice::say;
 use super::{work_on_this_thread, write_out};
 use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, terminal};
-use crate::emit::{Own, Shape};
+use crate::emit::{HoleValues, Shape};
 use crate::kube::{Id, Object};
 use crate::limits::{OutputLimits, RAISE};
-use crate::pipeline::{Request, compile};
+use crate::pipeline::{Compiled, Request, compile};
 use crate::read::{
     Owner, Owners, Parted, ResourceList, open_list, read_config, read_file, read_resource_list,
     restored,
 };
 use crate::spec::{API_VERSION, Config, Delivery, KIND};
-use crate::write::{parts, results, stream, write_answer};
-use crate::yaml::{Data, InputLimits, Node, write_stream};
+use crate::write::{Items, Layout, in_order, results, write_answer};
+use crate::yaml::{Data, InputLimits, Node};
 
 /// On previews.yaml: the function checks and returns no items, which is what kustomize accepts from a
 /// validator.
@@ -87,12 +85,12 @@ pub fn run_legacy_plugin(config: &Path) -> ExitCode {
     let mut found = Vec::new();
     let config = read_config(config, &mut run.sources, &InputLimits::default(), &mut found);
     run.report.extend(found);
-    let (items, ok) = run.answer(list, config);
+    let (items, ok) = run.answer(list, config, Layout::Documents);
     run.say();
     if !ok {
         return ExitCode::FAILURE;
     }
-    write_out(write_stream(&items).as_bytes())
+    write_out(items.text().as_bytes())
 }
 
 #[derive(Default)]
@@ -123,11 +121,11 @@ impl Run {
         let config = list.function_config.clone();
         let name = config.as_ref().and_then(|node| node.text_at(&["metadata", "name"]));
         let name = name.unwrap_or_default().to_owned();
-        let (items, ok) = self.answer(list, config.clone());
+        let (items, ok) = self.answer(list, config.clone(), Layout::List);
         let subject = results::Subject { api_version: API_VERSION, kind: KIND, name: &name };
         let results = (!self.report.sorted().is_empty())
             .then(|| results::render(&self.sources, &self.report, subject));
-        (write_answer(&api_version, items, config, results), ok)
+        (write_answer(&api_version, &items, config, results), ok)
     }
 
     /// One line per finding: kustomize shows nothing else.
@@ -140,17 +138,31 @@ impl Run {
     }
 
     /// The items of the answer, and whether all is well; if not, they are the items as they came.
-    fn answer(&mut self, list: ResourceList, config: Option<Node>) -> (Vec<Node>, bool) {
-        let items = self.transform(&list, config);
+    fn answer(
+        &mut self,
+        list: ResourceList,
+        config: Option<Node>,
+        layout: Layout,
+    ) -> (Items, bool) {
+        let items = self.transform(&list, config, layout);
         // Neither kustomize nor kpt passes flags.
         self.report.reword_help(RAISE, "run `anabranch render`, which has flags, and raise --max-");
         match items {
             Some(items) => (items, true),
-            None => (list.items, false),
+            None => {
+                let mut items = Items::new(layout);
+                list.items.iter().for_each(|item| items.push_node(item));
+                (items, false)
+            }
         }
     }
 
-    fn transform(&mut self, list: &ResourceList, config: Option<Node>) -> Option<Vec<Node>> {
+    fn transform(
+        &mut self,
+        list: &ResourceList,
+        config: Option<Node>,
+        layout: Layout,
+    ) -> Option<Items> {
         if self.report.has_errors() {
             return None;
         }
@@ -181,41 +193,41 @@ impl Run {
         };
         // What passes through is delivered with our output, whatever the file says.
         config.previews.spec.baseline.delivery = Delivery::Include;
-        let items = self.expand(list, &config)?;
-        Some(if validator { Vec::new() } else { items })
+        let items = self.expand(list, &config, layout)?;
+        Some(if validator { Items::new(layout) } else { items })
     }
 
-    fn expand(&mut self, list: &ResourceList, config: &Config) -> Option<Vec<Node>> {
+    fn expand(&mut self, list: &ResourceList, config: &Config, layout: Layout) -> Option<Items> {
         let Sorted { passing, mut input, earlier } = Sorted::of(list, config);
         let limits = OutputLimits::default();
         let request = Request { shape: Shape::Stream, limits, only: &[] };
-        let (previews, mut common) =
-            compile(config, &mut input, &request, &mut self.report, |compiled| {
-                let emission = compiled.emission;
-                drop((compiled.previews, compiled.common));
-                let previews = (0..emission.previews()).into_par_iter();
-                let trees = |index| parts::<Object>(emission.preview(index, &mut Own::default()));
-                (previews.map(trees).collect(), emission.common())
-            })?;
-        let changed: BTreeMap<Id, Object> = std::mem::take(&mut common.changed);
-        let namespace = &config.previews.spec.baseline.namespace;
-        let mut items: Vec<Node> = passing
-            .into_iter()
-            .map(|(node, id)| {
-                let changed = id.and_then(|mut id| {
+        let namespace = config.previews.spec.baseline.namespace.as_str();
+        compile(config, &mut input, &request, &mut self.report, |compiled| {
+            let Compiled { previews, common, .. } = compiled;
+            let mut items = Items::new(layout);
+            for (node, id) in &passing {
+                let changed = id.as_ref().and_then(|id| {
+                    let mut id = id.clone();
                     if id.namespace.is_empty() {
                         id.namespace = namespace.into();
                     }
-                    changed.get(&id)
+                    common.changed.get(&id)
                 });
-                changed.map_or(node, |changed| changed.node.clone())
-            })
-            .collect();
-        items.extend(stream(previews, common).map(|object| {
-            let earlier = earlier.get(&object.id);
-            with_places(object.node, earlier)
-        }));
-        Some(items)
+                match changed {
+                    Some(changed) => items.push_draft(changed, HoleValues::NONE),
+                    None => items.push_node(node),
+                }
+            }
+            for (draft, values) in in_order(&previews, &common) {
+                let earlier =
+                    if earlier.is_empty() { None } else { earlier.get(&draft.id(values)) };
+                match earlier.and_then(|earlier| Some(with_places(draft.read(values)?, earlier))) {
+                    Some(node) => items.push_node(&node),
+                    None => items.push_draft(draft, values),
+                }
+            }
+            items
+        })
     }
 }
 
@@ -304,8 +316,8 @@ fn in_file_of(mut item: Node, list: &Node) -> Node {
 }
 
 /// An object of ours with the place annotations that it had when it came in.
-fn with_places(mut node: Node, earlier: Option<&Node>) -> Node {
-    let annotations = earlier.and_then(|earlier| earlier.at(&["metadata", "annotations"]));
+fn with_places(mut node: Node, earlier: &Node) -> Node {
+    let annotations = earlier.at(&["metadata", "annotations"]);
     for (key, value) in annotations.map(Node::entries).unwrap_or_default() {
         if PLACES.contains(&key.text.as_str()) {
             node.make(&["metadata", "annotations"]).set(&key.text, value.clone());

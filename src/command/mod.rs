@@ -11,6 +11,8 @@ mod list;
 mod load;
 mod print;
 mod render;
+#[cfg(test)]
+mod tests;
 mod voice;
 
 use std::io::{IsTerminal, Write};

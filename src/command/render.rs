@@ -13,7 +13,7 @@ use super::write_out;
 use crate::arguments::Limits;
 use crate::cli::{Artifacts, Render};
 use crate::diagnostic::stage;
-use crate::emit::{Draft, Preview, Shape, Suites, Words};
+use crate::emit::{Draft, HoleValues, Preview, Shape, Suites};
 use crate::kube::Id;
 use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
@@ -68,11 +68,11 @@ const TOGETHER: usize = 8;
 fn write_stream_of(config: &Config, compiled: Compiled<'_, '_>, whole: bool) -> ExitCode {
     let Compiled { previews, common, input, .. } = compiled;
     let previews = ManuallyDrop::new(previews);
-    let own = |preview: &Preview<'_, Draft<'_>>, text: &mut String| {
-        append(text, preview.words(), preview.own.iter().map(|(_, own)| own));
+    let own = |preview: &Preview<'_, '_>, text: &mut String| {
+        append(text, preview.values(), preview.own.iter().map(|(_, own)| own));
     };
-    let flux = |preview: &Preview<'_, Draft<'_>>, text: &mut String| {
-        append(text, preview.words(), &preview.flux);
+    let flux = |preview: &Preview<'_, '_>, text: &mut String| {
+        append(text, preview.values(), &preview.flux);
     };
     let mut out = Out::default();
     if whole {
@@ -109,15 +109,15 @@ impl Out {
     /// Writes documents of no single preview.
     fn documents(&mut self, drafts: &[Draft<'_>]) {
         let mut text = String::new();
-        append(&mut text, Words::NONE, drafts);
+        append(&mut text, HoleValues::NONE, drafts);
         self.part(&text);
     }
 
     /// Writes documents of each preview.
     fn previews<'c>(
         &mut self,
-        previews: &[Preview<'_, Draft<'c>>],
-        fill: impl Fn(&Preview<'_, Draft<'c>>, &mut String) + Sync,
+        previews: &[Preview<'_, 'c>],
+        fill: impl Fn(&Preview<'_, 'c>, &mut String) + Sync,
     ) {
         let mut chunks = previews.chunks(TOGETHER);
         let mut made = String::new();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Change, ObjectChange};
 use crate::kube::marks::PREVIEW;
 use crate::kube::{Id, Object};
+use crate::model::pod_spec;
 
 /// A preview of which something differs.
 #[derive(Debug)]
@@ -84,8 +85,7 @@ fn is_route(id: &Id) -> bool {
 
 fn images(object: &ObjectChange) -> Vec<ImageChange> {
     let of = |version: &Option<Object>| -> BTreeMap<String, String> {
-        let spec =
-            version.as_ref().and_then(|object| object.node.at(&["spec", "template", "spec"]));
+        let spec = version.as_ref().and_then(|object| pod_spec(&object.node));
         let lists = ["initContainers", "containers"].into_iter().filter_map(|list| spec?.get(list));
         let containers = lists.flat_map(|list| list.items());
         let pairs =

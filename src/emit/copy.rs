@@ -5,18 +5,20 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::meta::labels;
-use crate::kube::{Object, in_front, meta};
+use crate::kube::{Object, in_front, kinds, meta};
 use crate::plan::{Body, Copied, Environment, Plan, subject_applies};
 use crate::yaml::{Data, Node};
 
 /// The annotation by which a Service says which namespaces see it.
 const EXPORT_TO: &str = "networking.istio.io/exportTo";
 
-/// The file of a copy: one per service, and one for what several services share.
+/// The file of a copy: one per service, one for what several services share, and one for policies.
 pub(super) fn file_of<'p>(copied: &Copied<'p>) -> Cow<'p, str> {
     const TAKEN: [&str; 6] =
         ["kustomization", "namespace", "routes", "policies", "aliases", "common"];
+    let id = &copied.original.id;
     match *copied.owners.names() {
+        _ if kinds::is_policy(&id.group, &id.kind) => "policies".into(),
         [only] if TAKEN.contains(&only) => format!("service-{only}").into(),
         [only] => only.into(),
         _ => "common".into(),

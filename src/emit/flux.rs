@@ -15,7 +15,7 @@ use crate::kube::flux::{
     HealthCheck, Kustomization, KustomizationSpec, Name, OCI_REPOSITORY, SourceReference,
 };
 use crate::kube::marks::{self, GATE, REPOSITORY, SUITE};
-use crate::kube::{Id, Object, ObjectMeta};
+use crate::kube::{Id, Object, ObjectMeta, kinds};
 use crate::plan::naming::{repository_label, safe_hash, share};
 use crate::plan::routing::istio::{Source, Table};
 use crate::plan::{Environment, Plan};
@@ -82,7 +82,7 @@ fn set_shard(object: &mut Object, shard: String) {
 /// The workloads that the health of a preview is the health of.
 pub(super) fn workloads<'e>(env: &'e Environment<'_>) -> impl Iterator<Item = &'e Id> {
     let ids = env.copies.iter().map(|copy| &copy.original.id);
-    ids.filter(|id| id.group == "apps" && matches!(id.kind.as_str(), "Deployment" | "StatefulSet"))
+    ids.filter(|id| kinds::is_copied_workload(&id.group, &id.kind))
 }
 
 impl<'a> Flux<'a> {

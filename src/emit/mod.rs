@@ -11,8 +11,7 @@
 //! | Provider, Alert | `notification.rs` |
 //! | OCIRepository, Receiver | `artifacts.rs` |
 //!
-//! What most previews have alike is written with holes and filled: `stencil.rs` for objects, `series.rs`
-//! for entries of previews in one object.
+//! What most previews have alike is written once with holes and filled for each: see `template/`.
 
 mod artifacts;
 mod copy;
@@ -20,22 +19,18 @@ mod environment;
 mod flux;
 mod meta;
 mod notification;
-mod part;
 mod routing;
-mod series;
-mod stencil;
-mod words;
+mod template;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 pub use flux::{Shape, Suites};
-pub use stencil::Draft;
-pub use words::{Own, Words};
+pub use template::{Draft, HoleValues, OwnValues};
 
-use self::part::{Part, Parts};
 use self::routing::Reaches;
-use crate::kube::{Id, Key, Object, Order};
+use self::template::{Part, Parts};
+use crate::kube::{Id, Object, Order};
 use crate::plan::{Alias, Copied, Plan};
 use crate::spec::Dependencies;
 
@@ -59,7 +54,6 @@ impl<'p> File<'p> {
     #[must_use]
     pub fn name(self) -> Cow<'p, str> {
         match self {
-            Self::Copy(copied) if copied.original.id.kind == "Sidecar" => "policies".into(),
             Self::Copy(copied) => copy::file_of(copied),
             Self::Namespace => "namespace".into(),
             Self::Aliases => "aliases".into(),
@@ -69,69 +63,51 @@ impl<'p> File<'p> {
     }
 }
 
-/// The objects of one preview, in one form.
+/// The objects of one preview.
 #[derive(Debug)]
-pub struct Preview<'p, D> {
+pub struct Preview<'p, 'e> {
     /// Its name.
     pub name: &'p str,
     /// Its namespace.
     pub namespace: &'p str,
     /// Its environment, in order.
-    pub own: Vec<(File<'p>, D)>,
+    pub own: Vec<(File<'p>, Draft<'e>)>,
     /// Its Flux objects; in a tree, the Namespace before them.
-    pub flux: Vec<D>,
+    pub flux: Vec<Draft<'e>>,
     /// What finds its artifact, where it is one of its own.
     pub root: Vec<Object>,
     /// What drafts among them have of their own.
-    words: Own,
+    values: OwnValues,
 }
 
-impl<D> Preview<'_, D> {
+impl<'e> Preview<'_, 'e> {
     /// Every object.
-    pub fn all(&self) -> impl Iterator<Item = &D> {
+    pub fn all(&self) -> impl Iterator<Item = &Draft<'e>> {
         self.own.iter().map(|(_, object)| object).chain(&self.flux)
     }
 
-    /// The words that its texts are written with.
+    /// The values that its texts are written with.
     #[must_use]
-    pub fn words(&self) -> Words<'_> {
-        Words { name: self.name, namespace: self.namespace, own: &self.words }
+    pub fn values(&self) -> HoleValues<'_> {
+        HoleValues { name: self.name, namespace: self.namespace, own: &self.values }
     }
 }
 
-/// What belongs to no single preview, in one form.
+/// What belongs to no single preview.
 #[derive(Debug)]
-pub struct Common<D> {
+pub struct Common<'e> {
     /// New objects.
-    pub shared: Vec<D>,
+    pub shared: Vec<Draft<'e>>,
     /// Objects of the baseline that change, by their identity.
-    pub changed: BTreeMap<Id, D>,
+    pub changed: BTreeMap<Id, Draft<'e>>,
     /// Flux Kustomizations and notifications, by the file of the tree.
-    pub flux: BTreeMap<&'static str, Vec<D>>,
+    pub flux: BTreeMap<&'static str, Vec<Draft<'e>>>,
 }
 
-impl<D> Common<D> {
+impl<'e> Common<'e> {
     /// Every object but those of the baseline.
-    pub fn all(&self) -> impl Iterator<Item = &D> {
+    pub fn all(&self) -> impl Iterator<Item = &Draft<'e>> {
         self.shared.iter().chain(self.flux.values().flatten())
-    }
-}
-
-/// A form that objects leave in.
-pub trait Form<'e>: From<Object> + Send + part::Emit<'e> {
-    /// What the object is put in order by; the words are those of its preview.
-    fn key<'k>(&'k self, words: Words<'k>) -> Key<'k>;
-}
-
-impl Form<'_> for Object {
-    fn key<'k>(&'k self, _: Words<'k>) -> Key<'k> {
-        (&self.id).into()
-    }
-}
-
-impl<'e> Form<'e> for Draft<'e> {
-    fn key<'k>(&'k self, words: Words<'k>) -> Key<'k> {
-        self.key(words)
     }
 }
 
@@ -152,12 +128,14 @@ impl<'p> Emission<'p> {
 
     /// The objects that belong to no single preview.
     #[must_use]
-    pub fn common<'e, D: Form<'e>>(&'e self) -> Common<D> {
+    pub fn common(&self) -> Common<'_> {
         let (mut shared, changed) =
-            routing::of_all(self.plan, |table| D::virtual_service(&self.parts, table));
-        Order::by(shared.iter().map(|object: &D| object.key(Words::NONE))).put(&mut shared);
+            routing::of_all(self.plan, |table| self.parts.virtual_service(table));
+        Order::by(shared.iter().map(|object: &Draft<'_>| object.key(HoleValues::NONE)))
+            .put(&mut shared);
         let flux = self.parts.flux.common().into_iter();
-        let flux = flux.map(|(file, objects)| (file, objects.into_iter().map(D::from).collect()));
+        let flux =
+            flux.map(|(file, objects)| (file, objects.into_iter().map(Draft::from).collect()));
         Common { shared, changed, flux: flux.collect() }
     }
 
@@ -177,16 +155,16 @@ impl<'p> Emission<'p> {
     /// The objects of the preview with this index, in the order of names. `room` is empty and lends
     /// its memory: one thread makes many previews.
     #[must_use]
-    pub fn preview<'e, D: Form<'e>>(&'e self, index: usize, room: &mut Own) -> Preview<'p, D> {
+    pub fn preview<'e>(&'e self, index: usize, room: &mut OwnValues) -> Preview<'p, 'e> {
         let env = &self.plan.environments[index];
         let maker = self.parts.of(index, std::mem::take(room));
         let owned = self.parts.flux.owns_namespaces();
         let aliases = self.plan.aliases(env);
         let parts =
             env.copies.len() + aliases.size_hint().1.unwrap_or_default() + maker.routes().len() + 4;
-        let mut own: Vec<(File<'p>, D)> = Vec::with_capacity(parts);
+        let mut own: Vec<(File<'p>, Draft<'e>)> = Vec::with_capacity(parts);
         let mut add = |file: File<'p>, part: Part<'p>| {
-            D::emit(&maker, &part, |object| own.push((file, object)));
+            maker.drafts(&part, |object| own.push((file, object)));
         };
         add(File::Namespace, Part::Namespace { owned });
         add(File::Namespace, Part::Facts);
@@ -219,15 +197,15 @@ impl<'p> Emission<'p> {
         let namespace = owned.then_some(Part::Namespace { owned: false });
         let kustomizations = self.parts.flux.parts().into_iter().map(Part::Flux);
         for part in namespace.into_iter().chain(kustomizations) {
-            D::emit(&maker, &part, |object| flux.push(object));
+            maker.drafts(&part, |object| flux.push(object));
         }
-        *room = maker.into_words();
-        let words = room.take();
-        let all = Words { name: env.name, namespace: &env.namespace, own: &words };
+        *room = maker.into_values();
+        let values = room.take();
+        let all = HoleValues { name: env.name, namespace: &env.namespace, own: &values };
         Order::by(own.iter().map(|(_, object)| object.key(all))).put(&mut own);
         // Room was taken for an alias of every service; thousands of previews wait to be written.
         own.shrink_to_fit();
         let root = self.parts.flux.root(env);
-        Preview { name: env.name, namespace: &env.namespace, own, flux, root, words }
+        Preview { name: env.name, namespace: &env.namespace, own, flux, root, values }
     }
 }

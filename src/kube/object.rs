@@ -184,37 +184,6 @@ fn first_line(place: Place) -> Place {
     Place::new(place.file(), place.range().start, place.range().start)
 }
 
-/// Kinds without a namespace that appear in manifests of applications, where no definition in the input
-/// says it. Unknown kinds are taken to be namespaced, as kustomize does.
-#[must_use]
-pub fn is_cluster_scoped(group: &str, kind: &str) -> bool {
-    matches!(
-        (group, kind),
-        ("", "Namespace" | "Node" | "PersistentVolume")
-            | ("rbac.authorization.k8s.io", "ClusterRole" | "ClusterRoleBinding")
-            | ("apiextensions.k8s.io", "CustomResourceDefinition")
-            | ("storage.k8s.io", "StorageClass" | "CSIDriver" | "CSINode" | "VolumeAttachment")
-            | ("networking.k8s.io", "IngressClass")
-            | ("gateway.networking.k8s.io", "GatewayClass")
-            | ("scheduling.k8s.io", "PriorityClass")
-            | ("node.k8s.io", "RuntimeClass")
-            | ("apiregistration.k8s.io", "APIService")
-            | ("admissionregistration.k8s.io", _)
-            | ("external-secrets.io", "ClusterSecretStore" | "ClusterExternalSecret")
-            | ("cert-manager.io", "ClusterIssuer")
-            | ("generators.external-secrets.io", "ClusterGenerator")
-            | (
-                "crd.projectcalico.org" | "projectcalico.org",
-                "GlobalNetworkPolicy" | "GlobalNetworkSet"
-            )
-            | ("cilium.io", "CiliumClusterwideNetworkPolicy" | "CiliumEgressGatewayPolicy")
-            | ("crd.antrea.io", "ClusterNetworkPolicy")
-            | ("kyverno.io", "ClusterPolicy")
-            | ("policy.networking.k8s.io", _)
-            | ("flowcontrol.apiserver.k8s.io", _)
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

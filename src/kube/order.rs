@@ -2,15 +2,16 @@
 
 use std::cmp::Ordering;
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use super::Id;
+use super::kinds::{Rank, rank};
 
 /// What objects are put in order by: rank of kind, namespace, kind, group and name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key<'k> {
-    /// What the kind alone says: see [`rank`].
-    pub(crate) rank: u8,
+    /// What the kind alone says.
+    pub(crate) rank: Rank,
     /// Namespace; empty where there is none.
     pub namespace: &'k str,
     pub(crate) kind: &'k str,
@@ -21,7 +22,7 @@ pub struct Key<'k> {
 impl<'k> From<&'k Id> for Key<'k> {
     fn from(id: &'k Id) -> Self {
         let Id { group, kind, namespace, name } = id;
-        Self { rank: rank(kind), namespace, kind, group, name }
+        Self { rank: rank(group, kind), namespace, kind, group, name }
     }
 }
 
@@ -32,7 +33,7 @@ impl Ord for Key<'_> {
             // Neighbours mostly differ in nothing but their name, and equality is quickly seen.
             let same_namespace =
                 std::ptr::eq(a.namespace, b.namespace) || a.namespace == b.namespace;
-            let same_kind = a.rank != OTHERS || a.kind == b.kind;
+            let same_kind = a.rank != Rank::Other || a.kind == b.kind;
             if same_namespace && same_kind && a.group == b.group {
                 return a.name.cmp(b.name);
             }
@@ -58,13 +59,8 @@ impl Order {
     /// The order of objects with these keys.
     pub fn by<'k>(keys: impl Iterator<Item = Key<'k>>) -> Self {
         let keys: SmallVec<[Key<'_>; 64]> = keys.collect();
-        let mut order = by_rank(&keys);
-        for alike in order.chunk_by_mut(|&a, &b| keys[a].rank == keys[b].rank) {
-            // They mostly come in order.
-            if !alike.is_sorted_by(|&a, &b| keys[a] <= keys[b]) {
-                alike.sort_by(|&a, &b| keys[a].cmp(&keys[b]));
-            }
-        }
+        let mut order: Places = (0..keys.len()).collect();
+        order.sort_by(|&a, &b| keys[a].cmp(&keys[b]));
         Self(order)
     }
 
@@ -79,57 +75,6 @@ impl Order {
             }
             objects.swap(to, from);
         }
-    }
-}
-
-/// The places of keys in the order of their rank, else as they come.
-fn by_rank(keys: &[Key<'_>]) -> Places {
-    // There are few ranks: counting them is quicker than to compare keys.
-    let mut starts = [0; RANKS + 1];
-    for key in keys {
-        starts[usize::from(key.rank) + 1] += 1;
-    }
-    for rank in 0..RANKS {
-        starts[rank + 1] += starts[rank];
-    }
-    let mut order = smallvec![0; keys.len()];
-    for (at, key) in keys.iter().enumerate() {
-        let next = &mut starts[usize::from(key.rank)];
-        order[*next] = at;
-        *next += 1;
-    }
-    order
-}
-
-/// How many ranks [`rank`] gives.
-const RANKS: usize = 20;
-
-/// The rank of kinds that have none of their own.
-const OTHERS: u8 = 16;
-
-/// The place of a kind among others; lower ones come first.
-pub(crate) fn rank(kind: &str) -> u8 {
-    match kind {
-        "Namespace" => 0,
-        "CustomResourceDefinition" => 1,
-        "ServiceAccount" => 2,
-        "Role" => 3,
-        "ClusterRole" => 4,
-        "RoleBinding" => 5,
-        "ClusterRoleBinding" => 6,
-        "ConfigMap" => 7,
-        "Secret" => 8,
-        "SecretStore" => 9,
-        "ExternalSecret" => 10,
-        "SecretProviderClass" => 11,
-        "Service" => 12,
-        "Deployment" => 13,
-        "StatefulSet" => 14,
-        "Sidecar" => 15,
-        "Provider" => 17,
-        "Alert" => 18,
-        "Kustomization" => 19,
-        _ => OTHERS,
     }
 }
 

@@ -3,16 +3,18 @@
 
 mod catalog;
 mod host;
+pub(crate) mod once_map;
 mod pod;
 pub(crate) mod route;
 mod selector;
 mod service;
 mod workload;
 
+pub use crate::kube::kinds::Support;
 pub use catalog::Catalog;
 pub use host::{Home, service_host};
-pub(crate) use pod::pod_labels;
 pub use pod::{Reference, Referent, images, looks_like_image, pod_spec, references};
+pub(crate) use pod::{pod_labels, pod_spec_mut};
 pub use selector::selects;
 pub use service::{Protocol, Service, ServicePort};
-pub use workload::{Container, Support, Workload};
+pub use workload::{Container, Workload};

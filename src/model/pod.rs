@@ -5,30 +5,32 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::diagnostic::{Place, Sources};
+use crate::kube::kinds;
 use crate::limits::InputLimits;
 use crate::yaml::{Node, parse_documents};
 
-/// Where kinds of workloads keep their pod template.
-fn template_path(kind: &str) -> &'static [&'static str] {
-    match kind {
-        "Pod" => &[],
-        "CronJob" => &["spec", "jobTemplate", "spec", "template"],
-        _ => &["spec", "template"],
-    }
+/// Where an object keeps the template of its pods, if it has one.
+fn template_path(object: &Node) -> &'static [&'static str] {
+    let text = |key| object.text_at(&[key]).unwrap_or_default();
+    let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
+    kinds::template(group, text("kind"))
 }
 
 /// The labels of a workload's pods.
 #[must_use]
 pub(crate) fn pod_labels(workload: &Node) -> Option<&Node> {
-    let kind = workload.text_at(&["kind"]).unwrap_or_default();
-    workload.at(template_path(kind))?.at(&["metadata", "labels"])
+    workload.at(template_path(workload))?.at(&["metadata", "labels"])
 }
 
 /// The pod spec of a workload.
 #[must_use]
 pub fn pod_spec(workload: &Node) -> Option<&Node> {
-    let kind = workload.text_at(&["kind"]).unwrap_or_default();
-    workload.at(template_path(kind))?.get("spec")
+    workload.at(template_path(workload))?.get("spec")
+}
+
+/// The pod spec of a workload, to be changed.
+pub(crate) fn pod_spec_mut(workload: &mut Node) -> Option<&mut Node> {
+    workload.at_mut(template_path(workload))?.get_mut("spec")
 }
 
 /// Every image that a workload's pods run or mount, and where it stands: of containers of all kinds, of
@@ -37,8 +39,7 @@ pub fn pod_spec(workload: &Node) -> Option<&Node> {
 /// [Istio](https://istio.io/latest/docs/reference/config/annotations/#SidecarProxyImage).
 #[must_use]
 pub fn images(workload: &Node) -> Vec<(Cow<'_, str>, &Node)> {
-    let kind = workload.text_at(&["kind"]).unwrap_or_default();
-    let Some(template) = workload.at(template_path(kind)) else {
+    let Some(template) = workload.at(template_path(workload)) else {
         return Vec::new();
     };
     let mut nodes = Vec::new();

@@ -1,8 +1,8 @@
-//! A workload: an object with a pod template, and what can be done with its kind.
+//! A workload: an object that runs pods, and its containers.
 
 use super::pod::pod_spec;
-use crate::kube::Object;
-use crate::kube::repository;
+use crate::kube::kinds::{self, Support};
+use crate::kube::{Id, Object, repository};
 use crate::yaml::Node;
 
 /// A workload of the baseline.
@@ -29,44 +29,15 @@ pub struct Container<'a> {
     pub init: bool,
 }
 
-/// What can be done with a kind of workload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Support {
-    /// Copied.
-    Copied,
-    /// Copied where the service says `stateful: copy`.
-    Stateful,
-    /// Left out beside a workload that can be copied: its pods come and go.
-    Passing,
-    /// Refused, with the reason.
-    Refused(&'static str),
-}
-
 impl<'a> Workload<'a> {
     /// Reads a workload; none for objects of other kinds.
     #[must_use]
     pub fn new(object: &'a Object) -> Option<Self> {
-        let support = match (object.id.group.as_str(), object.id.kind.as_str()) {
-            ("apps", "Deployment") => Support::Copied,
-            ("apps", "StatefulSet") => Support::Stateful,
-            ("batch", "Job" | "CronJob") => Support::Passing,
-            ("apps", "DaemonSet") => {
-                Support::Refused("a copy would run on every node, once per preview")
-            }
-            ("apps", "ReplicaSet") | ("", "ReplicationController") => {
-                Support::Refused("it belongs to another controller or has no rollouts of its own")
-            }
-            // A chart's test, or a step of its installation: nothing serves from it.
-            ("", "Pod") if object.annotation("helm.sh/hook").is_some() => Support::Passing,
-            ("", "Pod") => Support::Refused("a bare Pod is never replaced when it fails"),
-            ("argoproj.io", "Rollout") => {
-                Support::Refused("a copy would drive its own canaries and change the same routes")
-            }
-            ("serving.knative.dev", "Service") => {
-                Support::Refused("Knative makes its own Services and routes from it")
-            }
-            _ => return None,
-        };
+        let Id { group, kind, .. } = &object.id;
+        let owner = kinds::find(group, kind)?.workload?;
+        // A chart's test, or a step of its installation: nothing serves from it.
+        let is_hook = owner.template.is_empty() && object.annotation("helm.sh/hook").is_some();
+        let support = if is_hook { Support::Passing } else { owner.support };
         Some(Self { object, support, containers: containers(object).collect() })
     }
 

@@ -17,7 +17,6 @@ pub mod routing;
 mod secrets;
 mod sidecars;
 mod unsaid;
-pub(crate) mod variants;
 
 use std::sync::Mutex;
 

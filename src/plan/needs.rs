@@ -13,12 +13,12 @@ use super::hosts::{self, Host, Word};
 use super::judge::{Judge, Verdict, policy_labels};
 use super::marker::mentions_marker;
 use super::patch::{self, Patch};
-use super::variants::Variants;
 use super::{access, secrets, sidecars};
 use crate::diagnostic::{Diagnostic, Place, code};
 use crate::kube::{Id, Object};
 use crate::limits::WorkBudget;
-use crate::model::{Catalog, Reference, Referent, pod_spec, references, selects};
+use crate::model::once_map::OnceMap;
+use crate::model::{Catalog, Reference, Referent, pod_labels, pod_spec, references, selects};
 use crate::spec::{self, Config};
 use crate::yaml::Node;
 
@@ -71,11 +71,11 @@ pub(super) struct Finder<'a> {
     unwritten_account: OnceLock<Needs<'a>>,
     /// Of changed objects, by the number of the original and the shape of the changes; what the values
     /// of variables name is not among them. None where they depend on values, or on places in patches.
-    changed: Vec<Variants<Option<Known<'a>>>>,
+    changed: Vec<OnceMap<Option<Known<'a>>>>,
     pub(super) judge: Judge<'a>,
     /// Whether objects can be looked at with markers for what previews change.
     marks: bool,
-    patches: Variants<Option<Arc<Patch<'a>>>>,
+    patches: OnceMap<Option<Arc<Patch<'a>>>>,
     /// Of all patches.
     pub(super) work: WorkBudget,
 }
@@ -91,9 +91,9 @@ impl<'a> Finder<'a> {
         let monitors =
             monitors.iter().flat_map(|kind| catalog.own("monitoring.coreos.com", kind)).collect();
         let known = catalog.objects().map(|_| OnceLock::new()).collect();
-        let changed = catalog.objects().map(|_| Variants::default()).collect();
+        let changed = catalog.objects().map(|_| OnceMap::default()).collect();
         let (namespaces, bindings) = (catalog.namespaces(), Bindings::new(catalog));
-        let patches = Variants::default();
+        let patches = OnceMap::default();
         let external = &config.previews.spec.external;
         let names = |list: &'a [String]| list.iter().map(String::as_str).collect();
         let labels = policy_labels(catalog);
@@ -284,8 +284,7 @@ impl<'a> Finder<'a> {
 fn is_monitored(monitor: &Object, body: &Node) -> bool {
     let selector = monitor.node.at(&["spec", "selector"]);
     if monitor.id.kind == "PodMonitor" {
-        let labels = body.at(&["spec", "template", "metadata", "labels"]);
-        return pod_spec(body).is_some() && selects(selector, labels);
+        return pod_spec(body).is_some() && selects(selector, pod_labels(body));
     }
     body.text_at(&["kind"]) == Some("Service")
         && selects(selector, body.at(&["metadata", "labels"]))

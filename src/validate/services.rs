@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 
 use super::{Input, is_dns_label, is_dns_subdomain};
 use crate::diagnostic::{Diagnostic, Report, code, nearest, some_of};
-use crate::kube::Object;
+use crate::kube::{Object, kinds};
 use crate::spec::Spec;
 
 /// Behind so many findings no more names are suggested.
@@ -100,22 +100,11 @@ pub(super) fn names_services(spec: &Spec) -> bool {
     !spec.services.is_empty() || spec.previews.iter().any(|preview| !preview.services.is_empty())
 }
 
-/// Kinds whose names a preview may give: Services, and workloads that have none.
-const KINDS: [&str; 9] = [
-    "Service",
-    "Deployment",
-    "StatefulSet",
-    "DaemonSet",
-    "ReplicaSet",
-    "Rollout",
-    "Job",
-    "CronJob",
-    "Pod",
-];
-
-/// The objects whose names a preview may give, in any namespace.
+/// The objects whose names a preview may give, in any namespace: Services, and workloads that have none.
 fn nameable<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a Object> {
-    input.objects.iter().filter(|object| KINDS.contains(&object.id.kind.as_str()))
+    input.objects.iter().filter(|object| {
+        object.is("", "Service") || kinds::is_workload(&object.id.group, &object.id.kind)
+    })
 }
 
 /// Names that a preview may give: Services and workloads of the baseline's namespace.

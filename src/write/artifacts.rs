@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::tree::{SuiteFiles, Tree};
 use crate::diagnostic::Diagnostic;
-use crate::emit::{Common, Draft, Preview, Suites, Words};
+use crate::emit::{Common, Draft, HoleValues, Preview, Suites};
 use crate::kube::flux::OCI_REPOSITORY;
 use crate::kube::{Object, marks};
 use crate::plan::naming::safe_hash;
@@ -38,7 +38,7 @@ impl<'a> Artifact<'a> {
     #[must_use]
     pub fn of_preview(
         config: &Config,
-        preview: &Preview<'_, Draft<'_>>,
+        preview: &Preview<'_, '_>,
         suites: &'a SuiteFiles,
         hashes: &Suites,
     ) -> Self {
@@ -48,7 +48,7 @@ impl<'a> Artifact<'a> {
         tree.environment(&format!("{path}/objects"), preview);
         let flux = format!("{name}.yaml");
         tree.index(&format!("{path}/flux"), [flux.as_str()].into_iter());
-        tree.file(format!("{path}/flux/{flux}"), preview.words(), &preview.flux);
+        tree.file(format!("{path}/flux/{flux}"), preview.values(), &preview.flux);
         let own = content(&tree, &path, hashes);
         tree.suites(&format!("{path}/"), suites);
         let source = marks::flux(config.set(), &name);
@@ -59,7 +59,7 @@ impl<'a> Artifact<'a> {
         let mut root = preview.root.clone();
         root.iter_mut().for_each(|object| set_tag(object, &tag));
         let root: Vec<Draft<'_>> = root.into_iter().map(Draft::from).collect();
-        tree.file(format!("root/flux/{name}.yaml"), Words::NONE, &root);
+        tree.file(format!("root/flux/{name}.yaml"), HoleValues::NONE, &root);
         Self { tree, source, tag, name, path, content: own }
     }
 }
@@ -71,7 +71,7 @@ impl<'a> Artifact<'a> {
 pub fn of_artifacts<'a>(
     config: &Config,
     previews: Vec<Artifact<'a>>,
-    common: &Common<Draft<'_>>,
+    common: &Common<'_>,
     baseline: &[Draft<'_>],
 ) -> Result<Tree<'a>, Vec<Diagnostic>> {
     let flux = &config.previews.spec.flux;

@@ -9,9 +9,9 @@ pub mod results;
 mod stream;
 mod tree;
 
-pub use answer::write_answer;
+pub use answer::{Items, Layout, write_answer};
 pub use artifacts::{Artifact, of_artifacts};
 pub(crate) use folder::read_tree;
 pub use folder::{Written, compare_tree, write_tree};
-pub use stream::{append, parts, stream};
+pub use stream::{append, in_order};
 pub use tree::{SuiteFiles, Tree};

@@ -7,7 +7,7 @@ use std::collections::btree_map::Entry;
 use super::artifacts;
 use super::stream::append;
 use crate::diagnostic::{Diagnostic, code};
-use crate::emit::{Common, Draft, Preview, Words};
+use crate::emit::{Common, Draft, HoleValues, Preview};
 use crate::read::is_carried;
 use crate::validate::is_dns_label;
 use crate::yaml::{Node, write_document};
@@ -31,7 +31,7 @@ impl<'a> Tree<'a> {
     /// Everything that has no file name, or not one of its own.
     pub fn new(
         previews: Vec<Self>,
-        common: &Common<Draft<'_>>,
+        common: &Common<'_>,
         baseline: &[Draft<'_>],
         suites: &'a SuiteFiles,
     ) -> Result<Self, Vec<Diagnostic>> {
@@ -60,27 +60,22 @@ impl<'a> Tree<'a> {
 
     /// Lays out what belongs to no single preview below a folder, which ends in `/` unless it is the tree's
     /// own; Flux objects of previews are there already.
-    pub(super) fn common(
-        &mut self,
-        root: &str,
-        common: &Common<Draft<'_>>,
-        baseline: &[Draft<'_>],
-    ) {
+    pub(super) fn common(&mut self, root: &str, common: &Common<'_>, baseline: &[Draft<'_>]) {
         for (folder, objects) in [("shared", common.shared.as_slice()), ("baseline", baseline)] {
             let mut files: BTreeMap<String, Vec<&Draft<'_>>> = BTreeMap::new();
             for object in objects {
-                let name = file_of_kind(&object.id(Words::NONE).kind);
+                let name = file_of_kind(&object.id(HoleValues::NONE).kind);
                 files.entry(name).or_default().push(object);
             }
             if !files.is_empty() {
                 self.index(&format!("{root}{folder}"), files.keys().map(String::as_str));
             }
             for (name, objects) in files {
-                self.file(format!("{root}{folder}/{name}"), Words::NONE, objects);
+                self.file(format!("{root}{folder}/{name}"), HoleValues::NONE, objects);
             }
         }
         for (name, objects) in &common.flux {
-            self.file(format!("{root}flux/{name}"), Words::NONE, objects);
+            self.file(format!("{root}flux/{name}"), HoleValues::NONE, objects);
         }
         // Always there: it is the path that the user's own Kustomization names.
         let flux = format!("{root}flux/");
@@ -100,36 +95,36 @@ impl<'a> Tree<'a> {
 
     /// Lays out one preview of one artifact.
     #[must_use]
-    pub fn of_preview(preview: &Preview<'_, Draft<'_>>) -> Self {
+    pub fn of_preview(preview: &Preview<'_, '_>) -> Self {
         let mut tree = Self::default();
         tree.environment(&format!("previews/{}", preview.name), preview);
-        tree.file(format!("flux/{}.yaml", preview.name), preview.words(), &preview.flux);
+        tree.file(format!("flux/{}.yaml", preview.name), preview.values(), &preview.flux);
         tree
     }
 
     /// Lays out the environment of a preview in a folder.
-    pub(super) fn environment(&mut self, folder: &str, preview: &Preview<'_, Draft<'_>>) {
+    pub(super) fn environment(&mut self, folder: &str, preview: &Preview<'_, '_>) {
         let mut files: BTreeMap<String, Vec<&Draft<'_>>> = BTreeMap::new();
         for (file, draft) in &preview.own {
             files.entry(format!("{}.yaml", file.name())).or_default().push(draft);
         }
         self.index(folder, files.keys().map(String::as_str));
         for (name, drafts) in files {
-            self.file(format!("{folder}/{name}"), preview.words(), drafts);
+            self.file(format!("{folder}/{name}"), preview.values(), drafts);
         }
     }
 
     pub(super) fn file<'d>(
         &mut self,
         path: String,
-        words: Words<'_>,
+        values: HoleValues<'_>,
         drafts: impl IntoIterator<Item = &'d Draft<'d>>,
     ) {
         let mut drafts = drafts.into_iter().peekable();
         let first = drafts.peek().copied();
         let mut content = String::new();
-        append(&mut content, words, drafts);
-        let owner = || first.map_or(String::new(), |draft| draft.id(words).to_string());
+        append(&mut content, values, drafts);
+        let owner = || first.map_or(String::new(), |draft| draft.id(values).to_string());
         self.insert(path, content.into_bytes().into(), owner);
     }
 

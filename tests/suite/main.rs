@@ -45,5 +45,6 @@ mod sets;
 #[path = "../common/shop.rs"]
 mod shop;
 mod supply;
+mod template;
 mod validity;
 mod ways_in;

@@ -18,47 +18,86 @@ pub(crate) struct Schemas {
     compiled: Mutex<BTreeMap<(String, String), jsonschema::Validator>>,
 }
 
+/// The files of definitions for what anabranch writes.
+const WRITTEN: [&str; 4] =
+    ["gateway-api", "istio", "kustomize-controller", "notification-controller"];
+/// Those for what gitops-template has besides.
+const INSTALLED: [&str; 9] = [
+    "source-controller",
+    "helm-controller",
+    "source-watcher",
+    "flux-operator",
+    "certificates",
+    "clusterissuers",
+    "podmonitors",
+    "servicemonitors",
+    "prometheusrules",
+];
+
 const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
 impl Schemas {
-    /// The schemas that `make tools` installs.
+    /// Those of the APIs that anabranch writes for, as `make tools` installs them.
     pub(crate) fn load() -> &'static Self {
         static SCHEMAS: OnceLock<Schemas> = OnceLock::new();
-        SCHEMAS.get_or_init(|| {
-            let read = |name: &str| {
-                let path = root().join(".tools/schemas").join(name);
-                fs::read_to_string(path).expect("run `make test`: it installs .tools/schemas")
+        SCHEMAS.get_or_init(|| Self::read(&WRITTEN))
+    }
+
+    /// The same, and those of what gitops-template installs beside it.
+    pub(crate) fn of_the_template() -> &'static Self {
+        static SCHEMAS: OnceLock<Schemas> = OnceLock::new();
+        SCHEMAS.get_or_init(|| Self::read(&[WRITTEN.as_slice(), &INSTALLED].concat()))
+    }
+
+    fn read(names: &[&str]) -> Self {
+        let read = |name: &str| {
+            let path = root().join(".tools/schemas").join(name);
+            fs::read_to_string(path).expect("run `make test`: it installs .tools/schemas")
+        };
+        let kubernetes: Value =
+            serde_json::from_str(&read("kubernetes.json")).expect("the OpenAPI file is JSON");
+        let definitions = &kubernetes["definitions"];
+        let metadata = inlined(&definitions[OBJECT_META], definitions);
+        let mut schemas = BTreeMap::new();
+        for definition in definitions.as_object().expect("definitions").values() {
+            let Some(kinds) = definition["x-kubernetes-group-version-kind"].as_array() else {
+                continue;
             };
-            let kubernetes: Value =
-                serde_json::from_str(&read("kubernetes.json")).expect("the OpenAPI file is JSON");
-            let definitions = &kubernetes["definitions"];
-            let metadata = inlined(&definitions[OBJECT_META], definitions);
-            let mut schemas = BTreeMap::new();
-            for definition in definitions.as_object().expect("definitions").values() {
-                let Some(kinds) = definition["x-kubernetes-group-version-kind"].as_array() else {
-                    continue;
+            for kind in kinds {
+                let text = |key: &str| kind[key].as_str().unwrap_or_default().to_owned();
+                let api_version = match text("group").as_str() {
+                    "" => text("version"),
+                    group => format!("{group}/{}", text("version")),
                 };
-                for kind in kinds {
-                    let text = |key: &str| kind[key].as_str().unwrap_or_default().to_owned();
-                    let api_version = match text("group").as_str() {
-                        "" => text("version"),
-                        group => format!("{group}/{}", text("version")),
-                    };
-                    schemas.insert((api_version, text("kind")), definition.clone());
-                }
+                schemas.insert((api_version, text("kind")), definition.clone());
             }
-            // Only what is asked for is worth resolving; see `validator`.
-            for schema in schemas.values_mut() {
-                *schema = json!({"definition": schema.take()});
+        }
+        // Only what is asked for is worth resolving; see `validator`.
+        for schema in schemas.values_mut() {
+            *schema = json!({"definition": schema.take()});
+        }
+        schemas.insert((String::new(), "definitions".to_owned()), definitions.clone());
+        for name in names {
+            for crd in documents(&read(&format!("{name}.yaml"))) {
+                add_crd(&crd, &metadata, &mut schemas);
             }
-            schemas.insert((String::new(), "definitions".to_owned()), definitions.clone());
-            for name in ["gateway-api", "istio", "kustomize-controller", "notification-controller"]
-            {
-                for crd in documents(&read(&format!("{name}.yaml"))) {
-                    add_crd(&crd, &metadata, &mut schemas);
-                }
-            }
-            Self { schemas, compiled: Mutex::new(BTreeMap::new()) }
+        }
+        Self { schemas, compiled: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The kinds that custom resource definitions define, each with its apiVersion.
+    pub(crate) fn defined(&self) -> impl Iterator<Item = &(String, String)> {
+        let of_kubernetes = |schema: &Value| schema.get("definition").is_some();
+        let defined = self.schemas.iter().filter(move |(_, schema)| !of_kubernetes(schema));
+        defined.map(|(kind, _)| kind).filter(|(version, _)| !version.is_empty())
+    }
+
+    /// The closed schema of a kind.
+    pub(crate) fn closed(&self, kind: &(String, String)) -> Option<Value> {
+        let definitions = &self.schemas[&(String::new(), "definitions".to_owned())];
+        self.schemas.get(kind).map(|schema| match schema.get("definition") {
+            Some(definition) => inlined(definition, definitions),
+            None => schema.clone(),
         })
     }
 
@@ -66,16 +105,12 @@ impl Schemas {
     pub(crate) fn violations(&self, object: &Value) -> Vec<String> {
         let text = |key: &str| object[key].as_str().unwrap_or_default().to_owned();
         let kind = (text("apiVersion"), text("kind"));
-        let Some(schema) = self.schemas.get(&kind) else {
+        if !self.schemas.contains_key(&kind) {
             return vec![format!("{} {} is not known", kind.0, kind.1)];
-        };
+        }
         let mut compiled = self.compiled.lock().expect("no test panics while it judges");
         let validator = compiled.entry(kind.clone()).or_insert_with(|| {
-            let definitions = &self.schemas[&(String::new(), "definitions".to_owned())];
-            let schema = match schema.get("definition") {
-                Some(definition) => inlined(definition, definitions),
-                None => schema.clone(),
-            };
+            let schema = self.closed(&kind).expect("it is known");
             jsonschema::validator_for(&schema).expect("a published schema compiles")
         });
         let mut found: Vec<String> = validator

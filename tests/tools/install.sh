@@ -13,6 +13,13 @@ GATEWAY_API=v1.6.1
 ISTIO=v1.30.3
 KUSTOMIZE_CONTROLLER=v1.9.4
 NOTIFICATION_CONTROLLER=v1.9.3
+SOURCE_CONTROLLER=v1.9.5
+HELM_CONTROLLER=v1.6.3
+SOURCE_WATCHER=v2.2.2
+FLUX_OPERATOR=v0.58.0
+CERT_MANAGER=v1.21.2
+PROMETHEUS_OPERATOR=v0.93.0
+KUBECONFORM=v0.8.0
 KYAML=v0.21.1
 
 wanted=$*
@@ -28,6 +35,11 @@ stamp() { printf '%s\n' "$2" >"$tools/$1.version"; echo "installed $1 $2"; }
 if ! installed kustomize "$KUSTOMIZE"; then
   GOBIN="$tools/bin" GOFLAGS=-trimpath go install "sigs.k8s.io/kustomize/kustomize/v5@$KUSTOMIZE"
   stamp kustomize "$KUSTOMIZE"
+fi
+
+if ! installed kubeconform "$KUBECONFORM"; then
+  GOBIN="$tools/bin" GOFLAGS=-trimpath go install "github.com/yannh/kubeconform/cmd/kubeconform@$KUBECONFORM"
+  stamp kubeconform "$KUBECONFORM"
 fi
 
 asked() { case " $wanted " in *" $1 "*) true ;; *) false ;; esac; }
@@ -94,6 +106,17 @@ schema kustomize-controller.yaml \
   "github.com/fluxcd/kustomize-controller@$KUSTOMIZE_CONTROLLER" config/crd/bases
 schema notification-controller.yaml \
   "github.com/fluxcd/notification-controller@$NOTIFICATION_CONTROLLER" config/crd/bases
+schema source-controller.yaml "github.com/fluxcd/source-controller@$SOURCE_CONTROLLER" config/crd/bases
+schema helm-controller.yaml "github.com/fluxcd/helm-controller@$HELM_CONTROLLER" config/crd/bases
+schema source-watcher.yaml "github.com/fluxcd/source-watcher/v2@$SOURCE_WATCHER" config/crd/bases
+schema flux-operator.yaml "github.com/controlplaneio-fluxcd/flux-operator@$FLUX_OPERATOR" config/crd/bases
+for kind in certificates clusterissuers; do
+  schema $kind.yaml "github.com/cert-manager/cert-manager@$CERT_MANAGER" deploy/crds/cert-manager.io_$kind.yaml
+done
+for kind in podmonitors servicemonitors prometheusrules; do
+  schema $kind.yaml "github.com/prometheus-operator/prometheus-operator@$PROMETHEUS_OPERATOR" \
+    example/prometheus-operator-crd/monitoring.coreos.com_$kind.yaml
+done
 
 # corpus MODULE@VERSION: the YAML files of a module, for the tests of the reader.
 corpus() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::images::Images;
+use crate::model::pod_spec_mut;
 use crate::spec::ServiceChange;
 use crate::yaml::Node;
 
@@ -18,7 +19,7 @@ pub(super) fn change(
     let new_images: BTreeMap<&str, Node> = containers.zip(&mut *values).collect();
     let names = change.env.iter().map(|variable| variable.name.as_str());
     let variables: Vec<(&str, Node)> = names.zip(values).collect();
-    let Some(pod) = body.at_mut(&["spec", "template", "spec"]) else {
+    let Some(pod) = pod_spec_mut(body) else {
         return;
     };
     for list in ["containers", "initContainers"] {
@@ -69,7 +70,7 @@ pub(super) fn empty_volumes(body: &mut Node) {
         .flat_map(Node::items)
         .filter_map(|template| template.text_at(&["metadata", "name"]).map(str::to_owned))
         .collect();
-    let Some(pod) = body.at_mut(&["spec", "template", "spec"]) else {
+    let Some(pod) = pod_spec_mut(body) else {
         return;
     };
     let empty = || Node::map([]);

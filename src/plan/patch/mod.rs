@@ -16,6 +16,7 @@ use smol_str::SmolStr;
 
 use super::marker::mentions_marker;
 use crate::diagnostic::{Place, Sources, code, nearest, some_of};
+use crate::kube::kinds;
 use crate::kube::meta::is_substituted;
 use crate::limits::{Allowance, DEPTH, Exceeded, InputLimits};
 use crate::spec::{self, PatchTarget};
@@ -194,8 +195,7 @@ impl<'a> Patch<'a> {
                     && (wanted.kind, wanted.name) == (found.kind, found.name)
             }
             (None, Parsed::Json(_)) => {
-                found.group_version().0 == "apps"
-                    && matches!(found.kind, "Deployment" | "StatefulSet")
+                kinds::is_copied_workload(found.group_version().0, found.kind)
             }
         }
     }

@@ -5,6 +5,7 @@
 //! whole, and so are all lists of custom resources: nobody here knows their schema, and kustomize
 //! does the same.
 
+use crate::kube::kinds;
 use crate::yaml::Node;
 
 /// A part of an object whose fields this module knows.
@@ -26,6 +27,17 @@ pub(super) enum Shape {
     Metadata,
 }
 
+/// Groups of Kubernetes itself, whose lists are merged.
+const GROUPS: [&str; 7] = [
+    "",
+    "apps",
+    "autoscaling",
+    "batch",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+];
+
 /// How a list is patched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Merge {
@@ -42,16 +54,18 @@ impl Shape {
     pub(super) fn of(object: &Node) -> Self {
         let api_version = object.text_at(&["apiVersion"]).unwrap_or_default();
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        match (group, object.text_at(&["kind"]).unwrap_or_default()) {
-            ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
-            | ("batch", "Job") => Self::Controller,
-            ("batch", "CronJob") => Self::CronJob,
-            ("", "Pod") => Self::Pod,
-            ("", "Service") => Self::Service,
-            ("", "ServiceAccount") => Self::ServiceAccount,
-            ("" | "apps" | "batch" | "policy" | "autoscaling", _)
-            | ("rbac.authorization.k8s.io" | "networking.k8s.io", _) => Self::Core,
-            _ => Self::Other,
+        let kind = object.text_at(&["kind"]).unwrap_or_default();
+        if !GROUPS.contains(&group) {
+            return Self::Other;
+        }
+        let owner = kinds::find(group, kind).and_then(|kind| kind.workload);
+        match (owner.map(|owner| owner.template), group, kind) {
+            (Some([]), ..) => Self::Pod,
+            (Some([_, "template"]), ..) => Self::Controller,
+            (Some(_), ..) => Self::CronJob,
+            (None, "", "Service") => Self::Service,
+            (None, "", "ServiceAccount") => Self::ServiceAccount,
+            (None, ..) => Self::Core,
         }
     }
 

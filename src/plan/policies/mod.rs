@@ -2,10 +2,8 @@
 //! nothing in a preview, each named in a note.
 
 mod calico;
-mod kinds;
 
 pub(super) use calico::is_in_word;
-pub(super) use kinds::is_policy;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,11 +11,11 @@ use std::sync::LazyLock;
 
 use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
+use crate::kube::kinds::{self, Reach};
 use crate::kube::meta::DNS_ANNOTATIONS;
 use crate::kube::{Id, Object};
-use crate::model::{Catalog, pod_spec, selects};
+use crate::model::{Catalog, pod_labels, pod_spec, selects};
 use crate::yaml::{Data, Node};
-use kinds::{OF_CLUSTER, POLICIES, Reach};
 
 /// What selects pods and is left out on purpose.
 const BUDGETS: (&str, &str) = ("policy", "PodDisruptionBudget");
@@ -43,25 +41,16 @@ fn not_copied(
     is_copied: impl Fn(&Object) -> bool,
     found: &mut Report,
 ) {
-    let mut by_kind: BTreeMap<(&str, &str), Vec<&Object>> = BTreeMap::new();
-    for policy in catalog.objects().filter(|object| is_policy(&object.id) && !is_copied(object)) {
-        by_kind.entry((&policy.id.group, &policy.id.kind)).or_default().push(policy);
-    }
     let home = catalog.namespace;
-    let in_home = |policy: &Object| policy.id.namespace == home;
-    let names_home = |policy: &Object| policy.node.any_text(&|text| names(text, home));
-    let all =
-        POLICIES.iter().map(|one| (one, true)).chain(OF_CLUSTER.iter().map(|one| (one, false)));
-    let mut said = BTreeSet::new();
-    for (&(group, kind, reach), is_namespaced) in all {
-        for policy in by_kind.get(&(group, kind)).into_iter().flatten() {
-            if !(if is_namespaced { in_home(policy) } else { names_home(policy) }) {
-                continue;
-            }
-            let touched = copies.touched(policy, reach);
-            if touched.is_empty() || !said.insert(policy.number) {
-                continue;
-            }
+    for policy in catalog.objects().filter(|object| !is_copied(object)) {
+        let Some(kind) = kinds::find(&policy.id.group, &policy.id.kind) else { continue };
+        let is_of_home = match kind.is_cluster_scoped {
+            false => policy.id.namespace == home,
+            true => policy.node.any_text(&|text| names(text, home)),
+        };
+        let ways = kind.policy.iter().filter(|_| is_of_home);
+        let mut touched = ways.map(|reach| copies.touched(policy, *reach));
+        if let Some(touched) = touched.find(|touched| !touched.is_empty()) {
             let names = first_of(5, ", ", touched);
             found.push(
                 Diagnostic::new(
@@ -145,8 +134,7 @@ impl<'a> Copies<'a> {
             if pod_spec(&object.node).is_none() {
                 continue;
             }
-            let labels = object.node.at(&["spec", "template", "metadata", "labels"]);
-            let labels = labels.unwrap_or(&UNLABELLED);
+            let labels = pod_labels(&object.node).unwrap_or(&UNLABELLED);
             for (key, value) in labels.entries() {
                 let value = value.text().unwrap_or_default();
                 let workloads = copies.by_label.entry((&key.text, value)).or_default();

@@ -69,7 +69,8 @@ pub(crate) struct Fleet {
     folder: PathBuf,
     /// The tag of the image of each preview, by its name.
     pub(crate) previews: Vec<(String, u32)>,
-    suite: bool,
+    /// Whether each preview has a suite.
+    pub(crate) suite: bool,
     /// Over how many kustomize-controllers previews are spread.
     shards: u32,
     /// The address of the Receiver, once there is one.

@@ -40,8 +40,9 @@ struct Cost {
 
 pub(crate) fn run(_: &mut Books) -> Outcome<String> {
     let mut costs = Vec::new();
+    let mut fleet = Fleet::new(false, 0)?;
     for suite in [false, true] {
-        let mut fleet = Fleet::new(suite, 0)?;
+        fleet.suite = suite;
         for standing in STANDING {
             fleet.previews = (0..standing).map(|number| (name(number), 1)).collect();
             fleet.push()?;
@@ -62,8 +63,8 @@ pub(crate) fn run(_: &mut Books) -> Outcome<String> {
                 None
             })?);
         }
-        fleet.end()?;
     }
+    fleet.end()?;
     write(&costs)?;
     let most = costs.iter().rfind(|cost| cost.what == "a new image" && !cost.suite);
     let most = most.map_or(String::new(), Cost::row);

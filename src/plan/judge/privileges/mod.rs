@@ -17,9 +17,9 @@ pub(super) use self::show::in_words;
 
 use std::collections::BTreeMap;
 
-use crate::kube::Id;
+use crate::kube::{Id, kinds};
 use crate::model::Catalog;
-use crate::plan::policies::{is_in_word, is_policy, plain_label};
+use crate::plan::policies::{is_in_word, plain_label};
 use crate::yaml::Node;
 
 /// The labels of pods by which policies of the input select, each with one of these policies.
@@ -40,7 +40,9 @@ pub(super) fn compare<'n>(
 /// The labels by which policies of the input select pods, also as the source of traffic.
 pub(crate) fn policy_labels<'a>(catalog: &'a Catalog<'a>) -> PolicyLabels<'a> {
     let mut labels = PolicyLabels::new();
-    for policy in catalog.objects().filter(|object| is_policy(&object.id)) {
+    for policy in
+        catalog.objects().filter(|object| kinds::is_policy(&object.id.group, &object.id.kind))
+    {
         let mut add = |key: &'a str| {
             labels.entry(plain_label(key)).or_insert(&policy.id);
         };

@@ -1,12 +1,14 @@
 //! The closed table of what patches may change without a word. What is not in it is named.
 
 use super::compare::Rule::{self, *};
-use crate::kube::Id;
+use crate::kube::{Id, kinds};
 
 /// The rule of an object.
 pub(super) fn of(id: &Id) -> &'static Rule {
+    if kinds::is_workload(&id.group, &id.kind) {
+        return &WORKLOAD;
+    }
     match (id.group.as_str(), id.kind.as_str()) {
-        ("apps", _) => &WORKLOAD,
         ("", "Service") => &SERVICE,
         ("", "ConfigMap") => &CONFIG_MAP,
         ("", "ServiceAccount") => &SERVICE_ACCOUNT,

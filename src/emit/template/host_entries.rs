@@ -1,0 +1,48 @@
+//! VirtualServices of the mesh as text. One has entries of every preview, which are the same but for
+//! names wherever previews affect the same services: those are written with holes, and filled.
+
+use super::cache::Parts;
+use super::stencil::{Draft, Template};
+use super::values::HoleValues;
+use crate::emit::routing::istio;
+use crate::plan::marker::marker;
+use crate::plan::routing::istio::Table;
+use crate::plan::{Environment, Plan};
+use crate::yaml::{Node, write_document, write_item};
+
+/// The columns that entries stand to the right: those of `spec.http`.
+const INDENT: usize = 2;
+
+/// The VirtualService of a table; none where there are no entries.
+pub(super) fn virtual_service(parts: &Parts<'_>, table: &Table<'_>) -> Option<Draft<'static>> {
+    let plan = parts.plan;
+    let entry = marker(0);
+    let frame = istio::with_entries(plan, table, vec![Node::string(&entry)]);
+    let mut around = String::new();
+    write_document(&mut around, &frame.node);
+    let (before, after) = around.split_once(&format!("{:INDENT$}- {entry}\n", ""))?;
+    let mut text = before.to_owned();
+    let mut alike: Vec<Option<Option<Template>>> = Vec::new();
+    alike.resize_with(table.derived.len(), || None);
+    for &(index, derived) in &table.previews {
+        let env = &plan.environments[index];
+        let values = HoleValues { name: env.name, namespace: &env.namespace, ..HoleValues::NONE };
+        let template = alike[derived].get_or_insert_with(|| {
+            Template::cut(&text_of(plan, parts.marked(index), table, derived), 0)
+        });
+        match template.as_ref().filter(|_| parts.fills(env)) {
+            Some(template) => template.fill(values, 0, &mut text),
+            None => text.push_str(&text_of(plan, env, table, derived)),
+        }
+    }
+    text.push_str(after);
+    Some(Draft::written(frame.id, text))
+}
+
+/// The entries of a preview as items of a list.
+fn text_of(plan: &Plan<'_>, env: &Environment<'_>, table: &Table<'_>, derived: usize) -> String {
+    let entries = istio::of_preview(plan, env, table, derived);
+    let mut text = String::new();
+    write_item(&mut text, &Node::list(entries), INDENT, 0);
+    text
+}

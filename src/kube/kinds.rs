@@ -1,0 +1,348 @@
+//! The kinds that the program knows, a row each: whether they have a namespace, when they are written, how
+//! they run pods, and how they say what they apply to.
+//!
+//! Whatever is to be known of a kind alone stands here and nowhere else. A kind without a row is one that
+//! nobody here has heard of: it has a namespace, is written among the others, and is neither a workload nor a
+//! policy.
+
+#[cfg(test)]
+use std::cmp::Ordering;
+
+/// What is known of a kind.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    /// Its API group; empty for the core group.
+    pub(crate) group: &'static str,
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Whether its objects are in no namespace.
+    pub(crate) is_cluster_scoped: bool,
+    /// When its objects are written.
+    pub(crate) rank: Rank,
+    /// How it runs pods, if it does.
+    pub(crate) workload: Option<PodOwner>,
+    /// How it says what it restricts or configures, if that is what it is for. The first way that applies
+    /// counts.
+    pub(crate) policy: &'static [Reach],
+}
+
+/// When objects are written: what others need comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rank {
+    Namespace,
+    Definition,
+    ServiceAccount,
+    Role,
+    ClusterRole,
+    RoleBinding,
+    ClusterRoleBinding,
+    ConfigMap,
+    Secret,
+    SecretStore,
+    ExternalSecret,
+    SecretProviderClass,
+    Service,
+    Deployment,
+    StatefulSet,
+    Sidecar,
+    /// All kinds that have no rank of their own.
+    Other,
+    Provider,
+    Alert,
+    Kustomization,
+}
+
+/// A kind that runs pods.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PodOwner {
+    /// Where its objects keep the template of their pods; empty where they are pods.
+    pub(crate) template: &'static [&'static str],
+    /// What can be done with it.
+    pub(crate) support: Support,
+}
+
+/// What can be done with a kind of workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Support {
+    /// Copied.
+    Copied,
+    /// Copied where the service says `stateful: copy`.
+    Stateful,
+    /// Left out beside a workload that can be copied: its pods come and go.
+    Passing,
+    /// Refused, with the reason.
+    Refused(&'static str),
+}
+
+/// How a policy says what it applies to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reach {
+    /// By the labels of pods: a selector behind these keys. One that is absent or empty selects all pods.
+    Pods(&'static [&'static str]),
+    /// By the labels of pods: selectors behind the second keys in each item of a list behind the first.
+    Each(&'static [&'static str], &'static [&'static str]),
+    /// By the labels of pods, in Calico's words.
+    Calico,
+    /// By the name of a Service behind these keys, which may be a host.
+    Service(&'static [&'static str]),
+    /// By references, `targetRef` or `targetRefs`.
+    Targets,
+    /// To all that is in its namespace.
+    Namespace,
+}
+
+/// Where most kinds keep the template of their pods.
+const TEMPLATE: &[&str] = &["spec", "template"];
+
+impl Kind {
+    /// A kind in a namespace, of which nothing else is known.
+    const fn of(group: &'static str, name: &'static str) -> Self {
+        let (is_cluster_scoped, rank, workload) = (false, Rank::Other, None);
+        Self { group, name, is_cluster_scoped, rank, workload, policy: &[] }
+    }
+
+    const fn in_no_namespace(self) -> Self {
+        Self { is_cluster_scoped: true, ..self }
+    }
+
+    const fn written(self, rank: Rank) -> Self {
+        Self { rank, ..self }
+    }
+
+    const fn runs(self, template: &'static [&'static str], support: Support) -> Self {
+        Self { workload: Some(PodOwner { template, support }), ..self }
+    }
+
+    const fn applies_to(self, policy: &'static [Reach]) -> Self {
+        Self { policy, ..self }
+    }
+}
+
+/// All kinds, by group and name.
+static KINDS: &[Kind] = &[
+    Kind::of("", "ConfigMap").written(Rank::ConfigMap),
+    Kind::of("", "LimitRange").applies_to(&[Reach::Namespace]),
+    Kind::of("", "Namespace").in_no_namespace().written(Rank::Namespace),
+    Kind::of("", "Node").in_no_namespace(),
+    Kind::of("", "PersistentVolume").in_no_namespace(),
+    Kind::of("", "Pod").runs(&[], Support::Refused("a bare Pod is never replaced when it fails")),
+    Kind::of("", "ReplicationController").runs(TEMPLATE, Support::Refused(NO_ROLLOUTS)),
+    Kind::of("", "ResourceQuota").applies_to(&[Reach::Namespace]),
+    Kind::of("", "Secret").written(Rank::Secret),
+    Kind::of("", "Service").written(Rank::Service),
+    Kind::of("", "ServiceAccount").written(Rank::ServiceAccount),
+    Kind::of("access.smi-spec.io", "TrafficTarget").applies_to(&[Reach::Service(&[
+        "spec",
+        "destination",
+        "name",
+    ])]),
+    Kind::of("admissionregistration.k8s.io", "MutatingAdmissionPolicy").in_no_namespace(),
+    Kind::of("admissionregistration.k8s.io", "MutatingAdmissionPolicyBinding").in_no_namespace(),
+    Kind::of("admissionregistration.k8s.io", "MutatingWebhookConfiguration").in_no_namespace(),
+    Kind::of("admissionregistration.k8s.io", "ValidatingAdmissionPolicy").in_no_namespace(),
+    Kind::of("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding").in_no_namespace(),
+    Kind::of("admissionregistration.k8s.io", "ValidatingWebhookConfiguration").in_no_namespace(),
+    Kind::of("apiextensions.k8s.io", "CustomResourceDefinition")
+        .in_no_namespace()
+        .written(Rank::Definition),
+    Kind::of("apiregistration.k8s.io", "APIService").in_no_namespace(),
+    Kind::of("apps", "DaemonSet")
+        .runs(TEMPLATE, Support::Refused("a copy would run on every node, once per preview")),
+    Kind::of("apps", "Deployment").written(Rank::Deployment).runs(TEMPLATE, Support::Copied),
+    Kind::of("apps", "ReplicaSet").runs(TEMPLATE, Support::Refused(NO_ROLLOUTS)),
+    Kind::of("apps", "StatefulSet").written(Rank::StatefulSet).runs(TEMPLATE, Support::Stateful),
+    Kind::of("argoproj.io", "Rollout").runs(
+        TEMPLATE,
+        Support::Refused("a copy would drive its own canaries and change the same routes"),
+    ),
+    Kind::of("batch", "CronJob")
+        .runs(&["spec", "jobTemplate", "spec", "template"], Support::Passing),
+    Kind::of("batch", "Job").runs(TEMPLATE, Support::Passing),
+    Kind::of("cert-manager.io", "ClusterIssuer").in_no_namespace(),
+    Kind::of("certificates.k8s.io", "CertificateSigningRequest").in_no_namespace(),
+    Kind::of("cilium.io", "CiliumClusterwideNetworkPolicy")
+        .in_no_namespace()
+        .applies_to(&[Reach::Pods(&["spec", "endpointSelector"])]),
+    Kind::of("cilium.io", "CiliumEgressGatewayPolicy")
+        .in_no_namespace()
+        .applies_to(&[Reach::Each(&["spec", "selectors"], &["podSelector"])]),
+    Kind::of("cilium.io", "CiliumEnvoyConfig")
+        .applies_to(&[Reach::Each(&["spec", "services"], &[])]),
+    Kind::of("cilium.io", "CiliumLocalRedirectPolicy").applies_to(&[Reach::Service(&[
+        "spec",
+        "redirectFrontend",
+        "serviceMatcher",
+        "serviceName",
+    ])]),
+    Kind::of("cilium.io", "CiliumNetworkPolicy").applies_to(&[
+        Reach::Pods(&["spec", "endpointSelector"]),
+        Reach::Each(&["specs"], &["endpointSelector"]),
+    ]),
+    Kind::of("consul.hashicorp.com", "ServiceDefaults")
+        .applies_to(&[Reach::Service(&["metadata", "name"])]),
+    Kind::of("consul.hashicorp.com", "ServiceIntentions").applies_to(&[Reach::Service(&[
+        "spec",
+        "destination",
+        "name",
+    ])]),
+    Kind::of("crd.antrea.io", "ClusterNetworkPolicy")
+        .in_no_namespace()
+        .applies_to(&[Reach::Each(&["spec", "appliedTo"], &["podSelector"])]),
+    Kind::of("crd.antrea.io", "NetworkPolicy")
+        .applies_to(&[Reach::Each(&["spec", "appliedTo"], &["podSelector"])]),
+    Kind::of("crd.projectcalico.org", "GlobalNetworkPolicy")
+        .in_no_namespace()
+        .applies_to(&[Reach::Calico]),
+    Kind::of("crd.projectcalico.org", "GlobalNetworkSet").in_no_namespace(),
+    Kind::of("crd.projectcalico.org", "NetworkPolicy").applies_to(&[Reach::Calico]),
+    Kind::of("extensions.istio.io", "WasmPlugin").applies_to(&[Reach::Pods(&["spec", "selector"])]),
+    Kind::of("external-secrets.io", "ClusterExternalSecret").in_no_namespace(),
+    Kind::of("external-secrets.io", "ClusterSecretStore").in_no_namespace(),
+    Kind::of("external-secrets.io", "ExternalSecret").written(Rank::ExternalSecret),
+    Kind::of("external-secrets.io", "SecretStore").written(Rank::SecretStore),
+    Kind::of("flowcontrol.apiserver.k8s.io", "FlowSchema").in_no_namespace(),
+    Kind::of("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration").in_no_namespace(),
+    Kind::of("gateway.envoyproxy.io", "BackendTrafficPolicy").applies_to(&[Reach::Targets]),
+    Kind::of("gateway.networking.k8s.io", "BackendTLSPolicy").applies_to(&[Reach::Targets]),
+    Kind::of("gateway.networking.k8s.io", "GatewayClass").in_no_namespace(),
+    Kind::of("gateway.networking.x-k8s.io", "XBackendTrafficPolicy").applies_to(&[Reach::Targets]),
+    Kind::of("generators.external-secrets.io", "ClusterGenerator").in_no_namespace(),
+    Kind::of("kustomize.toolkit.fluxcd.io", "Kustomization").written(Rank::Kustomization),
+    Kind::of("kyverno.io", "ClusterPolicy").in_no_namespace().applies_to(&[Reach::Namespace]),
+    Kind::of("kyverno.io", "Policy").applies_to(&[Reach::Namespace]),
+    Kind::of("linkerd.io", "ServiceProfile").applies_to(&[Reach::Service(&["metadata", "name"])]),
+    Kind::of("networking.istio.io", "DestinationRule")
+        .applies_to(&[Reach::Service(&["spec", "host"])]),
+    Kind::of("networking.istio.io", "EnvoyFilter")
+        .applies_to(&[Reach::Pods(&["spec", "workloadSelector"])]),
+    Kind::of("networking.istio.io", "ProxyConfig")
+        .applies_to(&[Reach::Pods(&["spec", "selector"])]),
+    Kind::of("networking.istio.io", "Sidecar")
+        .written(Rank::Sidecar)
+        .applies_to(&[Reach::Pods(&["spec", "workloadSelector"])]),
+    Kind::of("networking.k8s.io", "IngressClass").in_no_namespace(),
+    Kind::of("networking.k8s.io", "NetworkPolicy")
+        .applies_to(&[Reach::Pods(&["spec", "podSelector"])]),
+    Kind::of("node.k8s.io", "RuntimeClass").in_no_namespace(),
+    Kind::of("notification.toolkit.fluxcd.io", "Alert").written(Rank::Alert),
+    Kind::of("notification.toolkit.fluxcd.io", "Provider").written(Rank::Provider),
+    Kind::of("policy.linkerd.io", "AuthorizationPolicy").applies_to(&[Reach::Targets]),
+    Kind::of("policy.linkerd.io", "HTTPLocalRateLimitPolicy").applies_to(&[Reach::Targets]),
+    Kind::of("policy.linkerd.io", "Server").applies_to(&[Reach::Pods(&["spec", "podSelector"])]),
+    Kind::of("policy.linkerd.io", "ServerAuthorization").applies_to(&[Reach::Targets]),
+    Kind::of("policy.networking.k8s.io", "AdminNetworkPolicy")
+        .in_no_namespace()
+        .applies_to(SUBJECT),
+    Kind::of("policy.networking.k8s.io", "BaselineAdminNetworkPolicy")
+        .in_no_namespace()
+        .applies_to(SUBJECT),
+    Kind::of("policy.networking.k8s.io", "ClusterNetworkPolicy")
+        .in_no_namespace()
+        .applies_to(SUBJECT),
+    Kind::of("projectcalico.org", "GlobalNetworkPolicy")
+        .in_no_namespace()
+        .applies_to(&[Reach::Calico]),
+    Kind::of("projectcalico.org", "GlobalNetworkSet").in_no_namespace(),
+    Kind::of("projectcalico.org", "NetworkPolicy").applies_to(&[Reach::Calico]),
+    Kind::of("rbac.authorization.k8s.io", "ClusterRole")
+        .in_no_namespace()
+        .written(Rank::ClusterRole),
+    Kind::of("rbac.authorization.k8s.io", "ClusterRoleBinding")
+        .in_no_namespace()
+        .written(Rank::ClusterRoleBinding),
+    Kind::of("rbac.authorization.k8s.io", "Role").written(Rank::Role),
+    Kind::of("rbac.authorization.k8s.io", "RoleBinding").written(Rank::RoleBinding),
+    Kind::of("scheduling.k8s.io", "PriorityClass").in_no_namespace(),
+    Kind::of("secrets-store.csi.x-k8s.io", "SecretProviderClass")
+        .written(Rank::SecretProviderClass),
+    Kind::of("security.istio.io", "AuthorizationPolicy")
+        .applies_to(&[Reach::Pods(&["spec", "selector"])]),
+    Kind::of("security.istio.io", "PeerAuthentication")
+        .applies_to(&[Reach::Pods(&["spec", "selector"])]),
+    Kind::of("security.istio.io", "RequestAuthentication")
+        .applies_to(&[Reach::Pods(&["spec", "selector"])]),
+    Kind::of("serving.knative.dev", "Service")
+        .written(Rank::Service)
+        .runs(TEMPLATE, Support::Refused("Knative makes its own Services and routes from it")),
+    Kind::of("storage.k8s.io", "CSIDriver").in_no_namespace(),
+    Kind::of("storage.k8s.io", "CSINode").in_no_namespace(),
+    Kind::of("storage.k8s.io", "StorageClass").in_no_namespace(),
+    Kind::of("storage.k8s.io", "VolumeAttachment").in_no_namespace(),
+    Kind::of("storage.k8s.io", "VolumeAttributesClass").in_no_namespace(),
+    Kind::of("telemetry.istio.io", "Telemetry").applies_to(&[Reach::Pods(&["spec", "selector"])]),
+];
+
+const NO_ROLLOUTS: &str = "it belongs to another controller or has no rollouts of its own";
+
+/// How the policies of an administrator name pods.
+const SUBJECT: &[Reach] = &[Reach::Pods(&["spec", "subject", "pods", "podSelector"])];
+
+/// What is known of a kind; nothing if it has no row.
+#[must_use]
+pub(crate) fn find(group: &str, name: &str) -> Option<&'static Kind> {
+    let order = |kind: &Kind| kind.group.cmp(group).then_with(|| kind.name.cmp(name));
+    let known = KINDS.binary_search_by(order).ok().map(|at| &KINDS[at]);
+    #[cfg(test)]
+    let known =
+        known.or_else(|| tests::FICTITIOUS.iter().find(|kind| order(kind) == Ordering::Equal));
+    known
+}
+
+/// When objects of a kind are written.
+#[must_use]
+pub(crate) fn rank(group: &str, name: &str) -> Rank {
+    find(group, name).map_or(Rank::Other, |kind| kind.rank)
+}
+
+/// Whether a kind runs pods.
+#[must_use]
+pub(crate) fn is_workload(group: &str, name: &str) -> bool {
+    find(group, name).is_some_and(|kind| kind.workload.is_some())
+}
+
+/// Whether a kind runs pods and can be copied: the health of such a copy is the health of its preview.
+#[must_use]
+pub(crate) fn is_copied_workload(group: &str, name: &str) -> bool {
+    let owner = find(group, name).and_then(|kind| kind.workload);
+    owner.is_some_and(|owner| matches!(owner.support, Support::Copied | Support::Stateful))
+}
+
+/// Whether objects of a kind are there to restrict or configure others.
+#[must_use]
+pub(crate) fn is_policy(group: &str, name: &str) -> bool {
+    find(group, name).is_some_and(|kind| !kind.policy.is_empty())
+}
+
+/// Where objects of a kind keep the template of their pods, where they have one: those of an unknown kind do
+/// as most kinds do.
+#[must_use]
+pub(crate) fn template(group: &str, name: &str) -> &'static [&'static str] {
+    find(group, name).and_then(|kind| kind.workload).map_or(TEMPLATE, |owner| owner.template)
+}
+
+/// Whether objects of a kind have no namespace, where no definition in the input says it. Unknown kinds have
+/// one, as kustomize takes it too.
+#[must_use]
+pub fn is_cluster_scoped(group: &str, name: &str) -> bool {
+    find(group, name).is_some_and(|kind| kind.is_cluster_scoped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Kinds that no cluster has: `command/tests.rs` shows what comes of a row.
+    pub(super) static FICTITIOUS: [Kind; 3] = [
+        Kind::of("example.com", "Barge")
+            .written(Rank::Deployment)
+            .runs(&["spec", "crew"], Support::Copied),
+        Kind::of("example.com", "Lock").applies_to(&[Reach::Pods(&["spec", "selector"])]),
+        Kind::of("example.com", "Sea").in_no_namespace(),
+    ];
+
+    #[test]
+    fn the_table_is_in_order_and_names_no_kind_twice() {
+        let names: Vec<_> = KINDS.iter().map(|kind| (kind.group, kind.name)).collect();
+        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+    }
+}

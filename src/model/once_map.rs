@@ -1,0 +1,70 @@
+//! A map whose values are made once, by whichever thread comes first.
+
+use std::hash::BuildHasher;
+use std::sync::{LazyLock, OnceLock};
+
+use foldhash::fast::RandomState;
+use smol_str::SmolStr;
+
+/// Values of one sort, each known by a list of words. They are only ever added, each below those that
+/// came before it, so that looking takes no lock: a
+/// [hash trie](https://en.wikipedia.org/wiki/Hash_array_mapped_trie) of four branches.
+#[derive(Debug)]
+pub(crate) struct OnceMap<T>(OnceLock<Box<Entry<T>>>);
+
+#[derive(Debug)]
+struct Entry<T> {
+    words: Box<[SmolStr]>,
+    value: T,
+    below: [OnceMap<T>; BRANCHES],
+}
+
+const BRANCHES: usize = 4;
+
+impl<T> Default for OnceMap<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<T> OnceMap<T> {
+    /// The value for these words, made where there is none yet.
+    pub(crate) fn get(&self, words: &[&str], make: impl Fn() -> T) -> &T {
+        static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+        let (mut place, mut hash) = (self, None);
+        loop {
+            let variant = place.0.get_or_init(|| {
+                let words = words.iter().copied().map(SmolStr::from).collect();
+                Box::new(Entry { words, value: make(), below: Default::default() })
+            });
+            if variant.words.iter().eq(words) {
+                return &variant.value;
+            }
+            // Mostly the first is the one.
+            let rest = hash.unwrap_or_else(|| HASHER.hash_one(words));
+            place = &variant.below[rest as usize % BRANCHES];
+            hash = Some(rest / BRANCHES as u64);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_made_once_for_the_same_words() {
+        let variants = OnceMap::default();
+        assert_eq!(variants.get(&["a"], || 1), &1);
+        assert_eq!(variants.get(&["b"], || 2), &2);
+        assert_eq!(variants.get(&["a", "b"], || 3), &3);
+        assert_eq!(variants.get(&["a"], || 4), &1);
+        for number in 4..1_000 {
+            assert_eq!(variants.get(&[&number.to_string()], || number), &number);
+        }
+        for number in 4..1_000 {
+            assert_eq!(variants.get(&[&number.to_string()], || 0), &number);
+        }
+        assert_eq!(variants.get(&["b"], || 0), &2);
+    }
+}
