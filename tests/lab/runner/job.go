@@ -26,7 +26,7 @@ func (s server) run(ctx context.Context, task *runnerv1.Task) error {
 	job, plan, err := planOf(task)
 	told := newReport(s, task, job, cancel)
 	if err == nil {
-		stop := told.regularly(ctx)
+		stop := told.regularly()
 		err = s.execute(common.WithLoggerHook(ctx, told), task, plan)
 		stop()
 	}

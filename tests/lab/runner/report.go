@@ -18,13 +18,15 @@ import (
 // report is what Gitea is told of a task: log lines, steps and the result. It hears of them as a hook of the job's
 // logger.
 type report struct {
-	server  server
-	task    *runnerv1.Task
-	cancel  context.CancelFunc
-	mutex   sync.Mutex
-	state   *runnerv1.TaskState
-	rows    []*runnerv1.LogRow
-	written int64
+	server server
+	task   *runnerv1.Task
+	// Ends the job; Gitea asks for it.
+	cancel    context.CancelFunc
+	cancelled bool
+	mutex     sync.Mutex
+	state     *runnerv1.TaskState
+	rows      []*runnerv1.LogRow
+	written   int64
 }
 
 func newReport(s server, task *runnerv1.Task, job *model.Job, cancel context.CancelFunc) *report {
@@ -104,7 +106,7 @@ func result(word any) runnerv1.Result {
 }
 
 // regularly tells Gitea what is new until it is stopped.
-func (r *report) regularly(ctx context.Context) (stop func()) {
+func (r *report) regularly() (stop func()) {
 	stopped := make(chan struct{})
 	go func() {
 		for {
@@ -112,7 +114,7 @@ func (r *report) regularly(ctx context.Context) (stop func()) {
 			case <-stopped:
 				return
 			case <-time.After(pause):
-				if err := r.flush(ctx, nil, false); err != nil {
+				if err := r.flush(nil, false); err != nil {
 					fmt.Printf("task %d: %v\n", r.task.Id, err)
 				}
 			}
@@ -127,7 +129,10 @@ func (r *report) end(job *model.Job, failed error) error {
 	if failed != nil {
 		r.row(time.Now(), failed.Error())
 	}
-	if r.state.Result == runnerv1.Result_RESULT_UNSPECIFIED {
+	switch {
+	case r.cancelled:
+		r.state.Result = runnerv1.Result_RESULT_CANCELLED
+	case r.state.Result == runnerv1.Result_RESULT_UNSPECIFIED:
 		r.state.Result = runnerv1.Result_RESULT_FAILURE
 	}
 	if r.state.StoppedAt == nil {
@@ -139,12 +144,13 @@ func (r *report) end(job *model.Job, failed error) error {
 	if job != nil {
 		outputs = job.Outputs
 	}
-	// The job's own context may have been cancelled.
-	return r.flush(context.Background(), outputs, true)
+	return r.flush(outputs, true)
 }
 
 // flush sends what is new. The result goes with the last one only. Gitea's answer may be that the task was cancelled.
-func (r *report) flush(ctx context.Context, outputs map[string]string, last bool) error {
+func (r *report) flush(outputs map[string]string, last bool) error {
+	// Not that of the job, which may be cancelled.
+	ctx := context.Background()
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	written, err := r.server.UpdateLog(ctx, connect.NewRequest(&runnerv1.UpdateLogRequest{
@@ -166,6 +172,7 @@ func (r *report) flush(ctx context.Context, outputs map[string]string, last bool
 		return err
 	}
 	if updated.Msg.State.GetResult() == runnerv1.Result_RESULT_CANCELLED {
+		r.cancelled = true
 		r.cancel()
 	}
 	return nil

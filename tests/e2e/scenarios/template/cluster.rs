@@ -1,6 +1,7 @@
 //! The cluster that Flux fills from the GitOps repository.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -37,18 +38,14 @@ impl Cluster {
         fs::write(folder.join("gotk-sync.yaml"), sync).map_err(|error| error.to_string())?;
         gitops.commit("Add Flux sync manifests")?;
         gitops.git(&["push", "--quiet", "origin", "main"])?;
-        let token = forge.gitea.token();
-        let git = format!("--from-literal=password={token}");
-        secret("flux-system", "flux-system", &["--from-literal=username=bot", &git])?;
-        secret("flux-system", "sops-age", &[])?;
-        secret(PREVIEWS, "push", &[&format!("--from-literal=token={RECEIVER_TOKEN}")])?;
-        secret(PREVIEWS, "pull-requests", &[&format!("--from-literal=token={token}")])?;
-        let registry =
-            "--docker-server=registry.lab.test --docker-username=flux --docker-password=flux";
-        let create = ["-n", PREVIEWS, "create", "secret", "docker-registry", "registry"];
-        kubectl(&[&create[..], &registry.split(' ').collect::<Vec<_>>()].concat())?;
+        let token = format!("--from-literal=password={}", forge.gitea.token());
+        let secret = ["-n", "flux-system", "create", "secret", "generic"];
+        kubectl(&[&secret[..], &["flux-system", "--from-literal=username=bot", &token]].concat())?;
+        kubectl(&[&secret[..], &["sops-age"]].concat())?;
         apply(sync)?;
-        for name in ["flux-system", "infra-controllers", "infra-configs", "apps", "previews"] {
+        for name in
+            ["flux-system", "infra-controllers", "secrets", "infra-configs", "apps", "previews"]
+        {
             wait(name, BOOTSTRAP, || ready(name))?;
         }
         let mut probe = Probe::new()?;
@@ -132,8 +129,24 @@ pub(crate) fn left_of(preview: &str) -> Outcome<String> {
     kubectl(&["get", "-A", "-l", &selector, "-o", "name", &kinds])
 }
 
-/// Makes a Secret.
-fn secret(namespace: &str, name: &str, values: &[&str]) -> Outcome {
-    let create = ["-n", namespace, "create", "secret", "generic", name];
-    kubectl(&[&create[..], values].concat()).map(drop)
+/// Writes the Secrets that the README tells to make, in its way; here they are not encrypted.
+pub(crate) fn secrets(gitops: &Path, token: &str) -> Outcome {
+    let folder = gitops.join("secrets/staging");
+    let make = |file: &str, namespace: &str, arguments: &[&str]| {
+        let create = ["-n", namespace, "create", "secret", "--dry-run=client", "-o", "yaml"];
+        let text = kubectl(&[&create[..], arguments].concat())?;
+        fs::write(folder.join(file), text).map_err(|error| error.to_string())
+    };
+    let (push, token) =
+        (format!("--from-literal=token={RECEIVER_TOKEN}"), format!("--from-literal=token={token}"));
+    make("push.yaml", PREVIEWS, &["generic", "push", &push])?;
+    make("pull-requests.yaml", PREVIEWS, &["generic", "pull-requests", &token])?;
+    make(
+        "dns-token.yaml",
+        "cert-manager",
+        &["generic", "dns-token", "--from-literal=api-token=none"],
+    )?;
+    let server =
+        ["--docker-server=registry.lab.test", "--docker-username=flux", "--docker-password=flux"];
+    make("registry.yaml", PREVIEWS, &[&["docker-registry", "registry"], &server[..]].concat())
 }

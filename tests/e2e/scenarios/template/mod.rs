@@ -12,6 +12,7 @@
 //!   attestation is not.
 //! - Flux reads everything from the Git repository, since source-watcher is not here, and Helm's charts, cert-manager's and
 //!   Prometheus' objects are left out (sync.yaml). The Gateways speak HTTP, with TLS in front of them.
+//! - Secrets come through Git, and are not encrypted: sops is not here.
 //! - A suite's Job ends well by itself, since no container runs. So its commands are taken from the Job in the cluster and
 //!   run here, through a sidecar of the Job's pod and through the Gateways.
 
@@ -88,6 +89,7 @@ impl Team {
         }
         write(&shop.join("lib/all.txt"), "what all of them use\n")?;
         let token = forge.gitea.token().to_owned();
+        cluster::secrets(&gitops, &token)?;
         forge.secret("shop", "GITOPS_TOKEN", &token)?;
         let gitops = Clone::first(&gitops, &forge.remote(OWNER, "gitops"))?;
         let shop = Clone::first(&shop, &forge.remote(OWNER, "shop"))?;
