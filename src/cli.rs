@@ -341,6 +341,10 @@ pub struct Set {
     /// A service and its image; repeat it for several. Other services of the preview stay
     #[arg(long = "image", value_name = "SERVICE=IMAGE", value_parser = image)]
     pub images: Vec<(String, String)>,
+    /// A service with the baseline's image, such as one that `affected` names but does not build; repeat it
+    /// for several
+    #[arg(long = "service", value_name = "SERVICE")]
+    pub services: Vec<String>,
     /// A pull request and its head commit; one that is listed gets the new commit
     #[arg(long = "change", value_name = "REPOSITORY#NUMBER@COMMIT", value_parser = change)]
     pub changes: Vec<Change>,

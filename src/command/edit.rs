@@ -20,9 +20,10 @@ pub(super) fn set(options: &Set, voice: &Voice) -> ExitCode {
     for change in &mut changes {
         change.updated = options.if_newer.map(|time| time.to_string()).unwrap_or_default();
     }
+    let services = options.services.iter().map(|service| (service.clone(), String::new()));
     let setting = Setting {
         name: options.name.clone(),
-        images: options.images.clone(),
+        images: services.chain(options.images.iter().cloned()).collect(),
         changes,
         expires: options.expires.clone(),
         replace: options.replace,
@@ -48,6 +49,7 @@ fn described(setting: &Setting, before: &Node) -> String {
     let image = |(name, image): &(String, String)| {
         let service = services.iter().find(|one| one.text_at(&["name"]) == Some(name));
         match service.and_then(|one| one.text_at(&["image"])) {
+            _ if image.is_empty() => format!("{name} with the baseline's image"),
             Some(old) if old == image => format!("{name} keeps its image"),
             Some(old) => format!("{name} from {old} to {image}"),
             None => format!("{name} to {image}"),

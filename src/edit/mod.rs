@@ -30,7 +30,8 @@ use document::Document;
 pub struct Setting {
     /// The preview's name; it is added where it does not exist.
     pub name: String,
-    /// Services and their images, in the order given; of two of one service, the last counts.
+    /// Services and their images, in the order given; of two of one service, the last counts. An image that is
+    /// empty is the baseline's.
     pub images: Vec<(String, String)>,
     /// Pull requests; one that is listed already gets a new commit.
     pub changes: Vec<Change>,
@@ -239,7 +240,7 @@ fn add(document: &mut Document, setting: &Setting) -> Result<(), Diagnostic> {
     let node = &document.node;
     if setting.images.is_empty() {
         let message = format!("`{}` is new and changes no service", setting.name);
-        let help = "name its services with --image SERVICE=IMAGE";
+        let help = "name its services with --image SERVICE=IMAGE, or --service SERVICE for the baseline's image";
         let error = Diagnostic::new(&code::CONFIG_FIELD, message, help);
         let place = node.at(&["spec", "previews"]).unwrap_or(node).place;
         return Err(error.at(place, "not in here"));
@@ -290,7 +291,19 @@ fn set_image(
         }
     }
     if listed.is_empty() {
-        return document.set(&path, "image", image);
+        let is_there = services[index].get("image").is_some();
+        return if image.is_empty() && !is_there {
+            Ok(())
+        } else {
+            document.set(&path, "image", image)
+        };
+    }
+    if image.is_empty() {
+        let message =
+            format!("{service} lists its images one by one, and should have the baseline's");
+        let help = "remove its `containers` and `workloads` by hand";
+        let place = services[index].place;
+        return Err(Diagnostic::new(&code::AMBIGUOUS_CONTAINER, message, help).at(place, "here"));
     }
     if matching.is_empty() {
         let message = format!(
@@ -338,7 +351,8 @@ fn is_same(node: &Node, change: &Change) -> bool {
 }
 
 fn service_node(name: &str, image: &str) -> Node {
-    Node::map([("name", Node::string(name)), ("image", Node::string(image))])
+    let image = (!image.is_empty()).then(|| ("image", Node::string(image)));
+    Node::map([("name", Node::string(name))].into_iter().chain(image))
 }
 
 fn change_node(change: &Change) -> Node {

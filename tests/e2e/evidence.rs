@@ -14,7 +14,7 @@ pub(crate) struct Line {
 }
 
 /// Engines by the module that pins them.
-const ENGINES: [(&str, &str, &str); 11] = [
+const ENGINES: [(&str, &str, &str); 12] = [
     ("kube-apiserver, controller manager, scheduler", "kubernetes", "k8s.io/kubernetes"),
     ("etcd", "etcd", "go.etcd.io/etcd/server/v3"),
     ("kwok, in place of kubelets", "kwok", "sigs.k8s.io/kwok"),
@@ -30,6 +30,7 @@ const ENGINES: [(&str, &str, &str); 11] = [
     ("OCI registry (distribution)", "registry", "github.com/distribution/distribution/v3"),
     ("Gitea", "gitea", "code.gitea.io/gitea"),
     ("Gitea's act, in a runner of the lab's own", "../runner", "gitea.com/gitea/act"),
+    ("act, in place of GitHub's runners", "act", "github.com/nektos/act"),
 ];
 
 const NOT_PROVED: &str = "\
@@ -41,11 +42,10 @@ const NOT_PROVED: &str = "\
   pod's proxy would get. Istio's own filters and iptables are not involved.
 - **No mutual TLS and no policies**: neither at the Gateway, whose listeners speak plain HTTP here, nor in the mesh.
 - **One cluster of one node**, and one caller at a time. These are proofs of routing, not figures of performance.
-- **Gitea in place of GitHub and GitLab**: Flux reports to them through other providers, and workflows run by the lab's
-  runner. What GitHub's tokens may do (`permissions`), its `concurrency` and its identities (OIDC) are not there; of the
-  release that a workflow installs the checksum is checked, and the attestation is not.
-- **No image was built**: a script in place of docker writes real images into the registry, each with the folder of its
-  service.
+- **Gitea in place of GitHub and GitLab**: Flux reports to them through other providers.
+- **No image was built, and no release fetched.** Where workflows run, an image is a folder that is pushed to the registry,
+  and a stand-in for gh says that the program has its provenance. Neither act nor Gitea knows GitHub's permissions, concurrency
+  and identities (OIDC), so nothing is said of these.
 - **Of gitops-template/, what the lab lacks is left out**: source-watcher (Flux reads the repository itself), Helm's charts,
   cert-manager, SOPS, signatures. A suite's Job ends well by itself; its own commands are run beside it, through the proxies.
 - **No ambient mode**, which anabranch refuses.

@@ -47,9 +47,11 @@ const SCENARIOS: &[Scenario] = &[
     ("routes as the mesh follows them", scenarios::followed::run),
     ("adding and removing under load", scenarios::under_load::run),
     ("an artifact of each preview", scenarios::artifacts::run),
+    ("the account of the template", scenarios::account::run),
     ("one broken preview", scenarios::broken::run),
     ("many previews of one service", scenarios::many::run),
     ("the function", scenarios::function::run),
+    ("workflows", scenarios::workflows::run),
     ("random shops", scenarios::random::run),
 ];
 

@@ -39,6 +39,7 @@ done
 build modules/istio pilot-discovery istio.io/istio/pilot/cmd/pilot-discovery -ldflags "-s -w"
 build modules/registry registry github.com/distribution/distribution/v3/cmd/registry -ldflags "-s -w"
 build modules/oras oras oras.land/oras/cmd/oras -ldflags "-s -w"
+build modules/act act github.com/nektos/act -ldflags "-s -w"
 # Flux's client refuses a Gitea that does not know its version.
 gitea=$(cd "$here/modules/gitea" && go list -m -f '{{.Version}}' code.gitea.io/gitea)
 build modules/gitea gitea code.gitea.io/gitea -tags "sqlite sqlite_unlock_notify" \

@@ -1,6 +1,7 @@
 //! The scripts of the actions, with events as GitHub sends them and a repository that others push to.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -8,13 +9,14 @@ use std::thread;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::orchestrator::{ANABRANCH, Answer, root, run, run_with};
+use super::orchestrator::{ANABRANCH, Answer, root, run, run_with, write_text};
 
-const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-const OLD: &str = "1111111111111111111111111111111111111111";
-const NEW: &str = "2222222222222222222222222222222222222222";
+pub(crate) const DIGEST: &str =
+    "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+pub(crate) const OLD: &str = "1111111111111111111111111111111111111111";
+pub(crate) const NEW: &str = "2222222222222222222222222222222222222222";
 
-const FILE: &str = "\
+pub(crate) const FILE: &str = "\
 # Who has a preview.
 apiVersion: anabranch.dev/v1alpha1
 kind: Previews
@@ -24,12 +26,12 @@ spec:
 ";
 
 /// A GitOps repository with a previews.yaml.
-struct GitOps {
+pub(crate) struct GitOps {
     folder: TempDir,
 }
 
 impl GitOps {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let gitops = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         let work = gitops.path("work");
         fs::create_dir(&work).expect("a folder");
@@ -39,43 +41,61 @@ impl GitOps {
         gitops.git(&work, &["commit", "--quiet", "--message", "previews"]);
         let path = gitops.path("");
         gitops.git(&path, &["clone", "--quiet", "--bare", "work", "gitops.git"]);
+        gitops.git(&work, &["remote", "add", "origin", "../gitops.git"]);
         gitops
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn git(&self, folder: &Path, arguments: &[&str]) -> String {
+    pub(crate) fn git(&self, folder: &Path, arguments: &[&str]) -> String {
         let mut git = Command::new("git");
         git.current_dir(folder).args(["-c", "user.name=t", "-c", "user.email=t@example.com"]);
         run(git.args(arguments), "").ok()
     }
 
     /// previews.yaml as it is pushed.
-    fn file(&self) -> String {
+    pub(crate) fn file(&self) -> String {
         self.git(&self.path("gitops.git"), &["show", "main:previews.yaml"])
     }
 
-    /// Runs the script on an event of pull request 42.
-    fn preview(&self, event: &Value, images: &str) -> Answer {
+    /// Runs the script on an event, with these images.
+    pub(crate) fn preview(&self, event: &Value, images: &str) -> Answer {
+        run_with(self.script(event).env("IMAGES", images), binaries())
+    }
+
+    /// Runs the script on an event, with what bake and `affected` wrote.
+    fn built(&self, event: &Value, metadata: &str, affected: Option<&Value>) -> Answer {
+        let (built, answer) = (self.path("metadata.json"), self.path("affected.json"));
+        fs::write(&built, metadata).expect("the metadata are written");
+        let mut command = self.script(event);
+        if let Some(affected) = affected {
+            fs::write(&answer, affected.to_string()).expect("the answer is written");
+            command.env("AFFECTED", answer);
+        }
+        run_with(command.env("METADATA", built), binaries())
+    }
+
+    /// The script, on an event.
+    pub(crate) fn script(&self, event: &Value) -> Command {
         let number = &event["pull_request"]["number"];
         let path = self.path(&format!("event-{number}-{:?}.json", thread::current().id()));
         fs::write(&path, event.to_string()).expect("the event is written");
         let mut command = Command::new(root().join("actions/preview/preview.sh"));
         command.env("GITHUB_EVENT_PATH", path).env("GITOPS_REPOSITORY", self.path("gitops.git"));
-        command.env_remove("GITHUB_OUTPUT").env("IMAGES", images).env("DAYS", "14");
-        run_with(&mut command, binaries())
+        command.env_remove("GITHUB_OUTPUT").env("DAYS", "14");
+        command
     }
 }
 
 /// Where the program lies.
-fn binaries() -> &'static Path {
+pub(crate) fn binaries() -> &'static Path {
     Path::new(ANABRANCH).parent().expect("the program lies in a folder")
 }
 
 /// An event of a pull request, as far as anybody reads it.
-fn event(action: &str, number: u64, commit: &str, updated: &str) -> Value {
+pub(crate) fn event(action: &str, number: u64, commit: &str, updated: &str) -> Value {
     let repository = json!({"full_name": "shop/shop", "html_url": "https://github.com/shop/shop"});
     json!({
         "action": action,
@@ -89,7 +109,7 @@ fn event(action: &str, number: u64, commit: &str, updated: &str) -> Value {
     })
 }
 
-fn image(service: &str) -> String {
+pub(crate) fn image(service: &str) -> String {
     format!("{service}=ghcr.io/shop/{service}@{DIGEST}")
 }
 
@@ -180,21 +200,14 @@ fn a_pull_request_of_a_fork_is_refused_and_its_close_is_not() {
 #[test]
 fn images_come_from_what_bake_says_it_built() {
     let gitops = GitOps::new();
-    let metadata = gitops.path("metadata.json");
     let names =
         "registry.example.com:5000/shop/web:pr-42,registry.example.com:5000/shop/web:latest";
     let built = json!({
         "buildx.build.warnings": [],
         "web": {"containerimage.digest": DIGEST, "image.name": names},
     });
-    fs::write(&metadata, built.to_string()).expect("the metadata is written");
     let opened = event("opened", 42, OLD, "2026-11-29T10:00:00Z");
-    let path = gitops.path("event.json");
-    fs::write(&path, opened.to_string()).expect("the event is written");
-    let mut command = Command::new(root().join("actions/preview/preview.sh"));
-    command.env("METADATA", metadata);
-    command.env("GITHUB_EVENT_PATH", path).env("GITOPS_REPOSITORY", gitops.path("gitops.git"));
-    run_with(command.env_remove("GITHUB_OUTPUT"), binaries()).ok();
+    gitops.built(&opened, &built.to_string(), None).ok();
     let file = gitops.file();
     assert!(
         file.contains(&format!("image: registry.example.com:5000/shop/web@{DIGEST}")),
@@ -206,14 +219,8 @@ fn images_come_from_what_bake_says_it_built() {
 fn an_empty_object_of_bake_says_that_nothing_was_built() {
     let gitops = GitOps::new();
     gitops.preview(&event("opened", 42, OLD, "2026-11-29T10:00:00Z"), &image("web")).ok();
-    let (path, metadata) = (gitops.path("event.json"), gitops.path("metadata.json"));
     let pushed = event("synchronize", 42, NEW, "2026-11-29T10:05:00Z");
-    fs::write(&path, pushed.to_string()).expect("the event is written");
-    fs::write(&metadata, "{}").expect("the metadata is written");
-    let mut command = Command::new(root().join("actions/preview/preview.sh"));
-    command.env("METADATA", metadata).env("GITHUB_EVENT_PATH", &path);
-    command.env("GITOPS_REPOSITORY", gitops.path("gitops.git")).env_remove("GITHUB_OUTPUT");
-    run_with(&mut command, binaries()).ok();
+    gitops.built(&pushed, "{}", None).ok();
     assert!(!gitops.file().contains("shop/web@"), "{}", gitops.file());
 }
 
@@ -223,31 +230,117 @@ fn metadata_that_does_not_say_what_was_built_changes_nothing() {
     let opened = event("opened", 42, OLD, "2026-11-29T10:00:00Z");
     gitops.preview(&opened, &image("web")).ok();
     let before = gitops.file();
-    let path = gitops.path("event.json");
     let pushed = event("synchronize", 42, NEW, "2026-11-29T10:05:00Z");
-    fs::write(&path, pushed.to_string()).expect("the event is written");
-    let nameless = gitops.path("nameless.json");
-    let built = json!({"web": {"containerimage.digest": DIGEST}, "cart": {"containerimage.digest": DIGEST}});
-    fs::write(&nameless, built.to_string()).expect("the metadata is written");
-    let empty = gitops.path("empty.json");
-    fs::write(&empty, "").expect("the metadata is written");
-    let loaded = gitops.path("loaded.json");
-    let built =
+    let nameless = json!({"web": {"containerimage.digest": DIGEST}, "cart": {"containerimage.digest": DIGEST}});
+    let loaded =
         json!({"web": {"image.name": "ghcr.io/shop/web", "containerimage.config.digest": DIGEST}});
-    fs::write(&loaded, built.to_string()).expect("the metadata is written");
-    for metadata in [gitops.path("nosuch.json"), nameless, empty, loaded] {
-        let mut command = Command::new(root().join("actions/preview/preview.sh"));
-        command.env("METADATA", metadata).env("GITHUB_EVENT_PATH", &path);
-        command.env("GITOPS_REPOSITORY", gitops.path("gitops.git")).env_remove("GITHUB_OUTPUT");
-        let said = run_with(&mut command, binaries()).failed();
+    for metadata in [nameless.to_string(), loaded.to_string(), String::new()] {
+        let said = gitops.built(&pushed, &metadata, None).failed();
         assert!(said.contains("does not say what was built"), "{said}");
     }
+    let mut command = gitops.script(&pushed);
+    let said = run_with(command.env("METADATA", gitops.path("nosuch.json")), binaries()).failed();
+    assert!(said.contains("does not say what was built"), "{said}");
     assert_eq!(gitops.file(), before);
+}
+
+/// What `affected` answers: services, and whether they are to build.
+fn affected(services: &[(&str, bool)]) -> Value {
+    let service =
+        |(name, build): &(&str, bool)| json!({"name": name, "build": build, "reasons": []});
+    json!({"services": services.iter().map(service).collect::<Vec<_>>(), "unmapped": []})
+}
+
+/// What bake says of services that it built.
+fn bake(services: &[&str]) -> Value {
+    let built = |name: &&str| {
+        let image = format!("ghcr.io/shop/{name}:pr-42");
+        ((*name).to_owned(), json!({"containerimage.digest": DIGEST, "image.name": image}))
+    };
+    Value::Object(services.iter().map(built).collect())
+}
+
+#[test]
+fn a_service_that_only_comes_along_has_the_image_of_the_baseline() {
+    let gitops = GitOps::new();
+    let opened = event("opened", 42, OLD, "2026-11-29T10:00:00Z");
+    let both = affected(&[("cart", true), ("web", true)]);
+    gitops.built(&opened, &bake(&["cart", "web"]).to_string(), Some(&both)).ok();
+    assert!(gitops.file().contains("shop/web@"), "{}", gitops.file());
+    // The next push changes one of them back, which the other one needs beside it.
+    let pushed = event("synchronize", 42, NEW, "2026-11-29T10:05:00Z");
+    let along = affected(&[("cart", true), ("web", false)]);
+    // A target that another one is built from has no name, and is no service.
+    let mut built = bake(&["cart"]);
+    built["base"] = json!({"buildx.build.ref": "x"});
+    gitops.built(&pushed, &built.to_string(), Some(&along)).ok();
+    let file = gitops.file();
+    assert!(file.contains("- name: web\n") && file.contains("shop/cart@"), "{file}");
+    assert!(!file.contains("shop/web@"), "{file}");
+}
+
+#[test]
+fn a_service_that_is_affected_and_was_not_built_is_named() {
+    let gitops = GitOps::new();
+    let opened = event("opened", 42, OLD, "2026-11-29T10:00:00Z");
+    let answer = affected(&[("cart", true), ("web", true), ("shop", false)]);
+    let said = gitops.built(&opened, &bake(&["cart"]).to_string(), Some(&answer)).failed();
+    assert!(said.contains("affected, and without an image: web;"), "{said}");
+    let said = gitops.built(&opened, "{}", Some(&json!({"unmapped": []}))).failed();
+    assert!(said.contains("does not say what is affected"), "{said}");
+    assert_eq!(gitops.file(), FILE);
+}
+
+#[test]
+fn a_pull_request_that_affects_nothing_from_the_beginning_leaves_no_trace() {
+    let gitops = GitOps::new();
+    let opened = event("opened", 42, OLD, "2026-11-29T10:00:00Z");
+    let told = gitops.built(&opened, "{}", Some(&affected(&[]))).ok();
+    assert_eq!(told.lines().last(), Some("pr-42: unchanged"));
+    assert_eq!(gitops.file(), FILE);
+}
+
+/// Runs the script of the scheduled prune, with a `gh` that lists these pull requests or fails.
+fn prune(gitops: &GitOps, numbers: Option<&str>) -> Answer {
+    let programs = gitops.path("programs");
+    let list = match numbers {
+        Some(numbers) => format!("printf '{numbers}'"),
+        None => "echo bad credentials >&2; exit 1".to_owned(),
+    };
+    write_text(&programs.join("gh"), &format!("#!/bin/sh\n{list}\n"));
+    fs::set_permissions(programs.join("gh"), fs::Permissions::from_mode(0o755)).expect("it runs");
+    drop(symlink(ANABRANCH, programs.join("anabranch")));
+    let mut command = Command::new(root().join("actions/prune/prune.sh"));
+    command.env("GITHUB_REPOSITORY", "shop/shop").env_remove("GITHUB_SERVER_URL");
+    command.env("GITOPS_REPOSITORY", gitops.path("gitops.git"));
+    run_with(&mut command, &programs)
+}
+
+#[test]
+fn the_scheduled_prune_removes_what_is_not_open_and_only_where_the_list_is_whole() {
+    let gitops = GitOps::new();
+    for number in [41, 42] {
+        let opened = event("opened", number, OLD, "2026-11-29T10:00:00Z");
+        let mut command = gitops.script(&opened);
+        command.env("IMAGES", image("web")).env("DAYS", "0");
+        run_with(&mut command, binaries()).ok();
+    }
+    let before = gitops.file();
+    let said = prune(&gitops, None).failed();
+    assert!(said.contains("bad credentials"), "{said}");
+    let many: String = (1..=5000).map(|number| format!("{}\\n", number + 100)).collect();
+    let said = prune(&gitops, Some(&many)).failed();
+    assert!(said.contains("too many open pull requests"), "{said}");
+    assert_eq!(gitops.file(), before);
+    prune(&gitops, Some("42\\n43\\n")).ok();
+    assert!(gitops.file().contains("pr-42") && !gitops.file().contains("pr-41"));
+    // None is open.
+    prune(&gitops, Some("")).ok();
+    assert!(!gitops.file().contains("pr-42"), "{}", gitops.file());
 }
 
 /// Runs the set-up script against a folder of releases, with a `gh` that answers so.
 fn setup(version: &str, spoil: impl FnOnce(&Path), attested: bool) -> Answer {
-    use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let release = folder.path().join("releases/v0.1.0");
     fs::create_dir_all(&release).expect("a folder");

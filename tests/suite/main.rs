@@ -1,5 +1,6 @@
 //! The one test binary: black-box tests of the command line, one module per subject.
 
+mod action_races;
 mod actions;
 mod affected;
 mod again;
@@ -14,6 +15,7 @@ mod differential;
 mod docs;
 mod edit;
 mod edit_files;
+mod edit_services;
 mod edit_styles;
 #[path = "../common/evaluator/mod.rs"]
 mod evaluator;
@@ -34,6 +36,7 @@ mod objects;
 mod orchestrator;
 mod output;
 mod outside;
+mod overlaps;
 mod protocol;
 mod quiet;
 mod races;

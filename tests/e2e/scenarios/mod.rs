@@ -1,5 +1,6 @@
 //! One file per scenario.
 
+pub(crate) mod account;
 pub(crate) mod artifacts;
 pub(crate) mod broken;
 pub(crate) mod east_west;
@@ -14,6 +15,7 @@ pub(crate) mod random;
 pub(crate) mod scale;
 pub(crate) mod template;
 pub(crate) mod under_load;
+pub(crate) mod workflows;
 
 use std::time::Duration;
 

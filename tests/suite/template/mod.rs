@@ -1,7 +1,10 @@
 //! The template of a GitOps repository, `gitops-template/`: its scripts are run for real, in a copy that is a Git repository
 //! of its own, as a team has it.
 
+mod comment;
+mod gitlab;
 mod manifests;
+mod readme;
 mod rendered;
 mod rights;
 mod schemas;
