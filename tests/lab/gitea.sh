@@ -38,7 +38,7 @@ ROOT = $home/repositories
 EOM
 chmod -R u+w "$home"
 chown -R nobody "$home"
-as_nobody() { setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME="$home" "$@"; }
+as_nobody() { setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME="$home" TMPDIR="$home" "$@"; }
 settings="$home/app.ini"
 as_nobody "$home/gitea" web -c "$settings" >"$RUN/gitea.log" 2>&1 &
 ready() { (exec 3<>/dev/tcp/127.0.0.1/3000) 2>/dev/null; }

@@ -14,7 +14,9 @@ ip route replace local 10.244.0.0/16 dev lo
 istiod=10.96.0.15
 ip route replace local $istiod dev lo
 rm -rf "$RUN"
-mkdir -p "$RUN/registry" "$RUN/sources"
+mkdir -p "$RUN/registry" "$RUN/sources" "$RUN/tmp"
+# Not among the files of others.
+export TMPDIR=$RUN/tmp
 command=("$@")
 origin=$PWD
 cd "$RUN"
