@@ -1,7 +1,6 @@
 //! The cluster that Flux fills from the GitOps repository.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -38,10 +37,7 @@ impl Cluster {
         fs::write(folder.join("gotk-sync.yaml"), sync).map_err(|error| error.to_string())?;
         gitops.commit("Add Flux sync manifests")?;
         gitops.git(&["push", "--quiet", "origin", "main"])?;
-        let token = format!("--from-literal=password={}", forge.gitea.token());
-        let secret = ["-n", "flux-system", "create", "secret", "generic"];
-        kubectl(&[&secret[..], &["flux-system", "--from-literal=username=bot", &token]].concat())?;
-        kubectl(&[&secret[..], &["sops-age"]].concat())?;
+        secrets(forge.gitea.token())?;
         apply(sync)?;
         for name in
             ["flux-system", "infra-controllers", "secrets", "infra-configs", "apps", "previews"]
@@ -129,24 +125,18 @@ pub(crate) fn left_of(preview: &str) -> Outcome<String> {
     kubectl(&["get", "-A", "-l", &selector, "-o", "name", &kinds])
 }
 
-/// Writes the Secrets that the README tells to make, in its way; here they are not encrypted.
-pub(crate) fn secrets(gitops: &Path, token: &str) -> Outcome {
-    let folder = gitops.join("secrets/staging");
-    let make = |file: &str, namespace: &str, arguments: &[&str]| {
-        let create = ["-n", namespace, "create", "secret", "--dry-run=client", "-o", "yaml"];
-        let text = kubectl(&[&create[..], arguments].concat())?;
-        fs::write(folder.join(file), text).map_err(|error| error.to_string())
+/// Makes the Secrets that the README tells of, as far as anything here reads them.
+fn secrets(token: &str) -> Outcome {
+    let make = |namespace: &str, arguments: &[&str]| {
+        kubectl(&[&["-n", namespace, "create", "secret"], arguments].concat()).map(drop)
     };
-    let (push, token) =
-        (format!("--from-literal=token={RECEIVER_TOKEN}"), format!("--from-literal=token={token}"));
-    make("push.yaml", PREVIEWS, &["generic", "push", &push])?;
-    make("pull-requests.yaml", PREVIEWS, &["generic", "pull-requests", &token])?;
-    make(
-        "dns-token.yaml",
-        "cert-manager",
-        &["generic", "dns-token", "--from-literal=api-token=none"],
-    )?;
-    let server =
-        ["--docker-server=registry.lab.test", "--docker-username=flux", "--docker-password=flux"];
-    make("registry.yaml", PREVIEWS, &[&["docker-registry", "registry"], &server[..]].concat())
+    let literal = |name: &str, value: &str| format!("--from-literal={name}={value}");
+    let password = literal("password", token);
+    make("flux-system", &["generic", "flux-system", "--from-literal=username=bot", &password])?;
+    make("flux-system", &["generic", "sops-age"])?;
+    make(PREVIEWS, &["generic", "push", &literal("token", RECEIVER_TOKEN)])?;
+    make(PREVIEWS, &["generic", "pull-requests", &literal("token", token)])?;
+    let login = ["--docker-username=flux", "--docker-password=flux"];
+    let registry = ["docker-registry", "registry", "--docker-server=registry.lab.test"];
+    make(PREVIEWS, &[&registry[..], &login].concat())
 }

@@ -82,18 +82,20 @@ impl Forge {
         )
     }
 
-    /// Opens a pull request of a branch of `from`, and returns its number.
-    pub(crate) fn open(&mut self, from: &str, branch: &str) -> Outcome<u64> {
-        let head = if from == OWNER { branch.to_owned() } else { format!("{from}:{branch}") };
+    /// Opens a pull request of a branch in the repository of `from`, and returns its number.
+    pub(crate) fn open(&mut self, repository: &str, from: &str, branch: &str) -> Outcome<u64> {
+        let (who, head) = match from {
+            OWNER => ("bot", branch.to_owned()),
+            _ => (from, format!("{from}:{branch}")),
+        };
         let body = json!({"title": branch, "head": head, "base": "main"});
-        let path =
-            format!("repos/{OWNER}/shop/pulls?sudo={}", if from == OWNER { "bot" } else { from });
+        let path = format!("repos/{OWNER}/{repository}/pulls?sudo={who}");
         let made = self.gitea.call("POST", &path, &body)?;
         made["number"].as_u64().ok_or("a pull request has a number".to_owned())
     }
 
-    pub(crate) fn close(&mut self, number: u64) -> Outcome {
-        let path = format!("repos/{OWNER}/shop/pulls/{number}");
+    pub(crate) fn close(&mut self, repository: &str, number: u64) -> Outcome {
+        let path = format!("repos/{OWNER}/{repository}/pulls/{number}");
         self.gitea.call("PATCH", &path, &json!({"state": "closed"})).map(drop)
     }
 
@@ -252,7 +254,8 @@ fn release(folder: &Path) -> Outcome {
     for name in ["home", "hold"] {
         fs::create_dir_all(folder.join(name)).map_err(|error| error.to_string())?;
     }
-    for (name, path) in [("kustomize", ".tools/bin/kustomize"), ("oras", ".lab/bin/oras")] {
+    for path in [".tools/bin/kustomize", ".tools/bin/kubeconform", ".lab/bin/oras"] {
+        let name = path.rsplit('/').next().unwrap_or_default();
         let link = symlink(root.join(path), folder.join("programs").join(name));
         link.map_err(|error| error.to_string())?;
     }

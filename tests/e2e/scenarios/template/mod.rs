@@ -12,7 +12,7 @@
 //!   attestation is not.
 //! - Flux reads everything from the Git repository, since source-watcher is not here, and Helm's charts, cert-manager's and
 //!   Prometheus' objects are left out (sync.yaml). The Gateways speak HTTP, with TLS in front of them.
-//! - Secrets come through Git, and are not encrypted: sops is not here.
+//! - Secrets are made by hand: SOPS is not here, and nobody has the key of the template's examples.
 //! - A suite's Job ends well by itself, since no container runs. So its commands are taken from the Job in the cluster and
 //!   run here, through a sidecar of the Job's pod and through the Gateways.
 
@@ -38,6 +38,7 @@ use forge::{Clone, Forge, OWNER};
 /// The workflows of the template, by file and event.
 const PREVIEW: (&str, &str) = ("preview.yaml", "pull_request");
 const PUSH: (&str, &str) = ("previews.yaml", "push");
+const CHECK: (&str, &str) = ("previews.yaml", "pull_request");
 const PRUNE: (&str, &str) = ("prune.yaml", "workflow_dispatch");
 /// What the team puts into values.yaml.
 const VALUES: &str = "gitops: https://gitea.lab.test/team/gitops
@@ -89,7 +90,6 @@ impl Team {
         }
         write(&shop.join("lib/all.txt"), "what all of them use\n")?;
         let token = forge.gitea.token().to_owned();
-        cluster::secrets(&gitops, &token)?;
         forge.secret("shop", "GITOPS_TOKEN", &token)?;
         let gitops = Clone::first(&gitops, &forge.remote(OWNER, "gitops"))?;
         let shop = Clone::first(&shop, &forge.remote(OWNER, "shop"))?;
@@ -106,7 +106,7 @@ impl Team {
         let before = self.forge.newest("gitops")?;
         let commit = self.shop.branch("change-cart", "services/cart/main.txt")?;
         self.shop.push("change-cart")?;
-        let number = self.forge.open(OWNER, "change-cart")?;
+        let number = self.forge.open("shop", OWNER, "change-cart")?;
         let preview = format!("pr-{number}");
         self.forge.succeeded("shop", PREVIEW, 0)?;
         let entry = self.entry(&preview)?.ok_or("the preview has no entry")?;
@@ -131,23 +131,47 @@ impl Team {
         self.cluster.answers(&url, "frontend", BASELINE)?;
         self.cluster.answers("https://shop.staging.lab.test/api/cart/", "cart", BASELINE)?;
         let tests = suite::tests(&preview, "smoke")?;
+        self.a_change_of_the_baseline(&preview)?;
 
         let closed = Instant::now();
         self.close(number)?;
         self.await_gone(&preview)?;
         Ok(format!(
             "a push to a pull request was {STATUS} = success after {green} s, with a comment, an image of the one service that \
-             it affects, and the preview at {url}; the suite's own command passed through the proxies ({}); closed, nothing \
+             it affects, and the preview at {url}; a pull request of the GitOps repository was told what it means for that \
+             preview; the suite's own command passed through the proxies ({}); closed, nothing \
              was left after {} s",
             passed(&tests),
             closed.elapsed().as_secs()
         ))
     }
 
+    /// A pull request of the GitOps repository: its workflow checks it, and says what it changes in the preview.
+    fn a_change_of_the_baseline(&mut self, preview: &str) -> Outcome {
+        let before = self.forge.newest("gitops")?;
+        self.gitops.git(&["checkout", "--quiet", "-B", "memory", "main"])?;
+        self.gitops.git(&["pull", "--quiet", "--rebase", "origin", "main"])?;
+        let path = self.gitops.folder.join("apps/base/cart.yaml");
+        let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
+        write(&path, &text.replace("memory: 128Mi", "memory: 256Mi"))?;
+        self.gitops.commit("More memory for cart")?;
+        self.gitops.push("memory")?;
+        self.gitops.git(&["checkout", "--quiet", "main"])?;
+        let number = self.forge.open("gitops", OWNER, "memory")?;
+        self.forge.succeeded("gitops", CHECK, before)?;
+        let comments = self.forge.gitea.comments_in("team/gitops", number)?;
+        let told =
+            |text: &String| ["256Mi", "cart", preview].iter().all(|word| text.contains(word));
+        ensure(comments.len() == 1 && told(&comments[0]), || {
+            format!("one comment that says what changes in {preview} is wanted: {comments:?}")
+        })?;
+        self.forge.close("gitops", number)
+    }
+
     /// Closes a pull request and waits for its workflow and for the one of the GitOps repository.
     fn close(&mut self, number: u64) -> Outcome {
         let (shop, gitops) = (self.forge.newest("shop")?, self.forge.newest("gitops")?);
-        self.forge.close(number)?;
+        self.forge.close("shop", number)?;
         self.forge.succeeded("shop", PREVIEW, shop)?;
         let entry = self.entry(&format!("pr-{number}"))?;
         ensure(entry.is_none(), || format!("closed, and its entry is {entry:?}"))?;

@@ -100,7 +100,7 @@ fn late_after_the_close(team: &mut Team, pull: &mut Pull) -> Outcome {
 fn lost_close(team: &mut Team, pull: &Pull) -> Outcome {
     let workflow = format!("repos/{OWNER}/shop/actions/workflows/{}", PREVIEW.0);
     team.forge.gitea.call("PUT", &format!("{workflow}/disable"), &Value::Null)?;
-    team.forge.close(pull.number)?;
+    team.forge.close("shop", pull.number)?;
     team.forge.gitea.call("PUT", &format!("{workflow}/enable"), &Value::Null)?;
     pull.is_set_to(team, Some(&pull.commit))?;
     let (shop, gitops) = (team.forge.newest("shop")?, team.forge.newest("gitops")?);
@@ -129,7 +129,7 @@ impl Pull {
 
     fn open(&mut self, team: &mut Team) -> Outcome {
         self.push(team)?;
-        self.number = team.forge.open(OWNER, &self.branch)?;
+        self.number = team.forge.open("shop", OWNER, &self.branch)?;
         Ok(())
     }
 

@@ -41,7 +41,7 @@ pub(crate) fn run(team: &mut Team) -> Outcome<String> {
     fork.branch("helpful", "services/cart/main.txt")?;
     fork.push("helpful")?;
     let before = team.forge.newest("shop")?;
-    let number = team.forge.open(STRANGER, "helpful")?;
+    let number = team.forge.open("shop", STRANGER, "helpful")?;
 
     // Nothing runs before somebody has looked at it.
     thread::sleep(MOMENT);
@@ -69,7 +69,7 @@ pub(crate) fn run(team: &mut Team) -> Outcome<String> {
     let branches =
         program(Command::new("git").args(["ls-remote", &team.forge.remote(OWNER, "shop")]), "")?;
     ensure(!branches.contains("refs/heads/stolen"), || "a stranger has pushed".to_owned())?;
-    team.forge.close(number)?;
+    team.forge.close("shop", number)?;
     team.forge.quiet("shop")?;
     ensure(head == team.gitops.head()? && tags == artifacts()?, || {
         "a stranger's pull request has changed the GitOps repository or the registry".to_owned()
