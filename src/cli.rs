@@ -91,7 +91,9 @@ pub enum Command {
     /// Remove previews from previews.yaml; one that is not there is no error
     #[command(after_help = examples!(
         "anabranch remove pr-42"
-        "anabranch remove pr-42 pr-43 --file staging/previews.yaml"
+        "anabranch remove pr-42 pr-43 --file staging/previews.yaml";
+        "The comment directly above a preview goes with it. Directly below the line `previews:`"
+        "it is the list's and stays, unless it names the first preview or follows a blank line."
     ))]
     Remove(Remove),
     /// Remove every preview whose `expires` is over, or whose pull requests are closed
@@ -166,6 +168,13 @@ pub enum Command {
     },
 }
 
+const ONE_STDIN: &str = "`-` is named more than once, and there is one stdin";
+
+/// How many of these are stdin.
+fn stdins<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> usize {
+    paths.filter(|path| *path == Path::new("-")).count()
+}
+
 impl Command {
     /// What is wrong with the arguments that the parser does not see, in words.
     #[must_use]
@@ -176,12 +185,15 @@ impl Command {
             Self::Diff(options) => &options.input,
             Self::List(options) => &options.input,
             Self::Show(options) => &options.input,
+            Self::Prune(options) => {
+                let paths = options.open.iter().chain(&options.target.file);
+                return (stdins(paths) > 1).then(|| ONE_STDIN.to_owned());
+            }
             _ => return None,
         };
-        let paths = input.previews.iter().chain(&input.baseline);
-        let stdin = paths.filter(|path| *path == Path::new("-")).count();
+        let stdin = stdins(input.previews.iter().chain(&input.baseline));
         if stdin > 1 {
-            return Some("`-` is named more than once, and there is one stdin".to_owned());
+            return Some(ONE_STDIN.to_owned());
         }
         if stdin > 0 && matches!(self, Self::Diff(options) if options.base.is_some()) {
             return Some(
@@ -396,7 +408,7 @@ pub struct Remove {
 /// Options of `prune`.
 #[derive(Debug, Args)]
 pub struct Prune {
-    /// A file of `REPOSITORY#NUMBER` lines: the pull requests that are open. Previews of which none is open
+    /// A file of `REPOSITORY#NUMBER` lines, or `-`: the pull requests that are open. Previews of which none is open
     /// go as well, if the file names their repositories; a line may name a repository alone
     #[arg(long, value_name = "FILE")]
     pub open: Option<PathBuf>,

@@ -23,7 +23,7 @@ trap 'rm -rf "$scratch"' EXIT
 # The schemas are closed: a field that no kind has is an error, as it is to Flux.
 judge() { # NAME FILE
   kubeconform -strict -schema-location 'schemas/{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json' \
-    -skip fluxcd.controlplane.io/v1/FluxInstance -output pretty "$2" >"$scratch/words" 2>&1 || {
+    -skip fluxcd.controlplane.io/v1/FluxInstance -output text "$2" >"$scratch/words" 2>&1 || {
     fail "$1"
     sed -e "s|$2|$1|g" -e 's/^/  /' "$scratch/words" >&2
   }

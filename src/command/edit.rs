@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
-use super::voice::{Voice, say};
+use super::voice::Voice;
 use super::write_out;
 use crate::cli::{Prune, Remove, Set, Target};
-use crate::diagnostic::{Diagnostic, FileId, Report, Sources};
+use crate::diagnostic::{Diagnostic, FileId, Report, Sources, code};
 use crate::edit::{self, Open, Setting};
-use crate::read::{add_text, discover, other_spelling, parse_config, read_file};
-use crate::spec::Change;
+use crate::read::{add_text, discover, other_spelling, parse_config, read_argument, read_file};
+use crate::spec::{Change, something_else};
 use crate::write::in_place::Held;
 use crate::yaml::{InputLimits, Node};
 
@@ -90,8 +90,8 @@ pub(super) fn prune(options: &Prune, voice: &Voice) -> ExitCode {
     let now = options.now.unwrap_or_else(Timestamp::now);
     let open = match options.open.as_deref().map(read_open).transpose() {
         Ok(open) => open,
-        Err(why) => {
-            say(&format!("error: {why}\n"));
+        Err(error) => {
+            voice.one(error);
             return ExitCode::FAILURE;
         }
     };
@@ -105,10 +105,14 @@ pub(super) fn prune(options: &Prune, voice: &Voice) -> ExitCode {
     })
 }
 
-fn read_open(file: &Path) -> Result<Open, String> {
-    let text = std::fs::read_to_string(file);
-    let open = text.map_err(|error| error.to_string()).and_then(|text| Open::read(&text));
-    open.map_err(|why| format!("{}: {why}", file.display()))
+fn read_open(file: &Path) -> Result<Open, Diagnostic> {
+    let mut sources = Sources::default();
+    let id = read_argument(file, &mut sources, &InputLimits::default())?;
+    Open::read(&sources.get(id).text).map_err(|why| {
+        let message = format!("{}: {why}", file.display());
+        let help = "write one pull request a line, such as https://github.com/shop/shop#42";
+        Diagnostic::new(&code::UNREADABLE, message, help)
+    })
 }
 
 /// An edit: the new text, and what was done.
@@ -208,6 +212,9 @@ fn edited(
     let Some(before) = parse_config(sources, first, &budget, &mut errors) else {
         return Err(errors);
     };
+    if let Some(error) = something_else(&before) {
+        return Err(vec![error]);
+    }
     let (text, done) = edit(sources, &before).map_err(|error| vec![error])?;
     if text == sources.get(first).text {
         return Ok((text, done));

@@ -10,10 +10,10 @@ use super::voice::Voice;
 use super::write_out;
 use crate::cli::{Input, List, ListFormat, Show, ShowFormat};
 use crate::diagnostic::text::{json as harmless_json, prose};
-use crate::diagnostic::{Diagnostic, Report, code, nearest};
+use crate::diagnostic::{Diagnostic, Report, code, nearest, without_userinfo};
 use crate::emit::Shape;
 use crate::pipeline::{Request, compile};
-use crate::spec::{Change, Config, Preview, ServiceChange};
+use crate::spec::{Change, Config, Link, Preview, ServiceChange};
 
 /// The URLs of previews by their names.
 type Urls = BTreeMap<String, Vec<String>>;
@@ -34,7 +34,7 @@ pub(super) fn list(options: &List, voice: &Voice) -> ExitCode {
             previews.iter().flat_map(|preview| [prose(&preview.name), "\n".into()]).collect()
         }
     };
-    write_out(text.as_bytes())
+    write_out(without_userinfo(&text).as_bytes())
 }
 
 pub(super) fn show(options: &Show, voice: &Voice) -> ExitCode {
@@ -56,7 +56,7 @@ pub(super) fn show(options: &Show, voice: &Voice) -> ExitCode {
         ShowFormat::Text => in_full(&config, preview, urls.as_ref()),
         ShowFormat::Json => harmless_json(&as_json(&config, preview, urls.as_ref())),
     };
-    write_out(text.as_bytes())
+    write_out(without_userinfo(&text).as_bytes())
 }
 
 /// The file and, where the baseline is known and nothing is wrong, the URLs of its previews.
@@ -136,6 +136,7 @@ fn in_full(config: &Config, preview: &Preview, urls: Option<&Urls>) -> String {
         vec![("name", preview.name.to_string()), ("namespace", namespace(config, preview))];
     let urls = urls.and_then(|urls| urls.get(preview.name.as_str())).into_iter().flatten();
     lines.extend(urls.map(|url| ("url", url.clone())));
+    lines.extend(links(config, preview).map(|(name, url)| ("link", format!("{name} {url}"))));
     if !preview.expires.is_empty() {
         lines.push(("expires", preview.expires.clone()));
     }
@@ -157,6 +158,17 @@ fn in_full(config: &Config, preview: &Preview, urls: Option<&Urls>) -> String {
         lines.extend(counts.into_iter().filter_map(|(head, text)| Some((head, text?))));
     }
     lines.iter().map(|(head, text)| format!("{head:<10}  {}\n", prose(text))).collect()
+}
+
+/// Pages about a preview, with their names.
+fn links<'c>(
+    config: &'c Config,
+    preview: &Preview,
+) -> impl Iterator<Item = (&'c str, String)> + use<'c> {
+    let spec = &config.previews.spec;
+    let (name, namespace) = (preview.name.to_string(), namespace(config, preview));
+    let url = move |link: &Link| link.url(&name, &namespace, &spec.baseline.namespace);
+    spec.links.iter().map(move |link| (link.name.as_str(), url(link)))
 }
 
 fn namespace(config: &Config, preview: &Preview) -> String {
@@ -187,6 +199,7 @@ fn as_json(config: &Config, preview: &Preview, urls: Option<&Urls>) -> Value {
         "services": preview.services.iter().map(service).collect::<Vec<_>>(),
         "changes": preview.changes.iter().map(change).collect::<Vec<_>>(),
         "expires": (!preview.expires.is_empty()).then_some(&preview.expires),
+        "links": links(config, preview).collect::<BTreeMap<_, _>>(),
         "urls": urls.map(|urls| urls.get(preview.name.as_str()).cloned().unwrap_or_default()),
     })
 }

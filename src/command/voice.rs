@@ -8,7 +8,7 @@ use clap::ColorChoice;
 use crate::arguments::Words;
 use crate::diagnostic::terminal::Look;
 use crate::diagnostic::text::printable;
-use crate::diagnostic::{Diagnostic, Report, Sources, stage, terminal};
+use crate::diagnostic::{Diagnostic, Report, Sources, stage, terminal, without_userinfo};
 
 /// How much is said.
 pub(super) struct Voice {
@@ -77,6 +77,7 @@ fn choose_colours(when: ColorChoice) {
 
 /// Writes lines of words to stderr; nothing can be done where that fails.
 pub(super) fn say(text: &str) {
+    let text = without_userinfo(text);
     let lines: String = text.lines().flat_map(|line| [printable(line), "\n".into()]).collect();
     write_words(&lines);
 }

@@ -184,8 +184,9 @@ codes! {
     OUTPUT_FOLDER = "output-folder", Error, "the output folder is not ours",
         "`-o DIR` writes into an empty folder or one it wrote before, known by DIR/.anabranch. It\n\
          removes what is no longer planned, and so never touches a folder of someone else, follows no\n\
-         link, and takes no list that names what it never writes. After a run that failed or was\n\
-         stopped, render again: the list knows every file that may be there.";
+         link, and takes no list that names what it never writes. A file that has a second name, a hard\n\
+         link, is refused too: under the other name it would stay as it is. After a run that failed or\n\
+         was stopped, render again: the list knows every file that may be there.";
     NAME_TAKEN = "name-taken", Error, "a generated object would replace one of the baseline",
         "A name that anabranch makes is already used by an object of the input that is not its own.";
     NAMESPACE_MISSING = "namespace-missing", Warning, "the baseline's Namespace is not in the input",
@@ -195,6 +196,10 @@ codes! {
         "Previews get the labels of the baseline's Namespace. Where it does not say `istio-injection: enabled`\n\
          or name a revision with `istio.io/rev`, and a pod template has no label `sidecar.istio.io/inject:\n\
          \"true\"`, istiod injects nothing, and calls from such a pod follow no route.";
+    NO_SIDECAR = "no-sidecar", Warning, "pods without a sidecar follow no route",
+        "Routes in the mesh are followed by the sidecar of who calls. Pods with the label or annotation\n\
+         `sidecar.istio.io/inject: \"false\"`, with `hostNetwork`, or of a namespace labelled `istio-injection:\n\
+         disabled` have none: their calls reach the baseline, whatever key they carry.";
     VARIABLE_LEFT = "variable-left", Warning, "nothing substitutes a variable",
         "The Flux Kustomization that applies the baseline may substitute `${NAME}`. Those of previews do so\n\
          where `spec.flux.postBuild` says the same. Otherwise `${NAME}` reaches the cluster as it stands, in\n\
@@ -290,6 +295,11 @@ codes! {
         "Every route that leads from a Gateway into the baseline gets a preview host at the entry's Gateway,\n\
          also one that is for an internal Gateway. Where not everybody who can reach preview hosts may see\n\
          what is served there, name the Gateways that the entry stands for: `of: [{namespace, name}]`.";
+    HOST_KEPT = "host-kept", Warning, "a preview host answers with the name of an original one",
+        "URLs of original hosts in redirects, in CORS policies and in headers that a route adds to answers become\n\
+         those of preview hosts. The domain of a cookie stays: browsers refuse a cookie for `shop.example.com`\n\
+         from `pr-42.preview.example.com`. So does the name of a host that is no part of a URL, and what leads\n\
+         to the host of a route for which the entry does not stand.";
     SEVERAL_CHANGES = "several-changes", Warning, "only the first change gets the status",
         "A Flux Kustomization carries one commit and one pull request. The first change of a preview\n\
          gets the commit status and the comment.";

@@ -16,8 +16,9 @@ mod source;
 pub mod stage;
 pub mod terminal;
 pub(crate) mod text;
+mod userinfo;
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
@@ -26,6 +27,7 @@ use levels::Level;
 pub use levels::Levels;
 pub(crate) use patch_text::{may_be_of_secret, mentions_secret, unquoted};
 pub use source::{FileId, Place, Region, Source, Sources};
+pub(crate) use userinfo::{has_userinfo, without_userinfo};
 
 /// How bad a finding is. Errors stop a run before anything is written; the others do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -172,8 +174,15 @@ impl Report {
         Self { levels, ..Self::default() }
     }
 
-    /// Adds a finding.
+    /// Adds a finding, without what no finding shows.
     pub fn push(&mut self, mut diagnostic: Diagnostic) {
+        let Diagnostic { message, help, label, related, .. } = &mut diagnostic;
+        let labels = related.iter_mut().map(|(_, label)| label);
+        for words in labels.chain([message, help, label]) {
+            if let Cow::Owned(shown) = without_userinfo(words) {
+                *words = shown;
+            }
+        }
         self.has_errors |= diagnostic.severity() == Severity::Error;
         match self.levels.of(diagnostic.code) {
             Level::Kept => {}

@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::Diagnostic;
 use super::source::{Place, Source, Sources};
 use super::text::{prose, source_line};
+use super::userinfo::starred;
 
 /// A line longer than this many characters is shown in part.
 const LINE: usize = 160;
@@ -16,6 +17,8 @@ const LINE: usize = 160;
 const BEFORE: usize = 40;
 /// Two labels of one file this many lines apart share a snippet; what lies between is folded.
 const TOGETHER: usize = 60;
+/// How far around what is shown of a long line a URL may reach into it.
+const AROUND: usize = 2_000;
 /// What is shown of a line that is not.
 const HIDDEN: &str = "(not shown: it may be a Secret)";
 
@@ -138,17 +141,21 @@ fn window(line: &str, at: usize) -> Window {
         start.map_or(0, |(start, _)| start)
     };
     if behind(0).is_none() {
-        return Window { text: source_line(line), from: 0 };
+        return Window { text: source_line(&starred(line)), from: 0 };
     }
     let mut from = before(at.min(line.len()), BEFORE);
     if behind(from).is_none() {
         from = before(line.len(), LINE);
     }
     let to = behind(from).unwrap_or(line.len());
+    let start = line.floor_char_boundary(from.saturating_sub(AROUND));
+    let end = line.ceil_char_boundary(to + AROUND);
+    let (before, shown) = (line[start..from].chars().count(), line[from..to].chars().count());
+    let shown: String = starred(&line[start..end]).chars().skip(before).take(shown).collect();
     let text = format!(
         "{}{}{}",
         if from > 0 { "…" } else { "" },
-        source_line(&line[from..to]),
+        source_line(&shown),
         if to < line.len() { "…" } else { "" },
     );
     Window { text, from }

@@ -1,5 +1,9 @@
 //! Edits of previews.yaml in place: comments, order and style of everything else stay.
 //!
+//! A comment directly above a preview is the preview's. Directly below the line of the list it could be about
+//! either: it is the list's, which loses nothing, unless it says the first preview's name, the line of the
+//! list has a comment of its own, or a blank line stands before it.
+//!
 //! Previews are inserted by name and removed with the comments that are theirs, so two edits of different
 //! previews give the same bytes in either order, where the list is in the order of names and no comment
 //! stands alone between two of them.

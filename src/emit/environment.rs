@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::meta;
 use crate::kube::istio::{API_VERSION, Egress, GROUP, Sidecar, SidecarSpec};
-use crate::kube::meta::{SUBSTITUTE, is_literal};
+use crate::kube::meta::{is_literal, keeps_namespace_annotation, keeps_namespace_label};
 use crate::kube::{ConfigMap, Namespace, Object, ObjectMeta, Service, ServiceSpec};
 use crate::plan::{Alias, Environment, Plan};
 use crate::yaml::Node;
@@ -39,8 +39,8 @@ pub(super) fn namespace(plan: &Plan<'_>, env: &Environment<'_>, owned: bool) -> 
         kept.filter_map(|(key, value)| Some((key.text.to_string(), value.text()?.to_owned())))
             .collect()
     };
-    let mut labels = carried("labels", belongs_to_previews);
-    let mut annotations = carried("annotations", is_said_of_previews);
+    let mut labels = carried("labels", keeps_namespace_label);
+    let mut annotations = carried("annotations", keeps_namespace_annotation);
     let asks = labels.values().chain(annotations.values()).any(|text| text.contains("${"));
     let metadata = match asks && !original.is_some_and(|original| is_literal(&original.node)) {
         true => meta::derived(plan.config, &env.namespace, "", Some(env.name)),
@@ -67,26 +67,6 @@ pub(super) fn config_map(plan: &Plan<'_>, env: &Environment<'_>, facts: Facts<'_
         ),
         ..ConfigMap::default()
     })
-}
-
-/// Labels of the baseline's Namespace that hold for previews as well: not its name, its owners, or
-/// its waypoint.
-fn belongs_to_previews(key: &str) -> bool {
-    crate::kube::meta::keeps_label(key)
-        && !matches!(key, "kubernetes.io/metadata.name" | "app.kubernetes.io/instance" | "name")
-        && !key.starts_with("istio.io/use-waypoint")
-        && !key.starts_with("olm.operatorgroup.uid/")
-}
-
-/// Annotations of the baseline's Namespace that hold for previews as well: not what a build or a cluster
-/// notes of that one object.
-fn is_said_of_previews(key: &str) -> bool {
-    crate::kube::meta::keeps_annotation(key)
-        && key != SUBSTITUTE
-        && !key.starts_with("internal.config.kubernetes.io/")
-        && !key.starts_with("istio.io/use-waypoint")
-        // Ranges that OpenShift gives to one namespace each.
-        && !key.starts_with("openshift.io/sa.scc.")
 }
 
 /// What tests read through `envFrom`. Values go this way and not through Flux' substitution, which

@@ -14,7 +14,7 @@ use super::{artifacts, meta, notification};
 use crate::kube::flux::{
     HealthCheck, Kustomization, KustomizationSpec, Name, OCI_REPOSITORY, SourceReference,
 };
-use crate::kube::marks::{self, GATE, REPOSITORY, SUITE};
+use crate::kube::marks::{self, EXPIRES, GATE, REPOSITORY, SUITE};
 use crate::kube::{Id, Object, ObjectMeta, kinds};
 use crate::plan::naming::{repository_label, safe_hash, share};
 use crate::plan::routing::istio::{Source, Table};
@@ -77,6 +77,12 @@ const SHARD: &str = "sharding.fluxcd.io/key";
 
 fn set_shard(object: &mut Object, shard: String) {
     object.node.make(&["metadata", "labels"]).set(SHARD, Node::string(shard));
+}
+
+/// When a preview is over, for whoever watches the cluster; `prune` reads it in the file.
+fn expiry<'f>(env: &Environment<'_>) -> impl Iterator<Item = (&'f str, String)> {
+    let expires = env.preview.expires.as_str();
+    (!expires.is_empty()).then(|| (EXPIRES, expires.to_owned())).into_iter()
 }
 
 /// The workloads that the health of a preview is the health of.
@@ -151,11 +157,11 @@ impl<'a> Flux<'a> {
     pub(super) fn facts(&self, part: Part, index: usize) -> Facts<'a> {
         let env = &self.plan.environments[index];
         let mut facts = match part {
-            Part::Environment => Vec::new(),
+            Part::Environment => expiry(env).collect(),
             Part::Gate => {
                 let facts =
                     |id: &Id| [("kind", id.kind.to_string()), ("name", id.name.to_string())];
-                workloads(env).flat_map(facts).collect()
+                workloads(env).flat_map(facts).chain(expiry(env)).collect()
             }
             Part::Suite(suite) => {
                 let suite = &self.plan.config.previews.spec.tests[suite];
@@ -179,6 +185,7 @@ impl<'a> Flux<'a> {
     /// A Kustomization of a preview.
     pub(super) fn object(&self, part: Part, env: &Environment<'_>, mut facts: Facts<'_>) -> Object {
         let shard = facts.pop_if(|(key, _)| *key == SHARD);
+        let expires = facts.pop_if(|(key, _)| *key == EXPIRES);
         let mut object = match part {
             Part::Environment => self.environment(env),
             Part::Gate => self.gate(env, facts),
@@ -188,6 +195,9 @@ impl<'a> Flux<'a> {
         };
         if let Some((_, shard)) = shard {
             set_shard(&mut object, shard);
+        }
+        if let Some((_, expires)) = expires {
+            object.node.make(&["metadata", "annotations"]).set(EXPIRES, Node::string(expires));
         }
         object
     }
@@ -375,7 +385,7 @@ impl<'a> Flux<'a> {
         &self,
         env: &Environment<'_>,
         suite: &Suite,
-    ) -> impl Iterator<Item = (&'static str, String)> {
+    ) -> impl Iterator<Item = (&'a str, String)> {
         let change = env.preview.changes.first();
         let commit = change.map(|change| change.commit.as_str()).unwrap_or_default();
         let url = self.plan.routing.entries.urls(env.name).next().unwrap_or_default();
@@ -393,7 +403,13 @@ impl<'a> Flux<'a> {
             ("preview-url", url),
             ("report", report),
         ];
-        facts.into_iter().filter(|(_, value)| !value.is_empty())
+        let spec = &self.plan.config.previews.spec;
+        let baseline = spec.baseline.namespace.as_str();
+        let links = spec
+            .links
+            .iter()
+            .map(|link| (link.name.as_str(), link.url(env.name, &env.namespace, baseline)));
+        facts.into_iter().filter(|(_, value)| !value.is_empty()).chain(links)
     }
 
     /// A hash of what is tested and by what: commits, changes, and the suite.

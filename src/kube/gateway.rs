@@ -34,7 +34,9 @@ pub struct RouteSpec {
     /// Hosts it serves; for the mesh none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hostnames: Vec<String>,
-    /// Its rules, in order.
+    /// Its rules, in order. Where an original has none it gets the API's own, as its copy does: an empty list is
+    /// refused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Node>,
 }
 

@@ -20,6 +20,8 @@ pub const SET: &str = "anabranch.dev/previews";
 pub const SUITE: &str = "anabranch.dev/suite";
 /// The repository whose pull request hears of a suite; Alerts select by it.
 pub const REPOSITORY: &str = "anabranch.dev/repository";
+/// Annotation of what applies a preview: when it is over.
+pub const EXPIRES: &str = "anabranch.dev/expires";
 
 /// What the annotation begins with that says what a set, whose name follows, changed in an object of
 /// the user: [`HTTP`], [`EXPORT_TO`], and `-name` for a header that is now removed.

@@ -89,6 +89,19 @@ pub(crate) fn without(node: &mut Node, list: &str, header: &str) {
 
 /// Every change of request headers that a rule or a backend makes itself, in either API.
 pub(crate) fn request_changes(node: &mut Node) -> impl Iterator<Item = &mut Node> {
+    header_changes(node, "requestHeaderModifier", "request")
+}
+
+/// Every change of the headers of answers that a rule or a backend makes itself, in either API.
+pub(crate) fn answer_changes(node: &mut Node) -> impl Iterator<Item = &mut Node> {
+    header_changes(node, "responseHeaderModifier", "response")
+}
+
+fn header_changes<'n>(
+    node: &'n mut Node,
+    modifier: &'static str,
+    side: &'static str,
+) -> impl Iterator<Item = &'n mut Node> {
     let (mut filters, mut headers) = (None, None);
     if let Data::Map(entries) = &mut node.data {
         for (key, value) in entries {
@@ -100,8 +113,8 @@ pub(crate) fn request_changes(node: &mut Node) -> impl Iterator<Item = &mut Node
         }
     }
     let filters = filters.map(Node::items_mut).unwrap_or_default().iter_mut();
-    let changes = filters.filter_map(|filter| filter.get_mut("requestHeaderModifier"));
-    changes.chain(headers.and_then(|headers| headers.get_mut("request")))
+    let changes = filters.filter_map(move |filter| filter.get_mut(modifier));
+    changes.chain(headers.and_then(|headers| headers.get_mut(side)))
 }
 
 /// A rule or a backend no longer does these things to a request header. What then says nothing goes.
@@ -166,6 +179,26 @@ pub fn keeps_label(key: &str) -> bool {
             || key.starts_with("helm.toolkit.fluxcd.io/")
             || key.starts_with("argocd.argoproj.io/")
             || marks::is_key(key))
+}
+
+/// Whether a label of the baseline's Namespace holds for previews as well: not its name, its owners, or its
+/// waypoint.
+pub(crate) fn keeps_namespace_label(key: &str) -> bool {
+    keeps_label(key)
+        && !matches!(key, "kubernetes.io/metadata.name" | "app.kubernetes.io/instance" | "name")
+        && !key.starts_with("istio.io/use-waypoint")
+        && !key.starts_with("olm.operatorgroup.uid/")
+}
+
+/// Whether an annotation of the baseline's Namespace holds for previews as well: not what a build or a cluster
+/// notes of that one object.
+pub(crate) fn keeps_namespace_annotation(key: &str) -> bool {
+    keeps_annotation(key)
+        && key != SUBSTITUTE
+        && !key.starts_with("internal.config.kubernetes.io/")
+        && !key.starts_with("istio.io/use-waypoint")
+        // Ranges that OpenShift gives to one namespace each.
+        && !key.starts_with("openshift.io/sa.scc.")
 }
 
 /// Whether a field of a Service's spec belongs on its copy: addresses, node ports and load balancers stay

@@ -3,6 +3,8 @@
 //! Only a host without a dot is completed, with the namespace of the object it stands in: `cart.shop`
 //! is a host of that very name, which is in no registry.
 
+use std::borrow::Cow;
+
 use crate::kube::Object;
 
 /// The full host name of a service.
@@ -42,6 +44,17 @@ impl Home<'_> {
         }
         let name = host.strip_suffix(self.domain)?.strip_suffix(".svc.")?;
         name.strip_suffix(self.namespace)?.strip_suffix('.').filter(|name| !name.contains('.'))
+    }
+
+    /// The service of the baseline that a VirtualService speaks for by one of its hosts: Istio reads these in
+    /// any case, and destinations as they are written.
+    #[must_use]
+    pub fn service_routed<'h>(&self, host: &'h str, writer: &Object) -> Option<Cow<'h, str>> {
+        if !host.contains(|c: char| c.is_ascii_uppercase()) {
+            return self.service_of(host, writer).map(Cow::Borrowed);
+        }
+        let host = host.to_ascii_lowercase();
+        Some(Cow::Owned(self.service_of(&host, writer)?.to_owned()))
     }
 
     /// The service of the baseline that a host would mean to a resolver, but does not mean to Istio.
@@ -101,6 +114,13 @@ mod tests {
         {
             assert_eq!(HOME.mistaken_service_of(host, &inside), None, "{host}");
         }
+        // Hosts that are routed may be in any case, destinations not.
+        for host in ["CART", "Cart.shop.SVC.cluster.local"] {
+            assert_eq!(HOME.service_routed(host, &inside).as_deref(), Some("cart"), "{host}");
+            let named = HOME.service_of(host, &inside);
+            assert!(named.is_none_or(|name| name == host), "{host}");
+        }
+        assert_eq!(HOME.service_routed("CART", &outside), None);
         let corp = Home { domain: "corp.internal", ..HOME };
         assert_eq!(corp.service_of("cart.shop.svc.corp.internal", &inside), Some("cart"));
     }

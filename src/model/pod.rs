@@ -22,6 +22,12 @@ pub(crate) fn pod_labels(workload: &Node) -> Option<&Node> {
     workload.at(template_path(workload))?.at(&["metadata", "labels"])
 }
 
+/// The annotations of a workload's pods.
+#[must_use]
+pub(crate) fn pod_annotations(workload: &Node) -> Option<&Node> {
+    workload.at(template_path(workload))?.at(&["metadata", "annotations"])
+}
+
 /// The pod spec of a workload.
 #[must_use]
 pub fn pod_spec(workload: &Node) -> Option<&Node> {

@@ -2,6 +2,7 @@
 //! alias, and which rules are derived.
 
 mod access;
+mod callers;
 mod changes;
 mod closure;
 mod environment;

@@ -4,11 +4,12 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::Plan;
+use super::callers;
 use super::routing::Routing;
 use super::routing::gateway_api::Rule;
 use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::kube::Object;
-use crate::kube::meta::{is_literal, variables};
+use crate::kube::meta::{is_literal, keeps_namespace_annotation, keeps_namespace_label, variables};
 use crate::model::{pod_labels, pod_spec};
 use crate::spec::Delivery;
 use crate::yaml::Node;
@@ -21,6 +22,7 @@ pub(super) fn check(plan: &Plan<'_>, found: &mut Report) {
     }
     let originals: Vec<&Object> = copied.into_iter().flatten().collect();
     check_injection(plan, &originals, found);
+    callers::check(plan, &originals, found);
     check_variables(plan, &originals, found);
 }
 
@@ -85,6 +87,8 @@ enum Kept<'a> {
     Delivered,
     /// In routes of previews: these rules of it.
     Derived(Vec<&'a Node>),
+    /// In the Namespaces of previews: these labels and annotations of it.
+    Carried(Vec<&'a Node>),
 }
 
 /// Warns of variables that nothing is said to substitute.
@@ -102,6 +106,7 @@ fn check_variables(plan: &Plan<'_>, originals: &[&Object], found: &mut Report) {
     let known: BTreeSet<&str> = values.iter().map(|(key, _)| key.text.as_str()).collect();
     let copied: BTreeSet<usize> = originals.iter().map(|object| object.number).collect();
     let derived = derived(&plan.routing);
+    let home = plan.catalog.namespace;
     for object in plan.catalog.objects().filter(|object| !is_literal(&object.node)) {
         if !object.node.any_text(&|text| text.contains("${")) {
             continue;
@@ -109,6 +114,10 @@ fn check_variables(plan: &Plan<'_>, originals: &[&Object], found: &mut Report) {
         let kept = match copied.contains(&object.number) {
             true => Kept::Copied,
             false if config.says_include() => Kept::Delivered,
+            false if object.is("", "Namespace") => Kept::Carried(match object.id.name == home {
+                true => carried(object),
+                false => Vec::new(),
+            }),
             false => Kept::Derived(
                 rules(object).filter(|&rule| derived.contains(&std::ptr::from_ref(rule))).collect(),
             ),
@@ -116,7 +125,9 @@ fn check_variables(plan: &Plan<'_>, originals: &[&Object], found: &mut Report) {
         let mut names = BTreeSet::new();
         match &kept {
             Kept::Copied | Kept::Delivered => variables(&object.node, &mut names),
-            Kept::Derived(rules) => rules.iter().for_each(|rule| variables(rule, &mut names)),
+            Kept::Derived(nodes) | Kept::Carried(nodes) => {
+                nodes.iter().for_each(|node| variables(node, &mut names));
+            }
         }
         if !known.is_empty() {
             names.retain(|one| !one.has_default && !known.contains(one.name));
@@ -126,6 +137,18 @@ fn check_variables(plan: &Plan<'_>, originals: &[&Object], found: &mut Report) {
             found.push(variable_left(object, &kept, &names, known.is_empty()));
         }
     }
+}
+
+/// What previews have of the labels and annotations of the baseline's Namespace.
+fn carried(namespace: &Object) -> Vec<&Node> {
+    type Keeps = fn(&str) -> bool;
+    let fields: [(&str, Keeps); 2] =
+        [("labels", keeps_namespace_label), ("annotations", keeps_namespace_annotation)];
+    let all = fields.into_iter().flat_map(|(field, keeps)| {
+        let texts = namespace.node.at(&["metadata", field]).map(Node::entries).unwrap_or_default();
+        texts.iter().filter(move |(key, _)| keeps(&key.text)).map(|(_, value)| value)
+    });
+    all.collect()
 }
 
 /// The rules, of whatever kind, of a route.
@@ -168,6 +191,7 @@ fn variable_left(
                 Kept::Copied => "its copies say",
                 Kept::Delivered => "it is delivered and says",
                 Kept::Derived(_) => "routes of previews say",
+                Kept::Carried(_) => "the Namespaces of previews say",
             };
             (
                 format!(
@@ -183,6 +207,7 @@ fn variable_left(
                 Kept::Copied => "in its copies",
                 Kept::Delivered => "where it is delivered",
                 Kept::Derived(_) => "in routes of previews",
+                Kept::Carried(_) => "in the Namespaces of previews",
             };
             (
                 format!(

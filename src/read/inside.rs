@@ -1,6 +1,7 @@
 //! What comes from input stays inside: paths below their folder, links below the repository. Who can
 //! write to a branch could otherwise have any file of the machine read into the output.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -78,6 +79,10 @@ pub fn check_inside(path: &Path) -> Result<(), String> {
     let Some(there) = below.ancestors().find(exists) else {
         return Ok(());
     };
+    let new = below.strip_prefix(there).unwrap_or(&below);
+    if new.iter().any(is_git_name) {
+        return Err(OF_GIT.to_owned());
+    }
     let folder = below.parent().unwrap_or(&below);
     let mut roots: Vec<&Path> = folder.ancestors().filter(|folder| is_root(folder)).collect();
     if roots.is_empty() && there == below {
@@ -97,10 +102,16 @@ pub(super) fn check_below(path: &Path, root: &Path) -> Result<(), String> {
     let below = path
         .strip_prefix(real(root)?)
         .map_err(|_| format!("it is a link that leads out of {}", root.display()))?;
-    if below.iter().any(|part| part.to_str().is_some_and(is_of_git)) {
-        return Err("it leads to what Git keeps for itself".to_owned());
+    if below.iter().any(is_git_name) {
+        return Err(OF_GIT.to_owned());
     }
     Ok(())
+}
+
+const OF_GIT: &str = "it leads to what Git keeps for itself";
+
+fn is_git_name(part: &OsStr) -> bool {
+    part.to_str().is_some_and(is_of_git)
 }
 
 /// Checks that what is found in a folder can be read as a file: it is one, or a link to one below the root.

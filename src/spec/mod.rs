@@ -14,7 +14,7 @@ mod v1alpha1;
 pub use affected::*;
 pub use flux::*;
 pub use preview::*;
-pub use read::{Config, read_affected};
+pub use read::{Config, read_affected, something_else};
 pub use registries::Registries;
 pub use schema::{affected_schema, definition, previews_schema};
 pub use time::time;

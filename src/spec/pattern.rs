@@ -13,8 +13,8 @@ pub(super) const COMMIT: &str = "^([0-9a-f]{40}|[0-9a-f]{64})$";
 pub(super) const TIME: &str = "^([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?([Zz]|[-+][0-9]{2}:[0-9]{2}))?$";
 /// A duration as Flux takes it.
 pub(super) const DURATION: &str = "^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$";
-/// The URL of a repository.
-pub(super) const URL: &str = "^https?://[A-Za-z0-9]";
+/// The URL of a repository, without a user.
+pub(super) const URL: &str = "^https?://[A-Za-z0-9][^/?#@]*([/?#]|$)";
 /// A template that has the preview's name in it.
 pub(super) const TEMPLATE: &str = "\\{preview\\}";
 

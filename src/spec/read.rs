@@ -33,8 +33,8 @@ impl Config {
     /// # Errors
     /// Every unknown field, missing field and wrong type of the document, as far as a report holds them.
     pub fn read(node: Node) -> Result<Self, Vec<Diagnostic>> {
-        if !is_ours(&node) {
-            return Err(vec![something_else(&node)]);
+        if let Some(error) = something_else(&node) {
+            return Err(vec![error]);
         }
         let previews = read_previews(&node)?;
         let services = previews.spec.services.iter().enumerate();
@@ -146,13 +146,17 @@ fn is_ours(node: &Node) -> bool {
     node.text_at(&["kind"]) == Some(KIND) || version.starts_with("anabranch.dev/")
 }
 
-/// Nothing is said of what a document of someone else holds: its fields may be secret, and a link may have
-/// led to it.
-fn something_else(node: &Node) -> Diagnostic {
+/// Why a document is not read as previews.yaml, if it is someone else's. Nothing is said of what it holds:
+/// its fields may be secret, and a link may have led to it.
+#[must_use]
+pub fn something_else(node: &Node) -> Option<Diagnostic> {
+    if is_ours(node) {
+        return None;
+    }
     let message =
         "this document is not a previews file: its kind and apiVersion are others, or missing";
     let help = format!("begin it with `apiVersion: {API_VERSION}` and `kind: {KIND}`");
-    foreign(node, message, help)
+    Some(foreign(node, message, help))
 }
 
 fn foreign(node: &Node, message: &str, help: String) -> Diagnostic {

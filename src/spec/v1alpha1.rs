@@ -93,6 +93,9 @@ pub struct Spec {
     /// Repositories whose pull requests hear of the suites' results.
     #[serde(default)]
     pub notify: Vec<Notify>,
+    /// Pages about each preview, such as a dashboard: comments on pull requests show them, and so does `show`.
+    #[serde(default)]
+    pub links: Vec<Link>,
     /// What a preview may not exceed.
     #[serde(default)]
     pub limits: Limits,
@@ -337,6 +340,26 @@ pub struct Notify {
     pub provider: ProviderKind,
     /// Secret with the credentials, in the namespace of the Flux objects.
     pub secret_ref: SecretRef,
+}
+
+/// A page about each preview.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Link {
+    /// What it is called.
+    #[schemars(extend("pattern" = pattern::LABEL, "maxLength" = 63))]
+    pub name: String,
+    /// Template of its URL: `{preview}` and `{namespace}` of the preview, `{baseline}` for the baseline's namespace.
+    pub url: String,
+}
+
+impl Link {
+    /// The URL for a preview.
+    #[must_use]
+    pub fn url(&self, preview: &str, namespace: &str, baseline: &str) -> String {
+        let url = self.url.replace("{preview}", preview).replace("{namespace}", namespace);
+        url.replace("{baseline}", baseline)
+    }
 }
 
 /// Hosts of repositories for which notification-controller has a commit-status provider.

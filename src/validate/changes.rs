@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::Input;
+use super::urls::check_url;
 use crate::diagnostic::text::short;
 use crate::diagnostic::{Report, code, first_of};
 use crate::spec::time;
 
 /// The largest number that survives JSON, by which the file reaches a function.
 const LARGEST: u64 = (1 << 53) - 1;
+/// What a field that names a repository holds.
+const REPOSITORY: &str = "the URL of a repository";
 
 pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
@@ -26,14 +29,9 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
                     "write all 40 hexadecimal digits of the head commit (64 with SHA-256), quoted",
                 ));
             }
-            if !is_url(&change.repository) {
-                found.push(config.finding(
-                    &code::CONFIG_FIELD,
-                    format_args!("{path}.repository"),
-                    format!("`{}` is not the URL of a repository", short(&change.repository)),
-                    "write https:// and the path, as in spec.notify",
-                ));
-            }
+            let field = format_args!("{path}.repository");
+            let help = "write https:// and the path, as in spec.notify";
+            check_url(input, field, &change.repository, (REPOSITORY, help), found);
             if !(1..=LARGEST).contains(&change.number) {
                 found.push(config.finding(
                     &code::CONFIG_FIELD,
@@ -69,14 +67,9 @@ fn check_notify(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
     let mut first: BTreeMap<&str, usize> = BTreeMap::new();
     for (n, notify) in config.previews.spec.notify.iter().enumerate() {
-        if !is_url(&notify.repository) {
-            found.push(config.finding(
-                &code::CONFIG_FIELD,
-                format_args!("spec.notify[{n}].repository"),
-                format!("`{}` is not the URL of a repository", short(&notify.repository)),
-                "write https:// and the path",
-            ));
-        }
+        let field = format_args!("spec.notify[{n}].repository");
+        let help = "write https:// and the path";
+        check_url(input, field, &notify.repository, (REPOSITORY, help), found);
         let earlier = first.get(notify.repository.as_str()).copied();
         first.entry(&notify.repository).or_insert(n);
         if let Some(earlier) = earlier {
@@ -159,26 +152,4 @@ fn check_audience(input: &Input<'_>, index: usize, told: &BTreeSet<&str>, found:
 fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64)
         && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-}
-
-/// Whether a text is a plain http(s) URL: no `$` that Flux could substitute, no control characters.
-pub(super) fn is_url(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#@!&'()*+,;=%{}".contains(&byte);
-    rest.is_some_and(|rest| {
-        rest.starts_with(|c: char| c.is_ascii_alphanumeric()) && rest.bytes().all(fits)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_hold_nothing_that_flux_could_substitute() {
-        assert!(is_url("https://github.com/shop/shop"));
-        for bad in ["github.com/x", "https://", "https://x/$A", "https://x/a b", "https://x\n"] {
-            assert!(!is_url(bad), "{bad}");
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::changes::is_url;
+use super::urls::{check_url, check_user};
 use super::{Input, is_dns_label, is_dns_subdomain};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{ImageName, marks, repository};
@@ -15,6 +15,7 @@ const SUBDOMAIN: &str = "use lower-case letters, digits, `-` and `.`, at most 25
 pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let spec = &input.config.previews.spec;
     check_suites(input, found);
+    check_links(input, found);
     check_path(input, "spec.flux.gate", &spec.flux.gate, found);
     if !spec.tests.is_empty() {
         check_parent(input, found);
@@ -55,15 +56,52 @@ fn check_suites(input: &Input<'_>, found: &mut Report) {
                 "write a duration such as 15m, 1h30m or 500ms, in h, m, s and ms",
             ));
         }
-        if !suite.report.is_empty() && !is_url(&suite.report) {
+        if !suite.report.is_empty() {
+            let help = "write https:// and a path, with {preview}, {commit} and {suite} where you need them";
+            let field = format_args!("{path}.report");
+            check_url(input, field, &suite.report, ("a URL", help), found);
+        }
+    }
+}
+
+fn check_links(input: &Input<'_>, found: &mut Report) {
+    let config = input.config;
+    let mut first = BTreeMap::new();
+    for (index, link) in config.previews.spec.links.iter().enumerate() {
+        let path = format!("spec.links[{index}]");
+        if !is_dns_label(&link.name) || is_said_anyway(&link.name) {
+            found.push(config.finding(
+                &code::BAD_NAME,
+                format_args!("{path}.name"),
+                format!("`{}` cannot name a link", link.name),
+                "use lower-case letters, digits and `-`, and none of commit, suite, report and preview-url, which \
+                 comments show anyway",
+            ));
+        }
+        if let Some(earlier) = first.insert(&link.name, index) {
+            let finding = config.finding(
+                &code::DUPLICATE_NAME,
+                format_args!("{path}.name"),
+                format!("two links are called `{}`", link.name),
+                "give the second a name of its own",
+            );
+            let place = config.place(&format!("spec.links[{earlier}].name"));
+            found.push(finding.also(place, "first used here"));
+        }
+        if !is_url(&link.url) {
             found.push(config.finding(
                 &code::CONFIG_FIELD,
-                format_args!("{path}.report"),
-                format!("`{}` is not a URL", suite.report),
-                "write https:// and a path, with {preview}, {commit} and {suite} where you need them",
+                format_args!("{path}.url"),
+                format!("`{}` is not a URL", link.url),
+                "write https:// and a path, with {preview}, {namespace} and {baseline} where you need them",
             ));
         }
     }
+}
+
+/// What comments show of a suite without any link.
+fn is_said_anyway(name: &str) -> bool {
+    matches!(name, "commit" | "suite" | "report" | "preview-url")
 }
 
 /// Whether a Flux object of ours that is no suite has this name.
@@ -100,7 +138,8 @@ fn check_artifacts(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
     let url = &config.previews.spec.flux.artifacts.url;
     let name = url.strip_prefix("oci://").filter(|name| repository(name) == *name);
-    if !url.is_empty() && name.is_none_or(|name| ImageName::read(name).is_err()) {
+    let is_told = check_user(input, format_args!("spec.flux.artifacts.url"), url, found);
+    if !is_told && !url.is_empty() && name.is_none_or(|name| ImageName::read(name).is_err()) {
         found.push(config.finding(
             &code::CONFIG_FIELD,
             "spec.flux.artifacts.url",

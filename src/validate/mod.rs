@@ -10,6 +10,7 @@ mod namespaces;
 mod objects;
 mod routing;
 mod services;
+mod urls;
 mod values;
 
 pub(crate) use flux::{is_source_path, no_place_for_artifacts};

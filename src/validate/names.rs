@@ -51,6 +51,37 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     }
     check_previews(input, found);
     check_flux_names(input, found);
+    let external = &spec.external;
+    check_external(input, "secrets", "Secret", &external.secrets, found);
+    check_external(input, "configMaps", "ConfigMap", &external.config_maps, found);
+}
+
+/// Reports names of external objects that no object can have, or that stand there twice.
+fn check_external(
+    input: &Input<'_>,
+    field: &str,
+    kind: &str,
+    names: &[String],
+    found: &mut Report,
+) {
+    let mut first = BTreeMap::new();
+    for (index, name) in names.iter().enumerate() {
+        let path = format!("spec.external.{field}[{index}]");
+        if !is_dns_subdomain(name) {
+            let message = format!("`{name}` is not the name of a {kind}");
+            let help = "write the name alone: lower-case letters, digits, `-` and `.`, at most 253 characters";
+            found.push(input.config.finding(&code::BAD_NAME, path, message, help));
+            continue;
+        }
+        let earlier = *first.entry(name).or_insert(index);
+        if earlier != index {
+            let message = format!("`{name}` is listed twice");
+            let finding =
+                input.config.finding(&code::DUPLICATE_NAME, path, message, "remove one of the two");
+            let place = input.config.place(&format!("spec.external.{field}[{earlier}]"));
+            found.push(finding.also(place, "first listed here"));
+        }
+    }
 }
 
 /// Reports names of Flux objects that are too long: Flux puts the name of a Kustomization into a label

@@ -3,12 +3,13 @@
 //!
 //! The list `.anabranch` in the folder says what is ours. It is replaced as a whole, before the first file is
 //! touched and after the last: whenever a run ends, the list names every file of ours that may be there.
-//! No link is followed, no hard link is written through, and nothing is opened that is no file.
+//! No link is followed, nothing is opened that is no file, and a file that has a second name is refused.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs::{self, File, FileType, TryLockError};
+use std::fs::{self, File, Metadata, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::new_file::{USUAL, is_unfinished, new_file};
@@ -44,7 +45,7 @@ pub fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Diagnostic>
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let _lock = lock(folder)?;
     let earlier = read_list(folder)?;
-    check_way(folder, tree.files(), &earlier)?;
+    check_names(folder, check_way(folder, tree.files(), &earlier)?)?;
     remove_unfinished(folder).map_err(|error| failed(folder, &error))?;
     let list = folder.join(LIST);
     let now: BTreeSet<&str> = tree.files().keys().map(String::as_str).collect();
@@ -95,7 +96,7 @@ pub fn compare_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Diagnosti
         Some(_) => read_list(folder)?,
         None => BTreeSet::new(),
     };
-    check_way(folder, tree.files(), &earlier)?;
+    check_names(folder, check_way(folder, tree.files(), &earlier)?)?;
     let mut written = Written::default();
     let gone = earlier.into_iter().filter(|path| !tree.files().contains_key(path));
     written.removed.extend(gone);
@@ -175,9 +176,9 @@ fn lock(folder: &Path) -> Result<Option<File>, Diagnostic> {
 }
 
 /// What is there, without following a link; none where nothing is.
-fn what_is(path: &Path) -> Result<Option<FileType>, Diagnostic> {
+fn what_is(path: &Path) -> Result<Option<Metadata>, Diagnostic> {
     match fs::symlink_metadata(path) {
-        Ok(metadata) => Ok(Some(metadata.file_type())),
+        Ok(metadata) => Ok(Some(metadata)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Ok(None)
         }
@@ -200,7 +201,7 @@ fn read_list(folder: &Path) -> Result<BTreeSet<String>, Diagnostic> {
             }
             return Ok(BTreeSet::new());
         }
-        Some(kind) if kind.is_file() => {}
+        Some(found) if found.is_file() => {}
         Some(_) => return Err(in_the_way(&list)),
     }
     let mut bytes = Vec::new();
@@ -227,12 +228,13 @@ fn read_list(folder: &Path) -> Result<BTreeSet<String>, Diagnostic> {
 }
 
 /// Checks that nothing of someone else stands where files of this run or an earlier one are, or on the way
-/// there.
+/// there, and returns the files that have a second name.
 fn check_way(
     folder: &Path,
     planned: &BTreeMap<String, Cow<'_, [u8]>>,
     earlier: &BTreeSet<String>,
-) -> Result<(), Diagnostic> {
+) -> Result<Vec<PathBuf>, Diagnostic> {
+    let mut twice = Vec::new();
     let mut seen: HashSet<&Path> = HashSet::from([Path::new("")]);
     let paths = planned.keys().chain(earlier).map(String::as_str);
     for part in paths.flat_map(|path| Path::new(path).ancestors()) {
@@ -240,7 +242,7 @@ fn check_way(
             continue;
         }
         let path = folder.join(part);
-        let Some(kind) = what_is(&path)? else {
+        let Some(found) = what_is(&path)? else {
             continue;
         };
         let name = part.to_str().unwrap_or_default();
@@ -250,18 +252,47 @@ fn check_way(
             earlier.range(folder.clone()..).next().is_some_and(|path| path.starts_with(&folder))
         };
         match () {
-            () if kind.is_symlink() => {
+            () if found.is_symlink() => {
                 return Err(is_link(&path, REMOVE));
             }
-            () if !kind.is_file() && !kind.is_dir() => return Err(in_the_way(&path)),
-            () if kind.is_file() && !was || kind.is_dir() && comes && !below() => {
+            () if !found.is_file() && !found.is_dir() => return Err(in_the_way(&path)),
+            () if found.is_file() && !was || found.is_dir() && comes && !below() => {
                 let path = path.display();
                 return Err(refuse(format!("{path} exists and was not written by anabranch")));
             }
+            () if has_two_names(&found) => twice.push(path),
             () => {}
         }
     }
-    Ok(())
+    Ok(twice)
+}
+
+fn has_two_names(found: &Metadata) -> bool {
+    found.is_file() && found.nlink() > 1
+}
+
+/// Checks that no file has a second name, under which it would stay as it is: neither those that are
+/// `twice` there, nor the list.
+fn check_names(folder: &Path, mut twice: Vec<PathBuf>) -> Result<(), Diagnostic> {
+    let list = folder.join(LIST);
+    if what_is(&list)?.is_some_and(|found| has_two_names(&found)) {
+        twice.insert(0, list);
+    }
+    let Some(first) = twice.first() else { return Ok(()) };
+    let more = match twice.len() - 1 {
+        0 => String::new(),
+        more => format!(", and so do {more} more files there"),
+    };
+    let message = format!(
+        "{} has another name, a hard link, under which it would stay as it is{more}",
+        first.display()
+    );
+    let help = format!(
+        "give the folder files of its own: `cp -R {0} NEW`, and put NEW in its place; if this comes of a \
+         backup by `cp -al`, make the next one by `cp -a`, whose files are its own",
+        folder.display()
+    );
+    Err(Diagnostic::new(&code::OUTPUT_FOLDER, message, help))
 }
 
 const REMOVE: &str = "remove it: everything below the folder is written by anabranch";

@@ -15,8 +15,7 @@ pub(super) const USUAL: u32 = 0o666;
 /// Nobody but the user.
 pub(super) const PRIVATE: u32 = 0o600;
 
-/// Writes a file of this content and mode into a folder. It goes again unless it is put in its place; a hard
-/// link to the file that stood there keeps the old content.
+/// Writes a file of this content and mode into a folder. It goes again unless it is put in its place.
 pub(super) fn new_file(folder: &Path, mode: u32, content: &[u8]) -> io::Result<NamedTempFile> {
     let (prefix, suffix) = UNFINISHED;
     let mut builder = tempfile::Builder::new();

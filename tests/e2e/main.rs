@@ -50,6 +50,7 @@ const SCENARIOS: &[Scenario] = &[
     ("the account of the template", scenarios::account::run),
     ("one broken preview", scenarios::broken::run),
     ("many previews of one service", scenarios::many::run),
+    ("suites and what is watched", scenarios::observed::run),
     ("the function", scenarios::function::run),
     ("workflows", scenarios::workflows::run),
     ("random shops", scenarios::random::run),

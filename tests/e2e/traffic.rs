@@ -97,6 +97,15 @@ impl Envoy {
                 "metadata": metadata,
             },
             "admin": {"address": address(admin)},
+            // As Istio's own bootstrap: without it the names of clusters end up in the names of metrics.
+            "stats_config": {
+                "use_all_default_tags": false,
+                "stats_tags": [
+                    {"tag_name": "cluster_name", "regex": r"^cluster\.((.+?(\..+?\.svc\.cluster\.local)?)\.)"},
+                    {"tag_name": "response_code_class", "regex": r"_rq(_(\dxx))$"},
+                    {"tag_name": "response_code", "regex": r"_rq(_(\d{3}))$"},
+                ],
+            },
             "dynamic_resources": {
                 "lds_config": ads, "cds_config": ads,
                 "ads_config": {

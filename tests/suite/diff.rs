@@ -139,6 +139,9 @@ fn a_rendered_folder_is_as_good_as_a_revision() {
     checkout.anabranch(&["render", "--baseline=baseline", "-o", "out"]).ok();
     checkout.write("previews.yaml", &new);
     assert_eq!(checkout.diff(&["--rendered", "out"]).ok(), checkout.against_main());
+    // It is only read: a backup by hard links will do.
+    fs::hard_link(checkout.path("out/.anabranch"), checkout.path("list")).expect("a hard link");
+    assert_eq!(checkout.diff(&["--rendered", "out"]).ok(), checkout.against_main());
     let other = checkout.diff(&["--rendered", "baseline"]).failed();
     assert!(other.contains("it is not ours"), "{other}");
 }

@@ -128,6 +128,36 @@ fn a_removed_preview_takes_its_own_comments_along() {
 }
 
 #[test]
+fn a_comment_directly_below_the_line_of_the_list_is_the_lists_unless_something_says_otherwise() {
+    let entry =
+        |name: &str| format!("    - name: {name}\n      services: [{{name: cart, image: x}}]\n");
+    let new = "    - name: pr-0\n      services:\n        - name: cart\n          image: x\n";
+    let (first, second) = (entry("pr-1"), entry("pr-3"));
+    let add = ["set", "pr-0", "--image", "cart=x"];
+    for (line, before, comment, is_own) in [
+        ("", "", "# CI edits this list", false),
+        ("", "", "# about pr-10 and x-pr-1", false),
+        ("", "", "# pr-1: for the demo", true),
+        ("", "\n", "# for the demo", true),
+        (" # CI edits this list", "", "# for the demo", true),
+    ] {
+        let list = |entries: &[&str]| format!("{HEAD}  previews:{line}\n{}", entries.concat());
+        let file = list(&[before, "    ", comment, "\n", &first, &second]);
+        let removed = edit(&file, &["remove", "pr-1"]).ok();
+        let added = edit(&file, &add).ok();
+        if is_own {
+            assert_eq!(removed, list(&[&second]), "{file}");
+            assert!(added.contains(&format!("{comment}\n    - name: pr-1\n")), "{added}");
+        } else {
+            // A blank line shows that it is not the next one's.
+            assert_eq!(removed, list(&["    ", comment, "\n\n", &second]), "{file}");
+            assert_eq!(added, list(&["    ", comment, "\n\n", new, &first, &second]), "{file}");
+        }
+        assert_eq!(edit(&removed, &add).ok(), edit(&added, &["remove", "pr-1"]).ok(), "{file}");
+    }
+}
+
+#[test]
 fn the_last_preview_leaves_an_empty_list_and_comes_back() {
     let text = edit(FILE, &["remove", "pr-4", "pr-42"]).ok();
     assert!(text.contains("  previews: [] # CI edits this list\n    # the end\n"), "{text}");
@@ -305,8 +335,18 @@ fn an_edit_is_refused_only_for_an_error_that_it_adds() {
             }
         }
     }
-    let other = "apiVersion: apps/v1\nkind: Deployment\nspec: {previews: [{name: pr-1}]}\n";
-    assert!(edit(other, &["remove", "pr-1"]).failed().contains("is not a previews file"));
+    for other in [
+        "apiVersion: apps/v1\nkind: Deployment\nspec: {previews: [{name: pr-1}]}\n",
+        "a: {kind: of, settings: file}\n",
+        "root:x:0:0:root:/root:/bin/sh\n",
+    ] {
+        for arguments in
+            [&["remove", "pr-1"][..], &["prune"], &["set", "pr-1", "--image", "cart=y"]]
+        {
+            let words = edit(other, arguments).failed();
+            assert!(words.contains("is not a previews file"), "{arguments:?}: {words}");
+        }
+    }
 }
 
 #[test]

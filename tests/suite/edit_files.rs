@@ -111,6 +111,29 @@ fn links_and_what_is_no_file_are_refused_and_not_waited_for() {
 }
 
 #[test]
+fn a_list_of_open_pull_requests_is_read_like_any_other_file() {
+    let folder = folder();
+    let fifo = folder.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(fifo).status().is_ok_and(|made| made.success()), "a FIFO");
+    symlink("/etc/passwd", folder.path().join("link")).expect("a link");
+    for (list, words) in [
+        ("fifo", "fifo is not read: it is neither a file nor a folder"),
+        ("link", "link is not read: it is a link that leads out of"),
+        ("/dev/zero", "more bytes than the limit"),
+        ("previews.yaml", "previews.yaml: line 1 is neither REPOSITORY#NUMBER nor the URL"),
+    ] {
+        let said = at(folder.path(), &["prune", "--open", list]).failed();
+        assert!(said.contains(words) && !said.contains("root:"), "{list}: {said}");
+    }
+    let mut prune = Command::new(ANABRANCH);
+    prune.args(["prune", "--open", "-"]).current_dir(folder.path());
+    run(&mut prune, "https://github.com/shop/shop\n").ok();
+    let both = at(folder.path(), &["prune", "--open", "-", "--file", "-"]);
+    assert_eq!(both.code, Some(2), "{}", both.stderr);
+    assert!(both.stderr.contains("there is one stdin"), "{}", both.stderr);
+}
+
+#[test]
 fn no_folder_on_the_way_may_be_a_link() {
     let (outside, folder) = (folder(), folder());
     symlink(outside.path(), folder.path().join("deploy")).expect("a link");

@@ -7,6 +7,7 @@ mod again;
 mod arguments;
 mod container;
 mod corpora;
+mod credentials;
 mod determinism;
 #[path = "../common/dice.rs"]
 mod dice;
@@ -49,5 +50,6 @@ mod sets;
 mod shop;
 mod supply;
 mod template;
+mod template_suites;
 mod validity;
 mod ways_in;

@@ -241,7 +241,7 @@ pub(crate) fn exec_annotation() -> String {
     format!("config.kubernetes.io/function: 'exec: {{path: \"{ANABRANCH}\"}}'")
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     for entry in walkdir::WalkDir::new(from).min_depth(1) {
         let entry = entry.expect("the fixture can be read");
         let place = to.join(entry.path().strip_prefix(from).expect("entries are below the folder"));

@@ -105,25 +105,49 @@ fn a_fifo_in_the_way_is_refused_and_not_waited_for() {
 }
 
 #[test]
-fn nothing_is_written_through_a_hard_link() {
+fn a_file_with_a_second_name_is_refused_with_the_way_out() {
     let shop = Shop::new();
     shop.render("out").ok();
     for path in [".anabranch", "previews/pr-1/cart.yaml", "tests/smoke/job.yaml"] {
         let there = shop.path("out").join(path);
-        shop.write("precious", &fs::read_to_string(&there).expect("is there"));
-        fs::remove_file(&there).expect("removes");
-        fs::hard_link(shop.path("precious"), &there).expect("a hard link");
-        let before = fs::read(shop.path("precious")).expect("is there");
-        // Each of the three changes.
-        let config = fs::read_to_string(shop.path("previews.yaml")).expect("is there");
-        shop.write("previews.yaml", &config.replace("pr-2", "pr-3").replace("cart:2", "cart:3"));
-        shop.write("smoke/job.yaml", &format!("for: {path}\n"));
-        shop.render("out").ok();
-        shop.assert_fresh("out", path);
-        assert_eq!(fs::read(shop.path("precious")).expect("is there"), before, "{path}");
+        fs::hard_link(&there, shop.path("precious")).expect("a hard link");
+        let words = format!("out/{path} has another name, a hard link");
+        // One that would change, one that would go, and one that would stay.
+        for previews in [["pr-1", "pr-2"], ["pr-2", "pr-3"]] {
+            shop.previews(&previews);
+            shop.assert_refused("out", &words);
+            shop.assert_refused("out", "`cp -R out NEW`");
+        }
+        let answer = run(shop.command(ANABRANCH, &[], "out").arg("--dry-run"), "");
+        assert!(answer.failed().contains(&words), "a dry run says the same");
         shop.previews(&["pr-1", "pr-2"]);
+        fs::remove_file(shop.path("precious")).expect("removes");
         shop.render("out").ok();
     }
+    let copy = Command::new("cp").arg("-R").args([shop.path("out"), shop.path("backup")]).status();
+    assert!(copy.is_ok_and(|status| status.success()), "a backup");
+    shop.render("out").ok();
+    for file in files(&shop.path("backup")).keys() {
+        let [ours, theirs] = ["out", "backup"].map(|folder| shop.path(folder).join(file));
+        fs::remove_file(&theirs).expect("removes");
+        fs::hard_link(ours, theirs).expect("a hard link");
+    }
+    let more = files(&shop.path("out")).len() - 1;
+    shop.assert_refused("out", &format!("and so do {more} more files there"));
+    fs::remove_dir_all(shop.path("backup")).expect("removes");
+    shop.render("out").ok();
+}
+
+#[test]
+fn no_folder_is_made_that_git_would_take_for_its_own() {
+    let shop = Shop::new();
+    fs::create_dir(shop.path("sub")).expect("a folder");
+    for folder in [".git", "sub/.git/out", "new/.GIT/hooks", "sub/../new/git~1"] {
+        shop.assert_refused(folder, "it leads to what Git keeps for itself");
+    }
+    fs::create_dir(shop.path(".git")).expect("a folder");
+    shop.assert_refused("sub/.git", "it leads to what Git keeps for itself");
+    shop.render("new/.github/out").ok();
 }
 
 #[test]

@@ -22,13 +22,15 @@ pub(crate) struct Schemas {
 const WRITTEN: [&str; 4] =
     ["gateway-api", "istio", "kustomize-controller", "notification-controller"];
 /// Those for what gitops-template has besides.
-const INSTALLED: [&str; 9] = [
+const INSTALLED: [&str; 11] = [
     "source-controller",
     "helm-controller",
     "source-watcher",
     "flux-operator",
     "certificates",
     "clusterissuers",
+    "clusterexternalsecrets",
+    "clustersecretstores",
     "podmonitors",
     "servicemonitors",
     "prometheusrules",

@@ -39,7 +39,12 @@ const VALUES: &[(&str, &[&str], &[&str])] = &[
     (
         "/spec/previews/0/changes/0/repository",
         &["https://github.com/shop/shop", "http://git.local:3000/shop.git"],
-        &["github.com/shop/shop", "git@github.com:shop/shop.git", ""],
+        &[
+            "github.com/shop/shop",
+            "git@github.com:shop/shop.git",
+            "https://bob:pw@github.com/shop/shop",
+            "",
+        ],
     ),
     (
         "/spec/previews/0/services/0/image",

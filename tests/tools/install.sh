@@ -2,7 +2,7 @@
 # Installs what the tests need, pinned, into the git-ignored folder .tools at the repository's root:
 # kustomize, the YAML readers of kubectl and kustomize, the schemas of every API that anabranch writes
 # for, and YAML files of the projects that these come from. Done once; then it costs nothing. Names as
-# arguments install more: deny, kpt, lint.
+# arguments install more: browser, deny, kpt, lint.
 set -euo pipefail
 
 KUSTOMIZE=v5.8.1
@@ -19,6 +19,7 @@ SOURCE_WATCHER=v2.2.2
 FLUX_OPERATOR=v0.58.0
 CERT_MANAGER=v1.21.2
 PROMETHEUS_OPERATOR=v0.93.0
+EXTERNAL_SECRETS=v1.3.2
 KUBECONFORM=v0.8.0
 KYAML=v0.21.1
 
@@ -27,6 +28,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 tools=$(cd "$here/../.." && pwd)/.tools
 mkdir -p "$tools/bin" "$tools/schemas"
 command -v go >/dev/null || { echo "Go is needed to install the tools of the tests" >&2; exit 1; }
+command -v npm >/dev/null || { echo "Node.js 20 or newer, with npm, is needed for the suites of gitops-template" >&2; exit 1; }
 
 # A stamp names the version, so that a change of version installs anew.
 installed() { [ "$(cat "$tools/$1.version" 2>/dev/null)" = "$2" ]; }
@@ -77,8 +79,25 @@ build() {
 }
 # The readers of kubectl and kustomize by themselves: quicker than the programs.
 build yaml2json
+# Grafana's and the Prometheus operator's own types, which refuse what they do not know.
+build strict
 # Three minutes of compiling.
 if asked kpt; then build kpt; fi
+
+# packages SUITE: what a suite of gitops-template takes from npm, as its lock file pins it.
+packages() {
+  local version suite=$here/../../gitops-template/tests/$1
+  version=$(sha256sum <"$suite/package-lock.json" | cut -c1-16)
+  installed "suite-$1" "$version" && return
+  rm -rf "$tools/suite-$1"
+  mkdir "$tools/suite-$1"
+  cp "$suite"/package*.json "$tools/suite-$1"
+  (cd "$tools/suite-$1" && npm ci --ignore-scripts --no-audit --no-fund --silent)
+  stamp "suite-$1" "$version"
+}
+packages load
+# It is of use where there is a browser.
+if asked browser; then packages browser; fi
 
 # The folder of a module in Go's module cache.
 module() {
@@ -112,6 +131,10 @@ schema source-watcher.yaml "github.com/fluxcd/source-watcher/v2@$SOURCE_WATCHER"
 schema flux-operator.yaml "github.com/controlplaneio-fluxcd/flux-operator@$FLUX_OPERATOR" config/crd/bases
 for kind in certificates clusterissuers; do
   schema $kind.yaml "github.com/cert-manager/cert-manager@$CERT_MANAGER" deploy/crds/cert-manager.io_$kind.yaml
+done
+for kind in clusterexternalsecrets clustersecretstores; do
+  schema $kind.yaml "github.com/external-secrets/external-secrets@$EXTERNAL_SECRETS" \
+    config/crds/bases/external-secrets.io_$kind.yaml
 done
 for kind in podmonitors servicemonitors prometheusrules; do
   schema $kind.yaml "github.com/prometheus-operator/prometheus-operator@$PROMETHEUS_OPERATOR" \

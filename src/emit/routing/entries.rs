@@ -7,8 +7,9 @@ use super::istio::{write_out_hosts, write_routes};
 use crate::emit::meta;
 use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteSpec};
 use crate::kube::istio::{self, VirtualService, VirtualServiceSpec};
-use crate::kube::meta::{keep_header, request_changes, without};
+use crate::kube::meta::{answer_changes, keep_header, request_changes, without};
 use crate::kube::{Object, marks};
+use crate::model::route::istio::export_to;
 use crate::plan::routing::entries::{Clone as Entry, Origin, Rule, Target, fill};
 use crate::plan::{Environment, Plan};
 use crate::yaml::{Data, Node};
@@ -69,6 +70,7 @@ fn gateway_route(plan: &Plan<'_>, env: &Environment<'_>, clone: &Entry<'_>) -> O
                 cors.set("allowOrigins", Node::list(origins_of(origins, env.name, Node::string)));
             }
         }
+        lead_answers(&mut rule, "backendRefs", planned, env.name);
         if rule.get("backendRefs").is_some_and(|backends| !backends.items().is_empty()) {
             let (key, member) = (key_header(plan), member(plan, env.name));
             leave_key(&mut rule, "backendRefs", key, member.as_deref());
@@ -190,6 +192,33 @@ fn origins_of(origins: &[Origin<'_>], preview: &str, form: impl Fn(String) -> No
     origins.iter().map(one).collect()
 }
 
+/// Lets the headers of answers, those of a rule and of its backends, lead to a preview's host.
+fn lead_answers(rule: &mut Node, backends: &str, planned: &Rule<'_>, preview: &str) {
+    if planned.answers.is_empty() {
+        return;
+    }
+    let lead = |value: &mut Node| {
+        if let Some(led) = value.text().and_then(|text| planned.answers.get(text)) {
+            *value = Node::string(led.of(preview));
+        }
+    };
+    let each = |node: &mut Node| {
+        for change in answer_changes(node) {
+            for list in ["set", "add"] {
+                match change.get_mut(list).map(|list| &mut list.data) {
+                    Some(Data::List(items)) => {
+                        items.iter_mut().filter_map(|one| one.get_mut("value")).for_each(lead);
+                    }
+                    Some(Data::Map(entries)) => entries.iter_mut().for_each(|(_, it)| lead(it)),
+                    Some(Data::Scalar { .. }) | None => {}
+                }
+            }
+        }
+    };
+    each(rule);
+    rule.get_mut(backends).map(Node::items_mut).unwrap_or_default().iter_mut().for_each(each);
+}
+
 fn virtual_service(plan: &Plan<'_>, env: &Environment<'_>, clone: &Entry<'_>) -> Object {
     let moved = moved(plan, env, clone);
     let gateway = format!("{}/{}", clone.entry.gateway.namespace, clone.entry.gateway.name);
@@ -204,6 +233,7 @@ fn virtual_service(plan: &Plan<'_>, env: &Environment<'_>, clone: &Entry<'_>) ->
         if let (Some(origins), Some(policy)) = (&planned.origins, cloned.get_mut("corsPolicy")) {
             write_origins(policy, origins, env.name);
         }
+        lead_answers(&mut cloned, "route", planned, env.name);
         if cloned.get("route").is_some() {
             let (key, member) = (key_header(plan), member(plan, env.name));
             leave_key(&mut cloned, "route", key, member.as_deref());
@@ -229,7 +259,7 @@ fn virtual_service(plan: &Plan<'_>, env: &Environment<'_>, clone: &Entry<'_>) ->
         spec: VirtualServiceSpec {
             hosts: clone.hosts(env.name),
             gateways: vec![gateway],
-            export_to: vec!["*".to_owned()],
+            export_to: export_to(clone.way.route),
             http: entries.collect(),
             tcp: Vec::new(),
         },

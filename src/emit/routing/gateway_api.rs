@@ -12,7 +12,7 @@ use crate::kube::gateway::{
 };
 use crate::kube::{Object, ObjectMeta, marks};
 use crate::model::route::gateway_api::{
-    backends, filters, kind_of_backend, port_of, rules, service_parents,
+    backends, filters, ignored_parent, kind_of_backend, port_of, rules, service_parents,
 };
 use crate::plan::routing::Local;
 use crate::plan::routing::gateway_api::{Rule, Table};
@@ -53,7 +53,9 @@ fn escaped(token: &str) -> String {
 pub(super) fn attach(plan: &Plan<'_>, env: &Environment<'_>, local: &Local<'_>) -> Object {
     let (from, catalog) = (local.route.id.namespace.as_str(), plan.catalog);
     let moved = Moved { env, catalog, from, to: &env.namespace };
-    let parents = service_parents(local.route, plan.catalog.namespace)
+    let service = |name: &str| catalog.service(name);
+    let parents = service_parents(local.route, catalog.namespace)
+        .filter(|parent| ignored_parent(parent, local.route, catalog.home, service).is_none())
         .filter_map(|parent| Some((parent.text_at(&["name"])?, port_of(parent))))
         .filter(|(name, _)| local.services.contains(name))
         .map(|(name, port)| parent_service(name, port));

@@ -359,9 +359,9 @@ pub(super) fn attach(plan: &Plan<'_>, env: &Environment<'_>, local: &Local<'_>) 
     // Several spellings of one host are one here.
     let mut seen = BTreeSet::new();
     let mut own_hosts: Vec<String> = hosts(original)
-        .filter_map(|host| plan.catalog.home.service_of(host, original))
-        .filter(|name| local.services.contains(name) && seen.insert(*name))
-        .map(|name| env.host(name))
+        .filter_map(|host| plan.catalog.home.service_routed(host, original))
+        .filter(|name| local.services.contains(name.as_ref()) && seen.insert(name.clone()))
+        .map(|name| env.host(&name))
         .collect();
     if own_hosts.is_empty() {
         own_hosts = local.services.iter().map(|name| env.host(name)).collect();

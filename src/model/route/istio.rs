@@ -75,6 +75,14 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// What a clone writes as `exportTo`, to be seen by those who see the original. It stands in the same namespace.
+pub(crate) fn export_to(object: &Object) -> Vec<String> {
+    match Seen::of(object) {
+        Seen::Everywhere => vec!["*".to_owned()],
+        Seen::In(_) => texts(object, "exportTo").map(str::to_owned).collect(),
+    }
+}
+
 /// Which of the VirtualServices for one host comes first for a sidecar, the smaller the sooner: those
 /// private to its namespace, then those exported to it by name, then those for everybody.
 pub(crate) fn turn(object: &Object, namespace: &str) -> Option<u8> {

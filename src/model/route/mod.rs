@@ -25,6 +25,24 @@ pub(crate) fn request_headers(route: &Object) -> Vec<&Node> {
     nodes.filter_map(|node| node.at(&["headers", "request"])).collect()
 }
 
+/// The headers that a rule, of either API, or one of its backends writes into answers, by name.
+pub(crate) fn answer_headers(rule: &Node) -> Vec<(&str, &Node)> {
+    let nodes = gateway_api::backends(rule).iter().chain(istio::routes(rule)).chain([rule]);
+    let changes = nodes.flat_map(|node| {
+        let filters = gateway_api::filters(node).iter();
+        let modifiers = filters.filter_map(|filter| filter.get("responseHeaderModifier"));
+        modifiers.chain(node.at(&["headers", "response"]))
+    });
+    let lists =
+        changes.flat_map(|change| ["set", "add"].into_iter().filter_map(|it| change.get(it)));
+    let headers = lists.flat_map(|list| {
+        let items = list.items().iter();
+        let named = items.filter_map(|one| Some((one.text_at(&["name"])?, one.get("value")?)));
+        named.chain(list.entries().iter().map(|(name, value)| (name.text.as_str(), value)))
+    });
+    headers.collect()
+}
+
 /// Whether a match of Istio, `exact`, `prefix` or `regex`, holds for a text; none where its expression cannot
 /// be read. The expression is for all of the text, and `*` alone is for any.
 pub(crate) fn text_match(wanted: &Node, text: &str) -> Option<bool> {

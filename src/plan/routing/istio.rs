@@ -218,8 +218,8 @@ fn is_bare(object: &Object, port: u16) -> bool {
 /// The finding that entries for a port would apply to other hosts as well. Spellings of the service's own
 /// are none.
 fn refuse_bare(home: Home<'_>, table: &Table<'_>, object: &Object) -> Option<Diagnostic> {
-    let mut others =
-        hosts(object).filter(|host| home.service_of(host, object) != Some(table.service));
+    let mut others = hosts(object)
+        .filter(|host| home.service_routed(host, object).as_deref() != Some(table.service));
     if table.bare.is_empty() || !matches!(table.source, Source::Own(_)) || others.next().is_none() {
         return None;
     }

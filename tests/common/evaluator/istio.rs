@@ -56,7 +56,11 @@ impl VirtualService {
         Self {
             namespace: home.to_owned(),
             name: name(object).to_owned(),
-            hosts: texts("hosts").iter().map(|host| resolved(host, home)).collect(),
+            // See `separateVSHostsAndServices` in Istio; destinations are compared as they are written.
+            hosts: texts("hosts")
+                .iter()
+                .map(|host| resolved(host, home).to_ascii_lowercase())
+                .collect(),
             gateways,
             export_to: texts("exportTo"),
             http: items(spec, "http").to_vec(),

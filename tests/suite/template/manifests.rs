@@ -143,10 +143,11 @@ fn secrets_that_previews_name_are_there() {
 fn secrets_are_encrypted_for_the_key_of_sops_yaml() {
     let rules = std::fs::read_to_string(template().join(".sops.yaml")).expect("it is there");
     let rules: Value = yaml_serde::from_str(&rules).expect("it is YAML");
-    let recipient = text(&rules, "/creation_rules/0/age");
-    assert!(recipient.starts_with("age1"), "{recipient}");
     let mut seen = 0;
-    for folder in ["secrets/staging", "secrets/production"] {
+    for (rule, folder) in ["secrets/staging", "secrets/production"].into_iter().enumerate() {
+        let recipient = text(&rules, &format!("/creation_rules/{rule}/age"));
+        let path = text(&rules, &format!("/creation_rules/{rule}/path_regex"));
+        assert!(recipient.starts_with("age1") && path.contains(folder), "{recipient} {path}");
         for secret in build(&template().join(folder)).iter().filter(|one| one["kind"] == "Secret") {
             seen += 1;
             assert_eq!(text(secret, "/sops/age/0/recipient"), recipient, "{}", name_of(secret));

@@ -30,6 +30,15 @@ impl PartialEq for Held<'_> {
     }
 }
 
+/// What holds of a route at some listeners.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rules<'a> {
+    /// The rules, in order.
+    pub(super) held: Vec<Held<'a>>,
+    /// Redirects that would lead a preview host to itself for ever, and are left out.
+    pub(super) looping: Vec<&'a Node>,
+}
+
 /// The conditions of a match on headers.
 const HEADERS: [&str; 2] = ["headers", "withoutHeaders"];
 
@@ -69,12 +78,17 @@ pub(super) fn at_all<'a>(
     preview: &Pattern,
     all: &[At<'_>],
     (key, secure): (&RoutingKey, bool),
-) -> Result<Vec<Held<'a>>, Refused> {
+) -> Result<Rules<'a>, Refused> {
     if route.id.group == gateway::GROUP {
-        let rules = gateway_api::rules(route).iter();
-        let held = rules.filter(|rule| !redirects(rule).any(|one| leads_to_itself(one, host)));
-        let held: Vec<Held<'_>> = held.map(|node| Held { node, matches: None }).collect();
-        let matches = held.iter().filter_map(|one| one.node.get("matches")).flat_map(Node::items);
+        let mut rules = Rules::default();
+        for node in gateway_api::rules(route) {
+            match redirects(node).find(|one| leads_to_itself(one, host)) {
+                Some(redirect) => rules.looping.push(redirect),
+                None => rules.held.push(Held { node, matches: None }),
+            }
+        }
+        let matches =
+            rules.held.iter().filter_map(|one| one.node.get("matches")).flat_map(Node::items);
         for header in matches.filter_map(|one| one.get("headers")).flat_map(Node::items) {
             let name = header.text_at(&["name"]).unwrap_or_default();
             refuse_key(route, key, name, header)?;
@@ -87,20 +101,20 @@ pub(super) fn at_all<'a>(
                 return Err(refuse(message, help, header));
             }
         }
-        return Ok(held);
+        return Ok(rules);
     }
-    let mut agreed: Option<(&At<'_>, Vec<Held<'_>>)> = None;
+    let mut agreed: Option<(&At<'_>, Rules<'_>)> = None;
     for at in all {
-        let held = entries_at(route, &Place { route, host, preview, at, key, secure })?;
+        let rules = entries_at(route, &Place { route, host, preview, at, key, secure })?;
         match &agreed {
-            None => agreed = Some((at, held)),
-            Some((first, other)) if *other != held => {
+            None => agreed = Some((at, rules)),
+            Some((first, other)) if other.held != rules.held => {
                 return Err(Box::new(differs(route, first, at)));
             }
             Some(_) => {}
         }
     }
-    Ok(agreed.map(|(_, held)| held).unwrap_or_default())
+    Ok(agreed.map(|(_, rules)| rules).unwrap_or_default())
 }
 
 /// Where matches of a VirtualService are decided on.
@@ -114,8 +128,8 @@ struct Place<'p> {
     secure: bool,
 }
 
-fn entries_at<'a>(route: &'a Object, place: &Place<'_>) -> Result<Vec<Held<'a>>, Refused> {
-    let mut held = Vec::new();
+fn entries_at<'a>(route: &'a Object, place: &Place<'_>) -> Result<Rules<'a>, Refused> {
+    let mut rules = Rules::default();
     for node in http(route) {
         if let Some(delegate) = node.get("delegate") {
             let message =
@@ -124,25 +138,28 @@ fn entries_at<'a>(route: &'a Object, place: &Place<'_>) -> Result<Vec<Held<'a>>,
                         `spec.routing.entries[].of` the Gateways that previews stand for";
             return Err(refuse(message, help, delegate));
         }
-        if node.get("redirect").is_some_and(|one| leads_to_itself(one, place.host)) {
-            continue;
-        }
         let written = matches(node);
-        if written.is_empty() {
-            held.push(Held { node, matches: None });
+        let redirect = node.get("redirect");
+        if let Some(redirect) = redirect.filter(|one| leads_to_itself(one, place.host)) {
+            // One that cannot hold here is not missed.
+            let may_hold = |one| !matches!(place.left_of(one), Ok(None));
+            if written.is_empty() || written.iter().any(may_hold) {
+                rules.looping.push(redirect);
+            }
             continue;
         }
         let mut left = Vec::new();
         for one in written {
             left.extend(place.left_of(one)?);
         }
-        if !left.is_empty() {
-            let is_open = |one: &Node| one.entries().iter().all(|(key, _)| key.text == "name");
-            let matches = (!left.iter().any(is_open)).then_some(left);
-            held.push(Held { node, matches });
+        if left.is_empty() && !written.is_empty() {
+            continue;
         }
+        let is_open = |one: &Node| one.entries().iter().all(|(key, _)| key.text == "name");
+        let is_for_all = left.is_empty() || left.iter().any(is_open);
+        rules.held.push(Held { node, matches: (!is_for_all).then_some(left) });
     }
-    Ok(held)
+    Ok(rules)
 }
 
 impl Place<'_> {

@@ -1,12 +1,12 @@
-//! Where redirects and CORS policies of a clone lead: from one original host to another becomes from one
-//! preview host to another.
+//! Where redirects, CORS policies and headers of answers of a clone lead: from one original host to another
+//! becomes from one preview host to another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::held::{Held, redirects};
 use super::{Pattern, Rule};
 use crate::model::route::gateways::{Found, Gateways, Listener, listeners};
-use crate::model::route::{gateway_api, text_match};
+use crate::model::route::{answer_headers, gateway_api, text_match};
 use crate::spec::Entry;
 use crate::yaml::Node;
 
@@ -16,6 +16,8 @@ pub(super) struct Leads {
     exact: BTreeMap<String, Pattern>,
     /// Those of wildcards, by what stands behind the star.
     wildcard: BTreeMap<String, Pattern>,
+    /// Hosts of other routes, which have none.
+    others: BTreeSet<String>,
 }
 
 impl Leads {
@@ -24,6 +26,13 @@ impl Leads {
             Some(end) => self.wildcard.entry(end.to_owned()).or_insert(preview),
             None => self.exact.entry(host.to_owned()).or_insert(preview),
         };
+    }
+
+    /// Notes an exact host of some route, after all that have preview hosts.
+    pub(super) fn note(&mut self, host: String) {
+        if !host.contains('*') && self.of(&host).is_none() {
+            self.others.insert(host);
+        }
     }
 
     /// The preview host in place of a host: of the most specific original one.
@@ -100,16 +109,126 @@ pub enum Origin<'a> {
 impl<'a> Rule<'a> {
     pub(super) fn new(held: Held<'a>, leads: &Leads, served: &Served) -> Self {
         let node = held.node;
-        let redirect = redirects(node).next().or(node.get("redirect"));
-        let target = redirect.and_then(|redirect| target(redirect, leads, served));
+        let target = redirect_of(node).and_then(|redirect| target(redirect, leads, served));
         let origins = origins(node).and_then(|list| allowed(list, leads, served));
-        Self { node, matches: held.matches, redirect: target, origins }
+        let answers = answer_headers(node).into_iter().filter_map(|(_, value)| {
+            let text = value.text()?;
+            Some((text, led(text, leads, served)?))
+        });
+        let answers = answers.collect();
+        Self { node, matches: held.matches, redirect: target, origins, answers }
+    }
+
+    /// Whether its redirect leads back to one of these preview hosts, and to no other path.
+    pub(super) fn leads_back(&self, hosts: &[(String, Pattern)]) -> bool {
+        let host = self.redirect.as_ref().and_then(|target| target.host.as_ref());
+        let is_own = || host.is_some_and(|host| hosts.iter().any(|(_, own)| own == host));
+        redirect_of(self.node).is_some_and(|redirect| !leads_to_path(redirect)) && is_own()
+    }
+
+    /// Where its redirect, or a URL in a header of its answers, leads to a host of another route that has no
+    /// preview host.
+    pub(super) fn leads_out(&self, leads: &Leads) -> Option<(&'a Node, String)> {
+        let known = |host: &str| leads.others.get(&host.to_ascii_lowercase()).cloned();
+        let redirect = redirect_of(self.node);
+        let redirect = redirect.and_then(|one| Some((one, known(host_of(one)?)?)));
+        redirect.or_else(|| {
+            answer_headers(self.node).into_iter().find_map(|(_, value)| {
+                let text = value.text()?;
+                let mut hosts = words(text).filter(|(at, _)| text[..*at].ends_with("//"));
+                Some((value, hosts.find_map(|(_, word)| known(word.trim_end_matches('.')))?))
+            })
+        })
+    }
+
+    /// A header of its answers that names an original host, and which of them: one outside of a URL, or the
+    /// domain of a cookie that browsers refuse from the preview host.
+    pub(super) fn named_in_answers(
+        &self,
+        leads: &Leads,
+        hosts: &[(String, Pattern)],
+    ) -> Option<(&'a Node, String)> {
+        answer_headers(self.node).into_iter().find_map(|(name, value)| {
+            let text = value.text()?.to_ascii_lowercase();
+            if name.eq_ignore_ascii_case("set-cookie") {
+                let domain =
+                    text.split(';').find_map(|part| part.trim().strip_prefix("domain="))?;
+                let domain = domain.trim_start_matches('.');
+                let takes = |host: String| {
+                    host.strip_suffix(domain)
+                        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+                };
+                let refused = !hosts.iter().all(|(_, host)| takes(host.of("preview")));
+                return refused.then(|| (value, domain.to_owned()));
+            }
+            let known = |at: usize, word: &str| {
+                !text[..at].ends_with("//") && leads.exact.contains_key(word.trim_end_matches('.'))
+            };
+            let (_, word) = words(&text).find(|(at, word)| known(*at, word))?;
+            Some((value, word.to_owned()))
+        })
     }
 
     /// Whether all it does is to send clients elsewhere.
     pub(super) fn only_redirects(&self) -> bool {
-        redirects(self.node).next().or(self.node.get("redirect")).is_some()
+        redirect_of(self.node).is_some()
     }
+}
+
+/// The redirect of a rule or an entry.
+fn redirect_of(rule: &Node) -> Option<&Node> {
+    redirects(rule).next().or(rule.get("redirect"))
+}
+
+/// Whether a redirect changes the path.
+fn leads_to_path(redirect: &Node) -> bool {
+    ["path", "uri"].iter().any(|field| redirect.get(field).is_some())
+}
+
+/// The words of a text that could be hosts, and where they begin.
+fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut from = 0;
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))).filter_map(
+        move |word| {
+            let at = from;
+            // What stands between two words is one character.
+            let behind = text[at + word.len()..].chars().next().map_or(0, char::len_utf8);
+            from = at + word.len() + behind;
+            (!word.is_empty()).then_some((at, word))
+        },
+    )
+}
+
+/// A text in which URLs of original hosts are those of preview hosts. None where it has none.
+fn led(text: &str, leads: &Leads, served: &Served) -> Option<Pattern> {
+    let (mut made, mut from) = (String::new(), 0);
+    for (at, word) in words(text).filter(|(at, _)| text[..*at].ends_with("//")) {
+        let Some(preview) = leads.of(word.trim_end_matches('.')) else {
+            continue;
+        };
+        let url = served.base.replace("{}", &preview.0);
+        let slashes = at - "//".len();
+        let scheme = ["https:", "http:"].into_iter().find(|scheme| {
+            let start =
+                slashes.checked_sub(scheme.len()).and_then(|start| text.get(start..slashes));
+            start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        });
+        // Of another scheme, or of the page's own, the authority alone is another.
+        let (start, put) = match scheme {
+            Some(scheme) => (slashes - scheme.len(), url.as_str()),
+            None => (slashes, &url[url.find("//").unwrap_or(0)..]),
+        };
+        let mut end = at + word.len();
+        let port = text[end..].strip_prefix(':').unwrap_or_default();
+        let digits = port.find(|c: char| !c.is_ascii_digit()).unwrap_or(port.len());
+        if digits > 0 {
+            end += 1 + digits;
+        }
+        made += &text[from..start];
+        made += put;
+        from = end;
+    }
+    (from > 0).then(|| Pattern(made + &text[from..]))
 }
 
 /// The host of a redirect, without a port.
@@ -121,8 +240,7 @@ fn host_of(redirect: &Node) -> Option<&str> {
 /// Whether a redirect changes neither the host nor the path: it is there to change the scheme or the port,
 /// and leads a preview host to itself for ever.
 pub(super) fn leads_to_itself(redirect: &Node, host: &str) -> bool {
-    let to_path = ["path", "uri"].iter().any(|field| redirect.get(field).is_some());
-    !to_path && host_of(redirect).is_none_or(|to| to.eq_ignore_ascii_case(host))
+    !leads_to_path(redirect) && host_of(redirect).is_none_or(|to| to.eq_ignore_ascii_case(host))
 }
 
 fn target(redirect: &Node, leads: &Leads, served: &Served) -> Option<Target> {
@@ -253,6 +371,30 @@ mod tests {
             json!(["ftp://*"]),
         ] {
             assert!(said(list.clone()).is_empty(), "{list}");
+        }
+    }
+
+    #[test]
+    fn urls_in_headers_of_answers_lead_to_preview_hosts() {
+        let served = Served { secure: true, port: Some(8443), base: "https://{}:8443".to_owned() };
+        let led = |text| led(text, &leads(), &served).map(|made| made.of("pr-1"));
+        for (text, made) in [
+            ("http://www.x.com", "https://pr-1-www.p.com:8443"),
+            ("HTTPS://WWW.x.com:443/a?b", "https://pr-1-www.p.com:8443/a?b"),
+            ("//www.x.com/a", "//pr-1-www.p.com:8443/a"),
+            ("wss://api.x.com 'self'", "wss://pr-1-any.p.com:8443 'self'"),
+            ("a http://www.x.com. b", "a https://pr-1-www.p.com:8443 b"),
+            (
+                "<https://www.x.com>, <https://api.x.com/b>",
+                "<https://pr-1-www.p.com:8443>, <https://pr-1-any.p.com:8443/b>",
+            ),
+        ] {
+            assert_eq!(led(text).as_deref(), Some(made), "{text}");
+        }
+        for text in
+            ["www.x.com", "https://login.y.com/", "https://x.com", "*", "https://äwww.x.com", ""]
+        {
+            assert_eq!(led(text), None, "{text}");
         }
     }
 

@@ -6,6 +6,7 @@
 mod held;
 mod led;
 mod routes;
+mod seen;
 mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,6 +87,8 @@ pub struct Rule<'a> {
     pub redirect: Option<Target>,
     /// The origins that it allows, where these are others than written.
     pub origins: Option<Vec<Origin<'a>>>,
+    /// Values of headers of answers that lead to original hosts, and what stands in their place.
+    pub answers: BTreeMap<&'a str, Pattern>,
 }
 
 /// A clone of an entry route for each of some previews.
@@ -171,6 +174,7 @@ pub(super) fn plan<'a>(
     }
     found.extend(finder.findings.take().into_values());
     check_gateways(config, &gateways, &all, found);
+    seen::check(config, &all, found);
     found.extend(published(config, &all));
     hosts::check(config, catalog, &gateways, &all, found);
     check_names(environments, &all, found);

@@ -67,14 +67,17 @@ impl<'a> Finder<'a, '_> {
         let bound = bindings(route);
         let bound: Vec<Binding<'_>> =
             bound.into_iter().filter(|one| stands_for(entry, one.gateway)).collect();
-        let hosts = original_hosts(route).into_iter().map(|host| {
-            let mut served: Vec<At<'_>> =
-                bound.iter().flat_map(|one| self.served(route, one, &host)).collect();
+        let mut hosts = Hosts::new();
+        for host in original_hosts(route) {
+            let served = bound.iter().flat_map(|one| self.served(route, one, host));
+            hosts.entry(plain(host)).or_default().extend(served);
+        }
+        hosts.retain(|_, served| {
             served.sort_unstable();
             served.dedup();
-            (host, served)
+            !served.is_empty()
         });
-        hosts.filter(|(_, served)| !served.is_empty()).collect()
+        hosts
     }
 
     /// The hosts of the listeners that a route is attached to: those of a route without its own.
@@ -140,18 +143,42 @@ impl<'a> Finder<'a, '_> {
                 leads.add(host, Pattern(preview_host(entry, "{preview}", "*", route)));
             }
         }
+        let all = self.routes.iter().flat_map(|route| original_hosts(route));
+        all.for_each(|host| leads.note(plain(host)));
         let ways = parts.into_iter().flat_map(|(route, hosts, parts)| {
             let gateways: BTreeSet<Name<'_>> =
                 hosts.values().flatten().map(|at| at.gateway).collect();
             let (served, leads) = (served(route), &leads);
             parts.into_iter().enumerate().map(move |(number, part)| {
                 let rules = part.held.into_iter().map(|held| Rule::new(held, leads, &served));
-                let (rules, gateways) = (rules.collect(), gateways.clone());
-                let base = served.base.clone();
+                let rules = self.rules(route, &part.hosts, rules, leads);
+                let (gateways, base) = (gateways.clone(), served.base.clone());
                 Way { route, part: number, gateways, rules, hosts: part.hosts, base }
             })
         });
-        ways.collect()
+        ways.filter(|way| !way.rules.is_empty()).collect()
+    }
+
+    /// The rules of a way without those that lead back, and a word on what a preview host does with them.
+    fn rules(
+        &self,
+        route: &Object,
+        hosts: &[(String, Pattern)],
+        rules: impl Iterator<Item = Rule<'a>>,
+        leads: &Leads,
+    ) -> Vec<Rule<'a>> {
+        let (back, rules): (Vec<_>, Vec<_>) = rules.partition(|rule| rule.leads_back(hosts));
+        if let Some(rule) = back.first() {
+            self.say(loops(route, rule.node));
+        }
+        let mut named = rules.iter().filter_map(|rule| rule.named_in_answers(leads, hosts));
+        if let Some((value, host)) = named.next() {
+            self.say(names_original(route, value, &host));
+        }
+        if let Some((node, host)) = rules.iter().find_map(|rule| rule.leads_out(leads)) {
+            self.say(leads_out(route, node, &host));
+        }
+        rules
     }
 
     /// The routes without the listeners that are there to send clients on: those without TLS of a host that is
@@ -189,13 +216,17 @@ impl<'a> Finder<'a, '_> {
         let by_host = held::depends_on_host(route);
         let mut known: Vec<(&[At<'_>], Vec<Held<'_>>)> = Vec::new();
         let mut parts: Vec<Part<'_>> = Vec::new();
+        let mut looping: Vec<&Node> = Vec::new();
         for (host, at) in hosts {
             let preview = Pattern(preview_host(entry, "{preview}", host, route));
             let mut same = known.iter().filter(|(other, _)| !by_host && *other == at.as_slice());
             let held = match same.next() {
                 Some((_, held)) => held.clone(),
                 None => match held::at_all(route, host, &preview, at, (self.key, secure)) {
-                    Ok(held) => held,
+                    Ok(rules) => {
+                        looping.extend(rules.looping);
+                        rules.held
+                    }
                     Err(finding) => {
                         self.say(*finding);
                         return Vec::new();
@@ -211,8 +242,10 @@ impl<'a> Finder<'a, '_> {
             }
         }
         parts.retain(|part| !part.held.is_empty());
-        if parts.is_empty() {
-            self.say(nothing_holds(route));
+        match looping.first() {
+            _ if parts.is_empty() => self.say(nothing_holds(route)),
+            Some(redirect) => self.say(loops(route, redirect)),
+            None => {}
         }
         parts
     }
@@ -233,19 +266,24 @@ fn stands_for(entry: &Entry, gateway: Name<'_>) -> bool {
         || entry.of.iter().any(|one| (one.namespace.as_str(), one.name.as_str()) == gateway)
 }
 
-/// The hosts of an entry route; one without hosts, or with a wildcard, is known by its name.
-fn original_hosts(route: &Object) -> Vec<String> {
-    let named: Vec<String> = match route.id.kind.as_str() {
-        "VirtualService" => istio::hosts(route)
-            .filter(|host| host.contains('.') || host.starts_with('*'))
-            .map(|host| host.trim_end_matches('.').to_ascii_lowercase())
-            .collect(),
+/// The hosts of an entry route, as they are written; one without hosts, or with a wildcard, is known by its
+/// name.
+fn original_hosts(route: &Object) -> Vec<&str> {
+    let named: Vec<&str> = match route.id.kind.as_str() {
+        "VirtualService" => {
+            istio::hosts(route).filter(|host| host.contains('.') || host.starts_with('*')).collect()
+        }
         _ => {
             let hosts = route.node.at(&["spec", "hostnames"]).map(Node::items).unwrap_or_default();
-            hosts.iter().filter_map(Node::text).map(str::to_ascii_lowercase).collect()
+            hosts.iter().filter_map(Node::text).collect()
         }
     };
-    if named.is_empty() { vec!["*".to_owned()] } else { named }
+    if named.is_empty() { vec!["*"] } else { named }
+}
+
+/// A host as clients ask for it.
+fn plain(host: &str) -> String {
+    host.trim_end_matches('.').to_ascii_lowercase()
 }
 
 /// How much is written for a clone of a route: itself, its hosts, and its rules.
@@ -260,6 +298,40 @@ fn not_served(route: &Object) -> Diagnostic {
     let message = format!("{} has no host that a listener of its Gateways is open to", route.id);
     let help = "nothing to do, unless previews need it: then mend its hosts, or the Gateway's";
     Diagnostic::new(&code::ENTRY_NOT_CLONED, message, help).at(route.place(), "not cloned")
+}
+
+/// A word on headers of answers that name an original host where nothing can be put in its place.
+fn names_original(route: &Object, value: &Node, host: &str) -> Diagnostic {
+    let message = format!(
+        "{} answers with a header that names `{host}`, and so do its clones: it does not name the preview host",
+        route.id
+    );
+    let help = "nothing to do, unless previews need it: then leave the domain out of the cookie, or write the host \
+                as part of a URL, which leads to the preview host";
+    Diagnostic::new(&code::HOST_KEPT, message, help).at(value.place, "is cloned as it stands")
+}
+
+/// A word on what leads from a preview host to the host of a route that has no preview host.
+fn leads_out(route: &Object, node: &Node, host: &str) -> Diagnostic {
+    let message = format!(
+        "{} leads to `{host}`, and so do its clones: the entry has no preview host for it, so a client leaves the \
+         preview there",
+        route.id
+    );
+    let help = "nothing to do, unless tests follow it: then let the entry stand for a Gateway that serves the host";
+    Diagnostic::new(&code::HOST_KEPT, message, help).at(node.place, "is cloned as it stands")
+}
+
+/// A word on redirects that clones of a route leave out.
+fn loops(route: &Object, redirect: &Node) -> Diagnostic {
+    let message = format!(
+        "clones of {} leave out a redirect to the host and path that were asked for: it would lead a preview \
+         host to itself for ever",
+        route.id
+    );
+    let help = "nothing to do, unless tests need it: preview hosts are served by the listener that the entry names, \
+                so there is no other scheme or port to send clients to";
+    Diagnostic::new(&code::DROPPED, message, help).at(redirect.place, "left out of clones")
 }
 
 /// A word on a route of which a preview host would have nothing.

@@ -4,7 +4,7 @@ use super::super::Table;
 use crate::diagnostic::{Diagnostic, Place, code};
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::route::gateway_api::{is_in, kind_of_parent, parents};
-use crate::model::route::istio::{Seen, hosts, http, is_mesh, matches};
+use crate::model::route::istio::{Seen, http, is_mesh, matches};
 use crate::yaml::Node;
 
 /// So many objects are named; of a thousand the rest is counted.
@@ -74,9 +74,7 @@ impl Table<'_, '_> {
     /// Whether copies can meet the rules of a VirtualService: where every preview has a copy of each of its
     /// services, the rules are attached to those.
     fn is_met(&self, object: &Object) -> bool {
-        let home = self.catalog.home;
-        let own = hosts(object).filter_map(|host| home.service_of(host, object));
-        let mut services = own.filter(|name| self.catalog.service(name).is_some()).peekable();
+        let mut services = self.spoken_for(object).peekable();
         services.peek().is_none() || services.any(|name| self.is_called(name))
     }
 }

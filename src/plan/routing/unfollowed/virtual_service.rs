@@ -12,14 +12,13 @@ impl<'a> Table<'a, '_> {
         let chooses = self.chooses_previewed(object);
         if hosts(object).next().is_none() {
             let service = chooses.filter(|_| self.is_delegate(object))?;
-            return Some(not_previewed(object, service, object.place()));
+            let help = "write its entries into the VirtualService that delegates to it".to_owned();
+            return Some(Diagnostic { help, ..not_previewed(object, service, object.place()) });
         }
         if !is_mesh(object) {
             return None;
         }
-        let home = self.catalog.home;
-        let own = hosts(object).filter_map(|host| home.service_of(host, object));
-        let services: Vec<&str> = own.filter(|name| self.catalog.service(name).is_some()).collect();
+        let services: Vec<&str> = self.spoken_for(object).collect();
         let seen = Seen::of(object);
         let concerned = chooses.is_some() || services.iter().any(|name| self.is_previewed(name));
         let hidden = || {
@@ -41,11 +40,19 @@ impl<'a> Table<'a, '_> {
             .or_else(|| self.of_some_callers(object, &services))
     }
 
+    /// The services of the baseline that a VirtualService speaks for by name.
+    pub(super) fn spoken_for(&self, object: &Object) -> impl Iterator<Item = &'a str> {
+        let catalog = self.catalog;
+        let routed = hosts(object).filter_map(|host| catalog.home.service_routed(host, object));
+        routed.filter_map(|name| Some(catalog.service(&name)?.name()))
+    }
+
     /// A host or destination that is a service to a resolver and not to Istio.
     fn misspelt(&self, object: &'a Object, chooses: Option<&str>) -> Option<Diagnostic> {
         let home = self.catalog.home;
-        let mistaken = |host| {
-            let service = self.catalog.service(home.mistaken_service_of(host, object)?)?;
+        let mistaken = |host: &'a str| {
+            let lower = host.to_ascii_lowercase();
+            let service = self.catalog.service(home.mistaken_service_of(&lower, object)?)?;
             Some((host, service))
         };
         let concerned = |name: &str| self.is_previewed(name) || chooses.is_some();
@@ -66,14 +73,24 @@ impl<'a> Table<'a, '_> {
             let finding = Diagnostic::new(&code::ROUTE_IGNORED, message, help);
             return Some(finding.at(place_of(object, "hosts"), "is taken as it stands"));
         }
-        let mut sent = http(object).flat_map(destinations).filter_map(mistaken);
+        let in_capitals = |host: &'a str| {
+            let meant = self.catalog.service(&home.service_routed(host, object)?)?;
+            (home.service_of(host, object) != Some(meant.name())).then_some((host, meant))
+        };
+        let sent = http(object).flat_map(destinations);
+        let mut sent = sent.filter_map(|host| mistaken(host).or_else(|| in_capitals(host)));
         let (host, service) = sent.find(|(_, one)| self.is_previewed(one.name()))?;
         let message = format!(
             "{} sends requests to a host `{host}`, which no Service has: nobody answers, in previews neither",
             object.id
         );
         let full = home.host(service.name());
-        let help = format!("write `{full}`: Istio completes only a host without a dot");
+        let help = match host.contains(|c: char| c.is_ascii_uppercase()) {
+            true => {
+                format!("write `{full}`: Istio compares the hosts of destinations with their case")
+            }
+            false => format!("write `{full}`: Istio completes only a host without a dot"),
+        };
         let finding = Diagnostic::new(&code::ROUTE_IGNORED, message, help);
         Some(finding.at(place_of(object, "http"), "a host is taken as it stands"))
     }
@@ -96,7 +113,10 @@ impl<'a> Table<'a, '_> {
     fn covers_home(&self, object: &Object) -> bool {
         let all = format!(".{}.svc.{}", self.catalog.namespace, self.catalog.home.domain);
         let mut ends = hosts(object).filter_map(|host| host.strip_prefix('*'));
-        ends.any(|end| all.ends_with(end) || end.ends_with(&all))
+        ends.any(|end| {
+            let end = end.to_ascii_lowercase();
+            all.ends_with(&end) || end.ends_with(&all)
+        })
     }
 
     /// Sections in which no key can be told, that lead from another host to a service with copies.

@@ -39,9 +39,15 @@ impl Cluster {
         gitops.git(&["push", "--quiet", "origin", "main"])?;
         secrets(forge.gitea.token())?;
         apply(sync)?;
-        for name in
-            ["flux-system", "infra-controllers", "secrets", "infra-configs", "apps", "previews"]
-        {
+        for name in [
+            "flux-system",
+            "infra-controllers",
+            "secrets",
+            "infra-configs",
+            "monitoring",
+            "apps",
+            "previews",
+        ] {
             wait(name, BOOTSTRAP, || ready(name))?;
         }
         let mut probe = Probe::new()?;

@@ -48,8 +48,8 @@ domain: lab.test
 reports: https://reports.lab.test
 ";
 const SERVICES: [&str; 4] = ["frontend", "catalog", "cart", "checkout"];
-/// The status of the suite.
-const STATUS: &str = "shop/smoke";
+/// The suites, each with a status and a comment of its own.
+const SUITES: [&str; 4] = ["smoke", "http", "browser", "exercised"];
 /// From the end of the workflows to the end of the suite, and to the end of everything.
 const DELIVERY: Duration = Duration::from_secs(90);
 
@@ -119,28 +119,30 @@ impl Team {
         ensure(image.starts_with("registry.lab.test/team/cart@sha256:"), || (*image).to_owned())?;
         program(Command::new("oras").args(["manifest", "fetch", image]), "")?;
         self.forge.settled("gitops", PUSH, before)?;
-        self.await_status(&commit, "success")?;
+        self.await_statuses(&commit, "success")?;
         let green = begun.elapsed().as_secs();
         let url = format!("https://{preview}.preview.lab.test/");
         let comments = self.forge.gitea.comments_in("team/shop", number)?;
-        ensure(matches!(comments.as_slice(), [only] if only.contains(&url)), || {
-            format!("one comment with {url} is wanted, there are {comments:?}")
+        let told = comments.iter().filter(|comment| comment.contains(&url)).count();
+        ensure(told == SUITES.len() && comments.len() == told, || {
+            format!("a comment of each suite with {url} is wanted, there are {comments:?}")
         })?;
 
         self.cluster.answers(&format!("{url}api/cart/"), "cart", &preview)?;
         self.cluster.answers(&url, "frontend", BASELINE)?;
         self.cluster.answers("https://shop.staging.lab.test/api/cart/", "cart", BASELINE)?;
-        let tests = suite::tests(&preview, "smoke")?;
+        let tests = suite::passes(&preview, "smoke")?;
         self.a_change_of_the_baseline(&preview)?;
 
         let closed = Instant::now();
         self.close(number)?;
         self.await_gone(&preview)?;
         Ok(format!(
-            "a push to a pull request was {STATUS} = success after {green} s, with a comment, an image of the one service that \
-             it affects, and the preview at {url}; a pull request of the GitOps repository was told what it means for that \
-             preview; the suite's own command passed through the proxies ({}); closed, nothing \
+            "a push to a pull request had {} green statuses after {green} s, with comments, an image of the one service that it \
+             affects, and the preview at {url}; a pull request of the GitOps repository was told what it means for that \
+             preview; the smoke suite's own commands passed through the proxies ({}); closed, nothing \
              was left after {} s",
+            SUITES.len(),
             passed(&tests),
             closed.elapsed().as_secs()
         ))
@@ -186,14 +188,19 @@ impl Team {
         Ok(all.into_iter().find(|one| one["name"] == preview))
     }
 
-    /// Waits for the first verdict on a commit that Flux gives, which must be this one.
-    fn await_status(&mut self, commit: &str, wanted: &str) -> Outcome {
-        wait(&format!("{STATUS} of {commit}"), DELIVERY, || {
-            let all = self.forge.gitea.statuses_in("team/shop", commit)?;
-            let verdict = |one: &&Status| one.context == STATUS && one.state != "pending";
-            let verdict = all.iter().find(verdict).ok_or_else(|| format!("there is {all:?}"))?;
-            Ok(ensure(verdict.state == wanted, || format!("it is {verdict:?}")))
-        })?
+    /// Waits for the first verdict of each suite on a commit, which must be this one.
+    fn await_statuses(&mut self, commit: &str, wanted: &str) -> Outcome {
+        for suite in SUITES {
+            let context = format!("shop/{suite}");
+            wait(&format!("{context} of {commit}"), DELIVERY, || {
+                let all = self.forge.gitea.statuses_in("team/shop", commit)?;
+                let verdict = |one: &&Status| one.context == context && one.state != "pending";
+                let verdict =
+                    all.iter().find(verdict).ok_or_else(|| format!("there is {all:?}"))?;
+                Ok(ensure(verdict.state == wanted, || format!("it is {verdict:?}")))
+            })??;
+        }
+        Ok(())
     }
 
     /// Waits until neither the cluster nor the registry has anything of a preview.

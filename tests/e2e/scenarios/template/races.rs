@@ -38,7 +38,7 @@ fn two_at_once(team: &mut Team) -> Outcome<[Pull; 2]> {
     ensure(failed.is_empty(), || format!("of two at once these failed: {failed:?}"))?;
     for pull in &pulls {
         pull.is_set_to(team, Some(&pull.commit))?;
-        team.await_status(&pull.commit, "success")?;
+        team.await_statuses(&pull.commit, "success")?;
     }
     Ok(pulls)
 }

@@ -13,67 +13,77 @@ use super::cluster::BASELINE;
 use crate::lab::{Outcome, get, list, run, scratch};
 use crate::traffic::{Envoy, Pod, Probe};
 
-/// Runs the tests of a suite as the pod of its Job would: with its environment and its files, and behind its proxy. Returns
-/// what they wrote.
-pub(crate) fn tests(preview: &str, suite: &str) -> Outcome<String> {
+/// Runs a suite as the pod of its Job would: its containers one after the other, with their environment and their files,
+/// and behind the pod's proxy. Only its report goes nowhere. Returns what it wrote.
+pub(crate) fn passes(preview: &str, suite: &str) -> Outcome<String> {
     let jobs = list(&["-n", preview, "jobs"])?;
-    let job = jobs
-        .iter()
-        .find(|job| job["metadata"]["name"].as_str().is_some_and(|name| name.starts_with(suite)));
+    let name = |job: &Value| job["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let job = jobs.iter().find(|job| name(job).starts_with(suite));
     let job = job.ok_or_else(|| format!("{preview} has no Job of {suite}"))?;
-    let pod = &job["spec"]["template"];
-    // A suite that uploads its report does so in a container after that of the tests.
-    let containers =
-        pod["spec"]["initContainers"].as_array().or(pod["spec"]["containers"].as_array());
-    let tests = containers.and_then(|all| all.first()).ok_or("a Job has a container")?;
-    let folders = folders(preview, &pod["spec"], tests)?;
+    let template = &job["spec"]["template"];
+    let pod = Pod::past(preview, &name(job), template["metadata"]["labels"].clone());
+    let mut probe = Probe::new()?;
+    let _proxy = Envoy::sidecar(&pod, &mut probe)?;
+    names()?;
+    let mut written = String::new();
+    let volumes = volumes(preview, &template["spec"])?;
+    for containers in ["initContainers", "containers"] {
+        for container in template["spec"][containers].as_array().unwrap_or(&Vec::new()) {
+            written.push_str(&run(&mut command(preview, container, &volumes)?, "")?);
+        }
+    }
+    Ok(written)
+}
+
+/// The command of a container.
+fn command(
+    namespace: &str,
+    container: &Value,
+    volumes: &BTreeMap<String, PathBuf>,
+) -> Outcome<Command> {
+    let mounts = container["volumeMounts"].as_array().cloned().unwrap_or_default();
     let here = |text: &str| {
-        let found = folders.iter().find(|(place, _)| text.starts_with(place.as_str()));
-        found.map_or(text.to_owned(), |(place, folder)| {
-            format!("{}{}", folder.display(), &text[place.len()..])
-        })
+        let inside =
+            |mount: &&Value| mount["mountPath"].as_str().is_some_and(|path| text.starts_with(path));
+        let found = mounts.iter().find(inside).and_then(|mount| {
+            let folder = volumes.get(mount["name"].as_str()?)?;
+            Some(text.replacen(mount["mountPath"].as_str()?, folder.to_str()?, 1))
+        });
+        found.unwrap_or_else(|| text.to_owned())
     };
     let words: Vec<String> = ["command", "args"]
         .iter()
-        .flat_map(|field| tests[field].as_array().cloned().unwrap_or_default())
-        .filter_map(|word| word.as_str().map(&here))
+        .flat_map(|field| container[field].as_array().cloned().unwrap_or_default())
+        .filter_map(|word| word.as_str().map(here))
         .collect();
     let (program, arguments) = words.split_first().ok_or("the container has no command")?;
-    let mut probe = Probe::new()?;
-    let name = job["metadata"]["name"].as_str().unwrap_or_default();
-    let pod = Pod::past(preview, name, pod["metadata"]["labels"].clone());
-    let _proxy = Envoy::sidecar(&pod, &mut probe)?;
-    names()?;
     let mut command = Command::new(program);
     command.args(arguments).env_clear();
     for name in ["PATH", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"] {
         command.env(name, env::var(name).map_err(|error| format!("{name}: {error}"))?);
     }
-    for (name, value) in variables(preview, tests)? {
-        command.env(name, here(&value));
+    for (name, value) in variables(namespace, container)? {
+        if name != "REPORTS_URL" {
+            command.env(name, here(&value));
+        }
     }
-    run(&mut command, "")
+    Ok(command)
 }
 
-/// The folders of a container's volumes: place and where its files are here.
-fn folders(namespace: &str, pod: &Value, container: &Value) -> Outcome<Vec<(String, PathBuf)>> {
+/// The volumes of a pod as folders, by their names.
+fn volumes(namespace: &str, pod: &Value) -> Outcome<BTreeMap<String, PathBuf>> {
     let root = scratch("suite");
-    let volumes = pod["volumes"].as_array().cloned().unwrap_or_default();
-    let mut folders = Vec::new();
-    for mount in container["volumeMounts"].as_array().unwrap_or(&Vec::new()) {
-        let (Some(name), Some(place)) = (mount["name"].as_str(), mount["mountPath"].as_str())
-        else {
-            continue;
-        };
-        let folder = root.join(name);
+    let mut folders = BTreeMap::new();
+    for volume in pod["volumes"].as_array().unwrap_or(&Vec::new()) {
+        let name = volume["name"].as_str().unwrap_or_default().to_owned();
+        let folder = root.join(&name);
         fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-        let volume = volumes.iter().find(|volume| volume["name"] == name);
-        if let Some(map) = volume.and_then(|volume| volume["configMap"]["name"].as_str()) {
+        if let Some(map) = volume["configMap"]["name"].as_str() {
             for (file, text) in data(namespace, map)? {
                 write_program(&folder.join(file), &text)?;
             }
         }
-        folders.push((place.to_owned(), folder));
+        folders.insert(name, folder);
     }
     Ok(folders)
 }

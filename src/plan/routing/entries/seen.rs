@@ -1,0 +1,38 @@
+//! Who sees the clones of a VirtualService: those who see the original, and no one more.
+//!
+//! Whether a Gateway follows a VirtualService that only some namespaces see depends on where the Gateway's pods
+//! run, which no object of the input says.
+
+use super::{Planned, istio_kind};
+use crate::diagnostic::{Diagnostic, Report, code, some_of};
+use crate::kube::Object;
+use crate::model::route::istio::Seen;
+use crate::spec::Config;
+
+/// Names, once for an entry, the VirtualServices whose clones are not seen in the namespace of its Gateway.
+pub(super) fn check(config: &Config, all: &[Planned<'_>], found: &mut Report) {
+    for (index, Planned { entry, ways }) in all.iter().enumerate() {
+        let namespace = entry.gateway.namespace.as_str();
+        let mut hidden: Vec<&Object> = ways.iter().map(|way| way.route).collect();
+        hidden.retain(|route| {
+            route.id.group == istio_kind::GROUP && !Seen::of(route).includes(namespace)
+        });
+        hidden.dedup_by_key(|route| &route.id);
+        let Some(first) = hidden.first() else {
+            continue;
+        };
+        let message = format!(
+            "`exportTo` leaves out {namespace}, the namespace of Gateway {namespace}/{}: pods of the Gateway that \
+             run there see no clone of {}",
+            entry.gateway.name,
+            some_of(hidden.iter().map(|route| route.id.to_string()))
+        );
+        let help = format!(
+            "add {namespace} to its `exportTo`; nothing to do where the pods run in a namespace that sees it"
+        );
+        let path = format!("spec.routing.entries[{index}].gateway");
+        let finding: Diagnostic = config.finding(&code::ENTRY_NOT_CLONED, path, message, help);
+        let node = first.node.at(&["spec", "exportTo"]).unwrap_or(&first.node);
+        found.push(finding.also(node.place, "clones are seen where the original is"));
+    }
+}

@@ -1,0 +1,64 @@
+//! URLs: nothing in them that Flux would substitute, and nobody's password.
+
+use std::fmt;
+
+use super::Input;
+use crate::diagnostic::text::short;
+use crate::diagnostic::{Report, code, has_userinfo};
+
+/// Reports a field that is no URL. `what` says what it is one of.
+pub(super) fn check_url(
+    input: &Input<'_>,
+    field: fmt::Arguments<'_>,
+    text: &str,
+    (what, help): (&str, &str),
+    found: &mut Report,
+) {
+    if !check_user(input, field, text, found) && !is_url(text) {
+        let message = format!("`{}` is not {what}", short(text));
+        found.push(input.config.finding(&code::CONFIG_FIELD, field, message, help));
+    }
+}
+
+/// Reports a URL with a user or a password, and whether it has them: it would stand in objects, in statuses
+/// on pull requests and in logs.
+pub(super) fn check_user(
+    input: &Input<'_>,
+    field: fmt::Arguments<'_>,
+    text: &str,
+    found: &mut Report,
+) -> bool {
+    let has_user = has_userinfo(text);
+    if has_user {
+        found.push(input.config.finding(
+            &code::CONFIG_FIELD,
+            field,
+            "this URL names a user or a password, and whoever sees what is made of it would see that",
+            "leave it out, with the `@` behind it; if it is a password, it is known now and must be changed. \
+             Flux takes credentials from Secrets (spec.notify[].secretRef)",
+        ));
+    }
+    has_user
+}
+
+/// Whether a text is a plain http(s) URL: no `$` that Flux could substitute, no control characters.
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#@!&'()*+,;=%{}".contains(&byte);
+    rest.is_some_and(|rest| {
+        rest.starts_with(|c: char| c.is_ascii_alphanumeric()) && rest.bytes().all(fits)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_hold_nothing_that_flux_could_substitute() {
+        assert!(is_url("https://github.com/shop/shop"));
+        for bad in ["github.com/x", "https://", "https://x/$A", "https://x/a b", "https://x\n"] {
+            assert!(!is_url(bad), "{bad}");
+        }
+    }
+}
