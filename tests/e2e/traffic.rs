@@ -101,7 +101,7 @@ impl Envoy {
             "stats_config": {
                 "use_all_default_tags": false,
                 "stats_tags": [
-                    {"tag_name": "cluster_name", "regex": r"^cluster\.((.+?(\..+?\.svc\.cluster\.local)?)\.)"},
+                    {"tag_name": "cluster_name", "regex": r"^cluster(\.(.+);)"},
                     {"tag_name": "response_code_class", "regex": r"_rq(_(\dxx))$"},
                     {"tag_name": "response_code", "regex": r"_rq(_(\d{3}))$"},
                 ],

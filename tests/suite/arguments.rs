@@ -297,7 +297,8 @@ fn previews_are_listed_and_shown() {
                 services: [{name: cart, containers: [{name: server, image: \"cart:3\"}], env: [{name: A, value: \"1\"}]}]\n    \
                 changes: [{repository: \"https://github.com/shop/cart.git\", number: 7, \
                 commit: \"90d51dc2888fbbef60f3ddecea6cb05ac8c43ec4\"}]\n";
-    shop.write("previews.yaml", &(config("cart:2") + more));
+    let links = "spec:\n  links: [{name: graph, url: \"https://kiali.example.com/?n={baseline},{namespace}&p={preview}\"}]\n";
+    shop.write("previews.yaml", &(config("cart:2").replace("spec:\n", links) + more));
     let table = "\
 NAME  SERVICES  CHANGES  EXPIRES
 pr-0  cart      cart#7   2026-12-01T00:00:00Z
@@ -308,6 +309,7 @@ pr-1  cart
     let full = "\
 name        pr-0
 namespace   pr-0
+link        graph https://kiali.example.com/?n=shop,pr-0&p=pr-0
 expires     2026-12-01T00:00:00Z
 change      https://github.com/shop/cart.git#7 at 90d51dc2888fbbef60f3ddecea6cb05ac8c43ec4
 service     cart
@@ -322,6 +324,8 @@ service     cart
     assert_eq!(list["previews"][0], json("show pr-0 --format json"));
     assert_eq!(list["previews"][1]["services"][0]["images"][0]["image"], "cart:2");
     assert_eq!(list["previews"][1]["urls"], serde_json::Value::Null);
+    let link = "https://kiali.example.com/?n=shop,pr-1&p=pr-1";
+    assert_eq!(list["previews"][1]["links"], serde_json::json!({"graph": link}));
     assert_eq!(json("list -b apps --format json")["previews"][1]["urls"], serde_json::json!([]));
     assert!(shop.run("show pr-2").failed().contains("there is no preview `pr-2`"));
     // URLs follow from the baseline; without them the rest is shown all the same.

@@ -2,8 +2,10 @@
 //! ConfigMap `anabranch`, and `fixtures/template/world.mjs` in place of the mesh, the bucket and Prometheus. What only real
 //! ones can show is a scenario of the lab (tests/e2e/scenarios/observed.rs).
 
+use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -11,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::expected::{folders, name};
-use super::orchestrator::{Answer, copy, kustomize, program, root, run, skipped};
+use super::orchestrator::{Answer, copy, kustomize, root, run, skipped, write_text};
 use super::schema::{Schemas, documents};
 
 fn suites() -> PathBuf {
@@ -114,10 +116,10 @@ impl Run {
         let words = found["command"].as_array().expect("it has a command").iter();
         let mut words = words.map(|word| {
             let word = word.as_str().expect("a word");
-            ["suite", "results", "packages"].iter().fold(word.to_owned(), |word, mount| {
-                let folder = self.path(mount).display().to_string();
-                word.replace(&format!("/{mount}/"), &format!("{folder}/"))
-            })
+            let below = |mount: &str| self.path(mount).display().to_string();
+            word.replace("/suite/", &(below("suite") + "/"))
+                .replace("/results/", &(below("results") + "/"))
+                .replace("/packages", &below("packages"))
         });
         let mut command = Command::new(words.next().expect("a program"));
         command.args(words).env("RESULTS", self.path("results"));
@@ -163,6 +165,12 @@ impl Run {
     fn uploaded(&self, file: &str) -> String {
         read(&self.path(&format!("bucket/pr-42/c0ffee/{}/{file}", self.name)))
     }
+}
+
+/// Where a program is, of those in PATH.
+fn installed(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 /// The Job of a suite, as kustomize builds it.
@@ -334,18 +342,25 @@ fn load_compares_the_preview_with_its_baseline() {
 #[test]
 fn a_browser_finds_what_is_broken_on_a_page() {
     let modules = root().join(".tools/suite-browser");
-    let browser = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(program);
-    let Some(browser) = browser.filter(|_| modules.is_dir()) else {
-        skipped("it needs chromium, and Playwright from `tests/tools/install.sh browser`");
+    let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(installed);
+    let Some(browser) = found.filter(|_| modules.is_dir()) else {
+        skipped(
+            "it needs Chromium or Chrome, and Playwright from `tests/tools/install.sh browser`",
+        );
         return;
     };
     let browse = |facts: Value| {
         let run = Run::new("browser", facts);
-        copy(&modules, &run.path("packages"));
-        let program = browser.get_program().to_string_lossy().into_owned();
-        // Playwright keeps its own caches there.
-        let home = run.path("results").display().to_string();
-        run.with("CHROMIUM", &program).with("HOME", &home)
+        fs::create_dir(run.path("packages")).expect("a folder");
+        let packages = run.path("packages/node_modules");
+        std::os::unix::fs::symlink(modules.join("node_modules"), packages).expect("a link");
+        // A browser looks up hosts by itself; and root's has no sandbox.
+        let program = run.path("browser");
+        let rules = "--no-sandbox --host-resolver-rules='MAP * 127.0.0.1'";
+        let script = format!("#!/bin/sh\nexec {} {rules} \"$@\"\n", browser.display());
+        write_text(&program, &script);
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it may run");
+        run.with("CHROMIUM", &program.display().to_string())
     };
     let run = browse(json!({}));
     run.green();

@@ -9,6 +9,7 @@
 # $REPORTS_URL/$PREVIEW/$PREVIEW_COMMIT/SUITE/index.html. Without REPORTS_URL nothing is uploaded.
 set -eu
 umask 022
+export FORCE_COLOR=0    # a log is no terminal
 action=$1
 suite=$2
 shift 2

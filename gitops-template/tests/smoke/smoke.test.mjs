@@ -8,8 +8,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const { PREVIEW, PREVIEW_NAMESPACE, BASELINE_NAMESPACE, PREVIEW_HEADER, PREVIEW_BAGGAGE } = process.env;
 const affected = process.env.PREVIEW_SERVICES.split(" ");
-// A route takes a moment from the API server to the proxies.
-const patience = Number(process.env.PATIENCE_SECONDS ?? 60) * 1000;
+// A route takes a moment from the API server to the proxies; all tests share it.
+const until = Date.now() + Number(process.env.PATIENCE_SECONDS ?? 60) * 1000;
 
 const lines = readFileSync(new URL("services.txt", import.meta.url), "utf8").split("\n");
 const known = new Map(
@@ -31,12 +31,11 @@ async function answeredBy(url, headers = {}) {
   return host.split(".").slice(0, 2).join(".");
 }
 
-/** Asks until the right one answers, three times in a row: one of several proxies may be late. */
-async function settles(wanted, ask) {
-  const until = Date.now() + patience;
+/** Asks until it is right three times in a row: one of several proxies may be late. */
+async function settles(isRight) {
   for (let right = 0; right < 3; ) {
     try {
-      assert.equal(await ask(), wanted);
+      await isRight();
       right += 1;
     } catch (error) {
       if (Date.now() > until) throw error;
@@ -52,40 +51,34 @@ for (const service of affected) {
     assert.ok(path, `services.txt does not say how to ask \`${service}\`: add a line \`${service}  PORT  PATH\``);
     const url = `http://${service}.${BASELINE_NAMESPACE}.svc.cluster.local:${port}${path}`;
     const [copy, original] = [PREVIEW_NAMESPACE, BASELINE_NAMESPACE].map((namespace) => `${service}.${namespace}`);
-    await t.test("with the key the preview answers", () =>
-      settles(copy, () => answeredBy(url, { [PREVIEW_HEADER]: PREVIEW })));
+    const answers = (wanted, headers = {}) => () =>
+      settles(async () => {
+        const by = await answeredBy(url, headers);
+        assert.equal(by, wanted, `${by} answers ${url} with ${JSON.stringify(headers)}, and ${wanted} should`);
+      });
+    await t.test("with the key the preview answers", answers(copy, { [PREVIEW_HEADER]: PREVIEW }));
     if (PREVIEW_BAGGAGE) {
-      await t.test("with the key in baggage the preview answers", () =>
-        settles(copy, () => answeredBy(url, { baggage: `tenant=a,${PREVIEW_BAGGAGE}` })));
+      const headers = { baggage: `tenant=a,${PREVIEW_BAGGAGE}` };
+      await t.test("with the key in baggage the preview answers", answers(copy, headers));
     }
-    await t.test("without it the baseline answers", () => settles(original, () => answeredBy(url)));
-    await t.test("with the key of no preview the baseline answers", () =>
-      settles(original, () => answeredBy(url, { [PREVIEW_HEADER]: `${PREVIEW}x` })));
+    await t.test("without it the baseline answers", answers(original));
+    const another = { [PREVIEW_HEADER]: `${PREVIEW}x` };
+    await t.test("with the key of no preview the baseline answers", answers(original, another));
   });
 }
 
-/** The version of whichever service an entry leads to. */
-const version = (isPreview) => async (url) => {
-  const [service, namespace] = (await answeredBy(url)).split(".");
-  const wanted = isPreview && affected.includes(service) ? PREVIEW_NAMESPACE : BASELINE_NAMESPACE;
-  assert.equal(namespace, wanted, `${service} of ${namespace} answers ${url}`);
-  return wanted;
-};
+/** Whether an entry leads to the right version of whichever service is behind it. */
+const leads = (url, isPreview) => () =>
+  settles(async () => {
+    const [service, namespace] = (await answeredBy(url)).split(".");
+    const wanted = isPreview && affected.includes(service) ? PREVIEW_NAMESPACE : BASELINE_NAMESPACE;
+    assert.equal(namespace, wanted, `${service} of ${namespace} answers ${url}`);
+  });
 
 for (const url of (process.env.PREVIEW_URLS ?? "").split(" ").filter(Boolean)) {
-  test(`${url} leads into the preview`, async () => {
-    const until = Date.now() + patience;
-    for (;;) {
-      try {
-        return await version(true)(url);
-      } catch (error) {
-        if (Date.now() > until) throw error;
-        await sleep(500);
-      }
-    }
-  });
+  test(`${url} leads into the preview`, leads(url, true));
 }
 
 if (process.env.BASELINE_URL) {
-  test(`${process.env.BASELINE_URL} leads to the baseline`, () => version(false)(process.env.BASELINE_URL));
+  test(`${process.env.BASELINE_URL} leads to the baseline`, leads(process.env.BASELINE_URL, false));
 }
