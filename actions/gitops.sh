@@ -20,6 +20,9 @@ esac
 # Runs `edit FILE` in a clone and pushes what it changed. A push that meets a branch that has moved is no failure: the edit is
 # made again on what is there now. `changed` says whether there was anything to push.
 edit_gitops() { # MESSAGE
+  if [ -z "${GITOPS_TOKEN:-}" ] && [[ ${GITOPS_REPOSITORY:?} == https://* ]]; then
+    echo "GITOPS_TOKEN is empty, as it is for pull requests of forks and of Dependabot" >&2
+  fi
   with_token "${GITOPS_TOKEN:-}" \
     git clone --quiet --depth 1 --branch "$branch" -- "${GITOPS_REPOSITORY:?}" "$scratch/gitops"
   cd "$scratch/gitops"

@@ -34,6 +34,8 @@ if [ "$(event .pull_request.head.repo.full_name)" != "$(event .repository.full_n
   fail "#$number comes from a fork: its code gets no preview with this token"
 fi
 
+[[ ${DAYS:-0} =~ ^[0-9]+$ ]] || fail "\`$DAYS\` is no number of days"
+
 services=()
 add() { # OPTION LINES
   while IFS= read -r line; do

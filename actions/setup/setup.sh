@@ -9,20 +9,23 @@
 # Needs gh with a token in GH_TOKEN, curl, sha256sum or shasum.
 set -euo pipefail
 
+fail() { echo "$*; nothing was installed" >&2; exit 1; }
+
 version=${1:?usage: setup.sh VERSION}
-[[ $version =~ ^v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$ ]] || { echo "\`$version\` is not a release, such as v0.1.0" >&2; exit 1; }
+[[ $version =~ ^v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$ ]] || fail "\`$version\` is not a release, such as v0.1.0"
+command -v gh >/dev/null || fail "gh is needed, which verifies the provenance: https://cli.github.com"
 repository=anabranch/anabranch
 releases=${RELEASES:-https://github.com/$repository/releases/download}
 
 case $(uname -s) in
   Linux) os=linux ;;
   Darwin) os=darwin ;;
-  *) echo "there is no binary for $(uname -s)" >&2; exit 1 ;;
+  *) fail "there is no binary for $(uname -s)" ;;
 esac
 case $(uname -m) in
   x86_64) arch=amd64 ;;
   aarch64 | arm64) arch=arm64 ;;
-  *) echo "there is no binary for $(uname -m)" >&2; exit 1 ;;
+  *) fail "there is no binary for $(uname -m)" ;;
 esac
 name=anabranch-$os-$arch
 
@@ -31,18 +34,18 @@ rm -rf "$folder"
 mkdir -p "$folder/bin"
 cd "$folder"
 for file in "$name" checksums.txt; do
-  curl --fail --silent --show-error --location --retry 3 --max-time 120 --output "$file" "$releases/$version/$file"
+  curl --fail --silent --show-error --location --retry 3 --max-time 120 --output "$file" "$releases/$version/$file" ||
+    fail "$releases/$version/$file cannot be fetched: is there such a release?"
 done
 line=$(awk -v name="$name" '$2 == name || $2 == "*" name' checksums.txt)
-[ -n "$line" ] || { echo "checksums.txt of $version does not list $name" >&2; exit 1; }
-if command -v sha256sum >/dev/null; then
-  sha256sum --check --strict --quiet <<<"$line"
-else
-  shasum -a 256 --check <<<"$line"
-fi
+[ -n "$line" ] || fail "checksums.txt of $version does not list $name"
+if command -v sha256sum >/dev/null; then sum=(sha256sum); else sum=(shasum -a 256); fi
+"${sum[@]}" --check --strict --quiet <<<"$line" || fail "$name is not the file whose checksum $version lists"
+# The checksum is from where the binary is. This is what only the release workflow could have signed.
 gh attestation verify "$name" --repo "$repository" \
   --signer-workflow "$repository/.github/workflows/release.yaml" --source-ref "refs/tags/$version" \
-  --deny-self-hosted-runners
+  --deny-self-hosted-runners ||
+  fail "$name has no provenance of the release workflow of $repository at $version"
 install -m 0755 "$name" bin/anabranch
 echo "$folder/bin" >>"${GITHUB_PATH:?}"
 bin/anabranch --version

@@ -88,14 +88,8 @@ fn check_links(input: &Input<'_>, found: &mut Report) {
             let place = config.place(&format!("spec.links[{earlier}].name"));
             found.push(finding.also(place, "first used here"));
         }
-        if !is_url(&link.url) {
-            found.push(config.finding(
-                &code::CONFIG_FIELD,
-                format_args!("{path}.url"),
-                format!("`{}` is not a URL", link.url),
-                "write https:// and a path, with {preview}, {namespace} and {baseline} where you need them",
-            ));
-        }
+        let help = "write https:// and a path, with {preview}, {namespace} and {baseline} where you need them";
+        check_url(input, format_args!("{path}.url"), &link.url, ("a URL", help), found);
     }
 }
 

@@ -156,6 +156,28 @@ fn a_push_that_is_refused_for_another_reason_is_not_tried_again() {
     assert!(!gitops.file().contains(DIGEST));
 }
 
+#[test]
+fn what_is_missing_or_misspelt_is_named() {
+    let gitops = GitOps::new();
+    let opened = event("opened", 42, OLD, OPENED);
+    let mut command = gitops.script(&opened);
+    command.env("IMAGES", image("web")).env("DAYS", "two weeks");
+    let said = run_with(&mut command, super::actions::binaries()).failed();
+    assert!(said.contains("`two weeks` is no number of days"), "{said}");
+    let mut command = gitops.script(&opened);
+    command.env("IMAGES", image("web")).env("GITOPS_REPOSITORY", "https://127.0.0.1:9/gitops");
+    let said = run_with(&mut command, super::actions::binaries()).failed();
+    assert!(said.contains("GITOPS_TOKEN is empty"), "{said}");
+    for file in ["../previews.yaml", "/etc/passwd", "--output=x"] {
+        let mut command = gitops.script(&opened);
+        command.env("IMAGES", image("web")).env("GITOPS_FILE", file);
+        let said = run_with(&mut command, super::actions::binaries()).failed();
+        assert!(said.contains("is not the path of a file in the repository"), "{said}");
+    }
+    let said = gitops.preview(&json!({"action": "opened"}), &image("web")).failed();
+    assert!(said.contains("the event is not about a pull request"), "{said}");
+}
+
 /// The last line of what was said.
 #[track_caller]
 fn last(answer: Answer) -> String {

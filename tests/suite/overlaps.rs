@@ -14,7 +14,7 @@ use super::dice::Dice;
 use super::orchestrator::{ANABRANCH, Answer, CART, root, run, run_with, write_text};
 
 /// Far more than any run takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A repository, what was rendered of each of its commits, and a registry.
 struct Fleet {

@@ -68,7 +68,7 @@ pub(crate) fn run(_: &mut Books) -> Outcome<String> {
     Ok(format!(
         "opened, synchronize, closed, reopened, schedule, and a push to the GitOps repository, {} runs in {} s: previews.yaml and \
          the artifacts say each time what the event means; an older run that ends late, a pull request that affects no \
-         service, and one of a fork, for which no job runs, change nothing; a change that is wrong is refused at review",
+         service, and those of a fork and of Dependabot, for which no job runs, change nothing; a change that is wrong is refused at review",
         stage.runs(),
         begun.elapsed().as_secs()
     ))
@@ -91,6 +91,10 @@ fn nothing_changes(stage: &mut Stage, opened: &Value) -> Outcome {
         fork["action"] = json!(action);
         stage.preview(&fork)?.is_empty()?;
     }
+    // Nor does Dependabot's, which GitHub gives no secrets.
+    let mut dependabot = stage.pull_request(45, "opened", &docs, OPENED)?;
+    dependabot["pull_request"]["user"]["login"] = json!("dependabot[bot]");
+    stage.preview(&dependabot)?.is_empty()?;
     ensure(stage.head()? == before, || "something was pushed to the GitOps repository".to_owned())
 }
 
