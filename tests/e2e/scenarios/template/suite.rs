@@ -29,7 +29,9 @@ pub(crate) fn passes(preview: &str, suite: &str) -> Outcome<String> {
     let volumes = volumes(preview, &template["spec"])?;
     for containers in ["initContainers", "containers"] {
         for container in template["spec"][containers].as_array().unwrap_or(&Vec::new()) {
-            written.push_str(&run(&mut command(preview, container, &volumes)?, "")?);
+            let ended = run(&mut command(preview, container, &volumes)?, "");
+            let ended = ended.map_err(|error| format!("{suite} is red: {error}\n{written}"))?;
+            written.push_str(&ended);
         }
     }
     Ok(written)
@@ -42,14 +44,16 @@ fn command(
     volumes: &BTreeMap<String, PathBuf>,
 ) -> Outcome<Command> {
     let mounts = container["volumeMounts"].as_array().cloned().unwrap_or_default();
+    // Paths of a container are words, or what is behind a `=` in one.
     let here = |text: &str| {
-        let inside =
-            |mount: &&Value| mount["mountPath"].as_str().is_some_and(|path| text.starts_with(path));
-        let found = mounts.iter().find(inside).and_then(|mount| {
-            let folder = volumes.get(mount["name"].as_str()?)?;
-            Some(text.replacen(mount["mountPath"].as_str()?, folder.to_str()?, 1))
-        });
-        found.unwrap_or_else(|| text.to_owned())
+        let mut text = format!("={text}");
+        for mount in &mounts {
+            let folder = mount["name"].as_str().and_then(|name| volumes.get(name));
+            if let (Some(path), Some(folder)) = (mount["mountPath"].as_str(), folder) {
+                text = text.replace(&format!("={path}"), &format!("={}", folder.display()));
+            }
+        }
+        text.split_off(1)
     };
     let words: Vec<String> = ["command", "args"]
         .iter()
