@@ -32,7 +32,7 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 
 .DEFAULT_GOAL := help
-.PHONY: demo test kpt fuzz e2e scale bench bless fmt lint schema rust-target dist image-root sbom reproducible deny advisories image arch tools help
+.PHONY: demo test kpt fuzz propagation e2e scale bench bless fmt lint schema rust-target dist image-root sbom reproducible deny advisories image arch tools help
 
 demo: tools ## Render examples/shop: the tree of files, and one route of the stream
 	@$(CARGO) build --quiet --locked
@@ -61,6 +61,10 @@ kpt: ## Install kpt, three minutes of compiling, so that its tests run too
 fuzz: ## Fuzz every target for FUZZ_SECONDS=30; FUZZ=name for one
 	@fuzz/run.sh $(FUZZ)
 
+propagation: ## Send the key through real SDKs and compare with docs/propagation.md (needs Node, Python, Go and Maven)
+	@propagation/check/install.sh
+	@python3 propagation/check/check.py
+
 e2e: tools ## Run real engines on what anabranch writes (needs root); E2E_ONLY=name,name for some
 	@tests/lab/build.sh
 	$(CARGO) test --locked --test e2e --no-run
@@ -78,7 +82,7 @@ bench: tools dist ## Measure parts, and whole processes beside other tools, and 
 	STATIC_BINARY=$(CURDIR)/dist/linux/$(ARCH)/anabranch $(CARGO) bench --locked --bench whole
 
 bless: tools ## Rewrite the expected files, and what documents show, from what the program writes now
-	GOLDEN=bless $(CARGO) test --locked --test suite -- golden mistakes docs
+	GOLDEN=bless $(CARGO) test --locked --test suite -- golden mistakes docs guide
 
 fmt: ## Format the source
 	$(CARGO) fmt --all

@@ -63,13 +63,16 @@ pub enum Command {
     #[command(after_help = examples!(
         "anabranch list"
         "anabranch list --baseline apps/staging --format json"
-        "anabranch list --format names"
+        "anabranch list --format names";
+        "AGE is that of the latest change: since its `updated`, else since its commit, where the clone around the"
+        "file has it. URLs are known where the baseline is."
     ))]
     List(List),
     /// Show one preview in full
     #[command(after_help = examples!(
         "anabranch show pr-42"
-        "anabranch show pr-42 previews.yaml --baseline apps/staging --format json"
+        "anabranch show pr-42 previews.yaml --baseline apps/staging --format json";
+        "URLs are known where the baseline is."
     ))]
     Show(Show),
     /// Print the page behind a finding's code, or the list of codes
@@ -103,15 +106,7 @@ pub enum Command {
     ))]
     Prune(Prune),
     /// Show what a change of previews.yaml or of the baseline means: previews, objects, fields
-    #[command(after_help = examples!(
-        "anabranch diff --baseline apps/staging --base origin/main"
-        "    what this branch of the GitOps repository changes in the cluster"
-        "anabranch diff --baseline apps/staging --base origin/main --format markdown | gh pr comment --body-file -"
-        "    the same as a comment for its reviewer"
-        "anabranch diff --baseline apps/staging --rendered out"
-        "    what `render -o out` would change";
-        "It ends with 0 also where something differs, unless --exit-code is given."
-    ))]
+    #[command(after_help = DIFF)]
     Diff(Diff),
     /// Find the services that a change affects, with the reasons
     Affected(crate::affected::Options),
@@ -175,6 +170,25 @@ fn stdins<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> usize {
     paths.filter(|path| *path == Path::new("-")).count()
 }
 
+/// What follows the help of `diff`, whose exit codes are its own.
+const DIFF: &str = "\
+Examples:
+  anabranch diff --baseline apps/staging --base origin/main
+      what this branch of the GitOps repository changes in the cluster
+  anabranch diff --baseline apps/staging --base origin/main --format markdown | gh pr comment --body-file -
+      the same as a comment for its reviewer
+  anabranch diff --baseline apps/staging --rendered out
+      what `render -o out` would change
+
+Notes:
+  Where the other revision cannot be rendered, that is said, and everything counts as added.
+  Values of Secrets are never shown.
+
+Exit status:
+  0  fine, also where something differs; with --exit-code nothing differs
+  1  the input has errors; with --exit-code something differs
+  2  the arguments are wrong; with --exit-code also where the input has errors";
+
 impl Command {
     /// What is wrong with the arguments that the parser does not see, in words.
     #[must_use]
@@ -202,9 +216,8 @@ impl Command {
         }
         let Self::Render(options) = self else { return None };
         let needs_folder = options.dry_run || options.artifacts == Artifacts::Each;
-        (needs_folder && options.folder().is_none()).then(|| {
-            "--dry-run and --artifacts are about a folder, and `-o -` is stdout".to_owned()
-        })
+        (needs_folder && options.folder().is_none())
+            .then(|| "--dry-run and --artifacts are about a folder: name it with -o DIR".to_owned())
     }
 }
 
@@ -242,7 +255,7 @@ pub struct Render {
     /// what it shares with other previews. Repeat it for several
     #[arg(long, value_name = "NAME", conflicts_with = "output", display_order = 11)]
     pub only: Vec<String>,
-    /// Write nothing, and say which files of the folder would be new, changed and removed
+    /// Write nothing, and show what would change: as `diff --rendered` does, and how many files
     #[arg(long, requires = "output", display_order = 12)]
     pub dry_run: bool,
     /// What is read.
@@ -275,6 +288,9 @@ pub struct List {
     /// How the previews are written
     #[arg(long, value_enum, default_value_t = ListFormat::Table, display_order = 10)]
     pub format: ListFormat,
+    /// What time it is, by which ages are counted [default: the system's clock]
+    #[arg(long, value_name = "TIME", value_parser = moment, display_order = 11)]
+    pub now: Option<Timestamp>,
     /// What is read; URLs are known where the baseline is.
     #[command(flatten)]
     pub input: Input,
@@ -299,6 +315,9 @@ pub struct Show {
     /// How it is written
     #[arg(long, value_enum, default_value_t = ShowFormat::Text, display_order = 10)]
     pub format: ShowFormat,
+    /// What time it is, by which ages are counted [default: the system's clock]
+    #[arg(long, value_name = "TIME", value_parser = moment, display_order = 11)]
+    pub now: Option<Timestamp>,
     /// What is read; URLs are known where the baseline is.
     #[command(flatten)]
     pub input: Input,
@@ -315,7 +334,7 @@ pub enum ShowFormat {
 
 /// Options of `diff`.
 #[derive(Debug, Args)]
-#[group(id = "against", required = true, args = ["base", "rendered"])]
+#[group(id = "against", required = true, multiple = false, args = ["base", "rendered"])]
 pub struct Diff {
     /// Compare with what the files say at the merge base of this revision and the checkout
     #[arg(long, value_name = "REV", display_order = 10)]

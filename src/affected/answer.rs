@@ -22,24 +22,43 @@ pub(crate) struct Answer {
 pub(crate) struct Affected {
     /// Whether its image must be built; otherwise it goes with another service.
     pub(crate) build: bool,
-    /// Chains from a changed path to the service, step by step.
+    /// Chains from a changed path to the service, step by step, in order.
     pub(crate) reasons: Vec<Vec<String>>,
     /// Chains beyond those that are kept.
     pub(crate) left_out: usize,
 }
 
-impl Affected {
-    /// Chains of one service that are kept: more than anybody reads.
-    const KEPT: usize = 1_000;
+/// How many more chains are kept of an answer. Their number grows with the paths, the services and what lies
+/// between, and nobody reads them all; each service keeps one in any case.
+struct Room(usize);
 
-    fn add(&mut self, reason: impl FnOnce() -> Vec<String>) {
-        self.build = true;
-        if self.reasons.len() < Self::KEPT {
-            self.reasons.push(reason());
-        } else {
-            self.left_out += 1;
+impl Room {
+    /// Chains of an answer that are kept.
+    const ALL: usize = 10_000;
+    /// Chains of one service that are kept.
+    const OF_ONE: usize = 1_000;
+    /// Steps of a chain that are kept: those of its begin and of its end.
+    const STEPS: usize = 20;
+
+    fn keep(&mut self, affected: &mut Affected, reason: impl FnOnce() -> Vec<String>) {
+        let kept = affected.reasons.len();
+        if kept > 0 && (kept >= Self::OF_ONE || self.0 == 0) {
+            affected.left_out += 1;
+            return;
         }
+        self.0 = self.0.saturating_sub(1);
+        affected.reasons.push(shortened(reason()));
     }
+}
+
+/// A chain without the middle of a very long one.
+fn shortened(mut chain: Vec<String>) -> Vec<String> {
+    const HALF: usize = Room::STEPS / 2;
+    if chain.len() > 2 * HALF {
+        let end = chain.len() - HALF;
+        chain.splice(HALF..end, ["...".to_owned()]);
+    }
+    chain
 }
 
 /// Finds the services that these changed paths affect.
@@ -48,8 +67,9 @@ pub(crate) fn answer<'p>(map: &Map, paths: impl IntoIterator<Item = &'p str>) ->
     let users = reversed(map, |index| &map.owners[index].uses);
     let services: Vec<usize> =
         (0..map.owners.len()).filter(|&index| map.owners[index].is_service).collect();
-    let mut reached: BTreeMap<usize, Vec<Vec<usize>>> = BTreeMap::new();
+    let mut touched: BTreeMap<usize, Vec<(&str, &str)>> = BTreeMap::new();
     let mut built: BTreeMap<usize, Affected> = BTreeMap::new();
+    let mut room = Room(Room::ALL);
     let mut unmapped = Vec::new();
     for path in paths {
         let verdict = map.ask(path);
@@ -63,26 +83,48 @@ pub(crate) fn answer<'p>(map: &Map, paths: impl IntoIterator<Item = &'p str>) ->
             for &service in &services {
                 let last = map.owners[service].title();
                 let reason = || vec![path.to_owned(), step.clone(), last];
-                built.entry(service).or_default().add(reason);
+                let affected = built.entry(service).or_default();
+                affected.build = true;
+                room.keep(affected, reason);
             }
         }
         for (owner, entry) in verdict.owners {
-            let chains = reached.entry(owner).or_insert_with(|| reach(&users, owner));
-            for chain in chains.iter() {
-                let last = chain.last().copied().unwrap_or(owner);
-                if map.owners[last].is_service {
-                    let reason = || reason(map, path, &entry.text, chain);
-                    built.entry(last).or_default().add(reason);
-                }
-            }
+            touched.entry(owner).or_default().push((path, &entry.text));
         }
         if is_unmapped {
             unmapped.push(path.to_owned());
         }
     }
-    take_along(map, &mut built);
+    for (owner, paths) in touched {
+        let reached = reach(&users, owner);
+        for &(service, _) in reached.iter().filter(|(index, _)| map.owners[*index].is_service) {
+            let affected = built.entry(service).or_default();
+            affected.build = true;
+            for (path, glob) in &paths {
+                room.keep(affected, || reason(map, path, glob, &chain(&reached, service)));
+            }
+        }
+    }
+    built.values_mut().for_each(|affected| affected.reasons.sort());
+    take_along(map, &mut built, &mut room);
     let named = |(index, affected): (usize, Affected)| (map.owners[index].name.clone(), affected);
     Answer { services: built.into_iter().map(named).collect(), unmapped }
+}
+
+impl Answer {
+    /// Adds the services that deleted paths affect by an earlier map, as far as this map still has them.
+    pub(crate) fn add_earlier(&mut self, map: &Map, earlier: Self) {
+        for (name, mut affected) in earlier.services {
+            let is_known = map.owners.iter().any(|owner| owner.is_service && owner.name == name);
+            let is_told = self.services.get(&name).is_some_and(|one| one.build || !affected.build);
+            if is_known && !is_told {
+                for chain in &mut affected.reasons {
+                    chain.insert(1, "deleted, by the map of the merge base".to_owned());
+                }
+                self.services.insert(name, affected);
+            }
+        }
+    }
 }
 
 /// Who names an owner, for each owner, in the order of names.
@@ -96,19 +138,31 @@ fn reversed<'m>(map: &'m Map, named: impl Fn(usize) -> &'m Vec<usize>) -> Vec<Ve
     reversed
 }
 
-/// The shortest chain from an owner to each that is built from it, itself among them.
-fn reach(users: &[Vec<usize>], from: usize) -> Vec<Vec<usize>> {
+/// Everything that is built from an owner, itself first and the nearest before the others, each with what it
+/// uses on the shortest way there.
+fn reach(users: &[Vec<usize>], from: usize) -> Vec<(usize, usize)> {
     let mut seen = BTreeSet::from([from]);
-    let mut chains = vec![vec![from]];
+    let mut reached = vec![(from, from)];
     let mut next = 0;
-    while let Some(chain) = chains.get(next).cloned() {
-        let last = chain.last().copied().unwrap_or(from);
-        for &user in users[last].iter().filter(|&&user| seen.insert(user)) {
-            chains.push(chain.iter().copied().chain([user]).collect());
-        }
+    while let Some(&(last, _)) = reached.get(next) {
+        let new = users[last].iter().filter(|&&user| seen.insert(user));
+        reached.extend(new.map(|&user| (user, last)));
         next += 1;
     }
-    chains
+    reached
+}
+
+/// The way to one of those that were reached.
+fn chain(reached: &[(usize, usize)], to: usize) -> Vec<usize> {
+    let mut chain = vec![to];
+    // What is used was reached before its user.
+    for &(owner, used) in reached.iter().rev() {
+        if chain.last() == Some(&owner) && owner != used {
+            chain.push(used);
+        }
+    }
+    chain.reverse();
+    chain
 }
 
 fn reason(map: &Map, path: &str, glob: &str, chain: &[usize]) -> Vec<String> {
@@ -122,7 +176,7 @@ fn reason(map: &Map, path: &str, glob: &str, chain: &[usize]) -> Vec<String> {
 }
 
 /// Adds the services that go with those that are built, and with these in turn.
-fn take_along(map: &Map, affected: &mut BTreeMap<usize, Affected>) {
+fn take_along(map: &Map, affected: &mut BTreeMap<usize, Affected>, room: &mut Room) {
     let companions = reversed(map, |index| &map.owners[index].with);
     let mut queue: VecDeque<usize> = affected.keys().copied().collect();
     while let Some(service) = queue.pop_front() {
@@ -133,13 +187,10 @@ fn take_along(map: &Map, affected: &mut BTreeMap<usize, Affected>) {
             let step =
                 format!("{} goes with {}", map.owners[other].title(), map.owners[service].name);
             let of_service = &affected[&service];
-            let reasons = of_service.reasons.iter().map(|chain| {
-                let mut chain = chain.clone();
-                chain.push(step.clone());
-                chain
-            });
-            let left_out = of_service.left_out;
-            let added = Affected { build: false, reasons: reasons.collect(), left_out };
+            let mut added = Affected { left_out: of_service.left_out, ..Affected::default() };
+            for reason in &of_service.reasons {
+                room.keep(&mut added, || [reason.as_slice(), std::slice::from_ref(&step)].concat());
+            }
             affected.insert(other, added);
             queue.push_back(other);
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::git::Change;
-use super::glob::literal;
+use super::glob::{Glob, literal};
 use super::map::{Entry, Map, Owner};
 use crate::diagnostic::{Code, Diagnostic, code, some_of};
 use crate::spec::Unmapped;
@@ -30,6 +30,22 @@ pub(super) fn say_gone(service: &Owner) -> Diagnostic {
         format!("no file of service `{}` is left, and the map still has it", service.name);
     let help = "take it out of the map, and out of previews that name it";
     Diagnostic::new(&code::SERVICE_GONE, message, help).at(service.place, "no file is left")
+}
+
+/// The services of an earlier map whose files are among these deleted ones, and that the map has no more.
+pub(super) fn taken_out(map: &Map, earlier: &Map, deleted: BTreeSet<&str>) -> Vec<Diagnostic> {
+    let owners = deleted.into_iter().flat_map(|path| earlier.ask(path).owners);
+    let owners: BTreeSet<usize> = owners.map(|(owner, _)| owner).collect();
+    let is_gone = |one: &&Owner| {
+        one.is_service && !map.owners.iter().any(|now| now.is_service && now.name == one.name)
+    };
+    let gone = owners.into_iter().map(|index| &earlier.owners[index]).filter(is_gone);
+    gone.map(|service| {
+        let message = format!("service `{}` leaves the map, and files of it go", service.name);
+        let help = "take it out of previews that name it";
+        Diagnostic::new(&code::SERVICE_GONE, message, help).at(map.place, "not in here any more")
+    })
+    .collect()
 }
 
 /// The globs that cover none of the files, but for those of services that are gone, of which that is said.
@@ -63,7 +79,9 @@ fn help_for(text: &str, files: &[String]) -> String {
     if !plain.is_empty() && files.iter().any(|file| file.starts_with(&folder)) {
         return format!("a folder is written as `{sign}{plain}/**`");
     }
-    if plain != glob && files.iter().any(|file| file == plain) {
+    let covers =
+        |glob: &str| Glob::new(glob).is_ok_and(|glob| files.iter().any(|file| glob.covers(file)));
+    if plain != glob && covers(plain) {
         return format!("paths count from the root of the repository: write `{sign}{plain}`");
     }
     "mend it, or take it out; paths count from the root of the repository".to_owned()

@@ -190,6 +190,30 @@ impl Repository {
         Ok(names(&said))
     }
 
+    /// The text of a file of a commit; none where it has none, or one that is no text.
+    pub(crate) fn content(&self, commit: &str, path: &str) -> Option<String> {
+        let said = self.run(&["cat-file", "blob", &format!("{commit}:{path}")]).ok()?.ok()?;
+        String::from_utf8(said).ok()
+    }
+
+    /// When these commits were made, in seconds since 1970, as far as the clone has them.
+    pub(crate) fn times(&self, commits: &[&str]) -> BTreeMap<String, i64> {
+        let mut times = BTreeMap::new();
+        // So many names fit into one command.
+        for some in commits.chunks(500) {
+            let mut asked =
+                vec!["rev-list", "--no-walk=unsorted", "--ignore-missing", "--format=%H %ct"];
+            asked.extend(some.iter().filter(|one| is_hash(one)));
+            let said = self.run(&asked).ok().and_then(Result::ok).unwrap_or_default();
+            let lines = text(&said);
+            let pairs = lines.lines().filter_map(|line| line.split_once(' '));
+            times.extend(
+                pairs.filter_map(|(hash, time)| Some((hash.to_owned(), time.parse().ok()?))),
+            );
+        }
+        times
+    }
+
     /// Writes the files of a commit into a folder, byte for byte: no filter of an attribute has a say. Links stay
     /// links; submodules are left out.
     pub(crate) fn export(&self, commit: &str, folder: &Path) -> Result<(), Diagnostic> {

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::glob::Glob;
-use crate::diagnostic::text::printable;
+use crate::diagnostic::text::short;
 use crate::diagnostic::{Diagnostic, Place, code, nearest};
 use crate::spec::{PathMap, Unmapped};
 use crate::yaml::Node;
@@ -102,7 +102,7 @@ impl Verdict<'_> {
 }
 
 /// The map: services and modules in the order of their names, and who is built from whom.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Map {
     pub(crate) unmapped: Unmapped,
     pub(crate) ignore: Globs,
@@ -168,18 +168,18 @@ impl Map {
     }
 
     fn check_names(&self, errors: &mut Vec<Diagnostic>) {
-        for owner in &self.owners {
-            let name = owner.name.as_str();
-            let is_bad = name.is_empty()
-                || name.starts_with('-')
-                || name.contains(char::is_whitespace)
-                || printable(name) != name;
-            if is_bad {
-                let message = format!("`{name}` cannot name a {}", kind(owner));
-                let help = "names are lines and arguments of other programs: write one without \
-                            blanks and control characters that does not begin with `-`";
-                errors.push(Diagnostic::new(&code::BAD_NAME, message, help).at(owner.place, ""));
-            }
+        for owner in self.owners.iter().filter(|owner| !is_name(&owner.name, owner.is_service)) {
+            let message = format!("`{}` cannot name a {}", short(&owner.name), kind(owner));
+            let help = match owner.is_service {
+                true => {
+                    "a name is a line and an argument of other programs, and a target of docker buildx \
+                     bake: write letters, digits, `-`, `_` and `.`, the first a letter or digit"
+                }
+                false => {
+                    "write letters, digits, `-`, `_`, `.`, `/` and `@`; it does not begin with `-`"
+                }
+            };
+            errors.push(Diagnostic::new(&code::BAD_NAME, message, help).at(owner.place, ""));
         }
         for two in self.owners.windows(2).filter(|two| two[0].name == two[1].name) {
             let message = format!("`{}` is both a module and a service", two[0].name);
@@ -239,6 +239,13 @@ impl Map {
         );
         Diagnostic::new(&code::UNKNOWN_OWNER, message, help)
     }
+}
+
+/// Whether a text can name a service, or a module, which other programs do not hear of.
+fn is_name(text: &str, is_service: bool) -> bool {
+    let more = if is_service { "-_." } else { "-_./@" };
+    let begins = |c: char| c.is_alphanumeric() || !is_service && c != '-';
+    text.starts_with(begins) && text.chars().all(|c| c.is_alphanumeric() || more.contains(c))
 }
 
 fn kind(owner: &Owner) -> &'static str {

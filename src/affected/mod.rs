@@ -19,13 +19,15 @@ mod tests;
 pub(crate) use git::Repository;
 pub use options::{Format, Options};
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Report, Sources, code};
 use crate::limits::InputLimits;
-use crate::read::read_config;
+use crate::read::{self, parse_config};
 use crate::spec::{self, Config, read_affected};
 use crate::yaml::Node;
+use git::Change;
 use map::Map;
 use show::Span;
 
@@ -36,18 +38,29 @@ pub(crate) fn affected(
     sources: &mut Sources,
     report: &mut Report,
 ) -> Option<String> {
-    let (repository, map) = open(options, sources, report);
+    let (repository, path, map) = open(options, sources, report);
     let repository = repository?;
     let base = options.base.as_deref().unwrap_or_default();
     let span = find_span(&repository, base, &options.head, report)?;
     let map = map?;
     let changed = kept(repository.changed(&span.base, &span.head), report)?;
     let files = kept(repository.files(&span.head), report)?;
-    let answer = answer::answer(&map, changed.keys().map(String::as_str));
+    let has_deleted = changed.values().any(|change| *change == Change::Deleted);
+    let earlier = has_deleted.then(|| earlier_map(&repository, &span.base, &path?)).flatten();
+    let earlier = earlier.unwrap_or_default();
+    // What went together with its entry of the map is in the map that had both.
+    let deleted = changed.iter().filter(|(_, change)| **change == Change::Deleted);
+    let deleted = deleted.map(|(path, _)| path.as_str());
+    let known: BTreeSet<&str> = deleted.filter(|path| !earlier.ask(path).is_unmapped()).collect();
+    let paths = changed.keys().map(String::as_str);
+    let is_left = |path: &&str| !known.contains(path) || !map.ask(path).is_unmapped();
+    let mut answer = answer::answer(&map, paths.filter(is_left));
+    answer.add_earlier(&map, answer::answer(&earlier, known.iter().copied()));
     map.note(files.iter().map(String::as_str));
     let gone = findings::gone(&map, &changed);
     report.extend(findings::unused(&map, &files, &gone, &code::UNUSED_GLOB));
     report.extend(gone.into_iter().map(findings::say_gone));
+    report.extend(findings::taken_out(&map, &earlier, known));
     report.extend(findings::unmapped(&map, &answer.unmapped, "changed path"));
     (!report.has_errors()).then(|| show::show(&answer, &span, options.format))
 }
@@ -59,7 +72,7 @@ pub(crate) fn audit(
     sources: &mut Sources,
     report: &mut Report,
 ) -> Option<usize> {
-    let (repository, map) = open(options, sources, report);
+    let (repository, _, map) = open(options, sources, report);
     let (repository, map) = (repository?, map?);
     let files = kept(repository.tracked(), report)?;
     map.note(files.iter().map(String::as_str));
@@ -79,22 +92,33 @@ pub(crate) fn check_map(config: &Config, report: &mut Report) {
     report.extend(errors);
 }
 
-/// Opens the repository around the current folder, and reads the map.
+/// Opens the repository around the current folder, finds the map, and reads it.
 fn open(
     options: &Options,
     sources: &mut Sources,
     report: &mut Report,
-) -> (Option<Repository>, Option<Map>) {
+) -> (Option<Repository>, Option<PathBuf>, Option<Map>) {
     let repository = kept(Repository::open(Path::new(".")), report);
     let path = options.config.clone().or_else(|| find_map(&repository.as_ref()?.root));
-    let map = path.and_then(|path| {
+    let map = path.as_ref().and_then(|path| {
         let mut errors = Vec::new();
-        let map = read_map(&path, sources, &mut errors);
+        let map = read_map(path, sources, &mut errors);
         let is_sound = errors.is_empty();
         report.extend(errors);
         map.filter(|_| is_sound)
     });
-    (repository, map)
+    (repository, path, map)
+}
+
+/// The map that a commit has where the current one lies; none where it has none that can be read.
+fn earlier_map(repository: &Repository, commit: &str, path: &Path) -> Option<Map> {
+    let path = path.canonicalize().ok()?;
+    let inside = path.strip_prefix(repository.root.canonicalize().ok()?).ok()?.to_str()?;
+    let text = repository.content(commit, inside)?;
+    let (mut sources, mut errors) = (Sources::default(), Vec::new());
+    let file = sources.add(inside, text);
+    let node = parse_config(&sources, file, &InputLimits::default(), &mut errors)?;
+    map_of(node, inside, &mut errors).filter(|_| errors.is_empty())
 }
 
 /// Where the map is looked for: affected.yaml in the root of the repository, or previews.yaml there.
@@ -113,11 +137,16 @@ fn from_here(above: &Path) -> Option<PathBuf> {
 }
 
 fn read_map(path: &Path, sources: &mut Sources, errors: &mut Vec<Diagnostic>) -> Option<Map> {
-    let node = read_config(path, sources, &InputLimits::default(), errors)?;
+    let node = read::read_map(path, sources, &InputLimits::default(), errors)?;
+    map_of(node, &path.display().to_string(), errors)
+}
+
+/// The map that a document of either kind has.
+fn map_of(node: Node, name: &str, errors: &mut Vec<Diagnostic>) -> Option<Map> {
     if node.text_at(&["kind"]) == Some(spec::KIND) {
         return match Config::read(node) {
             Ok(config) => map_of_previews(&config, errors).or_else(|| {
-                let message = format!("{} has no map of paths", path.display());
+                let message = format!("{name} has no map of paths");
                 let help = "add `spec.affected`, or name a file of kind Affected with --config";
                 errors.push(
                     Diagnostic::new(&code::CONFIG_FIELD, message, help)

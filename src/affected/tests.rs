@@ -135,13 +135,14 @@ fn mistakes(spec: &str) -> Vec<Diagnostic> {
 fn names_of_the_map_are_checked_all_at_once() {
     let found = mistakes(
         "  modules:\n    go: {paths: [a/**], uses: [gp]}\n    web: {paths: [b/**]}\n  services:\n\
-         \x20   web: {paths: [c/**], with: [go, wbe]}\n    -x: {paths: [d/**]}\n    a b: {paths: ['[']}\n",
+         \x20   web: {paths: [c/**], with: [go, wbe]}\n    -x: {paths: [d/**]}\n    a b: {paths: ['[']}\n\
+         \x20   'a\"b': {paths: [e/**]}\n    a/b: {paths: [f/**]}\n    ä: {paths: [g/**]}\n    Web_1.x-y: {paths: [h/**]}\n",
     );
     let codes: BTreeMap<&str, usize> = found.iter().fold(BTreeMap::new(), |mut codes, one| {
         *codes.entry(one.code.id).or_default() += 1;
         codes
     });
-    let wanted = [("bad-glob", 1), ("bad-name", 2), ("duplicate-name", 1), ("unknown-owner", 3)];
+    let wanted = [("bad-glob", 1), ("bad-name", 4), ("duplicate-name", 1), ("unknown-owner", 3)];
     assert_eq!(codes, BTreeMap::from(wanted), "{found:?}");
     assert!(found.iter().any(|one| one.help.contains("`uses: [go]`")), "{found:?}");
 }
@@ -160,4 +161,51 @@ fn a_ring_of_modules_ends() {
     let chain =
         ["a/x", "module a (a/**)", "module c uses a", "module b uses c", "service cart uses b"];
     assert_eq!(found.services["cart"].reasons, [chain]);
+}
+
+/// A ring of so many services, each of a folder of its own.
+fn ring(count: usize) -> PathMap {
+    let mut spec = PathMap::default();
+    for index in 0..count {
+        let uses = vec![format!("s{}", (index + 1) % count)];
+        let (paths, with) = (vec![format!("d{index}/**")], Vec::new());
+        spec.services.insert(format!("s{index}"), MappedService { paths, uses, with });
+    }
+    spec
+}
+
+#[test]
+fn of_a_long_ring_and_many_paths_a_bounded_number_of_reasons_is_kept() {
+    const COUNT: usize = 300;
+    let paths: Vec<String> = (0..COUNT).map(|index| format!("d{index}/a")).collect();
+    let answer = ask(&map_of(&ring(COUNT)), &paths);
+    assert_eq!(answer.services.len(), COUNT);
+    let (mut kept, mut left_out) = (0, 0);
+    for one in answer.services.values() {
+        assert!(one.build && !one.reasons.is_empty());
+        assert!(one.reasons.iter().all(|chain| chain.len() <= 21), "{:?}", one.reasons[0]);
+        kept += one.reasons.len();
+        left_out += one.left_out;
+    }
+    // Every service is reached from every folder.
+    assert_eq!(kept + left_out, COUNT * COUNT);
+    assert!(kept <= 10_000 + COUNT && left_out > 0, "{kept}");
+}
+
+#[test]
+fn chains_of_companions_are_bounded_too() {
+    const COUNT: usize = 400;
+    let mut spec = ring(COUNT);
+    for (index, name) in (0..COUNT).map(|index| (index, format!("s{index}"))) {
+        let one = spec.services.get_mut(&name).expect("it is there");
+        one.uses = Vec::new();
+        one.with = vec![format!("s{}", (index + 1) % COUNT)];
+    }
+    let paths: Vec<String> = (0..2_000).map(|index| format!("d7/{index}")).collect();
+    let answer = ask(&map_of(&spec), &paths);
+    assert_eq!(answer.services.len(), COUNT);
+    let kept: usize = answer.services.values().map(|one| one.reasons.len()).sum();
+    assert!(kept <= 10_000 + COUNT, "{kept}");
+    let told = answer.services.values().all(|one| one.reasons.len() + one.left_out == 2_000);
+    assert!(told && answer.services["s8"].reasons[0][0].starts_with("d7/"));
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::load::{Loaded, Needs, load};
-use super::render::{TreeRequest, with_tree};
+use super::render::{TreeRequest, is_in_source, with_tree};
 use super::voice::Voice;
 use super::write_out;
 use crate::affected::check_map;
@@ -12,6 +12,7 @@ use crate::cli::{Artifacts, Check, Format};
 use crate::diagnostic::{github, json, sarif, stage, terminal};
 use crate::emit::Shape;
 use crate::pipeline::{Request, compile};
+use crate::read::check_gate;
 use crate::spec::Config;
 
 pub(super) fn run(options: &Check, voice: &Voice) -> ExitCode {
@@ -37,11 +38,17 @@ fn compile_both(options: &Check, config: &Config, loaded: &mut Loaded) {
     check_map(config, &mut loaded.report);
     let request = Request { shape: Shape::Stream, limits: limits.output(), only: &[] };
     let _ = compile(config, &mut loaded.input, &request, &mut loaded.report, |_| ());
-    // A copy of previews.yaml that lies alone has no suites beside it.
-    if options.input.source_root.is_none() && !loaded.root.join(".git").exists() {
+    if !is_in_source(&options.input, &loaded.root) {
         return;
     }
+    // Which shape is used is not known; only a stream has gates, and its parent.
+    let says = |field: &str| config.node().at(&["spec", "flux", field]).is_some();
+    if !loaded.report.has_errors() && (says("gate") || says("parent")) {
+        loaded.report.extend(check_gate(config, &loaded.root));
+    }
     let folder = Path::new("out");
-    let request = TreeRequest { limits, folder, artifacts: Artifacts::One };
+    let is_cut = config.flux("artifacts").is_some();
+    let artifacts = if is_cut { Artifacts::Each } else { Artifacts::One };
+    let request = TreeRequest { limits, folder, artifacts };
     let _ = with_tree(&request, config, loaded, |_, _| ());
 }

@@ -9,10 +9,12 @@ use super::render::{TreeRequest, with_tree};
 use super::voice::Voice;
 use super::write_out;
 use crate::affected::Repository;
+use crate::arguments::Levels;
 use crate::cli::{Artifacts, Diff, DiffFormat, Input};
-use crate::diagnostic::{Diagnostic, Report, Sources, code};
+use crate::diagnostic::text::short;
+use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code};
 use crate::diff::{self, Difference, Files};
-use crate::read::discover;
+use crate::read::{discover, from_here};
 use crate::write::read_tree;
 
 /// One side of a comparison: its files, and what was found while they were made.
@@ -22,22 +24,42 @@ struct Side {
     report: Report,
 }
 
+/// What is compared with.
+struct Old {
+    side: Side,
+    artifacts: Artifacts,
+    /// Why it is not known, if it is not.
+    caveat: Option<Diagnostic>,
+}
+
 pub(super) fn run(options: &Diff, voice: &Voice) -> ExitCode {
-    let compared = old_side(options).and_then(|(old, artifacts)| {
-        let new = side(&options.input, artifacts, options.rendered.as_deref())?;
+    let refused = || if options.exit_code { ExitCode::from(2) } else { ExitCode::FAILURE };
+    let compared = old_side(options, voice).and_then(|old| {
+        let new = side(&options.input, old.artifacts, options.rendered.as_deref())?;
         // A folder keeps nothing of what was found when it was written.
-        let before = options.rendered.is_none().then_some(&old.report);
+        let is_known = options.rendered.is_none() && old.caveat.is_none();
+        let before = is_known.then_some(&old.side.report);
         let limits = options.input.limits.input();
-        let compared = Difference::between(&old.files, &new.files, before, &new.report, &limits);
-        compared.map_err(|(sources, errors)| Box::new(Side { sources, ..failed(errors) }))
+        let (files, report) = (&old.side.files, &new.report);
+        let compared = Difference::between(files, &new.files, before, report, &limits);
+        let mut difference =
+            compared.map_err(|(sources, errors)| Box::new(Side { sources, ..failed(errors) }))?;
+        difference.caveat = old.caveat.as_ref().map(|caveat| caveat.message.clone());
+        let mut report = Report::new(options.input.levels.levels());
+        report.extend(old.caveat);
+        Ok((difference, report))
     });
-    let difference = match compared {
-        Ok(difference) => difference,
+    let (difference, report) = match compared {
+        Ok(compared) => compared,
         Err(side) => {
             voice.report(&side.sources, &side.report);
-            return if options.exit_code { ExitCode::from(2) } else { ExitCode::FAILURE };
+            return refused();
         }
     };
+    voice.report(&Sources::default(), &report);
+    if report.is_refused() {
+        return refused();
+    }
     let text = match options.format {
         DiffFormat::Text => diff::text(&difference, voice.look(&std::io::stdout()).colour),
         DiffFormat::Json => diff::json(&difference),
@@ -56,15 +78,14 @@ fn failed(errors: impl IntoIterator<Item = Diagnostic>) -> Side {
     Side { files: Files::new(), sources: Sources::default(), report }
 }
 
-/// What is compared with, and into how many artifacts it is cut.
-fn old_side(options: &Diff) -> Result<(Side, Artifacts), Box<Side>> {
+fn old_side(options: &Diff, voice: &Voice) -> Result<Old, Box<Side>> {
     let fail = |error: Diagnostic| Box::new(failed([error]));
     if let Some(folder) = &options.rendered {
         let files = read_tree(folder).map_err(fail)?;
         let is_cut = files.contains_key("artifacts.json");
         let artifacts = if is_cut { Artifacts::Each } else { Artifacts::One };
         let files = files.into_iter().map(|(path, bytes)| (path, Cow::Owned(bytes))).collect();
-        return Ok((Side { files, ..failed([]) }, artifacts));
+        return Ok(Old { side: Side { files, ..failed([]) }, artifacts, caveat: None });
     }
     let base = options.base.as_deref().unwrap_or_default();
     let repository =
@@ -73,37 +94,91 @@ fn old_side(options: &Diff) -> Result<(Side, Artifacts), Box<Side>> {
         (repository.commit(base).map_err(fail)?, repository.commit("HEAD").map_err(fail)?);
     let commit = repository.merge_base((&at, base), (&head, "HEAD")).map_err(fail)?;
     let scratch = tempfile::tempdir().map_err(|error| fail(no_room(&error)))?;
-    repository.export(&commit, scratch.path()).map_err(fail)?;
-    let there = |path: &PathBuf| moved(path, &repository.root, scratch.path());
-    let previews = options.input.previews.clone().map_or_else(discover, Ok).map_err(fail)?;
-    let previews = there(&previews).map_err(fail)?;
+    let folder = scratch.path().canonicalize().map_err(|error| fail(no_room(&error)))?;
+    repository.export(&commit, &folder).map_err(fail)?;
+    let there = |path: &PathBuf| moved(path, &repository.root, &folder);
+    let named = options.input.previews.clone().map_or_else(discover, Ok).map_err(fail)?;
+    let mut previews = there(&named).map_err(fail)?;
     let root = options.input.source_root.as_ref().map(there).transpose().map_err(fail)?;
+    let baseline = options.input.baseline.iter().map(there).collect::<Result<_, _>>();
+    let baseline = baseline.map_err(fail)?;
+    let (artifacts, mut caveat) = (Artifacts::One, None);
+    if !previews.exists() {
+        let files = repository.files(&commit).map_err(fail)?;
+        let Some(path) = moved_away(&files, &named, &repository.root) else {
+            // The change brings the first one.
+            return Ok(Old { side: failed([]), artifacts, caveat });
+        };
+        voice.tell(&format!("{} is compared with {base}:{path}\n", named.display()));
+        previews = folder.join(path);
+    }
+    // What it had is no fault of this change.
+    let levels = Levels { deny: Vec::new(), ..options.input.levels.clone() };
     let input = Input {
-        previews: Some(previews.clone()),
-        source_root: Some(root.unwrap_or_else(|| scratch.path().to_owned())),
-        baseline: options
-            .input
-            .baseline
-            .iter()
-            .map(there)
-            .collect::<Result<_, _>>()
-            .map_err(fail)?,
+        levels,
+        previews: Some(previews),
+        source_root: Some(root.unwrap_or_else(|| folder.clone())),
+        baseline,
         ..options.input.clone()
     };
-    if !previews.exists() {
-        // The change brings it here: the first one, or one that was moved.
-        return Ok((failed([]), Artifacts::One));
-    }
-    let rename = |mut side: Side| {
-        let folder = format!("{}/", scratch.path().display());
-        side.sources.rename(&folder, &format!("{base}:"));
-        side.report.leave_out(&folder);
-        side
+    let side = match side(&input, artifacts, None) {
+        Ok(side) => named_after(base, &folder, side),
+        Err(side) => {
+            caveat = Some(not_rendered(base, &named_after(base, &folder, *side)));
+            failed([])
+        }
     };
-    match side(&input, Artifacts::One, None) {
-        Ok(side) => Ok((rename(side), Artifacts::One)),
-        Err(side) => Err(Box::new(rename(*side))),
+    Ok(Old { side, artifacts, caveat })
+}
+
+/// A side whose files are called by the revision that they are of, and not by where they lie for now.
+fn named_after(base: &str, folder: &Path, mut side: Side) -> Side {
+    // The first may end as the second does.
+    for folder in [from_here(folder), folder.to_owned()] {
+        let folder = folder.display();
+        for (from, to) in
+            [(format!("{folder}/"), format!("{base}:")), (folder.to_string(), format!("{base}:."))]
+        {
+            side.sources.rename(&from, &to);
+            side.report.rename(&from, &to);
+        }
     }
+    side
+}
+
+/// Where a file was that a change moved: the only one of its name, or of a usual one, that is there no more.
+fn moved_away<'f>(files: &'f [String], named: &Path, root: &Path) -> Option<&'f str> {
+    let own = named.file_name()?.to_str()?;
+    let is_one = |path: &&String| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        (name == own || matches!(name, "previews.yaml" | "previews.yml"))
+            && !root.join(path).exists()
+    };
+    let mut found = files.iter().filter(is_one);
+    found.next().filter(|_| found.next().is_none()).map(String::as_str)
+}
+
+/// A revision whose previews cannot be rendered: what was there before is not known, and a change that mends
+/// it should be seen all the same.
+fn not_rendered(base: &str, side: &Side) -> Diagnostic {
+    let is_error = |one: &&Diagnostic| one.severity() == Severity::Error;
+    let errors: Vec<&Diagnostic> = side.report.sorted().into_iter().filter(is_error).collect();
+    let first = errors.first().map_or_else(String::new, |first| {
+        let place = first.place.map(|place| {
+            let source = side.sources.get(place.file());
+            format!(" ({}:{})", source.name, source.line_column(place.range().start).0)
+        });
+        format!("{}{}", short(&first.message), place.unwrap_or_default())
+    });
+    let more = match errors.len() {
+        0 | 1 => String::new(),
+        more => format!(", and {} more", more - 1),
+    };
+    let message =
+        format!("`{base}` cannot be rendered, so all that is here counts as added: {first}{more}");
+    let help =
+        "compare with what was rendered of it once, with --rendered DIR, or with an older revision";
+    Diagnostic::new(&code::BASE_NOT_RENDERED, message, help)
 }
 
 /// Where a path of the checkout lies in a folder with the files of another commit.

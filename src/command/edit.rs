@@ -11,7 +11,7 @@ use crate::cli::{Prune, Remove, Set, Target};
 use crate::diagnostic::{Diagnostic, FileId, Report, Sources, code};
 use crate::edit::{self, Open, Setting};
 use crate::read::{add_text, discover, other_spelling, parse_config, read_argument, read_file};
-use crate::spec::{Change, something_else};
+use crate::spec::{Change, foreign_to_us};
 use crate::write::in_place::Held;
 use crate::yaml::{InputLimits, Node};
 
@@ -31,7 +31,7 @@ pub(super) fn set(options: &Set, voice: &Voice) -> ExitCode {
     };
     let edit = Edit { target: &options.target, setting: Some(&setting), voice };
     edit.run(|sources, node| {
-        if let Some(why) = edit::is_late(node, &setting) {
+        if let Some(why) = edit::is_late(node, &setting)? {
             voice.tell(&format!("{why}\n"));
             let text = sources.get(node.place.file()).text.to_string();
             return Ok((text, String::new()));
@@ -212,7 +212,7 @@ fn edited(
     let Some(before) = parse_config(sources, first, &budget, &mut errors) else {
         return Err(errors);
     };
-    if let Some(error) = something_else(&before) {
+    if let Some(error) = foreign_to_us(&before) {
         return Err(vec![error]);
     }
     let (text, done) = edit(sources, &before).map_err(|error| vec![error])?;

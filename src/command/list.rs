@@ -3,31 +3,42 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::load::{Loaded, Needs, load};
 use super::voice::Voice;
 use super::write_out;
+use crate::affected::Repository;
 use crate::cli::{Input, List, ListFormat, Show, ShowFormat};
 use crate::diagnostic::text::{json as harmless_json, prose};
 use crate::diagnostic::{Diagnostic, Report, code, nearest, without_userinfo};
 use crate::emit::Shape;
 use crate::pipeline::{Request, compile};
-use crate::spec::{Change, Config, Link, Preview, ServiceChange};
+use crate::spec::{Change, Config, Link, Preview, ServiceChange, time};
 
 /// The URLs of previews by their names.
 type Urls = BTreeMap<String, Vec<String>>;
 
+/// What is known of previews besides what their file says.
+struct Known {
+    /// Where the baseline is known, and nothing is wrong.
+    urls: Option<Urls>,
+    /// When commits were made that the clone around the file has, in seconds since 1970.
+    committed: BTreeMap<String, i64>,
+    now: Timestamp,
+}
+
 pub(super) fn list(options: &List, voice: &Voice) -> ExitCode {
-    let Some((config, urls)) = read(&options.input, voice) else {
+    let Some((config, known)) = read(&options.input, options.now, voice) else {
         return ExitCode::FAILURE;
     };
     let mut previews: Vec<&Preview> = config.previews.spec.previews.iter().collect();
     previews.sort_by_key(|preview| &preview.name);
     let text = match options.format {
-        ListFormat::Table => table(&previews, urls.as_ref()),
+        ListFormat::Table => table(&previews, &known),
         ListFormat::Json => {
-            let all = previews.iter().map(|preview| as_json(&config, preview, urls.as_ref()));
+            let all = previews.iter().map(|preview| as_json(&config, preview, &known));
             harmless_json(&json!({"version": 1, "previews": all.collect::<Vec<_>>()}))
         }
         ListFormat::Names => {
@@ -38,7 +49,7 @@ pub(super) fn list(options: &List, voice: &Voice) -> ExitCode {
 }
 
 pub(super) fn show(options: &Show, voice: &Voice) -> ExitCode {
-    let Some((config, urls)) = read(&options.input, voice) else {
+    let Some((config, known)) = read(&options.input, options.now, voice) else {
         return ExitCode::FAILURE;
     };
     let previews = &config.previews.spec.previews;
@@ -53,14 +64,14 @@ pub(super) fn show(options: &Show, voice: &Voice) -> ExitCode {
         return ExitCode::FAILURE;
     };
     let text = match options.format {
-        ShowFormat::Text => in_full(&config, preview, urls.as_ref()),
-        ShowFormat::Json => harmless_json(&as_json(&config, preview, urls.as_ref())),
+        ShowFormat::Text => in_full(&config, preview, &known),
+        ShowFormat::Json => harmless_json(&as_json(&config, preview, &known)),
     };
     write_out(without_userinfo(&text).as_bytes())
 }
 
-/// The file and, where the baseline is known and nothing is wrong, the URLs of its previews.
-fn read(input: &Input, voice: &Voice) -> Option<(Config, Option<Urls>)> {
+/// The file, and what is known of its previews.
+fn read(input: &Input, now: Option<Timestamp>, voice: &Voice) -> Option<(Config, Known)> {
     let mut loaded = load(input, Needs::Previews);
     let config = loaded.config.take().filter(|_| !loaded.report.has_errors());
     let Some(config) = config else {
@@ -72,7 +83,39 @@ fn read(input: &Input, voice: &Voice) -> Option<(Config, Option<Urls>)> {
     if is_known && urls.is_none() {
         voice.tell("URLs are not known: `anabranch check` finds errors\n");
     }
-    Some((config, urls))
+    let changes = config.previews.spec.previews.iter().flat_map(|preview| &preview.changes);
+    let commits: Vec<&str> = changes.map(|change| change.commit.as_str()).collect();
+    // Where code and previews live in one repository, its clone knows the commits.
+    let clone = (!commits.is_empty()).then(|| Repository::open(&loaded.root).ok()).flatten();
+    let committed = clone.map(|clone| clone.times(&commits)).unwrap_or_default();
+    Some((config, Known { urls, committed, now: now.unwrap_or_else(Timestamp::now) }))
+}
+
+impl Known {
+    fn urls(&self, preview: &Preview) -> &[String] {
+        let all = self.urls.as_ref().and_then(|urls| urls.get(preview.name.as_str()));
+        all.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn committed(&self, change: &Change) -> Option<Timestamp> {
+        Timestamp::from_second(*self.committed.get(&change.commit)?).ok()
+    }
+
+    /// Since when a change is as it is: what the file says, else the time of its commit.
+    fn since(&self, change: &Change) -> Option<Timestamp> {
+        time(&change.updated).or_else(|| self.committed(change))
+    }
+
+    /// How long ago that was, as kubectl says it.
+    fn age(&self, since: Timestamp) -> String {
+        let seconds = self.now.duration_since(since).as_secs().max(0);
+        match seconds {
+            0..60 => format!("{seconds}s"),
+            60..3_600 => format!("{}m", seconds / 60),
+            3_600..86_400 => format!("{}h", seconds / 3_600),
+            _ => format!("{}d", seconds / 86_400),
+        }
+    }
 }
 
 fn urls(config: &Config, loaded: &mut Loaded, input: &Input) -> Option<Urls> {
@@ -84,28 +127,30 @@ fn urls(config: &Config, loaded: &mut Loaded, input: &Input) -> Option<Urls> {
 }
 
 /// A line for each preview; columns that no preview fills are left out.
-fn table(previews: &[&Preview], urls: Option<&Urls>) -> String {
-    const HEADS: [&str; 5] = ["NAME", "SERVICES", "CHANGES", "EXPIRES", "URL"];
+fn table(previews: &[&Preview], known: &Known) -> String {
+    const HEADS: [&str; 6] = ["NAME", "SERVICES", "CHANGES", "AGE", "EXPIRES", "URL"];
     let row = |preview: &&Preview| {
         let services = preview.services.iter().map(|service| service.name.as_str());
         let changes: Vec<String> = preview.changes.iter().map(short_change).collect();
-        let url = urls.and_then(|urls| urls.get(preview.name.as_str())?.first());
+        // Of several changes the latest is what the preview shows.
+        let since = preview.changes.iter().filter_map(|change| known.since(change)).max();
         [
             preview.name.to_string(),
             services.collect::<Vec<_>>().join(", "),
             changes.join(", "),
+            since.map(|since| known.age(since)).unwrap_or_default(),
             preview.expires.clone(),
-            url.cloned().unwrap_or_default(),
+            known.urls(preview).first().cloned().unwrap_or_default(),
         ]
         .map(|cell| prose(&cell).into_owned())
     };
-    let rows: Vec<[String; 5]> = previews.iter().map(row).collect();
+    let rows: Vec<[String; 6]> = previews.iter().map(row).collect();
     if rows.is_empty() {
         return "no previews\n".to_owned();
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<usize> = (0..HEADS.len()).map(|column| width(column).unwrap_or(0)).collect();
-    let line = |cells: [&str; 5]| {
+    let line = |cells: [&str; 6]| {
         let shown = cells.iter().zip(&widths).zip(HEADS).filter(|((_, width), _)| **width > 0);
         let cell = |((cell, width), head): ((&&str, &usize), &str)| {
             format!("{cell:<width$}", width = (*width).max(head.len()))
@@ -131,18 +176,19 @@ fn images(service: &ServiceChange) -> Vec<(String, &str)> {
     main.into_iter().chain(containers).chain(workloads).collect()
 }
 
-fn in_full(config: &Config, preview: &Preview, urls: Option<&Urls>) -> String {
+fn in_full(config: &Config, preview: &Preview, known: &Known) -> String {
     let mut lines =
         vec![("name", preview.name.to_string()), ("namespace", namespace(config, preview))];
-    let urls = urls.and_then(|urls| urls.get(preview.name.as_str())).into_iter().flatten();
-    lines.extend(urls.map(|url| ("url", url.clone())));
+    lines.extend(known.urls(preview).iter().map(|url| ("url", url.clone())));
     lines.extend(links(config, preview).map(|(name, url)| ("link", format!("{name} {url}"))));
     if !preview.expires.is_empty() {
         lines.push(("expires", preview.expires.clone()));
     }
     for change in &preview.changes {
         let Change { repository, number, commit, .. } = change;
-        lines.push(("change", format!("{repository}#{number} at {commit}")));
+        let age = known.since(change).map(|since| format!(", {} old", known.age(since)));
+        let age = age.unwrap_or_default();
+        lines.push(("change", format!("{repository}#{number} at {commit}{age}")));
     }
     for service in &preview.services {
         lines.push(("service", service.name.to_string()));
@@ -176,7 +222,7 @@ fn namespace(config: &Config, preview: &Preview) -> String {
 }
 
 /// A preview for tools; `urls` is null where they are not known.
-fn as_json(config: &Config, preview: &Preview, urls: Option<&Urls>) -> Value {
+fn as_json(config: &Config, preview: &Preview, known: &Known) -> Value {
     let service = |service: &ServiceChange| {
         let images = images(service).into_iter();
         let images = images
@@ -191,7 +237,14 @@ fn as_json(config: &Config, preview: &Preview, urls: Option<&Urls>) -> Value {
     };
     let change = |change: &Change| {
         let Change { repository, number, commit, .. } = change;
-        json!({"repository": repository, "number": number, "commit": commit})
+        let text = |at: Option<Timestamp>| at.map(|at| at.to_string());
+        json!({
+            "repository": repository,
+            "number": number,
+            "commit": commit,
+            "updated": text(time(&change.updated)),
+            "committed": text(known.committed(change)),
+        })
     };
     json!({
         "name": preview.name.as_str(),
@@ -200,6 +253,6 @@ fn as_json(config: &Config, preview: &Preview, urls: Option<&Urls>) -> Value {
         "changes": preview.changes.iter().map(change).collect::<Vec<_>>(),
         "expires": (!preview.expires.is_empty()).then_some(&preview.expires),
         "links": links(config, preview).collect::<BTreeMap<_, _>>(),
-        "urls": urls.map(|urls| urls.get(preview.name.as_str()).cloned().unwrap_or_default()),
+        "urls": known.urls.as_ref().map(|_| known.urls(preview)),
     })
 }

@@ -11,17 +11,19 @@ use super::load::{Loaded, Needs, load};
 use super::voice::Voice;
 use super::write_out;
 use crate::arguments::Limits;
-use crate::cli::{Artifacts, Render};
-use crate::diagnostic::stage;
+use crate::cli::{Artifacts, Input, Render};
+use crate::diagnostic::{Diagnostic, Report, stage};
+use crate::diff::{self, Difference};
 use crate::emit::{Draft, HoleValues, Preview, Shape, Suites};
 use crate::kube::Id;
 use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
-use crate::read::{Parted, check_references, read_suites};
+use crate::read::{Parted, check_gate, check_references, read_suites};
 use crate::spec::{Config, Delivery, SourceKind};
 use crate::validate::no_place_for_artifacts;
 use crate::write::{
-    Artifact, SuiteFiles, Tree, Written, append, compare_tree, of_artifacts, write_tree,
+    Artifact, SuiteFiles, Tree, Written, append, compare_tree, of_artifacts, read_earlier,
+    write_tree,
 };
 
 pub(super) fn run(options: &Render, voice: &Voice) -> ExitCode {
@@ -48,10 +50,21 @@ fn render_stream(
         // A stream carries no suites along; whoever says where they are wants to know that they are there.
         suite_files(config, loaded, limits);
     }
+    let is_in_source = is_in_source(&options.input, &loaded.root);
+    let gate = is_in_source.then(|| check_gate(config, &loaded.root)).flatten();
     let request = Request { shape: Shape::Stream, limits: limits.output(), only: &options.only };
     let report = &mut loaded.report;
     let written = compile(config, &mut loaded.input, &request, report, |compiled| {
-        voice.report(&loaded.sources, compiled.report);
+        // Said beside what else is found, and not where nothing can be made anyway.
+        let mut more = Report::new(options.input.levels.levels());
+        if let Some(gate) = gate {
+            more.extend(compiled.report.sorted().into_iter().cloned().chain([gate]));
+        }
+        let report = if more.is_empty() { compiled.report } else { &more };
+        voice.report(&loaded.sources, report);
+        if report.is_refused() {
+            return ExitCode::FAILURE;
+        }
         stage::enter("writing");
         write_stream_of(config, compiled, options.only.is_empty())
     });
@@ -59,6 +72,11 @@ fn render_stream(
         voice.report(&loaded.sources, &loaded.report);
         ExitCode::FAILURE
     })
+}
+
+/// Whether paths in previews.yaml can be looked for: a copy of it that lies alone has nothing beside it.
+pub(super) fn is_in_source(input: &Input, root: &Path) -> bool {
+    input.source_root.is_some() || root.join(".git").exists()
 }
 
 /// So many previews become one text, which is written while the next is filled.
@@ -164,30 +182,64 @@ fn render_tree(
     let done = with_tree(&request, config, loaded, |tree, loaded| {
         voice.report(&loaded.sources, &loaded.report);
         stage::enter("writing");
-        if options.dry_run { compare_tree(folder, tree) } else { write_tree(folder, tree) }
+        if !options.dry_run {
+            return Ok((write_tree(folder, tree)?, None));
+        }
+        let written = compare_tree(folder, tree)?;
+        Ok((written, Some(difference(folder, tree, limits)?)))
     });
     let Some(done) = done else {
         voice.report(&loaded.sources, &loaded.report);
         return ExitCode::FAILURE;
     };
     match done {
-        Ok(written) => {
+        Ok((written, difference)) => {
             let count = config.previews.spec.previews.len();
             let verb = if options.dry_run { "would render" } else { "rendered" };
             let previews = if count == 1 { "preview" } else { "previews" };
             let into = format!("{verb} {count} {previews} into {}", folder.display());
-            let lists = options.dry_run || voice.verbose;
             voice.tell(&format!("{into}: {}\n", summary(&written)));
-            if lists {
+            // Where the objects of the folder are not known, its files are.
+            let is_unknown = matches!(difference, Some(Err(_)));
+            if voice.verbose || is_unknown {
                 voice.tell(&listing(&written, voice.verbose));
             }
-            ExitCode::SUCCESS
+            match difference {
+                Some(Ok(found)) => {
+                    let text = diff::text(&found, voice.look(&std::io::stdout()).colour);
+                    write_out(text.as_bytes())
+                }
+                Some(Err(why)) => {
+                    voice.tell(&format!("which objects change cannot be told: {why}\n"));
+                    ExitCode::SUCCESS
+                }
+                None => ExitCode::SUCCESS,
+            }
         }
         Err(finding) => {
             voice.one(finding);
             ExitCode::FAILURE
         }
     }
+}
+
+/// What the objects of a tree and those of the folder differ in; or why that cannot be told: a folder may hold
+/// files that somebody changed.
+fn difference(
+    folder: &Path,
+    tree: &Tree<'_>,
+    limits: &Limits,
+) -> Result<Result<Difference, String>, Diagnostic> {
+    let earlier = read_earlier(folder)?;
+    let earlier = earlier.into_iter().map(|(path, bytes)| (path, bytes.into())).collect();
+    let report = Report::default();
+    let found = Difference::between(&earlier, tree.files(), None, &report, &limits.input());
+    Ok(found.map_err(|(sources, errors)| {
+        let first = errors.first();
+        let name = first.and_then(|one| one.place).map(|place| &sources.get(place.file()).name);
+        let name = name.map_or(String::new(), |name| format!("{}: ", folder.join(name).display()));
+        format!("{name}{}", first.map_or("", |one| one.message.as_str()))
+    }))
 }
 
 /// How many files were written, changed and removed.

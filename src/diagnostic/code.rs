@@ -265,6 +265,13 @@ codes! {
     KEY_LOST = "key-lost", Warning, "a rule takes the key from requests",
         "What a rule of the baseline removes or replaces cannot tell a preview any more: calls behind it\n\
          are those of the baseline.";
+    KEY_MAY_BE_LOST = "key-may-be-lost", Warning, "a program is told not to pass the key's baggage on",
+        "With `routing.key.baggage` the key travels as a member of the W3C header `baggage`, which tracing libraries\n\
+         pass on unless they are told otherwise: by OTEL_PROPAGATORS or DD_TRACE_PROPAGATION_STYLE without\n\
+         `baggage`, OTEL_SDK_DISABLED (Node), `management.tracing...` (Spring), or an Instrumentation of\n\
+         OpenTelemetry's operator. Behind such a program the baseline answers. Looked at are variables, what they\n\
+         take from ConfigMaps, and options of the command line; not files that are mounted, Secrets, or the image.\n\
+         A program that passes the key's own header on is fine: docs/propagation.md says how, and how to check.";
     HEADLESS_NEEDED = "headless-needed", Error, "a headless Service cannot be routed",
         "A proxy sends a call to a headless Service to the address that the client looked up, which is a\n\
          pod of the baseline. A copy that is routed gets a cluster IP instead, but the Service that governs\n\
@@ -313,6 +320,10 @@ codes! {
     PARENT_WAITS = "parent-waits", Error, "the parent Kustomization waits for its own children",
         "The gate of a preview waits for the parent, and a parent with `wait: true` waits for the\n\
          gate. Set `wait: false` on the parent; each suite reports for itself.";
+    GATE_MISSING = "gate-missing", Warning, "the folder of the gates does not exist",
+        "In a stream a gate makes the suites of a preview wait for its workloads: a Flux Kustomization whose path\n\
+         is the folder spec.flux.gate. Without the folder Flux cannot build it, and no suite ever runs. The folder\n\
+         is looked for below the Git root, where `anabranch init` makes it. A tree (`render -o`) has no gates.";
     BAD_GLOB = "bad-glob", Error, "a glob cannot be read",
         "Globs of affected.yaml cover whole paths from the root of the repository. `*` and `?` stay within a\n\
          segment, `**` is a segment of its own and goes over any number, `[...]` is one character, `{a,b}`\n\
@@ -345,6 +356,10 @@ codes! {
     SERVICE_GONE = "service-gone", Warning, "the change deletes every file of a service",
         "The map still has the service, which counts as affected. There is nothing to build, so a preview\n\
          that shows it would show what is gone.";
+    BASE_NOT_RENDERED = "base-not-rendered", Warning, "what a change is compared with cannot be rendered",
+        "`anabranch diff --base` renders both revisions. Where the files of the other one have errors, what it\n\
+         made is not known: everything is shown as added, so that a change that mends them can be reviewed.\n\
+         What the new findings are is then not known either.";
     MISSING_EDGE = "missing-edge", Error, "a manifest uses what the map does not say",
         "A Dockerfile copies a file, or a package names another, that belongs to another owner of the map, and\n\
          `uses` does not lead there. A change of that file would not build the image again.";

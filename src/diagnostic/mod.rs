@@ -212,10 +212,12 @@ impl Report {
         self.more = self.more.or(other.more);
     }
 
-    /// Leaves the name of a folder, in which files lie for now, out of the words of all findings.
-    pub(crate) fn leave_out(&mut self, folder: &str) {
+    /// Gives a folder, in which files lie for now, another name in the words of all findings.
+    pub(crate) fn rename(&mut self, folder: &str, name: &str) {
         for finding in &mut self.found {
-            finding.message = finding.message.replace(folder, "");
+            let labels = finding.related.iter_mut().map(|(_, label)| label);
+            let words = [&mut finding.message, &mut finding.help, &mut finding.label].into_iter();
+            words.chain(labels).for_each(|text| *text = text.replace(folder, name));
         }
     }
 

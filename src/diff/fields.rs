@@ -1,8 +1,8 @@
 //! What differs in two versions of an object, field by field.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::yaml::{Data, Node};
+use crate::yaml::{Data, Key, Node};
 
 /// A field that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,45 +32,47 @@ pub(super) fn compare(old: &Node, new: &Node, hidden: bool) -> Vec<Field> {
     found
 }
 
-fn walk(old: Option<&Node>, new: Option<&Node>, path: String, found: &mut Vec<Field>) {
+fn walk<'n>(old: Option<&'n Node>, new: Option<&'n Node>, path: String, found: &mut Vec<Field>) {
     if old == new {
         return;
     }
     match (old.map(|node| &node.data), new.map(|node| &node.data)) {
         (Some(Data::Map(before)), Some(Data::Map(after))) => {
+            let of = |entries: &'n [(Key, Node)]| -> BTreeMap<&'n str, &'n Node> {
+                entries.iter().map(|(key, value)| (&*key.text, value)).collect()
+            };
+            let (old, new) = (of(before), of(after));
             let mut seen = BTreeSet::new();
-            for (key, _) in after.iter().chain(before) {
-                if seen.insert(&key.text) {
-                    let part = part(&key.text);
+            for key in after.iter().chain(before).map(|(key, _)| &*key.text) {
+                if seen.insert(key) {
+                    let part = part(key);
                     let below = if path.is_empty() || part.starts_with('[') {
                         format!("{path}{part}")
                     } else {
                         format!("{path}.{part}")
                     };
-                    let value =
-                        |node: Option<&'_ Node>| node.and_then(|node| node.get(&key.text)).cloned();
-                    let (old, new) = (value(old), value(new));
-                    walk(old.as_ref(), new.as_ref(), below, found);
+                    walk(old.get(key).copied(), new.get(key).copied(), below, found);
                 }
             }
         }
         (Some(Data::List(before)), Some(Data::List(after))) => {
             match names(before).zip(names(after)) {
                 Some((old_names, new_names)) => {
+                    let of =
+                        |names: &[&'n str], items: &'n [Node]| -> BTreeMap<&'n str, &'n Node> {
+                            names.iter().copied().zip(items).collect()
+                        };
+                    let (old, new) = (of(&old_names, before), of(&new_names, after));
                     let mut seen = BTreeSet::new();
-                    for name in new_names.iter().chain(&old_names) {
-                        if seen.insert(*name) {
-                            let at = |names: &[&str]| names.iter().position(|one| one == name);
-                            let old = at(&old_names).map(|index| &before[index]);
-                            let new = at(&new_names).map(|index| &after[index]);
+                    for name in new_names.iter().chain(&old_names).copied() {
+                        if seen.insert(name) {
+                            let (old, new) = (old.get(name).copied(), new.get(name).copied());
                             walk(old, new, format!("{path}[{name}]"), found);
                         }
                     }
-                    let stayed: Vec<&&str> =
-                        old_names.iter().filter(|name| new_names.contains(name)).collect();
-                    let kept: Vec<&&str> =
-                        new_names.iter().filter(|name| old_names.contains(name)).collect();
-                    if stayed != kept {
+                    let stayed = old_names.iter().filter(|name| new.contains_key(*name));
+                    let kept = new_names.iter().filter(|name| old.contains_key(*name));
+                    if !stayed.eq(kept) {
                         let order = |names: &[&str]| Some(names.join(", "));
                         let (old, new) = (order(&old_names), order(&new_names));
                         found.push(Field { path: format!("{path} (order)"), old, new });

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Difference;
+use crate::diagnostic::text;
 
 /// Renders a difference as one JSON document.
 pub(crate) fn render(difference: &Difference) -> String {
@@ -43,12 +44,11 @@ pub(crate) fn render(difference: &Difference) -> String {
     let findings = difference.findings.iter();
     let findings = findings.map(|one| json!({"code": one.code.id, "severity": one.severity().word(), "message": one.message}));
     let all = json!({
+        "caveat": difference.caveat,
         "previews": previews,
         "objects": objects,
         "files": files.collect::<Vec<_>>(),
         "findings": findings.collect::<Vec<_>>(),
     });
-    let mut text = serde_json::to_string_pretty(&all).unwrap_or_default();
-    text.push('\n');
-    text
+    text::json(&all)
 }

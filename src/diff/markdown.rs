@@ -6,39 +6,26 @@ use std::fmt::Write as _;
 
 use similar::TextDiff;
 
-use super::{Change, Difference, ObjectChange};
-use crate::diagnostic::text::prose;
+use super::{Change, Difference, Field, ObjectChange};
+use crate::diagnostic::first_of;
+use crate::diagnostic::text::{prose, short};
 use crate::kube::Object;
 use crate::yaml::write_document;
 
 /// Forges take so many characters in a comment, less some for what others add.
 const LONGEST: usize = 60_000;
+/// Characters of one object, so that it leaves room for others.
+const OF_ONE: usize = 6_000;
+/// Lines of two versions of an object that are compared line by line: beyond them that takes long.
+const LINES: usize = 10_000;
 
 /// Renders a difference.
 pub(crate) fn render(difference: &Difference) -> String {
     let mut out = format!("### Previews\n\n{}\n", difference.summary());
-    if !difference.previews.is_empty() {
-        out.push_str("\n| preview | | services | images | routes |\n|---|---|---|---|---:|\n");
+    if let Some(caveat) = &difference.caveat {
+        let _ = write!(out, "\n> {}\n", code(caveat));
     }
-    for one in &difference.previews {
-        let images: Vec<String> = one.images.iter().map(image).collect();
-        let name = match one.url.as_str() {
-            url if is_plain_url(url) => format!("[{}]({url})", code(&one.name)),
-            _ => code(&one.name),
-        };
-        let line = format!(
-            "| {name} | {} | {} | {} | {} |\n",
-            one.change.word(),
-            cell(&one.services),
-            images.join("<br>"),
-            one.routes
-        );
-        if out.len() + line.len() > LONGEST / 2 {
-            out.push_str("| ... | | | | |\n");
-            break;
-        }
-        out.push_str(&line);
-    }
+    table(&mut out, difference);
     findings(&mut out, difference);
     let mut left = difference.objects.len();
     if left > 0 {
@@ -52,11 +39,11 @@ pub(crate) fn render(difference: &Difference) -> String {
                 [object] => part(object),
                 objects => many(objects),
             };
-            if out.len() + part.len() > LONGEST {
-                break;
+            // What is too long leaves room for what is not.
+            if out.len() + part.len() <= LONGEST {
+                out.push_str(&part);
+                left -= alike.len();
             }
-            out.push_str(&part);
-            left -= alike.len();
         }
         if left > 0 {
             let _ = write!(out, "\n{left} more are not shown; run `anabranch diff`.\n");
@@ -64,6 +51,33 @@ pub(crate) fn render(difference: &Difference) -> String {
         out.push_str("\n</details>\n");
     }
     out
+}
+
+/// The previews, a row for each as far as there is room.
+fn table(out: &mut String, difference: &Difference) {
+    let all = &difference.previews;
+    if !all.is_empty() {
+        out.push_str("\n| preview | | services | images | routes |\n|---|---|---|---|---:|\n");
+    }
+    for (index, one) in all.iter().enumerate() {
+        let images: Vec<String> = one.images.iter().map(image).collect();
+        let name = match one.url.as_str() {
+            url if is_plain_url(url) => format!("[{}]({url})", code(&one.name)),
+            _ => code(&one.name),
+        };
+        let line = format!(
+            "| {name} | {} | {} | {} | {} |\n",
+            one.change.word(),
+            cell(&one.services),
+            first_of(20, "<br>", images),
+            one.routes
+        );
+        if out.len() + line.len() > LONGEST / 2 {
+            let _ = writeln!(out, "| and {} more | | | | |", all.len() - index);
+            return;
+        }
+        out.push_str(&line);
+    }
 }
 
 /// Whether a URL ends nothing but itself.
@@ -94,8 +108,13 @@ fn findings(out: &mut String, difference: &Difference) {
     }
     out.push_str("\nFound now and not before:\n\n");
     for one in difference.findings.iter().take(MANY) {
-        let _ =
-            writeln!(out, "- {} `{}`: {}", one.severity().word(), one.code.id, code(&one.message));
+        let _ = writeln!(
+            out,
+            "- {} `{}`: {}",
+            one.severity().word(),
+            one.code.id,
+            code(&short(&one.message))
+        );
     }
     if difference.findings.len() > MANY {
         let _ = writeln!(out, "- and {} more", difference.findings.len() - MANY);
@@ -104,25 +123,57 @@ fn findings(out: &mut String, difference: &Difference) {
 
 /// Objects of which the same has become.
 fn many(objects: &[ObjectChange]) -> String {
-    let names: Vec<String> = objects.iter().map(|one| code(&one.id.to_string())).collect();
-    format!("\n{}: {}\n", objects[0].change.word(), names.join(", "))
+    let names = objects.iter().map(|one| code(&one.id.to_string()));
+    format!("\n{}: {}\n", objects[0].change.word(), first_of(50, ", ", names))
 }
 
 /// An object: what became of it, and its lines that differ.
 fn part(object: &ObjectChange) -> String {
     let head = format!("\n{} {}\n", object.change.word(), code(&object.id.to_string()));
     let (Some(old), Some(new)) = (&object.old, &object.new) else { return head };
-    let lines = if object.is_secret() {
-        object.fields.iter().fold(String::new(), |mut lines, field| {
-            let _ = writeln!(lines, "{} {} (hidden)", Change::Changed.sign(), field.path);
-            lines
-        })
+    let (old, new) = (yaml(old), yaml(new));
+    let is_long = old.lines().count() + new.lines().count() > LINES;
+    let lines = if object.is_secret() || is_long {
+        by_field(object)
     } else {
-        let (old, new) = (yaml(old), yaml(new));
         TextDiff::from_lines(&old, &new).unified_diff().context_radius(3).to_string()
     };
+    let lines = shown(&lines);
     let fence = "`".repeat(longest_run(&lines).max(2) + 1);
     format!("{head}\n{fence}diff\n{lines}{fence}\n")
+}
+
+/// The fields of an object that differ; their values as far as these may be shown.
+fn by_field(object: &ObjectChange) -> String {
+    let mut lines = String::new();
+    for Field { path, old, new } in &object.fields {
+        if object.is_secret() {
+            let _ = writeln!(lines, "{} {} (hidden)", Change::Changed.sign(), prose(path));
+            continue;
+        }
+        let _ = writeln!(lines, "{} {}", Change::Changed.sign(), prose(path));
+        for (sign, value) in [('-', old), ('+', new)] {
+            if let Some(value) = value {
+                let _ = writeln!(lines, "{sign}   {}", prose(value));
+            }
+        }
+    }
+    lines
+}
+
+/// Lines without what a reader does not see, or sees elsewhere; of very many the first.
+fn shown(lines: &str) -> String {
+    let mut shown = String::new();
+    for (index, line) in lines.lines().enumerate() {
+        let line = prose(line);
+        if shown.len() + line.len() > OF_ONE {
+            let _ = writeln!(shown, "... and {} more lines", lines.lines().count() - index);
+            break;
+        }
+        shown.push_str(&line);
+        shown.push('\n');
+    }
+    shown
 }
 
 fn yaml(object: &Object) -> String {

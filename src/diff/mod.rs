@@ -86,6 +86,8 @@ pub(crate) struct Difference {
     pub(crate) files: Vec<(String, Change)>,
     /// What is found now and was not before.
     pub(crate) findings: Vec<Diagnostic>,
+    /// Why what was before is not known, if it is not: all that is now counts as added.
+    pub(crate) caveat: Option<String>,
 }
 
 impl Difference {
@@ -133,6 +135,7 @@ impl Difference {
             files: files.collect(),
             findings: findings.cloned().collect(),
             objects,
+            caveat: None,
         })
     }
 

@@ -8,12 +8,12 @@ use std::ops::Range;
 
 use super::layout::{Item, Style};
 use super::style::{json, scalar};
-use super::trivia::comma;
+use super::trivia::{comma, is_comment};
 use crate::diagnostic::{Diagnostic, Sources, code};
 use crate::yaml::{Data, InputLimits, Key, Node, parse_documents};
 
 /// One YAML document. Text and tree always mean the same.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Document {
     pub(super) text: String,
     pub(super) node: Node,
@@ -85,6 +85,49 @@ impl Document {
             self.seal(map).into_iter().chain([new]).collect()
         };
         self.apply(path, splices, |node| node.set(key, value))
+    }
+
+    /// Removes a key of a mapping with its value, where it is written there and others are; nothing where the
+    /// mapping has none. A comment on its lines or above it is a reason to refuse.
+    pub(super) fn remove_key(&mut self, path: &str, key: &str) -> Result<(), Diagnostic> {
+        let map = self.at(path)?;
+        let entries = map.entries();
+        let Some(index) = entries.iter().position(|(found, _)| found.text == key) else {
+            return Ok(());
+        };
+        let range = self.entry(map, key).and_then(|_| self.lines_of_key(map, index));
+        let range = range.ok_or_else(|| self.refuse(&format!("{path}.{key}")))?;
+        self.apply(path, vec![(range, String::new())], |node| drop(node.remove(key)))
+    }
+
+    /// What goes with an entry of a mapping that has others.
+    fn lines_of_key(&self, map: &Node, index: usize) -> Option<Range<usize>> {
+        let entries = map.entries();
+        let start = |index: usize| entries[index].0.place.range().start;
+        let end = |index: usize| {
+            let (key, value) = &entries[index];
+            self.empty_at(key, value).unwrap_or_else(|| self.content_end(value))
+        };
+        let own = start(index);
+        let range = if self.is_flow(map) || self.column(own) != self.indent(own).len() {
+            // In braces, or behind the dash of an item: what comes next stays where it stands.
+            match index {
+                0 => own..entries.get(1).map(|_| start(1))?,
+                _ if self.is_flow(map) => end(index - 1)..end(index),
+                _ => return None,
+            }
+        } else {
+            let above = &self.text[..self.line_start(own)];
+            let is_commented = above.lines().next_back().is_some_and(is_comment);
+            let stop = self.line_stop(end(index));
+            match self.text[stop..].find('\n') {
+                _ if is_commented || entries.len() == 1 => return None,
+                Some(newline) => above.len()..stop + newline + 1,
+                None => above.trim_end_matches(['\r', '\n']).len()..stop,
+            }
+        };
+        let gone = self.text.get(range.clone())?;
+        (!gone.contains('#')).then_some(range)
     }
 
     fn key_in_braces(&self, map: &Node, key: &str, value: &Node) -> Vec<Splice> {

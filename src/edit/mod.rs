@@ -24,7 +24,7 @@ use jiff::Timestamp;
 
 use crate::diagnostic::{Diagnostic, Sources, code, some_of};
 use crate::kube::repository;
-use crate::spec::{Change, time};
+use crate::spec::{Change, known_by, time};
 use crate::validate::is_dns_label;
 use crate::yaml::Node;
 use document::Document;
@@ -59,7 +59,8 @@ impl Setting {
         }
         for change in &self.changes {
             let is_same = |found: &&mut Change| {
-                found.repository == change.repository && found.number == change.number
+                known_by(&found.repository) == known_by(&change.repository)
+                    && found.number == change.number
             };
             match settled.changes.iter_mut().find(is_same) {
                 Some(found) => found.clone_from(change),
@@ -142,8 +143,8 @@ pub fn set(sources: &Sources, node: &Node, setting: &Setting) -> Result<String, 
 fn refuse_others(preview: &Node, setting: &Setting) -> Result<(), Diagnostic> {
     let changes = preview.get("changes").map(Node::items).unwrap_or_default();
     let is_named = |change: &&Node| {
-        let repository = change.text_at(&["repository"]);
-        setting.changes.iter().any(|one| Some(one.repository.as_str()) == repository)
+        let repository = change.text_at(&["repository"]).map(known_by);
+        setting.changes.iter().any(|one| Some(known_by(&one.repository)) == repository)
     };
     let Some(other) = changes.iter().find(|change| !is_named(change)) else { return Ok(()) };
     if setting.changes.is_empty() {
@@ -182,11 +183,14 @@ pub fn close(
     pull: Option<&(String, u64)>,
 ) -> Result<(String, Vec<String>), Diagnostic> {
     let mut document = open(sources, node);
-    let is_closed = |name: &&String| {
-        !races::is_known_later(node, name, at)
-            && !pull.is_some_and(|pull| races::stands_for_another(node, name, pull))
-    };
-    let closed: Vec<String> = names.iter().filter(is_closed).cloned().collect();
+    let mut closed = Vec::new();
+    for name in names {
+        let stays = races::is_known_later(node, name, at)?
+            || pull.is_some_and(|pull| races::stands_for_another(node, name, pull));
+        if !stays {
+            closed.push(name.clone());
+        }
+    }
     for name in &closed {
         take_out(&mut document, |preview| preview.text_at(&["name"]) == Some(name))?;
         races::close(&mut document, name, at)?;
@@ -328,8 +332,10 @@ fn set_change(document: &mut Document, preview: &str, change: &Change) -> Result
             let path = format!("{path}[{index}]");
             document.set(&path, "commit", &change.commit)?;
             match change.updated.as_str() {
-                // Without a time nothing is known of it any more.
-                "" if document.at(&path)?.get("updated").is_none() => Ok(()),
+                // When this state was is not known. A comment may hold the key where it is.
+                "" => document
+                    .remove_key(&path, "updated")
+                    .or_else(|_| document.set(&path, "updated", "")),
                 updated => document.set(&path, "updated", updated),
             }
         }
@@ -350,8 +356,13 @@ fn append(document: &mut Document, path: &str, key: &str, item: Node) -> Result<
 }
 
 fn is_same(node: &Node, change: &Change) -> bool {
-    node.text_at(&["repository"]) == Some(&change.repository)
-        && node.get("number").and_then(Node::integer_value) == i64::try_from(change.number).ok()
+    is_pull(node, &change.repository, change.number)
+}
+
+/// Whether a change of a preview is this pull request.
+fn is_pull(change: &Node, repository: &str, number: u64) -> bool {
+    change.text_at(&["repository"]).map(known_by) == Some(known_by(repository))
+        && change.get("number").and_then(Node::integer_value) == i64::try_from(number).ok()
 }
 
 fn service_node(name: &str, image: &str) -> Node {

@@ -6,32 +6,35 @@ use std::collections::BTreeSet;
 use jiff::{Timestamp, ToSpan};
 
 use super::document::Document;
-use super::{Setting, is_same, previews};
-use crate::diagnostic::Diagnostic;
-use crate::spec::time;
+use super::{Setting, is_pull, is_same, previews};
+use crate::diagnostic::text::short;
+use crate::diagnostic::{Diagnostic, code};
+use crate::spec::{known_by, time};
 use crate::yaml::Node;
 
 /// Why a setting is about an earlier state than the file, if it is.
-#[must_use]
-pub fn is_late(node: &Node, setting: &Setting) -> Option<String> {
-    let event = setting.event?;
+///
+/// # Errors
+/// A time of the file cannot be read: which of the two is later cannot be told.
+pub fn is_late(node: &Node, setting: &Setting) -> Result<Option<String>, Diagnostic> {
+    let Some(event) = setting.event else { return Ok(None) };
     let name = &setting.name;
-    if let Some(at) = closed_at(node, name).filter(|&at| at >= event) {
-        return Some(format!("{name} was closed at {at}, and this is of {event}"));
+    if let Some(at) = closed_at(node, name)?.filter(|&at| at >= event) {
+        return Ok(Some(format!("{name} was closed at {at}, and this is of {event}")));
     }
-    let preview = previews(node).iter().find(|one| one.text_at(&["name"]) == Some(name))?;
-    let listed = preview.get("changes").map(Node::items).unwrap_or_default();
+    let preview = previews(node).iter().find(|one| one.text_at(&["name"]) == Some(name));
+    let listed = preview.and_then(|one| one.get("changes")).map(Node::items).unwrap_or_default();
     let ours = listed.iter().filter(|one| setting.changes.iter().any(|ours| is_same(one, ours)));
-    let latest = ours.filter_map(updated).max().filter(|&latest| latest > event)?;
-    Some(format!("{name} is listed as of {latest}, and this is of {event}"))
+    let latest = latest(ours, "updated")?.filter(|&latest| latest > event);
+    Ok(latest.map(|latest| format!("{name} is listed as of {latest}, and this is of {event}")))
 }
 
 /// Whether the file knows a state of a preview's pull requests, or their close, that is later than this.
-pub(super) fn is_known_later(node: &Node, name: &str, at: Timestamp) -> bool {
+pub(super) fn is_known_later(node: &Node, name: &str, at: Timestamp) -> Result<bool, Diagnostic> {
     let preview = previews(node).iter().find(|one| one.text_at(&["name"]) == Some(name));
     let changes = preview.and_then(|one| one.get("changes")).map(Node::items).unwrap_or_default();
-    let times = changes.iter().filter_map(updated).chain(closed_at(node, name));
-    times.max().is_some_and(|latest| latest > at)
+    let known = latest(changes.iter(), "updated")?.max(closed_at(node, name)?);
+    Ok(known.is_some_and(|known| known > at))
 }
 
 /// Whether a preview is there for another pull request than this one, or for another one as well.
@@ -42,10 +45,7 @@ pub(super) fn stands_for_another(
 ) -> bool {
     let preview = previews(node).iter().find(|one| one.text_at(&["name"]) == Some(name));
     let changes = preview.and_then(|one| one.get("changes")).map(Node::items).unwrap_or_default();
-    changes.iter().any(|change| {
-        change.text_at(&["repository"]) != Some(repository)
-            || change.get("number").and_then(Node::integer_value) != i64::try_from(*number).ok()
-    })
+    changes.iter().any(|change| !is_pull(change, repository, *number))
 }
 
 /// Notes that the pull request of a preview was closed.
@@ -72,7 +72,31 @@ pub(super) fn forget(
 ) -> Result<(), Diagnostic> {
     let items = document.node.at(&["spec", "closed"]).map(Node::items).unwrap_or_default();
     let indices: Vec<usize> = (0..items.len()).filter(|&index| goes(&items[index])).collect();
-    document.remove("spec.closed", &indices)
+    if indices.is_empty() {
+        return Ok(());
+    }
+    let is_last = indices.len() == items.len();
+    document.remove("spec.closed", &indices)?;
+    if is_last {
+        forget_list(document);
+    }
+    Ok(())
+}
+
+/// Removes the list of closed previews, which is empty, if the next of them brings the same bytes back: two
+/// edits may come in either order.
+fn forget_list(document: &mut Document) {
+    let entry = || Node::map([("name", Node::string("a")), ("at", Node::string("b"))]);
+    let (mut kept, mut without) = (document.clone(), document.clone());
+    if without.remove_key("spec", "closed").is_err() {
+        return;
+    }
+    let mut added = without.clone();
+    let both = kept.insert("spec.closed", 0, entry()).is_ok()
+        && added.add_key("spec", "closed", Node::list([entry()])).is_ok();
+    if both && kept.text == added.text {
+        *document = without;
+    }
 }
 
 /// Whether a closed preview can be forgotten: no build takes a month.
@@ -81,15 +105,29 @@ pub(super) fn is_old(closed: &Node, now: Timestamp) -> bool {
     at.and_then(|at| at.checked_add(720.hours()).ok()).is_some_and(|then| then <= now)
 }
 
-fn closed_at(node: &Node, name: &str) -> Option<Timestamp> {
+fn closed_at(node: &Node, name: &str) -> Result<Option<Timestamp>, Diagnostic> {
     let closed = node.at(&["spec", "closed"]).map(Node::items).unwrap_or_default();
-    let own = closed.iter().filter(|one| one.text_at(&["name"]) == Some(name));
     // Branches that were merged may have brought two.
-    own.filter_map(|one| one.text_at(&["at"]).and_then(time)).max()
+    latest(closed.iter().filter(|one| one.text_at(&["name"]) == Some(name)), "at")
 }
 
-fn updated(change: &Node) -> Option<Timestamp> {
-    change.text_at(&["updated"]).and_then(time)
+/// The latest of the times that some entries have; one that cannot be read could be later than all others.
+fn latest<'n>(
+    entries: impl Iterator<Item = &'n Node>,
+    key: &str,
+) -> Result<Option<Timestamp>, Diagnostic> {
+    let said = entries.filter_map(|entry| entry.get(key));
+    let said = said.filter(|said| !said.is_null() && said.text() != Some(""));
+    let times = said.map(|said| {
+        let text = said.text().unwrap_or_default();
+        time(text).ok_or_else(|| {
+            let message = format!("`{}` is not a time", short(text));
+            let help = "write RFC 3339: \"2026-12-01T00:00:00Z\"; without it nobody can tell which of two \
+                        states is later";
+            Diagnostic::new(&code::CONFIG_FIELD, message, help).at(said.place, "")
+        })
+    });
+    times.collect::<Result<Vec<_>, _>>().map(|times| times.into_iter().max())
 }
 
 /// The pull requests that are open, of some repositories.
@@ -107,7 +145,7 @@ impl Open {
     /// Names the first line that is neither.
     pub fn read(text: &str) -> Result<Self, String> {
         let mut open = Self::default();
-        for (index, line) in text.lines().enumerate() {
+        for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let line = line.trim();
             let (repository, number) = match line.rsplit_once('#') {
                 Some((repository, number)) => (repository, Some(number.parse())),
@@ -119,10 +157,10 @@ impl Open {
             match number {
                 _ if !repository.contains("://") => return Err(no_pull(index)),
                 Some(Err(_)) => return Err(no_pull(index)),
-                Some(Ok(number)) => drop(open.pulls.insert((repository.to_owned(), number))),
+                Some(Ok(number)) => drop(open.pulls.insert((known_by(repository), number))),
                 None => {}
             }
-            open.repositories.insert(repository.to_owned());
+            open.repositories.insert(known_by(repository));
         }
         Ok(open)
     }
@@ -133,13 +171,13 @@ impl Open {
     pub fn lacks(&self, preview: &Node, now: Timestamp) -> bool {
         let changes = preview.get("changes").map(Node::items).unwrap_or_default();
         let is_closed = |change: &Node| {
-            let repository = change.text_at(&["repository"]).unwrap_or_default();
+            let repository = known_by(change.text_at(&["repository"]).unwrap_or_default());
             let number = change.get("number").and_then(Node::integer_value);
             let number = number.and_then(|number| u64::try_from(number).ok());
-            self.repositories.contains(repository)
-                && number
-                    .is_some_and(|number| !self.pulls.contains(&(repository.to_owned(), number)))
-                && updated(change).is_none_or(|updated| updated <= now)
+            self.repositories.contains(&repository)
+                && number.is_some_and(|number| !self.pulls.contains(&(repository, number)))
+                && latest([change].into_iter(), "updated")
+                    .is_ok_and(|updated| updated.is_none_or(|updated| updated <= now))
         };
         !changes.is_empty() && changes.iter().all(is_closed)
     }

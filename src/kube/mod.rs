@@ -22,4 +22,4 @@ pub use kinds::is_cluster_scoped;
 pub(crate) use object::in_front;
 pub use object::{Id, Object};
 pub use order::{Key, Order};
-pub(crate) use secret::{decoded, is_encrypted};
+pub(crate) use secret::{CIPHERTEXT, decoded, is_encrypted};

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::yaml::Node;
 
 /// How every value begins that SOPS encrypted; its MAC is one too.
-const CIPHERTEXT: &str = "ENC[AES256_GCM";
+pub(crate) const CIPHERTEXT: &str = "ENC[AES256_GCM";
 
 /// The text that a value of a Secret is in base64; none where it is no text.
 pub(crate) fn decoded(value: &Node) -> Option<String> {

@@ -8,6 +8,7 @@ mod pod;
 pub(crate) mod route;
 mod selector;
 mod service;
+mod settings;
 mod workload;
 
 pub use crate::kube::kinds::Support;
@@ -17,4 +18,5 @@ pub use pod::{Reference, Referent, images, looks_like_image, pod_spec, reference
 pub(crate) use pod::{pod_annotations, pod_labels, pod_spec_mut};
 pub use selector::selects;
 pub use service::{Protocol, Service, ServicePort};
+pub(crate) use settings::{Setting, Settings};
 pub use workload::{Container, Workload};

@@ -14,6 +14,7 @@ pub mod naming;
 mod needs;
 mod patch;
 mod policies;
+mod propagation;
 pub mod routing;
 mod secrets;
 mod sidecars;
@@ -151,6 +152,7 @@ pub fn plan<'a>(
     );
     found.absorb(left_behind);
     found.absorb(of_routes);
+    propagation::check(config, catalog, &environments, found);
     let plan = Plan { config, catalog, environments, routing, marks };
     unsaid::check(&plan, found);
     plan

@@ -11,6 +11,7 @@ use super::inside::{NO_FILE, check_inside, is_device};
 use super::{add_objects, documents, folder, is_previews, text_of};
 use crate::diagnostic::{Diagnostic, FileId, Place, Sources, code};
 use crate::kube::Object;
+use crate::spec::{AFFECTED_KIND, API_VERSION, KIND};
 use crate::yaml::{InputLimits, Node, parse_counted, too_many_bytes, too_many_nodes};
 
 /// Reads what a path of the command line names, or stdin for `-`, into `sources`. A pull request can make a
@@ -123,8 +124,28 @@ pub fn read_config(
     budget: &InputLimits,
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Node> {
+    read_one(path, sources, budget, KIND, errors)
+}
+
+/// Reads a map of paths, which previews.yaml may hold as well: exactly one document.
+pub fn read_map(
+    path: &Path,
+    sources: &mut Sources,
+    budget: &InputLimits,
+    errors: &mut Vec<Diagnostic>,
+) -> Option<Node> {
+    read_one(path, sources, budget, AFFECTED_KIND, errors)
+}
+
+fn read_one(
+    path: &Path,
+    sources: &mut Sources,
+    budget: &InputLimits,
+    kind: &str,
+    errors: &mut Vec<Diagnostic>,
+) -> Option<Node> {
     match read_argument(path, sources, budget) {
-        Ok(file) => parse_config(sources, file, budget, errors),
+        Ok(file) => one_document(sources, file, budget, kind, errors),
         Err(error) => {
             errors.push(error);
             None
@@ -139,6 +160,16 @@ pub fn parse_config(
     budget: &InputLimits,
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Node> {
+    one_document(sources, file, budget, KIND, errors)
+}
+
+fn one_document(
+    sources: &Sources,
+    file: FileId,
+    budget: &InputLimits,
+    kind: &str,
+    errors: &mut Vec<Diagnostic>,
+) -> Option<Node> {
     let before = errors.len();
     let mut found = documents(sources, file, budget, errors);
     if errors.len() > before {
@@ -150,11 +181,8 @@ pub fn parse_config(
             0 => format!("{name} is empty"),
             count => format!("{name} holds {count} documents"),
         };
-        let mut error = Diagnostic::new(
-            &code::CONFIG_FIELD,
-            message,
-            "write exactly one document of apiVersion anabranch.dev/v1alpha1, kind Previews",
-        );
+        let help = format!("write exactly one document of apiVersion {API_VERSION}, kind {kind}");
+        let mut error = Diagnostic::new(&code::CONFIG_FIELD, message, help);
         if let Some(second) = found.get(1) {
             error = error.at(second.place, "a second document begins here");
         }

@@ -13,6 +13,7 @@ mod suites;
 
 pub use baseline::{
     add_text, open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file,
+    read_map,
 };
 pub(crate) use build::run_fed as run_program;
 pub use discover::{discover, from_here, other_spelling};
@@ -22,7 +23,7 @@ pub use inside::{check_inside, is_carried, is_inside};
 pub use previous::{Owner, Owners, Parted, restored, set_aside};
 pub use resource_list::{ResourceList, read_resource_list};
 pub use suite_references::check_references;
-pub use suites::{read_suites, source_root};
+pub use suites::{check_gate, read_suites, source_root};
 
 use crate::diagnostic::{Diagnostic, FileId, Sources, code};
 use crate::kube::Object;

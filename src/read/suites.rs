@@ -113,6 +113,31 @@ fn read_carried(
     Ok((parts.join("/"), content))
 }
 
+/// What is wrong with the folder of the gates, where suites wait for any.
+#[must_use]
+pub fn check_gate(config: &Config, root: &Path) -> Option<Diagnostic> {
+    let spec = &config.previews.spec;
+    let gate = &spec.flux.gate;
+    // Artifacts of previews are made of a tree; what is wrong with the path is said by validation.
+    let has_gates = !spec.tests.is_empty() && config.flux("artifacts").is_none();
+    if !has_gates || spec.previews.is_empty() || !is_inside(gate) {
+        return None;
+    }
+    let folder = root.join(gate);
+    // Git has no empty folders.
+    if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        return None;
+    }
+    let shown = from_here(&folder);
+    Some(config.finding(
+        &code::GATE_MISSING,
+        "spec.flux.gate",
+        format!("there is no folder {}, for which the suites of every preview wait", shown.display()),
+        "make it, with a kustomization.yaml that says `resources: []`, or name another in spec.flux.gate; \
+         --source-root says what its path is relative to",
+    ))
+}
+
 /// What suite paths are relative to: the Git root above previews.yaml, else its folder.
 #[must_use]
 pub fn source_root(previews: &Path) -> PathBuf {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Which paths of a repository belong to which service.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -45,7 +45,7 @@ pub struct PathMap {
 }
 
 /// What a changed path means that the map does not name.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Unmapped {
     /// There is no answer, but an error with the lines to add.

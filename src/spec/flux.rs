@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The Flux objects around the previews.
@@ -75,7 +75,7 @@ pub struct Receiver {
 }
 
 /// How the tag of a preview's artifact is made.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Tags {
     /// From the names of the set and the preview: a push costs the same however many previews there are.
@@ -104,7 +104,7 @@ impl Default for SourceRef {
 }
 
 /// The kinds of Flux sources a Kustomization can use.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SourceKind {
     /// An OCI artifact.
     #[default]

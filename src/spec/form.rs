@@ -58,7 +58,7 @@ impl Form {
         let fields = fields.map(|(name, schema)| Field {
             name: name.clone(),
             required: required.iter().any(|one| one == name),
-            description: schema["description"].as_str().unwrap_or_default().to_owned(),
+            description: first_paragraph(&schema["description"]),
             form: Self::new(schema),
         });
         let form = |key: &str| schema.get(key).filter(|value| value.is_object());
@@ -84,4 +84,9 @@ impl Form {
         let known = self.fields.iter().find(|field| field.name == name);
         known.map(|field| &field.form).or(self.rest.as_deref())
     }
+}
+
+fn first_paragraph(description: &Value) -> String {
+    let text = description.as_str().unwrap_or_default();
+    text.split("\n\n").next().unwrap_or_default().to_owned()
 }

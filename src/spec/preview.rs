@@ -41,7 +41,15 @@ pub struct Change {
     /// When the pull request was in this state: an RFC 3339 time, by which `anabranch set --if-newer` knows a
     /// build that ends late.
     #[serde(default)]
+    #[schemars(extend("pattern" = pattern::TIME))]
     pub updated: String,
+}
+
+/// What a repository is known by, however its URL is spelt: a slash or `.git` at the end and large letters lead to
+/// the same one.
+#[must_use]
+pub(crate) fn known_by(repository: &str) -> String {
+    repository.trim_end_matches('/').trim_end_matches(".git").to_ascii_lowercase()
 }
 
 /// A preview whose pull request is closed.

@@ -33,7 +33,7 @@ impl Config {
     /// # Errors
     /// Every unknown field, missing field and wrong type of the document, as far as a report holds them.
     pub fn read(node: Node) -> Result<Self, Vec<Diagnostic>> {
-        if let Some(error) = something_else(&node) {
+        if let Some(error) = foreign_to_us(&node) {
             return Err(vec![error]);
         }
         let previews = read_previews(&node)?;
@@ -146,17 +146,13 @@ fn is_ours(node: &Node) -> bool {
     node.text_at(&["kind"]) == Some(KIND) || version.starts_with("anabranch.dev/")
 }
 
-/// Why a document is not read as previews.yaml, if it is someone else's. Nothing is said of what it holds:
-/// its fields may be secret, and a link may have led to it.
-#[must_use]
-pub fn something_else(node: &Node) -> Option<Diagnostic> {
-    if is_ours(node) {
-        return None;
-    }
+/// What is wrong with a document that is meant for someone else. Nothing is said of what it holds: its fields may
+/// be secret, and a link may have led to it.
+pub(crate) fn foreign_to_us(node: &Node) -> Option<Diagnostic> {
     let message =
         "this document is not a previews file: its kind and apiVersion are others, or missing";
     let help = format!("begin it with `apiVersion: {API_VERSION}` and `kind: {KIND}`");
-    Some(foreign(node, message, help))
+    (!is_ours(node)).then(|| foreign(node, message, help))
 }
 
 fn foreign(node: &Node, message: &str, help: String) -> Diagnostic {

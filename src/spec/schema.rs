@@ -3,7 +3,7 @@
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::affected::Affected;
 use super::v1alpha1::Previews;
@@ -35,6 +35,8 @@ fn schema_of<T: JsonSchema>(kind: &str) -> Value {
 #[must_use]
 pub fn definition() -> Value {
     let mut schema = previews_schema();
+    // Structural schemas of Kubernetes do not know it.
+    without(&mut schema, "enumDescriptions");
     if let Some(root) = schema.as_object_mut() {
         root.retain(|key, _| !matches!(key.as_str(), "$schema" | "title"));
         for field in ["apiVersion", "kind"] {
@@ -75,6 +77,10 @@ fn simplify(schema: &mut Value) {
                 let values: Vec<Value> =
                     choices.iter().filter_map(|choice| choice.get("const").cloned()).collect();
                 if values.len() == choices.len() {
+                    let words = choices.iter().map(|choice| choice["description"].as_str());
+                    let words: Vec<String> =
+                        words.map(|words| words.unwrap_or_default().to_owned()).collect();
+                    describe(object, &values, words);
                     object.remove("oneOf");
                     object.insert("type".to_owned(), json!("string"));
                     object.insert("enum".to_owned(), Value::Array(values));
@@ -89,6 +95,30 @@ fn simplify(schema: &mut Value) {
                 }
             }
             object.values_mut().for_each(simplify);
+        }
+        _ => {}
+    }
+}
+
+/// Keeps what is said of each value of an enumeration: for editors that show it beside the value, and in the
+/// description for the others.
+fn describe(object: &mut Map<String, Value>, values: &[Value], words: Vec<String>) {
+    let mut text = object["description"].as_str().unwrap_or_default().to_owned();
+    for (value, words) in values.iter().zip(&words) {
+        let gap = if text.contains("\n\n") { "\n" } else { "\n\n" };
+        text.push_str(&format!("{gap}- `{}`: {words}", value.as_str().unwrap_or_default()));
+    }
+    object.insert("description".to_owned(), json!(text));
+    object.insert("enumDescriptions".to_owned(), json!(words));
+}
+
+/// Takes a keyword out of a schema, wherever it stands.
+fn without(schema: &mut Value, keyword: &str) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(|item| without(item, keyword)),
+        Value::Object(object) => {
+            object.remove(keyword);
+            object.values_mut().for_each(|value| without(value, keyword));
         }
         _ => {}
     }
@@ -110,5 +140,37 @@ mod tests {
             spec["properties"]["baseline"]["properties"]["delivery"]["enum"],
             json!(["external", "include"])
         );
+    }
+
+    #[test]
+    fn every_enumeration_says_what_its_values_mean_and_which_is_meant_without_one() {
+        fn check(schema: &Value, path: &str, count: &mut usize) {
+            if let Some(values) = schema["enum"].as_array() {
+                *count += 1;
+                let words = schema["enumDescriptions"].as_array().expect("a list");
+                assert_eq!(words.len(), values.len(), "{path}");
+                let description = schema["description"].as_str().expect("a text");
+                for (value, words) in values.iter().zip(words) {
+                    let words = words.as_str().filter(|words| !words.is_empty()).expect("words");
+                    let line = format!("\n- `{}`: {words}", value.as_str().expect("a text"));
+                    assert!(description.contains(&line), "{path}: {description}");
+                }
+                // That of a repository has to be said.
+                let has_default = values.contains(&schema["default"]);
+                assert_eq!(has_default, !path.ends_with(".provider"), "{path}");
+            }
+            for (name, one) in schema["properties"].as_object().into_iter().flatten() {
+                check(one, &format!("{path}.{name}"), count);
+            }
+            if schema["items"].is_object() {
+                check(&schema["items"], path, count);
+            }
+        }
+        let mut count = 0;
+        check(&previews_schema(), "", &mut count);
+        check(&affected_schema(), "", &mut count);
+        assert!(count >= 10, "{count}");
+        let definition = definition().to_string();
+        assert!(!definition.contains("enumDescriptions") && definition.contains("- `include`: "));
     }
 }

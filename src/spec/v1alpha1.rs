@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::affected::PathMap;
 use super::flux::{Flux, SecretRef};
@@ -140,7 +140,7 @@ pub struct Baseline {
 }
 
 /// Who applies the baseline's objects.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Delivery {
     /// Something else does; the output leaves them out.
@@ -151,7 +151,7 @@ pub enum Delivery {
 }
 
 /// Which services of the baseline a preview reaches by their short names.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Dependencies {
     /// All of them: whatever the baseline reaches.
@@ -182,7 +182,7 @@ pub struct ServiceFacts {
 }
 
 /// What to do with StatefulSets.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Stateful {
     /// An error.
@@ -193,7 +193,7 @@ pub enum Stateful {
 }
 
 /// What to do with PersistentVolumeClaims.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Volumes {
     /// An error.
@@ -228,7 +228,7 @@ pub struct Routing {
 }
 
 /// The API that routes are written in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Api {
     /// Per service: what it already uses, else the Gateway API.
@@ -241,7 +241,7 @@ pub enum Api {
 }
 
 /// Istio's data plane mode.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum DataPlane {
     /// A proxy beside every pod.

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::Input;
 use super::urls::check_url;
+use super::{Input, is_dns_label};
 use crate::diagnostic::text::short;
 use crate::diagnostic::{Report, code, first_of};
-use crate::spec::time;
+use crate::spec::{known_by, time};
 
 /// The largest number that survives JSON, by which the file reaches a function.
 const LARGEST: u64 = (1 << 53) - 1;
@@ -40,20 +40,41 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
                     format!("write the number of the pull request, from 1 to {LARGEST}"),
                 ));
             }
-            check_time(input, format_args!("{path}.updated"), &change.updated, found);
+            check_time(input, format_args!("{path}.updated"), &change.updated, true, found);
         }
         check_audience(input, p, &told, found);
-        check_time(input, format_args!("spec.previews[{p}].expires"), &preview.expires, found);
+        check_time(
+            input,
+            format_args!("spec.previews[{p}].expires"),
+            &preview.expires,
+            true,
+            found,
+        );
     }
     for (c, closed) in config.previews.spec.closed.iter().enumerate() {
-        check_time(input, format_args!("spec.closed[{c}].at"), &closed.at, found);
+        check_time(input, format_args!("spec.closed[{c}].at"), &closed.at, false, found);
+        if !is_dns_label(&closed.name) {
+            found.push(config.finding(
+                &code::BAD_NAME,
+                format_args!("spec.closed[{c}].name"),
+                format!("`{}` is the name of no preview", short(&closed.name)),
+                "use a name such as `pr-42`, or remove the entry",
+            ));
+        }
     }
     check_shared(input, found);
     check_notify(input, found);
 }
 
-fn check_time(input: &Input<'_>, field: fmt::Arguments<'_>, text: &str, found: &mut Report) {
-    if !text.is_empty() && time(text).is_none() {
+fn check_time(
+    input: &Input<'_>,
+    field: fmt::Arguments<'_>,
+    text: &str,
+    is_optional: bool,
+    found: &mut Report,
+) {
+    let is_absent = is_optional && text.is_empty();
+    if !is_absent && time(text).is_none() {
         found.push(input.config.finding(
             &code::CONFIG_FIELD,
             field,
@@ -91,9 +112,8 @@ fn check_shared(input: &Input<'_>, found: &mut Report) {
     let mut standing: BTreeMap<(String, u64), Vec<usize>> = BTreeMap::new();
     for (index, preview) in previews.iter().enumerate() {
         for change in &preview.changes {
-            let repository = change.repository.trim_end_matches('/').trim_end_matches(".git");
-            let known =
-                standing.entry((repository.to_ascii_lowercase(), change.number)).or_default();
+            let repository = known_by(&change.repository);
+            let known = standing.entry((repository, change.number)).or_default();
             if known.last() != Some(&index) {
                 known.push(index);
             }

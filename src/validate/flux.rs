@@ -88,8 +88,11 @@ fn check_links(input: &Input<'_>, found: &mut Report) {
             let place = config.place(&format!("spec.links[{earlier}].name"));
             found.push(finding.also(place, "first used here"));
         }
-        let help = "write https:// and a path, with {preview}, {namespace} and {baseline} where you need them";
-        check_url(input, format_args!("{path}.url"), &link.url, ("a URL", help), found);
+        let words = (
+            "a URL",
+            "write https:// and a path, with {preview}, {namespace} and {baseline} where you need them",
+        );
+        check_url(input, format_args!("{path}.url"), &link.url, words, found);
     }
 }
 
@@ -116,9 +119,14 @@ fn check_names(input: &Input<'_>, found: &mut Report) {
         ("spec.flux.sourceRef.name", &flux.source_ref.name, false),
         ("spec.flux.serviceAccountName", &flux.service_account_name, true),
     ];
+    let receiver = flux.artifacts.receiver.as_ref();
+    let receiver = receiver
+        .map(|one| ("spec.flux.artifacts.receiver.secretRef.name", &one.secret_ref.name, false));
     let labels = names.iter().map(|one| (one, is_dns_label as fn(&str) -> bool, LABEL));
-    let subdomains =
-        with_dots.iter().map(|one| (one, is_dns_subdomain as fn(&str) -> bool, SUBDOMAIN));
+    let subdomains = with_dots
+        .iter()
+        .chain(&receiver)
+        .map(|one| (one, is_dns_subdomain as fn(&str) -> bool, SUBDOMAIN));
     for (&(path, name, optional), is_name, help) in labels.chain(subdomains) {
         let absent = optional && name.is_empty();
         if !absent && !is_name(name) {
@@ -132,6 +140,8 @@ fn check_artifacts(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
     let url = &config.previews.spec.flux.artifacts.url;
     let name = url.strip_prefix("oci://").filter(|name| repository(name) == *name);
+    // Without a path it would be a repository of Docker Hub.
+    let name = name.filter(|name| name.contains('/'));
     let is_told = check_user(input, format_args!("spec.flux.artifacts.url"), url, found);
     if !is_told && !url.is_empty() && name.is_none_or(|name| ImageName::read(name).is_err()) {
         found.push(config.finding(

@@ -91,8 +91,9 @@ fn check_flux_names(input: &Input<'_>, found: &mut Report) {
     let spec = &input.config.previews.spec;
     let set = input.config.set();
     let suites = spec.tests.iter().map(|suite| suite.name.as_str());
-    let part =
-        suites.chain((!spec.tests.is_empty()).then_some(marks::GATE)).max_by_key(|p| p.len());
+    let gate = (!spec.tests.is_empty()).then_some(marks::GATE);
+    let of_artifact = input.config.flux("artifacts").map(|_| marks::FLUX);
+    let part = suites.chain(gate).chain(of_artifact).max_by_key(|part| part.len());
     let name = |preview: &str| match part {
         Some(part) => marks::flux_of_preview(set, preview, part),
         None => marks::flux(set, preview),
@@ -180,6 +181,9 @@ fn check_previews(input: &Input<'_>, found: &mut Report) {
 /// Files of a tree that stand beside one file for each preview.
 const FILES: [&str; 3] = ["kustomization", "notifications", "shared"];
 
+/// The artifact that finds all others.
+const ROOT: &str = "root";
+
 /// Why a text cannot name a preview, if it cannot.
 pub(super) fn name_problem(name: &str, prefix: &str) -> Option<String> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -193,6 +197,9 @@ pub(super) fn name_problem(name: &str, prefix: &str) -> Option<String> {
     }
     if FILES.contains(&name) {
         return Some("in the folder of Flux objects a file of anabranch has that name".into());
+    }
+    if name == ROOT {
+        return Some("the artifact that finds those of the previews has that name".into());
     }
     if name.len() > LONGEST {
         return Some(format!("it has {} characters, {LONGEST} are allowed", name.len()));
@@ -235,7 +242,7 @@ mod tests {
         for bad in ["", "pr-", "PR-4", "4", "pr_4", "mr-4", "pr-4.", "pr-ä", &long] {
             assert!(name_problem(bad, "pr-").is_some(), "{bad}");
         }
-        for taken in FILES {
+        for taken in FILES.into_iter().chain([ROOT]) {
             assert!(name_problem(taken, &taken[..1]).is_some(), "{taken}");
         }
     }

@@ -149,6 +149,27 @@ pub(crate) fn read_tree(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Diag
     paths.into_iter().map(read).collect()
 }
 
+/// What stands in a folder of what an earlier run wrote: content by path. Nothing where no run did.
+///
+/// # Errors
+/// Something is there that cannot be read.
+pub(crate) fn read_earlier(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Diagnostic> {
+    let folder = &checked(folder)?;
+    if what_is(folder)?.is_none() {
+        return Ok(BTreeMap::new());
+    }
+    let mut files = BTreeMap::new();
+    for path in read_list(folder)? {
+        let is_file = what_is(&folder.join(&path))?.is_some_and(|kind| kind.is_file());
+        if is_file {
+            let content = fs::read(folder.join(&path));
+            let content = content.map_err(|error| cannot(&folder.join(&path), "read", &error))?;
+            files.insert(path, content);
+        }
+    }
+    Ok(files)
+}
+
 fn cannot(path: &Path, done: &str, error: &io::Error) -> Diagnostic {
     let message = format!("{} cannot be {done}: {error}", path.display());
     let help = "check the path and its permissions, and render again: what was written is known";

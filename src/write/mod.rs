@@ -11,7 +11,7 @@ mod tree;
 
 pub use answer::{Items, Layout, write_answer};
 pub use artifacts::{Artifact, of_artifacts};
-pub(crate) use folder::read_tree;
 pub use folder::{Written, compare_tree, write_tree};
+pub(crate) use folder::{read_earlier, read_tree};
 pub use stream::{append, in_order};
 pub use tree::{SuiteFiles, Tree};

@@ -46,6 +46,7 @@ const SCENARIOS: &[Scenario] = &[
     ("routing, north-south", scenarios::north_south::run),
     ("routes as the mesh follows them", scenarios::followed::run),
     ("adding and removing under load", scenarios::under_load::run),
+    ("handing over the baseline", scenarios::hand_over::run),
     ("an artifact of each preview", scenarios::artifacts::run),
     ("the account of the template", scenarios::account::run),
     ("one broken preview", scenarios::broken::run),

@@ -222,6 +222,70 @@ fn an_audit_has_no_names_to_print() {
 }
 
 #[test]
+fn a_service_that_goes_with_its_entry_is_no_unmapped_path() {
+    let (_scratch, git) = shop();
+    let map = MAP.replace("    mail: {paths: [services/mail/**]}\n", "");
+    // The map is the file of the worktree.
+    fs::write(git.folder.join("affected.yaml"), &map).expect("written");
+    git.commit("change", Some("main"), &[("affected.yaml", &map)], &["services/mail/a"]);
+    let said = ask(&git.folder, &["--base", "main", "--head", "change", "--format", "names"]);
+    let words = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.stdout.is_empty() && words.contains("warning[service-gone]"), "{words}");
+    assert!(words.contains("service `mail` leaves the map"), "{words}");
+    // A path that neither map names is one that nobody thought of.
+    let files = [("affected.yaml", map.as_str()), ("new/a", "1\n")];
+    git.commit("change", Some("main"), &files, &["services/mail/a"]);
+    let said = anabranch(&git.folder, &["affected", "--base=main", "--head=change"]);
+    let words = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(words.contains("path `new/a` is not in the map"), "{words}");
+}
+
+#[test]
+fn a_module_that_goes_with_its_entry_builds_those_that_used_it() {
+    let (_scratch, git) = shop();
+    let map = MAP
+        .replace("    golib: {paths: [libs/go/**], uses: [proto]}\n", "")
+        .replace("uses: [golib]", "uses: [proto]");
+    fs::write(git.folder.join("affected.yaml"), &map).expect("written");
+    let told = affects(&git, &[("affected.yaml", &map)], &["libs/go/a.go"], "json");
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(told["services"][0]["name"], "basket", "{told}");
+    let reason = &told["services"][0]["reasons"][0];
+    assert_eq!(
+        (&reason[0], &reason[2]),
+        (&"libs/go/a.go".into(), &"module golib (libs/go/**)".into())
+    );
+    let checkout = &told["services"][1];
+    assert_eq!((&checkout["name"], &checkout["build"]), (&"checkout".into(), &false.into()));
+    assert_eq!(told["unmapped"], serde_json::json!([]));
+}
+
+#[test]
+fn an_earlier_map_that_cannot_be_read_helps_nobody_and_hurts_nobody() {
+    let (_scratch, git) = shop();
+    git.commit("main", Some("main"), &[("affected.yaml", "kind: [")], &[]);
+    git.commit("change", Some("main"), &[("affected.yaml", MAP)], &["services/mail/a"]);
+    let told = ask(&git.folder, &["--base=main", "--head=change", "--format=names"]);
+    assert_eq!(String::from_utf8_lossy(&told.stdout), "mail\n");
+}
+
+#[test]
+fn what_is_wrong_with_a_map_is_said_of_a_map() {
+    let (_scratch, git) = shop();
+    let said = |map: &str| {
+        fs::write(git.folder.join("affected.yaml"), map).expect("written");
+        let said = anabranch(&git.folder, &["affected", "--base=main"]);
+        String::from_utf8(said.stderr).expect("what is said is text")
+    };
+    assert!(said("").contains("kind Affected"), "{}", said(""));
+    let rooted = MAP.replace("[services/mail/**]", "[./services/mail/**, /services/mail/a]");
+    for glob in ["`services/mail/**`", "`services/mail/a`"] {
+        let wanted = format!("from the root of the repository: write {glob}");
+        assert!(said(&rooted).contains(&wanted), "{}", said(&rooted));
+    }
+}
+
+#[test]
 fn the_map_of_this_repository_holds() {
     if !root().join(".git").exists() {
         return skipped("this is no checkout");

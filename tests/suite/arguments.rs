@@ -150,11 +150,12 @@ fn render_says_what_it_wrote_or_would_write() {
     let shop = Shop::new();
     let last = |line: &str| {
         let answer = shop.run(line);
-        assert_eq!((answer.code, answer.stdout.as_str()), (Some(0), ""), "{}", answer.stderr);
+        assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+        assert_eq!(answer.stdout.is_empty(), !line.contains("--dry-run"), "{}", answer.stdout);
         let at = answer.stderr.find("render").unwrap_or(answer.stderr.len());
         answer.stderr[at..].to_owned()
     };
-    let dry = last("render -b apps -o out --dry-run");
+    let dry = last("render -b apps -o out --dry-run --verbose");
     assert!(!shop.path("out").exists());
     let count = dry.matches("\n  + ").count();
     let first = last("render -b apps -o out");
@@ -168,7 +169,7 @@ fn render_says_what_it_wrote_or_would_write() {
     assert_eq!(again, format!("rendered 1 preview into out: files {count} unchanged\n"));
     shop.write("previews.yaml", &config("cart:3").replace("pr-1", "pr-2"));
     let before = files(&shop.path("out"));
-    let dry = last("render -b apps -o out --dry-run");
+    let dry = last("render -b apps -o out --dry-run --verbose");
     assert!(files(&shop.path("out")) == before, "something was written");
     assert!(dry.contains("\n  + previews/pr-2/cart.yaml\n"), "{dry}");
     assert!(dry.contains("\n  - previews/pr-1/cart.yaml\n"), "{dry}");
@@ -182,6 +183,37 @@ fn render_says_what_it_wrote_or_would_write() {
         let words = shop.run(&format!("render -b apps -o foreign{more}")).failed();
         assert!(words.contains("error[output-folder]"), "{words}");
     }
+}
+
+#[test]
+fn a_dry_run_shows_which_objects_and_fields_change() {
+    let shop = Shop::new();
+    let dry = |more: &str| shop.run(&format!("render -b apps -o out --dry-run{more}"));
+    let new = dry("").ok();
+    assert!(new.starts_with("pr-1 added, cart\n") && new.contains("\n  + Deployment "), "{new}");
+    shop.run("render -b apps -o out").ok();
+    assert_eq!(dry("").ok(), "nothing changes\n");
+    shop.write(
+        "previews.yaml",
+        &(config("cart:3") + "  - name: pr-2\n    services: [{name: cart}]\n"),
+    );
+    let told = dry("").ok();
+    let field = "containers[server].image\n        - cart:2\n        + cart:3\n";
+    assert!(told.contains(field) && told.contains("pr-2 added, cart"), "{told}");
+    assert_eq!(told, shop.run("diff -b apps --rendered out").ok());
+    // A run writes over what somebody took away or changed.
+    fs::remove_file(shop.path("out/previews/pr-1/cart.yaml")).expect("removes");
+    assert!(dry("").ok().contains("  + Deployment pr-1/cart"));
+    shop.write("out/previews/pr-1/cart.yaml", "a: [");
+    let broken = dry("");
+    let said = &broken.stderr;
+    assert!(
+        said.contains("which objects change cannot be told: out/previews/pr-1/cart.yaml: "),
+        "{said}"
+    );
+    assert!(said.contains("\n  ~ previews/pr-1/cart.yaml\n"), "{said}");
+    assert_eq!(broken.ok(), "");
+    shop.run("render -b apps -o out").ok();
 }
 
 #[test]
@@ -327,6 +359,8 @@ service     cart
     let link = "https://kiali.example.com/?n=shop,pr-1&p=pr-1";
     assert_eq!(list["previews"][1]["links"], serde_json::json!({"graph": link}));
     assert_eq!(json("list -b apps --format json")["previews"][1]["urls"], serde_json::json!([]));
+    let change = &list["previews"][0]["changes"][0];
+    assert!(change["updated"].is_null() && change["committed"].is_null(), "{change}");
     assert!(shop.run("show pr-2").failed().contains("there is no preview `pr-2`"));
     // URLs follow from the baseline; without them the rest is shown all the same.
     let case = super::expected::golden().join("entry-gateway/input");
@@ -337,6 +371,71 @@ service     cart
     let answer = shop.run("list -b apps");
     assert!(answer.stderr.contains("`anabranch check` finds errors"), "{}", answer.stderr);
     assert!(answer.ok().contains("pr-1  nosuch"));
+}
+
+#[test]
+fn previews_are_as_old_as_the_file_says_or_else_as_their_commit() {
+    let shop = Shop::new();
+    let git = super::git::Git::init(&shop.path("."));
+    // Its time is 1700000000.
+    git.commit("main", None, &[("a", "1\n")], &[]);
+    let commit = git.run(&["rev-parse", "main"]);
+    let preview = |name: &str, more: &str| {
+        format!(
+            "  - name: {name}\n    services: [{{name: cart}}]\n    changes: [{{repository: \"https://x.org/a\", \
+             number: 1, commit: \"{commit}\"{more}}}]\n"
+        )
+    };
+    let said = ", updated: \"2023-11-14T23:13:20+01:00\"";
+    let unknown = preview("pr-4", "").replace(&commit, &"a".repeat(40));
+    let previews = preview("pr-2", "") + &preview("pr-3", said) + &unknown;
+    shop.write("previews.yaml", &(config("cart:2") + &previews));
+    let ages = |now: &str| -> Vec<String> {
+        let table = shop.run(&format!("list --now {now}")).ok();
+        let rows = table.lines().skip(1).map(|row| row.split_whitespace().nth(3).unwrap_or("-"));
+        rows.map(str::to_owned).collect()
+    };
+    assert_eq!(ages("2023-11-14T22:14:20Z"), ["-", "1m", "1m", "-"]);
+    assert_eq!(ages("2023-11-14T22:13:21Z"), ["-", "1s", "1s", "-"]);
+    assert_eq!(ages("2023-11-15T22:13:20Z"), ["-", "1d", "1d", "-"]);
+    // A clock that is behind.
+    assert_eq!(ages("2020-01-01T00:00:00Z"), ["-", "0s", "0s", "-"]);
+    let shown = shop.run("show pr-3 --now 2023-11-15T01:00:00Z").ok();
+    assert!(shown.contains(&format!("https://x.org/a#1 at {commit}, 2h old\n")), "{shown}");
+    let shown = shop.run("show pr-3 --format json").ok();
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    let times = serde_json::json!(["2023-11-14T22:13:20Z", "2023-11-14T22:13:20Z"]);
+    let change = &shown["changes"][0];
+    assert_eq!(serde_json::json!([change["updated"], change["committed"]]), times);
+}
+
+#[test]
+fn a_gate_without_its_folder_is_named_where_suites_wait_for_it() {
+    let shop = Shop::new();
+    let tests = "spec:\n  tests: [{name: e2e, path: ./tests/e2e}]\n";
+    let with = |flux: &str| config("cart:2").replace("spec:\n", &format!("{tests}{flux}"));
+    shop.write("tests/e2e/kustomization.yaml", "resources: []\n");
+    shop.write("previews.yaml", &with(""));
+    let said = shop.run("render -b apps").stderr;
+    assert!(said.contains("warning[gate-missing]: there is no folder previews/gate"), "{said}");
+    // A tree has no gates, and what is not said may be one.
+    for line in ["render -b apps -o out", "check -b apps"] {
+        assert!(!words(shop.run(line)).contains("gate-missing"), "{line}");
+    }
+    shop.write("previews.yaml", &with("  flux: {gate: ./deploy/gate}\n"));
+    for line in ["render -b apps", "check -b apps", "check -b apps --source-root ."] {
+        let said = words(shop.run(line));
+        assert!(said.contains("deploy/gate, for which"), "{line}: {said}");
+    }
+    assert_eq!(shop.run("check -b apps --deny gate-missing").code, Some(1));
+    shop.write("deploy/gate/kustomization.yaml", "resources: []\n");
+    for line in ["render -b apps", "check -b apps"] {
+        assert!(!words(shop.run(line)).contains("gate-missing"), "{line}");
+    }
+    // Nobody can tell what lies beside a file that lies alone.
+    fs::remove_dir_all(shop.path("deploy")).expect("removes");
+    fs::remove_dir_all(shop.path(".git")).expect("removes");
+    assert!(!words(shop.run("check -b apps")).contains("gate-missing"));
 }
 
 #[test]
@@ -362,6 +461,19 @@ fn check_finds_what_either_shape_of_output_would_refuse() {
         &config.replace("  previews:", "  namespace: \"{preview}-1\"\n  previews:"),
     );
     assert!(words("check -b apps").contains("would be made twice"));
+}
+
+#[test]
+fn check_finds_names_that_only_artifacts_of_previews_need() {
+    let shop = Shop::new();
+    let flux = "spec:\n  flux: {artifacts: {url: \"oci://r.org/p\"}}\n";
+    shop.write("previews.yaml", &config("cart:2").replace("spec:\n", flux));
+    let taken = "---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\n\
+                 metadata: {name: previews.pr-1, namespace: flux-system}\n";
+    shop.write("apps/baseline.yaml", &format!("{CART}{taken}"));
+    for line in ["check -b apps", "render -b apps -o out --artifacts each"] {
+        assert!(words(shop.run(line)).contains("error[name-taken]: OCIRepository"), "{line}");
+    }
 }
 
 #[test]

@@ -78,6 +78,12 @@ impl Checkout {
         run(git.args(arguments), "").ok();
     }
 
+    /// Makes what the files say now the state of `main` and of the branch.
+    fn commit_to_main(&self) {
+        self.git(&["commit", "--quiet", "--all", "--message", "main"]);
+        self.git(&["branch", "--force", "main"]);
+    }
+
     fn anabranch(&self, arguments: &[&str]) -> Answer {
         run(Command::new(ANABRANCH).current_dir(self.folder.path()).args(arguments), "")
     }
@@ -153,8 +159,7 @@ fn a_warning_that_the_change_brings_is_named_and_an_older_one_is_not() {
     let with = PREVIEWS.replace("services: [{name: web, image: \"web:v8\"}]", risky);
     checkout.write("previews.yaml", &with);
     assert!(checkout.against_main().contains("more-access"), "{}", checkout.against_main());
-    checkout.git(&["commit", "--quiet", "--all", "--message", "risky"]);
-    checkout.git(&["branch", "--force", "main"]);
+    checkout.commit_to_main();
     checkout.write("previews.yaml", &with.replace("web:v7", "web:v7.1"));
     assert!(!checkout.against_main().contains("more-access"), "{}", checkout.against_main());
 }
@@ -207,16 +212,113 @@ fn tools_and_forges_get_the_same_in_their_own_form() {
 }
 
 #[test]
-fn an_error_of_the_other_revision_says_which_revision_it_is_of() {
+fn a_change_that_mends_a_broken_revision_is_shown_and_what_is_broken_said() {
     let checkout = Checkout::shop();
     checkout.write("previews.yaml", &PREVIEWS.replace("services: [", "service: ["));
-    checkout.git(&["commit", "--quiet", "--all", "--message", "broken"]);
-    checkout.git(&["branch", "--force", "main"]);
+    checkout.commit_to_main();
     checkout.write("previews.yaml", PREVIEWS);
-    let said = checkout.diff(&["--base", "main"]).failed();
-    assert!(said.contains("--> main:previews.yaml:"), "{said}");
+    let answer = checkout.diff(&["--base", "main"]);
+    let said = &answer.stderr;
+    assert!(said.contains("warning[base-not-rendered]: `main` cannot be rendered"), "{said}");
+    assert!(said.contains("is missing (main:previews.yaml:7), and 3 more"), "{said}");
+    assert!(answer.ok().contains("pr-7 added, web\n"));
+    for form in ["json", "markdown"] {
+        let told = checkout.diff(&["--base", "main", "--format", form]).ok();
+        assert!(told.contains("(main:previews.yaml:7)"), "{told}");
+    }
+    let denied = ["--base", "main", "--deny", "base-not-rendered"];
+    let denied = checkout.diff(&denied).failed();
+    assert!(denied.contains("error[base-not-rendered]"), "{denied}");
     let unknown = checkout.diff(&["--base=--upload-pack=x"]).failed();
     assert!(unknown.contains("error[unknown-revision]"), "{unknown}");
+}
+
+#[test]
+fn what_is_denied_is_denied_of_the_change_alone() {
+    let checkout = Checkout::shop();
+    let (_, rest) = BASELINE.split_once("---\n").expect("several documents");
+    checkout.write("baseline/shop.yaml", rest);
+    checkout.commit_to_main();
+    let denied = ["--base", "main", "--deny", "warnings"];
+    assert!(checkout.diff(&denied).failed().contains("error[namespace-missing]"));
+    checkout.write("baseline/shop.yaml", BASELINE);
+    let told = checkout.diff(&denied).ok();
+    assert!(told.contains("pr-7 changed") && !told.contains("added, web"), "{told}");
+}
+
+#[test]
+fn previews_that_were_moved_are_compared_with_where_they_were() {
+    let checkout = Checkout::shop();
+    checkout.write("staging/previews.yaml", &PREVIEWS.replace("web:v8", "web:v9"));
+    fs::remove_file(checkout.path("previews.yaml")).expect("removes");
+    let arguments = ["diff", "staging/previews.yaml", "--baseline=baseline", "--base", "main"];
+    let answer = checkout.anabranch(&arguments);
+    let said = "staging/previews.yaml is compared with main:previews.yaml\n";
+    assert!(answer.stderr.ends_with(said), "{}", answer.stderr);
+    let told = answer.ok();
+    assert!(told.contains("pr-8 changed, web") && !told.contains("pr-7"), "{told}");
+}
+
+#[test]
+fn no_words_name_the_folder_that_another_revision_lies_in() {
+    let with_path = PREVIEWS.replace("{namespace: shop}", "{namespace: shop, path: ./baseline}");
+    let files =
+        |baseline| [("previews.yaml", with_path.as_str()), ("baseline/shop.yaml", baseline)];
+    let broken = BASELINE.replace("spec: {selector: {app: web}", "spec: {selector: {app: [web]}");
+    for (name, baseline) in [("syntax", "a: ["), ("object", "a: b\n"), ("selector", &broken)] {
+        let checkout = Checkout::new(&files(baseline));
+        checkout.write("baseline/shop.yaml", BASELINE);
+        let said = checkout.anabranch(&["diff", "--base", "main"]);
+        let words = format!("{}{}", said.stdout, said.stderr);
+        assert!(words.contains("(main:"), "{name}: {words}");
+        assert!(!words.contains("tmp"), "{name}: {words}");
+    }
+    let checkout = Checkout::new(&files(BASELINE)[..1]);
+    checkout.write("baseline/shop.yaml", BASELINE);
+    let said = checkout.anabranch(&["diff", "--base", "main"]).stderr;
+    assert!(said.contains("main:baseline cannot be read") && !said.contains("tmp"), "{said}");
+    let build = "resources: [nosuch.yaml]\n";
+    let checkout = Checkout::new(&[files(BASELINE)[0], ("baseline/kustomization.yaml", build)]);
+    checkout.write("baseline/kustomization.yaml", "resources: [shop.yaml]\n");
+    checkout.write("baseline/shop.yaml", BASELINE);
+    let said = checkout.anabranch(&["diff", "--base", "main", "--baseline=baseline/shop.yaml"]);
+    assert!(!said.stderr.contains("tmp"), "{}", said.stderr);
+}
+
+#[test]
+fn one_huge_object_hides_no_other_in_a_comment() {
+    let config = |lines: usize| {
+        let lines: String = (0..lines).map(|line| format!("  k{line}: v\n")).collect();
+        let mounts =
+            "{containers: [{name: web, image: \"web:v1\", envFrom: [{configMapRef: {name: a}}]}]}";
+        BASELINE.replace("{containers: [{name: web, image: \"web:v1\"}]}", mounts)
+            + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\ndata:\n"
+            + &lines
+    };
+    let checkout =
+        Checkout::new(&[("previews.yaml", PREVIEWS), ("baseline/shop.yaml", &config(1))]);
+    checkout.write("previews.yaml", &PREVIEWS.replace("web:v7", "web:v7.1"));
+    for lines in [3_000, 11_000] {
+        checkout.write("baseline/shop.yaml", &config(lines));
+        let told = checkout.diff(&["--base", "main", "--format", "markdown"]).ok();
+        assert!(told.contains("more lines\n"), "{}", &told[..2_000]);
+        assert!(told.contains("\n-        image: web:v7\n"), "{}", &told[..2_000]);
+        assert!(told.contains("| `pr-8` | changed |"), "{}", &told[..2_000]);
+        assert!(told.len() < 40_000, "{}", told.len());
+    }
+}
+
+#[test]
+fn what_a_reader_does_not_see_is_written_out_in_every_form() {
+    let checkout = Checkout::shop();
+    let env = "image: \"web:v8\", env: [{name: A, value: \"a\u{202e}b\u{200b}\\e[2J\"}]";
+    checkout.write("previews.yaml", &PREVIEWS.replace("image: \"web:v8\"", env));
+    for form in ["text", "json", "markdown"] {
+        let told = checkout.diff(&["--base", "main", "--format", form]).ok();
+        assert!(told.contains("202e"), "{form}: {told}");
+        let is_hidden = |c: char| matches!(c, '\u{202e}' | '\u{200b}' | '\u{1b}');
+        assert!(!told.contains(is_hidden), "{form}: {told:?}");
+    }
 }
 
 #[test]
@@ -236,6 +338,8 @@ fn a_broken_file_of_a_folder_is_named() {
     checkout.write("out/previews/pr-7/web.yaml", "a: [");
     let said = checkout.diff(&["--rendered", "out"]).failed();
     assert!(said.contains("previews/pr-7/web.yaml:1"), "{said}");
+    let both = checkout.diff(&["--rendered", "out", "--base", "main"]);
+    assert_eq!(both.code, Some(2), "{}", both.stderr);
     let stdin = checkout.anabranch(&["diff", "-", "--baseline=baseline", "--base", "main"]);
     assert!(
         stdin.code == Some(2) && stdin.stderr.contains("no other revision"),

@@ -80,6 +80,15 @@ fn mistake() -> String {
     answer[error..].split("\n\n").next().unwrap_or_default().to_owned() + "\n"
 }
 
+/// What a program gets that does not pass baggage on.
+fn lost_key() -> String {
+    let said = root().join("golden/programs-that-lose-the-key/expected/stderr.txt");
+    let said = fs::read_to_string(said).expect("the golden says it");
+    let finding =
+        said.split("\n\n").find(|finding| finding.contains("ConfigMap shop/tracing sets `DD"));
+    finding.expect("a ConfigMap is named").to_owned() + "\n"
+}
+
 /// What the function makes of its example: the alias and the derived route.
 fn function_example() -> String {
     let folder = root().join("functions/anabranch/example");
@@ -119,6 +128,7 @@ fn documents_show_real_output() {
             ("a misspelt service", mistake()),
         ],
     );
+    settle_blocks("docs/propagation.md", &[("key-may-be-lost", lost_key())]);
     settle_blocks("functions/anabranch/README.md", &[("function-example", function_example())]);
 }
 

@@ -77,7 +77,7 @@ fn every_case_renders_to_what_is_expected() {
 }
 
 /// The fields below a definition of the JSON Schema, as paths without indexes.
-fn fields(schema: &Json, definition: &Json, path: &str, found: &mut BTreeSet<String>) {
+pub(super) fn fields(schema: &Json, definition: &Json, path: &str, found: &mut BTreeSet<String>) {
     if let Some(reference) = definition["$ref"].as_str() {
         let pointer = reference.trim_start_matches('#');
         return fields(schema, schema.pointer(pointer).expect("it is defined"), path, found);
@@ -101,7 +101,7 @@ fn fields_of_each(schema: &Json, choices: &Json, path: &str, found: &mut BTreeSe
 }
 
 /// The fields that a document has, in the same way.
-fn used(node: &Json, path: &str, found: &mut BTreeSet<String>) {
+pub(super) fn used(node: &Json, path: &str, found: &mut BTreeSet<String>) {
     for (name, value) in node.as_object().into_iter().flatten() {
         let path = format!("{path}.{name}");
         used(value, &path, found);

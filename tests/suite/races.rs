@@ -143,3 +143,105 @@ fn a_lost_close_is_found_by_the_list_of_open_pull_requests() {
     let wrong = prune("#42\n", now);
     assert!(wrong.stderr.contains("line 1 is neither"), "{}", wrong.stderr);
 }
+
+#[test]
+fn the_last_close_that_is_forgotten_leaves_nothing_behind() {
+    let closed = close(FILE, "2026-11-29T10:03:00Z");
+    let prune = |text: &str| edit(text, &["prune", "--now", "2027-01-30T00:00:00Z"]).ok();
+    assert_eq!(prune(&closed), FILE);
+    // In a place of the user's own the next close comes back to it, whatever was forgotten before.
+    let mine =
+        "  # Done.\n  closed:\n    - {name: pr-42, at: \"2026-11-29T10:03:00Z\"}\n  previews:\n";
+    let mine = FILE.replace("  previews:\n", mine);
+    let other =
+        |text: &str| edit(text, &["remove", "pr-9", "--closed", "2027-01-29T10:00:00Z"]).ok();
+    assert_eq!(other(&prune(&mine)), prune(&other(&mine)));
+    assert_eq!(other(&prune(&closed)), prune(&other(&closed)));
+}
+
+#[test]
+fn a_state_of_unknown_time_has_no_time() {
+    let open = build(FILE, OLD, "2026-11-29T10:00:00Z");
+    let change = format!("{REPOSITORY}#42@{NEW}");
+    for text in [
+        open.clone(),
+        open.replace(
+            &format!("        - repository: {REPOSITORY}\n          number: 42\n          commit: \"{OLD}\"\n          updated: \"2026-11-29T10:00:00Z\"\n"),
+            &format!("        - {{repository: {REPOSITORY}, number: 42, commit: \"{OLD}\", updated: \"2026-11-29T10:00:00Z\"}}\n"),
+        ),
+        open.replace(
+            &format!("        - repository: {REPOSITORY}\n          number: 42\n          commit: \"{OLD}\"\n          updated: \"2026-11-29T10:00:00Z\"\n"),
+            &format!("        - {{updated: \"2026-11-29T10:00:00Z\", repository: {REPOSITORY}, number: 42, commit: \"{OLD}\"}}\n"),
+        ),
+    ] {
+        let set = edit(&text, &["set", "pr-42", "--change", &change]).ok();
+        assert!(set.contains(NEW) && !set.contains("updated"), "{set}");
+    }
+    let noted = open.replace("10:00:00Z\"", "10:00:00Z\" # by hand");
+    let set = edit(&noted, &["set", "pr-42", "--change", &change]).ok();
+    assert!(set.contains("updated: \"\" # by hand"), "{set}");
+}
+
+#[test]
+fn a_time_that_cannot_be_read_decides_nothing() {
+    let closed = close(FILE, "2026-11-29T10:03:00Z");
+    let change = format!("{REPOSITORY}#42@{NEW}");
+    let late = ["set", "pr-42", "--image", "web=web:new", "--change", &change, "--if-newer"];
+    let late = [late.as_slice(), &["2026-11-29T10:02:00Z"]].concat();
+    let close = ["remove", "pr-42", "--closed", "2026-11-29T10:05:00Z"];
+    for time in ["yesterday", "2026-11-29", "2026-11-29T25:00:00Z"] {
+        let odd = closed.replace("2026-11-29T10:03:00Z", time);
+        for arguments in [late.as_slice(), &close] {
+            let said = edit(&odd, arguments).failed();
+            assert!(
+                said.contains(&format!("`{time}` is not a time")) && said.contains("-->"),
+                "{said}"
+            );
+        }
+        let open = build(FILE, OLD, "2026-11-29T10:00:00Z").replace("2026-11-29T10:00:00Z", time);
+        for arguments in [late.as_slice(), &close] {
+            assert!(edit(&open, arguments).failed().contains("is not a time"));
+        }
+        // Nor does it take a preview away.
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let list = folder.path().join("open");
+        fs::write(&list, format!("{REPOSITORY}\n")).expect("the list is written");
+        let list = list.to_str().expect("UTF-8");
+        assert_eq!(edit(&open, &["prune", "--open", list]).ok(), open);
+    }
+}
+
+#[test]
+fn a_pull_request_is_the_same_however_its_repository_is_spelt() {
+    let open = build(FILE, OLD, "2026-11-29T10:00:00Z");
+    for spelt in ["https://github.com/shop/shop.git", "https://GitHub.com/Shop/shop/"] {
+        let change = format!("{spelt}#42@{NEW}");
+        let set =
+            |event: &str| edit(&open, &["set", "pr-42", "--change", &change, "--if-newer", event]);
+        assert_eq!(set("2026-11-29T09:00:00Z").ok(), open);
+        let later = set("2026-11-29T11:00:00Z").ok();
+        assert!(later.contains(NEW) && later.matches("repository:").count() == 1, "{later}");
+        let pull = format!("{spelt}#42");
+        let close = ["remove", "pr-42", "--closed", "2026-11-29T11:00:00Z", "--change", &pull];
+        assert!(!edit(&open, &close).ok().contains(OLD));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let list = folder.path().join("open");
+        let list = list.to_str().expect("UTF-8");
+        for (lines, is_open) in
+            [(format!("\u{feff}{spelt}\r\n"), false), (format!("{spelt}#42\n"), true)]
+        {
+            fs::write(list, &lines).expect("the list is written");
+            let now = "2026-11-29T12:00:00Z";
+            let pruned = edit(&open, &["prune", "--open", list, "--now", now]).ok();
+            assert_eq!(pruned.contains(OLD), is_open, "{lines}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_closed_that_cannot_be_a_preview() {
+    let said = edit(FILE, &["remove", "PR 7", "--closed", "2026-11-29T11:00:00Z"]).failed();
+    assert!(said.contains("`PR 7` is the name of no preview"), "{said}");
+    let said = edit("kind: Secret\na: hunter2\n", &["remove", "pr-7"]).failed();
+    assert!(said.contains("not a previews file") && !said.contains("hunter2"), "{said}");
+}

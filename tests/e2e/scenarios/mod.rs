@@ -7,6 +7,7 @@ pub(crate) mod east_west;
 pub(crate) mod fleet;
 pub(crate) mod followed;
 pub(crate) mod function;
+pub(crate) mod hand_over;
 pub(crate) mod life;
 pub(crate) mod many;
 pub(crate) mod north_south;

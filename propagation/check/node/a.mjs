@@ -1,0 +1,5 @@
+import express from 'express'
+import http from 'http'
+import { serve } from './serve.cjs'
+
+serve(express, http)

@@ -1,0 +1,185 @@
+//! What the program of a container is told: by its environment, and by options of its command line.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::catalog::Catalog;
+use crate::diagnostic::Place;
+use crate::kube::{CIPHERTEXT, Object};
+use crate::yaml::Node;
+
+/// Variables that hold options of Java's virtual machine: its own, and those of the usual scripts that start it.
+const JAVA_OPTIONS: [&str; 5] =
+    ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "JAVA_OPTS", "CATALINA_OPTS"];
+
+/// Something that a program is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting<'a> {
+    /// Its name as it is written.
+    pub(crate) name: &'a str,
+    /// Its value; none where the input does not say it.
+    pub(crate) value: Option<&'a str>,
+    /// Where the value stands.
+    pub(crate) place: Place,
+    /// The object that it stands in; none for previews.yaml.
+    pub(crate) object: Option<&'a Object>,
+}
+
+/// What a program is told, by the name under which it looks: what comes later replaces what was there. Lists that are
+/// written one item a setting have several values.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings<'a>(BTreeMap<Cow<'a, str>, Vec<Setting<'a>>>);
+
+impl<'a> Settings<'a> {
+    /// What a container of a workload of the baseline is told.
+    #[must_use]
+    pub(crate) fn of_container(
+        catalog: &Catalog<'a>,
+        workload: &'a Object,
+        container: &'a Node,
+    ) -> Self {
+        let mut settings = Self::default();
+        for source in items(container, "envFrom") {
+            let map = source.text_at(&["configMapRef", "name"]);
+            let map = map.and_then(|name| catalog.get("", "ConfigMap", name));
+            let prefix = source.text_at(&["prefix"]).unwrap_or_default();
+            for (map, (key, value)) in
+                map.into_iter().flat_map(|map| data(map).map(move |e| (map, e)))
+            {
+                settings.set_prefixed(prefix, Setting::new(&key.text, value, map));
+            }
+        }
+        settings.add_variables(catalog, workload, container);
+        let of_java = JAVA_OPTIONS.iter().flat_map(|name| settings.get(name));
+        let of_java = of_java.filter_map(|setting| Some((*setting, setting.value?)));
+        let of_java: Vec<_> = of_java.collect();
+        let words = ["command", "args"].into_iter().flat_map(|list| items(container, list));
+        let words = words.filter_map(|word| Some((Setting::new("", word, workload), word.text()?)));
+        for (from, text) in of_java.into_iter().chain(words) {
+            settings.add_options(from, text);
+        }
+        settings
+    }
+
+    /// Adds the variables that an object lists in `env`.
+    pub(crate) fn add_variables(
+        &mut self,
+        catalog: &Catalog<'a>,
+        object: &'a Object,
+        lists_env: &'a Node,
+    ) {
+        for variable in items(lists_env, "env") {
+            let Some(name) = variable.text_at(&["name"]) else { continue };
+            let value = variable.get("value").filter(|value| !value.is_null());
+            let from = variable.get("valueFrom").filter(|_| value.is_none());
+            let setting = match from {
+                None => value.map_or(
+                    Setting { value: Some(""), ..Setting::new(name, variable, object) },
+                    |value| Setting::new(name, value, object),
+                ),
+                Some(from) => value_from(catalog, from, name)
+                    .unwrap_or(Setting { value: None, ..Setting::new(name, from, object) }),
+            };
+            self.set(setting);
+        }
+    }
+
+    /// Adds the options `-Dname=value` and `--name=value` of a text.
+    fn add_options(&mut self, from: Setting<'a>, text: &'a str) {
+        for word in text.split_whitespace() {
+            let option = word.strip_prefix("-D").or_else(|| word.strip_prefix("--"));
+            if let Some((name, value)) = option.and_then(|option| option.split_once('=')) {
+                let as_variable = name.to_ascii_uppercase().replace(['.', '-'], "_");
+                let setting = Setting { name, value: Some(value), ..from };
+                self.set_as(&as_variable, setting);
+            }
+        }
+    }
+
+    /// Adds a setting.
+    pub(crate) fn set(&mut self, setting: Setting<'a>) {
+        let (key, is_item) = key_of(setting.name);
+        let values = self.0.entry(key).or_default();
+        if !is_item {
+            values.clear();
+        }
+        values.push(setting);
+    }
+
+    fn set_prefixed(&mut self, prefix: &str, setting: Setting<'a>) {
+        if prefix.is_empty() {
+            return self.set(setting);
+        }
+        self.set_as(&format!("{prefix}{}", setting.name), setting);
+    }
+
+    /// Adds a setting under another name than it is written with.
+    fn set_as(&mut self, name: &str, setting: Setting<'a>) {
+        let (key, _) = key_of(name);
+        self.0.insert(Cow::Owned(key.into_owned()), vec![setting]);
+    }
+
+    /// Gives a list to a name, one setting for each item.
+    pub(crate) fn set_list(&mut self, key: &'static str, items: Vec<Setting<'a>>) {
+        self.0.insert(Cow::Borrowed(key), items);
+    }
+
+    /// The values of a name. Those of Spring are asked for without what separates words.
+    #[must_use]
+    pub(crate) fn get(&self, key: &str) -> &[Setting<'a>] {
+        self.0.get(key).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Every name that something is said of.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(|key| &**key)
+    }
+}
+
+impl<'a> Setting<'a> {
+    /// What a preview gives to a variable.
+    #[must_use]
+    pub(crate) fn of_preview(name: &'a str, value: &'a str) -> Self {
+        Self { name, value: Some(value), place: Place::default(), object: None }
+    }
+
+    fn new(name: &'a str, value: &'a Node, object: &'a Object) -> Self {
+        // What is put in its place later is not known here.
+        let is_final = |text: &&str| {
+            !text.contains("$(") && !text.contains("${") && !text.starts_with(CIPHERTEXT)
+        };
+        let text = value.text().filter(is_final);
+        Self { name, value: text, place: value.place, object: Some(object) }
+    }
+}
+
+/// The name under which a program looks for a variable, and whether it is an item of a list. Spring takes
+/// `MANAGEMENT_TRACING_X_Y`, `MANAGEMENT_TRACING_XY` and `management.tracing.x-y` for one; others take names as they are.
+fn key_of(name: &str) -> (Cow<'_, str>, bool) {
+    let begins = name.get(..10).is_some_and(|begin| begin.eq_ignore_ascii_case("management"));
+    if !begins {
+        return (Cow::Borrowed(name), false);
+    }
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    let mut key: String = letters.map(|c| c.to_ascii_uppercase()).collect();
+    let all = key.len();
+    key.truncate(key.trim_end_matches(|c: char| c.is_ascii_digit()).len());
+    let is_item = key.len() < all;
+    (Cow::Owned(key), is_item)
+}
+
+/// What a variable takes from a key of a ConfigMap.
+fn value_from<'a>(catalog: &Catalog<'a>, from: &Node, name: &'a str) -> Option<Setting<'a>> {
+    let reference = from.get("configMapKeyRef")?;
+    let map = catalog.get("", "ConfigMap", reference.text_at(&["name"])?)?;
+    let key = reference.text_at(&["key"])?;
+    Some(Setting::new(name, map.node.at(&["data", key])?, map))
+}
+
+fn data(map: &Object) -> impl Iterator<Item = &(crate::yaml::Key, Node)> {
+    map.node.get("data").map(Node::entries).unwrap_or_default().iter()
+}
+
+fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
+    node.get(key).map(Node::items).unwrap_or_default()
+}

@@ -1,0 +1,138 @@
+//! Programs of the baseline that are told not to pass W3C baggage on: behind them the key is lost, however right
+//! the routes are.
+
+mod instrumentation;
+mod rules;
+
+use std::collections::BTreeMap;
+
+use super::environment::Environment;
+use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
+use crate::kube::Object;
+use crate::model::{Catalog, Setting, Settings, Support, pod_annotations, pod_spec};
+use crate::spec::Config;
+use crate::yaml::Node;
+use rules::Rule;
+
+/// Settings that lose the key, by where they stand, and the programs that obey each.
+type Lost<'a> = BTreeMap<(Place, &'static str), (&'static Rule, Setting<'a>, Vec<String>)>;
+
+/// Warns of each setting once, however many programs obey it.
+pub(super) fn check(
+    config: &Config,
+    catalog: &Catalog<'_>,
+    environments: &[Environment<'_>],
+    found: &mut Report,
+) {
+    let key = &config.previews.spec.routing.key;
+    if key.baggage.is_empty() || environments.is_empty() {
+        return;
+    }
+    let mut lost = Lost::new();
+    for (workload, container) in programs(catalog) {
+        let settings = Settings::of_container(catalog, workload, container);
+        let name = container.text_at(&["name"]).unwrap_or_default();
+        let passes = passes_disabled(&settings, workload, container);
+        for (rule, setting) in rules::lost(&settings, &key.header, passes) {
+            let who = match setting.object {
+                Some(object) if object.id == workload.id => format!("container `{name}`"),
+                _ => format!("container `{name}` of {}", workload.id),
+            };
+            note(&mut lost, rule, setting, who);
+        }
+    }
+    instrumentation::check(catalog, &key.header, &mut lost);
+    for (rule, setting, who) in lost.into_values() {
+        let Some(object) = setting.object else { continue };
+        let message = format!(
+            "{} sets `{}` {}: {} may not pass on the member `{}`",
+            object.id,
+            setting.name,
+            rule.says,
+            first_of(5, ", ", &who),
+            key.baggage
+        );
+        found.push(
+            Diagnostic::new(&code::KEY_MAY_BE_LOST, message, rule.help)
+                .at(setting.place, "behind it there may be no key"),
+        );
+    }
+    of_previews(config, environments, found);
+}
+
+fn note<'a>(lost: &mut Lost<'a>, rule: &'static Rule, setting: &Setting<'a>, who: String) {
+    let entry = lost.entry((setting.place, rule.key));
+    let (.., all) = entry.or_insert_with(|| (rule, *setting, Vec::new()));
+    if !all.contains(&who) {
+        all.push(who);
+    }
+}
+
+/// The containers that may answer requests. Pods that come and go make none of a preview's.
+fn programs<'a>(catalog: &Catalog<'a>) -> impl Iterator<Item = (&'a Object, &'a Node)> {
+    let stays = catalog.workloads().iter().filter(|one| one.support != Support::Passing);
+    stays.flat_map(|workload| {
+        let object: &'a Object = workload.object;
+        containers(object).map(move |container| (object, container))
+    })
+}
+
+fn containers(workload: &Object) -> impl Iterator<Item = &Node> {
+    let pod = pod_spec(&workload.node);
+    pod.and_then(|pod| pod.get("containers")).map(Node::items).unwrap_or_default().iter()
+}
+
+/// Warns of what previews set themselves, once for all that set the same.
+fn of_previews(config: &Config, environments: &[Environment<'_>], found: &mut Report) {
+    let key = &config.previews.spec.routing.key;
+    for env in environments {
+        let changes = env.preview.services.iter().enumerate();
+        for (service, change) in changes.filter(|(_, change)| !change.env.is_empty()) {
+            let mut settings = Settings::default();
+            for variable in &change.env {
+                settings.set(Setting::of_preview(&variable.name, &variable.value));
+            }
+            for (rule, setting) in rules::lost(&settings, &key.header, false) {
+                let index = change.env.iter().position(|one| one.name == setting.name);
+                let path = format!(
+                    "spec.previews[{}].services[{service}].env[{}]",
+                    env.index,
+                    index.unwrap_or_default()
+                );
+                let message = format!(
+                    "the variable `{}` of a copy of {} is set {}: it may not pass on the member `{}`",
+                    setting.name, change.name, rule.says, key.baggage
+                );
+                found.push(config.finding(&code::KEY_MAY_BE_LOST, path, message, rule.help).once());
+            }
+        }
+    }
+}
+
+/// Whether a program is written in a language whose SDK passes baggage on though it is disabled.
+fn passes_disabled(settings: &Settings<'_>, workload: &Object, container: &Node) -> bool {
+    const NAMES: [&str; 8] = [
+        "JAVA_",
+        "JDK_",
+        "_JAVA_",
+        "OTEL_JAVA",
+        "SPRING_",
+        "PYTHON",
+        "OTEL_PYTHON",
+        "MANAGEMENTTRACING",
+    ];
+    const PROGRAMS: [&str; 7] =
+        ["java", "python", "python3", "opentelemetry-instrument", "gunicorn", "uvicorn", "flask"];
+    let is_named = settings.names().any(|name| NAMES.iter().any(|begin| name.starts_with(begin)));
+    let words = ["command", "args"].into_iter();
+    let words = words.filter_map(|list| container.get(list)).flat_map(Node::items);
+    let mut programs = words.filter_map(|word| word.text()?.split_whitespace().next());
+    let injected = pod_annotations(&workload.node).map(Node::entries).unwrap_or_default().iter();
+    let is_injected = injected.filter(|(key, _)| {
+        key.text.ends_with("opentelemetry.io/inject-java")
+            || key.text.ends_with("opentelemetry.io/inject-python")
+    });
+    is_named
+        || programs.any(|word| PROGRAMS.contains(&word.rsplit('/').next().unwrap_or_default()))
+        || is_injected.filter_map(|(_, value)| value.text()).any(|value| value != "false")
+}
