@@ -35,9 +35,11 @@ use lab::Outcome;
 
 /// A scenario: what it is called, and what it observed.
 type Scenario = (&'static str, fn(&mut Books) -> Outcome<String>);
+/// One that begins without the shop.
+type Beginning = fn() -> Outcome<String>;
 
 /// These fill an empty cluster themselves, and empty it again.
-const FROM_NOTHING: &[(&str, fn() -> Outcome<String>)] =
+const FROM_NOTHING: &[(&str, Beginning)] =
     &[("from a push to a preview and back", scenarios::template::run)];
 
 const SCENARIOS: &[Scenario] = &[
