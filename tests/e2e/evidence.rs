@@ -47,7 +47,8 @@ const NOT_PROVED: &str = "\
   and a stand-in for gh says that the program has its provenance. Neither act nor Gitea knows GitHub's permissions, concurrency
   and identities (OIDC), so nothing is said of these.
 - **Of gitops-template/, what the lab lacks is left out**: source-watcher (Flux reads the repository itself), Helm's charts,
-  cert-manager, SOPS, signatures. A suite's Job ends well by itself; its own commands are run beside it, through the proxies.
+  cert-manager, External Secrets, SOPS, Telemetry, signatures. A suite's Job ends well by itself; the smoke suite's own
+  commands are run beside it, through the proxies.
 - **No ambient mode**, which anabranch refuses.
 - **Nothing of Istio's own metrics**: a stock Envoy does not count as Istio's proxy does, and kube-state-metrics did not run.
   Queries of theirs were understood by Prometheus and proved with series written for promtool. Grafana, Kiali and the

@@ -10,11 +10,13 @@
 //! - tests/lab/programs and tests/lab/actions stand for docker, for `gh` and for actions/checkout. Images are real ones in
 //!   a real registry, though nobody built them. Of the release that actions/setup installs, the checksum is checked and the
 //!   attestation is not.
-//! - Flux reads everything from the Git repository, since source-watcher is not here, and Helm's charts, cert-manager's and
-//!   Prometheus' objects are left out (sync.yaml). The Gateways speak HTTP, with TLS in front of them.
+//! - Flux reads everything from the Git repository, since source-watcher is not here, and objects of Helm, cert-manager,
+//!   External Secrets and Prometheus are left out, and Telemetry, which a stock Envoy cannot read (sync.yaml). The Gateways
+//!   speak HTTP, with TLS in front of them.
 //! - Secrets are made by hand: SOPS is not here, and nobody has the key of the template's examples.
-//! - A suite's Job ends well by itself, since no container runs. So its commands are taken from the Job in the cluster and
-//!   run here, through a sidecar of the Job's pod and through the Gateways.
+//! - A suite's Job ends well by itself, since no container runs. So the commands of the smoke suite are taken from its Job in
+//!   the cluster and run here, through a sidecar of the Job's pod and through the Gateways; they keep no report. The other
+//!   suites are run elsewhere (tests/suite, `observed`).
 
 mod cluster;
 mod forge;
