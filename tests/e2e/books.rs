@@ -187,7 +187,8 @@ pub(crate) fn documents(text: &str) -> Vec<Value> {
         .collect()
 }
 
-fn copy(from: &Path, to: &Path) -> Outcome {
+/// Copies a folder with everything in it.
+pub(crate) fn copy(from: &Path, to: &Path) -> Outcome {
     for entry in walkdir::WalkDir::new(from) {
         let entry = entry.map_err(|error| error.to_string())?;
         let path = entry.path().strip_prefix(from).map_err(|error| error.to_string())?;

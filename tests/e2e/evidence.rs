@@ -14,7 +14,7 @@ pub(crate) struct Line {
 }
 
 /// Engines by the module that pins them.
-const ENGINES: [(&str, &str, &str); 11] = [
+const ENGINES: [(&str, &str, &str); 12] = [
     ("kube-apiserver, controller manager, scheduler", "kubernetes", "k8s.io/kubernetes"),
     ("etcd", "etcd", "go.etcd.io/etcd/server/v3"),
     ("kwok, in place of kubelets", "kwok", "sigs.k8s.io/kwok"),
@@ -29,6 +29,7 @@ const ENGINES: [(&str, &str, &str); 11] = [
     ("Gateway API's definitions", "istio", "sigs.k8s.io/gateway-api"),
     ("OCI registry (distribution)", "registry", "github.com/distribution/distribution/v3"),
     ("Gitea", "gitea", "code.gitea.io/gitea"),
+    ("Gitea's act, in a runner of the lab's own", "../runner", "gitea.com/gitea/act"),
     ("act, in place of GitHub's runners", "act", "github.com/nektos/act"),
 ];
 
@@ -41,10 +42,13 @@ const NOT_PROVED: &str = "\
   pod's proxy would get. Istio's own filters and iptables are not involved.
 - **No mutual TLS and no policies**: neither at the Gateway, whose listeners speak plain HTTP here, nor in the mesh.
 - **One cluster of one node**, and one caller at a time. These are proofs of routing, not figures of performance.
-- **No image was built, and no release fetched.** Where act runs workflows, an image is a folder that is pushed to the
-  registry, and a stand-in for gh says that the program has its provenance. act knows no permissions, environments or
-  concurrency, so nothing is said of these.
 - **Gitea in place of GitHub and GitLab**: Flux reports to them through other providers.
+- **No image was built, and no release fetched.** Where workflows run, an image is a folder that is pushed to the registry,
+  and a stand-in for gh says that the program has its provenance. Neither act nor Gitea knows GitHub's permissions, concurrency
+  and identities (OIDC), so nothing is said of these.
+- **Of gitops-template/, what the lab lacks is left out**: source-watcher (Flux reads the repository itself), Helm's charts,
+  cert-manager, External Secrets, SOPS, Telemetry, signatures. A suite's Job ends well by itself; the smoke suite's own
+  commands are run beside it, through the proxies.
 - **No ambient mode**, which anabranch refuses.
 - **Nothing of Istio's own metrics**: a stock Envoy does not count as Istio's proxy does, and kube-state-metrics did not run.
   Queries of theirs were understood by Prometheus and proved with series written for promtool. Grafana, Kiali and the
@@ -93,10 +97,11 @@ pub(crate) fn write(lines: &[Line], seconds: u64) -> Outcome {
     fs::write(root.join("docs/evidence.md"), text).map_err(|error| error.to_string())
 }
 
-/// The version that a go.mod requires of a module.
+/// The version of a module in a go.mod.
 fn version<'a>(file: &'a str, module: &str) -> Option<&'a str> {
-    let mut required = file.lines().map(|line| line.trim().trim_start_matches("require "));
-    required.find_map(|line| line.strip_prefix(module)?.strip_prefix(' ')?.split(' ').next())
+    let mut words = file.split_whitespace();
+    words.find(|word| *word == module)?;
+    words.next()
 }
 
 fn cores() -> usize {

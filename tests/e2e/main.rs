@@ -1,8 +1,8 @@
 //! `make e2e`: real engines judge what anabranch writes. Runs inside the lab that tests/lab/run.sh
 //! starts.
 //!
-//! Scenarios run one after another on one cluster, and each leaves it as the next one expects it: Flux
-//! delivers the shop's baseline, and no preview. `E2E_ONLY=name,name` runs some of them, and with the
+//! Scenarios run one after another on one cluster, and each leaves it as the next one expects it: the first
+//! ones with nothing in it, the others with the shop's baseline, delivered by Flux, and no preview. `E2E_ONLY=name,name` runs some of them, and with the
 //! name of a measurement that one;
 //! `E2E_WRONG_ROUTE=1` spoils a route on its way to the cluster, which must turn the run red.
 
@@ -35,6 +35,12 @@ use lab::Outcome;
 
 /// A scenario: what it is called, and what it observed.
 type Scenario = (&'static str, fn(&mut Books) -> Outcome<String>);
+/// One that begins without the shop.
+type Beginning = fn() -> Outcome<String>;
+
+/// These fill an empty cluster themselves, and empty it again.
+const FROM_NOTHING: &[(&str, Beginning)] =
+    &[("from a push to a preview and back", scenarios::template::run)];
 
 const SCENARIOS: &[Scenario] = &[
     ("life of a pull request", scenarios::life::run),
@@ -63,32 +69,23 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let start = Instant::now();
-    let mut books = match Books::new().and_then(|mut books| books.deliver(&[]).map(|()| books)) {
-        Ok(books) => books,
-        Err(error) => {
-            say(&format!("FAIL the baseline\n     {error}\n0 passed, 1 failed\n"));
-            return ExitCode::FAILURE;
-        }
-    };
     let only = env::var("E2E_ONLY").unwrap_or_default();
     let chosen = |name: &str| only.is_empty() || only.split(',').any(|part| name.contains(part));
+    let first = FROM_NOTHING.iter().filter(|(name, _)| chosen(name));
+    let mut lines: Vec<Line> = first.map(|(name, scenario)| watch(name, scenario)).collect();
     let ordinary = SCENARIOS.iter().filter(|(name, _)| chosen(name));
     let demanded = ON_DEMAND.iter().filter(|(name, _)| only.split(',').any(|part| part == *name));
-    let mut lines = Vec::new();
-    for (name, scenario) in ordinary.chain(demanded) {
-        let begun = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| scenario(&mut books)))
-            .unwrap_or_else(|_| Err("the scenario itself broke, see above".to_owned()));
-        let seconds = begun.elapsed().as_secs_f64();
-        let (word, observed) = match &outcome {
-            Ok(observed) => ("ok  ", observed),
-            Err(error) => ("FAIL", error),
-        };
-        say(&format!("{word} {name} ({seconds:.0} s)\n     {observed}\n"));
-        lines.push(Line { name, outcome, seconds });
+    let mut others = ordinary.chain(demanded).peekable();
+    if others.peek().is_some() {
+        match Books::new().and_then(|mut books| books.deliver(&[]).map(|()| books)) {
+            Ok(mut books) => {
+                lines.extend(others.map(|(name, scenario)| watch(name, || scenario(&mut books))));
+            }
+            Err(error) => lines.push(watch("the baseline", || Err(error))),
+        }
     }
     let failed = lines.iter().filter(|line| line.outcome.is_err()).count();
-    let whole = lines.len() == SCENARIOS.len();
+    let whole = lines.len() == FROM_NOTHING.len() + SCENARIOS.len();
     if failed == 0
         && whole
         && let Err(error) = evidence::write(&lines, start.elapsed().as_secs())
@@ -98,6 +95,20 @@ fn main() -> ExitCode {
     }
     say(&format!("{} passed, {failed} failed\n", lines.len() - failed));
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs a scenario and says how it went.
+fn watch(name: &'static str, scenario: impl FnOnce() -> Outcome<String>) -> Line {
+    let begun = Instant::now();
+    let outcome = catch_unwind(AssertUnwindSafe(scenario))
+        .unwrap_or_else(|_| Err("the scenario itself broke, see above".to_owned()));
+    let seconds = begun.elapsed().as_secs_f64();
+    let (word, observed) = match &outcome {
+        Ok(observed) => ("ok  ", observed),
+        Err(error) => ("FAIL", error),
+    };
+    say(&format!("{word} {name} ({seconds:.0} s)\n     {observed}\n"));
+    Line { name, outcome, seconds }
 }
 
 fn say(text: &str) {

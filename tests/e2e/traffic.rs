@@ -36,6 +36,12 @@ pub(crate) struct Pod {
 }
 
 impl Pod {
+    /// A pod that need not run any more, with an address that nobody else has.
+    pub(crate) fn past(namespace: &str, name: &str, labels: Value) -> Self {
+        let (namespace, name) = (namespace.to_owned(), name.to_owned());
+        Self { namespace, name, ip: "10.244.255.253".to_owned(), labels }
+    }
+
     /// The first running pod with a label such as `app=cart`.
     pub(crate) fn of(namespace: &str, label: &str) -> Outcome<Self> {
         wait(&format!("a pod with {label} in {namespace}"), PATIENCE, || {
@@ -56,15 +62,26 @@ impl Pod {
 impl Envoy {
     /// Starts the sidecar of a pod. istiod binds its outbound listeners to 127.0.0.1, one per port.
     pub(crate) fn sidecar(pod: &Pod, probe: &mut Probe) -> Outcome<Self> {
-        Self::start("sidecar", pod, json!({"INTERCEPTION_MODE": "NONE"}), probe)
+        Self::start("sidecar", pod, ADMIN, json!({"INTERCEPTION_MODE": "NONE"}), probe)
     }
 
     /// Starts the proxy of a Gateway.
     pub(crate) fn gateway(pod: &Pod, probe: &mut Probe) -> Outcome<Self> {
-        Self::start("router", pod, json!({}), probe)
+        Self::router(pod, ADMIN, probe)
     }
 
-    fn start(role: &str, pod: &Pod, mut metadata: Value, probe: &mut Probe) -> Outcome<Self> {
+    /// The same beside others: its own pages are at `admin`.
+    pub(crate) fn router(pod: &Pod, admin: &str, probe: &mut Probe) -> Outcome<Self> {
+        Self::start("router", pod, admin, json!({}), probe)
+    }
+
+    fn start(
+        role: &str,
+        pod: &Pod,
+        admin: &str,
+        mut metadata: Value,
+        probe: &mut Probe,
+    ) -> Outcome<Self> {
         let Pod { namespace, name, ip, labels } = pod;
         metadata["NAMESPACE"] = json!(namespace);
         metadata["LABELS"] = labels.clone();
@@ -79,7 +96,7 @@ impl Envoy {
                 "cluster": format!("{name}.{namespace}"),
                 "metadata": metadata,
             },
-            "admin": {"address": address(ADMIN)},
+            "admin": {"address": address(admin)},
             // As Istio's own bootstrap: without it the names of clusters end up in the names of metrics.
             "stats_config": {
                 "use_all_default_tags": false,
@@ -122,7 +139,7 @@ impl Envoy {
             .map_err(|error| format!("envoy: {error}"))?;
         let envoy = Self(child);
         wait(&format!("the proxy of {name}"), PATIENCE, || {
-            let told = probe.ask(&Question::plain(ADMIN, "/ready"))?;
+            let told = probe.ask(&Question::plain(admin, "/ready"))?;
             ensure(told.body.trim() == "LIVE", || format!("it is {}", told.body.trim()))
         })?;
         Ok(envoy)

@@ -20,7 +20,7 @@ WORK_PATH = $home
 [server]
 HTTP_ADDR = 127.0.0.1
 HTTP_PORT = 3000
-ROOT_URL = http://127.0.0.1:3000/
+ROOT_URL = https://gitea.lab.test/
 DISABLE_SSH = true
 OFFLINE_MODE = true
 STATIC_ROOT_PATH = $home/static
@@ -38,7 +38,7 @@ ROOT = $home/repositories
 EOM
 chmod -R u+w "$home"
 chown -R nobody "$home"
-as_nobody() { setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME="$home" "$@"; }
+as_nobody() { setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME="$home" TMPDIR="$home" "$@"; }
 settings="$home/app.ini"
 as_nobody "$home/gitea" web -c "$settings" >"$RUN/gitea.log" 2>&1 &
 ready() { (exec 3<>/dev/tcp/127.0.0.1/3000) 2>/dev/null; }

@@ -14,7 +14,9 @@ ip route replace local 10.244.0.0/16 dev lo
 istiod=10.96.0.15
 ip route replace local $istiod dev lo
 rm -rf "$RUN"
-mkdir -p "$RUN/registry" "$RUN/sources"
+mkdir -p "$RUN/registry" "$RUN/sources" "$RUN/tmp"
+# Not among the files of others.
+export TMPDIR=$RUN/tmp
 command=("$@")
 origin=$PWD
 cd "$RUN"
@@ -37,6 +39,8 @@ await() { # WHAT COMMAND...: until it succeeds, a minute at most
 folder() { # MODULE PATH-OF-MODULE: where Go keeps its files
   (cd "$here/modules/$1" && go list -m -f '{{.Dir}}' "$2")
 }
+
+source "$here/names.sh"
 
 openssl genrsa -out sa.key 2048 2>/dev/null
 echo 'admintoken,admin,admin,system:masters' >tokens.csv
@@ -62,6 +66,7 @@ printf '%s\n' 'version: 0.1' 'storage: {filesystem: {rootdirectory: registry}, d
   'http: {addr: "127.0.0.1:5000"}' 'log: {level: warn}' >registry.yaml
 start registry registry serve registry.yaml
 start answer probe answer 80 8080 8081 50051
+start front envoy -c "$here/front.yaml" --use-dynamic-base-id --concurrency 1 --log-level warn
 "$here/gitea.sh" &
 await kube-apiserver kubectl get --raw /readyz
 
@@ -124,7 +129,7 @@ start source-controller source-controller --storage-path="$RUN/sources" --storag
 start kustomize-controller kustomize-controller '--watch-label-selector=!sharding.fluxcd.io/key' --events-addr=http://127.0.0.1:9292/ \
   --metrics-addr=127.0.0.1:8182 --health-addr=127.0.0.1:9441 --requeue-dependency=2s --concurrent=10
 start notification-controller notification-controller --events-addr=127.0.0.1:9292 \
-  --receiverAddr=127.0.0.1:9293 --metrics-addr=127.0.0.1:8183 --health-addr=127.0.0.1:9442 --rate-limit-interval=1s
+  --receiverAddr=:9293 --metrics-addr=127.0.0.1:8183 --health-addr=127.0.0.1:9442 --rate-limit-interval=1s
 
 # A stock Envoy lacks Istio's own filters, so istiod is told not to send them.
 printf '%s\n' 'enablePrometheusMerge: false' 'enableAutoMtls: false' \
@@ -137,7 +142,7 @@ start istiod env PILOT_ENABLE_METADATA_EXCHANGE=false PILOT_ENABLE_ALPN_FILTER=f
   --grpcAddr=127.0.0.1:15010 --secureGRPCAddr= --monitoringAddr=127.0.0.1:15014 --ctrlz_port=0 --meshConfig=mesh.yaml
 
 ready() { exec 3<>"/dev/tcp/127.0.0.1/$1"; }
-for port in 5000 9790 9440 9441 9442 18080 15010; do await "port $port" ready "$port"; done
+for port in 443 5000 9790 9440 9441 9442 18080 15010; do await "port $port" ready "$port"; done
 await gitea test -s gitea.token
 validates() {
   local policy=jsonpath='{.webhooks[*].failurePolicy}'

@@ -15,6 +15,7 @@ pub(crate) mod observed;
 pub(crate) mod push_cost;
 pub(crate) mod random;
 pub(crate) mod scale;
+pub(crate) mod template;
 pub(crate) mod under_load;
 pub(crate) mod workflows;
 

@@ -1,0 +1,148 @@
+//! The cluster that Flux fills from the GitOps repository.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::forge::{Clone, Forge};
+use crate::lab::{Outcome, apply, ensure, get, kubectl, list, ready, run, wait};
+use crate::traffic::{Envoy, Pod, Probe, SETTLING};
+
+/// How long Flux may take to fill an empty cluster, and to empty it.
+const BOOTSTRAP: Duration = Duration::from_secs(120);
+/// Where the Flux objects of previews are.
+const PREVIEWS: &str = "previews";
+/// The namespace of the baseline.
+pub(crate) const BASELINE: &str = "shop";
+/// The token of Flux's receiver.
+pub(crate) const RECEIVER_TOKEN: &str = "known-to-the-workflow-and-to-flux";
+/// The lab's own objects, in place of what Istio and Flux install.
+const PROXIES: &str = include_str!("cluster.yaml");
+const KUSTOMIZATIONS: &str = "kustomizations.kustomize.toolkit.fluxcd.io";
+
+/// The proxies of both Gateways.
+pub(crate) struct Cluster {
+    _public: Envoy,
+    _preview: Envoy,
+}
+
+impl Cluster {
+    /// What `flux bootstrap` does, and everything that follows from it.
+    pub(crate) fn bootstrap(forge: &Forge, gitops: &Clone) -> Outcome<Self> {
+        apply(PROXIES)?;
+        let folder = gitops.folder.join("clusters/staging/flux-system");
+        let sync = include_str!("sync.yaml");
+        fs::write(folder.join("gotk-sync.yaml"), sync).map_err(|error| error.to_string())?;
+        gitops.commit("Add Flux sync manifests")?;
+        gitops.git(&["push", "--quiet", "origin", "main"])?;
+        secrets(forge.gitea.token())?;
+        apply(sync)?;
+        for name in [
+            "flux-system",
+            "infra-controllers",
+            "secrets",
+            "infra-configs",
+            "monitoring",
+            "apps",
+            "previews",
+        ] {
+            wait(name, BOOTSTRAP, || ready(name))?;
+        }
+        let mut probe = Probe::new()?;
+        let mut proxy = |name: &str, admin: &str| {
+            let label = format!("gateway.networking.k8s.io/gateway-name={name}");
+            Envoy::router(&Pod::of("infra", &label)?, admin, &mut probe)
+        };
+        let (public, preview) =
+            (proxy("public", "127.0.0.1:15101")?, proxy("preview", "127.0.0.1:15102")?);
+        Ok(Self { _public: public, _preview: preview })
+    }
+
+    /// The address that tells Flux of a push.
+    pub(crate) fn receiver(&self) -> Outcome<String> {
+        wait("the address of the Receiver", BOOTSTRAP, || {
+            let receiver = get(&["-n", PREVIEWS, "receiver", "shop.artifacts"])?;
+            let path = receiver["status"]["webhookPath"].as_str();
+            let path = path.ok_or_else(|| format!("its status is {}", receiver["status"]))?;
+            Ok(format!("https://flux.staging.lab.test{path}"))
+        })
+    }
+
+    /// Asks a URL as a browser does, until a pod of this service in this namespace answers, three times in a row.
+    pub(crate) fn answers(&self, url: &str, service: &str, namespace: &str) -> Outcome {
+        let pods =
+            list(&["-n", namespace, "pods", "-l", &format!("app.kubernetes.io/name={service}")])?;
+        let wanted: Vec<&str> =
+            pods.iter().filter_map(|pod| pod["status"]["podIP"].as_str()).collect();
+        let mut right = 0;
+        wait(&format!("{url} by {service} of {namespace}"), SETTLING, || {
+            let curl = ["--silent", "--show-error", "--fail", "--max-time", "10", url];
+            let text = run(Command::new("curl").args(curl), "")?;
+            let told: Value =
+                serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?;
+            let pod = told["pod"].as_str().unwrap_or_default();
+            right = if wanted.contains(&pod) { right + 1 } else { 0 };
+            ensure(right >= 3, || format!("{pod} answered, and {wanted:?} are the right ones"))
+        })
+    }
+
+    /// Takes everything out again.
+    pub(crate) fn empty(self) -> Outcome {
+        kubectl(&["-n", "flux-system", "delete", KUSTOMIZATIONS, "flux-system", "--wait=false"])?;
+        wait("Flux to take away what it applied", BOOTSTRAP, || {
+            let left = kubectl(&["get", "-A", KUSTOMIZATIONS, "-o", "name"])?;
+            ensure(left.is_empty(), || left)
+        })?;
+        let mut delete = Command::new("kubectl");
+        run(delete.args(["delete", "--ignore-not-found", "--wait=false", "-f", "-"]), PROXIES)?;
+        kubectl(&[
+            "-n",
+            "flux-system",
+            "delete",
+            "gitrepository",
+            "flux-system",
+            "--ignore-not-found",
+        ])?;
+        kubectl(&["-n", "flux-system", "delete", "secret", "flux-system", "sops-age"])?;
+        let namespaces = [BASELINE, PREVIEWS, "infra"];
+        kubectl(
+            &[&["delete", "namespace", "--ignore-not-found", "--wait=false"], &namespaces[..]]
+                .concat(),
+        )?;
+        wait("the namespaces to be gone", BOOTSTRAP, || {
+            let all = kubectl(&["get", "namespaces", "-o", "name"])?;
+            let left: Vec<&str> = all
+                .lines()
+                .filter(|line| namespaces.iter().any(|name| line.ends_with(&format!("/{name}"))))
+                .collect();
+            ensure(left.is_empty(), || left.join(", "))
+        })
+    }
+}
+
+/// What the cluster has of a preview.
+pub(crate) fn left_of(preview: &str) -> Outcome<String> {
+    let kinds = format!(
+        "namespaces,{KUSTOMIZATIONS},ocirepositories,httproutes,referencegrants,deployments,services,jobs,configmaps"
+    );
+    let selector = format!("anabranch.dev/preview={preview}");
+    kubectl(&["get", "-A", "-l", &selector, "-o", "name", &kinds])
+}
+
+/// Makes the Secrets that the README tells of, as far as anything here reads them.
+fn secrets(token: &str) -> Outcome {
+    let make = |namespace: &str, arguments: &[&str]| {
+        kubectl(&[&["-n", namespace, "create", "secret"], arguments].concat()).map(drop)
+    };
+    let literal = |name: &str, value: &str| format!("--from-literal={name}={value}");
+    let password = literal("password", token);
+    make("flux-system", &["generic", "flux-system", "--from-literal=username=bot", &password])?;
+    make("flux-system", &["generic", "sops-age"])?;
+    make(PREVIEWS, &["generic", "push", &literal("token", RECEIVER_TOKEN)])?;
+    make(PREVIEWS, &["generic", "pull-requests", &literal("token", token)])?;
+    let login = ["--docker-username=flux", "--docker-password=flux"];
+    let registry = ["docker-registry", "registry", "--docker-server=registry.lab.test"];
+    make(PREVIEWS, &[&registry[..], &login].concat())
+}
