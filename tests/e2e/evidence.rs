@@ -99,9 +99,10 @@ pub(crate) fn write(lines: &[Line], seconds: u64) -> Outcome {
 
 /// The version of a module in a go.mod.
 fn version<'a>(file: &'a str, module: &str) -> Option<&'a str> {
-    let mut words = file.split_whitespace();
-    words.find(|word| *word == module)?;
-    words.next()
+    // A line `tool MODULE` names it without one.
+    let words: Vec<&str> = file.split_whitespace().collect();
+    let mut pairs = words.windows(2).filter(|pair| pair[0] == module);
+    pairs.find_map(|pair| pair[1].starts_with('v').then_some(pair[1]))
 }
 
 fn cores() -> usize {
