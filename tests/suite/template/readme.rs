@@ -81,8 +81,6 @@ fn what_it_says_of_previews_without_a_cluster_can_be_done() {
         .find(|(before, _)| before.contains("without a cluster:"))
         .expect("README has commands that need no cluster");
     let copy = Copy::new();
-    let out = copy.path("out");
-    let block = block.replace("/tmp/previews", &out.display().to_string());
     write_text(
         &copy.path("walk.sh"),
         &format!("eval \"$(scripts/configure.sh --shell)\"\n{block}"),
@@ -91,7 +89,7 @@ fn what_it_says_of_previews_without_a_cluster_can_be_done() {
     bash.current_dir(copy.path(".")).args(["-eu", "walk.sh"]);
     let programs = std::path::Path::new(ANABRANCH).parent().expect("the program is in a folder");
     run_with(&mut bash, programs).ok();
-    assert!(out.join("previews/pr-42/objects/cart.yaml").is_file());
+    assert!(copy.path("out/previews/pr-42/objects/cart.yaml").is_file());
     assert!(copy.text("previews/previews.yaml").contains("previews: []"));
 }
 
