@@ -87,39 +87,33 @@ impl Cluster {
             ensure(right >= 3, || format!("{pod} answered, and {wanted:?} are the right ones"))
         })
     }
+}
 
-    /// Takes everything out again.
-    pub(crate) fn empty(self) -> Outcome {
-        kubectl(&["-n", "flux-system", "delete", KUSTOMIZATIONS, "flux-system", "--wait=false"])?;
-        wait("Flux to take away what it applied", BOOTSTRAP, || {
-            let left = kubectl(&["get", "-A", KUSTOMIZATIONS, "-o", "name"])?;
-            ensure(left.is_empty(), || left)
-        })?;
-        let mut delete = Command::new("kubectl");
-        run(delete.args(["delete", "--ignore-not-found", "--wait=false", "-f", "-"]), PROXIES)?;
-        kubectl(&[
-            "-n",
-            "flux-system",
-            "delete",
-            "gitrepository",
-            "flux-system",
-            "--ignore-not-found",
-        ])?;
-        kubectl(&["-n", "flux-system", "delete", "secret", "flux-system", "sops-age"])?;
-        let namespaces = [BASELINE, PREVIEWS, "infra"];
-        kubectl(
-            &[&["delete", "namespace", "--ignore-not-found", "--wait=false"], &namespaces[..]]
-                .concat(),
-        )?;
-        wait("the namespaces to be gone", BOOTSTRAP, || {
-            let all = kubectl(&["get", "namespaces", "-o", "name"])?;
-            let left: Vec<&str> = all
-                .lines()
-                .filter(|line| namespaces.iter().any(|name| line.ends_with(&format!("/{name}"))))
-                .collect();
-            ensure(left.is_empty(), || left.join(", "))
-        })
-    }
+/// Takes everything out of the cluster again, however much of it is there.
+pub(crate) fn empty() -> Outcome {
+    let delete = |namespace: &str, objects: &[&str]| {
+        let how = ["-n", namespace, "delete", "--ignore-not-found", "--wait=false"];
+        kubectl(&[&how[..], objects].concat()).map(drop)
+    };
+    delete("flux-system", &[KUSTOMIZATIONS, "flux-system"])?;
+    wait("Flux to take away what it applied", BOOTSTRAP, || {
+        let left = kubectl(&["get", "-A", KUSTOMIZATIONS, "-o", "name"])?;
+        ensure(left.is_empty(), || left)
+    })?;
+    let mut proxies = Command::new("kubectl");
+    run(proxies.args(["delete", "--ignore-not-found", "--wait=false", "-f", "-"]), PROXIES)?;
+    delete("flux-system", &["gitrepository", "flux-system"])?;
+    delete("flux-system", &["secret", "flux-system", "sops-age"])?;
+    let namespaces = [BASELINE, PREVIEWS, "infra"];
+    delete("default", &[&["namespace"], &namespaces[..]].concat())?;
+    wait("the namespaces to be gone", BOOTSTRAP, || {
+        let all = kubectl(&["get", "namespaces", "-o", "name"])?;
+        let left: Vec<&str> = all
+            .lines()
+            .filter(|line| namespaces.iter().any(|name| line.ends_with(&format!("/{name}"))))
+            .collect();
+        ensure(left.is_empty(), || left.join(", "))
+    })
 }
 
 /// What the cluster has of a preview.

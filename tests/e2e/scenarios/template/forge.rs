@@ -34,6 +34,7 @@ pub(crate) struct Run {
     pub(crate) number: u64,
     /// What became of it, such as `success`; empty before its end.
     pub(crate) conclusion: String,
+    commit: String,
     /// The file and the event, as Gitea has them.
     workflow: String,
     event: String,
@@ -109,6 +110,7 @@ impl Forge {
             id: one["id"].as_u64().unwrap_or_default(),
             number: one["run_number"].as_u64().unwrap_or_default(),
             conclusion: text(&one["conclusion"]),
+            commit: text(&one["head_sha"]),
             workflow: text(&one["path"]).split('@').next().unwrap_or_default().to_owned(),
             event: text(&one["event"]),
             status: text(&one["status"]),
@@ -151,6 +153,11 @@ impl Forge {
         after: u64,
     ) -> Outcome<Run> {
         let run = self.ended(repository, of, after)?;
+        self.success(repository, of, run)
+    }
+
+    /// The run, if it has succeeded; else what its jobs wrote.
+    fn success(&mut self, repository: &str, of: (&str, &str), run: Run) -> Outcome<Run> {
         if run.conclusion == "success" {
             return Ok(run);
         }
@@ -158,13 +165,19 @@ impl Forge {
         Err(format!("run {} of {of:?} is {}:\n{log}", run.number, run.conclusion))
     }
 
-    /// Waits until a run has followed on another one and nothing more runs; the newest must have succeeded. Gitea cancels a
-    /// run on a push when the next push comes.
-    pub(crate) fn settled(&mut self, repository: &str, of: (&str, &str), after: u64) -> Outcome {
-        self.ended(repository, of, after)?;
-        self.quiet(repository)?;
-        let newest = self.newest(repository)?;
-        self.succeeded(repository, of, newest - 1).map(drop)
+    /// Waits until a workflow has run on what the main branch has now, which must have succeeded. Of the runs before it
+    /// nothing is asked: Gitea cancels a run on a push when the next push comes.
+    pub(crate) fn settled(&mut self, repository: &Clone, of: (&str, &str)) -> Outcome {
+        let head = repository.head()?;
+        let name = repository.name();
+        let run = wait(&format!("{of:?} of {name} on {head}"), WORKFLOW, || {
+            let runs = self.runs(&name, of)?;
+            let run = runs.into_iter().find(|run| run.commit == head);
+            let run = run.ok_or("no run is of this commit")?;
+            ensure(!run.conclusion.is_empty(), || format!("it is {}", run.status))?;
+            Ok(run)
+        })?;
+        self.success(&name, of, run).map(drop)
     }
 
     /// Waits until nothing runs or waits any more in a repository.
@@ -306,6 +319,11 @@ impl Clone {
         clone.commit("Begin")?;
         clone.git(&["push", "--quiet", "origin", "main"])?;
         Ok(clone)
+    }
+
+    /// What the repository is called, as its folder is.
+    fn name(&self) -> String {
+        self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     pub(crate) fn git(&self, arguments: &[&str]) -> Outcome<String> {

@@ -103,11 +103,11 @@ fn lost_close(team: &mut Team, pull: &Pull) -> Outcome {
     team.forge.close("shop", pull.number)?;
     team.forge.gitea.call("PUT", &format!("{workflow}/enable"), &Value::Null)?;
     pull.is_set_to(team, Some(&pull.commit))?;
-    let (shop, gitops) = (team.forge.newest("shop")?, team.forge.newest("gitops")?);
+    let shop = team.forge.newest("shop")?;
     team.forge.dispatch("shop", PRUNE.0)?;
     team.forge.succeeded("shop", PRUNE, shop)?;
     pull.is_set_to(team, None)?;
-    team.forge.settled("gitops", PUSH, gitops)?;
+    team.forge.settled(&team.gitops, PUSH)?;
     team.await_gone(&pull.preview())
 }
 
