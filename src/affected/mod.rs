@@ -130,12 +130,7 @@ fn earlier_map(repository: &Repository, commit: &str, path: &str) -> Option<Map>
 }
 
 /// Says that the change ends at a commit that is not checked out and has another map than the one that answers.
-fn other_map(
-    repository: &Repository,
-    span: &Span,
-    path: &str,
-    map: &Map,
-) -> Option<Diagnostic> {
+fn other_map(repository: &Repository, span: &Span, path: &str, map: &Map) -> Option<Diagnostic> {
     let is_checked_out = repository.commit("HEAD").is_ok_and(|commit| commit == span.head);
     if is_checked_out {
         return None;
