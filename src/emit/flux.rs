@@ -20,7 +20,7 @@ use crate::plan::naming::{repository_label, safe_hash, share};
 use crate::plan::routing::istio::{Source, Table};
 use crate::plan::{Environment, Plan};
 use crate::spec::{Delivery, ServiceChange, Suite};
-use crate::yaml::Node;
+use crate::yaml::{Node, mark};
 
 /// Hash of the content of each suite, by its name.
 pub type Suites = BTreeMap<String, String>;
@@ -108,6 +108,14 @@ impl<'a> Flux<'a> {
             flux.applied_first = first.map(|(_, part)| flux.set_name(part)).collect();
         }
         flux
+    }
+
+    /// Whether objects can be made with [marks](mark): the path of a tree is the only text that is no input.
+    pub(super) fn takes_marks(&self) -> bool {
+        match self.shape {
+            Shape::Stream => true,
+            Shape::Tree { root, .. } => !root.contains(mark::FRAME),
+        }
     }
 
     /// Whether each preview is an artifact of its own.

@@ -13,10 +13,9 @@ use crate::emit::routing::{self, Reaches, Route, istio};
 use crate::emit::{copy, environment};
 use crate::kube::{Id, Object};
 use crate::model::once_map::OnceMap;
-use crate::plan::marker::{self, NAME, SCALARS, marker};
 use crate::plan::routing::istio::Table;
 use crate::plan::{Alias, Body, Copied, Environment, Plan, Value};
-use crate::yaml::Node;
+use crate::yaml::{Node, mark};
 
 /// A part of a preview.
 #[derive(Debug)]
@@ -42,11 +41,11 @@ pub(in crate::emit) enum Part<'p> {
     Flux(flux::Part),
 }
 
-/// The stencils of a part, a set for each of the ways in which previews differ in more than values; none
-/// where they cannot be cut.
+/// Cache: the stencils of a part, a set for each of the ways in which previews differ in more than values;
+/// none where there can be none.
 type Slot = OnceMap<Option<Vec<Stencil>>>;
 
-/// HoleValues that all who share a stencil have alike.
+/// Cache key: what all who share a stencil have alike.
 type Alike<'a> = SmallVec<[&'a str; 16]>;
 
 /// A route, and what is known of it for all previews that have it.
@@ -64,7 +63,7 @@ pub(in crate::emit) struct Parts<'p> {
     pub(in crate::emit) plan: &'p Plan<'p>,
     /// What makes Flux Kustomizations.
     pub(in crate::emit) flux: Flux<'p>,
-    /// Whether there can be stencils.
+    /// Whether there can be stencils: no argument holds a mark, and input cannot.
     cuts: bool,
     namespaces: [Slot; 2],
     facts: Slot,
@@ -76,7 +75,7 @@ pub(in crate::emit) struct Parts<'p> {
     aliases: Vec<Slot>,
     declared: Slot,
     routes: Vec<Shared<'p>>,
-    /// Previews with markers for their names, by their index, made when first needed.
+    /// Previews with marks for their names, by their index, made when first needed.
     marked: Vec<OnceLock<Environment<'p>>>,
     /// The indices of its routes, by the index of the preview.
     routes_of: Vec<Vec<usize>>,
@@ -93,6 +92,7 @@ fn slots(count: usize) -> Vec<Slot> {
 impl<'p> Parts<'p> {
     pub(in crate::emit) fn new(plan: &'p Plan<'p>, flux: Flux<'p>) -> Self {
         let objects = plan.catalog.objects().map(|object| object.number + 1).max().unwrap_or(0);
+        let cuts = flux.takes_marks();
         let shared = |route| Shared { route, slot: Slot::default(), reaches: OnceLock::new() };
         let routes: Vec<Shared<'_>> = Route::all(plan).into_iter().map(shared).collect();
         let mut routes_of = vec![Vec::new(); plan.environments.len()];
@@ -104,7 +104,7 @@ impl<'p> Parts<'p> {
         Self {
             plan,
             flux,
-            cuts: plan.marks,
+            cuts,
             namespaces: Default::default(),
             facts: Slot::default(),
             sidecar: Slot::default(),
@@ -139,11 +139,11 @@ impl<'p> Parts<'p> {
         self.cuts && env.takes_marks()
     }
 
-    /// The preview of this index with markers for its name and namespace.
+    /// The preview of this index with marks for its name and namespace.
     pub(in crate::emit) fn marked(&self, index: usize) -> &Environment<'p> {
         self.marked[index].get_or_init(|| Environment {
-            name: NAME,
-            namespace: marker::namespace(&self.plan.environments[index].namespace).to_owned(),
+            name: mark::NAME,
+            namespace: mark::NAMESPACE.to_owned(),
             ..self.plan.environments[index].clone()
         })
     }
@@ -204,7 +204,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             let objects = shared.route.objects(self.parts.plan, env);
             if self.fills {
                 // Of routes, which differ in nothing but names, they need not be made once more for it.
-                shared.slot.get(&[], || cut(&objects, 0));
+                shared.slot.get(&[], || cut(&objects));
             }
             let baseline = self.parts.plan.catalog.namespace;
             let reached = |route| routing::reached(baseline, env, route);
@@ -234,14 +234,14 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         }
     }
 
-    /// A part as objects of a preview that is nothing but markers; none where it cannot be made of them.
+    /// A part as objects of a preview that is nothing but marks; none where it cannot be made of them.
     fn marked(&self, part: &Part<'_>) -> Option<Vec<Object>> {
         let (plan, flux) = (self.parts.plan, &self.parts.flux);
         let env = self.parts.marked(self.index);
         Some(match part {
             Part::Facts => {
                 let facts = environment::facts(plan, self.index).into_iter().enumerate();
-                let facts = facts.map(|(n, (key, _))| (key, marker(n).into()));
+                let facts = facts.map(|(n, (key, _))| (key, mark::value(n).into()));
                 vec![environment::config_map(plan, env, facts.collect())]
             }
             Part::Copy(Copied { original, body: Body::Changed(changes), .. }) => {
@@ -250,7 +250,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             Part::Copy(copied) => vec![self.copy(env, copied.node().into_owned())],
             Part::Flux(part) => {
                 let facts = flux.facts(*part, self.index).into_iter().enumerate();
-                let facts = facts.map(|(n, (key, _))| (key, marker(n)));
+                let facts = facts.map(|(n, (key, _))| (key, mark::value(n)));
                 vec![flux.object(*part, env, facts.collect())]
             }
             _ => self.without_scalars(part, env),
@@ -323,9 +323,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         let slot = self.parts.slot(part).filter(|_| self.fills);
         let stencils = slot.and_then(|slot| {
             let alike = self.scalars(part, own);
-            let count = own.scalars() - first;
-            (count <= SCALARS)
-                .then(|| slot.get(&alike, || cut(&self.marked(part)?, count)).as_deref())?
+            slot.get(&alike, || cut(&self.marked(part)?)).as_deref()
         });
         let Some(stencils) = stencils else {
             own.truncate(first);
@@ -347,9 +345,9 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     }
 }
 
-/// Cuts the stencils of objects that are nothing but markers, of so many scalars.
-fn cut(marked: &[Object], scalars: usize) -> Option<Vec<Stencil>> {
-    marked.iter().map(|object| Stencil::cut(object, scalars)).collect()
+/// The stencils of objects that were made with marks.
+fn cut(marked: &[Object]) -> Option<Vec<Stencil>> {
+    marked.iter().map(Stencil::cut).collect()
 }
 
 /// What a draft comes to.

@@ -5,10 +5,9 @@ use super::cache::Parts;
 use super::stencil::{Draft, Template};
 use super::values::HoleValues;
 use crate::emit::routing::istio;
-use crate::plan::marker::marker;
 use crate::plan::routing::istio::Table;
 use crate::plan::{Environment, Plan};
-use crate::yaml::{Node, write_document, write_item};
+use crate::yaml::{Node, mark, write_document, write_item};
 
 /// The columns that entries stand to the right: those of `spec.http`.
 const INDENT: usize = 2;
@@ -16,7 +15,7 @@ const INDENT: usize = 2;
 /// The VirtualService of a table; none where there are no entries.
 pub(super) fn virtual_service(parts: &Parts<'_>, table: &Table<'_>) -> Option<Draft<'static>> {
     let plan = parts.plan;
-    let entry = marker(0);
+    let entry = mark::value(0);
     let frame = istio::with_entries(plan, table, vec![Node::string(&entry)]);
     let mut around = String::new();
     write_document(&mut around, &frame.node);
@@ -28,7 +27,7 @@ pub(super) fn virtual_service(parts: &Parts<'_>, table: &Table<'_>) -> Option<Dr
         let env = &plan.environments[index];
         let values = HoleValues { name: env.name, namespace: &env.namespace, ..HoleValues::NONE };
         let template = alike[derived].get_or_insert_with(|| {
-            Template::cut(&text_of(plan, parts.marked(index), table, derived), 0)
+            Template::cut(&text_of(plan, parts.marked(index), table, derived))
         });
         match template.as_ref().filter(|_| parts.fills(env)) {
             Some(template) => template.fill(values, 0, &mut text),

@@ -9,13 +9,12 @@ use smallvec::SmallVec;
 
 use self::images::Images;
 use super::few::Few;
-use super::marker::{SCALARS, marker};
 use super::patch::{Patch, Problem};
 use crate::kube::meta::{SUBSTITUTE, is_substituted};
 use crate::limits::Allowance;
 use crate::model::Workload;
 use crate::spec::{EnvVar, ServiceChange};
-use crate::yaml::Node;
+use crate::yaml::{Node, mark};
 
 pub(super) use self::images::decide;
 
@@ -144,41 +143,28 @@ impl<'a> Changes<'a> {
             .expect("only patches that fit are kept")
     }
 
-    /// The body with the changes made and a marker for each of the [`values`](Self::values). None where a
+    /// The body with the changes made and a [mark] for each of the [`values`](Self::values). None where a
     /// patch depends on one.
     pub(crate) fn mark(&self, original: &Node) -> Option<Node> {
-        self.mark_within(original, &mut { Allowance::UNLIMITED })
+        let make = |number, _: Value<'_>| Node::string(mark::value(number));
+        self.make_with(original, &mut { Allowance::UNLIMITED }, make).ok()
     }
 
-    /// The same, where the allowance is enough for it.
-    fn mark_within(&self, original: &Node, allowance: &mut Allowance) -> Option<Node> {
-        let make = |number, _: Value<'_>| Node::string(marker(number));
-        self.takes_marks().then(|| self.make_with(original, allowance, make).ok())?
-    }
-
-    /// The body with a marker for each value, before the patches and after each of them. None where a
+    /// The body with a mark for each value, before the patches and after each of them. None where a
     /// patch depends on one.
     pub(super) fn mark_stages(
         &self,
         original: &Node,
         allowance: &mut Allowance,
     ) -> Option<Vec<Node>> {
-        if !self.takes_marks() {
-            return None;
-        }
-        let mut stages = vec![self.unpatched(original, |number, _| Node::string(marker(number)))];
+        let make = |number, _: Value<'_>| Node::string(mark::value(number));
+        let mut stages = vec![self.unpatched(original, make)];
         for (index, patch) in self.patches.iter().enumerate() {
             let mut body = stages[index].clone();
             patch.apply(&mut body, allowance).ok()?;
             stages.push(body);
         }
         Some(stages)
-    }
-
-    /// Whether markers can stand for the values.
-    fn takes_marks(&self) -> bool {
-        self.values().count() <= SCALARS
-            && !self.patches.iter().any(|patch| patch.mentions_marker())
     }
 
     /// The body before the patches.
