@@ -4,9 +4,8 @@
 //! |---|---|
 //! | Namespace, ConfigMap `anabranch`, aliases, Sidecar | `environment.rs` |
 //! | everything copied from the baseline | `copy.rs` |
-//! | HTTPRoute, GRPCRoute, ReferenceGrant | `routing/gateway_api.rs` |
-//! | VirtualService | `routing/istio.rs` |
-//! | clones of entry routes | `routing/entries.rs` |
+//! | HTTPRoute, GRPCRoute, ReferenceGrant | `routing/gateway_api/` |
+//! | VirtualService | `routing/istio/` |
 //! | Flux Kustomizations | `flux.rs` |
 //! | Provider, Alert | `notification.rs` |
 //! | OCIRepository, Receiver | `artifacts.rs` |
@@ -23,12 +22,11 @@ mod routing;
 mod template;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use flux::{Shape, Suites};
 pub use template::{Draft, HoleValues, OwnValues};
 
-use self::routing::Reaches;
 use self::template::{Part, Parts};
 use crate::kube::{Id, Object, Order};
 use crate::plan::{Alias, Copied, Plan};
@@ -130,7 +128,7 @@ impl<'p> Emission<'p> {
     #[must_use]
     pub fn common(&self) -> Common<'_> {
         let (mut shared, changed) =
-            routing::of_all(self.plan, |table| self.parts.virtual_service(table));
+            routing::of_all(self.plan, |rules| self.parts.virtual_service(rules));
         Order::by(shared.iter().map(|object: &Draft<'_>| object.key(HoleValues::NONE)))
             .put(&mut shared);
         let flux = self.parts.flux.common().into_iter();
@@ -185,13 +183,13 @@ impl<'p> Emission<'p> {
         {
             add(File::Policies, Part::Sidecar);
         }
-        let mut reaches = Reaches::new();
+        let mut grants = BTreeSet::new();
         for &route in maker.routes() {
-            reaches.extend(maker.reaches(route).iter().cloned());
+            grants.extend(maker.grant(route));
             add(File::Routes, Part::Route(route));
         }
-        if !reaches.is_empty() {
-            add(File::Routes, Part::Grants(reaches));
+        if !grants.is_empty() {
+            add(File::Routes, Part::Grants(grants));
         }
         let mut flux = Vec::new();
         let namespace = owned.then_some(Part::Namespace { owned: false });

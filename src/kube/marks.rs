@@ -5,7 +5,7 @@
 //! Names are joined with a dot, which none of them contains, so that `a-b` and `c` never meet `a` and
 //! `b-c`.
 
-use super::Object;
+use super::{Object, RouteApi};
 use crate::yaml::Node;
 
 /// Standard label; its value on our objects is [`MANAGER`].
@@ -147,11 +147,11 @@ pub(crate) fn is_made_elsewhere(object: &Object, set: &str) -> bool {
     };
     let is_part = |rest: &str| rest.is_empty() || rest.starts_with('.');
     let after = |whole: String| name.strip_prefix(&whole).is_some_and(is_part);
+    if RouteApi::of(object).is_some() {
+        let mut parts = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
+        return parts.any(|rest| rest.strip_prefix(preview).is_some_and(is_part));
+    }
     match object.id.kind.as_str() {
-        "HTTPRoute" | "GRPCRoute" | "VirtualService" => {
-            let mut parts = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
-            parts.any(|rest| rest.strip_prefix(preview).is_some_and(is_part))
-        }
         "ReferenceGrant" => name == grant(set, preview),
         "Kustomization" | "OCIRepository" => is_flux(object) && after(flux(set, preview)),
         _ => false,

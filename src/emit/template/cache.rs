@@ -1,19 +1,20 @@
 //! The parts of a preview that most previews have alike, each as objects and as filled stencils.
 
 use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use smallvec::SmallVec;
 
-use super::host_entries;
+use super::host_rules;
 use super::stencil::{Draft, Stencil};
 use super::values::{HoleValues, OwnValues};
 use crate::emit::flux::{self, Flux};
-use crate::emit::routing::{self, Reaches, Route, istio};
+use crate::emit::routing::{self, Grant, Route, istio};
 use crate::emit::{copy, environment};
 use crate::kube::{Id, Object};
 use crate::model::once_map::OnceMap;
-use crate::plan::routing::istio::Table;
+use crate::plan::routing::istio::HostRules;
 use crate::plan::{Alias, Body, Copied, Environment, Plan, Value};
 use crate::yaml::{Node, mark};
 
@@ -36,7 +37,7 @@ pub(in crate::emit) enum Part<'p> {
     /// The route of this index.
     Route(usize),
     /// What lets routes choose Services of other namespaces.
-    Grants(Reaches),
+    Grants(BTreeSet<Grant<'p>>),
     /// A Flux Kustomization.
     Flux(flux::Part),
 }
@@ -47,15 +48,6 @@ type Slot = OnceMap<Option<Vec<Stencil>>>;
 
 /// Cache key: what all who share a stencil have alike.
 type Alike<'a> = SmallVec<[&'a str; 16]>;
-
-/// A route, and what is known of it for all previews that have it.
-#[derive(Debug)]
-struct Shared<'p> {
-    route: Route<'p>,
-    slot: Slot,
-    /// What it reaches, found when first needed.
-    reaches: OnceLock<Reaches>,
-}
 
 /// What all previews of a run are made with.
 #[derive(Debug)]
@@ -74,7 +66,7 @@ pub(in crate::emit) struct Parts<'p> {
     /// By the number of the Service.
     aliases: Vec<Slot>,
     declared: Slot,
-    routes: Vec<Shared<'p>>,
+    routes: Vec<(Route<'p>, Slot)>,
     /// Previews with marks for their names, by their index, made when first needed.
     marked: Vec<OnceLock<Environment<'p>>>,
     /// The indices of its routes, by the index of the preview.
@@ -93,11 +85,11 @@ impl<'p> Parts<'p> {
     pub(in crate::emit) fn new(plan: &'p Plan<'p>, flux: Flux<'p>) -> Self {
         let objects = plan.catalog.objects().map(|object| object.number + 1).max().unwrap_or(0);
         let cuts = flux.takes_marks();
-        let shared = |route| Shared { route, slot: Slot::default(), reaches: OnceLock::new() };
-        let routes: Vec<Shared<'_>> = Route::all(plan).into_iter().map(shared).collect();
+        let routes = Route::all(plan).into_iter().map(|route| (route, Slot::default()));
+        let routes: Vec<(Route<'_>, Slot)> = routes.collect();
         let mut routes_of = vec![Vec::new(); plan.environments.len()];
-        for (index, shared) in routes.iter().enumerate() {
-            for &environment in shared.route.environments() {
+        for (index, (route, _)) in routes.iter().enumerate() {
+            for &environment in route.environments() {
                 routes_of[environment].push(index);
             }
         }
@@ -148,10 +140,10 @@ impl<'p> Parts<'p> {
         })
     }
 
-    /// The VirtualService of a table, which has entries of many previews.
-    pub(in crate::emit) fn virtual_service<'e>(&'e self, table: &Table<'p>) -> Draft<'e> {
-        let ordinary = || Draft::from(istio::whole(self.plan, table));
-        let filled = self.cuts.then(|| host_entries::virtual_service(self, table)).flatten();
+    /// The VirtualService of some rules, which are those of many previews.
+    pub(in crate::emit) fn virtual_service<'e>(&'e self, rules: &HostRules<'p>) -> Draft<'e> {
+        let ordinary = || Draft::from(istio::whole(self.plan, rules));
+        let filled = self.cuts.then(|| host_rules::virtual_service(self, rules)).flatten();
         if let (true, Some(filled)) = (cfg!(debug_assertions), &filled) {
             assert_eq!(shown(filled, HoleValues::NONE), shown(&ordinary(), HoleValues::NONE));
         }
@@ -168,7 +160,7 @@ impl<'p> Parts<'p> {
             Part::Alias(Alias::Service(service)) => self.aliases.get(service.object.number),
             Part::Alias(Alias::Declared(_)) => Some(&self.declared),
             Part::Copy(copied) => self.copies.get(copied.original.number),
-            Part::Route(index) => self.routes.get(*index).map(|shared| &shared.slot),
+            Part::Route(index) => self.routes.get(*index).map(|(_, slot)| slot),
             Part::Flux(flux::Part::Environment) => Some(&self.environment),
             Part::Flux(flux::Part::Gate) => Some(&self.gates),
             Part::Flux(flux::Part::Suite(index)) => self.suites.get(*index),
@@ -196,20 +188,9 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         &self.parts.routes_of[self.index]
     }
 
-    /// What the route of this index reaches.
-    pub(in crate::emit) fn reaches(&self, route: usize) -> &'m Reaches {
-        let shared = &self.parts.routes[route];
-        shared.reaches.get_or_init(|| {
-            let env = if self.fills { self.parts.marked(self.index) } else { self.env };
-            let objects = shared.route.objects(self.parts.plan, env);
-            if self.fills {
-                // Of routes, which differ in nothing but names, they need not be made once more for it.
-                shared.slot.get(&[], || cut(&objects));
-            }
-            let baseline = self.parts.plan.catalog.namespace;
-            let reached = |route| routing::reached(baseline, env, route);
-            objects.iter().flat_map(reached).collect()
-        })
+    /// What the route of this index needs to be allowed.
+    pub(in crate::emit) fn grant(&self, route: usize) -> Option<Grant<'p>> {
+        self.parts.routes[route].0.grant(self.parts.plan)
     }
 
     fn accounts(&self) -> &copy::Accounts<'p> {
@@ -264,8 +245,8 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             Part::Namespace { owned } => vec![environment::namespace(plan, env, *owned)],
             Part::Sidecar => vec![environment::sidecar(plan, env)],
             Part::Alias(alias) => vec![environment::alias(plan, env, *alias)],
-            Part::Route(index) => self.parts.routes[*index].route.objects(plan, env),
-            Part::Grants(reaches) => routing::grants(plan, env, reaches),
+            Part::Route(index) => self.parts.routes[*index].0.objects(plan, env),
+            Part::Grants(grants) => routing::grants(plan, env, grants),
             Part::Facts | Part::Copy(_) | Part::Flux(_) => Vec::new(),
         }
     }
@@ -304,10 +285,10 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             }
             Part::Alias(Alias::Declared(name)) => alike.push(name),
             Part::Sidecar => alike.extend(self.env.other_namespaces.iter().map(String::as_str)),
-            Part::Grants(reaches) => {
-                let names = reaches.iter().flat_map(|(to, from)| [to.name(), from.name()]);
-                alike.extend(names.map(Option::unwrap_or_default));
-            }
+            Part::Grants(grants) => alike.extend(grants.iter().map(|grant| match grant {
+                Grant::OfCopies(namespace) => namespace,
+                Grant::OfBaseline => "",
+            })),
             _ => {}
         }
         if let Part::Copy(copied) = part {

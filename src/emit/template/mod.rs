@@ -12,7 +12,7 @@
 //!   keeps the stencils of each by whatever previews may differ in besides values.
 //! - `stencil.rs` cuts texts, and has the drafts.
 //! - `values.rs` has what holes are filled with.
-//! - `host_entries.rs` does the same for the rules of many previews in one VirtualService.
+//! - `host_rules.rs` does the same for the rules of many previews in one VirtualService.
 //!
 //! Always true: a draft is byte for byte what the ordinary way gives. Builds for debugging make every object in
 //! both ways and compare them, so every test is a test of this. No input can hold a mark. A preview whose name
@@ -21,7 +21,7 @@
 //! [marks]: crate::yaml::mark
 
 mod cache;
-mod host_entries;
+mod host_rules;
 mod stencil;
 mod values;
 

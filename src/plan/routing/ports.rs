@@ -1,13 +1,13 @@
 //! What of an affected service can be routed at all: its ports, its address, and who else makes routes
 //! for its host.
 
-use super::{Routing, Table};
+use super::{RouteIndex, Routing};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::Object;
 use crate::model::{Protocol, Service, ServicePort};
 use crate::yaml::Node;
 
-impl<'a> Table<'a, '_> {
+impl<'a> RouteIndex<'a, '_> {
     /// Reports ports of affected services that cannot be routed, or only by guessing, and decides which
     /// copies of headless ones get an address.
     pub(super) fn check_ports(&self, routing: &mut Routing<'a>, found: &mut Report) {

@@ -1,15 +1,16 @@
 //! VirtualServices that previews cannot follow.
 
-use super::super::Table;
+use super::super::RouteIndex;
 use super::{not_previewed, replaces};
 use crate::diagnostic::{Diagnostic, Place, code};
-use crate::kube::{Object, istio::GROUP};
+use crate::kube::{Object, RouteApi, istio::GROUP};
+use crate::model::route::Route;
 use crate::model::route::istio::{Seen, destinations, hosts, http, is_mesh, matches, section};
 use crate::yaml::Node;
 
-impl<'a> Table<'a, '_> {
+impl<'a> RouteIndex<'a, '_> {
     pub(super) fn of_virtual_service(&self, object: &'a Object) -> Option<Diagnostic> {
-        let chooses = self.chooses_previewed(object);
+        let chooses = self.chooses_previewed(Route { api: RouteApi::Istio, object });
         if hosts(object).next().is_none() {
             let service = chooses.filter(|_| self.is_delegate(object))?;
             let help = "write its entries into the VirtualService that delegates to it".to_owned();
@@ -130,7 +131,7 @@ impl<'a> Table<'a, '_> {
         })
     }
 
-    /// One whose entries all have conditions on who calls: for others it is not there, and no other one can
+    /// One whose rules all have conditions on who calls: for others it is not there, and no other one can
     /// be made for them.
     fn of_some_callers(&self, object: &Object, services: &[&str]) -> Option<Diagnostic> {
         let is_limited = |one: &Node| {
