@@ -255,7 +255,12 @@ impl<'a> Flux<'a> {
     }
 
     fn metadata(&self, name: &str, preview: Option<&str>) -> ObjectMeta {
-        meta::own(self.plan.config, name, &self.plan.config.previews.spec.flux.namespace, preview)
+        meta::managed(
+            self.plan.config,
+            name,
+            &self.plan.config.previews.spec.flux.namespace,
+            preview,
+        )
     }
 
     /// What every Kustomization of ours has.

@@ -25,7 +25,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use flux::{Shape, Suites};
-pub use template::{Draft, HoleValues, OwnValues};
+pub use template::{Draft, HoleValues, PreviewValues};
 
 use self::template::{Part, Parts};
 use crate::kube::{Id, Object, Order};
@@ -74,8 +74,8 @@ pub struct Preview<'p, 'e> {
     pub flux: Vec<Draft<'e>>,
     /// What finds its artifact, where it is one of its own.
     pub root: Vec<Object>,
-    /// What drafts among them have of their own.
-    values: OwnValues,
+    /// What fills the holes of its drafts.
+    values: PreviewValues,
 }
 
 impl<'e> Preview<'_, 'e> {
@@ -87,7 +87,7 @@ impl<'e> Preview<'_, 'e> {
     /// The values that its texts are written with.
     #[must_use]
     pub fn values(&self) -> HoleValues<'_> {
-        HoleValues { name: self.name, namespace: self.namespace, own: &self.values }
+        HoleValues { name: self.name, namespace: self.namespace, others: &self.values }
     }
 }
 
@@ -153,7 +153,7 @@ impl<'p> Emission<'p> {
     /// The objects of the preview with this index, in the order of names. `room` is empty and lends
     /// its memory: one thread makes many previews.
     #[must_use]
-    pub fn preview<'e>(&'e self, index: usize, room: &mut OwnValues) -> Preview<'p, 'e> {
+    pub fn preview<'e>(&'e self, index: usize, room: &mut PreviewValues) -> Preview<'p, 'e> {
         let env = &self.plan.environments[index];
         let maker = self.parts.of(index, std::mem::take(room));
         let owned = self.parts.flux.owns_namespaces();
@@ -199,7 +199,7 @@ impl<'p> Emission<'p> {
         }
         *room = maker.into_values();
         let values = room.take();
-        let all = HoleValues { name: env.name, namespace: &env.namespace, own: &values };
+        let all = HoleValues { name: env.name, namespace: &env.namespace, others: &values };
         Order::by(own.iter().map(|(_, object)| object.key(all))).put(&mut own);
         // Room was taken for an alias of every service; thousands of previews wait to be written.
         own.shrink_to_fit();

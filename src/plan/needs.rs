@@ -68,7 +68,7 @@ pub(super) struct Finder<'a> {
     known: Vec<OnceLock<Needs<'a>>>,
     /// Of the ServiceAccount `default` where it is not in the input.
     unwritten_account: OnceLock<Needs<'a>>,
-    /// Of changed objects, by the number of the original and the shape of the changes; what the values
+    /// Of changed objects, by the number of the original and the cache key of the changes; what the values
     /// of variables name is not among them. None where they depend on values, or on places in patches.
     changed: Vec<OnceMap<Option<Known<'a>>>>,
     pub(super) judge: Judge<'a>,
@@ -80,8 +80,10 @@ pub(super) struct Finder<'a> {
 impl<'a> Finder<'a> {
     pub(super) fn new(config: &'a Config, catalog: &'a Catalog<'a>, work: WorkBudget) -> Self {
         let monitors = ["ServiceMonitor", "PodMonitor"];
-        let monitors =
-            monitors.iter().flat_map(|kind| catalog.own("monitoring.coreos.com", kind)).collect();
+        let monitors = monitors
+            .iter()
+            .flat_map(|kind| catalog.in_baseline("monitoring.coreos.com", kind))
+            .collect();
         let known = catalog.objects().map(|_| OnceLock::new()).collect();
         let changed = catalog.objects().map(|_| OnceMap::default()).collect();
         let (namespaces, bindings) = (catalog.namespaces(), Bindings::new(catalog));
@@ -151,7 +153,9 @@ impl<'a> Finder<'a> {
             fits.then_some(Known { needs, verdict })
         };
         let known = !changes.move_values();
-        known.then(|| self.changed[object.number].get(&changes.shape(), find).as_ref()).flatten()
+        known
+            .then(|| self.changed[object.number].get(&changes.cache_key(), find).as_ref())
+            .flatten()
     }
 
     /// The Services that select this workload, but not with this body.

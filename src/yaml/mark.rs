@@ -36,12 +36,13 @@ pub(crate) fn is_in(node: &Node) -> bool {
 }
 
 /// The marks of a text in order, each with the text between it and the one before, and the text behind the last.
-pub(crate) fn split(text: &str) -> (Vec<(&str, Marked)>, &str) {
+/// None where something else than a mark has their character.
+pub(crate) fn split(text: &str) -> Option<(Vec<(&str, Marked)>, &str)> {
     let mut pieces = text.split(FRAME);
     let mut before = pieces.next().unwrap_or_default();
     let mut marks = Vec::new();
     while let (Some(number), Some(behind)) = (pieces.next(), pieces.next()) {
-        let marked = match number.parse().expect("only marks have the character") {
+        let marked = match number.parse().ok()? {
             0 => Marked::Name,
             1 => Marked::Namespace,
             number => Marked::Value(number - 2),
@@ -49,7 +50,7 @@ pub(crate) fn split(text: &str) -> (Vec<(&str, Marked)>, &str) {
         marks.push((before, marked));
         before = behind;
     }
-    (marks, before)
+    Some((marks, before))
 }
 
 #[cfg(test)]
@@ -106,8 +107,9 @@ mod tests {
     fn a_text_is_split_at_its_marks() {
         let text = format!("{NAME}.{NAMESPACE}{}\n", value(0));
         let marks = vec![("", Marked::Name), (".", Marked::Namespace), ("", Marked::Value(0))];
-        assert_eq!(split(&text), (marks, "\n"));
-        assert_eq!(split("a"), (Vec::new(), "a"));
+        assert_eq!(split(&text), Some((marks, "\n")));
+        assert_eq!(split("a"), Some((Vec::new(), "a")));
+        assert_eq!(split("\u{7f}a\u{7f}"), None);
         assert!(is_in(&Node::map([("a", Node::list([Node::string(text)]))])));
         assert!(!is_in(&Node::string("0")));
     }

@@ -23,7 +23,7 @@ use crate::plan::{Environment, Plan};
 
 /// A route that some previews have alike, but for their names.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Route<'p> {
+pub(super) enum PreviewRoute<'p> {
     /// Routes of a service and port in the mesh.
     Mesh(&'p PreviewRoutes<'p>),
     /// A route attached to copies.
@@ -32,7 +32,7 @@ pub(super) enum Route<'p> {
     Entry(&'p EntryClone<'p>),
 }
 
-impl<'p> Route<'p> {
+impl<'p> PreviewRoute<'p> {
     /// Every route of a plan that is of single previews.
     pub(super) fn all(plan: &'p Plan<'p>) -> Vec<Self> {
         let routing = &plan.routing;

@@ -1,5 +1,7 @@
-//! VirtualServices of the mesh as text. One has rules of every preview, which are the same but for
-//! names wherever previews affect the same services: those are written with holes, and filled.
+//! VirtualServices of the mesh as text.
+//!
+//! One has rules of every preview. Those of previews that affect the same services differ in names alone, so
+//! they are one template, filled for each of them between what stands before and behind all rules.
 
 use super::cache::Parts;
 use super::stencil::{Draft, Template};

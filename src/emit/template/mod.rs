@@ -27,4 +27,4 @@ mod values;
 
 pub(super) use cache::{Part, Parts};
 pub use stencil::Draft;
-pub use values::{HoleValues, OwnValues};
+pub use values::{HoleValues, PreviewValues};

@@ -6,7 +6,7 @@
 
 use smol_str::{SmolStr, SmolStrBuilder};
 
-use super::values::{HoleValues, OwnValues};
+use super::values::{HoleValues, PreviewValues};
 use crate::diagnostic::Sources;
 use crate::kube::kinds::{Rank, rank};
 use crate::kube::{Id, Key, Object};
@@ -35,12 +35,12 @@ impl Hole {
         Self { at: text.len(), marked, indent: if value.is_empty() { start } else { start + 2 } }
     }
 
-    /// What goes into it; the values of its text begin with the `first` of the preview's own.
+    /// What goes into it; the values of its text begin with the `first` of the preview's.
     fn filling<'a>(&self, values: HoleValues<'a>, first: usize) -> &'a str {
         match self.marked {
             Marked::Name => values.name,
             Marked::Namespace => values.namespace,
-            Marked::Value(number) => values.own.scalar(first + number),
+            Marked::Value(number) => values.others.value(first + number),
         }
     }
 
@@ -85,12 +85,12 @@ pub(in crate::emit) struct Template {
 const LONGEST: usize = 256;
 
 impl Template {
-    /// Cuts the marks out of a text; none where it depends on the length of a name how something is quoted.
+    /// Cuts the marks out of a text; none where it depends on the length of a name whether something is quoted.
     pub(in crate::emit) fn cut(marked: &str) -> Option<Self> {
         if marked.lines().any(may_be_too_long) {
             return None;
         }
-        let (marks, end) = mark::split(marked);
+        let (marks, end) = mark::split(marked)?;
         let mut text = String::with_capacity(marked.len());
         let mut holes = Vec::with_capacity(marks.len());
         for (before, marked) in marks {
@@ -108,7 +108,7 @@ impl Template {
         self.text.is_empty() && self.namespaces == 1 && self.holes.len() == 1
     }
 
-    /// How long the text is, filled with values of which the preview's own begin with this one.
+    /// How long the text is, filled with values, of which those of its holes begin with the `first`.
     fn length(&self, values: HoleValues<'_>, first: usize) -> usize {
         let filled = self.names * values.name.len() + self.namespaces * values.namespace.len();
         // Most have no other holes, and theirs need not be looked at.
@@ -119,7 +119,7 @@ impl Template {
         self.text.len() + filled + others.sum::<usize>()
     }
 
-    /// Adds the text to another, filled with values of which the preview's own begin with this one.
+    /// Adds the text to another, filled with values, of which those of its holes begin with the `first`.
     pub(in crate::emit) fn fill(&self, values: HoleValues<'_>, first: usize, out: &mut String) {
         let mut from = 0;
         for hole in &self.holes {
@@ -160,7 +160,7 @@ pub(in crate::emit) struct Stencil {
     namespace: Template,
     name: Template,
     text: Template,
-    /// Whether it is in the namespace of the preview, under a name that all previews have alike.
+    /// Whether its identity follows from the namespace of the preview: all previews have the same name there.
     inside: bool,
 }
 
@@ -181,16 +181,16 @@ impl Stencil {
         })
     }
 
-    /// The object of one preview, whose values begin with the `first` of its own; whatever else it has is added
-    /// to these.
+    /// The object of one preview, whose values begin with the `first` of these; an identity of its own is added to
+    /// them.
     pub(in crate::emit) fn draft<'e>(
         &'e self,
         [name, namespace]: [&str; 2],
         first: usize,
-        own: &mut OwnValues,
+        others: &mut PreviewValues,
     ) -> Draft<'e> {
-        let id = (!self.inside).then(|| self.id(HoleValues { name, namespace, own }, first));
-        Draft(Content::Holes { stencil: self, first, id: id.map(|id| own.add_id(id)) })
+        let id = (!self.inside).then(|| self.id(HoleValues { name, namespace, others }, first));
+        Draft(Content::Holes { stencil: self, first, id: id.map(|id| others.add_id(id)) })
     }
 
     fn id(&self, values: HoleValues<'_>, first: usize) -> Id {
@@ -215,7 +215,7 @@ pub struct Draft<'e>(Content<'e>);
 enum Content<'e> {
     Holes {
         stencil: &'e Stencil,
-        /// The number of its first scalar.
+        /// The number of its first value.
         first: usize,
         /// The number of its identity, where it does not follow from the namespace of the preview.
         id: Option<usize>,
@@ -241,7 +241,7 @@ impl Draft<'_> {
     pub fn key<'k>(&'k self, values: HoleValues<'k>) -> Key<'k> {
         match &self.0 {
             Content::Whole(whole) => (&whole.0).into(),
-            Content::Holes { id: Some(id), .. } => values.own.id(*id).into(),
+            Content::Holes { id: Some(id), .. } => values.others.id(*id).into(),
             Content::Holes { stencil, .. } => Key {
                 rank: stencil.rank,
                 namespace: values.namespace,
@@ -257,7 +257,7 @@ impl Draft<'_> {
     pub fn kept_id<'k>(&'k self, values: HoleValues<'k>) -> Option<&'k Id> {
         match &self.0 {
             Content::Whole(whole) => Some(&whole.0),
-            Content::Holes { id, .. } => id.map(|id| values.own.id(id)),
+            Content::Holes { id, .. } => id.map(|id| values.others.id(id)),
         }
     }
 
@@ -313,10 +313,10 @@ mod tests {
     fn what_is_filled_stands_where_the_marks_stood() {
         let marked = format!("a: {NAME}\nb: x.{NAMESPACE}.svc\nc: {}\n", value(0));
         let template = Template::cut(&marked).expect("short lines");
-        let mut own = OwnValues::default();
-        own.add_string("0");
-        own.add_string("1");
-        let values = HoleValues { name: "pr-1", namespace: "shop-pr-1", own: &own };
+        let mut others = PreviewValues::default();
+        others.add_string("0");
+        others.add_string("1");
+        let values = HoleValues { name: "pr-1", namespace: "shop-pr-1", others: &others };
         let mut text = String::new();
         template.fill(values, 1, &mut text);
         assert_eq!(text, "a: pr-1\nb: x.shop-pr-1.svc\nc: \"1\"\n");

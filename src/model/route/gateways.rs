@@ -21,7 +21,7 @@ pub(crate) struct Gateways<'a> {
 
 /// What the input has of a Gateway that a route or an entry names.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Found<'a> {
+pub(crate) enum Hit<'a> {
     /// The Gateway.
     Here(&'a Object),
     /// Only one of another API, which the route cannot bind to.
@@ -70,12 +70,12 @@ impl<'a> Gateways<'a> {
     }
 
     /// The Gateway of this name that routes of this API can bind to.
-    pub(crate) fn find(&self, name: Name<'_>, api: RouteApi) -> Found<'a> {
+    pub(crate) fn find(&self, name: Name<'_>, api: RouteApi) -> Hit<'a> {
         let Some(all) = self.named.get(&name) else {
-            return Found::Absent;
+            return Hit::Absent;
         };
-        let other = || all.values().next().map(|object| Found::OfOtherApi(object));
-        all.get(&api).map(|object| Found::Here(object)).or_else(other).unwrap_or(Found::Absent)
+        let other = || all.values().next().map(|object| Hit::OfOtherApi(object));
+        all.get(&api).map(|object| Hit::Here(object)).or_else(other).unwrap_or(Hit::Absent)
     }
 }
 

@@ -1,4 +1,4 @@
-//! VirtualServices as Istio follows them: hosts, entries, who sees them, and what of them holds in the
+//! VirtualServices as Istio follows them: hosts, rules, who sees them, and what of them holds in the
 //! mesh.
 //!
 //! The rules are those of `pilot/pkg/networking/core/route/route.go` and
@@ -180,9 +180,9 @@ pub(crate) fn hosts(object: &Object) -> impl Iterator<Item = &str> {
     texts(object, "hosts")
 }
 
-/// The HTTP entries of a VirtualService that are not those of previews of another set.
+/// The HTTP rules of a VirtualService that are not those of previews of another set.
 pub(crate) fn http(object: &Object) -> impl DoubleEndedIterator<Item = &Node> {
-    marks::entries_of_users(object)
+    marks::rules_of_users(object)
 }
 
 /// A section of a VirtualService: `http`, `tcp` or `tls`.
@@ -202,7 +202,7 @@ pub(crate) enum Seen<'a> {
 impl<'a> Seen<'a> {
     /// Reads `exportTo`. Where there is none, the mesh's default is taken to be everywhere.
     pub(crate) fn of(object: &'a Object) -> Self {
-        let own = object.id.namespace.as_str();
+        let home = object.id.namespace.as_str();
         let to: BTreeSet<&str> = texts(object, "exportTo").collect();
         if to.is_empty() || to.contains("*") {
             return Self::Everywhere;
@@ -210,7 +210,7 @@ impl<'a> Seen<'a> {
         if to.contains("~") {
             return Self::In(BTreeSet::new());
         }
-        Self::In(to.into_iter().map(|name| if name == "." { own } else { name }).collect())
+        Self::In(to.into_iter().map(|name| if name == "." { home } else { name }).collect())
     }
 
     /// Whether sidecars of this namespace see it.
@@ -251,17 +251,17 @@ pub(crate) fn are_rivals(a: &Object, b: &Object) -> bool {
     }
 }
 
-/// The matches of an entry that hold in the mesh; none where it is bound to gateways alone. An entry
+/// The matches of a rule that hold in the mesh; none where it is bound to gateways alone. A rule
 /// without matches has one that everything satisfies.
-pub(crate) fn mesh_matches(original: &Object, entry: &Node) -> Option<Vec<Node>> {
+pub(crate) fn mesh_matches(original: &Object, rule: &Node) -> Option<Vec<Node>> {
     let mixed = !is_only_mesh(original);
-    let written = matches(entry);
+    let written = matches(rule);
     let all = if written.is_empty() { vec![Node::default()] } else { written.to_vec() };
     let mesh: Vec<Node> = all
         .into_iter()
         .filter(is_for_mesh)
         .map(|mut one| {
-            if one.remove("gateways").is_some_and(|own| !own.items().is_empty()) {
+            if one.remove("gateways").is_some_and(|named| !named.items().is_empty()) {
                 // Istio looks at the source only where no gateways are named.
                 SOURCE.iter().for_each(|field| drop(one.remove(field)));
             }
@@ -289,19 +289,19 @@ pub(crate) fn is_for_gateway(one: &Node) -> bool {
     gateways.is_empty() || gateways.iter().any(|gateway| gateway.text() != Some("mesh"))
 }
 
-/// The matches of an entry.
-pub(crate) fn matches(entry: &Node) -> &[Node] {
-    entry.get("match").map(Node::items).unwrap_or_default()
+/// The matches of a rule.
+pub(crate) fn matches(rule: &Node) -> &[Node] {
+    rule.get("match").map(Node::items).unwrap_or_default()
 }
 
-/// The destinations of an entry, with their weights.
-pub(crate) fn routes(entry: &Node) -> &[Node] {
-    entry.get("route").map(Node::items).unwrap_or_default()
+/// The destinations of a rule, with their weights.
+pub(crate) fn routes(rule: &Node) -> &[Node] {
+    rule.get("route").map(Node::items).unwrap_or_default()
 }
 
-/// The hosts of the destinations of an entry.
-pub(crate) fn destinations(entry: &Node) -> impl Iterator<Item = &str> {
-    routes(entry).iter().filter_map(|route| route.text_at(&["destination", "host"]))
+/// The hosts of the destinations of a rule.
+pub(crate) fn destinations(rule: &Node) -> impl Iterator<Item = &str> {
+    routes(rule).iter().filter_map(|route| route.text_at(&["destination", "host"]))
 }
 
 #[cfg(test)]

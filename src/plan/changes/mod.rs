@@ -71,7 +71,7 @@ impl Value<'_> {
 impl<'a> Changes<'a> {
     /// Cache key: changes of one object with equal keys make the same of it, but for the
     /// [values](Self::values).
-    pub(crate) fn shape(&self) -> SmallVec<[&str; 4]> {
+    pub(crate) fn cache_key(&self) -> SmallVec<[&str; 4]> {
         let mut words = SmallVec::new();
         // What stands between names could be none of them.
         if self.empty_volumes {
@@ -97,7 +97,7 @@ impl<'a> Changes<'a> {
         self.patches.iter().flat_map(|patch| patch.words()).collect()
     }
 
-    /// Every value, in an order that follows from the [shape](Self::shape).
+    /// Every value, in an order that follows from the [cache key](Self::cache_key).
     pub(crate) fn values(&self) -> impl Iterator<Item = Value<'a>> {
         self.by_service.iter().flat_map(|(change, images)| {
             let images = images.by_container.iter().map(|&(_, image)| Value::Text(image));
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_of_other_containers_and_variables_have_another_shape() {
+    fn changes_of_other_containers_and_variables_have_another_cache_key() {
         let read = |value| serde_json::from_value::<ServiceChange>(value).expect("a change");
         let plain = read(json!({"name": "a"}));
         let with_x = read(json!({"name": "a", "env": [{"name": "x", "value": "1"}]}));
@@ -240,12 +240,12 @@ mod tests {
             changes(vec![(&plain, images(&["c"], None)), (&plain, images(&["x"], None))], false),
             changes(vec![(&plain, images(&["c"], None)), (&with_x, images(&[], Some("x")))], false),
         ];
-        let shapes: BTreeSet<_> = all.iter().map(|changes| changes.shape().into_vec()).collect();
-        assert_eq!(shapes.len(), all.len());
-        // There are as many values as the shape tells, whatever they are.
+        let keys: BTreeSet<_> = all.iter().map(|changes| changes.cache_key().into_vec()).collect();
+        assert_eq!(keys.len(), all.len());
+        // There are as many values as the key tells, whatever they are.
         let other = read(json!({"name": "b", "replicas": 3, "env": [{"name": "x", "value": "2"}]}));
         let same = changes(vec![(&other, images(&["c"], Some("c")))], false);
-        assert_eq!(same.shape(), all[4].shape());
+        assert_eq!(same.cache_key(), all[4].cache_key());
         assert_eq!(same.values().count(), all[4].values().count());
     }
 }

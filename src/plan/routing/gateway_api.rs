@@ -155,7 +155,7 @@ impl<'a> ParentedRoutes<'a> {
     pub(super) fn of(catalog: &'a Catalog<'a>) -> Self {
         let mut by_service: BTreeMap<&str, Vec<_>> = BTreeMap::new();
         for kind in ["HTTPRoute", "GRPCRoute"] {
-            for route in catalog.own(GROUP, kind).filter(|route| dropped(route).is_none()) {
+            for route in catalog.in_baseline(GROUP, kind).filter(|route| dropped(route).is_none()) {
                 for (service, port) in followed_parents(route, catalog) {
                     by_service.entry(service).or_default().push((route, port));
                 }

@@ -15,7 +15,7 @@ use crate::kube::meta::is_substituted;
 use crate::kube::{Object, RouteApi, gateway};
 use crate::model::Catalog;
 use crate::model::route::gateway_api::Ignored;
-use crate::model::route::gateways::{Found, Gateways, Listener, Name, listeners};
+use crate::model::route::gateways::{Gateways, Hit, Listener, Name, listeners};
 use crate::model::route::{Route, istio, reader};
 use crate::spec::Config;
 use crate::validate::is_label_text;
@@ -60,7 +60,7 @@ fn check_listeners(
         let wanted = &planned.entry.gateway;
         let name = (wanted.namespace.as_str(), wanted.name.as_str());
         let refused = planned.ways.iter().find_map(|way| {
-            let Found::Here(gateway) = gateways.find(name, way.route.api) else {
+            let Hit::Here(gateway) = gateways.find(name, way.route.api) else {
                 return None;
             };
             let reader = reader(way.route.api);

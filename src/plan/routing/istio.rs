@@ -1,4 +1,4 @@
-//! VirtualServices in the mesh: one per host and for those who see it, ever.
+//! VirtualServices in the mesh: for a host, and those who see it, there is never more than one.
 //!
 //! Rules are tried in order, so the rules of previews stand in front, in the order of the
 //! originals. A rule without affected destinations is cloned only where it stands before one that
@@ -435,7 +435,7 @@ fn derive<'a>(
 
 /// What cannot be derived from: delegates, and matches on the key's own header.
 fn check_rule(index: &RouteIndex<'_, '_>, object: &Object, rule: &Node, found: &mut Report) {
-    if marks::is_entry(rule, index.config.set()) {
+    if marks::is_made_rule(rule, index.config.set()) {
         let name = rule.text_at(&["name"]).unwrap_or_default();
         let message = format!("{} has an entry `{name}`, a name that anabranch needs", object.id);
         let help = "rename it, or remove it if an earlier run left it";

@@ -69,7 +69,7 @@ impl<'a> RouteIndex<'a, '_> {
     /// Controllers that make the routes of a service: Flagger's are not in the input.
     pub(super) fn check_controllers(&self, service: &Service<'_>, found: &mut Report) {
         let name = service.name();
-        let canary = self.catalog.own("flagger.app", "Canary").find(|canary| {
+        let canary = self.catalog.in_baseline("flagger.app", "Canary").find(|canary| {
             let target = canary.node.text_at(&["spec", "targetRef", "name"]);
             let host = canary.node.text_at(&["spec", "service", "name"]).or(target);
             let provider = canary.node.text_at(&["spec", "provider"]).unwrap_or("istio");

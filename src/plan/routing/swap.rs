@@ -28,14 +28,14 @@ pub struct Backend<'a> {
     /// As it is written.
     pub node: &'a Node,
     /// What takes its place; none: it stays.
-    pub copy: Option<Copied<'a>>,
+    pub copy: Option<CopyTarget<'a>>,
     /// Its weight.
     pub weight: Weight,
 }
 
 /// The copy of a service in place of a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Copied<'a> {
+pub struct CopyTarget<'a> {
     /// The service.
     pub service: &'a str,
     /// The port to write out, where none is written: a destination of another namespace has no listener to
@@ -67,7 +67,7 @@ impl<'a> Swapped<'a> {
         let backends = written.iter().map(|node| {
             let service = reader.service(node, route.object, catalog.home);
             let service = service.filter(|name| is_copied(name));
-            let copy = service.map(|service| Copied { service, port: None });
+            let copy = service.map(|service| CopyTarget { service, port: None });
             Backend { node, copy, weight: Weight::Written }
         });
         let mut backends = settle(backends.collect(), reader);

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::emit::meta;
-use crate::emit::routing::Route;
+use crate::emit::routing::PreviewRoute;
 use crate::kube::RouteApi;
 use crate::kube::gateway::{GROUP, GrantFrom, GrantTo, ReferenceGrant, ReferenceGrantSpec};
 use crate::kube::{Object, marks};
@@ -23,7 +23,7 @@ pub(crate) enum Grant<'p> {
     OfBaseline,
 }
 
-impl<'p> Route<'p> {
+impl<'p> PreviewRoute<'p> {
     /// What it needs to be allowed.
     pub(in crate::emit) fn grant(self, plan: &Plan<'p>) -> Option<Grant<'p>> {
         match self {
@@ -84,7 +84,7 @@ fn grant(
     Object::from_typed(&ReferenceGrant {
         api_version: "gateway.networking.k8s.io/v1beta1",
         kind: "ReferenceGrant",
-        metadata: meta::own(plan.config, name, namespace, Some(env.name)),
+        metadata: meta::managed(plan.config, name, namespace, Some(env.name)),
         spec: ReferenceGrantSpec {
             from: from.collect(),
             to: vec![GrantTo { group: "", kind: "Service" }],

@@ -1,4 +1,7 @@
 //! HTTPRoutes and GRPCRoutes: for a service and port in the mesh, and attached to copies.
+//!
+//! Rules stay trees, so that fields nobody here has heard of survive. Defaults of the API server are written
+//! out, or Flux would see a difference that is none.
 
 pub(super) mod entry;
 pub(super) mod grants;
@@ -93,7 +96,7 @@ pub(super) fn mesh_routes(
     let metadata = |name: &str| -> ObjectMeta {
         match is_derived {
             true => meta::derived(plan.config, name, baseline, Some(env.name)),
-            false => meta::own(plan.config, name, baseline, Some(env.name)),
+            false => meta::managed(plan.config, name, baseline, Some(env.name)),
         }
     };
     let route = |(part, rules)| {

@@ -1,4 +1,8 @@
-//! VirtualServices: made, extended in front, and attached to copies.
+//! VirtualServices: new ones for hosts without, rules of previews in front of the user's, and copies attached to
+//! copies.
+//!
+//! One VirtualService has the rules of all previews for a host, since a host has only one. The rules of a preview
+//! are made one preview at a time, so that templates can fill them in.
 
 pub(super) mod entry;
 
@@ -43,7 +47,7 @@ pub(super) fn without_own_rules(plan: &Plan<'_>, earlier: &Object) -> Object {
     let mut object = earlier.clone();
     if let Some(Data::List(http)) = object.node.at_mut(&["spec", "http"]).map(|http| &mut http.data)
     {
-        http.retain(|rule| !marks::is_entry(rule, plan.config.set()));
+        http.retain(|rule| !marks::is_made_rule(rule, plan.config.set()));
     }
     object
 }
@@ -77,7 +81,7 @@ fn in_front(
     let key = &plan.config.previews.spec.routing.key;
     let moved = Moved::beside(plan, env, original);
     let set = plan.config.set();
-    let name = |number: usize| Node::string(marks::entry(set, env.name, number));
+    let name = |number: usize| Node::string(marks::rule(set, env.name, number));
     let derived = &rules.derived[derived];
     let mut made = Vec::new();
     for InMesh { swapped, matches } in &derived.rules {
@@ -110,7 +114,7 @@ fn behind(plan: &Plan<'_>, rules: &HostRules<'_>) -> Vec<Node> {
     let host = plan.catalog.home.host(rules.service);
     let to_itself = |&port: &u16| {
         Node::map([
-            ("name", Node::string(marks::entry_of_port(plan.config.set(), port))),
+            ("name", Node::string(marks::rule_of_port(plan.config.set(), port))),
             ("match", Node::list([bare_match(rules, port)])),
             ("route", Node::list([destination(&host, port)])),
         ])
@@ -274,7 +278,7 @@ fn object(plan: &Plan<'_>, rules: &HostRules<'_>, http: Vec<Node>, is_derived: b
         kind: KIND,
         metadata: match is_derived {
             true => meta::derived(plan.config, &name, home.namespace, None),
-            false => meta::own(plan.config, &name, home.namespace, None),
+            false => meta::managed(plan.config, &name, home.namespace, None),
         },
         spec: VirtualServiceSpec {
             hosts: vec![home.host(rules.service)],
@@ -291,7 +295,7 @@ fn per_port(plan: &Plan<'_>, env: &Environment<'_>, rules: &HostRules<'_>) -> Ve
     let key = &plan.config.previews.spec.routing.key;
     let rule = |(index, &port): (usize, &u16)| {
         Node::map([
-            ("name", Node::string(marks::entry(plan.config.set(), env.name, index + 1))),
+            ("name", Node::string(marks::rule(plan.config.set(), env.name, index + 1))),
             ("match", Node::list(with_key(&port_match(rules, port), key, env.name))),
             ("route", Node::list([destination(&env.host(rules.service), port)])),
         ])

@@ -1,7 +1,8 @@
-//! What of an entry route holds for one of its hosts at the listeners that an entry stands for.
+//! Which rules of an entry route hold for one of its hosts at the listeners that an entry stands for.
 //!
-//! What Istio decides before a request comes is decided here: the gateways and ports of matches, and the
-//! host. What is left does at the preview's host what the original does at its own.
+//! Conditions that are known before a request comes are decided here: the Gateway, the port and the host of a
+//! match. What comes out are the rules that can still hold, with the conditions that are left: they do at the
+//! preview's host what the original does at its own.
 //! See `TranslateRoute` in Istio's `pilot/pkg/networking/core/route/route.go`.
 
 use super::Pattern;

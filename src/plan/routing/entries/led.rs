@@ -1,12 +1,14 @@
-//! Where redirects, CORS policies and headers of answers of a clone lead: from one original host to another
-//! becomes from one preview host to another.
+//! Hosts inside the rules of a clone: in redirects, CORS policies and headers of answers.
+//!
+//! What leads from one original host to another leads from one preview host to another in the clone. A host that
+//! has no preview host stays.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::held::Held;
 use super::{Pattern, Rule};
 use crate::kube::RouteApi;
-use crate::model::route::gateways::{Found, Gateways, Listener, listeners};
+use crate::model::route::gateways::{Gateways, Hit, Listener, listeners};
 use crate::model::route::{Redirect, answer_headers, reader, text_match};
 use crate::spec::Entry;
 use crate::yaml::Node;
@@ -63,10 +65,10 @@ impl Served {
         let section = entry.gateway.section_name.as_str();
         let sample = entry.host.replace(['{', '}'], "");
         let all = match gateways.find(gateway, api) {
-            Found::Here(object) | Found::OfOtherApi(object) => {
+            Hit::Here(object) | Hit::OfOtherApi(object) => {
                 listeners(object, &entry.gateway.namespace)
             }
-            Found::Absent => Vec::new(),
+            Hit::Absent => Vec::new(),
         };
         let named = all.iter().filter(|one| one.is_named(section));
         // Servers of Istio need no name.

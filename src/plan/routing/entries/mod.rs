@@ -18,7 +18,7 @@ use super::{alike, hosts};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi};
 use crate::model::Catalog;
-use crate::model::route::gateways::{Found, Gateways, Name};
+use crate::model::route::gateways::{Gateways, Hit, Name};
 use crate::model::route::{Route, reader};
 use crate::plan::environment::Environment;
 use crate::plan::naming::safe_hash;
@@ -258,7 +258,7 @@ fn check_gateways(
             first.entry(way.route.api).or_insert(way.route);
         }
         for (api, route) in first {
-            let Found::OfOtherApi(other) = gateways.find(name, api) else {
+            let Hit::OfOtherApi(other) = gateways.find(name, api) else {
                 continue;
             };
             let api = api.name();

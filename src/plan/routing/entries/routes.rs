@@ -4,7 +4,7 @@ use super::super::unfollowed::exported_to_nobody;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi, gateway, istio as istio_kind};
 use crate::model::Catalog;
-use crate::model::route::gateways::{Found, Gateways};
+use crate::model::route::gateways::{Gateways, Hit};
 use crate::model::route::{Route, gateway_api, istio, reader};
 use crate::yaml::Node;
 
@@ -65,7 +65,7 @@ fn leads_in(route: Route<'_>, catalog: &Catalog<'_>) -> bool {
 fn can_set_key(route: Route<'_>) -> bool {
     match route.api {
         RouteApi::GatewayApi => true,
-        RouteApi::Istio => has_gateway_entry(route.object),
+        RouteApi::Istio => has_gateway_rule(route.object),
     }
 }
 
@@ -81,7 +81,7 @@ fn leads_to_service(object: &Object, catalog: &Catalog<'_>) -> bool {
         let mut hosts = istio::http(object).flat_map(istio::destinations);
         hosts.any(|host| catalog.home.service_of(host, object).is_some())
     };
-    let delegates = || istio::http(object).filter_map(|entry| entry.get("delegate"));
+    let delegates = || istio::http(object).filter_map(|rule| rule.get("delegate"));
     chooses(object)
         || delegates().any(|delegate| {
             let name = delegate.text_at(&["name"]).unwrap_or_default();
@@ -106,8 +106,8 @@ fn is_ignored(route: Route<'_>, gateways: &Gateways<'_>, found: &mut Report) -> 
     let mut others = Vec::new();
     for bound in route.bindings() {
         match gateways.find(bound.gateway, route.api) {
-            Found::OfOtherApi(other) => others.push(other),
-            Found::Here(_) | Found::Absent => return false,
+            Hit::OfOtherApi(other) => others.push(other),
+            Hit::Here(_) | Hit::Absent => return false,
         }
     }
     let Some(other) = others.first() else {
@@ -133,7 +133,7 @@ fn not_cloned(object: &Object) -> Diagnostic {
 }
 
 /// Whether some HTTP rule of a VirtualService holds at a Gateway.
-fn has_gateway_entry(object: &Object) -> bool {
+fn has_gateway_rule(object: &Object) -> bool {
     istio::http(object).any(|rule| {
         let matches = istio::matches(rule);
         matches.is_empty() || matches.iter().any(istio::is_for_gateway)

@@ -10,7 +10,7 @@ use super::held::{self, Held};
 use super::led::{Leads, Served};
 use super::{Pattern, Rule, Way, preview_host};
 use crate::diagnostic::{Diagnostic, code};
-use crate::model::route::gateways::{Binding, Found, Gateways, Name, listeners};
+use crate::model::route::gateways::{Binding, Gateways, Hit, Name, listeners};
 use crate::model::route::{Route, reader};
 use crate::spec::{Entry, RoutingKey};
 use crate::yaml::Node;
@@ -83,13 +83,13 @@ impl<'a> Finder<'a, '_> {
     fn hosts_of_listeners(&self, entry: &Entry, route: Route<'a>) -> Vec<&'a str> {
         let bound = route.bindings().into_iter().filter(|one| stands_for(entry, one.gateway));
         let hosts = bound.flat_map(|one| match self.gateways.find(one.gateway, route.api) {
-            Found::Here(object) => {
+            Hit::Here(object) => {
                 let section = one.section.unwrap_or_default();
                 let mut all = listeners(object, &route.id.namespace);
                 all.retain(|listener| listener.is_named(section));
                 all.into_iter().flat_map(|listener| listener.hosts).collect()
             }
-            Found::OfOtherApi(_) | Found::Absent => Vec::new(),
+            Hit::OfOtherApi(_) | Hit::Absent => Vec::new(),
         });
         hosts.collect()
     }
@@ -99,8 +99,8 @@ impl<'a> Finder<'a, '_> {
         let gateway = bound.gateway;
         let section = bound.section.unwrap_or_default();
         match self.gateways.find(gateway, route.api) {
-            Found::OfOtherApi(_) => Vec::new(),
-            Found::Absent => {
+            Hit::OfOtherApi(_) => Vec::new(),
+            Hit::Absent => {
                 let secure = section.split('-').next().and_then(|first| match first {
                     "http" => Some(false),
                     "https" => Some(true),
@@ -108,7 +108,7 @@ impl<'a> Finder<'a, '_> {
                 });
                 vec![At { gateway, port: bound.port, secure }]
             }
-            Found::Here(object) => {
+            Hit::Here(object) => {
                 let all = listeners(object, &route.id.namespace).into_iter().filter(|one| {
                     one.is_named(section)
                         && bound.port.is_none_or(|port| one.port == Some(port))
