@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 use crate::diagnostic::{Diagnostic, Report, code, nearest, stage};
-use crate::emit::{Common, Draft, Emission, HoleValues, OwnValues, Preview, Shape};
+use crate::emit::{Common, Draft, Emission, HoleValues, Preview, PreviewValues, Shape};
 use crate::kube::{Id, Object, Order, is_cluster_scoped};
 use crate::limits::OutputLimits;
 use crate::model::{Catalog, Home};
@@ -136,7 +136,7 @@ fn draw<'e, 'p>(
     let bytes = AtomicUsize::new(common_bytes.sum());
     let drawn: Vec<Option<Drawn<'_, '_>>> = (0..emission.previews())
         .into_par_iter()
-        .map_init(OwnValues::default, |room, index| {
+        .map_init(PreviewValues::default, |room, index| {
             let before = bytes.load(Ordering::Relaxed);
             (before <= limits.bytes).then(|| {
                 let preview: Preview<'p, 'e> = emission.preview(index, room);

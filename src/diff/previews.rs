@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Change, ObjectChange};
 use crate::kube::marks::PREVIEW;
-use crate::kube::{Id, Object};
+use crate::kube::{Id, Object, RouteApi};
 use crate::model::pod_spec;
 
 /// A preview of which something differs.
@@ -80,7 +80,7 @@ fn fact(objects: &BTreeMap<Id, Object>, preview: &str, key: &str) -> String {
 }
 
 fn is_route(id: &Id) -> bool {
-    matches!(id.kind.as_str(), "HTTPRoute" | "GRPCRoute" | "VirtualService" | "ReferenceGrant")
+    RouteApi::of_kind(id).is_some() || id.kind == "ReferenceGrant"
 }
 
 fn images(object: &ObjectChange) -> Vec<ImageChange> {

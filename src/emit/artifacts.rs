@@ -54,7 +54,7 @@ pub(super) fn receiver(config: &Config) -> Option<Object> {
     Some(Object::from_typed(&Receiver {
         api_version: "notification.toolkit.fluxcd.io/v1",
         kind: "Receiver",
-        metadata: meta::own(config, &name, &flux.namespace, None),
+        metadata: meta::managed(config, &name, &flux.namespace, None),
         spec: ReceiverSpec {
             type_: "generic-hmac",
             secret_ref: Name { name: secret_ref.name.clone() },

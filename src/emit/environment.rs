@@ -19,7 +19,7 @@ pub(super) const CONFIG_MAP: &str = "anabranch";
 /// What tests read: values by their variable.
 pub(super) type Facts<'p> = Vec<(&'static str, Cow<'p, str>)>;
 
-/// By which Flux leaves an object that exists to its owner.
+/// Tells Flux to create an object that is absent, and never to take over one that exists.
 const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
 
 /// The Namespace of a preview.
@@ -44,7 +44,7 @@ pub(super) fn namespace(plan: &Plan<'_>, env: &Environment<'_>, owned: bool) -> 
     let asks = labels.values().chain(annotations.values()).any(|text| text.contains("${"));
     let metadata = match asks && !original.is_some_and(|original| is_literal(&original.node)) {
         true => meta::derived(plan.config, &env.namespace, "", Some(env.name)),
-        false => meta::own(plan.config, &env.namespace, "", Some(env.name)),
+        false => meta::managed(plan.config, &env.namespace, "", Some(env.name)),
     };
     labels.extend(metadata.labels.unwrap_or_default());
     annotations.extend(metadata.annotations.unwrap_or_default());
@@ -61,7 +61,7 @@ pub(super) fn namespace(plan: &Plan<'_>, env: &Environment<'_>, owned: bool) -> 
 /// The ConfigMap `anabranch`.
 pub(super) fn config_map(plan: &Plan<'_>, env: &Environment<'_>, facts: Facts<'_>) -> Object {
     Object::from_typed(&ConfigMap {
-        metadata: meta::own(plan.config, CONFIG_MAP, &env.namespace, Some(env.name)),
+        metadata: meta::managed(plan.config, CONFIG_MAP, &env.namespace, Some(env.name)),
         data: Some(
             facts.into_iter().map(|(key, value)| (key.to_owned(), value.into_owned())).collect(),
         ),
@@ -119,7 +119,7 @@ pub(super) fn alias(plan: &Plan<'_>, env: &Environment<'_>, alias: Alias<'_>) ->
     // baseline.
     let host = external.map_or_else(|| plan.catalog.home.host(name), str::to_owned);
     Object::from_typed(&Service {
-        metadata: meta::own(plan.config, name, &env.namespace, Some(env.name)),
+        metadata: meta::managed(plan.config, name, &env.namespace, Some(env.name)),
         spec: Some(ServiceSpec {
             type_: Some("ExternalName".to_owned()),
             external_name: Some(host),
@@ -142,7 +142,7 @@ pub(super) fn sidecar(plan: &Plan<'_>, env: &Environment<'_>) -> Object {
     others.insert("istio-system".to_owned());
     let foreign = plan.catalog.namespaces().into_iter().filter(|name| *name != baseline);
     others.extend(foreign.map(str::to_owned));
-    for entry in plan.catalog.own(GROUP, "ServiceEntry") {
+    for entry in plan.catalog.in_baseline(GROUP, "ServiceEntry") {
         let names = entry.node.at(&["spec", "hosts"]).map(Node::items).unwrap_or_default();
         hosts.extend(names.iter().filter_map(Node::text).map(|name| format!("{baseline}/{name}")));
     }
@@ -152,7 +152,7 @@ pub(super) fn sidecar(plan: &Plan<'_>, env: &Environment<'_>) -> Object {
     Object::from_typed(&Sidecar {
         api_version: API_VERSION,
         kind: "Sidecar",
-        metadata: meta::own(plan.config, "default", &env.namespace, Some(env.name)),
+        metadata: meta::managed(plan.config, "default", &env.namespace, Some(env.name)),
         spec: SidecarSpec { egress: vec![Egress { hosts }] },
     })
 }

@@ -9,7 +9,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::routing::left_to_others;
 use super::{artifacts, meta, notification};
 use crate::kube::flux::{
     HealthCheck, Kustomization, KustomizationSpec, Name, OCI_REPOSITORY, SourceReference,
@@ -17,10 +16,10 @@ use crate::kube::flux::{
 use crate::kube::marks::{self, EXPIRES, GATE, REPOSITORY, SUITE};
 use crate::kube::{Id, Object, ObjectMeta, kinds};
 use crate::plan::naming::{repository_label, safe_hash, share};
-use crate::plan::routing::istio::{Source, Table};
+use crate::plan::routing::istio::HostRules;
 use crate::plan::{Environment, Plan};
 use crate::spec::{Delivery, ServiceChange, Suite};
-use crate::yaml::Node;
+use crate::yaml::{Node, mark};
 
 /// Hash of the content of each suite, by its name.
 pub type Suites = BTreeMap<String, String>;
@@ -93,11 +92,12 @@ pub(super) fn workloads<'e>(env: &'e Environment<'_>) -> impl Iterator<Item = &'
 
 impl<'a> Flux<'a> {
     pub(super) fn new(plan: &'a Plan<'a>, shape: Shape<'a>) -> Self {
-        let extends = |table: &Table<'_>| matches!(table.source, Source::Own(_));
-        let (tables, stripped) = (&plan.routing.istio, &plan.routing.entries.stripped);
+        let routing = &plan.routing;
         // New objects of no single preview, and objects of the baseline that change.
-        let shared = tables.iter().any(|table| !extends(table)) || !left_to_others(plan).is_empty();
-        let changed = tables.iter().any(extends) || !stripped.is_empty();
+        let shared = routing.host_rules().any(|rules| !rules.extends())
+            || !routing.left_to_others.is_empty();
+        let changed =
+            routing.host_rules().any(HostRules::extends) || !routing.entries.stripped.is_empty();
         let mut flux =
             Self { plan, shape, has_shared: shared, applied_first: Vec::new(), delivers: None };
         if let Shape::Tree { .. } = shape {
@@ -108,6 +108,14 @@ impl<'a> Flux<'a> {
             flux.applied_first = first.map(|(_, part)| flux.set_name(part)).collect();
         }
         flux
+    }
+
+    /// Whether objects can be made with [marks](mark): the path of a tree is the only text that is no input.
+    pub(super) fn takes_marks(&self) -> bool {
+        match self.shape {
+            Shape::Stream => true,
+            Shape::Tree { root, .. } => !root.contains(mark::FRAME),
+        }
     }
 
     /// Whether each preview is an artifact of its own.
@@ -247,7 +255,12 @@ impl<'a> Flux<'a> {
     }
 
     fn metadata(&self, name: &str, preview: Option<&str>) -> ObjectMeta {
-        meta::own(self.plan.config, name, &self.plan.config.previews.spec.flux.namespace, preview)
+        meta::managed(
+            self.plan.config,
+            name,
+            &self.plan.config.previews.spec.flux.namespace,
+            preview,
+        )
     }
 
     /// What every Kustomization of ours has.

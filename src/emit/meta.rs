@@ -16,7 +16,7 @@ pub(super) fn labels<'l>(
 }
 
 /// Metadata of an object that holds nothing of the user's: Flux must not substitute in it.
-pub(super) fn own(
+pub(super) fn managed(
     config: &Config,
     name: &str,
     namespace: &str,

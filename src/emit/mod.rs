@@ -4,9 +4,8 @@
 //! |---|---|
 //! | Namespace, ConfigMap `anabranch`, aliases, Sidecar | `environment.rs` |
 //! | everything copied from the baseline | `copy.rs` |
-//! | HTTPRoute, GRPCRoute, ReferenceGrant | `routing/gateway_api.rs` |
-//! | VirtualService | `routing/istio.rs` |
-//! | clones of entry routes | `routing/entries.rs` |
+//! | HTTPRoute, GRPCRoute, ReferenceGrant | `routing/gateway_api/` |
+//! | VirtualService | `routing/istio/` |
 //! | Flux Kustomizations | `flux.rs` |
 //! | Provider, Alert | `notification.rs` |
 //! | OCIRepository, Receiver | `artifacts.rs` |
@@ -23,12 +22,11 @@ mod routing;
 mod template;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use flux::{Shape, Suites};
-pub use template::{Draft, HoleValues, OwnValues};
+pub use template::{Draft, HoleValues, PreviewValues};
 
-use self::routing::Reaches;
 use self::template::{Part, Parts};
 use crate::kube::{Id, Object, Order};
 use crate::plan::{Alias, Copied, Plan};
@@ -76,8 +74,8 @@ pub struct Preview<'p, 'e> {
     pub flux: Vec<Draft<'e>>,
     /// What finds its artifact, where it is one of its own.
     pub root: Vec<Object>,
-    /// What drafts among them have of their own.
-    values: OwnValues,
+    /// What fills the holes of its drafts.
+    values: PreviewValues,
 }
 
 impl<'e> Preview<'_, 'e> {
@@ -89,7 +87,7 @@ impl<'e> Preview<'_, 'e> {
     /// The values that its texts are written with.
     #[must_use]
     pub fn values(&self) -> HoleValues<'_> {
-        HoleValues { name: self.name, namespace: self.namespace, own: &self.values }
+        HoleValues { name: self.name, namespace: self.namespace, others: &self.values }
     }
 }
 
@@ -130,7 +128,7 @@ impl<'p> Emission<'p> {
     #[must_use]
     pub fn common(&self) -> Common<'_> {
         let (mut shared, changed) =
-            routing::of_all(self.plan, |table| self.parts.virtual_service(table));
+            routing::of_all(self.plan, |rules| self.parts.virtual_service(rules));
         Order::by(shared.iter().map(|object: &Draft<'_>| object.key(HoleValues::NONE)))
             .put(&mut shared);
         let flux = self.parts.flux.common().into_iter();
@@ -155,7 +153,7 @@ impl<'p> Emission<'p> {
     /// The objects of the preview with this index, in the order of names. `room` is empty and lends
     /// its memory: one thread makes many previews.
     #[must_use]
-    pub fn preview<'e>(&'e self, index: usize, room: &mut OwnValues) -> Preview<'p, 'e> {
+    pub fn preview<'e>(&'e self, index: usize, room: &mut PreviewValues) -> Preview<'p, 'e> {
         let env = &self.plan.environments[index];
         let maker = self.parts.of(index, std::mem::take(room));
         let owned = self.parts.flux.owns_namespaces();
@@ -185,13 +183,13 @@ impl<'p> Emission<'p> {
         {
             add(File::Policies, Part::Sidecar);
         }
-        let mut reaches = Reaches::new();
+        let mut grants = BTreeSet::new();
         for &route in maker.routes() {
-            reaches.extend(maker.reaches(route).iter().cloned());
+            grants.extend(maker.grant(route));
             add(File::Routes, Part::Route(route));
         }
-        if !reaches.is_empty() {
-            add(File::Routes, Part::Grants(reaches));
+        if !grants.is_empty() {
+            add(File::Routes, Part::Grants(grants));
         }
         let mut flux = Vec::new();
         let namespace = owned.then_some(Part::Namespace { owned: false });
@@ -201,7 +199,7 @@ impl<'p> Emission<'p> {
         }
         *room = maker.into_values();
         let values = room.take();
-        let all = HoleValues { name: env.name, namespace: &env.namespace, own: &values };
+        let all = HoleValues { name: env.name, namespace: &env.namespace, others: &values };
         Order::by(own.iter().map(|(_, object)| object.key(all))).put(&mut own);
         // Room was taken for an alias of every service; thousands of previews wait to be written.
         own.shrink_to_fit();

@@ -40,7 +40,7 @@ fn repository(plan: &Plan<'_>, notify: &Notify) -> Vec<Object> {
     let namespace = &plan.config.previews.spec.flux.namespace;
     let set = plan.config.set();
     let name = |part: &str| marks::flux(set, &format!("{label}.{part}"));
-    let metadata = |part: &str| meta::own(plan.config, &name(part), namespace, None);
+    let metadata = |part: &str| meta::managed(plan.config, &name(part), namespace, None);
     let provider = |part: &str, type_, commit_status_expr| {
         Object::from_typed(&Provider {
             api_version: NOTIFICATION,

@@ -1,4 +1,4 @@
-//! Istio objects that anabranch makes. HTTP entries stay trees: they are derived from entries that
+//! Istio objects that anabranch makes. HTTP rules stay trees: they are derived from rules that
 //! the user wrote. See <https://istio.io/latest/docs/reference/config/networking/>.
 
 use serde::Serialize;

@@ -1,5 +1,5 @@
 //! The kinds that the program knows, a row each: whether they have a namespace, when they are written, how
-//! they run pods, and how they say what they apply to.
+//! they run pods, whose routes they are, and how they say what they apply to.
 //!
 //! Whatever is to be known of a kind alone stands here and nowhere else. A kind without a row is one that
 //! nobody here has heard of: it has a namespace, is written among the others, and is neither a workload nor a
@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
+
+use super::RouteApi;
 
 /// What is known of a kind.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(crate) struct Kind {
     pub(crate) rank: Rank,
     /// How it runs pods, if it does.
     pub(crate) workload: Option<PodOwner>,
+    /// The API whose routes its objects are, if previews can derive rules from them.
+    pub(crate) routes: Option<RouteApi>,
     /// How it says what it restricts or configures, if that is what it is for. The first way that applies
     /// counts.
     pub(crate) policy: &'static [Reach],
@@ -99,8 +103,8 @@ const TEMPLATE: &[&str] = &["spec", "template"];
 impl Kind {
     /// A kind in a namespace, of which nothing else is known.
     const fn of(group: &'static str, name: &'static str) -> Self {
-        let (is_cluster_scoped, rank, workload) = (false, Rank::Other, None);
-        Self { group, name, is_cluster_scoped, rank, workload, policy: &[] }
+        let (is_cluster_scoped, rank) = (false, Rank::Other);
+        Self { group, name, is_cluster_scoped, rank, workload: None, routes: None, policy: &[] }
     }
 
     const fn in_no_namespace(self) -> Self {
@@ -113,6 +117,10 @@ impl Kind {
 
     const fn runs(self, template: &'static [&'static str], support: Support) -> Self {
         Self { workload: Some(PodOwner { template, support }), ..self }
+    }
+
+    const fn routes(self, api: RouteApi) -> Self {
+        Self { routes: Some(api), ..self }
     }
 
     const fn applies_to(self, policy: &'static [Reach]) -> Self {
@@ -206,7 +214,9 @@ static KINDS: &[Kind] = &[
     Kind::of("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration").in_no_namespace(),
     Kind::of("gateway.envoyproxy.io", "BackendTrafficPolicy").applies_to(&[Reach::Targets]),
     Kind::of("gateway.networking.k8s.io", "BackendTLSPolicy").applies_to(&[Reach::Targets]),
+    Kind::of("gateway.networking.k8s.io", "GRPCRoute").routes(RouteApi::GatewayApi),
     Kind::of("gateway.networking.k8s.io", "GatewayClass").in_no_namespace(),
+    Kind::of("gateway.networking.k8s.io", "HTTPRoute").routes(RouteApi::GatewayApi),
     Kind::of("gateway.networking.x-k8s.io", "XBackendTrafficPolicy").applies_to(&[Reach::Targets]),
     Kind::of("generators.external-secrets.io", "ClusterGenerator").in_no_namespace(),
     Kind::of("kustomize.toolkit.fluxcd.io", "Kustomization").written(Rank::Kustomization),
@@ -222,6 +232,7 @@ static KINDS: &[Kind] = &[
     Kind::of("networking.istio.io", "Sidecar")
         .written(Rank::Sidecar)
         .applies_to(&[Reach::Pods(&["spec", "workloadSelector"])]),
+    Kind::of("networking.istio.io", "VirtualService").routes(RouteApi::Istio),
     Kind::of("networking.k8s.io", "IngressClass").in_no_namespace(),
     Kind::of("networking.k8s.io", "NetworkPolicy")
         .applies_to(&[Reach::Pods(&["spec", "podSelector"])]),

@@ -1,11 +1,11 @@
 //! The marks by which anabranch knows what it made: labels, annotations, and the names of objects and
-//! of entries in objects of the user. They are written and read here alone.
+//! of rules in objects of the user. They are written and read here alone.
 //!
-//! What two sets could both make has the set in its name: Flux objects, VirtualServices, and entries.
+//! What two sets could both make has the set in its name: Flux objects, VirtualServices, and rules.
 //! Names are joined with a dot, which none of them contains, so that `a-b` and `c` never meet `a` and
 //! `b-c`.
 
-use super::Object;
+use super::{Object, RouteApi};
 use crate::yaml::Node;
 
 /// Standard label; its value on our objects is [`MANAGER`].
@@ -26,7 +26,7 @@ pub const EXPIRES: &str = "anabranch.dev/expires";
 /// What the annotation begins with that says what a set, whose name follows, changed in an object of
 /// the user: [`HTTP`], [`EXPORT_TO`], and `-name` for a header that is now removed.
 const RESTORE: &str = "restore.anabranch.dev/";
-/// Entries of the set were added.
+/// Rules of the set were added.
 pub(crate) const HTTP: &str = "http";
 /// `exportTo` was added.
 pub(crate) const EXPORT_TO: &str = "exportTo";
@@ -63,14 +63,14 @@ pub(crate) fn is_changed(node: &Node, change: &str) -> bool {
     changes(node).any(|(_, noted)| noted == change)
 }
 
-/// Gives a new object of ours what other sets added to the earlier one: their entries, and their notes.
+/// Gives a new object of ours what other sets added to the earlier one: their rules, and their notes.
 pub(crate) fn keep_additions(node: &mut Node, earlier: &Node) {
     for (set, _) in changes(earlier).filter(|(_, change)| *change == HTTP) {
-        let entries = earlier.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
-        let theirs = entries.iter().filter(|entry| is_entry(entry, set));
+        let rules = earlier.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+        let theirs = rules.iter().filter(|rule| is_made_rule(rule, set));
         let mut all: Vec<Node> = theirs.cloned().collect();
-        let own = node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
-        all.extend(own.iter().cloned());
+        let ours = node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+        all.extend(ours.iter().cloned());
         node.make(&["spec"]).set("http", Node::list(all));
         set_changes(node, set, &[HTTP]);
     }
@@ -81,22 +81,22 @@ pub(crate) fn is_key(key: &str) -> bool {
     key.starts_with("anabranch.dev/") || key.starts_with(RESTORE)
 }
 
-/// Whether an entry of a VirtualService has a name that a set gives: [`entry`] or [`entry_of_port`].
-pub(crate) fn is_entry(entry: &Node, set: &str) -> bool {
-    let name = entry.text_at(&["name"]).and_then(|name| name.strip_prefix("anabranch."));
+/// Whether a rule of a VirtualService has a name that a set gives: [`rule`] or [`rule_of_port`].
+pub(crate) fn is_made_rule(rule: &Node, set: &str) -> bool {
+    let name = rule.text_at(&["name"]).and_then(|name| name.strip_prefix("anabranch."));
     let rest = name.and_then(|name| name.strip_prefix(set)?.strip_prefix('.')).unwrap_or_default();
     let (preview, number) = rest.rsplit_once('.').unwrap_or(("", rest));
     let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     digits && !preview.contains('.')
 }
 
-/// The name of an entry of a preview, by its number.
-pub(crate) fn entry(set: &str, preview: &str, number: usize) -> String {
+/// The name of a rule of a preview, by its number.
+pub(crate) fn rule(set: &str, preview: &str, number: usize) -> String {
     format!("anabranch.{set}.{preview}.{number}")
 }
 
-/// The name of the entry that leads a port to the baseline. No preview's name begins with a digit.
-pub(crate) fn entry_of_port(set: &str, port: u16) -> String {
+/// The name of the rule that leads a port to the baseline. No preview's name begins with a digit.
+pub(crate) fn rule_of_port(set: &str, port: u16) -> String {
     format!("anabranch.{set}.{port}")
 }
 
@@ -147,11 +147,11 @@ pub(crate) fn is_made_elsewhere(object: &Object, set: &str) -> bool {
     };
     let is_part = |rest: &str| rest.is_empty() || rest.starts_with('.');
     let after = |whole: String| name.strip_prefix(&whole).is_some_and(is_part);
+    if RouteApi::of(object).is_some() {
+        let mut parts = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
+        return parts.any(|rest| rest.strip_prefix(preview).is_some_and(is_part));
+    }
     match object.id.kind.as_str() {
-        "HTTPRoute" | "GRPCRoute" | "VirtualService" => {
-            let mut parts = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
-            parts.any(|rest| rest.strip_prefix(preview).is_some_and(is_part))
-        }
         "ReferenceGrant" => name == grant(set, preview),
         "Kustomization" | "OCIRepository" => is_flux(object) && after(flux(set, preview)),
         _ => false,
@@ -169,9 +169,9 @@ pub(crate) fn is_shared(object: &Object, set: &str) -> bool {
 /// Whether an object is a VirtualService that a set made for its previews, and no set has previews in it any
 /// more.
 pub(crate) fn is_left_over(object: &Object) -> bool {
-    let entries = object.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+    let rules = object.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
     set_of(object).is_some_and(|set| {
-        is_shared(object, set) && !entries.iter().any(|entry| is_entry(entry, set))
+        is_shared(object, set) && !rules.iter().any(|rule| is_made_rule(rule, set))
     }) && !is_changed(&object.node, HTTP)
 }
 
@@ -179,13 +179,13 @@ fn is_flux(object: &Object) -> bool {
     object.id.group.ends_with(".toolkit.fluxcd.io")
 }
 
-/// The entries of a VirtualService that no set has added, as far as sets say so.
-pub(crate) fn entries_of_users(object: &Object) -> impl DoubleEndedIterator<Item = &Node> {
+/// The rules of a VirtualService that no set has added, as far as sets say so.
+pub(crate) fn rules_of_users(object: &Object) -> impl DoubleEndedIterator<Item = &Node> {
     let made = set_of(object).filter(|set| is_shared(object, set));
     let extended = changes(&object.node).filter(|(_, change)| *change == HTTP).map(|(set, _)| set);
     let sets: Vec<&str> = made.into_iter().chain(extended).collect();
-    let entries = object.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
-    entries.iter().filter(move |entry| !sets.iter().any(|set| is_entry(entry, set)))
+    let rules = object.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+    rules.iter().filter(move |rule| !sets.iter().any(|set| is_made_rule(rule, set)))
 }
 
 #[cfg(test)]
@@ -193,9 +193,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_are_known_by_their_whole_name() {
-        let is_ours = |name: &str| is_entry(&Node::map([("name", Node::string(name))]), "shop");
-        assert!(is_ours(&entry("shop", "pr-42", 1)) && is_ours(&entry_of_port("shop", 8080)));
+    fn rules_are_known_by_their_whole_name() {
+        let is_ours = |name: &str| is_made_rule(&Node::map([("name", Node::string(name))]), "shop");
+        assert!(is_ours(&rule("shop", "pr-42", 1)) && is_ours(&rule_of_port("shop", 8080)));
         for foreign in [
             "anabranch",
             "anabranch.shop",

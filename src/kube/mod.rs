@@ -12,6 +12,7 @@ pub mod marks;
 pub mod meta;
 mod object;
 mod order;
+mod route_api;
 mod secret;
 
 pub use image::repository;
@@ -22,4 +23,5 @@ pub use kinds::is_cluster_scoped;
 pub(crate) use object::in_front;
 pub use object::{Id, Object};
 pub use order::{Key, Order};
+pub use route_api::RouteApi;
 pub(crate) use secret::{CIPHERTEXT, decoded, is_encrypted};

@@ -50,16 +50,16 @@ impl PartialOrd for Key<'_> {
 
 /// An order of objects, in whatever form.
 #[derive(Debug)]
-pub struct Order(Places);
+pub struct Order(Indices);
 
 /// Indices of objects, of which a preview mostly has no more.
-type Places = SmallVec<[usize; 64]>;
+type Indices = SmallVec<[usize; 64]>;
 
 impl Order {
     /// The order of objects with these keys.
     pub fn by<'k>(keys: impl Iterator<Item = Key<'k>>) -> Self {
         let keys: SmallVec<[Key<'_>; 64]> = keys.collect();
-        let mut order: Places = (0..keys.len()).collect();
+        let mut order: Indices = (0..keys.len()).collect();
         order.sort_by(|&a, &b| keys[a].cmp(&keys[b]));
         Self(order)
     }
@@ -68,7 +68,7 @@ impl Order {
     pub fn put<T>(self, objects: &mut [T]) {
         // Objects are too large to be moved about.
         for to in 0..self.0.len() {
-            // Whatever stood at an earlier place has since been swapped to where its own stood.
+            // What stood at an index that is done was swapped to where the object of that index came from.
             let mut from = self.0[to];
             while from < to {
                 from = self.0[from];

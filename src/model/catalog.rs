@@ -147,7 +147,7 @@ impl<'a> Catalog<'a> {
     }
 
     /// Every object of a kind in the baseline's namespace.
-    pub fn own(&self, group: &'a str, kind: &'a str) -> impl Iterator<Item = &'a Object> {
+    pub fn in_baseline(&self, group: &'a str, kind: &'a str) -> impl Iterator<Item = &'a Object> {
         self.of_kind(group, kind).filter(|object| object.id.namespace == self.namespace)
     }
 

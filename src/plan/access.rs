@@ -73,7 +73,7 @@ impl<'a> Bindings<'a> {
         let home = catalog.namespace;
         let user = format!("system:serviceaccount:{home}:");
         let group = format!("system:serviceaccounts:{home}");
-        for binding in catalog.own(RBAC, "RoleBinding") {
+        for binding in catalog.in_baseline(RBAC, "RoleBinding") {
             if subjects(binding).any(|subject| subject.text_at(&["kind"]) == Some("Group")) {
                 bindings.of_groups.push(binding);
                 continue;

@@ -16,7 +16,7 @@ const SHOWN: usize = 5;
 /// Warns of callers without a sidecar that name a service with copies, and of copies without one: one word for
 /// all of either.
 pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], found: &mut Report) {
-    if plan.routing.gateway_api.is_empty() && plan.routing.istio.is_empty() {
+    if plan.routing.mesh.is_empty() {
         return;
     }
     let home = plan.catalog.namespace;

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use super::changes::Changes;
 use super::few::Few;
-use super::marker::begins_with_digit;
 use crate::kube::Object;
 use crate::model::Service;
 use crate::spec::{Config, Preview};
@@ -135,11 +134,12 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// Whether what is written with markers for its names is right with the names: wherever they stand,
-    /// they must be quoted where their markers are.
+    /// Whether [marks](crate::yaml::mark) can stand for its name and namespace: each is quoted exactly where a
+    /// word of letters is. One that begins with a digit, or that is a boolean by itself, is not.
     pub(crate) fn takes_marks(&self) -> bool {
-        let namespace = &self.namespace;
-        begins_with_digit(namespace) != is_safe_plain(namespace) && is_safe_plain(self.name)
+        let is_word =
+            |name: &str| is_safe_plain(name) && name.starts_with(|c: char| c.is_ascii_alphabetic());
+        is_word(self.name) && is_word(&self.namespace)
     }
 
     /// The host of the copy of a service.

@@ -9,7 +9,6 @@ mod environment;
 mod few;
 mod hosts;
 mod judge;
-pub(crate) mod marker;
 pub mod naming;
 mod needs;
 mod patch;
@@ -28,16 +27,13 @@ pub(crate) use changes::Value;
 pub use environment::{Alias, Body, Copied, Environment, Owners};
 
 use closure::Places;
-use marker::mentions_marker;
 use needs::Finder;
 use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::kube::Object;
 use crate::limits::{OutputLimits, WorkBudget};
 use crate::model::Catalog;
 use crate::spec::{Config, Dependencies};
-use crate::yaml::Node;
 
 /// Everything that will be emitted, decided.
 #[derive(Debug)]
@@ -50,8 +46,6 @@ pub struct Plan<'a> {
     pub environments: Vec<Environment<'a>>,
     /// Which rule of which host is derived for which preview.
     pub routing: routing::Routing<'a>,
-    /// Whether markers can stand for what differs between previews.
-    pub(crate) marks: bool,
 }
 
 impl<'a> Plan<'a> {
@@ -111,8 +105,7 @@ pub fn plan<'a>(
         .filter(|&index| wanted(&config.previews.spec.previews[index].name))
         .collect();
     order.sort_by_key(|&index| &config.previews.spec.previews[index].name);
-    let marks = !mentions_markers(config, catalog);
-    let finder = Finder::new(config, catalog, WorkBudget::new(limits), marks);
+    let finder = Finder::new(config, catalog, WorkBudget::new(limits));
     let mut findings = Mutex::new(Report::default());
     let mut environments = Vec::with_capacity(order.len());
     for some in order.chunks(TOGETHER) {
@@ -153,18 +146,7 @@ pub fn plan<'a>(
     found.absorb(left_behind);
     found.absorb(of_routes);
     propagation::check(config, catalog, &environments, found);
-    let plan = Plan { config, catalog, environments, routing, marks };
+    let plan = Plan { config, catalog, environments, routing };
     unsaid::check(&plan, found);
     plan
-}
-
-/// Whether the user's own text, but for previews, could be taken for a marker.
-fn mentions_markers(config: &Config, catalog: &Catalog<'_>) -> bool {
-    let fields = config.node().entries().iter();
-    let spec = config.node().get("spec").map(Node::entries).unwrap_or_default().iter();
-    let fields = fields.filter(|(key, _)| key.text != "spec");
-    let mut own = fields.chain(spec.filter(|(key, _)| key.text != "previews"));
-    let objects: Vec<&Object> = catalog.objects().chain(catalog.extended()).collect();
-    own.any(|(_, field)| mentions_marker(field))
-        || objects.par_iter().any(|object| mentions_marker(&object.node))
 }

@@ -11,7 +11,6 @@ use super::access::Bindings;
 use super::changes::Changes;
 use super::hosts::{self, Host, Word};
 use super::judge::{Judge, Verdict, policy_labels};
-use super::marker::mentions_marker;
 use super::patch::{self, Patch};
 use super::{access, secrets, sidecars};
 use crate::diagnostic::{Diagnostic, Place, code};
@@ -20,7 +19,7 @@ use crate::limits::WorkBudget;
 use crate::model::once_map::OnceMap;
 use crate::model::{Catalog, Reference, Referent, pod_labels, pod_spec, references, selects};
 use crate::spec::{self, Config};
-use crate::yaml::Node;
+use crate::yaml::{Node, mark};
 
 /// What one object needs.
 #[derive(Debug, Clone, Default)]
@@ -69,27 +68,22 @@ pub(super) struct Finder<'a> {
     known: Vec<OnceLock<Needs<'a>>>,
     /// Of the ServiceAccount `default` where it is not in the input.
     unwritten_account: OnceLock<Needs<'a>>,
-    /// Of changed objects, by the number of the original and the shape of the changes; what the values
+    /// Of changed objects, by the number of the original and the cache key of the changes; what the values
     /// of variables name is not among them. None where they depend on values, or on places in patches.
     changed: Vec<OnceMap<Option<Known<'a>>>>,
     pub(super) judge: Judge<'a>,
-    /// Whether objects can be looked at with markers for what previews change.
-    marks: bool,
     patches: OnceMap<Option<Arc<Patch<'a>>>>,
     /// Of all patches.
     pub(super) work: WorkBudget,
 }
 
 impl<'a> Finder<'a> {
-    pub(super) fn new(
-        config: &'a Config,
-        catalog: &'a Catalog<'a>,
-        work: WorkBudget,
-        marks: bool,
-    ) -> Self {
+    pub(super) fn new(config: &'a Config, catalog: &'a Catalog<'a>, work: WorkBudget) -> Self {
         let monitors = ["ServiceMonitor", "PodMonitor"];
-        let monitors =
-            monitors.iter().flat_map(|kind| catalog.own("monitoring.coreos.com", kind)).collect();
+        let monitors = monitors
+            .iter()
+            .flat_map(|kind| catalog.in_baseline("monitoring.coreos.com", kind))
+            .collect();
         let known = catalog.objects().map(|_| OnceLock::new()).collect();
         let changed = catalog.objects().map(|_| OnceMap::default()).collect();
         let (namespaces, bindings) = (catalog.namespaces(), Bindings::new(catalog));
@@ -111,7 +105,6 @@ impl<'a> Finder<'a> {
             unwritten_account: OnceLock::new(),
             changed,
             judge,
-            marks,
             patches,
             work,
         }
@@ -151,7 +144,7 @@ impl<'a> Finder<'a> {
     fn known_of(&self, object: &'a Object, changes: &Changes<'_>) -> Option<&Known<'a>> {
         let find = || {
             let stages = self.work.allow(|all| changes.mark_stages(&object.node, all))?;
-            let verdict = self.judge.judge(object, &stages, mentions_marker)?;
+            let verdict = self.judge.judge(object, &stages, mark::is_in)?;
             let mut frame = stages.into_iter().next_back()?;
             changes.finish(&mut frame);
             let needs = self.find(&object.id, &frame);
@@ -159,8 +152,10 @@ impl<'a> Finder<'a> {
                 || self.unselected(object, &frame).next().is_none() && !needs.has_places();
             fits.then_some(Known { needs, verdict })
         };
-        let known = self.marks && !changes.move_values();
-        known.then(|| self.changed[object.number].get(&changes.shape(), find).as_ref()).flatten()
+        let known = !changes.move_values();
+        known
+            .then(|| self.changed[object.number].get(&changes.cache_key(), find).as_ref())
+            .flatten()
     }
 
     /// The Services that select this workload, but not with this body.

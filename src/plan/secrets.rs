@@ -56,7 +56,7 @@ pub(super) fn provided<'a>(
     reference: &Reference,
 ) -> bool {
     let catalog = finder.catalog;
-    let sealed = catalog.own("bitnami.com", "SealedSecret").find(|sealed| {
+    let sealed = catalog.in_baseline("bitnami.com", "SealedSecret").find(|sealed| {
         let template = sealed.node.text_at(&["spec", "template", "metadata", "name"]);
         template.unwrap_or(&sealed.id.name) == reference.name
     });
@@ -75,7 +75,7 @@ pub(super) fn provided<'a>(
         );
         return true;
     }
-    let external = catalog.own(EXTERNAL, "ExternalSecret").find(|external| {
+    let external = catalog.in_baseline(EXTERNAL, "ExternalSecret").find(|external| {
         let target = external.node.text_at(&["spec", "target", "name"]);
         target.unwrap_or(&external.id.name) == reference.name
     });
@@ -84,7 +84,7 @@ pub(super) fn provided<'a>(
         return true;
     }
     // A SecretProviderClass that the same pods mount may write the Secret.
-    catalog.own("secrets-store.csi.x-k8s.io", "SecretProviderClass").any(|class| {
+    catalog.in_baseline("secrets-store.csi.x-k8s.io", "SecretProviderClass").any(|class| {
         let objects = class.node.at(&["spec", "secretObjects"]).map(Node::items);
         objects
             .unwrap_or_default()

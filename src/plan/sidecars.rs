@@ -12,7 +12,7 @@ const ROOT: &str = "istio-system";
 /// The Sidecars that hold for the baseline's pods.
 /// See <https://istio.io/latest/docs/reference/config/networking/sidecar/>.
 pub(super) fn of_baseline<'a>(catalog: &'a Catalog<'a>) -> Vec<&'a Object> {
-    let mut sidecars: Vec<&Object> = catalog.own(GROUP, "Sidecar").collect();
+    let mut sidecars: Vec<&Object> = catalog.in_baseline(GROUP, "Sidecar").collect();
     if !sidecars.iter().any(|sidecar| is_for_all(sidecar)) {
         let roots = catalog.of_kind(GROUP, "Sidecar");
         let mut roots = roots.filter(|sidecar| sidecar.id.namespace == ROOT && is_for_all(sidecar));

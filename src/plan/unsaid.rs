@@ -6,12 +6,12 @@ use std::collections::{BTreeSet, HashSet};
 use super::Plan;
 use super::callers;
 use super::routing::Routing;
-use super::routing::gateway_api::Rule;
 use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::kube::Object;
 use crate::kube::meta::{
     asks_for_substitution, is_literal, keeps_namespace_annotation, keeps_namespace_label, variables,
 };
+use crate::model::route::Route;
 use crate::model::{pod_labels, pod_spec};
 use crate::spec::Delivery;
 use crate::yaml::Node;
@@ -35,7 +35,7 @@ fn check_injection(plan: &Plan<'_>, originals: &[&Object], found: &mut Report) {
     let namespace = plan.catalog.own_namespace();
     let field = "spec.baseline.namespace";
     let label = |key: &str| namespace?.label(key);
-    let routes = !plan.routing.gateway_api.is_empty() || !plan.routing.istio.is_empty();
+    let routes = !plan.routing.mesh.is_empty();
     let off = label("istio-injection") == Some("disabled");
     // The revision does not count beside it.
     let on =
@@ -123,7 +123,10 @@ fn check_variables(plan: &Plan<'_>, originals: &[&Object], found: &mut Report) {
                 false => Vec::new(),
             }),
             false => Kept::Derived(
-                rules(object).filter(|&rule| derived.contains(&std::ptr::from_ref(rule))).collect(),
+                rules(object)
+                    .into_iter()
+                    .filter(|&rule| derived.contains(&std::ptr::from_ref(rule)))
+                    .collect(),
             ),
         };
         let mut names = BTreeSet::new();
@@ -155,25 +158,14 @@ fn carried(namespace: &Object) -> Vec<&Node> {
     all.collect()
 }
 
-/// The rules, of whatever kind, of a route.
-fn rules(route: &Object) -> impl Iterator<Item = &Node> {
-    let lists = ["rules", "http", "tcp"].into_iter();
-    let lists = lists.filter_map(|list| route.node.at(&["spec", list]));
-    lists.flat_map(Node::items)
+/// The rules of an object, if it is a route.
+fn rules(object: &Object) -> Vec<&Node> {
+    Route::of(object).map(|route| route.all_rules()).unwrap_or_default()
 }
 
 /// The rules of the user's routes that routes of previews have.
 fn derived(routing: &Routing<'_>) -> HashSet<*const Node> {
-    let of_tables = routing.gateway_api.iter().flat_map(|table| &table.rules);
-    let of_tables = of_tables.filter_map(|rule| match rule {
-        Rule::Derived { rule, .. } => Some(rule.rule),
-        Rule::Preview(_) | Rule::Baseline(_) => None,
-    });
-    let of_istio = routing.istio.iter().flat_map(|table| table.derived.iter().flatten());
-    let local = routing.local.iter().flat_map(|local| local.rules.iter().chain(&local.tcp));
-    let clones = routing.entries.clones.iter().flat_map(|clone| &clone.way.rules);
-    let all = of_tables.chain(of_istio.chain(local).map(|swapped| swapped.rule));
-    all.chain(clones.map(|rule| rule.node)).map(std::ptr::from_ref).collect()
+    routing.derived().map(|swapped| std::ptr::from_ref(swapped.rule)).collect()
 }
 
 fn variable_left(

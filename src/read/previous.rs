@@ -37,7 +37,7 @@ fn restore(node: &mut Node, set: &str) {
 /// The entries of a set go, and with the last one the list that was made for them.
 fn drop_entries(spec: &mut Node, set: &str) {
     if let Some(Data::List(entries)) = spec.get_mut("http").map(|node| &mut node.data) {
-        entries.retain(|entry| !marks::is_entry(entry, set));
+        entries.retain(|entry| !marks::is_made_rule(entry, set));
         if entries.is_empty() {
             spec.remove("http");
         }

@@ -13,6 +13,7 @@ use super::flux::{Flux, SecretRef};
 use super::pattern;
 use super::preview::{Closed, Preview};
 use super::registries::Registries;
+use crate::kube::RouteApi;
 
 /// The one file a team edits: which previews exist, and what holds for all of them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -238,6 +239,17 @@ pub enum Api {
     GatewayApi,
     /// VirtualService.
     Istio,
+}
+
+impl Api {
+    /// The API that all services must use; none where each may use its own.
+    pub(crate) fn required(self) -> Option<RouteApi> {
+        match self {
+            Self::Auto => None,
+            Self::GatewayApi => Some(RouteApi::GatewayApi),
+            Self::Istio => Some(RouteApi::Istio),
+        }
+    }
 }
 
 /// Istio's data plane mode.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::Input;
 use super::names::name_problem;
 use crate::diagnostic::{Place, Report, code, first_of};
-use crate::kube::{gateway, istio, marks};
+use crate::kube::{RouteApi, gateway, marks};
 use crate::yaml::Node;
 
 /// Namespaces that every cluster has, or that hold what previews need.
@@ -48,10 +48,12 @@ impl<'a> Namespaces<'a> {
             add(&entry.gateway.namespace, &|| said(&field));
         }
         for object in input.objects {
-            let gateways = match (object.id.group.as_str(), object.id.kind.as_str()) {
-                (gateway::GROUP, _) => namespaces_of_parents(&object.node),
-                (istio::GROUP, "VirtualService") => namespaces_of_gateways(&object.node),
-                _ => continue,
+            let gateways = match RouteApi::of(object) {
+                Some(RouteApi::GatewayApi) => namespaces_of_parents(&object.node),
+                Some(RouteApi::Istio) => namespaces_of_gateways(&object.node),
+                // Routes for streams have parents too.
+                None if object.id.group == gateway::GROUP => namespaces_of_parents(&object.node),
+                None => continue,
             };
             for namespace in gateways {
                 let owner = || (format!("has a Gateway of {}", object.id), Some(object.place()));

@@ -5,6 +5,7 @@
 //! [`is_safe_plain`] allows it, a literal block where it has several
 //! printable lines, and double-quoted otherwise.
 
+use super::mark::FRAME;
 use super::node::{Data, Node};
 use super::scalar::{Resolved, is_safe_plain, resolve};
 use crate::diagnostic::text::commands;
@@ -150,8 +151,8 @@ pub(crate) fn write_string(out: &mut String, text: &str, block: Option<usize>) {
 /// blank: what every reader gives back unchanged from a literal block, and no runner of a pipeline that
 /// prints it takes for a command.
 fn is_block(text: &str) -> bool {
-    let printable = |c: char| c == '\n' || c == '\t' || (' '..='~').contains(&c);
-    let first_visible = text.starts_with(|c: char| c.is_ascii_graphic());
+    let printable = |c: char| matches!(c, '\n' | '\t' | ' '..='~' | FRAME);
+    let first_visible = text.starts_with(|c: char| c.is_ascii_graphic() || c == FRAME);
     text.contains('\n')
         && first_visible
         && text.chars().all(printable)
@@ -202,7 +203,7 @@ fn quoted(out: &mut String, text: &str) {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            c if is_escaped(c) => out.push_str(&escape(c)),
+            c if is_escaped(c) && c != FRAME => out.push_str(&escape(c)),
             c => out.push(c),
         }
     }

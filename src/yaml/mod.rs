@@ -2,6 +2,7 @@
 
 mod de;
 mod emit;
+pub(crate) mod mark;
 mod node;
 mod parse;
 mod quick;

@@ -198,7 +198,7 @@ pub fn is_safe_plain(text: &str) -> bool {
     if first.is_ascii_digit() {
         return is_quantity(text);
     }
-    let starts = first.is_ascii_alphabetic() || matches!(first, b'_' | b'/');
+    let starts = first.is_ascii_alphabetic() || matches!(first, b'_' | b'/' | FRAME);
     // Most texts are safe: to look at all of it is quicker than to look for a reason to stop.
     let (mut before, mut wrong) = (JOINT, 0);
     for &byte in bytes {
@@ -222,12 +222,15 @@ const JOINT: u8 = 1;
 /// Any other byte.
 const OTHER: u8 = 2;
 
+/// A [mark](super::mark) counts as letters.
+const FRAME: u8 = super::mark::FRAME as u8;
+
 const CLASSES: [u8; 256] = {
     let mut classes = [OTHER; 256];
     let mut byte = 0;
     while byte < 128 {
         classes[byte] = match byte as u8 {
-            b'_' | b'.' | b'/' | b'-' => WORD,
+            b'_' | b'.' | b'/' | b'-' | FRAME => WORD,
             b':' | b'@' | b'+' | b'=' => JOINT,
             c if c.is_ascii_alphanumeric() => WORD,
             _ => OTHER,

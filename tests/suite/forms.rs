@@ -50,39 +50,51 @@ fn baseline() -> String {
     CART.replace("image: cart:1", container) + words
 }
 
-/// What stands for a hole in a stencil, whole and in half.
-const MARKERS: &str = "  marker: anabranch-hole-0000
-  half: anabranch-hole-00
-  both: x anabranch-hole-0001 anabranch-hole-9999 y
-";
-
-/// Names that YAML would take for something else, and markers in the user's own text.
+/// Names that YAML would take for something else where they stand alone.
 #[test]
-fn words_of_the_user_are_never_taken_for_a_hole() {
+fn names_that_are_no_words_are_what_is_made_one_by_one() {
     let preview = |name: &str, service: &str| {
         format!("  - name: {name}\n    services:\n    - name: cart\n{service}")
     };
     let previews = format!(
         "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  prefix: \"n\"\n  namespace: \"{{preview}}\"\n  \
-         baseline: {{namespace: shop}}\n  previews:\n{}{}{}{}{}",
-        preview("n1", "      image: \"cart:anabranch-hole-0000\"\n"),
+         baseline: {{namespace: shop}}\n  previews:\n{}{}{}{}",
+        preview("n1", "      image: \"cart:2\"\n"),
         preview("\"no\"", "      containers: [{name: proxy, image: \"proxy:2\"}]\n"),
         preview("\"null\"", "      replicas: 3\n      image: cart:2\n"),
         preview(
             "n2",
             "      containers: [{name: server, image: \"cart:3\"}, {name: proxy, image: \"1e3\"}]\n"
         ),
-        preview("n3", "      env: [{name: A, value: anabranch-hole-0002}]\n      image: cart:2\n"),
     );
     let [filled, made] = both(&baseline(), &previews);
     assert_eq!(filled, made);
-    let [filled, made] = both(&(baseline() + MARKERS), &previews);
-    assert_eq!(filled, made);
-    let words: Vec<_> = filled.iter().filter(|o| o["metadata"]["name"] == "words").collect();
-    assert_eq!(words.len(), 5);
-    for words in words {
-        assert_eq!(words["data"]["marker"], "anabranch-hole-0000");
-        assert_eq!(words["data"]["both"], "x anabranch-hole-0001 anabranch-hole-9999 y");
+    assert_eq!(filled.iter().filter(|object| object["kind"] == "Deployment").count(), 4);
+}
+
+/// What stands for a hole in a template can be in no input, so nothing is ever filled in there.
+#[test]
+fn the_frame_of_a_mark_is_refused_wherever_it_is_written() {
+    let previews = |image: &str, patch: &str| {
+        format!(
+            "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n  baseline: {{namespace: shop}}\n  \
+             previews:\n  - {{name: pr-1, services: [{{name: cart, image: {image}, patches: [{{patch: {patch}}}]}}]}}\n"
+        )
+    };
+    let patch =
+        "'{apiVersion: apps/v1, kind: Deployment, metadata: {name: cart}, spec: {paused: true}}'";
+    let plain = previews("\"cart:2\"", patch);
+    assert_eq!(render(&baseline(), &plain).code, Some(0));
+    let word = |text: &str| baseline().replace("  a: b\n", &format!("  a: {text}\n"));
+    for (baseline, previews) in [
+        (word("\u{7f}0\u{7f}"), plain.clone()),
+        (word("\"\\x7f0\\x7f\""), plain.clone()),
+        (word("!!binary fzB/"), plain),
+        (baseline(), previews("\"cart:\\u007f1\\u007f\"", patch)),
+        (baseline(), previews("cart:2", &patch.replace("true", "\"\\x7f0\\x7f\""))),
+    ] {
+        let said = render(&baseline, &previews).failed();
+        assert!(said.contains("U+007F"), "{said}");
     }
 }
 
@@ -286,9 +298,9 @@ fn patched_copies_are_what_is_made_one_by_one() {
         // Values are moved to where they have other columns, and lines of their own.
         format!("image: \"cart:9\", replicas: 7, env: [{{name: A, value: \"http://edge\\nx\"}}], {}", json(&format!("{{op: move, from: {at}/env/0/value, path: {at}/args}}, {{op: copy, from: /spec/replicas, path: /spec/minReadySeconds}}"))),
         format!("image: \"cart:9\", env: [{{name: A, value: \"a\\nb\"}}], {}", json(&format!("{{op: add, path: {at}/args, value: [x]}}, {{op: copy, from: {at}/env/0/value, path: {at}/args/-}}"))),
-        // It overrides a value, and holds what could be taken for one.
+        // It overrides a value, and a list.
         format!("image: \"cart:6\", {}", json(&format!("{{op: replace, path: {at}/image, value: \"cart:7\"}}"))),
-        format!("image: \"cart:8\", {}", json(&format!("{{op: add, path: {at}/args, value: [\"anabranch-hole-0003\"]}}"))),
+        format!("image: \"cart:8\", {}", json(&format!("{{op: add, path: {at}/args, value: [\"x\"]}}"))),
         // The subjects of a role are others, and accounts that are copied count.
         "patches: [{target: {kind: RoleBinding}, patch: '{subjects: [{kind: Group, name: \"system:serviceaccounts:shop\"}]}'}]".to_owned(),
         "patches: [{target: {kind: Service}, patch: '{metadata: {annotations: {networking.istio.io/exportTo: \"edge\"}}}'}]".to_owned(),
@@ -315,7 +327,7 @@ fn patched_copies_are_what_is_made_one_by_one() {
     assert_eq!(find("Deployment", 5)["spec"]["minReadySeconds"], 7);
     assert_eq!(container(6)["args"][1], "a\nb");
     assert_eq!(container(7)["image"], "cart:7");
-    assert_eq!(container(8)["args"][0], "anabranch-hole-0003");
+    assert_eq!(container(8)["args"][0], "x");
     let subject = &find("RoleBinding", 9)["subjects"][0]["name"];
     assert_eq!(subject, "system:serviceaccounts:pr-9");
     let exported = |preview: usize| {
@@ -384,7 +396,7 @@ fn any_two_patches_fit_in_all_forms_or_in_none() {
         json(&format!(
             "op: copy, from: {pod}/containers/0/image, path: /spec/template/metadata/labels/image"
         )),
-        json(&format!("op: add, path: {pod}/containers/0/args, value: [anabranch-hole-0002]")),
+        json(&format!("op: add, path: {pod}/containers/0/args, value: [x]")),
     ];
     let (mut fit, mut refused) = (0, 0);
     for (first, second) in patches.iter().flat_map(|one| patches.iter().map(move |two| (one, two)))

@@ -259,3 +259,113 @@ fn every_code_that_is_defined_can_be_found() {
     let unused: Vec<&String> = defined.iter().filter(|name| !used.contains(*name)).collect();
     assert!(unused.is_empty(), "codes that no rule reports: {unused:?}");
 }
+
+/// The types that say which API a route is written in.
+const APIS: [&str; 4] = ["Api", "RouteApi", "MeshRoutes", "Attached"];
+
+/// Whether a variant of these types is named: `RouteApi::Istio`.
+fn names_api(tokens: &[TokenTree]) -> bool {
+    let mut found = false;
+    walk(tokens, &mut |tokens| {
+        let is_variant = |start: usize| {
+            let behind = APIS.iter().find_map(|api| behind(&tokens[start..], api));
+            let name = behind.and_then(|behind| behind.first()).map(ToString::to_string);
+            name.is_some_and(|name| ["Auto", "GatewayApi", "Istio"].contains(&name.as_str()))
+        };
+        found |= (0..tokens.len()).any(is_variant);
+    });
+    found
+}
+
+/// The patterns of the arms of a match, each with its guard.
+fn patterns(arms: &[TokenTree]) -> Vec<&[TokenTree]> {
+    let (mut found, mut rest) = (Vec::new(), arms);
+    let is_arrow = |two: &[TokenTree]| is_punct(two.first(), '=') && is_punct(two.last(), '>');
+    while let Some(end) = rest.windows(2).position(is_arrow) {
+        found.push(&rest[..end]);
+        let body = &rest[end + 2..];
+        let is_block = matches!(body.first(), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace);
+        let ends = |token: &TokenTree| is_punct(Some(token), ',');
+        let length = if is_block { 1 } else { body.iter().position(ends).unwrap_or(body.len()) };
+        rest = &body[length..];
+        if rest.first().is_some_and(ends) {
+            rest = &rest[1..];
+        }
+    }
+    found
+}
+
+/// Whether a pattern fits everything: `_`, or a name.
+fn is_fallback(pattern: &[TokenTree]) -> bool {
+    matches!(pattern, [TokenTree::Ident(name)] if name.to_string().starts_with(|c: char| c == '_' || c.is_lowercase()))
+}
+
+/// The lines on which something is decided by the API of a route without an answer for each API: a match with
+/// a fallback, `matches!`, a comparison, or a `let` that fits one of them alone.
+fn open_decisions(source: &Source) -> Vec<String> {
+    let mut found = Vec::new();
+    walk(&source.tokens, &mut |tokens| {
+        for (at, token) in tokens.iter().enumerate() {
+            let rest = &tokens[at + 1..];
+            let group = rest.iter().find_map(|token| match token {
+                TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group),
+                _ => None,
+            });
+            let is_open = if is_ident(Some(token), "match") {
+                let arms: Vec<TokenTree> =
+                    group.map(|group| group.stream().into_iter().collect()).unwrap_or_default();
+                let patterns = patterns(&arms);
+                patterns.iter().any(|one| names_api(one))
+                    && patterns.iter().any(|one| is_fallback(one))
+            } else if is_ident(Some(token), "matches") && is_punct(rest.first(), '!') {
+                names_api(rest.get(1..2).unwrap_or_default())
+            } else if is_ident(Some(token), "let") {
+                let end = rest.iter().position(|token| is_punct(Some(token), '='));
+                end.is_some_and(|end| names_api(&rest[..end]))
+            } else if is_punct(rest.first(), '=')
+                && (is_punct(Some(token), '=') || is_punct(Some(token), '!'))
+            {
+                let before = &tokens[at.saturating_sub(4)..at];
+                names_api(before) || names_api(rest.get(1..5).unwrap_or_default())
+            } else {
+                false
+            };
+            if is_open {
+                found.push(format!("{}:{}", source.name, token.span().start().line));
+            }
+        }
+    });
+    found
+}
+
+#[test]
+fn every_decision_by_the_api_of_a_route_has_an_answer_for_each_api() {
+    let open: Vec<String> = program().iter().flat_map(open_decisions).collect();
+    assert!(open.is_empty(), "one more API would compile here without a word: {}", open.join(", "));
+}
+
+#[test]
+fn the_guard_sees_decisions_that_leave_an_api_out() {
+    let open = |code: &str| {
+        !open_decisions(&Source::new(("src/plan/x.rs".to_owned(), code.to_owned()))).is_empty()
+    };
+    for code in [
+        "fn f() { match api { RouteApi::Istio => 1, _ => 2 } }",
+        "fn f() { match api { Some(RouteApi::Istio) => { a(); } other => b(other) } }",
+        "fn f() -> bool { matches!(api, RouteApi::Istio) }",
+        "fn f() { if let Attached::Istio(it) = one {} }",
+        "fn f() { let Some(RouteApi::GatewayApi) = api else { return }; }",
+        "fn f() -> bool { route.api == RouteApi::Istio }",
+        "fn f() -> bool { Api::Auto != spec.api }",
+    ] {
+        assert!(open(code), "{code}");
+    }
+    for code in [
+        "fn f() { match api { RouteApi::GatewayApi => 1, RouteApi::Istio => match x { _ => 2 } } }",
+        "fn f() { match api { Some(RouteApi::GatewayApi) => 1, Some(RouteApi::Istio) => 2, None => 3 } }",
+        "fn f() { let all: Vec<RouteApi> = RouteApi::ALL.into(); let api = RouteApi::Istio; }",
+        "fn f() { match kind { \"x\" => RouteApi::Istio, _ => RouteApi::GatewayApi } }",
+    ] {
+        assert!(!open(code), "{code}");
+    }
+}

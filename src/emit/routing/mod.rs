@@ -1,39 +1,46 @@
 //! Routes as objects: derived rules, attached copies, and clones of entries.
+//!
+//! What goes in is what [`plan::routing`](crate::plan::routing) has decided: which rules there are, where each
+//! backend leads, and with which weight. An API has a folder here, which writes that down in its kinds.
 
-mod earlier;
 mod entries;
 mod gateway_api;
 pub(super) mod istio;
 
 use std::collections::BTreeMap;
 
-pub(super) use earlier::left_to_others;
-pub(super) use gateway_api::{Reaches, grants, reached};
+pub(super) use gateway_api::grants::{Grant, grants};
 
 use rayon::prelude::*;
 
-use crate::kube::{Id, Object};
+use crate::kube::{Id, Object, RouteApi};
 use crate::model::Catalog;
-use crate::plan::routing::istio::{self as planned_istio, Source};
-use crate::plan::routing::{Local, entries as planned_entries, gateway_api as planned};
+use crate::plan::routing::entries::EntryClone;
+use crate::plan::routing::gateway_api::PreviewRoutes;
+use crate::plan::routing::istio::{HostRules, Source};
+use crate::plan::routing::{Attached, Local, MeshRoutes};
 use crate::plan::{Environment, Plan};
 
 /// A route that some previews have alike, but for their names.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Route<'p> {
+pub(super) enum PreviewRoute<'p> {
     /// Routes of a service and port in the mesh.
-    Mesh(&'p planned::Table<'p>),
+    Mesh(&'p PreviewRoutes<'p>),
     /// A route attached to copies.
     Local(&'p Local<'p>),
     /// A way in from outside.
-    Entry(&'p planned_entries::Clone<'p>),
+    Entry(&'p EntryClone<'p>),
 }
 
-impl<'p> Route<'p> {
-    /// Every route of a plan.
+impl<'p> PreviewRoute<'p> {
+    /// Every route of a plan that is of single previews.
     pub(super) fn all(plan: &'p Plan<'p>) -> Vec<Self> {
         let routing = &plan.routing;
-        let mesh = routing.gateway_api.iter().map(Self::Mesh);
+        let mesh = routing.mesh.iter().filter_map(|routes| match routes {
+            MeshRoutes::GatewayApi(routes) => Some(Self::Mesh(routes)),
+            // One object has the rules of all previews.
+            MeshRoutes::Istio(_) => None,
+        });
         let local = routing.local.iter().map(Self::Local);
         mesh.chain(local).chain(routing.entries.clones.iter().map(Self::Entry)).collect()
     }
@@ -41,7 +48,7 @@ impl<'p> Route<'p> {
     /// The previews that have it, by the index of their environment.
     pub(super) fn environments(self) -> &'p [usize] {
         match self {
-            Self::Mesh(table) => &table.environments,
+            Self::Mesh(routes) => &routes.environments,
             Self::Local(local) => &local.environments,
             Self::Entry(clone) => &clone.environments,
         }
@@ -50,37 +57,47 @@ impl<'p> Route<'p> {
     /// What it is for one of these.
     pub(super) fn objects(self, plan: &Plan<'_>, env: &Environment<'_>) -> Vec<Object> {
         match self {
-            Self::Mesh(table) => gateway_api::mesh_routes(plan, env, table),
-            Self::Local(local) if local.route.id.group == crate::kube::gateway::GROUP => {
-                vec![gateway_api::attach(plan, env, local)]
-            }
-            Self::Local(local) => istio::attach(plan, env, local).into_iter().collect(),
-            Self::Entry(clone) => vec![entries::emit(plan, env, clone)],
+            Self::Mesh(routes) => gateway_api::mesh_routes(plan, env, routes),
+            Self::Local(local) => vec![match &local.attached {
+                Attached::GatewayApi(attached) => {
+                    gateway_api::attach(plan, env, local.route.object, attached)
+                }
+                Attached::Istio(attached) => istio::attach(plan, env, local.route.object, attached),
+            }],
+            Self::Entry(clone) => vec![match clone.way.route.api {
+                RouteApi::GatewayApi => gateway_api::entry::clone(plan, env, clone),
+                RouteApi::Istio => istio::entry::clone(plan, env, clone),
+            }],
         }
     }
 }
 
 /// The routes of no single preview, and the objects of the baseline that change. `form` makes the
-/// VirtualService of a table.
+/// VirtualService of some rules.
 pub(super) fn of_all<'p, D: From<Object> + Send>(
     plan: &Plan<'p>,
-    form: impl Fn(&planned_istio::Table<'p>) -> D + Send + Sync,
+    form: impl Fn(&HostRules<'p>) -> D + Send + Sync,
 ) -> (Vec<D>, BTreeMap<Id, D>) {
     let (mut shared, mut changed) = (Vec::new(), BTreeMap::new());
-    let tables = &plan.routing.istio;
-    let made: Vec<D> = tables.par_iter().map(form).collect();
-    for (table, object) in tables.iter().zip(made) {
-        match table.source {
-            Source::Own(original) => {
+    let all: Vec<&HostRules<'p>> = plan.routing.host_rules().collect();
+    let made: Vec<D> = all.par_iter().map(|rules| form(rules)).collect();
+    for (rules, object) in all.into_iter().zip(made) {
+        match rules.source {
+            Source::Existing(original) => {
                 changed.insert(original.id.clone(), object);
             }
             Source::Nothing | Source::Wildcard(_) => shared.push(object),
         }
     }
-    shared.extend(left_to_others(plan).into_iter().map(D::from));
+    let left = plan.routing.left_to_others.iter();
+    shared.extend(left.map(|earlier| D::from(istio::without_own_rules(plan, earlier))));
     // None of these is in the mesh, so none was extended.
-    for &original in &plan.routing.entries.stripped {
-        changed.insert(original.id.clone(), entries::strip(plan, original.clone()).into());
+    for route in &plan.routing.entries.stripped {
+        let stripped = match route.api {
+            RouteApi::GatewayApi => gateway_api::entry::strip(plan, route.object),
+            RouteApi::Istio => istio::entry::strip(plan, route.object),
+        };
+        changed.insert(route.object.id.clone(), stripped.into());
     }
     (shared, changed)
 }
@@ -93,4 +110,17 @@ struct Moved<'a> {
     from: &'a str,
     /// The namespace the new route stands in.
     to: &'a str,
+}
+
+impl<'a> Moved<'a> {
+    /// A route that stands where its original does.
+    fn beside(plan: &'a Plan<'a>, env: &'a Environment<'a>, original: &'a Object) -> Self {
+        let namespace = original.id.namespace.as_str();
+        Self { env, catalog: plan.catalog, from: namespace, to: namespace }
+    }
+
+    /// A route in the namespace of the preview.
+    fn inside(plan: &'a Plan<'a>, env: &'a Environment<'a>, original: &'a Object) -> Self {
+        Self { to: &env.namespace, ..Self::beside(plan, env, original) }
+    }
 }

@@ -1,22 +1,25 @@
-//! The parts of a preview that most previews have alike, each as objects and as filled stencils.
+//! The cache of templates: for each part of a preview the stencils that were cut of it, by cache key.
+//!
+//! What goes in is a [`Part`] of a preview, what comes out are its drafts: filled stencils where marks can stand
+//! for what differs, and objects made in the ordinary way where they cannot.
 
 use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use smallvec::SmallVec;
 
-use super::host_entries;
+use super::host_rules;
 use super::stencil::{Draft, Stencil};
-use super::values::{HoleValues, OwnValues};
+use super::values::{HoleValues, PreviewValues};
 use crate::emit::flux::{self, Flux};
-use crate::emit::routing::{self, Reaches, Route, istio};
+use crate::emit::routing::{self, Grant, PreviewRoute, istio};
 use crate::emit::{copy, environment};
 use crate::kube::{Id, Object};
 use crate::model::once_map::OnceMap;
-use crate::plan::marker::{self, NAME, SCALARS, marker};
-use crate::plan::routing::istio::Table;
+use crate::plan::routing::istio::HostRules;
 use crate::plan::{Alias, Body, Copied, Environment, Plan, Value};
-use crate::yaml::Node;
+use crate::yaml::{Node, mark};
 
 /// A part of a preview.
 #[derive(Debug)]
@@ -37,26 +40,17 @@ pub(in crate::emit) enum Part<'p> {
     /// The route of this index.
     Route(usize),
     /// What lets routes choose Services of other namespaces.
-    Grants(Reaches),
+    Grants(BTreeSet<Grant<'p>>),
     /// A Flux Kustomization.
     Flux(flux::Part),
 }
 
-/// The stencils of a part, a set for each of the ways in which previews differ in more than values; none
-/// where they cannot be cut.
-type Slot = OnceMap<Option<Vec<Stencil>>>;
+/// The stencils of a part by their [`CacheKey`]; none where it cannot be made with marks.
+type Cache = OnceMap<Option<Vec<Stencil>>>;
 
-/// HoleValues that all who share a stencil have alike.
-type Alike<'a> = SmallVec<[&'a str; 16]>;
-
-/// A route, and what is known of it for all previews that have it.
-#[derive(Debug)]
-struct Shared<'p> {
-    route: Route<'p>,
-    slot: Slot,
-    /// What it reaches, found when first needed.
-    reaches: OnceLock<Reaches>,
-}
+/// What a part of a preview depends on besides values, its name and its namespace: previews with equal keys share
+/// stencils.
+type CacheKey<'a> = SmallVec<[&'a str; 16]>;
 
 /// What all previews of a run are made with.
 #[derive(Debug)]
@@ -64,65 +58,66 @@ pub(in crate::emit) struct Parts<'p> {
     pub(in crate::emit) plan: &'p Plan<'p>,
     /// What makes Flux Kustomizations.
     pub(in crate::emit) flux: Flux<'p>,
-    /// Whether there can be stencils.
+    /// Whether there can be stencils: no argument holds a mark, and input cannot.
     cuts: bool,
-    namespaces: [Slot; 2],
-    facts: Slot,
-    sidecar: Slot,
-    grants: Slot,
+    namespaces: [Cache; 2],
+    facts: Cache,
+    sidecar: Cache,
+    grants: Cache,
     /// By the number of the original.
-    copies: Vec<Slot>,
+    copies: Vec<Cache>,
     /// By the number of the Service.
-    aliases: Vec<Slot>,
-    declared: Slot,
-    routes: Vec<Shared<'p>>,
-    /// Previews with markers for their names, by their index, made when first needed.
+    aliases: Vec<Cache>,
+    declared: Cache,
+    routes: Vec<(PreviewRoute<'p>, Cache)>,
+    /// Previews with marks for their names, by their index, made when first needed.
     marked: Vec<OnceLock<Environment<'p>>>,
     /// The indices of its routes, by the index of the preview.
     routes_of: Vec<Vec<usize>>,
-    environment: Slot,
-    gates: Slot,
+    environment: Cache,
+    gates: Cache,
     /// By the index of the suite.
-    suites: Vec<Slot>,
+    suites: Vec<Cache>,
 }
 
-fn slots(count: usize) -> Vec<Slot> {
-    (0..count).map(|_| Slot::default()).collect()
+fn caches(count: usize) -> Vec<Cache> {
+    (0..count).map(|_| Cache::default()).collect()
 }
 
 impl<'p> Parts<'p> {
     pub(in crate::emit) fn new(plan: &'p Plan<'p>, flux: Flux<'p>) -> Self {
         let objects = plan.catalog.objects().map(|object| object.number + 1).max().unwrap_or(0);
-        let shared = |route| Shared { route, slot: Slot::default(), reaches: OnceLock::new() };
-        let routes: Vec<Shared<'_>> = Route::all(plan).into_iter().map(shared).collect();
+        let cuts = flux.takes_marks();
+        let routes = PreviewRoute::all(plan).into_iter().map(|route| (route, Cache::default()));
+        let routes: Vec<(PreviewRoute<'_>, Cache)> = routes.collect();
         let mut routes_of = vec![Vec::new(); plan.environments.len()];
-        for (index, shared) in routes.iter().enumerate() {
-            for &environment in shared.route.environments() {
+        for (index, (route, _)) in routes.iter().enumerate() {
+            for &environment in route.environments() {
                 routes_of[environment].push(index);
             }
         }
         Self {
             plan,
             flux,
-            cuts: plan.marks,
+            cuts,
             namespaces: Default::default(),
-            facts: Slot::default(),
-            sidecar: Slot::default(),
-            grants: Slot::default(),
-            copies: slots(objects),
-            aliases: slots(objects),
-            declared: Slot::default(),
+            facts: Cache::default(),
+            sidecar: Cache::default(),
+            grants: Cache::default(),
+            copies: caches(objects),
+            aliases: caches(objects),
+            declared: Cache::default(),
             routes,
             marked: plan.environments.iter().map(|_| OnceLock::new()).collect(),
             routes_of,
-            environment: Slot::default(),
-            gates: Slot::default(),
-            suites: slots(plan.config.previews.spec.tests.len()),
+            environment: Cache::default(),
+            gates: Cache::default(),
+            suites: caches(plan.config.previews.spec.tests.len()),
         }
     }
 
     /// What makes the preview of this index.
-    pub(in crate::emit) fn of(&self, index: usize, values: OwnValues) -> Maker<'_, 'p> {
+    pub(in crate::emit) fn of(&self, index: usize, values: PreviewValues) -> Maker<'_, 'p> {
         let env = &self.plan.environments[index];
         Maker {
             parts: self,
@@ -139,27 +134,27 @@ impl<'p> Parts<'p> {
         self.cuts && env.takes_marks()
     }
 
-    /// The preview of this index with markers for its name and namespace.
+    /// The preview of this index with marks for its name and namespace.
     pub(in crate::emit) fn marked(&self, index: usize) -> &Environment<'p> {
         self.marked[index].get_or_init(|| Environment {
-            name: NAME,
-            namespace: marker::namespace(&self.plan.environments[index].namespace).to_owned(),
+            name: mark::NAME,
+            namespace: mark::NAMESPACE.to_owned(),
             ..self.plan.environments[index].clone()
         })
     }
 
-    /// The VirtualService of a table, which has entries of many previews.
-    pub(in crate::emit) fn virtual_service<'e>(&'e self, table: &Table<'p>) -> Draft<'e> {
-        let ordinary = || Draft::from(istio::whole(self.plan, table));
-        let filled = self.cuts.then(|| host_entries::virtual_service(self, table)).flatten();
+    /// The VirtualService of some rules, which are those of many previews.
+    pub(in crate::emit) fn virtual_service<'e>(&'e self, rules: &HostRules<'p>) -> Draft<'e> {
+        let ordinary = || Draft::from(istio::whole(self.plan, rules));
+        let filled = self.cuts.then(|| host_rules::virtual_service(self, rules)).flatten();
         if let (true, Some(filled)) = (cfg!(debug_assertions), &filled) {
             assert_eq!(shown(filled, HoleValues::NONE), shown(&ordinary(), HoleValues::NONE));
         }
         filled.unwrap_or_else(ordinary)
     }
 
-    /// Where the stencils of a part are kept.
-    fn slot(&self, part: &Part<'_>) -> Option<&Slot> {
+    /// The cache of a part.
+    fn cache(&self, part: &Part<'_>) -> Option<&Cache> {
         match part {
             Part::Namespace { owned } => Some(&self.namespaces[usize::from(*owned)]),
             Part::Facts => Some(&self.facts),
@@ -168,7 +163,7 @@ impl<'p> Parts<'p> {
             Part::Alias(Alias::Service(service)) => self.aliases.get(service.object.number),
             Part::Alias(Alias::Declared(_)) => Some(&self.declared),
             Part::Copy(copied) => self.copies.get(copied.original.number),
-            Part::Route(index) => self.routes.get(*index).map(|shared| &shared.slot),
+            Part::Route(index) => self.routes.get(*index).map(|(_, cache)| cache),
             Part::Flux(flux::Part::Environment) => Some(&self.environment),
             Part::Flux(flux::Part::Gate) => Some(&self.gates),
             Part::Flux(flux::Part::Suite(index)) => self.suites.get(*index),
@@ -186,8 +181,8 @@ pub(in crate::emit) struct Maker<'m, 'p> {
     fills: bool,
     /// Its ServiceAccounts, found when first needed.
     accounts: OnceCell<copy::Accounts<'p>>,
-    /// What its drafts have of their own.
-    values: RefCell<OwnValues>,
+    /// What fills the holes of its drafts.
+    values: RefCell<PreviewValues>,
 }
 
 impl<'m, 'p: 'm> Maker<'m, 'p> {
@@ -196,20 +191,9 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         &self.parts.routes_of[self.index]
     }
 
-    /// What the route of this index reaches.
-    pub(in crate::emit) fn reaches(&self, route: usize) -> &'m Reaches {
-        let shared = &self.parts.routes[route];
-        shared.reaches.get_or_init(|| {
-            let env = if self.fills { self.parts.marked(self.index) } else { self.env };
-            let objects = shared.route.objects(self.parts.plan, env);
-            if self.fills {
-                // Of routes, which differ in nothing but names, they need not be made once more for it.
-                shared.slot.get(&[], || cut(&objects, 0));
-            }
-            let baseline = self.parts.plan.catalog.namespace;
-            let reached = |route| routing::reached(baseline, env, route);
-            objects.iter().flat_map(reached).collect()
-        })
+    /// What the route of this index needs to be allowed.
+    pub(in crate::emit) fn grant(&self, route: usize) -> Option<Grant<'p>> {
+        self.parts.routes[route].0.grant(self.parts.plan)
     }
 
     fn accounts(&self) -> &copy::Accounts<'p> {
@@ -230,18 +214,18 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             }
             Part::Copy(copied) => vec![self.copy(env, copied.node().into_owned())],
             Part::Flux(part) => vec![flux.object(*part, env, flux.facts(*part, self.index))],
-            _ => self.without_scalars(part, env),
+            _ => self.without_values(part, env),
         }
     }
 
-    /// A part as objects of a preview that is nothing but markers; none where it cannot be made of them.
+    /// A part as objects of a preview that is nothing but marks; none where it cannot be made of them.
     fn marked(&self, part: &Part<'_>) -> Option<Vec<Object>> {
         let (plan, flux) = (self.parts.plan, &self.parts.flux);
         let env = self.parts.marked(self.index);
         Some(match part {
             Part::Facts => {
                 let facts = environment::facts(plan, self.index).into_iter().enumerate();
-                let facts = facts.map(|(n, (key, _))| (key, marker(n).into()));
+                let facts = facts.map(|(n, (key, _))| (key, mark::value(n).into()));
                 vec![environment::config_map(plan, env, facts.collect())]
             }
             Part::Copy(Copied { original, body: Body::Changed(changes), .. }) => {
@@ -250,95 +234,92 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             Part::Copy(copied) => vec![self.copy(env, copied.node().into_owned())],
             Part::Flux(part) => {
                 let facts = flux.facts(*part, self.index).into_iter().enumerate();
-                let facts = facts.map(|(n, (key, _))| (key, marker(n)));
+                let facts = facts.map(|(n, (key, _))| (key, mark::value(n)));
                 vec![flux.object(*part, env, facts.collect())]
             }
-            _ => self.without_scalars(part, env),
+            _ => self.without_values(part, env),
         })
     }
 
     /// A part that depends on nothing but the environment, as objects.
-    fn without_scalars(&self, part: &Part<'_>, env: &Environment<'_>) -> Vec<Object> {
+    fn without_values(&self, part: &Part<'_>, env: &Environment<'_>) -> Vec<Object> {
         let plan = self.parts.plan;
         match part {
             Part::Namespace { owned } => vec![environment::namespace(plan, env, *owned)],
             Part::Sidecar => vec![environment::sidecar(plan, env)],
             Part::Alias(alias) => vec![environment::alias(plan, env, *alias)],
-            Part::Route(index) => self.parts.routes[*index].route.objects(plan, env),
-            Part::Grants(reaches) => routing::grants(plan, env, reaches),
+            Part::Route(index) => self.parts.routes[*index].0.objects(plan, env),
+            Part::Grants(grants) => routing::grants(plan, env, grants),
             Part::Facts | Part::Copy(_) | Part::Flux(_) => Vec::new(),
         }
     }
 
-    /// What the drafts have of their own.
-    pub(in crate::emit) fn into_values(self) -> OwnValues {
+    /// What fills the holes of its drafts.
+    pub(in crate::emit) fn into_values(self) -> PreviewValues {
         self.values.into_inner()
     }
 
-    /// Adds the values, besides name and namespace, in which a part differs; and returns what else it depends
-    /// on, which must be the same for all who share a stencil.
-    fn scalars<'a>(&self, part: &'a Part<'p>, own: &mut OwnValues) -> Alike<'a>
+    /// Adds the values, besides name and namespace, in which a part differs; and returns its cache key.
+    fn add_values<'a>(&self, part: &'a Part<'p>, values: &mut PreviewValues) -> CacheKey<'a>
     where
         'p: 'a,
     {
-        let mut alike = Alike::new();
+        let mut key = CacheKey::new();
         match part {
             Part::Facts => {
-                for (key, value) in environment::facts(self.parts.plan, self.index) {
-                    own.add_string(&value);
-                    alike.push(key);
+                for (name, value) in environment::facts(self.parts.plan, self.index) {
+                    values.add_string(&value);
+                    key.push(name);
                 }
             }
             Part::Flux(part) => {
-                for (key, value) in self.parts.flux.facts(*part, self.index) {
-                    own.add_string(&value);
-                    alike.push(key);
+                for (name, value) in self.parts.flux.facts(*part, self.index) {
+                    values.add_string(&value);
+                    key.push(name);
                 }
             }
             Part::Copy(Copied { body: Body::Changed(changes), .. }) => {
                 changes.values().for_each(|value| match value {
-                    Value::Replicas(count) => own.add_plain(count),
-                    Value::Text(text) => own.add_string(text),
+                    Value::Replicas(count) => values.add_plain(count),
+                    Value::Text(text) => values.add_string(text),
                 });
-                alike.extend(changes.shape());
+                key.extend(changes.cache_key());
             }
-            Part::Alias(Alias::Declared(name)) => alike.push(name),
-            Part::Sidecar => alike.extend(self.env.other_namespaces.iter().map(String::as_str)),
-            Part::Grants(reaches) => {
-                let names = reaches.iter().flat_map(|(to, from)| [to.name(), from.name()]);
-                alike.extend(names.map(Option::unwrap_or_default));
-            }
+            Part::Alias(Alias::Declared(name)) => key.push(name),
+            Part::Sidecar => key.extend(self.env.other_namespaces.iter().map(String::as_str)),
+            Part::Grants(grants) => key.extend(grants.iter().map(|grant| match grant {
+                Grant::OfCopies(namespace) => namespace,
+                Grant::OfBaseline => "",
+            })),
             _ => {}
         }
         if let Part::Copy(copied) = part {
-            alike.extend(copy::depends_on(self.parts.plan, self.env, || self.accounts(), copied));
+            key.extend(copy::depends_on(self.parts.plan, self.env, || self.accounts(), copied));
         }
-        alike
+        key
     }
 
     /// A part from its stencils, or in the ordinary way where it has none.
     pub(in crate::emit) fn drafts(&self, part: &Part<'p>, add: impl FnMut(Draft<'m>)) {
-        let own = &mut *self.values.borrow_mut();
-        let first = own.scalars();
-        let slot = self.parts.slot(part).filter(|_| self.fills);
-        let stencils = slot.and_then(|slot| {
-            let alike = self.scalars(part, own);
-            let count = own.scalars() - first;
-            (count <= SCALARS)
-                .then(|| slot.get(&alike, || cut(&self.marked(part)?, count)).as_deref())?
+        let others = &mut *self.values.borrow_mut();
+        let first = others.count();
+        let cache = self.parts.cache(part).filter(|_| self.fills);
+        let stencils = cache.and_then(|cache| {
+            let key = self.add_values(part, others);
+            cache.get(&key, || cut(&self.marked(part)?)).as_deref()
         });
         let Some(stencils) = stencils else {
-            own.truncate(first);
+            others.truncate(first);
             return self.objects(part).into_iter().map(Draft::from).for_each(add);
         };
         let names = [self.env.name, &self.env.namespace];
         if !cfg!(debug_assertions) {
-            return stencils.iter().map(|one| one.draft(names, first, own)).for_each(add);
+            return stencils.iter().map(|one| one.draft(names, first, others)).for_each(add);
         }
         let drafts: Vec<Draft<'_>> =
-            stencils.iter().map(|one| one.draft(names, first, own)).collect();
+            stencils.iter().map(|one| one.draft(names, first, others)).collect();
         let ordinary: Vec<Draft<'_>> = self.objects(part).into_iter().map(Draft::from).collect();
-        let values = HoleValues { name: names[0], namespace: names[1], own };
+        let values = HoleValues { name: names[0], namespace: names[1], others };
         let all = |drafts: &[Draft<'_>]| -> Vec<(Id, String)> {
             drafts.iter().map(|draft| shown(draft, values)).collect()
         };
@@ -347,9 +328,9 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     }
 }
 
-/// Cuts the stencils of objects that are nothing but markers, of so many scalars.
-fn cut(marked: &[Object], scalars: usize) -> Option<Vec<Stencil>> {
-    marked.iter().map(|object| Stencil::cut(object, scalars)).collect()
+/// The stencils of objects that were made with marks.
+fn cut(marked: &[Object]) -> Option<Vec<Stencil>> {
+    marked.iter().map(Stencil::cut).collect()
 }
 
 /// What a draft comes to.

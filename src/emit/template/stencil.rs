@@ -1,19 +1,16 @@
 //! Objects that differ between previews only in a few values, as text with holes: written once, then
 //! filled for each preview without a tree.
 //!
-//! A stencil is cut from an ordinary object that was made with [markers](crate::plan::marker) for those
+//! A stencil is cut from an ordinary object that was made with [marks](crate::yaml::mark) for those
 //! values.
 
-use std::sync::LazyLock;
-
-use memchr::memmem::Finder;
 use smol_str::{SmolStr, SmolStrBuilder};
 
-use super::values::{HoleValues, OwnValues};
+use super::values::{HoleValues, PreviewValues};
 use crate::diagnostic::Sources;
 use crate::kube::kinds::{Rank, rank};
 use crate::kube::{Id, Key, Object};
-use crate::plan::marker::{self, DIGITS, MARKER};
+use crate::yaml::mark::{self, FRAME, Marked};
 use crate::yaml::{InputLimits, Node, parse_documents, write_document};
 
 /// A place where something goes into a text.
@@ -21,55 +18,55 @@ use crate::yaml::{InputLimits, Node, parse_documents, write_document};
 struct Hole {
     /// Bytes of the text before it.
     at: usize,
-    /// The number of its marker.
-    number: usize,
-    /// The column at which further lines of a scalar stand.
+    /// What goes into it.
+    marked: Marked,
+    /// The column at which further lines of a value stand.
     indent: usize,
 }
 
 impl Hole {
-    /// The hole of a marker behind this text.
-    fn behind(text: &str, number: usize) -> Self {
+    /// The hole of a mark behind this text.
+    fn behind(text: &str, marked: Marked) -> Self {
         let line = text.rfind('\n').map_or(0, |end| end + 1);
         let value = text[line..].trim_start_matches(' ');
         let value = value.trim_start_matches("- ");
         let start = text.len() - line - value.len();
         // Lines of a value stand below its key, those of an item beside its dash.
-        Self { at: text.len(), number, indent: if value.is_empty() { start } else { start + 2 } }
+        Self { at: text.len(), marked, indent: if value.is_empty() { start } else { start + 2 } }
     }
 
-    /// What goes into it; the scalars of its text begin with this one.
-    fn word<'a>(&self, values: HoleValues<'a>, first: usize) -> &'a str {
-        match self.number {
-            0 => values.name,
-            1 => values.namespace,
-            other => values.own.scalar(first + other - 2),
+    /// What goes into it; the values of its text begin with the `first` of the preview's.
+    fn filling<'a>(&self, values: HoleValues<'a>, first: usize) -> &'a str {
+        match self.marked {
+            Marked::Name => values.name,
+            Marked::Namespace => values.namespace,
+            Marked::Value(number) => values.others.value(first + number),
         }
     }
 
     /// The length of what goes into it.
-    fn length(&self, word: &str) -> usize {
-        word.len() + further_lines(word).count() * self.indent
+    fn length(&self, filling: &str) -> usize {
+        filling.len() + further_lines(filling).count() * self.indent
     }
 
     /// Adds what goes into it to a text.
-    fn fill(&self, word: &str, out: &mut String) {
+    fn fill(&self, filling: &str, out: &mut String) {
         let mut from = 0;
         // Names have one line.
-        let lines = (self.number >= 2).then(|| further_lines(word));
+        let lines = matches!(self.marked, Marked::Value(_)).then(|| further_lines(filling));
         for line in lines.into_iter().flatten() {
-            out.push_str(&word[from..line]);
+            out.push_str(&filling[from..line]);
             out.extend(std::iter::repeat_n(' ', self.indent));
             from = line;
         }
-        out.push_str(&word[from..]);
+        out.push_str(&filling[from..]);
     }
 }
 
-/// Where lines of a scalar begin that are indented: all but the first, and empty ones.
-fn further_lines(word: &str) -> impl Iterator<Item = usize> {
-    let starts = memchr::memchr_iter(b'\n', word.as_bytes()).map(|end| end + 1);
-    starts.filter(|&start| word.as_bytes().get(start).is_some_and(|&byte| byte != b'\n'))
+/// Where lines of a value begin that are indented: all but the first, and empty ones.
+fn further_lines(value: &str) -> impl Iterator<Item = usize> {
+    let starts = memchr::memchr_iter(b'\n', value.as_bytes()).map(|end| end + 1);
+    starts.filter(|&start| value.as_bytes().get(start).is_some_and(|&byte| byte != b'\n'))
 }
 
 /// A text with holes.
@@ -78,57 +75,56 @@ pub(in crate::emit) struct Template {
     text: SmolStr,
     /// In order.
     holes: Vec<Hole>,
-    /// How many of the holes are for the name, and how many for the namespace.
-    for_words: [usize; 2],
+    /// How many of the holes are for the name.
+    names: usize,
+    /// How many of the holes are for the namespace.
+    namespaces: usize,
 }
 
+/// Lines that may become longer than this are in no template: from 257 characters on, a text is quoted.
+const LONGEST: usize = 256;
+
 impl Template {
-    /// None where there is half a marker, or one for a scalar beyond those there will be.
-    pub(in crate::emit) fn cut(marked: &str, scalars: usize) -> Option<Self> {
-        static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(MARKER));
-        if FINDER.find(marked.as_bytes()).is_none() {
-            return Some(Self { text: marked.into(), holes: Vec::new(), for_words: [0, 0] });
+    /// Cuts the marks out of a text; none where it depends on the length of a name whether something is quoted.
+    pub(in crate::emit) fn cut(marked: &str) -> Option<Self> {
+        if marked.lines().any(may_be_too_long) {
+            return None;
         }
+        let (marks, end) = mark::split(marked)?;
         let mut text = String::with_capacity(marked.len());
-        let (mut holes, mut from) = (Vec::new(), 0);
-        for at in FINDER.find_iter(marked.as_bytes()) {
-            let end = at + MARKER.len();
-            let (number, before) = marker::read(marked.get(end..end + DIGITS)?)?;
-            if number >= scalars + 2 {
-                return None;
-            }
-            text.push_str(marked.get(from..at.checked_sub(before)?)?);
-            holes.push(Hole::behind(&text, number));
-            from = end + DIGITS;
+        let mut holes = Vec::with_capacity(marks.len());
+        for (before, marked) in marks {
+            text.push_str(before);
+            holes.push(Hole::behind(&text, marked));
         }
-        text.push_str(&marked[from..]);
-        let count = |wanted| holes.iter().filter(|hole: &&Hole| hole.number == wanted).count();
-        Some(Self { text: text.into(), for_words: [count(0), count(1)], holes })
+        text.push_str(end);
+        let count = |wanted| holes.iter().filter(|hole: &&Hole| hole.marked == wanted).count();
+        let (names, namespaces) = (count(Marked::Name), count(Marked::Namespace));
+        Some(Self { text: text.into(), names, namespaces, holes })
     }
 
     /// Whether it is the namespace of a preview.
     fn is_namespace(&self) -> bool {
-        self.text.is_empty() && self.for_words == [0, 1] && self.holes.len() == 1
+        self.text.is_empty() && self.namespaces == 1 && self.holes.len() == 1
     }
 
-    /// How long the text is, filled with values and scalars from the first of these on.
+    /// How long the text is, filled with values, of which those of its holes begin with the `first`.
     fn length(&self, values: HoleValues<'_>, first: usize) -> usize {
-        let [names, namespaces] = self.for_words;
-        let filled = names * values.name.len() + namespaces * values.namespace.len();
+        let filled = self.names * values.name.len() + self.namespaces * values.namespace.len();
         // Most have no other holes, and theirs need not be looked at.
-        let only_words = names + namespaces == self.holes.len();
-        let others = if only_words { &[] } else { self.holes.as_slice() };
-        let others = others.iter().filter(|hole| hole.number >= 2);
-        let others = others.map(|hole| hole.length(hole.word(values, first)));
+        let only_names = self.names + self.namespaces == self.holes.len();
+        let others = if only_names { &[] } else { self.holes.as_slice() };
+        let others = others.iter().filter(|hole| matches!(hole.marked, Marked::Value(_)));
+        let others = others.map(|hole| hole.length(hole.filling(values, first)));
         self.text.len() + filled + others.sum::<usize>()
     }
 
-    /// Adds the text to another, filled with values and scalars from the first of these on.
+    /// Adds the text to another, filled with values, of which those of its holes begin with the `first`.
     pub(in crate::emit) fn fill(&self, values: HoleValues<'_>, first: usize, out: &mut String) {
         let mut from = 0;
         for hole in &self.holes {
             out.push_str(&self.text[from..hole.at]);
-            hole.fill(hole.word(values, first), out);
+            hole.fill(hole.filling(values, first), out);
             from = hole.at;
         }
         out.push_str(&self.text[from..]);
@@ -142,12 +138,17 @@ impl Template {
         let (mut name, mut from) = (SmolStrBuilder::new(), 0);
         for hole in &self.holes {
             name.push_str(&self.text[from..hole.at]);
-            name.push_str(hole.word(values, first));
+            name.push_str(hole.filling(values, first));
             from = hole.at;
         }
         name.push_str(&self.text[from..]);
         name.finish()
     }
+}
+
+/// Whether a line may be too long once names, of up to 63 characters, stand in place of its marks.
+fn may_be_too_long(line: &str) -> bool {
+    line.len() + line.matches(FRAME).count() / 2 * 63 > LONGEST && line.contains(FRAME)
 }
 
 /// One object with holes.
@@ -159,16 +160,16 @@ pub(in crate::emit) struct Stencil {
     namespace: Template,
     name: Template,
     text: Template,
-    /// Whether it is in the namespace of the preview, under a name that all previews have alike.
+    /// Whether its identity follows from the namespace of the preview: all previews have the same name there.
     inside: bool,
 }
 
 impl Stencil {
-    /// Cuts the markers out of an object; there will be so many scalars.
-    pub(in crate::emit) fn cut(marked: &Object, scalars: usize) -> Option<Self> {
+    /// Cuts the marks out of an object; none where it depends on the length of a name how it is written.
+    pub(in crate::emit) fn cut(marked: &Object) -> Option<Self> {
         let id = &marked.id;
-        let name = Template::cut(&id.name, scalars)?;
-        let namespace = Template::cut(&id.namespace, scalars)?;
+        let name = Template::cut(&id.name)?;
+        let namespace = Template::cut(&id.namespace)?;
         Some(Self {
             group: id.group.clone(),
             kind: id.kind.clone(),
@@ -176,20 +177,20 @@ impl Stencil {
             inside: namespace.is_namespace() && name.holes.is_empty(),
             namespace,
             name,
-            text: Template::cut(&text_of(marked), scalars)?,
+            text: Template::cut(&text_of(marked))?,
         })
     }
 
-    /// The object of one preview, whose scalars begin with this one; whatever else it has is added to its
-    /// own.
+    /// The object of one preview, whose values begin with the `first` of these; an identity of its own is added to
+    /// them.
     pub(in crate::emit) fn draft<'e>(
         &'e self,
         [name, namespace]: [&str; 2],
         first: usize,
-        own: &mut OwnValues,
+        others: &mut PreviewValues,
     ) -> Draft<'e> {
-        let id = (!self.inside).then(|| self.id(HoleValues { name, namespace, own }, first));
-        Draft(Content::Holes { stencil: self, first, id: id.map(|id| own.add_id(id)) })
+        let id = (!self.inside).then(|| self.id(HoleValues { name, namespace, others }, first));
+        Draft(Content::Holes { stencil: self, first, id: id.map(|id| others.add_id(id)) })
     }
 
     fn id(&self, values: HoleValues<'_>, first: usize) -> Id {
@@ -214,7 +215,7 @@ pub struct Draft<'e>(Content<'e>);
 enum Content<'e> {
     Holes {
         stencil: &'e Stencil,
-        /// The number of its first scalar.
+        /// The number of its first value.
         first: usize,
         /// The number of its identity, where it does not follow from the namespace of the preview.
         id: Option<usize>,
@@ -240,7 +241,7 @@ impl Draft<'_> {
     pub fn key<'k>(&'k self, values: HoleValues<'k>) -> Key<'k> {
         match &self.0 {
             Content::Whole(whole) => (&whole.0).into(),
-            Content::Holes { id: Some(id), .. } => values.own.id(*id).into(),
+            Content::Holes { id: Some(id), .. } => values.others.id(*id).into(),
             Content::Holes { stencil, .. } => Key {
                 rank: stencil.rank,
                 namespace: values.namespace,
@@ -256,7 +257,7 @@ impl Draft<'_> {
     pub fn kept_id<'k>(&'k self, values: HoleValues<'k>) -> Option<&'k Id> {
         match &self.0 {
             Content::Whole(whole) => Some(&whole.0),
-            Content::Holes { id, .. } => id.map(|id| values.own.id(id)),
+            Content::Holes { id, .. } => id.map(|id| values.others.id(id)),
         }
     }
 
@@ -306,34 +307,29 @@ fn text_of(object: &Object) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::marker::{NAME, marker, namespace};
+    use crate::yaml::mark::{NAME, NAMESPACE, value};
 
     #[test]
-    fn what_is_filled_stands_where_the_markers_stood() {
-        let namespace = namespace("shop-pr-1");
-        let marked = format!("a: {NAME}\nb: x.{namespace}.svc\nc: {}\n", marker(0));
-        let template = Template::cut(&marked, 1).expect("markers are whole");
-        let mut own = OwnValues::default();
-        own.add_string("0");
-        own.add_string("1");
-        let values = HoleValues { name: "pr-1", namespace: "shop-pr-1", own: &own };
+    fn what_is_filled_stands_where_the_marks_stood() {
+        let marked = format!("a: {NAME}\nb: x.{NAMESPACE}.svc\nc: {}\n", value(0));
+        let template = Template::cut(&marked).expect("short lines");
+        let mut others = PreviewValues::default();
+        others.add_string("0");
+        others.add_string("1");
+        let values = HoleValues { name: "pr-1", namespace: "shop-pr-1", others: &others };
         let mut text = String::new();
         template.fill(values, 1, &mut text);
         assert_eq!(text, "a: pr-1\nb: x.shop-pr-1.svc\nc: \"1\"\n");
         assert_eq!(template.length(values, 1), text.len());
-        let template = Template::cut(&format!("{NAME}.{namespace}.{NAME}"), 0).expect("whole");
+        let template = Template::cut(&format!("{NAME}.{NAMESPACE}.{NAME}")).expect("short");
         assert_eq!(template.length(values, 0), "pr-1.shop-pr-1.pr-1".len());
         assert_eq!(template.name(values, 0), "pr-1.shop-pr-1.pr-1");
     }
 
     #[test]
-    fn half_a_marker_of_the_users_gives_no_stencil() {
-        assert!(Template::cut("a: anabranch-hole-x\n", 1).is_none());
-        assert!(Template::cut("a: anabranch-hole-", 1).is_none());
-        assert!(Template::cut("a: anabranch-hole-ä", 1).is_none());
-        assert!(
-            Template::cut("a: anabranch-hole-0003\n", 1).is_none(),
-            "there is no second scalar"
-        );
+    fn what_a_long_name_would_put_into_quotes_is_in_no_template() {
+        let long = "x".repeat(200);
+        assert!(Template::cut(&format!("a: {long}\nb: {NAME}\n")).is_some());
+        assert!(Template::cut(&format!("a: {long}{NAME}\n")).is_none());
     }
 }

@@ -1,4 +1,6 @@
 //! The values that stencils are filled with.
+//!
+//! A value is text as YAML writes it, quotes included, so that filling is copying.
 
 use std::fmt::Display;
 use std::fmt::Write as _;
@@ -13,22 +15,23 @@ pub struct HoleValues<'a> {
     pub name: &'a str,
     /// Its namespace.
     pub namespace: &'a str,
-    /// What its drafts have of their own.
-    pub own: &'a OwnValues,
+    /// All others.
+    pub others: &'a PreviewValues,
 }
 
 impl HoleValues<'_> {
     /// Those of what belongs to no single preview.
-    pub const NONE: Self = Self { name: "", namespace: "", own: &NOTHING };
+    pub const NONE: Self = Self { name: "", namespace: "", others: &NOTHING };
 }
 
-static NOTHING: OwnValues = OwnValues { text: String::new(), ends: Vec::new(), ids: Vec::new() };
+static NOTHING: PreviewValues =
+    PreviewValues { text: String::new(), ends: Vec::new(), ids: Vec::new() };
 
-/// What the drafts of a preview have that neither their stencils nor its name tell: in a few pieces of
-/// memory for all of them, since there are thousands of previews.
+/// What fills the holes of one preview's drafts besides its name and namespace: in a few pieces of memory for
+/// all of them, since there are thousands of previews.
 #[derive(Debug, Default)]
-pub struct OwnValues {
-    /// Whole scalars as YAML writes them, at column 0 where they have several lines.
+pub struct PreviewValues {
+    /// Values as YAML writes them, at column 0 where they have several lines.
     text: String,
     /// Where each of them ends.
     ends: Vec<usize>,
@@ -36,7 +39,7 @@ pub struct OwnValues {
     ids: Vec<Id>,
 }
 
-impl OwnValues {
+impl PreviewValues {
     /// Takes out all that was added, in as much memory as it needs; the room for it stays.
     pub(in crate::emit) fn take(&mut self) -> Self {
         let taken = Self {
@@ -48,13 +51,13 @@ impl OwnValues {
         taken
     }
 
-    /// How many scalars there are.
-    pub(in crate::emit) fn scalars(&self) -> usize {
+    /// How many values there are.
+    pub(in crate::emit) fn count(&self) -> usize {
         self.ends.len()
     }
 
-    /// The scalar of this number.
-    pub(in crate::emit) fn scalar(&self, number: usize) -> &str {
+    /// The value of this number.
+    pub(in crate::emit) fn value(&self, number: usize) -> &str {
         let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.text[start..self.ends[number]]
     }
@@ -72,9 +75,9 @@ impl OwnValues {
         self.ends.push(self.text.len());
     }
 
-    /// Takes back all scalars but the first so many.
-    pub(in crate::emit) fn truncate(&mut self, scalars: usize) {
-        self.ends.truncate(scalars);
+    /// Takes back all values but the first so many.
+    pub(in crate::emit) fn truncate(&mut self, values: usize) {
+        self.ends.truncate(values);
         self.text.truncate(self.ends.last().copied().unwrap_or(0));
     }
 
@@ -95,20 +98,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scalars_stand_as_yaml_writes_them_until_they_are_taken_back() {
-        let mut own = OwnValues::default();
-        own.add_string("a");
-        own.add_string("");
-        own.add_string("1");
-        own.add_plain(1);
-        own.add_string("b\nc");
-        let all: Vec<&str> = (0..own.scalars()).map(|number| own.scalar(number)).collect();
+    fn values_stand_as_yaml_writes_them_until_they_are_taken_back() {
+        let mut values = PreviewValues::default();
+        values.add_string("a");
+        values.add_string("");
+        values.add_string("1");
+        values.add_plain(1);
+        values.add_string("b\nc");
+        let all: Vec<&str> = (0..values.count()).map(|number| values.value(number)).collect();
         assert_eq!(all, ["a", "\"\"", "\"1\"", "1", "|-\nb\nc"]);
-        own.truncate(1);
-        own.add_plain(2);
-        let taken = own.take();
-        assert_eq!((taken.scalar(0), taken.scalar(1), taken.scalars()), ("a", "2", 2));
-        own.add_plain(3);
-        assert_eq!((own.scalar(0), own.scalars()), ("3", 1));
+        values.truncate(1);
+        values.add_plain(2);
+        let taken = values.take();
+        assert_eq!((taken.value(0), taken.value(1), taken.count()), ("a", "2", 2));
+        values.add_plain(3);
+        assert_eq!((values.value(0), values.count()), ("3", 1));
     }
 }

@@ -4,9 +4,132 @@
 //! ignores some of what the API server accepts: a parent whose group is not written out, and a whole
 //! route for one backend that it cannot convert.
 
+use super::admission::refusal;
+use super::gateways::{Binding, Listener, is_secure, port_number};
+use super::istio::Seen;
+use super::{Reader, Redirect};
 use crate::kube::{Object, gateway, istio};
-use crate::model::{Home, Service};
+use crate::model::{Catalog, Home, Service};
 use crate::yaml::Node;
+
+/// Reads HTTPRoutes and GRPCRoutes.
+pub(super) struct GatewayApi;
+
+impl Reader for GatewayApi {
+    fn rules<'a>(&self, route: &'a Object) -> Vec<&'a Node> {
+        rules(route).iter().collect()
+    }
+
+    fn streams<'a>(&self, _: &'a Object) -> &'a [Node] {
+        // TCPRoutes and TLSRoutes are kinds of their own.
+        &[]
+    }
+
+    fn backends<'a>(&self, rule: &'a Node) -> &'a [Node] {
+        backends(rule)
+    }
+
+    fn weight(&self, backend: &Node) -> i64 {
+        weight_of(backend)
+    }
+
+    fn service<'a>(&self, backend: &'a Node, route: &Object, home: Home<'_>) -> Option<&'a str> {
+        service_backend(backend, route, home)
+    }
+
+    fn request_changes<'a>(&self, route: &'a Object) -> Vec<&'a Node> {
+        let rules = rules(route).iter();
+        rules.flat_map(|rule| modifiers(rule, "requestHeaderModifier")).collect()
+    }
+
+    fn answer_changes<'a>(&self, rule: &'a Node) -> Vec<&'a Node> {
+        modifiers(rule, "responseHeaderModifier").collect()
+    }
+
+    fn redirects<'a>(&self, rule: &'a Node) -> Vec<Redirect<'a>> {
+        let redirects = filters(rule).iter().filter_map(|filter| filter.get("requestRedirect"));
+        let read = |node: &'a Node| Redirect {
+            node,
+            host: node.get("hostname"),
+            has_path: node.get("path").is_some(),
+        };
+        redirects.map(read).collect()
+    }
+
+    fn origins<'a>(&self, rule: &'a Node) -> Option<&'a Node> {
+        filters(rule).iter().find_map(|filter| filter.at(&["cors", "allowOrigins"]))
+    }
+
+    fn tells_hosts_apart(&self, rule: &Node) -> bool {
+        self.redirects(rule).iter().any(|redirect| redirect.host.is_some())
+    }
+
+    fn hosts<'a>(&self, route: &'a Object) -> Vec<&'a str> {
+        let hosts = route.node.at(&["spec", self.host_field()]).map(Node::items);
+        hosts.unwrap_or_default().iter().filter_map(Node::text).collect()
+    }
+
+    fn host_field(&self) -> &'static str {
+        "hostnames"
+    }
+
+    fn bindings<'a>(&self, route: &'a Object) -> Vec<Binding<'a>> {
+        let gateways = parents(route).iter();
+        let gateways = gateways.filter(|one| kind_of_parent(one) == (gateway::GROUP, "Gateway"));
+        let bound = gateways.filter_map(|one| {
+            let namespace = one.text_at(&["namespace"]).unwrap_or(&route.id.namespace);
+            Some(Binding {
+                gateway: (namespace, one.text_at(&["name"])?),
+                section: one.text_at(&["sectionName"]),
+                port: port_of(one),
+            })
+        });
+        bound.collect()
+    }
+
+    fn listeners<'a>(&self, gateway: &'a Object, _: &str) -> Vec<Listener<'a>> {
+        let all = gateway.node.at(&["spec", "listeners"]).map(Node::items).unwrap_or_default();
+        all.iter().map(listener).collect()
+    }
+
+    fn names_listeners(&self) -> bool {
+        true
+    }
+
+    fn refusal<'a>(
+        &self,
+        listener: &Listener<'a>,
+        gateway: &Object,
+        route: &Object,
+        catalog: &Catalog<'_>,
+    ) -> Option<Ignored<'a>> {
+        refusal(listener.node, gateway, route, catalog)
+    }
+
+    fn is_for_mesh(&self, route: &Object) -> bool {
+        parents(route).iter().any(|parent| kind_of_parent(parent) == ("", "Service"))
+    }
+
+    fn seen<'a>(&self, _: &'a Object) -> Seen<'a> {
+        Seen::Everywhere
+    }
+}
+
+/// The filters of this type of a rule and of its backends.
+fn modifiers<'a>(rule: &'a Node, kind: &'static str) -> impl Iterator<Item = &'a Node> {
+    let filters = backends(rule).iter().chain([rule]).flat_map(filters);
+    filters.filter_map(move |filter| filter.get(kind))
+}
+
+fn listener(node: &Node) -> Listener<'_> {
+    Listener {
+        node,
+        names: [node.text_at(&["name"]), None],
+        hosts: node.text_at(&["hostname"]).into_iter().filter(|host| !host.is_empty()).collect(),
+        port: port_number(node.get("port")),
+        secure: is_secure(node.text_at(&["protocol"]).unwrap_or("HTTPS")),
+    }
+}
 
 /// The parentRefs of a route.
 pub(crate) fn parents(route: &Object) -> &[Node] {
@@ -36,7 +159,7 @@ pub(crate) fn is_in(reference: &Node, route: &Object, namespace: &str) -> bool {
 
 /// The port of a parentRef, where it names one.
 pub(crate) fn port_of(parent: &Node) -> Option<u16> {
-    parent.get("port").and_then(Node::integer_value).and_then(|port| u16::try_from(port).ok())
+    port_number(parent.get("port"))
 }
 
 /// Why a route, or one of its parentRefs, comes to nothing: Istio does not follow it, or a listener refuses it.
@@ -151,6 +274,12 @@ pub(crate) fn weight_of(backend: &Node) -> i64 {
 pub(crate) fn kind_of_backend(backend: &Node) -> (&str, &str) {
     let group = backend.text_at(&["group"]).unwrap_or_default();
     (group, backend.text_at(&["kind"]).unwrap_or("Service"))
+}
+
+/// Whether a backendRef is of Istio's kind for what is known by its full host. It is of no namespace, and Istio
+/// drops a route that gives it one.
+pub(crate) fn is_hostname(backend: &Node) -> bool {
+    kind_of_backend(backend).1 == "Hostname"
 }
 
 /// The service of the baseline that a backendRef of a route means. Istio's kind `Hostname` names it by

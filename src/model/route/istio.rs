@@ -1,4 +1,4 @@
-//! VirtualServices as Istio follows them: hosts, entries, who sees them, and what of them holds in the
+//! VirtualServices as Istio follows them: hosts, rules, who sees them, and what of them holds in the
 //! mesh.
 //!
 //! The rules are those of `pilot/pkg/networking/core/route/route.go` and
@@ -6,11 +6,158 @@
 
 use std::collections::BTreeSet;
 
+use super::gateway_api::Ignored;
+use super::gateways::{Binding, Listener, Name, is_secure, port_number};
+use super::{Reader, Redirect};
 use crate::kube::{Object, marks};
+use crate::model::{Catalog, Home};
 use crate::yaml::Node;
 
 /// What a VirtualService calls all sidecars, among its gateways.
 pub(crate) const MESH: &str = "mesh";
+
+/// Reads VirtualServices.
+pub(super) struct Istio;
+
+impl Reader for Istio {
+    fn rules<'a>(&self, route: &'a Object) -> Vec<&'a Node> {
+        http(route).collect()
+    }
+
+    fn streams<'a>(&self, route: &'a Object) -> &'a [Node] {
+        section(route, "tcp")
+    }
+
+    fn backends<'a>(&self, rule: &'a Node) -> &'a [Node] {
+        routes(rule)
+    }
+
+    fn weight(&self, backend: &Node) -> i64 {
+        backend.get("weight").and_then(Node::integer_value).unwrap_or(0)
+    }
+
+    fn service<'a>(&self, backend: &'a Node, route: &Object, home: Home<'_>) -> Option<&'a str> {
+        home.service_of(backend.text_at(&["destination", "host"])?, route)
+    }
+
+    fn request_changes<'a>(&self, route: &'a Object) -> Vec<&'a Node> {
+        let in_mesh = http(route).filter(|rule| {
+            let matches = matches(rule);
+            matches.is_empty() || matches.iter().any(is_for_mesh)
+        });
+        let nodes = in_mesh.flat_map(|rule| routes(rule).iter().chain([rule]));
+        nodes.filter_map(|node| node.at(&["headers", "request"])).collect()
+    }
+
+    fn answer_changes<'a>(&self, rule: &'a Node) -> Vec<&'a Node> {
+        let nodes = routes(rule).iter().chain([rule]);
+        nodes.filter_map(|node| node.at(&["headers", "response"])).collect()
+    }
+
+    fn redirects<'a>(&self, rule: &'a Node) -> Vec<Redirect<'a>> {
+        let read = |node: &'a Node| Redirect {
+            node,
+            host: node.get("authority"),
+            has_path: node.get("uri").is_some(),
+        };
+        rule.get("redirect").map(read).into_iter().collect()
+    }
+
+    fn origins<'a>(&self, rule: &'a Node) -> Option<&'a Node> {
+        let policy = rule.get("corsPolicy")?;
+        policy.get("allowOrigins").or(policy.get("allowOrigin"))
+    }
+
+    fn tells_hosts_apart(&self, rule: &Node) -> bool {
+        let names_host = |one: &Node| {
+            let mut named =
+                HEADERS.iter().filter_map(|field| one.get(field)).flat_map(Node::entries);
+            one.get("authority").is_some() || named.any(|(name, _)| is_host_header(&name.text))
+        };
+        matches(rule).iter().any(names_host)
+            || self.redirects(rule).iter().any(|redirect| redirect.host.is_some())
+    }
+
+    fn hosts<'a>(&self, route: &'a Object) -> Vec<&'a str> {
+        hosts(route).filter(|host| host.contains('.') || host.starts_with('*')).collect()
+    }
+
+    fn host_field(&self) -> &'static str {
+        "hosts"
+    }
+
+    fn bindings<'a>(&self, route: &'a Object) -> Vec<Binding<'a>> {
+        let names = texts(route, "gateways").filter(|name| *name != MESH);
+        let gateways = names.map(|name| resolved(name, route));
+        gateways.map(|gateway| Binding { gateway, section: None, port: None }).collect()
+    }
+
+    fn listeners<'a>(&self, gateway: &'a Object, namespace: &str) -> Vec<Listener<'a>> {
+        section(gateway, "servers")
+            .iter()
+            .filter_map(|node| server(node, gateway, namespace))
+            .collect()
+    }
+
+    fn names_listeners(&self) -> bool {
+        false
+    }
+
+    fn refusal<'a>(
+        &self,
+        _: &Listener<'a>,
+        _: &Object,
+        _: &Object,
+        _: &Catalog<'_>,
+    ) -> Option<Ignored<'a>> {
+        // A server that is not open to a namespace is none of its listeners.
+        None
+    }
+
+    fn is_for_mesh(&self, route: &Object) -> bool {
+        is_mesh(route)
+    }
+
+    fn seen<'a>(&self, route: &'a Object) -> Seen<'a> {
+        Seen::of(route)
+    }
+}
+
+/// The conditions of a match on headers.
+pub(crate) const HEADERS: [&str; 2] = ["headers", "withoutHeaders"];
+
+/// Whether a header of this name is the host that was asked for. Envoy knows it by both names.
+pub(crate) fn is_host_header(name: &str) -> bool {
+    name.eq_ignore_ascii_case("host") || name.eq_ignore_ascii_case(":authority")
+}
+
+/// The Gateway that a VirtualService means: `namespace/name`, `./name`, a name of its own namespace, or, of
+/// old, `name.namespace` with the rest of a service's host. See `resolveGatewayName` in Istio.
+pub(crate) fn resolved<'a>(name: &'a str, route: &'a Object) -> Name<'a> {
+    let home = route.id.namespace.as_str();
+    match (name.split_once('/'), name.split_once('.')) {
+        (Some((".", name)), _) => (home, name),
+        (Some(both), _) => both,
+        (None, Some((name, rest))) => (rest.split('.').next().unwrap_or(rest), name),
+        (None, None) => (home, name),
+    }
+}
+
+/// A server of a Gateway. None where it is open to no VirtualService of this namespace.
+fn server<'a>(node: &'a Node, gateway: &Object, namespace: &str) -> Option<Listener<'a>> {
+    let all = node.get("hosts").map(Node::items).unwrap_or_default().iter().filter_map(Node::text);
+    let open = all.filter_map(|host| match host.split_once('/') {
+        None => Some(host),
+        Some(("*", host)) => Some(host),
+        Some((".", host)) => (gateway.id.namespace == namespace).then_some(host),
+        Some((only, host)) => (only == namespace).then_some(host),
+    });
+    let hosts: Vec<&str> = open.collect();
+    let names = [node.text_at(&["name"]), node.text_at(&["port", "name"])];
+    let secure = is_secure(node.text_at(&["port", "protocol"]).unwrap_or_default());
+    let port = port_number(node.at(&["port", "number"]));
+    (!hosts.is_empty()).then_some(Listener { node, names, hosts, port, secure })
+}
 
 fn texts<'a>(object: &'a Object, field: &str) -> impl Iterator<Item = &'a str> {
     let list = object.node.at(&["spec", field]).map(Node::items).unwrap_or_default();
@@ -33,9 +180,9 @@ pub(crate) fn hosts(object: &Object) -> impl Iterator<Item = &str> {
     texts(object, "hosts")
 }
 
-/// The HTTP entries of a VirtualService that are not those of previews of another set.
+/// The HTTP rules of a VirtualService that are not those of previews of another set.
 pub(crate) fn http(object: &Object) -> impl DoubleEndedIterator<Item = &Node> {
-    marks::entries_of_users(object)
+    marks::rules_of_users(object)
 }
 
 /// A section of a VirtualService: `http`, `tcp` or `tls`.
@@ -55,7 +202,7 @@ pub(crate) enum Seen<'a> {
 impl<'a> Seen<'a> {
     /// Reads `exportTo`. Where there is none, the mesh's default is taken to be everywhere.
     pub(crate) fn of(object: &'a Object) -> Self {
-        let own = object.id.namespace.as_str();
+        let home = object.id.namespace.as_str();
         let to: BTreeSet<&str> = texts(object, "exportTo").collect();
         if to.is_empty() || to.contains("*") {
             return Self::Everywhere;
@@ -63,7 +210,7 @@ impl<'a> Seen<'a> {
         if to.contains("~") {
             return Self::In(BTreeSet::new());
         }
-        Self::In(to.into_iter().map(|name| if name == "." { own } else { name }).collect())
+        Self::In(to.into_iter().map(|name| if name == "." { home } else { name }).collect())
     }
 
     /// Whether sidecars of this namespace see it.
@@ -104,17 +251,17 @@ pub(crate) fn are_rivals(a: &Object, b: &Object) -> bool {
     }
 }
 
-/// The matches of an entry that hold in the mesh; none where it is bound to gateways alone. An entry
+/// The matches of a rule that hold in the mesh; none where it is bound to gateways alone. A rule
 /// without matches has one that everything satisfies.
-pub(crate) fn mesh_matches(original: &Object, entry: &Node) -> Option<Vec<Node>> {
+pub(crate) fn mesh_matches(original: &Object, rule: &Node) -> Option<Vec<Node>> {
     let mixed = !is_only_mesh(original);
-    let written = matches(entry);
+    let written = matches(rule);
     let all = if written.is_empty() { vec![Node::default()] } else { written.to_vec() };
     let mesh: Vec<Node> = all
         .into_iter()
         .filter(is_for_mesh)
         .map(|mut one| {
-            if one.remove("gateways").is_some_and(|own| !own.items().is_empty()) {
+            if one.remove("gateways").is_some_and(|named| !named.items().is_empty()) {
                 // Istio looks at the source only where no gateways are named.
                 SOURCE.iter().for_each(|field| drop(one.remove(field)));
             }
@@ -142,19 +289,19 @@ pub(crate) fn is_for_gateway(one: &Node) -> bool {
     gateways.is_empty() || gateways.iter().any(|gateway| gateway.text() != Some("mesh"))
 }
 
-/// The matches of an entry.
-pub(crate) fn matches(entry: &Node) -> &[Node] {
-    entry.get("match").map(Node::items).unwrap_or_default()
+/// The matches of a rule.
+pub(crate) fn matches(rule: &Node) -> &[Node] {
+    rule.get("match").map(Node::items).unwrap_or_default()
 }
 
-/// The destinations of an entry, with their weights.
-pub(crate) fn routes(entry: &Node) -> &[Node] {
-    entry.get("route").map(Node::items).unwrap_or_default()
+/// The destinations of a rule, with their weights.
+pub(crate) fn routes(rule: &Node) -> &[Node] {
+    rule.get("route").map(Node::items).unwrap_or_default()
 }
 
-/// The hosts of the destinations of an entry.
-pub(crate) fn destinations(entry: &Node) -> impl Iterator<Item = &str> {
-    routes(entry).iter().filter_map(|route| route.text_at(&["destination", "host"]))
+/// The hosts of the destinations of a rule.
+pub(crate) fn destinations(rule: &Node) -> impl Iterator<Item = &str> {
+    routes(rule).iter().filter_map(|route| route.text_at(&["destination", "host"]))
 }
 
 #[cfg(test)]

@@ -9,13 +9,12 @@ use smallvec::SmallVec;
 
 use self::images::Images;
 use super::few::Few;
-use super::marker::{SCALARS, marker};
 use super::patch::{Patch, Problem};
 use crate::kube::meta::{SUBSTITUTE, is_substituted};
 use crate::limits::Allowance;
 use crate::model::Workload;
 use crate::spec::{EnvVar, ServiceChange};
-use crate::yaml::Node;
+use crate::yaml::{Node, mark};
 
 pub(super) use self::images::decide;
 
@@ -72,7 +71,7 @@ impl Value<'_> {
 impl<'a> Changes<'a> {
     /// Cache key: changes of one object with equal keys make the same of it, but for the
     /// [values](Self::values).
-    pub(crate) fn shape(&self) -> SmallVec<[&str; 4]> {
+    pub(crate) fn cache_key(&self) -> SmallVec<[&str; 4]> {
         let mut words = SmallVec::new();
         // What stands between names could be none of them.
         if self.empty_volumes {
@@ -98,7 +97,7 @@ impl<'a> Changes<'a> {
         self.patches.iter().flat_map(|patch| patch.words()).collect()
     }
 
-    /// Every value, in an order that follows from the [shape](Self::shape).
+    /// Every value, in an order that follows from the [cache key](Self::cache_key).
     pub(crate) fn values(&self) -> impl Iterator<Item = Value<'a>> {
         self.by_service.iter().flat_map(|(change, images)| {
             let images = images.by_container.iter().map(|&(_, image)| Value::Text(image));
@@ -144,41 +143,28 @@ impl<'a> Changes<'a> {
             .expect("only patches that fit are kept")
     }
 
-    /// The body with the changes made and a marker for each of the [`values`](Self::values). None where a
+    /// The body with the changes made and a [mark] for each of the [`values`](Self::values). None where a
     /// patch depends on one.
     pub(crate) fn mark(&self, original: &Node) -> Option<Node> {
-        self.mark_within(original, &mut { Allowance::UNLIMITED })
+        let make = |number, _: Value<'_>| Node::string(mark::value(number));
+        self.make_with(original, &mut { Allowance::UNLIMITED }, make).ok()
     }
 
-    /// The same, where the allowance is enough for it.
-    fn mark_within(&self, original: &Node, allowance: &mut Allowance) -> Option<Node> {
-        let make = |number, _: Value<'_>| Node::string(marker(number));
-        self.takes_marks().then(|| self.make_with(original, allowance, make).ok())?
-    }
-
-    /// The body with a marker for each value, before the patches and after each of them. None where a
+    /// The body with a mark for each value, before the patches and after each of them. None where a
     /// patch depends on one.
     pub(super) fn mark_stages(
         &self,
         original: &Node,
         allowance: &mut Allowance,
     ) -> Option<Vec<Node>> {
-        if !self.takes_marks() {
-            return None;
-        }
-        let mut stages = vec![self.unpatched(original, |number, _| Node::string(marker(number)))];
+        let make = |number, _: Value<'_>| Node::string(mark::value(number));
+        let mut stages = vec![self.unpatched(original, make)];
         for (index, patch) in self.patches.iter().enumerate() {
             let mut body = stages[index].clone();
             patch.apply(&mut body, allowance).ok()?;
             stages.push(body);
         }
         Some(stages)
-    }
-
-    /// Whether markers can stand for the values.
-    fn takes_marks(&self) -> bool {
-        self.values().count() <= SCALARS
-            && !self.patches.iter().any(|patch| patch.mentions_marker())
     }
 
     /// The body before the patches.
@@ -232,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_of_other_containers_and_variables_have_another_shape() {
+    fn changes_of_other_containers_and_variables_have_another_cache_key() {
         let read = |value| serde_json::from_value::<ServiceChange>(value).expect("a change");
         let plain = read(json!({"name": "a"}));
         let with_x = read(json!({"name": "a", "env": [{"name": "x", "value": "1"}]}));
@@ -254,12 +240,12 @@ mod tests {
             changes(vec![(&plain, images(&["c"], None)), (&plain, images(&["x"], None))], false),
             changes(vec![(&plain, images(&["c"], None)), (&with_x, images(&[], Some("x")))], false),
         ];
-        let shapes: BTreeSet<_> = all.iter().map(|changes| changes.shape().into_vec()).collect();
-        assert_eq!(shapes.len(), all.len());
-        // There are as many values as the shape tells, whatever they are.
+        let keys: BTreeSet<_> = all.iter().map(|changes| changes.cache_key().into_vec()).collect();
+        assert_eq!(keys.len(), all.len());
+        // There are as many values as the key tells, whatever they are.
         let other = read(json!({"name": "b", "replicas": 3, "env": [{"name": "x", "value": "2"}]}));
         let same = changes(vec![(&other, images(&["c"], Some("c")))], false);
-        assert_eq!(same.shape(), all[4].shape());
+        assert_eq!(same.cache_key(), all[4].cache_key());
         assert_eq!(same.values().count(), all[4].values().count());
     }
 }

@@ -14,7 +14,6 @@ mod tests;
 
 use smol_str::SmolStr;
 
-use super::marker::mentions_marker;
 use crate::diagnostic::{Place, Sources, code, nearest, some_of};
 use crate::kube::kinds;
 use crate::kube::meta::is_substituted;
@@ -38,7 +37,6 @@ pub(super) struct Patch<'a> {
     parsed: Parsed,
     /// Where the text stands in previews.yaml.
     place: Place,
-    mentions_marker: bool,
     is_substituted: bool,
 }
 
@@ -55,7 +53,6 @@ impl<'a> Patch<'a> {
         allowance: &mut Allowance,
     ) -> Result<Self, Problem> {
         let mut documents = read(&source.patch, place, allowance)?;
-        let mentions_marker = documents.iter().any(mentions_marker);
         let is_substituted = documents.iter().any(|one| one.any_text(&is_substituted));
         let has_target = source.target.is_some();
         let is_list = |node: &Node| matches!(node.data, Data::List(_));
@@ -79,17 +76,12 @@ impl<'a> Patch<'a> {
             }
             Parsed::Strategic(documents)
         };
-        Ok(Self { source, parsed, place, mentions_marker, is_substituted })
+        Ok(Self { source, parsed, place, is_substituted })
     }
 
     /// Words that two patches have alike where they are the same.
     pub(super) fn words(&self) -> impl Iterator<Item = &'a str> {
         words(self.source)
-    }
-
-    /// Whether the patch holds what could be taken for a marker.
-    pub(super) fn mentions_marker(&self) -> bool {
-        self.mentions_marker
     }
 
     /// Whether the patch holds text in which Flux would substitute.

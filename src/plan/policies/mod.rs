@@ -77,7 +77,7 @@ fn left_out(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Report) {
         let help = "nothing to do; add it to the previews' namespaces yourself if they need it";
         found.push(Diagnostic::new(&code::DROPPED, what, help).at(object.place(), label));
     };
-    for scaler in catalog.own("autoscaling", "HorizontalPodAutoscaler") {
+    for scaler in catalog.in_baseline("autoscaling", "HorizontalPodAutoscaler") {
         let target =
             |key| scaler.node.text_at(&["spec", "scaleTargetRef", key]).unwrap_or_default();
         if copied(target("kind"), target("name")) {
@@ -88,7 +88,7 @@ fn left_out(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Report) {
             );
         }
     }
-    for budget in catalog.own(BUDGETS.0, BUDGETS.1) {
+    for budget in catalog.in_baseline(BUDGETS.0, BUDGETS.1) {
         if !copies.selected(budget.node.at(&["spec", "selector"])).is_empty() {
             note(
                 budget,
@@ -194,7 +194,7 @@ impl<'a> Copies<'a> {
             None => self.server_named(server.text_at(&["name"])),
             Some(selector) => {
                 let labels = |one: &Object| one.node.at(&["metadata", "labels"]).cloned();
-                let servers = self.catalog.own("policy.linkerd.io", "Server");
+                let servers = self.catalog.in_baseline("policy.linkerd.io", "Server");
                 let selected = servers.filter(|one| selects(Some(selector), labels(one).as_ref()));
                 selected
                     .flat_map(|one| self.selected(one.node.at(&["spec", "podSelector"])))

@@ -5,11 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::istio::Source;
+use super::istio::{self, Source};
+use super::{Planning, ServiceRoutes};
 use crate::diagnostic::{Diagnostic, code};
-use crate::kube::{Object, istio::GROUP};
+use crate::kube::{Object, RouteApi, istio::GROUP};
+use crate::model::route::Route;
 use crate::model::route::istio::{Seen, are_rivals, destinations, hosts, http, is_mesh, turn};
-use crate::model::{Catalog, Home};
+use crate::model::{Catalog, Home, Service};
 
 /// VirtualServices that apply in the mesh to services of the baseline.
 #[derive(Debug, Default)]
@@ -22,33 +24,33 @@ pub struct Bound<'a> {
     home: Home<'a>,
 }
 
-/// Finds the VirtualServices of the baseline's namespace that are bound to the mesh, and others that it
-/// sees.
-pub(super) fn bound<'a>(catalog: &'a Catalog<'a>) -> Bound<'a> {
-    let mut found = Bound { home: catalog.home, ..Bound::default() };
-    for object in catalog.of_kind(GROUP, "VirtualService").filter(|object| is_mesh(object)) {
-        let (namespace, seen) = (&object.id.namespace, Seen::of(object));
-        let nobody = matches!(&seen, Seen::In(names) if names.is_empty());
-        if nobody || namespace != catalog.namespace && !seen.includes(catalog.namespace) {
-            continue;
-        }
-        for host in hosts(object) {
-            let host = catalog.home.full_host(host, namespace).to_ascii_lowercase();
-            let objects = match host.strip_prefix('*') {
-                None => found.exact.entry(host),
-                Some(end) if seen == Seen::Everywhere => found.wildcard.entry(end.to_owned()),
-                Some(end) => found.scoped.entry(end.to_owned()),
-            };
-            let objects = objects.or_default();
-            if objects.last().is_none_or(|last| last.id != object.id) {
-                objects.push(object);
+impl<'a> Bound<'a> {
+    /// Finds the VirtualServices of the baseline's namespace that are bound to the mesh, and others that it
+    /// sees.
+    pub(super) fn of(catalog: &'a Catalog<'a>) -> Self {
+        let mut found = Self { home: catalog.home, ..Self::default() };
+        for object in catalog.of_kind(GROUP, "VirtualService").filter(|object| is_mesh(object)) {
+            let (namespace, seen) = (&object.id.namespace, Seen::of(object));
+            let nobody = matches!(&seen, Seen::In(names) if names.is_empty());
+            if nobody || namespace != catalog.namespace && !seen.includes(catalog.namespace) {
+                continue;
+            }
+            for host in hosts(object) {
+                let host = catalog.home.full_host(host, namespace).to_ascii_lowercase();
+                let objects = match host.strip_prefix('*') {
+                    None => found.exact.entry(host),
+                    Some(end) if seen == Seen::Everywhere => found.wildcard.entry(end.to_owned()),
+                    Some(end) => found.scoped.entry(end.to_owned()),
+                };
+                let objects = objects.or_default();
+                if objects.last().is_none_or(|last| last.id != object.id) {
+                    objects.push(object);
+                }
             }
         }
+        found
     }
-    found
-}
 
-impl<'a> Bound<'a> {
     /// Those of the exact host of a service.
     fn exact(&self, service: &str) -> &[&'a Object] {
         self.exact.get(&self.home.host(service)).map(Vec::as_slice).unwrap_or_default()
@@ -67,7 +69,7 @@ impl<'a> Bound<'a> {
     }
 
     /// The VirtualServices that speak for a service to somebody.
-    pub(super) fn of(&self, service: &str) -> impl Iterator<Item = &'a Object> {
+    fn speaking(&self, service: &str) -> impl Iterator<Item = &'a Object> {
         let covering = match self.is_settled(service) {
             true => &[],
             false => self.covering(service),
@@ -75,10 +77,10 @@ impl<'a> Bound<'a> {
         self.exact(service).iter().chain(covering).copied()
     }
 
-    /// Where the entries for the host of a service come from, for all who may call it.
+    /// Where the rules for the host of a service come from, for all who may call it.
     pub(super) fn sources(&self, service: &str) -> Vec<Source<'a>> {
         let mut sources: Vec<Source<'a>> =
-            self.exact(service).iter().map(|object| Source::Own(object)).collect();
+            self.exact(service).iter().map(|object| Source::Existing(object)).collect();
         if !self.is_settled(service) {
             let wildcard = self.covering(service).first();
             sources.push(wildcard.map_or(Source::Nothing, |object| Source::Wildcard(object)));
@@ -86,8 +88,8 @@ impl<'a> Bound<'a> {
         sources
     }
 
-    /// Those that count for calls from the baseline's own namespace.
-    pub(super) fn at_home(&self, service: &str) -> Option<&'a Object> {
+    /// The one that counts for calls from the baseline's own namespace.
+    fn first_at_home(&self, service: &str) -> Option<&'a Object> {
         let exact = self.exact(service).iter();
         let seen = exact.filter_map(|object| Some((turn(object, self.home.namespace)?, *object)));
         let first = seen.min_by_key(|(turn, _)| *turn).map(|(_, object)| object);
@@ -95,7 +97,7 @@ impl<'a> Bound<'a> {
     }
 
     /// Two of which only the age decides which one counts.
-    pub(super) fn rivals(&self, service: &str) -> Option<[&'a Object; 2]> {
+    fn rivals(&self, service: &str) -> Option<[&'a Object; 2]> {
         let pair = |all: &[&'a Object]| {
             all.iter().enumerate().find_map(|(index, first)| {
                 let mut later = all[index + 1..].iter();
@@ -107,7 +109,7 @@ impl<'a> Bound<'a> {
     }
 
     /// A wildcard that only some see, for whom an exact host that everybody sees would shadow it.
-    pub(super) fn shadowed(&self, service: &str) -> Option<Diagnostic> {
+    fn shadowed(&self, service: &str) -> Option<Diagnostic> {
         if self.is_settled(service) {
             return None;
         }
@@ -126,14 +128,49 @@ impl<'a> Bound<'a> {
         let node = object.node.at(&["spec", "exportTo"]).unwrap_or(&object.node);
         Some(finding.at(node.place, "an exact host for previews would shadow it"))
     }
+}
 
-    /// Every service of the baseline that an entry for this service's host chooses.
-    pub(super) fn destinations(&self, service: &str) -> BTreeSet<&'a str> {
-        self.of(service).flat_map(|object| chosen(object, self.home)).collect()
+impl<'a> ServiceRoutes<'a> for Bound<'a> {
+    fn of(&self, service: &str) -> Vec<Route<'a>> {
+        self.speaking(service).map(route).collect()
+    }
+
+    fn at_home(&self, service: &str) -> Vec<Route<'a>> {
+        self.first_at_home(service).map(route).into_iter().collect()
+    }
+
+    fn chosen(&self, service: &str) -> BTreeSet<&'a str> {
+        self.speaking(service).flat_map(|object| chosen(object, self.home)).collect()
+    }
+
+    fn contradiction(&self, service: &Service<'a>) -> Option<Diagnostic> {
+        let name = service.name();
+        self.shadowed(name).or_else(|| {
+            let [first, second] = self.rivals(name)?;
+            let message = format!("{} and {} both route {name}", first.id, second.id);
+            let help =
+                "merge them into one: in a sidecar the older one counts and the other is ignored";
+            let finding = Diagnostic::new(&code::ROUTE_CONFLICT, message, help);
+            let finding = finding.at(first.place(), "routes this host");
+            Some(finding.also(second.place(), "routes it too"))
+        })
+    }
+
+    fn of_others(&self, _: &str) -> Option<&'a Object> {
+        // Sets extend each other's VirtualServices.
+        None
+    }
+
+    fn plan(&self, to: &mut Planning<'_, 'a, '_>, service: &'a Service<'a>, involved: &[usize]) {
+        istio::plan(to, self, service, involved);
     }
 }
 
-/// The services of the baseline that the HTTP entries of a VirtualService choose.
+fn route(object: &Object) -> Route<'_> {
+    Route { api: RouteApi::Istio, object }
+}
+
+/// The services of the baseline that the HTTP rules of a VirtualService choose.
 pub(super) fn chosen<'a>(object: &'a Object, home: Home<'a>) -> impl Iterator<Item = &'a str> {
     let hosts = http(object).flat_map(destinations);
     hosts.filter_map(move |host| home.service_of(host, object))

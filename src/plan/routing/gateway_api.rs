@@ -9,18 +9,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::precedence::{Condition, Rank, rank};
 use super::swap::Swapped;
-use super::{Routing, Table as Tables, alike};
+use super::{MeshRoutes, Planning, RouteIndex, ServiceRoutes, alike};
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::kube::{Object, gateway::GROUP};
+use crate::kube::{Object, RouteApi, gateway::GROUP};
+use crate::model::route::Route;
 use crate::model::route::gateway_api::{
-    backends, dropped, ignored_parent, port_of, rules, service_backend, service_parents,
+    backends, dropped, filters, ignored_parent, is_hostname, port_of, rules, service_parents,
 };
-use crate::model::{Catalog, Home, Service};
+use crate::model::{Catalog, Service};
 use crate::yaml::Node;
 
 /// The routes of one service and port that are made for each of some previews.
 #[derive(Debug)]
-pub struct Table<'a> {
+pub struct PreviewRoutes<'a> {
     /// The previews, by the index of their environment. Of the services that a rule chooses they
     /// affect the same.
     pub environments: Vec<usize>,
@@ -62,120 +63,249 @@ impl Rule<'_> {
     }
 }
 
-/// Mesh routes of the baseline's namespace, by the service they are attached to.
-#[derive(Debug, Default)]
+impl<'a> PreviewRoutes<'a> {
+    /// The rules that are derived from those of the user.
+    pub(crate) fn derived(&self) -> Vec<&Swapped<'a>> {
+        let derived = self.rules.iter().filter_map(|rule| match rule {
+            Rule::Derived { rule, .. } => Some(rule),
+            Rule::Preview(_) | Rule::Baseline(_) => None,
+        });
+        derived.collect()
+    }
+
+    /// Whether a rule leads to the copy of the service without one of the user's saying so.
+    pub(super) fn leads_to_copy(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule, Rule::Preview(_)))
+    }
+
+    /// Whether a rule names a Service in the namespace of a preview, which must be granted.
+    pub(crate) fn needs_grant(&self) -> bool {
+        self.leads_to_copy() || self.derived().into_iter().any(names_copy)
+    }
+}
+
+/// Whether a rule names the copy of a Service by its name and namespace, which must be granted. Istio's kind
+/// `Hostname` is of no namespace.
+pub(crate) fn names_copy(rule: &Swapped<'_>) -> bool {
+    rule.backends.iter().any(|backend| backend.copy.is_some() && !is_hostname(backend.node))
+}
+
+/// What of a route is attached to copies.
+#[derive(Debug)]
 pub struct Attached<'a> {
+    /// The services that it is attached to, each with the port of its parentRef.
+    pub parents: Vec<(&'a str, Option<u16>)>,
+    /// Its rules.
+    pub rules: Vec<Swapped<'a>>,
+    /// Whether a rule names a Service of the baseline's namespace, which must be granted.
+    pub needs_grant: bool,
+}
+
+/// Attaches a route to the copies of these services.
+pub(super) fn attach<'a>(
+    index: &RouteIndex<'a, '_>,
+    route: Route<'a>,
+    services: &BTreeSet<&'a str>,
+    is_copied: impl Fn(&str) -> bool,
+) -> Attached<'a> {
+    let parents = followed_parents(route.object, index.catalog);
+    let parents = parents.filter(|(name, _)| services.contains(name)).collect();
+    let swapped = |rule| Swapped::of(rule, route, index.catalog, &is_copied);
+    let rules: Vec<Swapped<'_>> = rules(route.object).iter().map(swapped).collect();
+    let home = index.catalog.namespace;
+    let is_home = |node: &Node| {
+        !is_hostname(node) && node.text_at(&["namespace"]).unwrap_or(&route.id.namespace) == home
+    };
+    let stays = |rule: &Swapped<'_>| {
+        rule.backends.iter().any(|backend| backend.copy.is_none() && is_home(backend.node))
+            || mirrors(rule.rule).any(is_home)
+    };
+    let needs_grant = rules.iter().any(stays);
+    Attached { parents, rules, needs_grant }
+}
+
+/// The targets of the mirrors of a rule.
+fn mirrors(rule: &Node) -> impl Iterator<Item = &Node> {
+    filters(rule).iter().filter_map(|filter| filter.at(&["requestMirror", "backendRef"]))
+}
+
+/// The Services that a route is attached to in the mesh, each with the port of its parentRef.
+fn followed_parents<'a>(
+    route: &'a Object,
+    catalog: &'a Catalog<'a>,
+) -> impl Iterator<Item = (&'a str, Option<u16>)> {
+    let followed = service_parents(route, catalog.namespace).filter(move |parent| {
+        ignored_parent(parent, route, catalog.home, |name| catalog.service(name)).is_none()
+    });
+    followed.filter_map(|parent| Some((parent.text_at(&["name"])?, port_of(parent))))
+}
+
+/// HTTPRoutes and GRPCRoutes of the baseline's namespace, by the Service in their parentRefs.
+#[derive(Debug)]
+pub(super) struct ParentedRoutes<'a> {
+    catalog: &'a Catalog<'a>,
     by_service: BTreeMap<&'a str, Vec<(&'a Object, Option<u16>)>>,
+    /// The services to which other sets have attached routes, each with one of these.
+    of_others: BTreeMap<&'a str, &'a Object>,
 }
 
-impl<'a> Attached<'a> {
-    /// The routes of a service, each with the port of its parentRef.
-    pub(super) fn of(&self, service: &str) -> &[(&'a Object, Option<u16>)] {
-        self.by_service.get(service).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    /// Every service of the baseline that a rule of this service's routes chooses.
-    pub(super) fn backends(&self, service: &str, home: Home<'a>) -> BTreeSet<&'a str> {
-        self.of(service).iter().flat_map(|(route, _)| chosen(route, home)).collect()
-    }
-}
-
-/// The services of the baseline that a route chooses.
-pub(super) fn chosen<'a>(route: &'a Object, home: Home<'a>) -> impl Iterator<Item = &'a str> {
-    let all = rules(route).iter().flat_map(backends);
-    all.filter_map(move |backend| service_backend(backend, route, home))
-}
-
-/// Finds the routes that are attached to Services of the baseline, those left out that Istio does not
-/// follow.
-pub(super) fn attached<'a>(catalog: &'a Catalog<'a>) -> Attached<'a> {
-    let mut found = Attached::default();
-    for kind in ["HTTPRoute", "GRPCRoute"] {
-        for route in catalog.own(GROUP, kind).filter(|route| dropped(route).is_none()) {
-            for parent in service_parents(route, catalog.namespace) {
-                let service = |name: &str| catalog.service(name);
-                if ignored_parent(parent, route, catalog.home, service).is_none() {
-                    let name = parent.text_at(&["name"]).unwrap_or_default();
-                    let routes = found.by_service.entry(name).or_default();
-                    routes.push((route, port_of(parent)));
+impl<'a> ParentedRoutes<'a> {
+    /// Finds the routes that are attached to Services of the baseline, those left out that Istio does not
+    /// follow.
+    pub(super) fn of(catalog: &'a Catalog<'a>) -> Self {
+        let mut by_service: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        for kind in ["HTTPRoute", "GRPCRoute"] {
+            for route in catalog.in_baseline(GROUP, kind).filter(|route| dropped(route).is_none()) {
+                for (service, port) in followed_parents(route, catalog) {
+                    by_service.entry(service).or_default().push((route, port));
                 }
             }
         }
+        let others = catalog.others().iter().filter(|object| object.id.group == GROUP);
+        let named = |route| {
+            let parents = service_parents(route, catalog.namespace);
+            parents.filter_map(move |parent| Some((parent.text_at(&["name"])?, route)))
+        };
+        Self { catalog, by_service, of_others: others.flat_map(named).collect() }
     }
-    found
-}
 
-/// The services of the baseline to which other sets have attached routes, each with one of these.
-pub(super) fn attached_by_others<'a>(catalog: &'a Catalog<'a>) -> BTreeMap<&'a str, &'a Object> {
-    let routes = catalog.others().iter().filter(|object| object.id.group == GROUP);
-    let named = |route| {
-        let parents = service_parents(route, catalog.namespace);
-        parents.filter_map(move |parent| Some((parent.text_at(&["name"])?, route)))
-    };
-    routes.flat_map(named).collect()
-}
-
-/// Plans the routes of one service for the previews that are involved.
-pub(super) fn plan<'a>(
-    tables: &Tables<'a, '_>,
-    service: &'a Service<'a>,
-    involved: &[usize],
-    routing: &mut Routing<'a>,
-    found: &mut Report,
-) {
-    let mut groups: BTreeMap<Option<u16>, Vec<&'a Object>> = BTreeMap::new();
-    for (route, port) in tables.routes.of(service.name()) {
-        groups.entry(*port).or_default().push(route);
+    /// The routes of a service, each with the port of its parentRef.
+    fn attached(&self, service: &str) -> &[(&'a Object, Option<u16>)] {
+        self.by_service.get(service).map(Vec::as_slice).unwrap_or_default()
     }
-    let chosen = tables.routes.backends(service.name(), tables.catalog.home);
-    let alike = alike(tables.environments, involved.iter().copied(), &chosen);
-    for (port, routes) in &groups {
-        let list = Rules::of(routes);
-        routing.pairs += list.matches.len().pow(2) / 2;
-        if routing.over(tables.limits).is_some() {
-            return;
+
+    /// The routes of a service by the port of their parentRef.
+    fn by_port(&self, service: &str) -> BTreeMap<Option<u16>, Vec<&'a Object>> {
+        let mut by_port: BTreeMap<Option<u16>, Vec<&Object>> = BTreeMap::new();
+        for (route, port) in self.attached(service) {
+            by_port.entry(*port).or_default().push(route);
         }
-        list.check_order(service.name(), found);
-        for (affected, environments) in &alike {
-            let rules = list.derive(tables, affected, &mut routing.pairs, found);
-            if rules.is_empty() {
-                continue;
-            }
-            routing.rules += rules.iter().map(Rule::weight).sum::<usize>() * environments.len();
-            if routing.over(tables.limits).is_some() {
+        by_port
+    }
+}
+
+impl<'a> ServiceRoutes<'a> for ParentedRoutes<'a> {
+    fn of(&self, service: &str) -> Vec<Route<'a>> {
+        let routes = self.attached(service).iter();
+        routes.map(|(object, _)| Route { api: RouteApi::GatewayApi, object }).collect()
+    }
+
+    fn at_home(&self, service: &str) -> Vec<Route<'a>> {
+        self.of(service)
+    }
+
+    fn chosen(&self, service: &str) -> BTreeSet<&'a str> {
+        self.of(service).iter().flat_map(|route| route.chosen(self.catalog.home)).collect()
+    }
+
+    fn contradiction(&self, service: &Service<'a>) -> Option<Diagnostic> {
+        contradiction(service, self.attached(service.name()))
+    }
+
+    fn of_others(&self, service: &str) -> Option<&'a Object> {
+        self.of_others.get(service).copied()
+    }
+
+    fn plan(&self, to: &mut Planning<'_, 'a, '_>, service: &'a Service<'a>, involved: &[usize]) {
+        let by_port = self.by_port(service.name());
+        let chosen = self.chosen(service.name());
+        let alike = alike(to.index.environments, involved.iter().copied(), &chosen);
+        for (port, routes) in &by_port {
+            let list = Rules::of(routes);
+            to.routing.pairs += list.matches.len().pow(2) / 2;
+            if to.is_over() {
                 return;
             }
-            routing.gateway_api.push(Table {
-                environments: environments.clone(),
-                service,
-                port: *port,
-                port_in_name: port.is_some() && service.ports.len() > 1,
-                kind: if routes[0].id.kind == "GRPCRoute" { "GRPCRoute" } else { "HTTPRoute" },
-                rules,
-            });
+            list.check_order(service.name(), to.found);
+            for (affected, environments) in &alike {
+                let rules = list.derive(to, affected);
+                if rules.is_empty() {
+                    continue;
+                }
+                let size: usize = rules.iter().map(Rule::weight).sum();
+                to.routing.rules += size * environments.len();
+                if to.is_over() {
+                    return;
+                }
+                to.push(PreviewRoutes {
+                    environments: environments.clone(),
+                    service,
+                    port: *port,
+                    port_in_name: port.is_some() && service.ports.len() > 1,
+                    kind: if routes[0].id.kind == "GRPCRoute" { "GRPCRoute" } else { "HTTPRoute" },
+                    rules,
+                });
+            }
+        }
+        if !by_port.contains_key(&None) && !to.index.is_unrouted(service.name()) {
+            let routed = |port: u16| by_port.contains_key(&Some(port));
+            plan_unwritten(to, service, routed);
         }
     }
-    if groups.contains_key(&None) || tables.is_unrouted(service.name()) {
+}
+
+/// Plans the routes of ports of which no route of the user speaks.
+fn plan_unwritten<'a>(
+    to: &mut Planning<'_, 'a, '_>,
+    service: &'a Service<'a>,
+    is_routed: impl Fn(u16) -> bool,
+) {
+    let environments = to.index.affecting.get(service.name()).cloned().unwrap_or_default();
+    if environments.is_empty() {
         return;
     }
     for port in service.ports.iter().filter(|port| port.protocol.is_routable()) {
-        if groups.contains_key(&Some(port.number)) {
+        if is_routed(port.number) {
             continue;
         }
-        let environments: Vec<usize> =
-            tables.affecting.get(service.name()).cloned().unwrap_or_default();
-        if !environments.is_empty() {
-            routing.rules += 2 * Rule::Preview(port.number).weight() * environments.len();
-            routing.gateway_api.push(Table {
-                environments,
-                service,
-                port: Some(port.number),
-                port_in_name: service.ports.len() > 1,
-                kind: "HTTPRoute",
-                rules: vec![Rule::Preview(port.number), Rule::Baseline(port.number)],
-            });
+        let rules = vec![Rule::Preview(port.number), Rule::Baseline(port.number)];
+        let size: usize = rules.iter().map(Rule::weight).sum();
+        to.routing.rules += size * environments.len();
+        to.push(PreviewRoutes {
+            environments: environments.clone(),
+            service,
+            port: Some(port.number),
+            port_in_name: service.ports.len() > 1,
+            kind: "HTTPRoute",
+            rules,
+        });
+    }
+}
+
+impl<'a> Planning<'_, 'a, '_> {
+    fn push(&mut self, routes: PreviewRoutes<'a>) {
+        self.routing.mesh.push(MeshRoutes::GatewayApi(routes));
+    }
+}
+
+/// What the routes of one service do not agree on: ports, or kinds for a port.
+fn contradiction(service: &Service<'_>, routes: &[(&Object, Option<u16>)]) -> Option<Diagnostic> {
+    let mut kinds = BTreeMap::new();
+    let mut ported: [Option<&Object>; 2] = [None, None];
+    for (route, port) in routes {
+        ported[usize::from(port.is_some())] = Some(route);
+        let first = kinds.entry(*port).or_insert(*route);
+        if first.id.kind != route.id.kind {
+            let message = format!("{} and {} both route {}", first.id, route.id, service.name());
+            let help = "use one kind of route for a port";
+            let finding = Diagnostic::new(&code::ROUTE_CONFLICT, message, help)
+                .at(route.place(), "routes the same port");
+            return Some(finding.also(first.place(), "as this one"));
         }
     }
+    let [Some(without), Some(with)] = ported else {
+        return None;
+    };
+    let message = format!(
+        "{} is attached to {} without a port and {} with one",
+        without.id,
+        service.name(),
+        with.id
+    );
+    let help = "write the port in the parentRefs of all routes of the service, or of none";
+    let finding = Diagnostic::new(&code::ROUTE_CONFLICT, message, help)
+        .at(without.place(), "attached without a port");
+    Some(finding.also(with.place(), "attached with a port"))
 }
 
 /// One match of one rule, with what decides precedence.
@@ -212,39 +342,26 @@ impl<'a> Rules<'a> {
 
     /// The rules to derive for previews that affect these services, which are in order: those that
     /// choose one of them, and those that must go on outranking them. Counts the pairs it compares.
-    fn derive(
-        &self,
-        tables: &Tables<'a, '_>,
-        affected: &[&str],
-        pairs: &mut usize,
-        found: &mut Report,
-    ) -> Vec<Rule<'a>> {
-        let home = tables.catalog.home;
+    fn derive(&self, to: &mut Planning<'_, 'a, '_>, affected: &[&str]) -> Vec<Rule<'a>> {
+        let index = to.index;
         let is_copied =
-            |name: &str| affected.binary_search(&name).is_ok() && !tables.is_unrouted(name);
-        let swapped = |one: &Match<'a>| Swapped::rule(one.rule, one.route, home, is_copied);
+            |name: &str| affected.binary_search(&name).is_ok() && !index.is_unrouted(name);
+        let swapped = |one: &Match<'a>| {
+            let route = Route { api: RouteApi::GatewayApi, object: one.route };
+            Swapped::of(one.rule, route, index.catalog, is_copied)
+        };
         let mut derived: Vec<bool> =
             self.matches.iter().map(|one| swapped(one).chooses_copy()).collect();
         if !derived.contains(&true) {
             return Vec::new();
         }
-        // A clone has one header more as well, so it may need clones in turn.
-        let mut new: Vec<usize> = (0..derived.len()).filter(|&index| derived[index]).collect();
-        while let Some(other) = new.pop() {
-            *pairs += derived.len();
-            for (index, is_derived) in derived.iter_mut().enumerate() {
-                if !*is_derived && self.must_stay_ahead(index, other) {
-                    *is_derived = true;
-                    new.push(index);
-                }
-            }
-        }
+        self.add_outranking(&mut derived, &mut to.routing.pairs);
         let mut order: Vec<usize> = (0..self.matches.len()).filter(|&i| derived[i]).collect();
         order.sort_by(|&a, &b| self.matches[b].rank.cmp(&self.matches[a].rank).then(a.cmp(&b)));
         let mut rules: Vec<Rule<'a>> = Vec::new();
-        for index in order {
-            let one = &self.matches[index];
-            self.check_key(tables, one, found);
+        for number in order {
+            let one = &self.matches[number];
+            check_key(index, one, to.found);
             match rules.last_mut() {
                 Some(Rule::Derived { rule, matches }) if std::ptr::eq(rule.rule, one.rule) => {
                     matches.push(one.node);
@@ -255,6 +372,21 @@ impl<'a> Rules<'a> {
         rules
     }
 
+    /// Adds the matches that must go on outranking those that are derived. A clone has one header more as well,
+    /// so it may need clones in turn.
+    fn add_outranking(&self, derived: &mut [bool], pairs: &mut usize) {
+        let mut new: Vec<usize> = (0..derived.len()).filter(|&index| derived[index]).collect();
+        while let Some(other) = new.pop() {
+            *pairs += derived.len();
+            for (index, is_derived) in derived.iter_mut().enumerate() {
+                if !*is_derived && self.must_stay_ahead(index, other) {
+                    *is_derived = true;
+                    new.push(index);
+                }
+            }
+        }
+    }
+
     /// Whether `index` outranks `other` in the baseline, but would not once `other` has the key.
     fn must_stay_ahead(&self, index: usize, other: usize) -> bool {
         let (ahead, behind) = (&self.matches[index], &self.matches[other]);
@@ -262,42 +394,6 @@ impl<'a> Rules<'a> {
         let mut with_key = behind.rank;
         with_key.3 += 1;
         outranks && ahead.rank <= with_key && ahead.condition.may_overlap(&behind.condition)
-    }
-
-    /// A request header of the key's name cannot be matched twice in one match.
-    fn check_key(&self, tables: &Tables<'a, '_>, one: &Match<'a>, found: &mut Report) {
-        let key = &tables.config.previews.spec.routing.key;
-        let headers = one.node.and_then(|node| node.get("headers")).map(Node::items);
-        let headers = headers.unwrap_or_default();
-        for header in headers {
-            let name = header.text_at(&["name"]).unwrap_or_default().to_ascii_lowercase();
-            if name == key.header || (!key.baggage.is_empty() && name == "baggage") {
-                found.push(
-                    Diagnostic::new(
-                        &code::ROUTE_UNSUPPORTED,
-                        format!(
-                            "{} matches the header `{name}`, which is the key's own",
-                            one.route.id
-                        ),
-                        "choose another spec.routing.key, or remove the match from the route",
-                    )
-                    .at(header.place, "a match can name a header only once"),
-                );
-            }
-        }
-        if headers.len() >= 16 {
-            found.push(
-                Diagnostic::new(
-                    &code::ROUTE_LIMIT,
-                    format!(
-                        "{} has a match of 16 headers: there is no room for the key",
-                        one.route.id
-                    ),
-                    "split the match, or match fewer headers",
-                )
-                .at(one.node.map_or(one.route.place(), |node| node.place), "16 headers"),
-            );
-        }
     }
 
     /// Warns where the age of two routes decides between their rules.
@@ -325,5 +421,35 @@ impl<'a> Rules<'a> {
                 }
             }
         }
+    }
+}
+
+/// A request header of the key's name cannot be matched twice in one match.
+fn check_key(index: &RouteIndex<'_, '_>, one: &Match<'_>, found: &mut Report) {
+    let key = &index.config.previews.spec.routing.key;
+    let headers = one.node.and_then(|node| node.get("headers")).map(Node::items);
+    let headers = headers.unwrap_or_default();
+    for header in headers {
+        let name = header.text_at(&["name"]).unwrap_or_default().to_ascii_lowercase();
+        if name == key.header || (!key.baggage.is_empty() && name == "baggage") {
+            found.push(
+                Diagnostic::new(
+                    &code::ROUTE_UNSUPPORTED,
+                    format!("{} matches the header `{name}`, which is the key's own", one.route.id),
+                    "choose another spec.routing.key, or remove the match from the route",
+                )
+                .at(header.place, "a match can name a header only once"),
+            );
+        }
+    }
+    if headers.len() >= 16 {
+        found.push(
+            Diagnostic::new(
+                &code::ROUTE_LIMIT,
+                format!("{} has a match of 16 headers: there is no room for the key", one.route.id),
+                "split the match, or match fewer headers",
+            )
+            .at(one.node.map_or(one.route.place(), |node| node.place), "16 headers"),
+        );
     }
 }

@@ -12,12 +12,11 @@ use foldhash::fast::RandomState;
 use super::entries::{Planned, Way, fill};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::meta::is_substituted;
-use crate::kube::{Object, gateway, istio as istio_kind};
+use crate::kube::{Object, RouteApi, gateway};
 use crate::model::Catalog;
-use crate::model::route::admission::refusal;
 use crate::model::route::gateway_api::Ignored;
-use crate::model::route::gateways::{Found, Gateways, Listener, Name, bindings, listeners};
-use crate::model::route::istio;
+use crate::model::route::gateways::{Gateways, Hit, Listener, Name, listeners};
+use crate::model::route::{Route, istio, reader};
 use crate::spec::Config;
 use crate::validate::is_label_text;
 use crate::yaml::Node;
@@ -61,15 +60,15 @@ fn check_listeners(
         let wanted = &planned.entry.gateway;
         let name = (wanted.namespace.as_str(), wanted.name.as_str());
         let refused = planned.ways.iter().find_map(|way| {
-            let Found::Here(gateway) = gateways.find(name, &way.route.id.group) else {
+            let Hit::Here(gateway) = gateways.find(name, way.route.api) else {
                 return None;
             };
-            let is_istio = gateway.id.group == istio_kind::GROUP;
+            let reader = reader(way.route.api);
+            let section = if reader.names_listeners() { wanted.section_name.as_str() } else { "" };
             let open = listeners(gateway, &way.route.id.namespace).into_iter();
-            let open = open.filter(|one| is_istio || one.is_named(&wanted.section_name));
-            let judged = open.map(|one| {
-                let refusal = (!is_istio).then(|| refusal(one.node, gateway, way.route, catalog));
-                (one, refusal.flatten())
+            let judged = open.filter(|one| one.is_named(section)).map(|one| {
+                let refusal = reader.refusal(&one, gateway, way.route.object, catalog);
+                (one, refusal)
             });
             let mut judged: Vec<(Listener<'_>, Option<Ignored<'_>>)> = judged.collect();
             let mut hosts = way.hosts.iter().map(|(_, pattern)| pattern.of("preview"));
@@ -113,7 +112,7 @@ fn check_names(all: &[Planned<'_>], found: &mut Report) {
             // Of lengths speaks another finding.
             let wrong = hosts.filter(|(_, host)| !host.split('.').all(is_label_text));
             for (original, host) in wrong {
-                if seen.insert((number, &way.route.id, host.clone())) {
+                if seen.insert((number, &way.route.object.id, host.clone())) {
                     found.push(no_dns_name(number, way.route, original, &host));
                 }
             }
@@ -121,9 +120,9 @@ fn check_names(all: &[Planned<'_>], found: &mut Report) {
     }
 }
 
-fn no_dns_name(number: usize, route: &Object, original: &str, host: &str) -> Diagnostic {
-    let field = if route.id.kind == "VirtualService" { "hosts" } else { "hostnames" };
-    let written = items(&route.node, &["spec", field]).iter().find(|one| {
+fn no_dns_name(number: usize, route: Route<'_>, original: &str, host: &str) -> Diagnostic {
+    let field = reader(route.api).host_field();
+    let written = items(&route.object.node, &["spec", field]).iter().find(|one| {
         let text = one.text().unwrap_or_default().trim_end_matches('.');
         !original.starts_with('*') && text.eq_ignore_ascii_case(original)
     });
@@ -281,26 +280,30 @@ fn items<'a>(node: &'a Node, keys: &[&str]) -> &'a [Node] {
 
 /// The hosts of a route at each Gateway that it is bound to.
 fn hosts_of<'a>(catalog: &'a Catalog<'a>, object: &'a Object) -> Vec<(Name<'a>, Vec<&'a str>)> {
-    let home = object.id.namespace.as_str();
-    match (object.id.group.as_str(), object.id.kind.as_str()) {
-        (gateway::GROUP, "HTTPRoute" | "GRPCRoute" | "TLSRoute") => {
-            let named: Vec<&str> =
-                items(&object.node, &["spec", "hostnames"]).iter().filter_map(Node::text).collect();
-            let parents = items(&object.node, &["spec", "parentRefs"]).iter();
-            let bound = parents.filter_map(|parent| {
-                let (gateway, listeners) = gateway_of(catalog, parent, home, !named.is_empty())?;
-                // A route without hosts answers for those of its listeners.
-                let all = if named.is_empty() { listeners } else { named.clone() };
-                Some((gateway, all))
-            });
-            bound.collect()
-        }
-        (istio_kind::GROUP, "VirtualService") => {
-            let bound = bindings(object).into_iter();
+    match RouteApi::of(object) {
+        Some(RouteApi::GatewayApi) => of_parents(catalog, object),
+        Some(RouteApi::Istio) => {
+            let bound = Route { api: RouteApi::Istio, object }.bindings().into_iter();
             bound.map(|one| (one.gateway, istio::hosts(object).collect())).collect()
         }
-        _ => Vec::new(),
+        None if object.is(gateway::GROUP, "TLSRoute") => of_parents(catalog, object),
+        None => Vec::new(),
     }
+}
+
+/// The hosts of a route of the Gateway API at each Gateway in its parentRefs.
+fn of_parents<'a>(catalog: &'a Catalog<'a>, object: &'a Object) -> Vec<(Name<'a>, Vec<&'a str>)> {
+    let home = object.id.namespace.as_str();
+    let named: Vec<&str> =
+        items(&object.node, &["spec", "hostnames"]).iter().filter_map(Node::text).collect();
+    let parents = items(&object.node, &["spec", "parentRefs"]).iter();
+    let bound = parents.filter_map(|parent| {
+        let (gateway, listeners) = gateway_of(catalog, parent, home, !named.is_empty())?;
+        // A route without hosts answers for those of its listeners.
+        let all = if named.is_empty() { listeners } else { named.clone() };
+        Some((gateway, all))
+    });
+    bound.collect()
 }
 
 /// The Gateway that a parentRef leads to, maybe through a ListenerSet, and the hosts of the listeners

@@ -1,58 +1,155 @@
-//! VirtualServices in the mesh: one per host and for those who see it, ever.
+//! VirtualServices in the mesh: for a host, and those who see it, there is never more than one.
 //!
-//! Entries are tried in order, so the entries of previews stand in front, in the order of the
-//! originals. An entry without affected destinations is cloned only where it stands before one that
+//! Rules are tried in order, so the rules of previews stand in front, in the order of the
+//! originals. A rule without affected destinations is cloned only where it stands before one that
 //! is derived and some request satisfies both.
 //! See <https://istio.io/latest/docs/reference/config/networking/virtual-service/>.
 
 use std::collections::BTreeSet;
 
-use super::bound::chosen;
+use super::bound::{Bound, chosen};
+use super::overlap::may_overlap;
 use super::swap::Swapped;
-use super::{Routing, Table as Tables, alike};
+use super::{MeshRoutes, Planning, RouteIndex, Routing, alike};
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::kube::{Object, istio::GROUP, marks};
-use crate::model::route::istio::{Seen, destinations, hosts, http, matches, mesh_matches};
-use crate::model::{Home, Service};
-use crate::spec::Delivery;
+use crate::kube::{Object, RouteApi, istio::GROUP, marks};
+use crate::model::route::Route;
+use crate::model::route::istio::{
+    Seen, destinations, hosts, http, is_only_mesh, matches, mesh_matches, section,
+};
+use crate::model::{Catalog, Home, Service};
+use crate::spec::{Config, Delivery};
 use crate::yaml::Node;
 
 /// The VirtualService of one host, or of all hosts of an extended one.
 #[derive(Debug)]
-pub struct Table<'a> {
+pub struct HostRules<'a> {
     /// The service whose host made it necessary.
     pub service: &'a str,
-    /// Where its entries come from.
+    /// Where its rules come from.
     pub source: Source<'a>,
-    /// The previews that have entries in it, in order, by the index of their environment; each with
+    /// What an earlier run made of it, to which other sets may have added.
+    pub earlier: Option<&'a Object>,
+    /// The previews that have rules in it, in order, by the index of their environment; each with
     /// the index of what is derived for it.
     pub previews: Vec<(usize, usize)>,
-    /// The entries to derive, in order, for previews that affect the same services.
-    pub derived: Vec<Vec<Swapped<'a>>>,
+    /// What is derived for previews that affect the same services.
+    pub derived: Vec<Derived<'a>>,
+    /// The rules of a wildcard, which follow those of previews.
+    pub carried: Vec<InMesh<'a>>,
     /// Ports that can be routed, where there is no original; a service of one port needs no match.
     pub ports: Vec<u16>,
-    /// Whether entries must match their port.
+    /// Whether rules must match their port.
     pub match_port: bool,
-    /// Ports of the service on which no entry of the original can apply, so that Istio routes them
+    /// Ports of the service on which no rule of the original can apply, so that Istio routes them
     /// as if there were no VirtualService.
     pub bare: Vec<u16>,
+    /// Whether matches must say that they are for the mesh, because the original is for Gateways too.
+    pub names_mesh: bool,
 }
 
-/// Where the entries of a host come from.
+/// Where the rules of a host come from.
 #[derive(Debug, Clone, Copy)]
 pub enum Source<'a> {
     /// Nowhere: the host has no VirtualService yet.
     Nothing,
-    /// The user's own, which is extended.
-    Own(&'a Object),
-    /// A wildcard that an exact host would shadow: its entries are carried over.
+    /// The user's VirtualService for the host, which is extended.
+    Existing(&'a Object),
+    /// A wildcard that an exact host would shadow: its rules are carried over.
     Wildcard(&'a Object),
 }
 
-/// Names the entries of a VirtualService that are not attached to copies of its services.
-pub(super) fn check_local(object: &Object, found: &mut Report) {
-    let tls = object.node.at(&["spec", "tls"]).filter(|tls| !tls.items().is_empty());
-    if let Some(tls) = tls.filter(|_| object.is(GROUP, "VirtualService")) {
+/// What some previews have in front of the rules of an original.
+#[derive(Debug, Default)]
+pub struct Derived<'a> {
+    /// Rules of the original, in order.
+    pub rules: Vec<InMesh<'a>>,
+    /// Ports without a rule of the original on which the copy is chosen.
+    pub bare: Vec<u16>,
+}
+
+/// A rule of a VirtualService as it holds in the mesh.
+#[derive(Debug)]
+pub struct InMesh<'a> {
+    /// The rule.
+    pub swapped: Swapped<'a>,
+    /// Those of its matches that hold in the mesh.
+    pub matches: Vec<Node>,
+}
+
+impl<'a> InMesh<'a> {
+    /// A rule; none where it is bound to Gateways alone.
+    fn of(original: &Object, swapped: Swapped<'a>) -> Option<Self> {
+        let matches = mesh_matches(original, swapped.rule)?;
+        Some(Self { swapped, matches })
+    }
+}
+
+impl<'a> HostRules<'a> {
+    /// The rules that are derived from those of the user.
+    pub(crate) fn derived(&self) -> Vec<&Swapped<'a>> {
+        let rules = self.derived.iter().flat_map(|derived| &derived.rules);
+        rules.map(|rule| &rule.swapped).collect()
+    }
+
+    /// Whether a rule leads to the copy of the service without one of the user's saying so.
+    pub(super) fn leads_to_copy(&self) -> bool {
+        matches!(self.source, Source::Nothing) || !self.bare.is_empty()
+    }
+
+    /// Whether it is an object of the user that is extended, and not one of ours.
+    pub(crate) fn extends(&self) -> bool {
+        matches!(self.source, Source::Existing(_))
+    }
+}
+
+/// What of a VirtualService is attached to copies.
+#[derive(Debug)]
+pub struct Attached<'a> {
+    /// The services for whose copies it speaks.
+    pub services: Vec<&'a str>,
+    /// Its HTTP rules.
+    pub http: Vec<InMesh<'a>>,
+    /// Its rules for streams of bytes.
+    pub tcp: Vec<InMesh<'a>>,
+}
+
+impl<'a> Attached<'a> {
+    /// All of its rules.
+    pub(super) fn rules(&self) -> impl Iterator<Item = &Swapped<'a>> {
+        self.http.iter().chain(&self.tcp).map(|rule| &rule.swapped)
+    }
+}
+
+/// Attaches a VirtualService to the copies of these services. None where nothing of it holds in the mesh.
+pub(super) fn attach<'a>(
+    index: &RouteIndex<'a, '_>,
+    route: Route<'a>,
+    services: &BTreeSet<&'a str>,
+    is_copied: impl Fn(&str) -> bool,
+) -> Option<Attached<'a>> {
+    let catalog = index.catalog;
+    let in_mesh = |rule| InMesh::of(route.object, Swapped::of(rule, route, catalog, &is_copied));
+    let http: Vec<InMesh<'_>> = http(route.object).filter_map(in_mesh).collect();
+    let tcp: Vec<InMesh<'_>> = section(route.object, "tcp").iter().filter_map(in_mesh).collect();
+    if http.is_empty() && tcp.is_empty() {
+        return None;
+    }
+    // Several spellings of one host are one here.
+    let mut seen = BTreeSet::new();
+    let named =
+        hosts(route.object).filter_map(|host| catalog.home.service_routed(host, route.object));
+    let named = named.filter_map(|name| services.get(name.as_ref()).copied());
+    let mut named: Vec<&str> = named.filter(|name| seen.insert(*name)).collect();
+    if named.is_empty() {
+        named = services.iter().copied().collect();
+    }
+    Some(Attached { services: named, http, tcp })
+}
+
+/// Names the rules of a VirtualService that are not attached to copies of its services.
+pub(super) fn check_attached(object: &Object, found: &mut Report) {
+    if let Some(tls) = object.node.at(&["spec", "tls"]).filter(|tls| !tls.items().is_empty()) {
         let message =
             format!("the tls routes of {} do not hold for calls inside previews", object.id);
         let help = "nothing to do, unless copies call each other by TLS of their own: match by port under tcp";
@@ -62,39 +159,70 @@ pub(super) fn check_local(object: &Object, found: &mut Report) {
     }
 }
 
+/// VirtualServices of an earlier run that this one has no use for, and that other sets have added to: they
+/// stay with what is not ours, or the other sets' previews would be left without rules.
+pub(super) fn left_to_others<'a>(
+    config: &Config,
+    catalog: &'a Catalog<'a>,
+    routing: &Routing<'a>,
+) -> Vec<&'a Object> {
+    let home = catalog.home;
+    let is_made = |object: &Object| {
+        let mut made = routing.host_rules();
+        made.any(|rules| {
+            marks::virtual_service(config.set(), rules.service) == object.id.name.as_str()
+        })
+    };
+    let is_free = |object: &Object| {
+        let mut users = catalog.of_kind(GROUP, "VirtualService");
+        let of = |one: &Object| -> Vec<String> {
+            hosts(one).map(|host| home.full_host(host, &one.id.namespace)).collect()
+        };
+        let taken = of(object);
+        !users.any(|one| of(one).iter().any(|host| taken.contains(host)))
+    };
+    let earlier = catalog.extended().iter();
+    let left = earlier.filter(|one| marks::is_changed(&one.node, marks::HTTP));
+    left.filter(|one| !is_made(one) && is_free(one)).collect()
+}
+
 /// Plans the VirtualServices of one service for the previews that are involved.
 pub(super) fn plan<'a>(
-    tables: &Tables<'a, '_>,
+    to: &mut Planning<'_, 'a, '_>,
+    bound: &Bound<'a>,
     service: &'a Service<'a>,
     involved: &[usize],
-    routing: &mut Routing<'a>,
-    found: &mut Report,
 ) {
-    let sources = tables.virtual_services.sources(service.name());
-    found.extend(refuse_fall_through(service, &sources));
+    let sources = bound.sources(service.name());
+    to.found.extend(refuse_fall_through(service, &sources));
     for source in sources {
-        let table = match source {
-            Source::Nothing => make(tables, service, involved),
-            Source::Own(object) | Source::Wildcard(object) => {
-                found.extend(refuse_external(tables, source, service.name()));
-                for entry in http(object) {
-                    check_entry(tables, object, entry, found);
+        let rules = match source {
+            Source::Nothing => Some(make(to.index, service, involved)),
+            Source::Existing(object) | Source::Wildcard(object) => {
+                to.found.extend(refuse_external(to.index, source, service.name()));
+                for rule in http(object) {
+                    check_rule(to.index, object, rule, to.found);
                 }
-                let table = derive_all(tables, service, source, object, involved, routing);
-                let home = tables.catalog.home;
-                found.extend(table.as_ref().and_then(|table| refuse_bare(home, table, object)));
-                table
+                let original = Original { source, object };
+                let rules = derive_all(to, service, original, involved);
+                let home = to.index.catalog.home;
+                to.found.extend(rules.as_ref().and_then(|rules| refuse_bare(home, rules, object)));
+                rules
             }
         };
-        if routing.over(tables.limits).is_some() {
+        if to.is_over() {
             return;
         }
         // A VirtualService of several hosts is extended once, for all of them.
-        let mut is_new = |source| match source {
-            Source::Own(object) => routing.extended.insert(&object.id),
+        let is_new = match source {
+            Source::Existing(object) => {
+                rules.as_ref().is_some_and(|rules| !rules.previews.is_empty())
+                    && to.routing.extended.insert(&object.id)
+            }
             Source::Wildcard(_) | Source::Nothing => true,
         };
-        routing.istio.extend(table.filter(|table| !table.previews.is_empty() && is_new(source)));
+        let rules = rules.filter(|rules| !rules.previews.is_empty() && is_new);
+        to.routing.mesh.extend(rules.map(MeshRoutes::Istio));
     }
 }
 
@@ -103,14 +231,14 @@ pub(super) fn plan<'a>(
 fn refuse_fall_through(service: &Service<'_>, sources: &[Source<'_>]) -> Option<Diagnostic> {
     let wildcard = sources.iter().find_map(|source| match source {
         Source::Wildcard(object) => Some(*object),
-        Source::Own(_) | Source::Nothing => None,
+        Source::Existing(_) | Source::Nothing => None,
     })?;
-    let own = sources.iter().find_map(|source| match source {
-        Source::Own(object) => Some(*object),
+    let exact = sources.iter().find_map(|source| match source {
+        Source::Existing(object) => Some(*object),
         Source::Wildcard(_) | Source::Nothing => None,
     });
     let object =
-        own.filter(|object| service.routable().iter().any(|&port| is_bare(object, port)))?;
+        exact.filter(|object| service.routable().iter().any(|&port| is_bare(object, port)))?;
     let message = format!(
         "{} has no entry for some port of {}, which {} covers for others",
         object.id,
@@ -126,12 +254,12 @@ fn refuse_fall_through(service: &Service<'_>, sources: &[Source<'_>]) -> Option<
 
 /// The finding that an object of the baseline must change which something else delivers.
 fn refuse_external(
-    tables: &Tables<'_, '_>,
+    index: &RouteIndex<'_, '_>,
     source: Source<'_>,
     service: &str,
 ) -> Option<Diagnostic> {
-    let (Source::Own(object), Delivery::External) =
-        (source, tables.config.previews.spec.baseline.delivery)
+    let (Source::Existing(object), Delivery::External) =
+        (source, index.config.previews.spec.baseline.delivery)
     else {
         return None;
     };
@@ -140,43 +268,57 @@ fn refuse_external(
                 overlay of the baseline";
     let finding = Diagnostic::new(&code::DELIVERY_EXTERNAL, message, help)
         .at(object.place(), "changed by previews, but delivered by something else");
-    Some(finding.also(tables.config.place("spec.baseline"), "delivery is external here"))
+    Some(finding.also(index.config.place("spec.baseline"), "delivery is external here"))
 }
 
-/// The table of a host for which nobody speaks: of the previews that have a copy of the service.
+/// What an earlier run made for the host of a service.
+fn earlier<'a>(index: &RouteIndex<'a, '_>, service: &str) -> Option<&'a Object> {
+    let name = marks::virtual_service(index.config.set(), service);
+    let mut earlier = index.catalog.extended().iter();
+    earlier.find(|one| one.id.name == name && one.id.namespace == index.catalog.namespace)
+}
+
+/// The rules for a host for which nobody speaks: of the previews that have a copy of the service.
 fn make<'a>(
-    tables: &Tables<'a, '_>,
+    index: &RouteIndex<'a, '_>,
     service: &'a Service<'a>,
     involved: &[usize],
-) -> Option<Table<'a>> {
-    let has_copy = |index: &&usize| tables.environments[**index].affected.contains(service.name());
-    let routed = involved.iter().filter(|_| !tables.is_unrouted(service.name()));
-    Some(Table {
+) -> HostRules<'a> {
+    let has_copy = |at: &&usize| index.environments[**at].affected.contains(service.name());
+    let routed = involved.iter().filter(|_| !index.is_unrouted(service.name()));
+    HostRules {
         service: service.name(),
         source: Source::Nothing,
-        previews: routed.filter(has_copy).map(|&index| (index, 0)).collect(),
-        derived: vec![Vec::new()],
+        earlier: earlier(index, service.name()),
+        previews: routed.filter(has_copy).map(|&at| (at, 0)).collect(),
+        derived: vec![Derived::default()],
+        carried: Vec::new(),
         ports: service.routable(),
         match_port: service.ports.len() > 1,
         bare: Vec::new(),
-    })
+        names_mesh: false,
+    }
 }
 
-/// The table of a host for which a VirtualService speaks; none where there are too many rules.
-fn derive_all<'a>(
-    tables: &Tables<'a, '_>,
-    service: &'a Service<'a>,
+/// A VirtualService that rules are derived from, and what it is to a host.
+#[derive(Clone, Copy)]
+struct Original<'a> {
     source: Source<'a>,
     object: &'a Object,
+}
+
+/// The rules for a host for which a VirtualService speaks; none where there are too many rules.
+fn derive_all<'a>(
+    to: &mut Planning<'_, 'a, '_>,
+    service: &'a Service<'a>,
+    original: Original<'a>,
     involved: &[usize],
-    routing: &mut Routing<'a>,
-) -> Option<Table<'a>> {
-    let mut chosen: BTreeSet<&str> = chosen(object, tables.catalog.home).collect();
-    chosen.insert(service.name());
-    let alike = alike(tables.environments, involved.iter().copied(), &chosen);
-    let is_swapped = |affected: &[&str]| {
-        affected.contains(&service.name()) && !tables.is_unrouted(service.name())
-    };
+) -> Option<HostRules<'a>> {
+    let (index, name, object) = (to.index, service.name(), original.object);
+    let mut chosen: BTreeSet<&str> = chosen(object, index.catalog.home).collect();
+    chosen.insert(name);
+    let alike = alike(index.environments, involved.iter().copied(), &chosen);
+    let is_swapped = |affected: &[&str]| affected.contains(&name) && !index.is_unrouted(name);
     let mut bare = Vec::new();
     // On a port of which one that only some see says nothing, the one that everybody sees counts.
     if alike.keys().any(|affected| is_swapped(affected)) && Seen::of(object) == Seen::Everywhere {
@@ -184,79 +326,107 @@ fn derive_all<'a>(
     }
     let (mut previews, mut derived) = (Vec::new(), Vec::new());
     for (affected, environments) in alike {
-        let entries = derive(tables, &affected, object, &mut routing.pairs);
-        if entries.is_empty() && (bare.is_empty() || !is_swapped(&affected)) {
+        let rules = derive(index, &affected, object, &mut to.routing.pairs);
+        let bare = if is_swapped(&affected) { bare.clone() } else { Vec::new() };
+        if rules.is_empty() && bare.is_empty() {
             continue;
         }
-        routing.rules +=
-            entries.iter().map(|entry| weight(entry.rule)).sum::<usize>() * environments.len();
-        if routing.over(tables.limits).is_some() {
+        let size: usize = rules.iter().map(|rule| weight(rule.rule)).sum();
+        to.routing.rules += size * environments.len();
+        if to.is_over() {
             return None;
         }
-        previews.extend(environments.into_iter().map(|index| (index, derived.len())));
-        derived.push(entries);
+        previews.extend(environments.into_iter().map(|at| (at, derived.len())));
+        let rules = rules.into_iter().filter_map(|rule| InMesh::of(object, rule)).collect();
+        derived.push(Derived { rules, bare });
     }
     previews.sort_unstable();
-    let (ports, match_port) = (service.routable(), service.ports.len() > 1);
-    Some(Table { service: service.name(), source, previews, derived, ports, match_port, bare })
+    let carried = match original.source {
+        Source::Existing(_) | Source::Nothing => Vec::new(),
+        Source::Wildcard(wildcard) => carried(index, wildcard),
+    };
+    let earlier = match original.source {
+        Source::Existing(_) => None,
+        Source::Nothing | Source::Wildcard(_) => earlier(index, name),
+    };
+    Some(HostRules {
+        service: name,
+        source: original.source,
+        earlier,
+        previews,
+        derived,
+        carried,
+        ports: service.routable(),
+        match_port: service.ports.len() > 1,
+        bare,
+        names_mesh: !is_only_mesh(object),
+    })
 }
 
-/// What an entry counts as where rules are limited: itself, its matches and its destinations.
-fn weight(entry: &Node) -> usize {
-    1 + matches(entry).len() + destinations(entry).count()
+/// The rules of a wildcard that hold in the mesh, as they are.
+fn carried<'a>(index: &RouteIndex<'a, '_>, wildcard: &'a Object) -> Vec<InMesh<'a>> {
+    let route = Route { api: RouteApi::Istio, object: wildcard };
+    let unchanged = |rule| Swapped::of(rule, route, index.catalog, |_| false);
+    http(wildcard).filter_map(|rule| InMesh::of(wildcard, unchanged(rule))).collect()
 }
 
-/// Whether no entry of a VirtualService can apply to requests of the mesh on a port.
+/// What a rule counts as where rules are limited: itself, its matches and its destinations.
+fn weight(rule: &Node) -> usize {
+    1 + matches(rule).len() + destinations(rule).count()
+}
+
+/// Whether no rule of a VirtualService can apply to requests of the mesh on a port.
 fn is_bare(object: &Object, port: u16) -> bool {
     let on_port = |one: &Node| {
         one.get("port").is_none_or(|node| node.integer_value() == Some(i64::from(port)))
     };
-    let applies = |entry| mesh_matches(object, entry).is_some_and(|all| all.iter().any(on_port));
+    let applies = |rule| mesh_matches(object, rule).is_some_and(|all| all.iter().any(on_port));
     !http(object).any(applies)
 }
 
-/// The finding that entries for a port would apply to other hosts as well. Spellings of the service's own
+/// The finding that rules for a port would apply to other hosts as well. Other spellings of the service's host
 /// are none.
-fn refuse_bare(home: Home<'_>, table: &Table<'_>, object: &Object) -> Option<Diagnostic> {
+fn refuse_bare(home: Home<'_>, rules: &HostRules<'_>, object: &Object) -> Option<Diagnostic> {
     let mut others = hosts(object)
-        .filter(|host| home.service_routed(host, object).as_deref() != Some(table.service));
-    if table.bare.is_empty() || !matches!(table.source, Source::Own(_)) || others.next().is_none() {
+        .filter(|host| home.service_routed(host, object).as_deref() != Some(rules.service));
+    if rules.bare.is_empty() || !rules.extends() || others.next().is_none() {
         return None;
     }
-    let ports: Vec<String> = table.bare.iter().map(u16::to_string).collect();
+    let ports: Vec<String> = rules.bare.iter().map(u16::to_string).collect();
     let message = format!(
         "{object} has several hosts and no entry for port {ports} of {service}, so entries for \
          previews would apply to its other hosts too",
         object = object.id,
         ports = ports.join(", "),
-        service = table.service,
+        service = rules.service,
     );
     let help = "give every host a VirtualService of its own, or add an entry for the port";
     let node = object.node.at(&["spec", "hosts"]).unwrap_or(&object.node);
     Some(Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(node.place, "several hosts"))
 }
 
-/// The entries of a VirtualService to derive for previews that affect these services, which are in
+/// The rules of a VirtualService to derive for previews that affect these services, which are in
 /// order. Counts the pairs of matches it compares, and ends early where there are too many.
 fn derive<'a>(
-    tables: &Tables<'a, '_>,
+    index: &RouteIndex<'a, '_>,
     affected: &[&str],
     object: &'a Object,
     pairs: &mut usize,
 ) -> Vec<Swapped<'a>> {
-    let is_copied = |name: &str| affected.binary_search(&name).is_ok() && !tables.is_unrouted(name);
+    let is_copied = |name: &str| affected.binary_search(&name).is_ok() && !index.is_unrouted(name);
+    let route = Route { api: RouteApi::Istio, object };
     let mut derived: Vec<Swapped<'a>> = Vec::new();
-    let (count, mut behind) = (|entry| matches(entry).len().max(1), 0);
-    for entry in http(object).rev() {
-        *pairs += count(entry) * behind;
-        if *pairs > tables.limits.pairs {
+    let (count, mut behind) = (|rule| matches(rule).len().max(1), 0);
+    for rule in http(object).rev() {
+        *pairs += count(rule) * behind;
+        if *pairs > index.limits.pairs {
             break;
         }
-        let swapped = Swapped::entry(entry, object, tables.catalog.home, is_copied);
-        let is_ahead = || derived.iter().any(|later| may_overlap(entry, later.rule));
+        let swapped = Swapped::of(rule, route, index.catalog, is_copied);
+        let is_ahead = || derived.iter().any(|later| may_overlap(rule, later.rule));
         if swapped.chooses_copy() || is_ahead() {
             derived.push(swapped);
-            behind += count(entry);
+            behind += count(rule);
         }
     }
     derived.reverse();
@@ -264,12 +434,12 @@ fn derive<'a>(
 }
 
 /// What cannot be derived from: delegates, and matches on the key's own header.
-fn check_entry(tables: &Tables<'_, '_>, object: &Object, entry: &Node, found: &mut Report) {
-    if marks::is_entry(entry, tables.config.set()) {
-        let name = entry.text_at(&["name"]).unwrap_or_default();
+fn check_rule(index: &RouteIndex<'_, '_>, object: &Object, rule: &Node, found: &mut Report) {
+    if marks::is_made_rule(rule, index.config.set()) {
+        let name = rule.text_at(&["name"]).unwrap_or_default();
         let message = format!("{} has an entry `{name}`, a name that anabranch needs", object.id);
         let help = "rename it, or remove it if an earlier run left it";
-        let place = entry.get("name").map_or(entry.place, |name| name.place);
+        let place = rule.get("name").map_or(rule.place, |name| name.place);
         found.push(
             Diagnostic::new(&code::NAME_TAKEN, message, help).at(place, "looks like one of ours"),
         );
@@ -280,15 +450,15 @@ fn check_entry(tables: &Tables<'_, '_>, object: &Object, entry: &Node, found: &m
                 .at(node.place, "not supported"),
         );
     };
-    if let Some(delegate) = entry.get("delegate") {
+    if let Some(delegate) = rule.get("delegate") {
         refuse(
             format!("{} delegates an entry, whose rules stand in another object", object.id),
             "write the delegate's entries into the VirtualService itself",
             delegate,
         );
     }
-    let key = &tables.config.previews.spec.routing.key;
-    for one in entry.get("match").map(Node::items).unwrap_or_default() {
+    let key = &index.config.previews.spec.routing.key;
+    for one in rule.get("match").map(Node::items).unwrap_or_default() {
         for field in ["headers", "withoutHeaders"] {
             for (name, value) in one.get(field).map(Node::entries).unwrap_or_default() {
                 let lower = name.text.to_ascii_lowercase();
@@ -305,34 +475,4 @@ fn check_entry(tables: &Tables<'_, '_>, object: &Object, entry: &Node, found: &m
             }
         }
     }
-}
-
-/// Whether some request can satisfy both entries. Errs on the side of yes.
-fn may_overlap(a: &Node, b: &Node) -> bool {
-    let (a, b) = (matches(a), matches(b));
-    // An entry without matches is for everything.
-    a.is_empty() || b.is_empty() || a.iter().any(|a| b.iter().any(|b| !disjoint(a, b)))
-}
-
-/// Whether two matches contradict each other in their path, method, port or an exact header.
-fn disjoint(a: &Node, b: &Node) -> bool {
-    fn uri(node: &Node) -> Option<(bool, &str)> {
-        let uri = node.get("uri")?;
-        let exact = uri.text_at(&["exact"]).map(|text| (true, text));
-        exact.or_else(|| uri.text_at(&["prefix"]).map(|text| (false, text)))
-    }
-    let folds = |node: &Node| node.get("ignoreUriCase").is_some_and(Node::is_true);
-    let paths = match (uri(a), uri(b)) {
-        _ if folds(a) || folds(b) => false,
-        (Some((true, a)), Some((true, b))) => a != b,
-        (Some((true, exact)), Some((false, prefix)))
-        | (Some((false, prefix)), Some((true, exact))) => !exact.starts_with(prefix),
-        (Some((false, a)), Some((false, b))) => !a.starts_with(b) && !b.starts_with(a),
-        _ => false,
-    };
-    let differ =
-        |keys: &[&str]| matches!((a.text_at(keys), b.text_at(keys)), (Some(a), Some(b)) if a != b);
-    let headers = a.get("headers").map(Node::entries).unwrap_or_default();
-    let by_header = headers.iter().any(|(name, _)| differ(&["headers", &name.text, "exact"]));
-    paths || differ(&["method", "exact"]) || differ(&["port"]) || by_header
 }

@@ -1,15 +1,20 @@
-//! The routing table: for each host of the baseline, which rules are derived for which preview.
+//! Routes of previews: for each host of the baseline, which rules are derived for which preview.
 //!
-//! Decides per service which API speaks for it and what contradicts what; which ports can be routed stands
-//! in `ports`, who speaks for a host in [`bound`], and which routes are not followed in `unfollowed`. The
-//! rules themselves are derived in [`gateway_api`] and [`istio`], their backends decided on in [`swap`], the
-//! ways in from outside in [`entries`].
+//! What goes in are the baseline's routes and what each preview affects; what comes out, a [`Routing`], says of
+//! every object to write which rules it has and where each of their backends leads. Decided here is which API
+//! speaks for a service, and what contradicts what. Which ports can be routed stands in `ports`, who speaks for
+//! a host in [`bound`], and which routes are not followed in `unfollowed`. The rules themselves are derived in
+//! [`gateway_api`] and [`istio`], their backends decided on in [`swap`], the ways in from outside in
+//! [`entries`].
+//!
+//! Always true: a service is routed by one API alone, and a rule that chooses a copy chooses copies only.
 
 pub mod bound;
 pub mod entries;
 pub mod gateway_api;
 mod hosts;
 pub mod istio;
+mod overlap;
 mod ports;
 mod precedence;
 pub mod swap;
@@ -23,24 +28,23 @@ use swap::Swapped;
 
 use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::kube::{Id, Object};
+use crate::kube::{Id, Object, RouteApi};
 use crate::limits::OutputLimits;
-use crate::model::route::{gateway_api as read_gateway_api, istio as read_istio};
-use crate::model::{Catalog, Home, Service};
-use crate::spec::{Api, Config};
-use crate::yaml::Node;
+use crate::model::route::Route;
+use crate::model::{Catalog, Service};
+use crate::spec::Config;
 
 /// Everything about routes that will be emitted.
 #[derive(Debug, Default)]
 pub struct Routing<'a> {
-    /// HTTPRoutes and GRPCRoutes of the mesh.
-    pub gateway_api: Vec<gateway_api::Table<'a>>,
-    /// VirtualServices of the mesh, one table per host.
-    pub istio: Vec<istio::Table<'a>>,
+    /// What leads calls inside the mesh to copies, in the order of services.
+    pub mesh: Vec<MeshRoutes<'a>>,
     /// Routes attached to copies.
     pub local: Vec<Local<'a>>,
     /// Ways in from outside.
     pub entries: entries::Entries<'a>,
+    /// VirtualServices of an earlier run that only other sets still need.
+    pub left_to_others: Vec<&'a Object>,
     /// How many rules are derived in all, and how many pairs of rules were compared for it.
     rules: usize,
     pairs: usize,
@@ -50,7 +54,41 @@ pub struct Routing<'a> {
     pub(crate) addressed: BTreeSet<&'a str>,
 }
 
-impl Routing<'_> {
+/// What leads calls of a service to copies.
+#[derive(Debug)]
+pub enum MeshRoutes<'a> {
+    /// Routes of a service and port that each of some previews has.
+    GatewayApi(gateway_api::PreviewRoutes<'a>),
+    /// The rules of all previews for a host, which stand in one VirtualService.
+    Istio(istio::HostRules<'a>),
+}
+
+impl<'a> MeshRoutes<'a> {
+    /// The rules that are derived from those of the user.
+    fn derived(&self) -> Vec<&Swapped<'a>> {
+        match self {
+            Self::GatewayApi(routes) => routes.derived(),
+            Self::Istio(rules) => rules.derived(),
+        }
+    }
+}
+
+impl<'a> Routing<'a> {
+    /// The VirtualServices that many previews share.
+    pub(crate) fn host_rules(&self) -> impl Iterator<Item = &istio::HostRules<'a>> {
+        self.mesh.iter().filter_map(|routes| match routes {
+            MeshRoutes::GatewayApi(_) => None,
+            MeshRoutes::Istio(rules) => Some(rules),
+        })
+    }
+
+    /// Every rule that is derived from one of the user's.
+    pub(crate) fn derived(&self) -> impl Iterator<Item = &Swapped<'a>> {
+        let mesh = self.mesh.iter().flat_map(MeshRoutes::derived);
+        let local = self.local.iter().flat_map(Local::rules);
+        mesh.chain(local).chain(self.entries.clones.iter().flat_map(|clone| &clone.rules))
+    }
+
     /// The finding that there is more to derive than the limits allow, where there is.
     fn over(&self, limits: &OutputLimits) -> Option<Diagnostic> {
         let (message, help) = if self.rules > limits.rules {
@@ -81,27 +119,81 @@ pub struct Local<'a> {
     /// chooses they affect the same.
     pub environments: Vec<usize>,
     /// The original.
-    pub route: &'a Object,
-    /// The affected services it answers for.
-    pub services: BTreeSet<&'a str>,
-    /// Its rules.
-    pub rules: Vec<Swapped<'a>>,
-    /// The `tcp` entries of a VirtualService.
-    pub tcp: Vec<Swapped<'a>>,
+    pub route: Route<'a>,
+    /// What of it is attached.
+    pub attached: Attached<'a>,
+}
+
+/// What of a route is attached to copies.
+#[derive(Debug)]
+pub enum Attached<'a> {
+    /// Of an HTTPRoute or GRPCRoute.
+    GatewayApi(gateway_api::Attached<'a>),
+    /// Of a VirtualService.
+    Istio(istio::Attached<'a>),
+}
+
+impl<'a> Local<'a> {
+    fn rules(&self) -> Vec<&Swapped<'a>> {
+        match &self.attached {
+            Attached::GatewayApi(attached) => attached.rules.iter().collect(),
+            Attached::Istio(attached) => attached.rules().collect(),
+        }
+    }
+}
+
+/// The routes of one API that are about services of the baseline.
+pub(super) trait ServiceRoutes<'a> {
+    /// Those that speak for a service to somebody.
+    fn of(&self, service: &str) -> Vec<Route<'a>>;
+
+    /// Those that count for calls from the baseline's own namespace.
+    fn at_home(&self, service: &str) -> Vec<Route<'a>>;
+
+    /// Every service of the baseline that a rule for the host of this one chooses.
+    fn chosen(&self, service: &str) -> BTreeSet<&'a str>;
+
+    /// What contradicts each other among the routes of a service.
+    fn contradiction(&self, service: &Service<'a>) -> Option<Diagnostic>;
+
+    /// A route of another set for a service, where sets that use different APIs would contradict each other.
+    fn of_others(&self, service: &str) -> Option<&'a Object>;
+
+    /// Plans the routes of one service for the previews that are involved.
+    fn plan(&self, to: &mut Planning<'_, 'a, '_>, service: &'a Service<'a>, involved: &[usize]);
+}
+
+/// The routes of an API in the input.
+fn service_routes<'a>(api: RouteApi, catalog: &'a Catalog<'a>) -> Box<dyn ServiceRoutes<'a> + 'a> {
+    match api {
+        RouteApi::GatewayApi => Box::new(gateway_api::ParentedRoutes::of(catalog)),
+        RouteApi::Istio => Box::new(bound::Bound::of(catalog)),
+    }
+}
+
+/// What is planned from, and into.
+pub(super) struct Planning<'p, 'a, 'e> {
+    index: &'p RouteIndex<'a, 'e>,
+    routing: &'p mut Routing<'a>,
+    found: &'p mut Report,
+}
+
+impl Planning<'_, '_, '_> {
+    /// Whether there is more to derive than the limits allow.
+    fn is_over(&self) -> bool {
+        self.routing.over(self.index.limits).is_some()
+    }
 }
 
 /// What the routes of the baseline say about each of its services.
-pub(super) struct Table<'a, 'e> {
+pub(super) struct RouteIndex<'a, 'e> {
     pub(super) config: &'a Config,
     pub(super) catalog: &'a Catalog<'a>,
     pub(super) environments: &'e [Environment<'a>],
     limits: &'e OutputLimits,
     /// The previews that each service is affected in.
     affecting: BTreeMap<&'a str, Vec<usize>>,
-    pub(super) routes: gateway_api::Attached<'a>,
-    pub(super) virtual_services: bound::Bound<'a>,
-    /// Routes of other sets, by service.
-    routes_of_others: BTreeMap<&'a str, &'a Object>,
+    apis: Vec<(RouteApi, Box<dyn ServiceRoutes<'a> + 'a>)>,
 }
 
 /// Plans the routes of every preview.
@@ -119,39 +211,30 @@ pub(super) fn plan<'a>(
             affecting.entry(name).or_default().push(index);
         }
     }
-    let table = Table {
-        config,
-        catalog,
-        environments,
-        limits,
-        affecting: affecting.into_iter().collect(),
-        routes: gateway_api::attached(catalog),
-        virtual_services: bound::bound(catalog),
-        routes_of_others: gateway_api::attached_by_others(catalog),
-    };
+    let apis = RouteApi::ALL.into_iter().map(|api| (api, service_routes(api, catalog))).collect();
+    let affecting = affecting.into_iter().collect();
+    let index = RouteIndex { config, catalog, environments, limits, affecting, apis };
     let mut routing = Routing::default();
-    table.check_ports(&mut routing, found);
-    table.check_unfollowed(found);
+    index.check_ports(&mut routing, found);
+    index.check_unfollowed(found);
     for service in catalog.services() {
-        let involved = table.involved(service);
+        let involved = index.involved(service);
         if involved.is_empty() {
             continue;
         }
-        table.check_controllers(service, found);
-        let Some(api) = table.api(service, found) else {
-            continue;
-        };
-        match api {
-            Api::Istio => istio::plan(&table, service, &involved, &mut routing, found),
-            _ => gateway_api::plan(&table, service, &involved, &mut routing, found),
+        index.check_controllers(service, found);
+        if let Some(routes) = index.speaking(service, found) {
+            let mut to = Planning { index: &index, routing: &mut routing, found };
+            routes.plan(&mut to, service, &involved);
         }
         if let Some(finding) = routing.over(limits) {
             found.push(finding.at(service.object.place(), "limit reached with this service"));
             return routing;
         }
     }
-    table.check_rollouts(&routing, found);
-    table.plan_local(&mut routing, found);
+    routing.left_to_others = istio::left_to_others(config, catalog, &routing);
+    index.check_rollouts(&routing, found);
+    index.plan_local(&mut routing, found);
     let left = limits.rules.saturating_sub(routing.rules);
     routing.entries = entries::plan(config, catalog, environments, left, found);
     routing.rules = routing.rules.saturating_add(routing.entries.size);
@@ -159,24 +242,29 @@ pub(super) fn plan<'a>(
         let path = "spec.routing.entries";
         found.push(finding.at(config.place(path), "limit reached with these").field(path));
     }
-    table.check_unreached(&routing, found);
+    index.check_unreached(&routing, found);
     routing
 }
 
-impl<'a> Table<'a, '_> {
+impl<'a> RouteIndex<'a, '_> {
     /// Whether calls from outside the preview keep going to the baseline's copy.
     pub(super) fn is_unrouted(&self, service: &str) -> bool {
         self.config.facts(service).is_some_and(|facts| facts.unrouted)
     }
 
+    /// The routes of all APIs that speak for a service to somebody.
+    fn routes_of(&self, service: &str) -> impl Iterator<Item = Route<'a>> {
+        self.apis.iter().flat_map(move |(_, routes)| routes.of(service))
+    }
+
     /// The previews for which some rule of this service's host must be derived.
     fn involved(&self, service: &Service<'a>) -> Vec<usize> {
-        let chosen = self.routes.backends(service.name(), self.catalog.home);
-        let destinations = self.virtual_services.destinations(service.name());
-        let own = service.ports.iter().any(|port| port.protocol.is_routable());
-        let own = own.then_some(service.name());
-        let services = own.into_iter().chain(chosen).chain(destinations);
-        let mut involved: Vec<usize> = services
+        let is_routable = service.ports.iter().any(|port| port.protocol.is_routable());
+        let itself = is_routable.then_some(service.name());
+        let chosen = self.apis.iter().flat_map(|(_, routes)| routes.chosen(service.name()));
+        let mut involved: Vec<usize> = itself
+            .into_iter()
+            .chain(chosen)
             .filter(|name| !self.is_unrouted(name))
             .filter_map(|name| self.affecting.get(name))
             .flatten()
@@ -187,199 +275,120 @@ impl<'a> Table<'a, '_> {
         involved
     }
 
-    /// The API that speaks for a service; none where its routes contradict each other.
-    fn api(&self, service: &Service<'a>, found: &mut Report) -> Option<Api> {
-        let routes = self.routes.of(service.name());
-        let first = self.virtual_services.of(service.name()).next();
-        let conflict = |message: String, help: &str, first: &Object, second: Option<&Object>| {
-            let mut finding = Diagnostic::new(&code::ROUTE_CONFLICT, message, help)
-                .at(first.place(), "routes this host");
-            if let Some(second) = second {
-                finding = finding.also(second.place(), "routes it too");
-            }
-            finding
-        };
+    /// The routes of the API that speaks for a service; none where something contradicts them.
+    fn speaking(
+        &self,
+        service: &Service<'a>,
+        found: &mut Report,
+    ) -> Option<&dyn ServiceRoutes<'a>> {
         let name = service.name();
-        let shadowed = || self.virtual_services.shadowed(name);
-        if let Some(finding) = routes.is_empty().then(shadowed).flatten() {
+        let required = self.config.previews.spec.routing.api.required();
+        let all = self.apis.iter().filter_map(|(api, routes)| {
+            routes.of(name).first().map(|first| (*api, routes.as_ref(), first.object))
+        });
+        let all: Vec<(RouteApi, &dyn ServiceRoutes<'a>, &Object)> = all.collect();
+        let finding = match all.as_slice() {
+            [] => {
+                // Routes that only some callers see speak for nobody, and may yet be in the way.
+                let mut contradictions =
+                    self.apis.iter().filter_map(|(_, routes)| routes.contradiction(service));
+                contradictions.next().or_else(|| self.of_another_set(name, required))
+            }
+            [(api, routes, route)] => routes.contradiction(service).or_else(|| {
+                required.filter(|required| required != api).map(|required| {
+                    let message = format!(
+                        "{} routes {name}, but spec.routing.api is {}",
+                        route.id,
+                        required.option()
+                    );
+                    conflict(message, of_required(*api, required), route)
+                })
+            }),
+            [(_, _, first), (_, _, second), ..] => {
+                let message = format!("{} and {} both route {name}", first.id, second.id);
+                let help = "keep one kind of route for a host: Istio does not define which of the two counts";
+                Some(
+                    conflict(message, help.to_owned(), first).also(second.place(), "routes it too"),
+                )
+            }
+        };
+        if let Some(finding) = finding {
             found.push(finding);
             return None;
         }
-        match (routes.first(), first) {
-            (Some((route, _)), Some(virtual_service)) => {
-                found.push(conflict(
-                    format!("{} and {} both route {name}", route.id, virtual_service.id),
-                    "keep one kind of route for a host: Istio does not define which of the two counts",
-                    route,
-                    Some(virtual_service),
-                ));
-                None
-            }
-            (None, Some(first)) => {
-                if let Some([first, second]) = self.virtual_services.rivals(name) {
-                    found.push(conflict(
-                        format!("{} and {} both route {name}", first.id, second.id),
-                        "merge them into one: in a sidecar the older one counts and the other is ignored",
-                        first,
-                        Some(second),
-                    ));
-                    return None;
-                }
-                if self.config.previews.spec.routing.api == Api::GatewayApi {
-                    found.push(conflict(
-                        format!("{} routes {name}, but spec.routing.api is gateway-api", first.id),
-                        "use `api: auto`, or turn the VirtualService into HTTPRoutes",
-                        first,
-                        None,
-                    ));
-                    return None;
-                }
-                Some(Api::Istio)
-            }
-            (Some((first, _)), None) => {
-                if self.config.previews.spec.routing.api == Api::Istio {
-                    found.push(conflict(
-                        format!("{} routes {name}, but spec.routing.api is istio", first.id),
-                        "use `api: auto`, or turn the route into a VirtualService",
-                        first,
-                        None,
-                    ));
-                    return None;
-                }
-                self.consistent(service, routes, found).then_some(Api::GatewayApi)
-            }
-            (None, None) => {
-                match (self.config.previews.spec.routing.api, self.routes_of_others.get(name)) {
-                    (Api::Istio, Some(route)) => {
-                        found.push(conflict(
-                            format!(
-                                "{} of another set routes {name}, but spec.routing.api is istio",
-                                route.id
-                            ),
-                            "use the same spec.routing.api in all sets of a baseline",
-                            route,
-                            None,
-                        ));
-                        None
-                    }
-                    (Api::Istio, None) => Some(Api::Istio),
-                    _ => Some(Api::GatewayApi),
-                }
-            }
-        }
+        let api = all.first().map(|(api, ..)| *api).or(required).unwrap_or(RouteApi::GatewayApi);
+        self.apis.iter().find(|(other, _)| *other == api).map(|(_, routes)| routes.as_ref())
     }
 
-    /// Whether the routes of one service agree on ports and kinds.
-    fn consistent(
-        &self,
-        service: &Service<'a>,
-        routes: &[(&'a Object, Option<u16>)],
-        found: &mut Report,
-    ) -> bool {
-        let mut kinds = BTreeMap::new();
-        let mut ported: [Option<&Object>; 2] = [None, None];
-        for (route, port) in routes {
-            ported[usize::from(port.is_some())] = Some(route);
-            let first = kinds.entry(*port).or_insert(*route);
-            if first.id.kind != route.id.kind {
-                found.push(
-                    Diagnostic::new(
-                        &code::ROUTE_CONFLICT,
-                        format!("{} and {} both route {}", first.id, route.id, service.name()),
-                        "use one kind of route for a port",
-                    )
-                    .at(route.place(), "routes the same port")
-                    .also(first.place(), "as this one"),
-                );
-                return false;
-            }
-        }
-        if let [Some(without), Some(with)] = ported {
-            found.push(
-                Diagnostic::new(
-                    &code::ROUTE_CONFLICT,
-                    format!(
-                        "{} is attached to {} without a port and {} with one",
-                        without.id,
-                        service.name(),
-                        with.id
-                    ),
-                    "write the port in the parentRefs of all routes of the service, or of none",
-                )
-                .at(without.place(), "attached without a port")
-                .also(with.place(), "attached with a port"),
-            );
-            return false;
-        }
-        true
+    /// The finding that another set routes a service by another API than the one that is required.
+    fn of_another_set(&self, service: &str, required: Option<RouteApi>) -> Option<Diagnostic> {
+        let required = required?;
+        let mut others = self.apis.iter().filter(|(api, _)| *api != required);
+        let route = others.find_map(|(_, routes)| routes.of_others(service))?;
+        let message = format!(
+            "{} of another set routes {service}, but spec.routing.api is {}",
+            route.id,
+            required.option()
+        );
+        let help = "use the same spec.routing.api in all sets of a baseline";
+        Some(conflict(message, help.to_owned(), route))
     }
 
     /// Plans the routes that are attached to copies: those of the affected services themselves.
     fn plan_local(&self, routing: &mut Routing<'a>, found: &mut Report) {
-        let mut attached: BTreeMap<&Id, (&'a Object, BTreeSet<&'a str>)> = BTreeMap::new();
+        let mut attached: BTreeMap<&Id, (Route<'a>, BTreeSet<&'a str>)> = BTreeMap::new();
         for &service in self.affecting.keys() {
-            let gateway = self.routes.of(service).iter().map(|(route, _)| *route);
-            let istio = self.virtual_services.at_home(service);
-            for route in gateway.chain(istio) {
-                let (_, services) = attached.entry(&route.id).or_insert((route, BTreeSet::new()));
+            for route in self.apis.iter().flat_map(|(_, routes)| routes.at_home(service)) {
+                let id = &route.object.id;
+                let (_, services) = attached.entry(id).or_insert((route, BTreeSet::new()));
                 services.insert(service);
             }
         }
         for (route, services) in attached.into_values() {
-            istio::check_local(route, found);
+            match route.api {
+                RouteApi::GatewayApi => {}
+                RouteApi::Istio => istio::check_attached(route.object, found),
+            }
             let involved = services.iter().flat_map(|service| &self.affecting[service]).copied();
             let involved: BTreeSet<usize> = involved.collect();
-            let mut named = chosen(route, self.catalog.home);
+            let mut named = route.chosen(self.catalog.home);
             named.extend(&services);
             for (affected, environments) in alike(self.environments, involved, &named) {
                 // Calls from inside the preview reach copies of `unrouted` services too.
                 let is_copied = |name: &str| affected.binary_search(&name).is_ok();
-                let rules = swapped(route, self.catalog.home, is_copied);
-                let tcp = read_istio::section(route, "tcp").iter();
-                let tcp = tcp.map(|one| Swapped::entry(one, route, self.catalog.home, is_copied));
-                let tcp = tcp.collect();
-                let services = affected.iter().copied().filter(|name| services.contains(name));
-                let services = services.collect();
-                routing.local.push(Local { environments, route, services, rules, tcp });
+                let services: BTreeSet<&str> =
+                    affected.iter().copied().filter(|name| services.contains(name)).collect();
+                let attached = match route.api {
+                    RouteApi::GatewayApi => {
+                        let attached = gateway_api::attach(self, route, &services, is_copied);
+                        Some(Attached::GatewayApi(attached))
+                    }
+                    RouteApi::Istio => {
+                        istio::attach(self, route, &services, is_copied).map(Attached::Istio)
+                    }
+                };
+                let local = attached.map(|attached| Local { environments, route, attached });
+                routing.local.extend(local);
             }
         }
     }
 }
 
-/// The services of the baseline that a route chooses.
-fn chosen<'a>(route: &'a Object, home: Home<'a>) -> BTreeSet<&'a str> {
-    if route.id.group == crate::kube::gateway::GROUP {
-        return gateway_api::chosen(route, home).collect();
-    }
-    let tcp = read_istio::section(route, "tcp").iter().flat_map(read_istio::destinations);
-    let tcp = tcp.filter_map(|host| home.service_of(host, route));
-    bound::chosen(route, home).chain(tcp).collect()
+fn conflict(message: String, help: String, route: &Object) -> Diagnostic {
+    Diagnostic::new(&code::ROUTE_CONFLICT, message, help).at(route.place(), "routes this host")
 }
 
-/// The rules of a route, each with what becomes of its backends.
-fn swapped<'a>(
-    route: &'a Object,
-    home: Home<'_>,
-    is_copied: impl Fn(&str) -> bool,
-) -> Vec<Swapped<'a>> {
-    let one = |rule| swap_one(rule, route, home, &is_copied);
-    if route.id.group == crate::kube::gateway::GROUP {
-        return read_gateway_api::rules(route).iter().map(one).collect();
-    }
-    read_istio::http(route).map(one).collect()
-}
-
-/// A rule of a route with what becomes of its backends.
-fn swap_one<'a>(
-    rule: &'a Node,
-    route: &Object,
-    home: Home<'_>,
-    is_copied: impl Fn(&str) -> bool,
-) -> Swapped<'a> {
-    match route.id.group == crate::kube::gateway::GROUP {
-        true => Swapped::rule(rule, route, home, is_copied),
-        false => Swapped::entry(rule, route, home, is_copied),
-    }
+/// The way out where a route is of another API than the required one.
+fn of_required(api: RouteApi, required: RouteApi) -> String {
+    let route = match api {
+        RouteApi::GatewayApi => "the route",
+        RouteApi::Istio => "the VirtualService",
+    };
+    let wanted = match required {
+        RouteApi::GatewayApi => "HTTPRoutes",
+        RouteApi::Istio => "a VirtualService",
+    };
+    format!("use `api: auto`, or turn {route} into {wanted}")
 }
 
 /// These previews by which of some services they affect, in order: what is decided of these services
@@ -392,8 +401,8 @@ fn alike<'a>(
     let mut alike: BTreeMap<Vec<&str>, Vec<usize>> = BTreeMap::new();
     for index in involved {
         let affected = &environments[index].affected;
-        let own = services.iter().copied().filter(|service| affected.contains(service)).collect();
-        alike.entry(own).or_default().push(index);
+        let some = services.iter().copied().filter(|service| affected.contains(service)).collect();
+        alike.entry(some).or_default().push(index);
     }
     alike
 }

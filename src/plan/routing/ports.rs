@@ -1,13 +1,13 @@
 //! What of an affected service can be routed at all: its ports, its address, and who else makes routes
 //! for its host.
 
-use super::{Routing, Table};
+use super::{RouteIndex, Routing};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::Object;
 use crate::model::{Protocol, Service, ServicePort};
 use crate::yaml::Node;
 
-impl<'a> Table<'a, '_> {
+impl<'a> RouteIndex<'a, '_> {
     /// Reports ports of affected services that cannot be routed, or only by guessing, and decides which
     /// copies of headless ones get an address.
     pub(super) fn check_ports(&self, routing: &mut Routing<'a>, found: &mut Report) {
@@ -69,7 +69,7 @@ impl<'a> Table<'a, '_> {
     /// Controllers that make the routes of a service: Flagger's are not in the input.
     pub(super) fn check_controllers(&self, service: &Service<'_>, found: &mut Report) {
         let name = service.name();
-        let canary = self.catalog.own("flagger.app", "Canary").find(|canary| {
+        let canary = self.catalog.in_baseline("flagger.app", "Canary").find(|canary| {
             let target = canary.node.text_at(&["spec", "targetRef", "name"]);
             let host = canary.node.text_at(&["spec", "service", "name"]).or(target);
             let provider = canary.node.text_at(&["spec", "provider"]).unwrap_or("istio");

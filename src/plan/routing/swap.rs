@@ -1,115 +1,285 @@
-//! Which backends of a rule become copies: decided here, once for all previews that affect the same
-//! services, and only written by `emit`.
+//! Which backends of a rule become copies, and with which weights: decided here, once for all previews that
+//! affect the same services, and only written by `emit`.
 //!
 //! Where a rule splits between copies and others, the copies get all of it and keep their proportion:
-//! a preview that answers now and then would be a silent fallback. The targets of mirrors stay.
+//! a preview that answers now and then would be a silent fallback. So the backends of a rule are either all
+//! copies, or none of them is. The targets of mirrors stay.
 
-use crate::kube::Object;
-use crate::model::Home;
-use crate::model::route::gateway_api::{backends, service_backend, weight_of};
-use crate::model::route::istio::routes;
+use std::collections::BTreeMap;
+
+use crate::kube::RouteApi;
+use crate::model::Catalog;
+use crate::model::route::{Reader, Route, reader};
 use crate::yaml::Node;
 
-/// A rule of an HTTPRoute or GRPCRoute, or an entry of a VirtualService, and its backends.
+/// A rule of a route, and its backends.
 #[derive(Debug, Clone)]
 pub struct Swapped<'a> {
     /// The rule.
     pub rule: &'a Node,
-    /// What it chooses, in order. Those that get nothing any more are left out.
+    /// What it chooses, in order. Those that get nothing any more are left out, and those that became the same
+    /// are one.
     pub backends: Vec<Backend<'a>>,
 }
 
 /// A backend of a rule.
 #[derive(Debug, Clone)]
 pub struct Backend<'a> {
-    /// The backendRef, or the entry of `route`.
+    /// As it is written.
     pub node: &'a Node,
-    /// The service whose copy takes its place; none: it stays.
-    pub copy: Option<&'a str>,
-    /// Its weight, where that is another than the written one.
-    pub weight: Option<i64>,
+    /// What takes its place; none: it stays.
+    pub copy: Option<CopyTarget<'a>>,
+    /// Its weight.
+    pub weight: Weight,
+}
+
+/// The copy of a service in place of a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CopyTarget<'a> {
+    /// The service.
+    pub service: &'a str,
+    /// The port to write out, where none is written: a destination of another namespace has no listener to
+    /// take it from.
+    pub port: Option<u16>,
+}
+
+/// The weight of a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// The written one.
+    Written,
+    /// This one.
+    Settled(i64),
+    /// None: it gets everything.
+    Whole,
 }
 
 impl<'a> Swapped<'a> {
-    /// Decides for a rule of an HTTPRoute or GRPCRoute.
-    pub(super) fn rule(
+    /// Decides for a rule of a route.
+    pub(super) fn of(
         rule: &'a Node,
-        route: &Object,
-        home: Home<'_>,
+        route: Route<'a>,
+        catalog: &Catalog<'_>,
         is_copied: impl Fn(&str) -> bool,
     ) -> Self {
-        let all = backends(rule).iter().map(|node| {
-            let copy = service_backend(node, route, home).filter(|name| is_copied(name));
-            Backend { node, copy, weight: None }
+        let reader = reader(route.api);
+        let written = reader.backends(rule);
+        let backends = written.iter().map(|node| {
+            let service = reader.service(node, route.object, catalog.home);
+            let service = service.filter(|name| is_copied(name));
+            let copy = service.map(|service| CopyTarget { service, port: None });
+            Backend { node, copy, weight: Weight::Written }
         });
-        Self { rule, backends: settle(all.collect(), weight_of) }
-    }
-
-    /// Decides for an HTTP entry of a VirtualService.
-    pub(super) fn entry(
-        entry: &'a Node,
-        object: &Object,
-        home: Home<'_>,
-        is_copied: impl Fn(&str) -> bool,
-    ) -> Self {
-        let all = routes(entry).iter().map(|node| {
-            let host = node.text_at(&["destination", "host"]);
-            let service = host.and_then(|host| home.service_of(host, object));
-            Backend { node, copy: service.filter(|name| is_copied(name)), weight: None }
-        });
-        let weight = |node: &Node| node.get("weight").and_then(Node::integer_value).unwrap_or(0);
-        Self { rule: entry, backends: settle(all.collect(), weight) }
+        let mut backends = settle(backends.collect(), reader);
+        match route.api {
+            RouteApi::GatewayApi => {}
+            RouteApi::Istio => {
+                backends.iter_mut().for_each(|backend| write_out_port(backend, catalog));
+                backends = merge(backends, written.len(), reader);
+            }
+        }
+        Self { rule, backends }
     }
 
     /// Whether it chooses a copy.
     #[must_use]
     pub fn chooses_copy(&self) -> bool {
-        self.backends.iter().any(|backend| backend.copy.is_some())
+        self.copies().next().is_some()
+    }
+
+    /// The services whose copies it chooses.
+    pub fn copies(&self) -> impl Iterator<Item = &'a str> {
+        self.backends.iter().filter_map(|backend| Some(backend.copy?.service))
     }
 }
 
 /// Where there are copies and others, the copies alone, in their proportion; equal shares where all of
 /// them have weight 0.
-fn settle<'a>(mut all: Vec<Backend<'a>>, weight: impl Fn(&Node) -> i64) -> Vec<Backend<'a>> {
+fn settle<'a>(mut all: Vec<Backend<'a>>, reader: &dyn Reader) -> Vec<Backend<'a>> {
     let copies = all.iter().filter(|backend| backend.copy.is_some()).count();
     if copies == 0 || copies == all.len() {
         return all;
     }
     all.retain(|backend| backend.copy.is_some());
-    if all.iter().all(|backend| weight(backend.node) == 0) {
-        all.iter_mut().for_each(|backend| backend.weight = Some(1));
+    if all.iter().all(|backend| reader.weight(backend.node) == 0) {
+        all.iter_mut().for_each(|backend| backend.weight = Weight::Settled(1));
     }
     all
+}
+
+/// Notes the port of a copy that has only one, where the destination names none.
+fn write_out_port(backend: &mut Backend<'_>, catalog: &Catalog<'_>) {
+    let Some(copy) = &mut backend.copy else { return };
+    let ports = catalog.service(copy.service).map(|one| one.ports.as_slice()).unwrap_or_default();
+    if let ([only], None) = (ports, backend.node.at(&["destination", "port"])) {
+        copy.port = Some(only.number);
+    }
+}
+
+/// Copies have no subsets, so two destinations may have become the same: they are one of both weights. One that
+/// is left alone of several gets everything.
+fn merge<'a>(backends: Vec<Backend<'a>>, written: usize, reader: &dyn Reader) -> Vec<Backend<'a>> {
+    let weight = |backend: &Backend<'_>| match backend.weight {
+        Weight::Written => reader.weight(backend.node),
+        Weight::Settled(weight) => weight,
+        Weight::Whole => 0,
+    };
+    let mut merged: Vec<Backend<'a>> = Vec::new();
+    // Mostly services differ: only destinations of one service are compared whole.
+    let mut by_service: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for backend in backends {
+        let Some(copy) = backend.copy else {
+            merged.push(backend);
+            continue;
+        };
+        let others = by_service.entry(copy.service).or_default();
+        match others.iter().find(|&&other| is_same_but_for_weight(&merged[other], &backend)) {
+            Some(&other) => {
+                merged[other].weight = Weight::Settled(weight(&merged[other]) + weight(&backend));
+            }
+            None => {
+                others.push(merged.len());
+                merged.push(backend);
+            }
+        }
+    }
+    if let [only] = merged.as_mut_slice()
+        && only.copy.is_some()
+        && written > 1
+    {
+        only.weight = Weight::Whole;
+    }
+    merged
+}
+
+/// Whether two destinations at the copy of one service differ in nothing but their weight.
+fn is_same_but_for_weight(a: &Backend<'_>, b: &Backend<'_>) -> bool {
+    let rest = |backend: &Backend<'_>| {
+        let mut node = backend.node.clone();
+        node.remove("weight");
+        if let Some(destination) = node.get_mut("destination") {
+            destination.remove("host");
+            destination.remove("subset");
+            if let Some(port) = backend.copy.and_then(|copy| copy.port) {
+                let number = Node::integer(i64::from(port));
+                destination.set("port", Node::map([("number", number)]));
+            }
+        }
+        node
+    };
+    rest(a) == rest(b)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::kube::Object;
+    use crate::model::Home;
+    use crate::read::Parted;
+    use serde_json::{Value, json};
 
-    fn weights(weights: [i64; 3], copied: &[&str]) -> Vec<(bool, i64)> {
-        let object = json!({
-            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
-            "metadata": {"name": "r", "namespace": "shop"}
-        });
-        let object = Object::from_node(Node::from_json(object)).expect("an object");
-        let [a, b, c] = weights;
-        let rule = Node::from_json(json!({"backendRefs": [
-            {"name": "a", "weight": a}, {"name": "b", "weight": b}, {"name": "c", "weight": c}
-        ]}));
+    fn object(value: Value) -> Object {
+        Object::from_node(Node::from_json(value)).expect("an object")
+    }
+
+    fn service(name: &str, ports: &[u16]) -> Object {
+        let ports: Vec<Value> = ports
+            .iter()
+            .map(|port| json!({"name": format!("http-{port}"), "port": port}))
+            .collect();
+        object(json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": name, "namespace": "shop"}, "spec": {"ports": ports}
+        }))
+    }
+
+    /// What is decided of the backends of a rule, in the order of service, port and weight.
+    fn decided(
+        route: &Object,
+        rule: Value,
+        copied: &[&str],
+    ) -> Vec<(Option<String>, Option<u16>, Weight)> {
+        let users = vec![service("a", &[80]), service("b", &[80, 81])];
+        let mut input = Parted { users, ..Parted::default() };
+        input.users.iter_mut().enumerate().for_each(|(number, one)| one.number = number);
         let home = Home { namespace: "shop", domain: "cluster.local" };
-        let swapped = Swapped::rule(&rule, &object, home, |name| copied.contains(&name));
+        let catalog = Catalog::new(home, &input, 10).expect("few services");
+        let (route, rule) = (Route::of(route).expect("a route"), Node::from_json(rule));
+        let swapped = Swapped::of(&rule, route, &catalog, |name| copied.contains(&name));
         let one = |one: &Backend<'_>| {
-            (one.copy.is_some(), one.weight.unwrap_or_else(|| weight_of(one.node)))
+            let service = one.copy.map(|copy| copy.service.to_owned());
+            (service, one.copy.and_then(|copy| copy.port), one.weight)
         };
         swapped.backends.iter().map(one).collect()
     }
 
+    fn http_route() -> Object {
+        object(json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": "r", "namespace": "shop"}
+        }))
+    }
+
+    fn virtual_service() -> Object {
+        object(json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+            "metadata": {"name": "v", "namespace": "shop"}
+        }))
+    }
+
     #[test]
     fn copies_get_everything_in_their_proportion() {
-        assert_eq!(weights([5, 90, 5], &[]), [(false, 5), (false, 90), (false, 5)]);
-        assert_eq!(weights([5, 90, 10], &["a", "c"]), [(true, 5), (true, 10)]);
-        assert_eq!(weights([0, 90, 10], &["a"]), [(true, 1)]);
-        assert_eq!(weights([0, 0, 0], &["a", "b", "c"]), [(true, 0), (true, 0), (true, 0)]);
+        let of = |weights: [i64; 3], copied: &[&str]| {
+            let [a, b, c] = weights;
+            let rule = json!({"backendRefs": [
+                {"name": "a", "weight": a}, {"name": "b", "weight": b}, {"name": "c", "weight": c}
+            ]});
+            decided(&http_route(), rule, copied)
+        };
+        let copy = |name: &str, weight| (Some(name.to_owned()), None, weight);
+        assert_eq!(of([5, 90, 5], &[]), vec![(None, None, Weight::Written); 3]);
+        let two = vec![copy("a", Weight::Written), copy("c", Weight::Written)];
+        assert_eq!(of([5, 90, 10], &["a", "c"]), two);
+        assert_eq!(of([0, 90, 10], &["a"]), [copy("a", Weight::Settled(1))]);
+        let three = ["a", "b", "c"].map(|name| copy(name, Weight::Written));
+        assert_eq!(of([0, 0, 0], &["a", "b", "c"]), three);
+    }
+
+    #[test]
+    fn destinations_that_differ_in_subset_and_spelling_are_one_copy() {
+        let to = |host: &str, more: Value| {
+            let mut destination = json!({"host": host});
+            destination
+                .as_object_mut()
+                .expect("a map")
+                .append(more.clone().as_object_mut().expect("a map"));
+            destination
+        };
+        let rule = |a: Value, b: Value| json!({"route": [{"destination": a, "weight": 30}, {"destination": b, "weight": 70}]});
+        let full = "a.shop.svc.cluster.local";
+        let (v1, none) = (json!({"subset": "v1"}), json!({}));
+        let of = |rule| decided(&virtual_service(), rule, &["a", "b"]);
+        let copy = |name: &str, port, weight| (Some(name.to_owned()), port, weight);
+        assert_eq!(
+            of(rule(to("a", v1.clone()), to(full, none.clone()))),
+            [copy("a", Some(80), Weight::Whole)]
+        );
+        let numbered = json!({"port": {"number": 80}});
+        assert_eq!(
+            of(rule(to("a", numbered), to("a", none.clone()))),
+            [copy("a", None, Weight::Whole)]
+        );
+        // A service of several ports, and another one.
+        let apart = of(rule(to("b", v1), to("a", none.clone())));
+        assert_eq!(apart, [copy("b", None, Weight::Written), copy("a", Some(80), Weight::Written)]);
+        let three = json!({"route": [
+            {"destination": {"host": "a", "subset": "v1"}, "weight": 10},
+            {"destination": {"host": "b"}, "weight": 20},
+            {"destination": {"host": "a", "subset": "v2"}, "weight": 30}
+        ]});
+        assert_eq!(
+            of(three),
+            [copy("a", Some(80), Weight::Settled(40)), copy("b", None, Weight::Written)]
+        );
     }
 }

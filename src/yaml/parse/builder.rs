@@ -179,9 +179,6 @@ impl Builder {
         }
         match event {
             Event::Scalar { text, plain } => {
-                if let Some(found) = text.chars().find(|&c| is_lost(c)) {
-                    self.control(place, found);
-                }
                 if plain && tag.is_none() && scalar::is_no_json(&text) && !self.is_at_key() {
                     self.errors.push(tags::infinite(&text).at(place, "this value"));
                 }
@@ -189,6 +186,12 @@ impl Builder {
                     self.errors.push(mistake.at(place, "tagged value"));
                     Data::Scalar { text: SmolStr::default(), plain: false }
                 });
+                // What a tag decodes may hold such a character too.
+                if let Data::Scalar { text, .. } = &data
+                    && let Some(found) = text.chars().find(|&c| is_lost(c))
+                {
+                    self.control(place, found);
+                }
                 self.finish(Node { data, place }, anchor)?;
             }
             Event::ListStart | Event::MapStart => {

@@ -1,26 +1,26 @@
-//! What of an entry route holds for one of its hosts at the listeners that an entry stands for.
+//! Which rules of an entry route hold for one of its hosts at the listeners that an entry stands for.
 //!
-//! What Istio decides before a request comes is decided here: the gateways and ports of matches, and the
-//! host. What is left does at the preview's host what the original does at its own.
+//! Conditions that are known before a request comes are decided here: the Gateway, the port and the host of a
+//! match. What comes out are the rules that can still hold, with the conditions that are left: they do at the
+//! preview's host what the original does at its own.
 //! See `TranslateRoute` in Istio's `pilot/pkg/networking/core/route/route.go`.
 
 use super::Pattern;
 use super::led::leads_to_itself;
 use super::ways::At;
 use crate::diagnostic::{Diagnostic, code};
-use crate::kube::{Object, gateway};
-use crate::model::route::gateways::resolved;
-use crate::model::route::istio::{MESH, SOURCE, http, matches};
-use crate::model::route::{gateway_api, text_match};
+use crate::kube::{Object, RouteApi};
+use crate::model::route::istio::{HEADERS, MESH, SOURCE, http, is_host_header, matches, resolved};
+use crate::model::route::{Route, gateway_api, reader, text_match};
 use crate::spec::RoutingKey;
 use crate::yaml::Node;
 
 /// A rule that can hold.
 #[derive(Debug, Clone)]
 pub(super) struct Held<'a> {
-    /// The rule, or the entry of a VirtualService.
+    /// The rule.
     pub(super) node: &'a Node,
-    /// The matches of an entry that are left; none where it is for every request.
+    /// The matches of a VirtualService's rule that are left; none where it is for every request.
     pub(super) matches: Option<Vec<Node>>,
 }
 
@@ -39,77 +39,72 @@ pub(super) struct Rules<'a> {
     pub(super) looping: Vec<&'a Node>,
 }
 
-/// The conditions of a match on headers.
-const HEADERS: [&str; 2] = ["headers", "withoutHeaders"];
-
-/// Whether a header of this name is the host that was asked for. Envoy knows it by both names.
-fn is_host(name: &str) -> bool {
-    name.eq_ignore_ascii_case("host") || name.eq_ignore_ascii_case(":authority")
-}
-
 type Refused = Box<Diagnostic>;
 
 /// Whether it depends on the host which rules of a route hold.
-pub(super) fn depends_on_host(route: &Object) -> bool {
-    let names_host =
-        |redirect: &Node| redirect.get("hostname").or(redirect.get("authority")).is_some();
-    match route.id.group == gateway::GROUP {
-        true => gateway_api::rules(route).iter().any(|rule| redirects(rule).any(names_host)),
-        false => http(route).any(|entry| {
-            matches(entry).iter().any(|one| {
-                let mut named = HEADERS.iter().filter_map(|field| one.get(field));
-                one.get("authority").is_some()
-                    || named
-                        .any(|named| named.entries().iter().any(|(name, _)| is_host(&name.text)))
-            }) || entry.get("redirect").is_some_and(names_host)
-        }),
-    }
-}
-
-/// The redirects among the filters of a rule.
-pub(super) fn redirects(rule: &Node) -> impl Iterator<Item = &Node> {
-    gateway_api::filters(rule).iter().filter_map(|filter| filter.get("requestRedirect"))
+pub(super) fn depends_on_host(route: Route<'_>) -> bool {
+    let reader = reader(route.api);
+    route.rules().iter().any(|rule| reader.tells_hosts_apart(rule))
 }
 
 /// The rules of a route that hold for a host at these listeners, which have to agree.
 pub(super) fn at_all<'a>(
-    route: &'a Object,
+    route: Route<'a>,
     host: &str,
     preview: &Pattern,
     all: &[At<'_>],
     (key, secure): (&RoutingKey, bool),
 ) -> Result<Rules<'a>, Refused> {
-    if route.id.group == gateway::GROUP {
-        let mut rules = Rules::default();
-        for node in gateway_api::rules(route) {
-            match redirects(node).find(|one| leads_to_itself(one, host)) {
-                Some(redirect) => rules.looping.push(redirect),
-                None => rules.held.push(Held { node, matches: None }),
-            }
+    let object = route.object;
+    match route.api {
+        RouteApi::GatewayApi => of_gateway_api(object, host, key),
+        RouteApi::Istio => {
+            let situation = |at| Situation { route: object, host, preview, at, key, secure };
+            agreed(object, all.iter().map(situation))
         }
-        let matches =
-            rules.held.iter().filter_map(|one| one.node.get("matches")).flat_map(Node::items);
-        for header in matches.filter_map(|one| one.get("headers")).flat_map(Node::items) {
-            let name = header.text_at(&["name"]).unwrap_or_default();
-            refuse_key(route, key, name, header)?;
-            if is_host(name) {
-                let message = format!(
-                    "{} matches the header `{name}`, which a preview host changes",
-                    route.id
-                );
-                let help = "write the host into `hostnames`, and remove the match";
-                return Err(refuse(message, help, header));
-            }
-        }
-        return Ok(rules);
     }
-    let mut agreed: Option<(&At<'_>, Rules<'_>)> = None;
-    for at in all {
-        let rules = entries_at(route, &Place { route, host, preview, at, key, secure })?;
+}
+
+/// The rules of an HTTPRoute or GRPCRoute: at every listener the same.
+fn of_gateway_api<'a>(
+    route: &'a Object,
+    host: &str,
+    key: &RoutingKey,
+) -> Result<Rules<'a>, Refused> {
+    let reader = reader(RouteApi::GatewayApi);
+    let mut rules = Rules::default();
+    for node in gateway_api::rules(route) {
+        match reader.redirects(node).into_iter().find(|one| leads_to_itself(one, host)) {
+            Some(redirect) => rules.looping.push(redirect.node),
+            None => rules.held.push(Held { node, matches: None }),
+        }
+    }
+    let matches = rules.held.iter().filter_map(|one| one.node.get("matches")).flat_map(Node::items);
+    for header in matches.filter_map(|one| one.get("headers")).flat_map(Node::items) {
+        let name = header.text_at(&["name"]).unwrap_or_default();
+        refuse_key(route, key, name, header)?;
+        if is_host_header(name) {
+            let message =
+                format!("{} matches the header `{name}`, which a preview host changes", route.id);
+            let help = "write the host into `hostnames`, and remove the match";
+            return Err(refuse(message, help, header));
+        }
+    }
+    Ok(rules)
+}
+
+/// The rules of a VirtualService that hold in all of some situations.
+fn agreed<'a, 'p>(
+    route: &'a Object,
+    all: impl Iterator<Item = Situation<'p>>,
+) -> Result<Rules<'a>, Refused> {
+    let mut agreed: Option<(Situation<'_>, Rules<'_>)> = None;
+    for situation in all {
+        let rules = http_at(route, &situation)?;
         match &agreed {
-            None => agreed = Some((at, rules)),
+            None => agreed = Some((situation, rules)),
             Some((first, other)) if other.held != rules.held => {
-                return Err(Box::new(differs(route, first, at)));
+                return Err(Box::new(differs(route, first.at, situation.at)));
             }
             Some(_) => {}
         }
@@ -117,8 +112,8 @@ pub(super) fn at_all<'a>(
     Ok(agreed.map(|(_, rules)| rules).unwrap_or_default())
 }
 
-/// Where matches of a VirtualService are decided on.
-struct Place<'p> {
+/// Where and for whom it is decided whether a match of a VirtualService holds.
+struct Situation<'p> {
     route: &'p Object,
     host: &'p str,
     preview: &'p Pattern,
@@ -128,7 +123,9 @@ struct Place<'p> {
     secure: bool,
 }
 
-fn entries_at<'a>(route: &'a Object, place: &Place<'_>) -> Result<Rules<'a>, Refused> {
+/// The rules of a VirtualService that hold in a situation.
+fn http_at<'a>(route: &'a Object, situation: &Situation<'_>) -> Result<Rules<'a>, Refused> {
+    let reader = reader(RouteApi::Istio);
     let mut rules = Rules::default();
     for node in http(route) {
         if let Some(delegate) = node.get("delegate") {
@@ -139,18 +136,18 @@ fn entries_at<'a>(route: &'a Object, place: &Place<'_>) -> Result<Rules<'a>, Ref
             return Err(refuse(message, help, delegate));
         }
         let written = matches(node);
-        let redirect = node.get("redirect");
-        if let Some(redirect) = redirect.filter(|one| leads_to_itself(one, place.host)) {
+        let redirect = reader.redirects(node).into_iter().next();
+        if let Some(redirect) = redirect.filter(|one| leads_to_itself(one, situation.host)) {
             // One that cannot hold here is not missed.
-            let may_hold = |one| !matches!(place.left_of(one), Ok(None));
+            let may_hold = |one| !matches!(situation.left_of(one), Ok(None));
             if written.is_empty() || written.iter().any(may_hold) {
-                rules.looping.push(redirect);
+                rules.looping.push(redirect.node);
             }
             continue;
         }
         let mut left = Vec::new();
         for one in written {
-            left.extend(place.left_of(one)?);
+            left.extend(situation.left_of(one)?);
         }
         if left.is_empty() && !written.is_empty() {
             continue;
@@ -162,7 +159,7 @@ fn entries_at<'a>(route: &'a Object, place: &Place<'_>) -> Result<Rules<'a>, Ref
     Ok(rules)
 }
 
-impl Place<'_> {
+impl Situation<'_> {
     /// What is left of a match; nothing where it can never be true.
     fn left_of(&self, one: &Node) -> Result<Option<Node>, Refused> {
         let mut left = one.clone();
@@ -193,7 +190,7 @@ impl Place<'_> {
         for field in HEADERS {
             for (name, wanted) in one.get(field).map(Node::entries).unwrap_or_default() {
                 refuse_key(self.route, self.key, &name.text, wanted)?;
-                if is_host(&name.text) {
+                if is_host_header(&name.text) {
                     hosts.push((wanted, field == "headers"));
                     left.make(&[field]).remove(&name.text);
                 }

@@ -1,12 +1,15 @@
-//! Where redirects, CORS policies and headers of answers of a clone lead: from one original host to another
-//! becomes from one preview host to another.
+//! Hosts inside the rules of a clone: in redirects, CORS policies and headers of answers.
+//!
+//! What leads from one original host to another leads from one preview host to another in the clone. A host that
+//! has no preview host stays.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::held::{Held, redirects};
+use super::held::Held;
 use super::{Pattern, Rule};
-use crate::model::route::gateways::{Found, Gateways, Listener, listeners};
-use crate::model::route::{answer_headers, gateway_api, text_match};
+use crate::kube::RouteApi;
+use crate::model::route::gateways::{Gateways, Hit, Listener, listeners};
+use crate::model::route::{Redirect, answer_headers, reader, text_match};
 use crate::spec::Entry;
 use crate::yaml::Node;
 
@@ -57,15 +60,15 @@ pub(super) struct Served {
 
 impl Served {
     /// What the Gateway says where it is in the input, else the name of its listener.
-    pub(super) fn of(gateways: &Gateways<'_>, entry: &Entry, group: &str) -> Self {
+    pub(super) fn of(gateways: &Gateways<'_>, entry: &Entry, api: RouteApi) -> Self {
         let gateway = (entry.gateway.namespace.as_str(), entry.gateway.name.as_str());
         let section = entry.gateway.section_name.as_str();
         let sample = entry.host.replace(['{', '}'], "");
-        let all = match gateways.find(gateway, group) {
-            Found::Here(object) | Found::OfOtherApi(object) => {
+        let all = match gateways.find(gateway, api) {
+            Hit::Here(object) | Hit::OfOtherApi(object) => {
                 listeners(object, &entry.gateway.namespace)
             }
-            Found::Absent => Vec::new(),
+            Hit::Absent => Vec::new(),
         };
         let named = all.iter().filter(|one| one.is_named(section));
         // Servers of Istio need no name.
@@ -107,33 +110,38 @@ pub enum Origin<'a> {
 }
 
 impl<'a> Rule<'a> {
-    pub(super) fn new(held: Held<'a>, leads: &Leads, served: &Served) -> Self {
-        let node = held.node;
-        let target = redirect_of(node).and_then(|redirect| target(redirect, leads, served));
-        let origins = origins(node).and_then(|list| allowed(list, leads, served));
-        let answers = answer_headers(node).into_iter().filter_map(|(_, value)| {
+    pub(super) fn new(api: RouteApi, held: Held<'a>, leads: &Leads, served: &Served) -> Self {
+        let (node, reader) = (held.node, reader(api));
+        let redirect = reader.redirects(node).into_iter().next();
+        let redirect = redirect.and_then(|redirect| target(redirect, leads, served));
+        let origins = reader.origins(node).and_then(|list| allowed(list, leads, served));
+        let answers = answer_headers(api, node).into_iter().filter_map(|(_, value)| {
             let text = value.text()?;
             Some((text, led(text, leads, served)?))
         });
         let answers = answers.collect();
-        Self { node, matches: held.matches, redirect: target, origins, answers }
+        Self { api, node, matches: held.matches, redirect, origins, answers }
+    }
+
+    fn redirect(&self) -> Option<Redirect<'a>> {
+        reader(self.api).redirects(self.node).into_iter().next()
     }
 
     /// Whether its redirect leads back to one of these preview hosts, and to no other path.
     pub(super) fn leads_back(&self, hosts: &[(String, Pattern)]) -> bool {
         let host = self.redirect.as_ref().and_then(|target| target.host.as_ref());
-        let is_own = || host.is_some_and(|host| hosts.iter().any(|(_, own)| own == host));
-        redirect_of(self.node).is_some_and(|redirect| !leads_to_path(redirect)) && is_own()
+        let is_one = || host.is_some_and(|host| hosts.iter().any(|(_, one)| one == host));
+        self.redirect().is_some_and(|redirect| !redirect.has_path) && is_one()
     }
 
     /// Where its redirect, or a URL in a header of its answers, leads to a host of another route that has no
     /// preview host.
     pub(super) fn leads_out(&self, leads: &Leads) -> Option<(&'a Node, String)> {
         let known = |host: &str| leads.others.get(&host.to_ascii_lowercase()).cloned();
-        let redirect = redirect_of(self.node);
-        let redirect = redirect.and_then(|one| Some((one, known(host_of(one)?)?)));
+        let redirect = self.redirect();
+        let redirect = redirect.and_then(|one| Some((one.node, known(host_of(&one)?)?)));
         redirect.or_else(|| {
-            answer_headers(self.node).into_iter().find_map(|(_, value)| {
+            answer_headers(self.api, self.node).into_iter().find_map(|(_, value)| {
                 let text = value.text()?;
                 let mut hosts = words(text).filter(|(at, _)| text[..*at].ends_with("//"));
                 Some((value, hosts.find_map(|(_, word)| known(word.trim_end_matches('.')))?))
@@ -148,7 +156,7 @@ impl<'a> Rule<'a> {
         leads: &Leads,
         hosts: &[(String, Pattern)],
     ) -> Option<(&'a Node, String)> {
-        answer_headers(self.node).into_iter().find_map(|(name, value)| {
+        answer_headers(self.api, self.node).into_iter().find_map(|(name, value)| {
             let text = value.text()?.to_ascii_lowercase();
             if name.eq_ignore_ascii_case("set-cookie") {
                 let domain =
@@ -171,18 +179,8 @@ impl<'a> Rule<'a> {
 
     /// Whether all it does is to send clients elsewhere.
     pub(super) fn only_redirects(&self) -> bool {
-        redirect_of(self.node).is_some()
+        self.redirect().is_some()
     }
-}
-
-/// The redirect of a rule or an entry.
-fn redirect_of(rule: &Node) -> Option<&Node> {
-    redirects(rule).next().or(rule.get("redirect"))
-}
-
-/// Whether a redirect changes the path.
-fn leads_to_path(redirect: &Node) -> bool {
-    ["path", "uri"].iter().any(|field| redirect.get(field).is_some())
 }
 
 /// The words of a text that could be hosts, and where they begin.
@@ -232,34 +230,26 @@ fn led(text: &str, leads: &Leads, served: &Served) -> Option<Pattern> {
 }
 
 /// The host of a redirect, without a port.
-fn host_of(redirect: &Node) -> Option<&str> {
-    let host = redirect.text_at(&["hostname"]).or(redirect.text_at(&["authority"]));
+fn host_of<'a>(redirect: &Redirect<'a>) -> Option<&'a str> {
+    let host = redirect.host.and_then(Node::text);
     host.filter(|host| !host.is_empty()).map(|host| host.split(':').next().unwrap_or(host))
 }
 
 /// Whether a redirect changes neither the host nor the path: it is there to change the scheme or the port,
 /// and leads a preview host to itself for ever.
-pub(super) fn leads_to_itself(redirect: &Node, host: &str) -> bool {
-    !leads_to_path(redirect) && host_of(redirect).is_none_or(|to| to.eq_ignore_ascii_case(host))
+pub(super) fn leads_to_itself(redirect: &Redirect<'_>, host: &str) -> bool {
+    !redirect.has_path && host_of(redirect).is_none_or(|to| to.eq_ignore_ascii_case(host))
 }
 
-fn target(redirect: &Node, leads: &Leads, served: &Served) -> Option<Target> {
-    let host = match host_of(redirect) {
+fn target(redirect: Redirect<'_>, leads: &Leads, served: &Served) -> Option<Target> {
+    let host = match host_of(&redirect) {
         Some(host) => Some(leads.of(host)?.clone()),
         None => None,
     };
-    let says = ["scheme", "port", "derivePort"].iter().any(|field| redirect.get(field).is_some());
+    let says =
+        ["scheme", "port", "derivePort"].iter().any(|field| redirect.node.get(field).is_some());
     let scheme = if served.secure { "https" } else { "http" };
     (host.is_some() || says).then_some(Target { host, scheme, port: served.port })
-}
-
-/// The origins that a rule allows.
-fn origins(rule: &Node) -> Option<&Node> {
-    let policy = rule.get("corsPolicy");
-    let of_istio =
-        policy.and_then(|policy| policy.get("allowOrigins").or(policy.get("allowOrigin")));
-    let mut filters = gateway_api::filters(rule).iter();
-    of_istio.or_else(|| filters.find_map(|filter| filter.at(&["cors", "allowOrigins"])))
 }
 
 /// The origins that a clone allows: for an original host the preview's, and for a pattern the preview's of

@@ -1,7 +1,8 @@
 //! North-south: each way from a Gateway into the baseline is cloned for each preview.
 //!
-//! An entry is an HTTPRoute or GRPCRoute attached to a Gateway, or a VirtualService with gateways,
-//! that chooses a service of the baseline or stands in its namespace.
+//! What goes in are the routes that bind to a Gateway and choose a service of the baseline or stand in its
+//! namespace, and the entries of `spec.routing`, each of which stands for some Gateways. What comes out is a
+//! clone of each such route for each entry and for all previews that affect the same of its services.
 
 mod held;
 mod led;
@@ -13,13 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::swap::Swapped;
-use super::{alike, chosen, hosts, swap_one};
+use super::{alike, hosts};
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::kube::{Object, gateway, istio as istio_kind};
+use crate::kube::{Object, RouteApi};
 use crate::model::Catalog;
-use crate::model::route::gateway_api::{kind_of_parent, parents};
-use crate::model::route::gateways::{Found, Gateways, Name};
-use crate::model::route::istio;
+use crate::model::route::gateways::{Gateways, Hit, Name};
+use crate::model::route::{Route, reader};
 use crate::plan::environment::Environment;
 use crate::plan::naming::safe_hash;
 use crate::spec::{Config, Delivery, Entry};
@@ -32,9 +32,9 @@ use ways::Finder;
 #[derive(Debug, Default)]
 pub struct Entries<'a> {
     /// Clones to make.
-    pub clones: Vec<Clone<'a>>,
+    pub clones: Vec<EntryClone<'a>>,
     /// Originals that drop the key.
-    pub stripped: Vec<&'a Object>,
+    pub stripped: Vec<Route<'a>>,
     /// URLs of each preview, the first entry first.
     urls: Vec<Pattern>,
     /// How many clones there are, with their hosts and rules. Beyond the limit none is planned.
@@ -42,7 +42,7 @@ pub struct Entries<'a> {
 }
 
 /// A text with a preview's name in it.
-#[derive(Debug, std::clone::Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern(String);
 
 impl Pattern {
@@ -62,7 +62,7 @@ pub(crate) fn fill(text: &str, preview: &str) -> String {
 #[derive(Debug)]
 pub struct Way<'a> {
     /// The route.
-    pub route: &'a Object,
+    pub route: Route<'a>,
     /// Which of the ways of this route it is.
     part: usize,
     /// The Gateways.
@@ -78,9 +78,11 @@ pub struct Way<'a> {
 /// What a clone has of a rule of its original.
 #[derive(Debug)]
 pub struct Rule<'a> {
-    /// The rule, or the entry of a VirtualService.
+    /// The API of its route.
+    api: RouteApi,
+    /// The rule.
     pub node: &'a Node,
-    /// The matches of an entry; none where it is for every request. Texts for the authority have
+    /// The matches of a VirtualService's rule; none where it is for every request. Texts for the authority have
     /// `{preview}` for the name.
     pub matches: Option<Vec<Node>>,
     /// Where its redirect leads, where that is another place than written.
@@ -93,14 +95,14 @@ pub struct Rule<'a> {
 
 /// A clone of an entry route for each of some previews.
 #[derive(Debug)]
-pub struct Clone<'a> {
+pub struct EntryClone<'a> {
     /// The previews, by the index of their environment. Of the services that the route chooses they
     /// affect the same.
     pub environments: Vec<usize>,
     /// The original.
     pub way: Arc<Way<'a>>,
-    /// What becomes of the backends of each rule.
-    pub backends: Vec<Swapped<'a>>,
+    /// The rules of the way, each with what becomes of its backends.
+    pub rules: Vec<Swapped<'a>>,
     /// The entry it is made for.
     pub entry: &'a Entry,
     /// The number of the entry.
@@ -114,7 +116,7 @@ impl Entries<'_> {
     }
 }
 
-impl Clone<'_> {
+impl EntryClone<'_> {
     /// The name of a preview's clone.
     pub(crate) fn name(&self, preview: &str) -> String {
         clone_name(&self.way, preview, self.number)
@@ -123,8 +125,8 @@ impl Clone<'_> {
     /// The hosts of a preview's clone, each once, in the order of the original ones.
     pub(crate) fn hosts(&self, preview: &str) -> Vec<String> {
         let mut seen = BTreeSet::new();
-        let all = self.way.hosts.iter().filter(|(_, own)| seen.insert(&own.0));
-        all.map(|(_, own)| own.of(preview)).collect()
+        let all = self.way.hosts.iter().filter(|(_, made)| seen.insert(&made.0));
+        all.map(|(_, made)| made.of(preview)).collect()
     }
 }
 
@@ -148,8 +150,8 @@ pub(super) fn plan<'a>(
         return planned;
     }
     let gateways = Gateways::of(catalog);
-    let routes: Vec<&'a Object> = routes::entry_routes(catalog, &gateways, found);
-    let each: usize = routes.iter().map(|route| ways::size(route)).sum();
+    let routes: Vec<Route<'a>> = routes::entry_routes(catalog, &gateways, found);
+    let each: usize = routes.iter().map(|route| ways::size(*route)).sum();
     planned.size = each.saturating_mul(entries.len()).saturating_mul(environments.len());
     if planned.size > most {
         return planned;
@@ -163,11 +165,11 @@ pub(super) fn plan<'a>(
     let (mut all, mut stripped) = (Vec::new(), BTreeMap::new());
     for (number, entry) in entries.iter().enumerate() {
         let stood_for = finder.stood_for(entry);
-        if !routes.iter().any(|route| ways::is_meant(entry, route)) {
+        if !routes.iter().any(|route| ways::is_meant(entry, *route)) {
             finder.say(nothing_leads_in(config, number, entry));
         }
         if entry.strip_key {
-            stripped.extend(stood_for.iter().map(|(route, _)| (&route.id, *route)));
+            stripped.extend(stood_for.iter().map(|(route, _)| (&route.object.id, *route)));
         }
         let ways = finder.ways(entry, &stood_for).into_iter().map(Arc::new).collect();
         all.push(Planned { entry, ways });
@@ -197,15 +199,15 @@ fn clones<'a>(
     entry: &'a Entry,
     number: usize,
     way: Arc<Way<'a>>,
-) -> Vec<Clone<'a>> {
-    let services = chosen(way.route, catalog.home);
+) -> Vec<EntryClone<'a>> {
+    let services = way.route.chosen(catalog.home);
     let alike = alike(environments, 0..environments.len(), &services);
     let clones = alike.into_iter().map(|(affected, environments)| {
         let is_unrouted = |name: &str| config.facts(name).is_some_and(|facts| facts.unrouted);
         let is_copied = |name: &str| affected.contains(&name) && !is_unrouted(name);
-        let swapped = |rule: &Rule<'a>| swap_one(rule.node, way.route, catalog.home, is_copied);
-        let backends = way.rules.iter().map(swapped).collect();
-        Clone { environments, way: Arc::clone(&way), backends, entry, number }
+        let swapped = |rule: &Rule<'a>| Swapped::of(rule.node, way.route, catalog, is_copied);
+        let rules = way.rules.iter().map(swapped).collect();
+        EntryClone { environments, way: Arc::clone(&way), rules, entry, number }
     });
     clones.collect()
 }
@@ -242,7 +244,7 @@ fn nothing_leads_in(config: &Config, number: usize, entry: &Entry) -> Diagnostic
     config.finding(&code::ENTRY_NOT_CLONED, path, message, help)
 }
 
-/// Refuses clones that would be bound to a Gateway of the other API.
+/// Refuses clones that would be bound to a Gateway of another API.
 fn check_gateways(
     config: &Config,
     gateways: &Gateways<'_>,
@@ -251,15 +253,15 @@ fn check_gateways(
 ) {
     for (number, Planned { entry, ways }) in all.iter().enumerate() {
         let name = (entry.gateway.namespace.as_str(), entry.gateway.name.as_str());
-        let mut groups: BTreeMap<&str, &Object> = BTreeMap::new();
+        let mut first: BTreeMap<RouteApi, Route<'_>> = BTreeMap::new();
         for way in ways {
-            groups.entry(&way.route.id.group).or_insert(way.route);
+            first.entry(way.route.api).or_insert(way.route);
         }
-        for (group, route) in groups {
-            let Found::OfOtherApi(other) = gateways.find(name, group) else {
+        for (api, route) in first {
+            let Hit::OfOtherApi(other) = gateways.find(name, api) else {
                 continue;
             };
-            let api = if group == gateway::GROUP { "the Gateway API" } else { "Istio" };
+            let api = api.name();
             let message = format!(
                 "{} is for a Gateway of {api}, and {}/{} is one of {}",
                 route.id, name.0, name.1, other.id.group
@@ -283,8 +285,8 @@ const SHOWN: usize = 50;
 fn published(config: &Config, all: &[Planned<'_>]) -> Option<Diagnostic> {
     let open = all.iter().filter(|planned| planned.entry.of.is_empty());
     let is_new = |planned: &Planned<'_>| {
-        let own = (planned.entry.gateway.namespace.as_str(), planned.entry.gateway.name.as_str());
-        planned.ways.iter().any(|way| way.gateways.iter().any(|one| *one != own))
+        let named = (planned.entry.gateway.namespace.as_str(), planned.entry.gateway.name.as_str());
+        planned.ways.iter().any(|way| way.gateways.iter().any(|one| *one != named))
     };
     let first = all.iter().position(|one| one.entry.of.is_empty() && is_new(one))?;
     let names: BTreeSet<Name<'_>> =
@@ -323,7 +325,8 @@ fn check_names(environments: &[Environment<'_>], all: &[Planned<'_>], found: &mu
     for (number, planned) in all.iter().enumerate() {
         for way in &planned.ways {
             let length = clone_name(way, longest, number).len();
-            let known = longest_of.entry(&way.route.id).or_insert((length, way.route));
+            let known =
+                longest_of.entry(&way.route.object.id).or_insert((length, way.route.object));
             known.0 = known.0.max(length);
         }
     }
@@ -339,7 +342,7 @@ fn check_names(environments: &[Environment<'_>], all: &[Planned<'_>], found: &mu
 
 fn strip<'a>(
     config: &Config,
-    routes: Vec<&'a Object>,
+    routes: Vec<Route<'a>>,
     planned: &mut Entries<'a>,
     found: &mut Report,
 ) {
@@ -352,7 +355,8 @@ fn strip<'a>(
         ));
         return;
     }
-    for route in routes.iter().filter(|route| is_for_mesh_too(route)) {
+    let is_for_mesh = |route: &&Route<'_>| reader(route.api).is_for_mesh(route.object);
+    for route in routes.iter().filter(is_for_mesh) {
         let message = format!(
             "{} is for the mesh too, where stripKey would take the key from calls between services",
             route.id
@@ -376,16 +380,13 @@ fn strip<'a>(
     planned.stripped = routes;
 }
 
-/// Whether a route from a Gateway also routes calls inside the mesh.
-fn is_for_mesh_too(route: &Object) -> bool {
-    if route.id.group == istio_kind::GROUP {
-        return istio::is_mesh(route);
-    }
-    parents(route).iter().any(|parent| kind_of_parent(parent) == ("", "Service"))
-}
-
 /// The host in place of an original one, of this preview.
-pub(super) fn preview_host(entry: &Entry, preview: &str, original: &str, route: &Object) -> String {
+pub(super) fn preview_host(
+    entry: &Entry,
+    preview: &str,
+    original: &str,
+    route: Route<'_>,
+) -> String {
     let known_as = if original.starts_with('*') { route.id.name.as_str() } else { original };
     entry
         .host

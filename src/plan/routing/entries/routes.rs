@@ -2,59 +2,76 @@
 
 use super::super::unfollowed::exported_to_nobody;
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::kube::{Object, gateway, istio as istio_kind};
+use crate::kube::{Object, RouteApi, gateway, istio as istio_kind};
 use crate::model::Catalog;
-use crate::model::route::gateway_api::{backends, rules};
-use crate::model::route::gateways::{Found, Gateways, bindings};
-use crate::model::route::istio;
+use crate::model::route::gateways::{Gateways, Hit};
+use crate::model::route::{Route, gateway_api, istio, reader};
+use crate::yaml::Node;
 
 /// The entry routes of the input, and warnings for ways in that cannot be cloned.
 pub(super) fn entry_routes<'a>(
     catalog: &'a Catalog<'a>,
     gateways: &Gateways<'a>,
     found: &mut Report,
-) -> Vec<&'a Object> {
-    let home = catalog.namespace;
+) -> Vec<Route<'a>> {
     let mut routes = Vec::new();
     for object in catalog.objects() {
-        let own = object.id.namespace == home;
-        let leads_in = match (object.id.group.as_str(), object.id.kind.as_str()) {
-            (gateway::GROUP, "HTTPRoute" | "GRPCRoute") => {
-                let chooses = || chooses_service(object, home);
-                !bindings(object).is_empty() && (own || chooses())
+        let Some(route) = Route::of(object) else {
+            if object.id.namespace == catalog.namespace && leads_in_unmarked(object) {
+                found.push(not_cloned(object));
             }
-            (istio_kind::GROUP, "VirtualService") => {
-                let leads = !bindings(object).is_empty()
-                    && istio::hosts(object).next().is_some()
-                    && (own || leads_to_service(object, catalog));
-                if leads && !has_gateway_entry(object) {
-                    not_cloned(object, found);
-                }
-                leads && has_gateway_entry(object)
-            }
-            (gateway::GROUP, "TLSRoute" | "TCPRoute") => {
-                if own && !bindings(object).is_empty() {
-                    not_cloned(object, found);
-                }
-                false
-            }
-            ("networking.k8s.io", "Ingress") => {
-                if own {
-                    not_cloned(object, found);
-                }
-                false
-            }
-            _ => false,
+            continue;
         };
-        if leads_in && !is_ignored(object, gateways, found) {
-            routes.push(object);
+        if !leads_in(route, catalog) {
+            continue;
+        }
+        if !can_set_key(route) {
+            found.push(not_cloned(object));
+        } else if !is_ignored(route, gateways, found) {
+            routes.push(route);
         }
     }
     routes
 }
 
-fn chooses_service(route: &Object, home: &str) -> bool {
-    let mut chosen = rules(route).iter().flat_map(backends);
+/// Whether an object that is no route of ours leads from a Gateway into its namespace.
+fn leads_in_unmarked(object: &Object) -> bool {
+    let parents = || gateway_api::parents(object).iter();
+    let is_gateway = |parent: &Node| {
+        gateway_api::kind_of_parent(parent) == (gateway::GROUP, "Gateway")
+            && parent.get("name").is_some()
+    };
+    let is_stream = ["TLSRoute", "TCPRoute"].iter().any(|kind| object.is(gateway::GROUP, kind));
+    object.is("networking.k8s.io", "Ingress") || is_stream && parents().any(is_gateway)
+}
+
+/// Whether a route leads from a Gateway into the baseline.
+fn leads_in(route: Route<'_>, catalog: &Catalog<'_>) -> bool {
+    if route.bindings().is_empty() {
+        return false;
+    }
+    let is_home = route.id.namespace == catalog.namespace;
+    match route.api {
+        RouteApi::GatewayApi => is_home || names_home(route.object, catalog.namespace),
+        RouteApi::Istio => {
+            // One without hosts is a delegate.
+            istio::hosts(route.object).next().is_some()
+                && (is_home || leads_to_service(route.object, catalog))
+        }
+    }
+}
+
+/// Whether a clone of a route could set the key.
+fn can_set_key(route: Route<'_>) -> bool {
+    match route.api {
+        RouteApi::GatewayApi => true,
+        RouteApi::Istio => has_gateway_rule(route.object),
+    }
+}
+
+/// Whether a backend of a route is in this namespace.
+fn names_home(route: &Object, home: &str) -> bool {
+    let mut chosen = gateway_api::rules(route).iter().flat_map(gateway_api::backends);
     chosen.any(|backend| backend.text_at(&["namespace"]) == Some(home))
 }
 
@@ -64,7 +81,7 @@ fn leads_to_service(object: &Object, catalog: &Catalog<'_>) -> bool {
         let mut hosts = istio::http(object).flat_map(istio::destinations);
         hosts.any(|host| catalog.home.service_of(host, object).is_some())
     };
-    let delegates = || istio::http(object).filter_map(|entry| entry.get("delegate"));
+    let delegates = || istio::http(object).filter_map(|rule| rule.get("delegate"));
     chooses(object)
         || delegates().any(|delegate| {
             let name = delegate.text_at(&["name"]).unwrap_or_default();
@@ -75,23 +92,22 @@ fn leads_to_service(object: &Object, catalog: &Catalog<'_>) -> bool {
         })
 }
 
-/// Whether no Gateway follows a route: it is exported to nobody, or every Gateway that it names is one of the
-/// other API.
-fn is_ignored(route: &Object, gateways: &Gateways<'_>, found: &mut Report) -> bool {
-    if istio::Seen::of(route) == istio::Seen::In(Default::default())
-        && route.id.group == istio_kind::GROUP
-    {
+/// Whether no Gateway follows a route: it is exported to nobody, or every Gateway that it names is one of
+/// another API.
+fn is_ignored(route: Route<'_>, gateways: &Gateways<'_>, found: &mut Report) -> bool {
+    let reader = reader(route.api);
+    if reader.seen(route.object) == istio::Seen::In(Default::default()) {
         // Those of the mesh have their word already.
-        if !istio::is_mesh(route) {
-            found.push(exported_to_nobody(route));
+        if !reader.is_for_mesh(route.object) {
+            found.push(exported_to_nobody(route.object));
         }
         return true;
     }
     let mut others = Vec::new();
-    for bound in bindings(route) {
-        match gateways.find(bound.gateway, &route.id.group) {
-            Found::OfOtherApi(other) => others.push(other),
-            Found::Here(_) | Found::Absent => return false,
+    for bound in route.bindings() {
+        match gateways.find(bound.gateway, route.api) {
+            Hit::OfOtherApi(other) => others.push(other),
+            Hit::Here(_) | Hit::Absent => return false,
         }
     }
     let Some(other) = others.first() else {
@@ -107,24 +123,19 @@ fn is_ignored(route: &Object, gateways: &Gateways<'_>, found: &mut Report) -> bo
     true
 }
 
-fn not_cloned(object: &Object, found: &mut Report) {
-    found.push(
-        Diagnostic::new(
-            &code::ENTRY_NOT_CLONED,
-            format!(
-                "{} leads into the baseline but cannot set the key, so it has no preview host",
-                object.id
-            ),
-            "write an HTTPRoute for what previews must reach from outside",
-        )
-        .at(object.place(), "not cloned"),
+fn not_cloned(object: &Object) -> Diagnostic {
+    let message = format!(
+        "{} leads into the baseline but cannot set the key, so it has no preview host",
+        object.id
     );
+    let help = "write an HTTPRoute for what previews must reach from outside";
+    Diagnostic::new(&code::ENTRY_NOT_CLONED, message, help).at(object.place(), "not cloned")
 }
 
-/// Whether some HTTP entry of a VirtualService holds at a gateway.
-fn has_gateway_entry(object: &Object) -> bool {
-    istio::http(object).any(|entry| {
-        let matches = istio::matches(entry);
+/// Whether some HTTP rule of a VirtualService holds at a Gateway.
+fn has_gateway_rule(object: &Object) -> bool {
+    istio::http(object).any(|rule| {
+        let matches = istio::matches(rule);
         matches.is_empty() || matches.iter().any(istio::is_for_gateway)
     })
 }

@@ -3,21 +3,18 @@
 //! Whether a Gateway follows a VirtualService that only some namespaces see depends on where the Gateway's pods
 //! run, which no object of the input says.
 
-use super::{Planned, istio_kind};
+use super::Planned;
 use crate::diagnostic::{Diagnostic, Report, code, some_of};
-use crate::kube::Object;
-use crate::model::route::istio::Seen;
+use crate::model::route::{Route, reader};
 use crate::spec::Config;
 
 /// Names, once for an entry, the VirtualServices whose clones are not seen in the namespace of its Gateway.
 pub(super) fn check(config: &Config, all: &[Planned<'_>], found: &mut Report) {
     for (index, Planned { entry, ways }) in all.iter().enumerate() {
         let namespace = entry.gateway.namespace.as_str();
-        let mut hidden: Vec<&Object> = ways.iter().map(|way| way.route).collect();
-        hidden.retain(|route| {
-            route.id.group == istio_kind::GROUP && !Seen::of(route).includes(namespace)
-        });
-        hidden.dedup_by_key(|route| &route.id);
+        let mut hidden: Vec<Route<'_>> = ways.iter().map(|way| way.route).collect();
+        hidden.retain(|route| !reader(route.api).seen(route.object).includes(namespace));
+        hidden.dedup_by_key(|route| &route.object.id);
         let Some(first) = hidden.first() else {
             continue;
         };
@@ -32,7 +29,7 @@ pub(super) fn check(config: &Config, all: &[Planned<'_>], found: &mut Report) {
         );
         let path = format!("spec.routing.entries[{index}].gateway");
         let finding: Diagnostic = config.finding(&code::ENTRY_NOT_CLONED, path, message, help);
-        let node = first.node.at(&["spec", "exportTo"]).unwrap_or(&first.node);
+        let node = first.object.node.at(&["spec", "exportTo"]).unwrap_or(&first.object.node);
         found.push(finding.also(node.place, "clones are seen where the original is"));
     }
 }

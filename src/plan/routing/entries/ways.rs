@@ -10,9 +10,8 @@ use super::held::{self, Held};
 use super::led::{Leads, Served};
 use super::{Pattern, Rule, Way, preview_host};
 use crate::diagnostic::{Diagnostic, code};
-use crate::kube::{Object, gateway};
-use crate::model::route::gateways::{Binding, Found, Gateways, Name, bindings, listeners};
-use crate::model::route::{gateway_api, istio};
+use crate::model::route::gateways::{Binding, Gateways, Hit, Name, listeners};
+use crate::model::route::{Route, reader};
 use crate::spec::{Entry, RoutingKey};
 use crate::yaml::Node;
 
@@ -45,28 +44,28 @@ pub(super) struct Finder<'a, 'f> {
     /// The Gateways of the input.
     pub(super) gateways: &'f Gateways<'a>,
     /// The routes that lead in.
-    pub(super) routes: &'f [&'a Object],
+    pub(super) routes: &'f [Route<'a>],
     /// What is to be said, once however many entries and hosts it concerns.
     pub(super) findings: RefCell<BTreeMap<String, Diagnostic>>,
 }
 
 impl<'a> Finder<'a, '_> {
     /// The routes that an entry stands for, each with its hosts.
-    pub(super) fn stood_for(&self, entry: &Entry) -> Vec<(&'a Object, Hosts<'a>)> {
-        let all = self.routes.iter().copied().filter(|route| is_meant(entry, route)).map(|route| {
-            let hosts = self.hosts(entry, route);
-            if hosts.is_empty() {
-                self.say(not_served(route));
-            }
-            (route, hosts)
-        });
+    pub(super) fn stood_for(&self, entry: &Entry) -> Vec<(Route<'a>, Hosts<'a>)> {
+        let all =
+            self.routes.iter().copied().filter(|route| is_meant(entry, *route)).map(|route| {
+                let hosts = self.hosts(entry, route);
+                if hosts.is_empty() {
+                    self.say(not_served(route));
+                }
+                (route, hosts)
+            });
         all.filter(|(_, hosts)| !hosts.is_empty()).collect()
     }
 
-    fn hosts(&self, entry: &Entry, route: &'a Object) -> Hosts<'a> {
-        let bound = bindings(route);
+    fn hosts(&self, entry: &Entry, route: Route<'a>) -> Hosts<'a> {
         let bound: Vec<Binding<'_>> =
-            bound.into_iter().filter(|one| stands_for(entry, one.gateway)).collect();
+            route.bindings().into_iter().filter(|one| stands_for(entry, one.gateway)).collect();
         let mut hosts = Hosts::new();
         for host in original_hosts(route) {
             let served = bound.iter().flat_map(|one| self.served(route, one, host));
@@ -81,27 +80,27 @@ impl<'a> Finder<'a, '_> {
     }
 
     /// The hosts of the listeners that a route is attached to: those of a route without its own.
-    fn hosts_of_listeners(&self, entry: &Entry, route: &'a Object) -> Vec<&'a str> {
-        let bound = bindings(route).into_iter().filter(|one| stands_for(entry, one.gateway));
-        let hosts = bound.flat_map(|one| match self.gateways.find(one.gateway, &route.id.group) {
-            Found::Here(object) => {
+    fn hosts_of_listeners(&self, entry: &Entry, route: Route<'a>) -> Vec<&'a str> {
+        let bound = route.bindings().into_iter().filter(|one| stands_for(entry, one.gateway));
+        let hosts = bound.flat_map(|one| match self.gateways.find(one.gateway, route.api) {
+            Hit::Here(object) => {
                 let section = one.section.unwrap_or_default();
                 let mut all = listeners(object, &route.id.namespace);
                 all.retain(|listener| listener.is_named(section));
                 all.into_iter().flat_map(|listener| listener.hosts).collect()
             }
-            Found::OfOtherApi(_) | Found::Absent => Vec::new(),
+            Hit::OfOtherApi(_) | Hit::Absent => Vec::new(),
         });
         hosts.collect()
     }
 
     /// The listeners of a Gateway that serve a host of a route. One that is not in the input may have any.
-    fn served(&self, route: &Object, bound: &Binding<'a>, host: &str) -> Vec<At<'a>> {
+    fn served(&self, route: Route<'_>, bound: &Binding<'a>, host: &str) -> Vec<At<'a>> {
         let gateway = bound.gateway;
         let section = bound.section.unwrap_or_default();
-        match self.gateways.find(gateway, &route.id.group) {
-            Found::OfOtherApi(_) => Vec::new(),
-            Found::Absent => {
+        match self.gateways.find(gateway, route.api) {
+            Hit::OfOtherApi(_) => Vec::new(),
+            Hit::Absent => {
                 let secure = section.split('-').next().and_then(|first| match first {
                     "http" => Some(false),
                     "https" => Some(true),
@@ -109,7 +108,7 @@ impl<'a> Finder<'a, '_> {
                 });
                 vec![At { gateway, port: bound.port, secure }]
             }
-            Found::Here(object) => {
+            Hit::Here(object) => {
                 let all = listeners(object, &route.id.namespace).into_iter().filter(|one| {
                     one.is_named(section)
                         && bound.port.is_none_or(|port| one.port == Some(port))
@@ -125,12 +124,12 @@ impl<'a> Finder<'a, '_> {
     pub(super) fn ways(
         &self,
         entry: &'a Entry,
-        stood_for: &[(&'a Object, Hosts<'a>)],
+        stood_for: &[(Route<'a>, Hosts<'a>)],
     ) -> Vec<Way<'a>> {
         let narrowed = self.narrowed(stood_for);
-        let served = |route: &Object| Served::of(self.gateways, entry, &route.id.group);
+        let served = |route: Route<'_>| Served::of(self.gateways, entry, route.api);
         let parts = narrowed.iter().map(|(route, hosts)| {
-            let parts = self.parts(entry, route, hosts, served(route).secure);
+            let parts = self.parts(entry, *route, hosts, served(*route).secure);
             (*route, hosts, parts)
         });
         let parts: Vec<_> = parts.collect();
@@ -139,18 +138,19 @@ impl<'a> Finder<'a, '_> {
         hosts.for_each(|(host, preview)| leads.add(host, preview.clone()));
         for (route, _, parts) in &parts {
             let all = parts.iter().flat_map(|part| &part.hosts).find(|(host, _)| host == "*");
-            for host in all.iter().flat_map(|_| self.hosts_of_listeners(entry, route)) {
-                leads.add(host, Pattern(preview_host(entry, "{preview}", "*", route)));
+            for host in all.iter().flat_map(|_| self.hosts_of_listeners(entry, *route)) {
+                leads.add(host, Pattern(preview_host(entry, "{preview}", "*", *route)));
             }
         }
-        let all = self.routes.iter().flat_map(|route| original_hosts(route));
+        let all = self.routes.iter().flat_map(|route| original_hosts(*route));
         all.for_each(|host| leads.note(plain(host)));
         let ways = parts.into_iter().flat_map(|(route, hosts, parts)| {
             let gateways: BTreeSet<Name<'_>> =
                 hosts.values().flatten().map(|at| at.gateway).collect();
             let (served, leads) = (served(route), &leads);
             parts.into_iter().enumerate().map(move |(number, part)| {
-                let rules = part.held.into_iter().map(|held| Rule::new(held, leads, &served));
+                let rules =
+                    part.held.into_iter().map(|held| Rule::new(route.api, held, leads, &served));
                 let rules = self.rules(route, &part.hosts, rules, leads);
                 let (gateways, base) = (gateways.clone(), served.base.clone());
                 Way { route, part: number, gateways, rules, hosts: part.hosts, base }
@@ -162,7 +162,7 @@ impl<'a> Finder<'a, '_> {
     /// The rules of a way without those that lead back, and a word on what a preview host does with them.
     fn rules(
         &self,
-        route: &Object,
+        route: Route<'a>,
         hosts: &[(String, Pattern)],
         rules: impl Iterator<Item = Rule<'a>>,
         leads: &Leads,
@@ -183,7 +183,7 @@ impl<'a> Finder<'a, '_> {
 
     /// The routes without the listeners that are there to send clients on: those without TLS of a host that is
     /// served with TLS too.
-    fn narrowed(&self, stood_for: &[(&'a Object, Hosts<'a>)]) -> Vec<(&'a Object, Hosts<'a>)> {
+    fn narrowed(&self, stood_for: &[(Route<'a>, Hosts<'a>)]) -> Vec<(Route<'a>, Hosts<'a>)> {
         let is_secure = |at: &At<'_>| at.secure == Some(true);
         let all = stood_for.iter().flat_map(|(_, hosts)| hosts);
         let with_tls = all.filter(|(_, at)| at.iter().any(is_secure));
@@ -198,7 +198,7 @@ impl<'a> Finder<'a, '_> {
             });
             let kept: Hosts<'_> = kept.collect();
             if kept.is_empty() {
-                self.say(nothing_holds(route));
+                self.say(nothing_holds(*route));
             }
             (!kept.is_empty()).then_some((*route, kept))
         });
@@ -209,7 +209,7 @@ impl<'a> Finder<'a, '_> {
     fn parts(
         &self,
         entry: &'a Entry,
-        route: &'a Object,
+        route: Route<'a>,
         hosts: &Hosts<'a>,
         secure: bool,
     ) -> Vec<Part<'a>> {
@@ -256,8 +256,8 @@ impl<'a> Finder<'a, '_> {
 }
 
 /// Whether an entry stands for a Gateway that a route names.
-pub(super) fn is_meant(entry: &Entry, route: &Object) -> bool {
-    bindings(route).iter().any(|one| stands_for(entry, one.gateway))
+pub(super) fn is_meant(entry: &Entry, route: Route<'_>) -> bool {
+    route.bindings().iter().any(|one| stands_for(entry, one.gateway))
 }
 
 /// Whether an entry stands for this Gateway.
@@ -268,16 +268,8 @@ fn stands_for(entry: &Entry, gateway: Name<'_>) -> bool {
 
 /// The hosts of an entry route, as they are written; one without hosts, or with a wildcard, is known by its
 /// name.
-fn original_hosts(route: &Object) -> Vec<&str> {
-    let named: Vec<&str> = match route.id.kind.as_str() {
-        "VirtualService" => {
-            istio::hosts(route).filter(|host| host.contains('.') || host.starts_with('*')).collect()
-        }
-        _ => {
-            let hosts = route.node.at(&["spec", "hostnames"]).map(Node::items).unwrap_or_default();
-            hosts.iter().filter_map(Node::text).collect()
-        }
-    };
+fn original_hosts(route: Route<'_>) -> Vec<&str> {
+    let named = reader(route.api).hosts(route.object);
     if named.is_empty() { vec!["*"] } else { named }
 }
 
@@ -287,21 +279,20 @@ fn plain(host: &str) -> String {
 }
 
 /// How much is written for a clone of a route: itself, its hosts, and its rules.
-pub(super) fn size(route: &Object) -> usize {
-    let rules = gateway_api::rules(route).len() + istio::http(route).count();
-    let hosts = original_hosts(route).len();
+pub(super) fn size(route: Route<'_>) -> usize {
+    let (rules, hosts) = (route.rules().len(), original_hosts(route).len());
     // Rules that depend on the host are written for each.
     1 + hosts + if held::depends_on_host(route) { rules * hosts } else { rules }
 }
 
-fn not_served(route: &Object) -> Diagnostic {
+fn not_served(route: Route<'_>) -> Diagnostic {
     let message = format!("{} has no host that a listener of its Gateways is open to", route.id);
     let help = "nothing to do, unless previews need it: then mend its hosts, or the Gateway's";
     Diagnostic::new(&code::ENTRY_NOT_CLONED, message, help).at(route.place(), "not cloned")
 }
 
 /// A word on headers of answers that name an original host where nothing can be put in its place.
-fn names_original(route: &Object, value: &Node, host: &str) -> Diagnostic {
+fn names_original(route: Route<'_>, value: &Node, host: &str) -> Diagnostic {
     let message = format!(
         "{} answers with a header that names `{host}`, and so do its clones: it does not name the preview host",
         route.id
@@ -312,7 +303,7 @@ fn names_original(route: &Object, value: &Node, host: &str) -> Diagnostic {
 }
 
 /// A word on what leads from a preview host to the host of a route that has no preview host.
-fn leads_out(route: &Object, node: &Node, host: &str) -> Diagnostic {
+fn leads_out(route: Route<'_>, node: &Node, host: &str) -> Diagnostic {
     let message = format!(
         "{} leads to `{host}`, and so do its clones: the entry has no preview host for it, so a client leaves the \
          preview there",
@@ -323,7 +314,7 @@ fn leads_out(route: &Object, node: &Node, host: &str) -> Diagnostic {
 }
 
 /// A word on redirects that clones of a route leave out.
-fn loops(route: &Object, redirect: &Node) -> Diagnostic {
+fn loops(route: Route<'_>, redirect: &Node) -> Diagnostic {
     let message = format!(
         "clones of {} leave out a redirect to the host and path that were asked for: it would lead a preview \
          host to itself for ever",
@@ -335,11 +326,9 @@ fn loops(route: &Object, redirect: &Node) -> Diagnostic {
 }
 
 /// A word on a route of which a preview host would have nothing.
-fn nothing_holds(route: &Object) -> Diagnostic {
-    let only_redirects = match route.id.group == gateway::GROUP {
-        true => gateway_api::rules(route).iter().all(|rule| held::redirects(rule).next().is_some()),
-        false => istio::http(route).all(|entry| entry.get("redirect").is_some()),
-    };
+fn nothing_holds(route: Route<'_>) -> Diagnostic {
+    let reader = reader(route.api);
+    let only_redirects = route.rules().iter().all(|rule| !reader.redirects(rule).is_empty());
     let (message, label) = match only_redirects {
         true => (
             format!("{} only redirects to another scheme and is not cloned", route.id),

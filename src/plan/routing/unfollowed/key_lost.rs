@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::super::Table;
+use super::super::RouteIndex;
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::model::route::request_headers;
+use crate::model::route::reader;
 use crate::yaml::Node;
 
-impl<'a> Table<'a, '_> {
+impl<'a> RouteIndex<'a, '_> {
     /// Warns of rules in the mesh behind which a request has lost the key.
     pub(super) fn check_key_lost(&self, found: &mut Report) {
         if self.environments.is_empty() {
@@ -15,11 +15,12 @@ impl<'a> Table<'a, '_> {
         }
         let mut seen = BTreeSet::new();
         for service in self.catalog.services() {
-            let routes = self.routes.of(service.name()).iter().map(|(route, _)| *route);
-            let all = routes.chain(self.virtual_services.of(service.name()));
-            for route in all.filter(|route| seen.insert(&route.id)) {
-                let lost =
-                    request_headers(route).into_iter().find_map(|change| self.loses_key(change));
+            for route in self.routes_of(service.name()) {
+                if !seen.insert(&route.object.id) {
+                    continue;
+                }
+                let changes = reader(route.api).request_changes(route.object).into_iter();
+                let lost = { changes }.find_map(|change| self.loses_key(change));
                 if let Some((node, header)) = lost {
                     let message = format!(
                         "{} changes the header `{header}`, which is the key's own",

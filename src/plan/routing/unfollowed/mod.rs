@@ -10,32 +10,27 @@ mod virtual_service;
 
 pub(super) use virtual_service::exported_to_nobody;
 
-use super::{Table, chosen};
+use super::RouteIndex;
 use crate::diagnostic::{Diagnostic, Place, Report, code};
-use crate::kube::{Object, gateway, istio as istio_kind};
+use crate::kube::{Object, RouteApi, gateway, istio as istio_kind};
+use crate::model::route::Route;
 use crate::model::route::gateway_api::{
     backends, dropped, ignored_parent, is_in, kind_of_backend, kind_of_parent, parents, rules,
 };
 use crate::yaml::Node;
 
-impl<'a> Table<'a, '_> {
+impl<'a> RouteIndex<'a, '_> {
     /// Says of each route of the input what previews do not have of it.
     pub(super) fn check_unfollowed(&self, found: &mut Report) {
         if self.environments.is_empty() {
             return;
         }
         for object in self.catalog.objects() {
-            match (object.id.group.as_str(), object.id.kind.as_str()) {
-                (gateway::GROUP, "HTTPRoute" | "GRPCRoute") => found.extend(self.of_route(object)),
-                (gateway::GROUP, "TCPRoute" | "TLSRoute" | "UDPRoute") => {
-                    let service = self.chooses_previewed(object).filter(|_| is_mesh(object));
-                    found.extend(service.map(|name| not_previewed(object, name, object.place())));
-                }
-                (istio_kind::GROUP, "VirtualService") => {
-                    found.extend(self.of_virtual_service(object));
-                }
-                _ => {}
-            }
+            found.extend(match RouteApi::of(object) {
+                Some(RouteApi::GatewayApi) => self.of_route(object),
+                Some(RouteApi::Istio) => self.of_virtual_service(object),
+                None => self.of_stream_route(object),
+            });
         }
         found.extend(self.of_one_namespace());
         self.check_key_lost(found);
@@ -46,17 +41,30 @@ impl<'a> Table<'a, '_> {
         self.affecting.contains_key(service) && !self.is_unrouted(service)
     }
 
-    fn chooses_previewed(&self, route: &'a Object) -> Option<&'a str> {
-        chosen(route, self.catalog.home).into_iter().find(|name| self.is_previewed(name))
+    /// A previewed service that a rule of a route chooses.
+    fn chooses_previewed(&self, route: Route<'a>) -> Option<&'a str> {
+        let chosen = route.chosen(self.catalog.home);
+        chosen.into_iter().find(|name| self.is_previewed(name))
+    }
+
+    /// A route of the Gateway API in which no header can be told.
+    fn of_stream_route(&self, object: &'a Object) -> Option<Diagnostic> {
+        const KINDS: [&str; 3] = ["TCPRoute", "TLSRoute", "UDPRoute"];
+        let is_one = KINDS.iter().any(|kind| object.is(gateway::GROUP, kind));
+        // Its rules and backends are written as those of an HTTPRoute.
+        let route = Route { api: RouteApi::GatewayApi, object };
+        let service = is_one.then(|| self.chooses_previewed(route)).flatten();
+        service.filter(|_| is_mesh(object)).map(|name| not_previewed(object, name, object.place()))
     }
 
     fn of_route(&self, route: &'a Object) -> Option<Diagnostic> {
+        let as_route = Route { api: RouteApi::GatewayApi, object: route };
         let home = self.catalog.namespace;
         let in_home =
             |parent: &&Node| kind_of_parent(parent).1 == "Service" && is_in(parent, route, home);
         let names =
             || parents(route).iter().filter(in_home).filter_map(|one| one.text_at(&["name"]));
-        let chooses = self.chooses_previewed(route);
+        let chooses = self.chooses_previewed(as_route);
         if chooses.is_some() || names().any(|name| self.is_previewed(name)) {
             let replaced = names().next().filter(|_| route.id.namespace != home);
             let way_out = "move the route to the baseline's namespace";

@@ -1,8 +1,8 @@
 //! What holds for callers of the baseline's namespace alone, and so not for the copies in a preview's.
 
-use super::super::Table;
+use super::super::RouteIndex;
 use crate::diagnostic::{Diagnostic, Place, code};
-use crate::kube::{Object, gateway, istio as istio_kind};
+use crate::kube::{Object, RouteApi, istio as istio_kind};
 use crate::model::route::gateway_api::{is_in, kind_of_parent, parents};
 use crate::model::route::istio::{Seen, http, is_mesh, matches};
 use crate::yaml::Node;
@@ -10,7 +10,7 @@ use crate::yaml::Node;
 /// So many objects are named; of a thousand the rest is counted.
 const SHOWN: usize = 5;
 
-impl Table<'_, '_> {
+impl RouteIndex<'_, '_> {
     /// One word about all of them.
     pub(super) fn of_one_namespace(&self) -> Option<Diagnostic> {
         let all = self.catalog.objects();
@@ -42,27 +42,33 @@ impl Table<'_, '_> {
         let is_own = object.id.namespace == namespace;
         let is_hidden = || matches!(Seen::of(object), Seen::In(names) if names.contains(namespace));
         let export_to = || object.node.at(&["spec", "exportTo"]).filter(|_| is_hidden());
-        match (object.id.group.as_str(), object.id.kind.as_str()) {
-            (gateway::GROUP, "HTTPRoute" | "GRPCRoute") if is_own => {
-                let mut services = parents(object)
+        match RouteApi::of(object) {
+            Some(RouteApi::GatewayApi) => {
+                let services = parents(object)
                     .iter()
                     .filter(|parent| kind_of_parent(parent) == ("", "Service"));
-                services.find(|parent| !is_in(parent, object, namespace))
+                { services }.find(|parent| is_own && !is_in(parent, object, namespace))
             }
-            (istio_kind::GROUP, "ServiceEntry") => export_to(),
-            (istio_kind::GROUP, "VirtualService") if is_mesh(object) && self.is_met(object) => {
+            Some(RouteApi::Istio) => {
                 let is_home = |node: &&Node| node.text() == Some(namespace);
                 let source = |one: &'o Node| one.get("sourceNamespace").filter(is_home);
-                export_to().or_else(|| http(object).flat_map(matches).find_map(source))
+                let concerned = is_mesh(object) && self.is_met(object);
+                let found =
+                    || export_to().or_else(|| http(object).flat_map(matches).find_map(source));
+                concerned.then(found).flatten()
             }
-            ("", "Service") if is_own && self.is_called(&object.id.name) => {
+            None if object.is(istio_kind::GROUP, "ServiceEntry") => export_to(),
+            None => {
+                let concerned =
+                    object.is("", "Service") && is_own && self.is_called(&object.id.name);
                 let node = object.node.at(&["metadata", "annotations", EXPORT_TO]);
                 node.filter(|node| {
                     let written = node.text().unwrap_or_default();
-                    !written.is_empty() && !written.split(',').any(|to| to.trim() == "*")
+                    concerned
+                        && !written.is_empty()
+                        && !written.split(',').any(|to| to.trim() == "*")
                 })
             }
-            _ => None,
         }
     }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::super::swap::Swapped;
-use super::super::{Routing, Table, gateway_api, istio};
+use super::super::{MeshRoutes, RouteIndex, Routing};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::model::Service;
 
-impl<'a> Table<'a, '_> {
+impl<'a> RouteIndex<'a, '_> {
     /// Warns of services of which no rule and no way in chooses a copy, once for all previews. Rules that
     /// were refused say nothing of that.
     pub(in super::super) fn check_unreached(&self, routing: &Routing<'a>, found: &mut Report) {
@@ -31,8 +31,7 @@ impl<'a> Table<'a, '_> {
 
     fn unreached(&self, service: &Service<'a>) -> Option<Diagnostic> {
         let name = service.name();
-        let routes = self.routes.of(name).iter().map(|(route, _)| *route);
-        let route = routes.chain(self.virtual_services.of(name)).next()?;
+        let route = self.routes_of(name).next()?;
         let message = format!(
             "{} routes {name} and sends every request elsewhere: no request reaches its copies",
             route.id
@@ -47,26 +46,12 @@ impl<'a> Table<'a, '_> {
 
 /// The services of which some rule chooses a copy.
 fn reached<'a>(routing: &Routing<'a>) -> BTreeSet<&'a str> {
-    fn copies<'a>(rule: &Swapped<'a>) -> impl Iterator<Item = &'a str> {
-        rule.backends.iter().filter_map(|backend| backend.copy)
-    }
-    let mut reached = BTreeSet::new();
-    for table in &routing.gateway_api {
-        for rule in &table.rules {
-            match rule {
-                gateway_api::Rule::Derived { rule, .. } => reached.extend(copies(rule)),
-                gateway_api::Rule::Preview(_) => reached.extend([table.service.name()]),
-                gateway_api::Rule::Baseline(_) => {}
-            }
-        }
-    }
-    for table in &routing.istio {
-        reached.extend(table.derived.iter().flatten().flat_map(copies));
-        if matches!(table.source, istio::Source::Nothing) || !table.bare.is_empty() {
-            reached.insert(table.service);
-        }
-    }
-    let clones = routing.entries.clones.iter();
-    reached.extend(clones.flat_map(|clone| &clone.backends).flat_map(copies));
-    reached
+    let made = routing.mesh.iter().filter_map(|routes| match routes {
+        MeshRoutes::GatewayApi(routes) => routes.leads_to_copy().then(|| routes.service.name()),
+        MeshRoutes::Istio(rules) => rules.leads_to_copy().then_some(rules.service),
+    });
+    // What is attached to copies is for the preview's own calls.
+    let derived = routing.mesh.iter().flat_map(MeshRoutes::derived);
+    let clones = routing.entries.clones.iter().flat_map(|clone| &clone.rules);
+    made.chain(derived.chain(clones).flat_map(Swapped::copies)).collect()
 }

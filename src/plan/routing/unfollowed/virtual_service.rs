@@ -1,15 +1,16 @@
 //! VirtualServices that previews cannot follow.
 
-use super::super::Table;
+use super::super::RouteIndex;
 use super::{not_previewed, replaces};
 use crate::diagnostic::{Diagnostic, Place, code};
-use crate::kube::{Object, istio::GROUP};
+use crate::kube::{Object, RouteApi, istio::GROUP};
+use crate::model::route::Route;
 use crate::model::route::istio::{Seen, destinations, hosts, http, is_mesh, matches, section};
 use crate::yaml::Node;
 
-impl<'a> Table<'a, '_> {
+impl<'a> RouteIndex<'a, '_> {
     pub(super) fn of_virtual_service(&self, object: &'a Object) -> Option<Diagnostic> {
-        let chooses = self.chooses_previewed(object);
+        let chooses = self.chooses_previewed(Route { api: RouteApi::Istio, object });
         if hosts(object).next().is_none() {
             let service = chooses.filter(|_| self.is_delegate(object))?;
             let help = "write its entries into the VirtualService that delegates to it".to_owned();
@@ -122,24 +123,24 @@ impl<'a> Table<'a, '_> {
     /// Sections in which no key can be told, that lead from another host to a service with copies.
     fn without_http(&self, object: &Object, services: &[&str]) -> Option<Diagnostic> {
         let mut raw = ["tcp", "tls"].into_iter().flat_map(|name| section(object, name));
-        raw.find_map(|entry| {
+        raw.find_map(|rule| {
             let home = self.catalog.home;
-            let mut chosen = destinations(entry).filter_map(|host| home.service_of(host, object));
+            let mut chosen = destinations(rule).filter_map(|host| home.service_of(host, object));
             let other = chosen.find(|name| self.is_previewed(name) && !services.contains(name))?;
-            Some(not_previewed(object, other, entry.place))
+            Some(not_previewed(object, other, rule.place))
         })
     }
 
-    /// One whose entries all have conditions on who calls: for others it is not there, and no other one can
+    /// One whose rules all have conditions on who calls: for others it is not there, and no other one can
     /// be made for them.
     fn of_some_callers(&self, object: &Object, services: &[&str]) -> Option<Diagnostic> {
         let is_limited = |one: &Node| {
             one.get("gateways").is_none()
                 && (one.get("sourceNamespace").is_some() || one.get("sourceLabels").is_some())
         };
-        let mut entries = http(object).map(matches).peekable();
-        entries.peek()?;
-        let all = entries.all(|matches| !matches.is_empty() && matches.iter().all(is_limited));
+        let mut rules = http(object).map(matches).peekable();
+        rules.peek()?;
+        let all = rules.all(|matches| !matches.is_empty() && matches.iter().all(is_limited));
         (all && services.iter().any(|name| self.is_previewed(name))).then(|| {
             let message = format!("every entry of {} is for some callers only", object.id);
             let help =
@@ -149,11 +150,11 @@ impl<'a> Table<'a, '_> {
         })
     }
 
-    /// Whether a VirtualService of the mesh leaves an entry to this one.
+    /// Whether a VirtualService of the mesh leaves a rule to this one.
     fn is_delegate(&self, object: &Object) -> bool {
         let roots = self.catalog.of_kind(GROUP, "VirtualService");
         roots.filter(|root| is_mesh(root) && hosts(root).next().is_some()).any(|root| {
-            http(root).filter_map(|entry| entry.get("delegate")).any(|delegate| {
+            http(root).filter_map(|rule| rule.get("delegate")).any(|delegate| {
                 let namespace = delegate.text_at(&["namespace"]).unwrap_or(&root.id.namespace);
                 delegate.text_at(&["name"]) == Some(&object.id.name)
                     && namespace == object.id.namespace

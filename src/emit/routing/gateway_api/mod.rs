@@ -1,22 +1,18 @@
-//! HTTPRoutes, GRPCRoutes and ReferenceGrants.
+//! HTTPRoutes and GRPCRoutes: for a service and port in the mesh, and attached to copies.
+//!
+//! Rules stay trees, so that fields nobody here has heard of survive. Defaults of the API server are written
+//! out, or Flux would see a difference that is none.
 
-use std::collections::BTreeSet;
-
-use smol_str::SmolStr;
+pub(super) mod entry;
+pub(super) mod grants;
 
 use super::Moved;
 use crate::emit::meta;
-use crate::kube::gateway::{
-    API_VERSION, GROUP, GrantFrom, GrantTo, ParentRef, ReferenceGrant, ReferenceGrantSpec, Route,
-    RouteSpec,
-};
-use crate::kube::{Object, ObjectMeta, marks};
-use crate::model::route::gateway_api::{
-    backends, filters, ignored_parent, kind_of_backend, port_of, rules, service_parents,
-};
-use crate::plan::routing::Local;
-use crate::plan::routing::gateway_api::{Rule, Table};
-use crate::plan::routing::swap::Backend;
+use crate::kube::gateway::{API_VERSION, ParentRef, Route, RouteSpec};
+use crate::kube::{Object, ObjectMeta};
+use crate::model::route::gateway_api::{backends, filters, is_hostname, kind_of_backend};
+use crate::plan::routing::gateway_api::{Attached, PreviewRoutes, Rule};
+use crate::plan::routing::swap::{Backend, Swapped, Weight};
 use crate::plan::{Environment, Plan};
 use crate::spec::RoutingKey;
 use crate::yaml::{Data, Node};
@@ -25,10 +21,6 @@ use crate::yaml::{Data, Node};
 const RULES: usize = 16;
 const MATCHES_PER_RULE: usize = 64;
 const MATCHES_PER_ROUTE: usize = 128;
-
-/// Istio's kind of a backend that is known by its full host. It is of no namespace, and Istio drops a
-/// route that gives it one.
-const HOSTNAME: &str = "Hostname";
 
 /// The regular expression of one member of the W3C baggage header. Envoy matches the whole value.
 /// See <https://www.w3.org/TR/baggage/>.
@@ -50,26 +42,25 @@ fn escaped(token: &str) -> String {
 }
 
 /// A route of the baseline, attached to the copies of its services.
-pub(super) fn attach(plan: &Plan<'_>, env: &Environment<'_>, local: &Local<'_>) -> Object {
-    let (from, catalog) = (local.route.id.namespace.as_str(), plan.catalog);
-    let moved = Moved { env, catalog, from, to: &env.namespace };
-    let service = |name: &str| catalog.service(name);
-    let parents = service_parents(local.route, catalog.namespace)
-        .filter(|parent| ignored_parent(parent, local.route, catalog.home, service).is_none())
-        .filter_map(|parent| Some((parent.text_at(&["name"])?, port_of(parent))))
-        .filter(|(name, _)| local.services.contains(name))
-        .map(|(name, port)| parent_service(name, port));
-    let rules = local.rules.iter().map(|rule| {
-        let mut written = rule.rule.clone();
-        complete_matches(&mut written, kind_of(local.route));
-        write_backends(&mut written, &rule.backends, &moved);
-        written
+pub(super) fn attach(
+    plan: &Plan<'_>,
+    env: &Environment<'_>,
+    original: &Object,
+    attached: &Attached<'_>,
+) -> Object {
+    let moved = Moved::inside(plan, env, original);
+    let kind = kind_of(original);
+    let rules = attached.rules.iter().map(|swapped| {
+        let mut rule = swapped.rule.clone();
+        complete_matches(&mut rule, kind);
+        write_backends(&mut rule, swapped, &moved);
+        rule
     });
-    let name = &local.route.id.name;
+    let parents = attached.parents.iter().map(|(service, port)| parent_service(service, *port));
     Object::from_typed(&Route {
         api_version: API_VERSION,
-        kind: kind_of(local.route),
-        metadata: meta::derived(plan.config, name, &env.namespace, Some(env.name)),
+        kind,
+        metadata: meta::derived(plan.config, &original.id.name, &env.namespace, Some(env.name)),
         spec: RouteSpec {
             parent_refs: parents.collect(),
             hostnames: Vec::new(),
@@ -79,7 +70,7 @@ pub(super) fn attach(plan: &Plan<'_>, env: &Environment<'_>, local: &Local<'_>) 
 }
 
 /// `HTTPRoute` or `GRPCRoute`.
-pub(super) fn kind_of(route: &Object) -> &'static str {
+fn kind_of(route: &Object) -> &'static str {
     if route.id.kind == "GRPCRoute" { "GRPCRoute" } else { "HTTPRoute" }
 }
 
@@ -95,66 +86,69 @@ fn parent_service(name: &str, port: Option<u16>) -> ParentRef {
 }
 
 /// One route for one preview, service and port; several where a limit would be exceeded.
-pub(crate) fn mesh_routes(
+pub(super) fn mesh_routes(
     plan: &Plan<'_>,
     env: &Environment<'_>,
-    table: &Table<'_>,
+    routes: &PreviewRoutes<'_>,
 ) -> Vec<Object> {
+    let baseline = plan.catalog.namespace;
+    let is_derived = routes.rules.iter().any(|rule| matches!(rule, Rule::Derived { .. }));
+    let metadata = |name: &str| -> ObjectMeta {
+        match is_derived {
+            true => meta::derived(plan.config, name, baseline, Some(env.name)),
+            false => meta::managed(plan.config, name, baseline, Some(env.name)),
+        }
+    };
+    let route = |(part, rules)| {
+        Object::from_typed(&Route {
+            api_version: API_VERSION,
+            kind: routes.kind,
+            metadata: metadata(&route_name(routes, env.name, part)),
+            spec: RouteSpec {
+                parent_refs: vec![parent_service(routes.service.name(), routes.port)],
+                hostnames: Vec::new(),
+                rules,
+            },
+        })
+    };
+    split(mesh_rules(plan, env, routes)).into_iter().enumerate().map(route).collect()
+}
+
+/// The rules for a preview, the more important first.
+fn mesh_rules(plan: &Plan<'_>, env: &Environment<'_>, routes: &PreviewRoutes<'_>) -> Vec<Node> {
     let baseline = plan.catalog.namespace;
     let moved = Moved { env, catalog: plan.catalog, from: baseline, to: baseline };
     let key = &plan.config.previews.spec.routing.key;
+    let service = routes.service.name();
+    let rule = |matches: Vec<Node>, backend: Node| {
+        let backends = Node::list([backend]);
+        Node::map([("matches", Node::list(matches)), ("backendRefs", backends)])
+    };
     let mut written: Vec<Node> = Vec::new();
-    for rule in &table.rules {
-        match rule {
-            Rule::Derived { rule, matches } => {
-                let matches: Vec<Node> = matches
-                    .iter()
-                    .flat_map(|one| with_key(*one, key, env.name, table.kind))
-                    .collect();
-                let most = if replaces_prefix(rule.rule) { 1 } else { MATCHES_PER_RULE };
+    for planned in &routes.rules {
+        match planned {
+            Rule::Derived { rule: swapped, matches } => {
+                let matches = matches.iter();
+                let matches: Vec<Node> =
+                    matches.flat_map(|one| with_key(*one, key, env.name, routes.kind)).collect();
+                let most = if replaces_prefix(swapped.rule) { 1 } else { MATCHES_PER_RULE };
                 for matches in matches.chunks(most) {
-                    let mut derived = first("matches", Node::list(matches.to_vec()), rule.rule);
+                    let mut derived = first("matches", Node::list(matches.to_vec()), swapped.rule);
                     derived.remove("name");
-                    write_backends(&mut derived, &rule.backends, &moved);
+                    write_backends(&mut derived, swapped, &moved);
                     written.push(derived);
                 }
             }
-            Rule::Preview(port) => written.push(Node::map([
-                ("matches", Node::list(with_key(None, key, env.name, table.kind))),
-                (
-                    "backendRefs",
-                    Node::list([backend(table.service.name(), Some(&env.namespace), *port)]),
-                ),
-            ])),
-            Rule::Baseline(port) => written.push(Node::map([
-                ("matches", Node::list([any_path()])),
-                ("backendRefs", Node::list([backend(table.service.name(), None, *port)])),
-            ])),
+            Rule::Preview(port) => {
+                let copy = backend(service, Some(&env.namespace), *port);
+                written.push(rule(with_key(None, key, env.name, routes.kind), copy));
+            }
+            Rule::Baseline(port) => {
+                written.push(rule(vec![any_path()], backend(service, None, *port)));
+            }
         }
     }
-    let derived = table.rules.iter().any(|rule| matches!(rule, Rule::Derived { .. }));
-    split(written)
-        .into_iter()
-        .enumerate()
-        .map(|(part, rules)| {
-            let name = route_name(table, env.name, part);
-            let metadata: ObjectMeta = if derived {
-                meta::derived(plan.config, &name, baseline, Some(env.name))
-            } else {
-                meta::own(plan.config, &name, baseline, Some(env.name))
-            };
-            Object::from_typed(&Route {
-                api_version: API_VERSION,
-                kind: table.kind,
-                metadata,
-                spec: RouteSpec {
-                    parent_refs: vec![parent_service(table.service.name(), table.port)],
-                    hostnames: Vec::new(),
-                    rules,
-                },
-            })
-        })
-        .collect()
+    written
 }
 
 /// Whether a rule replaces the prefix that it matched, of which there may only be one.
@@ -169,9 +163,9 @@ fn replaces_prefix(rule: &Node) -> bool {
 
 /// `cart.pr-42`; with the port where the service has several, and a number for what did not fit into one
 /// route.
-fn route_name(table: &Table<'_>, preview: &str, part: usize) -> String {
-    let mut name = format!("{}.{preview}", table.service.name());
-    if let Some(port) = table.port.filter(|_| table.port_in_name) {
+fn route_name(routes: &PreviewRoutes<'_>, preview: &str, part: usize) -> String {
+    let mut name = format!("{}.{preview}", routes.service.name());
+    if let Some(port) = routes.port.filter(|_| routes.port_in_name) {
         name.push_str(&format!(".{port}"));
     }
     if part > 0 {
@@ -231,7 +225,7 @@ fn with_key(one: Option<&Node>, key: &RoutingKey, preview: &str, kind: &str) -> 
 }
 
 /// Writes out what the API server would default in the matches of a rule.
-pub(super) fn complete_matches(rule: &mut Node, kind: &str) {
+fn complete_matches(rule: &mut Node, kind: &str) {
     if kind == "HTTPRoute" && rule.get("matches").is_none_or(|matches| matches.items().is_empty()) {
         *rule = first("matches", Node::list([any_path()]), rule);
     }
@@ -285,9 +279,10 @@ fn backend(name: &str, namespace: Option<&str>, port: u16) -> Node {
 }
 
 /// Writes the backends that were decided on; filters stay, and so do the targets of mirrors.
-pub(super) fn write_backends(rule: &mut Node, backends: &[Backend<'_>], moved: &Moved<'_>) {
+fn write_backends(rule: &mut Node, swapped: &Swapped<'_>, moved: &Moved<'_>) {
     if let Some(list) = rule.get_mut("backendRefs") {
-        list.data = Data::List(backends.iter().map(|one| write_backend(one, moved)).collect());
+        let backends = swapped.backends.iter().map(|one| write_backend(one, moved));
+        list.data = Data::List(backends.collect());
     }
     qualify_mirrors(rule, moved);
 }
@@ -296,9 +291,8 @@ pub(super) fn write_backends(rule: &mut Node, backends: &[Backend<'_>], moved: &
 fn write_backend(backend: &Backend<'_>, moved: &Moved<'_>) -> Node {
     let node = backend.node;
     let (group, kind) = kind_of_backend(node);
-    let is_hostname = kind == HOSTNAME;
     let name = match backend.copy {
-        Some(service) if is_hostname => moved.env.host(service),
+        Some(copy) if is_hostname(node) => moved.env.host(copy.service),
         _ => node.text_at(&["name"]).unwrap_or_default().to_owned(),
     };
     let mut written = Node::map([
@@ -310,7 +304,7 @@ fn write_backend(backend: &Backend<'_>, moved: &Moved<'_>) -> Node {
         Some(_) => moved.env.namespace.as_str(),
         None => node.text_at(&["namespace"]).unwrap_or(moved.from),
     };
-    if namespace != moved.to && !is_hostname {
+    if namespace != moved.to && !is_hostname(node) {
         written.set("namespace", Node::string(namespace));
     }
     for (key, value) in node.entries() {
@@ -319,9 +313,11 @@ fn write_backend(backend: &Backend<'_>, moved: &Moved<'_>) -> Node {
         }
     }
     match backend.weight {
-        Some(weight) => written.set("weight", Node::integer(weight)),
-        None if written.get("weight").is_none() => written.set("weight", Node::integer(1)),
-        None => {}
+        Weight::Settled(weight) => written.set("weight", Node::integer(weight)),
+        Weight::Written | Weight::Whole if written.get("weight").is_none() => {
+            written.set("weight", Node::integer(1));
+        }
+        Weight::Written | Weight::Whole => {}
     }
     qualify_mirrors(&mut written, moved);
     written
@@ -335,92 +331,11 @@ fn qualify_mirrors(node: &mut Node, moved: &Moved<'_>) {
     for filter in filters.items_mut() {
         if let Some(target) = filter.at_mut(&["requestMirror", "backendRef"])
             && target.text_at(&["namespace"]).is_none()
-            && kind_of_backend(target).1 != HOSTNAME
+            && !is_hostname(target)
         {
             target.set("namespace", Node::string(moved.from));
         }
     }
-}
-
-/// A namespace, as one for all previews.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Space {
-    /// The preview's own.
-    Own,
-    /// Another.
-    Other(SmolStr),
-}
-
-impl Space {
-    fn of(namespace: &str, env: &Environment<'_>) -> Self {
-        if namespace == env.namespace { Self::Own } else { Self::Other(namespace.into()) }
-    }
-
-    /// Its name; none for the preview's own.
-    pub(crate) fn name(&self) -> Option<&str> {
-        match self {
-            Self::Own => None,
-            Self::Other(name) => Some(name),
-        }
-    }
-}
-
-/// Namespaces with a backend of a route, each with the namespace of the route.
-pub(crate) type Reaches = BTreeSet<(Space, Space)>;
-
-/// Where a route of the preview, or one that chooses its copies, needs a grant. In other namespaces than
-/// the preview's and the baseline's none is written: whoever owns them decides, and in the mesh Istio does
-/// not ask for it.
-pub(crate) fn reached(baseline: &str, env: &Environment<'_>, route: &Object) -> Reaches {
-    if route.id.group != GROUP {
-        return Reaches::new();
-    }
-    let backends = rules(route).iter().flat_map(|rule| {
-        let mirrors = rule.get("filters").map(Node::items).unwrap_or_default().iter();
-        let mirrors = mirrors.filter_map(|filter| filter.at(&["requestMirror", "backendRef"]));
-        rule.get("backendRefs").map(Node::items).unwrap_or_default().iter().chain(mirrors)
-    });
-    let from = Space::of(&route.id.namespace, env);
-    let is_ours = |to: &str| to == env.namespace || from == Space::Own && to == baseline;
-    backends
-        .filter_map(|backend| backend.text_at(&["namespace"]))
-        .filter(|to| is_ours(to))
-        .map(|to| (Space::of(to, env), from.clone()))
-        .filter(|(to, from)| to != from)
-        .collect()
-}
-
-/// ReferenceGrants: into the preview for routes that choose its copies, and into the baseline for
-/// routes of the preview that choose unaffected services.
-pub(crate) fn grants(plan: &Plan<'_>, env: &Environment<'_>, reaches: &Reaches) -> Vec<Object> {
-    let mut targets: Vec<&Space> = reaches.iter().map(|(to, _)| to).collect();
-    targets.dedup();
-    targets
-        .into_iter()
-        .map(|to| {
-            let name = match to {
-                Space::Own => "anabranch".to_owned(),
-                Space::Other(_) => marks::grant(plan.config.set(), env.name),
-            };
-            let from = reaches.iter().filter(|(target, _)| target == to).flat_map(|(_, from)| {
-                ["HTTPRoute", "GRPCRoute"].map(|kind| GrantFrom {
-                    group: GROUP,
-                    kind,
-                    namespace: from.name().unwrap_or(&env.namespace).to_owned(),
-                })
-            });
-            let namespace = to.name().unwrap_or(&env.namespace);
-            Object::from_typed(&ReferenceGrant {
-                api_version: "gateway.networking.k8s.io/v1beta1",
-                kind: "ReferenceGrant",
-                metadata: meta::own(plan.config, &name, namespace, Some(env.name)),
-                spec: ReferenceGrantSpec {
-                    from: from.collect(),
-                    to: vec![GrantTo { group: "", kind: "Service" }],
-                },
-            })
-        })
-        .collect()
 }
 
 #[cfg(test)]

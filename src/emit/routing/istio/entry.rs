@@ -1,0 +1,112 @@
+//! Clones of VirtualServices that lead in from a Gateway, and originals that drop the key.
+
+use super::{KIND, write_out_hosts, write_routes};
+use crate::emit::meta;
+use crate::emit::routing::Moved;
+use crate::emit::routing::entries::{
+    joined, key_header, lead, lead_answers, leave_key, mark_stripped, member, origins_of,
+    remove_key,
+};
+use crate::kube::Object;
+use crate::kube::istio::{API_VERSION, VirtualService, VirtualServiceSpec};
+use crate::model::route::istio::export_to;
+use crate::plan::routing::entries::{EntryClone, Origin, Rule, fill};
+use crate::plan::routing::swap::Swapped;
+use crate::plan::{Environment, Plan};
+use crate::yaml::Node;
+
+/// The clone of an entry route for one preview.
+pub(in super::super) fn clone(
+    plan: &Plan<'_>,
+    env: &Environment<'_>,
+    clone: &EntryClone<'_>,
+) -> Object {
+    let original = clone.way.route.object;
+    let moved = Moved::beside(plan, env, original);
+    let gateway = format!("{}/{}", clone.entry.gateway.namespace, clone.entry.gateway.name);
+    let rules = clone.way.rules.iter().zip(&clone.rules);
+    let rules = rules.map(|(planned, swapped)| clone_rule(plan, planned, swapped, &moved));
+    let (name, namespace) = (clone.name(env.name), &original.id.namespace);
+    Object::from_typed(&VirtualService {
+        api_version: API_VERSION,
+        kind: KIND,
+        metadata: meta::derived(plan.config, &name, namespace, Some(env.name)),
+        spec: VirtualServiceSpec {
+            hosts: clone.hosts(env.name),
+            gateways: vec![gateway],
+            export_to: export_to(original),
+            http: rules.collect(),
+            tcp: Vec::new(),
+        },
+    })
+}
+
+fn clone_rule(
+    plan: &Plan<'_>,
+    planned: &Rule<'_>,
+    swapped: &Swapped<'_>,
+    moved: &Moved<'_>,
+) -> Node {
+    let (mut rule, preview) = (swapped.rule.clone(), moved.env.name);
+    write_matches(&mut rule, planned, preview);
+    write_routes(&mut rule, swapped, moved);
+    write_out_hosts(&mut rule, plan.catalog.home, moved.from);
+    if let (Some(to), Some(redirect)) = (&planned.redirect, rule.get_mut("redirect")) {
+        lead(redirect, "authority", to, preview);
+    }
+    if let (Some(origins), Some(policy)) = (&planned.origins, rule.get_mut("corsPolicy")) {
+        write_origins(policy, origins, preview);
+    }
+    lead_answers(&mut rule, "route", planned, preview);
+    if rule.get("route").is_some() {
+        let (key, member) = (key_header(plan), member(plan, preview));
+        leave_key(&mut rule, "route", key, member.as_deref());
+        let request = rule.make(&["headers", "request"]);
+        request.make(&["set"]).set(key, Node::string(preview));
+        if let Some(member) = member
+            && !joined(request, &["set", "add"], &member)
+        {
+            request.make(&["add"]).set("baggage", Node::string(member));
+        }
+    }
+    rule
+}
+
+/// An original whose rules remove the key that a client sends.
+pub(in super::super) fn strip(plan: &Plan<'_>, original: &Object) -> Object {
+    let mut object = original.clone();
+    let rules = object.node.at_mut(&["spec", "http"]).map(Node::items_mut).unwrap_or_default();
+    for rule in rules.iter_mut().filter(|rule| rule.get("route").is_some()) {
+        remove_key(plan, rule.make(&["headers", "request"]));
+    }
+    mark_stripped(plan, &mut object);
+    object
+}
+
+/// Writes the matches that are left of a rule.
+fn write_matches(rule: &mut Node, planned: &Rule<'_>, preview: &str) {
+    let Some(matches) = &planned.matches else {
+        rule.remove("match");
+        return;
+    };
+    let one = |one: &Node| {
+        let mut one = one.clone();
+        if let Some(authority) = one.get_mut("authority")
+            && let Some(host) = authority.text_at(&["prefix"]).map(|text| fill(text, preview))
+        {
+            authority.set("prefix", Node::string(host));
+        }
+        one
+    };
+    rule.set("match", Node::list(matches.iter().map(one)));
+}
+
+/// Writes the origins of a policy, which has them as matches or, of old, as texts.
+fn write_origins(policy: &mut Node, origins: &[Origin<'_>], preview: &str) {
+    if policy.get("allowOrigins").is_some() {
+        let exact = |url| Node::map([("exact", Node::string(url))]);
+        policy.set("allowOrigins", Node::list(origins_of(origins, preview, exact)));
+    } else {
+        policy.set("allowOrigin", Node::list(origins_of(origins, preview, Node::string)));
+    }
+}

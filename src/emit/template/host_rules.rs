@@ -1,0 +1,54 @@
+//! VirtualServices of the mesh as text.
+//!
+//! One has rules of every preview. Those of previews that affect the same services differ in names alone, so
+//! they are one template, filled for each of them between what stands before and behind all rules.
+
+use super::cache::Parts;
+use super::stencil::{Draft, Template};
+use super::values::HoleValues;
+use crate::emit::routing::istio;
+use crate::plan::routing::istio::HostRules;
+use crate::plan::{Environment, Plan};
+use crate::yaml::{Node, mark, write_document, write_item};
+
+/// The columns that rules stand to the right: those of `spec.http`.
+const INDENT: usize = 2;
+
+/// The VirtualService of some rules; none where it has none.
+pub(super) fn virtual_service(parts: &Parts<'_>, rules: &HostRules<'_>) -> Option<Draft<'static>> {
+    let plan = parts.plan;
+    let place = mark::value(0);
+    let frame = istio::with_rules(plan, rules, vec![Node::string(&place)]);
+    let mut around = String::new();
+    write_document(&mut around, &frame.node);
+    let (before, after) = around.split_once(&format!("{:INDENT$}- {place}\n", ""))?;
+    let mut text = before.to_owned();
+    let mut alike: Vec<Option<Option<Template>>> = Vec::new();
+    alike.resize_with(rules.derived.len(), || None);
+    for &(index, derived) in &rules.previews {
+        let env = &plan.environments[index];
+        let values = HoleValues { name: env.name, namespace: &env.namespace, ..HoleValues::NONE };
+        let template = alike[derived].get_or_insert_with(|| {
+            Template::cut(&text_of(plan, parts.marked(index), rules, derived))
+        });
+        match template.as_ref().filter(|_| parts.fills(env)) {
+            Some(template) => template.fill(values, 0, &mut text),
+            None => text.push_str(&text_of(plan, env, rules, derived)),
+        }
+    }
+    text.push_str(after);
+    Some(Draft::written(frame.id, text))
+}
+
+/// The rules of a preview as items of a list.
+fn text_of(
+    plan: &Plan<'_>,
+    env: &Environment<'_>,
+    rules: &HostRules<'_>,
+    derived: usize,
+) -> String {
+    let made = istio::of_preview(plan, env, rules, derived);
+    let mut text = String::new();
+    write_item(&mut text, &Node::list(made), INDENT, 0);
+    text
+}

@@ -1,0 +1,116 @@
+//! Marks: placeholders in trees and texts for what differs between previews.
+//!
+//! A mark is a number between two characters U+007F. No input can hold one: the reader refuses that character,
+//! written as it is, as an escape or behind `!!binary`, so one that is found in a tree is ours. The writer takes
+//! it for a letter: a text with marks is quoted exactly where it would be with words of letters in their place.
+
+use super::node::Node;
+
+/// The character on both sides of the number.
+pub(crate) const FRAME: char = '\u{7f}';
+
+/// The mark of a preview's name.
+pub(crate) const NAME: &str = "\u{7f}0\u{7f}";
+/// The mark of a preview's namespace.
+pub(crate) const NAMESPACE: &str = "\u{7f}1\u{7f}";
+
+/// The mark of a value, by its number: it stands for a whole scalar.
+pub(crate) fn value(number: usize) -> String {
+    format!("{FRAME}{}{FRAME}", number + 2)
+}
+
+/// What a mark stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Marked {
+    /// A preview's name.
+    Name,
+    /// A preview's namespace.
+    Namespace,
+    /// The value of this number.
+    Value(usize),
+}
+
+/// Whether a mark stands somewhere in a tree.
+pub(crate) fn is_in(node: &Node) -> bool {
+    node.any_text(&|text| text.contains(FRAME))
+}
+
+/// The marks of a text in order, each with the text between it and the one before, and the text behind the last.
+/// None where something else than a mark has their character.
+pub(crate) fn split(text: &str) -> Option<(Vec<(&str, Marked)>, &str)> {
+    let mut pieces = text.split(FRAME);
+    let mut before = pieces.next().unwrap_or_default();
+    let mut marks = Vec::new();
+    while let (Some(number), Some(behind)) = (pieces.next(), pieces.next()) {
+        let marked = match number.parse().ok()? {
+            0 => Marked::Name,
+            1 => Marked::Namespace,
+            number => Marked::Value(number - 2),
+        };
+        marks.push((before, marked));
+        before = behind;
+    }
+    Some((marks, before))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Sources;
+    use crate::yaml::{InputLimits, parse_documents, write_document};
+
+    #[test]
+    fn no_input_holds_a_mark() {
+        for text in [
+            "a: \u{7f}0\u{7f}\n",
+            "a: '\u{7f}0\u{7f}'\n",
+            "a: \"\u{7f}0\u{7f}\"\n",
+            "a: |\n  x\n  \u{7f}0\u{7f}\n",
+            "a: >\n  x\n  \u{7f}0\u{7f}\n",
+            "\u{7f}0\u{7f}: a\n",
+            "a: [\"\\x7f0\\x7f\"]\n",
+            "\"\\u007f0\": a\n",
+            "a: &b \"\\U0000007F\"\nc: *b\n",
+            "{\"a\": \"\\u007F0\\u007F\"}\n",
+            "a: !!str \"\\x7f\"\n",
+            "a: !!binary fzB/\n",
+        ] {
+            let mut sources = Sources::default();
+            let file = sources.add("a.yaml", text);
+            let refused = parse_documents(&sources, file, &InputLimits::default());
+            let refused = refused.expect_err(text);
+            assert!(refused.iter().any(|one| one.message.contains("U+007F")), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn what_holds_marks_is_quoted_where_words_are() {
+        let written = |word: &str| {
+            let texts = [
+                word.to_owned(),
+                format!("{word}.shop:80"),
+                format!("x-{word}"),
+                format!("*.{word}"),
+                format!("a\n  {word}\n"),
+                format!("{word}\nb"),
+                format!("/{word}/\"\u{e9}"),
+            ];
+            let mut out = String::new();
+            write_document(&mut out, &Node::list(texts.map(Node::string)));
+            out
+        };
+        assert_eq!(written(NAME).replace(NAME, "pr"), written("pr"));
+        assert_eq!(written(&value(7)).replace(&value(7), "pr"), written("pr"));
+    }
+
+    #[test]
+    fn a_text_is_split_at_its_marks() {
+        let text = format!("{NAME}.{NAMESPACE}{}\n", value(0));
+        let marks = vec![("", Marked::Name), (".", Marked::Namespace), ("", Marked::Value(0))];
+        assert_eq!(split(&text), Some((marks, "\n")));
+        assert_eq!(split("a"), Some((Vec::new(), "a")));
+        assert_eq!(split("\u{7f}a\u{7f}"), None);
+        assert!(is_in(&Node::map([("a", Node::list([Node::string(text)]))])));
+        assert!(!is_in(&Node::string("0")));
+    }
+}
