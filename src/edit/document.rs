@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::layout::{Item, Style};
 use super::style::{json, scalar};
 use super::trivia::{comma, is_comment};
-use crate::diagnostic::{Diagnostic, Sources, code};
+use crate::diagnostic::{Diagnostic, Refused, Sources, code};
 use crate::yaml::{Data, InputLimits, Key, Node, parse_documents};
 
 /// One YAML document. Text and tree always mean the same.
@@ -34,7 +34,7 @@ impl Document {
     }
 
     /// Sets the text of a key of a mapping: one that is there keeps its quotes, another is added at the end.
-    pub(super) fn set(&mut self, path: &str, key: &str, value: &str) -> Result<(), Diagnostic> {
+    pub(super) fn set(&mut self, path: &str, key: &str, value: &str) -> Result<(), Refused> {
         let map = self.at(path)?;
         let Some((found, old)) = self.entry(map, key) else {
             return self.add_key(path, key, Node::string(value));
@@ -68,7 +68,7 @@ impl Document {
     }
 
     /// Adds a key at the end of a mapping.
-    pub(super) fn add_key(&mut self, path: &str, key: &str, value: Node) -> Result<(), Diagnostic> {
+    pub(super) fn add_key(&mut self, path: &str, key: &str, value: Node) -> Result<(), Refused> {
         let map = self.at(path)?;
         let Some((first, _)) = map.entries().first() else {
             return Err(self.refuse(path));
@@ -89,7 +89,7 @@ impl Document {
 
     /// Removes a key of a mapping with its value, where it is written there and others are; nothing where the
     /// mapping has none. A comment on its lines or above it is a reason to refuse.
-    pub(super) fn remove_key(&mut self, path: &str, key: &str) -> Result<(), Diagnostic> {
+    pub(super) fn remove_key(&mut self, path: &str, key: &str) -> Result<(), Refused> {
         let map = self.at(path)?;
         let entries = map.entries();
         let Some(index) = entries.iter().position(|(found, _)| found.text == key) else {
@@ -161,12 +161,7 @@ impl Document {
     }
 
     /// Adds an item to a sequence, before the one that has this index now.
-    pub(super) fn insert(
-        &mut self,
-        path: &str,
-        index: usize,
-        item: Node,
-    ) -> Result<(), Diagnostic> {
+    pub(super) fn insert(&mut self, path: &str, index: usize, item: Node) -> Result<(), Refused> {
         let (parent, key, list) = self.list(path)?;
         let splices = if let Some(mut sequence) = self.sequence(parent, key, list) {
             let layout = &mut sequence.layout;
@@ -208,7 +203,7 @@ impl Document {
     }
 
     /// Removes items of a sequence, by their indices in order, with the comments that are theirs.
-    pub(super) fn remove(&mut self, path: &str, goes: &[usize]) -> Result<(), Diagnostic> {
+    pub(super) fn remove(&mut self, path: &str, goes: &[usize]) -> Result<(), Refused> {
         if goes.is_empty() {
             return Ok(());
         }
@@ -260,7 +255,7 @@ impl Document {
         path: &str,
         mut splices: Vec<Splice>,
         change: impl FnOnce(&mut Node),
-    ) -> Result<(), Diagnostic> {
+    ) -> Result<(), Refused> {
         splices.sort_by_key(|(range, _)| range.start);
         let (mut text, mut from) = (String::with_capacity(self.text.len()), 0);
         for (range, new) in splices {
@@ -285,20 +280,22 @@ impl Document {
         }
     }
 
-    fn refuse(&self, path: &str) -> Diagnostic {
+    fn refuse(&self, path: &str) -> Refused {
         let message = format!("{path} is written in a way that cannot be edited in place");
         let help = "give it a form without anchors, aliases and merge keys, each item on lines of its own, \
                     or edit it by hand";
         let node = self.node.at_path(path).unwrap_or(&self.node);
-        Diagnostic::new(&code::EDIT_REFUSED, message, help).at(node.place, "nothing was changed")
+        Diagnostic::new(&code::EDIT_REFUSED, message, help)
+            .at(node.place, "nothing was changed")
+            .into()
     }
 
-    pub(super) fn at(&self, path: &str) -> Result<&Node, Diagnostic> {
+    pub(super) fn at(&self, path: &str) -> Result<&Node, Refused> {
         self.node.at_path(path).ok_or_else(|| self.refuse(path))
     }
 
     /// A sequence, its key, and the mapping around them.
-    fn list(&self, path: &str) -> Result<(&Node, &Key, &Node), Diagnostic> {
+    fn list(&self, path: &str) -> Result<(&Node, &Key, &Node), Refused> {
         let (parent, key) = path.rsplit_once('.').unwrap_or(("", path));
         let parent = self.at(parent)?;
         let is_list = |node: &Node| node.is_null() || matches!(node.data, Data::List(_));

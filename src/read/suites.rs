@@ -8,7 +8,7 @@ use walkdir::{DirEntry, WalkDir};
 use super::baseline::read_bytes;
 use super::discover::from_here;
 use super::inside::{check_below, check_file, folded, git_root, is_carried, is_inside, real};
-use crate::diagnostic::{Diagnostic, Sources, code};
+use crate::diagnostic::{Diagnostic, Report, Sources, code};
 use crate::spec::Config;
 use crate::yaml::{InputLimits, too_many_bytes};
 
@@ -18,7 +18,7 @@ pub fn read_suites(
     root: &Path,
     sources: &Sources,
     budget: &InputLimits,
-    found: &mut Vec<Diagnostic>,
+    report: &mut Report,
 ) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut left = budget.bytes.saturating_sub(sources.bytes());
@@ -33,7 +33,7 @@ pub fn read_suites(
         };
         let folder = root.join(&suite.path);
         if let Err(why) = check_suite(&folder, root) {
-            found.push(missing(
+            report.push(missing(
                 format!("the suite `{}` is not read: {why}", suite.name),
                 "create it, or say with --source-root what suite paths are relative to",
             ));
@@ -55,7 +55,7 @@ pub fn read_suites(
                 Ok(Some((path, content))) => {
                     // Files without content are memory and time too.
                     let Some(rest) = left.checked_sub(path.len() + content.len()) else {
-                        found.push(too_many_bytes(&format!("the suite `{}`", suite.name), budget));
+                        report.push(too_many_bytes(&format!("the suite `{}`", suite.name), budget));
                         return files;
                     };
                     left = rest;
@@ -64,11 +64,11 @@ pub fn read_suites(
                             "to some file systems `{other}` and `{path}` of the suite `{}` are one",
                             suite.name
                         );
-                        found.push(missing(message, "rename one of the two"));
+                        report.push(missing(message, "rename one of the two"));
                     }
                     files.insert(format!("{}/{path}", suite.name), content);
                 }
-                Err(error) => found.push(missing(
+                Err(error) => report.push(missing(
                     format!("a file of the suite `{}` cannot be read: {error}", suite.name),
                     "make it a file of the suite's folder that may be read",
                 )),

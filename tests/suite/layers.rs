@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anabranch::diagnostic::code::CODES;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use regex::Regex;
 
 use super::orchestrator::root;
 
@@ -258,4 +259,25 @@ fn every_code_that_is_defined_can_be_found() {
     let used: BTreeSet<String> = sources.iter().flat_map(codes).collect();
     let unused: Vec<&String> = defined.iter().filter(|name| !used.contains(*name)).collect();
     assert!(unused.is_empty(), "codes that no rule reports: {unused:?}");
+}
+
+/// The ways in which findings do not travel, in tokens without blanks: see the module `diagnostic`.
+const OTHER_WAYS: [&str; 3] = [
+    r"&mutVec<Diagnostic>",
+    r"Result<(\([^()]*\)|[^;{}()=])*,(Vec<)?Diagnostic>",
+    r"->\([^()]*,Vec<Diagnostic>\)",
+];
+
+#[test]
+fn findings_travel_in_a_report_or_in_a_refusal() {
+    let others = OTHER_WAYS.map(|way| Regex::new(way).expect("a pattern"));
+    for source in program() {
+        let tokens: TokenStream = source.tokens.iter().cloned().collect();
+        let mut text = tokens.to_string();
+        text.retain(|c| !c.is_whitespace());
+        for way in &others {
+            let found = way.find(&text).map(|found| found.as_str());
+            assert_eq!(found, None, "{}", source.name);
+        }
+    }
 }

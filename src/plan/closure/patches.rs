@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::Closure;
 use crate::diagnostic::{
-    Diagnostic, Place, Report, code, may_be_of_secret, mentions_secret, unquoted,
+    Diagnostic, Place, Problem, Report, code, may_be_of_secret, mentions_secret, unquoted,
 };
 use crate::limits::Allowance;
 use crate::plan::changes::Changes;
 use crate::plan::environment::{Body, Copied};
-use crate::plan::patch::{Patch, Problem, identity};
+use crate::plan::patch::{Patch, identity};
 use crate::spec::{self, Config};
 use crate::yaml::Node;
 
@@ -57,20 +57,19 @@ impl<'a> Origin<'a> {
     fn may_be_secret(self, problem: &Problem) -> bool {
         let spec::Patch { target, patch } = self.source();
         let kind = target.as_ref().map(|target| target.kind.as_str());
-        may_be_of_secret(patch, kind) || mentions_secret(&problem.text)
+        may_be_of_secret(patch, kind) || mentions_secret(&problem.message)
     }
 
     /// A finding about this patch: `patches[1] of service cart in preview pr-42 …`.
     fn finding(self, problem: Problem) -> Diagnostic {
         let preview = &self.config.previews.spec.previews[self.preview].name;
         let (index, service, field) = (self.index, self.service(), self.field());
-        let problem_text = match self.may_be_secret(&problem) {
-            true => unquoted(&problem.text),
-            false => problem.text,
+        let text = match self.may_be_secret(&problem) {
+            true => unquoted(&problem.message),
+            false => problem.message,
         };
-        let message = format!(
-            "patches[{index}] of service `{service}` in preview `{preview}` {problem_text}"
-        );
+        let message =
+            format!("patches[{index}] of service `{service}` in preview `{preview}` {text}");
         Diagnostic::new(&code::BAD_PATCH, message, problem.help)
             .at(self.place(), "this patch")
             .field(field)

@@ -99,7 +99,7 @@ impl<'a> Judge<'a> {
             let said = problems.map(|problem| {
                 let message = format!(
                     "a patch gives {} the image `{image}`, which {}",
-                    original.id, problem.why
+                    original.id, problem.message
                 );
                 (patch, Diagnostic::new(&code::BAD_IMAGE, message, problem.help))
             });

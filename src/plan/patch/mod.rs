@@ -15,7 +15,7 @@ mod tests;
 use smol_str::SmolStr;
 
 use super::marker::mentions_marker;
-use crate::diagnostic::{Place, Sources, code, nearest, some_of};
+use crate::diagnostic::{Place, Problem, Sources, code, nearest, some_of};
 use crate::kube::kinds;
 use crate::kube::meta::is_substituted;
 use crate::limits::{Allowance, DEPTH, Exceeded, InputLimits};
@@ -214,7 +214,7 @@ impl<'a> Patch<'a> {
             Parsed::Json(patch) => json::apply(original, patch, self.place, allowance),
         };
         *object = patched.map_err(|problem| {
-            let text = format!("does not fit {before}: {}", problem.text);
+            let text = format!("does not fit {before}: {}", problem.message);
             Problem::new(text, problem.help)
         })?;
         let after = identity(object);
@@ -236,21 +236,6 @@ pub(super) fn words(source: &spec::Patch) -> impl Iterator<Item = &str> {
         .iter()
         .flat_map(|target| ["/target", &target.group, &target.version, &target.kind, &target.name]);
     ["/patch", &source.patch].into_iter().chain(target)
-}
-
-/// What is wrong with a patch.
-#[derive(Debug)]
-pub(super) struct Problem {
-    /// The problem; what comes before it names the patch.
-    pub(super) text: String,
-    /// What to do.
-    pub(super) help: String,
-}
-
-impl Problem {
-    fn new(text: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { text: text.into(), help: help.into() }
-    }
 }
 
 impl From<Exceeded> for Problem {
@@ -280,8 +265,8 @@ fn read(text: &str, place: Place, allowance: &mut Allowance) -> Result<Vec<Node>
     let most = allowance.left() / NEW;
     let depth = allowance.depth();
     let budget = InputLimits { depth, nodes: most, documents: most, alias_nodes: most, ..default };
-    let mut documents = parse_documents(&sources, file, &budget).map_err(|mut errors| {
-        let first = errors.swap_remove(0);
+    let mut documents = parse_documents(&sources, file, &budget).map_err(|refused| {
+        let first = refused.into_first();
         let line = first.place.map_or(1, |place| sources.line_column(place).0);
         let help = match first.code {
             code if code != &code::INPUT_LIMIT => first.help,

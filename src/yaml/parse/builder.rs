@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 use super::events::{Event, Events, Happened};
 use super::words::Mistake;
 use super::{InputLimits, Piece, quick, tags, without_marker};
-use crate::diagnostic::{Diagnostic, FileId, Place, code};
+use crate::diagnostic::{Diagnostic, FileId, Place, Problem, code};
 use crate::limits::{ALIASES, DEPTH, DOCUMENTS, NODES, over_limit};
 use crate::yaml::node::{Data, Key, Node};
 use crate::yaml::scalar;
@@ -163,6 +163,11 @@ impl Builder {
         Err(Stop)
     }
 
+    fn wrong(&mut self, problem: Problem, place: Place, label: &str) {
+        let error = Diagnostic::new(&code::YAML_SYNTAX, problem.message, problem.help);
+        self.errors.push(error.at(place, label));
+    }
+
     fn event(&mut self, happened: Happened<'_>, place: Place) -> Result<(), Stop> {
         let Happened { event, anchor, tag, .. } = happened;
         let anchor = anchor.map(SmolStr::new);
@@ -183,10 +188,10 @@ impl Builder {
                     self.control(place, found);
                 }
                 if plain && tag.is_none() && scalar::is_no_json(&text) && !self.is_at_key() {
-                    self.errors.push(tags::infinite(&text).at(place, "this value"));
+                    self.wrong(tags::infinite(&text), place, "this value");
                 }
                 let data = tags::scalar(tag, text, plain).unwrap_or_else(|mistake| {
-                    self.errors.push(mistake.at(place, "tagged value"));
+                    self.wrong(mistake, place, "tagged value");
                     Data::Scalar { text: SmolStr::default(), plain: false }
                 });
                 self.finish(Node { data, place }, anchor)?;
@@ -194,7 +199,7 @@ impl Builder {
             Event::ListStart | Event::MapStart => {
                 let list = matches!(event, Event::ListStart);
                 if let Some(tag) = tag.filter(|tag| !tags::is_collection(*tag, list)) {
-                    self.errors.push(tags::unknown(tag).at(place, "tagged value"));
+                    self.wrong(tags::unknown(tag), place, "tagged value");
                 }
                 let data = if list { Data::List(Vec::new()) } else { Data::Map(Vec::new()) };
                 self.start(data, place, anchor)?;
