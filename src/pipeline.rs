@@ -13,7 +13,7 @@ use smol_str::SmolStr;
 use crate::diagnostic::{Diagnostic, Refused, Report, code, nearest, stage};
 use crate::emit::{Common, Draft, Emission, HoleValues, OwnValues, Preview, Shape};
 use crate::kube::{Id, Object, Order, is_cluster_scoped};
-use crate::limits::OutputLimits;
+use crate::limits::{OutputLimits, flag, or_raise};
 use crate::model::{Catalog, Home};
 use crate::plan::plan;
 use crate::read::Parted;
@@ -136,7 +136,7 @@ fn draw<'e, 'p>(
         .collect();
     if bytes.into_inner() > limits.bytes {
         let message = format!("the previews have more bytes than the limit of {}", limits.bytes);
-        let help = "have fewer previews, or raise --max-output-bytes";
+        let help = or_raise("have fewer previews", flag::OUTPUT_BYTES);
         return Err(Diagnostic::new(&code::OUTPUT_LIMIT, message, help).into());
     }
     let shared: Vec<&Id> =

@@ -8,7 +8,8 @@
 use anabranch::diagnostic::{Refused, Sources};
 use anabranch::edit::{self, Setting};
 use anabranch::spec::Change;
-use anabranch::yaml::{InputLimits, Node, parse_documents};
+use anabranch::limits::InputLimits;
+use anabranch::yaml::{Node, parse_documents};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 

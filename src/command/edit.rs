@@ -11,10 +11,11 @@ use super::write_out;
 use crate::cli::{Prune, Remove, Set, Target};
 use crate::diagnostic::{Diagnostic, FileId, Refused, Report, Sources, code};
 use crate::edit::{self, Open, Setting};
+use crate::limits::InputLimits;
 use crate::read::{add_text, discover, parse_config, read_argument, read_file};
 use crate::spec::{Change, foreign_to_us};
 use crate::write::in_place::Held;
-use crate::yaml::{InputLimits, Node};
+use crate::yaml::Node;
 
 pub(super) fn set(options: &Set, voice: &Voice) -> ExitCode {
     let mut changes = options.changes.clone();

@@ -16,7 +16,7 @@ use super::{work_on_this_thread, write_out};
 use crate::diagnostic::{Diagnostic, FileId, Report, Severity, Sources, code, terminal};
 use crate::emit::{HoleValues, Shape};
 use crate::kube::{Id, Object};
-use crate::limits::{OutputLimits, RAISE};
+use crate::limits::{InputLimits, OutputLimits, RAISE};
 use crate::pipeline::{Compiled, Request, compile};
 use crate::read::{
     Owner, Owners, Parted, ResourceList, open_list, read_config, read_file, read_resource_list,
@@ -24,7 +24,7 @@ use crate::read::{
 };
 use crate::spec::{API_VERSION, Config, Delivery, KIND};
 use crate::write::{Items, Layout, in_order, results, write_answer};
-use crate::yaml::{Data, InputLimits, Node};
+use crate::yaml::{Data, Node};
 
 /// On previews.yaml: the function checks and returns no items, which is what kustomize accepts from a
 /// validator.

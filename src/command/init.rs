@@ -7,10 +7,11 @@ use std::process::ExitCode;
 use super::voice::Voice;
 use crate::diagnostic::{Diagnostic, Refused, Report, Sources, code, some_of, stage};
 use crate::kube::Object;
+use crate::limits::InputLimits;
 use crate::read::{git_root, open_baseline, other_spelling, parse_baseline, source_root};
 use crate::validate::{is_dns_label, is_dns_subdomain, is_source_path};
 use crate::write::in_place;
-use crate::yaml::{InputLimits, Node};
+use crate::yaml::Node;
 
 const GATE: &str = "# The path of every gate: it has no objects of its own, only health checks.
 apiVersion: kustomize.config.k8s.io/v1beta1

@@ -6,12 +6,12 @@ use super::work_on_this_thread;
 use crate::cli::Input;
 use crate::diagnostic::{Diagnostic, FileId, Refused, Report, Sources, code, stage};
 use crate::kube::Object;
+use crate::limits::InputLimits;
 use crate::read::{
     Parted, discover, from_here, is_inside, open_baseline, other_spelling, parse_baseline,
     parse_config, read_argument, set_aside, source_root,
 };
 use crate::spec::Config;
-use crate::yaml::InputLimits;
 
 /// What a command works on.
 pub(super) struct Loaded {

@@ -10,7 +10,8 @@ use super::layout::{Item, Style};
 use super::style::{json, scalar};
 use super::trivia::{comma, is_comment};
 use crate::diagnostic::{Diagnostic, Refused, Sources, code};
-use crate::yaml::{Data, InputLimits, Key, Node, parse_documents};
+use crate::limits::InputLimits;
+use crate::yaml::{Data, Key, Node, parse_documents};
 
 /// One YAML document. Text and tree always mean the same.
 #[derive(Debug, Clone)]

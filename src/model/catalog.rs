@@ -10,6 +10,7 @@ use super::service::Service;
 use super::workload::Workload;
 use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::kube::{Id, Object};
+use crate::limits::{flag, or_raise};
 use crate::read::Parted;
 use crate::yaml::Node;
 
@@ -64,7 +65,7 @@ impl<'a> Catalog<'a> {
             looked_at += candidates.len();
             if looked_at > most {
                 let message = format!("Services select more workloads than the limit of {most}");
-                let help = "let Services select fewer workloads, or raise --max-pairs";
+                let help = or_raise("let Services select fewer workloads", flag::PAIRS);
                 let finding = Diagnostic::new(&code::OUTPUT_LIMIT, message, help);
                 return Err(finding
                     .at(service.object.place(), "limit reached with this one")

@@ -34,7 +34,7 @@ use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::Object;
-use crate::limits::{OutputLimits, WorkBudget};
+use crate::limits::{OutputLimits, WorkBudget, flag, or_raise};
 use crate::model::Catalog;
 use crate::spec::{Config, Dependencies};
 use crate::yaml::Node;
@@ -139,7 +139,7 @@ pub fn plan<'a>(
         found.push(Diagnostic::new(
             &code::OUTPUT_LIMIT,
             format!("the patches of all previews go through more values than the limit of {most}"),
-            "have fewer previews with patches of their own, or raise --max-patch-nodes",
+            or_raise("have fewer previews with patches of their own", flag::PATCH_NODES),
         ));
     } else {
         found.absorb(findings.into_inner().expect("no thread panics"));

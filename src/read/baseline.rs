@@ -11,8 +11,9 @@ use super::inside::{NO_FILE, check_inside, is_device};
 use super::{add_objects, documents, folder, is_previews, text_of};
 use crate::diagnostic::{Diagnostic, FileId, Place, Refused, Report, Sources, code};
 use crate::kube::Object;
+use crate::limits::{InputLimits, too_many_bytes, too_many_nodes};
 use crate::spec::{AFFECTED_KIND, API_VERSION, KIND};
-use crate::yaml::{InputLimits, Node, parse_counted, too_many_bytes, too_many_nodes};
+use crate::yaml::{Node, parse_counted};
 
 /// Reads what a path of the command line names, or stdin for `-`, into `sources`. A pull request can make a
 /// link of any file: one that leads elsewhere is not followed, and a FIFO not waited for.

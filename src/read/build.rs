@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{build_words, text_of};
 use crate::diagnostic::{Diagnostic, Refused, code};
-use crate::yaml::{InputLimits, too_many_bytes, too_many_seconds};
+use crate::limits::{InputLimits, too_many_bytes, too_many_seconds};
 
 /// What a program said in time.
 pub(crate) struct Said {

@@ -12,7 +12,7 @@ use super::baseline::{add, read_file};
 use super::build::{build, name_of};
 use super::inside::{check_file, git_root};
 use crate::diagnostic::{Diagnostic, FileId, Report, Sources, code, stage};
-use crate::yaml::InputLimits;
+use crate::limits::InputLimits;
 
 /// The list that `render -o` keeps in the folder that it writes.
 pub(crate) const OUTPUT_LIST: &str = ".anabranch";

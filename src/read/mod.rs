@@ -27,7 +27,8 @@ pub use suites::{check_gate, read_suites, source_root};
 
 use crate::diagnostic::{Diagnostic, FileId, Refused, Report, Sources, code};
 use crate::kube::Object;
-use crate::yaml::{Data, InputLimits, Node, parse_documents};
+use crate::limits::InputLimits;
+use crate::yaml::{Data, Node, parse_documents};
 
 /// Parses a text that is already in `sources`.
 pub(crate) fn documents(

@@ -3,7 +3,8 @@
 
 use super::documents;
 use crate::diagnostic::{Diagnostic, FileId, Report, Sources, code};
-use crate::yaml::{Data, InputLimits, Node};
+use crate::limits::InputLimits;
+use crate::yaml::{Data, Node};
 
 /// What an orchestrator sends to a function, and what it gets back.
 #[derive(Debug, Default)]

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 use crate::diagnostic::{Report, Sources, code};
+use crate::limits::InputLimits;
 use crate::spec::Config;
-use crate::yaml::{Data, InputLimits, Node, parse_documents};
+use crate::yaml::{Data, Node, parse_documents};
 
 /// Fields of a kustomization.yaml that name files or folders.
 /// See <https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/>.

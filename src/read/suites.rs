@@ -9,8 +9,8 @@ use super::baseline::read_bytes;
 use super::discover::from_here;
 use super::inside::{check_below, check_file, folded, git_root, is_carried, is_inside, real};
 use crate::diagnostic::{Diagnostic, Report, Sources, code};
+use crate::limits::{InputLimits, too_many_bytes};
 use crate::spec::Config;
-use crate::yaml::{InputLimits, too_many_bytes};
 
 /// Content of every file of every suite, by its path below `tests/`; but for what Git keeps for itself.
 pub fn read_suites(

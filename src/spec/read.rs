@@ -379,7 +379,8 @@ fn wrong_type(node: &Node, wanted: &str, path: &Path<'_>) -> Diagnostic {
 mod tests {
     use super::*;
     use crate::diagnostic::Sources;
-    use crate::yaml::{InputLimits, parse_documents};
+    use crate::limits::InputLimits;
+    use crate::yaml::parse_documents;
 
     fn read(text: &str) -> Result<Previews, Refused> {
         let mut sources = Sources::default();

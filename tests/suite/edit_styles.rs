@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use anabranch::diagnostic::{Refused, Sources};
 use anabranch::edit::{self, Setting};
-use anabranch::yaml::{InputLimits, Node, parse_documents};
+use anabranch::limits::InputLimits;
+use anabranch::yaml::{Node, parse_documents};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use serde_json::{Value, json};

@@ -13,8 +13,9 @@ use super::values::{HoleValues, OwnValues};
 use crate::diagnostic::Sources;
 use crate::kube::kinds::{Rank, rank};
 use crate::kube::{Id, Key, Object};
+use crate::limits::InputLimits;
 use crate::plan::marker::{self, DIGITS, MARKER};
-use crate::yaml::{InputLimits, Node, parse_documents, write_document};
+use crate::yaml::{Node, parse_documents, write_document};
 
 /// A place where something goes into a text.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use super::marker::mentions_marker;
 use crate::diagnostic::{Place, Problem, Sources, code, nearest, some_of};
 use crate::kube::kinds;
 use crate::kube::meta::is_substituted;
-use crate::limits::{Allowance, DEPTH, Exceeded, InputLimits};
+use crate::limits::{Allowance, Exceeded, InputLimits, flag, is_over, or_raise};
 use crate::spec::{self, PatchTarget};
 use crate::yaml::{Data, Node, parse_documents};
 
@@ -242,17 +242,19 @@ impl From<Exceeded> for Problem {
     fn from(exceeded: Exceeded) -> Self {
         match exceeded {
             Exceeded::Work(most) => Self::new(
-                format!("goes through more than {most} values, a tenth of --max-patch-nodes"),
-                "write fewer and smaller patches, or raise --max-patch-nodes",
+                format!("goes through more than {most} values, a tenth of {}", flag::PATCH_NODES),
+                or_raise("write fewer and smaller patches", flag::PATCH_NODES),
             ),
             Exceeded::Depth(most) => {
-                Self::new(format!("makes more levels than the limit of {most}"), FEWER_LEVELS)
+                Self::new(format!("makes more levels than the limit of {most}"), fewer_levels())
             }
         }
     }
 }
 
-const FEWER_LEVELS: &str = "write it with fewer levels, or raise --max-depth";
+fn fewer_levels() -> String {
+    or_raise("write it with fewer levels", flag::DEPTH)
+}
 
 /// A new node counts as so many: it is held in memory, where others are gone through.
 const NEW: usize = 4;
@@ -268,10 +270,10 @@ fn read(text: &str, place: Place, allowance: &mut Allowance) -> Result<Vec<Node>
     let mut documents = parse_documents(&sources, file, &budget).map_err(|refused| {
         let first = refused.into_first();
         let line = first.place.map_or(1, |place| sources.line_column(place).0);
-        let help = match first.code {
-            code if code != &code::INPUT_LIMIT => first.help,
-            _ if first.help.contains(DEPTH) => FEWER_LEVELS.to_owned(),
-            _ => return allowance.exceed().into(),
+        let help = match first.code == &code::INPUT_LIMIT {
+            true if is_over(&first, flag::DEPTH) => fewer_levels(),
+            true => return allowance.exceed().into(),
+            false => first.help,
         };
         Problem::new(format!("cannot be read, line {line}: {}", first.message), help)
     })?;

@@ -10,9 +10,9 @@ use smol_str::SmolStr;
 
 use super::events::{Event, Events, Happened};
 use super::words::Mistake;
-use super::{InputLimits, Piece, quick, tags, without_marker};
+use super::{Piece, quick, tags, without_marker};
 use crate::diagnostic::{Diagnostic, FileId, Place, Problem, code};
-use crate::limits::{ALIASES, DEPTH, DOCUMENTS, NODES, over_limit};
+use crate::limits::{InputLimits, flag, over_limit};
 use crate::yaml::node::{Data, Key, Node};
 use crate::yaml::scalar;
 
@@ -127,7 +127,7 @@ impl Builder {
 
     fn check_nodes(&mut self, place: Place) -> Result<(), Stop> {
         if self.nodes > self.budget.nodes {
-            return self.stop_at(place, "the input has more nodes", self.budget.nodes, NODES);
+            return self.stop_at(place, "the input has more nodes", self.budget.nodes, flag::NODES);
         }
         Ok(())
     }
@@ -137,7 +137,7 @@ impl Builder {
         self.seen += 1;
         if self.seen > self.budget.documents {
             let problem = "the input has more documents";
-            return self.stop_at(place, problem, self.budget.documents, DOCUMENTS);
+            return self.stop_at(place, problem, self.budget.documents, flag::DOCUMENTS);
         }
         Ok(())
     }
@@ -147,7 +147,7 @@ impl Builder {
         self.alias_nodes += node.weight();
         if self.alias_nodes > self.budget.alias_nodes {
             let problem = "anchors and aliases make more nodes";
-            return self.stop_at(node.place, problem, self.budget.alias_nodes, ALIASES);
+            return self.stop_at(node.place, problem, self.budget.alias_nodes, flag::ALIAS_NODES);
         }
         Ok(())
     }
@@ -253,7 +253,7 @@ impl Builder {
 
     fn start(&mut self, data: Data, place: Place, anchor: Option<SmolStr>) -> Result<(), Stop> {
         if self.open.len() >= self.budget.depth {
-            return self.stop_at(place, "the input nests deeper", self.budget.depth, DEPTH);
+            return self.stop_at(place, "the input nests deeper", self.budget.depth, flag::DEPTH);
         }
         if self.is_at_key() {
             self.complex_key(place);

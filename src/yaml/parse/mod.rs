@@ -14,8 +14,9 @@ mod words;
 use builder::Builder;
 
 use super::node::Node;
-use super::{InputLimits, quick, too_many_bytes};
+use super::quick;
 use crate::diagnostic::{FileId, Refused, Sources};
+use crate::limits::{InputLimits, too_many_bytes};
 
 /// Reads every document of a text. Empty documents (only comments, or null) are left out.
 ///
