@@ -108,7 +108,7 @@ fn known(text: &str) -> Result<&'static Code, String> {
     })
 }
 
-/// Limits of a run: beyond them an error, before memory or patience runs out.
+/// Limits of a run. Beyond them is an error, before memory or patience runs out.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct Limits {

@@ -199,7 +199,7 @@ impl Repository {
     /// When these commits were made, in seconds since 1970, as far as the clone has them.
     pub(crate) fn times(&self, commits: &[&str]) -> BTreeMap<String, i64> {
         let mut times = BTreeMap::new();
-        // So many names fit into one command.
+        // As many names as fit into one command.
         for some in commits.chunks(500) {
             let mut asked =
                 vec!["rev-list", "--no-walk=unsorted", "--ignore-missing", "--format=%H %ct"];

@@ -79,10 +79,10 @@ pub(super) fn is_in_source(input: &Input, root: &Path) -> bool {
     input.source_root.is_some() || root.join(".git").exists()
 }
 
-/// So many previews become one text, which is written while the next is filled.
+/// This many previews become one text, which is written while the next is filled.
 const TOGETHER: usize = 8;
 
-/// Writes the stream: what is `whole` has the baseline and what previews share.
+/// Writes the stream. A `whole` one also has the baseline and what previews share.
 fn write_stream_of(config: &Config, compiled: Compiled<'_, '_>, whole: bool) -> ExitCode {
     let Compiled { previews, common, input, .. } = compiled;
     let previews = ManuallyDrop::new(previews);

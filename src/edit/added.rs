@@ -95,7 +95,7 @@ fn without(node: &Node, errors: &[Diagnostic]) -> Option<Node> {
         if key == "baseline" {
             let namespace = Node::map([("namespace", Node::string("baseline"))]);
             spec.set(key, namespace.clone());
-            // Not twice: what is wrong with it is not what stands there.
+            // The stand-in is there already, so replacing it again would not help.
             (had.as_ref() != Some(&namespace)).then_some(())?;
         } else {
             had?;

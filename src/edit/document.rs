@@ -101,7 +101,7 @@ impl Document {
         self.apply(path, vec![(range, String::new())], |node| drop(node.remove(key)))
     }
 
-    /// What goes with an entry of a mapping that has others.
+    /// The bytes to remove with a pair of a mapping that has others.
     fn lines_of_key(&self, map: &Node, index: usize) -> Option<Range<usize>> {
         let entries = map.entries();
         let start = |index: usize| entries[index].0.place.range().start;
@@ -136,7 +136,7 @@ impl Document {
         let colon = if self.is_compact() { ":" } else { ": " };
         let Some((last, old)) = map.entries().last() else { return Vec::new() };
         let end = self.empty_at(last, old).unwrap_or_else(|| self.content_end(old));
-        // Nothing to splice is a refusal.
+        // An edit without a splice is refused, as its text does not change.
         let Some(gap) = self.text.get(end..map.place.range().end - 1) else { return Vec::new() };
         let start = last.place.range().start;
         let indent = self.indent(start);
@@ -228,7 +228,8 @@ impl Document {
         })
     }
 
-    /// Lines that follow a block scalar at the end of the text would give it the line break that it has not.
+    /// Keeps a block scalar at the end of the text from getting a line break when lines follow it: its header becomes
+    /// that of a text without one.
     fn seal(&self, before: &Node) -> Option<Splice> {
         let last = self.last_scalar(before);
         let is_open = last.place.range().end == self.text.len() && !self.text.ends_with('\n');

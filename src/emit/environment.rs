@@ -19,7 +19,7 @@ pub(super) const CONFIG_MAP: &str = "anabranch";
 /// What tests read: values by their variable.
 pub(super) type Facts<'p> = Vec<(&'static str, Cow<'p, str>)>;
 
-/// By which Flux leaves an object that exists to its owner.
+/// Tells Flux: create if absent, never take over.
 const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
 
 /// The Namespace of a preview.

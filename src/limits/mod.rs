@@ -32,8 +32,8 @@ impl InputLimits {
     /// threads whose stack is 2 MB. Kubernetes' own objects have some 40 levels.
     pub const DEEPEST: usize = 500;
 
-    /// That of a ResourceList, which holds everything at once: previews.yaml, the baseline and what an
-    /// earlier run made of them.
+    /// The limits for a ResourceList, which holds everything at once: previews.yaml, the baseline, and the
+    /// objects of an earlier run.
     #[must_use]
     pub fn of_list() -> Self {
         Self { nodes: 4_000_000, ..Self::default() }
@@ -59,11 +59,11 @@ impl Default for InputLimits {
 pub struct OutputLimits {
     /// Rules of routes that are derived, of all previews together, with their matches and backends.
     pub rules: usize,
-    /// Pairs that are looked at: of matches of one host and port, of all services together, and of
-    /// Services and the workloads that they select.
+    /// Compared pairs: matches of one host and port, of all services together, and Services with the workloads that
+    /// they may select.
     pub pairs: usize,
-    /// Work of all patches together, counted in nodes: for each patch of an object the nodes that the object
-    /// has before it, and several for each node of the patch. One object may use a tenth.
+    /// Work limit for all patches together. Before each patch the object's nodes are charged; each node of the patch
+    /// counts four. One object may use a tenth.
     pub patch_nodes: usize,
     /// Levels of nesting in an object, patches applied.
     pub depth: usize,

@@ -89,8 +89,8 @@ impl<'a> Owners<'a> {
     }
 }
 
-/// The body of a copy. A thousand previews are planned before the first is written, so a body that
-/// can be made from the original later is not made before.
+/// The body of a copy. A thousand previews are planned before the first is written, so it is not made before it is
+/// written.
 #[derive(Debug, Clone)]
 pub enum Body<'a> {
     /// The original's.
@@ -135,8 +135,8 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// Whether what is written with markers for its names is right with the names: wherever they stand,
-    /// they must be quoted where their markers are.
+    /// Whether text that is written with markers stays right when the names take their place: a name must need
+    /// quotes exactly where its marker does.
     pub(crate) fn takes_marks(&self) -> bool {
         let namespace = &self.namespace;
         begins_with_digit(namespace) != is_safe_plain(namespace) && is_safe_plain(self.name)

@@ -1,4 +1,4 @@
-//! Placeholders for what differs between previews: what is planned or written with them holds for all
+//! Placeholders for what differs between previews. What is planned or written with them once holds for all
 //! previews that are otherwise alike.
 //!
 //! Where the user's own text holds what could be taken for a placeholder, they are not used.

@@ -1,5 +1,7 @@
-//! Decisions, and no objects of our own yet: what each preview copies and why, which hosts need an
-//! alias, and which rules are derived.
+//! Decisions: what each preview copies and why, which hosts need an alias, and which rules are derived.
+//!
+//! In go the catalogue of the baseline and the configuration, out comes a [`Plan`]. It holds no objects of our own
+//! yet, and nothing behind it decides anything.
 
 mod access;
 mod callers;
@@ -94,10 +96,10 @@ fn check_aliases(
     }
 }
 
-/// So many previews are planned before it is seen whether there are too many mistakes to go on.
+/// After this many previews it is seen whether there are too many mistakes to go on.
 const TOGETHER: usize = 1_000;
 
-/// Plans the previews that `wanted` accepts. Findings of all of them are collected; the plan is complete only where none
+/// Plans the previews that `wanted` accepts. Findings of all of them are collected; the plan is complete only if none
 /// of them is an error.
 #[must_use]
 pub fn plan<'a>(

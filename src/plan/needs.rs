@@ -1,5 +1,5 @@
-//! What an object of the baseline needs beside it in a preview: found once, however many previews
-//! copy the object.
+//! What an object of the baseline needs beside it in a preview. It is found once, however many previews copy the
+//! object.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -69,11 +69,11 @@ pub(super) struct Finder<'a> {
     known: Vec<OnceLock<Needs<'a>>>,
     /// Of the ServiceAccount `default` where it is not in the input.
     unwritten_account: OnceLock<Needs<'a>>,
-    /// Of changed objects, by the number of the original and the shape of the changes; what the values
-    /// of variables name is not among them. None where they depend on values, or on places in patches.
+    /// Requirements of changed objects by original and cache key, without what values of variables name. `None` if
+    /// they depend on values, or on places in patches.
     changed: Vec<OnceMap<Option<Known<'a>>>>,
     pub(super) judge: Judge<'a>,
-    /// Whether objects can be looked at with markers for what previews change.
+    /// Whether markers can stand for what previews change.
     marks: bool,
     patches: OnceMap<Option<Arc<Patch<'a>>>>,
     /// Of all patches.

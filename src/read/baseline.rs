@@ -97,7 +97,7 @@ pub fn add_text(
     Ok(sources.add(name, text))
 }
 
-/// The first bytes of a file, so many at most.
+/// Reads a file, up to this many bytes.
 pub(super) fn read_bytes(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
     let file = File::open(path)?;
     let size = file.metadata().map_or(0, |metadata| metadata.len()).min(most);

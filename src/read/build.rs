@@ -14,7 +14,7 @@ use crate::limits::{InputLimits, too_many_bytes, too_many_seconds};
 /// What a program said in time.
 pub(crate) struct Said {
     pub(crate) status: ExitStatus,
-    /// So many bytes at most as were asked for, and one.
+    /// The output, up to one byte more than was asked for.
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
 }

@@ -59,7 +59,7 @@ impl Held {
         }
     }
 
-    /// The first bytes of the file, so many at most.
+    /// Reads the file, up to this many bytes.
     ///
     /// # Errors
     /// The system refuses.

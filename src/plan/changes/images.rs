@@ -52,7 +52,7 @@ pub(in crate::plan) fn decide<'a>(
     all
 }
 
-/// Says where a copy is the baseline again, and where an image comes from another place than it seems.
+/// Warns of a copy that nothing changes, and of an image without a registry, which is Docker Hub's.
 fn say_what_surprises(
     config: &Config,
     target: &Target<'_>,

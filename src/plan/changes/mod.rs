@@ -44,9 +44,9 @@ impl Target<'_> {
 pub struct Changes<'a> {
     /// For each service that names the workload, in order: its change, and the images it gives.
     by_service: Few<(&'a ServiceChange, Images<'a>)>,
-    /// Patches that apply to what the others made of it, in order; they fit it.
+    /// Patches that apply to the object, in order; each fits what the ones before it made.
     pub(super) patches: Vec<Arc<Patch<'a>>>,
-    /// What the preview writes stays as it is: Flux must not substitute in the object.
+    /// Flux must not substitute in the object, as the preview writes text that would be taken for a variable.
     pub(super) literal: bool,
     /// Volume claims become empty directories, last of all.
     pub(super) empty_volumes: bool,
@@ -131,8 +131,7 @@ impl<'a> Changes<'a> {
         self.patches.iter().any(|patch| patch.moves_values())
     }
 
-    /// Whether the body needs what the original does: neither variables nor volumes change, nor does
-    /// anything that a patch may.
+    /// Whether the body has the requirements of the original: no variables, no volumes and no patches change it.
     pub(super) fn keeps_needs(&self) -> bool {
         let has_variables = self.by_service.iter().any(|(change, _)| !change.env.is_empty());
         !self.empty_volumes && !has_variables && !self.has_patches()
@@ -151,7 +150,7 @@ impl<'a> Changes<'a> {
         self.mark_within(original, &mut { Allowance::UNLIMITED })
     }
 
-    /// The same, where the allowance is enough for it.
+    /// The same, unless it costs more than the allowance.
     fn mark_within(&self, original: &Node, allowance: &mut Allowance) -> Option<Node> {
         let make = |number, _: Value<'_>| Node::string(marker(number));
         self.takes_marks().then(|| self.make_with(original, allowance, make).ok())?

@@ -107,9 +107,9 @@ impl<'a> Closure<'a, '_> {
         patches
     }
 
-    /// Lets the patches change the copies of their service, but for as many as were `done`
-    /// before: workloads first, since a patch may name further objects, then these. Returns how many
-    /// copies there are.
+    /// Applies the patches to the copies of their services, except the first `done`, which have them already. It is
+    /// called for the workloads, whose patches may name further objects, and then for these. Returns the number
+    /// of copies.
     pub(super) fn patch(&mut self, patches: &[Placed<'a>], done: usize) -> usize {
         if patches.is_empty() || self.finder.work.is_over() {
             return 0;
@@ -120,7 +120,7 @@ impl<'a> Closure<'a, '_> {
             if self.finder.work.is_over() {
                 break;
             }
-            // A patch leaves alone what tells whether it applies.
+            // No patch may change an identity, so all of them can be matched beforehand.
             let object = &copy.original.node;
             let identity = identity(object);
             let applies = |one: &&Placed<'_>| one.owns(copy) && one.patch.applies_to(&identity);
@@ -190,8 +190,8 @@ impl<'a> Closure<'a, '_> {
 }
 
 impl<'a> Changes<'a> {
-    /// Replaces the patches by those of these that fit; returns where these stand, and the body of an
-    /// object before the patches and after each of them. Whatever is found has a place.
+    /// Keeps those of the patches that fit the object. Returns where they stand, and the body before them and after
+    /// each of them.
     fn patch<'o>(
         &mut self,
         object: &Node,

@@ -82,7 +82,7 @@ impl<'a> Patch<'a> {
         Ok(Self { source, parsed, place, mentions_marker, is_substituted })
     }
 
-    /// Words that two patches have alike where they are the same.
+    /// Cache key: patches with equal words are the same.
     pub(super) fn words(&self) -> impl Iterator<Item = &'a str> {
         words(self.source)
     }
@@ -168,7 +168,7 @@ impl<'a> Patch<'a> {
         Problem::new(format!("finds nothing to change: no copy is {wanted}"), help)
     }
 
-    /// A patch of several documents is as many patches.
+    /// How many patches the text holds: each document is one.
     pub(super) fn parts(&self) -> usize {
         match &self.parsed {
             Parsed::Strategic(documents) => documents.len(),
@@ -229,7 +229,7 @@ impl<'a> Patch<'a> {
     }
 }
 
-/// Words that two patches have alike where they are the same.
+/// Cache key: patches with equal words are the same.
 pub(super) fn words(source: &spec::Patch) -> impl Iterator<Item = &str> {
     let target = source
         .target
@@ -256,7 +256,7 @@ fn fewer_levels() -> String {
     or_raise("write it with fewer levels", flag::DEPTH)
 }
 
-/// A new node counts as so many: it is held in memory, where others are gone through.
+/// A node of a patch counts as this many: it is held in memory, where nodes of objects are only visited.
 const NEW: usize = 4;
 
 /// The documents of a patch's text, every node at the place of the text.
