@@ -5,8 +5,7 @@ use std::ffi::OsString;
 use clap::{Args, ColorChoice, ValueEnum};
 
 use crate::diagnostic::{self, Code, Severity, code, nearest};
-use crate::limits::OutputLimits;
-use crate::yaml::InputLimits;
+use crate::limits::{InputLimits, OutputLimits};
 
 /// What follows the help of a command: calls of it, what else there is to know, and what its exit codes mean.
 macro_rules! examples {
@@ -109,7 +108,7 @@ fn known(text: &str) -> Result<&'static Code, String> {
     })
 }
 
-/// Limits of a run: beyond them an error, before memory or patience runs out.
+/// Limits of a run. Beyond them is an error, before memory or patience runs out.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
@@ -177,5 +176,19 @@ impl Limits {
             depth: self.max_depth,
             bytes: self.max_output_bytes,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::flag;
+
+    #[test]
+    fn messages_name_the_flag_of_every_limit() {
+        let command = Limits::augment_args(clap::Command::new("anabranch"));
+        let flags = command.get_arguments().filter_map(|argument| argument.get_long());
+        let flags: Vec<String> = flags.map(|flag| format!("--{flag}")).collect();
+        assert_eq!(flags, flag::ALL);
     }
 }

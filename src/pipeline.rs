@@ -10,10 +10,10 @@ use rayon::prelude::*;
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
-use crate::diagnostic::{Diagnostic, Report, code, nearest, stage};
+use crate::diagnostic::{Diagnostic, Refused, Report, code, nearest, stage};
 use crate::emit::{Common, Draft, Emission, HoleValues, Preview, PreviewValues, Shape};
 use crate::kube::{Id, Object, Order, is_cluster_scoped};
-use crate::limits::OutputLimits;
+use crate::limits::{OutputLimits, flag, or_raise};
 use crate::model::{Catalog, Home};
 use crate::plan::plan;
 use crate::read::Parted;
@@ -53,19 +53,16 @@ impl Request<'_> {
     }
 
     /// Reports names of previews that there are not.
-    fn check(&self, config: &Config) -> Vec<Diagnostic> {
+    fn check(&self, config: &Config, report: &mut Report) {
         let names = || config.previews.spec.previews.iter().map(|preview| preview.name.as_str());
-        let missing = self.only.iter().filter(|only| !names().any(|name| name == **only));
-        missing
-            .map(|only| {
-                let help = nearest(only, names()).map_or_else(
-                    || "name a preview that spec.previews lists".to_owned(),
-                    |name| format!("did you mean `{name}`?"),
-                );
-                let message = format!("there is no preview `{only}`");
-                config.finding(&code::UNKNOWN_PREVIEW, "spec.previews", message, help)
-            })
-            .collect()
+        for only in self.only.iter().filter(|only| !names().any(|name| name == **only)) {
+            let help = nearest(only, names()).map_or_else(
+                || "name a preview that spec.previews lists".to_owned(),
+                |name| format!("did you mean `{name}`?"),
+            );
+            let message = format!("there is no preview `{only}`");
+            report.push(config.finding(&code::UNKNOWN_PREVIEW, "spec.previews", message, help));
+        }
     }
 }
 
@@ -90,16 +87,10 @@ pub fn compile<T>(
     if report.has_errors() {
         return None;
     }
-    report.extend(request.check(config));
+    request.check(config, report);
     let spec = &config.previews.spec;
     let home = Home { namespace: &spec.baseline.namespace, domain: &spec.cluster_domain };
-    let catalog = match Catalog::new(home, input, request.limits.pairs) {
-        Ok(catalog) => catalog,
-        Err(finding) => {
-            report.push(finding);
-            return None;
-        }
-    };
+    let catalog = report.keep(Catalog::new(home, input, request.limits.pairs))?;
     let wanted = |name: &str| request.includes(name);
     stage::enter("planning");
     // Nothing but the end of the process follows what is made of it.
@@ -110,13 +101,7 @@ pub fn compile<T>(
     stage::enter("making objects");
     let emission = ManuallyDrop::new(Emission::new(&plan, &request.shape));
     let common = emission.common();
-    let previews = match draw(&emission, &common, input, &request.limits) {
-        Ok(previews) => previews,
-        Err(found) => {
-            report.extend(found);
-            return None;
-        }
-    };
+    let previews = report.keep(draw(&emission, &common, input, &request.limits))?;
     if report.is_refused() {
         return None;
     }
@@ -129,7 +114,7 @@ fn draw<'e, 'p>(
     common: &Common<'_>,
     input: &Parted,
     limits: &OutputLimits,
-) -> Result<Vec<Preview<'p, 'e>>, Vec<Diagnostic>> {
+) -> Result<Vec<Preview<'p, 'e>>, Refused> {
     let names = Names::new(input);
     let common_bytes =
         common.all().chain(common.changed.values()).map(|one| one.length(HoleValues::NONE));
@@ -151,8 +136,8 @@ fn draw<'e, 'p>(
         .collect();
     if bytes.into_inner() > limits.bytes {
         let message = format!("the previews have more bytes than the limit of {}", limits.bytes);
-        let help = "have fewer previews, or raise --max-output-bytes";
-        return Err(vec![Diagnostic::new(&code::OUTPUT_LIMIT, message, help)]);
+        let help = or_raise("have fewer previews", flag::OUTPUT_BYTES);
+        return Err(Diagnostic::new(&code::OUTPUT_LIMIT, message, help).into());
     }
     let shared: Vec<&Id> =
         common.all().filter_map(|draft| draft.kept_id(HoleValues::NONE)).collect();
@@ -169,7 +154,7 @@ fn draw<'e, 'p>(
     if alike {
         found.extend(made_twice(previews.iter().flat_map(elsewhere).chain(shared)));
     }
-    if found.is_empty() { Ok(previews) } else { Err(found) }
+    Refused::unless_none(found, previews)
 }
 
 /// A preview as it was drafted.

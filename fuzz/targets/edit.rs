@@ -5,10 +5,11 @@
 
 #![no_main]
 
-use anabranch::diagnostic::{Diagnostic, Sources};
+use anabranch::diagnostic::{Refused, Sources};
 use anabranch::edit::{self, Setting};
 use anabranch::spec::Change;
-use anabranch::yaml::{InputLimits, Node, parse_documents};
+use anabranch::limits::InputLimits;
+use anabranch::yaml::{Node, parse_documents};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -136,7 +137,7 @@ fuzz_target!(|input: &str| {
     if is_set && setting.name.is_empty() {
         return;
     }
-    let edited: Result<String, Diagnostic> = if is_set {
+    let edited: Result<String, Refused> = if is_set {
         edit::set(&sources, &node, &setting)
     } else {
         let goes = |preview: &Node| words.contains(&preview.text_at(&["name"]).unwrap_or_default());

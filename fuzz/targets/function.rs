@@ -7,7 +7,8 @@
 
 use anabranch::command::respond;
 use anabranch::diagnostic::Sources;
-use anabranch::yaml::{InputLimits, Node, parse_documents};
+use anabranch::limits::InputLimits;
+use anabranch::yaml::{Node, parse_documents};
 use libfuzzer_sys::fuzz_target;
 
 fn read(text: &str) -> Option<Vec<Node>> {

@@ -6,7 +6,8 @@
 #![no_main]
 
 use anabranch::diagnostic::Sources;
-use anabranch::yaml::{InputLimits, Node, parse_documents, write_stream};
+use anabranch::limits::InputLimits;
+use anabranch::yaml::{Node, parse_documents, write_stream};
 use libfuzzer_sys::fuzz_target;
 
 fn read(text: &str) -> Option<Vec<Node>> {

@@ -42,9 +42,10 @@ fn open<'f>(
     for path in files.iter().filter(is_manifest) {
         match read_argument(&root.join(path), sources, &InputLimits::default()) {
             Ok(file) => found.push((path.as_str(), file)),
-            Err(error) => {
+            Err(refused) => {
                 let help = "the audit does not know what it says";
-                report.push(Diagnostic::new(&code::MANIFEST_UNREAD, error.message, help));
+                let message = refused.into_first().message;
+                report.push(Diagnostic::new(&code::MANIFEST_UNREAD, message, help));
             }
         }
     }

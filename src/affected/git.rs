@@ -10,9 +10,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::diagnostic::text::short;
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::limits::InputLimits;
-use crate::read::{git_root, run_program};
+use crate::read::{Said, git_root, run_program};
 
 /// Settings that name programs, or change what git prints. What stands on the command line outranks every
 /// file of configuration.
@@ -64,7 +64,7 @@ pub(crate) enum Change {
 
 impl Repository {
     /// The repository that a folder lies in.
-    pub(crate) fn open(folder: &Path) -> Result<Self, Diagnostic> {
+    pub(crate) fn open(folder: &Path) -> Result<Self, Refused> {
         let root = git_root(folder);
         if !root.join(".git").exists() {
             let message = "the current folder is in no git repository".to_owned();
@@ -76,7 +76,7 @@ impl Repository {
     }
 
     /// The full hash of the commit that a revision names.
-    pub(crate) fn commit(&self, revision: &str) -> Result<String, Diagnostic> {
+    pub(crate) fn commit(&self, revision: &str) -> Result<String, Refused> {
         let is_one = !revision.is_empty()
             && !revision.starts_with(['-', '^'])
             && !revision.contains(|c: char| c.is_control() || c == ':')
@@ -84,14 +84,14 @@ impl Repository {
         if is_one {
             let commit = format!("{revision}^{{commit}}");
             let asked = ["rev-parse", "--verify", "--quiet", "--end-of-options", &commit];
-            let hash = self.run(&asked)?.map(|bytes| text(&bytes));
-            if let Ok(hash) = hash
+            let hash = self.run(&asked)?.answer().map(|bytes| text(&bytes));
+            if let Some(hash) = hash
                 && let Some(hash) = Some(hash.trim()).filter(|hash| is_hash(hash))
             {
                 return Ok(hash.to_owned());
             }
         }
-        Err(self.unknown(revision, is_one))
+        Err(self.unknown(revision, is_one).into())
     }
 
     fn unknown(&self, revision: &str, is_one: bool) -> Diagnostic {
@@ -115,8 +115,8 @@ impl Repository {
         &self,
         (base, base_name): (&str, &str),
         (head, head_name): (&str, &str),
-    ) -> Result<String, Diagnostic> {
-        let answer = self.run(&["merge-base", base, head])?.ok().map(|bytes| text(&bytes));
+    ) -> Result<String, Refused> {
+        let answer = self.run(&["merge-base", base, head])?.answer().map(|bytes| text(&bytes));
         let found =
             answer.as_deref().and_then(|text| text.lines().next()).filter(|one| is_hash(one));
         let is_cut = self.is_shallow()
@@ -129,7 +129,7 @@ impl Repository {
                 format!("this clone is too shallow to tell where `{head_name}` left `{base_name}`");
             let help = "bring the history, with `git fetch --unshallow`, or with `fetch-depth: 0` of \
                         actions/checkout; `git fetch --deepen=100` brings a part";
-            return Err(Diagnostic::new(&code::SHALLOW_CLONE, message, help));
+            return Err(Diagnostic::new(&code::SHALLOW_CLONE, message, help).into());
         }
         found.map(str::to_owned).ok_or_else(|| {
             let message = format!("`{base_name}` and `{head_name}` have no common history");
@@ -137,12 +137,12 @@ impl Repository {
                 "name the branch that the change was made from; \
                  `git log --max-parents=0 {base} {head}` shows where each begins"
             );
-            Diagnostic::new(&code::NO_COMMON_HISTORY, message, help)
+            Diagnostic::new(&code::NO_COMMON_HISTORY, message, help).into()
         })
     }
 
     /// Whether history is cut off between a merge base and the ends: there may be a nearer one behind.
-    fn is_cut(&self, base: &str, head: &str, merge_base: &str) -> Result<bool, Diagnostic> {
+    fn is_cut(&self, base: &str, head: &str, merge_base: &str) -> Result<bool, Refused> {
         let asked =
             ["rev-list", "--max-parents=0", "--max-count=1", base, head, "--not", merge_base];
         Ok(!self.said(&asked)?.is_empty())
@@ -158,7 +158,7 @@ impl Repository {
         &self,
         base: &str,
         head: &str,
-    ) -> Result<BTreeMap<String, Change>, Diagnostic> {
+    ) -> Result<BTreeMap<String, Change>, Refused> {
         let said = self.said(&[
             "diff-tree",
             "-r",
@@ -185,26 +185,26 @@ impl Repository {
     }
 
     /// The files of a commit.
-    pub(crate) fn files(&self, commit: &str) -> Result<Vec<String>, Diagnostic> {
+    pub(crate) fn files(&self, commit: &str) -> Result<Vec<String>, Refused> {
         let said = self.said(&["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit])?;
         Ok(names(&said))
     }
 
     /// The text of a file of a commit; none where it has none, or one that is no text.
     pub(crate) fn content(&self, commit: &str, path: &str) -> Option<String> {
-        let said = self.run(&["cat-file", "blob", &format!("{commit}:{path}")]).ok()?.ok()?;
+        let said = self.run(&["cat-file", "blob", &format!("{commit}:{path}")]).ok()?.answer()?;
         String::from_utf8(said).ok()
     }
 
     /// When these commits were made, in seconds since 1970, as far as the clone has them.
     pub(crate) fn times(&self, commits: &[&str]) -> BTreeMap<String, i64> {
         let mut times = BTreeMap::new();
-        // So many names fit into one command.
+        // As many names as fit into one command.
         for some in commits.chunks(500) {
             let mut asked =
                 vec!["rev-list", "--no-walk=unsorted", "--ignore-missing", "--format=%H %ct"];
             asked.extend(some.iter().filter(|one| is_hash(one)));
-            let said = self.run(&asked).ok().and_then(Result::ok).unwrap_or_default();
+            let said = self.run(&asked).ok().and_then(Said::answer).unwrap_or_default();
             let lines = text(&said);
             let pairs = lines.lines().filter_map(|line| line.split_once(' '));
             times.extend(
@@ -216,7 +216,7 @@ impl Repository {
 
     /// Writes the files of a commit into a folder, byte for byte: no filter of an attribute has a say. Links stay
     /// links; submodules are left out.
-    pub(crate) fn export(&self, commit: &str, folder: &Path) -> Result<(), Diagnostic> {
+    pub(crate) fn export(&self, commit: &str, folder: &Path) -> Result<(), Refused> {
         let listed = self.said(&["ls-tree", "-r", "-z", "--full-tree", commit])?;
         // `100644 blob hash<TAB>path`.
         let entries: Vec<(String, String, String)> = listed
@@ -239,7 +239,10 @@ impl Repository {
             .and_then(|()| list.rewind())
             .map_err(|error| cannot(&error))?;
         let said = self.run_fed(&["cat-file", "--batch"], Stdio::from(list))?;
-        let said = said.map_err(|words| no_repository(words, "mend what git says"))?;
+        let said = match said.status.success() {
+            true => said.stdout,
+            false => return Err(no_repository(said.words(), "mend what git says")),
+        };
         let mut rest = said.as_slice();
         let mut links = Vec::new();
         for (mode, hash, path) in &entries {
@@ -263,7 +266,7 @@ impl Repository {
     }
 
     /// The files that the index has: what the next commit is made of.
-    pub(crate) fn tracked(&self) -> Result<Vec<String>, Diagnostic> {
+    pub(crate) fn tracked(&self) -> Result<Vec<String>, Refused> {
         let mut found = names(&self.said(&["ls-files", "-z", "--cached", "--full-name"])?);
         found.sort();
         found.dedup();
@@ -271,30 +274,29 @@ impl Repository {
     }
 
     /// What git answers; that it fails is an error.
-    fn said(&self, arguments: &[&str]) -> Result<Vec<u8>, Diagnostic> {
-        self.run(arguments)?.map_err(|words| {
-            let lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
-            let message = format!("git {}: {}", arguments[0], lines.collect::<Vec<_>>().join("; "));
-            // A clone with a filter lacks objects, which are not fetched here.
-            let help = if words.contains("promisor remote") {
-                "bring what the clone left behind, with `git fetch --refetch --filter=blob:none`"
-            } else {
-                "mend what git says; run it in a checkout of the repository"
-            };
-            no_repository(message, help)
-        })
+    fn said(&self, arguments: &[&str]) -> Result<Vec<u8>, Refused> {
+        let said = self.run(arguments)?;
+        if said.status.success() {
+            return Ok(said.stdout);
+        }
+        let words = said.words();
+        let lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
+        let message = format!("git {}: {}", arguments[0], lines.collect::<Vec<_>>().join("; "));
+        // A clone with a filter lacks objects, which are not fetched here.
+        let help = if words.contains("promisor remote") {
+            "bring what the clone left behind, with `git fetch --refetch --filter=blob:none`"
+        } else {
+            "mend what git says; run it in a checkout of the repository"
+        };
+        Err(no_repository(message, help))
     }
 
-    /// Runs git to its end: what it answers, or else its words.
-    fn run(&self, arguments: &[&str]) -> Result<Result<Vec<u8>, String>, Diagnostic> {
+    /// Runs git to its end, whether it fails or not.
+    fn run(&self, arguments: &[&str]) -> Result<Said, Refused> {
         self.run_fed(arguments, Stdio::null())
     }
 
-    fn run_fed(
-        &self,
-        arguments: &[&str],
-        stdin: Stdio,
-    ) -> Result<Result<Vec<u8>, String>, Diagnostic> {
+    fn run_fed(&self, arguments: &[&str], stdin: Stdio) -> Result<Said, Refused> {
         let mut command = Command::new("git");
         command.arg("-C").arg(&self.root);
         command.args(["--no-pager", "--no-optional-locks", "--no-replace-objects"]);
@@ -318,12 +320,11 @@ impl Repository {
         ]);
         let patience = InputLimits::default().build_seconds;
         match run_program(&mut command, stdin, ANSWER, Duration::from_secs(patience)) {
-            Ok(Some(said)) if said.stdout.len() > ANSWER => Err(no_repository(
-                format!("git {} has no end", arguments[0]),
-                "look at the repository",
-            )),
-            Ok(Some(said)) if said.status.success() => Ok(Ok(said.stdout)),
-            Ok(Some(said)) => Ok(Err(String::from_utf8_lossy(&said.stderr).into_owned())),
+            Ok(Some(said)) if said.stdout.len() <= ANSWER => Ok(said),
+            Ok(Some(_)) => {
+                let message = format!("git {} has no end", arguments[0]);
+                Err(no_repository(message, "look at the repository"))
+            }
             Ok(None) => {
                 let message = format!("git {} took longer than {patience} s", arguments[0]);
                 Err(no_repository(message, "look at the repository: `git fsck` checks it"))
@@ -361,8 +362,8 @@ fn write_link(path: &Path, target: &[u8]) -> std::io::Result<()> {
     std::os::unix::fs::symlink(text(target), path)
 }
 
-fn no_repository(message: String, help: &str) -> Diagnostic {
-    Diagnostic::new(&code::NO_REPOSITORY, message, help)
+fn no_repository(message: String, help: &str) -> Refused {
+    Diagnostic::new(&code::NO_REPOSITORY, message, help).into()
 }
 
 /// Names are bytes to git; those that are no text are told apart well enough by what of them is.

@@ -7,6 +7,8 @@
 
 use regex::{Regex, RegexBuilder};
 
+use crate::diagnostic::Problem;
+
 /// One glob, without the `!` in front.
 #[derive(Debug)]
 pub(crate) struct Glob {
@@ -25,23 +27,23 @@ impl Glob {
     ///
     /// # Errors
     /// What is wrong with it, and the remedy.
-    pub(crate) fn new(text: &str) -> Result<Self, (String, String)> {
-        let say = |what: &str, help: &str| (what.to_owned(), help.to_owned());
+    pub(crate) fn new(text: &str) -> Result<Self, Problem> {
         if text.is_empty() {
-            return Err(say("it is empty", "write a path or a glob such as `cart/**`"));
+            return Err(Problem::new("it is empty", "write a path or a glob such as `cart/**`"));
         }
         let tokens = tokens(text)?;
         let mut alternatives = Vec::new();
         if !expand(&tokens, &mut alternatives) {
             let most = Self::ALTERNATIVES;
             let what = format!("its braces stand for more than {most} globs");
-            return Err((what, "write several globs".to_owned()));
+            return Err(Problem::new(what, "write several globs"));
         }
         let patterns: Result<Vec<String>, _> =
             alternatives.iter().map(|one| pattern(one)).collect();
         let pattern = format!("(?s)^(?:{})$", patterns?.join("|"));
         let regex = RegexBuilder::new(&pattern).size_limit(Self::SIZE).build();
-        let regex = regex.map_err(|_| say("it has too many signs", "write several globs"))?;
+        let regex =
+            regex.map_err(|_| Problem::new("it has too many signs", "write several globs"))?;
         Ok(Self { regex, prefix: common_prefix(&alternatives) })
     }
 
@@ -78,13 +80,13 @@ enum Token {
     Braces(Vec<Vec<Token>>),
 }
 
-fn tokens(text: &str) -> Result<Vec<Token>, (String, String)> {
+fn tokens(text: &str) -> Result<Vec<Token>, Problem> {
     // The innermost of the open braces is last; below them is the glob itself.
     let mut open: Vec<Vec<Vec<Token>>> = vec![vec![Vec::new()]];
     let mut chars = text.chars();
     let unclosed = |what: &str, sign: char| {
         let help = format!("close it, or write `\\{sign}` for the character itself");
-        (format!("{what} stays open"), help)
+        Problem::new(format!("{what} stays open"), help)
     };
     while let Some(c) = chars.next() {
         let depth = open.len();
@@ -96,7 +98,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, (String, String)> {
             '\\' => match chars.next() {
                 Some('/') | None => {
                     let help = "`\\` takes the next character as it is; write `/` between segments";
-                    return Err(("a `\\` has no character behind it".to_owned(), help.to_owned()));
+                    return Err(Problem::new("a `\\` has no character behind it", help));
                 }
                 Some(c) => Token::Char(c),
             },
@@ -110,8 +112,8 @@ fn tokens(text: &str) -> Result<Vec<Token>, (String, String)> {
             }
             '}' if depth > 1 => Token::Braces(open.pop().unwrap_or_default()),
             '}' => {
-                let help = "open it, or write `\\}` for the character itself".to_owned();
-                return Err(("a brace is closed that is not open".to_owned(), help));
+                let help = "open it, or write `\\}` for the character itself";
+                return Err(Problem::new("a brace is closed that is not open", help));
             }
             c => Token::Char(c),
         };
@@ -126,7 +128,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, (String, String)> {
 }
 
 /// What is behind a `[`, as a class of a regular expression; none where no `]` closes it.
-fn class(chars: &mut std::str::Chars<'_>) -> Result<Option<String>, (String, String)> {
+fn class(chars: &mut std::str::Chars<'_>) -> Result<Option<String>, Problem> {
     let mut members: Vec<char> = Vec::new();
     let mut is_escaped = Vec::new();
     loop {
@@ -152,7 +154,7 @@ fn class(chars: &mut std::str::Chars<'_>) -> Result<Option<String>, (String, Str
         let until = members.get(at + 2).filter(|_| is_range).copied();
         if let Some(until) = until.filter(|until| *until < from) {
             let what = format!("the range `{from}-{until}` is empty");
-            return Err((what, format!("write `{until}-{from}`")));
+            return Err(Problem::new(what, format!("write `{until}-{from}`")));
         }
         text.push_str(&escaped(from));
         if let Some(until) = until {
@@ -184,7 +186,7 @@ fn expand(tokens: &[Token], found: &mut Vec<Vec<Token>>) -> bool {
     })
 }
 
-fn pattern(tokens: &[Token]) -> Result<String, (String, String)> {
+fn pattern(tokens: &[Token]) -> Result<String, Problem> {
     let mut text = String::new();
     let segments: Vec<&[Token]> = tokens.split(|token| *token == Token::Separator).collect();
     for (index, segment) in segments.iter().enumerate() {
@@ -195,7 +197,7 @@ fn pattern(tokens: &[Token]) -> Result<String, (String, String)> {
         }
         if segment.windows(2).any(|two| *two == [Token::Some, Token::Some]) {
             let help = "write `**/*` to go over segments, or `*` to stay in one";
-            return Err(("`**` is only a part of a segment".to_owned(), help.to_owned()));
+            return Err(Problem::new("`**` is only a part of a segment", help));
         }
         for token in *segment {
             match token {
@@ -289,8 +291,9 @@ mod tests {
             (&"?".repeat(10_000), "too many signs"),
             ("{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", "more than 1000"),
         ] {
-            let (what, help) = Glob::new(glob).expect_err(glob);
-            assert!(what.contains(word) && !help.is_empty(), "{glob}: {what}");
+            let problem = Glob::new(glob).expect_err(glob);
+            assert!(problem.message.contains(word), "{glob}: {problem:?}");
+            assert!(!problem.help.is_empty(), "{glob}: {problem:?}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::glob::Glob;
 use crate::diagnostic::text::short;
-use crate::diagnostic::{Diagnostic, Place, code, nearest};
+use crate::diagnostic::{Diagnostic, Place, Report, code, nearest};
 use crate::spec::{PathMap, Unmapped};
 use crate::yaml::Node;
 
@@ -27,7 +27,7 @@ pub(crate) struct Entry {
 }
 
 impl Globs {
-    fn new(texts: &[String], node: Option<&Node>, errors: &mut Vec<Diagnostic>) -> Self {
+    fn new(texts: &[String], node: Option<&Node>, report: &mut Report) -> Self {
         let mut entries = Vec::new();
         for (index, text) in texts.iter().enumerate() {
             let place = node.and_then(|node| node.items().get(index)).map(|node| node.place);
@@ -41,9 +41,10 @@ impl Globs {
                     let (text, is_used) = (text.clone(), Cell::new(false));
                     entries.push(Entry { text, place, takes_out, glob, is_used });
                 }
-                Err((what, help)) => {
-                    let message = format!("`{text}` is no glob: {what}");
-                    errors.push(Diagnostic::new(&code::BAD_GLOB, message, help).at(place, ""));
+                Err(problem) => {
+                    let message = format!("`{text}` is no glob: {}", problem.message);
+                    let error = Diagnostic::new(&code::BAD_GLOB, message, problem.help);
+                    report.push(error.at(place, ""));
                 }
             }
         }
@@ -113,11 +114,11 @@ pub(crate) struct Map {
 }
 
 impl Map {
-    /// Makes the map of what was written, `node`; every mistake of it goes to `errors`.
-    pub(crate) fn new(spec: &PathMap, node: &Node, errors: &mut Vec<Diagnostic>) -> Self {
+    /// Makes the map of what was written, `node`; every mistake of it goes to the report.
+    pub(crate) fn new(spec: &PathMap, node: &Node, report: &mut Report) -> Self {
         let mut owners = Vec::new();
         let mut add = |kind: &str, name: &str, paths: &[String]| {
-            let paths = Globs::new(paths, node.at(&[kind, name, "paths"]), errors);
+            let paths = Globs::new(paths, node.at(&[kind, name, "paths"]), report);
             let place = key_place(node, kind, name);
             let (name, is_service) = (name.to_owned(), kind == "services");
             let (uses, with) = (Vec::new(), Vec::new());
@@ -129,12 +130,12 @@ impl Map {
         for (name, service) in &spec.services {
             add("services", name, &service.paths);
         }
-        let ignore = Globs::new(&spec.ignore, node.get("ignore"), errors);
-        let all = Globs::new(&spec.all, node.get("all"), errors);
+        let ignore = Globs::new(&spec.ignore, node.get("ignore"), report);
+        let all = Globs::new(&spec.all, node.get("all"), report);
         owners.sort_by(|a, b| (&a.name, a.is_service).cmp(&(&b.name, b.is_service)));
         let mut map = Self { unmapped: spec.unmapped, ignore, all, owners, place: node.place };
-        map.check_names(errors);
-        map.link(spec, node, errors);
+        map.check_names(report);
+        map.link(spec, node, report);
         map
     }
 
@@ -167,7 +168,7 @@ impl Map {
         }
     }
 
-    fn check_names(&self, errors: &mut Vec<Diagnostic>) {
+    fn check_names(&self, report: &mut Report) {
         for owner in self.owners.iter().filter(|owner| !is_name(&owner.name, owner.is_service)) {
             let message = format!("`{}` cannot name a {}", short(&owner.name), kind(owner));
             let help = match owner.is_service {
@@ -179,12 +180,12 @@ impl Map {
                     "write letters, digits, `-`, `_`, `.`, `/` and `@`; it does not begin with `-`"
                 }
             };
-            errors.push(Diagnostic::new(&code::BAD_NAME, message, help).at(owner.place, ""));
+            report.push(Diagnostic::new(&code::BAD_NAME, message, help).at(owner.place, ""));
         }
         for two in self.owners.windows(2).filter(|two| two[0].name == two[1].name) {
             let message = format!("`{}` is both a module and a service", two[0].name);
             let help = "rename one of the two: `uses` could mean either";
-            errors.push(
+            report.push(
                 Diagnostic::new(&code::DUPLICATE_NAME, message, help)
                     .at(two[1].place, "the service")
                     .also(two[0].place, "the module"),
@@ -193,7 +194,7 @@ impl Map {
     }
 
     /// Finds what `uses` and `with` name.
-    fn link(&mut self, spec: &PathMap, node: &Node, errors: &mut Vec<Diagnostic>) {
+    fn link(&mut self, spec: &PathMap, node: &Node, report: &mut Report) {
         let names: BTreeMap<&str, usize> =
             self.owners.iter().enumerate().map(|(index, one)| (one.name.as_str(), index)).collect();
         let modules = spec.modules.iter().map(|(name, one)| ("modules", name, "uses", &one.uses));
@@ -212,7 +213,7 @@ impl Map {
                     None => {
                         let error = self.unknown(one, found.is_some(), only_services);
                         let path = format!("{kind}.{name}.{field}[{index}]");
-                        errors.push(error.at(place.unwrap_or_default(), "").field(path));
+                        report.push(error.at(place.unwrap_or_default(), "").field(path));
                     }
                 }
             }

@@ -22,7 +22,7 @@ pub use options::{Format, Options};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::{Diagnostic, Report, Sources, code};
+use crate::diagnostic::{Diagnostic, Refused, Report, Sources, code};
 use crate::limits::InputLimits;
 use crate::read::{self, parse_config};
 use crate::spec::{self, Config, read_affected};
@@ -43,8 +43,8 @@ pub(crate) fn affected(
     let base = options.base.as_deref().unwrap_or_default();
     let span = find_span(&repository, base, &options.head, report)?;
     let map = map?;
-    let changed = kept(repository.changed(&span.base, &span.head), report)?;
-    let files = kept(repository.files(&span.head), report)?;
+    let changed = report.keep(repository.changed(&span.base, &span.head))?;
+    let files = report.keep(repository.files(&span.head))?;
     let has_deleted = changed.values().any(|change| *change == Change::Deleted);
     let path = path.and_then(|path| within(&repository, &path));
     let earlier = path.as_ref().filter(|_| has_deleted);
@@ -77,7 +77,7 @@ pub(crate) fn audit(
 ) -> Option<usize> {
     let (repository, _, map) = open(options, sources, report);
     let (repository, map) = (repository?, map?);
-    let files = kept(repository.tracked(), report)?;
+    let files = report.keep(repository.tracked())?;
     map.note(files.iter().map(String::as_str));
     report.extend(findings::unused(&map, &files, &[], &code::UNUSED_GLOB_IN_AUDIT));
     let is_unmapped = |path: &&String| map.ask(path).is_unmapped();
@@ -90,9 +90,7 @@ pub(crate) fn audit(
 
 /// Reports what is wrong with the names and globs of a map that previews.yaml holds.
 pub(crate) fn check_map(config: &Config, report: &mut Report) {
-    let mut errors = Vec::new();
-    map_of_previews(config, &mut errors);
-    report.extend(errors);
+    map_of_previews(config, report);
 }
 
 /// Opens the repository around the current folder, finds the map, and reads it.
@@ -101,15 +99,9 @@ fn open(
     sources: &mut Sources,
     report: &mut Report,
 ) -> (Option<Repository>, Option<PathBuf>, Option<Map>) {
-    let repository = kept(Repository::open(Path::new(".")), report);
+    let repository = report.keep(Repository::open(Path::new(".")));
     let path = options.config.clone().or_else(|| find_map(&repository.as_ref()?.root));
-    let map = path.as_ref().and_then(|path| {
-        let mut errors = Vec::new();
-        let map = read_map(path, sources, &mut errors);
-        let is_sound = errors.is_empty();
-        report.extend(errors);
-        map.filter(|_| is_sound)
-    });
+    let map = path.as_ref().and_then(|path| report.keep(read_map(path, sources)));
     (repository, path, map)
 }
 
@@ -123,10 +115,10 @@ fn within(repository: &Repository, path: &Path) -> Option<String> {
 /// The map that a commit has at this path; none where it has none that can be read.
 fn earlier_map(repository: &Repository, commit: &str, path: &str) -> Option<Map> {
     let text = repository.content(commit, path)?;
-    let (mut sources, mut errors) = (Sources::default(), Vec::new());
+    let mut sources = Sources::default();
     let file = sources.add(path, text);
-    let node = parse_config(&sources, file, &InputLimits::default(), &mut errors)?;
-    map_of(node, path, &mut errors).filter(|_| errors.is_empty())
+    let node = parse_config(&sources, file, &InputLimits::default()).ok()?;
+    map_of(node, path).ok()
 }
 
 /// Says that the change ends at a commit that is not checked out and has another map than the one that answers.
@@ -155,53 +147,39 @@ fn from_here(above: &Path) -> Option<PathBuf> {
     Some(here.strip_prefix(above).ok()?.iter().map(|_| "..").collect())
 }
 
-fn read_map(path: &Path, sources: &mut Sources, errors: &mut Vec<Diagnostic>) -> Option<Map> {
-    let node = read::read_map(path, sources, &InputLimits::default(), errors)?;
-    map_of(node, &path.display().to_string(), errors)
+fn read_map(path: &Path, sources: &mut Sources) -> Result<Map, Refused> {
+    let node = read::read_map(path, sources, &InputLimits::default())?;
+    map_of(node, &path.display().to_string())
 }
 
 /// The map that a document of either kind has.
-fn map_of(node: Node, name: &str, errors: &mut Vec<Diagnostic>) -> Option<Map> {
+fn map_of(node: Node, name: &str) -> Result<Map, Refused> {
+    let mut report = Report::default();
     if node.text_at(&["kind"]) == Some(spec::KIND) {
-        return match Config::read(node) {
-            Ok(config) => map_of_previews(&config, errors).or_else(|| {
-                let message = format!("{name} has no map of paths");
-                let help = "add `spec.affected`, or name a file of kind Affected with --config";
-                errors.push(
-                    Diagnostic::new(&code::CONFIG_FIELD, message, help)
-                        .at(config.place("spec"), "`affected` is missing here"),
-                );
-                None
-            }),
-            Err(found) => {
-                errors.extend(found);
-                None
-            }
+        let config = Config::read(node)?;
+        let Some(map) = map_of_previews(&config, &mut report) else {
+            let message = format!("{name} has no map of paths");
+            let help = "add `spec.affected`, or name a file of kind Affected with --config";
+            let error = Diagnostic::new(&code::CONFIG_FIELD, message, help);
+            return Err(error.at(config.place("spec"), "`affected` is missing here").into());
         };
+        return report.unless_errors(map);
     }
-    match read_affected(&node) {
-        Ok(affected) => Some(Map::new(&affected.spec, node.get("spec")?, errors)),
-        Err(found) => {
-            errors.extend(found);
-            None
-        }
-    }
+    let affected = read_affected(&node)?;
+    let map = Map::new(&affected.spec, node.get("spec").unwrap_or(&node), &mut report);
+    report.unless_errors(map)
 }
 
-fn map_of_previews(config: &Config, errors: &mut Vec<Diagnostic>) -> Option<Map> {
+fn map_of_previews(config: &Config, report: &mut Report) -> Option<Map> {
     let spec = config.previews.spec.affected.as_ref()?;
     let node: Option<&Node> = config.node().at(&["spec", "affected"]);
-    Some(Map::new(spec, node?, errors))
+    Some(Map::new(spec, node?, report))
 }
 
 /// The two ends of a change; what is wrong with either is reported.
 fn find_span(repository: &Repository, base: &str, head: &str, report: &mut Report) -> Option<Span> {
-    let commits = [base, head].map(|revision| kept(repository.commit(revision), report));
+    let commits = [base, head].map(|revision| report.keep(repository.commit(revision)));
     let [Some(base_commit), Some(head_commit)] = commits else { return None };
     let merge_base = repository.merge_base((&base_commit, base), (&head_commit, head));
-    Some(Span { base: kept(merge_base, report)?, head: head_commit })
-}
-
-fn kept<T>(found: Result<T, Diagnostic>, report: &mut Report) -> Option<T> {
-    found.map_err(|error| report.push(error)).ok()
+    Some(Span { base: report.keep(merge_base)?, head: head_commit })
 }

@@ -6,15 +6,15 @@ use proptest::prelude::*;
 
 use super::answer::{Answer, answer};
 use super::map::Map;
-use crate::diagnostic::{Diagnostic, Sources};
+use crate::diagnostic::{Diagnostic, Report, Sources};
 use crate::limits::InputLimits;
 use crate::spec::{MappedService, Module, PathMap, Unmapped, read_affected};
 use crate::yaml::{Node, parse_documents};
 
 fn map_of(spec: &PathMap) -> Map {
-    let mut errors = Vec::new();
-    let map = Map::new(spec, &Node::default(), &mut errors);
-    assert!(errors.is_empty(), "{errors:?}");
+    let mut report = Report::default();
+    let map = Map::new(spec, &Node::default(), &mut report);
+    assert!(report.is_empty(), "{report:?}");
     map
 }
 
@@ -126,9 +126,9 @@ fn mistakes(spec: &str) -> Vec<Diagnostic> {
     let file = sources.add("affected.yaml", text);
     let node = parse_documents(&sources, file, &InputLimits::default()).expect("YAML").remove(0);
     let affected = read_affected(&node).expect("fields as they should be");
-    let mut errors = Vec::new();
-    Map::new(&affected.spec, node.get("spec").expect("a spec"), &mut errors);
-    errors
+    let mut report = Report::default();
+    Map::new(&affected.spec, node.get("spec").expect("a spec"), &mut report);
+    report.unless_errors(()).expect_err("the map is wrong").into_iter().collect()
 }
 
 #[test]

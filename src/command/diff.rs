@@ -12,8 +12,8 @@ use crate::affected::Repository;
 use crate::arguments::Levels;
 use crate::cli::{Artifacts, Diff, DiffFormat, Input};
 use crate::diagnostic::text::short;
-use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code};
-use crate::diff::{self, Difference, Files};
+use crate::diagnostic::{Diagnostic, Refused, Report, Severity, Sources, code};
+use crate::diff::{self, Difference, Files, Unreadable};
 use crate::read::{discover, from_here};
 use crate::write::read_tree;
 
@@ -42,8 +42,9 @@ pub(super) fn run(options: &Diff, voice: &Voice) -> ExitCode {
         let limits = options.input.limits.input();
         let (files, report) = (&old.side.files, &new.report);
         let compared = Difference::between(files, &new.files, before, report, &limits);
-        let mut difference =
-            compared.map_err(|(sources, errors)| Box::new(Side { sources, ..failed(errors) }))?;
+        let mut difference = compared.map_err(|Unreadable { sources, refused }| {
+            Box::new(Side { sources, ..failed(Some(refused)) })
+        })?;
         difference.caveat = old.caveat.as_ref().map(|caveat| caveat.message.clone());
         let mut report = Report::new(options.input.levels.levels());
         report.extend(old.caveat);
@@ -72,20 +73,20 @@ pub(super) fn run(options: &Diff, voice: &Voice) -> ExitCode {
 }
 
 /// A side without files, with the reasons.
-fn failed(errors: impl IntoIterator<Item = Diagnostic>) -> Side {
+fn failed(refused: Option<Refused>) -> Side {
     let mut report = Report::default();
-    report.extend(errors);
+    report.extend(refused.into_iter().flatten());
     Side { files: Files::new(), sources: Sources::default(), report }
 }
 
 fn old_side(options: &Diff, voice: &Voice) -> Result<Old, Box<Side>> {
-    let fail = |error: Diagnostic| Box::new(failed([error]));
+    let fail = |refused: Refused| Box::new(failed(Some(refused)));
     if let Some(folder) = &options.rendered {
         let files = read_tree(folder).map_err(fail)?;
         let is_cut = files.contains_key("artifacts.json");
         let artifacts = if is_cut { Artifacts::Each } else { Artifacts::One };
         let files = files.into_iter().map(|(path, bytes)| (path, Cow::Owned(bytes))).collect();
-        return Ok(Old { side: Side { files, ..failed([]) }, artifacts, caveat: None });
+        return Ok(Old { side: Side { files, ..failed(None) }, artifacts, caveat: None });
     }
     let base = options.base.as_deref().unwrap_or_default();
     let repository =
@@ -93,8 +94,8 @@ fn old_side(options: &Diff, voice: &Voice) -> Result<Old, Box<Side>> {
     let (at, head) =
         (repository.commit(base).map_err(fail)?, repository.commit("HEAD").map_err(fail)?);
     let commit = repository.merge_base((&at, base), (&head, "HEAD")).map_err(fail)?;
-    let scratch = tempfile::tempdir().map_err(|error| fail(no_room(&error)))?;
-    let folder = scratch.path().canonicalize().map_err(|error| fail(no_room(&error)))?;
+    let scratch = tempfile::tempdir().map_err(|error| fail(no_room(&error).into()))?;
+    let folder = scratch.path().canonicalize().map_err(|error| fail(no_room(&error).into()))?;
     repository.export(&commit, &folder).map_err(fail)?;
     let there = |path: &PathBuf| moved(path, &repository.root, &folder);
     let named = options.input.previews.clone().map_or_else(discover, Ok).map_err(fail)?;
@@ -107,7 +108,7 @@ fn old_side(options: &Diff, voice: &Voice) -> Result<Old, Box<Side>> {
         let files = repository.files(&commit).map_err(fail)?;
         let Some(path) = moved_away(&files, &named, &repository.root) else {
             // The change brings the first one.
-            return Ok(Old { side: failed([]), artifacts, caveat });
+            return Ok(Old { side: failed(None), artifacts, caveat });
         };
         voice.tell(&format!("{} is compared with {base}:{path}\n", named.display()));
         previews = folder.join(path);
@@ -125,7 +126,7 @@ fn old_side(options: &Diff, voice: &Voice) -> Result<Old, Box<Side>> {
         Ok(side) => named_after(base, &folder, side),
         Err(side) => {
             caveat = Some(not_rendered(base, &named_after(base, &folder, *side)));
-            failed([])
+            failed(None)
         }
     };
     Ok(Old { side, artifacts, caveat })
@@ -182,7 +183,7 @@ fn not_rendered(base: &str, side: &Side) -> Diagnostic {
 }
 
 /// Where a path of the checkout lies in a folder with the files of another commit.
-fn moved(path: &Path, root: &Path, folder: &Path) -> Result<PathBuf, Diagnostic> {
+fn moved(path: &Path, root: &Path, folder: &Path) -> Result<PathBuf, Refused> {
     let absolute = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
     let inside = absolute(path).ok().zip(absolute(root).ok());
     let inside = inside.and_then(|(path, root)| Some(path.strip_prefix(root).ok()?.to_owned()));
@@ -196,6 +197,7 @@ fn moved(path: &Path, root: &Path, folder: &Path) -> Result<PathBuf, Diagnostic>
             message,
             "name files of the checkout, or compare with --rendered DIR",
         )
+        .into()
     })
 }
 

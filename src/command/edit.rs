@@ -5,15 +5,17 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
+use super::load::with_spelling;
 use super::voice::Voice;
 use super::write_out;
 use crate::cli::{Prune, Remove, Set, Target};
-use crate::diagnostic::{Diagnostic, FileId, Report, Sources, code};
+use crate::diagnostic::{Diagnostic, FileId, Refused, Report, Sources, code};
 use crate::edit::{self, Open, Setting};
-use crate::read::{add_text, discover, other_spelling, parse_config, read_argument, read_file};
+use crate::limits::InputLimits;
+use crate::read::{add_text, discover, parse_config, read_argument, read_file};
 use crate::spec::{Change, foreign_to_us};
 use crate::write::in_place::Held;
-use crate::yaml::{InputLimits, Node};
+use crate::yaml::Node;
 
 pub(super) fn set(options: &Set, voice: &Voice) -> ExitCode {
     let mut changes = options.changes.clone();
@@ -90,8 +92,8 @@ pub(super) fn prune(options: &Prune, voice: &Voice) -> ExitCode {
     let now = options.now.unwrap_or_else(Timestamp::now);
     let open = match options.open.as_deref().map(read_open).transpose() {
         Ok(open) => open,
-        Err(error) => {
-            voice.one(error);
+        Err(refused) => {
+            voice.refuse(refused);
             return ExitCode::FAILURE;
         }
     };
@@ -105,18 +107,18 @@ pub(super) fn prune(options: &Prune, voice: &Voice) -> ExitCode {
     })
 }
 
-fn read_open(file: &Path) -> Result<Open, Diagnostic> {
+fn read_open(file: &Path) -> Result<Open, Refused> {
     let mut sources = Sources::default();
     let id = read_argument(file, &mut sources, &InputLimits::default())?;
     Open::read(&sources.get(id).text).map_err(|why| {
         let message = format!("{}: {why}", file.display());
         let help = "write one pull request a line, such as https://github.com/shop/shop#42";
-        Diagnostic::new(&code::UNREADABLE, message, help)
+        Diagnostic::new(&code::UNREADABLE, message, help).into()
     })
 }
 
 /// An edit: the new text, and what was done.
-type Edited = Result<(String, String), Diagnostic>;
+type Edited = Result<(String, String), Refused>;
 
 /// What is edited, and how it is said.
 struct Edit<'a> {
@@ -132,13 +134,10 @@ impl Edit<'_> {
         let result = match &self.target.file {
             Some(file) if file == Path::new("-") => self.stream(file, edit, &mut sources),
             Some(file) => self.in_place(file, edit, &mut sources),
-            None => discover()
-                .map_err(|error| vec![error])
-                .and_then(|file| self.in_place(&file, edit, &mut sources)),
+            None => discover().and_then(|file| self.in_place(&file, edit, &mut sources)),
         };
-        result.unwrap_or_else(|errors| {
-            let mut report = Report::default();
-            report.extend(errors);
+        let mut report = Report::default();
+        report.keep(result).unwrap_or_else(|| {
             self.voice.report(&sources, &report);
             ExitCode::FAILURE
         })
@@ -150,8 +149,8 @@ impl Edit<'_> {
         stdin: &Path,
         edit: impl FnOnce(&Sources, &Node) -> Edited,
         sources: &mut Sources,
-    ) -> Result<ExitCode, Vec<Diagnostic>> {
-        read_file(stdin, sources, &InputLimits::default()).map_err(|error| vec![error])?;
+    ) -> Result<ExitCode, Refused> {
+        read_file(stdin, sources, &InputLimits::default())?;
         let (text, done) = edited(self.setting, edit, sources)?;
         if self.target.dry_run {
             let unchanged = sources.get(FileId::default()).text == *text;
@@ -169,18 +168,12 @@ impl Edit<'_> {
         file: &Path,
         edit: impl FnOnce(&Sources, &Node) -> Edited,
         sources: &mut Sources,
-    ) -> Result<ExitCode, Vec<Diagnostic>> {
-        let one = |error: Diagnostic| vec![error];
-        let mut held = Held::open(file).map_err(|mut error| {
-            if let Some(other) = other_spelling(file) {
-                error.help = format!("did you mean {}?", other.display());
-            }
-            vec![error]
-        })?;
+    ) -> Result<ExitCode, Refused> {
+        let mut held = Held::open(file).map_err(|refused| with_spelling(refused, file))?;
         let budget = InputLimits::default();
-        let bytes = held.read(budget.bytes as u64 + 1).map_err(one)?;
+        let bytes = held.read(budget.bytes as u64 + 1)?;
         let name = file.display().to_string();
-        let id = add_text(&name, bytes, sources, &budget).map_err(one)?;
+        let id = add_text(&name, bytes, sources, &budget)?;
         let (text, done) = edited(self.setting, edit, sources)?;
         let before = &sources.get(id).text;
         if *before == text {
@@ -191,7 +184,7 @@ impl Edit<'_> {
             self.voice.tell(&format!("would have {done} in {name}\n"));
             return Ok(ExitCode::SUCCESS);
         }
-        let lost = held.replace(before, &text).map_err(one)?;
+        let lost = held.replace(before, &text)?;
         self.voice.tell(&format!("{done} in {name}\n"));
         if let Some(lost) = lost {
             self.voice.tell(&format!("warning: {lost}\n"));
@@ -205,25 +198,20 @@ fn edited(
     setting: Option<&Setting>,
     edit: impl FnOnce(&Sources, &Node) -> Edited,
     sources: &mut Sources,
-) -> Result<(String, String), Vec<Diagnostic>> {
+) -> Result<(String, String), Refused> {
     let budget = InputLimits::default();
-    let mut errors = Vec::new();
     let first = FileId::default();
-    let Some(before) = parse_config(sources, first, &budget, &mut errors) else {
-        return Err(errors);
-    };
+    let before = parse_config(sources, first, &budget)?;
     if let Some(error) = foreign_to_us(&before) {
-        return Err(vec![error]);
+        return Err(error.into());
     }
-    let (text, done) = edit(sources, &before).map_err(|error| vec![error])?;
+    let (text, done) = edit(sources, &before)?;
     if text == sources.get(first).text {
         return Ok((text, done));
     }
     let name = format!("{} (edited)", sources.get(first).name);
     let id = sources.add(name, text.as_str());
-    let Some(after) = parse_config(sources, id, &budget, &mut errors) else {
-        return Err(errors);
-    };
-    let added = edit::added(&before, &after, setting);
-    if added.is_empty() { Ok((text, done)) } else { Err(added) }
+    let after = parse_config(sources, id, &budget)?;
+    edit::check_added(&before, &after, setting)?;
+    Ok((text, done))
 }

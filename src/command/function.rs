@@ -13,10 +13,10 @@ use std::process::ExitCode;
 
 use super::voice::say;
 use super::{work_on_this_thread, write_out};
-use crate::diagnostic::{Diagnostic, Report, Severity, Sources, code, terminal};
+use crate::diagnostic::{Diagnostic, FileId, Report, Severity, Sources, code, terminal};
 use crate::emit::{HoleValues, Shape};
 use crate::kube::{Id, Object};
-use crate::limits::{OutputLimits, RAISE};
+use crate::limits::{InputLimits, OutputLimits, RAISE};
 use crate::pipeline::{Compiled, Request, compile};
 use crate::read::{
     Owner, Owners, Parted, ResourceList, open_list, read_config, read_file, read_resource_list,
@@ -24,7 +24,7 @@ use crate::read::{
 };
 use crate::spec::{API_VERSION, Config, Delivery, KIND};
 use crate::write::{Items, Layout, in_order, results, write_answer};
-use crate::yaml::{Data, InputLimits, Node};
+use crate::yaml::{Data, Node};
 
 /// On previews.yaml: the function checks and returns no items, which is what kustomize accepts from a
 /// validator.
@@ -59,9 +59,7 @@ pub fn run() -> ExitCode {
 pub fn respond(text: &str) -> (String, bool) {
     let mut run = Run::default();
     let file = run.sources.add("<stdin>", text);
-    let mut found = Vec::new();
-    let list = read_resource_list(&run.sources, file, &InputLimits::of_list(), &mut found);
-    run.report.extend(found);
+    let list = run.parse(file);
     run.respond(list)
 }
 
@@ -82,9 +80,8 @@ pub fn legacy_plugin_config() -> Option<PathBuf> {
 pub fn run_legacy_plugin(config: &Path) -> ExitCode {
     let mut run = Run::default();
     let list = run.read(Path::new("-"));
-    let mut found = Vec::new();
-    let config = read_config(config, &mut run.sources, &InputLimits::default(), &mut found);
-    run.report.extend(found);
+    let config = read_config(config, &mut run.sources, &InputLimits::default());
+    let config = run.report.keep(config);
     let (items, ok) = run.answer(list, config, Layout::Documents);
     run.say();
     if !ok {
@@ -101,18 +98,12 @@ struct Run {
 
 impl Run {
     fn read(&mut self, path: &Path) -> ResourceList {
-        let mut found = Vec::new();
-        let list = match read_file(path, &mut self.sources, &InputLimits::default()) {
-            Ok(file) => {
-                read_resource_list(&self.sources, file, &InputLimits::of_list(), &mut found)
-            }
-            Err(error) => {
-                found.push(error);
-                ResourceList::default()
-            }
-        };
-        self.report.extend(found);
-        list
+        let file = read_file(path, &mut self.sources, &InputLimits::default());
+        self.report.keep(file).map_or_else(ResourceList::default, |file| self.parse(file))
+    }
+
+    fn parse(&mut self, file: FileId) -> ResourceList {
+        read_resource_list(&self.sources, file, &InputLimits::of_list(), &mut self.report)
     }
 
     /// The text of the answer, and whether all is well.
@@ -184,13 +175,7 @@ impl Run {
             return None;
         }
         let validator = node.text_at(&["metadata", "annotations", MODE]) == Some("validate");
-        let mut config = match Config::read(node) {
-            Ok(config) => config,
-            Err(errors) => {
-                self.report.extend(errors);
-                return None;
-            }
-        };
+        let mut config = self.report.keep(Config::read(node))?;
         // What passes through is delivered with our output, whatever the file says.
         config.previews.spec.baseline.delivery = Delivery::Include;
         let items = self.expand(list, &config, layout)?;

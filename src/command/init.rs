@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::voice::Voice;
-use crate::diagnostic::{Diagnostic, Sources, code, some_of, stage};
+use crate::diagnostic::{Diagnostic, Refused, Report, Sources, code, some_of, stage};
 use crate::kube::Object;
+use crate::limits::InputLimits;
 use crate::read::{git_root, open_baseline, other_spelling, parse_baseline, source_root};
 use crate::validate::{is_dns_label, is_dns_subdomain, is_source_path};
 use crate::write::in_place;
-use crate::yaml::{InputLimits, Node, write_string};
+use crate::yaml::{Node, write_string};
 
 const GATE: &str = "# The path of every gate: it has no objects of its own, only health checks.
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -37,8 +38,8 @@ pub(super) fn run(
             }
             ExitCode::SUCCESS
         }
-        Err(finding) => {
-            voice.one(finding);
+        Err(refused) => {
+            voice.refuse(refused);
             ExitCode::FAILURE
         }
     }
@@ -48,21 +49,21 @@ fn write(
     folder: &Path,
     namespace: Option<&str>,
     name: Option<&str>,
-) -> Result<[PathBuf; 2], Diagnostic> {
+) -> Result<[PathBuf; 2], Refused> {
     let name = name.map_or_else(|| name_of(folder), str::to_owned);
     let labels = [(namespace, "a namespace"), (Some(name.as_str()), "a set")];
     for (label, what) in labels {
         if let Some(label) = label.filter(|label| !is_dns_label(label)) {
             let message = format!("`{label}` is not the name of {what}; nothing was written");
             let help = "use lower-case letters, digits and `-`, at most 63 characters";
-            return Err(Diagnostic::new(&code::BAD_NAME, message, help));
+            return Err(Diagnostic::new(&code::BAD_NAME, message, help).into());
         }
     }
     let previews = folder.join("previews.yaml");
     if let Some(other) = other_spelling(&previews) {
         let message = format!("{} exists; nothing was written", other.display());
         let help = "name another folder, or edit the file";
-        return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help));
+        return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help).into());
     }
     let below = below_root(folder)?;
     stage::enter("reading");
@@ -84,7 +85,7 @@ fn as_scalar(name: &str) -> String {
 }
 
 /// The folder as paths in previews.yaml name it: from the Git root, without `./` in front.
-fn below_root(folder: &Path) -> Result<String, Diagnostic> {
+fn below_root(folder: &Path) -> Result<String, Refused> {
     let folder: PathBuf = std::path::absolute(folder).unwrap_or_default().components().collect();
     let root = source_root(&folder.join("previews.yaml"));
     let below = folder.strip_prefix(&root).unwrap_or(Path::new(""));
@@ -94,7 +95,7 @@ fn below_root(folder: &Path) -> Result<String, Diagnostic> {
             let message =
                 format!("Flux takes no path such as {}; nothing was written", below.display());
             let help = "name a folder of letters, digits, `-`, `_` and `.`";
-            Err(Diagnostic::new(&code::BAD_NAME, message, help))
+            Err(Diagnostic::new(&code::BAD_NAME, message, help).into())
         }
     }
 }
@@ -117,12 +118,12 @@ impl Found {
         if !folder.is_dir() {
             return Self::default();
         }
-        let (mut sources, mut errors) = (Sources::default(), Vec::new());
+        let (mut sources, mut report) = (Sources::default(), Report::default());
         let budget = InputLimits::default();
-        let files = open_baseline(&[folder], &mut sources, &budget, &mut errors);
-        let (objects, more) = parse_baseline(&sources, &files, &budget);
+        let files = open_baseline(&[folder], &mut sources, &budget, &mut report);
+        let objects = parse_baseline(&sources, &files, &budget, &mut report);
         let distinct: BTreeSet<_> = objects.iter().map(|object| &object.id).collect();
-        let is_baseline = errors.is_empty() && more.is_empty() && distinct.len() == objects.len();
+        let is_baseline = report.is_empty() && distinct.len() == objects.len();
         let mut found = Self { is_baseline, ..Self::default() };
         for object in &objects {
             let file = &sources.get(object.place().file()).name;

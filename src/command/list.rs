@@ -60,7 +60,7 @@ pub(super) fn show(options: &Show, voice: &Voice) -> ExitCode {
             |name| format!("did you mean `{name}`?"),
         );
         let message = format!("there is no preview `{}`", options.name);
-        voice.one(Diagnostic::new(&code::UNKNOWN_PREVIEW, message, help));
+        voice.refuse(Diagnostic::new(&code::UNKNOWN_PREVIEW, message, help));
         return ExitCode::FAILURE;
     };
     let text = match options.format {

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use super::work_on_this_thread;
 use crate::cli::Input;
-use crate::diagnostic::{Diagnostic, FileId, Report, Sources, code, stage};
+use crate::diagnostic::{Diagnostic, FileId, Refused, Report, Sources, code, stage};
 use crate::kube::Object;
+use crate::limits::InputLimits;
 use crate::read::{
     Parted, discover, from_here, is_inside, open_baseline, other_spelling, parse_baseline,
     parse_config, read_argument, set_aside, source_root,
 };
 use crate::spec::Config;
-use crate::yaml::InputLimits;
 
 /// What a command works on.
 pub(super) struct Loaded {
@@ -39,19 +39,17 @@ pub(super) fn load(input: &Input, needs: Needs) -> Loaded {
     stage::enter("reading");
     let mut report = Report::new(input.levels.levels());
     let mut sources = Sources::default();
-    let mut found = Vec::new();
     let named = input.previews.clone().map_or_else(discover, Ok);
     let previews = named.as_deref().unwrap_or(Path::new("previews.yaml"));
     let root = input.source_root.clone().unwrap_or_else(|| source_root(previews));
     let mut reader = Reader { sources: &mut sources, budget: input.limits.input(), needs };
     let file = named.clone().and_then(|path| reader.previews(&path));
     let (config, objects) = if input.baseline.is_empty() {
-        reader.of_config(file, &root, &mut found)
+        reader.of_config(file, &root, &mut report)
     } else {
-        reader.of_arguments(file, &input.baseline, &mut found)
+        reader.of_arguments(file, &input.baseline, &mut report)
     };
     report.extend(config.as_ref().and_then(outside));
-    report.extend(found);
     let input = match &config {
         Some(config) => set_aside(objects, config),
         None => Parted { users: objects, ..Parted::default() },
@@ -66,56 +64,47 @@ struct Reader<'s> {
 }
 
 impl Reader<'_> {
-    fn previews(&mut self, path: &Path) -> Result<FileId, Diagnostic> {
-        read_argument(path, self.sources, &self.budget).map_err(|mut error| {
-            if let Some(other) = other_spelling(path) {
-                error.help = format!("did you mean {}?", other.display());
-            }
-            error
-        })
+    fn previews(&mut self, path: &Path) -> Result<FileId, Refused> {
+        let read = read_argument(path, self.sources, &self.budget);
+        read.map_err(|refused| with_spelling(refused, path))
     }
 
     /// Reads both at once: the arguments say where the baseline is.
     fn of_arguments(
         &mut self,
-        file: Result<FileId, Diagnostic>,
+        file: Result<FileId, Refused>,
         baseline: &[PathBuf],
-        found: &mut Vec<Diagnostic>,
+        report: &mut Report,
     ) -> (Option<Config>, Vec<Object>) {
-        let files = open_baseline(baseline, self.sources, &self.budget, found);
+        let files = open_baseline(baseline, self.sources, &self.budget, report);
         let (sources, budget) = (&*self.sources, &self.budget);
-        let (config, (objects, errors)) = rayon::join(
+        let (config, objects) = rayon::join(
             || read_config(file, sources, budget),
             || {
                 Config::prepare();
-                parse_baseline(sources, &files, budget)
+                parse_baseline(sources, &files, budget, report)
             },
         );
-        found.extend(errors);
-        if objects.is_empty() && found.is_empty() {
-            found.push(no_objects());
+        if objects.is_empty() && report.is_empty() {
+            report.push(no_objects());
         }
-        (config.map_err(|errors| found.extend(errors)).ok(), objects)
+        (report.keep(config), objects)
     }
 
     /// Reads the file first: it says where the baseline is.
     fn of_config(
         &mut self,
-        file: Result<FileId, Diagnostic>,
+        file: Result<FileId, Refused>,
         root: &Path,
-        found: &mut Vec<Diagnostic>,
+        report: &mut Report,
     ) -> (Option<Config>, Vec<Object>) {
-        let config = match read_config(file, self.sources, &self.budget) {
-            Ok(config) => config,
-            Err(errors) => {
-                found.extend(errors);
-                return (None, Vec::new());
-            }
+        let Some(config) = report.keep(read_config(file, self.sources, &self.budget)) else {
+            return (None, Vec::new());
         };
         let path = config.previews.spec.baseline.path.as_str();
         let mut objects = Vec::new();
         if path.is_empty() && self.needs == Needs::Baseline {
-            found.push(config.finding(
+            report.push(config.finding(
                 &code::UNREADABLE,
                 "spec.baseline",
                 "nothing says where the manifests of the baseline are",
@@ -123,12 +112,10 @@ impl Reader<'_> {
             ));
         } else if !path.is_empty() && is_inside(path) {
             let path = from_here(&root.join(path));
-            let files = open_baseline(&[path], self.sources, &self.budget, found);
-            let (read, errors) = parse_baseline(self.sources, &files, &self.budget);
-            found.extend(errors);
-            objects = read;
-            if objects.is_empty() && found.is_empty() {
-                found.push(no_objects());
+            let files = open_baseline(&[path], self.sources, &self.budget, report);
+            objects = parse_baseline(self.sources, &files, &self.budget, report);
+            if objects.is_empty() && report.is_empty() {
+                report.push(no_objects());
             }
         }
         (Some(config), objects)
@@ -136,14 +123,18 @@ impl Reader<'_> {
 }
 
 fn read_config(
-    file: Result<FileId, Diagnostic>,
+    file: Result<FileId, Refused>,
     sources: &Sources,
     budget: &InputLimits,
-) -> Result<Config, Vec<Diagnostic>> {
-    let mut found = Vec::new();
-    match parse_config(sources, file.map_err(|error| vec![error])?, budget, &mut found) {
-        Some(node) => Config::read(node),
-        None => Err(found),
+) -> Result<Config, Refused> {
+    Config::read(parse_config(sources, file?, budget)?)
+}
+
+/// Says what was meant where a file is missing and lies beside under the other ending of YAML.
+pub(super) fn with_spelling(refused: Refused, path: &Path) -> Refused {
+    match other_spelling(path) {
+        Some(other) => refused.with_help(&format!("did you mean {}?", other.display())),
+        None => refused,
     }
 }
 

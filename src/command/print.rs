@@ -52,8 +52,8 @@ pub(super) fn man(command: Option<&str>, folder: Option<&Path>, voice: &Voice) -
                 voice.tell(&format!("wrote {count} pages into {}\n", folder.display()));
                 ExitCode::SUCCESS
             }
-            Err(finding) => {
-                voice.one(finding);
+            Err(refused) => {
+                voice.refuse(refused);
                 ExitCode::FAILURE
             }
         };

@@ -12,8 +12,8 @@ use super::voice::Voice;
 use super::write_out;
 use crate::arguments::Limits;
 use crate::cli::{Artifacts, Input, Render};
-use crate::diagnostic::{Diagnostic, Report, stage};
-use crate::diff::{self, Difference};
+use crate::diagnostic::{Refused, Report, stage};
+use crate::diff::{self, Difference, Unreadable};
 use crate::emit::{Draft, HoleValues, Preview, Shape, Suites};
 use crate::kube::Id;
 use crate::pipeline::{Compiled, Request, compile, delivered};
@@ -79,10 +79,10 @@ pub(super) fn is_in_source(input: &Input, root: &Path) -> bool {
     input.source_root.is_some() || root.join(".git").exists()
 }
 
-/// So many previews become one text, which is written while the next is filled.
+/// This many previews become one text, which is written while the next is filled.
 const TOGETHER: usize = 8;
 
-/// Writes the stream: what is `whole` has the baseline and what previews share.
+/// Writes the stream. A `whole` one also has the baseline and what previews share.
 fn write_stream_of(config: &Config, compiled: Compiled<'_, '_>, whole: bool) -> ExitCode {
     let Compiled { previews, common, input, .. } = compiled;
     let previews = ManuallyDrop::new(previews);
@@ -179,14 +179,16 @@ fn render_tree(
 ) -> ExitCode {
     let limits = &options.input.limits;
     let request = TreeRequest { limits, folder, artifacts: options.artifacts };
-    let done = with_tree(&request, config, loaded, |tree, loaded| {
+    type Done = Result<(Written, Option<Result<Difference, Unreadable>>), Refused>;
+    let done = with_tree(&request, config, loaded, |tree, loaded| -> Done {
         voice.report(&loaded.sources, &loaded.report);
         stage::enter("writing");
         if !options.dry_run {
             return Ok((write_tree(folder, tree)?, None));
         }
         let written = compare_tree(folder, tree)?;
-        Ok((written, Some(difference(folder, tree, limits)?)))
+        let earlier = read_earlier(folder)?;
+        Ok((written, Some(difference(earlier, tree, limits))))
     });
     let Some(done) = done else {
         voice.report(&loaded.sources, &loaded.report);
@@ -209,37 +211,29 @@ fn render_tree(
                     let text = diff::text(&found, voice.look(&std::io::stdout()).colour);
                     write_out(text.as_bytes())
                 }
-                Some(Err(why)) => {
+                Some(Err(unreadable)) => {
+                    let why = unreadable.first_in(folder);
                     voice.tell(&format!("which objects change cannot be told: {why}\n"));
                     ExitCode::SUCCESS
                 }
                 None => ExitCode::SUCCESS,
             }
         }
-        Err(finding) => {
-            voice.one(finding);
+        Err(refused) => {
+            voice.refuse(refused);
             ExitCode::FAILURE
         }
     }
 }
 
-/// What the objects of a tree and those of the folder differ in; or why that cannot be told: a folder may hold
-/// files that somebody changed.
+/// What the objects of a tree and the earlier files of its folder differ in. Somebody may have changed these.
 fn difference(
-    folder: &Path,
+    earlier: BTreeMap<String, Vec<u8>>,
     tree: &Tree<'_>,
     limits: &Limits,
-) -> Result<Result<Difference, String>, Diagnostic> {
-    let earlier = read_earlier(folder)?;
+) -> Result<Difference, Unreadable> {
     let earlier = earlier.into_iter().map(|(path, bytes)| (path, bytes.into())).collect();
-    let report = Report::default();
-    let found = Difference::between(&earlier, tree.files(), None, &report, &limits.input());
-    Ok(found.map_err(|(sources, errors)| {
-        let first = errors.first();
-        let name = first.and_then(|one| one.place).map(|place| &sources.get(place.file()).name);
-        let name = name.map_or(String::new(), |name| format!("{}: ", folder.join(name).display()));
-        format!("{name}{}", first.map_or("", |one| one.message.as_str()))
-    }))
+    Difference::between(&earlier, tree.files(), None, &Report::default(), &limits.input())
 }
 
 /// How many files were written, changed and removed.
@@ -281,10 +275,9 @@ pub(super) struct TreeRequest<'a> {
 
 /// Files of the suites, by their path below `tests/`; what is wrong with them goes to the report.
 fn suite_files(config: &Config, loaded: &mut Loaded, limits: &Limits) -> SuiteFiles {
-    let (mut found, budget) = (Vec::new(), limits.input());
-    let files = read_suites(config, &loaded.root, &loaded.sources, &budget, &mut found);
-    found.extend(check_references(config, &files, &budget));
-    loaded.report.extend(found);
+    let (report, budget) = (&mut loaded.report, limits.input());
+    let files = read_suites(config, &loaded.root, &loaded.sources, &budget, report);
+    check_references(config, &files, &budget, report);
     files
 }
 
@@ -322,13 +315,8 @@ pub(super) fn with_tree<T>(
             }
         }
     })?;
-    match tree {
-        Ok(tree) => Some(finish(&tree, loaded)),
-        Err(found) => {
-            loaded.report.extend(found);
-            None
-        }
-    }
+    let tree = loaded.report.keep(tree)?;
+    Some(finish(&tree, loaded))
 }
 
 /// The objects of the baseline that are delivered with the output, in order.

@@ -8,7 +8,7 @@ use clap::ColorChoice;
 use crate::arguments::Words;
 use crate::diagnostic::terminal::Look;
 use crate::diagnostic::text::printable;
-use crate::diagnostic::{Diagnostic, Report, Sources, stage, terminal, without_userinfo};
+use crate::diagnostic::{Refused, Report, Sources, stage, terminal, without_userinfo};
 
 /// How much is said.
 pub(super) struct Voice {
@@ -40,10 +40,10 @@ impl Voice {
         write_words(&terminal::render(sources, report, look));
     }
 
-    /// Says one finding that has no place in a text.
-    pub(super) fn one(&self, finding: Diagnostic) {
+    /// Says why something could not be made, where that has no place in a text.
+    pub(super) fn refuse(&self, refused: impl Into<Refused>) {
         let mut report = Report::default();
-        report.push(finding);
+        report.extend(refused.into());
         self.report(&Sources::default(), &report);
     }
 

@@ -3,6 +3,19 @@
 //! A diagnostic is data; the renderers ([`terminal`], [`json`], [`sarif`], [`github`])
 //! know nothing of the rules that made it. A [`Report`] holds every finding of a run: no stage stops
 //! at its first mistake.
+//!
+//! # How findings travel
+//!
+//! In two ways, so that every caller knows what to do with them:
+//!
+//! - A function that looks and goes on takes `report: &mut Report`, adds to it and says nothing of it in its
+//!   result. What runs in parallel gets a report of its own, which is [absorbed](Report::absorb).
+//! - A function that cannot make what it is asked for returns `Result<T, Refused>`: [`Refused`] holds one finding
+//!   or several. `?` passes it up, and [`Report::keep`] takes it where the caller goes on without the value.
+//!
+//! A function that does not know where a text stands, such as the parser of a glob or a patch, returns a `Problem`: a
+//! sentence and a remedy, of which its caller makes a finding. `Result<T, String>` is no finding but a part of
+//! a sentence: the parsers of arguments, whose error clap completes, and checks of paths return it.
 
 pub mod code;
 pub mod github;
@@ -10,6 +23,7 @@ mod hidden;
 pub mod json;
 mod levels;
 mod patch_text;
+mod refused;
 pub mod sarif;
 mod snippet;
 mod source;
@@ -26,6 +40,8 @@ pub use code::Code;
 use levels::Level;
 pub use levels::Levels;
 pub(crate) use patch_text::{may_be_of_secret, mentions_secret, unquoted};
+pub(crate) use refused::Problem;
+pub use refused::Refused;
 pub use source::{FileId, Place, Region, Source, Sources};
 pub(crate) use userinfo::{has_userinfo, without_userinfo};
 
@@ -199,9 +215,26 @@ impl Report {
         }
     }
 
+    /// The value, or the findings for which there is none, which are added.
+    pub fn keep<T>(&mut self, made: Result<T, Refused>) -> Option<T> {
+        made.map_err(|refused| self.extend(refused)).ok()
+    }
+
+    /// Passes a value on, unless an error was found.
+    ///
+    /// # Errors
+    /// Everything that was found.
+    pub(crate) fn unless_errors<T>(mut self, value: T) -> Result<T, Refused> {
+        if !self.has_errors {
+            return Ok(value);
+        }
+        self.found.extend(self.more.cloned());
+        Refused::unless_none(self.found, value)
+    }
+
     /// Replaces words in what is said to do.
     pub(crate) fn reword_help(&mut self, old: &str, new: &str) {
-        for finding in &mut self.found {
+        for finding in self.iter_mut() {
             finding.help = finding.help.replace(old, new);
         }
     }
@@ -219,6 +252,11 @@ impl Report {
             let words = [&mut finding.message, &mut finding.help, &mut finding.label].into_iter();
             words.chain(labels).for_each(|text| *text = text.replace(folder, name));
         }
+    }
+
+    /// What is in memory, to be said in other words.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Diagnostic> {
+        self.found.iter_mut()
     }
 
     /// How many findings there are in memory.

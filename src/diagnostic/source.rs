@@ -170,7 +170,7 @@ impl Sources {
     }
 
     /// Takes the quoted words out of the messages about texts that are not shown.
-    pub(crate) fn unquote(&self, findings: &mut [Diagnostic]) {
+    pub(crate) fn unquote<'f>(&self, findings: impl Iterator<Item = &'f mut Diagnostic>) {
         for finding in findings {
             let shows = |place: Place| {
                 self.find(place.file()).is_none_or(|source| source.is_shown(place.range().start))

@@ -57,40 +57,43 @@ fn walk<'n>(old: Option<&'n Node>, new: Option<&'n Node>, path: String, found: &
         }
         (Some(Data::List(before)), Some(Data::List(after))) => {
             match names(before).zip(names(after)) {
-                Some((old_names, new_names)) => {
-                    let of =
-                        |names: &[&'n str], items: &'n [Node]| -> BTreeMap<&'n str, &'n Node> {
-                            names.iter().copied().zip(items).collect()
-                        };
-                    let (old, new) = (of(&old_names, before), of(&new_names, after));
-                    let mut seen = BTreeSet::new();
-                    for name in new_names.iter().chain(&old_names).copied() {
-                        if seen.insert(name) {
-                            let (old, new) = (old.get(name).copied(), new.get(name).copied());
-                            walk(old, new, format!("{path}[{name}]"), found);
-                        }
-                    }
-                    let stayed = old_names.iter().filter(|name| new.contains_key(*name));
-                    let kept = new_names.iter().filter(|name| old.contains_key(*name));
-                    if !stayed.eq(kept) {
-                        let order = |names: &[&str]| Some(names.join(", "));
-                        let (old, new) = (order(&old_names), order(&new_names));
-                        found.push(Field { path: format!("{path} (order)"), old, new });
-                    }
-                }
+                Some(names) => walk_named((before, after), names, &path, found),
                 None => {
                     for index in 0..before.len().max(after.len()) {
-                        walk(
-                            before.get(index),
-                            after.get(index),
-                            format!("{path}[{index}]"),
-                            found,
-                        );
+                        let path = format!("{path}[{index}]");
+                        walk(before.get(index), after.get(index), path, found);
                     }
                 }
             }
         }
         _ => found.push(Field { path, old: old.map(on_one_line), new: new.map(on_one_line) }),
+    }
+}
+
+/// Compares two lists whose items are known by these names.
+fn walk_named<'n>(
+    (before, after): (&'n [Node], &'n [Node]),
+    (old_names, new_names): (Vec<&'n str>, Vec<&'n str>),
+    path: &str,
+    found: &mut Vec<Field>,
+) {
+    let of = |names: &[&'n str], items: &'n [Node]| -> BTreeMap<&'n str, &'n Node> {
+        names.iter().copied().zip(items).collect()
+    };
+    let (old, new) = (of(&old_names, before), of(&new_names, after));
+    let mut seen = BTreeSet::new();
+    for name in new_names.iter().chain(&old_names).copied() {
+        if seen.insert(name) {
+            let (old, new) = (old.get(name).copied(), new.get(name).copied());
+            walk(old, new, format!("{path}[{name}]"), found);
+        }
+    }
+    let stayed = old_names.iter().filter(|name| new.contains_key(*name));
+    let kept = new_names.iter().filter(|name| old.contains_key(*name));
+    if !stayed.eq(kept) {
+        let order = |names: &[&str]| Some(names.join(", "));
+        let (old, new) = (order(&old_names), order(&new_names));
+        found.push(Field { path: format!("{path} (order)"), old, new });
     }
 }
 

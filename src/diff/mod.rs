@@ -11,8 +11,9 @@ mod text;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use crate::diagnostic::{Diagnostic, Report, Sources};
+use crate::diagnostic::{Diagnostic, Refused, Report, Sources};
 use crate::kube::marks::PREVIEW;
 use crate::kube::{Id, Object};
 use crate::limits::InputLimits;
@@ -90,19 +91,37 @@ pub(crate) struct Difference {
     pub(crate) caveat: Option<String>,
 }
 
+/// Why two outputs cannot be compared: a file of one of them is not what anabranch writes.
+#[derive(Debug)]
+pub(crate) struct Unreadable {
+    /// The texts that the findings are about.
+    pub(crate) sources: Sources,
+    pub(crate) refused: Refused,
+}
+
+impl Unreadable {
+    /// The first finding as a part of a sentence, with the path of the file below the folder of the output.
+    pub(crate) fn first_in(&self, folder: &Path) -> String {
+        let first = self.refused.first();
+        let name = first.place.map(|place| &self.sources.get(place.file()).name);
+        let name = name.map_or(String::new(), |name| format!("{}: ", folder.join(name).display()));
+        format!("{name}{}", first.message)
+    }
+}
+
 impl Difference {
     /// Compares two trees; what was found while they were made is compared by code and words, where it is
     /// known of both.
     ///
     /// # Errors
-    /// A file of either cannot be read as YAML; with the texts that the errors are about.
+    /// A file of either cannot be read as YAML.
     pub(crate) fn between(
         old: &Files<'_>,
         new: &Files<'_>,
         before: Option<&Report>,
         now: &Report,
         limits: &InputLimits,
-    ) -> Result<Self, (Sources, Vec<Diagnostic>)> {
+    ) -> Result<Self, Unreadable> {
         let paths: BTreeSet<&str> = old.keys().chain(new.keys()).map(String::as_str).collect();
         let differs = |path: &&str| old.get(*path) != new.get(*path);
         let (mut manifests, others): (Vec<&str>, Vec<&str>) =
@@ -228,20 +247,19 @@ fn read(
     files: &Files<'_>,
     paths: &[&str],
     limits: &InputLimits,
-) -> Result<BTreeMap<Id, Object>, (Sources, Vec<Diagnostic>)> {
+) -> Result<BTreeMap<Id, Object>, Unreadable> {
     let mut sources = Sources::default();
     let mut found = BTreeMap::new();
     for (path, content) in paths.iter().filter_map(|path| Some((path, files.get(*path)?))) {
         let file = sources.add(*path, String::from_utf8_lossy(content).as_ref());
-        let nodes = match parse_documents(&sources, file, limits) {
-            Ok(nodes) => nodes,
-            Err(errors) => return Err((sources, errors)),
+        let objects = parse_documents(&sources, file, limits)
+            .and_then(|nodes| nodes.into_iter().map(Object::from_node).collect());
+        let objects: Vec<Object> = match objects {
+            Ok(objects) => objects,
+            Err(refused) => return Err(Unreadable { sources, refused }),
         };
-        for node in nodes {
-            match Object::from_node(node) {
-                Ok(object) => drop(found.entry(object.id.clone()).or_insert(object)),
-                Err(error) => return Err((sources, vec![error])),
-            }
+        for object in objects {
+            found.entry(object.id.clone()).or_insert(object);
         }
     }
     Ok(found)

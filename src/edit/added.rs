@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Setting, previews};
-use crate::diagnostic::{Diagnostic, Report, Severity, code};
+use crate::diagnostic::{Diagnostic, Refused, Report, Severity, code};
 use crate::read::Parted;
 use crate::spec::Config;
 use crate::validate::validate;
@@ -22,19 +22,14 @@ struct Looked {
 /// What an error is about: its code, its field with names for numbers, and what it says.
 type Subject = (&'static str, String, String);
 
-/// The errors that an edit adds, by the trees before and after it. With a setting, also those of what it
-/// writes, whether the file had them before or not: it would be written again.
-#[must_use]
-pub fn added(before: &Node, after: &Node, setting: Option<&Setting>) -> Vec<Diagnostic> {
+/// Refuses the errors that an edit adds, by the trees before and after it. With a setting, also those of what
+/// it writes, whether the file had them before or not: it would be written again.
+///
+/// # Errors
+/// The edit adds errors, or the file has errors that cannot be told from those of the edit.
+pub fn check_added(before: &Node, after: &Node, setting: Option<&Setting>) -> Result<(), Refused> {
     let grows = previews(after).len() > previews(before).len();
-    let before = match look(before) {
-        Ok(looked) => looked,
-        Err(errors) => return errors,
-    };
-    let after = match look(after) {
-        Ok(looked) => looked,
-        Err(errors) => return errors,
-    };
+    let (before, after) = (look(before)?, look(after)?);
     let mut known: BTreeMap<Subject, usize> = BTreeMap::new();
     let is_full = before.errors.len() >= Report::KEPT;
     for (subject, _) in before.errors {
@@ -53,14 +48,15 @@ pub fn added(before: &Node, after: &Node, setting: Option<&Setting>) -> Vec<Diag
         let counts = !is_full || edited.is_some_and(|edited| subject.1.contains(&edited));
         counts.then_some(error)
     };
-    let found: Vec<Diagnostic> = after.errors.into_iter().filter_map(is_new).collect();
+    let added: Vec<Diagnostic> = after.errors.into_iter().filter_map(is_new).collect();
+    Refused::unless_none(added, ())?;
     match setting {
-        Some(setting) if found.is_empty() => written(&before.sound, &after.sound, setting),
-        _ => found,
+        Some(setting) => check_written(&before.sound, &after.sound, setting),
+        None => Ok(()),
     }
 }
 
-fn look(node: &Node) -> Result<Looked, Vec<Diagnostic>> {
+fn look(node: &Node) -> Result<Looked, Refused> {
     let mut errors = Vec::new();
     let mut sound = node.clone();
     loop {
@@ -99,7 +95,7 @@ fn without(node: &Node, errors: &[Diagnostic]) -> Option<Node> {
         if key == "baseline" {
             let namespace = Node::map([("namespace", Node::string("baseline"))]);
             spec.set(key, namespace.clone());
-            // Not twice: what is wrong with it is not what stands there.
+            // The stand-in is there already, so replacing it again would not help.
             (had.as_ref() != Some(&namespace)).then_some(())?;
         } else {
             had?;
@@ -146,8 +142,8 @@ fn named(text: &str, node: &Node) -> String {
     out + rest
 }
 
-/// The errors of what a setting writes, alone in the file.
-fn written(before: &Node, after: &Node, setting: &Setting) -> Vec<Diagnostic> {
+/// Refuses the errors of what a setting writes, alone in the file.
+fn check_written(before: &Node, after: &Node, setting: &Setting) -> Result<(), Refused> {
     let setting = setting.settled();
     let named = |preview: &Node| preview.text_at(&["name"]) == Some(&setting.name);
     let is_known = previews(before).iter().any(named);
@@ -155,16 +151,14 @@ fn written(before: &Node, after: &Node, setting: &Setting) -> Vec<Diagnostic> {
     if let Some(spec) = alone.get_mut("spec") {
         spec.set("previews", Node::list([setting.preview()]));
     }
-    let Ok(Looked { errors, .. }) = look(&alone) else { return Vec::new() };
+    let Ok(Looked { errors, .. }) = look(&alone) else { return Ok(()) };
     let is_written = |error: &Diagnostic| {
         let field = error.field.as_deref().unwrap_or_default();
         let inner = field.strip_prefix("spec.previews[0]");
         // A name that is there is not written, and services that are not named stay.
         inner.is_some_and(|inner| !(is_known && inner == ".name") && inner != ".services")
     };
-    errors
-        .into_iter()
-        .map(|(_, error)| Diagnostic { place: None, related: Vec::new(), ..error })
-        .filter(is_written)
-        .collect()
+    let errors = errors.into_iter().map(|(_, error)| error).filter(is_written);
+    let errors = errors.map(|error| Diagnostic { place: None, related: Vec::new(), ..error });
+    Refused::unless_none(errors.collect(), ())
 }

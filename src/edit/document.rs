@@ -9,8 +9,9 @@ use std::ops::Range;
 use super::layout::{Item, Style};
 use super::style::{json, scalar};
 use super::trivia::{comma, is_comment};
-use crate::diagnostic::{Diagnostic, Sources, code};
-use crate::yaml::{Data, InputLimits, Key, Node, parse_documents};
+use crate::diagnostic::{Diagnostic, Refused, Sources, code};
+use crate::limits::InputLimits;
+use crate::yaml::{Data, Key, Node, parse_documents};
 
 /// One YAML document. Text and tree always mean the same.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ impl Document {
     }
 
     /// Sets the text of a key of a mapping: one that is there keeps its quotes, another is added at the end.
-    pub(super) fn set(&mut self, path: &str, key: &str, value: &str) -> Result<(), Diagnostic> {
+    pub(super) fn set(&mut self, path: &str, key: &str, value: &str) -> Result<(), Refused> {
         let map = self.at(path)?;
         let Some((found, old)) = self.entry(map, key) else {
             return self.add_key(path, key, Node::string(value));
@@ -68,7 +69,7 @@ impl Document {
     }
 
     /// Adds a key at the end of a mapping.
-    pub(super) fn add_key(&mut self, path: &str, key: &str, value: Node) -> Result<(), Diagnostic> {
+    pub(super) fn add_key(&mut self, path: &str, key: &str, value: Node) -> Result<(), Refused> {
         let map = self.at(path)?;
         let Some((first, _)) = map.entries().first() else {
             return Err(self.refuse(path));
@@ -89,7 +90,7 @@ impl Document {
 
     /// Removes a key of a mapping with its value, where it is written there and others are; nothing where the
     /// mapping has none. A comment on its lines or above it is a reason to refuse.
-    pub(super) fn remove_key(&mut self, path: &str, key: &str) -> Result<(), Diagnostic> {
+    pub(super) fn remove_key(&mut self, path: &str, key: &str) -> Result<(), Refused> {
         let map = self.at(path)?;
         let entries = map.entries();
         let Some(index) = entries.iter().position(|(found, _)| found.text == key) else {
@@ -100,7 +101,7 @@ impl Document {
         self.apply(path, vec![(range, String::new())], |node| drop(node.remove(key)))
     }
 
-    /// What goes with an entry of a mapping that has others.
+    /// The bytes to remove with a pair of a mapping that has others.
     fn lines_of_key(&self, map: &Node, index: usize) -> Option<Range<usize>> {
         let entries = map.entries();
         let start = |index: usize| entries[index].0.place.range().start;
@@ -135,7 +136,7 @@ impl Document {
         let colon = if self.is_compact() { ":" } else { ": " };
         let Some((last, old)) = map.entries().last() else { return Vec::new() };
         let end = self.empty_at(last, old).unwrap_or_else(|| self.content_end(old));
-        // Nothing to splice is a refusal.
+        // An edit without a splice is refused, as its text does not change.
         let Some(gap) = self.text.get(end..map.place.range().end - 1) else { return Vec::new() };
         let start = last.place.range().start;
         let indent = self.indent(start);
@@ -161,12 +162,7 @@ impl Document {
     }
 
     /// Adds an item to a sequence, before the one that has this index now.
-    pub(super) fn insert(
-        &mut self,
-        path: &str,
-        index: usize,
-        item: Node,
-    ) -> Result<(), Diagnostic> {
+    pub(super) fn insert(&mut self, path: &str, index: usize, item: Node) -> Result<(), Refused> {
         let (parent, key, list) = self.list(path)?;
         let splices = if let Some(mut sequence) = self.sequence(parent, key, list) {
             let layout = &mut sequence.layout;
@@ -208,7 +204,7 @@ impl Document {
     }
 
     /// Removes items of a sequence, by their indices in order, with the comments that are theirs.
-    pub(super) fn remove(&mut self, path: &str, goes: &[usize]) -> Result<(), Diagnostic> {
+    pub(super) fn remove(&mut self, path: &str, goes: &[usize]) -> Result<(), Refused> {
         if goes.is_empty() {
             return Ok(());
         }
@@ -232,7 +228,8 @@ impl Document {
         })
     }
 
-    /// Lines that follow a block scalar at the end of the text would give it the line break that it has not.
+    /// Keeps a block scalar at the end of the text from getting a line break when lines follow it: its header becomes
+    /// that of a text without one.
     fn seal(&self, before: &Node) -> Option<Splice> {
         let last = self.last_scalar(before);
         let is_open = last.place.range().end == self.text.len() && !self.text.ends_with('\n');
@@ -260,7 +257,7 @@ impl Document {
         path: &str,
         mut splices: Vec<Splice>,
         change: impl FnOnce(&mut Node),
-    ) -> Result<(), Diagnostic> {
+    ) -> Result<(), Refused> {
         splices.sort_by_key(|(range, _)| range.start);
         let (mut text, mut from) = (String::with_capacity(self.text.len()), 0);
         for (range, new) in splices {
@@ -285,20 +282,22 @@ impl Document {
         }
     }
 
-    fn refuse(&self, path: &str) -> Diagnostic {
+    fn refuse(&self, path: &str) -> Refused {
         let message = format!("{path} is written in a way that cannot be edited in place");
         let help = "give it a form without anchors, aliases and merge keys, each item on lines of its own, \
                     or edit it by hand";
         let node = self.node.at_path(path).unwrap_or(&self.node);
-        Diagnostic::new(&code::EDIT_REFUSED, message, help).at(node.place, "nothing was changed")
+        Diagnostic::new(&code::EDIT_REFUSED, message, help)
+            .at(node.place, "nothing was changed")
+            .into()
     }
 
-    pub(super) fn at(&self, path: &str) -> Result<&Node, Diagnostic> {
+    pub(super) fn at(&self, path: &str) -> Result<&Node, Refused> {
         self.node.at_path(path).ok_or_else(|| self.refuse(path))
     }
 
     /// A sequence, its key, and the mapping around them.
-    fn list(&self, path: &str) -> Result<(&Node, &Key, &Node), Diagnostic> {
+    fn list(&self, path: &str) -> Result<(&Node, &Key, &Node), Refused> {
         let (parent, key) = path.rsplit_once('.').unwrap_or(("", path));
         let parent = self.at(parent)?;
         let is_list = |node: &Node| node.is_null() || matches!(node.data, Data::List(_));

@@ -17,12 +17,12 @@ mod span;
 mod style;
 mod trivia;
 
-pub use added::added;
+pub use added::check_added;
 pub use races::{Open, is_late};
 
 use jiff::Timestamp;
 
-use crate::diagnostic::{Diagnostic, Sources, code, some_of};
+use crate::diagnostic::{Diagnostic, Refused, Sources, code, some_of};
 use crate::kube::repository;
 use crate::spec::{Change, known_by, time};
 use crate::validate::is_dns_label;
@@ -90,18 +90,18 @@ impl Setting {
 /// # Errors
 /// The preview is new and has no service; a service lists containers or workloads of which none has
 /// the repository of the new image; or the text cannot be edited in place.
-pub fn set(sources: &Sources, node: &Node, setting: &Setting) -> Result<String, Diagnostic> {
+pub fn set(sources: &Sources, node: &Node, setting: &Setting) -> Result<String, Refused> {
     let setting = setting.settled();
     if let Some(expires) = setting.expires.as_ref().filter(|expires| time(expires).is_none()) {
         let message = format!("`{expires}` is not a time");
         let help = "write RFC 3339: 2026-12-01T00:00:00Z";
-        return Err(Diagnostic::new(&code::CONFIG_FIELD, message, help));
+        return Err(Diagnostic::new(&code::CONFIG_FIELD, message, help).into());
     }
     let is_name = |service: &str| service.split('.').all(is_dns_label);
     if let Some((service, _)) = setting.images.iter().find(|(service, _)| !is_name(service)) {
         let message = format!("`{service}` cannot name a service");
         let help = "write --image SERVICE=IMAGE with the name of a Service or workload";
-        return Err(Diagnostic::new(&code::BAD_NAME, message, help));
+        return Err(Diagnostic::new(&code::BAD_NAME, message, help).into());
     }
     let mut document = open(sources, node);
     // Who sets it wants it open.
@@ -140,7 +140,7 @@ pub fn set(sources: &Sources, node: &Node, setting: &Setting) -> Result<String, 
 }
 
 /// Refuses to replace what a preview has for pull requests of other repositories.
-fn refuse_others(preview: &Node, setting: &Setting) -> Result<(), Diagnostic> {
+fn refuse_others(preview: &Node, setting: &Setting) -> Result<(), Refused> {
     let changes = preview.get("changes").map(Node::items).unwrap_or_default();
     let is_named = |change: &&Node| {
         let repository = change.text_at(&["repository"]).map(known_by);
@@ -153,7 +153,7 @@ fn refuse_others(preview: &Node, setting: &Setting) -> Result<(), Diagnostic> {
     let repository = other.text_at(&["repository"]).unwrap_or_default();
     let message = format!("`{}` stands for a pull request of {repository} as well", setting.name);
     let help = "name both with --change, leave --replace out, or give previews of each repository a prefix of their own";
-    Err(Diagnostic::new(&code::EDIT_REFUSED, message, help).at(other.place, "would go"))
+    Err(Diagnostic::new(&code::EDIT_REFUSED, message, help).at(other.place, "would go").into())
 }
 
 /// Removes the previews for which `goes` holds and returns the new text with their names.
@@ -164,7 +164,7 @@ pub fn remove(
     sources: &Sources,
     node: &Node,
     goes: impl Fn(&Node) -> bool,
-) -> Result<(String, Vec<String>), Diagnostic> {
+) -> Result<(String, Vec<String>), Refused> {
     let mut document = open(sources, node);
     let names = take_out(&mut document, goes)?;
     Ok((document.into_text(), names))
@@ -181,7 +181,7 @@ pub fn close(
     names: &[String],
     at: Timestamp,
     pull: Option<&(String, u64)>,
-) -> Result<(String, Vec<String>), Diagnostic> {
+) -> Result<(String, Vec<String>), Refused> {
     let mut document = open(sources, node);
     let mut closed = Vec::new();
     for name in names {
@@ -208,7 +208,7 @@ pub fn prune(
     node: &Node,
     now: Timestamp,
     still: Option<&Open>,
-) -> Result<(String, Vec<String>), Diagnostic> {
+) -> Result<(String, Vec<String>), Refused> {
     let mut document = open(sources, node);
     let is_closed = |preview: &Node| still.is_some_and(|still| still.lacks(preview, now));
     let names = take_out(&mut document, |one| is_expired(one, now) || is_closed(one))?;
@@ -216,10 +216,7 @@ pub fn prune(
     Ok((document.into_text(), names))
 }
 
-fn take_out(
-    document: &mut Document,
-    goes: impl Fn(&Node) -> bool,
-) -> Result<Vec<String>, Diagnostic> {
+fn take_out(document: &mut Document, goes: impl Fn(&Node) -> bool) -> Result<Vec<String>, Refused> {
     let name = |preview: &Node| preview.text_at(&["name"]).unwrap_or_default().to_owned();
     let (indices, names): (Vec<usize>, Vec<String>) = previews(&document.node)
         .iter()
@@ -244,14 +241,14 @@ fn open(sources: &Sources, node: &Node) -> Document {
     Document::new(&sources.get(node.place.file()).text, node)
 }
 
-fn add(document: &mut Document, setting: &Setting) -> Result<(), Diagnostic> {
+fn add(document: &mut Document, setting: &Setting) -> Result<(), Refused> {
     let node = &document.node;
     if setting.images.is_empty() {
         let message = format!("`{}` is new and changes no service", setting.name);
         let help = "name its services with --image SERVICE=IMAGE, or --service SERVICE for the baseline's image";
         let error = Diagnostic::new(&code::CONFIG_FIELD, message, help);
         let place = node.at(&["spec", "previews"]).unwrap_or(node).place;
-        return Err(error.at(place, "not in here"));
+        return Err(error.at(place, "not in here").into());
     }
     let preview = setting.preview();
     let Some(list) = node.at(&["spec", "previews"]) else {
@@ -267,7 +264,7 @@ fn retain(
     document: &mut Document,
     path: &str,
     keep: impl Fn(&Node) -> bool,
-) -> Result<(), Diagnostic> {
+) -> Result<(), Refused> {
     let items = document.node.at_path(path).map(Node::items).unwrap_or_default();
     let goes: Vec<usize> = (0..items.len()).filter(|&index| !keep(&items[index])).collect();
     document.remove(path, &goes)
@@ -278,7 +275,7 @@ fn set_image(
     preview: &str,
     service: &str,
     image: &str,
-) -> Result<(), Diagnostic> {
+) -> Result<(), Refused> {
     let path = format!("{preview}.services");
     let services = document.node.at_path(&path).map(Node::items).unwrap_or_default();
     let found = services.iter().position(|node| node.text_at(&["name"]) == Some(service));
@@ -311,7 +308,9 @@ fn set_image(
             format!("{service} lists its images one by one, and should have the baseline's");
         let help = "remove its `containers` and `workloads` by hand";
         let place = services[index].place;
-        return Err(Diagnostic::new(&code::AMBIGUOUS_CONTAINER, message, help).at(place, "here"));
+        return Err(Diagnostic::new(&code::AMBIGUOUS_CONTAINER, message, help)
+            .at(place, "here")
+            .into());
     }
     if matching.is_empty() {
         let message = format!(
@@ -319,12 +318,14 @@ fn set_image(
         );
         let help = format!("it has {}; edit the one that is meant by hand", some_of(&listed));
         let place = services[index].place;
-        return Err(Diagnostic::new(&code::AMBIGUOUS_CONTAINER, message, help).at(place, "here"));
+        return Err(Diagnostic::new(&code::AMBIGUOUS_CONTAINER, message, help)
+            .at(place, "here")
+            .into());
     }
     matching.into_iter().try_for_each(|path| document.set(&path, "image", image))
 }
 
-fn set_change(document: &mut Document, preview: &str, change: &Change) -> Result<(), Diagnostic> {
+fn set_change(document: &mut Document, preview: &str, change: &Change) -> Result<(), Refused> {
     let path = format!("{preview}.changes");
     let items = document.node.at_path(&path).map(Node::items).unwrap_or_default();
     match items.iter().position(|node| is_same(node, change)) {
@@ -344,7 +345,7 @@ fn set_change(document: &mut Document, preview: &str, change: &Change) -> Result
 }
 
 /// Adds an item at the end of a list, which is made where there is none.
-fn append(document: &mut Document, path: &str, key: &str, item: Node) -> Result<(), Diagnostic> {
+fn append(document: &mut Document, path: &str, key: &str, item: Node) -> Result<(), Refused> {
     let list = format!("{path}.{key}");
     match document.node.at_path(&list) {
         Some(found) => {

@@ -8,7 +8,7 @@ use jiff::{Timestamp, ToSpan};
 use super::document::Document;
 use super::{Setting, is_pull, is_same, previews};
 use crate::diagnostic::text::short;
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::spec::{known_by, time};
 use crate::yaml::Node;
 
@@ -16,7 +16,7 @@ use crate::yaml::Node;
 ///
 /// # Errors
 /// A time of the file cannot be read: which of the two is later cannot be told.
-pub fn is_late(node: &Node, setting: &Setting) -> Result<Option<String>, Diagnostic> {
+pub fn is_late(node: &Node, setting: &Setting) -> Result<Option<String>, Refused> {
     let Some(event) = setting.event else { return Ok(None) };
     let name = &setting.name;
     if let Some(at) = closed_at(node, name)?.filter(|&at| at >= event) {
@@ -30,7 +30,7 @@ pub fn is_late(node: &Node, setting: &Setting) -> Result<Option<String>, Diagnos
 }
 
 /// Whether the file knows a state of a preview's pull requests, or their close, that is later than this.
-pub(super) fn is_known_later(node: &Node, name: &str, at: Timestamp) -> Result<bool, Diagnostic> {
+pub(super) fn is_known_later(node: &Node, name: &str, at: Timestamp) -> Result<bool, Refused> {
     let preview = previews(node).iter().find(|one| one.text_at(&["name"]) == Some(name));
     let changes = preview.and_then(|one| one.get("changes")).map(Node::items).unwrap_or_default();
     let known = latest(changes.iter(), "updated")?.max(closed_at(node, name)?);
@@ -49,7 +49,7 @@ pub(super) fn stands_for_another(
 }
 
 /// Notes that the pull request of a preview was closed.
-pub(super) fn close(document: &mut Document, name: &str, at: Timestamp) -> Result<(), Diagnostic> {
+pub(super) fn close(document: &mut Document, name: &str, at: Timestamp) -> Result<(), Refused> {
     let at = &at.to_string();
     let entry = Node::map([("name", Node::string(name)), ("at", Node::string(at))]);
     let Some(list) = document.node.at(&["spec", "closed"]) else {
@@ -66,10 +66,7 @@ pub(super) fn close(document: &mut Document, name: &str, at: Timestamp) -> Resul
 }
 
 /// Forgets closed previews.
-pub(super) fn forget(
-    document: &mut Document,
-    goes: impl Fn(&Node) -> bool,
-) -> Result<(), Diagnostic> {
+pub(super) fn forget(document: &mut Document, goes: impl Fn(&Node) -> bool) -> Result<(), Refused> {
     let items = document.node.at(&["spec", "closed"]).map(Node::items).unwrap_or_default();
     let indices: Vec<usize> = (0..items.len()).filter(|&index| goes(&items[index])).collect();
     if indices.is_empty() {
@@ -105,7 +102,7 @@ pub(super) fn is_old(closed: &Node, now: Timestamp) -> bool {
     at.and_then(|at| at.checked_add(720.hours()).ok()).is_some_and(|then| then <= now)
 }
 
-fn closed_at(node: &Node, name: &str) -> Result<Option<Timestamp>, Diagnostic> {
+fn closed_at(node: &Node, name: &str) -> Result<Option<Timestamp>, Refused> {
     let closed = node.at(&["spec", "closed"]).map(Node::items).unwrap_or_default();
     // Branches that were merged may have brought two.
     latest(closed.iter().filter(|one| one.text_at(&["name"]) == Some(name)), "at")
@@ -115,7 +112,7 @@ fn closed_at(node: &Node, name: &str) -> Result<Option<Timestamp>, Diagnostic> {
 fn latest<'n>(
     entries: impl Iterator<Item = &'n Node>,
     key: &str,
-) -> Result<Option<Timestamp>, Diagnostic> {
+) -> Result<Option<Timestamp>, Refused> {
     let said = entries.filter_map(|entry| entry.get(key));
     let said = said.filter(|said| !said.is_null() && said.text() != Some(""));
     let times = said.map(|said| {
@@ -124,7 +121,7 @@ fn latest<'n>(
             let message = format!("`{}` is not a time", short(text));
             let help = "write RFC 3339: \"2026-12-01T00:00:00Z\"; without it nobody can tell which of two \
                         states is later";
-            Diagnostic::new(&code::CONFIG_FIELD, message, help).at(said.place, "")
+            Diagnostic::new(&code::CONFIG_FIELD, message, help).at(said.place, "").into()
         })
     });
     times.collect::<Result<Vec<_>, _>>().map(|times| times.into_iter().max())

@@ -162,19 +162,8 @@ impl Document {
         let mut layout = self.new_layout(Style::Lines);
         let bracket = list.place.range().start;
         let last = gaps.len() - 1;
-        // Commas are made anew; where they do not follow their item, or two items share a line, all of it
-        // is laid out anew.
-        let mut is_neat = true;
-        let mut without_commas = Vec::with_capacity(gaps.len());
-        for (index, gap) in gaps.iter().enumerate() {
-            let found = comma(gap).filter(|_| index > 0);
-            is_neat &= gap.contains('\n') && found.is_none_or(|comma| comma == 0);
-            layout.trailing |= index == last && found.is_some();
-            without_commas.push(match found {
-                Some(comma) => format!("{}{}", &gap[..comma], &gap[comma + 1..]),
-                None => (*gap).to_owned(),
-            });
-        }
+        layout.trailing = last > 0 && comma(gaps[last]).is_some();
+        let (without_commas, is_neat) = without_commas(gaps);
         let mut above = 0;
         for (index, gap) in without_commas.iter().enumerate() {
             let (rest, mut gap) = lines(gap);
@@ -259,4 +248,19 @@ impl Document {
         splices.push((range, layout.write()));
         splices
     }
+}
+
+/// The texts between the brackets and the items without their commas, which are made anew; and whether they are
+/// neat. Where a comma does not follow its item, or two items share a line, all of it is laid out anew.
+fn without_commas(gaps: &[&str]) -> (Vec<String>, bool) {
+    let mut is_neat = true;
+    let without = gaps.iter().enumerate().map(|(index, gap)| {
+        let found = comma(gap).filter(|_| index > 0);
+        is_neat &= gap.contains('\n') && found.is_none_or(|comma| comma == 0);
+        match found {
+            Some(comma) => format!("{}{}", &gap[..comma], &gap[comma + 1..]),
+            None => (*gap).to_owned(),
+        }
+    });
+    (without.collect(), is_neat)
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use smol_str::{SmolStr, ToSmolStr};
 
-use crate::diagnostic::{Diagnostic, Place, code};
+use crate::diagnostic::{Diagnostic, Place, Refused, code};
 use crate::yaml::{Data, Node, to_node};
 
 /// What makes an object unique in a cluster. The version is not part of it: `apps/v1` and
@@ -47,7 +47,7 @@ impl Object {
     ///
     /// # Errors
     /// `apiVersion`, `kind` or `metadata.name` is missing or no string.
-    pub fn from_node(node: Node) -> Result<Self, Diagnostic> {
+    pub fn from_node(node: Node) -> Result<Self, Refused> {
         // Null is as good as nothing, here and to the API server.
         let value = |keys: &[&str]| node.at(keys).filter(|value| !value.is_null());
         let text = |keys: &[&str]| match &value(keys)?.data {
@@ -69,7 +69,8 @@ impl Object {
                 "a baseline holds complete objects; pass the folder with the kustomization.yaml if \
                  these are parts of one, or leave the file out",
             )
-            .at(first_line(node.place), "expected apiVersion, kind and metadata.name"));
+            .at(first_line(node.place), "expected apiVersion, kind and metadata.name")
+            .into());
         };
         let namespace = text(&["metadata", "namespace"]).unwrap_or_default();
         let group = api_version.split_once('/').map_or("", |(group, _)| group).to_smolstr();
@@ -80,7 +81,7 @@ impl Object {
     ///
     /// # Errors
     /// The kind is not CamelCase, or a name cannot be part of a path.
-    pub fn checked(self) -> Result<Self, Diagnostic> {
+    pub fn checked(self) -> Result<Self, Refused> {
         let Id { kind, namespace, name, .. } = &self.id;
         let parts: [(&[&str], &str, bool); 3] = [
             (&["kind"], kind, is_kind(kind)),
@@ -91,7 +92,7 @@ impl Object {
             let place = self.node.at(keys).map_or(self.node.place, |value| value.place);
             impossible(&keys.join("."), text, place)
         });
-        wrong.map_or(Ok(self), Err)
+        wrong.map_or(Ok(self), |error| Err(error.into()))
     }
 
     /// The object that a typed value describes.
@@ -199,7 +200,11 @@ mod tests {
         let cart = Node::map([("name", Node::string("cart")), ("namespace", null())]);
         assert_eq!(read(cart).expect("a name is enough").id.namespace, "");
         let nameless = read(Node::map([("name", null())])).expect_err("null names nothing");
-        assert!(nameless.message.contains("metadata.name missing"), "{}", nameless.message);
+        assert!(
+            nameless.first().message.contains("metadata.name missing"),
+            "{}",
+            nameless.first().message
+        );
     }
 
     #[test]
@@ -218,11 +223,15 @@ mod tests {
         for kind in ["../../evil", "a/b", "..", ".", "a\nb", "Ev il", "4th", "Ä", &"x".repeat(64)]
         {
             let error = read(kind, "cart").expect_err(kind);
-            assert!(error.message.starts_with("kind `"), "{}", error.message);
+            assert!(error.first().message.starts_with("kind `"), "{}", error.first().message);
         }
         for name in ["..", ".", "../a", "a/b", "a%2fb", "a\nb", "a\0"] {
             let error = read("Service", name).expect_err(name);
-            assert!(error.message.starts_with("metadata.name `"), "{}", error.message);
+            assert!(
+                error.first().message.starts_with("metadata.name `"),
+                "{}",
+                error.first().message
+            );
         }
     }
 

@@ -1,6 +1,7 @@
 //! Limits of a run: how much is read, how much is made of it, and what is said where that is not enough.
 //!
-//! Each has a flag, which its message names.
+//! Each has a flag, which its message names. A new one is a field here, a name in [`flag`], and an option in
+//! `arguments.rs`, where a test compares the three.
 
 mod work;
 
@@ -31,8 +32,8 @@ impl InputLimits {
     /// threads whose stack is 2 MB. Kubernetes' own objects have some 40 levels.
     pub const DEEPEST: usize = 500;
 
-    /// That of a ResourceList, which holds everything at once: previews.yaml, the baseline and what an
-    /// earlier run made of them.
+    /// The limits for a ResourceList, which holds everything at once: previews.yaml, the baseline, and the
+    /// objects of an earlier run.
     #[must_use]
     pub fn of_list() -> Self {
         Self { nodes: 4_000_000, ..Self::default() }
@@ -58,11 +59,11 @@ impl Default for InputLimits {
 pub struct OutputLimits {
     /// Rules of routes that are derived, of all previews together, with their matches and backends.
     pub rules: usize,
-    /// Pairs that are looked at: of matches of one host and port, of all services together, and of
-    /// Services and the workloads that they select.
+    /// Compared pairs: matches of one host and port, of all services together, and Services with the workloads that
+    /// they may select.
     pub pairs: usize,
-    /// Work of all patches together, counted in nodes: for each patch of an object the nodes that the object
-    /// has before it, and several for each node of the patch. One object may use a tenth.
+    /// Work limit for all patches together. Before each patch the object's nodes are charged; each node of the patch
+    /// counts four. One object may use a tenth.
     pub patch_nodes: usize,
     /// Levels of nesting in an object, patches applied.
     pub depth: usize,
@@ -85,20 +86,46 @@ impl Default for OutputLimits {
 /// How the advice to raise a limit begins, before the rest of its flag.
 pub(crate) const RAISE: &str = "raise --max-";
 
-/// The limits by their flags, for messages.
-const BYTES: &str = "--max-input-bytes";
-pub(crate) const DEPTH: &str = "--max-depth";
-pub(crate) const NODES: &str = "--max-nodes";
-pub(crate) const DOCUMENTS: &str = "--max-documents";
-pub(crate) const ALIASES: &str = "--max-alias-nodes";
-const BUILD: &str = "--max-build-seconds";
+/// The flags by which limits are raised, for messages.
+pub(crate) mod flag {
+    pub(crate) const INPUT_BYTES: &str = "--max-input-bytes";
+    pub(crate) const DEPTH: &str = "--max-depth";
+    pub(crate) const NODES: &str = "--max-nodes";
+    pub(crate) const DOCUMENTS: &str = "--max-documents";
+    pub(crate) const ALIAS_NODES: &str = "--max-alias-nodes";
+    pub(crate) const BUILD_SECONDS: &str = "--max-build-seconds";
+    pub(crate) const RULES: &str = "--max-rules";
+    pub(crate) const PAIRS: &str = "--max-pairs";
+    pub(crate) const PATCH_NODES: &str = "--max-patch-nodes";
+    pub(crate) const OUTPUT_BYTES: &str = "--max-output-bytes";
+
+    /// All of them, in the order of the help.
+    #[cfg(test)]
+    pub(crate) const ALL: [&str; 10] = [
+        INPUT_BYTES,
+        DEPTH,
+        NODES,
+        DOCUMENTS,
+        ALIAS_NODES,
+        BUILD_SECONDS,
+        RULES,
+        PAIRS,
+        PATCH_NODES,
+        OUTPUT_BYTES,
+    ];
+}
+
+/// A remedy for more than a limit allows: what to have less of, or else the flag.
+pub(crate) fn or_raise(remedy: &str, flag: &str) -> String {
+    format!("{remedy}, or raise {flag}")
+}
 
 /// The finding that the texts of a run are too large together.
 #[must_use]
 pub fn too_many_bytes(name: &str, budget: &InputLimits) -> Diagnostic {
     let message =
         format!("with {name} the input has more bytes than the limit of {}", budget.bytes);
-    Diagnostic::new(&code::INPUT_LIMIT, message, raise(BYTES))
+    Diagnostic::new(&code::INPUT_LIMIT, message, raise(flag::INPUT_BYTES))
 }
 
 /// The finding that the texts of a baseline have too many nodes together.
@@ -106,7 +133,7 @@ pub fn too_many_bytes(name: &str, budget: &InputLimits) -> Diagnostic {
 pub fn too_many_nodes(budget: &InputLimits) -> Diagnostic {
     let message =
         format!("the files of the baseline have more nodes than the limit of {}", budget.nodes);
-    Diagnostic::new(&code::INPUT_LIMIT, message, raise(NODES))
+    Diagnostic::new(&code::INPUT_LIMIT, message, raise(flag::NODES))
 }
 
 /// The finding that a build took too long.
@@ -114,8 +141,9 @@ pub fn too_many_nodes(budget: &InputLimits) -> Diagnostic {
 pub fn too_many_seconds(name: &str, budget: &InputLimits) -> Diagnostic {
     let message = format!("{name} takes more seconds than the limit of {}", budget.build_seconds);
     let help = format!(
-        "check that every server it names answers; if it needs the time, raise {BUILD}, or build it \
-         yourself and pass the result with `--baseline -`"
+        "check that every server it names answers; if it needs the time, raise {}, or build it \
+         yourself and pass the result with `--baseline -`",
+        flag::BUILD_SECONDS
     );
     Diagnostic::new(&code::INPUT_LIMIT, message, help)
 }
@@ -124,6 +152,11 @@ pub fn too_many_seconds(name: &str, budget: &InputLimits) -> Diagnostic {
 pub(crate) fn over_limit(place: Place, problem: &str, limit: usize, flag: &str) -> Diagnostic {
     let message = format!("{problem} than the limit of {limit}");
     Diagnostic::new(&code::INPUT_LIMIT, message, raise(flag)).at(place, "limit reached here")
+}
+
+/// Whether a finding says that a text goes beyond the limit of this flag.
+pub(crate) fn is_over(finding: &Diagnostic, flag: &str) -> bool {
+    finding.code == &code::INPUT_LIMIT && finding.help == raise(flag)
 }
 
 fn raise(flag: &str) -> String {

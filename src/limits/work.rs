@@ -1,4 +1,5 @@
-//! How much patches may go through: each goes through what those before it left, and may double it.
+//! The work that patches may cause, counted in visited nodes. Each patch visits what the patches before it made,
+//! and may double it, so a few lines could otherwise fill any memory.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,27 +24,27 @@ pub(crate) struct Allowance {
 /// The limit that some work would go beyond, and how much it allows.
 #[derive(Debug)]
 pub(crate) enum Exceeded {
-    /// Nodes that it may go through.
+    /// Nodes that may be visited.
     Work(usize),
-    /// Levels of what it makes.
+    /// Levels of nesting in the result.
     Depth(usize),
 }
 
-/// So many keys that are passed in a search, or neighbours that are moved, count as one node: a node is
-/// copied or compared, with all its text.
+/// This many keys passed in a search, or neighbours moved, cost as much as one node, which is copied or compared
+/// with all its text.
 const PASSED: usize = 32;
 
-/// So many looks at whether a patch applies to an object count as one node.
+/// This many checks whether a patch applies to an object cost as much as one node.
 const LOOKS: usize = 8;
 
 impl WorkBudget {
-    /// What a run may make of its patches.
+    /// The budget of a run.
     pub(crate) fn new(limits: &OutputLimits) -> Self {
         Self { most: limits.patch_nodes, depth: limits.depth, spent: AtomicUsize::new(0) }
     }
 
-    /// Whether more was spent than there is. The order of threads does not decide it: work is refused only
-    /// where all of it together is too much.
+    /// Whether more was spent than there is. Independent of the order of threads: a refusal implies that the sum
+    /// exceeds the limit.
     pub(crate) fn is_over(&self) -> bool {
         self.spent.load(Ordering::Relaxed) > self.most
     }
@@ -52,13 +53,13 @@ impl WorkBudget {
         self.spent.fetch_add(nodes, Ordering::Relaxed);
     }
 
-    /// Counts so many looks at whether a patch applies, which are no part of any allowance.
+    /// Counts checks whether a patch applies. They are no part of any allowance.
     pub(crate) fn spend_looks(&self, looks: usize) {
         self.spend(looks / LOOKS);
     }
 
-    /// Does some work with what is left, and with a tenth of the whole at most, since its result is held in
-    /// memory.
+    /// Does some work within an allowance: what is left, and a tenth of the whole at most, since the result is held
+    /// in memory.
     pub(crate) fn allow<T>(&self, work: impl FnOnce(&mut Allowance) -> T) -> T {
         let left = self.most.saturating_sub(self.spent.load(Ordering::Relaxed));
         let most = left.min(self.most / 10);
@@ -70,7 +71,7 @@ impl WorkBudget {
 }
 
 impl Allowance {
-    /// For patches that were counted before.
+    /// No limit, for patches that were counted before.
     pub(crate) const UNLIMITED: Self = Self { most: usize::MAX, depth: usize::MAX, spent: 0 };
 
     /// How many nodes are left.
@@ -88,23 +89,23 @@ impl Allowance {
         self.spent > self.most
     }
 
-    /// Takes so many nodes of those that are left.
+    /// Spends nodes.
     pub(crate) fn take(&mut self, nodes: usize) -> Result<(), Exceeded> {
         self.spent = self.spent.saturating_add(nodes);
         if self.is_over() { Err(self.exceed()) } else { Ok(()) }
     }
 
-    /// Takes what it costs to pass so many nodes without a look inside, and one in any case.
+    /// Spends what it costs to pass nodes without a look inside, and one node in any case.
     pub(crate) fn pass(&mut self, nodes: usize) -> Result<(), Exceeded> {
         self.take(1 + nodes / PASSED)
     }
 
-    /// Refuses to make so many levels where they are too many.
+    /// Refuses a result with more levels of nesting than are allowed.
     pub(crate) fn check_depth(&self, levels: usize) -> Result<(), Exceeded> {
         if levels <= self.depth { Ok(()) } else { Err(Exceeded::Depth(self.depth)) }
     }
 
-    /// Takes more than is left.
+    /// Spends all that is left and more.
     pub(crate) fn exceed(&mut self) -> Exceeded {
         self.spent = self.spent.max(self.most.saturating_add(1));
         Exceeded::Work(self.most)

@@ -8,8 +8,9 @@ use super::host::Home;
 use super::pod::pod_labels;
 use super::service::Service;
 use super::workload::Workload;
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::kube::{Id, Object};
+use crate::limits::{flag, or_raise};
 use crate::read::Parted;
 use crate::yaml::Node;
 
@@ -43,7 +44,7 @@ impl<'a> Catalog<'a> {
     ///
     /// # Errors
     /// The Services select more workloads than `most`, each counted once for each of them.
-    pub fn new(home: Home<'a>, input: &'a Parted, most: usize) -> Result<Self, Diagnostic> {
+    pub fn new(home: Home<'a>, input: &'a Parted, most: usize) -> Result<Self, Refused> {
         let namespace = home.namespace;
         let objects: Vec<&Object> = input.users.iter().collect();
         let own = || objects.iter().filter(|object| object.id.namespace == namespace);
@@ -64,9 +65,11 @@ impl<'a> Catalog<'a> {
             looked_at += candidates.len();
             if looked_at > most {
                 let message = format!("Services select more workloads than the limit of {most}");
-                let help = "let Services select fewer workloads, or raise --max-pairs";
+                let help = or_raise("let Services select fewer workloads", flag::PAIRS);
                 let finding = Diagnostic::new(&code::OUTPUT_LIMIT, message, help);
-                return Err(finding.at(service.object.place(), "limit reached with this one"));
+                return Err(finding
+                    .at(service.object.place(), "limit reached with this one")
+                    .into());
             }
             for &index in candidates {
                 let workload = workloads[index].object;

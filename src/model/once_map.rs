@@ -6,8 +6,7 @@ use std::sync::{LazyLock, OnceLock};
 use foldhash::fast::RandomState;
 use smol_str::SmolStr;
 
-/// Values of one sort, each known by a list of words. They are only ever added, each below those that
-/// came before it, so that looking takes no lock: a
+/// Values by cache key, a list of words. They are only ever added, so that a look takes no lock: a
 /// [hash trie](https://en.wikipedia.org/wiki/Hash_array_mapped_trie) of four branches.
 #[derive(Debug)]
 pub(crate) struct OnceMap<T>(OnceLock<Box<Entry<T>>>);

@@ -130,7 +130,7 @@ impl<'a> Settings<'a> {
         self.0.get(key).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Every name that something is said of.
+    /// Every name that has a value.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(|key| &**key)
     }

@@ -10,11 +10,11 @@ use crate::kube::Object;
 use crate::model::{Referent, pod_annotations, pod_labels, pod_spec, references};
 use crate::yaml::Node;
 
-/// So many places are shown.
+/// The most places that are shown.
 const SHOWN: usize = 5;
 
-/// Warns of callers without a sidecar that name a service with copies, and of copies without one: one word for
-/// all of either.
+/// Warns of callers without a sidecar that name a service with copies, and of copies without a sidecar: one finding
+/// for each of the two, whatever their number.
 pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], found: &mut Report) {
     if plan.routing.mesh.is_empty() {
         return;

@@ -88,8 +88,8 @@ impl<'a> Owners<'a> {
     }
 }
 
-/// The body of a copy. A thousand previews are planned before the first is written, so a body that
-/// can be made from the original later is not made before.
+/// The body of a copy. A thousand previews are planned before the first is written, so it is not made before it is
+/// written.
 #[derive(Debug, Clone)]
 pub enum Body<'a> {
     /// The original's.

@@ -1,5 +1,7 @@
-//! Decisions, and no objects of our own yet: what each preview copies and why, which hosts need an
-//! alias, and which rules are derived.
+//! Decisions: what each preview copies and why, which hosts need an alias, and which rules are derived.
+//!
+//! In go the catalogue of the baseline and the configuration, out comes a [`Plan`]. It holds no objects of our own
+//! yet, and nothing behind it decides anything.
 
 mod access;
 mod callers;
@@ -31,7 +33,7 @@ use needs::Finder;
 use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::limits::{OutputLimits, WorkBudget};
+use crate::limits::{OutputLimits, WorkBudget, flag, or_raise};
 use crate::model::Catalog;
 use crate::spec::{Config, Dependencies};
 
@@ -88,10 +90,10 @@ fn check_aliases(
     }
 }
 
-/// So many previews are planned before it is seen whether there are too many mistakes to go on.
+/// After this many previews it is seen whether there are too many mistakes to go on.
 const TOGETHER: usize = 1_000;
 
-/// Plans the previews that `wanted` accepts. Findings of all of them are collected; the plan is complete only where none
+/// Plans the previews that `wanted` accepts. Findings of all of them are collected; the plan is complete only if none
 /// of them is an error.
 #[must_use]
 pub fn plan<'a>(
@@ -132,7 +134,7 @@ pub fn plan<'a>(
         found.push(Diagnostic::new(
             &code::OUTPUT_LIMIT,
             format!("the patches of all previews go through more values than the limit of {most}"),
-            "have fewer previews with patches of their own, or raise --max-patch-nodes",
+            or_raise("have fewer previews with patches of their own", flag::PATCH_NODES),
         ));
     } else {
         found.absorb(findings.into_inner().expect("no thread panics"));

@@ -1,5 +1,5 @@
-//! What an object of the baseline needs beside it in a preview: found once, however many previews
-//! copy the object.
+//! What an object of the baseline needs beside it in a preview. It is found once, however many previews copy the
+//! object.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -68,8 +68,8 @@ pub(super) struct Finder<'a> {
     known: Vec<OnceLock<Needs<'a>>>,
     /// Of the ServiceAccount `default` where it is not in the input.
     unwritten_account: OnceLock<Needs<'a>>,
-    /// Of changed objects, by the number of the original and the cache key of the changes; what the values
-    /// of variables name is not among them. None where they depend on values, or on places in patches.
+    /// Requirements of changed objects by original and cache key, without what values of variables name. `None` if
+    /// they depend on values, or on places in patches.
     changed: Vec<OnceMap<Option<Known<'a>>>>,
     pub(super) judge: Judge<'a>,
     patches: OnceMap<Option<Arc<Patch<'a>>>>,

@@ -1,5 +1,5 @@
-//! What a copy silently lacks because of what its surroundings do not say: sidecars where nothing injects
-//! them, values where nothing substitutes them.
+//! What a copy would silently lack because nothing around it provides it: sidecars that nothing injects, and values
+//! that nothing substitutes.
 
 use std::collections::{BTreeSet, HashSet};
 

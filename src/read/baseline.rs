@@ -9,10 +9,11 @@ use rayon::prelude::*;
 
 use super::inside::{NO_FILE, check_inside, is_device};
 use super::{add_objects, documents, folder, is_previews, text_of};
-use crate::diagnostic::{Diagnostic, FileId, Place, Sources, code};
+use crate::diagnostic::{Diagnostic, FileId, Place, Refused, Report, Sources, code};
 use crate::kube::Object;
+use crate::limits::{InputLimits, too_many_bytes, too_many_nodes};
 use crate::spec::{AFFECTED_KIND, API_VERSION, KIND};
-use crate::yaml::{InputLimits, Node, parse_counted, too_many_bytes, too_many_nodes};
+use crate::yaml::{Node, parse_counted};
 
 /// Reads what a path of the command line names, or stdin for `-`, into `sources`. A pull request can make a
 /// link of any file: one that leads elsewhere is not followed, and a FIFO not waited for.
@@ -23,14 +24,14 @@ pub fn read_argument(
     path: &Path,
     sources: &mut Sources,
     budget: &InputLimits,
-) -> Result<FileId, Diagnostic> {
+) -> Result<FileId, Refused> {
     if path != Path::new("-") {
         check_argument(path)?;
     }
     read_file(path, sources, budget)
 }
 
-fn check_argument(path: &Path) -> Result<(), Diagnostic> {
+fn check_argument(path: &Path) -> Result<(), Refused> {
     let is_pipe = |path: &Path| {
         let kind = path.metadata().map(|metadata| metadata.file_type());
         kind.is_ok_and(|kind| !kind.is_file() && !kind.is_dir()) && !is_device(path)
@@ -45,6 +46,7 @@ fn check_argument(path: &Path) -> Result<(), Diagnostic> {
             format!("{} is not read: {why}", path.display()),
             "name the file itself; a link may lead to files of the same repository",
         )
+        .into()
     })
 }
 
@@ -56,7 +58,7 @@ pub fn read_file(
     path: &Path,
     sources: &mut Sources,
     budget: &InputLimits,
-) -> Result<FileId, Diagnostic> {
+) -> Result<FileId, Refused> {
     let name =
         if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() };
     // One byte more than allowed, to see that there is more: the text may have no end.
@@ -87,15 +89,15 @@ pub fn add_text(
     bytes: Vec<u8>,
     sources: &mut Sources,
     budget: &InputLimits,
-) -> Result<FileId, Diagnostic> {
+) -> Result<FileId, Refused> {
     if sources.bytes().saturating_add(bytes.len()) > budget.bytes {
-        return Err(too_many_bytes(name, budget));
+        return Err(too_many_bytes(name, budget).into());
     }
     let text = text_of(name, bytes)?;
     Ok(sources.add(name, text))
 }
 
-/// The first bytes of a file, so many at most.
+/// Reads a file, up to this many bytes.
 pub(super) fn read_bytes(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
     let file = File::open(path)?;
     let size = file.metadata().map_or(0, |metadata| metadata.len()).min(most);
@@ -110,57 +112,45 @@ pub(super) fn add(
     text: String,
     sources: &mut Sources,
     budget: &InputLimits,
-) -> Result<FileId, Diagnostic> {
+) -> Result<FileId, Refused> {
     if sources.bytes() + text.len() > budget.bytes {
-        return Err(too_many_bytes(&name, budget));
+        return Err(too_many_bytes(&name, budget).into());
     }
     Ok(sources.add(name, text))
 }
 
 /// Reads previews.yaml: exactly one document.
+///
+/// # Errors
+/// It cannot be read, or is something else than one document.
 pub fn read_config(
     path: &Path,
     sources: &mut Sources,
     budget: &InputLimits,
-    errors: &mut Vec<Diagnostic>,
-) -> Option<Node> {
-    read_one(path, sources, budget, KIND, errors)
+) -> Result<Node, Refused> {
+    let file = read_argument(path, sources, budget)?;
+    parse_config(sources, file, budget)
 }
 
 /// Reads a map of paths, which previews.yaml may hold as well: exactly one document.
-pub fn read_map(
-    path: &Path,
-    sources: &mut Sources,
-    budget: &InputLimits,
-    errors: &mut Vec<Diagnostic>,
-) -> Option<Node> {
-    read_one(path, sources, budget, AFFECTED_KIND, errors)
-}
-
-fn read_one(
-    path: &Path,
-    sources: &mut Sources,
-    budget: &InputLimits,
-    kind: &str,
-    errors: &mut Vec<Diagnostic>,
-) -> Option<Node> {
-    match read_argument(path, sources, budget) {
-        Ok(file) => one_document(sources, file, budget, kind, errors),
-        Err(error) => {
-            errors.push(error);
-            None
-        }
-    }
+///
+/// # Errors
+/// It cannot be read, or is something else than one document.
+pub fn read_map(path: &Path, sources: &mut Sources, budget: &InputLimits) -> Result<Node, Refused> {
+    let file = read_argument(path, sources, budget)?;
+    one_document(sources, file, budget, AFFECTED_KIND)
 }
 
 /// Parses previews.yaml: exactly one document.
+///
+/// # Errors
+/// It is something else than one document.
 pub fn parse_config(
     sources: &Sources,
     file: FileId,
     budget: &InputLimits,
-    errors: &mut Vec<Diagnostic>,
-) -> Option<Node> {
-    one_document(sources, file, budget, KIND, errors)
+) -> Result<Node, Refused> {
+    one_document(sources, file, budget, KIND)
 }
 
 fn one_document(
@@ -168,28 +158,22 @@ fn one_document(
     file: FileId,
     budget: &InputLimits,
     kind: &str,
-    errors: &mut Vec<Diagnostic>,
-) -> Option<Node> {
-    let before = errors.len();
-    let mut found = documents(sources, file, budget, errors);
-    if errors.len() > before {
-        return None;
+) -> Result<Node, Refused> {
+    let mut nodes = documents(sources, file, budget)?;
+    if nodes.len() == 1 {
+        return Ok(nodes.remove(0));
     }
-    if found.len() != 1 {
-        let name = &sources.get(file).name;
-        let message = match found.len() {
-            0 => format!("{name} is empty"),
-            count => format!("{name} holds {count} documents"),
-        };
-        let help = format!("write exactly one document of apiVersion {API_VERSION}, kind {kind}");
-        let mut error = Diagnostic::new(&code::CONFIG_FIELD, message, help);
-        if let Some(second) = found.get(1) {
-            error = error.at(second.place, "a second document begins here");
-        }
-        errors.push(error);
-        return None;
-    }
-    found.pop()
+    let name = &sources.get(file).name;
+    let message = match nodes.len() {
+        0 => format!("{name} is empty"),
+        count => format!("{name} holds {count} documents"),
+    };
+    let help = format!("write exactly one document of apiVersion {API_VERSION}, kind {kind}");
+    let error = Diagnostic::new(&code::CONFIG_FIELD, message, help);
+    Err(Refused::from(match nodes.get(1) {
+        Some(second) => error.at(second.place, "a second document begins here"),
+        None => error,
+    }))
 }
 
 /// A text of a baseline.
@@ -206,24 +190,20 @@ pub fn open_baseline(
     paths: &[impl AsRef<Path>],
     sources: &mut Sources,
     budget: &InputLimits,
-    errors: &mut Vec<Diagnostic>,
+    report: &mut Report,
 ) -> Vec<Opened> {
     let mut files = Vec::new();
     for path in paths.iter().map(AsRef::as_ref) {
         if path.is_dir() {
-            match check_argument(path) {
-                Ok(()) => {
-                    let found = folder::read_folder(path, sources, budget, errors);
-                    files.extend(found.into_iter().map(|file| Opened { file, is_named: false }));
-                }
-                Err(error) => errors.push(error),
+            if report.keep(check_argument(path)).is_some() {
+                let below = folder::read_folder(path, sources, budget, report);
+                files.extend(below.into_iter().map(|file| Opened { file, is_named: false }));
             }
             continue;
         }
-        match read_argument(path, sources, budget) {
-            Ok(file) => files.push(Opened { file, is_named: path != Path::new("-") }),
-            Err(error) => errors.push(error),
-        }
+        let is_named = path != Path::new("-");
+        let file = report.keep(read_argument(path, sources, budget));
+        files.extend(file.map(|file| Opened { file, is_named }));
     }
     files
 }
@@ -243,31 +223,26 @@ fn no_baseline(sources: &Sources, node: &Node) -> Diagnostic {
 const LARGE: usize = 1 << 20;
 
 /// Parses the texts of a baseline, on every core.
-#[must_use]
 pub fn parse_baseline(
     sources: &Sources,
     files: &[Opened],
     budget: &InputLimits,
-) -> (Vec<Object>, Vec<Diagnostic>) {
+    report: &mut Report,
+) -> Vec<Object> {
     let nodes = AtomicUsize::new(0);
     let parse = |&Opened { file, is_named }: &Opened| {
-        let (mut objects, mut errors) = (Vec::new(), Vec::new());
+        let (mut objects, mut report) = (Vec::new(), Report::default());
         let left = budget.nodes.saturating_sub(nodes.load(Ordering::Relaxed));
         let (read, count) = parse_counted(sources, file, &InputLimits { nodes: left, ..*budget });
         nodes.fetch_add(count, Ordering::Relaxed);
-        match read {
-            Ok(documents) => {
-                for node in documents {
-                    if is_named && is_previews(&node) {
-                        errors.push(no_baseline(sources, &node));
-                    }
-                    add_objects(node, &mut objects, &mut errors);
-                }
+        for node in report.keep(read).into_iter().flatten() {
+            if is_named && is_previews(&node) {
+                report.push(no_baseline(sources, &node));
             }
-            Err(mistakes) => errors = mistakes,
+            add_objects(node, &mut objects, &mut report);
         }
-        sources.unquote(&mut errors);
-        (objects, errors)
+        sources.unquote(report.iter_mut());
+        (objects, report)
     };
     // Of two large ones beside each other, each could take what is left.
     let is_large = |opened: &&Opened| sources.get(opened.file).text.len() > LARGE;
@@ -276,11 +251,13 @@ pub fn parse_baseline(
     let mut small = small.into_iter();
     let in_order =
         files.iter().filter_map(|file| if is_large(&file) { large.next() } else { small.next() });
-    let parsed: Vec<(Vec<Object>, Vec<Diagnostic>)> = in_order.collect();
+    let parsed: Vec<(Vec<Object>, Report)> = in_order.collect();
     if nodes.into_inner() > budget.nodes && files.len() > 1 {
         // Which file crossed the limit depends on timing, so none is named.
-        return (Vec::new(), vec![too_many_nodes(budget)]);
+        report.push(too_many_nodes(budget));
+        return Vec::new();
     }
-    let (objects, errors): (Vec<_>, Vec<_>) = parsed.into_iter().unzip();
-    (objects.into_iter().flatten().collect(), errors.into_iter().flatten().collect())
+    let (objects, reports): (Vec<_>, Vec<_>) = parsed.into_iter().unzip();
+    reports.into_iter().for_each(|one| report.absorb(one));
+    objects.into_iter().flatten().collect()
 }

@@ -8,15 +8,27 @@ use std::thread;
 use std::time::Duration;
 
 use super::{build_words, text_of};
-use crate::diagnostic::{Diagnostic, code};
-use crate::yaml::{InputLimits, too_many_bytes, too_many_seconds};
+use crate::diagnostic::{Diagnostic, Refused, code};
+use crate::limits::{InputLimits, too_many_bytes, too_many_seconds};
 
 /// What a program said in time.
 pub(crate) struct Said {
     pub(crate) status: ExitStatus,
-    /// So many bytes at most as were asked for, and one.
+    /// The output, up to one byte more than was asked for.
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
+}
+
+impl Said {
+    /// What a program that did not fail said.
+    pub(crate) fn answer(self) -> Option<Vec<u8>> {
+        self.status.success().then_some(self.stdout)
+    }
+
+    /// What a program said to people.
+    pub(crate) fn words(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
 }
 
 /// What the build of a folder is called in messages.
@@ -31,7 +43,7 @@ pub(super) fn build(
     left: usize,
     patience: Duration,
     budget: &InputLimits,
-) -> Result<String, Diagnostic> {
+) -> Result<String, Refused> {
     let failed = |message: String, help: &str| Diagnostic::new(&code::UNREADABLE, message, help);
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let tries: [(&str, &[&str]); 2] = [("kustomize", &["build"]), ("kubectl", &["kustomize"])];
@@ -39,20 +51,22 @@ pub(super) fn build(
         let mut command = Command::new(program);
         let said = match run(command.args(arguments).arg(&absolute), left, patience) {
             Ok(Some(said)) => said,
-            Ok(None) => return Err(too_many_seconds(&name_of(folder), budget)),
+            Ok(None) => return Err(too_many_seconds(&name_of(folder), budget).into()),
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(error) => {
-                return Err(failed(format!("{program} cannot be run: {error}"), "reinstall it"));
+                return Err(
+                    failed(format!("{program} cannot be run: {error}"), "reinstall it").into()
+                );
             }
         };
         if said.stdout.len() > left {
-            return Err(too_many_bytes(&name_of(folder), budget));
+            return Err(too_many_bytes(&name_of(folder), budget).into());
         }
         if !said.status.success() {
-            let words = String::from_utf8_lossy(&said.stderr);
+            let words = said.words();
             let shown = build_words::shown(&words).unwrap_or_else(|| NOT_SHOWN.to_owned());
             let message = format!("{}: {shown}", name_of(folder));
-            return Err(failed(message, build_words::help(&words)));
+            return Err(failed(message, build_words::help(&words)).into());
         }
         return text_of(&name_of(folder), said.stdout);
     }
@@ -62,7 +76,8 @@ pub(super) fn build(
             folder.display()
         ),
         "install kustomize, or build it yourself and pass the result with `--baseline -`",
-    ))
+    )
+    .into())
 }
 
 const NOT_SHOWN: &str =

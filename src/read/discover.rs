@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::inside::git_root;
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Refused, code};
 
 /// Its names.
 const NAMES: [&str; 2] = ["previews.yaml", "previews.yml"];
@@ -12,7 +12,7 @@ const NAMES: [&str; 2] = ["previews.yaml", "previews.yml"];
 ///
 /// # Errors
 /// There is none, or one folder has two.
-pub fn discover() -> Result<PathBuf, Diagnostic> {
+pub fn discover() -> Result<PathBuf, Refused> {
     let here = std::env::current_dir().unwrap_or_default();
     let root = git_root(&here);
     let mut up = PathBuf::new();
@@ -25,13 +25,13 @@ pub fn discover() -> Result<PathBuf, Diagnostic> {
             _ => {
                 let message = format!("{} and {} are both there", NAMES[0], NAMES[1]);
                 let help = "name the one that is meant, or remove the other";
-                return Err(Diagnostic::new(&code::UNREADABLE, message, help));
+                return Err(Diagnostic::new(&code::UNREADABLE, message, help).into());
             }
         }
     }
     let message = "there is no previews.yaml here, nor in a folder above up to the Git root";
     let help = "name the file, or write a first one with `anabranch init`";
-    Err(Diagnostic::new(&code::UNREADABLE, message, help))
+    Err(Diagnostic::new(&code::UNREADABLE, message, help).into())
 }
 
 /// The file beside a missing one that has the other ending of YAML.

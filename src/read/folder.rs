@@ -11,8 +11,8 @@ use walkdir::{DirEntry, WalkDir};
 use super::baseline::{add, read_file};
 use super::build::{build, name_of};
 use super::inside::{check_file, git_root};
-use crate::diagnostic::{Diagnostic, FileId, Sources, code, stage};
-use crate::yaml::InputLimits;
+use crate::diagnostic::{Diagnostic, FileId, Report, Sources, code, stage};
+use crate::limits::InputLimits;
 
 /// The list that `render -o` keeps in the folder that it writes.
 pub(crate) const OUTPUT_LIST: &str = ".anabranch";
@@ -25,7 +25,7 @@ pub(super) fn read_folder(
     folder: &Path,
     sources: &mut Sources,
     budget: &InputLimits,
-    errors: &mut Vec<Diagnostic>,
+    report: &mut Report,
 ) -> Vec<FileId> {
     let root = git_root(folder);
     let began = Instant::now();
@@ -37,7 +37,8 @@ pub(super) fn read_folder(
                 &code::UNREADABLE,
                 format!("{} cannot be read: {error}", folder.display()),
                 "check the path and its permissions",
-            )),
+            )
+            .into()),
             Ok(entry) if entry.depth() > 0 && is_left_out(entry.path()) => {
                 if entry.file_type().is_dir() {
                     walk.skip_current_dir();
@@ -65,15 +66,13 @@ pub(super) fn read_folder(
                             format!("{} is not read: {why}", entry.path().display()),
                             "remove it from the folder, or pass what it leads to with --baseline",
                         )
+                        .into()
                     })
                     .and_then(|()| read_file(entry.path(), sources, budget))
             }
             Ok(_) => continue,
         };
-        match read {
-            Ok(file) => files.push(file),
-            Err(error) => errors.push(error),
-        }
+        files.extend(report.keep(read));
     }
     files
 }

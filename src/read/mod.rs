@@ -15,7 +15,7 @@ pub use baseline::{
     add_text, open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file,
     read_map,
 };
-pub(crate) use build::run_fed as run_program;
+pub(crate) use build::{Said, run_fed as run_program};
 pub use discover::{discover, from_here, other_spelling};
 pub(crate) use folder::OUTPUT_LIST;
 pub(crate) use inside::git_root;
@@ -25,21 +25,20 @@ pub use resource_list::{ResourceList, read_resource_list};
 pub use suite_references::check_references;
 pub use suites::{check_gate, read_suites, source_root};
 
-use crate::diagnostic::{Diagnostic, FileId, Sources, code};
+use crate::diagnostic::{Diagnostic, FileId, Refused, Report, Sources, code};
 use crate::kube::Object;
-use crate::yaml::{Data, InputLimits, Node, parse_documents};
+use crate::limits::InputLimits;
+use crate::yaml::{Data, Node, parse_documents};
 
-/// Parses a text that is already in `sources`; mistakes go to `errors`.
+/// Parses a text that is already in `sources`.
 pub(crate) fn documents(
     sources: &Sources,
     file: FileId,
     budget: &InputLimits,
-    errors: &mut Vec<Diagnostic>,
-) -> Vec<Node> {
-    parse_documents(sources, file, budget).unwrap_or_else(|mut mistakes| {
-        sources.unquote(&mut mistakes);
-        errors.extend(mistakes);
-        Vec::new()
+) -> Result<Vec<Node>, Refused> {
+    parse_documents(sources, file, budget).map_err(|mut refused| {
+        sources.unquote(refused.iter_mut());
+        refused
     })
 }
 
@@ -70,10 +69,10 @@ pub(crate) fn open_list(mut node: Node) -> Result<Vec<Node>, Node> {
 
 /// Adds the objects of a document: itself, or those of a list. What only tools read (`local-config`,
 /// previews.yaml and affected.yaml) is left out.
-pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, errors: &mut Vec<Diagnostic>) {
+pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, report: &mut Report) {
     let node = match open_list(node) {
         Ok(items) => {
-            items.into_iter().for_each(|item| add_objects(item, objects, errors));
+            items.into_iter().for_each(|item| add_objects(item, objects, report));
             return;
         }
         Err(node) => node,
@@ -85,7 +84,7 @@ pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, errors: &mut Ve
     match Object::from_node(node).and_then(Object::checked) {
         Ok(object) if object.is_local_config() => {}
         Ok(object) => objects.push(object),
-        Err(error) => errors.push(error),
+        Err(refused) => report.extend(refused),
     }
 }
 
@@ -100,7 +99,7 @@ fn is_of(node: &Node, kind: &str) -> bool {
 }
 
 /// The text of a file, or why there is none.
-pub(crate) fn text_of(name: &str, bytes: Vec<u8>) -> Result<String, Diagnostic> {
+pub(crate) fn text_of(name: &str, bytes: Vec<u8>) -> Result<String, Refused> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count() + 1;
@@ -109,6 +108,7 @@ pub(crate) fn text_of(name: &str, bytes: Vec<u8>) -> Result<String, Diagnostic> 
             format!("{name}:{line}: this is not UTF-8 (byte {at})"),
             "save the file as UTF-8",
         )
+        .into()
     })
 }
 
@@ -116,14 +116,15 @@ pub(crate) fn text_of(name: &str, bytes: Vec<u8>) -> Result<String, Diagnostic> 
 mod tests {
     use super::*;
 
-    fn objects(text: &str) -> (Vec<String>, Vec<Diagnostic>) {
+    fn objects(text: &str) -> Vec<String> {
         let mut sources = Sources::default();
         let file = sources.add("a.yaml", text);
-        let (mut objects, mut errors) = (Vec::new(), Vec::new());
-        for node in documents(&sources, file, &InputLimits::default(), &mut errors) {
-            add_objects(node, &mut objects, &mut errors);
+        let (mut objects, mut report) = (Vec::new(), Report::default());
+        for node in documents(&sources, file, &InputLimits::default()).expect("YAML") {
+            add_objects(node, &mut objects, &mut report);
         }
-        (objects.iter().map(|object| object.id.to_string()).collect(), errors)
+        assert!(report.is_empty(), "{text}: {report:?}");
+        objects.iter().map(|object| object.id.to_string()).collect()
     }
 
     #[test]
@@ -137,18 +138,15 @@ mod tests {
             "{apiVersion: v1, kind: ConfigMapList, items: [{metadata: {name: a}}]}".to_owned(),
             format!("{{kind: List, items: [{{kind: List, items: [{whole}]}}, {{kind: List}}]}}"),
         ] {
-            let (found, errors) = objects(&list);
-            assert!(errors.is_empty(), "{list}: {errors:?}");
-            assert_eq!(found, ["ConfigMap a"], "{list}");
+            assert_eq!(objects(&list), ["ConfigMap a"], "{list}");
         }
-        let (found, errors) = objects("{apiVersion: v1, kind: SecretList, items: null}");
-        assert!(found.is_empty() && errors.is_empty(), "{found:?} {errors:?}");
+        let none = objects("{apiVersion: v1, kind: SecretList, items: null}");
+        assert!(none.is_empty(), "{none:?}");
     }
 
     #[test]
     fn a_kind_that_ends_in_list_and_has_no_items_is_an_object() {
-        let (found, errors) = objects("{apiVersion: a.b/v1, kind: AllowList, metadata: {name: a}}");
-        assert!(errors.is_empty(), "{errors:?}");
-        assert_eq!(found, ["AllowList a"]);
+        let objects = objects("{apiVersion: a.b/v1, kind: AllowList, metadata: {name: a}}");
+        assert_eq!(objects, ["AllowList a"]);
     }
 }

@@ -2,8 +2,9 @@
 //! See <https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs/api-conventions/functions-spec.md>.
 
 use super::documents;
-use crate::diagnostic::{Diagnostic, FileId, Sources, code};
-use crate::yaml::{Data, InputLimits, Node};
+use crate::diagnostic::{Diagnostic, FileId, Report, Sources, code};
+use crate::limits::InputLimits;
+use crate::yaml::{Data, Node};
 
 /// What an orchestrator sends to a function, and what it gets back.
 #[derive(Debug, Default)]
@@ -22,9 +23,9 @@ pub fn read_resource_list(
     sources: &Sources,
     file: FileId,
     budget: &InputLimits,
-    errors: &mut Vec<Diagnostic>,
+    report: &mut Report,
 ) -> ResourceList {
-    let mut found = documents(sources, file, budget, errors);
+    let mut found = report.keep(documents(sources, file, budget)).unwrap_or_default();
     let is_list = |node: &Node| {
         matches!(node.text_at(&["kind"]), Some("ResourceList" | "List"))
             && node.get("items").is_some()
@@ -36,7 +37,7 @@ pub fn read_resource_list(
             Some(Data::List(items)) => items,
             Some(Data::Scalar { .. }) | None => Vec::new(),
             Some(Data::Map(_)) => {
-                errors.push(
+                report.push(
                     Diagnostic::new(
                         &code::NOT_AN_OBJECT,
                         "`items` of the ResourceList is a mapping",

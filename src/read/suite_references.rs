@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
-use crate::diagnostic::{Diagnostic, Sources, code};
+use crate::diagnostic::{Report, Sources, code};
+use crate::limits::InputLimits;
 use crate::spec::Config;
-use crate::yaml::{Data, InputLimits, Node, parse_documents};
+use crate::yaml::{Data, Node, parse_documents};
 
 /// Fields of a kustomization.yaml that name files or folders.
 /// See <https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/>.
@@ -32,13 +33,12 @@ const FIELDS: [&str; 17] = [
 
 /// Reports suites whose copies would not build, since they refer to something outside their folders.
 /// `files` are those of all suites, by their paths behind the names of the suites.
-#[must_use]
 pub fn check_references(
     config: &Config,
     files: &BTreeMap<String, Vec<u8>>,
     budget: &InputLimits,
-) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
+    report: &mut Report,
+) {
     for (index, suite) in config.previews.spec.tests.iter().enumerate() {
         for (path, content) in files {
             let below = path.strip_prefix(&suite.name).and_then(|rest| rest.strip_prefix('/'));
@@ -56,7 +56,7 @@ pub fn check_references(
                         outside.push(reference.to_owned());
                     }
                 });
-                found.extend(outside.into_iter().map(|reference| {
+                report.extend(outside.into_iter().map(|reference| {
                     let message = format!(
                         "{} of the suite `{}` refers to {reference}, outside of the suite's folder",
                         below.unwrap_or_default(),
@@ -70,7 +70,6 @@ pub fn check_references(
             }
         }
     }
-    found
 }
 
 /// The folder of a kustomization; none where it is another file.

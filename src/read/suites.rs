@@ -9,9 +9,9 @@ use super::baseline::read_bytes;
 use super::discover::from_here;
 use super::folder::OUTPUT_LIST;
 use super::inside::{check_below, check_file, folded, git_root, is_carried, is_inside, real};
-use crate::diagnostic::{Diagnostic, Sources, code};
-use crate::spec::Config;
-use crate::yaml::{InputLimits, too_many_bytes};
+use crate::diagnostic::{Diagnostic, Report, Sources, code};
+use crate::limits::{InputLimits, too_many_bytes};
+use crate::spec::{Config, Suite};
 
 /// Content of every file of every suite, by its path below `tests/`; but for what Git keeps for itself, and for folders
 /// that `render -o` wrote, which would carry themselves along.
@@ -20,26 +20,44 @@ pub fn read_suites(
     root: &Path,
     sources: &Sources,
     budget: &InputLimits,
-    found: &mut Vec<Diagnostic>,
+    report: &mut Report,
 ) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut left = budget.bytes.saturating_sub(sources.bytes());
+    let left = budget.bytes.saturating_sub(sources.bytes());
+    let mut reader = Reader { config, root, left, files: BTreeMap::new(), report };
     for (index, suite) in config.previews.spec.tests.iter().enumerate() {
-        if !is_inside(&suite.path) {
-            // Validation says so.
-            continue;
+        // Of other paths validation says what is wrong.
+        if is_inside(&suite.path) && reader.read(index, suite).is_none() {
+            reader.report.push(too_many_bytes(&format!("the suite `{}`", suite.name), budget));
+            break;
         }
+    }
+    reader.files
+}
+
+/// Suites while they are read.
+struct Reader<'a> {
+    config: &'a Config,
+    root: &'a Path,
+    /// How many bytes may still be read.
+    left: usize,
+    files: BTreeMap<String, Vec<u8>>,
+    report: &'a mut Report,
+}
+
+impl Reader<'_> {
+    /// Reads the suite of this index. None where it has more bytes than are left.
+    fn read(&mut self, index: usize, suite: &Suite) -> Option<()> {
         let missing = |message: String, help: &str| {
             let field = format_args!("spec.tests[{index}].path");
-            config.finding(&code::SUITE_MISSING, field, message, help)
+            self.config.finding(&code::SUITE_MISSING, field, message, help)
         };
-        let folder = root.join(&suite.path);
-        if let Err(why) = check_suite(&folder, root) {
-            found.push(missing(
+        let folder = self.root.join(&suite.path);
+        if let Err(why) = check_suite(&folder, self.root) {
+            self.report.push(missing(
                 format!("the suite `{}` is not read: {why}", suite.name),
                 "create it, or say with --source-root what suite paths are relative to",
             ));
-            continue;
+            return Some(());
         }
         let walk = WalkDir::new(&folder).sort_by_file_name().into_iter();
         let mut names: BTreeMap<String, String> = BTreeMap::new();
@@ -48,36 +66,32 @@ pub fn read_suites(
                 if entry.file_type().is_dir() || entry.depth() == 0 {
                     return Ok(None);
                 }
-                let most = (left as u64).saturating_add(1);
-                let read = read_carried(&entry, &folder, root, most);
+                let most = (self.left as u64).saturating_add(1);
+                let read = read_carried(&entry, &folder, self.root, most);
                 read.map(Some).map_err(|why| format!("{}: {why}", entry.path().display()))
             });
             match read {
                 Ok(None) => {}
                 Ok(Some((path, content))) => {
                     // Files without content are memory and time too.
-                    let Some(rest) = left.checked_sub(path.len() + content.len()) else {
-                        found.push(too_many_bytes(&format!("the suite `{}`", suite.name), budget));
-                        return files;
-                    };
-                    left = rest;
+                    self.left = self.left.checked_sub(path.len() + content.len())?;
                     if let Some((other, path)) = clash(&path, &mut names) {
                         let message = format!(
                             "to some file systems `{other}` and `{path}` of the suite `{}` are one",
                             suite.name
                         );
-                        found.push(missing(message, "rename one of the two"));
+                        self.report.push(missing(message, "rename one of the two"));
                     }
-                    files.insert(format!("{}/{path}", suite.name), content);
+                    self.files.insert(format!("{}/{path}", suite.name), content);
                 }
-                Err(error) => found.push(missing(
+                Err(error) => self.report.push(missing(
                     format!("a file of the suite `{}` cannot be read: {error}", suite.name),
                     "make it a file of the suite's folder that may be read",
                 )),
             }
         }
+        Some(())
     }
-    files
 }
 
 /// Whether what lies in a suite's folder is part of the suite.

@@ -13,7 +13,7 @@ use super::form::{Form, Kind};
 use super::schema::{affected_schema, previews_schema};
 use super::v1alpha1::Previews;
 use super::{AFFECTED_KIND, API_VERSION, KIND, ServiceFacts};
-use crate::diagnostic::{Diagnostic, Place, Report, code, nearest};
+use crate::diagnostic::{Diagnostic, Place, Refused, Report, code, nearest};
 use crate::yaml::scalar::{Resolved, is_ambiguous, is_date};
 use crate::yaml::{Data, Node};
 
@@ -32,9 +32,9 @@ impl Config {
     ///
     /// # Errors
     /// Every unknown field, missing field and wrong type of the document, as far as a report holds them.
-    pub fn read(node: Node) -> Result<Self, Vec<Diagnostic>> {
+    pub fn read(node: Node) -> Result<Self, Refused> {
         if let Some(error) = foreign_to_us(&node) {
-            return Err(vec![error]);
+            return Err(error.into());
         }
         let previews = read_previews(&node)?;
         let services = previews.spec.services.iter().enumerate();
@@ -109,34 +109,30 @@ fn form() -> &'static Form {
 ///
 /// # Errors
 /// Every unknown field, missing field and wrong type of the document, as far as a report holds them.
-pub fn read_affected(node: &Node) -> Result<Affected, Vec<Diagnostic>> {
+pub fn read_affected(node: &Node) -> Result<Affected, Refused> {
     if node.text_at(&["kind"]) != Some(AFFECTED_KIND) {
         let message = "this document is not a map of paths: its kind is another, or missing";
         let help = format!("begin it with `apiVersion: {API_VERSION}` and `kind: {AFFECTED_KIND}`");
-        return Err(vec![foreign(node, message, help)]);
+        return Err(foreign(node, message, help).into());
     }
     read_as(node, &Form::new(&affected_schema()))
 }
 
-fn read_previews(node: &Node) -> Result<Previews, Vec<Diagnostic>> {
+fn read_previews(node: &Node) -> Result<Previews, Refused> {
     read_as(node, form())
 }
 
-fn read_as<'n, T: Deserialize<'n> + Send>(
-    node: &'n Node,
-    form: &Form,
-) -> Result<T, Vec<Diagnostic>> {
-    let mut errors = Vec::new();
+fn read_as<'n, T: Deserialize<'n> + Send>(node: &'n Node, form: &Form) -> Result<T, Refused> {
+    let mut report = Report::default();
     // What is wrong is said in our words; the reader's words are for what we did not think of.
     let (read, ()) =
-        rayon::join(|| T::deserialize(node), || check(node, form, &Path::Root, &mut errors));
-    if !errors.is_empty() {
-        return Err(errors);
-    }
+        rayon::join(|| T::deserialize(node), || check(node, form, &Path::Root, &mut report));
+    report.unless_errors(())?;
     read.map_err(|error| {
         let message = format!("the document cannot be read: {error}");
         let help = "compare the value with `anabranch schema`";
-        vec![Diagnostic::new(&code::CONFIG_TYPE, message, help).at(node.place, "in this document")]
+        let error = Diagnostic::new(&code::CONFIG_TYPE, message, help);
+        error.at(node.place, "in this document").into()
     })
 }
 
@@ -192,27 +188,27 @@ impl std::fmt::Display for Path<'_> {
     }
 }
 
-fn check(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diagnostic>) {
+fn check(node: &Node, form: &Form, path: &Path<'_>, report: &mut Report) {
     match form.kind {
-        Kind::Object => check_object(node, form, path, errors),
+        Kind::Object => check_object(node, form, path, report),
         Kind::Array => {
             if !matches!(node.data, Data::List(_)) {
-                errors.push(wrong_type(node, "a list", path));
+                report.push(wrong_type(node, "a list", path));
             }
             if let Some(items) = &form.items {
                 for (index, item) in node.items().iter().enumerate() {
-                    if errors.len() > Report::KEPT {
+                    if report.len() > Report::KEPT {
                         return;
                     }
-                    check(item, items, &Path::Item(path, index), errors);
+                    check(item, items, &Path::Item(path, index), report);
                 }
             }
         }
-        Kind::String => check_string(node, form, path, errors),
+        Kind::String => check_string(node, form, path, report),
         Kind::Boolean => {
             if !matches!(node.resolve(), Some(Resolved::Bool(_))) {
                 let is_quoted = matches!(quoted(node), Some("true" | "false"));
-                errors.push(without_quotes(
+                report.push(without_quotes(
                     node,
                     is_quoted,
                     wrong_type(node, "true or false", path),
@@ -227,10 +223,10 @@ fn check(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diagnostic>
                     let is_quoted =
                         quoted(node).is_some_and(|text| !text.is_empty() && digits(text));
                     let error = wrong_type(node, "a whole number, zero or more", path);
-                    errors.push(without_quotes(node, is_quoted, error));
+                    report.push(without_quotes(node, is_quoted, error));
                 }
                 Some(value) if value > most => {
-                    errors.push(wrong_type(node, &format!("a whole number up to {most}"), path));
+                    report.push(wrong_type(node, &format!("a whole number up to {most}"), path));
                 }
                 Some(_) => {}
             }
@@ -239,19 +235,19 @@ fn check(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diagnostic>
     }
 }
 
-fn check_object(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diagnostic>) {
+fn check_object(node: &Node, form: &Form, path: &Path<'_>, report: &mut Report) {
     if !matches!(node.data, Data::Map(_)) {
-        errors.push(wrong_type(node, "a mapping", path));
+        report.push(wrong_type(node, "a mapping", path));
         return;
     }
     for (key, value) in node.entries() {
-        if errors.len() > Report::KEPT {
+        if report.len() > Report::KEPT {
             return;
         }
         let inside = Path::Field(path, &key.text);
         match form.field(&key.text) {
             Some(_) if value.is_null() => {}
-            Some(form) => check(value, form, &inside, errors),
+            Some(form) => check(value, form, &inside, report),
             None => {
                 let names = form.fields.iter().map(|field| field.name.as_str());
                 let help = nearest(&key.text, names.clone()).map_or_else(
@@ -259,7 +255,7 @@ fn check_object(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diag
                     |name| format!("did you mean `{name}`?"),
                 );
                 let message = format!("unknown field `{inside}`");
-                errors.push(
+                report.push(
                     Diagnostic::new(&code::CONFIG_FIELD, message, help)
                         .at(key.place, "no such field")
                         .field(inside.to_string()),
@@ -271,7 +267,7 @@ fn check_object(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diag
         let name = field.name.as_str();
         if node.get(name).is_none_or(Node::is_null) {
             let inside = Path::Field(path, name);
-            errors.push(
+            report.push(
                 Diagnostic::new(
                     &code::CONFIG_FIELD,
                     format!("the field `{inside}` is missing"),
@@ -284,7 +280,7 @@ fn check_object(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diag
     }
 }
 
-fn check_string(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diagnostic>) {
+fn check_string(node: &Node, form: &Form, path: &Path<'_>, report: &mut Report) {
     let Data::Scalar { text, plain } = &node.data else {
         let mut error = wrong_type(node, "a string", path);
         // `{preview}` alone is a mapping of one key to YAML.
@@ -293,7 +289,7 @@ fn check_string(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diag
         {
             error.help = format!("put the value into quotes: \"{{{}}}\"", key.text);
         }
-        errors.push(error);
+        report.push(error);
         return;
     };
     let read_as = match node.resolve() {
@@ -305,7 +301,7 @@ fn check_string(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diag
         _ => None,
     };
     if let Some(read_as) = read_as {
-        errors.push(
+        report.push(
             Diagnostic::new(
                 &code::CONFIG_TYPE,
                 format!("`{path}` is a string, but `{text}` without quotes is read as {read_as}"),
@@ -323,7 +319,7 @@ fn check_string(node: &Node, form: &Form, path: &Path<'_>, errors: &mut Vec<Diag
             || format!("write one of: {}", allowed.join(", ")),
             |name| format!("did you mean `{name}`? allowed: {}", allowed.join(", ")),
         );
-        errors.push(
+        report.push(
             Diagnostic::new(&code::CONFIG_FIELD, format!("`{path}` cannot be `{text}`"), help)
                 .at(node.place, "not allowed")
                 .field(path.to_string()),
@@ -383,9 +379,10 @@ fn wrong_type(node: &Node, wanted: &str, path: &Path<'_>) -> Diagnostic {
 mod tests {
     use super::*;
     use crate::diagnostic::Sources;
-    use crate::yaml::{InputLimits, parse_documents};
+    use crate::limits::InputLimits;
+    use crate::yaml::parse_documents;
 
-    fn read(text: &str) -> Result<Previews, Vec<Diagnostic>> {
+    fn read(text: &str) -> Result<Previews, Refused> {
         let mut sources = Sources::default();
         let file = sources.add("previews.yaml", text);
         let documents = parse_documents(&sources, file, &InputLimits::default()).expect("YAML");

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Input;
-use crate::diagnostic::{Report, code, some_of};
+use crate::diagnostic::{Problem, Report, code, some_of};
 use crate::kube::{ImageName, Prefix};
 use crate::spec::Limits;
 
@@ -59,21 +59,14 @@ fn check_image(input: &Input<'_>, path: fmt::Arguments<'_>, image: &str, found: 
         found.push(input.config.finding(
             &code::BAD_IMAGE,
             path,
-            format!("the image `{}` {}", image, problem.why),
+            format!("the image `{}` {}", image, problem.message),
             problem.help,
         ));
     }
 }
 
-/// Why an image is refused.
-pub(crate) struct Problem {
-    /// What comes behind the image.
-    pub(crate) why: String,
-    /// What to do.
-    pub(crate) help: String,
-}
-
-/// Why an image that a preview brings is refused; nothing where it is not.
+/// Why an image that a preview brings is refused, each as what comes behind its name; nothing where it is
+/// not.
 pub(crate) fn problems(limits: &Limits, image: &str) -> Vec<Problem> {
     let name = match ImageName::read(image) {
         Ok(name) => name,
@@ -81,19 +74,17 @@ pub(crate) fn problems(limits: &Limits, image: &str) -> Vec<Problem> {
             let why = format!("is not the name of an image: {why}");
             let help =
                 "write repository:tag or repository@sha256:digest, as a container runtime takes it";
-            return vec![Problem { why, help: help.to_owned() }];
+            return vec![Problem::new(why, help)];
         }
     };
     let mut problems = Vec::new();
     if !limits.registries.admit(&name) {
-        let why = "is from a registry that is not allowed".to_owned();
         let help = format!("use an image below one of: {}", some_of(limits.registries.texts()));
-        problems.push(Problem { why, help });
+        problems.push(Problem::new("is from a registry that is not allowed", help));
     }
     if limits.require_digest && name.digest.is_none() {
-        let why = "names no digest".to_owned();
-        let help = "append the digest that the build printed: @sha256:…".to_owned();
-        problems.push(Problem { why, help });
+        let help = "append the digest that the build printed: @sha256:…";
+        problems.push(Problem::new("names no digest", help));
     }
     problems
 }

@@ -6,7 +6,7 @@
 use serde_json::json;
 
 use super::tree::{SuiteFiles, Tree};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::Refused;
 use crate::emit::{Common, Draft, HoleValues, Preview, Suites};
 use crate::kube::flux::OCI_REPOSITORY;
 use crate::kube::{Object, marks};
@@ -73,7 +73,7 @@ pub fn of_artifacts<'a>(
     previews: Vec<Artifact<'a>>,
     common: &Common<'_>,
     baseline: &[Draft<'_>],
-) -> Result<Tree<'a>, Vec<Diagnostic>> {
+) -> Result<Tree<'a>, Refused> {
     let flux = &config.previews.spec.flux;
     let url = &flux.artifacts.url;
     let entry = |name: &str, path: &str, source: &str, tag: &str, content: &str| {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use super::new_file::{USUAL, is_unfinished, new_file};
 use super::tree::{Tree, is_ours};
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::read::{OUTPUT_LIST, check_inside};
 
 /// The list of what was written, in the folder itself.
@@ -39,7 +39,7 @@ pub struct Written {
 ///
 /// # Errors
 /// The folder holds files of someone else where ours would go, or the system refuses.
-pub fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Diagnostic> {
+pub fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Refused> {
     let folder = &checked(folder)?;
     let failed = |path: &Path, error: &io::Error| cannot(path, "written", error);
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
@@ -90,7 +90,7 @@ pub fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Diagnostic>
 ///
 /// # Errors
 /// As far as they can be seen, those of [`write_tree`].
-pub fn compare_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Diagnostic> {
+pub fn compare_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Refused> {
     let folder = &checked(folder)?;
     let earlier = match what_is(folder)? {
         Some(_) => read_list(folder)?,
@@ -119,7 +119,7 @@ impl Written {
 }
 
 /// A folder without a slash at the end, behind which a link would be followed.
-fn checked(folder: &Path) -> Result<PathBuf, Diagnostic> {
+fn checked(folder: &Path) -> Result<PathBuf, Refused> {
     let folder: PathBuf = folder.components().collect();
     check_inside(&folder)
         .map_err(|why| refuse(format!("{} is not written: {why}", folder.display())))?;
@@ -133,7 +133,7 @@ fn checked(folder: &Path) -> Result<PathBuf, Diagnostic> {
 ///
 /// # Errors
 /// The folder was not written by `render -o`, or a file of it cannot be read.
-pub(crate) fn read_tree(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Diagnostic> {
+pub(crate) fn read_tree(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Refused> {
     let list = folder.join(LIST);
     if what_is(&list)?.is_none() {
         let message = format!("{} holds no {LIST}: it is not ours", folder.display());
@@ -153,7 +153,7 @@ pub(crate) fn read_tree(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Diag
 ///
 /// # Errors
 /// Something is there that cannot be read.
-pub(crate) fn read_earlier(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Diagnostic> {
+pub(crate) fn read_earlier(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Refused> {
     let folder = &checked(folder)?;
     if what_is(folder)?.is_none() {
         return Ok(BTreeMap::new());
@@ -170,26 +170,26 @@ pub(crate) fn read_earlier(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, D
     Ok(files)
 }
 
-fn cannot(path: &Path, done: &str, error: &io::Error) -> Diagnostic {
+fn cannot(path: &Path, done: &str, error: &io::Error) -> Refused {
     let message = format!("{} cannot be {done}: {error}", path.display());
     let help = "check the path and its permissions, and render again: what was written is known";
-    Diagnostic::new(&code::OUTPUT_FOLDER, message, help)
+    Diagnostic::new(&code::OUTPUT_FOLDER, message, help).into()
 }
 
-fn refuse(message: String) -> Diagnostic {
+fn refuse(message: String) -> Refused {
     let help = "name an empty folder, or one that `anabranch render -o` wrote before";
-    Diagnostic::new(&code::OUTPUT_FOLDER, message, help)
+    Diagnostic::new(&code::OUTPUT_FOLDER, message, help).into()
 }
 
 /// Keeps the folder for this run; the system gives it free with the file, however the run ends.
-fn lock(folder: &Path) -> Result<Option<File>, Diagnostic> {
+fn lock(folder: &Path) -> Result<Option<File>, Refused> {
     let file = File::open(folder).map_err(|error| cannot(folder, "read", &error))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => {
             let message = format!("another run is writing {}", folder.display());
             let help = "wait for its end, or name another folder";
-            Err(Diagnostic::new(&code::OUTPUT_FOLDER, message, help))
+            Err(Diagnostic::new(&code::OUTPUT_FOLDER, message, help).into())
         }
         // Not every file system has locks.
         Err(TryLockError::Error(_)) => Ok(None),
@@ -197,7 +197,7 @@ fn lock(folder: &Path) -> Result<Option<File>, Diagnostic> {
 }
 
 /// What is there, without following a link; none where nothing is.
-fn what_is(path: &Path) -> Result<Option<Metadata>, Diagnostic> {
+fn what_is(path: &Path) -> Result<Option<Metadata>, Refused> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -208,7 +208,7 @@ fn what_is(path: &Path) -> Result<Option<Metadata>, Diagnostic> {
 }
 
 /// What an earlier run wrote.
-fn read_list(folder: &Path) -> Result<BTreeSet<String>, Diagnostic> {
+fn read_list(folder: &Path) -> Result<BTreeSet<String>, Refused> {
     let list = folder.join(LIST);
     match what_is(&list)? {
         None => {
@@ -243,7 +243,7 @@ fn read_list(folder: &Path) -> Result<BTreeSet<String>, Diagnostic> {
             if count > 1 { format!(", and so do {} more lines", count - 1) } else { String::new() },
         );
         let help = "remove the line; files that the list names are removed when they are no longer planned";
-        return Err(Diagnostic::new(&code::OUTPUT_FOLDER, message, help));
+        return Err(Diagnostic::new(&code::OUTPUT_FOLDER, message, help).into());
     }
     Ok(paths.into_iter().flatten().filter(|path| !path.is_empty()).map(str::to_owned).collect())
 }
@@ -254,7 +254,7 @@ fn check_way(
     folder: &Path,
     planned: &BTreeMap<String, Cow<'_, [u8]>>,
     earlier: &BTreeSet<String>,
-) -> Result<Vec<PathBuf>, Diagnostic> {
+) -> Result<Vec<PathBuf>, Refused> {
     let mut twice = Vec::new();
     let mut seen: HashSet<&Path> = HashSet::from([Path::new("")]);
     let paths = planned.keys().chain(earlier).map(String::as_str);
@@ -294,7 +294,7 @@ fn has_two_names(found: &Metadata) -> bool {
 
 /// Checks that no file has a second name, under which it would stay as it is: neither those that are
 /// `twice` there, nor the list.
-fn check_names(folder: &Path, mut twice: Vec<PathBuf>) -> Result<(), Diagnostic> {
+fn check_names(folder: &Path, mut twice: Vec<PathBuf>) -> Result<(), Refused> {
     let list = folder.join(LIST);
     if what_is(&list)?.is_some_and(|found| has_two_names(&found)) {
         twice.insert(0, list);
@@ -313,20 +313,20 @@ fn check_names(folder: &Path, mut twice: Vec<PathBuf>) -> Result<(), Diagnostic>
          backup by `cp -al`, make the next one by `cp -a`, whose files are its own",
         folder.display()
     );
-    Err(Diagnostic::new(&code::OUTPUT_FOLDER, message, help))
+    Err(Diagnostic::new(&code::OUTPUT_FOLDER, message, help).into())
 }
 
 const REMOVE: &str = "remove it: everything below the folder is written by anabranch";
 
-fn is_link(path: &Path, help: &str) -> Diagnostic {
+fn is_link(path: &Path, help: &str) -> Refused {
     let message =
         format!("{} is a link, and what is written there lands elsewhere", path.display());
-    Diagnostic::new(&code::OUTPUT_FOLDER, message, help)
+    Diagnostic::new(&code::OUTPUT_FOLDER, message, help).into()
 }
 
-fn in_the_way(path: &Path) -> Diagnostic {
+fn in_the_way(path: &Path) -> Refused {
     let message = format!("{} is no file, and a file of anabranch belongs there", path.display());
-    Diagnostic::new(&code::OUTPUT_FOLDER, message, REMOVE)
+    Diagnostic::new(&code::OUTPUT_FOLDER, message, REMOVE).into()
 }
 
 /// What is there where a file belongs.

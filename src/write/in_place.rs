@@ -12,7 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::new_file::{PRIVATE, USUAL, new_file};
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::read::{check_inside, git_root};
 
 /// How long to wait for others that edit the same file.
@@ -32,7 +32,7 @@ impl Held {
     /// # Errors
     /// It is no plain file, has a second name, or stands behind a link; it cannot be opened; others do not
     /// let go of it.
-    pub fn open(path: &Path) -> Result<Self, Diagnostic> {
+    pub fn open(path: &Path) -> Result<Self, Refused> {
         check_way(path)?;
         let start = Instant::now();
         loop {
@@ -51,7 +51,7 @@ impl Held {
                 Err(TryLockError::WouldBlock) => {
                     let message = format!("{} is held by another program", path.display());
                     let help = "wait until it has ended, or end it; then run the command again";
-                    return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help));
+                    return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help).into());
                 }
                 Err(TryLockError::Error(error)) => return Err(cannot(path, "locked", &error)),
             }
@@ -59,11 +59,11 @@ impl Held {
         }
     }
 
-    /// The first bytes of the file, so many at most.
+    /// Reads the file, up to this many bytes.
     ///
     /// # Errors
     /// The system refuses.
-    pub fn read(&mut self, most: u64) -> Result<Vec<u8>, Diagnostic> {
+    pub fn read(&mut self, most: u64) -> Result<Vec<u8>, Refused> {
         let mut bytes = Vec::new();
         let read = (&mut self.file).take(most).read_to_end(&mut bytes);
         read.map_err(|error| cannot(&self.path, "read", &error))?;
@@ -75,7 +75,7 @@ impl Held {
     ///
     /// # Errors
     /// The system refuses, or something else has changed the file meanwhile. The file is then left alone.
-    pub fn replace(self, before: &str, text: &str) -> Result<Option<String>, Diagnostic> {
+    pub fn replace(self, before: &str, text: &str) -> Result<Option<String>, Refused> {
         let failed = |error: io::Error| cannot(&self.path, "written", &error);
         let folder = folder_of(&self.path);
         let new = new_file(folder, PRIVATE, text.as_bytes()).map_err(failed)?;
@@ -93,7 +93,7 @@ impl Held {
         {
             let message = format!("{} has changed meanwhile", self.path.display());
             let help = "something edits it without asking for a lock; run the command again";
-            return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help));
+            return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help).into());
         }
         new.persist(&self.path).map_err(|error| failed(error.error))?;
         // The edit stands whether this works or not; some file systems cannot do it.
@@ -109,14 +109,14 @@ impl Held {
 ///
 /// # Errors
 /// One of them is there, stands behind a link, or the system refuses.
-pub fn create(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Diagnostic> {
+pub fn create(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Refused> {
     let mut ready = Vec::new();
     for (path, _) in files {
         check_below(path, root)?;
         if fs::symlink_metadata(path).is_ok() {
             let message = format!("{} exists; nothing was written", path.display());
             let help = "name another folder, or edit the file";
-            return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help));
+            return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help).into());
         }
     }
     for (path, content) in files {
@@ -146,7 +146,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Checks that what a path names is a plain file of one name.
-fn check_file(path: &Path) -> Result<Metadata, Diagnostic> {
+fn check_file(path: &Path) -> Result<Metadata, Refused> {
     let metadata = fs::symlink_metadata(path).map_err(|error| {
         let message = format!("{} cannot be read: {error}", path.display());
         Diagnostic::new(&code::UNREADABLE, message, "check the path and its permissions")
@@ -164,30 +164,30 @@ fn check_file(path: &Path) -> Result<Metadata, Diagnostic> {
         return Ok(metadata);
     };
     let message = format!("{} {what}", path.display());
-    Err(Diagnostic::new(&code::EDIT_REFUSED, message, help))
+    Err(Diagnostic::new(&code::EDIT_REFUSED, message, help).into())
 }
 
 /// Checks that no folder on the way to a file is a link: of a path that is relative, all of it; of another,
 /// what is below the Git root.
-fn check_way(path: &Path) -> Result<(), Diagnostic> {
+fn check_way(path: &Path) -> Result<(), Refused> {
     let folder = folder_of(path);
     check_below(path, &if path.is_absolute() { git_root(folder) } else { PathBuf::new() })
 }
 
 /// Checks that no folder between this one and a file is a link, and that Git does not keep the file for
 /// itself.
-fn check_below(path: &Path, outer: &Path) -> Result<(), Diagnostic> {
+fn check_below(path: &Path, outer: &Path) -> Result<(), Refused> {
     for part in folder_of(path).ancestors().take_while(|part| *part != outer) {
         let is_named = matches!(part.components().next_back(), Some(Component::Normal(_)));
         if is_named && fs::symlink_metadata(part).is_ok_and(|found| found.is_symlink()) {
             let message = format!("{} stands behind the link {}", path.display(), part.display());
             let help = "name the file by its path without links";
-            return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help));
+            return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help).into());
         }
     }
     check_inside(folder_of(path)).map_err(|why| {
         let message = format!("{} is not written: {why}", path.display());
-        Diagnostic::new(&code::EDIT_REFUSED, message, "name a file that Git tracks")
+        Diagnostic::new(&code::EDIT_REFUSED, message, "name a file that Git tracks").into()
     })
 }
 
@@ -195,11 +195,12 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-fn cannot(path: &Path, done: &str, error: &io::Error) -> Diagnostic {
+fn cannot(path: &Path, done: &str, error: &io::Error) -> Refused {
     let message = format!("{} cannot be {done}: {error}", path.display());
     Diagnostic::new(
         &code::UNREADABLE,
         message,
         "check the path, its permissions and the room on its disk",
     )
+    .into()
 }

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 
 use super::artifacts;
 use super::stream::append;
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::emit::{Common, Draft, HoleValues, Preview};
 use crate::read::is_carried;
 use crate::validate::is_dns_label;
@@ -34,7 +34,7 @@ impl<'a> Tree<'a> {
         common: &Common<'_>,
         baseline: &[Draft<'_>],
         suites: &'a SuiteFiles,
-    ) -> Result<Self, Vec<Diagnostic>> {
+    ) -> Result<Self, Refused> {
         let mut tree = Self::together(previews);
         tree.common("", common, baseline);
         tree.suites("", suites);
@@ -54,8 +54,9 @@ impl<'a> Tree<'a> {
     }
 
     /// The tree, if everything has a file of its own.
-    pub(super) fn checked(self) -> Result<Self, Vec<Diagnostic>> {
-        if self.refused.is_empty() { Ok(self) } else { Err(self.refused) }
+    pub(super) fn checked(self) -> Result<Self, Refused> {
+        let Self { files, refused } = self;
+        Refused::unless_none(refused, Self { files, refused: Vec::new() })
     }
 
     /// Lays out what belongs to no single preview below a folder, which ends in `/` unless it is the tree's

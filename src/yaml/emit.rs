@@ -232,7 +232,8 @@ fn pad(out: &mut String, mut indent: usize) {
 mod tests {
     use super::*;
     use crate::diagnostic::Sources;
-    use crate::yaml::{InputLimits, parse_documents};
+    use crate::limits::InputLimits;
+    use crate::yaml::parse_documents;
 
     fn round_trip(text: &str) -> String {
         let mut sources = Sources::default();

@@ -57,7 +57,8 @@ pub(crate) fn split(text: &str) -> Option<(Vec<(&str, Marked)>, &str)> {
 mod tests {
     use super::*;
     use crate::diagnostic::Sources;
-    use crate::yaml::{InputLimits, parse_documents, write_document};
+    use crate::limits::InputLimits;
+    use crate::yaml::{parse_documents, write_document};
 
     #[test]
     fn no_input_holds_a_mark() {

@@ -9,7 +9,6 @@ mod quick;
 pub mod scalar;
 mod ser;
 
-pub use crate::limits::{InputLimits, too_many_bytes, too_many_nodes, too_many_seconds};
 pub use emit::{write_document, write_stream};
 pub(crate) use emit::{write_item, write_string};
 pub use node::{Data, Key, Node};

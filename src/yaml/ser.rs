@@ -273,7 +273,8 @@ mod tests {
 
     use super::*;
     use crate::diagnostic::Sources;
-    use crate::yaml::{InputLimits, parse_documents, write_document};
+    use crate::limits::InputLimits;
+    use crate::yaml::{parse_documents, write_document};
 
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]

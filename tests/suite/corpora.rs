@@ -9,8 +9,9 @@ use std::process::Command;
 use std::{env, fs};
 
 use anabranch::diagnostic::Sources;
+use anabranch::limits::InputLimits;
 use anabranch::yaml::scalar::{is_ambiguous, is_date};
-use anabranch::yaml::{InputLimits, Node, parse_documents};
+use anabranch::yaml::{Node, parse_documents};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anabranch::diagnostic::Sources;
+use anabranch::limits::InputLimits;
 use anabranch::yaml::scalar::{Resolved, is_ambiguous, resolve};
-use anabranch::yaml::{InputLimits, Node, parse_documents, write_stream};
+use anabranch::yaml::{Node, parse_documents, write_stream};
 use rlsp_yaml_parser::{Event, ScalarStyle, parse_events};
 use serde_json::{Map, Value, json};
 

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use anabranch::diagnostic::{Diagnostic, Sources};
+use anabranch::diagnostic::{Refused, Sources};
 use anabranch::edit::{self, Setting};
-use anabranch::yaml::{InputLimits, Node, parse_documents};
+use anabranch::limits::InputLimits;
+use anabranch::yaml::{Node, parse_documents};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use serde_json::{Value, json};
@@ -224,7 +225,7 @@ impl Edit {
         }
     }
 
-    fn apply(&self, text: &str) -> Result<String, Diagnostic> {
+    fn apply(&self, text: &str) -> Result<String, Refused> {
         let mut sources = Sources::default();
         let file = sources.add("previews.yaml", text);
         let node =
@@ -373,7 +374,7 @@ proptest! {
     #[test]
     fn an_edit_does_what_it_should_and_no_more(file in file(), edit in one_edit()) {
         let text = file.text();
-        let after = edit.apply(&text).unwrap_or_else(|error| panic!("{}\n{text}", error.message));
+        let after = edit.apply(&text).unwrap_or_else(|error| panic!("{}\n{text}", error[0].message));
         let mut wanted = previews(&text);
         edit.model(&mut wanted);
         prop_assert_eq!(previews(&after), wanted, "{}\n{}", text, after);
@@ -406,7 +407,7 @@ proptest! {
         file.entries.iter_mut().for_each(|entry| entry.alone = false);
         prop_assume!((0..9).all(|number| !(one.touches(number) && other.touches(number))));
         let text = file.text();
-        let both = |first: &Edit, second: &Edit| -> Result<String, Diagnostic> { second.apply(&first.apply(&text)?) };
+        let both = |first: &Edit, second: &Edit| -> Result<String, Refused> { second.apply(&first.apply(&text)?) };
         let (here, there) = (both(&one, &other), both(&other, &one));
         let (here, there) = (here.expect("edited"), there.expect("edited"));
         prop_assert_eq!(here, there, "\n{}", text);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anabranch::diagnostic::code::CODES;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use regex::Regex;
 
 use super::orchestrator::root;
 
@@ -367,5 +368,26 @@ fn the_guard_sees_decisions_that_leave_an_api_out() {
         "fn f() { match kind { \"x\" => RouteApi::Istio, _ => RouteApi::GatewayApi } }",
     ] {
         assert!(!open(code), "{code}");
+    }
+}
+
+/// The ways in which findings do not travel, in tokens without blanks: see the module `diagnostic`.
+const OTHER_WAYS: [&str; 3] = [
+    r"&mutVec<Diagnostic>",
+    r"Result<(\([^()]*\)|[^;{}()=])*,(Vec<)?Diagnostic>",
+    r"->\([^()]*,Vec<Diagnostic>\)",
+];
+
+#[test]
+fn findings_travel_in_a_report_or_in_a_refusal() {
+    let others = OTHER_WAYS.map(|way| Regex::new(way).expect("a pattern"));
+    for source in program() {
+        let tokens: TokenStream = source.tokens.iter().cloned().collect();
+        let mut text = tokens.to_string();
+        text.retain(|c| !c.is_whitespace());
+        for way in &others {
+            let found = way.find(&text).map(|found| found.as_str());
+            assert_eq!(found, None, "{}", source.name);
+        }
     }
 }

@@ -194,3 +194,36 @@ fn python_packages_are_installed_by_digest() {
         assert!(list.contains("--hash=sha256:"));
     }
 }
+
+/// The crates that a manifest names, in every table of dependencies.
+fn named_in(manifest: &str) -> BTreeSet<String> {
+    let table = toml::de::DeTable::parse(manifest).expect("Cargo.toml is TOML").into_inner();
+    let mut found = BTreeSet::new();
+    let mut open = vec![table];
+    while let Some(table) = open.pop() {
+        for (key, value) in table {
+            let toml::de::DeValue::Table(inner) = value.into_inner() else { continue };
+            if key.get_ref().ends_with("dependencies") {
+                found.extend(inner.keys().map(|name| name.get_ref().to_string()));
+            } else {
+                open.push(inner);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_dependency_has_a_line_that_says_what_it_is_for() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).expect("the file is there");
+    let page = read("docs/dependencies.md");
+    let lines: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    let described: Vec<String> =
+        lines.iter().filter_map(|line| line.split('`').nth(1)).map(str::to_owned).collect();
+    assert_eq!(described.iter().cloned().collect::<BTreeSet<_>>(), named_in(&read("Cargo.toml")));
+    assert_eq!(described.len(), described.iter().collect::<BTreeSet<_>>().len(), "one line each");
+    for line in lines {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        assert!(cells.len() == 4 && cells.iter().all(|cell| !cell.is_empty()), "{line}");
+    }
+}

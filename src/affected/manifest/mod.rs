@@ -203,8 +203,8 @@ impl<'a> Manifests<'a> {
     /// The documents of a manifest in YAML or JSON; where it has mistakes, that is noted.
     fn documents(&self, manifest: &Manifest<'a>, claims: &mut Claims) -> Vec<Node> {
         let read = parse_documents(self.sources, manifest.file, &InputLimits::default());
-        read.unwrap_or_else(|errors| {
-            claims.broken(manifest, errors.first().map_or("", |error| error.message.as_str()));
+        read.unwrap_or_else(|refused| {
+            claims.broken(manifest, &refused.first().message);
             Vec::new()
         })
     }

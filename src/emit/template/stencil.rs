@@ -10,8 +10,9 @@ use super::values::{HoleValues, PreviewValues};
 use crate::diagnostic::Sources;
 use crate::kube::kinds::{Rank, rank};
 use crate::kube::{Id, Key, Object};
+use crate::limits::InputLimits;
 use crate::yaml::mark::{self, FRAME, Marked};
-use crate::yaml::{InputLimits, Node, parse_documents, write_document};
+use crate::yaml::{Node, parse_documents, write_document};
 
 /// A place where something goes into a text.
 #[derive(Debug)]

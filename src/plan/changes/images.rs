@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use smallvec::SmallVec;
 
 use super::Target;
-use crate::diagnostic::{Diagnostic, Report, code, first_of, some_of};
+use crate::diagnostic::{Diagnostic, Refused, Report, code, first_of, some_of};
 use crate::kube::{has_registry, repository};
 use crate::model::{Container, Workload};
 use crate::plan::few::Few;
@@ -28,12 +28,8 @@ pub(in crate::plan) fn decide<'a>(
     changed: &mut BTreeMap<(usize, &'a str), &'a str>,
     found: &mut Report,
 ) -> SmallVec<[Images<'a>; 1]> {
-    let all = match plan_images(config, target) {
-        Ok(all) => all,
-        Err(finding) => {
-            found.push(finding);
-            return SmallVec::new();
-        }
+    let Some(all) = found.keep(plan_images(config, target)) else {
+        return SmallVec::new();
     };
     say_what_surprises(config, target, &all, found);
     let workloads = target.workloads.iter().map(|workload| workload.object);
@@ -56,7 +52,7 @@ pub(in crate::plan) fn decide<'a>(
     all
 }
 
-/// Says where a copy is the baseline again, and where an image comes from another place than it seems.
+/// Warns of a copy that nothing changes, and of an image without a registry, which is Docker Hub's.
 fn say_what_surprises(
     config: &Config,
     target: &Target<'_>,
@@ -113,7 +109,7 @@ fn meant(image: &str, repository_before: &str) -> String {
 fn plan_images<'a>(
     config: &Config,
     target: &Target<'a>,
-) -> Result<SmallVec<[Images<'a>; 1]>, Diagnostic> {
+) -> Result<SmallVec<[Images<'a>; 1]>, Refused> {
     let change = target.change;
     check_names(config, target)?;
     let mut all = SmallVec::new();
@@ -152,7 +148,8 @@ fn plan_images<'a>(
             "image",
             format!("`{}` has several workloads of different images", change.name),
             format!("say `workloads: [{{name, image}}]`; they are: {}", listing(&target.workloads)),
-        ));
+        )
+        .into());
     }
     Ok(all)
 }
@@ -169,7 +166,7 @@ fn ambiguous(
 }
 
 /// Checks that the containers and workloads that a change names are there.
-fn check_names(config: &Config, target: &Target<'_>) -> Result<(), Diagnostic> {
+fn check_names(config: &Config, target: &Target<'_>) -> Result<(), Refused> {
     let change = target.change;
     if !change.containers.is_empty() {
         let containers = target.workloads.iter().flat_map(|workload| &workload.containers);
@@ -182,7 +179,8 @@ fn check_names(config: &Config, target: &Target<'_>) -> Result<(), Diagnostic> {
                     &format!("containers[{index}].name"),
                     format!("`{}` has no container `{}`", change.name, wanted.name),
                     format!("the containers are: {}", listing(&target.workloads)),
-                ));
+                )
+                .into());
             }
         }
     }
@@ -196,7 +194,8 @@ fn check_names(config: &Config, target: &Target<'_>) -> Result<(), Diagnostic> {
                 &format!("workloads[{index}].name"),
                 format!("`{}` has no workload `{}`", change.name, wanted.name),
                 format!("its workloads are: {}", some_of(names)),
-            ));
+            )
+            .into());
         }
     }
     Ok(())

@@ -9,7 +9,8 @@ use smallvec::SmallVec;
 
 use self::images::Images;
 use super::few::Few;
-use super::patch::{Patch, Problem};
+use super::patch::Patch;
+use crate::diagnostic::Problem;
 use crate::kube::meta::{SUBSTITUTE, is_substituted};
 use crate::limits::Allowance;
 use crate::model::Workload;
@@ -42,9 +43,9 @@ impl Target<'_> {
 pub struct Changes<'a> {
     /// For each service that names the workload, in order: its change, and the images it gives.
     by_service: Few<(&'a ServiceChange, Images<'a>)>,
-    /// Patches that apply to what the others made of it, in order; they fit it.
+    /// Patches that apply to the object, in order; each fits what the ones before it made.
     pub(super) patches: Vec<Arc<Patch<'a>>>,
-    /// What the preview writes stays as it is: Flux must not substitute in the object.
+    /// Flux must not substitute in the object, as the preview writes text that would be taken for a variable.
     pub(super) literal: bool,
     /// Volume claims become empty directories, last of all.
     pub(super) empty_volumes: bool,
@@ -129,8 +130,7 @@ impl<'a> Changes<'a> {
         self.patches.iter().any(|patch| patch.moves_values())
     }
 
-    /// Whether the body needs what the original does: neither variables nor volumes change, nor does
-    /// anything that a patch may.
+    /// Whether the body has the requirements of the original: no variables, no volumes and no patches change it.
     pub(super) fn keeps_needs(&self) -> bool {
         let has_variables = self.by_service.iter().any(|(change, _)| !change.env.is_empty());
         !self.empty_volumes && !has_variables && !self.has_patches()

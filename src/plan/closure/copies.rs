@@ -2,8 +2,8 @@
 
 use crate::plan::environment::Copied;
 
-/// Index from an original, by its number, to its copy. A thread uses one for many previews; entries carry
-/// the serial number of their preview, so that it need not be cleared between them.
+/// Index from original to copy. A thread uses one for many previews: entries carry the preview's serial number, so
+/// it is never cleared.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     /// Which preview it was last copied for, counted from 1, and the index of that copy.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::Closure;
 use crate::diagnostic::{
-    Diagnostic, Place, Report, code, may_be_of_secret, mentions_secret, unquoted,
+    Diagnostic, Place, Problem, Report, code, may_be_of_secret, mentions_secret, unquoted,
 };
 use crate::limits::Allowance;
 use crate::plan::changes::Changes;
 use crate::plan::environment::{Body, Copied};
-use crate::plan::patch::{Patch, Problem, identity};
+use crate::plan::patch::{Patch, identity};
 use crate::spec::{self, Config};
 use crate::yaml::Node;
 
@@ -57,20 +57,19 @@ impl<'a> Origin<'a> {
     fn may_be_secret(self, problem: &Problem) -> bool {
         let spec::Patch { target, patch } = self.source();
         let kind = target.as_ref().map(|target| target.kind.as_str());
-        may_be_of_secret(patch, kind) || mentions_secret(&problem.text)
+        may_be_of_secret(patch, kind) || mentions_secret(&problem.message)
     }
 
     /// A finding about this patch: `patches[1] of service cart in preview pr-42 …`.
     fn finding(self, problem: Problem) -> Diagnostic {
         let preview = &self.config.previews.spec.previews[self.preview].name;
         let (index, service, field) = (self.index, self.service(), self.field());
-        let problem_text = match self.may_be_secret(&problem) {
-            true => unquoted(&problem.text),
-            false => problem.text,
+        let text = match self.may_be_secret(&problem) {
+            true => unquoted(&problem.message),
+            false => problem.message,
         };
-        let message = format!(
-            "patches[{index}] of service `{service}` in preview `{preview}` {problem_text}"
-        );
+        let message =
+            format!("patches[{index}] of service `{service}` in preview `{preview}` {text}");
         Diagnostic::new(&code::BAD_PATCH, message, problem.help)
             .at(self.place(), "this patch")
             .field(field)
@@ -108,9 +107,9 @@ impl<'a> Closure<'a, '_> {
         patches
     }
 
-    /// Lets the patches change the copies of their service, but for as many as were `done`
-    /// before: workloads first, since a patch may name further objects, then these. Returns how many
-    /// copies there are.
+    /// Applies the patches to the copies of their services, except the first `done`, which have them already. It is
+    /// called for the workloads, whose patches may name further objects, and then for these. Returns the number
+    /// of copies.
     pub(super) fn patch(&mut self, patches: &[Placed<'a>], done: usize) -> usize {
         if patches.is_empty() || self.finder.work.is_over() {
             return 0;
@@ -121,7 +120,7 @@ impl<'a> Closure<'a, '_> {
             if self.finder.work.is_over() {
                 break;
             }
-            // A patch leaves alone what tells whether it applies.
+            // No patch may change an identity, so all of them can be matched beforehand.
             let object = &copy.original.node;
             let identity = identity(object);
             let applies = |one: &&Placed<'_>| one.owns(copy) && one.patch.applies_to(&identity);
@@ -191,8 +190,8 @@ impl<'a> Closure<'a, '_> {
 }
 
 impl<'a> Changes<'a> {
-    /// Replaces the patches by those of these that fit; returns where these stand, and the body of an
-    /// object before the patches and after each of them. Whatever is found has a place.
+    /// Keeps those of the patches that fit the object. Returns where they stand, and the body before them and after
+    /// each of them.
     fn patch<'o>(
         &mut self,
         object: &Node,

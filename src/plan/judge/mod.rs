@@ -20,11 +20,11 @@ use crate::yaml::Node;
 /// others may write the same patches.
 pub(super) type Verdict = Vec<(usize, Diagnostic)>;
 
-/// At most so many differences of one object are named.
+/// The most differences of one object that are named.
 const NAMED: usize = 200;
 
-/// At most so many comparisons are made to find which patch made a difference; beyond that, the last patch
-/// is named for all of them.
+/// The most comparisons that are made to find which patch made a difference. Beyond that, the last patch is named
+/// for all of them.
 const LOOKS: usize = 20_000;
 
 /// What the patches of every object are held against.
@@ -99,7 +99,7 @@ impl<'a> Judge<'a> {
             let said = problems.map(|problem| {
                 let message = format!(
                     "a patch gives {} the image `{image}`, which {}",
-                    original.id, problem.why
+                    original.id, problem.message
                 );
                 (patch, Diagnostic::new(&code::BAD_IMAGE, message, problem.help))
             });

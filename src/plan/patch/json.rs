@@ -7,8 +7,8 @@
 //! way, and how many neighbours it moves. None may build more levels than a text may have.
 
 use super::pointer::{Pointer, find_mut, index};
-use super::{NEW, Problem, relocate};
-use crate::diagnostic::Place;
+use super::{NEW, relocate};
+use crate::diagnostic::{Place, Problem};
 use crate::limits::{Allowance, Exceeded};
 use crate::yaml::{Data, Key, Node};
 
@@ -118,7 +118,7 @@ impl Operation {
     /// The same problem, with the operation that has it.
     fn problem(&self, number: usize, problem: Problem) -> Problem {
         let (op, path) = (self.action.name(), &self.path);
-        Problem::new(format!("operation {number} ({op} {path}): {}", problem.text), problem.help)
+        Problem::new(format!("operation {number} ({op} {path}): {}", problem.message), problem.help)
     }
 
     fn apply(

@@ -1,5 +1,5 @@
-//! Fields and items under a patch, each found in the same time however many there are: a patch of
-//! thousands of items for a list of thousands ends.
+//! Fields and items of an object that is patched, found by key in constant time. A patch of thousands of items for a
+//! list of thousands would otherwise take millions of comparisons.
 
 use std::collections::{BTreeSet, HashMap};
 

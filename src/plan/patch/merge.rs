@@ -12,9 +12,9 @@ use std::fmt;
 
 use foldhash::fast::RandomState;
 
-use super::Problem;
 use super::lookup::{Fields, Keyed, canonical, identity};
 use super::shape::{Merge, Shape};
+use crate::diagnostic::Problem;
 use crate::yaml::{Data, Node};
 
 const RETAIN_KEYS: &str = "$retainKeys";

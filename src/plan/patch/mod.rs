@@ -14,10 +14,10 @@ mod tests;
 
 use smol_str::SmolStr;
 
-use crate::diagnostic::{Place, Sources, code, nearest, some_of};
+use crate::diagnostic::{Place, Problem, Sources, code, nearest, some_of};
 use crate::kube::kinds;
 use crate::kube::meta::is_substituted;
-use crate::limits::{Allowance, DEPTH, Exceeded, InputLimits};
+use crate::limits::{Allowance, Exceeded, InputLimits, flag, is_over, or_raise};
 use crate::spec::{self, PatchTarget};
 use crate::yaml::{Data, Node, parse_documents};
 
@@ -79,7 +79,7 @@ impl<'a> Patch<'a> {
         Ok(Self { source, parsed, place, is_substituted })
     }
 
-    /// Words that two patches have alike where they are the same.
+    /// Cache key: patches with equal words are the same.
     pub(super) fn words(&self) -> impl Iterator<Item = &'a str> {
         words(self.source)
     }
@@ -160,7 +160,7 @@ impl<'a> Patch<'a> {
         Problem::new(format!("finds nothing to change: no copy is {wanted}"), help)
     }
 
-    /// A patch of several documents is as many patches.
+    /// How many patches the text holds: each document is one.
     pub(super) fn parts(&self) -> usize {
         match &self.parsed {
             Parsed::Strategic(documents) => documents.len(),
@@ -206,7 +206,7 @@ impl<'a> Patch<'a> {
             Parsed::Json(patch) => json::apply(original, patch, self.place, allowance),
         };
         *object = patched.map_err(|problem| {
-            let text = format!("does not fit {before}: {}", problem.text);
+            let text = format!("does not fit {before}: {}", problem.message);
             Problem::new(text, problem.help)
         })?;
         let after = identity(object);
@@ -221,7 +221,7 @@ impl<'a> Patch<'a> {
     }
 }
 
-/// Words that two patches have alike where they are the same.
+/// Cache key: patches with equal words are the same.
 pub(super) fn words(source: &spec::Patch) -> impl Iterator<Item = &str> {
     let target = source
         .target
@@ -230,38 +230,25 @@ pub(super) fn words(source: &spec::Patch) -> impl Iterator<Item = &str> {
     ["/patch", &source.patch].into_iter().chain(target)
 }
 
-/// What is wrong with a patch.
-#[derive(Debug)]
-pub(super) struct Problem {
-    /// The problem; what comes before it names the patch.
-    pub(super) text: String,
-    /// What to do.
-    pub(super) help: String,
-}
-
-impl Problem {
-    fn new(text: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { text: text.into(), help: help.into() }
-    }
-}
-
 impl From<Exceeded> for Problem {
     fn from(exceeded: Exceeded) -> Self {
         match exceeded {
             Exceeded::Work(most) => Self::new(
-                format!("goes through more than {most} values, a tenth of --max-patch-nodes"),
-                "write fewer and smaller patches, or raise --max-patch-nodes",
+                format!("goes through more than {most} values, a tenth of {}", flag::PATCH_NODES),
+                or_raise("write fewer and smaller patches", flag::PATCH_NODES),
             ),
             Exceeded::Depth(most) => {
-                Self::new(format!("makes more levels than the limit of {most}"), FEWER_LEVELS)
+                Self::new(format!("makes more levels than the limit of {most}"), fewer_levels())
             }
         }
     }
 }
 
-const FEWER_LEVELS: &str = "write it with fewer levels, or raise --max-depth";
+fn fewer_levels() -> String {
+    or_raise("write it with fewer levels", flag::DEPTH)
+}
 
-/// A new node counts as so many: it is held in memory, where others are gone through.
+/// A node of a patch counts as this many: it is held in memory, where nodes of objects are only visited.
 const NEW: usize = 4;
 
 /// The documents of a patch's text, every node at the place of the text.
@@ -272,13 +259,13 @@ fn read(text: &str, place: Place, allowance: &mut Allowance) -> Result<Vec<Node>
     let most = allowance.left() / NEW;
     let depth = allowance.depth();
     let budget = InputLimits { depth, nodes: most, documents: most, alias_nodes: most, ..default };
-    let mut documents = parse_documents(&sources, file, &budget).map_err(|mut errors| {
-        let first = errors.swap_remove(0);
+    let mut documents = parse_documents(&sources, file, &budget).map_err(|refused| {
+        let first = refused.into_first();
         let line = first.place.map_or(1, |place| sources.line_column(place).0);
-        let help = match first.code {
-            code if code != &code::INPUT_LIMIT => first.help,
-            _ if first.help.contains(DEPTH) => FEWER_LEVELS.to_owned(),
-            _ => return allowance.exceed().into(),
+        let help = match first.code == &code::INPUT_LIMIT {
+            true if is_over(&first, flag::DEPTH) => fewer_levels(),
+            true => return allowance.exceed().into(),
+            false => first.help,
         };
         Problem::new(format!("cannot be read, line {line}: {}", first.message), help)
     })?;

@@ -304,10 +304,10 @@ fn identity_stays() {
         ("/metadata/namespace", "metadata.namespace"),
     ] {
         let error = problem(DEPLOYMENT, &format!("- {{op: add, path: {path}, value: other}}"));
-        assert!(error.text.contains(&format!("changes {field} of")), "{}", error.text);
+        assert!(error.message.contains(&format!("changes {field} of")), "{}", error.message);
     }
     let moved = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: cart, namespace: x}}";
-    assert!(problem(DEPLOYMENT, moved).text.contains("metadata.namespace"));
+    assert!(problem(DEPLOYMENT, moved).message.contains("metadata.namespace"));
 }
 
 #[test]
@@ -342,7 +342,7 @@ fn what_does_not_fit_is_said() {
     ];
     for (patch, wanted) in cases {
         let error = problem(DEPLOYMENT, &patch);
-        assert!(error.text.contains(wanted), "{}", error.text);
+        assert!(error.message.contains(wanted), "{}", error.message);
     }
 }
 
@@ -370,13 +370,17 @@ fn no_operation_makes_more_levels_than_a_text_may_have() {
         ),
     ] {
         let error = apply(&over).expect_err("too deep");
-        assert!(error.text.contains("makes more levels than the limit of 10"), "{}", error.text);
+        assert!(
+            error.message.contains("makes more levels than the limit of 10"),
+            "{}",
+            error.message
+        );
         assert!(error.help.contains("--max-depth"), "{}", error.help);
     }
     let long = format!("[{{op: remove, path: {}}}]", levels(11));
     let source = spec::Patch { patch: long, target: None };
     let read = WorkBudget::new(&limits).allow(|all| Patch::parse(&source, place(), all).map(drop));
-    assert!(read.expect_err("too deep").text.contains("more levels"));
+    assert!(read.expect_err("too deep").message.contains("more levels"));
 }
 
 #[test]
@@ -394,10 +398,10 @@ fn texts_that_are_no_patch_are_refused() {
     ];
     for (text, wanted) in cases {
         let error = parse(text, None).expect_err("no patch");
-        assert!(error.text.contains(wanted), "{}", error.text);
+        assert!(error.message.contains(wanted), "{}", error.message);
     }
     let two = parse("a: 1\n---\nb: 1\n", kind("Deployment")).expect_err("two documents");
-    assert!(two.text.contains("several documents and a target"));
+    assert!(two.message.contains("several documents and a target"));
 }
 
 fn budget(patch_nodes: usize) -> WorkBudget {
@@ -410,12 +414,12 @@ fn patches_that_multiply_are_refused() {
     let copy = |number| format!("- {{op: copy, from: /spec, path: /spec/x{number}}}\n");
     let copies = parse(&(0..40).map(copy).collect::<String>(), None).expect("a patch");
     let error = work.allow(|all| copies.apply(&mut node(DEPLOYMENT), all)).expect_err("too many");
-    assert!(error.text.contains("goes through more than 10000 values"), "{}", error.text);
+    assert!(error.message.contains("goes through more than 10000 values"), "{}", error.message);
     let again = parse(&pod("hostNetwork: true"), None).expect("a patch");
     let mut object = node(DEPLOYMENT);
     let apply = |all: &mut _| (0..1_000).find_map(|_| again.apply(&mut object, all).err());
     let error = work.allow(apply).expect("too many");
-    assert!(error.text.contains("goes through more than"), "{}", error.text);
+    assert!(error.message.contains("goes through more than"), "{}", error.message);
 }
 
 #[test]

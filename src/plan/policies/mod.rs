@@ -1,5 +1,5 @@
-//! What applies to a copied workload and stays behind: policies, each named in a warning, and what means
-//! nothing in a preview, each named in a note.
+//! Policies that apply to a copied workload and are not copied, each named in a warning; and objects that mean nothing
+//! in a preview, each named in a note.
 
 mod calico;
 

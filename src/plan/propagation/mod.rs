@@ -1,5 +1,4 @@
-//! Programs of the baseline that are told not to pass W3C baggage on: behind them the key is lost, however right
-//! the routes are.
+//! Programs that are told not to pass W3C baggage on. Behind them the key is lost, however right the routes are.
 
 mod instrumentation;
 mod rules;

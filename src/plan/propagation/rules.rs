@@ -84,6 +84,8 @@ pub(super) static RULES: &[Rule] = &[
 /// The headers that Micrometer carries under their own names.
 const REMOTE_FIELDS: &str = "MANAGEMENTTRACINGBAGGAGEREMOTEFIELDS";
 
+/// A row of the table. It has six parameters, as columns in one or two lines are read more easily than eight lines of
+/// named fields for each row.
 const fn rule(
     key: &'static str,
     loses: Loses,

@@ -29,7 +29,7 @@ use swap::Swapped;
 use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Id, Object, RouteApi};
-use crate::limits::OutputLimits;
+use crate::limits::{OutputLimits, flag, or_raise};
 use crate::model::route::Route;
 use crate::model::{Catalog, Service};
 use crate::spec::Config;
@@ -97,13 +97,15 @@ impl<'a> Routing<'a> {
                     "routes need more rules, matches and backends than the limit of {}",
                     limits.rules
                 ),
-                "have fewer previews, or fewer rules and hosts in the routes of what they change, or \
-                 raise --max-rules",
+                or_raise(
+                    "have fewer previews, or fewer rules and hosts in the routes of what they change",
+                    flag::RULES,
+                ),
             )
         } else if self.pairs > limits.pairs {
             (
                 format!("routes have more pairs of rules than the limit of {}", limits.pairs),
-                "have fewer rules for one service, or raise --max-pairs",
+                or_raise("have fewer rules for one service", flag::PAIRS),
             )
         } else {
             return None;

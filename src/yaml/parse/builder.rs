@@ -10,9 +10,9 @@ use smol_str::SmolStr;
 
 use super::events::{Event, Events, Happened};
 use super::words::Mistake;
-use super::{InputLimits, Piece, quick, tags, without_marker};
-use crate::diagnostic::{Diagnostic, FileId, Place, code};
-use crate::limits::{ALIASES, DEPTH, DOCUMENTS, NODES, over_limit};
+use super::{Piece, quick, tags, without_marker};
+use crate::diagnostic::{Diagnostic, FileId, Place, Problem, code};
+use crate::limits::{InputLimits, flag, over_limit};
 use crate::yaml::node::{Data, Key, Node};
 use crate::yaml::scalar;
 
@@ -127,7 +127,7 @@ impl Builder {
 
     fn check_nodes(&mut self, place: Place) -> Result<(), Stop> {
         if self.nodes > self.budget.nodes {
-            return self.stop_at(place, "the input has more nodes", self.budget.nodes, NODES);
+            return self.stop_at(place, "the input has more nodes", self.budget.nodes, flag::NODES);
         }
         Ok(())
     }
@@ -137,7 +137,7 @@ impl Builder {
         self.seen += 1;
         if self.seen > self.budget.documents {
             let problem = "the input has more documents";
-            return self.stop_at(place, problem, self.budget.documents, DOCUMENTS);
+            return self.stop_at(place, problem, self.budget.documents, flag::DOCUMENTS);
         }
         Ok(())
     }
@@ -147,7 +147,7 @@ impl Builder {
         self.alias_nodes += node.weight();
         if self.alias_nodes > self.budget.alias_nodes {
             let problem = "anchors and aliases make more nodes";
-            return self.stop_at(node.place, problem, self.budget.alias_nodes, ALIASES);
+            return self.stop_at(node.place, problem, self.budget.alias_nodes, flag::ALIAS_NODES);
         }
         Ok(())
     }
@@ -161,6 +161,11 @@ impl Builder {
         let finding = Diagnostic::new(&code::REPORT_LIMIT, message, help);
         self.errors.push(finding.at(place, "reading ends here"));
         Err(Stop)
+    }
+
+    fn wrong(&mut self, problem: Problem, place: Place, label: &str) {
+        let error = Diagnostic::new(&code::YAML_SYNTAX, problem.message, problem.help);
+        self.errors.push(error.at(place, label));
     }
 
     fn event(&mut self, happened: Happened<'_>, place: Place) -> Result<(), Stop> {
@@ -180,10 +185,10 @@ impl Builder {
         match event {
             Event::Scalar { text, plain } => {
                 if plain && tag.is_none() && scalar::is_no_json(&text) && !self.is_at_key() {
-                    self.errors.push(tags::infinite(&text).at(place, "this value"));
+                    self.wrong(tags::infinite(&text), place, "this value");
                 }
                 let data = tags::scalar(tag, text, plain).unwrap_or_else(|mistake| {
-                    self.errors.push(mistake.at(place, "tagged value"));
+                    self.wrong(mistake, place, "tagged value");
                     Data::Scalar { text: SmolStr::default(), plain: false }
                 });
                 // What a tag decodes may hold such a character too.
@@ -197,7 +202,7 @@ impl Builder {
             Event::ListStart | Event::MapStart => {
                 let list = matches!(event, Event::ListStart);
                 if let Some(tag) = tag.filter(|tag| !tags::is_collection(*tag, list)) {
-                    self.errors.push(tags::unknown(tag).at(place, "tagged value"));
+                    self.wrong(tags::unknown(tag), place, "tagged value");
                 }
                 let data = if list { Data::List(Vec::new()) } else { Data::Map(Vec::new()) };
                 self.start(data, place, anchor)?;
@@ -251,7 +256,7 @@ impl Builder {
 
     fn start(&mut self, data: Data, place: Place, anchor: Option<SmolStr>) -> Result<(), Stop> {
         if self.open.len() >= self.budget.depth {
-            return self.stop_at(place, "the input nests deeper", self.budget.depth, DEPTH);
+            return self.stop_at(place, "the input nests deeper", self.budget.depth, flag::DEPTH);
         }
         if self.is_at_key() {
             self.complex_key(place);

@@ -14,8 +14,9 @@ mod words;
 use builder::Builder;
 
 use super::node::Node;
-use super::{InputLimits, quick, too_many_bytes};
-use crate::diagnostic::{Diagnostic, FileId, Sources};
+use super::quick;
+use crate::diagnostic::{FileId, Refused, Sources};
+use crate::limits::{InputLimits, too_many_bytes};
 
 /// Reads every document of a text. Empty documents (only comments, or null) are left out.
 ///
@@ -26,7 +27,7 @@ pub fn parse_documents(
     sources: &Sources,
     file: FileId,
     budget: &InputLimits,
-) -> Result<Vec<Node>, Vec<Diagnostic>> {
+) -> Result<Vec<Node>, Refused> {
     parse_counted(sources, file, budget).0
 }
 
@@ -35,20 +36,18 @@ pub(crate) fn parse_counted(
     sources: &Sources,
     file: FileId,
     budget: &InputLimits,
-) -> (Result<Vec<Node>, Vec<Diagnostic>>, usize) {
+) -> (Result<Vec<Node>, Refused>, usize) {
     let text = &sources.get(file).text;
     let mut builder = Builder::new(file, *budget);
     if text.len() > budget.bytes {
-        return (Err(vec![too_many_bytes(&sources.get(file).name, budget)]), 0);
+        return (Err(too_many_bytes(&sources.get(file).name, budget).into()), 0);
     }
     for piece in pieces(text) {
         if builder.read(&piece).is_err() {
             break;
         }
     }
-    let nodes = builder.nodes;
-    let read = if builder.errors.is_empty() { Ok(builder.documents) } else { Err(builder.errors) };
-    (read, nodes)
+    (Refused::unless_none(builder.errors, builder.documents), builder.nodes)
 }
 
 /// One document of a text.

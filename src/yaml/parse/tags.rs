@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::words::Tag;
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::Problem;
 use crate::yaml::node::Data;
 use crate::yaml::scalar::{Resolved, is_ambiguous, resolve};
 
@@ -18,7 +18,7 @@ pub(super) fn scalar(
     tag: Option<Tag<'_>>,
     text: Cow<'_, str>,
     plain: bool,
-) -> Result<Data, Diagnostic> {
+) -> Result<Data, Problem> {
     let string = |text: &str| Data::Scalar { text: text.into(), plain: false };
     let value = |text: &str| Data::Scalar { text: text.into(), plain: true };
     let is = |wanted: fn(&Resolved<'_>) -> bool| {
@@ -80,35 +80,27 @@ fn written(tag: Tag<'_>) -> String {
     }
 }
 
-/// The finding that a tag means nothing here.
-pub(super) fn unknown(tag: Tag<'_>) -> Diagnostic {
+/// The problem that a tag means nothing here.
+pub(super) fn unknown(tag: Tag<'_>) -> Problem {
     let tag = written(tag);
     let message =
         format!("the tag `{tag}` gives a value a meaning that Kubernetes has no type for");
-    Diagnostic::new(
-        &code::YAML_SYNTAX,
-        message,
-        "remove the tag and quote the value if it is a string",
-    )
+    Problem::new(message, "remove the tag and quote the value if it is a string")
 }
 
-fn two_readings(text: &str) -> Diagnostic {
+fn two_readings(text: &str) -> Problem {
     let message = format!("behind the tag `!`, `{text}` is text to kubectl, and not to kustomize");
-    Diagnostic::new(
-        &code::YAML_SYNTAX,
-        message,
-        "remove the tag, and quote the value if it is text",
-    )
+    Problem::new(message, "remove the tag, and quote the value if it is text")
 }
 
-/// The finding that a plain value is infinity or no number.
-pub(super) fn infinite(text: &str) -> Diagnostic {
+/// The problem that a plain value is infinity or no number.
+pub(super) fn infinite(text: &str) -> Problem {
     let message = format!("`{text}` is no number that JSON has, and kubectl refuses its document");
-    Diagnostic::new(&code::YAML_SYNTAX, message, "quote the value if it is text")
+    Problem::new(message, "quote the value if it is text")
 }
 
-fn no_value(tag: Option<Tag<'_>>, text: &str) -> Diagnostic {
+fn no_value(tag: Option<Tag<'_>>, text: &str) -> Problem {
     let tag = tag.map(written).unwrap_or_default();
     let message = format!("`{text:.40}` is no value of the tag `{tag}`");
-    Diagnostic::new(&code::YAML_SYNTAX, message, "remove the tag, or write a value of its type")
+    Problem::new(message, "remove the tag, or write a value of its type")
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn read(text: &str) -> Result<Vec<Node>, Vec<Diagnostic>> {
+fn read(text: &str) -> Result<Vec<Node>, Refused> {
     let mut sources = Sources::default();
     let file = sources.add("a.yaml", text);
     parse_documents(&sources, file, &InputLimits::default())

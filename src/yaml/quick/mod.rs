@@ -12,10 +12,10 @@ use std::collections::HashSet;
 
 use smol_str::SmolStr;
 
-use super::InputLimits;
 use super::node::{Data, Key, Node};
 use super::scalar::{is_key, is_no_json, is_word};
 use crate::diagnostic::{FileId, Place};
+use crate::limits::InputLimits;
 
 /// What the reader made of a document.
 pub(super) struct Quick {

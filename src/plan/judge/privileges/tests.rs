@@ -3,7 +3,8 @@
 use super::*;
 use crate::diagnostic::Sources;
 use crate::kube::Object;
-use crate::yaml::{InputLimits, parse_documents};
+use crate::limits::InputLimits;
+use crate::yaml::parse_documents;
 
 fn object(text: &str) -> Object {
     let mut sources = Sources::default();
