@@ -261,6 +261,7 @@ static KINDS: &[Kind] = &[
         .applies_to(&[Reach::Pods(&["spec", "selector"])]),
     Kind::of("security.istio.io", "RequestAuthentication")
         .applies_to(&[Reach::Pods(&["spec", "selector"])]),
+    Kind::of("security.openshift.io", "SecurityContextConstraints").in_no_namespace(),
     Kind::of("serving.knative.dev", "Service")
         .written(Rank::Service)
         .runs(TEMPLATE, Support::Refused("Knative makes its own Services and routes from it")),
@@ -270,6 +271,7 @@ static KINDS: &[Kind] = &[
     Kind::of("storage.k8s.io", "VolumeAttachment").in_no_namespace(),
     Kind::of("storage.k8s.io", "VolumeAttributesClass").in_no_namespace(),
     Kind::of("telemetry.istio.io", "Telemetry").applies_to(&[Reach::Pods(&["spec", "selector"])]),
+    Kind::of("trust.cert-manager.io", "Bundle").in_no_namespace(),
 ];
 
 const NO_ROLLOUTS: &str = "it belongs to another controller or has no rollouts of its own";

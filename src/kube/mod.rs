@@ -8,6 +8,7 @@ pub mod gateway;
 mod image;
 pub mod istio;
 pub(crate) mod kinds;
+pub(crate) mod makers;
 pub mod marks;
 pub mod meta;
 mod object;

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::lacks::{Lack, What};
 use super::needs::{Finder, Needs};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Id, Object};
@@ -128,14 +129,11 @@ fn needs_of_binding<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, binding: &'a
     if role.and_then(|role| role.text_at(&["kind"])) == Some("Role") {
         match finder.catalog.get(RBAC, "Role", role_name) {
             Some(role) => needs.objects.push(role),
-            None => needs.found.push(
-                Diagnostic::new(
-                    &code::MISSING_OBJECT,
-                    format!("{} needs Role {role_name}, which is not in the input", binding.id),
-                    "pass the file that holds it with --baseline",
-                )
-                .at(binding.place(), "names a Role that is not in the input"),
-            ),
+            None => needs.lacks.push(Lack {
+                what: What::Missing(RBAC, "Role".to_owned(), role_name.to_owned()),
+                referrer: binding.id.clone(),
+                place: role.map_or(binding.place(), |role| role.place),
+            }),
         }
     }
     needs.objects.push(binding);

@@ -9,6 +9,7 @@ mod environment;
 mod few;
 mod hosts;
 mod judge;
+mod lacks;
 pub(crate) mod marker;
 pub mod naming;
 mod needs;
@@ -143,6 +144,7 @@ pub fn plan<'a>(
         ));
     } else {
         found.absorb(findings.into_inner().expect("no thread panics"));
+        finder.report_lacks(found);
     }
     check_aliases(config, catalog, &environments, found);
     let (mut left_behind, mut of_routes) = (Report::default(), Report::default());

@@ -7,11 +7,15 @@ use foldhash::fast::RandomState;
 
 use super::{Input, is_dns_label, is_dns_subdomain};
 use crate::diagnostic::{Diagnostic, Report, code, nearest, some_of};
-use crate::kube::{Object, kinds};
+use crate::kube::makers::{Certainty, makers};
+use crate::kube::{Id, Object, kinds};
 use crate::spec::Spec;
 
 /// Behind so many findings no more names are suggested.
 const SUGGESTIONS: usize = 100;
+
+/// Of what may make a service, so much is shown.
+const SHOWN: usize = 5;
 
 pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
@@ -151,10 +155,28 @@ fn exists(
             nearest(name, names)
         })
         .flatten();
-    let help = match near {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "pass every file of the baseline with --baseline".to_owned(),
-    };
     let message = format!("no service or workload `{name}` in the baseline `{namespace}`");
-    found.push(input.config.finding(&code::UNKNOWN_SERVICE, path, message, help));
+    let wanted = |kind: &str| Id {
+        group: "".into(),
+        kind: kind.into(),
+        namespace: namespace.as_str().into(),
+        name: name.into(),
+    };
+    let mut made = match found.len() < SUGGESTIONS {
+        true => makers(input.objects, &wanted("Service")),
+        false => Vec::new(),
+    };
+    // What may hold anything says nothing against a slip of the pen.
+    made.retain(|made| near.is_none() || made.certainty > Certainty::Possible);
+    let help = match (&made[..], near) {
+        ([made, ..], _) => format!("{}: {}", made.says(), made.remedy("Service", name)),
+        ([], Some(near)) => format!("did you mean `{near}`?"),
+        ([], None) => "pass every file of the baseline with --baseline".to_owned(),
+    };
+    let finding = input.config.finding(&code::UNKNOWN_SERVICE, path, message, help);
+    found.push(
+        made.iter()
+            .take(SHOWN)
+            .fold(finding, |finding, made| finding.also(made.by.place(), made.label())),
+    );
 }
