@@ -93,13 +93,14 @@ pub fn compile<T>(
     report.extend(request.check(config));
     let spec = &config.previews.spec;
     let home = Home { namespace: &spec.baseline.namespace, domain: &spec.cluster_domain };
-    let catalog = match Catalog::new(home, input, request.limits.pairs) {
+    let mut catalog = match Catalog::new(home, input, request.limits.pairs) {
         Ok(catalog) => catalog,
         Err(finding) => {
             report.push(finding);
             return None;
         }
     };
+    catalog.declare(&spec.services);
     let wanted = |name: &str| request.includes(name);
     stage::enter("planning");
     // Nothing but the end of the process follows what is made of it.

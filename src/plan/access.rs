@@ -37,16 +37,31 @@ pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, account: &I
         }
     }
     for binding in finder.bindings.elsewhere(&account.name) {
-        let message = format!("{} gives {account} rights that its copies do not have", binding.id);
+        let message = format!(
+            "{} gives {account} {}, which its copies do not have",
+            binding.id,
+            rights(binding)
+        );
         needs.found.push(not_copied(binding, message));
     }
     for binding in &finder.bindings.elsewhere_of_group {
         let message = format!(
-            "{} gives every ServiceAccount of {home} rights that those of previews do not have",
-            binding.id
+            "{} gives every ServiceAccount of {home} {}, which those of previews do not have",
+            binding.id,
+            rights(binding)
         );
         needs.found.push(not_copied(binding, message));
     }
+}
+
+/// What a binding gives: `the rights of ClusterRole view`.
+fn rights(binding: &Object) -> String {
+    let role = |key| binding.node.text_at(&["roleRef", key]).unwrap_or_default();
+    let there = match binding.id.namespace.as_str() {
+        "" => String::new(),
+        namespace => format!(" in {namespace}"),
+    };
+    format!("the rights of {} {}{there}", role("kind"), role("name"))
 }
 
 fn not_copied(binding: &Object, message: String) -> Diagnostic {

@@ -2,9 +2,12 @@
 //! alias, and which rules are derived.
 
 mod access;
+mod accounts;
+mod bound;
 mod callers;
 mod changes;
 mod closure;
+mod copied;
 mod environment;
 mod few;
 mod hosts;
@@ -18,7 +21,9 @@ mod policies;
 mod propagation;
 pub mod routing;
 mod secrets;
+mod shared;
 mod sidecars;
+pub mod treatment;
 mod unsaid;
 
 use std::sync::Mutex;
@@ -157,6 +162,10 @@ pub fn plan<'a>(
     propagation::check(config, catalog, &environments, found);
     let plan = Plan { config, catalog, environments, routing, marks };
     unsaid::check(&plan, found);
+    let copies = copied::Copies::of(&plan);
+    bound::check(&plan, &copies, found);
+    accounts::check(catalog, &copies, found);
+    shared::check(&copies, found);
     plan
 }
 

@@ -14,7 +14,7 @@ use super::judge::{Judge, Verdict, policy_labels};
 use super::lacks::{ByNumber, Lack, Lacks, What};
 use super::marker::mentions_marker;
 use super::patch::{self, Patch};
-use super::{access, secrets, sidecars};
+use super::{access, bound, secrets, sidecars};
 use crate::diagnostic::{Diagnostic, Place, Report};
 use crate::kube::makers::{Way, makers};
 use crate::kube::{Id, Object, is_encrypted};
@@ -218,6 +218,7 @@ impl<'a> Finder<'a> {
         if id.kind == "ServiceAccount" && id.group.is_empty() {
             access::follow(self, &mut needs, id, body);
         }
+        bound::follow(self, &mut needs, id, body);
         secrets::follow(self, &mut needs, id, body);
         needs.found.extend(secrets::encrypted(id, body));
         hosts::find(body, |word, place| needs.hosts.extend(self.host(word, place)));

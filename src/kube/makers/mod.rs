@@ -104,7 +104,7 @@ impl Made<'_> {
 
     /// What to do, where an object of this kind is missing.
     pub(crate) fn remedy(&self, kind: &str, name: &str) -> String {
-        let Id { name: maker, namespace, .. } = &self.by.id;
+        let maker = &self.by.id.name;
         let external = match kind {
             "ConfigMap" => Some("configMaps"),
             "Secret" => Some("secrets"),
@@ -115,9 +115,11 @@ impl Made<'_> {
                 "render the chart with `helm template` and pass the result with a --baseline of its own".to_owned()
             }
             (Way::Build, _) => {
-                let path = self.by.node.text_at(&["spec", "path"]);
-                let folder = path.map_or(String::new(), |path| format!(" the folder that it builds, `{path}`, or"));
-                format!("pass{folder} what `flux build kustomization {maker} -n {namespace}` prints with a --baseline of its own")
+                let path = self.by.node.text_at(&["spec", "path"]).unwrap_or("./");
+                format!(
+                    "pass the folder that it builds, `{path}`, or what `flux build kustomization {maker} --path {path}` \
+                     prints with a --baseline of its own"
+                )
             }
             (Way::Argo, _) => {
                 format!("pass what `argocd app manifests {maker}` prints with a --baseline of its own")
@@ -147,6 +149,27 @@ pub(crate) fn makers<'a>(
     let best = all.iter().map(|made| made.certainty).max();
     all.retain(|made| Some(made.certainty) == best);
     all
+}
+
+/// The names of the Services that an object is known to make, and those that a chart probably does.
+pub(crate) fn services_of(object: &Object) -> Vec<String> {
+    let Some(maker) = find(&object.id.group, &object.id.kind) else { return Vec::new() };
+    let of_services = maker.products.iter().filter(|(kind, _)| matches!(*kind, "" | "Service"));
+    let certain = of_services.filter(|(_, pattern)| !pattern.contains('*'));
+    certain.flat_map(|(_, pattern)| expand(pattern, object)).collect()
+}
+
+/// The names that a pattern without `*` stands for.
+fn expand(pattern: &str, object: &Object) -> Vec<String> {
+    let Some((before, rest)) = pattern.split_once('{') else { return vec![pattern.to_owned()] };
+    let (field, rest) = rest.split_once('}').unwrap_or((rest, ""));
+    let behind = expand(rest, object);
+    let values = values(field, object).filter(|value| !value.is_empty());
+    let with = |value: &str| {
+        let name = |rest: &String| format!("{before}{value}{rest}");
+        behind.iter().map(name).collect::<Vec<_>>()
+    };
+    values.flat_map(with).collect()
 }
 
 fn made_by<'a>(object: &'a Object, wanted: &Id) -> Option<Made<'a>> {
@@ -267,6 +290,17 @@ fn texts<'o>(node: &'o Node, path: &str, found: &mut Vec<&'o str>) {
         }
         None => node.get(key).into_iter().for_each(|value| texts(value, rest, found)),
     }
+}
+
+/// Every kind of the table that makes something: its group, its kind, and what becomes of what it makes.
+pub(crate) fn table() -> impl Iterator<Item = (&'static str, &'static str, Way, Vec<String>)> {
+    let rows = MAKERS.iter().filter(|maker| !maker.products.is_empty());
+    rows.map(|maker| {
+        let words = |(kind, pattern): &(&str, &str)| {
+            format!("{} `{pattern}`", if kind.is_empty() { "anything" } else { kind })
+        };
+        (maker.group, maker.kind, maker.way, maker.products.iter().map(words).collect())
+    })
 }
 
 #[cfg(test)]
@@ -396,6 +430,17 @@ mod tests {
         let flux = |spec| object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "infra", spec);
         assert_eq!(said(&flux(json!({})), "Secret", "db"), Some((Conceivable, Way::Build)));
         assert_eq!(said(&flux(json!({"targetNamespace": "infra"})), "Secret", "db"), None);
+    }
+
+    #[test]
+    fn the_services_that_are_made_are_known_by_name() {
+        let of = |api, kind, spec| services_of(&object(api, kind, "db", spec));
+        let cluster = of("postgresql.cnpg.io/v1", "Cluster", json!({}));
+        assert_eq!(cluster, ["db-rw", "db-ro", "db-r"]);
+        let release = of("helm.toolkit.fluxcd.io/v2", "HelmRelease", json!({"releaseName": "es"}));
+        assert_eq!(release, ["es"]);
+        assert_eq!(of("cert-manager.io/v1", "Certificate", json!({"secretName": "x"})), [""; 0]);
+        assert_eq!(of("v1", "ConfigMap", json!({})), [""; 0]);
     }
 
     #[test]

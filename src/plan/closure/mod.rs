@@ -25,7 +25,7 @@ use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::makers::makers;
 use crate::kube::meta::{asks_for_substitution, is_literal};
 use crate::kube::{Id, Object};
-use crate::model::{Catalog, Support, Workload};
+use crate::model::{Catalog, Support, Workload, pod_spec};
 use crate::spec::{Config, ServiceChange, ServiceFacts, Stateful, Volumes};
 
 /// Plans the preview of this index.
@@ -192,21 +192,38 @@ impl<'a, 'f> Closure<'a, 'f> {
         copied
     }
 
-    /// The finding that nothing in the input runs a service, and what may make its workload.
+    /// The finding that nothing in the input runs a service, or nothing that is known to run pods, and what may make its
+    /// workload.
     fn without_workload(&self, name: &str, path: String) -> Diagnostic {
+        if let Some(object) = self.unknown_workload(name) {
+            let message = format!("{} runs `{name}`, and its kind is not known", object.id);
+            let help = "preview a service that a Deployment runs, or run this one as a Deployment";
+            let finding = self.config.finding(&code::UNSUPPORTED_WORKLOAD, path, message, help);
+            return finding.also(object.place(), "the workload is here").once();
+        }
         let namespace = self.catalog.namespace.into();
         let (group, kind) = ("apps".into(), "Deployment".into());
-        let made =
-            makers(self.catalog.objects(), &Id { group, kind, namespace, name: name.into() });
+        let wanted = Id { group, kind, namespace, name: name.into() };
+        let made = makers(self.catalog.objects(), &wanted);
         let help = match made.first() {
             Some(made) => format!("{}: {}", made.says(), made.remedy("Deployment", name)),
             None => "pass the file that holds its Deployment with --baseline".to_owned(),
         };
         let message = format!("`{name}` selects no workload of the input");
         let finding = self.config.finding(&code::NO_WORKLOAD, path, message, help).once();
-        made.iter()
-            .take(5)
-            .fold(finding, |finding, made| finding.also(made.by.place(), made.label()))
+        made.iter().take(5).fold(finding, |finding, made| {
+            finding.also(made.by.place(), made.label())
+        })
+    }
+
+    /// An object of a kind without a row that has a template of pods like those that a service selects.
+    fn unknown_workload(&self, name: &str) -> Option<&'a Object> {
+        let service = self.catalog.service(name)?;
+        let has_pods = |object: &&Object| {
+            object.id.namespace == self.catalog.namespace
+                && pod_spec(&object.node).is_some_and(|pod| pod.get("containers").is_some())
+        };
+        self.catalog.objects().filter(has_pods).find(|object| service.selects(&object.node))
     }
 
     fn facts(&self, name: &str) -> Option<&'a ServiceFacts> {
@@ -221,12 +238,12 @@ impl<'a, 'f> Closure<'a, 'f> {
             for workload in target.workloads.iter().map(|workload| workload.object) {
                 let names = catalog.selecting(workload);
                 if names.is_empty() {
-                    self.found.push(self.config.finding(
-                        &code::QUEUE_CONSUMER,
-                        format!("{}.name", target.path()),
-                        format!("{} has no Service; its copy competes for the same work", workload.id),
-                        "give the copy a queue of its own through `env`, or make it filter by preview",
-                    ));
+                    let message =
+                        format!("{} has no Service; its copy competes for the same work", workload.id);
+                    let help = "give the copy a queue of its own through `env`, or make it filter by preview";
+                    let path = format!("{}.name", target.path());
+                    let finding = self.config.finding(&code::QUEUE_CONSUMER, path, message, help);
+                    self.found.push(finding.once());
                 }
                 self.env.affected.extend(names.iter().copied());
             }
