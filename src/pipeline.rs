@@ -90,7 +90,8 @@ pub fn compile<T>(
     request.check(config, report);
     let spec = &config.previews.spec;
     let home = Home { namespace: &spec.baseline.namespace, domain: &spec.cluster_domain };
-    let catalog = report.keep(Catalog::new(home, input, request.limits.pairs))?;
+    let mut catalog = report.keep(Catalog::new(home, input, request.limits.pairs))?;
+    catalog.declare(&spec.services);
     let wanted = |name: &str| request.includes(name);
     stage::enter("planning");
     // Nothing but the end of the process follows what is made of it.

@@ -99,7 +99,8 @@ codes! {
         "Close pull requests that are done, run `anabranch prune`, or raise the limit on purpose.";
     UNKNOWN_SERVICE = "unknown-service", Error, "a service is not in the baseline",
         "A preview names Services of the baseline's namespace, or workloads that have no Service.\n\
-         Check the spelling, and that every file of the baseline was passed with --baseline.";
+         Check the spelling, and that every file of the baseline was passed with --baseline. What a chart\n\
+         or an operator makes is no manifest: a HelmRelease in the input is named, its chart has to be rendered.";
     UNKNOWN_PREVIEW = "unknown-preview", Error, "a preview is not in previews.yaml",
         "--only names a preview that spec.previews does not list. Names are compared whole: pr-4 is\n\
          not pr-42.";
@@ -129,7 +130,8 @@ codes! {
     MISSING_OBJECT = "missing-object", Error, "an object that a copy needs is not in the input",
         "A pod that refers to a missing ConfigMap, Secret or ServiceAccount never starts. Pass the\n\
          file that holds it, mark the reference `optional: true`, or list the name under\n\
-         `spec.external` if something else creates it in every preview's namespace.";
+         `spec.external` if something else creates it in every preview's namespace. Where an object of the\n\
+         input makes it, or probably does, the finding names it: a chart, a Certificate, an operator's object.";
     UNMOVABLE_SECRET = "unmovable-secret", Error, "a Secret cannot be copied to another namespace",
         "SOPS seals the metadata with the data, and a SealedSecret is bound to its namespace: a copy\n\
          would not decrypt. Ways out: an ExternalSecret, a Secret created in every preview by other\n\
@@ -226,9 +228,10 @@ codes! {
     TCP_PORT = "tcp-port", Note, "a port is left to the baseline",
         "A header cannot be read in TCP, so calls from outside the preview to this port reach the\n\
          baseline. Inside the preview they reach the copy.";
-    QUEUE_CONSUMER = "queue-consumer", Warning, "a workload without Service is copied",
+    QUEUE_CONSUMER = "queue-consumer", Warning, "a copy competes for work that no route brings",
         "Nothing routes to a workload without Service, so it takes its work from somewhere: a queue,\n\
-         a topic, a table. The copy competes with the baseline's for it.";
+         a topic, a table. The copy competes with the baseline's for it. So do copies of what gets\n\
+         messages through a Component of Dapr.";
     ROUTE_ORDER = "route-order", Warning, "the order of two rules depends on creation time",
         "Rules of equal precedence in different routes are ordered by the routes' age in the cluster,\n\
          which cannot be known here. The derived rules stand in the order of namespace and name.";
@@ -236,6 +239,21 @@ codes! {
         "Roles and RoleBindings of the baseline's namespace are copied. Bindings for the whole cluster\n\
          or in other namespaces are not, since a preview must not gain rights outside its own: those that\n\
          name an account of the baseline, or the group of all of them, are named.";
+    IDENTITY_NOT_GRANTED = "identity-not-granted", Warning, "something outside knows the original, and not its copy",
+        "Clouds, Vault and others trust a ServiceAccount by its namespace and name. A copy has another namespace, so\n\
+         that it gets no credentials, and a pod that waits for them does not start. Grant it to the accounts of previews\n\
+         too, where they may have it, patch it away, or `--allow identity-not-granted`.";
+    ANNOTATION_NAMES_NOTHING = "annotation-names-nothing", Warning, "an annotation names an object that is not in the input",
+        "Injectors and networks are told by annotations which object of the pod's namespace they shall use: an\n\
+         Instrumentation of OpenTelemetry's operator, a Configuration of Dapr, a network of Multus. Such objects are\n\
+         copied where the input has them. Without them nothing is injected, or the pod does not start.";
+    SHARED_WITH_ORIGINAL = "shared-with-original", Warning, "a copy shares something with its original",
+        "Ports, folders and processes of a node, volumes of a network and fixed addresses are the same for every pod that\n\
+         names them, in whatever namespace it is. Two pods with one host port find room on no node together; what one\n\
+         writes into a folder or a share, the other reads. A patch takes it from copies.";
+    DAPR_APP_ID = "dapr-app-id", Note, "Dapr looks for app ids in the namespace of who calls",
+        "A preview has aliases for the Services of the baseline, not for app ids of Dapr. A copy that calls another\n\
+         application by its id alone finds it in the preview's namespace or nowhere, and no route knows the key there.";
     MORE_ACCESS = "more-access", Warning, "a patch gives a copy more access than the original has",
         "Whoever can write previews.yaml decides what patches do. Without a word they may change images\n\
          and replicas within the limits, commands, variables, resources, probes, empty volumes, ConfigMaps,\n\

@@ -47,6 +47,8 @@ pub(crate) enum Rank {
     SecretStore,
     ExternalSecret,
     SecretProviderClass,
+    /// What injectors put into pods, or join them to.
+    Injected,
     Service,
     Deployment,
     StatefulSet,
@@ -156,11 +158,17 @@ static KINDS: &[Kind] = &[
         .in_no_namespace()
         .written(Rank::Definition),
     Kind::of("apiregistration.k8s.io", "APIService").in_no_namespace(),
-    Kind::of("apps", "DaemonSet")
-        .runs(TEMPLATE, Support::Refused("a copy would run on every node, once per preview")),
+    Kind::of("apps", "DaemonSet").runs(TEMPLATE, Support::Refused(EVERY_NODE)),
     Kind::of("apps", "Deployment").written(Rank::Deployment).runs(TEMPLATE, Support::Copied),
     Kind::of("apps", "ReplicaSet").runs(TEMPLATE, Support::Refused(NO_ROLLOUTS)),
     Kind::of("apps", "StatefulSet").written(Rank::StatefulSet).runs(TEMPLATE, Support::Stateful),
+    Kind::of("apps.kruise.io", "CloneSet").runs(TEMPLATE, Support::Refused(NO_HEALTH)),
+    Kind::of("apps.kruise.io", "DaemonSet").runs(TEMPLATE, Support::Refused(EVERY_NODE)),
+    Kind::of("apps.kruise.io", "StatefulSet").runs(TEMPLATE, Support::Refused(NO_HEALTH)),
+    Kind::of("apps.openshift.io", "DeploymentConfig").runs(
+        TEMPLATE,
+        Support::Refused("its triggers would replace the image that a preview sets"),
+    ),
     Kind::of("argoproj.io", "Rollout").runs(
         TEMPLATE,
         Support::Refused("a copy would drive its own canaries and change the same routes"),
@@ -205,6 +213,8 @@ static KINDS: &[Kind] = &[
         .applies_to(&[Reach::Calico]),
     Kind::of("crd.projectcalico.org", "GlobalNetworkSet").in_no_namespace(),
     Kind::of("crd.projectcalico.org", "NetworkPolicy").applies_to(&[Reach::Calico]),
+    Kind::of("dapr.io", "Component").written(Rank::Injected),
+    Kind::of("dapr.io", "Configuration").written(Rank::Injected),
     Kind::of("extensions.istio.io", "WasmPlugin").applies_to(&[Reach::Pods(&["spec", "selector"])]),
     Kind::of("external-secrets.io", "ClusterExternalSecret").in_no_namespace(),
     Kind::of("external-secrets.io", "ClusterSecretStore").in_no_namespace(),
@@ -219,6 +229,7 @@ static KINDS: &[Kind] = &[
     Kind::of("gateway.networking.k8s.io", "HTTPRoute").routes(RouteApi::GatewayApi),
     Kind::of("gateway.networking.x-k8s.io", "XBackendTrafficPolicy").applies_to(&[Reach::Targets]),
     Kind::of("generators.external-secrets.io", "ClusterGenerator").in_no_namespace(),
+    Kind::of("k8s.cni.cncf.io", "NetworkAttachmentDefinition").written(Rank::Injected),
     Kind::of("kustomize.toolkit.fluxcd.io", "Kustomization").written(Rank::Kustomization),
     Kind::of("kyverno.io", "ClusterPolicy").in_no_namespace().applies_to(&[Reach::Namespace]),
     Kind::of("kyverno.io", "Policy").applies_to(&[Reach::Namespace]),
@@ -239,6 +250,8 @@ static KINDS: &[Kind] = &[
     Kind::of("node.k8s.io", "RuntimeClass").in_no_namespace(),
     Kind::of("notification.toolkit.fluxcd.io", "Alert").written(Rank::Alert),
     Kind::of("notification.toolkit.fluxcd.io", "Provider").written(Rank::Provider),
+    Kind::of("opentelemetry.io", "Instrumentation").written(Rank::Injected),
+    Kind::of("opentelemetry.io", "OpenTelemetryCollector").written(Rank::Injected),
     Kind::of("policy.linkerd.io", "AuthorizationPolicy").applies_to(&[Reach::Targets]),
     Kind::of("policy.linkerd.io", "HTTPLocalRateLimitPolicy").applies_to(&[Reach::Targets]),
     Kind::of("policy.linkerd.io", "Server").applies_to(&[Reach::Pods(&["spec", "podSelector"])]),
@@ -274,6 +287,7 @@ static KINDS: &[Kind] = &[
         .applies_to(&[Reach::Pods(&["spec", "selector"])]),
     Kind::of("security.istio.io", "RequestAuthentication")
         .applies_to(&[Reach::Pods(&["spec", "selector"])]),
+    Kind::of("security.openshift.io", "SecurityContextConstraints").in_no_namespace(),
     Kind::of("serving.knative.dev", "Service")
         .written(Rank::Service)
         .runs(TEMPLATE, Support::Refused("Knative makes its own Services and routes from it")),
@@ -283,8 +297,13 @@ static KINDS: &[Kind] = &[
     Kind::of("storage.k8s.io", "VolumeAttachment").in_no_namespace(),
     Kind::of("storage.k8s.io", "VolumeAttributesClass").in_no_namespace(),
     Kind::of("telemetry.istio.io", "Telemetry").applies_to(&[Reach::Pods(&["spec", "selector"])]),
+    Kind::of("trust.cert-manager.io", "Bundle").in_no_namespace(),
+    Kind::of("vpcresources.k8s.aws", "SecurityGroupPolicy")
+        .applies_to(&[Reach::Pods(&["spec", "podSelector"])]),
 ];
 
+const EVERY_NODE: &str = "a copy would run on every node, once per preview";
+const NO_HEALTH: &str = "nobody but its own controller can tell when its pods are ready";
 const NO_ROLLOUTS: &str = "it belongs to another controller or has no rollouts of its own";
 
 /// How the policies of an administrator name pods.
@@ -309,6 +328,11 @@ pub(crate) fn find(group: &str, name: &str) -> Option<&'static Kind> {
 #[must_use]
 pub(crate) fn rank(group: &str, name: &str) -> Rank {
     find(group, name).map_or(Rank::Other, |kind| kind.rank)
+}
+
+/// Every kind that runs pods: its group, its name, and what can be done with it.
+pub(crate) fn workloads() -> impl Iterator<Item = (&'static str, &'static str, Support)> {
+    KINDS.iter().filter_map(|kind| Some((kind.group, kind.name, kind.workload?.support)))
 }
 
 /// Whether a kind runs pods.

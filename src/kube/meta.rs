@@ -68,10 +68,28 @@ pub fn is_literal(node: &Node) -> bool {
     off("annotations") || off("labels")
 }
 
-/// Annotations by which external-dns publishes a name: two Services with one would fight over it.
-pub const DNS_ANNOTATIONS: [&str; 2] = [
+/// Annotations of Services by which something publishes a name or a route: those of a copy would fight over it.
+pub const PUBLISHING: [&str; 8] = [
+    "consul.hashicorp.com/service-name",
+    "consul.hashicorp.com/service-sync",
     "external-dns.alpha.kubernetes.io/hostname",
     "external-dns.alpha.kubernetes.io/internal-hostname",
+    "getambassador.io/config",
+    "tailscale.com/expose",
+    "tailscale.com/funnel",
+    "tailscale.com/hostname",
+];
+
+/// Annotations of ConfigMaps and Secrets by which something writes them into other namespaces: a copy would be written
+/// over what the original is.
+pub const SPREADING: [&str; 7] = [
+    "kubed.appscode.com/sync",
+    "reflector.v1.k8s.emberstack.com/reflection-allowed",
+    "reflector.v1.k8s.emberstack.com/reflection-allowed-namespaces",
+    "reflector.v1.k8s.emberstack.com/reflection-auto-enabled",
+    "reflector.v1.k8s.emberstack.com/reflection-auto-namespaces",
+    "replicator.v1.mittwald.de/replicate-to",
+    "replicator.v1.mittwald.de/replicate-to-matching",
 ];
 
 /// Removes a header from a list of names, or of names and values; a list that becomes empty goes as well.
@@ -270,7 +288,8 @@ pub fn keeps_annotation(key: &str) -> bool {
     key == SUBSTITUTE
         || HASHING.contains(&key)
         || (!ORIGINALS.contains(&key)
-            && !DNS_ANNOTATIONS.contains(&key)
+            && !PUBLISHING.contains(&key)
+            && !SPREADING.contains(&key)
             && !marks::is_key(key)
             && !OWNERS.iter().any(|owner| key.starts_with(owner)))
 }

@@ -3,17 +3,20 @@
 //! Copied objects stay trees ([`Object`]), so that a field this program has never heard of survives.
 //! Invented ones are typed: core kinds by k8s-openapi, the others by the small structs here.
 
+pub(crate) mod bindings;
 pub mod flux;
 pub mod gateway;
 mod image;
 pub mod istio;
 pub(crate) mod kinds;
+pub(crate) mod makers;
 pub mod marks;
 pub mod meta;
 mod object;
 mod order;
 mod route_api;
 mod secret;
+pub(crate) mod volumes;
 
 pub use image::repository;
 pub(crate) use image::{ImageName, Prefix, has_registry};

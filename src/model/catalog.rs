@@ -9,9 +9,10 @@ use super::pod::pod_labels;
 use super::service::Service;
 use super::workload::Workload;
 use crate::diagnostic::{Diagnostic, Refused, code};
-use crate::kube::{Id, Object};
+use crate::kube::{Id, Object, makers};
 use crate::limits::{flag, or_raise};
 use crate::read::Parted;
+use crate::spec::ServiceFacts;
 use crate::yaml::Node;
 
 /// Everything the input holds that anabranch did not make itself.
@@ -37,6 +38,8 @@ pub struct Catalog<'a> {
     named: BTreeMap<&'a str, Vec<usize>>,
     /// Names of the services that select each workload, by its number.
     selecting: Vec<Vec<&'a str>>,
+    /// Names of Services of the baseline that operators and charts of the input make.
+    made: BTreeSet<String>,
 }
 
 impl<'a> Catalog<'a> {
@@ -58,6 +61,7 @@ impl<'a> Catalog<'a> {
             own().filter_map(|object| Workload::new(object)).collect();
         let mut selected = vec![Vec::new(); objects.len()];
         let mut selecting = vec![Vec::new(); objects.len()];
+        let made = own().flat_map(|object| makers::services_of(object)).collect();
         let by_label = by_label(&workloads);
         let mut looked_at = 0;
         for service in &services {
@@ -95,7 +99,17 @@ impl<'a> Catalog<'a> {
             named,
             selected,
             selecting,
+            made,
         })
+    }
+
+    /// Takes what is said of services that hold for every preview.
+    pub fn declare(&mut self, facts: &[ServiceFacts]) {
+        for facts in facts.iter().filter(|facts| !facts.ports.is_empty()) {
+            if let Some(&index) = self.service_named.get(facts.name.as_str()) {
+                self.services[index].declare(&facts.ports);
+            }
+        }
     }
 
     /// An object of the baseline's namespace, of any group where `group` is none.
@@ -163,6 +177,12 @@ impl<'a> Catalog<'a> {
     #[must_use]
     pub fn service(&self, name: &str) -> Option<&Service<'a>> {
         self.service_named.get(name).map(|&index| &self.services[index])
+    }
+
+    /// A Service of the baseline that is not in the input, and that an object of the input makes.
+    #[must_use]
+    pub fn made(&self, name: &str) -> Option<&str> {
+        self.made.get(name).map(String::as_str)
     }
 
     /// The baseline's workloads, in the order of kind and name.

@@ -15,7 +15,7 @@ pub use crate::kube::kinds::Support;
 pub use catalog::Catalog;
 pub use host::{Home, service_host};
 pub use pod::{Reference, Referent, images, looks_like_image, pod_spec, references};
-pub(crate) use pod::{pod_annotations, pod_labels, pod_spec_mut};
+pub(crate) use pod::{pod_annotations, pod_labels, pod_spec_mut, values_of, volume_references};
 pub use selector::selects;
 pub use service::{Protocol, Service, ServicePort};
 pub(crate) use settings::{Setting, Settings};

@@ -74,7 +74,7 @@ pub fn images(workload: &Node) -> Vec<(Cow<'_, str>, &Node)> {
 }
 
 /// What an annotation writes as JSON, or as YAML, which injectors take as well; nothing where it is neither.
-fn values_of(text: &str) -> Vec<Value> {
+pub(crate) fn values_of(text: &str) -> Vec<Value> {
     if let Ok(value) = serde_json::from_str(text) {
         return vec![value];
     }
@@ -147,6 +147,35 @@ pub enum Referent {
 }
 
 impl Referent {
+    /// All kinds.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::ConfigMap,
+        Self::Secret,
+        Self::ServiceAccount,
+        Self::Claim,
+        Self::SecretProviderClass,
+        Self::ResourceClaimTemplate,
+        Self::ResourceClaim,
+    ];
+
+    /// What becomes of what is named, in words.
+    pub(crate) fn fate(self) -> &'static str {
+        match self {
+            Self::ConfigMap => "copied, unless it is listed in `spec.external.configMaps`",
+            Self::Secret => {
+                "copied, unless it is listed in `spec.external.secrets`; sealed by SOPS or a SealedSecret it is refused"
+            }
+            Self::ServiceAccount => {
+                "copied with its Secrets, and with the Roles and RoleBindings of the namespace; bindings for the whole \
+                 cluster or of other namespaces are named (`rights-not-copied`)"
+            }
+            Self::Claim => "refused (`volume-claim`); with `volumes: empty` an empty directory",
+            Self::SecretProviderClass | Self::ResourceClaimTemplate | Self::ResourceClaim => {
+                "copied"
+            }
+        }
+    }
+
     /// API group and kind.
     #[must_use]
     pub fn group_kind(self) -> (&'static str, &'static str) {
@@ -203,7 +232,8 @@ pub fn references(pod: &Node) -> Vec<Reference> {
     found
 }
 
-fn volume_references(volume: &Node, found: &mut Vec<Reference>) {
+/// Everything that a volume names.
+pub(crate) fn volume_references(volume: &Node, found: &mut Vec<Reference>) {
     add(found, Referent::ConfigMap, volume.get("configMap"), "name");
     add(found, Referent::Secret, volume.get("secret"), "secretName");
     add(found, Referent::Claim, volume.get("persistentVolumeClaim"), "claimName");

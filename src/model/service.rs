@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use super::pod::pod_labels;
 use crate::kube::Object;
+use crate::spec::{PortFacts, Speaks};
 use crate::yaml::Node;
 
 /// A Service of the baseline.
@@ -33,6 +34,8 @@ pub struct ServicePort<'a> {
     pub transport: &'a str,
     /// What it speaks.
     pub protocol: Protocol,
+    /// What previews.yaml says that it speaks.
+    pub declared: Option<Speaks>,
 }
 
 /// What a port speaks, as far as routing by header is concerned.
@@ -53,6 +56,16 @@ impl Protocol {
     #[must_use]
     pub fn is_routable(self) -> bool {
         self != Self::Opaque
+    }
+}
+
+impl From<Speaks> for Protocol {
+    fn from(says: Speaks) -> Self {
+        match says {
+            Speaks::Http => Self::Http,
+            Speaks::Grpc => Self::Grpc,
+            Speaks::Tcp => Self::Opaque,
+        }
     }
 }
 
@@ -89,6 +102,19 @@ impl<'a> Service<'a> {
             ports: ports.iter().filter_map(read_port).collect(),
             headless: is_headless(node),
             external_name: external.then(|| node.text_at(&["spec", "externalName"])).flatten(),
+        }
+    }
+
+    /// Takes what previews.yaml says of its ports, where the manifest says nothing.
+    pub(super) fn declare(&mut self, facts: &[PortFacts]) {
+        for fact in facts {
+            let ports = self.ports.iter_mut().filter(|port| port.transport == "TCP");
+            for port in ports.filter(|port| port.number == fact.port) {
+                port.declared = Some(fact.protocol);
+                if port.protocol == Protocol::Unknown {
+                    port.protocol = fact.protocol.into();
+                }
+            }
         }
     }
 
@@ -143,7 +169,7 @@ fn read_port(node: &crate::yaml::Node) -> Option<ServicePort<'_>> {
     } else {
         Protocol::Opaque
     };
-    Some(ServicePort { number, name, transport, protocol })
+    Some(ServicePort { number, name, transport, protocol, declared: None })
 }
 
 /// What a port speaks. Where there is an appProtocol, the name says nothing; either counts up to its

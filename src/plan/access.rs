@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::lacks::{Lack, What};
 use super::needs::{Finder, Needs};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Id, Object};
@@ -36,16 +37,31 @@ pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, account: &I
         }
     }
     for binding in finder.bindings.elsewhere(&account.name) {
-        let message = format!("{} gives {account} rights that its copies do not have", binding.id);
+        let message = format!(
+            "{} gives {account} {}, which its copies do not have",
+            binding.id,
+            rights(binding)
+        );
         needs.found.push(not_copied(binding, message));
     }
     for binding in &finder.bindings.elsewhere_of_group {
         let message = format!(
-            "{} gives every ServiceAccount of {home} rights that those of previews do not have",
-            binding.id
+            "{} gives every ServiceAccount of {home} {}, which those of previews do not have",
+            binding.id,
+            rights(binding)
         );
         needs.found.push(not_copied(binding, message));
     }
+}
+
+/// What a binding gives: `the rights of ClusterRole view`.
+fn rights(binding: &Object) -> String {
+    let role = |key| binding.node.text_at(&["roleRef", key]).unwrap_or_default();
+    let there = match binding.id.namespace.as_str() {
+        "" => String::new(),
+        namespace => format!(" in {namespace}"),
+    };
+    format!("the rights of {} {}{there}", role("kind"), role("name"))
 }
 
 fn not_copied(binding: &Object, message: String) -> Diagnostic {
@@ -128,14 +144,11 @@ fn needs_of_binding<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, binding: &'a
     if role.and_then(|role| role.text_at(&["kind"])) == Some("Role") {
         match finder.catalog.get(RBAC, "Role", role_name) {
             Some(role) => needs.objects.push(role),
-            None => needs.found.push(
-                Diagnostic::new(
-                    &code::MISSING_OBJECT,
-                    format!("{} needs Role {role_name}, which is not in the input", binding.id),
-                    "pass the file that holds it with --baseline",
-                )
-                .at(binding.place(), "names a Role that is not in the input"),
-            ),
+            None => needs.lacks.push(Lack {
+                what: What::Missing(RBAC, "Role".to_owned(), role_name.to_owned()),
+                referrer: binding.id.clone(),
+                place: role.map_or(binding.place(), |role| role.place),
+            }),
         }
     }
     needs.objects.push(binding);

@@ -42,7 +42,7 @@ pub struct Environment<'a> {
 pub enum Alias<'a> {
     /// Of an unaffected service.
     Service(&'a Service<'a>),
-    /// Of a service that is declared and not in the input.
+    /// Of a service that is declared, or that something of the input makes, and that is not in the input itself.
     Declared(&'a str),
 }
 

@@ -19,6 +19,8 @@ use crate::yaml::{Data, Node};
 pub(super) enum Host<'a> {
     /// A service of the baseline, by its short name.
     Service(&'a Service<'a>),
+    /// A service of the baseline that something of the input makes in the cluster.
+    Made(&'a str),
     /// Something in another namespace.
     Namespace(String),
     /// A single pod behind a headless service.
@@ -44,7 +46,8 @@ impl<'a> Host<'a> {
     ) -> Option<Self> {
         let labels: SmallVec<[&str; 4]> = word.trim_end_matches('.').split('.').collect();
         if let [name] = labels[..] {
-            return catalog.service(name).map(Self::Service);
+            let made = || catalog.made(name).filter(|_| is_host).map(Self::Made);
+            return catalog.service(name).map(Self::Service).or_else(made);
         }
         let elsewhere = |namespace: &str| {
             (namespace != catalog.namespace).then(|| Self::Namespace(namespace.to_owned()))
@@ -99,6 +102,9 @@ pub(super) fn find(body: &Node, mut take: impl FnMut(Word<'_>, Place)) {
                     words(&text, true, |word| take(word, place));
                 }
             }
+            _ if is_injected(body) => {
+                body.get("spec").into_iter().for_each(|spec| words_of(spec, &mut take));
+            }
             _ => {}
         }
         return;
@@ -112,6 +118,12 @@ pub(super) fn find(body: &Node, mut take: impl FnMut(Word<'_>, Place)) {
             fields.chain(values).for_each(|node| words_of(node, &mut take));
         }
     }
+}
+
+/// Whether an object is one by which an operator puts programs into pods, or tells them where others are.
+fn is_injected(body: &Node) -> bool {
+    let version = body.text_at(&["apiVersion"]).unwrap_or_default();
+    ["dapr.io/", "opentelemetry.io/"].iter().any(|group| version.starts_with(group))
 }
 
 fn words_of(node: &Node, take: &mut impl FnMut(Word<'_>, Place)) {

@@ -4,13 +4,17 @@
 //! yet, and nothing behind it decides anything.
 
 mod access;
+mod accounts;
+mod bound;
 mod callers;
 mod changes;
 mod closure;
+mod copied;
 mod environment;
 mod few;
 mod hosts;
 mod judge;
+mod lacks;
 pub mod naming;
 mod needs;
 mod patch;
@@ -18,7 +22,9 @@ mod policies;
 mod propagation;
 pub mod routing;
 mod secrets;
+mod shared;
 mod sidecars;
+pub mod treatment;
 mod unsaid;
 
 use std::sync::Mutex;
@@ -138,6 +144,7 @@ pub fn plan<'a>(
         ));
     } else {
         found.absorb(findings.into_inner().expect("no thread panics"));
+        finder.report_lacks(found);
     }
     check_aliases(config, catalog, &environments, found);
     let (mut left_behind, mut of_routes) = (Report::default(), Report::default());
@@ -150,5 +157,9 @@ pub fn plan<'a>(
     propagation::check(config, catalog, &environments, found);
     let plan = Plan { config, catalog, environments, routing };
     unsaid::check(&plan, found);
+    let copies = copied::Copies::of(&plan);
+    bound::check(&plan, &copies, found);
+    accounts::check(catalog, &copies, found);
+    shared::check(&copies, found);
     plan
 }

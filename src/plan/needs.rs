@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use smallvec::SmallVec;
 
@@ -11,10 +11,12 @@ use super::access::Bindings;
 use super::changes::Changes;
 use super::hosts::{self, Host, Word};
 use super::judge::{Judge, Verdict, policy_labels};
+use super::lacks::{ByNumber, Lack, Lacks, What};
 use super::patch::{self, Patch};
-use super::{access, secrets, sidecars};
-use crate::diagnostic::{Diagnostic, Place, code};
-use crate::kube::{Id, Object};
+use super::{access, bound, secrets, sidecars};
+use crate::diagnostic::{Diagnostic, Place, Report};
+use crate::kube::makers::{Way, makers};
+use crate::kube::{Id, Object, is_encrypted};
 use crate::limits::WorkBudget;
 use crate::model::once_map::OnceMap;
 use crate::model::{Catalog, Reference, Referent, pod_labels, pod_spec, references, selects};
@@ -26,13 +28,13 @@ use crate::yaml::{Node, mark};
 pub(super) struct Needs<'a> {
     /// Objects to copy with it; what these need in turn is not among them.
     pub(super) objects: Vec<&'a Object>,
-    /// Volume claims that a pod names.
-    pub(super) claims: Vec<Reference>,
+    /// What is missing or cannot be copied.
+    pub(super) lacks: Vec<Lack<'a>>,
     /// Hosts that it names.
     pub(super) hosts: Vec<Host<'a>>,
     /// The ServiceAccount `default`, which is not in the input and yet may have rights.
     pub(super) unwritten_account: bool,
-    /// What is missing or cannot be copied.
+    /// What else is to be said.
     pub(super) found: Vec<Diagnostic>,
 }
 
@@ -40,7 +42,7 @@ impl Needs<'_> {
     /// Whether something of it is reported with a place.
     fn has_places(&self) -> bool {
         let is_pod = |host: &Host<'_>| matches!(host, Host::Pod { .. });
-        !self.found.is_empty() || !self.claims.is_empty() || self.hosts.iter().any(is_pod)
+        !self.found.is_empty() || !self.lacks.is_empty() || self.hosts.iter().any(is_pod)
     }
 }
 
@@ -73,6 +75,8 @@ pub(super) struct Finder<'a> {
     changed: Vec<OnceMap<Option<Known<'a>>>>,
     pub(super) judge: Judge<'a>,
     patches: OnceMap<Option<Arc<Patch<'a>>>>,
+    /// What the copies of all previews lack.
+    lacks: Mutex<Lacks<'a>>,
     /// Of all patches.
     pub(super) work: WorkBudget,
 }
@@ -106,8 +110,21 @@ impl<'a> Finder<'a> {
             changed,
             judge,
             patches,
+            lacks: Mutex::default(),
             work,
         }
+    }
+
+    /// Adds what the copies of a preview lack.
+    pub(super) fn lack(&self, lacks: Lacks<'a>) {
+        if !lacks.is_empty() {
+            self.lacks.lock().expect("no thread panics").absorb(lacks);
+        }
+    }
+
+    /// Reports what copies lack, once each.
+    pub(super) fn report_lacks(&self, found: &mut Report) {
+        found.extend(self.lacks.lock().expect("no thread panics").findings(self.catalog));
     }
 
     /// What an unchanged object of the baseline needs.
@@ -196,6 +213,7 @@ impl<'a> Finder<'a> {
         if id.kind == "ServiceAccount" && id.group.is_empty() {
             access::follow(self, &mut needs, id, body);
         }
+        bound::follow(self, &mut needs, id, body);
         secrets::follow(self, &mut needs, id, body);
         needs.found.extend(secrets::encrypted(id, body));
         hosts::find(body, |word, place| needs.hosts.extend(self.host(word, place)));
@@ -216,11 +234,12 @@ impl<'a> Finder<'a> {
         (!word.is_secret || !matches!(host, Host::Pod { .. })).then_some(host)
     }
 
-    /// Finds a named object, or reports that it is missing.
+    /// Finds a named object, or notes that it is missing.
     pub(super) fn need(&self, needs: &mut Needs<'a>, referrer: &Id, reference: Reference) {
         let (group, kind) = reference.referent.group_kind();
+        let lack = |what| Lack { what, referrer: referrer.clone(), place: reference.place };
         if reference.referent == Referent::Claim {
-            needs.claims.push(reference);
+            needs.lacks.push(lack(What::Claim(reference.name)));
             return;
         }
         if reference.referent == Referent::ServiceAccount && reference.name == "default" {
@@ -234,31 +253,47 @@ impl<'a> Finder<'a> {
             return;
         }
         if let Some(object) = self.catalog.get(group, kind, &reference.name) {
-            needs.found.extend(secrets::unmovable(object, referrer));
+            if is_encrypted(&object.node) {
+                needs.lacks.push(lack(What::Encrypted(ByNumber(object))));
+            }
             needs.objects.push(object);
             return;
         }
-        if reference.referent == Referent::Secret
-            && secrets::provided(self, needs, referrer, &reference)
-        {
+        if self.is_made(needs, referrer, &reference) || reference.optional {
             return;
         }
-        if reference.optional {
-            return;
+        needs.lacks.push(lack(What::Missing(group, kind.to_owned(), reference.name)));
+    }
+
+    /// Whether something of the input makes what is not in it, for copies as well; if so, that is copied or refused.
+    fn is_made(&self, needs: &mut Needs<'a>, referrer: &Id, reference: &Reference) -> bool {
+        let (group, kind) = reference.referent.group_kind();
+        let (group, kind, name) = (group.into(), kind.into(), reference.name.as_str().into());
+        let wanted = Id { group, kind, namespace: self.catalog.namespace.into(), name };
+        for made in makers(self.catalog.objects(), &wanted) {
+            match made.way {
+                Way::Copied => needs.objects.push(made.by),
+                Way::Sealed => needs.lacks.push(Lack {
+                    what: What::Sealed(ByNumber(made.by), reference.name.clone()),
+                    referrer: referrer.clone(),
+                    place: reference.place,
+                }),
+                // A class that the same pods mount, and a Service that selects them, are copied anyhow.
+                Way::Mounted => {}
+                Way::Again if self.is_in_front(made.by, referrer) => {}
+                _ => continue,
+            }
+            return true;
         }
-        let external = match reference.referent {
-            Referent::ConfigMap => ", or list it under spec.external.configMaps",
-            Referent::Secret => ", or list it under spec.external.secrets",
-            _ => "",
-        };
-        needs.found.push(
-            Diagnostic::new(
-                &code::MISSING_OBJECT,
-                format!("{referrer} needs {kind} {}, which is not in the input", reference.name),
-                format!("pass the file that holds it with --baseline{external}"),
-            )
-            .at(reference.place, format!("this {kind} is not in the input")),
-        );
+        false
+    }
+
+    /// Whether a Service selects the pods of a workload.
+    fn is_in_front(&self, service: &Object, workload: &Id) -> bool {
+        let workload = self.catalog.get(&workload.group, &workload.kind, &workload.name);
+        workload.is_some_and(|workload| {
+            self.catalog.selecting(workload).contains(&service.id.name.as_str())
+        })
     }
 
     fn is_external(&self, referent: Referent, name: &str) -> bool {

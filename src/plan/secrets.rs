@@ -1,38 +1,14 @@
-//! Secrets: which can move to another namespace, and what makes those that are not in the input.
+//! Secrets: what their makers need in a preview, and what SOPS has sealed.
 
+use super::lacks::{Lack, What};
 use super::needs::{Finder, Needs};
 use crate::diagnostic::{Diagnostic, code};
-use crate::kube::{Id, Object, is_encrypted};
+use crate::kube::Id;
 use crate::model::{Reference, Referent};
 use crate::yaml::Node;
 
 const EXTERNAL: &str = "external-secrets.io";
 const GENERATORS: &str = "generators.external-secrets.io";
-
-/// The finding that an object is encrypted: SOPS seals the metadata with the data, and what a generator took
-/// from an encrypted file is the ciphertext.
-pub(super) fn unmovable(object: &Object, referrer: &Id) -> Option<Diagnostic> {
-    if !is_encrypted(&object.node) {
-        return None;
-    }
-    let (way, list) = match object.id.kind.as_str() {
-        "ConfigMap" => ("", "configMaps"),
-        _ => ("use an ExternalSecret, or ", "secrets"),
-    };
-    let label = match object.node.get("sops") {
-        Some(_) => "its MAC covers the namespace",
-        None => "its data is ciphertext",
-    };
-    let finding = Diagnostic::new(
-        &code::UNMOVABLE_SECRET,
-        format!("{}, which {referrer} needs, is encrypted with SOPS", object.id),
-        format!(
-            "{way}create it in every preview by other means and list `{}` under spec.external.{list}",
-            object.id.name
-        ),
-    );
-    Some(finding.at(object.place(), label))
-}
 
 /// The finding that an object of another kind, which is copied, is encrypted.
 pub(super) fn encrypted(id: &Id, body: &Node) -> Option<Diagnostic> {
@@ -46,51 +22,6 @@ pub(super) fn encrypted(id: &Id, body: &Node) -> Option<Diagnostic> {
         Diagnostic::new(&code::UNMOVABLE_SECRET, message, help)
             .at(sops.place, "seals it for its namespace"),
     )
-}
-
-/// Whether something of the input makes a Secret that is not in it; if so, that is copied or refused.
-pub(super) fn provided<'a>(
-    finder: &Finder<'a>,
-    needs: &mut Needs<'a>,
-    referrer: &Id,
-    reference: &Reference,
-) -> bool {
-    let catalog = finder.catalog;
-    let sealed = catalog.in_baseline("bitnami.com", "SealedSecret").find(|sealed| {
-        let template = sealed.node.text_at(&["spec", "template", "metadata", "name"]);
-        template.unwrap_or(&sealed.id.name) == reference.name
-    });
-    if let Some(sealed) = sealed {
-        needs.found.push(
-            Diagnostic::new(
-                &code::UNMOVABLE_SECRET,
-                format!("{}, which {referrer} needs, is sealed for its namespace", sealed.id),
-                format!(
-                    "use an ExternalSecret, or create it in every preview by other means and list \
-                     `{}` under spec.external.secrets",
-                    reference.name
-                ),
-            )
-            .at(sealed.place(), "bound to its namespace"),
-        );
-        return true;
-    }
-    let external = catalog.in_baseline(EXTERNAL, "ExternalSecret").find(|external| {
-        let target = external.node.text_at(&["spec", "target", "name"]);
-        target.unwrap_or(&external.id.name) == reference.name
-    });
-    if let Some(external) = external {
-        needs.objects.push(external);
-        return true;
-    }
-    // A SecretProviderClass that the same pods mount may write the Secret.
-    catalog.in_baseline("secrets-store.csi.x-k8s.io", "SecretProviderClass").any(|class| {
-        let objects = class.node.at(&["spec", "secretObjects"]).map(Node::items);
-        objects
-            .unwrap_or_default()
-            .iter()
-            .any(|o| o.text_at(&["secretName"]) == Some(&reference.name))
-    })
 }
 
 /// Follows a copied ExternalSecret to its stores, generators and templates, and a store or generator to what
@@ -170,14 +101,11 @@ fn source_of<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, source: So
     }
     match finder.catalog.get(group, kind, name) {
         Some(object) => needs.objects.push(object),
-        None => needs.found.push(
-            Diagnostic::new(
-                &code::MISSING_OBJECT,
-                format!("{id} needs {kind} {name}, which is not in the input"),
-                format!("pass the file that holds it with --baseline, or use a Cluster{kind}"),
-            )
-            .at(node.place, format!("names a {kind} that is not in the input")),
-        ),
+        None => needs.lacks.push(Lack {
+            what: What::Missing(group, kind.to_owned(), name.to_owned()),
+            referrer: id.clone(),
+            place: node.place,
+        }),
     }
 }
 

@@ -180,6 +180,31 @@ pub struct ServiceFacts {
     /// What to do with PersistentVolumeClaims.
     #[serde(default)]
     pub volumes: Volumes,
+    /// What its ports speak, where the manifest does not say it.
+    #[serde(default)]
+    pub ports: Vec<PortFacts>,
+}
+
+/// What a port of a service speaks.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PortFacts {
+    /// Its number, as in the Service.
+    pub port: u16,
+    /// What it speaks.
+    pub protocol: Speaks,
+}
+
+/// What a port speaks, as far as routing by header is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Speaks {
+    /// HTTP of any version: it is routed.
+    Http,
+    /// gRPC: it is routed.
+    Grpc,
+    /// Something without headers: it is left to the baseline.
+    Tcp,
 }
 
 /// What to do with StatefulSets.

@@ -7,11 +7,16 @@ use foldhash::fast::RandomState;
 
 use super::{Input, is_dns_label, is_dns_subdomain};
 use crate::diagnostic::{Diagnostic, Report, code, nearest, some_of};
-use crate::kube::{Object, kinds};
-use crate::spec::Spec;
+use crate::kube::makers::{Certainty, makers};
+use crate::kube::{Id, Object, kinds};
+use crate::spec::{ServiceFacts, Spec};
+use crate::yaml::Node;
 
 /// Behind so many findings no more names are suggested.
 const SUGGESTIONS: usize = 100;
+
+/// Of what may make a service, so much is shown.
+const SHOWN: usize = 5;
 
 pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     let config = input.config;
@@ -32,6 +37,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     for (i, fact) in spec.services.iter().enumerate() {
         let path = format_args!("spec.services[{i}]");
         exists(format_args!("{path}.name"), &fact.name, found);
+        ports(input, &path.to_string(), fact, found);
         for (d, host) in fact.dependencies.iter().enumerate() {
             if !(is_dns_label(host) || host.contains('.') && is_dns_subdomain(host)) {
                 found.push(config.finding(
@@ -64,6 +70,42 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
                 format!("the preview `{}` changes no service", preview.name),
                 "list the services it changes, or remove the preview",
             ));
+        }
+    }
+}
+
+/// Reports ports of a service that it does not have. Whether there is such a service is said elsewhere.
+fn ports(input: &Input<'_>, path: &str, fact: &ServiceFacts, found: &mut Report) {
+    let namespace = &input.config.previews.spec.baseline.namespace;
+    let is_it = |object: &&Object| {
+        object.is("", "Service") && object.id.name == fact.name && object.id.namespace == *namespace
+    };
+    let numbers: Vec<String> = fact.ports.iter().map(|port| port.port.to_string()).collect();
+    let list = format_args!("{path}.ports");
+    let mut seen = BTreeSet::new();
+    for (index, number) in numbers.iter().enumerate().filter(|(_, number)| !seen.insert(*number)) {
+        found.push(input.config.finding(
+            &code::DUPLICATE_NAME,
+            format_args!("{list}[{index}].port"),
+            format!("port {number} is listed twice"),
+            "remove one of the two",
+        ));
+    }
+    let Some(service) = input.objects.iter().find(is_it) else { return };
+    let there = service.node.at(&["spec", "ports"]).map(Node::items).unwrap_or_default();
+    let there: Vec<&str> = there.iter().filter_map(|port| port.text_at(&["port"])).collect();
+    for (index, number) in numbers.iter().enumerate() {
+        if !there.contains(&number.as_str()) {
+            let finding = input.config.finding(
+                &code::CONFIG_FIELD,
+                format_args!("{list}[{index}].port"),
+                format!("{} has no port {number}", service.id),
+                format!(
+                    "its ports are {}: name the port of the Service, not of the container",
+                    some_of(&there)
+                ),
+            );
+            found.push(finding.also(service.place(), "the service is here"));
         }
     }
 }
@@ -129,7 +171,18 @@ fn nothing_in_namespace(input: &Input<'_>) -> Diagnostic {
         None => format!("the input has services in {}: name one of these", some_of(&others)),
     };
     let message = format!("the input has no service or workload in the baseline `{namespace}`");
-    input.config.finding(&code::UNKNOWN_SERVICE, "spec.baseline.namespace", message, help)
+    let (group, kind) = ("".into(), "Service".into());
+    let any = Id { group, kind, namespace: namespace.as_str().into(), name: "".into() };
+    let made = makers(input.objects, &any);
+    let help = match made.first() {
+        Some(made) => format!("{help}; {}: {}", made.says(), made.remedy("Service", "")),
+        None => help,
+    };
+    let path = "spec.baseline.namespace";
+    let finding = input.config.finding(&code::UNKNOWN_SERVICE, path, message, help);
+    made.iter()
+        .take(SHOWN)
+        .fold(finding, |finding, made| finding.also(made.by.place(), made.label()))
 }
 
 fn exists(
@@ -151,10 +204,28 @@ fn exists(
             nearest(name, names)
         })
         .flatten();
-    let help = match near {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "pass every file of the baseline with --baseline".to_owned(),
-    };
     let message = format!("no service or workload `{name}` in the baseline `{namespace}`");
-    found.push(input.config.finding(&code::UNKNOWN_SERVICE, path, message, help));
+    let wanted = |kind: &str| Id {
+        group: "".into(),
+        kind: kind.into(),
+        namespace: namespace.as_str().into(),
+        name: name.into(),
+    };
+    let mut made = match found.len() < SUGGESTIONS {
+        true => makers(input.objects, &wanted("Service")),
+        false => Vec::new(),
+    };
+    // What may hold anything says nothing against a slip of the pen.
+    made.retain(|made| near.is_none() || made.certainty > Certainty::Possible);
+    let help = match (&made[..], near) {
+        ([made, ..], _) => format!("{}: {}", made.says(), made.remedy("Service", name)),
+        ([], Some(near)) => format!("did you mean `{near}`?"),
+        ([], None) => "pass every file of the baseline with --baseline".to_owned(),
+    };
+    let finding = input.config.finding(&code::UNKNOWN_SERVICE, path, message, help);
+    found.push(
+        made.iter()
+            .take(SHOWN)
+            .fold(finding, |finding, made| finding.also(made.by.place(), made.label())),
+    );
 }

@@ -233,7 +233,7 @@ fn every_link_of_the_guide_leads_to_a_file() {
 #[test]
 fn every_finding_that_the_guide_names_exists() {
     let mut count = 0;
-    for page in ["adopting.md", "troubleshooting.md"] {
+    for page in ["adopting.md", "estates.md", "troubleshooting.md"] {
         let text = read(&root().join("docs/guide").join(page));
         // The first cells of tables of findings, and what a sentence calls a finding.
         let tables = text.split("| finding |").skip(1);
@@ -348,6 +348,37 @@ fn with_tables(page: &str) -> String {
 fn every_field_is_described_as_the_schema_does() {
     let page = root().join("docs/guide/previews-yaml.md");
     settle(&page, &with_tables(&read(&page)));
+}
+
+#[test]
+fn the_tables_of_estates_say_what_the_program_does() {
+    let page = root().join("docs/guide/estates.md");
+    let text = read(&page);
+    let tables = anabranch::plan::treatment::tables();
+    let mut made = String::new();
+    for (index, part) in text.split("<!-- table: ").enumerate() {
+        if index == 0 {
+            made.push_str(part);
+            continue;
+        }
+        let (name, rest) = part.split_once(" -->").expect("the comment ends");
+        let (_, after) = rest.split_once("<!-- end -->").expect("a table ends");
+        let named = tables.iter().find(|table| table.0 == name);
+        let (_, heads, rows) = named.unwrap_or_else(|| panic!("there is no table {name}"));
+        writeln!(made, "<!-- table: {name} -->\n| {} |\n|---|---|---|", heads.join(" | "))
+            .expect("text");
+        for row in rows {
+            let cells = row.iter().map(|cell| cell.replace('|', "\\|"));
+            writeln!(made, "| {} |", cells.collect::<Vec<_>>().join(" | ")).expect("text");
+        }
+        made.push_str("<!-- end -->");
+        made.push_str(after);
+    }
+    for (name, _, rows) in &tables {
+        assert!(made.contains(&format!("<!-- table: {name} -->")), "the page has no {name}");
+        assert!(rows.len() > 5, "{} rows of {name}", rows.len());
+    }
+    settle(&page, &made);
 }
 
 /// Puts what an example says into a file.

@@ -35,6 +35,9 @@ impl<'a> Closure<'a, '_> {
                     let others = owners.filter(|name| !own.is_some_and(|own| own.contains(name)));
                     calling.extend(others);
                 }
+                if let Host::Made(_) = host {
+                    calling.extend(self.copies.all()[index].owners.names());
+                }
                 match host {
                     Host::Service(_) | Host::Namespace(_) if !finds => {}
                     _ => self.host(host),
@@ -81,6 +84,11 @@ impl<'a> Closure<'a, '_> {
             Host::Service(service) => {
                 if !self.env.affected.contains(service.name()) {
                     self.env.aliases.push(Alias::Service(service));
+                }
+            }
+            Host::Made(name) => {
+                if !self.env.affected.contains(name) {
+                    self.env.aliases.push(Alias::Declared(name));
                 }
             }
             Host::Namespace(namespace) => {

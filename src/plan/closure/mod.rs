@@ -19,11 +19,13 @@ pub(super) use self::copies::Places;
 use self::copies::Copies;
 use super::changes::{self, Changes, Target};
 use super::environment::{Body, Copied, Environment, Owners};
+use super::lacks::Lacks;
 use super::needs::{Finder, Needs};
 use crate::diagnostic::{Diagnostic, Report, code};
+use crate::kube::makers::makers;
 use crate::kube::meta::{asks_for_substitution, is_literal};
 use crate::kube::{Id, Object};
-use crate::model::{Catalog, Support, Workload};
+use crate::model::{Catalog, Support, Workload, pod_spec};
 use crate::spec::{Config, ServiceChange, ServiceFacts, Stateful, Volumes};
 
 /// Plans the preview of this index.
@@ -37,7 +39,8 @@ pub(super) fn close<'a>(
     let env = Environment::new(config, index);
     let copies = Copies::new(places, env.preview.services.len());
     let needs = BTreeMap::new();
-    let mut closure = Closure { config, catalog, finder, found, env, copies, needs };
+    let lacks = Lacks::default();
+    let mut closure = Closure { config, catalog, finder, found, env, copies, needs, lacks };
     let targets = closure.targets();
     let patches = closure.patches();
     closure.other_services(&targets);
@@ -48,6 +51,7 @@ pub(super) fn close<'a>(
     closure.unmatched(&patches);
     closure.hosts();
     closure.literals();
+    finder.lack(closure.lacks);
     Environment { copies: closure.copies.into_vec(), ..closure.env }
 }
 
@@ -84,6 +88,8 @@ struct Closure<'a, 'f> {
     copies: Copies<'a, 'f>,
     /// What copies need of which no other preview has the like, by their index.
     needs: BTreeMap<usize, Needs<'a>>,
+    /// What copies cannot have.
+    lacks: Lacks<'a>,
 }
 
 impl<'a, 'f> Closure<'a, 'f> {
@@ -181,14 +187,43 @@ impl<'a, 'f> Closure<'a, 'f> {
             self.found.extend(passing.into_iter().map(left_out));
         }
         if !any {
-            self.found.push(self.config.finding(
-                &code::NO_WORKLOAD,
-                path(),
-                format!("`{name}` selects no workload of the input"),
-                "pass the file that holds its Deployment with --baseline",
-            ));
+            self.found.push(self.without_workload(name, path()));
         }
         copied
+    }
+
+    /// The finding that nothing in the input runs a service, or nothing that is known to run pods, and what may make its
+    /// workload.
+    fn without_workload(&self, name: &str, path: String) -> Diagnostic {
+        if let Some(object) = self.unknown_workload(name) {
+            let message = format!("{} runs `{name}`, and its kind is not known", object.id);
+            let help = "preview a service that a Deployment runs, or run this one as a Deployment";
+            let finding = self.config.finding(&code::UNSUPPORTED_WORKLOAD, path, message, help);
+            return finding.also(object.place(), "the workload is here").once();
+        }
+        let namespace = self.catalog.namespace.into();
+        let (group, kind) = ("apps".into(), "Deployment".into());
+        let wanted = Id { group, kind, namespace, name: name.into() };
+        let made = makers(self.catalog.objects(), &wanted);
+        let help = match made.first() {
+            Some(made) => format!("{}: {}", made.says(), made.remedy("Deployment", name)),
+            None => "pass the file that holds its Deployment with --baseline".to_owned(),
+        };
+        let message = format!("`{name}` selects no workload of the input");
+        let finding = self.config.finding(&code::NO_WORKLOAD, path, message, help).once();
+        made.iter()
+            .take(5)
+            .fold(finding, |finding, made| finding.also(made.by.place(), made.label()))
+    }
+
+    /// An object of a kind without a row that has a template of pods like those that a service selects.
+    fn unknown_workload(&self, name: &str) -> Option<&'a Object> {
+        let service = self.catalog.service(name)?;
+        let has_pods = |object: &&Object| {
+            object.id.namespace == self.catalog.namespace
+                && pod_spec(&object.node).is_some_and(|pod| pod.get("containers").is_some())
+        };
+        self.catalog.objects().filter(has_pods).find(|object| service.selects(&object.node))
     }
 
     fn facts(&self, name: &str) -> Option<&'a ServiceFacts> {
@@ -203,12 +238,14 @@ impl<'a, 'f> Closure<'a, 'f> {
             for workload in target.workloads.iter().map(|workload| workload.object) {
                 let names = catalog.selecting(workload);
                 if names.is_empty() {
-                    self.found.push(self.config.finding(
-                        &code::QUEUE_CONSUMER,
-                        format!("{}.name", target.path()),
-                        format!("{} has no Service; its copy competes for the same work", workload.id),
-                        "give the copy a queue of its own through `env`, or make it filter by preview",
-                    ));
+                    let message = format!(
+                        "{} has no Service; its copy competes for the same work",
+                        workload.id
+                    );
+                    let help = "give the copy a queue of its own through `env`, or make it filter by preview";
+                    let path = format!("{}.name", target.path());
+                    let finding = self.config.finding(&code::QUEUE_CONSUMER, path, message, help);
+                    self.found.push(finding.once());
                 }
                 self.env.affected.extend(names.iter().copied());
             }
@@ -256,9 +293,9 @@ impl<'a, 'f> Closure<'a, 'f> {
     fn dependencies(&mut self) {
         for index in 0..self.copies.all().len() {
             let copy = &self.copies.all()[index];
-            let (id, owners) = (&copy.original.id, copy.owners.clone());
+            let owners = copy.owners.clone();
             let needs = self.take_needs(index);
-            self.follow(id, &needs, &owners);
+            self.follow(&needs, &owners);
             if let Cow::Owned(needs) = needs {
                 self.needs.insert(index, needs);
             }
@@ -280,16 +317,16 @@ impl<'a, 'f> Closure<'a, 'f> {
         }
     }
 
-    fn follow(&mut self, referrer: &Id, needs: &Needs<'a>, owners: &Owners<'a>) {
+    fn follow(&mut self, needs: &Needs<'a>, owners: &Owners<'a>) {
         self.found.extend(needs.found.iter().cloned());
-        for claim in &needs.claims {
-            self.claim(referrer, owners, claim);
+        for lack in &needs.lacks {
+            self.lacks.add(lack, owners);
         }
         for object in &needs.objects {
             self.copy(object, owners);
         }
         if needs.unwritten_account {
-            self.follow(referrer, self.finder.of_unwritten_account(), owners);
+            self.follow(self.finder.of_unwritten_account(), owners);
         }
     }
 
@@ -301,7 +338,7 @@ impl<'a, 'f> Closure<'a, 'f> {
             copy.owners.extend(owners);
             return;
         }
-        self.follow(&object.id, self.finder.of(object), owners);
+        self.follow(self.finder.of(object), owners);
     }
 
     /// Notes copies in which nothing is substituted although their originals ask for it.
@@ -324,21 +361,6 @@ impl<'a, 'f> Closure<'a, 'f> {
                 ));
             }
         }
-    }
-
-    fn claim(&mut self, referrer: &Id, owners: &Owners<'_>, reference: &crate::model::Reference) {
-        let service = owners.names().first().copied().unwrap_or_default();
-        self.found.push(
-            Diagnostic::new(
-                &code::VOLUME_CLAIM,
-                format!("{referrer} uses PersistentVolumeClaim {}", reference.name),
-                format!(
-                    "set `volumes: empty` for `{service}` in spec.services to give previews an \
-                     empty directory instead"
-                ),
-            )
-            .at(reference.place, "a preview has no storage of its own"),
-        );
     }
 }
 

@@ -12,13 +12,25 @@ use std::sync::LazyLock;
 use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::kinds::{self, Reach};
-use crate::kube::meta::DNS_ANNOTATIONS;
+use crate::kube::meta::{PUBLISHING, SPREADING};
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, pod_labels, pod_spec, selects};
 use crate::yaml::{Data, Node};
 
 /// What selects pods and is left out on purpose.
 const BUDGETS: (&str, &str) = ("policy", "PodDisruptionBudget");
+
+/// What changes the number of pods or their resources, how it names them, and why previews do without.
+const SCALERS: [(&str, &str, &str, &str); 3] = [
+    ("autoscaling", "HorizontalPodAutoscaler", "scaleTargetRef", "previews have fixed replicas"),
+    (
+        "autoscaling.k8s.io",
+        "VerticalPodAutoscaler",
+        "targetRef",
+        "previews have the resources that are written",
+    ),
+    ("keda.sh", "ScaledObject", "scaleTargetRef", "previews have fixed replicas"),
+];
 
 /// Reports what applies to the copies of these previews and is left behind.
 pub(super) fn check(catalog: &Catalog<'_>, environments: &[Environment<'_>], found: &mut Report) {
@@ -32,6 +44,7 @@ pub(super) fn check(catalog: &Catalog<'_>, environments: &[Environment<'_>], fou
     let is_copied = |policy: &Object| is_copied[policy.number];
     not_copied(catalog, &copies, is_copied, found);
     left_out(catalog, &copies, found);
+    left_out_of_copies(catalog.objects().filter(|object| is_copied(object)), found);
 }
 
 /// Warns of every policy that applies to a copied workload, once each.
@@ -77,15 +90,12 @@ fn left_out(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Report) {
         let help = "nothing to do; add it to the previews' namespaces yourself if they need it";
         found.push(Diagnostic::new(&code::DROPPED, what, help).at(object.place(), label));
     };
-    for scaler in catalog.in_baseline("autoscaling", "HorizontalPodAutoscaler") {
-        let target =
-            |key| scaler.node.text_at(&["spec", "scaleTargetRef", key]).unwrap_or_default();
-        if copied(target("kind"), target("name")) {
-            note(
-                scaler,
-                format!("{} is not copied: previews have fixed replicas", scaler.id),
-                "not copied",
-            );
+    for (group, kind, reference, why) in SCALERS {
+        for scaler in catalog.in_baseline(group, kind) {
+            let target = |key| scaler.node.text_at(&["spec", reference, key]);
+            if copied(target("kind").unwrap_or("Deployment"), target("name").unwrap_or_default()) {
+                note(scaler, format!("{} is not copied: {why}", scaler.id), "not copied");
+            }
         }
     }
     for budget in catalog.in_baseline(BUDGETS.0, BUDGETS.1) {
@@ -97,16 +107,26 @@ fn left_out(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Report) {
             );
         }
     }
-    for service in catalog.services() {
-        let mut keys = DNS_ANNOTATIONS.iter();
-        let key = keys.find(|key| service.object.annotation(key).is_some());
-        if let Some(key) = key.filter(|_| copied("Service", service.name())) {
-            let what = format!(
-                "the copies of {} have no `{key}`: the name is the original's",
-                service.object.id
-            );
-            note(service.object, what, "not copied with it");
-        }
+}
+
+/// Notes annotations that copies do not have, once for each original.
+fn left_out_of_copies<'a>(originals: impl Iterator<Item = &'a Object>, found: &mut Report) {
+    const HOOK: &str = "helm.sh/hook";
+    for original in originals {
+        let has = |key: &&&str| original.annotation(key).is_some();
+        let id = &original.id;
+        let what = if let Some(key) = PUBLISHING.iter().find(has) {
+            format!("the copies of {id} have no `{key}`: the name is the original's")
+        } else if let Some(key) = SPREADING.iter().find(has) {
+            format!("the copies of {id} have no `{key}`: they are for their previews alone")
+        } else if original.annotation(HOOK).is_some() {
+            format!("the copies of {id} have no `{HOOK}`: they come and go with their previews")
+        } else {
+            continue;
+        };
+        let help = "nothing to do; add it to the previews' namespaces yourself if they need it";
+        let note = Diagnostic::new(&code::DROPPED, what, help);
+        found.push(note.at(original.place(), "not copied with it"));
     }
 }
 

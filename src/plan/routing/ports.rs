@@ -2,7 +2,7 @@
 //! for its host.
 
 use super::{RouteIndex, Routing};
-use crate::diagnostic::{Diagnostic, Report, code};
+use crate::diagnostic::{Code, Diagnostic, Report, code, first_of};
 use crate::kube::Object;
 use crate::model::{Protocol, Service, ServicePort};
 use crate::yaml::Node;
@@ -11,6 +11,7 @@ impl<'a> RouteIndex<'a, '_> {
     /// Reports ports of affected services that cannot be routed, or only by guessing, and decides which
     /// copies of headless ones get an address.
     pub(super) fn check_ports(&self, routing: &mut Routing<'a>, found: &mut Report) {
+        let (mut guessed, mut left) = (Vec::new(), Vec::new());
         for service in self.affecting.keys().filter_map(|name| self.catalog.service(name)) {
             if !service.has_selector() || self.is_unrouted(service.name()) {
                 continue;
@@ -19,11 +20,19 @@ impl<'a> RouteIndex<'a, '_> {
                 found.push(not_routed(service));
                 continue;
             }
-            found.extend(service.ports.iter().filter_map(|port| of_port(service, port)));
+            for port in &service.ports {
+                match port.protocol {
+                    Protocol::Unknown => guessed.push((service, port)),
+                    Protocol::Opaque if port.declared.is_none() => left.push((service, port)),
+                    _ => found.extend(contradiction(service, port)),
+                }
+            }
             if service.headless {
                 self.check_headless(service, routing, found);
             }
         }
+        found.extend(guessed_ports(&guessed));
+        found.extend(left_ports(&left));
     }
 
     /// A proxy sends a call to a headless Service to the address that the client resolved, so a copy is
@@ -138,30 +147,80 @@ fn not_routed(service: &Service<'_>) -> Diagnostic {
         .at(service.object.place(), "has only ports without headers")
 }
 
-/// What is said of a port. Two may have one number, which only their transports tell apart.
-fn of_port(service: &Service<'_>, port: &ServicePort<'_>) -> Option<Diagnostic> {
-    let (id, place) = (&service.object.id, service.object.place());
-    let number = match port.transport {
+/// Ports, each with its service.
+type Ports<'s, 'a> = [(&'s Service<'a>, &'s ServicePort<'a>)];
+
+/// So many ports are named, and so many places shown.
+const SHOWN: usize = 5;
+
+/// A port in words. Two may have one number, which only their transports tell apart.
+fn number(port: &ServicePort<'_>) -> String {
+    match port.transport {
         "TCP" => format!("port {}", port.number),
         transport => format!("{transport} port {}", port.number),
-    };
-    match port.protocol {
-        Protocol::Unknown => Some(
-            Diagnostic::new(
-                &code::PORT_GUESSED,
-                format!("{number} of {id} does not say what it speaks; it is routed as HTTP"),
-                "set appProtocol: http, or name the port `http`",
-            )
-            .at(place, format!("{number} says nothing")),
-        ),
-        Protocol::Opaque => Some(
-            Diagnostic::new(
-                &code::TCP_PORT,
-                format!("{number} of {id} is left to the baseline: it has no headers"),
-                "nothing to do, unless previews must be reached on this port",
-            )
-            .at(place, format!("{number} is not HTTP")),
-        ),
-        Protocol::Http | Protocol::Grpc => None,
     }
+}
+
+/// One finding for all ports of which the same is to be said.
+fn of_ports(
+    code: &'static Code,
+    ports: &Ports<'_, '_>,
+    (says, help): (&str, String),
+    label: &str,
+) -> Option<Diagnostic> {
+    let names =
+        ports.iter().map(|(service, port)| format!("{} of {}", number(port), service.object.id));
+    let message = format!("{} {says}", first_of(SHOWN, ", ", names));
+    let mut places = ports.iter().take(SHOWN);
+    let (service, port) = places.next()?;
+    let at = |port| format!("{} {label}", number(port));
+    let finding = Diagnostic::new(code, message, help).at(service.object.place(), at(port));
+    Some(
+        places.fold(finding, |finding, (service, port)| {
+            finding.also(service.object.place(), at(port))
+        }),
+    )
+}
+
+fn guessed_ports(ports: &Ports<'_, '_>) -> Option<Diagnostic> {
+    let says = match ports {
+        [_] => "does not say what it speaks; it is routed as HTTP",
+        _ => "do not say what they speak; they are routed as HTTP",
+    };
+    let (service, port) = ports.first()?;
+    let help = format!(
+        "set appProtocol: http, or name the port `http`; or say it in spec.services, for `{}` with `ports: [{{port: {}, \
+         protocol: http}}]`",
+        service.name(),
+        port.number
+    );
+    of_ports(&code::PORT_GUESSED, ports, (says, help), "says nothing")
+}
+
+fn left_ports(ports: &Ports<'_, '_>) -> Option<Diagnostic> {
+    let says = match ports {
+        [_] => "is left to the baseline: it has no headers",
+        _ => "are left to the baseline: they have no headers",
+    };
+    let help = "nothing to do, unless previews must be reached on this port; `ports` in spec.services, with `protocol: tcp`, \
+                says that it is meant";
+    of_ports(&code::TCP_PORT, ports, (says, help.to_owned()), "is not HTTP")
+}
+
+/// The finding that previews.yaml says other things of a port than its Service, which is what the mesh reads.
+fn contradiction(service: &Service<'_>, port: &ServicePort<'_>) -> Option<Diagnostic> {
+    let declared = Protocol::from(port.declared?);
+    let message = match (port.protocol.is_routable(), declared.is_routable()) {
+        (true, false) => "HTTP by its manifest, and spec.services says `tcp`",
+        (false, true) => {
+            "something without headers by its manifest, and spec.services says that it can be routed"
+        }
+        _ => return None,
+    };
+    let message = format!("{} of {} speaks {message}", number(port), service.object.id);
+    let help = "the mesh reads the manifest alone: change appProtocol or the name of the port, or what spec.services says";
+    Some(
+        Diagnostic::new(&code::CONFIG_FIELD, message, help)
+            .at(service.object.place(), "its port says so"),
+    )
 }

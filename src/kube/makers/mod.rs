@@ -1,0 +1,468 @@
+//! Which object of the input probably makes one that is not in it: a chart, what Flux or Argo CD builds, an operator.
+//!
+//! The table says what is known of each kind. A custom resource of a kind without a row may make what has its name.
+
+mod table;
+
+use table::MAKERS;
+
+use super::{Id, Object, kinds};
+use crate::yaml::Node;
+
+/// A kind whose objects make others.
+#[derive(Debug)]
+struct Maker {
+    group: &'static str,
+    kind: &'static str,
+    /// What to do where something that it makes is missing.
+    way: Way,
+    /// A pattern of the namespace that it makes them in.
+    namespace: &'static str,
+    /// The kind of what it makes, empty for any, and a pattern of its name.
+    products: &'static [(&'static str, &'static str)],
+}
+
+impl Maker {
+    const fn of(group: &'static str, kind: &'static str, way: Way) -> Self {
+        Self { group, kind, way, namespace: "{namespace}", products: &[] }
+    }
+
+    const fn into_namespace(self, namespace: &'static str) -> Self {
+        Self { namespace, ..self }
+    }
+
+    const fn makes(self, products: &'static [(&'static str, &'static str)]) -> Self {
+        Self { products, ..self }
+    }
+}
+
+/// How a preview comes to what an object makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// A chart is rendered, and the result is read.
+    Chart,
+    /// A folder is built by Flux.
+    Build,
+    /// Argo CD builds it.
+    Argo,
+    /// A controller makes it where its object is.
+    Operator,
+    /// A controller makes it in every namespace that it is told to.
+    Everywhere,
+    /// The object is copied, and makes it again.
+    Copied,
+    /// A copy of the object makes it again, where there is one anyhow.
+    Again,
+    /// It is made while a pod mounts the object.
+    Mounted,
+    /// What is sealed for its namespace is of no use in another.
+    Sealed,
+}
+
+/// How sure it is that an object makes another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Certainty {
+    /// A chart or a folder may hold anything.
+    Conceivable,
+    /// The names leave room for it.
+    Possible,
+    /// The names say so.
+    Likely,
+    /// Its controller is known to.
+    Sure,
+}
+
+/// An object that makes another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Made<'a> {
+    pub(crate) by: &'a Object,
+    pub(crate) certainty: Certainty,
+    pub(crate) way: Way,
+}
+
+impl Made<'_> {
+    /// Who makes it, in words that say how sure that is.
+    pub(crate) fn says(&self) -> String {
+        let id = &self.by.id;
+        match self.certainty {
+            Certainty::Sure => format!("{id} makes it in the cluster"),
+            Certainty::Likely => format!("{id} probably makes it in the cluster"),
+            Certainty::Possible | Certainty::Conceivable => {
+                format!("{id} may make it in the cluster")
+            }
+        }
+    }
+
+    /// What stands at the place of the maker.
+    pub(crate) fn label(&self) -> &'static str {
+        match self.certainty {
+            Certainty::Sure => "makes it in the cluster",
+            Certainty::Likely => "probably makes it",
+            Certainty::Possible | Certainty::Conceivable => "may make it",
+        }
+    }
+
+    /// What to do, where an object of this kind is missing.
+    pub(crate) fn remedy(&self, kind: &str, name: &str) -> String {
+        let maker = &self.by.id.name;
+        let external = match kind {
+            "ConfigMap" => Some("configMaps"),
+            "Secret" => Some("secrets"),
+            _ => None,
+        };
+        match (self.way, external) {
+            (Way::Chart, _) => {
+                "render the chart with `helm template` and pass the result with a --baseline of its own".to_owned()
+            }
+            (Way::Build, _) => {
+                let path = self.by.node.text_at(&["spec", "path"]).unwrap_or("./");
+                format!(
+                    "pass the folder that it builds, `{path}`, or what `flux build kustomization {maker} --path {path}` \
+                     prints with a --baseline of its own"
+                )
+            }
+            (Way::Argo, _) => {
+                format!("pass what `argocd app manifests {maker}` prints with a --baseline of its own")
+            }
+            (Way::Everywhere, Some(list)) => format!(
+                "if it does so for previews too, which have the labels of the baseline's Namespace, list `{name}` under \
+                 spec.external.{list}"
+            ),
+            (_, Some(list)) => format!(
+                "for previews have `{name}` made by other means, such as a rule that copies it into their namespaces, and \
+                 list it under spec.external.{list}"
+            ),
+            (_, None) => "what it runs cannot be copied, as no manifest shows it: pass the object itself with --baseline if \
+                          you have its manifest"
+                .to_owned(),
+        }
+    }
+}
+
+/// The objects that make this one, of those of which it is most certain.
+pub(crate) fn makers<'a>(
+    objects: impl IntoIterator<Item = &'a Object>,
+    wanted: &Id,
+) -> Vec<Made<'a>> {
+    let all = objects.into_iter().filter_map(|object| made_by(object, wanted));
+    let mut all: Vec<Made<'a>> = all.collect();
+    let best = all.iter().map(|made| made.certainty).max();
+    all.retain(|made| Some(made.certainty) == best);
+    all
+}
+
+/// The names of the Services that an object is known to make, and those that a chart probably does.
+pub(crate) fn services_of(object: &Object) -> Vec<String> {
+    let Some(maker) = find(&object.id.group, &object.id.kind) else { return Vec::new() };
+    let of_services = maker.products.iter().filter(|(kind, _)| matches!(*kind, "" | "Service"));
+    let certain = of_services.filter(|(_, pattern)| !pattern.contains('*'));
+    certain.flat_map(|(_, pattern)| expand(pattern, object)).collect()
+}
+
+/// The names that a pattern without `*` stands for.
+fn expand(pattern: &str, object: &Object) -> Vec<String> {
+    let Some((before, rest)) = pattern.split_once('{') else { return vec![pattern.to_owned()] };
+    let (field, rest) = rest.split_once('}').unwrap_or((rest, ""));
+    let behind = expand(rest, object);
+    let values = values(field, object).filter(|value| !value.is_empty());
+    let with = |value: &str| {
+        let name = |rest: &String| format!("{before}{value}{rest}");
+        behind.iter().map(name).collect::<Vec<_>>()
+    };
+    values.flat_map(with).collect()
+}
+
+fn made_by<'a>(object: &'a Object, wanted: &Id) -> Option<Made<'a>> {
+    let of = |certainty, way| Some(Made { by: object, certainty, way });
+    let Some(maker) = find(&object.id.group, &object.id.kind) else {
+        return of(unknown(object, wanted)?, Way::Operator);
+    };
+    // Where nothing says the namespace, it may be any.
+    let mut namespaces = values(maker.namespace.trim_matches(['{', '}']), object).peekable();
+    let is_there = maker.namespace == "*"
+        || namespaces.peek().is_none()
+        || namespaces.any(|namespace| namespace == wanted.namespace);
+    let fits = |(kind, pattern): &&(&str, &str)| {
+        (kind.is_empty() || *kind == wanted.kind) && fits(pattern, object, &wanted.name)
+    };
+    let (_, pattern) = maker.products.iter().filter(|_| is_there).find(fits)?;
+    let is_known = !matches!(maker.way, Way::Chart | Way::Build | Way::Argo);
+    match *pattern {
+        "*" => of(Certainty::Conceivable, maker.way),
+        pattern if is_known && !pattern.contains('*') => of(Certainty::Sure, maker.way),
+        _ => of(Certainty::Likely, maker.way),
+    }
+}
+
+fn find(group: &str, kind: &str) -> Option<&'static Maker> {
+    let order = |maker: &Maker| maker.group.cmp(group).then_with(|| maker.kind.cmp(kind));
+    MAKERS.binary_search_by(order).ok().map(|at| &MAKERS[at])
+}
+
+/// What a custom resource of an unknown kind makes: what has its name, and perhaps what begins with it or stands in it.
+fn unknown(object: &Object, wanted: &Id) -> Option<Certainty> {
+    let Id { group, kind, namespace, name } = &object.id;
+    // Kinds that the program knows, and groups whose objects configure what is there.
+    const CONFIGURE: [&str; 9] = [
+        "k8s.io",
+        "istio.io",
+        "fluxcd.io",
+        "cilium.io",
+        "linkerd.io",
+        "traefik.io",
+        "keda.sh",
+        "kyverno.io",
+        "k8s.cni.cncf.io",
+    ];
+    let configures = CONFIGURE.iter().any(|of| group.ends_with(of));
+    let is_custom = group.contains('.') && kinds::find(group, kind).is_none();
+    if !is_custom || namespace != &wanted.namespace || configures {
+        return None;
+    }
+    if name == &wanted.name {
+        return Some(Certainty::Likely);
+    }
+    let begins = wanted.name.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('-'));
+    let spec = object.node.get("spec");
+    let names = || spec.is_some_and(|spec| spec.any_text(&|text| text == wanted.name));
+    let is_data = matches!(wanted.kind.as_str(), "Secret" | "ConfigMap");
+    (begins || is_data && names()).then_some(Certainty::Possible)
+}
+
+/// Whether a name fits a pattern: `{a.b|c}` stands for the first of these fields of an object that it has, `[]` for the
+/// items of a list, `@` for an annotation, and `*` for any text.
+fn fits(pattern: &str, object: &Object, name: &str) -> bool {
+    if let Some(rest) = pattern.strip_prefix('{') {
+        let (field, rest) = rest.split_once('}').unwrap_or((rest, ""));
+        return values(field, object)
+            .filter(|value| !value.is_empty())
+            .filter_map(|value| name.strip_prefix(value))
+            .any(|name| fits(rest, object, name));
+    }
+    if let Some(rest) = pattern.strip_prefix('*') {
+        return name.char_indices().any(|(at, _)| fits(rest, object, &name[at..]))
+            || rest.is_empty();
+    }
+    let end = pattern.find(['{', '*']).unwrap_or(pattern.len());
+    let (text, rest) = pattern.split_at(end);
+    match name.strip_prefix(text) {
+        Some(name) if rest.is_empty() => name.is_empty(),
+        Some(name) => fits(rest, object, name),
+        None => false,
+    }
+}
+
+/// The values of the first of several fields, between `|`, that an object has.
+fn values<'o>(fields: &'o str, object: &'o Object) -> impl Iterator<Item = &'o str> {
+    let of_field = |field: &'o str| -> Vec<&'o str> {
+        match field {
+            "name" => vec![object.id.name.as_str()],
+            "namespace" => vec![object.id.namespace.as_str()],
+            _ => match field.strip_prefix('@') {
+                Some(key) => object.annotation(key).into_iter().collect(),
+                None => {
+                    let mut found = Vec::new();
+                    texts(&object.node, field, &mut found);
+                    found
+                }
+            },
+        }
+    };
+    fields
+        .split('|')
+        .map(of_field)
+        .find(|values| !values.is_empty())
+        .unwrap_or_default()
+        .into_iter()
+}
+
+/// The texts behind a path, `[]` behind a key meaning each item.
+fn texts<'o>(node: &'o Node, path: &str, found: &mut Vec<&'o str>) {
+    let Some((key, rest)) = path.split_once('.').or((!path.is_empty()).then_some((path, "")))
+    else {
+        found.extend(node.text());
+        return;
+    };
+    match key.strip_suffix("[]") {
+        Some(key) => {
+            let items = node.get(key).map(Node::items).unwrap_or_default();
+            items.iter().for_each(|item| texts(item, rest, found));
+        }
+        None => node.get(key).into_iter().for_each(|value| texts(value, rest, found)),
+    }
+}
+
+/// Every kind of the table that makes something: its group, its kind, and what becomes of what it makes.
+pub(crate) fn table() -> impl Iterator<Item = (&'static str, &'static str, Way, Vec<String>)> {
+    let rows = MAKERS.iter().filter(|maker| !maker.products.is_empty());
+    rows.map(|maker| {
+        let words = |(kind, pattern): &(&str, &str)| {
+            format!("{} `{pattern}`", if kind.is_empty() { "anything" } else { kind })
+        };
+        (maker.group, maker.kind, maker.way, maker.products.iter().map(words).collect())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn object(api: &str, kind: &str, name: &str, spec: Value) -> Object {
+        let metadata = json!({"name": name, "namespace": "shop"});
+        let node = json!({"apiVersion": api, "kind": kind, "metadata": metadata, "spec": spec});
+        Object::from_node(Node::from_json(node)).expect("an object")
+    }
+
+    fn said(object: &Object, kind: &str, name: &str) -> Option<(Certainty, Way)> {
+        let wanted =
+            Id { group: "".into(), kind: kind.into(), namespace: "shop".into(), name: name.into() };
+        let made = makers([object], &wanted).pop();
+        made.map(|made| (made.certainty, made.way))
+    }
+
+    #[test]
+    fn the_table_is_in_order_and_names_no_kind_twice() {
+        let names: Vec<_> = MAKERS.iter().map(|maker| (maker.group, maker.kind)).collect();
+        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+    }
+
+    #[test]
+    fn an_operator_makes_what_its_row_says() {
+        use Certainty::{Likely, Sure};
+        let rows: [(&str, &str, Value, &str, &str, Certainty); 12] = [
+            (
+                "cert-manager.io/v1",
+                "Certificate",
+                json!({"secretName": "tls"}),
+                "Secret",
+                "tls",
+                Sure,
+            ),
+            ("postgresql.cnpg.io/v1", "Cluster", json!({}), "Secret", "db-app", Sure),
+            ("postgresql.cnpg.io/v1", "Cluster", json!({}), "Service", "db-rw", Sure),
+            ("kafka.strimzi.io/v1beta2", "KafkaUser", json!({}), "Secret", "db", Sure),
+            ("kafka.strimzi.io/v1beta2", "Kafka", json!({}), "Service", "db-kafka-bootstrap", Sure),
+            (
+                "rabbitmq.com/v1beta1",
+                "RabbitmqCluster",
+                json!({}),
+                "Secret",
+                "db-default-user",
+                Sure,
+            ),
+            (
+                "flagger.app/v1beta1",
+                "Canary",
+                json!({"targetRef": {"name": "web"}}),
+                "Service",
+                "web-canary",
+                Sure,
+            ),
+            (
+                "opentelemetry.io/v1beta1",
+                "OpenTelemetryCollector",
+                json!({}),
+                "Service",
+                "db-collector",
+                Sure,
+            ),
+            (
+                "acid.zalan.do/v1",
+                "postgresql",
+                json!({}),
+                "Secret",
+                "app.db.credentials.postgresql.acid.zalan.do",
+                Likely,
+            ),
+            (
+                "pgv2.percona.com/v2",
+                "PerconaPGCluster",
+                json!({}),
+                "Secret",
+                "db-pguser-app",
+                Likely,
+            ),
+            (
+                "secrets.infisical.com/v1alpha1",
+                "InfisicalSecret",
+                json!({"managedKubeSecretReferences": [{"secretName": "a"}, {"secretName": "b"}]}),
+                "Secret",
+                "b",
+                Sure,
+            ),
+            (
+                "external-secrets.io/v1",
+                "ExternalSecret",
+                json!({"target": {"name": "x"}}),
+                "Secret",
+                "x",
+                Sure,
+            ),
+        ];
+        for (api, kind, spec, wanted, name, certainty) in rows {
+            let object = object(api, kind, "db", spec);
+            let found = said(&object, wanted, name).map(|(certainty, _)| certainty);
+            assert_eq!(found, Some(certainty), "{kind} {wanted} {name}");
+            assert_eq!(said(&object, wanted, "other"), None, "{kind}");
+        }
+        let certificate = object("cert-manager.io/v1", "Certificate", "tls", json!({}));
+        assert_eq!(said(&certificate, "Secret", "tls"), None, "its name is not what counts");
+    }
+
+    #[test]
+    fn a_chart_probably_makes_what_begins_with_its_release_and_perhaps_all_else() {
+        use Certainty::{Conceivable, Likely};
+        let release = |spec| object("helm.toolkit.fluxcd.io/v2", "HelmRelease", "search", spec);
+        let found = |spec, name| said(&release(spec), "Service", name);
+        for name in ["search", "search-api"] {
+            assert_eq!(found(json!({}), name), Some((Likely, Way::Chart)), "{name}");
+        }
+        assert_eq!(found(json!({}), "cart"), Some((Conceivable, Way::Chart)));
+        let named = json!({"releaseName": "es", "values": {"fullnameOverride": "find"}});
+        for name in ["es", "es-data", "find", "find-x"] {
+            assert_eq!(found(named.clone(), name), Some((Likely, Way::Chart)), "{name}");
+        }
+        assert_eq!(found(json!({"targetNamespace": "other"}), "search"), None);
+        let there = json!({"targetNamespace": "shop"});
+        assert_eq!(found(there, "shop-search"), Some((Likely, Way::Chart)));
+        let flux = |spec| object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "infra", spec);
+        assert_eq!(said(&flux(json!({})), "Secret", "db"), Some((Conceivable, Way::Build)));
+        assert_eq!(said(&flux(json!({"targetNamespace": "infra"})), "Secret", "db"), None);
+    }
+
+    #[test]
+    fn the_services_that_are_made_are_known_by_name() {
+        let of = |api, kind, spec| services_of(&object(api, kind, "db", spec));
+        let cluster = of("postgresql.cnpg.io/v1", "Cluster", json!({}));
+        assert_eq!(cluster, ["db-rw", "db-ro", "db-r"]);
+        let release = of("helm.toolkit.fluxcd.io/v2", "HelmRelease", json!({"releaseName": "es"}));
+        assert_eq!(release, ["es"]);
+        assert_eq!(of("cert-manager.io/v1", "Certificate", json!({"secretName": "x"})), [""; 0]);
+        assert_eq!(of("v1", "ConfigMap", json!({})), [""; 0]);
+    }
+
+    #[test]
+    fn an_unknown_custom_resource_makes_what_has_its_name() {
+        use Certainty::{Likely, Possible};
+        let found = |api, kind, spec, name| {
+            said(&object(api, kind, "db", spec), "Secret", name).map(|(certainty, _)| certainty)
+        };
+        let own = "databases.example.com/v1";
+        assert_eq!(found(own, "Postgres", json!({}), "db"), Some(Likely));
+        assert_eq!(found(own, "Postgres", json!({}), "db-password"), Some(Possible));
+        let names = json!({"writeConnectionSecretToRef": {"name": "conn"}});
+        assert_eq!(found(own, "Postgres", names, "conn"), Some(Possible));
+        assert_eq!(found(own, "Postgres", json!({}), "dbs"), None);
+        for (api, kind) in [
+            ("v1", "ConfigMap"),
+            ("apps/v1", "Deployment"),
+            ("gateway.networking.k8s.io/v1", "HTTPRoute"),
+            ("networking.istio.io/v1", "DestinationRule"),
+            ("monitoring.coreos.com/v1", "ServiceMonitor"),
+        ] {
+            assert_eq!(found(api, kind, json!({}), "db"), None, "{kind}");
+        }
+    }
+}

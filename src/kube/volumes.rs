@@ -1,0 +1,102 @@
+//! What becomes of each type of volume in a copy.
+//! See <https://kubernetes.io/docs/concepts/storage/volumes/>.
+
+/// What becomes of a volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Every pod has one of its own.
+    Own,
+    /// It names objects, which are copied.
+    Follows,
+    /// It is a claim: refused, or emptied.
+    Claim,
+    /// It is the same in every pod that has it: named where a copy may write.
+    Shared,
+}
+
+/// Every type, in order.
+pub(crate) static VOLUMES: &[(&str, Fate)] = &[
+    ("awsElasticBlockStore", Fate::Shared),
+    ("azureDisk", Fate::Shared),
+    ("azureFile", Fate::Shared),
+    ("cephfs", Fate::Shared),
+    ("cinder", Fate::Shared),
+    ("configMap", Fate::Follows),
+    ("csi", Fate::Follows),
+    ("downwardAPI", Fate::Own),
+    ("emptyDir", Fate::Own),
+    ("ephemeral", Fate::Own),
+    ("fc", Fate::Shared),
+    ("flexVolume", Fate::Shared),
+    ("flocker", Fate::Shared),
+    ("gcePersistentDisk", Fate::Shared),
+    ("gitRepo", Fate::Own),
+    ("glusterfs", Fate::Shared),
+    ("hostPath", Fate::Shared),
+    ("image", Fate::Own),
+    ("iscsi", Fate::Shared),
+    ("nfs", Fate::Shared),
+    ("persistentVolumeClaim", Fate::Claim),
+    ("photonPersistentDisk", Fate::Shared),
+    ("portworxVolume", Fate::Shared),
+    ("projected", Fate::Follows),
+    ("quobyte", Fate::Shared),
+    ("rbd", Fate::Shared),
+    ("scaleIO", Fate::Shared),
+    ("secret", Fate::Follows),
+    ("storageos", Fate::Shared),
+    ("vsphereVolume", Fate::Shared),
+];
+
+/// What becomes of a type; one that is not known is kept as it is.
+pub(crate) fn fate(of: &str) -> Fate {
+    let known = VOLUMES.binary_search_by(|(name, _)| (*name).cmp(of));
+    known.map_or(Fate::Own, |at| VOLUMES[at].1)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Volume;
+
+    use super::*;
+
+    #[test]
+    fn every_type_that_kubernetes_knows_has_a_fate() {
+        // A field that a newer version adds does not compile before it stands here.
+        let Volume {
+            aws_elastic_block_store: _,
+            azure_disk: _,
+            azure_file: _,
+            cephfs: _,
+            cinder: _,
+            config_map: _,
+            csi: _,
+            downward_api: _,
+            empty_dir: _,
+            ephemeral: _,
+            fc: _,
+            flex_volume: _,
+            flocker: _,
+            gce_persistent_disk: _,
+            git_repo: _,
+            glusterfs: _,
+            host_path: _,
+            image: _,
+            iscsi: _,
+            name: _,
+            nfs: _,
+            persistent_volume_claim: _,
+            photon_persistent_disk: _,
+            portworx_volume: _,
+            projected: _,
+            quobyte: _,
+            rbd: _,
+            scale_io: _,
+            secret: _,
+            storageos: _,
+            vsphere_volume: _,
+        } = Volume::default();
+        assert_eq!(VOLUMES.len(), 30);
+        assert!(VOLUMES.is_sorted_by(|a, b| a.0 < b.0));
+    }
+}

@@ -1,0 +1,233 @@
+//! What annotations of pods name: objects that no field refers to, and without which an injector, an operator or a
+//! network does nothing, or the pod does not start.
+
+mod words;
+
+pub(super) use words::check;
+
+use serde_json::Value;
+
+use super::needs::{Finder, Needs};
+use crate::diagnostic::Place;
+use crate::kube::bindings::{BINDINGS, Binding, Form, On, To};
+use crate::kube::{Id, Object};
+use crate::model::{
+    Catalog, Reference, Referent, pod_annotations, pod_labels, pod_spec, values_of,
+    volume_references,
+};
+use crate::yaml::Node;
+
+/// A binding of an object, and the key by which it is bound.
+#[derive(Debug, Clone, Copy)]
+struct Bound<'n> {
+    binding: &'static Binding,
+    key: &'n str,
+    value: &'n Node,
+}
+
+impl Bound<'_> {
+    fn text(&self) -> &str {
+        self.value.text().unwrap_or_default().trim()
+    }
+}
+
+/// How the pods of a workload, or a ServiceAccount, are bound.
+fn of<'n>(catalog: &'n Catalog<'_>, body: &'n Node) -> Vec<Bound<'n>> {
+    let of_namespace = || catalog.own_namespace()?.node.at(&["metadata", "annotations"]);
+    let own = body.at(&["metadata", "annotations"]);
+    let is_pod = pod_spec(body).is_some();
+    let is_account = body.text_at(&["kind"]) == Some("ServiceAccount");
+    let mut found = Vec::new();
+    for binding in BINDINGS {
+        let places = match binding.on {
+            On::Account => [own.filter(|_| is_account), None],
+            _ if !is_pod => continue,
+            On::Pod => [pod_annotations(body), None],
+            On::PodOrNamespace => [pod_annotations(body), of_namespace()],
+            On::PodLabel => [pod_labels(body), None],
+        };
+        for (key, value) in places.into_iter().flatten().flat_map(Node::entries) {
+            let is_new = |bound: &Bound<'_>| bound.key != key.text;
+            if binding.is(&key.text) && found.iter().all(is_new) {
+                found.push(Bound { binding, key: &key.text, value });
+            }
+        }
+    }
+    found
+}
+
+/// An object that a binding names.
+enum Named<'a> {
+    /// One of the input.
+    Found(&'a Object),
+    /// One that the input does not have; without a name, one of the kind.
+    Missing(Option<String>),
+}
+
+/// The objects of the baseline's namespace, of a kind that is not of the core, that a binding names.
+fn objects<'a>(
+    catalog: &Catalog<'a>,
+    bound: &Bound<'_>,
+    (group, kind): (&'static str, &'static str),
+    form: Form,
+) -> Vec<Named<'a>> {
+    let get = |name: &str| match catalog.get(group, kind, name) {
+        Some(object) => Named::Found(object),
+        None => Named::Missing(Some(name.to_owned())),
+    };
+    let text = bound.text();
+    match form {
+        Form::Name if text.is_empty() => Vec::new(),
+        Form::Name => vec![get(text)],
+        Form::NameOrTrue if text.is_empty() || text.eq_ignore_ascii_case("false") => Vec::new(),
+        Form::NameOrTrue if text.eq_ignore_ascii_case("true") => {
+            let all = catalog.in_baseline(group, kind).filter(|object| is_injected(object));
+            let all: Vec<Named<'a>> = all.map(Named::Found).collect();
+            if all.is_empty() { vec![Named::Missing(None)] } else { all }
+        }
+        // With a namespace it means the same from everywhere.
+        Form::NameOrTrue if text.contains('/') => Vec::new(),
+        Form::NameOrTrue => vec![get(text)],
+        Form::List => list(text).iter().map(|name| get(name)).collect(),
+        Form::Volumes => Vec::new(),
+    }
+}
+
+/// Whether an object is one that is put into pods: of collectors those alone that say so.
+fn is_injected(object: &Object) -> bool {
+    object.id.kind != "OpenTelemetryCollector"
+        || object.node.text_at(&["spec", "mode"]) == Some("sidecar")
+}
+
+/// The names without a namespace in a list of networks.
+/// See <https://github.com/k8snetworkplumbingwg/multus-cni/blob/master/docs/how-to-use.md>.
+fn list(text: &str) -> Vec<String> {
+    if text.starts_with(['[', '{']) {
+        let values = values_of(text);
+        let items = values.iter().flat_map(|value| match value {
+            Value::Array(items) => items.as_slice(),
+            other => std::slice::from_ref(other),
+        });
+        let own = items.filter(|item| item.get("namespace").is_none());
+        return own.filter_map(|item| Some(item.get("name")?.as_str()?.to_owned())).collect();
+    }
+    let items = text.split(',').map(|item| item.split('@').next().unwrap_or_default().trim());
+    items.filter(|name| !name.is_empty() && !name.contains('/')).map(str::to_owned).collect()
+}
+
+/// Adds what annotations of a pod name.
+pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, body: &Node) {
+    for bound in of(finder.catalog, body) {
+        match bound.binding.to {
+            To::Object("", kind, form) => {
+                for reference in references(&bound, kind, form) {
+                    finder.need(needs, id, reference);
+                }
+            }
+            To::Object(group, kind, form) => {
+                let named = objects(finder.catalog, &bound, (group, kind), form);
+                needs.objects.extend(named.into_iter().filter_map(|named| match named {
+                    Named::Found(object) => Some(object),
+                    Named::Missing(_) => None,
+                }));
+            }
+            To::Dapr => needs.objects.extend(of_dapr(finder.catalog, body, &bound)),
+            To::Identity(..) | To::Address => {}
+        }
+    }
+    if matches!(id.group.as_str(), "dapr.io" | "opentelemetry.io") {
+        named_in(finder, needs, id, body);
+    }
+}
+
+/// The ConfigMaps and Secrets that an annotation names.
+fn references(bound: &Bound<'_>, kind: &str, form: Form) -> Vec<Reference> {
+    let place = bound.value.place;
+    if form == Form::Volumes {
+        let mut found = Vec::new();
+        for value in values_of(bound.text()) {
+            let volumes: Vec<Value> = match value {
+                Value::Array(items) => items,
+                Value::Object(named) => named.into_iter().map(|(_, volume)| volume).collect(),
+                _ => Vec::new(),
+            };
+            let volumes = volumes.into_iter().map(Node::from_json);
+            volumes.for_each(|volume| volume_references(&volume, &mut found));
+        }
+        return found.into_iter().map(|reference| Reference { place, ..reference }).collect();
+    }
+    let referent = if kind == "Secret" { Referent::Secret } else { Referent::ConfigMap };
+    let name = bound.text().to_owned();
+    let named = Some(Reference { referent, name, optional: false, place });
+    named.into_iter().filter(|reference| !reference.name.is_empty()).collect()
+}
+
+/// What Dapr's sidecar loads from the namespace of a pod: what is for every application, or for this one.
+/// See <https://docs.dapr.io/operations/components/component-scopes/>.
+fn of_dapr<'a>(
+    catalog: &Catalog<'a>,
+    body: &Node,
+    enabled: &Bound<'_>,
+) -> impl Iterator<Item = &'a Object> {
+    let app = pod_annotations(body).and_then(|all| all.text_at(&["dapr.io/app-id"]));
+    let app = app.unwrap_or_default().to_owned();
+    let kinds = ["Component", "HTTPEndpoint", "Resiliency", "Subscription"];
+    let is_on = enabled.text().eq_ignore_ascii_case("true");
+    let all: Vec<&'a Object> = kinds
+        .into_iter()
+        .filter(|_| is_on)
+        .flat_map(|kind| catalog.in_baseline("dapr.io", kind))
+        .collect();
+    all.into_iter().filter(move |object| {
+        let scopes = object.node.get("scopes").map(Node::items).unwrap_or_default();
+        scopes.is_empty() || scopes.iter().any(|scope| scope.text() == Some(&app))
+    })
+}
+
+/// Adds the ConfigMaps and Secrets that are named anywhere in such an object.
+fn named_in<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, node: &Node) {
+    let store = node.at(&["auth", "secretStore"]).and_then(Node::text);
+    if store.is_some_and(|store| store != "kubernetes") {
+        return;
+    }
+    let mut found = Vec::new();
+    keys(node, &mut found);
+    for (referent, name, place) in found {
+        let name = name.to_owned();
+        finder.need(needs, id, Reference { referent, name, optional: false, place });
+    }
+}
+
+fn keys<'n>(node: &'n Node, found: &mut Vec<(Referent, &'n str, Place)>) {
+    for (key, value) in node.entries() {
+        let (referent, name) = match key.text.as_str() {
+            "secretKeyRef" | "secretRef" => (Referent::Secret, value.get("name")),
+            "configMapKeyRef" | "configMapRef" => (Referent::ConfigMap, value.get("name")),
+            "secretName" => (Referent::Secret, Some(value)),
+            "configMapName" => (Referent::ConfigMap, Some(value)),
+            _ => {
+                keys(value, found);
+                continue;
+            }
+        };
+        let name = name.and_then(Node::text).filter(|name| !name.is_empty());
+        let is_needed = !value.get("optional").is_some_and(Node::is_true);
+        found.extend(name.filter(|_| is_needed).map(|name| (referent, name, value.place)));
+    }
+    node.items().iter().for_each(|item| keys(item, found));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_of_the_pods_namespace_are_read_in_every_form() {
+        assert_eq!(list("storage"), ["storage"]);
+        assert_eq!(list("storage@net1, infra/shared ,b"), ["storage", "b"]);
+        let json = r#"[{"name": "a", "interface": "x"}, {"name": "b", "namespace": "infra"}]"#;
+        assert_eq!(list(json), ["a"]);
+        assert_eq!(list("- {name: a}\n"), ["- {name: a}"], "what is no list names nothing");
+        assert_eq!(list("[broken"), [""; 0]);
+    }
+}

@@ -1,0 +1,150 @@
+//! What is said of annotations: names of nothing, and bonds that hold for the original alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Bound, Named, objects, of};
+use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
+use crate::kube::Object;
+use crate::kube::bindings::To;
+use crate::model::{Catalog, pod_annotations};
+use crate::plan::Plan;
+use crate::plan::copied::Copies;
+use crate::yaml::Node;
+
+/// So many places are shown, and so many objects are named.
+const SHOWN: usize = 5;
+
+/// Those of whom the same is true.
+#[derive(Default)]
+struct Who<'a> {
+    keys: BTreeSet<&'a str>,
+    objects: Vec<&'a Object>,
+    places: Vec<Place>,
+}
+
+/// Says each thing once, with all whose copies it is true of.
+pub(in crate::plan) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, found: &mut Report) {
+    let catalog = plan.catalog;
+    let mut granted: BTreeMap<(&str, &str), Who<'_>> = BTreeMap::new();
+    let mut missing: BTreeMap<(&str, String), Who<'_>> = BTreeMap::new();
+    for &original in copies.originals() {
+        for bound in of(catalog, &original.node) {
+            if !copies.keep(original, |body| has(catalog, body, &bound)) {
+                continue;
+            }
+            match bound.binding.to {
+                To::Identity(..) if bound.text().eq_ignore_ascii_case("false") => {}
+                To::Identity(says, help) => {
+                    granted.entry((says, help)).or_default().add(original, &bound);
+                }
+                To::Object(group, kind, form) if !group.is_empty() => {
+                    let named = objects(catalog, &bound, (group, kind), form);
+                    let names = named.into_iter().filter_map(|named| match named {
+                        Named::Missing(name) => Some(name.unwrap_or_default()),
+                        Named::Found(_) => None,
+                    });
+                    for name in names {
+                        missing.entry((kind, name)).or_default().add(original, &bound);
+                    }
+                }
+                To::Object(..) | To::Dapr | To::Address => {}
+            }
+        }
+    }
+    found.extend(granted.iter().map(|(says, who)| not_granted(*says, who)));
+    found.extend(missing.iter().map(|((kind, name), who)| names_nothing(kind, name, who)));
+    dapr(plan, copies, found);
+}
+
+/// Whether a body is still bound like this.
+fn has(catalog: &Catalog<'_>, body: &Node, bound: &Bound<'_>) -> bool {
+    of(catalog, body).iter().any(|one| one.key == bound.key && one.text() == bound.text())
+}
+
+impl<'a> Who<'a> {
+    fn add(&mut self, object: &'a Object, bound: &Bound<'a>) {
+        self.keys.insert(bound.key);
+        self.objects.push(object);
+        // That of the Namespace is one place, for all workloads.
+        if !self.places.contains(&bound.value.place) {
+            self.places.push(bound.value.place);
+        }
+    }
+
+    /// The keys, and whose they are.
+    fn names(&self) -> String {
+        let keys = first_of(SHOWN, ", ", self.keys.iter().map(|key| format!("`{key}`")));
+        let mut objects = self.objects.clone();
+        objects.dedup_by_key(|object| object.number);
+        let objects = first_of(SHOWN, ", ", objects.iter().map(|object| object.id.to_string()));
+        format!("{keys} of {objects}")
+    }
+
+    /// Points to the first places.
+    fn at(&self, finding: Diagnostic, label: &str) -> Diagnostic {
+        let mut places = self.places.iter().take(SHOWN);
+        let finding = finding.at(places.next().copied().unwrap_or_default(), label);
+        places.fold(finding, |finding, place| finding.also(*place, "and here"))
+    }
+}
+
+fn not_granted((says, help): (&str, &str), who: &Who<'_>) -> Diagnostic {
+    let message = format!("{}: {says}, and copies have another namespace", who.names());
+    who.at(
+        Diagnostic::new(&code::IDENTITY_NOT_GRANTED, message, help),
+        "holds for the baseline alone",
+    )
+}
+
+fn names_nothing(kind: &str, name: &str, who: &Who<'_>) -> Diagnostic {
+    let what = match name {
+        "" if kind.starts_with(['I', 'O']) => format!("an {kind}"),
+        "" => format!("a {kind}"),
+        name => format!("{kind} {name}"),
+    };
+    let message = format!(
+        "{} asks for {what} in the namespace of the pods, and the input has none",
+        who.names()
+    );
+    let help = format!(
+        "pass the file that holds the {kind} with --baseline: it is copied; nothing to do where something makes one in the \
+         namespaces of previews"
+    );
+    let finding = Diagnostic::new(&code::ANNOTATION_NAMES_NOTHING, message, help);
+    who.at(finding, "names what is not in the input")
+}
+
+/// Components by which Dapr takes messages for an application: copies have its name, and take them too.
+fn dapr(plan: &Plan<'_>, copies: &Copies<'_, '_>, found: &mut Report) {
+    let calls = |object: &&&Object| {
+        let on = pod_annotations(&object.node).and_then(|all| all.text_at(&["dapr.io/enabled"]));
+        on.is_some_and(|on| on.eq_ignore_ascii_case("true"))
+    };
+    let callers: Vec<&&Object> = copies.originals().iter().filter(calls).collect();
+    if let Some(first) = callers.first() {
+        let names = first_of(SHOWN, ", ", callers.iter().map(|object| object.id.to_string()));
+        let message = format!(
+            "Dapr looks for an app id in the namespace of who calls: copies of {names} reach no app of the baseline by its id \
+             alone"
+        );
+        let help = format!(
+            "call them by `APP-ID.{}`, or over Services: these have aliases, and their routes know the key",
+            plan.catalog.namespace
+        );
+        let finding = Diagnostic::new(&code::DAPR_APP_ID, message, help);
+        found.push(finding.at(first.place(), "is called and calls through Dapr"));
+    }
+    for component in copies.originals().iter().filter(|object| object.is("dapr.io", "Component")) {
+        let of_type = component.node.text_at(&["spec", "type"]).unwrap_or_default();
+        if of_type.starts_with("pubsub.") || of_type.starts_with("bindings.") {
+            let message = format!(
+                "{} is copied: copies of an application take its messages under the same app id",
+                component.id
+            );
+            let help = "give previews a Component of their own by a patch, such as another `consumerID` or topic, if the \
+                        baseline must get all messages";
+            let finding = Diagnostic::new(&code::QUEUE_CONSUMER, message, help);
+            found.push(finding.at(component.place(), "competes for the same work"));
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What copies need and cannot have: one word for each object, however many need it and however many previews do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::environment::Owners;
+use crate::diagnostic::{Diagnostic, Place, code, first_of};
+use crate::kube::makers::{Certainty, makers};
+use crate::kube::{Id, Object};
+use crate::model::Catalog;
+
+/// So many places are shown, and so many that need an object are named.
+const SHOWN: usize = 5;
+
+/// Something that a copy needs and cannot have.
+#[derive(Debug, Clone)]
+pub(super) struct Lack<'a> {
+    pub(super) what: What<'a>,
+    /// Who needs it.
+    pub(super) referrer: Id,
+    /// Where it is named.
+    pub(super) place: Place,
+}
+
+/// What cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum What<'a> {
+    /// An object of this group, kind and name that is not in the input.
+    Missing(&'static str, String, String),
+    /// Volumes of a claim: a preview has no storage of its own.
+    Claim(String),
+    /// An object that is encrypted with SOPS.
+    Encrypted(ByNumber<'a>),
+    /// The Secret of this name, which comes of an object that is sealed for its namespace.
+    Sealed(ByNumber<'a>, String),
+}
+
+/// An object in the order of the input.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ByNumber<'a>(pub(super) &'a Object);
+
+impl Ord for ByNumber<'_> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.number.cmp(&other.0.number)
+    }
+}
+
+impl PartialOrd for ByNumber<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByNumber<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for ByNumber<'_> {}
+
+/// All that is lacking, with those that need it.
+#[derive(Debug, Default)]
+pub(super) struct Lacks<'a>(BTreeMap<What<'a>, Need<'a>>);
+
+/// Who needs something.
+#[derive(Debug, Default)]
+struct Need<'a> {
+    referrers: BTreeMap<Place, Id>,
+    /// The services for which the referrers are copied.
+    owners: BTreeSet<&'a str>,
+}
+
+impl<'a> Lacks<'a> {
+    pub(super) fn add(&mut self, lack: &Lack<'a>, owners: &Owners<'a>) {
+        let need = self.0.entry(lack.what.clone()).or_default();
+        need.referrers.entry(lack.place).or_insert_with(|| lack.referrer.clone());
+        need.owners.extend(owners.names());
+    }
+
+    pub(super) fn absorb(&mut self, other: Self) {
+        for (what, need) in other.0 {
+            let all = self.0.entry(what).or_default();
+            all.referrers.extend(need.referrers);
+            all.owners.extend(need.owners);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A finding for each.
+    pub(super) fn findings(&self, catalog: &Catalog<'_>) -> impl Iterator<Item = Diagnostic> {
+        self.0.iter().map(|(what, need)| match what {
+            What::Missing(group, kind, name) => need.missing(catalog, [group, kind, name]),
+            What::Claim(name) => need.claim(name),
+            What::Encrypted(object) => need.encrypted(object.0),
+            What::Sealed(object, name) => need.sealed(object.0, name),
+        })
+    }
+}
+
+impl Need<'_> {
+    /// Those who need it, in the order of their places, and whether they are several.
+    fn names(&self) -> (String, bool) {
+        let mut seen = BTreeSet::new();
+        let names = self.referrers.values().filter(|id| seen.insert(*id));
+        let names: Vec<String> = names.map(Id::to_string).collect();
+        let text = match &names[..] {
+            [first, second] => format!("{first} and {second}"),
+            names => first_of(SHOWN, ", ", names),
+        };
+        (text, names.len() > 1)
+    }
+
+    /// Points to the first places.
+    fn at(&self, finding: Diagnostic, label: &str) -> Diagnostic {
+        let mut places = self.referrers.keys().take(SHOWN);
+        let finding = finding.at(places.next().copied().unwrap_or_default(), label);
+        places.fold(finding, |finding, place| finding.also(*place, "needed here as well"))
+    }
+
+    fn missing(&self, catalog: &Catalog<'_>, [group, kind, name]: [&str; 3]) -> Diagnostic {
+        let (names, are_several) = self.names();
+        let need = if are_several { "need" } else { "needs" };
+        let message = format!("{names} {need} {kind} {name}, which is not in the input");
+        let pass = match kind {
+            "ConfigMap" => {
+                "pass the file that holds it with --baseline, or list it under spec.external.configMaps".to_owned()
+            }
+            "Secret" => {
+                "pass the file that holds it with --baseline, or list it under spec.external.secrets".to_owned()
+            }
+            _ if group.ends_with("external-secrets.io") => {
+                format!("pass the file that holds it with --baseline, or use a Cluster{kind}")
+            }
+            _ => "pass the file that holds it with --baseline".to_owned(),
+        };
+        let namespace = catalog.namespace.into();
+        let wanted = Id { group: group.into(), kind: kind.into(), namespace, name: name.into() };
+        let makers = makers(catalog.objects(), &wanted);
+        let help = match &makers[..] {
+            [] => pass,
+            [made, others @ ..] => {
+                let who = match others.len() {
+                    0 => made.says(),
+                    more => format!("{}, or one of {more} others", made.says()),
+                };
+                let remedy = made.remedy(kind, name);
+                match made.certainty {
+                    Certainty::Sure | Certainty::Likely => format!("{who}: {remedy}"),
+                    Certainty::Possible | Certainty::Conceivable => {
+                        format!("{pass}; {who}: then {remedy}")
+                    }
+                }
+            }
+        };
+        let finding = Diagnostic::new(&code::MISSING_OBJECT, message, help);
+        let finding = self.at(finding, &format!("this {kind} is not in the input"));
+        makers
+            .iter()
+            .take(SHOWN)
+            .fold(finding, |finding, made| finding.also(made.by.place(), made.label()))
+    }
+
+    fn claim(&self, name: &str) -> Diagnostic {
+        let (names, are_several) = self.names();
+        let verb = if are_several { "use" } else { "uses" };
+        let owners: Vec<String> = self.owners.iter().map(|owner| format!("`{owner}`")).collect();
+        let owners = first_of(SHOWN, ", ", owners);
+        let finding = Diagnostic::new(
+            &code::VOLUME_CLAIM,
+            format!("{names} {verb} PersistentVolumeClaim {name}"),
+            format!(
+                "set `volumes: empty` for {owners} in spec.services to give previews an empty directory instead"
+            ),
+        );
+        self.at(finding, "a preview has no storage of its own")
+    }
+
+    fn which_need(&self) -> String {
+        let (names, are_several) = self.names();
+        format!("which {names} {}", if are_several { "need" } else { "needs" })
+    }
+
+    /// SOPS seals the metadata with the data, and what a generator took from an encrypted file is the ciphertext.
+    fn encrypted(&self, object: &Object) -> Diagnostic {
+        let (way, list) = match object.id.kind.as_str() {
+            "ConfigMap" => ("", "configMaps"),
+            _ => ("use an ExternalSecret, or ", "secrets"),
+        };
+        let label = match object.node.get("sops") {
+            Some(_) => "its MAC covers the namespace",
+            None => "its data is ciphertext",
+        };
+        let finding = Diagnostic::new(
+            &code::UNMOVABLE_SECRET,
+            format!("{}, {}, is encrypted with SOPS", object.id, self.which_need()),
+            format!(
+                "{way}create it in every preview by other means and list `{}` under spec.external.{list}",
+                object.id.name
+            ),
+        );
+        finding.at(object.place(), label)
+    }
+
+    fn sealed(&self, object: &Object, name: &str) -> Diagnostic {
+        let finding = Diagnostic::new(
+            &code::UNMOVABLE_SECRET,
+            format!("{}, {}, is sealed for its namespace", object.id, self.which_need()),
+            format!(
+                "use an ExternalSecret, or create it in every preview by other means and list `{name}` under \
+                 spec.external.secrets"
+            ),
+        );
+        finding.at(object.place(), "bound to its namespace")
+    }
+}

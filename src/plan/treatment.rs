@@ -1,0 +1,121 @@
+//! What happens to what an estate has, as tables for people: made of the lists by which the program decides.
+
+use crate::kube::bindings::{BINDINGS, Form, On, To};
+use crate::kube::kinds::{self, Support};
+use crate::kube::makers::{self, Way};
+use crate::kube::meta::{PUBLISHING, SPREADING};
+use crate::kube::volumes::{Fate, VOLUMES};
+use crate::model::Referent;
+
+/// A table: its name, the heads of its columns, and its rows.
+pub type Table = (&'static str, [&'static str; 3], Vec<[String; 3]>);
+
+/// Every table.
+#[must_use]
+pub fn tables() -> Vec<Table> {
+    vec![
+        ("workloads", ["kind", "API group", "in a preview"], workloads()),
+        ("volumes", ["volume", "what it is", "in a copy"], volumes()),
+        ("references", ["what a pod names", "API group", "in a preview"], references()),
+        ("annotations", ["key", "stands on", "in a preview"], annotations()),
+        ("makers", ["kind", "what it makes", "where that is missing"], made()),
+    ]
+}
+
+fn workloads() -> Vec<[String; 3]> {
+    let rows = kinds::workloads().map(|(group, kind, support)| {
+        let what = match support {
+            Support::Copied => "copied".to_owned(),
+            Support::Stateful => "copied with `stateful: copy`, else refused".to_owned(),
+            Support::Passing => "left out, with a note".to_owned(),
+            Support::Refused(why) => format!("refused: {why}"),
+        };
+        [format!("`{kind}`"), group_name(group), what]
+    });
+    rows.collect()
+}
+
+fn group_name(group: &str) -> String {
+    if group.is_empty() { "core".to_owned() } else { format!("`{group}`") }
+}
+
+fn volumes() -> Vec<[String; 3]> {
+    let row = |(name, fate): &(&str, Fate)| {
+        let [is, what] = match fate {
+            Fate::Own => ["each pod's own", "kept"],
+            Fate::Follows => ["objects of the namespace", "kept, and what it names is copied"],
+            Fate::Claim => {
+                ["a claim", "refused (`volume-claim`); with `volumes: empty` an empty directory"]
+            }
+            Fate::Shared => [
+                "the same for every pod",
+                "kept, and named where a copy may write (`shared-with-original`)",
+            ],
+        };
+        [format!("`{name}`"), is.to_owned(), what.to_owned()]
+    };
+    VOLUMES.iter().map(row).collect()
+}
+
+fn references() -> Vec<[String; 3]> {
+    let row = |referent: &Referent| {
+        let (group, kind) = referent.group_kind();
+        [format!("`{kind}`"), group_name(group), referent.fate().to_owned()]
+    };
+    Referent::ALL.iter().map(row).collect()
+}
+
+fn annotations() -> Vec<[String; 3]> {
+    let mut rows: Vec<[String; 3]> = BINDINGS.iter().map(|binding| {
+        let on = match binding.on {
+            On::Pod => "the pod template",
+            On::PodOrNamespace => "the pod template, the Namespace",
+            On::PodLabel => "the pod template, as a label",
+            On::Account => "the ServiceAccount",
+        };
+        let what = match binding.to {
+            To::Object(_, kind, Form::Volumes) => format!("{kind} of the volumes are copied"),
+            To::Object("", kind, _) => format!("the {kind} is copied"),
+            To::Object(_, kind, _) => {
+                format!("the {kind} of the namespace is copied; where it is not in the input, `annotation-names-nothing`")
+            }
+            To::Dapr => "the Components, Subscriptions, Resiliency and HTTPEndpoints that are for the application are \
+                         copied"
+                .to_owned(),
+            To::Identity(says, _) => format!("kept, and named (`identity-not-granted`): {says}"),
+            To::Address => "kept, and named (`shared-with-original`)".to_owned(),
+        };
+        [format!("`{}`", binding.key), on.to_owned(), what]
+    }).collect();
+    let left = |keys: &[&str], on: &str| -> Vec<[String; 3]> {
+        let row = |key: &&str| {
+            [format!("`{key}`"), on.to_owned(), "left out, with a note (`left-out`)".to_owned()]
+        };
+        keys.iter().map(row).collect()
+    };
+    rows.extend(left(&PUBLISHING, "a Service"));
+    rows.extend(left(&SPREADING, "a ConfigMap or Secret"));
+    rows
+}
+
+fn made() -> Vec<[String; 3]> {
+    let row = |(group, kind, way, products): (&str, &str, Way, Vec<String>)| {
+        let what = match way {
+            Way::Chart => "render the chart",
+            Way::Build => "pass the folder, or what `flux build` prints",
+            Way::Argo => "pass what `argocd app manifests` prints",
+            Way::Operator => "`external`, where it is a ConfigMap or Secret",
+            Way::Everywhere => "`external`, where it makes one for previews too",
+            Way::Copied => "nothing to do: it is copied",
+            Way::Again => "nothing to do where the Service is copied",
+            Way::Mounted => "nothing to do: a copy mounts it too",
+            Way::Sealed => "refused: it is sealed for its namespace",
+        };
+        let kind = match group {
+            "" => format!("`{kind}`"),
+            group => format!("`{kind}` of `{group}`"),
+        };
+        [kind, products.join(", "), what.to_owned()]
+    };
+    makers::table().map(row).collect()
+}
