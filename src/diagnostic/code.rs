@@ -105,8 +105,9 @@ codes! {
          not pr-42.";
     AMBIGUOUS_CONTAINER = "ambiguous-container", Error, "it is not clear which container is meant",
         "`image` replaces the image of the only container, or of the containers that run the same\n\
-         repository. Where neither decides, say `containers: [{name, image}]`; where a Service has\n\
-         several workloads of different repositories, `workloads: [{name, image}]`.";
+         repository, or of the one that kubectl.kubernetes.io/default-container names on the pod template.\n\
+         Where none of them decides, say `containers: [{name, image}]`; where a Service has several\n\
+         workloads of different repositories, `workloads: [{name, image}]`.";
     IMAGE_REGISTRY = "image-without-registry", Warning, "an image names no registry where the baseline's does",
         "An image without a registry is Docker Hub's: `cart:1` means docker.io/library/cart:1. Where the\n\
          baseline names a registry, the image of a preview is probably there too. kustomize's `newTag` and\n\
