@@ -112,7 +112,7 @@ impl Found {
         }
         let (mut sources, mut errors) = (Sources::default(), Vec::new());
         let budget = InputLimits::default();
-        let files = open_baseline(&[folder], &mut sources, &budget, &mut errors);
+        let files = open_baseline(&[folder], folder, &mut sources, &budget, &mut errors);
         let (objects, more) = parse_baseline(&sources, &files, &budget);
         let distinct: BTreeSet<_> = objects.iter().map(|object| &object.id).collect();
         let is_baseline = errors.is_empty() && more.is_empty() && distinct.len() == objects.len();

@@ -48,7 +48,7 @@ pub(super) fn load(input: &Input, needs: Needs) -> Loaded {
     let (config, objects) = if input.baseline.is_empty() {
         reader.of_config(file, &root, &mut found)
     } else {
-        reader.of_arguments(file, &input.baseline, &mut found)
+        reader.of_arguments(file, &input.baseline, &root, &mut found)
     };
     report.extend(config.as_ref().and_then(outside));
     report.extend(found);
@@ -80,9 +80,10 @@ impl Reader<'_> {
         &mut self,
         file: Result<FileId, Diagnostic>,
         baseline: &[PathBuf],
+        root: &Path,
         found: &mut Vec<Diagnostic>,
     ) -> (Option<Config>, Vec<Object>) {
-        let files = open_baseline(baseline, self.sources, &self.budget, found);
+        let files = open_baseline(baseline, root, self.sources, &self.budget, found);
         let (sources, budget) = (&*self.sources, &self.budget);
         let (config, (objects, errors)) = rayon::join(
             || read_config(file, sources, budget),
@@ -123,7 +124,7 @@ impl Reader<'_> {
             ));
         } else if !path.is_empty() && is_inside(path) {
             let path = from_here(&root.join(path));
-            let files = open_baseline(&[path], self.sources, &self.budget, found);
+            let files = open_baseline(&[path], root, self.sources, &self.budget, found);
             let (read, errors) = parse_baseline(self.sources, &files, &self.budget);
             found.extend(errors);
             objects = read;

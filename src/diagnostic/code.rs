@@ -40,7 +40,10 @@ codes! {
     UNREADABLE = "unreadable", Error, "a file or folder cannot be read",
         "A path on the command line does not exist, may not be read, is not UTF-8, holds no objects,\n\
          or is a link out of its repository: a pull request can make a link of any file. Or\n\
-         `kustomize build` of a folder failed. The message carries what the system said.";
+         `kustomize build` of a folder failed. The message carries what the system said.\n\
+         Files of a kustomization may lie beside its folder, as Flux builds them, and have to be in its\n\
+         repository; without Git, in the folder of previews.yaml. Else any file of the machine could come\n\
+         into the output.";
     YAML_SYNTAX = "yaml-syntax", Error, "a text is not YAML",
         "The text breaks the rules of YAML 1.2, or uses a part of it that Kubernetes objects cannot\n\
          hold: tags with a meaning of their own, keys that are not scalars. Tabs may not indent.";

@@ -201,9 +201,11 @@ pub struct Opened {
 }
 
 /// Reads the texts of a baseline into `sources`: each path is a file, a folder, a folder with a
-/// kustomization.yaml, or `-` for stdin.
+/// kustomization.yaml, or `-` for stdin. Without Git, the root of previews.yaml stands for the repository that
+/// files of a build have to be in.
 pub fn open_baseline(
     paths: &[impl AsRef<Path>],
+    source_root: &Path,
     sources: &mut Sources,
     budget: &InputLimits,
     errors: &mut Vec<Diagnostic>,
@@ -213,7 +215,7 @@ pub fn open_baseline(
         if path.is_dir() {
             match check_argument(path) {
                 Ok(()) => {
-                    let found = folder::read_folder(path, sources, budget, errors);
+                    let found = folder::read_folder(path, source_root, sources, budget, errors);
                     files.extend(found.into_iter().map(|file| Opened { file, is_named: false }));
                 }
                 Err(error) => errors.push(error),

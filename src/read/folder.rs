@@ -11,6 +11,7 @@ use walkdir::{DirEntry, WalkDir};
 use super::baseline::{add, read_file};
 use super::build::{build, name_of};
 use super::inside::{check_file, git_root};
+use super::kustomization::Reach;
 use crate::diagnostic::{Diagnostic, FileId, Sources, code, stage};
 use crate::yaml::InputLimits;
 
@@ -18,11 +19,14 @@ use crate::yaml::InputLimits;
 pub(crate) const OUTPUT_LIST: &str = ".anabranch";
 
 /// The names by which kustomize knows its file.
-const KUSTOMIZATION: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(super) const KUSTOMIZATION: [&str; 3] =
+    ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
-/// Reads a folder into `sources`: one text per manifest, or one per kustomize build.
+/// Reads a folder into `sources`: one text per manifest, or one per kustomize build. Without Git, the folder of
+/// previews.yaml stands for the repository.
 pub(super) fn read_folder(
     folder: &Path,
+    source_root: &Path,
     sources: &mut Sources,
     budget: &InputLimits,
     errors: &mut Vec<Diagnostic>,
@@ -33,11 +37,11 @@ pub(super) fn read_folder(
     let mut walk = WalkDir::new(folder).sort_by_file_name().into_iter();
     while let Some(entry) = walk.next() {
         let read = match entry {
-            Err(error) => Err(Diagnostic::new(
+            Err(error) => Err(vec![Diagnostic::new(
                 &code::UNREADABLE,
                 format!("{} cannot be read: {error}", folder.display()),
                 "check the path and its permissions",
-            )),
+            )]),
             Ok(entry) if entry.depth() > 0 && is_left_out(entry.path()) => {
                 if entry.file_type().is_dir() {
                     walk.skip_current_dir();
@@ -49,13 +53,12 @@ pub(super) fn read_folder(
                     continue;
                 }
                 walk.skip_current_dir();
-                let left = budget.bytes.saturating_sub(sources.bytes());
                 let patience = Duration::from_secs(budget.build_seconds);
                 let patience = patience.saturating_sub(began.elapsed());
-                stage::enter(name_of(entry.path()));
-                let built = build(entry.path(), left, patience, budget);
-                stage::enter("reading");
-                built.and_then(|text| add(name_of(entry.path()), text, sources, budget))
+                let reach = Reach::of(entry.path(), source_root, sources, budget);
+                reach.and_then(|reach| {
+                    built(entry.path(), reach, patience, sources, budget).map_err(|one| vec![one])
+                })
             }
             Ok(entry) if is_manifest(entry.path()) || is_link_to_folder(&entry) => {
                 check_file(&entry, &root)
@@ -67,15 +70,31 @@ pub(super) fn read_folder(
                         )
                     })
                     .and_then(|()| read_file(entry.path(), sources, budget))
+                    .map_err(|one| vec![one])
             }
             Ok(_) => continue,
         };
         match read {
             Ok(file) => files.push(file),
-            Err(error) => errors.push(error),
+            Err(found) => errors.extend(found),
         }
     }
     files
+}
+
+/// What kustomize makes of a folder.
+fn built(
+    folder: &Path,
+    reach: Reach,
+    patience: Duration,
+    sources: &mut Sources,
+    budget: &InputLimits,
+) -> Result<FileId, Diagnostic> {
+    let left = budget.bytes.saturating_sub(sources.bytes());
+    stage::enter(name_of(folder));
+    let built = build(folder, reach, left, patience, budget);
+    stage::enter("reading");
+    add(name_of(folder), built?, sources, budget)
 }
 
 fn is_left_out(path: &Path) -> bool {

@@ -6,6 +6,7 @@ mod build_words;
 mod discover;
 mod folder;
 mod inside;
+mod kustomization;
 mod previous;
 mod resource_list;
 mod suite_references;

@@ -5,6 +5,7 @@ mod actions;
 mod affected;
 mod again;
 mod arguments;
+mod beside;
 mod container;
 mod corpora;
 mod credentials;

@@ -212,8 +212,8 @@ fn images_of<'a>(
         .filter_map(|container| Some((container.name, *wanted.get(container.name)?)))
         .collect();
     let main = main_of(workload, image, wanted);
-    let needs_main = !image.is_empty() && main.first.is_none()
-        || !change.env.is_empty() && !main.is_certain;
+    let needs_main =
+        !image.is_empty() && main.first.is_none() || !change.env.is_empty() && !main.is_certain;
     if needs_main {
         return Err(match main.first {
             None => format!("{} containers", containers.iter().filter(|c| !c.init).count()),
