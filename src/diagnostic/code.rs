@@ -61,6 +61,13 @@ codes! {
     DUPLICATE_OBJECT = "duplicate-object", Error, "an object is in the input twice",
         "Two documents have the same kind, namespace and name. Applied, the later would overwrite\n\
          the earlier; anabranch does not choose for you.";
+    RENAMED_REFERENCE = "renamed-reference", Error, "it is not known what a name means when kustomize's build ends",
+        "kustomize gives objects their namePrefix and nameSuffix at once, and mends references to them when\n\
+         its build ends, behind every function. The function follows those that kustomize mends by itself. It\n\
+         mends others, such as the backends of routes, only where `configurations` say so, which a function\n\
+         is not told; and where two objects had the name and neither the same prefixes and suffixes as the\n\
+         one that names it, nobody knows. Write the new name by a patch behind the prefix, or render what is\n\
+         built: `kustomize build FOLDER | anabranch render --baseline -`.";
     FOREIGN_MARK = "foreign-mark", Error, "an object carries anabranch's labels and is not one of its own",
         "Objects that anabranch made are known by `app.kubernetes.io/managed-by: anabranch`, by the label\n\
          `anabranch.dev/previews`, and by kind, name and namespace. A second run replaces them. An object\n\

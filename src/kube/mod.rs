@@ -10,6 +10,7 @@ pub mod istio;
 pub(crate) mod kinds;
 pub mod marks;
 pub mod meta;
+pub(crate) mod names;
 mod object;
 mod order;
 mod secret;

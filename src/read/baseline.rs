@@ -3,14 +3,16 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
+use super::generated::Generated;
 use super::inside::{NO_FILE, check_inside, is_device};
 use super::{add_objects, documents, folder, is_previews, text_of};
 use crate::diagnostic::{Diagnostic, FileId, Place, Sources, code};
-use crate::kube::Object;
+use crate::kube::{Object, names};
 use crate::spec::{AFFECTED_KIND, API_VERSION, KIND};
 use crate::yaml::{InputLimits, Node, parse_counted, too_many_bytes, too_many_nodes};
 
@@ -193,11 +195,20 @@ fn one_document(
 }
 
 /// A text of a baseline.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Opened {
-    file: FileId,
+    pub(super) file: FileId,
     /// Whether the path of the file itself was given, and not that of a folder that holds it.
-    is_named: bool,
+    pub(super) is_named: bool,
+    /// What kustomizations generated of it.
+    pub(super) generated: Arc<[Generated]>,
+}
+
+impl Opened {
+    /// A text in which nothing was generated.
+    pub(super) fn plain(file: FileId, is_named: bool) -> Self {
+        Self { file, is_named, generated: Arc::default() }
+    }
 }
 
 /// Reads the texts of a baseline into `sources`: each path is a file, a folder, a folder with a
@@ -215,15 +226,14 @@ pub fn open_baseline(
         if path.is_dir() {
             match check_argument(path) {
                 Ok(()) => {
-                    let found = folder::read_folder(path, source_root, sources, budget, errors);
-                    files.extend(found.into_iter().map(|file| Opened { file, is_named: false }));
+                    files.extend(folder::read_folder(path, source_root, sources, budget, errors));
                 }
                 Err(error) => errors.push(error),
             }
             continue;
         }
         match read_argument(path, sources, budget) {
-            Ok(file) => files.push(Opened { file, is_named: path != Path::new("-") }),
+            Ok(file) => files.push(Opened::plain(file, path != Path::new("-"))),
             Err(error) => errors.push(error),
         }
     }
@@ -252,7 +262,8 @@ pub fn parse_baseline(
     budget: &InputLimits,
 ) -> (Vec<Object>, Vec<Diagnostic>) {
     let nodes = AtomicUsize::new(0);
-    let parse = |&Opened { file, is_named }: &Opened| {
+    let parse = |opened: &Opened| {
+        let Opened { file, is_named, ref generated } = *opened;
         let (mut objects, mut errors) = (Vec::new(), Vec::new());
         let left = budget.nodes.saturating_sub(nodes.load(Ordering::Relaxed));
         let (read, count) = parse_counted(sources, file, &InputLimits { nodes: left, ..*budget });
@@ -267,6 +278,10 @@ pub fn parse_baseline(
                 }
             }
             Err(mistakes) => errors = mistakes,
+        }
+        for object in &mut objects {
+            names::forget(&mut object.node);
+            Generated::tell(generated, object);
         }
         sources.unquote(&mut errors);
         (objects, errors)

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::baseline::{add, read_file};
+use super::baseline::{Opened, add, read_file};
 use super::build::{build, name_of};
+use super::generated::Generated;
 use super::inside::{check_file, git_root};
 use super::kustomization::Reach;
 use crate::diagnostic::{Diagnostic, FileId, Sources, code, stage};
@@ -30,7 +31,7 @@ pub(super) fn read_folder(
     sources: &mut Sources,
     budget: &InputLimits,
     errors: &mut Vec<Diagnostic>,
-) -> Vec<FileId> {
+) -> Vec<Opened> {
     let root = git_root(folder);
     let began = Instant::now();
     let mut files = Vec::new();
@@ -57,7 +58,10 @@ pub(super) fn read_folder(
                 let patience = patience.saturating_sub(began.elapsed());
                 let reach = Reach::of(entry.path(), source_root, sources, budget);
                 reach.and_then(|reach| {
-                    built(entry.path(), reach, patience, sources, budget).map_err(|one| vec![one])
+                    let file = built(entry.path(), reach, patience, sources, budget);
+                    let file = file.map_err(|one| vec![one])?;
+                    let generated = Generated::by(entry.path(), budget).into();
+                    Ok(Opened { file, is_named: false, generated })
                 })
             }
             Ok(entry) if is_manifest(entry.path()) || is_link_to_folder(&entry) => {
@@ -70,6 +74,7 @@ pub(super) fn read_folder(
                         )
                     })
                     .and_then(|()| read_file(entry.path(), sources, budget))
+                    .map(|file| Opened::plain(file, false))
                     .map_err(|one| vec![one])
             }
             Ok(_) => continue,

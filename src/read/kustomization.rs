@@ -275,7 +275,9 @@ impl Survey<'_> {
         let path = joined(file.folder, text);
         let leads_out = !path.starts_with(&self.repository);
         let Ok(real) = real(&path) else {
-            if leads_out && !is_remote(text) && !is_inline(item) {
+            // kustomize clones what has such an address.
+            let is_of_machine = text.to_ascii_lowercase().contains("file://");
+            if is_of_machine || leads_out && !is_remote(text) && !is_inline(item) {
                 self.refuse(file, text, item.place, OUTSIDE);
             }
             return None;

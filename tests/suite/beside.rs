@@ -249,6 +249,10 @@ fn no_trick_of_a_kustomization_reads_a_file_of_the_machine() {
             "configMapGenerator:\n  - {name: c, namespace: shop, files: [../.git/config]}BESIDE",
         ),
         (
+            "a repository of the machine",
+            "resources: [\"git::file://ROOT/beside/base\"]\nconfigMapGenerator:BESIDE",
+        ),
+        (
             "a chart",
             "helmCharts: [{name: c, valuesFile: ../../beside/secret.env}]\nconfigMapGenerator:BESIDE",
         ),
@@ -259,7 +263,8 @@ fn no_trick_of_a_kustomization_reads_a_file_of_the_machine() {
         scratch.write("shared/generator.yaml", generator);
         scratch.write("plugins/generator.yaml", generator);
         scratch.write("plugins/kustomization.yaml", "resources: [generator.yaml]\n");
-        let text = text.replace("BESIDE", beside);
+        let root = scratch.0.path().display().to_string();
+        let text = text.replace("BESIDE", beside).replace("ROOT", &root);
         scratch.write(
             "overlay/kustomization.yaml",
             &format!("resources: [../shared/cart.yaml]\n{text}"),

@@ -40,6 +40,7 @@ mod orchestrator;
 mod output;
 mod outside;
 mod overlaps;
+mod prefixes;
 mod propagation;
 mod protocol;
 mod quiet;
