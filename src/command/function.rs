@@ -19,8 +19,8 @@ use crate::kube::{Id, Object};
 use crate::limits::{InputLimits, OutputLimits, RAISE};
 use crate::pipeline::{Compiled, Request, compile};
 use crate::read::{
-    Owner, Owners, Parted, ResourceList, open_list, read_config, read_file, read_resource_list,
-    restored,
+    Owner, Owners, Parted, ResourceList, mend, open_list, read_config, read_file,
+    read_resource_list, restored,
 };
 use crate::spec::{API_VERSION, Config, Delivery, KIND};
 use crate::write::{Items, Layout, in_order, results, write_answer};
@@ -184,6 +184,9 @@ impl Run {
 
     fn expand(&mut self, list: &ResourceList, config: &Config, layout: Layout) -> Option<Items> {
         let Sorted { passing, mut input, earlier } = Sorted::of(list, config);
+        let mut found = Vec::new();
+        mend(&mut input.users, &config.previews.spec.baseline.namespace, &mut found);
+        self.report.extend(found);
         let limits = OutputLimits::default();
         let request = Request { shape: Shape::Stream, limits, only: &[] };
         let namespace = config.previews.spec.baseline.namespace.as_str();

@@ -120,7 +120,7 @@ impl Found {
         }
         let (mut sources, mut report) = (Sources::default(), Report::default());
         let budget = InputLimits::default();
-        let files = open_baseline(&[folder], &mut sources, &budget, &mut report);
+        let files = open_baseline(&[folder], folder, &mut sources, &budget, &mut report);
         let objects = parse_baseline(&sources, &files, &budget, &mut report);
         let distinct: BTreeSet<_> = objects.iter().map(|object| &object.id).collect();
         let is_baseline = report.is_empty() && distinct.len() == objects.len();

@@ -47,7 +47,7 @@ pub(super) fn load(input: &Input, needs: Needs) -> Loaded {
     let (config, objects) = if input.baseline.is_empty() {
         reader.of_config(file, &root, &mut report)
     } else {
-        reader.of_arguments(file, &input.baseline, &mut report)
+        reader.of_arguments(file, &input.baseline, &root, &mut report)
     };
     report.extend(config.as_ref().and_then(outside));
     let input = match &config {
@@ -74,9 +74,10 @@ impl Reader<'_> {
         &mut self,
         file: Result<FileId, Refused>,
         baseline: &[PathBuf],
+        root: &Path,
         report: &mut Report,
     ) -> (Option<Config>, Vec<Object>) {
-        let files = open_baseline(baseline, self.sources, &self.budget, report);
+        let files = open_baseline(baseline, root, self.sources, &self.budget, report);
         let (sources, budget) = (&*self.sources, &self.budget);
         let (config, objects) = rayon::join(
             || read_config(file, sources, budget),
@@ -112,7 +113,7 @@ impl Reader<'_> {
             ));
         } else if !path.is_empty() && is_inside(path) {
             let path = from_here(&root.join(path));
-            let files = open_baseline(&[path], self.sources, &self.budget, report);
+            let files = open_baseline(&[path], root, self.sources, &self.budget, report);
             objects = parse_baseline(self.sources, &files, &self.budget, report);
             if objects.is_empty() && report.is_empty() {
                 report.push(no_objects());

@@ -40,7 +40,10 @@ codes! {
     UNREADABLE = "unreadable", Error, "a file or folder cannot be read",
         "A path on the command line does not exist, may not be read, is not UTF-8, holds no objects,\n\
          or is a link out of its repository: a pull request can make a link of any file. Or\n\
-         `kustomize build` of a folder failed. The message carries what the system said.";
+         `kustomize build` of a folder failed. The message carries what the system said.\n\
+         Files of a kustomization may lie beside its folder, as Flux builds them, and have to be in its\n\
+         repository; without Git, in the folder of previews.yaml. Else any file of the machine could come\n\
+         into the output.";
     YAML_SYNTAX = "yaml-syntax", Error, "a text is not YAML",
         "The text breaks the rules of YAML 1.2, or uses a part of it that Kubernetes objects cannot\n\
          hold: tags with a meaning of their own, keys that are not scalars. Tabs may not indent.";
@@ -58,6 +61,13 @@ codes! {
     DUPLICATE_OBJECT = "duplicate-object", Error, "an object is in the input twice",
         "Two documents have the same kind, namespace and name. Applied, the later would overwrite\n\
          the earlier; anabranch does not choose for you.";
+    RENAMED_REFERENCE = "renamed-reference", Error, "it is not known what a name means when kustomize's build ends",
+        "kustomize gives objects their namePrefix and nameSuffix at once, and mends references to them when\n\
+         its build ends, behind every function. The function follows those that kustomize mends by itself. It\n\
+         mends others, such as the backends of routes, only where `configurations` say so, which a function\n\
+         is not told; and where two objects had the name and neither the same prefixes and suffixes as the\n\
+         one that names it, nobody knows. Write the new name by a patch behind the prefix, or render what is\n\
+         built: `kustomize build FOLDER | anabranch render --baseline -`.";
     FOREIGN_MARK = "foreign-mark", Error, "an object carries anabranch's labels and is not one of its own",
         "Objects that anabranch made are known by `app.kubernetes.io/managed-by: anabranch`, by the label\n\
          `anabranch.dev/previews`, and by kind, name and namespace. A second run replaces them. An object\n\
@@ -106,8 +116,9 @@ codes! {
          not pr-42.";
     AMBIGUOUS_CONTAINER = "ambiguous-container", Error, "it is not clear which container is meant",
         "`image` replaces the image of the only container, or of the containers that run the same\n\
-         repository. Where neither decides, say `containers: [{name, image}]`; where a Service has\n\
-         several workloads of different repositories, `workloads: [{name, image}]`.";
+         repository, or of the one that kubectl.kubernetes.io/default-container names on the pod template.\n\
+         Where none of them decides, say `containers: [{name, image}]`; where a Service has several\n\
+         workloads of different repositories, `workloads: [{name, image}]`.";
     IMAGE_REGISTRY = "image-without-registry", Warning, "an image names no registry where the baseline's does",
         "An image without a registry is Docker Hub's: `cart:1` means docker.io/library/cart:1. Where the\n\
          baseline names a registry, the image of a preview is probably there too. kustomize's `newTag` and\n\

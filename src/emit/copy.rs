@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::meta::labels;
-use crate::kube::{Object, in_front, kinds, meta};
+use crate::kube::{Object, in_front, kinds, meta, names};
 use crate::plan::{Body, Copied, Environment, Plan, subject_applies};
 use crate::yaml::{Data, Node};
 
@@ -66,6 +66,7 @@ pub(super) fn copy<'e: 'a, 'a>(
     mut node: Node,
 ) -> Object {
     meta::strip_original(&mut node);
+    names::move_past(&mut node, &env.namespace);
     let metadata = node.make(&["metadata"]);
     metadata.set("namespace", Node::string(&env.namespace));
     let own = metadata.make(&["labels"]);

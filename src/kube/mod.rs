@@ -12,6 +12,7 @@ pub(crate) mod kinds;
 pub(crate) mod makers;
 pub mod marks;
 pub mod meta;
+pub(crate) mod names;
 mod object;
 mod order;
 mod route_api;

@@ -40,6 +40,9 @@ pub struct Object {
     /// Its place among the objects of a run in the order of identity, where it was given one: what
     /// is known of an object is kept by this number.
     pub number: usize,
+    /// Names that kustomize called it by before, as far as its kustomizations say so; those that the body notes
+    /// are not among them.
+    pub(crate) earlier_names: Box<[SmolStr]>,
 }
 
 impl Object {
@@ -74,7 +77,8 @@ impl Object {
         };
         let namespace = text(&["metadata", "namespace"]).unwrap_or_default();
         let group = api_version.split_once('/').map_or("", |(group, _)| group).to_smolstr();
-        Ok(Self { id: Id { group, kind, namespace, name }, node, number: 0 })
+        let id = Id { group, kind, namespace, name };
+        Ok(Self { id, node, number: 0, earlier_names: Box::default() })
     }
 
     /// The object itself, if an API server could have one of this identity.

@@ -19,4 +19,5 @@ pub(crate) use pod::{pod_annotations, pod_labels, pod_spec_mut, values_of, volum
 pub use selector::selects;
 pub use service::{Protocol, Service, ServicePort};
 pub(crate) use settings::{Setting, Settings};
+pub(crate) use workload::DEFAULT_CONTAINER;
 pub use workload::{Container, Workload};

@@ -1,6 +1,6 @@
 //! A workload: an object that runs pods, and its containers.
 
-use super::pod::pod_spec;
+use super::pod::{pod_annotations, pod_spec};
 use crate::kube::kinds::{self, Support};
 use crate::kube::{Id, Object, repository};
 use crate::yaml::Node;
@@ -14,7 +14,13 @@ pub struct Workload<'a> {
     pub support: Support,
     /// Its containers, and after them its init containers.
     pub containers: Vec<Container<'a>>,
+    /// The container that its pods call the main one, there or not.
+    /// See <https://kubernetes.io/docs/reference/labels-annotations-taints/#kubectl-kubernetes-io-default-container>.
+    pub default_container: Option<&'a str>,
 }
+
+/// The annotation of pods that names their main container. kubectl reads it nowhere else.
+pub(crate) const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
 /// A container of a workload's pods.
 #[derive(Debug)]
@@ -38,7 +44,10 @@ impl<'a> Workload<'a> {
         // A chart's test, or a step of its installation: nothing serves from it.
         let is_hook = owner.template.is_empty() && object.annotation("helm.sh/hook").is_some();
         let support = if is_hook { Support::Passing } else { owner.support };
-        Some(Self { object, support, containers: containers(object).collect() })
+        let default_container =
+            pod_annotations(&object.node).and_then(|all| all.text_at(&[DEFAULT_CONTAINER]));
+        let containers = containers(object).collect();
+        Some(Self { object, support, containers, default_container })
     }
 
     /// Its name.

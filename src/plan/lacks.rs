@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::environment::Owners;
 use crate::diagnostic::{Diagnostic, Place, code, first_of};
 use crate::kube::makers::{Certainty, makers};
-use crate::kube::{Id, Object};
+use crate::kube::{Id, Object, names};
 use crate::model::Catalog;
 
 /// So many places are shown, and so many that need an object are named.
@@ -139,7 +139,12 @@ impl Need<'_> {
         let namespace = catalog.namespace.into();
         let wanted = Id { group: group.into(), kind: kind.into(), namespace, name: name.into() };
         let makers = makers(catalog.objects(), &wanted);
+        let is_meant = |object: &&Object| names::is_also_called(object, name);
+        let renamed = catalog.in_baseline(group, kind).find(is_meant);
         let help = match &makers[..] {
+            _ if let Some(object) = renamed => {
+                format!("did you mean {}, as kustomize calls it?", object.id.name)
+            }
             [] => pass,
             [made, others @ ..] => {
                 let who = match others.len() {

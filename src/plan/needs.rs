@@ -14,9 +14,9 @@ use super::judge::{Judge, Verdict, policy_labels};
 use super::lacks::{ByNumber, Lack, Lacks, What};
 use super::patch::{self, Patch};
 use super::{access, bound, secrets, sidecars};
-use crate::diagnostic::{Diagnostic, Place, Report};
+use crate::diagnostic::{Diagnostic, Place, Report, code};
 use crate::kube::makers::{Way, makers};
-use crate::kube::{Id, Object, is_encrypted};
+use crate::kube::{Id, Object, is_encrypted, names};
 use crate::limits::WorkBudget;
 use crate::model::once_map::OnceMap;
 use crate::model::{Catalog, Reference, Referent, pod_labels, pod_spec, references, selects};
@@ -74,6 +74,8 @@ pub(super) struct Finder<'a> {
     /// they depend on values, or on places in patches.
     changed: Vec<OnceMap<Option<Known<'a>>>>,
     pub(super) judge: Judge<'a>,
+    /// Whether kustomize gave some object another name.
+    has_renamed: bool,
     patches: OnceMap<Option<Arc<Patch<'a>>>>,
     /// What the copies of all previews lack.
     lacks: Mutex<Lacks<'a>>,
@@ -96,6 +98,9 @@ impl<'a> Finder<'a> {
         let names = |list: &'a [String]| list.iter().map(String::as_str).collect();
         let labels = policy_labels(catalog);
         let judge = Judge::new(&config.previews.spec.limits, labels);
+        let is_renamed =
+            |object: &Object| names::previous(&object.node).any(|name| name != object.id.name);
+        let has_renamed = catalog.objects().any(is_renamed);
         Self {
             config,
             catalog,
@@ -109,6 +114,7 @@ impl<'a> Finder<'a> {
             unwritten_account: OnceLock::new(),
             changed,
             judge,
+            has_renamed,
             patches,
             lacks: Mutex::default(),
             work,
@@ -207,6 +213,7 @@ impl<'a> Finder<'a> {
         let mut needs = Needs::default();
         if let Some(pod) = pod_spec(body) {
             for reference in references(pod) {
+                needs.found.extend(self.renamed(id, &reference));
                 self.need(&mut needs, id, reference);
             }
         }
@@ -221,6 +228,34 @@ impl<'a> Finder<'a> {
         needs.hosts.dedup();
         needs.objects.extend(self.monitors.iter().copied().filter(|m| is_monitored(m, body)));
         needs
+    }
+
+    /// The finding that a patch names an object as kustomize called another one before: when its build ends it
+    /// would take that for meant.
+    fn renamed(&self, id: &Id, reference: &Reference) -> Option<Diagnostic> {
+        let (group, kind) = reference.referent.group_kind();
+        let name = reference.name.as_str();
+        self.catalog.get(group, kind, name).filter(|_| self.has_renamed)?;
+        let was_called = |object: &&Object| {
+            object.id.name != name && names::previous(&object.node).any(|before| before == name)
+        };
+        let other = self.catalog.in_baseline(group, kind).find(was_called)?;
+        let original = self.catalog.get(&id.group, &id.kind, &id.name);
+        let pod = original.and_then(|object| pod_spec(&object.node)).map(references);
+        let is_same =
+            |one: &Reference| one.referent == reference.referent && one.name == reference.name;
+        if pod.is_none_or(|pod| pod.iter().any(is_same)) {
+            return None;
+        }
+        let new = &other.id.name;
+        let message = format!(
+            "a patch lets {id} name {kind} `{name}`, which another one is called and `{new}` was called before \
+             kustomize renamed it"
+        );
+        let help =
+            format!("write `{new}` if that is meant; else give the other one a name of its own");
+        let finding = Diagnostic::new(&code::RENAMED_REFERENCE, message, help);
+        Some(finding.at(reference.place, "the name before"))
     }
 
     /// The host that a declared dependency means.

@@ -3,14 +3,16 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
+use super::generated::Generated;
 use super::inside::{NO_FILE, check_inside, is_device};
 use super::{add_objects, documents, folder, is_previews, text_of};
 use crate::diagnostic::{Diagnostic, FileId, Place, Refused, Report, Sources, code};
-use crate::kube::Object;
+use crate::kube::{Object, names};
 use crate::limits::{InputLimits, too_many_bytes, too_many_nodes};
 use crate::spec::{AFFECTED_KIND, API_VERSION, KIND};
 use crate::yaml::{Node, parse_counted};
@@ -177,17 +179,28 @@ fn one_document(
 }
 
 /// A text of a baseline.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Opened {
-    file: FileId,
+    pub(super) file: FileId,
     /// Whether the path of the file itself was given, and not that of a folder that holds it.
-    is_named: bool,
+    pub(super) is_named: bool,
+    /// What kustomizations generated of it.
+    pub(super) generated: Arc<[Generated]>,
+}
+
+impl Opened {
+    /// A text in which nothing was generated.
+    pub(super) fn plain(file: FileId, is_named: bool) -> Self {
+        Self { file, is_named, generated: Arc::default() }
+    }
 }
 
 /// Reads the texts of a baseline into `sources`: each path is a file, a folder, a folder with a
-/// kustomization.yaml, or `-` for stdin.
+/// kustomization.yaml, or `-` for stdin. Without Git, the root of previews.yaml stands for the repository that
+/// files of a build have to be in.
 pub fn open_baseline(
     paths: &[impl AsRef<Path>],
+    source_root: &Path,
     sources: &mut Sources,
     budget: &InputLimits,
     report: &mut Report,
@@ -196,14 +209,12 @@ pub fn open_baseline(
     for path in paths.iter().map(AsRef::as_ref) {
         if path.is_dir() {
             if report.keep(check_argument(path)).is_some() {
-                let below = folder::read_folder(path, sources, budget, report);
-                files.extend(below.into_iter().map(|file| Opened { file, is_named: false }));
+                files.extend(folder::read_folder(path, source_root, sources, budget, report));
             }
             continue;
         }
-        let is_named = path != Path::new("-");
         let file = report.keep(read_argument(path, sources, budget));
-        files.extend(file.map(|file| Opened { file, is_named }));
+        files.extend(file.map(|file| Opened::plain(file, path != Path::new("-"))));
     }
     files
 }
@@ -230,7 +241,8 @@ pub fn parse_baseline(
     report: &mut Report,
 ) -> Vec<Object> {
     let nodes = AtomicUsize::new(0);
-    let parse = |&Opened { file, is_named }: &Opened| {
+    let parse = |opened: &Opened| {
+        let Opened { file, is_named, ref generated } = *opened;
         let (mut objects, mut report) = (Vec::new(), Report::default());
         let left = budget.nodes.saturating_sub(nodes.load(Ordering::Relaxed));
         let (read, count) = parse_counted(sources, file, &InputLimits { nodes: left, ..*budget });
@@ -240,6 +252,10 @@ pub fn parse_baseline(
                 report.push(no_baseline(sources, &node));
             }
             add_objects(node, &mut objects, &mut report);
+        }
+        for object in &mut objects {
+            names::forget(&mut object.node);
+            Generated::tell(generated, object);
         }
         sources.unquote(report.iter_mut());
         (objects, report)

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use super::kustomization::Reach;
 use super::{build_words, text_of};
 use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::limits::{InputLimits, too_many_bytes, too_many_seconds};
@@ -40,6 +41,7 @@ pub(super) fn name_of(folder: &Path) -> String {
 /// remains of the budget's bytes and seconds.
 pub(super) fn build(
     folder: &Path,
+    reach: Reach,
     left: usize,
     patience: Duration,
     budget: &InputLimits,
@@ -49,7 +51,11 @@ pub(super) fn build(
     let tries: [(&str, &[&str]); 2] = [("kustomize", &["build"]), ("kubectl", &["kustomize"])];
     for (program, arguments) in tries {
         let mut command = Command::new(program);
-        let said = match run(command.args(arguments).arg(&absolute), left, patience) {
+        command.args(arguments).arg(&absolute);
+        if reach == Reach::Repository {
+            command.args(["--load-restrictor", "LoadRestrictionsNone"]);
+        }
+        let said = match run(&mut command, left, patience) {
             Ok(Some(said)) => said,
             Ok(None) => return Err(too_many_seconds(&name_of(folder), budget).into()),
             Err(error) if error.kind() == ErrorKind::NotFound => continue,

@@ -85,6 +85,9 @@ pub(super) fn help(words: &str) -> &'static str {
     if words.contains(HELM) {
         "render its charts yourself, with `helm template` or `kustomize build --enable-helm`, and pass the \
          result with `--baseline -`: neither Flux nor this program runs Helm in a build"
+    } else if words.contains("is not in or below") {
+        "files beside a kustomization's folder are read where every field is known and no plugin could read \
+         others: move the file, or build the folder yourself and pass the result with `--baseline -`"
     } else {
         "mend the kustomization; it must build by itself"
     }

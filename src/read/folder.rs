@@ -8,25 +8,30 @@ use std::time::{Duration, Instant};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::baseline::{add, read_file};
+use super::baseline::{Opened, add, read_file};
 use super::build::{build, name_of};
+use super::generated::Generated;
 use super::inside::{check_file, git_root};
-use crate::diagnostic::{Diagnostic, FileId, Report, Sources, code, stage};
+use super::kustomization::Reach;
+use crate::diagnostic::{Diagnostic, FileId, Refused, Report, Sources, code, stage};
 use crate::limits::InputLimits;
 
 /// The list that `render -o` keeps in the folder that it writes.
 pub(crate) const OUTPUT_LIST: &str = ".anabranch";
 
 /// The names by which kustomize knows its file.
-const KUSTOMIZATION: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(super) const KUSTOMIZATION: [&str; 3] =
+    ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
-/// Reads a folder into `sources`: one text per manifest, or one per kustomize build.
+/// Reads a folder into `sources`: one text per manifest, or one per kustomize build. Without Git, the folder of
+/// previews.yaml stands for the repository.
 pub(super) fn read_folder(
     folder: &Path,
+    source_root: &Path,
     sources: &mut Sources,
     budget: &InputLimits,
     report: &mut Report,
-) -> Vec<FileId> {
+) -> Vec<Opened> {
     let root = git_root(folder);
     let began = Instant::now();
     let mut files = Vec::new();
@@ -50,13 +55,14 @@ pub(super) fn read_folder(
                     continue;
                 }
                 walk.skip_current_dir();
-                let left = budget.bytes.saturating_sub(sources.bytes());
                 let patience = Duration::from_secs(budget.build_seconds);
                 let patience = patience.saturating_sub(began.elapsed());
-                stage::enter(name_of(entry.path()));
-                let built = build(entry.path(), left, patience, budget);
-                stage::enter("reading");
-                built.and_then(|text| add(name_of(entry.path()), text, sources, budget))
+                let reach = Reach::of(entry.path(), source_root, sources, budget);
+                reach.and_then(|reach| {
+                    let file = built(entry.path(), reach, patience, sources, budget)?;
+                    let generated = Generated::by(entry.path(), budget).into();
+                    Ok(Opened { file, is_named: false, generated })
+                })
             }
             Ok(entry) if is_manifest(entry.path()) || is_link_to_folder(&entry) => {
                 check_file(&entry, &root)
@@ -69,12 +75,28 @@ pub(super) fn read_folder(
                         .into()
                     })
                     .and_then(|()| read_file(entry.path(), sources, budget))
+                    .map(|file| Opened::plain(file, false))
             }
             Ok(_) => continue,
         };
         files.extend(report.keep(read));
     }
     files
+}
+
+/// What kustomize makes of a folder.
+fn built(
+    folder: &Path,
+    reach: Reach,
+    patience: Duration,
+    sources: &mut Sources,
+    budget: &InputLimits,
+) -> Result<FileId, Refused> {
+    let left = budget.bytes.saturating_sub(sources.bytes());
+    stage::enter(name_of(folder));
+    let built = build(folder, reach, left, patience, budget);
+    stage::enter("reading");
+    add(name_of(folder), built?, sources, budget)
 }
 
 fn is_left_out(path: &Path) -> bool {

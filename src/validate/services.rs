@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use super::{Input, is_dns_label, is_dns_subdomain};
 use crate::diagnostic::{Diagnostic, Report, code, nearest, some_of};
 use crate::kube::makers::{Certainty, makers};
-use crate::kube::{Id, Object, kinds};
+use crate::kube::{Id, Object, kinds, names};
 use crate::spec::{ServiceFacts, Spec};
 use crate::yaml::Node;
 
@@ -199,9 +199,12 @@ fn exists(
     // Nobody reads on and on, and every name takes a look at all others.
     let near = (found.len() < SUGGESTIONS)
         .then(|| {
+            let is_renamed = |object: &&Object| names::is_also_called(object, name);
+            let renamed = nameable(input).filter(|object| object.id.namespace == *namespace);
+            let renamed = renamed.filter(is_renamed).map(|object| object.id.name.as_str());
             let mut names: Vec<&str> = known.iter().copied().collect();
             names.sort_unstable();
-            nearest(name, names)
+            renamed.min().or_else(|| nearest(name, names))
         })
         .flatten();
     let message = format!("no service or workload `{name}` in the baseline `{namespace}`");

@@ -70,6 +70,58 @@ fn a_later_overlay_finds_generated_objects_like_any_other() {
     assert_eq!(container["image"], format!("{image}:v9").as_str());
 }
 
+/// Image and replicas of the Deployment `cart` in the baseline and in a preview that changes it.
+fn carts(built: &Objects) -> [(String, u64); 2] {
+    ["baseline", "pr-42"].map(|namespace| {
+        let id = ["apps/v1", "Deployment", namespace, "cart"].map(str::to_owned);
+        let spec = &built[&id]["spec"];
+        let image = spec["template"]["spec"]["containers"][0]["image"].as_str();
+        let replicas = spec["replicas"].as_u64().unwrap_or(1);
+        (image.expect("it has an image").to_owned(), replicas)
+    })
+}
+
+/// What functions/anabranch/README.md says of them.
+#[test]
+fn images_and_replicas_change_the_baseline_alone_in_the_layer_of_the_function_and_copies_too_above_it()
+ {
+    let settings = "images: [{name: images.example.com/shop/cart, newTag: above}]\n\
+                    replicas: [{name: cart, count: 5}]\n";
+    let workspace = Workspace::new();
+    let [_, (image, replicas)] = carts(&transformed(&workspace));
+    let own = fs::read_to_string(workspace.path().join("kustomization.yaml")).expect("is there");
+    let above = "images.example.com/shop/cart:above".to_owned();
+
+    workspace.write("kustomization.yaml", &format!("{own}{settings}"));
+    let built = objects(&workspace.build(".", &EXEC).ok());
+    assert_eq!(carts(&built), [(above.clone(), 5), (image, replicas)]);
+
+    workspace.write("kustomization.yaml", &own);
+    let top = Workspace::new();
+    let below = workspace.path().file_name().expect("the folder has a name").display();
+    top.write("kustomization.yaml", &format!("resources: [../{below}]\n{settings}"));
+    let built = objects(&top.build(".", &EXEC).ok());
+    assert_eq!(carts(&built), [(above.clone(), 5), (above, 5)]);
+}
+
+#[test]
+fn a_patch_above_the_function_means_the_object_of_the_namespace_that_it_says() {
+    let workspace = Workspace::new();
+    transformed(&workspace);
+    let below = workspace.path().file_name().expect("the folder has a name").display();
+    for (namespace, wanted) in [("baseline", [7, 1]), ("pr-42", [3, 7])] {
+        let top = Workspace::new();
+        let patch = format!(
+            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: cart, namespace: {namespace}}}, spec: \
+             {{replicas: 7}}}}"
+        );
+        let text = format!("resources: [../{below}]\npatches: [{{patch: '{patch}'}}]\n");
+        top.write("kustomization.yaml", &text);
+        let built = objects(&top.build(".", &EXEC).ok());
+        assert_eq!(carts(&built).map(|(_, replicas)| replicas), wanted, "{namespace}");
+    }
+}
+
 #[test]
 fn placement_under_generators_fails_and_names_the_right_field() {
     let workspace = Workspace::new();

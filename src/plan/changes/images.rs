@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::Target;
 use crate::diagnostic::{Diagnostic, Refused, Report, code, first_of, some_of};
 use crate::kube::{has_registry, repository};
-use crate::model::{Container, Workload};
+use crate::model::{Container, DEFAULT_CONTAINER, Workload};
 use crate::plan::few::Few;
 use crate::spec::{Config, ServiceChange};
 
@@ -123,16 +123,13 @@ fn plan_images<'a>(
         let image = by_workload.get(workload.name()).copied().unwrap_or(&change.image);
         let images = images_of(workload, change, image, &by_container).map_err(|main| {
             let field = if change.image.is_empty() { "env" } else { "image" };
-            ambiguous(
-                config,
-                target,
-                field,
-                format!("`{}` has {main} that could be meant", change.name),
-                format!(
-                    "say `containers: [{{name, image}}]`; they are: {}",
-                    listing(&target.workloads)
-                ),
-            )
+            let message = format!("`{}` has {main} that could be meant", change.name);
+            let they_are = listing(&target.workloads);
+            let mut help = format!("say `containers: [{{name, image}}]`; they are: {they_are}");
+            if let Some(why) = unhelpful_annotation(workload) {
+                help.push_str(&format!("; {why}"));
+            }
+            ambiguous(config, target, field, message, help)
         })?;
         let alone = target.workloads.len() == 1;
         if let (Some(main), false, false) = (&images.main, image.is_empty(), alone) {
@@ -213,29 +210,78 @@ fn images_of<'a>(
         .iter()
         .filter_map(|container| Some((container.name, *wanted.get(container.name)?)))
         .collect();
-    let regular = || containers.iter().filter(|c| !c.init);
-    let alone = regular().nth(1).is_none();
-    let is_candidate = |c: &&Container<'_>| match image {
-        _ if alone => true,
-        "" => wanted.contains_key(c.name),
-        image => c.repository == repository(image),
-    };
-    let mut candidates = regular().filter(is_candidate);
-    let (main, others) = (candidates.next(), candidates.count());
-    let needs_main = !image.is_empty() && main.is_none()
-        || !change.env.is_empty() && (main.is_none() || others > 0);
+    let main = main_of(workload, image, wanted);
+    let needs_main =
+        !image.is_empty() && main.first.is_none() || !change.env.is_empty() && !main.is_certain;
     if needs_main {
-        return Err(match main {
-            None => format!("{} containers", regular().count()),
-            Some(_) => format!("{} containers of this image", others + 1),
+        return Err(match main.first {
+            None => format!("{} containers", containers.iter().filter(|c| !c.init).count()),
+            Some(_) => format!("{} containers of this image", main.candidates),
         });
     }
-    if let (Some(main), false) = (main, image.is_empty()) {
+    if let (Some(main), false) = (main.first, image.is_empty()) {
         let same = containers.iter().filter(|c| c.repository == main.repository);
         same.for_each(|container| by_container.push((container.name, image)));
     }
     by_container.sort_unstable();
-    Ok(Images { by_container, main: main.map(|main| main.name) })
+    Ok(Images { by_container, main: main.first.map(|main| main.name) })
+}
+
+/// Which container of a workload is the main one.
+struct Main<'a> {
+    /// It, or the first of several that could be.
+    first: Option<&'a Container<'a>>,
+    is_certain: bool,
+    /// How many containers speak for themselves.
+    candidates: usize,
+}
+
+/// The main container: the only one; else the one of the image's repository, or that the change names; where
+/// these leave it open, the one that the pods' annotation names.
+fn main_of<'a>(
+    workload: &'a Workload<'a>,
+    image: &str,
+    wanted: &BTreeMap<&'a str, &'a str>,
+) -> Main<'a> {
+    let regular = || workload.containers.iter().filter(|c| !c.init);
+    let alone = regular().nth(1).is_none();
+    let of_image = |c: &&Container<'_>| c.repository == repository(image);
+    let is_candidate = |c: &&Container<'_>| match image {
+        _ if alone => true,
+        "" => wanted.contains_key(c.name),
+        _ => of_image(c),
+    };
+    let is_default = |c: &&Container<'_>| workload.default_container == Some(c.name);
+    let candidates = regular().filter(is_candidate).count();
+    let of_init = !image.is_empty() && workload.containers.iter().any(|c| of_image(&c));
+    let first = match candidates {
+        0 => regular().find(is_default).filter(|_| !of_init),
+        1 => regular().find(is_candidate),
+        _ => {
+            let mut named = regular().filter(is_candidate).filter(is_default);
+            named.next().or_else(|| regular().find(is_candidate))
+        }
+    };
+    let is_certain = first.is_some_and(|first| candidates < 2 || is_default(&first));
+    Main { first, is_certain, candidates }
+}
+
+/// Why the annotation that names the main container of a workload does not say which is meant.
+fn unhelpful_annotation(workload: &Workload<'_>) -> Option<String> {
+    let Some(name) = workload.default_container else {
+        let above = workload.object.annotation(DEFAULT_CONTAINER)?;
+        return Some(format!(
+            "{DEFAULT_CONTAINER} says `{above}` on {} itself: it counts on the pod template",
+            workload.object.id
+        ));
+    };
+    match workload.containers.iter().find(|container| container.name == name) {
+        None => Some(format!("{DEFAULT_CONTAINER} names `{name}`, which is none of them")),
+        Some(container) if container.init => {
+            Some(format!("{DEFAULT_CONTAINER} names `{name}`, an init container"))
+        }
+        Some(_) => None,
+    }
 }
 
 /// The containers of some workloads, for a sentence.

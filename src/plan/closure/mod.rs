@@ -42,12 +42,12 @@ pub(super) fn close<'a>(
     let lacks = Lacks::default();
     let mut closure = Closure { config, catalog, finder, found, env, copies, needs, lacks };
     let targets = closure.targets();
-    let patches = closure.patches();
+    let mut patches = closure.patches();
     closure.other_services(&targets);
     closure.workloads(&targets);
-    let patched = closure.patch(&patches, 0);
+    let patched = closure.patch(&mut patches, 0);
     closure.dependencies();
-    closure.patch(&patches, patched);
+    closure.patch(&mut patches, patched);
     closure.unmatched(&patches);
     closure.hosts();
     closure.literals();

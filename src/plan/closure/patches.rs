@@ -6,10 +6,11 @@ use super::Closure;
 use crate::diagnostic::{
     Diagnostic, Place, Problem, Report, code, may_be_of_secret, mentions_secret, unquoted,
 };
+use crate::kube::names;
 use crate::limits::Allowance;
 use crate::plan::changes::Changes;
 use crate::plan::environment::{Body, Copied};
-use crate::plan::patch::{Patch, identity};
+use crate::plan::patch::{Aim, Patch, identity};
 use crate::spec::{self, Config};
 use crate::yaml::Node;
 
@@ -18,6 +19,8 @@ pub(super) struct Placed<'a> {
     /// Shared by all previews with this text, so it carries no place.
     patch: Arc<Patch<'a>>,
     origin: Origin<'a>,
+    /// Which copies it means by other names than they have.
+    aims: Vec<Aim>,
 }
 
 /// Where a patch stands: indices of the preview, of the service in it and of the patch.
@@ -82,6 +85,30 @@ impl<'a> Placed<'a> {
         let service = self.origin.service();
         copy.owners.contains(service) || copy.original.id.name == service
     }
+
+    /// Lets each part that names no copy mean the only one that is called so as well.
+    fn aim(&mut self, copies: &[Copied<'_>]) {
+        let before = self.aims.len();
+        for part in 0..self.patch.parts() {
+            let owned = || copies.iter().filter(|copy| self.owns(copy)).map(|copy| copy.original);
+            if owned().any(|object| self.patch.names(part, object)) {
+                continue;
+            }
+            let mut meant = owned().filter(|object| self.patch.means(part, object));
+            if let (Some(object), None) = (meant.next(), meant.next()) {
+                self.aims.push(Aim::at(part, &object.id.name));
+            }
+        }
+        let new = &self.aims[before..];
+        if !new.is_empty() {
+            self.patch = Arc::new(Patch::clone(&self.patch).aimed(new));
+        }
+    }
+
+    /// The patch, with its place.
+    fn parse(&self, allowance: &mut Allowance) -> Result<Patch<'a>, Problem> {
+        Ok(self.origin.parse(allowance)?.aimed(&self.aims))
+    }
 }
 
 impl<'a> Closure<'a, '_> {
@@ -96,7 +123,7 @@ impl<'a> Closure<'a, '_> {
                 let (config, preview) = (self.config, self.env.index);
                 let origin = Origin { config, preview, service, index };
                 match self.finder.patch(patch) {
-                    Some(patch) => patches.push(Placed { patch, origin }),
+                    Some(patch) => patches.push(Placed { patch, origin, aims: Vec::new() }),
                     None => {
                         let parsed = self.finder.work.allow(|all| origin.parse(all));
                         self.found.extend(parsed.err().map(|problem| origin.finding(problem)));
@@ -110,10 +137,18 @@ impl<'a> Closure<'a, '_> {
     /// Applies the patches to the copies of their services, except the first `done`, which have them already. It is
     /// called for the workloads, whose patches may name further objects, and then for these. Returns the number
     /// of copies.
-    pub(super) fn patch(&mut self, patches: &[Placed<'a>], done: usize) -> usize {
+    pub(super) fn patch(&mut self, patches: &mut [Placed<'a>], done: usize) -> usize {
         if patches.is_empty() || self.finder.work.is_over() {
             return 0;
         }
+        let has_others = |copy: &Copied<'_>| names::has_others(copy.original);
+        if self.copies.all()[done..].iter().any(has_others) {
+            for one in patches.iter_mut() {
+                self.finder.work.spend_looks(one.patch.parts() * self.copies.all().len());
+                one.aim(self.copies.all());
+            }
+        }
+        let patches = &*patches;
         let parts = patches.iter().map(|one| one.patch.parts()).sum();
         for (index, copy) in self.copies.all_mut().iter_mut().enumerate().skip(done) {
             self.finder.work.spend_looks(parts);
@@ -142,10 +177,9 @@ impl<'a> Closure<'a, '_> {
                 };
                 self.found.extend(verdict.iter().map(at));
             } else {
-                let origins = applying.iter().map(|one| one.origin);
                 let work = &self.finder.work;
                 let (origins, stages) =
-                    work.allow(|all| changes.patch(object, origins, all, &mut *self.found));
+                    work.allow(|all| changes.patch(object, &applying, all, &mut *self.found));
                 let verdict = self.finder.judge.judge(copy.original, &stages, |_| false);
                 self.found.extend(
                     verdict
@@ -182,7 +216,7 @@ impl<'a> Closure<'a, '_> {
                 return;
             }
             let owned = self.copies.all().iter().filter(|copy| one.owns(copy));
-            let problems = one.patch.unmatched(owned.map(|copy| &copy.original.node));
+            let problems = one.patch.unmatched(owned.map(|copy| copy.original));
             let findings = problems.into_iter().map(|problem| one.origin.finding(problem));
             self.found.extend(findings);
         }
@@ -192,21 +226,19 @@ impl<'a> Closure<'a, '_> {
 impl<'a> Changes<'a> {
     /// Keeps those of the patches that fit the object. Returns where they stand, and the body before them and after
     /// each of them.
-    fn patch<'o>(
+    fn patch(
         &mut self,
         object: &Node,
-        origins: impl Iterator<Item = Origin<'o>>,
+        placed: &[&Placed<'a>],
         allowance: &mut Allowance,
         found: &mut Report,
-    ) -> (Vec<Origin<'o>>, Vec<Node>)
-    where
-        'o: 'a,
-    {
+    ) -> (Vec<Origin<'a>>, Vec<Node>) {
         self.patches.clear();
         let (mut fitting, mut stages) = (Vec::new(), vec![self.make_unpatched(object)]);
-        for origin in origins {
+        for one in placed {
+            let origin = one.origin;
             let mut patched = stages[fitting.len()].clone();
-            let applied = origin.parse(allowance).and_then(|patch| {
+            let applied = one.parse(allowance).and_then(|patch| {
                 patch.apply(&mut patched, allowance)?;
                 Ok(Arc::new(patch))
             });

@@ -12,11 +12,12 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
+use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 use crate::diagnostic::{Place, Problem, Sources, code, nearest, some_of};
-use crate::kube::kinds;
 use crate::kube::meta::is_substituted;
+use crate::kube::{Object, kinds, names};
 use crate::limits::{Allowance, Exceeded, InputLimits, flag, is_over, or_raise};
 use crate::spec::{self, PatchTarget};
 use crate::yaml::{Data, Node, parse_documents};
@@ -35,9 +36,28 @@ enum Parsed {
 pub(super) struct Patch<'a> {
     source: &'a spec::Patch,
     parsed: Parsed,
+    /// Parts that mean an object by another name, and the name that it has.
+    aims: SmallVec<[Aim; 1]>,
     /// Where the text stands in previews.yaml.
     place: Place,
     is_substituted: bool,
+}
+
+/// What a part of a patch means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Aim {
+    part: usize,
+    name: SmolStr,
+    /// Part and name in one word.
+    word: SmolStr,
+}
+
+impl Aim {
+    /// That this part means the object of this name.
+    pub(super) fn at(part: usize, name: &SmolStr) -> Self {
+        let word = format!("{part}/{name}").into();
+        Self { part, name: name.clone(), word }
+    }
 }
 
 impl<'a> Patch<'a> {
@@ -76,12 +96,27 @@ impl<'a> Patch<'a> {
             }
             Parsed::Strategic(documents)
         };
-        Ok(Self { source, parsed, place, is_substituted })
+        let aims = SmallVec::new();
+        Ok(Self { source, parsed, aims, place, is_substituted })
+    }
+
+    /// The patch with parts that mean objects by the names that these have.
+    pub(super) fn aimed(mut self, aims: &[Aim]) -> Self {
+        for aim in aims {
+            if let (None, Parsed::Strategic(documents)) = (&self.source.target, &mut self.parsed) {
+                // It would change the name.
+                let name = Node { place: self.place, ..Node::string(aim.name.clone()) };
+                documents[aim.part].make(&["metadata"]).set("name", name);
+            }
+        }
+        self.aims.extend(aims.iter().cloned());
+        self
     }
 
     /// Cache key: patches with equal words are the same.
-    pub(super) fn words(&self) -> impl Iterator<Item = &'a str> {
-        words(self.source)
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        let aims = self.aims.iter().flat_map(|aim| ["/aim", aim.word.as_str()]);
+        words(self.source).chain(aims)
     }
 
     /// Whether the patch holds text in which Flux would substitute.
@@ -122,15 +157,33 @@ impl<'a> Patch<'a> {
     /// A problem for each part of the patch that applies to none of these objects.
     pub(super) fn unmatched<'o>(
         &self,
-        objects: impl IntoIterator<Item = &'o Node> + Clone,
+        objects: impl IntoIterator<Item = &'o Object> + Clone,
     ) -> Vec<Problem> {
         (0..self.parts())
-            .filter(|&part| {
-                let applies = |node: &Node| self.part_applies(part, &identity(node));
-                !objects.clone().into_iter().any(applies)
+            .filter(|&part| !objects.clone().into_iter().any(|one| self.names(part, one)))
+            .map(|part| {
+                let meant = objects.clone().into_iter().filter(|one| self.means(part, one));
+                let meant: Vec<String> = meant.map(|one| identity(&one.node).to_string()).collect();
+                match meant.len() {
+                    0 => self.no_match(part, objects.clone().into_iter().map(|one| &one.node)),
+                    _ => Problem::new(
+                        format!("could mean any of {}", some_of(&meant)),
+                        "write the whole name of the one that is meant",
+                    ),
+                }
             })
-            .map(|part| self.no_match(part, objects.clone()))
             .collect()
+    }
+
+    /// Whether a part of the patch is about an object by its name.
+    pub(super) fn names(&self, part: usize, object: &Object) -> bool {
+        self.part_applies(part, &identity(&object.node))
+    }
+
+    /// Whether a part of the patch is about an object by another name that this has for kustomize.
+    pub(super) fn means(&self, part: usize, object: &Object) -> bool {
+        let identity = identity(&object.node);
+        self.part_fits(part, &identity, |name| names::is_also_called(object, name))
     }
 
     /// The problem that a part of the patch applies to none of these objects.
@@ -169,22 +222,32 @@ impl<'a> Patch<'a> {
     }
 
     fn part_applies(&self, part: usize, found: &Identity<'_>) -> bool {
+        match self.aims.iter().find(|aim| aim.part == part) {
+            Some(aim) => self.part_fits(part, found, |_| aim.name == found.name),
+            None => self.part_fits(part, found, |name| name == found.name),
+        }
+    }
+
+    /// Whether a part is about an object of this identity, if that is called as the part says.
+    fn part_fits(
+        &self,
+        part: usize,
+        found: &Identity<'_>,
+        is_called: impl Fn(&str) -> bool,
+    ) -> bool {
         match (&self.source.target, &self.parsed) {
             (Some(target), _) => {
                 let (group, version) = found.group_version();
-                [
-                    (&target.group, group),
-                    (&target.version, version),
-                    (&target.kind, found.kind),
-                    (&target.name, found.name),
-                ]
-                .iter()
-                .all(|(wanted, found)| wanted.is_empty() || wanted == found)
+                [(&target.group, group), (&target.version, version), (&target.kind, found.kind)]
+                    .iter()
+                    .all(|(wanted, found)| wanted.is_empty() || wanted == found)
+                    && (target.name.is_empty() || is_called(&target.name))
             }
             (None, Parsed::Strategic(documents)) => {
                 let wanted = identity(&documents[part]);
                 wanted.group_version().0 == found.group_version().0
-                    && (wanted.kind, wanted.name) == (found.kind, found.name)
+                    && wanted.kind == found.kind
+                    && is_called(wanted.name)
             }
             (None, Parsed::Json(_)) => {
                 kinds::is_copied_workload(found.group_version().0, found.kind)

@@ -276,6 +276,7 @@ fn targets_choose_objects() {
     );
     let objects = [node(DEPLOYMENT), node(OTHERS[0])];
     let found = parse("- {op: remove, path: /spec/ports/0}", kind("Servce")).expect("a patch");
+    let objects = objects.map(|object| Object::from_node(object).expect("an object"));
     let errors = found.unmatched(&objects);
     assert_eq!(errors.len(), 1);
     assert!(errors[0].help.contains("Deployment cart, Service cart"), "{}", errors[0].help);
@@ -286,7 +287,8 @@ fn a_patch_of_several_documents_must_use_them_all() {
     let text = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: cart}, spec: {replicas: 2}}\n---\n{apiVersion: v1, kind: Service, metadata: {name: crt}, spec: {type: ClusterIP}}\n";
     let mut objects = [node(DEPLOYMENT), node(OTHERS[0])];
     let patch = parse(text, None).expect("a patch");
-    let errors = patch.unmatched(&objects);
+    let read = |node: &Node| Object::from_node(node.clone()).expect("an object");
+    let errors = patch.unmatched(&objects.each_ref().map(read));
     objects
         .iter_mut()
         .for_each(|object| patch.apply(object, &mut { Allowance::UNLIMITED }).expect("fits"));

@@ -1,0 +1,145 @@
+//! The names that kustomize gives: what an object was called before, and the hash behind the name of what it
+//! generates. People write names as their kustomization does.
+
+use super::Object;
+use crate::yaml::Node;
+
+/// What kustomize notes in an object until its build ends: names it had, oldest first.
+const PREVIOUS_NAMES: &str = "internal.config.kubernetes.io/previousNames";
+/// The namespaces in which it had them.
+pub(crate) const PREVIOUS_NAMESPACES: &str = "internal.config.kubernetes.io/previousNamespaces";
+/// What was put in front of its name, innermost first.
+pub(crate) const PREFIXES: &str = "internal.config.kubernetes.io/prefixes";
+/// What was put behind it.
+pub(crate) const SUFFIXES: &str = "internal.config.kubernetes.io/suffixes";
+/// That a hash comes behind the name at the end.
+const NEEDS_HASH: &str = "internal.config.kubernetes.io/needsHashSuffix";
+/// What the annotations begin with that kustomize notes while it builds; it removes them when it ends.
+const INTERNAL: &str = "internal.config.kubernetes.io/";
+
+/// The names that an object had before kustomize changed them, oldest first; known only within a build.
+pub(crate) fn previous(object: &Node) -> impl Iterator<Item = &str> {
+    noted(object, PREVIOUS_NAMES)
+}
+
+/// The items of a list that kustomize noted.
+pub(crate) fn noted<'n>(object: &'n Node, key: &str) -> impl Iterator<Item = &'n str> {
+    let list = object.text_at(&["metadata", "annotations", key]);
+    list.into_iter().flat_map(|list| list.split(','))
+}
+
+/// Whether kustomize, or who writes for it, calls an object by this name too, although it has another: one that
+/// it had before, or the one without the hash. Within a build, where the hash is not known yet, also one with it.
+pub(crate) fn is_also_called(object: &Object, name: &str) -> bool {
+    let own = object.id.name.as_str();
+    if own == name {
+        return false;
+    }
+    let needs_hash = object.annotation(NEEDS_HASH) == Some("enabled");
+    let name = if needs_hash { without_hash(name).unwrap_or(name) } else { name };
+    let is_plain = is_generated(object) && without_hash(own) == Some(name);
+    let mut earlier = object.earlier_names.iter();
+    own == name
+        || is_plain
+        || previous(&object.node).any(|before| before == name)
+        || earlier.any(|before| before == name)
+}
+
+/// Whether an object has, or may have, another name for those who write for kustomize.
+pub(crate) fn has_others(object: &Object) -> bool {
+    let is_other = |name: &str| name != object.id.name;
+    !object.earlier_names.is_empty()
+        || object.annotation(NEEDS_HASH).is_some()
+        || is_generated(object) && without_hash(&object.id.name).is_some()
+        || previous(&object.node).any(is_other)
+}
+
+/// Whether an object is of a kind that kustomize generates.
+pub(crate) fn is_generated(object: &Object) -> bool {
+    object.is("", "ConfigMap") || object.is("", "Secret")
+}
+
+/// A name without the hash that kustomize gives to what it generates; nothing where it has none.
+/// See <https://github.com/kubernetes-sigs/kustomize/blob/master/api/hasher/hasher.go>.
+pub(crate) fn without_hash(name: &str) -> Option<&str> {
+    let (plain, hash) = name.rsplit_once('-')?;
+    let is_digit = |byte: u8| b"bcdf2456789ghkmt".contains(&byte);
+    (!plain.is_empty() && hash.len() == 10 && hash.bytes().all(is_digit)).then_some(plain)
+}
+
+/// Removes what kustomize notes while it builds, as it does itself when it ends.
+pub(crate) fn forget(object: &mut Node) {
+    /// Other names of what is noted for functions.
+    const OLD: [&str; 4] = [
+        "config.k8s.io/id",
+        "config.kubernetes.io/index",
+        "config.kubernetes.io/path",
+        "kustomize.config.k8s.io/id",
+    ];
+    let Some(metadata) = object.get_mut("metadata") else { return };
+    let Some(annotations) = metadata.get_mut("annotations") else { return };
+    let before = annotations.entries().len();
+    annotations.retain(|key| !key.starts_with(INTERNAL) && !OLD.contains(&key));
+    if before > 0 && annotations.entries().is_empty() {
+        metadata.remove("annotations");
+    }
+}
+
+/// Lets a copy have had its names in its own namespace: kustomize would find it where the original is meant.
+pub(crate) fn move_past(copy: &mut Node, namespace: &str) {
+    let keys = ["metadata", "annotations", PREVIOUS_NAMESPACES];
+    let count = noted(copy, PREVIOUS_NAMESPACES).count();
+    if let Some(namespaces) = copy.at_mut(&keys) {
+        *namespaces = Node::string(vec![namespace; count].join(","));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(kind: &str, name: &str, annotations: &[(&str, &str)]) -> Object {
+        let annotations = annotations.iter().map(|(key, value)| (*key, Node::string(*value)));
+        let metadata = [("name", Node::string(name)), ("annotations", Node::map(annotations))];
+        Object::from_node(Node::map([
+            ("apiVersion", Node::string("v1")),
+            ("kind", Node::string(kind)),
+            ("metadata", Node::map(metadata)),
+        ]))
+        .expect("it has a kind and a name")
+    }
+
+    #[test]
+    fn what_is_generated_is_called_by_its_name_without_hash_too() {
+        for (kind, name, plain) in
+            [("ConfigMap", "settings-2748f727mg", "settings"), ("Secret", "a-b-h5fk4t9d2c", "a-b")]
+        {
+            let object = object(kind, name, &[]);
+            assert!(is_also_called(&object, plain) && has_others(&object), "{name}");
+            assert!(!is_also_called(&object, name), "{name}");
+        }
+        for (kind, name, plain) in [
+            ("Service", "settings-2748f727mg", "settings"),
+            ("ConfigMap", "settings-production", "settings"),
+            ("ConfigMap", "settings-2748f727m", "settings"),
+            ("ConfigMap", "-2748f727mg", ""),
+        ] {
+            let object = object(kind, name, &[]);
+            assert!(!is_also_called(&object, plain) && !has_others(&object), "{name}");
+        }
+    }
+
+    #[test]
+    fn within_a_build_an_object_is_called_by_each_name_it_had_and_by_that_it_will_have() {
+        let names = [(PREVIOUS_NAMES, "settings,settings,st-settings"), (NEEDS_HASH, "enabled")];
+        let generated = object("ConfigMap", "top-st-settings", &names);
+        for name in ["settings", "st-settings", "top-st-settings-2748f727mg", "settings-2748f727mg"]
+        {
+            assert!(is_also_called(&generated, name), "{name}");
+        }
+        assert!(!is_also_called(&generated, "top-settings"));
+        let plain = object("Service", "st-cart", &names[..1]);
+        assert!(is_also_called(&plain, "settings"));
+        assert!(!is_also_called(&plain, "st-cart-2748f727mg"));
+    }
+}

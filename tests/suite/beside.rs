@@ -1,0 +1,296 @@
+//! Kustomizations whose files lie beside their folder: built as Flux builds them, and only from files of the
+//! repository.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::objects::{Objects, objects};
+use super::orchestrator::{ANABRANCH, Answer, CART, kustomize, run, write_text};
+
+const PREVIEWS: &str = "\
+apiVersion: anabranch.dev/v1alpha1
+kind: Previews
+spec:
+  baseline: {namespace: shop, delivery: include}
+  previews:
+    - name: pr-1
+      services: [{name: cart, image: cart:2}]
+";
+
+/// A repository with a service, and a folder beside it with what is nobody's business.
+struct Scratch(TempDir);
+
+impl Scratch {
+    fn new() -> Self {
+        let scratch = Self(tempfile::tempdir().expect("a temporary folder"));
+        scratch.write("previews.yaml", PREVIEWS);
+        scratch.write("shared/cart.yaml", CART);
+        scratch.write("../beside/secret.env", "TOKEN=of-somebody\n");
+        scratch.write("../beside/base/kustomization.yaml", "resources: [secret.yaml]\n");
+        let secret = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: somebody}\n";
+        scratch.write("../beside/base/secret.yaml", secret);
+        scratch
+    }
+
+    fn with_git() -> Self {
+        let scratch = Self::new();
+        scratch.write(".git/config", "TOKEN=of-somebody\n");
+        scratch
+    }
+
+    fn root(&self) -> std::path::PathBuf {
+        self.0.path().join("repository")
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        fs::create_dir_all(self.root()).expect("a folder");
+        write_text(&self.root().join(path), text);
+    }
+
+    fn render_from(&self, folder: &Path, arguments: &[&str]) -> Answer {
+        let mut command = Command::new(ANABRANCH);
+        run(command.arg("render").args(arguments).current_dir(folder), "")
+    }
+
+    fn render(&self) -> Answer {
+        self.render_from(&self.root(), &["previews.yaml", "--baseline", "overlay"])
+    }
+
+    /// The overlay as Flux builds it.
+    fn built(&self) -> Objects {
+        let mut command = kustomize();
+        command.args(["build", "--load-restrictor", "LoadRestrictionsNone", "overlay"]);
+        objects(&run(command.current_dir(self.root()), "").ok())
+    }
+}
+
+/// A scratch whose overlay takes a file of every kind from beside its folder.
+fn spread(scratch: Scratch) -> Scratch {
+    scratch.write(
+        "overlay/kustomization.yaml",
+        "\
+resources: [../shared/cart.yaml, ../base, linked.yaml]
+components: [../component]
+patches: [{path: ../shared/patch.yaml}]
+patchesStrategicMerge: [../shared/strategic.yaml]
+replacements: [{path: ../shared/replacement.yaml}]
+configurations: [../shared/configuration.yaml]
+configMapGenerator:
+  - {name: env, namespace: shop, envs: [../shared/map.env]}
+  - {name: file, namespace: shop, files: [named.conf=../shared/nginx.conf, ../shared/nginx.conf]}
+secretGenerator: [{name: secret, namespace: shop, env: ../shared/map.env}]
+transformers:
+  - ../shared/label.yaml
+  - |
+    apiVersion: builtin
+    kind: AnnotationsTransformer
+    metadata: {name: a}
+    annotations: {of: inline}
+    fieldSpecs: [{path: metadata/annotations, create: true}]
+",
+    );
+    for (path, text) in [
+        ("base/kustomization.yaml", "resources: [../shared/map.yaml]\n"),
+        (
+            "component/kustomization.yaml",
+            "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n\
+             configMapGenerator: [{name: component, namespace: shop, envs: [../shared/map.env]}]\n",
+        ),
+        (
+            "shared/map.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m, namespace: shop}\n",
+        ),
+        (
+            "shared/more.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: l, namespace: shop}\n",
+        ),
+        (
+            "shared/patch.yaml",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: cart, namespace: shop}\n\
+             spec: {template: {spec: {priorityClassName: low}}}\n",
+        ),
+        (
+            "shared/strategic.yaml",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: cart, namespace: shop}\n\
+             spec: {template: {spec: {containers: [{name: server, envFrom: [{configMapRef: {name: env}}]}]}}}\n",
+        ),
+        (
+            "shared/replacement.yaml",
+            "source: {kind: ConfigMap, name: m, fieldPath: metadata.name}\ntargets:\n  - select: {kind: Service}\n\
+             \x20   fieldPaths: [metadata.annotations.m]\n    options: {create: true}\n",
+        ),
+        ("shared/configuration.yaml", "nameReference: []\n"),
+        ("shared/map.env", "A=b\n"),
+        ("shared/nginx.conf", "server {}\n"),
+        (
+            "shared/label.yaml",
+            "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: l}\nlabels: {of: file}\n\
+             fieldSpecs: [{path: metadata/labels, create: true}]\n",
+        ),
+    ] {
+        scratch.write(path, text);
+    }
+    symlink("../shared/more.yaml", scratch.root().join("overlay/linked.yaml")).expect("a link");
+    scratch
+}
+
+#[test]
+fn files_beside_a_kustomization_are_read_as_flux_reads_them() {
+    for scratch in [spread(Scratch::new()), spread(Scratch::with_git())] {
+        let rendered = objects(&scratch.render().ok());
+        for (id, object) in scratch.built() {
+            assert_eq!(rendered.get(&id), Some(&object), "{id:?}");
+        }
+        assert!(rendered.keys().any(|[_, kind, of, name]| {
+            kind == "ConfigMap" && of == "pr-1" && name.starts_with("env-")
+        }));
+    }
+}
+
+#[test]
+fn another_revision_is_built_with_the_files_beside_its_kustomizations() {
+    let scratch = spread(Scratch::new());
+    let git = super::git::Git::init(&scratch.root());
+    git.run(&["add", "."]);
+    let author = ["-c", "user.name=A", "-c", "user.email=a@example.com"];
+    git.run(&[&author[..], &["commit", "--quiet", "-m", "first"]].concat());
+    scratch.write("previews.yaml", &PREVIEWS.replace("cart:2", "cart:3"));
+    let mut command = Command::new(ANABRANCH);
+    command.args(["diff", "previews.yaml", "--baseline", "overlay", "--base", "HEAD"]);
+    let answer = run(command.current_dir(scratch.root()), "");
+    assert!(!answer.stderr.contains("base-not-rendered"), "{}", answer.stderr);
+    assert!(answer.stdout.contains("cart:3"), "{}", answer.stdout);
+}
+
+#[test]
+fn files_outside_of_the_repository_are_refused_with_path_and_line() {
+    let generator = |field: &str, path: &str| {
+        format!("configMapGenerator:\n  - name: c\n    {field}: [{path}]\n")
+    };
+    let outside = "that is outside of the repository";
+    for scratch in [Scratch::new(), Scratch::with_git()] {
+        let absolute = scratch.0.path().join("beside/secret.env").display().to_string();
+        symlink("../beside/secret.env", scratch.root().join("secret.env")).expect("a link");
+        symlink("../beside", scratch.root().join("link")).expect("a link");
+        for (kustomization, path, why) in [
+            (generator("envs", "../../beside/secret.env"), "../../beside/secret.env", outside),
+            (generator("files", "a=../../beside/secret.env"), "../../beside/secret.env", outside),
+            (generator("envs", &absolute), &absolute, outside),
+            (generator("envs", "../secret.env"), "../secret.env", "a link which leads out"),
+            (
+                generator("envs", "../link/secret.env"),
+                "../link/secret.env",
+                "a link which leads out",
+            ),
+            (generator("files", "../../nowhere"), "../../nowhere", outside),
+            ("\n\nresources: [../../beside/base]\n".to_owned(), "../../beside/base", outside),
+            (
+                "\n\nresources: [../link/base]\n".to_owned(),
+                "../link/base",
+                "a link which leads out",
+            ),
+            (
+                "\n\npatches: [{path: ../../beside/secret.env}]".to_owned(),
+                "../../beside/secret.env",
+                outside,
+            ),
+        ] {
+            scratch.write("overlay/kustomization.yaml", &kustomization);
+            let words = scratch.render().failed();
+            assert!(words.contains(&format!("`{path}`, and")) && words.contains(why), "{words}");
+            assert!(words.contains("--> overlay/kustomization.yaml:3:"), "{words}");
+            assert!(!words.contains("of-somebody"), "{words}");
+        }
+        // Of a folder below, by its own name.
+        scratch.write("overlay/kustomization.yaml", "resources: [../base]\n");
+        scratch.write("base/kustomization.yaml", &generator("envs", "../../beside/secret.env"));
+        let words = scratch.render().failed();
+        assert!(words.contains("--> base/kustomization.yaml:3:"), "{words}");
+    }
+}
+
+/// What kustomize, without its restriction, would read of the machine although it does not look like it.
+#[test]
+fn no_trick_of_a_kustomization_reads_a_file_of_the_machine() {
+    let beside = "\n  - {name: b, namespace: shop, envs: [../shared/map.env]}\n";
+    for (name, text) in [
+        (
+            "a field in other letters",
+            "configMapGenerator:\n  - {name: c, Files: [../../beside/secret.env]}BESIDE",
+        ),
+        (
+            "a list in other letters",
+            "ConfigMapGenerator:\n  - {name: c, files: [../../beside/secret.env]}\nconfigMapGenerator:BESIDE",
+        ),
+        (
+            "a letter that Go takes for another",
+            "configMapGenerator:\n  - {name: c, file\u{17f}: [../../beside/secret.env]}BESIDE",
+        ),
+        (
+            "a text that is no patch",
+            "patchesStrategicMerge: [\"{x/../../../beside/secret.env\"]\nconfigMapGenerator:BESIDE",
+        ),
+        (
+            "a text of two lines",
+            "patchesStrategicMerge: [\"x\\n/../../../beside/secret.env\"]\nconfigMapGenerator:BESIDE",
+        ),
+        (
+            "a plugin that reads",
+            "generators:\n  - |\n    apiVersion: builtin\n    kind: ConfigMapGenerator\n    metadata: {name: c}\n    files: [../../beside/secret.env]\nconfigMapGenerator:BESIDE",
+        ),
+        ("a plugin in a file", "generators: [../shared/generator.yaml]\nconfigMapGenerator:BESIDE"),
+        ("a plugin in a folder", "generators: [../plugins]\nconfigMapGenerator:BESIDE"),
+        (
+            "what Git keeps",
+            "configMapGenerator:\n  - {name: c, namespace: shop, files: [../.git/config]}BESIDE",
+        ),
+        (
+            "a repository of the machine",
+            "resources: [\"git::file://ROOT/beside/base\"]\nconfigMapGenerator:BESIDE",
+        ),
+        (
+            "a chart",
+            "helmCharts: [{name: c, valuesFile: ../../beside/secret.env}]\nconfigMapGenerator:BESIDE",
+        ),
+    ] {
+        let scratch = Scratch::with_git();
+        scratch.write("shared/map.env", "A=b\n");
+        let generator = "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: c}\nfiles: [../../beside/secret.env]\n";
+        scratch.write("shared/generator.yaml", generator);
+        scratch.write("plugins/generator.yaml", generator);
+        scratch.write("plugins/kustomization.yaml", "resources: [generator.yaml]\n");
+        let root = scratch.0.path().display().to_string();
+        let text = text.replace("BESIDE", beside).replace("ROOT", &root);
+        scratch.write(
+            "overlay/kustomization.yaml",
+            &format!("resources: [../shared/cart.yaml]\n{text}"),
+        );
+        let answer = scratch.render();
+        assert!(!answer.stdout.contains("of-somebody"), "{name}");
+        let words = answer.failed();
+        assert!(!words.contains("of-somebody"), "{name}: {words}");
+        assert!(words.starts_with("error[unreadable]"), "{name}: {words}");
+    }
+}
+
+#[test]
+fn without_a_repository_kustomize_keeps_its_own_rule() {
+    let scratch = spread(Scratch::new());
+    // previews.yaml is in no folder that holds the overlay, and there is no Git.
+    scratch.write("../previews/previews.yaml", PREVIEWS);
+    let folder = scratch.0.path().join("previews");
+    let arguments = ["previews.yaml", "--baseline", "../repository/overlay"];
+    let words = scratch.render_from(&folder, &arguments).failed();
+    assert!(words.contains("is not in or below"), "{words}");
+    let root = ["--source-root", "../repository"];
+    scratch.render_from(&folder, &[&arguments[..], &root].concat()).ok();
+    // A base beside the folder was always read.
+    scratch.write("overlay/kustomization.yaml", "resources: [../whole]\n");
+    scratch.write("whole/kustomization.yaml", "resources: [cart.yaml]\n");
+    scratch.write("whole/cart.yaml", CART);
+    scratch.render_from(&folder, &arguments).ok();
+}
