@@ -20,6 +20,7 @@
 
 mod cluster;
 mod forge;
+mod merge;
 mod races;
 mod strangers;
 mod suite;
@@ -38,6 +39,7 @@ use cluster::{BASELINE, Cluster, RECEIVER_TOKEN};
 use forge::{Clone, Forge, OWNER};
 
 /// The workflows of the template, by file and event.
+const MAIN: (&str, &str) = ("main.yaml", "push");
 const PREVIEW: (&str, &str) = ("preview.yaml", "pull_request");
 const PUSH: (&str, &str) = ("previews.yaml", "push");
 const CHECK: (&str, &str) = ("previews.yaml", "pull_request");
@@ -66,7 +68,12 @@ fn walk() -> Outcome<String> {
     let begun = Instant::now();
     let mut team = Team::new()?;
     let ready = begun.elapsed().as_secs();
-    let seen = [team.a_pull_request()?, races::run(&mut team)?, strangers::run(&mut team)?];
+    let seen = [
+        team.a_pull_request()?,
+        merge::run(&mut team)?,
+        races::run(&mut team)?,
+        strangers::run(&mut team)?,
+    ];
     Ok(format!(
         "five values and an empty cluster became a baseline in {ready} s; {}",
         seen.join("; ")
@@ -100,8 +107,9 @@ impl Team {
         let token = forge.gitea.token().to_owned();
         forge.secret("shop", "GITOPS_TOKEN", &token)?;
         let gitops = Clone::first(&gitops, &forge.remote(OWNER, "gitops"))?;
-        let shop = Clone::first(&shop, &forge.remote(OWNER, "shop"))?;
         forge.succeeded("gitops", PUSH, 0)?;
+        let shop = Clone::first(&shop, &forge.remote(OWNER, "shop"))?;
+        merge::first(&mut forge, &shop, &gitops)?;
         let cluster = Cluster::bootstrap(&forge, &gitops)?;
         forge.secret("gitops", "RECEIVER_URL", &cluster.receiver()?)?;
         forge.secret("gitops", "RECEIVER_TOKEN", RECEIVER_TOKEN)?;
