@@ -394,6 +394,10 @@ fn a_browser_finds_what_is_broken_on_a_page() {
     assert!(log.contains("1 failed"), "{log}");
     run.report();
     let seen = looked_at(&browser, &run);
+    // Playwright's page, and not the forty files that it is made of.
+    let links = seen["links"].as_object().expect("links");
+    assert!(links.contains_key("playwright/index.html") && links.len() < 8, "{links:?}");
+    assert!(links.values().all(|answer| answer.as_str().is_some_and(|one| one.starts_with("200"))));
     assert_eq!(seen["picture"], true, "the report shows what the browser saw: {seen}");
     assert!(seen["failure"].as_str().is_some_and(|text| text.contains("cart-count")), "{seen}");
     assert_eq!(seen["errors"], json!([]), "{seen}");
