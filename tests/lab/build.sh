@@ -36,9 +36,15 @@ build modules/kwok kwok sigs.k8s.io/kwok/cmd/kwok -ldflags "-s -w"
 for program in source-controller kustomize-controller notification-controller; do
   build "modules/$program" "$program" "github.com/fluxcd/$program" -ldflags "-s -w"
 done
+build modules/source-watcher source-watcher github.com/fluxcd/source-watcher/v2/cmd -ldflags "-s -w"
 build modules/istio pilot-discovery istio.io/istio/pilot/cmd/pilot-discovery -ldflags "-s -w"
 build modules/registry registry github.com/distribution/distribution/v3/cmd/registry -ldflags "-s -w"
 build modules/oras oras oras.land/oras/cmd/oras -ldflags "-s -w"
+build modules/sops sops github.com/getsops/sops/v3/cmd/sops -ldflags "-s -w"
+for program in age age-keygen; do
+  build modules/sops "$program" "filippo.io/age/cmd/$program" -ldflags "-s -w"
+done
+build modules/cosign cosign github.com/sigstore/cosign/v3/cmd/cosign -ldflags "-s -w"
 build modules/act act github.com/nektos/act -ldflags "-s -w"
 # Flux's client refuses a Gitea that does not know its version.
 gitea=$(cd "$here/modules/gitea" && go list -m -f '{{.Version}}' code.gitea.io/gitea)

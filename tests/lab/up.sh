@@ -14,7 +14,7 @@ ip route replace local 10.244.0.0/16 dev lo
 istiod=10.96.0.15
 ip route replace local $istiod dev lo
 rm -rf "$RUN"
-mkdir -p "$RUN/registry" "$RUN/sources" "$RUN/tmp"
+mkdir -p "$RUN/registry" "$RUN/sources" "$RUN/artifacts" "$RUN/tmp"
 # Not among the files of others.
 export TMPDIR=$RUN/tmp
 command=("$@")
@@ -83,6 +83,11 @@ for crds in "$(folder istio sigs.k8s.io/gateway-api)/config/crd/standard" \
   "$(folder notification-controller github.com/fluxcd/notification-controller)/config/crd/bases"; do
   kubectl apply --server-side -f "$crds" >>crds.log
 done
+# Kinds that gitops-template has, and whose controllers are not here: `make tools` takes their definitions from modules.
+for kind in helm-controller source-watcher flux-operator certificates clusterissuers clusterexternalsecrets \
+  clustersecretstores podmonitors servicemonitors prometheusrules; do
+  kubectl apply --server-side -f "$here/../../.tools/schemas/$kind.yaml" >>crds.log
+done
 for namespace in flux-system istio-system; do kubectl create namespace "$namespace" >>crds.log; done
 # As Istio's chart writes it. istiod adds its authority, and sets Fail when its webhook refuses what it should.
 kubectl apply -f - >>crds.log <<EOM
@@ -125,9 +130,14 @@ export RUNTIME_NAMESPACE=flux-system
 start source-controller source-controller --storage-path="$RUN/sources" --storage-addr=127.0.0.1:9790 \
   --storage-adv-addr=127.0.0.1:9790 --events-addr=http://127.0.0.1:9292/ --metrics-addr=127.0.0.1:8181 \
   --health-addr=127.0.0.1:9440
-# Flux's own way with shards: this one leaves to others what has their label.
+# Flux's own way with shards: this one leaves to others what has their label. The first gate is what `flux bootstrap
+# --components-extra=source-watcher` sets, the second one what gitops-template adds.
 start kustomize-controller kustomize-controller '--watch-label-selector=!sharding.fluxcd.io/key' --events-addr=http://127.0.0.1:9292/ \
-  --metrics-addr=127.0.0.1:8182 --health-addr=127.0.0.1:9441 --requeue-dependency=2s --concurrent=10
+  --metrics-addr=127.0.0.1:8182 --health-addr=127.0.0.1:9441 --requeue-dependency=2s --concurrent=10 \
+  --feature-gates=ExternalArtifact=true --feature-gates=CancelHealthCheckOnNewRevision=true
+start source-watcher source-watcher --storage-path="$RUN/artifacts" --storage-addr=127.0.0.1:9791 \
+  --storage-adv-addr=127.0.0.1:9791 --events-addr=http://127.0.0.1:9292/ --metrics-addr=127.0.0.1:8184 \
+  --health-addr=127.0.0.1:9443
 start notification-controller notification-controller --events-addr=127.0.0.1:9292 \
   --receiverAddr=:9293 --metrics-addr=127.0.0.1:8183 --health-addr=127.0.0.1:9442 --rate-limit-interval=1s
 
@@ -142,7 +152,7 @@ start istiod env PILOT_ENABLE_METADATA_EXCHANGE=false PILOT_ENABLE_ALPN_FILTER=f
   --grpcAddr=127.0.0.1:15010 --secureGRPCAddr= --monitoringAddr=127.0.0.1:15014 --ctrlz_port=0 --meshConfig=mesh.yaml
 
 ready() { exec 3<>"/dev/tcp/127.0.0.1/$1"; }
-for port in 443 5000 9790 9440 9441 9442 18080 15010; do await "port $port" ready "$port"; done
+for port in 443 5000 9790 9791 9440 9441 9442 9443 18080 15010; do await "port $port" ready "$port"; done
 await gitea test -s gitea.token
 validates() {
   local policy=jsonpath='{.webhooks[*].failurePolicy}'

@@ -138,7 +138,9 @@ pub(crate) fn documents(text: &str) -> Vec<Value> {
 
 fn add_crd(crd: &Value, metadata: &Value, schemas: &mut BTreeMap<(String, String), Value>) {
     let spec = &crd["spec"];
-    for version in spec["versions"].as_array().into_iter().flatten() {
+    // An API server refuses objects of a version that is not served.
+    let versions = spec["versions"].as_array().into_iter().flatten();
+    for version in versions.filter(|version| version["served"] != false) {
         let mut schema = closed(&version["schema"]["openAPIV3Schema"]);
         schema["properties"]["metadata"] = metadata.clone();
         for field in ["apiVersion", "kind"] {

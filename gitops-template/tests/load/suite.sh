@@ -42,13 +42,25 @@ page() {
   printf '.passed{color:#1a7f37}.failed{color:#cf222e}</style>\n<h1 class="%s">%s</h1>\n' "$verdict" "$title"
   printf '<p>Commit %s, services %s, %s s, exit code %s.</p>\n<ul>\n' "$(printf %s "${PREVIEW_COMMIT:-none}" | harmless)" \
     "$(printf %s "${PREVIEW_SERVICES:-none}" | harmless)" "$(cat "$RESULTS/seconds")" "$code"
-  files | while read -r file; do
+  shown | while read -r file; do
     name=$(printf %s "$file" | harmless)
     printf '<li><a href="%s">%s</a>\n' "$name" "$name"
   done
   printf '</ul>\n<pre>'
   harmless <"$RESULTS/log.txt"
   printf '</pre></html>\n'
+}
+
+# What is worth a look: of a folder with a page of its own, such as Playwright's report, that page.
+shown() {
+  files | while read -r file; do
+    folder=${file%%/*}
+    case $file in
+      .* | */.*) ;;
+      "$folder/index.html") echo "$file" ;;
+      *) [ -f "$RESULTS/$folder/index.html" ] || echo "$file" ;;
+    esac
+  done
 }
 
 files() { (cd "$RESULTS" && find . -type f ! -name exit-code ! -name seconds ! -path ./index.html | sed 's|^\./||' | sort); }

@@ -172,7 +172,7 @@ fn validate_sh_finds_nothing_in_the_template() {
 /// What somebody may get wrong: a name, a file, what stands there, what is written instead, and words of the answer.
 type Mistake = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
-const BROKEN: [Mistake; 12] = [
+const BROKEN: [Mistake; 13] = [
     (
         "a misspelt field of Kubernetes",
         "apps/base/cart.yaml",
@@ -221,6 +221,13 @@ const BROKEN: [Mistake; 12] = [
         "kustomize.toolkit.fluxcd.io/v1\n",
         "kustomize.toolkit.fluxcd.io/v1beta2\n",
         "clusters/production/apps.yaml",
+    ),
+    (
+        "a version that its definition has and no API server serves",
+        "infrastructure/configs/staging/reports.yaml",
+        "apiVersion: external-secrets.io/v1\nkind: ClusterExternalSecret\n",
+        "apiVersion: external-secrets.io/v1beta1\nkind: ClusterExternalSecret\n",
+        "infrastructure/configs/staging",
     ),
     (
         "a resource that is not there",

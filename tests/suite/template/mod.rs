@@ -4,10 +4,12 @@
 mod comment;
 mod gitlab;
 mod manifests;
+mod project;
 mod readme;
 mod rendered;
 mod rights;
 mod schemas;
+mod staging;
 mod values;
 mod workflows;
 

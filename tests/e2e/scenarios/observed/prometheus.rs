@@ -72,7 +72,71 @@ impl Prometheus {
     }
 }
 
-/// Sends every query of the dashboard and of the rules; those of Envoy and of Flux have to return data.
+/// A query of a panel of the dashboard, or of a rule.
+struct Query {
+    /// The panel's title, or what the rule records or is called.
+    name: String,
+    text: String,
+    is_rule: bool,
+}
+
+impl Query {
+    /// Whether the lab has what it asks for: Envoy's own counters, or Flux's.
+    fn has_data(&self) -> bool {
+        (self.text.contains("envoy_") || self.text.contains("gotk_"))
+            // No answer of the baseline is an error.
+            && !(self.text.contains("5xx") && self.text.contains("[.]$baseline[.]"))
+    }
+
+    /// The text with values for the dashboard's variables.
+    fn with(&self, preview: &str, baseline: &str, interval: &str) -> String {
+        let values = [
+            ("$preview", preview),
+            ("$baseline", baseline),
+            ("$service", ".+"),
+            ("$__rate_interval", interval),
+        ];
+        values.iter().fold(self.text.clone(), |text, (name, value)| text.replace(name, value))
+    }
+
+    /// Whether promtool's tests say what it finds.
+    fn is_tested(&self, tests: &str) -> bool {
+        match self.is_rule {
+            true => ["expr", "alertname"]
+                .iter()
+                .any(|key| tests.contains(&format!("{key}: {}", self.name))),
+            false => tests.contains(&format!("expr: '{}'", self.with("pr-42", "shop", "5m"))),
+        }
+    }
+}
+
+/// Every query of the dashboard and of the rules.
+fn all(folder: &Path) -> Outcome<Vec<Query>> {
+    let read = |path: &Path| -> Outcome<Value> {
+        let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+        serde_json::from_str(&text).map_err(|error| error.to_string())
+    };
+    let text = |one: &Value| one.as_str().map(str::to_owned);
+    let (board, rules) =
+        (read(&template("monitoring/previews.json"))?, read(&folder.join("previews-rules.yaml"))?);
+    let panels = items(&board["panels"]).flat_map(|panel| {
+        items(&panel["targets"]).filter_map(move |target| {
+            let text = text(&target["expr"])?;
+            let whose = if text.contains("$baseline") { " of the baseline" } else { "" };
+            let name = format!("{}{whose}", panel["title"].as_str()?);
+            Some(Query { name, text, is_rule: false })
+        })
+    });
+    let rules = items(&rules["groups"]).flat_map(|group| items(&group["rules"]));
+    let rules = rules.filter_map(|rule| {
+        let name = text(&rule["record"]).or_else(|| text(&rule["alert"]))?;
+        Some(Query { name, text: text(&rule["expr"])?, is_rule: true })
+    });
+    Ok(panels.chain(rules).collect())
+}
+
+/// Sends every query of the dashboard and of the rules. Those of Envoy and of Flux have to return data, the others to be in
+/// promtool's tests. Returns which is which.
 pub(super) fn queries(
     prometheus: &mut Prometheus,
     probe: &mut Probe,
@@ -88,51 +152,43 @@ pub(super) fn queries(
         let told = traffic(format!("basket.{BASELINE}:8080"), "/cart")?;
         ensure(told.status == 503, || format!("status {}", told.status))
     })?;
-    let board = fs::read_to_string(template("monitoring/previews.json"))
-        .map_err(|error| error.to_string())?;
-    let board: Value = serde_json::from_str(&board).map_err(|error| error.to_string())?;
-    let rules = fs::read_to_string(folder.join("previews-rules.yaml"))
-        .map_err(|error| error.to_string())?;
-    let rules: Value = serde_json::from_str(&rules).map_err(|error| error.to_string())?;
-    let targets = items(&board["panels"]).flat_map(|panel| items(&panel["targets"]));
-    let rules = items(&rules["groups"]).flat_map(|group| items(&group["rules"]));
-    let mut all: Vec<String> =
-        targets.chain(rules).filter_map(|one| one["expr"].as_str().map(str::to_owned)).collect();
-    let values = [
-        ("$preview", PREVIEW),
-        ("$baseline", BASELINE),
-        ("$service", ".+"),
-        ("$__rate_interval", "30s"),
-    ];
-    for query in &mut all {
-        *query =
-            values.iter().fold(query.clone(), |query, (name, value)| query.replace(name, value));
-    }
-    let (mut returned, mut understood) = (0, 0);
+    let tests = fs::read_to_string(folder.join("rules_test.yaml"));
+    let tests = tests.map_err(|error| error.to_string())?;
+    let all = all(folder)?;
     for query in &all {
-        let has_data = (query.contains("envoy_") || query.contains("gotk_"))
-            // No answer of the baseline is an error.
-            && !(query.contains("5xx") && query.contains(&format!("[.]{BASELINE}[.]")));
-        if !has_data {
-            prometheus.query(query)?;
-            understood += 1;
+        let text = query.with(PREVIEW, BASELINE, "30s");
+        if !query.has_data() {
+            prometheus.query(&text)?;
+            ensure(query.is_tested(&tests), || {
+                format!("rules_test.yaml does not have `{}` of {}", query.text, query.name)
+            })?;
             continue;
         }
-        wait(query, PATIENCE, || {
+        wait(&text, PATIENCE, || {
             for (host, path) in
                 [("basket", "/cart"), ("catalog", "/v1/books"), ("checkout", "/pay")]
             {
                 traffic(format!("{host}.{BASELINE}:8080"), path)?;
             }
-            ensure(prometheus.query(query)? > 0, || "it returns nothing".to_owned())
+            ensure(prometheus.query(&text)? > 0, || "it returns nothing".to_owned())
         })?;
-        returned += 1;
     }
+    let (with, without): (Vec<&Query>, Vec<&Query>) = all.iter().partition(|one| one.has_data());
     Ok(format!(
-        "of {} queries of the dashboard and the rules, {returned} of Envoy's and Flux's own counters return data, {understood} \
-         of Istio's and kube-state-metrics' are understood",
-        all.len()
+        "of {} queries of the dashboard and the rules, {} return data of a real Envoy and of Flux ({}), the others are understood \
+         by Prometheus and answered right with promtool's series ({})",
+        all.len(),
+        with.len(),
+        names(&with),
+        names(&without)
     ))
+}
+
+/// The names of queries, each once.
+fn names(queries: &[&Query]) -> String {
+    let mut names: Vec<String> = queries.iter().map(|query| format!("`{}`", query.name)).collect();
+    names.dedup();
+    names.join(", ")
 }
 
 fn items(list: &Value) -> impl Iterator<Item = &Value> {

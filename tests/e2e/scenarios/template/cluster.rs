@@ -37,7 +37,9 @@ impl Cluster {
         fs::write(folder.join("gotk-sync.yaml"), sync).map_err(|error| error.to_string())?;
         gitops.commit("Add Flux sync manifests")?;
         gitops.git(&["push", "--quiet", "origin", "main"])?;
-        secrets(forge.gitea.token())?;
+        let password = format!("--from-literal=password={}", forge.gitea.token());
+        let secret = ["-n", "flux-system", "create", "secret", "generic", "flux-system"];
+        kubectl(&[&secret[..], &["--from-literal=username=bot", &password]].concat())?;
         apply(sync)?;
         for name in [
             "flux-system",
@@ -123,20 +125,4 @@ pub(crate) fn left_of(preview: &str) -> Outcome<String> {
     );
     let selector = format!("anabranch.dev/preview={preview}");
     kubectl(&["get", "-A", "-l", &selector, "-o", "name", &kinds])
-}
-
-/// Makes the Secrets that the README tells of, as far as anything here reads them.
-fn secrets(token: &str) -> Outcome {
-    let make = |namespace: &str, arguments: &[&str]| {
-        kubectl(&[&["-n", namespace, "create", "secret"], arguments].concat()).map(drop)
-    };
-    let literal = |name: &str, value: &str| format!("--from-literal={name}={value}");
-    let password = literal("password", token);
-    make("flux-system", &["generic", "flux-system", "--from-literal=username=bot", &password])?;
-    make("flux-system", &["generic", "sops-age"])?;
-    make(PREVIEWS, &["generic", "push", &literal("token", RECEIVER_TOKEN)])?;
-    make(PREVIEWS, &["generic", "pull-requests", &literal("token", token)])?;
-    let login = ["--docker-username=flux", "--docker-password=flux"];
-    let registry = ["docker-registry", "registry", "--docker-server=registry.lab.test"];
-    make(PREVIEWS, &[&registry[..], &login].concat())
 }

@@ -267,7 +267,9 @@ fn release(folder: &Path) -> Outcome {
     for name in ["home", "hold"] {
         fs::create_dir_all(folder.join(name)).map_err(|error| error.to_string())?;
     }
-    for path in [".tools/bin/kustomize", ".tools/bin/kubeconform", ".lab/bin/oras"] {
+    for path in
+        [".tools/bin/kustomize", ".tools/bin/kubeconform", ".lab/bin/oras", ".lab/bin/cosign"]
+    {
         let name = path.rsplit('/').next().unwrap_or_default();
         let link = symlink(root.join(path), folder.join("programs").join(name));
         link.map_err(|error| error.to_string())?;

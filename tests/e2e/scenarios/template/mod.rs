@@ -10,19 +10,22 @@
 //! - tests/lab/programs and tests/lab/actions stand for docker, for `gh` and for actions/checkout. Images are real ones in
 //!   a real registry, though nobody built them. Of the release that actions/setup installs, the checksum is checked and the
 //!   attestation is not.
-//! - Flux reads everything from the Git repository, since source-watcher is not here, and objects of Helm, cert-manager,
-//!   External Secrets and Prometheus are left out, and Telemetry, which a stock Envoy cannot read (sync.yaml). The Gateways
-//!   speak HTTP, with TLS in front of them.
-//! - Secrets are made by hand: SOPS is not here, and nobody has the key of the template's examples.
+//! - Helm's charts are left out, which come from outside, and Telemetry, which a stock Envoy cannot read (sync.yaml). What
+//!   their controllers would do with certificates, Secrets and monitors, nobody does. The Gateways speak HTTP, with TLS in
+//!   front of them.
 //! - A suite's Job ends well by itself, since no container runs. So the commands of the smoke suite are taken from its Job in
 //!   the cluster and run here, through a sidecar of the Job's pod and through the Gateways; they keep no report. The other
 //!   suites are run elsewhere (tests/suite, `observed`).
 
+mod admitted;
 mod cluster;
 mod forge;
+mod merge;
 mod races;
+mod signed;
 mod strangers;
 mod suite;
+mod walk;
 
 use std::fs;
 use std::path::Path;
@@ -38,11 +41,12 @@ use cluster::{BASELINE, Cluster, RECEIVER_TOKEN};
 use forge::{Clone, Forge, OWNER};
 
 /// The workflows of the template, by file and event.
+const MAIN: (&str, &str) = ("main.yaml", "push");
 const PREVIEW: (&str, &str) = ("preview.yaml", "pull_request");
 const PUSH: (&str, &str) = ("previews.yaml", "push");
 const CHECK: (&str, &str) = ("previews.yaml", "pull_request");
 const PRUNE: (&str, &str) = ("prune.yaml", "workflow_dispatch");
-/// What the team puts into values.yaml.
+/// What the team puts into values.yaml: the one file that it changes.
 const VALUES: &str = "gitops: https://gitea.lab.test/team/gitops
 application: https://gitea.lab.test/team/shop
 registry: registry.lab.test/team
@@ -66,9 +70,17 @@ fn walk() -> Outcome<String> {
     let begun = Instant::now();
     let mut team = Team::new()?;
     let ready = begun.elapsed().as_secs();
-    let seen = [team.a_pull_request()?, races::run(&mut team)?, strangers::run(&mut team)?];
+    let seen = [
+        team.a_pull_request()?,
+        merge::run(&mut team)?,
+        races::run(&mut team)?,
+        strangers::run(&mut team)?,
+        admitted::run(&team.gitops)?,
+        signed::run(&mut team)?,
+    ];
     Ok(format!(
-        "five values and an empty cluster became a baseline in {ready} s; {}",
+        "README's own commands made a GitOps repository of five values, with Secrets that sops encrypted, and an empty cluster \
+         became a baseline in {ready} s, through source-watcher's artifacts; {}",
         seen.join("; ")
     ))
 }
@@ -84,13 +96,9 @@ struct Team {
 impl Team {
     fn new() -> Outcome<Self> {
         let mut forge = Forge::new()?;
-        let gitops = forge.folder().join("gitops");
-        copy(&root().join("gitops-template"), &gitops)?;
-        fs::write(gitops.join("values.yaml"), VALUES).map_err(|error| error.to_string())?;
-        let mut configure = Command::new("scripts/configure.sh");
-        program(configure.current_dir(&gitops), "")?;
+        let gitops = walk::repository(&forge)?;
         let shop = forge.folder().join("shop");
-        copy(&gitops.join("application"), &shop)?;
+        copy(&gitops.folder.join("application"), &shop)?;
         for service in SERVICES {
             let folder = shop.join("services").join(service);
             write(&folder.join("Dockerfile"), "FROM scratch\nCOPY . /\n")?;
@@ -99,9 +107,9 @@ impl Team {
         write(&shop.join("lib/all.txt"), "what all of them use\n")?;
         let token = forge.gitea.token().to_owned();
         forge.secret("shop", "GITOPS_TOKEN", &token)?;
-        let gitops = Clone::first(&gitops, &forge.remote(OWNER, "gitops"))?;
-        let shop = Clone::first(&shop, &forge.remote(OWNER, "shop"))?;
         forge.succeeded("gitops", PUSH, 0)?;
+        let shop = Clone::first(&shop, &forge.remote(OWNER, "shop"))?;
+        merge::first(&mut forge, &shop, &gitops)?;
         let cluster = Cluster::bootstrap(&forge, &gitops)?;
         forge.secret("gitops", "RECEIVER_URL", &cluster.receiver()?)?;
         forge.secret("gitops", "RECEIVER_TOKEN", RECEIVER_TOKEN)?;
