@@ -432,6 +432,23 @@ fn the_files_of_a_folder_are_counted_together() {
 }
 
 #[test]
+fn what_aliases_make_in_the_files_of_a_folder_is_counted_together() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let laughs = laughs("[", "]", |_, what| what.to_owned());
+    let text: String = laughs.split_inclusive('\n').take(4).collect();
+    for index in 0..300 {
+        fs::write(scratch.path().join(format!("{index}.yaml")), &text).expect("it can be written");
+    }
+    let folder = scratch.path().display().to_string();
+    let previews = "golden/one-service/input/previews.yaml";
+    for more in [&[][..], &["--max-alias-nodes", "18446744073709551615"]] {
+        let asked = [&["render", previews, "--baseline", &folder], more].concat();
+        let words = limited(&asked, None).failed();
+        assert!(words.contains("the files of the baseline have more nodes than"), "{words}");
+    }
+}
+
+#[test]
 fn hundreds_of_thousands_of_mistakes_get_a_short_report() {
     const MANY: usize = 100 * COUNT;
     let many = |one: &dyn Fn(usize) -> String| (0..MANY).map(one).collect::<String>();

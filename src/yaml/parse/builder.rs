@@ -142,14 +142,16 @@ impl Builder {
         Ok(())
     }
 
-    /// Counts a copy of a value that has an anchor.
-    fn check_copy(&mut self, node: &Node) -> Result<(), Stop> {
-        self.alias_nodes += node.weight();
+    /// Counts a copy of a value that has an anchor, before it is made: among all nodes as well, which are
+    /// those of the run.
+    fn check_copy(&mut self, weight: usize, place: Place) -> Result<(), Stop> {
+        self.alias_nodes += weight;
+        self.nodes += weight;
         if self.alias_nodes > self.budget.alias_nodes {
             let problem = "anchors and aliases make more nodes";
-            return self.stop_at(node.place, problem, self.budget.alias_nodes, ALIASES);
+            return self.stop_at(place, problem, self.budget.alias_nodes, ALIASES);
         }
-        Ok(())
+        self.check_nodes(place)
     }
 
     fn check_mistakes(&mut self, place: Place) -> Result<(), Stop> {
@@ -210,7 +212,6 @@ impl Builder {
             Event::Alias(name) => {
                 let mut node = self.anchored(name, place)?;
                 node.place = place;
-                self.check_copy(&node)?;
                 self.finish(node, None)?;
             }
             Event::End => {}
@@ -224,11 +225,13 @@ impl Builder {
         open.is_some_and(|open| matches!(open.node.data, Data::Map(_)))
     }
 
-    /// The value that an alias stands for.
+    /// A copy of the value that an alias stands for.
     fn anchored(&mut self, name: &str, place: Place) -> Result<Node, Stop> {
         let is_inside = self.open.iter().any(|open| open.anchor.as_deref() == Some(name));
-        if let Some(node) = self.anchors.get(name).filter(|_| !is_inside) {
-            return Ok(node.clone());
+        let weight = self.anchors.get(name).filter(|_| !is_inside).map(Node::weight);
+        if let Some(weight) = weight {
+            self.check_copy(weight, place)?;
+            return Ok(self.anchors[name].clone());
         }
         let (message, help) = if is_inside {
             (
@@ -265,7 +268,7 @@ impl Builder {
     /// of the open sequence, or a document of its own.
     fn finish(&mut self, node: Node, anchor: Option<SmolStr>) -> Result<(), Stop> {
         if let Some(anchor) = anchor {
-            self.check_copy(&node)?;
+            self.check_copy(node.weight(), node.place)?;
             self.anchors.insert(anchor, node.clone());
         }
         let Some(parent) = self.open.last_mut() else {

@@ -214,3 +214,21 @@ fn an_alias_bomb_ends_in_an_error() {
     }
     assert_eq!(first_code(&bomb), "input-limit");
 }
+
+#[test]
+fn what_aliases_make_counts_as_nodes_too() {
+    let budget = InputLimits { nodes: 100, alias_nodes: usize::MAX, ..InputLimits::default() };
+    let read = |text: &str| {
+        let mut sources = Sources::default();
+        let file = sources.add("a.yaml", text);
+        let (read, nodes) = parse_counted(&sources, file, &budget);
+        (read.err().map(|errors| errors[0].help.clone()), nodes)
+    };
+    let ten = "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\nb: [";
+    let (_, alone) = read(&format!("{ten}]\n"));
+    let (error, with_five) = read(&format!("{ten}*a, *a, *a, *a, *a]\n"));
+    // Each alias, and what it stands for.
+    assert_eq!((error, with_five), (None, alone + 5 * (1 + 10)));
+    let (error, _) = read(&format!("{ten}{}]\n", "*a, ".repeat(10)));
+    assert!(error.is_some_and(|help| help.contains("--max-nodes")));
+}
