@@ -12,7 +12,7 @@ pub mod marks;
 pub mod meta;
 mod object;
 mod order;
-mod secret;
+pub(crate) mod secret;
 
 pub use image::repository;
 pub(crate) use image::{ImageName, Prefix, has_registry};
