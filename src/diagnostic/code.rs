@@ -168,7 +168,7 @@ codes! {
          mistakes of its YAML. Errors are kept before warnings. Mend what is shown and look again.";
     NOT_YET = "not-yet", Error, "a setting is designed but not built yet",
         "The setting is understood and nothing was written, because the output would be wrong.";
-    SUITE_MISSING = "suite-missing", Error, "the folder of a suite does not exist",
+    SUITE_MISSING = "suite-missing", Error, "the folder of a suite does not exist, or holds no file",
         "Suite paths are relative to --source-root: by default the Git root above previews.yaml.";
     SUITE_OUTSIDE = "suite-outside", Error, "a suite refers to something outside its folder",
         "A tree carries the folder of each suite along, byte for byte, and nothing beside it. A\n\

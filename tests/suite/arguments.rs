@@ -477,6 +477,21 @@ fn check_finds_names_that_only_artifacts_of_previews_need() {
 }
 
 #[test]
+fn a_suite_without_files_is_none() {
+    let shop = Shop::new();
+    let tests = "spec:\n  tests: [{name: e2e, path: ./tests/e2e}]\n";
+    shop.write("previews.yaml", &config("cart:2").replace("spec:\n", tests));
+    fs::create_dir_all(shop.path("tests/e2e/empty")).expect("a folder");
+    for line in ["check -b apps", "render -b apps -o out"] {
+        let said = words(shop.run(line));
+        assert!(said.contains("error[suite-missing]"), "{line}: {said}");
+        assert!(said.contains("there is no file in tests/e2e"), "{line}: {said}");
+    }
+    shop.write("tests/e2e/empty/job.yaml", "a: job\n");
+    shop.run("check -b apps").ok();
+}
+
+#[test]
 fn suites_are_not_looked_for_beside_a_file_that_lies_alone() {
     let shop = Shop::new();
     let tests = "spec:\n  tests: [{name: e2e, path: ./tests/e2e}]\n";
