@@ -234,6 +234,7 @@ fn what_readers_disagree_about_is_refused() {
         ("a key that is another number to kubectl", "0777: a\n"),
         ("an escaped character that kustomize loses", "a: \"\\x7f\"\n"),
         ("a merge key below what it changes", "a: &a {b: 1}\nc: {b: 2, <<: *a}\n"),
+        ("a key that kustomize loses", "a: {\"<<\": {b: 1}}\n"),
         ("an escape that is none", "a: \"\\.\"\n"),
         ("a list for a key", "? [a, b]\n: c\n"),
         ("a template", "{{ .Values.x }}: y\n"),

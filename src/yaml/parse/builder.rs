@@ -14,7 +14,7 @@ use super::{InputLimits, Piece, quick, tags, without_marker};
 use crate::diagnostic::{Diagnostic, FileId, Place, code};
 use crate::limits::{ALIASES, DEPTH, DOCUMENTS, NODES, over_limit};
 use crate::yaml::node::{Data, Key, Node};
-use crate::yaml::scalar;
+use crate::yaml::scalar::{self, MERGE};
 
 /// Mistakes of one text after which the rest of it is not read: more than anybody mends at once.
 const MISTAKES: usize = 100;
@@ -301,10 +301,8 @@ impl Builder {
                     self.complex_key(node.place);
                     return Err(Stop);
                 };
-                parent.merging = plain && text == "<<";
-                if plain && !scalar::is_key(&text) {
-                    self.errors.push(odd_key(&text).at(node.place, "read as another key"));
-                }
+                parent.merging = plain && text == MERGE;
+                self.errors.extend(odd_key(&text, plain, node.place));
                 if let Some(first) = parent.keys.insert(text.clone(), node.place) {
                     let twice = format!("the key `{text}` is written twice in one mapping");
                     let help = "keep one of the two; readers disagree on which one counts";
@@ -435,9 +433,22 @@ fn is_lost(c: char) -> bool {
     matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
 }
 
-fn odd_key(text: &str) -> Diagnostic {
-    let message = format!("kubectl and kustomize read the key `{text}` as different texts");
-    Diagnostic::new(&code::YAML_SYNTAX, message, format!("put it in quotes: \"{text}\""))
+/// What is wrong with a key that readers take for another, or lose.
+fn odd_key(text: &str, plain: bool, place: Place) -> Option<Diagnostic> {
+    let (message, help, label) = match plain {
+        true if !scalar::is_key(text) => (
+            format!("kubectl and kustomize read the key `{text}` as different texts"),
+            format!("put it in quotes: \"{text}\""),
+            "read as another key",
+        ),
+        false if text == MERGE => (
+            "kustomize, which Flux runs, loses the key `<<`, in quotes as well".to_owned(),
+            "rename the key, or leave the quotes out if it is to merge a mapping".to_owned(),
+            "lost on the way",
+        ),
+        _ => return None,
+    };
+    Some(Diagnostic::new(&code::YAML_SYNTAX, message, help).at(place, label))
 }
 
 fn is_mergeable(node: &Node) -> bool {

@@ -156,11 +156,14 @@ fn aliases_and_merge_keys_are_expanded() {
 }
 
 #[test]
-fn a_quoted_merge_key_is_a_key() {
-    for text in ["\"<<\": 1\n", "{\"<<\": 1}\n", "!!str <<: 1\n"] {
-        let documents = read(text).expect("valid");
-        assert_eq!(documents[0].to_json(), serde_json::json!({"<<": 1}), "{text}");
+fn a_quoted_merge_key_is_refused_for_kustomize_loses_it() {
+    for text in
+        ["\"<<\": 1\n", "{\"<<\": 1}\n", "a: {'<<': {b: c}}\n", "!!str <<: 1\n", "- '<<': {}\n"]
+    {
+        let found = read(text).expect_err("kustomize loses it");
+        assert!(found[0].message.contains("loses the key `<<`"), "{text}: {}", found[0].message);
     }
+    assert!(read("a: ['<<', \"<<\"]\n").is_ok());
 }
 
 #[test]
