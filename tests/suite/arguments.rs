@@ -492,6 +492,21 @@ fn a_suite_without_files_is_none() {
 }
 
 #[test]
+fn stdin_is_no_baseline_that_a_file_can_name() {
+    let shop = Shop::new();
+    let with = |path: &str| {
+        config("cart:2").replace("{namespace: shop}", &format!("{{namespace: shop, path: {path}}}"))
+    };
+    shop.write("previews.yaml", &with("'-'"));
+    let said = words(shop.run("check"));
+    assert!(said.contains("`-` is not a path inside the repository"), "{said}");
+    // A folder can have this name.
+    shop.write("-/cart.yaml", CART);
+    shop.write("previews.yaml", &with("./-"));
+    shop.run("check").ok();
+}
+
+#[test]
 fn suites_are_not_looked_for_beside_a_file_that_lies_alone() {
     let shop = Shop::new();
     let tests = "spec:\n  tests: [{name: e2e, path: ./tests/e2e}]\n";
