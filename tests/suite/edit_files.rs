@@ -167,6 +167,32 @@ fn nothing_is_written_to_what_git_keeps_for_itself() {
 }
 
 #[test]
+fn nothing_is_written_to_a_repository_without_a_folder_for_its_files() {
+    let folder = folder();
+    let bare = folder.path().join("shop.git");
+    for name in ["objects", "refs", "hooks"] {
+        fs::create_dir_all(bare.join(name)).expect("a folder");
+    }
+    fs::write(bare.join("HEAD"), "ref: refs/heads/main\n").expect("written");
+    fs::write(bare.join("hooks/pre-receive"), FILE).expect("written");
+    for arguments in [
+        &[&SET[..], &["--file", "shop.git/hooks/pre-receive"]].concat()[..],
+        &["init", "shop.git/new"],
+        &["man", "-o", "shop.git/hooks"],
+    ] {
+        let words = at(folder.path(), arguments).failed();
+        assert!(words.contains("it leads to what Git keeps for itself"), "{arguments:?}: {words}");
+    }
+    assert_eq!(names(&bare.join("hooks")), ["pre-receive"]);
+    // A work tree may lie in one.
+    let tree = bare.join("main");
+    fs::create_dir(&tree).expect("a folder");
+    fs::write(tree.join(".git"), "gitdir: ../worktrees/main\n").expect("written");
+    fs::write(tree.join("previews.yaml"), FILE).expect("written");
+    at(&tree, &SET).ok();
+}
+
+#[test]
 fn init_writes_through_no_link_and_all_or_nothing() {
     let (outside, folder) = (tempfile::tempdir().expect("one"), tempfile::tempdir().expect("two"));
     symlink(outside.path(), folder.path().join("previews")).expect("a link");
