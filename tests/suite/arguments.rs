@@ -611,6 +611,11 @@ fn every_help_and_every_page_has_examples_and_exit_codes() {
     assert!(shop.run("man render").ok().contains("Bytes of all input files together"));
     assert_eq!(shop.run("man nosuch").code, Some(2));
     shop.run("man -o pages").ok();
+    // The pages of an earlier version are there.
+    fs::write(shop.path("pages/anabranch-set.1"), "old").expect("written");
+    shop.run("man -o pages").ok();
+    let page = fs::read_to_string(shop.path("pages/anabranch-set.1")).expect("is written");
+    assert_eq!(page, shop.run("man set").ok());
     let pages: Vec<String> = files(&shop.path("pages")).into_keys().collect();
     assert_eq!(pages.len(), program.get_subcommands().count() + 1);
     assert!(

@@ -193,6 +193,20 @@ fn nothing_is_written_to_a_repository_without_a_folder_for_its_files() {
 }
 
 #[test]
+fn what_an_edit_left_that_was_stopped_goes_with_the_next_one() {
+    let folder = folder();
+    for name in [".anabranch-x1Y2z3.tmp", ".anabranch-notes", "anabranch-a.tmp"] {
+        fs::write(folder.path().join(name), FILE).expect("written");
+    }
+    fs::create_dir(folder.path().join(".anabranch-folder.tmp")).expect("a folder");
+    symlink("previews.yaml", folder.path().join(".anabranch-link.tmp")).expect("a link");
+    at(folder.path(), &SET).ok();
+    let left =
+        [".anabranch-folder.tmp", ".anabranch-link.tmp", ".anabranch-notes", "anabranch-a.tmp"];
+    assert_eq!(names(folder.path()), [&left[..], &["previews.yaml"]].concat());
+}
+
+#[test]
 fn init_writes_through_no_link_and_all_or_nothing() {
     let (outside, folder) = (tempfile::tempdir().expect("one"), tempfile::tempdir().expect("two"));
     symlink(outside.path(), folder.path().join("previews")).expect("a link");
