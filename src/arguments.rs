@@ -118,7 +118,8 @@ pub struct Limits {
     /// Levels of nesting in a document, and in an object that patches change, 500 at most
     #[arg(long, value_name = "N", default_value_t = InputLimits::default().depth, value_parser = depth)]
     pub max_depth: usize,
-    /// Mappings, lists, keys and values: in previews.yaml, and in the whole baseline
+    /// Mappings, lists, keys and values, with those that aliases make: in previews.yaml, and in the whole
+    /// baseline
     #[arg(long, value_name = "N", default_value_t = InputLimits::default().nodes)]
     pub max_nodes: usize,
     /// Documents in a file
@@ -136,8 +137,9 @@ pub struct Limits {
     /// Pairs that are looked at: of matches in the routes of a service, and of Services and workloads
     #[arg(long, value_name = "N", default_value_t = OutputLimits::default().pairs)]
     pub max_pairs: usize,
-    /// Values that patches go through, of all previews together; those of one object, a tenth
-    #[arg(long, value_name = "N", default_value_t = OutputLimits::default().patch_nodes)]
+    /// Values that patches go through, of all previews together, 100000000 at most; those of one object, a
+    /// tenth
+    #[arg(long, value_name = "N", default_value_t = OutputLimits::default().patch_nodes, value_parser = work)]
     pub max_patch_nodes: usize,
     /// Bytes of the output
     #[arg(long, value_name = "N", default_value_t = OutputLimits::default().bytes)]
@@ -145,11 +147,17 @@ pub struct Limits {
 }
 
 fn depth(text: &str) -> Result<usize, String> {
-    let depth = text.parse().map_err(|error: std::num::ParseIntError| error.to_string())?;
-    if depth > InputLimits::DEEPEST {
-        return Err(format!("no more than {} levels can be read", InputLimits::DEEPEST));
-    }
-    Ok(depth)
+    at_most(text, InputLimits::DEEPEST, "levels can be read")
+}
+
+fn work(text: &str) -> Result<usize, String> {
+    at_most(text, OutputLimits::MOST_WORK, "values can be gone through")
+}
+
+/// A number that has a limit of its own, with the words for what there cannot be more of.
+fn at_most(text: &str, most: usize, what: &str) -> Result<usize, String> {
+    let number = text.parse().map_err(|error: std::num::ParseIntError| error.to_string())?;
+    if number > most { Err(format!("no more than {most} {what}")) } else { Ok(number) }
 }
 
 impl Limits {

@@ -111,8 +111,12 @@ impl Reader<'_> {
                 "nothing says where the manifests of the baseline are",
                 "name them with --baseline, or once and for all in spec.baseline.path",
             ));
-        } else if !path.is_empty() && is_inside(path) {
-            let path = from_here(&root.join(path));
+        } else if !path.is_empty() && is_path(path) {
+            let path = match from_here(&root.join(path)) {
+                // Of a folder with this name, and not stdin.
+                path if path == Path::new("-") => PathBuf::from("./-"),
+                path => path,
+            };
             let files = open_baseline(&[path], root, self.sources, &self.budget, report);
             objects = parse_baseline(self.sources, &files, &self.budget, report);
             if objects.is_empty() && report.is_empty() {
@@ -139,10 +143,15 @@ pub(super) fn with_spelling(refused: Refused, path: &Path) -> Refused {
     }
 }
 
+/// Whether a text of the file is a path inside the repository: `-` is not, but stdin where it is an argument.
+fn is_path(text: &str) -> bool {
+    is_inside(text) && text != "-"
+}
+
 /// What is wrong with the path of the baseline, used or not.
 fn outside(config: &Config) -> Option<Diagnostic> {
     let path = &config.previews.spec.baseline.path;
-    (!path.is_empty() && !is_inside(path)).then(|| {
+    (!path.is_empty() && !is_path(path)).then(|| {
         config.finding(
             &code::CONFIG_FIELD,
             "spec.baseline.path",

@@ -46,7 +46,7 @@ pub(super) fn man(command: Option<&str>, folder: Option<&Path>, voice: &Voice) -
     if let Some(folder) = folder {
         let files: Vec<(PathBuf, &str)> =
             pages.iter().map(|(name, page)| (folder.join(format!("{name}.1")), &**page)).collect();
-        return match in_place::create(folder, &files) {
+        return match in_place::overwrite(folder, &files) {
             Ok(()) => {
                 let count = files.len();
                 voice.tell(&format!("wrote {count} pages into {}\n", folder.display()));

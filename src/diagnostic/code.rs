@@ -181,7 +181,7 @@ codes! {
          mistakes of its YAML. Errors are kept before warnings. Mend what is shown and look again.";
     NOT_YET = "not-yet", Error, "a setting is designed but not built yet",
         "The setting is understood and nothing was written, because the output would be wrong.";
-    SUITE_MISSING = "suite-missing", Error, "the folder of a suite does not exist",
+    SUITE_MISSING = "suite-missing", Error, "the folder of a suite does not exist, or holds no file",
         "Suite paths are relative to --source-root: by default the Git root above previews.yaml.";
     SUITE_OUTSIDE = "suite-outside", Error, "a suite refers to something outside its folder",
         "A tree carries the folder of each suite along, byte for byte, and nothing beside it. A\n\
@@ -270,7 +270,9 @@ codes! {
          and replicas within the limits, commands, variables, resources, probes, empty volumes, ConfigMaps,\n\
          ports, and labels and annotations that nothing in a cluster acts on; and they may take away what a\n\
          pod is allowed to do. Every other difference is named: what a patch adds, what it changes, and\n\
-         restrictions that it removes. Check that its author may do that.";
+         restrictions that it removes. A label is named where any object of the input selects pods by it,\n\
+         but for kinds that are known to protect nothing, such as Services and monitors. Check\n\
+         that its author may do that.";
     SUBSTITUTION_OFF = "substitution-off", Warning, "Flux substitutes nothing in a copy",
         "Flux' postBuild substitution knows no text: `${NAME}` in a variable or patch of a preview would be\n\
          replaced like any other, by a value that is perhaps secret, and one it cannot read fails the build\n\

@@ -119,12 +119,14 @@ struct Seen {
 impl Seen {
     fn kind(&mut self, kind: &str, outermost: bool) {
         let kind = kind.to_ascii_lowercase();
-        let secret = matches!(kind.as_str(), "secret" | "secretlist");
+        // Others hold the templates of Secrets, or values for them.
+        let secret = kind.ends_with("secret") || kind == "secretlist";
         self.has_kind = true;
         self.has_secret |= secret;
         if outermost {
             self.is_clear = true;
-            self.is_secret |= secret;
+            self.is_secret |= kind.contains("secret");
+            self.has_secret |= self.is_secret;
             self.is_list |= kind.ends_with("list");
         }
         self.is_previews |= kind == "previews";
@@ -240,6 +242,9 @@ mod tests {
             r#"{"apiVersion":"v1","kind":"Service","metadata":{}}{"kind":"Secret"}"#,
             r#"{"apiVersion":"v1","k\u0069nd":"Secret","metadata":{},"spec":{"kind":"Pod"}}"#,
             "{apiVersion: v1, kind: Secret, stringData: {password: \"hunter2",
+            "apiVersion: e/v1\nkind: ExternalSecret\nmetadata: {}\nspec: {target: {template: {p: hunter2}}}\n",
+            "{apiVersion: e/v1, kind: ExternalSecret, metadata: {}, spec: {target: {template: {p: hunter2}}}}",
+            "apiVersion: e/v1\nkind: ClusterSecretStore\nmetadata: {}\nspec: {provider: {fake: {data: [{value: hunter2}]}}}\n",
         ] {
             assert!(!is_shown(json), "{json}");
         }
@@ -275,7 +280,6 @@ mod tests {
             "apiVersion: v1\nkind: Pod\nmetadata: {}\nspec: {env: [{valueFrom: {secretKeyRef: {name: a}}}]}\n",
             "apiVersion: g/v1\nkind: Gateway\nmetadata: {}\nspec: {certificateRefs: [{kind: Secret}]}\n",
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {}\ndata:\n  a: b\n",
-            "apiVersion: e/v1\nkind: ExternalSecret\nmetadata: {}\nspec: {data: []}\n",
             "apiVersion: a/v1\nkind: CustomResourceDefinition\nmetadata: {}\nspec:\n  properties:\n    kind:\n      type: string\n",
             r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"}}"#,
         ] {

@@ -192,9 +192,9 @@ impl Report {
 
     /// Adds a finding, without what no finding shows.
     pub fn push(&mut self, mut diagnostic: Diagnostic) {
-        let Diagnostic { message, help, label, related, .. } = &mut diagnostic;
+        let Diagnostic { message, help, label, related, field, .. } = &mut diagnostic;
         let labels = related.iter_mut().map(|(_, label)| label);
-        for words in labels.chain([message, help, label]) {
+        for words in labels.chain([message, help, label]).chain(field) {
             if let Cow::Owned(shown) = without_userinfo(words) {
                 *words = shown;
             }
@@ -437,6 +437,20 @@ mod tests {
         // What is denied by its name is denied, whatever else is said of it.
         let both = deny(&[&code::PORT_GUESSED], &[&code::PORT_GUESSED], false);
         assert_eq!(both, (vec![Error, Note], true));
+    }
+
+    #[test]
+    fn no_words_of_a_finding_hold_a_password() {
+        let text = "a[https://bob:pw@host/x]";
+        let mut report = Report::default();
+        report.push(
+            Diagnostic::new(&code::BAD_NAME, text, text)
+                .at(Place::default(), text)
+                .also(Place::default(), text)
+                .field(text),
+        );
+        let shown = json::render(&Sources::default(), &report) + &format!("{:?}", report.sorted());
+        assert!(shown.contains("https://…@host/x") && !shown.contains("pw"), "{shown}");
     }
 
     #[test]

@@ -51,14 +51,17 @@ pub(crate) fn unquoted(text: &str) -> String {
     }
 }
 
-/// Whether a text says `Secret` as a word, or has a key of Secrets. One of `data` alone can mean a Secret
+/// Whether a text says `Secret` as a word, or a kind that ends so, or has a key of Secrets. One of `data` alone can mean a Secret
 /// that a name leads to.
 pub(crate) fn mentions_secret(text: &str) -> bool {
     let says = |wanted: &str| {
         let mut words = text.split(|c: char| !is_word(c));
         words.any(|word| word.eq_ignore_ascii_case(wanted))
     };
-    says("secret")
+    // The kinds of those that make Secrets hold templates of them. Names of variables have no small letters.
+    let is_kind = |word: &str| word.ends_with("Secret");
+    text.split(|c: char| !is_word(c)).any(is_kind)
+        || says("secret")
         || says("secretlist")
         || contains_ignoring_case(text, "stringdata")
         || has_data(text) && !says("configmap")
@@ -156,6 +159,8 @@ mod tests {
             ("- {op: add, path: /data/p, value: x}", None),
             ("[]", Some("Secret")),
             ("[]", Some("Secret|ConfigMap")),
+            ("[]", Some("ExternalSecret")),
+            ("kind: ExternalSecret", None),
         ] {
             assert!(may_be_of_secret(patch, target), "{patch} {target:?}");
         }

@@ -73,13 +73,20 @@ fn in_word(word: &str, start: usize, found: &mut Vec<Range<usize>>) {
         found.extend(end.filter(|end| *end > 0).map(|end| start + at..start + at + end));
     }
     let is_plain = from == 0;
-    if let Some((before, host)) = word.rsplit_once('@').filter(|_| is_plain)
-        && before.contains(':')
-        && is_host(host)
-    {
-        let open = before.len() - before.trim_start_matches(['{', '[', '(', '/']).len();
-        found.push(start + open..start + before.len());
+    let Some((before, host)) = word.rsplit_once('@').filter(|_| is_plain) else { return };
+    let begin = match is_host(host) {
+        true => Some(before.len() - before.trim_start_matches(['{', '[', '(', '/']).len()),
+        false => relative(before).filter(|_| host.starts_with(|c: char| c.is_ascii_alphanumeric())),
+    };
+    if let Some(begin) = begin.filter(|begin| before[*begin..].contains(':')) {
+        found.push(start + begin..start + before.len());
     }
+}
+
+/// Where the authority of a URL without a scheme begins: behind two slashes in which no path goes on.
+fn relative(word: &str) -> Option<usize> {
+    let is_begin = |at: usize| !word[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
+    word.match_indices("//").find(|(at, _)| is_begin(*at)).map(|(at, _)| at + 2)
 }
 
 /// Whether what follows an `@` begins with a host: a digest of an image does not.
@@ -115,6 +122,7 @@ mod tests {
                 "{r: //bob:pw@host.io, s: [https:/bob:pw@localhost]}",
                 "{r: //…@host.io, s: […@localhost]}",
             ),
+            ("{r: //bob:pw@host/x, s=//bob:pw@db}", "{r: //…@host/x, s=//…@db}"),
             (r#""https:\/\/bob:pw@host\/a""#, r#""https:\…@host\/a""#),
             (r#""https:\x2f\u002fbob:pw@host""#, r#""https:\…@host""#),
         ] {
@@ -138,6 +146,8 @@ mod tests {
             "cart:v1@latest",
             "https://host/a:b@host.io",
             "https://@host",
+            "ghcr.io//cart:v1@sha256:abc",
+            "//registry/cart@sha256:abc",
             "https:// bob:pw@host",
         ] {
             assert_eq!(without_userinfo(text), text);

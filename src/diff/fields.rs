@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::diagnostic::without_userinfo;
+use crate::kube::Object;
+use crate::kube::secret::{is_secret, makes_secrets, may_be_secret, without_secrets};
 use crate::yaml::{Data, Key, Node};
 
 /// A field that differs.
@@ -18,30 +21,68 @@ pub(crate) struct Field {
 /// What stands for a value that is not shown.
 const HIDDEN: &str = "(hidden)";
 
-/// The fields that differ, in the order of the new version; `hidden` values are not told.
-pub(super) fn compare(old: &Node, new: &Node, hidden: bool) -> Vec<Field> {
-    let mut found = Vec::new();
-    walk(Some(old), Some(new), String::new(), &mut found);
-    if hidden {
-        for field in &mut found {
-            for value in [&mut field.old, &mut field.new].into_iter().flatten() {
-                HIDDEN.clone_into(value);
-            }
-        }
+impl Field {
+    /// Whether no value of it is shown.
+    pub(super) fn is_hidden(&self) -> bool {
+        [&self.old, &self.new].into_iter().flatten().all(|value| value == HIDDEN)
     }
+}
+
+/// Which values of an object are not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Hidden {
+    /// All are.
+    None,
+    /// Those behind keys that may hold a secret.
+    Some,
+    /// None is.
+    All,
+}
+
+impl Hidden {
+    /// What is not told of an object. Data of a kind that nobody here has heard of may be that of a Secret.
+    pub(super) fn of(object: &Object) -> Self {
+        if is_secret(&object.id) {
+            return Self::All;
+        }
+        let has_data = object.node.get("data").is_some() && !object.is("", "ConfigMap");
+        if has_data || makes_secrets(&object.id) { Self::Some } else { Self::None }
+    }
+
+    /// The same for what is behind a key at a path.
+    fn behind(self, path: &str, key: &str) -> Self {
+        let is_data = path.is_empty() && key == "data";
+        if self == Self::Some && (is_data || may_be_secret(key)) { Self::All } else { self }
+    }
+
+    /// A value on one line, as far as it is told.
+    fn told(self, node: &Node) -> String {
+        let value = match (self, node.text()) {
+            (Self::All, _) => return HIDDEN.to_owned(),
+            (_, Some(text)) if !text.is_empty() && !text.contains(['\n', '\r']) => text.to_owned(),
+            (Self::Some, _) => without_secrets(node).to_string(),
+            (Self::None, _) => node.to_json().to_string(),
+        };
+        without_userinfo(&value).into_owned()
+    }
+}
+
+/// The fields that differ, in the order of the new version.
+pub(super) fn compare(old: &Node, new: &Node, hidden: Hidden) -> Vec<Field> {
+    let mut found = Vec::new();
+    walk(Some(old), Some(new), String::new(), hidden, &mut found);
     found
 }
 
-fn walk<'n>(old: Option<&'n Node>, new: Option<&'n Node>, path: String, found: &mut Vec<Field>) {
+type Side<'n> = Option<&'n Node>;
+
+fn walk(old: Side<'_>, new: Side<'_>, path: String, hidden: Hidden, found: &mut Vec<Field>) {
     if old == new {
         return;
     }
     match (old.map(|node| &node.data), new.map(|node| &node.data)) {
         (Some(Data::Map(before)), Some(Data::Map(after))) => {
-            let of = |entries: &'n [(Key, Node)]| -> BTreeMap<&'n str, &'n Node> {
-                entries.iter().map(|(key, value)| (&*key.text, value)).collect()
-            };
-            let (old, new) = (of(before), of(after));
+            let (old, new) = (by_key(before), by_key(after));
             let mut seen = BTreeSet::new();
             for key in after.iter().chain(before).map(|(key, _)| &*key.text) {
                 if seen.insert(key) {
@@ -51,41 +92,40 @@ fn walk<'n>(old: Option<&'n Node>, new: Option<&'n Node>, path: String, found: &
                     } else {
                         format!("{path}.{part}")
                     };
-                    walk(old.get(key).copied(), new.get(key).copied(), below, found);
+                    let (old, new) = (old.get(key).copied(), new.get(key).copied());
+                    walk(old, new, below, hidden.behind(&path, key), found);
                 }
             }
         }
         (Some(Data::List(before)), Some(Data::List(after))) => {
-            match names(before).zip(names(after)) {
-                Some(names) => walk_named((before, after), names, &path, found),
-                None => {
-                    for index in 0..before.len().max(after.len()) {
-                        let path = format!("{path}[{index}]");
-                        walk(before.get(index), after.get(index), path, found);
-                    }
-                }
-            }
+            walk_lists(before, after, &path, hidden, found);
         }
-        _ => found.push(Field { path, old: old.map(on_one_line), new: new.map(on_one_line) }),
+        _ => {
+            let [old, new] = [old, new].map(|side| side.map(|node| hidden.told(node)));
+            found.push(Field { path, old, new });
+        }
     }
 }
 
-/// Compares two lists whose items are known by these names.
-fn walk_named<'n>(
-    (before, after): (&'n [Node], &'n [Node]),
-    (old_names, new_names): (Vec<&'n str>, Vec<&'n str>),
-    path: &str,
-    found: &mut Vec<Field>,
-) {
-    let of = |names: &[&'n str], items: &'n [Node]| -> BTreeMap<&'n str, &'n Node> {
-        names.iter().copied().zip(items).collect()
+fn by_key(entries: &[(Key, Node)]) -> BTreeMap<&str, &Node> {
+    entries.iter().map(|(key, value)| (&*key.text, value)).collect()
+}
+
+fn walk_lists(before: &[Node], after: &[Node], path: &str, hidden: Hidden, found: &mut Vec<Field>) {
+    let Some((old_names, new_names)) = names(before).zip(names(after)) else {
+        for index in 0..before.len().max(after.len()) {
+            let (old, new) = (before.get(index), after.get(index));
+            walk(old, new, format!("{path}[{index}]"), hidden, found);
+        }
+        return;
     };
-    let (old, new) = (of(&old_names, before), of(&new_names, after));
+    let old: BTreeMap<&str, &Node> = old_names.iter().copied().zip(before).collect();
+    let new: BTreeMap<&str, &Node> = new_names.iter().copied().zip(after).collect();
     let mut seen = BTreeSet::new();
     for name in new_names.iter().chain(&old_names).copied() {
         if seen.insert(name) {
             let (old, new) = (old.get(name).copied(), new.get(name).copied());
-            walk(old, new, format!("{path}[{name}]"), found);
+            walk(old, new, format!("{path}[{name}]"), hidden, found);
         }
     }
     let stayed = old_names.iter().filter(|name| new.contains_key(*name));
@@ -111,14 +151,6 @@ fn part(key: &str) -> String {
     if !key.is_empty() && key.chars().all(is_plain) { key.to_owned() } else { format!("[{key:?}]") }
 }
 
-/// A value as JSON, but for a text alone.
-fn on_one_line(node: &Node) -> String {
-    match node.text() {
-        Some(text) if !text.is_empty() && !text.contains(['\n', '\r']) => text.to_owned(),
-        _ => node.to_json().to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,7 +166,7 @@ mod tests {
 
     fn told(old: &str, new: &str) -> Vec<String> {
         let value = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
-        let all = compare(&node(old), &node(new), false).into_iter();
+        let all = compare(&node(old), &node(new), Hidden::None).into_iter();
         all.map(|one| format!("{}: {} -> {}", one.path, value(one.old), value(one.new))).collect()
     }
 

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use similar::TextDiff;
 
 use super::{Change, Difference, Field, ObjectChange};
-use crate::diagnostic::first_of;
 use crate::diagnostic::text::{prose, short};
+use crate::diagnostic::{first_of, without_userinfo};
 use crate::kube::Object;
 use crate::yaml::write_document;
 
@@ -133,10 +133,11 @@ fn part(object: &ObjectChange) -> String {
     let (Some(old), Some(new)) = (&object.old, &object.new) else { return head };
     let (old, new) = (yaml(old), yaml(new));
     let is_long = old.lines().count() + new.lines().count() > LINES;
-    let lines = if object.is_secret() || is_long {
+    let lines = if object.hides || is_long {
         by_field(object)
     } else {
-        TextDiff::from_lines(&old, &new).unified_diff().context_radius(3).to_string()
+        let lines = TextDiff::from_lines(&old, &new).unified_diff().context_radius(3).to_string();
+        without_userinfo(&lines).into_owned()
     };
     let lines = shown(&lines);
     let fence = "`".repeat(longest_run(&lines).max(2) + 1);
@@ -146,8 +147,9 @@ fn part(object: &ObjectChange) -> String {
 /// The fields of an object that differ; their values as far as these may be shown.
 fn by_field(object: &ObjectChange) -> String {
     let mut lines = String::new();
-    for Field { path, old, new } in &object.fields {
-        if object.is_secret() {
+    for field in &object.fields {
+        let Field { path, old, new } = field;
+        if field.is_hidden() {
             let _ = writeln!(lines, "{} {} (hidden)", Change::Changed.sign(), prose(path));
             continue;
         }

@@ -1,7 +1,8 @@
 //! What two outputs of anabranch differ in: which previews, which objects, which fields.
 //!
 //! In go the files of two trees, as `render -o` writes them. Files that are alike are not read, and objects of
-//! the others are known by their identity, in whichever file they stand. Values of Secrets are never shown.
+//! the others are known by their identity, in whichever file they stand. Values of Secrets are never shown, nor
+//! what other kinds hold that may become one, nor users and passwords of URLs.
 
 mod fields;
 mod json;
@@ -20,6 +21,7 @@ use crate::limits::InputLimits;
 use crate::yaml::parse_documents;
 
 pub(crate) use fields::Field;
+use fields::Hidden;
 pub(crate) use json::render as json;
 pub(crate) use markdown::render as markdown;
 pub(crate) use text::render as text;
@@ -72,7 +74,9 @@ pub(crate) struct ObjectChange {
     pub(crate) change: Change,
     /// What differs in it; nothing where it is in one output alone.
     pub(crate) fields: Vec<Field>,
-    /// Before and after, where it is in the output and its text may be shown.
+    /// Whether some of its values stay hidden.
+    hides: bool,
+    /// Before and after, where it is in the output.
     old: Option<Object>,
     new: Option<Object>,
 }
@@ -193,16 +197,6 @@ impl ObjectChange {
     fn order(&self) -> impl Ord {
         (self.preview.is_none(), &self.preview, &self.id)
     }
-
-    /// Whether its values stay hidden.
-    fn is_secret(&self) -> bool {
-        is_secret(&self.id)
-    }
-}
-
-/// Whether an object holds what nobody but its reader may see.
-fn is_secret(id: &Id) -> bool {
-    id.group.is_empty() && id.kind == "Secret"
 }
 
 /// Whether a file of a tree is one of objects.
@@ -227,9 +221,10 @@ fn is_of_suite(path: &str) -> bool {
 }
 
 fn compare(id: &Id, old: Option<&Object>, new: Option<&Object>) -> Option<ObjectChange> {
+    let hidden = old.into_iter().chain(new).map(Hidden::of).max().unwrap_or(Hidden::None);
     let fields = match (old, new) {
         (Some(old), Some(new)) => {
-            let fields = fields::compare(&old.node, &new.node, is_secret(id));
+            let fields = fields::compare(&old.node, &new.node, hidden);
             if fields.is_empty() {
                 return None;
             }
@@ -239,7 +234,8 @@ fn compare(id: &Id, old: Option<&Object>, new: Option<&Object>) -> Option<Object
     };
     let preview = new.or(old).and_then(|object| object.label(PREVIEW)).map(str::to_owned);
     let (change, old, new) = (Change::of(old, new), old.cloned(), new.cloned());
-    Some(ObjectChange { id: id.clone(), preview, change, fields, old, new })
+    let hides = hidden != Hidden::None;
+    Some(ObjectChange { id: id.clone(), preview, change, fields, hides, old, new })
 }
 
 /// The objects of some files of a tree. A Namespace stands in two files, once for who owns it.
@@ -290,17 +286,45 @@ mod tests {
     }
 
     #[test]
-    fn values_of_secrets_are_not_shown() {
-        let secret = |value: &str| {
-            format!(
-                "apiVersion: v1\nkind: Secret\nmetadata: {{name: a, namespace: pr-1}}\ndata: {{key: {value}}}\n"
-            )
-        };
-        let (old, new) = (secret("b2xk"), secret("bmV3"));
-        let found = between(&[("previews/pr-1/a.yaml", &old)], &[("previews/pr-1/a.yaml", &new)]);
-        for shown in [text(&found, false), json(&found), markdown(&found)] {
-            assert!(shown.contains("data.key"), "{shown}");
-            assert!(!shown.contains("b2xk") && !shown.contains("bmV3"), "{shown}");
+    fn what_may_be_secret_is_not_shown() {
+        for (kind, name, fields) in [
+            ("v1\nkind: Secret", "data.key", "data: {key: VALUE}"),
+            ("example.com/v1\nkind: Vault", "data.key", "spec: {a: 1}\ndata: {key: VALUE}"),
+            (
+                "external-secrets.io/v1\nkind: ExternalSecret",
+                "spec.target.template.data.p",
+                "spec: {target: {name: a, template: {data: {p: VALUE}}}}",
+            ),
+            (
+                "external-secrets.io/v1\nkind: SecretStore",
+                "spec.provider.fake",
+                "spec: {provider: {fake: {data: [{key: p, value: VALUE}]}}}",
+            ),
+            (
+                "apps/v1\nkind: Deployment",
+                "URL",
+                "spec: {env: [{name: URL, value: 'http://bob:VALUE@db/shop'}]}",
+            ),
+            ("v1\nkind: ConfigMap", "url", "data: {url: 'http://bob:VALUE@db/shop'}"),
+        ] {
+            let object = |value: &str, more: &str| {
+                let fields = fields.replace("VALUE", value);
+                let head = format!("apiVersion: {kind}\nmetadata: {{name: a, namespace: pr-1}}");
+                format!("{head}\n{fields}\nmore: {more}\n")
+            };
+            let told = |old: &str, new: &str| {
+                let file = "previews/pr-1/a.yaml";
+                let found = between(&[(file, old)], &[(file, new)]);
+                [text(&found, false), json(&found), markdown(&found)]
+            };
+            for shown in told(&object("b2xk", "1"), &object("bmV3", "1")) {
+                assert!(shown.contains(name), "{shown}");
+                assert!(!shown.contains("b2xk") && !shown.contains("bmV3"), "{shown}");
+            }
+            // What stays is not shown beside what changes.
+            for shown in told(&object("b2xk", "1"), &object("b2xk", "2")) {
+                assert!(shown.contains("more") && !shown.contains("b2xk"), "{shown}");
+            }
         }
     }
 

@@ -5,9 +5,10 @@
 //! comment that stands alone is passed on, and what text alone would not tell is written into blank
 //! lines, which the next reading takes out again.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
-use super::trivia::{column, distribute, is_comment, is_trivia, names};
+use super::trivia::{Above, column, distribute, is_comment, is_trivia, lines, names};
 
 /// One item with what belongs to it.
 #[derive(Debug, Clone, Default)]
@@ -64,8 +65,8 @@ impl Layout {
     /// Adds the next item of the text. `rest` and `lines` stand between it and the one above, whose column
     /// is `above`.
     pub(super) fn read(&mut self, mut item: Item, rest: &str, lines: &[&str], above: usize) {
-        let column = (!self.items.is_empty()).then_some(above);
-        let (deep, alone, own) = distribute(lines, column);
+        let above = self.items.last().map(|last| Above { column: above, name: &last.name });
+        let (deep, alone, own) = distribute(lines, above, &item.name);
         (item.alone, item.own) = (alone.concat(), own.concat());
         if let Some(last) = self.items.last_mut() {
             last.after = rest.to_owned() + &deep.concat();
@@ -83,7 +84,8 @@ impl Layout {
     /// Reads what follows the last item, whose column is `above`, and says how many of the lines belong to
     /// the list.
     pub(super) fn read_end(&mut self, rest: &str, lines: &[&str], above: usize) -> usize {
-        let (deep, alone, _) = distribute(lines, Some(above));
+        let name = self.items.last().map_or("", |last| &last.name);
+        let (deep, alone, _) = distribute(lines, Some(Above { column: above, name }), "");
         match self.items.last_mut() {
             Some(last) => {
                 last.after = rest.to_owned() + &deep.concat();
@@ -158,12 +160,34 @@ impl Layout {
                 Style::Inline(blanks) => blanks,
                 _ => &item.room,
             };
-            let Item { alone, own, core, after, .. } = item;
+            let Item { alone, core, after, .. } = item;
+            let own = self.own(index);
             let comma = if comma { "," } else { "" };
             // Writing to a string cannot fail.
             let _ = write!(out, "{alone}{own}{room}{core}{comma}{after}");
         }
         out + &self.tail
+    }
+
+    /// What is an item's own, with comments in its column where they would be read as those of the item that
+    /// has come to stand above it.
+    fn own(&self, index: usize) -> Cow<'_, str> {
+        let Item { own, name, room, .. } = &self.items[index];
+        let Some(above) = index.checked_sub(1).map(|above| &self.items[above]) else {
+            return own.into();
+        };
+        let above = Above { column: column(&above.room), name: &above.name };
+        let (_, all) = lines(own);
+        let (deep, alone, kept) = distribute(&all, Some(above), name);
+        if deep.is_empty() {
+            return own.into();
+        }
+        let aligned = |line: &&str| match is_comment(line) {
+            true => format!("{room}{}", line.trim_start()),
+            false => (*line).to_owned(),
+        };
+        let aligned: String = deep.iter().map(aligned).collect();
+        (aligned + &alone.concat() + &kept.concat()).into()
     }
 
     /// Puts each item, and each comment, on lines of its own.

@@ -2,7 +2,7 @@
 
 use super::document::{Document, Splice};
 use super::layout::{Item, Layout, Style, is_all_trivia};
-use super::trivia::{comma, is_comment, is_trivia, lines};
+use super::trivia::{comma, indentation, is_comment, is_trivia, lines};
 use crate::yaml::{Key, Node};
 
 /// A sequence: its layout, and which bytes of the text that is.
@@ -189,14 +189,22 @@ impl Document {
                 let indent = example.map_or(format!("{room}{unit}"), |line| {
                     line[..line.find('#').unwrap_or_default()].to_owned()
                 });
-                layout.room =
-                    format!("{}{}", layout.newline, indent.trim_start_matches(['\r', '\n']));
+                layout.room = format!("{}{}", layout.newline, indentation(&indent));
                 above = usize::MAX;
             } else if closer.is_empty() {
                 closer = format!("{}{}", layout.newline, self.indent(bracket));
             }
             let count = layout.read_end(rest, &gap, above);
             let mut below = &gap[count..];
+            if list.items().is_empty()
+                && let [lines @ .., last] = below
+                && !is_comment(last)
+                && !indentation(last).is_empty()
+            {
+                // Blanks on a line say where the items stood.
+                layout.room = format!("{}{}", layout.newline, indentation(last));
+                below = lines;
+            }
             if list.items().is_empty() && !self.is_quoted() {
                 // A blank line says that no comma stood behind the last item.
                 match below {
@@ -215,19 +223,35 @@ impl Document {
         Some(layout)
     }
 
+    /// Where the items of a list stand that has none, as far as the rest of it tells.
+    fn usual_room(&self, layout: &Layout) -> String {
+        let text = format!("{}{}", layout.header, layout.tail);
+        let (_, lines) = lines(&text);
+        match lines.iter().find(|line| is_comment(line)) {
+            Some(comment) => format!("{}{}", layout.newline, indentation(comment)),
+            None => format!("{}{}", lines.last().copied().unwrap_or_default(), self.unit()),
+        }
+    }
+
     /// What an edited sequence makes of the text.
     pub(super) fn splices(&self, list: &Node, sequence: Sequence) -> Vec<Splice> {
         let Sequence { mut layout, range, value, indent, is_usual } = sequence;
         let is_empty = layout.items.is_empty();
         let is_bare = is_empty && layout.header.is_empty() && layout.tail.trim().is_empty();
+        let is_near = layout.room == self.usual_room(&layout);
         match layout.style {
-            Style::Lines | Style::Inline(_) if is_bare && is_usual => {
+            Style::Lines if is_bare && is_usual && is_near => {
                 (layout.open, layout.tail) = (String::new(), String::new());
             }
-            Style::Lines if is_empty && !layout.trailing && !self.is_quoted() => {
+            Style::Inline(_) if is_bare && is_usual => {
+                (layout.open, layout.tail) = (String::new(), String::new());
+            }
+            Style::Lines if is_empty => {
                 let closer = layout.tail.rfind('\n').unwrap_or_default();
                 let closer = layout.tail[..closer].trim_end_matches('\r').len();
-                layout.tail.insert_str(closer, layout.newline);
+                let comma = if layout.trailing || self.is_quoted() { "" } else { layout.newline };
+                let room = if is_near || layout.column() == 0 { "" } else { &layout.room };
+                layout.tail.insert_str(closer, &format!("{comma}{room}"));
             }
             // The blank says that items stood side by side.
             Style::Inline(_) if is_empty => {

@@ -27,23 +27,48 @@ pub(super) fn is_trivia(line: &str) -> bool {
 
 /// Where the text of a line begins.
 pub(super) fn column(line: &str) -> usize {
-    let line = line.trim_start_matches(['\r', '\n']);
-    line.len() - line.trim_start().len()
+    indentation(line).len()
 }
 
-/// Cuts the lines between two items: those of the item above, comments indented deeper than its `column`;
-/// comments that stand alone, with a blank line below; and those of the item below.
+/// What stands between a line break and the text of the line.
+pub(super) fn indentation(line: &str) -> &str {
+    let line = line.trim_start_matches(['\r', '\n']);
+    &line[..line.len() - line.trim_start().len()]
+}
+
+/// An item above a gap: the column where it begins, and its name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Above<'n> {
+    pub(super) column: usize,
+    pub(super) name: &'n str,
+}
+
+/// Cuts the lines between two items: those of the item above, comments indented deeper than it; comments that
+/// stand alone, with a blank line below; and those of the item below. A comment directly above the item below
+/// that says its name is that one's in any column.
 pub(super) fn distribute<'l, 't>(
     lines: &'l [&'t str],
-    above: Option<usize>,
+    above: Option<Above<'_>>,
+    below: &str,
 ) -> (&'l [&'t str], &'l [&'t str], &'l [&'t str]) {
-    let is_above =
-        |line: &&str| !is_comment(line) || above.is_some_and(|above| column(line) > above);
-    let run = lines.iter().take_while(|line| is_above(line)).count();
-    let deep = lines[..run].iter().rposition(|line| is_comment(line)).map_or(0, |last| last + 1);
+    let count_deep = |lines: &[&str]| {
+        let is_above =
+            |line: &&&str| !is_comment(line) || above.is_some_and(|it| column(line) > it.column);
+        let run = lines.iter().take_while(is_above).count();
+        lines[..run].iter().rposition(|line| is_comment(line)).map_or(0, |last| last + 1)
+    };
+    let mut deep = count_deep(lines);
+    let glued = |lines: &[&str]| lines.iter().rev().take_while(|line| is_comment(line)).count();
+    let block = lines.len() - glued(lines);
+    if let Some(above) = above.filter(|_| block < deep) {
+        let of_above = lines[block..deep].iter().rposition(|line| names(line, above.name));
+        let start = block + of_above.map_or(0, |last| last + 1);
+        if lines[start..deep].iter().any(|line| names(line, below)) {
+            deep = count_deep(&lines[..start]);
+        }
+    }
     let (deep, rest) = lines.split_at(deep);
-    let glued = rest.iter().rev().take_while(|line| is_comment(line)).count();
-    let between = &rest[..rest.len() - glued];
+    let between = &rest[..rest.len() - glued(rest)];
     let last = between.iter().rposition(|line| is_comment(line));
     let (alone, own) = rest.split_at(last.map_or(0, |last| last + 2));
     (deep, alone, own)
@@ -79,11 +104,31 @@ mod tests {
     fn comments_belong_to_the_item_above_or_below_or_stand_alone() {
         let text = "\n      # of the one above\n\n    # alone\n\n# of the one below";
         let (rest, lines) = lines(text);
-        let (deep, alone, own) = distribute(&lines, Some(4));
+        let above = Some(Above { column: 4, name: "pr-1" });
+        let (deep, alone, own) = distribute(&lines, above, "pr-2");
         assert_eq!(rest, "");
         assert_eq!(deep, ["\n      # of the one above"]);
         assert_eq!(alone, ["\n", "\n    # alone", "\n"]);
         assert_eq!(own, ["\n# of the one below"]);
+    }
+
+    #[test]
+    fn a_comment_directly_above_an_item_that_it_names_is_its_own_in_any_column() {
+        let cut = |text: &str| {
+            let (_, lines) = lines(text);
+            let above = Some(Above { column: 4, name: "pr-1" });
+            let (deep, alone, own) = distribute(&lines, above, "pr-2");
+            [deep.concat(), alone.concat(), own.concat()]
+        };
+        let (of_above, of_below) = ("\n      # of pr-1", "\n      # wait\n      # for pr-2");
+        assert_eq!(cut(of_below), ["", "", of_below]);
+        assert_eq!(cut(&format!("{of_above}{of_below}")), [of_above, "", of_below]);
+        assert_eq!(
+            cut(&format!("{of_above}\n{of_below}")),
+            [of_above, "", &format!("\n{of_below}")]
+        );
+        assert_eq!(cut(&format!("{of_below}\n")), [of_below, "", "\n"]);
+        assert_eq!(cut("\n      # expires: never"), ["\n      # expires: never", "", ""]);
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub(crate) struct Kind {
     /// How it says what it restricts or configures, if that is what it is for. The first way that applies
     /// counts.
     pub(crate) policy: &'static [Reach],
+    /// Whether a pod loses no restriction where a selector of its objects no longer selects it: they select
+    /// pods to reach, watch or scale them, or select no pods at all.
+    pub(crate) protects_nothing: bool,
 }
 
 /// When objects are written: what others need comes first.
@@ -105,8 +108,16 @@ const TEMPLATE: &[&str] = &["spec", "template"];
 impl Kind {
     /// A kind in a namespace, of which nothing else is known.
     const fn of(group: &'static str, name: &'static str) -> Self {
-        let (is_cluster_scoped, rank) = (false, Rank::Other);
-        Self { group, name, is_cluster_scoped, rank, workload: None, routes: None, policy: &[] }
+        Self {
+            group,
+            name,
+            is_cluster_scoped: false,
+            rank: Rank::Other,
+            workload: None,
+            routes: None,
+            policy: &[],
+            protects_nothing: false,
+        }
     }
 
     const fn in_no_namespace(self) -> Self {
@@ -118,7 +129,12 @@ impl Kind {
     }
 
     const fn runs(self, template: &'static [&'static str], support: Support) -> Self {
-        Self { workload: Some(PodOwner { template, support }), ..self }
+        let protects_nothing = true;
+        Self { workload: Some(PodOwner { template, support }), protects_nothing, ..self }
+    }
+
+    const fn that_protects_nothing(self) -> Self {
+        Self { protects_nothing: true, ..self }
     }
 
     const fn routes(self, api: RouteApi) -> Self {
@@ -136,12 +152,13 @@ static KINDS: &[Kind] = &[
     Kind::of("", "LimitRange").applies_to(&[Reach::Namespace]),
     Kind::of("", "Namespace").in_no_namespace().written(Rank::Namespace),
     Kind::of("", "Node").in_no_namespace(),
-    Kind::of("", "PersistentVolume").in_no_namespace(),
+    Kind::of("", "PersistentVolume").in_no_namespace().that_protects_nothing(),
+    Kind::of("", "PersistentVolumeClaim").that_protects_nothing(),
     Kind::of("", "Pod").runs(&[], Support::Refused("a bare Pod is never replaced when it fails")),
     Kind::of("", "ReplicationController").runs(TEMPLATE, Support::Refused(NO_ROLLOUTS)),
     Kind::of("", "ResourceQuota").applies_to(&[Reach::Namespace]),
     Kind::of("", "Secret").written(Rank::Secret),
-    Kind::of("", "Service").written(Rank::Service),
+    Kind::of("", "Service").written(Rank::Service).that_protects_nothing(),
     Kind::of("", "ServiceAccount").written(Rank::ServiceAccount),
     Kind::of("access.smi-spec.io", "TrafficTarget").applies_to(&[Reach::Service(&[
         "spec",
@@ -156,7 +173,8 @@ static KINDS: &[Kind] = &[
     Kind::of("admissionregistration.k8s.io", "ValidatingWebhookConfiguration").in_no_namespace(),
     Kind::of("apiextensions.k8s.io", "CustomResourceDefinition")
         .in_no_namespace()
-        .written(Rank::Definition),
+        .written(Rank::Definition)
+        .that_protects_nothing(),
     Kind::of("apiregistration.k8s.io", "APIService").in_no_namespace(),
     Kind::of("apps", "DaemonSet").runs(TEMPLATE, Support::Refused(EVERY_NODE)),
     Kind::of("apps", "Deployment").written(Rank::Deployment).runs(TEMPLATE, Support::Copied),
@@ -169,14 +187,19 @@ static KINDS: &[Kind] = &[
         TEMPLATE,
         Support::Refused("its triggers would replace the image that a preview sets"),
     ),
+    Kind::of("argoproj.io", "Application").that_protects_nothing(),
+    Kind::of("argoproj.io", "ApplicationSet").that_protects_nothing(),
     Kind::of("argoproj.io", "Rollout").runs(
         TEMPLATE,
         Support::Refused("a copy would drive its own canaries and change the same routes"),
     ),
+    Kind::of("autoscaling", "HorizontalPodAutoscaler").that_protects_nothing(),
+    Kind::of("autoscaling.k8s.io", "VerticalPodAutoscaler").that_protects_nothing(),
     Kind::of("batch", "CronJob")
         .runs(&["spec", "jobTemplate", "spec", "template"], Support::Passing),
     Kind::of("batch", "Job").runs(TEMPLATE, Support::Passing),
-    Kind::of("cert-manager.io", "ClusterIssuer").in_no_namespace(),
+    Kind::of("cert-manager.io", "ClusterIssuer").in_no_namespace().that_protects_nothing(),
+    Kind::of("cert-manager.io", "Issuer").that_protects_nothing(),
     Kind::of("certificates.k8s.io", "CertificateSigningRequest").in_no_namespace(),
     Kind::of("cilium.io", "CiliumClusterwideNetworkPolicy")
         .in_no_namespace()
@@ -225,21 +248,37 @@ static KINDS: &[Kind] = &[
     Kind::of("gateway.envoyproxy.io", "BackendTrafficPolicy").applies_to(&[Reach::Targets]),
     Kind::of("gateway.networking.k8s.io", "BackendTLSPolicy").applies_to(&[Reach::Targets]),
     Kind::of("gateway.networking.k8s.io", "GRPCRoute").routes(RouteApi::GatewayApi),
+    Kind::of("gateway.networking.k8s.io", "Gateway").that_protects_nothing(),
     Kind::of("gateway.networking.k8s.io", "GatewayClass").in_no_namespace(),
     Kind::of("gateway.networking.k8s.io", "HTTPRoute").routes(RouteApi::GatewayApi),
     Kind::of("gateway.networking.x-k8s.io", "XBackendTrafficPolicy").applies_to(&[Reach::Targets]),
     Kind::of("generators.external-secrets.io", "ClusterGenerator").in_no_namespace(),
+    Kind::of("helm.toolkit.fluxcd.io", "HelmRelease").that_protects_nothing(),
+    Kind::of("image.toolkit.fluxcd.io", "ImageUpdateAutomation").that_protects_nothing(),
     Kind::of("k8s.cni.cncf.io", "NetworkAttachmentDefinition").written(Rank::Injected),
-    Kind::of("kustomize.toolkit.fluxcd.io", "Kustomization").written(Rank::Kustomization),
+    Kind::of("keda.sh", "ScaledJob").that_protects_nothing(),
+    Kind::of("keda.sh", "ScaledObject").that_protects_nothing(),
+    Kind::of("kustomize.toolkit.fluxcd.io", "Kustomization")
+        .written(Rank::Kustomization)
+        .that_protects_nothing(),
     Kind::of("kyverno.io", "ClusterPolicy").in_no_namespace().applies_to(&[Reach::Namespace]),
     Kind::of("kyverno.io", "Policy").applies_to(&[Reach::Namespace]),
     Kind::of("linkerd.io", "ServiceProfile").applies_to(&[Reach::Service(&["metadata", "name"])]),
+    Kind::of("monitoring.coreos.com", "Alertmanager").that_protects_nothing(),
+    Kind::of("monitoring.coreos.com", "PodMonitor").that_protects_nothing(),
+    Kind::of("monitoring.coreos.com", "Probe").that_protects_nothing(),
+    Kind::of("monitoring.coreos.com", "Prometheus").that_protects_nothing(),
+    Kind::of("monitoring.coreos.com", "PrometheusAgent").that_protects_nothing(),
+    Kind::of("monitoring.coreos.com", "ServiceMonitor").that_protects_nothing(),
+    Kind::of("monitoring.coreos.com", "ThanosRuler").that_protects_nothing(),
     Kind::of("networking.istio.io", "DestinationRule")
         .applies_to(&[Reach::Service(&["spec", "host"])]),
     Kind::of("networking.istio.io", "EnvoyFilter")
         .applies_to(&[Reach::Pods(&["spec", "workloadSelector"])]),
+    Kind::of("networking.istio.io", "Gateway").that_protects_nothing(),
     Kind::of("networking.istio.io", "ProxyConfig")
         .applies_to(&[Reach::Pods(&["spec", "selector"])]),
+    Kind::of("networking.istio.io", "ServiceEntry").that_protects_nothing(),
     Kind::of("networking.istio.io", "Sidecar")
         .written(Rank::Sidecar)
         .applies_to(&[Reach::Pods(&["spec", "workloadSelector"])]),
@@ -248,10 +287,16 @@ static KINDS: &[Kind] = &[
     Kind::of("networking.k8s.io", "NetworkPolicy")
         .applies_to(&[Reach::Pods(&["spec", "podSelector"])]),
     Kind::of("node.k8s.io", "RuntimeClass").in_no_namespace(),
-    Kind::of("notification.toolkit.fluxcd.io", "Alert").written(Rank::Alert),
+    Kind::of("notification.toolkit.fluxcd.io", "Alert")
+        .written(Rank::Alert)
+        .that_protects_nothing(),
     Kind::of("notification.toolkit.fluxcd.io", "Provider").written(Rank::Provider),
+    Kind::of("notification.toolkit.fluxcd.io", "Receiver").that_protects_nothing(),
     Kind::of("opentelemetry.io", "Instrumentation").written(Rank::Injected),
     Kind::of("opentelemetry.io", "OpenTelemetryCollector").written(Rank::Injected),
+    Kind::of("operator.victoriametrics.com", "VMPodScrape").that_protects_nothing(),
+    Kind::of("operator.victoriametrics.com", "VMServiceScrape").that_protects_nothing(),
+    Kind::of("policy", "PodDisruptionBudget").that_protects_nothing(),
     Kind::of("policy.linkerd.io", "AuthorizationPolicy").applies_to(&[Reach::Targets]),
     Kind::of("policy.linkerd.io", "HTTPLocalRateLimitPolicy").applies_to(&[Reach::Targets]),
     Kind::of("policy.linkerd.io", "Server").applies_to(&[Reach::Pods(&["spec", "podSelector"])]),
@@ -272,7 +317,8 @@ static KINDS: &[Kind] = &[
     Kind::of("projectcalico.org", "NetworkPolicy").applies_to(&[Reach::Calico]),
     Kind::of("rbac.authorization.k8s.io", "ClusterRole")
         .in_no_namespace()
-        .written(Rank::ClusterRole),
+        .written(Rank::ClusterRole)
+        .that_protects_nothing(),
     Kind::of("rbac.authorization.k8s.io", "ClusterRoleBinding")
         .in_no_namespace()
         .written(Rank::ClusterRoleBinding),
@@ -352,6 +398,13 @@ pub(crate) fn is_copied_workload(group: &str, name: &str) -> bool {
 #[must_use]
 pub(crate) fn is_policy(group: &str, name: &str) -> bool {
     find(group, name).is_some_and(|kind| !kind.policy.is_empty())
+}
+
+/// Whether no selector of a kind's objects restricts or changes the pods that it selects. Of unknown kinds, each
+/// may.
+#[must_use]
+pub(crate) fn protects_nothing(group: &str, name: &str) -> bool {
+    find(group, name).is_some_and(|kind| kind.protects_nothing)
 }
 
 /// Where objects of a kind keep the template of their pods, where they have one: those of an unknown kind do

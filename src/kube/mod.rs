@@ -16,7 +16,7 @@ pub(crate) mod names;
 mod object;
 mod order;
 mod route_api;
-mod secret;
+pub(crate) mod secret;
 pub(crate) mod volumes;
 
 pub use image::repository;

@@ -2,8 +2,46 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 
-use crate::yaml::Node;
+use super::Id;
+use crate::yaml::{Data, Node};
+
+/// Texts behind these keys may be secret: of variables and templates, of providers that hold their values,
+/// of headers and bodies of requests.
+const MAY_BE_SECRET: [&str; 8] =
+    ["value", "template", "stringData", "fake", "headers", "httpHeaders", "body", "password"];
+
+/// Whether texts behind a key may be secret.
+pub(crate) fn may_be_secret(key: &str) -> bool {
+    MAY_BE_SECRET.contains(&key)
+}
+
+/// Whether an object is a Secret, all of whose values are.
+pub(crate) fn is_secret(id: &Id) -> bool {
+    id.group.is_empty() && id.kind == "Secret"
+}
+
+/// Whether an object is of a kind that Secrets are made from, such as ExternalSecrets and generators.
+pub(crate) fn makes_secrets(id: &Id) -> bool {
+    id.kind.contains("Secret") || id.group.contains("secret")
+}
+
+/// A value as JSON. Texts behind keys that may hold a secret are left out.
+pub(crate) fn without_secrets(node: &Node) -> Value {
+    match &node.data {
+        Data::Scalar { .. } => node.to_json(),
+        Data::List(items) => items.iter().map(without_secrets).collect(),
+        Data::Map(entries) => {
+            let entries = entries.iter().map(|(key, value)| {
+                let hidden = may_be_secret(&key.text);
+                let value = if hidden { "…".into() } else { without_secrets(value) };
+                (key.text.to_string(), value)
+            });
+            Value::Object(entries.collect())
+        }
+    }
+}
 
 /// How every value begins that SOPS encrypted; its MAC is one too.
 pub(crate) const CIPHERTEXT: &str = "ENC[AES256_GCM";

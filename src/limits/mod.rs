@@ -16,7 +16,8 @@ pub struct InputLimits {
     pub bytes: usize,
     /// Levels of nesting in one document.
     pub depth: usize,
-    /// Nodes of one text, or of all texts of a baseline: mappings, sequences, scalars, and keys.
+    /// Nodes of one text, or of all texts of a baseline: mappings, sequences, scalars, and keys, with those
+    /// that anchors and aliases make.
     pub nodes: usize,
     /// Documents in one text.
     pub documents: usize,
@@ -69,6 +70,12 @@ pub struct OutputLimits {
     pub depth: usize,
     /// Bytes of all previews together, as text.
     pub bytes: usize,
+}
+
+impl OutputLimits {
+    /// The most work of patches that can be asked for. What patches make is held in memory until all of it is
+    /// written: this is some gigabytes, and more than a thousand times what a thousand previews need.
+    pub const MOST_WORK: usize = 100_000_000;
 }
 
 impl Default for OutputLimits {

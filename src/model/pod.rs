@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::diagnostic::{Place, Sources};
 use crate::kube::kinds;
@@ -82,8 +82,22 @@ pub(crate) fn values_of(text: &str) -> Vec<Value> {
     let file = sources.add("annotation", text);
     // No text of a few aliases becomes a large tree.
     let budget = InputLimits { alias_nodes: text.len(), ..InputLimits::default() };
-    let documents = parse_documents(&sources, file, &budget).unwrap_or_default();
-    documents.iter().map(Node::to_json).collect()
+    match parse_documents(&sources, file, &budget) {
+        Ok(documents) => documents.iter().map(Node::to_json).collect(),
+        // Injectors may read what is refused here.
+        Err(_) => images_of_text(text).map(|image| json!({"image": image})).collect(),
+    }
+}
+
+/// What stands behind the keys `image` of a text, whatever else is in it.
+fn images_of_text(text: &str) -> impl Iterator<Item = &str> {
+    let is_mark = |c: char| c.is_whitespace() || "\"'{}[],".contains(c);
+    text.match_indices(':').filter_map(move |(colon, _)| {
+        let before = text[..colon].trim_end_matches(is_mark);
+        let key = before.rsplit(is_mark).next().unwrap_or_default();
+        let mut words = text[colon + 1..].split(is_mark).filter(|word| !word.is_empty());
+        if key.eq_ignore_ascii_case("image") { words.next() } else { None }
+    })
 }
 
 /// The images of containers in such a value. Go takes keys in any case.
@@ -268,4 +282,21 @@ fn add(found: &mut Vec<Reference>, referent: Referent, parent: Option<&Node>, ke
 
 fn items<'a>(node: &'a Node, keys: &[&str]) -> &'a [Node] {
     node.at(keys).map(Node::items).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_of_an_annotation_are_seen_even_where_its_text_is_refused() {
+        let text = "a: {\"<<\": 1}\ncontainers:\n- name: image\n  image: evil/x:1\n- {'Image': \"evil/y\", args: [image]}\n";
+        let images = |text| {
+            let mut inside = Vec::new();
+            values_of(text).iter().for_each(|value| images_of_json(value, &mut inside));
+            inside
+        };
+        assert_eq!(images(text), ["evil/x:1", "evil/y"]);
+        assert_eq!(images(&text.replace("\"<<\"", "b")), ["evil/x:1", "evil/y"]);
+    }
 }

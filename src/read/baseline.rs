@@ -230,8 +230,14 @@ fn no_baseline(sources: &Sources, node: &Node) -> Diagnostic {
     Diagnostic::new(&code::NOT_AN_OBJECT, message, help).at(place, "this document")
 }
 
-/// Bytes of a text whose nodes are many beside the budget.
+/// Nodes of a text that are many beside the budget.
 const LARGE: usize = 1 << 20;
+
+/// How many nodes a text can make at most.
+fn most_nodes(text: &str, budget: &InputLimits) -> usize {
+    let aliases = if text.contains('*') { budget.alias_nodes } else { 0 };
+    text.len().saturating_add(aliases)
+}
 
 /// Parses the texts of a baseline, on every core.
 pub fn parse_baseline(
@@ -261,7 +267,7 @@ pub fn parse_baseline(
         (objects, report)
     };
     // Of two large ones beside each other, each could take what is left.
-    let is_large = |opened: &&Opened| sources.get(opened.file).text.len() > LARGE;
+    let is_large = |opened: &&Opened| most_nodes(&sources.get(opened.file).text, budget) > LARGE;
     let mut large = files.iter().filter(is_large).map(parse).collect::<Vec<_>>().into_iter();
     let small: Vec<_> = files.par_iter().filter(|file| !is_large(file)).map(parse).collect();
     let mut small = small.into_iter();

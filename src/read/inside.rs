@@ -56,8 +56,15 @@ fn is_root(folder: &Path) -> bool {
     folder.join(".git").exists()
 }
 
+/// Whether a folder is what Git keeps for itself under another name than `.git`, as a bare repository is. Work
+/// trees may lie in one; each has a `.git`.
+fn is_repository(folder: &Path) -> bool {
+    let is_folder = |name: &str| folder.join(name).is_dir();
+    folder.join("HEAD").symlink_metadata().is_ok() && is_folder("objects") && is_folder("refs")
+}
+
 /// Checks the links on a path of the command line. They may lead to other files of every repository that the
-/// path lies in, or of its folder where there is none, but not into a `.git`. Devices are not checked:
+/// path lies in, or of its folder where there is none, but not into a `.git`, nor into a bare repository. Devices are not checked:
 /// `<(...)` of a shell is one. Of a path that does not exist, the folders above it are checked.
 ///
 /// # Errors
@@ -89,6 +96,9 @@ pub fn check_inside(path: &Path) -> Result<(), String> {
         roots.push(folder);
     }
     let leads_to = real(there)?;
+    if leads_to.ancestors().take_while(|folder| !is_root(folder)).any(is_repository) {
+        return Err(OF_GIT.to_owned());
+    }
     roots.into_iter().try_for_each(|root| check_below(&leads_to, root))
 }
 

@@ -59,9 +59,8 @@ impl Reader<'_> {
             ));
             return Some(());
         }
-        let walk = WalkDir::new(&folder).sort_by_file_name().into_iter();
         let mut names: BTreeMap<String, String> = BTreeMap::new();
-        for entry in walk.filter_entry(|entry| entry.depth() == 0 || is_part(entry)) {
+        for entry in walk(&folder) {
             let read = entry.map_err(|error| error.to_string()).and_then(|entry| {
                 if entry.file_type().is_dir() || entry.depth() == 0 {
                     return Ok(None);
@@ -109,12 +108,24 @@ fn clash<'p>(path: &'p str, names: &mut BTreeMap<String, String>) -> Option<(Str
     })
 }
 
-/// Checks that a suite's folder is one, and in the source.
+/// Checks that a suite's folder is one, in the source, and holds some file: Git has no empty folders, and Flux
+/// applies what has no objects without a word.
 fn check_suite(folder: &Path, root: &Path) -> Result<(), String> {
     if !folder.is_dir() {
         return Err(format!("there is no folder {}", from_here(folder).display()));
     }
-    check_below(&real(folder)?, root)
+    check_below(&real(folder)?, root)?;
+    let is_file = |entry: &DirEntry| entry.depth() > 0 && !entry.file_type().is_dir();
+    if walk(folder).any(|entry| entry.as_ref().map_or(true, is_file)) {
+        return Ok(());
+    }
+    Err(format!("there is no file in {}", from_here(folder).display()))
+}
+
+/// Goes through the parts of a suite.
+fn walk(folder: &Path) -> impl Iterator<Item = walkdir::Result<DirEntry>> {
+    let all = WalkDir::new(folder).sort_by_file_name().into_iter();
+    all.filter_entry(|entry| entry.depth() == 0 || is_part(entry))
 }
 
 /// The path of a file below the folder of its suite, and the first bytes of its content.

@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::new_file::{USUAL, is_unfinished, new_file};
+use super::new_file::{USUAL, is_unfinished, new_file, remove_unfinished};
 use super::tree::{Tree, is_ours};
 use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::read::{OUTPUT_LIST, check_inside};
@@ -359,17 +359,6 @@ fn write_list(folder: &Path, paths: &BTreeSet<&str>) -> io::Result<()> {
     let file = new_file(folder, USUAL, text.as_bytes())?;
     file.as_file().sync_all()?;
     file.persist(folder.join(LIST))?;
-    Ok(())
-}
-
-/// Removes what a run left that was stopped.
-fn remove_unfinished(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_file() && is_unfinished(&entry.file_name().to_string_lossy()) {
-            fs::remove_file(entry.path())?;
-        }
-    }
     Ok(())
 }
 

@@ -11,7 +11,9 @@ use std::path::{Component, Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::new_file::{PRIVATE, USUAL, new_file};
+use tempfile::NamedTempFile;
+
+use super::new_file::{PRIVATE, USUAL, is_same, new_file, remove_unfinished};
 use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::read::{check_inside, git_root};
 
@@ -78,6 +80,8 @@ impl Held {
     pub fn replace(self, before: &str, text: &str) -> Result<Option<String>, Refused> {
         let failed = |error: io::Error| cannot(&self.path, "written", &error);
         let folder = folder_of(&self.path);
+        // Of runs that were stopped; what cannot be removed is no reason to stop as well.
+        let _ = remove_unfinished(folder);
         let new = new_file(folder, PRIVATE, text.as_bytes()).map_err(failed)?;
         let made = new.as_file().metadata().map_err(failed)?;
         let (owner, group) = (self.metadata.uid(), self.metadata.gid());
@@ -110,7 +114,6 @@ impl Held {
 /// # Errors
 /// One of them is there, stands behind a link, or the system refuses.
 pub fn create(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Refused> {
-    let mut ready = Vec::new();
     for (path, _) in files {
         check_below(path, root)?;
         if fs::symlink_metadata(path).is_ok() {
@@ -119,16 +122,8 @@ pub fn create(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Refused> {
             return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help).into());
         }
     }
-    for (path, content) in files {
-        let failed = |error: io::Error| cannot(path, "written", &error);
-        let folder = folder_of(path);
-        fs::create_dir_all(folder).map_err(failed)?;
-        let new = new_file(folder, USUAL, content.as_bytes()).map_err(failed)?;
-        new.as_file().sync_all().map_err(failed)?;
-        ready.push((path, new));
-    }
     let mut written: Vec<&Path> = Vec::new();
-    for (path, new) in ready {
+    for (path, new) in made(files)? {
         if let Err(error) = new.persist_noclobber(path) {
             for path in written {
                 // What was written a moment ago goes again; where it does not, the message names it.
@@ -139,6 +134,40 @@ pub fn create(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Refused> {
         written.push(path);
     }
     Ok(())
+}
+
+/// Writes files below a folder, over those of an earlier run.
+///
+/// # Errors
+/// What is there is no plain file of one name, or stands behind a link, or the system refuses.
+pub fn overwrite(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Refused> {
+    for (path, _) in files {
+        check_below(path, root)?;
+        let is_plain = |found: Metadata| found.is_file() && found.nlink() == 1;
+        if !fs::symlink_metadata(path).map_or(true, is_plain) {
+            let message = format!("{} is no plain file; nothing was written", path.display());
+            let help = "name another folder, or remove it";
+            return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help));
+        }
+    }
+    made(files)?.into_iter().try_for_each(|(path, new)| {
+        let persisted = new.persist(path).map(drop);
+        persisted.map_err(|error| cannot(path, "written", &error.error))
+    })
+}
+
+/// The files, whole and not in their places yet.
+fn made<'f>(files: &'f [(PathBuf, &str)]) -> Result<Vec<(&'f Path, NamedTempFile)>, Refused> {
+    let made = files.iter().map(|(path, content)| {
+        let folder = folder_of(path);
+        let new = fs::create_dir_all(folder).and_then(|()| {
+            let new = new_file(folder, USUAL, content.as_bytes())?;
+            new.as_file().sync_all()?;
+            Ok(new)
+        });
+        new.map(|new| (path.as_path(), new)).map_err(|error| cannot(path, "written", &error))
+    });
+    made.collect()
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -189,10 +218,6 @@ fn check_below(path: &Path, outer: &Path) -> Result<(), Refused> {
         let message = format!("{} is not written: {why}", path.display());
         Diagnostic::new(&code::EDIT_REFUSED, message, "name a file that Git tracks").into()
     })
-}
-
-fn is_same(one: &Metadata, other: &Metadata) -> bool {
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 fn cannot(path: &Path, done: &str, error: &io::Error) -> Refused {

@@ -1,8 +1,8 @@
 //! A new file that takes its place only once it is whole.
 
-use std::fs::Permissions;
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File, Metadata, Permissions, TryLockError};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
@@ -15,17 +15,75 @@ pub(super) const USUAL: u32 = 0o666;
 /// Nobody but the user.
 pub(super) const PRIVATE: u32 = 0o600;
 
-/// Writes a file of this content and mode into a folder. It goes again unless it is put in its place.
+/// Writes a file of this content and mode into a folder. It goes again unless it is put in its place. While it
+/// is open it is locked, so that nobody takes it for one that was left behind.
 pub(super) fn new_file(folder: &Path, mode: u32, content: &[u8]) -> io::Result<NamedTempFile> {
     let (prefix, suffix) = UNFINISHED;
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix).suffix(suffix).permissions(Permissions::from_mode(mode));
     let mut file = builder.tempfile_in(folder)?;
+    // Not every file system has locks.
+    while file.as_file().lock().is_ok() && !is_there(&file)? {
+        // Whoever found it without a lock, a moment ago, has removed it.
+        file = builder.tempfile_in(folder)?;
+    }
     file.write_all(content)?;
     Ok(file)
 }
 
-/// Whether a file of this name was left by a run that was stopped.
+fn is_there(file: &NamedTempFile) -> io::Result<bool> {
+    let made = file.as_file().metadata()?;
+    let found = fs::symlink_metadata(file.path());
+    Ok(found.is_ok_and(|found| is_same(&found, &made)))
+}
+
+/// Whether two are of one file.
+pub(super) fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Whether a file of this name was left by a run that was stopped, or is of one that goes on.
 pub(super) fn is_unfinished(name: &str) -> bool {
     name.strip_prefix(UNFINISHED.0).is_some_and(|rest| rest.ends_with(UNFINISHED.1))
+}
+
+/// Removes what runs that were stopped have left in a folder.
+pub(super) fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if !entry.file_type()?.is_file() || !is_unfinished(&entry.file_name().to_string_lossy()) {
+            continue;
+        }
+        // Held until it is gone: see above.
+        let file = File::open(entry.path());
+        let lock = file.as_ref().map(File::try_lock);
+        if matches!(lock, Ok(Err(TryLockError::WouldBlock))) {
+            continue;
+        }
+        match fs::remove_file(entry.path()) {
+            // Another run was faster.
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_run_writes_is_no_file_that_was_left_behind() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let left = folder.path().join(".anabranch-x.tmp");
+        fs::write(&left, "").expect("written");
+        let other = folder.path().join(".anabranch.tmp");
+        fs::create_dir(folder.path().join(".anabranch-d.tmp")).expect("a folder");
+        fs::write(&other, "").expect("written");
+        let writing = new_file(folder.path(), PRIVATE, b"a").expect("written");
+        remove_unfinished(folder.path()).expect("removed");
+        assert!(!left.exists() && other.exists() && writing.path().exists());
+        assert_eq!(folder.path().read_dir().expect("a folder").count(), 3);
+    }
 }

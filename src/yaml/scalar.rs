@@ -7,6 +7,9 @@
 
 use smol_str::{SmolStr, ToSmolStr, format_smolstr};
 
+/// The key that merges a mapping into the one it stands in.
+pub(crate) const MERGE: &str = "<<";
+
 /// A scalar's type and value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolved<'t> {

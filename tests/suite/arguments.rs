@@ -477,6 +477,36 @@ fn check_finds_names_that_only_artifacts_of_previews_need() {
 }
 
 #[test]
+fn a_suite_without_files_is_none() {
+    let shop = Shop::new();
+    let tests = "spec:\n  tests: [{name: e2e, path: ./tests/e2e}]\n";
+    shop.write("previews.yaml", &config("cart:2").replace("spec:\n", tests));
+    fs::create_dir_all(shop.path("tests/e2e/empty")).expect("a folder");
+    for line in ["check -b apps", "render -b apps -o out"] {
+        let said = words(shop.run(line));
+        assert!(said.contains("error[suite-missing]"), "{line}: {said}");
+        assert!(said.contains("there is no file in tests/e2e"), "{line}: {said}");
+    }
+    shop.write("tests/e2e/empty/job.yaml", "a: job\n");
+    shop.run("check -b apps").ok();
+}
+
+#[test]
+fn stdin_is_no_baseline_that_a_file_can_name() {
+    let shop = Shop::new();
+    let with = |path: &str| {
+        config("cart:2").replace("{namespace: shop}", &format!("{{namespace: shop, path: {path}}}"))
+    };
+    shop.write("previews.yaml", &with("'-'"));
+    let said = words(shop.run("check"));
+    assert!(said.contains("`-` is not a path inside the repository"), "{said}");
+    // A folder can have this name.
+    shop.write("-/cart.yaml", CART);
+    shop.write("previews.yaml", &with("./-"));
+    shop.run("check").ok();
+}
+
+#[test]
 fn suites_are_not_looked_for_beside_a_file_that_lies_alone() {
     let shop = Shop::new();
     let tests = "spec:\n  tests: [{name: e2e, path: ./tests/e2e}]\n";
@@ -581,6 +611,11 @@ fn every_help_and_every_page_has_examples_and_exit_codes() {
     assert!(shop.run("man render").ok().contains("Bytes of all input files together"));
     assert_eq!(shop.run("man nosuch").code, Some(2));
     shop.run("man -o pages").ok();
+    // The pages of an earlier version are there.
+    fs::write(shop.path("pages/anabranch-set.1"), "old").expect("written");
+    shop.run("man -o pages").ok();
+    let page = fs::read_to_string(shop.path("pages/anabranch-set.1")).expect("is written");
+    assert_eq!(page, shop.run("man set").ok());
     let pages: Vec<String> = files(&shop.path("pages")).into_keys().collect();
     assert_eq!(pages.len(), program.get_subcommands().count() + 1);
     assert!(

@@ -167,6 +167,46 @@ fn nothing_is_written_to_what_git_keeps_for_itself() {
 }
 
 #[test]
+fn nothing_is_written_to_a_repository_without_a_folder_for_its_files() {
+    let folder = folder();
+    let bare = folder.path().join("shop.git");
+    for name in ["objects", "refs", "hooks"] {
+        fs::create_dir_all(bare.join(name)).expect("a folder");
+    }
+    fs::write(bare.join("HEAD"), "ref: refs/heads/main\n").expect("written");
+    fs::write(bare.join("hooks/pre-receive"), FILE).expect("written");
+    for arguments in [
+        &[&SET[..], &["--file", "shop.git/hooks/pre-receive"]].concat()[..],
+        &["init", "shop.git/new"],
+        &["man", "-o", "shop.git/hooks"],
+    ] {
+        let words = at(folder.path(), arguments).failed();
+        assert!(words.contains("it leads to what Git keeps for itself"), "{arguments:?}: {words}");
+    }
+    assert_eq!(names(&bare.join("hooks")), ["pre-receive"]);
+    // A work tree may lie in one.
+    let tree = bare.join("main");
+    fs::create_dir(&tree).expect("a folder");
+    fs::write(tree.join(".git"), "gitdir: ../worktrees/main\n").expect("written");
+    fs::write(tree.join("previews.yaml"), FILE).expect("written");
+    at(&tree, &SET).ok();
+}
+
+#[test]
+fn what_an_edit_left_that_was_stopped_goes_with_the_next_one() {
+    let folder = folder();
+    for name in [".anabranch-x1Y2z3.tmp", ".anabranch-notes", "anabranch-a.tmp"] {
+        fs::write(folder.path().join(name), FILE).expect("written");
+    }
+    fs::create_dir(folder.path().join(".anabranch-folder.tmp")).expect("a folder");
+    symlink("previews.yaml", folder.path().join(".anabranch-link.tmp")).expect("a link");
+    at(folder.path(), &SET).ok();
+    let left =
+        [".anabranch-folder.tmp", ".anabranch-link.tmp", ".anabranch-notes", "anabranch-a.tmp"];
+    assert_eq!(names(folder.path()), [&left[..], &["previews.yaml"]].concat());
+}
+
+#[test]
 fn init_writes_through_no_link_and_all_or_nothing() {
     let (outside, folder) = (tempfile::tempdir().expect("one"), tempfile::tempdir().expect("two"));
     symlink(outside.path(), folder.path().join("previews")).expect("a link");

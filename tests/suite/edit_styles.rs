@@ -26,6 +26,8 @@ struct Entry {
     behind: bool,
     /// A comment below that is indented deeper.
     deep: bool,
+    /// The comment above is indented deeper too.
+    askew: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,6 +51,8 @@ struct File {
     key_below: bool,
     last_newline: bool,
     windows: bool,
+    /// Items in brackets stand where no program would put them.
+    odd: bool,
 }
 
 impl Entry {
@@ -172,6 +176,7 @@ impl File {
                 Style::Aligned => "             ",
                 Style::Side if index > 0 => " ",
                 Style::Side => "",
+                Style::Lines { .. } if self.odd => "     ",
                 _ => &format!("  {indent}"),
             };
             let is_first_inside = index == 0 && self.style == Style::Aligned;
@@ -182,7 +187,10 @@ impl File {
                     out.push('\n');
                 }
                 if let Some(named) = entry.above {
-                    out.push_str(&format!("{at}{}\n", entry.above(named)));
+                    // Another's end has comments in this column that do not say the name.
+                    let is_askew = entry.askew && (named || index == 0);
+                    let more = if is_askew { "  " } else { "" };
+                    out.push_str(&format!("{at}{more}{}\n", entry.above(named)));
                 }
             }
             match self.style {
@@ -323,14 +331,14 @@ fn file() -> impl Strategy<Value = File> {
         Just(Style::Hugging),
         Just(Style::Compact),
     ];
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let flags = any::<[bool; 6]>();
     let entry = (1..3usize, any::<Option<bool>>(), flags).prop_map(|(services, above, flags)| {
-        let (expires, apart, alone, behind, deep) = flags;
-        Entry { number: 0, services, expires, above, apart, alone, behind, deep }
+        let [expires, apart, alone, behind, deep, askew] = flags;
+        Entry { number: 0, services, expires, above, apart, alone, behind, deep, askew }
     });
     let numbered =
         proptest::collection::btree_map((1..5usize).prop_map(|n| 2 * n - 1), entry, 1..4);
-    (styles, numbered, any::<[bool; 4]>())
+    (styles, numbered, any::<[bool; 5]>())
         .prop_map(|(style, entries, flags)| {
             let numbered = |(number, entry)| Entry { number, ..entry };
             File {
@@ -340,6 +348,7 @@ fn file() -> impl Strategy<Value = File> {
                 key_below: flags[1],
                 last_newline: flags[2],
                 windows: flags[3],
+                odd: flags[4],
             }
         })
         // A comment that stands alone, or heads the list, has room at the end only if the last line ends.

@@ -234,6 +234,7 @@ fn what_readers_disagree_about_is_refused() {
         ("a key that is another number to kubectl", "0777: a\n"),
         ("an escaped character that kustomize loses", "a: \"\\x7f\"\n"),
         ("a merge key below what it changes", "a: &a {b: 1}\nc: {b: 2, <<: *a}\n"),
+        ("a key that kustomize loses", "a: {\"<<\": {b: 1}}\n"),
         ("an escape that is none", "a: \"\\.\"\n"),
         ("a list for a key", "? [a, b]\n: c\n"),
         ("a template", "{{ .Values.x }}: y\n"),
@@ -429,6 +430,23 @@ fn the_files_of_a_folder_are_counted_together() {
     let words = limited(&["render", previews, "--baseline", &folder], None).failed();
     assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
     assert!(words.contains("the files of the baseline have more nodes than"), "{words}");
+}
+
+#[test]
+fn what_aliases_make_in_the_files_of_a_folder_is_counted_together() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let laughs = laughs("[", "]", |_, what| what.to_owned());
+    let text: String = laughs.split_inclusive('\n').take(4).collect();
+    for index in 0..300 {
+        fs::write(scratch.path().join(format!("{index}.yaml")), &text).expect("it can be written");
+    }
+    let folder = scratch.path().display().to_string();
+    let previews = "golden/one-service/input/previews.yaml";
+    for more in [&[][..], &["--max-alias-nodes", "18446744073709551615"]] {
+        let asked = [&["render", previews, "--baseline", &folder], more].concat();
+        let words = limited(&asked, None).failed();
+        assert!(words.contains("the files of the baseline have more nodes than"), "{words}");
+    }
 }
 
 #[test]

@@ -222,3 +222,11 @@ fn a_budget_that_is_used_up_is_an_error_and_drops_no_patch() {
         both(tens);
     }
 }
+
+#[test]
+fn no_work_that_can_be_asked_for_fills_the_memory() {
+    let most = ["--max-patch-nodes", "18446744073709551615"];
+    let answer = compile(&patched(""), &pair("s0"), &most).0;
+    assert_eq!(answer.code, Some(2));
+    assert!(answer.stderr.contains("no more than 100000000 values"), "{}", answer.stderr);
+}

@@ -123,9 +123,11 @@ impl<'a> Judge<'a> {
             });
             let mut message = privileges::in_words(&original.id, change);
             if let [.., Step::Key("labels"), Step::Key(label)] = change.path[..]
-                && let Some(policy) = self.policy_labels.get(label)
+                && let Some(policies) = self.policy_labels.get(label)
             {
-                message += &format!("; {policy} selects pods by it");
+                let verb = if policies.len() == 1 { "selects" } else { "select" };
+                let names = policies.iter().map(ToString::to_string);
+                message += &format!("; {} {verb} pods by it", first_of(5, ", ", names));
             }
             verdict.push(finding(patch, message, HELP));
         }

@@ -10,6 +10,7 @@ use super::pointer::{Pointer, find_mut, index};
 use super::{NEW, relocate};
 use crate::diagnostic::{Place, Problem};
 use crate::limits::{Allowance, Exceeded};
+use crate::yaml::scalar::MERGE;
 use crate::yaml::{Data, Key, Node};
 
 /// One operation.
@@ -103,7 +104,11 @@ impl Operation {
             "test" => Action::Test(value()?),
             _ => return Err("its `op` is none of them".to_owned()),
         };
-        Ok(Self { action, path: pointer("path")? })
+        let path = pointer("path")?;
+        if path.steps().iter().any(|step| step == MERGE) {
+            return Err("kustomize, which Flux runs, loses the key `<<`".to_owned());
+        }
+        Ok(Self { action, path })
     }
 
     /// How many levels its pointers lead down.

@@ -396,6 +396,8 @@ fn texts_that_are_no_patch_are_refused() {
         ("spec: {replicas: 2}", "it has no apiVersion, kind, metadata.name"),
         ("- {op: delete, path: /a}", "has a malformed operation (number 1)"),
         ("- {op: add, path: a}", "has a malformed operation"),
+        ("- {op: add, path: /spec/<<, value: {a: b}}", "loses the key `<<`"),
+        ("spec: {\"<<\": {a: b}}", "loses the key `<<`"),
         ("- {op: remove, path: /a}\n---\na: 1\n", "mixes a list of operations"),
     ];
     for (text, wanted) in cases {

@@ -14,7 +14,7 @@ use super::{Piece, quick, tags, without_marker};
 use crate::diagnostic::{Diagnostic, FileId, Place, Problem, code};
 use crate::limits::{InputLimits, flag, over_limit};
 use crate::yaml::node::{Data, Key, Node};
-use crate::yaml::scalar;
+use crate::yaml::scalar::{self, MERGE};
 
 /// Mistakes of one text after which the rest of it is not read: more than anybody mends at once.
 const MISTAKES: usize = 100;
@@ -142,14 +142,16 @@ impl Builder {
         Ok(())
     }
 
-    /// Counts a copy of a value that has an anchor.
-    fn check_copy(&mut self, node: &Node) -> Result<(), Stop> {
-        self.alias_nodes += node.weight();
+    /// Counts a copy of a value that has an anchor, before it is made: among all nodes as well, which are
+    /// those of the run.
+    fn check_copy(&mut self, weight: usize, place: Place) -> Result<(), Stop> {
+        self.alias_nodes += weight;
+        self.nodes += weight;
         if self.alias_nodes > self.budget.alias_nodes {
             let problem = "anchors and aliases make more nodes";
-            return self.stop_at(node.place, problem, self.budget.alias_nodes, flag::ALIAS_NODES);
+            return self.stop_at(place, problem, self.budget.alias_nodes, flag::ALIAS_NODES);
         }
-        Ok(())
+        self.check_nodes(place)
     }
 
     fn check_mistakes(&mut self, place: Place) -> Result<(), Stop> {
@@ -218,7 +220,6 @@ impl Builder {
             Event::Alias(name) => {
                 let mut node = self.anchored(name, place)?;
                 node.place = place;
-                self.check_copy(&node)?;
                 self.finish(node, None)?;
             }
             Event::End => {}
@@ -232,11 +233,13 @@ impl Builder {
         open.is_some_and(|open| matches!(open.node.data, Data::Map(_)))
     }
 
-    /// The value that an alias stands for.
+    /// A copy of the value that an alias stands for.
     fn anchored(&mut self, name: &str, place: Place) -> Result<Node, Stop> {
         let is_inside = self.open.iter().any(|open| open.anchor.as_deref() == Some(name));
-        if let Some(node) = self.anchors.get(name).filter(|_| !is_inside) {
-            return Ok(node.clone());
+        let weight = self.anchors.get(name).filter(|_| !is_inside).map(Node::weight);
+        if let Some(weight) = weight {
+            self.check_copy(weight, place)?;
+            return Ok(self.anchors[name].clone());
         }
         let (message, help) = if is_inside {
             (
@@ -273,7 +276,7 @@ impl Builder {
     /// of the open sequence, or a document of its own.
     fn finish(&mut self, node: Node, anchor: Option<SmolStr>) -> Result<(), Stop> {
         if let Some(anchor) = anchor {
-            self.check_copy(&node)?;
+            self.check_copy(node.weight(), node.place)?;
             self.anchors.insert(anchor, node.clone());
         }
         let Some(parent) = self.open.last_mut() else {
@@ -306,10 +309,8 @@ impl Builder {
                     self.complex_key(node.place);
                     return Err(Stop);
                 };
-                parent.merging = plain && text == "<<";
-                if plain && !scalar::is_key(&text) {
-                    self.errors.push(odd_key(&text).at(node.place, "read as another key"));
-                }
+                parent.merging = plain && text == MERGE;
+                self.errors.extend(odd_key(&text, plain, node.place));
                 if let Some(first) = parent.keys.insert(text.clone(), node.place) {
                     let twice = format!("the key `{text}` is written twice in one mapping");
                     let help = "keep one of the two; readers disagree on which one counts";
@@ -440,9 +441,22 @@ fn is_lost(c: char) -> bool {
     matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
 }
 
-fn odd_key(text: &str) -> Diagnostic {
-    let message = format!("kubectl and kustomize read the key `{text}` as different texts");
-    Diagnostic::new(&code::YAML_SYNTAX, message, format!("put it in quotes: \"{text}\""))
+/// What is wrong with a key that readers take for another, or lose.
+fn odd_key(text: &str, plain: bool, place: Place) -> Option<Diagnostic> {
+    let (message, help, label) = match plain {
+        true if !scalar::is_key(text) => (
+            format!("kubectl and kustomize read the key `{text}` as different texts"),
+            format!("put it in quotes: \"{text}\""),
+            "read as another key",
+        ),
+        false if text == MERGE => (
+            "kustomize, which Flux runs, loses the key `<<`, in quotes as well".to_owned(),
+            "rename the key, or leave the quotes out if it is to merge a mapping".to_owned(),
+            "lost on the way",
+        ),
+        _ => return None,
+    };
+    Some(Diagnostic::new(&code::YAML_SYNTAX, message, help).at(place, label))
 }
 
 fn is_mergeable(node: &Node) -> bool {

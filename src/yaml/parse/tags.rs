@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::words::Tag;
 use crate::diagnostic::Problem;
 use crate::yaml::node::Data;
-use crate::yaml::scalar::{Resolved, is_ambiguous, resolve};
+use crate::yaml::scalar::{MERGE, Resolved, is_ambiguous, resolve};
 
 /// A scalar with its tag.
 ///
@@ -28,7 +28,7 @@ pub(super) fn scalar(
         // Nothing at all is null.
         None if plain && text.is_empty() => Ok(value("~")),
         None => Ok(Data::Scalar { text: text.into(), plain }),
-        Some(Tag::Bare | Tag::Core("merge")) if text == "<<" && plain => Ok(value(&text)),
+        Some(Tag::Bare | Tag::Core("merge")) if text == MERGE && plain => Ok(value(&text)),
         Some(Tag::Core("str")) => Ok(string(&text)),
         Some(Tag::Bare) if plain && is_typed(&text) => Err(two_readings(&text)),
         Some(Tag::Bare) => Ok(string(&text)),

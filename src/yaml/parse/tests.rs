@@ -156,11 +156,14 @@ fn aliases_and_merge_keys_are_expanded() {
 }
 
 #[test]
-fn a_quoted_merge_key_is_a_key() {
-    for text in ["\"<<\": 1\n", "{\"<<\": 1}\n", "!!str <<: 1\n"] {
-        let documents = read(text).expect("valid");
-        assert_eq!(documents[0].to_json(), serde_json::json!({"<<": 1}), "{text}");
+fn a_quoted_merge_key_is_refused_for_kustomize_loses_it() {
+    for text in
+        ["\"<<\": 1\n", "{\"<<\": 1}\n", "a: {'<<': {b: c}}\n", "!!str <<: 1\n", "- '<<': {}\n"]
+    {
+        let found = read(text).expect_err("kustomize loses it");
+        assert!(found[0].message.contains("loses the key `<<`"), "{text}: {}", found[0].message);
     }
+    assert!(read("a: ['<<', \"<<\"]\n").is_ok());
 }
 
 #[test]
@@ -213,4 +216,22 @@ fn an_alias_bomb_ends_in_an_error() {
         bomb.push_str(&format!("a{level}: &a{level} [{}]\n", items.trim_end_matches(", ")));
     }
     assert_eq!(first_code(&bomb), "input-limit");
+}
+
+#[test]
+fn what_aliases_make_counts_as_nodes_too() {
+    let budget = InputLimits { nodes: 100, alias_nodes: usize::MAX, ..InputLimits::default() };
+    let read = |text: &str| {
+        let mut sources = Sources::default();
+        let file = sources.add("a.yaml", text);
+        let (read, nodes) = parse_counted(&sources, file, &budget);
+        (read.err().map(|errors| errors[0].help.clone()), nodes)
+    };
+    let ten = "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\nb: [";
+    let (_, alone) = read(&format!("{ten}]\n"));
+    let (error, with_five) = read(&format!("{ten}*a, *a, *a, *a, *a]\n"));
+    // Each alias, and what it stands for.
+    assert_eq!((error, with_five), (None, alone + 5 * (1 + 10)));
+    let (error, _) = read(&format!("{ten}{}]\n", "*a, ".repeat(10)));
+    assert!(error.is_some_and(|help| help.contains("--max-nodes")));
 }

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use smol_str::SmolStr;
 
 use super::node::{Data, Key, Node};
-use super::scalar::{is_key, is_no_json, is_word};
+use super::scalar::{MERGE, is_key, is_no_json, is_word};
 use crate::diagnostic::{FileId, Place};
 use crate::limits::InputLimits;
 
@@ -261,7 +261,7 @@ impl Reader<'_> {
         let text = SmolStr::new(&self.text[start + quotes..end - quotes]);
         // Keys that are something else to kubectl are short, or begin with a digit.
         let odd = quotes == 0 && (text.len() < 6 || self.bytes[start].is_ascii_digit());
-        if odd && !is_key(&text) {
+        if odd && !is_key(&text) || text == MERGE {
             return None;
         }
         let entries = &self.entries[first..];

@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::{Change, Step};
 use crate::diagnostic::text::short;
 use crate::kube::Id;
+use crate::kube::secret::{self, is_secret, makes_secrets, without_secrets};
 use crate::yaml::{Data, Node};
 
 /// What a difference says: where it is, what was there and what is.
@@ -40,23 +39,17 @@ pub(crate) fn in_words(id: &Id, change: &Change<'_>) -> String {
     }
 }
 
-/// Texts behind these keys may be secret: of variables and templates, of providers that hold their values,
-/// of headers and bodies of requests.
-const MAY_BE_SECRET: [&str; 8] =
-    ["value", "template", "stringData", "fake", "headers", "httpHeaders", "body", "password"];
-
 /// Whether what is at a place of an object may be secret. A pod's template is not.
 fn may_be_secret(id: &Id, path: &[Step<'_>]) -> bool {
     let in_template = |step: &Step<'_>| match *step {
-        Step::Key("template") => id.kind.contains("Secret"),
-        Step::Key(key) => MAY_BE_SECRET.contains(&key),
+        Step::Key("template") => makes_secrets(id),
+        Step::Key(key) => secret::may_be_secret(key),
         _ => false,
     };
-    let is_secret = id.group.is_empty() && id.kind == "Secret";
     // What a patch says of a Secret can meet other objects too.
     let is_data = path.first() == Some(&Step::Key("data")) && id.kind != "ConfigMap";
     // Wherever it stands: an operation can copy it to a label.
-    is_secret || is_data || id.kind == "Fake" || path.iter().any(in_template)
+    is_secret(id) || is_data || id.kind == "Fake" || path.iter().any(in_template)
 }
 
 /// A path in one word: `spec.containers[cart].image`.
@@ -87,21 +80,5 @@ fn show(node: &Node) -> Cow<'_, str> {
     match &node.data {
         Data::Scalar { text, .. } => short(text),
         _ => short(&without_secrets(node).to_string()).into_owned().into(),
-    }
-}
-
-/// A value as JSON. Texts behind keys that may hold a secret are left out.
-fn without_secrets(node: &Node) -> Value {
-    match &node.data {
-        Data::Scalar { .. } => node.to_json(),
-        Data::List(items) => items.iter().map(without_secrets).collect(),
-        Data::Map(entries) => {
-            let entries = entries.iter().map(|(key, value)| {
-                let hidden = MAY_BE_SECRET.contains(&key.text.as_str());
-                let value = if hidden { "…".into() } else { without_secrets(value) };
-                (key.text.to_string(), value)
-            });
-            Value::Object(entries.collect())
-        }
     }
 }

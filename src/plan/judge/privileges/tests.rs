@@ -17,7 +17,7 @@ fn object(text: &str) -> Object {
 fn said(before: &str, after: &str) -> Vec<String> {
     let id =
         Id { group: "policy".into(), kind: "P".into(), namespace: "".into(), name: "x".into() };
-    let labels = PolicyLabels::from([("tier", &id)]);
+    let labels = PolicyLabels::from([("tier", [&id].into())]);
     let (before, after) = (object(before), object(after));
     let changes = compare(&before.id, &labels, &before.node, &after.node);
     changes.iter().map(|change| in_words(&before.id, change)).collect()
@@ -330,5 +330,36 @@ fn other_kinds_are_compared_as_well_and_secrets_are_not_shown() {
             words => one(&said, words),
         }
         assert!(!said.concat().contains("old") && !said.concat().contains("bmV3"), "{said:?}");
+    }
+}
+
+#[test]
+fn labels_by_which_pods_are_selected_are_known_in_every_spelling() {
+    let labels = |spec: &str| {
+        let node =
+            object(&format!("{{apiVersion: e/v1, kind: E, metadata: {{name: e}}, spec: {spec}}}"))
+                .node;
+        let mut found = Vec::new();
+        selecting("spec", node.get("spec").expect("written above"), &mut |key| {
+            found.push(key.to_owned());
+        });
+        found
+    };
+    for spec in [
+        "{matchResources: {objectSelector: {matchLabels: {tier: x}}}}",
+        "{match: {labelSelector: {matchExpressions: [{key: tier, operator: Exists}]}}}",
+        "{podSelector: {matchLabels: {tier: x}}, namespaceSelector: {matchLabels: {team: y}}}",
+        "{selector: {tier: x}}",
+        "{podSelectors: [{tier: x}], nodeSelector: {zone: a}}",
+        "{workloadSelector: {labels: {tier: x}}, labels: {team: y}}",
+        "{selectors: [{podSelector: {matchLabels: {tier: x}}}]}",
+        "{labelSelector: tier}",
+        "{namespaces: {selector: {matchLabels: {team: y}}}, selector: {matchLabels: {tier: x}}}",
+        "{affinity: {podAffinity: {labelSelector: {matchLabels: {app: y}}}}, match: {matchLabels: {tier: x}}}",
+    ] {
+        assert_eq!(labels(spec), ["tier"], "{spec}");
+    }
+    for spec in ["{labels: {tier: x}}", "{match: {tier: x}}", "{nodeSelectorTerms: [{tier: x}]}"] {
+        assert!(labels(spec).is_empty(), "{spec}");
     }
 }
