@@ -147,7 +147,7 @@ pub fn overwrite(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Refused> 
         if !fs::symlink_metadata(path).map_or(true, is_plain) {
             let message = format!("{} is no plain file; nothing was written", path.display());
             let help = "name another folder, or remove it";
-            return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help));
+            return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help).into());
         }
     }
     made(files)?.into_iter().try_for_each(|(path, new)| {
