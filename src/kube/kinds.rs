@@ -148,16 +148,17 @@ static KINDS: &[Kind] = &[
         .in_no_namespace()
         .written(Rank::Definition),
     Kind::of("apiregistration.k8s.io", "APIService").in_no_namespace(),
-    Kind::of("apps", "DaemonSet")
-        .runs(TEMPLATE, Support::Refused(EVERY_NODE)),
+    Kind::of("apps", "DaemonSet").runs(TEMPLATE, Support::Refused(EVERY_NODE)),
     Kind::of("apps", "Deployment").written(Rank::Deployment).runs(TEMPLATE, Support::Copied),
     Kind::of("apps", "ReplicaSet").runs(TEMPLATE, Support::Refused(NO_ROLLOUTS)),
     Kind::of("apps", "StatefulSet").written(Rank::StatefulSet).runs(TEMPLATE, Support::Stateful),
     Kind::of("apps.kruise.io", "CloneSet").runs(TEMPLATE, Support::Refused(NO_HEALTH)),
     Kind::of("apps.kruise.io", "DaemonSet").runs(TEMPLATE, Support::Refused(EVERY_NODE)),
     Kind::of("apps.kruise.io", "StatefulSet").runs(TEMPLATE, Support::Refused(NO_HEALTH)),
-    Kind::of("apps.openshift.io", "DeploymentConfig")
-        .runs(TEMPLATE, Support::Refused("its triggers would replace the image that a preview sets")),
+    Kind::of("apps.openshift.io", "DeploymentConfig").runs(
+        TEMPLATE,
+        Support::Refused("its triggers would replace the image that a preview sets"),
+    ),
     Kind::of("argoproj.io", "Rollout").runs(
         TEMPLATE,
         Support::Refused("a copy would drive its own canaries and change the same routes"),

@@ -130,7 +130,7 @@ impl<'a, 'f> Closure<'a, 'f> {
             format!("{} {why}: it stands for something that cannot be copied", service.id),
             "name the service whose pods you change, or remove this one from the preview",
         );
-        self.found.push(finding.also(service.place(), "the service is here"));
+        self.found.push(finding.also(service.place(), "the service is here").once());
     }
 
     /// Those of the workloads that can be copied; the others are reported.
@@ -155,6 +155,7 @@ impl<'a, 'f> Closure<'a, 'f> {
                         help,
                     )
                     .also(workload.object.place(), "the workload is here")
+                    .once()
             };
             match workload.support {
                 Support::Copied => copied.push(workload),
@@ -211,9 +212,9 @@ impl<'a, 'f> Closure<'a, 'f> {
         };
         let message = format!("`{name}` selects no workload of the input");
         let finding = self.config.finding(&code::NO_WORKLOAD, path, message, help).once();
-        made.iter().take(5).fold(finding, |finding, made| {
-            finding.also(made.by.place(), made.label())
-        })
+        made.iter()
+            .take(5)
+            .fold(finding, |finding, made| finding.also(made.by.place(), made.label()))
     }
 
     /// An object of a kind without a row that has a template of pods like those that a service selects.
@@ -238,8 +239,10 @@ impl<'a, 'f> Closure<'a, 'f> {
             for workload in target.workloads.iter().map(|workload| workload.object) {
                 let names = catalog.selecting(workload);
                 if names.is_empty() {
-                    let message =
-                        format!("{} has no Service; its copy competes for the same work", workload.id);
+                    let message = format!(
+                        "{} has no Service; its copy competes for the same work",
+                        workload.id
+                    );
                     let help = "give the copy a queue of its own through `env`, or make it filter by preview";
                     let path = format!("{}.name", target.path());
                     let finding = self.config.finding(&code::QUEUE_CONSUMER, path, message, help);
