@@ -251,7 +251,11 @@ fn unknown(object: &Object, wanted: &Id) -> Option<Certainty> {
     if namespace != &wanted.namespace || !is_unknown(object) {
         return None;
     }
-    if name == &wanted.name {
+    // Crossplane's word for the Secret that a resource makes.
+    let mut written = Vec::new();
+    texts(&object.node, "spec.writeConnectionSecretToRef.name", &mut written);
+    let is_written = wanted.kind == "Secret" && written.contains(&wanted.name.as_str());
+    if name == &wanted.name || is_written {
         return Some(Certainty::Likely);
     }
     let begins = wanted.name.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('-'));
@@ -498,8 +502,9 @@ mod tests {
         let own = "databases.example.com/v1";
         assert_eq!(found(own, "Postgres", json!({}), "db"), Some(Likely));
         assert_eq!(found(own, "Postgres", json!({}), "db-password"), Some(Possible));
-        let names = json!({"writeConnectionSecretToRef": {"name": "conn"}});
-        assert_eq!(found(own, "Postgres", names, "conn"), Some(Possible));
+        let written = json!({"writeConnectionSecretToRef": {"name": "conn"}});
+        assert_eq!(found(own, "Postgres", written, "conn"), Some(Likely));
+        assert_eq!(found(own, "Postgres", json!({"output": "conn"}), "conn"), Some(Possible));
         assert_eq!(found(own, "Postgres", json!({}), "dbs"), None);
         for (api, kind) in [
             ("v1", "ConfigMap"),
