@@ -23,8 +23,8 @@ edit_gitops() { # MESSAGE
   if [ -z "${GITOPS_TOKEN:-}" ] && [[ ${GITOPS_REPOSITORY:?} == https://* ]]; then
     echo "GITOPS_TOKEN is empty, as it is for pull requests of forks and of Dependabot" >&2
   fi
-  with_token "${GITOPS_TOKEN:-}" \
-    git clone --quiet --depth 1 --branch "$branch" -- "${GITOPS_REPOSITORY:?}" "$scratch/gitops"
+  with_token "${GITOPS_TOKEN:-}" "$GITOPS_REPOSITORY" \
+    git clone --quiet --depth 1 --branch "$branch" -- "$GITOPS_REPOSITORY" "$scratch/gitops"
   cd "$scratch/gitops"
   [ -f "$file" ] && [ ! -L "$file" ] || fail "$file is no file of the GitOps repository"
   for attempt in $(seq 20); do
@@ -35,14 +35,14 @@ edit_gitops() { # MESSAGE
     fi
     git -c user.name=anabranch -c user.email=anabranch@users.noreply.github.com \
       commit --quiet --message "$1" -- "$file"
-    if with_token "${GITOPS_TOKEN:-}" git push --quiet origin "HEAD:refs/heads/$branch" 2>"$scratch/push.log"; then
+    if with_token "${GITOPS_TOKEN:-}" "$GITOPS_REPOSITORY" git push --quiet origin "HEAD:refs/heads/$branch" 2>"$scratch/push.log"; then
       changed=yes
       return
     fi
     grep -qE 'non-fast-forward|fetch first|cannot lock ref|failed to update ref|incorrect old value' "$scratch/push.log" ||
       fail "$(cat "$scratch/push.log")"
     sleep "$((RANDOM % (attempt < 5 ? 2 : 5)))"
-    with_token "${GITOPS_TOKEN:-}" git fetch --quiet --depth 1 origin "$branch"
+    with_token "${GITOPS_TOKEN:-}" "$GITOPS_REPOSITORY" git fetch --quiet --depth 1 origin "$branch"
     git reset --quiet --hard FETCH_HEAD
   done
   fail "the branch $branch moved 20 times while $file was edited"

@@ -53,7 +53,7 @@ is_later() { # COMMIT
     if git merge-base --is-ancestor "$1" "$commit"; then return 1; fi
     if git merge-base --is-ancestor "$commit" "$1"; then return 0; fi
   fi
-  if ! with_token "${GIT_TOKEN:-}" git fetch --quiet origin 2>"$scratch/fetch"; then
+  if ! with_token "${GIT_TOKEN:-}" "$(git remote get-url origin)" git fetch --quiet origin 2>"$scratch/fetch"; then
     echo "commit $1 was pushed too, and it cannot be told whether it is later: $(head -n 1 "$scratch/fetch")" >&2
     fail "let this job read the repository, or delete the tags $set.$RUN and $set.$END where that commit is gone"
   fi

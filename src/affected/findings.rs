@@ -32,6 +32,16 @@ pub(super) fn say_gone(service: &Owner) -> Diagnostic {
     Diagnostic::new(&code::SERVICE_GONE, message, help).at(service.place, "no file is left")
 }
 
+/// The map that answers is not the one of the commit where the change ends.
+pub(super) fn other_map(map: &Map, head: &str, has_one: bool) -> Diagnostic {
+    let message = match has_one {
+        true => format!("the map that answers is the checkout's, and {head} has another one"),
+        false => format!("the map that answers is the checkout's, and {head} has none"),
+    };
+    let help = format!("`git switch --detach {head}` before, so that the change's own map answers");
+    Diagnostic::new(&code::MAP_OF_CHECKOUT, message, help).at(map.place, "this map answers")
+}
+
 /// The services of an earlier map whose files are among these deleted ones, and that the map has no more.
 pub(super) fn taken_out(map: &Map, earlier: &Map, deleted: BTreeSet<&str>) -> Vec<Diagnostic> {
     let owners = deleted.into_iter().flat_map(|path| earlier.ask(path).owners);

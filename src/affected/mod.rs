@@ -46,7 +46,9 @@ pub(crate) fn affected(
     let changed = kept(repository.changed(&span.base, &span.head), report)?;
     let files = kept(repository.files(&span.head), report)?;
     let has_deleted = changed.values().any(|change| *change == Change::Deleted);
-    let earlier = has_deleted.then(|| earlier_map(&repository, &span.base, &path?)).flatten();
+    let path = path.and_then(|path| within(&repository, &path));
+    let earlier = path.as_ref().filter(|_| has_deleted);
+    let earlier = earlier.and_then(|path| earlier_map(&repository, &span.base, path));
     let earlier = earlier.unwrap_or_default();
     // What went together with its entry of the map is in the map that had both.
     let deleted = changed.iter().filter(|(_, change)| **change == Change::Deleted);
@@ -57,6 +59,7 @@ pub(crate) fn affected(
     let mut answer = answer::answer(&map, paths.filter(is_left));
     answer.add_earlier(&map, answer::answer(&earlier, known.iter().copied()));
     map.note(files.iter().map(String::as_str));
+    report.extend(path.and_then(|path| other_map(&repository, &span, &path, &map)));
     let gone = findings::gone(&map, &changed);
     report.extend(findings::unused(&map, &files, &gone, &code::UNUSED_GLOB));
     report.extend(gone.into_iter().map(findings::say_gone));
@@ -110,15 +113,31 @@ fn open(
     (repository, path, map)
 }
 
-/// The map that a commit has where the current one lies; none where it has none that can be read.
-fn earlier_map(repository: &Repository, commit: &str, path: &Path) -> Option<Map> {
+/// The path of the map as git names it; none where it lies outside of the repository.
+fn within(repository: &Repository, path: &Path) -> Option<String> {
     let path = path.canonicalize().ok()?;
-    let inside = path.strip_prefix(repository.root.canonicalize().ok()?).ok()?.to_str()?;
-    let text = repository.content(commit, inside)?;
+    let inside = path.strip_prefix(repository.root.canonicalize().ok()?).ok()?;
+    inside.to_str().map(str::to_owned)
+}
+
+/// The map that a commit has at this path; none where it has none that can be read.
+fn earlier_map(repository: &Repository, commit: &str, path: &str) -> Option<Map> {
+    let text = repository.content(commit, path)?;
     let (mut sources, mut errors) = (Sources::default(), Vec::new());
-    let file = sources.add(inside, text);
+    let file = sources.add(path, text);
     let node = parse_config(&sources, file, &InputLimits::default(), &mut errors)?;
-    map_of(node, inside, &mut errors).filter(|_| errors.is_empty())
+    map_of(node, path, &mut errors).filter(|_| errors.is_empty())
+}
+
+/// Says that the change ends at a commit that is not checked out and has another map than the one that answers.
+fn other_map(repository: &Repository, span: &Span, path: &str, map: &Map) -> Option<Diagnostic> {
+    let is_checked_out = repository.commit("HEAD").is_ok_and(|commit| commit == span.head);
+    if is_checked_out {
+        return None;
+    }
+    let here = std::fs::read_to_string(repository.root.join(path)).ok()?;
+    let there = repository.content(&span.head, path);
+    (there.as_ref() != Some(&here)).then(|| findings::other_map(map, &span.head, there.is_some()))
 }
 
 /// Where the map is looked for: affected.yaml in the root of the repository, or previews.yaml there.

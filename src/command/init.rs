@@ -10,7 +10,7 @@ use crate::kube::Object;
 use crate::read::{git_root, open_baseline, other_spelling, parse_baseline, source_root};
 use crate::validate::{is_dns_label, is_dns_subdomain, is_source_path};
 use crate::write::in_place;
-use crate::yaml::{InputLimits, Node};
+use crate::yaml::{InputLimits, Node, write_string};
 
 const GATE: &str = "# The path of every gate: it has no objects of its own, only health checks.
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -74,6 +74,13 @@ fn write(
     let gate = folder.join("previews/gate/kustomization.yaml");
     in_place::create(folder, &[(previews.clone(), &text), (gate.clone(), GATE)])?;
     Ok([previews, gate])
+}
+
+/// A name as YAML writes it: `007` and `on` are names and read as something else.
+fn as_scalar(name: &str) -> String {
+    let mut text = String::new();
+    write_string(&mut text, name, None);
+    text
 }
 
 /// The folder as paths in previews.yaml name it: from the Git root, without `./` in front.
@@ -160,7 +167,7 @@ impl Found {
         let namespace = wanted.or(self.namespace()).unwrap_or(NAMESPACE);
         let services = self.services.get(namespace).or_else(|| self.services.get(""));
         let is_found = self.is_baseline && services.is_some();
-        let mut text = HEAD.replace("NAME", name);
+        let mut text = HEAD.replace("NAME", &as_scalar(name));
         text.push_str("spec:\n  baseline:\n");
         if let Some(services) = services {
             text.push_str(&format!("    # Its services: {}.\n", some_of(services)));
@@ -170,7 +177,7 @@ impl Found {
         if !others.is_empty() {
             text.push_str(&format!("    # Other namespaces here: {}.\n", some_of(others)));
         }
-        text.push_str(&format!("    namespace: {namespace}\n"));
+        text.push_str(&format!("    namespace: {}\n", as_scalar(namespace)));
         text.push_str("    # Where its manifests are, from the root of the repository.\n");
         let comment = if is_found { "" } else { "# " };
         text.push_str(&format!("    {comment}path: ./{baseline}\n"));
@@ -187,6 +194,8 @@ impl Found {
             "preview.example.com".to_owned(),
         );
         let (in_namespace, name, listener, domain) = self.gateway.as_ref().unwrap_or(&example);
+        let [in_namespace, name, listener] =
+            [in_namespace, name, listener].map(|text| as_scalar(text));
         text.push_str(&format!(
             "  # How a preview is reached from outside: a Gateway, and the host that a preview gets.
   # routing:

@@ -374,6 +374,9 @@ codes! {
     SERVICE_GONE = "service-gone", Warning, "the change deletes every file of a service",
         "The map still has the service, which counts as affected. There is nothing to build, so a preview\n\
          that shows it would show what is gone.";
+    MAP_OF_CHECKOUT = "map-of-checkout", Warning, "the change ends at a commit with another map",
+        "`anabranch affected` answers by the map that is checked out. With --head the change may end at a commit\n\
+         whose map says something else, so services of it may be missing in the answer.";
     BASE_NOT_RENDERED = "base-not-rendered", Warning, "what a change is compared with cannot be rendered",
         "`anabranch diff --base` renders both revisions. Where the files of the other one have errors, what it\n\
          made is not known: everything is shown as added, so that a change that mends them can be reviewed.\n\

@@ -82,14 +82,18 @@ fn is_shown(document: &str) -> bool {
         }
     }
     let is_flow = document.trim_start_matches("---").trim_start().starts_with('{');
-    let patches_secret = || seen.is_previews && has_patch_of_secret(document);
+    let may_patch = || escapes || document.contains("patch");
+    let patches_secret = || seen.is_previews && may_patch() && has_patch_of_secret(document);
     seen.is_shown(is_flow) && !document.contains("ENC[") && !patches_secret()
 }
 
-/// Whether ASCII letters of any case stand in a text; `wanted` has small ones.
+/// Whether ASCII letters of any case stand in a text; `wanted` has small ones, at least one.
 pub(super) fn contains_ignoring_case(text: &str, wanted: &str) -> bool {
-    let windows = text.as_bytes().windows(wanted.len());
-    windows.into_iter().any(|window| window.eq_ignore_ascii_case(wanted.as_bytes()))
+    let (text, wanted) = (text.as_bytes(), wanted.as_bytes());
+    let first = wanted[0];
+    memchr::memchr2_iter(first, first.to_ascii_uppercase(), text).any(|at| {
+        text[at..].get(..wanted.len()).is_some_and(|found| found.eq_ignore_ascii_case(wanted))
+    })
 }
 
 /// What a document was seen to have.

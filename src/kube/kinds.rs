@@ -5,8 +5,10 @@
 //! nobody here has heard of: it has a namespace, is written among the others, and is neither a workload nor a
 //! policy.
 
-#[cfg(test)]
-use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use foldhash::fast::RandomState;
 
 /// What is known of a kind.
 #[derive(Debug)]
@@ -296,15 +298,19 @@ const NO_ROLLOUTS: &str = "it belongs to another controller or has no rollouts o
 /// How the policies of an administrator name pods.
 const SUBJECT: &[Reach] = &[Reach::Pods(&["spec", "subject", "pods", "podSelector"])];
 
+/// The rows by group and name: every object asks several times.
+static ROWS: LazyLock<HashMap<(&str, &str), &Kind, RandomState>> = LazyLock::new(|| {
+    #[cfg(test)]
+    let more = &tests::FICTITIOUS;
+    #[cfg(not(test))]
+    let more: &[Kind] = &[];
+    KINDS.iter().chain(more).map(|kind| ((kind.group, kind.name), kind)).collect()
+});
+
 /// What is known of a kind; nothing if it has no row.
 #[must_use]
 pub(crate) fn find(group: &str, name: &str) -> Option<&'static Kind> {
-    let order = |kind: &Kind| kind.group.cmp(group).then_with(|| kind.name.cmp(name));
-    let known = KINDS.binary_search_by(order).ok().map(|at| &KINDS[at]);
-    #[cfg(test)]
-    let known =
-        known.or_else(|| tests::FICTITIOUS.iter().find(|kind| order(kind) == Ordering::Equal));
-    known
+    ROWS.get(&(group, name)).copied()
 }
 
 /// When objects of a kind are written.

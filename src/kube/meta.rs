@@ -18,7 +18,7 @@ pub fn is_substituted(text: &str) -> bool {
 /// Whether a tree has a variable for it.
 #[must_use]
 pub fn asks_for_substitution(node: &Node) -> bool {
-    node.any_text(&|text| text.contains("${"))
+    node.any_text(&mentions_variable)
 }
 
 /// A variable in a text.
@@ -28,6 +28,11 @@ pub(crate) struct Variable<'n> {
     pub(crate) name: &'n str,
     /// Whether the text says what stands for it where it has no value.
     pub(crate) has_default: bool,
+}
+
+/// Whether a text may have a variable. Most texts have no dollar, which is found much faster.
+pub(crate) fn mentions_variable(text: &str) -> bool {
+    text.contains('$') && text.contains("${")
 }
 
 /// Adds the variables that a tree has for it, keys included: `$${NAME}` is none.

@@ -20,19 +20,21 @@ pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], found: &mut Report) {
         return;
     }
     let home = plan.catalog.namespace;
-    let affected: BTreeSet<&str> =
-        plan.environments.iter().flat_map(|env| &env.affected).copied().collect();
     let elsewhere = plan.catalog.of_kind("", "Namespace").filter(|one| one.id.name != home);
     let disabled = elsewhere.filter_map(|namespace| {
         let label = namespace.node.at(&["metadata", "labels", "istio-injection"])?;
         (label.text() == Some("disabled")).then_some((namespace.id.name.as_str(), label.place))
     });
     let disabled: BTreeMap<&str, Place> = disabled.collect();
+    let reason = |object| Some((object, without_sidecar(&disabled, object)?));
+    let without: Vec<(&Object, Place)> = plan.catalog.objects().filter_map(reason).collect();
+    if without.is_empty() {
+        return;
+    }
+    let affected: BTreeSet<&str> =
+        plan.environments.iter().flat_map(|env| &env.affected).copied().collect();
     let (mut callers, mut called) = (Vec::new(), BTreeSet::new());
-    for object in plan.catalog.objects() {
-        let Some(reason) = without_sidecar(&disabled, object) else {
-            continue;
-        };
+    for &(object, reason) in &without {
         let own = match object.id.namespace == home {
             true => plan.catalog.selecting(object),
             false => &[],
@@ -56,8 +58,7 @@ pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], found: &mut Report) {
         let help = "let the pods have a sidecar, if requests of previews go through them";
         found.push(finding(message, help, &callers));
     }
-    let copies =
-        copied.iter().filter_map(|&object| Some((object, without_sidecar(&disabled, object)?)));
+    let copies = copied.iter().filter_map(|&object| reason(object));
     let copies: Vec<(&Object, Place)> = copies.collect();
     if !copies.is_empty() {
         let message = format!(

@@ -9,7 +9,9 @@ use super::routing::Routing;
 use super::routing::gateway_api::Rule;
 use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::kube::Object;
-use crate::kube::meta::{is_literal, keeps_namespace_annotation, keeps_namespace_label, variables};
+use crate::kube::meta::{
+    asks_for_substitution, is_literal, keeps_namespace_annotation, keeps_namespace_label, variables,
+};
 use crate::model::{pod_labels, pod_spec};
 use crate::spec::Delivery;
 use crate::yaml::Node;
@@ -104,13 +106,15 @@ fn check_variables(plan: &Plan<'_>, originals: &[&Object], found: &mut Report) {
     // Without any value Flux substitutes nothing, not even defaults.
     let values = list("substitute").map(Node::entries).unwrap_or_default();
     let known: BTreeSet<&str> = values.iter().map(|(key, _)| key.text.as_str()).collect();
+    let asks = |object: &&Object| asks_for_substitution(&object.node) && !is_literal(&object.node);
+    let asking: Vec<&Object> = plan.catalog.objects().filter(asks).collect();
+    if asking.is_empty() {
+        return;
+    }
     let copied: BTreeSet<usize> = originals.iter().map(|object| object.number).collect();
     let derived = derived(&plan.routing);
     let home = plan.catalog.namespace;
-    for object in plan.catalog.objects().filter(|object| !is_literal(&object.node)) {
-        if !object.node.any_text(&|text| text.contains("${")) {
-            continue;
-        }
+    for object in asking {
         let kept = match copied.contains(&object.number) {
             true => Kept::Copied,
             false if config.says_include() => Kept::Delivered,

@@ -7,12 +7,14 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::baseline::read_bytes;
 use super::discover::from_here;
+use super::folder::OUTPUT_LIST;
 use super::inside::{check_below, check_file, folded, git_root, is_carried, is_inside, real};
 use crate::diagnostic::{Diagnostic, Sources, code};
 use crate::spec::Config;
 use crate::yaml::{InputLimits, too_many_bytes};
 
-/// Content of every file of every suite, by its path below `tests/`; but for what Git keeps for itself.
+/// Content of every file of every suite, by its path below `tests/`; but for what Git keeps for itself, and for folders
+/// that `render -o` wrote, which would carry themselves along.
 pub fn read_suites(
     config: &Config,
     root: &Path,
@@ -41,7 +43,7 @@ pub fn read_suites(
         }
         let walk = WalkDir::new(&folder).sort_by_file_name().into_iter();
         let mut names: BTreeMap<String, String> = BTreeMap::new();
-        for entry in walk.filter_entry(|entry| entry.depth() == 0 || entry.file_name() != ".git") {
+        for entry in walk.filter_entry(|entry| entry.depth() == 0 || is_part(entry)) {
             let read = entry.map_err(|error| error.to_string()).and_then(|entry| {
                 if entry.file_type().is_dir() || entry.depth() == 0 {
                     return Ok(None);
@@ -76,6 +78,11 @@ pub fn read_suites(
         }
     }
     files
+}
+
+/// Whether what lies in a suite's folder is part of the suite.
+fn is_part(entry: &DirEntry) -> bool {
+    entry.file_name() != ".git" && !entry.path().join(OUTPUT_LIST).is_file()
 }
 
 /// Two names of one folder that a file system may take for one: that of a path, or of a folder on it, and

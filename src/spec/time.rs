@@ -1,6 +1,7 @@
 //! Times, as RFC 3339 writes them.
 
 use jiff::Timestamp;
+use jiff::civil::{DateTime, date};
 
 /// The moment that a text of RFC 3339 names: `2026-12-01T00:00:00Z`, with a fraction, with an offset.
 /// Digits of a fraction beyond nanoseconds count for nothing.
@@ -28,7 +29,14 @@ pub fn time(text: &str) -> Option<Timestamp> {
         return None;
     }
     let fraction = if count > 0 { &rest[..=count.min(9)] } else { "" };
-    format!("{start}{fraction}{zone}").parse().ok()
+    format!("{start}{fraction}{zone}").parse().ok().or_else(|| last(start))
+}
+
+/// The last moment that there is a `Timestamp` for, for the day or two after it that the RFC can write: people write the
+/// end of 9999 where they mean "never".
+fn last(start: &str) -> Option<Timestamp> {
+    let moment: DateTime = start.parse().ok()?;
+    (moment >= date(9999, 12, 30).at(0, 0, 0, 0)).then_some(Timestamp::MAX)
 }
 
 #[cfg(test)]
@@ -55,6 +63,11 @@ mod tests {
             assert_eq!(time(same), moment, "{same}");
         }
         assert!(time("2026-12-31T23:59:60Z").is_some());
+        for never in
+            ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999Z", "9999-12-30T20:00:00-04:00"]
+        {
+            assert_eq!(time(never), Some(Timestamp::MAX), "{never}");
+        }
         for bad in [
             "",
             "tomorrow",

@@ -1,6 +1,8 @@
 //! The scripts of the actions, with events as GitHub sends them and a repository that others push to.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -426,4 +428,31 @@ fn setup_installs_what_has_the_checksum_and_the_provenance_of_the_release() {
     for version in ["latest", "v0.1.0/../../evil", "main"] {
         refused(version, |_| {}, true, "is not a release, such as v0.1.0");
     }
+}
+
+/// Whether `git ls-remote` of a repository shows a server the token for another one, or for the same one.
+fn shows_token(token_for: &str, asked: &str) -> bool {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = server.local_addr().expect("its address");
+    let call = thread::spawn(move || {
+        let (mut stream, _) = server.accept().expect("git calls");
+        let lines = BufReader::new(stream.try_clone().expect("a second handle")).lines();
+        let head: Vec<String> =
+            lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+        let answer = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        stream.write_all(answer.as_bytes()).expect("git reads");
+        head.iter().any(|line| line.starts_with("Authorization: Basic "))
+    });
+    let script = ". actions/git.sh; with_token secret \"$1/$2\" git ls-remote \"$1/$3\"";
+    let mut bash = Command::new("bash");
+    bash.current_dir(root()).args(["-c", script, "bash", &format!("http://{address}")]);
+    run(bash.args([token_for, asked]), "");
+    call.join().expect("the server ends")
+}
+
+#[test]
+fn a_token_is_shown_for_the_repository_that_it_is_for_and_for_no_other_one() {
+    assert!(shows_token("team/gitops", "team/gitops"));
+    assert!(!shows_token("team/gitops", "team/other"));
+    assert!(!shows_token("team/gitops", "team/gitops-of-others"));
 }

@@ -270,6 +270,28 @@ fn an_earlier_map_that_cannot_be_read_helps_nobody_and_hurts_nobody() {
 }
 
 #[test]
+fn a_change_that_ends_at_another_map_than_the_one_that_answers_is_said() {
+    let (_scratch, git) = shop();
+    let words = |files: &[(&str, &str)], deleted: &[&str]| {
+        git.commit("change", Some("main"), files, deleted);
+        let said = ask(&git.folder, &["--base=main", "--head=change", "--format=names"]);
+        String::from_utf8_lossy(&said.stderr).into_owned()
+    };
+    let map = MAP.replace("mail: {", "post: {");
+    let said = words(&[("affected.yaml", &map), ("services/mail/a", "2\n")], &[]);
+    assert!(said.contains("warning[map-of-checkout]"), "{said}");
+    assert!(said.contains("git switch --detach "), "{said}");
+    let said = words(&[], &["affected.yaml"]);
+    assert!(said.contains("has none"), "{said}");
+    assert_eq!(words(&[("services/mail/a", "2\n")], &[]), "");
+    // What is checked out is what one edits.
+    git.run(&["checkout", "--quiet", "--force", "change"]);
+    fs::write(git.folder.join("affected.yaml"), &map).expect("written");
+    let said = ask(&git.folder, &["--base=main", "--format=names"]);
+    assert_eq!(String::from_utf8_lossy(&said.stderr), "");
+}
+
+#[test]
 fn what_is_wrong_with_a_map_is_said_of_a_map() {
     let (_scratch, git) = shop();
     let said = |map: &str| {

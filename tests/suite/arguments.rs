@@ -545,6 +545,11 @@ fn init_writes_what_it_finds_and_check_passes_it() {
         text.contains("    namespace: other\n") && text.contains("    # path: ./empty\n"),
         "{text}"
     );
+    // Names that YAML would read as something else.
+    for odd in ["007", "1e3", "null"] {
+        shop.run(&format!("init {odd} --namespace {odd} --name {odd}")).ok();
+        shop.run(&format!("check {odd}/previews.yaml -b apps")).ok();
+    }
     shop.write("yml/previews.yml", "");
     assert!(shop.run("init yml").failed().contains("yml/previews.yml exists"));
     let odd = shop.run("init a+b").failed();

@@ -342,3 +342,13 @@ fn files_of_suites_have_names_that_are_the_same_everywhere() {
     }
     shop.render("out").ok();
 }
+
+#[test]
+fn a_suite_does_not_carry_the_output_along() {
+    let shop = Shop::new();
+    shop.render("smoke/out").ok();
+    let first = files(&shop.path("smoke/out"));
+    shop.render("smoke/out").ok();
+    assert!(files(&shop.path("smoke/out")) == first, "the second run makes other files");
+    assert!(first.keys().any(|path| path.ends_with("job.yaml")), "{:?}", first.keys());
+}
