@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::environment::Owners;
 use crate::diagnostic::{Diagnostic, Place, code, first_of};
-use crate::kube::makers::{Certainty, makers};
+use crate::kube::makers::{self, Certainty, Made};
 use crate::kube::{Id, Object, names};
 use crate::model::Catalog;
 
 /// So many places are shown, and so many that need an object are named.
 const SHOWN: usize = 5;
+/// Of so many missing objects the makers are looked up.
+const LOOKED_UP: usize = 100;
 
 /// Something that a copy needs and cannot have.
 #[derive(Debug, Clone)]
@@ -89,15 +91,40 @@ impl<'a> Lacks<'a> {
         self.0.is_empty()
     }
 
-    /// A finding for each.
-    pub(super) fn findings(&self, catalog: &Catalog<'_>) -> impl Iterator<Item = Diagnostic> {
-        self.0.iter().map(|(what, need)| match what {
-            What::Missing(group, kind, name) => need.missing(catalog, [group, kind, name]),
-            What::Claim(name) => need.claim(name),
-            What::Encrypted(object) => need.encrypted(object.0),
-            What::Sealed(object, name) => need.sealed(object.0, name),
+    /// A finding for each. Who makes what is missing is looked up among `makers`, and not for thousands.
+    pub(super) fn findings(
+        &self,
+        catalog: &Catalog<'_>,
+        makers: &[&Object],
+    ) -> impl Iterator<Item = Diagnostic> {
+        self.0.iter().enumerate().map(move |(index, (what, need))| {
+            let makers = if index < LOOKED_UP { makers } else { &[] };
+            let makers_of = |group: &str, kind: &str, name: &str| {
+                let (group, kind, name) = (group.into(), kind.into(), name.into());
+                let wanted = Id { group, kind, namespace: catalog.namespace.into(), name };
+                makers::makers(makers.iter().copied(), &wanted)
+            };
+            match what {
+                What::Missing(group, kind, name) => {
+                    let is_meant = |object: &&Object| names::is_also_called(object, name);
+                    let renamed = catalog.in_baseline(group, kind).find(is_meant);
+                    let renamed = renamed.map(|object| object.id.name.as_str());
+                    need.missing([group, kind, name], renamed, &makers_of(group, kind, name))
+                }
+                What::Claim(name) => {
+                    need.claim(name, &makers_of("", "PersistentVolumeClaim", name))
+                }
+                What::Encrypted(object) => need.encrypted(object.0),
+                What::Sealed(object, name) => need.sealed(object.0, name),
+            }
         })
     }
+}
+
+/// Points to those who probably make it.
+fn also_by(finding: Diagnostic, made: &[Made<'_>]) -> Diagnostic {
+    let made = made.iter().take(SHOWN);
+    made.fold(finding, |finding, made| finding.also(made.by.place(), made.label()))
 }
 
 impl Need<'_> {
@@ -120,7 +147,13 @@ impl Need<'_> {
         places.fold(finding, |finding, place| finding.also(*place, "needed here as well"))
     }
 
-    fn missing(&self, catalog: &Catalog<'_>, [group, kind, name]: [&str; 3]) -> Diagnostic {
+    /// `renamed` is an object that had the name before kustomize gave it another one.
+    fn missing(
+        &self,
+        [group, kind, name]: [&str; 3],
+        renamed: Option<&str>,
+        makers: &[Made<'_>],
+    ) -> Diagnostic {
         let (names, are_several) = self.names();
         let need = if are_several { "need" } else { "needs" };
         let message = format!("{names} {need} {kind} {name}, which is not in the input");
@@ -136,15 +169,9 @@ impl Need<'_> {
             }
             _ => "pass the file that holds it with --baseline".to_owned(),
         };
-        let namespace = catalog.namespace.into();
-        let wanted = Id { group: group.into(), kind: kind.into(), namespace, name: name.into() };
-        let makers = makers(catalog.objects(), &wanted);
-        let is_meant = |object: &&Object| names::is_also_called(object, name);
-        let renamed = catalog.in_baseline(group, kind).find(is_meant);
-        let help = match &makers[..] {
-            _ if let Some(object) = renamed => {
-                format!("did you mean {}, as kustomize calls it?", object.id.name)
-            }
+        let renamed = renamed.map(|name| format!("did you mean {name}, as kustomize calls it?"));
+        let help = match makers {
+            _ if let Some(renamed) = renamed => renamed,
             [] => pass,
             [made, others @ ..] => {
                 let who = match others.len() {
@@ -162,13 +189,10 @@ impl Need<'_> {
         };
         let finding = Diagnostic::new(&code::MISSING_OBJECT, message, help);
         let finding = self.at(finding, &format!("this {kind} is not in the input"));
-        makers
-            .iter()
-            .take(SHOWN)
-            .fold(finding, |finding, made| finding.also(made.by.place(), made.label()))
+        also_by(finding, makers)
     }
 
-    fn claim(&self, name: &str) -> Diagnostic {
+    fn claim(&self, name: &str, makers: &[Made<'_>]) -> Diagnostic {
         let (names, are_several) = self.names();
         let verb = if are_several { "use" } else { "uses" };
         let owners: Vec<String> = self.owners.iter().map(|owner| format!("`{owner}`")).collect();
@@ -180,7 +204,11 @@ impl Need<'_> {
                 "set `volumes: empty` for {owners} in spec.services to give previews an empty directory instead"
             ),
         );
-        self.at(finding, "a preview has no storage of its own")
+        let finding = self.at(finding, "a preview has no storage of its own");
+        match makers.first() {
+            Some(made) if made.certainty > Certainty::Conceivable => also_by(finding, makers),
+            _ => finding,
+        }
     }
 
     fn which_need(&self) -> String {

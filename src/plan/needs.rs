@@ -15,7 +15,7 @@ use super::lacks::{ByNumber, Lack, Lacks, What};
 use super::patch::{self, Patch};
 use super::{access, bound, secrets, sidecars};
 use crate::diagnostic::{Diagnostic, Place, Report, code};
-use crate::kube::makers::{Way, makers};
+use crate::kube::makers::{Way, makers, may_make};
 use crate::kube::{Id, Object, is_encrypted, names};
 use crate::limits::WorkBudget;
 use crate::model::once_map::OnceMap;
@@ -66,6 +66,8 @@ pub(super) struct Finder<'a> {
     /// The Sidecars that hold for the baseline's pods.
     pub(super) sidecars: Vec<&'a Object>,
     pub(super) bindings: Bindings<'a>,
+    /// The objects that may make others.
+    makers: Vec<&'a Object>,
     /// By the number of the object.
     known: Vec<OnceLock<Needs<'a>>>,
     /// Of the ServiceAccount `default` where it is not in the input.
@@ -110,6 +112,7 @@ impl<'a> Finder<'a> {
             monitors,
             sidecars: sidecars::of_baseline(catalog),
             bindings,
+            makers: catalog.objects().filter(|object| may_make(object)).collect(),
             known,
             unwritten_account: OnceLock::new(),
             changed,
@@ -130,7 +133,9 @@ impl<'a> Finder<'a> {
 
     /// Reports what copies lack, once each.
     pub(super) fn report_lacks(&self, found: &mut Report) {
-        found.extend(self.lacks.lock().expect("no thread panics").findings(self.catalog));
+        found.extend(
+            self.lacks.lock().expect("no thread panics").findings(self.catalog, &self.makers),
+        );
     }
 
     /// What an unchanged object of the baseline needs.
@@ -305,7 +310,7 @@ impl<'a> Finder<'a> {
         let (group, kind) = reference.referent.group_kind();
         let (group, kind, name) = (group.into(), kind.into(), reference.name.as_str().into());
         let wanted = Id { group, kind, namespace: self.catalog.namespace.into(), name };
-        for made in makers(self.catalog.objects(), &wanted) {
+        for made in makers(self.makers.iter().copied(), &wanted) {
             match made.way {
                 Way::Copied => needs.objects.push(made.by),
                 Way::Sealed => needs.lacks.push(Lack {

@@ -192,14 +192,16 @@ pub struct PortFacts {
     /// Its number, as in the Service.
     pub port: u16,
     /// What it speaks.
+    #[serde(default)]
     pub protocol: Speaks,
 }
 
 /// What a port speaks, as far as routing by header is concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Speaks {
     /// HTTP of any version: it is routed.
+    #[default]
     Http,
     /// gRPC: it is routed.
     Grpc,

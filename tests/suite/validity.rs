@@ -59,8 +59,15 @@ fn is_ours(object: &Value) -> bool {
 }
 
 /// Kinds that only users bring along: copied, but judged by whoever defines them.
-const FOREIGN: [&str; 4] =
-    ["monitoring.coreos.com", "external-secrets.io", "secrets-store.csi.x-k8s.io", "example.com"];
+const FOREIGN: [&str; 7] = [
+    "dapr.io",
+    "example.com",
+    "external-secrets.io",
+    "k8s.cni.cncf.io",
+    "monitoring.coreos.com",
+    "opentelemetry.io",
+    "secrets-store.csi.x-k8s.io",
+];
 
 fn judge(name: &str, objects: &[Value], problems: &mut Vec<String>) {
     let mut seen = BTreeSet::new();

@@ -16,6 +16,8 @@ struct Maker {
     kind: &'static str,
     /// What to do where something that it makes is missing.
     way: Way,
+    /// Annotations of which its objects need one to make anything; none where they need not.
+    only_with: &'static [&'static str],
     /// A pattern of the namespace that it makes them in.
     namespace: &'static str,
     /// The kind of what it makes, empty for any, and a pattern of its name.
@@ -24,7 +26,11 @@ struct Maker {
 
 impl Maker {
     const fn of(group: &'static str, kind: &'static str, way: Way) -> Self {
-        Self { group, kind, way, namespace: "{namespace}", products: &[] }
+        Self { group, kind, way, only_with: &[], namespace: "{namespace}", products: &[] }
+    }
+
+    const fn only_with(self, only_with: &'static [&'static str]) -> Self {
+        Self { only_with, ..self }
     }
 
     const fn into_namespace(self, namespace: &'static str) -> Self {
@@ -33,6 +39,13 @@ impl Maker {
 
     const fn makes(self, products: &'static [(&'static str, &'static str)]) -> Self {
         Self { products, ..self }
+    }
+
+    /// Whether an object of the kind makes anything.
+    fn is_active(&self, object: &Object) -> bool {
+        let mut keys = self.only_with.iter();
+        !self.products.is_empty()
+            && (self.only_with.is_empty() || keys.any(|key| object.annotation(key).is_some()))
     }
 }
 
@@ -139,6 +152,14 @@ impl Made<'_> {
     }
 }
 
+/// Whether an object may make any other, whatever it is called.
+pub(crate) fn may_make(object: &Object) -> bool {
+    match find(&object.id.group, &object.id.kind) {
+        Some(maker) => maker.is_active(object),
+        None => is_unknown(object),
+    }
+}
+
 /// The objects that make this one, of those of which it is most certain.
 pub(crate) fn makers<'a>(
     objects: impl IntoIterator<Item = &'a Object>,
@@ -151,9 +172,12 @@ pub(crate) fn makers<'a>(
     all
 }
 
-/// The names of the Services that an object is known to make, and those that a chart probably does.
+/// The names of the Services that an object is known to make, and those that a chart probably makes.
 pub(crate) fn services_of(object: &Object) -> Vec<String> {
     let Some(maker) = find(&object.id.group, &object.id.kind) else { return Vec::new() };
+    if !maker.is_active(object) {
+        return Vec::new();
+    }
     let of_services = maker.products.iter().filter(|(kind, _)| matches!(*kind, "" | "Service"));
     let certain = of_services.filter(|(_, pattern)| !pattern.contains('*'));
     certain.flat_map(|(_, pattern)| expand(pattern, object)).collect()
@@ -177,6 +201,9 @@ fn made_by<'a>(object: &'a Object, wanted: &Id) -> Option<Made<'a>> {
     let Some(maker) = find(&object.id.group, &object.id.kind) else {
         return of(unknown(object, wanted)?, Way::Operator);
     };
+    if !maker.is_active(object) {
+        return None;
+    }
     // Where nothing says the namespace, it may be any.
     let mut namespaces = values(maker.namespace.trim_matches(['{', '}']), object).peekable();
     let is_there = maker.namespace == "*"
@@ -199,10 +226,9 @@ fn find(group: &str, kind: &str) -> Option<&'static Maker> {
     MAKERS.binary_search_by(order).ok().map(|at| &MAKERS[at])
 }
 
-/// What a custom resource of an unknown kind makes: what has its name, and perhaps what begins with it or stands in it.
-fn unknown(object: &Object, wanted: &Id) -> Option<Certainty> {
-    let Id { group, kind, namespace, name } = &object.id;
-    // Kinds that the program knows, and groups whose objects configure what is there.
+/// Whether an object is a custom resource of a kind of which nothing is known.
+fn is_unknown(object: &Object) -> bool {
+    // Groups whose objects configure what is there.
     const CONFIGURE: [&str; 9] = [
         "k8s.io",
         "istio.io",
@@ -214,12 +240,22 @@ fn unknown(object: &Object, wanted: &Id) -> Option<Certainty> {
         "kyverno.io",
         "k8s.cni.cncf.io",
     ];
+    let Id { group, kind, .. } = &object.id;
     let configures = CONFIGURE.iter().any(|of| group.ends_with(of));
-    let is_custom = group.contains('.') && kinds::find(group, kind).is_none();
-    if !is_custom || namespace != &wanted.namespace || configures {
+    group.contains('.') && !configures && kinds::find(group, kind).is_none()
+}
+
+/// What such a custom resource makes: what has its name, and perhaps what begins with it or stands in it.
+fn unknown(object: &Object, wanted: &Id) -> Option<Certainty> {
+    let Id { namespace, name, .. } = &object.id;
+    if namespace != &wanted.namespace || !is_unknown(object) {
         return None;
     }
-    if name == &wanted.name {
+    // Crossplane's word for the Secret that a resource makes.
+    let mut written = Vec::new();
+    texts(&object.node, "spec.writeConnectionSecretToRef.name", &mut written);
+    let is_written = wanted.kind == "Secret" && written.contains(&wanted.name.as_str());
+    if name == &wanted.name || is_written {
         return Some(Certainty::Likely);
     }
     let begins = wanted.name.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('-'));
@@ -433,6 +469,20 @@ mod tests {
     }
 
     #[test]
+    fn what_makes_things_by_an_annotation_makes_none_without() {
+        let ingress = |annotations: Value| {
+            let spec = json!({"tls": [{"secretName": "tls"}]});
+            let mut node = object("networking.k8s.io/v1", "Ingress", "shop", spec).node;
+            node.make(&["metadata"]).set("annotations", Node::from_json(annotations));
+            Object::from_node(node).expect("an object")
+        };
+        let made = ingress(json!({"cert-manager.io/cluster-issuer": "ca"}));
+        assert_eq!(said(&made, "Secret", "tls"), Some((Certainty::Sure, Way::Operator)));
+        assert_eq!(said(&ingress(json!({"team": "shop"})), "Secret", "tls"), None);
+        assert!(may_make(&made) && !may_make(&ingress(json!({}))));
+    }
+
+    #[test]
     fn the_services_that_are_made_are_known_by_name() {
         let of = |api, kind, spec| services_of(&object(api, kind, "db", spec));
         let cluster = of("postgresql.cnpg.io/v1", "Cluster", json!({}));
@@ -452,8 +502,9 @@ mod tests {
         let own = "databases.example.com/v1";
         assert_eq!(found(own, "Postgres", json!({}), "db"), Some(Likely));
         assert_eq!(found(own, "Postgres", json!({}), "db-password"), Some(Possible));
-        let names = json!({"writeConnectionSecretToRef": {"name": "conn"}});
-        assert_eq!(found(own, "Postgres", names, "conn"), Some(Possible));
+        let written = json!({"writeConnectionSecretToRef": {"name": "conn"}});
+        assert_eq!(found(own, "Postgres", written, "conn"), Some(Likely));
+        assert_eq!(found(own, "Postgres", json!({"output": "conn"}), "conn"), Some(Possible));
         assert_eq!(found(own, "Postgres", json!({}), "dbs"), None);
         for (api, kind) in [
             ("v1", "ConfigMap"),

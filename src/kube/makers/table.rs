@@ -14,10 +14,15 @@ const ANY: &str = "";
 /// its objects have the name of what is missing, they say nothing of it.
 pub(super) static MAKERS: &[Maker] = &[
     // The CA of OpenShift's services. A copy of the Service has the annotation too.
-    Maker::of("", "Service", Way::Again).makes(&[
-        (SECRET, "{@service.beta.openshift.io/serving-cert-secret-name}"),
-        (SECRET, "{@service.alpha.openshift.io/serving-cert-secret-name}"),
-    ]),
+    Maker::of("", "Service", Way::Again)
+        .only_with(&[
+            "service.beta.openshift.io/serving-cert-secret-name",
+            "service.alpha.openshift.io/serving-cert-secret-name",
+        ])
+        .makes(&[
+            (SECRET, "{@service.beta.openshift.io/serving-cert-secret-name}"),
+            (SECRET, "{@service.alpha.openshift.io/serving-cert-secret-name}"),
+        ]),
     Maker::of("acid.zalan.do", "postgresql", Way::Operator).makes(&[
         (SECRET, "*.{name}.credentials.postgresql.acid.zalan.do"),
         (SERVICE, "{name}"),
@@ -73,6 +78,9 @@ pub(super) static MAKERS: &[Maker] = &[
         (CONFIG_MAP, "*-primary"),
         (SECRET, "*-primary"),
     ]),
+    Maker::of("gateway.networking.k8s.io", "Gateway", Way::Operator)
+        .only_with(CERT_MANAGER)
+        .makes(&[(SECRET, "{spec.listeners[].tls.certificateRefs[].name}")]),
     Maker::of("helm.cattle.io", "HelmChart", Way::Chart)
         .into_namespace("{spec.targetNamespace|namespace}")
         .makes(CHART),
@@ -146,6 +154,9 @@ pub(super) static MAKERS: &[Maker] = &[
         (SERVICE, "{name}-instances"),
         (ANY, "{name}-*"),
     ]),
+    Maker::of("networking.k8s.io", "Ingress", Way::Operator)
+        .only_with(CERT_MANAGER)
+        .makes(&[(SECRET, "{spec.tls[].secretName}")]),
     Maker::of("onepassword.com", "OnePasswordItem", Way::Operator).makes(&[(SECRET, "{name}")]),
     Maker::of("opentelemetry.io", "Instrumentation", Way::Operator),
     Maker::of("opentelemetry.io", "OpenTelemetryCollector", Way::Operator).makes(&[
@@ -226,6 +237,10 @@ pub(super) static MAKERS: &[Maker] = &[
         .into_namespace("*")
         .makes(&[(CONFIG_MAP, "{name}"), (SECRET, "{name}")]),
 ];
+
+/// By which cert-manager makes a Certificate of something else.
+const CERT_MANAGER: &[&str] =
+    &["cert-manager.io/cluster-issuer", "cert-manager.io/issuer", "kubernetes.io/tls-acme"];
 
 /// What comes of a chart mostly has the name of its release, or begins with it.
 const CHART: &[(&str, &str)] = &[

@@ -130,7 +130,7 @@ impl<'a, 'f> Closure<'a, 'f> {
             format!("{} {why}: it stands for something that cannot be copied", service.id),
             "name the service whose pods you change, or remove this one from the preview",
         );
-        self.found.push(finding.also(service.place(), "the service is here"));
+        self.found.push(finding.also(service.place(), "the service is here").once());
     }
 
     /// Those of the workloads that can be copied; the others are reported.
@@ -155,6 +155,7 @@ impl<'a, 'f> Closure<'a, 'f> {
                         help,
                     )
                     .also(workload.object.place(), "the workload is here")
+                    .once()
             };
             match workload.support {
                 Support::Copied => copied.push(workload),
