@@ -3,13 +3,8 @@
 use std::hint::black_box;
 
 use anabranch::diagnostic::{Report, Sources};
-use anabranch::emit::Shape;
-use anabranch::kube::Object;
 use anabranch::limits::{InputLimits, OutputLimits};
-use anabranch::pipeline::{Request, compile};
-use anabranch::read::Parted;
-use anabranch::spec::Config;
-use anabranch::write::append;
+use anabranch::pipeline::{Config, Object, Parted, Request, Shape, append, compile};
 use anabranch::yaml::{Node, parse_documents, write_stream};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use serde::Deserialize as _;

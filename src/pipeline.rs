@@ -1,4 +1,7 @@
-//! The stages called in order: the table of contents of the program.
+//! The stages in order: objects and a configuration in, the drafts of all previews out.
+//!
+//! [`compile`] is the table of contents of the program. What else is here holds for all previews together, so no
+//! stage could do it: no object may have the identity of another, and all of them fit into the limit of bytes.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -11,26 +14,30 @@ use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 use crate::diagnostic::{Diagnostic, Refused, Report, code, nearest, stage};
-use crate::emit::{Common, Draft, Emission, HoleValues, Preview, PreviewValues, Shape};
-use crate::kube::{Id, Object, Order, is_cluster_scoped};
+use crate::emit::{Common, Draft, Emission, HoleValues, Preview, PreviewValues};
+use crate::kube::{Id, Order, is_cluster_scoped};
 use crate::limits::{OutputLimits, flag, or_raise};
 use crate::model::{Catalog, Home};
 use crate::plan::plan;
-use crate::read::Parted;
-use crate::spec::Config;
 use crate::validate::validate;
 use crate::yaml::Node;
+
+pub use crate::emit::Shape;
+pub use crate::kube::Object;
+pub use crate::read::Parted;
+pub use crate::spec::Config;
+pub use crate::write::append;
 
 /// What became of a configuration in which nothing is wrong.
 #[derive(Debug)]
 pub struct Compiled<'c, 'p> {
-    /// Makes the objects of a preview once more, as trees.
+    /// The maker of the objects.
     pub emission: &'c Emission<'p>,
     /// The previews in the order of names, to be written.
     pub previews: Vec<Preview<'p, 'c>>,
     /// What belongs to no single preview.
     pub common: Common<'c>,
-    /// The objects of the input but for our own.
+    /// The objects of the input, without those that an earlier run made.
     pub input: &'p Parted,
     /// Warnings and notes.
     pub report: &'c Report,
@@ -41,9 +48,9 @@ pub struct Compiled<'c, 'p> {
 pub struct Request<'a> {
     /// The shape of the output.
     pub shape: Shape<'a>,
-    /// How much may come of it.
+    /// How much may be made.
     pub limits: OutputLimits,
-    /// The names of the previews; all where none is named.
+    /// Names of previews to make; empty for all.
     pub only: &'a [String],
 }
 
@@ -52,7 +59,7 @@ impl Request<'_> {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
     }
 
-    /// Reports names of previews that there are not.
+    /// Reports names that no preview has.
     fn check(&self, config: &Config, report: &mut Report) {
         let names = || config.previews.spec.previews.iter().map(|preview| preview.name.as_str());
         for only in self.only.iter().filter(|only| !names().any(|name| name == **only)) {
@@ -66,10 +73,11 @@ impl Request<'_> {
     }
 }
 
-/// Compiles a configuration and the objects of an input, which are put in order; those without a
-/// namespace get the baseline's.
-/// What comes of it is handed to `finish` once nothing can go wrong any more. None where the report has
-/// errors.
+/// Compiles a configuration and the objects of an input, and hands the result to `finish`. None where the report
+/// has errors.
+///
+/// The input is put in order, and its objects without a namespace get the baseline's. Nothing can be refused any
+/// more once `finish` is called.
 pub fn compile<T>(
     config: &Config,
     input: &mut Parted,
@@ -94,7 +102,7 @@ pub fn compile<T>(
     catalog.declare(&spec.services);
     let wanted = |name: &str| request.includes(name);
     stage::enter("planning");
-    // Nothing but the end of the process follows what is made of it.
+    // Leaked on purpose: the process exits next.
     let plan = ManuallyDrop::new(plan(config, &catalog, &request.limits, wanted, report));
     if report.has_errors() {
         return None;
@@ -151,7 +159,7 @@ fn draw<'e, 'p>(
         alike |= drawn.elsewhere.into_iter().any(|hash| !hashes.insert(hash));
     }
     found.extend(shared.iter().filter_map(|id| names.of_user(id)));
-    // Two hashes may be alike by chance.
+    // Equal hashes prove nothing, so now the identities are compared.
     if alike {
         found.extend(made_twice(previews.iter().flat_map(elsewhere).chain(shared)));
     }
@@ -161,10 +169,9 @@ fn draw<'e, 'p>(
 /// A preview as it was drafted.
 struct Drawn<'p, 'e> {
     preview: Preview<'p, 'e>,
-    /// What is wrong with it alone.
+    /// Clashes of names with the input, or within the preview.
     found: Vec<Diagnostic>,
-    /// The hashes of what it has outside of its namespace: no two objects are the same where no two
-    /// of these are.
+    /// Hashes of the identities outside of its namespace. Different hashes prove different objects.
     elsewhere: SmallVec<[u64; 8]>,
 }
 
@@ -183,8 +190,8 @@ fn scopes(input: &Parted) -> Scopes {
     said.collect()
 }
 
-/// Puts the objects in order, with the baseline's namespace where a namespaced one names none. What SOPS
-/// encrypted stays as it is: its MAC covers the metadata.
+/// Sorts the objects, and gives those that need a namespace and name none the baseline's. The text of what SOPS
+/// encrypted stays as it is, as its MAC covers the metadata.
 fn prepare(objects: &mut [Object], namespace: &str, scopes: &Scopes) {
     for object in &mut *objects {
         if !object.id.namespace.is_empty() {
@@ -214,8 +221,7 @@ pub fn delivered<'e>(input: &Parted, changed: BTreeMap<Id, Draft<'e>>) -> Vec<Dr
     all
 }
 
-/// The names that are taken. No object of ours may have the identity of another, of the user or of
-/// ours.
+/// The identities that are taken. No object that is made may have that of another one, made or the user's.
 struct Names<'a> {
     of_input: HashMap<&'a Id, &'a Object, RandomState>,
     namespaces: HashSet<&'a str>,
@@ -229,8 +235,8 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// What is wrong with the names of a preview, but that others have them too: in its own namespace
-    /// no other preview has any.
+    /// Clashes with the input or within the preview. `draw` finds those between previews, which can only be outside
+    /// of their namespaces.
     fn check_preview(&self, preview: &Preview<'_, '_>) -> Vec<Diagnostic> {
         let values = preview.values();
         let taken = self.namespaces.contains(preview.namespace);
@@ -240,7 +246,7 @@ impl<'a> Names<'a> {
         for draft in drafts(preview) {
             let key = draft.key(values);
             if key.namespace == preview.namespace {
-                // They are in order.
+                // Drafts are in order, so equal ones stand side by side.
                 found.extend((before.as_ref() == Some(&key)).then(|| twice(&draft.id(values))));
                 found.extend(taken.then(|| self.of_user(&draft.id(values))).flatten());
                 before = Some(key);
@@ -276,7 +282,7 @@ fn elsewhere<'d>(preview: &'d Preview<'_, '_>) -> impl Iterator<Item = &'d Id> {
     kept.filter(|id| id.namespace != preview.namespace)
 }
 
-/// Names of ours that are there more than once.
+/// Identities that more than one made object has.
 fn made_twice<'i>(ids: impl Iterator<Item = &'i Id>) -> impl Iterator<Item = Diagnostic> {
     let mut ours: HashSet<&Id, RandomState> = HashSet::default();
     ids.filter(move |id| !ours.insert(*id)).map(twice)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::git::Change;
 use super::glob::{Glob, literal};
-use super::map::{MapGlob, Map, Owner};
+use super::map::{Map, MapGlob, Owner};
 use crate::diagnostic::{Code, Diagnostic, code, some_of};
 use crate::spec::Unmapped;
 use crate::yaml::write_string;

@@ -22,7 +22,7 @@ use crate::spec::{Delivery, ServiceChange, Suite};
 use crate::yaml::{Node, mark};
 
 /// Hash of the content of each suite, by its name.
-pub type Suites = BTreeMap<String, String>;
+pub(crate) type Suites = BTreeMap<String, String>;
 
 /// The two shapes of output.
 #[derive(Debug, Clone, Copy)]

@@ -24,8 +24,9 @@ mod template;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use flux::{Shape, Suites};
-pub use template::{Draft, HoleValues, PreviewValues};
+pub use flux::Shape;
+pub(crate) use flux::Suites;
+pub(crate) use template::{Draft, HoleValues, PreviewValues};
 
 use self::template::{Part, Parts};
 use crate::kube::{Id, Object, Order};

@@ -15,12 +15,12 @@ mod few;
 mod hosts;
 mod judge;
 mod lacks;
-pub mod naming;
+pub(crate) mod naming;
 mod needs;
 mod patch;
 mod policies;
 mod propagation;
-pub mod routing;
+pub(crate) mod routing;
 mod secrets;
 mod shared;
 mod sidecars;
@@ -30,9 +30,8 @@ mod unsaid;
 use std::sync::Mutex;
 
 pub(crate) use access::applies_to_some as subject_applies;
-pub use changes::Changes;
 pub(crate) use changes::Value;
-pub use environment::{Alias, Body, Copied, Environment, Owners};
+pub(crate) use environment::{Alias, Body, Copied, Environment};
 
 use closure::Places;
 use needs::Finder;
@@ -102,7 +101,7 @@ const TOGETHER: usize = 1_000;
 /// Plans the previews that `wanted` accepts. Findings of all of them are collected; the plan is complete only if none
 /// of them is an error.
 #[must_use]
-pub fn plan<'a>(
+pub(crate) fn plan<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
     limits: &OutputLimits,

@@ -9,16 +9,16 @@
 //!
 //! Always true: a service is routed by one API alone, and a rule that chooses a copy chooses copies only.
 
-pub mod bound;
-pub mod entries;
-pub mod gateway_api;
+pub(crate) mod bound;
+pub(crate) mod entries;
+pub(crate) mod gateway_api;
 mod hosts;
-pub mod istio;
+pub(crate) mod istio;
 mod overlap;
 mod planner;
 mod ports;
 mod precedence;
-pub mod swap;
+pub(crate) mod swap;
 mod unfollowed;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

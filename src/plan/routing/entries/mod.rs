@@ -26,7 +26,7 @@ use crate::spec::{Config, Delivery, Entry};
 use crate::yaml::Node;
 
 pub(super) use held::{Held, Sought, held_of_gateway_api, held_of_istio};
-pub use led::{Origin, Target};
+pub(crate) use led::{Origin, Target};
 pub(super) use routes::{has_gateway_rule, leads_to_service};
 use ways::Finder;
 
