@@ -70,7 +70,7 @@ fn check_aliases(
     config: &Config,
     catalog: &Catalog<'_>,
     environments: &[Environment<'_>],
-    found: &mut Report,
+    report: &mut Report,
 ) {
     let spec = &config.previews.spec;
     if spec.dependencies != Dependencies::All {
@@ -85,7 +85,7 @@ fn check_aliases(
     let count: usize = environments.iter().map(of_one).sum();
     let most = spec.limits.aliases;
     if count > most as usize {
-        found.push(config.finding(
+        report.push(config.finding(
             &code::ALIAS_LIMIT,
             "spec.limits.aliases",
             format!("all previews have {count} aliases, and spec.limits.aliases allows {most}"),
@@ -106,7 +106,7 @@ pub(crate) fn plan<'a>(
     catalog: &'a Catalog<'a>,
     limits: &OutputLimits,
     wanted: impl Fn(&str) -> bool,
-    found: &mut Report,
+    report: &mut Report,
 ) -> Plan<'a> {
     let mut order: Vec<usize> = (0..config.previews.spec.previews.len())
         .filter(|&index| wanted(&config.previews.spec.previews[index].name))
@@ -117,18 +117,18 @@ pub(crate) fn plan<'a>(
     let mut environments = Vec::with_capacity(order.len());
     for some in order.chunks(TOGETHER) {
         let close = |places: &mut Places, &index: &usize| {
-            let mut found = Report::default();
-            let environment = closure::close(&finder, index, places, &mut found);
-            if !found.is_empty() {
-                findings.lock().expect("no thread panics").absorb(found);
+            let mut own = Report::default();
+            let environment = closure::close(&finder, index, places, &mut own);
+            if !own.is_empty() {
+                findings.lock().expect("no thread panics").absorb(own);
             }
             environment
         };
         let places = || Places::of(catalog.objects().count());
         environments.par_extend(some.par_iter().map_init(places, close));
-        let found = findings.get_mut().expect("no thread panics");
-        found.settle();
-        if found.is_full() {
+        let so_far = findings.get_mut().expect("no thread panics");
+        so_far.settle();
+        if so_far.is_full() {
             break;
         }
     }
@@ -136,29 +136,29 @@ pub(crate) fn plan<'a>(
         // Where the threads stopped depends on timing, so nothing of it is kept.
         environments.clear();
         let most = limits.patch_nodes;
-        found.push(Diagnostic::new(
+        report.push(Diagnostic::new(
             &code::OUTPUT_LIMIT,
             format!("the patches of all previews go through more values than the limit of {most}"),
             or_raise("have fewer previews with patches of their own", flag::PATCH_NODES),
         ));
     } else {
-        found.absorb(findings.into_inner().expect("no thread panics"));
-        finder.report_lacks(found);
+        report.absorb(findings.into_inner().expect("no thread panics"));
+        finder.report_lacks(report);
     }
-    check_aliases(config, catalog, &environments, found);
+    check_aliases(config, catalog, &environments, report);
     let (mut left_behind, mut of_routes) = (Report::default(), Report::default());
     let ((), routing) = rayon::join(
         || policies::check(catalog, &environments, &mut left_behind),
         || routing::plan(config, catalog, &environments, limits, &mut of_routes),
     );
-    found.absorb(left_behind);
-    found.absorb(of_routes);
-    propagation::check(config, catalog, &environments, found);
+    report.absorb(left_behind);
+    report.absorb(of_routes);
+    propagation::check(config, catalog, &environments, report);
     let plan = Plan { config, catalog, environments, routing };
-    unsaid::check(&plan, found);
+    unsaid::check(&plan, report);
     let copies = copied::Copies::of(&plan);
-    bound::check(&plan, &copies, found);
-    accounts::check(catalog, &copies, found);
-    shared::check(&copies, found);
+    bound::check(&plan, &copies, report);
+    accounts::check(catalog, &copies, report);
+    shared::check(&copies, report);
     plan
 }

@@ -132,8 +132,8 @@ impl<'a> Finder<'a> {
     }
 
     /// Reports what copies lack, once each.
-    pub(super) fn report_lacks(&self, found: &mut Report) {
-        found.extend(
+    pub(super) fn report_lacks(&self, report: &mut Report) {
+        report.extend(
             self.lacks.lock().expect("no thread panics").findings(self.catalog, &self.makers),
         );
     }
