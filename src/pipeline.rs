@@ -22,7 +22,7 @@ use crate::plan::plan;
 use crate::validate::validate;
 use crate::yaml::Node;
 
-pub use crate::emit::Shape;
+pub use crate::emit::OutputShape;
 pub use crate::kube::Object;
 pub use crate::read::Parted;
 pub use crate::spec::Config;
@@ -47,7 +47,7 @@ pub struct Compiled<'c, 'p> {
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
     /// The shape of the output.
-    pub shape: Shape<'a>,
+    pub shape: OutputShape<'a>,
     /// How much may be made.
     pub limits: OutputLimits,
     /// Names of previews to make; empty for all.
