@@ -110,7 +110,7 @@ pub fn compile<T>(
     stage::enter("making objects");
     let emission = ManuallyDrop::new(Emission::new(&plan, &request.shape));
     let common = emission.common();
-    let previews = report.keep(draw(&emission, &common, input, &request.limits))?;
+    let previews = report.keep(draft_all(&emission, &common, input, &request.limits))?;
     if report.is_refused() {
         return None;
     }
@@ -118,7 +118,7 @@ pub fn compile<T>(
 }
 
 /// Drafts every preview, and checks names and sizes of all that will be written before anything is.
-fn draw<'e, 'p>(
+fn draft_all<'e, 'p>(
     emission: &'e Emission<'p>,
     common: &Common<'_>,
     input: &Parted,
@@ -128,7 +128,7 @@ fn draw<'e, 'p>(
     let common_bytes =
         common.all().chain(common.changed.values()).map(|one| one.length(HoleValues::NONE));
     let bytes = AtomicUsize::new(common_bytes.sum());
-    let drawn: Vec<Option<Drawn<'_, '_>>> = (0..emission.previews())
+    let drafted: Vec<Option<Drafted<'_, '_>>> = (0..emission.previews())
         .into_par_iter()
         .map_init(PreviewValues::default, |room, index| {
             let before = bytes.load(Ordering::Relaxed);
@@ -139,7 +139,7 @@ fn draw<'e, 'p>(
                 bytes.fetch_add(own, Ordering::Relaxed);
                 let found = names.check_preview(&preview);
                 let elsewhere = elsewhere(&preview).map(|id| names.hash(id)).collect();
-                Drawn { preview, found, elsewhere }
+                Drafted { preview, found, elsewhere }
             })
         })
         .collect();
@@ -150,13 +150,13 @@ fn draw<'e, 'p>(
     }
     let shared: Vec<&Id> =
         common.all().filter_map(|draft| draft.kept_id(HoleValues::NONE)).collect();
-    let (mut previews, mut found) = (Vec::with_capacity(drawn.len()), Vec::new());
+    let (mut previews, mut found) = (Vec::with_capacity(drafted.len()), Vec::new());
     let mut hashes: HashSet<u64, RandomState> = shared.iter().map(|id| names.hash(id)).collect();
     let mut alike = hashes.len() < shared.len();
-    for drawn in drawn.into_iter().flatten() {
-        previews.push(drawn.preview);
-        found.extend(drawn.found);
-        alike |= drawn.elsewhere.into_iter().any(|hash| !hashes.insert(hash));
+    for drafted in drafted.into_iter().flatten() {
+        previews.push(drafted.preview);
+        found.extend(drafted.found);
+        alike |= drafted.elsewhere.into_iter().any(|hash| !hashes.insert(hash));
     }
     found.extend(shared.iter().filter_map(|id| names.of_user(id)));
     // Equal hashes prove nothing, so now the identities are compared.
@@ -167,7 +167,7 @@ fn draw<'e, 'p>(
 }
 
 /// A preview as it was drafted.
-struct Drawn<'p, 'e> {
+struct Drafted<'p, 'e> {
     preview: Preview<'p, 'e>,
     /// Clashes of names with the input, or within the preview.
     found: Vec<Diagnostic>,
@@ -235,7 +235,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Clashes with the input or within the preview. `draw` finds those between previews, which can only be outside
+    /// Clashes with the input or within the preview. `draft_all` finds those between previews, which can only be outside
     /// of their namespaces.
     fn check_preview(&self, preview: &Preview<'_, '_>) -> Vec<Diagnostic> {
         let values = preview.values();
