@@ -33,7 +33,7 @@ pub(crate) use access::applies_to_some as subject_applies;
 pub(crate) use changes::Value;
 pub(crate) use environment::{Alias, Body, Copied, Environment};
 
-use closure::Places;
+use closure::CopyIndex;
 use needs::Finder;
 use rayon::prelude::*;
 
@@ -116,16 +116,16 @@ pub(crate) fn plan<'a>(
     let mut findings = Mutex::new(Report::default());
     let mut environments = Vec::with_capacity(order.len());
     for some in order.chunks(TOGETHER) {
-        let close = |places: &mut Places, &index: &usize| {
+        let plan_one = |copy_index: &mut CopyIndex, &index: &usize| {
             let mut own = Report::default();
-            let environment = closure::close(&finder, index, places, &mut own);
+            let environment = closure::plan_preview(&finder, index, copy_index, &mut own);
             if !own.is_empty() {
                 findings.lock().expect("no thread panics").absorb(own);
             }
             environment
         };
-        let places = || Places::of(catalog.objects().count());
-        environments.par_extend(some.par_iter().map_init(places, close));
+        let copy_index = || CopyIndex::of(catalog.objects().count());
+        environments.par_extend(some.par_iter().map_init(copy_index, plan_one));
         let so_far = findings.get_mut().expect("no thread panics");
         so_far.settle();
         if so_far.is_full() {

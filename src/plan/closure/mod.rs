@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use smallvec::SmallVec;
 
-pub(super) use self::copies::Places;
+pub(super) use self::copies::CopyIndex;
 
 use self::copies::Copies;
 use super::changes::{self, Changes, Target};
@@ -29,15 +29,15 @@ use crate::model::{Catalog, Support, Workload, pod_spec};
 use crate::spec::{Config, ServiceChange, ServiceFacts, Stateful, Volumes};
 
 /// Plans the preview of this index.
-pub(super) fn close<'a>(
+pub(super) fn plan_preview<'a>(
     finder: &Finder<'a>,
     index: usize,
-    places: &mut Places,
+    copy_index: &mut CopyIndex,
     report: &mut Report,
 ) -> Environment<'a> {
     let (config, catalog) = (finder.config, finder.catalog);
     let env = Environment::new(config, index);
-    let copies = Copies::new(places, env.preview.services.len());
+    let copies = Copies::new(copy_index, env.preview.services.len());
     let needs = BTreeMap::new();
     let lacks = Lacks::default();
     let mut closure = Closure { config, catalog, finder, report, env, copies, needs, lacks };
