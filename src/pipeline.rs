@@ -235,8 +235,8 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Clashes with the input or within the preview. `draft_all` finds those between previews, which can only be outside
-    /// of their namespaces.
+    /// Clashes with the input or within the preview. `draft_all` finds those between previews, which can only be
+    /// outside of their namespaces.
     fn check_preview(&self, preview: &Preview<'_, '_>) -> Vec<Diagnostic> {
         let values = preview.values();
         let taken = self.namespaces.contains(preview.namespace);
