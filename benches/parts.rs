@@ -3,13 +3,8 @@
 use std::hint::black_box;
 
 use anabranch::diagnostic::{Report, Sources};
-use anabranch::emit::Shape;
-use anabranch::kube::Object;
 use anabranch::limits::{InputLimits, OutputLimits};
-use anabranch::pipeline::{Request, compile};
-use anabranch::read::Parted;
-use anabranch::spec::Config;
-use anabranch::write::append;
+use anabranch::pipeline::{Config, Object, OutputShape, Parted, Request, append, compile};
 use anabranch::yaml::{Node, parse_documents, write_stream};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use serde::Deserialize as _;
@@ -69,7 +64,8 @@ fn expand(c: &mut Criterion) {
         .into_iter()
         .map(|node| Object::from_node(node).expect("an object"))
         .collect();
-    let request = Request { shape: Shape::Stream, limits: OutputLimits::default(), only: &[] };
+    let request =
+        Request { shape: OutputShape::Stream, limits: OutputLimits::default(), only: &[] };
     let mut group = c.benchmark_group("expand");
     group.throughput(Throughput::Elements(100));
     group.bench_function("100 previews", |b| {

@@ -23,7 +23,7 @@ pub(crate) use examples;
 
 /// How a command says what it has to say.
 #[derive(Debug, Args)]
-pub struct Words {
+pub struct Verbosity {
     /// When to use colours; `auto`: on a terminal, unless NO_COLOR is set
     #[arg(long, value_name = "WHEN", default_value_t, global = true, display_order = 900)]
     pub color: ColorChoice,

@@ -4,25 +4,38 @@
 //! read -> validate -> model -> plan -> emit -> write
 //! ```
 //!
+//! The program is the product; the library is what the binary, the tests, the fuzz targets and the benchmarks
+//! call. Of use to others may be:
+//!
+//! - [`yaml`]: texts to trees with places, and back;
+//! - [`edit`]: changes of `previews.yaml` in place;
+//! - [`pipeline`]: objects and a configuration to the objects of all previews;
+//! - [`command::respond`]: a ResourceList to the answer of the KRM function.
+//!
+//! Each of them says what is wrong with [`diagnostic`], and keeps to [`limits`]. Everything else is private.
+//!
 //! A module uses only those before it; `tests/suite/layers.rs` has the whole order.
 
 pub mod diagnostic;
 pub mod limits;
 pub mod yaml;
 
-pub(crate) mod diff;
+mod diff;
 pub mod edit;
-pub mod emit;
-pub mod kube;
-pub mod model;
-pub mod plan;
-pub mod read;
-pub mod spec;
-pub mod validate;
-pub mod write;
+mod emit;
+mod kube;
+mod model;
+mod plan;
+mod read;
+mod spec;
+mod validate;
+mod write;
 
-pub mod affected;
-pub mod arguments;
+mod affected;
+mod arguments;
 pub mod cli;
 pub mod command;
 pub mod pipeline;
+
+/// What happens to what an estate has, for the tables of `docs/guide/estates.md`.
+pub use plan::treatment;

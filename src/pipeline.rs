@@ -1,4 +1,7 @@
-//! The stages called in order: the table of contents of the program.
+//! The stages in order: objects and a configuration in, the drafts of all previews out.
+//!
+//! [`compile`] is the table of contents of the program. What else is here holds for all previews together, so no
+//! stage could do it: no object may have the identity of another, and all of them fit into the limit of bytes.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -11,26 +14,30 @@ use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 use crate::diagnostic::{Diagnostic, Refused, Report, code, nearest, stage};
-use crate::emit::{Common, Draft, Emission, HoleValues, Preview, PreviewValues, Shape};
-use crate::kube::{Id, Object, Order, is_cluster_scoped};
+use crate::emit::{Common, Draft, Emission, HoleValues, Preview, PreviewValues};
+use crate::kube::{Id, Order, is_cluster_scoped};
 use crate::limits::{OutputLimits, flag, or_raise};
 use crate::model::{Catalog, Home};
 use crate::plan::plan;
-use crate::read::Parted;
-use crate::spec::Config;
 use crate::validate::validate;
 use crate::yaml::Node;
+
+pub use crate::emit::OutputShape;
+pub use crate::kube::Object;
+pub use crate::read::Parted;
+pub use crate::spec::Config;
+pub use crate::write::append;
 
 /// What became of a configuration in which nothing is wrong.
 #[derive(Debug)]
 pub struct Compiled<'c, 'p> {
-    /// Makes the objects of a preview once more, as trees.
+    /// The maker of the objects.
     pub emission: &'c Emission<'p>,
     /// The previews in the order of names, to be written.
     pub previews: Vec<Preview<'p, 'c>>,
     /// What belongs to no single preview.
     pub common: Common<'c>,
-    /// The objects of the input but for our own.
+    /// The objects of the input, without those that an earlier run made.
     pub input: &'p Parted,
     /// Warnings and notes.
     pub report: &'c Report,
@@ -40,10 +47,10 @@ pub struct Compiled<'c, 'p> {
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
     /// The shape of the output.
-    pub shape: Shape<'a>,
-    /// How much may come of it.
+    pub shape: OutputShape<'a>,
+    /// How much may be made.
     pub limits: OutputLimits,
-    /// The names of the previews; all where none is named.
+    /// Names of previews to make; empty for all.
     pub only: &'a [String],
 }
 
@@ -52,7 +59,7 @@ impl Request<'_> {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
     }
 
-    /// Reports names of previews that there are not.
+    /// Reports names that no preview has.
     fn check(&self, config: &Config, report: &mut Report) {
         let names = || config.previews.spec.previews.iter().map(|preview| preview.name.as_str());
         for only in self.only.iter().filter(|only| !names().any(|name| name == **only)) {
@@ -66,10 +73,11 @@ impl Request<'_> {
     }
 }
 
-/// Compiles a configuration and the objects of an input, which are put in order; those without a
-/// namespace get the baseline's.
-/// What comes of it is handed to `finish` once nothing can go wrong any more. None where the report has
-/// errors.
+/// Compiles a configuration and the objects of an input, and hands the result to `finish`. None where the report
+/// has errors.
+///
+/// The input is put in order, and its objects without a namespace get the baseline's. Nothing can be refused any
+/// more once `finish` is called.
 pub fn compile<T>(
     config: &Config,
     input: &mut Parted,
@@ -94,7 +102,7 @@ pub fn compile<T>(
     catalog.declare(&spec.services);
     let wanted = |name: &str| request.includes(name);
     stage::enter("planning");
-    // Nothing but the end of the process follows what is made of it.
+    // Leaked on purpose: the process exits next.
     let plan = ManuallyDrop::new(plan(config, &catalog, &request.limits, wanted, report));
     if report.has_errors() {
         return None;
@@ -102,7 +110,7 @@ pub fn compile<T>(
     stage::enter("making objects");
     let emission = ManuallyDrop::new(Emission::new(&plan, &request.shape));
     let common = emission.common();
-    let previews = report.keep(draw(&emission, &common, input, &request.limits))?;
+    let previews = report.keep(draft_all(&emission, &common, input, &request.limits))?;
     if report.is_refused() {
         return None;
     }
@@ -110,7 +118,7 @@ pub fn compile<T>(
 }
 
 /// Drafts every preview, and checks names and sizes of all that will be written before anything is.
-fn draw<'e, 'p>(
+fn draft_all<'e, 'p>(
     emission: &'e Emission<'p>,
     common: &Common<'_>,
     input: &Parted,
@@ -120,7 +128,7 @@ fn draw<'e, 'p>(
     let common_bytes =
         common.all().chain(common.changed.values()).map(|one| one.length(HoleValues::NONE));
     let bytes = AtomicUsize::new(common_bytes.sum());
-    let drawn: Vec<Option<Drawn<'_, '_>>> = (0..emission.previews())
+    let drafted: Vec<Option<Drafted<'_, '_>>> = (0..emission.previews())
         .into_par_iter()
         .map_init(PreviewValues::default, |room, index| {
             let before = bytes.load(Ordering::Relaxed);
@@ -131,7 +139,7 @@ fn draw<'e, 'p>(
                 bytes.fetch_add(own, Ordering::Relaxed);
                 let found = names.check_preview(&preview);
                 let elsewhere = elsewhere(&preview).map(|id| names.hash(id)).collect();
-                Drawn { preview, found, elsewhere }
+                Drafted { preview, found, elsewhere }
             })
         })
         .collect();
@@ -142,16 +150,16 @@ fn draw<'e, 'p>(
     }
     let shared: Vec<&Id> =
         common.all().filter_map(|draft| draft.kept_id(HoleValues::NONE)).collect();
-    let (mut previews, mut found) = (Vec::with_capacity(drawn.len()), Vec::new());
+    let (mut previews, mut found) = (Vec::with_capacity(drafted.len()), Vec::new());
     let mut hashes: HashSet<u64, RandomState> = shared.iter().map(|id| names.hash(id)).collect();
     let mut alike = hashes.len() < shared.len();
-    for drawn in drawn.into_iter().flatten() {
-        previews.push(drawn.preview);
-        found.extend(drawn.found);
-        alike |= drawn.elsewhere.into_iter().any(|hash| !hashes.insert(hash));
+    for drafted in drafted.into_iter().flatten() {
+        previews.push(drafted.preview);
+        found.extend(drafted.found);
+        alike |= drafted.elsewhere.into_iter().any(|hash| !hashes.insert(hash));
     }
     found.extend(shared.iter().filter_map(|id| names.of_user(id)));
-    // Two hashes may be alike by chance.
+    // Equal hashes prove nothing, so now the identities are compared.
     if alike {
         found.extend(made_twice(previews.iter().flat_map(elsewhere).chain(shared)));
     }
@@ -159,12 +167,11 @@ fn draw<'e, 'p>(
 }
 
 /// A preview as it was drafted.
-struct Drawn<'p, 'e> {
+struct Drafted<'p, 'e> {
     preview: Preview<'p, 'e>,
-    /// What is wrong with it alone.
+    /// Clashes of names with the input, or within the preview.
     found: Vec<Diagnostic>,
-    /// The hashes of what it has outside of its namespace: no two objects are the same where no two
-    /// of these are.
+    /// Hashes of the identities outside of its namespace. Different hashes prove different objects.
     elsewhere: SmallVec<[u64; 8]>,
 }
 
@@ -183,8 +190,8 @@ fn scopes(input: &Parted) -> Scopes {
     said.collect()
 }
 
-/// Puts the objects in order, with the baseline's namespace where a namespaced one names none. What SOPS
-/// encrypted stays as it is: its MAC covers the metadata.
+/// Sorts the objects, and gives those that need a namespace and name none the baseline's. The text of what SOPS
+/// encrypted stays as it is, as its MAC covers the metadata.
 fn prepare(objects: &mut [Object], namespace: &str, scopes: &Scopes) {
     for object in &mut *objects {
         if !object.id.namespace.is_empty() {
@@ -214,8 +221,7 @@ pub fn delivered<'e>(input: &Parted, changed: BTreeMap<Id, Draft<'e>>) -> Vec<Dr
     all
 }
 
-/// The names that are taken. No object of ours may have the identity of another, of the user or of
-/// ours.
+/// The identities that are taken. No object that is made may have that of another one, made or the user's.
 struct Names<'a> {
     of_input: HashMap<&'a Id, &'a Object, RandomState>,
     namespaces: HashSet<&'a str>,
@@ -229,8 +235,8 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// What is wrong with the names of a preview, but that others have them too: in its own namespace
-    /// no other preview has any.
+    /// Clashes with the input or within the preview. `draft_all` finds those between previews, which can only be
+    /// outside of their namespaces.
     fn check_preview(&self, preview: &Preview<'_, '_>) -> Vec<Diagnostic> {
         let values = preview.values();
         let taken = self.namespaces.contains(preview.namespace);
@@ -240,7 +246,7 @@ impl<'a> Names<'a> {
         for draft in drafts(preview) {
             let key = draft.key(values);
             if key.namespace == preview.namespace {
-                // They are in order.
+                // Drafts are in order, so equal ones stand side by side.
                 found.extend((before.as_ref() == Some(&key)).then(|| twice(&draft.id(values))));
                 found.extend(taken.then(|| self.of_user(&draft.id(values))).flatten());
                 before = Some(key);
@@ -276,7 +282,7 @@ fn elsewhere<'d>(preview: &'d Preview<'_, '_>) -> impl Iterator<Item = &'d Id> {
     kept.filter(|id| id.namespace != preview.namespace)
 }
 
-/// Names of ours that are there more than once.
+/// Identities that more than one made object has.
 fn made_twice<'i>(ids: impl Iterator<Item = &'i Id>) -> impl Iterator<Item = Diagnostic> {
     let mut ours: HashSet<&Id, RandomState> = HashSet::default();
     ids.filter(move |id| !ours.insert(*id)).map(twice)

@@ -6,8 +6,7 @@
 #![no_main]
 
 use anabranch::diagnostic::{Refused, Sources};
-use anabranch::edit::{self, Setting};
-use anabranch::spec::Change;
+use anabranch::edit::{self, Change, Setting};
 use anabranch::limits::InputLimits;
 use anabranch::yaml::{Node, parse_documents};
 use libfuzzer_sys::fuzz_target;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::git::Change;
 use super::glob::{Glob, literal};
-use super::map::{Entry, Map, Owner};
+use super::map::{Map, MapGlob, Owner};
 use crate::diagnostic::{Code, Diagnostic, code, some_of};
 use crate::spec::Unmapped;
 use crate::yaml::write_string;
@@ -20,7 +20,7 @@ pub(super) fn gone<'m>(map: &'m Map, changed: &BTreeMap<String, Change>) -> Vec<
             deleted.extend(map.ask(path).owners.iter().map(|(owner, _)| *owner));
         }
     }
-    let is_left = |entry: &Entry| entry.is_used.get() && !entry.takes_out;
+    let is_left = |entry: &MapGlob| entry.is_used.get() && !entry.takes_out;
     let deleted = deleted.into_iter().map(|index| &map.owners[index]);
     deleted.filter(|one| one.is_service && !one.paths.0.iter().any(is_left)).collect()
 }
@@ -70,7 +70,7 @@ pub(super) fn unused(
     let entries = lists.flat_map(|(field, _, globs)| {
         globs.0.iter().filter(|entry| !entry.is_used.get()).map(move |entry| (field.clone(), entry))
     });
-    let finding = |(field, entry): (String, &Entry)| {
+    let finding = |(field, entry): (String, &MapGlob)| {
         let message = format!("`{}` covers no tracked file", entry.text);
         let found = Diagnostic::new(code, message, help_for(&entry.text, files));
         found.at(entry.place, "no such file").field(field)

@@ -11,11 +11,11 @@ use crate::yaml::Node;
 
 /// A list of globs, of which the last that covers a path decides.
 #[derive(Debug, Default)]
-pub(crate) struct Globs(pub(crate) Vec<Entry>);
+pub(crate) struct Globs(pub(crate) Vec<MapGlob>);
 
 /// One glob of a list.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct MapGlob {
     /// As it is written.
     pub(crate) text: String,
     pub(crate) place: Place,
@@ -39,7 +39,7 @@ impl Globs {
             match Glob::new(glob) {
                 Ok(glob) => {
                     let (text, is_used) = (text.clone(), Cell::new(false));
-                    entries.push(Entry { text, place, takes_out, glob, is_used });
+                    entries.push(MapGlob { text, place, takes_out, glob, is_used });
                 }
                 Err(problem) => {
                     let message = format!("`{text}` is no glob: {}", problem.message);
@@ -52,7 +52,7 @@ impl Globs {
     }
 
     /// The glob by which the list has a path.
-    fn find(&self, path: &str) -> Option<&Entry> {
+    fn find(&self, path: &str) -> Option<&MapGlob> {
         let last = self.0.iter().rev().find(|entry| entry.glob.covers(path));
         last.filter(|entry| !entry.takes_out)
     }
@@ -89,9 +89,9 @@ impl Owner {
 #[derive(Debug)]
 pub(crate) struct Verdict<'m> {
     /// Who owns it, each with the glob.
-    pub(crate) owners: Vec<(usize, &'m Entry)>,
+    pub(crate) owners: Vec<(usize, &'m MapGlob)>,
     /// The glob by which it affects every service.
-    pub(crate) all: Option<&'m Entry>,
+    pub(crate) all: Option<&'m MapGlob>,
     is_ignored: bool,
 }
 

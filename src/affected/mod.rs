@@ -17,7 +17,7 @@ mod show;
 mod tests;
 
 pub(crate) use git::Repository;
-pub use options::{Format, Options};
+pub(crate) use options::{Format, Options};
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use jiff::Timestamp;
 
-use crate::arguments::{Words, asked_colour, examples};
+use crate::arguments::{Verbosity, asked_colour, examples};
 use crate::spec::time;
 
 /// Preview environments for every pull request: expands previews.yaml, together with the manifests
@@ -35,7 +35,7 @@ pub struct Cli {
     pub command: Option<Command>,
     /// How it is said.
     #[command(flatten)]
-    pub words: Words,
+    pub verbosity: Verbosity,
 }
 
 impl Cli {

@@ -10,7 +10,7 @@ use super::write_out;
 use crate::affected::check_map;
 use crate::cli::{Artifacts, Check, Format};
 use crate::diagnostic::{github, json, sarif, stage, terminal};
-use crate::emit::Shape;
+use crate::emit::OutputShape;
 use crate::pipeline::{Request, compile};
 use crate::read::check_gate;
 use crate::spec::Config;
@@ -36,7 +36,7 @@ pub(super) fn run(options: &Check, voice: &Voice) -> ExitCode {
 fn compile_both(options: &Check, config: &Config, loaded: &mut Loaded) {
     let limits = &options.input.limits;
     check_map(config, &mut loaded.report);
-    let request = Request { shape: Shape::Stream, limits: limits.output(), only: &[] };
+    let request = Request { shape: OutputShape::Stream, limits: limits.output(), only: &[] };
     let _ = compile(config, &mut loaded.input, &request, &mut loaded.report, |_| ());
     if !is_in_source(&options.input, &loaded.root) {
         return;

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use super::voice::say;
 use super::{work_on_this_thread, write_out};
 use crate::diagnostic::{Diagnostic, FileId, Report, Severity, Sources, code, terminal};
-use crate::emit::{HoleValues, Shape};
+use crate::emit::{HoleValues, OutputShape};
 use crate::kube::{Id, Object};
 use crate::limits::{InputLimits, OutputLimits, RAISE};
 use crate::pipeline::{Compiled, Request, compile};
@@ -186,7 +186,7 @@ impl Run {
         let Sorted { passing, mut input, earlier } = Sorted::of(list, config);
         self.report.extend(mend(&mut input.users, &config.previews.spec.baseline.namespace));
         let limits = OutputLimits::default();
-        let request = Request { shape: Shape::Stream, limits, only: &[] };
+        let request = Request { shape: OutputShape::Stream, limits, only: &[] };
         let namespace = config.previews.spec.baseline.namespace.as_str();
         compile(config, &mut input, &request, &mut self.report, |compiled| {
             let Compiled { previews, common, .. } = compiled;

@@ -13,7 +13,7 @@ use crate::affected::Repository;
 use crate::cli::{Input, List, ListFormat, Show, ShowFormat};
 use crate::diagnostic::text::{json as harmless_json, prose};
 use crate::diagnostic::{Diagnostic, Report, code, nearest, without_userinfo};
-use crate::emit::Shape;
+use crate::emit::OutputShape;
 use crate::pipeline::{Request, compile};
 use crate::spec::{Change, Config, Link, Preview, ServiceChange, time};
 
@@ -119,7 +119,7 @@ impl Known {
 }
 
 fn urls(config: &Config, loaded: &mut Loaded, input: &Input) -> Option<Urls> {
-    let request = Request { shape: Shape::Stream, limits: input.limits.output(), only: &[] };
+    let request = Request { shape: OutputShape::Stream, limits: input.limits.output(), only: &[] };
     compile(config, &mut loaded.input, &request, &mut Report::default(), |compiled| {
         let all = (0..compiled.emission.previews()).map(|index| compiled.emission.urls(index));
         all.map(|(name, urls)| (name.to_owned(), urls)).collect()

@@ -35,7 +35,7 @@ pub fn run(cli: Cli) -> ExitCode {
     if let Some(conflict) = command.conflict() {
         return say_usage(&Cli::command().error(ErrorKind::ArgumentConflict, conflict));
     }
-    let voice = Voice::new(&cli.words);
+    let voice = Voice::new(&cli.verbosity);
     let code = match command {
         Command::Render(options) => render::run(&options, &voice),
         Command::Check(options) => check::run(&options, &voice),

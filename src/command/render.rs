@@ -14,7 +14,7 @@ use crate::arguments::Limits;
 use crate::cli::{Artifacts, Input, Render};
 use crate::diagnostic::{Refused, Report, stage};
 use crate::diff::{self, Difference, Unreadable};
-use crate::emit::{Draft, HoleValues, Preview, Shape, Suites};
+use crate::emit::{Draft, HoleValues, OutputShape, Preview, Suites};
 use crate::kube::Id;
 use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::naming::safe_hash;
@@ -52,7 +52,8 @@ fn render_stream(
     }
     let is_in_source = is_in_source(&options.input, &loaded.root);
     let gate = is_in_source.then(|| check_gate(config, &loaded.root)).flatten();
-    let request = Request { shape: Shape::Stream, limits: limits.output(), only: &options.only };
+    let request =
+        Request { shape: OutputShape::Stream, limits: limits.output(), only: &options.only };
     let report = &mut loaded.report;
     let written = compile(config, &mut loaded.input, &request, report, |compiled| {
         // Said beside what else is found, and not where nothing can be made anyway.
@@ -297,7 +298,7 @@ pub(super) fn with_tree<T>(
     let suites = hash_suites(config, &files);
     let below = if cut { "root" } else { "" };
     let path_in_source = tree_path(config, &request.folder.join(below), &loaded.root);
-    let shape = Shape::Tree { suites: &suites, root: &path_in_source, cut };
+    let shape = OutputShape::Tree { suites: &suites, root: &path_in_source, cut };
     let compiling = Request { shape, limits: request.limits.output(), only: &[] };
     let report = &mut loaded.report;
     let tree = compile(config, &mut loaded.input, &compiling, report, |compiled| {

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use anstream::AutoStream;
 use clap::ColorChoice;
 
-use crate::arguments::Words;
+use crate::arguments::Verbosity;
 use crate::diagnostic::terminal::Look;
 use crate::diagnostic::text::printable;
 use crate::diagnostic::{Refused, Report, Sources, stage, terminal, without_userinfo};
@@ -18,13 +18,13 @@ pub(super) struct Voice {
 
 impl Voice {
     /// Says what the arguments ask for; on a terminal also what takes long.
-    pub(super) fn new(words: &Words) -> Self {
-        choose_colours(words.color);
+    pub(super) fn new(verbosity: &Verbosity) -> Self {
+        choose_colours(verbosity.color);
         let is_smart = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
-        if !words.quiet && is_smart && std::io::stderr().is_terminal() {
+        if !verbosity.quiet && is_smart && std::io::stderr().is_terminal() {
             stage::show_line();
         }
-        Self { quiet: words.quiet, verbose: words.verbose }
+        Self { quiet: verbosity.quiet, verbose: verbosity.verbose }
     }
 
     /// Says what was done.

@@ -24,7 +24,8 @@ use jiff::Timestamp;
 
 use crate::diagnostic::{Diagnostic, Refused, Sources, code, some_of};
 use crate::kube::repository;
-use crate::spec::{Change, known_by, time};
+pub use crate::spec::Change;
+use crate::spec::{known_by, time};
 use crate::validate::is_dns_label;
 use crate::yaml::Node;
 use document::Document;

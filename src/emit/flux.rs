@@ -22,11 +22,11 @@ use crate::spec::{Delivery, ServiceChange, Suite};
 use crate::yaml::{Node, mark};
 
 /// Hash of the content of each suite, by its name.
-pub type Suites = BTreeMap<String, String>;
+pub(crate) type Suites = BTreeMap<String, String>;
 
 /// The two shapes of output.
 #[derive(Debug, Clone, Copy)]
-pub enum Shape<'a> {
+pub enum OutputShape<'a> {
     /// Everything that one Flux Kustomization can apply.
     Stream,
     /// A folder with a Flux Kustomization for each preview.
@@ -44,7 +44,7 @@ pub enum Shape<'a> {
 #[derive(Debug)]
 pub(super) struct Flux<'a> {
     plan: &'a Plan<'a>,
-    shape: Shape<'a>,
+    shape: OutputShape<'a>,
     has_shared: bool,
     /// Kustomizations of a tree that suites wait for, besides their environment.
     applied_first: Vec<String>,
@@ -91,7 +91,7 @@ pub(super) fn workloads<'e>(env: &'e Environment<'_>) -> impl Iterator<Item = &'
 }
 
 impl<'a> Flux<'a> {
-    pub(super) fn new(plan: &'a Plan<'a>, shape: Shape<'a>) -> Self {
+    pub(super) fn new(plan: &'a Plan<'a>, shape: OutputShape<'a>) -> Self {
         let routing = &plan.routing;
         // New objects of no single preview, and objects of the baseline that change.
         let shared = routing.host_rules().any(|rules| !rules.extends())
@@ -100,7 +100,7 @@ impl<'a> Flux<'a> {
             routing.host_rules().any(HostRules::extends) || !routing.entries.stripped.is_empty();
         let mut flux =
             Self { plan, shape, has_shared: shared, applied_first: Vec::new(), delivers: None };
-        if let Shape::Tree { .. } = shape {
+        if let OutputShape::Tree { .. } = shape {
             let first = [(shared, "shared"), (changed, "baseline")].into_iter();
             let first = first.filter(|(exists, _)| *exists);
             let includes = plan.config.previews.spec.baseline.delivery == Delivery::Include;
@@ -113,14 +113,14 @@ impl<'a> Flux<'a> {
     /// Whether objects can be made with [marks](mark): the path of a tree is the only text that is no input.
     pub(super) fn takes_marks(&self) -> bool {
         match self.shape {
-            Shape::Stream => true,
-            Shape::Tree { root, .. } => !root.contains(mark::FRAME),
+            OutputShape::Stream => true,
+            OutputShape::Tree { root, .. } => !root.contains(mark::FRAME),
         }
     }
 
     /// Whether each preview is an artifact of its own.
     fn is_cut(&self) -> bool {
-        matches!(self.shape, Shape::Tree { cut: true, .. })
+        matches!(self.shape, OutputShape::Tree { cut: true, .. })
     }
 
     /// What finds the artifact of a preview, where it has one of its own: nothing here changes while the
@@ -147,16 +147,16 @@ impl<'a> Flux<'a> {
 
     /// Whether the Namespaces of previews are applied beside their Kustomizations.
     pub(super) fn owns_namespaces(&self) -> bool {
-        matches!(self.shape, Shape::Tree { .. })
+        matches!(self.shape, OutputShape::Tree { .. })
     }
 
     /// The Flux Kustomizations of each preview.
     pub(super) fn parts(&self) -> Vec<Part> {
         let tests = self.plan.config.previews.spec.tests.len();
         let first = match self.shape {
-            Shape::Tree { .. } => Some(Part::Environment),
-            Shape::Stream if tests > 0 => Some(Part::Gate),
-            Shape::Stream => None,
+            OutputShape::Tree { .. } => Some(Part::Environment),
+            OutputShape::Stream if tests > 0 => Some(Part::Gate),
+            OutputShape::Stream => None,
         };
         first.into_iter().chain((0..tests).map(Part::Suite)).collect()
     }
@@ -213,7 +213,7 @@ impl<'a> Flux<'a> {
     /// Flux objects of no single preview, by file.
     pub(super) fn common(&self) -> BTreeMap<&'static str, Vec<Object>> {
         let mut shared = Vec::new();
-        if let Shape::Tree { .. } = self.shape {
+        if let OutputShape::Tree { .. } = self.shape {
             if self.has_shared {
                 shared.push(self.folder("shared"));
             }
@@ -299,8 +299,8 @@ impl<'a> Flux<'a> {
 
     fn path(&self, folder: &str) -> String {
         match self.shape {
-            Shape::Tree { root, .. } => format!("{root}{folder}"),
-            Shape::Stream => format!("./{folder}"),
+            OutputShape::Tree { root, .. } => format!("{root}{folder}"),
+            OutputShape::Stream => format!("./{folder}"),
         }
     }
 
@@ -364,11 +364,11 @@ impl<'a> Flux<'a> {
             }
         }
         let (path, waits_for) = match self.shape {
-            Shape::Tree { cut, root, .. } => {
+            OutputShape::Tree { cut, root, .. } => {
                 let root = if cut { "./" } else { root };
                 (format!("{root}tests/{}", suite.name), self.set_name(env.name))
             }
-            Shape::Stream => (suite.path.clone(), self.name_of(env, GATE)),
+            OutputShape::Stream => (suite.path.clone(), self.name_of(env, GATE)),
         };
         let waits_for = std::iter::once(waits_for).chain(self.applied_first.iter().cloned());
         let spec = KustomizationSpec {
@@ -431,7 +431,7 @@ impl<'a> Flux<'a> {
         texts.extend(env.preview.changes.iter().map(|change| Cow::from(&change.commit)));
         env.preview.services.iter().for_each(|change| add_texts(change, &mut texts));
         texts.extend([Cow::from(&suite.name), Cow::from(&suite.path)]);
-        if let Shape::Tree { suites, .. } = self.shape {
+        if let OutputShape::Tree { suites, .. } = self.shape {
             texts.extend(suites.get(&suite.name).map(Cow::from));
         }
         safe_hash(texts.iter().map(|text| text.as_bytes()), 8)

@@ -24,8 +24,9 @@ mod template;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use flux::{Shape, Suites};
-pub use template::{Draft, HoleValues, PreviewValues};
+pub use flux::OutputShape;
+pub(crate) use flux::Suites;
+pub(crate) use template::{Draft, HoleValues, PreviewValues};
 
 use self::template::{Part, Parts};
 use crate::kube::{Id, Object, Order};
@@ -120,7 +121,7 @@ pub struct Emission<'p> {
 impl<'p> Emission<'p> {
     /// Prepares the objects of a plan for one shape of output.
     #[must_use]
-    pub fn new(plan: &'p Plan<'p>, shape: &Shape<'p>) -> Self {
+    pub fn new(plan: &'p Plan<'p>, shape: &OutputShape<'p>) -> Self {
         Self { plan, parts: Parts::new(plan, flux::Flux::new(plan, *shape)) }
     }
 

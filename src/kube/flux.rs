@@ -12,7 +12,7 @@ use crate::yaml::Node;
 /// A Flux Kustomization.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Kustomization {
+pub(crate) struct Kustomization {
     /// `kustomize.toolkit.fluxcd.io/v1`.
     pub api_version: &'static str,
     /// `Kustomization`.
@@ -26,7 +26,7 @@ pub struct Kustomization {
 /// What a Kustomization says. Durations are Go durations.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct KustomizationSpec {
+pub(crate) struct KustomizationSpec {
     /// Kustomizations that must be ready, at the same revision of the same source.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<Name>,
@@ -69,7 +69,7 @@ pub struct KustomizationSpec {
 /// See <https://fluxcd.io/flux/components/source/ocirepositories/>.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct OciRepository {
+pub(crate) struct OciRepository {
     /// `source.toolkit.fluxcd.io/v1`.
     pub api_version: &'static str,
     /// [`OCI_REPOSITORY`].
@@ -81,13 +81,13 @@ pub struct OciRepository {
 }
 
 /// The kind of an [`OciRepository`].
-pub const OCI_REPOSITORY: &str = "OCIRepository";
+pub(crate) const OCI_REPOSITORY: &str = "OCIRepository";
 /// The API version of sources.
-pub const SOURCE: &str = "source.toolkit.fluxcd.io/v1";
+pub(crate) const SOURCE: &str = "source.toolkit.fluxcd.io/v1";
 
 /// What an OCIRepository says.
 #[derive(Debug, Serialize)]
-pub struct OciRepositorySpec {
+pub(crate) struct OciRepositorySpec {
     /// The repository, from `oci://` on.
     pub url: String,
     /// Which artifact of it.
@@ -99,7 +99,7 @@ pub struct OciRepositorySpec {
 
 /// An artifact of a repository.
 #[derive(Debug, Serialize)]
-pub struct OciReference {
+pub(crate) struct OciReference {
     /// Its tag.
     pub tag: String,
 }
@@ -108,7 +108,7 @@ pub struct OciReference {
 /// See <https://fluxcd.io/flux/components/notification/receivers/>.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Receiver {
+pub(crate) struct Receiver {
     /// `notification.toolkit.fluxcd.io/v1`.
     pub api_version: &'static str,
     /// `Receiver`.
@@ -122,7 +122,7 @@ pub struct Receiver {
 /// What a Receiver says.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ReceiverSpec {
+pub(crate) struct ReceiverSpec {
     /// Its type, which says how a call proves where it comes from.
     #[serde(rename = "type")]
     pub type_: &'static str,
@@ -137,7 +137,7 @@ pub struct ReceiverSpec {
 /// Objects that a Receiver may tell.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ReceiverResource {
+pub(crate) struct ReceiverResource {
     /// [`SOURCE`].
     pub api_version: &'static str,
     /// [`OCI_REPOSITORY`].
@@ -154,14 +154,14 @@ pub struct ReceiverResource {
 
 /// A reference by name in the same namespace.
 #[derive(Debug, Clone, Serialize)]
-pub struct Name {
+pub(crate) struct Name {
     /// The name.
     pub name: String,
 }
 
 /// A Flux source.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct SourceReference {
+pub(crate) struct SourceReference {
     /// Its kind.
     pub kind: &'static str,
     /// Its name.
@@ -174,7 +174,7 @@ pub struct SourceReference {
 /// An object whose health counts.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct HealthCheck {
+pub(crate) struct HealthCheck {
     /// Its API version.
     pub api_version: String,
     /// Its kind.
@@ -188,7 +188,7 @@ pub struct HealthCheck {
 /// A notification Provider.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Provider {
+pub(crate) struct Provider {
     /// [`NOTIFICATION`].
     pub api_version: &'static str,
     /// `Provider`.
@@ -200,12 +200,12 @@ pub struct Provider {
 }
 
 /// The API version of Provider and Alert: v1beta3 is the only one served.
-pub const NOTIFICATION: &str = "notification.toolkit.fluxcd.io/v1beta3";
+pub(crate) const NOTIFICATION: &str = "notification.toolkit.fluxcd.io/v1beta3";
 
 /// What a Provider says.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ProviderSpec {
+pub(crate) struct ProviderSpec {
     /// Its type.
     #[serde(rename = "type")]
     pub type_: &'static str,
@@ -221,7 +221,7 @@ pub struct ProviderSpec {
 /// An Alert.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Alert {
+pub(crate) struct Alert {
     /// [`NOTIFICATION`].
     pub api_version: &'static str,
     /// `Alert`.
@@ -235,7 +235,7 @@ pub struct Alert {
 /// What an Alert says.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AlertSpec {
+pub(crate) struct AlertSpec {
     /// Whom it tells.
     pub provider_ref: Name,
     /// Severity from which on events count.
@@ -250,7 +250,7 @@ pub struct AlertSpec {
 /// Objects whose events count.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct EventSource {
+pub(crate) struct EventSource {
     /// Their kind.
     pub kind: &'static str,
     /// Their name, or `*`.

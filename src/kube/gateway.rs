@@ -7,14 +7,14 @@ use super::ObjectMeta;
 use crate::yaml::Node;
 
 /// The API group.
-pub const GROUP: &str = "gateway.networking.k8s.io";
+pub(crate) const GROUP: &str = "gateway.networking.k8s.io";
 /// HTTPRoute and GRPCRoute are v1 in every supported release.
-pub const API_VERSION: &str = "gateway.networking.k8s.io/v1";
+pub(crate) const API_VERSION: &str = "gateway.networking.k8s.io/v1";
 
 /// An HTTPRoute or GRPCRoute.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Route {
+pub(crate) struct Route {
     /// [`API_VERSION`].
     pub api_version: &'static str,
     /// `HTTPRoute` or `GRPCRoute`.
@@ -28,7 +28,7 @@ pub struct Route {
 /// What a route says.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct RouteSpec {
+pub(crate) struct RouteSpec {
     /// What it is attached to.
     pub parent_refs: Vec<ParentRef>,
     /// Hosts it serves; for the mesh none.
@@ -43,7 +43,7 @@ pub struct RouteSpec {
 /// What a route is attached to. All fields that the API server would default are written out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ParentRef {
+pub(crate) struct ParentRef {
     /// Group of the parent; empty for a Service.
     pub group: String,
     /// `Service` or `Gateway`.
@@ -65,7 +65,7 @@ pub struct ParentRef {
 /// v1beta1 is the storage version and served everywhere.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ReferenceGrant {
+pub(crate) struct ReferenceGrant {
     /// `gateway.networking.k8s.io/v1beta1`.
     pub api_version: &'static str,
     /// `ReferenceGrant`.
@@ -78,7 +78,7 @@ pub struct ReferenceGrant {
 
 /// Who may refer to what.
 #[derive(Debug, Serialize)]
-pub struct ReferenceGrantSpec {
+pub(crate) struct ReferenceGrantSpec {
     /// Kinds and namespaces of the routes.
     pub from: Vec<GrantFrom>,
     /// Kinds they may refer to.
@@ -87,7 +87,7 @@ pub struct ReferenceGrantSpec {
 
 /// Routes of one kind and namespace.
 #[derive(Debug, Serialize)]
-pub struct GrantFrom {
+pub(crate) struct GrantFrom {
     /// Group of the routes.
     pub group: &'static str,
     /// Their kind.
@@ -98,7 +98,7 @@ pub struct GrantFrom {
 
 /// A kind that may be referred to.
 #[derive(Debug, Serialize)]
-pub struct GrantTo {
+pub(crate) struct GrantTo {
     /// Its group; empty for the core group.
     pub group: &'static str,
     /// The kind.

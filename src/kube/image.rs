@@ -12,7 +12,7 @@ const LENGTH: usize = 255;
 
 /// The repository of an image as it is written: without tag and digest.
 #[must_use]
-pub fn repository(image: &str) -> &str {
+pub(crate) fn repository(image: &str) -> &str {
     let name = image.split('@').next().unwrap_or(image);
     match name.rfind(':') {
         // A colon before the last slash is the registry's port.

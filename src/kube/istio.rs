@@ -7,14 +7,14 @@ use super::ObjectMeta;
 use crate::yaml::Node;
 
 /// The API group.
-pub const GROUP: &str = "networking.istio.io";
+pub(crate) const GROUP: &str = "networking.istio.io";
 /// v1 is served by every supported release.
-pub const API_VERSION: &str = "networking.istio.io/v1";
+pub(crate) const API_VERSION: &str = "networking.istio.io/v1";
 
 /// A VirtualService.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct VirtualService {
+pub(crate) struct VirtualService {
     /// [`API_VERSION`].
     pub api_version: &'static str,
     /// `VirtualService`.
@@ -28,7 +28,7 @@ pub struct VirtualService {
 /// What a VirtualService says.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct VirtualServiceSpec {
+pub(crate) struct VirtualServiceSpec {
     /// Hosts it answers for.
     pub hosts: Vec<String>,
     /// Gateways it is bound to; none: the mesh.
@@ -47,7 +47,7 @@ pub struct VirtualServiceSpec {
 /// A Sidecar: which hosts the proxies of a namespace know.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Sidecar {
+pub(crate) struct Sidecar {
     /// [`API_VERSION`].
     pub api_version: &'static str,
     /// `Sidecar`.
@@ -60,14 +60,14 @@ pub struct Sidecar {
 
 /// What a Sidecar says.
 #[derive(Debug, Serialize)]
-pub struct SidecarSpec {
+pub(crate) struct SidecarSpec {
     /// One listener for all ports.
     pub egress: Vec<Egress>,
 }
 
 /// Hosts that a proxy knows, as `namespace/dns-name`.
 #[derive(Debug, Serialize)]
-pub struct Egress {
+pub(crate) struct Egress {
     /// The hosts.
     pub hosts: Vec<String>,
 }

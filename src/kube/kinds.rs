@@ -417,7 +417,7 @@ pub(crate) fn template(group: &str, name: &str) -> &'static [&'static str] {
 /// Whether objects of a kind have no namespace, where no definition in the input says it. Unknown kinds have
 /// one, as kustomize takes it too.
 #[must_use]
-pub fn is_cluster_scoped(group: &str, name: &str) -> bool {
+pub(crate) fn is_cluster_scoped(group: &str, name: &str) -> bool {
     find(group, name).is_some_and(|kind| kind.is_cluster_scoped)
 }
 

@@ -9,19 +9,19 @@ use super::{Object, RouteApi};
 use crate::yaml::Node;
 
 /// Standard label; its value on our objects is [`MANAGER`].
-pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+pub(crate) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// The value of [`MANAGED_BY`] on every object that anabranch makes.
-pub const MANAGER: &str = "anabranch";
+pub(crate) const MANAGER: &str = "anabranch";
 /// The preview an object belongs to.
-pub const PREVIEW: &str = "anabranch.dev/preview";
+pub(crate) const PREVIEW: &str = "anabranch.dev/preview";
 /// The set an object belongs to: the `metadata.name` of the previews.yaml that it was made from.
-pub const SET: &str = "anabranch.dev/previews";
+pub(crate) const SET: &str = "anabranch.dev/previews";
 /// The suite that a Flux Kustomization runs.
-pub const SUITE: &str = "anabranch.dev/suite";
+pub(crate) const SUITE: &str = "anabranch.dev/suite";
 /// The repository whose pull request hears of a suite; Alerts select by it.
-pub const REPOSITORY: &str = "anabranch.dev/repository";
+pub(crate) const REPOSITORY: &str = "anabranch.dev/repository";
 /// Annotation of what applies a preview: when it is over.
-pub const EXPIRES: &str = "anabranch.dev/expires";
+pub(crate) const EXPIRES: &str = "anabranch.dev/expires";
 
 /// What the annotation begins with that says what a set, whose name follows, changed in an object of
 /// the user: [`HTTP`], [`EXPORT_TO`], and `-name` for a header that is now removed.

@@ -6,18 +6,18 @@ use super::marks;
 use crate::yaml::{Data, Node};
 
 /// Switches Flux' variable substitution off for an object.
-pub const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
+pub(crate) const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
 
 /// Whether Flux' [variable substitution](https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution)
 /// would make something else of a text: it reads `${`, and makes one `$` of two.
 #[must_use]
-pub fn is_substituted(text: &str) -> bool {
+pub(crate) fn is_substituted(text: &str) -> bool {
     text.contains("${") || text.contains("$$")
 }
 
 /// Whether a tree has a variable for it.
 #[must_use]
-pub fn asks_for_substitution(node: &Node) -> bool {
+pub(crate) fn asks_for_substitution(node: &Node) -> bool {
     node.any_text(&mentions_variable)
 }
 
@@ -62,14 +62,14 @@ fn variables_of(text: &str) -> impl Iterator<Item = Variable<'_>> {
 
 /// Whether substitution is switched off for an object.
 #[must_use]
-pub fn is_literal(node: &Node) -> bool {
+pub(crate) fn is_literal(node: &Node) -> bool {
     let off =
         |list| node.at(&["metadata", list, SUBSTITUTE]).and_then(Node::text) == Some("disabled");
     off("annotations") || off("labels")
 }
 
 /// Annotations of Services by which something publishes a name or a route: those of a copy would fight over it.
-pub const PUBLISHING: [&str; 9] = [
+pub(crate) const PUBLISHING: [&str; 9] = [
     "cloud.google.com/neg",
     "consul.hashicorp.com/service-name",
     "consul.hashicorp.com/service-sync",
@@ -83,7 +83,7 @@ pub const PUBLISHING: [&str; 9] = [
 
 /// Annotations of ConfigMaps and Secrets by which something writes them into other namespaces: a copy would be written
 /// over what the original is.
-pub const SPREADING: [&str; 7] = [
+pub(crate) const SPREADING: [&str; 7] = [
     "kubed.appscode.com/sync",
     "reflector.v1.k8s.emberstack.com/reflection-allowed",
     "reflector.v1.k8s.emberstack.com/reflection-allowed-namespaces",
@@ -177,7 +177,7 @@ fn drop_empty(node: &mut Node, keys: &[&str]) {
 /// owners, and the marks of kustomize, kpt, kubectl, Flux, Argo CD and Helm. Labels stay but for
 /// those of owners. Annotations by which kustomize finds hashed names again stay, and so does
 /// [`SUBSTITUTE`]: it is about the content.
-pub fn strip_original(node: &mut Node) {
+pub(crate) fn strip_original(node: &mut Node) {
     node.remove("status");
     let Some(metadata) = node.get_mut("metadata") else {
         return;
@@ -197,7 +197,7 @@ pub fn strip_original(node: &mut Node) {
 
 /// Whether a label of an original belongs on its copy: all but the marks of owners and our own.
 #[must_use]
-pub fn keeps_label(key: &str) -> bool {
+pub(crate) fn keeps_label(key: &str) -> bool {
     key == SUBSTITUTE
         || !(key.starts_with("kustomize.toolkit.fluxcd.io/")
             || key.starts_with("helm.toolkit.fluxcd.io/")
@@ -228,7 +228,7 @@ pub(crate) fn keeps_namespace_annotation(key: &str) -> bool {
 /// Whether a field of a Service's spec belongs on its copy: addresses, node ports and load balancers stay
 /// with the original.
 #[must_use]
-pub fn keeps_service_field(key: &str) -> bool {
+pub(crate) fn keeps_service_field(key: &str) -> bool {
     !matches!(
         key,
         "clusterIP"
@@ -247,13 +247,13 @@ pub fn keeps_service_field(key: &str) -> bool {
 
 /// Whether a field of an original's metadata belongs on its copy.
 #[must_use]
-pub fn keeps_metadata(key: &str) -> bool {
+pub(crate) fn keeps_metadata(key: &str) -> bool {
     matches!(key, "name" | "namespace" | "labels" | "annotations")
 }
 
 /// Whether an annotation of an original belongs on its copy.
 #[must_use]
-pub fn keeps_annotation(key: &str) -> bool {
+pub(crate) fn keeps_annotation(key: &str) -> bool {
     /// How kustomize finds the hashed or prefixed name of an object again.
     const HASHING: [&str; 7] = [
         "internal.config.kubernetes.io/previousNames",

@@ -50,14 +50,14 @@ impl PartialOrd for Key<'_> {
 
 /// An order of objects, in whatever form.
 #[derive(Debug)]
-pub struct Order(Indices);
+pub(crate) struct Order(Indices);
 
 /// Indices of objects, of which a preview mostly has no more.
 type Indices = SmallVec<[usize; 64]>;
 
 impl Order {
     /// The order of objects with these keys.
-    pub fn by<'k>(keys: impl Iterator<Item = Key<'k>>) -> Self {
+    pub(crate) fn by<'k>(keys: impl Iterator<Item = Key<'k>>) -> Self {
         let keys: SmallVec<[Key<'_>; 64]> = keys.collect();
         let mut order: Indices = (0..keys.len()).collect();
         order.sort_by(|&a, &b| keys[a].cmp(&keys[b]));
@@ -65,7 +65,7 @@ impl Order {
     }
 
     /// Puts the objects, whose keys those were, in this order.
-    pub fn put<T>(self, objects: &mut [T]) {
+    pub(crate) fn put<T>(self, objects: &mut [T]) {
         // Objects are too large to be moved about.
         for to in 0..self.0.len() {
             // What stood at an index that is done was swapped to where the object of that index came from.

@@ -1,6 +1,6 @@
 //! Limits of a run: how much is read, how much is made of it, and what is said where that is not enough.
 //!
-//! Each has a flag, which its message names. A new one is a field here, a name in [`flag`], and an option in
+//! Each has a flag, which its message names. A new one is a field here, a name in `flag`, and an option in
 //! `arguments.rs`, where a test compares the three.
 
 mod work;

@@ -9,7 +9,7 @@ use crate::kube::Object;
 
 /// The full host name of a service.
 #[must_use]
-pub fn service_host(service: &str, namespace: &str, domain: &str) -> String {
+pub(crate) fn service_host(service: &str, namespace: &str, domain: &str) -> String {
     format!("{service}.{namespace}.svc.{domain}")
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn pod_annotations(workload: &Node) -> Option<&Node> {
 
 /// The pod spec of a workload.
 #[must_use]
-pub fn pod_spec(workload: &Node) -> Option<&Node> {
+pub(crate) fn pod_spec(workload: &Node) -> Option<&Node> {
     workload.at(template_path(workload))?.get("spec")
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn pod_spec_mut(workload: &mut Node) -> Option<&mut Node> {
 /// injectors add containers or change those they add, such as
 /// [Istio](https://istio.io/latest/docs/reference/config/annotations/#SidecarProxyImage).
 #[must_use]
-pub fn images(workload: &Node) -> Vec<(Cow<'_, str>, &Node)> {
+pub(crate) fn images(workload: &Node) -> Vec<(Cow<'_, str>, &Node)> {
     let Some(template) = workload.at(template_path(workload)) else {
         return Vec::new();
     };
@@ -118,7 +118,7 @@ fn images_of_json(value: &Value, found: &mut Vec<String>) {
 
 /// Whether a text can hardly be anything but an image: it has a host, and a tag or a digest.
 #[must_use]
-pub fn looks_like_image(text: &str) -> bool {
+pub(crate) fn looks_like_image(text: &str) -> bool {
     let Some((host, rest)) = text.split_once('/') else { return false };
     let is_host = host.contains('.') || host.contains(':') || host == "localhost";
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
@@ -130,7 +130,7 @@ pub fn looks_like_image(text: &str) -> bool {
 
 /// An object that a pod names, and where it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference {
+pub(crate) struct Reference {
     /// What is named.
     pub referent: Referent,
     /// Its name.
@@ -143,7 +143,7 @@ pub struct Reference {
 
 /// Kinds of objects that a pod names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Referent {
+pub(crate) enum Referent {
     /// A ConfigMap.
     ConfigMap,
     /// A Secret.
@@ -192,7 +192,7 @@ impl Referent {
 
     /// API group and kind.
     #[must_use]
-    pub fn group_kind(self) -> (&'static str, &'static str) {
+    pub(crate) fn group_kind(self) -> (&'static str, &'static str) {
         match self {
             Self::ConfigMap => ("", "ConfigMap"),
             Self::Secret => ("", "Secret"),
@@ -209,7 +209,7 @@ impl Referent {
 /// every type, image pull secrets, and its ServiceAccount, which is `default` where it names none.
 /// See <https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/>.
 #[must_use]
-pub fn references(pod: &Node) -> Vec<Reference> {
+pub(crate) fn references(pod: &Node) -> Vec<Reference> {
     let mut found = Vec::new();
     for list in ["containers", "initContainers", "ephemeralContainers"] {
         for container in items(pod, &[list]) {

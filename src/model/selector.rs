@@ -6,7 +6,7 @@ use crate::yaml::Node;
 /// Whether a LabelSelector (`matchLabels`, `matchExpressions`) selects an object with these labels.
 /// An empty or absent selector selects everything.
 #[must_use]
-pub fn selects(selector: Option<&Node>, labels: Option<&Node>) -> bool {
+pub(crate) fn selects(selector: Option<&Node>, labels: Option<&Node>) -> bool {
     let label = |key: &str| labels?.text_at(&[key]);
     let entries = |key: &str| selector.and_then(|selector| selector.get(key));
     let by_label = entries("matchLabels")

@@ -10,7 +10,7 @@ use crate::model::Catalog;
 use crate::yaml::Node;
 
 /// Warns of each such object, once for all accounts.
-pub(super) fn check(catalog: &Catalog<'_>, copies: &Copies<'_, '_>, found: &mut Report) {
+pub(super) fn check(catalog: &Catalog<'_>, copies: &Copies<'_, '_>, report: &mut Report) {
     let accounts = copies.originals().iter().filter(|object| object.is("", "ServiceAccount"));
     let accounts: Vec<&str> = accounts.map(|account| account.id.name.as_str()).collect();
     if accounts.is_empty() {
@@ -27,7 +27,7 @@ pub(super) fn check(catalog: &Catalog<'_>, copies: &Copies<'_, '_>, found: &mut 
         let of_field = accounts.iter().filter(|name| is_associated(object, home, name));
         named.extend(of_field.map(|name| (*name, ())));
         if !named.is_empty() {
-            found.push(finding(object, home, named.into_keys()));
+            report.push(finding(object, home, named.into_keys()));
         }
     }
 }

@@ -15,7 +15,7 @@ const SHOWN: usize = 5;
 
 /// Warns of callers without a sidecar that name a service with copies, and of copies without a sidecar: one finding
 /// for each of the two, whatever their number.
-pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], found: &mut Report) {
+pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], report: &mut Report) {
     if plan.routing.mesh.is_empty() {
         return;
     }
@@ -56,7 +56,7 @@ pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], found: &mut Report) {
             first_of(SHOWN, ", ", called)
         );
         let help = "let the pods have a sidecar, if requests of previews go through them";
-        found.push(finding(message, help, &callers));
+        report.push(finding(message, help, &callers));
     }
     let copies = copied.iter().filter_map(|&object| reason(object));
     let copies: Vec<(&Object, Place)> = copies.collect();
@@ -68,7 +68,7 @@ pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], found: &mut Report) {
         );
         let help = "nothing to do where copies call services by their short names alone, and these have no routes \
                     that choose others: else let the pods have a sidecar";
-        found.push(finding(message, help, &copies));
+        report.push(finding(message, help, &copies));
     }
 }
 

@@ -15,12 +15,12 @@ mod few;
 mod hosts;
 mod judge;
 mod lacks;
-pub mod naming;
+pub(crate) mod naming;
 mod needs;
 mod patch;
 mod policies;
 mod propagation;
-pub mod routing;
+pub(crate) mod routing;
 mod secrets;
 mod shared;
 mod sidecars;
@@ -30,11 +30,10 @@ mod unsaid;
 use std::sync::Mutex;
 
 pub(crate) use access::applies_to_some as subject_applies;
-pub use changes::Changes;
 pub(crate) use changes::Value;
-pub use environment::{Alias, Body, Copied, Environment, Owners};
+pub(crate) use environment::{Alias, Body, Copied, Environment};
 
-use closure::Places;
+use closure::CopyIndex;
 use needs::Finder;
 use rayon::prelude::*;
 
@@ -71,7 +70,7 @@ fn check_aliases(
     config: &Config,
     catalog: &Catalog<'_>,
     environments: &[Environment<'_>],
-    found: &mut Report,
+    report: &mut Report,
 ) {
     let spec = &config.previews.spec;
     if spec.dependencies != Dependencies::All {
@@ -86,7 +85,7 @@ fn check_aliases(
     let count: usize = environments.iter().map(of_one).sum();
     let most = spec.limits.aliases;
     if count > most as usize {
-        found.push(config.finding(
+        report.push(config.finding(
             &code::ALIAS_LIMIT,
             "spec.limits.aliases",
             format!("all previews have {count} aliases, and spec.limits.aliases allows {most}"),
@@ -102,12 +101,12 @@ const TOGETHER: usize = 1_000;
 /// Plans the previews that `wanted` accepts. Findings of all of them are collected; the plan is complete only if none
 /// of them is an error.
 #[must_use]
-pub fn plan<'a>(
+pub(crate) fn plan<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
     limits: &OutputLimits,
     wanted: impl Fn(&str) -> bool,
-    found: &mut Report,
+    report: &mut Report,
 ) -> Plan<'a> {
     let mut order: Vec<usize> = (0..config.previews.spec.previews.len())
         .filter(|&index| wanted(&config.previews.spec.previews[index].name))
@@ -117,19 +116,19 @@ pub fn plan<'a>(
     let mut findings = Mutex::new(Report::default());
     let mut environments = Vec::with_capacity(order.len());
     for some in order.chunks(TOGETHER) {
-        let close = |places: &mut Places, &index: &usize| {
-            let mut found = Report::default();
-            let environment = closure::close(&finder, index, places, &mut found);
-            if !found.is_empty() {
-                findings.lock().expect("no thread panics").absorb(found);
+        let plan_one = |copy_index: &mut CopyIndex, &index: &usize| {
+            let mut own = Report::default();
+            let environment = closure::plan_preview(&finder, index, copy_index, &mut own);
+            if !own.is_empty() {
+                findings.lock().expect("no thread panics").absorb(own);
             }
             environment
         };
-        let places = || Places::of(catalog.objects().count());
-        environments.par_extend(some.par_iter().map_init(places, close));
-        let found = findings.get_mut().expect("no thread panics");
-        found.settle();
-        if found.is_full() {
+        let copy_index = || CopyIndex::of(catalog.objects().count());
+        environments.par_extend(some.par_iter().map_init(copy_index, plan_one));
+        let so_far = findings.get_mut().expect("no thread panics");
+        so_far.settle();
+        if so_far.is_full() {
             break;
         }
     }
@@ -137,29 +136,29 @@ pub fn plan<'a>(
         // Where the threads stopped depends on timing, so nothing of it is kept.
         environments.clear();
         let most = limits.patch_nodes;
-        found.push(Diagnostic::new(
+        report.push(Diagnostic::new(
             &code::OUTPUT_LIMIT,
             format!("the patches of all previews go through more values than the limit of {most}"),
             or_raise("have fewer previews with patches of their own", flag::PATCH_NODES),
         ));
     } else {
-        found.absorb(findings.into_inner().expect("no thread panics"));
-        finder.report_lacks(found);
+        report.absorb(findings.into_inner().expect("no thread panics"));
+        finder.report_lacks(report);
     }
-    check_aliases(config, catalog, &environments, found);
+    check_aliases(config, catalog, &environments, report);
     let (mut left_behind, mut of_routes) = (Report::default(), Report::default());
     let ((), routing) = rayon::join(
         || policies::check(catalog, &environments, &mut left_behind),
         || routing::plan(config, catalog, &environments, limits, &mut of_routes),
     );
-    found.absorb(left_behind);
-    found.absorb(of_routes);
-    propagation::check(config, catalog, &environments, found);
+    report.absorb(left_behind);
+    report.absorb(of_routes);
+    propagation::check(config, catalog, &environments, report);
     let plan = Plan { config, catalog, environments, routing };
-    unsaid::check(&plan, found);
+    unsaid::check(&plan, report);
     let copies = copied::Copies::of(&plan);
-    bound::check(&plan, &copies, found);
-    accounts::check(catalog, &copies, found);
-    shared::check(&copies, found);
+    bound::check(&plan, &copies, report);
+    accounts::check(catalog, &copies, report);
+    shared::check(&copies, report);
     plan
 }

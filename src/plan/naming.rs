@@ -10,7 +10,10 @@ const SAFE: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 /// A hash of several texts, `length` characters of the safe alphabet. The texts are told apart by
 /// their lengths, so moving a character from one to the next changes the hash.
 #[must_use]
-pub fn safe_hash<T: AsRef<[u8]>>(texts: impl IntoIterator<Item = T>, length: usize) -> String {
+pub(crate) fn safe_hash<T: AsRef<[u8]>>(
+    texts: impl IntoIterator<Item = T>,
+    length: usize,
+) -> String {
     let mut hasher = Sha256::new();
     for text in texts {
         let text = text.as_ref();
@@ -27,7 +30,7 @@ pub fn safe_hash<T: AsRef<[u8]>>(texts: impl IntoIterator<Item = T>, length: usi
 
 /// Which of so many shares a name belongs to, from 1 on: always the same one.
 #[must_use]
-pub fn share(name: &str, shares: u32) -> u32 {
+pub(crate) fn share(name: &str, shares: u32) -> u32 {
     let digest = Sha256::digest(name);
     let first = digest.iter().take(4).fold(0, |number: u32, &byte| number << 8 | u32::from(byte));
     first % shares.max(1) + 1
@@ -36,7 +39,7 @@ pub fn share(name: &str, shares: u32) -> u32 {
 /// The label by which Alerts know the suites of a repository: its last path segment for people, a
 /// hash of the whole URL for certainty.
 #[must_use]
-pub fn repository_label(url: &str) -> String {
+pub(crate) fn repository_label(url: &str) -> String {
     let last = url.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     let mut word: String = last
         .trim_end_matches(".git")

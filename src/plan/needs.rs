@@ -132,8 +132,8 @@ impl<'a> Finder<'a> {
     }
 
     /// Reports what copies lack, once each.
-    pub(super) fn report_lacks(&self, found: &mut Report) {
-        found.extend(
+    pub(super) fn report_lacks(&self, report: &mut Report) {
+        report.extend(
             self.lacks.lock().expect("no thread panics").findings(self.catalog, &self.makers),
         );
     }
@@ -208,9 +208,9 @@ impl<'a> Finder<'a> {
 
     /// A patch of this text, parsed, without a place; none where it is wrong.
     pub(super) fn patch(&self, patch: &'a spec::Patch) -> Option<Arc<Patch<'a>>> {
-        let words: SmallVec<[&str; 8]> = patch::words(patch).collect();
+        let key: SmallVec<[&str; 8]> = patch::cache_key(patch).collect();
         let parse = |all: &mut _| Patch::parse(patch, Place::default(), all).ok().map(Arc::new);
-        self.patches.get(&words, || self.work.allow(parse)).clone()
+        self.patches.get(&key, || self.work.allow(parse)).clone()
     }
 
     /// What a body needs under this identity.

@@ -28,7 +28,7 @@ const DATA: &str = "what one of them writes the other reads: give copies an empt
 const ADDRESS: &str = "two pods with one address cannot both have it: patch the annotation away, or give copies another";
 
 /// Warns once for each workload.
-pub(super) fn check(copies: &Copies<'_, '_>, found: &mut Report) {
+pub(super) fn check(copies: &Copies<'_, '_>, report: &mut Report) {
     for &original in copies.originals() {
         let mut all = of_body(&original.node);
         if all.is_empty() {
@@ -48,7 +48,7 @@ pub(super) fn check(copies: &Copies<'_, '_>, found: &mut Report) {
         let finding = Diagnostic::new(&code::SHARED_WITH_ORIGINAL, message, help.join("\n"));
         let finding = finding.at(first.place, "the same in a copy");
         let others = all.iter().skip(1).take(SHOWN - 1);
-        found.push(others.fold(finding, |finding, one| finding.also(one.place, "and this")));
+        report.push(others.fold(finding, |finding, one| finding.also(one.place, "and this")));
     }
 }
 

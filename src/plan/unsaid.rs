@@ -17,20 +17,20 @@ use crate::spec::Delivery;
 use crate::yaml::Node;
 
 /// Reports it, once for all previews of a plan.
-pub(super) fn check(plan: &Plan<'_>, found: &mut Report) {
+pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
     let mut copied = vec![None; plan.catalog.objects().count()];
     for copy in plan.environments.iter().flat_map(|env| &env.copies) {
         copied[copy.original.number] = Some(copy.original);
     }
     let originals: Vec<&Object> = copied.into_iter().flatten().collect();
-    check_injection(plan, &originals, found);
-    callers::check(plan, &originals, found);
-    check_variables(plan, &originals, found);
+    check_injection(plan, &originals, report);
+    callers::check(plan, &originals, report);
+    check_variables(plan, &originals, report);
 }
 
 /// Warns where pods of previews may run without a sidecar, without which nothing in a preview is routed.
 /// See <https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/>.
-fn check_injection(plan: &Plan<'_>, originals: &[&Object], found: &mut Report) {
+fn check_injection(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) {
     let home = plan.catalog.namespace;
     let namespace = plan.catalog.own_namespace();
     let field = "spec.baseline.namespace";
@@ -56,7 +56,7 @@ fn check_injection(plan: &Plan<'_>, originals: &[&Object], found: &mut Report) {
                 ": pods of previews may run without a sidecar, and then nothing routes to them";
         }
         let help = "pass it with --baseline: previews get its labels and annotations";
-        found.push(plan.config.finding(&code::NAMESPACE_MISSING, field, message, help));
+        report.push(plan.config.finding(&code::NAMESPACE_MISSING, field, message, help));
         return;
     };
     if !sure {
@@ -77,7 +77,7 @@ fn check_injection(plan: &Plan<'_>, originals: &[&Object], found: &mut Report) {
             namespace.id
         );
         let finding = Diagnostic::new(&code::INJECTION_UNKNOWN, message, help);
-        found.push(finding.at(namespace.place(), "previews get its labels"));
+        report.push(finding.at(namespace.place(), "previews get its labels"));
     }
 }
 
@@ -94,7 +94,7 @@ enum Kept<'a> {
 }
 
 /// Warns of variables that nothing is said to substitute.
-fn check_variables(plan: &Plan<'_>, originals: &[&Object], found: &mut Report) {
+fn check_variables(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) {
     let config = plan.config;
     let is_function =
         config.previews.spec.baseline.delivery == Delivery::Include && !config.says_include();
@@ -141,7 +141,7 @@ fn check_variables(plan: &Plan<'_>, originals: &[&Object], found: &mut Report) {
         }
         let names: BTreeSet<&str> = names.into_iter().map(|one| one.name).collect();
         if !names.is_empty() {
-            found.push(variable_left(object, &kept, &names, known.is_empty()));
+            report.push(variable_left(object, &kept, &names, known.is_empty()));
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::yaml::{Node, parse_counted};
 ///
 /// # Errors
 /// The path is no file, or leads elsewhere, or it cannot be read as [`read_file`] does.
-pub fn read_argument(
+pub(crate) fn read_argument(
     path: &Path,
     sources: &mut Sources,
     budget: &InputLimits,
@@ -56,7 +56,7 @@ fn check_argument(path: &Path) -> Result<(), Refused> {
 ///
 /// # Errors
 /// The file cannot be read or is not UTF-8, or the texts of the run are too large together.
-pub fn read_file(
+pub(crate) fn read_file(
     path: &Path,
     sources: &mut Sources,
     budget: &InputLimits,
@@ -86,7 +86,7 @@ pub fn read_file(
 ///
 /// # Errors
 /// They are not UTF-8, or the texts of the run are too large together.
-pub fn add_text(
+pub(crate) fn add_text(
     name: &str,
     bytes: Vec<u8>,
     sources: &mut Sources,
@@ -125,7 +125,7 @@ pub(super) fn add(
 ///
 /// # Errors
 /// It cannot be read, or is something else than one document.
-pub fn read_config(
+pub(crate) fn read_config(
     path: &Path,
     sources: &mut Sources,
     budget: &InputLimits,
@@ -138,7 +138,11 @@ pub fn read_config(
 ///
 /// # Errors
 /// It cannot be read, or is something else than one document.
-pub fn read_map(path: &Path, sources: &mut Sources, budget: &InputLimits) -> Result<Node, Refused> {
+pub(crate) fn read_map(
+    path: &Path,
+    sources: &mut Sources,
+    budget: &InputLimits,
+) -> Result<Node, Refused> {
     let file = read_argument(path, sources, budget)?;
     one_document(sources, file, budget, AFFECTED_KIND)
 }
@@ -147,7 +151,7 @@ pub fn read_map(path: &Path, sources: &mut Sources, budget: &InputLimits) -> Res
 ///
 /// # Errors
 /// It is something else than one document.
-pub fn parse_config(
+pub(crate) fn parse_config(
     sources: &Sources,
     file: FileId,
     budget: &InputLimits,
@@ -180,7 +184,7 @@ fn one_document(
 
 /// A text of a baseline.
 #[derive(Debug, Clone)]
-pub struct Opened {
+pub(crate) struct Opened {
     pub(super) file: FileId,
     /// Whether the path of the file itself was given, and not that of a folder that holds it.
     pub(super) is_named: bool,
@@ -198,7 +202,7 @@ impl Opened {
 /// Reads the texts of a baseline into `sources`: each path is a file, a folder, a folder with a
 /// kustomization.yaml, or `-` for stdin. Without Git, the root of previews.yaml stands for the repository that
 /// files of a build have to be in.
-pub fn open_baseline(
+pub(crate) fn open_baseline(
     paths: &[impl AsRef<Path>],
     source_root: &Path,
     sources: &mut Sources,
@@ -240,7 +244,7 @@ fn most_nodes(text: &str, budget: &InputLimits) -> usize {
 }
 
 /// Parses the texts of a baseline, on every core.
-pub fn parse_baseline(
+pub(crate) fn parse_baseline(
     sources: &Sources,
     files: &[Opened],
     budget: &InputLimits,

@@ -12,7 +12,7 @@ const NAMES: [&str; 2] = ["previews.yaml", "previews.yml"];
 ///
 /// # Errors
 /// There is none, or one folder has two.
-pub fn discover() -> Result<PathBuf, Refused> {
+pub(crate) fn discover() -> Result<PathBuf, Refused> {
     let here = std::env::current_dir().unwrap_or_default();
     let root = git_root(&here);
     let mut up = PathBuf::new();
@@ -36,7 +36,7 @@ pub fn discover() -> Result<PathBuf, Refused> {
 
 /// The file beside a missing one that has the other ending of YAML.
 #[must_use]
-pub fn other_spelling(path: &Path) -> Option<PathBuf> {
+pub(crate) fn other_spelling(path: &Path) -> Option<PathBuf> {
     let other = match path.extension()?.to_str()? {
         "yaml" => path.with_extension("yml"),
         "yml" => path.with_extension("yaml"),
@@ -47,7 +47,7 @@ pub fn other_spelling(path: &Path) -> Option<PathBuf> {
 
 /// A path as it is written from the current folder; as it stands where the two have nothing in common.
 #[must_use]
-pub fn from_here(path: &Path) -> PathBuf {
+pub(crate) fn from_here(path: &Path) -> PathBuf {
     let path: PathBuf = path.components().collect();
     let here = std::env::current_dir().unwrap_or_default();
     let shared = path.components().zip(here.components()).take_while(|(a, b)| a == b).count();

@@ -12,7 +12,7 @@ use crate::diagnostic::text::is_unprintable;
 
 /// Whether a path has no root and never goes up.
 #[must_use]
-pub fn is_inside(path: &str) -> bool {
+pub(crate) fn is_inside(path: &str) -> bool {
     let mut parts = Path::new(path).components();
     parts.all(|part| matches!(part, Component::CurDir | Component::Normal(_)))
 }
@@ -20,7 +20,7 @@ pub fn is_inside(path: &str) -> bool {
 /// Whether this can be a part of a path that is carried along: one that means the same to every file
 /// system, and nothing to Git. A line of a list holds it too.
 #[must_use]
-pub fn is_carried(part: &str) -> bool {
+pub(crate) fn is_carried(part: &str) -> bool {
     !matches!(part, "" | "." | "..")
         && !part.contains(|c: char| matches!(c, '/' | '\\') || is_unprintable(c))
         && !is_of_git(part)
@@ -69,7 +69,7 @@ fn is_repository(folder: &Path) -> bool {
 ///
 /// # Errors
 /// In words, where it leads instead.
-pub fn check_inside(path: &Path) -> Result<(), String> {
+pub(crate) fn check_inside(path: &Path) -> Result<(), String> {
     if is_device(path) {
         return Ok(());
     }

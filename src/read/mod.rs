@@ -14,20 +14,20 @@ mod resource_list;
 mod suite_references;
 mod suites;
 
-pub use baseline::{
+pub(crate) use baseline::{
     add_text, open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file,
     read_map,
 };
 pub(crate) use build::{Said, run_fed as run_program};
-pub use discover::{discover, from_here, other_spelling};
+pub(crate) use discover::{discover, from_here, other_spelling};
 pub(crate) use folder::OUTPUT_LIST;
-pub(crate) use inside::git_root;
-pub use inside::{check_inside, is_carried, is_inside};
-pub use previous::{Owner, Owners, Parted, restored, set_aside};
+pub(crate) use inside::{check_inside, git_root, is_carried, is_inside};
+pub use previous::Parted;
+pub(crate) use previous::{Owner, Owners, restored, set_aside};
 pub(crate) use renamed::mend;
-pub use resource_list::{ResourceList, read_resource_list};
-pub use suite_references::check_references;
-pub use suites::{check_gate, read_suites, source_root};
+pub(crate) use resource_list::{ResourceList, read_resource_list};
+pub(crate) use suite_references::check_references;
+pub(crate) use suites::{check_gate, read_suites, source_root};
 
 use crate::diagnostic::{Diagnostic, FileId, Refused, Report, Sources, code};
 use crate::kube::Object;

@@ -10,7 +10,7 @@ use crate::yaml::{Data, Node};
 /// Takes back what an earlier run of a set did to an object of the user, as its note says. What another
 /// set did as well stays. Whether the object is the user's still: what another set made for previews that
 /// are all gone is nobody's.
-pub fn restored(mut object: Object, set: &str) -> Option<Object> {
+pub(crate) fn restored(mut object: Object, set: &str) -> Option<Object> {
     let was_extended = marks::is_changed(&object.node, marks::HTTP);
     restore(&mut object.node, set);
     (!was_extended || !marks::is_left_over(&object)).then_some(object)
@@ -80,7 +80,7 @@ impl Parted {
 
 /// Whom an object belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
+pub(crate) enum Owner {
     /// The user, or another set that made it for all to extend.
     User,
     /// This set.
@@ -91,7 +91,7 @@ pub enum Owner {
 
 /// Tells whom the objects of an input belong to. Labels alone do not tell: a user may have copied them.
 #[derive(Debug)]
-pub struct Owners<'a> {
+pub(crate) struct Owners<'a> {
     config: &'a Config,
     /// Namespaces of other sets: name, set and preview.
     namespaces: BTreeSet<(String, String, String)>,
@@ -99,7 +99,10 @@ pub struct Owners<'a> {
 
 impl<'a> Owners<'a> {
     /// Looks at all objects for the namespaces of other sets.
-    pub fn new<'o>(config: &'a Config, objects: impl IntoIterator<Item = &'o Object>) -> Self {
+    pub(crate) fn new<'o>(
+        config: &'a Config,
+        objects: impl IntoIterator<Item = &'o Object>,
+    ) -> Self {
         let namespaces = objects.into_iter().filter(|object| object.is("", "Namespace"));
         let of_previews = namespaces.filter_map(|object| {
             let (set, preview) = (marks::set_of(object)?, object.label(marks::PREVIEW)?);
@@ -110,7 +113,7 @@ impl<'a> Owners<'a> {
 
     /// Whom this object belongs to.
     #[must_use]
-    pub fn owner(&self, object: &Object) -> Owner {
+    pub(crate) fn owner(&self, object: &Object) -> Owner {
         let Some(set) = marks::set_of(object) else {
             return Owner::User;
         };
@@ -148,7 +151,7 @@ impl<'a> Owners<'a> {
 
 /// Parts the objects of an input; those that an earlier run of this set made are gone.
 #[must_use]
-pub fn set_aside(objects: Vec<Object>, config: &Config) -> Parted {
+pub(crate) fn set_aside(objects: Vec<Object>, config: &Config) -> Parted {
     let owners = Owners::new(config, &objects);
     let mut parted = Parted::default();
     for object in objects {

@@ -8,7 +8,7 @@ use crate::yaml::{Data, Node};
 
 /// What an orchestrator sends to a function, and what it gets back.
 #[derive(Debug, Default)]
-pub struct ResourceList {
+pub(crate) struct ResourceList {
     /// `apiVersion` as received; the answer carries the same.
     pub api_version: String,
     /// The items, as received.
@@ -19,7 +19,7 @@ pub struct ResourceList {
 
 /// Reads a ResourceList. Bare documents, as a legacy exec plugin gets them, are items without a
 /// configuration.
-pub fn read_resource_list(
+pub(crate) fn read_resource_list(
     sources: &Sources,
     file: FileId,
     budget: &InputLimits,

@@ -33,7 +33,7 @@ const FIELDS: [&str; 17] = [
 
 /// Reports suites whose copies would not build, since they refer to something outside their folders.
 /// `files` are those of all suites, by their paths behind the names of the suites.
-pub fn check_references(
+pub(crate) fn check_references(
     config: &Config,
     files: &BTreeMap<String, Vec<u8>>,
     budget: &InputLimits,

@@ -15,7 +15,7 @@ use crate::spec::{Config, Suite};
 
 /// Content of every file of every suite, by its path below `tests/`; but for what Git keeps for itself, and for folders
 /// that `render -o` wrote, which would carry themselves along.
-pub fn read_suites(
+pub(crate) fn read_suites(
     config: &Config,
     root: &Path,
     sources: &Sources,
@@ -147,7 +147,7 @@ fn read_carried(
 
 /// What is wrong with the folder of the gates, where suites wait for any.
 #[must_use]
-pub fn check_gate(config: &Config, root: &Path) -> Option<Diagnostic> {
+pub(crate) fn check_gate(config: &Config, root: &Path) -> Option<Diagnostic> {
     let spec = &config.previews.spec;
     let gate = &spec.flux.gate;
     // Artifacts of previews are made of a tree; what is wrong with the path is said by validation.
@@ -172,7 +172,7 @@ pub fn check_gate(config: &Config, root: &Path) -> Option<Diagnostic> {
 
 /// What suite paths are relative to: the Git root above previews.yaml, else its folder.
 #[must_use]
-pub fn source_root(previews: &Path) -> PathBuf {
+pub(crate) fn source_root(previews: &Path) -> PathBuf {
     let absolute = std::path::absolute(previews).unwrap_or_else(|_| previews.to_owned());
     git_root(absolute.parent().unwrap_or(Path::new(".")))
 }

@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 /// Which paths of a repository belong to which service.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Affected {
+pub(crate) struct Affected {
     /// `anabranch.dev/v1alpha1`.
+    #[expect(dead_code, reason = "for the schema; it is read before the document is")]
     pub api_version: String,
     /// `Affected`.
+    #[expect(dead_code, reason = "for the schema; it is read before the document is")]
     pub kind: String,
     /// The map from paths to services.
     pub spec: PathMap,

@@ -11,19 +11,18 @@ mod schema;
 mod time;
 mod v1alpha1;
 
-pub use affected::*;
-pub use flux::*;
+pub(crate) use affected::*;
+pub(crate) use flux::*;
 pub use preview::*;
-pub(crate) use read::foreign_to_us;
-pub use read::{Config, read_affected};
-pub use registries::Registries;
-pub use schema::{affected_schema, definition, previews_schema};
-pub use time::time;
-pub use v1alpha1::*;
+pub use read::Config;
+pub(crate) use read::{foreign_to_us, read_affected};
+pub(crate) use schema::{affected_schema, definition, previews_schema};
+pub(crate) use time::time;
+pub(crate) use v1alpha1::*;
 
 /// The `apiVersion` of previews.yaml.
-pub const API_VERSION: &str = "anabranch.dev/v1alpha1";
+pub(crate) const API_VERSION: &str = "anabranch.dev/v1alpha1";
 /// The `kind` of previews.yaml.
-pub const KIND: &str = "Previews";
+pub(crate) const KIND: &str = "Previews";
 /// The `kind` of affected.yaml.
-pub const AFFECTED_KIND: &str = "Affected";
+pub(crate) const AFFECTED_KIND: &str = "Affected";

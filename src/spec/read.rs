@@ -109,7 +109,7 @@ fn form() -> &'static Form {
 ///
 /// # Errors
 /// Every unknown field, missing field and wrong type of the document, as far as a report holds them.
-pub fn read_affected(node: &Node) -> Result<Affected, Refused> {
+pub(crate) fn read_affected(node: &Node) -> Result<Affected, Refused> {
     if node.text_at(&["kind"]) != Some(AFFECTED_KIND) {
         let message = "this document is not a map of paths: its kind is another, or missing";
         let help = format!("begin it with `apiVersion: {API_VERSION}` and `kind: {AFFECTED_KIND}`");

@@ -10,13 +10,13 @@ use super::v1alpha1::Previews;
 
 /// The JSON Schema (draft 2020-12) of previews.yaml, without references, for editors.
 #[must_use]
-pub fn previews_schema() -> Value {
+pub(crate) fn previews_schema() -> Value {
     schema_of::<Previews>(super::KIND)
 }
 
 /// The JSON Schema of affected.yaml, in the same form.
 #[must_use]
-pub fn affected_schema() -> Value {
+pub(crate) fn affected_schema() -> Value {
     schema_of::<Affected>(super::AFFECTED_KIND)
 }
 
@@ -33,7 +33,7 @@ fn schema_of<T: JsonSchema>(kind: &str) -> Value {
 /// The KRMFunctionDefinition, as kustomize's and kpt's catalogues expect it.
 /// See <https://github.com/kubernetes-sigs/kustomize/tree/master/cmd/config/docs/api-conventions>.
 #[must_use]
-pub fn definition() -> Value {
+pub(crate) fn definition() -> Value {
     let mut schema = previews_schema();
     // Structural schemas of Kubernetes do not know it.
     without(&mut schema, "enumDescriptions");

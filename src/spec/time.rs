@@ -8,7 +8,7 @@ use jiff::civil::{DateTime, date};
 ///
 /// See <https://www.rfc-editor.org/rfc/rfc3339#section-5.6>.
 #[must_use]
-pub fn time(text: &str) -> Option<Timestamp> {
+pub(crate) fn time(text: &str) -> Option<Timestamp> {
     const FORM: &[u8] = b"0000-00-00T00:00:00";
     let (start, rest) = text.split_at_checked(FORM.len())?;
     let fits = |(byte, form): (u8, &u8)| match form {

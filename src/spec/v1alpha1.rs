@@ -256,6 +256,7 @@ pub struct Routing {
 }
 
 /// The API that routes are written in.
+#[expect(clippy::enum_variant_names, reason = "the Gateway API has that name")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Api {

@@ -14,7 +14,7 @@ const LARGEST: u64 = (1 << 53) - 1;
 /// What a field that names a repository holds.
 const REPOSITORY: &str = "the URL of a repository";
 
-pub(super) fn check(input: &Input<'_>, found: &mut Report) {
+pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     let config = input.config;
     let notify = config.previews.spec.notify.iter();
     let told: BTreeSet<&str> = notify.map(|notify| notify.repository.as_str()).collect();
@@ -22,7 +22,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
         for (c, change) in preview.changes.iter().enumerate() {
             let path = format_args!("spec.previews[{p}].changes[{c}]");
             if !is_commit(&change.commit) {
-                found.push(config.finding(
+                report.push(config.finding(
                     &code::CONFIG_FIELD,
                     format_args!("{path}.commit"),
                     format!("`{}` is not a full commit id", short(&change.commit)),
@@ -31,30 +31,30 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
             }
             let field = format_args!("{path}.repository");
             let help = "write https:// and the path, as in spec.notify";
-            check_url(input, field, &change.repository, (REPOSITORY, help), found);
+            check_url(input, field, &change.repository, (REPOSITORY, help), report);
             if !(1..=LARGEST).contains(&change.number) {
-                found.push(config.finding(
+                report.push(config.finding(
                     &code::CONFIG_FIELD,
                     format_args!("{path}.number"),
                     format!("{} is not the number of a pull request", change.number),
                     format!("write the number of the pull request, from 1 to {LARGEST}"),
                 ));
             }
-            check_time(input, format_args!("{path}.updated"), &change.updated, true, found);
+            check_time(input, format_args!("{path}.updated"), &change.updated, true, report);
         }
-        check_audience(input, p, &told, found);
+        check_audience(input, p, &told, report);
         check_time(
             input,
             format_args!("spec.previews[{p}].expires"),
             &preview.expires,
             true,
-            found,
+            report,
         );
     }
     for (c, closed) in config.previews.spec.closed.iter().enumerate() {
-        check_time(input, format_args!("spec.closed[{c}].at"), &closed.at, false, found);
+        check_time(input, format_args!("spec.closed[{c}].at"), &closed.at, false, report);
         if !is_dns_label(&closed.name) {
-            found.push(config.finding(
+            report.push(config.finding(
                 &code::BAD_NAME,
                 format_args!("spec.closed[{c}].name"),
                 format!("`{}` is the name of no preview", short(&closed.name)),
@@ -62,8 +62,8 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
             ));
         }
     }
-    check_shared(input, found);
-    check_notify(input, found);
+    check_shared(input, report);
+    check_notify(input, report);
 }
 
 fn check_time(
@@ -71,11 +71,11 @@ fn check_time(
     field: fmt::Arguments<'_>,
     text: &str,
     is_optional: bool,
-    found: &mut Report,
+    report: &mut Report,
 ) {
     let is_absent = is_optional && text.is_empty();
     if !is_absent && time(text).is_none() {
-        found.push(input.config.finding(
+        report.push(input.config.finding(
             &code::CONFIG_FIELD,
             field,
             format!("`{}` is not a time", short(text)),
@@ -84,13 +84,13 @@ fn check_time(
     }
 }
 
-fn check_notify(input: &Input<'_>, found: &mut Report) {
+fn check_notify(input: &Input<'_>, report: &mut Report) {
     let config = input.config;
     let mut first: BTreeMap<&str, usize> = BTreeMap::new();
     for (n, notify) in config.previews.spec.notify.iter().enumerate() {
         let field = format_args!("spec.notify[{n}].repository");
         let help = "write https:// and the path";
-        check_url(input, field, &notify.repository, (REPOSITORY, help), found);
+        check_url(input, field, &notify.repository, (REPOSITORY, help), report);
         let earlier = first.get(notify.repository.as_str()).copied();
         first.entry(&notify.repository).or_insert(n);
         if let Some(earlier) = earlier {
@@ -101,13 +101,13 @@ fn check_notify(input: &Input<'_>, found: &mut Report) {
                 "keep one of the two",
             );
             let place = config.place(&format!("spec.notify[{earlier}].repository"));
-            found.push(finding.also(place, "first listed here"));
+            report.push(finding.also(place, "first listed here"));
         }
     }
 }
 
 /// Reports changes that several previews stand for, however their repository is spelt.
-fn check_shared(input: &Input<'_>, found: &mut Report) {
+fn check_shared(input: &Input<'_>, report: &mut Report) {
     let previews = &input.config.previews.spec.previews;
     let mut standing: BTreeMap<(String, u64), Vec<usize>> = BTreeMap::new();
     for (index, preview) in previews.iter().enumerate() {
@@ -134,12 +134,12 @@ fn check_shared(input: &Input<'_>, found: &mut Report) {
             message,
             "let one preview stand for it: merge them, or remove the change from all but one",
         );
-        found.push(finding.also(input.config.place(&place(first)), "also here"));
+        report.push(finding.also(input.config.place(&place(first)), "also here"));
     }
 }
 
 /// Who hears of a preview's suites: the first of its changes, if its repository is listed.
-fn check_audience(input: &Input<'_>, index: usize, told: &BTreeSet<&str>, found: &mut Report) {
+fn check_audience(input: &Input<'_>, index: usize, told: &BTreeSet<&str>, report: &mut Report) {
     let spec = &input.config.previews.spec;
     let changes = &spec.previews[index].changes;
     if spec.tests.is_empty() || spec.notify.is_empty() {
@@ -149,7 +149,7 @@ fn check_audience(input: &Input<'_>, index: usize, told: &BTreeSet<&str>, found:
     if let Some(first) = changes.first()
         && !told.contains(first.repository.as_str())
     {
-        found.push(input.config.finding(
+        report.push(input.config.finding(
             &code::NO_PROVIDER,
             path(0),
             format!("nobody tells {} of the suites: it is not in spec.notify", first.repository),
@@ -157,7 +157,7 @@ fn check_audience(input: &Input<'_>, index: usize, told: &BTreeSet<&str>, found:
         ));
     }
     for (change, other) in changes.iter().enumerate().skip(1) {
-        found.push(input.config.finding(
+        report.push(input.config.finding(
             &code::SEVERAL_CHANGES,
             path(change),
             format!(

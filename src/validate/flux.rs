@@ -12,25 +12,25 @@ use crate::spec::Config;
 const LABEL: &str = "use lower-case letters, digits and `-`, at most 63 characters";
 const SUBDOMAIN: &str = "use lower-case letters, digits, `-` and `.`, at most 253 characters";
 
-pub(super) fn check(input: &Input<'_>, found: &mut Report) {
+pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     let spec = &input.config.previews.spec;
-    check_suites(input, found);
-    check_links(input, found);
-    check_path(input, "spec.flux.gate", &spec.flux.gate, found);
+    check_suites(input, report);
+    check_links(input, report);
+    check_path(input, "spec.flux.gate", &spec.flux.gate, report);
     if !spec.tests.is_empty() {
-        check_parent(input, found);
+        check_parent(input, report);
     }
-    check_names(input, found);
-    check_artifacts(input, found);
+    check_names(input, report);
+    check_artifacts(input, report);
 }
 
-fn check_suites(input: &Input<'_>, found: &mut Report) {
+fn check_suites(input: &Input<'_>, report: &mut Report) {
     let config = input.config;
     let mut first = BTreeMap::new();
     for (t, suite) in config.previews.spec.tests.iter().enumerate() {
         let path = format!("spec.tests[{t}]");
         if !is_dns_label(&suite.name) || suite.name.len() > 20 || is_reserved(&suite.name) {
-            found.push(config.finding(
+            report.push(config.finding(
                 &code::BAD_NAME,
                 format_args!("{path}.name"),
                 format!("`{}` cannot name a suite", suite.name),
@@ -45,11 +45,11 @@ fn check_suites(input: &Input<'_>, found: &mut Report) {
                 "give the second a name of its own",
             );
             let place = config.place(&format!("spec.tests[{earlier}].name"));
-            found.push(finding.also(place, "first used here"));
+            report.push(finding.also(place, "first used here"));
         }
-        check_path(input, &format!("{path}.path"), &suite.path, found);
+        check_path(input, &format!("{path}.path"), &suite.path, report);
         if !is_duration(&suite.timeout) {
-            found.push(config.finding(
+            report.push(config.finding(
                 &code::CONFIG_FIELD,
                 format_args!("{path}.timeout"),
                 format!("`{}` is not a duration", suite.timeout),
@@ -59,18 +59,18 @@ fn check_suites(input: &Input<'_>, found: &mut Report) {
         if !suite.report.is_empty() {
             let help = "write https:// and a path, with {preview}, {commit} and {suite} where you need them";
             let field = format_args!("{path}.report");
-            check_url(input, field, &suite.report, ("a URL", help), found);
+            check_url(input, field, &suite.report, ("a URL", help), report);
         }
     }
 }
 
-fn check_links(input: &Input<'_>, found: &mut Report) {
+fn check_links(input: &Input<'_>, report: &mut Report) {
     let config = input.config;
     let mut first = BTreeMap::new();
     for (index, link) in config.previews.spec.links.iter().enumerate() {
         let path = format!("spec.links[{index}]");
         if !is_dns_label(&link.name) || is_said_anyway(&link.name) {
-            found.push(config.finding(
+            report.push(config.finding(
                 &code::BAD_NAME,
                 format_args!("{path}.name"),
                 format!("`{}` cannot name a link", link.name),
@@ -86,13 +86,13 @@ fn check_links(input: &Input<'_>, found: &mut Report) {
                 "give the second a name of its own",
             );
             let place = config.place(&format!("spec.links[{earlier}].name"));
-            found.push(finding.also(place, "first used here"));
+            report.push(finding.also(place, "first used here"));
         }
         let words = (
             "a URL",
             "write https:// and a path, with {preview}, {namespace} and {baseline} where you need them",
         );
-        check_url(input, format_args!("{path}.url"), &link.url, words, found);
+        check_url(input, format_args!("{path}.url"), &link.url, words, report);
     }
 }
 
@@ -106,7 +106,7 @@ fn is_reserved(name: &str) -> bool {
     matches!(name, marks::GATE | marks::FLUX)
 }
 
-fn check_names(input: &Input<'_>, found: &mut Report) {
+fn check_names(input: &Input<'_>, report: &mut Report) {
     let config = input.config;
     let flux = &config.previews.spec.flux;
     let names = [
@@ -131,20 +131,20 @@ fn check_names(input: &Input<'_>, found: &mut Report) {
         let absent = optional && name.is_empty();
         if !absent && !is_name(name) {
             let message = format!("`{name}` is not a name");
-            found.push(config.finding(&code::BAD_NAME, path, message, help));
+            report.push(config.finding(&code::BAD_NAME, path, message, help));
         }
     }
 }
 
-fn check_artifacts(input: &Input<'_>, found: &mut Report) {
+fn check_artifacts(input: &Input<'_>, report: &mut Report) {
     let config = input.config;
     let url = &config.previews.spec.flux.artifacts.url;
     let name = url.strip_prefix("oci://").filter(|name| repository(name) == *name);
     // Without a path it would be a repository of Docker Hub.
     let name = name.filter(|name| name.contains('/'));
-    let is_told = check_user(input, format_args!("spec.flux.artifacts.url"), url, found);
+    let is_told = check_user(input, format_args!("spec.flux.artifacts.url"), url, report);
     if !is_told && !url.is_empty() && name.is_none_or(|name| ImageName::read(name).is_err()) {
-        found.push(config.finding(
+        report.push(config.finding(
             &code::CONFIG_FIELD,
             "spec.flux.artifacts.url",
             format!("`{url}` is not a repository in a registry"),
@@ -152,12 +152,12 @@ fn check_artifacts(input: &Input<'_>, found: &mut Report) {
         ));
     }
     if url.is_empty() && config.flux("artifacts").is_some() {
-        found.push(no_place_for_artifacts(config));
+        report.push(no_place_for_artifacts(config));
     }
     let more = config.flux("artifacts").and_then(|artifacts| artifacts.get("ociRepository"));
     for field in ["url", "ref"] {
         if more.is_some_and(|more| more.get(field).is_some()) {
-            found.push(config.finding(
+            report.push(config.finding(
                 &code::CONFIG_FIELD,
                 format_args!("spec.flux.artifacts.ociRepository.{field}"),
                 format!("`{field}` is what tells the artifacts of previews apart"),
@@ -179,7 +179,7 @@ pub(crate) fn no_place_for_artifacts(config: &Config) -> Diagnostic {
 
 /// The gates of a stream wait for the Kustomization that applies it; if that one waits for them,
 /// neither is ever ready.
-fn check_parent(input: &Input<'_>, found: &mut Report) {
+fn check_parent(input: &Input<'_>, report: &mut Report) {
     let flux = &input.config.previews.spec.flux;
     let parent = input.objects.iter().find(|object| {
         object.is("kustomize.toolkit.fluxcd.io", "Kustomization")
@@ -188,7 +188,7 @@ fn check_parent(input: &Input<'_>, found: &mut Report) {
     });
     let Some(parent) = parent else { return };
     if let Some(wait) = parent.node.at(&["spec", "wait"]).filter(|wait| wait.is_true()) {
-        found.push(
+        report.push(
             Diagnostic::new(
                 &code::PARENT_WAITS,
                 format!("{} waits for the gates that wait for it", parent.id),
@@ -199,9 +199,9 @@ fn check_parent(input: &Input<'_>, found: &mut Report) {
     }
 }
 
-fn check_path(input: &Input<'_>, field: &str, path: &str, found: &mut Report) {
+fn check_path(input: &Input<'_>, field: &str, path: &str, report: &mut Report) {
     if !is_source_path(path) {
-        found.push(input.config.finding(
+        report.push(input.config.finding(
             &code::CONFIG_FIELD,
             field,
             format!("`{path}` is not a folder inside the source"),

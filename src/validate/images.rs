@@ -7,10 +7,10 @@ use crate::diagnostic::{Problem, Report, code, some_of};
 use crate::kube::{ImageName, Prefix};
 use crate::spec::Limits;
 
-pub(super) fn check(input: &Input<'_>, found: &mut Report) {
+pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     for (r, prefix) in input.config.previews.spec.limits.registries.texts().iter().enumerate() {
         if Prefix::read(prefix).is_none() {
-            found.push(input.config.finding(
+            report.push(input.config.finding(
                 &code::CONFIG_FIELD,
                 format_args!("spec.limits.registries[{r}]"),
                 format!("`{}` is neither a registry nor a part of one", prefix),
@@ -23,15 +23,15 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
         for (s, service) in preview.services.iter().enumerate() {
             let path = format_args!("spec.previews[{p}].services[{s}]");
             if !service.image.is_empty() {
-                check_image(input, format_args!("{path}.image"), &service.image, found);
+                check_image(input, format_args!("{path}.image"), &service.image, report);
             }
             for (c, container) in service.containers.iter().enumerate() {
                 let path = format_args!("{path}.containers[{c}].image");
-                check_image(input, path, &container.image, found);
+                check_image(input, path, &container.image, report);
             }
             for (w, workload) in service.workloads.iter().enumerate() {
                 let path = format_args!("{path}.workloads[{w}].image");
-                check_image(input, path, &workload.image, found);
+                check_image(input, path, &workload.image, report);
             }
             let ways = [
                 !service.image.is_empty(),
@@ -39,7 +39,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
                 !service.workloads.is_empty(),
             ];
             if ways.into_iter().filter(|used| *used).count() > 1 {
-                found.push(input.config.finding(
+                report.push(input.config.finding(
                     &code::CONFIG_FIELD,
                     path,
                     format!(
@@ -54,9 +54,9 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     }
 }
 
-fn check_image(input: &Input<'_>, path: fmt::Arguments<'_>, image: &str, found: &mut Report) {
+fn check_image(input: &Input<'_>, path: fmt::Arguments<'_>, image: &str, report: &mut Report) {
     for problem in problems(&input.config.previews.spec.limits, image) {
-        found.push(input.config.finding(
+        report.push(input.config.finding(
             &code::BAD_IMAGE,
             path,
             format!("the image `{}` {}", image, problem.message),

@@ -5,10 +5,10 @@ use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::marks;
 
 /// What an earlier run made is no longer in the input, and what other sets made is apart.
-pub(super) fn check(input: &Input<'_>, found: &mut Report) {
+pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     let marked = input.objects.iter().filter_map(|object| Some((object, marks::set_of(object)?)));
     let foreign = marked.filter(|(object, set)| !marks::is_shared(object, set));
-    found.extend(foreign.take(Report::KEPT + 1).map(|(object, set)| {
+    report.extend(foreign.take(Report::KEPT + 1).map(|(object, set)| {
         let message = format!(
             "{} carries the labels of the set `{set}`, but anabranch makes no such object there",
             object.id

@@ -47,7 +47,7 @@ const OF_CONFIG: &[Rule] =
 /// Checks a configuration against an input. Where the baseline was not read whole,
 /// rules that would miss what is not there are left out.
 #[must_use]
-pub fn validate(config: &Config, input: &Parted, whole: bool) -> Report {
+pub(crate) fn validate(config: &Config, input: &Parted, whole: bool) -> Report {
     let input = Input { config, objects: &input.users, others: &input.others };
     let rules: Vec<&Rule> = OF_OBJECTS.iter().filter(|_| whole).chain(OF_CONFIG).collect();
     let judge = |rule: &Rule| {

@@ -11,11 +11,11 @@ use crate::kube::marks;
 /// which [`check_flux_names`] measures.
 const LONGEST: usize = 40;
 
-pub(super) fn check(input: &Input<'_>, found: &mut Report) {
+pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     let spec = &input.config.previews.spec;
     let baseline = "spec.baseline.namespace";
     if !is_dns_label(&spec.baseline.namespace) {
-        found.push(input.config.finding(
+        report.push(input.config.finding(
             &code::BAD_NAME,
             baseline,
             format!("`{}` is not the name of a namespace", spec.baseline.namespace),
@@ -26,7 +26,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
         && spec.prefix.starts_with(|c: char| c.is_ascii_lowercase())
         && spec.prefix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !prefix_fits {
-        found.push(input.config.finding(
+        report.push(input.config.finding(
             &code::BAD_NAME,
             "spec.prefix",
             format!("`{}` cannot begin a preview's name", spec.prefix),
@@ -34,7 +34,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
         ));
     }
     if !spec.namespace.contains("{preview}") {
-        found.push(input.config.finding(
+        report.push(input.config.finding(
             &code::BAD_NAME,
             "spec.namespace",
             "every preview needs a namespace of its own",
@@ -42,18 +42,18 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
         ));
     }
     if spec.namespace.starts_with("kube-") {
-        found.push(input.config.finding(
+        report.push(input.config.finding(
             &code::RESERVED_NAMESPACE,
             "spec.namespace",
             "namespaces that begin with `kube-` are reserved for Kubernetes",
             "begin the template with something else, such as `{preview}`",
         ));
     }
-    check_previews(input, found);
-    check_flux_names(input, found);
+    check_previews(input, report);
+    check_flux_names(input, report);
     let external = &spec.external;
-    check_external(input, "secrets", "Secret", &external.secrets, found);
-    check_external(input, "configMaps", "ConfigMap", &external.config_maps, found);
+    check_external(input, "secrets", "Secret", &external.secrets, report);
+    check_external(input, "configMaps", "ConfigMap", &external.config_maps, report);
 }
 
 /// Reports names of external objects that no object can have, or that stand there twice.
@@ -62,7 +62,7 @@ fn check_external(
     field: &str,
     kind: &str,
     names: &[String],
-    found: &mut Report,
+    report: &mut Report,
 ) {
     let mut first = BTreeMap::new();
     for (index, name) in names.iter().enumerate() {
@@ -70,7 +70,7 @@ fn check_external(
         if !is_dns_subdomain(name) {
             let message = format!("`{name}` is not the name of a {kind}");
             let help = "write the name alone: lower-case letters, digits, `-` and `.`, at most 253 characters";
-            found.push(input.config.finding(&code::BAD_NAME, path, message, help));
+            report.push(input.config.finding(&code::BAD_NAME, path, message, help));
             continue;
         }
         let earlier = *first.entry(name).or_insert(index);
@@ -79,14 +79,14 @@ fn check_external(
             let finding =
                 input.config.finding(&code::DUPLICATE_NAME, path, message, "remove one of the two");
             let place = input.config.place(&format!("spec.external.{field}[{earlier}]"));
-            found.push(finding.also(place, "first listed here"));
+            report.push(finding.also(place, "first listed here"));
         }
     }
 }
 
 /// Reports names of Flux objects that are too long: Flux puts the name of a Kustomization into a label
 /// of everything that it applies.
-fn check_flux_names(input: &Input<'_>, found: &mut Report) {
+fn check_flux_names(input: &Input<'_>, report: &mut Report) {
     const MOST: usize = 63;
     let spec = &input.config.previews.spec;
     let set = input.config.set();
@@ -108,7 +108,7 @@ fn check_flux_names(input: &Input<'_>, found: &mut Report) {
     let (field, name) = field;
     if name.len() > MOST {
         let length = name.len();
-        found.push(input.config.finding(
+        report.push(input.config.finding(
             &code::BAD_NAME,
             field,
             format!("Flux objects would have names such as `{name}`: {length} characters, {MOST} are allowed"),
@@ -117,17 +117,17 @@ fn check_flux_names(input: &Input<'_>, found: &mut Report) {
     }
 }
 
-fn check_previews(input: &Input<'_>, found: &mut Report) {
+fn check_previews(input: &Input<'_>, report: &mut Report) {
     let config = input.config;
     let spec = &config.previews.spec;
     let mut first = BTreeMap::new();
     let taken = Namespaces::new(input);
-    taken.check_prefix(input, found);
+    taken.check_prefix(input, report);
     for (index, preview) in spec.previews.iter().enumerate() {
         let path = |index: usize| format!("spec.previews[{index}].name");
         let name = &preview.name;
         if let Some(problem) = name_problem(name, &spec.prefix) {
-            found.push(config.finding(
+            report.push(config.finding(
                 &code::BAD_NAME,
                 path(index),
                 format!("`{name}` cannot name a preview: {problem}"),
@@ -142,11 +142,11 @@ fn check_previews(input: &Input<'_>, found: &mut Report) {
                 format!("two previews are called `{name}`"),
                 "merge the two, or give the second a name of its own",
             );
-            found.push(finding.also(config.place(&path(earlier)), "first used here"));
+            report.push(finding.also(config.place(&path(earlier)), "first used here"));
         }
         let namespace = spec.namespace.replace("{preview}", name);
         if !is_dns_label(&namespace) {
-            found.push(config.finding(
+            report.push(config.finding(
                 &code::BAD_NAME,
                 "spec.namespace",
                 format!("`{namespace}` is not the name of a namespace"),
@@ -161,7 +161,7 @@ fn check_previews(input: &Input<'_>, found: &mut Report) {
                 format!("the namespace `{namespace}` {owner}"),
                 "rename the preview; the namespace of a preview belongs to it alone",
             );
-            found.push(match place {
+            report.push(match place {
                 Some(place) => finding.also(place, "the namespace is used here"),
                 None => finding,
             });
@@ -169,7 +169,7 @@ fn check_previews(input: &Input<'_>, found: &mut Report) {
     }
     let limit = spec.limits.previews as usize;
     if spec.previews.len() > limit {
-        found.push(config.finding(
+        report.push(config.finding(
             &code::TOO_MANY_PREVIEWS,
             format_args!("spec.previews[{limit}]"),
             format!("{} previews, but the limit is {limit}", spec.previews.len()),

@@ -72,7 +72,7 @@ impl<'a> Namespaces<'a> {
     }
 
     /// Says which of them a preview could get that begins with the prefix.
-    pub(super) fn check_prefix(&self, input: &Input<'_>, found: &mut Report) {
+    pub(super) fn check_prefix(&self, input: &Input<'_>, report: &mut Report) {
         let spec = &input.config.previews.spec;
         let Some((before, behind)) = spec.namespace.split_once("{preview}") else {
             return;
@@ -89,7 +89,7 @@ impl<'a> Namespaces<'a> {
                 first_of(5, ", ", hit)
             );
             let help = "choose a prefix, or a template in spec.namespace, that no other namespace of the cluster fits";
-            found.push(input.config.finding(&code::WIDE_PREFIX, "spec.prefix", message, help));
+            report.push(input.config.finding(&code::WIDE_PREFIX, "spec.prefix", message, help));
         }
     }
 }

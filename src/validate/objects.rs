@@ -7,14 +7,14 @@ use super::services::names_services;
 use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::kube::{Object, is_encrypted};
 
-pub(super) fn check(input: &Input<'_>, found: &mut Report) {
-    check_namespace(input, found);
-    check_encrypted(input, found);
+pub(super) fn check(input: &Input<'_>, report: &mut Report) {
+    check_namespace(input, report);
+    check_encrypted(input, report);
     // They are in order.
     let same = input.objects.chunk_by(|a, b| a.id == b.id);
     let twice = same.flat_map(|same| same[1..].iter().map(|again| (&same[0], again)));
     // A finding is larger than an object can be.
-    found.extend(twice.take(Report::KEPT + 1).map(|(first, again)| {
+    report.extend(twice.take(Report::KEPT + 1).map(|(first, again)| {
         Diagnostic::new(
             &code::DUPLICATE_OBJECT,
             format!("{} is in the input twice", again.id),
@@ -26,7 +26,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
 }
 
 /// Warns of objects that are delivered encrypted, where nothing decrypts them.
-fn check_encrypted(input: &Input<'_>, found: &mut Report) {
+fn check_encrypted(input: &Input<'_>, report: &mut Report) {
     if !input.config.says_include() {
         return;
     }
@@ -39,7 +39,7 @@ fn check_encrypted(input: &Input<'_>, found: &mut Report) {
             let help =
                 "set spec.flux.decryption as on the Flux Kustomization that applies the baseline";
             let finding = Diagnostic::new(&code::NOT_DECRYPTED, message, help);
-            found.push(finding.at(object.place(), "delivered as it is"));
+            report.push(finding.at(object.place(), "delivered as it is"));
         }
         let named =
             object.node.text_at(&["metadata", "namespace"]).is_some_and(|name| !name.is_empty());
@@ -50,13 +50,13 @@ fn check_encrypted(input: &Input<'_>, found: &mut Report) {
             );
             let help = "write its namespace into the file, and encrypt it again";
             let finding = Diagnostic::new(&code::NOT_DECRYPTED, message, help);
-            found.push(finding.at(object.place(), "names no namespace"));
+            report.push(finding.at(object.place(), "names no namespace"));
         }
     }
 }
 
 /// Reports a baseline of which nothing is in the input.
-fn check_namespace(input: &Input<'_>, found: &mut Report) {
+fn check_namespace(input: &Input<'_>, report: &mut Report) {
     let namespace = input.config.previews.spec.baseline.namespace.as_str();
     let is_baseline = |object: &&Object| object.is("", "Namespace") && object.id.name == namespace;
     if input.objects.iter().any(|object| is_baseline(&object)) {
@@ -82,5 +82,5 @@ fn check_namespace(input: &Input<'_>, found: &mut Report) {
         ),
     };
     let field = "spec.baseline.namespace";
-    found.push(input.config.finding(&code::NAMESPACE_MISSING, field, message, help));
+    report.push(input.config.finding(&code::NAMESPACE_MISSING, field, message, help));
 }

@@ -4,24 +4,24 @@ use super::{Input, is_dns_label};
 use crate::diagnostic::{Report, code};
 use crate::spec::{DataPlane, RoutingKey};
 
-pub(super) fn check(input: &Input<'_>, found: &mut Report) {
+pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     let config = input.config;
     let routing = &config.previews.spec.routing;
     if routing.data_plane == DataPlane::Ambient {
-        found.push(config.finding(
+        report.push(config.finding(
             &code::NOT_YET,
             "spec.routing.dataPlane",
             "dataPlane `ambient` is designed but not built yet",
             "use `sidecar`, or wait for the release that names ambient in its CHANGELOG",
         ));
     }
-    found.extend(key_problem(&routing.key).into_iter().map(|(field, message, help)| {
+    report.extend(key_problem(&routing.key).into_iter().map(|(field, message, help)| {
         let path = format!("spec.routing.key.{field}");
         config.finding(&code::CONFIG_FIELD, path, message, help)
     }));
     let domain = &config.previews.spec.cluster_domain;
     if domain.len() > 200 || !domain.split('.').all(is_dns_label) {
-        found.push(config.finding(
+        report.push(config.finding(
             &code::CONFIG_FIELD,
             "spec.clusterDomain",
             format!("`{domain}` is not a domain"),
@@ -39,7 +39,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
         for (path, namespace, name) in [gateway].into_iter().chain(of) {
             for (field, name) in [("namespace", namespace), ("name", name)] {
                 if !name.split('.').all(is_dns_label) {
-                    found.push(config.finding(
+                    report.push(config.finding(
                         &code::BAD_NAME,
                         format_args!("{path}.{field}"),
                         format!("`{name}` cannot name a Gateway's {field}"),
@@ -48,7 +48,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
                 }
             }
         }
-        check_host(input, &format!("{path}.host"), &entry.host, found);
+        check_host(input, &format!("{path}.host"), &entry.host, report);
     }
 }
 
@@ -147,9 +147,9 @@ fn key_problem(key: &RoutingKey) -> Vec<(&'static str, String, &'static str)> {
     problems
 }
 
-fn check_host(input: &Input<'_>, path: &str, host: &str, found: &mut Report) {
+fn check_host(input: &Input<'_>, path: &str, host: &str, report: &mut Report) {
     if !host.contains("{preview}") {
-        found.push(input.config.finding(
+        report.push(input.config.finding(
             &code::CONFIG_FIELD,
             path,
             format!("`{host}` is the same host for every preview"),
@@ -159,7 +159,7 @@ fn check_host(input: &Input<'_>, path: &str, host: &str, found: &mut Report) {
     }
     let filled = host.replace("{preview}", "p").replace("{host}", "h").replace("{hash}", "h");
     if filled.len() > 253 || !filled.split('.').all(is_dns_label) {
-        found.push(input.config.finding(
+        report.push(input.config.finding(
             &code::CONFIG_FIELD,
             path,
             format!("`{host}` does not make a host name"),
@@ -170,7 +170,7 @@ fn check_host(input: &Input<'_>, path: &str, host: &str, found: &mut Report) {
     for preview in &input.config.previews.spec.previews {
         let longest = host.split('.').map(|label| label.replace("{preview}", &preview.name).len());
         if longest.max().unwrap_or(0) > 63 {
-            found.push(input.config.finding(
+            report.push(input.config.finding(
                 &code::CONFIG_FIELD,
                 path,
                 format!("for `{}` a label of the host is longer than 63 characters", preview.name),

@@ -18,29 +18,29 @@ const SUGGESTIONS: usize = 100;
 /// Of what may make a service, so much is shown.
 const SHOWN: usize = 5;
 
-pub(super) fn check(input: &Input<'_>, found: &mut Report) {
+pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     let config = input.config;
     let spec = &config.previews.spec;
     let known = known_names(input);
     // Said once, and not of every service.
     let is_elsewhere = known.is_empty() && names_services(spec);
     if is_elsewhere {
-        found.push(nothing_in_namespace(input));
+        report.push(nothing_in_namespace(input));
     }
-    let exists = |path: fmt::Arguments<'_>, name: &str, found: &mut Report| {
+    let exists = |path: fmt::Arguments<'_>, name: &str, report: &mut Report| {
         if !is_elsewhere {
-            exists(input, &known, path, name, found);
+            exists(input, &known, path, name, report);
         }
     };
     let facts = spec.services.iter().map(|fact| fact.name.as_str());
-    named_once(input, format_args!("spec.services"), facts, found);
+    named_once(input, format_args!("spec.services"), facts, report);
     for (i, fact) in spec.services.iter().enumerate() {
         let path = format_args!("spec.services[{i}]");
-        exists(format_args!("{path}.name"), &fact.name, found);
-        ports(input, &path.to_string(), fact, found);
+        exists(format_args!("{path}.name"), &fact.name, report);
+        ports(input, &path.to_string(), fact, report);
         for (d, host) in fact.dependencies.iter().enumerate() {
             if !(is_dns_label(host) || host.contains('.') && is_dns_subdomain(host)) {
-                found.push(config.finding(
+                report.push(config.finding(
                     &code::BAD_NAME,
                     format_args!("{path}.dependencies[{d}]"),
                     format!("`{host}` is not the host of a service"),
@@ -52,19 +52,19 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
     for (p, preview) in spec.previews.iter().enumerate() {
         let path = format_args!("spec.previews[{p}].services");
         let names = preview.services.iter().map(|service| service.name.as_str());
-        named_once(input, path, names, found);
+        named_once(input, path, names, report);
         for (s, service) in preview.services.iter().enumerate() {
             let path = format_args!("{path}[{s}]");
-            exists(format_args!("{path}.name"), &service.name, found);
+            exists(format_args!("{path}.name"), &service.name, report);
             let names = service.env.iter().map(|env| env.name.as_str());
-            named_once(input, format_args!("{path}.env"), names, found);
+            named_once(input, format_args!("{path}.env"), names, report);
             let names = service.containers.iter().map(|container| container.name.as_str());
-            named_once(input, format_args!("{path}.containers"), names, found);
+            named_once(input, format_args!("{path}.containers"), names, report);
             let names = service.workloads.iter().map(|workload| workload.name.as_str());
-            named_once(input, format_args!("{path}.workloads"), names, found);
+            named_once(input, format_args!("{path}.workloads"), names, report);
         }
         if preview.services.is_empty() {
-            found.push(config.finding(
+            report.push(config.finding(
                 &code::CONFIG_FIELD,
                 path,
                 format!("the preview `{}` changes no service", preview.name),
@@ -75,7 +75,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
 }
 
 /// Reports ports of a service that it does not have. Whether there is such a service is said elsewhere.
-fn ports(input: &Input<'_>, path: &str, fact: &ServiceFacts, found: &mut Report) {
+fn ports(input: &Input<'_>, path: &str, fact: &ServiceFacts, report: &mut Report) {
     if fact.ports.is_empty() {
         return;
     }
@@ -85,7 +85,7 @@ fn ports(input: &Input<'_>, path: &str, fact: &ServiceFacts, found: &mut Report)
     let list = format_args!("{path}.ports");
     let mut seen = BTreeSet::new();
     for (index, number) in numbers.iter().enumerate().filter(|(_, number)| !seen.insert(*number)) {
-        found.push(input.config.finding(
+        report.push(input.config.finding(
             &code::DUPLICATE_NAME,
             format_args!("{list}[{index}].port"),
             format!("port {number} is listed twice"),
@@ -98,7 +98,7 @@ fn ports(input: &Input<'_>, path: &str, fact: &ServiceFacts, found: &mut Report)
             let message = format!("`{}` has no Service whose ports could be named", fact.name);
             let help = "leave `ports` out: nothing is routed to a workload without a Service";
             let finding = input.config.finding(&code::CONFIG_FIELD, list, message, help);
-            found.push(finding.also(workload.place(), "the workload is here"));
+            report.push(finding.also(workload.place(), "the workload is here"));
         }
         return;
     };
@@ -115,7 +115,7 @@ fn ports(input: &Input<'_>, path: &str, fact: &ServiceFacts, found: &mut Report)
                     some_of(&there)
                 ),
             );
-            found.push(finding.also(service.place(), "the service is here"));
+            report.push(finding.also(service.place(), "the service is here"));
         }
     }
 }
@@ -125,7 +125,7 @@ fn named_once<'a>(
     input: &Input<'_>,
     list: fmt::Arguments<'_>,
     names: impl Iterator<Item = &'a str>,
-    found: &mut Report,
+    report: &mut Report,
 ) {
     let mut first = BTreeMap::new();
     for (index, name) in names.enumerate() {
@@ -140,7 +140,7 @@ fn named_once<'a>(
             "merge the two entries",
         );
         let place = input.config.place(&format!("{list}[{earlier}].name"));
-        found.push(finding.also(place, "first listed here"));
+        report.push(finding.also(place, "first listed here"));
     }
 }
 
@@ -200,14 +200,14 @@ fn exists(
     known: &Names<'_>,
     path: fmt::Arguments<'_>,
     name: &str,
-    found: &mut Report,
+    report: &mut Report,
 ) {
     if known.contains(name) {
         return;
     }
     let namespace = &input.config.previews.spec.baseline.namespace;
     // Nobody reads on and on, and every name takes a look at all others.
-    let near = (found.len() < SUGGESTIONS)
+    let near = (report.len() < SUGGESTIONS)
         .then(|| {
             let is_renamed = |object: &&Object| names::is_also_called(object, name);
             let renamed = nameable(input).filter(|object| object.id.namespace == *namespace);
@@ -224,7 +224,7 @@ fn exists(
         namespace: namespace.as_str().into(),
         name: name.into(),
     };
-    let mut made = match found.len() < SUGGESTIONS {
+    let mut made = match report.len() < SUGGESTIONS {
         true => makers(input.objects, &wanted("Service")),
         false => Vec::new(),
     };
@@ -236,7 +236,7 @@ fn exists(
         ([], None) => "pass every file of the baseline with --baseline".to_owned(),
     };
     let finding = input.config.finding(&code::UNKNOWN_SERVICE, path, message, help);
-    found.push(
+    report.push(
         made.iter()
             .take(SHOWN)
             .fold(finding, |finding, made| finding.also(made.by.place(), made.label())),

@@ -12,11 +12,11 @@ pub(super) fn check_url(
     field: fmt::Arguments<'_>,
     text: &str,
     (what, help): (&str, &str),
-    found: &mut Report,
+    report: &mut Report,
 ) {
-    if !check_user(input, field, text, found) && !is_url(text) {
+    if !check_user(input, field, text, report) && !is_url(text) {
         let message = format!("`{}` is not {what}", short(text));
-        found.push(input.config.finding(&code::CONFIG_FIELD, field, message, help));
+        report.push(input.config.finding(&code::CONFIG_FIELD, field, message, help));
     }
 }
 
@@ -26,11 +26,11 @@ pub(super) fn check_user(
     input: &Input<'_>,
     field: fmt::Arguments<'_>,
     text: &str,
-    found: &mut Report,
+    report: &mut Report,
 ) -> bool {
     let has_user = has_userinfo(text);
     if has_user {
-        found.push(input.config.finding(
+        report.push(input.config.finding(
             &code::CONFIG_FIELD,
             field,
             "this URL names a user or a password, and whoever sees what is made of it would see that",

@@ -3,14 +3,14 @@
 use super::Input;
 use crate::diagnostic::{Report, code};
 
-pub(super) fn check(input: &Input<'_>, found: &mut Report) {
+pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     let spec = &input.config.previews.spec;
     let most = spec.limits.replicas;
     for (p, preview) in spec.previews.iter().enumerate() {
         for (s, service) in preview.services.iter().enumerate() {
             let path = format_args!("spec.previews[{p}].services[{s}]");
             if service.replicas > most {
-                found.push(input.config.finding(
+                report.push(input.config.finding(
                     &code::CONFIG_FIELD,
                     format_args!("{path}.replicas"),
                     format!(
@@ -22,7 +22,7 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
             }
             for (e, variable) in service.env.iter().enumerate() {
                 if !is_env_name(&variable.name) {
-                    found.push(input.config.finding(
+                    report.push(input.config.finding(
                         &code::CONFIG_FIELD,
                         format_args!("{path}.env[{e}].name"),
                         format!("`{}` is not the name of a variable", variable.name),

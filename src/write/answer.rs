@@ -5,7 +5,7 @@ use crate::yaml::{Node, write_document};
 
 /// How items are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
+pub(crate) enum Layout {
     /// As the items of a list.
     List,
     /// As documents, a `---` line between two.
@@ -14,7 +14,7 @@ pub enum Layout {
 
 /// Items that are written one behind the other.
 #[derive(Debug)]
-pub struct Items {
+pub(crate) struct Items {
     layout: Layout,
     text: String,
     /// The text of one item, whose memory serves the next.
@@ -24,18 +24,18 @@ pub struct Items {
 impl Items {
     /// No items yet.
     #[must_use]
-    pub fn new(layout: Layout) -> Self {
+    pub(crate) fn new(layout: Layout) -> Self {
         Self { layout, text: String::new(), item: String::new() }
     }
 
     /// Adds an object as it is.
-    pub fn push_node(&mut self, node: &Node) {
+    pub(crate) fn push_node(&mut self, node: &Node) {
         write_document(&mut self.item, node);
         self.end_item();
     }
 
     /// Adds a draft; the values are those of its preview.
-    pub fn push_draft(&mut self, draft: &Draft<'_>, values: HoleValues<'_>) {
+    pub(crate) fn push_draft(&mut self, draft: &Draft<'_>, values: HoleValues<'_>) {
         draft.write(values, &mut self.item);
         self.end_item();
     }
@@ -63,14 +63,14 @@ impl Items {
 
     /// The text of all items.
     #[must_use]
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 }
 
 /// A ResourceList as text. `function_config` is given back as it came.
 #[must_use]
-pub fn write_answer(
+pub(crate) fn write_answer(
     api_version: &str,
     items: &Items,
     function_config: Option<Node>,

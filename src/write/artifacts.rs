@@ -19,7 +19,7 @@ pub(super) const LIST: &str = "artifacts.json";
 
 /// A part of a tree that is pushed by itself.
 #[derive(Debug)]
-pub struct Artifact<'a> {
+pub(crate) struct Artifact<'a> {
     tree: Tree<'a>,
     /// The name of the OCIRepository that finds it.
     source: String,
@@ -36,7 +36,7 @@ pub struct Artifact<'a> {
 impl<'a> Artifact<'a> {
     /// Lays out the artifact of a preview, and what finds it. `hashes` are those of the suites.
     #[must_use]
-    pub fn of_preview(
+    pub(crate) fn of_preview(
         config: &Config,
         preview: &Preview<'_, '_>,
         suites: &'a SuiteFiles,
@@ -68,7 +68,7 @@ impl<'a> Artifact<'a> {
 ///
 /// # Errors
 /// Everything that has no file name, or not one of its own.
-pub fn of_artifacts<'a>(
+pub(crate) fn of_artifacts<'a>(
     config: &Config,
     previews: Vec<Artifact<'a>>,
     common: &Common<'_>,

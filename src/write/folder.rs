@@ -24,7 +24,7 @@ const LONGEST: u64 = 256 << 20;
 
 /// What writing a tree does to a folder.
 #[derive(Debug, Default)]
-pub struct Written {
+pub(crate) struct Written {
     /// Files that were not there.
     pub new: Vec<String>,
     /// Files that get another content.
@@ -39,7 +39,7 @@ pub struct Written {
 ///
 /// # Errors
 /// The folder holds files of someone else where ours would go, or the system refuses.
-pub fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Refused> {
+pub(crate) fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Refused> {
     let folder = &checked(folder)?;
     let failed = |path: &Path, error: &io::Error| cannot(path, "written", error);
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
@@ -90,7 +90,7 @@ pub fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Refused> {
 ///
 /// # Errors
 /// As far as they can be seen, those of [`write_tree`].
-pub fn compare_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Refused> {
+pub(crate) fn compare_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Refused> {
     let folder = &checked(folder)?;
     let earlier = match what_is(folder)? {
         Some(_) => read_list(folder)?,

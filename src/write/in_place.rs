@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A file under a lock, so that edits of it wait for each other. The lock ends with the value.
 #[derive(Debug)]
-pub struct Held {
+pub(crate) struct Held {
     path: PathBuf,
     file: File,
     metadata: Metadata,
@@ -34,7 +34,7 @@ impl Held {
     /// # Errors
     /// It is no plain file, has a second name, or stands behind a link; it cannot be opened; others do not
     /// let go of it.
-    pub fn open(path: &Path) -> Result<Self, Refused> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Refused> {
         check_way(path)?;
         let start = Instant::now();
         loop {
@@ -65,7 +65,7 @@ impl Held {
     ///
     /// # Errors
     /// The system refuses.
-    pub fn read(&mut self, most: u64) -> Result<Vec<u8>, Refused> {
+    pub(crate) fn read(&mut self, most: u64) -> Result<Vec<u8>, Refused> {
         let mut bytes = Vec::new();
         let read = (&mut self.file).take(most).read_to_end(&mut bytes);
         read.map_err(|error| cannot(&self.path, "read", &error))?;
@@ -77,7 +77,7 @@ impl Held {
     ///
     /// # Errors
     /// The system refuses, or something else has changed the file meanwhile. The file is then left alone.
-    pub fn replace(self, before: &str, text: &str) -> Result<Option<String>, Refused> {
+    pub(crate) fn replace(self, before: &str, text: &str) -> Result<Option<String>, Refused> {
         let failed = |error: io::Error| cannot(&self.path, "written", &error);
         let folder = folder_of(&self.path);
         // Of runs that were stopped; what cannot be removed is no reason to stop as well.
@@ -113,7 +113,7 @@ impl Held {
 ///
 /// # Errors
 /// One of them is there, stands behind a link, or the system refuses.
-pub fn create(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Refused> {
+pub(crate) fn create(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Refused> {
     for (path, _) in files {
         check_below(path, root)?;
         if fs::symlink_metadata(path).is_ok() {
@@ -140,7 +140,7 @@ pub fn create(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Refused> {
 ///
 /// # Errors
 /// What is there is no plain file of one name, or stands behind a link, or the system refuses.
-pub fn overwrite(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Refused> {
+pub(crate) fn overwrite(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Refused> {
     for (path, _) in files {
         check_below(path, root)?;
         let is_plain = |found: Metadata| found.is_file() && found.nlink() == 1;

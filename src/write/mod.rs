@@ -3,15 +3,15 @@
 mod answer;
 mod artifacts;
 mod folder;
-pub mod in_place;
+pub(crate) mod in_place;
 mod new_file;
-pub mod results;
+pub(crate) mod results;
 mod stream;
 mod tree;
 
-pub use answer::{Items, Layout, write_answer};
-pub use artifacts::{Artifact, of_artifacts};
-pub use folder::{Written, compare_tree, write_tree};
-pub(crate) use folder::{read_earlier, read_tree};
-pub use stream::{append, in_order};
-pub use tree::{SuiteFiles, Tree};
+pub(crate) use answer::{Items, Layout, write_answer};
+pub(crate) use artifacts::{Artifact, of_artifacts};
+pub(crate) use folder::{Written, compare_tree, read_earlier, read_tree, write_tree};
+pub use stream::append;
+pub(crate) use stream::in_order;
+pub(crate) use tree::{SuiteFiles, Tree};

@@ -12,7 +12,7 @@ use crate::yaml::Node;
 
 /// The object that findings with a field speak of: the functionConfig.
 #[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// Its `apiVersion`.
     pub api_version: &'a str,
     /// Its `kind`.
@@ -23,7 +23,7 @@ pub struct Subject<'a> {
 
 /// The list of results.
 #[must_use]
-pub fn render(sources: &Sources, report: &Report, config: Subject<'_>) -> Node {
+pub(crate) fn render(sources: &Sources, report: &Report, config: Subject<'_>) -> Node {
     Node::list(report.sorted().into_iter().map(|found| result(sources, found, config)))
 }
 

@@ -3,7 +3,7 @@
 use crate::emit::{Common, Draft, HoleValues, Preview};
 
 /// What is made, in the order of a stream: each preview, what previews share, and the Flux objects.
-pub fn in_order<'a, 'e>(
+pub(crate) fn in_order<'a, 'e>(
     previews: &'a [Preview<'_, 'e>],
     common: &'a Common<'e>,
 ) -> impl Iterator<Item = (&'a Draft<'e>, HoleValues<'a>)> {

@@ -14,14 +14,14 @@ use crate::yaml::{Node, write_document};
 
 /// A folder as it will be: content by path, with `/` between the parts.
 #[derive(Debug, Default)]
-pub struct Tree<'a> {
+pub(crate) struct Tree<'a> {
     files: BTreeMap<String, Cow<'a, [u8]>>,
     /// What could not be put into it.
     refused: Vec<Diagnostic>,
 }
 
 /// The files of the suites, by their path below `tests/`.
-pub type SuiteFiles = BTreeMap<String, Vec<u8>>;
+pub(crate) type SuiteFiles = BTreeMap<String, Vec<u8>>;
 
 impl<'a> Tree<'a> {
     /// Lays out what belongs to no single preview beside the previews, in one artifact. `baseline` are the
@@ -29,7 +29,7 @@ impl<'a> Tree<'a> {
     ///
     /// # Errors
     /// Everything that has no file name, or not one of its own.
-    pub fn new(
+    pub(crate) fn new(
         previews: Vec<Self>,
         common: &Common<'_>,
         baseline: &[Draft<'_>],
@@ -96,7 +96,7 @@ impl<'a> Tree<'a> {
 
     /// Lays out one preview of one artifact.
     #[must_use]
-    pub fn of_preview(preview: &Preview<'_, '_>) -> Self {
+    pub(crate) fn of_preview(preview: &Preview<'_, '_>) -> Self {
         let mut tree = Self::default();
         tree.environment(&format!("previews/{}", preview.name), preview);
         tree.file(format!("flux/{}.yaml", preview.name), preview.values(), &preview.flux);

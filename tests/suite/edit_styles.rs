@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anabranch::diagnostic::{Refused, Sources};
-use anabranch::edit::{self, Setting};
+use anabranch::edit::{self, Change, Setting};
 use anabranch::limits::InputLimits;
 use anabranch::yaml::{Node, parse_documents};
 use proptest::prelude::*;
@@ -288,8 +288,8 @@ impl Edit {
     }
 }
 
-fn changed() -> anabranch::spec::Change {
-    anabranch::spec::Change {
+fn changed() -> Change {
+    Change {
         repository: "https://github.com/shop/shop".to_owned(),
         number: 7,
         commit: "90d51dc2888fbbef60f3ddecea6cb05ac8c43ec4".to_owned(),

@@ -354,7 +354,7 @@ fn every_field_is_described_as_the_schema_does() {
 fn the_tables_of_estates_say_what_the_program_does() {
     let page = root().join("docs/guide/estates.md");
     let text = read(&page);
-    let tables = anabranch::plan::treatment::tables();
+    let tables = anabranch::treatment::tables();
     let mut made = String::new();
     for (index, part) in text.split("<!-- table: ").enumerate() {
         if index == 0 {

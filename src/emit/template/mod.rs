@@ -26,5 +26,5 @@ mod stencil;
 mod values;
 
 pub(super) use cache::{Part, Parts};
-pub use stencil::Draft;
-pub use values::{HoleValues, PreviewValues};
+pub(crate) use stencil::Draft;
+pub(crate) use values::{HoleValues, PreviewValues};

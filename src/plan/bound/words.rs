@@ -23,7 +23,7 @@ struct Who<'a> {
 }
 
 /// Says each thing once, with all whose copies it is true of.
-pub(in crate::plan) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, found: &mut Report) {
+pub(in crate::plan) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &mut Report) {
     let catalog = plan.catalog;
     let mut granted: BTreeMap<(&str, &str), Who<'_>> = BTreeMap::new();
     let mut missing: BTreeMap<(&str, String), Who<'_>> = BTreeMap::new();
@@ -51,9 +51,9 @@ pub(in crate::plan) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, found: &m
             }
         }
     }
-    found.extend(granted.iter().map(|(says, who)| not_granted(*says, who)));
-    found.extend(missing.iter().map(|((kind, name), who)| names_nothing(kind, name, who)));
-    dapr(plan, copies, found);
+    report.extend(granted.iter().map(|(says, who)| not_granted(*says, who)));
+    report.extend(missing.iter().map(|((kind, name), who)| names_nothing(kind, name, who)));
+    dapr(plan, copies, report);
 }
 
 /// Whether a body is still bound like this.
@@ -115,7 +115,7 @@ fn names_nothing(kind: &str, name: &str, who: &Who<'_>) -> Diagnostic {
 }
 
 /// Components by which Dapr takes messages for an application: copies have its name, and take them too.
-fn dapr(plan: &Plan<'_>, copies: &Copies<'_, '_>, found: &mut Report) {
+fn dapr(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &mut Report) {
     let calls = |object: &&&Object| {
         let on = pod_annotations(&object.node).and_then(|all| all.text_at(&["dapr.io/enabled"]));
         on.is_some_and(|on| on.eq_ignore_ascii_case("true"))
@@ -132,7 +132,7 @@ fn dapr(plan: &Plan<'_>, copies: &Copies<'_, '_>, found: &mut Report) {
             plan.catalog.namespace
         );
         let finding = Diagnostic::new(&code::DAPR_APP_ID, message, help);
-        found.push(finding.at(first.place(), "is called and calls through Dapr"));
+        report.push(finding.at(first.place(), "is called and calls through Dapr"));
     }
     for component in copies.originals().iter().filter(|object| object.is("dapr.io", "Component")) {
         let of_type = component.node.text_at(&["spec", "type"]).unwrap_or_default();
@@ -144,7 +144,7 @@ fn dapr(plan: &Plan<'_>, copies: &Copies<'_, '_>, found: &mut Report) {
             let help = "give previews a Component of their own by a patch, such as another `consumerID` or topic, if the \
                         baseline must get all messages";
             let finding = Diagnostic::new(&code::QUEUE_CONSUMER, message, help);
-            found.push(finding.at(component.place(), "competes for the same work"));
+            report.push(finding.at(component.place(), "competes for the same work"));
         }
     }
 }

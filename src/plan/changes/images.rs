@@ -26,18 +26,18 @@ pub(in crate::plan) fn decide<'a>(
     config: &'a Config,
     target: &Target<'a>,
     changed: &mut BTreeMap<(usize, &'a str), &'a str>,
-    found: &mut Report,
+    report: &mut Report,
 ) -> SmallVec<[Images<'a>; 1]> {
-    let Some(all) = found.keep(plan_images(config, target)) else {
+    let Some(all) = report.keep(plan_images(config, target)) else {
         return SmallVec::new();
     };
-    say_what_surprises(config, target, &all, found);
+    say_what_surprises(config, target, &all, report);
     let workloads = target.workloads.iter().map(|workload| workload.object);
     for (workload, images) in workloads.zip(&all) {
         for &(container, image) in images.by_container.iter() {
             let earlier = changed.insert((workload.number, container), image);
             if earlier.is_some_and(|earlier| earlier != image) {
-                found.push(config.finding(
+                report.push(config.finding(
                     &code::AMBIGUOUS_CONTAINER,
                     target.path(),
                     format!(
@@ -57,7 +57,7 @@ fn say_what_surprises(
     config: &Config,
     target: &Target<'_>,
     all: &[Images<'_>],
-    found: &mut Report,
+    report: &mut Report,
 ) {
     let ServiceChange { env, patches, replicas, .. } = target.change;
     let mut changes = !env.is_empty() || !patches.is_empty() || *replicas != 1;
@@ -78,12 +78,12 @@ fn say_what_surprises(
                 );
                 let meant = meant(image, before.repository);
                 finding.label = format!("`{image}`: did you mean `{meant}`?");
-                found.push(finding);
+                report.push(finding);
             }
         }
     }
     if !changes && !target.workloads.is_empty() {
-        found.push(config.finding(
+        report.push(config.finding(
             &code::UNCHANGED_COPY,
             format!("{}.name", target.path()),
             format!(

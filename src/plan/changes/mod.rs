@@ -73,29 +73,29 @@ impl<'a> Changes<'a> {
     /// Cache key: changes of one object with equal keys make the same of it, but for the
     /// [values](Self::values).
     pub(crate) fn cache_key(&self) -> SmallVec<[&str; 4]> {
-        let mut words = SmallVec::new();
+        let mut key = SmallVec::new();
         // What stands between names could be none of them.
         if self.empty_volumes {
-            words.push("/volumes");
+            key.push("/volumes");
         }
         if self.literal {
-            words.push("/literal");
+            key.push("/literal");
         }
         for (change, images) in self.by_service.iter() {
-            words.push("/images");
-            words.extend(images.by_container.iter().map(|(container, _)| *container));
+            key.push("/images");
+            key.extend(images.by_container.iter().map(|(container, _)| *container));
             if let (Some(main), false) = (images.main, change.env.is_empty()) {
-                words.extend(["/env", main]);
-                words.extend(change.env.iter().map(|variable| variable.name.as_str()));
+                key.extend(["/env", main]);
+                key.extend(change.env.iter().map(|variable| variable.name.as_str()));
             }
         }
-        words.extend(self.patches());
-        words
+        key.extend(self.key_of_patches());
+        key
     }
 
     /// Cache key of the patches alone.
-    pub(crate) fn patches(&self) -> SmallVec<[&str; 4]> {
-        self.patches.iter().flat_map(|patch| patch.words()).collect()
+    pub(crate) fn key_of_patches(&self) -> SmallVec<[&str; 4]> {
+        self.patches.iter().flat_map(|patch| patch.cache_key()).collect()
     }
 
     /// Every value, in an order that follows from the [cache key](Self::cache_key).
@@ -242,7 +242,7 @@ mod tests {
         ];
         let keys: BTreeSet<_> = all.iter().map(|changes| changes.cache_key().into_vec()).collect();
         assert_eq!(keys.len(), all.len());
-        // There are as many values as the key tells, whatever they are.
+        // There are as many values as the cache key tells, whatever they are.
         let other = read(json!({"name": "b", "replicas": 3, "env": [{"name": "x", "value": "2"}]}));
         let same = changes(vec![(&other, images(&["c"], Some("c")))], false);
         assert_eq!(same.cache_key(), all[4].cache_key());

@@ -5,14 +5,14 @@ use crate::plan::environment::Copied;
 /// Index from original to copy. A thread uses one for many previews: entries carry the preview's serial number, so
 /// it is never cleared.
 #[derive(Debug, Default)]
-pub(crate) struct Places {
+pub(crate) struct CopyIndex {
     /// Which preview it was last copied for, counted from 1, and the index of that copy.
     last: Vec<(usize, usize)>,
     /// How many previews there were.
     previews: usize,
 }
 
-impl Places {
+impl CopyIndex {
     /// Those of a baseline of so many objects.
     pub(crate) fn of(objects: usize) -> Self {
         Self { last: vec![(0, 0); objects], previews: 0 }
@@ -23,14 +23,14 @@ impl Places {
 pub(super) struct Copies<'a, 's> {
     /// As they were found.
     all: Vec<Copied<'a>>,
-    places: &'s mut Places,
+    copy_index: &'s mut CopyIndex,
 }
 
 impl<'a, 's> Copies<'a, 's> {
     /// None yet, with room for those of so many services.
-    pub(super) fn new(places: &'s mut Places, services: usize) -> Self {
-        places.previews += 1;
-        Self { all: Vec::with_capacity(services * 4), places }
+    pub(super) fn new(copy_index: &'s mut CopyIndex, services: usize) -> Self {
+        copy_index.previews += 1;
+        Self { all: Vec::with_capacity(services * 4), copy_index }
     }
 
     /// Every copy, as they were found.
@@ -45,8 +45,8 @@ impl<'a, 's> Copies<'a, 's> {
 
     /// The copy of the original of this number.
     pub(super) fn get(&self, number: usize) -> Option<&Copied<'a>> {
-        let (preview, index) = self.places.last[number];
-        (preview == self.places.previews).then(|| &self.all[index])
+        let (preview, index) = self.copy_index.last[number];
+        (preview == self.copy_index.previews).then(|| &self.all[index])
     }
 
     /// The copy of an original, made where there is none yet; and whether it was.
@@ -55,10 +55,10 @@ impl<'a, 's> Copies<'a, 's> {
         number: usize,
         make: impl FnOnce() -> Copied<'a>,
     ) -> (&mut Copied<'a>, bool) {
-        let (preview, index) = &mut self.places.last[number];
-        let is_new = *preview != self.places.previews;
+        let (preview, index) = &mut self.copy_index.last[number];
+        let is_new = *preview != self.copy_index.previews;
         if is_new {
-            (*preview, *index) = (self.places.previews, self.all.len());
+            (*preview, *index) = (self.copy_index.previews, self.all.len());
             self.all.push(make());
         }
         (&mut self.all[*index], is_new)

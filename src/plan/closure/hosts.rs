@@ -98,7 +98,7 @@ impl<'a> Closure<'a, '_> {
             }
             Host::Pod { pod, service, place } => {
                 if !self.env.affected.contains(service) {
-                    self.found.push(pod_host(pod, service, self.catalog.namespace, *place));
+                    self.report.push(pod_host(pod, service, self.catalog.namespace, *place));
                 }
             }
         }
@@ -120,7 +120,7 @@ impl<'a> Closure<'a, '_> {
                  `spec.dependencies: all`"
             );
             let finding = Diagnostic::new(&code::NO_HOST_FOUND, message, help);
-            self.found.push(finding.at(copy.original.place(), "previews get no alias for it"));
+            self.report.push(finding.at(copy.original.place(), "previews get no alias for it"));
         }
     }
 

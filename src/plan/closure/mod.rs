@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use smallvec::SmallVec;
 
-pub(super) use self::copies::Places;
+pub(super) use self::copies::CopyIndex;
 
 use self::copies::Copies;
 use super::changes::{self, Changes, Target};
@@ -29,18 +29,18 @@ use crate::model::{Catalog, Support, Workload, pod_spec};
 use crate::spec::{Config, ServiceChange, ServiceFacts, Stateful, Volumes};
 
 /// Plans the preview of this index.
-pub(super) fn close<'a>(
+pub(super) fn plan_preview<'a>(
     finder: &Finder<'a>,
     index: usize,
-    places: &mut Places,
-    found: &mut Report,
+    copy_index: &mut CopyIndex,
+    report: &mut Report,
 ) -> Environment<'a> {
     let (config, catalog) = (finder.config, finder.catalog);
     let env = Environment::new(config, index);
-    let copies = Copies::new(places, env.preview.services.len());
+    let copies = Copies::new(copy_index, env.preview.services.len());
     let needs = BTreeMap::new();
     let lacks = Lacks::default();
-    let mut closure = Closure { config, catalog, finder, found, env, copies, needs, lacks };
+    let mut closure = Closure { config, catalog, finder, report, env, copies, needs, lacks };
     let targets = closure.targets();
     let mut patches = closure.patches();
     closure.other_services(&targets);
@@ -82,7 +82,7 @@ struct Closure<'a, 'f> {
     config: &'a Config,
     catalog: &'a Catalog<'a>,
     finder: &'f Finder<'a>,
-    found: &'f mut Report,
+    report: &'f mut Report,
     /// Without its copies.
     env: Environment<'a>,
     copies: Copies<'a, 'f>,
@@ -130,7 +130,7 @@ impl<'a, 'f> Closure<'a, 'f> {
             format!("{} {why}: it stands for something that cannot be copied", service.id),
             "name the service whose pods you change, or remove this one from the preview",
         );
-        self.found.push(finding.also(service.place(), "the service is here").once());
+        self.report.push(finding.also(service.place(), "the service is here").once());
     }
 
     /// Those of the workloads that can be copied; the others are reported.
@@ -162,7 +162,7 @@ impl<'a, 'f> Closure<'a, 'f> {
                 Support::Stateful if self.facts(name).is_some_and(copies_state) => {
                     copied.push(workload);
                 }
-                Support::Stateful => self.found.push(refuse(
+                Support::Stateful => self.report.push(refuse(
                     "its pods have identity and storage of their own",
                     &format!(
                         "set `stateful: copy` for `{name}` in spec.services to give every preview \
@@ -170,7 +170,7 @@ impl<'a, 'f> Closure<'a, 'f> {
                     ),
                 )),
                 Support::Passing => passing.push(workload.object),
-                Support::Refused(why) => self.found.push(refuse(
+                Support::Refused(why) => self.report.push(refuse(
                     why,
                     "preview a service that a Deployment runs, or run this one as a Deployment",
                 )),
@@ -178,17 +178,17 @@ impl<'a, 'f> Closure<'a, 'f> {
         }
         if copied.is_empty() && !passing.is_empty() {
             let kinds: Vec<String> = passing.iter().map(|object| object.id.to_string()).collect();
-            self.found.push(self.config.finding(
+            self.report.push(self.config.finding(
                 &code::UNSUPPORTED_WORKLOAD,
                 path(),
                 format!("`{name}` has only {}, which would do its work twice", kinds.join(", ")),
                 "preview a service that a Deployment runs",
             ));
         } else {
-            self.found.extend(passing.into_iter().map(left_out));
+            self.report.extend(passing.into_iter().map(left_out));
         }
         if !any {
-            self.found.push(self.without_workload(name, path()));
+            self.report.push(self.without_workload(name, path()));
         }
         copied
     }
@@ -246,7 +246,7 @@ impl<'a, 'f> Closure<'a, 'f> {
                     let help = "give the copy a queue of its own through `env`, or make it filter by preview";
                     let path = format!("{}.name", target.path());
                     let finding = self.config.finding(&code::QUEUE_CONSUMER, path, message, help);
-                    self.found.push(finding.once());
+                    self.report.push(finding.once());
                 }
                 self.env.affected.extend(names.iter().copied());
             }
@@ -257,7 +257,7 @@ impl<'a, 'f> Closure<'a, 'f> {
     fn workloads(&mut self, targets: &[Target<'a>]) {
         let mut changed = BTreeMap::new();
         for target in targets {
-            let images = changes::decide(self.config, target, &mut changed, self.found);
+            let images = changes::decide(self.config, target, &mut changed, self.report);
             let mut images = images.into_iter();
             for workload in target.workloads.iter().map(|workload| workload.object) {
                 let (copy, _) = self.copies.get_or_make(workload.number, || Copied {
@@ -319,7 +319,7 @@ impl<'a, 'f> Closure<'a, 'f> {
     }
 
     fn follow(&mut self, needs: &Needs<'a>, owners: &Owners<'a>) {
-        self.found.extend(needs.found.iter().cloned());
+        self.report.extend(needs.found.iter().cloned());
         for lack in &needs.lacks {
             self.lacks.add(lack, owners);
         }
@@ -350,7 +350,7 @@ impl<'a, 'f> Closure<'a, 'f> {
             if is_off && asks_for_substitution(node) && !is_literal(node) {
                 let mut services = self.env.preview.services.iter();
                 let service = services.position(|service| copy.owners.contains(&service.name));
-                self.found.push(self.config.finding(
+                self.report.push(self.config.finding(
                     &code::SUBSTITUTION_OFF,
                     format_args!("{}.name", self.path(service.unwrap_or_default())),
                     format!(

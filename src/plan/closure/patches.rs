@@ -117,7 +117,7 @@ impl<'a> Closure<'a, '_> {
         let mut patches = Vec::new();
         for (service, change) in self.env.preview.services.iter().enumerate() {
             for (index, patch) in change.patches.iter().enumerate() {
-                if self.found.is_full() {
+                if self.report.is_full() {
                     return patches;
                 }
                 let (config, preview) = (self.config, self.env.index);
@@ -126,7 +126,7 @@ impl<'a> Closure<'a, '_> {
                     Some(patch) => patches.push(Placed { patch, origin, aims: Vec::new() }),
                     None => {
                         let parsed = self.finder.work.allow(|all| origin.parse(all));
-                        self.found.extend(parsed.err().map(|problem| origin.finding(problem)));
+                        self.report.extend(parsed.err().map(|problem| origin.finding(problem)));
                     }
                 }
             }
@@ -175,13 +175,13 @@ impl<'a> Closure<'a, '_> {
                 let at = |(patch, finding): &(usize, Diagnostic)| {
                     finding.clone().at(applying[*patch].origin.place(), "this patch")
                 };
-                self.found.extend(verdict.iter().map(at));
+                self.report.extend(verdict.iter().map(at));
             } else {
                 let work = &self.finder.work;
                 let (origins, stages) =
-                    work.allow(|all| changes.patch(object, &applying, all, &mut *self.found));
+                    work.allow(|all| changes.patch(object, &applying, all, &mut *self.report));
                 let verdict = self.finder.judge.judge(copy.original, &stages, |_| false);
-                self.found.extend(
+                self.report.extend(
                     verdict
                         .into_iter()
                         .flatten()
@@ -190,7 +190,7 @@ impl<'a> Closure<'a, '_> {
                 let mut body = stages.into_iter().next_back().unwrap_or_default();
                 changes.finish(&mut body);
                 self.needs.insert(index, self.finder.find(&copy.original.id, &body));
-                self.found.extend(self.finder.unselected(copy.original, &body).map(|service| {
+                self.report.extend(self.finder.unselected(copy.original, &body).map(|service| {
                     self.config.finding(
                         &code::BAD_PATCH,
                         format_args!("spec.previews[{}].services", self.env.index),
@@ -212,13 +212,13 @@ impl<'a> Closure<'a, '_> {
         for one in patches {
             let copies = self.copies.all().len();
             self.finder.work.spend_looks(one.patch.parts() * copies);
-            if self.found.is_full() || self.finder.work.is_over() {
+            if self.report.is_full() || self.finder.work.is_over() {
                 return;
             }
             let owned = self.copies.all().iter().filter(|copy| one.owns(copy));
             let problems = one.patch.unmatched(owned.map(|copy| copy.original));
             let findings = problems.into_iter().map(|problem| one.origin.finding(problem));
-            self.found.extend(findings);
+            self.report.extend(findings);
         }
     }
 }
@@ -231,7 +231,7 @@ impl<'a> Changes<'a> {
         object: &Node,
         placed: &[&Placed<'a>],
         allowance: &mut Allowance,
-        found: &mut Report,
+        report: &mut Report,
     ) -> (Vec<Origin<'a>>, Vec<Node>) {
         self.patches.clear();
         let (mut fitting, mut stages) = (Vec::new(), vec![self.make_unpatched(object)]);
@@ -248,7 +248,7 @@ impl<'a> Changes<'a> {
                     fitting.push(origin);
                     stages.push(patched);
                 }
-                Err(problem) => found.push(origin.finding(problem)),
+                Err(problem) => report.push(origin.finding(problem)),
             }
             if allowance.is_over() {
                 // The others would say the same.

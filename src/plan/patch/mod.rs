@@ -113,10 +113,10 @@ impl<'a> Patch<'a> {
         self
     }
 
-    /// Cache key: patches with equal words are the same.
-    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+    /// Cache key: patches with equal keys are the same.
+    pub(super) fn cache_key(&self) -> impl Iterator<Item = &str> {
         let aims = self.aims.iter().flat_map(|aim| ["/aim", aim.word.as_str()]);
-        words(self.source).chain(aims)
+        cache_key(self.source).chain(aims)
     }
 
     /// Whether the patch holds text in which Flux would substitute.
@@ -284,8 +284,8 @@ impl<'a> Patch<'a> {
     }
 }
 
-/// Cache key: patches with equal words are the same.
-pub(super) fn words(source: &spec::Patch) -> impl Iterator<Item = &str> {
+/// Cache key: patches with equal keys are the same.
+pub(super) fn cache_key(source: &spec::Patch) -> impl Iterator<Item = &str> {
     let target = source
         .target
         .iter()

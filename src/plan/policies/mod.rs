@@ -33,7 +33,7 @@ const SCALERS: [(&str, &str, &str, &str); 3] = [
 ];
 
 /// Reports what applies to the copies of these previews and is left behind.
-pub(super) fn check(catalog: &Catalog<'_>, environments: &[Environment<'_>], found: &mut Report) {
+pub(super) fn check(catalog: &Catalog<'_>, environments: &[Environment<'_>], report: &mut Report) {
     // A patch may take a copy out of what selects the original, which the copy is to be like.
     let mut originals = vec![None; catalog.objects().count()];
     for copy in environments.iter().flat_map(|env| &env.copies) {
@@ -42,9 +42,9 @@ pub(super) fn check(catalog: &Catalog<'_>, environments: &[Environment<'_>], fou
     let is_copied: Vec<bool> = originals.iter().map(Option::is_some).collect();
     let copies = Copies::of(catalog, originals.into_iter().flatten());
     let is_copied = |policy: &Object| is_copied[policy.number];
-    not_copied(catalog, &copies, is_copied, found);
-    left_out(catalog, &copies, found);
-    left_out_of_copies(catalog.objects().filter(|object| is_copied(object)), found);
+    not_copied(catalog, &copies, is_copied, report);
+    left_out(catalog, &copies, report);
+    left_out_of_copies(catalog.objects().filter(|object| is_copied(object)), report);
 }
 
 /// Warns of every policy that applies to a copied workload, once each.
@@ -52,7 +52,7 @@ fn not_copied(
     catalog: &Catalog<'_>,
     copies: &Copies<'_>,
     is_copied: impl Fn(&Object) -> bool,
-    found: &mut Report,
+    report: &mut Report,
 ) {
     let home = catalog.namespace;
     for policy in catalog.objects().filter(|object| !is_copied(object)) {
@@ -65,7 +65,7 @@ fn not_copied(
         let mut touched = ways.map(|reach| copies.touched(policy, *reach));
         if let Some(touched) = touched.find(|touched| !touched.is_empty()) {
             let names = first_of(5, ", ", touched);
-            found.push(
+            report.push(
                 Diagnostic::new(
                     &code::POLICY_NOT_COPIED,
                     format!("{} applies to {names}, but previews do not get a copy of it", policy.id),
@@ -84,11 +84,11 @@ fn names(text: &str, namespace: &str) -> bool {
 }
 
 /// Notes what is left out on purpose, once for each object of the baseline.
-fn left_out(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Report) {
+fn left_out(catalog: &Catalog<'_>, copies: &Copies<'_>, report: &mut Report) {
     let copied = |kind, name| copies.names.contains(&(kind, name));
     let mut note = |object: &Object, what: String, label: &str| {
         let help = "nothing to do; add it to the previews' namespaces yourself if they need it";
-        found.push(Diagnostic::new(&code::DROPPED, what, help).at(object.place(), label));
+        report.push(Diagnostic::new(&code::DROPPED, what, help).at(object.place(), label));
     };
     for (group, kind, reference, why) in SCALERS {
         for scaler in catalog.in_baseline(group, kind) {
@@ -110,7 +110,7 @@ fn left_out(catalog: &Catalog<'_>, copies: &Copies<'_>, found: &mut Report) {
 }
 
 /// Notes annotations that copies do not have, once for each original.
-fn left_out_of_copies<'a>(originals: impl Iterator<Item = &'a Object>, found: &mut Report) {
+fn left_out_of_copies<'a>(originals: impl Iterator<Item = &'a Object>, report: &mut Report) {
     const HOOK: &str = "helm.sh/hook";
     for original in originals {
         let has = |key: &&&str| original.annotation(key).is_some();
@@ -126,7 +126,7 @@ fn left_out_of_copies<'a>(originals: impl Iterator<Item = &'a Object>, found: &m
         };
         let help = "nothing to do; add it to the previews' namespaces yourself if they need it";
         let note = Diagnostic::new(&code::DROPPED, what, help);
-        found.push(note.at(original.place(), "not copied with it"));
+        report.push(note.at(original.place(), "not copied with it"));
     }
 }
 

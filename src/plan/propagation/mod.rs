@@ -21,7 +21,7 @@ pub(super) fn check(
     config: &Config,
     catalog: &Catalog<'_>,
     environments: &[Environment<'_>],
-    found: &mut Report,
+    report: &mut Report,
 ) {
     let key = &config.previews.spec.routing.key;
     if key.baggage.is_empty() || environments.is_empty() {
@@ -51,12 +51,12 @@ pub(super) fn check(
             first_of(5, ", ", &who),
             key.baggage
         );
-        found.push(
+        report.push(
             Diagnostic::new(&code::KEY_MAY_BE_LOST, message, rule.help)
                 .at(setting.place, "behind it there may be no key"),
         );
     }
-    of_previews(config, environments, found);
+    of_previews(config, environments, report);
 }
 
 fn note<'a>(lost: &mut Lost<'a>, rule: &'static Rule, setting: &Setting<'a>, who: String) {
@@ -82,7 +82,7 @@ fn containers(workload: &Object) -> impl Iterator<Item = &Node> {
 }
 
 /// Warns of what previews set themselves, once for all that set the same.
-fn of_previews(config: &Config, environments: &[Environment<'_>], found: &mut Report) {
+fn of_previews(config: &Config, environments: &[Environment<'_>], report: &mut Report) {
     let key = &config.previews.spec.routing.key;
     for env in environments {
         let changes = env.preview.services.iter().enumerate();
@@ -102,7 +102,8 @@ fn of_previews(config: &Config, environments: &[Environment<'_>], found: &mut Re
                     "the variable `{}` of a copy of {} is set {}: it may not pass on the member `{}`",
                     setting.name, change.name, rule.says, key.baggage
                 );
-                found.push(config.finding(&code::KEY_MAY_BE_LOST, path, message, rule.help).once());
+                report
+                    .push(config.finding(&code::KEY_MAY_BE_LOST, path, message, rule.help).once());
             }
         }
     }

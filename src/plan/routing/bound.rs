@@ -15,7 +15,7 @@ use crate::model::{Catalog, Home, Service};
 
 /// VirtualServices that apply in the mesh to services of the baseline.
 #[derive(Debug, Default)]
-pub struct Bound<'a> {
+pub(crate) struct Bound<'a> {
     exact: BTreeMap<String, Vec<&'a Object>>,
     /// Those of wildcards that everybody sees.
     wildcard: BTreeMap<String, Vec<&'a Object>>,

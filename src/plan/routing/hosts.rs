@@ -28,11 +28,11 @@ pub(super) fn check<'a>(
     catalog: &'a Catalog<'a>,
     gateways: &Gateways<'a>,
     all: &[Planned<'a>],
-    found: &mut Report,
+    report: &mut Report,
 ) {
-    check_names(all, found);
-    check_originals(config, all, found);
-    check_listeners(config, catalog, gateways, all, found);
+    check_names(all, report);
+    check_originals(config, all, report);
+    check_listeners(config, catalog, gateways, all, report);
     let previews = &config.previews.spec.previews;
     let names = previews.iter().enumerate().map(|(index, preview)| (preview.name.as_str(), index));
     let names: HashMap<&str, usize, RandomState> = names.collect();
@@ -41,10 +41,10 @@ pub(super) fn check<'a>(
         let taken = taken.get(&gateway).into_iter().flatten();
         for (host, owner) in taken {
             let here = patterns.iter().filter_map(|pattern| names.get(preview_in(pattern, host)?));
-            found.extend(here.min().map(|&index| of_the_input(config, index, host, owner)));
+            report.extend(here.min().map(|&index| of_the_input(config, index, host, owner)));
         }
-        check_previews(config, &patterns, found);
-        found.extend(patterns.iter().filter_map(|pattern| too_long(config, pattern)));
+        check_previews(config, &patterns, report);
+        report.extend(patterns.iter().filter_map(|pattern| too_long(config, pattern)));
     }
 }
 
@@ -55,7 +55,7 @@ fn check_listeners(
     catalog: &Catalog<'_>,
     gateways: &Gateways<'_>,
     all: &[Planned<'_>],
-    found: &mut Report,
+    report: &mut Report,
 ) {
     for (index, planned) in all.iter().enumerate() {
         let wanted = &planned.entry.gateway;
@@ -90,7 +90,7 @@ fn check_listeners(
             );
             let path = format!("spec.routing.entries[{index}].gateway");
             let finding = config.finding(&code::ENTRY_NOT_CLONED, path, message, refusal.help);
-            found.push(finding.also(refusal.node.place, "refused here"));
+            report.push(finding.also(refusal.node.place, "refused here"));
             continue;
         }
         let message = format!(
@@ -100,12 +100,12 @@ fn check_listeners(
         let help = "write a host that one of its listeners has, or name another Gateway or section";
         let path = format!("spec.routing.entries[{index}].host");
         let finding = config.finding(&code::ENTRY_NOT_CLONED, path, message, help);
-        found.push(finding.also(gateway.place(), "the Gateway is here"));
+        report.push(finding.also(gateway.place(), "the Gateway is here"));
     }
 }
 
 /// Reports hosts of previews that are no DNS names, because of what the original ones have in them.
-fn check_names(all: &[Planned<'_>], found: &mut Report) {
+fn check_names(all: &[Planned<'_>], report: &mut Report) {
     let mut seen = BTreeSet::new();
     for (number, Planned { ways, .. }) in all.iter().enumerate() {
         for way in ways {
@@ -114,7 +114,7 @@ fn check_names(all: &[Planned<'_>], found: &mut Report) {
             let wrong = hosts.filter(|(_, host)| !host.split('.').all(is_label_text));
             for (original, host) in wrong {
                 if seen.insert((number, &way.route.object.id, host.clone())) {
-                    found.push(no_dns_name(number, way.route, original, &host));
+                    report.push(no_dns_name(number, way.route, original, &host));
                 }
             }
         }
@@ -199,7 +199,7 @@ fn of_the_input(config: &Config, index: usize, host: &str, owner: &Object) -> Di
 }
 
 /// Reports hosts that two previews would have for different routes.
-fn check_previews(config: &Config, patterns: &BTreeSet<String>, found: &mut Report) {
+fn check_previews(config: &Config, patterns: &BTreeSet<String>, report: &mut Report) {
     let mut seen: HashMap<String, usize, RandomState> = HashMap::default();
     for pattern in that_may_meet(patterns) {
         for (index, preview) in config.previews.spec.previews.iter().enumerate() {
@@ -218,7 +218,7 @@ fn check_previews(config: &Config, patterns: &BTreeSet<String>, found: &mut Repo
                         {host}.{preview}.example.com";
             let place = |index: usize| format!("spec.previews[{index}].name");
             let finding = config.finding(&code::HOST_COLLISION, place(index), message, help);
-            found.push(finding.also(config.place(&place(first)), "the other preview is here"));
+            report.push(finding.also(config.place(&place(first)), "the other preview is here"));
         }
     }
 }
@@ -343,7 +343,7 @@ fn gateway_of<'a>(
 
 /// Reports original hosts that the template makes one and that do not do the same: one way is for all hosts
 /// for which the rules of a route are the same.
-fn check_originals(config: &Config, all: &[Planned<'_>], found: &mut Report) {
+fn check_originals(config: &Config, all: &[Planned<'_>], report: &mut Report) {
     let mut seen = BTreeSet::new();
     for (number, Planned { entry, ways }) in all.iter().enumerate() {
         let mut originals: BTreeMap<String, BTreeMap<&str, Vec<&Way<'_>>>> = BTreeMap::new();
@@ -353,11 +353,11 @@ fn check_originals(config: &Config, all: &[Planned<'_>], found: &mut Report) {
                 of_preview.entry(host).or_default().push(way);
             }
         }
-        found.extend(originals.values().find_map(|hosts| collapsed(config, number, hosts)));
+        report.extend(originals.values().find_map(|hosts| collapsed(config, number, hosts)));
         let gateway = &entry.gateway;
         let known = (&gateway.namespace, &gateway.name, &gateway.section_name, entry.host.as_str());
         if !seen.insert(known) {
-            found.push(config.finding(
+            report.push(config.finding(
                 &code::HOST_COLLISION,
                 format_args!("spec.routing.entries[{number}]"),
                 "two entries have the same gateway and host",

@@ -9,16 +9,16 @@
 //!
 //! Always true: a service is routed by one API alone, and a rule that chooses a copy chooses copies only.
 
-pub mod bound;
-pub mod entries;
-pub mod gateway_api;
+pub(crate) mod bound;
+pub(crate) mod entries;
+pub(crate) mod gateway_api;
 mod hosts;
-pub mod istio;
+pub(crate) mod istio;
 mod overlap;
 mod planner;
 mod ports;
 mod precedence;
-pub mod swap;
+pub(crate) mod swap;
 mod unfollowed;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -163,7 +163,7 @@ pub(super) fn plan<'a>(
     catalog: &'a Catalog<'a>,
     environments: &[Environment<'a>],
     limits: &OutputLimits,
-    found: &mut Report,
+    report: &mut Report,
 ) -> Routing<'a> {
     // Put in order at last: each is looked up many times before.
     let mut affecting: HashMap<&str, Vec<usize>, RandomState> = HashMap::default();
@@ -177,34 +177,34 @@ pub(super) fn plan<'a>(
     let affecting = affecting.into_iter().collect();
     let index = RouteIndex { config, catalog, environments, limits, affecting, apis };
     let mut routing = Routing::default();
-    index.check_ports(&mut routing, found);
-    index.check_unfollowed(found);
+    index.check_ports(&mut routing, report);
+    index.check_unfollowed(report);
     for service in catalog.services() {
         let involved = index.involved(service);
         if involved.is_empty() {
             continue;
         }
-        index.check_controllers(service, found);
-        if let Some(routes) = index.speaking(service, found) {
-            let mut to = Planning { index: &index, routing: &mut routing, found };
+        index.check_controllers(service, report);
+        if let Some(routes) = index.speaking(service, report) {
+            let mut to = Planning { index: &index, routing: &mut routing, report };
             routes.plan(&mut to, service, &involved);
         }
         if let Some(finding) = routing.over(limits) {
-            found.push(finding.at(service.object.place(), "limit reached with this service"));
+            report.push(finding.at(service.object.place(), "limit reached with this service"));
             return routing;
         }
     }
     routing.left_to_others = istio::left_to_others(config, catalog, &routing);
-    index.check_rollouts(&routing, found);
-    index.plan_local(&mut routing, found);
+    index.check_rollouts(&routing, report);
+    index.plan_local(&mut routing, report);
     let left = limits.rules.saturating_sub(routing.rules);
-    routing.entries = entries::plan(config, catalog, environments, left, found);
+    routing.entries = entries::plan(config, catalog, environments, left, report);
     routing.rules = routing.rules.saturating_add(routing.entries.size);
     if let Some(finding) = routing.over(limits) {
         let path = "spec.routing.entries";
-        found.push(finding.at(config.place(path), "limit reached with these").field(path));
+        report.push(finding.at(config.place(path), "limit reached with these").field(path));
     }
-    index.check_unreached(&routing, found);
+    index.check_unreached(&routing, report);
     routing
 }
 
@@ -241,7 +241,7 @@ impl<'a> RouteIndex<'a, '_> {
     fn speaking(
         &self,
         service: &Service<'a>,
-        found: &mut Report,
+        report: &mut Report,
     ) -> Option<&dyn ServiceRoutes<'a>> {
         let name = service.name();
         let required = self.config.previews.spec.routing.api.required();
@@ -277,7 +277,7 @@ impl<'a> RouteIndex<'a, '_> {
             }
         };
         if let Some(finding) = finding {
-            found.push(finding);
+            report.push(finding);
             return None;
         }
         let api = all.first().map(|(api, ..)| *api).or(required).unwrap_or(RouteApi::GatewayApi);
@@ -299,7 +299,7 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// Plans the routes that are attached to copies: those of the affected services themselves.
-    fn plan_local(&self, routing: &mut Routing<'a>, found: &mut Report) {
+    fn plan_local(&self, routing: &mut Routing<'a>, report: &mut Report) {
         let mut attached: BTreeMap<&Id, (Route<'a>, BTreeSet<&'a str>)> = BTreeMap::new();
         for &service in self.affecting.keys() {
             for route in self.apis.iter().flat_map(|(_, routes)| routes.at_home(service)) {
@@ -310,7 +310,7 @@ impl<'a> RouteIndex<'a, '_> {
         }
         for (route, services) in attached.into_values() {
             let planner = planner(route.api);
-            found.extend(planner.not_attached(route.object));
+            report.extend(planner.not_attached(route.object));
             let involved = services.iter().flat_map(|service| &self.affecting[service]).copied();
             let involved: BTreeSet<usize> = involved.collect();
             let mut named = route.chosen(self.catalog.home);

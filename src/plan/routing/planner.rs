@@ -97,7 +97,7 @@ pub(super) trait ServiceRoutes<'a> {
 pub(super) struct Planning<'p, 'a, 'e> {
     pub(super) index: &'p RouteIndex<'a, 'e>,
     pub(super) routing: &'p mut Routing<'a>,
-    pub(super) found: &'p mut Report,
+    pub(super) report: &'p mut Report,
 }
 
 impl Planning<'_, '_, '_> {

@@ -10,29 +10,29 @@ use crate::yaml::Node;
 impl<'a> RouteIndex<'a, '_> {
     /// Reports ports of affected services that cannot be routed, or only by guessing, and decides which
     /// copies of headless ones get an address.
-    pub(super) fn check_ports(&self, routing: &mut Routing<'a>, found: &mut Report) {
+    pub(super) fn check_ports(&self, routing: &mut Routing<'a>, report: &mut Report) {
         let (mut guessed, mut left) = (Vec::new(), Vec::new());
         for service in self.affecting.keys().filter_map(|name| self.catalog.service(name)) {
             if !service.has_selector() || self.is_unrouted(service.name()) {
                 continue;
             }
             if !service.ports.iter().any(|port| port.protocol.is_routable()) {
-                found.push(not_routed(service));
+                report.push(not_routed(service));
                 continue;
             }
             for port in &service.ports {
                 match port.protocol {
                     Protocol::Unknown => guessed.push((service, port)),
                     Protocol::Opaque if port.declared.is_none() => left.push((service, port)),
-                    _ => found.extend(contradiction(service, port)),
+                    _ => report.extend(contradiction(service, port)),
                 }
             }
             if service.headless {
-                self.check_headless(service, routing, found);
+                self.check_headless(service, routing, report);
             }
         }
-        found.extend(guessed_ports(&guessed));
-        found.extend(left_ports(&left));
+        report.extend(guessed_ports(&guessed));
+        report.extend(left_ports(&left));
     }
 
     /// A proxy sends a call to a headless Service to the address that the client resolved, so a copy is
@@ -42,7 +42,7 @@ impl<'a> RouteIndex<'a, '_> {
         &self,
         service: &'a Service<'a>,
         routing: &mut Routing<'a>,
-        found: &mut Report,
+        report: &mut Report,
     ) {
         let (id, name) = (&service.object.id, service.name());
         let governs = |object: &Object| {
@@ -72,11 +72,11 @@ impl<'a> RouteIndex<'a, '_> {
             }
         };
         let node = service.object.node.at(&["spec", "clusterIP"]).unwrap_or(&service.object.node);
-        found.push(finding.at(node.place, "a route cannot lead to a headless copy"));
+        report.push(finding.at(node.place, "a route cannot lead to a headless copy"));
     }
 
     /// Controllers that make the routes of a service: Flagger's are not in the input.
-    pub(super) fn check_controllers(&self, service: &Service<'_>, found: &mut Report) {
+    pub(super) fn check_controllers(&self, service: &Service<'_>, report: &mut Report) {
         let name = service.name();
         let canary = self.catalog.in_baseline("flagger.app", "Canary").find(|canary| {
             let target = canary.node.text_at(&["spec", "targetRef", "name"]);
@@ -90,7 +90,7 @@ impl<'a> RouteIndex<'a, '_> {
                 "set `unrouted: true` for `{name}` in spec.services, or leave it to Flagger elsewhere: a \
                  route of a preview would take its requests away from Flagger's weights"
             );
-            found.push(
+            report.push(
                 Diagnostic::new(&code::ROUTE_CONFLICT, message, help)
                     .at(canary.place(), "its routes are made in the cluster"),
             );
@@ -98,7 +98,7 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// Argo Rollouts changes weights in place, and wants to know in which of several entries.
-    pub(super) fn check_rollouts(&self, routing: &Routing<'_>, found: &mut Report) {
+    pub(super) fn check_rollouts(&self, routing: &Routing<'_>, report: &mut Report) {
         let rollouts = self.catalog.objects().filter(|one| one.is("argoproj.io", "Rollout"));
         for rollout in rollouts {
             let istio = ["spec", "strategy", "canary", "trafficRouting", "istio"];
@@ -124,7 +124,7 @@ impl<'a> RouteIndex<'a, '_> {
                     one.text_at(&["name"]).unwrap_or_default()
                 );
                 let help = "name the entries that it changes under `routes`";
-                found.push(
+                report.push(
                     Diagnostic::new(&code::ROUTE_CONTROLLED, message, help)
                         .at(one.place, "Argo Rollouts refuses more than one entry without names"),
                 );

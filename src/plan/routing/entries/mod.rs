@@ -26,7 +26,7 @@ use crate::spec::{Config, Delivery, Entry};
 use crate::yaml::Node;
 
 pub(super) use held::{Held, Sought, held_of_gateway_api, held_of_istio};
-pub use led::{Origin, Target};
+pub(crate) use led::{Origin, Target};
 pub(super) use routes::{has_gateway_rule, leads_to_service};
 use ways::Finder;
 
@@ -144,7 +144,7 @@ pub(super) fn plan<'a>(
     catalog: &'a Catalog<'a>,
     environments: &[Environment<'a>],
     most: usize,
-    found: &mut Report,
+    report: &mut Report,
 ) -> Entries<'a> {
     let entries = &config.previews.spec.routing.entries;
     let mut planned = Entries::default();
@@ -152,7 +152,7 @@ pub(super) fn plan<'a>(
         return planned;
     }
     let gateways = Gateways::of(catalog);
-    let routes: Vec<Route<'a>> = routes::entry_routes(catalog, &gateways, found);
+    let routes: Vec<Route<'a>> = routes::entry_routes(catalog, &gateways, report);
     let each: usize = routes.iter().map(|route| ways::size(*route)).sum();
     planned.size = each.saturating_mul(entries.len()).saturating_mul(environments.len());
     if planned.size > most {
@@ -176,19 +176,19 @@ pub(super) fn plan<'a>(
         let ways = finder.ways(entry, &stood_for).into_iter().map(Arc::new).collect();
         all.push(Planned { entry, ways });
     }
-    found.extend(finder.findings.take().into_values());
-    check_gateways(config, &gateways, &all, found);
-    seen::check(config, &all, found);
-    found.extend(published(config, &all));
-    hosts::check(config, catalog, &gateways, &all, found);
-    check_names(environments, &all, found);
+    report.extend(finder.findings.take().into_values());
+    check_gateways(config, &gateways, &all, report);
+    seen::check(config, &all, report);
+    report.extend(published(config, &all));
+    hosts::check(config, catalog, &gateways, &all, report);
+    check_names(environments, &all, report);
     planned.urls = urls(&all);
     for (number, Planned { entry, ways }) in all.into_iter().enumerate() {
         let clones = |way| clones(config, catalog, environments, entry, number, way);
         planned.clones.extend(ways.into_iter().flat_map(clones));
     }
     if entries.iter().any(|entry| entry.strip_key) {
-        strip(config, stripped.into_values().collect(), &mut planned, found);
+        strip(config, stripped.into_values().collect(), &mut planned, report);
     }
     planned
 }
@@ -251,7 +251,7 @@ fn check_gateways(
     config: &Config,
     gateways: &Gateways<'_>,
     all: &[Planned<'_>],
-    found: &mut Report,
+    report: &mut Report,
 ) {
     for (number, Planned { entry, ways }) in all.iter().enumerate() {
         let name = (entry.gateway.namespace.as_str(), entry.gateway.name.as_str());
@@ -273,7 +273,7 @@ fn check_gateways(
             );
             let path = format!("spec.routing.entries[{number}].gateway");
             let finding = config.finding(&code::ENTRY_GATEWAY, path, message, help);
-            found.push(
+            report.push(
                 finding.also(other.place(), "the Gateway is here").also(route.place(), "the route"),
             );
         }
@@ -320,7 +320,7 @@ fn clone_name(way: &Way<'_>, preview: &str, entry: usize) -> String {
 
 /// Reports routes whose clones would have a name that is too long for an object.
 /// See <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names>.
-fn check_names(environments: &[Environment<'_>], all: &[Planned<'_>], found: &mut Report) {
+fn check_names(environments: &[Environment<'_>], all: &[Planned<'_>], report: &mut Report) {
     let previews = environments.iter().map(|env| env.name);
     let longest = previews.max_by_key(|name| name.len()).unwrap_or_default();
     let mut longest_of: BTreeMap<_, (usize, &Object)> = BTreeMap::new();
@@ -338,7 +338,7 @@ fn check_names(environments: &[Environment<'_>], all: &[Planned<'_>], found: &mu
             route.id,
         );
         let finding = Diagnostic::new(&code::BAD_NAME, message, "shorten the route's name");
-        found.push(finding.at(route.place(), "this name is too long to add to"));
+        report.push(finding.at(route.place(), "this name is too long to add to"));
     }
 }
 
@@ -346,10 +346,10 @@ fn strip<'a>(
     config: &Config,
     routes: Vec<Route<'a>>,
     planned: &mut Entries<'a>,
-    found: &mut Report,
+    report: &mut Report,
 ) {
     if config.previews.spec.baseline.delivery == Delivery::External {
-        found.push(config.finding(
+        report.push(config.finding(
             &code::DELIVERY_EXTERNAL,
             "spec.routing.entries",
             "stripKey changes the entry routes of the baseline, which something else delivers",
@@ -367,12 +367,12 @@ fn strip<'a>(
             "give the Gateway a route of its own, or strip the key at the Gateway by other means";
         let finding = Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help);
         let place = config.place("spec.routing.entries");
-        found.push(
+        report.push(
             finding.at(route.place(), "for Gateway and mesh").also(place, "stripKey is here"),
         );
     }
     if !config.previews.spec.routing.key.baggage.is_empty() {
-        found.push(config.finding(
+        report.push(config.finding(
             &code::STRIP_BAGGAGE,
             "spec.routing.entries",
             "stripKey removes the whole `baggage` header from production requests",

@@ -13,13 +13,13 @@ use crate::yaml::Node;
 pub(super) fn entry_routes<'a>(
     catalog: &'a Catalog<'a>,
     gateways: &Gateways<'a>,
-    found: &mut Report,
+    report: &mut Report,
 ) -> Vec<Route<'a>> {
     let mut routes = Vec::new();
     for object in catalog.objects() {
         let Some(route) = Route::of(object) else {
             if object.id.namespace == catalog.namespace && leads_in_unmarked(object) {
-                found.push(not_cloned(object));
+                report.push(not_cloned(object));
             }
             continue;
         };
@@ -28,8 +28,8 @@ pub(super) fn entry_routes<'a>(
             continue;
         }
         if !planner.can_set_key(object) {
-            found.push(not_cloned(object));
-        } else if !is_ignored(route, gateways, found) {
+            report.push(not_cloned(object));
+        } else if !is_ignored(route, gateways, report) {
             routes.push(route);
         }
     }
@@ -66,12 +66,12 @@ pub(in super::super) fn leads_to_service(object: &Object, catalog: &Catalog<'_>)
 
 /// Whether no Gateway follows a route: it is exported to nobody, or every Gateway that it names is one of
 /// another API.
-fn is_ignored(route: Route<'_>, gateways: &Gateways<'_>, found: &mut Report) -> bool {
+fn is_ignored(route: Route<'_>, gateways: &Gateways<'_>, report: &mut Report) -> bool {
     let reader = reader(route.api);
     if reader.seen(route.object) == istio::Seen::In(Default::default()) {
         // Those of the mesh have their word already.
         if !reader.is_for_mesh(route.object) {
-            found.push(exported_to_nobody(route.object));
+            report.push(exported_to_nobody(route.object));
         }
         return true;
     }
@@ -91,7 +91,7 @@ fn is_ignored(route: Route<'_>, gateways: &Gateways<'_>, found: &mut Report) -> 
     );
     let help = "name a Gateway of the route's own API: previews are made as if it were not there";
     let finding = Diagnostic::new(&code::ROUTE_IGNORED, message, help);
-    found.push(finding.at(route.place(), "for this reason").also(other.place(), "the Gateway"));
+    report.push(finding.at(route.place(), "for this reason").also(other.place(), "the Gateway"));
     true
 }
 

@@ -9,7 +9,7 @@ use crate::model::route::{Route, reader};
 use crate::spec::Config;
 
 /// Names, once for an entry, the VirtualServices whose clones are not seen in the namespace of its Gateway.
-pub(super) fn check(config: &Config, all: &[Planned<'_>], found: &mut Report) {
+pub(super) fn check(config: &Config, all: &[Planned<'_>], report: &mut Report) {
     for (index, Planned { entry, ways }) in all.iter().enumerate() {
         let namespace = entry.gateway.namespace.as_str();
         let mut hidden: Vec<Route<'_>> = ways.iter().map(|way| way.route).collect();
@@ -30,6 +30,6 @@ pub(super) fn check(config: &Config, all: &[Planned<'_>], found: &mut Report) {
         let path = format!("spec.routing.entries[{index}].gateway");
         let finding: Diagnostic = config.finding(&code::ENTRY_NOT_CLONED, path, message, help);
         let node = first.object.node.at(&["spec", "exportTo"]).unwrap_or(&first.object.node);
-        found.push(finding.also(node.place, "clones are seen where the original is"));
+        report.push(finding.also(node.place, "clones are seen where the original is"));
     }
 }

@@ -67,7 +67,7 @@ impl<'a> Rules<'a> {
         let mut rules: Vec<Rule<'a>> = Vec::new();
         for number in order {
             let one = &self.matches[number];
-            check_key(index, one, to.found);
+            check_key(index, one, to.report);
             match rules.last_mut() {
                 Some(Rule::Derived { rule, matches }) if std::ptr::eq(rule.rule, one.rule) => {
                     matches.push(one.node);
@@ -103,7 +103,7 @@ impl<'a> Rules<'a> {
     }
 
     /// Warns where the age of two routes decides between their rules.
-    pub(super) fn check_order(&self, service: &str, found: &mut Report) {
+    pub(super) fn check_order(&self, service: &str, report: &mut Report) {
         for (index, first) in self.matches.iter().enumerate() {
             for second in &self.matches[index + 1..] {
                 if first.rank == second.rank
@@ -111,7 +111,7 @@ impl<'a> Rules<'a> {
                     && first.condition.may_overlap(&second.condition)
                     && first.rule != second.rule
                 {
-                    found.push(
+                    report.push(
                         Diagnostic::new(
                             &code::ROUTE_ORDER,
                             format!(
@@ -131,14 +131,14 @@ impl<'a> Rules<'a> {
 }
 
 /// A request header of the key's name cannot be matched twice in one match.
-fn check_key(index: &RouteIndex<'_, '_>, one: &Match<'_>, found: &mut Report) {
+fn check_key(index: &RouteIndex<'_, '_>, one: &Match<'_>, report: &mut Report) {
     let key = &index.config.previews.spec.routing.key;
     let headers = one.node.and_then(|node| node.get("headers")).map(Node::items);
     let headers = headers.unwrap_or_default();
     for header in headers {
         let name = header.text_at(&["name"]).unwrap_or_default().to_ascii_lowercase();
         if name == key.header || (!key.baggage.is_empty() && name == "baggage") {
-            found.push(
+            report.push(
                 Diagnostic::new(
                     &code::ROUTE_UNSUPPORTED,
                     format!("{} matches the header `{name}`, which is the key's own", one.route.id),
@@ -149,7 +149,7 @@ fn check_key(index: &RouteIndex<'_, '_>, one: &Match<'_>, found: &mut Report) {
         }
     }
     if headers.len() >= 16 {
-        found.push(
+        report.push(
             Diagnostic::new(
                 &code::ROUTE_LIMIT,
                 format!("{} has a match of 16 headers: there is no room for the key", one.route.id),

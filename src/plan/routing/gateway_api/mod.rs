@@ -287,7 +287,7 @@ impl<'a> ServiceRoutes<'a> for ParentedRoutes<'a> {
             if to.is_over() {
                 return;
             }
-            list.check_order(service.name(), to.found);
+            list.check_order(service.name(), to.report);
             for (affected, environments) in &alike {
                 let rules = list.derive(to, affected);
                 if rules.is_empty() {

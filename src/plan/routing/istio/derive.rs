@@ -30,19 +30,19 @@ pub(in crate::plan::routing) fn plan<'a>(
     involved: &[usize],
 ) {
     let sources = bound.sources(service.name());
-    to.found.extend(refuse_fall_through(service, &sources));
+    to.report.extend(refuse_fall_through(service, &sources));
     for source in sources {
         let rules = match source {
             Source::Nothing => Some(make(to.index, service, involved)),
             Source::Existing(object) | Source::Wildcard(object) => {
-                to.found.extend(refuse_external(to.index, source, service.name()));
+                to.report.extend(refuse_external(to.index, source, service.name()));
                 for rule in http(object) {
-                    check_rule(to.index, object, rule, to.found);
+                    check_rule(to.index, object, rule, to.report);
                 }
                 let original = Original { source, object };
                 let rules = derive_all(to, service, original, involved);
                 let home = to.index.catalog.home;
-                to.found.extend(rules.as_ref().and_then(|rules| refuse_bare(home, rules, object)));
+                to.report.extend(rules.as_ref().and_then(|rules| refuse_bare(home, rules, object)));
                 rules
             }
         };
@@ -270,18 +270,18 @@ fn derive<'a>(
 }
 
 /// What cannot be derived from: delegates, and matches on the key's own header.
-fn check_rule(index: &RouteIndex<'_, '_>, object: &Object, rule: &Node, found: &mut Report) {
+fn check_rule(index: &RouteIndex<'_, '_>, object: &Object, rule: &Node, report: &mut Report) {
     if marks::is_made_rule(rule, index.config.set()) {
         let name = rule.text_at(&["name"]).unwrap_or_default();
         let message = format!("{} has an entry `{name}`, a name that anabranch needs", object.id);
         let help = "rename it, or remove it if an earlier run left it";
         let place = rule.get("name").map_or(rule.place, |name| name.place);
-        found.push(
+        report.push(
             Diagnostic::new(&code::NAME_TAKEN, message, help).at(place, "looks like one of ours"),
         );
     }
     let mut refuse = |message: String, help: &str, node: &Node| {
-        found.push(
+        report.push(
             Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help)
                 .at(node.place, "not supported"),
         );

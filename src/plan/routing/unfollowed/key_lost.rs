@@ -9,7 +9,7 @@ use crate::yaml::Node;
 
 impl<'a> RouteIndex<'a, '_> {
     /// Warns of rules in the mesh behind which a request has lost the key.
-    pub(super) fn check_key_lost(&self, found: &mut Report) {
+    pub(super) fn check_key_lost(&self, report: &mut Report) {
         if self.environments.is_empty() {
             return;
         }
@@ -28,7 +28,7 @@ impl<'a> RouteIndex<'a, '_> {
                     );
                     let help =
                         "leave the header alone, or know that a request leaves its preview there";
-                    found.push(
+                    report.push(
                         Diagnostic::new(&code::KEY_LOST, message, help)
                             .at(node.place, "behind this rule there is no key"),
                     );

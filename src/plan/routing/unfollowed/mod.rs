@@ -22,18 +22,18 @@ use crate::yaml::Node;
 
 impl<'a> RouteIndex<'a, '_> {
     /// Says of each route of the input what previews do not have of it.
-    pub(super) fn check_unfollowed(&self, found: &mut Report) {
+    pub(super) fn check_unfollowed(&self, report: &mut Report) {
         if self.environments.is_empty() {
             return;
         }
         for object in self.catalog.objects() {
-            found.extend(match Route::of(object) {
+            report.extend(match Route::of(object) {
                 Some(route) => planner(route.api).unfollowed(self, route),
                 None => self.of_stream_route(object),
             });
         }
-        found.extend(self.of_one_namespace());
-        self.check_key_lost(found);
+        report.extend(self.of_one_namespace());
+        self.check_key_lost(report);
     }
 
     /// Whether some preview has a copy of the service that calls from outside of it can reach.

@@ -10,8 +10,8 @@ use crate::model::Service;
 impl<'a> RouteIndex<'a, '_> {
     /// Warns of services of which no rule and no way in chooses a copy, once for all previews. Rules that
     /// were refused say nothing of that.
-    pub(in super::super) fn check_unreached(&self, routing: &Routing<'a>, found: &mut Report) {
-        if found.has_errors() {
+    pub(in super::super) fn check_unreached(&self, routing: &Routing<'a>, report: &mut Report) {
+        if report.has_errors() {
             return;
         }
         let reached = reached(routing);
@@ -24,7 +24,7 @@ impl<'a> RouteIndex<'a, '_> {
                 && !reached.contains(service.name())
                 && !same.any(|name| reached.contains(name))
             {
-                found.extend(self.unreached(service));
+                report.extend(self.unreached(service));
             }
         }
     }
