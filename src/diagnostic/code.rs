@@ -251,9 +251,9 @@ codes! {
          these callers, so previews are invisible to them.";
     ROUTE_IGNORED = "route-ignored", Warning, "the mesh does not follow a route",
         "Istio ignores a parentRef to a Service whose group is not written as `group: ''`, one to a port\n\
-         that the Service does not serve over HTTP, an HTTPRoute with a filter or backend that it cannot\n\
-         convert, and a VirtualService for `cart.shop`: only a host without a dot is completed. Previews\n\
-         are made as if such a route were not there.";
+         that the Service does not serve over HTTP, an HTTPRoute or GRPCRoute with a filter, a header or a backend\n\
+         that it cannot convert, and a VirtualService for `cart.shop`: only a host without a dot is completed.\n\
+         Previews are made as if such a route were not there.";
     ROUTE_NOT_PREVIEWED = "route-not-previewed", Warning, "a rule leads to the baseline with the key as well",
         "Rules are derived for the Services of the baseline's namespace and for its ways in. A rule that\n\
          hangs on something else, such as a ServiceEntry, a public host or a Service of another namespace,\n\
