@@ -396,6 +396,28 @@ fn a_mirror_that_leads_nowhere_drops_a_grpc_route() {
 }
 
 #[test]
+#[should_panic(expected = "two parentRefs to cart")]
+fn parent_refs_to_one_parent_have_sections_of_their_own() {
+    mesh(
+        &route("cart", "[]").replace(
+            "name: cart}]",
+            "name: cart}, {kind: Service, group: '', name: cart, port: 80}]",
+        ),
+    );
+}
+
+#[test]
+#[should_panic(expected = "17 set, 16 are possible")]
+fn lists_have_limits() {
+    let headers: Vec<String> = (0..17).map(|one| format!("{{name: a{one}, value: b}}")).collect();
+    let set = format!("requestHeaderModifier: {{set: [{}]}}", headers.join(", "));
+    mesh(&route(
+        "cart",
+        &format!("[{{filters: [{{type: RequestHeaderModifier, {set}}}], {TO_WEB}}}]"),
+    ));
+}
+
+#[test]
 fn hostnames_of_a_mesh_route_mean_nothing() {
     let named = |name: &str, to: &str| {
         route(name, &format!("[{{{to}}}]"))

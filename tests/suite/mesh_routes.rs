@@ -203,3 +203,48 @@ fn a_mirror_that_is_not_in_the_input_is_refused_of_a_grpc_route_alone() {
     assert!(is_refused("GRPCRoute", &outside, &[]));
     assert!(!is_refused("GRPCRoute", &outside, &[entry]));
 }
+
+#[test]
+fn several_parent_refs_to_one_service_are_one_for_each_port() {
+    let rules = json!([
+        {"matches": [{"path": {"type": "PathPrefix", "value": "/old"}}],
+         "backendRefs": [{"name": "web", "port": 80}]},
+        {"backendRefs": [{"name": "cart", "port": 80}]}
+    ]);
+    let parent = |more: Value| {
+        let mut parent = json!({"group": "", "kind": "Service", "name": "cart"});
+        parent
+            .as_object_mut()
+            .expect("a map")
+            .extend(more.as_object().cloned().unwrap_or_default());
+        parent
+    };
+    let section = |name: &str| json!({"sectionName": name});
+    let both = |port: u16| json!({"sectionName": format!("http-{port}"), "port": port});
+    for parents in [
+        [parent(section("http-80")), parent(section("http-81"))],
+        [parent(both(80)), parent(both(81))],
+        [parent(json!({})), parent(json!({"namespace": "shop"}))],
+        [parent(json!({"port": 80})), parent(json!({"port": 81, "namespace": "shop"}))],
+        [parent(json!({"port": 80})), parent(json!({"port": 80, "namespace": "shop"}))],
+    ] {
+        let spec = json!({"parentRefs": parents, "rules": rules});
+        let objects = baseline(&[route("HTTPRoute", "cart", &spec)]);
+        let (before, after, _) = judged(&objects);
+        expect_swap(&before, &after, &requests());
+        // In the preview the route is attached to the copy.
+        for port in [80, 81] {
+            let to = |mesh: &Mesh, from: &str, path: &str| {
+                let request = Request::new("GET", path);
+                let host = fqdn("cart", from);
+                mesh.call(&Call { from: from.to_owned(), host, port, request }).normal()
+            };
+            for path in ["/", "/old/a"] {
+                let expected = to(&before, "shop", path);
+                let copy =
+                    |host: &str| (host == fqdn("cart", "shop")).then(|| fqdn("cart", "pr-4"));
+                assert_eq!(to(&after, "pr-4", path), expected.swapped(copy), "{parents:?}");
+            }
+        }
+    }
+}

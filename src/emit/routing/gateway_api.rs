@@ -11,11 +11,10 @@ use crate::kube::gateway::{
     RouteSpec,
 };
 use crate::kube::{Object, ObjectMeta, marks};
-use crate::model::route::gateway_api::{
-    backends, filters, ignored_parent, kind_of_backend, port_of, rules, service_parents,
-};
+use crate::model::Catalog;
+use crate::model::route::gateway_api::{backends, filters, kind_of_backend, rules};
 use crate::plan::routing::Local;
-use crate::plan::routing::gateway_api::{Rule, Table};
+use crate::plan::routing::gateway_api::{Rule, Table, followed_parents};
 use crate::plan::routing::swap::Backend;
 use crate::plan::{Environment, Plan};
 use crate::spec::RoutingKey;
@@ -53,12 +52,12 @@ fn escaped(token: &str) -> String {
 pub(super) fn attach(plan: &Plan<'_>, env: &Environment<'_>, local: &Local<'_>) -> Object {
     let (from, catalog) = (local.route.id.namespace.as_str(), plan.catalog);
     let moved = Moved { env, catalog, from, to: &env.namespace };
-    let service = |name: &str| catalog.service(name);
-    let parents = service_parents(local.route, catalog.namespace)
-        .filter(|parent| ignored_parent(parent, local.route, catalog.home, service).is_none())
-        .filter_map(|parent| Some((parent.text_at(&["name"])?, port_of(parent))))
-        .filter(|(name, _)| local.services.contains(name))
-        .map(|(name, port)| parent_service(name, port));
+    let followed = followed_parents(local.route, catalog);
+    let parents = followed.iter().filter(|(name, _)| local.services.contains(name));
+    let parents = parents.map(|&(name, port)| ParentRef {
+        section_name: section(catalog, &followed, (name, port)),
+        ..parent_service(name, port)
+    });
     let rules = local.rules.iter().map(|rule| {
         let mut written = rule.rule.clone();
         complete_matches(&mut written, kind_of(local.route));
@@ -82,6 +81,18 @@ pub(super) fn attach(plan: &Plan<'_>, env: &Environment<'_>, local: &Local<'_>) 
 pub(super) fn kind_of(route: &Object) -> &'static str {
     if route.id.kind == "GRPCRoute" { "GRPCRoute" } else { "HTTPRoute" }
 }
+/// What tells two parentRefs to one Service apart, which the API server wants: the name of the port.
+fn section(
+    catalog: &Catalog<'_>,
+    parents: &[(&str, Option<u16>)],
+    (name, port): (&str, Option<u16>),
+) -> Option<String> {
+    let several = parents.iter().filter(|(other, _)| *other == name).count() > 1;
+    let mut ports = catalog.service(name).filter(|_| several)?.ports.iter();
+    let named = ports.find(|one| Some(one.number) == port && one.protocol.is_routable())?.name?;
+    Some(named.to_owned())
+}
+
 
 fn parent_service(name: &str, port: Option<u16>) -> ParentRef {
     ParentRef {

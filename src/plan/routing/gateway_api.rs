@@ -92,17 +92,28 @@ pub(super) fn attached<'a>(catalog: &'a Catalog<'a>) -> Attached<'a> {
     let mut found = Attached::default();
     for kind in ["HTTPRoute", "GRPCRoute"] {
         for route in catalog.own(GROUP, kind).filter(|route| dropped(route).is_none()) {
-            for parent in service_parents(route, catalog.namespace) {
-                let service = |name: &str| catalog.service(name);
-                if ignored_parent(parent, route, catalog.home, service).is_none() {
-                    let name = parent.text_at(&["name"]).unwrap_or_default();
-                    let routes = found.by_service.entry(name).or_default();
-                    routes.push((route, port_of(parent)));
-                }
+            for (service, port) in followed_parents(route, catalog) {
+                found.by_service.entry(service).or_default().push((route, port));
             }
         }
     }
     found
+}
+
+/// The Services that a route is attached to in the mesh, each with the port of its parentRef. Several parentRefs
+/// may say the same: Istio does not look at their `sectionName`, and the baseline's namespace need not be written.
+pub(crate) fn followed_parents<'a>(
+    route: &'a Object,
+    catalog: &Catalog<'a>,
+) -> Vec<(&'a str, Option<u16>)> {
+    let mut seen = BTreeSet::new();
+    let followed = service_parents(route, catalog.namespace).filter(|parent| {
+        ignored_parent(parent, route, catalog.home, |name| catalog.service(name)).is_none()
+    });
+    followed
+        .filter_map(|parent| Some((parent.text_at(&["name"])?, port_of(parent))))
+        .filter(|parent| seen.insert(*parent))
+        .collect()
 }
 
 /// The services of the baseline to which other sets have attached routes, each with one of these.
