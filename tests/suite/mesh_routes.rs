@@ -248,3 +248,29 @@ fn several_parent_refs_to_one_service_are_one_for_each_port() {
         }
     }
 }
+
+#[test]
+fn of_rules_of_one_rank_the_earlier_stays_ahead_in_however_many_routes_they_are() {
+    let rule = |number: usize| {
+        json!({
+            "matches": [{"headers": [{"name": format!("x-{number}"), "value": "1"}]}],
+            "backendRefs": [{"name": "cart", "port": 80}],
+            "timeouts": {"request": format!("{}s", number + 1)}
+        })
+    };
+    let route = |number: usize| {
+        let rules: Vec<Value> = (0..16).map(|one| rule(number * 16 + one)).collect();
+        let mut route = of_cart("HTTPRoute", &json!(rules));
+        route["metadata"]["name"] = json!(format!("cart-{number:02}"));
+        route
+    };
+    let routes: Vec<Value> = (0..12).map(route).collect();
+    let (before, after, _) = judged(&baseline(&routes));
+    let asked = |numbers: [usize; 2]| {
+        numbers.iter().fold(Request::new("GET", "/"), |request, number| {
+            request.header(&format!("x-{number}"), "1")
+        })
+    };
+    let all = [[0, 17], [17, 150], [20, 191], [140, 150], [150, 170]].map(asked);
+    expect_swap(&before, &after, &all);
+}

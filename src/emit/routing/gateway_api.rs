@@ -179,14 +179,16 @@ fn replaces_prefix(rule: &Node) -> bool {
 }
 
 /// `cart.pr-42`; with the port where the service has several, and a number for what did not fit into one
-/// route.
+/// route. Of rules of equal precedence those of the route with the smaller name come first, so `part-x10` follows
+/// `part-9`.
 fn route_name(table: &Table<'_>, preview: &str, part: usize) -> String {
     let mut name = format!("{}.{preview}", table.service.name());
     if let Some(port) = table.port.filter(|_| table.port_in_name) {
         name.push_str(&format!(".{port}"));
     }
     if part > 0 {
-        name.push_str(&format!(".part-{}", part + 1));
+        let number = (part + 1).to_string();
+        name.push_str(&format!(".part-{}{number}", "x".repeat(number.len() - 1)));
     }
     name
 }
