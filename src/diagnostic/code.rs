@@ -158,7 +158,9 @@ codes! {
          {host} or {hash} in the host template of the entry to tell them apart.";
     ROUTE_LIMIT = "route-limit", Error, "a route would exceed a limit of its API",
         "An HTTPRoute has at most 16 rules, 64 matches per rule and 128 in all; anabranch splits\n\
-         beyond that, but one match may hold at most 16 headers.";
+         beyond that. What cannot be split is refused where there is no room for what a preview adds:\n\
+         16 headers of a match, 16 filters of a rule, 16 headers that one sets, adds or removes, and 64\n\
+         origins of a CORS filter.";
     OUTPUT_LIMIT = "output-limit", Error, "the output would be larger than a limit",
         "A small previews.yaml can ask for much: every preview copies its services, patches them and\n\
          derives the rules of their routes. --max-rules, --max-pairs, --max-patch-nodes and\n\

@@ -176,6 +176,7 @@ fn beside_a_route_that_istio_drops_whole_calls_without_the_key_stay_as_they_were
     }
 }
 
+/// Of an HTTPRoute such a mirror is left out and the rest is followed.
 #[test]
 fn a_mirror_that_is_not_in_the_input_is_refused_of_a_grpc_route_alone() {
     let mirror = |target: Value| {
@@ -273,4 +274,43 @@ fn of_rules_of_one_rank_the_earlier_stays_ahead_in_however_many_routes_they_are(
     };
     let all = [[0, 17], [17, 150], [20, 191], [140, 150], [150, 170]].map(asked);
     expect_swap(&before, &after, &all);
+}
+
+#[test]
+fn as_many_grants_are_written_as_there_are_namespaces_with_routes_of_a_copy() {
+    let gateway = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+        "metadata": {"name": "public", "namespace": "infra"},
+        "spec": {"listeners": [{"name": "https", "port": 443, "protocol": "HTTPS",
+            "allowedRoutes": {"namespaces": {"from": "All"}}}]}
+    });
+    let entry = |number: usize| {
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": "way", "namespace": format!("team-{number}")},
+            "spec": {
+                "parentRefs": [{"name": "public", "namespace": "infra"}],
+                "hostnames": [format!("h{number}.example.com")],
+                "rules": [{"backendRefs": [{"name": "cart", "namespace": "shop", "port": 80}]}]
+            }
+        })
+    };
+    let grant = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1beta1", "kind": "ReferenceGrant",
+        "metadata": {"name": "teams", "namespace": "shop"},
+        "spec": {"from": [], "to": [{"group": "", "kind": "Service"}]}
+    });
+    let ways: Vec<Value> = (0..20).map(entry).chain([gateway, grant]).collect();
+    let (_, after, _) = judged(&baseline(&ways));
+    for number in 0..20 {
+        let host = format!("pr-4-h{number}.preview.example.com");
+        let answer = after.enter("infra/preview", &host, &Request::new("GET", "/"));
+        let Answer::Backends { destinations, .. } = &answer else {
+            panic!("{host}: {answer:?}");
+        };
+        let reached = |(one, _): (&super::evaluator::Destination, &super::evaluator::Share)| {
+            one.exists && one.host == fqdn("cart", "pr-4")
+        };
+        assert!(destinations.iter().all(reached), "{host}: {answer:?}");
+    }
 }

@@ -25,6 +25,11 @@ const RULES: usize = 16;
 const MATCHES_PER_RULE: usize = 64;
 const MATCHES_PER_ROUTE: usize = 128;
 
+/// The same of ReferenceGrant.
+const FROM_PER_GRANT: usize = 16;
+/// The kinds of routes that a grant is for.
+const ROUTE_KINDS: [&str; 2] = ["HTTPRoute", "GRPCRoute"];
+
 /// Istio's kind of a backend that is known by its full host. It is of no namespace, and Istio drops a
 /// route that gives it one.
 const HOSTNAME: &str = "Hostname";
@@ -408,32 +413,43 @@ pub(crate) fn reached(baseline: &str, env: &Environment<'_>, route: &Object) -> 
 pub(crate) fn grants(plan: &Plan<'_>, env: &Environment<'_>, reaches: &Reaches) -> Vec<Object> {
     let mut targets: Vec<&Space> = reaches.iter().map(|(to, _)| to).collect();
     targets.dedup();
-    targets
-        .into_iter()
-        .map(|to| {
-            let name = match to {
-                Space::Own => "anabranch".to_owned(),
-                Space::Other(_) => marks::grant(plan.config.set(), env.name),
-            };
-            let from = reaches.iter().filter(|(target, _)| target == to).flat_map(|(_, from)| {
-                ["HTTPRoute", "GRPCRoute"].map(|kind| GrantFrom {
-                    group: GROUP,
-                    kind,
-                    namespace: from.name().unwrap_or(&env.namespace).to_owned(),
-                })
-            });
-            let namespace = to.name().unwrap_or(&env.namespace);
-            Object::from_typed(&ReferenceGrant {
-                api_version: "gateway.networking.k8s.io/v1beta1",
-                kind: "ReferenceGrant",
-                metadata: meta::own(plan.config, &name, namespace, Some(env.name)),
-                spec: ReferenceGrantSpec {
-                    from: from.collect(),
-                    to: vec![GrantTo { group: "", kind: "Service" }],
-                },
-            })
-        })
-        .collect()
+    let of_target = |to: &Space| {
+        let from = reaches.iter().filter(|(target, _)| target == to).map(|(_, from)| from);
+        let from: Vec<&Space> = from.collect();
+        let parts = from.chunks(FROM_PER_GRANT / ROUTE_KINDS.len()).enumerate();
+        parts.map(|(part, from)| grant(plan, env, (to, part), from)).collect::<Vec<_>>()
+    };
+    targets.into_iter().flat_map(of_target).collect()
+}
+
+/// A part of the grant into a namespace.
+fn grant(
+    plan: &Plan<'_>,
+    env: &Environment<'_>,
+    (to, part): (&Space, usize),
+    from: &[&Space],
+) -> Object {
+    let mut name = match to {
+        Space::Own => "anabranch".to_owned(),
+        Space::Other(_) => marks::grant(plan.config.set(), env.name),
+    };
+    if part > 0 {
+        name.push_str(&format!(".part-{}", part + 1));
+    }
+    let from = from.iter().flat_map(|from| {
+        let namespace = from.name().unwrap_or(&env.namespace);
+        ROUTE_KINDS.map(|kind| GrantFrom { group: GROUP, kind, namespace: namespace.to_owned() })
+    });
+    let namespace = to.name().unwrap_or(&env.namespace);
+    Object::from_typed(&ReferenceGrant {
+        api_version: "gateway.networking.k8s.io/v1beta1",
+        kind: "ReferenceGrant",
+        metadata: meta::own(plan.config, &name, namespace, Some(env.name)),
+        spec: ReferenceGrantSpec {
+            from: from.collect(),
+            to: vec![GrantTo { group: "", kind: "Service" }],
+        },
+    })
 }
 
 #[cfg(test)]
