@@ -69,11 +69,10 @@ pub(super) fn attach(plan: &Plan<'_>, env: &Environment<'_>, local: &Local<'_>) 
         write_backends(&mut written, &rule.backends, &moved);
         written
     });
-    let name = &local.route.id.name;
     Object::from_typed(&Route {
         api_version: API_VERSION,
         kind: kind_of(local.route),
-        metadata: meta::derived(plan.config, name, &env.namespace, Some(env.name)),
+        metadata: meta::derived(plan.config, &local.name, &env.namespace, Some(env.name)),
         spec: RouteSpec {
             parent_refs: parents.collect(),
             hostnames: Vec::new(),
@@ -82,10 +81,6 @@ pub(super) fn attach(plan: &Plan<'_>, env: &Environment<'_>, local: &Local<'_>) 
     })
 }
 
-/// `HTTPRoute` or `GRPCRoute`.
-pub(super) fn kind_of(route: &Object) -> &'static str {
-    if route.id.kind == "GRPCRoute" { "GRPCRoute" } else { "HTTPRoute" }
-}
 /// What tells two parentRefs to one Service apart, which the API server wants: the name of the port.
 fn section(
     catalog: &Catalog<'_>,
@@ -98,6 +93,10 @@ fn section(
     Some(named.to_owned())
 }
 
+/// `HTTPRoute` or `GRPCRoute`.
+pub(super) fn kind_of(route: &Object) -> &'static str {
+    if route.id.kind == "GRPCRoute" { "GRPCRoute" } else { "HTTPRoute" }
+}
 
 fn parent_service(name: &str, port: Option<u16>) -> ParentRef {
     ParentRef {
@@ -409,7 +408,7 @@ pub(crate) fn reached(baseline: &str, env: &Environment<'_>, route: &Object) -> 
 }
 
 /// ReferenceGrants: into the preview for routes that choose its copies, and into the baseline for
-/// routes of the preview that choose unaffected services.
+/// routes of the preview that choose unaffected services. Several where one would have too many namespaces.
 pub(crate) fn grants(plan: &Plan<'_>, env: &Environment<'_>, reaches: &Reaches) -> Vec<Object> {
     let mut targets: Vec<&Space> = reaches.iter().map(|(to, _)| to).collect();
     targets.dedup();

@@ -366,7 +366,7 @@ pub(super) fn attach(plan: &Plan<'_>, env: &Environment<'_>, local: &Local<'_>) 
     if own_hosts.is_empty() {
         own_hosts = local.services.iter().map(|name| env.host(name)).collect();
     }
-    let metadata = meta::derived(plan.config, &original.id.name, &env.namespace, Some(env.name));
+    let metadata = meta::derived(plan.config, &local.name, &env.namespace, Some(env.name));
     Some(Object::from_typed(&VirtualService {
         api_version: API_VERSION,
         kind: KIND,

@@ -82,6 +82,8 @@ pub struct Local<'a> {
     pub environments: Vec<usize>,
     /// The original.
     pub route: &'a Object,
+    /// The name in the preview.
+    pub name: String,
     /// The affected services it answers for.
     pub services: BTreeSet<&'a str>,
     /// Its rules.
@@ -327,6 +329,7 @@ impl<'a> Table<'a, '_> {
         }
         for (route, services) in attached.into_values() {
             istio::check_local(route, found);
+            let name = self.local_name(route);
             let involved = services.iter().flat_map(|service| &self.affecting[service]).copied();
             let involved: BTreeSet<usize> = involved.collect();
             let mut named = chosen(route, self.catalog.home);
@@ -340,8 +343,24 @@ impl<'a> Table<'a, '_> {
                 let tcp = tcp.collect();
                 let services = affected.iter().copied().filter(|name| services.contains(name));
                 let services = services.collect();
-                routing.local.push(Local { environments, route, services, rules, tcp });
+                let name = name.clone();
+                routing.local.push(Local { environments, route, name, services, rules, tcp });
             }
+        }
+    }
+}
+
+impl Table<'_, '_> {
+    /// The name of a route that is attached to copies: its own. One of another namespace has that behind it where a
+    /// namesake may be attached beside it.
+    fn local_name(&self, route: &Object) -> String {
+        let (name, namespace) = (&route.id.name, &route.id.namespace);
+        let mut all = self.catalog.of_kind(&route.id.group, &route.id.kind);
+        let foreign = namespace != self.catalog.namespace;
+        let is_namesake = |one: &Object| one.id.name == *name && one.id.namespace != *namespace;
+        match foreign && all.any(is_namesake) {
+            true => format!("{name}.{namespace}"),
+            false => name.to_string(),
         }
     }
 }
