@@ -12,7 +12,9 @@ use super::swap::Swapped;
 use super::{Routing, Table as Tables, alike};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, istio::GROUP, marks};
-use crate::model::route::istio::{Seen, destinations, hosts, http, matches, mesh_matches};
+use crate::model::route::istio::{
+    Seen, destinations, hosts, http, is_on_port, matches, mesh_matches,
+};
 use crate::model::{Home, Service};
 use crate::spec::Delivery;
 use crate::yaml::Node;
@@ -208,9 +210,7 @@ fn weight(entry: &Node) -> usize {
 
 /// Whether no entry of a VirtualService can apply to requests of the mesh on a port.
 fn is_bare(object: &Object, port: u16) -> bool {
-    let on_port = |one: &Node| {
-        one.get("port").is_none_or(|node| node.integer_value() == Some(i64::from(port)))
-    };
+    let on_port = |one: &Node| is_on_port(one, port);
     let applies = |entry| mesh_matches(object, entry).is_some_and(|all| all.iter().any(on_port));
     !http(object).any(applies)
 }
