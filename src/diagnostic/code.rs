@@ -201,7 +201,8 @@ codes! {
     NO_SIDECAR = "no-sidecar", Warning, "pods without a sidecar follow no route",
         "Routes in the mesh are followed by the sidecar of who calls. Pods with the label or annotation\n\
          `sidecar.istio.io/inject: \"false\"`, with `hostNetwork`, or of a namespace labelled `istio-injection:\n\
-         disabled` have none: their calls reach the baseline, whatever key they carry.";
+         disabled` have none: their calls reach the baseline, whatever key they carry. So do calls that pass by a\n\
+         sidecar, because annotations such as `traffic.sidecar.istio.io/excludeOutboundPorts` say so.";
     VARIABLE_LEFT = "variable-left", Warning, "nothing substitutes a variable",
         "The Flux Kustomization that applies the baseline may substitute `${NAME}`. Those of previews do so\n\
          where `spec.flux.postBuild` says the same. Otherwise `${NAME}` reaches the cluster as it stands, in\n\
