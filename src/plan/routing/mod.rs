@@ -122,6 +122,8 @@ pub struct Local<'a> {
     pub environments: Vec<usize>,
     /// The original.
     pub route: Route<'a>,
+    /// The name in the preview.
+    pub name: String,
     /// What of it is attached.
     pub attached: Attached<'a>,
 }
@@ -351,6 +353,7 @@ impl<'a> RouteIndex<'a, '_> {
                 RouteApi::GatewayApi => {}
                 RouteApi::Istio => istio::check_attached(route.object, found),
             }
+            let name = self.local_name(route.object);
             let involved = services.iter().flat_map(|service| &self.affecting[service]).copied();
             let involved: BTreeSet<usize> = involved.collect();
             let mut named = route.chosen(self.catalog.home);
@@ -369,9 +372,22 @@ impl<'a> RouteIndex<'a, '_> {
                         istio::attach(self, route, &services, is_copied).map(Attached::Istio)
                     }
                 };
-                let local = attached.map(|attached| Local { environments, route, attached });
-                routing.local.extend(local);
+                let local = |attached| Local { environments, route, name: name.clone(), attached };
+                routing.local.extend(attached.map(local));
             }
+        }
+    }
+
+    /// The name of a route that is attached to copies: its own. One of another namespace has that behind it where a
+    /// namesake may be attached beside it.
+    fn local_name(&self, route: &Object) -> String {
+        let (name, namespace) = (&route.id.name, &route.id.namespace);
+        let mut all = self.catalog.of_kind(&route.id.group, &route.id.kind);
+        let foreign = namespace != self.catalog.namespace;
+        let is_namesake = |one: &Object| one.id.name == *name && one.id.namespace != *namespace;
+        match foreign && all.any(is_namesake) {
+            true => format!("{name}.{namespace}"),
+            false => name.to_string(),
         }
     }
 }

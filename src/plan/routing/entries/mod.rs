@@ -6,6 +6,7 @@
 
 mod held;
 mod led;
+mod limits;
 mod routes;
 mod seen;
 mod ways;
@@ -188,6 +189,7 @@ pub(super) fn plan<'a>(
     if entries.iter().any(|entry| entry.strip_key) {
         strip(config, stripped.into_values().collect(), &mut planned, found);
     }
+    limits::check(&planned, &config.previews.spec.routing.key, found);
     planned
 }
 
