@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::meta::labels;
-use crate::kube::{Object, in_front, kinds, meta, names};
+use crate::kube::{Id, Object, in_front, kinds, meta, names};
 use crate::plan::{Body, Copied, Environment, Plan, subject_applies};
 use crate::yaml::{Data, Node};
 
@@ -66,7 +66,6 @@ pub(super) fn copy<'e: 'a, 'a>(
     mut node: Node,
 ) -> Object {
     meta::strip_original(&mut node);
-    names::move_past(&mut node, &env.namespace);
     let metadata = node.make(&["metadata"]);
     metadata.set("namespace", Node::string(&env.namespace));
     let own = metadata.make(&["labels"]);
@@ -84,7 +83,13 @@ pub(super) fn copy<'e: 'a, 'a>(
         }
         _ => {}
     }
-    Object::from_node(node).expect("a copy keeps the identity that its original was read with")
+    let mut copy =
+        Object::from_node(node).expect("a copy keeps the identity that its original was read with");
+    let Object { id: Id { group, kind, name, .. }, node, .. } = &mut copy;
+    names::move_past(node, &env.namespace, |before| {
+        before != *name && plan.catalog.get(group, kind, before).is_some()
+    });
+    copy
 }
 
 /// A Service keeps its ports and selector; addresses, node ports and load balancers stay with the

@@ -69,7 +69,8 @@ pub fn is_literal(node: &Node) -> bool {
 }
 
 /// Annotations of Services by which something publishes a name or a route: those of a copy would fight over it.
-pub const PUBLISHING: [&str; 8] = [
+pub const PUBLISHING: [&str; 9] = [
+    "cloud.google.com/neg",
     "consul.hashicorp.com/service-name",
     "consul.hashicorp.com/service-sync",
     "external-dns.alpha.kubernetes.io/hostname",

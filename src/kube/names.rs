@@ -1,6 +1,8 @@
 //! The names that kustomize gives: what an object was called before, and the hash behind the name of what it
 //! generates. People write names as their kustomization does.
 
+use smol_str::SmolStr;
+
 use super::Object;
 use crate::yaml::Node;
 
@@ -8,6 +10,8 @@ use crate::yaml::Node;
 const PREVIOUS_NAMES: &str = "internal.config.kubernetes.io/previousNames";
 /// The namespaces in which it had them.
 pub(crate) const PREVIOUS_NAMESPACES: &str = "internal.config.kubernetes.io/previousNamespaces";
+/// Its kinds with them.
+const PREVIOUS_KINDS: &str = "internal.config.kubernetes.io/previousKinds";
 /// What was put in front of its name, innermost first.
 pub(crate) const PREFIXES: &str = "internal.config.kubernetes.io/prefixes";
 /// What was put behind it.
@@ -85,12 +89,25 @@ pub(crate) fn forget(object: &mut Node) {
     }
 }
 
-/// Lets a copy have had its names in its own namespace: kustomize would find it where the original is meant.
-pub(crate) fn move_past(copy: &mut Node, namespace: &str) {
-    let keys = ["metadata", "annotations", PREVIOUS_NAMESPACES];
-    let count = noted(copy, PREVIOUS_NAMESPACES).count();
-    if let Some(namespaces) = copy.at_mut(&keys) {
-        *namespaces = Node::string(vec![namespace; count].join(","));
+/// Lets a copy have had its names in its own namespace, and none that another object has now: kustomize would find
+/// it where the original, or that object, is meant.
+pub(crate) fn move_past(copy: &mut Node, namespace: &str, is_taken: impl Fn(&str) -> bool) {
+    let of = |key| noted(copy, key).map(SmolStr::from).collect::<Vec<_>>();
+    let (names, kinds) = (of(PREVIOUS_NAMES), of(PREVIOUS_KINDS));
+    if names.is_empty() {
+        return;
+    }
+    let kept = names.into_iter().zip(kinds).filter(|(name, _)| !is_taken(name));
+    let (names, kinds): (Vec<_>, Vec<_>) = kept.unzip();
+    let namespaces = vec![SmolStr::from(namespace); names.len()];
+    let annotations = copy.make(&["metadata", "annotations"]);
+    for (key, list) in
+        [(PREVIOUS_NAMES, names), (PREVIOUS_KINDS, kinds), (PREVIOUS_NAMESPACES, namespaces)]
+    {
+        match list.is_empty() {
+            true => drop(annotations.remove(key)),
+            false => annotations.set(key, Node::string(list.join(","))),
+        }
     }
 }
 

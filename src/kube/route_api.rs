@@ -34,26 +34,42 @@ impl RouteApi {
     }
 
     /// The group of its kinds, its Gateways among them.
-    pub(crate) const fn group(self) -> &'static str {
-        match self {
-            Self::GatewayApi => gateway::GROUP,
-            Self::Istio => istio::GROUP,
-        }
+    pub(crate) fn group(self) -> &'static str {
+        self.words().group
     }
 
-    /// Its name in a sentence.
-    pub(crate) const fn name(self) -> &'static str {
+    /// How it is called.
+    pub(crate) fn words(self) -> &'static Words {
         match self {
-            Self::GatewayApi => "the Gateway API",
-            Self::Istio => "Istio",
+            Self::GatewayApi => &Words {
+                group: gateway::GROUP,
+                name: "the Gateway API",
+                option: "gateway-api",
+                this_route: "the route",
+                new_route: "HTTPRoutes",
+            },
+            Self::Istio => &Words {
+                group: istio::GROUP,
+                name: "Istio",
+                option: "istio",
+                this_route: "the VirtualService",
+                new_route: "a VirtualService",
+            },
         }
     }
+}
 
-    /// Its name in `spec.routing.api`.
-    pub(crate) const fn option(self) -> &'static str {
-        match self {
-            Self::GatewayApi => "gateway-api",
-            Self::Istio => "istio",
-        }
-    }
+/// How an API is called.
+#[derive(Debug)]
+pub(crate) struct Words {
+    /// The group of its kinds.
+    group: &'static str,
+    /// In a sentence.
+    pub(crate) name: &'static str,
+    /// In `spec.routing.api`.
+    pub(crate) option: &'static str,
+    /// One of its routes that is there.
+    pub(crate) this_route: &'static str,
+    /// What to write where there is no route of it yet.
+    pub(crate) new_route: &'static str,
 }

@@ -32,6 +32,8 @@ enum Target {
     Says(&'static str),
     /// A subject of a binding, if it is a ServiceAccount.
     Subject,
+    /// ConfigMaps or Secrets, as a rule says.
+    OfRule,
 }
 
 const fn is(parent: &'static str, key: &'static str, kind: &'static str) -> Field {
@@ -67,11 +69,12 @@ const MENDED_PODS: [&str; 7] =
     ["CronJob", "DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "StatefulSet"];
 
 /// What kustomize mends in other objects, as far as it is read here.
-const MENDED: [(&str, Field); 8] = [
+const MENDED: [(&str, Field); 9] = [
     ("ClusterRoleBinding", Field { parent: "subjects", key: "name", target: Target::Subject }),
     ("HorizontalPodAutoscaler", says("spec/scaleTargetRef", "name", "Deployment")),
     ("Ingress", is("spec/defaultBackend/service", "name", "Service")),
     ("Ingress", is("spec/rules/http/paths/backend/service", "name", "Service")),
+    ("Role", Field { parent: "rules", key: "resourceNames", target: Target::OfRule }),
     ("RoleBinding", says("roleRef", "name", "Role")),
     ("RoleBinding", Field { parent: "subjects", key: "name", target: Target::Subject }),
     ("ServiceAccount", is("imagePullSecrets", "name", "Secret")),
@@ -298,6 +301,15 @@ impl<'k> Mender<'k, '_> {
             Target::Says(kind) => said.unwrap_or(kind).into(),
             Target::Subject if said == Some("ServiceAccount") => "ServiceAccount".into(),
             Target::Subject => return,
+            Target::OfRule => {
+                let resources = parent.get("resources").map(Node::items).unwrap_or_default();
+                let says = |wanted| resources.iter().any(|one| one.text() == Some(wanted));
+                match (says("configmaps"), says("secrets")) {
+                    (true, _) => "ConfigMap".into(),
+                    (false, true) => "Secret".into(),
+                    (false, false) => return,
+                }
+            }
         };
         let namespace = parent.text_at(&["namespace"]).map(SmolStr::from);
         let Some(value) = parent.get_mut(field.key) else { return };
@@ -348,15 +360,7 @@ impl<'k> Mender<'k, '_> {
                 return None;
             }
         };
-        // kustomize would take the new name for the old one of these.
-        let mut called = known.called(kind, &past.id.name, |other| past.is_beside(other));
-        called.retain(|other| other.id != past.id);
-        if called.is_empty() {
-            return Some(past);
-        }
-        called.push(past);
-        self.unclear(node, kind, &called);
-        None
+        Some(past)
     }
 
     fn unclear(&mut self, name: &Node, kind: &str, several: &[&Past]) {

@@ -76,10 +76,11 @@ pub(super) fn check(input: &Input<'_>, found: &mut Report) {
 
 /// Reports ports of a service that it does not have. Whether there is such a service is said elsewhere.
 fn ports(input: &Input<'_>, path: &str, fact: &ServiceFacts, found: &mut Report) {
+    if fact.ports.is_empty() {
+        return;
+    }
     let namespace = &input.config.previews.spec.baseline.namespace;
-    let is_it = |object: &&Object| {
-        object.is("", "Service") && object.id.name == fact.name && object.id.namespace == *namespace
-    };
+    let named = |object: &&Object| object.id.name == fact.name && object.id.namespace == *namespace;
     let numbers: Vec<String> = fact.ports.iter().map(|port| port.port.to_string()).collect();
     let list = format_args!("{path}.ports");
     let mut seen = BTreeSet::new();
@@ -91,7 +92,16 @@ fn ports(input: &Input<'_>, path: &str, fact: &ServiceFacts, found: &mut Report)
             "remove one of the two",
         ));
     }
-    let Some(service) = input.objects.iter().find(is_it) else { return };
+    let mut all = nameable(input).filter(named);
+    let Some(service) = all.clone().find(|object| object.is("", "Service")) else {
+        if let Some(workload) = all.next() {
+            let message = format!("`{}` has no Service whose ports could be named", fact.name);
+            let help = "leave `ports` out: nothing is routed to a workload without a Service";
+            let finding = input.config.finding(&code::CONFIG_FIELD, list, message, help);
+            found.push(finding.also(workload.place(), "the workload is here"));
+        }
+        return;
+    };
     let there = service.node.at(&["spec", "ports"]).map(Node::items).unwrap_or_default();
     let there: Vec<&str> = there.iter().filter_map(|port| port.text_at(&["port"])).collect();
     for (index, number) in numbers.iter().enumerate() {
@@ -143,7 +153,7 @@ pub(super) fn names_services(spec: &Spec) -> bool {
 }
 
 /// The objects whose names a preview may give, in any namespace: Services, and workloads that have none.
-fn nameable<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a Object> {
+fn nameable<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a Object> + Clone {
     input.objects.iter().filter(|object| {
         object.is("", "Service") || kinds::is_workload(&object.id.group, &object.id.kind)
     })

@@ -51,10 +51,10 @@ const NOT_PROVED: &str = "\
   and a stand-in for gh says that the program has its provenance. Neither act nor Gitea knows GitHub's permissions, concurrency
   and identities (OIDC), so nothing is said of these.
 - **Of gitops-template/, what comes from outside is left out**: Helm's charts (Istio, cert-manager, External Secrets,
-  Prometheus' operator with Grafana, Kiali). The API server takes their objects and those of their kinds, which nobody acts on.
-  `flux bootstrap` and the Flux operator did not run: their manifests were taken by the API server, and what the bootstrap would
-  commit is written by the lab. Telemetry is left out. Signatures are those of a key, not of an identity. A suite's Job ends well by itself; the smoke suite's own
-  commands are run beside it, through the proxies.
+  Prometheus' operator with Grafana, Kiali). The API server takes their objects and those of their kinds, and nobody acts on
+  them. `flux bootstrap` and the Flux operator did not run: the API server takes their manifests, and the lab writes what the
+  bootstrap would commit. Istio's Telemetry is taken too, and sent to no proxy. Signatures are those of a key, and not of an
+  identity. A suite's Job ends well by itself; the smoke suite's own commands are run beside it, through the proxies.
 - **No ambient mode**, which anabranch refuses.
 - **Nothing of Istio's own metrics**: a stock Envoy does not count as Istio's proxy does, and kube-state-metrics did not run.
   Queries of theirs were understood by Prometheus and proved with series written for promtool. Grafana, Kiali and the

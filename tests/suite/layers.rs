@@ -391,3 +391,21 @@ fn findings_travel_in_a_report_or_in_a_refusal() {
         }
     }
 }
+
+#[test]
+fn the_list_of_apis_has_each_of_them() {
+    let text = fs::read_to_string(root().join("src/kube/route_api.rs")).expect("source is text");
+    let between = |start: &str, end: &str| {
+        let rest = text.split_once(start).map(|(_, rest)| rest);
+        rest.and_then(|rest| Some(rest.split_once(end)?.0)).expect("the file has it")
+    };
+    let lines = between("pub enum RouteApi {", "}").lines().map(str::trim);
+    let variants: Vec<&str> = lines
+        .filter(|line| !line.starts_with("//"))
+        .filter_map(|line| line.strip_suffix(','))
+        .collect();
+    let listed: Vec<&str> = between("const ALL", "];").split("Self::").skip(1).collect();
+    let listed: Vec<&str> =
+        listed.iter().map(|name| name.trim_end_matches([',', ' ', '\n'])).collect();
+    assert_eq!(listed, variants);
+}

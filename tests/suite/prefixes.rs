@@ -236,6 +236,34 @@ fn of_two_bases_with_equal_names_each_copy_gets_what_its_own_base_has() {
     }
 }
 
+/// The name that one object has now is one that another had: nothing of the other is meant.
+#[test]
+fn an_overlay_beside_its_own_base_is_told_from_it() {
+    let merge =
+        "configMapGenerator: [{name: settings, behavior: merge, literals: [LEVEL=outer]}]\n";
+    let estate = Estate::new(&[
+        ("apps/kustomization.yaml", "namespace: base\nresources: [inner, outer]\n"),
+        (
+            "apps/inner/kustomization.yaml",
+            &labelled("namePrefix: a-\nresources: [../../shop]\n", "inner"),
+        ),
+        (
+            "apps/outer/kustomization.yaml",
+            &labelled(&format!("namePrefix: b-\nresources: [../../again]\n{merge}"), "outer"),
+        ),
+        ("again/kustomization.yaml", "namePrefix: a-\nresources: [../shop]\n"),
+    ]);
+    estate.previews(&[("a-cart", "")]);
+    assert_eq!(levels(&estate.assert_alike(), "a-cart"), ["info", "info"]);
+    estate.previews(&[("b-a-cart", "")]);
+    assert_eq!(levels(&estate.assert_alike(), "b-a-cart"), ["outer", "outer"]);
+    // Both in one preview.
+    estate.previews(&[("a-cart", "        - {name: b-a-cart, image: 'cart:2'}\n")]);
+    let built = estate.assert_alike();
+    assert_eq!(levels(&built, "a-cart"), ["info", "info"]);
+    assert_eq!(levels(&built, "b-a-cart"), ["outer", "outer"]);
+}
+
 #[test]
 fn a_layer_above_gives_previews_its_prefix_with_all_that_they_name() {
     let estate = Estate::new(&[(

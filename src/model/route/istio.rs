@@ -213,6 +213,11 @@ impl<'a> Seen<'a> {
         Self::In(to.into_iter().map(|name| if name == "." { home } else { name }).collect())
     }
 
+    /// Whether sidecars of this namespace see it, and those of some others do not.
+    pub(crate) fn is_private(&self, namespace: &str) -> bool {
+        matches!(self, Self::In(names) if names.contains(namespace))
+    }
+
     /// Whether sidecars of this namespace see it.
     pub(crate) fn includes(&self, namespace: &str) -> bool {
         match self {

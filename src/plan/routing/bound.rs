@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::istio::{self, Source};
-use super::{Planning, ServiceRoutes};
+use super::planner::{Planning, ServiceRoutes};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, RouteApi, istio::GROUP};
 use crate::model::route::Route;

@@ -10,13 +10,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use foldhash::fast::RandomState;
 
 use super::entries::{Planned, Way, fill};
+use super::planner::planner;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::meta::is_substituted;
 use crate::kube::{Object, RouteApi, gateway};
 use crate::model::Catalog;
 use crate::model::route::gateway_api::Ignored;
 use crate::model::route::gateways::{Gateways, Hit, Listener, Name, listeners};
-use crate::model::route::{Route, istio, reader};
+use crate::model::route::{Route, reader};
 use crate::spec::Config;
 use crate::validate::is_label_text;
 use crate::yaml::Node;
@@ -281,18 +282,17 @@ fn items<'a>(node: &'a Node, keys: &[&str]) -> &'a [Node] {
 /// The hosts of a route at each Gateway that it is bound to.
 fn hosts_of<'a>(catalog: &'a Catalog<'a>, object: &'a Object) -> Vec<(Name<'a>, Vec<&'a str>)> {
     match RouteApi::of(object) {
-        Some(RouteApi::GatewayApi) => of_parents(catalog, object),
-        Some(RouteApi::Istio) => {
-            let bound = Route { api: RouteApi::Istio, object }.bindings().into_iter();
-            bound.map(|one| (one.gateway, istio::hosts(object).collect())).collect()
-        }
+        Some(api) => planner(api).hosts_at_gateways(catalog, object),
         None if object.is(gateway::GROUP, "TLSRoute") => of_parents(catalog, object),
         None => Vec::new(),
     }
 }
 
 /// The hosts of a route of the Gateway API at each Gateway in its parentRefs.
-fn of_parents<'a>(catalog: &'a Catalog<'a>, object: &'a Object) -> Vec<(Name<'a>, Vec<&'a str>)> {
+pub(super) fn of_parents<'a>(
+    catalog: &'a Catalog<'a>,
+    object: &'a Object,
+) -> Vec<(Name<'a>, Vec<&'a str>)> {
     let home = object.id.namespace.as_str();
     let named: Vec<&str> =
         items(&object.node, &["spec", "hostnames"]).iter().filter_map(Node::text).collect();

@@ -15,6 +15,7 @@ pub mod gateway_api;
 mod hosts;
 pub mod istio;
 mod overlap;
+mod planner;
 mod ports;
 mod precedence;
 pub mod swap;
@@ -24,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 
+use planner::{Planning, ServiceRoutes, planner};
 use swap::Swapped;
 
 use super::environment::Environment;
@@ -146,49 +148,6 @@ impl<'a> Local<'a> {
     }
 }
 
-/// The routes of one API that are about services of the baseline.
-pub(super) trait ServiceRoutes<'a> {
-    /// Those that speak for a service to somebody.
-    fn of(&self, service: &str) -> Vec<Route<'a>>;
-
-    /// Those that count for calls from the baseline's own namespace.
-    fn at_home(&self, service: &str) -> Vec<Route<'a>>;
-
-    /// Every service of the baseline that a rule for the host of this one chooses.
-    fn chosen(&self, service: &str) -> BTreeSet<&'a str>;
-
-    /// What contradicts each other among the routes of a service.
-    fn contradiction(&self, service: &Service<'a>) -> Option<Diagnostic>;
-
-    /// A route of another set for a service, where sets that use different APIs would contradict each other.
-    fn of_others(&self, service: &str) -> Option<&'a Object>;
-
-    /// Plans the routes of one service for the previews that are involved.
-    fn plan(&self, to: &mut Planning<'_, 'a, '_>, service: &'a Service<'a>, involved: &[usize]);
-}
-
-/// The routes of an API in the input.
-fn service_routes<'a>(api: RouteApi, catalog: &'a Catalog<'a>) -> Box<dyn ServiceRoutes<'a> + 'a> {
-    match api {
-        RouteApi::GatewayApi => Box::new(gateway_api::ParentedRoutes::of(catalog)),
-        RouteApi::Istio => Box::new(bound::Bound::of(catalog)),
-    }
-}
-
-/// What is planned from, and into.
-pub(super) struct Planning<'p, 'a, 'e> {
-    index: &'p RouteIndex<'a, 'e>,
-    routing: &'p mut Routing<'a>,
-    found: &'p mut Report,
-}
-
-impl Planning<'_, '_, '_> {
-    /// Whether there is more to derive than the limits allow.
-    fn is_over(&self) -> bool {
-        self.routing.over(self.index.limits).is_some()
-    }
-}
-
 /// What the routes of the baseline say about each of its services.
 pub(super) struct RouteIndex<'a, 'e> {
     pub(super) config: &'a Config,
@@ -215,7 +174,8 @@ pub(super) fn plan<'a>(
             affecting.entry(name).or_default().push(index);
         }
     }
-    let apis = RouteApi::ALL.into_iter().map(|api| (api, service_routes(api, catalog))).collect();
+    let routes = |api| (api, planner(api).service_routes(catalog));
+    let apis = RouteApi::ALL.into_iter().map(routes).collect();
     let affecting = affecting.into_iter().collect();
     let index = RouteIndex { config, catalog, environments, limits, affecting, apis };
     let mut routing = Routing::default();
@@ -303,9 +263,11 @@ impl<'a> RouteIndex<'a, '_> {
                     let message = format!(
                         "{} routes {name}, but spec.routing.api is {}",
                         route.id,
-                        required.option()
+                        required.words().option
                     );
-                    conflict(message, of_required(*api, required), route)
+                    let (this, new) = (api.words().this_route, required.words().new_route);
+                    let help = format!("use `api: auto`, or turn {this} into {new}");
+                    conflict(message, help, route)
                 })
             }),
             [(_, _, first), (_, _, second), ..] => {
@@ -332,7 +294,7 @@ impl<'a> RouteIndex<'a, '_> {
         let message = format!(
             "{} of another set routes {service}, but spec.routing.api is {}",
             route.id,
-            required.option()
+            required.words().option
         );
         let help = "use the same spec.routing.api in all sets of a baseline";
         Some(conflict(message, help.to_owned(), route))
@@ -349,10 +311,8 @@ impl<'a> RouteIndex<'a, '_> {
             }
         }
         for (route, services) in attached.into_values() {
-            match route.api {
-                RouteApi::GatewayApi => {}
-                RouteApi::Istio => istio::check_attached(route.object, found),
-            }
+            let planner = planner(route.api);
+            found.extend(planner.not_attached(route.object));
             let name = self.local_name(route.object);
             let involved = services.iter().flat_map(|service| &self.affecting[service]).copied();
             let involved: BTreeSet<usize> = involved.collect();
@@ -363,15 +323,7 @@ impl<'a> RouteIndex<'a, '_> {
                 let is_copied = |name: &str| affected.binary_search(&name).is_ok();
                 let services: BTreeSet<&str> =
                     affected.iter().copied().filter(|name| services.contains(name)).collect();
-                let attached = match route.api {
-                    RouteApi::GatewayApi => {
-                        let attached = gateway_api::attach(self, route, &services, is_copied);
-                        Some(Attached::GatewayApi(attached))
-                    }
-                    RouteApi::Istio => {
-                        istio::attach(self, route, &services, is_copied).map(Attached::Istio)
-                    }
-                };
+                let attached = planner.attach(self, route, &services, &is_copied);
                 let local = |attached| Local { environments, route, name: name.clone(), attached };
                 routing.local.extend(attached.map(local));
             }
@@ -394,19 +346,6 @@ impl<'a> RouteIndex<'a, '_> {
 
 fn conflict(message: String, help: String, route: &Object) -> Diagnostic {
     Diagnostic::new(&code::ROUTE_CONFLICT, message, help).at(route.place(), "routes this host")
-}
-
-/// The way out where a route is of another API than the required one.
-fn of_required(api: RouteApi, required: RouteApi) -> String {
-    let route = match api {
-        RouteApi::GatewayApi => "the route",
-        RouteApi::Istio => "the VirtualService",
-    };
-    let wanted = match required {
-        RouteApi::GatewayApi => "HTTPRoutes",
-        RouteApi::Istio => "a VirtualService",
-    };
-    format!("use `api: auto`, or turn {route} into {wanted}")
 }
 
 /// These previews by which of some services they affect, in order: what is decided of these services

@@ -5,9 +5,7 @@
 //! a preview that answers now and then would be a silent fallback. So the backends of a rule are either all
 //! copies, or none of them is. The targets of mirrors stay.
 
-use std::collections::BTreeMap;
-
-use crate::kube::RouteApi;
+use super::planner::planner;
 use crate::model::Catalog;
 use crate::model::route::{Reader, Route, reader};
 use crate::yaml::Node;
@@ -70,15 +68,8 @@ impl<'a> Swapped<'a> {
             let copy = service.map(|service| CopyTarget { service, port: None });
             Backend { node, copy, weight: Weight::Written }
         });
-        let mut backends = settle(backends.collect(), reader);
-        match route.api {
-            RouteApi::GatewayApi => {}
-            RouteApi::Istio => {
-                backends.iter_mut().for_each(|backend| write_out_port(backend, catalog));
-                backends = merge(backends, written.len(), reader);
-            }
-        }
-        Self { rule, backends }
+        let backends = settle(backends.collect(), reader);
+        Self { rule, backends: planner(route.api).merge(backends, written.len(), catalog) }
     }
 
     /// Whether it chooses a copy.
@@ -105,69 +96,6 @@ fn settle<'a>(mut all: Vec<Backend<'a>>, reader: &dyn Reader) -> Vec<Backend<'a>
         all.iter_mut().for_each(|backend| backend.weight = Weight::Settled(1));
     }
     all
-}
-
-/// Notes the port of a copy that has only one, where the destination names none.
-fn write_out_port(backend: &mut Backend<'_>, catalog: &Catalog<'_>) {
-    let Some(copy) = &mut backend.copy else { return };
-    let ports = catalog.service(copy.service).map(|one| one.ports.as_slice()).unwrap_or_default();
-    if let ([only], None) = (ports, backend.node.at(&["destination", "port"])) {
-        copy.port = Some(only.number);
-    }
-}
-
-/// Copies have no subsets, so two destinations may have become the same: they are one of both weights. One that
-/// is left alone of several gets everything.
-fn merge<'a>(backends: Vec<Backend<'a>>, written: usize, reader: &dyn Reader) -> Vec<Backend<'a>> {
-    let weight = |backend: &Backend<'_>| match backend.weight {
-        Weight::Written => reader.weight(backend.node),
-        Weight::Settled(weight) => weight,
-        Weight::Whole => 0,
-    };
-    let mut merged: Vec<Backend<'a>> = Vec::new();
-    // Mostly services differ: only destinations of one service are compared whole.
-    let mut by_service: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for backend in backends {
-        let Some(copy) = backend.copy else {
-            merged.push(backend);
-            continue;
-        };
-        let others = by_service.entry(copy.service).or_default();
-        match others.iter().find(|&&other| is_same_but_for_weight(&merged[other], &backend)) {
-            Some(&other) => {
-                merged[other].weight = Weight::Settled(weight(&merged[other]) + weight(&backend));
-            }
-            None => {
-                others.push(merged.len());
-                merged.push(backend);
-            }
-        }
-    }
-    if let [only] = merged.as_mut_slice()
-        && only.copy.is_some()
-        && written > 1
-    {
-        only.weight = Weight::Whole;
-    }
-    merged
-}
-
-/// Whether two destinations at the copy of one service differ in nothing but their weight.
-fn is_same_but_for_weight(a: &Backend<'_>, b: &Backend<'_>) -> bool {
-    let rest = |backend: &Backend<'_>| {
-        let mut node = backend.node.clone();
-        node.remove("weight");
-        if let Some(destination) = node.get_mut("destination") {
-            destination.remove("host");
-            destination.remove("subset");
-            if let Some(port) = backend.copy.and_then(|copy| copy.port) {
-                let number = Node::integer(i64::from(port));
-                destination.set("port", Node::map([("number", number)]));
-            }
-        }
-        node
-    };
-    rest(a) == rest(b)
 }
 
 #[cfg(test)]

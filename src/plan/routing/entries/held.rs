@@ -17,14 +17,14 @@ use crate::yaml::Node;
 
 /// A rule that can hold.
 #[derive(Debug, Clone)]
-pub(super) struct Held<'a> {
+pub(super) struct HeldRule<'a> {
     /// The rule.
     pub(super) node: &'a Node,
     /// The matches of a VirtualService's rule that are left; none where it is for every request.
     pub(super) matches: Option<Vec<Node>>,
 }
 
-impl PartialEq for Held<'_> {
+impl PartialEq for HeldRule<'_> {
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self.node, other.node) && self.matches == other.matches
     }
@@ -32,9 +32,9 @@ impl PartialEq for Held<'_> {
 
 /// What holds of a route at some listeners.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Rules<'a> {
+pub(in super::super) struct Held<'a> {
     /// The rules, in order.
-    pub(super) held: Vec<Held<'a>>,
+    pub(super) rules: Vec<HeldRule<'a>>,
     /// Redirects that would lead a preview host to itself for ever, and are left out.
     pub(super) looping: Vec<&'a Node>,
 }
@@ -47,42 +47,38 @@ pub(super) fn depends_on_host(route: Route<'_>) -> bool {
     route.rules().iter().any(|rule| reader.tells_hosts_apart(rule))
 }
 
-/// The rules of a route that hold for a host at these listeners, which have to agree.
-pub(super) fn at_all<'a>(
-    route: Route<'a>,
-    host: &str,
-    preview: &Pattern,
-    all: &[At<'_>],
-    (key, secure): (&RoutingKey, bool),
-) -> Result<Rules<'a>, Refused> {
-    let object = route.object;
-    match route.api {
-        RouteApi::GatewayApi => of_gateway_api(object, host, key),
-        RouteApi::Istio => {
-            let situation = |at| Situation { route: object, host, preview, at, key, secure };
-            agreed(object, all.iter().map(situation))
-        }
-    }
+/// For which host, and at which listeners, rules are sought that hold.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Sought<'p> {
+    /// The original host.
+    pub(super) host: &'p str,
+    /// The preview's host.
+    pub(super) preview: &'p Pattern,
+    /// The listeners.
+    pub(super) at: &'p [At<'p>],
+    /// The key that clones set.
+    pub(super) key: &'p RoutingKey,
+    /// Whether clients of the preview's host speak TLS.
+    pub(super) secure: bool,
 }
 
 /// The rules of an HTTPRoute or GRPCRoute: at every listener the same.
-fn of_gateway_api<'a>(
+pub(in super::super) fn held_of_gateway_api<'a>(
     route: &'a Object,
-    host: &str,
-    key: &RoutingKey,
-) -> Result<Rules<'a>, Refused> {
+    sought: &Sought<'_>,
+) -> Result<Held<'a>, Refused> {
     let reader = reader(RouteApi::GatewayApi);
-    let mut rules = Rules::default();
+    let mut held = Held::default();
     for node in gateway_api::rules(route) {
-        match reader.redirects(node).into_iter().find(|one| leads_to_itself(one, host)) {
-            Some(redirect) => rules.looping.push(redirect.node),
-            None => rules.held.push(Held { node, matches: None }),
+        match reader.redirects(node).into_iter().find(|one| leads_to_itself(one, sought.host)) {
+            Some(redirect) => held.looping.push(redirect.node),
+            None => held.rules.push(HeldRule { node, matches: None }),
         }
     }
-    let matches = rules.held.iter().filter_map(|one| one.node.get("matches")).flat_map(Node::items);
+    let matches = held.rules.iter().filter_map(|one| one.node.get("matches")).flat_map(Node::items);
     for header in matches.filter_map(|one| one.get("headers")).flat_map(Node::items) {
         let name = header.text_at(&["name"]).unwrap_or_default();
-        refuse_key(route, key, name, header)?;
+        refuse_key(route, sought.key, name, header)?;
         if is_host_header(name) {
             let message =
                 format!("{} matches the header `{name}`, which a preview host changes", route.id);
@@ -90,43 +86,39 @@ fn of_gateway_api<'a>(
             return Err(refuse(message, help, header));
         }
     }
-    Ok(rules)
+    Ok(held)
 }
 
-/// The rules of a VirtualService that hold in all of some situations.
-fn agreed<'a, 'p>(
+/// The rules of a VirtualService that hold at all of some listeners, which have to agree.
+pub(in super::super) fn held_of_istio<'a>(
     route: &'a Object,
-    all: impl Iterator<Item = Situation<'p>>,
-) -> Result<Rules<'a>, Refused> {
-    let mut agreed: Option<(Situation<'_>, Rules<'_>)> = None;
-    for situation in all {
-        let rules = http_at(route, &situation)?;
+    sought: &Sought<'_>,
+) -> Result<Held<'a>, Refused> {
+    let mut agreed: Option<(&At<'_>, Held<'_>)> = None;
+    for at in sought.at {
+        let held = http_at(route, &Situation { route, at, sought })?;
         match &agreed {
-            None => agreed = Some((situation, rules)),
-            Some((first, other)) if other.held != rules.held => {
-                return Err(Box::new(differs(route, first.at, situation.at)));
+            None => agreed = Some((at, held)),
+            Some((first, other)) if other.rules != held.rules => {
+                return Err(Box::new(differs(route, first, at)));
             }
             Some(_) => {}
         }
     }
-    Ok(agreed.map(|(_, rules)| rules).unwrap_or_default())
+    Ok(agreed.map(|(_, held)| held).unwrap_or_default())
 }
 
-/// Where and for whom it is decided whether a match of a VirtualService holds.
+/// Where it is decided whether a match of a VirtualService holds.
 struct Situation<'p> {
     route: &'p Object,
-    host: &'p str,
-    preview: &'p Pattern,
     at: &'p At<'p>,
-    key: &'p RoutingKey,
-    /// Whether clients of the preview's host speak TLS.
-    secure: bool,
+    sought: &'p Sought<'p>,
 }
 
 /// The rules of a VirtualService that hold in a situation.
-fn http_at<'a>(route: &'a Object, situation: &Situation<'_>) -> Result<Rules<'a>, Refused> {
+fn http_at<'a>(route: &'a Object, situation: &Situation<'_>) -> Result<Held<'a>, Refused> {
     let reader = reader(RouteApi::Istio);
-    let mut rules = Rules::default();
+    let mut held = Held::default();
     for node in http(route) {
         if let Some(delegate) = node.get("delegate") {
             let message =
@@ -137,11 +129,11 @@ fn http_at<'a>(route: &'a Object, situation: &Situation<'_>) -> Result<Rules<'a>
         }
         let written = matches(node);
         let redirect = reader.redirects(node).into_iter().next();
-        if let Some(redirect) = redirect.filter(|one| leads_to_itself(one, situation.host)) {
+        if let Some(redirect) = redirect.filter(|one| leads_to_itself(one, situation.sought.host)) {
             // One that cannot hold here is not missed.
             let may_hold = |one| !matches!(situation.left_of(one), Ok(None));
             if written.is_empty() || written.iter().any(may_hold) {
-                rules.looping.push(redirect.node);
+                held.looping.push(redirect.node);
             }
             continue;
         }
@@ -154,9 +146,9 @@ fn http_at<'a>(route: &'a Object, situation: &Situation<'_>) -> Result<Rules<'a>
         }
         let is_open = |one: &Node| one.entries().iter().all(|(key, _)| key.text == "name");
         let is_for_all = left.is_empty() || left.iter().any(is_open);
-        rules.held.push(Held { node, matches: (!is_for_all).then_some(left) });
+        held.rules.push(HeldRule { node, matches: (!is_for_all).then_some(left) });
     }
-    Ok(rules)
+    Ok(held)
 }
 
 impl Situation<'_> {
@@ -178,7 +170,7 @@ impl Situation<'_> {
         {
             return Ok(None);
         }
-        let own_scheme = self.at.secure.filter(|secure| *secure != self.secure);
+        let own_scheme = self.at.secure.filter(|secure| *secure != self.sought.secure);
         if let (Some(secure), Some(scheme)) = (own_scheme, one.get("scheme")) {
             if !self.holds(scheme, if secure { "https" } else { "http" })? {
                 return Ok(None);
@@ -189,7 +181,7 @@ impl Situation<'_> {
             one.get("authority").map(|it| (it, true)).into_iter().collect();
         for field in HEADERS {
             for (name, wanted) in one.get(field).map(Node::entries).unwrap_or_default() {
-                refuse_key(self.route, self.key, &name.text, wanted)?;
+                refuse_key(self.route, self.sought.key, &name.text, wanted)?;
                 if is_host_header(&name.text) {
                     hosts.push((wanted, field == "headers"));
                     left.make(&[field]).remove(&name.text);
@@ -200,29 +192,29 @@ impl Situation<'_> {
             }
         }
         for (wanted, holds) in &hosts {
-            if self.host.starts_with('*') {
+            if self.sought.host.starts_with('*') {
                 let message = format!(
                     "{} matches on the authority, and its host `{}` stands for many",
-                    self.route.id, self.host
+                    self.route.id, self.sought.host
                 );
                 let help = "write the hosts that it distinguishes into `hosts`, each with a preview host \
                             of its own";
                 return Err(refuse(message, help, wanted));
             }
-            if self.holds(wanted, self.host)? != *holds {
+            if self.holds(wanted, self.sought.host)? != *holds {
                 return Ok(None);
             }
         }
         if !hosts.is_empty() {
             // It stays a condition that is always true: without one it would stand behind others.
-            left.set("authority", Node::map([("prefix", Node::string(&self.preview.0))]));
+            left.set("authority", Node::map([("prefix", Node::string(&self.sought.preview.0))]));
         }
         Ok(Some(left))
     }
 
     /// The port at which requests come in.
     fn port(&self, one: &Node, wanted: &Node) -> Result<u16, Refused> {
-        let secure = self.at.secure.unwrap_or(self.secure);
+        let secure = self.at.secure.unwrap_or(self.sought.secure);
         let usual = if secure { 443 } else { 80 };
         let is_usual = matches!(wanted.integer_value(), Some(80 | 443));
         self.at.port.or(is_usual.then_some(usual)).ok_or_else(|| {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::held::Held;
+use super::held::HeldRule;
 use super::{Pattern, Rule};
 use crate::kube::RouteApi;
 use crate::model::route::gateways::{Gateways, Hit, Listener, listeners};
@@ -110,7 +110,7 @@ pub enum Origin<'a> {
 }
 
 impl<'a> Rule<'a> {
-    pub(super) fn new(api: RouteApi, held: Held<'a>, leads: &Leads, served: &Served) -> Self {
+    pub(super) fn new(api: RouteApi, held: HeldRule<'a>, leads: &Leads, served: &Served) -> Self {
         let (node, reader) = (held.node, reader(api));
         let redirect = reader.redirects(node).into_iter().next();
         let redirect = redirect.and_then(|redirect| target(redirect, leads, served));

@@ -1,9 +1,10 @@
 //! Lists of HTTPRoutes and GRPCRoutes that have no room for what clones and `stripKey` add to them. How long a list
 //! may be stands in the CRDs of the Gateway API. VirtualServices have no such limits.
 
+use super::super::planner::planner;
 use super::{Entries, Rule};
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::kube::{Object, RouteApi};
+use crate::kube::Object;
 use crate::model::route::Route;
 use crate::model::route::gateway_api::{backends, filters, rules};
 use crate::spec::RoutingKey;
@@ -19,28 +20,22 @@ const ORIGINS: usize = 64;
 /// Reports the lists that would be too long.
 pub(super) fn check(planned: &Entries<'_>, key: &RoutingKey, found: &mut Report) {
     for clone in &planned.clones {
-        let route = clone.way.route;
-        match route.api {
-            RouteApi::GatewayApi => {
-                let rules = clone.way.rules.iter();
-                found.extend(rules.flat_map(|rule| of_clone(route.object, rule, key)));
-            }
-            RouteApi::Istio => {}
+        let Route { api, object } = clone.way.route;
+        for rule in &clone.way.rules {
+            found.extend(planner(api).full_for_clone(object, rule, key));
         }
     }
     for Route { api, object } in &planned.stripped {
-        match api {
-            RouteApi::GatewayApi => {
-                let rules = rules(object).iter();
-                found.extend(rules.filter_map(|rule| of_stripped(object, rule, key)));
-            }
-            RouteApi::Istio => {}
-        }
+        found.extend(planner(*api).full_for_strip(object, key));
     }
 }
 
-/// What a clone of a rule has no room for.
-fn of_clone(route: &Object, rule: &Rule<'_>, key: &RoutingKey) -> Vec<Diagnostic> {
+/// The lists of a rule that have no room for what a clone adds to them.
+pub(in super::super) fn full_for_clone(
+    route: &Object,
+    rule: &Rule<'_>,
+    key: &RoutingKey,
+) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let own = rule.origins.as_ref().filter(|origins| origins.len() > ORIGINS);
     let written = filters(rule.node).iter().find_map(|it| it.at(&["cors", "allowOrigins"]));
@@ -72,6 +67,11 @@ fn of_clone(route: &Object, rule: &Rule<'_>, key: &RoutingKey) -> Vec<Diagnostic
         found.extend(full(route, (modifier, "add"), more, of_key));
     }
     found
+}
+
+/// The lists of a route that have no room for what `stripKey` adds to them.
+pub(in super::super) fn full_for_strip(route: &Object, key: &RoutingKey) -> Vec<Diagnostic> {
+    rules(route).iter().filter_map(|rule| of_stripped(route, rule, key)).collect()
 }
 
 /// What `stripKey` has no room for in a rule.

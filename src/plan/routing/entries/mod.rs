@@ -26,7 +26,10 @@ use crate::plan::naming::safe_hash;
 use crate::spec::{Config, Delivery, Entry};
 use crate::yaml::Node;
 
+pub(super) use held::{Held, Sought, held_of_gateway_api, held_of_istio};
 pub use led::{Origin, Target};
+pub(super) use limits::{full_for_clone, full_for_strip};
+pub(super) use routes::{has_gateway_rule, leads_to_service};
 use ways::Finder;
 
 /// The ways in from outside.
@@ -263,7 +266,7 @@ fn check_gateways(
             let Hit::OfOtherApi(other) = gateways.find(name, api) else {
                 continue;
             };
-            let api = api.name();
+            let api = api.words().name;
             let message = format!(
                 "{} is for a Gateway of {api}, and {}/{} is one of {}",
                 route.id, name.0, name.1, other.id.group

@@ -1,8 +1,9 @@
 //! The routes of the input that lead from a Gateway into the baseline.
 
+use super::super::planner::planner;
 use super::super::unfollowed::exported_to_nobody;
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::kube::{Object, RouteApi, gateway, istio as istio_kind};
+use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
 use crate::model::route::gateways::{Gateways, Hit};
 use crate::model::route::{Route, gateway_api, istio, reader};
@@ -22,10 +23,11 @@ pub(super) fn entry_routes<'a>(
             }
             continue;
         };
-        if !leads_in(route, catalog) {
+        let planner = planner(route.api);
+        if route.bindings().is_empty() || !planner.leads_in(object, catalog) {
             continue;
         }
-        if !can_set_key(route) {
+        if !planner.can_set_key(object) {
             found.push(not_cloned(object));
         } else if !is_ignored(route, gateways, found) {
             routes.push(route);
@@ -45,38 +47,8 @@ fn leads_in_unmarked(object: &Object) -> bool {
     object.is("networking.k8s.io", "Ingress") || is_stream && parents().any(is_gateway)
 }
 
-/// Whether a route leads from a Gateway into the baseline.
-fn leads_in(route: Route<'_>, catalog: &Catalog<'_>) -> bool {
-    if route.bindings().is_empty() {
-        return false;
-    }
-    let is_home = route.id.namespace == catalog.namespace;
-    match route.api {
-        RouteApi::GatewayApi => is_home || names_home(route.object, catalog.namespace),
-        RouteApi::Istio => {
-            // One without hosts is a delegate.
-            istio::hosts(route.object).next().is_some()
-                && (is_home || leads_to_service(route.object, catalog))
-        }
-    }
-}
-
-/// Whether a clone of a route could set the key.
-fn can_set_key(route: Route<'_>) -> bool {
-    match route.api {
-        RouteApi::GatewayApi => true,
-        RouteApi::Istio => has_gateway_rule(route.object),
-    }
-}
-
-/// Whether a backend of a route is in this namespace.
-fn names_home(route: &Object, home: &str) -> bool {
-    let mut chosen = gateway_api::rules(route).iter().flat_map(gateway_api::backends);
-    chosen.any(|backend| backend.text_at(&["namespace"]) == Some(home))
-}
-
 /// Whether a VirtualService, or one that it delegates to, chooses a service of the baseline.
-fn leads_to_service(object: &Object, catalog: &Catalog<'_>) -> bool {
+pub(in super::super) fn leads_to_service(object: &Object, catalog: &Catalog<'_>) -> bool {
     let chooses = |object: &Object| {
         let mut hosts = istio::http(object).flat_map(istio::destinations);
         hosts.any(|host| catalog.home.service_of(host, object).is_some())
@@ -133,7 +105,7 @@ fn not_cloned(object: &Object) -> Diagnostic {
 }
 
 /// Whether some HTTP rule of a VirtualService holds at a Gateway.
-fn has_gateway_rule(object: &Object) -> bool {
+pub(in super::super) fn has_gateway_rule(object: &Object) -> bool {
     istio::http(object).any(|rule| {
         let matches = istio::matches(rule);
         matches.is_empty() || matches.iter().any(istio::is_for_gateway)

@@ -6,7 +6,8 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::held::{self, Held};
+use super::super::planner::planner;
+use super::held::{self, HeldRule, Sought};
 use super::led::{Leads, Served};
 use super::{Pattern, Rule, Way, preview_host};
 use crate::diagnostic::{Diagnostic, code};
@@ -29,7 +30,7 @@ pub(super) struct At<'a> {
 /// Hosts of a route for which the same of it holds.
 #[derive(Debug)]
 struct Part<'a> {
-    held: Vec<Held<'a>>,
+    held: Vec<HeldRule<'a>>,
     hosts: Vec<(String, Pattern)>,
 }
 
@@ -214,7 +215,7 @@ impl<'a> Finder<'a, '_> {
         secure: bool,
     ) -> Vec<Part<'a>> {
         let by_host = held::depends_on_host(route);
-        let mut known: Vec<(&[At<'_>], Vec<Held<'_>>)> = Vec::new();
+        let mut known: Vec<(&[At<'_>], Vec<HeldRule<'_>>)> = Vec::new();
         let mut parts: Vec<Part<'_>> = Vec::new();
         let mut looping: Vec<&Node> = Vec::new();
         for (host, at) in hosts {
@@ -222,10 +223,13 @@ impl<'a> Finder<'a, '_> {
             let mut same = known.iter().filter(|(other, _)| !by_host && *other == at.as_slice());
             let held = match same.next() {
                 Some((_, held)) => held.clone(),
-                None => match held::at_all(route, host, &preview, at, (self.key, secure)) {
-                    Ok(rules) => {
-                        looping.extend(rules.looping);
-                        rules.held
+                None => match planner(route.api).held(
+                    route.object,
+                    &Sought { host, preview: &preview, at, key: self.key, secure },
+                ) {
+                    Ok(held) => {
+                        looping.extend(held.looping);
+                        held.rules
                     }
                     Err(finding) => {
                         self.say(*finding);

@@ -11,6 +11,7 @@ mod virtual_service;
 pub(super) use virtual_service::exported_to_nobody;
 
 use super::RouteIndex;
+use super::planner::planner;
 use crate::diagnostic::{Diagnostic, Place, Report, code};
 use crate::kube::{Object, RouteApi, gateway, istio as istio_kind};
 use crate::model::route::Route;
@@ -28,9 +29,8 @@ impl<'a> RouteIndex<'a, '_> {
             return;
         }
         for object in self.catalog.objects() {
-            found.extend(match RouteApi::of(object) {
-                Some(RouteApi::GatewayApi) => self.of_route(object),
-                Some(RouteApi::Istio) => self.of_virtual_service(object),
+            found.extend(match Route::of(object) {
+                Some(route) => planner(route.api).unfollowed(self, route),
                 None => self.of_stream_route(object),
             });
         }
@@ -59,8 +59,9 @@ impl<'a> RouteIndex<'a, '_> {
         service.filter(|_| is_mesh(object)).map(|name| not_previewed(object, name, object.place()))
     }
 
-    fn of_route(&self, route: &'a Object) -> Option<Diagnostic> {
-        let as_route = Route { api: RouteApi::GatewayApi, object: route };
+    /// What previews do not follow of an HTTPRoute or GRPCRoute.
+    pub(super) fn of_route(&self, as_route: Route<'a>) -> Option<Diagnostic> {
+        let route = as_route.object;
         let home = self.catalog.namespace;
         let in_home =
             |parent: &&Node| kind_of_parent(parent).1 == "Service" && is_in(parent, route, home);

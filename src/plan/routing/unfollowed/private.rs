@@ -1,10 +1,11 @@
 //! What holds for callers of the baseline's namespace alone, and so not for the copies in a preview's.
 
 use super::super::RouteIndex;
+use super::super::planner::planner;
 use crate::diagnostic::{Diagnostic, Place, code};
-use crate::kube::{Object, RouteApi, istio as istio_kind};
-use crate::model::route::gateway_api::{is_in, kind_of_parent, parents};
-use crate::model::route::istio::{Seen, http, is_mesh, matches};
+use crate::kube::{Object, istio::GROUP};
+use crate::model::route::Route;
+use crate::model::route::istio::Seen;
 use crate::yaml::Node;
 
 /// So many objects are named; of a thousand the rest is counted.
@@ -38,38 +39,21 @@ impl RouteIndex<'_, '_> {
     /// Where an object says that it is for the baseline's namespace.
     fn private<'o>(&self, object: &'o Object) -> Option<&'o Node> {
         const EXPORT_TO: &str = "networking.istio.io/exportTo";
-        let namespace = self.catalog.namespace;
-        let is_own = object.id.namespace == namespace;
-        let is_hidden = || matches!(Seen::of(object), Seen::In(names) if names.contains(namespace));
-        let export_to = || object.node.at(&["spec", "exportTo"]).filter(|_| is_hidden());
-        match RouteApi::of(object) {
-            Some(RouteApi::GatewayApi) => {
-                let services = parents(object)
-                    .iter()
-                    .filter(|parent| kind_of_parent(parent) == ("", "Service"));
-                { services }.find(|parent| is_own && !is_in(parent, object, namespace))
-            }
-            Some(RouteApi::Istio) => {
-                let is_home = |node: &&Node| node.text() == Some(namespace);
-                let source = |one: &'o Node| one.get("sourceNamespace").filter(is_home);
-                let concerned = is_mesh(object) && self.is_met(object);
-                let found =
-                    || export_to().or_else(|| http(object).flat_map(matches).find_map(source));
-                concerned.then(found).flatten()
-            }
-            None if object.is(istio_kind::GROUP, "ServiceEntry") => export_to(),
-            None => {
-                let concerned =
-                    object.is("", "Service") && is_own && self.is_called(&object.id.name);
-                let node = object.node.at(&["metadata", "annotations", EXPORT_TO]);
-                node.filter(|node| {
-                    let written = node.text().unwrap_or_default();
-                    concerned
-                        && !written.is_empty()
-                        && !written.split(',').any(|to| to.trim() == "*")
-                })
-            }
+        let home = self.catalog.namespace;
+        if let Some(route) = Route::of(object) {
+            return planner(route.api).private(self, object);
         }
+        if object.is(GROUP, "ServiceEntry") {
+            let node = object.node.at(&["spec", "exportTo"]);
+            return node.filter(|_| Seen::of(object).is_private(home));
+        }
+        let is_service = object.is("", "Service") && object.id.namespace == home;
+        let concerned = is_service && self.is_called(&object.id.name);
+        let node = object.node.at(&["metadata", "annotations", EXPORT_TO]);
+        node.filter(|node| {
+            let written = node.text().unwrap_or_default();
+            concerned && !written.is_empty() && !written.split(',').any(|to| to.trim() == "*")
+        })
     }
 
     /// Whether some preview calls the baseline's service and not a copy of its own.
@@ -79,7 +63,7 @@ impl RouteIndex<'_, '_> {
 
     /// Whether copies can meet the rules of a VirtualService: where every preview has a copy of each of its
     /// services, the rules are attached to those.
-    fn is_met(&self, object: &Object) -> bool {
+    pub(in super::super) fn is_met(&self, object: &Object) -> bool {
         let mut services = self.spoken_for(object).peekable();
         services.peek().is_none() || services.any(|name| self.is_called(name))
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::RouteIndex;
 use super::{not_previewed, replaces};
 use crate::diagnostic::{Diagnostic, Place, code};
-use crate::kube::{Object, RouteApi, istio::GROUP};
+use crate::kube::{Object, istio::GROUP};
 use crate::model::route::Route;
 use crate::model::route::istio::{
     SOURCE, Seen, destinations, hosts, http, is_mesh, is_on_port, mesh_matches, section,
@@ -13,8 +13,9 @@ use crate::model::route::istio::{
 use crate::yaml::Node;
 
 impl<'a> RouteIndex<'a, '_> {
-    pub(super) fn of_virtual_service(&self, object: &'a Object) -> Option<Diagnostic> {
-        let chooses = self.chooses_previewed(Route { api: RouteApi::Istio, object });
+    /// What previews do not follow of a VirtualService.
+    pub(in super::super) fn of_virtual_service(&self, route: Route<'a>) -> Option<Diagnostic> {
+        let (object, chooses) = (route.object, self.chooses_previewed(route));
         if hosts(object).next().is_none() {
             let service = chooses.filter(|_| self.is_delegate(object))?;
             let help = "write its entries into the VirtualService that delegates to it".to_owned();

@@ -1,193 +1,29 @@
-//! VirtualServices in the mesh: for a host, and those who see it, there is never more than one.
+//! Which rules of VirtualServices are derived for previews, and what cannot be derived from.
 //!
-//! Rules are tried in order, so the rules of previews stand in front, in the order of the
-//! originals. A rule without affected destinations is cloned only where it stands before one that
-//! is derived and some request satisfies both.
-//! See <https://istio.io/latest/docs/reference/config/networking/virtual-service/>.
+//! Rules are tried in order, so the rules of previews stand in front, in the order of the originals. A rule
+//! without affected destinations is cloned only where it stands before one that is derived and some request
+//! satisfies both.
 
 use std::collections::BTreeSet;
 
-use super::bound::{Bound, chosen};
-use super::overlap::may_overlap;
-use super::swap::Swapped;
-use super::{MeshRoutes, Planning, RouteIndex, Routing, alike};
+use super::super::bound::{Bound, chosen};
+use super::super::overlap::may_overlap;
+use super::super::planner::Planning;
+use super::super::swap::Swapped;
+use super::super::{MeshRoutes, RouteIndex, alike};
+use super::{Derived, HostRules, InMesh, Source};
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::kube::{Object, RouteApi, istio::GROUP, marks};
+use crate::kube::{Object, RouteApi, marks};
 use crate::model::route::Route;
 use crate::model::route::istio::{
-    Seen, destinations, hosts, http, is_on_port, is_only_mesh, matches, mesh_matches, section,
+    Seen, destinations, hosts, http, is_on_port, is_only_mesh, matches, mesh_matches,
 };
-use crate::model::{Catalog, Home, Service};
-use crate::spec::{Config, Delivery};
+use crate::model::{Home, Service};
+use crate::spec::Delivery;
 use crate::yaml::Node;
 
-/// The VirtualService of one host, or of all hosts of an extended one.
-#[derive(Debug)]
-pub struct HostRules<'a> {
-    /// The service whose host made it necessary.
-    pub service: &'a str,
-    /// Where its rules come from.
-    pub source: Source<'a>,
-    /// What an earlier run made of it, to which other sets may have added.
-    pub earlier: Option<&'a Object>,
-    /// The previews that have rules in it, in order, by the index of their environment; each with
-    /// the index of what is derived for it.
-    pub previews: Vec<(usize, usize)>,
-    /// What is derived for previews that affect the same services.
-    pub derived: Vec<Derived<'a>>,
-    /// The rules of a wildcard, which follow those of previews.
-    pub carried: Vec<InMesh<'a>>,
-    /// Ports that can be routed, where there is no original; a service of one port needs no match.
-    pub ports: Vec<u16>,
-    /// Whether rules must match their port.
-    pub match_port: bool,
-    /// Ports of the service on which no rule of the original can apply, so that Istio routes them
-    /// as if there were no VirtualService.
-    pub bare: Vec<u16>,
-    /// Whether matches must say that they are for the mesh, because the original is for Gateways too.
-    pub names_mesh: bool,
-}
-
-/// Where the rules of a host come from.
-#[derive(Debug, Clone, Copy)]
-pub enum Source<'a> {
-    /// Nowhere: the host has no VirtualService yet.
-    Nothing,
-    /// The user's VirtualService for the host, which is extended.
-    Existing(&'a Object),
-    /// A wildcard that an exact host would shadow: its rules are carried over.
-    Wildcard(&'a Object),
-}
-
-/// What some previews have in front of the rules of an original.
-#[derive(Debug, Default)]
-pub struct Derived<'a> {
-    /// Rules of the original, in order.
-    pub rules: Vec<InMesh<'a>>,
-    /// Ports without a rule of the original on which the copy is chosen.
-    pub bare: Vec<u16>,
-}
-
-/// A rule of a VirtualService as it holds in the mesh.
-#[derive(Debug)]
-pub struct InMesh<'a> {
-    /// The rule.
-    pub swapped: Swapped<'a>,
-    /// Those of its matches that hold in the mesh.
-    pub matches: Vec<Node>,
-}
-
-impl<'a> InMesh<'a> {
-    /// A rule; none where it is bound to Gateways alone.
-    fn of(original: &Object, swapped: Swapped<'a>) -> Option<Self> {
-        let matches = mesh_matches(original, swapped.rule)?;
-        Some(Self { swapped, matches })
-    }
-}
-
-impl<'a> HostRules<'a> {
-    /// The rules that are derived from those of the user.
-    pub(crate) fn derived(&self) -> Vec<&Swapped<'a>> {
-        let rules = self.derived.iter().flat_map(|derived| &derived.rules);
-        rules.map(|rule| &rule.swapped).collect()
-    }
-
-    /// Whether a rule leads to the copy of the service without one of the user's saying so.
-    pub(super) fn leads_to_copy(&self) -> bool {
-        matches!(self.source, Source::Nothing) || !self.bare.is_empty()
-    }
-
-    /// Whether it is an object of the user that is extended, and not one of ours.
-    pub(crate) fn extends(&self) -> bool {
-        matches!(self.source, Source::Existing(_))
-    }
-}
-
-/// What of a VirtualService is attached to copies.
-#[derive(Debug)]
-pub struct Attached<'a> {
-    /// The services for whose copies it speaks.
-    pub services: Vec<&'a str>,
-    /// Its HTTP rules.
-    pub http: Vec<InMesh<'a>>,
-    /// Its rules for streams of bytes.
-    pub tcp: Vec<InMesh<'a>>,
-}
-
-impl<'a> Attached<'a> {
-    /// All of its rules.
-    pub(super) fn rules(&self) -> impl Iterator<Item = &Swapped<'a>> {
-        self.http.iter().chain(&self.tcp).map(|rule| &rule.swapped)
-    }
-}
-
-/// Attaches a VirtualService to the copies of these services. None where nothing of it holds in the mesh.
-pub(super) fn attach<'a>(
-    index: &RouteIndex<'a, '_>,
-    route: Route<'a>,
-    services: &BTreeSet<&'a str>,
-    is_copied: impl Fn(&str) -> bool,
-) -> Option<Attached<'a>> {
-    let catalog = index.catalog;
-    let in_mesh = |rule| InMesh::of(route.object, Swapped::of(rule, route, catalog, &is_copied));
-    let http: Vec<InMesh<'_>> = http(route.object).filter_map(in_mesh).collect();
-    let tcp: Vec<InMesh<'_>> = section(route.object, "tcp").iter().filter_map(in_mesh).collect();
-    if http.is_empty() && tcp.is_empty() {
-        return None;
-    }
-    // Several spellings of one host are one here.
-    let mut seen = BTreeSet::new();
-    let named =
-        hosts(route.object).filter_map(|host| catalog.home.service_routed(host, route.object));
-    let named = named.filter_map(|name| services.get(name.as_ref()).copied());
-    let mut named: Vec<&str> = named.filter(|name| seen.insert(*name)).collect();
-    if named.is_empty() {
-        named = services.iter().copied().collect();
-    }
-    Some(Attached { services: named, http, tcp })
-}
-
-/// Names the rules of a VirtualService that are not attached to copies of its services.
-pub(super) fn check_attached(object: &Object, found: &mut Report) {
-    if let Some(tls) = object.node.at(&["spec", "tls"]).filter(|tls| !tls.items().is_empty()) {
-        let message =
-            format!("the tls routes of {} do not hold for calls inside previews", object.id);
-        let help = "nothing to do, unless copies call each other by TLS of their own: match by port under tcp";
-        found.push(
-            Diagnostic::new(&code::DROPPED, message, help).at(tls.place, "stay with the original"),
-        );
-    }
-}
-
-/// VirtualServices of an earlier run that this one has no use for, and that other sets have added to: they
-/// stay with what is not ours, or the other sets' previews would be left without rules.
-pub(super) fn left_to_others<'a>(
-    config: &Config,
-    catalog: &'a Catalog<'a>,
-    routing: &Routing<'a>,
-) -> Vec<&'a Object> {
-    let home = catalog.home;
-    let is_made = |object: &Object| {
-        let mut made = routing.host_rules();
-        made.any(|rules| {
-            marks::virtual_service(config.set(), rules.service) == object.id.name.as_str()
-        })
-    };
-    let is_free = |object: &Object| {
-        let mut users = catalog.of_kind(GROUP, "VirtualService");
-        let of = |one: &Object| -> Vec<String> {
-            hosts(one).map(|host| home.full_host(host, &one.id.namespace)).collect()
-        };
-        let taken = of(object);
-        !users.any(|one| of(one).iter().any(|host| taken.contains(host)))
-    };
-    let earlier = catalog.extended().iter();
-    let left = earlier.filter(|one| marks::is_changed(&one.node, marks::HTTP));
-    left.filter(|one| !is_made(one) && is_free(one)).collect()
-}
-
 /// Plans the VirtualServices of one service for the previews that are involved.
-pub(super) fn plan<'a>(
+pub(in crate::plan::routing) fn plan<'a>(
     to: &mut Planning<'_, 'a, '_>,
     bound: &Bound<'a>,
     service: &'a Service<'a>,

@@ -1,22 +1,29 @@
 //! Gateway API in the mesh: which rules of a service's HTTPRoutes or GRPCRoutes are derived.
 //!
 //! Precedence decides: exact path, longest prefix, method, number of headers, number of query
-//! parameters. A derived rule has one header more than its original, so it wins against it, and may
-//! win against another rule that used to outrank it: that one is then cloned with the key as well.
+//! parameters. What that means for derived rules stands in `derive`.
 //! See <https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule>.
+
+mod derive;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::precedence::{Condition, Rank, rank};
-use super::swap::Swapped;
-use super::{MeshRoutes, Planning, RouteIndex, ServiceRoutes, alike};
-use crate::diagnostic::{Diagnostic, Report, code};
+use self::derive::Rules;
+use super::entries::{self, Held, Sought};
+use super::hosts::of_parents;
+use super::planner::{Planner, Planning, ServiceRoutes};
+use super::swap::{Backend, Swapped};
+use super::{Attached as AnyAttached, MeshRoutes, RouteIndex, alike};
+use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, RouteApi, gateway::GROUP};
 use crate::model::route::Route;
 use crate::model::route::gateway_api::{
-    backends, dropped, filters, ignored_parent, is_hostname, port_of, rules, service_parents,
+    backends, dropped, filters, ignored_parent, is_hostname, is_in, kind_of_parent, parents,
+    port_of, rules, service_parents,
 };
+use crate::model::route::gateways::Name;
 use crate::model::{Catalog, Service};
+use crate::spec::RoutingKey;
 use crate::yaml::Node;
 
 /// The routes of one service and port that are made for each of some previews.
@@ -113,8 +120,86 @@ pub struct Parent<'a> {
     pub section: Option<&'a str>,
 }
 
+/// Plans HTTPRoutes and GRPCRoutes.
+pub(super) struct GatewayApi;
+
+impl Planner for GatewayApi {
+    fn service_routes<'a>(&self, catalog: &'a Catalog<'a>) -> Box<dyn ServiceRoutes<'a> + 'a> {
+        Box::new(ParentedRoutes::of(catalog))
+    }
+
+    fn merge<'a>(&self, backends: Vec<Backend<'a>>, _: usize, _: &Catalog<'_>) -> Vec<Backend<'a>> {
+        backends
+    }
+
+    fn attach<'a>(
+        &self,
+        index: &RouteIndex<'a, '_>,
+        route: Route<'a>,
+        services: &BTreeSet<&'a str>,
+        is_copied: &dyn Fn(&str) -> bool,
+    ) -> Option<AnyAttached<'a>> {
+        Some(AnyAttached::GatewayApi(attach(index, route, services, is_copied)))
+    }
+
+    fn not_attached(&self, _: &Object) -> Option<Diagnostic> {
+        None
+    }
+
+    fn unfollowed<'a>(&self, index: &RouteIndex<'a, '_>, route: Route<'a>) -> Option<Diagnostic> {
+        index.of_route(route)
+    }
+
+    fn private<'o>(&self, index: &RouteIndex<'_, '_>, route: &'o Object) -> Option<&'o Node> {
+        let home = index.catalog.namespace;
+        let services = parents(route).iter().filter(|one| kind_of_parent(one) == ("", "Service"));
+        let mut elsewhere = services.filter(|one| !is_in(one, route, home));
+        elsewhere.next().filter(|_| route.id.namespace == home)
+    }
+
+    fn leads_in(&self, route: &Object, catalog: &Catalog<'_>) -> bool {
+        let is_home = |name: Option<&str>| name == Some(catalog.namespace);
+        let mut backends = rules(route).iter().flat_map(backends);
+        is_home(Some(&route.id.namespace))
+            || backends.any(|backend| is_home(backend.text_at(&["namespace"])))
+    }
+
+    fn can_set_key(&self, _: &Object) -> bool {
+        true
+    }
+
+    fn held<'a>(
+        &self,
+        route: &'a Object,
+        sought: &Sought<'_>,
+    ) -> Result<Held<'a>, Box<Diagnostic>> {
+        entries::held_of_gateway_api(route, sought)
+    }
+
+    fn full_for_clone(
+        &self,
+        route: &Object,
+        rule: &entries::Rule<'_>,
+        key: &RoutingKey,
+    ) -> Vec<Diagnostic> {
+        entries::full_for_clone(route, rule, key)
+    }
+
+    fn full_for_strip(&self, route: &Object, key: &RoutingKey) -> Vec<Diagnostic> {
+        entries::full_for_strip(route, key)
+    }
+
+    fn hosts_at_gateways<'a>(
+        &self,
+        catalog: &'a Catalog<'a>,
+        route: &'a Object,
+    ) -> Vec<(Name<'a>, Vec<&'a str>)> {
+        of_parents(catalog, route)
+    }
+}
+
 /// Attaches a route to the copies of these services.
-pub(super) fn attach<'a>(
+fn attach<'a>(
     index: &RouteIndex<'a, '_>,
     route: Route<'a>,
     services: &BTreeSet<&'a str>,
@@ -339,150 +424,4 @@ fn contradiction(service: &Service<'_>, routes: &[(&Object, Option<u16>)]) -> Op
     let finding = Diagnostic::new(&code::ROUTE_CONFLICT, message, help)
         .at(without.place(), "attached without a port");
     Some(finding.also(with.place(), "attached with a port"))
-}
-
-/// One match of one rule, with what decides precedence.
-struct Match<'a> {
-    route: &'a Object,
-    rule: &'a Node,
-    node: Option<&'a Node>,
-    rank: Rank,
-    condition: Condition<'a>,
-}
-
-/// Every match of every rule of one host and port, in the order of route and rule.
-struct Rules<'a> {
-    matches: Vec<Match<'a>>,
-}
-
-impl<'a> Rules<'a> {
-    fn of(routes: &[&'a Object]) -> Self {
-        let mut matches = Vec::new();
-        for route in routes {
-            let grpc = route.id.kind == "GRPCRoute";
-            for rule in rules(route) {
-                let list = rule.get("matches").map(Node::items).unwrap_or_default();
-                let nodes: Vec<Option<&'a Node>> =
-                    if list.is_empty() { vec![None] } else { list.iter().map(Some).collect() };
-                for node in nodes {
-                    let (rank, condition) = (rank(node, grpc), Condition::new(node));
-                    matches.push(Match { route, rule, node, rank, condition });
-                }
-            }
-        }
-        Self { matches }
-    }
-
-    /// The rules to derive for previews that affect these services, which are in order: those that
-    /// choose one of them, and those that must go on outranking them. Counts the pairs it compares.
-    fn derive(&self, to: &mut Planning<'_, 'a, '_>, affected: &[&str]) -> Vec<Rule<'a>> {
-        let index = to.index;
-        let is_copied =
-            |name: &str| affected.binary_search(&name).is_ok() && !index.is_unrouted(name);
-        let swapped = |one: &Match<'a>| {
-            let route = Route { api: RouteApi::GatewayApi, object: one.route };
-            Swapped::of(one.rule, route, index.catalog, is_copied)
-        };
-        let mut derived: Vec<bool> =
-            self.matches.iter().map(|one| swapped(one).chooses_copy()).collect();
-        if !derived.contains(&true) {
-            return Vec::new();
-        }
-        self.add_outranking(&mut derived, &mut to.routing.pairs);
-        let mut order: Vec<usize> = (0..self.matches.len()).filter(|&i| derived[i]).collect();
-        order.sort_by(|&a, &b| self.matches[b].rank.cmp(&self.matches[a].rank).then(a.cmp(&b)));
-        let mut rules: Vec<Rule<'a>> = Vec::new();
-        for number in order {
-            let one = &self.matches[number];
-            check_key(index, one, to.found);
-            match rules.last_mut() {
-                Some(Rule::Derived { rule, matches }) if std::ptr::eq(rule.rule, one.rule) => {
-                    matches.push(one.node);
-                }
-                _ => rules.push(Rule::Derived { rule: swapped(one), matches: vec![one.node] }),
-            }
-        }
-        rules
-    }
-
-    /// Adds the matches that must go on outranking those that are derived. A clone has one header more as well,
-    /// so it may need clones in turn.
-    fn add_outranking(&self, derived: &mut [bool], pairs: &mut usize) {
-        let mut new: Vec<usize> = (0..derived.len()).filter(|&index| derived[index]).collect();
-        while let Some(other) = new.pop() {
-            *pairs += derived.len();
-            for (index, is_derived) in derived.iter_mut().enumerate() {
-                if !*is_derived && self.must_stay_ahead(index, other) {
-                    *is_derived = true;
-                    new.push(index);
-                }
-            }
-        }
-    }
-
-    /// Whether `index` outranks `other` in the baseline, but would not once `other` has the key.
-    fn must_stay_ahead(&self, index: usize, other: usize) -> bool {
-        let (ahead, behind) = (&self.matches[index], &self.matches[other]);
-        let outranks = ahead.rank > behind.rank || ahead.rank == behind.rank && index < other;
-        let mut with_key = behind.rank;
-        with_key.3 += 1;
-        outranks && ahead.rank <= with_key && ahead.condition.may_overlap(&behind.condition)
-    }
-
-    /// Warns where the age of two routes decides between their rules.
-    fn check_order(&self, service: &str, found: &mut Report) {
-        for (index, first) in self.matches.iter().enumerate() {
-            for second in &self.matches[index + 1..] {
-                if first.rank == second.rank
-                    && first.route.id != second.route.id
-                    && first.condition.may_overlap(&second.condition)
-                    && first.rule != second.rule
-                {
-                    found.push(
-                        Diagnostic::new(
-                            &code::ROUTE_ORDER,
-                            format!(
-                                "{} and {} have rules of equal precedence for {service}",
-                                first.route.id, second.route.id
-                            ),
-                            "put the two rules into one route, where their order is fixed",
-                        )
-                        .at(first.route.place(), "one rule is here")
-                        .also(second.route.place(), "the other here"),
-                    );
-                    return;
-                }
-            }
-        }
-    }
-}
-
-/// A request header of the key's name cannot be matched twice in one match.
-fn check_key(index: &RouteIndex<'_, '_>, one: &Match<'_>, found: &mut Report) {
-    let key = &index.config.previews.spec.routing.key;
-    let headers = one.node.and_then(|node| node.get("headers")).map(Node::items);
-    let headers = headers.unwrap_or_default();
-    for header in headers {
-        let name = header.text_at(&["name"]).unwrap_or_default().to_ascii_lowercase();
-        if name == key.header || (!key.baggage.is_empty() && name == "baggage") {
-            found.push(
-                Diagnostic::new(
-                    &code::ROUTE_UNSUPPORTED,
-                    format!("{} matches the header `{name}`, which is the key's own", one.route.id),
-                    "choose another spec.routing.key, or remove the match from the route",
-                )
-                .at(header.place, "a match can name a header only once"),
-            );
-        }
-    }
-    if headers.len() >= 16 {
-        found.push(
-            Diagnostic::new(
-                &code::ROUTE_LIMIT,
-                format!("{} has a match of 16 headers: there is no room for the key", one.route.id),
-                "split the match, or match fewer headers",
-            )
-            .at(one.node.map_or(one.route.place(), |node| node.place), "16 headers"),
-        );
-    }
 }

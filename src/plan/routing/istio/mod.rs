@@ -1,0 +1,331 @@
+//! VirtualServices in the mesh: for a host, and those who see it, there is never more than one.
+//!
+//! What comes out are the rules of all previews for a host, those of a wildcard that they would shadow, and the
+//! rules that hold inside a preview. Which rules these are is decided in `derive`.
+//! See <https://istio.io/latest/docs/reference/config/networking/virtual-service/>.
+
+mod derive;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) use self::derive::plan;
+use super::bound::Bound;
+use super::entries::{self, Held, Sought};
+use super::planner::{Planner, ServiceRoutes};
+use super::swap::{Backend, Swapped, Weight};
+use super::{Attached as AnyAttached, RouteIndex, Routing};
+use crate::diagnostic::{Diagnostic, code};
+use crate::kube::{Object, RouteApi, istio::GROUP, marks};
+use crate::model::Catalog;
+use crate::model::route::gateways::Name;
+use crate::model::route::istio::{Seen, hosts, http, is_mesh, matches, mesh_matches, section};
+use crate::model::route::{Route, reader};
+use crate::spec::{Config, RoutingKey};
+use crate::yaml::Node;
+
+/// The VirtualService of one host, or of all hosts of an extended one.
+#[derive(Debug)]
+pub struct HostRules<'a> {
+    /// The service whose host made it necessary.
+    pub service: &'a str,
+    /// Where its rules come from.
+    pub source: Source<'a>,
+    /// What an earlier run made of it, to which other sets may have added.
+    pub earlier: Option<&'a Object>,
+    /// The previews that have rules in it, in order, by the index of their environment; each with
+    /// the index of what is derived for it.
+    pub previews: Vec<(usize, usize)>,
+    /// What is derived for previews that affect the same services.
+    pub derived: Vec<Derived<'a>>,
+    /// The rules of a wildcard, which follow those of previews.
+    pub carried: Vec<InMesh<'a>>,
+    /// Ports that can be routed, where there is no original; a service of one port needs no match.
+    pub ports: Vec<u16>,
+    /// Whether rules must match their port.
+    pub match_port: bool,
+    /// Ports of the service on which no rule of the original can apply, so that Istio routes them
+    /// as if there were no VirtualService.
+    pub bare: Vec<u16>,
+    /// Whether matches must say that they are for the mesh, because the original is for Gateways too.
+    pub names_mesh: bool,
+}
+
+/// Where the rules of a host come from.
+#[derive(Debug, Clone, Copy)]
+pub enum Source<'a> {
+    /// Nowhere: the host has no VirtualService yet.
+    Nothing,
+    /// The user's VirtualService for the host, which is extended.
+    Existing(&'a Object),
+    /// A wildcard that an exact host would shadow: its rules are carried over.
+    Wildcard(&'a Object),
+}
+
+/// What some previews have in front of the rules of an original.
+#[derive(Debug, Default)]
+pub struct Derived<'a> {
+    /// Rules of the original, in order.
+    pub rules: Vec<InMesh<'a>>,
+    /// Ports without a rule of the original on which the copy is chosen.
+    pub bare: Vec<u16>,
+}
+
+/// A rule of a VirtualService as it holds in the mesh.
+#[derive(Debug)]
+pub struct InMesh<'a> {
+    /// The rule.
+    pub swapped: Swapped<'a>,
+    /// Those of its matches that hold in the mesh.
+    pub matches: Vec<Node>,
+}
+
+impl<'a> InMesh<'a> {
+    /// A rule; none where it is bound to Gateways alone.
+    fn of(original: &Object, swapped: Swapped<'a>) -> Option<Self> {
+        let matches = mesh_matches(original, swapped.rule)?;
+        Some(Self { swapped, matches })
+    }
+}
+
+impl<'a> HostRules<'a> {
+    /// The rules that are derived from those of the user.
+    pub(crate) fn derived(&self) -> Vec<&Swapped<'a>> {
+        let rules = self.derived.iter().flat_map(|derived| &derived.rules);
+        rules.map(|rule| &rule.swapped).collect()
+    }
+
+    /// Whether a rule leads to the copy of the service without one of the user's saying so.
+    pub(super) fn leads_to_copy(&self) -> bool {
+        matches!(self.source, Source::Nothing) || !self.bare.is_empty()
+    }
+
+    /// Whether it is an object of the user that is extended, and not one of ours.
+    pub(crate) fn extends(&self) -> bool {
+        matches!(self.source, Source::Existing(_))
+    }
+}
+
+/// What of a VirtualService is attached to copies.
+#[derive(Debug)]
+pub struct Attached<'a> {
+    /// The services for whose copies it speaks.
+    pub services: Vec<&'a str>,
+    /// Its HTTP rules.
+    pub http: Vec<InMesh<'a>>,
+    /// Its rules for streams of bytes.
+    pub tcp: Vec<InMesh<'a>>,
+}
+
+impl<'a> Attached<'a> {
+    /// All of its rules.
+    pub(super) fn rules(&self) -> impl Iterator<Item = &Swapped<'a>> {
+        self.http.iter().chain(&self.tcp).map(|rule| &rule.swapped)
+    }
+}
+
+/// Plans VirtualServices.
+pub(super) struct Istio;
+
+impl Planner for Istio {
+    fn service_routes<'a>(&self, catalog: &'a Catalog<'a>) -> Box<dyn ServiceRoutes<'a> + 'a> {
+        Box::new(Bound::of(catalog))
+    }
+
+    fn merge<'a>(
+        &self,
+        mut backends: Vec<Backend<'a>>,
+        written: usize,
+        catalog: &Catalog<'_>,
+    ) -> Vec<Backend<'a>> {
+        backends.iter_mut().for_each(|backend| write_out_port(backend, catalog));
+        merge(backends, written)
+    }
+
+    fn attach<'a>(
+        &self,
+        index: &RouteIndex<'a, '_>,
+        route: Route<'a>,
+        services: &BTreeSet<&'a str>,
+        is_copied: &dyn Fn(&str) -> bool,
+    ) -> Option<AnyAttached<'a>> {
+        attach(index, route, services, is_copied).map(AnyAttached::Istio)
+    }
+
+    fn not_attached(&self, route: &Object) -> Option<Diagnostic> {
+        let tls = route.node.at(&["spec", "tls"]).filter(|tls| !tls.items().is_empty())?;
+        let message =
+            format!("the tls routes of {} do not hold for calls inside previews", route.id);
+        let help = "nothing to do, unless copies call each other by TLS of their own: match by port under tcp";
+        let finding = Diagnostic::new(&code::DROPPED, message, help);
+        Some(finding.at(tls.place, "stay with the original"))
+    }
+
+    fn unfollowed<'a>(&self, index: &RouteIndex<'a, '_>, route: Route<'a>) -> Option<Diagnostic> {
+        index.of_virtual_service(route)
+    }
+
+    fn private<'o>(&self, index: &RouteIndex<'_, '_>, route: &'o Object) -> Option<&'o Node> {
+        let home = index.catalog.namespace;
+        let is_home = |node: &&Node| node.text() == Some(home);
+        let source = |one: &'o Node| one.get("sourceNamespace").filter(is_home);
+        if !is_mesh(route) || !index.is_met(route) {
+            return None;
+        }
+        let seen = Seen::of(route).is_private(home).then(|| route.node.at(&["spec", "exportTo"]));
+        seen.flatten().or_else(|| http(route).flat_map(matches).find_map(source))
+    }
+
+    fn leads_in(&self, route: &Object, catalog: &Catalog<'_>) -> bool {
+        // One without hosts is a delegate.
+        hosts(route).next().is_some()
+            && (route.id.namespace == catalog.namespace
+                || entries::leads_to_service(route, catalog))
+    }
+
+    fn can_set_key(&self, route: &Object) -> bool {
+        entries::has_gateway_rule(route)
+    }
+
+    fn held<'a>(
+        &self,
+        route: &'a Object,
+        sought: &Sought<'_>,
+    ) -> Result<Held<'a>, Box<Diagnostic>> {
+        entries::held_of_istio(route, sought)
+    }
+
+    fn full_for_clone(&self, _: &Object, _: &entries::Rule<'_>, _: &RoutingKey) -> Vec<Diagnostic> {
+        // No list of a VirtualService has a limit.
+        Vec::new()
+    }
+
+    fn full_for_strip(&self, _: &Object, _: &RoutingKey) -> Vec<Diagnostic> {
+        Vec::new()
+    }
+
+    fn hosts_at_gateways<'a>(
+        &self,
+        _: &'a Catalog<'a>,
+        route: &'a Object,
+    ) -> Vec<(Name<'a>, Vec<&'a str>)> {
+        let bound = reader(RouteApi::Istio).bindings(route).into_iter();
+        bound.map(|one| (one.gateway, hosts(route).collect())).collect()
+    }
+}
+
+/// Notes the port of a copy that has only one, where the destination names none.
+fn write_out_port(backend: &mut Backend<'_>, catalog: &Catalog<'_>) {
+    let Some(copy) = &mut backend.copy else { return };
+    let ports = catalog.service(copy.service).map(|one| one.ports.as_slice()).unwrap_or_default();
+    if let ([only], None) = (ports, backend.node.at(&["destination", "port"])) {
+        copy.port = Some(only.number);
+    }
+}
+
+/// Copies have no subsets, so two destinations may have become the same: they are one of both weights. One that
+/// is left alone of several gets everything.
+fn merge<'a>(backends: Vec<Backend<'a>>, written: usize) -> Vec<Backend<'a>> {
+    let reader = reader(RouteApi::Istio);
+    let weight = |backend: &Backend<'_>| match backend.weight {
+        Weight::Written => reader.weight(backend.node),
+        Weight::Settled(weight) => weight,
+        Weight::Whole => 0,
+    };
+    let mut merged: Vec<Backend<'a>> = Vec::new();
+    // Mostly services differ: only destinations of one service are compared whole.
+    let mut by_service: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for backend in backends {
+        let Some(copy) = backend.copy else {
+            merged.push(backend);
+            continue;
+        };
+        let others = by_service.entry(copy.service).or_default();
+        match others.iter().find(|&&other| is_same_but_for_weight(&merged[other], &backend)) {
+            Some(&other) => {
+                merged[other].weight = Weight::Settled(weight(&merged[other]) + weight(&backend));
+            }
+            None => {
+                others.push(merged.len());
+                merged.push(backend);
+            }
+        }
+    }
+    if let [only] = merged.as_mut_slice()
+        && only.copy.is_some()
+        && written > 1
+    {
+        only.weight = Weight::Whole;
+    }
+    merged
+}
+
+/// Whether two destinations at the copy of one service differ in nothing but their weight.
+fn is_same_but_for_weight(a: &Backend<'_>, b: &Backend<'_>) -> bool {
+    let rest = |backend: &Backend<'_>| {
+        let mut node = backend.node.clone();
+        node.remove("weight");
+        if let Some(destination) = node.get_mut("destination") {
+            destination.remove("host");
+            destination.remove("subset");
+            if let Some(port) = backend.copy.and_then(|copy| copy.port) {
+                let number = Node::integer(i64::from(port));
+                destination.set("port", Node::map([("number", number)]));
+            }
+        }
+        node
+    };
+    rest(a) == rest(b)
+}
+
+/// Attaches a VirtualService to the copies of these services. None where nothing of it holds in the mesh.
+fn attach<'a>(
+    index: &RouteIndex<'a, '_>,
+    route: Route<'a>,
+    services: &BTreeSet<&'a str>,
+    is_copied: impl Fn(&str) -> bool,
+) -> Option<Attached<'a>> {
+    let catalog = index.catalog;
+    let in_mesh = |rule| InMesh::of(route.object, Swapped::of(rule, route, catalog, &is_copied));
+    let http: Vec<InMesh<'_>> = http(route.object).filter_map(in_mesh).collect();
+    let tcp: Vec<InMesh<'_>> = section(route.object, "tcp").iter().filter_map(in_mesh).collect();
+    if http.is_empty() && tcp.is_empty() {
+        return None;
+    }
+    // Several spellings of one host are one here.
+    let mut seen = BTreeSet::new();
+    let named =
+        hosts(route.object).filter_map(|host| catalog.home.service_routed(host, route.object));
+    let named = named.filter_map(|name| services.get(name.as_ref()).copied());
+    let mut named: Vec<&str> = named.filter(|name| seen.insert(*name)).collect();
+    if named.is_empty() {
+        named = services.iter().copied().collect();
+    }
+    Some(Attached { services: named, http, tcp })
+}
+
+/// VirtualServices of an earlier run that this one has no use for, and that other sets have added to: they
+/// stay with what is not ours, or the other sets' previews would be left without rules.
+pub(super) fn left_to_others<'a>(
+    config: &Config,
+    catalog: &'a Catalog<'a>,
+    routing: &Routing<'a>,
+) -> Vec<&'a Object> {
+    let home = catalog.home;
+    let is_made = |object: &Object| {
+        let mut made = routing.host_rules();
+        made.any(|rules| {
+            marks::virtual_service(config.set(), rules.service) == object.id.name.as_str()
+        })
+    };
+    let is_free = |object: &Object| {
+        let mut users = catalog.of_kind(GROUP, "VirtualService");
+        let of = |one: &Object| -> Vec<String> {
+            hosts(one).map(|host| home.full_host(host, &one.id.namespace)).collect()
+        };
+        let taken = of(object);
+        !users.any(|one| of(one).iter().any(|host| taken.contains(host)))
+    };
+    let earlier = catalog.extended().iter();
+    let left = earlier.filter(|one| marks::is_changed(&one.node, marks::HTTP));
+    left.filter(|one| !is_made(one) && is_free(one)).collect()
+}

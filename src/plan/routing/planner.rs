@@ -1,0 +1,115 @@
+//! What an API says of how its routes are planned.
+//!
+//! A file or folder beside this one implements [`Planner`] for each API, and [`planner`] is the only place that
+//! tells them apart.
+
+use std::collections::BTreeSet;
+
+use super::entries::{Held, Rule, Sought};
+use super::swap::Backend;
+use super::{Attached, RouteIndex, Routing, gateway_api, istio};
+use crate::diagnostic::{Diagnostic, Report};
+use crate::kube::{Object, RouteApi};
+use crate::model::route::Route;
+use crate::model::route::gateways::Name;
+use crate::model::{Catalog, Service};
+use crate::spec::RoutingKey;
+use crate::yaml::Node;
+
+/// The planner of an API.
+pub(super) fn planner(api: RouteApi) -> &'static dyn Planner {
+    match api {
+        RouteApi::GatewayApi => &gateway_api::GatewayApi,
+        RouteApi::Istio => &istio::Istio,
+    }
+}
+
+/// How routes of one API are planned.
+pub(super) trait Planner: Sync {
+    /// The routes of the input that are about services of the baseline.
+    fn service_routes<'a>(&self, catalog: &'a Catalog<'a>) -> Box<dyn ServiceRoutes<'a> + 'a>;
+
+    /// What backends come to of which all are copies or none is; so many were written.
+    fn merge<'a>(
+        &self,
+        backends: Vec<Backend<'a>>,
+        written: usize,
+        catalog: &Catalog<'_>,
+    ) -> Vec<Backend<'a>>;
+
+    /// Attaches a route to the copies of these services. None where nothing of it holds in the mesh.
+    fn attach<'a>(
+        &self,
+        index: &RouteIndex<'a, '_>,
+        route: Route<'a>,
+        services: &BTreeSet<&'a str>,
+        is_copied: &dyn Fn(&str) -> bool,
+    ) -> Option<Attached<'a>>;
+
+    /// What of a route is never attached to copies.
+    fn not_attached(&self, route: &Object) -> Option<Diagnostic>;
+
+    /// What of a route previews cannot follow.
+    fn unfollowed<'a>(&self, index: &RouteIndex<'a, '_>, route: Route<'a>) -> Option<Diagnostic>;
+
+    /// Where a route says that it is for callers of the baseline's namespace.
+    fn private<'o>(&self, index: &RouteIndex<'_, '_>, route: &'o Object) -> Option<&'o Node>;
+
+    /// Whether a route that binds to a Gateway leads into the baseline.
+    fn leads_in(&self, route: &Object, catalog: &Catalog<'_>) -> bool;
+
+    /// Whether a clone of a route could set the key.
+    fn can_set_key(&self, route: &Object) -> bool;
+
+    /// The rules of an entry route that hold for a host, which have to agree at all listeners.
+    fn held<'a>(&self, route: &'a Object, sought: &Sought<'_>)
+    -> Result<Held<'a>, Box<Diagnostic>>;
+
+    /// The lists of a rule that have no room for what a clone adds to them.
+    fn full_for_clone(&self, route: &Object, rule: &Rule<'_>, key: &RoutingKey) -> Vec<Diagnostic>;
+
+    /// The lists of a route that have no room for what `stripKey` adds to them.
+    fn full_for_strip(&self, route: &Object, key: &RoutingKey) -> Vec<Diagnostic>;
+
+    /// The hosts of a route at each Gateway that it is bound to.
+    fn hosts_at_gateways<'a>(
+        &self,
+        catalog: &'a Catalog<'a>,
+        route: &'a Object,
+    ) -> Vec<(Name<'a>, Vec<&'a str>)>;
+}
+
+/// The routes of one API that are about services of the baseline.
+pub(super) trait ServiceRoutes<'a> {
+    /// Those that speak for a service to somebody.
+    fn of(&self, service: &str) -> Vec<Route<'a>>;
+
+    /// Those that count for calls from the baseline's own namespace.
+    fn at_home(&self, service: &str) -> Vec<Route<'a>>;
+
+    /// Every service of the baseline that a rule for the host of this one chooses.
+    fn chosen(&self, service: &str) -> BTreeSet<&'a str>;
+
+    /// What contradicts each other among the routes of a service.
+    fn contradiction(&self, service: &Service<'a>) -> Option<Diagnostic>;
+
+    /// A route of another set for a service, where sets that use different APIs would contradict each other.
+    fn of_others(&self, service: &str) -> Option<&'a Object>;
+
+    /// Plans the routes of one service for the previews that are involved.
+    fn plan(&self, to: &mut Planning<'_, 'a, '_>, service: &'a Service<'a>, involved: &[usize]);
+}
+
+/// What is planned from, and into.
+pub(super) struct Planning<'p, 'a, 'e> {
+    pub(super) index: &'p RouteIndex<'a, 'e>,
+    pub(super) routing: &'p mut Routing<'a>,
+    pub(super) found: &'p mut Report,
+}
+
+impl Planning<'_, '_, '_> {
+    /// Whether there is more to derive than the limits allow.
+    pub(super) fn is_over(&self) -> bool {
+        self.routing.over(self.index.limits).is_some()
+    }
+}
