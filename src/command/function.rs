@@ -184,9 +184,7 @@ impl Run {
 
     fn expand(&mut self, list: &ResourceList, config: &Config, layout: Layout) -> Option<Items> {
         let Sorted { passing, mut input, earlier } = Sorted::of(list, config);
-        let mut found = Vec::new();
-        mend(&mut input.users, &config.previews.spec.baseline.namespace, &mut found);
-        self.report.extend(found);
+        self.report.extend(mend(&mut input.users, &config.previews.spec.baseline.namespace));
         let limits = OutputLimits::default();
         let request = Request { shape: Shape::Stream, limits, only: &[] };
         let namespace = config.previews.spec.baseline.namespace.as_str();

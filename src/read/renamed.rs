@@ -134,22 +134,23 @@ const MIRROR_OF_BACKEND: Field =
 const MIRROR_OF_RULE: Field =
     says("spec/rules/filters/requestMirror/backendRef", "name", "Service");
 
-/// Lets references name what kustomize will let them name when its build ends. Those for which that is not known
-/// are reported, where they are about an object of this namespace.
-pub(crate) fn mend(objects: &mut [Object], namespace: &str, found: &mut Vec<Diagnostic>) {
+/// Lets references name what kustomize will let them name when its build ends. Returns a finding for each of which
+/// that is not known, where it is about an object of this namespace.
+pub(crate) fn mend(objects: &mut [Object], namespace: &str) -> Vec<Diagnostic> {
     let is_changed = |object: &Object| {
         let Id { namespace, name, .. } = &object.id;
         let mut namespaces = names::noted(&object.node, names::PREVIOUS_NAMESPACES);
         names::previous(&object.node).any(|before| before != name)
             || namespaces.any(|before| before != namespace)
     };
+    let mut found = Vec::new();
     if !objects.iter().any(is_changed) {
-        return;
+        return found;
     }
     let known = Known::new(objects, namespace);
     for (number, object) in objects.iter_mut().enumerate() {
         let Object { id, node, .. } = object;
-        let mut mender = Mender { known: &known, referrer: number, id, found: &mut *found };
+        let mut mender = Mender { known: &known, referrer: number, id, found: &mut found };
         let kind = id.kind.as_str();
         let template = kinds::template(&id.group, kind);
         let is_mended = MENDED_PODS.contains(&kind);
@@ -162,6 +163,7 @@ pub(crate) fn mend(objects: &mut [Object], namespace: &str, found: &mut Vec<Diag
             own.for_each(|(_, field)| mender.look(node, field, is_mended));
         }
     }
+    found
 }
 
 /// An object as kustomize knows it.

@@ -45,6 +45,11 @@ fn assert_same(found: &Value, wanted: &Value) {
     assert_eq!(found, wanted);
 }
 
+/// What a text can hold: no input has U+007F, which the writer writes as it is, since it frames the marks of templates.
+fn writable() -> Vec<String> {
+    strings().into_iter().filter(|text| !text.contains('\u{7f}')).collect()
+}
+
 /// The key `<<` where kustomize reads it: its library merges the key even where it is quoted.
 fn for_kustomize() -> Vec<String> {
     let broken = |text: &String| is_broken_by_kustomize(text) || text == "<<";
@@ -53,7 +58,7 @@ fn for_kustomize() -> Vec<String> {
 
 #[test]
 fn the_reader_of_kubectl_reads_every_string_as_it_was_meant() {
-    let wanted = object(&strings());
+    let wanted = object(&writable());
     let [found] = &yaml2json(&[written(&wanted)])[..] else { panic!("one document") };
     assert_same(found.as_ref().expect("kubectl's reader takes it"), &wanted);
 }
@@ -61,7 +66,7 @@ fn the_reader_of_kubectl_reads_every_string_as_it_was_meant() {
 #[test]
 fn kubectl_reads_every_string_as_it_was_meant() {
     let Some(mut kubectl) = program("kubectl") else { return };
-    let mut wanted = object(&strings());
+    let mut wanted = object(&writable());
     let arguments = ["annotate", "--local", "-o", "json", "-f", "-", "a=b"];
     let answer = run(kubectl.args(arguments), &written(&wanted)).ok();
     wanted["metadata"]["annotations"] = json!({"a": "b"});
