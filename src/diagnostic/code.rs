@@ -171,7 +171,9 @@ codes! {
          {host} or {hash} in the host template of the entry to tell them apart.";
     ROUTE_LIMIT = "route-limit", Error, "a route would exceed a limit of its API",
         "An HTTPRoute has at most 16 rules, 64 matches per rule and 128 in all; anabranch splits\n\
-         beyond that, but one match may hold at most 16 headers.";
+         beyond that. What cannot be split is refused where there is no room for what a preview adds:\n\
+         16 headers of a match, 16 filters of a rule, 16 headers that one sets, adds or removes, and 64\n\
+         origins of a CORS filter.";
     OUTPUT_LIMIT = "output-limit", Error, "the output would be larger than a limit",
         "A small previews.yaml can ask for much: every preview copies its services, patches them and\n\
          derives the rules of their routes. --max-rules, --max-pairs, --max-patch-nodes and\n\
@@ -212,7 +214,8 @@ codes! {
     NO_SIDECAR = "no-sidecar", Warning, "pods without a sidecar follow no route",
         "Routes in the mesh are followed by the sidecar of who calls. Pods with the label or annotation\n\
          `sidecar.istio.io/inject: \"false\"`, with `hostNetwork`, or of a namespace labelled `istio-injection:\n\
-         disabled` have none: their calls reach the baseline, whatever key they carry.";
+         disabled` have none: their calls reach the baseline, whatever key they carry. So do calls that pass by a\n\
+         sidecar, because annotations such as `traffic.sidecar.istio.io/excludeOutboundPorts` say so.";
     VARIABLE_LEFT = "variable-left", Warning, "nothing substitutes a variable",
         "The Flux Kustomization that applies the baseline may substitute `${NAME}`. Those of previews do so\n\
          where `spec.flux.postBuild` says the same. Otherwise `${NAME}` reaches the cluster as it stands, in\n\
@@ -282,9 +285,9 @@ codes! {
          these callers, so previews are invisible to them.";
     ROUTE_IGNORED = "route-ignored", Warning, "the mesh does not follow a route",
         "Istio ignores a parentRef to a Service whose group is not written as `group: ''`, one to a port\n\
-         that the Service does not serve over HTTP, an HTTPRoute with a filter or backend that it cannot\n\
-         convert, and a VirtualService for `cart.shop`: only a host without a dot is completed. Previews\n\
-         are made as if such a route were not there.";
+         that the Service does not serve over HTTP, an HTTPRoute or GRPCRoute with a filter, a header or a backend\n\
+         that it cannot convert, and a VirtualService for `cart.shop`: only a host without a dot is completed.\n\
+         Previews are made as if such a route were not there.";
     ROUTE_NOT_PREVIEWED = "route-not-previewed", Warning, "a rule leads to the baseline with the key as well",
         "Rules are derived for the Services of the baseline's namespace and for its ways in. A rule that\n\
          hangs on something else, such as a ServiceEntry, a public host or a Service of another namespace,\n\

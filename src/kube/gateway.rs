@@ -8,6 +8,8 @@ use crate::yaml::Node;
 
 /// The API group.
 pub(crate) const GROUP: &str = "gateway.networking.k8s.io";
+/// The group of ServiceImports, which routes can choose as backends.
+pub(crate) const IMPORTS: &str = "multicluster.x-k8s.io";
 /// HTTPRoute and GRPCRoute are v1 in every supported release.
 pub(crate) const API_VERSION: &str = "gateway.networking.k8s.io/v1";
 

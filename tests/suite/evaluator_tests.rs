@@ -350,10 +350,71 @@ fn a_route_that_istio_does_not_follow_is_not_there() {
         "backendRefs: [{name: web}]",
         "backendRefs: [{name: web.shop, port: 80}]",
         "backendRefs: [{group: networking.istio.io, kind: Hostname, name: a.b, namespace: shop, port: 80}]",
+        "backendRefs: [{group: multicluster.x-k8s.io, kind: ServiceImport, name: a}]",
+        r#"filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: "b\n"}]}}]"#,
+        r#"backendRefs: [{name: web, port: 80, filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {add: [{name: a, value: "\x7f"}]}}]}]"#,
     ] {
         let route = route("cart", &format!("[{{{TO_WEB}}}, {{{broken}}}]"));
         judge(&route, &[(get("/"), "default cart.shop:80")]);
     }
+    // A backend of an unknown kind needs no port, and one that gets nothing is not looked at.
+    for sound in [
+        "backendRefs: [{group: example.com, kind: Store, name: a}]",
+        "backendRefs: [{name: web, weight: 0}]",
+        r#"filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: "b\tc"}]}}]"#,
+    ] {
+        let matches = "matches: [{path: {type: PathPrefix, value: /no}}]";
+        let route = route("cart", &format!("[{{{TO_WEB}}}, {{{matches}, {sound}}}]"));
+        judge(&route, &[(get("/"), "web.shop:80 1/1")]);
+    }
+}
+
+#[test]
+fn a_mirror_that_leads_nowhere_drops_a_grpc_route() {
+    for (target, expected) in [
+        ("{name: web, port: 80}", "web.shop:80 1/1"),
+        ("{name: web, namespace: pr-1, port: 80}", "web.shop:80 1/1"),
+        ("{name: web}", "default cart.shop:80"),
+        ("{name: shadow, port: 80}", "default cart.shop:80"),
+        ("{group: example.com, kind: Recorder, name: r}", "default cart.shop:80"),
+        (
+            "{group: networking.istio.io, kind: Hostname, name: web.shop.svc.cluster.local, port: 80}",
+            "web.shop:80 1/1",
+        ),
+        (
+            "{group: multicluster.x-k8s.io, kind: ServiceImport, name: web, port: 80}",
+            "web.shop:80 1/1",
+        ),
+    ] {
+        let filter = format!("{{type: RequestMirror, requestMirror: {{backendRef: {target}}}}}");
+        let mirrored =
+            format!("{{matches: [{{method: {{service: x.Y}}}}], filters: [{filter}], {TO_CART}}}");
+        judge(&grpc(&format!("[{mirrored}, {{{TO_WEB}}}]")), &[(get("/"), expected)]);
+        let http = mirrored.replace("method: {service: x.Y}", "path: {type: Exact, value: /x}");
+        judge(&route("cart", &format!("[{http}, {{{TO_WEB}}}]")), &[(get("/"), "web.shop:80 1/1")]);
+    }
+}
+
+#[test]
+#[should_panic(expected = "two parentRefs to cart")]
+fn parent_refs_to_one_parent_have_sections_of_their_own() {
+    mesh(
+        &route("cart", "[]").replace(
+            "name: cart}]",
+            "name: cart}, {kind: Service, group: '', name: cart, port: 80}]",
+        ),
+    );
+}
+
+#[test]
+#[should_panic(expected = "17 set, 16 are possible")]
+fn lists_have_limits() {
+    let headers: Vec<String> = (0..17).map(|one| format!("{{name: a{one}, value: b}}")).collect();
+    let set = format!("requestHeaderModifier: {{set: [{}]}}", headers.join(", "));
+    mesh(&route(
+        "cart",
+        &format!("[{{filters: [{{type: RequestHeaderModifier, {set}}}], {TO_WEB}}}]"),
+    ));
 }
 
 #[test]

@@ -33,6 +33,7 @@ mod hostile_patches;
 mod kpt;
 mod layers;
 mod limits;
+mod mesh_routes;
 mod mistakes;
 mod nasty;
 mod objects;

@@ -250,6 +250,8 @@ fn expected_files_answer_as_the_baseline_without_the_key_and_with_the_copy_with_
     for case in [
         "backends-of-other-kinds",
         "headless-and-unrouted",
+        "parents-named-twice",
+        "routes-that-istio-drops",
         "routes-that-the-mesh-ignores",
         "virtual-service",
         "virtual-service-seen-by-some",

@@ -59,10 +59,8 @@ impl<'p> PreviewRoute<'p> {
         match self {
             Self::Mesh(routes) => gateway_api::mesh_routes(plan, env, routes),
             Self::Local(local) => vec![match &local.attached {
-                Attached::GatewayApi(attached) => {
-                    gateway_api::attach(plan, env, local.route.object, attached)
-                }
-                Attached::Istio(attached) => istio::attach(plan, env, local.route.object, attached),
+                Attached::GatewayApi(attached) => gateway_api::attach(plan, env, local, attached),
+                Attached::Istio(attached) => istio::attach(plan, env, local, attached),
             }],
             Self::Entry(clone) => vec![match clone.way.route.api {
                 RouteApi::GatewayApi => gateway_api::entry::clone(plan, env, clone),

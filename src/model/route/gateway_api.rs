@@ -203,7 +203,13 @@ pub(crate) fn ignored_parent<'a>(
     })
 }
 
-/// Why Istio drops a route whole: it converts all of it or nothing.
+/// Why Istio drops a route whole: it converts all of it or nothing. Read in 1.32 (eed52ebb66ad), `computeRoute` and
+/// what it calls; what the API server refuses is left out.
+///
+/// A filter that Istio does not have or cannot write drops the route, and so does a backend that it cannot name. One
+/// that is not there, or of a kind that Istio does not know, does not: its requests alone are answered with an
+/// error, and a mirror to it is left out. Of a GRPCRoute such a mirror drops the route too: see [`required`] for
+/// what of that only the cluster knows.
 pub(crate) fn dropped(route: &Object) -> Option<Ignored<'_>> {
     const OF_RULES: [&str; 6] = [
         "RequestHeaderModifier",
@@ -213,41 +219,94 @@ pub(crate) fn dropped(route: &Object) -> Option<Ignored<'_>> {
         "URLRewrite",
         "CORS",
     ];
-    let of_rules = if route.id.kind == "GRPCRoute" { &OF_RULES[..3] } else { &OF_RULES[..] };
-    rules(route).iter().find_map(|rule| {
-        let unknown = unknown_filter(rule, of_rules);
+    let of_rules = if is_grpc(route) { &OF_RULES[..3] } else { &OF_RULES[..] };
+    let of_rule = |rule| {
         let mut chosen = backends(rule).iter().filter(|backend| weight_of(backend) != 0);
-        unknown.or_else(|| {
-            chosen.find_map(|one| unknown_filter(one, &OF_RULES[..2]).or_else(|| bad_backend(one)))
-        })
-    })
+        let of_backend = |one| bad_filter(one, &OF_RULES[..2]).or_else(|| bad_backend(one));
+        bad_filter(rule, of_rules).or_else(|| chosen.find_map(of_backend))
+    };
+    let of_mirror = |target| bad_backend(target).or_else(|| unknown_kind(target));
+    rules(route).iter().find_map(of_rule).or_else(|| required(route).find_map(of_mirror))
 }
 
-fn unknown_filter<'a>(node: &'a Node, known: &[&str]) -> Option<Ignored<'a>> {
+/// What has to be in the cluster, or Istio drops the route: the targets of a GRPCRoute's mirrors.
+pub(crate) fn required(route: &Object) -> impl Iterator<Item = &Node> {
+    let filters = rules(route).iter().filter(|_| is_grpc(route)).flat_map(filters);
+    filters.filter_map(|filter| filter.at(&["requestMirror", "backendRef"]))
+}
+
+fn is_grpc(route: &Object) -> bool {
+    route.id.kind == "GRPCRoute"
+}
+
+/// The first filter that Istio does not have or cannot write.
+fn bad_filter<'a>(node: &'a Node, known: &[&str]) -> Option<Ignored<'a>> {
     filters(node).iter().find_map(|filter| {
         let kind = filter.text_at(&["type"]).unwrap_or_default();
         let why = || format!("has a filter {kind} here, which Istio does not have");
         let help = "use a filter of the Gateway API that Istio has";
-        (!known.contains(&kind)).then(|| Ignored { node: filter, why: why(), help })
+        let unknown = (!known.contains(&kind)).then(|| Ignored { node: filter, why: why(), help });
+        unknown.or_else(|| bad_header(filter))
     })
 }
 
+/// A header that a filter writes with a value that no header can have: `isValidHeaderValue`. Of names the API
+/// server sees to it.
+fn bad_header(filter: &Node) -> Option<Ignored<'_>> {
+    let modifiers = ["requestHeaderModifier", "responseHeaderModifier"];
+    let modifiers = modifiers.into_iter().filter_map(|one| filter.get(one));
+    let lists = modifiers.flat_map(|one| ["set", "add"].into_iter().filter_map(|it| one.get(it)));
+    lists.flat_map(Node::items).find_map(|header| {
+        let value = header.get("value")?;
+        let is_sent = |byte: u8| byte == b'\t' || byte >= b' ' && byte != 0x7f;
+        (!value.text()?.bytes().all(is_sent)).then(|| Ignored {
+            node: value,
+            why: format!(
+                "writes the header `{}` with a line break or another control character",
+                header.text_at(&["name"]).unwrap_or_default()
+            ),
+            help: "write a value of one line",
+        })
+    })
+}
+
+/// A backend that Istio cannot name. It looks at the port of every kind that it knows, and at that of no other.
 fn bad_backend(backend: &Node) -> Option<Ignored<'_>> {
     let name = backend.text_at(&["name"]).unwrap_or_default();
-    let (why, help) = match kind_of_backend(backend) {
+    let has = |field: &str| backend.get(field).is_some_and(|value| !value.is_null());
+    let kind = kind_of_backend(backend);
+    let (why, help) = match kind {
         ("", "Service") if name.contains('.') => (
             format!("has the backend `{name}`, which is a host and not the name of a Service"),
             "write the name and the namespace of the Service",
         ),
-        (istio::GROUP, "Hostname") if backend.get("namespace").is_some() => {
+        (istio::GROUP, "Hostname") if has("namespace") => {
             (format!("gives the Hostname `{name}` a namespace"), "remove the namespace")
         }
-        ("", "Service") | (istio::GROUP, "Hostname") if backend.get("port").is_none() => {
+        _ if is_known(kind) && !has("port") => {
             (format!("has the backend `{name}` without a port"), "write the port")
         }
         _ => return None,
     };
     Some(Ignored { node: backend, why, help })
+}
+
+fn unknown_kind(target: &Node) -> Option<Ignored<'_>> {
+    let (group, kind) = kind_of_backend(target);
+    let of = if group.is_empty() { String::new() } else { format!(" of {group}") };
+    (!is_known((group, kind))).then(|| Ignored {
+        node: target,
+        why: format!("mirrors requests to a {kind}{of}, which Istio does not know"),
+        help: "mirror them to a Service",
+    })
+}
+
+/// Whether Istio knows a kind of backend. An InferencePool it does not, unless istiod is told so.
+fn is_known(kind: (&str, &str)) -> bool {
+    matches!(
+        kind,
+        ("", "Service") | (istio::GROUP, "Hostname") | (gateway::IMPORTS, "ServiceImport")
+    )
 }
 
 /// The rules of a route.

@@ -288,6 +288,11 @@ pub(crate) fn is_for_mesh(one: &Node) -> bool {
     gateways.is_empty() || gateways.iter().any(|gateway| gateway.text() == Some("mesh"))
 }
 
+/// Whether a match can hold for calls of a port.
+pub(crate) fn is_on_port(one: &Node, port: u16) -> bool {
+    one.get("port").is_none_or(|node| node.integer_value() == Some(i64::from(port)))
+}
+
 /// Whether a match can hold at a gateway.
 pub(crate) fn is_for_gateway(one: &Node) -> bool {
     let gateways = one.get("gateways").map(Node::items).unwrap_or_default();

@@ -124,6 +124,8 @@ pub struct Local<'a> {
     pub environments: Vec<usize>,
     /// The original.
     pub route: Route<'a>,
+    /// The name in the preview.
+    pub name: String,
     /// What of it is attached.
     pub attached: Attached<'a>,
 }
@@ -311,6 +313,7 @@ impl<'a> RouteIndex<'a, '_> {
         for (route, services) in attached.into_values() {
             let planner = planner(route.api);
             report.extend(planner.not_attached(route.object));
+            let name = self.local_name(route.object);
             let involved = services.iter().flat_map(|service| &self.affecting[service]).copied();
             let involved: BTreeSet<usize> = involved.collect();
             let mut named = route.chosen(self.catalog.home);
@@ -321,9 +324,22 @@ impl<'a> RouteIndex<'a, '_> {
                 let services: BTreeSet<&str> =
                     affected.iter().copied().filter(|name| services.contains(name)).collect();
                 let attached = planner.attach(self, route, &services, &is_copied);
-                let local = attached.map(|attached| Local { environments, route, attached });
-                routing.local.extend(local);
+                let local = |attached| Local { environments, route, name: name.clone(), attached };
+                routing.local.extend(attached.map(local));
             }
+        }
+    }
+
+    /// The name of a route that is attached to copies: its own. One of another namespace has that behind it where a
+    /// namesake may be attached beside it.
+    fn local_name(&self, route: &Object) -> String {
+        let (name, namespace) = (&route.id.name, &route.id.namespace);
+        let mut all = self.catalog.of_kind(&route.id.group, &route.id.kind);
+        let foreign = namespace != self.catalog.namespace;
+        let is_namesake = |one: &Object| one.id.name == *name && one.id.namespace != *namespace;
+        match foreign && all.any(is_namesake) {
+            true => format!("{name}.{namespace}"),
+            false => name.to_string(),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::entries::{Held, Sought};
+use super::entries::{Held, Rule, Sought};
 use super::swap::Backend;
 use super::{Attached, RouteIndex, Routing, gateway_api, istio};
 use crate::diagnostic::{Diagnostic, Report};
@@ -13,6 +13,7 @@ use crate::kube::{Object, RouteApi};
 use crate::model::route::Route;
 use crate::model::route::gateways::Name;
 use crate::model::{Catalog, Service};
+use crate::spec::RoutingKey;
 use crate::yaml::Node;
 
 /// The planner of an API.
@@ -63,6 +64,12 @@ pub(super) trait Planner: Sync {
     /// The rules of an entry route that hold for a host, which have to agree at all listeners.
     fn held<'a>(&self, route: &'a Object, sought: &Sought<'_>)
     -> Result<Held<'a>, Box<Diagnostic>>;
+
+    /// The lists of a rule that have no room for what a clone adds to them.
+    fn full_for_clone(&self, route: &Object, rule: &Rule<'_>, key: &RoutingKey) -> Vec<Diagnostic>;
+
+    /// The lists of a route that have no room for what `stripKey` adds to them.
+    fn full_for_strip(&self, route: &Object, key: &RoutingKey) -> Vec<Diagnostic>;
 
     /// The hosts of a route at each Gateway that it is bound to.
     fn hosts_at_gateways<'a>(

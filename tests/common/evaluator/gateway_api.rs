@@ -80,31 +80,72 @@ impl Parent {
 }
 
 impl Route {
-    /// Whether Istio converts it: a filter or a backend that it cannot convert drops the whole route. See
-    /// `convertHTTPRoute` and `buildDestination` in Istio.
-    fn is_converted(&self) -> bool {
-        let known = |node: &Value, kinds: &[&str]| {
-            items(node, "filters").iter().all(|filter| kinds.contains(&text(filter, "type")))
-        };
+    /// Whether Istio converts it: a filter or a backend that it cannot convert drops the whole route, and so does
+    /// a mirror of a GRPCRoute that leads nowhere. See `convertHTTPRoute`, `convertGRPCRoute`, `createHeadersFilter`
+    /// and `buildDestination` in Istio.
+    fn is_converted(&self, mesh: &Mesh) -> bool {
         let headers = ["RequestHeaderModifier", "ResponseHeaderModifier"];
         let mut of_rules = headers.to_vec();
         of_rules.push("RequestMirror");
         if !self.grpc {
             of_rules.extend(["RequestRedirect", "URLRewrite", "CORS"]);
         }
+        let converts = |node: &Value, kinds: &[&str]| {
+            items(node, "filters")
+                .iter()
+                .all(|filter| kinds.contains(&text(filter, "type")) && has_sound_headers(filter))
+        };
         self.rules.iter().all(|rule| {
             let mut backends = items(rule, "backendRefs").iter();
-            known(rule, &of_rules)
+            let mut mirrors = items(rule, "filters").iter().map(|one| &one["requestMirror"]);
+            converts(rule, &of_rules)
                 && backends.all(|backend| {
-                    let sound = match text(backend, "kind") {
-                        "Hostname" => backend.get("namespace").is_none(),
-                        _ => !text(backend, "name").contains('.'),
-                    };
                     let nothing = backend.get("weight").is_some_and(|weight| weight == 0);
-                    nothing || sound && backend.get("port").is_some() && known(backend, &headers)
+                    nothing || named(backend) != Named::Badly && converts(backend, &headers)
                 })
+                && (!self.grpc || mirrors.all(|one| one.is_null() || self.resolves(mesh, one)))
         })
     }
+
+    /// Whether the target of a mirror is there.
+    fn resolves(&self, mesh: &Mesh, mirror: &Value) -> bool {
+        let target = &mirror["backendRef"];
+        let host = match text(target, "kind") {
+            "Hostname" => text(target, "name").to_owned(),
+            _ => fqdn(text(target, "name"), target["namespace"].as_str().unwrap_or(&self.id.0)),
+        };
+        named(target) == Named::Well && mesh.services.contains_key(&host)
+    }
+}
+
+/// How a backend is named.
+#[derive(PartialEq, Eq)]
+enum Named {
+    Well,
+    /// By a kind that Istio does not know.
+    Strangely,
+    /// In a way that Istio does not put up with.
+    Badly,
+}
+
+fn named(backend: &Value) -> Named {
+    let kind = backend["kind"].as_str().unwrap_or("Service");
+    let sound = match (text(backend, "group"), kind) {
+        ("", "Service") => !text(backend, "name").contains('.'),
+        ("networking.istio.io", "Hostname") => backend.get("namespace").is_none(),
+        ("multicluster.x-k8s.io", "ServiceImport") => true,
+        _ => return Named::Strangely,
+    };
+    if sound && backend.get("port").is_some() { Named::Well } else { Named::Badly }
+}
+
+/// Whether every value that a header modifier writes can be sent: no control character but the tab.
+fn has_sound_headers(filter: &Value) -> bool {
+    ["requestHeaderModifier", "responseHeaderModifier"].iter().all(|modifier| {
+        ["set", "add"].iter().flat_map(|list| items(&filter[modifier], list)).all(|header| {
+            text(header, "value").chars().all(|one| one == '\t' || !one.is_ascii_control())
+        })
+    })
 }
 
 /// A route that counts for a request, and how specific the host is under which it does.
@@ -120,7 +161,7 @@ impl Mesh {
     ) -> Result<Vec<Counting<'_>>, String> {
         let own = |route: &Route| fqdn("", &route.id.0) == host[host.find('.').unwrap_or(0)..];
         let attached = |consumer: bool| {
-            self.routes.iter().filter(|route| route.is_converted()).filter(move |route| {
+            self.routes.iter().filter(|route| route.is_converted(self)).filter(move |route| {
                 let counts = if consumer { !own(route) && route.id.0 == from } else { own(route) };
                 counts && route.parents_at(host).next().is_some()
             })

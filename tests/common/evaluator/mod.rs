@@ -5,6 +5,7 @@
 //! not understand it refuses with a panic: a field that is passed over would be a field that nobody
 //! judges.
 
+mod admission;
 mod answer;
 mod gateway;
 mod gateway_api;
@@ -139,12 +140,16 @@ impl Mesh {
                     assert!(earlier.is_none(), "two Services {host}");
                 }
                 ("gateway.networking.k8s.io", "HTTPRoute" | "GRPCRoute") => {
+                    admission::check(object);
                     mesh.routes.push(gateway_api::Route::read(object));
                 }
                 ("gateway.networking.k8s.io" | "networking.istio.io", "Gateway") => {
                     mesh.gateways.push(gateway::Gateway::read(object));
                 }
-                ("gateway.networking.k8s.io", "ReferenceGrant") => mesh.grants.push(object.clone()),
+                ("gateway.networking.k8s.io", "ReferenceGrant") => {
+                    admission::check(object);
+                    mesh.grants.push(object.clone());
+                }
                 ("gateway.networking.k8s.io", kind @ ("TCPRoute" | "TLSRoute" | "UDPRoute")) => {
                     panic!("{kind} is not judged")
                 }

@@ -14,6 +14,11 @@ use crate::plan::routing::gateway_api::names_copy;
 use crate::plan::routing::{Attached, entries::EntryClone};
 use crate::plan::{Environment, Plan};
 
+/// The limit of `from` in a ReferenceGrant, from its CRD.
+const FROM: usize = 16;
+/// The kinds of routes that a grant is for.
+const ROUTE_KINDS: [&str; 2] = ["HTTPRoute", "GRPCRoute"];
+
 /// What a route of a preview needs to be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Grant<'p> {
@@ -47,7 +52,8 @@ fn of_entry<'p>(clone: &'p EntryClone<'p>) -> Option<Grant<'p>> {
     clone.rules.iter().any(names_copy).then_some(Grant::OfCopies(namespace))
 }
 
-/// One ReferenceGrant into the preview, and one into the baseline, as far as routes need them.
+/// The ReferenceGrants into the preview, and one into the baseline, as far as routes need them. Into the preview there
+/// are several where one would have too many namespaces.
 pub(crate) fn grants(
     plan: &Plan<'_>,
     env: &Environment<'_>,
@@ -58,13 +64,19 @@ pub(crate) fn grants(
         Grant::OfBaseline => None,
     });
     let of_copies: Vec<&str> = of_copies.collect();
-    let into_preview = (!of_copies.is_empty())
-        .then(|| grant(plan, env, ("anabranch", &env.namespace), &of_copies));
+    let parts = of_copies.chunks(FROM / ROUTE_KINDS.len()).enumerate();
+    let into_preview = parts.map(|(part, from)| {
+        let name = match part {
+            0 => "anabranch".to_owned(),
+            _ => format!("anabranch.part-{}", part + 1),
+        };
+        grant(plan, env, (&name, &env.namespace), from)
+    });
     let into_baseline = needed.contains(&Grant::OfBaseline).then(|| {
         let name = marks::grant(plan.config.set(), env.name);
         grant(plan, env, (&name, plan.catalog.namespace), &[&env.namespace])
     });
-    into_preview.into_iter().chain(into_baseline).collect()
+    into_preview.chain(into_baseline).collect()
 }
 
 /// The ReferenceGrant of this name and namespace for routes of these namespaces.
@@ -75,11 +87,7 @@ fn grant(
     from: &[&str],
 ) -> Object {
     let from = from.iter().flat_map(|namespace| {
-        ["HTTPRoute", "GRPCRoute"].map(|kind| GrantFrom {
-            group: GROUP,
-            kind,
-            namespace: (*namespace).to_owned(),
-        })
+        ROUTE_KINDS.map(|kind| GrantFrom { group: GROUP, kind, namespace: (*namespace).to_owned() })
     });
     Object::from_typed(&ReferenceGrant {
         api_version: "gateway.networking.k8s.io/v1beta1",

@@ -11,6 +11,7 @@ use crate::emit::meta;
 use crate::kube::gateway::{API_VERSION, ParentRef, Route, RouteSpec};
 use crate::kube::{Object, ObjectMeta};
 use crate::model::route::gateway_api::{backends, filters, is_hostname, kind_of_backend};
+use crate::plan::routing::Local;
 use crate::plan::routing::gateway_api::{Attached, PreviewRoutes, Rule};
 use crate::plan::routing::swap::{Backend, Swapped, Weight};
 use crate::plan::{Environment, Plan};
@@ -45,9 +46,10 @@ fn escaped(token: &str) -> String {
 pub(super) fn attach(
     plan: &Plan<'_>,
     env: &Environment<'_>,
-    original: &Object,
+    local: &Local<'_>,
     attached: &Attached<'_>,
 ) -> Object {
+    let original = local.route.object;
     let moved = Moved::inside(plan, env, original);
     let kind = kind_of(original);
     let rules = attached.rules.iter().map(|swapped| {
@@ -56,11 +58,14 @@ pub(super) fn attach(
         write_backends(&mut rule, swapped, &moved);
         rule
     });
-    let parents = attached.parents.iter().map(|(service, port)| parent_service(service, *port));
+    let parents = attached.parents.iter().map(|parent| ParentRef {
+        section_name: parent.section.map(str::to_owned),
+        ..parent_service(parent.service, parent.port)
+    });
     Object::from_typed(&Route {
         api_version: API_VERSION,
         kind,
-        metadata: meta::derived(plan.config, &original.id.name, &env.namespace, Some(env.name)),
+        metadata: meta::derived(plan.config, &local.name, &env.namespace, Some(env.name)),
         spec: RouteSpec {
             parent_refs: parents.collect(),
             hostnames: Vec::new(),
@@ -162,14 +167,16 @@ fn replaces_prefix(rule: &Node) -> bool {
 }
 
 /// `cart.pr-42`; with the port where the service has several, and a number for what did not fit into one
-/// route.
+/// route. Of rules of equal precedence those of the route with the smaller name come first, so `part-x10` follows
+/// `part-9`.
 fn route_name(routes: &PreviewRoutes<'_>, preview: &str, part: usize) -> String {
     let mut name = format!("{}.{preview}", routes.service.name());
     if let Some(port) = routes.port.filter(|_| routes.port_in_name) {
         name.push_str(&format!(".{port}"));
     }
     if part > 0 {
-        name.push_str(&format!(".part-{}", part + 1));
+        let number = (part + 1).to_string();
+        name.push_str(&format!(".part-{}{number}", "x".repeat(number.len() - 1)));
     }
     name
 }

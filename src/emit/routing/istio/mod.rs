@@ -12,6 +12,7 @@ use crate::emit::meta;
 use crate::kube::istio::{API_VERSION, VirtualService, VirtualServiceSpec};
 use crate::kube::{Object, marks};
 use crate::model::Home;
+use crate::plan::routing::Local;
 use crate::plan::routing::istio::{Attached, HostRules, InMesh, Source};
 use crate::plan::routing::swap::{Backend, Swapped, Weight};
 use crate::plan::{Environment, Plan};
@@ -325,17 +326,17 @@ fn destination(host: &str, port: u16) -> Node {
 pub(super) fn attach(
     plan: &Plan<'_>,
     env: &Environment<'_>,
-    original: &Object,
+    local: &Local<'_>,
     attached: &Attached<'_>,
 ) -> Object {
-    let moved = Moved::inside(plan, env, original);
+    let moved = Moved::inside(plan, env, local.route.object);
     let inside = |rules: &[InMesh<'_>]| -> Vec<Node> {
         rules.iter().map(|rule| inside(plan, rule, &moved)).collect()
     };
     Object::from_typed(&VirtualService {
         api_version: API_VERSION,
         kind: KIND,
-        metadata: meta::derived(plan.config, &original.id.name, &env.namespace, Some(env.name)),
+        metadata: meta::derived(plan.config, &local.name, &env.namespace, Some(env.name)),
         spec: VirtualServiceSpec {
             hosts: attached.services.iter().map(|service| env.host(service)).collect(),
             gateways: Vec::new(),

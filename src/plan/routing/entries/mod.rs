@@ -6,6 +6,7 @@
 
 mod held;
 mod led;
+mod limits;
 mod routes;
 mod seen;
 mod ways;
@@ -27,6 +28,7 @@ use crate::yaml::Node;
 
 pub(super) use held::{Held, Sought, held_of_gateway_api, held_of_istio};
 pub(crate) use led::{Origin, Target};
+pub(super) use limits::{full_for_clone, full_for_strip};
 pub(super) use routes::{has_gateway_rule, leads_to_service};
 use ways::Finder;
 
@@ -190,6 +192,7 @@ pub(super) fn plan<'a>(
     if entries.iter().any(|entry| entry.strip_key) {
         strip(config, stripped.into_values().collect(), &mut planned, report);
     }
+    limits::check(&planned, &config.previews.spec.routing.key, report);
     planned
 }
 

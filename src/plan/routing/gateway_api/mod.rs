@@ -23,6 +23,7 @@ use crate::model::route::gateway_api::{
 };
 use crate::model::route::gateways::Name;
 use crate::model::{Catalog, Service};
+use crate::spec::RoutingKey;
 use crate::yaml::Node;
 
 /// The routes of one service and port that are made for each of some previews.
@@ -99,12 +100,24 @@ pub(crate) fn names_copy(rule: &Swapped<'_>) -> bool {
 /// What of a route is attached to copies.
 #[derive(Debug)]
 pub struct Attached<'a> {
-    /// The services that it is attached to, each with the port of its parentRef.
-    pub parents: Vec<(&'a str, Option<u16>)>,
+    /// The services that it is attached to.
+    pub parents: Vec<Parent<'a>>,
     /// Its rules.
     pub rules: Vec<Swapped<'a>>,
     /// Whether a rule names a Service of the baseline's namespace, which must be granted.
     pub needs_grant: bool,
+}
+
+/// A parentRef to the copy of a service.
+#[derive(Debug)]
+pub struct Parent<'a> {
+    /// The service.
+    pub service: &'a str,
+    /// The port, where one is written.
+    pub port: Option<u16>,
+    /// The name of the port, where several parentRefs of the route are to this service: the API server wants
+    /// something else than the port that tells them apart.
+    pub section: Option<&'a str>,
 }
 
 /// Plans HTTPRoutes and GRPCRoutes.
@@ -163,6 +176,19 @@ impl Planner for GatewayApi {
         entries::held_of_gateway_api(route, sought)
     }
 
+    fn full_for_clone(
+        &self,
+        route: &Object,
+        rule: &entries::Rule<'_>,
+        key: &RoutingKey,
+    ) -> Vec<Diagnostic> {
+        entries::full_for_clone(route, rule, key)
+    }
+
+    fn full_for_strip(&self, route: &Object, key: &RoutingKey) -> Vec<Diagnostic> {
+        entries::full_for_strip(route, key)
+    }
+
     fn hosts_at_gateways<'a>(
         &self,
         catalog: &'a Catalog<'a>,
@@ -179,8 +205,13 @@ fn attach<'a>(
     services: &BTreeSet<&'a str>,
     is_copied: impl Fn(&str) -> bool,
 ) -> Attached<'a> {
-    let parents = followed_parents(route.object, index.catalog);
-    let parents = parents.filter(|(name, _)| services.contains(name)).collect();
+    let followed = followed_parents(route.object, index.catalog);
+    let parents = followed.iter().filter(|(service, _)| services.contains(service));
+    let parents = parents.map(|&(service, port)| {
+        let section = section(index.catalog, &followed, (service, port));
+        Parent { service, port, section }
+    });
+    let parents = parents.collect();
     let swapped = |rule| Swapped::of(rule, route, index.catalog, &is_copied);
     let rules: Vec<Swapped<'_>> = rules(route.object).iter().map(swapped).collect();
     let home = index.catalog.namespace;
@@ -200,15 +231,31 @@ fn mirrors(rule: &Node) -> impl Iterator<Item = &Node> {
     filters(rule).iter().filter_map(|filter| filter.at(&["requestMirror", "backendRef"]))
 }
 
-/// The Services that a route is attached to in the mesh, each with the port of its parentRef.
+/// What tells a parentRef apart from others of its route to the same Service: the name of its port.
+fn section<'a>(
+    catalog: &'a Catalog<'a>,
+    parents: &[(&str, Option<u16>)],
+    (service, port): (&str, Option<u16>),
+) -> Option<&'a str> {
+    let several = parents.iter().filter(|(other, _)| *other == service).count() > 1;
+    let mut ports = catalog.service(service).filter(|_| several)?.ports.iter();
+    ports.find(|one| Some(one.number) == port && one.protocol.is_routable())?.name
+}
+
+/// The Services that a route is attached to in the mesh, each with the port of its parentRef. Several parentRefs
+/// may say the same: Istio does not look at their `sectionName`, and the baseline's namespace need not be written.
 fn followed_parents<'a>(
     route: &'a Object,
     catalog: &'a Catalog<'a>,
-) -> impl Iterator<Item = (&'a str, Option<u16>)> {
-    let followed = service_parents(route, catalog.namespace).filter(move |parent| {
+) -> Vec<(&'a str, Option<u16>)> {
+    let mut seen = BTreeSet::new();
+    let followed = service_parents(route, catalog.namespace).filter(|parent| {
         ignored_parent(parent, route, catalog.home, |name| catalog.service(name)).is_none()
     });
-    followed.filter_map(|parent| Some((parent.text_at(&["name"])?, port_of(parent))))
+    followed
+        .filter_map(|parent| Some((parent.text_at(&["name"])?, port_of(parent))))
+        .filter(|parent| seen.insert(*parent))
+        .collect()
 }
 
 /// HTTPRoutes and GRPCRoutes of the baseline's namespace, by the Service in their parentRefs.

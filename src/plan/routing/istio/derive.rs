@@ -16,7 +16,7 @@ use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi, marks};
 use crate::model::route::Route;
 use crate::model::route::istio::{
-    Seen, destinations, hosts, http, is_only_mesh, matches, mesh_matches,
+    Seen, destinations, hosts, http, is_on_port, is_only_mesh, matches, mesh_matches,
 };
 use crate::model::{Home, Service};
 use crate::spec::Delivery;
@@ -213,9 +213,7 @@ fn weight(rule: &Node) -> usize {
 
 /// Whether no rule of a VirtualService can apply to requests of the mesh on a port.
 fn is_bare(object: &Object, port: u16) -> bool {
-    let on_port = |one: &Node| {
-        one.get("port").is_none_or(|node| node.integer_value() == Some(i64::from(port)))
-    };
+    let on_port = |one: &Node| is_on_port(one, port);
     let applies = |rule| mesh_matches(object, rule).is_some_and(|all| all.iter().any(on_port));
     !http(object).any(applies)
 }

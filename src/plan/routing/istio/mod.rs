@@ -20,7 +20,7 @@ use crate::model::Catalog;
 use crate::model::route::gateways::Name;
 use crate::model::route::istio::{Seen, hosts, http, is_mesh, matches, mesh_matches, section};
 use crate::model::route::{Route, reader};
-use crate::spec::Config;
+use crate::spec::{Config, RoutingKey};
 use crate::yaml::Node;
 
 /// The VirtualService of one host, or of all hosts of an extended one.
@@ -192,6 +192,15 @@ impl Planner for Istio {
         sought: &Sought<'_>,
     ) -> Result<Held<'a>, Box<Diagnostic>> {
         entries::held_of_istio(route, sought)
+    }
+
+    fn full_for_clone(&self, _: &Object, _: &entries::Rule<'_>, _: &RoutingKey) -> Vec<Diagnostic> {
+        // No list of a VirtualService has a limit.
+        Vec::new()
+    }
+
+    fn full_for_strip(&self, _: &Object, _: &RoutingKey) -> Vec<Diagnostic> {
+        Vec::new()
     }
 
     fn hosts_at_gateways<'a>(

@@ -16,8 +16,10 @@ use crate::diagnostic::{Diagnostic, Place, Report, code};
 use crate::kube::{Object, RouteApi, gateway, istio as istio_kind};
 use crate::model::route::Route;
 use crate::model::route::gateway_api::{
-    backends, dropped, ignored_parent, is_in, kind_of_backend, kind_of_parent, parents, rules,
+    backends, dropped, ignored_parent, is_in, kind_of_backend, kind_of_parent, parents, required,
+    rules,
 };
+use crate::model::route::istio::hosts;
 use crate::yaml::Node;
 
 impl<'a> RouteIndex<'a, '_> {
@@ -71,6 +73,7 @@ impl<'a> RouteIndex<'a, '_> {
             let way_out = "move the route to the baseline's namespace";
             let finding = self
                 .ignored(route)
+                .or_else(|| self.unsure(route))
                 .or_else(|| replaced.map(|service| replaces(route, service, way_out)))
                 .or_else(|| Some(not_previewed(route, chooses?, self.underived(route)?.place)));
             if finding.is_some() {
@@ -91,6 +94,32 @@ impl<'a> RouteIndex<'a, '_> {
         let help = format!("{}: previews are made as if it were not there", ignored.help);
         let finding = Diagnostic::new(&code::ROUTE_IGNORED, message, help);
         Some(finding.at(ignored.node.place, "for this reason"))
+    }
+
+    /// The finding that it depends on what is not in the input whether Istio follows a route.
+    fn unsure(&self, route: &'a Object) -> Option<Diagnostic> {
+        let counts = is_mesh(route) && route.id.namespace == self.catalog.namespace;
+        let mut needed = required(route).filter(|_| counts);
+        let target = needed.find(|target| !self.is_there(target, route))?;
+        let message = format!(
+            "{} mirrors requests to `{}`, which is not in the input: Istio drops a GRPCRoute whose mirror is not there",
+            route.id,
+            target.text_at(&["name"]).unwrap_or_default()
+        );
+        let help = "pass it with --baseline, or take the mirror out of the route";
+        let finding = Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help);
+        Some(finding.at(target.place, "may be in the cluster or not"))
+    }
+
+    /// Whether the target of a mirror is in the input.
+    fn is_there(&self, target: &Node, route: &Object) -> bool {
+        let name = target.text_at(&["name"]).unwrap_or_default();
+        let namespace = target.text_at(&["namespace"]).unwrap_or(&route.id.namespace);
+        let host = self.catalog.home.full_host(name, namespace);
+        let mut services = self.catalog.of_kind("", "Service");
+        let mut entries = self.catalog.of_kind(istio_kind::GROUP, "ServiceEntry");
+        services.any(|one| self.catalog.home.full_host(&one.id.name, &one.id.namespace) == host)
+            || entries.any(|one| hosts(one).any(|one| one == host))
     }
 
     /// A parent of a route for which previews derive no rules.

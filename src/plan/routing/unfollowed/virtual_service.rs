@@ -1,11 +1,15 @@
 //! VirtualServices that previews cannot follow.
 
+use std::collections::BTreeSet;
+
 use super::super::RouteIndex;
 use super::{not_previewed, replaces};
 use crate::diagnostic::{Diagnostic, Place, code};
 use crate::kube::{Object, istio::GROUP};
 use crate::model::route::Route;
-use crate::model::route::istio::{Seen, destinations, hosts, http, is_mesh, matches, section};
+use crate::model::route::istio::{
+    SOURCE, Seen, destinations, hosts, http, is_mesh, is_on_port, mesh_matches, section,
+};
 use crate::yaml::Node;
 
 impl<'a> RouteIndex<'a, '_> {
@@ -39,7 +43,7 @@ impl<'a> RouteIndex<'a, '_> {
         finding
             .or_else(strange)
             .or_else(|| self.without_http(object, &services))
-            .or_else(|| self.of_some_callers(object, &services))
+            .or_else(|| self.of_some_callers(object))
     }
 
     /// The services of the baseline that a VirtualService speaks for by name.
@@ -132,23 +136,37 @@ impl<'a> RouteIndex<'a, '_> {
         })
     }
 
-    /// One whose rules all have conditions on who calls: for others it is not there, and no other one can
-    /// be made for them.
-    fn of_some_callers(&self, object: &Object, services: &[&str]) -> Option<Diagnostic> {
-        let is_limited = |one: &Node| {
-            one.get("gateways").is_none()
-                && (one.get("sourceNamespace").is_some() || one.get("sourceLabels").is_some())
+    /// One whose rules for some port all have conditions on who calls: for others it is not there, and no other
+    /// one can be made for them.
+    fn of_some_callers(&self, object: &Object) -> Option<Diagnostic> {
+        let all = http(object).filter_map(|rule| mesh_matches(object, rule)).flatten();
+        let all: Vec<Node> = all.collect();
+        if !all.iter().any(is_limited) {
+            return None;
+        }
+        let speaks = |name: &str| self.routes_of(name).any(|route| route.object.id == object.id);
+        let services = self.affecting.keys().filter(|name| self.is_previewed(name));
+        let services = services.filter(|name| speaks(name));
+        let ports: BTreeSet<u16> = services
+            .filter_map(|name| self.catalog.service(name))
+            .flat_map(|service| service.routable())
+            .collect();
+        let limited = ports.iter().filter(|port| {
+            let mut on_port = all.iter().filter(|one| is_on_port(one, **port)).peekable();
+            on_port.peek().is_some() && on_port.all(is_limited)
+        });
+        let limited: Vec<String> = limited.map(u16::to_string).collect();
+        let of_ports = match limited.len() {
+            0 => return None,
+            _ if all.iter().all(is_limited) => String::new(),
+            1 => format!(" for port {}", limited[0]),
+            _ => format!(" for ports {}", limited.join(", ")),
         };
-        let mut rules = http(object).map(matches).peekable();
-        rules.peek()?;
-        let all = rules.all(|matches| !matches.is_empty() && matches.iter().all(is_limited));
-        (all && services.iter().any(|name| self.is_previewed(name))).then(|| {
-            let message = format!("every entry of {} is for some callers only", object.id);
-            let help =
-                "add an entry without `sourceNamespace` and `sourceLabels`, if others call it too";
-            Diagnostic::new(&code::ROUTE_NOT_PREVIEWED, message, help)
-                .at(place_of(object, "http"), "other callers do not reach previews")
-        })
+        let message = format!("every entry of {}{of_ports} is for some callers only", object.id);
+        let help =
+            "add an entry without `sourceNamespace` and `sourceLabels`, if others call it too";
+        let finding = Diagnostic::new(&code::ROUTE_NOT_PREVIEWED, message, help);
+        Some(finding.at(place_of(object, "http"), "other callers do not reach previews"))
     }
 
     /// Whether a VirtualService of the mesh leaves a rule to this one.
@@ -169,6 +187,14 @@ pub(in crate::plan::routing) fn exported_to_nobody(object: &Object) -> Diagnosti
     let help = "export it to `*`, or remove it: previews are made as if it were not there";
     Diagnostic::new(&code::ROUTE_IGNORED, message, help)
         .at(place_of(object, "exportTo"), "no namespace sees it")
+}
+
+/// Whether a match, as it holds in the mesh, is for some callers only.
+fn is_limited(one: &Node) -> bool {
+    let says = |node: &Node| {
+        !node.entries().is_empty() || node.text().is_some_and(|namespace| !namespace.is_empty())
+    };
+    SOURCE.iter().any(|field| one.get(field).is_some_and(says))
 }
 
 fn place_of(object: &Object, field: &str) -> Place {

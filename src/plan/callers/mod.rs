@@ -1,0 +1,195 @@
+//! Pods without a sidecar, and calls that pass by one. They follow no route, so the key in them tells no preview.
+//! See <https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy>.
+
+mod bypass;
+
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::bypass::Bypass;
+use super::Plan;
+use super::hosts;
+use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
+use crate::kube::Object;
+use crate::model::{Referent, pod_annotations, pod_labels, pod_spec, references};
+use crate::yaml::Node;
+
+/// The most places that are shown.
+const SHOWN: usize = 5;
+
+/// Why calls of a pod follow no route.
+#[derive(Debug, Clone, Copy)]
+struct Reason {
+    /// Where it is said.
+    place: Place,
+    /// Whether it depends on the addresses that Services have in the cluster.
+    depends: bool,
+}
+
+/// Callers, and the services with copies that they name.
+#[derive(Default)]
+struct Callers<'a> {
+    all: Vec<(&'a Object, Reason)>,
+    called: BTreeSet<&'a str>,
+}
+
+/// Warns of callers without a sidecar that name a service with copies, of callers whose calls of it pass by
+/// theirs, and of copies that are so: one finding for each of these, whatever their number.
+pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], found: &mut Report) {
+    if plan.routing.mesh.is_empty() {
+        return;
+    }
+    let home = plan.catalog.namespace;
+    // Most baselines have no such pods.
+    let affected = LazyCell::new(|| {
+        plan.environments.iter().flat_map(|env| &env.affected).copied().collect::<BTreeSet<&str>>()
+    });
+    let elsewhere = plan.catalog.of_kind("", "Namespace").filter(|one| one.id.name != home);
+    let disabled = elsewhere.filter_map(|namespace| {
+        let label = namespace.node.at(&["metadata", "labels", "istio-injection"])?;
+        (label.text() == Some("disabled")).then_some((namespace.id.name.as_str(), label.place))
+    });
+    let disabled: BTreeMap<&str, Place> = disabled.collect();
+    let (mut without, mut past) = (Callers::default(), Callers::default());
+    for object in plan.catalog.objects() {
+        let called = || called(plan, &affected, object);
+        if let Some(reason) = without_sidecar(&disabled, object) {
+            without.add(object, called().into_iter().map(|name| (name, reason)));
+        } else if let Some(bypass) = Bypass::of(object) {
+            let reason = |name| Some((name, past_sidecar(plan, &bypass, name)?));
+            past.add(object, called().into_iter().filter_map(reason));
+        }
+    }
+    found.extend(without.finding(
+        "follow no route, as these pods have no sidecar",
+        "let the pods have a sidecar, if requests of previews go through them",
+    ));
+    found.extend(past.finding(
+        "follow no route where they pass by the sidecar, as annotations say",
+        "let the sidecar capture them, if requests of previews go through these pods",
+    ));
+    let without = |object| without_sidecar(&disabled, object);
+    found.extend(of_copies(
+        copied.iter().filter_map(|&object| Some((object, without(object)?))).collect(),
+        ("have no sidecar", "calls from them", "let the pods have a sidecar"),
+    ));
+    let past = |object| {
+        let bypass = Bypass::of(object).filter(|_| without(object).is_none())?;
+        let mut named = names(plan, object).into_iter();
+        bypass.of_all().or_else(|| named.find_map(|name| past_sidecar(plan, &bypass, name)))
+    };
+    found.extend(of_copies(
+        copied.iter().filter_map(|&object| Some((object, past(object)?))).collect(),
+        ("have calls that pass by the sidecar", "these calls", "let the sidecar capture them"),
+    ));
+}
+
+impl<'a> Callers<'a> {
+    fn add(&mut self, object: &'a Object, named: impl Iterator<Item = (&'a str, Reason)>) {
+        let named: Vec<(&str, Reason)> = named.collect();
+        self.all.extend(named.first().map(|(_, reason)| (object, *reason)));
+        self.called.extend(named.into_iter().map(|(name, _)| name));
+    }
+
+    fn finding(self, what: &str, help: &str) -> Option<Diagnostic> {
+        let message = format!(
+            "calls from {} {what}: with the key too they reach {} of the baseline",
+            first_of(SHOWN, ", ", self.all.iter().map(|(object, _)| object.id.to_string())),
+            first_of(SHOWN, ", ", self.called)
+        );
+        (!self.all.is_empty()).then(|| finding(message, help, &self.all))
+    }
+}
+
+/// The finding on copies whose calls follow no route.
+fn of_copies(
+    copies: Vec<(&Object, Reason)>,
+    (what, calls, remedy): (&str, &str, &str),
+) -> Option<Diagnostic> {
+    let message = format!(
+        "copies of {} {what}, as in the baseline: {calls} follow no route, and what a route would send to a \
+         preview stays with the baseline",
+        first_of(SHOWN, ", ", copies.iter().map(|(object, _)| object.id.to_string()))
+    );
+    let help = format!(
+        "nothing to do where copies call services by their short names alone, and these have no routes that \
+         choose others: else {remedy}"
+    );
+    (!copies.is_empty()).then(|| finding(message, &help, &copies))
+}
+
+fn finding(message: String, help: &str, all: &[(&Object, Reason)]) -> Diagnostic {
+    let label = |first: &str, reason: Reason| match reason.depends {
+        true => format!("{first}, depending on the addresses of Services"),
+        false => first.to_owned(),
+    };
+    let mut shown = all.iter().take(SHOWN).map(|(_, reason)| *reason);
+    let mut finding = Diagnostic::new(&code::NO_SIDECAR, message, help);
+    if let Some(reason) = shown.next() {
+        finding = finding.at(reason.place, label("for this reason", reason));
+    }
+    shown.fold(finding, |finding, reason| {
+        finding.also(reason.place, label("and for this one", reason))
+    })
+}
+
+/// The services with copies that an object calls, by what its texts name.
+fn called<'a>(plan: &Plan<'a>, affected: &BTreeSet<&str>, object: &Object) -> BTreeSet<&'a str> {
+    let own = match object.id.namespace == plan.catalog.namespace {
+        true => plan.catalog.selecting(object),
+        false => &[],
+    };
+    let mut named = names(plan, object);
+    named.retain(|name| affected.contains(name) && !own.contains(name) && !is_unrouted(plan, name));
+    named
+}
+
+/// Why calls of a service pass by the sidecar, on some port that can be routed.
+fn past_sidecar(plan: &Plan<'_>, bypass: &Bypass<'_>, service: &str) -> Option<Reason> {
+    let ports = plan.catalog.service(service)?.routable();
+    ports.into_iter().find_map(|port| bypass.of_port(port))
+}
+
+fn is_unrouted(plan: &Plan<'_>, service: &str) -> bool {
+    plan.config.facts(service).is_some_and(|facts| facts.unrouted)
+}
+
+/// Where it is said that the pods of an object get no sidecar. Of the baseline's Namespace, which is the same
+/// for all of its pods, speaks another finding.
+fn without_sidecar(disabled: &BTreeMap<&str, Place>, object: &Object) -> Option<Reason> {
+    const INJECT: &str = "sidecar.istio.io/inject";
+    let pod = pod_spec(&object.node)?;
+    if let Some(host) = pod.get("hostNetwork").filter(|host| host.is_true()) {
+        return Some(Reason { place: host.place, depends: false });
+    }
+    // Where both say something, the label counts.
+    let label = pod_labels(&object.node).and_then(|labels| labels.get(INJECT));
+    let said = label.or_else(|| pod_annotations(&object.node)?.get(INJECT));
+    let place = match said.and_then(Node::text) {
+        Some("false") => said.map(|node| node.place),
+        Some("true") => None,
+        _ => disabled.get(object.id.namespace.as_str()).copied(),
+    };
+    place.map(|place| Reason { place, depends: false })
+}
+
+/// The services of the baseline that texts of a workload name, and ConfigMaps that it reads.
+fn names<'a>(plan: &Plan<'a>, object: &Object) -> BTreeSet<&'a str> {
+    let (catalog, mut found) = (plan.catalog, BTreeSet::new());
+    let is_own = object.id.namespace == catalog.namespace;
+    let mut take = |word: hosts::Word<'_>, _| {
+        let mut labels = word.text.split('.');
+        let (name, namespace) = (labels.next().unwrap_or_default(), labels.next());
+        if word.is_host && namespace.map_or(is_own, |namespace| namespace == catalog.namespace) {
+            found.extend(catalog.service(name).map(|service| service.name()));
+        }
+    };
+    hosts::find(&object.node, &mut take);
+    let pod = pod_spec(&object.node).filter(|_| is_own);
+    for reference in pod.map(references).unwrap_or_default() {
+        let is_map = reference.referent == Referent::ConfigMap;
+        let map = is_map.then(|| catalog.get("", "ConfigMap", &reference.name)).flatten();
+        map.iter().for_each(|map| hosts::find(&map.node, &mut take));
+    }
+    found
+}

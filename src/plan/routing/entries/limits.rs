@@ -1,0 +1,141 @@
+//! Lists of HTTPRoutes and GRPCRoutes that have no room for what clones and `stripKey` add to them. How long a list
+//! may be stands in the CRDs of the Gateway API. VirtualServices have no such limits.
+
+use super::super::planner::planner;
+use super::{Entries, Rule};
+use crate::diagnostic::{Diagnostic, Report, code};
+use crate::kube::Object;
+use crate::model::route::Route;
+use crate::model::route::gateway_api::{backends, filters, rules};
+use crate::spec::RoutingKey;
+use crate::yaml::Node;
+
+/// `filters` of a rule.
+const FILTERS: usize = 16;
+/// `set`, `add` and `remove` of a header modifier, each.
+const HEADERS: usize = 16;
+/// `allowOrigins` of a CORS filter.
+const ORIGINS: usize = 64;
+
+/// Reports the lists that would be too long.
+pub(super) fn check(planned: &Entries<'_>, key: &RoutingKey, found: &mut Report) {
+    for clone in &planned.clones {
+        let Route { api, object } = clone.way.route;
+        for rule in &clone.way.rules {
+            found.extend(planner(api).full_for_clone(object, rule, key));
+        }
+    }
+    for Route { api, object } in &planned.stripped {
+        found.extend(planner(*api).full_for_strip(object, key));
+    }
+}
+
+/// The lists of a rule that have no room for what a clone adds to them.
+pub(in super::super) fn full_for_clone(
+    route: &Object,
+    rule: &Rule<'_>,
+    key: &RoutingKey,
+) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let own = rule.origins.as_ref().filter(|origins| origins.len() > ORIGINS);
+    let written = filters(rule.node).iter().find_map(|it| it.at(&["cors", "allowOrigins"]));
+    if let (Some(own), Some(written)) = (own, written) {
+        let message = format!(
+            "clones of {} would allow {} origins, with those of preview hosts: {ORIGINS} are possible",
+            route.id,
+            own.len()
+        );
+        let help = "allow the hosts of one domain by a wildcard";
+        let finding = Diagnostic::new(&code::ROUTE_LIMIT, message, help);
+        found.push(finding.at(written.place, "has no room for them"));
+    }
+    if backends(rule.node).is_empty() {
+        return found;
+    }
+    let Some(modifier) = modifier(rule.node) else {
+        found.extend(without_modifier(route, rule.node));
+        return found;
+    };
+    let of_key = |name: &str| name.eq_ignore_ascii_case(&key.header);
+    let names = |list: &str, header: &str| {
+        entries(modifier, list).iter().any(|one| name_of(one).eq_ignore_ascii_case(header))
+    };
+    found.extend(full(route, (modifier, "set"), ("sets", 1, "for the key"), of_key));
+    let is_joined = key.baggage.is_empty() || names("set", "baggage") || names("add", "baggage");
+    if !is_joined {
+        let more = ("adds", 1, "for the baggage that carries the key");
+        found.extend(full(route, (modifier, "add"), more, of_key));
+    }
+    found
+}
+
+/// The lists of a route that have no room for what `stripKey` adds to them.
+pub(in super::super) fn full_for_strip(route: &Object, key: &RoutingKey) -> Vec<Diagnostic> {
+    rules(route).iter().filter_map(|rule| of_stripped(route, rule, key)).collect()
+}
+
+/// What `stripKey` has no room for in a rule.
+fn of_stripped(route: &Object, rule: &Node, key: &RoutingKey) -> Option<Diagnostic> {
+    if backends(rule).is_empty() {
+        return None;
+    }
+    let Some(modifier) = modifier(rule) else {
+        return without_modifier(route, rule);
+    };
+    let of_key = |name: &str| {
+        let own = name.eq_ignore_ascii_case(&key.header);
+        own || !key.baggage.is_empty() && name.eq_ignore_ascii_case("baggage")
+    };
+    let added = if key.baggage.is_empty() { 1 } else { 2 };
+    full(route, (modifier, "remove"), ("removes", added, "for what stripKey removes"), of_key)
+}
+
+/// The finding that a list of a modifier has no room for what is added. What is about the key already makes room.
+fn full(
+    route: &Object,
+    (modifier, list): (&Node, &str),
+    (verb, added, what): (&str, usize, &str),
+    is_replaced: impl Fn(&str) -> bool,
+) -> Option<Diagnostic> {
+    let all = entries(modifier, list);
+    let others = all.iter().filter(|one| !is_replaced(name_of(one))).count();
+    if others + added <= HEADERS {
+        return None;
+    }
+    let message =
+        format!("{} {verb} {} headers in a rule: there is no room {what}", route.id, all.len());
+    let help = "leave one of them to the filters of the rule's backends";
+    let place = modifier.get(list).unwrap_or(modifier).place;
+    let finding = Diagnostic::new(&code::ROUTE_LIMIT, message, help);
+    Some(finding.at(place, format!("{HEADERS} headers are possible")))
+}
+
+/// The finding that a rule without a filter for request headers has no room for one.
+fn without_modifier(route: &Object, rule: &Node) -> Option<Diagnostic> {
+    let written = rule.get("filters").filter(|_| filters(rule).len() >= FILTERS)?;
+    let message = format!(
+        "{} has a rule of {} filters, none of them for the headers of requests: there is no room for the key",
+        route.id,
+        filters(rule).len()
+    );
+    let help = "take out a filter, or let one of them be a RequestHeaderModifier";
+    let finding = Diagnostic::new(&code::ROUTE_LIMIT, message, help);
+    Some(finding.at(written.place, format!("{FILTERS} filters are possible")))
+}
+
+/// The filter for request headers of a rule, of which there is at most one. An empty one has room for everything.
+fn modifier(rule: &Node) -> Option<&Node> {
+    let mut filters = filters(rule).iter();
+    let filter =
+        filters.find(|filter| filter.text_at(&["type"]) == Some("RequestHeaderModifier"))?;
+    Some(filter.get("requestHeaderModifier").unwrap_or(filter))
+}
+
+fn entries<'n>(modifier: &'n Node, list: &str) -> &'n [Node] {
+    modifier.get(list).map(Node::items).unwrap_or_default()
+}
+
+/// The header that an entry of a list is about.
+fn name_of(entry: &Node) -> &str {
+    entry.text().or(entry.text_at(&["name"])).unwrap_or_default()
+}
