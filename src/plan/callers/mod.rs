@@ -35,7 +35,7 @@ struct Callers<'a> {
 
 /// Warns of callers without a sidecar that name a service with copies, of callers whose calls of it pass by
 /// theirs, and of copies that are so: one finding for each of these, whatever their number.
-pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], found: &mut Report) {
+pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], report: &mut Report) {
     if plan.routing.mesh.is_empty() {
         return;
     }
@@ -60,16 +60,16 @@ pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], found: &mut Report) {
             past.add(object, called().into_iter().filter_map(reason));
         }
     }
-    found.extend(without.finding(
+    report.extend(without.finding(
         "follow no route, as these pods have no sidecar",
         "let the pods have a sidecar, if requests of previews go through them",
     ));
-    found.extend(past.finding(
+    report.extend(past.finding(
         "follow no route where they pass by the sidecar, as annotations say",
         "let the sidecar capture them, if requests of previews go through these pods",
     ));
     let without = |object| without_sidecar(&disabled, object);
-    found.extend(of_copies(
+    report.extend(of_copies(
         copied.iter().filter_map(|&object| Some((object, without(object)?))).collect(),
         ("have no sidecar", "calls from them", "let the pods have a sidecar"),
     ));
@@ -78,7 +78,7 @@ pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], found: &mut Report) {
         let mut named = names(plan, object).into_iter();
         bypass.of_all().or_else(|| named.find_map(|name| past_sidecar(plan, &bypass, name)))
     };
-    found.extend(of_copies(
+    report.extend(of_copies(
         copied.iter().filter_map(|&object| Some((object, past(object)?))).collect(),
         ("have calls that pass by the sidecar", "these calls", "let the sidecar capture them"),
     ));

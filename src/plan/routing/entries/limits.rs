@@ -18,15 +18,15 @@ const HEADERS: usize = 16;
 const ORIGINS: usize = 64;
 
 /// Reports the lists that would be too long.
-pub(super) fn check(planned: &Entries<'_>, key: &RoutingKey, found: &mut Report) {
+pub(super) fn check(planned: &Entries<'_>, key: &RoutingKey, report: &mut Report) {
     for clone in &planned.clones {
         let Route { api, object } = clone.way.route;
         for rule in &clone.way.rules {
-            found.extend(planner(api).full_for_clone(object, rule, key));
+            report.extend(planner(api).full_for_clone(object, rule, key));
         }
     }
     for Route { api, object } in &planned.stripped {
-        found.extend(planner(*api).full_for_strip(object, key));
+        report.extend(planner(*api).full_for_strip(object, key));
     }
 }
 
