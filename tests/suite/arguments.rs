@@ -622,3 +622,23 @@ fn every_help_and_every_page_has_examples_and_exit_codes() {
         pages.contains(&"anabranch-set.1".to_owned()) && pages.contains(&"anabranch.1".to_owned())
     );
 }
+
+#[test]
+fn a_word_of_each_preview_is_folded_for_people_and_kept_for_programs() {
+    let shop = Shop::new();
+    let worker = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: worker, namespace: shop}\nspec:\n  \
+                  selector: {matchLabels: {app: worker}}\n  template:\n    metadata: {labels: {app: worker}}\n    \
+                  spec: {containers: [{name: worker, image: \"worker:1\"}]}\n";
+    shop.write("apps/baseline.yaml", &format!("{CART}{worker}"));
+    let head = config("cart:2");
+    let head = head.split("  - name: pr-1").next().unwrap_or_default();
+    let preview = |number| {
+        format!("  - {{name: pr-{number}, services: [{{name: worker, image: \"worker:2\"}}]}}\n")
+    };
+    let previews: String = (0..30).map(preview).collect();
+    shop.write("previews.yaml", &format!("{head}{previews}"));
+    let count = |text: &str| text.matches("competes for the same work").count();
+    let said = words(shop.run("check -b apps"));
+    assert!(count(&said) < 5 && said.contains("the same at 29 more places"), "{said}");
+    assert_eq!(count(&words(shop.run("check -b apps --format json"))), 30);
+}

@@ -245,8 +245,12 @@ impl<'a, 'f> Closure<'a, 'f> {
                     );
                     let help = "give the copy a queue of its own through `env`, or make it filter by preview";
                     let path = format!("{}.name", target.path());
-                    let finding = self.config.finding(&code::QUEUE_CONSUMER, path, message, help);
-                    self.report.push(finding.once());
+                    self.report.push(self.config.finding(
+                        &code::QUEUE_CONSUMER,
+                        path,
+                        message,
+                        help,
+                    ));
                 }
                 self.env.affected.extend(names.iter().copied());
             }
