@@ -33,18 +33,23 @@ impl Bound<'_> {
 
 /// How the pods of a workload, or a ServiceAccount, are bound.
 fn of<'n>(catalog: &'n Catalog<'_>, body: &'n Node) -> Vec<Bound<'n>> {
-    let of_namespace = || catalog.own_namespace()?.node.at(&["metadata", "annotations"]);
     let own = body.at(&["metadata", "annotations"]);
     let is_pod = pod_spec(body).is_some();
     let is_account = body.text_at(&["kind"]) == Some("ServiceAccount");
     let mut found = Vec::new();
+    if !is_pod && !is_account {
+        return found;
+    }
+    let (of_pod, labels) = (pod_annotations(body), pod_labels(body));
+    let of_namespace =
+        catalog.own_namespace().and_then(|one| one.node.at(&["metadata", "annotations"]));
     for binding in BINDINGS {
         let places = match binding.on {
             On::Account => [own.filter(|_| is_account), None],
             _ if !is_pod => continue,
-            On::Pod => [pod_annotations(body), None],
-            On::PodOrNamespace => [pod_annotations(body), of_namespace()],
-            On::PodLabel => [pod_labels(body), None],
+            On::Pod => [of_pod, None],
+            On::PodOrNamespace => [of_pod, of_namespace],
+            On::PodLabel => [labels, None],
         };
         for (key, value) in places.into_iter().flatten().flat_map(Node::entries) {
             let is_new = |bound: &Bound<'_>| bound.key != key.text;
