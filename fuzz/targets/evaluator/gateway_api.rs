@@ -294,7 +294,21 @@ impl Case {
         holding.into_iter().min_by(|(a, _), (b, _)| a.cmp(b)).map(|(_, rule)| rule)
     }
 
+    /// Whether the API server takes the routes: the CRDs of the Gateway API say how long their lists may be.
+    fn is_admitted(&self) -> bool {
+        self.routes().iter().all(|route| {
+            let mut all = route.rules.iter().flatten();
+            route.rules.len() <= 16
+                && route.rules.iter().all(|matches| matches.len() <= 64)
+                && route.rules.iter().map(Vec::len).sum::<usize>() <= 128
+                && all.all(|one| one.headers.len() <= 16 && one.params.len() <= 16)
+        })
+    }
+
     pub(crate) fn check(&self) {
+        if !self.is_admitted() {
+            return;
+        }
         let mut objects = self.objects(false);
         let answer = self.ask(&objects, false);
         assert_eq!(answer, self.expected(), "by the specification");
