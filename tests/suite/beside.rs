@@ -28,7 +28,7 @@ impl Scratch {
     fn new() -> Self {
         let scratch = Self(tempfile::tempdir().expect("a temporary folder"));
         scratch.write("previews.yaml", PREVIEWS);
-        scratch.write("shared/cart.yaml", CART);
+        scratch.write("common/cart.yaml", CART);
         scratch.write("../beside/secret.env", "TOKEN=of-somebody\n");
         scratch.write("../beside/base/kustomization.yaml", "resources: [secret.yaml]\n");
         let secret = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: somebody}\n";
@@ -73,18 +73,18 @@ fn spread(scratch: Scratch) -> Scratch {
     scratch.write(
         "overlay/kustomization.yaml",
         "\
-resources: [../shared/cart.yaml, ../base, linked.yaml]
+resources: [../common/cart.yaml, ../base, linked.yaml]
 components: [../component]
-patches: [{path: ../shared/patch.yaml}]
-patchesStrategicMerge: [../shared/strategic.yaml]
-replacements: [{path: ../shared/replacement.yaml}]
-configurations: [../shared/configuration.yaml]
+patches: [{path: ../common/patch.yaml}]
+patchesStrategicMerge: [../common/strategic.yaml]
+replacements: [{path: ../common/replacement.yaml}]
+configurations: [../common/configuration.yaml]
 configMapGenerator:
-  - {name: env, namespace: shop, envs: [../shared/map.env]}
-  - {name: file, namespace: shop, files: [named.conf=../shared/nginx.conf, ../shared/nginx.conf]}
-secretGenerator: [{name: secret, namespace: shop, env: ../shared/map.env}]
+  - {name: env, namespace: shop, envs: [../common/map.env]}
+  - {name: file, namespace: shop, files: [named.conf=../common/nginx.conf, ../common/nginx.conf]}
+secretGenerator: [{name: secret, namespace: shop, env: ../common/map.env}]
 transformers:
-  - ../shared/label.yaml
+  - ../common/label.yaml
   - |
     apiVersion: builtin
     kind: AnnotationsTransformer
@@ -94,47 +94,47 @@ transformers:
 ",
     );
     for (path, text) in [
-        ("base/kustomization.yaml", "resources: [../shared/map.yaml]\n"),
+        ("base/kustomization.yaml", "resources: [../common/map.yaml]\n"),
         (
             "component/kustomization.yaml",
             "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n\
-             configMapGenerator: [{name: component, namespace: shop, envs: [../shared/map.env]}]\n",
+             configMapGenerator: [{name: component, namespace: shop, envs: [../common/map.env]}]\n",
         ),
         (
-            "shared/map.yaml",
+            "common/map.yaml",
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m, namespace: shop}\n",
         ),
         (
-            "shared/more.yaml",
+            "common/more.yaml",
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: l, namespace: shop}\n",
         ),
         (
-            "shared/patch.yaml",
+            "common/patch.yaml",
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: cart, namespace: shop}\n\
              spec: {template: {spec: {priorityClassName: low}}}\n",
         ),
         (
-            "shared/strategic.yaml",
+            "common/strategic.yaml",
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: cart, namespace: shop}\n\
              spec: {template: {spec: {containers: [{name: server, envFrom: [{configMapRef: {name: env}}]}]}}}\n",
         ),
         (
-            "shared/replacement.yaml",
+            "common/replacement.yaml",
             "source: {kind: ConfigMap, name: m, fieldPath: metadata.name}\ntargets:\n  - select: {kind: Service}\n\
              \x20   fieldPaths: [metadata.annotations.m]\n    options: {create: true}\n",
         ),
-        ("shared/configuration.yaml", "nameReference: []\n"),
-        ("shared/map.env", "A=b\n"),
-        ("shared/nginx.conf", "server {}\n"),
+        ("common/configuration.yaml", "nameReference: []\n"),
+        ("common/map.env", "A=b\n"),
+        ("common/nginx.conf", "server {}\n"),
         (
-            "shared/label.yaml",
+            "common/label.yaml",
             "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: l}\nlabels: {of: file}\n\
              fieldSpecs: [{path: metadata/labels, create: true}]\n",
         ),
     ] {
         scratch.write(path, text);
     }
-    symlink("../shared/more.yaml", scratch.root().join("overlay/linked.yaml")).expect("a link");
+    symlink("../common/more.yaml", scratch.root().join("overlay/linked.yaml")).expect("a link");
     scratch
 }
 
@@ -216,7 +216,7 @@ fn files_outside_of_the_repository_are_refused_with_path_and_line() {
 /// What kustomize, without its restriction, would read of the machine although it does not look like it.
 #[test]
 fn no_trick_of_a_kustomization_reads_a_file_of_the_machine() {
-    let beside = "\n  - {name: b, namespace: shop, envs: [../shared/map.env]}\n";
+    let beside = "\n  - {name: b, namespace: shop, envs: [../common/map.env]}\n";
     for (name, text) in [
         (
             "a field in other letters",
@@ -242,7 +242,7 @@ fn no_trick_of_a_kustomization_reads_a_file_of_the_machine() {
             "a plugin that reads",
             "generators:\n  - |\n    apiVersion: builtin\n    kind: ConfigMapGenerator\n    metadata: {name: c}\n    files: [../../beside/secret.env]\nconfigMapGenerator:BESIDE",
         ),
-        ("a plugin in a file", "generators: [../shared/generator.yaml]\nconfigMapGenerator:BESIDE"),
+        ("a plugin in a file", "generators: [../common/generator.yaml]\nconfigMapGenerator:BESIDE"),
         ("a plugin in a folder", "generators: [../plugins]\nconfigMapGenerator:BESIDE"),
         (
             "what Git keeps",
@@ -258,16 +258,16 @@ fn no_trick_of_a_kustomization_reads_a_file_of_the_machine() {
         ),
     ] {
         let scratch = Scratch::with_git();
-        scratch.write("shared/map.env", "A=b\n");
+        scratch.write("common/map.env", "A=b\n");
         let generator = "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: c}\nfiles: [../../beside/secret.env]\n";
-        scratch.write("shared/generator.yaml", generator);
+        scratch.write("common/generator.yaml", generator);
         scratch.write("plugins/generator.yaml", generator);
         scratch.write("plugins/kustomization.yaml", "resources: [generator.yaml]\n");
         let root = scratch.0.path().display().to_string();
         let text = text.replace("BESIDE", beside).replace("ROOT", &root);
         scratch.write(
             "overlay/kustomization.yaml",
-            &format!("resources: [../shared/cart.yaml]\n{text}"),
+            &format!("resources: [../common/cart.yaml]\n{text}"),
         );
         let answer = scratch.render();
         assert!(!answer.stdout.contains("of-somebody"), "{name}");

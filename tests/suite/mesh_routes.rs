@@ -1,13 +1,10 @@
 //! Routes in the mesh, a case for each fact that is easily missed: what Istio drops, what the API server cannot
 //! tell apart, and lists that are too long. The judge takes no object that the API server refuses.
 
-use std::fs;
-use std::process::Command;
-
 use serde_json::{Value, json};
 
 use super::evaluator::{Answer, Call, Mesh, Request, fqdn};
-use super::orchestrator::{self, ANABRANCH, run};
+use super::orchestrator::render;
 use super::schema::documents;
 
 const PREVIEWS: &str = "
@@ -65,24 +62,10 @@ fn baseline(more: &[Value]) -> Vec<Value> {
     [namespace].into_iter().chain(services.concat()).chain(more.to_vec()).collect()
 }
 
-fn render(objects: &[Value]) -> orchestrator::Answer {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let text: Vec<String> = objects.iter().map(Value::to_string).collect();
-    for (name, text) in
-        [("baseline.yaml", text.join("\n---\n")), ("previews.yaml", PREVIEWS.to_owned())]
-    {
-        fs::write(folder.path().join(name), text).expect("the folder can be written");
-    }
-    let mut command = Command::new(ANABRANCH);
-    command.current_dir(folder.path());
-    command.args(["render", "previews.yaml", "--baseline", "baseline.yaml"]);
-    run(&mut command, "")
-}
-
 /// The baseline before and after there is a preview, and what was said.
 #[track_caller]
 fn judged(objects: &[Value]) -> (Mesh, Mesh, String) {
-    let answer = render(objects);
+    let answer = render(objects, PREVIEWS);
     assert_eq!(answer.code, Some(0), "{}\n{objects:?}", answer.stderr);
     (Mesh::new(objects), Mesh::new(&documents(&answer.stdout)), answer.stderr)
 }
@@ -193,7 +176,7 @@ fn a_mirror_that_is_not_in_the_input_is_refused_of_a_grpc_route_alone() {
     });
     let is_refused = |kind: &str, target: &Value, more: &[Value]| {
         let route = of_cart(kind, &mirror(target.clone()));
-        let answer = render(&baseline(&[&[route], more].concat()));
+        let answer = render(&baseline(&[&[route], more].concat()), PREVIEWS);
         let refused = answer.stderr.contains("error[route-unsupported]");
         assert_eq!(answer.code == Some(0), !refused, "{}", answer.stderr);
         refused

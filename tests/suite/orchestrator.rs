@@ -116,6 +116,17 @@ pub(crate) fn function(resource_list: &str) -> Answer {
     run(&mut Command::new(ANABRANCH), resource_list)
 }
 
+/// Renders these objects as the baseline of a previews file.
+pub(crate) fn render(objects: &[serde_json::Value], previews: &str) -> Answer {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let baseline: Vec<String> = objects.iter().map(ToString::to_string).collect();
+    write_text(&folder.path().join("baseline.yaml"), &baseline.join("\n---\n"));
+    write_text(&folder.path().join("previews.yaml"), previews);
+    let mut command = Command::new(ANABRANCH);
+    command.current_dir(folder.path());
+    run(command.args(["render", "previews.yaml", "--baseline", "baseline.yaml"]), "")
+}
+
 /// `kustomize`, the pinned one.
 pub(crate) fn kustomize() -> Command {
     let program = tools().join("kustomize");

@@ -2,16 +2,13 @@
 //! preview host does what its original host does for a client with TLS at the Gateways that are stood for.
 //! And vectors for the judge of that.
 
-use std::fs;
-use std::process::Command;
-
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use serde_json::{Value, json};
 
 use super::dice::Dice;
 use super::evaluator::{Answer, Mesh, Request, fqdn};
-use super::orchestrator::{ANABRANCH, run};
+use super::orchestrator::render;
 use super::schema::documents;
 
 const HOSTS: [&str; 2] = ["shop.example.com", "api.example.com"];
@@ -159,18 +156,8 @@ spec:
 ";
 
 fn rendered(objects: &[Value]) -> Vec<Value> {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let text: Vec<String> = objects.iter().map(Value::to_string).collect();
-    for (name, text) in
-        [("baseline.yaml", text.join("\n---\n")), ("previews.yaml", PREVIEWS.to_owned())]
-    {
-        fs::write(folder.path().join(name), text).expect("the folder can be written");
-    }
-    let mut command = Command::new(ANABRANCH);
-    command.current_dir(folder.path());
-    command.args(["render", "previews.yaml", "--baseline", "baseline.yaml"]);
-    let answer = run(&mut command, "");
-    assert_eq!(answer.code, Some(0), "{}\n{text:?}", answer.stderr);
+    let answer = render(objects, PREVIEWS);
+    assert_eq!(answer.code, Some(0), "{}\n{objects:?}", answer.stderr);
     documents(&answer.stdout)
 }
 
