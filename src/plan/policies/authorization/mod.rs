@@ -123,7 +123,7 @@ impl Policy<'_> {
         &self,
         estate: &Estate<'_>,
         accounts: &BTreeSet<&'e str>,
-        holds: &dyn Fn(Caller<'_>, Caller<'_>) -> bool,
+        holds: &dyn Fn(&Caller<'_>, &Caller<'_>) -> bool,
     ) -> BTreeSet<&'e str> {
         let of_others = LazyCell::new(|| self.differs(estate, STRANGER, holds));
         let is_named = |account: &str| self.named.as_ref().is_none_or(|all| all.contains(account));
@@ -139,13 +139,14 @@ impl Policy<'_> {
         &self,
         estate: &Estate<'_>,
         account: &str,
-        holds: &dyn Fn(Caller<'_>, Caller<'_>) -> bool,
+        holds: &dyn Fn(&Caller<'_>, &Caller<'_>) -> bool,
     ) -> bool {
         estate.homes.iter().any(|home| {
             let preview = home.any_preview();
-            self.trusts
-                .iter()
-                .any(|trust| holds([trust, home.namespace, account], [trust, &preview, account]))
+            self.trusts.iter().any(|trust| {
+                let original = Caller::new(trust, home.namespace, account);
+                holds(&original, &Caller::new(trust, &preview, account))
+            })
         })
     }
 
@@ -156,8 +157,8 @@ impl Policy<'_> {
         rule: usize,
         differs: fn(bool, bool) -> bool,
     ) -> bool {
-        let holds = |original: Caller<'_>, preview: Caller<'_>| {
-            let means = |caller| self.clauses.rule_means(rule, caller);
+        let holds = |original: &Caller<'_>, preview: &Caller<'_>| {
+            let means = |caller: &Caller<'_>| self.clauses.rule_means(rule, caller);
             differs(means(original), means(preview))
         };
         let differs = |account: &str| self.differs(estate, account, &holds);
