@@ -23,24 +23,31 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
         copied[copy.original.number] = Some(copy.original);
     }
     let originals: Vec<&Object> = copied.into_iter().flatten().collect();
-    check_injection(plan, &originals, report);
+    for home in plan.catalog.home.namespaces {
+        check_injection(plan, home, &originals, report);
+    }
     callers::check(plan, &originals, report);
     check_variables(plan, &originals, report);
 }
 
-/// Warns where pods of previews may run without a sidecar, without which nothing in a preview is routed.
+/// Warns where copies of pods of a namespace may run without a sidecar, without which nothing in a preview is routed.
 /// See <https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/>.
-fn check_injection(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) {
-    let home = plan.catalog.namespace;
-    let namespace = plan.catalog.own_namespace();
-    let field = "spec.baseline.namespace";
+fn check_injection(plan: &Plan<'_>, home: &str, originals: &[&Object], report: &mut Report) {
+    let namespace = plan.catalog.namespace(home);
+    let baseline = &plan.config.previews.spec.baseline;
+    let is_used = plan.environments.iter().any(|env| env.find_room(home).is_some());
+    if !is_used && baseline.only().is_none() {
+        return;
+    }
+    let field = baseline.field();
     let label = |key: &str| namespace?.label(key);
     let routes = !plan.routing.mesh.is_empty();
     let off = label("istio-injection") == Some("disabled");
     // The revision does not count beside it.
     let on =
         !off && (label("istio-injection") == Some("enabled") || label("istio.io/rev").is_some());
-    let mut pods = originals.iter().filter(|object| pod_spec(&object.node).is_some());
+    let own = originals.iter().filter(|object| object.id.namespace == home);
+    let mut pods = own.filter(|object| pod_spec(&object.node).is_some());
     let asks = |labels: &Node| {
         labels.text_at(&["sidecar.istio.io/inject"]) == Some("true")
             || labels.get("istio.io/rev").is_some()
@@ -113,15 +120,16 @@ fn check_variables(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) 
     }
     let copied: BTreeSet<usize> = originals.iter().map(|object| object.number).collect();
     let derived = derived(&plan.routing);
-    let home = plan.catalog.namespace;
     for object in asking {
         let kept = match copied.contains(&object.number) {
             true => Kept::Copied,
             false if config.says_include() => Kept::Delivered,
-            false if object.is("", "Namespace") => Kept::Carried(match object.id.name == home {
-                true => carried(object),
-                false => Vec::new(),
-            }),
+            false if object.is("", "Namespace") => {
+                Kept::Carried(match plan.catalog.home.includes(&object.id.name) {
+                    true => carried(object),
+                    false => Vec::new(),
+                })
+            }
             false => Kept::Derived(
                 rules(object)
                     .into_iter()

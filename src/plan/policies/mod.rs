@@ -40,30 +40,37 @@ pub(super) fn check(catalog: &Catalog<'_>, environments: &[Environment<'_>], rep
         originals[copy.original.number] = Some(copy.original);
     }
     let is_copied: Vec<bool> = originals.iter().map(Option::is_some).collect();
-    let copies = Copies::of(catalog, originals.into_iter().flatten());
+    let originals: Vec<&Object> = originals.into_iter().flatten().collect();
+    let copies = catalog.home.namespaces.iter().map(|home| {
+        let own = originals.iter().filter(|object| object.id.namespace == *home);
+        Copies::of(catalog, home, own.copied())
+    });
+    let copies: Vec<Copies<'_>> = copies.collect();
     let is_copied = |policy: &Object| is_copied[policy.number];
     not_copied(catalog, &copies, is_copied, report);
-    left_out(catalog, &copies, report);
+    copies.iter().for_each(|copies| left_out(catalog, copies, report));
     left_out_of_copies(catalog.objects().filter(|object| is_copied(object)), report);
 }
 
 /// Warns of every policy that applies to a copied workload, once each.
 fn not_copied(
     catalog: &Catalog<'_>,
-    copies: &Copies<'_>,
+    all: &[Copies<'_>],
     is_copied: impl Fn(&Object) -> bool,
     report: &mut Report,
 ) {
-    let home = catalog.namespace;
     for policy in catalog.objects().filter(|object| !is_copied(object)) {
         let Some(kind) = kinds::find(&policy.id.group, &policy.id.kind) else { continue };
-        let is_of_home = match kind.is_cluster_scoped {
-            false => policy.id.namespace == home,
-            true => policy.node.any_text(&|text| names(text, home)),
+        let is_of = |copies: &&Copies<'_>| match kind.is_cluster_scoped {
+            false => policy.id.namespace == copies.home,
+            true => policy.node.any_text(&|text| names(text, copies.home)),
         };
-        let ways = kind.policy.iter().filter(|_| is_of_home);
-        let mut touched = ways.map(|reach| copies.touched(policy, *reach));
-        if let Some(touched) = touched.find(|touched| !touched.is_empty()) {
+        let touched = all.iter().filter(is_of).flat_map(|copies| {
+            let mut ways = kind.policy.iter().map(|reach| copies.touched(policy, *reach));
+            ways.find(|touched| !touched.is_empty()).unwrap_or_default()
+        });
+        let touched: BTreeSet<&str> = touched.collect();
+        if !touched.is_empty() {
             let names = first_of(5, ", ", touched);
             report.push(
                 Diagnostic::new(
@@ -91,14 +98,14 @@ fn left_out(catalog: &Catalog<'_>, copies: &Copies<'_>, report: &mut Report) {
         report.push(Diagnostic::new(&code::DROPPED, what, help).at(object.place(), label));
     };
     for (group, kind, reference, why) in SCALERS {
-        for scaler in catalog.in_baseline(group, kind) {
+        for scaler in copies.of_kind(catalog, group, kind) {
             let target = |key| scaler.node.text_at(&["spec", reference, key]);
             if copied(target("kind").unwrap_or("Deployment"), target("name").unwrap_or_default()) {
                 note(scaler, format!("{} is not copied: {why}", scaler.id), "not copied");
             }
         }
     }
-    for budget in catalog.in_baseline(BUDGETS.0, BUDGETS.1) {
+    for budget in copies.of_kind(catalog, BUDGETS.0, BUDGETS.1) {
         if !copies.selected(budget.node.at(&["spec", "selector"])).is_empty() {
             note(
                 budget,
@@ -130,9 +137,11 @@ fn left_out_of_copies<'a>(originals: impl Iterator<Item = &'a Object>, report: &
     }
 }
 
-/// What is copied into any preview.
+/// What of a namespace of the baseline is copied into any preview.
 struct Copies<'a> {
     catalog: &'a Catalog<'a>,
+    /// The namespace.
+    home: &'a str,
     /// Kind and name of everything that is copied.
     names: BTreeSet<(&'a str, &'a str)>,
     /// Names of workloads, with the labels of their pods.
@@ -145,9 +154,13 @@ struct Copies<'a> {
 static UNLABELLED: LazyLock<Node> = LazyLock::new(Node::default);
 
 impl<'a> Copies<'a> {
-    fn of(catalog: &'a Catalog<'a>, originals: impl Iterator<Item = &'a Object>) -> Self {
+    fn of(
+        catalog: &'a Catalog<'a>,
+        home: &'a str,
+        originals: impl Iterator<Item = &'a Object>,
+    ) -> Self {
         let (names, workloads, by_label) = (BTreeSet::new(), Vec::new(), BTreeMap::new());
-        let mut copies = Self { catalog, names, workloads, by_label };
+        let mut copies = Self { catalog, home, names, workloads, by_label };
         for object in originals {
             let Id { kind, name, .. } = &object.id;
             copies.names.insert((kind, name));
@@ -163,6 +176,17 @@ impl<'a> Copies<'a> {
             copies.workloads.push((name, labels));
         }
         copies
+    }
+
+    /// Objects of a kind in the namespace.
+    fn of_kind<'o>(
+        &self,
+        catalog: &'o Catalog<'o>,
+        group: &'o str,
+        kind: &'o str,
+    ) -> impl Iterator<Item = &'o Object> {
+        let all = catalog.of_kind(group, kind);
+        all.filter(|object| object.id.namespace == self.home)
     }
 
     /// Names of the workloads, or Services, that a policy of the baseline applies to.
@@ -214,7 +238,7 @@ impl<'a> Copies<'a> {
             None => self.server_named(server.text_at(&["name"])),
             Some(selector) => {
                 let labels = |one: &Object| one.node.at(&["metadata", "labels"]).cloned();
-                let servers = self.catalog.in_baseline("policy.linkerd.io", "Server");
+                let servers = self.of_kind(self.catalog, "policy.linkerd.io", "Server");
                 let selected = servers.filter(|one| selects(Some(selector), labels(one).as_ref()));
                 selected
                     .flat_map(|one| self.selected(one.node.at(&["spec", "podSelector"])))
@@ -224,7 +248,8 @@ impl<'a> Copies<'a> {
     }
 
     fn server_named(&self, name: Option<&str>) -> BTreeSet<&'a str> {
-        let server = name.and_then(|name| self.catalog.get("policy.linkerd.io", "Server", name));
+        let server =
+            name.and_then(|name| self.catalog.get(self.home, "policy.linkerd.io", "Server", name));
         server.map(|one| self.selected(one.node.at(&["spec", "podSelector"]))).unwrap_or_default()
     }
 
@@ -242,7 +267,7 @@ impl<'a> Copies<'a> {
     }
 
     fn calico(&self, selector: Option<&str>) -> impl Iterator<Item = &'a str> {
-        let home = self.catalog.namespace;
+        let home = self.home;
         self.pods(move |pod| {
             let label = |key: &str| match key {
                 "projectcalico.org/namespace" => Some(home),
@@ -256,8 +281,7 @@ impl<'a> Copies<'a> {
 
     /// Names of the workloads whose pods a selector selects.
     fn selected(&self, selector: Option<&Node>) -> BTreeSet<&'a str> {
-        let home = self.catalog.namespace;
-        let selector = selector.map(|selector| of_pods(selector, home));
+        let selector = selector.map(|selector| of_pods(selector, self.home));
         let selector = selector.as_deref();
         // Istio writes `matchLabels` for security policies and `labels` for networking ones.
         let labels = selector.and_then(|selector| selector.get("labels"));
