@@ -164,10 +164,14 @@ fn check_path(path: &str) -> Result<(), &'static str> {
 
 /// Whether a part of a path is letters and digits, with a `.`, one or two `_`, or any `-` between them.
 fn is_component(part: &str) -> bool {
-    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let separates =
-        |text: &str| matches!(text, "" | "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
-    part.starts_with(is_plain) && part.ends_with(is_plain) && part.split(is_plain).all(separates)
+    let is_plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let separates = |bytes: &[u8]| {
+        matches!(bytes, b"" | b"." | b"_" | b"__") || bytes.iter().all(|byte| *byte == b'-')
+    };
+    let bytes = part.as_bytes();
+    bytes.first().is_some_and(is_plain)
+        && bytes.last().is_some_and(is_plain)
+        && bytes.split(is_plain).all(separates)
 }
 
 fn is_tag(tag: &str) -> bool {
