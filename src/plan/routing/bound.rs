@@ -58,6 +58,10 @@ impl<'a> Bound<'a> {
 
     /// Those of the longest wildcard that covers a service and that everybody sees.
     fn covering(&self, service: &str) -> &[&'a Object] {
+        // Most baselines have none.
+        if self.wildcard.is_empty() {
+            return &[];
+        }
         let host = self.home.host(service);
         let mut covering = ends(&host).filter_map(|end| self.wildcard.get(end));
         covering.next().map(Vec::as_slice).unwrap_or_default()
