@@ -38,19 +38,28 @@ pub(crate) fn is_in(node: &Node) -> bool {
 /// The marks of a text in order, each with the text between it and the one before, and the text behind the last.
 /// None where something else than a mark has their character.
 pub(crate) fn split(text: &str) -> Option<(Vec<(&str, Marked)>, &str)> {
-    let mut pieces = text.split(FRAME);
-    let mut before = pieces.next().unwrap_or_default();
-    let mut marks = Vec::new();
-    while let (Some(number), Some(behind)) = (pieces.next(), pieces.next()) {
-        let marked = match number.parse().ok()? {
+    let mut frames = frames(text);
+    let (mut marks, mut from) = (Vec::new(), 0);
+    while let (Some(open), Some(close)) = (frames.next(), frames.next()) {
+        let marked = match text[open + 1..close].parse().ok()? {
             0 => Marked::Name,
             1 => Marked::Namespace,
             number => Marked::Value(number - 2),
         };
-        marks.push((before, marked));
-        before = behind;
+        marks.push((&text[from..open], marked));
+        from = close + 1;
     }
-    Some((marks, before))
+    Some((marks, &text[from..]))
+}
+
+/// How many marks a text has.
+pub(crate) fn count(text: &str) -> usize {
+    frames(text).count() / 2
+}
+
+/// Where the character of marks stands in a text.
+fn frames(text: &str) -> impl Iterator<Item = usize> {
+    memchr::memchr_iter(FRAME as u8, text.as_bytes())
 }
 
 #[cfg(test)]

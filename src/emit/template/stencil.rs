@@ -11,7 +11,7 @@ use crate::diagnostic::Sources;
 use crate::kube::kinds::{Rank, rank};
 use crate::kube::{Id, Key, Object};
 use crate::limits::InputLimits;
-use crate::yaml::mark::{self, FRAME, Marked};
+use crate::yaml::mark::{self, Marked};
 use crate::yaml::{Node, parse_documents, write_document};
 
 /// A place where something goes into a text.
@@ -149,7 +149,8 @@ impl Template {
 
 /// Whether a line may be too long once names, of up to 63 characters, stand in place of its marks.
 fn may_be_too_long(line: &str) -> bool {
-    line.len() + line.matches(FRAME).count() / 2 * 63 > LONGEST && line.contains(FRAME)
+    let marks = mark::count(line);
+    marks > 0 && line.len() + marks * 63 > LONGEST
 }
 
 /// One object with holes.
