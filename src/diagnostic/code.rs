@@ -86,7 +86,9 @@ codes! {
          spec.prefix. The prefix is what policies trust, so no other namespace may begin with it.\n\
          Where a clone of a route is named after its original, both names together have to fit, and what a\n\
          preview host takes from a route has to make a DNS name.\n\
-         Files of a tree are named after objects, so these have lower-case letters, digits, `-` and `.`.";
+         Files of a tree are named after objects, so these have lower-case letters, digits, `-` and `.`.\n\
+         With `affected --format bake` services name targets of docker buildx bake: ASCII letters, digits,\n\
+         `-` and `_`.";
     DUPLICATE_NAME = "duplicate-name", Error, "two entries share a name",
         "Previews, services within a preview, suites and repositories are known by their name.\n\
          Rename or merge one of the two.";
@@ -213,7 +215,9 @@ codes! {
     INJECTION_UNKNOWN = "injection-unknown", Warning, "pods of previews may run without a sidecar",
         "Previews get the labels of the baseline's Namespace. Where it does not say `istio-injection: enabled`\n\
          or name a revision with `istio.io/rev`, and a pod template has no label `sidecar.istio.io/inject:\n\
-         \"true\"`, istiod injects nothing, and calls from such a pod follow no route.";
+         \"true\"`, istiod injects nothing, and calls from such a pod follow no route. Any other value of\n\
+         `istio-injection` switches it off for every pod; that of a variable is known where\n\
+         `spec.flux.postBuild.substitute` lists it.";
     NO_SIDECAR = "no-sidecar", Warning, "pods without a sidecar follow no route",
         "Routes in the mesh are followed by the sidecar of who calls. Pods with the label or annotation\n\
          `sidecar.istio.io/inject: \"false\"`, with `hostNetwork`, or of a namespace labelled `istio-injection:\n\
@@ -229,8 +233,19 @@ codes! {
          The Kustomization that applies it decrypts where `spec.flux.decryption` says how; otherwise Flux\n\
          refuses the object.";
     POLICY_NOT_COPIED = "policy-not-copied", Warning, "a policy applies to a copied workload",
-        "Policies, quotas and settings of proxies are not copied to previews yet. Check that the preview\n\
-         is not more open, or more closed, than the baseline: copy the policy by hand where it matters.";
+        "Policies of this kind, quotas and settings of proxies are not copied to previews. Check that the preview\n\
+         is not more open, or more closed, than the baseline: copy the policy by hand where it matters.\n\
+         docs/guide/policies.md lists the kinds that are copied.";
+    POLICY_UNLIKE = "policy-unlike", Error, "a policy would treat previews unlike the baseline",
+        "A copy has the account of its original in another namespace, so a policy that names the baseline's\n\
+         namespace, principals or accounts means the copy otherwise. Copies of policies are rewritten, and\n\
+         what an added policy can mend is added. A DENY for all but the named, an ALLOW for all but the named,\n\
+         a policy of Istio's root namespace that names the baseline, and a decision outside of the mesh (CUSTOM)\n\
+         have to be changed where they are: the finding says how.";
+    POLICY_ELSEWHERE = "policy-elsewhere", Warning, "a policy elsewhere may refuse previews what it allows the baseline",
+        "The policy that refuses a preview's call stands beside what is called. In a namespace that is no part of\n\
+         the baseline nothing is added: who owns it decides whether previews may call. The finding has the rules\n\
+         that would let them do what the baseline may.";
     ALIAS_LIMIT = "alias-limit", Error, "all previews have more aliases than spec.limits.aliases",
         "With `dependencies: all`, the default, every service of the baseline that a preview does not change\n\
          has an alias in it. An alias costs 100 to 150 bytes in each sidecar that sees its target. With\n\
@@ -289,8 +304,8 @@ codes! {
     ROUTE_IGNORED = "route-ignored", Warning, "the mesh does not follow a route",
         "Istio ignores a parentRef to a Service whose group is not written as `group: ''`, one to a port\n\
          that the Service does not serve over HTTP, an HTTPRoute or GRPCRoute with a filter, a header or a backend\n\
-         that it cannot convert, and a VirtualService for `cart.shop`: only a host without a dot is completed.\n\
-         Previews are made as if such a route were not there.";
+         that it cannot convert, at its Gateways too, and a VirtualService for `cart.shop`: only a host without\n\
+         a dot is completed. Previews are made as if such a route were not there.";
     ROUTE_NOT_PREVIEWED = "route-not-previewed", Warning, "a rule leads to the baseline with the key as well",
         "Rules are derived for the Services of the baseline's namespace and for its ways in. A rule that\n\
          hangs on something else, such as a ServiceEntry, a public host or a Service of another namespace,\n\

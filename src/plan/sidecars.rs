@@ -1,13 +1,9 @@
 //! The Sidecars of the baseline, which say what its pods can see: previews get the same.
 
 use crate::kube::Object;
-use crate::kube::istio::GROUP;
+use crate::kube::istio::{GROUP, ROOT_NAMESPACE};
 use crate::model::{Catalog, pod_labels};
 use crate::yaml::{Key, Node};
-
-/// The namespace whose Sidecar holds for every namespace that has none: Istio's root namespace, where
-/// nobody configured another.
-const ROOT: &str = "istio-system";
 
 /// The Sidecars that hold for the baseline's pods, each with the namespace whose pods they are.
 /// See <https://istio.io/latest/docs/reference/config/networking/sidecar/>.
@@ -18,8 +14,8 @@ pub(super) fn of_baseline<'a>(catalog: &'a Catalog<'a>) -> Vec<(&'a str, &'a Obj
             sidecars.filter(move |sidecar| sidecar.id.namespace == namespace)
         };
         let mut sidecars: Vec<&Object> = of(home).collect();
-        if home != ROOT && !sidecars.iter().any(|sidecar| is_for_all(sidecar)) {
-            sidecars.extend(of(ROOT).find(|sidecar| is_for_all(sidecar)));
+        if home != ROOT_NAMESPACE && !sidecars.iter().any(|sidecar| is_for_all(sidecar)) {
+            sidecars.extend(of(ROOT_NAMESPACE).find(|sidecar| is_for_all(sidecar)));
         }
         sidecars.into_iter().map(move |sidecar| (home, sidecar))
     };
