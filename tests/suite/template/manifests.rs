@@ -319,6 +319,14 @@ fn validate_sh_refuses_what_is_broken_and_tells_all_of_it_in_one_run() {
 }
 
 #[test]
+fn validate_sh_takes_what_kubectl_writes() {
+    let copy = Copy::new();
+    let (name, metadata) = ("name: push\n", "name: push\n    creationTimestamp: null\n");
+    copy.replace("secrets/staging/push.yaml", name, metadata);
+    copy.run("scripts/validate.sh", &[]).ok();
+}
+
+#[test]
 fn validate_sh_says_what_a_copy_has_not_done_yet() {
     let copy = Copy::new();
     let names = "tests/suite/fixtures/values/valid/names-with-dots-and-capitals.yaml";
