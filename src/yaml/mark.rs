@@ -57,6 +57,15 @@ pub(crate) fn count(text: &str) -> usize {
     frames(text).count() / 2
 }
 
+/// The line around each mark of a text; one with several marks comes as often.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    frames(text).step_by(2).map(|at| {
+        let start = memchr::memrchr(b'\n', &text.as_bytes()[..at]).map_or(0, |end| end + 1);
+        let end = memchr::memchr(b'\n', &text.as_bytes()[at..]);
+        &text[start..end.map_or(text.len(), |end| at + end)]
+    })
+}
+
 /// Where the character of marks stands in a text.
 fn frames(text: &str) -> impl Iterator<Item = usize> {
     memchr::memchr_iter(FRAME as u8, text.as_bytes())
@@ -120,6 +129,10 @@ mod tests {
         assert_eq!(split(&text), Some((marks, "\n")));
         assert_eq!(split("a"), Some((Vec::new(), "a")));
         assert_eq!(split("\u{7f}a\u{7f}"), None);
+        let text = format!("a\nb{NAME}\n\n{NAMESPACE}{}", value(0));
+        let last = format!("{NAMESPACE}{}", value(0));
+        assert!(lines(&text).eq([&*format!("b{NAME}"), &*last, &*last]));
+        assert_eq!((count(&text), count("a")), (3, 0));
         assert!(is_in(&Node::map([("a", Node::list([Node::string(text)]))])));
         assert!(!is_in(&Node::string("0")));
     }

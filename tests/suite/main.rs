@@ -19,6 +19,9 @@ mod edit;
 mod edit_files;
 mod edit_services;
 mod edit_styles;
+#[path = "../common/estate.rs"]
+mod estate;
+mod estates;
 #[path = "../common/evaluator/mod.rs"]
 mod evaluator;
 mod evaluator_tests;

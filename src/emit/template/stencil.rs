@@ -88,7 +88,7 @@ const LONGEST: usize = 256;
 impl Template {
     /// Cuts the marks out of a text; none where it depends on the length of a name whether something is quoted.
     pub(in crate::emit) fn cut(marked: &str) -> Option<Self> {
-        if marked.lines().any(may_be_too_long) {
+        if mark::lines(marked).any(may_be_too_long) {
             return None;
         }
         let (marks, end) = mark::split(marked)?;
@@ -149,8 +149,7 @@ impl Template {
 
 /// Whether a line may be too long once names, of up to 63 characters, stand in place of its marks.
 fn may_be_too_long(line: &str) -> bool {
-    let marks = mark::count(line);
-    marks > 0 && line.len() + marks * 63 > LONGEST
+    line.len() + mark::count(line) * 63 > LONGEST
 }
 
 /// One object with holes.
