@@ -51,7 +51,7 @@ pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], report: &mut Report) {
     });
     let disabled: BTreeMap<&str, Place> = disabled.collect();
     let (mut without, mut past) = (Callers::default(), Callers::default());
-    for object in plan.catalog.objects() {
+    for object in plan.catalog.objects().filter(|object| pod_spec(&object.node).is_some()) {
         let called = || called(plan, &affected, object);
         if let Some(reason) = without_sidecar(&disabled, object) {
             without.add(object, called().into_iter().map(|name| (name, reason)));
