@@ -213,12 +213,15 @@ fn links<'c>(
 ) -> impl Iterator<Item = (&'c str, String)> + use<'c> {
     let spec = &config.previews.spec;
     let (name, namespace) = (preview.name.to_string(), namespace(config, preview));
-    let url = move |link: &Link| link.url(&name, &namespace, &spec.baseline.namespace);
+    let baseline = spec.baseline.all().first().cloned().unwrap_or_default();
+    let url = move |link: &Link| link.url(&name, &namespace, &baseline);
     spec.links.iter().map(move |link| (link.name.as_str(), url(link)))
 }
 
 fn namespace(config: &Config, preview: &Preview) -> String {
-    config.previews.spec.namespace.replace("{preview}", &preview.name)
+    let spec = &config.previews.spec;
+    let baseline = spec.baseline.all().first().map(String::as_str).unwrap_or_default();
+    spec.namespace_of(&preview.name, baseline)
 }
 
 /// A preview for tools; `urls` is null where they are not known.

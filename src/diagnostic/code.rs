@@ -110,9 +110,12 @@ codes! {
     TOO_MANY_PREVIEWS = "too-many-previews", Error, "more previews than spec.limits.previews",
         "Close pull requests that are done, run `anabranch prune`, or raise the limit on purpose.";
     UNKNOWN_SERVICE = "unknown-service", Error, "a service is not in the baseline",
-        "A preview names Services of the baseline's namespace, or workloads that have no Service.\n\
+        "A preview names Services of the baseline's namespaces, or workloads that have no Service.\n\
          Check the spelling, and that every file of the baseline was passed with --baseline. What a chart\n\
          or an operator makes is no manifest: a HelmRelease in the input is named, its chart has to be rendered.";
+    AMBIGUOUS_NAMESPACE = "ambiguous-namespace", Error, "several namespaces of the baseline may be meant",
+        "With spec.baseline.namespaces nothing belongs to a namespace by itself: an object says its own, and a\n\
+         service that several of them have is named with its `namespace`, in previews as in spec.services.";
     UNKNOWN_PREVIEW = "unknown-preview", Error, "a preview is not in previews.yaml",
         "--only names a preview that spec.previews does not list. Names are compared whole: pr-4 is\n\
          not pr-42.";

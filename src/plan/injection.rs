@@ -54,9 +54,22 @@ fn value<'a>(label: &'a str, namespace: &Object, config: &'a Config) -> Result<&
 
 /// Warns where pods of previews may run without a sidecar.
 pub(super) fn check(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) {
-    let Some(namespace) = plan.catalog.own_namespace() else {
+    let homes = plan.catalog.home.namespaces;
+    for home in homes {
+        let is_used = plan.environments.iter().any(|env| env.find_room(home).is_some());
+        if is_used || homes.len() == 1 {
+            let own = originals.iter().filter(|object| object.id.namespace == *home);
+            let own: Vec<&Object> = own.copied().collect();
+            check_namespace(plan, home, &own, report);
+        }
+    }
+}
+
+/// Warns where copies of pods of a namespace may run without a sidecar.
+fn check_namespace(plan: &Plan<'_>, home: &str, originals: &[&Object], report: &mut Report) {
+    let Some(namespace) = plan.catalog.namespace(home) else {
         let is_sure = plan.routing.mesh.is_empty() || all_ask(originals);
-        report.push(missing(plan, is_sure));
+        report.push(missing(plan, home, is_sure));
         return;
     };
     if plan.routing.mesh.is_empty() {
@@ -89,15 +102,15 @@ pub(super) fn check(plan: &Plan<'_>, originals: &[&Object], report: &mut Report)
 
 const WITHOUT: &str = "pods of previews may run without a sidecar, and then nothing routes to them";
 
-fn missing(plan: &Plan<'_>, is_sure: bool) -> Diagnostic {
-    let home = plan.catalog.namespace;
+fn missing(plan: &Plan<'_>, home: &str, is_sure: bool) -> Diagnostic {
     let mut message =
         format!("the Namespace `{home}` is not in the input, so nothing is known of its labels");
     if !is_sure {
         message += &format!(": {WITHOUT}");
     }
     let help = "pass it with --baseline: previews get its labels and annotations";
-    plan.config.finding(&code::NAMESPACE_MISSING, "spec.baseline.namespace", message, help)
+    let field = plan.config.previews.spec.baseline.field();
+    plan.config.finding(&code::NAMESPACE_MISSING, field, message, help)
 }
 
 /// Whether every pod asks for a sidecar itself.

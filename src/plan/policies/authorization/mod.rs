@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use self::clauses::{Caller, Clauses};
 use self::rules::{Maker, Unsayable};
 use super::Treated;
-use super::estate::{Estate, Site};
+use super::estate::{Account, Estate, Site};
 use crate::diagnostic::Report;
 use crate::kube::Object;
 use crate::yaml::Node;
@@ -89,11 +89,11 @@ impl Policy<'_> {
         }
         let callers = match self.site {
             Site::Home => estate.callers(self.object),
-            Site::Root | Site::Elsewhere => estate.copied_accounts.clone(),
+            Site::Root | Site::Elsewhere => estate.copied_accounts().collect(),
         };
         let those = |holds: &dyn Fn(Caller<'_>, Caller<'_>) -> bool| -> BTreeSet<&str> {
-            let differing = callers.iter().filter(|account| self.differs(estate, account, holds));
-            differing.copied().collect()
+            let differing = callers.iter().filter(|account| self.differs(**account, holds));
+            differing.map(|(_, account)| *account).collect()
         };
         let lacks = those(&|original, preview| self.clauses.says_more_of(original, preview));
         let exceeds = those(&|original, preview| self.clauses.says_more_of(preview, original));
@@ -116,16 +116,13 @@ impl Policy<'_> {
     /// Whether something holds of an account as a caller of the baseline and as one of a preview.
     fn differs(
         &self,
-        estate: &Estate<'_>,
-        account: &str,
+        (home, account): Account<'_, '_>,
         holds: &dyn Fn(Caller<'_>, Caller<'_>) -> bool,
     ) -> bool {
-        estate.homes.iter().any(|home| {
-            let preview = home.any_preview();
-            self.trusts
-                .iter()
-                .any(|trust| holds([trust, home.namespace, account], [trust, &preview, account]))
-        })
+        let preview = home.any_preview();
+        self.trusts
+            .iter()
+            .any(|trust| holds([trust, home.namespace, account], [trust, &preview, account]))
     }
 
     /// Whether a rule by itself means previews just where it means their originals; or where it does not.
@@ -139,8 +136,10 @@ impl Policy<'_> {
             let means = |caller| self.clauses.rule_means(rule, caller);
             differs(means(original), means(preview))
         };
-        let mut accounts = estate.accounts.keys().copied().chain([STRANGER]);
-        accounts.any(|account| self.differs(estate, account, &holds))
+        estate.homes.iter().any(|home| {
+            let mut accounts = home.accounts.keys().copied().chain([STRANGER]);
+            accounts.any(|account| self.differs((home, account), &holds))
+        })
     }
 
     /// The rules of a policy that says of previews what this one says of the baseline.
@@ -176,7 +175,7 @@ impl Policy<'_> {
         let mut all = Vec::new();
         for home in &estate.homes {
             let namespace = &self.object.id.namespace;
-            all.extend(Maker { namespace, home, accounts: &estate.accounts }.for_previews(rule)?);
+            all.extend(Maker { namespace, home }.for_previews(rule)?);
         }
         Ok(all)
     }
