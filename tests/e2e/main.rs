@@ -11,10 +11,14 @@ mod books;
 #[path = "../common/dice.rs"]
 mod dice;
 #[allow(dead_code, reason = "shared with the other tests")]
+#[path = "../common/estate.rs"]
+mod estate;
+#[allow(dead_code, reason = "shared with the other tests")]
 #[path = "../common/evaluator/mod.rs"]
 mod evaluator;
 mod evidence;
 mod gitea;
+mod identity;
 mod judge;
 mod lab;
 mod scenarios;
@@ -56,7 +60,9 @@ const SCENARIOS: &[Scenario] = &[
     ("suites and what is watched", scenarios::observed::run),
     ("the function", scenarios::function::run),
     ("workflows", scenarios::workflows::run),
+    ("policies under mutual TLS", scenarios::policies::run),
     ("random shops", scenarios::random::run),
+    ("estates", scenarios::estates::run),
 ];
 
 /// Run only when E2E_ONLY names them: they take minutes, and a machine with nothing else to do.

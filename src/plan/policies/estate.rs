@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::reach::Targets;
+use super::targets;
 use crate::kube::istio::ROOT_NAMESPACE;
 use crate::kube::{Object, kinds};
-use crate::model::{Catalog, pod_spec};
+use crate::model::{Catalog, ServiceName, pod_spec};
 use crate::plan::environment::Environment;
 use crate::spec::Config;
 use crate::yaml::Node;
@@ -16,32 +17,54 @@ pub(in crate::plan) struct Estate<'a> {
     pub(in crate::plan) catalog: &'a Catalog<'a>,
     /// The namespaces of the baseline.
     pub(in crate::plan) homes: Vec<Home<'a>>,
-    /// The accounts of the baseline, each with the workloads that run as it.
-    pub(in crate::plan) accounts: BTreeMap<&'a str, Vec<usize>>,
-    /// The accounts that copies run as.
-    pub(in crate::plan) copied_accounts: BTreeSet<&'a str>,
-    /// The baseline's workloads and Services.
-    targets: Targets<'a>,
     /// Whether some preview copies the object of this number.
     copied: Vec<bool>,
 }
 
 /// A namespace of the baseline.
-#[derive(Debug)]
 pub(in crate::plan) struct Home<'a> {
     /// Its name.
     pub(in crate::plan) namespace: &'a str,
+    /// Its accounts, each with the workloads that run as it.
+    pub(in crate::plan) accounts: BTreeMap<&'a str, Vec<usize>>,
+    /// The accounts that copies run as.
+    pub(in crate::plan) copied_accounts: BTreeSet<&'a str>,
+    /// Its workloads and Services.
+    targets: Targets<'a>,
     /// The names of the namespaces that previews have for it, with `*` for any text: `pr-*`. Every preview that
     /// may come is meant.
     pub(in crate::plan) previews: String,
 }
 
-impl Home<'_> {
+impl<'a> Home<'a> {
+    fn add_accounts(&mut self, catalog: &'a Catalog<'a>, copied: &[bool]) {
+        let is_near = |object: &Object| object.id.namespace == self.namespace;
+        for workload in catalog.workloads().iter().filter(|one| is_near(one.object)) {
+            let account = Estate::account(&workload.object.node);
+            let number = workload.object.number;
+            self.accounts.entry(account).or_default().push(number);
+            self.copied_accounts.extend(copied[number].then_some(account));
+        }
+        let accounts = catalog.in_baseline("", "ServiceAccount");
+        for object in accounts.filter(|object| is_near(object)) {
+            let name = object.id.name.as_str();
+            self.accounts.entry(name).or_default();
+            self.copied_accounts.extend(copied[object.number].then_some(name));
+        }
+    }
+
+    fn copied_accounts(&self) -> impl Iterator<Item = Account<'_, 'a>> {
+        self.copied_accounts.iter().map(move |account| (self, *account))
+    }
+
     /// The namespace of a preview that no policy names.
     pub(in crate::plan) fn any_preview(&self) -> String {
         self.previews.replace('*', "\0")
     }
 }
+
+/// An account, and the namespace of the baseline that has it.
+pub(in crate::plan) type Account<'e, 'a> = (&'e Home<'a>, &'a str);
 
 /// Where a policy is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,28 +84,23 @@ impl<'a> Estate<'a> {
         environments: &[Environment<'a>],
     ) -> Self {
         let spec = &config.previews.spec;
-        let previews = spec.namespace.replace("{preview}", &format!("{}*", spec.prefix));
-        let homes = vec![Home { namespace: catalog.namespace, previews }];
         let mut copied = vec![false; catalog.objects().count()];
         for copy in environments.iter().flat_map(|env| &env.copies) {
             copied[copy.original.number] = true;
         }
-        let mut accounts: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        let mut copied_accounts = BTreeSet::new();
-        for workload in catalog.workloads() {
-            let (account, number) = (Self::account(&workload.object.node), workload.object.number);
-            accounts.entry(account).or_default().push(number);
-            copied_accounts.extend(copied[number].then_some(account));
-        }
-        for object in catalog.in_baseline("", "ServiceAccount") {
-            let name = object.id.name.as_str();
-            accounts.entry(name).or_default();
-            copied_accounts.extend(copied[object.number].then_some(name));
-        }
-        let workloads = catalog.workloads().iter().map(|workload| workload.object);
-        let services = catalog.services().map(|service| service.object);
-        let targets = Targets::of(catalog, workloads.chain(services));
-        Self { catalog, homes, accounts, copied_accounts, targets, copied }
+        let homes = targets(catalog).map(|(namespace, targets)| {
+            let previews = spec.namespace_of(&format!("{}*", spec.prefix), namespace);
+            let mut home = Home {
+                namespace,
+                accounts: BTreeMap::new(),
+                copied_accounts: BTreeSet::new(),
+                targets,
+                previews,
+            };
+            home.add_accounts(catalog, &copied);
+            home
+        });
+        Self { catalog, homes: homes.collect(), copied }
     }
 
     /// Whether some preview copies an object.
@@ -107,8 +125,14 @@ impl<'a> Estate<'a> {
         let ways =
             kinds::find(&policy.id.group, &policy.id.kind).map_or(&[][..], |kind| kind.policy);
         let mut found = BTreeSet::new();
-        for object in self.targets.touched(policy, ways) {
-            match self.catalog.service(&object.id.name).filter(|_| object.is("", "Service")) {
+        let of = |home: &&Home<'_>| match self.site(policy) {
+            Site::Home => home.namespace == policy.id.namespace,
+            Site::Root | Site::Elsewhere => true,
+        };
+        let under = self.homes.iter().filter(of);
+        for object in under.flat_map(|home| home.targets.touched(policy, ways)) {
+            let name = ServiceName { name: &object.id.name, namespace: &object.id.namespace };
+            match self.catalog.service(name).filter(|_| object.is("", "Service")) {
                 Some(service) => {
                     found.extend(self.catalog.selected(service).map(|one| one.object.number));
                 }
@@ -127,13 +151,19 @@ impl<'a> Estate<'a> {
 
     /// The accounts of copies whose pods may call what a policy applies to, which may be more than the input shows:
     /// calls of a service to itself stay within its preview.
-    pub(in crate::plan) fn callers(&self, policy: &Object) -> BTreeSet<&'a str> {
+    pub(in crate::plan) fn callers(&self, policy: &Object) -> Vec<Account<'_, 'a>> {
         let called = self.workloads_under(policy);
-        let calls = |account: &&str| {
-            let own = self.accounts.get(account).map(Vec::as_slice).unwrap_or_default();
+        let calls = |(home, account): &Account<'_, '_>| {
+            let own = home.accounts.get(account).map(Vec::as_slice).unwrap_or_default();
             called.is_empty() || own.len() > 1 || called.iter().any(|number| !own.contains(number))
         };
-        self.copied_accounts.iter().copied().filter(calls).collect()
+        self.copied_accounts().filter(calls).collect()
+    }
+
+    /// The accounts that copies run as.
+    pub(in crate::plan) fn copied_accounts(&self) -> impl Iterator<Item = Account<'_, 'a>> {
+        let of = |home| Home::copied_accounts(home);
+        self.homes.iter().flat_map(of)
     }
 
     /// Whether a namespace is one of the baseline's.

@@ -2,13 +2,14 @@
 //! finds what is not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
 use super::super::expected::files;
-use super::super::orchestrator::{ANABRANCH, kustomize, run, run_with, write_text};
+use super::super::orchestrator::{ANABRANCH, kustomize, root, run, run_with, write_text};
 use super::super::schema::{Schemas, documents};
 use super::{Copy, template, text};
 
@@ -179,7 +180,7 @@ fn validate_sh_finds_nothing_in_the_template_and_needs_no_network() {
 /// What somebody may get wrong: a name, a file, what stands there, what is written instead, and words of the answer.
 type Mistake = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
-const BROKEN: [Mistake; 13] = [
+const BROKEN: [Mistake; 15] = [
     (
         "a misspelt field of Kubernetes",
         "apps/base/cart.yaml",
@@ -251,6 +252,20 @@ const BROKEN: [Mistake; 13] = [
         "there is no folder ./infrastructure/config/staging",
     ),
     (
+        "a manifest that nothing names",
+        "monitoring/kustomization.yaml",
+        "  - telemetry.yaml\n",
+        "",
+        "monitoring/kustomization.yaml does not name telemetry.yaml",
+    ),
+    (
+        "an image that an overlay does not choose",
+        "apps/production/kustomization.yaml",
+        "  - name: cart\n",
+        "  - name: card\n",
+        "./apps/production: no entry of `images` says what `cart` is",
+    ),
+    (
         "a value that is not written",
         "values.yaml",
         "domain: example.com",
@@ -301,6 +316,37 @@ fn validate_sh_refuses_what_is_broken_and_tells_all_of_it_in_one_run() {
             assert!(said.contains(words), "{name}: `{words}` is not in\n{said}");
         }
     }
+}
+
+#[test]
+fn validate_sh_takes_what_kubectl_writes() {
+    let copy = Copy::new();
+    let (name, metadata) = ("name: push\n", "name: push\n    creationTimestamp: null\n");
+    copy.replace("secrets/staging/push.yaml", name, metadata);
+    copy.run("scripts/validate.sh", &[]).ok();
+}
+
+#[test]
+fn validate_sh_says_what_a_copy_has_not_done_yet() {
+    let copy = Copy::new();
+    let names = "tests/suite/fixtures/values/valid/names-with-dots-and-capitals.yaml";
+    fs::copy(root().join(names), copy.path("values.yaml")).expect("the values are copied");
+    copy.run("scripts/configure.sh", &[]).ok();
+    copy.replace("tests/smoke/services.txt", "cart       8080  /healthz\n", "");
+    let said = copy.run("scripts/validate.sh", &[]).ok();
+    for words in ["a commit of zeros", "the template's key", "services.txt has no line for cart"] {
+        assert!(said.contains(words), "{said}");
+    }
+    assert!(said.ends_with("everything is valid\n"), "{said}");
+    // A key of one's own, and the Secrets of the template still there.
+    let rules = copy.text(".sops.yaml");
+    let own: Vec<&str> = rules
+        .lines()
+        .map(|line| if line.contains("age: ") { "    age: age1own" } else { line })
+        .collect();
+    write_text(&copy.path(".sops.yaml"), &own.join("\n"));
+    let said = copy.run("scripts/validate.sh", &[]).failed();
+    assert!(said.contains("secrets/staging/push.yaml is encrypted for age1lz9"), "{said}");
 }
 
 #[test]
