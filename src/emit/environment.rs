@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::meta;
 use crate::kube::istio::{API_VERSION, Egress, GROUP, Sidecar, SidecarSpec};
 use crate::kube::meta::{is_literal, keeps_namespace_annotation, keeps_namespace_label};
-use crate::kube::{ConfigMap, Namespace, Object, ObjectMeta, Service, ServiceSpec};
+use crate::kube::{ConfigMap, Namespace, Object, ObjectMeta, Service, ServiceSpec, marks};
 use crate::plan::{Alias, Environment, Plan};
 use crate::yaml::Node;
 
@@ -47,6 +47,9 @@ pub(super) fn namespace(plan: &Plan<'_>, env: &Environment<'_>, owned: bool) -> 
         false => meta::managed(plan.config, &env.namespace, "", Some(env.name)),
     };
     labels.extend(metadata.labels.unwrap_or_default());
+    if env.preview.fork().is_some() {
+        labels.insert(marks::TRUST.to_owned(), marks::FORK.to_owned());
+    }
     annotations.extend(metadata.annotations.unwrap_or_default());
     if owned {
         annotations.insert(SSA.to_owned(), "IfNotPresent".to_owned());

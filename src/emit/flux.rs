@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 
 use super::{artifacts, meta, notification};
 use crate::kube::flux::{
-    HealthCheck, Kustomization, KustomizationSpec, Name, OCI_REPOSITORY, SourceReference,
+    HealthCheck, Kustomization, KustomizationSpec, Name, OCI_REPOSITORY, Patch, SourceReference,
 };
-use crate::kube::marks::{self, EXPIRES, GATE, REPOSITORY, SUITE};
+use crate::kube::marks::{self, EXPIRES, FORK, GATE, REPOSITORY, SUITE};
 use crate::kube::{Id, Object, ObjectMeta, kinds};
 use crate::plan::naming::{repository_label, safe_hash, share};
 use crate::plan::routing::istio::HostRules;
@@ -175,6 +175,9 @@ impl<'a> Flux<'a> {
                 let suite = &self.plan.config.previews.spec.tests[suite];
                 let suffix = ("nameSuffix", format!("-{}", self.tested(env, suite)));
                 let mut facts = vec![suffix];
+                if env.preview.fork().is_some() {
+                    facts.push((FORK, String::new()));
+                }
                 facts.extend(self.audience(env).map(|label| (REPOSITORY, label)));
                 facts.extend(self.event_metadata(env, suite));
                 facts
@@ -351,10 +354,11 @@ impl<'a> Flux<'a> {
         let labels = metadata.labels.get_or_insert_default();
         labels.insert(SUITE.to_owned(), suite.name.clone());
         let annotations = metadata.annotations.get_or_insert_default();
-        let mut name_suffix = None;
+        let (mut name_suffix, mut patches) = (None, Vec::new());
         for (key, value) in facts {
             match key {
                 "nameSuffix" => name_suffix = Some(value),
+                FORK => patches.push(Patch::WITHOUT_SECRETS),
                 REPOSITORY => {
                     labels.insert(key.to_owned(), value);
                 }
@@ -376,6 +380,7 @@ impl<'a> Flux<'a> {
             source_ref: self.source_of(env),
             target_namespace: Some(env.namespace.clone()),
             name_suffix,
+            patches,
             interval: "24h",
             retry_interval: "30m",
             timeout: suite.timeout.clone(),
@@ -409,6 +414,9 @@ impl<'a> Flux<'a> {
             report.replace("{commit}", commit).replace("{suite}", &suite.name)
         };
         let number = change.map(|change| change.number.to_string()).unwrap_or_default();
+        // Comments show whatever a failure says, and to everybody who reads the pull request. Their Provider passes
+        // over what names no pull request; a status says nothing but the suite and its result.
+        let is_fork = env.preview.fork().is_some();
         let facts = [
             ("commit", commit.to_owned()),
             ("change_request", number),
@@ -422,7 +430,9 @@ impl<'a> Flux<'a> {
             .links
             .iter()
             .map(|link| (link.name.as_str(), link.url(env.name, &env.namespace, baseline)));
-        facts.into_iter().filter(|(_, value)| !value.is_empty()).chain(links)
+        let is_told = move |key: &str| !is_fork || matches!(key, "commit" | "suite");
+        let facts = facts.into_iter().filter(|(_, value)| !value.is_empty()).chain(links);
+        facts.filter(move |(key, _)| is_told(key))
     }
 
     /// A hash of what is tested and by what: commits, changes, and the suite.

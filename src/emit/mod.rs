@@ -8,6 +8,7 @@
 //! | VirtualService | `routing/istio/` |
 //! | Flux Kustomizations | `flux.rs` |
 //! | Provider, Alert | `notification.rs` |
+//! | ResourceQuota, LimitRange | `quota.rs` |
 //! | OCIRepository, Receiver | `artifacts.rs` |
 //!
 //! What most previews have alike is written once with holes and filled for each: see `template/`.
@@ -18,6 +19,7 @@ mod environment;
 mod flux;
 mod meta;
 mod notification;
+mod quota;
 mod routing;
 mod template;
 
@@ -167,6 +169,9 @@ impl<'p> Emission<'p> {
         };
         add(File::Namespace, Part::Namespace { owned });
         add(File::Namespace, Part::Facts);
+        if self.parts.has_quota {
+            add(File::Namespace, Part::Quota);
+        }
         // Originals have the order that what is made of them will have.
         let mut copies = env.copies.iter().peekable();
         for alias in aliases {

@@ -12,6 +12,7 @@ mod closure;
 mod copied;
 mod environment;
 mod few;
+mod forks;
 mod hosts;
 mod judge;
 mod lacks;
@@ -20,6 +21,7 @@ mod needs;
 mod patch;
 mod policies;
 mod propagation;
+mod quota;
 pub(crate) mod routing;
 mod secrets;
 mod shared;
@@ -32,6 +34,7 @@ use std::sync::Mutex;
 pub(crate) use access::applies_to_some as subject_applies;
 pub(crate) use changes::Value;
 pub(crate) use environment::{Alias, Body, Copied, Environment};
+pub(crate) use forks::check_suites as check_suites_of_forks;
 
 use closure::CopyIndex;
 use needs::Finder;
@@ -156,9 +159,11 @@ pub(crate) fn plan<'a>(
     propagation::check(config, catalog, &environments, report);
     let plan = Plan { config, catalog, environments, routing };
     unsaid::check(&plan, report);
+    forks::check(&plan, report);
     let copies = copied::Copies::of(&plan);
     bound::check(&plan, &copies, report);
     accounts::check(catalog, &copies, report);
     shared::check(&copies, report);
+    quota::check(&plan, &copies, report);
     plan
 }

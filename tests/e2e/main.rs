@@ -51,6 +51,7 @@ const SCENARIOS: &[Scenario] = &[
     ("handing over the baseline", scenarios::hand_over::run),
     ("an artifact of each preview", scenarios::artifacts::run),
     ("the account of the template", scenarios::account::run),
+    ("the reserved prefix", scenarios::reserved::run),
     ("one broken preview", scenarios::broken::run),
     ("many previews of one service", scenarios::many::run),
     ("suites and what is watched", scenarios::observed::run),

@@ -23,6 +23,7 @@ mod edit_styles;
 mod evaluator;
 mod evaluator_tests;
 mod expected;
+mod forks;
 mod forms;
 mod function;
 mod git;

@@ -14,8 +14,8 @@ use super::stencil::{Draft, Stencil};
 use super::values::{HoleValues, PreviewValues};
 use crate::emit::flux::{self, Flux};
 use crate::emit::routing::{self, Grant, PreviewRoute, istio};
-use crate::emit::{copy, environment};
-use crate::kube::{Id, Object};
+use crate::emit::{copy, environment, quota};
+use crate::kube::{Id, Object, marks};
 use crate::model::once_map::OnceMap;
 use crate::plan::routing::istio::HostRules;
 use crate::plan::{Alias, Body, Copied, Environment, Plan, Value};
@@ -31,6 +31,8 @@ pub(in crate::emit) enum Part<'p> {
     },
     /// The ConfigMap that tests read.
     Facts,
+    /// What its namespace may use.
+    Quota,
     /// The Sidecar.
     Sidecar,
     /// A name that leads to the baseline.
@@ -62,6 +64,9 @@ pub(in crate::emit) struct Parts<'p> {
     cuts: bool,
     namespaces: [Cache; 2],
     facts: Cache,
+    /// Whether previews have quotas.
+    pub(in crate::emit) has_quota: bool,
+    quota: Cache,
     sidecar: Cache,
     grants: Cache,
     /// By the number of the original.
@@ -102,6 +107,8 @@ impl<'p> Parts<'p> {
             cuts,
             namespaces: Default::default(),
             facts: Cache::default(),
+            has_quota: ["hard", "limitRange"].iter().any(|one| plan.config.quota(one).is_some()),
+            quota: Cache::default(),
             sidecar: Cache::default(),
             grants: Cache::default(),
             copies: caches(objects),
@@ -158,6 +165,7 @@ impl<'p> Parts<'p> {
         match part {
             Part::Namespace { owned } => Some(&self.namespaces[usize::from(*owned)]),
             Part::Facts => Some(&self.facts),
+            Part::Quota => Some(&self.quota),
             Part::Sidecar => Some(&self.sidecar),
             Part::Grants(_) => Some(&self.grants),
             Part::Alias(Alias::Service(service)) => self.aliases.get(service.object.number),
@@ -246,6 +254,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         let plan = self.parts.plan;
         match part {
             Part::Namespace { owned } => vec![environment::namespace(plan, env, *owned)],
+            Part::Quota => quota::emit(plan, env),
             Part::Sidecar => vec![environment::sidecar(plan, env)],
             Part::Alias(alias) => vec![environment::alias(plan, env, *alias)],
             Part::Route(index) => self.parts.routes[*index].0.objects(plan, env),
@@ -285,6 +294,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 });
                 key.extend(changes.cache_key());
             }
+            Part::Namespace { .. } if self.env.preview.fork().is_some() => key.push(marks::FORK),
             Part::Alias(Alias::Declared(name)) => key.push(name),
             Part::Sidecar => key.extend(self.env.other_namespaces.iter().map(String::as_str)),
             Part::Grants(grants) => key.extend(grants.iter().map(|grant| match grant {

@@ -14,6 +14,7 @@ pub(crate) mod north_south;
 pub(crate) mod observed;
 pub(crate) mod push_cost;
 pub(crate) mod random;
+pub(crate) mod reserved;
 pub(crate) mod scale;
 pub(crate) mod template;
 pub(crate) mod under_load;
