@@ -258,6 +258,11 @@ codes! {
         "The policy that refuses a preview's call stands beside what is called. In a namespace that is no part of\n\
          the baseline nothing is added: who owns it decides whether previews may call. The finding has the rules\n\
          that would let them do what the baseline may.";
+    SUITES_BOUND = "suites-bound", Warning, "a copied policy holds for the pods of suites",
+        "A suite's pods may do in a preview what pods like them may do in the baseline, and no more: a NetworkPolicy\n\
+         that closes a namespace is copied, and closes the preview's. A suite that calls through the Gateway is let in\n\
+         as everybody is. One that calls copies directly, or whose own calls are closed in, needs a NetworkPolicy\n\
+         beside it, in its folder, for the labels of its pods.";
     ALIAS_LIMIT = "alias-limit", Error, "all previews have more aliases than spec.limits.aliases",
         "With `dependencies: all`, the default, every service of the baseline that a preview does not change\n\
          has an alias in it. An alias costs 100 to 150 bytes in each sidecar that sees its target. With\n\

@@ -146,6 +146,15 @@ impl<'a> Finder<'a> {
         self.known[object.number].get_or_init(|| self.find(&object.id, &object.node))
     }
 
+    /// The Secrets of the input that a policy names: to pull what proxies load, and to call as a client.
+    pub(super) fn secrets_of(&self, policy: &Object) -> impl Iterator<Item = &'a Object> + use<'a> {
+        let mut names = Vec::new();
+        named_secrets(&policy.node, &mut names);
+        names.retain(|name| !self.external_secrets.contains(name.as_str()));
+        let catalog = self.catalog;
+        names.into_iter().filter_map(move |name| catalog.get("", "Secret", &name))
+    }
+
     /// What the ServiceAccount `default` needs where it is not in the input.
     pub(super) fn of_unwritten_account(&self) -> &Needs<'a> {
         self.unwritten_account.get_or_init(|| {
@@ -361,4 +370,15 @@ fn is_monitored(monitor: &Object, body: &Node) -> bool {
     }
     body.text_at(&["kind"]) == Some("Service")
         && selects(selector, body.at(&["metadata", "labels"]))
+}
+
+/// The names of Secrets in a policy of Istio.
+fn named_secrets(node: &Node, names: &mut Vec<String>) {
+    for (key, value) in node.entries() {
+        match (key.text.as_str(), value.text()) {
+            ("imagePullSecret" | "credentialName", Some(name)) => names.push(name.to_owned()),
+            _ => named_secrets(value, names),
+        }
+    }
+    node.items().iter().for_each(|item| named_secrets(item, names));
 }

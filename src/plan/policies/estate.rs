@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::network::NAME_LABEL;
 use super::reach::Targets;
 use crate::kube::istio::ROOT_NAMESPACE;
-use crate::kube::{Object, kinds};
+use crate::kube::meta::keeps_namespace_label;
+use crate::kube::{Object, kinds, marks};
 use crate::model::{Catalog, pod_spec};
 use crate::plan::environment::Environment;
 use crate::spec::Config;
@@ -14,6 +16,14 @@ use crate::yaml::Node;
 /// A baseline and its previews, as far as policies are concerned.
 pub(super) struct Estate<'a> {
     pub(super) catalog: &'a Catalog<'a>,
+    /// The name of the set of previews.
+    pub(super) set: &'a str,
+    /// What the labels of namespaces select.
+    pub(super) labels: NamespaceLabels,
+    /// Whether suites run in previews.
+    pub(super) has_suites: bool,
+    /// Whether a Gateway leads to previews.
+    pub(super) has_entries: bool,
     /// The namespaces of the baseline.
     pub(super) homes: Vec<Home<'a>>,
     /// The accounts of the baseline, each with the workloads that run as it.
@@ -24,6 +34,36 @@ pub(super) struct Estate<'a> {
     targets: Targets<'a>,
     /// Whether some preview copies the object of this number.
     copied: Vec<bool>,
+}
+
+/// The labels of namespaces.
+#[derive(Debug)]
+pub(super) struct NamespaceLabels {
+    /// Of the baseline's, as far as the input shows them.
+    pub(super) of_baseline: Node,
+    /// Of a preview's. What differs from one to the next has a value that nobody can write.
+    pub(super) of_previews: Node,
+}
+
+impl NamespaceLabels {
+    fn of(config: &Config, catalog: &Catalog<'_>) -> Self {
+        const UNKNOWN: &str = "\0";
+        let namespace = catalog.own_namespace();
+        let of_baseline = namespace.and_then(|one| one.node.at(&["metadata", "labels"])).cloned();
+        let mut of_baseline = of_baseline.unwrap_or_default();
+        let mut of_previews = of_baseline.clone();
+        of_previews.retain(keeps_namespace_label);
+        for (key, value) in [
+            (marks::PREVIEW, UNKNOWN),
+            (marks::SET, config.set()),
+            (marks::MANAGED_BY, marks::MANAGER),
+            (NAME_LABEL, UNKNOWN),
+        ] {
+            of_previews.set(key, Node::string(value));
+        }
+        of_baseline.set(NAME_LABEL, Node::string(catalog.namespace));
+        Self { of_baseline, of_previews }
+    }
 }
 
 /// A namespace of the baseline.
@@ -82,7 +122,24 @@ impl<'a> Estate<'a> {
         let workloads = catalog.workloads().iter().map(|workload| workload.object);
         let services = catalog.services().map(|service| service.object);
         let targets = Targets::of(catalog, workloads.chain(services));
-        Self { catalog, homes, accounts, copied_accounts, targets, copied }
+        Self {
+            catalog,
+            set: config.set(),
+            labels: NamespaceLabels::of(config, catalog),
+            has_suites: !spec.tests.is_empty(),
+            has_entries: !spec.routing.entries.is_empty(),
+            homes,
+            accounts,
+            copied_accounts,
+            targets,
+            copied,
+        }
+    }
+
+    /// The workloads that some preview copies whose pods a selector selects.
+    pub(super) fn copied_pods(&self, selector: Option<&Node>) -> BTreeSet<usize> {
+        let selected = self.targets.selected(selector).into_iter();
+        selected.map(|object| object.number).filter(|&number| self.copied[number]).collect()
     }
 
     /// Whether some preview copies an object.

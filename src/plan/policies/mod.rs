@@ -10,9 +10,11 @@
 
 mod authorization;
 mod calico;
+mod destinations;
 mod estate;
 mod glob;
 mod left_behind;
+mod network;
 mod reach;
 
 pub(super) use calico::is_in_word;
@@ -73,8 +75,11 @@ struct Treated {
 type Treat = fn(&Estate<'_>, &Object, &mut Report) -> Treated;
 
 /// The kinds of policies of which more is to be said than that they are copied: group, kind, and what says it.
-const TREATMENTS: &[(&str, &str, Treat)] =
-    &[(authorization::GROUP, authorization::KIND, authorization::treat)];
+const TREATMENTS: &[(&str, &str, Treat)] = &[
+    (authorization::GROUP, authorization::KIND, authorization::treat),
+    (destinations::GROUP, destinations::KIND, destinations::treat),
+    (network::GROUP, network::KIND, network::treat),
+];
 
 /// Decides what becomes of all policies of the input, for all previews at once.
 pub(super) fn plan<'a>(
@@ -105,12 +110,19 @@ pub(super) fn copied_with<'a>(catalog: &'a Catalog<'a>) -> Vec<Vec<&'a Object>> 
     let mut with = vec![Vec::new(); catalog.objects().count()];
     let workloads = catalog.workloads().iter().map(|workload| workload.object);
     let services = catalog.services().map(|service| service.object);
-    let targets = Targets::of(catalog, workloads.chain(services));
+    let targets = Targets::of(catalog, workloads.clone().chain(services));
     for policy in catalog.objects().filter(|object| object.id.namespace == catalog.namespace) {
         let Some(kind) = kinds::find(&policy.id.group, &policy.id.kind) else { continue };
         // What names its targets is followed by a waypoint or a Gateway, and previews have neither.
         if kind.policy_fate == kinds::PolicyFate::Copied && !names_targets(policy) {
-            for object in targets.touched(policy, kind.policy) {
+            // Pods of suites have labels that nobody knows here, and what binds all pods binds them.
+            let touched = match network::binds_strangers(policy)
+                || destinations::is_of_callers(catalog, policy)
+            {
+                true => workloads.clone().collect(),
+                false => targets.touched(policy, kind.policy),
+            };
+            for object in touched {
                 with[object.number].push(policy);
             }
         }
