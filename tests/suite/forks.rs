@@ -101,6 +101,10 @@ fn texts_of_a_megabyte_are_refused_and_not_repeated() {
         ("expires", long.clone()),
     ] {
         let said = render(&with(field, &value)).failed();
-        assert!(said.len() < 64 << 10, "{field} is answered with {} bytes: {said:.300}", said.len());
+        assert!(
+            said.len() < 64 << 10,
+            "{field} is answered with {} bytes: {said:.300}",
+            said.len()
+        );
     }
 }

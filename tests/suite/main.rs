@@ -37,6 +37,7 @@ mod limits;
 mod mesh_routes;
 mod mistakes;
 mod nasty;
+mod network_policies;
 mod objects;
 mod orchestrator;
 mod output;

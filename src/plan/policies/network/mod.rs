@@ -97,9 +97,17 @@ pub(super) fn treat(estate: &Estate<'_>, object: &Object, report: &mut Report) -
     Treated { copy, sibling: added }
 }
 
-/// Whether a policy holds for pods whatever labels they have, so that it holds for those of suites too.
+/// Whether a policy may hold for pods that are no workloads of the input, such as those of suites.
 pub(super) fn binds_strangers(policy: &Object) -> bool {
-    policy.is(GROUP, KIND) && selects(policy.node.at(&["spec", "podSelector"]), None)
+    policy.is(GROUP, KIND) && means_strangers(policy.node.at(&["spec", "podSelector"]))
+}
+
+/// Whether a selector asks for no value of a label, so that it selects pods that nobody thought of.
+fn means_strangers(selector: Option<&Node>) -> bool {
+    let Some(selector) = selector else { return true };
+    let is_in = |one: &Node| one.text_at(&["operator"]) == Some("In");
+    selector.get("matchLabels").is_none_or(|labels| labels.entries().is_empty())
+        && !items(selector, "matchExpressions").iter().any(is_in)
 }
 
 impl Policy<'_> {
@@ -204,15 +212,19 @@ impl Policy<'_> {
             for rule in side.rules(self.spec) {
                 let peers = items(rule, side.keys().2);
                 let meanings = || peers.iter().filter_map(|one| Some((one, self.meaning(one)?)));
-                let mut let_in = BTreeSet::new();
-                let mut all_are_in = false;
+                let (mut let_in, mut strangers_in) = (BTreeSet::new(), Vec::new());
                 for (_, one) in meanings().filter(|(_, one)| one.of_baseline) {
                     let_in.extend(self.estate.copied_pods(one.pods));
-                    all_are_in |= selects(one.pods, None);
+                    strangers_in.push(one.pods);
                 }
+                let is_in = |pods: Option<&Node>| {
+                    strangers_in.iter().any(|&other| {
+                        other.is_none_or(|other| other.entries().is_empty()) || other == pods
+                    })
+                };
                 let exceeds = meanings().filter(|(_, one)| {
                     let means_more = !self.estate.copied_pods(one.pods).is_subset(&let_in)
-                        || selects(one.pods, None) && !all_are_in;
+                        || means_strangers(one.pods) && !is_in(one.pods);
                     one.of_previews && !one.of_baseline && means_more
                 });
                 found.extend(exceeds.map(|(peer, _)| peer));

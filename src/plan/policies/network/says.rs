@@ -1,8 +1,7 @@
 //! What is said of NetworkPolicies that cannot be made to hold for previews, or that hold for more than copies.
 
-use super::{Policy, Side, items, without_previews};
+use super::{Policy, Side, items, means_strangers, without_previews};
 use crate::diagnostic::{Diagnostic, code};
-use crate::model::selects;
 use crate::plan::policies::estate::Site;
 use crate::yaml::{Node, write_document};
 
@@ -46,7 +45,7 @@ pub(super) fn locks_suites_out(policy: &Policy<'_>) -> Option<Diagnostic> {
         side.rules(policy.spec).iter().any(|rule| items(rule, side.keys().2).is_empty())
     };
     let closes = |side: Side| side.is_closed_by(policy.spec) && !lets_all(side);
-    let binds_all = selects(policy.spec.get("podSelector"), None);
+    let binds_all = means_strangers(policy.spec.get("podSelector"));
     let id = &policy.object.id;
     let place = policy.object.place();
     if binds_all && closes(Side::Egress) {
@@ -63,8 +62,9 @@ pub(super) fn locks_suites_out(policy: &Policy<'_>) -> Option<Diagnostic> {
         let mut peers = rules.flat_map(|rule| items(rule, "from"));
         peers.any(|peer| {
             let meaning = policy.meaning(peer);
-            meaning
-                .is_some_and(|one| (one.of_baseline || one.of_previews) && selects(one.pods, None))
+            meaning.is_some_and(|one| {
+                (one.of_baseline || one.of_previews) && means_strangers(one.pods)
+            })
         })
     };
     if estate.has_entries || !closes(Side::Ingress) || lets_strangers() {
