@@ -12,7 +12,7 @@ use super::write_out;
 use crate::affected::Repository;
 use crate::cli::{Input, List, ListFormat, Show, ShowFormat};
 use crate::diagnostic::text::{json as harmless_json, prose};
-use crate::diagnostic::{Diagnostic, Report, code, nearest, without_userinfo};
+use crate::diagnostic::{Diagnostic, Levels, Report, code, nearest, without_userinfo};
 use crate::emit::OutputShape;
 use crate::pipeline::{Request, compile};
 use crate::spec::{Change, Config, Link, Preview, ServiceChange, time};
@@ -72,7 +72,7 @@ pub(super) fn show(options: &Show, voice: &Voice) -> ExitCode {
 
 /// The file, and what is known of its previews.
 fn read(input: &Input, now: Option<Timestamp>, voice: &Voice) -> Option<(Config, Known)> {
-    let mut loaded = load(input, Needs::Previews);
+    let mut loaded = load(input, Levels::default(), Needs::Previews);
     let config = loaded.config.take().filter(|_| !loaded.report.has_errors());
     let Some(config) = config else {
         voice.report(&loaded.sources, &loaded.report);
@@ -213,12 +213,15 @@ fn links<'c>(
 ) -> impl Iterator<Item = (&'c str, String)> + use<'c> {
     let spec = &config.previews.spec;
     let (name, namespace) = (preview.name.to_string(), namespace(config, preview));
-    let url = move |link: &Link| link.url(&name, &namespace, &spec.baseline.namespace);
+    let baseline = spec.baseline.all().first().cloned().unwrap_or_default();
+    let url = move |link: &Link| link.url(&name, &namespace, &baseline);
     spec.links.iter().map(move |link| (link.name.as_str(), url(link)))
 }
 
 fn namespace(config: &Config, preview: &Preview) -> String {
-    config.previews.spec.namespace.replace("{preview}", &preview.name)
+    let spec = &config.previews.spec;
+    let baseline = spec.baseline.all().first().map(String::as_str).unwrap_or_default();
+    spec.namespace_of(&preview.name, baseline)
 }
 
 /// A preview for tools; `urls` is null where they are not known.

@@ -86,7 +86,9 @@ codes! {
          spec.prefix. The prefix is what policies trust, so no other namespace may begin with it.\n\
          Where a clone of a route is named after its original, both names together have to fit, and what a\n\
          preview host takes from a route has to make a DNS name.\n\
-         Files of a tree are named after objects, so these have lower-case letters, digits, `-` and `.`.";
+         Files of a tree are named after objects, so these have lower-case letters, digits, `-` and `.`.\n\
+         With `affected --format bake` services name targets of docker buildx bake: ASCII letters, digits,\n\
+         `-` and `_`.";
     DUPLICATE_NAME = "duplicate-name", Error, "two entries share a name",
         "Previews, services within a preview, suites and repositories are known by their name.\n\
          Rename or merge one of the two.";
@@ -119,9 +121,12 @@ codes! {
     TOO_MANY_PREVIEWS = "too-many-previews", Error, "more previews than spec.limits.previews",
         "Close pull requests that are done, run `anabranch prune`, or raise the limit on purpose.";
     UNKNOWN_SERVICE = "unknown-service", Error, "a service is not in the baseline",
-        "A preview names Services of the baseline's namespace, or workloads that have no Service.\n\
+        "A preview names Services of the baseline's namespaces, or workloads that have no Service.\n\
          Check the spelling, and that every file of the baseline was passed with --baseline. What a chart\n\
          or an operator makes is no manifest: a HelmRelease in the input is named, its chart has to be rendered.";
+    AMBIGUOUS_NAMESPACE = "ambiguous-namespace", Error, "several namespaces of the baseline may be meant",
+        "With spec.baseline.namespaces nothing belongs to a namespace by itself: an object says its own, and a\n\
+         service that several of them have is named with its `namespace`, in previews as in spec.services.";
     UNKNOWN_PREVIEW = "unknown-preview", Error, "a preview is not in previews.yaml",
         "--only names a preview that spec.previews does not list. Names are compared whole: pr-4 is\n\
          not pr-42.";
@@ -229,7 +234,9 @@ codes! {
     INJECTION_UNKNOWN = "injection-unknown", Warning, "pods of previews may run without a sidecar",
         "Previews get the labels of the baseline's Namespace. Where it does not say `istio-injection: enabled`\n\
          or name a revision with `istio.io/rev`, and a pod template has no label `sidecar.istio.io/inject:\n\
-         \"true\"`, istiod injects nothing, and calls from such a pod follow no route.";
+         \"true\"`, istiod injects nothing, and calls from such a pod follow no route. Any other value of\n\
+         `istio-injection` switches it off for every pod; that of a variable is known where\n\
+         `spec.flux.postBuild.substitute` lists it.";
     NO_SIDECAR = "no-sidecar", Warning, "pods without a sidecar follow no route",
         "Routes in the mesh are followed by the sidecar of who calls. Pods with the label or annotation\n\
          `sidecar.istio.io/inject: \"false\"`, with `hostNetwork`, or of a namespace labelled `istio-injection:\n\
@@ -330,8 +337,8 @@ codes! {
     ROUTE_IGNORED = "route-ignored", Warning, "the mesh does not follow a route",
         "Istio ignores a parentRef to a Service whose group is not written as `group: ''`, one to a port\n\
          that the Service does not serve over HTTP, an HTTPRoute or GRPCRoute with a filter, a header or a backend\n\
-         that it cannot convert, and a VirtualService for `cart.shop`: only a host without a dot is completed.\n\
-         Previews are made as if such a route were not there.";
+         that it cannot convert, at its Gateways too, and a VirtualService for `cart.shop`: only a host without\n\
+         a dot is completed. Previews are made as if such a route were not there.";
     ROUTE_NOT_PREVIEWED = "route-not-previewed", Warning, "a rule leads to the baseline with the key as well",
         "Rules are derived for the Services of the baseline's namespace and for its ways in. A rule that\n\
          hangs on something else, such as a ServiceEntry, a public host or a Service of another namespace,\n\

@@ -17,8 +17,8 @@ use crate::kube::marks::{self, EXPIRES, FORK, GATE, REPOSITORY, SUITE};
 use crate::kube::{Id, Object, ObjectMeta, kinds};
 use crate::plan::naming::{repository_label, safe_hash, share};
 use crate::plan::routing::istio::HostRules;
-use crate::plan::{Environment, Plan};
-use crate::spec::{Delivery, ServiceChange, Suite};
+use crate::plan::{Copied, Environment, Plan, Room};
+use crate::spec::{Delivery, Link, ServiceChange, Suite};
 use crate::yaml::{Node, mark};
 
 /// Hash of the content of each suite, by its name.
@@ -85,9 +85,12 @@ fn expiry<'f>(env: &Environment<'_>) -> impl Iterator<Item = (&'f str, String)> 
 }
 
 /// The workloads that the health of a preview is the health of.
-pub(super) fn workloads<'e>(env: &'e Environment<'_>) -> impl Iterator<Item = &'e Id> {
-    let ids = env.copies.iter().map(|copy| &copy.original.id);
-    ids.filter(|id| kinds::is_copied_workload(&id.group, &id.kind))
+fn workloads<'e, 'a>(env: &'e Environment<'a>) -> impl Iterator<Item = &'e Copied<'a>> {
+    let is_workload = |copy: &&Copied<'_>| {
+        let Id { group, kind, .. } = &copy.original.id;
+        kinds::is_copied_workload(group, kind)
+    };
+    env.copies.iter().filter(is_workload)
 }
 
 impl<'a> Flux<'a> {
@@ -167,8 +170,12 @@ impl<'a> Flux<'a> {
         let mut facts = match part {
             Part::Environment => expiry(env).collect(),
             Part::Gate => {
-                let facts =
-                    |id: &Id| [("kind", id.kind.to_string()), ("name", id.name.to_string())];
+                let facts = |copy: &Copied<'_>| {
+                    let Id { kind, name, .. } = &copy.original.id;
+                    let namespace = env.room(copy.home).namespace.clone();
+                    let facts = [kind.to_string(), name.to_string(), namespace];
+                    ["kind", "name", "namespace"].into_iter().zip(facts)
+                };
                 workloads(env).flat_map(facts).chain(expiry(env)).collect()
             }
             Part::Suite(suite) => {
@@ -333,15 +340,15 @@ impl<'a> Flux<'a> {
     fn gate(&self, env: &Environment<'_>, facts: Facts<'_>) -> Object {
         let flux = &self.plan.config.previews.spec.flux;
         let mut values = facts.into_iter().map(|(_, value)| value);
-        let pairs = std::iter::from_fn(|| values.next().zip(values.next()));
+        let triples = std::iter::from_fn(|| Some((values.next()?, values.next()?, values.next()?)));
         let spec = KustomizationSpec {
             depends_on: vec![Name { name: flux.parent.clone() }],
-            health_checks: pairs
-                .map(|(kind, name)| HealthCheck {
+            health_checks: triples
+                .map(|(kind, name, namespace)| HealthCheck {
                     api_version: "apps/v1".to_owned(),
                     kind,
                     name,
-                    namespace: env.namespace.clone(),
+                    namespace,
                 })
                 .collect(),
             ..self.base(flux.gate.clone())
@@ -378,7 +385,7 @@ impl<'a> Flux<'a> {
         let spec = KustomizationSpec {
             depends_on: waits_for.map(|name| Name { name }).collect(),
             source_ref: self.source_of(env),
-            target_namespace: Some(env.namespace.clone()),
+            target_namespace: Some(env.first_room().namespace.clone()),
             name_suffix,
             patches,
             interval: "24h",
@@ -425,11 +432,9 @@ impl<'a> Flux<'a> {
             ("report", report),
         ];
         let spec = &self.plan.config.previews.spec;
-        let baseline = spec.baseline.namespace.as_str();
-        let links = spec
-            .links
-            .iter()
-            .map(|link| (link.name.as_str(), link.url(env.name, &env.namespace, baseline)));
+        let Room { baseline, namespace, .. } = env.first_room();
+        let url = |link: &Link| link.url(env.name, namespace, baseline);
+        let links = spec.links.iter().map(move |link| (link.name.as_str(), url(link)));
         let is_told = move |key: &str| !is_fork || matches!(key, "commit" | "suite");
         let facts = facts.into_iter().filter(|(_, value)| !value.is_empty()).chain(links);
         facts.filter(move |(key, _)| is_told(key))

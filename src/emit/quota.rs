@@ -3,16 +3,16 @@
 use super::meta;
 use crate::kube::Object;
 use crate::kube::quota::Bound;
-use crate::plan::{Environment, Plan};
+use crate::plan::{Environment, Plan, Room};
 use crate::yaml::{Data, Node};
 
 /// The name of both.
 const NAME: &str = "anabranch";
 
 /// Those that `limits.quota` asks for.
-pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>) -> Vec<Object> {
+pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>, room: &Room<'_>) -> Vec<Object> {
     let object = |kind, spec| {
-        let metadata = meta::managed(plan.config, NAME, &env.namespace, Some(env.name));
+        let metadata = meta::managed(plan.config, NAME, &room.namespace, Some(env.name));
         Object::from_typed(&Bound { api_version: "v1", kind, metadata, spec })
     };
     let hard = plan.config.quota("hard");

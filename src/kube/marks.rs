@@ -24,6 +24,8 @@ pub(crate) const REPOSITORY: &str = "anabranch.dev/repository";
 pub(crate) const TRUST: &str = "anabranch.dev/trust";
 /// The value of [`TRUST`].
 pub(crate) const FORK: &str = "fork";
+/// Label of a preview's Namespace, where the baseline has several: the namespace of the baseline that it is for.
+pub(crate) const BASELINE: &str = "anabranch.dev/baseline";
 /// Annotation of what applies a preview: when it is over.
 pub(crate) const EXPIRES: &str = "anabranch.dev/expires";
 

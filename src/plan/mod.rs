@@ -15,6 +15,7 @@ mod environment;
 mod few;
 mod forks;
 mod hosts;
+mod injection;
 mod judge;
 mod lacks;
 pub(crate) mod naming;
@@ -30,11 +31,12 @@ mod sidecars;
 pub mod treatment;
 mod unsaid;
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 pub(crate) use access::applies_to_some as subject_applies;
 pub(crate) use changes::Value;
-pub(crate) use environment::{Alias, Body, Copied, Environment};
+pub(crate) use environment::{Alias, Body, Copied, Environment, Room};
 pub(crate) use forks::check_suites as check_suites_of_forks;
 
 use closure::CopyIndex;
@@ -66,7 +68,8 @@ impl<'a> Plan<'a> {
     pub fn aliases(&self, env: &Environment<'a>) -> impl Iterator<Item = Alias<'a>> {
         let all = self.config.previews.spec.dependencies == Dependencies::All;
         let services = self.catalog.services().filter(move |_| all);
-        let unaffected = services.filter(|service| !env.affected.contains(service.name()));
+        let near = services.filter(|one| env.find_room(&one.object.id.namespace).is_some());
+        let unaffected = near.filter(|service| !env.affected.contains(&service.id()));
         unaffected.map(Alias::Service).chain(env.aliases.iter().copied())
     }
 }
@@ -82,11 +85,13 @@ fn check_aliases(
     if spec.dependencies != Dependencies::All {
         return;
     }
-    let services = catalog.services().count();
+    let mut services: BTreeMap<&str, usize> = BTreeMap::new();
+    for service in catalog.services() {
+        *services.entry(service.object.id.namespace.as_str()).or_default() += 1;
+    }
     let of_one = |env: &Environment<'_>| {
-        // Workloads without a Service are affected by their own names.
-        let copied = env.affected.iter().filter(|name| catalog.service(name).is_some()).count();
-        services - copied + env.aliases.len()
+        let near = env.rooms.iter().filter_map(|room| services.get(room.baseline));
+        near.sum::<usize>() - env.affected.len() + env.aliases.len()
     };
     let count: usize = environments.iter().map(of_one).sum();
     let most = spec.limits.aliases;

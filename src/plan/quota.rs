@@ -79,7 +79,9 @@ fn pods(env: &Environment<'_>) -> usize {
     });
     let replicas = workloads.map(|copy| {
         let services = env.preview.services.iter();
-        let own = services.filter(|service| copy.owners.contains(&service.name));
+        let own = services.filter(|service| {
+            copy.owners.names().iter().any(|owner| owner.name == service.name.as_str())
+        });
         own.map(|service| service.replicas as usize).max().unwrap_or(1)
     });
     replicas.sum()

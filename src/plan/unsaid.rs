@@ -1,18 +1,17 @@
-//! What a copy would silently lack because nothing around it provides it: sidecars that nothing injects, and values
-//! that nothing substitutes.
+//! What a copy would silently lack because nothing around it provides it: sidecars that nothing injects
+//! (`injection.rs`), and values that nothing substitutes.
 
 use std::collections::{BTreeSet, HashSet};
 
 use super::Plan;
-use super::callers;
 use super::routing::Routing;
+use super::{callers, injection};
 use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::kube::Object;
 use crate::kube::meta::{
     asks_for_substitution, is_literal, keeps_namespace_annotation, keeps_namespace_label, variables,
 };
 use crate::model::route::Route;
-use crate::model::{pod_labels, pod_spec};
 use crate::spec::Delivery;
 use crate::yaml::Node;
 
@@ -23,62 +22,9 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
         copied[copy.original.number] = Some(copy.original);
     }
     let originals: Vec<&Object> = copied.into_iter().flatten().collect();
-    check_injection(plan, &originals, report);
+    injection::check(plan, &originals, report);
     callers::check(plan, &originals, report);
     check_variables(plan, &originals, report);
-}
-
-/// Warns where pods of previews may run without a sidecar, without which nothing in a preview is routed.
-/// See <https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/>.
-fn check_injection(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) {
-    let home = plan.catalog.namespace;
-    let namespace = plan.catalog.own_namespace();
-    let field = "spec.baseline.namespace";
-    let label = |key: &str| namespace?.label(key);
-    let routes = !plan.routing.mesh.is_empty();
-    let off = label("istio-injection") == Some("disabled");
-    // The revision does not count beside it.
-    let on =
-        !off && (label("istio-injection") == Some("enabled") || label("istio.io/rev").is_some());
-    let mut pods = originals.iter().filter(|object| pod_spec(&object.node).is_some());
-    let asks = |labels: &Node| {
-        labels.text_at(&["sidecar.istio.io/inject"]) == Some("true")
-            || labels.get("istio.io/rev").is_some()
-    };
-    let all_ask = pods.all(|object| pod_labels(&object.node).is_some_and(asks));
-    let sure = on || all_ask && !off || !routes;
-    let Some(namespace) = namespace else {
-        let mut message = format!(
-            "the Namespace `{home}` is not in the input, so nothing is known of its labels"
-        );
-        if !sure {
-            message +=
-                ": pods of previews may run without a sidecar, and then nothing routes to them";
-        }
-        let help = "pass it with --baseline: previews get its labels and annotations";
-        report.push(plan.config.finding(&code::NAMESPACE_MISSING, field, message, help));
-        return;
-    };
-    if !sure {
-        let (says, help) = if off {
-            (
-                "switches sidecar injection off",
-                "label it `istio-injection: enabled`, or `istio.io/rev` without `istio-injection`",
-            )
-        } else {
-            (
-                "says nothing of sidecar injection",
-                "label it `istio-injection: enabled` or `istio.io/rev`, or each pod template \
-                 `sidecar.istio.io/inject: \"true\"`; an annotation of that name does not count",
-            )
-        };
-        let message = format!(
-            "{} {says}: pods of previews may run without a sidecar, and then nothing routes to them",
-            namespace.id
-        );
-        let finding = Diagnostic::new(&code::INJECTION_UNKNOWN, message, help);
-        report.push(finding.at(namespace.place(), "previews get its labels"));
-    }
 }
 
 /// Where the text of an object of the baseline stands in what we write.
@@ -113,15 +59,16 @@ fn check_variables(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) 
     }
     let copied: BTreeSet<usize> = originals.iter().map(|object| object.number).collect();
     let derived = derived(&plan.routing);
-    let home = plan.catalog.namespace;
     for object in asking {
         let kept = match copied.contains(&object.number) {
             true => Kept::Copied,
             false if config.says_include() => Kept::Delivered,
-            false if object.is("", "Namespace") => Kept::Carried(match object.id.name == home {
-                true => carried(object),
-                false => Vec::new(),
-            }),
+            false if object.is("", "Namespace") => {
+                Kept::Carried(match plan.catalog.home.includes(&object.id.name) {
+                    true => carried(object),
+                    false => Vec::new(),
+                })
+            }
             false => Kept::Derived(
                 rules(object)
                     .into_iter()

@@ -91,6 +91,10 @@ pub struct ServiceChange {
     /// Name of the Service, or of a workload that has none.
     #[schemars(with = "String")]
     pub name: SmolStr,
+    /// Its namespace, where several of the baseline have one of that name.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub namespace: SmolStr,
     /// Image of the main container, and of every container of the same repository.
     #[serde(default)]
     #[schemars(extend("pattern" = pattern::IMAGE_OR_NONE))]

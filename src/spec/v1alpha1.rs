@@ -62,13 +62,14 @@ impl Default for Metadata {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Spec {
-    /// The namespace in which every service runs in its merged state.
+    /// The namespace, or the namespaces, in which every service runs in its merged state.
     pub baseline: Baseline,
     /// Every preview's name begins with it; no other namespace of the cluster may.
     #[serde(default = "default_prefix")]
     #[schemars(extend("pattern" = pattern::PREFIX, "maxLength" = 39))]
     pub prefix: String,
-    /// Template of a preview's namespace; `{preview}` is its name.
+    /// Template of a preview's namespace; `{preview}` is its name, `{baseline}` the namespace of the baseline. With
+    /// several of these it is `{preview}-{baseline}` where nothing else is said.
     #[serde(default = "default_namespace")]
     #[schemars(extend("pattern" = pattern::TEMPLATE))]
     pub namespace: String,
@@ -114,6 +115,14 @@ pub struct Spec {
     pub previews: Vec<Preview>,
 }
 
+impl Spec {
+    /// The namespace that a preview has for one of the baseline.
+    #[must_use]
+    pub fn namespace_of(&self, preview: &str, baseline: &str) -> String {
+        self.namespace.replace("{baseline}", baseline).replace("{preview}", preview)
+    }
+}
+
 fn default_prefix() -> String {
     "pr-".to_owned()
 }
@@ -131,8 +140,13 @@ fn default_cluster_domain() -> String {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Baseline {
     /// Its namespace. Manifests without a namespace belong to it.
+    #[serde(default)]
     #[schemars(extend("pattern" = pattern::LABEL, "maxLength" = 63))]
     pub namespace: String,
+    /// Its namespaces, in place of `namespace`, where a system lives in several.
+    #[serde(default)]
+    #[schemars(extend("minItems" = 1))]
+    pub namespaces: Vec<String>,
     /// Where its manifests are, relative to the Git root: a file, or a folder. `--baseline` comes before it,
     /// and the function, which gets them from kustomize, does not look at it.
     #[serde(default)]
@@ -140,6 +154,41 @@ pub struct Baseline {
     /// Who applies the baseline's objects.
     #[serde(default)]
     pub delivery: Delivery,
+}
+
+impl Baseline {
+    /// Its namespaces, as they are written.
+    #[must_use]
+    pub fn all(&self) -> &[String] {
+        match self.namespaces.as_slice() {
+            [] => std::slice::from_ref(&self.namespace),
+            several => several,
+        }
+    }
+
+    /// Whether this is one of its namespaces.
+    #[must_use]
+    pub fn includes(&self, namespace: &str) -> bool {
+        self.all().iter().any(|one| one == namespace)
+    }
+
+    /// The namespace of what names none; none where there are several.
+    #[must_use]
+    pub fn only(&self) -> Option<&str> {
+        match self.all() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// The field that says them.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        match self.namespaces.as_slice() {
+            [] => "spec.baseline.namespace",
+            _ => "spec.baseline.namespaces",
+        }
+    }
 }
 
 /// Who applies the baseline's objects.
@@ -170,6 +219,9 @@ pub enum Dependencies {
 pub struct ServiceFacts {
     /// Name of the Service, or of a workload that has none.
     pub name: String,
+    /// Its namespace, where several of the baseline have one of that name.
+    #[serde(default)]
+    pub namespace: String,
     /// Hosts it calls, whoever makes them: `search`, or `otel.tracing` of another namespace.
     #[serde(default)]
     pub dependencies: Vec<String>,
@@ -391,7 +443,8 @@ pub struct Link {
     /// What it is called.
     #[schemars(extend("pattern" = pattern::LABEL, "maxLength" = 63))]
     pub name: String,
-    /// Template of its URL: `{preview}` and `{namespace}` of the preview, `{baseline}` for the baseline's namespace.
+    /// Template of its URL: `{preview}` and `{namespace}` of the preview, `{baseline}` for the baseline's namespace; of
+    /// several, those of the preview's first service.
     pub url: String,
 }
 

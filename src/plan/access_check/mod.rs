@@ -139,17 +139,17 @@ impl<'p, 'a: 'p> World<'p, 'a> {
                 of_accounts.push([(namespace, account); 2]);
             }
         }
-        for (home, preview) in &self.previews {
+        for (home, (_, preview)) in self.estate.homes.iter().zip(&self.previews) {
             let [mut before, mut with] = [false; 2];
-            for (account, workloads) in &self.estate.accounts {
+            for (account, workloads) in &home.accounts {
                 if named(account) || !std::mem::replace(&mut before, true) {
-                    of_accounts.push([(home, account); 2]);
+                    of_accounts.push([(home.namespace, account); 2]);
                 }
                 // Calls of a service to itself stay within its preview.
                 let is_own = workloads.as_slice() == [workload.number];
-                let is_copied = self.estate.copied_accounts.contains(account) && !is_own;
+                let is_copied = home.copied_accounts.contains(account) && !is_own;
                 if is_copied && (named(account) || !std::mem::replace(&mut with, true)) {
-                    of_accounts.push([(home, account), (preview, account)]);
+                    of_accounts.push([(home.namespace, account), (preview, account)]);
                 }
             }
         }

@@ -10,7 +10,7 @@ use super::Treated;
 use super::estate::{Estate, Site};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, istio};
-use crate::model::Catalog;
+use crate::model::{Catalog, ServiceName, service_host};
 use crate::yaml::Node;
 
 /// The API group.
@@ -31,7 +31,8 @@ enum Host<'n> {
 impl<'n> Host<'n> {
     fn of(catalog: &Catalog<'_>, rule: &'n Object) -> Self {
         let host = rule.node.text_at(&["spec", "host"]).unwrap_or_default();
-        let own = catalog.home.host("");
+        let namespace = rule.id.namespace.as_str();
+        let own = service_host("", namespace, catalog.home.domain);
         match host.strip_suffix(own.as_str()) {
             _ if !host.contains('.') && !host.starts_with('*') => Self::OfService(host),
             Some(name) if !name.contains(['*', '.']) => Self::OfService(name),
@@ -59,7 +60,7 @@ pub(super) fn treat(estate: &Estate<'_>, rule: &Object, report: &mut Report) -> 
     let mut copy = spec.clone();
     if host == Host::Foreign {
         copy.set("exportTo", Node::list([Node::string(".")]));
-        return Treated { copy: Some(copy), sibling: None };
+        return Treated { copy: Some(copy), ..Treated::default() };
     }
     if let Host::OfService(name) = host {
         // Completed with the namespace that the copy is in.
@@ -67,10 +68,10 @@ pub(super) fn treat(estate: &Estate<'_>, rule: &Object, report: &mut Report) -> 
     }
     report.extend(without_subsets(rule, copy.remove("subsets")));
     report.extend(of_some_callers(rule, spec));
-    if let Some(all) = exported(estate.catalog.namespace, spec) {
+    if let Some(all) = exported(&rule.id.namespace, spec) {
         copy.set("exportTo", Node::list(all.into_iter().map(Node::string)));
     }
-    Treated { copy: Some(copy), sibling: None }
+    Treated { copy: Some(copy), ..Treated::default() }
 }
 
 /// Where a copy is seen: where its original is, in the baseline and in the preview. Nothing where that is
@@ -118,13 +119,12 @@ fn of_some_callers(rule: &Object, spec: &Node) -> Option<Diagnostic> {
 /// The warning that proxies of previews do not see a rule of a service that no preview changes.
 fn unseen(estate: &Estate<'_>, rule: &Object, spec: &Node, host: Host<'_>) -> Option<Diagnostic> {
     let Host::OfService(name) = host else { return None };
-    estate.catalog.service(name)?;
-    let is_called = !estate.copied_pods(None).is_empty();
-    exported(estate.catalog.namespace, spec).filter(|_| is_called)?;
-    let message = format!(
-        "{} is seen in `{}` alone, so copies call `{name}` without it",
-        rule.id, estate.catalog.namespace
-    );
+    let namespace = rule.id.namespace.as_str();
+    estate.catalog.service(ServiceName { name, namespace })?;
+    let is_called = estate.homes.iter().any(|home| !estate.copied_pods(home, None).is_empty());
+    exported(&rule.id.namespace, spec).filter(|_| is_called)?;
+    let message =
+        format!("{} is not seen by previews, so copies call `{name}` without it", rule.id);
     let help = "export it to all namespaces (`exportTo: [\"*\"]`) where calls need it";
     let finding = Diagnostic::new(&code::POLICY_NOT_COPIED, message, help);
     Some(finding.at(rule.place(), "not seen by previews"))

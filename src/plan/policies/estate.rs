@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::network::NAME_LABEL;
 use super::reach::Targets;
+use super::targets;
 use crate::kube::istio::ROOT_NAMESPACE;
 use crate::kube::meta::keeps_namespace_label;
 use crate::kube::{Object, kinds, marks};
-use crate::model::{Catalog, pod_spec};
+use crate::model::{Catalog, ServiceName, pod_spec};
 use crate::plan::environment::Environment;
 use crate::spec::Config;
 use crate::yaml::Node;
@@ -18,20 +19,12 @@ pub(in crate::plan) struct Estate<'a> {
     pub(in crate::plan) catalog: &'a Catalog<'a>,
     /// The name of the set of previews.
     pub(super) set: &'a str,
-    /// What the labels of namespaces select.
-    pub(super) labels: NamespaceLabels,
     /// Whether suites run in previews.
     pub(super) has_suites: bool,
     /// Whether a Gateway leads to previews.
     pub(super) has_entries: bool,
     /// The namespaces of the baseline.
     pub(in crate::plan) homes: Vec<Home<'a>>,
-    /// The accounts of the baseline, each with the workloads that run as it.
-    pub(in crate::plan) accounts: BTreeMap<&'a str, Vec<usize>>,
-    /// The accounts that copies run as.
-    pub(in crate::plan) copied_accounts: BTreeSet<&'a str>,
-    /// The baseline's workloads and Services.
-    targets: Targets<'a>,
     /// Whether some preview copies the object of this number.
     copied: Vec<bool>,
 }
@@ -46,42 +39,74 @@ pub(super) struct NamespaceLabels {
 }
 
 impl NamespaceLabels {
-    fn of(config: &Config, catalog: &Catalog<'_>) -> Self {
+    fn of(config: &Config, catalog: &Catalog<'_>, home: &str) -> Self {
         const UNKNOWN: &str = "\0";
-        let namespace = catalog.own_namespace();
+        let namespace = catalog.namespace(home);
         let of_baseline = namespace.and_then(|one| one.node.at(&["metadata", "labels"])).cloned();
         let mut of_baseline = of_baseline.unwrap_or_default();
         let mut of_previews = of_baseline.clone();
         of_previews.retain(keeps_namespace_label);
-        for (key, value) in [
+        let own = [
             (marks::PREVIEW, UNKNOWN),
             (marks::SET, config.set()),
             (marks::MANAGED_BY, marks::MANAGER),
             (NAME_LABEL, UNKNOWN),
-        ] {
+        ];
+        let of_one = (catalog.home.namespaces.len() > 1).then_some((marks::BASELINE, home));
+        for (key, value) in own.into_iter().chain(of_one) {
             of_previews.set(key, Node::string(value));
         }
-        of_baseline.set(NAME_LABEL, Node::string(catalog.namespace));
+        of_baseline.set(NAME_LABEL, Node::string(home));
         Self { of_baseline, of_previews }
     }
 }
 
 /// A namespace of the baseline.
-#[derive(Debug)]
 pub(in crate::plan) struct Home<'a> {
     /// Its name.
     pub(in crate::plan) namespace: &'a str,
+    /// Its accounts, each with the workloads that run as it.
+    pub(in crate::plan) accounts: BTreeMap<&'a str, Vec<usize>>,
+    /// The accounts that copies run as.
+    pub(in crate::plan) copied_accounts: BTreeSet<&'a str>,
+    /// Its workloads and Services.
+    targets: Targets<'a>,
+    /// What selectors of namespaces see.
+    pub(super) labels: NamespaceLabels,
     /// The names of the namespaces that previews have for it, with `*` for any text: `pr-*`. Every preview that
     /// may come is meant.
     pub(in crate::plan) previews: String,
 }
 
-impl Home<'_> {
+impl<'a> Home<'a> {
+    fn add_accounts(&mut self, catalog: &'a Catalog<'a>, copied: &[bool]) {
+        let is_near = |object: &Object| object.id.namespace == self.namespace;
+        for workload in catalog.workloads().iter().filter(|one| is_near(one.object)) {
+            let account = Estate::account(&workload.object.node);
+            let number = workload.object.number;
+            self.accounts.entry(account).or_default().push(number);
+            self.copied_accounts.extend(copied[number].then_some(account));
+        }
+        let accounts = catalog.in_baseline("", "ServiceAccount");
+        for object in accounts.filter(|object| is_near(object)) {
+            let name = object.id.name.as_str();
+            self.accounts.entry(name).or_default();
+            self.copied_accounts.extend(copied[object.number].then_some(name));
+        }
+    }
+
+    fn copied_accounts(&self) -> impl Iterator<Item = Account<'_, 'a>> {
+        self.copied_accounts.iter().map(move |account| (self, *account))
+    }
+
     /// The namespace of a preview that no policy names.
     pub(in crate::plan) fn any_preview(&self) -> String {
         self.previews.replace('*', "\0")
     }
 }
+
+/// An account, and the namespace of the baseline that has it.
+pub(in crate::plan) type Account<'e, 'a> = (&'e Home<'a>, &'a str);
 
 /// Where a policy is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,44 +126,36 @@ impl<'a> Estate<'a> {
         environments: &[Environment<'a>],
     ) -> Self {
         let spec = &config.previews.spec;
-        let previews = spec.namespace.replace("{preview}", &format!("{}*", spec.prefix));
-        let homes = vec![Home { namespace: catalog.namespace, previews }];
         let mut copied = vec![false; catalog.objects().count()];
         for copy in environments.iter().flat_map(|env| &env.copies) {
             copied[copy.original.number] = true;
         }
-        let mut accounts: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        let mut copied_accounts = BTreeSet::new();
-        for workload in catalog.workloads() {
-            let (account, number) = (Self::account(&workload.object.node), workload.object.number);
-            accounts.entry(account).or_default().push(number);
-            copied_accounts.extend(copied[number].then_some(account));
-        }
-        for object in catalog.in_baseline("", "ServiceAccount") {
-            let name = object.id.name.as_str();
-            accounts.entry(name).or_default();
-            copied_accounts.extend(copied[object.number].then_some(name));
-        }
-        let workloads = catalog.workloads().iter().map(|workload| workload.object);
-        let services = catalog.services().map(|service| service.object);
-        let targets = Targets::of(catalog, workloads.chain(services));
+        let homes = targets(catalog).map(|(namespace, targets)| {
+            let previews = spec.namespace_of(&format!("{}*", spec.prefix), namespace);
+            let mut home = Home {
+                namespace,
+                accounts: BTreeMap::new(),
+                copied_accounts: BTreeSet::new(),
+                targets,
+                labels: NamespaceLabels::of(config, catalog, namespace),
+                previews,
+            };
+            home.add_accounts(catalog, &copied);
+            home
+        });
         Self {
             catalog,
             set: config.set(),
-            labels: NamespaceLabels::of(config, catalog),
             has_suites: !spec.tests.is_empty(),
             has_entries: !spec.routing.entries.is_empty(),
-            homes,
-            accounts,
-            copied_accounts,
-            targets,
+            homes: homes.collect(),
             copied,
         }
     }
 
-    /// The workloads that some preview copies whose pods a selector selects.
-    pub(super) fn copied_pods(&self, selector: Option<&Node>) -> BTreeSet<usize> {
-        let selected = self.targets.selected(selector).into_iter();
+    /// The workloads of a namespace of the baseline that some preview copies and whose pods a selector selects.
+    pub(super) fn copied_pods(&self, home: &Home<'_>, selector: Option<&Node>) -> BTreeSet<usize> {
+        let selected = home.targets.selected(selector).into_iter();
         selected.map(|object| object.number).filter(|&number| self.copied[number]).collect()
     }
 
@@ -164,8 +181,14 @@ impl<'a> Estate<'a> {
         let ways =
             kinds::find(&policy.id.group, &policy.id.kind).map_or(&[][..], |kind| kind.policy);
         let mut found = BTreeSet::new();
-        for object in self.targets.touched(policy, ways) {
-            match self.catalog.service(&object.id.name).filter(|_| object.is("", "Service")) {
+        let of = |home: &&Home<'_>| match self.site(policy) {
+            Site::Home => home.namespace == policy.id.namespace,
+            Site::Root | Site::Elsewhere => true,
+        };
+        let under = self.homes.iter().filter(of);
+        for object in under.flat_map(|home| home.targets.touched(policy, ways)) {
+            let name = ServiceName { name: &object.id.name, namespace: &object.id.namespace };
+            match self.catalog.service(name).filter(|_| object.is("", "Service")) {
                 Some(service) => {
                     found.extend(self.catalog.selected(service).map(|one| one.object.number));
                 }
@@ -184,13 +207,19 @@ impl<'a> Estate<'a> {
 
     /// The accounts of copies whose pods may call what a policy applies to, which may be more than the input shows:
     /// calls of a service to itself stay within its preview.
-    pub(in crate::plan) fn callers(&self, policy: &Object) -> BTreeSet<&'a str> {
+    pub(in crate::plan) fn callers(&self, policy: &Object) -> Vec<Account<'_, 'a>> {
         let called = self.workloads_under(policy);
-        let calls = |account: &&str| {
-            let own = self.accounts.get(account).map(Vec::as_slice).unwrap_or_default();
+        let calls = |(home, account): &Account<'_, '_>| {
+            let own = home.accounts.get(account).map(Vec::as_slice).unwrap_or_default();
             called.is_empty() || own.len() > 1 || called.iter().any(|number| !own.contains(number))
         };
-        self.copied_accounts.iter().copied().filter(calls).collect()
+        self.copied_accounts().filter(calls).collect()
+    }
+
+    /// The accounts that copies run as.
+    pub(in crate::plan) fn copied_accounts(&self) -> impl Iterator<Item = Account<'_, 'a>> {
+        let of = |home| Home::copied_accounts(home);
+        self.homes.iter().flat_map(of)
     }
 
     /// Whether a namespace is one of the baseline's.

@@ -120,10 +120,9 @@ pub(super) fn plan<'a>(
 /// The policies that are copied with each object of the baseline, by its number.
 pub(super) fn copied_with<'a>(catalog: &'a Catalog<'a>) -> Vec<Vec<&'a Object>> {
     let mut with = vec![Vec::new(); catalog.objects().count()];
-    let workloads = catalog.workloads().iter().map(|workload| workload.object);
-    let services = catalog.services().map(|service| service.object);
-    let targets = Targets::of(catalog, workloads.clone().chain(services));
-    for policy in catalog.objects().filter(|object| object.id.namespace == catalog.namespace) {
+    let targets: BTreeMap<&str, Targets<'_>> = targets(catalog).collect();
+    for policy in catalog.objects() {
+        let Some(targets) = targets.get(policy.id.namespace.as_str()) else { continue };
         let Some(kind) = kinds::find(&policy.id.group, &policy.id.kind) else { continue };
         // What names its targets is followed by a waypoint or a Gateway, and previews have neither.
         if kind.policy_fate == kinds::PolicyFate::Copied && !names_targets(policy) {
@@ -131,7 +130,7 @@ pub(super) fn copied_with<'a>(catalog: &'a Catalog<'a>) -> Vec<Vec<&'a Object>> 
             let touched = match network::binds_strangers(policy)
                 || destinations::is_of_callers(catalog, policy)
             {
-                true => workloads.clone().collect(),
+                true => targets.workloads().collect(),
                 false => targets.touched(policy, kind.policy),
             };
             for object in touched {
@@ -140,6 +139,15 @@ pub(super) fn copied_with<'a>(catalog: &'a Catalog<'a>) -> Vec<Vec<&'a Object>> 
         }
     }
     with
+}
+
+/// The workloads and Services of each namespace of the baseline.
+fn targets<'a>(catalog: &'a Catalog<'a>) -> impl Iterator<Item = (&'a str, Targets<'a>)> {
+    catalog.home.namespaces.iter().map(|home| {
+        let workloads = catalog.workloads().iter().map(|workload| workload.object);
+        let services = catalog.services().map(|service| service.object);
+        (home.as_str(), Targets::of(catalog, home, workloads.chain(services)))
+    })
 }
 
 /// Whether a policy names what it applies to by references.

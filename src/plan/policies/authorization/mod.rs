@@ -11,13 +11,12 @@ mod principal;
 mod rules;
 mod says;
 
-use std::cell::LazyCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::clauses::{Caller, Clauses};
 use self::rules::{Maker, Unsayable};
 use super::Treated;
-use super::estate::{Estate, Site};
+use super::estate::{Account, Estate, Site};
 use crate::diagnostic::Report;
 use crate::kube::Object;
 use crate::yaml::Node;
@@ -93,14 +92,12 @@ impl Policy<'_> {
         }
         let callers = match self.site {
             Site::Home => estate.callers(self.object),
-            Site::Root | Site::Elsewhere => estate.copied_accounts.clone(),
+            Site::Root | Site::Elsewhere => estate.copied_accounts().collect(),
         };
-        let lacks = self.those(estate, &callers, &|original, preview| {
-            self.clauses.says_more_of(original, preview)
-        });
-        let exceeds = self.those(estate, &callers, &|original, preview| {
-            self.clauses.says_more_of(preview, original)
-        });
+        let lacks =
+            self.those(&callers, &|original, preview| self.clauses.says_more_of(original, preview));
+        let exceeds =
+            self.those(&callers, &|original, preview| self.clauses.says_more_of(preview, original));
         let (is_ours, is_noted) = (self.site == Site::Home, self.action == Action::Audit);
         let is_unlike = !exceeds.is_empty() || !lacks.is_empty() && !is_ours;
         if is_unlike && !is_noted {
@@ -121,32 +118,34 @@ impl Policy<'_> {
     /// The accounts of which something holds. Those that the policy does not tell apart are asked for together.
     fn those<'e>(
         &self,
-        estate: &Estate<'_>,
-        accounts: &BTreeSet<&'e str>,
+        accounts: &[Account<'_, 'e>],
         holds: &dyn Fn(Caller<'_>, Caller<'_>) -> bool,
     ) -> BTreeSet<&'e str> {
-        let of_others = LazyCell::new(|| self.differs(estate, STRANGER, holds));
         let is_named = |account: &str| self.named.as_ref().is_none_or(|all| all.contains(account));
-        let differs = |account: &&str| match is_named(account) {
-            true => self.differs(estate, account, holds),
-            false => *of_others,
-        };
-        accounts.iter().copied().filter(differs).collect()
+        let mut of_others: BTreeMap<&str, bool> = BTreeMap::new();
+        let mut found = BTreeSet::new();
+        for &(home, account) in accounts {
+            let differs = match is_named(account) {
+                true => self.differs((home, account), holds),
+                false => *of_others
+                    .entry(home.namespace)
+                    .or_insert_with(|| self.differs((home, STRANGER), holds)),
+            };
+            found.extend(differs.then_some(account));
+        }
+        found
     }
 
     /// Whether something holds of an account as a caller of the baseline and as one of a preview.
     fn differs(
         &self,
-        estate: &Estate<'_>,
-        account: &str,
+        (home, account): Account<'_, '_>,
         holds: &dyn Fn(Caller<'_>, Caller<'_>) -> bool,
     ) -> bool {
-        estate.homes.iter().any(|home| {
-            let preview = home.any_preview();
-            self.trusts
-                .iter()
-                .any(|trust| holds([trust, home.namespace, account], [trust, &preview, account]))
-        })
+        let preview = home.any_preview();
+        self.trusts
+            .iter()
+            .any(|trust| holds([trust, home.namespace, account], [trust, &preview, account]))
     }
 
     /// Whether a rule by itself means previews just where it means their originals; or where it does not.
@@ -160,12 +159,14 @@ impl Policy<'_> {
             let means = |caller| self.clauses.rule_means(rule, caller);
             differs(means(original), means(preview))
         };
-        let differs = |account: &str| self.differs(estate, account, &holds);
-        differs(STRANGER)
-            || match &self.named {
-                Some(named) => named.iter().any(|account| differs(account)),
-                None => estate.accounts.keys().any(|account| differs(account)),
-            }
+        estate.homes.iter().any(|home| {
+            let differs = |account: &str| self.differs((home, account), &holds);
+            differs(STRANGER)
+                || match &self.named {
+                    Some(named) => named.iter().any(|account| differs(account)),
+                    None => home.accounts.keys().any(|account| differs(account)),
+                }
+        })
     }
 
     /// The rules of a policy that says of previews what this one says of the baseline.
@@ -201,7 +202,7 @@ impl Policy<'_> {
         let mut all = Vec::new();
         for home in &estate.homes {
             let namespace = &self.object.id.namespace;
-            all.extend(Maker { namespace, home, accounts: &estate.accounts }.for_previews(rule)?);
+            all.extend(Maker { namespace, home }.for_previews(rule)?);
         }
         Ok(all)
     }

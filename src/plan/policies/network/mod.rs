@@ -11,7 +11,7 @@ mod says;
 use std::collections::BTreeSet;
 
 use super::Treated;
-use super::estate::{Estate, Site};
+use super::estate::{Estate, Home, Site};
 use crate::diagnostic::Report;
 use crate::kube::{Object, marks};
 use crate::model::selects;
@@ -66,15 +66,28 @@ struct Policy<'p> {
     site: Site,
 }
 
-/// Whose pods a peer means, of the baseline and of previews.
-#[derive(Debug, Clone, Copy)]
-struct Meaning<'n> {
+/// Whose pods a peer means.
+struct Meaning<'p> {
     /// Those that this selects; absent: all.
-    pods: Option<&'n Node>,
-    of_baseline: bool,
-    of_previews: bool,
+    pods: Option<&'p Node>,
+    /// Of each namespace of the baseline: whether its pods are meant, and whether those of its previews.
+    of_homes: Vec<(&'p Home<'p>, bool, bool)>,
     /// It names no namespaces, and so means those of its own.
     is_own: bool,
+}
+
+impl<'p> Meaning<'p> {
+    /// The namespaces of the baseline whose pods are meant, and those of their previews not.
+    fn lacking(&self) -> impl Iterator<Item = &'p Home<'p>> {
+        let lacking = self.of_homes.iter().filter(|(_, baseline, previews)| *baseline && !previews);
+        lacking.map(|(home, ..)| *home)
+    }
+
+    /// The namespaces of the baseline whose previews' pods are meant, and their own not.
+    fn exceeding(&self) -> impl Iterator<Item = &'p Home<'p>> {
+        let more = self.of_homes.iter().filter(|(_, baseline, previews)| *previews && !baseline);
+        more.map(|(home, ..)| *home)
+    }
 }
 
 /// Says what becomes of a NetworkPolicy.
@@ -94,7 +107,7 @@ pub(super) fn treat(estate: &Estate<'_>, object: &Object, report: &mut Report) -
     if copy.is_some() {
         report.extend(says::locks_suites_out(&policy));
     }
-    Treated { copy, sibling: added }
+    Treated { copy, sibling: added, is_refused: !exceeding.is_empty() }
 }
 
 /// Whether a policy may hold for pods that are no workloads of the input, such as those of suites.
@@ -110,25 +123,25 @@ fn means_strangers(selector: Option<&Node>) -> bool {
         && !items(selector, "matchExpressions").iter().any(is_in)
 }
 
-impl Policy<'_> {
+impl<'p> Policy<'p> {
     /// What a peer means; nothing where it means addresses.
-    fn meaning<'n>(&self, peer: &'n Node) -> Option<Meaning<'n>> {
+    fn meaning(&self, peer: &'p Node) -> Option<Meaning<'p>> {
         let field = |key| peer.get(key).filter(|node| !node.is_null());
         if field("ipBlock").is_some() {
             return None;
         }
-        let pods = field("podSelector");
-        Some(match field("namespaceSelector") {
-            None => {
-                let of_baseline = self.site == Site::Home;
-                Meaning { pods, of_baseline, of_previews: false, is_own: true }
+        let namespaces = field("namespaceSelector");
+        let of_home = |home: &'p Home<'p>| match namespaces {
+            None => (home, home.namespace == self.object.id.namespace, false),
+            Some(_) => {
+                let baseline = selects(namespaces, Some(&home.labels.of_baseline));
+                (home, baseline, selects(namespaces, Some(&home.labels.of_previews)))
             }
-            Some(namespaces) => Meaning {
-                pods,
-                of_baseline: selects(Some(namespaces), Some(&self.estate.labels.of_baseline)),
-                of_previews: selects(Some(namespaces), Some(&self.estate.labels.of_previews)),
-                is_own: false,
-            },
+        };
+        Some(Meaning {
+            pods: field("podSelector"),
+            of_homes: self.estate.homes.iter().map(of_home).collect(),
+            is_own: namespaces.is_none(),
         })
     }
 
@@ -137,12 +150,13 @@ impl Policy<'_> {
         let mut spec = self.spec.clone();
         for side in Side::ALL {
             let (_, list, peers) = side.keys();
-            let Some(rules) = spec.get_mut(list) else { continue };
-            for rule in rules.items_mut() {
+            let rules = items(self.spec, list).iter();
+            let copied = spec.get_mut(list).map(Node::items_mut).unwrap_or_default();
+            for (rule, copy) in rules.zip(copied) {
                 let of_copy: Vec<Node> =
                     items(rule, peers).iter().flat_map(|peer| self.of_copy(peer)).collect();
                 if !of_copy.is_empty() {
-                    rule.set(peers, Node::list(of_copy));
+                    copy.set(peers, Node::list(of_copy));
                 }
             }
         }
@@ -150,21 +164,52 @@ impl Policy<'_> {
     }
 
     /// The peers of a copy for a peer of the original.
-    fn of_copy(&self, peer: &Node) -> Vec<Node> {
+    fn of_copy(&self, peer: &'p Node) -> Vec<Node> {
         let Some(meaning) = self.meaning(peer) else { return vec![peer.clone()] };
-        let pods = meaning.pods;
-        match meaning {
-            Meaning { is_own: true, .. } => {
-                let home = self.estate.catalog.namespace;
-                vec![peer.clone(), peer_of((NAME_LABEL, home), pods)]
-            }
-            Meaning { of_baseline: true, of_previews: false, .. } => {
-                let beside = pods.cloned().unwrap_or_else(|| Node::map([]));
-                vec![peer.clone(), Node::map([("podSelector", beside)])]
-            }
-            Meaning { of_baseline: false, of_previews: true, .. } => vec![without_previews(peer)],
-            _ => vec![peer.clone()],
+        let own = self.object.id.namespace.as_str();
+        if meaning.is_own {
+            return vec![peer.clone(), peer_of(&[(NAME_LABEL, own)], meaning.pods)];
         }
+        let excess: Vec<&Home<'_>> = meaning.exceeding().collect();
+        let mut peers = vec![match excess.is_empty() {
+            true => peer.clone(),
+            false => self.without_previews(peer, &excess),
+        }];
+        peers.extend(meaning.lacking().map(|home| match home.namespace == own {
+            true => {
+                let beside = meaning.pods.cloned().unwrap_or_else(|| Node::map([]));
+                Node::map([("podSelector", beside)])
+            }
+            false => peer_of(&self.labels_of_previews(home), meaning.pods),
+        }));
+        peers
+    }
+
+    /// The labels of the namespaces that previews have for one of the baseline.
+    fn labels_of_previews(&self, home: &'p Home<'p>) -> Vec<(&'static str, &'p str)> {
+        let mut labels = vec![(marks::SET, self.estate.set)];
+        if self.estate.homes.len() > 1 {
+            labels.push((marks::BASELINE, home.namespace));
+        }
+        labels
+    }
+
+    /// A peer that means namespaces, without those that previews have for some of the baseline.
+    fn without_previews(&self, peer: &Node, excess: &[&Home<'_>]) -> Node {
+        let mut peer = peer.clone();
+        let selector = peer.make(&["namespaceSelector"]);
+        let mut all = items(selector, "matchExpressions").to_vec();
+        let text = |text: &str| Node::string(text);
+        all.push(match self.estate.homes.len() {
+            1 => Node::map([("key", text(marks::SET)), ("operator", text("DoesNotExist"))]),
+            _ => Node::map([
+                ("key", text(marks::BASELINE)),
+                ("operator", text("NotIn")),
+                ("values", Node::list(excess.iter().map(|home| text(home.namespace)))),
+            ]),
+        });
+        selector.set("matchExpressions", Node::list(all));
+        peer
     }
 
     /// What an added policy says, so that previews' pods are let through where those of the baseline are; nothing where
@@ -187,12 +232,14 @@ impl Policy<'_> {
         is_needed.then_some(spec)
     }
 
-    fn added_rule(&self, rule: &Node, peers: &str) -> Option<Node> {
-        let meanings = items(rule, peers).iter().filter_map(|peer| self.meaning(peer));
-        let lacking = meanings.filter(|one| one.of_baseline && !one.of_previews);
-        let lacking = lacking.filter(|one| !self.estate.copied_pods(one.pods).is_empty());
-        let of_previews = (marks::SET, self.estate.set);
-        let added: Vec<Node> = lacking.map(|one| peer_of(of_previews, one.pods)).collect();
+    fn added_rule(&self, rule: &'p Node, peers: &str) -> Option<Node> {
+        let mut added = Vec::new();
+        for meaning in items(rule, peers).iter().filter_map(|peer| self.meaning(peer)) {
+            let lacking = meaning.lacking();
+            let copied =
+                lacking.filter(|home| !self.estate.copied_pods(home, meaning.pods).is_empty());
+            added.extend(copied.map(|home| peer_of(&self.labels_of_previews(home), meaning.pods)));
+        }
         if added.is_empty() {
             return None;
         }
@@ -205,55 +252,62 @@ impl Policy<'_> {
         self.spec.get("podSelector").cloned().unwrap_or_else(|| Node::map([]))
     }
 
-    /// The peers that mean pods of previews and not their originals, where no peer beside them does.
-    fn exceeding(&self) -> Vec<&Node> {
+    /// The peers that mean pods of previews and not their originals, where no peer beside them does; each without
+    /// them.
+    fn exceeding(&self) -> Vec<(&'p Node, Node)> {
         let mut found = Vec::new();
         for side in Side::ALL {
             for rule in side.rules(self.spec) {
-                let peers = items(rule, side.keys().2);
-                let meanings = || peers.iter().filter_map(|one| Some((one, self.meaning(one)?)));
-                let (mut let_in, mut strangers_in) = (BTreeSet::new(), Vec::new());
-                for (_, one) in meanings().filter(|(_, one)| one.of_baseline) {
-                    let_in.extend(self.estate.copied_pods(one.pods));
-                    strangers_in.push(one.pods);
+                let peers = items(rule, side.keys().2).iter();
+                let meanings: Vec<(&Node, Meaning<'_>)> =
+                    peers.filter_map(|one| Some((one, self.meaning(one)?))).collect();
+                for (peer, meaning) in &meanings {
+                    let exceeds = |home: &&Home<'_>| self.means_more(home, meaning.pods, &meanings);
+                    let homes: Vec<&Home<'_>> = meaning.exceeding().filter(exceeds).collect();
+                    if !homes.is_empty() {
+                        found.push((*peer, self.without_previews(peer, &homes)));
+                    }
                 }
-                let is_in = |pods: Option<&Node>| {
-                    strangers_in.iter().any(|&other| {
-                        other.is_none_or(|other| other.entries().is_empty()) || other == pods
-                    })
-                };
-                let exceeds = meanings().filter(|(_, one)| {
-                    let means_more = !self.estate.copied_pods(one.pods).is_subset(&let_in)
-                        || means_strangers(one.pods) && !is_in(one.pods);
-                    one.of_previews && !one.of_baseline && means_more
-                });
-                found.extend(exceeds.map(|(peer, _)| peer));
             }
         }
         found
     }
+
+    /// Whether pods of previews are meant of which no peer of a rule means the like in the baseline.
+    fn means_more(
+        &self,
+        home: &Home<'_>,
+        pods: Option<&Node>,
+        beside: &[(&Node, Meaning<'_>)],
+    ) -> bool {
+        let is_meant = |one: &&(&Node, Meaning<'_>)| {
+            let of_home = |(other, baseline, _): &(&Home<'_>, bool, bool)| {
+                *baseline && other.namespace == home.namespace
+            };
+            one.1.of_homes.iter().any(of_home)
+        };
+        let meant: Vec<Option<&Node>> =
+            beside.iter().filter(is_meant).map(|(_, meaning)| meaning.pods).collect();
+        let let_in: BTreeSet<usize> =
+            meant.iter().flat_map(|&other| self.estate.copied_pods(home, other)).collect();
+        let strangers_are_in = || {
+            let is_as_wide = |other: &Option<&Node>| {
+                other.is_none_or(|other| other.entries().is_empty()) || *other == pods
+            };
+            meant.iter().any(is_as_wide)
+        };
+        !self.estate.copied_pods(home, pods).is_subset(&let_in)
+            || means_strangers(pods) && !strangers_are_in()
+    }
 }
 
-/// A peer that means these pods of namespaces with a label.
-fn peer_of((label, value): (&str, &str), pods: Option<&Node>) -> Node {
-    let labels = Node::map([(label, Node::string(value))]);
-    let namespaces = Node::map([("matchLabels", labels)]);
+/// A peer that means these pods of namespaces with these labels.
+fn peer_of(labels: &[(&str, &str)], pods: Option<&Node>) -> Node {
+    let labels = labels.iter().map(|(label, value)| (*label, Node::string(*value)));
+    let namespaces = Node::map([("matchLabels", Node::map(labels))]);
     let pods = pods.filter(|pods| !pods.entries().is_empty()).cloned();
     let pods = pods.map(|pods| ("podSelector", pods));
     Node::map([("namespaceSelector", namespaces)].into_iter().chain(pods))
-}
-
-/// A peer that means namespaces, without those of previews.
-fn without_previews(peer: &Node) -> Node {
-    let mut peer = peer.clone();
-    let selector = peer.make(&["namespaceSelector"]);
-    let mut all = items(selector, "matchExpressions").to_vec();
-    all.push(Node::map([
-        ("key", Node::string(marks::SET)),
-        ("operator", Node::string("DoesNotExist")),
-    ]));
-    selector.set("matchExpressions", Node::list(all));
-    peer
 }
 
 fn items<'n>(node: &'n Node, key: &str) -> &'n [Node] {

@@ -1,20 +1,20 @@
 //! What is said of NetworkPolicies that cannot be made to hold for previews, or that hold for more than copies.
 
-use super::{Policy, Side, items, means_strangers, without_previews};
+use super::{Policy, Side, items, means_strangers};
 use crate::diagnostic::{Diagnostic, code};
 use crate::plan::policies::estate::Site;
 use crate::yaml::{Node, write_document};
 
 /// The finding that peers mean pods of previews and not their originals.
-pub(super) fn exceeds(policy: &Policy<'_>, peers: &[&Node]) -> Diagnostic {
+pub(super) fn exceeds(policy: &Policy<'_>, peers: &[(&Node, Node)]) -> Diagnostic {
     let id = &policy.object.id;
     let message = format!("{id} lets pods of previews through, and not those of the baseline");
-    let mended = Node::list(peers.iter().map(|peer| without_previews(peer)));
+    let mended = Node::list(peers.iter().map(|(_, mended)| mended.clone()));
     let help = format!(
         "previews are namespaces of other names, and what is added can take nothing back: let it leave them out:\n{}",
         text_of(&mended)
     );
-    let place = peers.first().map_or(policy.object.place(), |peer| peer.place);
+    let place = peers.first().map_or(policy.object.place(), |(peer, _)| peer.place);
     Diagnostic::new(&code::POLICY_UNLIKE, message, help).at(place, "previews have these labels")
 }
 
@@ -22,9 +22,8 @@ pub(super) fn exceeds(policy: &Policy<'_>, peers: &[&Node]) -> Diagnostic {
 /// `spec` is what would have to be added.
 pub(super) fn elsewhere(policy: &Policy<'_>, spec: &Node) -> Diagnostic {
     let id = &policy.object.id;
-    let home = policy.estate.catalog.namespace;
     let message =
-        format!("{id} lets pods of `{home}` through, and not the copies of them in previews");
+        format!("{id} lets pods of the baseline through, and not their copies in previews");
     let help = format!(
         "nothing is added in `{}`: add a NetworkPolicy there where previews should be let through:\n{}",
         id.namespace,
@@ -63,7 +62,9 @@ pub(super) fn locks_suites_out(policy: &Policy<'_>) -> Option<Diagnostic> {
         peers.any(|peer| {
             let meaning = policy.meaning(peer);
             meaning.is_some_and(|one| {
-                (one.of_baseline || one.of_previews) && means_strangers(one.pods)
+                let is_near =
+                    one.of_homes.iter().any(|(_, baseline, previews)| *baseline || *previews);
+                is_near && means_strangers(one.pods)
             })
         })
     };

@@ -4,6 +4,7 @@ use super::super::RouteIndex;
 use super::super::planner::planner;
 use crate::diagnostic::{Diagnostic, Place, code};
 use crate::kube::{Object, istio::GROUP};
+use crate::model::ServiceName;
 use crate::model::route::Route;
 use crate::model::route::istio::Seen;
 use crate::yaml::Node;
@@ -39,7 +40,7 @@ impl RouteIndex<'_, '_> {
     /// Where an object says that it is for the baseline's namespace.
     fn private<'o>(&self, object: &'o Object) -> Option<&'o Node> {
         const EXPORT_TO: &str = "networking.istio.io/exportTo";
-        let home = self.catalog.namespace;
+        let home = self.catalog.home;
         if let Some(route) = Route::of(object) {
             return planner(route.api).private(self, object);
         }
@@ -47,8 +48,9 @@ impl RouteIndex<'_, '_> {
             let node = object.node.at(&["spec", "exportTo"]);
             return node.filter(|_| Seen::of(object).is_private(home));
         }
-        let is_service = object.is("", "Service") && object.id.namespace == home;
-        let concerned = is_service && self.is_called(&object.id.name);
+        let name = home.service(&object.id.name, &object.id.namespace);
+        let service = name.filter(|_| object.is("", "Service"));
+        let concerned = service.is_some_and(|service| self.is_called(service));
         let node = object.node.at(&["metadata", "annotations", EXPORT_TO]);
         node.filter(|node| {
             let written = node.text().unwrap_or_default();
@@ -57,8 +59,8 @@ impl RouteIndex<'_, '_> {
     }
 
     /// Whether some preview calls the baseline's service and not a copy of its own.
-    fn is_called(&self, service: &str) -> bool {
-        self.affecting.get(service).map_or(0, Vec::len) < self.environments.len()
+    fn is_called(&self, service: ServiceName<'_>) -> bool {
+        self.affecting.get(&service).map_or(0, Vec::len) < self.environments.len()
     }
 
     /// Whether copies can meet the rules of a VirtualService: where every preview has a copy of each of its

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::swap::Swapped;
 use super::super::{MeshRoutes, RouteIndex, Routing};
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::model::Service;
+use crate::model::{Service, ServiceName};
 
 impl<'a> RouteIndex<'a, '_> {
     /// Warns of services of which no rule and no way in chooses a copy, once for all previews. Rules that
@@ -16,12 +16,12 @@ impl<'a> RouteIndex<'a, '_> {
         }
         let reached = reached(routing);
         for service in self.catalog.services() {
-            let is_meant = self.is_previewed(service.name()) && !service.routable().is_empty();
+            let is_meant = self.is_previewed(service.id()) && !service.routable().is_empty();
             // Pods that another Service selects too are reached by way of that one.
             let selected = self.catalog.selected(service);
             let mut same = selected.flat_map(|one| self.catalog.selecting(one.object));
             if is_meant
-                && !reached.contains(service.name())
+                && !reached.contains(&service.id())
                 && !same.any(|name| reached.contains(name))
             {
                 report.extend(self.unreached(service));
@@ -30,7 +30,7 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     fn unreached(&self, service: &Service<'a>) -> Option<Diagnostic> {
-        let name = service.name();
+        let name = service.id();
         let route = self.routes_of(name).next()?;
         let message = format!(
             "{} routes {name} and sends every request elsewhere: no request reaches its copies",
@@ -45,9 +45,9 @@ impl<'a> RouteIndex<'a, '_> {
 }
 
 /// The services of which some rule chooses a copy.
-fn reached<'a>(routing: &Routing<'a>) -> BTreeSet<&'a str> {
+fn reached<'a>(routing: &Routing<'a>) -> BTreeSet<ServiceName<'a>> {
     let made = routing.mesh.iter().filter_map(|routes| match routes {
-        MeshRoutes::GatewayApi(routes) => routes.leads_to_copy().then(|| routes.service.name()),
+        MeshRoutes::GatewayApi(routes) => routes.leads_to_copy().then(|| routes.service.id()),
         MeshRoutes::Istio(rules) => rules.leads_to_copy().then_some(rules.service),
     });
     // What is attached to copies is for the preview's own calls.
