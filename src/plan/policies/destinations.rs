@@ -47,6 +47,14 @@ pub(super) fn is_of_callers(catalog: &Catalog<'_>, policy: &Object) -> bool {
     policy.is(GROUP, KIND) && Host::of(catalog, policy) == Host::Foreign
 }
 
+/// Whether a policy is a rule that only names subsets, of which previews have none.
+pub(super) fn sets_nothing(policy: &Object) -> bool {
+    let sets = |node: &Node| node.get("trafficPolicy").is_some();
+    let spec = policy.node.get("spec");
+    let subsets = spec.and_then(|spec| spec.get("subsets")).map(Node::items).unwrap_or_default();
+    policy.is(GROUP, KIND) && !spec.is_some_and(sets) && !subsets.iter().any(sets)
+}
+
 /// Says what becomes of a DestinationRule.
 pub(super) fn treat(estate: &Estate<'_>, rule: &Object, report: &mut Report) -> Treated {
     let Some(spec) = rule.node.get("spec").filter(|_| estate.site(rule) == Site::Home) else {

@@ -125,7 +125,8 @@ pub(super) fn copied_with<'a>(catalog: &'a Catalog<'a>) -> Vec<Vec<&'a Object>> 
         let Some(targets) = targets.get(policy.id.namespace.as_str()) else { continue };
         let Some(kind) = kinds::find(&policy.id.group, &policy.id.kind) else { continue };
         // What names its targets is followed by a waypoint or a Gateway, and previews have neither.
-        if kind.policy_fate == kinds::PolicyFate::Copied && !names_targets(policy) {
+        let is_empty = names_targets(policy) || destinations::sets_nothing(policy);
+        if kind.policy_fate == kinds::PolicyFate::Copied && !is_empty {
             // Pods of suites have labels that nobody knows here, and what binds all pods binds them.
             let touched = match network::binds_strangers(policy)
                 || destinations::is_of_callers(catalog, policy)
