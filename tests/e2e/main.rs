@@ -11,6 +11,9 @@ mod books;
 #[path = "../common/dice.rs"]
 mod dice;
 #[allow(dead_code, reason = "shared with the other tests")]
+#[path = "../common/estate.rs"]
+mod estate;
+#[allow(dead_code, reason = "shared with the other tests")]
 #[path = "../common/evaluator/mod.rs"]
 mod evaluator;
 mod evidence;
@@ -60,6 +63,7 @@ const SCENARIOS: &[Scenario] = &[
     ("workflows", scenarios::workflows::run),
     ("policies under mutual TLS", scenarios::policies::run),
     ("random shops", scenarios::random::run),
+    ("estates", scenarios::estates::run),
 ];
 
 /// Run only when E2E_ONLY names them: they take minutes, and a machine with nothing else to do.

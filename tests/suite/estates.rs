@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::estate::{Entry, Estate};
 use super::evaluator::{Answer, Call, Mesh, Request, Share, fqdn};
-use super::orchestrator::{ANABRANCH, Answer as Output, kustomize, run};
+use super::orchestrator::{ANABRANCH, Answer as Output, kustomize, root, run};
 use super::schema::documents;
 
 const KEY: &str = "x-preview-id";
@@ -274,8 +274,12 @@ fn what_cannot_be_previewed_is_refused_by_name() {
 
 #[test]
 fn every_estate_says_what_it_stands_for() {
+    let list = root().join("tests/estates/README.md");
+    let list = fs::read_to_string(list).expect("the list is there");
     for estate in Estate::all() {
         let text = fs::read_to_string(estate.folder.join("README.md")).unwrap_or_default();
         assert!(text.trim().len() > 40, "{} has no README.md", estate.name());
+        let row = format!("| [{0}]({0}) |", estate.name());
+        assert!(list.contains(&row), "tests/estates/README.md has no row {row}");
     }
 }

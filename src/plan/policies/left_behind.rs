@@ -8,7 +8,7 @@ use super::reach::Targets;
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::Object;
 use crate::kube::kinds::{self, PolicyFate};
-use crate::kube::meta::{PUBLISHING, SPREADING};
+use crate::kube::meta::{CHOOSING, PUBLISHING, SPREADING};
 use crate::model::Catalog;
 use crate::plan::environment::Environment;
 
@@ -121,11 +121,17 @@ fn left_out_of_copies<'a>(originals: impl Iterator<Item = &'a Object>, report: &
     const HOOK: &str = "helm.sh/hook";
     for original in originals {
         let has = |key: &&&str| original.annotation(key).is_some();
+        let chosen = |key: &&&str| has(key) || original.label(key).is_some();
+        let chosen: Vec<String> =
+            CHOOSING.iter().filter(chosen).map(|key| format!("`{key}`")).collect();
         let id = &original.id;
         let what = if let Some(key) = PUBLISHING.iter().find(has) {
             format!("the copies of {id} have no `{key}`: the name is the original's")
         } else if let Some(key) = SPREADING.iter().find(has) {
             format!("the copies of {id} have no `{key}`: they are for their previews alone")
+        } else if !chosen.is_empty() {
+            let keys = chosen.join(" and no ");
+            format!("the copies of {id} have no {keys}: their image is that of the preview")
         } else if original.annotation(HOOK).is_some() {
             format!("the copies of {id} have no `{HOOK}`: they come and go with their previews")
         } else {

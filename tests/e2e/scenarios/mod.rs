@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod artifacts;
 pub(crate) mod broken;
 pub(crate) mod east_west;
+pub(crate) mod estates;
 pub(crate) mod fleet;
 pub(crate) mod followed;
 pub(crate) mod function;
