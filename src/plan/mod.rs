@@ -159,7 +159,7 @@ pub(crate) fn plan<'a>(
     check_aliases(config, catalog, &environments, report);
     let (mut left_behind, mut of_routes) = (Report::default(), Report::default());
     let ((), routing) = rayon::join(
-        || policies::check_left_behind(catalog, &environments, &mut left_behind),
+        || policies::check_left_behind(config, catalog, &environments, &mut left_behind),
         || routing::plan(config, catalog, &environments, limits, &mut of_routes),
     );
     report.absorb(left_behind);
