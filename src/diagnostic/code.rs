@@ -242,6 +242,15 @@ codes! {
          what an added policy can mend is added. A DENY for all but the named, an ALLOW for all but the named,\n\
          a policy of Istio's root namespace that names the baseline, and a decision outside of the mesh (CUSTOM)\n\
          have to be changed where they are: the finding says how.";
+    ACCESS_WIDENED = "access-widened", Error, "with previews somebody may call what they might not before",
+        "Before anything is written it is tried, for every account of the input and every kind of call that the\n\
+         AuthorizationPolicies tell apart, who may call each service of the baseline and each copy of it. What is\n\
+         added for previews means namespaces that begin with their prefix: where a namespace of somebody else does\n\
+         so too, its pods would be let in.";
+    ACCESS_NARROWED = "access-narrowed", Warning, "with previews somebody may not call what they might before",
+        "Before anything is written it is tried, for every account of the input and every kind of call that the\n\
+         AuthorizationPolicies tell apart, who may call each service of the baseline and each copy of it. The finding\n\
+         names a caller and a call that is refused once there are previews.";
     POLICY_ELSEWHERE = "policy-elsewhere", Warning, "a policy elsewhere may refuse previews what it allows the baseline",
         "The policy that refuses a preview's call stands beside what is called. In a namespace that is no part of\n\
          the baseline nothing is added: who owns it decides whether previews may call. The finding has the rules\n\

@@ -87,7 +87,10 @@ pub(super) fn facts<'p>(plan: &'p Plan<'p>, index: usize, room: &'p Room<'p>) ->
     let urls = || plan.routing.entries.urls(env.name).map(Cow::Owned);
     let changes = &env.preview.changes;
     let first = changes.first();
-    let services = env.affected.iter().map(|service| service.name.into());
+    let services = env.affected.iter().map(|service| match spec.baseline.only() {
+        Some(_) => Cow::Borrowed(service.name),
+        None => format!("{}.{}", service.name, service.namespace).into(),
+    });
     let commits = || changes.iter().map(|change| change.commit.as_str().into());
     let numbers = changes.iter().map(|one| format!("{}#{}", one.repository, one.number).into());
     let repository = first.map(|change| change.repository.as_str());

@@ -447,6 +447,9 @@ impl<'a> Flux<'a> {
 fn add_texts<'t>(change: &'t ServiceChange, texts: &mut Vec<Cow<'t, str>>) {
     let replicas = change.replicas.to_string();
     texts.extend([Cow::from(&*change.name), Cow::from(&change.image), Cow::from(replicas)]);
+    if !change.namespace.is_empty() {
+        texts.extend(["namespace", &change.namespace].map(Cow::from));
+    }
     let containers = change.containers.iter().map(|one| ["container", &one.name, &one.image]);
     let workloads = change.workloads.iter().map(|one| ["workload", &one.name, &one.image]);
     let variables = change.env.iter().map(|one| ["env", &one.name, &one.value]);

@@ -163,6 +163,14 @@ impl<'p> Emission<'p> {
         (name, self.plan.routing.entries.urls(name).collect())
     }
 
+    /// The namespaces of the preview with this index, that of its first service first.
+    #[must_use]
+    pub fn rooms(&self, index: usize) -> Vec<&'p Room<'p>> {
+        let env = &self.plan.environments[index];
+        let others = env.rooms.iter().filter(|room| room.baseline != env.first);
+        std::iter::once(env.first_room()).chain(others).collect()
+    }
+
     /// The objects of the preview with this index, in the order of names. `room` is empty and lends
     /// its memory: one thread makes many previews.
     #[must_use]

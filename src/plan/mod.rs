@@ -4,6 +4,7 @@
 //! yet, and nothing behind it decides anything.
 
 mod access;
+mod access_check;
 mod accounts;
 mod bound;
 mod callers;
@@ -163,6 +164,8 @@ pub(crate) fn plan<'a>(
     propagation::check(config, catalog, &environments, report);
     let policies = policies::plan(config, catalog, &environments, report);
     let plan = Plan { config, catalog, environments, routing, policies };
+    policies::check_preview_hosts(&plan, report);
+    access_check::check(&plan, report);
     unsaid::check(&plan, report);
     let copies = copied::Copies::of(&plan);
     bound::check(&plan, &copies, report);

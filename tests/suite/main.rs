@@ -1,5 +1,7 @@
 //! The one test binary: black-box tests of the command line, one module per subject.
 
+#[path = "../common/access.rs"]
+mod access;
 mod action_races;
 mod actions;
 mod affected;
@@ -46,6 +48,7 @@ mod orchestrator;
 mod output;
 mod outside;
 mod overlaps;
+mod policies;
 mod prefixes;
 mod propagation;
 mod protocol;

@@ -13,34 +13,35 @@ use crate::spec::Config;
 use crate::yaml::Node;
 
 /// A baseline and its previews, as far as policies are concerned.
-pub(super) struct Estate<'a> {
-    pub(super) catalog: &'a Catalog<'a>,
+pub(in crate::plan) struct Estate<'a> {
+    pub(in crate::plan) catalog: &'a Catalog<'a>,
     /// The namespaces of the baseline.
-    pub(super) homes: Vec<Home<'a>>,
+    pub(in crate::plan) homes: Vec<Home<'a>>,
     /// Whether some preview copies the object of this number.
     copied: Vec<bool>,
 }
 
 /// A namespace of the baseline.
-pub(super) struct Home<'a> {
+pub(in crate::plan) struct Home<'a> {
     /// Its name.
-    pub(super) namespace: &'a str,
+    pub(in crate::plan) namespace: &'a str,
     /// Its accounts, each with the workloads that run as it.
-    pub(super) accounts: BTreeMap<&'a str, Vec<usize>>,
+    pub(in crate::plan) accounts: BTreeMap<&'a str, Vec<usize>>,
     /// The accounts that copies run as.
-    copied_accounts: BTreeSet<&'a str>,
+    pub(in crate::plan) copied_accounts: BTreeSet<&'a str>,
     /// Its workloads and Services.
     targets: Targets<'a>,
     /// The names of the namespaces that previews have for it, with `*` for any text: `pr-*`. Every preview that
     /// may come is meant.
-    pub(super) previews: String,
+    pub(in crate::plan) previews: String,
 }
 
 impl<'a> Home<'a> {
     fn add_accounts(&mut self, catalog: &'a Catalog<'a>, copied: &[bool]) {
         let is_near = |object: &Object| object.id.namespace == self.namespace;
         for workload in catalog.workloads().iter().filter(|one| is_near(one.object)) {
-            let (account, number) = (account(&workload.object.node), workload.object.number);
+            let account = Estate::account(&workload.object.node);
+            let number = workload.object.number;
             self.accounts.entry(account).or_default().push(number);
             self.copied_accounts.extend(copied[number].then_some(account));
         }
@@ -57,17 +58,17 @@ impl<'a> Home<'a> {
     }
 
     /// The namespace of a preview that no policy names.
-    pub(super) fn any_preview(&self) -> String {
+    pub(in crate::plan) fn any_preview(&self) -> String {
         self.previews.replace('*', "\0")
     }
 }
 
 /// An account, and the namespace of the baseline that has it.
-pub(super) type Account<'e, 'a> = (&'e Home<'a>, &'a str);
+pub(in crate::plan) type Account<'e, 'a> = (&'e Home<'a>, &'a str);
 
 /// Where a policy is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Site {
+pub(in crate::plan) enum Site {
     /// In a namespace of the baseline.
     Home,
     /// In Istio's root namespace: it holds in all namespaces.
@@ -77,7 +78,7 @@ pub(super) enum Site {
 }
 
 impl<'a> Estate<'a> {
-    pub(super) fn new(
+    pub(in crate::plan) fn new(
         config: &'a Config,
         catalog: &'a Catalog<'a>,
         environments: &[Environment<'a>],
@@ -103,14 +104,14 @@ impl<'a> Estate<'a> {
     }
 
     /// Whether some preview copies an object.
-    pub(super) fn copies(&self, object: &Object) -> bool {
+    pub(in crate::plan) fn copies(&self, object: &Object) -> bool {
         self.copied[object.number]
     }
 
     /// Where a policy is.
-    pub(super) fn site(&self, policy: &Object) -> Site {
+    pub(in crate::plan) fn site(&self, policy: &Object) -> Site {
         let namespace = policy.id.namespace.as_str();
-        if self.homes.iter().any(|home| home.namespace == namespace) {
+        if self.is_home(namespace) {
             Site::Home
         } else if namespace == ROOT_NAMESPACE {
             Site::Root
@@ -120,7 +121,7 @@ impl<'a> Estate<'a> {
     }
 
     /// The workloads of the baseline that a policy applies to.
-    pub(super) fn workloads_under(&self, policy: &Object) -> BTreeSet<usize> {
+    pub(in crate::plan) fn workloads_under(&self, policy: &Object) -> BTreeSet<usize> {
         let ways =
             kinds::find(&policy.id.group, &policy.id.kind).map_or(&[][..], |kind| kind.policy);
         let mut found = BTreeSet::new();
@@ -144,13 +145,13 @@ impl<'a> Estate<'a> {
     }
 
     /// Whether a policy applies to something that some preview copies.
-    pub(super) fn applies_to_copies(&self, policy: &Object) -> bool {
+    pub(in crate::plan) fn applies_to_copies(&self, policy: &Object) -> bool {
         self.workloads_under(policy).into_iter().any(|number| self.copied[number])
     }
 
     /// The accounts of copies whose pods may call what a policy applies to, which may be more than the input shows:
     /// calls of a service to itself stay within its preview.
-    pub(super) fn callers(&self, policy: &Object) -> Vec<Account<'_, 'a>> {
+    pub(in crate::plan) fn callers(&self, policy: &Object) -> Vec<Account<'_, 'a>> {
         let called = self.workloads_under(policy);
         let calls = |(home, account): &Account<'_, '_>| {
             let own = home.accounts.get(account).map(Vec::as_slice).unwrap_or_default();
@@ -160,15 +161,25 @@ impl<'a> Estate<'a> {
     }
 
     /// The accounts that copies run as.
-    pub(super) fn copied_accounts(&self) -> impl Iterator<Item = Account<'_, 'a>> {
+    pub(in crate::plan) fn copied_accounts(&self) -> impl Iterator<Item = Account<'_, 'a>> {
         let of = |home| Home::copied_accounts(home);
         self.homes.iter().flat_map(of)
     }
-}
 
-/// The account that the pods of a workload run as.
-fn account(workload: &Node) -> &str {
-    let pod = pod_spec(workload);
-    let named = |key| pod.and_then(|pod| pod.text_at(&[key])).filter(|name| !name.is_empty());
-    named("serviceAccountName").or_else(|| named("serviceAccount")).unwrap_or("default")
+    /// Whether a namespace is one of the baseline's.
+    pub(in crate::plan) fn is_home(&self, namespace: &str) -> bool {
+        self.homes.iter().any(|home| home.namespace == namespace)
+    }
+
+    /// Whether a policy may hold for workloads of the baseline, by where it is.
+    pub(in crate::plan) fn may_hold_for_home(&self, policy: &Object) -> bool {
+        self.site(policy) != Site::Elsewhere
+    }
+
+    /// The account that the pods of a workload run as.
+    pub(in crate::plan) fn account(workload: &Node) -> &str {
+        let pod = pod_spec(workload);
+        let named = |key| pod.and_then(|pod| pod.text_at(&[key])).filter(|name| !name.is_empty());
+        named("serviceAccountName").or_else(|| named("serviceAccount")).unwrap_or("default")
+    }
 }

@@ -13,15 +13,17 @@ mod calico;
 mod estate;
 mod glob;
 mod left_behind;
+mod preview_hosts;
 mod reach;
 
 pub(super) use calico::is_in_word;
+pub(super) use estate::Estate;
 pub(super) use left_behind::check as check_left_behind;
+pub(super) use preview_hosts::check as check_preview_hosts;
 pub(super) use reach::plain_label;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use self::estate::Estate;
 use self::reach::Targets;
 use super::environment::{Copied, Environment};
 use crate::diagnostic::{Diagnostic, Report, code};
@@ -35,11 +37,18 @@ use crate::yaml::Node;
 pub(crate) struct Policies<'a> {
     /// What the copies of a policy say, by the number of the original, where that is something else.
     rewritten: BTreeMap<usize, Node>,
+    /// Policies that were refused, by their numbers.
+    pub(super) refused: BTreeSet<usize>,
     /// What is added beside policies of the input, in the order of these.
     pub(crate) siblings: Vec<Sibling<'a>>,
 }
 
 impl Policies<'_> {
+    /// What the copies of a policy say, where that is something else than the original.
+    pub(super) fn rewritten_spec(&self, original: &Object) -> Option<&Node> {
+        self.rewritten.get(&original.number)
+    }
+
     /// The body of an unchanged copy.
     pub(crate) fn body(&self, copied: &Copied<'_>) -> Node {
         let mut node = copied.node().into_owned();
@@ -67,6 +76,8 @@ struct Treated {
     copy: Option<Node>,
     /// The spec of what is added beside it, where some preview needs that.
     sibling: Option<Node>,
+    /// Whether it was reported that it cannot hold for previews.
+    is_refused: bool,
 }
 
 /// Says what becomes of a policy, of whatever namespace it is, and reports what cannot be done for it.
@@ -91,6 +102,7 @@ pub(super) fn plan<'a>(
     for &(group, kind, treat) in TREATMENTS {
         for original in catalog.of_kind(group, kind) {
             let treated = treat(&estate, original, report);
+            policies.refused.extend(treated.is_refused.then_some(original.number));
             policies.rewritten.extend(treated.copy.map(|spec| (original.number, spec)));
             let sibling = treated.sibling.map(|spec| Sibling { original, spec });
             report.extend(sibling.as_ref().and_then(|sibling| name_too_long(config, sibling)));

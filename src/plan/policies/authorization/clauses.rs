@@ -26,7 +26,7 @@ pub(super) const ACCOUNT: &str = "source.serviceAccount";
 pub(super) type Caller<'c> = [&'c str; 3];
 
 /// The texts of a list.
-pub(super) fn texts<'n>(node: &'n Node, key: &str) -> impl Iterator<Item = &'n str> {
+pub(super) fn texts<'n>(node: &'n Node, key: &str) -> impl Iterator<Item = &'n str> + use<'n> {
     node.get(key).map(Node::items).unwrap_or_default().iter().filter_map(Node::text)
 }
 
@@ -150,25 +150,45 @@ impl<'n> Clauses<'n> {
 
     /// The trust domains that the policy names.
     pub(super) fn trusts(&self) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
-        let mut add = |value: &str| {
-            let trust = value.split('/').next().unwrap_or_default().trim_matches('*');
-            if !trust.is_empty() {
-                found.insert(trust.to_owned());
+        let trust = |value: &'n str| value.split('/').next().unwrap_or_default().trim_matches('*');
+        let named = self.principals().into_iter().map(trust);
+        named.filter(|trust| !trust.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// The accounts that the policy tells from others by their names; none where it may tell any two apart.
+    pub(super) fn named_accounts(&self) -> Option<BTreeSet<&'n str>> {
+        let mut named = BTreeSet::new();
+        for principal in self.principals() {
+            let (before, last) = principal.rsplit_once('/').unwrap_or(("", principal));
+            match last.strip_suffix('*') {
+                Some("") => {}
+                Some(_) if before.matches('/').count() < 3 => {}
+                None if !before.is_empty() => {
+                    named.insert(last);
+                }
+                _ => return None,
             }
-        };
+        }
+        let accounts = self.texts(["serviceAccounts", "notServiceAccounts"], ACCOUNT);
+        named.extend(accounts.iter().map(|name| name.rsplit('/').next().unwrap_or(name)));
+        Some(named)
+    }
+
+    fn principals(&self) -> Vec<&'n str> {
+        self.texts(["principals", "notPrincipals"], PRINCIPAL)
+    }
+
+    /// The texts of two lists of sources, and of conditions with a key.
+    fn texts(&self, lists: [&'static str; 2], about: &str) -> Vec<&'n str> {
+        let mut found = Vec::new();
         for clause in &self.all {
-            let source = clause.source.into_iter();
-            source
-                .flat_map(|source| ["principals", "notPrincipals"].map(|key| texts(source, key)))
-                .flatten()
-                .for_each(&mut add);
-            let about =
-                clause.conditions.iter().filter(|one| one.text_at(&["key"]) == Some(PRINCIPAL));
-            about
-                .flat_map(|one| ["values", "notValues"].map(|key| texts(one, key)))
-                .flatten()
-                .for_each(&mut add);
+            if let Some(source) = clause.source {
+                found.extend(lists.into_iter().flat_map(|list| texts(source, list)));
+            }
+            let conditions = clause.conditions.iter();
+            for one in conditions.filter(|one| one.text_at(&["key"]) == Some(about)) {
+                found.extend(["values", "notValues"].into_iter().flat_map(|list| texts(one, list)));
+            }
         }
         found
     }

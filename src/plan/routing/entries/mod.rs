@@ -128,6 +128,11 @@ impl EntryClone<'_> {
         clone_name(&self.way, preview, self.number)
     }
 
+    /// The original hosts, and what previews have for each, with `{preview}` for their names.
+    pub(in crate::plan) fn renamed_hosts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.way.hosts.iter().map(|(original, made)| (original.as_str(), made.0.as_str()))
+    }
+
     /// The hosts of a preview's clone, each once, in the order of the original ones.
     pub(crate) fn hosts(&self, preview: &str) -> Vec<String> {
         let mut seen = BTreeSet::new();
