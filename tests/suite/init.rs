@@ -112,8 +112,7 @@ fn init_writes_what_it_finds_and_check_passes_it() {
     shop.run("init apps").ok();
     let text = fs::read_to_string(shop.path("apps/previews.yaml")).expect("is written");
     for wanted in [
-        "    # Its services: cart, web.\n    # Other namespaces here: money. For a baseline in several of them write `namespaces: [...]` \
-         instead.\n    namespace: shop\n",
+        "    # Its services: cart, web.\n    # Other namespaces here: money. A system that lives in several lists them as `namespaces`.\n    namespace: shop\n",
         "    path: ./apps\n",
         "    gate: ./apps/previews/gate\n",
         "{namespace: infra, name: public, sectionName: https}",

@@ -162,10 +162,8 @@ fn previews_file(name: &str, below: &str, baseline: &Baseline, found: &Found) ->
     }
     let others = found.beside(namespace);
     if !others.is_empty() {
-        text.push_str(&format!(
-            "    # Other namespaces here: {}. For a baseline in several of them write `namespaces: [...]` instead.\n",
-            some_of(others)
-        ));
+        let others = some_of(others);
+        text.push_str(&format!("    # Other namespaces here: {others}. A system that lives in several lists them as `namespaces`.\n"));
     }
     text.push_str(&format!("    namespace: {}\n", as_scalar(namespace)));
     text.push_str("    # Where its manifests are, from the root of the repository.\n");
