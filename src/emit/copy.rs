@@ -82,6 +82,7 @@ pub(super) fn copy<'e: 'a, 'a>(
     in_front(metadata, &["name", "namespace", "labels", "annotations"]);
     match node.text_at(&["kind"]).unwrap_or_default() {
         "Service" => service(&mut node, plan, room),
+        "DestinationRule" => destination_rule(&mut node, env, room),
         "Sidecar" => sidecar(&mut node, env, room),
         "RoleBinding" => role_binding(&mut node, room, accounts()),
         "ServiceMonitor" | "PodMonitor" => {
@@ -128,6 +129,42 @@ fn service(node: &mut Node, plan: &Plan<'_>, room: &Room<'_>) {
     spec.set("type", Node::string("ClusterIP"));
     if headless {
         spec.set("clusterIP", Node::string("None"));
+    }
+}
+
+/// A DestinationRule of all services of the baseline is one of all services of the preview; and a server that proves
+/// by name who it is has the name of the copy's account.
+fn destination_rule(node: &mut Node, env: &Environment<'_>, room: &Room<'_>) {
+    let Room { baseline, namespace, .. } = room;
+    let spec = node.make(&["spec"]);
+    let own = format!(".{baseline}.svc.{}", env.domain);
+    let host = spec.text_at(&["host"]).unwrap_or_default();
+    let covers = host.strip_prefix('*').is_some_and(|rest| own.ends_with(rest));
+    if covers {
+        spec.set("host", Node::string(format!("*.{namespace}.svc.{}", env.domain)));
+    }
+    let (from, to) = (format!("/ns/{baseline}/"), format!("/ns/{namespace}/"));
+    rename_servers(spec, &from, &to);
+}
+
+/// Rewrites the names that servers may have.
+fn rename_servers(node: &mut Node, from: &str, to: &str) {
+    match &mut node.data {
+        Data::Map(entries) => {
+            for (key, value) in entries {
+                if key.text == "subjectAltNames" {
+                    for name in value.items_mut() {
+                        if let Some(text) = name.text().filter(|text| text.contains(from)) {
+                            *name = Node::string(text.replace(from, to));
+                        }
+                    }
+                } else {
+                    rename_servers(value, from, to);
+                }
+            }
+        }
+        Data::List(items) => items.iter_mut().for_each(|item| rename_servers(item, from, to)),
+        Data::Scalar { .. } => {}
     }
 }
 

@@ -9,6 +9,7 @@
 //! | VirtualService | `routing/istio/` |
 //! | Flux Kustomizations | `flux.rs` |
 //! | Provider, Alert | `notification.rs` |
+//! | ResourceQuota, LimitRange | `quota.rs` |
 //! | OCIRepository, Receiver | `artifacts.rs` |
 //!
 //! What most previews have alike is written once with holes and filled for each: see `template/`.
@@ -20,6 +21,7 @@ mod flux;
 mod meta;
 mod notification;
 mod policies;
+mod quota;
 mod routing;
 mod template;
 
@@ -188,6 +190,9 @@ impl<'p> Emission<'p> {
         for room in &env.rooms {
             add(File::Namespace, Part::Namespace { room, owned });
             add(File::Namespace, Part::Facts(room));
+            if self.parts.has_quota {
+                add(File::Namespace, Part::Quota(room));
+            }
         }
         // Originals have the order that what is made of them will have.
         let mut copies = env.copies.iter().peekable();

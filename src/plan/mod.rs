@@ -13,6 +13,7 @@ mod closure;
 mod copied;
 mod environment;
 mod few;
+mod forks;
 mod hosts;
 mod injection;
 mod judge;
@@ -22,6 +23,7 @@ mod needs;
 mod patch;
 pub(crate) mod policies;
 mod propagation;
+mod quota;
 pub(crate) mod routing;
 mod secrets;
 mod shared;
@@ -35,6 +37,7 @@ use std::sync::Mutex;
 pub(crate) use access::applies_to_some as subject_applies;
 pub(crate) use changes::Value;
 pub(crate) use environment::{Alias, Body, Copied, Environment, Room};
+pub(crate) use forks::check_suites as check_suites_of_forks;
 
 use closure::CopyIndex;
 use needs::Finder;
@@ -167,9 +170,11 @@ pub(crate) fn plan<'a>(
     policies::check_preview_hosts(&plan, report);
     access_check::check(&plan, report);
     unsaid::check(&plan, report);
+    forks::check(&plan, report);
     let copies = copied::Copies::of(&plan);
     bound::check(&plan, &copies, report);
     accounts::check(catalog, &copies, report);
     shared::check(&copies, report);
+    quota::check(&plan, &copies, report);
     plan
 }

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::affected::PathMap;
 use super::flux::{Flux, SecretRef};
@@ -490,6 +492,21 @@ pub struct Limits {
     pub registries: Registries,
     /// Images must name a digest.
     pub require_digest: bool,
+    /// What the namespace of each preview may use.
+    pub quota: Quota,
+}
+
+/// What the namespace of a preview may use, in Kubernetes' words.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Quota {
+    /// `spec.hard` of a ResourceQuota, such as `{requests.cpu: "4", pods: 20}`. Absent: no ResourceQuota.
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub hard: IgnoredAny,
+    /// `spec` of a LimitRange, with its list `limits`: what containers get that ask for nothing. Absent: no
+    /// LimitRange.
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub limit_range: IgnoredAny,
 }
 
 impl Default for Limits {
@@ -503,6 +520,7 @@ impl Default for Limits {
             replicas: 10,
             registries: Registries::default(),
             require_digest: false,
+            quota: Quota::default(),
         }
     }
 }

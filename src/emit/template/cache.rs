@@ -14,8 +14,8 @@ use super::stencil::{Draft, Stencil};
 use super::values::{HoleValues, PreviewValues, names_of};
 use crate::emit::flux::{self, Flux};
 use crate::emit::routing::{self, Grant, PreviewRoute, istio};
-use crate::emit::{copy, environment};
-use crate::kube::{Id, Object};
+use crate::emit::{copy, environment, quota};
+use crate::kube::{Id, Object, marks};
 use crate::model::once_map::OnceMap;
 use crate::plan::routing::istio::HostRules;
 use crate::plan::{Alias, Body, Copied, Environment, Plan, Room, Value};
@@ -33,6 +33,8 @@ pub(in crate::emit) enum Part<'p> {
     },
     /// The ConfigMap that tests read in a room.
     Facts(&'p Room<'p>),
+    /// What a room may use.
+    Quota(&'p Room<'p>),
     /// The Sidecar of a room.
     Sidecar(&'p Room<'p>),
     /// A name that leads to the baseline.
@@ -64,6 +66,9 @@ pub(in crate::emit) struct Parts<'p> {
     cuts: bool,
     namespaces: [Cache; 2],
     facts: Cache,
+    /// Whether previews have quotas.
+    pub(in crate::emit) has_quota: bool,
+    quota: Cache,
     sidecar: Cache,
     grants: Cache,
     /// By the number of the original.
@@ -104,6 +109,8 @@ impl<'p> Parts<'p> {
             cuts,
             namespaces: Default::default(),
             facts: Cache::default(),
+            has_quota: ["hard", "limitRange"].iter().any(|one| plan.config.quota(one).is_some()),
+            quota: Cache::default(),
             sidecar: Cache::default(),
             grants: Cache::default(),
             copies: caches(objects),
@@ -168,6 +175,7 @@ impl<'p> Parts<'p> {
         match part {
             Part::Namespace { owned, .. } => Some(&self.namespaces[usize::from(*owned)]),
             Part::Facts(_) => Some(&self.facts),
+            Part::Quota(_) => Some(&self.quota),
             Part::Sidecar(_) => Some(&self.sidecar),
             Part::Grants(_) => Some(&self.grants),
             Part::Alias(Alias::Service(service)) => self.aliases.get(service.object.number),
@@ -259,6 +267,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             Part::Namespace { room, owned } => {
                 vec![environment::namespace(plan, env, env.room(room.baseline), *owned)]
             }
+            Part::Quota(room) => quota::emit(plan, env, env.room(room.baseline)),
             Part::Sidecar(room) => vec![environment::sidecar(plan, env, env.room(room.baseline))],
             Part::Alias(alias) => vec![environment::alias(plan, env, *alias)],
             Part::Route(index) => self.parts.routes[*index].0.objects(plan, env),
@@ -279,7 +288,11 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     {
         let mut key = CacheKey::new();
         match part {
-            Part::Namespace { room, .. } => key.push(room.baseline),
+            Part::Namespace { room, .. } => {
+                key.push(room.baseline);
+                key.extend(self.env.preview.fork().map(|_| marks::FORK));
+            }
+            Part::Quota(room) => key.push(room.baseline),
             Part::Facts(room) => {
                 key.push(room.baseline);
                 for (name, value) in environment::facts(self.parts.plan, self.index, room) {

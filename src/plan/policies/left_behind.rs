@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::names_targets;
 use super::reach::Targets;
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::Object;
@@ -57,7 +58,8 @@ fn not_copied(
 ) {
     for policy in catalog.objects().filter(|object| !is_copied(object)) {
         let Some(kind) = kinds::find(&policy.id.group, &policy.id.kind) else { continue };
-        if kind.policy_fate == PolicyFate::Copied {
+        let is_followed = kind.group == "security.istio.io" || !names_targets(policy);
+        if kind.policy_fate == PolicyFate::Copied && is_followed {
             continue;
         }
         let is_of = |copies: &&Targets<'_>| match kind.is_cluster_scoped {

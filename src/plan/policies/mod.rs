@@ -10,9 +10,11 @@
 
 mod authorization;
 mod calico;
+mod destinations;
 mod estate;
 mod glob;
 mod left_behind;
+mod network;
 mod preview_hosts;
 mod reach;
 
@@ -84,8 +86,11 @@ struct Treated {
 type Treat = fn(&Estate<'_>, &Object, &mut Report) -> Treated;
 
 /// The kinds of policies of which more is to be said than that they are copied: group, kind, and what says it.
-const TREATMENTS: &[(&str, &str, Treat)] =
-    &[(authorization::GROUP, authorization::KIND, authorization::treat)];
+const TREATMENTS: &[(&str, &str, Treat)] = &[
+    (authorization::GROUP, authorization::KIND, authorization::treat),
+    (destinations::GROUP, destinations::KIND, destinations::treat),
+    (network::GROUP, network::KIND, network::treat),
+];
 
 /// Decides what becomes of all policies of the input, for all previews at once.
 pub(super) fn plan<'a>(
@@ -120,8 +125,16 @@ pub(super) fn copied_with<'a>(catalog: &'a Catalog<'a>) -> Vec<Vec<&'a Object>> 
         let Some(targets) = targets.get(policy.id.namespace.as_str()) else { continue };
         let Some(kind) = kinds::find(&policy.id.group, &policy.id.kind) else { continue };
         // What names its targets is followed by a waypoint or a Gateway, and previews have neither.
-        if kind.policy_fate == kinds::PolicyFate::Copied && !names_targets(policy) {
-            for object in targets.touched(policy, kind.policy) {
+        let is_empty = names_targets(policy) || destinations::sets_nothing(policy);
+        if kind.policy_fate == kinds::PolicyFate::Copied && !is_empty {
+            // Pods of suites have labels that nobody knows here, and what binds all pods binds them.
+            let touched = match network::binds_strangers(policy)
+                || destinations::is_of_callers(catalog, policy)
+            {
+                true => targets.workloads().collect(),
+                false => targets.touched(policy, kind.policy),
+            };
+            for object in touched {
                 with[object.number].push(policy);
             }
         }
