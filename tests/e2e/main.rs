@@ -50,6 +50,7 @@ const SCENARIOS: &[Scenario] = &[
     ("life of a pull request", scenarios::life::run),
     ("routing, east-west", scenarios::east_west::run),
     ("routing, north-south", scenarios::north_south::run),
+    ("routing, between namespaces", scenarios::namespaces::run),
     ("routes as the mesh follows them", scenarios::followed::run),
     ("adding and removing under load", scenarios::under_load::run),
     ("handing over the baseline", scenarios::hand_over::run),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evaluate::{
-    Call, Followed, HOST, METHOD, OF_REQUEST, OPERATION, PATH, PORT, items, texts,
+    Call, Field, Followed, HOST, METHOD, OF_REQUEST, OPERATION, PATH, PORT, items, texts,
 };
 use crate::yaml::Node;
 
@@ -64,14 +64,13 @@ pub(super) fn is_identity(key: &str) -> bool {
 
 fn note_all(
     node: &Node,
-    fields: &[(&str, &str)],
+    fields: &[Field],
     values: &mut BTreeMap<String, BTreeSet<Option<String>>>,
     call: &mut Call,
 ) {
-    for (field, key) in fields {
+    for (field, not, key) in fields {
         note(node, field, key, values, call);
-        let not = format!("not{}{}", field[..1].to_ascii_uppercase(), &field[1..]);
-        note(node, &not, key, values, &mut Call::new());
+        note(node, not, key, values, &mut Call::new());
     }
 }
 
@@ -101,7 +100,8 @@ fn concrete(key: &str, pattern: &str) -> String {
     if key == PORT {
         return pattern.to_owned();
     }
-    pattern.replace("{**}", "any").replace("{*}", "any").replace('*', "any")
+    let value = pattern.replace("{**}", "any").replace("{*}", "any").replace('*', "any");
+    if key == HOST { value.to_ascii_lowercase() } else { value }
 }
 
 /// Every combination of values.

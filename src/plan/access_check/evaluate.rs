@@ -18,15 +18,25 @@ pub(super) struct Followed<'p> {
 }
 
 /// Who calls: none where the call comes in plain text.
-pub(super) type Caller<'c> = Option<Identity<'c>>;
+pub(super) type Caller<'c> = Option<&'c Identity<'c>>;
 
 /// The identity of a caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Identity<'c> {
-    pub(super) trust: &'c str,
     pub(super) namespace: &'c str,
     pub(super) account: &'c str,
+    principal: String,
 }
+
+impl<'c> Identity<'c> {
+    /// An account of a namespace, in a trust domain.
+    pub(super) fn new(trust: &str, namespace: &'c str, account: &'c str) -> Self {
+        Self { namespace, account, principal: format!("{trust}/ns/{namespace}/sa/{account}") }
+    }
+}
+
+/// A field, its opposite, and the key of what both ask for.
+pub(super) type Field = (&'static str, &'static str, &'static str);
 
 /// What a call is besides its caller: host, method, path, port, and what conditions ask for, by their keys.
 pub(super) type Call = BTreeMap<String, String>;
@@ -36,22 +46,26 @@ pub(super) const METHOD: &str = "method";
 pub(super) const PATH: &str = "path";
 pub(super) const PORT: &str = "destination.port";
 
-/// The fields of an operation, each with what it asks for.
-pub(super) const OPERATION: [(&str, &str); 4] =
-    [("hosts", HOST), ("methods", METHOD), ("paths", PATH), ("ports", PORT)];
-
-/// The fields of a source that say nothing of the caller's identity, each with what it asks for.
-pub(super) const OF_REQUEST: [(&str, &str); 3] = [
-    ("requestPrincipals", "request.auth.principal"),
-    ("ipBlocks", "source.ip"),
-    ("remoteIpBlocks", "remote.ip"),
+/// The fields of an operation.
+pub(super) const OPERATION: [Field; 4] = [
+    ("hosts", "notHosts", HOST),
+    ("methods", "notMethods", METHOD),
+    ("paths", "notPaths", PATH),
+    ("ports", "notPorts", PORT),
 ];
 
-/// Whether a call is allowed, and the policies by which it is so.
+/// The fields of a source that say nothing of the caller's identity.
+pub(super) const OF_REQUEST: [Field; 3] = [
+    ("requestPrincipals", "notRequestPrincipals", "request.auth.principal"),
+    ("ipBlocks", "notIpBlocks", "source.ip"),
+    ("remoteIpBlocks", "notRemoteIpBlocks", "remote.ip"),
+];
+
+/// Whether a call is allowed, and a policy by which it is so.
 #[derive(Debug)]
 pub(super) struct Verdict<'p> {
     pub(super) is_allowed: bool,
-    pub(super) by: Vec<&'p Object>,
+    pub(super) by: Option<&'p Object>,
 }
 
 /// What policies make of a call.
@@ -60,18 +74,16 @@ pub(super) fn verdict<'p>(
     caller: Caller<'_>,
     call: &Call,
 ) -> Verdict<'p> {
-    let matching =
-        |one: &&Followed<'_>| one.rules.iter().any(|rule| holds(one, rule, caller, call));
-    let mut denying = policies.iter().filter(|one| action(one) == Some("DENY")).filter(matching);
-    if let Some(denying) = denying.next() {
-        return Verdict { is_allowed: false, by: vec![denying.policy] };
+    let matches = |one: &Followed<'_>| one.rules.iter().any(|rule| holds(one, rule, caller, call));
+    let mut denying = policies.iter().filter(|one| action(one) == Some("DENY"));
+    if let Some(denying) = denying.find(|one| matches(one)) {
+        return Verdict { is_allowed: false, by: Some(denying.policy) };
     }
     let mut allowing = policies.iter().filter(|one| matches!(action(one), None | Some("ALLOW")));
-    let all: Vec<&Object> = allowing.clone().map(|one| one.policy).collect();
-    match allowing.find(matching) {
-        Some(allowing) => Verdict { is_allowed: true, by: vec![allowing.policy] },
-        None => Verdict { is_allowed: all.is_empty(), by: all },
-    }
+    let first = allowing.clone().next();
+    let allows = allowing.find(|one| matches(one));
+    let is_allowed = first.is_none() || allows.is_some();
+    Verdict { is_allowed, by: allows.or(first).map(|one| one.policy) }
 }
 
 fn action<'p>(followed: &Followed<'p>) -> Option<&'p str> {
@@ -85,12 +97,10 @@ fn holds(followed: &Followed<'_>, rule: &Node, caller: Caller<'_>, call: &Call) 
         items.is_empty() || items.iter().any(|item| item.get(inner).is_none_or(holds))
     };
     let of_source = |source: &Node| {
-        is_of(followed, source, caller)
-            && OF_REQUEST.iter().all(|&(field, key)| asks(source, field, call.get(key), key))
+        is_of(followed, source, caller) && OF_REQUEST.iter().all(|field| asks(source, *field, call))
     };
-    let of_operation = |operation: &Node| {
-        OPERATION.iter().all(|&(field, key)| asks(operation, field, call.get(key), key))
-    };
+    let of_operation =
+        |operation: &Node| OPERATION.iter().all(|field| asks(operation, *field, call));
     any("from", "source", &of_source)
         && any("to", "operation", &of_operation)
         && items(rule, "when").iter().all(|one| condition_holds(followed, one, caller, call))
@@ -98,14 +108,17 @@ fn holds(followed: &Followed<'_>, rule: &Node, caller: Caller<'_>, call: &Call) 
 
 /// Whether the identity of a caller is one that a source names.
 pub(super) fn is_of(followed: &Followed<'_>, source: &Node, caller: Caller<'_>) -> bool {
-    let named = |field: &str, is: &dyn Fn(&str) -> bool| {
-        let not = format!("not{}{}", field[..1].to_ascii_uppercase(), &field[1..]);
-        let any = |field: &str| texts(source, field).any(is);
-        (texts(source, field).next().is_none() || any(field)) && !any(&not)
-    };
-    named("principals", &|one| is_principal(one, caller))
-        && named("namespaces", &|one| is_namespace(one, caller))
-        && named("serviceAccounts", &|one| is_account(followed, one, caller))
+    both(source, "principals", "notPrincipals", &|one| is_principal(one, caller))
+        && both(source, "namespaces", "notNamespaces", &|one| is_namespace(one, caller))
+        && both(source, "serviceAccounts", "notServiceAccounts", &|one| {
+            is_account(followed, one, caller)
+        })
+}
+
+/// Whether something is in a list, where that has items, and not in its opposite.
+fn both(node: &Node, field: &str, not: &str, is: &dyn Fn(&str) -> bool) -> bool {
+    let any = |field: &str| texts(node, field).any(is);
+    (texts(node, field).next().is_none() || any(field)) && !any(not)
 }
 
 /// Whether a condition holds of a caller and a call.
@@ -122,22 +135,19 @@ pub(super) fn condition_holds(
         "source.serviceAccount" => is_account(followed, one, caller),
         _ => call.get(key).is_some_and(|value| is_value(key, one, value)),
     };
-    let any = |field: &str| texts(condition, field).any(is);
-    (texts(condition, "values").next().is_none() || any("values")) && !any("notValues")
+    both(condition, "values", "notValues", &is)
 }
 
 /// Whether what a call has is what a field asks for, and not what its opposite excludes.
-fn asks(node: &Node, field: &str, has: Option<&String>, key: &str) -> bool {
-    let not = format!("not{}{}", field[..1].to_ascii_uppercase(), &field[1..]);
-    let any = |field: &str| {
-        texts(node, field).any(|one| has.is_some_and(|value| is_value(key, one, value)))
-    };
-    (texts(node, field).next().is_none() || any(field)) && !any(&not)
+fn asks(node: &Node, (field, not, key): Field, call: &Call) -> bool {
+    let has = call.get(key);
+    both(node, field, not, &|one| has.is_some_and(|value| is_value(key, one, value)))
 }
 
 fn is_value(key: &str, pattern: &str, value: &str) -> bool {
     match key {
-        HOST => is_like(&pattern.to_ascii_lowercase(), &value.to_ascii_lowercase()),
+        // Hosts of calls are written in lower case here.
+        HOST => is_like(&pattern.to_ascii_lowercase(), value),
         PATH if pattern.contains('{') => is_path(pattern, value),
         PORT => pattern == value,
         "source.ip" | "remote.ip" | "destination.ip" => is_in_block(pattern, value),
@@ -195,19 +205,18 @@ fn is_in_block(block: &str, address: &str) -> bool {
 }
 
 fn is_principal(pattern: &str, caller: Caller<'_>) -> bool {
-    let Some(Identity { trust, namespace, account }) = caller else { return false };
-    let behind = format!("ns/{namespace}/sa/{account}");
+    let Some(Identity { principal, .. }) = caller else { return false };
     // In a principal with all its parts this trust domain stands for the mesh's own and its aliases.
     let own = pattern.strip_prefix("cluster.local/").filter(|rest| rest.matches('/').count() == 3);
-    match own {
-        Some(rest) => is_like(rest, &behind),
-        None => is_like(pattern, &format!("{trust}/{behind}")),
+    match (own, principal.split_once('/')) {
+        (Some(rest), Some((_, behind))) => is_like(rest, behind),
+        _ => is_like(pattern, principal),
     }
 }
 
 /// A namespace may have `*` anywhere.
 fn is_namespace(pattern: &str, caller: Caller<'_>) -> bool {
-    let Some(Identity { namespace, .. }) = caller else { return false };
+    let Some(&Identity { namespace, .. }) = caller else { return false };
     let parts: Vec<&str> = pattern.split('*').collect();
     let [first, middle @ .., last] = parts.as_slice() else { return pattern == namespace };
     let Some(mut rest) = namespace.strip_prefix(first) else { return false };
@@ -219,7 +228,7 @@ fn is_namespace(pattern: &str, caller: Caller<'_>) -> bool {
 }
 
 fn is_account(followed: &Followed<'_>, pattern: &str, caller: Caller<'_>) -> bool {
-    let Some(Identity { namespace, account, .. }) = caller else { return false };
+    let Some(&Identity { namespace, account, .. }) = caller else { return false };
     let (of, name) = pattern.split_once('/').unwrap_or((followed.namespace, pattern));
     of == namespace && name == account
 }

@@ -30,8 +30,8 @@ const TRUST: &str = "cluster.local";
 /// Somebody of whom the input says nothing.
 const ELSEWHERE: (&str, &str) = ("elsewhere", "default");
 
-/// A caller before there are previews, and the one that stands for it with them.
-type Pair<'c> = (Caller<'c>, Caller<'c>);
+/// A caller before there are previews, and the one that stands for it with them where that is another.
+type Pair<'c> = (Option<Identity<'c>>, Option<Identity<'c>>);
 
 /// Reports access that previews change.
 pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
@@ -133,30 +133,32 @@ impl<'p, 'a: 'p> World<'p, 'a> {
         let texts = identity_texts(policies);
         let named = |account: &str| texts.iter().any(|text| may_name(text, account));
         let mut unnamed = BTreeSet::new();
-        let mut of_accounts: Vec<[(&str, &str); 2]> = Vec::new();
+        let mut of_accounts: Vec<(_, Option<&str>)> = Vec::new();
         for &(namespace, account) in &self.others {
             if named(account) || unnamed.insert(namespace) {
-                of_accounts.push([(namespace, account); 2]);
+                of_accounts.push(((namespace, account), None));
             }
         }
         for (home, (_, preview)) in self.estate.homes.iter().zip(&self.previews) {
             let [mut before, mut with] = [false; 2];
             for (account, workloads) in &home.accounts {
                 if named(account) || !std::mem::replace(&mut before, true) {
-                    of_accounts.push([(home.namespace, account); 2]);
+                    of_accounts.push(((home.namespace, *account), None));
                 }
                 // Calls of a service to itself stay within its preview.
                 let is_own = workloads.as_slice() == [workload.number];
                 let is_copied = home.copied_accounts.contains(account) && !is_own;
                 if is_copied && (named(account) || !std::mem::replace(&mut with, true)) {
-                    of_accounts.push([(home.namespace, account), (preview, account)]);
+                    of_accounts.push(((home.namespace, *account), Some(preview.as_str())));
                 }
             }
         }
         let mut pairs: Vec<Pair<'_>> = vec![(None, None)];
         for trust in trusts(&texts) {
-            let identity = |(namespace, account)| Some(Identity { trust, namespace, account });
-            pairs.extend(of_accounts.iter().map(|&[was, is]| (identity(was), identity(is))));
+            pairs.extend(of_accounts.iter().map(|&((namespace, account), preview)| {
+                let copy = preview.map(|preview| Identity::new(trust, preview, account));
+                (Some(Identity::new(trust, namespace, account)), copy)
+            }));
         }
         pairs
     }
@@ -216,7 +218,9 @@ fn compare(
 ) -> Vec<Diagnostic> {
     let mut seen = BTreeSet::new();
     let mut found: BTreeMap<bool, Diagnostic> = BTreeMap::new();
-    for &(was, is) in pairs {
+    for (was, is) in pairs {
+        let was = was.as_ref();
+        let is = is.as_ref().or(was);
         if !seen.insert((meant(before, was), meant(now, is))) {
             continue;
         }
@@ -258,7 +262,7 @@ fn finding(
         Some(Identity { namespace, account, .. }) => format!("`{namespace}/{account}`"),
         None => "a caller in plain text".to_owned(),
     };
-    let policy = new.by.first().or(old.by.first())?;
+    let policy = new.by.or(old.by)?;
     let (code, now, before) = match new.is_allowed {
         true => (&code::ACCESS_WIDENED, "may", "may not"),
         false => (&code::ACCESS_NARROWED, "may not", "may"),

@@ -11,6 +11,7 @@ pub(crate) mod function;
 pub(crate) mod hand_over;
 pub(crate) mod life;
 pub(crate) mod many;
+pub(crate) mod namespaces;
 pub(crate) mod north_south;
 pub(crate) mod observed;
 pub(crate) mod policies;

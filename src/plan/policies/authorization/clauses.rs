@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::principal::means;
+use super::principal::{means, principal_of};
 use crate::plan::policies::glob::fits;
 use crate::yaml::Node;
 
@@ -22,8 +22,19 @@ pub(super) const PRINCIPAL: &str = "source.principal";
 pub(super) const NAMESPACE: &str = "source.namespace";
 pub(super) const ACCOUNT: &str = "source.serviceAccount";
 
-/// Who calls: trust domain, namespace and account.
-pub(super) type Caller<'c> = [&'c str; 3];
+/// Who calls.
+pub(super) struct Caller<'c> {
+    namespace: &'c str,
+    account: &'c str,
+    principal: String,
+}
+
+impl<'c> Caller<'c> {
+    /// An account of a namespace, in a trust domain.
+    pub(super) fn new(trust: &str, namespace: &'c str, account: &'c str) -> Self {
+        Self { namespace, account, principal: principal_of(trust, namespace, account) }
+    }
+}
 
 /// The texts of a list.
 pub(super) fn texts<'n>(node: &'n Node, key: &str) -> impl Iterator<Item = &'n str> + use<'n> {
@@ -93,18 +104,18 @@ impl<'n> Clauses<'n> {
     }
 
     /// Whether a rule means a caller, whatever it asks for besides.
-    pub(super) fn rule_means(&self, rule: usize, caller: Caller<'_>) -> bool {
+    pub(super) fn rule_means(&self, rule: usize, caller: &Caller<'_>) -> bool {
         let mut clauses = self.all.iter().filter(|clause| clause.rule == rule);
         clauses.any(|clause| self.means(clause, caller))
     }
 
-    fn means(&self, clause: &Clause<'_>, caller: Caller<'_>) -> bool {
+    fn means(&self, clause: &Clause<'_>, caller: &Caller<'_>) -> bool {
         clause.source.is_none_or(|source| self.source_means(source, caller))
             && clause.conditions.iter().all(|one| self.condition_holds(one, caller))
     }
 
     /// Whether a source means a caller, by the fields that say who calls.
-    pub(super) fn source_means(&self, source: &Node, caller: Caller<'_>) -> bool {
+    pub(super) fn source_means(&self, source: &Node, caller: &Caller<'_>) -> bool {
         WHO.iter().all(|field| {
             let mut values = texts(source, field).peekable();
             if values.peek().is_none() {
@@ -112,8 +123,8 @@ impl<'n> Clauses<'n> {
             }
             let plain = field.strip_prefix("not").unwrap_or(field);
             let any = match plain {
-                "principals" | "Principals" => values.any(|value| means(value, caller)),
-                "namespaces" | "Namespaces" => values.any(|value| fits(value, caller[1])),
+                "principals" | "Principals" => values.any(|value| means(value, &caller.principal)),
+                "namespaces" | "Namespaces" => values.any(|value| fits(value, caller.namespace)),
                 _ => values.any(|value| self.is_account(value, caller)),
             };
             any != field.starts_with("not")
@@ -121,10 +132,10 @@ impl<'n> Clauses<'n> {
     }
 
     /// Whether a condition holds for a caller; one about something else does.
-    fn condition_holds(&self, condition: &Node, caller: Caller<'_>) -> bool {
+    fn condition_holds(&self, condition: &Node, caller: &Caller<'_>) -> bool {
         let is = |value: &str| match condition.text_at(&["key"]) {
-            Some(PRINCIPAL) => means(value, caller),
-            Some(NAMESPACE) => fits(value, caller[1]),
+            Some(PRINCIPAL) => means(value, &caller.principal),
+            Some(NAMESPACE) => fits(value, caller.namespace),
             _ => self.is_account(value, caller),
         };
         let mut values = texts(condition, "values").peekable();
@@ -132,14 +143,14 @@ impl<'n> Clauses<'n> {
             || (values.peek().is_none() || values.any(is)) && !texts(condition, "notValues").any(is)
     }
 
-    fn is_account(&self, value: &str, [_, namespace, account]: Caller<'_>) -> bool {
+    fn is_account(&self, value: &str, caller: &Caller<'_>) -> bool {
         let (of, name) = value.split_once('/').unwrap_or((self.namespace, value));
-        of == namespace && name == account
+        of == caller.namespace && name == caller.account
     }
 
     /// Whether the policy says something of the one caller that it does not say of the other.
-    pub(super) fn says_more_of(&self, one: Caller<'_>, other: Caller<'_>) -> bool {
-        let of = |caller| -> BTreeSet<usize> {
+    pub(super) fn says_more_of(&self, one: &Caller<'_>, other: &Caller<'_>) -> bool {
+        let of = |caller: &Caller<'_>| -> BTreeSet<usize> {
             let means = self.all.iter().filter(|clause| self.means(clause, caller));
             means.map(|clause| clause.besides).collect()
         };

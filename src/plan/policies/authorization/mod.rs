@@ -119,7 +119,7 @@ impl Policy<'_> {
     fn those<'e>(
         &self,
         accounts: &[Account<'_, 'e>],
-        holds: &dyn Fn(Caller<'_>, Caller<'_>) -> bool,
+        holds: &dyn Fn(&Caller<'_>, &Caller<'_>) -> bool,
     ) -> BTreeSet<&'e str> {
         let is_named = |account: &str| self.named.as_ref().is_none_or(|all| all.contains(account));
         let mut of_others: BTreeMap<&str, bool> = BTreeMap::new();
@@ -140,12 +140,13 @@ impl Policy<'_> {
     fn differs(
         &self,
         (home, account): Account<'_, '_>,
-        holds: &dyn Fn(Caller<'_>, Caller<'_>) -> bool,
+        holds: &dyn Fn(&Caller<'_>, &Caller<'_>) -> bool,
     ) -> bool {
         let preview = home.any_preview();
-        self.trusts
-            .iter()
-            .any(|trust| holds([trust, home.namespace, account], [trust, &preview, account]))
+        self.trusts.iter().any(|trust| {
+            let original = Caller::new(trust, home.namespace, account);
+            holds(&original, &Caller::new(trust, &preview, account))
+        })
     }
 
     /// Whether a rule by itself means previews just where it means their originals; or where it does not.
@@ -155,8 +156,8 @@ impl Policy<'_> {
         rule: usize,
         differs: fn(bool, bool) -> bool,
     ) -> bool {
-        let holds = |original: Caller<'_>, preview: Caller<'_>| {
-            let means = |caller| self.clauses.rule_means(rule, caller);
+        let holds = |original: &Caller<'_>, preview: &Caller<'_>| {
+            let means = |caller: &Caller<'_>| self.clauses.rule_means(rule, caller);
             differs(means(original), means(preview))
         };
         estate.homes.iter().any(|home| {
