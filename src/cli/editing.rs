@@ -13,7 +13,7 @@ use crate::spec::{Change, Trust};
 pub struct Set {
     /// The preview's name
     pub name: String,
-    /// A service and its image; repeat it for several. Other services of the preview stay
+    /// A service, where needed `NAMESPACE/NAME`, and its image; repeat it for several. Other services of the preview stay
     #[arg(long = "image", value_name = "SERVICE=IMAGE", value_parser = image)]
     pub images: Vec<(String, String)>,
     /// A service with the baseline's image, such as one that `affected` names but does not build; repeat it

@@ -50,7 +50,7 @@ fn described(setting: &Setting, before: &Node) -> String {
     let preview = previews.iter().find(|one| one.text_at(&["name"]) == Some(&setting.name));
     let services = preview.and_then(|one| one.get("services")).map(Node::items).unwrap_or_default();
     let image = |(name, image): &(String, String)| {
-        let service = services.iter().find(|one| one.text_at(&["name"]) == Some(name));
+        let service = services.iter().find(|one| edit::is_service(one, name));
         match service.and_then(|one| one.text_at(&["image"])) {
             _ if image.is_empty() => format!("{name} with the baseline's image"),
             Some(old) if old == image => format!("{name} keeps its image"),

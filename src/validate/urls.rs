@@ -59,7 +59,7 @@ pub(super) fn check_repository(
     help: &str,
     report: &mut Report,
 ) {
-    if !check_user(input, field, text, report) && !(is_url(text) && is_plain(text)) {
+    if !(check_user(input, field, text, report) || is_url(text) && is_plain(text)) {
         let message = format!("`{}` is not the URL of a repository", short(text));
         report.push(input.config.finding(&code::CONFIG_FIELD, field, message, help));
     }

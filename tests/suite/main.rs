@@ -61,6 +61,7 @@ mod routes;
 mod schema;
 mod schema_of_previews;
 mod sets;
+mod several_namespaces;
 #[path = "../common/shop.rs"]
 mod shop;
 mod supply;

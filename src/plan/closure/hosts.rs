@@ -36,7 +36,12 @@ impl<'a> Closure<'a, '_> {
                     let others = owners.filter(|name| !own.is_some_and(|own| own.contains(**name)));
                     calling.extend(others);
                 }
-                if let Host::Made(_) = host {
+                let is_of_baseline = match host {
+                    Host::Made(_) => true,
+                    Host::Namespace(namespace) => self.catalog.home.includes(namespace),
+                    _ => false,
+                };
+                if is_of_baseline {
                     calling.extend(self.copies.all()[index].owners.names());
                 }
                 match host {
