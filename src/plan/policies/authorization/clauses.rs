@@ -103,10 +103,12 @@ impl<'n> Clauses<'n> {
         })
     }
 
-    /// Whether a rule means a caller, whatever it asks for besides.
-    pub(super) fn rule_means(&self, rule: usize, caller: &Caller<'_>) -> bool {
-        let mut clauses = self.all.iter().filter(|clause| clause.rule == rule);
-        clauses.any(|clause| self.means(clause, caller))
+    /// What a rule says of a caller: what it asks for besides, by each clause that means the caller.
+    pub(super) fn rule_says(&self, rule: usize, caller: &Caller<'_>) -> BTreeSet<usize> {
+        let first = self.all.partition_point(|clause| clause.rule < rule);
+        let clauses = self.all[first..].iter().take_while(|clause| clause.rule == rule);
+        let means = clauses.filter(|clause| self.means(clause, caller));
+        means.map(|clause| clause.besides).collect()
     }
 
     fn means(&self, clause: &Clause<'_>, caller: &Caller<'_>) -> bool {
