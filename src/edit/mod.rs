@@ -281,8 +281,7 @@ fn set_image(
 ) -> Result<(), Refused> {
     let path = format!("{preview}.services");
     let services = document.node.at_path(&path).map(Node::items).unwrap_or_default();
-    let found = services.iter().position(|node| is_service(node, service));
-    let Some(index) = found else {
+    let Some(index) = entry_of(services, service)? else {
         return append(document, preview, "services", service_node(service, image));
     };
     let path = format!("{path}[{index}]");
@@ -330,6 +329,22 @@ fn set_image(
 
 /// [`Trust::Fork`] as it is written.
 const FORK: &str = "fork";
+
+/// The index of the entry that is meant, if there is one. A name alone does not say which of two namespaces is.
+fn entry_of(services: &[Node], service: &str) -> Result<Option<usize>, Refused> {
+    let is_meant = |index: &usize| is_service(&services[*index], service);
+    let mut found = (0..services.len()).filter(is_meant);
+    let Some(first) = found.next() else { return Ok(None) };
+    let namespace = |index: usize| services[index].text_at(&["namespace"]);
+    if let Some(second) = found.find(|&other| namespace(other) != namespace(first)) {
+        let message = format!("the preview lists `{service}` of several namespaces");
+        let help = "write NAMESPACE/NAME for the one that is meant";
+        let error = Diagnostic::new(&code::AMBIGUOUS_NAMESPACE, message, help);
+        let error = error.at(services[first].place, "one");
+        return Err(error.also(services[second].place, "another").into());
+    }
+    Ok(Some(first))
+}
 
 fn set_change(document: &mut Document, preview: &str, change: &Change) -> Result<(), Refused> {
     let path = format!("{preview}.changes");

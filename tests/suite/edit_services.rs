@@ -84,3 +84,14 @@ fn a_service_is_named_with_its_namespace_where_several_have_it() {
     let entry = "        - name: cart\n          namespace: shop\n          image: cart:v6\n";
     assert_eq!(text, changed + entry);
 }
+
+#[test]
+fn a_name_that_the_preview_has_of_two_namespaces_is_refused() {
+    let file = FILE.replace("what it needs\n", "what it needs\n          namespace: pay\n")
+        + "        - {name: cart, namespace: shop}\n";
+    let mut set = Command::new(ANABRANCH);
+    let said = run(set.args(["set", "pr-4", "--file", "-", "--image", "cart=cart:v5"]), &file);
+    let words = "error[ambiguous-namespace]: the preview lists `cart` of several namespaces";
+    let said = said.failed();
+    assert!(said.contains(words), "{said}");
+}

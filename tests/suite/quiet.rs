@@ -338,7 +338,7 @@ fn a_service_of_another_namespace_of_the_baseline_is_one_that_a_text_names() {
         write_text(&folder.path().join("shop.yaml"), &format!("{cart}---\n{pay}"));
         let mut check = Command::new(ANABRANCH);
         check.current_dir(folder.path()).args(["check", "previews.yaml", "-b", "shop.yaml"]);
-        let words = run(&mut check, "").stderr;
+        let words = run(&mut check, "").stdout;
         assert_eq!(words.matches("note[no-host-found]").count(), notes, "{words}");
     }
 }
