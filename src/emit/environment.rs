@@ -10,6 +10,8 @@ use super::meta;
 use crate::kube::istio::{API_VERSION, Egress, GROUP, Sidecar, SidecarSpec};
 use crate::kube::meta::{is_literal, keeps_namespace_annotation, keeps_namespace_label};
 use crate::kube::{ConfigMap, Namespace, Object, ObjectMeta, Service, ServiceSpec};
+use crate::model::Mesh;
+use crate::model::mesh::DATA_PLANE_MODE;
 use crate::plan::{Alias, Environment, Plan};
 use crate::yaml::Node;
 
@@ -40,6 +42,9 @@ pub(super) fn namespace(plan: &Plan<'_>, env: &Environment<'_>, owned: bool) -> 
             .collect()
     };
     let mut labels = carried("labels", keeps_namespace_label);
+    if plan.catalog.mesh == Mesh::Ambient {
+        labels.insert(DATA_PLANE_MODE.to_owned(), "ambient".to_owned());
+    }
     let mut annotations = carried("annotations", keeps_namespace_annotation);
     let asks = labels.values().chain(annotations.values()).any(|text| text.contains("${"));
     let metadata = match asks && !original.is_some_and(|original| is_literal(&original.node)) {

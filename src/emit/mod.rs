@@ -31,7 +31,6 @@ pub(crate) use template::{Draft, HoleValues, PreviewValues};
 use self::template::{Part, Parts};
 use crate::kube::{Id, Object, Order};
 use crate::plan::{Alias, Copied, Plan};
-use crate::spec::Dependencies;
 
 /// The file of a tree that an object of a preview belongs in.
 #[derive(Debug, Clone, Copy)]
@@ -180,8 +179,7 @@ impl<'p> Emission<'p> {
             add(File::Aliases, Part::Alias(alias));
         }
         copies.for_each(|copied| add(File::Copy(copied), Part::Copy(copied)));
-        if self.plan.config.previews.spec.dependencies == Dependencies::Found && !env.keeps_sidecar
-        {
+        if self.plan.has_sidecar(env) {
             add(File::Policies, Part::Sidecar);
         }
         let mut grants = BTreeSet::new();

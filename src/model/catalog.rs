@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use foldhash::fast::RandomState;
 
 use super::host::Home;
+use super::mesh::{self, Mesh};
 use super::pod::pod_labels;
 use super::service::Service;
 use super::workload::Workload;
@@ -12,7 +13,7 @@ use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::kube::{Id, Object, makers};
 use crate::limits::{flag, or_raise};
 use crate::read::Parted;
-use crate::spec::ServiceFacts;
+use crate::spec::{DataPlane, ServiceFacts};
 use crate::yaml::Node;
 
 /// Everything the input holds that anabranch did not make itself.
@@ -22,6 +23,11 @@ pub struct Catalog<'a> {
     pub namespace: &'a str,
     /// What tells hosts of its services from others.
     pub home: Home<'a>,
+    /// What leads requests between its services.
+    pub(crate) mesh: Mesh,
+    /// Whether the cluster is known to have no kinds of Istio: the mesh is another one, or the Namespace is in the input
+    /// and nothing there says that Istio is.
+    pub(crate) is_without_istio: bool,
     objects: Vec<&'a Object>,
     /// What other sets made: no part of the baseline.
     others: &'a [Object],
@@ -90,6 +96,8 @@ impl<'a> Catalog<'a> {
         Ok(Self {
             namespace,
             home,
+            mesh: Mesh::default(),
+            is_without_istio: false,
             objects,
             others: &input.others,
             extended: &input.extended,
@@ -112,6 +120,16 @@ impl<'a> Catalog<'a> {
         }
     }
 
+    /// Takes what is said of the mesh.
+    pub fn join(&mut self, data_plane: DataPlane) {
+        self.mesh = Mesh::of(data_plane, self);
+        self.is_without_istio = match self.mesh {
+            Mesh::Sidecars => self.own_namespace().is_some() && !mesh::says_istio(self),
+            Mesh::Ambient => false,
+            Mesh::Other | Mesh::Absent => true,
+        };
+    }
+
     /// An object of the baseline's namespace, of any group where `group` is none.
     #[must_use]
     pub fn get(&self, group: &str, kind: &str, name: &str) -> Option<&'a Object> {
@@ -124,7 +142,8 @@ impl<'a> Catalog<'a> {
         self.find(&id)
     }
 
-    fn find(&self, id: &Id) -> Option<&'a Object> {
+    /// The object of this identity.
+    pub(crate) fn find(&self, id: &Id) -> Option<&'a Object> {
         let at = self.objects.binary_search_by(|object| object.id.cmp(id)).ok()?;
         Some(self.objects[at])
     }

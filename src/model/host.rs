@@ -13,6 +13,12 @@ pub(crate) fn service_host(service: &str, namespace: &str, domain: &str) -> Stri
     format!("{service}.{namespace}.svc.{domain}")
 }
 
+/// The domain that the services of a namespace have their names in.
+#[must_use]
+pub(crate) fn services_domain(namespace: &str, domain: &str) -> String {
+    format!("{namespace}.svc.{domain}")
+}
+
 /// Where the services of the baseline are: what tells their hosts from others.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Home<'a> {

@@ -15,6 +15,7 @@ mod few;
 mod hosts;
 mod judge;
 mod lacks;
+mod membership;
 pub(crate) mod naming;
 mod needs;
 mod patch;
@@ -39,7 +40,7 @@ use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::limits::{OutputLimits, WorkBudget, flag, or_raise};
-use crate::model::Catalog;
+use crate::model::{Catalog, Mesh};
 use crate::spec::{Config, Dependencies};
 
 /// Everything that will be emitted, decided.
@@ -56,9 +57,20 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
+    /// Whether a preview has a Sidecar of ours, which keeps its proxies small. A cluster without Istio would refuse it,
+    /// and everything that is applied with it.
+    pub(crate) fn has_sidecar(&self, env: &Environment<'a>) -> bool {
+        self.config.previews.spec.dependencies == Dependencies::Found
+            && self.catalog.mesh == Mesh::Sidecars
+            && !self.catalog.is_without_istio
+            && !env.keeps_sidecar
+    }
+
     /// The names that lead from a preview to the baseline.
     pub fn aliases(&self, env: &Environment<'a>) -> impl Iterator<Item = Alias<'a>> {
-        let all = self.config.previews.spec.dependencies == Dependencies::All;
+        // In ambient mode copies search the baseline's domain.
+        let all = self.config.previews.spec.dependencies == Dependencies::All
+            && self.catalog.mesh != Mesh::Ambient;
         let services = self.catalog.services().filter(move |_| all);
         let unaffected = services.filter(|service| !env.affected.contains(service.name()));
         unaffected.map(Alias::Service).chain(env.aliases.iter().copied())
@@ -73,7 +85,7 @@ fn check_aliases(
     report: &mut Report,
 ) {
     let spec = &config.previews.spec;
-    if spec.dependencies != Dependencies::All {
+    if spec.dependencies != Dependencies::All || catalog.mesh == Mesh::Ambient {
         return;
     }
     let services = catalog.services().count();
@@ -155,8 +167,9 @@ pub(crate) fn plan<'a>(
     report.absorb(of_routes);
     propagation::check(config, catalog, &environments, report);
     let plan = Plan { config, catalog, environments, routing };
-    unsaid::check(&plan, report);
     let copies = copied::Copies::of(&plan);
+    membership::check(&plan, copies.originals(), report);
+    unsaid::check(&plan, copies.originals(), report);
     bound::check(&plan, &copies, report);
     accounts::check(catalog, &copies, report);
     shared::check(&copies, report);

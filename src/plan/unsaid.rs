@@ -1,10 +1,8 @@
-//! What a copy would silently lack because nothing around it provides it: sidecars that nothing injects, and values
-//! that nothing substitutes.
+//! Values that a copy would silently lack because nothing substitutes them.
 
 use std::collections::{BTreeSet, HashSet};
 
 use super::Plan;
-use super::callers;
 use super::routing::Routing;
 use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::kube::Object;
@@ -12,74 +10,8 @@ use crate::kube::meta::{
     asks_for_substitution, is_literal, keeps_namespace_annotation, keeps_namespace_label, variables,
 };
 use crate::model::route::Route;
-use crate::model::{pod_labels, pod_spec};
 use crate::spec::Delivery;
 use crate::yaml::Node;
-
-/// Reports it, once for all previews of a plan.
-pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
-    let mut copied = vec![None; plan.catalog.objects().count()];
-    for copy in plan.environments.iter().flat_map(|env| &env.copies) {
-        copied[copy.original.number] = Some(copy.original);
-    }
-    let originals: Vec<&Object> = copied.into_iter().flatten().collect();
-    check_injection(plan, &originals, report);
-    callers::check(plan, &originals, report);
-    check_variables(plan, &originals, report);
-}
-
-/// Warns where pods of previews may run without a sidecar, without which nothing in a preview is routed.
-/// See <https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/>.
-fn check_injection(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) {
-    let home = plan.catalog.namespace;
-    let namespace = plan.catalog.own_namespace();
-    let field = "spec.baseline.namespace";
-    let label = |key: &str| namespace?.label(key);
-    let routes = !plan.routing.mesh.is_empty();
-    let off = label("istio-injection") == Some("disabled");
-    // The revision does not count beside it.
-    let on =
-        !off && (label("istio-injection") == Some("enabled") || label("istio.io/rev").is_some());
-    let mut pods = originals.iter().filter(|object| pod_spec(&object.node).is_some());
-    let asks = |labels: &Node| {
-        labels.text_at(&["sidecar.istio.io/inject"]) == Some("true")
-            || labels.get("istio.io/rev").is_some()
-    };
-    let all_ask = pods.all(|object| pod_labels(&object.node).is_some_and(asks));
-    let sure = on || all_ask && !off || !routes;
-    let Some(namespace) = namespace else {
-        let mut message = format!(
-            "the Namespace `{home}` is not in the input, so nothing is known of its labels"
-        );
-        if !sure {
-            message +=
-                ": pods of previews may run without a sidecar, and then nothing routes to them";
-        }
-        let help = "pass it with --baseline: previews get its labels and annotations";
-        report.push(plan.config.finding(&code::NAMESPACE_MISSING, field, message, help));
-        return;
-    };
-    if !sure {
-        let (says, help) = if off {
-            (
-                "switches sidecar injection off",
-                "label it `istio-injection: enabled`, or `istio.io/rev` without `istio-injection`",
-            )
-        } else {
-            (
-                "says nothing of sidecar injection",
-                "label it `istio-injection: enabled` or `istio.io/rev`, or each pod template \
-                 `sidecar.istio.io/inject: \"true\"`; an annotation of that name does not count",
-            )
-        };
-        let message = format!(
-            "{} {says}: pods of previews may run without a sidecar, and then nothing routes to them",
-            namespace.id
-        );
-        let finding = Diagnostic::new(&code::INJECTION_UNKNOWN, message, help);
-        report.push(finding.at(namespace.place(), "previews get its labels"));
-    }
-}
 
 /// Where the text of an object of the baseline stands in what we write.
 enum Kept<'a> {
@@ -93,8 +25,8 @@ enum Kept<'a> {
     Carried(Vec<&'a Node>),
 }
 
-/// Warns of variables that nothing is said to substitute.
-fn check_variables(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) {
+/// Warns of variables that nothing is said to substitute, once for all previews of a plan. `originals` are what is copied.
+pub(super) fn check(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) {
     let config = plan.config;
     let is_function =
         config.previews.spec.baseline.delivery == Delivery::Include && !config.says_include();

@@ -39,7 +39,7 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// Whether some preview has a copy of the service that calls from outside of it can reach.
-    fn is_previewed(&self, service: &str) -> bool {
+    pub(super) fn is_previewed(&self, service: &str) -> bool {
         self.affecting.contains_key(service) && !self.is_unrouted(service)
     }
 
