@@ -7,7 +7,11 @@ use crate::spec::{Api, DataPlane, RoutingKey};
 pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     let config = input.config;
     let routing = &config.previews.spec.routing;
-    if routing.api == Api::Istio && routing.data_plane != DataPlane::Sidecar {
+    let is_of_sidecars = match routing.api {
+        Api::Istio => true,
+        Api::Auto | Api::GatewayApi => false,
+    };
+    if is_of_sidecars && routing.data_plane != DataPlane::Sidecar {
         report.push(config.finding(
             &code::CONFIG_FIELD,
             "spec.routing.api",
