@@ -34,6 +34,7 @@ mod kpt;
 mod layers;
 mod limits;
 mod mesh_routes;
+mod meshes;
 mod mistakes;
 mod nasty;
 mod objects;
