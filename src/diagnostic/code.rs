@@ -236,8 +236,19 @@ codes! {
          The Kustomization that applies it decrypts where `spec.flux.decryption` says how; otherwise Flux\n\
          refuses the object.";
     POLICY_NOT_COPIED = "policy-not-copied", Warning, "a policy applies to a copied workload",
-        "Policies, quotas and settings of proxies are not copied to previews yet. Check that the preview\n\
-         is not more open, or more closed, than the baseline: copy the policy by hand where it matters.";
+        "Policies of this kind, quotas and settings of proxies are not copied to previews. Check that the preview\n\
+         is not more open, or more closed, than the baseline: copy the policy by hand where it matters.\n\
+         docs/guide/policies.md lists the kinds that are copied.";
+    POLICY_UNLIKE = "policy-unlike", Error, "a policy would treat previews unlike the baseline",
+        "A copy has the account of its original in another namespace, so a policy that names the baseline's\n\
+         namespace, principals or accounts means the copy otherwise. Copies of policies are rewritten, and\n\
+         what an added policy can mend is added. A DENY for all but the named, an ALLOW for all but the named,\n\
+         a policy of Istio's root namespace that names the baseline, and a decision outside of the mesh (CUSTOM)\n\
+         have to be changed where they are: the finding says how.";
+    POLICY_ELSEWHERE = "policy-elsewhere", Warning, "a policy elsewhere may refuse previews what it allows the baseline",
+        "The policy that refuses a preview's call stands beside what is called. In a namespace that is no part of\n\
+         the baseline nothing is added: who owns it decides whether previews may call. The finding has the rules\n\
+         that would let them do what the baseline may.";
     ALIAS_LIMIT = "alias-limit", Error, "all previews have more aliases than spec.limits.aliases",
         "With `dependencies: all`, the default, every service of the baseline that a preview does not change\n\
          has an alias in it. An alias costs 100 to 150 bytes in each sidecar that sees its target. With\n\

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | Namespace, ConfigMap `anabranch`, aliases, Sidecar | `environment.rs` |
 //! | everything copied from the baseline | `copy.rs` |
+//! | what is added beside policies | `policies.rs` |
 //! | HTTPRoute, GRPCRoute, ReferenceGrant | `routing/gateway_api/` |
 //! | VirtualService | `routing/istio/` |
 //! | Flux Kustomizations | `flux.rs` |
@@ -18,6 +19,7 @@ mod environment;
 mod flux;
 mod meta;
 mod notification;
+mod policies;
 mod routing;
 mod template;
 
@@ -129,6 +131,8 @@ impl<'p> Emission<'p> {
     pub fn common(&self) -> Common<'_> {
         let (mut shared, changed) =
             routing::of_all(self.plan, |rules| self.parts.virtual_service(rules));
+        let siblings = self.plan.policies.siblings.iter();
+        shared.extend(siblings.map(|one| Draft::from(policies::sibling(self.plan, one))));
         Order::by(shared.iter().map(|object: &Draft<'_>| object.key(HoleValues::NONE)))
             .put(&mut shared);
         let flux = self.parts.flux.common().into_iter();

@@ -11,6 +11,10 @@ pub(crate) const GROUP: &str = "networking.istio.io";
 /// v1 is served by every supported release.
 pub(crate) const API_VERSION: &str = "networking.istio.io/v1";
 
+/// The namespace whose policies and settings hold for the whole mesh: Istio's root namespace, where nobody
+/// configured another.
+pub(crate) const ROOT_NAMESPACE: &str = "istio-system";
+
 /// A VirtualService.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -30,6 +30,8 @@ pub(crate) struct Kind {
     /// How it says what it restricts or configures, if that is what it is for. The first way that applies
     /// counts.
     pub(crate) policy: &'static [Reach],
+    /// What previews do with such policies.
+    pub(crate) policy_fate: PolicyFate,
     /// Whether a pod loses no restriction where a selector of its objects no longer selects it: they select
     /// pods to reach, watch or scale them, or select no pods at all.
     pub(crate) protects_nothing: bool,
@@ -85,6 +87,15 @@ pub enum Support {
     Refused(&'static str),
 }
 
+/// What previews do with the policies of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PolicyFate {
+    /// Copied with the workloads that they apply to, as `plan/policies` rewrites them.
+    Copied,
+    /// Left behind, and named in a warning.
+    Named,
+}
+
 /// How a policy says what it applies to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Reach {
@@ -116,6 +127,7 @@ impl Kind {
             workload: None,
             routes: None,
             policy: &[],
+            policy_fate: PolicyFate::Named,
             protects_nothing: false,
         }
     }
@@ -143,6 +155,10 @@ impl Kind {
 
     const fn applies_to(self, policy: &'static [Reach]) -> Self {
         Self { policy, ..self }
+    }
+
+    const fn copied(self) -> Self {
+        Self { policy_fate: PolicyFate::Copied, ..self }
     }
 }
 
@@ -328,11 +344,14 @@ static KINDS: &[Kind] = &[
     Kind::of("secrets-store.csi.x-k8s.io", "SecretProviderClass")
         .written(Rank::SecretProviderClass),
     Kind::of("security.istio.io", "AuthorizationPolicy")
-        .applies_to(&[Reach::Pods(&["spec", "selector"])]),
+        .applies_to(&[Reach::Pods(&["spec", "selector"])])
+        .copied(),
     Kind::of("security.istio.io", "PeerAuthentication")
-        .applies_to(&[Reach::Pods(&["spec", "selector"])]),
+        .applies_to(&[Reach::Pods(&["spec", "selector"])])
+        .copied(),
     Kind::of("security.istio.io", "RequestAuthentication")
-        .applies_to(&[Reach::Pods(&["spec", "selector"])]),
+        .applies_to(&[Reach::Pods(&["spec", "selector"])])
+        .copied(),
     Kind::of("security.openshift.io", "SecurityContextConstraints").in_no_namespace(),
     Kind::of("serving.knative.dev", "Service")
         .written(Rank::Service)
@@ -398,6 +417,13 @@ pub(crate) fn is_copied_workload(group: &str, name: &str) -> bool {
 #[must_use]
 pub(crate) fn is_policy(group: &str, name: &str) -> bool {
     find(group, name).is_some_and(|kind| !kind.policy.is_empty())
+}
+
+/// Whether policies of a kind are copied with the workloads that they apply to.
+#[must_use]
+pub(crate) fn is_copied_policy(group: &str, name: &str) -> bool {
+    find(group, name)
+        .is_some_and(|kind| !kind.policy.is_empty() && kind.policy_fate == PolicyFate::Copied)
 }
 
 /// Whether no selector of a kind's objects restricts or changes the pods that it selects. Of unknown kinds, each

@@ -105,6 +105,21 @@ pub(crate) fn virtual_service(set: &str, service: &str) -> String {
     format!("anabranch.{set}.{service}")
 }
 
+/// The name of what a set adds beside a policy of the user for all its previews.
+pub(crate) fn sibling(set: &str, policy: &str) -> String {
+    format!("{policy}{}", sibling_suffix(set))
+}
+
+fn sibling_suffix(set: &str) -> String {
+    format!(".anabranch.{set}")
+}
+
+/// Whether an object is what a set added beside a policy of the user.
+fn is_sibling(object: &Object, set: &str) -> bool {
+    super::kinds::is_copied_policy(&object.id.group, &object.id.kind)
+        && object.id.name.ends_with(&sibling_suffix(set))
+}
+
 /// The name of the ReferenceGrant of a preview outside of its namespace.
 pub(crate) fn grant(set: &str, preview: &str) -> String {
     format!("anabranch.{set}.{preview}")
@@ -143,7 +158,9 @@ pub(crate) fn set_of(object: &Object) -> Option<&str> {
 pub(crate) fn is_made_elsewhere(object: &Object, set: &str) -> bool {
     let name = object.id.name.as_str();
     let Some(preview) = object.label(PREVIEW) else {
-        return is_shared(object, set) || is_flux(object) && name.starts_with(&flux(set, ""));
+        return is_shared(object, set)
+            || is_sibling(object, set)
+            || is_flux(object) && name.starts_with(&flux(set, ""));
     };
     let is_part = |rest: &str| rest.is_empty() || rest.starts_with('.');
     let after = |whole: String| name.strip_prefix(&whole).is_some_and(is_part);
@@ -216,6 +233,7 @@ mod tests {
             let api = match kind {
                 "VirtualService" => "networking.istio.io/v1",
                 "Kustomization" => "kustomize.toolkit.fluxcd.io/v1",
+                "AuthorizationPolicy" => "security.istio.io/v1",
                 _ => "gateway.networking.k8s.io/v1",
             };
             let labels = preview.map(|preview| (PREVIEW, Node::string(preview)));
@@ -233,6 +251,7 @@ mod tests {
             object("Kustomization", "shop.pr-4.smoke", Some("pr-4")),
             object("Kustomization", "shop.shared", None),
             object("VirtualService", "anabranch.shop.cart", None),
+            object("AuthorizationPolicy", "cart-viewer.anabranch.shop", None),
         ];
         let foreign = [
             object("HTTPRoute", "cart", Some("pr-4")),
@@ -240,6 +259,8 @@ mod tests {
             object("Kustomization", "shop.pr-42", Some("pr-4")),
             object("Service", "cart.pr-4", Some("pr-4")),
             object("VirtualService", "cart", None),
+            object("AuthorizationPolicy", "cart-viewer.anabranch.other", None),
+            object("Service", "cart-viewer.anabranch.shop", None),
         ];
         assert!(made.iter().all(|object| is_made_elsewhere(object, "shop")));
         for object in foreign {

@@ -19,7 +19,7 @@ mod membership;
 pub(crate) mod naming;
 mod needs;
 mod patch;
-mod policies;
+pub(crate) mod policies;
 mod propagation;
 pub(crate) mod routing;
 mod secrets;
@@ -54,6 +54,8 @@ pub struct Plan<'a> {
     pub environments: Vec<Environment<'a>>,
     /// Which rule of which host is derived for which preview.
     pub routing: routing::Routing<'a>,
+    /// What becomes of policies.
+    pub(crate) policies: policies::Policies<'a>,
 }
 
 impl<'a> Plan<'a> {
@@ -160,13 +162,14 @@ pub(crate) fn plan<'a>(
     check_aliases(config, catalog, &environments, report);
     let (mut left_behind, mut of_routes) = (Report::default(), Report::default());
     let ((), routing) = rayon::join(
-        || policies::check(catalog, &environments, &mut left_behind),
+        || policies::check_left_behind(catalog, &environments, &mut left_behind),
         || routing::plan(config, catalog, &environments, limits, &mut of_routes),
     );
     report.absorb(left_behind);
     report.absorb(of_routes);
     propagation::check(config, catalog, &environments, report);
-    let plan = Plan { config, catalog, environments, routing };
+    let policies = policies::plan(config, catalog, &environments, report);
+    let plan = Plan { config, catalog, environments, routing, policies };
     let copies = copied::Copies::of(&plan);
     membership::check(&plan, copies.originals(), report);
     unsaid::check(&plan, copies.originals(), report);

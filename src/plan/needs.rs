@@ -13,7 +13,7 @@ use super::hosts::{self, Host, Word};
 use super::judge::{Judge, Verdict, policy_labels};
 use super::lacks::{ByNumber, Lack, Lacks, What};
 use super::patch::{self, Patch};
-use super::{access, bound, secrets, sidecars};
+use super::{access, bound, policies, secrets, sidecars};
 use crate::diagnostic::{Diagnostic, Place, Report, code};
 use crate::kube::makers::{Way, makers, may_make};
 use crate::kube::{Id, Object, is_encrypted, names};
@@ -65,6 +65,8 @@ pub(super) struct Finder<'a> {
     monitors: Vec<&'a Object>,
     /// The Sidecars that hold for the baseline's pods.
     pub(super) sidecars: Vec<&'a Object>,
+    /// The policies that are copied with each object, by its number.
+    pub(super) policies: Vec<Vec<&'a Object>>,
     pub(super) bindings: Bindings<'a>,
     /// The objects that may make others.
     makers: Vec<&'a Object>,
@@ -111,6 +113,7 @@ impl<'a> Finder<'a> {
             external_config_maps: names(&external.config_maps),
             monitors,
             sidecars: sidecars::of_baseline(catalog),
+            policies: policies::copied_with(catalog),
             bindings,
             makers: catalog.objects().filter(|object| may_make(object)).collect(),
             known,

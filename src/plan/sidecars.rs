@@ -1,13 +1,9 @@
 //! The Sidecars of the baseline, which say what its pods can see: previews get the same.
 
 use crate::kube::Object;
-use crate::kube::istio::GROUP;
+use crate::kube::istio::{GROUP, ROOT_NAMESPACE};
 use crate::model::{Catalog, pod_labels};
 use crate::yaml::{Key, Node};
-
-/// The namespace whose Sidecar holds for every namespace that has none: Istio's root namespace, where
-/// nobody configured another.
-const ROOT: &str = "istio-system";
 
 /// The Sidecars that hold for the baseline's pods.
 /// See <https://istio.io/latest/docs/reference/config/networking/sidecar/>.
@@ -15,8 +11,9 @@ pub(super) fn of_baseline<'a>(catalog: &'a Catalog<'a>) -> Vec<&'a Object> {
     let mut sidecars: Vec<&Object> = catalog.in_baseline(GROUP, "Sidecar").collect();
     if !sidecars.iter().any(|sidecar| is_for_all(sidecar)) {
         let roots = catalog.of_kind(GROUP, "Sidecar");
-        let mut roots = roots.filter(|sidecar| sidecar.id.namespace == ROOT && is_for_all(sidecar));
-        sidecars.extend(roots.next().filter(|_| catalog.namespace != ROOT));
+        let mut roots =
+            roots.filter(|sidecar| sidecar.id.namespace == ROOT_NAMESPACE && is_for_all(sidecar));
+        sidecars.extend(roots.next().filter(|_| catalog.namespace != ROOT_NAMESPACE));
     }
     sidecars
 }

@@ -212,7 +212,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 let facts = environment::facts(plan, self.index);
                 vec![environment::config_map(plan, env, facts)]
             }
-            Part::Copy(copied) => vec![self.copy(env, copied.node().into_owned())],
+            Part::Copy(copied) => vec![self.copy(env, plan.policies.body(copied))],
             Part::Flux(part) => vec![flux.object(*part, env, flux.facts(*part, self.index))],
             _ => self.without_values(part, env),
         }
@@ -231,7 +231,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             Part::Copy(Copied { original, body: Body::Changed(changes), .. }) => {
                 vec![self.copy(env, changes.mark(&original.node)?)]
             }
-            Part::Copy(copied) => vec![self.copy(env, copied.node().into_owned())],
+            Part::Copy(copied) => vec![self.copy(env, plan.policies.body(copied))],
             Part::Flux(part) => {
                 let facts = flux.facts(*part, self.index).into_iter().enumerate();
                 let facts = facts.map(|(n, (key, _))| (key, mark::value(n)));

@@ -50,6 +50,7 @@ pub(super) fn plan_preview<'a>(
     closure.patch(&mut patches, patched);
     closure.unmatched(&patches);
     closure.hosts();
+    closure.policies();
     closure.literals();
     finder.lack(closure.lacks);
     Environment { copies: closure.copies.into_vec(), ..closure.env }
@@ -344,6 +345,23 @@ impl<'a, 'f> Closure<'a, 'f> {
             return;
         }
         self.follow(self.finder.of(object), owners);
+    }
+
+    /// Copies the policies that apply to originals of what is copied. They name nothing that has to come along, and
+    /// no patch reaches them.
+    fn policies(&mut self) {
+        for index in 0..self.copies.all().len() {
+            let copy = &self.copies.all()[index];
+            let policies = &self.finder.policies[copy.original.number];
+            if policies.is_empty() {
+                continue;
+            }
+            let owners = copy.owners.clone();
+            for &policy in policies {
+                let copy = || Copied::unchanged(policy, Owners::default());
+                self.copies.get_or_make(policy.number, copy).0.owners.extend(&owners);
+            }
+        }
     }
 
     /// Notes copies in which nothing is substituted although their originals ask for it.

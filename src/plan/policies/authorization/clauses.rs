@@ -1,0 +1,184 @@
+//! The clauses of an AuthorizationPolicy: which callers each of them means, and what else it asks for. Two callers
+//! may do the same by a policy where it says the same of both, whatever it asks for besides.
+
+use std::collections::BTreeSet;
+
+use super::principal::means;
+use crate::plan::policies::glob::fits;
+use crate::yaml::Node;
+
+/// The fields of a source that say who calls. All of them have to hold.
+pub(super) const WHO: [&str; 6] = [
+    "principals",
+    "notPrincipals",
+    "namespaces",
+    "notNamespaces",
+    "serviceAccounts",
+    "notServiceAccounts",
+];
+
+/// The keys of conditions that say who calls.
+pub(super) const PRINCIPAL: &str = "source.principal";
+pub(super) const NAMESPACE: &str = "source.namespace";
+pub(super) const ACCOUNT: &str = "source.serviceAccount";
+
+/// Who calls: trust domain, namespace and account.
+pub(super) type Caller<'c> = [&'c str; 3];
+
+/// The texts of a list.
+pub(super) fn texts<'n>(node: &'n Node, key: &str) -> impl Iterator<Item = &'n str> {
+    node.get(key).map(Node::items).unwrap_or_default().iter().filter_map(Node::text)
+}
+
+/// The items of a list.
+pub(super) fn items<'n>(node: &'n Node, key: &str) -> &'n [Node] {
+    node.get(key).map(Node::items).unwrap_or_default()
+}
+
+/// The sources of a rule; none where it is for all callers.
+pub(super) fn sources(rule: &Node) -> impl Iterator<Item = Option<&Node>> {
+    items(rule, "from").iter().map(|from| from.get("source"))
+}
+
+/// The clauses of a policy.
+#[derive(Debug)]
+pub(super) struct Clauses<'n> {
+    /// The namespace of the policy, which accounts without one are in.
+    namespace: &'n str,
+    all: Vec<Clause<'n>>,
+    /// What clauses ask for besides the caller, each once.
+    besides: Vec<Node>,
+}
+
+/// One source of one rule.
+#[derive(Debug)]
+struct Clause<'n> {
+    /// The index of the rule.
+    rule: usize,
+    source: Option<&'n Node>,
+    conditions: &'n [Node],
+    /// The index of what it asks for besides the caller.
+    besides: usize,
+}
+
+impl<'n> Clauses<'n> {
+    /// The clauses of the rules of a policy of this namespace.
+    pub(super) fn of(rules: &'n [Node], namespace: &'n str) -> Self {
+        let mut clauses = Self { namespace, all: Vec::new(), besides: Vec::new() };
+        for (index, rule) in rules.iter().enumerate() {
+            let mut sources: Vec<Option<&Node>> = sources(rule).collect();
+            if sources.is_empty() {
+                sources.push(None);
+            }
+            for source in sources {
+                let besides = clauses.besides_of(rule, source);
+                let conditions = items(rule, "when");
+                clauses.all.push(Clause { rule: index, source, conditions, besides });
+            }
+        }
+        clauses
+    }
+
+    fn besides_of(&mut self, rule: &Node, source: Option<&Node>) -> usize {
+        let mut source = source.cloned().unwrap_or_default();
+        source.retain(|key| !WHO.contains(&key));
+        let conditions = items(rule, "when").iter().filter(|one| !is_about_callers(one)).cloned();
+        let operations = items(rule, "to").iter().cloned();
+        let besides = Node::list([source, Node::list(operations), Node::list(conditions)]);
+        let known = self.besides.iter().position(|one| *one == besides);
+        known.unwrap_or_else(|| {
+            self.besides.push(besides);
+            self.besides.len() - 1
+        })
+    }
+
+    /// Whether a rule means a caller, whatever it asks for besides.
+    pub(super) fn rule_means(&self, rule: usize, caller: Caller<'_>) -> bool {
+        let mut clauses = self.all.iter().filter(|clause| clause.rule == rule);
+        clauses.any(|clause| self.means(clause, caller))
+    }
+
+    fn means(&self, clause: &Clause<'_>, caller: Caller<'_>) -> bool {
+        clause.source.is_none_or(|source| self.source_means(source, caller))
+            && clause.conditions.iter().all(|one| self.condition_holds(one, caller))
+    }
+
+    /// Whether a source means a caller, by the fields that say who calls.
+    pub(super) fn source_means(&self, source: &Node, caller: Caller<'_>) -> bool {
+        WHO.iter().all(|field| {
+            let mut values = texts(source, field).peekable();
+            if values.peek().is_none() {
+                return true;
+            }
+            let plain = field.strip_prefix("not").unwrap_or(field);
+            let any = match plain {
+                "principals" | "Principals" => values.any(|value| means(value, caller)),
+                "namespaces" | "Namespaces" => values.any(|value| fits(value, caller[1])),
+                _ => values.any(|value| self.is_account(value, caller)),
+            };
+            any != field.starts_with("not")
+        })
+    }
+
+    /// Whether a condition holds for a caller; one about something else does.
+    fn condition_holds(&self, condition: &Node, caller: Caller<'_>) -> bool {
+        let is = |value: &str| match condition.text_at(&["key"]) {
+            Some(PRINCIPAL) => means(value, caller),
+            Some(NAMESPACE) => fits(value, caller[1]),
+            _ => self.is_account(value, caller),
+        };
+        let mut values = texts(condition, "values").peekable();
+        !is_about_callers(condition)
+            || (values.peek().is_none() || values.any(is)) && !texts(condition, "notValues").any(is)
+    }
+
+    fn is_account(&self, value: &str, [_, namespace, account]: Caller<'_>) -> bool {
+        let (of, name) = value.split_once('/').unwrap_or((self.namespace, value));
+        of == namespace && name == account
+    }
+
+    /// Whether the policy says something of the one caller that it does not say of the other.
+    pub(super) fn says_more_of(&self, one: Caller<'_>, other: Caller<'_>) -> bool {
+        let of = |caller| -> BTreeSet<usize> {
+            let means = self.all.iter().filter(|clause| self.means(clause, caller));
+            means.map(|clause| clause.besides).collect()
+        };
+        let (of_one, of_other) = (of(one), of(other));
+        let asks_nothing = |index: &usize| self.besides[*index] == asking_nothing();
+        !of_one.is_subset(&of_other) && !of_other.iter().any(asks_nothing)
+    }
+
+    /// The trust domains that the policy names.
+    pub(super) fn trusts(&self) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut add = |value: &str| {
+            let trust = value.split('/').next().unwrap_or_default().trim_matches('*');
+            if !trust.is_empty() {
+                found.insert(trust.to_owned());
+            }
+        };
+        for clause in &self.all {
+            let source = clause.source.into_iter();
+            source
+                .flat_map(|source| ["principals", "notPrincipals"].map(|key| texts(source, key)))
+                .flatten()
+                .for_each(&mut add);
+            let about =
+                clause.conditions.iter().filter(|one| one.text_at(&["key"]) == Some(PRINCIPAL));
+            about
+                .flat_map(|one| ["values", "notValues"].map(|key| texts(one, key)))
+                .flatten()
+                .for_each(&mut add);
+        }
+        found
+    }
+}
+
+fn asking_nothing() -> Node {
+    Node::list([Node::default(), Node::list([]), Node::list([])])
+}
+
+/// Whether a condition is about who calls.
+pub(super) fn is_about_callers(condition: &Node) -> bool {
+    matches!(condition.text_at(&["key"]), Some(PRINCIPAL | NAMESPACE | ACCOUNT))
+}

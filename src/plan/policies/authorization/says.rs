@@ -1,0 +1,103 @@
+//! What is said of AuthorizationPolicies that cannot be made to hold for previews.
+
+use std::collections::BTreeSet;
+
+use super::rules::Unsayable;
+use super::{Action, Policy};
+use crate::diagnostic::{Diagnostic, code, first_of};
+use crate::plan::policies::estate::{Estate, Site};
+use crate::yaml::{Node, write_document};
+
+/// The finding that a policy treats previews unlike the baseline, with the rules that it needs.
+pub(super) fn unlike(
+    policy: &Policy<'_>,
+    lacks: &BTreeSet<&str>,
+    exceeds: &BTreeSet<&str>,
+    spec: &Node,
+) -> Diagnostic {
+    let accounts = |set: &BTreeSet<&str>| {
+        let names = set.iter().map(|name| format!("`{name}`"));
+        format!("previews' copies that run as {}", first_of(5, ", ", names))
+    };
+    let id = &policy.object.id;
+    let is_deny = policy.action == Action::Deny;
+    // What more than the baseline's is allowed comes first: it opens something.
+    let (opens, closes) = match is_deny {
+        true => (lacks, exceeds),
+        false => (exceeds, lacks),
+    };
+    let message = match (is_deny, opens.is_empty()) {
+        (true, false) => {
+            format!("{id} denies the baseline what it does not deny {}", accounts(opens))
+        }
+        (false, false) => {
+            format!("{id} allows {} what it does not allow the baseline", accounts(opens))
+        }
+        (true, true) => {
+            format!("{id} denies {} what it does not deny the baseline", accounts(closes))
+        }
+        (false, true) => {
+            format!("{id} allows the baseline what it does not allow {}", accounts(closes))
+        }
+    };
+    let why = match policy.site {
+        Site::Home => "no policy that is added can take this back",
+        Site::Root => "it holds for all of the mesh, and nothing is added for that here",
+        Site::Elsewhere => "it is in another namespace, and nothing is added there",
+    };
+    let help = format!(
+        "{why}: let it say of previews what it says of the baseline, by these rules:\n{}",
+        rules_of(spec)
+    );
+    let is_refused = policy.site != Site::Elsewhere || !opens.is_empty();
+    let code = if is_refused { &code::POLICY_UNLIKE } else { &code::POLICY_ELSEWHERE };
+    Diagnostic::new(code, message, help).at(policy.object.place(), "holds for the baseline alone")
+}
+
+/// The rules of a policy as YAML.
+fn rules_of(spec: &Node) -> String {
+    let mut text = String::new();
+    let rules = spec.get("rules").cloned().unwrap_or_default();
+    write_document(&mut text, &Node::map([("rules", rules)]));
+    text.trim_end().trim_start_matches("---\n").to_owned()
+}
+
+/// The finding that a policy names callers by a pattern that cannot be written for previews.
+pub(super) fn unsayable(policy: &Policy<'_>, Unsayable(principal): &Unsayable) -> Diagnostic {
+    let message = format!(
+        "{} names callers by `{principal}`, which cannot be said of previews' namespaces",
+        policy.object.id
+    );
+    let help = "write the trust domain in full, or `*/ns/<namespace>/sa/<account>` for all of them";
+    let finding = Diagnostic::new(&code::POLICY_UNLIKE, message, help);
+    finding.at(policy.object.place(), "cannot be extended")
+}
+
+/// What is said of a policy by which something outside of the mesh decides: its answer for previews is not known.
+pub(super) fn decided_outside(estate: &Estate<'_>, policy: &Policy<'_>) -> Option<Diagnostic> {
+    let object = policy.object;
+    let provider = object.node.text_at(&["spec", "provider", "name"]).unwrap_or("its provider");
+    let id = &object.id;
+    if policy.site == Site::Home && estate.applies_to_copies(object) {
+        let message = format!(
+            "{id} lets `{provider}` decide about calls of what previews copy, and a copy has another name and another \
+             namespace"
+        );
+        let help = format!(
+            "let `{provider}` decide about previews too, and move the policy to Istio's root namespace, where it holds \
+             for copies as it is; or change only services that it does not select"
+        );
+        let finding = Diagnostic::new(&code::POLICY_UNLIKE, message, help);
+        return Some(finding.at(object.place(), "decided outside of the mesh"));
+    }
+    if policy.site == Site::Elsewhere || estate.workloads_under(object).is_empty() {
+        return None;
+    }
+    let message = format!("{id} lets `{provider}` decide about calls of previews");
+    let help = format!(
+        "see that `{provider}` answers callers of `{}` as it answers those of the baseline",
+        estate.homes.iter().map(|home| home.previews.as_str()).collect::<Vec<_>>().join("`, `")
+    );
+    let finding = Diagnostic::new(&code::POLICY_ELSEWHERE, message, help);
+    Some(finding.at(object.place(), "decided outside of the mesh"))
+}

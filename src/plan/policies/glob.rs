@@ -1,0 +1,37 @@
+//! Patterns in which `*` stands for any text, wherever it stands.
+
+/// Whether a text fits a pattern.
+pub(super) fn fits(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        // The first place leaves most for the others.
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text_wherever_it_stands() {
+        for (pattern, text, wanted) in [
+            ("shop", "shop", true),
+            ("shop", "shops", false),
+            ("pr-*", "pr-", true),
+            ("pr-*", "xpr-1", false),
+            ("*-shop", "pr-1-shop", true),
+            ("pr-*-shop", "pr-1-shop", true),
+            ("pr-*-shop", "pr-shop", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("*", "", true),
+            ("é*", "éa", true),
+        ] {
+            assert_eq!(fits(pattern, text), wanted, "{pattern} {text}");
+        }
+    }
+}
