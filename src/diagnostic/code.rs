@@ -249,6 +249,12 @@ codes! {
         "The policy that refuses a preview's call stands beside what is called. In a namespace that is no part of\n\
          the baseline nothing is added: who owns it decides whether previews may call. The finding has the rules\n\
          that would let them do what the baseline may.";
+    WAYPOINT_POLICY = "waypoint-policy", Warning, "a policy holds at a waypoint, which calls straight to copies do not pass",
+        "In ambient mode a policy with targetRefs is followed by the waypoint of the called service, also for requests that\n\
+         it leads to a copy. A call straight to a copy passes no waypoint, so a policy is added that refuses it, but from\n\
+         those who may do everything at the waypoint, and from Gateways and sidecars, which pass by waypoints anyhow.\n\
+         Where the waypoint tells methods, paths or tokens apart, nothing else can, and the call is refused as a\n\
+         whole: copies that call `cart.shop` go through the waypoint.";
     ALIAS_LIMIT = "alias-limit", Error, "all previews have more aliases than spec.limits.aliases",
         "With `dependencies: all`, the default, every service of the baseline that a preview does not change\n\
          has an alias in it. An alias costs 100 to 150 bytes in each sidecar that sees its target. With\n\

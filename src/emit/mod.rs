@@ -186,6 +186,9 @@ impl<'p> Emission<'p> {
         if self.plan.has_sidecar(env) {
             add(File::Policies, Part::Sidecar);
         }
+        for guard in self.plan.policies.guards_of(env) {
+            add(File::Policies, Part::Guard(guard));
+        }
         let mut grants = BTreeSet::new();
         for &route in maker.routes() {
             grants.extend(maker.grant(route));

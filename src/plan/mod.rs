@@ -168,7 +168,7 @@ pub(crate) fn plan<'a>(
     report.absorb(left_behind);
     report.absorb(of_routes);
     propagation::check(config, catalog, &environments, report);
-    let policies = policies::plan(config, catalog, &environments, report);
+    let policies = policies::plan(config, catalog, &environments, &routing, report);
     let plan = Plan { config, catalog, environments, routing, policies };
     let copies = copied::Copies::of(&plan);
     membership::check(&plan, copies.originals(), report);

@@ -14,9 +14,10 @@ use super::stencil::{Draft, Stencil};
 use super::values::{HoleValues, PreviewValues};
 use crate::emit::flux::{self, Flux};
 use crate::emit::routing::{self, Grant, PreviewRoute, istio};
-use crate::emit::{copy, environment};
+use crate::emit::{copy, environment, policies};
 use crate::kube::{Id, Object};
 use crate::model::once_map::OnceMap;
+use crate::plan::policies::Guard;
 use crate::plan::routing::istio::HostRules;
 use crate::plan::{Alias, Body, Copied, Environment, Plan, Value};
 use crate::yaml::{Node, mark};
@@ -33,6 +34,8 @@ pub(in crate::emit) enum Part<'p> {
     Facts,
     /// The Sidecar.
     Sidecar,
+    /// What keeps copies to their waypoint.
+    Guard(&'p Guard<'p>),
     /// A name that leads to the baseline.
     Alias(Alias<'p>),
     /// A copy of an object of the baseline.
@@ -68,6 +71,8 @@ pub(in crate::emit) struct Parts<'p> {
     copies: Vec<Cache>,
     /// By the number of the Service.
     aliases: Vec<Cache>,
+    /// By the number of the Service.
+    guards: Vec<Cache>,
     declared: Cache,
     routes: Vec<(PreviewRoute<'p>, Cache)>,
     /// Previews with marks for their names, by their index, made when first needed.
@@ -106,6 +111,7 @@ impl<'p> Parts<'p> {
             grants: Cache::default(),
             copies: caches(objects),
             aliases: caches(objects),
+            guards: caches(objects),
             declared: Cache::default(),
             routes,
             marked: plan.environments.iter().map(|_| OnceLock::new()).collect(),
@@ -160,6 +166,7 @@ impl<'p> Parts<'p> {
             Part::Facts => Some(&self.facts),
             Part::Sidecar => Some(&self.sidecar),
             Part::Grants(_) => Some(&self.grants),
+            Part::Guard(guard) => self.guards.get(guard.service.object.number),
             Part::Alias(Alias::Service(service)) => self.aliases.get(service.object.number),
             Part::Alias(Alias::Declared(_)) => Some(&self.declared),
             Part::Copy(copied) => self.copies.get(copied.original.number),
@@ -247,6 +254,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         match part {
             Part::Namespace { owned } => vec![environment::namespace(plan, env, *owned)],
             Part::Sidecar => vec![environment::sidecar(plan, env)],
+            Part::Guard(guard) => policies::guard(plan, env, guard),
             Part::Alias(alias) => vec![environment::alias(plan, env, *alias)],
             Part::Route(index) => self.parts.routes[*index].0.objects(plan, env),
             Part::Grants(grants) => routing::grants(plan, env, grants),

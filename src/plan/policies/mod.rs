@@ -14,16 +14,19 @@ mod estate;
 mod glob;
 mod left_behind;
 mod reach;
+mod waypoint;
 
 pub(super) use calico::is_in_word;
 pub(super) use left_behind::check as check_left_behind;
 pub(super) use reach::plain_label;
+pub(crate) use waypoint::Guard;
 
 use std::collections::BTreeMap;
 
 use self::estate::Estate;
 use self::reach::Targets;
 use super::environment::{Copied, Environment};
+use super::routing::Routing;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, kinds, marks};
 use crate::model::Catalog;
@@ -37,9 +40,16 @@ pub(crate) struct Policies<'a> {
     rewritten: BTreeMap<usize, Node>,
     /// What is added beside policies of the input, in the order of these.
     pub(crate) siblings: Vec<Sibling<'a>>,
+    /// What keeps copies to the waypoints of their services.
+    pub(crate) guards: Vec<Guard<'a>>,
 }
 
-impl Policies<'_> {
+impl<'a> Policies<'a> {
+    /// The guards of a preview's copies.
+    pub(crate) fn guards_of(&self, env: &Environment<'a>) -> impl Iterator<Item = &Guard<'a>> {
+        self.guards.iter().filter(|guard| env.affected.contains(guard.service.name()))
+    }
+
     /// The body of an unchanged copy.
     pub(crate) fn body(&self, copied: &Copied<'_>) -> Node {
         let mut node = copied.node().into_owned();
@@ -81,9 +91,11 @@ pub(super) fn plan<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
     environments: &[Environment<'a>],
+    routing: &Routing<'a>,
     report: &mut Report,
 ) -> Policies<'a> {
-    let mut policies = Policies::default();
+    let guards = waypoint::guards(catalog, environments, routing, report);
+    let mut policies = Policies { guards, ..Policies::default() };
     if environments.is_empty() {
         return policies;
     }

@@ -9,7 +9,10 @@
 mod clauses;
 mod principal;
 mod rules;
+mod said;
 mod says;
+
+pub(super) use self::said::{Holds, Said};
 
 use std::collections::BTreeSet;
 
@@ -84,7 +87,7 @@ impl Policy<'_> {
             false => None,
         };
         let mut treated = Treated { copy, sibling: None };
-        if self.is_dry() {
+        if Self::is_dry(self.object) {
             return Ok(treated);
         }
         let callers = match self.site {
@@ -108,9 +111,9 @@ impl Policy<'_> {
         Ok(treated)
     }
 
-    /// Whether Istio only notes what the policy would do.
-    fn is_dry(&self) -> bool {
-        self.object.annotation("istio.io/dry-run") == Some("true")
+    /// Whether Istio only notes what a policy would do.
+    fn is_dry(policy: &Object) -> bool {
+        policy.annotation("istio.io/dry-run") == Some("true")
     }
 
     /// Whether something holds of an account as a caller of the baseline and as one of a preview.
