@@ -9,6 +9,9 @@ use crate::diagnostic::{Code, Diagnostic, code, some_of};
 use crate::spec::Unmapped;
 use crate::yaml::write_string;
 
+/// Further places of one cause that are shown.
+const SHOWN: usize = 4;
+
 /// Lines of a remedy that anybody reads.
 const LINES: usize = 1_000;
 
@@ -23,6 +26,32 @@ pub(super) fn gone<'m>(map: &'m Map, changed: &BTreeMap<String, Change>) -> Vec<
     let is_left = |entry: &MapGlob| entry.is_used.get() && !entry.takes_out;
     let deleted = deleted.into_iter().map(|index| &map.owners[index]);
     deleted.filter(|one| one.is_service && !one.paths.0.iter().any(is_left)).collect()
+}
+
+/// The services that no target of docker buildx bake can be called after: `validTargetNameChars` of its
+/// `bake/bake.go`. It reads the `.` of a target as `_`, and so builds something else, or names it otherwise.
+pub(super) fn no_targets(map: &Map) -> Option<Diagnostic> {
+    let is_target = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let services = map.owners.iter().filter(|owner| owner.is_service);
+    let others: Vec<&Owner> = services.filter(|one| !one.name.chars().all(is_target)).collect();
+    let (first, more) = others.split_first()?;
+    let names = some_of(others.iter().map(|one| format!("`{}`", one.name)));
+    let (are, them) = match more {
+        [] => ("is no target", "the service"),
+        _ => ("are no targets", "the services"),
+    };
+    let message = format!(
+        "{names} {are} of docker buildx bake, whose names have ASCII letters, digits, `-` and `_`"
+    );
+    let help = format!(
+        "rename {them} in the map and in previews, or build from `--format json` or `names`, with targets of other names"
+    );
+    let finding = Diagnostic::new(&code::BAD_NAME, message, help).at(first.place, "");
+    Some(
+        more.iter()
+            .take(SHOWN)
+            .fold(finding, |finding, one| finding.also(one.place, "and this one")),
+    )
 }
 
 pub(super) fn say_gone(service: &Owner) -> Diagnostic {

@@ -173,8 +173,8 @@ impl Map {
             let message = format!("`{}` cannot name a {}", short(&owner.name), kind(owner));
             let help = match owner.is_service {
                 true => {
-                    "a name is a line and an argument of other programs, and a target of docker buildx \
-                     bake: write letters, digits, `-`, `_` and `.`, the first a letter or digit"
+                    "a name is a line and an argument of other programs: write letters, digits, `-`, `_` and \
+                     `.`, the first a letter or digit"
                 }
                 false => {
                     "write letters, digits, `-`, `_`, `.`, `/` and `@`; it does not begin with `-`"

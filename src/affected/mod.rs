@@ -43,6 +43,10 @@ pub(crate) fn affected(
     let base = options.base.as_deref().unwrap_or_default();
     let span = find_span(&repository, base, &options.head, report)?;
     let map = map?;
+    if options.format == Format::Bake {
+        // Of every service, so that it does not come out with the first change of one.
+        report.extend(findings::no_targets(&map));
+    }
     let changed = report.keep(repository.changed(&span.base, &span.head))?;
     let files = report.keep(repository.files(&span.head))?;
     let has_deleted = changed.values().any(|change| *change == Change::Deleted);

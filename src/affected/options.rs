@@ -49,6 +49,6 @@ pub enum Format {
     Names,
     /// Services to build, as a matrix of a GitHub workflow on one line
     Matrix,
-    /// Services to build, as targets of docker buildx bake, one a line
+    /// Services to build, as targets of docker buildx bake, one a line: names of ASCII letters, digits, `-` and `_`
     Bake,
 }

@@ -21,9 +21,6 @@ pub struct Input {
     /// What paths in previews.yaml are relative to [default: the Git root above it, else its folder]
     #[arg(long, value_name = "DIR", display_order = 100)]
     pub source_root: Option<PathBuf>,
-    /// Which findings stop a run.
-    #[command(flatten)]
-    pub levels: Levels,
     /// How much is accepted and made.
     #[command(flatten)]
     pub limits: Limits,
@@ -45,6 +42,9 @@ pub struct Render {
     /// Write nothing, and show what would change: as `diff --rendered` does, and how many files
     #[arg(long, requires = "output", display_order = 12)]
     pub dry_run: bool,
+    /// Which findings stop a run.
+    #[command(flatten)]
+    pub levels: Levels,
     /// What is read.
     #[command(flatten)]
     pub input: Input,
@@ -64,6 +64,9 @@ pub struct Check {
     /// How findings are written
     #[arg(long, value_enum, default_value_t = Format::Text, display_order = 10)]
     pub format: Format,
+    /// Which findings stop a run.
+    #[command(flatten)]
+    pub levels: Levels,
     /// What is read.
     #[command(flatten)]
     pub input: Input,
@@ -135,6 +138,9 @@ pub struct Diff {
     /// End with exit code 1 where something differs, and then with 2 where the input has errors
     #[arg(long, display_order = 13)]
     pub exit_code: bool,
+    /// Which findings stop a run.
+    #[command(flatten)]
+    pub levels: Levels,
     /// What is read.
     #[command(flatten)]
     pub input: Input,

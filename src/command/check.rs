@@ -16,7 +16,7 @@ use crate::read::check_gate;
 use crate::spec::Config;
 
 pub(super) fn run(options: &Check, voice: &Voice) -> ExitCode {
-    let mut loaded = load(&options.input, Needs::Baseline);
+    let mut loaded = load(&options.input, options.levels.levels(), Needs::Baseline);
     if let Some(config) = loaded.config.take() {
         compile_both(options, &config, &mut loaded);
     }

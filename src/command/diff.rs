@@ -9,10 +9,9 @@ use super::render::{TreeRequest, with_tree};
 use super::voice::Voice;
 use super::write_out;
 use crate::affected::Repository;
-use crate::arguments::Levels;
 use crate::cli::{Artifacts, Diff, DiffFormat, Input};
 use crate::diagnostic::text::short;
-use crate::diagnostic::{Diagnostic, Refused, Report, Severity, Sources, code};
+use crate::diagnostic::{Diagnostic, Levels, Refused, Report, Severity, Sources, code};
 use crate::diff::{self, Difference, Files, Unreadable};
 use crate::read::{discover, from_here};
 use crate::write::read_tree;
@@ -35,7 +34,8 @@ struct Old {
 pub(super) fn run(options: &Diff, voice: &Voice) -> ExitCode {
     let refused = || if options.exit_code { ExitCode::from(2) } else { ExitCode::FAILURE };
     let compared = old_side(options, voice).and_then(|old| {
-        let new = side(&options.input, old.artifacts, options.rendered.as_deref())?;
+        let levels = options.levels.levels();
+        let new = side(&options.input, levels, old.artifacts, options.rendered.as_deref())?;
         // A folder keeps nothing of what was found when it was written.
         let is_known = options.rendered.is_none() && old.caveat.is_none();
         let before = is_known.then_some(&old.side.report);
@@ -46,7 +46,7 @@ pub(super) fn run(options: &Diff, voice: &Voice) -> ExitCode {
             Box::new(Side { sources, ..failed(Some(refused)) })
         })?;
         difference.caveat = old.caveat.as_ref().map(|caveat| caveat.message.clone());
-        let mut report = Report::new(options.input.levels.levels());
+        let mut report = Report::new(options.levels.levels());
         report.extend(old.caveat);
         Ok((difference, report))
     });
@@ -114,15 +114,15 @@ fn old_side(options: &Diff, voice: &Voice) -> Result<Old, Box<Side>> {
         previews = folder.join(path);
     }
     // What it had is no fault of this change.
-    let levels = Levels { deny: Vec::new(), ..options.input.levels.clone() };
+    let allow = options.levels.levels().allow;
+    let levels = Levels { allow, ..Levels::default() };
     let input = Input {
-        levels,
         previews: Some(previews),
         source_root: Some(root.unwrap_or_else(|| folder.clone())),
         baseline,
         ..options.input.clone()
     };
-    let side = match side(&input, artifacts, None) {
+    let side = match side(&input, levels, artifacts, None) {
         Ok(side) => named_after(base, &folder, side),
         Err(side) => {
             caveat = Some(not_rendered(base, &named_after(base, &folder, *side)));
@@ -212,8 +212,13 @@ fn no_room(error: &std::io::Error) -> Diagnostic {
 
 /// Renders a side as it would be written into a folder: the one that is compared with, or one below the root, which is
 /// the same for both revisions.
-fn side(input: &Input, artifacts: Artifacts, folder: Option<&Path>) -> Result<Side, Box<Side>> {
-    let mut loaded = load(input, Needs::Baseline);
+fn side(
+    input: &Input,
+    levels: Levels,
+    artifacts: Artifacts,
+    folder: Option<&Path>,
+) -> Result<Side, Box<Side>> {
+    let mut loaded = load(input, levels, Needs::Baseline);
     let Some(config) = loaded.config.take() else { return Err(without_files(loaded)) };
     let folder = folder.map_or_else(|| loaded.root.join("out"), Path::to_owned);
     let request = TreeRequest { limits: &input.limits, folder: &folder, artifacts };

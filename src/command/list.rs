@@ -12,7 +12,7 @@ use super::write_out;
 use crate::affected::Repository;
 use crate::cli::{Input, List, ListFormat, Show, ShowFormat};
 use crate::diagnostic::text::{json as harmless_json, prose};
-use crate::diagnostic::{Diagnostic, Report, code, nearest, without_userinfo};
+use crate::diagnostic::{Diagnostic, Levels, Report, code, nearest, without_userinfo};
 use crate::emit::OutputShape;
 use crate::pipeline::{Request, compile};
 use crate::spec::{Change, Config, Link, Preview, ServiceChange, time};
@@ -72,7 +72,7 @@ pub(super) fn show(options: &Show, voice: &Voice) -> ExitCode {
 
 /// The file, and what is known of its previews.
 fn read(input: &Input, now: Option<Timestamp>, voice: &Voice) -> Option<(Config, Known)> {
-    let mut loaded = load(input, Needs::Previews);
+    let mut loaded = load(input, Levels::default(), Needs::Previews);
     let config = loaded.config.take().filter(|_| !loaded.report.has_errors());
     let Some(config) = config else {
         voice.report(&loaded.sources, &loaded.report);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::work_on_this_thread;
 use crate::cli::Input;
-use crate::diagnostic::{Diagnostic, FileId, Refused, Report, Sources, code, stage};
+use crate::diagnostic::{Diagnostic, FileId, Levels, Refused, Report, Sources, code, stage};
 use crate::kube::Object;
 use crate::limits::InputLimits;
 use crate::read::{
@@ -34,10 +34,10 @@ pub(super) enum Needs {
 }
 
 /// Reads previews.yaml and the baseline; every mistake of both is in the report.
-pub(super) fn load(input: &Input, needs: Needs) -> Loaded {
+pub(super) fn load(input: &Input, levels: Levels, needs: Needs) -> Loaded {
     work_on_this_thread();
     stage::enter("reading");
-    let mut report = Report::new(input.levels.levels());
+    let mut report = Report::new(levels);
     let mut sources = Sources::default();
     let named = input.previews.clone().map_or_else(discover, Ok);
     let previews = named.as_deref().unwrap_or(Path::new("previews.yaml"));

@@ -28,7 +28,8 @@ use crate::write::{
 
 pub(super) fn run(options: &Render, voice: &Voice) -> ExitCode {
     // The process ends with the command: to give every piece of its memory back would only take time.
-    let mut loaded = ManuallyDrop::new(load(&options.input, Needs::Baseline));
+    let mut loaded =
+        ManuallyDrop::new(load(&options.input, options.levels.levels(), Needs::Baseline));
     let Some(config) = loaded.config.take().map(ManuallyDrop::new) else {
         voice.report(&loaded.sources, &loaded.report);
         return ExitCode::FAILURE;
@@ -57,7 +58,7 @@ fn render_stream(
     let report = &mut loaded.report;
     let written = compile(config, &mut loaded.input, &request, report, |compiled| {
         // Said beside what else is found, and not where nothing can be made anyway.
-        let mut more = Report::new(options.input.levels.levels());
+        let mut more = Report::new(options.levels.levels());
         if let Some(gate) = gate {
             more.extend(compiled.report.sorted().into_iter().cloned().chain([gate]));
         }

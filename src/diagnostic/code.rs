@@ -86,7 +86,9 @@ codes! {
          spec.prefix. The prefix is what policies trust, so no other namespace may begin with it.\n\
          Where a clone of a route is named after its original, both names together have to fit, and what a\n\
          preview host takes from a route has to make a DNS name.\n\
-         Files of a tree are named after objects, so these have lower-case letters, digits, `-` and `.`.";
+         Files of a tree are named after objects, so these have lower-case letters, digits, `-` and `.`.\n\
+         With `affected --format bake` services name targets of docker buildx bake: ASCII letters, digits,\n\
+         `-` and `_`.";
     DUPLICATE_NAME = "duplicate-name", Error, "two entries share a name",
         "Previews, services within a preview, suites and repositories are known by their name.\n\
          Rename or merge one of the two.";
@@ -208,7 +210,9 @@ codes! {
     INJECTION_UNKNOWN = "injection-unknown", Warning, "pods of previews may run without a sidecar",
         "Previews get the labels of the baseline's Namespace. Where it does not say `istio-injection: enabled`\n\
          or name a revision with `istio.io/rev`, and a pod template has no label `sidecar.istio.io/inject:\n\
-         \"true\"`, istiod injects nothing, and calls from such a pod follow no route.";
+         \"true\"`, istiod injects nothing, and calls from such a pod follow no route. Any other value of\n\
+         `istio-injection` switches it off for every pod; that of a variable is known where\n\
+         `spec.flux.postBuild.substitute` lists it.";
     DATA_PLANE = "data-plane", Error, "the baseline is in another mesh than spec.routing.dataPlane says",
         "What previews are made of depends on what leads requests inside the cluster. With sidecars a copy finds the\n\
          names of the baseline by aliases, in ambient mode by the search list of its resolver, which a sidecar does not\n\
@@ -313,8 +317,8 @@ codes! {
     ROUTE_IGNORED = "route-ignored", Warning, "the mesh does not follow a route",
         "Istio ignores a parentRef to a Service whose group is not written as `group: ''`, one to a port\n\
          that the Service does not serve over HTTP, an HTTPRoute or GRPCRoute with a filter, a header or a backend\n\
-         that it cannot convert, and a VirtualService for `cart.shop`: only a host without a dot is completed.\n\
-         Previews are made as if such a route were not there.";
+         that it cannot convert, at its Gateways too, and a VirtualService for `cart.shop`: only a host without\n\
+         a dot is completed. Previews are made as if such a route were not there.";
     ROUTE_NOT_PREVIEWED = "route-not-previewed", Warning, "a rule leads to the baseline with the key as well",
         "Rules are derived for the Services of the baseline's namespace and for its ways in. A rule that\n\
          hangs on something else, such as a ServiceEntry, a public host or a Service of another namespace,\n\

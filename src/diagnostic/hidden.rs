@@ -7,6 +7,8 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::patch_text::has_patch_of_secret;
 
 /// What is not shown of a text, in order: documents, those side by side as one.
@@ -82,9 +84,10 @@ fn is_shown(document: &str) -> bool {
         }
     }
     let is_flow = document.trim_start_matches("---").trim_start().starts_with('{');
-    let may_patch = || escapes || document.contains("patch");
+    let contains = |word: &str| memmem::find(document.as_bytes(), word.as_bytes()).is_some();
+    let may_patch = || escapes || contains("patch");
     let patches_secret = || seen.is_previews && may_patch() && has_patch_of_secret(document);
-    seen.is_shown(is_flow) && !document.contains("ENC[") && !patches_secret()
+    seen.is_shown(is_flow) && !contains("ENC[") && !patches_secret()
 }
 
 /// Whether ASCII letters of any case stand in a text; `wanted` has small ones, at least one.

@@ -182,37 +182,7 @@ impl Document {
                 above = self.column(node.place.range().start);
                 continue;
             }
-            let mut closer = room.to_owned();
-            if list.items().is_empty() {
-                let unit = self.unit();
-                let example = gap.iter().find(|line| is_comment(line));
-                let indent = example.map_or(format!("{room}{unit}"), |line| {
-                    line[..line.find('#').unwrap_or_default()].to_owned()
-                });
-                layout.room = format!("{}{}", layout.newline, indentation(&indent));
-                above = usize::MAX;
-            } else if closer.is_empty() {
-                closer = format!("{}{}", layout.newline, self.indent(bracket));
-            }
-            let count = layout.read_end(rest, &gap, above);
-            let mut below = &gap[count..];
-            if list.items().is_empty()
-                && let [lines @ .., last] = below
-                && !is_comment(last)
-                && !indentation(last).is_empty()
-            {
-                // Blanks on a line say where the items stood.
-                layout.room = format!("{}{}", layout.newline, indentation(last));
-                below = lines;
-            }
-            if list.items().is_empty() && !self.is_quoted() {
-                // A blank line says that no comma stood behind the last item.
-                match below {
-                    [lines @ .., last] if !is_comment(last) => below = lines,
-                    _ => layout.trailing = true,
-                }
-            }
-            layout.tail = below.concat() + &closer;
+            self.read_closer(&mut layout, list, (rest, &gap, room), above);
         }
         if !is_neat {
             let indent = format!("{}{}", self.indent(bracket), self.unit());
@@ -221,6 +191,49 @@ impl Document {
             layout.room.clone_from(&first.room);
         }
         Some(layout)
+    }
+
+    /// Reads what stands between the last item of a list, or its opening bracket, and its closing one: what is on
+    /// the same line, the lines below it, and the blanks before the bracket.
+    fn read_closer(
+        &self,
+        layout: &mut Layout,
+        list: &Node,
+        (rest, gap, room): (&str, &[&str], &str),
+        mut above: usize,
+    ) {
+        let bracket = list.place.range().start;
+        let mut closer = room.to_owned();
+        if list.items().is_empty() {
+            let unit = self.unit();
+            let example = gap.iter().find(|line| is_comment(line));
+            let indent = example.map_or(format!("{room}{unit}"), |line| {
+                line[..line.find('#').unwrap_or_default()].to_owned()
+            });
+            layout.room = format!("{}{}", layout.newline, indentation(&indent));
+            above = usize::MAX;
+        } else if closer.is_empty() {
+            closer = format!("{}{}", layout.newline, self.indent(bracket));
+        }
+        let count = layout.read_end(rest, gap, above);
+        let mut below = &gap[count..];
+        if list.items().is_empty()
+            && let [lines @ .., last] = below
+            && !is_comment(last)
+            && !indentation(last).is_empty()
+        {
+            // Blanks on a line say where the items stood.
+            layout.room = format!("{}{}", layout.newline, indentation(last));
+            below = lines;
+        }
+        if list.items().is_empty() && !self.is_quoted() {
+            // A blank line says that no comma stood behind the last item.
+            match below {
+                [lines @ .., last] if !is_comment(last) => below = lines,
+                _ => layout.trailing = true,
+            }
+        }
+        layout.tail = below.concat() + &closer;
     }
 
     /// Where the items of a list stand that has none, as far as the rest of it tells.

@@ -127,24 +127,32 @@ fn check_domain(domain: &str) -> Result<(), &'static str> {
         None => (domain, None),
     };
     let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    let is_label = |label: &str| {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        !label.is_empty()
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.bytes().all(fits)
-    };
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let is_host = match address {
+    let fits = match address {
         Some(address) => {
             !address.is_empty() && address.bytes().all(|b| b.is_ascii_hexdigit() || b == b':')
         }
-        None => host.split('.').all(is_label),
+        None => is_host(host.as_bytes()),
     };
-    match is_host && port.is_none_or(is_port) {
+    match fits && port.is_none_or(is_port) {
         true => Ok(()),
         false => Err("its registry is malformed (a host, and a port where it has one)"),
     }
+}
+
+/// Whether a host is letters and digits, with a `.` or any `-` between them, but no `-` beside a `.`.
+fn is_host(host: &[u8]) -> bool {
+    let mut before = b'.';
+    let all_fit = host.iter().all(|&byte| {
+        let fits = match byte {
+            b'.' => before != b'.' && before != b'-',
+            b'-' => before != b'.',
+            _ => byte.is_ascii_alphanumeric(),
+        };
+        before = byte;
+        fits
+    });
+    all_fit && !matches!(before, b'.' | b'-')
 }
 
 fn check_path(path: &str) -> Result<(), &'static str> {
@@ -154,7 +162,7 @@ fn check_path(path: &str) -> Result<(), &'static str> {
     if path.len() > LENGTH {
         return Err("its repository is longer than 255 characters");
     }
-    match path.split('/').all(is_component) {
+    match path.as_bytes().split(|byte| *byte == b'/').all(is_component) {
         true => Ok(()),
         false => Err(
             "its repository is malformed (lower-case letters and digits, with `.`, `_`, `-` and `/` between)",
@@ -163,11 +171,21 @@ fn check_path(path: &str) -> Result<(), &'static str> {
 }
 
 /// Whether a part of a path is letters and digits, with a `.`, one or two `_`, or any `-` between them.
-fn is_component(part: &str) -> bool {
-    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let separates =
-        |text: &str| matches!(text, "" | "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
-    part.starts_with(is_plain) && part.ends_with(is_plain) && part.split(is_plain).all(separates)
+fn is_component(part: &[u8]) -> bool {
+    let separates = |between: &[u8]| {
+        matches!(between, b"." | b"_" | b"__") || between.iter().all(|byte| *byte == b'-')
+    };
+    // Behind the last letter or digit.
+    let mut from = 0;
+    for (at, byte) in part.iter().enumerate() {
+        if byte.is_ascii_lowercase() || byte.is_ascii_digit() {
+            if at > from && (from == 0 || !separates(&part[from..at])) {
+                return false;
+            }
+            from = at + 1;
+        }
+    }
+    from > 0 && from == part.len()
 }
 
 fn is_tag(tag: &str) -> bool {

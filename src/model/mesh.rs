@@ -123,9 +123,12 @@ fn is_of_another(catalog: &Catalog<'_>) -> bool {
     of_namespace.any(has_mark) || catalog.workloads().iter().any(|one| of_pods(one.object))
 }
 
-/// Whether anything of the input says that Istio is there: the Namespace, a pod, or an object of Istio's kinds.
+/// Whether anything of the input says that Istio is there: the Namespace, a pod, or an object of Istio's kinds. A label
+/// that switches something of it off says so too.
 pub(super) fn says_istio(catalog: &Catalog<'_>) -> bool {
-    catalog.own_namespace().is_some_and(|namespace| injects(namespace).is_some())
+    let labels = [INJECTION, REVISION, DATA_PLANE_MODE];
+    let says = |namespace: &Object| labels.iter().any(|label| namespace.label(label).is_some());
+    catalog.own_namespace().is_some_and(says)
         || catalog.objects().any(|object| {
             object.id.group.ends_with("istio.io")
                 || pod_spec(&object.node).is_some() && asks_for_sidecar(&object.node).is_some()

@@ -1,94 +1,53 @@
 //! Whether the pods of previews, and those that call them, are in the mesh that leads requests to copies, and whether
 //! that is the mesh which spec.routing.dataPlane says.
 
+use super::injection::{self, all_ask, missing};
 use super::{Plan, callers};
 use crate::diagnostic::{Diagnostic, Place, Report, code};
 use crate::kube::Object;
-use crate::model::mesh::{
-    DATA_PLANE_MODE, INJECT, INJECTION, REVISION, asks_for_sidecar, injects, is_ambient,
-};
+use crate::kube::meta::mentions_variable;
+use crate::model::mesh::{DATA_PLANE_MODE, INJECTION, asks_for_sidecar, injects, is_ambient};
 use crate::model::{Catalog, Mesh, pod_labels, pod_spec};
-use crate::yaml::Node;
 
-/// Where the Namespace of a baseline is named.
-const FIELD: &str = "spec.baseline.namespace";
 /// Where the mesh is named.
 const DATA_PLANE: &str = "spec.routing.dataPlane";
 
 /// Reports it, once for all previews of a plan.
 pub(super) fn check(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) {
     let mut pods = originals.iter().filter(|object| pod_spec(&object.node).is_some()).copied();
-    let lacks = match plan.catalog.mesh {
-        Mesh::Sidecars => of_sidecars(plan, &mut pods),
+    let namespace = plan.catalog.own_namespace();
+    report.extend(match plan.catalog.mesh {
+        Mesh::Sidecars => match namespace.and_then(|one| without_sidecars(plan, one, originals)) {
+            Some(finding) => Some(finding),
+            None => injection::check(plan, originals),
+        },
         Mesh::Ambient => of_ambient(plan, &mut pods),
-        Mesh::Other => missing(plan, "without the proxy of the mesh"),
-        Mesh::Absent => None,
-    };
-    report.extend(lacks);
+        Mesh::Other if namespace.is_none() => Some(missing(plan, Some(WITHOUT_PROXY))),
+        Mesh::Other | Mesh::Absent => None,
+    });
     callers::check(plan, originals, report);
 }
 
-/// What is said where the baseline's Namespace is not in the input. `without` is how pods of previews may run.
-fn missing(plan: &Plan<'_>, without: &str) -> Option<Diagnostic> {
-    let home = plan.catalog.namespace;
-    if plan.catalog.own_namespace().is_some() {
-        return None;
-    }
-    let mut message =
-        format!("the Namespace `{home}` is not in the input, so nothing is known of its labels");
-    if !without.is_empty() {
-        message +=
-            &format!(": pods of previews may run {without}, and then nothing routes to them");
-    }
-    let help = "pass it with --baseline: previews get its labels and annotations";
-    Some(plan.config.finding(&code::NAMESPACE_MISSING, FIELD, message, help))
-}
+const WITHOUT_PROXY: &str =
+    "pods of previews may run outside of the mesh, and then nothing routes to them";
 
-/// Where pods of previews may run without a sidecar, without which nothing in a preview is routed.
-/// See <https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/>.
-fn of_sidecars<'a>(
+/// The contradiction that the Namespace is in ambient mode. Where it has sidecars injected as well, or every pod asks for
+/// one, these count; a variable may stand for either.
+fn without_sidecars(
     plan: &Plan<'_>,
-    pods: &mut impl Iterator<Item = &'a Object>,
+    namespace: &Object,
+    originals: &[&Object],
 ) -> Option<Diagnostic> {
-    let namespace = plan.catalog.own_namespace();
-    let off = namespace.is_some_and(|one| one.label(INJECTION) == Some("disabled"));
-    let on = namespace.and_then(injects).is_some();
-    let asks =
-        |labels: &Node| labels.text_at(&[INJECT]) == Some("true") || labels.get(REVISION).is_some();
-    let all_ask = pods.all(|object| pod_labels(&object.node).is_some_and(asks));
-    let sure = on || all_ask && !off || plan.routing.mesh.is_empty();
-    let Some(namespace) = namespace else {
-        return missing(plan, if sure { "" } else { "without a sidecar" });
-    };
-    if let Some(label) = is_ambient(namespace).filter(|_| !on) {
-        let message =
-            format!("{} is in Istio's ambient mode, and dataPlane is `sidecar`", namespace.id);
-        let help = "set `spec.routing.dataPlane: ambient`, or have sidecars injected";
-        return Some(contradiction(plan, message, help, label.place));
-    }
-    if sure {
+    let label = is_ambient(namespace)?;
+    let injection = namespace.label(INJECTION);
+    let may_inject = injection.is_some_and(|value| value == "enabled" || mentions_variable(value));
+    if may_inject || injects(namespace).is_some() || injection.is_none() && all_ask(originals) {
         return None;
     }
-    let (says, help) = if off {
-        (
-            "switches sidecar injection off",
-            "label it `istio-injection: enabled`, or `istio.io/rev` without `istio-injection`; with another mesh, \
-             or none, say so in spec.routing.dataPlane",
-        )
-    } else {
-        (
-            "says nothing of sidecar injection",
-            "label it `istio-injection: enabled` or `istio.io/rev`, or each pod template \
-             `sidecar.istio.io/inject: \"true\"`; an annotation of that name does not count; with another mesh, or \
-             none, say so in spec.routing.dataPlane",
-        )
-    };
-    let message = format!(
-        "{} {says}: pods of previews may run without a sidecar, and then nothing routes to them",
-        namespace.id
-    );
-    let finding = Diagnostic::new(&code::INJECTION_UNKNOWN, message, help);
-    Some(finding.at(namespace.place(), "previews get its labels"))
+    let message =
+        format!("{} is in Istio's ambient mode, and dataPlane is `sidecar`", namespace.id);
+    let help = "set `spec.routing.dataPlane: ambient`, or have sidecars injected";
+    Some(contradiction(plan, message, help, label.place))
 }
 
 /// Where the baseline is not, or not surely, in ambient mode.
@@ -105,7 +64,7 @@ fn of_ambient<'a>(
     }
     // Whose Namespace says nothing of injection, or switches it off.
     let sidecar = pods.find_map(|object| Some((object, asks_for_sidecar(&object.node)?)));
-    let off = namespace.is_some_and(|one| one.label(INJECTION) == Some("disabled"));
+    let off = namespace.is_some_and(|one| one.label(INJECTION).is_some());
     if let Some((object, label)) = sidecar.filter(|_| !off) {
         let message = format!(
             "pods of {} have a sidecar, and dataPlane is `ambient`: it would not find the names of the baseline",
@@ -117,7 +76,7 @@ fn of_ambient<'a>(
     }
     let namespace = match namespace {
         Some(namespace) => namespace,
-        None => return missing(plan, ""),
+        None => return Some(missing(plan, None)),
     };
     if is_ambient(namespace).is_some() || is_said_by_pods(plan.catalog) {
         return None;

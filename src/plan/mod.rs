@@ -13,6 +13,7 @@ mod copied;
 mod environment;
 mod few;
 mod hosts;
+mod injection;
 mod judge;
 mod lacks;
 mod membership;

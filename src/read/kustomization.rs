@@ -35,33 +35,26 @@ impl Reach {
         sources: &mut Sources,
         budget: &InputLimits,
     ) -> Result<Self, Refused> {
-        let (Some(repository), Ok(folder)) = (repository_of(folder, source_root), real(folder))
-        else {
+        let Some(survey) = Survey::of(folder, source_root, sources, budget) else {
             return Ok(Self::OwnFolders);
         };
-        let left = budget.bytes.saturating_sub(sources.bytes());
-        let mut survey = Survey {
-            repository,
-            budget,
-            left,
-            waiting: vec![folder],
-            seen: BTreeSet::new(),
-            is_beside: false,
-            is_clear: true,
-            sources,
-            found: Vec::new(),
-        };
-        while let Some(folder) = survey.waiting.pop() {
-            if survey.seen.insert(folder.clone()) {
-                survey.folder(&folder);
-            }
-        }
         let reach = match survey.is_beside && survey.is_clear {
             true => Self::Repository,
             false => Self::OwnFolders,
         };
         Refused::unless_none(survey.found, reach)
     }
+}
+
+/// The folders whose kustomizations a folder builds upon, links followed: its bases and components.
+pub(crate) fn built_upon(folder: &Path, source_root: &Path) -> BTreeSet<PathBuf> {
+    let (mut sources, budget) = (Sources::default(), InputLimits::default());
+    let survey = Survey::of(folder, source_root, &mut sources, &budget);
+    let mut seen = survey.map(|survey| survey.seen).unwrap_or_default();
+    if let Ok(own) = real(folder) {
+        seen.remove(&own);
+    }
+    seen
 }
 
 /// The repository of a folder: its Git root; without Git the root of previews.yaml, where that holds it.
@@ -156,7 +149,35 @@ struct File<'f> {
     text: &'f str,
 }
 
-impl Survey<'_> {
+impl<'s> Survey<'s> {
+    /// Looks at a folder and all that it builds upon. None where no repository holds it.
+    fn of(
+        folder: &Path,
+        source_root: &Path,
+        sources: &'s mut Sources,
+        budget: &'s InputLimits,
+    ) -> Option<Self> {
+        let (repository, folder) = (repository_of(folder, source_root)?, real(folder).ok()?);
+        let left = budget.bytes.saturating_sub(sources.bytes());
+        let mut survey = Survey {
+            repository,
+            budget,
+            left,
+            waiting: vec![folder],
+            seen: BTreeSet::new(),
+            is_beside: false,
+            is_clear: true,
+            sources,
+            found: Vec::new(),
+        };
+        while let Some(folder) = survey.waiting.pop() {
+            if survey.seen.insert(folder.clone()) {
+                survey.folder(&folder);
+            }
+        }
+        Some(survey)
+    }
+
     fn folder(&mut self, folder: &Path) {
         let mut paths = KUSTOMIZATION.iter().map(|name| folder.join(name));
         let Some(path) = paths.find(|path| path.is_file()) else {

@@ -22,6 +22,7 @@ pub(crate) use build::{Said, run_fed as run_program};
 pub(crate) use discover::{discover, from_here, other_spelling};
 pub(crate) use folder::OUTPUT_LIST;
 pub(crate) use inside::{check_inside, git_root, is_carried, is_inside};
+pub(crate) use kustomization::built_upon;
 pub use previous::Parted;
 pub(crate) use previous::{Owner, Owners, restored, set_aside};
 pub(crate) use renamed::mend;

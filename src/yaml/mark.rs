@@ -38,19 +38,37 @@ pub(crate) fn is_in(node: &Node) -> bool {
 /// The marks of a text in order, each with the text between it and the one before, and the text behind the last.
 /// None where something else than a mark has their character.
 pub(crate) fn split(text: &str) -> Option<(Vec<(&str, Marked)>, &str)> {
-    let mut pieces = text.split(FRAME);
-    let mut before = pieces.next().unwrap_or_default();
-    let mut marks = Vec::new();
-    while let (Some(number), Some(behind)) = (pieces.next(), pieces.next()) {
-        let marked = match number.parse().ok()? {
+    let mut frames = frames(text);
+    let (mut marks, mut from) = (Vec::new(), 0);
+    while let (Some(open), Some(close)) = (frames.next(), frames.next()) {
+        let marked = match text[open + 1..close].parse().ok()? {
             0 => Marked::Name,
             1 => Marked::Namespace,
             number => Marked::Value(number - 2),
         };
-        marks.push((before, marked));
-        before = behind;
+        marks.push((&text[from..open], marked));
+        from = close + 1;
     }
-    Some((marks, before))
+    Some((marks, &text[from..]))
+}
+
+/// How many marks a text has.
+pub(crate) fn count(text: &str) -> usize {
+    frames(text).count() / 2
+}
+
+/// The line around each mark of a text; one with several marks comes as often.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    frames(text).step_by(2).map(|at| {
+        let start = memchr::memrchr(b'\n', &text.as_bytes()[..at]).map_or(0, |end| end + 1);
+        let end = memchr::memchr(b'\n', &text.as_bytes()[at..]);
+        &text[start..end.map_or(text.len(), |end| at + end)]
+    })
+}
+
+/// Where the character of marks stands in a text.
+fn frames(text: &str) -> impl Iterator<Item = usize> {
+    memchr::memchr_iter(FRAME as u8, text.as_bytes())
 }
 
 #[cfg(test)]
@@ -111,6 +129,10 @@ mod tests {
         assert_eq!(split(&text), Some((marks, "\n")));
         assert_eq!(split("a"), Some((Vec::new(), "a")));
         assert_eq!(split("\u{7f}a\u{7f}"), None);
+        let text = format!("a\nb{NAME}\n\n{NAMESPACE}{}", value(0));
+        let last = format!("{NAMESPACE}{}", value(0));
+        assert!(lines(&text).eq([&*format!("b{NAME}"), &*last, &*last]));
+        assert_eq!((count(&text), count("a")), (3, 0));
         assert!(is_in(&Node::map([("a", Node::list([Node::string(text)]))])));
         assert!(!is_in(&Node::string("0")));
     }

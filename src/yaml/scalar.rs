@@ -62,10 +62,6 @@ pub(super) fn is_no_json(text: &str) -> bool {
 /// Whether kubectl takes a plain key as it is written. It reads `no` as the key `false` and `0777` as
 /// `511`, kustomize refuses numbers or reads another text, and null is no key at all.
 pub(super) fn is_key(text: &str) -> bool {
-    let is_boolean = |word: &str| {
-        let capital = |text: &str| text[..1].to_ascii_uppercase() + &text[1..];
-        text == word || text == word.to_ascii_uppercase() || text == capital(word)
-    };
     match resolve(text) {
         Resolved::Null => false,
         Resolved::Bool(value) => text == if value { "true" } else { "false" },
@@ -75,8 +71,24 @@ pub(super) fn is_key(text: &str) -> bool {
                 text.trim_start_matches(['+', '-']),
                 ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN"
             ),
-            bytes if bytes.len() > 3 => true,
-            _ => !["y", "yes", "n", "no", "on", "off"].into_iter().any(is_boolean),
+            _ => !matches!(
+                text,
+                "y" | "Y"
+                    | "yes"
+                    | "Yes"
+                    | "YES"
+                    | "n"
+                    | "N"
+                    | "no"
+                    | "No"
+                    | "NO"
+                    | "on"
+                    | "On"
+                    | "ON"
+                    | "off"
+                    | "Off"
+                    | "OFF"
+            ),
         },
     }
 }

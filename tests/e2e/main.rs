@@ -15,6 +15,7 @@ mod dice;
 mod evaluator;
 mod evidence;
 mod gitea;
+mod identity;
 mod judge;
 mod lab;
 mod scenarios;
@@ -56,6 +57,7 @@ const SCENARIOS: &[Scenario] = &[
     ("suites and what is watched", scenarios::observed::run),
     ("the function", scenarios::function::run),
     ("workflows", scenarios::workflows::run),
+    ("policies under mutual TLS", scenarios::policies::run),
     ("random shops", scenarios::random::run),
 ];
 

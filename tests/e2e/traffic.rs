@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::evaluator::Request;
+use crate::identity::Identity;
 use crate::lab::{Outcome, PATIENCE, ensure, list, wait};
 
 /// Where Envoy's own pages are.
@@ -32,6 +33,8 @@ pub(crate) struct Pod {
     pub(crate) namespace: String,
     pub(crate) name: String,
     pub(crate) ip: String,
+    /// The service account that it runs as.
+    pub(crate) account: String,
     labels: Value,
 }
 
@@ -39,7 +42,8 @@ impl Pod {
     /// A pod that need not run any more, with an address that nobody else has.
     pub(crate) fn past(namespace: &str, name: &str, labels: Value) -> Self {
         let (namespace, name) = (namespace.to_owned(), name.to_owned());
-        Self { namespace, name, ip: "10.244.255.253".to_owned(), labels }
+        let (ip, account) = ("10.244.255.253".to_owned(), "default".to_owned());
+        Self { namespace, name, ip, account, labels }
     }
 
     /// The first running pod with a label such as `app=cart`.
@@ -53,6 +57,7 @@ impl Pod {
                 namespace: namespace.to_owned(),
                 name: text(&pod["metadata"]["name"]),
                 ip: text(&pod["status"]["podIP"]),
+                account: text(&pod["spec"]["serviceAccountName"]),
                 labels: pod["metadata"]["labels"].clone(),
             })
         })
@@ -79,56 +84,29 @@ impl Envoy {
         role: &str,
         pod: &Pod,
         admin: &str,
-        mut metadata: Value,
+        metadata: Value,
         probe: &mut Probe,
     ) -> Outcome<Self> {
-        let Pod { namespace, name, ip, labels } = pod;
-        metadata["NAMESPACE"] = json!(namespace);
-        metadata["LABELS"] = labels.clone();
-        metadata["WORKLOAD_NAME"] = json!(name);
-        metadata["CLUSTER_ID"] = json!("Kubernetes");
-        metadata["ISTIO_VERSION"] = json!("1.30.0");
-        let ads = json!({"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"});
-        let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-        let bootstrap = json!({
-            "node": {
-                "id": format!("{role}~{ip}~{name}.{namespace}~{namespace}.svc.cluster.local"),
-                "cluster": format!("{name}.{namespace}"),
-                "metadata": metadata,
-            },
-            "admin": {"address": address(admin)},
-            // As Istio's own bootstrap: without it the names of clusters end up in the names of metrics.
-            "stats_config": {
-                "use_all_default_tags": false,
-                "stats_tags": [
-                    {"tag_name": "cluster_name", "regex": r"^cluster(\.(.+);)"},
-                    {"tag_name": "response_code_class", "regex": r"_rq(_(\dxx))$"},
-                    {"tag_name": "response_code", "regex": r"_rq(_(\d{3}))$"},
-                ],
-            },
-            "dynamic_resources": {
-                "lds_config": ads, "cds_config": ads,
-                "ads_config": {
-                    "api_type": "DELTA_GRPC", "transport_api_version": "V3",
-                    "set_node_on_first_message_only": true,
-                    "grpc_services": [{"envoy_grpc": {"cluster_name": "istiod"}}],
-                },
-            },
-            "static_resources": {"clusters": [{
-                "name": "istiod", "type": "STATIC", "connect_timeout": "1s",
-                "typed_extension_protocol_options": {options: {
-                    "@type": format!("type.googleapis.com/{options}"),
-                    "explicit_http_config": {"http2_protocol_options": {}},
-                }},
-                "load_assignment": {"cluster_name": "istiod", "endpoints": [
-                    {"lb_endpoints": [{"endpoint": {"address": address("127.0.0.1:15010")}}]}
-                ]},
-            }]},
-        });
+        let envoy = Self::spawn(pod, &bootstrap(role, pod, admin, metadata))?;
+        live(&pod.name, admin, probe)?;
+        Ok(envoy)
+    }
+
+    /// Starts the sidecar of a pod that has an identity, with its own pages at `admin`. [`live`] says when it is
+    /// there.
+    pub(crate) fn with_identity(pod: &Pod, admin: &str, identity: &Identity) -> Outcome<Self> {
+        let mut all = bootstrap("sidecar", pod, admin, json!({"INTERCEPTION_MODE": "NONE"}));
+        let agent = json!({"pipe": {"path": identity.socket}});
+        let clusters = all["static_resources"]["clusters"].as_array_mut();
+        clusters.ok_or("clusters are a list")?.push(grpc_cluster("sds-grpc", &agent));
+        Self::spawn(pod, &all)
+    }
+
+    fn spawn(pod: &Pod, bootstrap: &Value) -> Outcome<Self> {
         let run = env::var("RUN").map_err(|error| error.to_string())?;
-        let path = format!("{run}/envoy-{name}.json");
+        let path = format!("{run}/envoy-{}.json", pod.name);
         fs::write(&path, bootstrap.to_string()).map_err(|error| error.to_string())?;
-        let log = fs::File::create(format!("{run}/envoy-{name}.log"));
+        let log = fs::File::create(format!("{run}/envoy-{}.log", pod.name));
         let log = log.map_err(|error| error.to_string())?;
         let child = Command::new("envoy")
             .args(["-c", &path, "--log-level", "warn", "--concurrency", "1"])
@@ -137,13 +115,68 @@ impl Envoy {
             .stderr(log)
             .spawn()
             .map_err(|error| format!("envoy: {error}"))?;
-        let envoy = Self(child);
-        wait(&format!("the proxy of {name}"), PATIENCE, || {
-            let told = probe.ask(&Question::plain(admin, "/ready"))?;
-            ensure(told.body.trim() == "LIVE", || format!("it is {}", told.body.trim()))
-        })?;
-        Ok(envoy)
+        Ok(Self(child))
     }
+}
+
+/// Waits until a proxy has its configuration.
+pub(crate) fn live(name: &str, admin: &str, probe: &mut Probe) -> Outcome {
+    wait(&format!("the proxy of {name}"), PATIENCE, || {
+        let told = probe.ask(&Question::plain(admin, "/ready"))?;
+        ensure(told.body.trim() == "LIVE", || format!("it is {}", told.body.trim()))
+    })
+}
+
+/// What an Envoy is told when it starts; istiod tells it the rest.
+fn bootstrap(role: &str, pod: &Pod, admin: &str, mut metadata: Value) -> Value {
+    let Pod { namespace, name, ip, labels, .. } = pod;
+    metadata["NAMESPACE"] = json!(namespace);
+    metadata["LABELS"] = labels.clone();
+    metadata["WORKLOAD_NAME"] = json!(name);
+    metadata["CLUSTER_ID"] = json!("Kubernetes");
+    metadata["ISTIO_VERSION"] = json!("1.30.0");
+    let ads = json!({"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"});
+    json!({
+        "node": {
+            "id": format!("{role}~{ip}~{name}.{namespace}~{namespace}.svc.cluster.local"),
+            "cluster": format!("{name}.{namespace}"),
+            "metadata": metadata,
+        },
+        "admin": {"address": address(admin)},
+        // As Istio's own bootstrap: without it the names of clusters end up in the names of metrics.
+        "stats_config": {
+            "use_all_default_tags": false,
+            "stats_tags": [
+                {"tag_name": "cluster_name", "regex": r"^cluster(\.(.+);)"},
+                {"tag_name": "response_code_class", "regex": r"_rq(_(\dxx))$"},
+                {"tag_name": "response_code", "regex": r"_rq(_(\d{3}))$"},
+            ],
+        },
+        "dynamic_resources": {
+            "lds_config": ads, "cds_config": ads,
+            "ads_config": {
+                "api_type": "DELTA_GRPC", "transport_api_version": "V3",
+                "set_node_on_first_message_only": true,
+                "grpc_services": [{"envoy_grpc": {"cluster_name": "istiod"}}],
+            },
+        },
+        "static_resources": {"clusters": [grpc_cluster("istiod", &address("127.0.0.1:15010"))]},
+    })
+}
+
+/// Where a proxy asks by gRPC.
+fn grpc_cluster(name: &str, address: &Value) -> Value {
+    let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    json!({
+        "name": name, "type": "STATIC", "connect_timeout": "1s",
+        "typed_extension_protocol_options": {options: {
+            "@type": format!("type.googleapis.com/{options}"),
+            "explicit_http_config": {"http2_protocol_options": {}},
+        }},
+        "load_assignment": {"cluster_name": name, "endpoints": [
+            {"lb_endpoints": [{"endpoint": {"address": address}}]}
+        ]},
+    })
 }
 
 fn address(text: &str) -> Value {

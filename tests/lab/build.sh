@@ -51,6 +51,7 @@ gitea=$(cd "$here/modules/gitea" && go list -m -f '{{.Version}}' code.gitea.io/g
 build modules/gitea gitea code.gitea.io/gitea -tags "sqlite sqlite_unlock_notify" \
   -ldflags "-s -w -X main.Version=${gitea#v}"
 build probe probe . -ldflags "-s -w"
+build agent agent . -ldflags "-s -w"
 build runner runner . -ldflags "-s -w"
 
 # up.sh takes the definitions of these from Go's module cache; where the engines were kept from another day, it may

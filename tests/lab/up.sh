@@ -141,7 +141,8 @@ start source-watcher source-watcher --storage-path="$RUN/artifacts" --storage-ad
 start notification-controller notification-controller --events-addr=127.0.0.1:9292 \
   --receiverAddr=:9293 --metrics-addr=127.0.0.1:8183 --health-addr=127.0.0.1:9442 --rate-limit-interval=1s
 
-# A stock Envoy lacks Istio's own filters, so istiod is told not to send them.
+# A stock Envoy lacks Istio's own filters, so istiod is told not to send them. Mutual TLS is off, until a scenario writes into
+# mesh.yaml, which istiod watches. It is the certificate authority, too.
 printf '%s\n' 'enablePrometheusMerge: false' 'enableAutoMtls: false' \
   'outboundTrafficPolicy: {mode: REGISTRY_ONLY}' >mesh.yaml
 start istiod env PILOT_ENABLE_METADATA_EXCHANGE=false PILOT_ENABLE_ALPN_FILTER=false \
@@ -149,7 +150,7 @@ start istiod env PILOT_ENABLE_METADATA_EXCHANGE=false PILOT_ENABLE_ALPN_FILTER=f
   POD_NAMESPACE=istio-system POD_NAME=istiod-0 REVISION=default CLUSTER_ID=Kubernetes PILOT_CERT_PROVIDER=istiod \
   INJECTION_WEBHOOK_CONFIG_NAME= VALIDATION_WEBHOOK_CONFIG_NAME=istiod-default-validator \
   pilot-discovery discovery --kubeconfig=kubeconfig --httpAddr=127.0.0.1:18080 --httpsAddr=$istiod:443 \
-  --grpcAddr=127.0.0.1:15010 --secureGRPCAddr= --monitoringAddr=127.0.0.1:15014 --ctrlz_port=0 --meshConfig=mesh.yaml
+  --grpcAddr=127.0.0.1:15010 --secureGRPCAddr=$istiod:15012 --monitoringAddr=127.0.0.1:15014 --ctrlz_port=0 --meshConfig=mesh.yaml
 
 ready() { exec 3<>"/dev/tcp/127.0.0.1/$1"; }
 for port in 443 5000 9790 9791 9440 9441 9442 9443 18080 15010; do await "port $port" ready "$port"; done

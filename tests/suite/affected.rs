@@ -92,6 +92,24 @@ fn nothing_affected_is_an_empty_answer() {
 }
 
 #[test]
+fn a_service_that_is_no_target_of_bake_is_refused_for_bake_alone() {
+    let (_scratch, git) = shop();
+    let map =
+        MAP.replace("    mail:", "    mail.v2: {paths: [services/mail/v2/**]}\n    m\u{e4}il:");
+    fs::write(git.folder.join("affected.yaml"), &map).expect("written");
+    let changed = [("services/basket/a", "2\n"), ("affected.yaml", map.as_str())];
+    assert_eq!(affects(&git, &changed, &[], "names"), "basket\ncheckout\n");
+    let bake = ["affected", "--base", "main", "--head", "change", "--format", "bake"];
+    let said = anabranch(&git.folder, &bake);
+    let words = String::from_utf8_lossy(&said.stderr);
+    assert_eq!(said.status.code(), Some(1), "{words}");
+    assert!(said.stdout.is_empty());
+    let message = "error[bad-name]: `mail.v2`, `m\u{e4}il` are no targets of docker buildx bake";
+    assert!(words.contains(message), "{words}");
+    assert!(words.contains("help: rename the services in the map"), "{words}");
+}
+
+#[test]
 fn a_rename_is_a_deletion_and_an_addition() {
     let (_scratch, git) = shop();
     let moved = [("services/basket/a", "1\n")];

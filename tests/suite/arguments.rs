@@ -14,10 +14,10 @@ use super::expected::files;
 use super::orchestrator::{ANABRANCH, Answer, CART, program, run, write_text};
 
 /// A repository with previews.yaml of one preview, and a baseline.
-struct Shop(TempDir);
+pub(crate) struct Shop(TempDir);
 
 impl Shop {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let shop = Self(tempfile::tempdir().expect("a temporary folder"));
         fs::create_dir(shop.path(".git")).expect("a folder");
         shop.write("previews.yaml", &config("cart:2"));
@@ -25,20 +25,20 @@ impl Shop {
         shop
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         write_text(&self.path(name), text);
     }
 
-    fn run_in(&self, folder: &str, line: &str) -> Answer {
+    pub(crate) fn run_in(&self, folder: &str, line: &str) -> Answer {
         let mut command = Command::new(ANABRANCH);
         run(command.args(line.split(' ')).current_dir(self.path(folder)), "")
     }
 
-    fn run(&self, line: &str) -> Answer {
+    pub(crate) fn run(&self, line: &str) -> Answer {
         self.run_in(".", line)
     }
 }
@@ -51,7 +51,7 @@ fn config(image: &str) -> String {
 }
 
 /// What was said, wherever.
-fn words(answer: Answer) -> String {
+pub(crate) fn words(answer: Answer) -> String {
     answer.stdout + &answer.stderr
 }
 
@@ -517,73 +517,13 @@ fn suites_are_not_looked_for_beside_a_file_that_lies_alone() {
 }
 
 #[test]
-fn init_names_the_folder_of_the_manifests_and_not_all_around_it() {
+fn commands_that_say_no_findings_take_no_levels_of_them() {
     let shop = Shop::new();
-    fs::remove_file(shop.path("previews.yaml")).expect("removes");
-    shop.write(
-        "tests/e2e/job.yaml",
-        "{apiVersion: batch/v1, kind: Job, metadata: {name: e2e, namespace: other}}",
-    );
-    shop.run("init").ok();
-    let text = fs::read_to_string(shop.path("previews.yaml")).expect("is written");
-    assert!(text.contains("    path: ./apps\n"), "{text}");
-    shop.run("set pr-1 --image cart=cart:2").ok();
-    for _ in 0..2 {
-        shop.run("render -o apps/out").ok();
+    for command in ["list --deny warnings", "show pr-1 --allow queue-consumer"] {
+        let answer = shop.run(command);
+        assert_eq!(answer.code, Some(2), "{command}: {}", answer.stderr);
+        assert!(answer.stderr.contains("unexpected argument"), "{}", answer.stderr);
     }
-}
-
-#[test]
-fn init_writes_what_it_finds_and_check_passes_it() {
-    let shop = Shop::new();
-    fs::remove_file(shop.path("previews.yaml")).expect("removes");
-    let more = "---\n{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}}\n---\n\
-                {apiVersion: v1, kind: Service, metadata: {name: pay, namespace: money}}\n---\n\
-                {apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: public, namespace: infra}, \
-                spec: {listeners: [{name: http}, {name: https, hostname: \"*.preview.shop.org\"}]}}\n";
-    shop.write("apps/baseline.yaml", &format!("{CART}{more}"));
-    shop.run("init apps").ok();
-    let text = fs::read_to_string(shop.path("apps/previews.yaml")).expect("is written");
-    for wanted in [
-        "    # Its services: cart, web.\n    # Other namespaces here: money.\n    namespace: shop\n",
-        "    path: ./apps\n",
-        "    gate: ./apps/previews/gate\n",
-        "{namespace: infra, name: public, sectionName: https}",
-        "host: \"{preview}.preview.shop.org\"",
-    ] {
-        assert!(text.contains(wanted), "{wanted}: {text}");
-    }
-    assert!(shop.path("apps/previews/gate/kustomization.yaml").is_file());
-    shop.run_in("apps", "check").ok();
-    // What is written beside the manifests is no part of the baseline the next time.
-    shop.run_in("apps", "render -o out").ok();
-    shop.run_in("apps", "render -o out").ok();
-    shop.run_in("apps", "set pr-1 --image cart=cart:2").ok();
-    shop.run_in("apps", "check").ok();
-    // With everything that it proposes.
-    let whole = text.replace("  # ", "  ").replace("    # ", "    ");
-    let is_prose =
-        |line: &&str| !line.trim_start().starts_with(|c: char| c.is_uppercase() || c == '`');
-    let whole: String = whole.lines().filter(is_prose).flat_map(|line| [line, "\n"]).collect();
-    shop.write("apps/previews.yaml", &whole);
-    let said = words(shop.run_in("apps", "check"));
-    assert!(said.contains("suite-missing") && !said.contains("config-"), "{said}\n{whole}");
-    // What is asked for wins, and what holds no manifests gets a usual name.
-    shop.run("init empty --namespace other").ok();
-    let text = fs::read_to_string(shop.path("empty/previews.yaml")).expect("is written");
-    assert!(
-        text.contains("    namespace: other\n") && text.contains("    # path: ./empty\n"),
-        "{text}"
-    );
-    // Names that YAML would read as something else.
-    for odd in ["007", "1e3", "null"] {
-        shop.run(&format!("init {odd} --namespace {odd} --name {odd}")).ok();
-        shop.run(&format!("check {odd}/previews.yaml -b apps")).ok();
-    }
-    shop.write("yml/previews.yml", "");
-    assert!(shop.run("init yml").failed().contains("yml/previews.yml exists"));
-    let odd = shop.run("init a+b").failed();
-    assert!(odd.contains("Flux takes no path such as a+b") && !shop.path("a+b").exists(), "{odd}");
 }
 
 #[test]

@@ -19,6 +19,9 @@ mod edit;
 mod edit_files;
 mod edit_services;
 mod edit_styles;
+#[path = "../common/estate.rs"]
+mod estate;
+mod estates;
 #[path = "../common/evaluator/mod.rs"]
 mod evaluator;
 mod evaluator_tests;
@@ -30,12 +33,14 @@ mod golden;
 mod guide;
 mod hostile;
 mod hostile_patches;
+mod init;
 mod kpt;
 mod layers;
 mod limits;
 mod mesh_routes;
 mod meshes;
 mod mistakes;
+mod namespace_labels;
 mod nasty;
 mod objects;
 mod orchestrator;

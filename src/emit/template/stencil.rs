@@ -11,7 +11,7 @@ use crate::diagnostic::Sources;
 use crate::kube::kinds::{Rank, rank};
 use crate::kube::{Id, Key, Object};
 use crate::limits::InputLimits;
-use crate::yaml::mark::{self, FRAME, Marked};
+use crate::yaml::mark::{self, Marked};
 use crate::yaml::{Node, parse_documents, write_document};
 
 /// A place where something goes into a text.
@@ -88,7 +88,7 @@ const LONGEST: usize = 256;
 impl Template {
     /// Cuts the marks out of a text; none where it depends on the length of a name whether something is quoted.
     pub(in crate::emit) fn cut(marked: &str) -> Option<Self> {
-        if marked.lines().any(may_be_too_long) {
+        if mark::lines(marked).any(may_be_too_long) {
             return None;
         }
         let (marks, end) = mark::split(marked)?;
@@ -149,7 +149,7 @@ impl Template {
 
 /// Whether a line may be too long once names, of up to 63 characters, stand in place of its marks.
 fn may_be_too_long(line: &str) -> bool {
-    line.len() + line.matches(FRAME).count() / 2 * 63 > LONGEST && line.contains(FRAME)
+    line.len() + mark::count(line) * 63 > LONGEST
 }
 
 /// One object with holes.

@@ -2,12 +2,14 @@
 //! See <https://gateway-api.sigs.k8s.io/reference/spec/#allowedroutes>.
 
 use super::gateway_api::Ignored;
+use crate::kube::meta::asks_for_substitution;
 use crate::kube::{Object, gateway};
 use crate::model::{Catalog, selector};
 use crate::yaml::Node;
 
 /// Why a listener of a Gateway refuses the routes of this kind and namespace, if it does; in words that follow
-/// the name of the Gateway. A Namespace that is not in the input may have any labels.
+/// the name of the Gateway. A Namespace that is not in the input may have any labels, and a variable of Flux in one
+/// that is any value.
 pub(crate) fn refusal<'a>(
     listener: &'a Node,
     gateway: &Object,
@@ -50,6 +52,9 @@ pub(crate) fn refusal<'a>(
             // Every Namespace has this one in the cluster.
             labels.set("kubernetes.io/metadata.name", Node::string(home.as_str()));
             let selector = node.get("selector");
+            if is_variable(selector, labels) {
+                return None;
+            }
             let selects = selector.is_some() && selector::selects(selector, Some(labels));
             let why = format!("has an `allowedRoutes` whose selector leaves out Namespace {home}");
             let help = "give the Namespace the labels, or name another Gateway or section";
@@ -57,4 +62,17 @@ pub(crate) fn refusal<'a>(
         }
         _ => None,
     }
+}
+
+/// Whether a label that a selector asks for, or what it wants of it, is a variable.
+fn is_variable(selector: Option<&Node>, labels: &Node) -> bool {
+    let is_asked = |key: &str| {
+        let one = |field: &str| selector.and_then(|selector| selector.get(field));
+        let mut expressions = one("matchExpressions").map(Node::items).unwrap_or_default().iter();
+        one("matchLabels").is_some_and(|wanted| wanted.get(key).is_some())
+            || expressions.any(|expression| expression.text_at(&["key"]) == Some(key))
+    };
+    let mut entries = labels.entries().iter();
+    selector.is_some_and(asks_for_substitution)
+        || entries.any(|(key, value)| asks_for_substitution(value) && is_asked(&key.text))
 }

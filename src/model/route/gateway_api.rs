@@ -106,6 +106,10 @@ impl Reader for GatewayApi {
         refusal(listener.node, gateway, route, catalog)
     }
 
+    fn dropped<'a>(&self, route: &'a Object) -> Option<Ignored<'a>> {
+        dropped(route)
+    }
+
     fn is_for_mesh(&self, route: &Object) -> bool {
         parents(route).iter().any(|parent| kind_of_parent(parent) == ("", "Service"))
     }

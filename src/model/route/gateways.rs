@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::reader;
-use crate::kube::{Object, RouteApi};
+use crate::kube::{Object, RouteApi, gateway};
 use crate::model::Catalog;
 use crate::yaml::Node;
 
@@ -79,6 +79,18 @@ impl<'a> Gateways<'a> {
     }
 }
 
+/// Whether Istio serves a Gateway of the Gateway API: its class says so, or else the name of the class, of which
+/// Istio makes these itself.
+/// See <https://istio.io/latest/docs/tasks/traffic-management/ingress/gateway-api/#automated-deployment>.
+pub(crate) fn is_of_istio(gateway: &Object, catalog: &Catalog<'_>) -> bool {
+    const OWN: [&str; 4] = ["istio", "istio-east-west", "istio-remote", "istio-waypoint"];
+    let name = gateway.node.text_at(&["spec", "gatewayClassName"]).unwrap_or_default();
+    let mut classes = catalog.of_kind(gateway::GROUP, "GatewayClass");
+    let class = classes.find(|class| class.id.name == name);
+    let controller = class.and_then(|class| class.node.text_at(&["spec", "controllerName"]));
+    controller.map_or(OWN.contains(&name), |controller| controller.starts_with("istio.io/"))
+}
+
 impl Listener<'_> {
     /// Whether it has this name; every listener has the empty one.
     pub(crate) fn is_named(&self, name: &str) -> bool {
@@ -133,7 +145,7 @@ fn meet(one: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kube::{gateway, istio as istio_kind};
+    use crate::kube::istio as istio_kind;
     use crate::model::route::Route;
     use serde_json::{Value, json};
 

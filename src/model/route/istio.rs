@@ -114,6 +114,11 @@ impl Reader for Istio {
         None
     }
 
+    fn dropped<'a>(&self, _: &'a Object) -> Option<Ignored<'a>> {
+        // Its webhook refuses what it cannot follow.
+        None
+    }
+
     fn is_for_mesh(&self, route: &Object) -> bool {
         is_mesh(route)
     }

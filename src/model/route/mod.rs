@@ -120,6 +120,9 @@ pub(crate) trait Reader: Sync {
         catalog: &Catalog<'_>,
     ) -> Option<Ignored<'a>>;
 
+    /// Why Istio follows nothing of a route, wherever it is attached.
+    fn dropped<'a>(&self, route: &'a Object) -> Option<Ignored<'a>>;
+
     /// Whether a route from a Gateway also routes calls inside the mesh.
     fn is_for_mesh(&self, route: &Object) -> bool;
 

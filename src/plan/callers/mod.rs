@@ -48,7 +48,7 @@ pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], report: &mut Report) {
         plan.environments.iter().flat_map(|env| &env.affected).copied().collect::<BTreeSet<&str>>()
     });
     let (mut without, mut past) = (Callers::default(), Callers::default());
-    for object in plan.catalog.objects() {
+    for object in plan.catalog.objects().filter(|object| pod_spec(&object.node).is_some()) {
         let called = || called(plan, &affected, object);
         if let Some(reason) = outside.reason(object) {
             let called = called().into_iter().filter(|name| !outside.is_served(object, name));

@@ -6,7 +6,7 @@ use super::Closure;
 use crate::diagnostic::{
     Diagnostic, Place, Problem, Report, code, may_be_of_secret, mentions_secret, unquoted,
 };
-use crate::kube::names;
+use crate::kube::{Object, names};
 use crate::limits::Allowance;
 use crate::plan::changes::Changes;
 use crate::plan::environment::{Body, Copied};
@@ -148,63 +148,77 @@ impl<'a> Closure<'a, '_> {
                 one.aim(self.copies.all());
             }
         }
-        let patches = &*patches;
         let parts = patches.iter().map(|one| one.patch.parts()).sum();
-        for (index, copy) in self.copies.all_mut().iter_mut().enumerate().skip(done) {
+        for index in done..self.copies.all().len() {
             self.finder.work.spend_looks(parts);
             if self.finder.work.is_over() {
                 break;
             }
+            let copy = &self.copies.all()[index];
             // No patch may change an identity, so all of them can be matched beforehand.
-            let object = &copy.original.node;
-            let identity = identity(object);
+            let identity = identity(&copy.original.node);
             let applies = |one: &&Placed<'_>| one.owns(copy) && one.patch.applies_to(&identity);
             let applying: Vec<&Placed<'_>> = patches.iter().filter(applies).collect();
-            if applying.is_empty() {
-                continue;
+            if !applying.is_empty() {
+                self.patch_copy(index, &applying);
             }
-            let mut changes = match std::mem::replace(&mut copy.body, Body::Original) {
-                Body::Original => Changes::default(),
-                Body::Changed(changes) => changes,
-            };
-            changes.literal |= applying.iter().any(|one| one.patch.is_substituted());
-            changes.patches = applying.iter().map(|one| Arc::clone(&one.patch)).collect();
-            let known =
-                self.env.takes_marks().then(|| self.finder.verdict(copy.original, &changes));
-            if let Some(Some(verdict)) = known {
-                let at = |(patch, finding): &(usize, Diagnostic)| {
-                    finding.clone().at(applying[*patch].origin.place(), "this patch")
-                };
-                self.report.extend(verdict.iter().map(at));
-            } else {
-                let work = &self.finder.work;
-                let (origins, stages) =
-                    work.allow(|all| changes.patch(object, &applying, all, &mut *self.report));
-                let verdict = self.finder.judge.judge(copy.original, &stages, |_| false);
-                self.report.extend(
-                    verdict
-                        .into_iter()
-                        .flatten()
-                        .map(|(patch, finding)| finding.at(origins[patch].place(), "this patch")),
-                );
-                let mut body = stages.into_iter().next_back().unwrap_or_default();
-                changes.finish(&mut body);
-                self.needs.insert(index, self.finder.find(&copy.original.id, &body));
-                self.report.extend(self.finder.unselected(copy.original, &body).map(|service| {
-                    self.config.finding(
-                        &code::BAD_PATCH,
-                        format_args!("spec.previews[{}].services", self.env.index),
-                        format!(
-                            "a patch takes the pods of {} away from {service}",
-                            copy.original.id
-                        ),
-                        "leave the labels that the Service selects on the pod template",
-                    )
-                }));
-            }
-            copy.body = Body::Changed(changes);
         }
         self.copies.all().len()
+    }
+
+    /// Applies patches to a copy. What is found in them is the same for all previews whose texts they share, so it is
+    /// found once, unless it depends on values of this preview.
+    fn patch_copy(&mut self, index: usize, applying: &[&Placed<'a>]) {
+        let copy = &mut self.copies.all_mut()[index];
+        let original = copy.original;
+        let mut changes = match std::mem::replace(&mut copy.body, Body::Original) {
+            Body::Original => Changes::default(),
+            Body::Changed(changes) => changes,
+        };
+        changes.literal |= applying.iter().any(|one| one.patch.is_substituted());
+        changes.patches = applying.iter().map(|one| Arc::clone(&one.patch)).collect();
+        let known = self.env.takes_marks().then(|| self.finder.verdict(original, &changes));
+        if let Some(Some(verdict)) = known {
+            let at = |(patch, finding): &(usize, Diagnostic)| {
+                finding.clone().at(applying[*patch].origin.place(), "this patch")
+            };
+            self.report.extend(verdict.iter().map(at));
+        } else {
+            let body = self.judge_patches(&mut changes, original, applying);
+            self.needs.insert(index, self.finder.find(&original.id, &body));
+        }
+        self.copies.all_mut()[index].body = Body::Changed(changes);
+    }
+
+    /// Applies patches to an object, and reports what is wrong with them and what they change that must be said.
+    /// Returns the patched object.
+    fn judge_patches(
+        &mut self,
+        changes: &mut Changes<'a>,
+        original: &'a Object,
+        applying: &[&Placed<'a>],
+    ) -> Node {
+        let work = &self.finder.work;
+        let (origins, stages) =
+            work.allow(|all| changes.patch(&original.node, applying, all, &mut *self.report));
+        let verdict = self.finder.judge.judge(original, &stages, |_| false);
+        self.report.extend(
+            verdict
+                .into_iter()
+                .flatten()
+                .map(|(patch, finding)| finding.at(origins[patch].place(), "this patch")),
+        );
+        let mut body = stages.into_iter().next_back().unwrap_or_default();
+        changes.finish(&mut body);
+        self.report.extend(self.finder.unselected(original, &body).map(|service| {
+            self.config.finding(
+                &code::BAD_PATCH,
+                format_args!("spec.previews[{}].services", self.env.index),
+                format!("a patch takes the pods of {} away from {service}", original.id),
+                "leave the labels that the Service selects on the pod template",
+            )
+        }));
+        body
     }
 
     /// Reports patches that found nothing to change.

@@ -58,30 +58,28 @@ impl<'a> Bound<'a> {
 
     /// Those of the longest wildcard that covers a service and that everybody sees.
     fn covering(&self, service: &str) -> &[&'a Object] {
+        // Most baselines have none.
+        if self.wildcard.is_empty() {
+            return &[];
+        }
         let host = self.home.host(service);
         let mut covering = ends(&host).filter_map(|end| self.wildcard.get(end));
         covering.next().map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Whether everybody sees one of the exact host.
-    fn is_settled(&self, service: &str) -> bool {
-        self.exact(service).iter().any(|object| Seen::of(object) == Seen::Everywhere)
-    }
-
     /// The VirtualServices that speak for a service to somebody.
     fn speaking(&self, service: &str) -> impl Iterator<Item = &'a Object> {
-        let covering = match self.is_settled(service) {
-            true => &[],
-            false => self.covering(service),
-        };
-        self.exact(service).iter().chain(covering).copied()
+        let exact = self.exact(service);
+        let covering = if is_settled(exact) { &[] } else { self.covering(service) };
+        exact.iter().chain(covering).copied()
     }
 
     /// Where the rules for the host of a service come from, for all who may call it.
     pub(super) fn sources(&self, service: &str) -> Vec<Source<'a>> {
+        let exact = self.exact(service);
         let mut sources: Vec<Source<'a>> =
-            self.exact(service).iter().map(|object| Source::Existing(object)).collect();
-        if !self.is_settled(service) {
+            exact.iter().map(|object| Source::Existing(object)).collect();
+        if !is_settled(exact) {
             let wildcard = self.covering(service).first();
             sources.push(wildcard.map_or(Source::Nothing, |object| Source::Wildcard(object)));
         }
@@ -104,13 +102,13 @@ impl<'a> Bound<'a> {
                 later.find(|second| are_rivals(first, second)).map(|second| [*first, *second])
             })
         };
-        let exact = pair(self.exact(service));
-        exact.or_else(|| pair(self.covering(service)).filter(|_| !self.is_settled(service)))
+        let exact = self.exact(service);
+        pair(exact).or_else(|| pair(self.covering(service)).filter(|_| !is_settled(exact)))
     }
 
     /// A wildcard that only some see, for whom an exact host that everybody sees would shadow it.
     fn shadowed(&self, service: &str) -> Option<Diagnostic> {
-        if self.is_settled(service) {
+        if is_settled(self.exact(service)) {
             return None;
         }
         let host = self.home.host(service);
@@ -168,6 +166,11 @@ impl<'a> ServiceRoutes<'a> for Bound<'a> {
 
 fn route(object: &Object) -> Route<'_> {
     Route { api: RouteApi::Istio, object }
+}
+
+/// Whether everybody sees one of the VirtualServices of an exact host, so that no wildcard speaks for it.
+fn is_settled(exact: &[&Object]) -> bool {
+    exact.iter().any(|object| Seen::of(object) == Seen::Everywhere)
 }
 
 /// The services of the baseline that the HTTP rules of a VirtualService choose.

@@ -12,6 +12,7 @@ pub(crate) mod life;
 pub(crate) mod many;
 pub(crate) mod north_south;
 pub(crate) mod observed;
+pub(crate) mod policies;
 pub(crate) mod push_cost;
 pub(crate) mod random;
 pub(crate) mod scale;

@@ -2,13 +2,14 @@
 //! finds what is not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
 use super::super::expected::files;
-use super::super::orchestrator::{ANABRANCH, kustomize, run, run_with, write_text};
+use super::super::orchestrator::{ANABRANCH, kustomize, root, run, run_with, write_text};
 use super::super::schema::{Schemas, documents};
 use super::{Copy, template, text};
 
@@ -301,6 +302,28 @@ fn validate_sh_refuses_what_is_broken_and_tells_all_of_it_in_one_run() {
             assert!(said.contains(words), "{name}: `{words}` is not in\n{said}");
         }
     }
+}
+
+#[test]
+fn validate_sh_says_what_a_copy_has_not_done_yet() {
+    let copy = Copy::new();
+    let names = "tests/suite/fixtures/values/valid/names-with-dots-and-capitals.yaml";
+    fs::copy(root().join(names), copy.path("values.yaml")).expect("the values are copied");
+    copy.run("scripts/configure.sh", &[]).ok();
+    let said = copy.run("scripts/validate.sh", &[]).ok();
+    for words in ["a commit of zeros", "the template's key"] {
+        assert!(said.contains(words), "{said}");
+    }
+    assert!(said.ends_with("everything is valid\n"), "{said}");
+    // A key of one's own, and the Secrets of the template still there.
+    let rules = copy.text(".sops.yaml");
+    let own: Vec<&str> = rules
+        .lines()
+        .map(|line| if line.contains("age: ") { "    age: age1own" } else { line })
+        .collect();
+    write_text(&copy.path(".sops.yaml"), &own.join("\n"));
+    let said = copy.run("scripts/validate.sh", &[]).failed();
+    assert!(said.contains("secrets/staging/push.yaml is encrypted for age1lz9"), "{said}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! namespace, and the entries of `spec.routing`, each of which stands for some Gateways. What comes out is a
 //! clone of each such route for each entry and for all previews that affect the same of its services.
 
+mod at_gateways;
 mod held;
 mod led;
 mod limits;
@@ -19,7 +20,7 @@ use super::{alike, hosts};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi};
 use crate::model::Catalog;
-use crate::model::route::gateways::{Gateways, Hit, Name};
+use crate::model::route::gateways::{Gateways, Name};
 use crate::model::route::{Route, reader};
 use crate::plan::environment::Environment;
 use crate::plan::naming::safe_hash;
@@ -29,7 +30,8 @@ use crate::yaml::Node;
 pub(super) use held::{Held, Sought, held_of_gateway_api, held_of_istio};
 pub(crate) use led::{Origin, Target};
 pub(super) use limits::{full_for_clone, full_for_strip};
-pub(super) use routes::{has_gateway_rule, leads_to_service};
+use routes::EntryRoutes;
+pub(super) use routes::{has_gateway_rule, is_dropped_way_in, leads_to_service};
 use ways::Finder;
 
 /// The ways in from outside.
@@ -154,7 +156,8 @@ pub(super) fn plan<'a>(
         return planned;
     }
     let gateways = Gateways::of(catalog);
-    let routes: Vec<Route<'a>> = routes::entry_routes(catalog, &gateways, report);
+    let EntryRoutes { followed: routes, ignored } =
+        routes::entry_routes(catalog, &gateways, report);
     let each: usize = routes.iter().map(|route| ways::size(*route)).sum();
     planned.size = each.saturating_mul(entries.len()).saturating_mul(environments.len());
     if planned.size > most {
@@ -168,20 +171,24 @@ pub(super) fn plan<'a>(
     };
     let (mut all, mut stripped) = (Vec::new(), BTreeMap::new());
     for (number, entry) in entries.iter().enumerate() {
-        let stood_for = finder.stood_for(entry);
-        if !routes.iter().any(|route| ways::is_meant(entry, *route)) {
+        let mut stood_for = finder.stood_for(entry);
+        if !routes.iter().chain(&ignored).any(|route| ways::is_meant(entry, *route)) {
             finder.say(nothing_leads_in(config, number, entry));
         }
         if entry.strip_key {
             stripped.extend(stood_for.iter().map(|(route, _)| (&route.object.id, *route)));
         }
+        stood_for.retain(|(route, _)| {
+            let dropped = at_gateways::dropped(entry, *route, &gateways, catalog);
+            dropped.map(|finding| finder.say(finding)).is_none()
+        });
         let ways = finder.ways(entry, &stood_for).into_iter().map(Arc::new).collect();
         all.push(Planned { entry, ways });
     }
     report.extend(finder.findings.take().into_values());
-    check_gateways(config, &gateways, &all, report);
+    at_gateways::check(config, &gateways, &all, report);
     seen::check(config, &all, report);
-    report.extend(published(config, &all));
+    report.extend(at_gateways::published(config, &all));
     hosts::check(config, catalog, &gateways, &all, report);
     check_names(environments, &all, report);
     planned.urls = urls(&all);
@@ -247,65 +254,6 @@ fn nothing_leads_in(config: &Config, number: usize, entry: &Entry) -> Diagnostic
     let message = format!("no route leads into the baseline from {}", names.join(", "));
     let help = "name the Gateways to which the routes of the baseline are attached";
     config.finding(&code::ENTRY_NOT_CLONED, path, message, help)
-}
-
-/// Refuses clones that would be bound to a Gateway of another API.
-fn check_gateways(
-    config: &Config,
-    gateways: &Gateways<'_>,
-    all: &[Planned<'_>],
-    report: &mut Report,
-) {
-    for (number, Planned { entry, ways }) in all.iter().enumerate() {
-        let name = (entry.gateway.namespace.as_str(), entry.gateway.name.as_str());
-        let mut first: BTreeMap<RouteApi, Route<'_>> = BTreeMap::new();
-        for way in ways {
-            first.entry(way.route.api).or_insert(way.route);
-        }
-        for (api, route) in first {
-            let Hit::OfOtherApi(other) = gateways.find(name, api) else {
-                continue;
-            };
-            let api = api.words().name;
-            let message = format!(
-                "{} is for a Gateway of {api}, and {}/{} is one of {}",
-                route.id, name.0, name.1, other.id.group
-            );
-            let help = format!(
-                "name a Gateway of {api}, or say with `of` which routes the entry stands for"
-            );
-            let path = format!("spec.routing.entries[{number}].gateway");
-            let finding = config.finding(&code::ENTRY_GATEWAY, path, message, help);
-            report.push(
-                finding.also(other.place(), "the Gateway is here").also(route.place(), "the route"),
-            );
-        }
-    }
-}
-
-/// So many Gateways are named, the rest is counted.
-const SHOWN: usize = 50;
-
-/// A word on the Gateways whose routes previews publish, where nobody has said which these are.
-fn published(config: &Config, all: &[Planned<'_>]) -> Option<Diagnostic> {
-    let open = all.iter().filter(|planned| planned.entry.of.is_empty());
-    let is_new = |planned: &Planned<'_>| {
-        let named = (planned.entry.gateway.namespace.as_str(), planned.entry.gateway.name.as_str());
-        planned.ways.iter().any(|way| way.gateways.iter().any(|one| *one != named))
-    };
-    let first = all.iter().position(|one| one.entry.of.is_empty() && is_new(one))?;
-    let names: BTreeSet<Name<'_>> =
-        open.flat_map(|planned| &planned.ways).flat_map(|way| &way.gateways).copied().collect();
-    let shown = names.iter().take(SHOWN).map(|(namespace, name)| format!("{namespace}/{name}"));
-    let mut listed = shown.collect::<Vec<_>>().join(", ");
-    if let Some(more) = names.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-        listed += &format!(" and {more} more");
-    }
-    let message = format!("preview hosts publish what is served at {listed}");
-    let help = "nothing to do, unless some of them are not for everybody who can reach preview hosts: \
-                name the others with `of: [{namespace, name}]`";
-    let path = format!("spec.routing.entries[{first}]");
-    Some(config.finding(&code::ENTRY_GATEWAYS, path, message, help))
 }
 
 /// The names of the original and the preview, and `entry`, with a number from the second entry on, and from

@@ -5,17 +5,26 @@ use super::super::unfollowed::exported_to_nobody;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
-use crate::model::route::gateways::{Gateways, Hit};
+use crate::model::route::gateway_api::Ignored;
+use crate::model::route::gateways::{Binding, Gateways, Hit, is_of_istio};
 use crate::model::route::{Route, gateway_api, istio, reader};
 use crate::yaml::Node;
+
+/// The routes that lead from a Gateway into the baseline.
+#[derive(Default)]
+pub(super) struct EntryRoutes<'a> {
+    pub(super) followed: Vec<Route<'a>>,
+    /// Those that no Gateway follows, of which that is said.
+    pub(super) ignored: Vec<Route<'a>>,
+}
 
 /// The entry routes of the input, and warnings for ways in that cannot be cloned.
 pub(super) fn entry_routes<'a>(
     catalog: &'a Catalog<'a>,
     gateways: &Gateways<'a>,
     report: &mut Report,
-) -> Vec<Route<'a>> {
-    let mut routes = Vec::new();
+) -> EntryRoutes<'a> {
+    let mut routes = EntryRoutes::default();
     for object in catalog.objects() {
         let Some(route) = Route::of(object) else {
             if object.id.namespace == catalog.namespace && leads_in_unmarked(object) {
@@ -29,8 +38,10 @@ pub(super) fn entry_routes<'a>(
         }
         if !planner.can_set_key(object) {
             report.push(not_cloned(object));
-        } else if !is_ignored(route, gateways, report) {
-            routes.push(route);
+        } else if is_ignored(route, gateways, catalog, report) {
+            routes.ignored.push(route);
+        } else {
+            routes.followed.push(route);
         }
     }
     routes
@@ -64,15 +75,51 @@ pub(in super::super) fn leads_to_service(object: &Object, catalog: &Catalog<'_>)
         })
 }
 
-/// Whether no Gateway follows a route: it is exported to nobody, or every Gateway that it names is one of
-/// another API.
-fn is_ignored(route: Route<'_>, gateways: &Gateways<'_>, report: &mut Report) -> bool {
+/// Why Istio follows nothing of a way in, where it serves all of its Gateways. One that is not in the input is
+/// taken for one of Istio's.
+fn dropped<'a>(
+    route: Route<'a>,
+    gateways: &Gateways<'_>,
+    catalog: &Catalog<'_>,
+) -> Option<Ignored<'a>> {
+    let ignored = reader(route.api).dropped(route.object)?;
+    let is_served = |bound: Binding<'_>| match gateways.find(bound.gateway, route.api) {
+        Hit::Here(gateway) => is_of_istio(gateway, catalog),
+        Hit::OfOtherApi(_) | Hit::Absent => true,
+    };
+    route.bindings().into_iter().all(is_served).then_some(ignored)
+}
+
+/// Whether a route leads in, and Istio follows nothing of it at a Gateway nor in the mesh.
+pub(in super::super) fn is_dropped_way_in(route: Route<'_>, catalog: &Catalog<'_>) -> bool {
+    // Few routes are dropped, and the Gateways are looked for when one is.
+    reader(route.api).dropped(route.object).is_some()
+        && !route.bindings().is_empty()
+        && planner(route.api).leads_in(route.object, catalog)
+        && dropped(route, &Gateways::of(catalog), catalog).is_some()
+}
+
+/// Whether no Gateway follows a route: it is exported to nobody, Istio cannot follow it, or every Gateway that it
+/// names is one of another API.
+fn is_ignored(
+    route: Route<'_>,
+    gateways: &Gateways<'_>,
+    catalog: &Catalog<'_>,
+    report: &mut Report,
+) -> bool {
     let reader = reader(route.api);
     if reader.seen(route.object) == istio::Seen::In(Default::default()) {
         // Those of the mesh have their word already.
         if !reader.is_for_mesh(route.object) {
             report.push(exported_to_nobody(route.object));
         }
+        return true;
+    }
+    if let Some(ignored) = dropped(route, gateways, catalog) {
+        let message = format!("{} {}, so Istio does not follow it", route.id, ignored.why);
+        let help = format!("{}: previews are made as if it were not there", ignored.help);
+        let finding = Diagnostic::new(&code::ROUTE_IGNORED, message, help);
+        report.push(finding.at(ignored.node.place, "for this reason"));
         return true;
     }
     let mut others = Vec::new();

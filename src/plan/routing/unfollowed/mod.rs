@@ -11,6 +11,7 @@ mod virtual_service;
 pub(super) use virtual_service::exported_to_nobody;
 
 use super::RouteIndex;
+use super::entries::is_dropped_way_in;
 use super::planner::planner;
 use crate::diagnostic::{Diagnostic, Place, Report, code};
 use crate::kube::{Object, RouteApi, gateway, istio as istio_kind};
@@ -62,6 +63,11 @@ impl<'a> RouteIndex<'a, '_> {
     /// What previews do not follow of an HTTPRoute or GRPCRoute.
     pub(super) fn of_route(&self, as_route: Route<'a>) -> Option<Diagnostic> {
         let route = as_route.object;
+        let has_entries = !self.config.previews.spec.routing.entries.is_empty();
+        if has_entries && is_dropped_way_in(as_route, self.catalog) {
+            // Said of the way in already.
+            return None;
+        }
         let home = self.catalog.namespace;
         let in_home =
             |parent: &&Node| kind_of_parent(parent).1 == "Service" && is_in(parent, route, home);

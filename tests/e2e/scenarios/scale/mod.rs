@@ -24,6 +24,8 @@ const ROUNDS: usize = 30;
 const EACH_ROUND: usize = 100;
 /// How long to wait for calm, per preview.
 const CALM: Duration = Duration::from_millis(15);
+/// Until istiod has told a change.
+const HEARD: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Baggage as instrumentation sends it, without a word of previews.
 const FOREIGN: &str = "userId=alice,serverNode=DF%2028,isProduction=false";
@@ -309,6 +311,8 @@ fn restricted(
     apply(&sidecar.to_string())?;
     let found = unrestricted(service, pod, probe, expected);
     kubectl(&["-n", BASELINE, "delete", "sidecars.networking.istio.io", "caller"])?;
+    // What is measured next is to be without it, and istiod waits for more changes before it tells.
+    thread::sleep(HEARD);
     found
 }
 

@@ -1,0 +1,156 @@
+//! What the manifests of a folder show: a namespace for the baseline, the folder that holds it, a Gateway.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::{Report, Sources};
+use crate::kube::{Object, gateway};
+use crate::limits::InputLimits;
+use crate::read::{built_upon, open_baseline, parse_baseline, source_root};
+use crate::validate::{is_dns_label, is_dns_subdomain};
+use crate::yaml::Node;
+
+/// What the name of a build begins with.
+const BUILD: &str = "kustomize build ";
+
+/// What was found, without what kustomizations of the folder build upon: a base is part of its overlays.
+#[derive(Default)]
+pub(super) struct Found {
+    /// The Services of each namespace.
+    services: BTreeMap<String, BTreeSet<String>>,
+    /// The folders of the objects of each namespace.
+    folders: BTreeMap<String, BTreeSet<PathBuf>>,
+    pub(super) gateway: Option<Listener>,
+}
+
+/// A listener that serves every host below a domain.
+pub(super) struct Listener {
+    /// Namespace and name of its Gateway.
+    pub(super) gateway: (String, String),
+    pub(super) name: String,
+    pub(super) domain: String,
+}
+
+impl Found {
+    pub(super) fn in_folder(folder: &Path) -> Self {
+        let mut found = Self::default();
+        if !folder.is_dir() {
+            return found;
+        }
+        let (objects, sources, _) = read(folder);
+        let folders = objects.iter().map(|object| {
+            let file = &sources.get(object.place().file()).name;
+            match file.strip_prefix(BUILD) {
+                Some(built) => Some(PathBuf::from(built)),
+                None => Path::new(file).parent().map(Path::to_owned),
+            }
+        });
+        let folders: Vec<Option<PathBuf>> = folders.collect();
+        let bases = bases(folders.iter().flatten().collect(), folder);
+        for (object, folder) in objects.iter().zip(&folders) {
+            if !folder.as_ref().is_some_and(|folder| bases.contains(folder)) {
+                found.add(object, folder.clone());
+            }
+        }
+        found
+    }
+
+    fn add(&mut self, object: &Object, folder: Option<PathBuf>) {
+        let namespace = object.id.namespace.to_string();
+        if object.is("", "Service") && is_dns_label(&object.id.name) {
+            let services = self.services.entry(namespace.clone()).or_default();
+            services.insert(object.id.name.to_string());
+        }
+        self.folders.entry(namespace).or_default().extend(folder);
+        if object.is(gateway::GROUP, "Gateway") && self.gateway.is_none() {
+            self.gateway = wildcard(object);
+        }
+    }
+
+    /// The namespace with the most Services that says so. Of several it is not that of production, beside which
+    /// nobody runs previews, and then the first.
+    pub(super) fn namespace(&self) -> Option<&str> {
+        let named = self.services.iter().filter(|(name, _)| is_dns_label(name));
+        let most =
+            named.rev().max_by_key(|(name, services)| (services.len(), !is_production(name)))?;
+        Some(most.0)
+    }
+
+    /// The Services of a namespace, or else those that say none.
+    pub(super) fn services_of(&self, namespace: &str) -> Option<&BTreeSet<String>> {
+        self.services.get(namespace).or_else(|| self.services.get(""))
+    }
+
+    /// The other namespaces with Services.
+    pub(super) fn beside(&self, namespace: &str) -> Vec<&str> {
+        let names = self.services.keys().map(String::as_str);
+        names.filter(|name| is_dns_label(name) && *name != namespace).collect()
+    }
+
+    /// The smallest folder that holds what is in this namespace, or says none.
+    pub(super) fn folder_of(&self, namespace: &str) -> Option<PathBuf> {
+        let names = [namespace, ""].into_iter().filter_map(|name| self.folders.get(name));
+        let mut folders = names.flatten();
+        let first = folders.next()?.clone();
+        Some(folders.fold(first, |common, folder| {
+            let alike = common.components().zip(folder.components());
+            alike.take_while(|(a, b)| a == b).map(|(part, _)| part).collect()
+        }))
+    }
+}
+
+/// Those of the folders that a kustomization in another one builds upon.
+fn bases<'f>(folders: BTreeSet<&'f PathBuf>, around: &Path) -> BTreeSet<&'f PathBuf> {
+    let root = source_root(&around.join("previews.yaml"));
+    let built: BTreeSet<PathBuf> =
+        folders.iter().flat_map(|folder| built_upon(folder, &root)).collect();
+    let is_base = |folder: &&PathBuf| folder.canonicalize().is_ok_and(|real| built.contains(&real));
+    folders.into_iter().filter(is_base).collect()
+}
+
+/// Why a folder cannot be read as the baseline of a namespace, if it cannot.
+pub(super) fn fault(folder: &Path, namespace: &str) -> Option<String> {
+    let (objects, _, report) = read(folder);
+    if let Some(first) = report.sorted().first() {
+        return Some(first.message.clone());
+    }
+    let mut seen = BTreeSet::new();
+    let twice = objects.iter().find(|object| {
+        let mut id = object.id.clone();
+        if id.namespace.is_empty() {
+            id.namespace = namespace.into();
+        }
+        !seen.insert(id)
+    })?;
+    Some(format!("it holds {} {} twice", twice.id.kind, twice.id.name))
+}
+
+/// The objects of a folder, and what was found while it was read.
+fn read(folder: &Path) -> (Vec<Object>, Sources, Report) {
+    let (mut sources, mut report) = (Sources::default(), Report::default());
+    let budget = InputLimits::default();
+    let files = open_baseline(&[folder], folder, &mut sources, &budget, &mut report);
+    let objects = parse_baseline(&sources, &files, &budget, &mut report);
+    (objects, sources, report)
+}
+
+fn is_production(namespace: &str) -> bool {
+    namespace.split('-').any(|word| ["live", "prod", "production"].contains(&word))
+}
+
+/// The first listener of a Gateway that serves every host below a domain.
+fn wildcard(gateway: &Object) -> Option<Listener> {
+    let listeners = gateway.node.at(&["spec", "listeners"]).map(Node::items)?;
+    listeners.iter().find_map(|listener| {
+        let domain = listener.text_at(&["hostname"])?.strip_prefix("*.")?;
+        let name = listener.text_at(&["name"])?;
+        let (namespace, gateway) = (gateway.id.namespace.as_str(), gateway.id.name.as_str());
+        let fits = is_dns_label(namespace)
+            && [gateway, name, domain].iter().all(|text| is_dns_subdomain(text));
+        fits.then(|| Listener {
+            gateway: (namespace.to_owned(), gateway.to_owned()),
+            name: name.to_owned(),
+            domain: domain.to_owned(),
+        })
+    })
+}

@@ -1,0 +1,108 @@
+//! Whether pods of previews get the sidecar without which nothing in a preview is routed.
+//!
+//! Previews have the labels of the baseline's Namespace, and the webhooks of Istio's
+//! `istio-discovery/templates/mutatingwebhook.yaml` say what these mean. A label that is a variable of Flux says
+//! nothing before it is substituted.
+//! See <https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/>.
+
+use super::Plan;
+use crate::diagnostic::{Diagnostic, code};
+use crate::kube::Object;
+use crate::kube::meta::{is_literal, mentions_variable};
+use crate::model::mesh::{INJECT, INJECTION, REVISION};
+use crate::model::{pod_labels, pod_spec};
+use crate::spec::Config;
+use crate::yaml::Node;
+
+/// What a Namespace says of injection.
+enum Said<'a> {
+    /// Pods get a sidecar.
+    On,
+    /// Pods get none, whatever they say themselves: of its label, that has this value.
+    Off(&'a str),
+    /// This variable, whose value is not known, decides.
+    Unknown(&'a str),
+    /// Nothing: pods that ask for a sidecar get one.
+    Nothing,
+}
+
+impl<'a> Said<'a> {
+    fn by(namespace: &'a Object, config: &'a Config) -> Self {
+        match namespace.label(INJECTION).map(|label| value(label, namespace, config)) {
+            // The revision does not count beside it.
+            Some(Ok("enabled")) => Self::On,
+            Some(Ok(other)) => Self::Off(other),
+            Some(Err(variable)) => Self::Unknown(variable),
+            None if namespace.label(REVISION).is_some() => Self::On,
+            None => Self::Nothing,
+        }
+    }
+}
+
+/// The value of a label. Where a variable stands in it, that is known if `spec.flux` lists it; else the label as it is.
+fn value<'a>(label: &'a str, namespace: &Object, config: &'a Config) -> Result<&'a str, &'a str> {
+    if !mentions_variable(label) || is_literal(&namespace.node) {
+        return Ok(label);
+    }
+    let rest = label.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    let name = rest.and_then(|rest| rest.split([':', '=', '-']).next());
+    let values = config.flux("postBuild").and_then(|it| it.get("substitute"));
+    values.and_then(|values| values.text_at(&[name?])).ok_or(label)
+}
+
+/// Warns where pods of previews may run without a sidecar.
+pub(super) fn check(plan: &Plan<'_>, originals: &[&Object]) -> Option<Diagnostic> {
+    let Some(namespace) = plan.catalog.own_namespace() else {
+        let is_sure = plan.routing.mesh.is_empty() || all_ask(originals);
+        return Some(missing(plan, (!is_sure).then_some(WITHOUT)));
+    };
+    if plan.routing.mesh.is_empty() {
+        return None;
+    }
+    let (says, help) = match Said::by(namespace, plan.config) {
+        Said::On => return None,
+        Said::Nothing if all_ask(originals) => return None,
+        Said::Nothing => (
+            "says nothing of sidecar injection".to_owned(),
+            "label it `istio-injection: enabled` or `istio.io/rev`, or each pod template \
+             `sidecar.istio.io/inject: \"true\"`; an annotation of that name does not count",
+        ),
+        Said::Off(value) => (
+            match value {
+                "disabled" => "switches sidecar injection off".to_owned(),
+                _ => format!("switches sidecar injection off with `istio-injection: {value}`"),
+            },
+            "label it `istio-injection: enabled`, or `istio.io/rev` without `istio-injection`",
+        ),
+        Said::Unknown(variable) => (
+            format!("says `istio-injection: {variable}`, and nothing here says its value"),
+            "nothing to do where it is `enabled`; write so into spec.flux.postBuild.substitute, and it is known here",
+        ),
+    };
+    let message = format!("{} {says}: {WITHOUT}", namespace.id);
+    let help = format!("{help}; with another mesh, or none, say so in spec.routing.dataPlane");
+    let finding = Diagnostic::new(&code::INJECTION_UNKNOWN, message, help);
+    Some(finding.at(namespace.place(), "previews get its labels"))
+}
+
+const WITHOUT: &str = "pods of previews may run without a sidecar, and then nothing routes to them";
+
+/// The warning that the Namespace is not in the input, with what may follow from that.
+pub(super) fn missing(plan: &Plan<'_>, follows: Option<&str>) -> Diagnostic {
+    let home = plan.catalog.namespace;
+    let mut message =
+        format!("the Namespace `{home}` is not in the input, so nothing is known of its labels");
+    if let Some(follows) = follows {
+        message += &format!(": {follows}");
+    }
+    let help = "pass it with --baseline: previews get its labels and annotations";
+    plan.config.finding(&code::NAMESPACE_MISSING, "spec.baseline.namespace", message, help)
+}
+
+/// Whether every pod asks for a sidecar itself.
+pub(super) fn all_ask(originals: &[&Object]) -> bool {
+    let asks =
+        |labels: &Node| labels.text_at(&[INJECT]) == Some("true") || labels.get(REVISION).is_some();
+    let mut pods = originals.iter().filter(|object| pod_spec(&object.node).is_some());
+    pods.all(|object| pod_labels(&object.node).is_some_and(asks))
+}
