@@ -59,6 +59,7 @@ const SCENARIOS: &[Scenario] = &[
     ("workflows", scenarios::workflows::run),
     ("policies under mutual TLS", scenarios::policies::run),
     ("random shops", scenarios::random::run),
+    ("what a waypoint is told", scenarios::ambient::run),
 ];
 
 /// Run only when E2E_ONLY names them: they take minutes, and a machine with nothing else to do.

@@ -188,15 +188,7 @@ struct Ambient {
 impl Ambient {
     fn new(seed: u64) -> Self {
         let shop = Shop::random(seed);
-        let mut objects = documents(&shop.baseline());
-        objects.retain(|object| object["kind"] != "VirtualService");
-        let labels =
-            json!({"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "waypoint"});
-        objects[0] = namespace(BASELINE, &labels);
-        objects.push(waypoint(BASELINE, "waypoint", &json!({"from": "Same"})));
-        let mut previews: Value = serde_json::from_str(&shop.previews_yaml()).expect("JSON");
-        previews["spec"]["routing"]["api"] = json!("auto");
-        previews["spec"]["routing"]["dataPlane"] = json!("ambient");
+        let (objects, previews) = shop.in_ambient_mode(documents(&shop.baseline()));
         let answer = render(&objects, &previews.to_string());
         assert_eq!(answer.code, Some(0), "seed {seed}: {}", answer.stderr);
         let made = documents(&answer.stdout);
