@@ -32,7 +32,7 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 
 .DEFAULT_GOAL := help
-.PHONY: demo test kpt fuzz propagation e2e scale bench bless fmt lint schema rust-target dist image-root sbom reproducible deny advisories image arch tools help
+.PHONY: demo test kpt fuzz propagation e2e estates scale bench bless fmt lint schema rust-target dist image-root sbom reproducible deny advisories image arch tools help
 
 demo: tools ## Render examples/shop: the tree of files, and one route of the stream
 	@$(CARGO) build --quiet --locked
@@ -70,6 +70,12 @@ e2e: tools ## Run real engines on what anabranch writes (needs root); E2E_ONLY=n
 	$(CARGO) test --locked --test e2e --no-run
 	@if $(DOCKER) info >/dev/null 2>&1; then $(MAKE) image && export E2E_IMAGE=$(IMAGE); fi; \
 	tests/lab/run.sh $(CARGO) test --quiet --locked --offline --test e2e
+
+estates: tools ## Render estates in the style of real ones, judge their routes, and apply them in the lab (needs root)
+	$(CARGO) test --locked --test suite -- estates::
+	@tests/lab/build.sh
+	$(CARGO) test --locked --test e2e --no-run
+	E2E_ONLY=estates tests/lab/run.sh $(CARGO) test --quiet --locked --offline --test e2e
 
 scale: tools ## Measure object sizes, route tables and requests with up to 1,000 previews; writes docs/scale.md (needs root)
 	@tests/lab/build.sh

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
-use crate::diagnostic::{Diagnostic, Refused, Report, code, nearest, stage};
+use crate::diagnostic::{Diagnostic, Refused, Report, code, first_of, nearest, stage};
 use crate::emit::{Common, Draft, Emission, HoleValues, Preview, PreviewValues};
 use crate::kube::{Id, Order, is_cluster_scoped};
 use crate::limits::{OutputLimits, flag, or_raise};
@@ -76,7 +76,7 @@ impl Request<'_> {
 /// Compiles a configuration and the objects of an input, and hands the result to `finish`. None where the report
 /// has errors.
 ///
-/// The input is put in order, and its objects without a namespace get the baseline's. Nothing can be refused any
+/// The input is put in order, and its objects without a namespace get the baseline's, if it has one alone. Nothing can be refused any
 /// more once `finish` is called.
 pub fn compile<T>(
     config: &Config,
@@ -86,8 +86,10 @@ pub fn compile<T>(
     finish: impl FnOnce(Compiled<'_, '_>) -> T,
 ) -> Option<T> {
     let scopes = scopes(input);
-    prepare(&mut input.users, &config.previews.spec.baseline.namespace, &scopes);
-    prepare(&mut input.others, &config.previews.spec.baseline.namespace, &scopes);
+    let namespace = config.previews.spec.baseline.only();
+    prepare(&mut input.users, namespace, &scopes);
+    prepare(&mut input.others, namespace, &scopes);
+    report.extend(unplaced(&input.users, config, &scopes));
     let input = &*input;
     let whole = !report.has_errors();
     stage::enter("checking");
@@ -97,7 +99,7 @@ pub fn compile<T>(
     }
     request.check(config, report);
     let spec = &config.previews.spec;
-    let home = Home { namespace: &spec.baseline.namespace, domain: &spec.cluster_domain };
+    let home = Home { namespaces: spec.baseline.all(), domain: &spec.cluster_domain };
     let mut catalog = report.keep(Catalog::new(home, input, request.limits.pairs))?;
     catalog.declare(&spec.services);
     catalog.join(spec.routing.data_plane);
@@ -172,7 +174,7 @@ struct Drafted<'p, 'e> {
     preview: Preview<'p, 'e>,
     /// Clashes of names with the input, or within the preview.
     found: Vec<Diagnostic>,
-    /// Hashes of the identities outside of its namespace. Different hashes prove different objects.
+    /// Hashes of the identities outside of its namespaces. Different hashes prove different objects.
     elsewhere: SmallVec<[u64; 8]>,
 }
 
@@ -193,14 +195,12 @@ fn scopes(input: &Parted) -> Scopes {
 
 /// Sorts the objects, and gives those that need a namespace and name none the baseline's. The text of what SOPS
 /// encrypted stays as it is, as its MAC covers the metadata.
-fn prepare(objects: &mut [Object], namespace: &str, scopes: &Scopes) {
+fn prepare(objects: &mut [Object], namespace: Option<&str>, scopes: &Scopes) {
     for object in &mut *objects {
         if !object.id.namespace.is_empty() {
             continue;
         }
-        let kind = (object.id.group.clone(), object.id.kind.clone());
-        let said = scopes.get(&kind).copied();
-        if !said.unwrap_or_else(|| is_cluster_scoped(&kind.0, &kind.1)) {
+        if let Some(namespace) = namespace.filter(|_| is_namespaced(&object.id, scopes)) {
             object.id.namespace = namespace.into();
             if object.node.get("sops").is_none() {
                 object.node.make(&["metadata"]).set("namespace", Node::string(namespace));
@@ -210,6 +210,35 @@ fn prepare(objects: &mut [Object], namespace: &str, scopes: &Scopes) {
     objects.sort_by(|a, b| a.id.cmp(&b.id));
     objects.iter_mut().enumerate().for_each(|(number, object)| object.number = number);
 }
+
+fn is_namespaced(id: &Id, scopes: &Scopes) -> bool {
+    let said = scopes.get(&(id.group.clone(), id.kind.clone())).copied();
+    !said.unwrap_or_else(|| is_cluster_scoped(&id.group, &id.kind))
+}
+
+/// The finding that objects need a namespace, and that it may be one of several.
+fn unplaced(objects: &[Object], config: &Config, scopes: &Scopes) -> Option<Diagnostic> {
+    let is_unplaced =
+        |object: &&Object| object.id.namespace.is_empty() && is_namespaced(&object.id, scopes);
+    let several = config.previews.spec.baseline.only().is_none();
+    let all: Vec<&Object> = objects.iter().filter(|_| several).filter(is_unplaced).collect();
+    let (first, others) = all.split_first()?;
+    let message = match others {
+        [] => format!("{} names no namespace, and the baseline has several", first.id),
+        _ => format!(
+            "{} name no namespace, and the baseline has several",
+            first_of(SHOWN, ", ", all.iter().map(|object| object.id.to_string()))
+        ),
+    };
+    let help = "write `metadata.namespace`, or let the kustomization of their folder say it";
+    let finding = Diagnostic::new(&code::AMBIGUOUS_NAMESPACE, message, help);
+    let finding = finding.at(first.place(), "may be of any of them");
+    let others = others.iter().take(SHOWN - 1);
+    Some(others.fold(finding, |finding, one| finding.also(one.place(), "and this")))
+}
+
+/// So many objects of which the same is to be said are named.
+const SHOWN: usize = 5;
 
 /// The input as it is delivered with the output, after it was compiled: complete, in order, each object
 /// with its namespace, and with the changes that routes need.
@@ -240,13 +269,14 @@ impl<'a> Names<'a> {
     /// outside of their namespaces.
     fn check_preview(&self, preview: &Preview<'_, '_>) -> Vec<Diagnostic> {
         let values = preview.values();
-        let taken = self.namespaces.contains(preview.namespace);
+        let mut rooms = preview.rooms.iter();
+        let taken = rooms.any(|room| self.namespaces.contains(room.namespace.as_str()));
         let mut found: Vec<Diagnostic> =
             elsewhere(preview).filter_map(|id| self.of_user(id)).collect();
         let mut before = None;
         for draft in drafts(preview) {
             let key = draft.key(values);
-            if key.namespace == preview.namespace {
+            if preview.has(key.namespace) {
                 // Drafts are in order, so equal ones stand side by side.
                 found.extend((before.as_ref() == Some(&key)).then(|| twice(&draft.id(values))));
                 found.extend(taken.then(|| self.of_user(&draft.id(values))).flatten());
@@ -275,12 +305,12 @@ fn drafts<'d, 'e>(preview: &'d Preview<'_, 'e>) -> impl Iterator<Item = &'d Draf
     preview.own.iter().map(|(_, draft)| draft).chain(flux)
 }
 
-/// The identities of a preview's objects that are not in its namespace.
+/// The identities of a preview's objects that are not in its namespaces.
 fn elsewhere<'d>(preview: &'d Preview<'_, '_>) -> impl Iterator<Item = &'d Id> {
     let values = preview.values();
     let kept = drafts(preview).filter_map(move |draft| draft.kept_id(values));
     let kept = kept.chain(preview.root.iter().map(|object| &object.id));
-    kept.filter(|id| id.namespace != preview.namespace)
+    kept.filter(|id| !preview.has(&id.namespace))
 }
 
 /// Identities that more than one made object has.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Finds what would fail in a cluster: values that are not written, manifests that do not build or are against the schemas of
-# their kinds, paths that lead nowhere, Secrets that anybody can read.
+# Finds what would fail in a cluster: values that are not written, manifests that do not build, that no kustomization names, or
+# that are against the schemas of their kinds, images that no overlay chooses, paths that lead nowhere, Secrets that anybody
+# can read. It also says which steps of README are not done yet.
 #
 #   scripts/validate.sh
 #
@@ -39,12 +40,18 @@ done < <(find clusters bootstrap -name '*.yaml' ! -path '*/flux-system/*' | sort
 
 echo "folders that kustomize builds"
 number=0
+declare -A built
 while read -r file; do
   folder=${file%/kustomization.yaml}
+  for manifest in "$folder"/*.yaml; do
+    case ${manifest##*/} in kustomization.yaml | *_test.yaml) continue ;; esac
+    if ! grep -qF "${manifest##*/}" "$file"; then fail "$file does not name ${manifest##*/}: add it to \`resources\`, or remove it"; fi
+  done
   if grep -q '^kind: Component' "$file"; then continue; fi
   number=$((number + 1))
   # As Flux builds: a folder may use what lies beside it.
   if kustomize build --load-restrictor LoadRestrictionsNone "$folder" >"$scratch/$number.yaml" 2>"$scratch/words"; then
+    built[$folder]=$scratch/$number.yaml
     if [ -s "$scratch/$number.yaml" ]; then judge "$folder" "$scratch/$number.yaml"; fi
   else
     fail "$folder does not build"
@@ -57,6 +64,11 @@ while IFS=: read -r file line path; do
   path=${path#"${path%%[![:space:]]*}"}
   path=${path#path: }
   if [ ! -d "$path" ]; then fail "$file:$line: there is no folder $path"; fi
+  # A base says the name of an image alone, and an overlay the rest.
+  manifests=${built[${path#./}]:-/dev/null}
+  while read -r image; do
+    fail "$path: no entry of \`images\` says what \`$image\` is"
+  done < <(sed -nE 's/^ *(- )?image: "?([^]["{}/:@]+)"?$/\2/p' "$manifests" | sort -u)
 done < <(grep -rnE '^ +path: \./' clusters)
 
 echo "secrets"
@@ -95,5 +107,12 @@ if ! grep -q '^gitops: https://github.com/acme/shop-gitops$' values.yaml; then
     echo "not done yet: secrets/ is encrypted for the template's key, which was thrown away (README, Secrets)"
   fi
 fi
+services='/^---/ { kind = "" } /^[a-z]/ { within = $1 == "metadata:" } /^kind: / { kind = $2 }
+  kind == "Service" && within && /^  name: / { print $2 }'
+while read -r service; do
+  if ! grep -qE "^$service[[:space:]]" tests/smoke/services.txt; then
+    echo "not done yet: tests/smoke/services.txt has no line for $service, and the suite smoke of its previews will be red"
+  fi
+done < <(if [ -f tests/smoke/services.txt ]; then awk "$services" "${built[previews/baseline]:-/dev/null}"; fi)
 if [ -n "$failed" ]; then exit 1; fi
 echo "everything is valid"

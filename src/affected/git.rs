@@ -103,6 +103,8 @@ impl Repository {
             "a row of zeros stands for no commit, as of a branch that was just made: name the branch \
              that the change is meant for, such as `origin/main`"
                 .to_owned()
+        } else if revision == "HEAD" {
+            "nothing is committed here yet: commit what is there".to_owned()
         } else {
             fetch(revision, self.is_shallow())
         };

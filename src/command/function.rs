@@ -184,10 +184,11 @@ impl Run {
 
     fn expand(&mut self, list: &ResourceList, config: &Config, layout: Layout) -> Option<Items> {
         let Sorted { passing, mut input, earlier } = Sorted::of(list, config);
-        self.report.extend(mend(&mut input.users, &config.previews.spec.baseline.namespace));
+        let baseline = &config.previews.spec.baseline;
+        self.report.extend(mend(&mut input.users, |namespace| baseline.includes(namespace)));
         let limits = OutputLimits::default();
         let request = Request { shape: OutputShape::Stream, limits, only: &[] };
-        let namespace = config.previews.spec.baseline.namespace.as_str();
+        let namespace = config.previews.spec.baseline.only().unwrap_or_default();
         compile(config, &mut input, &request, &mut self.report, |compiled| {
             let Compiled { previews, common, .. } = compiled;
             let mut items = Items::new(layout);

@@ -17,13 +17,24 @@ use crate::emit::OutputShape;
 use crate::pipeline::{Request, compile};
 use crate::spec::{Change, Config, Link, Preview, ServiceChange, time};
 
-/// The URLs of previews by their names.
-type Urls = BTreeMap<String, Vec<String>>;
+/// What is known of a preview where its baseline is.
+struct Made {
+    urls: Vec<String>,
+    namespaces: Vec<Namespace>,
+}
+
+/// A namespace of a preview.
+#[derive(Clone)]
+struct Namespace {
+    name: String,
+    /// That of the baseline whose objects are copied into it.
+    baseline: String,
+}
 
 /// What is known of previews besides what their file says.
 struct Known {
-    /// Where the baseline is known, and nothing is wrong.
-    urls: Option<Urls>,
+    /// By the names of previews, where the baseline is known and nothing is wrong.
+    made: Option<BTreeMap<String, Made>>,
     /// When commits were made that the clone around the file has, in seconds since 1970.
     committed: BTreeMap<String, i64>,
     now: Timestamp,
@@ -79,8 +90,8 @@ fn read(input: &Input, now: Option<Timestamp>, voice: &Voice) -> Option<(Config,
         return None;
     };
     let is_known = !loaded.input.users.is_empty();
-    let urls = is_known.then(|| urls(&config, &mut loaded, input)).flatten();
-    if is_known && urls.is_none() {
+    let made = is_known.then(|| made(&config, &mut loaded, input)).flatten();
+    if is_known && made.is_none() {
         voice.tell("URLs are not known: `anabranch check` finds errors\n");
     }
     let changes = config.previews.spec.previews.iter().flat_map(|preview| &preview.changes);
@@ -88,13 +99,28 @@ fn read(input: &Input, now: Option<Timestamp>, voice: &Voice) -> Option<(Config,
     // Where code and previews live in one repository, its clone knows the commits.
     let clone = (!commits.is_empty()).then(|| Repository::open(&loaded.root).ok()).flatten();
     let committed = clone.map(|clone| clone.times(&commits)).unwrap_or_default();
-    Some((config, Known { urls, committed, now: now.unwrap_or_else(Timestamp::now) }))
+    Some((config, Known { made, committed, now: now.unwrap_or_else(Timestamp::now) }))
 }
 
 impl Known {
+    fn made(&self, preview: &Preview) -> Option<&Made> {
+        self.made.as_ref()?.get(preview.name.as_str())
+    }
+
     fn urls(&self, preview: &Preview) -> &[String] {
-        let all = self.urls.as_ref().and_then(|urls| urls.get(preview.name.as_str()));
-        all.map(Vec::as_slice).unwrap_or_default()
+        self.made(preview).map(|made| made.urls.as_slice()).unwrap_or_default()
+    }
+
+    /// The namespaces of a preview, that of its first service first. Of several of the baseline nobody knows which ones
+    /// a preview needs where its services are not known: then the template stands for them.
+    fn namespaces(&self, config: &Config, preview: &Preview) -> Vec<Namespace> {
+        const TEMPLATE: &str = "{baseline}";
+        let spec = &config.previews.spec;
+        let only = || {
+            let baseline = spec.baseline.only().unwrap_or(TEMPLATE).to_owned();
+            vec![Namespace { name: spec.namespace_of(&preview.name, &baseline), baseline }]
+        };
+        self.made(preview).map_or_else(only, |made| made.namespaces.clone())
     }
 
     fn committed(&self, change: &Change) -> Option<Timestamp> {
@@ -118,19 +144,35 @@ impl Known {
     }
 }
 
-fn urls(config: &Config, loaded: &mut Loaded, input: &Input) -> Option<Urls> {
+fn made(config: &Config, loaded: &mut Loaded, input: &Input) -> Option<BTreeMap<String, Made>> {
     let request = Request { shape: OutputShape::Stream, limits: input.limits.output(), only: &[] };
     compile(config, &mut loaded.input, &request, &mut Report::default(), |compiled| {
-        let all = (0..compiled.emission.previews()).map(|index| compiled.emission.urls(index));
-        all.map(|(name, urls)| (name.to_owned(), urls)).collect()
+        let of = |index| {
+            let (name, urls) = compiled.emission.urls(index);
+            let rooms = compiled.emission.rooms(index).into_iter();
+            let namespaces = rooms.map(|room| Namespace {
+                name: room.namespace.clone(),
+                baseline: room.baseline.to_owned(),
+            });
+            (name.to_owned(), Made { urls, namespaces: namespaces.collect() })
+        };
+        (0..compiled.emission.previews()).map(of).collect()
     })
+}
+
+/// A service as the file names it: with its namespace where that is said.
+fn service_name(service: &ServiceChange) -> String {
+    match service.namespace.as_str() {
+        "" => service.name.to_string(),
+        namespace => format!("{namespace}/{}", service.name),
+    }
 }
 
 /// A line for each preview; columns that no preview fills are left out.
 fn table(previews: &[&Preview], known: &Known) -> String {
     const HEADS: [&str; 6] = ["NAME", "SERVICES", "CHANGES", "AGE", "EXPIRES", "URL"];
     let row = |preview: &&Preview| {
-        let services = preview.services.iter().map(|service| service.name.as_str());
+        let services = preview.services.iter().map(service_name);
         let changes: Vec<String> = preview.changes.iter().map(short_change).collect();
         // Of several changes the latest is what the preview shows.
         let since = preview.changes.iter().filter_map(|change| known.since(change)).max();
@@ -177,10 +219,12 @@ fn images(service: &ServiceChange) -> Vec<(String, &str)> {
 }
 
 fn in_full(config: &Config, preview: &Preview, known: &Known) -> String {
-    let mut lines =
-        vec![("name", preview.name.to_string()), ("namespace", namespace(config, preview))];
+    let namespaces = known.namespaces(config, preview);
+    let mut lines = vec![("name", preview.name.to_string())];
+    lines.extend(namespaces.iter().map(|one| ("namespace", one.name.clone())));
     lines.extend(known.urls(preview).iter().map(|url| ("url", url.clone())));
-    lines.extend(links(config, preview).map(|(name, url)| ("link", format!("{name} {url}"))));
+    lines
+        .extend(links(config, preview, known).map(|(name, url)| ("link", format!("{name} {url}"))));
     if !preview.expires.is_empty() {
         lines.push(("expires", preview.expires.clone()));
     }
@@ -191,7 +235,7 @@ fn in_full(config: &Config, preview: &Preview, known: &Known) -> String {
         lines.push(("change", format!("{repository}#{number} at {commit}{age}")));
     }
     for service in &preview.services {
-        lines.push(("service", service.name.to_string()));
+        lines.push(("service", service_name(service)));
         for (what, image) in images(service) {
             lines.push(("  image", format!("{what} {image}").trim_start().to_owned()));
         }
@@ -210,18 +254,21 @@ fn in_full(config: &Config, preview: &Preview, known: &Known) -> String {
 fn links<'c>(
     config: &'c Config,
     preview: &Preview,
+    known: &Known,
 ) -> impl Iterator<Item = (&'c str, String)> + use<'c> {
     let spec = &config.previews.spec;
-    let (name, namespace) = (preview.name.to_string(), namespace(config, preview));
-    let url = move |link: &Link| link.url(&name, &namespace, &spec.baseline.namespace);
+    let (name, first) = (preview.name.to_string(), known.namespaces(config, preview));
+    let url = move |link: &Link| {
+        let [namespace, baseline] = match first.first() {
+            Some(first) => [first.name.as_str(), first.baseline.as_str()],
+            None => ["", ""],
+        };
+        link.url(&name, namespace, baseline)
+    };
     spec.links.iter().map(move |link| (link.name.as_str(), url(link)))
 }
 
-fn namespace(config: &Config, preview: &Preview) -> String {
-    config.previews.spec.namespace.replace("{preview}", &preview.name)
-}
-
-/// A preview for tools; `urls` is null where they are not known.
+/// A preview for tools; `urls`, and of a baseline of several namespaces `namespaces`, are null where they are not known.
 fn as_json(config: &Config, preview: &Preview, known: &Known) -> Value {
     let service = |service: &ServiceChange| {
         let images = images(service).into_iter();
@@ -229,6 +276,7 @@ fn as_json(config: &Config, preview: &Preview, known: &Known) -> Value {
             .map(|(what, image)| json!({"of": (!what.is_empty()).then_some(what), "image": image}));
         json!({
             "name": service.name.as_str(),
+            "namespace": (!service.namespace.is_empty()).then_some(service.namespace.as_str()),
             "images": images.collect::<Vec<_>>(),
             "env": service.env.iter().map(|variable| variable.name.as_str()).collect::<Vec<_>>(),
             "patches": service.patches.len(),
@@ -246,13 +294,17 @@ fn as_json(config: &Config, preview: &Preview, known: &Known) -> Value {
             "committed": text(known.committed(change)),
         })
     };
+    let is_known = known.made.is_some() || config.previews.spec.baseline.only().is_some();
+    let namespaces = known.namespaces(config, preview);
+    let namespaces: Vec<&str> = namespaces.iter().map(|one| one.name.as_str()).collect();
     json!({
         "name": preview.name.as_str(),
-        "namespace": namespace(config, preview),
+        "namespace": namespaces.first().filter(|_| is_known),
+        "namespaces": is_known.then_some(&namespaces),
         "services": preview.services.iter().map(service).collect::<Vec<_>>(),
         "changes": preview.changes.iter().map(change).collect::<Vec<_>>(),
         "expires": (!preview.expires.is_empty()).then_some(&preview.expires),
-        "links": links(config, preview).collect::<BTreeMap<_, _>>(),
-        "urls": known.urls.as_ref().map(|_| known.urls(preview)),
+        "links": links(config, preview, known).collect::<BTreeMap<_, _>>(),
+        "urls": known.made.as_ref().map(|_| known.urls(preview)),
     })
 }

@@ -107,12 +107,26 @@ codes! {
          `ghcr.io/shop/x`, and neither `ghcr.io/shopping/x` nor `ghcr.io:8443/shop/x`. With\n\
          `spec.limits.requireDigest` an image must end in a digest, such as `@sha256:` and 64\n\
          hexadecimal digits.";
+    UNTRUSTED_CHANGE = "untrusted-change", Error, "a change of a fork brings more than an image, or gets a secret",
+        "Anybody may have opened a pull request with `trust: fork`. Its preview says which image runs, by digest\n\
+         and from `spec.limits.registries`, which must list some: no tag, which can be moved later, and no `env`,\n\
+         `replicas` or `patches`. Nor is its code given a Secret of the baseline, or what makes one; a Secret that\n\
+         the kubelet alone needs, to pull images, is copied. Ways out: let something else create a Secret of this\n\
+         name in every preview, with values that anybody may know, and list it under `spec.external.secrets`; or\n\
+         read the code, push it to a branch of the repository, and make a preview of that.";
+    FORK_SUITE = "fork-suite-secret", Warning, "a suite takes Secrets that previews of forks do not get",
+        "A suite's requests reach the code of the preview, and with `trust: fork` that is a stranger's. Flux leaves\n\
+         Secrets, and objects that make them, out of the suites of such previews, so a Job that needs one does not\n\
+         start and the suite fails. Let the Job run without it (`optional: true`), or use values that anybody may know.";
     TOO_MANY_PREVIEWS = "too-many-previews", Error, "more previews than spec.limits.previews",
         "Close pull requests that are done, run `anabranch prune`, or raise the limit on purpose.";
     UNKNOWN_SERVICE = "unknown-service", Error, "a service is not in the baseline",
-        "A preview names Services of the baseline's namespace, or workloads that have no Service.\n\
+        "A preview names Services of the baseline's namespaces, or workloads that have no Service.\n\
          Check the spelling, and that every file of the baseline was passed with --baseline. What a chart\n\
          or an operator makes is no manifest: a HelmRelease in the input is named, its chart has to be rendered.";
+    AMBIGUOUS_NAMESPACE = "ambiguous-namespace", Error, "several namespaces of the baseline may be meant",
+        "With spec.baseline.namespaces nothing belongs to a namespace by itself: an object says its own, and a\n\
+         service that several of them have is named with its `namespace`, in previews as in spec.services.";
     UNKNOWN_PREVIEW = "unknown-preview", Error, "a preview is not in previews.yaml",
         "--only names a preview that spec.previews does not list. Names are compared whole: pr-4 is\n\
          not pr-42.";
@@ -133,6 +147,14 @@ codes! {
          find its target among the copied objects and may not change a copy's identity. What it builds\n\
          keeps to the limits: levels (--max-depth), values it goes through (--max-patch-nodes), and\n\
          replicas (`spec.limits.replicas`).";
+    QUOTA_EXCEEDED = "quota-exceeded", Error, "a preview has more objects than limits.quota allows",
+        "The API server counts the objects of a namespace and refuses one too many, and with it the whole preview.\n\
+         Counted are Services (one for each name that leads to the baseline), ConfigMaps (with the one called\n\
+         `anabranch` and those of Kubernetes and Istio), Secrets, workloads and their pods.";
+    QUOTA_NEEDS_REQUESTS = "quota-needs-requests", Warning, "pods that say nothing of what limits.quota limits are refused",
+        "Where a ResourceQuota limits cpu, memory or ephemeral storage, the API server takes no pod with a container\n\
+         that does not say how much it needs: the Deployment stays without pods. Say it in the manifest, or let\n\
+         `limits.quota.limitRange` give it to all containers that say nothing. Jobs of suites need it too.";
     UNSUPPORTED_WORKLOAD = "unsupported-workload", Error, "a workload of this kind cannot be copied",
         "Deployments are copied. StatefulSets are copied where the service says `stateful: copy`.\n\
          DaemonSets would run on every node once per preview, Rollouts and other controllers drive\n\
@@ -249,6 +271,15 @@ codes! {
          what an added policy can mend is added. A DENY for all but the named, an ALLOW for all but the named,\n\
          a policy of Istio's root namespace that names the baseline, and a decision outside of the mesh (CUSTOM)\n\
          have to be changed where they are: the finding says how.";
+    ACCESS_WIDENED = "access-widened", Error, "with previews somebody may call what they might not before",
+        "Before anything is written it is tried, for every account of the input and every kind of call that the\n\
+         AuthorizationPolicies tell apart, who may call each service of the baseline and each copy of it. What is\n\
+         added for previews means namespaces that begin with their prefix: where a namespace of somebody else does\n\
+         so too, its pods would be let in.";
+    ACCESS_NARROWED = "access-narrowed", Warning, "with previews somebody may not call what they might before",
+        "Before anything is written it is tried, for every account of the input and every kind of call that the\n\
+         AuthorizationPolicies tell apart, who may call each service of the baseline and each copy of it. The finding\n\
+         names a caller and a call that is refused once there are previews.";
     POLICY_ELSEWHERE = "policy-elsewhere", Warning, "a policy elsewhere may refuse previews what it allows the baseline",
         "The policy that refuses a preview's call stands beside what is called. In a namespace that is no part of\n\
          the baseline nothing is added: who owns it decides whether previews may call. The finding has the rules\n\
@@ -259,6 +290,11 @@ codes! {
          those who may do everything at the waypoint, and from Gateways and sidecars, which pass by waypoints anyhow.\n\
          Where the waypoint tells methods, paths or tokens apart, nothing else can, and the call is refused as a\n\
          whole: copies that call `cart.shop` go through the waypoint.";
+    SUITES_BOUND = "suites-bound", Warning, "a copied policy holds for the pods of suites",
+        "A suite's pods may do in a preview what pods like them may do in the baseline, and no more: a NetworkPolicy\n\
+         that closes a namespace is copied, and closes the preview's. A suite that calls through the Gateway is let in\n\
+         as everybody is. One that calls copies directly, or whose own calls are closed in, needs a NetworkPolicy\n\
+         beside it, in its folder, for the labels of its pods.";
     ALIAS_LIMIT = "alias-limit", Error, "all previews have more aliases than spec.limits.aliases",
         "With `dependencies: all`, the default, every service of the baseline that a preview does not change\n\
          has an alias in it. An alias costs 100 to 150 bytes in each sidecar that sees its target. With\n\

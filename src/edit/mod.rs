@@ -24,7 +24,7 @@ use jiff::Timestamp;
 
 use crate::diagnostic::{Diagnostic, Refused, Sources, code, some_of};
 use crate::kube::repository;
-pub use crate::spec::Change;
+pub use crate::spec::{Change, Trust};
 use crate::spec::{known_by, time};
 use crate::validate::is_dns_label;
 use crate::yaml::Node;
@@ -326,6 +326,9 @@ fn set_image(
     matching.into_iter().try_for_each(|path| document.set(&path, "image", image))
 }
 
+/// [`Trust::Fork`] as it is written.
+const FORK: &str = "fork";
+
 fn set_change(document: &mut Document, preview: &str, change: &Change) -> Result<(), Refused> {
     let path = format!("{preview}.changes");
     let items = document.node.at_path(&path).map(Node::items).unwrap_or_default();
@@ -333,6 +336,10 @@ fn set_change(document: &mut Document, preview: &str, change: &Change) -> Result
         Some(index) => {
             let path = format!("{path}[{index}]");
             document.set(&path, "commit", &change.commit)?;
+            // Trust is taken away by whoever asks for it, and given back by hand.
+            if change.trust == Trust::Fork {
+                document.set(&path, "trust", FORK)?;
+            }
             match change.updated.as_str() {
                 // When this state was is not known. A comment may hold the key where it is.
                 "" => document
@@ -379,5 +386,6 @@ fn change_node(change: &Change) -> Node {
         ("number", Node::from_json(change.number.into())),
         ("commit", Node::string(&change.commit)),
     ];
-    Node::map(fields.into_iter().chain(updated))
+    let trust = (change.trust == Trust::Fork).then(|| ("trust", Node::string(FORK)));
+    Node::map(fields.into_iter().chain(updated).chain(trust))
 }

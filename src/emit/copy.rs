@@ -2,12 +2,12 @@
 //! belongs to the original alone.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::meta::labels;
 use crate::kube::{Id, Object, in_front, kinds, meta, names};
-use crate::model::{Mesh, pod_spec_mut, services_domain};
-use crate::plan::{Body, Copied, Environment, Plan, subject_applies};
+use crate::model::{Mesh, ServiceName, pod_spec_mut, services_domain};
+use crate::plan::{Body, Copied, Environment, Plan, Room, subject_applies};
 use crate::yaml::{Data, Node};
 
 /// The annotation by which a Service says which namespaces see it.
@@ -20,8 +20,8 @@ pub(super) fn file_of<'p>(copied: &Copied<'p>) -> Cow<'p, str> {
     let id = &copied.original.id;
     match *copied.owners.names() {
         _ if kinds::is_policy(&id.group, &id.kind) => "policies".into(),
-        [only] if TAKEN.contains(&only) => format!("service-{only}").into(),
-        [only] => only.into(),
+        [only] if TAKEN.contains(&only.name) => format!("service-{only}").into(),
+        [only] => only.name.into(),
         _ => "common".into(),
     }
 }
@@ -29,22 +29,27 @@ pub(super) fn file_of<'p>(copied: &Copied<'p>) -> Cow<'p, str> {
 /// Names of ServiceAccounts.
 pub(super) type Accounts<'e> = BTreeSet<&'e str>;
 
-/// The ServiceAccounts of a preview; every namespace has the one called `default`.
-pub(super) fn accounts<'e>(env: &'e Environment<'_>) -> Accounts<'e> {
-    let ids = env.copies.iter().map(|copy| &copy.original.id);
-    let copied = ids.filter(|id| id.kind == "ServiceAccount").map(|id| id.name.as_str());
-    copied.chain(["default"]).collect()
+/// The ServiceAccounts of a preview, by the namespace of the baseline; every namespace has the one called `default`.
+pub(super) fn accounts<'e>(env: &'e Environment<'_>) -> BTreeMap<&'e str, Accounts<'e>> {
+    let rooms = env.rooms.iter().map(|room| (room.baseline, BTreeSet::from(["default"])));
+    let mut accounts: BTreeMap<&str, Accounts<'_>> = rooms.collect();
+    let copies = env.copies.iter();
+    for copy in copies.filter(|copy| copy.original.id.kind == "ServiceAccount") {
+        accounts.entry(copy.home).or_default().insert(&copy.original.id.name);
+    }
+    accounts
 }
 
 /// What a copy depends on besides its original, changes of it and the preview's name, in words.
 pub(super) fn depends_on<'e: 'a, 'a>(
-    plan: &Plan<'_>,
     env: &'e Environment<'_>,
     accounts: impl FnOnce() -> &'a Accounts<'e>,
     copied: &Copied<'_>,
 ) -> Vec<&'e str> {
     if copied.original.id.kind == "Sidecar" {
-        return env.other_namespaces.iter().map(String::as_str).collect();
+        let room = env.room(copied.home);
+        let others = room.other_namespaces.iter().map(String::as_str);
+        return [room.baseline].into_iter().chain(others).collect();
     }
     if copied.original.id.kind != "RoleBinding" {
         return Vec::new();
@@ -55,29 +60,31 @@ pub(super) fn depends_on<'e: 'a, 'a>(
         return accounts.iter().copied().collect();
     }
     let subjects = copied.original.node.get("subjects").map(Node::items).unwrap_or_default();
-    let stays = |subject| subject_applies(subject, accounts, plan.catalog.namespace);
+    let stays = |subject| subject_applies(subject, accounts, copied.home);
     subjects.iter().map(|subject| if stays(subject) { "stays" } else { "goes" }).collect()
 }
 
-/// A copy in the namespace of the preview, of this body.
+/// A copy in a namespace of the preview, of this body.
 pub(super) fn copy<'e: 'a, 'a>(
     plan: &Plan<'_>,
     env: &Environment<'_>,
+    room: &Room<'_>,
     accounts: impl FnOnce() -> &'a Accounts<'e>,
     mut node: Node,
 ) -> Object {
     meta::strip_original(&mut node);
     let metadata = node.make(&["metadata"]);
-    metadata.set("namespace", Node::string(&env.namespace));
+    metadata.set("namespace", Node::string(&room.namespace));
     let own = metadata.make(&["labels"]);
     for (key, value) in labels(plan.config, Some(env.name)) {
         own.set(key, Node::string(value));
     }
     in_front(metadata, &["name", "namespace", "labels", "annotations"]);
     match node.text_at(&["kind"]).unwrap_or_default() {
-        "Service" => service(&mut node, plan, &env.namespace),
-        "Sidecar" => sidecar(&mut node, plan.catalog.namespace, env),
-        "RoleBinding" => role_binding(&mut node, plan, env, accounts()),
+        "Service" => service(&mut node, plan, room),
+        "DestinationRule" => destination_rule(&mut node, env, room),
+        "Sidecar" => sidecar(&mut node, env, room),
+        "RoleBinding" => role_binding(&mut node, room, accounts()),
         "ServiceMonitor" | "PodMonitor" => {
             // Without it a monitor selects in its own namespace, which is what a copy is for.
             node.make(&["spec"]).remove("namespaceSelector");
@@ -86,13 +93,13 @@ pub(super) fn copy<'e: 'a, 'a>(
     }
     if let (Mesh::Ambient, Some(pod)) = (plan.catalog.mesh, pod_spec_mut(&mut node)) {
         let domain = |namespace| services_domain(namespace, env.domain);
-        search(pod, &domain(plan.catalog.namespace), &domain(&env.namespace));
+        search(pod, &domain(room.baseline), &domain(&room.namespace));
     }
     let mut copy =
         Object::from_node(node).expect("a copy keeps the identity that its original was read with");
     let Object { id: Id { group, kind, name, .. }, node, .. } = &mut copy;
-    names::move_past(node, &env.namespace, |before| {
-        before != *name && plan.catalog.get(group, kind, before).is_some()
+    names::move_past(node, &room.namespace, |before| {
+        before != *name && plan.catalog.get(room.baseline, group, kind, before).is_some()
     });
     copy
 }
@@ -122,8 +129,8 @@ fn search(pod: &mut Node, baseline: &str, preview: &str) {
 
 /// A Service keeps its ports and selector; addresses, node ports and load balancers stay with the
 /// original. A headless one stays so where it is not routed.
-fn service(node: &mut Node, plan: &Plan<'_>, preview: &str) {
-    let baseline = plan.catalog.namespace;
+fn service(node: &mut Node, plan: &Plan<'_>, room: &Room<'_>) {
+    let baseline = room.baseline;
     if let Some(annotations) = node.at_mut(&["metadata", "annotations"])
         && let Some(export) = annotations.get(EXPORT_TO).and_then(Node::text).map(str::to_owned)
         && !export.split(',').any(|to| to.trim() == "*")
@@ -132,11 +139,12 @@ fn service(node: &mut Node, plan: &Plan<'_>, preview: &str) {
         let others = export.split(',').map(str::trim);
         let mut to: Vec<&str> =
             others.filter(|to| !matches!(*to, "." | "~") && *to != baseline).collect();
-        to.extend([baseline, preview]);
+        to.extend([baseline, &room.namespace]);
         annotations.set(EXPORT_TO, Node::string(to.join(",")));
     }
     let name = node.text_at(&["metadata", "name"]).unwrap_or_default();
-    let addressed = plan.routing.addressed.contains(name);
+    let name = ServiceName { name, namespace: baseline };
+    let addressed = plan.routing.addressed.contains(&name);
     let spec = node.make(&["spec"]);
     let headless = spec.text_at(&["clusterIP"]) == Some("None") && !addressed;
     spec.retain(meta::keeps_service_field);
@@ -151,10 +159,47 @@ fn service(node: &mut Node, plan: &Plan<'_>, preview: &str) {
     }
 }
 
+/// A DestinationRule of all services of the baseline is one of all services of the preview; and a server that proves
+/// by name who it is has the name of the copy's account.
+fn destination_rule(node: &mut Node, env: &Environment<'_>, room: &Room<'_>) {
+    let Room { baseline, namespace, .. } = room;
+    let spec = node.make(&["spec"]);
+    let own = format!(".{baseline}.svc.{}", env.domain);
+    let host = spec.text_at(&["host"]).unwrap_or_default();
+    let covers = host.strip_prefix('*').is_some_and(|rest| own.ends_with(rest));
+    if covers {
+        spec.set("host", Node::string(format!("*.{namespace}.svc.{}", env.domain)));
+    }
+    let (from, to) = (format!("/ns/{baseline}/"), format!("/ns/{namespace}/"));
+    rename_servers(spec, &from, &to);
+}
+
+/// Rewrites the names that servers may have.
+fn rename_servers(node: &mut Node, from: &str, to: &str) {
+    match &mut node.data {
+        Data::Map(entries) => {
+            for (key, value) in entries {
+                if key.text == "subjectAltNames" {
+                    for name in value.items_mut() {
+                        if let Some(text) = name.text().filter(|text| text.contains(from)) {
+                            *name = Node::string(text.replace(from, to));
+                        }
+                    }
+                } else {
+                    rename_servers(value, from, to);
+                }
+            }
+        }
+        Data::List(items) => items.iter_mut().for_each(|item| rename_servers(item, from, to)),
+        Data::Scalar { .. } => {}
+    }
+}
+
 /// A Sidecar sees from the preview what it sees from the baseline: where it names its own namespace, both
 /// are meant, and so is an alias where it names the service behind it.
 /// See <https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioEgressListener>.
-fn sidecar(node: &mut Node, baseline: &str, env: &Environment<'_>) {
+fn sidecar(node: &mut Node, env: &Environment<'_>, room: &Room<'_>) {
+    let baseline = room.baseline;
     let Some(listeners) = node.at_mut(&["spec", "egress"]) else { return };
     for listener in listeners.items_mut() {
         let (mut hosts, mut seen) = (Vec::new(), BTreeSet::new());
@@ -169,7 +214,9 @@ fn sidecar(node: &mut Node, baseline: &str, env: &Environment<'_>) {
                 continue;
             };
             let there = format!(".{baseline}.svc.{}", env.domain);
-            let here = name.strip_suffix(&there).map(|name| env.host(name));
+            let here = name
+                .strip_suffix(&there)
+                .map(|name| env.host(ServiceName { name, namespace: baseline }));
             let home = from == "." || from == baseline;
             if home {
                 add(format!("./{}", here.as_deref().unwrap_or(name)));
@@ -178,14 +225,14 @@ fn sidecar(node: &mut Node, baseline: &str, env: &Environment<'_>) {
             let names = [Some(name), here.as_deref()].into_iter().flatten();
             names.for_each(|name| add(format!("{from}/{name}")));
         }
-        env.other_namespaces.iter().for_each(|namespace| add(format!("{namespace}/*")));
+        room.other_namespaces.iter().for_each(|namespace| add(format!("{namespace}/*")));
         listener.set("hosts", Node::list(hosts.into_iter().map(Node::string)));
     }
 }
 
 /// A RoleBinding keeps the subjects that are, or include, a copied ServiceAccount.
-fn role_binding(node: &mut Node, plan: &Plan<'_>, env: &Environment<'_>, accounts: &Accounts<'_>) {
-    let baseline = plan.catalog.namespace;
+fn role_binding(node: &mut Node, room: &Room<'_>, accounts: &Accounts<'_>) {
+    let (baseline, namespace) = (room.baseline, room.namespace.as_str());
     let Some(Data::List(subjects)) = node.get_mut("subjects").map(|node| &mut node.data) else {
         return;
     };
@@ -193,14 +240,14 @@ fn role_binding(node: &mut Node, plan: &Plan<'_>, env: &Environment<'_>, account
     for subject in subjects {
         let name = subject.text_at(&["name"]).unwrap_or_default().to_owned();
         match subject.text_at(&["kind"]) {
-            Some("ServiceAccount") => subject.set("namespace", Node::string(&env.namespace)),
+            Some("ServiceAccount") => subject.set("namespace", Node::string(namespace)),
             Some("User") => {
                 let old = format!("system:serviceaccount:{baseline}:");
-                let new = format!("system:serviceaccount:{}:", env.namespace);
+                let new = format!("system:serviceaccount:{namespace}:");
                 subject.set("name", Node::string(name.replace(&old, &new)));
             }
             Some("Group") if name == format!("system:serviceaccounts:{baseline}") => {
-                let group = format!("system:serviceaccounts:{}", env.namespace);
+                let group = format!("system:serviceaccounts:{namespace}");
                 subject.set("name", Node::string(group));
             }
             _ => {}

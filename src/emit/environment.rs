@@ -9,10 +9,10 @@ use smallvec::SmallVec;
 use super::meta;
 use crate::kube::istio::{API_VERSION, Egress, GROUP, Sidecar, SidecarSpec};
 use crate::kube::meta::{is_literal, keeps_namespace_annotation, keeps_namespace_label};
-use crate::kube::{ConfigMap, Namespace, Object, ObjectMeta, Service, ServiceSpec};
+use crate::kube::{ConfigMap, Namespace, Object, ObjectMeta, Service, ServiceSpec, marks};
 use crate::model::Mesh;
 use crate::model::mesh::DATA_PLANE_MODE;
-use crate::plan::{Alias, Environment, Plan};
+use crate::plan::{Alias, Environment, Plan, Room};
 use crate::yaml::Node;
 
 /// The name of the ConfigMap that tests read.
@@ -24,7 +24,7 @@ pub(super) type Facts<'p> = Vec<(&'static str, Cow<'p, str>)>;
 /// Tells Flux to create an object that is absent, and never to take over one that exists.
 const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
 
-/// The Namespace of a preview.
+/// A Namespace of a preview.
 ///
 /// In a tree it stands twice. The one in `flux/` is the parent's: Flux makes namespaces before it
 /// checks anything else and remembers only what it applied whole, so where the first apply of a
@@ -32,8 +32,13 @@ const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
 /// The preview's folder has it as well, `owned`, for whoever applies that alone; there Flux must not
 /// take it from its owner.
 /// See <https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources>.
-pub(super) fn namespace(plan: &Plan<'_>, env: &Environment<'_>, owned: bool) -> Object {
-    let original = plan.catalog.own_namespace();
+pub(super) fn namespace(
+    plan: &Plan<'_>,
+    env: &Environment<'_>,
+    room: &Room<'_>,
+    owned: bool,
+) -> Object {
+    let original = plan.catalog.namespace(room.baseline);
     let carried = |field, keeps: fn(&str) -> bool| -> BTreeMap<String, String> {
         let texts = original.and_then(|namespace| namespace.node.at(&["metadata", field]));
         let texts = texts.map(Node::entries).unwrap_or_default().iter();
@@ -48,10 +53,16 @@ pub(super) fn namespace(plan: &Plan<'_>, env: &Environment<'_>, owned: bool) -> 
     let mut annotations = carried("annotations", keeps_namespace_annotation);
     let asks = labels.values().chain(annotations.values()).any(|text| text.contains("${"));
     let metadata = match asks && !original.is_some_and(|original| is_literal(&original.node)) {
-        true => meta::derived(plan.config, &env.namespace, "", Some(env.name)),
-        false => meta::managed(plan.config, &env.namespace, "", Some(env.name)),
+        true => meta::derived(plan.config, &room.namespace, "", Some(env.name)),
+        false => meta::managed(plan.config, &room.namespace, "", Some(env.name)),
     };
     labels.extend(metadata.labels.unwrap_or_default());
+    if plan.catalog.home.namespaces.len() > 1 {
+        labels.insert(marks::BASELINE.to_owned(), room.baseline.to_owned());
+    }
+    if env.preview.fork().is_some() {
+        labels.insert(marks::TRUST.to_owned(), marks::FORK.to_owned());
+    }
     annotations.extend(metadata.annotations.unwrap_or_default());
     if owned {
         annotations.insert(SSA.to_owned(), "IfNotPresent".to_owned());
@@ -64,9 +75,14 @@ pub(super) fn namespace(plan: &Plan<'_>, env: &Environment<'_>, owned: bool) -> 
 }
 
 /// The ConfigMap `anabranch`.
-pub(super) fn config_map(plan: &Plan<'_>, env: &Environment<'_>, facts: Facts<'_>) -> Object {
+pub(super) fn config_map(
+    plan: &Plan<'_>,
+    env: &Environment<'_>,
+    room: &Room<'_>,
+    facts: Facts<'_>,
+) -> Object {
     Object::from_typed(&ConfigMap {
-        metadata: meta::managed(plan.config, CONFIG_MAP, &env.namespace, Some(env.name)),
+        metadata: meta::managed(plan.config, CONFIG_MAP, &room.namespace, Some(env.name)),
         data: Some(
             facts.into_iter().map(|(key, value)| (key.to_owned(), value.into_owned())).collect(),
         ),
@@ -76,20 +92,23 @@ pub(super) fn config_map(plan: &Plan<'_>, env: &Environment<'_>, facts: Facts<'_
 
 /// What tests read through `envFrom`. Values go this way and not through Flux' substitution, which
 /// turns a commit of digits into a number.
-pub(super) fn facts<'p>(plan: &'p Plan<'p>, index: usize) -> Facts<'p> {
+pub(super) fn facts<'p>(plan: &'p Plan<'p>, index: usize, room: &'p Room<'p>) -> Facts<'p> {
     let env = &plan.environments[index];
     let spec = &plan.config.previews.spec;
     let urls = || plan.routing.entries.urls(env.name).map(Cow::Owned);
     let changes = &env.preview.changes;
     let first = changes.first();
-    let services = env.affected.iter().map(|&name| name.into());
+    let services = env.affected.iter().map(|service| match spec.baseline.only() {
+        Some(_) => Cow::Borrowed(service.name),
+        None => format!("{}.{}", service.name, service.namespace).into(),
+    });
     let commits = || changes.iter().map(|change| change.commit.as_str().into());
     let numbers = changes.iter().map(|one| format!("{}#{}", one.repository, one.number).into());
     let repository = first.map(|change| change.repository.as_str());
     let mut facts: Facts<'p> = vec![
         ("PREVIEW", env.name.into()),
-        ("PREVIEW_NAMESPACE", env.namespace.as_str().into()),
-        ("BASELINE_NAMESPACE", spec.baseline.namespace.as_str().into()),
+        ("PREVIEW_NAMESPACE", room.namespace.as_str().into()),
+        ("BASELINE_NAMESPACE", room.baseline.into()),
         ("PREVIEW_HEADER", spec.routing.key.header.as_str().into()),
         ("PREVIEW_SERVICES", joined(services)),
         ("PREVIEW_URL", urls().next().unwrap_or_default()),
@@ -116,15 +135,17 @@ fn joined<'p>(words: impl Iterator<Item = Cow<'p, str>>) -> Cow<'p, str> {
 /// An ExternalName Service for a name that copies may call and that leads to the baseline.
 /// See <https://kubernetes.io/docs/concepts/services-networking/service/#externalname>.
 pub(super) fn alias(plan: &Plan<'_>, env: &Environment<'_>, alias: Alias<'_>) -> Object {
-    let (name, external) = match alias {
-        Alias::Service(service) => (service.name(), service.external_name),
-        Alias::Declared(name) => (name, None),
+    let name = alias.name();
+    let external = match alias {
+        Alias::Service(service) => service.external_name,
+        Alias::Declared(_) => None,
     };
+    let namespace = &env.room(name.namespace).namespace;
     // The host behind an ExternalName is the same from everywhere: no need to go through the
     // baseline.
     let host = external.map_or_else(|| plan.catalog.home.host(name), str::to_owned);
     Object::from_typed(&Service {
-        metadata: meta::managed(plan.config, name, &env.namespace, Some(env.name)),
+        metadata: meta::managed(plan.config, name.name, namespace, Some(env.name)),
         spec: Some(ServiceSpec {
             type_: Some("ExternalName".to_owned()),
             external_name: Some(host),
@@ -134,20 +155,21 @@ pub(super) fn alias(plan: &Plan<'_>, env: &Environment<'_>, alias: Alias<'_>) ->
     })
 }
 
-/// The Sidecar of a preview: its proxies know the preview, the baseline with the aliases of this
-/// preview alone, the control plane, and whatever other namespaces the input shows.
-pub(super) fn sidecar(plan: &Plan<'_>, env: &Environment<'_>) -> Object {
-    let baseline = plan.catalog.namespace;
+/// The Sidecar of a namespace of a preview: its proxies know this namespace, that of the baseline with the aliases
+/// of this preview alone, the control plane, and whatever other namespaces the input shows.
+pub(super) fn sidecar(plan: &Plan<'_>, env: &Environment<'_>, room: &Room<'_>) -> Object {
+    let baseline = room.baseline;
     let mut hosts = vec![
         "./*".to_owned(),
         format!("{baseline}/*.{baseline}.svc.{}", env.domain),
-        format!("{baseline}/*.{}.svc.{}", env.namespace, env.domain),
+        format!("{baseline}/*.{}.svc.{}", room.namespace, env.domain),
     ];
-    let mut others: BTreeSet<String> = env.other_namespaces.clone();
+    let mut others: BTreeSet<String> = room.other_namespaces.clone();
     others.insert("istio-system".to_owned());
     let foreign = plan.catalog.namespaces().into_iter().filter(|name| *name != baseline);
     others.extend(foreign.map(str::to_owned));
-    for entry in plan.catalog.in_baseline(GROUP, "ServiceEntry") {
+    let entries = plan.catalog.of_kind(GROUP, "ServiceEntry");
+    for entry in entries.filter(|entry| entry.id.namespace == baseline) {
         let names = entry.node.at(&["spec", "hosts"]).map(Node::items).unwrap_or_default();
         hosts.extend(names.iter().filter_map(Node::text).map(|name| format!("{baseline}/{name}")));
     }
@@ -157,7 +179,7 @@ pub(super) fn sidecar(plan: &Plan<'_>, env: &Environment<'_>) -> Object {
     Object::from_typed(&Sidecar {
         api_version: API_VERSION,
         kind: "Sidecar",
-        metadata: meta::managed(plan.config, "default", &env.namespace, Some(env.name)),
+        metadata: meta::managed(plan.config, "default", &room.namespace, Some(env.name)),
         spec: SidecarSpec { egress: vec![Egress { hosts }] },
     })
 }

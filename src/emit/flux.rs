@@ -11,14 +11,14 @@ use std::collections::BTreeMap;
 
 use super::{artifacts, meta, notification};
 use crate::kube::flux::{
-    HealthCheck, Kustomization, KustomizationSpec, Name, OCI_REPOSITORY, SourceReference,
+    HealthCheck, Kustomization, KustomizationSpec, Name, OCI_REPOSITORY, Patch, SourceReference,
 };
-use crate::kube::marks::{self, EXPIRES, GATE, REPOSITORY, SUITE};
+use crate::kube::marks::{self, EXPIRES, FORK, GATE, REPOSITORY, SUITE};
 use crate::kube::{Id, Object, ObjectMeta, kinds};
 use crate::plan::naming::{repository_label, safe_hash, share};
 use crate::plan::routing::istio::HostRules;
-use crate::plan::{Environment, Plan};
-use crate::spec::{Delivery, ServiceChange, Suite};
+use crate::plan::{Copied, Environment, Plan, Room};
+use crate::spec::{Delivery, Link, ServiceChange, Suite};
 use crate::yaml::{Node, mark};
 
 /// Hash of the content of each suite, by its name.
@@ -85,9 +85,12 @@ fn expiry<'f>(env: &Environment<'_>) -> impl Iterator<Item = (&'f str, String)> 
 }
 
 /// The workloads that the health of a preview is the health of.
-pub(super) fn workloads<'e>(env: &'e Environment<'_>) -> impl Iterator<Item = &'e Id> {
-    let ids = env.copies.iter().map(|copy| &copy.original.id);
-    ids.filter(|id| kinds::is_copied_workload(&id.group, &id.kind))
+fn workloads<'e, 'a>(env: &'e Environment<'a>) -> impl Iterator<Item = &'e Copied<'a>> {
+    let is_workload = |copy: &&Copied<'_>| {
+        let Id { group, kind, .. } = &copy.original.id;
+        kinds::is_copied_workload(group, kind)
+    };
+    env.copies.iter().filter(is_workload)
 }
 
 impl<'a> Flux<'a> {
@@ -167,14 +170,21 @@ impl<'a> Flux<'a> {
         let mut facts = match part {
             Part::Environment => expiry(env).collect(),
             Part::Gate => {
-                let facts =
-                    |id: &Id| [("kind", id.kind.to_string()), ("name", id.name.to_string())];
+                let facts = |copy: &Copied<'_>| {
+                    let Id { kind, name, .. } = &copy.original.id;
+                    let namespace = env.room(copy.home).namespace.clone();
+                    let facts = [kind.to_string(), name.to_string(), namespace];
+                    ["kind", "name", "namespace"].into_iter().zip(facts)
+                };
                 workloads(env).flat_map(facts).chain(expiry(env)).collect()
             }
             Part::Suite(suite) => {
                 let suite = &self.plan.config.previews.spec.tests[suite];
                 let suffix = ("nameSuffix", format!("-{}", self.tested(env, suite)));
                 let mut facts = vec![suffix];
+                if env.preview.fork().is_some() {
+                    facts.push((FORK, String::new()));
+                }
                 facts.extend(self.audience(env).map(|label| (REPOSITORY, label)));
                 facts.extend(self.event_metadata(env, suite));
                 facts
@@ -330,15 +340,15 @@ impl<'a> Flux<'a> {
     fn gate(&self, env: &Environment<'_>, facts: Facts<'_>) -> Object {
         let flux = &self.plan.config.previews.spec.flux;
         let mut values = facts.into_iter().map(|(_, value)| value);
-        let pairs = std::iter::from_fn(|| values.next().zip(values.next()));
+        let triples = std::iter::from_fn(|| Some((values.next()?, values.next()?, values.next()?)));
         let spec = KustomizationSpec {
             depends_on: vec![Name { name: flux.parent.clone() }],
-            health_checks: pairs
-                .map(|(kind, name)| HealthCheck {
+            health_checks: triples
+                .map(|(kind, name, namespace)| HealthCheck {
                     api_version: "apps/v1".to_owned(),
                     kind,
                     name,
-                    namespace: env.namespace.clone(),
+                    namespace,
                 })
                 .collect(),
             ..self.base(flux.gate.clone())
@@ -351,10 +361,11 @@ impl<'a> Flux<'a> {
         let labels = metadata.labels.get_or_insert_default();
         labels.insert(SUITE.to_owned(), suite.name.clone());
         let annotations = metadata.annotations.get_or_insert_default();
-        let mut name_suffix = None;
+        let (mut name_suffix, mut patches) = (None, Vec::new());
         for (key, value) in facts {
             match key {
                 "nameSuffix" => name_suffix = Some(value),
+                FORK => patches.push(Patch::WITHOUT_SECRETS),
                 REPOSITORY => {
                     labels.insert(key.to_owned(), value);
                 }
@@ -374,8 +385,9 @@ impl<'a> Flux<'a> {
         let spec = KustomizationSpec {
             depends_on: waits_for.map(|name| Name { name }).collect(),
             source_ref: self.source_of(env),
-            target_namespace: Some(env.namespace.clone()),
+            target_namespace: Some(env.first_room().namespace.clone()),
             name_suffix,
+            patches,
             interval: "24h",
             retry_interval: "30m",
             timeout: suite.timeout.clone(),
@@ -409,6 +421,9 @@ impl<'a> Flux<'a> {
             report.replace("{commit}", commit).replace("{suite}", &suite.name)
         };
         let number = change.map(|change| change.number.to_string()).unwrap_or_default();
+        // Comments show whatever a failure says, and to everybody who reads the pull request. Their Provider passes
+        // over what names no pull request; a status says nothing but the suite and its result.
+        let is_fork = env.preview.fork().is_some();
         let facts = [
             ("commit", commit.to_owned()),
             ("change_request", number),
@@ -417,12 +432,12 @@ impl<'a> Flux<'a> {
             ("report", report),
         ];
         let spec = &self.plan.config.previews.spec;
-        let baseline = spec.baseline.namespace.as_str();
-        let links = spec
-            .links
-            .iter()
-            .map(|link| (link.name.as_str(), link.url(env.name, &env.namespace, baseline)));
-        facts.into_iter().filter(|(_, value)| !value.is_empty()).chain(links)
+        let Room { baseline, namespace, .. } = env.first_room();
+        let url = |link: &Link| link.url(env.name, namespace, baseline);
+        let links = spec.links.iter().map(move |link| (link.name.as_str(), url(link)));
+        let is_told = move |key: &str| !is_fork || matches!(key, "commit" | "suite");
+        let facts = facts.into_iter().filter(|(_, value)| !value.is_empty()).chain(links);
+        facts.filter(move |(key, _)| is_told(key))
     }
 
     /// A hash of what is tested and by what: commits, changes, and the suite.
@@ -442,6 +457,9 @@ impl<'a> Flux<'a> {
 fn add_texts<'t>(change: &'t ServiceChange, texts: &mut Vec<Cow<'t, str>>) {
     let replicas = change.replicas.to_string();
     texts.extend([Cow::from(&*change.name), Cow::from(&change.image), Cow::from(replicas)]);
+    if !change.namespace.is_empty() {
+        texts.extend(["namespace", &change.namespace].map(Cow::from));
+    }
     let containers = change.containers.iter().map(|one| ["container", &one.name, &one.image]);
     let workloads = change.workloads.iter().map(|one| ["workload", &one.name, &one.image]);
     let variables = change.env.iter().map(|one| ["env", &one.name, &one.value]);

@@ -9,6 +9,7 @@
 //! | VirtualService | `routing/istio/` |
 //! | Flux Kustomizations | `flux.rs` |
 //! | Provider, Alert | `notification.rs` |
+//! | ResourceQuota, LimitRange | `quota.rs` |
 //! | OCIRepository, Receiver | `artifacts.rs` |
 //!
 //! What most previews have alike is written once with holes and filled for each: see `template/`.
@@ -20,6 +21,7 @@ mod flux;
 mod meta;
 mod notification;
 mod policies;
+mod quota;
 mod routing;
 mod template;
 
@@ -30,9 +32,9 @@ pub use flux::OutputShape;
 pub(crate) use flux::Suites;
 pub(crate) use template::{Draft, HoleValues, PreviewValues};
 
-use self::template::{Part, Parts};
+use self::template::{Part, Parts, names_of};
 use crate::kube::{Id, Object, Order};
-use crate::plan::{Alias, Copied, Plan};
+use crate::plan::{Alias, Copied, Plan, Room};
 
 /// The file of a tree that an object of a preview belongs in.
 #[derive(Debug, Clone, Copy)]
@@ -68,15 +70,17 @@ impl<'p> File<'p> {
 pub struct Preview<'p, 'e> {
     /// Its name.
     pub name: &'p str,
-    /// Its namespace.
-    pub namespace: &'p str,
+    /// Its namespaces.
+    pub rooms: &'p [Room<'p>],
     /// Its environment, in order.
     pub own: Vec<(File<'p>, Draft<'e>)>,
     /// Its Flux objects; in a tree, the Namespace before them.
     pub flux: Vec<Draft<'e>>,
     /// What finds its artifact, where it is one of its own.
     pub root: Vec<Object>,
-    /// What fills the holes of its drafts.
+    /// What fills the holes of its drafts for names.
+    names: HoleValues<'p>,
+    /// What fills all others.
     values: PreviewValues,
 }
 
@@ -86,10 +90,16 @@ impl<'e> Preview<'_, 'e> {
         self.own.iter().map(|(_, object)| object).chain(&self.flux)
     }
 
+    /// Whether this is one of its namespaces.
+    #[must_use]
+    pub fn has(&self, namespace: &str) -> bool {
+        self.rooms.iter().any(|room| room.namespace == namespace)
+    }
+
     /// The values that its texts are written with.
     #[must_use]
     pub fn values(&self) -> HoleValues<'_> {
-        HoleValues { name: self.name, namespace: self.namespace, others: &self.values }
+        HoleValues { others: &self.values, ..self.names }
     }
 }
 
@@ -154,6 +164,14 @@ impl<'p> Emission<'p> {
         (name, self.plan.routing.entries.urls(name).collect())
     }
 
+    /// The namespaces of the preview with this index, that of its first service first.
+    #[must_use]
+    pub fn rooms(&self, index: usize) -> Vec<&'p Room<'p>> {
+        let env = &self.plan.environments[index];
+        let others = env.rooms.iter().filter(|room| room.baseline != env.first);
+        std::iter::once(env.first_room()).chain(others).collect()
+    }
+
     /// The objects of the preview with this index, in the order of names. `room` is empty and lends
     /// its memory: one thread makes many previews.
     #[must_use]
@@ -168,8 +186,13 @@ impl<'p> Emission<'p> {
         let mut add = |file: File<'p>, part: Part<'p>| {
             maker.drafts(&part, |object| own.push((file, object)));
         };
-        add(File::Namespace, Part::Namespace { owned });
-        add(File::Namespace, Part::Facts);
+        for room in &env.rooms {
+            add(File::Namespace, Part::Namespace { room, owned });
+            add(File::Namespace, Part::Facts(room));
+            if self.parts.has_quota {
+                add(File::Namespace, Part::Quota(room));
+            }
+        }
         // Originals have the order that what is made of them will have.
         let mut copies = env.copies.iter().peekable();
         for alias in aliases {
@@ -183,33 +206,35 @@ impl<'p> Emission<'p> {
             add(File::Aliases, Part::Alias(alias));
         }
         copies.for_each(|copied| add(File::Copy(copied), Part::Copy(copied)));
-        if self.plan.has_sidecar(env) {
-            add(File::Policies, Part::Sidecar);
+        for room in env.rooms.iter().filter(|room| self.plan.has_sidecar(room)) {
+            add(File::Policies, Part::Sidecar(room));
         }
         for guard in self.plan.policies.guards_of(env) {
             add(File::Policies, Part::Guard(guard));
         }
         let mut grants = BTreeSet::new();
         for &route in maker.routes() {
-            grants.extend(maker.grant(route));
+            grants.extend(maker.grants(route));
             add(File::Routes, Part::Route(route));
         }
         if !grants.is_empty() {
             add(File::Routes, Part::Grants(grants));
         }
         let mut flux = Vec::new();
-        let namespace = owned.then_some(Part::Namespace { owned: false });
+        let rooms = env.rooms.iter().filter(|_| owned);
+        let namespaces = rooms.map(|room| Part::Namespace { room, owned: false });
         let kustomizations = self.parts.flux.parts().into_iter().map(Part::Flux);
-        for part in namespace.into_iter().chain(kustomizations) {
+        for part in namespaces.chain(kustomizations) {
             maker.drafts(&part, |object| flux.push(object));
         }
         *room = maker.into_values();
         let values = room.take();
-        let all = HoleValues { name: env.name, namespace: &env.namespace, others: &values };
+        let names = names_of(env);
+        let all = HoleValues { others: &values, ..names };
         Order::by(own.iter().map(|(_, object)| object.key(all))).put(&mut own);
         // Room was taken for an alias of every service; thousands of previews wait to be written.
         own.shrink_to_fit();
         let root = self.parts.flux.root(env);
-        Preview { name: env.name, namespace: &env.namespace, own, flux, root, values }
+        Preview { name: env.name, rooms: &env.rooms, own, flux, root, names, values }
     }
 }

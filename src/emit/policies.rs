@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::meta::{derived, managed};
 use crate::kube::{Object, in_front, marks};
-use crate::plan::policies::{Guard, Sibling};
+use crate::plan::policies::{Account, Guard, Sibling};
 use crate::plan::{Environment, Plan};
 use crate::yaml::{Node, to_node};
 
@@ -36,11 +36,13 @@ pub(super) fn sibling(plan: &Plan<'_>, sibling: &Sibling<'_>) -> Object {
 pub(super) fn guard(plan: &Plan<'_>, env: &Environment<'_>, guard: &Guard<'_>) -> Vec<Object> {
     let service = guard.service.name();
     let principal = |namespace: &str, account: &str| format!("*/ns/{namespace}/sa/{account}");
-    let own = |accounts: &BTreeSet<&str>| -> Vec<String> {
-        accounts.iter().map(|account| principal(&env.namespace, account)).collect()
+    let own = |accounts: &BTreeSet<Account<'_>>| -> Vec<String> {
+        let here = accounts.iter().filter_map(|(home, name)| Some((env.find_room(home)?, name)));
+        here.map(|(room, name)| principal(&room.namespace, name)).collect()
     };
+    let namespace = &env.room(&guard.service.object.id.namespace).namespace;
     let policy = |name: String, action: &str, source: Node| {
-        let metadata = managed(plan.config, &name, &env.namespace, Some(env.name));
+        let metadata = managed(plan.config, &name, namespace, Some(env.name));
         let mut rule = Node::map([("from", Node::list([Node::map([("source", source)])]))]);
         if !guard.ports.is_empty() {
             let operation = Node::map([("ports", texts(guard.ports.iter().cloned()))]);
@@ -72,8 +74,9 @@ pub(super) fn guard(plan: &Plan<'_>, env: &Environment<'_>, guard: &Guard<'_>) -
         }
         policy(format!("{service}.waypoint"), "DENY", source)
     });
-    let admits = (!guard.admits.is_empty()).then(|| {
-        let source = Node::map([("principals", texts(own(&guard.admits)))]);
+    let admitted = own(&guard.admits);
+    let admits = (!admitted.is_empty()).then(|| {
+        let source = Node::map([("principals", texts(admitted))]);
         policy(format!("{service}.inside"), "ALLOW", source)
     });
     admits.into_iter().chain(refuses).collect()

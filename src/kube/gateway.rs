@@ -6,6 +6,9 @@ use serde::Serialize;
 use super::ObjectMeta;
 use crate::yaml::Node;
 
+/// The label of the pods that serve a Gateway: its name.
+pub(crate) const NAME_LABEL: &str = "gateway.networking.k8s.io/gateway-name";
+
 /// The API group.
 pub(crate) const GROUP: &str = "gateway.networking.k8s.io";
 /// The group of ServiceImports, which routes can choose as backends.

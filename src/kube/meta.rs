@@ -93,6 +93,11 @@ pub(crate) const SPREADING: [&str; 7] = [
     "replicator.v1.mittwald.de/replicate-to-matching",
 ];
 
+/// Annotations and labels of workloads by which something in the cluster chooses their image: it would write the
+/// baseline's over that of a preview.
+pub(crate) const CHOOSING: [&str; 3] =
+    ["fluxcd.io/automated", "image.openshift.io/triggers", "keel.sh/policy"];
+
 /// Removes a header from a list of names, or of names and values; a list that becomes empty goes as well.
 pub(crate) fn without(node: &mut Node, list: &str, header: &str) {
     let Some(names) = node.get_mut(list) else {
@@ -203,6 +208,7 @@ pub(crate) fn keeps_label(key: &str) -> bool {
             || key.starts_with("helm.toolkit.fluxcd.io/")
             || key.starts_with("argocd.argoproj.io/")
             || is_of_waypoint(key)
+            || CHOOSING.contains(&key)
             || marks::is_key(key))
 }
 
@@ -295,6 +301,7 @@ pub(crate) fn keeps_annotation(key: &str) -> bool {
             && !PUBLISHING.contains(&key)
             && !SPREADING.contains(&key)
             && !is_of_waypoint(key)
+            && !CHOOSING.contains(&key)
             && !marks::is_key(key)
             && !OWNERS.iter().any(|owner| key.starts_with(owner)))
 }

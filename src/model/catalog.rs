@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 
-use super::host::Home;
+use super::host::{Home, ServiceName};
 use super::mesh::{self, Mesh};
 use super::pod::pod_labels;
 use super::service::Service;
@@ -19,8 +19,6 @@ use crate::yaml::Node;
 /// Everything the input holds that anabranch did not make itself.
 #[derive(Debug)]
 pub struct Catalog<'a> {
-    /// The baseline's namespace.
-    pub namespace: &'a str,
     /// What tells hosts of its services from others.
     pub home: Home<'a>,
     /// What leads requests between its services.
@@ -33,19 +31,19 @@ pub struct Catalog<'a> {
     others: &'a [Object],
     /// VirtualServices of an earlier run.
     extended: &'a [Object],
-    /// By name.
+    /// By namespace and name.
     services: Vec<Service<'a>>,
     /// Indices of services by their name.
-    service_named: HashMap<&'a str, usize, RandomState>,
+    service_named: HashMap<ServiceName<'a>, usize, RandomState>,
     workloads: Vec<Workload<'a>>,
     /// Indices of the workloads that each service selects, by its number.
     selected: Vec<Vec<usize>>,
     /// Indices of workloads by their name.
-    named: BTreeMap<&'a str, Vec<usize>>,
-    /// Names of the services that select each workload, by its number.
-    selecting: Vec<Vec<&'a str>>,
-    /// Names of Services of the baseline that operators and charts of the input make.
-    made: BTreeSet<String>,
+    named: BTreeMap<ServiceName<'a>, Vec<usize>>,
+    /// The services that select each workload, by its number.
+    selecting: Vec<Vec<ServiceName<'a>>>,
+    /// Names of Services of the baseline that operators and charts of the input make, by namespace.
+    made: BTreeMap<&'a str, BTreeSet<String>>,
 }
 
 impl<'a> Catalog<'a> {
@@ -54,20 +52,23 @@ impl<'a> Catalog<'a> {
     /// # Errors
     /// The Services select more workloads than `most`, each counted once for each of them.
     pub fn new(home: Home<'a>, input: &'a Parted, most: usize) -> Result<Self, Refused> {
-        let namespace = home.namespace;
         let objects: Vec<&Object> = input.users.iter().collect();
-        let own = || objects.iter().filter(|object| object.id.namespace == namespace);
+        let own = || objects.iter().filter(|object| home.includes(&object.id.namespace));
         let services: Vec<Service<'a>> = own()
             .filter(|object| object.is("", "Service"))
             .map(|object| Service::new(object))
             .collect();
-        let names = services.iter().map(Service::name);
+        let names = services.iter().map(Service::id);
         let service_named = names.enumerate().map(|(index, name)| (name, index)).collect();
         let workloads: Vec<Workload<'a>> =
             own().filter_map(|object| Workload::new(object)).collect();
         let mut selected = vec![Vec::new(); objects.len()];
         let mut selecting = vec![Vec::new(); objects.len()];
-        let made = own().flat_map(|object| makers::services_of(object)).collect();
+        let mut made: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for object in own() {
+            let of_namespace = made.entry(object.id.namespace.as_str()).or_default();
+            of_namespace.extend(makers::services_of(object));
+        }
         let by_label = by_label(&workloads);
         let mut looked_at = 0;
         for service in &services {
@@ -85,16 +86,15 @@ impl<'a> Catalog<'a> {
                 let workload = workloads[index].object;
                 if service.selects(&workload.node) {
                     selected[service.object.number].push(index);
-                    selecting[workload.number].push(service.name());
+                    selecting[workload.number].push(service.id());
                 }
             }
         }
-        let mut named: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut named: BTreeMap<ServiceName<'_>, Vec<usize>> = BTreeMap::new();
         for (index, workload) in workloads.iter().enumerate() {
-            named.entry(workload.name()).or_default().push(index);
+            named.entry(workload.id()).or_default().push(index);
         }
         Ok(Self {
-            namespace,
             home,
             mesh: Mesh::default(),
             is_without_istio: false,
@@ -112,52 +112,69 @@ impl<'a> Catalog<'a> {
     }
 
     /// Takes what is said of services that hold for every preview.
-    pub fn declare(&mut self, facts: &[ServiceFacts]) {
+    pub fn declare(&mut self, facts: &'a [ServiceFacts]) {
         for facts in facts.iter().filter(|facts| !facts.ports.is_empty()) {
-            if let Some(&index) = self.service_named.get(facts.name.as_str()) {
+            let name = self.resolve(&facts.name, &facts.namespace);
+            if let Some(&index) = self.service_named.get(&name) {
                 self.services[index].declare(&facts.ports);
             }
         }
+    }
+
+    /// The Namespaces of the baseline that are in the input.
+    pub(crate) fn own_namespaces(&self) -> impl Iterator<Item = &'a Object> {
+        self.home.namespaces.iter().filter_map(|name| self.namespace(name))
     }
 
     /// Takes what is said of the mesh.
     pub fn join(&mut self, data_plane: DataPlane) {
         self.mesh = Mesh::of(data_plane, self);
         self.is_without_istio = match self.mesh {
-            Mesh::Sidecars => self.own_namespace().is_some() && !mesh::says_istio(self),
+            Mesh::Sidecars => {
+                self.own_namespaces().count() == self.home.namespaces.len()
+                    && !mesh::says_istio(self)
+            }
             Mesh::Ambient => false,
             Mesh::Other | Mesh::Absent => true,
         };
     }
 
-    /// An object of the baseline's namespace, of any group where `group` is none.
+    /// What previews.yaml means by a name: in the namespace that it says, else in the only one that has it.
     #[must_use]
-    pub fn get(&self, group: &str, kind: &str, name: &str) -> Option<&'a Object> {
+    pub fn resolve(&self, name: &'a str, namespace: &str) -> ServiceName<'a> {
+        let all =
+            self.home.namespaces.iter().filter(|one| namespace.is_empty() || *one == namespace);
+        let mut all = all.map(|namespace| ServiceName { name, namespace });
+        let first = all.clone().next().unwrap_or(ServiceName { name, namespace: "" });
+        let is_there = |name: &ServiceName<'_>| {
+            self.service_named.contains_key(name) || self.named.contains_key(name)
+        };
+        all.find(is_there).unwrap_or(first)
+    }
+
+    /// An object of a namespace, by group, kind and name.
+    #[must_use]
+    pub fn get(&self, namespace: &str, group: &str, kind: &str, name: &str) -> Option<&'a Object> {
         let id = Id {
             group: group.into(),
             kind: kind.into(),
-            namespace: self.namespace.into(),
+            namespace: namespace.into(),
             name: name.into(),
         };
         self.find(&id)
     }
 
-    /// The object of this identity.
-    pub(crate) fn find(&self, id: &Id) -> Option<&'a Object> {
+    /// An object by its identity.
+    #[must_use]
+    pub fn find(&self, id: &Id) -> Option<&'a Object> {
         let at = self.objects.binary_search_by(|object| object.id.cmp(id)).ok()?;
         Some(self.objects[at])
     }
 
-    /// The baseline's Namespace.
+    /// The Namespace of this name.
     #[must_use]
-    pub fn own_namespace(&self) -> Option<&'a Object> {
-        let id = Id {
-            group: "".into(),
-            kind: "Namespace".into(),
-            namespace: "".into(),
-            name: self.namespace.into(),
-        };
-        self.find(&id)
+    pub fn namespace(&self, name: &str) -> Option<&'a Object> {
+        self.get("", "", "Namespace", name)
     }
 
     /// Every object, of every namespace, in the order of identity.
@@ -182,29 +199,40 @@ impl<'a> Catalog<'a> {
         self.objects().filter(move |object| object.is(group, kind))
     }
 
-    /// Every object of a kind in the baseline's namespace.
+    /// Every object of a kind in a namespace of the baseline.
     pub fn in_baseline(&self, group: &'a str, kind: &'a str) -> impl Iterator<Item = &'a Object> {
-        self.of_kind(group, kind).filter(|object| object.id.namespace == self.namespace)
+        self.of_kind(group, kind).filter(|object| self.home.includes(&object.id.namespace))
     }
 
-    /// The baseline's services, by name.
+    /// The baseline's services, by namespace and name.
     pub fn services(&self) -> impl Iterator<Item = &Service<'a>> {
         self.services.iter()
     }
 
     /// A service of the baseline.
     #[must_use]
-    pub fn service(&self, name: &str) -> Option<&Service<'a>> {
-        self.service_named.get(name).map(|&index| &self.services[index])
+    pub fn service(&self, name: ServiceName<'_>) -> Option<&Service<'a>> {
+        self.service_named.get(&name).map(|&index| &self.services[index])
+    }
+
+    /// The service of the baseline that a VirtualService speaks for by one of its hosts: Istio reads these in
+    /// any case, and destinations as they are written.
+    #[must_use]
+    pub fn service_routed(&self, host: &str, writer: &Object) -> Option<&Service<'a>> {
+        match host.contains(|c: char| c.is_ascii_uppercase()) {
+            false => self.service(self.home.service_of(host, writer)?),
+            true => self.service(self.home.service_of(&host.to_ascii_lowercase(), writer)?),
+        }
     }
 
     /// A Service of the baseline that is not in the input, and that an object of the input makes.
     #[must_use]
-    pub fn made(&self, name: &str) -> Option<&str> {
-        self.made.get(name).map(String::as_str)
+    pub fn made(&self, name: ServiceName<'_>) -> Option<ServiceName<'_>> {
+        let (&namespace, made) = self.made.get_key_value(name.namespace)?;
+        made.get(name.name).map(|name| ServiceName { name, namespace })
     }
 
-    /// The baseline's workloads, in the order of kind and name.
+    /// The baseline's workloads, in the order of their objects.
     #[must_use]
     pub fn workloads(&self) -> &[Workload<'a>] {
         &self.workloads
@@ -216,14 +244,17 @@ impl<'a> Catalog<'a> {
     }
 
     /// The workloads of this name, of whatever kind.
-    pub fn workloads_named(&self, name: &str) -> impl Iterator<Item = &Workload<'a>> {
-        let named = self.named.get(name).map(Vec::as_slice).unwrap_or_default();
+    pub fn workloads_named<'s>(
+        &'s self,
+        name: ServiceName<'s>,
+    ) -> impl Iterator<Item = &'s Workload<'a>> {
+        let named = self.named.get(&name).map(Vec::as_slice).unwrap_or_default();
         named.iter().map(|&index| &self.workloads[index])
     }
 
-    /// The names of the services that select the pods of a workload.
+    /// The services that select the pods of a workload.
     #[must_use]
-    pub fn selecting(&self, workload: &Object) -> &[&'a str] {
+    pub fn selecting(&self, workload: &Object) -> &[ServiceName<'a>] {
         &self.selecting[workload.number]
     }
 
@@ -238,8 +269,8 @@ impl<'a> Catalog<'a> {
     }
 }
 
-/// Indices of workloads by each label of their pods.
-type ByLabel<'a> = BTreeMap<(&'a str, &'a str), Vec<usize>>;
+/// Indices of workloads by their namespace and each label of their pods.
+type ByLabel<'a> = BTreeMap<[&'a str; 3], Vec<usize>>;
 
 fn by_label<'a>(workloads: &[Workload<'a>]) -> ByLabel<'a> {
     let mut found = ByLabel::new();
@@ -247,7 +278,8 @@ fn by_label<'a>(workloads: &[Workload<'a>]) -> ByLabel<'a> {
         let labels = pod_labels(&workload.object.node).map(Node::entries).unwrap_or_default();
         for (key, value) in labels {
             if let Some(value) = value.text() {
-                found.entry((key.text.as_str(), value)).or_default().push(index);
+                let label = [workload.object.id.namespace.as_str(), &key.text, value];
+                found.entry(label).or_default().push(index);
             }
         }
     }
@@ -258,7 +290,8 @@ fn by_label<'a>(workloads: &[Workload<'a>]) -> ByLabel<'a> {
 fn candidates<'b>(service: &'b Service<'_>, by_label: &'b ByLabel<'_>) -> &'b [usize] {
     let selector = service.object.node.at(&["spec", "selector"]).map(Node::entries);
     let labels = selector.unwrap_or_default().iter();
-    let labels = labels.filter_map(|(key, value)| Some((key.text.as_str(), value.text()?)));
+    let home = service.object.id.namespace.as_str();
+    let labels = labels.filter_map(|(key, value)| Some([home, key.text.as_str(), value.text()?]));
     let with = labels.map(|label| by_label.get(&label).map(Vec::as_slice).unwrap_or_default());
     with.min_by_key(|workloads| workloads.len()).unwrap_or_default()
 }

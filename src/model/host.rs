@@ -3,7 +3,7 @@
 //! Only a host without a dot is completed, with the namespace of the object it stands in: `cart.shop`
 //! is a host of that very name, which is in no registry.
 
-use std::borrow::Cow;
+use std::fmt::{Display, Formatter};
 
 use crate::kube::Object;
 
@@ -19,20 +19,53 @@ pub(crate) fn services_domain(namespace: &str, domain: &str) -> String {
     format!("{namespace}.svc.{domain}")
 }
 
+/// A service of the baseline, or a workload without one: what its name means where the baseline has several
+/// namespaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceName<'a> {
+    /// The name.
+    pub name: &'a str,
+    /// The namespace.
+    pub namespace: &'a str,
+}
+
+/// The name alone: messages that could be about two services name an object.
+impl Display for ServiceName<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        self.name.fmt(f)
+    }
+}
+
 /// Where the services of the baseline are: what tells their hosts from others.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Home<'a> {
-    /// The baseline's namespace.
-    pub namespace: &'a str,
+    /// The baseline's namespaces.
+    pub namespaces: &'a [String],
     /// The domain of the cluster.
     pub domain: &'a str,
 }
 
-impl Home<'_> {
+impl<'a> Home<'a> {
+    /// Whether this is a namespace of the baseline.
+    #[must_use]
+    pub fn includes(&self, namespace: &str) -> bool {
+        self.namespaces.iter().any(|one| one == namespace)
+    }
+
+    /// The service of this name and namespace, if that is one of the baseline's.
+    #[must_use]
+    pub fn service<'h>(&self, name: &'h str, namespace: &str) -> Option<ServiceName<'h>>
+    where
+        'a: 'h,
+    {
+        let namespace = self.namespaces.iter().find(|one| *one == namespace)?;
+        Some(ServiceName { name, namespace })
+    }
+
     /// The full host name of a service of the baseline.
     #[must_use]
-    pub fn host(&self, service: &str) -> String {
-        service_host(service, self.namespace, self.domain)
+    pub fn host(&self, service: ServiceName<'_>) -> String {
+        service_host(service.name, service.namespace, self.domain)
     }
 
     /// The full name of a host that an object of this namespace writes.
@@ -44,33 +77,29 @@ impl Home<'_> {
 
     /// The service of the baseline that a host means which an object writes.
     #[must_use]
-    pub fn service_of<'h>(&self, host: &'h str, writer: &Object) -> Option<&'h str> {
+    pub fn service_of<'h>(&self, host: &'h str, writer: &Object) -> Option<ServiceName<'h>>
+    where
+        'a: 'h,
+    {
         if !host.contains('.') {
-            return (writer.id.namespace == self.namespace).then_some(host);
+            return self.service(host, &writer.id.namespace);
         }
         let name = host.strip_suffix(self.domain)?.strip_suffix(".svc.")?;
-        name.strip_suffix(self.namespace)?.strip_suffix('.').filter(|name| !name.contains('.'))
-    }
-
-    /// The service of the baseline that a VirtualService speaks for by one of its hosts: Istio reads these in
-    /// any case, and destinations as they are written.
-    #[must_use]
-    pub fn service_routed<'h>(&self, host: &'h str, writer: &Object) -> Option<Cow<'h, str>> {
-        if !host.contains(|c: char| c.is_ascii_uppercase()) {
-            return self.service_of(host, writer).map(Cow::Borrowed);
-        }
-        let host = host.to_ascii_lowercase();
-        Some(Cow::Owned(self.service_of(&host, writer)?.to_owned()))
+        let (name, namespace) = name.split_once('.')?;
+        self.service(name, namespace)
     }
 
     /// The service of the baseline that a host would mean to a resolver, but does not mean to Istio.
     #[must_use]
-    pub fn mistaken_service_of<'h>(&self, host: &'h str, writer: &Object) -> Option<&'h str> {
+    pub fn mistaken_service_of<'h>(&self, host: &'h str, writer: &Object) -> Option<ServiceName<'h>>
+    where
+        'a: 'h,
+    {
         let mut labels = host.split('.');
         let (name, namespace) = (labels.next()?, labels.next()?);
-        let like_a_service =
-            namespace == self.namespace && labels.next().is_none_or(|l| l == "svc");
-        (like_a_service && self.service_of(host, writer).is_none()).then_some(name)
+        let service = self.service(name, namespace)?;
+        let like_a_service = labels.next().is_none_or(|l| l == "svc");
+        (like_a_service && self.service_of(host, writer).is_none()).then_some(service)
     }
 }
 
@@ -80,7 +109,9 @@ mod tests {
     use crate::yaml::Node;
     use serde_json::json;
 
-    const HOME: Home<'_> = Home { namespace: "shop", domain: "cluster.local" };
+    fn home(namespaces: &[String]) -> Home<'_> {
+        Home { namespaces, domain: "cluster.local" }
+    }
 
     fn writer(namespace: &str) -> Object {
         let node = json!({
@@ -92,42 +123,50 @@ mod tests {
 
     #[test]
     fn only_a_host_without_a_dot_is_completed() {
-        assert_eq!(HOME.full_host("cart", "shop"), "cart.shop.svc.cluster.local");
+        let home = home(&[]);
+        assert_eq!(home.full_host("cart", "shop"), "cart.shop.svc.cluster.local");
         for host in
             ["cart.shop", "cart.shop.svc", "api.example.com", "*.shop.svc.cluster.local", "*"]
         {
-            assert_eq!(HOME.full_host(host, "shop"), host);
+            assert_eq!(home.full_host(host, "shop"), host);
         }
     }
 
     #[test]
     fn a_host_is_a_service_where_the_mesh_knows_it() {
-        let (inside, outside) = (writer("shop"), writer("other"));
-        assert_eq!(HOME.service_of("cart.shop.svc.cluster.local", &outside), Some("cart"));
-        assert_eq!(HOME.service_of("cart", &inside), Some("cart"));
-        assert_eq!(HOME.service_of("cart", &outside), None);
+        let shop = ["shop".to_owned()];
+        let (inside, outside, home) = (writer("shop"), writer("other"), home(&shop));
+        let cart = Some(ServiceName { name: "cart", namespace: "shop" });
+        assert_eq!(home.service_of("cart.shop.svc.cluster.local", &outside), cart);
+        assert_eq!(home.service_of("cart", &inside), cart);
+        assert_eq!(home.service_of("cart", &outside), None);
         for host in [
             "cart.shop",
             "cart.shop.svc",
             "cart.shop.svc.cluster.local.",
             "cart.shop.svc.corp.internal",
         ] {
-            assert_eq!(HOME.service_of(host, &inside), None, "{host}");
-            assert_eq!(HOME.mistaken_service_of(host, &inside), Some("cart"), "{host}");
+            assert_eq!(home.service_of(host, &inside), None, "{host}");
+            assert_eq!(home.mistaken_service_of(host, &inside), cart, "{host}");
         }
         for host in
             ["cart", "cart.shop.svc.cluster.local", "cart.shop.example.com", "cart.other.svc"]
         {
-            assert_eq!(HOME.mistaken_service_of(host, &inside), None, "{host}");
+            assert_eq!(home.mistaken_service_of(host, &inside), None, "{host}");
         }
-        // Hosts that are routed may be in any case, destinations not.
-        for host in ["CART", "Cart.shop.SVC.cluster.local"] {
-            assert_eq!(HOME.service_routed(host, &inside).as_deref(), Some("cart"), "{host}");
-            let named = HOME.service_of(host, &inside);
-            assert!(named.is_none_or(|name| name == host), "{host}");
-        }
-        assert_eq!(HOME.service_routed("CART", &outside), None);
-        let corp = Home { domain: "corp.internal", ..HOME };
-        assert_eq!(corp.service_of("cart.shop.svc.corp.internal", &inside), Some("cart"));
+        assert_eq!(home.service_of("a.cart.shop.svc.cluster.local", &inside), None);
+        let corp = Home { domain: "corp.internal", ..home };
+        assert_eq!(corp.service_of("cart.shop.svc.corp.internal", &inside), cart);
+    }
+
+    #[test]
+    fn a_short_host_is_of_the_namespace_of_who_writes_it() {
+        let both = ["shop", "pay"].map(str::to_owned);
+        let home = home(&both);
+        let of = |namespace| ServiceName { name: "cart", namespace };
+        assert_eq!(home.service_of("cart", &writer("pay")), Some(of("pay")));
+        let host = "cart.pay.svc.cluster.local";
+        assert_eq!(home.service_of(host, &writer("shop")), Some(of("pay")));
+        assert_eq!(home.host(of("pay")), host);
     }
 }

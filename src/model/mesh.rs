@@ -110,17 +110,18 @@ fn is_of_another(catalog: &Catalog<'_>) -> bool {
             .iter()
             .any(|(key, values)| node.text_at(&[key]).is_some_and(|value| values.contains(&value)))
     };
-    let namespace = catalog.own_namespace();
-    if namespace.is_some_and(|namespace| injects(namespace).is_some()) {
+    if catalog.own_namespaces().any(|namespace| injects(namespace).is_some()) {
         return false;
     }
-    let fields = ["labels", "annotations"].into_iter();
-    let mut of_namespace = fields.filter_map(|field| namespace?.node.at(&["metadata", field]));
+    let mut of_namespaces = catalog.own_namespaces().flat_map(|namespace| {
+        let fields = ["labels", "annotations"].into_iter();
+        fields.filter_map(move |field| namespace.node.at(&["metadata", field]))
+    });
     let of_pods = |workload: &Object| {
         let node = &workload.node;
         [pod_labels(node), pod_annotations(node)].into_iter().flatten().any(has_mark)
     };
-    of_namespace.any(has_mark) || catalog.workloads().iter().any(|one| of_pods(one.object))
+    of_namespaces.any(has_mark) || catalog.workloads().iter().any(|one| of_pods(one.object))
 }
 
 /// Whether anything of the input says that Istio is there: the Namespace, a pod, or an object of Istio's kinds. A label
@@ -128,7 +129,7 @@ fn is_of_another(catalog: &Catalog<'_>) -> bool {
 pub(super) fn says_istio(catalog: &Catalog<'_>) -> bool {
     let labels = [INJECTION, REVISION, DATA_PLANE_MODE];
     let says = |namespace: &Object| labels.iter().any(|label| namespace.label(label).is_some());
-    catalog.own_namespace().is_some_and(says)
+    catalog.own_namespaces().any(says)
         || catalog.objects().any(|object| {
             object.id.group.ends_with("istio.io")
                 || pod_spec(&object.node).is_some() && asks_for_sidecar(&object.node).is_some()

@@ -15,7 +15,7 @@ mod workload;
 
 pub(crate) use crate::kube::kinds::Support;
 pub(crate) use catalog::Catalog;
-pub(crate) use host::{Home, service_host, services_domain};
+pub(crate) use host::{Home, ServiceName, service_host, services_domain};
 pub(crate) use mesh::Mesh;
 pub(crate) use pod::{Reference, Referent, images, looks_like_image, pod_spec, references};
 pub(crate) use pod::{pod_annotations, pod_labels, pod_spec_mut, values_of, volume_references};

@@ -5,6 +5,7 @@
 
 use std::cmp::Ordering;
 
+use super::host::ServiceName;
 use super::pod::pod_labels;
 use crate::kube::Object;
 use crate::spec::{PortFacts, Speaks};
@@ -122,6 +123,12 @@ impl<'a> Service<'a> {
     #[must_use]
     pub fn name(&self) -> &'a str {
         &self.object.id.name
+    }
+
+    /// Its name and namespace.
+    #[must_use]
+    pub fn id(&self) -> ServiceName<'a> {
+        ServiceName { name: &self.object.id.name, namespace: &self.object.id.namespace }
     }
 
     /// The numbers of the ports that can be routed.

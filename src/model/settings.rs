@@ -41,7 +41,8 @@ impl<'a> Settings<'a> {
         let mut settings = Self::default();
         for source in items(container, "envFrom") {
             let map = source.text_at(&["configMapRef", "name"]);
-            let map = map.and_then(|name| catalog.get("", "ConfigMap", name));
+            let home = workload.id.namespace.as_str();
+            let map = map.and_then(|name| catalog.get(home, "", "ConfigMap", name));
             let prefix = source.text_at(&["prefix"]).unwrap_or_default();
             for (map, (key, value)) in
                 map.into_iter().flat_map(|map| data(map).map(move |e| (map, e)))
@@ -77,7 +78,7 @@ impl<'a> Settings<'a> {
                     Setting { value: Some(""), ..Setting::new(name, variable, object) },
                     |value| Setting::new(name, value, object),
                 ),
-                Some(from) => value_from(catalog, from, name)
+                Some(from) => value_from(catalog, object, from, name)
                     .unwrap_or(Setting { value: None, ..Setting::new(name, from, object) }),
             };
             self.set(setting);
@@ -169,9 +170,15 @@ fn key_of(name: &str) -> (Cow<'_, str>, bool) {
 }
 
 /// What a variable takes from a key of a ConfigMap.
-fn value_from<'a>(catalog: &Catalog<'a>, from: &Node, name: &'a str) -> Option<Setting<'a>> {
+fn value_from<'a>(
+    catalog: &Catalog<'a>,
+    object: &Object,
+    from: &Node,
+    name: &'a str,
+) -> Option<Setting<'a>> {
     let reference = from.get("configMapKeyRef")?;
-    let map = catalog.get("", "ConfigMap", reference.text_at(&["name"])?)?;
+    let map = reference.text_at(&["name"])?;
+    let map = catalog.get(&object.id.namespace, "", "ConfigMap", map)?;
     let key = reference.text_at(&["key"])?;
     Some(Setting::new(name, map.node.at(&["data", key])?, map))
 }

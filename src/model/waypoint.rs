@@ -59,7 +59,7 @@ impl<'a> Waypoint<'a> {
     /// The waypoint of a Service of the baseline. Its own label goes before that of its Namespace.
     pub(crate) fn of(catalog: &Catalog<'a>, service: &'a Object) -> Self {
         let Some(said) = Self::said_by(service, &service.id.namespace) else {
-            return match catalog.own_namespace() {
+            return match catalog.namespace(&service.id.namespace) {
                 Some(namespace) => {
                     Self::said_by(namespace, &service.id.namespace).unwrap_or(Self::Unlabelled)
                 }
@@ -87,19 +87,21 @@ impl<'a> Named<'a> {
         catalog.find(&id("Gateway", self.namespace, self.name))
     }
 
-    /// Why its Gateway does not read the routes of services of the baseline, if it does not.
-    pub(crate) fn refusal(self, catalog: &Catalog<'a>) -> Option<Refusal<'a>> {
+    /// Why its Gateway does not read the routes of services of a namespace of the baseline, if it does not.
+    pub(crate) fn refusal(self, catalog: &Catalog<'a>, home: &str) -> Option<Refusal<'a>> {
         let gateway = self.gateway(catalog)?;
         let class = class_of(gateway, catalog);
         refused_class(gateway, class)
             .or_else(|| refused_traffic(gateway, class))
-            .or_else(|| refused_namespace(gateway, catalog))
+            .or_else(|| refused_namespace(gateway, catalog, home))
     }
 }
 
-/// The waypoints of the input that are in the baseline's namespace.
-pub(crate) fn of_baseline<'a>(catalog: &Catalog<'a>) -> impl Iterator<Item = &'a Object> {
-    let home = catalog.namespace;
+/// The waypoints of the input that are in a namespace.
+pub(crate) fn of_namespace<'a>(
+    catalog: &Catalog<'a>,
+    home: &str,
+) -> impl Iterator<Item = &'a Object> {
     let gateways = catalog.of_kind(GROUP, "Gateway").filter(move |one| one.id.namespace == home);
     gateways.filter(|one| one.node.text_at(&["spec", "gatewayClassName"]) == Some("istio-waypoint"))
 }
@@ -139,8 +141,12 @@ fn refused_traffic<'a>(gateway: &'a Object, class: Option<&'a Object>) -> Option
     })
 }
 
-fn refused_namespace<'a>(gateway: &'a Object, catalog: &Catalog<'a>) -> Option<Refusal<'a>> {
-    if gateway.id.namespace == catalog.namespace {
+fn refused_namespace<'a>(
+    gateway: &'a Object,
+    catalog: &Catalog<'a>,
+    home: &str,
+) -> Option<Refusal<'a>> {
+    if gateway.id.namespace == home {
         return None;
     }
     let listeners = gateway.node.at(&["spec", "listeners"]).map(Node::items).unwrap_or_default();
@@ -152,10 +158,10 @@ fn refused_namespace<'a>(gateway: &'a Object, catalog: &Catalog<'a>) -> Option<R
     let from = allowed.and_then(|allowed| allowed.text_at(&["from"])).unwrap_or("Same");
     let takes = match from {
         "All" => true,
-        "Selector" => catalog.own_namespace().is_none_or(|namespace| {
+        "Selector" => catalog.namespace(home).is_none_or(|namespace| {
             let mut labels =
                 namespace.node.at(&["metadata", "labels"]).cloned().unwrap_or_default();
-            labels.set("kubernetes.io/metadata.name", Node::string(catalog.namespace));
+            labels.set("kubernetes.io/metadata.name", Node::string(home));
             selects(allowed.and_then(|allowed| allowed.get("selector")), Some(&labels))
         }),
         _ => false,

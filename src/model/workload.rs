@@ -1,5 +1,6 @@
 //! A workload: an object that runs pods, and its containers.
 
+use super::host::ServiceName;
 use super::pod::{pod_annotations, pod_spec};
 use crate::kube::kinds::{self, Support};
 use crate::kube::{Id, Object, repository};
@@ -54,6 +55,12 @@ impl<'a> Workload<'a> {
     #[must_use]
     pub fn name(&self) -> &'a str {
         &self.object.id.name
+    }
+
+    /// Its name and namespace.
+    #[must_use]
+    pub fn id(&self) -> ServiceName<'a> {
+        ServiceName { name: &self.object.id.name, namespace: &self.object.id.namespace }
     }
 }
 

@@ -30,13 +30,13 @@ pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, account: &I
             finder.need(needs, account, reference);
         }
     }
-    let home = finder.catalog.namespace;
-    for binding in finder.bindings.of(&account.name) {
+    let home = account.namespace.as_str();
+    for binding in finder.bindings.of(account) {
         if subjects(binding).any(|subject| applies(subject, &account.name, home)) {
             needs_of_binding(finder, needs, binding);
         }
     }
-    for binding in finder.bindings.elsewhere(&account.name) {
+    for binding in finder.bindings.elsewhere(account) {
         let message = format!(
             "{} gives {account} {}, which its copies do not have",
             binding.id,
@@ -44,7 +44,7 @@ pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, account: &I
         );
         needs.found.push(not_copied(binding, message));
     }
-    for binding in &finder.bindings.elsewhere_of_group {
+    for binding in finder.bindings.elsewhere_of_group(home) {
         let message = format!(
             "{} gives every ServiceAccount of {home} {}, which those of previews do not have",
             binding.id,
@@ -69,40 +69,50 @@ fn not_copied(binding: &Object, message: String) -> Diagnostic {
     Diagnostic::new(&code::RIGHTS_NOT_COPIED, message, help).at(binding.place(), "not copied")
 }
 
+/// Namespace and name of a ServiceAccount.
+type Account<'a> = (&'a str, &'a str);
+
 /// The bindings of the input by the ServiceAccounts of the baseline that they name: there may be
 /// thousands of each.
 #[derive(Debug, Default)]
 pub(super) struct Bindings<'a> {
-    named: BTreeMap<&'a str, Vec<&'a Object>>,
-    /// Those that name a group, which may include every account.
-    of_groups: Vec<&'a Object>,
+    named: BTreeMap<Account<'a>, Vec<&'a Object>>,
+    /// Those that name a group, which may include every account, by their namespace.
+    of_groups: BTreeMap<&'a str, Vec<&'a Object>>,
     /// Those for the whole cluster, and in other namespaces.
-    elsewhere: BTreeMap<&'a str, Vec<&'a Object>>,
-    /// Those of them that name the group of the namespace's accounts. What the group of all accounts, or of
-    /// all users, may do, a preview's may as well.
-    elsewhere_of_group: Vec<&'a Object>,
+    elsewhere: BTreeMap<Account<'a>, Vec<&'a Object>>,
+    /// Those of them that name the group of a namespace's accounts, by that namespace. What the group of all
+    /// accounts, or of all users, may do, a preview's may as well.
+    elsewhere_of_group: BTreeMap<&'a str, Vec<&'a Object>>,
 }
 
 impl<'a> Bindings<'a> {
     pub(super) fn new(catalog: &'a Catalog<'a>) -> Self {
         let mut bindings = Self::default();
-        let home = catalog.namespace;
+        for home in catalog.home.namespaces {
+            bindings.add(catalog, home);
+        }
+        bindings
+    }
+
+    /// Adds those that give rights to accounts of a namespace.
+    fn add(&mut self, catalog: &'a Catalog<'a>, home: &'a str) {
         let user = format!("system:serviceaccount:{home}:");
         let group = format!("system:serviceaccounts:{home}");
-        for binding in catalog.in_baseline(RBAC, "RoleBinding") {
+        let (own, others): (Vec<_>, Vec<_>) =
+            catalog.of_kind(RBAC, "RoleBinding").partition(|binding| binding.id.namespace == home);
+        for binding in own {
             if subjects(binding).any(|subject| subject.text_at(&["kind"]) == Some("Group")) {
-                bindings.of_groups.push(binding);
+                self.of_groups.entry(home).or_default().push(binding);
                 continue;
             }
             let names = subjects(binding).filter_map(|subject| subject.text_at(&["name"]));
             let accounts = names.map(|name| name.strip_prefix(&user).unwrap_or(name));
             for account in accounts.collect::<BTreeSet<_>>() {
-                bindings.named.entry(account).or_default().push(binding);
+                self.named.entry((home, account)).or_default().push(binding);
             }
         }
-        let elsewhere = catalog.of_kind(RBAC, "ClusterRoleBinding").chain(
-            catalog.of_kind(RBAC, "RoleBinding").filter(|binding| binding.id.namespace != home),
-        );
+        let elsewhere = catalog.of_kind(RBAC, "ClusterRoleBinding").chain(others);
         for binding in elsewhere {
             let text = |subject: &'a Node, key: &str| subject.text_at(&[key]).unwrap_or_default();
             let accounts = subjects(binding).filter_map(|subject| match text(subject, "kind") {
@@ -113,39 +123,50 @@ impl<'a> Bindings<'a> {
                 _ => None,
             });
             for account in accounts.collect::<BTreeSet<_>>() {
-                bindings.elsewhere.entry(account).or_default().push(binding);
+                self.elsewhere.entry((home, account)).or_default().push(binding);
             }
             let is_group = |subject: &Node| {
                 subject.text_at(&["kind"]) == Some("Group")
                     && subject.text_at(&["name"]) == Some(&group)
             };
             if subjects(binding).any(is_group) {
-                bindings.elsewhere_of_group.push(binding);
+                self.elsewhere_of_group.entry(home).or_default().push(binding);
             }
         }
-        bindings
     }
 
-    /// Those in the baseline's namespace that may apply to an account.
-    fn of(&self, account: &str) -> impl Iterator<Item = &'a Object> {
-        let named = self.named.get(account).map(Vec::as_slice).unwrap_or_default();
-        named.iter().chain(&self.of_groups).copied()
+    /// Those in its namespace that may apply to an account.
+    fn of<'s>(&'s self, account: &'s Id) -> impl Iterator<Item = &'a Object> {
+        let (namespace, name) = (account.namespace.as_str(), account.name.as_str());
+        let named = some(self.named.get(&(namespace, name)));
+        named.iter().chain(some(self.of_groups.get(namespace))).copied()
     }
 
     /// Those elsewhere that name an account.
-    fn elsewhere(&self, account: &str) -> &[&'a Object] {
-        self.elsewhere.get(account).map(Vec::as_slice).unwrap_or_default()
+    fn elsewhere<'s>(&'s self, account: &'s Id) -> &'s [&'a Object] {
+        some(self.elsewhere.get(&(account.namespace.as_str(), account.name.as_str())))
     }
+
+    /// Those elsewhere that name all accounts of a namespace.
+    fn elsewhere_of_group<'s>(&'s self, namespace: &'s str) -> &'s [&'a Object] {
+        some(self.elsewhere_of_group.get(namespace))
+    }
+}
+
+fn some<'b, 'a>(bindings: Option<&'b Vec<&'a Object>>) -> &'b [&'a Object] {
+    bindings.map(Vec::as_slice).unwrap_or_default()
 }
 
 fn needs_of_binding<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, binding: &'a Object) {
     let role = binding.node.at(&["roleRef"]);
     let role_name = role.and_then(|role| role.text_at(&["name"])).unwrap_or_default();
     if role.and_then(|role| role.text_at(&["kind"])) == Some("Role") {
-        match finder.catalog.get(RBAC, "Role", role_name) {
+        let (group, kind, name) = (RBAC.into(), "Role".into(), role_name.into());
+        let wanted = Id { group, kind, namespace: binding.id.namespace.clone(), name };
+        match finder.catalog.find(&wanted) {
             Some(role) => needs.objects.push(role),
             None => needs.lacks.push(Lack {
-                what: What::Missing(RBAC, "Role".to_owned(), role_name.to_owned()),
+                what: What::Missing(wanted),
                 referrer: binding.id.clone(),
                 place: role.map_or(binding.place(), |role| role.place),
             }),

@@ -9,14 +9,21 @@ use crate::kube::{Object, kinds};
 use crate::model::Catalog;
 use crate::yaml::Node;
 
-/// Warns of each such object, once for all accounts.
+/// Warns of each such object, once for all accounts of a namespace.
 pub(super) fn check(catalog: &Catalog<'_>, copies: &Copies<'_, '_>, report: &mut Report) {
+    for home in catalog.home.namespaces {
+        check_of(catalog, home, copies, report);
+    }
+}
+
+/// Warns of those for accounts of a namespace.
+fn check_of(catalog: &Catalog<'_>, home: &str, copies: &Copies<'_, '_>, report: &mut Report) {
     let accounts = copies.originals().iter().filter(|object| object.is("", "ServiceAccount"));
+    let accounts = accounts.filter(|account| account.id.namespace == home);
     let accounts: Vec<&str> = accounts.map(|account| account.id.name.as_str()).collect();
     if accounts.is_empty() {
         return;
     }
-    let home = catalog.namespace;
     let marks = [format!("system:serviceaccount:{home}:"), format!("[{home}/")];
     for object in catalog.objects().filter(|object| is_custom(object)) {
         let mut named: BTreeMap<&str, ()> = BTreeMap::new();

@@ -1,4 +1,6 @@
 //! The plan of one preview.
+//!
+//! A preview has a [`Room`] for each namespace of the baseline of which it copies something.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -6,7 +8,7 @@ use std::collections::BTreeSet;
 use super::changes::Changes;
 use super::few::Few;
 use crate::kube::Object;
-use crate::model::Service;
+use crate::model::{Catalog, Service, ServiceName};
 use crate::spec::{Config, Preview};
 use crate::yaml::Node;
 use crate::yaml::scalar::is_safe_plain;
@@ -20,17 +22,28 @@ pub struct Environment<'a> {
     pub index: usize,
     /// Its name.
     pub name: &'a str,
-    /// Its namespace.
-    pub namespace: String,
+    /// Its namespaces, in the order of those of the baseline.
+    pub rooms: Vec<Room<'a>>,
+    /// The namespace of the baseline that has the first service it names: suites run in the room of that.
+    pub first: &'a str,
     /// The domain of the cluster.
     pub domain: &'a str,
     /// Services that have a copy: those it names, and those that select one of the same workloads.
-    pub affected: BTreeSet<&'a str>,
+    pub affected: BTreeSet<ServiceName<'a>>,
     /// Copies, in the order of identity, still in the baseline's namespace.
     pub copies: Vec<Copied<'a>>,
     /// Names that must lead to the baseline, in order, each once; with `dependencies: all` those alone
     /// that are no services of the input.
     pub aliases: Vec<Alias<'a>>,
+}
+
+/// A namespace of a preview.
+#[derive(Debug, Clone)]
+pub struct Room<'a> {
+    /// The namespace of the baseline whose objects are copied into it.
+    pub baseline: &'a str,
+    /// Its name.
+    pub namespace: String,
     /// Other namespaces whose hosts are declared; with `dependencies: found` also those that texts name.
     pub other_namespaces: BTreeSet<String>,
     /// The baseline's own Sidecar for all pods is among the copies.
@@ -43,7 +56,17 @@ pub enum Alias<'a> {
     /// Of an unaffected service.
     Service(&'a Service<'a>),
     /// Of a service that is declared, or that something of the input makes, and that is not in the input itself.
-    Declared(&'a str),
+    Declared(ServiceName<'a>),
+}
+
+impl<'a> Alias<'a> {
+    /// The name, and the namespace of the baseline that it leads to.
+    pub fn name(self) -> ServiceName<'a> {
+        match self {
+            Self::Service(service) => service.id(),
+            Self::Declared(name) => name,
+        }
+    }
 }
 
 /// An object that is copied.
@@ -51,6 +74,8 @@ pub enum Alias<'a> {
 pub struct Copied<'a> {
     /// The object of the baseline.
     pub original: &'a Object,
+    /// The namespace of the baseline into whose room it is copied: its own, but for what holds for all namespaces.
+    pub home: &'a str,
     /// What becomes of its body.
     pub body: Body<'a>,
     /// The services it is copied for, by the name the user knows.
@@ -59,11 +84,11 @@ pub struct Copied<'a> {
 
 /// Names of services, in order, each once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Owners<'a>(Few<&'a str>);
+pub struct Owners<'a>(Few<ServiceName<'a>>);
 
 impl<'a> Owners<'a> {
     /// Adds a name.
-    pub fn insert(&mut self, name: &'a str) {
+    pub fn insert(&mut self, name: ServiceName<'a>) {
         if let Err(index) = self.0.binary_search(&name) {
             self.0.push(name);
             self.0[index..].rotate_right(1);
@@ -72,18 +97,18 @@ impl<'a> Owners<'a> {
 
     /// Adds the names of others.
     pub fn extend(&mut self, others: &Self) {
-        others.names().iter().for_each(|name| self.insert(name));
+        others.names().iter().for_each(|name| self.insert(*name));
     }
 
     /// Whether a name is among them.
     #[must_use]
-    pub fn contains(&self, name: &str) -> bool {
+    pub fn contains(&self, name: ServiceName<'_>) -> bool {
         self.names().contains(&name)
     }
 
     /// The names.
     #[must_use]
-    pub fn names(&self) -> &[&'a str] {
+    pub fn names(&self) -> &[ServiceName<'a>] {
         &self.0
     }
 }
@@ -102,7 +127,7 @@ impl<'a> Copied<'a> {
     /// An unchanged copy.
     #[must_use]
     pub fn unchanged(original: &'a Object, owners: Owners<'a>) -> Self {
-        Self { original, body: Body::Original, owners }
+        Self { original, home: &original.id.namespace, body: Body::Original, owners }
     }
 
     /// Its body, all changes made.
@@ -117,35 +142,67 @@ impl<'a> Copied<'a> {
 
 impl<'a> Environment<'a> {
     /// An empty plan for the preview of this index.
-    pub(crate) fn new(config: &'a Config, index: usize) -> Self {
+    pub(crate) fn new(config: &'a Config, catalog: &Catalog<'a>, index: usize) -> Self {
         let spec = &config.previews.spec;
         let preview = &spec.previews[index];
-        Self {
+        let mut env = Self {
             preview,
             index,
             name: &preview.name,
-            namespace: spec.namespace.replace("{preview}", &preview.name),
+            rooms: Vec::with_capacity(1),
+            first: "",
             domain: &spec.cluster_domain,
             affected: BTreeSet::new(),
             copies: Vec::new(),
             aliases: Vec::new(),
-            other_namespaces: BTreeSet::new(),
-            keeps_sidecar: false,
+        };
+        for change in preview.services.iter().rev() {
+            env.first = catalog.resolve(&change.name, &change.namespace).namespace;
+            if let Err(at) = env.rooms.binary_search_by_key(&env.first, |room| room.baseline) {
+                env.rooms.insert(at, Room::new(spec.namespace_of(env.name, env.first), env.first));
+            }
         }
+        env
     }
 
-    /// Whether [marks](crate::yaml::mark) can stand for its name and namespace: each is quoted exactly where a
+    /// Whether [marks](crate::yaml::mark) can stand for its name and namespaces: each is quoted exactly where a
     /// word of letters is. One that begins with a digit, or that is a boolean by itself, is not.
     pub(crate) fn takes_marks(&self) -> bool {
         let is_word =
             |name: &str| is_safe_plain(name) && name.starts_with(|c: char| c.is_ascii_alphabetic());
-        is_word(self.name) && is_word(&self.namespace)
+        is_word(self.name) && self.rooms.iter().all(|room| is_word(&room.namespace))
+    }
+
+    /// Its room for a namespace of the baseline, where it has one.
+    #[must_use]
+    pub fn find_room(&self, baseline: &str) -> Option<&Room<'a>> {
+        let at = self.rooms.binary_search_by_key(&baseline, |room| room.baseline).ok()?;
+        Some(&self.rooms[at])
+    }
+
+    /// Its room for a namespace of the baseline of which it copies something.
+    #[must_use]
+    pub fn room(&self, baseline: &str) -> &Room<'a> {
+        self.find_room(baseline).expect("what is copied has a room")
+    }
+
+    /// Its room in which suites run.
+    #[must_use]
+    pub fn first_room(&self) -> &Room<'a> {
+        self.room(self.first)
     }
 
     /// The host of the copy of a service.
     #[must_use]
-    pub fn host(&self, service: &str) -> String {
-        crate::model::service_host(service, &self.namespace, self.domain)
+    pub fn host(&self, service: ServiceName<'_>) -> String {
+        let namespace = &self.room(service.namespace).namespace;
+        crate::model::service_host(service.name, namespace, self.domain)
+    }
+}
+
+impl<'a> Room<'a> {
+    fn new(namespace: String, baseline: &'a str) -> Self {
+        Self { baseline, namespace, other_namespaces: BTreeSet::new(), keeps_sidecar: false }
     }
 }
 
@@ -156,10 +213,11 @@ mod tests {
     #[test]
     fn owners_are_in_order_and_each_there_once() {
         let mut owners = Owners::default();
+        let of = |name| ServiceName { name, namespace: "shop" };
         for name in ["b", "b", "d", "a", "c", "d", "a"] {
-            owners.insert(name);
+            owners.insert(of(name));
         }
-        assert_eq!(owners.names(), ["a", "b", "c", "d"]);
-        assert!(owners.contains("a") && owners.contains("c") && !owners.contains("e"));
+        assert_eq!(owners.names(), ["a", "b", "c", "d"].map(of));
+        assert!(owners.contains(of("a")) && owners.contains(of("c")) && !owners.contains(of("e")));
     }
 }

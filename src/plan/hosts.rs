@@ -11,16 +11,16 @@ use smallvec::SmallVec;
 
 use crate::diagnostic::{Diagnostic, Place, code};
 use crate::kube::decoded;
-use crate::model::{Catalog, Service, pod_spec};
+use crate::model::{Catalog, Service, ServiceName, pod_spec};
 use crate::yaml::{Data, Node};
 
-/// What a word means as a host in the baseline's namespace.
+/// What a word means as a host in a namespace of the baseline.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Host<'a> {
-    /// A service of the baseline, by its short name.
+    /// A service of the namespace, by its short name.
     Service(&'a Service<'a>),
-    /// A service of the baseline that something of the input makes in the cluster.
-    Made(&'a str),
+    /// A service of the namespace that something of the input makes in the cluster.
+    Made(ServiceName<'a>),
     /// Something in another namespace.
     Namespace(String),
     /// A single pod behind a headless service.
@@ -28,49 +28,54 @@ pub(super) enum Host<'a> {
         /// The pod's name.
         pod: String,
         /// The service.
-        service: &'a str,
+        service: ServiceName<'a>,
         /// Where it is named.
         place: Place,
     },
 }
 
 impl<'a> Host<'a> {
-    /// What a word means; none where it is no host of the cluster. A word of two labels that names
-    /// nothing known names a namespace if it `is_host`.
+    /// What a word means to a pod of the namespace `home`; none where it is no host of the cluster. A word of two
+    /// labels that names nothing known names a namespace if it `is_host`.
     pub(super) fn of(
         catalog: &'a Catalog<'a>,
         namespaces: &BTreeSet<&str>,
+        home: &str,
         word: &str,
         is_host: bool,
         place: Place,
     ) -> Option<Self> {
         let labels: SmallVec<[&str; 4]> = word.trim_end_matches('.').split('.').collect();
         if let [name] = labels[..] {
+            let name = ServiceName { name, namespace: home };
             let made = || catalog.made(name).filter(|_| is_host).map(Self::Made);
             return catalog.service(name).map(Self::Service).or_else(made);
         }
-        let elsewhere = |namespace: &str| {
-            (namespace != catalog.namespace).then(|| Self::Namespace(namespace.to_owned()))
-        };
+        let elsewhere =
+            |namespace: &str| (namespace != home).then(|| Self::Namespace(namespace.to_owned()));
         // A pod has one label more than its service.
         let full = labels[2..].iter().take(2).position(|label| *label == "svc");
         match (full, &labels[..]) {
             (Some(index), _) => elsewhere(labels[index + 1]),
             (None, [_, namespace, ..]) if namespaces.contains(namespace) => elsewhere(namespace),
             (None, [_, _, namespace]) if namespaces.contains(namespace) => elsewhere(namespace),
-            (None, [pod, service]) => match catalog.service(service).filter(|s| s.headless) {
-                Some(service) => {
-                    Some(Self::Pod { pod: (*pod).to_owned(), service: service.name(), place })
+            (None, [pod, name]) => {
+                let service = catalog.service(ServiceName { name, namespace: home });
+                match service.filter(|service| service.headless) {
+                    Some(service) => {
+                        Some(Self::Pod { pod: (*pod).to_owned(), service: service.id(), place })
+                    }
+                    None => is_host.then(|| elsewhere(name)).flatten(),
                 }
-                None => is_host.then(|| elsewhere(service)).flatten(),
-            },
+            }
             _ => None,
         }
     }
 }
 
 /// The finding that a pod of the baseline is called by a name that a preview does not know.
-pub(super) fn pod_host(pod: &str, service: &str, home: &str, place: Place) -> Diagnostic {
+pub(super) fn pod_host(pod: &str, service: ServiceName<'_>, place: Place) -> Diagnostic {
+    let home = service.namespace;
     let message =
         format!("`{pod}.{service}` names a single pod behind the headless Service {service}");
     let help = format!("write `{pod}.{service}.{home}`, which resolves everywhere");

@@ -51,10 +51,11 @@ fn value<'a>(label: &'a str, namespace: &Object, config: &'a Config) -> Result<&
 }
 
 /// Warns where pods of previews may run without a sidecar.
-pub(super) fn check(plan: &Plan<'_>, originals: &[&Object]) -> Option<Diagnostic> {
-    let Some(namespace) = plan.catalog.own_namespace() else {
+/// `originals` are those of the namespace `home`.
+pub(super) fn check(plan: &Plan<'_>, home: &str, originals: &[&Object]) -> Option<Diagnostic> {
+    let Some(namespace) = plan.catalog.namespace(home) else {
         let is_sure = plan.routing.mesh.is_empty() || all_ask(originals);
-        return Some(missing(plan, (!is_sure).then_some(WITHOUT)));
+        return Some(missing(plan, home, (!is_sure).then_some(WITHOUT)));
     };
     if plan.routing.mesh.is_empty() {
         return None;
@@ -88,15 +89,15 @@ pub(super) fn check(plan: &Plan<'_>, originals: &[&Object]) -> Option<Diagnostic
 const WITHOUT: &str = "pods of previews may run without a sidecar, and then nothing routes to them";
 
 /// The warning that the Namespace is not in the input, with what may follow from that.
-pub(super) fn missing(plan: &Plan<'_>, follows: Option<&str>) -> Diagnostic {
-    let home = plan.catalog.namespace;
+pub(super) fn missing(plan: &Plan<'_>, home: &str, follows: Option<&str>) -> Diagnostic {
     let mut message =
         format!("the Namespace `{home}` is not in the input, so nothing is known of its labels");
     if let Some(follows) = follows {
         message += &format!(": {follows}");
     }
     let help = "pass it with --baseline: previews get its labels and annotations";
-    plan.config.finding(&code::NAMESPACE_MISSING, "spec.baseline.namespace", message, help)
+    let field = plan.config.previews.spec.baseline.field();
+    plan.config.finding(&code::NAMESPACE_MISSING, field, message, help)
 }
 
 /// Whether every pod asks for a sidecar itself.

@@ -6,7 +6,7 @@ use super::environment::Owners;
 use crate::diagnostic::{Diagnostic, Place, code, first_of};
 use crate::kube::makers::{self, Certainty, Made};
 use crate::kube::{Id, Object, names};
-use crate::model::Catalog;
+use crate::model::{Catalog, ServiceName};
 
 /// So many places are shown, and so many that need an object are named.
 const SHOWN: usize = 5;
@@ -26,10 +26,10 @@ pub(super) struct Lack<'a> {
 /// What cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum What<'a> {
-    /// An object of this group, kind and name that is not in the input.
-    Missing(&'static str, String, String),
+    /// An object that is not in the input.
+    Missing(Id),
     /// Volumes of a claim: a preview has no storage of its own.
-    Claim(String),
+    Claim(Id),
     /// An object that is encrypted with SOPS.
     Encrypted(ByNumber<'a>),
     /// The Secret of this name, which comes of an object that is sealed for its namespace.
@@ -69,7 +69,7 @@ pub(super) struct Lacks<'a>(BTreeMap<What<'a>, Need<'a>>);
 struct Need<'a> {
     referrers: BTreeMap<Place, Id>,
     /// The services for which the referrers are copied.
-    owners: BTreeSet<&'a str>,
+    owners: BTreeSet<ServiceName<'a>>,
 }
 
 impl<'a> Lacks<'a> {
@@ -99,21 +99,18 @@ impl<'a> Lacks<'a> {
     ) -> impl Iterator<Item = Diagnostic> {
         self.0.iter().enumerate().map(move |(index, (what, need))| {
             let makers = if index < LOOKED_UP { makers } else { &[] };
-            let makers_of = |group: &str, kind: &str, name: &str| {
-                let (group, kind, name) = (group.into(), kind.into(), name.into());
-                let wanted = Id { group, kind, namespace: catalog.namespace.into(), name };
-                makers::makers(makers.iter().copied(), &wanted)
-            };
+            let makers_of = |wanted: &Id| makers::makers(makers.iter().copied(), wanted);
             match what {
-                What::Missing(group, kind, name) => {
-                    let is_meant = |object: &&Object| names::is_also_called(object, name);
-                    let renamed = catalog.in_baseline(group, kind).find(is_meant);
-                    let renamed = renamed.map(|object| object.id.name.as_str());
-                    need.missing([group, kind, name], renamed, &makers_of(group, kind, name))
+                What::Missing(wanted) => {
+                    let is_meant = |object: &&Object| {
+                        object.id.namespace == wanted.namespace
+                            && names::is_also_called(object, &wanted.name)
+                    };
+                    let mut all = catalog.of_kind(&wanted.group, &wanted.kind);
+                    let renamed = all.find(is_meant).map(|object| object.id.name.as_str());
+                    need.missing(wanted, renamed, &makers_of(wanted))
                 }
-                What::Claim(name) => {
-                    need.claim(name, &makers_of("", "PersistentVolumeClaim", name))
-                }
+                What::Claim(wanted) => need.claim(&wanted.name, &makers_of(wanted)),
                 What::Encrypted(object) => need.encrypted(object.0),
                 What::Sealed(object, name) => need.sealed(object.0, name),
             }
@@ -150,14 +147,14 @@ impl Need<'_> {
     /// `renamed` is an object that had the name before kustomize gave it another one.
     fn missing(
         &self,
-        [group, kind, name]: [&str; 3],
+        Id { group, kind, name, .. }: &Id,
         renamed: Option<&str>,
         makers: &[Made<'_>],
     ) -> Diagnostic {
         let (names, are_several) = self.names();
         let need = if are_several { "need" } else { "needs" };
         let message = format!("{names} {need} {kind} {name}, which is not in the input");
-        let pass = match kind {
+        let pass = match kind.as_str() {
             "ConfigMap" => {
                 "pass the file that holds it with --baseline, or list it under spec.external.configMaps".to_owned()
             }

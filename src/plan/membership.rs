@@ -14,18 +14,29 @@ const DATA_PLANE: &str = "spec.routing.dataPlane";
 
 /// Reports it, once for all previews of a plan.
 pub(super) fn check(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) {
-    let mut pods = originals.iter().filter(|object| pod_spec(&object.node).is_some()).copied();
-    let namespace = plan.catalog.own_namespace();
-    report.extend(match plan.catalog.mesh {
+    let homes = plan.catalog.home.namespaces;
+    for home in homes {
+        let is_used = plan.environments.iter().any(|env| env.find_room(home).is_some());
+        if is_used || homes.len() == 1 {
+            let own = originals.iter().filter(|object| object.id.namespace == *home);
+            let own: Vec<&Object> = own.copied().collect();
+            report.extend(of_namespace(plan, home, &own));
+        }
+    }
+    callers::check(plan, originals, report);
+}
+
+fn of_namespace(plan: &Plan<'_>, home: &str, originals: &[&Object]) -> Option<Diagnostic> {
+    let namespace = plan.catalog.namespace(home);
+    match plan.catalog.mesh {
         Mesh::Sidecars => match namespace.and_then(|one| without_sidecars(plan, one, originals)) {
             Some(finding) => Some(finding),
-            None => injection::check(plan, originals),
+            None => injection::check(plan, home, originals),
         },
-        Mesh::Ambient => of_ambient(plan, &mut pods),
-        Mesh::Other if namespace.is_none() => Some(missing(plan, Some(WITHOUT_PROXY))),
+        Mesh::Ambient => of_ambient(plan, home, originals),
+        Mesh::Other if namespace.is_none() => Some(missing(plan, home, Some(WITHOUT_PROXY))),
         Mesh::Other | Mesh::Absent => None,
-    });
-    callers::check(plan, originals, report);
+    }
 }
 
 const WITHOUT_PROXY: &str =
@@ -52,11 +63,9 @@ fn without_sidecars(
 
 /// Where the baseline is not, or not surely, in ambient mode.
 /// See <https://istio.io/latest/docs/ambient/usage/add-workloads/>.
-fn of_ambient<'a>(
-    plan: &Plan<'_>,
-    pods: &mut impl Iterator<Item = &'a Object>,
-) -> Option<Diagnostic> {
-    let namespace = plan.catalog.own_namespace();
+fn of_ambient(plan: &Plan<'_>, home: &str, originals: &[&Object]) -> Option<Diagnostic> {
+    let mut pods = originals.iter().filter(|object| pod_spec(&object.node).is_some());
+    let namespace = plan.catalog.namespace(home);
     if let Some((namespace, label)) = namespace.and_then(|one| Some((one, injects(one)?))) {
         let message = format!("{} has sidecars injected, and dataPlane is `ambient`", namespace.id);
         let help = "leave dataPlane out, or take the label of injection off the Namespace";
@@ -76,9 +85,9 @@ fn of_ambient<'a>(
     }
     let namespace = match namespace {
         Some(namespace) => namespace,
-        None => return Some(missing(plan, None)),
+        None => return Some(missing(plan, home, None)),
     };
-    if is_ambient(namespace).is_some() || is_said_by_pods(plan.catalog) {
+    if is_ambient(namespace).is_some() || is_said_by_pods(plan.catalog, home) {
         return None;
     }
     let message = format!(
@@ -91,13 +100,14 @@ fn of_ambient<'a>(
     Some(finding.at(namespace.place(), "says nothing of ambient mode"))
 }
 
-/// Whether every workload of the baseline is in ambient mode by itself.
-fn is_said_by_pods(catalog: &Catalog<'_>) -> bool {
+/// Whether every workload of a namespace is in ambient mode by itself.
+fn is_said_by_pods(catalog: &Catalog<'_>, home: &str) -> bool {
     let is_in = |object: &Object| {
         let mode = pod_labels(&object.node).and_then(|labels| labels.text_at(&[DATA_PLANE_MODE]));
         mode == Some("ambient")
     };
-    catalog.workloads().iter().all(|workload| is_in(workload.object))
+    let workloads = catalog.workloads().iter().map(|workload| workload.object);
+    workloads.filter(|one| one.id.namespace == home).all(is_in)
 }
 
 fn contradiction(plan: &Plan<'_>, message: String, help: &str, place: Place) -> Diagnostic {

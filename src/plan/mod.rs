@@ -4,6 +4,7 @@
 //! yet, and nothing behind it decides anything.
 
 mod access;
+mod access_check;
 mod accounts;
 mod bound;
 mod callers;
@@ -12,6 +13,7 @@ mod closure;
 mod copied;
 mod environment;
 mod few;
+mod forks;
 mod hosts;
 mod injection;
 mod judge;
@@ -22,6 +24,7 @@ mod needs;
 mod patch;
 pub(crate) mod policies;
 mod propagation;
+mod quota;
 pub(crate) mod routing;
 mod secrets;
 mod shared;
@@ -29,11 +32,13 @@ mod sidecars;
 pub mod treatment;
 mod unsaid;
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 pub(crate) use access::applies_to_some as subject_applies;
 pub(crate) use changes::Value;
-pub(crate) use environment::{Alias, Body, Copied, Environment};
+pub(crate) use environment::{Alias, Body, Copied, Environment, Room};
+pub(crate) use forks::check_suites as check_suites_of_forks;
 
 use closure::CopyIndex;
 use needs::Finder;
@@ -60,13 +65,13 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Whether a preview has a Sidecar of ours, which keeps its proxies small. A cluster without Istio would refuse it,
+    /// Whether a room has a Sidecar of ours, which keeps its proxies small. A cluster without Istio would refuse it,
     /// and everything that is applied with it.
-    pub(crate) fn has_sidecar(&self, env: &Environment<'a>) -> bool {
+    pub(crate) fn has_sidecar(&self, room: &Room<'a>) -> bool {
         self.config.previews.spec.dependencies == Dependencies::Found
             && self.catalog.mesh == Mesh::Sidecars
             && !self.catalog.is_without_istio
-            && !env.keeps_sidecar
+            && !room.keeps_sidecar
     }
 
     /// The names that lead from a preview to the baseline.
@@ -75,7 +80,8 @@ impl<'a> Plan<'a> {
         let all = self.config.previews.spec.dependencies == Dependencies::All
             && self.catalog.mesh != Mesh::Ambient;
         let services = self.catalog.services().filter(move |_| all);
-        let unaffected = services.filter(|service| !env.affected.contains(service.name()));
+        let near = services.filter(|one| env.find_room(&one.object.id.namespace).is_some());
+        let unaffected = near.filter(|service| !env.affected.contains(&service.id()));
         unaffected.map(Alias::Service).chain(env.aliases.iter().copied())
     }
 }
@@ -91,11 +97,13 @@ fn check_aliases(
     if spec.dependencies != Dependencies::All || catalog.mesh == Mesh::Ambient {
         return;
     }
-    let services = catalog.services().count();
+    let mut services: BTreeMap<&str, usize> = BTreeMap::new();
+    for service in catalog.services() {
+        *services.entry(service.object.id.namespace.as_str()).or_default() += 1;
+    }
     let of_one = |env: &Environment<'_>| {
-        // Workloads without a Service are affected by their own names.
-        let copied = env.affected.iter().filter(|name| catalog.service(name).is_some()).count();
-        services - copied + env.aliases.len()
+        let near = env.rooms.iter().filter_map(|room| services.get(room.baseline));
+        near.sum::<usize>() - env.affected.len() + env.aliases.len()
     };
     let count: usize = environments.iter().map(of_one).sum();
     let most = spec.limits.aliases;
@@ -171,11 +179,15 @@ pub(crate) fn plan<'a>(
     propagation::check(config, catalog, &environments, report);
     let policies = policies::plan(config, catalog, &environments, &routing, report);
     let plan = Plan { config, catalog, environments, routing, policies };
+    policies::check_preview_hosts(&plan, report);
+    access_check::check(&plan, report);
+    forks::check(&plan, report);
     let copies = copied::Copies::of(&plan);
     membership::check(&plan, copies.originals(), report);
     unsaid::check(&plan, copies.originals(), report);
     bound::check(&plan, &copies, report);
     accounts::check(catalog, &copies, report);
     shared::check(&copies, report);
+    quota::check(&plan, &copies, report);
     plan
 }

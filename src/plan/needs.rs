@@ -2,10 +2,11 @@
 //! object.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 use super::access::Bindings;
 use super::changes::Changes;
@@ -32,8 +33,8 @@ pub(super) struct Needs<'a> {
     pub(super) lacks: Vec<Lack<'a>>,
     /// Hosts that it names.
     pub(super) hosts: Vec<Host<'a>>,
-    /// The ServiceAccount `default`, which is not in the input and yet may have rights.
-    pub(super) unwritten_account: bool,
+    /// The namespace whose ServiceAccount `default` it needs, which is not in the input and yet may have rights.
+    pub(super) unwritten_account: Option<&'a str>,
     /// What else is to be said.
     pub(super) found: Vec<Diagnostic>,
 }
@@ -63,8 +64,8 @@ pub(super) struct Finder<'a> {
     external_secrets: BTreeSet<&'a str>,
     external_config_maps: BTreeSet<&'a str>,
     monitors: Vec<&'a Object>,
-    /// The Sidecars that hold for the baseline's pods.
-    pub(super) sidecars: Vec<&'a Object>,
+    /// The Sidecars that hold for pods of a namespace of the baseline.
+    pub(super) sidecars: Vec<(&'a str, &'a Object)>,
     /// The policies that are copied with each object, by its number.
     pub(super) policies: Vec<Vec<&'a Object>>,
     pub(super) bindings: Bindings<'a>,
@@ -72,8 +73,8 @@ pub(super) struct Finder<'a> {
     makers: Vec<&'a Object>,
     /// By the number of the object.
     known: Vec<OnceLock<Needs<'a>>>,
-    /// Of the ServiceAccount `default` where it is not in the input.
-    unwritten_account: OnceLock<Needs<'a>>,
+    /// Of the ServiceAccounts `default` that are not in the input, by namespace.
+    unwritten_accounts: BTreeMap<&'a str, OnceLock<Needs<'a>>>,
     /// Requirements of changed objects by original and cache key, without what values of variables name. `None` if
     /// they depend on values, or on places in patches.
     changed: Vec<OnceMap<Option<Known<'a>>>>,
@@ -117,7 +118,9 @@ impl<'a> Finder<'a> {
             bindings,
             makers: catalog.objects().filter(|object| may_make(object)).collect(),
             known,
-            unwritten_account: OnceLock::new(),
+            unwritten_accounts: (catalog.home.namespaces.iter())
+                .map(|home| (home.as_str(), OnceLock::new()))
+                .collect(),
             changed,
             judge,
             has_renamed,
@@ -146,13 +149,22 @@ impl<'a> Finder<'a> {
         self.known[object.number].get_or_init(|| self.find(&object.id, &object.node))
     }
 
-    /// What the ServiceAccount `default` needs where it is not in the input.
-    pub(super) fn of_unwritten_account(&self) -> &Needs<'a> {
-        self.unwritten_account.get_or_init(|| {
-            let namespace = self.catalog.namespace.into();
+    /// The Secrets of the input that a policy names: to pull what proxies load, and to call as a client.
+    pub(super) fn secrets_of(&self, policy: &Object) -> impl Iterator<Item = &'a Object> + use<'a> {
+        let mut names = Vec::new();
+        named_secrets(&policy.node, &mut names);
+        names.retain(|name| !self.external_secrets.contains(name.as_str()));
+        let (catalog, namespace) = (self.catalog, policy.id.namespace.clone());
+        names.into_iter().filter_map(move |name| catalog.get(&namespace, "", "Secret", &name))
+    }
+
+    /// What the ServiceAccount `default` of a namespace of the baseline needs where it is not in the input.
+    pub(super) fn of_unwritten_account(&self, home: &str) -> Option<&Needs<'a>> {
+        let known = self.unwritten_accounts.get(home)?;
+        Some(known.get_or_init(|| {
             let (group, kind, name) = ("".into(), "ServiceAccount".into(), "default".into());
-            self.find(&Id { group, kind, namespace, name }, &Node::default())
-        })
+            self.find(&Id { group, kind, namespace: home.into(), name }, &Node::default())
+        }))
     }
 
     /// What an object of the baseline needs once it is changed, but for hosts that its variables name.
@@ -196,15 +208,20 @@ impl<'a> Finder<'a> {
         body: &Node,
     ) -> impl Iterator<Item = &'a Id> {
         let services = self.catalog.selecting(workload).iter();
-        let services = services.filter_map(|name| self.catalog.service(name));
+        let services = services.filter_map(|name| self.catalog.service(*name));
         services.filter(|service| !service.selects(body)).map(|service| &service.object.id)
     }
 
-    /// Hands over the hosts that variables of changes name.
-    pub(super) fn hosts_of(&self, changes: &Changes<'_>, mut take: impl FnMut(Host<'a>)) {
+    /// Hands over the hosts that variables of changes name in a namespace of the baseline.
+    pub(super) fn hosts_of(
+        &self,
+        home: &str,
+        changes: &Changes<'_>,
+        mut take: impl FnMut(Host<'a>),
+    ) {
         for value in changes.variables() {
             hosts::words(value, false, |word| {
-                self.host(word, Place::default()).into_iter().for_each(&mut take);
+                self.host(home, word, Place::default()).into_iter().for_each(&mut take);
             });
         }
     }
@@ -231,10 +248,12 @@ impl<'a> Finder<'a> {
         bound::follow(self, &mut needs, id, body);
         secrets::follow(self, &mut needs, id, body);
         needs.found.extend(secrets::encrypted(id, body));
-        hosts::find(body, |word, place| needs.hosts.extend(self.host(word, place)));
+        let home = id.namespace.as_str();
+        hosts::find(body, |word, place| needs.hosts.extend(self.host(home, word, place)));
         needs.hosts.sort();
         needs.hosts.dedup();
-        needs.objects.extend(self.monitors.iter().copied().filter(|m| is_monitored(m, body)));
+        let monitors = self.monitors.iter().copied().filter(|one| one.id.namespace == home);
+        needs.objects.extend(monitors.filter(|monitor| is_monitored(monitor, body)));
         needs
     }
 
@@ -243,12 +262,14 @@ impl<'a> Finder<'a> {
     fn renamed(&self, id: &Id, reference: &Reference) -> Option<Diagnostic> {
         let (group, kind) = reference.referent.group_kind();
         let name = reference.name.as_str();
-        self.catalog.get(group, kind, name).filter(|_| self.has_renamed)?;
+        let home = id.namespace.as_str();
+        self.catalog.get(home, group, kind, name).filter(|_| self.has_renamed)?;
         let was_called = |object: &&Object| {
-            object.id.name != name && names::previous(&object.node).any(|before| before == name)
+            let is_near = object.id.namespace == home && object.id.name != name;
+            is_near && names::previous(&object.node).any(|before| before == name)
         };
         let other = self.catalog.in_baseline(group, kind).find(was_called)?;
-        let original = self.catalog.get(&id.group, &id.kind, &id.name);
+        let original = self.catalog.get(home, &id.group, &id.kind, &id.name);
         let pod = original.and_then(|object| pod_spec(&object.node)).map(references);
         let is_same =
             |one: &Reference| one.referent == reference.referent && one.name == reference.name;
@@ -266,60 +287,65 @@ impl<'a> Finder<'a> {
         Some(finding.at(reference.place, "the name before"))
     }
 
-    /// The host that a declared dependency means.
-    pub(super) fn dependency(&self, host: &str) -> Option<Host<'a>> {
-        Host::of(self.catalog, &self.namespaces, host, true, Place::default())
+    /// The host that a declared dependency of a service of this namespace means.
+    pub(super) fn dependency(&self, home: &str, host: &str) -> Option<Host<'a>> {
+        Host::of(self.catalog, &self.namespaces, home, host, true, Place::default())
     }
 
-    /// The host that a word of a text means.
-    fn host(&self, word: Word<'_>, place: Place) -> Option<Host<'a>> {
-        let host = Host::of(self.catalog, &self.namespaces, word.text, word.is_host, place)?;
+    /// The host that a word of a text means in a namespace of the baseline.
+    fn host(&self, home: &str, word: Word<'_>, place: Place) -> Option<Host<'a>> {
+        let Word { text, is_host, .. } = word;
+        let host = Host::of(self.catalog, &self.namespaces, home, text, is_host, place)?;
         (!word.is_secret || !matches!(host, Host::Pod { .. })).then_some(host)
     }
 
     /// Finds a named object, or notes that it is missing.
     pub(super) fn need(&self, needs: &mut Needs<'a>, referrer: &Id, reference: Reference) {
         let (group, kind) = reference.referent.group_kind();
+        let home = referrer.namespace.as_str();
+        let [of, what] = [group, kind].map(SmolStr::from);
+        let name = reference.name.as_str().into();
+        let wanted = Id { group: of, kind: what, namespace: home.into(), name };
         let lack = |what| Lack { what, referrer: referrer.clone(), place: reference.place };
         if reference.referent == Referent::Claim {
-            needs.lacks.push(lack(What::Claim(reference.name)));
+            needs.lacks.push(lack(What::Claim(wanted)));
             return;
         }
         if reference.referent == Referent::ServiceAccount && reference.name == "default" {
             // Every namespace has it; only one that the baseline configures is worth copying.
-            let object = self.catalog.get(group, kind, "default");
-            needs.unwritten_account |= object.is_none();
+            let object = self.catalog.get(home, group, kind, "default");
+            if object.is_none() {
+                let of_home = self.unwritten_accounts.get_key_value(home);
+                needs.unwritten_account = of_home.map(|(home, _)| *home);
+            }
             needs.objects.extend(object);
             return;
         }
         if self.is_external(reference.referent, &reference.name) {
             return;
         }
-        if let Some(object) = self.catalog.get(group, kind, &reference.name) {
+        if let Some(object) = self.catalog.find(&wanted) {
             if is_encrypted(&object.node) {
                 needs.lacks.push(lack(What::Encrypted(ByNumber(object))));
             }
             needs.objects.push(object);
             return;
         }
-        if self.is_made(needs, referrer, &reference) || reference.optional {
+        if self.is_made(needs, referrer, &wanted, reference.place) || reference.optional {
             return;
         }
-        needs.lacks.push(lack(What::Missing(group, kind.to_owned(), reference.name)));
+        needs.lacks.push(lack(What::Missing(wanted)));
     }
 
     /// Whether something of the input makes what is not in it, for copies as well; if so, that is copied or refused.
-    fn is_made(&self, needs: &mut Needs<'a>, referrer: &Id, reference: &Reference) -> bool {
-        let (group, kind) = reference.referent.group_kind();
-        let (group, kind, name) = (group.into(), kind.into(), reference.name.as_str().into());
-        let wanted = Id { group, kind, namespace: self.catalog.namespace.into(), name };
-        for made in makers(self.makers.iter().copied(), &wanted) {
+    fn is_made(&self, needs: &mut Needs<'a>, referrer: &Id, wanted: &Id, place: Place) -> bool {
+        for made in makers(self.makers.iter().copied(), wanted) {
             match made.way {
                 Way::Copied => needs.objects.push(made.by),
                 Way::Sealed => needs.lacks.push(Lack {
-                    what: What::Sealed(ByNumber(made.by), reference.name.clone()),
+                    what: What::Sealed(ByNumber(made.by), wanted.name.to_string()),
                     referrer: referrer.clone(),
-                    place: reference.place,
+                    place,
                 }),
                 // A class that the same pods mount, and a Service that selects them, are copied anyhow.
                 Way::Mounted => {}
@@ -333,9 +359,11 @@ impl<'a> Finder<'a> {
 
     /// Whether a Service selects the pods of a workload.
     fn is_in_front(&self, service: &Object, workload: &Id) -> bool {
-        let workload = self.catalog.get(&workload.group, &workload.kind, &workload.name);
+        let Id { group, kind, namespace, name } = workload;
+        let workload = self.catalog.get(namespace, group, kind, name);
         workload.is_some_and(|workload| {
-            self.catalog.selecting(workload).contains(&service.id.name.as_str())
+            let mut selecting = self.catalog.selecting(workload).iter();
+            selecting.any(|one| one.name == service.id.name && *namespace == service.id.namespace)
         })
     }
 
@@ -361,4 +389,15 @@ fn is_monitored(monitor: &Object, body: &Node) -> bool {
     }
     body.text_at(&["kind"]) == Some("Service")
         && selects(selector, body.at(&["metadata", "labels"]))
+}
+
+/// The names of Secrets in a policy of Istio.
+fn named_secrets(node: &Node, names: &mut Vec<String>) {
+    for (key, value) in node.entries() {
+        match (key.text.as_str(), value.text()) {
+            ("imagePullSecret" | "credentialName", Some(name)) => names.push(name.to_owned()),
+            _ => named_secrets(value, names),
+        }
+    }
+    node.items().iter().for_each(|item| named_secrets(item, names));
 }

@@ -1,5 +1,7 @@
 //! Secrets: what their makers need in a preview, and what SOPS has sealed.
 
+use smol_str::SmolStr;
+
 use super::lacks::{Lack, What};
 use super::needs::{Finder, Needs};
 use crate::diagnostic::{Diagnostic, code};
@@ -99,10 +101,12 @@ fn source_of<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, source: So
     if kind.starts_with("Cluster") {
         return;
     }
-    match finder.catalog.get(group, kind, name) {
+    let [group, kind, name] = [group, kind, name].map(SmolStr::from);
+    let wanted = Id { group, kind, namespace: id.namespace.clone(), name };
+    match finder.catalog.find(&wanted) {
         Some(object) => needs.objects.push(object),
         None => needs.lacks.push(Lack {
-            what: What::Missing(group, kind.to_owned(), name.to_owned()),
+            what: What::Missing(wanted),
             referrer: id.clone(),
             place: node.place,
         }),

@@ -5,17 +5,21 @@ use crate::kube::istio::{GROUP, ROOT_NAMESPACE};
 use crate::model::{Catalog, pod_labels};
 use crate::yaml::{Key, Node};
 
-/// The Sidecars that hold for the baseline's pods.
+/// The Sidecars that hold for the baseline's pods, each with the namespace whose pods they are.
 /// See <https://istio.io/latest/docs/reference/config/networking/sidecar/>.
-pub(super) fn of_baseline<'a>(catalog: &'a Catalog<'a>) -> Vec<&'a Object> {
-    let mut sidecars: Vec<&Object> = catalog.in_baseline(GROUP, "Sidecar").collect();
-    if !sidecars.iter().any(|sidecar| is_for_all(sidecar)) {
-        let roots = catalog.of_kind(GROUP, "Sidecar");
-        let mut roots =
-            roots.filter(|sidecar| sidecar.id.namespace == ROOT_NAMESPACE && is_for_all(sidecar));
-        sidecars.extend(roots.next().filter(|_| catalog.namespace != ROOT_NAMESPACE));
-    }
-    sidecars
+pub(super) fn of_baseline<'a>(catalog: &'a Catalog<'a>) -> Vec<(&'a str, &'a Object)> {
+    let all = |home: &'a str| {
+        let of = |namespace| {
+            let sidecars = catalog.of_kind(GROUP, "Sidecar");
+            sidecars.filter(move |sidecar| sidecar.id.namespace == namespace)
+        };
+        let mut sidecars: Vec<&Object> = of(home).collect();
+        if home != ROOT_NAMESPACE && !sidecars.iter().any(|sidecar| is_for_all(sidecar)) {
+            sidecars.extend(of(ROOT_NAMESPACE).find(|sidecar| is_for_all(sidecar)));
+        }
+        sidecars.into_iter().map(move |sidecar| (home, sidecar))
+    };
+    catalog.home.namespaces.iter().flat_map(|home| all(home)).collect()
 }
 
 /// Whether a Sidecar holds for every pod of its namespace.

@@ -3,7 +3,7 @@
 use crate::kube::bindings::{BINDINGS, Form, On, To};
 use crate::kube::kinds::{self, Support};
 use crate::kube::makers::{self, Way};
-use crate::kube::meta::{PUBLISHING, SPREADING};
+use crate::kube::meta::{CHOOSING, PUBLISHING, SPREADING};
 use crate::kube::volumes::{Fate, VOLUMES};
 use crate::model::Referent;
 
@@ -95,6 +95,7 @@ fn annotations() -> Vec<[String; 3]> {
     };
     rows.extend(left(&PUBLISHING, "a Service"));
     rows.extend(left(&SPREADING, "a ConfigMap or Secret"));
+    rows.extend(left(&CHOOSING, "a workload, as a label too"));
     rows
 }
 

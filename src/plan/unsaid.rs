@@ -45,15 +45,16 @@ pub(super) fn check(plan: &Plan<'_>, originals: &[&Object], report: &mut Report)
     }
     let copied: BTreeSet<usize> = originals.iter().map(|object| object.number).collect();
     let derived = derived(&plan.routing);
-    let home = plan.catalog.namespace;
     for object in asking {
         let kept = match copied.contains(&object.number) {
             true => Kept::Copied,
             false if config.says_include() => Kept::Delivered,
-            false if object.is("", "Namespace") => Kept::Carried(match object.id.name == home {
-                true => carried(object),
-                false => Vec::new(),
-            }),
+            false if object.is("", "Namespace") => {
+                Kept::Carried(match plan.catalog.home.includes(&object.id.name) {
+                    true => carried(object),
+                    false => Vec::new(),
+                })
+            }
             false => Kept::Derived(
                 rules(object)
                     .into_iter()

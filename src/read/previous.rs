@@ -138,14 +138,15 @@ impl<'a> Owners<'a> {
             true => object.id.name.as_str(),
             false => object.id.namespace.as_str(),
         };
+        let is_made = |baseline: &String| namespace == spec.namespace_of(preview, baseline);
         let belongs = || match own {
-            true => namespace == spec.namespace.replace("{preview}", preview),
+            true => spec.baseline.all().iter().any(is_made),
             false => {
                 let known = (namespace.to_owned(), set.to_owned(), preview.to_owned());
                 self.namespaces.contains(&known)
             }
         };
-        !namespace.is_empty() && namespace != spec.baseline.namespace && belongs()
+        !namespace.is_empty() && !spec.baseline.includes(namespace) && belongs()
     }
 }
 

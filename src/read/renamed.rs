@@ -135,8 +135,11 @@ const MIRROR_OF_RULE: Field =
     says("spec/rules/filters/requestMirror/backendRef", "name", "Service");
 
 /// Lets references name what kustomize will let them name when its build ends. Returns a finding for each of which
-/// that is not known, where it is about an object of this namespace.
-pub(crate) fn mend(objects: &mut [Object], namespace: &str) -> Vec<Diagnostic> {
+/// that is not known, where it is about an object of the baseline, whose namespaces these are.
+pub(crate) fn mend(
+    objects: &mut [Object],
+    is_of_baseline: impl Fn(&str) -> bool,
+) -> Vec<Diagnostic> {
     let is_changed = |object: &Object| {
         let Id { namespace, name, .. } = &object.id;
         let mut namespaces = names::noted(&object.node, names::PREVIOUS_NAMESPACES);
@@ -147,7 +150,7 @@ pub(crate) fn mend(objects: &mut [Object], namespace: &str) -> Vec<Diagnostic> {
     if !objects.iter().any(is_changed) {
         return found;
     }
-    let known = Known::new(objects, namespace);
+    let known = Known::new(objects, is_of_baseline);
     for (number, object) in objects.iter_mut().enumerate() {
         let Object { id, node, .. } = object;
         let mut mender = Mender { known: &known, referrer: number, id, found: &mut found };
@@ -169,6 +172,8 @@ pub(crate) fn mend(objects: &mut [Object], namespace: &str) -> Vec<Diagnostic> {
 /// An object as kustomize knows it.
 struct Past {
     id: Id,
+    /// Whether it is one that previews may copy.
+    is_own: bool,
     /// The namespace that it had first.
     first_namespace: SmolStr,
     prefixes: Vec<SmolStr>,
@@ -176,9 +181,7 @@ struct Past {
 }
 
 /// The objects of a build, by the names that they had.
-struct Known<'n> {
-    /// The baseline's.
-    namespace: &'n str,
+struct Known {
     all: Vec<Past>,
     by_name: HashMap<(SmolStr, SmolStr), Vec<usize>, RandomState>,
 }
@@ -191,15 +194,17 @@ enum Meant<'k> {
     AnyOf(Vec<&'k Past>),
 }
 
-impl<'n> Known<'n> {
-    fn new(objects: &[Object], namespace: &'n str) -> Self {
-        let mut known = Self { namespace, all: Vec::new(), by_name: HashMap::default() };
+impl Known {
+    fn new(objects: &[Object], is_of_baseline: impl Fn(&str) -> bool) -> Self {
+        let mut known = Self { all: Vec::new(), by_name: HashMap::default() };
         for (number, object) in objects.iter().enumerate() {
             let noted = |key| names::noted(&object.node, key).map(SmolStr::from);
             let own = Some(object.id.namespace.clone());
             let first_namespace = noted(names::PREVIOUS_NAMESPACES).next().or(own);
+            let namespace = object.id.namespace.as_str();
             known.all.push(Past {
                 id: object.id.clone(),
+                is_own: namespace.is_empty() || is_of_baseline(namespace),
                 first_namespace: first_namespace.unwrap_or_default(),
                 prefixes: noted(names::PREFIXES).collect(),
                 suffixes: noted(names::SUFFIXES).collect(),
@@ -251,11 +256,6 @@ impl<'n> Known<'n> {
             false => is_one(&past.id.namespace, namespace),
         }
     }
-
-    /// Whether an object is one that previews may copy.
-    fn is_own(&self, past: &Past) -> bool {
-        past.id.namespace.is_empty() || past.id.namespace == self.namespace
-    }
 }
 
 impl Past {
@@ -284,7 +284,7 @@ fn is_one(namespace: &str, other: &str) -> bool {
 
 /// Mends the references of one object.
 struct Mender<'k, 'f> {
-    known: &'k Known<'k>,
+    known: &'k Known,
     referrer: usize,
     id: &'k Id,
     found: &'f mut Vec<Diagnostic>,
@@ -366,7 +366,7 @@ impl<'k> Mender<'k, '_> {
     }
 
     fn unclear(&mut self, name: &Node, kind: &str, several: &[&Past]) {
-        if several.iter().any(|past| self.known.is_own(past)) {
+        if several.iter().any(|past| past.is_own) {
             let mut names: Vec<&str> = several.iter().map(|past| past.id.name.as_str()).collect();
             names.sort_unstable();
             let (id, old) = (self.id, name.text().unwrap_or_default());
@@ -380,7 +380,7 @@ impl<'k> Mender<'k, '_> {
     }
 
     fn refuse(&mut self, name: &Node, kind: &str, past: &Past) {
-        if self.known.is_own(past) {
+        if past.is_own {
             let (id, old, new) = (self.id, name.text().unwrap_or_default(), &past.id.name);
             let message = format!(
                 "{id} names {kind} `{old}`, which kustomize has renamed to `{new}`; whether it mends this \

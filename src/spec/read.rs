@@ -24,7 +24,7 @@ pub struct Config {
     pub previews: Previews,
     node: Node,
     /// The indices of `spec.services`, by name.
-    facts: BTreeMap<String, usize>,
+    facts: BTreeMap<String, Vec<usize>>,
 }
 
 impl Config {
@@ -36,10 +36,15 @@ impl Config {
         if let Some(error) = foreign_to_us(&node) {
             return Err(error.into());
         }
-        let previews = read_previews(&node)?;
-        let services = previews.spec.services.iter().enumerate();
-        // Of two of one name, which is an error, the first counts.
-        let facts = services.rev().map(|(index, facts)| (facts.name.clone(), index)).collect();
+        let mut previews = read_previews(&node)?;
+        let is_said = |field| node.at(&["spec", field]).is_some_and(|node| !node.is_null());
+        if !previews.spec.baseline.namespaces.is_empty() && !is_said("namespace") {
+            previews.spec.namespace = "{preview}-{baseline}".to_owned();
+        }
+        let mut facts: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (index, service) in previews.spec.services.iter().enumerate() {
+            facts.entry(service.name.clone()).or_default().push(index);
+        }
         Ok(Self { previews, node, facts })
     }
 
@@ -54,16 +59,26 @@ impl Config {
         &self.previews.metadata.name
     }
 
-    /// What holds for a service in every preview, where something was said.
+    /// What holds for a service of a namespace in every preview, where something was said.
     #[must_use]
-    pub fn facts(&self, service: &str) -> Option<&ServiceFacts> {
-        self.facts.get(service).map(|&index| &self.previews.spec.services[index])
+    pub fn facts(&self, service: &str, namespace: &str) -> Option<&ServiceFacts> {
+        let all = self.facts.get(service)?.iter().map(|&index| &self.previews.spec.services[index]);
+        // Of two, which is an error, the first counts.
+        let mut all = all.filter(|one| one.namespace.is_empty() || one.namespace == namespace);
+        all.next()
     }
 
     /// What the file says of a field below `spec.flux` that Flux alone understands; none where it is empty.
     #[must_use]
     pub fn flux(&self, field: &str) -> Option<&Node> {
         self.node.at(&["spec", "flux", field]).filter(|node| !node.entries().is_empty())
+    }
+
+    /// What the file says of a field below `spec.limits.quota`; none where it is empty.
+    #[must_use]
+    pub fn quota(&self, field: &str) -> Option<&Node> {
+        let node = self.node.at(&["spec", "limits", "quota", field]);
+        node.filter(|node| !node.entries().is_empty())
     }
 
     /// Whether the file says that our output carries the baseline. The function's always does, and
@@ -115,18 +130,23 @@ pub(crate) fn read_affected(node: &Node) -> Result<Affected, Refused> {
         let help = format!("begin it with `apiVersion: {API_VERSION}` and `kind: {AFFECTED_KIND}`");
         return Err(foreign(node, message, help).into());
     }
-    read_as(node, &Form::new(&affected_schema()))
+    read_as(node, &Form::new(&affected_schema()), |_, _| ())
 }
 
 fn read_previews(node: &Node) -> Result<Previews, Refused> {
-    read_as(node, form())
+    read_as(node, form(), check_baseline)
 }
 
-fn read_as<'n, T: Deserialize<'n> + Send>(node: &'n Node, form: &Form) -> Result<T, Refused> {
+fn read_as<'n, T: Deserialize<'n> + Send>(
+    node: &'n Node,
+    form: &Form,
+    check_more: impl FnOnce(&Node, &mut Report),
+) -> Result<T, Refused> {
     let mut report = Report::default();
     // What is wrong is said in our words; the reader's words are for what we did not think of.
     let (read, ()) =
         rayon::join(|| T::deserialize(node), || check(node, form, &Path::Root, &mut report));
+    check_more(node, &mut report);
     report.unless_errors(())?;
     read.map_err(|error| {
         let message = format!("the document cannot be read: {error}");
@@ -134,6 +154,39 @@ fn read_as<'n, T: Deserialize<'n> + Send>(node: &'n Node, form: &Form) -> Result
         let error = Diagnostic::new(&code::CONFIG_TYPE, message, help);
         error.at(node.place, "in this document").into()
     })
+}
+
+/// The baseline has one of two fields: a schema without references cannot say that.
+fn check_baseline(node: &Node, report: &mut Report) {
+    let Some(baseline) =
+        node.at(&["spec", "baseline"]).filter(|it| matches!(it.data, Data::Map(_)))
+    else {
+        return;
+    };
+    let said = |field| baseline.get(field).filter(|node| !node.is_null());
+    let (field, message, help, place) = match (said("namespace"), said("namespaces")) {
+        (None, None) => (
+            "spec.baseline.namespace",
+            "the field `spec.baseline.namespace` is missing",
+            "add `namespace`, or `namespaces` where the baseline has several; manifests without one belong to it",
+            baseline.place,
+        ),
+        (Some(_), Some(several)) => (
+            "spec.baseline.namespaces",
+            "the baseline has both `namespace` and `namespaces`",
+            "keep `namespaces`, with all of them in it",
+            several.place,
+        ),
+        (None, Some(none)) if none.items().is_empty() => (
+            "spec.baseline.namespaces",
+            "the baseline has no namespace",
+            "list the namespaces in which its services run",
+            none.place,
+        ),
+        _ => return,
+    };
+    let finding = Diagnostic::new(&code::CONFIG_FIELD, message, help);
+    report.push(finding.at(place, "").field(field));
 }
 
 /// Whether a document says, by its kind or its version, that it is meant for us.

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::affected::PathMap;
 use super::flux::{Flux, SecretRef};
@@ -60,13 +62,14 @@ impl Default for Metadata {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Spec {
-    /// The namespace in which every service runs in its merged state.
+    /// The namespace, or the namespaces, in which every service runs in its merged state.
     pub baseline: Baseline,
     /// Every preview's name begins with it; no other namespace of the cluster may.
     #[serde(default = "default_prefix")]
     #[schemars(extend("pattern" = pattern::PREFIX, "maxLength" = 39))]
     pub prefix: String,
-    /// Template of a preview's namespace; `{preview}` is its name.
+    /// Template of a preview's namespace; `{preview}` is its name, `{baseline}` the namespace of the baseline. With
+    /// several of these it is `{preview}-{baseline}` where nothing else is said.
     #[serde(default = "default_namespace")]
     #[schemars(extend("pattern" = pattern::TEMPLATE))]
     pub namespace: String,
@@ -112,6 +115,14 @@ pub struct Spec {
     pub previews: Vec<Preview>,
 }
 
+impl Spec {
+    /// The namespace that a preview has for one of the baseline.
+    #[must_use]
+    pub fn namespace_of(&self, preview: &str, baseline: &str) -> String {
+        self.namespace.replace("{baseline}", baseline).replace("{preview}", preview)
+    }
+}
+
 fn default_prefix() -> String {
     "pr-".to_owned()
 }
@@ -129,8 +140,13 @@ fn default_cluster_domain() -> String {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Baseline {
     /// Its namespace. Manifests without a namespace belong to it.
+    #[serde(default)]
     #[schemars(extend("pattern" = pattern::LABEL, "maxLength" = 63))]
     pub namespace: String,
+    /// Its namespaces, in place of `namespace`, where a system lives in several.
+    #[serde(default)]
+    #[schemars(extend("minItems" = 1))]
+    pub namespaces: Vec<String>,
     /// Where its manifests are, relative to the Git root: a file, or a folder. `--baseline` comes before it,
     /// and the function, which gets them from kustomize, does not look at it.
     #[serde(default)]
@@ -138,6 +154,41 @@ pub struct Baseline {
     /// Who applies the baseline's objects.
     #[serde(default)]
     pub delivery: Delivery,
+}
+
+impl Baseline {
+    /// Its namespaces, as they are written.
+    #[must_use]
+    pub fn all(&self) -> &[String] {
+        match self.namespaces.as_slice() {
+            [] => std::slice::from_ref(&self.namespace),
+            several => several,
+        }
+    }
+
+    /// Whether this is one of its namespaces.
+    #[must_use]
+    pub fn includes(&self, namespace: &str) -> bool {
+        self.all().iter().any(|one| one == namespace)
+    }
+
+    /// The namespace of what names none; none where there are several.
+    #[must_use]
+    pub fn only(&self) -> Option<&str> {
+        match self.all() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// The field that says them.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        match self.namespaces.as_slice() {
+            [] => "spec.baseline.namespace",
+            _ => "spec.baseline.namespaces",
+        }
+    }
 }
 
 /// Who applies the baseline's objects.
@@ -168,6 +219,9 @@ pub enum Dependencies {
 pub struct ServiceFacts {
     /// Name of the Service, or of a workload that has none.
     pub name: String,
+    /// Its namespace, where several of the baseline have one of that name.
+    #[serde(default)]
+    pub namespace: String,
     /// Hosts it calls, whoever makes them: `search`, or `otel.tracing` of another namespace.
     #[serde(default)]
     pub dependencies: Vec<String>,
@@ -405,7 +459,8 @@ pub struct Link {
     /// What it is called.
     #[schemars(extend("pattern" = pattern::LABEL, "maxLength" = 63))]
     pub name: String,
-    /// Template of its URL: `{preview}` and `{namespace}` of the preview, `{baseline}` for the baseline's namespace.
+    /// Template of its URL: `{preview}` and `{namespace}` of the preview, `{baseline}` for the baseline's namespace; of
+    /// several, those of the preview's first service.
     pub url: String,
 }
 
@@ -453,6 +508,21 @@ pub struct Limits {
     pub registries: Registries,
     /// Images must name a digest.
     pub require_digest: bool,
+    /// What the namespace of each preview may use.
+    pub quota: Quota,
+}
+
+/// What the namespace of a preview may use, in Kubernetes' words.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Quota {
+    /// `spec.hard` of a ResourceQuota, such as `{requests.cpu: "4", pods: 20}`. Absent: no ResourceQuota.
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub hard: IgnoredAny,
+    /// `spec` of a LimitRange, with its list `limits`: what containers get that ask for nothing. Absent: no
+    /// LimitRange.
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub limit_range: IgnoredAny,
 }
 
 impl Default for Limits {
@@ -466,6 +536,7 @@ impl Default for Limits {
             replicas: 10,
             registries: Registries::default(),
             require_digest: false,
+            quota: Quota::default(),
         }
     }
 }

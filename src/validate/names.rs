@@ -6,6 +6,7 @@ use super::Input;
 use super::namespaces::Namespaces;
 use crate::diagnostic::{Report, code};
 use crate::kube::marks;
+use crate::spec::Config;
 
 /// A preview's name may have so many characters: 63 of a label, less room for what is joined to it,
 /// which [`check_flux_names`] measures.
@@ -13,15 +14,7 @@ const LONGEST: usize = 40;
 
 pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     let spec = &input.config.previews.spec;
-    let baseline = "spec.baseline.namespace";
-    if !is_dns_label(&spec.baseline.namespace) {
-        report.push(input.config.finding(
-            &code::BAD_NAME,
-            baseline,
-            format!("`{}` is not the name of a namespace", spec.baseline.namespace),
-            "use lower-case letters, digits and `-`, at most 63 characters",
-        ));
-    }
+    check_baseline(input, report);
     let prefix_fits = spec.prefix.len() < LONGEST
         && spec.prefix.starts_with(|c: char| c.is_ascii_lowercase())
         && spec.prefix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
@@ -41,6 +34,14 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
             "write a template that contains `{preview}`",
         ));
     }
+    if spec.baseline.only().is_none() && !spec.namespace.contains("{baseline}") {
+        report.push(input.config.finding(
+            &code::BAD_NAME,
+            "spec.namespace",
+            "a preview needs a namespace for each of the baseline's",
+            "write a template that contains `{baseline}` as well, such as `{preview}-{baseline}`",
+        ));
+    }
     if spec.namespace.starts_with("kube-") {
         report.push(input.config.finding(
             &code::RESERVED_NAMESPACE,
@@ -54,6 +55,33 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     let external = &spec.external;
     check_external(input, "secrets", "Secret", &external.secrets, report);
     check_external(input, "configMaps", "ConfigMap", &external.config_maps, report);
+}
+
+/// Reports namespaces of the baseline that are none, or that stand there twice.
+fn check_baseline(input: &Input<'_>, report: &mut Report) {
+    let baseline = &input.config.previews.spec.baseline;
+    let field = baseline.field();
+    let path = |index: usize| match baseline.namespaces.as_slice() {
+        [] => field.to_owned(),
+        _ => format!("{field}[{index}]"),
+    };
+    let mut first = BTreeMap::new();
+    for (index, name) in baseline.all().iter().enumerate() {
+        if !is_dns_label(name) {
+            report.push(input.config.finding(
+                &code::BAD_NAME,
+                path(index),
+                format!("`{name}` is not the name of a namespace"),
+                "use lower-case letters, digits and `-`, at most 63 characters",
+            ));
+        }
+        if let Some(earlier) = first.insert(name, index) {
+            let message = format!("the namespace `{name}` is listed twice");
+            let help = "remove one of the two";
+            let finding = input.config.finding(&code::DUPLICATE_NAME, path(index), message, help);
+            report.push(finding.also(input.config.place(&path(earlier)), "first listed here"));
+        }
+    }
 }
 
 /// Reports names of external objects that no object can have, or that stand there twice.
@@ -121,6 +149,8 @@ fn check_previews(input: &Input<'_>, report: &mut Report) {
     let config = input.config;
     let spec = &config.previews.spec;
     let mut first = BTreeMap::new();
+    // Namespaces of previews that are spoken for.
+    let mut had: BTreeMap<String, usize> = BTreeMap::new();
     let taken = Namespaces::new(input);
     taken.check_prefix(input, report);
     for (index, preview) in spec.previews.iter().enumerate() {
@@ -144,27 +174,23 @@ fn check_previews(input: &Input<'_>, report: &mut Report) {
             );
             report.push(finding.also(config.place(&path(earlier)), "first used here"));
         }
-        let namespace = spec.namespace.replace("{preview}", name);
-        if !is_dns_label(&namespace) {
-            report.push(config.finding(
-                &code::BAD_NAME,
-                "spec.namespace",
-                format!("`{namespace}` is not the name of a namespace"),
-                "use lower-case letters, digits and `-` around `{preview}`, at most 63 characters",
-            ));
-        }
-        let said_of_all = spec.namespace.starts_with("kube-");
-        if let Some((owner, place)) = taken.owner(&namespace).filter(|_| !said_of_all) {
+        for baseline in spec.baseline.all() {
+            let namespace = spec.namespace_of(name, baseline);
+            check_namespace(config, (&path(index), &namespace), &taken, report);
+            let Some(earlier) = had.insert(namespace.clone(), index).filter(|had| *had != index)
+            else {
+                continue;
+            };
+            let other = &spec.previews[earlier].name;
             let finding = config.finding(
                 &code::RESERVED_NAMESPACE,
                 path(index),
-                format!("the namespace `{namespace}` {owner}"),
-                "rename the preview; the namespace of a preview belongs to it alone",
+                format!("`{other}` and `{name}` would both have the namespace `{namespace}`"),
+                "rename one of the two, or write a template in spec.namespace that keeps them apart",
             );
-            report.push(match place {
-                Some(place) => finding.also(place, "the namespace is used here"),
-                None => finding,
-            });
+            let is_told = other != name;
+            let place = config.place(&path(earlier));
+            report.extend(is_told.then(|| finding.also(place, "the other preview is here")));
         }
     }
     let limit = spec.limits.previews as usize;
@@ -175,6 +201,37 @@ fn check_previews(input: &Input<'_>, report: &mut Report) {
             format!("{} previews, but the limit is {limit}", spec.previews.len()),
             "remove previews that are done, or raise spec.limits.previews on purpose",
         ));
+    }
+}
+
+/// Reports a namespace that a preview cannot have; `path` is that of its name.
+fn check_namespace(
+    config: &Config,
+    (path, namespace): (&str, &str),
+    taken: &Namespaces<'_>,
+    report: &mut Report,
+) {
+    let template = &config.previews.spec.namespace;
+    if !is_dns_label(namespace) {
+        report.push(config.finding(
+            &code::BAD_NAME,
+            "spec.namespace",
+            format!("`{namespace}` is not the name of a namespace"),
+            "use lower-case letters, digits and `-` around `{preview}`, at most 63 characters",
+        ));
+    }
+    let said_of_all = template.starts_with("kube-");
+    if let Some((owner, place)) = taken.owner(namespace).filter(|_| !said_of_all) {
+        let finding = config.finding(
+            &code::RESERVED_NAMESPACE,
+            path,
+            format!("the namespace `{namespace}` {owner}"),
+            "rename the preview; the namespace of a preview belongs to it alone",
+        );
+        report.push(match place {
+            Some(place) => finding.also(place, "the namespace is used here"),
+            None => finding,
+        });
     }
 }
 

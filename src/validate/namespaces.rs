@@ -29,7 +29,13 @@ impl<'a> Namespaces<'a> {
         };
         let spec = &input.config.previews.spec;
         let said = |field: &str| (format!("is {field}"), None);
-        add(&spec.baseline.namespace, &|| said("spec.baseline.namespace"));
+        for namespace in spec.baseline.all() {
+            let words = match spec.baseline.only() {
+                Some(_) => said(spec.baseline.field()),
+                None => (format!("is one of {}", spec.baseline.field()), None),
+            };
+            add(namespace, &|| words.clone());
+        }
         for object in input.objects.iter().chain(input.others) {
             let namespace = match object.is("", "Namespace") {
                 true => object.id.name.as_str(),
@@ -74,12 +80,15 @@ impl<'a> Namespaces<'a> {
     /// Says which of them a preview could get that begins with the prefix.
     pub(super) fn check_prefix(&self, input: &Input<'_>, report: &mut Report) {
         let spec = &input.config.previews.spec;
-        let Some((before, behind)) = spec.namespace.split_once("{preview}") else {
-            return;
-        };
+        let templates: Vec<String> =
+            spec.baseline.all().iter().map(|one| spec.namespace_of("{preview}", one)).collect();
         let could_be = |namespace: &str| {
-            let name = namespace.strip_prefix(before).and_then(|rest| rest.strip_suffix(behind));
-            name.is_some_and(|name| name_problem(name, &spec.prefix).is_none())
+            let mut around = templates.iter().filter_map(|one| one.split_once("{preview}"));
+            around.any(|(before, behind)| {
+                let rest = namespace.strip_prefix(before);
+                let name = rest.and_then(|rest| rest.strip_suffix(behind));
+                name.is_some_and(|name| name_problem(name, &spec.prefix).is_none())
+            })
         };
         let mut hit = self.0.keys().copied().filter(|name| could_be(name)).peekable();
         if hit.peek().is_some() {

@@ -57,30 +57,33 @@ fn check_encrypted(input: &Input<'_>, report: &mut Report) {
 
 /// Reports a baseline of which nothing is in the input.
 fn check_namespace(input: &Input<'_>, report: &mut Report) {
-    let namespace = input.config.previews.spec.baseline.namespace.as_str();
-    let is_baseline = |object: &&Object| object.is("", "Namespace") && object.id.name == namespace;
-    if input.objects.iter().any(|object| is_baseline(&object)) {
+    let baseline = &input.config.previews.spec.baseline;
+    let is_there = |namespace: &String| {
+        let is_it = |object: &Object| object.is("", "Namespace") && object.id.name == *namespace;
+        // What follows from a missing Namespace is known once copies are planned.
+        input.objects.iter().any(|object| is_it(object) || object.id.namespace == *namespace)
+    };
+    let missing: Vec<&String> = baseline.all().iter().filter(|one| !is_there(one)).collect();
+    if missing.is_empty() {
+        return;
+    }
+    if missing.len() == baseline.all().len() && names_services(&input.config.previews.spec) {
+        // An error says it.
         return;
     }
     let namespaces: BTreeSet<&str> =
         input.objects.iter().map(|o| o.id.namespace.as_str()).collect();
-    if namespaces.contains(namespace) {
-        // What follows from a missing Namespace is known once copies are planned.
-        return;
-    }
-    if names_services(&input.config.previews.spec) {
-        // An error says it.
-        return;
-    }
     let others: Vec<&str> = namespaces.into_iter().filter(|name| !name.is_empty()).collect();
-    let message = format!("the input has nothing in the namespace `{namespace}`");
+    let field = baseline.field();
+    let message = match missing.as_slice() {
+        [namespace] => format!("the input has nothing in the namespace `{namespace}`"),
+        all => format!("the input has nothing in the namespaces {}", some_of(all)),
+    };
     let help = match others.as_slice() {
         [] => "pass the manifests of the baseline with --baseline".to_owned(),
-        others => format!(
-            "set spec.baseline.namespace to the one that is meant; the objects are in {}",
-            some_of(others)
-        ),
+        others => {
+            format!("set {field} to the one that is meant; the objects are in {}", some_of(others))
+        }
     };
-    let field = "spec.baseline.namespace";
     report.push(input.config.finding(&code::NAMESPACE_MISSING, field, message, help));
 }

@@ -1,6 +1,6 @@
 //! Every service that is named exists, and is named once.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use foldhash::fast::RandomState;
@@ -27,16 +27,16 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     if is_elsewhere {
         report.push(nothing_in_namespace(input));
     }
-    let exists = |path: fmt::Arguments<'_>, name: &str, report: &mut Report| {
+    let exists = |path: fmt::Arguments<'_>, name: [&str; 2], report: &mut Report| {
         if !is_elsewhere {
             exists(input, &known, path, name, report);
         }
     };
-    let facts = spec.services.iter().map(|fact| fact.name.as_str());
+    let facts = spec.services.iter().map(|fact| meant(&known, &fact.name, &fact.namespace));
     named_once(input, format_args!("spec.services"), facts, report);
     for (i, fact) in spec.services.iter().enumerate() {
         let path = format_args!("spec.services[{i}]");
-        exists(format_args!("{path}.name"), &fact.name, report);
+        exists(path, [&fact.name, &fact.namespace], report);
         ports(input, &path.to_string(), fact, report);
         for (d, host) in fact.dependencies.iter().enumerate() {
             if !(is_dns_label(host) || host.contains('.') && is_dns_subdomain(host)) {
@@ -51,16 +51,17 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     }
     for (p, preview) in spec.previews.iter().enumerate() {
         let path = format_args!("spec.previews[{p}].services");
-        let names = preview.services.iter().map(|service| service.name.as_str());
+        let names = preview.services.iter();
+        let names = names.map(|service| meant(&known, &service.name, &service.namespace));
         named_once(input, path, names, report);
         for (s, service) in preview.services.iter().enumerate() {
             let path = format_args!("{path}[{s}]");
-            exists(format_args!("{path}.name"), &service.name, report);
-            let names = service.env.iter().map(|env| env.name.as_str());
+            exists(path, [&service.name, &service.namespace], report);
+            let names = service.env.iter().map(|env| [env.name.as_str(), ""]);
             named_once(input, format_args!("{path}.env"), names, report);
-            let names = service.containers.iter().map(|container| container.name.as_str());
+            let names = service.containers.iter().map(|container| [container.name.as_str(), ""]);
             named_once(input, format_args!("{path}.containers"), names, report);
-            let names = service.workloads.iter().map(|workload| workload.name.as_str());
+            let names = service.workloads.iter().map(|workload| [workload.name.as_str(), ""]);
             named_once(input, format_args!("{path}.workloads"), names, report);
         }
         if preview.services.is_empty() {
@@ -79,8 +80,11 @@ fn ports(input: &Input<'_>, path: &str, fact: &ServiceFacts, report: &mut Report
     if fact.ports.is_empty() {
         return;
     }
-    let namespace = &input.config.previews.spec.baseline.namespace;
-    let named = |object: &&Object| object.id.name == fact.name && object.id.namespace == *namespace;
+    let named = |object: &&Object| {
+        let Id { name, namespace, .. } = &object.id;
+        let is_near = fact.namespace.is_empty() || *namespace == fact.namespace;
+        *name == fact.name && is_near && is_of_baseline(input, object)
+    };
     let numbers: Vec<String> = fact.ports.iter().map(|port| port.port.to_string()).collect();
     let list = format_args!("{path}.ports");
     let mut seen = BTreeSet::new();
@@ -120,19 +124,20 @@ fn ports(input: &Input<'_>, path: &str, fact: &ServiceFacts, report: &mut Report
     }
 }
 
-/// Reports items of a list whose name another has had before.
+/// Reports items of a list whose name and namespace another has had before.
 fn named_once<'a>(
     input: &Input<'_>,
     list: fmt::Arguments<'_>,
-    names: impl Iterator<Item = &'a str>,
+    names: impl Iterator<Item = [&'a str; 2]>,
     report: &mut Report,
 ) {
     let mut first = BTreeMap::new();
-    for (index, name) in names.enumerate() {
-        let Some(&earlier) = first.get(name) else {
-            first.insert(name, index);
+    for (index, names) in names.enumerate() {
+        let Some(&earlier) = first.get(&names) else {
+            first.insert(names, index);
             continue;
         };
+        let [name, _] = names;
         let finding = input.config.finding(
             &code::DUPLICATE_NAME,
             format_args!("{list}[{index}].name"),
@@ -144,8 +149,21 @@ fn named_once<'a>(
     }
 }
 
-/// Names that are there.
-type Names<'a> = HashSet<&'a str, RandomState>;
+/// Names that are there, each with the namespaces of the baseline that have it.
+type Names<'a> = HashMap<&'a str, BTreeSet<&'a str>, RandomState>;
+
+/// A name and the namespace that is meant, where that is known.
+fn meant<'a>(known: &Names<'a>, name: &'a str, namespace: &'a str) -> [&'a str; 2] {
+    let mut there = known.get(name).into_iter().flatten();
+    match (there.next(), there.next()) {
+        (Some(only), None) if namespace.is_empty() => [name, only],
+        _ => [name, namespace],
+    }
+}
+
+fn is_of_baseline(input: &Input<'_>, object: &Object) -> bool {
+    input.config.previews.spec.baseline.includes(&object.id.namespace)
+}
 
 /// Whether a file names any service.
 pub(super) fn names_services(spec: &Spec) -> bool {
@@ -159,16 +177,19 @@ fn nameable<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a Object> + Clone {
     })
 }
 
-/// Names that a preview may give: Services and workloads of the baseline's namespace.
+/// Names that a preview may give: Services and workloads of the baseline.
 fn known_names<'a>(input: &Input<'a>) -> Names<'a> {
-    let namespace = &input.config.previews.spec.baseline.namespace;
-    let names = nameable(input).filter(|object| object.id.namespace == *namespace);
-    names.map(|object| object.id.name.as_str()).collect()
+    let mut known = Names::default();
+    for object in nameable(input).filter(|object| is_of_baseline(input, object)) {
+        known.entry(object.id.name.as_str()).or_default().insert(&object.id.namespace);
+    }
+    known
 }
 
-/// Says that the baseline's namespace has no service at all, and which namespaces have.
+/// Says that the baseline has no service at all, and which namespaces have.
 fn nothing_in_namespace(input: &Input<'_>) -> Diagnostic {
-    let namespace = &input.config.previews.spec.baseline.namespace;
+    let baseline = &input.config.previews.spec.baseline;
+    let namespace = baseline.all().first().map(String::as_str).unwrap_or_default();
     let others: BTreeSet<&str> =
         nameable(input).map(|object| object.id.namespace.as_str()).collect();
     let help = match nearest(namespace, others.iter().copied()) {
@@ -180,54 +201,99 @@ fn nothing_in_namespace(input: &Input<'_>) -> Diagnostic {
         }
         None => format!("the input has services in {}: name one of these", some_of(&others)),
     };
-    let message = format!("the input has no service or workload in the baseline `{namespace}`");
+    let names = of_baseline(input);
+    let message = format!("the input has no service or workload in the baseline {names}");
     let (group, kind) = ("".into(), "Service".into());
-    let any = Id { group, kind, namespace: namespace.as_str().into(), name: "".into() };
+    let any = Id { group, kind, namespace: namespace.into(), name: "".into() };
     let made = makers(input.objects, &any);
     let help = match made.first() {
         Some(made) => format!("{help}; {}: {}", made.says(), made.remedy("Service", "")),
         None => help,
     };
-    let path = "spec.baseline.namespace";
+    let path = baseline.field();
     let finding = input.config.finding(&code::UNKNOWN_SERVICE, path, message, help);
     made.iter()
         .take(SHOWN)
         .fold(finding, |finding, made| finding.also(made.by.place(), made.label()))
 }
 
+/// The baseline's namespaces in words.
+fn of_baseline(input: &Input<'_>) -> String {
+    let all = input.config.previews.spec.baseline.all();
+    all.iter().map(|namespace| format!("`{namespace}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Reports a service that is not there, or that may be one of several.
 fn exists(
     input: &Input<'_>,
     known: &Names<'_>,
     path: fmt::Arguments<'_>,
-    name: &str,
+    [name, namespace]: [&str; 2],
     report: &mut Report,
 ) {
-    if known.contains(name) {
+    let baseline = &input.config.previews.spec.baseline;
+    if !namespace.is_empty() && !baseline.includes(namespace) {
+        let path = format_args!("{path}.namespace");
+        let message = format!("`{namespace}` is no namespace of the baseline");
+        let help = format!("name one of {}", of_baseline(input));
+        report.push(input.config.finding(&code::UNKNOWN_SERVICE, path, message, help));
         return;
     }
-    let namespace = &input.config.previews.spec.baseline.namespace;
+    let path = format_args!("{path}.name");
+    match known.get(name) {
+        Some(all) if all.contains(namespace) || namespace.is_empty() && all.len() == 1 => return,
+        Some(all) if namespace.is_empty() => {
+            let message = format!("several namespaces have `{name}`: {}", some_of(all));
+            let help = "write its `namespace` beside the name";
+            report.push(input.config.finding(&code::AMBIGUOUS_NAMESPACE, path, message, help));
+            return;
+        }
+        _ => {}
+    }
+    not_there(input, known, path, [name, namespace], report);
+}
+
+/// Reports a service that is not there, with what may be meant or make it.
+fn not_there(
+    input: &Input<'_>,
+    known: &Names<'_>,
+    path: fmt::Arguments<'_>,
+    [name, namespace]: [&str; 2],
+    report: &mut Report,
+) {
+    let baseline = &input.config.previews.spec.baseline;
+    let is_near = |other: &str| match namespace {
+        "" => baseline.includes(other),
+        namespace => other == namespace,
+    };
     // Nobody reads on and on, and every name takes a look at all others.
     let near = (report.len() < SUGGESTIONS)
         .then(|| {
             let is_renamed = |object: &&Object| names::is_also_called(object, name);
-            let renamed = nameable(input).filter(|object| object.id.namespace == *namespace);
+            let renamed = nameable(input).filter(|object| is_near(&object.id.namespace));
             let renamed = renamed.filter(is_renamed).map(|object| object.id.name.as_str());
-            let mut names: Vec<&str> = known.iter().copied().collect();
+            let near = known.iter().filter(|(_, all)| all.iter().any(|one| is_near(one)));
+            let mut names: Vec<&str> = near.map(|(name, _)| *name).collect();
             names.sort_unstable();
             renamed.min().or_else(|| nearest(name, names))
         })
         .flatten();
-    let message = format!("no service or workload `{name}` in the baseline `{namespace}`");
-    let wanted = |kind: &str| Id {
+    let message = match namespace {
+        "" => format!("no service or workload `{name}` in the baseline {}", of_baseline(input)),
+        namespace => format!("no service or workload `{name}` in the namespace `{namespace}`"),
+    };
+    let wanted = |namespace: &String| Id {
         group: "".into(),
-        kind: kind.into(),
+        kind: "Service".into(),
         namespace: namespace.as_str().into(),
         name: name.into(),
     };
-    let mut made = match report.len() < SUGGESTIONS {
-        true => makers(input.objects, &wanted("Service")),
-        false => Vec::new(),
-    };
+    let mut made = Vec::new();
+    for near in baseline.all().iter().filter(|one| is_near(one)) {
+        if report.len() < SUGGESTIONS {
+            made.extend(makers(input.objects, &wanted(near)));
+        }
+    }
     // What may hold anything says nothing against a slip of the pen.
     made.retain(|made| near.is_none() || made.certainty > Certainty::Possible);
     let help = match (&made[..], near) {

@@ -136,8 +136,10 @@ fn checked(folder: &Path) -> Result<PathBuf, Refused> {
 pub(crate) fn read_tree(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Refused> {
     let list = folder.join(LIST);
     if what_is(&list)?.is_none() {
-        let message = format!("{} holds no {LIST}: it is not ours", folder.display());
-        return Err(refuse(message));
+        let message =
+            format!("{} is no folder that `render -o` wrote: it holds no {LIST}", folder.display());
+        let help = "name one, or compare with another revision by --base";
+        return Err(Diagnostic::new(&code::OUTPUT_FOLDER, message, help).into());
     }
     let paths = read_list(folder)?;
     check_way(folder, &BTreeMap::new(), &paths)?;

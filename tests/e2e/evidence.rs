@@ -44,7 +44,8 @@ const NOT_PROVED: &str = "\
   and says which address was asked. So nothing is known here about images, probes, or the time a pod takes to start.
 - **No sidecar was injected.** A stock Envoy takes the place of one pod's proxy at a time, and gets from istiod what that
   pod's proxy would get. Istio's own filters and iptables are not involved.
-- **No mutual TLS and no policies**: neither at the Gateway, whose listeners speak plain HTTP here, nor in the mesh.
+- **Mutual TLS and policies in one scenario alone**, between sidecars. All others, and the Gateways, speak plain HTTP here. No
+  NetworkPolicy is enforced: nothing here is a network.
 - **One cluster of one node**, and one caller at a time. These are proofs of routing, not figures of performance.
 - **Gitea in place of GitHub and GitLab**: Flux reports to them through other providers.
 - **No image was built, and no release fetched.** Where workflows run, an image is a folder that is pushed to the registry,

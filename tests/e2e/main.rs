@@ -11,6 +11,9 @@ mod books;
 #[path = "../common/dice.rs"]
 mod dice;
 #[allow(dead_code, reason = "shared with the other tests")]
+#[path = "../common/estate.rs"]
+mod estate;
+#[allow(dead_code, reason = "shared with the other tests")]
 #[path = "../common/evaluator/mod.rs"]
 mod evaluator;
 mod evidence;
@@ -47,11 +50,13 @@ const SCENARIOS: &[Scenario] = &[
     ("life of a pull request", scenarios::life::run),
     ("routing, east-west", scenarios::east_west::run),
     ("routing, north-south", scenarios::north_south::run),
+    ("routing, between namespaces", scenarios::namespaces::run),
     ("routes as the mesh follows them", scenarios::followed::run),
     ("adding and removing under load", scenarios::under_load::run),
     ("handing over the baseline", scenarios::hand_over::run),
     ("an artifact of each preview", scenarios::artifacts::run),
     ("the account of the template", scenarios::account::run),
+    ("the reserved prefix", scenarios::reserved::run),
     ("one broken preview", scenarios::broken::run),
     ("many previews of one service", scenarios::many::run),
     ("suites and what is watched", scenarios::observed::run),
@@ -60,6 +65,7 @@ const SCENARIOS: &[Scenario] = &[
     ("policies under mutual TLS", scenarios::policies::run),
     ("random shops", scenarios::random::run),
     ("what a waypoint is told", scenarios::ambient::run),
+    ("estates", scenarios::estates::run),
 ];
 
 /// Run only when E2E_ONLY names them: they take minutes, and a machine with nothing else to do.

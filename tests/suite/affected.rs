@@ -110,6 +110,16 @@ fn a_service_that_is_no_target_of_bake_is_refused_for_bake_alone() {
 }
 
 #[test]
+fn a_repository_without_a_commit_is_said_to_have_none() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let git = Git::init(scratch.path());
+    fs::write(git.folder.join("affected.yaml"), MAP).expect("written");
+    let said = anabranch(&git.folder, &["affected", "--base", "HEAD"]);
+    let words = String::from_utf8_lossy(&said.stderr);
+    assert!(words.contains("nothing is committed here yet"), "{words}");
+}
+
+#[test]
 fn a_rename_is_a_deletion_and_an_addition() {
     let (_scratch, git) = shop();
     let moved = [("services/basket/a", "1\n")];

@@ -149,7 +149,7 @@ fn a_rendered_folder_is_as_good_as_a_revision() {
     fs::hard_link(checkout.path("out/.anabranch"), checkout.path("list")).expect("a hard link");
     assert_eq!(checkout.diff(&["--rendered", "out"]).ok(), checkout.against_main());
     let other = checkout.diff(&["--rendered", "baseline"]).failed();
-    assert!(other.contains("it is not ours"), "{other}");
+    assert!(other.contains("is no folder that `render -o` wrote"), "{other}");
 }
 
 #[test]

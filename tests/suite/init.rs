@@ -61,12 +61,37 @@ fn init_takes_one_of_several_overlays_and_says_which() {
 }
 
 #[test]
+fn init_takes_the_overlay_of_one_cluster_where_all_have_one_namespace() {
+    let shop = Shop::new();
+    overlays(&shop, &["production", "staging"]);
+    for name in ["production", "staging"] {
+        let file = format!("apps/{name}/kustomization.yaml");
+        shop.write(&file, "namespace: shop\nresources: [../base]\n");
+    }
+    // Of no namespace, and so of no baseline.
+    shop.write(
+        "infra/class.yaml",
+        "{apiVersion: v1, kind: PersistentVolume, metadata: {name: disk}}",
+    );
+    let said = words(shop.run("init"));
+    for wanted in [
+        "the baseline is namespace shop, with the manifests in ./apps/staging\n",
+        "the same Services are in ./apps/production too: spec.baseline.path says which are meant\n",
+    ] {
+        assert!(said.contains(wanted), "{said}");
+    }
+    shop.run("set pr-1 --image cart=cart:2").ok();
+    shop.run("check").ok();
+}
+
+#[test]
 fn init_says_why_it_takes_no_path() {
     let shop = Shop::new();
     overlays(&shop, &["staging"]);
-    // Two halves of a namespace that no overlay builds upon, with one object in both.
-    shop.write("apps/more/all.yaml", CART);
-    shop.write("apps/again/all.yaml", CART);
+    // A namespace in two parts, neither of which holds all, with one object in both.
+    let other = |name: &str| CART.replace("name: cart", &format!("name: {name}"));
+    shop.write("apps/more/all.yaml", &format!("{CART}---\n{}", other("mail")));
+    shop.write("apps/again/all.yaml", &format!("{CART}---\n{}", other("pay")));
     let said = words(shop.run("init --namespace shop"));
     assert!(said.contains("./apps is not taken, as it holds Service cart twice\n"), "{said}");
     let text = fs::read_to_string(shop.path("previews.yaml")).expect("is written");
@@ -87,7 +112,7 @@ fn init_writes_what_it_finds_and_check_passes_it() {
     shop.run("init apps").ok();
     let text = fs::read_to_string(shop.path("apps/previews.yaml")).expect("is written");
     for wanted in [
-        "    # Its services: cart, web.\n    # Other namespaces here: money.\n    namespace: shop\n",
+        "    # Its services: cart, web.\n    # Other namespaces here: money. A system that lives in several lists them as `namespaces`.\n    namespace: shop\n",
         "    path: ./apps\n",
         "    gate: ./apps/previews/gate\n",
         "{namespace: infra, name: public, sectionName: https}",

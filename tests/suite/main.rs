@@ -1,5 +1,7 @@
 //! The one test binary: black-box tests of the command line, one module per subject.
 
+#[path = "../common/access.rs"]
+mod access;
 mod action_races;
 mod actions;
 mod affected;
@@ -26,6 +28,7 @@ mod estates;
 mod evaluator;
 mod evaluator_tests;
 mod expected;
+mod forks;
 mod forms;
 mod function;
 mod git;
@@ -42,11 +45,13 @@ mod meshes;
 mod mistakes;
 mod namespace_labels;
 mod nasty;
+mod network_policies;
 mod objects;
 mod orchestrator;
 mod output;
 mod outside;
 mod overlaps;
+mod policies;
 mod prefixes;
 mod propagation;
 mod protocol;

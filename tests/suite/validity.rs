@@ -8,6 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use super::estate::Estate;
 use super::expected::{extra_args, files, folders, golden, name};
 use super::orchestrator::{ANABRANCH, kustomize, root, run};
 use super::schema::{Schemas, documents};
@@ -19,7 +20,7 @@ struct Case {
     arguments: Vec<String>,
 }
 
-/// The example, and every golden case.
+/// The example, every golden case, and the estates.
 fn cases() -> Vec<Case> {
     let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let mut cases = vec![Case {
@@ -35,6 +36,11 @@ fn cases() -> Vec<Case> {
         arguments.extend(extra_args(&case));
         cases.push(Case { name: name(&case), folder: case, arguments });
     }
+    cases.extend(Estate::all().into_iter().map(|estate| Case {
+        name: estate.name(),
+        folder: estate.folder,
+        arguments: words("render previews.yaml --baseline baseline"),
+    }));
     cases
 }
 

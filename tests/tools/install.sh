@@ -20,6 +20,8 @@ FLUX_OPERATOR=v0.58.0
 CERT_MANAGER=v1.21.2
 PROMETHEUS_OPERATOR=v0.93.0
 EXTERNAL_SECRETS=v1.3.2 # the newest that is a Go module; v2 has the same kinds
+CLOUDNATIVE_PG=v1.28.0
+OPENSHIFT=v0.0.0-20260501191448-a49973eaef53 # as Istio pins it
 KUBECONFORM=v0.8.0
 KYAML=v0.21.1
 
@@ -132,7 +134,7 @@ schema flux-operator.yaml "github.com/controlplaneio-fluxcd/flux-operator@$FLUX_
 for kind in certificates clusterissuers; do
   schema $kind.yaml "github.com/cert-manager/cert-manager@$CERT_MANAGER" deploy/crds/cert-manager.io_$kind.yaml
 done
-for kind in clusterexternalsecrets clustersecretstores; do
+for kind in clusterexternalsecrets clustersecretstores externalsecrets; do
   schema $kind.yaml "github.com/external-secrets/external-secrets@$EXTERNAL_SECRETS" \
     config/crds/bases/external-secrets.io_$kind.yaml
 done
@@ -140,6 +142,9 @@ for kind in podmonitors servicemonitors prometheusrules; do
   schema $kind.yaml "github.com/prometheus-operator/prometheus-operator@$PROMETHEUS_OPERATOR" \
     example/prometheus-operator-crd/monitoring.coreos.com_$kind.yaml
 done
+schema clusters.yaml "github.com/cloudnative-pg/cloudnative-pg@$CLOUDNATIVE_PG" \
+  config/crd/bases/postgresql.cnpg.io_clusters.yaml
+schema routes.yaml "github.com/openshift/api@$OPENSHIFT" route/v1/zz_generated.crd-manifests/routes.crd.yaml
 
 # corpus MODULE@VERSION: the YAML files of a module, for the tests of the reader.
 corpus() {

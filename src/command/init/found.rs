@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Report, Sources};
+use crate::kube::kinds::is_cluster_scoped;
 use crate::kube::{Object, gateway};
 use crate::limits::InputLimits;
 use crate::read::{built_upon, open_baseline, parse_baseline, source_root};
@@ -18,8 +19,8 @@ const BUILD: &str = "kustomize build ";
 pub(super) struct Found {
     /// The Services of each namespace.
     services: BTreeMap<String, BTreeSet<String>>,
-    /// The folders of the objects of each namespace.
-    folders: BTreeMap<String, BTreeSet<PathBuf>>,
+    /// The folders of the objects of each namespace, with the Services of it that each holds.
+    folders: BTreeMap<String, BTreeMap<PathBuf, BTreeSet<String>>>,
     pub(super) gateway: Option<Listener>,
 }
 
@@ -56,14 +57,23 @@ impl Found {
     }
 
     fn add(&mut self, object: &Object, folder: Option<PathBuf>) {
-        let namespace = object.id.namespace.to_string();
-        if object.is("", "Service") && is_dns_label(&object.id.name) {
-            let services = self.services.entry(namespace.clone()).or_default();
-            services.insert(object.id.name.to_string());
-        }
-        self.folders.entry(namespace).or_default().extend(folder);
         if object.is(gateway::GROUP, "Gateway") && self.gateway.is_none() {
             self.gateway = wildcard(object);
+        }
+        let namespace = match object.is("", "Namespace") {
+            true => object.id.name.to_string(),
+            // What is of no namespace is of no baseline more than of another.
+            false if is_cluster_scoped(&object.id.group, &object.id.kind) => return,
+            false => object.id.namespace.to_string(),
+        };
+        let folders = self.folders.entry(namespace.clone()).or_default();
+        let in_folder = folder.map(|folder| folders.entry(folder).or_default());
+        if object.is("", "Service") && is_dns_label(&object.id.name) {
+            let name = object.id.name.to_string();
+            if let Some(services) = in_folder {
+                services.insert(name.clone());
+            }
+            self.services.entry(namespace).or_default().insert(name);
         }
     }
 
@@ -90,12 +100,28 @@ impl Found {
     /// The smallest folder that holds what is in this namespace, or says none.
     pub(super) fn folder_of(&self, namespace: &str) -> Option<PathBuf> {
         let names = [namespace, ""].into_iter().filter_map(|name| self.folders.get(name));
-        let mut folders = names.flatten();
+        let mut folders = names.flat_map(BTreeMap::keys);
         let first = folders.next()?.clone();
         Some(folders.fold(first, |common, folder| {
             let alike = common.components().zip(folder.components());
             alike.take_while(|(a, b)| a == b).map(|(part, _)| part).collect()
         }))
+    }
+
+    /// The folders each of which holds all Services of this namespace: overlays for several clusters. That of
+    /// production comes last.
+    pub(super) fn whole_folders_of(&self, namespace: &str) -> Vec<&Path> {
+        let (Some(all), Some(folders)) =
+            (self.services.get(namespace), self.folders.get(namespace))
+        else {
+            return Vec::new();
+        };
+        let whole = folders.iter().filter(|(_, services)| *services == all);
+        let mut whole: Vec<&Path> = whole.map(|(folder, _)| folder.as_path()).collect();
+        let name =
+            |folder: &Path| folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        whole.sort_by_key(|folder| is_production(&name(folder)));
+        whole
     }
 }
 
@@ -134,8 +160,8 @@ fn read(folder: &Path) -> (Vec<Object>, Sources, Report) {
     (objects, sources, report)
 }
 
-fn is_production(namespace: &str) -> bool {
-    namespace.split('-').any(|word| ["live", "prod", "production"].contains(&word))
+fn is_production(name: &str) -> bool {
+    name.split('-').any(|word| ["live", "prod", "production"].contains(&word))
 }
 
 /// The first listener of a Gateway that serves every host below a domain.

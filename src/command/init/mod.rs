@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use self::found::{Found, Listener, fault};
+use self::found::{Found, Listener};
 use super::voice::Voice;
 use crate::diagnostic::{Diagnostic, Refused, code, some_of, stage};
 use crate::read::{git_root, other_spelling, source_root};
@@ -48,6 +48,8 @@ struct Baseline {
     path: String,
     /// Why the path stands in the file as a comment, if it does.
     fault: Option<String>,
+    /// Other folders that hold the same Services, as paths.
+    beside: Vec<String>,
 }
 
 /// Writes both files: what is to be said of them.
@@ -82,23 +84,39 @@ fn baseline(found: &Found, folder: &Path, wanted: Option<&str>) -> Result<Baseli
     let namespace = wanted.or(found.namespace()).unwrap_or(NAMESPACE);
     // Beside the baseline there will be suites, gates and whatever else has no place in it.
     let own = found.folder_of(namespace).unwrap_or_else(|| folder.to_owned());
-    let path = below_root(&own)?;
-    let fault = match found.services_of(namespace) {
+    let (path, namespace) = (below_root(&own)?, namespace.to_owned());
+    let fault = match found.services_of(&namespace) {
         None => Some(format!("no Service of it was found in ./{path}")),
-        Some(_) => fault(&own, namespace).map(|why| format!("./{path} is not taken, as {why}")),
+        Some(_) => {
+            found::fault(&own, &namespace).map(|why| format!("./{path} is not taken, as {why}"))
+        }
     };
-    Ok(Baseline { namespace: namespace.to_owned(), path, fault })
+    let whole = found.whole_folders_of(&namespace);
+    let reads = |folder: &&&Path| found::fault(folder, &namespace).is_none();
+    let Some(one) = whole.iter().find(reads).filter(|_| fault.is_some()) else {
+        return Ok(Baseline { namespace, path, fault, beside: Vec::new() });
+    };
+    let others = whole.iter().filter(|folder| *folder != one);
+    let beside = others.map(|folder| below_root(folder)).collect::<Result<_, _>>()?;
+    Ok(Baseline { path: below_root(one)?, fault: None, beside, namespace })
 }
 
 /// What was taken for the baseline, in words, and what else could have been.
 fn words(baseline: &Baseline, found: &Found) -> String {
-    let Baseline { namespace, path, fault } = baseline;
+    let Baseline { namespace, path, fault, beside } = baseline;
     let mut words = match fault {
         None => format!("the baseline is namespace {namespace}, with the manifests in ./{path}\n"),
         Some(why) => format!(
             "the baseline is namespace {namespace}, and spec.baseline.path is yours to fill in: {why}\n"
         ),
     };
+    if !beside.is_empty() {
+        let beside = some_of(beside.iter().map(|path| format!("./{path}")));
+        let _ = writeln!(
+            words,
+            "the same Services are in {beside} too: spec.baseline.path says which are meant"
+        );
+    }
     let others = found.beside(namespace);
     if !others.is_empty() {
         let _ = writeln!(
@@ -136,7 +154,7 @@ fn below_root(folder: &Path) -> Result<String, Refused> {
 
 /// The text of previews.yaml.
 fn previews_file(name: &str, below: &str, baseline: &Baseline, found: &Found) -> String {
-    let Baseline { namespace, path, fault } = baseline;
+    let Baseline { namespace, path, fault, .. } = baseline;
     let mut text = HEAD.replace("NAME", &as_scalar(name));
     text.push_str("spec:\n  baseline:\n");
     if let Some(services) = found.services_of(namespace) {
@@ -144,7 +162,8 @@ fn previews_file(name: &str, below: &str, baseline: &Baseline, found: &Found) ->
     }
     let others = found.beside(namespace);
     if !others.is_empty() {
-        text.push_str(&format!("    # Other namespaces here: {}.\n", some_of(others)));
+        let others = some_of(others);
+        text.push_str(&format!("    # Other namespaces here: {others}. A system that lives in several lists them as `namespaces`.\n"));
     }
     text.push_str(&format!("    namespace: {}\n", as_scalar(namespace)));
     text.push_str("    # Where its manifests are, from the root of the repository.\n");

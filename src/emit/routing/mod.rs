@@ -117,8 +117,9 @@ impl<'a> Moved<'a> {
         Self { env, catalog: plan.catalog, from: namespace, to: namespace }
     }
 
-    /// A route in the namespace of the preview.
-    fn inside(plan: &'a Plan<'a>, env: &'a Environment<'a>, original: &'a Object) -> Self {
-        Self { to: &env.namespace, ..Self::beside(plan, env, original) }
+    /// A route that is attached to copies.
+    fn inside(plan: &'a Plan<'a>, env: &'a Environment<'a>, local: &'a Local<'a>) -> Self {
+        let to = &env.room(local.home).namespace;
+        Self { to, ..Self::beside(plan, env, local.route.object) }
     }
 }

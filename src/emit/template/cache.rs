@@ -4,36 +4,40 @@
 //! for what differs, and objects made in the ordinary way where they cannot.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use smallvec::SmallVec;
 
 use super::host_rules;
 use super::stencil::{Draft, Stencil};
-use super::values::{HoleValues, PreviewValues};
+use super::values::{HoleValues, PreviewValues, names_of};
 use crate::emit::flux::{self, Flux};
 use crate::emit::routing::{self, Grant, PreviewRoute, istio};
-use crate::emit::{copy, environment, policies};
-use crate::kube::{Id, Object};
+use crate::emit::{copy, environment, policies, quota};
+use crate::kube::{Id, Object, marks};
 use crate::model::once_map::OnceMap;
 use crate::plan::policies::Guard;
 use crate::plan::routing::istio::HostRules;
-use crate::plan::{Alias, Body, Copied, Environment, Plan, Value};
+use crate::plan::{Alias, Body, Copied, Environment, Plan, Room, Value};
 use crate::yaml::{Node, mark};
 
 /// A part of a preview.
 #[derive(Debug)]
 pub(in crate::emit) enum Part<'p> {
-    /// The Namespace; `owned` where another Flux Kustomization applies it.
+    /// The Namespace of a room; `owned` where another Flux Kustomization applies it.
     Namespace {
+        /// The room.
+        room: &'p Room<'p>,
         /// Another Flux Kustomization applies it.
         owned: bool,
     },
-    /// The ConfigMap that tests read.
-    Facts,
-    /// The Sidecar.
-    Sidecar,
+    /// The ConfigMap that tests read in a room.
+    Facts(&'p Room<'p>),
+    /// What a room may use.
+    Quota(&'p Room<'p>),
+    /// The Sidecar of a room.
+    Sidecar(&'p Room<'p>),
     /// What keeps copies to their waypoint.
     Guard(&'p Guard<'p>),
     /// A name that leads to the baseline.
@@ -65,6 +69,9 @@ pub(in crate::emit) struct Parts<'p> {
     cuts: bool,
     namespaces: [Cache; 2],
     facts: Cache,
+    /// Whether previews have quotas.
+    pub(in crate::emit) has_quota: bool,
+    quota: Cache,
     sidecar: Cache,
     grants: Cache,
     /// By the number of the original.
@@ -107,6 +114,8 @@ impl<'p> Parts<'p> {
             cuts,
             namespaces: Default::default(),
             facts: Cache::default(),
+            has_quota: ["hard", "limitRange"].iter().any(|one| plan.config.quota(one).is_some()),
+            quota: Cache::default(),
             sidecar: Cache::default(),
             grants: Cache::default(),
             copies: caches(objects),
@@ -140,12 +149,20 @@ impl<'p> Parts<'p> {
         self.cuts && env.takes_marks()
     }
 
-    /// The preview of this index with marks for its name and namespace.
+    /// The preview of this index with marks for its name and namespace. Where the baseline has several namespaces, those
+    /// of a preview are its name and a text that all previews have: no mark is needed for them.
     pub(in crate::emit) fn marked(&self, index: usize) -> &Environment<'p> {
-        self.marked[index].get_or_init(|| Environment {
-            name: mark::NAME,
-            namespace: mark::NAMESPACE.to_owned(),
-            ..self.plan.environments[index].clone()
+        let spec = &self.plan.config.previews.spec;
+        let marked = |room: &Room<'p>| Room {
+            namespace: match spec.baseline.only() {
+                Some(_) => mark::NAMESPACE.to_owned(),
+                None => spec.namespace_of(mark::NAME, room.baseline),
+            },
+            ..room.clone()
+        };
+        self.marked[index].get_or_init(|| {
+            let env = self.plan.environments[index].clone();
+            Environment { name: mark::NAME, rooms: env.rooms.iter().map(marked).collect(), ..env }
         })
     }
 
@@ -162,9 +179,10 @@ impl<'p> Parts<'p> {
     /// The cache of a part.
     fn cache(&self, part: &Part<'_>) -> Option<&Cache> {
         match part {
-            Part::Namespace { owned } => Some(&self.namespaces[usize::from(*owned)]),
-            Part::Facts => Some(&self.facts),
-            Part::Sidecar => Some(&self.sidecar),
+            Part::Namespace { owned, .. } => Some(&self.namespaces[usize::from(*owned)]),
+            Part::Facts(_) => Some(&self.facts),
+            Part::Quota(_) => Some(&self.quota),
+            Part::Sidecar(_) => Some(&self.sidecar),
             Part::Grants(_) => Some(&self.grants),
             Part::Guard(guard) => self.guards.get(guard.service.object.number),
             Part::Alias(Alias::Service(service)) => self.aliases.get(service.object.number),
@@ -186,8 +204,8 @@ pub(in crate::emit) struct Maker<'m, 'p> {
     index: usize,
     /// Whether stencils can be filled with its name.
     fills: bool,
-    /// Its ServiceAccounts, found when first needed.
-    accounts: OnceCell<copy::Accounts<'p>>,
+    /// Its ServiceAccounts by the namespace of the baseline, found when first needed.
+    accounts: OnceCell<BTreeMap<&'p str, copy::Accounts<'p>>>,
     /// What fills the holes of its drafts.
     values: RefCell<PreviewValues>,
 }
@@ -199,27 +217,28 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     }
 
     /// What the route of this index needs to be allowed.
-    pub(in crate::emit) fn grant(&self, route: usize) -> Option<Grant<'p>> {
-        self.parts.routes[route].0.grant(self.parts.plan)
+    pub(in crate::emit) fn grants(&self, route: usize) -> Vec<Grant<'p>> {
+        self.parts.routes[route].0.grants()
     }
 
-    fn accounts(&self) -> &copy::Accounts<'p> {
-        self.accounts.get_or_init(|| copy::accounts(self.env))
+    fn accounts(&self, home: &str) -> &copy::Accounts<'p> {
+        let accounts = self.accounts.get_or_init(|| copy::accounts(self.env));
+        accounts.get(home).expect("what is copied has a room")
     }
 
-    fn copy(&self, env: &Environment<'_>, body: Node) -> Object {
-        copy::copy(self.parts.plan, env, || self.accounts(), body)
+    fn copy(&self, env: &Environment<'_>, home: &str, body: Node) -> Object {
+        copy::copy(self.parts.plan, env, env.room(home), || self.accounts(home), body)
     }
 
     /// A part as objects.
     fn objects(&self, part: &Part<'_>) -> Vec<Object> {
         let (plan, flux, env) = (self.parts.plan, &self.parts.flux, self.env);
         match part {
-            Part::Facts => {
-                let facts = environment::facts(plan, self.index);
-                vec![environment::config_map(plan, env, facts)]
+            Part::Facts(room) => {
+                let facts = environment::facts(plan, self.index, room);
+                vec![environment::config_map(plan, env, room, facts)]
             }
-            Part::Copy(copied) => vec![self.copy(env, plan.policies.body(copied))],
+            Part::Copy(copied) => vec![self.copy(env, copied.home, plan.policies.body(copied))],
             Part::Flux(part) => vec![flux.object(*part, env, flux.facts(*part, self.index))],
             _ => self.without_values(part, env),
         }
@@ -230,15 +249,15 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         let (plan, flux) = (self.parts.plan, &self.parts.flux);
         let env = self.parts.marked(self.index);
         Some(match part {
-            Part::Facts => {
-                let facts = environment::facts(plan, self.index).into_iter().enumerate();
+            Part::Facts(room) => {
+                let facts = environment::facts(plan, self.index, room).into_iter().enumerate();
                 let facts = facts.map(|(n, (key, _))| (key, mark::value(n).into()));
-                vec![environment::config_map(plan, env, facts.collect())]
+                vec![environment::config_map(plan, env, env.room(room.baseline), facts.collect())]
             }
-            Part::Copy(Copied { original, body: Body::Changed(changes), .. }) => {
-                vec![self.copy(env, changes.mark(&original.node)?)]
+            Part::Copy(Copied { original, home, body: Body::Changed(changes), .. }) => {
+                vec![self.copy(env, home, changes.mark(&original.node)?)]
             }
-            Part::Copy(copied) => vec![self.copy(env, plan.policies.body(copied))],
+            Part::Copy(copied) => vec![self.copy(env, copied.home, plan.policies.body(copied))],
             Part::Flux(part) => {
                 let facts = flux.facts(*part, self.index).into_iter().enumerate();
                 let facts = facts.map(|(n, (key, _))| (key, mark::value(n)));
@@ -252,13 +271,16 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     fn without_values(&self, part: &Part<'_>, env: &Environment<'_>) -> Vec<Object> {
         let plan = self.parts.plan;
         match part {
-            Part::Namespace { owned } => vec![environment::namespace(plan, env, *owned)],
-            Part::Sidecar => vec![environment::sidecar(plan, env)],
+            Part::Namespace { room, owned } => {
+                vec![environment::namespace(plan, env, env.room(room.baseline), *owned)]
+            }
+            Part::Quota(room) => quota::emit(plan, env, env.room(room.baseline)),
+            Part::Sidecar(room) => vec![environment::sidecar(plan, env, env.room(room.baseline))],
             Part::Guard(guard) => policies::guard(plan, env, guard),
             Part::Alias(alias) => vec![environment::alias(plan, env, *alias)],
             Part::Route(index) => self.parts.routes[*index].0.objects(plan, env),
             Part::Grants(grants) => routing::grants(plan, env, grants),
-            Part::Facts | Part::Copy(_) | Part::Flux(_) => Vec::new(),
+            Part::Facts(_) | Part::Copy(_) | Part::Flux(_) => Vec::new(),
         }
     }
 
@@ -274,13 +296,21 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     {
         let mut key = CacheKey::new();
         match part {
-            Part::Facts => {
-                for (name, value) in environment::facts(self.parts.plan, self.index) {
+            Part::Namespace { room, .. } => {
+                key.push(room.baseline);
+                key.extend(self.env.preview.fork().map(|_| marks::FORK));
+            }
+            Part::Quota(room) => key.push(room.baseline),
+            Part::Guard(_) => key.extend(self.env.rooms.iter().map(|room| room.baseline)),
+            Part::Facts(room) => {
+                key.push(room.baseline);
+                for (name, value) in environment::facts(self.parts.plan, self.index, room) {
                     values.add_string(&value);
                     key.push(name);
                 }
             }
             Part::Flux(part) => {
+                key.push(self.env.first);
                 for (name, value) in self.parts.flux.facts(*part, self.index) {
                     values.add_string(&value);
                     key.push(name);
@@ -293,16 +323,20 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 });
                 key.extend(changes.cache_key());
             }
-            Part::Alias(Alias::Declared(name)) => key.push(name),
-            Part::Sidecar => key.extend(self.env.other_namespaces.iter().map(String::as_str)),
-            Part::Grants(grants) => key.extend(grants.iter().map(|grant| match grant {
-                Grant::OfCopies(namespace) => namespace,
-                Grant::OfBaseline => "",
+            Part::Alias(Alias::Declared(name)) => key.extend([name.namespace, name.name]),
+            Part::Sidecar(room) => {
+                key.push(room.baseline);
+                key.extend(room.other_namespaces.iter().map(String::as_str));
+            }
+            Part::Grants(grants) => key.extend(grants.iter().flat_map(|grant| match *grant {
+                Grant::OfCopies { of, from } => ["copies", of, from],
+                Grant::OfBaseline { of, from } => ["baseline", of, from],
             })),
             _ => {}
         }
         if let Part::Copy(copied) = part {
-            key.extend(copy::depends_on(self.parts.plan, self.env, || self.accounts(), copied));
+            let accounts = || self.accounts(copied.home);
+            key.extend(copy::depends_on(self.env, accounts, copied));
         }
         key
     }
@@ -320,7 +354,8 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             others.truncate(first);
             return self.objects(part).into_iter().map(Draft::from).for_each(add);
         };
-        let names = [self.env.name, &self.env.namespace];
+        let HoleValues { name, namespace, .. } = names_of(self.env);
+        let names = [name, namespace];
         if !cfg!(debug_assertions) {
             return stencils.iter().map(|one| one.draft(names, first, others)).for_each(add);
         }

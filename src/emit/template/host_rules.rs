@@ -5,7 +5,7 @@
 
 use super::cache::Parts;
 use super::stencil::{Draft, Template};
-use super::values::HoleValues;
+use super::values::names_of;
 use crate::emit::routing::istio;
 use crate::plan::routing::istio::HostRules;
 use crate::plan::{Environment, Plan};
@@ -27,7 +27,7 @@ pub(super) fn virtual_service(parts: &Parts<'_>, rules: &HostRules<'_>) -> Optio
     alike.resize_with(rules.derived.len(), || None);
     for &(index, derived) in &rules.previews {
         let env = &plan.environments[index];
-        let values = HoleValues { name: env.name, namespace: &env.namespace, ..HoleValues::NONE };
+        let values = names_of(env);
         let template = alike[derived].get_or_insert_with(|| {
             Template::cut(&text_of(plan, parts.marked(index), rules, derived))
         });

@@ -27,4 +27,5 @@ mod values;
 
 pub(super) use cache::{Part, Parts};
 pub(crate) use stencil::Draft;
+pub(super) use values::names_of;
 pub(crate) use values::{HoleValues, PreviewValues};

@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::fmt::Write as _;
 
 use crate::kube::Id;
+use crate::plan::Environment;
 use crate::yaml::write_string;
 
 /// The values of a preview.
@@ -13,10 +14,17 @@ use crate::yaml::write_string;
 pub struct HoleValues<'a> {
     /// The name of the preview.
     pub name: &'a str,
-    /// Its namespace.
+    /// Its namespace, where it has one alone.
     pub namespace: &'a str,
     /// All others.
     pub others: &'a PreviewValues,
+}
+
+/// The values of a preview for holes of names alone. Where it may have several namespaces, none of these is a hole: see
+/// [`Parts::marked`](super::Parts::marked).
+pub(in crate::emit) fn names_of<'e>(env: &'e Environment<'_>) -> HoleValues<'e> {
+    let namespace = env.rooms.first().map_or("", |room| &room.namespace);
+    HoleValues { name: env.name, namespace, ..HoleValues::NONE }
 }
 
 impl HoleValues<'_> {

@@ -9,7 +9,7 @@ use super::gateways::{Binding, Listener, is_secure, port_number};
 use super::istio::Seen;
 use super::{Reader, Redirect};
 use crate::kube::{Object, gateway, istio};
-use crate::model::{Catalog, Home, Service};
+use crate::model::{Catalog, Home, ServiceName};
 use crate::yaml::Node;
 
 /// Reads HTTPRoutes and GRPCRoutes.
@@ -33,7 +33,12 @@ impl Reader for GatewayApi {
         weight_of(backend)
     }
 
-    fn service<'a>(&self, backend: &'a Node, route: &Object, home: Home<'_>) -> Option<&'a str> {
+    fn service<'a>(
+        &self,
+        backend: &'a Node,
+        route: &Object,
+        home: Home<'a>,
+    ) -> Option<ServiceName<'a>> {
         service_backend(backend, route, home)
     }
 
@@ -146,19 +151,28 @@ pub(crate) fn kind_of_parent(parent: &Node) -> (&str, &str) {
     (group, parent.text_at(&["kind"]).unwrap_or("Gateway"))
 }
 
-/// The parentRefs of a route that Istio takes for a Service of this namespace.
+/// The parentRefs of a route that Istio takes for Services of the baseline, and these.
 pub(crate) fn service_parents<'a>(
     route: &'a Object,
-    namespace: &str,
-) -> impl Iterator<Item = &'a Node> {
-    parents(route).iter().filter(move |parent| {
-        kind_of_parent(parent) == ("", "Service") && is_in(parent, route, namespace)
-    })
+    home: Home<'a>,
+) -> impl Iterator<Item = (&'a Node, ServiceName<'a>)> {
+    let of_core = parents(route).iter().filter(|parent| kind_of_parent(parent) == ("", "Service"));
+    of_core.filter_map(move |parent| Some((parent, named(parent, route, home)?)))
 }
 
-/// Whether a reference of a route is to this namespace.
-pub(crate) fn is_in(reference: &Node, route: &Object, namespace: &str) -> bool {
-    reference.text_at(&["namespace"]).unwrap_or(&route.id.namespace) == namespace
+/// The namespace that a reference of a route is to.
+pub(crate) fn namespace_of<'a>(reference: &'a Node, route: &'a Object) -> &'a str {
+    reference.text_at(&["namespace"]).unwrap_or(&route.id.namespace)
+}
+
+/// What a reference of a route names, if that is of the baseline.
+pub(crate) fn named<'a>(
+    reference: &'a Node,
+    route: &Object,
+    home: Home<'a>,
+) -> Option<ServiceName<'a>> {
+    let namespace = reference.text_at(&["namespace"]).unwrap_or(&route.id.namespace);
+    home.service(reference.text_at(&["name"])?, namespace)
 }
 
 /// The port of a parentRef, where it names one.
@@ -181,18 +195,17 @@ pub(crate) struct Ignored<'a> {
 pub(crate) fn ignored_parent<'a>(
     parent: &'a Node,
     route: &Object,
-    home: Home<'_>,
-    service: impl Fn(&str) -> Option<&'a Service<'a>>,
+    catalog: &'a Catalog<'a>,
 ) -> Option<Ignored<'a>> {
     let (group, kind) = kind_of_parent(parent);
-    if kind != "Service" || !is_in(parent, route, home.namespace) {
+    if kind != "Service" || !catalog.home.includes(namespace_of(parent, route)) {
         return None;
     }
     if !group.is_empty() {
         let why = format!("names a Service of the group `{group}`, which does not exist");
         return Some(Ignored { node: parent, why, help: "write `group: \"\"` in the parentRef" });
     }
-    let service = service(parent.text_at(&["name"])?)?;
+    let service = catalog.service(named(parent, route, catalog.home)?)?;
     let written = parent.get("port")?;
     let is_followed = |port: u16| {
         service.ports.iter().any(|one| one.number == port && one.protocol.is_routable())
@@ -350,11 +363,11 @@ pub(crate) fn is_hostname(backend: &Node) -> bool {
 pub(crate) fn service_backend<'a>(
     backend: &'a Node,
     route: &Object,
-    home: Home<'_>,
-) -> Option<&'a str> {
+    home: Home<'a>,
+) -> Option<ServiceName<'a>> {
     let name = backend.text_at(&["name"])?;
     match kind_of_backend(backend) {
-        ("", "Service") => is_in(backend, route, home.namespace).then_some(name),
+        ("", "Service") => named(backend, route, home),
         (istio::GROUP, "Hostname") if name.contains('.') => home.service_of(name, route),
         _ => None,
     }

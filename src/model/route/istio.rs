@@ -10,7 +10,7 @@ use super::gateway_api::Ignored;
 use super::gateways::{Binding, Listener, Name, is_secure, port_number};
 use super::{Reader, Redirect};
 use crate::kube::{Object, marks};
-use crate::model::{Catalog, Home};
+use crate::model::{Catalog, Home, ServiceName};
 use crate::yaml::Node;
 
 /// What a VirtualService calls all sidecars, among its gateways.
@@ -36,7 +36,12 @@ impl Reader for Istio {
         backend.get("weight").and_then(Node::integer_value).unwrap_or(0)
     }
 
-    fn service<'a>(&self, backend: &'a Node, route: &Object, home: Home<'_>) -> Option<&'a str> {
+    fn service<'a>(
+        &self,
+        backend: &'a Node,
+        route: &Object,
+        home: Home<'a>,
+    ) -> Option<ServiceName<'a>> {
         home.service_of(backend.text_at(&["destination", "host"])?, route)
     }
 
@@ -218,9 +223,9 @@ impl<'a> Seen<'a> {
         Self::In(to.into_iter().map(|name| if name == "." { home } else { name }).collect())
     }
 
-    /// Whether sidecars of this namespace see it, and those of some others do not.
-    pub(crate) fn is_private(&self, namespace: &str) -> bool {
-        matches!(self, Self::In(names) if names.contains(namespace))
+    /// Whether sidecars of the baseline see it, and those of some others do not.
+    pub(crate) fn is_private(&self, home: Home<'_>) -> bool {
+        matches!(self, Self::In(names) if names.iter().any(|name| home.includes(name)))
     }
 
     /// Whether sidecars of this namespace see it.

@@ -15,7 +15,7 @@ use self::gateway_api::Ignored;
 use self::gateways::{Binding, Listener};
 use self::istio::Seen;
 use crate::kube::{Object, RouteApi};
-use crate::model::{Catalog, Home};
+use crate::model::{Catalog, Home, ServiceName};
 use crate::yaml::Node;
 
 /// An object whose API is known to be one that routes are written in.
@@ -52,7 +52,7 @@ impl<'a> Route<'a> {
     }
 
     /// The services of the baseline that some rule of it chooses.
-    pub(crate) fn chosen(&self, home: Home<'_>) -> BTreeSet<&'a str> {
+    pub(crate) fn chosen(&self, home: Home<'a>) -> BTreeSet<ServiceName<'a>> {
         let reader = reader(self.api);
         let backends = self.all_rules().into_iter().flat_map(|rule| reader.backends(rule));
         backends.filter_map(|backend| reader.service(backend, self.object, home)).collect()
@@ -79,7 +79,12 @@ pub(crate) trait Reader: Sync {
     fn weight(&self, backend: &Node) -> i64;
 
     /// The service of the baseline that a backend of a route means.
-    fn service<'a>(&self, backend: &'a Node, route: &Object, home: Home<'_>) -> Option<&'a str>;
+    fn service<'a>(
+        &self,
+        backend: &'a Node,
+        route: &Object,
+        home: Home<'a>,
+    ) -> Option<ServiceName<'a>>;
 
     /// Every change of request headers that a route makes in the mesh: of rules and of backends.
     fn request_changes<'a>(&self, route: &'a Object) -> Vec<&'a Node>;

@@ -31,8 +31,8 @@ impl Bound<'_> {
     }
 }
 
-/// How the pods of a workload, or a ServiceAccount, are bound.
-fn of<'n>(catalog: &'n Catalog<'_>, body: &'n Node) -> Vec<Bound<'n>> {
+/// How the pods of a workload, or a ServiceAccount, of this namespace are bound.
+fn of<'n>(catalog: &'n Catalog<'_>, home: &str, body: &'n Node) -> Vec<Bound<'n>> {
     let own = body.at(&["metadata", "annotations"]);
     let is_pod = pod_spec(body).is_some();
     let is_account = body.text_at(&["kind"]) == Some("ServiceAccount");
@@ -42,7 +42,7 @@ fn of<'n>(catalog: &'n Catalog<'_>, body: &'n Node) -> Vec<Bound<'n>> {
     }
     let (of_pod, labels) = (pod_annotations(body), pod_labels(body));
     let of_namespace =
-        catalog.own_namespace().and_then(|one| one.node.at(&["metadata", "annotations"]));
+        catalog.namespace(home).and_then(|one| one.node.at(&["metadata", "annotations"]));
     for binding in BINDINGS {
         let places = match binding.on {
             On::Account => [own.filter(|_| is_account), None],
@@ -69,14 +69,15 @@ enum Named<'a> {
     Missing(Option<String>),
 }
 
-/// The objects of the baseline's namespace, of a kind that is not of the core, that a binding names.
+/// The objects of a namespace, of a kind that is not of the core, that a binding names.
 fn objects<'a>(
     catalog: &Catalog<'a>,
+    home: &str,
     bound: &Bound<'_>,
     (group, kind): (&'static str, &'static str),
     form: Form,
 ) -> Vec<Named<'a>> {
-    let get = |name: &str| match catalog.get(group, kind, name) {
+    let get = |name: &str| match catalog.get(home, group, kind, name) {
         Some(object) => Named::Found(object),
         None => Named::Missing(Some(name.to_owned())),
     };
@@ -86,7 +87,8 @@ fn objects<'a>(
         Form::Name => vec![get(text)],
         Form::NameOrTrue if text.is_empty() || text.eq_ignore_ascii_case("false") => Vec::new(),
         Form::NameOrTrue if text.eq_ignore_ascii_case("true") => {
-            let all = catalog.in_baseline(group, kind).filter(|object| is_injected(object));
+            let all = catalog.of_kind(group, kind).filter(|object| object.id.namespace == home);
+            let all = all.filter(|object| is_injected(object));
             let all: Vec<Named<'a>> = all.map(Named::Found).collect();
             if all.is_empty() { vec![Named::Missing(None)] } else { all }
         }
@@ -122,7 +124,8 @@ fn list(text: &str) -> Vec<String> {
 
 /// Adds what annotations of a pod name.
 pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, body: &Node) {
-    for bound in of(finder.catalog, body) {
+    let home = id.namespace.as_str();
+    for bound in of(finder.catalog, home, body) {
         match bound.binding.to {
             To::Object("", kind, form) => {
                 for reference in references(&bound, kind, form) {
@@ -130,13 +133,13 @@ pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, bo
                 }
             }
             To::Object(group, kind, form) => {
-                let named = objects(finder.catalog, &bound, (group, kind), form);
+                let named = objects(finder.catalog, home, &bound, (group, kind), form);
                 needs.objects.extend(named.into_iter().filter_map(|named| match named {
                     Named::Found(object) => Some(object),
                     Named::Missing(_) => None,
                 }));
             }
-            To::Dapr => needs.objects.extend(of_dapr(finder.catalog, body, &bound)),
+            To::Dapr => needs.objects.extend(of_dapr(finder.catalog, home, body, &bound)),
             To::Identity(..) | To::Address => {}
         }
     }
@@ -171,6 +174,7 @@ fn references(bound: &Bound<'_>, kind: &str, form: Form) -> Vec<Reference> {
 /// See <https://docs.dapr.io/operations/components/component-scopes/>.
 fn of_dapr<'a>(
     catalog: &Catalog<'a>,
+    home: &str,
     body: &Node,
     enabled: &Bound<'_>,
 ) -> impl Iterator<Item = &'a Object> {
@@ -181,7 +185,8 @@ fn of_dapr<'a>(
     let all: Vec<&'a Object> = kinds
         .into_iter()
         .filter(|_| is_on)
-        .flat_map(|kind| catalog.in_baseline("dapr.io", kind))
+        .flat_map(|kind| catalog.of_kind("dapr.io", kind))
+        .filter(|object| object.id.namespace == home)
         .collect();
     all.into_iter().filter(move |object| {
         let scopes = object.node.get("scopes").map(Node::items).unwrap_or_default();

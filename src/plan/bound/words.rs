@@ -28,8 +28,9 @@ pub(in crate::plan) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &
     let mut granted: BTreeMap<(&str, &str), Who<'_>> = BTreeMap::new();
     let mut missing: BTreeMap<(&str, String), Who<'_>> = BTreeMap::new();
     for &original in copies.originals() {
-        for bound in of(catalog, &original.node) {
-            if !copies.keep(original, |body| has(catalog, body, &bound)) {
+        let home = original.id.namespace.as_str();
+        for bound in of(catalog, home, &original.node) {
+            if !copies.keep(original, |body| has(catalog, home, body, &bound)) {
                 continue;
             }
             match bound.binding.to {
@@ -38,7 +39,7 @@ pub(in crate::plan) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &
                     granted.entry((says, help)).or_default().add(original, &bound);
                 }
                 To::Object(group, kind, form) if !group.is_empty() => {
-                    let named = objects(catalog, &bound, (group, kind), form);
+                    let named = objects(catalog, home, &bound, (group, kind), form);
                     let names = named.into_iter().filter_map(|named| match named {
                         Named::Missing(name) => Some(name.unwrap_or_default()),
                         Named::Found(_) => None,
@@ -53,12 +54,12 @@ pub(in crate::plan) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &
     }
     report.extend(granted.iter().map(|(says, who)| not_granted(*says, who)));
     report.extend(missing.iter().map(|((kind, name), who)| names_nothing(kind, name, who)));
-    dapr(plan, copies, report);
+    dapr(copies, report);
 }
 
 /// Whether a body is still bound like this.
-fn has(catalog: &Catalog<'_>, body: &Node, bound: &Bound<'_>) -> bool {
-    of(catalog, body).iter().any(|one| one.key == bound.key && one.text() == bound.text())
+fn has(catalog: &Catalog<'_>, home: &str, body: &Node, bound: &Bound<'_>) -> bool {
+    of(catalog, home, body).iter().any(|one| one.key == bound.key && one.text() == bound.text())
 }
 
 impl<'a> Who<'a> {
@@ -115,7 +116,7 @@ fn names_nothing(kind: &str, name: &str, who: &Who<'_>) -> Diagnostic {
 }
 
 /// Components by which Dapr takes messages for an application: copies have its name, and take them too.
-fn dapr(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &mut Report) {
+fn dapr(copies: &Copies<'_, '_>, report: &mut Report) {
     let calls = |object: &&&Object| {
         let on = pod_annotations(&object.node).and_then(|all| all.text_at(&["dapr.io/enabled"]));
         on.is_some_and(|on| on.eq_ignore_ascii_case("true"))
@@ -129,7 +130,7 @@ fn dapr(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &mut Report) {
         );
         let help = format!(
             "call them by `APP-ID.{}`, or over Services: these have aliases, and their routes know the key",
-            plan.catalog.namespace
+            first.id.namespace
         );
         let finding = Diagnostic::new(&code::DAPR_APP_ID, message, help);
         report.push(finding.at(first.place(), "is called and calls through Dapr"));

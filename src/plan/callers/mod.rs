@@ -13,7 +13,7 @@ use super::Plan;
 use super::hosts;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::Object;
-use crate::model::{Mesh, Referent, pod_spec, references};
+use crate::model::{Mesh, Referent, ServiceName, pod_spec, references};
 
 /// The most places that are shown.
 const SHOWN: usize = 5;
@@ -31,7 +31,7 @@ struct Reason {
 #[derive(Default)]
 struct Callers<'a> {
     all: Vec<(&'a Object, Reason)>,
-    called: BTreeSet<&'a str>,
+    called: BTreeSet<ServiceName<'a>>,
 }
 
 /// Warns of callers outside of the mesh that name a service with copies, of callers whose calls of it pass by
@@ -45,13 +45,14 @@ pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], report: &mut Report) {
     let is_captured = plan.catalog.mesh == Mesh::Sidecars;
     // Most baselines have no such pods.
     let affected = LazyCell::new(|| {
-        plan.environments.iter().flat_map(|env| &env.affected).copied().collect::<BTreeSet<&str>>()
+        let all = plan.environments.iter().flat_map(|env| &env.affected);
+        all.copied().collect::<BTreeSet<ServiceName<'_>>>()
     });
     let (mut without, mut past) = (Callers::default(), Callers::default());
     for object in plan.catalog.objects().filter(|object| pod_spec(&object.node).is_some()) {
         let called = || called(plan, &affected, object);
         if let Some(reason) = outside.reason(object) {
-            let called = called().into_iter().filter(|name| !outside.is_served(object, name));
+            let called = called().into_iter().filter(|name| !outside.is_served(object, *name));
             without.add(object, called.map(|name| (name, reason)));
         } else if let Some(bypass) = Bypass::of(object).filter(|_| is_captured) {
             let reason = |name| Some((name, past_sidecar(plan, &bypass, name)?));
@@ -86,8 +87,8 @@ pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], report: &mut Report) {
 }
 
 impl<'a> Callers<'a> {
-    fn add(&mut self, object: &'a Object, named: impl Iterator<Item = (&'a str, Reason)>) {
-        let named: Vec<(&str, Reason)> = named.collect();
+    fn add(&mut self, object: &'a Object, named: impl Iterator<Item = (ServiceName<'a>, Reason)>) {
+        let named: Vec<(ServiceName<'_>, Reason)> = named.collect();
         self.all.extend(named.first().map(|(_, reason)| (object, *reason)));
         self.called.extend(named.into_iter().map(|(name, _)| name));
     }
@@ -96,7 +97,7 @@ impl<'a> Callers<'a> {
         let message = format!(
             "calls from {} {what}: with the key too they reach {} of the baseline",
             first_of(SHOWN, ", ", self.all.iter().map(|(object, _)| object.id.to_string())),
-            first_of(SHOWN, ", ", self.called)
+            first_of(SHOWN, ", ", self.called.iter().map(|service| service.name))
         );
         (!self.all.is_empty()).then(|| finding(message, help, &self.all))
     }
@@ -135,42 +136,45 @@ fn finding(message: String, help: &str, all: &[(&Object, Reason)]) -> Diagnostic
 }
 
 /// The services with copies that an object calls, by what its texts name.
-fn called<'a>(plan: &Plan<'a>, affected: &BTreeSet<&str>, object: &Object) -> BTreeSet<&'a str> {
-    let own = match object.id.namespace == plan.catalog.namespace {
-        true => plan.catalog.selecting(object),
-        false => &[],
-    };
+fn called<'a>(
+    plan: &Plan<'a>,
+    affected: &BTreeSet<ServiceName<'_>>,
+    object: &Object,
+) -> BTreeSet<ServiceName<'a>> {
+    let own = plan.catalog.selecting(object);
     let mut named = names(plan, object);
-    named.retain(|name| affected.contains(name) && !own.contains(name) && !is_unrouted(plan, name));
+    named
+        .retain(|name| affected.contains(name) && !own.contains(name) && !is_unrouted(plan, *name));
     named
 }
 
 /// Why calls of a service pass by the sidecar, on some port that can be routed.
-fn past_sidecar(plan: &Plan<'_>, bypass: &Bypass<'_>, service: &str) -> Option<Reason> {
+fn past_sidecar(plan: &Plan<'_>, bypass: &Bypass<'_>, service: ServiceName<'_>) -> Option<Reason> {
     let ports = plan.catalog.service(service)?.routable();
     ports.into_iter().find_map(|port| bypass.of_port(port))
 }
 
-fn is_unrouted(plan: &Plan<'_>, service: &str) -> bool {
-    plan.config.facts(service).is_some_and(|facts| facts.unrouted)
+fn is_unrouted(plan: &Plan<'_>, service: ServiceName<'_>) -> bool {
+    let facts = plan.config.facts(service.name, service.namespace);
+    facts.is_some_and(|facts| facts.unrouted)
 }
 
 /// The services of the baseline that texts of a workload name, and ConfigMaps that it reads.
-fn names<'a>(plan: &Plan<'a>, object: &Object) -> BTreeSet<&'a str> {
+fn names<'a>(plan: &Plan<'a>, object: &Object) -> BTreeSet<ServiceName<'a>> {
     let (catalog, mut found) = (plan.catalog, BTreeSet::new());
-    let is_own = object.id.namespace == catalog.namespace;
+    let own = object.id.namespace.as_str();
     let mut take = |word: hosts::Word<'_>, _| {
         let mut labels = word.text.split('.');
         let (name, namespace) = (labels.next().unwrap_or_default(), labels.next());
-        if word.is_host && namespace.map_or(is_own, |namespace| namespace == catalog.namespace) {
-            found.extend(catalog.service(name).map(|service| service.name()));
-        }
+        let name = catalog.home.service(name, namespace.unwrap_or(own));
+        let service = name.filter(|_| word.is_host).and_then(|name| catalog.service(name));
+        found.extend(service.map(|service| service.id()));
     };
     hosts::find(&object.node, &mut take);
-    let pod = pod_spec(&object.node).filter(|_| is_own);
+    let pod = pod_spec(&object.node).filter(|_| catalog.home.includes(own));
     for reference in pod.map(references).unwrap_or_default() {
         let is_map = reference.referent == Referent::ConfigMap;
-        let map = is_map.then(|| catalog.get("", "ConfigMap", &reference.name)).flatten();
+        let map = is_map.then(|| catalog.get(own, "", "ConfigMap", &reference.name)).flatten();
         map.iter().for_each(|map| hosts::find(&map.node, &mut take));
     }
     found

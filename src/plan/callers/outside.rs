@@ -9,7 +9,7 @@ use crate::model::mesh::{
     DATA_PLANE_MODE, INJECT, INJECTION, asks_for_sidecar, injects, is_ambient, refuses_proxy,
 };
 use crate::model::waypoint::Waypoint;
-use crate::model::{Catalog, Mesh, pod_annotations, pod_labels, pod_spec};
+use crate::model::{Catalog, Mesh, ServiceName, pod_annotations, pod_labels, pod_spec};
 use crate::yaml::Node;
 
 /// Which pods are outside of the mesh.
@@ -33,7 +33,7 @@ impl<'c, 'a> Outside<'c, 'a> {
     /// Of the mesh of a catalogue.
     pub(super) fn of(catalog: &'c Catalog<'a>) -> Self {
         let all = catalog.of_kind("", "Namespace");
-        let elsewhere = all.filter(|one| one.id.name != catalog.namespace);
+        let elsewhere = all.filter(|one| !catalog.home.includes(&one.id.name));
         let outside = elsewhere.filter_map(|namespace| {
             let place = says_outside(catalog.mesh, namespace)?;
             Some((namespace.id.name.as_str(), place))
@@ -77,7 +77,7 @@ impl<'c, 'a> Outside<'c, 'a> {
     }
 
     /// Whether a waypoint reads the routes of a service for the pods of an object, which have no sidecar.
-    pub(super) fn is_served(&self, object: &Object, service: &str) -> bool {
+    pub(super) fn is_served(&self, object: &Object, service: ServiceName<'_>) -> bool {
         let mut namespaces = self.catalog.of_kind("", "Namespace");
         let namespace = namespaces.find(|one| one.id.name == object.id.namespace);
         self.catalog.mesh == Mesh::Sidecars

@@ -13,7 +13,7 @@ use super::patch::Patch;
 use crate::diagnostic::Problem;
 use crate::kube::meta::{SUBSTITUTE, is_substituted};
 use crate::limits::Allowance;
-use crate::model::Workload;
+use crate::model::{ServiceName, Workload};
 use crate::spec::{EnvVar, ServiceChange};
 use crate::yaml::{Node, mark};
 
@@ -23,6 +23,8 @@ pub(super) use self::images::decide;
 pub(super) struct Target<'a> {
     /// What the preview changes about it.
     pub(super) change: &'a ServiceChange,
+    /// Which service it means.
+    pub(super) name: ServiceName<'a>,
     /// The preview's index.
     pub(super) preview: usize,
     /// The index of the change among the preview's.

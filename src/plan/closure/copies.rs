@@ -64,9 +64,14 @@ impl<'a, 's> Copies<'a, 's> {
         (&mut self.all[*index], is_new)
     }
 
+    /// Adds a copy of what may be copied more than once: none is looked for.
+    pub(super) fn push(&mut self, copy: Copied<'a>) {
+        self.all.push(copy);
+    }
+
     /// The copies in the order of the originals.
     pub(super) fn into_vec(mut self) -> Vec<Copied<'a>> {
-        self.all.sort_unstable_by_key(|copy| copy.original.number);
+        self.all.sort_unstable_by_key(|copy| (copy.original.number, copy.home));
         self.all.shrink_to_fit();
         self.all
     }

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use super::Closure;
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::Object;
-use crate::model::{Mesh, pod_spec};
-use crate::plan::environment::{Alias, Body, Owners};
+use crate::model::{Mesh, ServiceName, pod_spec};
+use crate::plan::environment::{Alias, Body, Copied, Owners};
 use crate::plan::hosts::{Host, pod_host};
 use crate::plan::sidecars;
 use crate::spec::{Dependencies, ServiceFacts};
@@ -22,12 +22,13 @@ impl<'a> Closure<'a, '_> {
         }
         let finds = self.config.previews.spec.dependencies == Dependencies::Found;
         // Services that name others than themselves.
-        let mut calling: BTreeSet<&str> = BTreeSet::new();
+        let mut calling: BTreeSet<ServiceName<'_>> = BTreeSet::new();
         for index in 0..self.copies.all().len() {
             let needs = self.take_needs(index);
+            let home = self.copies.all()[index].home;
             let mut others = BTreeSet::new();
             if let Body::Changed(changes) = &self.copies.all()[index].body {
-                self.finder.hosts_of(changes, |host| {
+                self.finder.hosts_of(home, changes, |host| {
                     if needs.hosts.binary_search(&host).is_err() {
                         others.insert(host);
                     }
@@ -37,7 +38,7 @@ impl<'a> Closure<'a, '_> {
                 if let (true, Host::Service(service)) = (finds, host) {
                     let own = self.copies.get(service.object.number).map(|copy| &copy.owners);
                     let owners = self.copies.all()[index].owners.names().iter();
-                    let others = owners.filter(|name| !own.is_some_and(|own| own.contains(name)));
+                    let others = owners.filter(|name| !own.is_some_and(|own| own.contains(**name)));
                     calling.extend(others);
                 }
                 if let Host::Made(_) = host {
@@ -45,15 +46,15 @@ impl<'a> Closure<'a, '_> {
                 }
                 match host {
                     Host::Service(_) | Host::Namespace(_) if !finds => {}
-                    _ => self.host(host),
+                    _ => self.host(home, host),
                 }
             }
         }
-        for facts in self.facts_of_copies() {
+        for (name, facts) in self.facts_of_copies() {
             if !facts.dependencies.is_empty() {
-                calling.insert(&facts.name);
+                calling.insert(name);
             }
-            facts.dependencies.iter().for_each(|host| self.declared(host));
+            facts.dependencies.iter().for_each(|host| self.declared(name.namespace, host));
         }
         if finds {
             self.silent(&calling);
@@ -64,60 +65,65 @@ impl<'a> Closure<'a, '_> {
     }
 
     /// What is said in spec.services of whatever is copied.
-    fn facts_of_copies(&self) -> Vec<&'a ServiceFacts> {
+    fn facts_of_copies(&self) -> Vec<(ServiceName<'a>, &'a ServiceFacts)> {
         let mut named = BTreeSet::new();
         if !self.config.previews.spec.services.is_empty() {
             named.extend(self.copies.all().iter().flat_map(|copy| copy.owners.names()).copied());
             named.extend(&self.env.affected);
         }
-        named.into_iter().filter_map(|name| self.config.facts(name)).collect()
+        let facts = named.into_iter().filter_map(|name| Some((name, self.facts(name)?)));
+        facts.collect()
     }
 
     /// A declared dependency has its alias, whoever makes the service.
-    fn declared(&mut self, name: &'a str) {
-        match self.finder.dependency(name) {
+    fn declared(&mut self, home: &'a str, name: &'a str) {
+        let own = ServiceName { name, namespace: home };
+        match self.finder.dependency(home, name) {
             Some(Host::Service(_))
                 if self.config.previews.spec.dependencies == Dependencies::All => {}
-            Some(host) => self.host(&host),
-            None if name.contains('.') || self.env.affected.contains(name) => {}
-            None => self.env.aliases.push(Alias::Declared(name)),
+            Some(host) => self.host(home, &host),
+            None if name.contains('.') || self.env.affected.contains(&own) => {}
+            None => self.env.aliases.push(Alias::Declared(own)),
         }
     }
 
-    fn host(&mut self, host: &Host<'a>) {
+    /// Plans what follows from a host that a copy of this namespace of the baseline calls.
+    fn host(&mut self, home: &str, host: &Host<'a>) {
         match host {
             Host::Service(service) => {
-                if !self.env.affected.contains(service.name()) {
+                if !self.env.affected.contains(&service.id()) {
                     self.env.aliases.push(Alias::Service(service));
                 }
             }
             Host::Made(name) => {
                 if !self.env.affected.contains(name) {
-                    self.env.aliases.push(Alias::Declared(name));
+                    self.env.aliases.push(Alias::Declared(*name));
                 }
             }
             Host::Namespace(namespace) => {
-                if *namespace != self.env.namespace {
-                    self.env.other_namespaces.insert(namespace.clone());
+                let mut rooms = self.env.rooms.iter_mut();
+                let room = rooms.find(|room| room.baseline == home);
+                if let Some(room) = room.filter(|room| room.namespace != *namespace) {
+                    room.other_namespaces.insert(namespace.clone());
                 }
             }
             Host::Pod { pod, service, place } => {
                 if !self.env.affected.contains(service) {
-                    self.report.push(pod_host(pod, service, self.catalog.namespace, *place));
+                    self.report.push(pod_host(pod, *service, *place));
                 }
             }
         }
     }
 
     /// Notes services whose texts name no other: the hosts that they call may be in their images.
-    fn silent(&mut self, calling: &BTreeSet<&str>) {
+    fn silent(&mut self, calling: &BTreeSet<ServiceName<'_>>) {
         for change in &self.env.preview.services {
-            let name = change.name.as_str();
+            let name = self.catalog.resolve(&change.name, &change.namespace);
             let mut copies = self.copies.all().iter();
             let is_workload = |object: &Object| pod_spec(&object.node).is_some();
             let workload =
                 copies.find(|copy| copy.owners.contains(name) && is_workload(copy.original));
-            let Some(copy) = workload.filter(|_| !calling.contains(name)) else { continue };
+            let Some(copy) = workload.filter(|_| !calling.contains(&name)) else { continue };
             let message =
                 format!("no text of `{name}` names a service: what it calls may be in its image");
             let help = format!(
@@ -134,17 +140,25 @@ impl<'a> Closure<'a, '_> {
         if self.catalog.mesh != Mesh::Sidecars {
             return;
         }
-        for &sidecar in &self.finder.sidecars {
+        for &(home, sidecar) in &self.finder.sidecars {
             let mut owners = Owners::default();
-            for copy in self.copies.all() {
+            for copy in self.copies.all().iter().filter(|copy| copy.home == home) {
                 let node = &copy.original.node;
                 if pod_spec(node).is_some() && sidecars::holds_for(sidecar, node) {
                     owners.extend(&copy.owners);
                 }
             }
-            if !owners.names().is_empty() {
-                self.copy(sidecar, &owners);
-                self.env.keeps_sidecar |= sidecars::is_for_all(sidecar);
+            if owners.names().is_empty() {
+                continue;
+            }
+            match sidecar.id.namespace == home {
+                true => self.copy(sidecar, &owners),
+                // One for all namespaces is copied into each room.
+                false => self.copies.push(Copied { home, ..Copied::unchanged(sidecar, owners) }),
+            }
+            let mut rooms = self.env.rooms.iter_mut();
+            if let Some(room) = rooms.find(|room| room.baseline == home) {
+                room.keeps_sidecar |= sidecars::is_for_all(sidecar);
             }
         }
     }

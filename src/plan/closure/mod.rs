@@ -25,7 +25,7 @@ use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::makers::makers;
 use crate::kube::meta::{asks_for_substitution, is_literal};
 use crate::kube::{Id, Object};
-use crate::model::{Catalog, Support, Workload, pod_spec};
+use crate::model::{Catalog, ServiceName, Support, Workload, pod_spec};
 use crate::spec::{Config, ServiceChange, ServiceFacts, Stateful, Volumes};
 
 /// Plans the preview of this index.
@@ -36,7 +36,7 @@ pub(super) fn plan_preview<'a>(
     report: &mut Report,
 ) -> Environment<'a> {
     let (config, catalog) = (finder.config, finder.catalog);
-    let env = Environment::new(config, index);
+    let env = Environment::new(config, catalog, index);
     let copies = Copies::new(copy_index, env.preview.services.len());
     let needs = BTreeMap::new();
     let lacks = Lacks::default();
@@ -104,20 +104,21 @@ impl<'a, 'f> Closure<'a, 'f> {
         let mut targets = Vec::with_capacity(services.len());
         let catalog = self.catalog;
         for (index, change) in services.iter().enumerate() {
-            let workloads: SmallVec<[&Workload<'a>; 1]> = match catalog.service(&change.name) {
+            let name = catalog.resolve(&change.name, &change.namespace);
+            let workloads: SmallVec<[&Workload<'a>; 1]> = match catalog.service(name) {
                 Some(service) => {
-                    self.env.affected.insert(service.name());
+                    self.env.affected.insert(name);
                     if !service.has_selector() {
                         self.without_selector(index, service.object);
                         continue;
                     }
                     named(change, catalog.selected(service).collect())
                 }
-                None => catalog.workloads_named(&change.name).collect(),
+                None => catalog.workloads_named(name).collect(),
             };
-            let supported = self.supported(index, &change.name, workloads);
+            let supported = self.supported(index, name, workloads);
             let preview = self.env.index;
-            targets.push(Target { change, preview, index, workloads: supported });
+            targets.push(Target { change, name, preview, index, workloads: supported });
         }
         targets
     }
@@ -138,7 +139,7 @@ impl<'a, 'f> Closure<'a, 'f> {
     fn supported(
         &mut self,
         index: usize,
-        name: &str,
+        name: ServiceName<'_>,
         workloads: SmallVec<[&'a Workload<'a>; 1]>,
     ) -> SmallVec<[&'a Workload<'a>; 1]> {
         let preview = self.env.index;
@@ -196,19 +197,18 @@ impl<'a, 'f> Closure<'a, 'f> {
 
     /// The finding that nothing in the input runs a service, or nothing that is known to run pods, and what may make its
     /// workload.
-    fn without_workload(&self, name: &str, path: String) -> Diagnostic {
+    fn without_workload(&self, name: ServiceName<'_>, path: String) -> Diagnostic {
         if let Some(object) = self.unknown_workload(name) {
             let message = format!("{} runs `{name}`, and its kind is not known", object.id);
             let help = "preview a service that a Deployment runs, or run this one as a Deployment";
             let finding = self.config.finding(&code::UNSUPPORTED_WORKLOAD, path, message, help);
             return finding.also(object.place(), "the workload is here").once();
         }
-        let namespace = self.catalog.namespace.into();
         let (group, kind) = ("apps".into(), "Deployment".into());
-        let wanted = Id { group, kind, namespace, name: name.into() };
+        let wanted = Id { group, kind, namespace: name.namespace.into(), name: name.name.into() };
         let made = makers(self.catalog.objects(), &wanted);
         let help = match made.first() {
-            Some(made) => format!("{}: {}", made.says(), made.remedy("Deployment", name)),
+            Some(made) => format!("{}: {}", made.says(), made.remedy("Deployment", name.name)),
             None => "pass the file that holds its Deployment with --baseline".to_owned(),
         };
         let message = format!("`{name}` selects no workload of the input");
@@ -219,17 +219,17 @@ impl<'a, 'f> Closure<'a, 'f> {
     }
 
     /// An object of a kind without a row that has a template of pods like those that a service selects.
-    fn unknown_workload(&self, name: &str) -> Option<&'a Object> {
+    fn unknown_workload(&self, name: ServiceName<'_>) -> Option<&'a Object> {
         let service = self.catalog.service(name)?;
         let has_pods = |object: &&Object| {
-            object.id.namespace == self.catalog.namespace
+            object.id.namespace == name.namespace
                 && pod_spec(&object.node).is_some_and(|pod| pod.get("containers").is_some())
         };
         self.catalog.objects().filter(has_pods).find(|object| service.selects(&object.node))
     }
 
-    fn facts(&self, name: &str) -> Option<&'a ServiceFacts> {
-        self.config.facts(name)
+    fn facts(&self, name: ServiceName<'_>) -> Option<&'a ServiceFacts> {
+        self.config.facts(name.name, name.namespace)
     }
 
     /// Every other Service that selects a workload of the targets: it is affected too. A workload
@@ -269,14 +269,15 @@ impl<'a, 'f> Closure<'a, 'f> {
                     body: Body::Changed(Changes::default()),
                     ..Copied::unchanged(workload, Owners::default())
                 });
-                copy.owners.insert(&target.change.name);
+                copy.owners.insert(target.name);
                 if let (Body::Changed(changes), Some(images)) = (&mut copy.body, images.next()) {
                     changes.add(target.change, images);
                 }
             }
         }
         for copy in self.copies.all_mut() {
-            let mut facts = copy.owners.names().iter().filter_map(|name| self.config.facts(name));
+            let owners = copy.owners.names().iter();
+            let mut facts = owners.filter_map(|name| self.config.facts(name.name, name.namespace));
             let empty = facts.any(|facts| facts.volumes == Volumes::Empty);
             if let Body::Changed(changes) = &mut copy.body {
                 changes.empty_volumes = empty;
@@ -331,8 +332,9 @@ impl<'a, 'f> Closure<'a, 'f> {
         for object in &needs.objects {
             self.copy(object, owners);
         }
-        if needs.unwritten_account {
-            self.follow(self.finder.of_unwritten_account(), owners);
+        if let Some(home) = needs.unwritten_account {
+            let of_account = self.finder.of_unwritten_account(home);
+            of_account.into_iter().for_each(|needs| self.follow(needs, owners));
         }
     }
 
@@ -347,8 +349,8 @@ impl<'a, 'f> Closure<'a, 'f> {
         self.follow(self.finder.of(object), owners);
     }
 
-    /// Copies the policies that apply to originals of what is copied. They name nothing that has to come along, and
-    /// no patch reaches them.
+    /// Copies the policies that apply to originals of what is copied, with the Secrets that they name. No patch
+    /// reaches them.
     fn policies(&mut self) {
         for index in 0..self.copies.all().len() {
             let copy = &self.copies.all()[index];
@@ -360,6 +362,8 @@ impl<'a, 'f> Closure<'a, 'f> {
             for &policy in policies {
                 let copy = || Copied::unchanged(policy, Owners::default());
                 self.copies.get_or_make(policy.number, copy).0.owners.extend(&owners);
+                let named = self.finder.secrets_of(policy);
+                named.for_each(|secret| self.copy(secret, &owners));
             }
         }
     }
@@ -371,7 +375,10 @@ impl<'a, 'f> Closure<'a, 'f> {
             let is_off = matches!(&copy.body, Body::Changed(changes) if changes.literal);
             if is_off && asks_for_substitution(node) && !is_literal(node) {
                 let mut services = self.env.preview.services.iter();
-                let service = services.position(|service| copy.owners.contains(&service.name));
+                let service = services.position(|service| {
+                    let name = self.catalog.resolve(&service.name, &service.namespace);
+                    copy.owners.contains(name)
+                });
                 self.report.push(self.config.finding(
                     &code::SUBSTITUTION_OFF,
                     format_args!("{}.name", self.path(service.unwrap_or_default())),

@@ -8,6 +8,7 @@ use crate::diagnostic::{
 };
 use crate::kube::{Object, names};
 use crate::limits::Allowance;
+use crate::model::ServiceName;
 use crate::plan::changes::Changes;
 use crate::plan::environment::{Body, Copied};
 use crate::plan::patch::{Aim, Patch, identity};
@@ -16,6 +17,8 @@ use crate::yaml::Node;
 
 /// A patch, and where it stands.
 pub(super) struct Placed<'a> {
+    /// The service whose copies it may change.
+    service: ServiceName<'a>,
     /// Shared by all previews with this text, so it carries no place.
     patch: Arc<Patch<'a>>,
     origin: Origin<'a>,
@@ -82,8 +85,9 @@ impl<'a> Origin<'a> {
 impl<'a> Placed<'a> {
     /// Whether the patch may change a copy.
     fn owns(&self, copy: &Copied<'_>) -> bool {
-        let service = self.origin.service();
-        copy.owners.contains(service) || copy.original.id.name == service
+        let ServiceName { name, namespace } = self.service;
+        copy.owners.contains(self.service)
+            || copy.original.id.name == name && copy.home == namespace
     }
 
     /// Lets each part that names no copy mean the only one that is called so as well.
@@ -123,7 +127,10 @@ impl<'a> Closure<'a, '_> {
                 let (config, preview) = (self.config, self.env.index);
                 let origin = Origin { config, preview, service, index };
                 match self.finder.patch(patch) {
-                    Some(patch) => patches.push(Placed { patch, origin, aims: Vec::new() }),
+                    Some(patch) => {
+                        let service = self.catalog.resolve(&change.name, &change.namespace);
+                        patches.push(Placed { service, patch, origin, aims: Vec::new() });
+                    }
                     None => {
                         let parsed = self.finder.work.allow(|all| origin.parse(all));
                         self.report.extend(parsed.err().map(|problem| origin.finding(problem)));

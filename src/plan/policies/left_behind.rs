@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use super::names_targets;
 use super::reach::Targets;
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::Object;
 use crate::kube::kinds::{self, PolicyFate};
-use crate::kube::meta::{PUBLISHING, SPREADING};
+use crate::kube::meta::{CHOOSING, PUBLISHING, SPREADING};
 use crate::model::Catalog;
 use crate::plan::environment::Environment;
 
@@ -38,32 +39,36 @@ pub(in crate::plan) fn check(
         originals[copy.original.number] = Some(copy.original);
     }
     let is_copied: Vec<bool> = originals.iter().map(Option::is_some).collect();
-    let copies = Targets::of(catalog, originals.into_iter().flatten());
+    let originals: Vec<&Object> = originals.into_iter().flatten().collect();
+    let homes = catalog.home.namespaces.iter();
+    let copies = homes.map(|home| Targets::of(catalog, home, originals.iter().copied()));
+    let copies: Vec<Targets<'_>> = copies.collect();
     let is_copied = |policy: &Object| is_copied[policy.number];
     not_copied(catalog, &copies, is_copied, report);
-    left_out(catalog, &copies, report);
+    copies.iter().for_each(|copies| left_out(copies, report));
     left_out_of_copies(catalog.objects().filter(|object| is_copied(object)), report);
 }
 
 /// Warns of every policy that applies to a copied workload, once each.
 fn not_copied(
     catalog: &Catalog<'_>,
-    copies: &Targets<'_>,
+    all: &[Targets<'_>],
     is_copied: impl Fn(&Object) -> bool,
     report: &mut Report,
 ) {
-    let home = catalog.namespace;
     for policy in catalog.objects().filter(|object| !is_copied(object)) {
         let Some(kind) = kinds::find(&policy.id.group, &policy.id.kind) else { continue };
-        if kind.policy_fate == PolicyFate::Copied {
+        let is_followed = kind.group == "security.istio.io" || !names_targets(policy);
+        if kind.policy_fate == PolicyFate::Copied && is_followed {
             continue;
         }
-        let is_of_home = match kind.is_cluster_scoped {
-            false => policy.id.namespace == home,
-            true => policy.node.any_text(&|text| names(text, home)),
+        let is_of = |copies: &&Targets<'_>| match kind.is_cluster_scoped {
+            false => policy.id.namespace == copies.home,
+            true => policy.node.any_text(&|text| names(text, copies.home)),
         };
-        let ways = if is_of_home { kind.policy } else { &[] };
-        let touched = copies.touched(policy, ways);
+        let under = all.iter().filter(is_of);
+        let touched: Vec<&Object> =
+            under.flat_map(|copies| copies.touched(policy, kind.policy)).collect();
         if !touched.is_empty() {
             let names: BTreeSet<&str> = touched.iter().map(|one| one.id.name.as_str()).collect();
             let names = first_of(5, ", ", names);
@@ -86,13 +91,13 @@ fn names(text: &str, namespace: &str) -> bool {
 }
 
 /// Notes what is left out on purpose, once for each object of the baseline.
-fn left_out(catalog: &Catalog<'_>, copies: &Targets<'_>, report: &mut Report) {
+fn left_out(copies: &Targets<'_>, report: &mut Report) {
     let mut note = |object: &Object, what: String, label: &str| {
         let help = "nothing to do; add it to the previews' namespaces yourself if they need it";
         report.push(Diagnostic::new(&code::DROPPED, what, help).at(object.place(), label));
     };
     for (group, kind, reference, why) in SCALERS {
-        for scaler in catalog.in_baseline(group, kind) {
+        for scaler in copies.of_kind(group, kind) {
             let target = |key| scaler.node.text_at(&["spec", reference, key]);
             let (kind, name) = (target("kind").unwrap_or("Deployment"), target("name"));
             if copies.contains(kind, name.unwrap_or_default()) {
@@ -100,7 +105,7 @@ fn left_out(catalog: &Catalog<'_>, copies: &Targets<'_>, report: &mut Report) {
             }
         }
     }
-    for budget in catalog.in_baseline(BUDGETS.0, BUDGETS.1) {
+    for budget in copies.of_kind(BUDGETS.0, BUDGETS.1) {
         if !copies.selected(budget.node.at(&["spec", "selector"])).is_empty() {
             note(
                 budget,
@@ -116,11 +121,17 @@ fn left_out_of_copies<'a>(originals: impl Iterator<Item = &'a Object>, report: &
     const HOOK: &str = "helm.sh/hook";
     for original in originals {
         let has = |key: &&&str| original.annotation(key).is_some();
+        let chosen = |key: &&&str| has(key) || original.label(key).is_some();
+        let chosen: Vec<String> =
+            CHOOSING.iter().filter(chosen).map(|key| format!("`{key}`")).collect();
         let id = &original.id;
         let what = if let Some(key) = PUBLISHING.iter().find(has) {
             format!("the copies of {id} have no `{key}`: the name is the original's")
         } else if let Some(key) = SPREADING.iter().find(has) {
             format!("the copies of {id} have no `{key}`: they are for their previews alone")
+        } else if !chosen.is_empty() {
+            let keys = chosen.join(" and no ");
+            format!("the copies of {id} have no {keys}: their image is that of the preview")
         } else if original.annotation(HOOK).is_some() {
             format!("the copies of {id} have no `{HOOK}`: they come and go with their previews")
         } else {

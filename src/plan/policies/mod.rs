@@ -10,20 +10,24 @@
 
 mod authorization;
 mod calico;
+mod destinations;
 mod estate;
 mod glob;
 mod left_behind;
+mod network;
+mod preview_hosts;
 mod reach;
 mod waypoint;
 
 pub(super) use calico::is_in_word;
+pub(super) use estate::Estate;
 pub(super) use left_behind::check as check_left_behind;
+pub(super) use preview_hosts::check as check_preview_hosts;
 pub(super) use reach::plain_label;
-pub(crate) use waypoint::Guard;
+pub(crate) use waypoint::{Account, Guard};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use self::estate::Estate;
 use self::reach::Targets;
 use super::environment::{Copied, Environment};
 use super::routing::Routing;
@@ -38,6 +42,8 @@ use crate::yaml::Node;
 pub(crate) struct Policies<'a> {
     /// What the copies of a policy say, by the number of the original, where that is something else.
     rewritten: BTreeMap<usize, Node>,
+    /// Policies that were refused, by their numbers.
+    pub(super) refused: BTreeSet<usize>,
     /// What is added beside policies of the input, in the order of these.
     pub(crate) siblings: Vec<Sibling<'a>>,
     /// What keeps copies to the waypoints of their services.
@@ -47,7 +53,12 @@ pub(crate) struct Policies<'a> {
 impl<'a> Policies<'a> {
     /// The guards of a preview's copies.
     pub(crate) fn guards_of(&self, env: &Environment<'a>) -> impl Iterator<Item = &Guard<'a>> {
-        self.guards.iter().filter(|guard| env.affected.contains(guard.service.name()))
+        self.guards.iter().filter(|guard| env.affected.contains(&guard.service.id()))
+    }
+
+    /// What the copies of a policy say, where that is something else than the original.
+    pub(super) fn rewritten_spec(&self, original: &Object) -> Option<&Node> {
+        self.rewritten.get(&original.number)
     }
 
     /// The body of an unchanged copy.
@@ -77,14 +88,19 @@ struct Treated {
     copy: Option<Node>,
     /// The spec of what is added beside it, where some preview needs that.
     sibling: Option<Node>,
+    /// Whether it was reported that it cannot hold for previews.
+    is_refused: bool,
 }
 
 /// Says what becomes of a policy, of whatever namespace it is, and reports what cannot be done for it.
 type Treat = fn(&Estate<'_>, &Object, &mut Report) -> Treated;
 
 /// The kinds of policies of which more is to be said than that they are copied: group, kind, and what says it.
-const TREATMENTS: &[(&str, &str, Treat)] =
-    &[(authorization::GROUP, authorization::KIND, authorization::treat)];
+const TREATMENTS: &[(&str, &str, Treat)] = &[
+    (authorization::GROUP, authorization::KIND, authorization::treat),
+    (destinations::GROUP, destinations::KIND, destinations::treat),
+    (network::GROUP, network::KIND, network::treat),
+];
 
 /// Decides what becomes of all policies of the input, for all previews at once.
 pub(super) fn plan<'a>(
@@ -103,6 +119,7 @@ pub(super) fn plan<'a>(
     for &(group, kind, treat) in TREATMENTS {
         for original in catalog.of_kind(group, kind) {
             let treated = treat(&estate, original, report);
+            policies.refused.extend(treated.is_refused.then_some(original.number));
             policies.rewritten.extend(treated.copy.map(|spec| (original.number, spec)));
             let sibling = treated.sibling.map(|spec| Sibling { original, spec });
             report.extend(sibling.as_ref().and_then(|sibling| name_too_long(config, sibling)));
@@ -115,19 +132,35 @@ pub(super) fn plan<'a>(
 /// The policies that are copied with each object of the baseline, by its number.
 pub(super) fn copied_with<'a>(catalog: &'a Catalog<'a>) -> Vec<Vec<&'a Object>> {
     let mut with = vec![Vec::new(); catalog.objects().count()];
-    let workloads = catalog.workloads().iter().map(|workload| workload.object);
-    let services = catalog.services().map(|service| service.object);
-    let targets = Targets::of(catalog, workloads.chain(services));
-    for policy in catalog.objects().filter(|object| object.id.namespace == catalog.namespace) {
+    let targets: BTreeMap<&str, Targets<'_>> = targets(catalog).collect();
+    for policy in catalog.objects() {
+        let Some(targets) = targets.get(policy.id.namespace.as_str()) else { continue };
         let Some(kind) = kinds::find(&policy.id.group, &policy.id.kind) else { continue };
         // What names its targets is followed by a waypoint or a Gateway, and previews have neither.
-        if kind.policy_fate == kinds::PolicyFate::Copied && !names_targets(policy) {
-            for object in targets.touched(policy, kind.policy) {
+        let is_empty = names_targets(policy) || destinations::sets_nothing(policy);
+        if kind.policy_fate == kinds::PolicyFate::Copied && !is_empty {
+            // Pods of suites have labels that nobody knows here, and what binds all pods binds them.
+            let touched = match network::binds_strangers(policy)
+                || destinations::is_of_callers(catalog, policy)
+            {
+                true => targets.workloads().collect(),
+                false => targets.touched(policy, kind.policy),
+            };
+            for object in touched {
                 with[object.number].push(policy);
             }
         }
     }
     with
+}
+
+/// The workloads and Services of each namespace of the baseline.
+fn targets<'a>(catalog: &'a Catalog<'a>) -> impl Iterator<Item = (&'a str, Targets<'a>)> {
+    catalog.home.namespaces.iter().map(|home| {
+        let workloads = catalog.workloads().iter().map(|workload| workload.object);
+        let services = catalog.services().map(|service| service.object);
+        (home.as_str(), Targets::of(catalog, home, workloads.chain(services)))
+    })
 }
 
 /// Whether a policy names what it applies to by references.

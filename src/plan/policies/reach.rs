@@ -10,9 +10,11 @@ use crate::kube::{Id, Object};
 use crate::model::{Catalog, pod_labels, pod_spec, selects};
 use crate::yaml::{Data, Node};
 
-/// Some objects of the baseline, by what policies select.
+/// Some objects of a namespace of the baseline, by what policies select.
 pub(in crate::plan) struct Targets<'a> {
     catalog: &'a Catalog<'a>,
+    /// The namespace of the baseline that they are of.
+    pub(super) home: &'a str,
     /// All of them, by kind and name.
     named: BTreeMap<(&'a str, &'a str), &'a Object>,
     /// The workloads, with the labels of their pods.
@@ -25,13 +27,15 @@ pub(in crate::plan) struct Targets<'a> {
 static UNLABELLED: LazyLock<Node> = LazyLock::new(Node::default);
 
 impl<'a> Targets<'a> {
+    /// Those of this namespace among some objects.
     pub(in crate::plan) fn of(
         catalog: &'a Catalog<'a>,
+        home: &'a str,
         objects: impl Iterator<Item = &'a Object>,
     ) -> Self {
         let (named, workloads, by_label) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
-        let mut copies = Self { catalog, named, workloads, by_label };
-        for object in objects {
+        let mut copies = Self { catalog, home, named, workloads, by_label };
+        for object in objects.filter(|object| object.id.namespace == home) {
             let Id { kind, name, .. } = &object.id;
             copies.named.insert((kind, name), object);
             if pod_spec(&object.node).is_none() {
@@ -111,7 +115,7 @@ impl<'a> Targets<'a> {
             None => self.server_named(server.text_at(&["name"])),
             Some(selector) => {
                 let labels = |one: &Object| one.node.at(&["metadata", "labels"]).cloned();
-                let servers = self.catalog.in_baseline("policy.linkerd.io", "Server");
+                let servers = self.of_kind("policy.linkerd.io", "Server");
                 let selected = servers.filter(|one| selects(Some(selector), labels(one).as_ref()));
                 selected
                     .flat_map(|one| self.selected(one.node.at(&["spec", "podSelector"])))
@@ -120,8 +124,19 @@ impl<'a> Targets<'a> {
         }
     }
 
+    /// Objects of a kind in the namespace.
+    pub(super) fn of_kind(
+        &self,
+        group: &'a str,
+        kind: &'a str,
+    ) -> impl Iterator<Item = &'a Object> {
+        let all = self.catalog.of_kind(group, kind);
+        all.filter(|object| object.id.namespace == self.home)
+    }
+
     fn server_named(&self, name: Option<&str>) -> Vec<&'a Object> {
-        let server = name.and_then(|name| self.catalog.get("policy.linkerd.io", "Server", name));
+        let server =
+            name.and_then(|name| self.catalog.get(self.home, "policy.linkerd.io", "Server", name));
         server.map(|one| self.selected(one.node.at(&["spec", "podSelector"]))).unwrap_or_default()
     }
 
@@ -140,7 +155,7 @@ impl<'a> Targets<'a> {
     }
 
     fn calico(&self, selector: Option<&str>) -> impl Iterator<Item = &'a Object> {
-        let home = self.catalog.namespace;
+        let home = self.home;
         self.pods(move |pod| {
             let label = |key: &str| match key {
                 "projectcalico.org/namespace" => Some(home),
@@ -152,10 +167,14 @@ impl<'a> Targets<'a> {
         })
     }
 
+    /// All workloads among them.
+    pub(super) fn workloads(&self) -> impl Iterator<Item = &'a Object> {
+        self.pods(|_| true)
+    }
+
     /// The workloads whose pods a selector selects.
     pub(super) fn selected(&self, selector: Option<&Node>) -> Vec<&'a Object> {
-        let home = self.catalog.namespace;
-        let selector = selector.map(|selector| of_pods(selector, home));
+        let selector = selector.map(|selector| of_pods(selector, self.home));
         let selector = selector.as_deref();
         // Istio writes `matchLabels` for security policies and `labels` for networking ones.
         let labels = selector.and_then(|selector| selector.get("labels"));

@@ -15,10 +15,13 @@ use crate::kube::istio::ROOT_NAMESPACE;
 use crate::kube::{Object, RouteApi};
 use crate::model::mesh::injects;
 use crate::model::waypoint::{Named, Waypoint};
-use crate::model::{Catalog, Mesh, Service, pod_labels, pod_spec, selects};
+use crate::model::{Catalog, Mesh, Service, ServiceName, pod_labels, pod_spec, selects};
 use crate::plan::environment::Environment;
 use crate::plan::routing::Routing;
 use crate::yaml::Node;
+
+/// An account of the baseline: its namespace and its name.
+pub(crate) type Account<'a> = (&'a str, &'a str);
 
 /// What is said in previews of calls to the copies of a service, because of what its waypoint says of calls to it.
 #[derive(Debug)]
@@ -28,7 +31,7 @@ pub(crate) struct Guard<'a> {
     /// Who else than these is refused.
     pub(crate) refuses: Option<Others<'a>>,
     /// The accounts of previews that are let in beside the waypoint, where other policies let in the waypoint alone.
-    pub(crate) admits: BTreeSet<&'a str>,
+    pub(crate) admits: BTreeSet<Account<'a>>,
     /// The ports of pods that requests for the service go to; empty where that is not known.
     pub(crate) ports: BTreeSet<String>,
 }
@@ -39,7 +42,7 @@ pub(crate) struct Others<'a> {
     /// Its waypoint.
     pub(crate) waypoint: Named<'a>,
     /// The accounts of the same preview.
-    pub(crate) accounts: BTreeSet<&'a str>,
+    pub(crate) accounts: BTreeSet<Account<'a>>,
     /// The namespaces whose proxies pass by waypoints.
     pub(crate) namespaces: BTreeSet<&'a str>,
 }
@@ -54,22 +57,26 @@ pub(super) fn guards<'a>(
     if catalog.mesh != Mesh::Ambient {
         return Vec::new();
     }
-    let copied: BTreeSet<&str> =
+    let copied: BTreeSet<ServiceName<'_>> =
         environments.iter().flat_map(|env| &env.affected).copied().collect();
     let injecting = catalog.of_kind("", "Namespace").filter(|one| injects(one).is_some());
     let copies = environments.iter().flat_map(|env| &env.copies).map(|copy| copy.original);
     let pods = copies.filter_map(|original| Some((original.number, account_of(original)?)));
-    let pods: BTreeMap<usize, &str> = pods.collect();
+    let pods: BTreeMap<usize, Account<'_>> = pods.collect();
     let watch = Watch {
         catalog,
         routing,
         // Suites run as `default`, and are no copies.
-        accounts: pods.values().copied().chain(["default"]).collect(),
+        accounts: pods
+            .values()
+            .copied()
+            .chain(catalog.home.namespaces.iter().map(|home| (home.as_str(), "default")))
+            .collect(),
         pods,
         bypassing: injecting.map(|one| one.id.name.as_str()).collect(),
         policies: catalog.of_kind(GROUP, KIND).collect(),
     };
-    let services = catalog.services().filter(|service| copied.contains(service.name()));
+    let services = catalog.services().filter(|service| copied.contains(&service.id()));
     services.filter_map(|service| watch.guard(service, report)).collect()
 }
 
@@ -78,9 +85,9 @@ struct Watch<'a, 'r> {
     catalog: &'a Catalog<'a>,
     routing: &'r Routing<'a>,
     /// The accounts that pods of previews may run as.
-    accounts: BTreeSet<&'a str>,
+    accounts: BTreeSet<Account<'a>>,
     /// That of the pods of each copy, by the number of its original.
-    pods: BTreeMap<usize, &'a str>,
+    pods: BTreeMap<usize, Account<'a>>,
     /// The namespaces whose pods have sidecars.
     bypassing: BTreeSet<&'a str>,
     policies: Vec<&'a Object>,
@@ -93,17 +100,16 @@ impl<'a> Watch<'a, '_> {
         };
         let at_waypoint = self.said(|policy| holds_for(policy, service, waypoint));
         let at_pods = self.said(|policy| self.holds_at_pods(policy, service));
-        let of_waypoint = at_pods.holds([waypoint.namespace, waypoint.name]);
+        let of_waypoint = at_pods.holds((waypoint.namespace, waypoint.name));
         report.extend((of_waypoint != Holds::Always).then(|| refused(&at_pods, service, waypoint)));
-        let at_home = |account: &'a str| [self.catalog.namespace, account];
-        let at = |wanted: Holds| -> BTreeSet<&'a str> {
+        let at = |wanted: Holds| -> BTreeSet<Account<'a>> {
             let all = self.accounts.iter().copied();
-            all.filter(|account| at_waypoint.holds(at_home(account)) == wanted).collect()
+            all.filter(|account| at_waypoint.holds(*account) == wanted).collect()
         };
         let free = at(Holds::Always);
         let mut admits = free.clone();
         admits.retain(|account| {
-            of_waypoint == Holds::Always && at_pods.holds(at_home(account)) != Holds::Always
+            of_waypoint == Holds::Always && at_pods.holds(*account) != Holds::Always
         });
         let entries = entries(self.routing, service);
         // Who is nobody's account speaks for all that the input does not name.
@@ -111,7 +117,7 @@ impl<'a> Watch<'a, '_> {
         let open = is_limited.then(|| unguarded(&at_waypoint, service, &entries)).flatten();
         let refuses = (is_limited && open.is_none()).then(|| {
             let mut partly = at(Holds::Partly);
-            partly.retain(|account| self.calls(account, service));
+            partly.retain(|account| self.calls(*account, service));
             report.extend(narrower(&at_waypoint, service, &partly));
             let gateways = entries.iter().map(|(namespace, _)| *namespace);
             let namespaces = gateways.chain(self.bypassing.iter().copied()).collect();
@@ -124,7 +130,7 @@ impl<'a> Watch<'a, '_> {
     }
 
     /// Whether copies of other services than this one run as an account.
-    fn calls(&self, account: &str, service: &Service<'_>) -> bool {
+    fn calls(&self, account: Account<'_>, service: &Service<'_>) -> bool {
         let own = self.catalog.selected(service).map(|workload| workload.object.number);
         let own: BTreeSet<usize> = own.collect();
         self.pods.iter().any(|(number, runs_as)| *runs_as == account && !own.contains(number))
@@ -143,19 +149,20 @@ impl<'a> Watch<'a, '_> {
         let selector = policy.node.at(&["spec", "selector"]);
         let mut workloads = self.catalog.selected(service);
         targets(policy).is_empty()
-            && (namespace == self.catalog.namespace || namespace == ROOT_NAMESPACE)
+            && (namespace == service.object.id.namespace || namespace == ROOT_NAMESPACE)
             && workloads.any(|one| selects(selector, pod_labels(&one.object.node)))
     }
 }
 
 /// A caller that no policy names.
-const STRANGER: [&str; 2] = ["\0stranger", "\0stranger"];
+const STRANGER: Account<'_> = ("\0stranger", "\0stranger");
 
 /// The account that the pods of an object run as.
-fn account_of(object: &Object) -> Option<&str> {
+fn account_of(object: &Object) -> Option<Account<'_>> {
     let pod = pod_spec(&object.node)?;
     let named = |key| pod.text_at(&[key]).filter(|name| !name.is_empty());
-    Some(named("serviceAccountName").or_else(|| named("serviceAccount")).unwrap_or("default"))
+    let name = named("serviceAccountName").or_else(|| named("serviceAccount"));
+    Some((&object.id.namespace, name.unwrap_or("default")))
 }
 
 /// What a policy names as its targets.
@@ -183,7 +190,7 @@ fn holds_for(policy: &Object, service: &Service<'_>, waypoint: Named<'_>) -> boo
 fn entries<'a>(routing: &Routing<'a>, service: &Service<'_>) -> BTreeSet<(&'a str, RouteApi)> {
     let clones = routing.entries.clones.iter();
     let leading = clones.filter(|clone| {
-        clone.rules.iter().flat_map(|rule| rule.copies()).any(|name| name == service.name())
+        clone.rules.iter().flat_map(|rule| rule.copies()).any(|name| name == service.id())
     });
     leading.map(|clone| (clone.entry.gateway.namespace.as_str(), clone.way.route.api)).collect()
 }
@@ -256,7 +263,7 @@ fn unguarded(
 fn narrower(
     said: &Said<'_>,
     service: &Service<'_>,
-    accounts: &BTreeSet<&str>,
+    accounts: &BTreeSet<Account<'_>>,
 ) -> Option<Diagnostic> {
     let (name, home) = (service.name(), &service.object.id.namespace);
     (!accounts.is_empty()).then(|| {
@@ -264,7 +271,7 @@ fn narrower(
             "{} lets {} make some calls of {name} and not others, which its waypoint alone can tell: calls inside a preview \
              straight to the copy of {name} are refused",
             said.names(),
-            first_of(5, ", ", accounts.iter().map(|account| format!("`{account}`"))),
+            first_of(5, ", ", accounts.iter().map(|(_, name)| format!("`{name}`"))),
         );
         let help = format!(
             "nothing to do where no preview has both; else let the copies call `{name}.{home}`, by a variable or a patch: \

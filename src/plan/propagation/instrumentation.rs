@@ -26,7 +26,7 @@ const LANGUAGES: [(&str, &str); 6] = [
 pub(super) fn check<'a>(catalog: &Catalog<'a>, header: &str, lost: &mut Lost<'a>) {
     for object in catalog.of_kind(GROUP, KIND) {
         let users = users(catalog, object);
-        if users.is_empty() && object.id.namespace != catalog.namespace {
+        if users.is_empty() && !catalog.home.includes(&object.id.namespace) {
             continue;
         }
         for (language, field) in LANGUAGES {
@@ -89,16 +89,17 @@ impl User<'_> {
 
 /// The workloads whose pods, or whose Namespace, ask for this object.
 fn users<'a>(catalog: &Catalog<'a>, object: &Object) -> Vec<User<'a>> {
-    let of_namespace =
-        catalog.own_namespace().and_then(|it| it.node.at(&["metadata", "annotations"]));
     let stays = catalog.workloads().iter().filter(|one| one.support != Support::Passing);
     let user = |workload: &'a Object| {
         let of_pod = pod_annotations(&workload.node);
+        let home = workload.id.namespace.as_str();
+        let of_namespace =
+            catalog.namespace(home).and_then(|it| it.node.at(&["metadata", "annotations"]));
         let asks = |language: &str| {
             let key = format!("{INJECT}{language}");
             let says = |annotations: Option<&'a Node>| annotations?.text_at(&[&key]);
             let value = says(of_pod).or_else(|| says(of_namespace));
-            value.is_some_and(|value| names(value, object, catalog.namespace))
+            value.is_some_and(|value| names(value, object, home))
         };
         let languages = LANGUAGES.iter().map(|(language, _)| *language).filter(|one| asks(one));
         User { workload, languages: languages.collect() }

@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, RouteApi, istio::GROUP};
 use crate::model::route::Route;
 use crate::model::route::istio::{Seen, are_rivals, destinations, hosts, http, is_mesh, turn};
-use crate::model::{Catalog, Home, Service};
+use crate::model::{Catalog, Home, Service, ServiceName};
 
 /// VirtualServices that apply in the mesh to services of the baseline.
 #[derive(Debug, Default)]
@@ -25,18 +25,24 @@ pub(crate) struct Bound<'a> {
 }
 
 impl<'a> Bound<'a> {
-    /// Finds the VirtualServices of the baseline's namespace that are bound to the mesh, and others that it
-    /// sees.
+    /// Finds the VirtualServices that are bound to the mesh: for a service those of its namespace, and others that
+    /// are seen there.
     pub(super) fn of(catalog: &'a Catalog<'a>) -> Self {
         let mut found = Self { home: catalog.home, ..Self::default() };
         for object in catalog.of_kind(GROUP, "VirtualService").filter(|object| is_mesh(object)) {
             let (namespace, seen) = (&object.id.namespace, Seen::of(object));
             let nobody = matches!(&seen, Seen::In(names) if names.is_empty());
-            if nobody || namespace != catalog.namespace && !seen.includes(catalog.namespace) {
+            let is_near = |home: &str| namespace == home || seen.includes(home);
+            let mut homes = catalog.home.namespaces.iter();
+            if nobody || !homes.any(|home| is_near(home)) {
                 continue;
             }
             for host in hosts(object) {
                 let host = catalog.home.full_host(host, namespace).to_ascii_lowercase();
+                let service = catalog.home.service_of(&host, object);
+                if service.is_some_and(|service| !is_near(service.namespace)) {
+                    continue;
+                }
                 let objects = match host.strip_prefix('*') {
                     None => found.exact.entry(host),
                     Some(end) if seen == Seen::Everywhere => found.wildcard.entry(end.to_owned()),
@@ -52,12 +58,12 @@ impl<'a> Bound<'a> {
     }
 
     /// Those of the exact host of a service.
-    fn exact(&self, service: &str) -> &[&'a Object] {
+    fn exact(&self, service: ServiceName<'_>) -> &[&'a Object] {
         self.exact.get(&self.home.host(service)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Those of the longest wildcard that covers a service and that everybody sees.
-    fn covering(&self, service: &str) -> &[&'a Object] {
+    fn covering(&self, service: ServiceName<'_>) -> &[&'a Object] {
         // Most baselines have none.
         if self.wildcard.is_empty() {
             return &[];
@@ -68,14 +74,14 @@ impl<'a> Bound<'a> {
     }
 
     /// The VirtualServices that speak for a service to somebody.
-    fn speaking(&self, service: &str) -> impl Iterator<Item = &'a Object> {
+    fn speaking(&self, service: ServiceName<'_>) -> impl Iterator<Item = &'a Object> {
         let exact = self.exact(service);
         let covering = if is_settled(exact) { &[] } else { self.covering(service) };
         exact.iter().chain(covering).copied()
     }
 
     /// Where the rules for the host of a service come from, for all who may call it.
-    pub(super) fn sources(&self, service: &str) -> Vec<Source<'a>> {
+    pub(super) fn sources(&self, service: ServiceName<'_>) -> Vec<Source<'a>> {
         let exact = self.exact(service);
         let mut sources: Vec<Source<'a>> =
             exact.iter().map(|object| Source::Existing(object)).collect();
@@ -86,16 +92,16 @@ impl<'a> Bound<'a> {
         sources
     }
 
-    /// The one that counts for calls from the baseline's own namespace.
-    fn first_at_home(&self, service: &str) -> Option<&'a Object> {
+    /// The one that counts for calls from the service's own namespace.
+    fn first_at_home(&self, service: ServiceName<'_>) -> Option<&'a Object> {
         let exact = self.exact(service).iter();
-        let seen = exact.filter_map(|object| Some((turn(object, self.home.namespace)?, *object)));
+        let seen = exact.filter_map(|object| Some((turn(object, service.namespace)?, *object)));
         let first = seen.min_by_key(|(turn, _)| *turn).map(|(_, object)| object);
         first.or_else(|| self.covering(service).first().copied())
     }
 
     /// Two of which only the age decides which one counts.
-    fn rivals(&self, service: &str) -> Option<[&'a Object; 2]> {
+    fn rivals(&self, service: ServiceName<'_>) -> Option<[&'a Object; 2]> {
         let pair = |all: &[&'a Object]| {
             all.iter().enumerate().find_map(|(index, first)| {
                 let mut later = all[index + 1..].iter();
@@ -107,7 +113,7 @@ impl<'a> Bound<'a> {
     }
 
     /// A wildcard that only some see, for whom an exact host that everybody sees would shadow it.
-    fn shadowed(&self, service: &str) -> Option<Diagnostic> {
+    fn shadowed(&self, service: ServiceName<'_>) -> Option<Diagnostic> {
         if is_settled(self.exact(service)) {
             return None;
         }
@@ -129,20 +135,20 @@ impl<'a> Bound<'a> {
 }
 
 impl<'a> ServiceRoutes<'a> for Bound<'a> {
-    fn of(&self, service: &str) -> Vec<Route<'a>> {
+    fn of(&self, service: ServiceName<'_>) -> Vec<Route<'a>> {
         self.speaking(service).map(route).collect()
     }
 
-    fn at_home(&self, service: &str) -> Vec<Route<'a>> {
+    fn at_home(&self, service: ServiceName<'_>) -> Vec<Route<'a>> {
         self.first_at_home(service).map(route).into_iter().collect()
     }
 
-    fn chosen(&self, service: &str) -> BTreeSet<&'a str> {
+    fn chosen(&self, service: ServiceName<'_>) -> BTreeSet<ServiceName<'a>> {
         self.speaking(service).flat_map(|object| chosen(object, self.home)).collect()
     }
 
     fn contradiction(&self, service: &Service<'a>) -> Option<Diagnostic> {
-        let name = service.name();
+        let name = service.id();
         self.shadowed(name).or_else(|| {
             let [first, second] = self.rivals(name)?;
             let message = format!("{} and {} both route {name}", first.id, second.id);
@@ -154,7 +160,7 @@ impl<'a> ServiceRoutes<'a> for Bound<'a> {
         })
     }
 
-    fn of_others(&self, _: &str) -> Option<&'a Object> {
+    fn of_others(&self, _: ServiceName<'_>) -> Option<&'a Object> {
         // Sets extend each other's VirtualServices.
         None
     }
@@ -174,7 +180,10 @@ fn is_settled(exact: &[&Object]) -> bool {
 }
 
 /// The services of the baseline that the HTTP rules of a VirtualService choose.
-pub(super) fn chosen<'a>(object: &'a Object, home: Home<'a>) -> impl Iterator<Item = &'a str> {
+pub(super) fn chosen<'a>(
+    object: &'a Object,
+    home: Home<'a>,
+) -> impl Iterator<Item = ServiceName<'a>> {
     let hosts = http(object).flat_map(destinations);
     hosts.filter_map(move |host| home.service_of(host, object))
 }

@@ -35,7 +35,7 @@ use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Id, Object, RouteApi};
 use crate::limits::{OutputLimits, flag, or_raise};
 use crate::model::route::Route;
-use crate::model::{Catalog, Mesh, Service};
+use crate::model::{Catalog, Mesh, Service, ServiceName};
 use crate::spec::Config;
 
 /// Everything about routes that will be emitted.
@@ -55,7 +55,7 @@ pub struct Routing<'a> {
     /// The VirtualServices that are extended.
     extended: BTreeSet<&'a Id>,
     /// The headless services whose copies get a cluster IP.
-    pub(crate) addressed: BTreeSet<&'a str>,
+    pub(crate) addressed: BTreeSet<ServiceName<'a>>,
 }
 
 /// What leads calls of a service to copies.
@@ -126,6 +126,8 @@ pub struct Local<'a> {
     pub environments: Vec<usize>,
     /// The original.
     pub route: Route<'a>,
+    /// The namespace of the baseline whose copies it is attached to.
+    pub home: &'a str,
     /// The name in the preview.
     pub name: String,
     /// What of it is attached.
@@ -157,7 +159,7 @@ pub(super) struct RouteIndex<'a, 'e> {
     pub(super) environments: &'e [Environment<'a>],
     limits: &'e OutputLimits,
     /// The previews that each service is affected in.
-    affecting: BTreeMap<&'a str, Vec<usize>>,
+    affecting: BTreeMap<ServiceName<'a>, Vec<usize>>,
     apis: Vec<(RouteApi, Box<dyn ServiceRoutes<'a> + 'a>)>,
 }
 
@@ -170,10 +172,10 @@ pub(super) fn plan<'a>(
     report: &mut Report,
 ) -> Routing<'a> {
     // Put in order at last: each is looked up many times before.
-    let mut affecting: HashMap<&str, Vec<usize>, RandomState> = HashMap::default();
+    let mut affecting: HashMap<ServiceName<'_>, Vec<usize>, RandomState> = HashMap::default();
     for (index, env) in environments.iter().enumerate() {
         for name in &env.affected {
-            affecting.entry(name).or_default().push(index);
+            affecting.entry(*name).or_default().push(index);
         }
     }
     let routes = |api| (api, planner(api).service_routes(catalog));
@@ -227,25 +229,25 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// Whether calls from outside the preview keep going to the baseline's copy.
-    pub(super) fn is_unrouted(&self, service: &str) -> bool {
-        self.config.facts(service).is_some_and(|facts| facts.unrouted)
+    pub(super) fn is_unrouted(&self, service: ServiceName<'_>) -> bool {
+        is_unrouted(self.config, service)
     }
 
     /// The routes of all APIs that speak for a service to somebody.
-    fn routes_of(&self, service: &str) -> impl Iterator<Item = Route<'a>> {
+    fn routes_of(&self, service: ServiceName<'_>) -> impl Iterator<Item = Route<'a>> {
         self.apis.iter().flat_map(move |(_, routes)| routes.of(service))
     }
 
     /// The previews for which some rule of this service's host must be derived.
     fn involved(&self, service: &Service<'a>) -> Vec<usize> {
         let is_routable = service.ports.iter().any(|port| port.protocol.is_routable());
-        let itself = is_routable.then_some(service.name());
-        let chosen = self.apis.iter().flat_map(|(_, routes)| routes.chosen(service.name()));
+        let itself = is_routable.then_some(service.id());
+        let chosen = self.apis.iter().flat_map(|(_, routes)| routes.chosen(service.id()));
         let mut involved: Vec<usize> = itself
             .into_iter()
             .chain(chosen)
-            .filter(|name| !self.is_unrouted(name))
-            .filter_map(|name| self.affecting.get(name))
+            .filter(|name| !self.is_unrouted(*name))
+            .filter_map(|name| self.affecting.get(&name))
             .flatten()
             .copied()
             .collect();
@@ -260,7 +262,7 @@ impl<'a> RouteIndex<'a, '_> {
         service: &Service<'a>,
         report: &mut Report,
     ) -> Option<&dyn ServiceRoutes<'a>> {
-        let name = service.name();
+        let name = service.id();
         let required = self.config.previews.spec.routing.api.required();
         let all = self.apis.iter().filter_map(|(api, routes)| {
             routes.of(name).first().map(|first| (*api, routes.as_ref(), first.object))
@@ -305,7 +307,7 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// The finding that a service has a route of Istio's API, where the mesh is not one of sidecars.
-    fn not_followed(&self, service: &str, route: &Object) -> Diagnostic {
+    fn not_followed(&self, service: ServiceName<'_>, route: &Object) -> Diagnostic {
         let mesh = self.catalog.mesh.name();
         let message = format!(
             "{} routes {service}, and in {mesh} only routes of the Gateway API count",
@@ -316,7 +318,11 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// The finding that another set routes a service by another API than the one that is required.
-    fn of_another_set(&self, service: &str, required: Option<RouteApi>) -> Option<Diagnostic> {
+    fn of_another_set(
+        &self,
+        service: ServiceName<'_>,
+        required: Option<RouteApi>,
+    ) -> Option<Diagnostic> {
         let required = required?;
         let mut others = self.apis.iter().filter(|(api, _)| *api != required);
         let route = others.find_map(|(_, routes)| routes.of_others(service))?;
@@ -337,46 +343,55 @@ impl<'a> RouteIndex<'a, '_> {
             report.extend(self.not_attached());
             return;
         }
-        let mut attached: BTreeMap<&Id, (Route<'a>, BTreeSet<&'a str>)> = BTreeMap::new();
+        // By the route, and by the namespace of the baseline into whose rooms it is attached.
+        let mut attached: BTreeMap<(&Id, &'a str), (Route<'a>, BTreeSet<ServiceName<'a>>)> =
+            BTreeMap::new();
         for &service in self.affecting.keys() {
             for route in self.apis.iter().flat_map(|(_, routes)| routes.at_home(service)) {
-                let id = &route.object.id;
-                let (_, services) = attached.entry(id).or_insert((route, BTreeSet::new()));
+                let into = (&route.object.id, service.namespace);
+                let (_, services) = attached.entry(into).or_insert((route, BTreeSet::new()));
                 services.insert(service);
             }
         }
-        for (route, services) in attached.into_values() {
+        for ((_, home), (route, services)) in attached {
             let planner = planner(route.api);
             report.extend(planner.not_attached(route.object));
-            let name = self.local_name(route.object);
+            let name = self.local_name(route.object, home);
             let involved = services.iter().flat_map(|service| &self.affecting[service]).copied();
             let involved: BTreeSet<usize> = involved.collect();
             let mut named = route.chosen(self.catalog.home);
             named.extend(&services);
             for (affected, environments) in alike(self.environments, involved, &named) {
                 // Calls from inside the preview reach copies of `unrouted` services too.
-                let is_copied = |name: &str| affected.binary_search(&name).is_ok();
-                let services: BTreeSet<&str> =
+                let is_copied = |name: ServiceName<'_>| affected.binary_search(&name).is_ok();
+                let services: BTreeSet<ServiceName<'_>> =
                     affected.iter().copied().filter(|name| services.contains(name)).collect();
                 let attached = planner.attach(self, route, &services, &is_copied);
-                let local = |attached| Local { environments, route, name: name.clone(), attached };
+                let name = name.clone();
+                let local = |attached| Local { environments, route, home, name, attached };
                 routing.local.extend(attached.map(local));
             }
         }
     }
 
-    /// The name of a route that is attached to copies: its own. One of another namespace has that behind it where a
-    /// namesake may be attached beside it.
-    fn local_name(&self, route: &Object) -> String {
+    /// The name of a route that is attached to copies of a namespace of the baseline: its own. One of another namespace
+    /// has that behind it where a namesake may be attached beside it.
+    fn local_name(&self, route: &Object, home: &str) -> String {
         let (name, namespace) = (&route.id.name, &route.id.namespace);
         let mut all = self.catalog.of_kind(&route.id.group, &route.id.kind);
-        let foreign = namespace != self.catalog.namespace;
+        let foreign = namespace != home;
         let is_namesake = |one: &Object| one.id.name == *name && one.id.namespace != *namespace;
         match foreign && all.any(is_namesake) {
             true => format!("{name}.{namespace}"),
             false => name.to_string(),
         }
     }
+}
+
+/// Whether calls from outside a preview keep going to the baseline's copy of a service.
+fn is_unrouted(config: &Config, service: ServiceName<'_>) -> bool {
+    let facts = config.facts(service.name, service.namespace);
+    facts.is_some_and(|facts| facts.unrouted)
 }
 
 fn conflict(message: String, help: String, route: &Object) -> Diagnostic {
@@ -388,9 +403,9 @@ fn conflict(message: String, help: String, route: &Object) -> Diagnostic {
 fn alike<'a>(
     environments: &[Environment<'a>],
     involved: impl IntoIterator<Item = usize>,
-    services: &BTreeSet<&'a str>,
-) -> BTreeMap<Vec<&'a str>, Vec<usize>> {
-    let mut alike: BTreeMap<Vec<&str>, Vec<usize>> = BTreeMap::new();
+    services: &BTreeSet<ServiceName<'a>>,
+) -> BTreeMap<Vec<ServiceName<'a>>, Vec<usize>> {
+    let mut alike: BTreeMap<Vec<ServiceName<'_>>, Vec<usize>> = BTreeMap::new();
     for index in involved {
         let affected = &environments[index].affected;
         let some = services.iter().copied().filter(|service| affected.contains(service)).collect();

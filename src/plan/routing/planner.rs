@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, Report};
 use crate::kube::{Object, RouteApi};
 use crate::model::route::Route;
 use crate::model::route::gateways::Name;
-use crate::model::{Catalog, Service};
+use crate::model::{Catalog, Service, ServiceName};
 use crate::spec::RoutingKey;
 use crate::yaml::Node;
 
@@ -42,8 +42,8 @@ pub(super) trait Planner: Sync {
         &self,
         index: &RouteIndex<'a, '_>,
         route: Route<'a>,
-        services: &BTreeSet<&'a str>,
-        is_copied: &dyn Fn(&str) -> bool,
+        services: &BTreeSet<ServiceName<'a>>,
+        is_copied: &dyn Fn(ServiceName<'_>) -> bool,
     ) -> Option<Attached<'a>>;
 
     /// What of a route is never attached to copies.
@@ -82,19 +82,19 @@ pub(super) trait Planner: Sync {
 /// The routes of one API that are about services of the baseline.
 pub(super) trait ServiceRoutes<'a> {
     /// Those that speak for a service to somebody.
-    fn of(&self, service: &str) -> Vec<Route<'a>>;
+    fn of(&self, service: ServiceName<'_>) -> Vec<Route<'a>>;
 
-    /// Those that count for calls from the baseline's own namespace.
-    fn at_home(&self, service: &str) -> Vec<Route<'a>>;
+    /// Those that count for calls from the service's own namespace.
+    fn at_home(&self, service: ServiceName<'_>) -> Vec<Route<'a>>;
 
     /// Every service of the baseline that a rule for the host of this one chooses.
-    fn chosen(&self, service: &str) -> BTreeSet<&'a str>;
+    fn chosen(&self, service: ServiceName<'_>) -> BTreeSet<ServiceName<'a>>;
 
     /// What contradicts each other among the routes of a service.
     fn contradiction(&self, service: &Service<'a>) -> Option<Diagnostic>;
 
     /// A route of another set for a service, where sets that use different APIs would contradict each other.
-    fn of_others(&self, service: &str) -> Option<&'a Object>;
+    fn of_others(&self, service: ServiceName<'_>) -> Option<&'a Object>;
 
     /// Plans the routes of one service for the previews that are involved.
     fn plan(&self, to: &mut Planning<'_, 'a, '_>, service: &'a Service<'a>, involved: &[usize]);

@@ -12,8 +12,8 @@ impl<'a> RouteIndex<'a, '_> {
     /// copies of headless ones get an address.
     pub(super) fn check_ports(&self, routing: &mut Routing<'a>, report: &mut Report) {
         let (mut guessed, mut left) = (Vec::new(), Vec::new());
-        for service in self.affecting.keys().filter_map(|name| self.catalog.service(name)) {
-            if !service.has_selector() || self.is_unrouted(service.name()) {
+        for service in self.affecting.keys().filter_map(|name| self.catalog.service(*name)) {
+            if !service.has_selector() || self.is_unrouted(service.id()) {
                 continue;
             }
             if !service.ports.iter().any(|port| port.protocol.is_routable()) {
@@ -58,6 +58,7 @@ impl<'a> RouteIndex<'a, '_> {
             report.push(finding.at(node.place, "calls go straight to pods"));
             return;
         }
+        // It selects workloads of its namespace alone.
         let governs = |object: &Object| {
             object.id.kind == "StatefulSet"
                 && object.node.text_at(&["spec", "serviceName"]) == Some(name)
@@ -77,7 +78,7 @@ impl<'a> RouteIndex<'a, '_> {
                     .also(workload.object.place(), "gives its pods names below this Service")
             }
             None => {
-                routing.addressed.insert(name);
+                routing.addressed.insert(service.id());
                 let message =
                     format!("the copy of {id} gets a cluster IP, although {name} is headless");
                 let help = "nothing to do, unless callers inside a preview look up single pods";
@@ -94,7 +95,10 @@ impl<'a> RouteIndex<'a, '_> {
             let target = canary.node.text_at(&["spec", "targetRef", "name"]);
             let host = canary.node.text_at(&["spec", "service", "name"]).or(target);
             let provider = canary.node.text_at(&["spec", "provider"]).unwrap_or("istio");
-            host == Some(name) && (provider == "istio" || provider.starts_with("gatewayapi"))
+            let is_near = canary.id.namespace == service.object.id.namespace;
+            is_near
+                && host == Some(name)
+                && (provider == "istio" || provider.starts_with("gatewayapi"))
         });
         if let Some(canary) = canary {
             let message = format!("Flagger makes the routes of {name}, for {}", canary.id);

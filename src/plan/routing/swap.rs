@@ -6,8 +6,8 @@
 //! copies, or none of them is. The targets of mirrors stay.
 
 use super::planner::planner;
-use crate::model::Catalog;
 use crate::model::route::{Reader, Route, reader};
+use crate::model::{Catalog, ServiceName};
 use crate::yaml::Node;
 
 /// A rule of a route, and its backends.
@@ -35,7 +35,7 @@ pub struct Backend<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CopyTarget<'a> {
     /// The service.
-    pub service: &'a str,
+    pub service: ServiceName<'a>,
     /// The port to write out, where none is written: a destination of another namespace has no listener to
     /// take it from.
     pub port: Option<u16>,
@@ -57,14 +57,14 @@ impl<'a> Swapped<'a> {
     pub(super) fn of(
         rule: &'a Node,
         route: Route<'a>,
-        catalog: &Catalog<'_>,
-        is_copied: impl Fn(&str) -> bool,
+        catalog: &Catalog<'a>,
+        is_copied: impl Fn(ServiceName<'_>) -> bool,
     ) -> Self {
         let reader = reader(route.api);
         let written = reader.backends(rule);
         let backends = written.iter().map(|node| {
             let service = reader.service(node, route.object, catalog.home);
-            let service = service.filter(|name| is_copied(name));
+            let service = service.filter(|name| is_copied(*name));
             let copy = service.map(|service| CopyTarget { service, port: None });
             Backend { node, copy, weight: Weight::Written }
         });
@@ -79,7 +79,7 @@ impl<'a> Swapped<'a> {
     }
 
     /// The services whose copies it chooses.
-    pub fn copies(&self) -> impl Iterator<Item = &'a str> {
+    pub fn copies(&self) -> impl Iterator<Item = ServiceName<'a>> {
         self.backends.iter().filter_map(|backend| Some(backend.copy?.service))
     }
 }
@@ -130,12 +130,13 @@ mod tests {
         let users = vec![service("a", &[80]), service("b", &[80, 81])];
         let mut input = Parted { users, ..Parted::default() };
         input.users.iter_mut().enumerate().for_each(|(number, one)| one.number = number);
-        let home = Home { namespace: "shop", domain: "cluster.local" };
+        let namespaces = ["shop".to_owned()];
+        let home = Home { namespaces: &namespaces, domain: "cluster.local" };
         let catalog = Catalog::new(home, &input, 10).expect("few services");
         let (route, rule) = (Route::of(route).expect("a route"), Node::from_json(rule));
-        let swapped = Swapped::of(&rule, route, &catalog, |name| copied.contains(&name));
+        let swapped = Swapped::of(&rule, route, &catalog, |name| copied.contains(&name.name));
         let one = |one: &Backend<'_>| {
-            let service = one.copy.map(|copy| copy.service.to_owned());
+            let service = one.copy.map(|copy| copy.service.name.to_owned());
             (service, one.copy.and_then(|copy| copy.port), one.weight)
         };
         swapped.backends.iter().map(one).collect()

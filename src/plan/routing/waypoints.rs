@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::RouteIndex;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
-use crate::model::waypoint::{Named, USE_WAYPOINT, Waypoint, of_baseline};
+use crate::model::waypoint::{Named, USE_WAYPOINT, Waypoint, of_namespace};
 use crate::model::{Mesh, Service};
 
 /// So many services are named; of a thousand the rest is counted.
@@ -27,9 +27,9 @@ enum Cause<'a> {
     Elsewhere(Named<'a>),
 }
 
-/// Services of each cause, in their order, each with the place that shows it.
+/// Services of each namespace and cause, in their order, each with the place that shows it.
 #[derive(Debug, Default)]
-pub(super) struct Unread<'a>(BTreeMap<Cause<'a>, Vec<(&'a str, Place)>>);
+pub(super) struct Unread<'a>(BTreeMap<(&'a str, Cause<'a>), Vec<(&'a str, Place)>>);
 
 impl<'a> RouteIndex<'a, '_> {
     /// Whether somebody reads the routes of a service. Notes why not, or why that is not sure. Routes of the user for a
@@ -47,12 +47,16 @@ impl<'a> RouteIndex<'a, '_> {
         let sure = cause.is_some_and(|(cause, _)| {
             matches!(cause, Cause::Unlabelled | Cause::OptedOut | Cause::Refused(_))
         });
-        if !self.is_previewed(service.name()) && (sure || service.headless) {
+        if !self.is_previewed(service.id()) && (sure || service.headless) {
             report.extend(self.unread_route(service));
             return false;
         }
         if let Some((cause, place)) = cause {
-            unread.0.entry(cause).or_default().push((service.name(), place));
+            unread
+                .0
+                .entry((service.id().namespace, cause))
+                .or_default()
+                .push((service.name(), place));
         }
         !sure && !service.headless
     }
@@ -63,19 +67,21 @@ impl<'a> RouteIndex<'a, '_> {
             Waypoint::Unlabelled => Some((Cause::Unlabelled, place)),
             Waypoint::OptedOut(label) => Some((Cause::OptedOut, label.place)),
             Waypoint::Unknown => Some((Cause::Unknown, place)),
-            Waypoint::Named(named) => match named.refusal(self.catalog) {
-                Some(refusal) => Some((Cause::Refused(named), refusal.node.place)),
-                None if named.gateway(self.catalog).is_none() => {
-                    Some((Cause::Elsewhere(named), place))
+            Waypoint::Named(named) => {
+                match named.refusal(self.catalog, &service.object.id.namespace) {
+                    Some(refusal) => Some((Cause::Refused(named), refusal.node.place)),
+                    None if named.gateway(self.catalog).is_none() => {
+                        Some((Cause::Elsewhere(named), place))
+                    }
+                    None => None,
                 }
-                None => None,
-            },
+            }
         }
     }
 
     /// The warning that a route of the user for a service without waypoint is not followed.
     fn unread_route(&self, service: &Service<'a>) -> Option<Diagnostic> {
-        let route = self.routes_of(service.name()).next()?;
+        let route = self.routes_of(service.id()).next()?;
         let message = format!(
             "{} is for {}, which no waypoint serves, so the mesh does not follow it",
             route.id,
@@ -90,20 +96,19 @@ impl<'a> RouteIndex<'a, '_> {
 
     /// What is to be said of all of them: a finding for each cause.
     pub(super) fn report_unread(&self, unread: &Unread<'a>, report: &mut Report) {
-        for (cause, services) in &unread.0 {
-            report.push(self.unread(*cause, services));
+        for ((home, cause), services) in &unread.0 {
+            report.push(self.unread(home, *cause, services));
         }
     }
 
-    fn unread(&self, cause: Cause<'a>, services: &[(&str, Place)]) -> Diagnostic {
+    fn unread(&self, home: &str, cause: Cause<'a>, services: &[(&str, Place)]) -> Diagnostic {
         let names = first_of(SHOWN, ", ", services.iter().map(|(name, _)| name));
-        let home = self.catalog.namespace;
         let none = format!("no waypoint reads the routes of {names}");
         let is_sure = !matches!(cause, Cause::Unknown | Cause::Elsewhere(_));
         let (message, help, label) = match cause {
             Cause::Unlabelled => (
                 format!("{none}: neither Service nor Namespace/{home} has the label `{USE_WAYPOINT}`"),
-                self.add_waypoint(services),
+                self.add_waypoint(home, services),
                 "has no waypoint",
             ),
             Cause::OptedOut => (
@@ -114,7 +119,7 @@ impl<'a> RouteIndex<'a, '_> {
                 "opts out",
             ),
             Cause::Refused(named) => {
-                let refusal = named.refusal(self.catalog);
+                let refusal = named.refusal(self.catalog, home);
                 let (why, help) = refusal.map(|one| (one.why, one.help)).unwrap_or_default();
                 let message = format!("{none}: `{USE_WAYPOINT}` names {named}, which {why}");
                 (message, help.to_owned(), "for this reason")
@@ -144,9 +149,8 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// How services without a waypoint get one.
-    fn add_waypoint(&self, services: &[(&str, Place)]) -> String {
-        let home = self.catalog.namespace;
-        let there = of_baseline(self.catalog).next();
+    fn add_waypoint(&self, home: &str, services: &[(&str, Place)]) -> String {
+        let there = of_namespace(self.catalog, home).next();
         let name = there.map_or("waypoint", |gateway| gateway.id.name.as_str());
         let add = match there {
             Some(_) => String::new(),

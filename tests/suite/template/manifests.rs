@@ -180,7 +180,7 @@ fn validate_sh_finds_nothing_in_the_template_and_needs_no_network() {
 /// What somebody may get wrong: a name, a file, what stands there, what is written instead, and words of the answer.
 type Mistake = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
-const BROKEN: [Mistake; 13] = [
+const BROKEN: [Mistake; 15] = [
     (
         "a misspelt field of Kubernetes",
         "apps/base/cart.yaml",
@@ -252,6 +252,20 @@ const BROKEN: [Mistake; 13] = [
         "there is no folder ./infrastructure/config/staging",
     ),
     (
+        "a manifest that nothing names",
+        "monitoring/kustomization.yaml",
+        "  - telemetry.yaml\n",
+        "",
+        "monitoring/kustomization.yaml does not name telemetry.yaml",
+    ),
+    (
+        "an image that an overlay does not choose",
+        "apps/production/kustomization.yaml",
+        "  - name: cart\n",
+        "  - name: card\n",
+        "./apps/production: no entry of `images` says what `cart` is",
+    ),
+    (
         "a value that is not written",
         "values.yaml",
         "domain: example.com",
@@ -305,13 +319,22 @@ fn validate_sh_refuses_what_is_broken_and_tells_all_of_it_in_one_run() {
 }
 
 #[test]
+fn validate_sh_takes_what_kubectl_writes() {
+    let copy = Copy::new();
+    let (name, metadata) = ("name: push\n", "name: push\n    creationTimestamp: null\n");
+    copy.replace("secrets/staging/push.yaml", name, metadata);
+    copy.run("scripts/validate.sh", &[]).ok();
+}
+
+#[test]
 fn validate_sh_says_what_a_copy_has_not_done_yet() {
     let copy = Copy::new();
     let names = "tests/suite/fixtures/values/valid/names-with-dots-and-capitals.yaml";
     fs::copy(root().join(names), copy.path("values.yaml")).expect("the values are copied");
     copy.run("scripts/configure.sh", &[]).ok();
+    copy.replace("tests/smoke/services.txt", "cart       8080  /healthz\n", "");
     let said = copy.run("scripts/validate.sh", &[]).ok();
-    for words in ["a commit of zeros", "the template's key"] {
+    for words in ["a commit of zeros", "the template's key", "services.txt has no line for cart"] {
         assert!(said.contains(words), "{said}");
     }
     assert!(said.ends_with("everything is valid\n"), "{said}");

@@ -46,6 +46,7 @@ fn made() -> Files {
         let (api_version, name) = kind;
         let mut schema = all.closed(kind).unwrap_or_else(|| panic!("{api_version} has no {name}"));
         without(&mut schema, "status");
+        with_empty_times(&mut schema);
         if name == "Secret" {
             // A Secret in Git is encrypted, and says by which key.
             schema["properties"]["sops"] = json!({"type": "object"});
@@ -62,6 +63,22 @@ fn made() -> Files {
 fn without(schema: &mut Value, field: &str) {
     if let Some(fields) = schema["properties"].as_object_mut() {
         fields.remove(field);
+    }
+}
+
+/// kubectl before 1.34 writes `creationTimestamp: null` into what `--dry-run=client` prints, and the API server takes it.
+fn with_empty_times(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if name == "creationTimestamp" && value["type"] == "string" {
+                    value["type"] = json!(["string", "null"]);
+                }
+                with_empty_times(value);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(with_empty_times),
+        _ => {}
     }
 }
 

@@ -3,15 +3,16 @@
 //! In other namespaces than the preview's and the baseline's none is written: whoever owns them decides, and in
 //! the mesh Istio does not ask for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::emit::meta;
 use crate::emit::routing::PreviewRoute;
 use crate::kube::RouteApi;
 use crate::kube::gateway::{GROUP, GrantFrom, GrantTo, ReferenceGrant, ReferenceGrantSpec};
 use crate::kube::{Object, marks};
-use crate::plan::routing::gateway_api::names_copy;
-use crate::plan::routing::{Attached, entries::EntryClone};
+use crate::model::ServiceName;
+use crate::plan::routing::Attached;
+use crate::plan::routing::gateway_api::named_copies;
 use crate::plan::{Environment, Plan};
 
 /// The limit of `from` in a ReferenceGrant, from its CRD.
@@ -22,61 +23,82 @@ const ROUTE_KINDS: [&str; 2] = ["HTTPRoute", "GRPCRoute"];
 /// What a route of a preview needs to be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Grant<'p> {
-    /// To choose copies, from this namespace.
-    OfCopies(&'p str),
-    /// To choose Services of the baseline, from the namespace of the preview.
-    OfBaseline,
+    /// To choose copies of this namespace of the baseline.
+    OfCopies {
+        /// Whose copies.
+        of: &'p str,
+        /// The namespace of the route.
+        from: &'p str,
+    },
+    /// To choose Services of this namespace of the baseline.
+    OfBaseline {
+        /// Whose Services.
+        of: &'p str,
+        /// The namespace of the baseline in whose room the route is.
+        from: &'p str,
+    },
 }
 
 impl<'p> PreviewRoute<'p> {
     /// What it needs to be allowed.
-    pub(in crate::emit) fn grant(self, plan: &Plan<'p>) -> Option<Grant<'p>> {
+    pub(in crate::emit) fn grants(self) -> Vec<Grant<'p>> {
+        let of_copies = |copies: BTreeSet<ServiceName<'p>>, from| {
+            let of: BTreeSet<&str> = copies.into_iter().map(|service| service.namespace).collect();
+            of.into_iter().map(|of| Grant::OfCopies { of, from }).collect()
+        };
         match self {
-            Self::Mesh(routes) => {
-                routes.needs_grant().then_some(Grant::OfCopies(plan.catalog.namespace))
-            }
+            Self::Mesh(routes) => of_copies(routes.needing_grant(), routes.service.id().namespace),
             Self::Local(local) => match &local.attached {
-                Attached::GatewayApi(attached) => attached.needs_grant.then_some(Grant::OfBaseline),
-                Attached::Istio(_) => None,
+                Attached::GatewayApi(attached) => {
+                    let of = attached.needing_grant.iter();
+                    of.map(|of| Grant::OfBaseline { of, from: local.home }).collect()
+                }
+                Attached::Istio(_) => Vec::new(),
             },
             Self::Entry(clone) => match clone.way.route.api {
-                RouteApi::GatewayApi => of_entry(clone),
-                RouteApi::Istio => None,
+                RouteApi::GatewayApi => {
+                    let copies = clone.rules.iter().flat_map(named_copies).collect();
+                    of_copies(copies, &clone.way.route.object.id.namespace)
+                }
+                RouteApi::Istio => Vec::new(),
             },
         }
     }
 }
 
-fn of_entry<'p>(clone: &'p EntryClone<'p>) -> Option<Grant<'p>> {
-    let namespace = clone.way.route.object.id.namespace.as_str();
-    clone.rules.iter().any(names_copy).then_some(Grant::OfCopies(namespace))
-}
-
-/// The ReferenceGrants into the preview, and one into the baseline, as far as routes need them. Into the preview there
-/// are several where one would have too many namespaces.
+/// The ReferenceGrants into the preview, and those into the baseline, as far as routes need them. Into a namespace of
+/// the preview there are several where one would have too many namespaces.
 pub(crate) fn grants(
     plan: &Plan<'_>,
     env: &Environment<'_>,
     needed: &BTreeSet<Grant<'_>>,
 ) -> Vec<Object> {
-    let of_copies = needed.iter().filter_map(|grant| match grant {
-        Grant::OfCopies(from) => Some(*from),
-        Grant::OfBaseline => None,
-    });
-    let of_copies: Vec<&str> = of_copies.collect();
-    let parts = of_copies.chunks(FROM / ROUTE_KINDS.len()).enumerate();
-    let into_preview = parts.map(|(part, from)| {
-        let name = match part {
-            0 => "anabranch".to_owned(),
-            _ => format!("anabranch.part-{}", part + 1),
-        };
-        grant(plan, env, (&name, &env.namespace), from)
-    });
-    let into_baseline = needed.contains(&Grant::OfBaseline).then(|| {
-        let name = marks::grant(plan.config.set(), env.name);
-        grant(plan, env, (&name, plan.catalog.namespace), &[&env.namespace])
-    });
-    into_preview.chain(into_baseline).collect()
+    let mut all = Vec::new();
+    for room in &env.rooms {
+        let from = needed.iter().filter_map(|grant| match grant {
+            Grant::OfCopies { of, from } => (*of == room.baseline).then_some(*from),
+            Grant::OfBaseline { .. } => None,
+        });
+        let from: Vec<&str> = from.collect();
+        for (part, from) in from.chunks(FROM / ROUTE_KINDS.len()).enumerate() {
+            let name = match part {
+                0 => "anabranch".to_owned(),
+                _ => format!("anabranch.part-{}", part + 1),
+            };
+            all.push(grant(plan, env, (&name, &room.namespace), from));
+        }
+    }
+    let mut into_baseline: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for grant in needed {
+        if let Grant::OfBaseline { of, from } = grant {
+            into_baseline.entry(of).or_default().push(&env.room(from).namespace);
+        }
+    }
+    let name = marks::grant(plan.config.set(), env.name);
+    for (baseline, from) in into_baseline {
+        all.push(grant(plan, env, (&name, baseline), &from));
+    }
+    all
 }
 
 /// The ReferenceGrant of this name and namespace for routes of these namespaces.

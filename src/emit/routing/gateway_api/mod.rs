@@ -10,6 +10,7 @@ use super::Moved;
 use crate::emit::meta;
 use crate::kube::gateway::{API_VERSION, ParentRef, Route, RouteSpec};
 use crate::kube::{Object, ObjectMeta};
+use crate::model::ServiceName;
 use crate::model::route::gateway_api::{backends, filters, is_hostname, kind_of_backend};
 use crate::plan::routing::Local;
 use crate::plan::routing::gateway_api::{Attached, PreviewRoutes, Rule};
@@ -50,7 +51,7 @@ pub(super) fn attach(
     attached: &Attached<'_>,
 ) -> Object {
     let original = local.route.object;
-    let moved = Moved::inside(plan, env, original);
+    let moved = Moved::inside(plan, env, local);
     let kind = kind_of(original);
     let rules = attached.rules.iter().map(|swapped| {
         let mut rule = swapped.rule.clone();
@@ -60,12 +61,12 @@ pub(super) fn attach(
     });
     let parents = attached.parents.iter().map(|parent| ParentRef {
         section_name: parent.section.map(str::to_owned),
-        ..parent_service(parent.service, parent.port)
+        ..parent_service(parent.service.name, parent.port)
     });
     Object::from_typed(&Route {
         api_version: API_VERSION,
         kind,
-        metadata: meta::derived(plan.config, &local.name, &env.namespace, Some(env.name)),
+        metadata: meta::derived(plan.config, &local.name, moved.to, Some(env.name)),
         spec: RouteSpec {
             parent_refs: parents.collect(),
             hostnames: Vec::new(),
@@ -96,7 +97,7 @@ pub(super) fn mesh_routes(
     env: &Environment<'_>,
     routes: &PreviewRoutes<'_>,
 ) -> Vec<Object> {
-    let baseline = plan.catalog.namespace;
+    let baseline = routes.service.id().namespace;
     let is_derived = routes.rules.iter().any(|rule| matches!(rule, Rule::Derived { .. }));
     let metadata = |name: &str| -> ObjectMeta {
         match is_derived {
@@ -121,10 +122,9 @@ pub(super) fn mesh_routes(
 
 /// The rules for a preview, the more important first.
 fn mesh_rules(plan: &Plan<'_>, env: &Environment<'_>, routes: &PreviewRoutes<'_>) -> Vec<Node> {
-    let baseline = plan.catalog.namespace;
+    let ServiceName { name: service, namespace: baseline } = routes.service.id();
     let moved = Moved { env, catalog: plan.catalog, from: baseline, to: baseline };
     let key = &plan.config.previews.spec.routing.key;
-    let service = routes.service.name();
     let rule = |matches: Vec<Node>, backend: Node| {
         let backends = Node::list([backend]);
         Node::map([("matches", Node::list(matches)), ("backendRefs", backends)])
@@ -145,7 +145,7 @@ fn mesh_rules(plan: &Plan<'_>, env: &Environment<'_>, routes: &PreviewRoutes<'_>
                 }
             }
             Rule::Preview(port) => {
-                let copy = backend(service, Some(&env.namespace), *port);
+                let copy = backend(service, Some(&env.room(baseline).namespace), *port);
                 written.push(rule(with_key(None, key, env.name, routes.kind), copy));
             }
             Rule::Baseline(port) => {
@@ -308,7 +308,7 @@ fn write_backend(backend: &Backend<'_>, moved: &Moved<'_>) -> Node {
         ("name", Node::string(name)),
     ]);
     let namespace = match backend.copy {
-        Some(_) => moved.env.namespace.as_str(),
+        Some(copy) => moved.env.room(copy.service.namespace).namespace.as_str(),
         None => node.text_at(&["namespace"]).unwrap_or(moved.from),
     };
     if namespace != moved.to && !is_hostname(node) {

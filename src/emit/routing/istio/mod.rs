@@ -272,14 +272,14 @@ fn make(plan: &Plan<'_>, rules: &HostRules<'_>, mut http: Vec<Node>) -> Object {
 
 /// A VirtualService of ours for all previews.
 fn object(plan: &Plan<'_>, rules: &HostRules<'_>, http: Vec<Node>, is_derived: bool) -> Object {
-    let name = marks::virtual_service(plan.config.set(), rules.service);
-    let home = plan.catalog.home;
+    let name = marks::virtual_service(plan.config.set(), rules.service.name);
+    let (home, namespace) = (plan.catalog.home, rules.service.namespace);
     Object::from_typed(&VirtualService {
         api_version: API_VERSION,
         kind: KIND,
         metadata: match is_derived {
-            true => meta::derived(plan.config, &name, home.namespace, None),
-            false => meta::managed(plan.config, &name, home.namespace, None),
+            true => meta::derived(plan.config, &name, namespace, None),
+            false => meta::managed(plan.config, &name, namespace, None),
         },
         spec: VirtualServiceSpec {
             hosts: vec![home.host(rules.service)],
@@ -329,16 +329,16 @@ pub(super) fn attach(
     local: &Local<'_>,
     attached: &Attached<'_>,
 ) -> Object {
-    let moved = Moved::inside(plan, env, local.route.object);
+    let moved = Moved::inside(plan, env, local);
     let inside = |rules: &[InMesh<'_>]| -> Vec<Node> {
-        rules.iter().map(|rule| inside(plan, rule, &moved)).collect()
+        rules.iter().map(|rule| inside(local.home, rule, &moved)).collect()
     };
     Object::from_typed(&VirtualService {
         api_version: API_VERSION,
         kind: KIND,
-        metadata: meta::derived(plan.config, &local.name, &env.namespace, Some(env.name)),
+        metadata: meta::derived(plan.config, &local.name, moved.to, Some(env.name)),
         spec: VirtualServiceSpec {
-            hosts: attached.services.iter().map(|service| env.host(service)).collect(),
+            hosts: attached.services.iter().map(|service| env.host(*service)).collect(),
             gateways: Vec::new(),
             export_to: vec![".".to_owned()],
             http: inside(&attached.http),
@@ -347,15 +347,15 @@ pub(super) fn attach(
     })
 }
 
-/// A rule as it holds inside a preview.
-fn inside(plan: &Plan<'_>, rule: &InMesh<'_>, moved: &Moved<'_>) -> Node {
+/// A rule as it holds inside a preview, for copies of this namespace of the baseline.
+fn inside(home: &str, rule: &InMesh<'_>, moved: &Moved<'_>) -> Node {
     let mut attached = rule.swapped.rule.clone();
     if attached.get("match").is_some() {
         let inside = |one: &Node| {
             let mut one = one.clone();
             one.remove("gateways");
-            if one.text_at(&["sourceNamespace"]) == Some(plan.catalog.namespace) {
-                one.set("sourceNamespace", Node::string(&moved.env.namespace));
+            if one.text_at(&["sourceNamespace"]) == Some(home) {
+                one.set("sourceNamespace", Node::string(moved.to));
             }
             one
         };

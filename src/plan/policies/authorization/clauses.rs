@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::principal::means;
+use super::principal::{means, principal_of};
 use crate::plan::policies::glob::fits;
 use crate::yaml::Node;
 
@@ -22,11 +22,22 @@ pub(super) const PRINCIPAL: &str = "source.principal";
 pub(super) const NAMESPACE: &str = "source.namespace";
 pub(super) const ACCOUNT: &str = "source.serviceAccount";
 
-/// Who calls: trust domain, namespace and account.
-pub(super) type Caller<'c> = [&'c str; 3];
+/// Who calls.
+pub(super) struct Caller<'c> {
+    namespace: &'c str,
+    account: &'c str,
+    principal: String,
+}
+
+impl<'c> Caller<'c> {
+    /// An account of a namespace, in a trust domain.
+    pub(super) fn new(trust: &str, namespace: &'c str, account: &'c str) -> Self {
+        Self { namespace, account, principal: principal_of(trust, namespace, account) }
+    }
+}
 
 /// The texts of a list.
-pub(super) fn texts<'n>(node: &'n Node, key: &str) -> impl Iterator<Item = &'n str> {
+pub(super) fn texts<'n>(node: &'n Node, key: &str) -> impl Iterator<Item = &'n str> + use<'n> {
     node.get(key).map(Node::items).unwrap_or_default().iter().filter_map(Node::text)
 }
 
@@ -93,18 +104,18 @@ impl<'n> Clauses<'n> {
     }
 
     /// Whether a rule means a caller, whatever it asks for besides.
-    pub(super) fn rule_means(&self, rule: usize, caller: Caller<'_>) -> bool {
+    pub(super) fn rule_means(&self, rule: usize, caller: &Caller<'_>) -> bool {
         let mut clauses = self.all.iter().filter(|clause| clause.rule == rule);
         clauses.any(|clause| self.means(clause, caller))
     }
 
-    fn means(&self, clause: &Clause<'_>, caller: Caller<'_>) -> bool {
+    fn means(&self, clause: &Clause<'_>, caller: &Caller<'_>) -> bool {
         clause.source.is_none_or(|source| self.source_means(source, caller))
             && clause.conditions.iter().all(|one| self.condition_holds(one, caller))
     }
 
     /// Whether a source means a caller, by the fields that say who calls.
-    pub(super) fn source_means(&self, source: &Node, caller: Caller<'_>) -> bool {
+    pub(super) fn source_means(&self, source: &Node, caller: &Caller<'_>) -> bool {
         WHO.iter().all(|field| {
             let mut values = texts(source, field).peekable();
             if values.peek().is_none() {
@@ -112,8 +123,8 @@ impl<'n> Clauses<'n> {
             }
             let plain = field.strip_prefix("not").unwrap_or(field);
             let any = match plain {
-                "principals" | "Principals" => values.any(|value| means(value, caller)),
-                "namespaces" | "Namespaces" => values.any(|value| fits(value, caller[1])),
+                "principals" | "Principals" => values.any(|value| means(value, &caller.principal)),
+                "namespaces" | "Namespaces" => values.any(|value| fits(value, caller.namespace)),
                 _ => values.any(|value| self.is_account(value, caller)),
             };
             any != field.starts_with("not")
@@ -121,10 +132,10 @@ impl<'n> Clauses<'n> {
     }
 
     /// Whether a condition holds for a caller; one about something else does.
-    fn condition_holds(&self, condition: &Node, caller: Caller<'_>) -> bool {
+    fn condition_holds(&self, condition: &Node, caller: &Caller<'_>) -> bool {
         let is = |value: &str| match condition.text_at(&["key"]) {
-            Some(PRINCIPAL) => means(value, caller),
-            Some(NAMESPACE) => fits(value, caller[1]),
+            Some(PRINCIPAL) => means(value, &caller.principal),
+            Some(NAMESPACE) => fits(value, caller.namespace),
             _ => self.is_account(value, caller),
         };
         let mut values = texts(condition, "values").peekable();
@@ -132,21 +143,21 @@ impl<'n> Clauses<'n> {
             || (values.peek().is_none() || values.any(is)) && !texts(condition, "notValues").any(is)
     }
 
-    fn is_account(&self, value: &str, [_, namespace, account]: Caller<'_>) -> bool {
+    fn is_account(&self, value: &str, caller: &Caller<'_>) -> bool {
         let (of, name) = value.split_once('/').unwrap_or((self.namespace, value));
-        of == namespace && name == account
+        of == caller.namespace && name == caller.account
     }
 
     /// Whether some clause means a caller; with `whatever`, one that asks for nothing besides.
-    pub(super) fn mean(&self, caller: Caller<'_>, whatever: bool) -> bool {
+    pub(super) fn mean(&self, caller: &Caller<'_>, whatever: bool) -> bool {
         let asks_nothing = |clause: &Clause<'_>| self.besides[clause.besides] == asking_nothing();
         let mut clauses = self.all.iter().filter(|clause| self.means(clause, caller));
         clauses.any(|clause| !whatever || asks_nothing(clause))
     }
 
     /// Whether the policy says something of the one caller that it does not say of the other.
-    pub(super) fn says_more_of(&self, one: Caller<'_>, other: Caller<'_>) -> bool {
-        let of = |caller| -> BTreeSet<usize> {
+    pub(super) fn says_more_of(&self, one: &Caller<'_>, other: &Caller<'_>) -> bool {
+        let of = |caller: &Caller<'_>| -> BTreeSet<usize> {
             let means = self.all.iter().filter(|clause| self.means(clause, caller));
             means.map(|clause| clause.besides).collect()
         };
@@ -157,25 +168,45 @@ impl<'n> Clauses<'n> {
 
     /// The trust domains that the policy names.
     pub(super) fn trusts(&self) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
-        let mut add = |value: &str| {
-            let trust = value.split('/').next().unwrap_or_default().trim_matches('*');
-            if !trust.is_empty() {
-                found.insert(trust.to_owned());
+        let trust = |value: &'n str| value.split('/').next().unwrap_or_default().trim_matches('*');
+        let named = self.principals().into_iter().map(trust);
+        named.filter(|trust| !trust.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// The accounts that the policy tells from others by their names; none where it may tell any two apart.
+    pub(super) fn named_accounts(&self) -> Option<BTreeSet<&'n str>> {
+        let mut named = BTreeSet::new();
+        for principal in self.principals() {
+            let (before, last) = principal.rsplit_once('/').unwrap_or(("", principal));
+            match last.strip_suffix('*') {
+                Some("") => {}
+                Some(_) if before.matches('/').count() < 3 => {}
+                None if !before.is_empty() => {
+                    named.insert(last);
+                }
+                _ => return None,
             }
-        };
+        }
+        let accounts = self.texts(["serviceAccounts", "notServiceAccounts"], ACCOUNT);
+        named.extend(accounts.iter().map(|name| name.rsplit('/').next().unwrap_or(name)));
+        Some(named)
+    }
+
+    fn principals(&self) -> Vec<&'n str> {
+        self.texts(["principals", "notPrincipals"], PRINCIPAL)
+    }
+
+    /// The texts of two lists of sources, and of conditions with a key.
+    fn texts(&self, lists: [&'static str; 2], about: &str) -> Vec<&'n str> {
+        let mut found = Vec::new();
         for clause in &self.all {
-            let source = clause.source.into_iter();
-            source
-                .flat_map(|source| ["principals", "notPrincipals"].map(|key| texts(source, key)))
-                .flatten()
-                .for_each(&mut add);
-            let about =
-                clause.conditions.iter().filter(|one| one.text_at(&["key"]) == Some(PRINCIPAL));
-            about
-                .flat_map(|one| ["values", "notValues"].map(|key| texts(one, key)))
-                .flatten()
-                .for_each(&mut add);
+            if let Some(source) = clause.source {
+                found.extend(lists.into_iter().flat_map(|list| texts(source, list)));
+            }
+            let conditions = clause.conditions.iter();
+            for one in conditions.filter(|one| one.text_at(&["key"]) == Some(about)) {
+                found.extend(["values", "notValues"].into_iter().flat_map(|list| texts(one, list)));
+            }
         }
         found
     }

@@ -14,12 +14,12 @@ mod says;
 
 pub(super) use self::said::{Holds, Said};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::clauses::{Caller, Clauses};
 use self::rules::{Maker, Unsayable};
 use super::Treated;
-use super::estate::{Estate, Site};
+use super::estate::{Account, Estate, Site};
 use crate::diagnostic::Report;
 use crate::kube::Object;
 use crate::yaml::Node;
@@ -60,6 +60,8 @@ struct Policy<'p> {
     clauses: Clauses<'p>,
     /// The trust domains that callers may have.
     trusts: BTreeSet<String>,
+    /// The accounts that it tells from others, unless that may be any.
+    named: Option<BTreeSet<&'p str>>,
 }
 
 /// Says what becomes of an AuthorizationPolicy.
@@ -69,14 +71,15 @@ pub(super) fn treat(estate: &Estate<'_>, object: &Object, report: &mut Report) -
     let mut trusts = clauses.trusts();
     trusts.insert("cluster.local".to_owned());
     let (action, site) = (Action::of(object), estate.site(object));
-    let policy = Policy { object, action, site, rules, clauses, trusts };
+    let named = clauses.named_accounts();
+    let policy = Policy { object, action, site, rules, clauses, trusts, named };
     if action == Action::Custom {
         report.extend(says::decided_outside(estate, &policy));
         return Treated::default();
     }
     policy.treat(estate, report).unwrap_or_else(|unsayable| {
         report.push(says::unsayable(&policy, &unsayable));
-        Treated::default()
+        Treated { is_refused: true, ..Treated::default() }
     })
 }
 
@@ -86,25 +89,24 @@ impl Policy<'_> {
             true => Some(self.with_rules(self.rewritten(estate, true)?)),
             false => None,
         };
-        let mut treated = Treated { copy, sibling: None };
+        let mut treated = Treated { copy, ..Treated::default() };
         if Self::is_dry(self.object) {
             return Ok(treated);
         }
         let callers = match self.site {
             Site::Home => estate.callers(self.object),
-            Site::Root | Site::Elsewhere => estate.copied_accounts.clone(),
+            Site::Root | Site::Elsewhere => estate.copied_accounts().collect(),
         };
-        let those = |holds: &dyn Fn(Caller<'_>, Caller<'_>) -> bool| -> BTreeSet<&str> {
-            let differing = callers.iter().filter(|account| self.differs(estate, account, holds));
-            differing.copied().collect()
-        };
-        let lacks = those(&|original, preview| self.clauses.says_more_of(original, preview));
-        let exceeds = those(&|original, preview| self.clauses.says_more_of(preview, original));
+        let lacks =
+            self.those(&callers, &|original, preview| self.clauses.says_more_of(original, preview));
+        let exceeds =
+            self.those(&callers, &|original, preview| self.clauses.says_more_of(preview, original));
         let (is_ours, is_noted) = (self.site == Site::Home, self.action == Action::Audit);
         let is_unlike = !exceeds.is_empty() || !lacks.is_empty() && !is_ours;
         if is_unlike && !is_noted {
             let rules = self.with_rules(self.rewritten(estate, false)?);
             report.push(says::unlike(self, &lacks, &exceeds, &rules));
+            treated.is_refused = true;
         } else if !lacks.is_empty() && is_ours {
             treated.sibling = Some(self.with_rules(self.added(estate)?));
         }
@@ -116,18 +118,37 @@ impl Policy<'_> {
         policy.annotation("istio.io/dry-run") == Some("true")
     }
 
+    /// The accounts of which something holds. Those that the policy does not tell apart are asked for together.
+    fn those<'e>(
+        &self,
+        accounts: &[Account<'_, 'e>],
+        holds: &dyn Fn(&Caller<'_>, &Caller<'_>) -> bool,
+    ) -> BTreeSet<&'e str> {
+        let is_named = |account: &str| self.named.as_ref().is_none_or(|all| all.contains(account));
+        let mut of_others: BTreeMap<&str, bool> = BTreeMap::new();
+        let mut found = BTreeSet::new();
+        for &(home, account) in accounts {
+            let differs = match is_named(account) {
+                true => self.differs((home, account), holds),
+                false => *of_others
+                    .entry(home.namespace)
+                    .or_insert_with(|| self.differs((home, STRANGER), holds)),
+            };
+            found.extend(differs.then_some(account));
+        }
+        found
+    }
+
     /// Whether something holds of an account as a caller of the baseline and as one of a preview.
     fn differs(
         &self,
-        estate: &Estate<'_>,
-        account: &str,
-        holds: &dyn Fn(Caller<'_>, Caller<'_>) -> bool,
+        (home, account): Account<'_, '_>,
+        holds: &dyn Fn(&Caller<'_>, &Caller<'_>) -> bool,
     ) -> bool {
-        estate.homes.iter().any(|home| {
-            let preview = home.any_preview();
-            self.trusts
-                .iter()
-                .any(|trust| holds([trust, home.namespace, account], [trust, &preview, account]))
+        let preview = home.any_preview();
+        self.trusts.iter().any(|trust| {
+            let original = Caller::new(trust, home.namespace, account);
+            holds(&original, &Caller::new(trust, &preview, account))
         })
     }
 
@@ -138,12 +159,18 @@ impl Policy<'_> {
         rule: usize,
         differs: fn(bool, bool) -> bool,
     ) -> bool {
-        let holds = |original: Caller<'_>, preview: Caller<'_>| {
-            let means = |caller| self.clauses.rule_means(rule, caller);
+        let holds = |original: &Caller<'_>, preview: &Caller<'_>| {
+            let means = |caller: &Caller<'_>| self.clauses.rule_means(rule, caller);
             differs(means(original), means(preview))
         };
-        let mut accounts = estate.accounts.keys().copied().chain([STRANGER]);
-        accounts.any(|account| self.differs(estate, account, &holds))
+        estate.homes.iter().any(|home| {
+            let differs = |account: &str| self.differs((home, account), &holds);
+            differs(STRANGER)
+                || match &self.named {
+                    Some(named) => named.iter().any(|account| differs(account)),
+                    None => home.accounts.keys().any(|account| differs(account)),
+                }
+        })
     }
 
     /// The rules of a policy that says of previews what this one says of the baseline.
@@ -179,7 +206,7 @@ impl Policy<'_> {
         let mut all = Vec::new();
         for home in &estate.homes {
             let namespace = &self.object.id.namespace;
-            all.extend(Maker { namespace, home, accounts: &estate.accounts }.for_previews(rule)?);
+            all.extend(Maker { namespace, home }.for_previews(rule)?);
         }
         Ok(all)
     }

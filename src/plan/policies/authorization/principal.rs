@@ -112,17 +112,20 @@ fn read_beginning(beginning: &str, namespace: &str) -> Reading {
     Reading::Some { trust, accounts }
 }
 
-/// Whether a principal of a policy means this caller.
-pub(super) fn means(principal: &str, [trust, namespace, account]: [&str; 3]) -> bool {
-    let own = [trust, "ns", namespace, "sa", account];
-    if let Some(rest) = principal.strip_prefix(OWN_TRUST).and_then(|rest| rest.strip_prefix('/')) {
-        let parts: Vec<&str> = rest.split('/').collect();
-        if parts.len() == 4 {
-            // Aliases are put in place of the trust domain before the rest is compared.
-            return is_like(rest, &own[1..].join("/"));
-        }
+/// The principal of an account.
+pub(super) fn principal_of(trust: &str, namespace: &str, account: &str) -> String {
+    format!("{trust}/ns/{namespace}/sa/{account}")
+}
+
+/// Whether a principal of a policy means the caller with this one.
+pub(super) fn means(principal: &str, of_caller: &str) -> bool {
+    if let Some(rest) = principal.strip_prefix(OWN_TRUST).and_then(|rest| rest.strip_prefix('/'))
+        && rest.matches('/').count() == 3
+    {
+        // Aliases are put in place of the trust domain before the rest is compared.
+        return is_like(rest, of_caller.split_once('/').map_or("", |(_, rest)| rest));
     }
-    is_like(principal, &own.join("/"))
+    is_like(principal, of_caller)
 }
 
 fn is_like(pattern: &str, text: &str) -> bool {
@@ -172,9 +175,10 @@ mod tests {
 
     #[test]
     fn the_trust_domain_of_the_cluster_means_that_of_the_mesh() {
-        let web = ["mesh.example", "shop", "web"];
-        assert!(means("cluster.local/ns/shop/sa/web", web));
-        assert!(means("mesh.example/ns/shop/*", web) && means("*/sa/web", web) && means("*", web));
-        assert!(!means("cluster.local/ns/*", web) && !means("cluster.local/ns/shop/sa/reco", web));
+        let web = principal_of("mesh.example", "shop", "web");
+        let means = |principal: &str| means(principal, &web);
+        assert!(means("cluster.local/ns/shop/sa/web"));
+        assert!(means("mesh.example/ns/shop/*") && means("*/sa/web") && means("*"));
+        assert!(!means("cluster.local/ns/*") && !means("cluster.local/ns/shop/sa/reco"));
     }
 }

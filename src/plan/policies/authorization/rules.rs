@@ -25,8 +25,6 @@ pub(super) struct Maker<'m> {
     pub(super) namespace: &'m str,
     /// The namespace of the baseline whose previews are meant.
     pub(super) home: &'m Home<'m>,
-    /// The accounts of the baseline.
-    pub(super) accounts: &'m BTreeMap<&'m str, Vec<usize>>,
 }
 
 /// Which accounts a list means, in any namespace, by their trust domain.
@@ -229,7 +227,7 @@ impl Maker<'_> {
             Accounts::Fitting(pattern) => Some(BTreeSet::from([pattern])),
             // A pattern has one `*`, and the namespace needs it.
             Accounts::BeginningWith(beginning) => {
-                let named = self.accounts.keys().filter(|name| name.starts_with(&beginning));
+                let named = self.home.accounts.keys().filter(|name| name.starts_with(&beginning));
                 Some(named.map(|name| format!("*/sa/{name}")).collect())
             }
         }

@@ -1,6 +1,6 @@
 //! What several AuthorizationPolicies together let a caller do.
 
-use super::clauses::{Clauses, items};
+use super::clauses::{Caller, Clauses, items};
 use super::{Action, Policy};
 use crate::diagnostic::{Place, first_of};
 use crate::kube::Object;
@@ -33,11 +33,11 @@ impl<'p> Said<'p> {
     }
 
     /// What the account of a namespace may do.
-    pub(in crate::plan::policies) fn holds(&self, [namespace, account]: [&str; 2]) -> Holds {
-        let caller = ["cluster.local", namespace, account];
+    pub(in crate::plan::policies) fn holds(&self, (namespace, account): (&str, &str)) -> Holds {
+        let caller = Caller::new("cluster.local", namespace, account);
         let means = |wanted: Action, whatever: bool| {
             let mut of = self.0.iter().filter(|(_, action, _)| *action == wanted);
-            of.any(|(.., clauses)| clauses.mean(caller, whatever))
+            of.any(|(.., clauses)| clauses.mean(&caller, whatever))
         };
         let is_limited = self.0.iter().any(|(_, action, _)| *action == Action::Allow);
         if means(Action::Deny, true) || is_limited && !means(Action::Allow, false) {

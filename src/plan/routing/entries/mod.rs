@@ -16,12 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::swap::Swapped;
-use super::{alike, hosts};
+use super::{alike, hosts, is_unrouted};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi};
-use crate::model::Catalog;
 use crate::model::route::gateways::{Gateways, Name};
 use crate::model::route::{Route, reader};
+use crate::model::{Catalog, ServiceName};
 use crate::plan::environment::Environment;
 use crate::plan::naming::safe_hash;
 use crate::spec::{Config, Delivery, Entry};
@@ -128,6 +128,11 @@ impl EntryClone<'_> {
         clone_name(&self.way, preview, self.number)
     }
 
+    /// The original hosts, and what previews have for each, with `{preview}` for their names.
+    pub(in crate::plan) fn renamed_hosts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.way.hosts.iter().map(|(original, made)| (original.as_str(), made.0.as_str()))
+    }
+
     /// The hosts of a preview's clone, each once, in the order of the original ones.
     pub(crate) fn hosts(&self, preview: &str) -> Vec<String> {
         let mut seen = BTreeSet::new();
@@ -215,8 +220,8 @@ fn clones<'a>(
     let services = way.route.chosen(catalog.home);
     let alike = alike(environments, 0..environments.len(), &services);
     let clones = alike.into_iter().map(|(affected, environments)| {
-        let is_unrouted = |name: &str| config.facts(name).is_some_and(|facts| facts.unrouted);
-        let is_copied = |name: &str| affected.contains(&name) && !is_unrouted(name);
+        let is_copied =
+            |name: ServiceName<'_>| affected.contains(&name) && !is_unrouted(config, name);
         let swapped = |rule: &Rule<'a>| Swapped::of(rule.node, way.route, catalog, is_copied);
         let rules = way.rules.iter().map(swapped).collect();
         EntryClone { environments, way: Arc::clone(&way), rules, entry, number }

@@ -27,7 +27,7 @@ pub(super) fn entry_routes<'a>(
     let mut routes = EntryRoutes::default();
     for object in catalog.objects() {
         let Some(route) = Route::of(object) else {
-            if object.id.namespace == catalog.namespace && leads_in_unmarked(object) {
+            if catalog.home.includes(&object.id.namespace) && leads_in_unmarked(object) {
                 report.push(not_cloned(object));
             }
             continue;
@@ -71,7 +71,7 @@ pub(in super::super) fn leads_to_service(object: &Object, catalog: &Catalog<'_>)
             let namespace = delegate.text_at(&["namespace"]).unwrap_or(&object.id.namespace);
             let mut all = catalog.of_kind(istio_kind::GROUP, "VirtualService");
             let found = all.find(|one| one.id.namespace == namespace && one.id.name == name);
-            found.is_some_and(|one| namespace == catalog.namespace || chooses(one))
+            found.is_some_and(|one| catalog.home.includes(namespace) || chooses(one))
         })
 }
 

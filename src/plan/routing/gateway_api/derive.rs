@@ -10,6 +10,7 @@ use super::super::swap::Swapped;
 use super::Rule;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi};
+use crate::model::ServiceName;
 use crate::model::route::Route;
 use crate::model::route::gateway_api::rules;
 use crate::yaml::Node;
@@ -48,10 +49,15 @@ impl<'a> Rules<'a> {
 
     /// The rules to derive for previews that affect these services, which are in order: those that
     /// choose one of them, and those that must go on outranking them. Counts the pairs it compares.
-    pub(super) fn derive(&self, to: &mut Planning<'_, 'a, '_>, affected: &[&str]) -> Vec<Rule<'a>> {
+    pub(super) fn derive(
+        &self,
+        to: &mut Planning<'_, 'a, '_>,
+        affected: &[ServiceName<'_>],
+    ) -> Vec<Rule<'a>> {
         let index = to.index;
-        let is_copied =
-            |name: &str| affected.binary_search(&name).is_ok() && !index.is_unrouted(name);
+        let is_copied = |name: ServiceName<'_>| {
+            affected.binary_search(&name).is_ok() && !index.is_unrouted(name)
+        };
         let swapped = |one: &Match<'a>| {
             let route = Route { api: RouteApi::GatewayApi, object: one.route };
             Swapped::of(one.rule, route, index.catalog, is_copied)

@@ -18,11 +18,11 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, RouteApi, gateway::GROUP};
 use crate::model::route::Route;
 use crate::model::route::gateway_api::{
-    backends, dropped, filters, ignored_parent, is_hostname, is_in, kind_of_parent, parents,
+    backends, dropped, filters, ignored_parent, is_hostname, kind_of_parent, namespace_of, parents,
     port_of, rules, service_parents,
 };
 use crate::model::route::gateways::Name;
-use crate::model::{Catalog, Service};
+use crate::model::{Catalog, Service, ServiceName};
 use crate::spec::RoutingKey;
 use crate::yaml::Node;
 
@@ -85,16 +85,18 @@ impl<'a> PreviewRoutes<'a> {
         self.rules.iter().any(|rule| matches!(rule, Rule::Preview(_)))
     }
 
-    /// Whether a rule names a Service in the namespace of a preview, which must be granted.
-    pub(crate) fn needs_grant(&self) -> bool {
-        self.leads_to_copy() || self.derived().into_iter().any(names_copy)
+    /// The services whose copies a rule names in the namespace of a preview, which must be granted.
+    pub(crate) fn needing_grant(&self) -> BTreeSet<ServiceName<'a>> {
+        let own = self.leads_to_copy().then(|| self.service.id());
+        own.into_iter().chain(self.derived().into_iter().flat_map(named_copies)).collect()
     }
 }
 
-/// Whether a rule names the copy of a Service by its name and namespace, which must be granted. Istio's kind
+/// The services whose copies a rule names by their name and namespace, which must be granted. Istio's kind
 /// `Hostname` is of no namespace.
-pub(crate) fn names_copy(rule: &Swapped<'_>) -> bool {
-    rule.backends.iter().any(|backend| backend.copy.is_some() && !is_hostname(backend.node))
+pub(crate) fn named_copies<'a>(rule: &Swapped<'a>) -> impl Iterator<Item = ServiceName<'a>> {
+    let backends = rule.backends.iter().filter(|backend| !is_hostname(backend.node));
+    backends.filter_map(|backend| Some(backend.copy?.service))
 }
 
 /// What of a route is attached to copies.
@@ -104,15 +106,15 @@ pub struct Attached<'a> {
     pub parents: Vec<Parent<'a>>,
     /// Its rules.
     pub rules: Vec<Swapped<'a>>,
-    /// Whether a rule names a Service of the baseline's namespace, which must be granted.
-    pub needs_grant: bool,
+    /// The namespaces of the baseline of which a rule names a Service, which must be granted.
+    pub needing_grant: BTreeSet<&'a str>,
 }
 
 /// A parentRef to the copy of a service.
 #[derive(Debug)]
 pub struct Parent<'a> {
     /// The service.
-    pub service: &'a str,
+    pub service: ServiceName<'a>,
     /// The port, where one is written.
     pub port: Option<u16>,
     /// The name of the port, where several parentRefs of the route are to this service: the API server wants
@@ -136,8 +138,8 @@ impl Planner for GatewayApi {
         &self,
         index: &RouteIndex<'a, '_>,
         route: Route<'a>,
-        services: &BTreeSet<&'a str>,
-        is_copied: &dyn Fn(&str) -> bool,
+        services: &BTreeSet<ServiceName<'a>>,
+        is_copied: &dyn Fn(ServiceName<'_>) -> bool,
     ) -> Option<AnyAttached<'a>> {
         Some(AnyAttached::GatewayApi(attach(index, route, services, is_copied)))
     }
@@ -151,17 +153,16 @@ impl Planner for GatewayApi {
     }
 
     fn private<'o>(&self, index: &RouteIndex<'_, '_>, route: &'o Object) -> Option<&'o Node> {
-        let home = index.catalog.namespace;
         let services = parents(route).iter().filter(|one| kind_of_parent(one) == ("", "Service"));
-        let mut elsewhere = services.filter(|one| !is_in(one, route, home));
-        elsewhere.next().filter(|_| route.id.namespace == home)
+        let mut elsewhere =
+            services.filter(|one| namespace_of(one, route) != route.id.namespace.as_str());
+        elsewhere.next().filter(|_| index.catalog.home.includes(&route.id.namespace))
     }
 
     fn leads_in(&self, route: &Object, catalog: &Catalog<'_>) -> bool {
-        let is_home = |name: Option<&str>| name == Some(catalog.namespace);
         let mut backends = rules(route).iter().flat_map(backends);
-        is_home(Some(&route.id.namespace))
-            || backends.any(|backend| is_home(backend.text_at(&["namespace"])))
+        catalog.home.includes(&route.id.namespace)
+            || backends.any(|backend| catalog.home.includes(namespace_of(backend, route)))
     }
 
     fn can_set_key(&self, _: &Object) -> bool {
@@ -202,8 +203,8 @@ impl Planner for GatewayApi {
 fn attach<'a>(
     index: &RouteIndex<'a, '_>,
     route: Route<'a>,
-    services: &BTreeSet<&'a str>,
-    is_copied: impl Fn(&str) -> bool,
+    services: &BTreeSet<ServiceName<'a>>,
+    is_copied: impl Fn(ServiceName<'_>) -> bool,
 ) -> Attached<'a> {
     let followed = followed_parents(route.object, index.catalog);
     let parents = followed.iter().filter(|(service, _)| services.contains(service));
@@ -214,16 +215,15 @@ fn attach<'a>(
     let parents = parents.collect();
     let swapped = |rule| Swapped::of(rule, route, index.catalog, &is_copied);
     let rules: Vec<Swapped<'_>> = rules(route.object).iter().map(swapped).collect();
-    let home = index.catalog.namespace;
-    let is_home = |node: &Node| {
-        !is_hostname(node) && node.text_at(&["namespace"]).unwrap_or(&route.id.namespace) == home
+    let stay = |rule: &Swapped<'a>| -> Vec<&'a Node> {
+        let backends = rule.backends.iter().filter(|backend| backend.copy.is_none());
+        backends.map(|backend| backend.node).chain(mirrors(rule.rule)).collect()
     };
-    let stays = |rule: &Swapped<'_>| {
-        rule.backends.iter().any(|backend| backend.copy.is_none() && is_home(backend.node))
-            || mirrors(rule.rule).any(is_home)
-    };
-    let needs_grant = rules.iter().any(stays);
-    Attached { parents, rules, needs_grant }
+    let staying = rules.iter().flat_map(stay).filter(|node| !is_hostname(node));
+    let namespaces = staying.map(|node| namespace_of(node, route.object));
+    let needing_grant =
+        namespaces.filter(|namespace| index.catalog.home.includes(namespace)).collect();
+    Attached { parents, rules, needing_grant }
 }
 
 /// The targets of the mirrors of a rule.
@@ -234,44 +234,43 @@ fn mirrors(rule: &Node) -> impl Iterator<Item = &Node> {
 /// What tells a parentRef apart from others of its route to the same Service: the name of its port.
 fn section<'a>(
     catalog: &'a Catalog<'a>,
-    parents: &[(&str, Option<u16>)],
-    (service, port): (&str, Option<u16>),
+    parents: &[(ServiceName<'_>, Option<u16>)],
+    (service, port): (ServiceName<'_>, Option<u16>),
 ) -> Option<&'a str> {
     let several = parents.iter().filter(|(other, _)| *other == service).count() > 1;
     let mut ports = catalog.service(service).filter(|_| several)?.ports.iter();
     ports.find(|one| Some(one.number) == port && one.protocol.is_routable())?.name
 }
 
-/// The Services that a route is attached to in the mesh, each with the port of its parentRef. Several parentRefs
-/// may say the same: Istio does not look at their `sectionName`, and the baseline's namespace need not be written.
+/// The Services of its namespace that a route is attached to in the mesh, each with the port of its parentRef. Several
+/// parentRefs may say the same: Istio does not look at their `sectionName`, and the namespace need not be written.
 fn followed_parents<'a>(
     route: &'a Object,
     catalog: &'a Catalog<'a>,
-) -> Vec<(&'a str, Option<u16>)> {
+) -> Vec<(ServiceName<'a>, Option<u16>)> {
     let mut seen = BTreeSet::new();
-    let followed = service_parents(route, catalog.namespace).filter(|parent| {
-        ignored_parent(parent, route, catalog.home, |name| catalog.service(name)).is_none()
-    });
-    followed
-        .filter_map(|parent| Some((parent.text_at(&["name"])?, port_of(parent))))
+    let own = service_parents(route, catalog.home);
+    let own = own.filter(|(_, service)| service.namespace == route.id.namespace);
+    own.filter(|(parent, _)| ignored_parent(parent, route, catalog).is_none())
+        .map(|(parent, service)| (service, port_of(parent)))
         .filter(|parent| seen.insert(*parent))
         .collect()
 }
 
-/// HTTPRoutes and GRPCRoutes of the baseline's namespace, by the Service in their parentRefs.
+/// HTTPRoutes and GRPCRoutes of the baseline, by the Service in their parentRefs.
 #[derive(Debug)]
 pub(super) struct ParentedRoutes<'a> {
     catalog: &'a Catalog<'a>,
-    by_service: BTreeMap<&'a str, Vec<(&'a Object, Option<u16>)>>,
+    by_service: BTreeMap<ServiceName<'a>, Vec<(&'a Object, Option<u16>)>>,
     /// The services to which other sets have attached routes, each with one of these.
-    of_others: BTreeMap<&'a str, &'a Object>,
+    of_others: BTreeMap<ServiceName<'a>, &'a Object>,
 }
 
 impl<'a> ParentedRoutes<'a> {
     /// Finds the routes that are attached to Services of the baseline, those left out that Istio does not
     /// follow.
     pub(super) fn of(catalog: &'a Catalog<'a>) -> Self {
-        let mut by_service: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        let mut by_service: BTreeMap<ServiceName<'_>, Vec<_>> = BTreeMap::new();
         for kind in ["HTTPRoute", "GRPCRoute"] {
             for route in catalog.in_baseline(GROUP, kind).filter(|route| dropped(route).is_none()) {
                 for (service, port) in followed_parents(route, catalog) {
@@ -280,20 +279,18 @@ impl<'a> ParentedRoutes<'a> {
             }
         }
         let others = catalog.others().iter().filter(|object| object.id.group == GROUP);
-        let named = |route| {
-            let parents = service_parents(route, catalog.namespace);
-            parents.filter_map(move |parent| Some((parent.text_at(&["name"])?, route)))
-        };
+        let named =
+            |route| service_parents(route, catalog.home).map(move |(_, service)| (service, route));
         Self { catalog, by_service, of_others: others.flat_map(named).collect() }
     }
 
     /// The routes of a service, each with the port of its parentRef.
-    fn attached(&self, service: &str) -> &[(&'a Object, Option<u16>)] {
-        self.by_service.get(service).map(Vec::as_slice).unwrap_or_default()
+    fn attached<'s>(&'s self, service: ServiceName<'s>) -> &'s [(&'a Object, Option<u16>)] {
+        self.by_service.get(&service).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The routes of a service by the port of their parentRef.
-    fn by_port(&self, service: &str) -> BTreeMap<Option<u16>, Vec<&'a Object>> {
+    fn by_port(&self, service: ServiceName<'_>) -> BTreeMap<Option<u16>, Vec<&'a Object>> {
         let mut by_port: BTreeMap<Option<u16>, Vec<&Object>> = BTreeMap::new();
         for (route, port) in self.attached(service) {
             by_port.entry(*port).or_default().push(route);
@@ -303,30 +300,30 @@ impl<'a> ParentedRoutes<'a> {
 }
 
 impl<'a> ServiceRoutes<'a> for ParentedRoutes<'a> {
-    fn of(&self, service: &str) -> Vec<Route<'a>> {
+    fn of(&self, service: ServiceName<'_>) -> Vec<Route<'a>> {
         let routes = self.attached(service).iter();
         routes.map(|(object, _)| Route { api: RouteApi::GatewayApi, object }).collect()
     }
 
-    fn at_home(&self, service: &str) -> Vec<Route<'a>> {
+    fn at_home(&self, service: ServiceName<'_>) -> Vec<Route<'a>> {
         self.of(service)
     }
 
-    fn chosen(&self, service: &str) -> BTreeSet<&'a str> {
+    fn chosen(&self, service: ServiceName<'_>) -> BTreeSet<ServiceName<'a>> {
         self.of(service).iter().flat_map(|route| route.chosen(self.catalog.home)).collect()
     }
 
     fn contradiction(&self, service: &Service<'a>) -> Option<Diagnostic> {
-        contradiction(service, self.attached(service.name()))
+        contradiction(service, self.attached(service.id()))
     }
 
-    fn of_others(&self, service: &str) -> Option<&'a Object> {
-        self.of_others.get(service).copied()
+    fn of_others(&self, service: ServiceName<'_>) -> Option<&'a Object> {
+        self.of_others.get(&service).copied()
     }
 
     fn plan(&self, to: &mut Planning<'_, 'a, '_>, service: &'a Service<'a>, involved: &[usize]) {
-        let by_port = self.by_port(service.name());
-        let chosen = self.chosen(service.name());
+        let by_port = self.by_port(service.id());
+        let chosen = self.chosen(service.id());
         let alike = alike(to.index.environments, involved.iter().copied(), &chosen);
         for (port, routes) in &by_port {
             let list = Rules::of(routes);
@@ -355,7 +352,7 @@ impl<'a> ServiceRoutes<'a> for ParentedRoutes<'a> {
                 });
             }
         }
-        if !by_port.contains_key(&None) && !to.index.is_unrouted(service.name()) {
+        if !by_port.contains_key(&None) && !to.index.is_unrouted(service.id()) {
             let routed = |port: u16| by_port.contains_key(&Some(port));
             plan_unwritten(to, service, routed);
         }
@@ -368,7 +365,7 @@ fn plan_unwritten<'a>(
     service: &'a Service<'a>,
     is_routed: impl Fn(u16) -> bool,
 ) {
-    let environments = to.index.affecting.get(service.name()).cloned().unwrap_or_default();
+    let environments = to.index.affecting.get(&service.id()).cloned().unwrap_or_default();
     if environments.is_empty() {
         return;
     }

@@ -18,7 +18,7 @@ use crate::model::route::Route;
 use crate::model::route::istio::{
     Seen, destinations, hosts, http, is_on_port, is_only_mesh, matches, mesh_matches,
 };
-use crate::model::{Home, Service};
+use crate::model::{Catalog, Service, ServiceName};
 use crate::spec::Delivery;
 use crate::yaml::Node;
 
@@ -29,7 +29,7 @@ pub(in crate::plan::routing) fn plan<'a>(
     service: &'a Service<'a>,
     involved: &[usize],
 ) {
-    let sources = bound.sources(service.name());
+    let sources = bound.sources(service.id());
     to.report.extend(refuse_fall_through(service, &sources));
     for source in sources {
         let rules = match source {
@@ -41,8 +41,9 @@ pub(in crate::plan::routing) fn plan<'a>(
                 }
                 let original = Original { source, object };
                 let rules = derive_all(to, service, original, involved);
-                let home = to.index.catalog.home;
-                to.report.extend(rules.as_ref().and_then(|rules| refuse_bare(home, rules, object)));
+                let catalog = to.index.catalog;
+                let refused = rules.as_ref().and_then(|rules| refuse_bare(catalog, rules, object));
+                to.report.extend(refused);
                 rules
             }
         };
@@ -108,10 +109,10 @@ fn refuse_external(
 }
 
 /// What an earlier run made for the host of a service.
-fn earlier<'a>(index: &RouteIndex<'a, '_>, service: &str) -> Option<&'a Object> {
-    let name = marks::virtual_service(index.config.set(), service);
+fn earlier<'a>(index: &RouteIndex<'a, '_>, service: ServiceName<'_>) -> Option<&'a Object> {
+    let name = marks::virtual_service(index.config.set(), service.name);
     let mut earlier = index.catalog.extended().iter();
-    earlier.find(|one| one.id.name == name && one.id.namespace == index.catalog.namespace)
+    earlier.find(|one| one.id.name == name && one.id.namespace == service.namespace)
 }
 
 /// The rules for a host for which nobody speaks: of the previews that have a copy of the service.
@@ -120,12 +121,12 @@ fn make<'a>(
     service: &'a Service<'a>,
     involved: &[usize],
 ) -> HostRules<'a> {
-    let has_copy = |at: &&usize| index.environments[**at].affected.contains(service.name());
-    let routed = involved.iter().filter(|_| !index.is_unrouted(service.name()));
+    let has_copy = |at: &&usize| index.environments[**at].affected.contains(&service.id());
+    let routed = involved.iter().filter(|_| !index.is_unrouted(service.id()));
     HostRules {
-        service: service.name(),
+        service: service.id(),
         source: Source::Nothing,
-        earlier: earlier(index, service.name()),
+        earlier: earlier(index, service.id()),
         previews: routed.filter(has_copy).map(|&at| (at, 0)).collect(),
         derived: vec![Derived::default()],
         carried: Vec::new(),
@@ -150,11 +151,12 @@ fn derive_all<'a>(
     original: Original<'a>,
     involved: &[usize],
 ) -> Option<HostRules<'a>> {
-    let (index, name, object) = (to.index, service.name(), original.object);
-    let mut chosen: BTreeSet<&str> = chosen(object, index.catalog.home).collect();
+    let (index, name, object) = (to.index, service.id(), original.object);
+    let mut chosen: BTreeSet<ServiceName<'_>> = chosen(object, index.catalog.home).collect();
     chosen.insert(name);
     let alike = alike(index.environments, involved.iter().copied(), &chosen);
-    let is_swapped = |affected: &[&str]| affected.contains(&name) && !index.is_unrouted(name);
+    let is_swapped =
+        |affected: &[ServiceName<'_>]| affected.contains(&name) && !index.is_unrouted(name);
     let mut bare = Vec::new();
     // On a port of which one that only some see says nothing, the one that everybody sees counts.
     if alike.keys().any(|affected| is_swapped(affected)) && Seen::of(object) == Seen::Everywhere {
@@ -220,9 +222,13 @@ fn is_bare(object: &Object, port: u16) -> bool {
 
 /// The finding that rules for a port would apply to other hosts as well. Other spellings of the service's host
 /// are none.
-fn refuse_bare(home: Home<'_>, rules: &HostRules<'_>, object: &Object) -> Option<Diagnostic> {
-    let mut others = hosts(object)
-        .filter(|host| home.service_routed(host, object).as_deref() != Some(rules.service));
+fn refuse_bare(
+    catalog: &Catalog<'_>,
+    rules: &HostRules<'_>,
+    object: &Object,
+) -> Option<Diagnostic> {
+    let routed = |host: &str| catalog.service_routed(host, object).map(Service::id);
+    let mut others = hosts(object).filter(|host| routed(host) != Some(rules.service));
     if rules.bare.is_empty() || !rules.extends() || others.next().is_none() {
         return None;
     }
@@ -243,11 +249,12 @@ fn refuse_bare(home: Home<'_>, rules: &HostRules<'_>, object: &Object) -> Option
 /// order. Counts the pairs of matches it compares, and ends early where there are too many.
 fn derive<'a>(
     index: &RouteIndex<'a, '_>,
-    affected: &[&str],
+    affected: &[ServiceName<'_>],
     object: &'a Object,
     pairs: &mut usize,
 ) -> Vec<Swapped<'a>> {
-    let is_copied = |name: &str| affected.binary_search(&name).is_ok() && !index.is_unrouted(name);
+    let is_copied =
+        |name: ServiceName<'_>| affected.binary_search(&name).is_ok() && !index.is_unrouted(name);
     let route = Route { api: RouteApi::Istio, object };
     let mut derived: Vec<Swapped<'a>> = Vec::new();
     let (count, mut behind) = (|rule| matches(rule).len().max(1), 0);

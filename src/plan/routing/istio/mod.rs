@@ -16,10 +16,10 @@ use super::swap::{Backend, Swapped, Weight};
 use super::{Attached as AnyAttached, RouteIndex, Routing};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, RouteApi, istio::GROUP, marks};
-use crate::model::Catalog;
 use crate::model::route::gateways::Name;
 use crate::model::route::istio::{Seen, hosts, http, is_mesh, matches, mesh_matches, section};
 use crate::model::route::{Route, reader};
+use crate::model::{Catalog, ServiceName};
 use crate::spec::{Config, RoutingKey};
 use crate::yaml::Node;
 
@@ -27,7 +27,7 @@ use crate::yaml::Node;
 #[derive(Debug)]
 pub struct HostRules<'a> {
     /// The service whose host made it necessary.
-    pub service: &'a str,
+    pub service: ServiceName<'a>,
     /// Where its rules come from.
     pub source: Source<'a>,
     /// What an earlier run made of it, to which other sets may have added.
@@ -109,7 +109,7 @@ impl<'a> HostRules<'a> {
 #[derive(Debug)]
 pub struct Attached<'a> {
     /// The services for whose copies it speaks.
-    pub services: Vec<&'a str>,
+    pub services: Vec<ServiceName<'a>>,
     /// Its HTTP rules.
     pub http: Vec<InMesh<'a>>,
     /// Its rules for streams of bytes.
@@ -145,8 +145,8 @@ impl Planner for Istio {
         &self,
         index: &RouteIndex<'a, '_>,
         route: Route<'a>,
-        services: &BTreeSet<&'a str>,
-        is_copied: &dyn Fn(&str) -> bool,
+        services: &BTreeSet<ServiceName<'a>>,
+        is_copied: &dyn Fn(ServiceName<'_>) -> bool,
     ) -> Option<AnyAttached<'a>> {
         attach(index, route, services, is_copied).map(AnyAttached::Istio)
     }
@@ -165,20 +165,21 @@ impl Planner for Istio {
     }
 
     fn private<'o>(&self, index: &RouteIndex<'_, '_>, route: &'o Object) -> Option<&'o Node> {
-        let home = index.catalog.namespace;
-        let is_home = |node: &&Node| node.text() == Some(home);
+        let home = index.catalog.home;
+        let is_home = |node: &&Node| node.text().is_some_and(|name| home.includes(name));
         let source = |one: &'o Node| one.get("sourceNamespace").filter(is_home);
         if !is_mesh(route) || !index.is_met(route) {
             return None;
         }
-        let seen = Seen::of(route).is_private(home).then(|| route.node.at(&["spec", "exportTo"]));
+        let is_private = Seen::of(route).is_private(home);
+        let seen = is_private.then(|| route.node.at(&["spec", "exportTo"]));
         seen.flatten().or_else(|| http(route).flat_map(matches).find_map(source))
     }
 
     fn leads_in(&self, route: &Object, catalog: &Catalog<'_>) -> bool {
         // One without hosts is a delegate.
         hosts(route).next().is_some()
-            && (route.id.namespace == catalog.namespace
+            && (catalog.home.includes(&route.id.namespace)
                 || entries::leads_to_service(route, catalog))
     }
 
@@ -233,7 +234,7 @@ fn merge<'a>(backends: Vec<Backend<'a>>, written: usize) -> Vec<Backend<'a>> {
     };
     let mut merged: Vec<Backend<'a>> = Vec::new();
     // Mostly services differ: only destinations of one service are compared whole.
-    let mut by_service: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut by_service: BTreeMap<ServiceName<'_>, Vec<usize>> = BTreeMap::new();
     for backend in backends {
         let Some(copy) = backend.copy else {
             merged.push(backend);
@@ -281,8 +282,8 @@ fn is_same_but_for_weight(a: &Backend<'_>, b: &Backend<'_>) -> bool {
 fn attach<'a>(
     index: &RouteIndex<'a, '_>,
     route: Route<'a>,
-    services: &BTreeSet<&'a str>,
-    is_copied: impl Fn(&str) -> bool,
+    services: &BTreeSet<ServiceName<'a>>,
+    is_copied: impl Fn(ServiceName<'_>) -> bool,
 ) -> Option<Attached<'a>> {
     let catalog = index.catalog;
     let in_mesh = |rule| InMesh::of(route.object, Swapped::of(rule, route, catalog, &is_copied));
@@ -293,10 +294,9 @@ fn attach<'a>(
     }
     // Several spellings of one host are one here.
     let mut seen = BTreeSet::new();
-    let named =
-        hosts(route.object).filter_map(|host| catalog.home.service_routed(host, route.object));
-    let named = named.filter_map(|name| services.get(name.as_ref()).copied());
-    let mut named: Vec<&str> = named.filter(|name| seen.insert(*name)).collect();
+    let named = hosts(route.object).filter_map(|host| catalog.service_routed(host, route.object));
+    let named = named.filter_map(|service| services.get(&service.id()).copied());
+    let mut named: Vec<ServiceName<'_>> = named.filter(|name| seen.insert(*name)).collect();
     if named.is_empty() {
         named = services.iter().copied().collect();
     }
@@ -314,7 +314,8 @@ pub(super) fn left_to_others<'a>(
     let is_made = |object: &Object| {
         let mut made = routing.host_rules();
         made.any(|rules| {
-            marks::virtual_service(config.set(), rules.service) == object.id.name.as_str()
+            let name = marks::virtual_service(config.set(), rules.service.name);
+            name == object.id.name.as_str() && rules.service.namespace == object.id.namespace
         })
     };
     let is_free = |object: &Object| {

@@ -15,7 +15,7 @@ impl<'a> RouteIndex<'a, '_> {
         }
         let mut seen = BTreeSet::new();
         for service in self.catalog.services() {
-            for route in self.routes_of(service.name()) {
+            for route in self.routes_of(service.id()) {
                 if !seen.insert(&route.object.id) {
                     continue;
                 }

@@ -15,9 +15,10 @@ use super::entries::is_dropped_way_in;
 use super::planner::planner;
 use crate::diagnostic::{Diagnostic, Place, Report, code};
 use crate::kube::{Object, RouteApi, gateway, istio as istio_kind};
+use crate::model::ServiceName;
 use crate::model::route::Route;
 use crate::model::route::gateway_api::{
-    backends, dropped, ignored_parent, is_in, kind_of_backend, kind_of_parent, parents, required,
+    backends, dropped, ignored_parent, kind_of_backend, kind_of_parent, named, parents, required,
     rules,
 };
 use crate::model::route::istio::hosts;
@@ -40,14 +41,14 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// Whether some preview has a copy of the service that calls from outside of it can reach.
-    pub(super) fn is_previewed(&self, service: &str) -> bool {
-        self.affecting.contains_key(service) && !self.is_unrouted(service)
+    pub(super) fn is_previewed(&self, service: ServiceName<'_>) -> bool {
+        self.affecting.contains_key(&service) && !self.is_unrouted(service)
     }
 
     /// A previewed service that a rule of a route chooses.
-    fn chooses_previewed(&self, route: Route<'a>) -> Option<&'a str> {
+    fn chooses_previewed(&self, route: Route<'a>) -> Option<ServiceName<'a>> {
         let chosen = route.chosen(self.catalog.home);
-        chosen.into_iter().find(|name| self.is_previewed(name))
+        chosen.into_iter().find(|name| self.is_previewed(*name))
     }
 
     /// A route of the Gateway API in which no header can be told.
@@ -68,15 +69,16 @@ impl<'a> RouteIndex<'a, '_> {
             // Said of the way in already.
             return None;
         }
-        let home = self.catalog.namespace;
-        let in_home =
-            |parent: &&Node| kind_of_parent(parent).1 == "Service" && is_in(parent, route, home);
-        let names =
-            || parents(route).iter().filter(in_home).filter_map(|one| one.text_at(&["name"]));
+        let home = self.catalog.home;
+        let services = parents(route).iter().filter(|one| kind_of_parent(one).1 == "Service");
+        let names = services.filter_map(|parent| named(parent, route, home));
         let chooses = self.chooses_previewed(as_route);
-        if chooses.is_some() || names().any(|name| self.is_previewed(name)) {
-            let replaced = names().next().filter(|_| route.id.namespace != home);
-            let way_out = "move the route to the baseline's namespace";
+        if chooses.is_some() || names.clone().any(|name| self.is_previewed(name)) {
+            let replaced = { names }.find(|one| one.namespace != route.id.namespace);
+            let way_out = match home.namespaces {
+                [_] => "move the route to the baseline's namespace",
+                _ => "move the route to the namespace of the service",
+            };
             let finding = self
                 .ignored(route)
                 .or_else(|| self.unsure(route))
@@ -92,8 +94,7 @@ impl<'a> RouteIndex<'a, '_> {
 
     /// The finding that Istio does not follow a route in the mesh.
     fn ignored(&self, route: &'a Object) -> Option<Diagnostic> {
-        let service = |name: &str| self.catalog.service(name);
-        let of_parent = |parent| ignored_parent(parent, route, self.catalog.home, service);
+        let of_parent = |parent| ignored_parent(parent, route, self.catalog);
         let whole = dropped(route).filter(|_| is_mesh(route));
         let ignored = whole.or_else(|| parents(route).iter().find_map(of_parent))?;
         let message = format!("{} {}, so the mesh does not follow it", route.id, ignored.why);
@@ -104,7 +105,7 @@ impl<'a> RouteIndex<'a, '_> {
 
     /// The finding that it depends on what is not in the input whether Istio follows a route.
     fn unsure(&self, route: &'a Object) -> Option<Diagnostic> {
-        let counts = is_mesh(route) && route.id.namespace == self.catalog.namespace;
+        let counts = is_mesh(route) && self.catalog.home.includes(&route.id.namespace);
         let mut needed = required(route).filter(|_| counts);
         let target = needed.find(|target| !self.is_there(target, route))?;
         let message = format!(
@@ -135,9 +136,8 @@ impl<'a> RouteIndex<'a, '_> {
             || parents(route).iter().any(|one| kind_of_parent(one) == (gateway::GROUP, "Gateway"));
         parents(route).iter().find(|parent| match kind_of_parent(parent) {
             ("", "Service") => {
-                let name = parent.text_at(&["name"]).unwrap_or_default();
-                !is_in(parent, route, self.catalog.namespace)
-                    || self.catalog.service(name).is_none()
+                let name = named(parent, route, self.catalog.home);
+                name.and_then(|name| self.catalog.service(name)).is_none()
             }
             (istio_kind::GROUP, "ServiceEntry") => true,
             (gateway::GROUP, "ListenerSet") => has_entries && !is_cloned(),
@@ -146,13 +146,12 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// A backend that is a service of the baseline or of all clusters, as the mesh is set up.
-    fn import(&self, route: &'a Object) -> Option<(&'a str, &'a Node)> {
-        let home = self.catalog.namespace;
-        rules(route).iter().flat_map(backends).find_map(|backend| {
-            let is_import =
-                kind_of_backend(backend).1 == "ServiceImport" && is_in(backend, route, home);
-            let name = backend.text_at(&["name"]).filter(|name| self.is_previewed(name));
-            name.filter(|_| is_import).map(|name| (name, backend))
+    fn import(&self, route: &'a Object) -> Option<(ServiceName<'a>, &'a Node)> {
+        let imports = rules(route).iter().flat_map(backends);
+        let mut imports = imports.filter(|backend| kind_of_backend(backend).1 == "ServiceImport");
+        imports.find_map(|backend| {
+            let name = named(backend, route, self.catalog.home)?;
+            self.is_previewed(name).then_some((name, backend))
         })
     }
 }
@@ -162,14 +161,14 @@ fn is_mesh(route: &Object) -> bool {
     parents(route).iter().any(|parent| kind_of_parent(parent).1 == "Service")
 }
 
-fn replaces(route: &Object, service: &str, way_out: &str) -> Diagnostic {
+fn replaces(route: &Object, service: ServiceName<'_>, way_out: &str) -> Diagnostic {
     let message = format!("{} replaces the routes of {service} for its namespace", route.id);
     let help = format!("callers there do not see previews; {way_out}");
     Diagnostic::new(&code::CONSUMER_ROUTE, message, help)
         .at(route.place(), "routes a service of another namespace")
 }
 
-fn not_previewed(route: &Object, service: &str, place: Place) -> Diagnostic {
+fn not_previewed(route: &Object, service: ServiceName<'_>, place: Place) -> Diagnostic {
     let message = format!(
         "{} chooses {service} where previews derive no rules: with the key its requests still reach the \
          baseline",

@@ -4,6 +4,7 @@ use super::super::RouteIndex;
 use super::super::planner::planner;
 use crate::diagnostic::{Diagnostic, Place, code, first_of};
 use crate::kube::{Object, istio::GROUP};
+use crate::model::ServiceName;
 use crate::model::route::Route;
 use crate::model::route::istio::Seen;
 use crate::yaml::Node;
@@ -38,11 +39,11 @@ impl RouteIndex<'_, '_> {
 
     /// The warning that routes of services are not attached to their copies, as nobody would read them there.
     pub(in super::super) fn not_attached(&self) -> Option<Diagnostic> {
-        let services = self.affecting.keys().filter(|name| self.catalog.service(name).is_some());
+        let services = self.affecting.keys().filter(|name| self.catalog.service(**name).is_some());
         let routed = services.filter_map(|&name| {
             let followed = self.apis.iter().filter(|(api, _)| self.catalog.mesh.follows(*api));
             let mut routes = followed.flat_map(|(_, routes)| routes.at_home(name));
-            routes.next().map(|route| (name, route.place()))
+            routes.next().map(|route| (name.name, route.place()))
         });
         let routed: Vec<(&str, Place)> = routed.collect();
         let names = first_of(SHOWN, ", ", routed.iter().map(|(name, _)| name));
@@ -60,7 +61,7 @@ impl RouteIndex<'_, '_> {
     /// Where an object says that it is for the baseline's namespace.
     fn private<'o>(&self, object: &'o Object) -> Option<&'o Node> {
         const EXPORT_TO: &str = "networking.istio.io/exportTo";
-        let home = self.catalog.namespace;
+        let home = self.catalog.home;
         if let Some(route) = Route::of(object) {
             return planner(route.api).private(self, object);
         }
@@ -68,8 +69,9 @@ impl RouteIndex<'_, '_> {
             let node = object.node.at(&["spec", "exportTo"]);
             return node.filter(|_| Seen::of(object).is_private(home));
         }
-        let is_service = object.is("", "Service") && object.id.namespace == home;
-        let concerned = is_service && self.is_called(&object.id.name);
+        let name = home.service(&object.id.name, &object.id.namespace);
+        let service = name.filter(|_| object.is("", "Service"));
+        let concerned = service.is_some_and(|service| self.is_called(service));
         let node = object.node.at(&["metadata", "annotations", EXPORT_TO]);
         node.filter(|node| {
             let written = node.text().unwrap_or_default();
@@ -78,8 +80,8 @@ impl RouteIndex<'_, '_> {
     }
 
     /// Whether some preview calls the baseline's service and not a copy of its own.
-    fn is_called(&self, service: &str) -> bool {
-        self.affecting.get(service).map_or(0, Vec::len) < self.environments.len()
+    fn is_called(&self, service: ServiceName<'_>) -> bool {
+        self.affecting.get(&service).map_or(0, Vec::len) < self.environments.len()
     }
 
     /// Whether copies can meet the rules of a VirtualService: where every preview has a copy of each of its

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::swap::Swapped;
 use super::super::{MeshRoutes, RouteIndex, Routing};
 use crate::diagnostic::{Diagnostic, Report, code, some_of};
-use crate::model::Service;
+use crate::model::{Service, ServiceName};
 
 impl<'a> RouteIndex<'a, '_> {
     /// Warns of services of which no rule and no way in chooses a copy, once for all previews. Rules that
@@ -16,12 +16,12 @@ impl<'a> RouteIndex<'a, '_> {
         }
         let reached = reached(routing);
         for service in self.catalog.services() {
-            let is_meant = self.is_previewed(service.name()) && !service.routable().is_empty();
+            let is_meant = self.is_previewed(service.id()) && !service.routable().is_empty();
             // Pods that another Service selects too are reached by way of that one.
             let selected = self.catalog.selected(service);
             let mut same = selected.flat_map(|one| self.catalog.selecting(one.object));
             if is_meant
-                && !reached.contains(service.name())
+                && !reached.contains(&service.id())
                 && !same.any(|name| reached.contains(name))
             {
                 report.extend(self.unreached(service));
@@ -32,21 +32,22 @@ impl<'a> RouteIndex<'a, '_> {
     /// Says what previews are without a mesh: which of the services they change no way in from outside leads to.
     pub(in super::super) fn check_without_mesh(&self, routing: &Routing<'a>, report: &mut Report) {
         let reached = reached(routing);
-        let affected = self.affecting.keys().filter(|name| self.is_previewed(name));
-        let (by_entry, by_nothing): (Vec<&str>, Vec<&str>) =
+        let affected = self.affecting.keys().filter(|name| self.is_previewed(**name));
+        let (by_entry, by_nothing): (Vec<ServiceName<'_>>, Vec<ServiceName<'_>>) =
             affected.copied().partition(|name| reached.contains(name));
+        let named = |all: &[ServiceName<'_>]| some_of(all.iter().map(|one| one.name));
         if by_entry.is_empty() && by_nothing.is_empty() {
             return;
         }
         let mut message = "without a mesh no call inside the cluster is led to a copy: ".to_owned();
         if !by_entry.is_empty() {
-            let names = some_of(&by_entry);
+            let names = named(&by_entry);
             message +=
                 &format!("copies of {names} get the requests that an entry leads to them itself");
         }
         if !by_nothing.is_empty() {
             let but = if by_entry.is_empty() { "" } else { ", and " };
-            let names = some_of(&by_nothing);
+            let names = named(&by_nothing);
             message +=
                 &format!("{but}no request from outside of a preview reaches a copy of {names}");
         }
@@ -57,7 +58,7 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     fn unreached(&self, service: &Service<'a>) -> Option<Diagnostic> {
-        let name = service.name();
+        let name = service.id();
         let route = self.routes_of(name).next()?;
         let message = format!(
             "{} routes {name} and sends every request elsewhere: no request reaches its copies",
@@ -72,9 +73,9 @@ impl<'a> RouteIndex<'a, '_> {
 }
 
 /// The services of which some rule chooses a copy.
-fn reached<'a>(routing: &Routing<'a>) -> BTreeSet<&'a str> {
+fn reached<'a>(routing: &Routing<'a>) -> BTreeSet<ServiceName<'a>> {
     let made = routing.mesh.iter().filter_map(|routes| match routes {
-        MeshRoutes::GatewayApi(routes) => routes.leads_to_copy().then(|| routes.service.name()),
+        MeshRoutes::GatewayApi(routes) => routes.leads_to_copy().then(|| routes.service.id()),
         MeshRoutes::Istio(rules) => rules.leads_to_copy().then_some(rules.service),
     });
     // What is attached to copies is for the preview's own calls.

@@ -10,6 +10,7 @@ use crate::model::route::Route;
 use crate::model::route::istio::{
     SOURCE, Seen, destinations, hosts, http, is_mesh, is_on_port, mesh_matches, section,
 };
+use crate::model::{Service, ServiceName};
 use crate::yaml::Node;
 
 impl<'a> RouteIndex<'a, '_> {
@@ -24,15 +25,21 @@ impl<'a> RouteIndex<'a, '_> {
         if !is_mesh(object) {
             return None;
         }
-        let services: Vec<&str> = self.spoken_for(object).collect();
+        let services: Vec<ServiceName<'_>> = self.spoken_for(object).collect();
         let seen = Seen::of(object);
-        let concerned = chooses.is_some() || services.iter().any(|name| self.is_previewed(name));
+        let concerned = chooses.is_some() || services.iter().any(|name| self.is_previewed(*name));
         let hidden = || {
             let nobody = matches!(&seen, Seen::In(names) if names.is_empty());
             (nobody && concerned).then(|| exported_to_nobody(object))
         };
         let finding = self.misspelt(object, chooses).or_else(hidden);
-        if !seen.includes(self.catalog.namespace) && object.id.namespace != self.catalog.namespace {
+        // What its host says is for those who call it from elsewhere.
+        let is_near = |home: &str| object.id.namespace == home || seen.includes(home);
+        let mut homes: Vec<&str> = services.iter().map(|service| service.namespace).collect();
+        if homes.is_empty() {
+            homes.extend(self.catalog.home.namespaces.iter().map(String::as_str));
+        }
+        if !homes.into_iter().any(is_near) {
             return finding.or_else(|| self.of_consumer(object, &services, chooses));
         }
         let strange = || {
@@ -47,28 +54,28 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// The services of the baseline that a VirtualService speaks for by name.
-    pub(super) fn spoken_for(&self, object: &Object) -> impl Iterator<Item = &'a str> {
+    pub(super) fn spoken_for(&self, object: &Object) -> impl Iterator<Item = ServiceName<'a>> {
         let catalog = self.catalog;
-        let routed = hosts(object).filter_map(|host| catalog.home.service_routed(host, object));
-        routed.filter_map(|name| Some(catalog.service(&name)?.name()))
+        let routed = hosts(object).filter_map(|host| catalog.service_routed(host, object));
+        routed.map(Service::id)
     }
 
     /// A host or destination that is a service to a resolver and not to Istio.
-    fn misspelt(&self, object: &'a Object, chooses: Option<&str>) -> Option<Diagnostic> {
+    fn misspelt(&self, object: &'a Object, chooses: Option<ServiceName<'_>>) -> Option<Diagnostic> {
         let home = self.catalog.home;
         let mistaken = |host: &'a str| {
             let lower = host.to_ascii_lowercase();
             let service = self.catalog.service(home.mistaken_service_of(&lower, object)?)?;
             Some((host, service))
         };
-        let concerned = |name: &str| self.is_previewed(name) || chooses.is_some();
-        let own = hosts(object).filter_map(mistaken).find(|(_, one)| concerned(one.name()));
+        let concerned = |one: &Service<'_>| self.is_previewed(one.id()) || chooses.is_some();
+        let own = hosts(object).filter_map(mistaken).find(|(_, one)| concerned(one));
         if let Some((host, service)) = own {
             let message = format!(
                 "{} is for a host `{host}`, which no Service has, so the mesh does not follow it",
                 object.id
             );
-            let full = home.host(service.name());
+            let full = home.host(service.id());
             let mut help = format!("write `{full}`: Istio completes only a host without a dot");
             if service.routable().contains(&80) {
                 // Istio makes a virtual host of its own for it, on this port alone.
@@ -80,17 +87,17 @@ impl<'a> RouteIndex<'a, '_> {
             return Some(finding.at(place_of(object, "hosts"), "is taken as it stands"));
         }
         let in_capitals = |host: &'a str| {
-            let meant = self.catalog.service(&home.service_routed(host, object)?)?;
-            (home.service_of(host, object) != Some(meant.name())).then_some((host, meant))
+            let meant = self.catalog.service_routed(host, object)?;
+            (home.service_of(host, object) != Some(meant.id())).then_some((host, meant))
         };
         let sent = http(object).flat_map(destinations);
         let mut sent = sent.filter_map(|host| mistaken(host).or_else(|| in_capitals(host)));
-        let (host, service) = sent.find(|(_, one)| self.is_previewed(one.name()))?;
+        let (host, service) = sent.find(|(_, one)| self.is_previewed(one.id()))?;
         let message = format!(
             "{} sends requests to a host `{host}`, which no Service has: nobody answers, in previews neither",
             object.id
         );
-        let full = home.host(service.name());
+        let full = home.host(service.id());
         let help = match host.contains(|c: char| c.is_ascii_uppercase()) {
             true => {
                 format!("write `{full}`: Istio compares the hosts of destinations with their case")
@@ -105,33 +112,38 @@ impl<'a> RouteIndex<'a, '_> {
     fn of_consumer(
         &self,
         object: &Object,
-        services: &[&str],
-        chooses: Option<&str>,
+        services: &[ServiceName<'_>],
+        chooses: Option<ServiceName<'_>>,
     ) -> Option<Diagnostic> {
-        let way_out = "let it stand in the baseline's namespace";
+        let way_out = match self.catalog.home.namespaces {
+            [_] => "let it stand in the baseline's namespace",
+            _ => "let it stand in the namespace of the service",
+        };
         let mut named = services.iter();
-        let named = named.find(|name| self.is_previewed(name) || chooses.is_some());
-        let replaced = named.map(|service| replaces(object, service, way_out));
+        let named = named.find(|name| self.is_previewed(**name) || chooses.is_some());
+        let replaced = named.map(|service| replaces(object, *service, way_out));
         replaced.or_else(|| Some(not_previewed(object, chooses?, place_of(object, "hosts"))))
     }
 
     /// Whether some wildcard of its hosts covers services of the baseline.
     fn covers_home(&self, object: &Object) -> bool {
-        let all = format!(".{}.svc.{}", self.catalog.namespace, self.catalog.home.domain);
+        let home = self.catalog.home;
+        let all = |namespace: &String| format!(".{namespace}.svc.{}", home.domain);
         let mut ends = hosts(object).filter_map(|host| host.strip_prefix('*'));
         ends.any(|end| {
             let end = end.to_ascii_lowercase();
-            all.ends_with(&end) || end.ends_with(&all)
+            let mut all = home.namespaces.iter().map(all);
+            all.any(|all| all.ends_with(&end) || end.ends_with(&all))
         })
     }
 
     /// Sections in which no key can be told, that lead from another host to a service with copies.
-    fn without_http(&self, object: &Object, services: &[&str]) -> Option<Diagnostic> {
+    fn without_http(&self, object: &Object, services: &[ServiceName<'_>]) -> Option<Diagnostic> {
         let mut raw = ["tcp", "tls"].into_iter().flat_map(|name| section(object, name));
         raw.find_map(|rule| {
             let home = self.catalog.home;
             let mut chosen = destinations(rule).filter_map(|host| home.service_of(host, object));
-            let other = chosen.find(|name| self.is_previewed(name) && !services.contains(name))?;
+            let other = chosen.find(|name| self.is_previewed(*name) && !services.contains(name))?;
             Some(not_previewed(object, other, rule.place))
         })
     }
@@ -144,11 +156,12 @@ impl<'a> RouteIndex<'a, '_> {
         if !all.iter().any(is_limited) {
             return None;
         }
-        let speaks = |name: &str| self.routes_of(name).any(|route| route.object.id == object.id);
-        let services = self.affecting.keys().filter(|name| self.is_previewed(name));
-        let services = services.filter(|name| speaks(name));
+        let speaks =
+            |name: ServiceName<'_>| self.routes_of(name).any(|route| route.object.id == object.id);
+        let services = self.affecting.keys().filter(|name| self.is_previewed(**name));
+        let services = services.filter(|name| speaks(**name));
         let ports: BTreeSet<u16> = services
-            .filter_map(|name| self.catalog.service(name))
+            .filter_map(|name| self.catalog.service(*name))
             .flat_map(|service| service.routable())
             .collect();
         let limited = ports.iter().filter(|port| {

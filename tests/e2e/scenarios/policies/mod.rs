@@ -8,6 +8,7 @@ mod facts;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -64,9 +65,13 @@ fn judge(probe: &mut Probe) -> Outcome<String> {
     }
     let plain = bank.without_identity(probe)?;
 
+    let folder = repository()?;
     for name in ["bank", "depot"] {
-        install(&render(name)?, &PREVIEWS.map(|(preview, _)| preview))?;
+        let (previews, baseline) = (format!("{name}-previews.yaml"), format!("{name}.yaml"));
+        let stream = anabranch(&folder, &["render", &previews, "--baseline", &baseline])?;
+        install(&stream, &PREVIEWS.map(|(preview, _)| preview))?;
     }
+    follow_advice(&folder)?;
     bank.answer(&PREVIEWS.map(|(preview, _)| preview), probe)?;
     let mut after = 0;
     for (home, app) in callers() {
@@ -78,8 +83,8 @@ fn judge(probe: &mut Probe) -> Outcome<String> {
         }
     }
     let plain = plain + bank.without_identity(probe)?;
-    let policies = include_str!("bank.yaml").matches("kind: AuthorizationPolicy").count()
-        + include_str!("bank.yaml").matches("kind: PeerAuthentication").count();
+    let objects = documents(include_str!("bank.yaml"));
+    let policies = objects.iter().filter(|one| one["apiVersion"] == "security.istio.io/v1").count();
     Ok(format!(
         "{policies} policies: {before} requests in the baseline alone, then {after} from it and from copies to it and to copies, each \
          allowed or denied as the policies say, by certificates of istiod; {plain} requests without one, refused wherever STRICT holds"
@@ -103,8 +108,8 @@ fn home(service: &'static str) -> (&'static str, &'static str) {
     }
 }
 
-/// The previews of one of both systems, as one stream.
-fn render(system: &str) -> Outcome<String> {
+/// Both systems, as their owners keep them.
+fn repository() -> Outcome<PathBuf> {
     let folder = scratch("policies");
     let files = [
         ("bank.yaml", include_str!("bank.yaml")),
@@ -115,8 +120,23 @@ fn render(system: &str) -> Outcome<String> {
     for (name, text) in files {
         fs::write(folder.join(name), text).map_err(|error| error.to_string())?;
     }
-    let previews = format!("{system}-previews.yaml");
-    anabranch(&folder, &["render", &previews, "--baseline", &format!("{system}.yaml")])
+    Ok(folder)
+}
+
+/// The mint's policy, to which nothing may be added from here, gets the rules that the warning about it gives.
+fn follow_advice(folder: &Path) -> Outcome {
+    let check = ["check", "bank-previews.yaml", "--baseline", "bank.yaml", "--format", "json"];
+    let said: Value =
+        serde_json::from_str(&anabranch(folder, &check)?).map_err(|error| error.to_string())?;
+    let findings = said["findings"].as_array().ok_or("findings are a list")?;
+    let mut findings = findings.iter().filter(|one| one["code"] == "policy-elsewhere");
+    let advice = findings.next().ok_or_else(|| format!("mint/stamps is not named: {said}"))?;
+    let help = advice["help"].as_str().unwrap_or_default();
+    let (_, rules) = help.split_once("\nrules:\n").ok_or_else(|| format!("no rules: {help}"))?;
+    let rules: Value = yaml_serde::from_str(rules).map_err(|error| error.to_string())?;
+    let change = json!({"spec": {"rules": rules}}).to_string();
+    let policy = ["-n", "mint", "patch", "authorizationpolicy", "stamps", "--type=merge", "-p"];
+    kubectl(&[policy.as_slice(), &[&change]].concat()).map(drop)
 }
 
 /// Applies objects with what Istio's injector adds to pods, and the lab's Sidecars beside them.
@@ -243,10 +263,16 @@ impl World {
         if !fact.allowed {
             return denied(&told);
         }
-        let changed = PREVIEWS.iter().find(|(preview, changed)| {
-            *preview == key && preview.starts_with("pr-") && changed.contains(&service)
-        });
-        let reached = changed.map_or(namespace, |(preview, _)| *preview);
+        let changes = |preview: &str| {
+            let mut previews = PREVIEWS.iter().filter(|(name, _)| *name == preview);
+            preview.starts_with("pr-") && previews.any(|(_, changed)| changed.contains(&service))
+        };
+        // A short name is in a preview that of its own copy, whatever the key.
+        let reached = match (caller.namespace.as_str(), key) {
+            (own, _) if short && changes(own) => own,
+            (_, key) if changes(key) => key,
+            _ => namespace,
+        };
         self.reached(&told, caller, service, reached)
     }
 

@@ -52,7 +52,8 @@ pub(super) fn repository(forge: &Forge) -> Outcome<Clone> {
         bash.env(format!("GIT_CONFIG_VALUE_{place}"), value);
     }
     let said = run(&mut bash, "")?;
-    ensure(said.contains("everything is valid"), || said)?;
+    let is_done = said.contains("everything is valid") && !said.contains("not done yet");
+    ensure(is_done, || said)?;
 
     let gitops = folder.join("gitops");
     fs::rename(folder.join("shop-gitops"), &gitops).map_err(|error| error.to_string())?;

@@ -1,0 +1,377 @@
+//! Policies hold for previews as for the baseline: random ones, judged by an evaluator of its own, and what only some
+//! show.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::access::{Request, World};
+use super::dice::Dice;
+use super::orchestrator::{Answer, function, render};
+use super::schema::documents;
+
+const SERVICES: [&str; 3] = ["cart", "reco", "web"];
+const TRUSTS: [&str; 2] = ["cluster.local", "mesh.example"];
+
+fn baseline() -> Vec<Value> {
+    let mut all = vec![json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": "shop", "labels": {"istio-injection": "enabled"}}
+    })];
+    for name in SERVICES {
+        let metadata = json!({"name": name, "namespace": "shop"});
+        let pod = json!({
+            "metadata": {"labels": {"app": name}},
+            "spec": {
+                "serviceAccountName": name,
+                "containers": [{"name": "server", "image": format!("ghcr.io/shop/{name}:v1")}]
+            }
+        });
+        all.push(json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}));
+        all.push(json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": metadata,
+            "spec": {"selector": {"app": name}, "ports": [{"name": "http", "port": 80}]}
+        }));
+        all.push(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
+            "spec": {"selector": {"matchLabels": {"app": name}}, "template": pod}
+        }));
+    }
+    all
+}
+
+/// A previews.yaml in which each preview changes these services.
+fn previews(changed: &[Vec<&str>]) -> String {
+    let mut text = "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nmetadata: {name: shop}\n\
+                    spec:\n  baseline: {namespace: shop}\n  previews:\n"
+        .to_owned();
+    for (index, services) in changed.iter().enumerate() {
+        text += &format!("  - name: pr-{}\n    services:\n", index + 1);
+        for name in services {
+            text += &format!("    - {{name: {name}, image: 'ghcr.io/shop/{name}:v2'}}\n");
+        }
+    }
+    text
+}
+
+fn policy(name: &str, namespace: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy",
+        "metadata": {"name": name, "namespace": namespace}, "spec": spec
+    })
+}
+
+/// A policy for cart with one source.
+fn of_cart(action: &str, source: &Value) -> Value {
+    let spec = json!({
+        "action": action, "selector": {"matchLabels": {"app": "cart"}},
+        "rules": [{"from": [{"source": source}]}]
+    });
+    policy("cart-callers", "shop", &spec)
+}
+
+/// What random policies are made of.
+struct Maker {
+    dice: Dice,
+    /// Whether a policy may have to be refused: it excludes callers, or stands in the root namespace.
+    is_hard: bool,
+}
+
+impl Maker {
+    fn some(&mut self, items: &[&str]) -> Vec<String> {
+        let count = 1 + self.dice.roll(2);
+        (0..count).map(|_| self.dice.pick(items).to_owned()).collect()
+    }
+
+    fn principals(&mut self) -> Vec<String> {
+        self.some(&[
+            "cluster.local/ns/shop/sa/web",
+            "cluster.local/ns/shop/sa/reco",
+            "mesh.example/ns/shop/sa/web",
+            "cluster.local/ns/edge/sa/gateway",
+            "*/ns/shop/sa/cart",
+            "*/sa/web",
+            "*eco",
+            "cluster.local/ns/shop/*",
+            "cluster.local/ns/shop/sa/we*",
+            "mesh.example/*",
+            "*",
+        ])
+    }
+
+    fn namespaces(&mut self) -> Vec<String> {
+        self.some(&["shop", "edge", "sho*", "*op", "*", "other"])
+    }
+
+    fn accounts(&mut self) -> Vec<String> {
+        self.some(&["shop/web", "reco", "edge/gateway", "shop/cart"])
+    }
+
+    fn source(&mut self) -> Value {
+        let mut source = json!({});
+        if self.dice.one_in(4) {
+            source["serviceAccounts"] = json!(self.accounts());
+        } else {
+            if self.dice.one_in(2) {
+                source["principals"] = json!(self.principals());
+            }
+            if source.get("principals").is_none() || self.dice.one_in(4) {
+                source["namespaces"] = json!(self.namespaces());
+            }
+        }
+        if self.dice.one_in(6) {
+            self.is_hard = true;
+            source = match self.dice.roll(3) {
+                0 => json!({"notPrincipals": self.principals()}),
+                1 => json!({"notNamespaces": self.namespaces()}),
+                _ => json!({"notServiceAccounts": self.accounts()}),
+            };
+        }
+        source
+    }
+
+    fn rule(&mut self) -> Value {
+        let mut rule = json!({});
+        if !self.dice.one_in(4) {
+            let sources = 1 + self.dice.roll(2);
+            let from: Vec<Value> = (0..sources).map(|_| json!({"source": self.source()})).collect();
+            rule["from"] = json!(from);
+        }
+        if self.dice.one_in(2) {
+            let operation = match self.dice.roll(4) {
+                0 => json!({"methods": ["GET"]}),
+                1 => json!({"paths": ["/admin/*"]}),
+                2 => json!({"notPaths": ["/admin/*"], "methods": ["GET", "POST"]}),
+                _ => json!({"hosts": ["cart", "cart.*"]}),
+            };
+            rule["to"] = json!([{"operation": operation}]);
+        }
+        if self.dice.one_in(3) {
+            let (key, values) = match self.dice.roll(4) {
+                0 => ("source.namespace", self.namespaces()),
+                1 => ("source.principal", self.principals()),
+                2 => ("source.serviceAccount", self.accounts()),
+                _ => ("request.headers[x-tier]", vec!["gold".to_owned()]),
+            };
+            let list = if self.dice.one_in(5) { "notValues" } else { "values" };
+            self.is_hard |= list == "notValues" && key.starts_with("source");
+            rule["when"] = json!([{"key": key, list: values}]);
+        }
+        rule
+    }
+
+    fn policy(&mut self, name: &str) -> Value {
+        let action = self.dice.pick(&["ALLOW", "ALLOW", "ALLOW", "DENY", "AUDIT"]);
+        let count = self.dice.roll(3);
+        let rules: Vec<Value> = (0..count).map(|_| self.rule()).collect();
+        let mut spec = json!({"action": action, "rules": rules});
+        if !self.dice.one_in(4) {
+            spec["selector"] = json!({"matchLabels": {"app": self.dice.pick(&SERVICES)}});
+        }
+        let is_root = self.dice.one_in(8);
+        self.is_hard |= is_root;
+        policy(name, if is_root { "istio-system" } else { "shop" }, &spec)
+    }
+}
+
+const REQUESTS: [Request<'static>; 6] = [
+    Request { method: "GET", path: "/", host: "cart", tier: None },
+    Request { method: "POST", path: "/", host: "cart.shop.svc.cluster.local", tier: None },
+    Request { method: "GET", path: "/admin/x", host: "other", tier: Some("gold") },
+    Request { method: "POST", path: "/admin/x", host: "cart", tier: None },
+    Request { method: "PUT", path: "/", host: "other", tier: Some("gold") },
+    Request { method: "GET", path: "/", host: "other", tier: Some("tin") },
+];
+
+/// Compares who may call what before and after, for all callers of the baseline, of previews and of elsewhere.
+fn assert_alike(before: &World, after: &World, changed: &[Vec<&str>], words: &str) {
+    let outside = [("edge", "gateway"), ("other", "web"), ("xpr-1", "reco"), ("edge", "reco")];
+    for callee in SERVICES {
+        let copies = changed.iter().enumerate().filter(|(_, some)| some.contains(&callee));
+        let places = copies.map(|(index, _)| format!("pr-{}", index + 1));
+        for place in places.chain(["shop".to_owned()]) {
+            for request in REQUESTS {
+                let same = |was: Option<[&str; 3]>, is: Option<[&str; 3]>| {
+                    let old = before.allows(was, ["shop", callee], &request);
+                    let new = after.allows(is, [&place, callee], &request);
+                    assert_eq!(new, old, "{is:?} to {callee}.{place}: {request:?}\n{words}");
+                };
+                same(None, None);
+                for trust in TRUSTS {
+                    for (namespace, account) in outside {
+                        let caller = Some([trust, namespace, account]);
+                        same(caller, caller);
+                    }
+                    for caller in SERVICES.into_iter().filter(|caller| *caller != callee) {
+                        let was = Some([trust, "shop", caller]);
+                        same(was, was);
+                        for (index, some) in changed.iter().enumerate() {
+                            if some.contains(&caller) {
+                                let namespace = format!("pr-{}", index + 1);
+                                same(was, Some([trust, &namespace, caller]));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn world(objects: &[Value], output: &str) -> World {
+    World(objects.iter().cloned().chain(documents(output)).collect())
+}
+
+#[test]
+fn with_random_policies_previews_may_do_and_be_asked_just_what_the_baseline_may() {
+    let [mut accepted, mut refused] = [0; 2];
+    for case in 0..120 {
+        let mut maker = Maker { dice: Dice(case), is_hard: false };
+        let mut objects = baseline();
+        let count = 1 + maker.dice.roll(3);
+        let policies: Vec<Value> =
+            (0..count).map(|index| maker.policy(&format!("policy-{index}"))).collect();
+        objects.extend(policies.clone());
+        let changed: Vec<Vec<&str>> = (0..1 + maker.dice.roll(2))
+            .map(|_| {
+                let mut some: Vec<&str> = SERVICES.to_vec();
+                some.retain(|_| maker.dice.one_in(2));
+                if some.is_empty() { vec!["web"] } else { some }
+            })
+            .collect();
+        let words = format!("case {case}, changed {changed:?}: {}", json!(policies));
+        let Answer { code, stdout, stderr } = render(&objects, &previews(&changed));
+        assert!(!stderr.contains("[access-"), "{words}\n{stderr}");
+        if code == Some(0) {
+            accepted += 1;
+            let words = format!("{words}\n{stdout}");
+            assert_alike(&World(objects.clone()), &world(&objects, &stdout), &changed, &words);
+        } else {
+            refused += 1;
+            assert!(maker.is_hard, "nothing of it needs to be refused: {words}\n{stderr}");
+            assert!(
+                stderr.contains("error[policy-unlike]: AuthorizationPolicy"),
+                "{words}\n{stderr}"
+            );
+        }
+    }
+    assert!(accepted > 60 && refused > 5, "{accepted} accepted, {refused} refused");
+}
+
+/// The rules that a refusal shows.
+fn shown_rules(stderr: &str) -> Value {
+    let (_, behind) = stderr.split_once("by these rules:\n").expect("the rules are shown");
+    let lines = behind.lines().take_while(|line| !line.trim().is_empty());
+    let indent = " ".repeat(behind.len() - behind.trim_start().len());
+    let text: Vec<&str> = lines.map(|line| line.strip_prefix(&indent).unwrap_or(line)).collect();
+    documents(&text.join("\n")).remove(0)["rules"].clone()
+}
+
+#[test]
+fn what_a_refusal_tells_to_write_is_accepted_and_right() {
+    let changed = [vec!["reco", "web"], vec!["cart"]];
+    for (action, source) in [
+        ("DENY", json!({"notNamespaces": ["shop", "edge"]})),
+        ("DENY", json!({"notPrincipals": ["cluster.local/ns/shop/sa/web"]})),
+        ("DENY", json!({"notServiceAccounts": ["web", "edge/gateway"]})),
+        ("ALLOW", json!({"notPrincipals": ["cluster.local/ns/shop/sa/reco"]})),
+        ("ALLOW", json!({"notNamespaces": ["shop"]})),
+        ("ALLOW", json!({"notServiceAccounts": ["shop/reco"]})),
+    ] {
+        let mut objects = baseline();
+        objects.push(of_cart(action, &source));
+        let before = World(objects.clone());
+        let stderr = render(&objects, &previews(&changed)).failed();
+        assert!(stderr.contains("AuthorizationPolicy shop/cart-callers"), "{stderr}");
+        let policy = objects.last_mut().expect("it was added");
+        policy["spec"]["rules"] = shown_rules(&stderr);
+        let output = render(&objects, &previews(&changed)).ok();
+        let words = format!("{action} {source}\n{output}");
+        assert_alike(&before, &world(&objects, &output), &changed, &words);
+    }
+}
+
+#[test]
+fn what_stands_beside_policies_is_the_same_with_any_number_of_previews() {
+    let mut objects = baseline();
+    objects.push(of_cart("ALLOW", &json!({"principals": ["cluster.local/ns/shop/sa/web"]})));
+    let added = |count: usize| -> Vec<Value> {
+        let output = render(&objects, &previews(&vec![vec!["web"]; count])).ok();
+        let is_added = |one: &Value| {
+            one["kind"] == "AuthorizationPolicy" && one["metadata"]["namespace"] == "shop"
+        };
+        documents(&output).into_iter().filter(is_added).collect()
+    };
+    let one = added(1);
+    assert_eq!(one[0]["metadata"]["name"], "cart-callers.anabranch.shop");
+    assert_eq!(added(5), one);
+    // Where no preview changes a caller, nothing has to be let in.
+    let output = render(&objects, &previews(&[vec!["cart"]])).ok();
+    let names: BTreeSet<String> = documents(&output)
+        .iter()
+        .filter(|one| one["kind"] == "AuthorizationPolicy")
+        .map(|one| one["metadata"]["namespace"].to_string())
+        .collect();
+    assert_eq!(names, BTreeSet::from(["\"pr-1\"".to_owned()]));
+}
+
+#[test]
+fn a_second_run_knows_what_the_first_has_added_to_policies() {
+    let mut objects = baseline();
+    objects.push(of_cart("ALLOW", &json!({"namespaces": ["shop"]})));
+    let config = previews(&[vec!["web", "cart"]]);
+    let list = |items: &Value| {
+        let config: Value = documents(&config).remove(0);
+        json!({
+            "apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList",
+            "items": items, "functionConfig": config
+        })
+        .to_string()
+    };
+    let items = |answer: &str| documents(answer).remove(0)["items"].clone();
+    let once = items(&function(&list(&json!(objects))).ok());
+    let added = |items: &Value| items.to_string().matches("cart-callers.anabranch.shop").count();
+    assert_eq!(added(&once), 1, "{once}");
+    assert_eq!(items(&function(&list(&once)).ok()), once);
+    let none =
+        config.replace(&config[config.find("  previews:").expect("it has")..], "  previews: []\n");
+    let config: Value = documents(&none).remove(0);
+    let without = json!({
+        "apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList",
+        "items": once, "functionConfig": config
+    });
+    assert_eq!(added(&items(&function(&without.to_string()).ok())), 0);
+}
+
+#[test]
+fn what_istio_only_notes_neither_adds_nor_refuses_anything() {
+    let mut objects = baseline();
+    let mut policy = of_cart("DENY", &json!({"notNamespaces": ["shop"]}));
+    policy["metadata"]["annotations"] = json!({"istio.io/dry-run": "true"});
+    objects.push(policy);
+    let output = render(&objects, &previews(&[vec!["web", "cart"]])).ok();
+    let made: Vec<Value> =
+        documents(&output).into_iter().filter(|one| one["kind"] == "AuthorizationPolicy").collect();
+    assert_eq!(made.len(), 1, "{output}");
+    assert_eq!(made[0]["metadata"]["annotations"]["istio.io/dry-run"], "true");
+    assert_eq!(
+        made[0]["spec"]["rules"][0]["from"][0]["source"]["notNamespaces"],
+        json!(["shop", "pr-*"])
+    );
+}
+
+#[test]
+fn siblings_are_for_the_revision_of_istio_that_their_originals_are_for() {
+    let mut objects = baseline();
+    let mut policy = of_cart("ALLOW", &json!({"namespaces": ["shop"]}));
+    policy["metadata"]["labels"] = json!({"istio.io/rev": "canary", "team": "shop"});
+    objects.push(policy);
+    let output = render(&objects, &previews(&[vec!["web"]])).ok();
+    let sibling = documents(&output)
+        .into_iter()
+        .find(|one| one["metadata"]["name"] == "cart-callers.anabranch.shop")
+        .expect("one is added");
+    let labels = &sibling["metadata"]["labels"];
+    assert_eq!(labels["istio.io/rev"], "canary");
+    assert!(labels.get("team").is_none(), "{labels}");
+}
