@@ -28,7 +28,7 @@ const SHOPS: usize = 4;
 const PAGES: &str = "127.0.0.1:18081";
 const XDS: &str = "127.0.0.1:15020";
 /// How long istiod may take to compute what it is told.
-const SETTLING: Duration = Duration::from_secs(15);
+const SETTLING: Duration = Duration::from_secs(60);
 
 /// The second istiod; it ends when this is dropped.
 struct Istiod(Child);
