@@ -18,7 +18,7 @@ use super::Plan;
 use super::policies::Estate;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::Object;
-use crate::model::pod_spec;
+use crate::model::{Mesh, pod_spec};
 use crate::yaml::Node;
 
 const GROUP: &str = "security.istio.io";
@@ -40,6 +40,11 @@ struct Pair<'c> {
 
 /// Reports access that previews change.
 pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
+    // There a waypoint follows some policies and ztunnel others, and a call may pass the first or not. What follows
+    // from that is said in `policies/waypoint.rs`.
+    if plan.catalog.mesh == Mesh::Ambient {
+        return;
+    }
     let world = World::new(plan);
     if plan.environments.is_empty() || world.followed.iter().all(Vec::is_empty) {
         return;

@@ -150,6 +150,13 @@ impl<'n> Clauses<'n> {
         of == caller.namespace && name == caller.account
     }
 
+    /// Whether some clause means a caller; with `whatever`, one that asks for nothing besides.
+    pub(super) fn mean(&self, caller: &Caller<'_>, whatever: bool) -> bool {
+        let asks_nothing = |clause: &Clause<'_>| self.besides[clause.besides] == asking_nothing();
+        let mut clauses = self.all.iter().filter(|clause| self.means(clause, caller));
+        clauses.any(|clause| !whatever || asks_nothing(clause))
+    }
+
     /// Whether the policy says something of the one caller that it does not say of the other.
     pub(super) fn says_more_of(&self, one: &Caller<'_>, other: &Caller<'_>) -> bool {
         let of = |caller: &Caller<'_>| -> BTreeSet<usize> {

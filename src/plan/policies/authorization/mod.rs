@@ -9,7 +9,10 @@
 mod clauses;
 mod principal;
 mod rules;
+mod said;
 mod says;
+
+pub(super) use self::said::{Holds, Said};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,7 +93,7 @@ impl Policy<'_> {
             false => None,
         };
         let mut treated = Treated { copy, ..Treated::default() };
-        if self.is_dry() {
+        if Self::is_dry(self.object) {
             return Ok(treated);
         }
         let all: Vec<Account<'_, '_>> = estate.copied_accounts().collect();
@@ -119,9 +122,9 @@ impl Policy<'_> {
         Ok(treated)
     }
 
-    /// Whether Istio only notes what the policy would do.
-    fn is_dry(&self) -> bool {
-        self.object.annotation("istio.io/dry-run") == Some("true")
+    /// Whether Istio only notes what a policy would do.
+    fn is_dry(policy: &Object) -> bool {
+        policy.annotation("istio.io/dry-run") == Some("true")
     }
 
     /// The accounts of which something holds. Those that the policy does not tell apart are asked for together.
