@@ -32,7 +32,7 @@ pub(super) const KIND: &str = "AuthorizationPolicy";
 const STRANGER: &str = "\0stranger";
 
 /// What a rule asks for besides the caller, by each of its clauses that mean the caller.
-type Said = BTreeSet<usize>;
+type Asked = BTreeSet<usize>;
 
 /// What an AuthorizationPolicy does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +166,7 @@ impl Policy<'_> {
         &self,
         estate: &Estate<'_>,
         rule: usize,
-        differs: fn(&Said, &Said) -> bool,
+        differs: fn(&Asked, &Asked) -> bool,
     ) -> bool {
         let holds = |original: &Caller<'_>, preview: &Caller<'_>| {
             let says = |caller: &Caller<'_>| self.clauses.rule_says(rule, caller);
