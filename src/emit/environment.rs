@@ -10,6 +10,8 @@ use super::meta;
 use crate::kube::istio::{API_VERSION, Egress, GROUP, Sidecar, SidecarSpec};
 use crate::kube::meta::{is_literal, keeps_namespace_annotation, keeps_namespace_label};
 use crate::kube::{ConfigMap, Namespace, Object, ObjectMeta, Service, ServiceSpec, marks};
+use crate::model::Mesh;
+use crate::model::mesh::DATA_PLANE_MODE;
 use crate::plan::{Alias, Environment, Plan, Room};
 use crate::yaml::Node;
 
@@ -45,6 +47,9 @@ pub(super) fn namespace(
             .collect()
     };
     let mut labels = carried("labels", keeps_namespace_label);
+    if plan.catalog.mesh == Mesh::Ambient {
+        labels.insert(DATA_PLANE_MODE.to_owned(), "ambient".to_owned());
+    }
     let mut annotations = carried("annotations", keeps_namespace_annotation);
     let asks = labels.values().chain(annotations.values()).any(|text| text.contains("${"));
     let metadata = match asks && !original.is_some_and(|original| is_literal(&original.node)) {

@@ -301,7 +301,7 @@ pub struct External {
 pub struct Routing {
     /// The API that routes are written in.
     pub api: Api,
-    /// Istio's data plane mode.
+    /// What leads requests inside the cluster.
     pub data_plane: DataPlane,
     /// What marks a request as belonging to a preview.
     pub key: RoutingKey,
@@ -334,15 +334,31 @@ impl Api {
     }
 }
 
-/// Istio's data plane mode.
+/// What leads requests inside the cluster.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum DataPlane {
-    /// A proxy beside every pod.
+    /// A proxy beside every pod: Istio's, or that of Linkerd or Kuma where Namespace or pods say so.
     #[default]
     Sidecar,
-    /// Waypoints.
+    /// Istio's waypoints.
     Ambient,
+    /// Another mesh that follows routes of the Gateway API, such as Cilium.
+    Other,
+    /// Nothing: only requests through entries are led to copies.
+    None,
+}
+
+impl DataPlane {
+    /// How it is written.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sidecar => "`sidecar`",
+            Self::Ambient => "`ambient`",
+            Self::Other => "`other`",
+            Self::None => "`none`",
+        }
+    }
 }
 
 /// What marks a request as belonging to a preview.

@@ -64,6 +64,7 @@ const SCENARIOS: &[Scenario] = &[
     ("workflows", scenarios::workflows::run),
     ("policies under mutual TLS", scenarios::policies::run),
     ("random shops", scenarios::random::run),
+    ("what a waypoint is told", scenarios::ambient::run),
     ("estates", scenarios::estates::run),
 ];
 

@@ -41,6 +41,7 @@ mod kpt;
 mod layers;
 mod limits;
 mod mesh_routes;
+mod meshes;
 mod mistakes;
 mod namespace_labels;
 mod nasty;

@@ -14,9 +14,10 @@ use super::stencil::{Draft, Stencil};
 use super::values::{HoleValues, PreviewValues, names_of};
 use crate::emit::flux::{self, Flux};
 use crate::emit::routing::{self, Grant, PreviewRoute, istio};
-use crate::emit::{copy, environment, quota};
+use crate::emit::{copy, environment, policies, quota};
 use crate::kube::{Id, Object, marks};
 use crate::model::once_map::OnceMap;
+use crate::plan::policies::Guard;
 use crate::plan::routing::istio::HostRules;
 use crate::plan::{Alias, Body, Copied, Environment, Plan, Room, Value};
 use crate::yaml::{Node, mark};
@@ -37,6 +38,8 @@ pub(in crate::emit) enum Part<'p> {
     Quota(&'p Room<'p>),
     /// The Sidecar of a room.
     Sidecar(&'p Room<'p>),
+    /// What keeps copies to their waypoint.
+    Guard(&'p Guard<'p>),
     /// A name that leads to the baseline.
     Alias(Alias<'p>),
     /// A copy of an object of the baseline.
@@ -75,6 +78,8 @@ pub(in crate::emit) struct Parts<'p> {
     copies: Vec<Cache>,
     /// By the number of the Service.
     aliases: Vec<Cache>,
+    /// By the number of the Service.
+    guards: Vec<Cache>,
     declared: Cache,
     routes: Vec<(PreviewRoute<'p>, Cache)>,
     /// Previews with marks for their names, by their index, made when first needed.
@@ -115,6 +120,7 @@ impl<'p> Parts<'p> {
             grants: Cache::default(),
             copies: caches(objects),
             aliases: caches(objects),
+            guards: caches(objects),
             declared: Cache::default(),
             routes,
             marked: plan.environments.iter().map(|_| OnceLock::new()).collect(),
@@ -178,6 +184,7 @@ impl<'p> Parts<'p> {
             Part::Quota(_) => Some(&self.quota),
             Part::Sidecar(_) => Some(&self.sidecar),
             Part::Grants(_) => Some(&self.grants),
+            Part::Guard(guard) => self.guards.get(guard.service.object.number),
             Part::Alias(Alias::Service(service)) => self.aliases.get(service.object.number),
             Part::Alias(Alias::Declared(_)) => Some(&self.declared),
             Part::Copy(copied) => self.copies.get(copied.original.number),
@@ -269,6 +276,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             }
             Part::Quota(room) => quota::emit(plan, env, env.room(room.baseline)),
             Part::Sidecar(room) => vec![environment::sidecar(plan, env, env.room(room.baseline))],
+            Part::Guard(guard) => policies::guard(plan, env, guard),
             Part::Alias(alias) => vec![environment::alias(plan, env, *alias)],
             Part::Route(index) => self.parts.routes[*index].0.objects(plan, env),
             Part::Grants(grants) => routing::grants(plan, env, grants),
@@ -293,6 +301,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 key.extend(self.env.preview.fork().map(|_| marks::FORK));
             }
             Part::Quota(room) => key.push(room.baseline),
+            Part::Guard(_) => key.extend(self.env.rooms.iter().map(|room| room.baseline)),
             Part::Facts(room) => {
                 key.push(room.baseline);
                 for (name, value) in environment::facts(self.parts.plan, self.index, room) {

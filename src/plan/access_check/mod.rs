@@ -18,7 +18,7 @@ use super::Plan;
 use super::policies::Estate;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::Object;
-use crate::model::pod_spec;
+use crate::model::{Mesh, pod_spec};
 use crate::yaml::Node;
 
 const GROUP: &str = "security.istio.io";
@@ -31,10 +31,20 @@ const TRUST: &str = "cluster.local";
 const ELSEWHERE: (&str, &str) = ("elsewhere", "default");
 
 /// A caller before there are previews, and the one that stands for it with them where that is another.
-type Pair<'c> = (Option<Identity<'c>>, Option<Identity<'c>>);
+struct Pair<'c> {
+    was: Option<Identity<'c>>,
+    is: Option<Identity<'c>>,
+    /// Whether it calls itself. Such calls stay within a preview, so the original may refuse them.
+    is_own: bool,
+}
 
 /// Reports access that previews change.
 pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
+    // There a waypoint follows some policies and ztunnel others, and a call may pass the first or not. What follows
+    // from that is said in `policies/waypoint.rs`.
+    if plan.catalog.mesh == Mesh::Ambient {
+        return;
+    }
     let world = World::new(plan);
     if plan.environments.is_empty() || world.followed.iter().all(Vec::is_empty) {
         return;
@@ -58,7 +68,8 @@ struct World<'p, 'a> {
     siblings: BTreeMap<usize, &'p Node>,
     /// Accounts of other namespaces of the input.
     others: BTreeSet<(&'a str, &'a str)>,
-    /// A namespace of a preview for each of the baseline.
+    /// Namespaces of previews for those of the baseline: first one that can be, then those that are there and look like
+    /// one for another namespace of the baseline.
     previews: Vec<(&'a str, String)>,
 }
 
@@ -87,7 +98,8 @@ impl<'p, 'a: 'p> World<'p, 'a> {
         }
         let homes = estate.homes.iter();
         let sample = |previews: &str| previews.replace('*', "0");
-        let previews = homes.map(|home| (home.namespace, sample(&home.previews))).collect();
+        let samples = homes.map(|home| (home.namespace, sample(&home.previews)));
+        let previews = samples.chain(mistakable(plan, &estate)).collect();
         Self { plan, estate, followed, siblings, others, previews }
     }
 
@@ -133,35 +145,55 @@ impl<'p, 'a: 'p> World<'p, 'a> {
         let texts = identity_texts(policies);
         let named = |account: &str| texts.iter().any(|text| may_name(text, account));
         let mut unnamed = BTreeSet::new();
-        let mut of_accounts: Vec<(_, Option<&str>)> = Vec::new();
+        let mut of_accounts: Vec<(_, Option<&str>, bool)> = Vec::new();
         for &(namespace, account) in &self.others {
             if named(account) || unnamed.insert(namespace) {
-                of_accounts.push(((namespace, account), None));
+                of_accounts.push(((namespace, account), None, false));
             }
         }
-        for (home, (_, preview)) in self.estate.homes.iter().zip(&self.previews) {
+        for home in &self.estate.homes {
             let [mut before, mut with] = [false; 2];
             for (account, workloads) in &home.accounts {
                 if named(account) || !std::mem::replace(&mut before, true) {
-                    of_accounts.push(((home.namespace, *account), None));
+                    of_accounts.push(((home.namespace, *account), None, false));
                 }
-                // Calls of a service to itself stay within its preview.
                 let is_own = workloads.as_slice() == [workload.number];
-                let is_copied = home.copied_accounts.contains(account) && !is_own;
-                if is_copied && (named(account) || !std::mem::replace(&mut with, true)) {
-                    of_accounts.push(((home.namespace, *account), Some(preview.as_str())));
+                let is_copied = home.copied_accounts.contains(account);
+                if is_copied && (is_own || named(account) || !std::mem::replace(&mut with, true)) {
+                    let previews = self.previews.iter().filter(|(of, _)| *of == home.namespace);
+                    of_accounts.extend(previews.map(|(_, preview)| {
+                        ((home.namespace, *account), Some(preview.as_str()), is_own)
+                    }));
                 }
             }
         }
-        let mut pairs: Vec<Pair<'_>> = vec![(None, None)];
+        let mut pairs: Vec<Pair<'_>> = vec![Pair { was: None, is: None, is_own: false }];
         for trust in trusts(&texts) {
-            pairs.extend(of_accounts.iter().map(|&((namespace, account), preview)| {
-                let copy = preview.map(|preview| Identity::new(trust, preview, account));
-                (Some(Identity::new(trust, namespace, account)), copy)
+            pairs.extend(of_accounts.iter().map(|&((namespace, account), preview, is_own)| {
+                let is = preview.map(|preview| Identity::new(trust, preview, account));
+                Pair { was: Some(Identity::new(trust, namespace, account)), is, is_own }
             }));
         }
         pairs
     }
+}
+
+/// Namespaces of previews that look like ones for another namespace of the baseline, one for each two of these: that of
+/// `pr-1-a` for `shop` is `pr-1-a-shop`, and so is that of `pr-1` for `a-shop`.
+fn mistakable<'a>(plan: &Plan<'a>, estate: &Estate<'a>) -> Vec<(&'a str, String)> {
+    let mut found = Vec::new();
+    for home in &estate.homes {
+        let others = estate.homes.iter().filter(|other| other.namespace != home.namespace);
+        // Where any of its namespaces looks so, the rules for the others leave them out.
+        let any = home.any_preview();
+        for other in others.filter(|other| !other.is_of_previews(&any)) {
+            let rooms = plan.environments.iter().filter_map(|env| env.find_room(home.namespace));
+            let looks_so = |name: &&str| other.is_of_previews(name);
+            let looking_so = rooms.map(|room| room.namespace.as_str()).find(looks_so);
+            found.extend(looking_so.map(|name| (home.namespace, name.to_owned())));
+        }
+    }
+    found
 }
 
 /// Whether Istio follows a policy, and not only notes what it would do.
@@ -218,15 +250,16 @@ fn compare(
 ) -> Vec<Diagnostic> {
     let mut seen = BTreeSet::new();
     let mut found: BTreeMap<bool, Diagnostic> = BTreeMap::new();
-    for (was, is) in pairs {
+    for Pair { was, is, is_own } in pairs {
         let was = was.as_ref();
         let is = is.as_ref().or(was);
-        if !seen.insert((meant(before, was), meant(now, is))) {
+        if !seen.insert((meant(before, was), meant(now, is), *is_own)) {
             continue;
         }
         for call in calls {
             let (old, new) = (verdict(before, was, call), verdict(now, is, call));
-            if old.is_allowed != new.is_allowed && !found.contains_key(&new.is_allowed) {
+            let matters = old.is_allowed != new.is_allowed && (new.is_allowed || !is_own);
+            if matters && !found.contains_key(&new.is_allowed) {
                 let finding = finding(target, [was, is], call, [&old, &new]);
                 found.extend(finding.map(|finding| (new.is_allowed, finding)));
             }

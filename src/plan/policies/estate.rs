@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::glob::fits;
 use super::network::NAME_LABEL;
 use super::reach::Targets;
 use super::targets;
@@ -97,6 +98,11 @@ impl<'a> Home<'a> {
 
     fn copied_accounts(&self) -> impl Iterator<Item = Account<'_, 'a>> {
         self.copied_accounts.iter().map(move |account| (self, *account))
+    }
+
+    /// Whether a namespace looks like one that previews have for it.
+    pub(in crate::plan) fn is_of_previews(&self, namespace: &str) -> bool {
+        fits(&self.previews, namespace)
     }
 
     /// The namespace of a preview that no policy names.

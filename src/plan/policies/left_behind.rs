@@ -11,6 +11,7 @@ use crate::kube::kinds::{self, PolicyFate};
 use crate::kube::meta::{CHOOSING, PUBLISHING, SPREADING};
 use crate::model::Catalog;
 use crate::plan::environment::Environment;
+use crate::spec::Config;
 
 /// What selects pods and is left out on purpose.
 const BUDGETS: (&str, &str) = ("policy", "PodDisruptionBudget");
@@ -29,6 +30,7 @@ const SCALERS: [(&str, &str, &str, &str); 3] = [
 
 /// Reports what applies to the copies of these previews and is left behind.
 pub(in crate::plan) fn check(
+    config: &Config,
     catalog: &Catalog<'_>,
     environments: &[Environment<'_>],
     report: &mut Report,
@@ -43,8 +45,15 @@ pub(in crate::plan) fn check(
     let homes = catalog.home.namespaces.iter();
     let copies = homes.map(|home| Targets::of(catalog, home, originals.iter().copied()));
     let copies: Vec<Targets<'_>> = copies.collect();
-    let is_copied = |policy: &Object| is_copied[policy.number];
-    not_copied(catalog, &copies, is_copied, report);
+    // Of a kind that `limits.quota` makes, previews have one of their own.
+    let is_made = |policy: &Object| {
+        let field = if policy.is("", "ResourceQuota") { "hard" } else { "limitRange" };
+        let is_bound = policy.is("", "ResourceQuota") || policy.is("", "LimitRange");
+        is_bound && config.quota(field).is_some()
+    };
+    let is_copied = |object: &Object| is_copied[object.number];
+    let is_there = |policy: &Object| is_copied(policy) || is_made(policy);
+    not_copied(catalog, &copies, is_there, report);
     copies.iter().for_each(|copies| left_out(copies, report));
     left_out_of_copies(catalog.objects().filter(|object| is_copied(object)), report);
 }

@@ -17,17 +17,20 @@ mod left_behind;
 mod network;
 mod preview_hosts;
 mod reach;
+mod waypoint;
 
 pub(super) use calico::is_in_word;
 pub(super) use estate::Estate;
 pub(super) use left_behind::check as check_left_behind;
 pub(super) use preview_hosts::check as check_preview_hosts;
 pub(super) use reach::plain_label;
+pub(crate) use waypoint::{Account, Guard};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::reach::Targets;
 use super::environment::{Copied, Environment};
+use super::routing::Routing;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, kinds, marks};
 use crate::model::Catalog;
@@ -43,9 +46,16 @@ pub(crate) struct Policies<'a> {
     pub(super) refused: BTreeSet<usize>,
     /// What is added beside policies of the input, in the order of these.
     pub(crate) siblings: Vec<Sibling<'a>>,
+    /// What keeps copies to the waypoints of their services.
+    pub(crate) guards: Vec<Guard<'a>>,
 }
 
-impl Policies<'_> {
+impl<'a> Policies<'a> {
+    /// The guards of a preview's copies.
+    pub(crate) fn guards_of(&self, env: &Environment<'a>) -> impl Iterator<Item = &Guard<'a>> {
+        self.guards.iter().filter(|guard| env.affected.contains(&guard.service.id()))
+    }
+
     /// What the copies of a policy say, where that is something else than the original.
     pub(super) fn rewritten_spec(&self, original: &Object) -> Option<&Node> {
         self.rewritten.get(&original.number)
@@ -97,9 +107,11 @@ pub(super) fn plan<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
     environments: &[Environment<'a>],
+    routing: &Routing<'a>,
     report: &mut Report,
 ) -> Policies<'a> {
-    let mut policies = Policies::default();
+    let guards = waypoint::guards(catalog, environments, routing, report);
+    let mut policies = Policies { guards, ..Policies::default() };
     if environments.is_empty() {
         return policies;
     }

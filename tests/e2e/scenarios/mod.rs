@@ -1,6 +1,7 @@
 //! One file per scenario.
 
 pub(crate) mod account;
+pub(crate) mod ambient;
 pub(crate) mod artifacts;
 pub(crate) mod broken;
 pub(crate) mod east_west;
