@@ -57,7 +57,7 @@ fn move_object(object: &mut Value) {
     let service = named.as_str().unwrap_or_default().split('.').next().unwrap_or_default();
     let namespace = home(service);
     object["metadata"]["namespace"] = json!(namespace);
-    if let Some(seen) = object["spec"]["exportTo"].as_array_mut() {
+    if let Some(seen) = object.pointer_mut("/spec/exportTo").and_then(Value::as_array_mut) {
         seen.iter_mut().filter(|name| *name == BASELINE).for_each(|name| *name = json!(namespace));
     }
     spell(object, namespace);
