@@ -102,6 +102,7 @@ pub fn compile<T>(
     let home = Home { namespaces: spec.baseline.all(), domain: &spec.cluster_domain };
     let mut catalog = report.keep(Catalog::new(home, input, request.limits.pairs))?;
     catalog.declare(&spec.services);
+    catalog.join(spec.routing.data_plane);
     let wanted = |name: &str| request.includes(name);
     stage::enter("planning");
     // Leaked on purpose: the process exits next.

@@ -6,7 +6,7 @@
 #![no_main]
 
 use anabranch::diagnostic::{Refused, Sources};
-use anabranch::edit::{self, Change, Setting};
+use anabranch::edit::{self, Change, Setting, Trust};
 use anabranch::limits::InputLimits;
 use anabranch::yaml::{Node, parse_documents};
 use libfuzzer_sys::fuzz_target;
@@ -26,6 +26,7 @@ fn setting(words: &[&str]) -> Setting {
                 number: number.parse().unwrap_or_default(),
                 commit: "90d51dc2888fbbef60f3ddecea6cb05ac8c43ec4".to_owned(),
                 updated: String::new(),
+                trust: Trust::Team,
             });
         } else if *word == "--replace" {
             setting.replace = true;

@@ -6,14 +6,14 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::moment;
-use crate::spec::Change;
+use crate::spec::{Change, Trust};
 
 /// Options of `set`.
 #[derive(Debug, Args)]
 pub struct Set {
     /// The preview's name
     pub name: String,
-    /// A service and its image; repeat it for several. Other services of the preview stay
+    /// A service, where needed `NAMESPACE/NAME`, and its image; repeat it for several. Other services of the preview stay
     #[arg(long = "image", value_name = "SERVICE=IMAGE", value_parser = image)]
     pub images: Vec<(String, String)>,
     /// A service with the baseline's image, such as one that `affected` names but does not build; repeat it
@@ -23,6 +23,10 @@ pub struct Set {
     /// A pull request and its head commit; one that is listed gets the new commit
     #[arg(long = "change", value_name = "REPOSITORY#NUMBER@COMMIT", value_parser = change)]
     pub changes: Vec<Change>,
+    /// The pull requests named here are of forks: anybody may have opened them. A change that is listed as
+    /// one stays one without it
+    #[arg(long, requires = "changes")]
+    pub fork: bool,
     /// When `prune` may remove the preview, such as 2026-12-01T00:00:00Z
     #[arg(long, value_name = "TIME")]
     pub expires: Option<String>,
@@ -105,5 +109,5 @@ fn change(text: &str) -> Result<Change, String> {
     };
     let number = number.parse().map_err(|_| format!("`{number}` is not a number"))?;
     let (repository, commit) = (repository.to_owned(), commit.to_owned());
-    Ok(Change { repository, number, commit, updated: String::new() })
+    Ok(Change { repository, number, commit, updated: String::new(), trust: Trust::Team })
 }

@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostic, FileId, Refused, Report, Sources, code};
 use crate::edit::{self, Open, Setting};
 use crate::limits::InputLimits;
 use crate::read::{add_text, discover, parse_config, read_argument, read_file};
-use crate::spec::{Change, foreign_to_us};
+use crate::spec::{Change, Trust, foreign_to_us};
 use crate::write::in_place::Held;
 use crate::yaml::Node;
 
@@ -21,6 +21,7 @@ pub(super) fn set(options: &Set, voice: &Voice) -> ExitCode {
     let mut changes = options.changes.clone();
     for change in &mut changes {
         change.updated = options.if_newer.map(|time| time.to_string()).unwrap_or_default();
+        change.trust = if options.fork { Trust::Fork } else { Trust::Team };
     }
     let services = options.services.iter().map(|service| (service.clone(), String::new()));
     let setting = Setting {
@@ -49,7 +50,7 @@ fn described(setting: &Setting, before: &Node) -> String {
     let preview = previews.iter().find(|one| one.text_at(&["name"]) == Some(&setting.name));
     let services = preview.and_then(|one| one.get("services")).map(Node::items).unwrap_or_default();
     let image = |(name, image): &(String, String)| {
-        let service = services.iter().find(|one| one.text_at(&["name"]) == Some(name));
+        let service = services.iter().find(|one| edit::is_service(one, name));
         match service.and_then(|one| one.text_at(&["image"])) {
             _ if image.is_empty() => format!("{name} with the baseline's image"),
             Some(old) if old == image => format!("{name} keeps its image"),

@@ -17,6 +17,7 @@ use crate::diff::{self, Difference, Unreadable};
 use crate::emit::{Draft, HoleValues, OutputShape, Preview, Suites};
 use crate::kube::Id;
 use crate::pipeline::{Compiled, Request, compile, delivered};
+use crate::plan::check_suites_of_forks;
 use crate::plan::naming::safe_hash;
 use crate::read::{Parted, check_gate, check_references, read_suites};
 use crate::spec::{Config, Delivery, SourceKind};
@@ -280,6 +281,7 @@ fn suite_files(config: &Config, loaded: &mut Loaded, limits: &Limits) -> SuiteFi
     let (report, budget) = (&mut loaded.report, limits.input());
     let files = read_suites(config, &loaded.root, &loaded.sources, &budget, report);
     check_references(config, &files, &budget, report);
+    check_suites_of_forks(config, &files, &budget, report);
     files
 }
 

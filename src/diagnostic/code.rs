@@ -107,6 +107,17 @@ codes! {
          `ghcr.io/shop/x`, and neither `ghcr.io/shopping/x` nor `ghcr.io:8443/shop/x`. With\n\
          `spec.limits.requireDigest` an image must end in a digest, such as `@sha256:` and 64\n\
          hexadecimal digits.";
+    UNTRUSTED_CHANGE = "untrusted-change", Error, "a change of a fork brings more than an image, or gets a secret",
+        "Anybody may have opened a pull request with `trust: fork`. Its preview says which image runs, by digest\n\
+         and from `spec.limits.registries`, which must list some: no tag, which can be moved later, and no `env`,\n\
+         `replicas` or `patches`. Nor is its code given a Secret of the baseline, or what makes one; a Secret that\n\
+         the kubelet alone needs, to pull images, is copied. Ways out: let something else create a Secret of this\n\
+         name in every preview, with values that anybody may know, and list it under `spec.external.secrets`; or\n\
+         read the code, push it to a branch of the repository, and make a preview of that.";
+    FORK_SUITE = "fork-suite-secret", Warning, "a suite takes Secrets that previews of forks do not get",
+        "A suite's requests reach the code of the preview, and with `trust: fork` that is a stranger's. Flux leaves\n\
+         Secrets, and objects that make them, out of the suites of such previews, so a Job that needs one does not\n\
+         start and the suite fails. Let the Job run without it (`optional: true`), or use values that anybody may know.";
     TOO_MANY_PREVIEWS = "too-many-previews", Error, "more previews than spec.limits.previews",
         "Close pull requests that are done, run `anabranch prune`, or raise the limit on purpose.";
     UNKNOWN_SERVICE = "unknown-service", Error, "a service is not in the baseline",
@@ -136,6 +147,14 @@ codes! {
          find its target among the copied objects and may not change a copy's identity. What it builds\n\
          keeps to the limits: levels (--max-depth), values it goes through (--max-patch-nodes), and\n\
          replicas (`spec.limits.replicas`).";
+    QUOTA_EXCEEDED = "quota-exceeded", Error, "a preview has more objects than limits.quota allows",
+        "The API server counts the objects of a namespace and refuses one too many, and with it the whole preview.\n\
+         Counted are Services (one for each name that leads to the baseline), ConfigMaps (with the one called\n\
+         `anabranch` and those of Kubernetes and Istio), Secrets, workloads and their pods.";
+    QUOTA_NEEDS_REQUESTS = "quota-needs-requests", Warning, "pods that say nothing of what limits.quota limits are refused",
+        "Where a ResourceQuota limits cpu, memory or ephemeral storage, the API server takes no pod with a container\n\
+         that does not say how much it needs: the Deployment stays without pods. Say it in the manifest, or let\n\
+         `limits.quota.limitRange` give it to all containers that say nothing. Jobs of suites need it too.";
     UNSUPPORTED_WORKLOAD = "unsupported-workload", Error, "a workload of this kind cannot be copied",
         "Deployments are copied. StatefulSets are copied where the service says `stateful: copy`.\n\
          DaemonSets would run on every node once per preview, Rollouts and other controllers drive\n\
@@ -186,8 +205,6 @@ codes! {
     REPORT_LIMIT = "report-limit", Warning, "there are more findings than are shown",
         "A report ends after a thousand findings, and a text is not read further after a hundred\n\
          mistakes of its YAML. Errors are kept before warnings. Mend what is shown and look again.";
-    NOT_YET = "not-yet", Error, "a setting is designed but not built yet",
-        "The setting is understood and nothing was written, because the output would be wrong.";
     SUITE_MISSING = "suite-missing", Error, "the folder of a suite does not exist, or holds no file",
         "Suite paths are relative to --source-root: by default the Git root above previews.yaml.";
     SUITE_OUTSIDE = "suite-outside", Error, "a suite refers to something outside its folder",
@@ -218,11 +235,23 @@ codes! {
          \"true\"`, istiod injects nothing, and calls from such a pod follow no route. Any other value of\n\
          `istio-injection` switches it off for every pod; that of a variable is known where\n\
          `spec.flux.postBuild.substitute` lists it.";
+    DATA_PLANE = "data-plane", Error, "the baseline is in another mesh than spec.routing.dataPlane says",
+        "What previews are made of depends on what leads requests inside the cluster. With sidecars a copy finds the\n\
+         names of the baseline by aliases, in ambient mode by the search list of its resolver, which a sidecar does not\n\
+         follow. A Namespace with `istio-injection: enabled` or `istio.io/rev`, or a pod with the label\n\
+         `sidecar.istio.io/inject: \"true\"`, has sidecars whatever else it says; one with `istio.io/dataplane-mode:\n\
+         ambient` alone has none. Say the same in both places.";
+    AMBIENT_UNKNOWN = "ambient-unknown", Warning, "pods of the baseline may not be in ambient mode",
+        "A call passes a waypoint where it comes from a pod in ambient mode: of a Namespace with the label\n\
+         `istio.io/dataplane-mode: ambient`, or with that label itself. Calls from all others go straight to the\n\
+         baseline's pods, whatever key they carry.";
     NO_SIDECAR = "no-sidecar", Warning, "pods without a sidecar follow no route",
         "Routes in the mesh are followed by the sidecar of who calls. Pods with the label or annotation\n\
          `sidecar.istio.io/inject: \"false\"`, with `hostNetwork`, or of a namespace labelled `istio-injection:\n\
          disabled` have none: their calls reach the baseline, whatever key they carry. So do calls that pass by a\n\
-         sidecar, because annotations such as `traffic.sidecar.istio.io/excludeOutboundPorts` say so.";
+         sidecar, because annotations such as `traffic.sidecar.istio.io/excludeOutboundPorts` say so. In ambient\n\
+         mode the same holds for pods with the label `istio.io/dataplane-mode: none`, with `hostNetwork`, or of a\n\
+         namespace that is in no mesh.";
     VARIABLE_LEFT = "variable-left", Warning, "nothing substitutes a variable",
         "The Flux Kustomization that applies the baseline may substitute `${NAME}`. Those of previews do so\n\
          where `spec.flux.postBuild` says the same. Otherwise `${NAME}` reaches the cluster as it stands, in\n\
@@ -259,6 +288,17 @@ codes! {
         "The policy that refuses a preview's call stands beside what is called. In a namespace that is no part of\n\
          the baseline nothing is added: who owns it decides whether previews may call. The finding has the rules\n\
          that would let them do what the baseline may.";
+    WAYPOINT_POLICY = "waypoint-policy", Warning, "a policy holds at a waypoint, which calls straight to copies do not pass",
+        "In ambient mode a policy with targetRefs is followed by the waypoint of the called service, also for requests that\n\
+         it leads to a copy. A call straight to a copy passes no waypoint, so a policy is added that refuses it, but from\n\
+         those who may do everything at the waypoint, and from Gateways and sidecars, which pass by waypoints anyhow.\n\
+         Where the waypoint tells methods, paths or tokens apart, nothing else can, and the call is refused as a\n\
+         whole: copies that call `cart.shop` go through the waypoint.";
+    SUITES_BOUND = "suites-bound", Warning, "a copied policy holds for the pods of suites",
+        "A suite's pods may do in a preview what pods like them may do in the baseline, and no more: a NetworkPolicy\n\
+         that closes a namespace is copied, and closes the preview's. A suite that calls through the Gateway is let in\n\
+         as everybody is. One that calls copies directly, or whose own calls are closed in, needs a NetworkPolicy\n\
+         beside it, in its folder, for the labels of its pods.";
     ALIAS_LIMIT = "alias-limit", Error, "all previews have more aliases than spec.limits.aliases",
         "With `dependencies: all`, the default, every service of the baseline that a preview does not change\n\
          has an alias in it. An alias costs 100 to 150 bytes in each sidecar that sees its target. With\n\
@@ -324,6 +364,24 @@ codes! {
          hangs on something else, such as a ServiceEntry, a public host or a Service of another namespace,\n\
          keeps choosing the baseline, whatever key a request carries. So does a service whose own route sends\n\
          every request elsewhere: a preview of it gets none.";
+    NO_WAYPOINT = "no-waypoint", Error, "in ambient mode nobody reads the routes of a service",
+        "A waypoint reads the routes of the services that it serves: those with the label `istio.io/use-waypoint`, or of\n\
+         a Namespace with it. The label of the Service counts before that of the Namespace, and `none` means that there\n\
+         is none. The Gateway that it names has to be a waypoint for services, and to take those of the baseline's\n\
+         namespace. Without one a route is accepted and does nothing: every request with a key lands in the\n\
+         baseline.";
+    WAYPOINT_UNKNOWN = "waypoint-unknown", Warning, "whether a waypoint reads the routes of a service is not known",
+        "The Namespace, which may name the waypoint with `istio.io/use-waypoint`, or the Gateway that is named is not\n\
+         in the input. Without a waypoint a route is accepted and does nothing: every request with a key lands in\n\
+         the baseline.";
+    NO_MESH = "no-mesh", Warning, "without a mesh only entries lead to copies",
+        "With `dataPlane: none` no route for calls inside the cluster is made, as nobody would follow it. A preview\n\
+         host leads to the copy of the service that the entry's route names, and copies call each other by their short\n\
+         names. Behind a service that the preview does not change, the baseline answers.";
+    ROUTE_NOT_ATTACHED = "route-not-attached", Warning, "routes of a service do not hold for calls inside a preview",
+        "With sidecars the routes of a service are attached to its copy too, for callers in the same preview. In\n\
+         ambient mode a waypoint would have to read them, and previews have none: a call to the copy by its short\n\
+         name reaches its pods straight away.";
     ONE_NAMESPACE = "one-namespace", Warning, "rules hold for callers of the baseline's namespace alone",
         "A copy calls from the namespace of its preview. What only the baseline's namespace sees\n\
          (`exportTo`, `sourceNamespace`, routes for Services of another namespace) does not hold there.";
@@ -340,7 +398,8 @@ codes! {
     HEADLESS_NEEDED = "headless-needed", Error, "a headless Service cannot be routed",
         "A proxy sends a call to a headless Service to the address that the client looked up, which is a\n\
          pod of the baseline. A copy that is routed gets a cluster IP instead, but the Service that governs\n\
-         a StatefulSet must stay headless. With `unrouted: true` it is copied for callers inside.";
+         a StatefulSet must stay headless. In ambient mode a waypoint reads only calls to the address of a Service,\n\
+         so none of a headless one can be routed. With `unrouted: true` it is copied for callers inside.";
     HEADLESS_COPY = "headless-copy", Note, "the copy of a headless Service gets a cluster IP",
         "A proxy sends a call to a headless Service to the address that the client looked up, which is a\n\
          pod of the baseline. With a cluster IP the copy is reached.";

@@ -44,12 +44,11 @@ pub(super) fn changes(
         .map(|name| {
             let own: Vec<&ObjectChange> =
                 objects.iter().filter(|one| one.preview.as_deref() == Some(name)).collect();
-            // Of a folder that somebody changed, the Namespace may be missing.
-            let change = match own.iter().find(|one| one.id.kind == "Namespace") {
-                Some(namespace) => namespace.change,
-                None if was.contains(name) == is.contains(name) => Change::Changed,
-                None if is.contains(name) => Change::Added,
-                None => Change::Removed,
+            // One of several namespaces may come or go, and of a folder that somebody changed all may be missing.
+            let change = match (was.contains(name), is.contains(name)) {
+                (false, true) => Change::Added,
+                (true, false) => Change::Removed,
+                _ => Change::Changed,
             };
             let facts = if change == Change::Removed { old } else { new };
             let fact = |key: &str| fact(facts, name, key);

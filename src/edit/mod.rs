@@ -24,7 +24,7 @@ use jiff::Timestamp;
 
 use crate::diagnostic::{Diagnostic, Refused, Sources, code, some_of};
 use crate::kube::repository;
-pub use crate::spec::Change;
+pub use crate::spec::{Change, Trust};
 use crate::spec::{known_by, time};
 use crate::validate::is_dns_label;
 use crate::yaml::Node;
@@ -35,8 +35,8 @@ use document::Document;
 pub struct Setting {
     /// The preview's name; it is added where it does not exist.
     pub name: String,
-    /// Services and their images, in the order given; of two of one service, the last counts. An image that is
-    /// empty is the baseline's.
+    /// Services, `NAME` or `NAMESPACE/NAME`, and their images, in the order given; of two of one service, the last
+    /// counts. An image that is empty is the baseline's.
     pub images: Vec<(String, String)>,
     /// Pull requests; one that is listed already gets a new commit.
     pub changes: Vec<Change>,
@@ -98,7 +98,10 @@ pub fn set(sources: &Sources, node: &Node, setting: &Setting) -> Result<String, 
         let help = "write RFC 3339: 2026-12-01T00:00:00Z";
         return Err(Diagnostic::new(&code::CONFIG_FIELD, message, help).into());
     }
-    let is_name = |service: &str| service.split('.').all(is_dns_label);
+    let is_name = |service: &str| {
+        let (namespace, name) = parts_of(service);
+        namespace.is_none_or(is_dns_label) && name.split('.').all(is_dns_label)
+    };
     if let Some((service, _)) = setting.images.iter().find(|(service, _)| !is_name(service)) {
         let message = format!("`{service}` cannot name a service");
         let help = "write --image SERVICE=IMAGE with the name of a Service or workload";
@@ -122,10 +125,9 @@ pub fn set(sources: &Sources, node: &Node, setting: &Setting) -> Result<String, 
     // After the additions, so that no list becomes empty in between and loses its style.
     if setting.replace {
         refuse_others(&previews(node)[index], &setting)?;
-        let named = |service: &str| setting.images.iter().any(|(name, _)| name == service);
         if !setting.images.is_empty() {
             retain(&mut document, &format!("{path}.services"), |service| {
-                service.text_at(&["name"]).is_some_and(named)
+                setting.images.iter().any(|(name, _)| is_service(service, name))
             })?;
         }
         if !setting.changes.is_empty() {
@@ -279,8 +281,7 @@ fn set_image(
 ) -> Result<(), Refused> {
     let path = format!("{preview}.services");
     let services = document.node.at_path(&path).map(Node::items).unwrap_or_default();
-    let found = services.iter().position(|node| node.text_at(&["name"]) == Some(service));
-    let Some(index) = found else {
+    let Some(index) = entry_of(services, service)? else {
         return append(document, preview, "services", service_node(service, image));
     };
     let path = format!("{path}[{index}]");
@@ -326,6 +327,25 @@ fn set_image(
     matching.into_iter().try_for_each(|path| document.set(&path, "image", image))
 }
 
+/// [`Trust::Fork`] as it is written.
+const FORK: &str = "fork";
+
+/// The index of the entry that is meant, if there is one. A name alone does not say which of two namespaces is.
+fn entry_of(services: &[Node], service: &str) -> Result<Option<usize>, Refused> {
+    let is_meant = |index: &usize| is_service(&services[*index], service);
+    let mut found = (0..services.len()).filter(is_meant);
+    let Some(first) = found.next() else { return Ok(None) };
+    let namespace = |index: usize| services[index].text_at(&["namespace"]);
+    if let Some(second) = found.find(|&other| namespace(other) != namespace(first)) {
+        let message = format!("the preview lists `{service}` of several namespaces");
+        let help = "write NAMESPACE/NAME for the one that is meant";
+        let error = Diagnostic::new(&code::AMBIGUOUS_NAMESPACE, message, help);
+        let error = error.at(services[first].place, "one");
+        return Err(error.also(services[second].place, "another").into());
+    }
+    Ok(Some(first))
+}
+
 fn set_change(document: &mut Document, preview: &str, change: &Change) -> Result<(), Refused> {
     let path = format!("{preview}.changes");
     let items = document.node.at_path(&path).map(Node::items).unwrap_or_default();
@@ -333,6 +353,10 @@ fn set_change(document: &mut Document, preview: &str, change: &Change) -> Result
         Some(index) => {
             let path = format!("{path}[{index}]");
             document.set(&path, "commit", &change.commit)?;
+            // Trust is taken away by whoever asks for it, and given back by hand.
+            if change.trust == Trust::Fork {
+                document.set(&path, "trust", FORK)?;
+            }
             match change.updated.as_str() {
                 // When this state was is not known. A comment may hold the key where it is.
                 "" => document
@@ -367,9 +391,26 @@ fn is_pull(change: &Node, repository: &str, number: u64) -> bool {
         && change.get("number").and_then(Node::integer_value) == i64::try_from(number).ok()
 }
 
-fn service_node(name: &str, image: &str) -> Node {
+/// The namespace, where one is said, and the name of a service.
+fn parts_of(service: &str) -> (Option<&str>, &str) {
+    match service.split_once('/') {
+        Some((namespace, name)) => (Some(namespace), name),
+        None => (None, service),
+    }
+}
+
+/// Whether a service of a preview is the one that is meant by `NAME`, or by `NAMESPACE/NAME`.
+pub fn is_service(node: &Node, service: &str) -> bool {
+    let (namespace, name) = parts_of(service);
+    node.text_at(&["name"]) == Some(name)
+        && (namespace.is_none() || node.text_at(&["namespace"]) == namespace)
+}
+
+fn service_node(service: &str, image: &str) -> Node {
+    let (namespace, name) = parts_of(service);
+    let namespace = namespace.map(|namespace| ("namespace", Node::string(namespace)));
     let image = (!image.is_empty()).then(|| ("image", Node::string(image)));
-    Node::map([("name", Node::string(name))].into_iter().chain(image))
+    Node::map([("name", Node::string(name))].into_iter().chain(namespace).chain(image))
 }
 
 fn change_node(change: &Change) -> Node {
@@ -379,5 +420,6 @@ fn change_node(change: &Change) -> Node {
         ("number", Node::from_json(change.number.into())),
         ("commit", Node::string(&change.commit)),
     ];
-    Node::map(fields.into_iter().chain(updated))
+    let trust = (change.trust == Trust::Fork).then(|| ("trust", Node::string(FORK)));
+    Node::map(fields.into_iter().chain(updated).chain(trust))
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::meta::labels;
 use crate::kube::{Id, Object, in_front, kinds, meta, names};
-use crate::model::ServiceName;
+use crate::model::{Mesh, ServiceName, pod_spec_mut, services_domain};
 use crate::plan::{Body, Copied, Environment, Plan, Room, subject_applies};
 use crate::yaml::{Data, Node};
 
@@ -82,6 +82,7 @@ pub(super) fn copy<'e: 'a, 'a>(
     in_front(metadata, &["name", "namespace", "labels", "annotations"]);
     match node.text_at(&["kind"]).unwrap_or_default() {
         "Service" => service(&mut node, plan, room),
+        "DestinationRule" => destination_rule(&mut node, env, room),
         "Sidecar" => sidecar(&mut node, env, room),
         "RoleBinding" => role_binding(&mut node, room, accounts()),
         "ServiceMonitor" | "PodMonitor" => {
@@ -90,6 +91,10 @@ pub(super) fn copy<'e: 'a, 'a>(
         }
         _ => {}
     }
+    if let (Mesh::Ambient, Some(pod)) = (plan.catalog.mesh, pod_spec_mut(&mut node)) {
+        let domain = |namespace| services_domain(namespace, env.domain);
+        search(pod, &domain(room.baseline), &domain(&room.namespace));
+    }
     let mut copy =
         Object::from_node(node).expect("a copy keeps the identity that its original was read with");
     let Object { id: Id { group, kind, name, .. }, node, .. } = &mut copy;
@@ -97,6 +102,29 @@ pub(super) fn copy<'e: 'a, 'a>(
         before != *name && plan.catalog.get(room.baseline, group, kind, before).is_some()
     });
     copy
+}
+
+/// Lets pods find the names of the baseline's services behind those of the preview's own. Kubernetes puts what `searches`
+/// lists behind the domain of the pod's namespace, unless the pod has a resolver of its own. One that asks the node's
+/// resolver finds no Service by its name, in the baseline neither.
+/// See <https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-dns-config>.
+fn search(pod: &mut Node, baseline: &str, preview: &str) {
+    let is_on_host = pod.get("hostNetwork").is_some_and(Node::is_true);
+    let has_own = match pod.text_at(&["dnsPolicy"]).unwrap_or("ClusterFirst") {
+        "None" => true,
+        "ClusterFirstWithHostNet" => false,
+        "ClusterFirst" if !is_on_host => false,
+        _ => return,
+    };
+    let listed = pod.at(&["dnsConfig", "searches"]).map(Node::items).unwrap_or_default();
+    let mut searches = listed.to_vec();
+    let place = searches.iter().position(|one| one.text() == Some(baseline));
+    match place {
+        Some(place) if has_own => searches.insert(place, Node::string(preview)),
+        None if !has_own => searches.push(Node::string(baseline)),
+        _ => return,
+    }
+    pod.make(&["dnsConfig"]).set("searches", Node::list(searches));
 }
 
 /// A Service keeps its ports and selector; addresses, node ports and load balancers stay with the
@@ -128,6 +156,42 @@ fn service(node: &mut Node, plan: &Plan<'_>, room: &Room<'_>) {
     spec.set("type", Node::string("ClusterIP"));
     if headless {
         spec.set("clusterIP", Node::string("None"));
+    }
+}
+
+/// A DestinationRule of all services of the baseline is one of all services of the preview; and a server that proves
+/// by name who it is has the name of the copy's account.
+fn destination_rule(node: &mut Node, env: &Environment<'_>, room: &Room<'_>) {
+    let Room { baseline, namespace, .. } = room;
+    let spec = node.make(&["spec"]);
+    let own = format!(".{baseline}.svc.{}", env.domain);
+    let host = spec.text_at(&["host"]).unwrap_or_default();
+    let covers = host.strip_prefix('*').is_some_and(|rest| own.ends_with(rest));
+    if covers {
+        spec.set("host", Node::string(format!("*.{namespace}.svc.{}", env.domain)));
+    }
+    let (from, to) = (format!("/ns/{baseline}/"), format!("/ns/{namespace}/"));
+    rename_servers(spec, &from, &to);
+}
+
+/// Rewrites the names that servers may have.
+fn rename_servers(node: &mut Node, from: &str, to: &str) {
+    match &mut node.data {
+        Data::Map(entries) => {
+            for (key, value) in entries {
+                if key.text == "subjectAltNames" {
+                    for name in value.items_mut() {
+                        if let Some(text) = name.text().filter(|text| text.contains(from)) {
+                            *name = Node::string(text.replace(from, to));
+                        }
+                    }
+                } else {
+                    rename_servers(value, from, to);
+                }
+            }
+        }
+        Data::List(items) => items.iter_mut().for_each(|item| rename_servers(item, from, to)),
+        Data::Scalar { .. } => {}
     }
 }
 

@@ -9,7 +9,9 @@ use smallvec::SmallVec;
 use super::meta;
 use crate::kube::istio::{API_VERSION, Egress, GROUP, Sidecar, SidecarSpec};
 use crate::kube::meta::{is_literal, keeps_namespace_annotation, keeps_namespace_label};
-use crate::kube::{ConfigMap, Namespace, Object, ObjectMeta, Service, ServiceSpec};
+use crate::kube::{ConfigMap, Namespace, Object, ObjectMeta, Service, ServiceSpec, marks};
+use crate::model::Mesh;
+use crate::model::mesh::DATA_PLANE_MODE;
 use crate::plan::{Alias, Environment, Plan, Room};
 use crate::yaml::Node;
 
@@ -45,6 +47,9 @@ pub(super) fn namespace(
             .collect()
     };
     let mut labels = carried("labels", keeps_namespace_label);
+    if plan.catalog.mesh == Mesh::Ambient {
+        labels.insert(DATA_PLANE_MODE.to_owned(), "ambient".to_owned());
+    }
     let mut annotations = carried("annotations", keeps_namespace_annotation);
     let asks = labels.values().chain(annotations.values()).any(|text| text.contains("${"));
     let metadata = match asks && !original.is_some_and(|original| is_literal(&original.node)) {
@@ -52,6 +57,12 @@ pub(super) fn namespace(
         false => meta::managed(plan.config, &room.namespace, "", Some(env.name)),
     };
     labels.extend(metadata.labels.unwrap_or_default());
+    if plan.catalog.home.namespaces.len() > 1 {
+        labels.insert(marks::BASELINE.to_owned(), room.baseline.to_owned());
+    }
+    if env.preview.fork().is_some() {
+        labels.insert(marks::TRUST.to_owned(), marks::FORK.to_owned());
+    }
     annotations.extend(metadata.annotations.unwrap_or_default());
     if owned {
         annotations.insert(SSA.to_owned(), "IfNotPresent".to_owned());

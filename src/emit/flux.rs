@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 
 use super::{artifacts, meta, notification};
 use crate::kube::flux::{
-    HealthCheck, Kustomization, KustomizationSpec, Name, OCI_REPOSITORY, SourceReference,
+    HealthCheck, Kustomization, KustomizationSpec, Name, OCI_REPOSITORY, Patch, SourceReference,
 };
-use crate::kube::marks::{self, EXPIRES, GATE, REPOSITORY, SUITE};
+use crate::kube::marks::{self, EXPIRES, FORK, GATE, REPOSITORY, SUITE};
 use crate::kube::{Id, Object, ObjectMeta, kinds};
 use crate::plan::naming::{repository_label, safe_hash, share};
 use crate::plan::routing::istio::HostRules;
@@ -182,6 +182,9 @@ impl<'a> Flux<'a> {
                 let suite = &self.plan.config.previews.spec.tests[suite];
                 let suffix = ("nameSuffix", format!("-{}", self.tested(env, suite)));
                 let mut facts = vec![suffix];
+                if env.preview.fork().is_some() {
+                    facts.push((FORK, String::new()));
+                }
                 facts.extend(self.audience(env).map(|label| (REPOSITORY, label)));
                 facts.extend(self.event_metadata(env, suite));
                 facts
@@ -358,10 +361,11 @@ impl<'a> Flux<'a> {
         let labels = metadata.labels.get_or_insert_default();
         labels.insert(SUITE.to_owned(), suite.name.clone());
         let annotations = metadata.annotations.get_or_insert_default();
-        let mut name_suffix = None;
+        let (mut name_suffix, mut patches) = (None, Vec::new());
         for (key, value) in facts {
             match key {
                 "nameSuffix" => name_suffix = Some(value),
+                FORK => patches.push(Patch::WITHOUT_SECRETS),
                 REPOSITORY => {
                     labels.insert(key.to_owned(), value);
                 }
@@ -383,6 +387,7 @@ impl<'a> Flux<'a> {
             source_ref: self.source_of(env),
             target_namespace: Some(env.first_room().namespace.clone()),
             name_suffix,
+            patches,
             interval: "24h",
             retry_interval: "30m",
             timeout: suite.timeout.clone(),
@@ -416,6 +421,9 @@ impl<'a> Flux<'a> {
             report.replace("{commit}", commit).replace("{suite}", &suite.name)
         };
         let number = change.map(|change| change.number.to_string()).unwrap_or_default();
+        // Comments show whatever a failure says, and to everybody who reads the pull request. Their Provider passes
+        // over what names no pull request; a status says nothing but the suite and its result.
+        let is_fork = env.preview.fork().is_some();
         let facts = [
             ("commit", commit.to_owned()),
             ("change_request", number),
@@ -427,7 +435,9 @@ impl<'a> Flux<'a> {
         let Room { baseline, namespace, .. } = env.first_room();
         let url = |link: &Link| link.url(env.name, namespace, baseline);
         let links = spec.links.iter().map(move |link| (link.name.as_str(), url(link)));
-        facts.into_iter().filter(|(_, value)| !value.is_empty()).chain(links)
+        let is_told = move |key: &str| !is_fork || matches!(key, "commit" | "suite");
+        let facts = facts.into_iter().filter(|(_, value)| !value.is_empty()).chain(links);
+        facts.filter(move |(key, _)| is_told(key))
     }
 
     /// A hash of what is tested and by what: commits, changes, and the suite.

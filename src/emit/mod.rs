@@ -9,6 +9,7 @@
 //! | VirtualService | `routing/istio/` |
 //! | Flux Kustomizations | `flux.rs` |
 //! | Provider, Alert | `notification.rs` |
+//! | ResourceQuota, LimitRange | `quota.rs` |
 //! | OCIRepository, Receiver | `artifacts.rs` |
 //!
 //! What most previews have alike is written once with holes and filled for each: see `template/`.
@@ -20,6 +21,7 @@ mod flux;
 mod meta;
 mod notification;
 mod policies;
+mod quota;
 mod routing;
 mod template;
 
@@ -33,7 +35,6 @@ pub(crate) use template::{Draft, HoleValues, PreviewValues};
 use self::template::{Part, Parts, names_of};
 use crate::kube::{Id, Object, Order};
 use crate::plan::{Alias, Copied, Plan, Room};
-use crate::spec::Dependencies;
 
 /// The file of a tree that an object of a preview belongs in.
 #[derive(Debug, Clone, Copy)]
@@ -188,6 +189,9 @@ impl<'p> Emission<'p> {
         for room in &env.rooms {
             add(File::Namespace, Part::Namespace { room, owned });
             add(File::Namespace, Part::Facts(room));
+            if self.parts.has_quota {
+                add(File::Namespace, Part::Quota(room));
+            }
         }
         // Originals have the order that what is made of them will have.
         let mut copies = env.copies.iter().peekable();
@@ -202,10 +206,11 @@ impl<'p> Emission<'p> {
             add(File::Aliases, Part::Alias(alias));
         }
         copies.for_each(|copied| add(File::Copy(copied), Part::Copy(copied)));
-        if self.plan.config.previews.spec.dependencies == Dependencies::Found {
-            for room in env.rooms.iter().filter(|room| !room.keeps_sidecar) {
-                add(File::Policies, Part::Sidecar(room));
-            }
+        for room in env.rooms.iter().filter(|room| self.plan.has_sidecar(room)) {
+            add(File::Policies, Part::Sidecar(room));
+        }
+        for guard in self.plan.policies.guards_of(env) {
+            add(File::Policies, Part::Guard(guard));
         }
         let mut grants = BTreeSet::new();
         for &route in maker.routes() {

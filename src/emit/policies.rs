@@ -1,9 +1,12 @@
-//! What is added beside policies of the baseline: one object for all previews, in the namespace of the policy.
+//! What is added beside policies of the baseline: one object for all previews, in the namespace of the policy. And what
+//! keeps copies of a preview to the waypoints of their services.
 
-use super::meta::derived;
+use std::collections::BTreeSet;
+
+use super::meta::{derived, managed};
 use crate::kube::{Object, in_front, marks};
-use crate::plan::Plan;
-use crate::plan::policies::Sibling;
+use crate::plan::policies::{Account, Guard, Sibling};
+use crate::plan::{Environment, Plan};
 use crate::yaml::{Node, to_node};
 
 /// The label by which a policy is for one revision of Istio alone.
@@ -27,4 +30,58 @@ pub(super) fn sibling(plan: &Plan<'_>, sibling: &Sibling<'_>) -> Object {
         ("spec", sibling.spec.clone()),
     ]);
     Object::from_node(node).expect("a policy keeps the kind that it was read with")
+}
+
+/// The policies of a preview about calls to its copies of a service that pass no waypoint.
+pub(super) fn guard(plan: &Plan<'_>, env: &Environment<'_>, guard: &Guard<'_>) -> Vec<Object> {
+    let service = guard.service.name();
+    let principal = |namespace: &str, account: &str| format!("*/ns/{namespace}/sa/{account}");
+    let own = |accounts: &BTreeSet<Account<'_>>| -> Vec<String> {
+        let here = accounts.iter().filter_map(|(home, name)| Some((env.find_room(home)?, name)));
+        here.map(|(room, name)| principal(&room.namespace, name)).collect()
+    };
+    let namespace = &env.room(&guard.service.object.id.namespace).namespace;
+    let policy = |name: String, action: &str, source: Node| {
+        let metadata = managed(plan.config, &name, namespace, Some(env.name));
+        let mut rule = Node::map([("from", Node::list([Node::map([("source", source)])]))]);
+        if !guard.ports.is_empty() {
+            let operation = Node::map([("ports", texts(guard.ports.iter().cloned()))]);
+            rule.set("to", Node::list([Node::map([("operation", operation)])]));
+        }
+        let selector = guard.service.object.node.at(&["spec", "selector"]).cloned();
+        let spec = Node::map([
+            ("selector", Node::map([("matchLabels", selector.unwrap_or_default())])),
+            ("action", Node::string(action)),
+            ("rules", Node::list([rule])),
+        ]);
+        let mut metadata = to_node(&metadata).expect("our own types have string keys only");
+        in_front(&mut metadata, &["name", "namespace", "labels", "annotations"]);
+        let node = Node::map([
+            ("apiVersion", Node::string("security.istio.io/v1")),
+            ("kind", Node::string("AuthorizationPolicy")),
+            ("metadata", metadata),
+            ("spec", spec),
+        ]);
+        Object::from_node(node).expect("it has a kind and a name")
+    };
+    let refuses = guard.refuses.iter().map(|others| {
+        let waypoint = principal(others.waypoint.namespace, others.waypoint.name);
+        let principals = [waypoint].into_iter().chain(own(&others.accounts));
+        let mut source = Node::map([("notPrincipals", texts(principals))]);
+        if !others.namespaces.is_empty() {
+            let namespaces = others.namespaces.iter().map(|name| (*name).to_owned());
+            source.set("notNamespaces", texts(namespaces));
+        }
+        policy(format!("{service}.waypoint"), "DENY", source)
+    });
+    let admitted = own(&guard.admits);
+    let admits = (!admitted.is_empty()).then(|| {
+        let source = Node::map([("principals", texts(admitted))]);
+        policy(format!("{service}.inside"), "ALLOW", source)
+    });
+    admits.into_iter().chain(refuses).collect()
+}
+
+fn texts(all: impl IntoIterator<Item = String>) -> Node {
+    Node::list(all.into_iter().map(Node::string))
 }

@@ -63,6 +63,33 @@ pub(crate) struct KustomizationSpec {
     /// Which variables are substituted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub post_build: Option<Node>,
+    /// What is changed of what kustomize builds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub patches: Vec<Patch>,
+}
+
+/// A patch of a Kustomization.
+#[derive(Debug, Serialize)]
+pub(crate) struct Patch {
+    /// Objects of which kinds.
+    pub target: PatchedKinds,
+    /// A strategic merge patch.
+    pub patch: &'static str,
+}
+
+/// Objects that a patch changes.
+#[derive(Debug, Serialize)]
+pub(crate) struct PatchedKinds {
+    /// An anchored regular expression.
+    pub kind: &'static str,
+}
+
+impl Patch {
+    /// Takes away every object whose kind holds `Secret`: Secrets, and what makes them.
+    pub(crate) const WITHOUT_SECRETS: Self = Self {
+        target: PatchedKinds { kind: ".*Secret.*" },
+        patch: "$patch: delete\napiVersion: v1\nkind: Secret\nmetadata:\n  name: any\n",
+    };
 }
 
 /// A Flux OCIRepository: an artifact in a registry.

@@ -254,7 +254,12 @@ static KINDS: &[Kind] = &[
     Kind::of("crd.projectcalico.org", "NetworkPolicy").applies_to(&[Reach::Calico]),
     Kind::of("dapr.io", "Component").written(Rank::Injected),
     Kind::of("dapr.io", "Configuration").written(Rank::Injected),
-    Kind::of("extensions.istio.io", "WasmPlugin").applies_to(&[Reach::Pods(&["spec", "selector"])]),
+    Kind::of("extensions.istio.io", "TrafficExtension")
+        .applies_to(&[Reach::Pods(&["spec", "selector"])])
+        .copied(),
+    Kind::of("extensions.istio.io", "WasmPlugin")
+        .applies_to(&[Reach::Pods(&["spec", "selector"])])
+        .copied(),
     Kind::of("external-secrets.io", "ClusterExternalSecret").in_no_namespace(),
     Kind::of("external-secrets.io", "ClusterSecretStore").in_no_namespace(),
     Kind::of("external-secrets.io", "ExternalSecret").written(Rank::ExternalSecret),
@@ -288,12 +293,15 @@ static KINDS: &[Kind] = &[
     Kind::of("monitoring.coreos.com", "ServiceMonitor").that_protects_nothing(),
     Kind::of("monitoring.coreos.com", "ThanosRuler").that_protects_nothing(),
     Kind::of("networking.istio.io", "DestinationRule")
-        .applies_to(&[Reach::Service(&["spec", "host"])]),
+        .applies_to(&[Reach::Service(&["spec", "host"])])
+        .copied(),
     Kind::of("networking.istio.io", "EnvoyFilter")
-        .applies_to(&[Reach::Pods(&["spec", "workloadSelector"])]),
+        .applies_to(&[Reach::Pods(&["spec", "workloadSelector"])])
+        .copied(),
     Kind::of("networking.istio.io", "Gateway").that_protects_nothing(),
     Kind::of("networking.istio.io", "ProxyConfig")
-        .applies_to(&[Reach::Pods(&["spec", "selector"])]),
+        .applies_to(&[Reach::Pods(&["spec", "selector"])])
+        .copied(),
     Kind::of("networking.istio.io", "ServiceEntry").that_protects_nothing(),
     Kind::of("networking.istio.io", "Sidecar")
         .written(Rank::Sidecar)
@@ -301,7 +309,8 @@ static KINDS: &[Kind] = &[
     Kind::of("networking.istio.io", "VirtualService").routes(RouteApi::Istio),
     Kind::of("networking.k8s.io", "IngressClass").in_no_namespace(),
     Kind::of("networking.k8s.io", "NetworkPolicy")
-        .applies_to(&[Reach::Pods(&["spec", "podSelector"])]),
+        .applies_to(&[Reach::Pods(&["spec", "podSelector"])])
+        .copied(),
     Kind::of("node.k8s.io", "RuntimeClass").in_no_namespace(),
     Kind::of("notification.toolkit.fluxcd.io", "Alert")
         .written(Rank::Alert)
@@ -361,7 +370,9 @@ static KINDS: &[Kind] = &[
     Kind::of("storage.k8s.io", "StorageClass").in_no_namespace(),
     Kind::of("storage.k8s.io", "VolumeAttachment").in_no_namespace(),
     Kind::of("storage.k8s.io", "VolumeAttributesClass").in_no_namespace(),
-    Kind::of("telemetry.istio.io", "Telemetry").applies_to(&[Reach::Pods(&["spec", "selector"])]),
+    Kind::of("telemetry.istio.io", "Telemetry")
+        .applies_to(&[Reach::Pods(&["spec", "selector"])])
+        .copied(),
     Kind::of("trust.cert-manager.io", "Bundle").in_no_namespace(),
     Kind::of("vpcresources.k8s.aws", "SecurityGroupPolicy")
         .applies_to(&[Reach::Pods(&["spec", "podSelector"])]),

@@ -20,6 +20,12 @@ pub(crate) const SET: &str = "anabranch.dev/previews";
 pub(crate) const SUITE: &str = "anabranch.dev/suite";
 /// The repository whose pull request hears of a suite; Alerts select by it.
 pub(crate) const REPOSITORY: &str = "anabranch.dev/repository";
+/// Label of the Namespaces of previews that run code of strangers, with the value [`FORK`].
+pub(crate) const TRUST: &str = "anabranch.dev/trust";
+/// The value of [`TRUST`].
+pub(crate) const FORK: &str = "fork";
+/// Label of a preview's Namespace, where the baseline has several: the namespace of the baseline that it is for.
+pub(crate) const BASELINE: &str = "anabranch.dev/baseline";
 /// Annotation of what applies a preview: when it is over.
 pub(crate) const EXPIRES: &str = "anabranch.dev/expires";
 

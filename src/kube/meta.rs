@@ -200,23 +200,27 @@ pub(crate) fn strip_original(node: &mut Node) {
     }
 }
 
-/// Whether a label of an original belongs on its copy: all but the marks of owners and our own.
+/// Whether a label of an original belongs on its copy: all but the marks of owners and our own, and its waypoint.
 #[must_use]
 pub(crate) fn keeps_label(key: &str) -> bool {
     key == SUBSTITUTE
         || !(key.starts_with("kustomize.toolkit.fluxcd.io/")
             || key.starts_with("helm.toolkit.fluxcd.io/")
             || key.starts_with("argocd.argoproj.io/")
+            || is_of_waypoint(key)
             || CHOOSING.contains(&key)
             || marks::is_key(key))
 }
 
-/// Whether a label of the baseline's Namespace holds for previews as well: not its name, its owners, or its
-/// waypoint.
+/// Whether a label or annotation names a waypoint, or says how it is used: it serves the originals.
+fn is_of_waypoint(key: &str) -> bool {
+    key.starts_with("istio.io/use-waypoint") || key == "istio.io/ingress-use-waypoint"
+}
+
+/// Whether a label of the baseline's Namespace holds for previews as well: not its name or its owners.
 pub(crate) fn keeps_namespace_label(key: &str) -> bool {
     keeps_label(key)
         && !matches!(key, "kubernetes.io/metadata.name" | "app.kubernetes.io/instance" | "name")
-        && !key.starts_with("istio.io/use-waypoint")
         && !key.starts_with("olm.operatorgroup.uid/")
 }
 
@@ -226,7 +230,6 @@ pub(crate) fn keeps_namespace_annotation(key: &str) -> bool {
     keeps_annotation(key)
         && key != SUBSTITUTE
         && !key.starts_with("internal.config.kubernetes.io/")
-        && !key.starts_with("istio.io/use-waypoint")
         // Ranges that OpenShift gives to one namespace each.
         && !key.starts_with("openshift.io/sa.scc.")
 }
@@ -297,6 +300,7 @@ pub(crate) fn keeps_annotation(key: &str) -> bool {
         || (!ORIGINALS.contains(&key)
             && !PUBLISHING.contains(&key)
             && !SPREADING.contains(&key)
+            && !is_of_waypoint(key)
             && !CHOOSING.contains(&key)
             && !marks::is_key(key)
             && !OWNERS.iter().any(|owner| key.starts_with(owner)))

@@ -15,6 +15,7 @@ pub(crate) mod meta;
 pub(crate) mod names;
 mod object;
 mod order;
+pub(crate) mod quota;
 mod route_api;
 pub(crate) mod secret;
 pub(crate) mod volumes;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use foldhash::fast::RandomState;
 
 use super::host::{Home, ServiceName};
+use super::mesh::{self, Mesh};
 use super::pod::pod_labels;
 use super::service::Service;
 use super::workload::Workload;
@@ -12,7 +13,7 @@ use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::kube::{Id, Object, makers};
 use crate::limits::{flag, or_raise};
 use crate::read::Parted;
-use crate::spec::ServiceFacts;
+use crate::spec::{DataPlane, ServiceFacts};
 use crate::yaml::Node;
 
 /// Everything the input holds that anabranch did not make itself.
@@ -20,6 +21,11 @@ use crate::yaml::Node;
 pub struct Catalog<'a> {
     /// What tells hosts of its services from others.
     pub home: Home<'a>,
+    /// What leads requests between its services.
+    pub(crate) mesh: Mesh,
+    /// Whether the cluster is known to have no kinds of Istio: the mesh is another one, or the Namespace is in the input
+    /// and nothing there says that Istio is.
+    pub(crate) is_without_istio: bool,
     objects: Vec<&'a Object>,
     /// What other sets made: no part of the baseline.
     others: &'a [Object],
@@ -90,6 +96,8 @@ impl<'a> Catalog<'a> {
         }
         Ok(Self {
             home,
+            mesh: Mesh::default(),
+            is_without_istio: false,
             objects,
             others: &input.others,
             extended: &input.extended,
@@ -111,6 +119,24 @@ impl<'a> Catalog<'a> {
                 self.services[index].declare(&facts.ports);
             }
         }
+    }
+
+    /// The Namespaces of the baseline that are in the input.
+    pub(crate) fn own_namespaces(&self) -> impl Iterator<Item = &'a Object> {
+        self.home.namespaces.iter().filter_map(|name| self.namespace(name))
+    }
+
+    /// Takes what is said of the mesh.
+    pub fn join(&mut self, data_plane: DataPlane) {
+        self.mesh = Mesh::of(data_plane, self);
+        self.is_without_istio = match self.mesh {
+            Mesh::Sidecars => {
+                self.own_namespaces().count() == self.home.namespaces.len()
+                    && !mesh::says_istio(self)
+            }
+            Mesh::Ambient => false,
+            Mesh::Other | Mesh::Absent => true,
+        };
     }
 
     /// What previews.yaml means by a name: in the namespace that it says, else in the only one that has it.

@@ -13,6 +13,12 @@ pub(crate) fn service_host(service: &str, namespace: &str, domain: &str) -> Stri
     format!("{service}.{namespace}.svc.{domain}")
 }
 
+/// The domain that the services of a namespace have their names in.
+#[must_use]
+pub(crate) fn services_domain(namespace: &str, domain: &str) -> String {
+    format!("{namespace}.svc.{domain}")
+}
+
 /// A service of the baseline, or a workload without one: what its name means where the baseline has several
 /// namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

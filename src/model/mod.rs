@@ -3,17 +3,20 @@
 
 mod catalog;
 mod host;
+pub(crate) mod mesh;
 pub(crate) mod once_map;
 mod pod;
 pub(crate) mod route;
 mod selector;
 mod service;
 mod settings;
+pub(crate) mod waypoint;
 mod workload;
 
 pub(crate) use crate::kube::kinds::Support;
 pub(crate) use catalog::Catalog;
-pub(crate) use host::{Home, ServiceName, service_host};
+pub(crate) use host::{Home, ServiceName, service_host, services_domain};
+pub(crate) use mesh::Mesh;
 pub(crate) use pod::{Reference, Referent, images, looks_like_image, pod_spec, references};
 pub(crate) use pod::{pod_annotations, pod_labels, pod_spec_mut, values_of, volume_references};
 pub(crate) use selector::selects;

@@ -6,15 +6,13 @@
 //! See <https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/>.
 
 use super::Plan;
-use crate::diagnostic::{Diagnostic, Report, code};
+use crate::diagnostic::{Diagnostic, code};
 use crate::kube::Object;
 use crate::kube::meta::{is_literal, mentions_variable};
+use crate::model::mesh::{INJECT, INJECTION, REVISION};
 use crate::model::{pod_labels, pod_spec};
 use crate::spec::Config;
 use crate::yaml::Node;
-
-const INJECTION: &str = "istio-injection";
-const REVISION: &str = "istio.io/rev";
 
 /// What a Namespace says of injection.
 enum Said<'a> {
@@ -53,31 +51,18 @@ fn value<'a>(label: &'a str, namespace: &Object, config: &'a Config) -> Result<&
 }
 
 /// Warns where pods of previews may run without a sidecar.
-pub(super) fn check(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) {
-    let homes = plan.catalog.home.namespaces;
-    for home in homes {
-        let is_used = plan.environments.iter().any(|env| env.find_room(home).is_some());
-        if is_used || homes.len() == 1 {
-            let own = originals.iter().filter(|object| object.id.namespace == *home);
-            let own: Vec<&Object> = own.copied().collect();
-            check_namespace(plan, home, &own, report);
-        }
-    }
-}
-
-/// Warns where copies of pods of a namespace may run without a sidecar.
-fn check_namespace(plan: &Plan<'_>, home: &str, originals: &[&Object], report: &mut Report) {
+/// `originals` are those of the namespace `home`.
+pub(super) fn check(plan: &Plan<'_>, home: &str, originals: &[&Object]) -> Option<Diagnostic> {
     let Some(namespace) = plan.catalog.namespace(home) else {
         let is_sure = plan.routing.mesh.is_empty() || all_ask(originals);
-        report.push(missing(plan, home, is_sure));
-        return;
+        return Some(missing(plan, home, (!is_sure).then_some(WITHOUT)));
     };
     if plan.routing.mesh.is_empty() {
-        return;
+        return None;
     }
     let (says, help) = match Said::by(namespace, plan.config) {
-        Said::On => return,
-        Said::Nothing if all_ask(originals) => return,
+        Said::On => return None,
+        Said::Nothing if all_ask(originals) => return None,
         Said::Nothing => (
             "says nothing of sidecar injection".to_owned(),
             "label it `istio-injection: enabled` or `istio.io/rev`, or each pod template \
@@ -96,17 +81,19 @@ fn check_namespace(plan: &Plan<'_>, home: &str, originals: &[&Object], report: &
         ),
     };
     let message = format!("{} {says}: {WITHOUT}", namespace.id);
+    let help = format!("{help}; with another mesh, or none, say so in spec.routing.dataPlane");
     let finding = Diagnostic::new(&code::INJECTION_UNKNOWN, message, help);
-    report.push(finding.at(namespace.place(), "previews get its labels"));
+    Some(finding.at(namespace.place(), "previews get its labels"))
 }
 
 const WITHOUT: &str = "pods of previews may run without a sidecar, and then nothing routes to them";
 
-fn missing(plan: &Plan<'_>, home: &str, is_sure: bool) -> Diagnostic {
+/// The warning that the Namespace is not in the input, with what may follow from that.
+pub(super) fn missing(plan: &Plan<'_>, home: &str, follows: Option<&str>) -> Diagnostic {
     let mut message =
         format!("the Namespace `{home}` is not in the input, so nothing is known of its labels");
-    if !is_sure {
-        message += &format!(": {WITHOUT}");
+    if let Some(follows) = follows {
+        message += &format!(": {follows}");
     }
     let help = "pass it with --baseline: previews get its labels and annotations";
     let field = plan.config.previews.spec.baseline.field();
@@ -114,11 +101,9 @@ fn missing(plan: &Plan<'_>, home: &str, is_sure: bool) -> Diagnostic {
 }
 
 /// Whether every pod asks for a sidecar itself.
-fn all_ask(originals: &[&Object]) -> bool {
-    let asks = |labels: &Node| {
-        labels.text_at(&["sidecar.istio.io/inject"]) == Some("true")
-            || labels.get(REVISION).is_some()
-    };
+pub(super) fn all_ask(originals: &[&Object]) -> bool {
+    let asks =
+        |labels: &Node| labels.text_at(&[INJECT]) == Some("true") || labels.get(REVISION).is_some();
     let mut pods = originals.iter().filter(|object| pod_spec(&object.node).is_some());
     pods.all(|object| pod_labels(&object.node).is_some_and(asks))
 }

@@ -13,15 +13,18 @@ mod closure;
 mod copied;
 mod environment;
 mod few;
+mod forks;
 mod hosts;
 mod injection;
 mod judge;
 mod lacks;
+mod membership;
 pub(crate) mod naming;
 mod needs;
 mod patch;
 pub(crate) mod policies;
 mod propagation;
+mod quota;
 pub(crate) mod routing;
 mod secrets;
 mod shared;
@@ -35,6 +38,7 @@ use std::sync::Mutex;
 pub(crate) use access::applies_to_some as subject_applies;
 pub(crate) use changes::Value;
 pub(crate) use environment::{Alias, Body, Copied, Environment, Room};
+pub(crate) use forks::check_suites as check_suites_of_forks;
 
 use closure::CopyIndex;
 use needs::Finder;
@@ -42,7 +46,7 @@ use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::limits::{OutputLimits, WorkBudget, flag, or_raise};
-use crate::model::Catalog;
+use crate::model::{Catalog, Mesh};
 use crate::spec::{Config, Dependencies};
 
 /// Everything that will be emitted, decided.
@@ -61,9 +65,20 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
+    /// Whether a room has a Sidecar of ours, which keeps its proxies small. A cluster without Istio would refuse it,
+    /// and everything that is applied with it.
+    pub(crate) fn has_sidecar(&self, room: &Room<'a>) -> bool {
+        self.config.previews.spec.dependencies == Dependencies::Found
+            && self.catalog.mesh == Mesh::Sidecars
+            && !self.catalog.is_without_istio
+            && !room.keeps_sidecar
+    }
+
     /// The names that lead from a preview to the baseline.
     pub fn aliases(&self, env: &Environment<'a>) -> impl Iterator<Item = Alias<'a>> {
-        let all = self.config.previews.spec.dependencies == Dependencies::All;
+        // In ambient mode copies search the baseline's domain.
+        let all = self.config.previews.spec.dependencies == Dependencies::All
+            && self.catalog.mesh != Mesh::Ambient;
         let services = self.catalog.services().filter(move |_| all);
         let near = services.filter(|one| env.find_room(&one.object.id.namespace).is_some());
         let unaffected = near.filter(|service| !env.affected.contains(&service.id()));
@@ -79,7 +94,7 @@ fn check_aliases(
     report: &mut Report,
 ) {
     let spec = &config.previews.spec;
-    if spec.dependencies != Dependencies::All {
+    if spec.dependencies != Dependencies::All || catalog.mesh == Mesh::Ambient {
         return;
     }
     let mut services: BTreeMap<&str, usize> = BTreeMap::new();
@@ -156,20 +171,23 @@ pub(crate) fn plan<'a>(
     check_aliases(config, catalog, &environments, report);
     let (mut left_behind, mut of_routes) = (Report::default(), Report::default());
     let ((), routing) = rayon::join(
-        || policies::check_left_behind(catalog, &environments, &mut left_behind),
+        || policies::check_left_behind(config, catalog, &environments, &mut left_behind),
         || routing::plan(config, catalog, &environments, limits, &mut of_routes),
     );
     report.absorb(left_behind);
     report.absorb(of_routes);
     propagation::check(config, catalog, &environments, report);
-    let policies = policies::plan(config, catalog, &environments, report);
+    let policies = policies::plan(config, catalog, &environments, &routing, report);
     let plan = Plan { config, catalog, environments, routing, policies };
     policies::check_preview_hosts(&plan, report);
     access_check::check(&plan, report);
-    unsaid::check(&plan, report);
+    forks::check(&plan, report);
     let copies = copied::Copies::of(&plan);
+    membership::check(&plan, copies.originals(), report);
+    unsaid::check(&plan, copies.originals(), report);
     bound::check(&plan, &copies, report);
     accounts::check(catalog, &copies, report);
     shared::check(&copies, report);
+    quota::check(&plan, &copies, report);
     plan
 }

@@ -149,6 +149,15 @@ impl<'a> Finder<'a> {
         self.known[object.number].get_or_init(|| self.find(&object.id, &object.node))
     }
 
+    /// The Secrets of the input that a policy names: to pull what proxies load, and to call as a client.
+    pub(super) fn secrets_of(&self, policy: &Object) -> impl Iterator<Item = &'a Object> + use<'a> {
+        let mut names = Vec::new();
+        named_secrets(&policy.node, &mut names);
+        names.retain(|name| !self.external_secrets.contains(name.as_str()));
+        let (catalog, namespace) = (self.catalog, policy.id.namespace.clone());
+        names.into_iter().filter_map(move |name| catalog.get(&namespace, "", "Secret", &name))
+    }
+
     /// What the ServiceAccount `default` of a namespace of the baseline needs where it is not in the input.
     pub(super) fn of_unwritten_account(&self, home: &str) -> Option<&Needs<'a>> {
         let known = self.unwritten_accounts.get(home)?;
@@ -380,4 +389,15 @@ fn is_monitored(monitor: &Object, body: &Node) -> bool {
     }
     body.text_at(&["kind"]) == Some("Service")
         && selects(selector, body.at(&["metadata", "labels"]))
+}
+
+/// The names of Secrets in a policy of Istio.
+fn named_secrets(node: &Node, names: &mut Vec<String>) {
+    for (key, value) in node.entries() {
+        match (key.text.as_str(), value.text()) {
+            ("imagePullSecret" | "credentialName", Some(name)) => names.push(name.to_owned()),
+            _ => named_secrets(value, names),
+        }
+    }
+    node.items().iter().for_each(|item| named_secrets(item, names));
 }

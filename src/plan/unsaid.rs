@@ -1,11 +1,9 @@
-//! What a copy would silently lack because nothing around it provides it: sidecars that nothing injects
-//! (`injection.rs`), and values that nothing substitutes.
+//! Values that a copy would silently lack because nothing substitutes them.
 
 use std::collections::{BTreeSet, HashSet};
 
 use super::Plan;
 use super::routing::Routing;
-use super::{callers, injection};
 use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::kube::Object;
 use crate::kube::meta::{
@@ -14,18 +12,6 @@ use crate::kube::meta::{
 use crate::model::route::Route;
 use crate::spec::Delivery;
 use crate::yaml::Node;
-
-/// Reports it, once for all previews of a plan.
-pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
-    let mut copied = vec![None; plan.catalog.objects().count()];
-    for copy in plan.environments.iter().flat_map(|env| &env.copies) {
-        copied[copy.original.number] = Some(copy.original);
-    }
-    let originals: Vec<&Object> = copied.into_iter().flatten().collect();
-    injection::check(plan, &originals, report);
-    callers::check(plan, &originals, report);
-    check_variables(plan, &originals, report);
-}
 
 /// Where the text of an object of the baseline stands in what we write.
 enum Kept<'a> {
@@ -39,8 +25,8 @@ enum Kept<'a> {
     Carried(Vec<&'a Node>),
 }
 
-/// Warns of variables that nothing is said to substitute.
-fn check_variables(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) {
+/// Warns of variables that nothing is said to substitute, once for all previews of a plan. `originals` are what is copied.
+pub(super) fn check(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) {
     let config = plan.config;
     let is_function =
         config.previews.spec.baseline.delivery == Delivery::Include && !config.says_include();

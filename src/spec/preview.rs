@@ -1,7 +1,7 @@
 //! One entry of `spec.previews`: a preview, and what it changes.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::pattern;
@@ -43,6 +43,28 @@ pub struct Change {
     #[serde(default)]
     #[schemars(extend("pattern" = pattern::TIME))]
     pub updated: String,
+    /// Who opened it. What a `fork` brings is an image by digest, and nothing else.
+    #[serde(default)]
+    pub trust: Trust,
+}
+
+/// Who opened a pull request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Trust {
+    /// Somebody who may push to the repository.
+    #[default]
+    Team,
+    /// Anybody.
+    Fork,
+}
+
+impl Preview {
+    /// The index of its first change that a fork brings: then the whole preview runs code of strangers.
+    #[must_use]
+    pub fn fork(&self) -> Option<usize> {
+        self.changes.iter().position(|change| change.trust == Trust::Fork)
+    }
 }
 
 /// What a repository is known by, however its URL is spelt: a slash or `.git` at the end and large letters lead to

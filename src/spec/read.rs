@@ -74,6 +74,13 @@ impl Config {
         self.node.at(&["spec", "flux", field]).filter(|node| !node.entries().is_empty())
     }
 
+    /// What the file says of a field below `spec.limits.quota`; none where it is empty.
+    #[must_use]
+    pub fn quota(&self, field: &str) -> Option<&Node> {
+        let node = self.node.at(&["spec", "limits", "quota", field]);
+        node.filter(|node| !node.entries().is_empty())
+    }
+
     /// Whether the file says that our output carries the baseline. The function's always does, and
     /// whatever applies the baseline today applies it.
     #[must_use]

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::affected::PathMap;
 use super::flux::{Flux, SecretRef};
@@ -299,7 +301,7 @@ pub struct External {
 pub struct Routing {
     /// The API that routes are written in.
     pub api: Api,
-    /// Istio's data plane mode.
+    /// What leads requests inside the cluster.
     pub data_plane: DataPlane,
     /// What marks a request as belonging to a preview.
     pub key: RoutingKey,
@@ -332,15 +334,31 @@ impl Api {
     }
 }
 
-/// Istio's data plane mode.
+/// What leads requests inside the cluster.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum DataPlane {
-    /// A proxy beside every pod.
+    /// A proxy beside every pod: Istio's, or that of Linkerd or Kuma where Namespace or pods say so.
     #[default]
     Sidecar,
-    /// Waypoints.
+    /// Istio's waypoints.
     Ambient,
+    /// Another mesh that follows routes of the Gateway API, such as Cilium.
+    Other,
+    /// Nothing: only requests through entries are led to copies.
+    None,
+}
+
+impl DataPlane {
+    /// How it is written.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sidecar => "`sidecar`",
+            Self::Ambient => "`ambient`",
+            Self::Other => "`other`",
+            Self::None => "`none`",
+        }
+    }
 }
 
 /// What marks a request as belonging to a preview.
@@ -490,6 +508,21 @@ pub struct Limits {
     pub registries: Registries,
     /// Images must name a digest.
     pub require_digest: bool,
+    /// What the namespace of each preview may use.
+    pub quota: Quota,
+}
+
+/// What the namespace of a preview may use, in Kubernetes' words.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Quota {
+    /// `spec.hard` of a ResourceQuota, such as `{requests.cpu: "4", pods: 20}`. Absent: no ResourceQuota.
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub hard: IgnoredAny,
+    /// `spec` of a LimitRange, with its list `limits`: what containers get that ask for nothing. Absent: no
+    /// LimitRange.
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub limit_range: IgnoredAny,
 }
 
 impl Default for Limits {
@@ -503,6 +536,7 @@ impl Default for Limits {
             replicas: 10,
             registries: Registries::default(),
             require_digest: false,
+            quota: Quota::default(),
         }
     }
 }

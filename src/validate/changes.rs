@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::urls::check_url;
+use super::urls::check_repository;
 use super::{Input, is_dns_label};
 use crate::diagnostic::text::short;
 use crate::diagnostic::{Report, code, first_of};
@@ -11,8 +11,6 @@ use crate::spec::{known_by, time};
 
 /// The largest number that survives JSON, by which the file reaches a function.
 const LARGEST: u64 = (1 << 53) - 1;
-/// What a field that names a repository holds.
-const REPOSITORY: &str = "the URL of a repository";
 
 pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     let config = input.config;
@@ -31,7 +29,7 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
             }
             let field = format_args!("{path}.repository");
             let help = "write https:// and the path, as in spec.notify";
-            check_url(input, field, &change.repository, (REPOSITORY, help), report);
+            check_repository(input, field, &change.repository, help, report);
             if !(1..=LARGEST).contains(&change.number) {
                 report.push(config.finding(
                     &code::CONFIG_FIELD,
@@ -90,7 +88,7 @@ fn check_notify(input: &Input<'_>, report: &mut Report) {
     for (n, notify) in config.previews.spec.notify.iter().enumerate() {
         let field = format_args!("spec.notify[{n}].repository");
         let help = "write https:// and the path";
-        check_url(input, field, &notify.repository, (REPOSITORY, help), report);
+        check_repository(input, field, &notify.repository, help, report);
         let earlier = first.get(notify.repository.as_str()).copied();
         first.entry(&notify.repository).or_insert(n);
         if let Some(earlier) = earlier {

@@ -20,18 +20,19 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
         }
     }
     for (p, preview) in input.config.previews.spec.previews.iter().enumerate() {
+        let of = if preview.fork().is_some() { " of a fork" } else { "" };
         for (s, service) in preview.services.iter().enumerate() {
             let path = format_args!("spec.previews[{p}].services[{s}]");
             if !service.image.is_empty() {
-                check_image(input, format_args!("{path}.image"), &service.image, report);
+                check_image(input, format_args!("{path}.image"), (&service.image, of), report);
             }
             for (c, container) in service.containers.iter().enumerate() {
                 let path = format_args!("{path}.containers[{c}].image");
-                check_image(input, path, &container.image, report);
+                check_image(input, path, (&container.image, of), report);
             }
             for (w, workload) in service.workloads.iter().enumerate() {
                 let path = format_args!("{path}.workloads[{w}].image");
-                check_image(input, path, &workload.image, report);
+                check_image(input, path, (&workload.image, of), report);
             }
             let ways = [
                 !service.image.is_empty(),
@@ -54,12 +55,18 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     }
 }
 
-fn check_image(input: &Input<'_>, path: fmt::Arguments<'_>, image: &str, report: &mut Report) {
+/// Reports what is wrong with an image. `of` says whose it is.
+fn check_image(
+    input: &Input<'_>,
+    path: fmt::Arguments<'_>,
+    (image, of): (&str, &str),
+    report: &mut Report,
+) {
     for problem in problems(&input.config.previews.spec.limits, image) {
         report.push(input.config.finding(
             &code::BAD_IMAGE,
             path,
-            format!("the image `{}` {}", image, problem.message),
+            format!("the image `{image}`{of} {}", problem.message),
             problem.help,
         ));
     }

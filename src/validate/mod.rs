@@ -3,11 +3,13 @@
 
 mod changes;
 mod flux;
+mod forks;
 mod images;
 mod marks;
 mod names;
 mod namespaces;
 mod objects;
+mod quota;
 mod routing;
 mod services;
 mod urls;
@@ -41,8 +43,16 @@ type Rule = fn(&Input<'_>, &mut Report);
 const OF_OBJECTS: &[Rule] = &[objects::check, marks::check, services::check];
 
 /// Rules that hold whatever the baseline is.
-const OF_CONFIG: &[Rule] =
-    &[names::check, images::check, values::check, changes::check, routing::check, flux::check];
+const OF_CONFIG: &[Rule] = &[
+    names::check,
+    images::check,
+    values::check,
+    changes::check,
+    forks::check,
+    quota::check,
+    routing::check,
+    flux::check,
+];
 
 /// Checks a configuration against an input. Where the baseline was not read whole,
 /// rules that would miss what is not there are left out.

@@ -153,6 +153,7 @@ fn check_previews(input: &Input<'_>, report: &mut Report) {
     let mut had: BTreeMap<String, usize> = BTreeMap::new();
     let taken = Namespaces::new(input);
     taken.check_prefix(input, report);
+    check_template(config, report);
     for (index, preview) in spec.previews.iter().enumerate() {
         let path = |index: usize| format!("spec.previews[{index}].name");
         let name = &preview.name;
@@ -204,15 +205,17 @@ fn check_previews(input: &Input<'_>, report: &mut Report) {
     }
 }
 
-/// Reports a namespace that a preview cannot have; `path` is that of its name.
-fn check_namespace(
-    config: &Config,
-    (path, namespace): (&str, &str),
-    taken: &Namespaces<'_>,
-    report: &mut Report,
-) {
-    let template = &config.previews.spec.namespace;
-    if !is_dns_label(namespace) {
+/// Reports a template of which some preview gets what is not the name of a namespace: once, with the first of them.
+fn check_template(config: &Config, report: &mut Report) {
+    let spec = &config.previews.spec;
+    let names = spec.previews.iter().map(|preview| preview.name.as_str());
+    let mut names = names.filter(|name| name_problem(name, &spec.prefix).is_none());
+    let baselines = || spec.baseline.all().iter().filter(|baseline| is_dns_label(baseline));
+    let bad = names.find_map(|name| {
+        let mut all = baselines().map(|baseline| spec.namespace_of(name, baseline));
+        all.find(|namespace| !is_dns_label(namespace))
+    });
+    if let Some(namespace) = bad {
         report.push(config.finding(
             &code::BAD_NAME,
             "spec.namespace",
@@ -220,6 +223,16 @@ fn check_namespace(
             "use lower-case letters, digits and `-` around `{preview}`, at most 63 characters",
         ));
     }
+}
+
+/// Reports a namespace that belongs to others; `path` is that of the preview's name.
+fn check_namespace(
+    config: &Config,
+    (path, namespace): (&str, &str),
+    taken: &Namespaces<'_>,
+    report: &mut Report,
+) {
+    let template = &config.previews.spec.namespace;
     let said_of_all = template.starts_with("kube-");
     if let Some((owner, place)) = taken.owner(namespace).filter(|_| !said_of_all) {
         let finding = config.finding(

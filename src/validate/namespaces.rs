@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Input;
 use super::names::name_problem;
-use crate::diagnostic::{Place, Report, code, first_of};
+use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::{RouteApi, gateway, marks};
 use crate::yaml::Node;
 
@@ -81,9 +81,10 @@ impl<'a> Namespaces<'a> {
     pub(super) fn check_prefix(&self, input: &Input<'_>, report: &mut Report) {
         let spec = &input.config.previews.spec;
         let templates: Vec<String> =
-            spec.baseline.all().iter().map(|one| spec.namespace_of("{preview}", one)).collect();
+            spec.baseline.all().iter().map(|one| spec.namespace_of(PREVIEW, one)).collect();
+        report.extend(alike(input, &templates));
         let could_be = |namespace: &str| {
-            let mut around = templates.iter().filter_map(|one| one.split_once("{preview}"));
+            let mut around = templates.iter().filter_map(|one| one.split_once(PREVIEW));
             around.any(|(before, behind)| {
                 let rest = namespace.strip_prefix(before);
                 let name = rest.and_then(|rest| rest.strip_suffix(behind));
@@ -101,6 +102,37 @@ impl<'a> Namespaces<'a> {
             report.push(input.config.finding(&code::WIDE_PREFIX, "spec.prefix", message, help));
         }
     }
+}
+
+/// What stands for the name of a preview in the template of a namespace.
+const PREVIEW: &str = "{preview}";
+
+/// The finding that namespaces of previews for one of the baseline's look like those for another, which policies could
+/// not tell apart: `pr-1-a-shop` is that of `pr-1` for `a-shop`, and of `pr-1-a` for `shop`.
+fn alike(input: &Input<'_>, templates: &[String]) -> Option<Diagnostic> {
+    let spec = &input.config.previews.spec;
+    let is_like = |one: &str, other: &str| {
+        let (before, behind) = one.split_once(PREVIEW)?;
+        let between = other.strip_prefix(before)?.strip_suffix(behind)?;
+        between.contains(PREVIEW).then_some(())
+    };
+    let (one, other) = (0..templates.len()).find_map(|one| {
+        let mut others = (0..templates.len()).filter(|other| *other != one);
+        let other = others.find(|&it| {
+            templates[one] != templates[it] && is_like(&templates[one], &templates[it]).is_some()
+        })?;
+        Some((one, other))
+    })?;
+    let all = spec.baseline.all();
+    let message = format!(
+        "namespaces of previews for `{}` look like those for `{}`: both are `{}`",
+        all[other],
+        all[one],
+        templates[one].replace(PREVIEW, &format!("{}*", spec.prefix))
+    );
+    let help =
+        "write a template in spec.namespace that keeps them apart, such as `{baseline}-{preview}`";
+    Some(input.config.finding(&code::WIDE_PREFIX, "spec.namespace", message, help))
 }
 
 fn items<'n>(node: &'n Node, field: &str) -> impl Iterator<Item = &'n Node> {

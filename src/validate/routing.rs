@@ -1,18 +1,25 @@
-//! The key, the hosts of entries, and what is not built yet.
+//! The key, the hosts of entries, and the API of routes.
 
 use super::{Input, is_dns_label};
 use crate::diagnostic::{Report, code};
-use crate::spec::{DataPlane, RoutingKey};
+use crate::spec::{Api, DataPlane, RoutingKey};
 
 pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     let config = input.config;
     let routing = &config.previews.spec.routing;
-    if routing.data_plane == DataPlane::Ambient {
+    let is_of_sidecars = match routing.api {
+        Api::Istio => true,
+        Api::Auto | Api::GatewayApi => false,
+    };
+    if is_of_sidecars && routing.data_plane != DataPlane::Sidecar {
         report.push(config.finding(
-            &code::NOT_YET,
-            "spec.routing.dataPlane",
-            "dataPlane `ambient` is designed but not built yet",
-            "use `sidecar`, or wait for the release that names ambient in its CHANGELOG",
+            &code::CONFIG_FIELD,
+            "spec.routing.api",
+            format!(
+                "`api: istio` is for sidecars of Istio, and `dataPlane` is {}",
+                routing.data_plane.name()
+            ),
+            "leave `api` out, or set `gateway-api`",
         ));
     }
     report.extend(key_problem(&routing.key).into_iter().map(|(field, message, help)| {

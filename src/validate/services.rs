@@ -294,12 +294,15 @@ fn not_there(
             made.extend(makers(input.objects, &wanted(near)));
         }
     }
+    let elsewhere = known.get(name);
     // What may hold anything says nothing against a slip of the pen.
-    made.retain(|made| near.is_none() || made.certainty > Certainty::Possible);
-    let help = match (&made[..], near) {
-        ([made, ..], _) => format!("{}: {}", made.says(), made.remedy("Service", name)),
-        ([], Some(near)) => format!("did you mean `{near}`?"),
-        ([], None) => "pass every file of the baseline with --baseline".to_owned(),
+    let is_slip = near.is_some() || elsewhere.is_some();
+    made.retain(|made| !is_slip || made.certainty > Certainty::Possible);
+    let help = match (&made[..], elsewhere, near) {
+        ([made, ..], ..) => format!("{}: {}", made.says(), made.remedy("Service", name)),
+        ([], Some(all), _) => format!("`{name}` is in {}: write that namespace", some_of(all)),
+        ([], None, Some(near)) => format!("did you mean `{near}`?"),
+        ([], None, None) => "pass every file of the baseline with --baseline".to_owned(),
     };
     let finding = input.config.finding(&code::UNKNOWN_SERVICE, path, message, help);
     report.push(

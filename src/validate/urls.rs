@@ -50,6 +50,25 @@ fn is_url(text: &str) -> bool {
     })
 }
 
+/// Reports a field that is no URL of a repository. It comes from outside and stands in variables of tests and in
+/// words for people, so it holds nothing that a shell or Markdown would take for more than a letter.
+pub(super) fn check_repository(
+    input: &Input<'_>,
+    field: fmt::Arguments<'_>,
+    text: &str,
+    help: &str,
+    report: &mut Report,
+) {
+    if !(check_user(input, field, text, report) || is_url(text) && is_plain(text)) {
+        let message = format!("`{}` is not the URL of a repository", short(text));
+        report.push(input.config.finding(&code::CONFIG_FIELD, field, message, help));
+    }
+}
+
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/+%".contains(&byte))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +78,17 @@ mod tests {
         assert!(is_url("https://github.com/shop/shop"));
         for bad in ["github.com/x", "https://", "https://x/$A", "https://x/a b", "https://x\n"] {
             assert!(!is_url(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn urls_of_repositories_mean_nothing_to_a_shell_or_to_markdown() {
+        for good in ["https://github.com/a-b/c.d_e", "https://dev.azure.com/o/my%20p/_git/r"] {
+            assert!(is_plain(good), "{good}");
+        }
+        for bad in ["https://x/;id", "https://x/a)", "https://x/*", "https://x/'", "https://x/{a}"]
+        {
+            assert!(is_url(bad) && !is_plain(bad), "{bad}");
         }
     }
 }

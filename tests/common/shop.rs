@@ -377,6 +377,26 @@ impl Shop {
         })
     }
 
+    /// The shop in Istio's ambient mode, from its own manifests: without what is refused there, and with a waypoint.
+    pub(crate) fn in_ambient_mode(&self, mut objects: Vec<Value>) -> (Vec<Value>, Value) {
+        objects.retain(|object| object["kind"] != "VirtualService");
+        objects[0]["metadata"]["labels"] =
+            json!({"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "waypoint"});
+        objects.push(json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+            "metadata": {"name": "waypoint", "namespace": BASELINE},
+            "spec": {
+                "gatewayClassName": "istio-waypoint",
+                "listeners": [{"name": "mesh", "port": 15008, "protocol": "HBONE"}]
+            }
+        }));
+        let mut previews: Value =
+            serde_json::from_str(&self.previews_yaml()).expect("the file is JSON");
+        previews["spec"]["routing"]["api"] = json!("auto");
+        previews["spec"]["routing"]["dataPlane"] = json!("ambient");
+        (objects, previews)
+    }
+
     /// The file of the previews.
     pub(crate) fn previews_yaml(&self) -> String {
         let previews: Vec<Value> = self

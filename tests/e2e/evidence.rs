@@ -56,7 +56,9 @@ const NOT_PROVED: &str = "\
   them. `flux bootstrap` and the Flux operator did not run: the API server takes their manifests, and the lab writes what the
   bootstrap would commit. Istio's Telemetry is taken too, and sent to no proxy. Signatures are those of a key, and not of an
   identity. A suite's Job ends well by itself; the smoke suite's own commands are run beside it, through the proxies.
-- **No ambient mode**, which anabranch refuses.
+- **No traffic in ambient mode**: no ztunnel and no waypoint ran. What istiod computes for a waypoint was read, and compared
+  request by request with what the evaluator predicts; policies of ambient mode were compared with nothing.
+- **No other mesh**: neither Linkerd nor Cilium nor Kuma ran, nor a cluster without a mesh.
 - **Nothing of Istio's own metrics**: a stock Envoy does not count as Istio's proxy does, and kube-state-metrics did not run.
   Queries of theirs were understood by Prometheus and proved with series written for promtool. Grafana, Kiali and the
   OpenTelemetry collector did not run; the suites ran outside of containers.

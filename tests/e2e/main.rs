@@ -50,11 +50,13 @@ const SCENARIOS: &[Scenario] = &[
     ("life of a pull request", scenarios::life::run),
     ("routing, east-west", scenarios::east_west::run),
     ("routing, north-south", scenarios::north_south::run),
+    ("routing, between namespaces", scenarios::namespaces::run),
     ("routes as the mesh follows them", scenarios::followed::run),
     ("adding and removing under load", scenarios::under_load::run),
     ("handing over the baseline", scenarios::hand_over::run),
     ("an artifact of each preview", scenarios::artifacts::run),
     ("the account of the template", scenarios::account::run),
+    ("the reserved prefix", scenarios::reserved::run),
     ("one broken preview", scenarios::broken::run),
     ("many previews of one service", scenarios::many::run),
     ("suites and what is watched", scenarios::observed::run),
@@ -62,6 +64,7 @@ const SCENARIOS: &[Scenario] = &[
     ("workflows", scenarios::workflows::run),
     ("policies under mutual TLS", scenarios::policies::run),
     ("random shops", scenarios::random::run),
+    ("what a waypoint is told", scenarios::ambient::run),
     ("estates", scenarios::estates::run),
 ];
 

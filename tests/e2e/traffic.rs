@@ -102,6 +102,13 @@ impl Envoy {
         Self::spawn(pod, &all)
     }
 
+    /// Starts a proxy of this role that another istiod configures. It need not take what it is told.
+    pub(crate) fn of_istiod(role: &str, pod: &Pod, istiod: &str) -> Outcome<Self> {
+        let mut all = bootstrap(role, pod, ADMIN, json!({}));
+        all["static_resources"]["clusters"][0] = grpc_cluster("istiod", &address(istiod));
+        Self::spawn(pod, &all)
+    }
+
     fn spawn(pod: &Pod, bootstrap: &Value) -> Outcome<Self> {
         let run = env::var("RUN").map_err(|error| error.to_string())?;
         let path = format!("{run}/envoy-{}.json", pod.name);

@@ -117,6 +117,25 @@ fn previews_that_come_go_and_change_are_told_apart() {
 }
 
 #[test]
+fn a_preview_that_gets_one_more_namespace_or_one_fewer_is_changed() {
+    let baseline = format!("{BASELINE}---\n{}", BASELINE.replace("shop", "pay"));
+    let previews = |services: &str| {
+        let several = PREVIEWS.replace("namespace: shop", "namespaces: [shop, pay]");
+        let (head, _) = several.split_once("    - name: pr-7").expect("the first preview");
+        format!("{head}    - {{name: pr-7, services: [{services}]}}\n")
+    };
+    let of = |namespace: &str| format!("{{name: web, namespace: {namespace}, image: 'web:v7'}}");
+    let (one, both) = (previews(&of("shop")), previews(&[of("shop"), of("pay")].join(", ")));
+    for (old, new, services) in [(&one, &both, "web.pay web.shop"), (&both, &one, "web.shop")] {
+        let checkout = Checkout::new(&[("previews.yaml", old), ("baseline/shop.yaml", &baseline)]);
+        checkout.write("previews.yaml", new);
+        let told = checkout.against_main();
+        assert!(told.starts_with(&format!("pr-7 changed, {services}\n")), "{told}");
+        assert!(told.contains("previews: 1 changed; objects:"), "{told}");
+    }
+}
+
+#[test]
 fn nothing_changes_where_only_words_do() {
     let checkout = Checkout::shop();
     checkout.write("previews.yaml", &format!("# a comment\n{PREVIEWS}"));

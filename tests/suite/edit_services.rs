@@ -73,3 +73,25 @@ fn a_name_that_is_no_service_is_refused() {
     let said = set(&["pr-5", "--service", "No Service"]).failed();
     assert!(said.contains("`No Service` cannot name a service"), "{said}");
 }
+
+#[test]
+fn a_service_is_named_with_its_namespace_where_several_have_it() {
+    let file = FILE.replace("what it needs\n", "what it needs\n          namespace: pay\n");
+    let images = ["--image", "pay/cart=cart:v5", "--image", "shop/cart=cart:v6"];
+    let mut set = Command::new(ANABRANCH);
+    let text = run(set.args(["set", "pr-4", "--file", "-"]).args(images), &file).ok();
+    let changed = file.replace("ghcr.io/shop/cart:v4", "cart:v5");
+    let entry = "        - name: cart\n          namespace: shop\n          image: cart:v6\n";
+    assert_eq!(text, changed + entry);
+}
+
+#[test]
+fn a_name_that_the_preview_has_of_two_namespaces_is_refused() {
+    let file = FILE.replace("what it needs\n", "what it needs\n          namespace: pay\n")
+        + "        - {name: cart, namespace: shop}\n";
+    let mut set = Command::new(ANABRANCH);
+    let said = run(set.args(["set", "pr-4", "--file", "-", "--image", "cart=cart:v5"]), &file);
+    let words = "error[ambiguous-namespace]: the preview lists `cart` of several namespaces";
+    let said = said.failed();
+    assert!(said.contains(words), "{said}");
+}

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anabranch::diagnostic::{Refused, Sources};
-use anabranch::edit::{self, Change, Setting};
+use anabranch::edit::{self, Change, Setting, Trust};
 use anabranch::limits::InputLimits;
 use anabranch::yaml::{Node, parse_documents};
 use proptest::prelude::*;
@@ -294,6 +294,7 @@ fn changed() -> Change {
         number: 7,
         commit: "90d51dc2888fbbef60f3ddecea6cb05ac8c43ec4".to_owned(),
         updated: String::new(),
+        trust: Trust::Team,
     }
 }
 

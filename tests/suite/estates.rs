@@ -20,6 +20,8 @@ const KEY: &str = "x-preview-id";
 struct Judged {
     estate: Estate,
     stream: Vec<Value>,
+    /// Those of the baseline.
+    services: Vec<Service>,
     mesh: Mesh,
     problems: Vec<String>,
 }
@@ -54,12 +56,16 @@ impl Judged {
         // The later of two is what the cluster has in the end.
         let mut objects = BTreeMap::new();
         let beneath = format!("{}\n---\n{}", estate.baseline(kustomize()), estate.made());
-        for object in documents(&estate.filled(&beneath)).into_iter().chain(stream.clone()) {
+        let beneath = documents(&estate.filled(&beneath));
+        let services = beneath.iter().map(identity).filter(|[_, kind, ..]| kind == "Service");
+        let services =
+            services.map(|[_, _, namespace, name]| Service { name, namespace }).collect();
+        for object in beneath.into_iter().chain(stream.clone()) {
             objects.insert(identity(&object), object);
         }
         let objects: Vec<Value> = objects.into_values().collect();
         let mesh = Mesh::new(&objects);
-        Self { estate, stream, mesh, problems: Vec::new() }
+        Self { estate, stream, services, mesh, problems: Vec::new() }
     }
 
     /// Where the baseline is alone; a caller is written with its namespace where there are several.
@@ -69,17 +75,11 @@ impl Judged {
 
     /// Whether a preview changes a service.
     fn changes(&self, preview: &Value, service: &Service) -> bool {
-        let changed = preview["services"].as_array().into_iter().flatten();
-        let mut changed = changed.filter(|one| one["name"] == service.name);
-        changed.any(|one| match one["namespace"].as_str() {
-            Some(namespace) => namespace == service.namespace,
-            None => self.stream.iter().any(|object| {
-                let preview = preview["name"].as_str().unwrap_or_default();
-                let copies = self.estate.copies(preview, &service.namespace);
-                identity(object) == ["v1", "Service", &copies, &service.name].map(str::to_owned)
-                    && object["spec"]["type"] != "ExternalName"
-            }),
-        })
+        let mut changed = preview["services"].as_array().into_iter().flatten();
+        changed.any(|one| {
+            let elsewhere = |namespace: &str| namespace != service.namespace;
+            one["name"] == service.name && !one["namespace"].as_str().is_some_and(elsewhere)
+        }) && self.services.contains(service)
     }
 
     /// The host of a service, or of its copy.

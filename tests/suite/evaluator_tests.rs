@@ -784,6 +784,9 @@ fn hostnames_and_grants_of_a_gateway() {
     assert_eq!(enter(&entry("['*.example.com']", TO_WEB), "b.c.example.com"), web);
     assert_eq!(enter(&entry("['*.example.com']", TO_WEB), "example.com"), "404");
     assert_eq!(enter(&entry("[]", TO_WEB), "any.example.com"), web);
+    // What Istio cannot convert is not there, other rules of it among it.
+    let dropped = format!("{TO_WEB}}}, {{filters: [{{type: ExtensionRef}}], {TO_WEB}");
+    assert_eq!(enter(&entry("[a.example.com]", &dropped), "a.example.com"), "404");
     let foreign = entry("[]", TO_COPY);
     assert_eq!(enter(&foreign, "x"), "cart.pr-1:80? 1/1");
     let grant = object(

@@ -375,3 +375,97 @@ fn siblings_are_for_the_revision_of_istio_that_their_originals_are_for() {
     assert_eq!(labels["istio.io/rev"], "canary");
     assert!(labels.get("team").is_none(), "{labels}");
 }
+
+/// The additions beside policies of the namespace `shop`.
+fn additions(output: &str) -> Vec<Value> {
+    let all = documents(output).into_iter();
+    all.filter(|one| one["metadata"]["name"].to_string().contains(".anabranch.")).collect()
+}
+
+#[test]
+fn a_copy_may_not_ask_its_original_what_that_may_not_ask_itself() {
+    let mut objects = baseline();
+    objects.push(of_cart("DENY", &json!({"namespaces": ["shop"]})));
+    let output = render(&objects, &previews(&[vec!["cart"]])).ok();
+    let world = world(&objects, &output);
+    for caller in [["cluster.local", "shop", "cart"], ["cluster.local", "pr-1", "cart"]] {
+        for request in REQUESTS {
+            assert!(!world.allows(Some(caller), ["shop", "cart"], &request), "{output}");
+        }
+    }
+    objects.pop();
+    objects.push(of_cart("ALLOW", &json!({"notPrincipals": ["cluster.local/ns/shop/sa/cart"]})));
+    let stderr = render(&objects, &previews(&[vec!["cart"]])).failed();
+    assert!(stderr.contains("error[policy-unlike]: AuthorizationPolicy shop/cart-callers"));
+}
+
+#[test]
+fn each_source_of_a_rule_is_extended_also_beside_one_that_means_everybody() {
+    let mut objects = baseline();
+    let spec = json!({
+        "action": "DENY", "selector": {"matchLabels": {"app": "cart"}},
+        "rules": [{"from": [
+            {"source": {"requestPrincipals": ["*"]}},
+            {"source": {"principals": ["cluster.local/ns/shop/sa/web"]}}
+        ]}]
+    });
+    objects.push(policy("cart-callers", "shop", &spec));
+    let changed = [vec!["cart", "web"]];
+    let output = render(&objects, &previews(&changed)).ok();
+    assert_alike(&World(objects.clone()), &world(&objects, &output), &changed, &output);
+}
+
+/// A baseline of two namespaces, of which the one's name ends in the other's: `cart` in `a-shop`, and a policy of `reco`.
+fn overlapping(action: &str) -> Vec<Value> {
+    let mut objects = baseline();
+    for object in &mut objects {
+        let is_cart = object["metadata"]["name"] == "cart";
+        if is_cart {
+            object["metadata"]["namespace"] = json!("a-shop");
+        }
+        if object["spec"]["template"]["spec"].is_object() {
+            object["spec"]["template"]["spec"]["serviceAccountName"] = json!("same");
+        }
+    }
+    let spec = json!({
+        "action": action, "selector": {"matchLabels": {"app": "reco"}},
+        "rules": [{"from": [{"source": {"serviceAccounts": ["a-shop/same"]}}]}]
+    });
+    objects.extend(["shop", "a-shop"].map(|namespace| {
+        let metadata = json!({"name": "same", "namespace": namespace});
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    }));
+    objects.push(json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": "a-shop", "labels": {"istio-injection": "enabled"}}
+    }));
+    objects.push(policy("reco-callers", "shop", &spec));
+    objects
+}
+
+#[test]
+fn previews_of_namespaces_with_names_alike_are_not_mistaken_for_each_other() {
+    let of_two = |changed: &[Vec<&str>], name: &str| {
+        let both = "baseline: {namespaces: [shop, a-shop]}\n  namespace: '{preview}-{baseline}'";
+        let text = previews(changed).replace("baseline: {namespace: shop}", both);
+        text.replace("name: pr-1\n", &format!("name: {name}\n"))
+    };
+    let changed = [vec!["web", "cart"]];
+    let mut objects = overlapping("DENY");
+    // Of `pr-*-shop`, those for the other namespace are left out.
+    let spec = &mut objects.last_mut().expect("it was added")["spec"];
+    spec["rules"][0]["from"][0]["source"]["serviceAccounts"] = json!(["shop/same"]);
+    let output = render(&objects, &of_two(&changed, "pr-1")).ok();
+    assert_eq!(
+        additions(&output)[0]["spec"]["rules"][0]["from"][0]["source"],
+        json!({
+            "namespaces": ["pr-*-shop"], "notNamespaces": ["pr-*-a-shop"],
+            "principals": ["*/sa/same"]
+        })
+    );
+    // `pr-1-a` for `shop` has the namespace that `pr-1` has for `a-shop`.
+    let objects = overlapping("ALLOW");
+    render(&objects, &of_two(&changed, "pr-1")).ok();
+    let stderr = render(&objects, &of_two(&changed, "pr-1-a")).failed();
+    assert!(stderr.contains("error[access-widened]: the copy of `shop/same`"), "{stderr}");
+}

@@ -1,10 +1,11 @@
-//! What is never said: the text of what may be a Secret or is no manifest, and a command to the runner of a
-//! pipeline. The words of a run are read by more people, and by more programs, than its input.
+//! What is never said: the text of what may be a Secret or is no manifest, a command to the runner of a pipeline,
+//! and that a program calls nobody when it does. The words of a run are read by more people, and by more programs,
+//! than its input.
 
 use std::fs;
 use std::process::Command;
 
-use super::orchestrator::{ANABRANCH, Answer, CART, run};
+use super::orchestrator::{ANABRANCH, Answer, CART, run, write_text};
 
 const CONFIG: &str = "\
 apiVersion: anabranch.dev/v1alpha1
@@ -322,5 +323,22 @@ fn no_argument_is_a_command_to_a_runner() {
         let words = answer.stdout + "\n" + &answer.stderr;
         assert_eq!(commands(&words), [""; 0], "{arguments:?}: {words}");
         assert_ne!(answer.code, Some(0), "{arguments:?}: {words}");
+    }
+}
+
+#[test]
+fn a_service_of_another_namespace_of_the_baseline_is_one_that_a_text_names() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let pay = CART.replace("shop", "pay").replace("cart", "ledger");
+    let calling = CART.replace("image: cart:1", "image: cart:1, args: ['--to=http://ledger.pay']");
+    let config =
+        CONFIG.replace("{namespace: shop}", "{namespaces: [shop, pay]}\n  dependencies: found");
+    write_text(&folder.path().join("previews.yaml"), &config);
+    for (cart, notes) in [(CART, 1), (&calling, 0)] {
+        write_text(&folder.path().join("shop.yaml"), &format!("{cart}---\n{pay}"));
+        let mut check = Command::new(ANABRANCH);
+        check.current_dir(folder.path()).args(["check", "previews.yaml", "-b", "shop.yaml"]);
+        let words = run(&mut check, "").stdout;
+        assert_eq!(words.matches("note[no-host-found]").count(), notes, "{words}");
     }
 }

@@ -60,7 +60,7 @@ fn call(mesh: &Mesh, from: &str, host: &str, port: u16, request: &Request) -> An
 }
 
 /// The host of the copy, where a preview changes the service.
-fn copy_of(preview: &Preview) -> impl Fn(&str) -> Option<String> + '_ {
+pub(super) fn copy_of(preview: &Preview) -> impl Fn(&str) -> Option<String> + '_ {
     |host| {
         let changed = preview.services.iter().find(|name| host == fqdn(name, shop::BASELINE));
         changed.map(|name| fqdn(name, &preview.name))
@@ -89,7 +89,7 @@ fn near_misses() -> Vec<(&'static str, String)> {
 
 const SHOP_HOST: &str = "shop.example.com";
 
-fn config(cases: u32) -> Config {
+pub(super) fn config(cases: u32) -> Config {
     Config {
         cases,
         rng_seed: RngSeed::Fixed(42),

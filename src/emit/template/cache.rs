@@ -14,9 +14,10 @@ use super::stencil::{Draft, Stencil};
 use super::values::{HoleValues, PreviewValues, names_of};
 use crate::emit::flux::{self, Flux};
 use crate::emit::routing::{self, Grant, PreviewRoute, istio};
-use crate::emit::{copy, environment};
-use crate::kube::{Id, Object};
+use crate::emit::{copy, environment, policies, quota};
+use crate::kube::{Id, Object, marks};
 use crate::model::once_map::OnceMap;
+use crate::plan::policies::Guard;
 use crate::plan::routing::istio::HostRules;
 use crate::plan::{Alias, Body, Copied, Environment, Plan, Room, Value};
 use crate::yaml::{Node, mark};
@@ -33,8 +34,12 @@ pub(in crate::emit) enum Part<'p> {
     },
     /// The ConfigMap that tests read in a room.
     Facts(&'p Room<'p>),
+    /// What a room may use.
+    Quota(&'p Room<'p>),
     /// The Sidecar of a room.
     Sidecar(&'p Room<'p>),
+    /// What keeps copies to their waypoint.
+    Guard(&'p Guard<'p>),
     /// A name that leads to the baseline.
     Alias(Alias<'p>),
     /// A copy of an object of the baseline.
@@ -64,12 +69,17 @@ pub(in crate::emit) struct Parts<'p> {
     cuts: bool,
     namespaces: [Cache; 2],
     facts: Cache,
+    /// Whether previews have quotas.
+    pub(in crate::emit) has_quota: bool,
+    quota: Cache,
     sidecar: Cache,
     grants: Cache,
     /// By the number of the original.
     copies: Vec<Cache>,
     /// By the number of the Service.
     aliases: Vec<Cache>,
+    /// By the number of the Service.
+    guards: Vec<Cache>,
     declared: Cache,
     routes: Vec<(PreviewRoute<'p>, Cache)>,
     /// Previews with marks for their names, by their index, made when first needed.
@@ -104,10 +114,13 @@ impl<'p> Parts<'p> {
             cuts,
             namespaces: Default::default(),
             facts: Cache::default(),
+            has_quota: ["hard", "limitRange"].iter().any(|one| plan.config.quota(one).is_some()),
+            quota: Cache::default(),
             sidecar: Cache::default(),
             grants: Cache::default(),
             copies: caches(objects),
             aliases: caches(objects),
+            guards: caches(objects),
             declared: Cache::default(),
             routes,
             marked: plan.environments.iter().map(|_| OnceLock::new()).collect(),
@@ -168,8 +181,10 @@ impl<'p> Parts<'p> {
         match part {
             Part::Namespace { owned, .. } => Some(&self.namespaces[usize::from(*owned)]),
             Part::Facts(_) => Some(&self.facts),
+            Part::Quota(_) => Some(&self.quota),
             Part::Sidecar(_) => Some(&self.sidecar),
             Part::Grants(_) => Some(&self.grants),
+            Part::Guard(guard) => self.guards.get(guard.service.object.number),
             Part::Alias(Alias::Service(service)) => self.aliases.get(service.object.number),
             Part::Alias(Alias::Declared(_)) => Some(&self.declared),
             Part::Copy(copied) => self.copies.get(copied.original.number),
@@ -259,7 +274,9 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             Part::Namespace { room, owned } => {
                 vec![environment::namespace(plan, env, env.room(room.baseline), *owned)]
             }
+            Part::Quota(room) => quota::emit(plan, env, env.room(room.baseline)),
             Part::Sidecar(room) => vec![environment::sidecar(plan, env, env.room(room.baseline))],
+            Part::Guard(guard) => policies::guard(plan, env, guard),
             Part::Alias(alias) => vec![environment::alias(plan, env, *alias)],
             Part::Route(index) => self.parts.routes[*index].0.objects(plan, env),
             Part::Grants(grants) => routing::grants(plan, env, grants),
@@ -279,7 +296,12 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     {
         let mut key = CacheKey::new();
         match part {
-            Part::Namespace { room, .. } => key.push(room.baseline),
+            Part::Namespace { room, .. } => {
+                key.push(room.baseline);
+                key.extend(self.env.preview.fork().map(|_| marks::FORK));
+            }
+            Part::Quota(room) => key.push(room.baseline),
+            Part::Guard(_) => key.extend(self.env.rooms.iter().map(|room| room.baseline)),
             Part::Facts(room) => {
                 key.push(room.baseline);
                 for (name, value) in environment::facts(self.parts.plan, self.index, room) {

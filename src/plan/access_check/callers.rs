@@ -9,7 +9,12 @@ use crate::model::pod_spec;
 use crate::plan::policies::Estate;
 
 /// A caller before there are previews, and the one that stands for it with them where that is another.
-pub(super) type Pair<'c> = (Option<Identity<'c>>, Option<Identity<'c>>);
+pub(super) struct Pair<'c> {
+    pub(super) was: Option<Identity<'c>>,
+    pub(super) is: Option<Identity<'c>>,
+    /// Whether it calls itself. Such calls stay within a preview, so the original may refuse them.
+    pub(super) is_own: bool,
+}
 
 /// The accounts of namespaces that are not the baseline's, and one of which the input says nothing.
 pub(super) fn elsewhere<'a>(estate: &Estate<'a>) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
@@ -34,27 +39,33 @@ pub(super) fn told_apart<'p, 'a: 'p>(
 ) -> Vec<Pair<'p>> {
     let texts = identity_texts(policies);
     let named = named_accounts(&texts);
-    let mut of_accounts: Vec<(&str, &str, Option<&str>)> = Vec::new();
+    let mut of_accounts: Vec<(&str, &str, Option<&str>, bool)> = Vec::new();
     for (namespace, accounts) in &world.others {
         let some = some_of(named.as_ref(), accounts.iter().copied());
-        of_accounts.extend(some.map(|account| (*namespace, account, None)));
+        of_accounts.extend(some.map(|account| (*namespace, account, None, false)));
     }
-    for (home, (_, preview)) in world.estate.homes.iter().zip(&world.previews) {
+    for home in &world.estate.homes {
         let some = some_of(named.as_ref(), home.accounts.keys().copied());
-        of_accounts.extend(some.map(|account| (home.namespace, account, None)));
-        // Calls of a service to itself stay within its preview.
-        let is_own = |account: &str| {
+        of_accounts.extend(some.map(|account| (home.namespace, account, None, false)));
+        let is_own = |account: &&str| {
             home.accounts.get(account).is_some_and(|run| run.as_slice() == [workload.number])
         };
-        let copied = home.copied_accounts.iter().copied().filter(|account| !is_own(account));
-        let some = some_of(named.as_ref(), copied);
-        of_accounts.extend(some.map(|account| (home.namespace, account, Some(preview.as_str()))));
+        let (own, others): (Vec<&str>, Vec<&str>) =
+            home.copied_accounts.iter().copied().partition(is_own);
+        let some = some_of(named.as_ref(), others.into_iter()).map(|account| (account, false));
+        let previews = || world.previews.iter().filter(|(of, _)| *of == home.namespace);
+        for (account, is_own) in some.chain(own.into_iter().map(|account| (account, true))) {
+            of_accounts.extend(
+                previews()
+                    .map(|(_, preview)| (home.namespace, account, Some(preview.as_str()), is_own)),
+            );
+        }
     }
-    let mut pairs: Vec<Pair<'_>> = vec![(None, None)];
+    let mut pairs = vec![Pair { was: None, is: None, is_own: false }];
     for trust in trusts(&texts) {
-        pairs.extend(of_accounts.iter().map(|&(namespace, account, preview)| {
-            let copy = preview.map(|preview| Identity::new(trust, preview, account));
-            (Some(Identity::new(trust, namespace, account)), copy)
+        pairs.extend(of_accounts.iter().map(|&(namespace, account, preview, is_own)| {
+            let is = preview.map(|preview| Identity::new(trust, preview, account));
+            Pair { was: Some(Identity::new(trust, namespace, account)), is, is_own }
         }));
     }
     pairs

@@ -20,6 +20,7 @@ use super::Plan;
 use super::policies::{Estate, names_targets};
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::Object;
+use crate::model::Mesh;
 use crate::yaml::Node;
 
 const GROUP: &str = "security.istio.io";
@@ -33,6 +34,11 @@ const SUITE: &str = "suite";
 
 /// Reports access that previews change.
 pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
+    // There a waypoint follows some policies and ztunnel others, and a call may pass the first or not. What follows
+    // from that is said in `policies/waypoint.rs`.
+    if plan.catalog.mesh == Mesh::Ambient {
+        return;
+    }
     let world = World::new(plan);
     if plan.environments.is_empty() || world.followed.iter().all(Vec::is_empty) {
         return;
@@ -87,7 +93,8 @@ struct World<'p, 'a> {
     siblings: BTreeMap<usize, &'p Node>,
     /// Accounts of other namespaces of the input, by these.
     others: BTreeMap<&'a str, BTreeSet<&'a str>>,
-    /// A namespace of a preview for each of the baseline.
+    /// Namespaces of previews for those of the baseline: first one that can be, then those that are there and look like
+    /// one for another namespace of the baseline.
     previews: Vec<(&'a str, String)>,
 }
 
@@ -109,7 +116,8 @@ impl<'p, 'a: 'p> World<'p, 'a> {
         let others = callers::elsewhere(&estate);
         let homes = estate.homes.iter();
         let sample = |previews: &str| previews.replace('*', "0");
-        let previews = homes.map(|home| (home.namespace, sample(&home.previews))).collect();
+        let samples = homes.map(|home| (home.namespace, sample(&home.previews)));
+        let previews = samples.chain(mistakable(plan, &estate)).collect();
         Self { plan, estate, followed, siblings, others, previews }
     }
 
@@ -161,6 +169,24 @@ impl<'p, 'a: 'p> World<'p, 'a> {
     }
 }
 
+/// Namespaces of previews that look like ones for another namespace of the baseline, one for each two of these: that of
+/// `pr-1-a` for `shop` is `pr-1-a-shop`, and so is that of `pr-1` for `a-shop`.
+fn mistakable<'a>(plan: &Plan<'a>, estate: &Estate<'a>) -> Vec<(&'a str, String)> {
+    let mut found = Vec::new();
+    for home in &estate.homes {
+        let others = estate.homes.iter().filter(|other| other.namespace != home.namespace);
+        // Where any of its namespaces looks so, the rules for the others leave them out.
+        let any = home.any_preview();
+        for other in others.filter(|other| !other.is_of_previews(&any)) {
+            let rooms = plan.environments.iter().filter_map(|env| env.find_room(home.namespace));
+            let looks_so = |name: &&str| other.is_of_previews(name);
+            let looking_so = rooms.map(|room| room.namespace.as_str()).find(looks_so);
+            found.extend(looking_so.map(|name| (home.namespace, name.to_owned())));
+        }
+    }
+    found
+}
+
 /// Whether Istio follows a policy, and not only notes what it would do.
 fn is_enforced(policy: &Object) -> bool {
     policy.annotation("istio.io/dry-run") != Some("true")
@@ -181,15 +207,16 @@ fn compare(
 ) -> Vec<Diagnostic> {
     let mut seen = BTreeSet::new();
     let mut found: BTreeMap<bool, Diagnostic> = BTreeMap::new();
-    for (was, is) in pairs {
+    for Pair { was, is, is_own } in pairs {
         let was = was.as_ref();
         let is = is.as_ref().or(was);
-        if !seen.insert((meant(before, was), meant(now, is))) {
+        if !seen.insert((meant(before, was), meant(now, is), *is_own)) {
             continue;
         }
         for call in calls {
             let (old, new) = (verdict(before, was, call), verdict(now, is, call));
-            if old.is_allowed != new.is_allowed && !found.contains_key(&new.is_allowed) {
+            let matters = old.is_allowed != new.is_allowed && (new.is_allowed || !is_own);
+            if matters && !found.contains_key(&new.is_allowed) {
                 let finding = finding(target, [was, is], call, [&old, &new]);
                 found.extend(finding.map(|finding| (new.is_allowed, finding)));
             }

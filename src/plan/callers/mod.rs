@@ -2,17 +2,18 @@
 //! See <https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy>.
 
 mod bypass;
+mod outside;
 
 use std::cell::LazyCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use self::bypass::Bypass;
+use self::outside::Outside;
 use super::Plan;
 use super::hosts;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::Object;
-use crate::model::{Referent, ServiceName, pod_annotations, pod_labels, pod_spec, references};
-use crate::yaml::Node;
+use crate::model::{Mesh, Referent, ServiceName, pod_spec, references};
 
 /// The most places that are shown.
 const SHOWN: usize = 5;
@@ -33,48 +34,47 @@ struct Callers<'a> {
     called: BTreeSet<ServiceName<'a>>,
 }
 
-/// Warns of callers without a sidecar that name a service with copies, of callers whose calls of it pass by
-/// theirs, and of copies that are so: one finding for each of these, whatever their number.
+/// Warns of callers outside of the mesh that name a service with copies, of callers whose calls of it pass by
+/// their sidecar, and of copies that are so: one finding for each of these, whatever their number.
 pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], report: &mut Report) {
     if plan.routing.mesh.is_empty() {
         return;
     }
-    let home = plan.catalog.home;
+    let outside = Outside::of(plan.catalog);
+    let words = outside.words();
+    let is_captured = plan.catalog.mesh == Mesh::Sidecars;
     // Most baselines have no such pods.
     let affected = LazyCell::new(|| {
         let all = plan.environments.iter().flat_map(|env| &env.affected);
         all.copied().collect::<BTreeSet<ServiceName<'_>>>()
     });
-    let namespaces = plan.catalog.of_kind("", "Namespace");
-    let elsewhere = namespaces.filter(|one| !home.includes(&one.id.name));
-    let disabled = elsewhere.filter_map(|namespace| {
-        let label = namespace.node.at(&["metadata", "labels", "istio-injection"])?;
-        (label.text() == Some("disabled")).then_some((namespace.id.name.as_str(), label.place))
-    });
-    let disabled: BTreeMap<&str, Place> = disabled.collect();
     let (mut without, mut past) = (Callers::default(), Callers::default());
     for object in plan.catalog.objects().filter(|object| pod_spec(&object.node).is_some()) {
         let called = || called(plan, &affected, object);
-        if let Some(reason) = without_sidecar(&disabled, object) {
-            without.add(object, called().into_iter().map(|name| (name, reason)));
-        } else if let Some(bypass) = Bypass::of(object) {
+        if let Some(reason) = outside.reason(object) {
+            let called = called().into_iter().filter(|name| !outside.is_served(object, *name));
+            without.add(object, called.map(|name| (name, reason)));
+        } else if let Some(bypass) = Bypass::of(object).filter(|_| is_captured) {
             let reason = |name| Some((name, past_sidecar(plan, &bypass, name)?));
             past.add(object, called().into_iter().filter_map(reason));
         }
     }
     report.extend(without.finding(
-        "follow no route, as these pods have no sidecar",
-        "let the pods have a sidecar, if requests of previews go through them",
+        &format!("follow no route, as these pods {}", words.what),
+        &format!("{}, if requests of previews go through them", words.remedy),
     ));
     report.extend(past.finding(
         "follow no route where they pass by the sidecar, as annotations say",
         "let the sidecar capture them, if requests of previews go through these pods",
     ));
-    let without = |object| without_sidecar(&disabled, object);
+    let without = |object| outside.reason(object);
     report.extend(of_copies(
         copied.iter().filter_map(|&object| Some((object, without(object)?))).collect(),
-        ("have no sidecar", "calls from them", "let the pods have a sidecar"),
+        (words.what, "calls from them", words.remedy),
     ));
+    if !is_captured {
+        return;
+    }
     let past = |object| {
         let bypass = Bypass::of(object).filter(|_| without(object).is_none())?;
         let mut named = names(plan, object).into_iter();
@@ -157,25 +157,6 @@ fn past_sidecar(plan: &Plan<'_>, bypass: &Bypass<'_>, service: ServiceName<'_>) 
 fn is_unrouted(plan: &Plan<'_>, service: ServiceName<'_>) -> bool {
     let facts = plan.config.facts(service.name, service.namespace);
     facts.is_some_and(|facts| facts.unrouted)
-}
-
-/// Where it is said that the pods of an object get no sidecar. Of the baseline's Namespace, which is the same
-/// for all of its pods, speaks another finding.
-fn without_sidecar(disabled: &BTreeMap<&str, Place>, object: &Object) -> Option<Reason> {
-    const INJECT: &str = "sidecar.istio.io/inject";
-    let pod = pod_spec(&object.node)?;
-    if let Some(host) = pod.get("hostNetwork").filter(|host| host.is_true()) {
-        return Some(Reason { place: host.place, depends: false });
-    }
-    // Where both say something, the label counts.
-    let label = pod_labels(&object.node).and_then(|labels| labels.get(INJECT));
-    let said = label.or_else(|| pod_annotations(&object.node)?.get(INJECT));
-    let place = match said.and_then(Node::text) {
-        Some("false") => said.map(|node| node.place),
-        Some("true") => None,
-        _ => disabled.get(object.id.namespace.as_str()).copied(),
-    };
-    place.map(|place| Reason { place, depends: false })
 }
 
 /// The services of the baseline that texts of a workload name, and ConfigMaps that it reads.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::Closure;
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::Object;
-use crate::model::{ServiceName, pod_spec};
+use crate::model::{Mesh, ServiceName, pod_spec};
 use crate::plan::environment::{Alias, Body, Copied, Owners};
 use crate::plan::hosts::{Host, pod_host};
 use crate::plan::sidecars;
@@ -14,7 +14,12 @@ use crate::spec::{Dependencies, ServiceFacts};
 
 impl<'a> Closure<'a, '_> {
     /// Plans the aliases, and what else follows from the hosts that the copies name.
+    ///
+    /// In ambient mode copies search the baseline's domain, where every name is.
     pub(super) fn hosts(&mut self) {
+        if self.catalog.mesh == Mesh::Ambient {
+            return;
+        }
         let finds = self.config.previews.spec.dependencies == Dependencies::Found;
         // Services that name others than themselves.
         let mut calling: BTreeSet<ServiceName<'_>> = BTreeSet::new();
@@ -36,7 +41,12 @@ impl<'a> Closure<'a, '_> {
                     let others = owners.filter(|name| !own.is_some_and(|own| own.contains(**name)));
                     calling.extend(others);
                 }
-                if let Host::Made(_) = host {
+                let is_of_baseline = match host {
+                    Host::Made(_) => true,
+                    Host::Namespace(namespace) => self.catalog.home.includes(namespace),
+                    _ => false,
+                };
+                if is_of_baseline {
                     calling.extend(self.copies.all()[index].owners.names());
                 }
                 match host {
@@ -130,8 +140,11 @@ impl<'a> Closure<'a, '_> {
         }
     }
 
-    /// Copies the Sidecars that hold for originals of copied workloads.
+    /// Copies the Sidecars that hold for originals of copied workloads. Nothing else than sidecars knows them.
     pub(super) fn sidecars(&mut self) {
+        if self.catalog.mesh != Mesh::Sidecars {
+            return;
+        }
         for &(home, sidecar) in &self.finder.sidecars {
             let mut owners = Owners::default();
             for copy in self.copies.all().iter().filter(|copy| copy.home == home) {

@@ -349,8 +349,8 @@ impl<'a, 'f> Closure<'a, 'f> {
         self.follow(self.finder.of(object), owners);
     }
 
-    /// Copies the policies that apply to originals of what is copied. They name nothing that has to come along, and
-    /// no patch reaches them.
+    /// Copies the policies that apply to originals of what is copied, with the Secrets that they name. No patch
+    /// reaches them.
     fn policies(&mut self) {
         for index in 0..self.copies.all().len() {
             let copy = &self.copies.all()[index];
@@ -362,6 +362,8 @@ impl<'a, 'f> Closure<'a, 'f> {
             for &policy in policies {
                 let copy = || Copied::unchanged(policy, Owners::default());
                 self.copies.get_or_make(policy.number, copy).0.owners.extend(&owners);
+                let named = self.finder.secrets_of(policy);
+                named.for_each(|secret| self.copy(secret, &owners));
             }
         }
     }

@@ -3,10 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::glob::fits;
+use super::network::NAME_LABEL;
 use super::reach::Targets;
 use super::targets;
 use crate::kube::istio::ROOT_NAMESPACE;
-use crate::kube::{Object, kinds};
+use crate::kube::meta::keeps_namespace_label;
+use crate::kube::{Object, kinds, marks};
 use crate::model::{Catalog, ServiceName, pod_spec};
 use crate::plan::environment::Environment;
 use crate::spec::Config;
@@ -15,10 +18,48 @@ use crate::yaml::Node;
 /// A baseline and its previews, as far as policies are concerned.
 pub(in crate::plan) struct Estate<'a> {
     pub(in crate::plan) catalog: &'a Catalog<'a>,
+    /// The name of the set of previews.
+    pub(super) set: &'a str,
+    /// Whether suites run in previews.
+    pub(super) has_suites: bool,
+    /// Whether a Gateway leads to previews.
+    pub(super) has_entries: bool,
     /// The namespaces of the baseline.
     pub(in crate::plan) homes: Vec<Home<'a>>,
     /// Whether some preview copies the object of this number.
     copied: Vec<bool>,
+}
+
+/// The labels of namespaces.
+#[derive(Debug)]
+pub(super) struct NamespaceLabels {
+    /// Of the baseline's, as far as the input shows them.
+    pub(super) of_baseline: Node,
+    /// Of a preview's. What differs from one to the next has a value that nobody can write.
+    pub(super) of_previews: Node,
+}
+
+impl NamespaceLabels {
+    fn of(config: &Config, catalog: &Catalog<'_>, home: &str) -> Self {
+        const UNKNOWN: &str = "\0";
+        let namespace = catalog.namespace(home);
+        let of_baseline = namespace.and_then(|one| one.node.at(&["metadata", "labels"])).cloned();
+        let mut of_baseline = of_baseline.unwrap_or_default();
+        let mut of_previews = of_baseline.clone();
+        of_previews.retain(keeps_namespace_label);
+        let own = [
+            (marks::PREVIEW, UNKNOWN),
+            (marks::SET, config.set()),
+            (marks::MANAGED_BY, marks::MANAGER),
+            (NAME_LABEL, UNKNOWN),
+        ];
+        let of_one = (catalog.home.namespaces.len() > 1).then_some((marks::BASELINE, home));
+        for (key, value) in own.into_iter().chain(of_one) {
+            of_previews.set(key, Node::string(value));
+        }
+        of_baseline.set(NAME_LABEL, Node::string(home));
+        Self { of_baseline, of_previews }
+    }
 }
 
 /// A namespace of the baseline.
@@ -31,6 +72,8 @@ pub(in crate::plan) struct Home<'a> {
     pub(in crate::plan) copied_accounts: BTreeSet<&'a str>,
     /// Its workloads and Services.
     targets: Targets<'a>,
+    /// What selectors of namespaces see.
+    pub(super) labels: NamespaceLabels,
     /// The names of the namespaces that previews have for it, with `*` for any text: `pr-*`. Every preview that
     /// may come is meant.
     pub(in crate::plan) previews: String,
@@ -55,6 +98,11 @@ impl<'a> Home<'a> {
 
     fn copied_accounts(&self) -> impl Iterator<Item = Account<'_, 'a>> {
         self.copied_accounts.iter().map(move |account| (self, *account))
+    }
+
+    /// Whether a namespace looks like one that previews have for it.
+    pub(in crate::plan) fn is_of_previews(&self, namespace: &str) -> bool {
+        fits(&self.previews, namespace)
     }
 
     /// The namespace of a preview that no policy names.
@@ -95,12 +143,26 @@ impl<'a> Estate<'a> {
                 accounts: BTreeMap::new(),
                 copied_accounts: BTreeSet::new(),
                 targets,
+                labels: NamespaceLabels::of(config, catalog, namespace),
                 previews,
             };
             home.add_accounts(catalog, &copied);
             home
         });
-        Self { catalog, homes: homes.collect(), copied }
+        Self {
+            catalog,
+            set: config.set(),
+            has_suites: !spec.tests.is_empty(),
+            has_entries: !spec.routing.entries.is_empty(),
+            homes: homes.collect(),
+            copied,
+        }
+    }
+
+    /// The workloads of a namespace of the baseline that some preview copies and whose pods a selector selects.
+    pub(super) fn copied_pods(&self, home: &Home<'_>, selector: Option<&Node>) -> BTreeSet<usize> {
+        let selected = home.targets.selected(selector).into_iter();
+        selected.map(|object| object.number).filter(|&number| self.copied[number]).collect()
     }
 
     /// Whether some preview copies an object.

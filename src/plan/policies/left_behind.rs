@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::names_targets;
 use super::reach::Targets;
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::Object;
@@ -10,6 +11,7 @@ use crate::kube::kinds::{self, PolicyFate};
 use crate::kube::meta::{CHOOSING, PUBLISHING, SPREADING};
 use crate::model::Catalog;
 use crate::plan::environment::Environment;
+use crate::spec::Config;
 
 /// What selects pods and is left out on purpose.
 const BUDGETS: (&str, &str) = ("policy", "PodDisruptionBudget");
@@ -28,6 +30,7 @@ const SCALERS: [(&str, &str, &str, &str); 3] = [
 
 /// Reports what applies to the copies of these previews and is left behind.
 pub(in crate::plan) fn check(
+    config: &Config,
     catalog: &Catalog<'_>,
     environments: &[Environment<'_>],
     report: &mut Report,
@@ -42,8 +45,15 @@ pub(in crate::plan) fn check(
     let homes = catalog.home.namespaces.iter();
     let copies = homes.map(|home| Targets::of(catalog, home, originals.iter().copied()));
     let copies: Vec<Targets<'_>> = copies.collect();
-    let is_copied = |policy: &Object| is_copied[policy.number];
-    not_copied(catalog, &copies, is_copied, report);
+    // Of a kind that `limits.quota` makes, previews have one of their own.
+    let is_made = |policy: &Object| {
+        let field = if policy.is("", "ResourceQuota") { "hard" } else { "limitRange" };
+        let is_bound = policy.is("", "ResourceQuota") || policy.is("", "LimitRange");
+        is_bound && config.quota(field).is_some()
+    };
+    let is_copied = |object: &Object| is_copied[object.number];
+    let is_there = |policy: &Object| is_copied(policy) || is_made(policy);
+    not_copied(catalog, &copies, is_there, report);
     copies.iter().for_each(|copies| left_out(copies, report));
     left_out_of_copies(catalog.objects().filter(|object| is_copied(object)), report);
 }
@@ -57,7 +67,8 @@ fn not_copied(
 ) {
     for policy in catalog.objects().filter(|object| !is_copied(object)) {
         let Some(kind) = kinds::find(&policy.id.group, &policy.id.kind) else { continue };
-        if kind.policy_fate == PolicyFate::Copied {
+        let is_followed = kind.group == "security.istio.io" || !names_targets(policy);
+        if kind.policy_fate == PolicyFate::Copied && is_followed {
             continue;
         }
         let is_of = |copies: &&Targets<'_>| match kind.is_cluster_scoped {

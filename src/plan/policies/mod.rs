@@ -10,22 +10,27 @@
 
 mod authorization;
 mod calico;
+mod destinations;
 mod estate;
 mod glob;
 mod left_behind;
+mod network;
 mod preview_hosts;
 mod reach;
+mod waypoint;
 
 pub(super) use calico::is_in_word;
 pub(super) use estate::Estate;
 pub(super) use left_behind::check as check_left_behind;
 pub(super) use preview_hosts::check as check_preview_hosts;
 pub(super) use reach::plain_label;
+pub(crate) use waypoint::{Account, Guard};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::reach::Targets;
 use super::environment::{Copied, Environment};
+use super::routing::Routing;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, kinds, marks};
 use crate::model::Catalog;
@@ -41,9 +46,16 @@ pub(crate) struct Policies<'a> {
     pub(super) refused: BTreeSet<usize>,
     /// What is added beside policies of the input, in the order of these.
     pub(crate) siblings: Vec<Sibling<'a>>,
+    /// What keeps copies to the waypoints of their services.
+    pub(crate) guards: Vec<Guard<'a>>,
 }
 
-impl Policies<'_> {
+impl<'a> Policies<'a> {
+    /// The guards of a preview's copies.
+    pub(crate) fn guards_of(&self, env: &Environment<'a>) -> impl Iterator<Item = &Guard<'a>> {
+        self.guards.iter().filter(|guard| env.affected.contains(&guard.service.id()))
+    }
+
     /// What the copies of a policy say, where that is something else than the original.
     pub(super) fn rewritten_spec(&self, original: &Object) -> Option<&Node> {
         self.rewritten.get(&original.number)
@@ -84,17 +96,22 @@ struct Treated {
 type Treat = fn(&Estate<'_>, &Object, &mut Report) -> Treated;
 
 /// The kinds of policies of which more is to be said than that they are copied: group, kind, and what says it.
-const TREATMENTS: &[(&str, &str, Treat)] =
-    &[(authorization::GROUP, authorization::KIND, authorization::treat)];
+const TREATMENTS: &[(&str, &str, Treat)] = &[
+    (authorization::GROUP, authorization::KIND, authorization::treat),
+    (destinations::GROUP, destinations::KIND, destinations::treat),
+    (network::GROUP, network::KIND, network::treat),
+];
 
 /// Decides what becomes of all policies of the input, for all previews at once.
 pub(super) fn plan<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
     environments: &[Environment<'a>],
+    routing: &Routing<'a>,
     report: &mut Report,
 ) -> Policies<'a> {
-    let mut policies = Policies::default();
+    let guards = waypoint::guards(catalog, environments, routing, report);
+    let mut policies = Policies { guards, ..Policies::default() };
     if environments.is_empty() {
         return policies;
     }
@@ -120,8 +137,16 @@ pub(super) fn copied_with<'a>(catalog: &'a Catalog<'a>) -> Vec<Vec<&'a Object>> 
         let Some(targets) = targets.get(policy.id.namespace.as_str()) else { continue };
         let Some(kind) = kinds::find(&policy.id.group, &policy.id.kind) else { continue };
         // What names its targets is followed by a waypoint or a Gateway, and previews have neither.
-        if kind.policy_fate == kinds::PolicyFate::Copied && !names_targets(policy) {
-            for object in targets.touched(policy, kind.policy) {
+        let is_empty = names_targets(policy) || destinations::sets_nothing(policy);
+        if kind.policy_fate == kinds::PolicyFate::Copied && !is_empty {
+            // Pods of suites have labels that nobody knows here, and what binds all pods binds them.
+            let touched = match network::binds_strangers(policy)
+                || destinations::is_of_callers(catalog, policy)
+            {
+                true => targets.workloads().collect(),
+                false => targets.touched(policy, kind.policy),
+            };
+            for object in touched {
                 with[object.number].push(policy);
             }
         }

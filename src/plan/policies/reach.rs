@@ -167,6 +167,11 @@ impl<'a> Targets<'a> {
         })
     }
 
+    /// All workloads among them.
+    pub(super) fn workloads(&self) -> impl Iterator<Item = &'a Object> {
+        self.pods(|_| true)
+    }
+
     /// The workloads whose pods a selector selects.
     pub(super) fn selected(&self, selector: Option<&Node>) -> Vec<&'a Object> {
         let selector = selector.map(|selector| of_pods(selector, self.home));

@@ -20,6 +20,7 @@ mod ports;
 mod precedence;
 pub(crate) mod swap;
 mod unfollowed;
+mod waypoints;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -27,13 +28,14 @@ use foldhash::fast::RandomState;
 
 use planner::{Planning, ServiceRoutes, planner};
 use swap::Swapped;
+use waypoints::Unread;
 
 use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Id, Object, RouteApi};
 use crate::limits::{OutputLimits, flag, or_raise};
 use crate::model::route::Route;
-use crate::model::{Catalog, Service, ServiceName};
+use crate::model::{Catalog, Mesh, Service, ServiceName};
 use crate::spec::Config;
 
 /// Everything about routes that will be emitted.
@@ -181,11 +183,17 @@ pub(super) fn plan<'a>(
     let affecting = affecting.into_iter().collect();
     let index = RouteIndex { config, catalog, environments, limits, affecting, apis };
     let mut routing = Routing::default();
+    if catalog.mesh == Mesh::Absent {
+        index.plan_entries(&mut routing, report);
+        index.check_without_mesh(&routing, report);
+        return routing;
+    }
     index.check_ports(&mut routing, report);
     index.check_unfollowed(report);
+    let mut unread = Unread::default();
     for service in catalog.services() {
         let involved = index.involved(service);
-        if involved.is_empty() {
+        if involved.is_empty() || !index.is_read(service, &mut unread, report) {
             continue;
         }
         index.check_controllers(service, report);
@@ -198,21 +206,28 @@ pub(super) fn plan<'a>(
             return routing;
         }
     }
+    index.report_unread(&unread, report);
     routing.left_to_others = istio::left_to_others(config, catalog, &routing);
     index.check_rollouts(&routing, report);
     index.plan_local(&mut routing, report);
-    let left = limits.rules.saturating_sub(routing.rules);
-    routing.entries = entries::plan(config, catalog, environments, left, report);
-    routing.rules = routing.rules.saturating_add(routing.entries.size);
-    if let Some(finding) = routing.over(limits) {
-        let path = "spec.routing.entries";
-        report.push(finding.at(config.place(path), "limit reached with these").field(path));
-    }
+    index.plan_entries(&mut routing, report);
     index.check_unreached(&routing, report);
     routing
 }
 
 impl<'a> RouteIndex<'a, '_> {
+    /// Plans the ways in from outside.
+    fn plan_entries(&self, routing: &mut Routing<'a>, report: &mut Report) {
+        let left = self.limits.rules.saturating_sub(routing.rules);
+        routing.entries = entries::plan(self.config, self.catalog, self.environments, left, report);
+        routing.rules = routing.rules.saturating_add(routing.entries.size);
+        if let Some(finding) = routing.over(self.limits) {
+            let path = "spec.routing.entries";
+            let place = self.config.place(path);
+            report.push(finding.at(place, "limit reached with these").field(path));
+        }
+    }
+
     /// Whether calls from outside the preview keep going to the baseline's copy.
     pub(super) fn is_unrouted(&self, service: ServiceName<'_>) -> bool {
         is_unrouted(self.config, service)
@@ -260,6 +275,9 @@ impl<'a> RouteIndex<'a, '_> {
                     self.apis.iter().filter_map(|(_, routes)| routes.contradiction(service));
                 contradictions.next().or_else(|| self.of_another_set(name, required))
             }
+            [(api, _, route)] if !self.catalog.mesh.follows(*api) => {
+                Some(self.not_followed(name, route))
+            }
             [(api, routes, route)] => routes.contradiction(service).or_else(|| {
                 required.filter(|required| required != api).map(|required| {
                     let message = format!(
@@ -288,6 +306,17 @@ impl<'a> RouteIndex<'a, '_> {
         self.apis.iter().find(|(other, _)| *other == api).map(|(_, routes)| routes.as_ref())
     }
 
+    /// The finding that a service has a route of Istio's API, where the mesh is not one of sidecars.
+    fn not_followed(&self, service: ServiceName<'_>, route: &Object) -> Diagnostic {
+        let mesh = self.catalog.mesh.name();
+        let message = format!(
+            "{} routes {service}, and in {mesh} only routes of the Gateway API count",
+            route.id
+        );
+        let help = "write it as an HTTPRoute with the Service as its parent".to_owned();
+        conflict(message, help, route)
+    }
+
     /// The finding that another set routes a service by another API than the one that is required.
     fn of_another_set(
         &self,
@@ -307,7 +336,13 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// Plans the routes that are attached to copies: those of the affected services themselves.
+    ///
+    /// In ambient mode the copies have no waypoint that would read them.
     fn plan_local(&self, routing: &mut Routing<'a>, report: &mut Report) {
+        if self.catalog.mesh == Mesh::Ambient {
+            report.extend(self.not_attached());
+            return;
+        }
         // By the route, and by the namespace of the baseline into whose rooms it is attached.
         let mut attached: BTreeMap<(&Id, &'a str), (Route<'a>, BTreeSet<ServiceName<'a>>)> =
             BTreeMap::new();

@@ -4,7 +4,7 @@
 use super::{RouteIndex, Routing};
 use crate::diagnostic::{Code, Diagnostic, Report, code, first_of};
 use crate::kube::Object;
-use crate::model::{Protocol, Service, ServicePort};
+use crate::model::{Mesh, Protocol, Service, ServicePort};
 use crate::yaml::Node;
 
 impl<'a> RouteIndex<'a, '_> {
@@ -45,6 +45,19 @@ impl<'a> RouteIndex<'a, '_> {
         report: &mut Report,
     ) {
         let (id, name) = (&service.object.id, service.name());
+        let node = service.object.node.at(&["spec", "clusterIP"]).unwrap_or(&service.object.node);
+        if self.catalog.mesh == Mesh::Ambient {
+            let message = format!(
+                "{id} is headless, and a waypoint reads only calls to the address of a Service, so no request can be led to \
+                 its copy"
+            );
+            let help = format!(
+                "give it a cluster IP, or set `unrouted: true` for `{name}` in spec.services"
+            );
+            let finding = Diagnostic::new(&code::HEADLESS_NEEDED, message, help);
+            report.push(finding.at(node.place, "calls go straight to pods"));
+            return;
+        }
         // It selects workloads of its namespace alone.
         let governs = |object: &Object| {
             object.id.kind == "StatefulSet"
@@ -72,7 +85,6 @@ impl<'a> RouteIndex<'a, '_> {
                 Diagnostic::new(&code::HEADLESS_COPY, message, help)
             }
         };
-        let node = service.object.node.at(&["spec", "clusterIP"]).unwrap_or(&service.object.node);
         report.push(finding.at(node.place, "a route cannot lead to a headless copy"));
     }
 

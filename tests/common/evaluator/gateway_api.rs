@@ -188,7 +188,9 @@ impl Mesh {
 
     /// The routes of a Gateway that count for a host: those of the most specific hostname.
     pub(super) fn entries(&self, door: &Door<'_>) -> Vec<Counting<'_>> {
-        let attached = self.routes.iter().filter(|route| {
+        // The Gateways are Istio's.
+        let converted = self.routes.iter().filter(|route| route.is_converted(self));
+        let attached = converted.filter(|route| {
             let mut parents = route.parents.iter();
             parents.any(|one| {
                 one.is(GROUP, "Gateway")

@@ -10,10 +10,11 @@ mod answer;
 mod gateway;
 mod gateway_api;
 mod istio;
+mod waypoint;
 
 pub(crate) use answer::{Answer, Destination, Effects, Share};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regex::Regex;
 use serde_json::Value;
@@ -107,6 +108,8 @@ impl Service {
 pub(crate) struct Mesh {
     /// By the full host name.
     services: BTreeMap<String, Service>,
+    /// The full host names of those that have a waypoint.
+    waypoints: BTreeSet<String>,
     routes: Vec<gateway_api::Route>,
     virtual_services: Vec<istio::VirtualService>,
     grants: Vec<Value>,
@@ -117,7 +120,7 @@ impl Mesh {
     /// A mesh with these objects; those that do not route are passed over.
     #[track_caller]
     pub(crate) fn new(objects: &[Value]) -> Self {
-        let mut mesh = Self::default();
+        let mut mesh = Self { waypoints: waypoint::served(objects).collect(), ..Self::default() };
         for object in objects {
             let group = text(object, "apiVersion").split('/').next().unwrap_or("");
             match (group, text(object, "kind")) {
@@ -143,6 +146,9 @@ impl Mesh {
                     admission::check(object);
                     mesh.routes.push(gateway_api::Route::read(object));
                 }
+                // Nobody comes in from outside there.
+                ("gateway.networking.k8s.io", "Gateway")
+                    if object["spec"]["gatewayClassName"] == "istio-waypoint" => {}
                 ("gateway.networking.k8s.io" | "networking.istio.io", "Gateway") => {
                     mesh.gateways.push(gateway::Gateway::read(object));
                 }

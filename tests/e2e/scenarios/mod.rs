@@ -1,6 +1,7 @@
 //! One file per scenario.
 
 pub(crate) mod account;
+pub(crate) mod ambient;
 pub(crate) mod artifacts;
 pub(crate) mod broken;
 pub(crate) mod east_west;
@@ -11,11 +12,13 @@ pub(crate) mod function;
 pub(crate) mod hand_over;
 pub(crate) mod life;
 pub(crate) mod many;
+pub(crate) mod namespaces;
 pub(crate) mod north_south;
 pub(crate) mod observed;
 pub(crate) mod policies;
 pub(crate) mod push_cost;
 pub(crate) mod random;
+pub(crate) mod reserved;
 pub(crate) mod scale;
 pub(crate) mod template;
 pub(crate) mod under_load;

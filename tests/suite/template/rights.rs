@@ -126,3 +126,21 @@ fn whatever_the_account_may_write_is_under_the_admission_policy() {
     let account = "system:serviceaccount:previews:previews";
     assert!(text(&policy[0], "/spec/matchConditions/0/expression").contains(account));
 }
+
+/// What previews.yaml, whose account.yaml is this, and reserved.yaml say of the same thing.
+#[test]
+fn the_prefix_is_reserved_for_the_account_that_applies_previews() {
+    let read = |file: &str| fs::read_to_string(template().join(file)).expect("it is there");
+    let policy = documents(&read("previews/cluster/reserved.yaml"));
+    let previews = &documents(&read("previews/previews.yaml"))[0];
+    let prefix = previews.pointer("/spec/prefix").and_then(Value::as_str).unwrap_or("pr-");
+    let expression = text(&policy[0], "/spec/validations/0/expression");
+    assert!(expression.contains(&format!("startsWith('{prefix}')")), "{expression}");
+    let flux = |field: &str| text(previews, &format!("/spec/flux/{field}"));
+    let account =
+        format!("'system:serviceaccount:{}:{}'", flux("namespace"), flux("serviceAccountName"));
+    assert!(text(&policy[0], "/spec/matchConditions/0/expression").ends_with(&account));
+    assert_eq!(policy[0]["spec"]["failurePolicy"], "Fail");
+    assert_eq!(policy[1]["spec"]["policyName"], policy[0]["metadata"]["name"]);
+    assert_eq!(policy[1]["spec"]["validationActions"], serde_json::json!(["Deny"]));
+}

@@ -103,10 +103,12 @@ impl<'n> Clauses<'n> {
         })
     }
 
-    /// Whether a rule means a caller, whatever it asks for besides.
-    pub(super) fn rule_means(&self, rule: usize, caller: &Caller<'_>) -> bool {
-        let mut clauses = self.all.iter().filter(|clause| clause.rule == rule);
-        clauses.any(|clause| self.means(clause, caller))
+    /// What a rule says of a caller: what it asks for besides, by each clause that means the caller.
+    pub(super) fn rule_says(&self, rule: usize, caller: &Caller<'_>) -> BTreeSet<usize> {
+        let first = self.all.partition_point(|clause| clause.rule < rule);
+        let clauses = self.all[first..].iter().take_while(|clause| clause.rule == rule);
+        let means = clauses.filter(|clause| self.means(clause, caller));
+        means.map(|clause| clause.besides).collect()
     }
 
     fn means(&self, clause: &Clause<'_>, caller: &Caller<'_>) -> bool {
@@ -146,6 +148,13 @@ impl<'n> Clauses<'n> {
     fn is_account(&self, value: &str, caller: &Caller<'_>) -> bool {
         let (of, name) = value.split_once('/').unwrap_or((self.namespace, value));
         of == caller.namespace && name == caller.account
+    }
+
+    /// Whether some clause means a caller; with `whatever`, one that asks for nothing besides.
+    pub(super) fn mean(&self, caller: &Caller<'_>, whatever: bool) -> bool {
+        let asks_nothing = |clause: &Clause<'_>| self.besides[clause.besides] == asking_nothing();
+        let mut clauses = self.all.iter().filter(|clause| self.means(clause, caller));
+        clauses.any(|clause| !whatever || asks_nothing(clause))
     }
 
     /// Whether the policy says something of the one caller that it does not say of the other.

@@ -9,7 +9,10 @@
 mod clauses;
 mod principal;
 mod rules;
+mod said;
 mod says;
+
+pub(super) use self::said::{Holds, Said};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +30,9 @@ pub(super) const KIND: &str = "AuthorizationPolicy";
 
 /// An account that no input names, for what is said of all others.
 const STRANGER: &str = "\0stranger";
+
+/// What a rule asks for besides the caller, by each of its clauses that mean the caller.
+type Asked = BTreeSet<usize>;
 
 /// What an AuthorizationPolicy does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,17 +93,23 @@ impl Policy<'_> {
             false => None,
         };
         let mut treated = Treated { copy, ..Treated::default() };
-        if self.is_dry() {
+        if Self::is_dry(self.object) {
             return Ok(treated);
         }
-        let callers = match self.site {
+        let all: Vec<Account<'_, '_>> = estate.copied_accounts().collect();
+        // A copy that calls its own original is not let in, and kept out all the same: nothing holds it to its preview.
+        let others = match self.site {
             Site::Home => estate.callers(self.object),
-            Site::Root | Site::Elsewhere => estate.copied_accounts().collect(),
+            Site::Root | Site::Elsewhere => all.clone(),
+        };
+        let (of_lacks, of_exceeds) = match self.action {
+            Action::Deny => (&all, &others),
+            Action::Allow | Action::Audit | Action::Custom => (&others, &all),
         };
         let lacks =
-            self.those(&callers, &|original, preview| self.clauses.says_more_of(original, preview));
-        let exceeds =
-            self.those(&callers, &|original, preview| self.clauses.says_more_of(preview, original));
+            self.those(of_lacks, &|original, preview| self.clauses.says_more_of(original, preview));
+        let exceeds = self
+            .those(of_exceeds, &|original, preview| self.clauses.says_more_of(preview, original));
         let (is_ours, is_noted) = (self.site == Site::Home, self.action == Action::Audit);
         let is_unlike = !exceeds.is_empty() || !lacks.is_empty() && !is_ours;
         if is_unlike && !is_noted {
@@ -110,9 +122,9 @@ impl Policy<'_> {
         Ok(treated)
     }
 
-    /// Whether Istio only notes what the policy would do.
-    fn is_dry(&self) -> bool {
-        self.object.annotation("istio.io/dry-run") == Some("true")
+    /// Whether Istio only notes what a policy would do.
+    fn is_dry(policy: &Object) -> bool {
+        policy.annotation("istio.io/dry-run") == Some("true")
     }
 
     /// The accounts of which something holds. Those that the policy does not tell apart are asked for together.
@@ -149,16 +161,16 @@ impl Policy<'_> {
         })
     }
 
-    /// Whether a rule by itself means previews just where it means their originals; or where it does not.
+    /// Whether what a rule by itself says of some original and of its copies differs, in this way.
     fn rule_differs(
         &self,
         estate: &Estate<'_>,
         rule: usize,
-        differs: fn(bool, bool) -> bool,
+        differs: fn(&Asked, &Asked) -> bool,
     ) -> bool {
         let holds = |original: &Caller<'_>, preview: &Caller<'_>| {
-            let means = |caller: &Caller<'_>| self.clauses.rule_means(rule, caller);
-            differs(means(original), means(preview))
+            let says = |caller: &Caller<'_>| self.clauses.rule_says(rule, caller);
+            differs(&says(original), &says(preview))
         };
         estate.homes.iter().any(|home| {
             let differs = |account: &str| self.differs((home, account), &holds);
@@ -175,7 +187,7 @@ impl Policy<'_> {
         let mut all = Vec::new();
         for (index, rule) in self.rules.iter().enumerate() {
             let is_wide =
-                self.rule_differs(estate, index, |original, preview| preview && !original);
+                self.rule_differs(estate, index, |original, preview| !preview.is_subset(original));
             let kept = match is_wide {
                 true => rules::but_previews(rule, &estate.homes, &self.object.id.namespace),
                 false => rule.clone(),
@@ -192,7 +204,7 @@ impl Policy<'_> {
     fn added(&self, estate: &Estate<'_>) -> Result<Vec<Node>, Unsayable> {
         let mut all = Vec::new();
         for (index, rule) in self.rules.iter().enumerate() {
-            if self.rule_differs(estate, index, |original, preview| original && !preview) {
+            if self.rule_differs(estate, index, |original, preview| !original.is_subset(preview)) {
                 all.extend(self.for_previews(estate, rule)?);
             }
         }
@@ -203,7 +215,8 @@ impl Policy<'_> {
         let mut all = Vec::new();
         for home in &estate.homes {
             let namespace = &self.object.id.namespace;
-            all.extend(Maker { namespace, home }.for_previews(rule)?);
+            let homes = &estate.homes;
+            all.extend(Maker { namespace, home, homes }.for_previews(rule)?);
         }
         Ok(all)
     }

@@ -25,6 +25,8 @@ pub(super) struct Maker<'m> {
     pub(super) namespace: &'m str,
     /// The namespace of the baseline whose previews are meant.
     pub(super) home: &'m Home<'m>,
+    /// All namespaces of the baseline.
+    pub(super) homes: &'m [Home<'m>],
 }
 
 /// Which accounts a list means, in any namespace, by their trust domain.
@@ -68,7 +70,7 @@ impl Maker<'_> {
             all.extend(self.source(source.unwrap_or(&Node::default()))?);
         }
         if is_for_all {
-            all.push((None, Node::map([("namespaces", self.previews())])));
+            all.push((None, self.previews()));
         }
         Ok(all)
     }
@@ -93,7 +95,7 @@ impl Maker<'_> {
                 Principals::All => (None, trust.into_iter().collect()),
                 Principals::Some(principals) => (trust, principals),
             };
-            let mut source = Node::map([("namespaces", self.previews())]);
+            let mut source = self.previews();
             set_texts(&mut source, "principals", &principals);
             set_texts(&mut source, "notPrincipals", &not);
             for (key, value) in kept.entries() {
@@ -243,8 +245,16 @@ impl Maker<'_> {
         }
     }
 
+    /// A source that means all of the previews' namespaces, and not those for another namespace of the baseline whose
+    /// names fit as well: `pr-1-a-shop` fits `pr-*-shop`.
     fn previews(&self) -> Node {
-        Node::list([Node::string(self.home.previews.as_str())])
+        let mine = self.home.previews.as_str();
+        let mut source = Node::map([("namespaces", Node::list([Node::string(mine)]))]);
+        let others = self.homes.iter().filter(|other| other.previews != mine);
+        let others = others.filter(|other| fits(mine, &other.any_preview()));
+        let not = others.map(|other| other.previews.clone()).collect();
+        set_texts(&mut source, "notNamespaces", &not);
+        source
     }
 }
 

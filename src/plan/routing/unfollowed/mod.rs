@@ -41,7 +41,7 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// Whether some preview has a copy of the service that calls from outside of it can reach.
-    fn is_previewed(&self, service: ServiceName<'_>) -> bool {
+    pub(super) fn is_previewed(&self, service: ServiceName<'_>) -> bool {
         self.affecting.contains_key(&service) && !self.is_unrouted(service)
     }
 

@@ -2,7 +2,7 @@
 
 use super::super::RouteIndex;
 use super::super::planner::planner;
-use crate::diagnostic::{Diagnostic, Place, code};
+use crate::diagnostic::{Diagnostic, Place, code, first_of};
 use crate::kube::{Object, istio::GROUP};
 use crate::model::ServiceName;
 use crate::model::route::Route;
@@ -35,6 +35,27 @@ impl RouteIndex<'_, '_> {
         let finding = Diagnostic::new(&code::ONE_NAMESPACE, message, help).at(first.1, label);
         let shown = others.iter().take(SHOWN - 1);
         Some(shown.fold(finding, |finding, (_, place)| finding.also(*place, "so does this")))
+    }
+
+    /// The warning that routes of services are not attached to their copies, as nobody would read them there.
+    pub(in super::super) fn not_attached(&self) -> Option<Diagnostic> {
+        let services = self.affecting.keys().filter(|name| self.catalog.service(**name).is_some());
+        let routed = services.filter_map(|&name| {
+            let followed = self.apis.iter().filter(|(api, _)| self.catalog.mesh.follows(*api));
+            let mut routes = followed.flat_map(|(_, routes)| routes.at_home(name));
+            routes.next().map(|route| (name.name, route.place()))
+        });
+        let routed: Vec<(&str, Place)> = routed.collect();
+        let names = first_of(SHOWN, ", ", routed.iter().map(|(name, _)| name));
+        let message = format!(
+            "calls inside a preview reach its copies of {names} past their routes: no waypoint serves the preview"
+        );
+        let help = "nothing to do where these routes only choose backends; a path that they rewrite or a header that they \
+                    set is missing there, unless the copy is called by its name in the baseline's namespace";
+        let finding = Diagnostic::new(&code::ROUTE_NOT_ATTACHED, message, help);
+        let mut places = routed.into_iter().map(|(_, place)| place).take(SHOWN);
+        let finding = finding.at(places.next()?, "holds for calls of the baseline");
+        Some(places.fold(finding, |finding, place| finding.also(place, "so does this")))
     }
 
     /// Where an object says that it is for the baseline's namespace.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::swap::Swapped;
 use super::super::{MeshRoutes, RouteIndex, Routing};
-use crate::diagnostic::{Diagnostic, Report, code};
+use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::model::{Service, ServiceName};
 
 impl<'a> RouteIndex<'a, '_> {
@@ -27,6 +27,34 @@ impl<'a> RouteIndex<'a, '_> {
                 report.extend(self.unreached(service));
             }
         }
+    }
+
+    /// Says what previews are without a mesh: which of the services they change no way in from outside leads to.
+    pub(in super::super) fn check_without_mesh(&self, routing: &Routing<'a>, report: &mut Report) {
+        let reached = reached(routing);
+        let affected = self.affecting.keys().filter(|name| self.is_previewed(**name));
+        let (by_entry, by_nothing): (Vec<ServiceName<'_>>, Vec<ServiceName<'_>>) =
+            affected.copied().partition(|name| reached.contains(name));
+        let named = |all: &[ServiceName<'_>]| some_of(all.iter().map(|one| one.name));
+        if by_entry.is_empty() && by_nothing.is_empty() {
+            return;
+        }
+        let mut message = "without a mesh no call inside the cluster is led to a copy: ".to_owned();
+        if !by_entry.is_empty() {
+            let names = named(&by_entry);
+            message +=
+                &format!("copies of {names} get the requests that an entry leads to them itself");
+        }
+        if !by_nothing.is_empty() {
+            let but = if by_entry.is_empty() { "" } else { ", and " };
+            let names = named(&by_nothing);
+            message +=
+                &format!("{but}no request from outside of a preview reaches a copy of {names}");
+        }
+        let help = "preview the services on the way from the entry to these as well: a copy calls the copies beside it by \
+                    their short names; or join a mesh, and say which in spec.routing.dataPlane";
+        let path = "spec.routing.dataPlane";
+        report.push(self.config.finding(&code::NO_MESH, path, message, help));
     }
 
     fn unreached(&self, service: &Service<'a>) -> Option<Diagnostic> {

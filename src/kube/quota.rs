@@ -1,0 +1,20 @@
+//! ResourceQuota and LimitRange that anabranch makes: what they say is the user's own.
+
+use serde::Serialize;
+
+use super::ObjectMeta;
+use crate::yaml::Node;
+
+/// A ResourceQuota or a LimitRange.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Bound {
+    /// `v1`.
+    pub api_version: &'static str,
+    /// `ResourceQuota` or `LimitRange`.
+    pub kind: &'static str,
+    /// Name, namespace, labels, annotations.
+    pub metadata: ObjectMeta,
+    /// What it says.
+    pub spec: Node,
+}

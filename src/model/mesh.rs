@@ -1,0 +1,137 @@
+//! The mesh that the baseline is in: what leads requests inside the cluster, and which routes it follows.
+//!
+//! `spec.routing.dataPlane` says which one it is. A sidecar may be that of another mesh than Istio, as the marks of the
+//! Namespace and of the pods say.
+
+use super::Catalog;
+use super::pod::{pod_annotations, pod_labels, pod_spec};
+use crate::kube::{Object, RouteApi};
+use crate::spec::DataPlane;
+use crate::yaml::Node;
+
+/// What leads requests inside the cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Mesh {
+    /// Istio, with a proxy beside every pod.
+    #[default]
+    Sidecars,
+    /// Istio's ambient mode: a waypoint reads the routes of the services that it serves.
+    Ambient,
+    /// Another mesh, which follows the Gateway API.
+    Other,
+    /// None.
+    Absent,
+}
+
+/// The label by which Istio takes a Namespace or a pod into ambient mode.
+pub(crate) const DATA_PLANE_MODE: &str = "istio.io/dataplane-mode";
+/// The label by which pods get a sidecar or none.
+pub(crate) const INJECT: &str = "sidecar.istio.io/inject";
+/// The label by which a Namespace, or a pod, names the istiod that injects its sidecars.
+pub(crate) const REVISION: &str = "istio.io/rev";
+/// The label by which a Namespace has sidecars injected or not.
+pub(crate) const INJECTION: &str = "istio-injection";
+
+/// By what other meshes know that pods shall have their proxy: a label or annotation, and its values.
+/// See <https://linkerd.io/2/features/proxy-injection/> and
+/// <https://kuma.io/docs/latest/production/dp-config/dpp-on-kubernetes/>.
+const MARKS: [(&str, &[&str]); 2] =
+    [("linkerd.io/inject", &["enabled", "ingress"]), ("kuma.io/sidecar-injection", &["enabled"])];
+
+impl Mesh {
+    /// The mesh of a baseline.
+    pub(super) fn of(data_plane: DataPlane, catalog: &Catalog<'_>) -> Self {
+        match data_plane {
+            DataPlane::Ambient => Self::Ambient,
+            DataPlane::Other => Self::Other,
+            DataPlane::None => Self::Absent,
+            DataPlane::Sidecar if is_of_another(catalog) => Self::Other,
+            DataPlane::Sidecar => Self::Sidecars,
+        }
+    }
+
+    /// Whether routes of an API are followed for calls inside the cluster. Waypoints follow VirtualServices too, but
+    /// Istio calls that alpha.
+    pub(crate) fn follows(self, api: RouteApi) -> bool {
+        match api {
+            RouteApi::GatewayApi => self != Self::Absent,
+            RouteApi::Istio => self == Self::Sidecars,
+        }
+    }
+
+    /// How it is called in a sentence.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sidecars => "Istio with sidecars",
+            Self::Ambient => "ambient mode",
+            Self::Other => "another mesh than Istio",
+            Self::Absent => "no mesh",
+        }
+    }
+}
+
+/// The label of a Namespace that has Istio inject sidecars into its pods.
+/// See <https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy>.
+pub(crate) fn injects(namespace: &Object) -> Option<&Node> {
+    let labels = namespace.node.at(&["metadata", "labels"])?;
+    match labels.get(INJECTION) {
+        // The revision does not count beside it.
+        Some(injection) => Some(injection).filter(|node| node.text() == Some("enabled")),
+        None => labels.get(REVISION),
+    }
+}
+
+/// The label of a Namespace by which its pods are in ambient mode.
+pub(crate) fn is_ambient(namespace: &Object) -> Option<&Node> {
+    let label = namespace.node.at(&["metadata", "labels", DATA_PLANE_MODE])?;
+    (label.text() == Some("ambient")).then_some(label)
+}
+
+/// The label by which pods of a workload ask for a sidecar, whatever their Namespace says.
+pub(crate) fn asks_for_sidecar(workload: &Node) -> Option<&Node> {
+    let labels = pod_labels(workload)?;
+    match labels.get(INJECT) {
+        Some(inject) => Some(inject).filter(|node| node.text() == Some("true")),
+        None => labels.get(REVISION),
+    }
+}
+
+/// Where pods of a workload say that they want no proxy of another mesh than Istio.
+pub(crate) fn refuses_proxy(workload: &Node) -> Option<&Node> {
+    let all = [pod_labels(workload), pod_annotations(workload)].into_iter().flatten();
+    let mut said = all.flat_map(|texts| MARKS.iter().filter_map(|(key, _)| texts.get(key)));
+    said.find(|node| node.text() == Some("disabled"))
+}
+
+/// Whether the Namespace, or a pod where that says nothing, asks for the proxy of another mesh than Istio.
+fn is_of_another(catalog: &Catalog<'_>) -> bool {
+    let has_mark = |node: &Node| {
+        MARKS
+            .iter()
+            .any(|(key, values)| node.text_at(&[key]).is_some_and(|value| values.contains(&value)))
+    };
+    if catalog.own_namespaces().any(|namespace| injects(namespace).is_some()) {
+        return false;
+    }
+    let mut of_namespaces = catalog.own_namespaces().flat_map(|namespace| {
+        let fields = ["labels", "annotations"].into_iter();
+        fields.filter_map(move |field| namespace.node.at(&["metadata", field]))
+    });
+    let of_pods = |workload: &Object| {
+        let node = &workload.node;
+        [pod_labels(node), pod_annotations(node)].into_iter().flatten().any(has_mark)
+    };
+    of_namespaces.any(has_mark) || catalog.workloads().iter().any(|one| of_pods(one.object))
+}
+
+/// Whether anything of the input says that Istio is there: the Namespace, a pod, or an object of Istio's kinds. A label
+/// that switches something of it off says so too.
+pub(super) fn says_istio(catalog: &Catalog<'_>) -> bool {
+    let labels = [INJECTION, REVISION, DATA_PLANE_MODE];
+    let says = |namespace: &Object| labels.iter().any(|label| namespace.label(label).is_some());
+    catalog.own_namespaces().any(says)
+        || catalog.objects().any(|object| {
+            object.id.group.ends_with("istio.io")
+                || pod_spec(&object.node).is_some() && asks_for_sidecar(&object.node).is_some()
+        })
+}

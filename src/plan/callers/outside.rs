@@ -1,0 +1,120 @@
+//! Pods whose calls follow no route, because nothing that reads routes sees them.
+
+use std::collections::BTreeMap;
+
+use super::Reason;
+use crate::diagnostic::Place;
+use crate::kube::Object;
+use crate::model::mesh::{
+    DATA_PLANE_MODE, INJECT, INJECTION, asks_for_sidecar, injects, is_ambient, refuses_proxy,
+};
+use crate::model::waypoint::Waypoint;
+use crate::model::{Catalog, Mesh, ServiceName, pod_annotations, pod_labels, pod_spec};
+use crate::yaml::Node;
+
+/// Which pods are outside of the mesh.
+pub(super) struct Outside<'c, 'a> {
+    catalog: &'c Catalog<'a>,
+    /// The namespaces of which all pods are that say nothing themselves, and where that is said. Of the baseline's
+    /// Namespace speaks another finding.
+    namespaces: BTreeMap<&'a str, Place>,
+}
+
+/// What is said of such pods.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Words {
+    /// What they are.
+    pub(super) what: &'static str,
+    /// What to do about it.
+    pub(super) remedy: &'static str,
+}
+
+impl<'c, 'a> Outside<'c, 'a> {
+    /// Of the mesh of a catalogue.
+    pub(super) fn of(catalog: &'c Catalog<'a>) -> Self {
+        let all = catalog.of_kind("", "Namespace");
+        let elsewhere = all.filter(|one| !catalog.home.includes(&one.id.name));
+        let outside = elsewhere.filter_map(|namespace| {
+            let place = says_outside(catalog.mesh, namespace)?;
+            Some((namespace.id.name.as_str(), place))
+        });
+        Self { catalog, namespaces: outside.collect() }
+    }
+
+    pub(super) fn words(&self) -> Words {
+        match self.catalog.mesh {
+            Mesh::Ambient => {
+                Words { what: "are not in ambient mode", remedy: "take the pods into ambient mode" }
+            }
+            Mesh::Sidecars | Mesh::Other | Mesh::Absent => {
+                Words { what: "have no sidecar", remedy: "let the pods have a sidecar" }
+            }
+        }
+    }
+
+    /// Where it is said that the pods of an object are outside.
+    pub(super) fn reason(&self, object: &Object) -> Option<Reason> {
+        let pod = pod_spec(&object.node)?;
+        let on_host = pod.get("hostNetwork").filter(|host| host.is_true());
+        let of_namespace = || self.namespaces.get(object.id.namespace.as_str()).copied();
+        let place = match self.catalog.mesh {
+            Mesh::Absent => None,
+            Mesh::Other => refuses_proxy(&object.node).map(|node| node.place),
+            Mesh::Sidecars | Mesh::Ambient if on_host.is_some() => on_host.map(|host| host.place),
+            Mesh::Sidecars => match injection(&object.node) {
+                Some((node, "false")) => Some(node.place),
+                Some((_, "true")) => None,
+                _ => of_namespace(),
+            },
+            Mesh::Ambient => match mode(&object.node) {
+                Some((node, "none")) => Some(node.place),
+                Some((_, "ambient")) => None,
+                _ if asks_for_sidecar(&object.node).is_some() => None,
+                _ => of_namespace(),
+            },
+        };
+        place.map(|place| Reason { place, depends: false })
+    }
+
+    /// Whether a waypoint reads the routes of a service for the pods of an object, which have no sidecar.
+    pub(super) fn is_served(&self, object: &Object, service: ServiceName<'_>) -> bool {
+        let mut namespaces = self.catalog.of_kind("", "Namespace");
+        let namespace = namespaces.find(|one| one.id.name == object.id.namespace);
+        self.catalog.mesh == Mesh::Sidecars
+            && namespace.is_some_and(|one| is_ambient(one).is_some())
+            && self.catalog.service(service).is_some_and(|service| {
+                matches!(Waypoint::of(self.catalog, service.object), Waypoint::Named(_))
+            })
+    }
+}
+
+/// Where a Namespace says that its pods are outside of a mesh.
+fn says_outside(mesh: Mesh, namespace: &Object) -> Option<Place> {
+    let ambient = is_ambient(namespace);
+    match mesh {
+        Mesh::Sidecars => {
+            let label = namespace.node.at(&["metadata", "labels", INJECTION]);
+            let off = label.filter(|label| label.text() == Some("disabled"));
+            let without = ambient.filter(|_| injects(namespace).is_none());
+            off.or(without).map(|label| label.place)
+        }
+        Mesh::Ambient => {
+            let is_in = ambient.is_some() || injects(namespace).is_some();
+            (!is_in).then(|| namespace.place())
+        }
+        Mesh::Other | Mesh::Absent => None,
+    }
+}
+
+/// What pods say of injection. Where label and annotation both say something, the label counts.
+fn injection(workload: &Node) -> Option<(&Node, &str)> {
+    let label = pod_labels(workload).and_then(|labels| labels.get(INJECT));
+    let said = label.or_else(|| pod_annotations(workload)?.get(INJECT))?;
+    Some((said, said.text()?))
+}
+
+/// What pods say of ambient mode.
+fn mode(workload: &Node) -> Option<(&Node, &str)> {
+    let said = pod_labels(workload)?.get(DATA_PLANE_MODE)?;
+    Some((said, said.text()?))
+}

@@ -1,0 +1,116 @@
+//! Previews that run code of strangers get no Secret of the baseline.
+//!
+//! A copied Secret is readable by the pods that mount it, and what an ExternalSecret or a SecretProviderClass
+//! names is as good as copied. Credentials that the kubelet alone needs, to pull images, stay out of the pods.
+
+mod suites;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use suites::check_suites;
+
+use super::Plan;
+use super::environment::{Copied, Environment};
+use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
+use crate::kube::Object;
+use crate::kube::meta::{asks_for_substitution, is_literal};
+use crate::model::{Referent, pod_spec, references};
+use crate::yaml::Node;
+
+/// So many previews are named.
+const SHOWN: usize = 5;
+
+/// What would reach the code of forks, with the previews that would have it.
+type Reached<'a, 'p> = BTreeMap<usize, (&'a Object, Vec<&'p str>)>;
+
+/// Reports each Secret once, however many previews would get it.
+pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
+    let substitutes = substitutes_secrets(plan);
+    let (mut secrets, mut texts) = (Reached::new(), Reached::new());
+    for env in plan.environments.iter().filter(|env| env.preview.fork().is_some()) {
+        let read = read_by_pods(env);
+        for copy in &env.copies {
+            let object = copy.original;
+            if gives_secret(object) && !is_for_pulling(object, &read) {
+                add(&mut secrets, object, env.name);
+            } else if substitutes && asks(copy) {
+                add(&mut texts, object, env.name);
+            }
+        }
+    }
+    report.extend(secrets.into_values().map(|(object, previews)| of_secret(object, &previews)));
+    report.extend(texts.into_values().map(|(object, previews)| of_text(object, &previews)));
+}
+
+fn add<'a, 'p>(reached: &mut Reached<'a, 'p>, object: &'a Object, preview: &'p str) {
+    reached.entry(object.number).or_insert_with(|| (object, Vec::new())).1.push(preview);
+}
+
+/// Whether an object is a Secret, or says which one its controller makes or mounts.
+fn gives_secret(object: &Object) -> bool {
+    object.is("", "Secret")
+        || matches!(object.id.kind.as_str(), "ExternalSecret" | "SecretProviderClass")
+}
+
+/// Whether a Secret holds credentials for registries, and no pod reads it.
+/// See <https://kubernetes.io/docs/concepts/configuration/secret/#docker-config-secrets>.
+fn is_for_pulling(object: &Object, read: &BTreeSet<String>) -> bool {
+    let of_external: &[&str] = &["spec", "target", "template", "type"];
+    let at = if object.is("", "Secret") { &["type"] } else { of_external };
+    let kind = object.node.text_at(at).unwrap_or_default();
+    let named = object.node.text_at(&["spec", "target", "name"]).unwrap_or(&object.id.name);
+    matches!(kind, "kubernetes.io/dockerconfigjson" | "kubernetes.io/dockercfg")
+        && !read.contains(named)
+}
+
+/// The Secrets that pods of a preview mount or have in their variables.
+fn read_by_pods(env: &Environment<'_>) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for copy in &env.copies {
+        let body = copy.node();
+        let Some(pod) = pod_spec(&body) else { continue };
+        let pulled = pod.get("imagePullSecrets").map(Node::items).unwrap_or_default().iter();
+        let pulled: BTreeSet<Place> =
+            pulled.filter_map(|one| one.get("name")).map(|name| name.place).collect();
+        let read = references(pod)
+            .into_iter()
+            .filter(|one| one.referent == Referent::Secret && !pulled.contains(&one.place));
+        names.extend(read.map(|one| one.name));
+    }
+    names
+}
+
+/// Whether Flux takes values of variables from Secrets.
+fn substitutes_secrets(plan: &Plan<'_>) -> bool {
+    let from = plan.config.flux("postBuild").and_then(|it| it.get("substituteFrom"));
+    let from = from.map(Node::items).unwrap_or_default();
+    from.iter().any(|one| one.text_at(&["kind"]) == Some("Secret"))
+}
+
+/// Whether Flux substitutes in a copy.
+fn asks(copy: &Copied<'_>) -> bool {
+    let node = &copy.original.node;
+    asks_for_substitution(node) && !is_literal(node)
+}
+
+fn of_secret(object: &Object, previews: &[&str]) -> Diagnostic {
+    let message = format!("code of a fork would get {}: in {}", object.id, shown(previews));
+    let help = "let something else make it in every preview, with values that anybody may know, and list it under \
+                spec.external.secrets; or review the code and push it to the repository itself";
+    Diagnostic::new(&code::UNTRUSTED_CHANGE, message, help).at(object.place(), "of the baseline")
+}
+
+fn of_text(object: &Object, previews: &[&str]) -> Diagnostic {
+    let message = format!(
+        "code of a fork would get values of a Secret by Flux's substitution in {}: in {}",
+        object.id,
+        shown(previews)
+    );
+    let help =
+        "take values of spec.flux.postBuild from ConfigMaps alone, or make no previews of forks";
+    Diagnostic::new(&code::UNTRUSTED_CHANGE, message, help).at(object.place(), "names variables")
+}
+
+fn shown(previews: &[&str]) -> String {
+    first_of(SHOWN, ", ", previews.iter().map(|name| format!("`{name}`")))
+}

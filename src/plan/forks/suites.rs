@@ -1,0 +1,78 @@
+//! Secrets that suites take: previews of forks do not get them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diagnostic::{Report, Sources, code, first_of};
+use crate::limits::InputLimits;
+use crate::model::{Referent, pod_spec, references};
+use crate::spec::{Config, Preview};
+use crate::yaml::{Node, parse_documents};
+
+/// So many Secrets, and so many previews, are named.
+const SHOWN: usize = 5;
+
+/// Warns of suites that take Secrets, where previews of forks run them. `files` are those of all suites, by their
+/// paths behind the names of the suites.
+pub(crate) fn check_suites(
+    config: &Config,
+    files: &BTreeMap<String, Vec<u8>>,
+    budget: &InputLimits,
+    report: &mut Report,
+) {
+    let spec = &config.previews.spec;
+    let forks: Vec<&Preview> =
+        spec.previews.iter().filter(|preview| preview.fork().is_some()).collect();
+    if forks.is_empty() {
+        return;
+    }
+    for (index, suite) in spec.tests.iter().enumerate() {
+        let prefix = format!("{}/", suite.name);
+        let own = files.range(prefix.clone()..);
+        let own = own.take_while(|(path, _)| path.starts_with(&prefix));
+        let mut found = BTreeSet::new();
+        for text in own.filter_map(|(_, content)| str::from_utf8(content).ok()) {
+            let mut sources = Sources::default();
+            let file = sources.add(&suite.name, text);
+            // A text that is no YAML is for kustomize to refuse.
+            let documents = parse_documents(&sources, file, budget).unwrap_or_default();
+            documents.iter().for_each(|document| secrets(config, document, &mut found));
+        }
+        if !found.is_empty() {
+            let names = forks.iter().map(|preview| format!("`{}`", preview.name));
+            report.push(config.finding(
+                &code::FORK_SUITE,
+                format_args!("spec.tests[{index}].path"),
+                format!(
+                    "the suite `{}` takes {}, which it does not get where it tests code of forks: in {}",
+                    suite.name,
+                    first_of(SHOWN, ", ", &found),
+                    first_of(SHOWN, ", ", names)
+                ),
+                "it fails there; let it run without (`optional: true`), or use values that anybody may know",
+            ));
+        }
+    }
+}
+
+/// Adds the Secrets that an object of a suite is, makes, or lets its pods read.
+fn secrets(config: &Config, document: &Node, found: &mut BTreeSet<String>) {
+    let kind = document.text_at(&["kind"]).unwrap_or_default();
+    if kind.contains("Secret") {
+        let name = document.text_at(&["metadata", "name"]).unwrap_or_default();
+        found.insert(format!("{kind} `{name}`"));
+    }
+    let generated = document.get("secretGenerator").map(Node::items).unwrap_or_default();
+    for one in generated {
+        found.insert(format!("Secret `{}`", one.text_at(&["name"]).unwrap_or_default()));
+    }
+    let Some(pod) = pod_spec(document) else { return };
+    let pulled = pod.get("imagePullSecrets").map(Node::items).unwrap_or_default();
+    let pulled: BTreeSet<&str> = pulled.iter().filter_map(|one| one.text_at(&["name"])).collect();
+    let external = &config.previews.spec.external.secrets;
+    for one in references(pod) {
+        let is_there = one.optional || external.contains(&one.name);
+        if one.referent == Referent::Secret && !is_there && !pulled.contains(one.name.as_str()) {
+            found.insert(format!("Secret `{}`", one.name));
+        }
+    }
+}

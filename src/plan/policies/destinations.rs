@@ -1,0 +1,139 @@
+//! DestinationRules: what holds for calls of a service holds for calls of its copy, and what holds for calls that
+//! leave the baseline's pods holds for those of their copies.
+//!
+//! A proxy looks for the rule of a host in its own namespace, then in the one of the service, then in Istio's root
+//! namespace. So the rule of a copy stands in the preview, with the copy's host, where the baseline's callers find
+//! it too. Hosts of other namespaces stay as they are. Fields that name the preview are written in `emit/copy.rs`.
+//! See <https://istio.io/latest/docs/reference/config/networking/destination-rule/>.
+
+use super::Treated;
+use super::estate::{Estate, Site};
+use crate::diagnostic::{Diagnostic, Report, code};
+use crate::kube::{Object, istio};
+use crate::model::{Catalog, ServiceName, service_host};
+use crate::yaml::Node;
+
+/// The API group.
+pub(super) const GROUP: &str = istio::GROUP;
+pub(super) const KIND: &str = "DestinationRule";
+
+/// Whose host a rule has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Host<'n> {
+    /// Of the service of this name of the baseline.
+    OfService(&'n str),
+    /// Of all services of the baseline, and perhaps of more.
+    OfAll,
+    /// Of something else.
+    Foreign,
+}
+
+impl<'n> Host<'n> {
+    fn of(catalog: &Catalog<'_>, rule: &'n Object) -> Self {
+        let host = rule.node.text_at(&["spec", "host"]).unwrap_or_default();
+        let namespace = rule.id.namespace.as_str();
+        let own = service_host("", namespace, catalog.home.domain);
+        match host.strip_suffix(own.as_str()) {
+            _ if !host.contains('.') && !host.starts_with('*') => Self::OfService(host),
+            Some(name) if !name.contains(['*', '.']) => Self::OfService(name),
+            _ if host.strip_prefix('*').is_some_and(|rest| own.ends_with(rest)) => Self::OfAll,
+            _ => Self::Foreign,
+        }
+    }
+}
+
+/// Whether a policy is a rule for calls that leave the baseline: it comes with whatever may make them.
+pub(super) fn is_of_callers(catalog: &Catalog<'_>, policy: &Object) -> bool {
+    policy.is(GROUP, KIND) && Host::of(catalog, policy) == Host::Foreign
+}
+
+/// Whether a policy is a rule that only names subsets, of which previews have none.
+pub(super) fn sets_nothing(policy: &Object) -> bool {
+    let sets = |node: &Node| node.get("trafficPolicy").is_some();
+    let spec = policy.node.get("spec");
+    let subsets = spec.and_then(|spec| spec.get("subsets")).map(Node::items).unwrap_or_default();
+    policy.is(GROUP, KIND) && !spec.is_some_and(sets) && !subsets.iter().any(sets)
+}
+
+/// Says what becomes of a DestinationRule.
+pub(super) fn treat(estate: &Estate<'_>, rule: &Object, report: &mut Report) -> Treated {
+    let Some(spec) = rule.node.get("spec").filter(|_| estate.site(rule) == Site::Home) else {
+        return Treated::default();
+    };
+    let host = Host::of(estate.catalog, rule);
+    if !estate.copies(rule) {
+        report.extend(unseen(estate, rule, spec, host));
+        return Treated::default();
+    }
+    let mut copy = spec.clone();
+    if host == Host::Foreign {
+        copy.set("exportTo", Node::list([Node::string(".")]));
+        return Treated { copy: Some(copy), ..Treated::default() };
+    }
+    if let Host::OfService(name) = host {
+        // Completed with the namespace that the copy is in.
+        copy.set("host", Node::string(name));
+    }
+    report.extend(without_subsets(rule, copy.remove("subsets")));
+    report.extend(of_some_callers(rule, spec));
+    if let Some(all) = exported(&rule.id.namespace, spec) {
+        copy.set("exportTo", Node::list(all.into_iter().map(Node::string)));
+    }
+    Treated { copy: Some(copy), ..Treated::default() }
+}
+
+/// Where a copy is seen: where its original is, in the baseline and in the preview. Nothing where that is
+/// everywhere.
+fn exported<'n>(home: &'n str, spec: &'n Node) -> Option<Vec<&'n str>> {
+    let to = spec.get("exportTo").map(Node::items).unwrap_or_default();
+    let to: Vec<&str> = to.iter().filter_map(Node::text).collect();
+    if to.is_empty() || to.contains(&"*") {
+        return None;
+    }
+    let others = to.into_iter().filter(|to| !matches!(*to, "." | "~") && *to != home);
+    Some([home].into_iter().chain(others).chain(["."]).collect())
+}
+
+/// The note that copies have no subsets, where these set something: no route of a preview chooses one.
+fn without_subsets(rule: &Object, subsets: Option<Node>) -> Option<Diagnostic> {
+    let subsets = subsets?;
+    let set = subsets.items().iter().filter(|one| one.get("trafficPolicy").is_some());
+    let names: Vec<&str> = set.filter_map(|one| one.text_at(&["name"])).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "the copies of {} have no subsets, nor what `{}` sets for calls",
+        rule.id,
+        names.join("`, `")
+    );
+    let help = "nothing to do where trafficPolicy of the rule is enough; a preview has one version of a service";
+    Some(Diagnostic::new(&code::DROPPED, message, help).at(rule.place(), "subsets are not copied"))
+}
+
+/// The warning that a rule is for some callers alone: in the baseline these call copies without it.
+fn of_some_callers(rule: &Object, spec: &Node) -> Option<Diagnostic> {
+    spec.get("workloadSelector").filter(|selector| !selector.entries().is_empty())?;
+    let message = format!(
+        "{} is for calls of some workloads: those in the baseline call copies without it",
+        rule.id
+    );
+    let help = "leave out workloadSelector, or see that calls of copies do without: such a rule holds for pods of its own \
+                namespace alone";
+    let finding = Diagnostic::new(&code::POLICY_NOT_COPIED, message, help);
+    Some(finding.at(rule.place(), "copied for previews' callers alone"))
+}
+
+/// The warning that proxies of previews do not see a rule of a service that no preview changes.
+fn unseen(estate: &Estate<'_>, rule: &Object, spec: &Node, host: Host<'_>) -> Option<Diagnostic> {
+    let Host::OfService(name) = host else { return None };
+    let namespace = rule.id.namespace.as_str();
+    estate.catalog.service(ServiceName { name, namespace })?;
+    let is_called = estate.homes.iter().any(|home| !estate.copied_pods(home, None).is_empty());
+    exported(&rule.id.namespace, spec).filter(|_| is_called)?;
+    let message =
+        format!("{} is not seen by previews, so copies call `{name}` without it", rule.id);
+    let help = "export it to all namespaces (`exportTo: [\"*\"]`) where calls need it";
+    let finding = Diagnostic::new(&code::POLICY_NOT_COPIED, message, help);
+    Some(finding.at(rule.place(), "not seen by previews"))
+}

@@ -1,0 +1,183 @@
+//! What `limits.quota` would refuse: the API server counts objects, and takes no pod that does not say how much it
+//! needs of what is limited.
+//! See <https://kubernetes.io/docs/concepts/policy/resource-quotas/#how-kubernetes-resourcequotas-work>.
+
+use std::collections::BTreeSet;
+
+use super::Plan;
+use super::copied::Copies;
+use super::environment::Environment;
+use crate::diagnostic::{Diagnostic, Report, code, first_of};
+use crate::kube::kinds;
+use crate::model::pod_spec;
+use crate::yaml::Node;
+
+/// Where a quota stands in previews.yaml.
+const HARD: &str = "spec.limits.quota.hard";
+/// So many previews, and so many resources, are named.
+const SHOWN: usize = 5;
+
+/// Reports what does not fit, once for all previews.
+pub(super) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &mut Report) {
+    let Some(hard) = plan.config.quota("hard") else { return };
+    for (resource, most) in hard.entries() {
+        let most = most.text().and_then(|text| text.parse::<usize>().ok());
+        let counted = Counted::of(&resource.text);
+        if let Some((most, counted)) = most.zip(counted) {
+            too_many(plan, &resource.text, most, counted, report);
+        }
+    }
+    let needed = hard.entries().iter().filter_map(|(key, _)| Needed::of(&key.text));
+    let given = Given::of(plan.config.quota("limitRange"));
+    let needed: BTreeSet<Needed<'_>> = needed.filter(|one| !given.gives(one)).collect();
+    if !needed.is_empty() {
+        without_requests(copies, &needed, report);
+    }
+}
+
+/// What a quota counts, of what is known beforehand.
+#[derive(Debug, Clone, Copy)]
+enum Counted {
+    Services,
+    Pods,
+    /// Objects of this group and kind, and so many that every namespace has.
+    Objects(&'static str, &'static str, usize),
+}
+
+impl Counted {
+    fn of(resource: &str) -> Option<Self> {
+        Some(match resource.strip_prefix("count/").unwrap_or(resource) {
+            "services" => Self::Services,
+            "pods" => Self::Pods,
+            // Ours, Kubernetes' and Istio's.
+            "configmaps" => Self::Objects("", "ConfigMap", 3),
+            "secrets" => Self::Objects("", "Secret", 0),
+            "deployments.apps" => Self::Objects("apps", "Deployment", 0),
+            "statefulsets.apps" => Self::Objects("apps", "StatefulSet", 0),
+            _ => return None,
+        })
+    }
+
+    /// How many of them a preview has.
+    fn count(self, plan: &Plan<'_>, env: &Environment<'_>) -> usize {
+        let of = |group: &str, kind: &str| {
+            env.copies.iter().filter(|copy| copy.original.is(group, kind)).count()
+        };
+        match self {
+            Self::Services => of("", "Service") + plan.aliases(env).count(),
+            Self::Objects(group, kind, more) => of(group, kind) + more,
+            Self::Pods => pods(env),
+        }
+    }
+}
+
+/// How many pods the copies of a preview have, but for what patches say.
+fn pods(env: &Environment<'_>) -> usize {
+    let workloads = env.copies.iter().filter(|copy| {
+        let id = &copy.original.id;
+        kinds::is_copied_workload(&id.group, &id.kind)
+    });
+    let replicas = workloads.map(|copy| {
+        let services = env.preview.services.iter();
+        let own = services.filter(|service| {
+            copy.owners.names().iter().any(|owner| owner.name == service.name.as_str())
+        });
+        own.map(|service| service.replicas as usize).max().unwrap_or(1)
+    });
+    replicas.sum()
+}
+
+fn too_many(plan: &Plan<'_>, resource: &str, most: usize, counted: Counted, report: &mut Report) {
+    let counts = plan.environments.iter().map(|env| (env.name, counted.count(plan, env)));
+    let over: Vec<(&str, usize)> = counts.filter(|(_, count)| *count > most).collect();
+    if over.is_empty() {
+        return;
+    }
+    let names = over.iter().map(|(name, count)| format!("`{name}` has {count}"));
+    report.push(plan.config.finding(
+        &code::QUOTA_EXCEEDED,
+        format_args!("{HARD}.{resource}"),
+        format!("{resource} may be {most}, and {}", first_of(SHOWN, ", ", names)),
+        "raise it; with `spec.dependencies: found` there are fewer Services, as each name that leads to the baseline \
+         is one",
+    ));
+}
+
+/// A resource that each container has to ask for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Needed<'h> {
+    /// `requests` or `limits`.
+    list: &'static str,
+    /// Such as `cpu`.
+    resource: &'h str,
+}
+
+impl<'h> Needed<'h> {
+    /// What a key of `hard` makes necessary. Kubernetes asks for it where it limits these three.
+    fn of(key: &'h str) -> Option<Self> {
+        let (list, resource) = match key.split_once('.') {
+            Some(("requests", resource)) => ("requests", resource),
+            Some(("limits", resource)) => ("limits", resource),
+            _ => ("requests", key),
+        };
+        matches!(resource, "cpu" | "memory" | "ephemeral-storage")
+            .then_some(Self { list, resource })
+    }
+
+    /// Whether a container says it. A limit without a request is a request as well.
+    fn is_said(&self, container: &Node) -> bool {
+        let says = |list| container.at(&["resources", list, self.resource]).is_some();
+        says(self.list) || self.list == "requests" && says("limits")
+    }
+}
+
+/// What containers get that ask for nothing.
+struct Given<'n>(Vec<&'n Node>);
+
+impl<'n> Given<'n> {
+    fn of(range: Option<&'n Node>) -> Self {
+        let items = range.and_then(|range| range.get("limits")).map(Node::items);
+        let items = items.unwrap_or_default().iter();
+        Self(items.filter(|item| item.text_at(&["type"]) == Some("Container")).collect())
+    }
+
+    /// A `max` without `default` is one, and a default limit is a default request.
+    fn gives(&self, needed: &Needed<'_>) -> bool {
+        let any = |keys: &[&str]| {
+            keys.iter()
+                .any(|key| self.0.iter().any(|item| item.at(&[key, needed.resource]).is_some()))
+        };
+        any(&["default", "max"]) || needed.list == "requests" && any(&["defaultRequest", "min"])
+    }
+}
+
+/// Warns of workloads whose pods would be refused.
+fn without_requests(copies: &Copies<'_, '_>, needed: &BTreeSet<Needed<'_>>, report: &mut Report) {
+    for &original in copies.originals() {
+        let lacks = |body: &Node, one: &Needed<'_>| {
+            let pod = pod_spec(body);
+            let lists = ["containers", "initContainers"].into_iter();
+            let containers = lists.flat_map(|list| {
+                pod.and_then(|pod| pod.get(list)).map(Node::items).unwrap_or_default()
+            });
+            containers.into_iter().any(|container| !one.is_said(container))
+        };
+        let lacking = needed.iter().filter(|one| {
+            lacks(&original.node, one) && copies.keep(original, |body| lacks(body, one))
+        });
+        let names: Vec<String> =
+            lacking.map(|one| format!("{}.{}", one.list, one.resource)).collect();
+        if names.is_empty() {
+            continue;
+        }
+        let message = format!(
+            "pods of copies of {} are refused: a container says nothing of {}, which limits.quota limits",
+            original.id,
+            first_of(SHOWN, ", ", names)
+        );
+        let help = "say it in the manifest, or give it to all by spec.limits.quota.limitRange: \
+                    {limits: [{type: Container, default: {...}, defaultRequest: {...}}]}";
+        let finding = Diagnostic::new(&code::QUOTA_NEEDS_REQUESTS, message, help);
+        report.push(finding.at(original.place(), "asks for nothing"));
+    }
+}
