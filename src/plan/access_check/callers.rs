@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::evaluate::{Followed, Identity, items, texts};
-use super::{TRUST, World, calls};
+use super::evaluate::{Followed, Identity, is_identity, items, texts};
+use super::{TRUST, World};
 use crate::kube::Object;
 use crate::model::pod_spec;
 use crate::plan::policies::Estate;
@@ -12,8 +12,9 @@ use crate::plan::policies::Estate;
 pub(super) struct Pair<'c> {
     pub(super) was: Option<Identity<'c>>,
     pub(super) is: Option<Identity<'c>>,
-    /// Whether it calls itself. Such calls stay within a preview, so the original may refuse them.
-    pub(super) is_own: bool,
+    /// The workload that calls itself as it, where one alone runs as the account. Such calls stay within a preview, so
+    /// the original may refuse them.
+    pub(super) own: Option<usize>,
 }
 
 /// The accounts of namespaces that are not the baseline's, and one of which the input says nothing.
@@ -31,41 +32,44 @@ pub(super) fn elsewhere<'a>(estate: &Estate<'a>) -> BTreeMap<&'a str, BTreeSet<&
     found
 }
 
-/// The callers to try at a workload that follows some policies.
+/// The callers to try at workloads that follow some policies.
 pub(super) fn told_apart<'p, 'a: 'p>(
     world: &'p World<'p, 'a>,
-    workload: &Object,
+    workloads: &[&Object],
     policies: &[Followed<'p>],
 ) -> Vec<Pair<'p>> {
     let texts = identity_texts(policies);
     let named = named_accounts(&texts);
-    let mut of_accounts: Vec<(&str, &str, Option<&str>, bool)> = Vec::new();
+    let called: BTreeSet<usize> = workloads.iter().map(|workload| workload.number).collect();
+    let mut of_accounts: Vec<(&str, &str, Option<&str>, Option<usize>)> = Vec::new();
     for (namespace, accounts) in &world.others {
         let some = some_of(named.as_ref(), accounts.iter().copied());
-        of_accounts.extend(some.map(|account| (*namespace, account, None, false)));
+        of_accounts.extend(some.map(|account| (*namespace, account, None, None)));
     }
     for home in &world.estate.homes {
         let some = some_of(named.as_ref(), home.accounts.keys().copied());
-        of_accounts.extend(some.map(|account| (home.namespace, account, None, false)));
-        let is_own = |account: &&str| {
-            home.accounts.get(account).is_some_and(|run| run.as_slice() == [workload.number])
+        of_accounts.extend(some.map(|account| (home.namespace, account, None, None)));
+        let own = |account: &str| match home.accounts.get(account)?.as_slice() {
+            [one] => called.get(one).copied(),
+            _ => None,
         };
-        let (own, others): (Vec<&str>, Vec<&str>) =
-            home.copied_accounts.iter().copied().partition(is_own);
-        let some = some_of(named.as_ref(), others.into_iter()).map(|account| (account, false));
+        // One that calls itself somewhere stands for no others there.
+        let others = home.copied_accounts.iter().copied().filter(|one| own(one).is_none());
+        let own = home.copied_accounts.iter().filter_map(|one| Some((*one, Some(own(one)?))));
+        let some = some_of(named.as_ref(), others).map(|account| (account, None));
         let previews = || world.previews.iter().filter(|(of, _)| *of == home.namespace);
-        for (account, is_own) in some.chain(own.into_iter().map(|account| (account, true))) {
-            of_accounts.extend(
-                previews()
-                    .map(|(_, preview)| (home.namespace, account, Some(preview.as_str()), is_own)),
-            );
+        for (account, own) in some.chain(own) {
+            let of_account = |(_, preview): &'p (_, String)| {
+                (home.namespace, account, Some(preview.as_str()), own)
+            };
+            of_accounts.extend(previews().map(of_account));
         }
     }
-    let mut pairs = vec![Pair { was: None, is: None, is_own: false }];
+    let mut pairs = vec![Pair { was: None, is: None, own: None }];
     for trust in trusts(&texts) {
-        pairs.extend(of_accounts.iter().map(|&(namespace, account, preview, is_own)| {
+        pairs.extend(of_accounts.iter().map(|&(namespace, account, preview, own)| {
             let is = preview.map(|preview| Identity::new(trust, preview, account));
-            Pair { was: Some(Identity::new(trust, namespace, account)), is, is_own }
+            Pair { was: Some(Identity::new(trust, namespace, account)), is, own }
         }));
     }
     pairs
@@ -94,7 +98,7 @@ fn identity_texts<'p>(policies: &[Followed<'p>]) -> BTreeSet<&'p str> {
             found.extend(FIELDS.into_iter().flat_map(|field| texts(source, field)));
         }
         for condition in items(rule, "when") {
-            if condition.text_at(&["key"]).is_some_and(calls::is_identity) {
+            if condition.text_at(&["key"]).is_some_and(is_identity) {
                 let lists = ["values", "notValues"].into_iter();
                 found.extend(lists.flat_map(|list| texts(condition, list)));
             }

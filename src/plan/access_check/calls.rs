@@ -2,10 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::evaluate::{
-    Call, Field, Followed, HOST, METHOD, OF_REQUEST, OPERATION, PATH, PORT, items, texts,
-};
-use crate::yaml::Node;
+use super::evaluate::{Ask, Call, HOST, METHOD, PATH, PORT, Wanted};
 
 /// The most calls of one workload for which every combination is tried. Beyond that there is one for each thing that
 /// a rule asks for.
@@ -17,29 +14,19 @@ const PLAIN: [(&str, &str); 3] = [(HOST, "anabranch.example"), (METHOD, "GET"), 
 /// What no policy names.
 const OTHER: [(&str, &str); 2] = [(METHOD, "TRACE"), (PATH, "/anabranch")];
 
-/// The calls that policies tell apart.
-pub(super) fn told_apart(policies: &[Followed<'_>]) -> Vec<Call> {
-    let mut values: BTreeMap<String, BTreeSet<Option<String>>> = BTreeMap::new();
+/// The calls that some asks tell apart.
+pub(super) fn told_apart<'p>(asks: impl Iterator<Item = &'p Ask<'p>>) -> Vec<Call> {
+    let mut values = Values::new();
     let mut calls: BTreeSet<Call> = BTreeSet::from([plain()]);
-    for rule in policies.iter().flat_map(|one| one.rules) {
-        let mut rest = Call::new();
-        for condition in items(rule, "when") {
-            let key = condition.text_at(&["key"]).unwrap_or_default();
-            if !is_identity(key) {
-                note(condition, "values", key, &mut values, &mut rest);
-                note(condition, "notValues", key, &mut values, &mut Call::new());
-            }
-        }
-        for source in items(rule, "from").iter().filter_map(|from| from.get("source")) {
-            note_all(source, &OF_REQUEST, &mut values, &mut rest);
-        }
-        calls.insert(plain().into_iter().chain(rest.clone()).collect());
-        for operation in items(rule, "to").iter().filter_map(|to| to.get("operation")) {
-            let mut call = plain();
-            call.extend(rest.clone());
-            note_all(operation, &OPERATION, &mut values, &mut call);
+    for ask in asks {
+        let mut rest = plain();
+        note(&ask.request, &mut values, &mut rest);
+        for operation in &ask.operations {
+            let mut call = rest.clone();
+            note(operation, &mut values, &mut call);
             calls.insert(call);
         }
+        calls.insert(rest);
     }
     for (key, value) in PLAIN.into_iter().chain(OTHER) {
         if let Some(values) = values.get_mut(key) {
@@ -57,37 +44,19 @@ fn plain() -> Call {
     PLAIN.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-/// Whether a condition is about the caller.
-pub(super) fn is_identity(key: &str) -> bool {
-    matches!(key, "source.principal" | "source.namespace" | "source.serviceAccount")
-}
+/// What calls may have under each key.
+type Values = BTreeMap<String, BTreeSet<Option<String>>>;
 
-fn note_all(
-    node: &Node,
-    fields: &[Field],
-    values: &mut BTreeMap<String, BTreeSet<Option<String>>>,
-    call: &mut Call,
-) {
-    for (field, not, key) in fields {
-        note(node, field, key, values, call);
-        note(node, not, key, values, &mut Call::new());
-    }
-}
-
-/// Notes what a list asks for, and that it may not be there; a call gets the first of it.
-fn note(
-    node: &Node,
-    field: &str,
-    key: &str,
-    values: &mut BTreeMap<String, BTreeSet<Option<String>>>,
-    call: &mut Call,
-) {
-    for (index, pattern) in texts(node, field).enumerate() {
-        let value = concrete(key, pattern);
-        let known = values.entry(key.to_owned()).or_insert_with(|| BTreeSet::from([None]));
-        known.insert(Some(value.clone()));
-        if index == 0 {
-            call.insert(key.to_owned(), value);
+/// Notes what is asked for, and that it may not be there; a call gets the first of each list.
+fn note(all: &[Wanted<'_>], values: &mut Values, call: &mut Call) {
+    for Wanted { key, any, not } in all {
+        if any.is_empty() && not.is_empty() {
+            continue;
+        }
+        let known = values.entry((*key).to_owned()).or_insert_with(|| BTreeSet::from([None]));
+        known.extend(any.iter().chain(not).map(|pattern| Some(concrete(key, pattern))));
+        if let Some(first) = any.first() {
+            call.insert((*key).to_owned(), concrete(key, first));
         }
     }
 }
@@ -105,7 +74,7 @@ fn concrete(key: &str, pattern: &str) -> String {
 }
 
 /// Every combination of values.
-fn combined(values: &BTreeMap<String, BTreeSet<Option<String>>>) -> Vec<Call> {
+fn combined(values: &Values) -> Vec<Call> {
     let mut calls = vec![plain()];
     for (key, of) in values {
         let mut more = Vec::with_capacity(calls.len() * of.len());

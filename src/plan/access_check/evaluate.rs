@@ -1,8 +1,9 @@
 //! What AuthorizationPolicies make of one call, as Istio says it: no word here is shared with what rewrites them.
 //! See <https://istio.io/latest/docs/concepts/security/#implicit-enablement>.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::kube::Object;
 use crate::yaml::Node;
@@ -36,7 +37,7 @@ impl<'c> Identity<'c> {
 }
 
 /// A field, its opposite, and the key of what both ask for.
-pub(super) type Field = (&'static str, &'static str, &'static str);
+type Field = (&'static str, &'static str, &'static str);
 
 /// What a call is besides its caller: host, method, path, port, and what conditions ask for, by their keys.
 pub(super) type Call = BTreeMap<String, String>;
@@ -47,7 +48,7 @@ pub(super) const PATH: &str = "path";
 pub(super) const PORT: &str = "destination.port";
 
 /// The fields of an operation.
-pub(super) const OPERATION: [Field; 4] = [
+const OPERATION: [Field; 4] = [
     ("hosts", "notHosts", HOST),
     ("methods", "notMethods", METHOD),
     ("paths", "notPaths", PATH),
@@ -55,93 +56,242 @@ pub(super) const OPERATION: [Field; 4] = [
 ];
 
 /// The fields of a source that say nothing of the caller's identity.
-pub(super) const OF_REQUEST: [Field; 3] = [
+const OF_REQUEST: [Field; 3] = [
     ("requestPrincipals", "notRequestPrincipals", "request.auth.principal"),
     ("ipBlocks", "notIpBlocks", "source.ip"),
     ("remoteIpBlocks", "notRemoteIpBlocks", "remote.ip"),
 ];
+
+/// The fields of a source that say who calls, with the keys of conditions that say the same.
+const IDENTITY: [Field; 3] = [
+    ("principals", "notPrincipals", PRINCIPAL),
+    ("namespaces", "notNamespaces", NAMESPACE),
+    ("serviceAccounts", "notServiceAccounts", ACCOUNT),
+];
+
+const PRINCIPAL: &str = "source.principal";
+const NAMESPACE: &str = "source.namespace";
+const ACCOUNT: &str = "source.serviceAccount";
+
+/// Whether a condition is about the caller.
+pub(super) fn is_identity(key: &str) -> bool {
+    matches!(key, PRINCIPAL | NAMESPACE | ACCOUNT)
+}
+
+/// A list of what is asked for under a key, and one of what is excluded.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Wanted<'p> {
+    pub(super) key: &'p str,
+    pub(super) any: Vec<&'p str>,
+    pub(super) not: Vec<&'p str>,
+}
+
+impl<'p> Wanted<'p> {
+    /// What fields of a node ask for, as far as they are there.
+    fn all(node: Option<&'p Node>, fields: &[Field]) -> Vec<Self> {
+        let fields = fields.iter().flat_map(|field| node.map(|node| (node, field)));
+        let wanted = fields.map(|(node, &(field, not, key))| {
+            let [any, not] = [field, not].map(|list| texts(node, list).collect());
+            Self { key, any, not }
+        });
+        wanted.filter(|one: &Self| !one.any.is_empty() || !one.not.is_empty()).collect()
+    }
+
+    fn of_condition(condition: &'p Node) -> Self {
+        let [any, not] = ["values", "notValues"].map(|list| texts(condition, list).collect());
+        Self { key: condition.text_at(&["key"]).unwrap_or_default(), any, not }
+    }
+
+    /// Whether something is in the list, where that has items, and not in its opposite.
+    fn holds(&self, is: impl Fn(&str) -> bool) -> bool {
+        (self.any.is_empty() || self.any.iter().any(|one| is(one)))
+            && !self.not.iter().any(|one| is(one))
+    }
+
+    fn holds_of(&self, call: &Call) -> bool {
+        let has = call.get(self.key);
+        self.holds(|one| has.is_some_and(|value| is_value(self.key, one, value)))
+    }
+}
+
+/// What one source of a rule asks for besides the caller.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Ask<'p> {
+    /// What its conditions and its source ask for: all of it.
+    pub(super) request: Vec<Wanted<'p>>,
+    /// What its operations ask for: one of them, where there are any.
+    pub(super) operations: Vec<Vec<Wanted<'p>>>,
+}
+
+impl<'p> Ask<'p> {
+    fn of(rule: &'p Node, source: Option<&'p Node>) -> Self {
+        let conditions = items(rule, "when").iter().map(Wanted::of_condition);
+        let mut request: Vec<_> = conditions.filter(|one| !is_identity(one.key)).collect();
+        request.extend(Wanted::all(source, &OF_REQUEST));
+        let operations = items(rule, "to").iter();
+        let operations = operations.map(|to| Wanted::all(to.get("operation"), &OPERATION));
+        Self { request, operations: operations.collect() }
+    }
+
+    /// Whether a call is what is asked for.
+    fn holds(&self, call: &Call) -> bool {
+        let all = |wanted: &[Wanted<'_>]| wanted.iter().all(|one| one.holds_of(call));
+        all(&self.request)
+            && (self.operations.is_empty() || self.operations.iter().any(|one| all(one)))
+    }
+}
+
+/// What policies ask for, each once, with a number: what has the same number holds of the same calls.
+#[derive(Debug, Default)]
+pub(super) struct Asks<'p> {
+    numbers: BTreeMap<Arc<Ask<'p>>, usize>,
+    all: Vec<Arc<Ask<'p>>>,
+}
+
+impl<'p> Asks<'p> {
+    fn number(&mut self, ask: Ask<'p>) -> usize {
+        if let Some(&known) = self.numbers.get(&ask) {
+            return known;
+        }
+        let ask = Arc::new(ask);
+        self.all.push(ask.clone());
+        *self.numbers.entry(ask).or_insert(self.all.len() - 1)
+    }
+
+    /// What has a number.
+    pub(super) fn get(&self, number: usize) -> &Ask<'p> {
+        &self.all[number]
+    }
+
+    /// Whether a call is what the ask of a number asks for.
+    pub(super) fn holds(&self, number: usize, call: &Call) -> bool {
+        self.get(number).holds(call)
+    }
+}
+
+/// One source of one rule: whom it means, and what it asks for.
+#[derive(Debug)]
+struct Clause<'p> {
+    policy: &'p Object,
+    /// The namespace in which the rule stands.
+    namespace: &'p str,
+    who: Vec<Wanted<'p>>,
+    /// The number of what it asks for.
+    ask: usize,
+}
+
+impl Clause<'_> {
+    /// Whether it means a caller.
+    fn means(&self, caller: Caller<'_>) -> bool {
+        self.who.iter().all(|wanted| {
+            wanted.holds(|one| match wanted.key {
+                PRINCIPAL => is_principal(one, caller),
+                NAMESPACE => is_namespace(one, caller),
+                _ => is_account(self.namespace, one, caller),
+            })
+        })
+    }
+}
+
+/// The clauses of policies that a workload follows.
+#[derive(Debug)]
+pub(super) struct Clauses<'p> {
+    denying: Vec<Clause<'p>>,
+    allowing: Vec<Clause<'p>>,
+    /// The first policy that allows something: without any, all is allowed.
+    first: Option<&'p Object>,
+}
+
+impl<'p> Clauses<'p> {
+    pub(super) fn of(policies: &[Followed<'p>], asks: &mut Asks<'p>) -> Self {
+        let mut all = Self { denying: Vec::new(), allowing: Vec::new(), first: None };
+        for one in policies {
+            let clauses = match one.policy.node.text_at(&["spec", "action"]) {
+                Some("DENY") => &mut all.denying,
+                None | Some("ALLOW") => {
+                    all.first.get_or_insert(one.policy);
+                    &mut all.allowing
+                }
+                _ => continue,
+            };
+            for rule in one.rules {
+                let mut sources: Vec<_> =
+                    items(rule, "from").iter().map(|from| from.get("source")).collect();
+                if sources.is_empty() {
+                    sources.push(None);
+                }
+                clauses.extend(sources.into_iter().map(|source| {
+                    let conditions = items(rule, "when").iter().map(Wanted::of_condition);
+                    let mut who = Wanted::all(source, &IDENTITY);
+                    who.extend(conditions.filter(|one| is_identity(one.key)));
+                    let ask = asks.number(Ask::of(rule, source));
+                    Clause { policy: one.policy, namespace: one.namespace, who, ask }
+                }));
+            }
+        }
+        all
+    }
+
+    /// What is said of a caller.
+    pub(super) fn says(&self, caller: Caller<'_>) -> Says<'p> {
+        let of = |clauses: &[Clause<'p>]| {
+            let mut seen = BTreeSet::new();
+            let means = clauses.iter().filter(|clause| clause.means(caller));
+            let means = means.map(|clause| (clause.ask, clause.policy));
+            means.filter(|(ask, _)| seen.insert(*ask)).collect()
+        };
+        Says { denies: of(&self.denying), allows: of(&self.allowing), first: self.first }
+    }
+}
+
+/// What policies say of one caller: the numbers of what it may not ask for and of what it may, each with the first
+/// policy by which it is so.
+#[derive(Debug)]
+pub(super) struct Says<'p> {
+    denies: Vec<(usize, &'p Object)>,
+    allows: Vec<(usize, &'p Object)>,
+    first: Option<&'p Object>,
+}
+
+impl<'p> Says<'p> {
+    /// The numbers of all that it asks for.
+    pub(super) fn asks(&self) -> impl Iterator<Item = usize> {
+        self.denies.iter().chain(&self.allows).map(|(ask, _)| *ask)
+    }
+
+    /// What tells it from others: numbers of asks, each with that of its policy.
+    pub(super) fn key(&self) -> [Vec<(usize, usize)>; 2] {
+        [&self.denies, &self.allows]
+            .map(|of| of.iter().map(|(ask, policy)| (*ask, policy.number)).collect())
+    }
+
+    /// The asks that one denies or allows and the other does not: calls that none of them holds of are treated alike.
+    pub(super) fn differences(&self, other: &Self) -> BTreeSet<usize> {
+        let set = |of: &[(usize, _)]| of.iter().map(|(ask, _)| *ask).collect::<BTreeSet<usize>>();
+        let [denies, allows] = [(&self.denies, &other.denies), (&self.allows, &other.allows)]
+            .map(|(one, other)| &set(one) ^ &set(other));
+        &denies | &allows
+    }
+
+    /// What becomes of a call.
+    pub(super) fn verdict(&self, asks: &Asks<'p>, call: &Call) -> Verdict<'p> {
+        let find = |of: &[(usize, &'p Object)]| {
+            of.iter().find(|(ask, _)| asks.holds(*ask, call)).map(|(_, policy)| *policy)
+        };
+        if let Some(policy) = find(&self.denies) {
+            return Verdict { is_allowed: false, by: Some(policy) };
+        }
+        let allows = find(&self.allows);
+        let is_allowed = self.first.is_none() || allows.is_some();
+        Verdict { is_allowed, by: allows.or(self.first) }
+    }
+}
 
 /// Whether a call is allowed, and a policy by which it is so.
 #[derive(Debug)]
 pub(super) struct Verdict<'p> {
     pub(super) is_allowed: bool,
     pub(super) by: Option<&'p Object>,
-}
-
-/// What policies make of a call.
-pub(super) fn verdict<'p>(
-    policies: &[Followed<'p>],
-    caller: Caller<'_>,
-    call: &Call,
-) -> Verdict<'p> {
-    let matches = |one: &Followed<'_>| one.rules.iter().any(|rule| holds(one, rule, caller, call));
-    let mut denying = policies.iter().filter(|one| action(one) == Some("DENY"));
-    if let Some(denying) = denying.find(|one| matches(one)) {
-        return Verdict { is_allowed: false, by: Some(denying.policy) };
-    }
-    let mut allowing = policies.iter().filter(|one| matches!(action(one), None | Some("ALLOW")));
-    let first = allowing.clone().next();
-    let allows = allowing.find(|one| matches(one));
-    let is_allowed = first.is_none() || allows.is_some();
-    Verdict { is_allowed, by: allows.or(first).map(|one| one.policy) }
-}
-
-fn action<'p>(followed: &Followed<'p>) -> Option<&'p str> {
-    followed.policy.node.text_at(&["spec", "action"])
-}
-
-/// Whether a rule holds.
-fn holds(followed: &Followed<'_>, rule: &Node, caller: Caller<'_>, call: &Call) -> bool {
-    let any = |list: &str, inner: &str, holds: &dyn Fn(&Node) -> bool| {
-        let items = items(rule, list);
-        items.is_empty() || items.iter().any(|item| item.get(inner).is_none_or(holds))
-    };
-    let of_source = |source: &Node| {
-        is_of(followed, source, caller) && OF_REQUEST.iter().all(|field| asks(source, *field, call))
-    };
-    let of_operation =
-        |operation: &Node| OPERATION.iter().all(|field| asks(operation, *field, call));
-    any("from", "source", &of_source)
-        && any("to", "operation", &of_operation)
-        && items(rule, "when").iter().all(|one| condition_holds(followed, one, caller, call))
-}
-
-/// Whether the identity of a caller is one that a source names.
-pub(super) fn is_of(followed: &Followed<'_>, source: &Node, caller: Caller<'_>) -> bool {
-    both(source, "principals", "notPrincipals", &|one| is_principal(one, caller))
-        && both(source, "namespaces", "notNamespaces", &|one| is_namespace(one, caller))
-        && both(source, "serviceAccounts", "notServiceAccounts", &|one| {
-            is_account(followed, one, caller)
-        })
-}
-
-/// Whether something is in a list, where that has items, and not in its opposite.
-fn both(node: &Node, field: &str, not: &str, is: &dyn Fn(&str) -> bool) -> bool {
-    let any = |field: &str| texts(node, field).any(is);
-    (texts(node, field).next().is_none() || any(field)) && !any(not)
-}
-
-/// Whether a condition holds of a caller and a call.
-pub(super) fn condition_holds(
-    followed: &Followed<'_>,
-    condition: &Node,
-    caller: Caller<'_>,
-    call: &Call,
-) -> bool {
-    let key = condition.text_at(&["key"]).unwrap_or_default();
-    let is = |one: &str| match key {
-        "source.principal" => is_principal(one, caller),
-        "source.namespace" => is_namespace(one, caller),
-        "source.serviceAccount" => is_account(followed, one, caller),
-        _ => call.get(key).is_some_and(|value| is_value(key, one, value)),
-    };
-    both(condition, "values", "notValues", &is)
-}
-
-/// Whether what a call has is what a field asks for, and not what its opposite excludes.
-fn asks(node: &Node, (field, not, key): Field, call: &Call) -> bool {
-    let has = call.get(key);
-    both(node, field, not, &|one| has.is_some_and(|value| is_value(key, one, value)))
 }
 
 fn is_value(key: &str, pattern: &str, value: &str) -> bool {
@@ -227,9 +377,9 @@ fn is_namespace(pattern: &str, caller: Caller<'_>) -> bool {
     rest.ends_with(last)
 }
 
-fn is_account(followed: &Followed<'_>, pattern: &str, caller: Caller<'_>) -> bool {
+fn is_account(here: &str, pattern: &str, caller: Caller<'_>) -> bool {
     let Some(&Identity { namespace, account, .. }) = caller else { return false };
-    let (of, name) = pattern.split_once('/').unwrap_or((followed.namespace, pattern));
+    let (of, name) = pattern.split_once('/').unwrap_or((here, pattern));
     of == namespace && name == account
 }
 

@@ -9,13 +9,16 @@
 mod callers;
 mod calls;
 mod evaluate;
+mod outcomes;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use self::callers::Pair;
-use self::evaluate::{Call, Caller, Followed, Identity, Verdict, is_of, items, verdict};
+use self::evaluate::{Asks, Caller, Clauses, Followed, Identity, items};
+use self::outcomes::{Outcome, Witness, may_ask, outcomes};
 use super::Plan;
 use super::policies::{Estate, names_targets};
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
@@ -43,8 +46,10 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
     if plan.environments.is_empty() || world.followed.iter().all(Vec::is_empty) {
         return;
     }
-    let workloads = plan.catalog.workloads().par_iter();
-    let found: Vec<Found<'_>> = workloads.map(|workload| world.check(workload.object)).collect();
+    let groups = world.groups();
+    let found: Vec<_> = groups.par_iter().map(|workloads| world.check(workloads)).collect();
+    let mut found: Vec<Found<'_>> = found.into_iter().flatten().collect();
+    found.sort_by_key(|found| found.workload);
     let closed: Vec<&Object> = found.iter().filter_map(|found| found.closed_to_suites).collect();
     report.extend(suites_refused(plan, &world, &closed));
     // Many workloads may follow one policy, of which one word is enough.
@@ -54,8 +59,9 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
 }
 
 /// What is found at a workload.
-#[derive(Default)]
 struct Found<'a> {
+    /// Its number.
+    workload: usize,
     findings: Vec<Diagnostic>,
     /// The workload, where its copies refuse every call of a pod of the preview that is no copy.
     closed_to_suites: Option<&'a Object>,
@@ -121,12 +127,24 @@ impl<'p, 'a: 'p> World<'p, 'a> {
         Self { plan, estate, followed, siblings, others, previews }
     }
 
-    /// What is found at a workload: at the original, and at its copies.
-    fn check(&'p self, workload: &'a Object) -> Found<'a> {
-        let followed = &self.followed[workload.number];
+    /// Workloads of one namespace that follow the same policies: what is said of callers is the same for all of them.
+    fn groups(&self) -> Vec<Vec<&'a Object>> {
+        let mut groups: BTreeMap<(&str, Vec<usize>), Vec<&Object>> = BTreeMap::new();
+        for object in self.plan.catalog.workloads().iter().map(|workload| workload.object) {
+            let followed = self.followed[object.number].iter().map(|policy| policy.number);
+            let of = (object.id.namespace.as_str(), followed.collect());
+            groups.entry(of).or_default().push(object);
+        }
+        groups.into_values().collect()
+    }
+
+    /// What is found at each workload of a group: at the original, and at its copies.
+    fn check(&'p self, workloads: &[&'a Object]) -> Vec<Found<'a>> {
+        let Some(&first) = workloads.first() else { return Vec::new() };
+        let followed = &self.followed[first.number];
         let refused = &self.plan.policies.refused;
         if followed.is_empty() || followed.iter().any(|one| refused.contains(&one.number)) {
-            return Found::default();
+            return Vec::new();
         }
         let before: Vec<Followed<'p>> = followed.iter().map(|policy| original(policy)).collect();
         let mut now = before.clone();
@@ -134,21 +152,28 @@ impl<'p, 'a: 'p> World<'p, 'a> {
             let spec = self.siblings.get(&policy.number)?;
             Some(Followed { rules: items(spec, "rules"), ..original(policy) })
         }));
-        let calls = calls::told_apart(&before);
-        let pairs = callers::told_apart(self, workload, &before);
-        let mut closed_to_suites = None;
-        let mut findings = compare(&workload.id.to_string(), [&before, &now], &pairs, &calls);
-        if self.estate.copies(workload) {
-            let copied: Vec<Followed<'_>> =
-                followed.iter().map(|policy| self.copy_of(policy, workload)).collect();
-            let target = format!("the copy of {}", workload.id);
-            findings.extend(compare(&target, [&before, &copied], &pairs, &calls));
-            let stranger =
-                self.preview_of(workload).map(|preview| Identity::new(TRUST, preview, SUITE));
-            let may = |call| verdict(&copied, stranger.as_ref(), call).is_allowed;
-            closed_to_suites = (!calls.iter().any(may)).then_some(workload);
-        }
-        Found { findings, closed_to_suites }
+        let copied: Vec<Followed<'_>> =
+            followed.iter().map(|policy| self.copy_of(policy, first)).collect();
+        let pairs = callers::told_apart(self, workloads, &before);
+        let mut asks = Asks::default();
+        let [before, now, copied] =
+            [before, now, copied].map(|policies| Clauses::of(&policies, &mut asks));
+        let of_originals = outcomes([&before, &now], &pairs, &asks);
+        let of_copies = outcomes([&before, &copied], &pairs, &asks);
+        let stranger = self.preview_of(first).map(|preview| Identity::new(TRUST, preview, SUITE));
+        let is_closed = !may_ask(&copied.says(stranger.as_ref()), &asks);
+        let found = workloads.iter().map(|&workload| {
+            let id = &workload.id;
+            let at = |target: String, all| findings(&target, workload.number, &pairs, all);
+            let mut findings = at(id.to_string(), &of_originals);
+            let is_copied = self.estate.copies(workload);
+            if is_copied {
+                findings.extend(at(format!("the copy of {id}"), &of_copies));
+            }
+            let closed_to_suites = (is_copied && is_closed).then_some(workload);
+            Found { workload: workload.number, findings, closed_to_suites }
+        });
+        found.collect()
     }
 
     /// A namespace of a preview that has copies of a workload.
@@ -198,55 +223,29 @@ fn original(policy: &Object) -> Followed<'_> {
     Followed { policy, namespace: &policy.id.namespace, rules }
 }
 
-/// Tries every pair of callers with every call: what is found first of each kind.
-fn compare(
+/// What is found first of each kind at a target, which is a workload or its copies.
+fn findings(
     target: &str,
-    [before, now]: [&[Followed<'_>]; 2],
+    workload: usize,
     pairs: &[Pair<'_>],
-    calls: &[Call],
+    outcomes: &[Arc<Outcome<'_>>],
 ) -> Vec<Diagnostic> {
-    let mut seen = BTreeSet::new();
-    let mut found: BTreeMap<bool, Diagnostic> = BTreeMap::new();
-    for Pair { was, is, is_own } in pairs {
-        let was = was.as_ref();
-        let is = is.as_ref().or(was);
-        if !seen.insert((meant(before, was), meant(now, is), *is_own)) {
-            continue;
-        }
-        for call in calls {
-            let (old, new) = (verdict(before, was, call), verdict(now, is, call));
-            let matters = old.is_allowed != new.is_allowed && (new.is_allowed || !is_own);
-            if matters && !found.contains_key(&new.is_allowed) {
-                let finding = finding(target, [was, is], call, [&old, &new]);
-                found.extend(finding.map(|finding| (new.is_allowed, finding)));
-            }
-        }
-    }
-    found.into_values().collect()
-}
-
-/// Which sources and conditions of policies mean a caller: two callers with the same may do the same.
-fn meant(policies: &[Followed<'_>], caller: Caller<'_>) -> Vec<bool> {
-    let nothing = Call::new();
-    let mut meant = Vec::new();
-    for (followed, rule) in
-        policies.iter().flat_map(|one| one.rules.iter().map(move |rule| (one, rule)))
-    {
-        let sources = items(rule, "from").iter().filter_map(|from| from.get("source"));
-        meant.extend(sources.map(|source| is_of(followed, source, caller)));
-        let about = items(rule, "when").iter();
-        let about = about.filter(|one| one.text_at(&["key"]).is_some_and(calls::is_identity));
-        meant.extend(about.map(|one| evaluate::condition_holds(followed, one, caller, &nothing)));
-    }
-    meant
+    let told = |pair: &Pair<'_>, witness: Option<&Witness<'_>>| {
+        let was = pair.was.as_ref();
+        finding(target, [was, pair.is.as_ref().or(was)], witness?)
+    };
+    let mut all = pairs.iter().zip(outcomes);
+    let mut of_others = all.clone().filter(|(pair, _)| pair.own != Some(workload));
+    let narrowed = of_others.find_map(|(pair, outcome)| told(pair, outcome.narrowed.as_ref()));
+    let widened = all.find_map(|(pair, outcome)| told(pair, outcome.widened.as_ref()));
+    narrowed.into_iter().chain(widened).collect()
 }
 
 /// The finding that a call is allowed now and was not, or the other way round, at the policy by which it is so.
 fn finding(
     target: &str,
     [was, is]: [Caller<'_>; 2],
-    call: &Call,
-    [old, new]: [&Verdict<'_>; 2],
+    Witness { call, old, new }: &Witness<'_>,
 ) -> Option<Diagnostic> {
     let name = |caller: Caller<'_>| match caller {
         Some(Identity { namespace, account, .. }) => format!("`{namespace}/{account}`"),

@@ -80,10 +80,16 @@ pub(super) fn treat(estate: &Estate<'_>, object: &Object, report: &mut Report) -
         report.extend(says::decided_outside(estate, &policy));
         return Treated::default();
     }
-    policy.treat(estate, report).unwrap_or_else(|unsayable| {
+    let mut treated = policy.treat(estate, report).unwrap_or_else(|unsayable| {
         report.push(says::unsayable(&policy, &unsayable));
         Treated { is_refused: true, ..Treated::default() }
-    })
+    });
+    let made = treated.copy.iter().chain(&treated.sibling);
+    if let Some(finding) = made.filter_map(|spec| says::too_many(&policy, spec)).next() {
+        report.push(finding);
+        treated.is_refused = true;
+    }
+    treated
 }
 
 impl Policy<'_> {
@@ -172,10 +178,13 @@ impl Policy<'_> {
             let says = |caller: &Caller<'_>| self.clauses.rule_says(rule, caller);
             differs(&says(original), &says(preview))
         };
+        // Other accounts than those that it names itself a rule does not tell apart.
+        let named = Clauses::of(&self.rules[rule..=rule], &self.object.id.namespace);
+        let named = named.named_accounts();
         estate.homes.iter().any(|home| {
             let differs = |account: &str| self.differs((home, account), &holds);
             differs(STRANGER)
-                || match &self.named {
+                || match &named {
                     Some(named) => named.iter().any(|account| differs(account)),
                     None => home.accounts.keys().any(|account| differs(account)),
                 }

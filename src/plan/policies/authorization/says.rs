@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::clauses::items;
 use super::rules::Unsayable;
 use super::{Action, Policy};
 use crate::diagnostic::{Diagnostic, code, first_of};
@@ -71,6 +72,30 @@ pub(super) fn unsayable(policy: &Policy<'_>, Unsayable(principal): &Unsayable) -
     let help = "write the trust domain in full, or `*/ns/<namespace>/sa/<account>` for all of them";
     let finding = Diagnostic::new(&code::POLICY_UNLIKE, message, help);
     finding.at(policy.object.place(), "cannot be extended")
+}
+
+/// The most rules of a policy, and the most sources of a rule.
+const MOST: usize = 512;
+
+/// The finding that what is made of a policy for previews has more rules, or sources of a rule, than Istio takes.
+pub(super) fn too_many(policy: &Policy<'_>, spec: &Node) -> Option<Diagnostic> {
+    let rules = items(spec, "rules");
+    let most = rules.iter().map(|rule| items(rule, "from").len()).max().unwrap_or_default();
+    let (count, what, help) = if rules.len() > MOST {
+        let help = "divide its rules among two policies with the same action and selector";
+        (rules.len(), "rules", help)
+    } else if most > MOST {
+        let help = "divide the sources of the rule among two rules that ask for the same";
+        (most, "sources in a rule", help)
+    } else {
+        return None;
+    };
+    let message = format!(
+        "{} would have {count} {what} with what is said of previews: Istio takes {MOST}",
+        policy.object.id
+    );
+    let finding = Diagnostic::new(&code::POLICY_UNLIKE, message, help);
+    Some(finding.at(policy.object.place(), "cannot be extended"))
 }
 
 /// What is said of a policy by which something outside of the mesh decides: its answer for previews is not known.
