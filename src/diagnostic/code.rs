@@ -269,8 +269,9 @@ codes! {
         "A copy has the account of its original in another namespace, so a policy that names the baseline's\n\
          namespace, principals or accounts means the copy otherwise. Copies of policies are rewritten, and\n\
          what an added policy can mend is added. A DENY for all but the named, an ALLOW for all but the named,\n\
-         a policy of Istio's root namespace that names the baseline, and a decision outside of the mesh (CUSTOM)\n\
-         have to be changed where they are: the finding says how.";
+         a policy of Istio's root namespace that names the baseline, a decision outside of the mesh (CUSTOM), and\n\
+         a policy that would have more than 512 rules, or sources of a rule, have to be changed where they are: the\n\
+         finding says how.";
     ACCESS_WIDENED = "access-widened", Error, "with previews somebody may call what they might not before",
         "Before anything is written it is tried, for every account of the input and every kind of call that the\n\
          AuthorizationPolicies tell apart, who may call each service of the baseline and each copy of it. What is\n\

@@ -469,3 +469,57 @@ fn previews_of_namespaces_with_names_alike_are_not_mistaken_for_each_other() {
     let stderr = render(&objects, &of_two(&changed, "pr-1-a")).failed();
     assert!(stderr.contains("error[access-widened]: the copy of `shop/same`"), "{stderr}");
 }
+
+/// A policy of all of `shop` with rules for paths, each for one account.
+fn of_paths(name: &str, action: &str, paths: std::ops::Range<usize>) -> Value {
+    let rules: Vec<Value> = paths
+        .map(|index| {
+            let account = SERVICES[index % SERVICES.len()];
+            let principal = format!("cluster.local/ns/shop/sa/{account}");
+            json!({
+                "from": [{"source": {"principals": [principal]}}],
+                "to": [{"operation": {"paths": [format!("/{index}*")]}}]
+            })
+        })
+        .collect();
+    policy(name, "shop", &json!({"action": action, "rules": rules}))
+}
+
+#[test]
+fn a_policy_that_gets_more_rules_or_sources_than_istio_takes_is_refused() {
+    let changed = [vec!["web", "cart", "reco"]];
+    let mut objects = baseline();
+    objects.push(of_paths("paths", "ALLOW", 0..256));
+    render(&objects, &previews(&changed)).ok();
+    objects.pop();
+    objects.push(of_paths("paths", "ALLOW", 0..257));
+    let stderr = render(&objects, &previews(&changed)).failed();
+    let wanted = "error[policy-unlike]: AuthorizationPolicy shop/paths would have 514 rules with what is said of \
+                  previews: Istio takes 512";
+    assert!(stderr.contains(wanted), "{stderr}");
+    assert!(stderr.contains("divide its rules among two policies"), "{stderr}");
+
+    let sources: Vec<Value> = (0..513)
+        .map(|index| json!({"source": {"namespaces": ["shop"], "ipBlocks": [format!("10.0.{}.{}", index / 256, index % 256)]}}))
+        .collect();
+    objects.pop();
+    objects.push(policy("sources", "shop", &json!({"rules": [{"from": sources}]})));
+    let stderr = render(&objects, &previews(&changed)).failed();
+    assert!(stderr.contains("would have 513 sources in a rule"), "{stderr}");
+    assert!(stderr.contains("divide the sources of the rule among two rules"), "{stderr}");
+}
+
+#[test]
+fn many_policies_of_all_workloads_are_tried_in_no_time() {
+    let mut objects = baseline();
+    for index in 0..200 {
+        let action = ["ALLOW", "DENY"][index % 2];
+        let paths = index * 100..index * 100 + 2;
+        objects.push(of_paths(&format!("p{index}"), action, paths));
+    }
+    objects.push(of_paths("paths", "ALLOW", 0..250));
+    let started = std::time::Instant::now();
+    render(&objects, &previews(&[vec!["web"], vec!["cart"], vec!["reco"]])).ok();
+    // It took minutes, and takes less than a second.
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}

@@ -1,11 +1,11 @@
 //! The clauses of an AuthorizationPolicy: which callers each of them means, and what else it asks for. Two callers
 //! may do the same by a policy where it says the same of both, whatever it asks for besides.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::principal::{means, principal_of};
 use crate::plan::policies::glob::fits;
-use crate::yaml::Node;
+use crate::yaml::{Node, write_document};
 
 /// The fields of a source that say who calls. All of them have to hold.
 pub(super) const WHO: [&str; 6] = [
@@ -59,6 +59,8 @@ pub(super) struct Clauses<'n> {
     all: Vec<Clause<'n>>,
     /// What clauses ask for besides the caller, each once.
     besides: Vec<Node>,
+    /// The indices of these, by what they are as YAML.
+    known: BTreeMap<String, usize>,
 }
 
 /// One source of one rule.
@@ -75,7 +77,8 @@ struct Clause<'n> {
 impl<'n> Clauses<'n> {
     /// The clauses of the rules of a policy of this namespace.
     pub(super) fn of(rules: &'n [Node], namespace: &'n str) -> Self {
-        let mut clauses = Self { namespace, all: Vec::new(), besides: Vec::new() };
+        let mut clauses =
+            Self { namespace, all: Vec::new(), besides: Vec::new(), known: BTreeMap::new() };
         for (index, rule) in rules.iter().enumerate() {
             let mut sources: Vec<Option<&Node>> = sources(rule).collect();
             if sources.is_empty() {
@@ -96,8 +99,9 @@ impl<'n> Clauses<'n> {
         let conditions = items(rule, "when").iter().filter(|one| !is_about_callers(one)).cloned();
         let operations = items(rule, "to").iter().cloned();
         let besides = Node::list([source, Node::list(operations), Node::list(conditions)]);
-        let known = self.besides.iter().position(|one| *one == besides);
-        known.unwrap_or_else(|| {
+        let mut text = String::new();
+        write_document(&mut text, &besides);
+        *self.known.entry(text).or_insert_with(|| {
             self.besides.push(besides);
             self.besides.len() - 1
         })
