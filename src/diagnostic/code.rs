@@ -280,6 +280,10 @@ codes! {
         "Before anything is written it is tried, for every account of the input and every kind of call that the\n\
          AuthorizationPolicies tell apart, who may call each service of the baseline and each copy of it. The finding\n\
          names a caller and a call that is refused once there are previews.";
+    SUITE_REFUSED = "suite-refused", Warning, "policies refuse the pods of suites",
+        "A pod of a suite runs in the preview's namespace under an account of its own, mostly `default`. It may call a\n\
+         copy where a pod with this account may call the original. Where a policy admits some services alone, a Job\n\
+         that calls a copy by its name in the cluster is refused. Preview hosts are another way in.";
     POLICY_ELSEWHERE = "policy-elsewhere", Warning, "a policy elsewhere may refuse previews what it allows the baseline",
         "The policy that refuses a preview's call stands beside what is called. In a namespace that is no part of\n\
          the baseline nothing is added: who owns it decides whether previews may call. The finding has the rules\n\

@@ -6,6 +6,7 @@
 //! error, one that was and is not any more a warning; both come with a witness. The policies are
 //! evaluated as Istio does it ([`evaluate`]), by no code that has rewritten them.
 
+mod callers;
 mod calls;
 mod evaluate;
 
@@ -13,12 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-use self::evaluate::{Call, Caller, Followed, Identity, Verdict, is_of, items, texts, verdict};
+use self::callers::Pair;
+use self::evaluate::{Call, Caller, Followed, Identity, Verdict, is_of, items, verdict};
 use super::Plan;
-use super::policies::Estate;
-use crate::diagnostic::{Diagnostic, Report, code};
+use super::policies::{Estate, names_targets};
+use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::Object;
-use crate::model::{Mesh, pod_spec};
+use crate::model::Mesh;
 use crate::yaml::Node;
 
 const GROUP: &str = "security.istio.io";
@@ -27,16 +29,8 @@ const KIND: &str = "AuthorizationPolicy";
 /// The trust domain of a mesh that has no other.
 const TRUST: &str = "cluster.local";
 
-/// Somebody of whom the input says nothing.
-const ELSEWHERE: (&str, &str) = ("elsewhere", "default");
-
-/// A caller before there are previews, and the one that stands for it with them where that is another.
-struct Pair<'c> {
-    was: Option<Identity<'c>>,
-    is: Option<Identity<'c>>,
-    /// Whether it calls itself. Such calls stay within a preview, so the original may refuse them.
-    is_own: bool,
-}
+/// The account of a pod that is no copy.
+const SUITE: &str = "suite";
 
 /// Reports access that previews change.
 pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
@@ -50,12 +44,43 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
         return;
     }
     let workloads = plan.catalog.workloads().par_iter();
-    let found: Vec<Vec<Diagnostic>> =
-        workloads.map(|workload| world.check(workload.object)).collect();
+    let found: Vec<Found<'_>> = workloads.map(|workload| world.check(workload.object)).collect();
+    let closed: Vec<&Object> = found.iter().filter_map(|found| found.closed_to_suites).collect();
+    report.extend(suites_refused(plan, &world, &closed));
     // Many workloads may follow one policy, of which one word is enough.
     let mut said = BTreeSet::new();
-    let found = found.into_iter().flatten();
-    report.extend(found.filter(|one| said.insert((one.code.id, one.place))));
+    let findings = found.into_iter().flat_map(|found| found.findings);
+    report.extend(findings.filter(|one| said.insert((one.code.id, one.place))));
+}
+
+/// What is found at a workload.
+#[derive(Default)]
+struct Found<'a> {
+    findings: Vec<Diagnostic>,
+    /// The workload, where its copies refuse every call of a pod of the preview that is no copy.
+    closed_to_suites: Option<&'a Object>,
+}
+
+/// The finding that pods of suites may not call copies.
+fn suites_refused(
+    plan: &Plan<'_>,
+    world: &World<'_, '_>,
+    closed: &[&Object],
+) -> Option<Diagnostic> {
+    if closed.is_empty() || plan.config.previews.spec.tests.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "AuthorizationPolicies refuse every call of a suite's pods to copies of {}, unless they run as an account that \
+         these admit",
+        first_of(5, ", ", closed.iter().map(|workload| workload.id.to_string()))
+    );
+    let previews = &world.estate.homes.first()?.previews;
+    let help = format!(
+        "nothing to do where suites enter by the preview's host; else admit an account of theirs by a policy of your \
+         own, with `namespaces: [\"{previews}\"]` and `principals: [\"*/sa/<account>\"]` in one source"
+    );
+    Some(plan.config.finding(&code::SUITE_REFUSED, "spec.tests", message, help))
 }
 
 /// What the check knows.
@@ -66,8 +91,8 @@ struct World<'p, 'a> {
     followed: Vec<Vec<&'a Object>>,
     /// Which of the additions belong to a policy, by its number.
     siblings: BTreeMap<usize, &'p Node>,
-    /// Accounts of other namespaces of the input.
-    others: BTreeSet<(&'a str, &'a str)>,
+    /// Accounts of other namespaces of the input, by these.
+    others: BTreeMap<&'a str, BTreeSet<&'a str>>,
     /// Namespaces of previews for those of the baseline: first one that can be, then those that are there and look like
     /// one for another namespace of the baseline.
     previews: Vec<(&'a str, String)>,
@@ -79,7 +104,8 @@ impl<'p, 'a: 'p> World<'p, 'a> {
         let estate = Estate::new(plan.config, catalog, &plan.environments);
         let mut followed = vec![Vec::new(); catalog.objects().count()];
         for policy in catalog.of_kind(GROUP, KIND).filter(|policy| is_enforced(policy)) {
-            if estate.may_hold_for_home(policy) {
+            // What names its targets is followed by waypoints and Gateways.
+            if estate.may_hold_for_home(policy) && !names_targets(policy) {
                 for number in estate.workloads_under(policy) {
                     followed[number].push(policy);
                 }
@@ -87,15 +113,7 @@ impl<'p, 'a: 'p> World<'p, 'a> {
         }
         let siblings = plan.policies.siblings.iter();
         let siblings = siblings.map(|one| (one.original.number, &one.spec)).collect();
-        let mut others = BTreeSet::from([ELSEWHERE]);
-        for object in catalog.objects().filter(|one| !estate.is_home(&one.id.namespace)) {
-            let namespace = object.id.namespace.as_str();
-            if object.is("", "ServiceAccount") {
-                others.insert((namespace, object.id.name.as_str()));
-            } else if !namespace.is_empty() && pod_spec(&object.node).is_some() {
-                others.insert((namespace, Estate::account(&object.node)));
-            }
-        }
+        let others = callers::elsewhere(&estate);
         let homes = estate.homes.iter();
         let sample = |previews: &str| previews.replace('*', "0");
         let samples = homes.map(|home| (home.namespace, sample(&home.previews)));
@@ -104,11 +122,11 @@ impl<'p, 'a: 'p> World<'p, 'a> {
     }
 
     /// What is found at a workload: at the original, and at its copies.
-    fn check(&'p self, workload: &'a Object) -> Vec<Diagnostic> {
+    fn check(&'p self, workload: &'a Object) -> Found<'a> {
         let followed = &self.followed[workload.number];
         let refused = &self.plan.policies.refused;
         if followed.is_empty() || followed.iter().any(|one| refused.contains(&one.number)) {
-            return Vec::new();
+            return Found::default();
         }
         let before: Vec<Followed<'p>> = followed.iter().map(|policy| original(policy)).collect();
         let mut now = before.clone();
@@ -117,15 +135,27 @@ impl<'p, 'a: 'p> World<'p, 'a> {
             Some(Followed { rules: items(spec, "rules"), ..original(policy) })
         }));
         let calls = calls::told_apart(&before);
-        let pairs = self.pairs(workload, &before);
-        let mut found = compare(&workload.id.to_string(), [&before, &now], &pairs, &calls);
+        let pairs = callers::told_apart(self, workload, &before);
+        let mut closed_to_suites = None;
+        let mut findings = compare(&workload.id.to_string(), [&before, &now], &pairs, &calls);
         if self.estate.copies(workload) {
             let copied: Vec<Followed<'_>> =
                 followed.iter().map(|policy| self.copy_of(policy, workload)).collect();
             let target = format!("the copy of {}", workload.id);
-            found.extend(compare(&target, [&before, &copied], &pairs, &calls));
+            findings.extend(compare(&target, [&before, &copied], &pairs, &calls));
+            let stranger =
+                self.preview_of(workload).map(|preview| Identity::new(TRUST, preview, SUITE));
+            let may = |call| verdict(&copied, stranger.as_ref(), call).is_allowed;
+            closed_to_suites = (!calls.iter().any(may)).then_some(workload);
         }
-        found
+        Found { findings, closed_to_suites }
+    }
+
+    /// A namespace of a preview that has copies of a workload.
+    fn preview_of(&self, workload: &Object) -> Option<&str> {
+        let mut previews = self.previews.iter();
+        let (_, preview) = previews.find(|(home, _)| *home == workload.id.namespace)?;
+        Some(preview)
     }
 
     /// A policy as copies of a workload follow it: those of the root namespace hold as they are.
@@ -135,46 +165,7 @@ impl<'p, 'a: 'p> World<'p, 'a> {
         }
         let spec = self.plan.policies.rewritten_spec(policy);
         let rules = spec.map_or(original(policy).rules, |spec| items(spec, "rules"));
-        let of_workload = |(home, _): &&(&str, String)| *home == workload.id.namespace;
-        let namespace = self.previews.iter().find(of_workload).map_or("", |(_, name)| name);
-        Followed { policy, namespace, rules }
-    }
-
-    /// The callers to try: of those that the policies do not tell apart, one.
-    fn pairs(&'p self, workload: &Object, policies: &[Followed<'p>]) -> Vec<Pair<'p>> {
-        let texts = identity_texts(policies);
-        let named = |account: &str| texts.iter().any(|text| may_name(text, account));
-        let mut unnamed = BTreeSet::new();
-        let mut of_accounts: Vec<(_, Option<&str>, bool)> = Vec::new();
-        for &(namespace, account) in &self.others {
-            if named(account) || unnamed.insert(namespace) {
-                of_accounts.push(((namespace, account), None, false));
-            }
-        }
-        for home in &self.estate.homes {
-            let [mut before, mut with] = [false; 2];
-            for (account, workloads) in &home.accounts {
-                if named(account) || !std::mem::replace(&mut before, true) {
-                    of_accounts.push(((home.namespace, *account), None, false));
-                }
-                let is_own = workloads.as_slice() == [workload.number];
-                let is_copied = home.copied_accounts.contains(account);
-                if is_copied && (is_own || named(account) || !std::mem::replace(&mut with, true)) {
-                    let previews = self.previews.iter().filter(|(of, _)| *of == home.namespace);
-                    of_accounts.extend(previews.map(|(_, preview)| {
-                        ((home.namespace, *account), Some(preview.as_str()), is_own)
-                    }));
-                }
-            }
-        }
-        let mut pairs: Vec<Pair<'_>> = vec![Pair { was: None, is: None, is_own: false }];
-        for trust in trusts(&texts) {
-            pairs.extend(of_accounts.iter().map(|&((namespace, account), preview, is_own)| {
-                let is = preview.map(|preview| Identity::new(trust, preview, account));
-                Pair { was: Some(Identity::new(trust, namespace, account)), is, is_own }
-            }));
-        }
-        pairs
+        Followed { policy, namespace: self.preview_of(workload).unwrap_or_default(), rules }
     }
 }
 
@@ -205,40 +196,6 @@ fn original(policy: &Object) -> Followed<'_> {
     let spec = policy.node.get("spec");
     let rules = spec.map(|spec| items(spec, "rules")).unwrap_or_default();
     Followed { policy, namespace: &policy.id.namespace, rules }
-}
-
-/// What policies say of the identities of callers.
-fn identity_texts<'p>(policies: &[Followed<'p>]) -> BTreeSet<&'p str> {
-    const FIELDS: [&str; 4] =
-        ["principals", "notPrincipals", "serviceAccounts", "notServiceAccounts"];
-    let mut found = BTreeSet::new();
-    for rule in policies.iter().flat_map(|one| one.rules) {
-        for source in items(rule, "from").iter().filter_map(|from| from.get("source")) {
-            found.extend(FIELDS.into_iter().flat_map(|field| texts(source, field)));
-        }
-        for condition in items(rule, "when") {
-            if condition.text_at(&["key"]).is_some_and(calls::is_identity) {
-                found.extend(
-                    ["values", "notValues"].into_iter().flat_map(|of| texts(condition, of)),
-                );
-            }
-        }
-    }
-    found
-}
-
-/// Whether a principal or an account of a policy may tell this account from others.
-fn may_name(text: &str, account: &str) -> bool {
-    let last = text.rsplit('/').next().unwrap_or(text);
-    last == account || last.len() > 1 && last.contains('*')
-}
-
-/// The trust domains that principals name, and the usual one.
-fn trusts<'p>(texts: &BTreeSet<&'p str>) -> BTreeSet<&'p str> {
-    let named = texts.iter().filter_map(|text| text.split_once('/'));
-    let named = named.map(|(trust, _)| trust).filter(|trust| !trust.contains('*'));
-    // An account with its namespace looks like the beginning of a principal, and does no harm as one.
-    named.filter(|trust| !trust.is_empty()).chain([TRUST]).collect()
 }
 
 /// Tries every pair of callers with every call: what is found first of each kind.

@@ -164,7 +164,7 @@ fn targets<'a>(catalog: &'a Catalog<'a>) -> impl Iterator<Item = (&'a str, Targe
 }
 
 /// Whether a policy names what it applies to by references.
-fn names_targets(policy: &Object) -> bool {
+pub(super) fn names_targets(policy: &Object) -> bool {
     let spec = |key: &str| policy.node.at(&["spec", key]);
     spec("targetRef").is_some_and(|one| !one.entries().is_empty())
         || spec("targetRefs").is_some_and(|all| !all.items().is_empty())

@@ -1,0 +1,119 @@
+//! Callers that some policies tell apart: of all others, one of each namespace.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::evaluate::{Followed, Identity, items, texts};
+use super::{TRUST, World, calls};
+use crate::kube::Object;
+use crate::model::pod_spec;
+use crate::plan::policies::Estate;
+
+/// A caller before there are previews, and the one that stands for it with them where that is another.
+pub(super) struct Pair<'c> {
+    pub(super) was: Option<Identity<'c>>,
+    pub(super) is: Option<Identity<'c>>,
+    /// Whether it calls itself. Such calls stay within a preview, so the original may refuse them.
+    pub(super) is_own: bool,
+}
+
+/// The accounts of namespaces that are not the baseline's, and one of which the input says nothing.
+pub(super) fn elsewhere<'a>(estate: &Estate<'a>) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
+    let mut found = BTreeMap::from([("elsewhere", BTreeSet::from(["default"]))]);
+    for object in estate.catalog.objects().filter(|one| !estate.is_home(&one.id.namespace)) {
+        let account = match object.is("", "ServiceAccount") {
+            true => Some(object.id.name.as_str()),
+            false => pod_spec(&object.node).map(|_| Estate::account(&object.node)),
+        };
+        if let Some(account) = account.filter(|_| !object.id.namespace.is_empty()) {
+            found.entry(object.id.namespace.as_str()).or_default().insert(account);
+        }
+    }
+    found
+}
+
+/// The callers to try at a workload that follows some policies.
+pub(super) fn told_apart<'p, 'a: 'p>(
+    world: &'p World<'p, 'a>,
+    workload: &Object,
+    policies: &[Followed<'p>],
+) -> Vec<Pair<'p>> {
+    let texts = identity_texts(policies);
+    let named = named_accounts(&texts);
+    let mut of_accounts: Vec<(&str, &str, Option<&str>, bool)> = Vec::new();
+    for (namespace, accounts) in &world.others {
+        let some = some_of(named.as_ref(), accounts.iter().copied());
+        of_accounts.extend(some.map(|account| (*namespace, account, None, false)));
+    }
+    for home in &world.estate.homes {
+        let some = some_of(named.as_ref(), home.accounts.keys().copied());
+        of_accounts.extend(some.map(|account| (home.namespace, account, None, false)));
+        let is_own = |account: &&str| {
+            home.accounts.get(account).is_some_and(|run| run.as_slice() == [workload.number])
+        };
+        let (own, others): (Vec<&str>, Vec<&str>) =
+            home.copied_accounts.iter().copied().partition(is_own);
+        let some = some_of(named.as_ref(), others.into_iter()).map(|account| (account, false));
+        let previews = || world.previews.iter().filter(|(of, _)| *of == home.namespace);
+        for (account, is_own) in some.chain(own.into_iter().map(|account| (account, true))) {
+            of_accounts.extend(
+                previews()
+                    .map(|(_, preview)| (home.namespace, account, Some(preview.as_str()), is_own)),
+            );
+        }
+    }
+    let mut pairs = vec![Pair { was: None, is: None, is_own: false }];
+    for trust in trusts(&texts) {
+        pairs.extend(of_accounts.iter().map(|&(namespace, account, preview, is_own)| {
+            let is = preview.map(|preview| Identity::new(trust, preview, account));
+            Pair { was: Some(Identity::new(trust, namespace, account)), is, is_own }
+        }));
+    }
+    pairs
+}
+
+/// Of some accounts those that are named, and the first other one; all where any may be meant.
+fn some_of<'c>(
+    named: Option<&BTreeSet<&str>>,
+    accounts: impl Iterator<Item = &'c str>,
+) -> impl Iterator<Item = &'c str> {
+    let mut others = 0;
+    accounts.filter(move |account| {
+        let is_named = named.is_none_or(|named| named.contains(account));
+        others += usize::from(!is_named);
+        is_named || others == 1
+    })
+}
+
+/// What policies say of the identities of callers.
+fn identity_texts<'p>(policies: &[Followed<'p>]) -> BTreeSet<&'p str> {
+    const FIELDS: [&str; 4] =
+        ["principals", "notPrincipals", "serviceAccounts", "notServiceAccounts"];
+    let mut found = BTreeSet::new();
+    for rule in policies.iter().flat_map(|one| one.rules) {
+        for source in items(rule, "from").iter().filter_map(|from| from.get("source")) {
+            found.extend(FIELDS.into_iter().flat_map(|field| texts(source, field)));
+        }
+        for condition in items(rule, "when") {
+            if condition.text_at(&["key"]).is_some_and(calls::is_identity) {
+                let lists = ["values", "notValues"].into_iter();
+                found.extend(lists.flat_map(|list| texts(condition, list)));
+            }
+        }
+    }
+    found
+}
+
+/// The accounts that principals and accounts of policies name; none where a pattern may mean any.
+fn named_accounts<'p>(texts: &BTreeSet<&'p str>) -> Option<BTreeSet<&'p str>> {
+    let last = |text: &&'p str| text.rsplit('/').next().unwrap_or(text);
+    let is_exact = |text: &&'p str| last(text) == "*" || !last(text).contains('*');
+    texts.iter().all(is_exact).then(|| texts.iter().map(last).collect())
+}
+
+/// The trust domains that principals name, and the usual one. An account with its namespace looks like the beginning
+/// of a principal, and does no harm as one.
+fn trusts<'p>(texts: &BTreeSet<&'p str>) -> BTreeSet<&'p str> {
+    let named = texts.iter().filter_map(|text| text.split_once('/'));
+    let named = named.map(|(trust, _)| trust).filter(|trust| !trust.contains('*'));
+    named.filter(|trust| !trust.is_empty()).chain([TRUST]).collect()
+}
