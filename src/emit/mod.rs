@@ -32,9 +32,9 @@ pub use flux::OutputShape;
 pub(crate) use flux::Suites;
 pub(crate) use template::{Draft, HoleValues, PreviewValues};
 
-use self::template::{Part, Parts, names_of};
+use self::template::{Maker, Part, Parts, names_of};
 use crate::kube::{Id, Object, Order};
-use crate::plan::{Alias, Copied, Plan, Room};
+use crate::plan::{Alias, Copied, Environment, Plan, Room};
 
 /// The file of a tree that an object of a preview belongs in.
 #[derive(Debug, Clone, Copy)]
@@ -172,12 +172,12 @@ impl<'p> Emission<'p> {
         std::iter::once(env.first_room()).chain(others).collect()
     }
 
-    /// The objects of the preview with this index, in the order of names. `room` is empty and lends
+    /// The objects of the preview with this index, in the order of names. `spare` is empty and lends
     /// its memory: one thread makes many previews.
     #[must_use]
-    pub fn preview<'e>(&'e self, index: usize, room: &mut PreviewValues) -> Preview<'p, 'e> {
+    pub fn preview<'e>(&'e self, index: usize, spare: &mut PreviewValues) -> Preview<'p, 'e> {
         let env = &self.plan.environments[index];
-        let maker = self.parts.of(index, std::mem::take(room));
+        let maker = self.parts.of(index, std::mem::take(spare));
         let owned = self.parts.flux.owns_namespaces();
         let aliases = self.plan.aliases(env);
         let parts =
@@ -220,15 +220,9 @@ impl<'p> Emission<'p> {
         if !grants.is_empty() {
             add(File::Routes, Part::Grants(grants));
         }
-        let mut flux = Vec::new();
-        let rooms = env.rooms.iter().filter(|_| owned);
-        let namespaces = rooms.map(|room| Part::Namespace { room, owned: false });
-        let kustomizations = self.parts.flux.parts().into_iter().map(Part::Flux);
-        for part in namespaces.chain(kustomizations) {
-            maker.drafts(&part, |object| flux.push(object));
-        }
-        *room = maker.into_values();
-        let values = room.take();
+        let flux = self.of_flux(env, &maker);
+        *spare = maker.into_values();
+        let values = spare.take();
         let names = names_of(env);
         let all = HoleValues { others: &values, ..names };
         Order::by(own.iter().map(|(_, object)| object.key(all))).put(&mut own);
@@ -236,5 +230,17 @@ impl<'p> Emission<'p> {
         own.shrink_to_fit();
         let root = self.parts.flux.root(env);
         Preview { name: env.name, rooms: &env.rooms, own, flux, root, names, values }
+    }
+
+    /// The Flux objects of a preview, and before them the Namespaces that they own.
+    fn of_flux<'e>(&'e self, env: &'p Environment<'p>, maker: &Maker<'e, 'p>) -> Vec<Draft<'e>> {
+        let rooms = env.rooms.iter().filter(|_| self.parts.flux.owns_namespaces());
+        let namespaces = rooms.map(|room| Part::Namespace { room, owned: false });
+        let kustomizations = self.parts.flux.parts().into_iter().map(Part::Flux);
+        let mut drafts = Vec::new();
+        for part in namespaces.chain(kustomizations) {
+            maker.drafts(&part, |object| drafts.push(object));
+        }
+        drafts
     }
 }

@@ -121,16 +121,14 @@ fn check_aliases(
 /// After this many previews it is seen whether there are too many mistakes to go on.
 const TOGETHER: usize = 1_000;
 
-/// Plans the previews that `wanted` accepts. Findings of all of them are collected; the plan is complete only if none
-/// of them is an error.
-#[must_use]
-pub(crate) fn plan<'a>(
+/// Plans what each of the previews that `wanted` accepts consists of, in the order of their names.
+fn plan_environments<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
     limits: &OutputLimits,
     wanted: impl Fn(&str) -> bool,
     report: &mut Report,
-) -> Plan<'a> {
+) -> Vec<Environment<'a>> {
     let mut order: Vec<usize> = (0..config.previews.spec.previews.len())
         .filter(|&index| wanted(&config.previews.spec.previews[index].name))
         .collect();
@@ -168,6 +166,20 @@ pub(crate) fn plan<'a>(
         report.absorb(findings.into_inner().expect("no thread panics"));
         finder.report_lacks(report);
     }
+    environments
+}
+
+/// Plans the previews that `wanted` accepts. Findings of all of them are collected; the plan is complete only if none
+/// of them is an error.
+#[must_use]
+pub(crate) fn plan<'a>(
+    config: &'a Config,
+    catalog: &'a Catalog<'a>,
+    limits: &OutputLimits,
+    wanted: impl Fn(&str) -> bool,
+    report: &mut Report,
+) -> Plan<'a> {
+    let environments = plan_environments(config, catalog, limits, wanted, report);
     check_aliases(config, catalog, &environments, report);
     let (mut left_behind, mut of_routes) = (Report::default(), Report::default());
     let ((), routing) = rayon::join(

@@ -102,9 +102,11 @@ impl Envoy {
         Self::spawn(pod, &all)
     }
 
-    /// Starts a proxy of this role that another istiod configures. It need not take what it is told.
+    /// Starts a proxy of this role that asks another istiod for its listeners. It need not take what it is told.
     pub(crate) fn of_istiod(role: &str, pod: &Pod, istiod: &str) -> Outcome<Self> {
         let mut all = bootstrap(role, pod, ADMIN, json!({}));
+        // A proxy asks for listeners once it has its clusters, and those of a waypoint wait for certificates.
+        all["dynamic_resources"]["cds_config"] = Value::Null;
         all["static_resources"]["clusters"][0] = grpc_cluster("istiod", &address(istiod));
         Self::spawn(pod, &all)
     }

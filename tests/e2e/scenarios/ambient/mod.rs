@@ -30,6 +30,20 @@ const XDS: &str = "127.0.0.1:15020";
 /// How long istiod may take to compute what it is told.
 const SETTLING: Duration = Duration::from_secs(60);
 
+/// How many requests were compared, and how many of them lead to a copy.
+#[derive(Default)]
+struct Count {
+    compared: usize,
+    to_copies: usize,
+}
+
+impl Count {
+    fn add(&mut self, other: &Self) {
+        self.compared += other.compared;
+        self.to_copies += other.to_copies;
+    }
+}
+
 /// The second istiod; it ends when this is dropped.
 struct Istiod(Child);
 
@@ -91,7 +105,7 @@ pub(crate) fn run(books: &mut Books) -> Outcome<String> {
     super::clear(books)?;
     let _istiod = Istiod::start()?;
     let (objects, previews, requests) = example()?;
-    let mut asked =
+    let mut count =
         judge(&objects, &previews, &requests).map_err(|error| format!("the example: {error}"))?;
     clear(&previews)?;
     let (mut shops, mut refused, mut seed) = (0, 0, 100);
@@ -100,8 +114,8 @@ pub(crate) fn run(books: &mut Books) -> Outcome<String> {
         let (objects, previews) = shop.in_ambient_mode(documents(&shop.baseline()));
         // A baseline that the API server does not take is nobody's baseline.
         if apply(&listed(&objects)).is_ok() {
-            asked += judge(&objects, &previews, &shop.requests)
-                .map_err(|error| format!("shop {seed}: {error}"))?;
+            let one = judge(&objects, &previews, &shop.requests);
+            count.add(&one.map_err(|error| format!("shop {seed}: {error}"))?);
             shops += 1;
         } else {
             refused += 1;
@@ -109,9 +123,11 @@ pub(crate) fn run(books: &mut Books) -> Outcome<String> {
         clear(&previews)?;
         seed += 1;
     }
+    let Count { compared, to_copies } = count;
+    ensure(to_copies > 0, || "no request leads to a copy".to_owned())?;
     Ok(format!(
-        "istiod's configuration of the waypoint decides {asked} requests to the example and to {shops} random shops as the \
-         evaluator predicts ({refused} shops more had a baseline that the API server refuses)"
+        "istiod's configuration of the waypoint decides {compared} requests to the example and to {shops} random shops as the \
+         evaluator predicts, {to_copies} of them for copies ({refused} shops more had a baseline that the API server refuses)"
     ))
 }
 
@@ -141,7 +157,7 @@ fn example() -> Outcome<(Vec<Value>, Value, Vec<Request>)> {
 }
 
 /// Applies a baseline and its previews, and compares every request to every service with and without a key.
-fn judge(objects: &[Value], previews: &Value, requests: &[Request]) -> Outcome<usize> {
+fn judge(objects: &[Value], previews: &Value, requests: &[Request]) -> Outcome<Count> {
     let folder = scratch("ambient");
     let write =
         |name: &str, text: &str| fs::write(folder.join(name), text).map_err(|e| e.to_string());
@@ -161,7 +177,7 @@ fn judge(objects: &[Value], previews: &Value, requests: &[Request]) -> Outcome<u
         let dump = page(&format!("/debug/config_dump?proxyID={}.{}", pod.name, pod.namespace))?;
         write("dump.json", &dump)?;
         let table = Table::read(&serde_json::from_str(&dump).map_err(|error| error.to_string())?)?;
-        let mut asked = 0;
+        let mut count = Count::default();
         for (service, port) in services(objects) {
             for request in requests {
                 for key in &keys {
@@ -169,21 +185,27 @@ fn judge(objects: &[Value], previews: &Value, requests: &[Request]) -> Outcome<u
                         Some(key) => request.clone().header("x-preview-id", key),
                         None => request.clone(),
                     };
-                    compare(&mesh, &table, &service, port, &request)?;
-                    asked += 1;
+                    count.add(&compare(&mesh, &table, &service, port, &request)?);
                 }
             }
         }
-        Ok(asked)
+        Ok(count)
     })
 }
 
-fn compare(mesh: &Mesh, table: &Table, service: &str, port: u16, request: &Request) -> Outcome {
+/// Fails where istiod leads a request elsewhere than is predicted.
+fn compare(
+    mesh: &Mesh,
+    table: &Table,
+    service: &str,
+    port: u16,
+    request: &Request,
+) -> Outcome<Count> {
     let host = fqdn(service, BASELINE);
     let call =
         Call { from: BASELINE.to_owned(), host: host.clone(), port, request: request.clone() };
     let predicted = match mesh.call_by_waypoint(&call, BASELINE).normal() {
-        Answer::Undefined(_) | Answer::Failed(_) => return Ok(()),
+        Answer::Undefined(_) | Answer::Failed(_) => return Ok(Count::default()),
         Answer::Backends { destinations, .. } => {
             Led::to(destinations.into_iter().map(|(to, share)| {
                 // Nobody answers for what is not there.
@@ -197,7 +219,11 @@ fn compare(mesh: &Mesh, table: &Table, service: &str, port: u16, request: &Reque
     let told = table.answer(&host, port, request)?;
     ensure(told == predicted, || {
         format!("{service}:{port} {request:?}: istiod says {told:?}, predicted is {predicted:?}")
-    })
+    })?;
+    let baseline = format!(".{BASELINE}.svc.cluster.local");
+    let is_copy = |host: &String| !host.is_empty() && !host.ends_with(&baseline);
+    let to_copies = matches!(&told, Led::To(all) if all.keys().any(|(host, _)| is_copy(host)));
+    Ok(Count { compared: 1, to_copies: usize::from(to_copies) })
 }
 
 /// The pod of the waypoint, and what makes istiod take its Gateway for ready: nothing here deploys Gateways.
