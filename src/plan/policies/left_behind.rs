@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use super::names_targets;
 use super::reach::Targets;
+use super::{destinations, names_targets};
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::Object;
 use crate::kube::kinds::{self, PolicyFate};
 use crate::kube::meta::{CHOOSING, PUBLISHING, SPREADING};
-use crate::model::Catalog;
+use crate::model::{Catalog, Mesh};
 use crate::plan::environment::Environment;
 use crate::spec::Config;
 
@@ -68,7 +68,10 @@ fn not_copied(
     for policy in catalog.objects().filter(|object| !is_copied(object)) {
         let Some(kind) = kinds::find(&policy.id.group, &policy.id.kind) else { continue };
         let is_followed = kind.group == "security.istio.io" || !names_targets(policy);
-        if kind.policy_fate == PolicyFate::Copied && is_followed {
+        // The baseline's waypoints follow it for the original, and not for copies.
+        let is_lost =
+            catalog.mesh == Mesh::Ambient && policy.is(destinations::GROUP, destinations::KIND);
+        if kind.policy_fate == PolicyFate::Copied && is_followed && !is_lost {
             continue;
         }
         let is_of = |copies: &&Targets<'_>| match kind.is_cluster_scoped {

@@ -32,8 +32,8 @@ use self::reach::Targets;
 use super::environment::{Copied, Environment};
 use super::routing::Routing;
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::kube::{Object, kinds, marks};
-use crate::model::Catalog;
+use crate::kube::{Object, istio, kinds, marks};
+use crate::model::{Catalog, Mesh};
 use crate::spec::Config;
 use crate::yaml::Node;
 
@@ -120,6 +120,7 @@ pub(super) fn plan<'a>(
         for original in catalog.of_kind(group, kind) {
             let treated = treat(&estate, original, report);
             policies.refused.extend(treated.is_refused.then_some(original.number));
+            report.extend(unknown_to_ztunnel(&estate, original, &treated));
             policies.rewritten.extend(treated.copy.map(|spec| (original.number, spec)));
             let sibling = treated.sibling.map(|spec| Sibling { original, spec });
             report.extend(sibling.as_ref().and_then(|sibling| name_too_long(config, sibling)));
@@ -137,7 +138,9 @@ pub(super) fn copied_with<'a>(catalog: &'a Catalog<'a>) -> Vec<Vec<&'a Object>> 
         let Some(targets) = targets.get(policy.id.namespace.as_str()) else { continue };
         let Some(kind) = kinds::find(&policy.id.group, &policy.id.kind) else { continue };
         // What names its targets is followed by a waypoint or a Gateway, and previews have neither.
-        let is_empty = names_targets(policy) || destinations::sets_nothing(policy);
+        let is_empty = names_targets(policy)
+            || destinations::sets_nothing(policy)
+            || is_for_missing_sidecars(catalog, policy);
         if kind.policy_fate == kinds::PolicyFate::Copied && !is_empty {
             // Pods of suites have labels that nobody knows here, and what binds all pods binds them.
             let touched = match network::binds_strangers(policy)
@@ -168,6 +171,39 @@ pub(super) fn names_targets(policy: &Object) -> bool {
     let spec = |key: &str| policy.node.at(&["spec", key]);
     spec("targetRef").is_some_and(|one| !one.entries().is_empty())
         || spec("targetRefs").is_some_and(|all| !all.items().is_empty())
+}
+
+/// Whether a policy sets up sidecars where there are none, in ambient mode. Waypoints, which follow some of these
+/// kinds, are the baseline's alone.
+fn is_for_missing_sidecars(catalog: &Catalog<'_>, policy: &Object) -> bool {
+    const OF_PROXIES: [&str; 3] = ["extensions.istio.io", istio::GROUP, "telemetry.istio.io"];
+    catalog.mesh == Mesh::Ambient && OF_PROXIES.contains(&policy.id.group.as_str())
+}
+
+/// The finding that a policy would name the namespaces of previews by a pattern that ztunnel does not know. It takes a
+/// `*` at an end of a name alone, where sidecars and waypoints take it anywhere (`stringToMatch` of istiod's index for
+/// ambient mode).
+fn unknown_to_ztunnel(
+    estate: &Estate<'_>,
+    original: &Object,
+    treated: &Treated,
+) -> Option<Diagnostic> {
+    if estate.catalog.mesh != Mesh::Ambient || names_targets(original) {
+        return None;
+    }
+    let specs = || [&treated.copy, &treated.sibling].into_iter().flatten();
+    let is_unknown = |pattern: &str| {
+        let is_inside = !pattern.starts_with('*') && !pattern.ends_with('*');
+        is_inside && specs().any(|spec| spec.any_text(&|text| text == pattern))
+    };
+    let pattern = estate.homes.iter().map(|home| &home.previews).find(|one| is_unknown(one))?;
+    let message = format!(
+        "{} would name previews by `{pattern}`, and ztunnel, which follows it, knows no `*` inside of a name",
+        original.id
+    );
+    let help = "set `spec.namespace: \"{baseline}-{preview}\"`: then the namespaces of previews begin alike";
+    let finding = Diagnostic::new(&code::POLICY_UNLIKE, message, help);
+    Some(finding.at(original.place(), "has no targetRefs, so ztunnel follows it"))
 }
 
 /// The finding that what is added beside a policy cannot have its name.
