@@ -43,6 +43,9 @@ pub(crate) fn run(_: &mut Books) -> Outcome<String> {
         kubectl(arguments)?;
     }
     kubectl(&["delete", "-f", &cluster.join("reserved.yaml").display().to_string()])?;
+    // Nor is it forgotten at once, and the next scenario makes namespaces with the prefix.
+    let anybody = || attempt(&[], &namespace("pr-9930", json!({})));
+    wait("the policy to be forgotten", lab::PATIENCE, anybody)?;
     outcome
 }
 
@@ -110,9 +113,14 @@ fn label(who: &str, namespace: &str, labels: &[&str]) -> Outcome {
 
 /// Fails where an administrator may make this.
 fn refused(what: &str, object: &Value) -> Outcome {
+    told(what, attempt(&[ADMIN], object))
+}
+
+/// Whether somebody may make this, of which nothing stays.
+fn attempt(who: &[&str], object: &Value) -> Outcome {
     let mut command = Command::new("kubectl");
-    command.args([ADMIN, "create", "--dry-run=server", "-f", "-"]);
-    told(what, lab::run(&mut command, &stream(std::slice::from_ref(object))).map(drop))
+    command.args(who).args(["create", "--dry-run=server", "-f", "-"]);
+    lab::run(&mut command, &stream(std::slice::from_ref(object))).map(drop)
 }
 
 /// Fails where something was not refused in the policy's words.
