@@ -3,20 +3,26 @@
 mod affected;
 mod flux;
 mod form;
+mod limits;
 mod pattern;
 mod preview;
 mod read;
 mod registries;
+mod routing;
 mod schema;
+mod services;
 mod time;
 mod v1alpha1;
 
 pub(crate) use affected::*;
 pub(crate) use flux::*;
+pub(crate) use limits::*;
 pub use preview::*;
 pub use read::Config;
 pub(crate) use read::{foreign_to_us, read_affected};
+pub(crate) use routing::*;
 pub(crate) use schema::{affected_schema, definition, previews_schema};
+pub(crate) use services::*;
 pub(crate) use time::time;
 pub(crate) use v1alpha1::*;
 

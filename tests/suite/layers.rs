@@ -234,21 +234,22 @@ fn codes(source: &Source) -> Vec<String> {
     found
 }
 
-/// The names that src/diagnostic/code.rs gives to codes: `NAME = "id"`.
+/// The names that the files of src/diagnostic/code give to codes: `NAME = "id"`.
 fn defined() -> Vec<String> {
     let mut found = Vec::new();
     let sources = program();
-    let codes = sources.iter().find(|source| source.name == "src/diagnostic/code.rs");
-    walk(&codes.expect("the codes have a file").tokens, &mut |tokens| {
-        for window in tokens.windows(3) {
-            if let [TokenTree::Ident(name), equals, TokenTree::Literal(_)] = window
-                && is_punct(Some(equals), '=')
-                && name != "doc"
-            {
-                found.push(name.to_string());
+    for source in sources.iter().filter(|one| one.name.starts_with("src/diagnostic/code/")) {
+        walk(&source.tokens, &mut |tokens| {
+            for window in tokens.windows(3) {
+                if let [TokenTree::Ident(name), equals, TokenTree::Literal(_)] = window
+                    && is_punct(Some(equals), '=')
+                    && name != "doc"
+                {
+                    found.push(name.to_string());
+                }
             }
-        }
-    });
+        });
+    }
     found
 }
 

@@ -1,0 +1,60 @@
+//! `spec.limits`: what previews may not exceed.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::registries::Registries;
+
+/// What a preview may not exceed.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Limits {
+    /// How many previews there may be.
+    pub previews: u32,
+    /// How many aliases `dependencies: all` may make over all previews: each costs memory in every sidecar.
+    pub aliases: u32,
+    /// How many replicas a copy may have, whether `replicas` or a patch gives them.
+    #[schemars(range(max = 2_147_483_647))]
+    pub replicas: u32,
+    /// Registries that images may come from, or parts of them such as `ghcr.io/shop`: all below it, and
+    /// nothing whose name only begins alike. Without a host it is a folder of Docker Hub. Empty: any image.
+    #[schemars(with = "Vec<String>")]
+    pub registries: Registries,
+    /// Images must name a digest.
+    pub require_digest: bool,
+    /// What the namespace of each preview may use.
+    pub quota: Quota,
+}
+
+/// What the namespace of a preview may use, in Kubernetes' words.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Quota {
+    /// `spec.hard` of a ResourceQuota, such as `{requests.cpu: "4", pods: 20}`. Absent: no ResourceQuota.
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub hard: IgnoredAny,
+    /// `spec` of a LimitRange, with its list `limits`: what containers get that ask for nothing. Absent: no
+    /// LimitRange.
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub limit_range: IgnoredAny,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        // A preview is looked at by a few people. Ten replicas each are more than any needs, and a typing
+        // error does not fill a cluster.
+        Self {
+            previews: 100,
+            // About 1.4 MB of configuration in each sidecar that sees them all.
+            aliases: 10_000,
+            replicas: 10,
+            registries: Registries::default(),
+            require_digest: false,
+            quota: Quota::default(),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! `spec.routing`: what marks a request as a preview's, how it is led, and where it comes in.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::kube::RouteApi;
+
+/// How requests find a preview.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Routing {
+    /// The API that routes are written in.
+    pub api: Api,
+    /// What leads requests inside the cluster.
+    pub data_plane: DataPlane,
+    /// What marks a request as belonging to a preview.
+    pub key: RoutingKey,
+    /// How a preview is reached from outside.
+    pub entries: Vec<Entry>,
+}
+
+/// The API that routes are written in.
+#[expect(clippy::enum_variant_names, reason = "the Gateway API has that name")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Api {
+    /// Per service: what it already uses, else the Gateway API.
+    #[default]
+    Auto,
+    /// HTTPRoute and GRPCRoute.
+    GatewayApi,
+    /// VirtualService.
+    Istio,
+}
+
+impl Api {
+    /// The API that all services must use; none where each may use its own.
+    pub(crate) fn required(self) -> Option<RouteApi> {
+        match self {
+            Self::Auto => None,
+            Self::GatewayApi => Some(RouteApi::GatewayApi),
+            Self::Istio => Some(RouteApi::Istio),
+        }
+    }
+}
+
+/// What leads requests inside the cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum DataPlane {
+    /// A proxy beside every pod: Istio's, or that of Linkerd or Kuma where Namespace or pods say so.
+    #[default]
+    Sidecar,
+    /// Istio's waypoints.
+    Ambient,
+    /// Another mesh that follows routes of the Gateway API, such as Cilium.
+    Other,
+    /// Nothing: only requests through entries are led to copies.
+    None,
+}
+
+impl DataPlane {
+    /// How it is written.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sidecar => "`sidecar`",
+            Self::Ambient => "`ambient`",
+            Self::Other => "`other`",
+            Self::None => "`none`",
+        }
+    }
+}
+
+/// What marks a request as belonging to a preview.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct RoutingKey {
+    /// Header whose value is the preview's name.
+    pub header: String,
+    /// Member of the W3C baggage header that also marks a request; empty: none.
+    pub baggage: String,
+}
+
+impl Default for RoutingKey {
+    fn default() -> Self {
+        Self { header: "x-preview-id".to_owned(), baggage: String::new() }
+    }
+}
+
+/// How a preview is reached from outside.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Entry {
+    /// The Gateway that serves the preview hosts.
+    pub gateway: GatewayRef,
+    /// The Gateways that it stands for: their routes get preview hosts, those of others do not. Empty: all.
+    #[serde(default)]
+    pub of: Vec<GatewayName>,
+    /// Template of the host: `{preview}`, `{host}` (first label of the original host), `{hash}` (of
+    /// the original host).
+    pub host: String,
+    /// The original routes drop the key that a client sends. Changes objects of the baseline.
+    #[serde(default)]
+    pub strip_key: bool,
+}
+
+/// A Gateway and, optionally, one of its listeners.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct GatewayRef {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// One of its listeners; absent: all.
+    #[serde(default)]
+    pub section_name: String,
+}
+
+/// A Gateway to which routes of the baseline are attached.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct GatewayName {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
