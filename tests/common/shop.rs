@@ -335,6 +335,15 @@ impl Shop {
         destinations
     }
 
+    /// Every port of every service with every request of the case.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = (&str, u16, &Request)> {
+        self.services.iter().flat_map(move |service| {
+            service.ports.iter().flat_map(move |&port| {
+                self.requests.iter().map(move |request| (service.name.as_str(), port, request))
+            })
+        })
+    }
+
     /// The manifests of the baseline.
     pub(crate) fn baseline(&self) -> String {
         let mut objects = vec![json!({

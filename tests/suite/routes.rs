@@ -43,18 +43,10 @@ impl Judged {
         let after = Mesh::new(&documents(&answer.stdout));
         Self { shop, before, after }
     }
-
-    /// Every port of every service with every request of the case.
-    fn calls(&self) -> impl Iterator<Item = (&str, u16, &Request)> {
-        self.shop.services.iter().flat_map(move |service| {
-            service.ports.iter().flat_map(move |&port| {
-                self.shop.requests.iter().map(move |request| (service.name.as_str(), port, request))
-            })
-        })
-    }
 }
 
-fn call(mesh: &Mesh, from: &str, host: &str, port: u16, request: &Request) -> Answer {
+/// The answer to a call, told in the way in which answers are compared.
+pub(super) fn call(mesh: &Mesh, from: &str, host: &str, port: u16, request: &Request) -> Answer {
     let (from, host) = (from.to_owned(), host.to_owned());
     mesh.call(&Call { from, host, port, request: request.clone() }).normal()
 }
@@ -106,7 +98,7 @@ proptest! {
     fn without_the_key_nothing_changes(seed in any::<u64>()) {
         let case = Judged::new(seed);
         let misses = near_misses();
-        for (index, (service, port, request)) in case.calls().enumerate() {
+        for (index, (service, port, request)) in case.shop.calls().enumerate() {
             let host = fqdn(service, shop::BASELINE);
             for (from, host) in [(shop::BASELINE, service), (shop::BASELINE, &host), ("elsewhere", &host), ("far", &host)] {
                 let expected = call(&case.before, from, host, port, request);
@@ -138,7 +130,7 @@ proptest! {
         let case = Judged::new(seed);
         for preview in &case.shop.previews {
             let keys = keys(&case.shop, &preview.name);
-            for (index, (service, port, request)) in case.calls().enumerate() {
+            for (index, (service, port, request)) in case.shop.calls().enumerate() {
                 let (name, value) = &keys[index % keys.len()];
                 let keyed = request.clone().header(name, value);
                 let host = fqdn(service, shop::BASELINE);
@@ -157,7 +149,7 @@ proptest! {
     fn inside_a_preview_its_copies_answer_by_the_baselines_rules(seed in any::<u64>()) {
         let case = Judged::new(seed);
         for preview in &case.shop.previews {
-            for (service, port, request) in case.calls() {
+            for (service, port, request) in case.shop.calls() {
                 let host = fqdn(service, shop::BASELINE);
                 let expected = match preview.services.iter().any(|name| name == service) {
                     true => call(&case.before, shop::BASELINE, &host, port, request)

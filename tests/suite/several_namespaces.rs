@@ -8,8 +8,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use serde_json::{Value, json};
 
-use super::evaluator::{Answer, Call, Mesh, Request, fqdn};
+use super::evaluator::{Mesh, fqdn};
 use super::orchestrator::{ANABRANCH, run};
+use super::routes::call;
 use super::schema::documents;
 use super::shop::{BASELINE, Preview, Shop};
 
@@ -133,20 +134,6 @@ impl Judged {
         let (before, after) = (Mesh::new(&objects), Mesh::new(&documents(&answer.stdout)));
         Some(Self { shop, before, after })
     }
-
-    /// Every port of every service with every request of the case.
-    fn calls(&self) -> impl Iterator<Item = (&str, u16, &Request)> {
-        self.shop.services.iter().flat_map(move |service| {
-            service.ports.iter().flat_map(move |&port| {
-                self.shop.requests.iter().map(move |request| (service.name.as_str(), port, request))
-            })
-        })
-    }
-}
-
-fn call(mesh: &Mesh, from: &str, host: &str, port: u16, request: &Request) -> Answer {
-    let (from, host) = (from.to_owned(), host.to_owned());
-    mesh.call(&Call { from, host, port, request: request.clone() }).normal()
 }
 
 /// The namespace of a preview for one of the baseline's.
@@ -175,7 +162,7 @@ proptest! {
     #[test]
     fn the_key_swaps_copies_wherever_they_and_their_callers_live(seed in any::<u64>()) {
         let Some(case) = Judged::new(seed) else { return Ok(()) };
-        for (index, (service, port, request)) in case.calls().enumerate() {
+        for (index, (service, port, request)) in case.shop.calls().enumerate() {
             let host = fqdn(service, home(service));
             let from = [BASELINE, OTHER, "far"][index % 3];
             let expected = call(&case.before, from, &host, port, request);
@@ -200,7 +187,7 @@ proptest! {
                     continue;
                 }
                 let from = room(preview, namespace);
-                for (service, port, request) in case.calls() {
+                for (service, port, request) in case.shop.calls() {
                     let (host, is_near) = (fqdn(service, home(service)), home(service) == namespace);
                     if is_near {
                         let expected = match changes(service) {
