@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::books::documents;
 use crate::lab::{Outcome, stream};
@@ -26,8 +26,8 @@ metadata: {{name: {name}, namespace: flux-system}}
 spec:
   interval: 1h
   sourceRef: {{kind: OCIRepository, name: {name}}}
-  path: ./flux
   serviceAccountName: previews
+  path: ./flux
   prune: true
   wait: false
 "
@@ -49,11 +49,12 @@ pub(crate) fn account() -> Outcome<String> {
         } else {
             // Two scenarios make those of the template itself, and take them away.
             object["metadata"]["name"] = json!("previews-of-the-lab");
-            if object["roleRef"].is_object() {
-                object["roleRef"]["name"] = json!("previews-of-the-lab");
+            if let Some(role) = object.get_mut("roleRef") {
+                role["name"] = json!("previews-of-the-lab");
             }
         }
-        for subject in object["subjects"].as_array_mut().into_iter().flatten() {
+        let subjects = object.get_mut("subjects").and_then(Value::as_array_mut);
+        for subject in subjects.into_iter().flatten() {
             subject["namespace"] = json!(HOME);
         }
         if object["kind"] == "ClusterRole" {
