@@ -29,6 +29,7 @@ pub(crate) mod routing;
 mod secrets;
 mod shared;
 mod sidecars;
+mod storage;
 pub mod treatment;
 mod unsaid;
 

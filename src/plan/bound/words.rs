@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Bound, Named, objects, of};
+use super::fields::FIELDS;
+use super::{Bound, Named, objects, of, stores};
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::Object;
 use crate::kube::bindings::To;
@@ -12,7 +13,7 @@ use crate::plan::copied::Copies;
 use crate::yaml::Node;
 
 /// So many places are shown, and so many objects are named.
-const SHOWN: usize = 5;
+pub(super) const SHOWN: usize = 5;
 
 /// Those of whom the same is true.
 #[derive(Default)]
@@ -36,7 +37,8 @@ pub(in crate::plan) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &
             match bound.binding.to {
                 To::Identity(..) if bound.text().eq_ignore_ascii_case("false") => {}
                 To::Identity(says, help) => {
-                    granted.entry((says, help)).or_default().add(original, &bound);
+                    let who = granted.entry((says, help)).or_default();
+                    who.add(original, bound.key, bound.value.place);
                 }
                 To::Object(group, kind, form) if !group.is_empty() => {
                     let named = objects(catalog, home, &bound, (group, kind), form);
@@ -45,15 +47,26 @@ pub(in crate::plan) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &
                         Named::Found(_) => None,
                     });
                     for name in names {
-                        missing.entry((kind, name)).or_default().add(original, &bound);
+                        let who = missing.entry((kind, name)).or_default();
+                        who.add(original, bound.key, bound.value.place);
                     }
                 }
                 To::Object(..) | To::Dapr | To::Address => {}
             }
         }
+        for field in FIELDS {
+            for value in field.values(&original.node) {
+                let is_same = |one: &&Node| one.text() == value.text();
+                if copies.keep(original, |body| field.values(body).iter().any(is_same)) {
+                    let who = granted.entry((field.says, field.help)).or_default();
+                    who.add(original, field.key, value.place);
+                }
+            }
+        }
     }
     report.extend(granted.iter().map(|(says, who)| not_granted(*says, who)));
     report.extend(missing.iter().map(|((kind, name), who)| names_nothing(kind, name, who)));
+    stores::check(plan, copies, report);
     dapr(copies, report);
 }
 
@@ -63,12 +76,12 @@ fn has(catalog: &Catalog<'_>, home: &str, body: &Node, bound: &Bound<'_>) -> boo
 }
 
 impl<'a> Who<'a> {
-    fn add(&mut self, object: &'a Object, bound: &Bound<'a>) {
-        self.keys.insert(bound.key);
+    fn add(&mut self, object: &'a Object, key: &'a str, place: Place) {
+        self.keys.insert(key);
         self.objects.push(object);
         // That of the Namespace is one place, for all workloads.
-        if !self.places.contains(&bound.value.place) {
-            self.places.push(bound.value.place);
+        if !self.places.contains(&place) {
+            self.places.push(place);
         }
     }
 
