@@ -55,6 +55,9 @@ const NAMED: &str = "kept, and named where a copy may write (`shared-with-origin
 const TEMPLATE: &str = "kept; one that asks for a PersistentVolume by name or labels is named (`shared-with-original`), \
                         one that takes its content from another object is refused (`volume-claim`)";
 
+const DISK: &str = "the same for every pod, on one node at a time";
+const ON_ONE_NODE: &str = "kept, and named (`shared-with-original`)";
+
 fn volumes() -> Vec<[String; 3]> {
     let own = OWN_DRIVERS.map(|driver| format!("`{driver}`")).join(", ");
     let of_drivers = format!(
@@ -62,6 +65,8 @@ fn volumes() -> Vec<[String; 3]> {
     );
     let of_template =
         format!("{TEMPLATE}; with `volumes: empty` either of these is an empty directory");
+    let of_nodes = format!("{NAMED}; a socket always");
+    let of_google = format!("{ON_ONE_NODE}, unless it is `readOnly`");
     let row = |(name, fate): &(&str, Fate)| {
         let [is, what] = match fate {
             Fate::Own => ["each pod's own", "kept"],
@@ -71,11 +76,10 @@ fn volumes() -> Vec<[String; 3]> {
                 ["a claim", "refused (`volume-claim`); with `volumes: empty` an empty directory"]
             }
             Fate::Driver => ["what a driver makes", &of_drivers],
+            Fate::Shared if *name == "hostPath" => ["the same for every pod", &of_nodes],
             Fate::Shared => ["the same for every pod", NAMED],
-            Fate::Disk => [
-                "the same for every pod, on one node at a time",
-                "kept, and named (`shared-with-original`)",
-            ],
+            Fate::Disk if *name == "gcePersistentDisk" => [DISK, &of_google],
+            Fate::Disk => [DISK, ON_ONE_NODE],
         };
         [format!("`{name}`"), is.to_owned(), what.to_owned()]
     };

@@ -18,10 +18,10 @@ pub struct ServiceFacts {
     /// Copied, but calls from outside the preview keep going to the baseline.
     #[serde(default)]
     pub unrouted: bool,
-    /// What to do with StatefulSets.
+    /// What to do with StatefulSets. Other workloads take no notice of it.
     #[serde(default)]
     pub stateful: Stateful,
-    /// What to do with PersistentVolumeClaims.
+    /// What to do with PersistentVolumeClaims, those among them that a StatefulSet's templates make.
     #[serde(default)]
     pub volumes: Volumes,
     /// What its ports speak, where the manifest does not say it.
@@ -60,7 +60,7 @@ pub enum Stateful {
     /// An error.
     #[default]
     Refuse,
-    /// Copied, with storage of its own.
+    /// Copied; what its templates claim is new and empty.
     Copy,
 }
 
@@ -68,7 +68,7 @@ pub enum Stateful {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Volumes {
-    /// An error.
+    /// Claims that volumes name are an error; those of templates are made anew.
     #[default]
     Refuse,
     /// They become emptyDir volumes.

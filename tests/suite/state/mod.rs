@@ -1,6 +1,7 @@
 //! State: what becomes in a copy of every kind of workload, of every type of volume and of what pods name. The tables
 //! that the guide shows are made of the program's own lists; a row without a case here fails.
 
+mod annotations;
 mod references;
 mod stores;
 mod volumes;
@@ -24,20 +25,23 @@ struct Outcome {
     failed: bool,
 }
 
-/// Renders. `facts` are of the service, `external` lists what is there by other means.
-fn outcome(baseline: &[Value], facts: &Value, external: &Value) -> Outcome {
+/// Renders. `facts` are of the service, `more` is what else the spec has.
+fn outcome(baseline: &[Value], facts: &Value, more: &Value) -> Outcome {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let mut service = json!({"name": "cart"});
     for (key, value) in facts.as_object().expect("facts are fields") {
         service[key] = value.clone();
     }
-    let previews = json!({
+    let mut previews = json!({
         "apiVersion": "anabranch.dev/v1alpha1", "kind": "Previews", "metadata": {"name": "shop"},
         "spec": {
-            "baseline": {"namespace": "shop"}, "services": [service], "external": external,
+            "baseline": {"namespace": "shop"}, "services": [service],
             "previews": [{"name": PREVIEW, "services": [{"name": "cart"}]}],
         },
     });
+    for (key, value) in more.as_object().expect("a spec has fields") {
+        previews["spec"][key] = value.clone();
+    }
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace",
         "metadata": {"name": "shop", "labels": {"istio-injection": "enabled", "team": "shop"}}});
     let all = [&[namespace], baseline].concat();

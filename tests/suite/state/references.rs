@@ -73,10 +73,10 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-fn run(kind: &str, pod_fields: &Value, more: &[Value], external: &Value) -> Outcome {
+fn run(kind: &str, pod_fields: &Value, more: &[Value], spec: &Value) -> Outcome {
     let facts = json!({"stateful": "copy"});
     let all = [&[service(), workload(kind, &pod(pod_fields))], more].concat();
-    outcome(&all, &facts, external)
+    outcome(&all, &facts, spec)
 }
 
 /// The same, where each place that names the object says that pods do without it.
@@ -101,7 +101,7 @@ fn what_a_pod_names_is_copied_or_missed_or_left_to_others_wherever_it_is_named()
     for (kind, api_version, fields, can_be_optional) in cases() {
         let thing = object(api_version, kind, "thing");
         let list = if kind == "ConfigMap" { "configMaps" } else { "secrets" };
-        let external = json!({list: ["thing"]});
+        let external = json!({"external": {list: ["thing"]}});
         for of in ["Deployment", "StatefulSet"] {
             let there = run(of, &fields, std::slice::from_ref(&thing), &json!({}));
             assert!(!there.failed, "{fields}: {}", there.words);
@@ -139,7 +139,7 @@ fn what_is_listed_as_external_is_not_made_by_copies_of_its_maker_either() {
     let fields = json!({"imagePullSecrets": [{"name": "thing"}]});
     let made = run("Deployment", &fields, std::slice::from_ref(&maker), &json!({}));
     made.copy("ExternalSecret", "maker");
-    let listed = run("Deployment", &fields, &[maker], &json!({"secrets": ["thing"]}));
+    let listed = run("Deployment", &fields, &[maker], &json!({"external": {"secrets": ["thing"]}}));
     assert!(!listed.failed && listed.find("ExternalSecret", "maker").is_none(), "{}", listed.words);
 }
 

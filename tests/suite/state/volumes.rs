@@ -361,3 +361,16 @@ fn a_claim_that_is_used_as_a_device_cannot_become_an_empty_directory() {
         .failed
     );
 }
+
+#[test]
+fn claims_of_copies_count_in_a_quota() {
+    let quota = json!({"limits": {"quota": {"hard": {"persistentvolumeclaims": "0"}}}});
+    let own = json!({"volumes": [{"name": "own", "ephemeral": claim(&json!({}))}]});
+    let baseline = set(&claim(&json!({})), &own, &json!({}));
+    for (volumes, count) in [("refuse", "2"), ("empty", "1")] {
+        let facts = json!({"stateful": "copy", "volumes": volumes});
+        let refused = outcome(&baseline, &facts, &quota);
+        let words = format!("persistentvolumeclaims may be 0, and `pr-1` has {count}");
+        assert!(refused.failed && refused.says("quota-exceeded", &words), "{}", refused.words);
+    }
+}
