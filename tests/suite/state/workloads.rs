@@ -171,3 +171,31 @@ fn a_rollout_that_refers_to_a_deployment_leaves_it_to_be_copied() {
     assert_eq!(outcome.copy("Deployment", "cart")["spec"]["replicas"], 1);
     assert!(outcome.find("Rollout", "cart").is_none());
 }
+
+#[test]
+fn what_a_deployment_makes_is_left_out_where_the_input_was_written_from_a_cluster() {
+    let owned = |kind: &str, group: &str, name: &str, [of, owner]: [&str; 2]| {
+        let mut one = of_kind(kind, group);
+        one["metadata"]["name"] = json!(name);
+        one["metadata"]["ownerReferences"] = json!([{"apiVersion": "apps/v1", "kind": of, "name": owner, "uid": "7", "controller": true}]);
+        one
+    };
+    let set = owned("ReplicaSet", "apps", "cart-7", ["Deployment", "cart"]);
+    let pod_of_set = owned("Pod", "", "cart-7-x", ["ReplicaSet", "cart-7"]);
+    let deployment = workload("Deployment", &pod(&json!({})));
+    let all = [service(), deployment, set.clone(), pod_of_set];
+    let outcome = super::outcome(&all, &json!({}), &json!({}));
+    assert!(!outcome.failed, "{}", outcome.words);
+    assert!(
+        outcome.says(
+            "left-out",
+            "ReplicaSet shop/cart-7 is left out of previews: Deployment shop/cart makes it"
+        ),
+        "{}",
+        outcome.words
+    );
+    assert!(outcome.says("left-out", "Pod shop/cart-7-x"), "{}", outcome.words);
+
+    let alone = super::outcome(&[service(), set], &json!({}), &json!({}));
+    assert!(alone.failed && alone.says("unsupported-workload", "ReplicaSet"), "{}", alone.words);
+}
