@@ -35,8 +35,8 @@ pub(in crate::plan) static FIELDS: &[Field] = &[
         of: issuers,
     },
     Field {
-        key: "spec.parameters.roleName",
-        on: "a SecretProviderClass of Vault",
+        key: "parameters.roleName",
+        on: "the SecretProviderClass of Vault that a pod mounts",
         says: ROLE,
         help: ROLE_HELP,
         of: |body| one(body, "SecretProviderClass", &["spec", "parameters", "roleName"]),

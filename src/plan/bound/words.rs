@@ -7,7 +7,7 @@ use super::{Bound, Named, objects, of, stores};
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::Object;
 use crate::kube::bindings::To;
-use crate::model::{Catalog, pod_annotations};
+use crate::model::{Catalog, Referent, pod_annotations, pod_spec, references};
 use crate::plan::Plan;
 use crate::plan::copied::Copies;
 use crate::yaml::Node;
@@ -59,7 +59,9 @@ pub(in crate::plan) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &
                 let is_same = |one: &&Node| one.text() == value.text();
                 if copies.keep(original, |body| field.values(body).iter().any(is_same)) {
                     let who = granted.entry((field.says, field.help)).or_default();
-                    who.add(original, field.key, value.place);
+                    for asking in who_asks(copies, original) {
+                        who.add(asking, field.key, value.place);
+                    }
                 }
             }
         }
@@ -68,6 +70,22 @@ pub(in crate::plan) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &
     report.extend(missing.iter().map(|((kind, name), who)| names_nothing(kind, name, who)));
     stores::check(plan, copies, report);
     dapr(copies, report);
+}
+
+/// Who asks for something by the field of an object: of a class, the workloads that mount it.
+fn who_asks<'a>(copies: &Copies<'a, '_>, object: &'a Object) -> Vec<&'a Object> {
+    if object.id.kind != "SecretProviderClass" {
+        return vec![object];
+    }
+    let mounts = |one: &&&Object| {
+        let named = pod_spec(&one.node).map(references).unwrap_or_default();
+        one.id.namespace == object.id.namespace
+            && named.iter().any(|reference| {
+                reference.referent == Referent::SecretProviderClass
+                    && object.id.name == reference.name
+            })
+    };
+    copies.originals().iter().filter(mounts).copied().collect()
 }
 
 /// Whether a body is still bound like this.

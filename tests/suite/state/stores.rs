@@ -139,7 +139,7 @@ fn fields() -> Vec<(&'static str, Vec<Value>)> {
             "csi.cert-manager.io/issuer-name",
             volume(csi("csi.cert-manager.io", json!({"csi.cert-manager.io/issuer-name": "ca"}))),
         ),
-        ("spec.parameters.roleName", [volume(mounted), vec![class]].concat()),
+        ("parameters.roleName", [volume(mounted), vec![class]].concat()),
         (
             "spec.provider.vault.auth.kubernetes.role",
             of_store(json!({"kubernetes": {"mountPath": "kubernetes", "role": "cart"}})),
@@ -169,7 +169,7 @@ fn fields_by_which_others_know_the_original_alone_are_named() {
 /// Each field in the guide's table of annotations and fields is tried here.
 #[track_caller]
 fn assert_covered_fields<'f>(fields: impl Iterator<Item = &'f str>) {
-    let places = ["a projected volume", "a volume of", "a SecretProviderClass", "a SecretStore"];
+    let places = ["a projected volume", "a volume of", "the SecretProviderClass", "a SecretStore"];
     let of_fields = |on: &str| places.iter().any(|place| on.starts_with(place));
     let tables = anabranch::treatment::tables();
     let (.., rows) = tables.into_iter().find(|table| table.0 == "annotations").expect("a table");

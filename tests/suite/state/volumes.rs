@@ -140,13 +140,19 @@ fn of_network() -> Vec<Case> {
             .with(&[SECRET]),
         disk("awsElasticBlockStore", json!({"volumeID": "x"})),
         disk("awsElasticBlockStore", json!({"volumeID": "x", "readOnly": true})),
-        disk("azureDisk", json!({"diskName": "x", "diskURI": "x"})),
+        disk(
+            "azureDisk",
+            json!({"diskName": "x", "diskURI": "https://acme.blob.core.windows.net/disks/x.vhd"}),
+        ),
         disk("cinder", json!({"volumeID": "x", "secretRef": secret})).with(&[SECRET]),
         disk("gcePersistentDisk", json!({"pdName": "x"})),
         own("gcePersistentDisk", json!({"pdName": "x", "readOnly": true})),
         disk("photonPersistentDisk", json!({"pdID": "x"})),
-        disk("scaleIO", json!({"gateway": "x", "system": "x", "secretRef": secret}))
-            .with(&[SECRET]),
+        disk(
+            "scaleIO",
+            json!({"gateway": "x", "system": "x", "volumeName": "x", "secretRef": secret}),
+        )
+        .with(&[SECRET]),
         disk("storageos", json!({"volumeName": "x", "secretRef": secret})).with(&[SECRET]),
         disk("vsphereVolume", json!({"volumePath": "x"})),
     ]
