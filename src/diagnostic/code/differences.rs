@@ -191,7 +191,8 @@ codes! {
          which of them are its own; previews add entries.";
     POD_HOST = "pod-host", Warning, "a host name of a single pod cannot be aliased",
         "`db-0.db` names a pod behind a headless Service. In a preview it would need an alias of its\n\
-         own; write it with its namespace, `db-0.db.baseline`, and it works everywhere.";
+         own; write it with its namespace, `db-0.db.baseline`, and it works everywhere. A copied StatefulSet has its own\n\
+         pods under these names, and as many as the preview says: one that calls more of them waits for peers.";
     STRIP_BAGGAGE = "strip-baggage", Warning, "stripping the key drops the whole baggage header",
         "A member of the baggage header cannot be removed alone, so with `stripKey` and a baggage key\n\
          production loses what else clients send in it. Without `stripKey` a client can enter a\n\
