@@ -91,3 +91,36 @@ fn in_ambient_mode_peers_that_a_copy_has_not_are_those_of_the_baseline() {
     let enough = run("cart-0.cart,cart-1.cart", false, &json!({"replicas": 2}), &ambient);
     assert!(!enough.words.contains("shared-with-original"), "{}", enough.words);
 }
+
+#[test]
+fn a_copy_that_calls_the_original_of_a_set_which_is_copied_too_is_named() {
+    for (host, is_named) in [
+        ("cart.shop.svc.cluster.local:7000", true),
+        ("cart-0.cart.shop:7000", true),
+        ("cart:7000", false),
+        ("cart-2.cart:7000", false),
+    ] {
+        for copies_the_set in [true, false] {
+            let mut caller = workload("Deployment", &pod(&json!({})));
+            caller["metadata"]["name"] = json!("api");
+            let labels = json!({"app": "api"});
+            caller["spec"]["selector"]["matchLabels"] = labels.clone();
+            caller["spec"]["template"]["metadata"]["labels"] = labels.clone();
+            caller["spec"]["template"]["spec"]["containers"][0]["env"] =
+                json!([{"name": "DB", "value": host}]);
+            let mut front = super::service();
+            front["metadata"]["name"] = json!("api");
+            front["spec"]["selector"] = labels;
+            let all = [baseline("", false), vec![caller, front]].concat();
+            let mut services = vec![json!({"name": "api"})];
+            services.extend(copies_the_set.then(|| json!({"name": "cart"})));
+            let facts = json!({"stateful": "copy", "unrouted": true});
+            let more = json!({"previews": [{"name": "pr-1", "services": services}]});
+            let outcome = outcome(&all, &facts, &more);
+            assert!(!outcome.failed, "{}", outcome.words);
+            let says =
+                outcome.says("shared-with-original", "which is StatefulSet shop/cart itself");
+            assert_eq!(says, is_named && copies_the_set, "{host}: {}", outcome.words);
+        }
+    }
+}

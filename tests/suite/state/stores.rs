@@ -59,6 +59,25 @@ fn a_store_of_the_namespace_comes_along_with_what_it_signs_in_with() {
 }
 
 #[test]
+fn what_a_store_signs_in_with_may_be_there_by_other_means() {
+    let spec =
+        json!({"provider": {"vault": {"auth": {"tokenSecretRef": {"name": "token", "key": "t"}}}}});
+    for kind in ["SecretStore", "ClusterSecretStore"] {
+        let pod = pod(&json!({"imagePullSecrets": [{"name": "db"}]}));
+        let secret = object("v1", "Secret", "token");
+        let all = [
+            service(),
+            workload("Deployment", &pod),
+            external(kind, &target()),
+            store(kind, &spec),
+            secret,
+        ];
+        let listed = outcome(&all, &json!({}), &json!({"external": {"secrets": ["token"]}}));
+        assert!(!listed.failed && listed.find("Secret", "token").is_none(), "{}", listed.words);
+    }
+}
+
+#[test]
 fn a_store_of_the_cluster_looks_beside_a_copy_for_what_it_names_without_a_namespace() {
     let near =
         json!({"provider": {"vault": {"auth": {"tokenSecretRef": {"name": "token", "key": "t"}}}}});
