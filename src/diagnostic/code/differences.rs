@@ -56,11 +56,15 @@ codes! {
         "Before anything is written it is tried, for every account of the input and every kind of call that the\n\
          AuthorizationPolicies tell apart, who may call each service of the baseline and each copy of it. What is\n\
          added for previews means namespaces that begin with their prefix: where a namespace of somebody else does\n\
-         so too, its pods would be let in.";
+         so too, its pods would be let in. A patch that changes labels of a copy's pods may take the copy out of a\n\
+         policy (AuthorizationPolicy, PeerAuthentication, RequestAuthentication, NetworkPolicy), or make it one of those\n\
+         that a NetworkPolicy lets in: then this finding names what the copy would gain.";
     ACCESS_NARROWED = "access-narrowed", Warning, "with previews somebody may not call what they might before",
         "Before anything is written it is tried, for every account of the input and every kind of call that the\n\
          AuthorizationPolicies tell apart, who may call each service of the baseline and each copy of it. The finding\n\
-         names a caller and a call that is refused once there are previews.";
+         names a caller and a call that is refused once there are previews. So does a policy that knows the Gateway of\n\
+         the public, by its namespace, account or labels, and not the one in `spec.routing.entries`: it refuses requests\n\
+         for preview hosts.";
     SUITE_REFUSED = "suite-refused", Warning, "policies refuse the pods of suites",
         "A pod of a suite runs in the preview's namespace under an account of its own, mostly `default`. It may call a\n\
          copy where a pod with this account may call the original. Where a policy admits some services alone, a Job\n\

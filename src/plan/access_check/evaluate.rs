@@ -34,6 +34,10 @@ impl<'c> Identity<'c> {
     pub(super) fn new(trust: &str, namespace: &'c str, account: &'c str) -> Self {
         Self { namespace, account, principal: format!("{trust}/ns/{namespace}/sa/{account}") }
     }
+
+    fn trust(&self) -> &str {
+        self.principal.split('/').next().unwrap_or_default()
+    }
 }
 
 /// A field, its opposite, and the key of what both ask for.
@@ -63,15 +67,18 @@ const OF_REQUEST: [Field; 3] = [
 ];
 
 /// The fields of a source that say who calls, with the keys of conditions that say the same.
-const IDENTITY: [Field; 3] = [
+const IDENTITY: [Field; 4] = [
     ("principals", "notPrincipals", PRINCIPAL),
     ("namespaces", "notNamespaces", NAMESPACE),
     ("serviceAccounts", "notServiceAccounts", ACCOUNT),
+    ("trustDomains", "notTrustDomains", TRUST_DOMAIN),
 ];
 
 const PRINCIPAL: &str = "source.principal";
 const NAMESPACE: &str = "source.namespace";
 const ACCOUNT: &str = "source.serviceAccount";
+/// No condition has this key.
+const TRUST_DOMAIN: &str = "trust domain";
 
 /// Whether a condition is about the caller.
 pub(super) fn is_identity(key: &str) -> bool {
@@ -186,7 +193,8 @@ impl Clause<'_> {
         self.who.iter().all(|wanted| {
             wanted.holds(|one| match wanted.key {
                 PRINCIPAL => is_principal(one, caller),
-                NAMESPACE => is_namespace(one, caller),
+                NAMESPACE => caller.is_some_and(|caller| is_glob(one, caller.namespace)),
+                TRUST_DOMAIN => caller.is_some_and(|caller| is_glob(one, caller.trust())),
                 _ => is_account(self.namespace, one, caller),
             })
         })
@@ -265,7 +273,13 @@ impl<'p> Says<'p> {
             .map(|of| of.iter().map(|(ask, policy)| (*ask, policy.number)).collect())
     }
 
-    /// The asks that one denies or allows and the other does not: calls that none of them holds of are treated alike.
+    /// Whether everything is allowed that is not denied.
+    pub(super) fn is_open(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// The asks that one denies or allows and the other does not: calls that none of them holds of are treated alike,
+    /// where both are [open](Self::is_open) or none of them is.
     pub(super) fn differences(&self, other: &Self) -> BTreeSet<usize> {
         let set = |of: &[(usize, _)]| of.iter().map(|(ask, _)| *ask).collect::<BTreeSet<usize>>();
         let [denies, allows] = [(&self.denies, &other.denies), (&self.allows, &other.allows)]
@@ -364,12 +378,11 @@ fn is_principal(pattern: &str, caller: Caller<'_>) -> bool {
     }
 }
 
-/// A namespace may have `*` anywhere.
-fn is_namespace(pattern: &str, caller: Caller<'_>) -> bool {
-    let Some(&Identity { namespace, .. }) = caller else { return false };
+/// Namespaces and trust domains may have `*` anywhere.
+fn is_glob(pattern: &str, text: &str) -> bool {
     let parts: Vec<&str> = pattern.split('*').collect();
-    let [first, middle @ .., last] = parts.as_slice() else { return pattern == namespace };
-    let Some(mut rest) = namespace.strip_prefix(first) else { return false };
+    let [first, middle @ .., last] = parts.as_slice() else { return pattern == text };
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
     for part in middle {
         let Some(at) = rest.find(part) else { return false };
         rest = &rest[at + part.len()..];

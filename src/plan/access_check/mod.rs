@@ -9,10 +9,12 @@
 mod callers;
 mod calls;
 mod evaluate;
+mod gateways;
 mod outcomes;
+mod relabelled;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rayon::prelude::*;
 
@@ -37,12 +39,16 @@ const SUITE: &str = "suite";
 
 /// Reports access that previews change.
 pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
+    let world = LazyLock::new(|| World::new(plan));
+    relabelled::check(plan, &world, report);
+    if !plan.routing.entries.clones.is_empty() {
+        gateways::check(plan, &world, report);
+    }
     // There a waypoint follows some policies and ztunnel others, and a call may pass the first or not. What follows
     // from that is said in `policies/waypoint.rs`.
     if plan.catalog.mesh == Mesh::Ambient {
         return;
     }
-    let world = World::new(plan);
     if plan.environments.is_empty() || world.followed.iter().all(Vec::is_empty) {
         return;
     }
@@ -241,16 +247,20 @@ fn findings(
     narrowed.into_iter().chain(widened).collect()
 }
 
+/// A caller in words.
+fn name_of(caller: Caller<'_>) -> String {
+    match caller {
+        Some(Identity { namespace, account, .. }) => format!("`{namespace}/{account}`"),
+        None => "a caller in plain text".to_owned(),
+    }
+}
+
 /// The finding that a call is allowed now and was not, or the other way round, at the policy by which it is so.
 fn finding(
     target: &str,
     [was, is]: [Caller<'_>; 2],
     Witness { call, old, new }: &Witness<'_>,
 ) -> Option<Diagnostic> {
-    let name = |caller: Caller<'_>| match caller {
-        Some(Identity { namespace, account, .. }) => format!("`{namespace}/{account}`"),
-        None => "a caller in plain text".to_owned(),
-    };
     let policy = new.by.or(old.by)?;
     let (code, now, before) = match new.is_allowed {
         true => (&code::ACCESS_WIDENED, "may", "may not"),
@@ -260,12 +270,12 @@ fn finding(
     let message = match was == is {
         true => format!(
             "with previews {} {now} call {target} ({call}), and without them it {before}: by {}",
-            name(is),
+            name_of(is),
             policy.id
         ),
         false => format!(
             "the copy of {} {now} call {target} ({call}), and its original {before}: by {}",
-            name(was),
+            name_of(was),
             policy.id
         ),
     };

@@ -20,7 +20,7 @@ mod reach;
 mod waypoint;
 
 pub(super) use calico::is_in_word;
-pub(super) use estate::Estate;
+pub(super) use estate::{Estate, Home};
 pub(super) use left_behind::check as check_left_behind;
 pub(super) use preview_hosts::check as check_preview_hosts;
 pub(super) use reach::plain_label;
