@@ -6,6 +6,7 @@ mod action_races;
 mod actions;
 mod affected;
 mod again;
+mod ambient_access;
 mod arguments;
 mod beside;
 mod container;

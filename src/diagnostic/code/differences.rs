@@ -73,6 +73,11 @@ codes! {
         "The policy that refuses a preview's call stands beside what is called. In a namespace that is no part of\n\
          the baseline nothing is added: who owns it decides whether previews may call. The finding has the rules\n\
          that would let them do what the baseline may.";
+    ROOT_NAMESPACE = "root-namespace", Warning, "a namespace may be Istio's root namespace",
+        "What stands in the root namespace holds for the whole mesh, for previews as well. It is `istio-system` unless\n\
+         `meshConfig.rootNamespace` says another, which no object of the input does. A namespace that has policies or\n\
+         settings for all of it, and nothing that they could hold for, is probably one. Nobody has looked at what such\n\
+         policies say of previews: see that they say of the previews' namespaces what they say of the baseline's.";
     WAYPOINT_POLICY = "waypoint-policy", Warning, "a policy holds at a waypoint, which calls straight to copies do not pass",
         "In ambient mode a policy with targetRefs is followed by the waypoint of the called service, also for requests that\n\
          it leads to a copy. A call straight to a copy passes no waypoint, so a policy is added that refuses it, but from\n\

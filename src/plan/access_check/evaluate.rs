@@ -121,6 +121,22 @@ impl<'p> Wanted<'p> {
     }
 }
 
+/// Who follows policies, and so what of a call they see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Follower {
+    /// A proxy that reads requests: a sidecar, a waypoint.
+    Proxy,
+    /// The ztunnel of a node, which sees connections alone. To it a rule that asks for something of requests lets nothing
+    /// through where it allows, and keeps all back that it would otherwise mean where it denies.
+    /// See <https://istio.io/latest/docs/ambient/usage/l4-policy/>.
+    Ztunnel,
+}
+
+/// Whether something is known of a connection, without its requests.
+fn is_of_connection(key: &str) -> bool {
+    matches!(key, PORT | "source.ip" | "destination.ip")
+}
+
 /// What one source of a rule asks for besides the caller.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ask<'p> {
@@ -138,6 +154,19 @@ impl<'p> Ask<'p> {
         let operations = items(rule, "to").iter();
         let operations = operations.map(|to| Wanted::all(to.get("operation"), &OPERATION));
         Self { request, operations: operations.collect() }
+    }
+
+    /// What is left of it for a follower; none where it lets nothing through.
+    fn seen_by(mut self, follower: Follower, allows: bool) -> Option<Self> {
+        let all = self.request.iter().chain(self.operations.iter().flatten());
+        if follower == Follower::Proxy || all.clone().all(|one| is_of_connection(one.key)) {
+            return Some(self);
+        }
+        self.request.retain(|one| is_of_connection(one.key));
+        for operation in &mut self.operations {
+            operation.retain(|one| is_of_connection(one.key));
+        }
+        (!allows).then_some(self)
     }
 
     /// Whether a call is what is asked for.
@@ -211,14 +240,14 @@ pub(super) struct Clauses<'p> {
 }
 
 impl<'p> Clauses<'p> {
-    pub(super) fn of(policies: &[Followed<'p>], asks: &mut Asks<'p>) -> Self {
+    pub(super) fn of(policies: &[Followed<'p>], follower: Follower, asks: &mut Asks<'p>) -> Self {
         let mut all = Self { denying: Vec::new(), allowing: Vec::new(), first: None };
         for one in policies {
-            let clauses = match one.policy.node.text_at(&["spec", "action"]) {
-                Some("DENY") => &mut all.denying,
+            let (clauses, allows) = match one.policy.node.text_at(&["spec", "action"]) {
+                Some("DENY") => (&mut all.denying, false),
                 None | Some("ALLOW") => {
                     all.first.get_or_insert(one.policy);
-                    &mut all.allowing
+                    (&mut all.allowing, true)
                 }
                 _ => continue,
             };
@@ -228,12 +257,12 @@ impl<'p> Clauses<'p> {
                 if sources.is_empty() {
                     sources.push(None);
                 }
-                clauses.extend(sources.into_iter().map(|source| {
+                clauses.extend(sources.into_iter().filter_map(|source| {
                     let conditions = items(rule, "when").iter().map(Wanted::of_condition);
                     let mut who = Wanted::all(source, &IDENTITY);
                     who.extend(conditions.filter(|one| is_identity(one.key)));
-                    let ask = asks.number(Ask::of(rule, source));
-                    Clause { policy: one.policy, namespace: one.namespace, who, ask }
+                    let ask = asks.number(Ask::of(rule, source).seen_by(follower, allows)?);
+                    Some(Clause { policy: one.policy, namespace: one.namespace, who, ask })
                 }));
             }
         }

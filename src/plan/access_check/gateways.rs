@@ -148,7 +148,7 @@ fn refuses(
     let is_known = public.account.is_some() && own.account.is_some();
     let policies: Vec<Followed<'_>> = followed.iter().map(|policy| original(policy)).collect();
     let mut asks = Asks::default();
-    let clauses = Clauses::of(&policies, &mut asks);
+    let clauses = Clauses::of(&policies, world.follower(), &mut asks);
     let pair =
         Pair { was: Some(public.identity(is_known)), is: Some(own.identity(is_known)), own: None };
     let outcomes = outcomes([&clauses, &clauses], &[pair], &asks);

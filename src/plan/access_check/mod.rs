@@ -12,6 +12,7 @@ mod evaluate;
 mod gateways;
 mod outcomes;
 mod relabelled;
+mod waypoints;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
@@ -19,7 +20,7 @@ use std::sync::{Arc, LazyLock};
 use rayon::prelude::*;
 
 use self::callers::Pair;
-use self::evaluate::{Asks, Caller, Clauses, Followed, Identity, items};
+use self::evaluate::{Asks, Caller, Clauses, Followed, Follower, Identity, items};
 use self::outcomes::{Outcome, Witness, may_ask, outcomes};
 use super::Plan;
 use super::policies::{Estate, names_targets};
@@ -44,12 +45,7 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
     if !plan.routing.entries.clones.is_empty() {
         gateways::check(plan, &world, report);
     }
-    // There a waypoint follows some policies and ztunnel others, and a call may pass the first or not. What follows
-    // from that is said in `policies/waypoint.rs`.
-    if plan.catalog.mesh == Mesh::Ambient {
-        return;
-    }
-    if plan.environments.is_empty() || world.followed.iter().all(Vec::is_empty) {
+    if plan.environments.is_empty() || plan.catalog.of_kind(GROUP, KIND).next().is_none() {
         return;
     }
     let groups = world.groups();
@@ -61,6 +57,7 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
     // Many workloads may follow one policy, of which one word is enough.
     let mut said = BTreeSet::new();
     let findings = found.into_iter().flat_map(|found| found.findings);
+    let findings = findings.chain(waypoints::check(&world));
     report.extend(findings.filter(|one| said.insert((one.code.id, one.place))));
 }
 
@@ -133,6 +130,14 @@ impl<'p, 'a: 'p> World<'p, 'a> {
         Self { plan, estate, followed, siblings, others, previews }
     }
 
+    /// Who follows the policies of workloads: what of those of Services waypoints make is looked at apart.
+    fn follower(&self) -> Follower {
+        match self.plan.catalog.mesh {
+            Mesh::Ambient => Follower::Ztunnel,
+            Mesh::Sidecars | Mesh::Other | Mesh::Absent => Follower::Proxy,
+        }
+    }
+
     /// Workloads of one namespace that follow the same policies: what is said of callers is the same for all of them.
     fn groups(&self) -> Vec<Vec<&'a Object>> {
         let mut groups: BTreeMap<(&str, Vec<usize>), Vec<&Object>> = BTreeMap::new();
@@ -153,17 +158,13 @@ impl<'p, 'a: 'p> World<'p, 'a> {
             return Vec::new();
         }
         let before: Vec<Followed<'p>> = followed.iter().map(|policy| original(policy)).collect();
-        let mut now = before.clone();
-        now.extend(followed.iter().filter_map(|policy| {
-            let spec = self.siblings.get(&policy.number)?;
-            Some(Followed { rules: items(spec, "rules"), ..original(policy) })
-        }));
+        let now = self.with_siblings(followed);
         let copied: Vec<Followed<'_>> =
             followed.iter().map(|policy| self.copy_of(policy, first)).collect();
         let pairs = callers::told_apart(self, workloads, &before);
         let mut asks = Asks::default();
-        let [before, now, copied] =
-            [before, now, copied].map(|policies| Clauses::of(&policies, &mut asks));
+        let [before, now, copied] = [before, now, copied]
+            .map(|policies| Clauses::of(&policies, self.follower(), &mut asks));
         let of_originals = outcomes([&before, &now], &pairs, &asks);
         let of_copies = outcomes([&before, &copied], &pairs, &asks);
         let stranger = self.preview_of(first).map(|preview| Identity::new(TRUST, preview, SUITE));
@@ -180,6 +181,16 @@ impl<'p, 'a: 'p> World<'p, 'a> {
             Found { workload: workload.number, findings, closed_to_suites }
         });
         found.collect()
+    }
+
+    /// Policies with what is added beside them.
+    fn with_siblings(&'p self, followed: &[&'a Object]) -> Vec<Followed<'p>> {
+        let mut all: Vec<Followed<'p>> = followed.iter().map(|policy| original(policy)).collect();
+        all.extend(followed.iter().filter_map(|policy| {
+            let spec = self.siblings.get(&policy.number)?;
+            Some(Followed { rules: items(spec, "rules"), ..original(policy) })
+        }));
+        all
     }
 
     /// A namespace of a preview that has copies of a workload.

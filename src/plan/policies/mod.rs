@@ -17,6 +17,7 @@ mod left_behind;
 mod network;
 mod preview_hosts;
 mod reach;
+mod root;
 mod waypoint;
 
 pub(super) use calico::is_in_word;
@@ -24,6 +25,7 @@ pub(super) use estate::{Estate, Home};
 pub(super) use left_behind::check as check_left_behind;
 pub(super) use preview_hosts::check as check_preview_hosts;
 pub(super) use reach::plain_label;
+pub(super) use waypoint::holds_for as waypoint_follows;
 pub(crate) use waypoint::{Account, Guard};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,6 +128,7 @@ pub(super) fn plan<'a>(
     if environments.is_empty() {
         return policies;
     }
+    root::check(catalog, report);
     let estate = Estate::new(config, catalog, environments);
     for &(group, kind, treat) in TREATMENTS {
         for original in catalog.of_kind(group, kind) {

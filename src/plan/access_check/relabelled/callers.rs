@@ -35,7 +35,7 @@ pub(super) fn check<'p, 'a: 'p>(
         before.iter().chain(&after).map(|policy| original(policy)).collect();
     let pairs = told_apart(world, &[workload], &all);
     let mut asks = Asks::default();
-    let [old, new] = [old, new].map(|policies| Clauses::of(&policies, &mut asks));
+    let [old, new] = [old, new].map(|policies| Clauses::of(&policies, world.follower(), &mut asks));
     let outcomes = outcomes([&old, &new], &pairs, &asks);
     let tried = || pairs.iter().zip(&outcomes);
     let told = |caller, witness: Option<&Witness<'_>>| {
