@@ -9,10 +9,11 @@ mod callers;
 mod connections;
 mod proxies;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use rayon::prelude::*;
+use smallvec::SmallVec;
 
 use super::{World, is_enforced};
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
@@ -69,36 +70,52 @@ pub(super) fn check<'p, 'a>(
 
 /// The copies with other labels, each once for the same policies.
 fn relabelled<'p, 'a>(plan: &'p Plan<'a>) -> Vec<Relabelled<'p, 'a>> {
-    let of_preview = |env: &'p Environment<'a>| -> Vec<Relabelled<'p, 'a>> {
-        env.copies.iter().filter_map(|copy| Relabelled::of(plan, env, copy)).collect()
+    // What patches make of an original is found once, however many previews write them.
+    let mut patched: BTreeMap<(usize, SmallVec<[&str; 4]>), Vec<(&Environment<'a>, &Copied<'a>)>> =
+        BTreeMap::new();
+    for env in &plan.environments {
+        for copy in &env.copies {
+            let Body::Changed(changes) = &copy.body else { continue };
+            let id = &copy.original.id;
+            if changes.has_patches() && kinds::is_workload(&id.group, &id.kind) {
+                let key = (copy.original.number, changes.key_of_patches());
+                patched.entry(key).or_default().push((env, copy));
+            }
+        }
+    }
+    let patched: Vec<_> = patched.into_values().collect();
+    let of_patches = |copies: &Vec<(&'p Environment<'a>, &'p Copied<'a>)>| {
+        let &(_, first) = copies.first()?;
+        let labels = |body: &Node| pod_labels(body).cloned().unwrap_or_default();
+        let (old, new) = (labels(&first.original.node), labels(&first.node()));
+        let all = copies.iter().map(|(env, copy)| Relabelled::of(plan, env, copy, &old, &new));
+        (old != new).then(|| all.collect::<Vec<_>>())
     };
-    let all: Vec<_> = plan.environments.par_iter().map(of_preview).collect();
+    let all: Vec<_> = patched.par_iter().filter_map(of_patches).collect();
+    let mut all: Vec<Relabelled<'_, '_>> = all.into_iter().flatten().collect();
+    all.sort_by_key(|one| (one.env.index, one.original().number));
     let mut known = BTreeSet::new();
-    let is_new = |one: &Relabelled<'_, '_>| {
+    all.retain(|one| {
         let labels = one.new.entries().iter();
         let labels = labels.map(|(key, value)| (key.text.clone(), value.text().map(str::to_owned)));
         let labels: Vec<_> = labels.collect();
-        known.insert((one.copy.original.number, labels, one.policies.clone()))
-    };
-    all.into_iter().flatten().filter(is_new).collect()
+        known.insert((one.original().number, labels, one.policies.clone()))
+    });
+    all
 }
 
 impl<'p, 'a> Relabelled<'p, 'a> {
-    fn of(plan: &'p Plan<'a>, env: &'p Environment<'a>, copy: &'p Copied<'a>) -> Option<Self> {
-        let Body::Changed(changes) = &copy.body else { return None };
-        let id = &copy.original.id;
-        if !changes.has_patches() || !kinds::is_workload(&id.group, &id.kind) {
-            return None;
-        }
-        let labels = |body: &Node| pod_labels(body).cloned().unwrap_or_default();
-        let (old, new) = (labels(&copy.original.node), labels(&copy.node()));
-        if old == new {
-            return None;
-        }
-        let policies =
-            env.copies.iter().map(|copy| copy.original).filter(|object| is_judged(object));
+    fn of(
+        plan: &'p Plan<'a>,
+        env: &'p Environment<'a>,
+        copy: &'p Copied<'a>,
+        old: &Node,
+        new: &Node,
+    ) -> Self {
+        let originals = env.copies.iter().map(|copy| copy.original);
+        let policies = originals.filter(|object| is_judged(object));
         let policies = policies.map(|policy| policy.number).collect();
-        Some(Self { plan, env, copy, old, new, policies })
+        Self { plan, env, copy, old: old.clone(), new: new.clone(), policies }
     }
 
     fn catalog(&self) -> &'a Catalog<'a> {
