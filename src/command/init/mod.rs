@@ -1,4 +1,5 @@
-//! `anabranch init`: a first previews.yaml from what the folder holds, and the folder that gates name.
+//! `anabranch init`: writes a first previews.yaml that fits the manifests of a folder, and the folder that gates
+//! name.
 
 mod found;
 
@@ -20,7 +21,7 @@ kind: Kustomization
 resources: []
 ";
 
-/// What a file says of a baseline when nothing was found.
+/// The namespace that is written if none was found.
 const NAMESPACE: &str = "baseline";
 
 pub(super) fn run(
@@ -41,18 +42,18 @@ pub(super) fn run(
     }
 }
 
-/// What was taken for the baseline.
+/// The folder that was chosen as the baseline.
 struct Baseline {
     namespace: String,
     /// Its folder from the root of the repository, without `./` in front.
     path: String,
-    /// Why the path stands in the file as a comment, if it does.
+    /// Why the path is written as a comment, if it is.
     fault: Option<String>,
     /// Other folders that hold the same Services, as paths.
     beside: Vec<String>,
 }
 
-/// Writes both files: what is to be said of them.
+/// Writes both files. Returns the message about them.
 fn write(folder: &Path, namespace: Option<&str>, name: Option<&str>) -> Result<String, Refused> {
     let name = name.map_or_else(|| name_of(folder), str::to_owned);
     let labels = [(namespace, "a namespace"), (Some(name.as_str()), "a set")];
@@ -82,7 +83,7 @@ fn write(folder: &Path, namespace: Option<&str>, name: Option<&str>) -> Result<S
 
 fn baseline(found: &Found, folder: &Path, wanted: Option<&str>) -> Result<Baseline, Refused> {
     let namespace = wanted.or(found.namespace()).unwrap_or(NAMESPACE);
-    // Beside the baseline there will be suites, gates and whatever else has no place in it.
+    // The folder around the baseline will also hold suites, gates and more, which are not part of it.
     let own = found.folder_of(namespace).unwrap_or_else(|| folder.to_owned());
     let (path, namespace) = (below_root(&own)?, namespace.to_owned());
     let fault = match found.services_of(&namespace) {
@@ -101,7 +102,7 @@ fn baseline(found: &Found, folder: &Path, wanted: Option<&str>) -> Result<Baseli
     Ok(Baseline { path: below_root(one)?, fault: None, beside, namespace })
 }
 
-/// What was taken for the baseline, in words, and what else could have been.
+/// The message: which folder was chosen as the baseline, and which others were possible.
 fn words(baseline: &Baseline, found: &Found) -> String {
     let Baseline { namespace, path, fault, beside } = baseline;
     let mut words = match fault {
@@ -129,7 +130,7 @@ fn words(baseline: &Baseline, found: &Found) -> String {
     words
 }
 
-/// A name as YAML writes it: `007` and `on` are names and read as something else.
+/// Quotes a name where YAML needs it: plain `007` and `on` are not strings.
 fn as_scalar(name: &str) -> String {
     let mut text = String::new();
     write_string(&mut text, name, None);
@@ -212,8 +213,8 @@ const TAIL: &str = "  # Folders of test Jobs, from the root of the repository; F
   previews: []
 ";
 
-/// The name of a new set: Flux objects of all sets of a cluster carry it, so that of the repository tells
-/// them apart. Without one that fits, `previews`.
+/// The name of a new set. The Flux objects of all sets of a cluster have it in their names, so that of the repository
+/// tells them apart. `previews` if that does not fit.
 fn name_of(folder: &Path) -> String {
     // Names of Flux objects, of 63 characters at most, hold those of previews and suites too.
     const LONGEST: usize = 20;
