@@ -27,7 +27,7 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
         let contexts = stated.unwrap_or_else(|| [likely()].into());
         for (context, service) in contexts {
             let ignored = Rc::new(ignored(manifests, &manifest, &context));
-            // The image is made for whoever owns the Dockerfile, and for the service that is said to be built.
+            // The image belongs to the owner of the Dockerfile, and to the service that is said to be built.
             let mut by = vec![By::File(manifest.path.to_owned())];
             by.extend(Some(service).filter(|name| !name.is_empty()).map(By::Service));
             let image = Image { manifest, context, ignored, by };
@@ -42,7 +42,7 @@ struct Source {
     place: Place,
 }
 
-/// An image that a Dockerfile makes of a context.
+/// An image: a Dockerfile with its build context.
 struct Image<'a> {
     manifest: Manifest<'a>,
     context: String,
@@ -54,7 +54,7 @@ impl Image<'_> {
     fn add(&self, manifests: &Manifests<'_>, source: &Source, claims: &mut Claims) {
         let plain = source.path.split('$').next().unwrap_or_default();
         if plain != source.path {
-            // What is copied lies below the last folder that has a name; where nothing is tracked, it was built.
+            // The copied files are below the last folder without a sign. If nothing there is tracked, it was built.
             let below = join(&self.context, folder_of(plain));
             if below.is_some_and(|folder| !manifests.below(&folder).is_empty()) {
                 let what = format!("`{}`, whose variable", source.path);
@@ -76,7 +76,7 @@ impl Image<'_> {
     }
 }
 
-/// The tracked files and folders that a source means in a context.
+/// The tracked files and folders that a source matches in a context.
 fn meant(manifests: &Manifests<'_>, context: &str, source: &str) -> Vec<String> {
     let source = source.trim_start_matches('/');
     let Some(path) = join(context, source) else { return Vec::new() };
@@ -84,7 +84,7 @@ fn meant(manifests: &Manifests<'_>, context: &str, source: &str) -> Vec<String> 
         let is_there = !manifests.below(&path).is_empty();
         return if is_there { vec![path] } else { Vec::new() };
     }
-    // Braces are no sign here.
+    // Braces have no meaning in a Dockerfile.
     let text = path.replace('{', "\\{").replace('}', "\\}");
     let (Ok(itself), Ok(below)) = (Glob::new(&text), Glob::new(&format!("{text}/**"))) else {
         return Vec::new();
@@ -93,7 +93,8 @@ fn meant(manifests: &Manifests<'_>, context: &str, source: &str) -> Vec<String> 
     files.filter(|file| itself.covers(file) || below.covers(file)).cloned().collect()
 }
 
-/// The folder in which the most of the sources are: that of the Dockerfile, or the nearest above it.
+/// The likely context: the folder with the most of the sources, either that of the Dockerfile or the nearest above
+/// it.
 fn likely_context(
     manifests: &Manifests<'_>,
     manifest: &Manifest<'_>,
@@ -115,7 +116,7 @@ fn likely_context(
     best.1.to_owned()
 }
 
-/// What the ignore file of a Dockerfile leaves out, or that of the context.
+/// The patterns of the Dockerfile's ignore file, or else of the context's.
 fn ignored(manifests: &Manifests<'_>, manifest: &Manifest<'_>, context: &str) -> Ignored {
     let own = manifests.at(&format!("{}.dockerignore", manifest.path));
     let of_context = || manifests.at(&join(context, ".dockerignore")?);
@@ -145,11 +146,11 @@ fn sources(manifest: &Manifest<'_>) -> Vec<Source> {
     found
 }
 
-/// Each instruction with its arguments; lines that go on are joined, and texts behind `<<` left out.
+/// Each instruction with its arguments. Continued lines are joined, and heredocs (`<<EOF`) are left out.
 fn instructions<'t>(manifest: &Manifest<'t>) -> Vec<(&'t str, String, Place)> {
     let mut found: Vec<(&str, String, Place)> = Vec::new();
     let (mut at, mut goes_on) = (0, false);
-    // A directive in the first lines can name another one, as on Windows.
+    // A directive in the first lines can set another escape character, as on Windows.
     let mut escape = '\\';
     let mut lines = manifest.text.split_inclusive('\n');
     while let Some(line) = lines.next() {
@@ -188,7 +189,7 @@ fn instructions<'t>(manifest: &Manifest<'t>) -> Vec<(&'t str, String, Place)> {
     found
 }
 
-/// The words that end the texts which an instruction holds: `EOF` of `<<EOF`.
+/// The delimiters of the heredocs of an instruction: `EOF` of `<<EOF`.
 fn heredocs(arguments: &str) -> Vec<String> {
     let words = arguments.split_whitespace();
     let ends =

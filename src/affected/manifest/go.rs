@@ -12,7 +12,7 @@ pub(super) fn has(name: &str) -> bool {
 pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
     let files: Vec<(Manifest<'_>, Vec<Line<'_>>)> =
         manifests.named(has).map(|manifest| (manifest, lines(&manifest))).collect();
-    // Modules that a go.work lists are taken from the repository, whatever version is required.
+    // Modules that a go.work lists come from the repository, whatever version is required.
     let mut used: BTreeMap<&str, &str> = BTreeMap::new();
     for (manifest, lines) in
         files.iter().filter(|(manifest, _)| name_of(manifest.path) == "go.work")

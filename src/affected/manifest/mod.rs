@@ -1,4 +1,4 @@
-//! What manifests of build tools say that something is made of. One file per format; no tool is run.
+//! Reads from manifests of build tools what a service or module is built from. One file per format; no tool is run.
 
 mod cargo;
 mod compose;
