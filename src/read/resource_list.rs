@@ -1,4 +1,4 @@
-//! The KRM function protocol's envelope.
+//! The ResourceList: the envelope of the KRM function protocol.
 //! See <https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs/api-conventions/functions-spec.md>.
 
 use super::documents;
@@ -17,7 +17,7 @@ pub(crate) struct ResourceList {
     pub function_config: Option<Node>,
 }
 
-/// Reads a ResourceList. Bare documents, as a legacy exec plugin gets them, are items without a
+/// Reads a ResourceList. Bare documents, as a legacy exec plugin gets them, are taken as items without a
 /// configuration.
 pub(crate) fn read_resource_list(
     sources: &Sources,

@@ -10,7 +10,7 @@ use crate::diagnostic::text::prose;
 use crate::diagnostic::{Diagnostic, Report, Severity, Sources};
 use crate::yaml::Node;
 
-/// The object that findings with a field speak of: the functionConfig.
+/// The object that findings with a field are about: the functionConfig.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'a> {
     /// Its `apiVersion`.
@@ -39,7 +39,7 @@ fn result(sources: &Sources, found: &Diagnostic, config: Subject<'_>) -> Node {
         ("message", Node::string(prose(&message))),
         ("severity", Node::string(severity)),
     ]);
-    // A field means nothing without the object it belongs to, and the specification wants both.
+    // The specification wants the object with the field, which means nothing without it.
     if let Some(field) = &found.field {
         let object = [
             ("apiVersion", Node::string(config.api_version)),
