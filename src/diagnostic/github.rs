@@ -1,8 +1,7 @@
 //! Findings as GitHub workflow commands: annotations on the lines of a pull request.
 //!
-//! See <https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands>. A command
-//! ends with its line, so whatever is quoted from outside is escaped: otherwise a manifest could give
-//! the runner commands of its own.
+//! See <https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands>. A command ends with its
+//! line. So quoted text is escaped: otherwise a manifest could give the runner commands of its own.
 
 use std::fmt::Write as _;
 

@@ -89,8 +89,7 @@ fn location(sources: &Sources, place: Place, label: &str) -> Option<Value> {
     Some(location)
 }
 
-/// Where a finding without a place is shown: services refuse results without any location, so the
-/// first file of the run stands in for it.
+/// The location of a finding without a place: the first file of the run. Services refuse results without a location.
 fn nowhere(sources: &Sources) -> Option<Value> {
     let source = sources.first().filter(|source| source.is_file())?;
     Some(json!({"physicalLocation": {"artifactLocation": artifact(&source.name)}}))
