@@ -1,20 +1,20 @@
-//! What becomes of each type of volume in a copy.
+//! What a copy gets for each type of volume.
 //! See <https://kubernetes.io/docs/concepts/storage/volumes/>.
 
-/// What becomes of a volume.
+/// What a copy gets for a volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// Every pod has one of its own.
     Own,
-    /// It names objects, which are copied.
+    /// It refers to objects, which are copied.
     Follows,
-    /// It is a claim: refused, or emptied.
+    /// A claim: refused, or replaced by an emptyDir.
     Claim,
-    /// It is the same in every pod that has it: named where a copy may write.
+    /// The same storage as the original. Named in a warning if the copy may write to it.
     Shared,
 }
 
-/// Every type, in order.
+/// All types, in order.
 pub(crate) static VOLUMES: &[(&str, Fate)] = &[
     ("awsElasticBlockStore", Fate::Shared),
     ("azureDisk", Fate::Shared),
@@ -48,7 +48,7 @@ pub(crate) static VOLUMES: &[(&str, Fate)] = &[
     ("vsphereVolume", Fate::Shared),
 ];
 
-/// What becomes of a type; one that is not known is kept as it is.
+/// What a copy gets for a type of volume. An unknown type is kept as it is.
 pub(crate) fn fate(of: &str) -> Fate {
     let known = VOLUMES.binary_search_by(|(name, _)| (*name).cmp(of));
     known.map_or(Fate::Own, |at| VOLUMES[at].1)

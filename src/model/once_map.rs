@@ -6,8 +6,8 @@ use std::sync::{LazyLock, OnceLock};
 use foldhash::fast::RandomState;
 use smol_str::SmolStr;
 
-/// Values by cache key, a list of words. They are only ever added, so that a look takes no lock: a
-/// [hash trie](https://en.wikipedia.org/wiki/Hash_array_mapped_trie) of four branches.
+/// Values by cache key, a list of words. Values are only ever added, so lookups need no lock: it is a [hash
+/// trie](https://en.wikipedia.org/wiki/Hash_array_mapped_trie) with four branches.
 #[derive(Debug)]
 pub(crate) struct OnceMap<T>(OnceLock<Box<Entry<T>>>);
 
@@ -27,7 +27,7 @@ impl<T> Default for OnceMap<T> {
 }
 
 impl<T> OnceMap<T> {
-    /// The value for these words, made where there is none yet.
+    /// The value for a key, made by `make` if there is none yet.
     pub(crate) fn get(&self, words: &[&str], make: impl Fn() -> T) -> &T {
         static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
         let (mut place, mut hash) = (self, None);
@@ -39,7 +39,7 @@ impl<T> OnceMap<T> {
             if variant.words.iter().eq(words) {
                 return &variant.value;
             }
-            // Mostly the first is the one.
+            // The first entry is mostly the right one.
             let rest = hash.unwrap_or_else(|| HASHER.hash_one(words));
             place = &variant.below[rest as usize % BRANCHES];
             hash = Some(rest / BRANCHES as u64);

@@ -1,4 +1,4 @@
-//! Pods: where a workload keeps its pod, and what a pod names.
+//! Pods: where a workload has its pod template, and which objects a pod names.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::kube::kinds;
 use crate::limits::InputLimits;
 use crate::yaml::{Node, parse_documents};
 
-/// Where an object keeps the template of its pods, if it has one.
+/// The path of an object's pod template, if it has one.
 fn template_path(object: &Node) -> &'static [&'static str] {
     let text = |key| object.text_at(&[key]).unwrap_or_default();
     let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
@@ -39,10 +39,10 @@ pub(crate) fn pod_spec_mut(workload: &mut Node) -> Option<&mut Node> {
     workload.at_mut(template_path(workload))?.get_mut("spec")
 }
 
-/// Every image that a workload's pods run or mount, and where it stands: of containers of all kinds, of
-/// [volumes](https://kubernetes.io/docs/concepts/storage/volumes/#image), and of annotations by which
-/// injectors add containers or change those they add, such as
-/// [Istio](https://istio.io/latest/docs/reference/config/annotations/#SidecarProxyImage).
+/// Every image that a workload's pods run or mount, with its place: of containers of all kinds, of
+/// [volumes](https://kubernetes.io/docs/concepts/storage/volumes/#image), and of annotations that make injectors add
+/// or change containers, such as
+/// [Istio's](https://istio.io/latest/docs/reference/config/annotations/#SidecarProxyImage).
 #[must_use]
 pub(crate) fn images(workload: &Node) -> Vec<(Cow<'_, str>, &Node)> {
     let Some(template) = workload.at(template_path(workload)) else {
@@ -73,23 +73,23 @@ pub(crate) fn images(workload: &Node) -> Vec<(Cow<'_, str>, &Node)> {
     images
 }
 
-/// What an annotation writes as JSON, or as YAML, which injectors take as well; nothing where it is neither.
+/// Parses an annotation as JSON or as YAML, which injectors accept as well; empty if it is neither.
 pub(crate) fn values_of(text: &str) -> Vec<Value> {
     if let Ok(value) = serde_json::from_str(text) {
         return vec![value];
     }
     let mut sources = Sources::default();
     let file = sources.add("annotation", text);
-    // No text of a few aliases becomes a large tree.
+    // The limit keeps a text with a few aliases from becoming a large tree.
     let budget = InputLimits { alias_nodes: text.len(), ..InputLimits::default() };
     match parse_documents(&sources, file, &budget) {
         Ok(documents) => documents.iter().map(Node::to_json).collect(),
-        // Injectors may read what is refused here.
+        // Injectors may accept what our reader refuses.
         Err(_) => images_of_text(text).map(|image| json!({"image": image})).collect(),
     }
 }
 
-/// What stands behind the keys `image` of a text, whatever else is in it.
+/// The values of all keys `image` in a text, whatever else is in it.
 fn images_of_text(text: &str) -> impl Iterator<Item = &str> {
     let is_mark = |c: char| c.is_whitespace() || "\"'{}[],".contains(c);
     text.match_indices(':').filter_map(move |(colon, _)| {
@@ -100,7 +100,7 @@ fn images_of_text(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The images of containers in such a value. Go takes keys in any case.
+/// The images of containers in such a value. Go ignores the case of keys.
 fn images_of_json(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| images_of_json(item, found)),
@@ -116,7 +116,7 @@ fn images_of_json(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// Whether a text can hardly be anything but an image: it has a host, and a tag or a digest.
+/// Whether a text is almost certainly an image: it has a host, and a tag or a digest.
 #[must_use]
 pub(crate) fn looks_like_image(text: &str) -> bool {
     let Some((host, rest)) = text.split_once('/') else { return false };
@@ -128,16 +128,16 @@ pub(crate) fn looks_like_image(text: &str) -> bool {
     is_host && is_tag && text.chars().all(fits) && is_name(host) && name.split('/').all(is_name)
 }
 
-/// An object that a pod names, and where it does.
+/// An object that a pod names, with the place of the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reference {
     /// What is named.
     pub referent: Referent,
     /// Its name.
     pub name: String,
-    /// The pod starts without it.
+    /// Whether the pod starts without it.
     pub optional: bool,
-    /// Where the name stands.
+    /// The place of the name.
     pub place: Place,
 }
 
@@ -172,7 +172,7 @@ impl Referent {
         Self::ResourceClaim,
     ];
 
-    /// What becomes of what is named, in words.
+    /// What happens to the named object, in words.
     pub(crate) fn fate(self) -> &'static str {
         match self {
             Self::ConfigMap => "copied, unless it is listed in `spec.external.configMaps`",

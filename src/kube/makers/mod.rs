@@ -1,6 +1,7 @@
-//! Which object of the input probably makes one that is not in it: a chart, what Flux or Argo CD builds, an operator.
+//! Finds the object of the input that probably makes a missing one: a chart, a build of Flux or Argo CD, an operator.
 //!
-//! The table says what is known of each kind. A custom resource of a kind without a row may make what has its name.
+//! The table has what is known of each kind. A custom resource of a kind without a row may make an object of its own
+//! name.
 
 mod table;
 #[cfg(test)]
