@@ -1,9 +1,9 @@
-//! Lists and mappings in brackets.
+//! Events of lists and mappings in brackets.
 
 use super::{Ahead, Event, Events, Half, Mistake, Open, Properties, Read, Sign, Step, no_value};
 
 impl<'t> Events<'t> {
-    /// Opens the list or mapping whose bracket stands here.
+    /// Opens the list or mapping of the bracket at this place.
     pub(super) fn bracket(&mut self, bracket: u8, properties: &Properties<'t>) {
         let at = self.words.at();
         let (event, open) = match bracket {
@@ -17,7 +17,7 @@ impl<'t> Events<'t> {
         self.step = Step::InBrackets;
     }
 
-    /// Closes the brackets that are open, with the one that stands here.
+    /// Closes the innermost brackets with the bracket at this place.
     fn close_bracket(&mut self, event: Event<'t>) {
         let at = self.words.at();
         self.words.indicator();
@@ -28,7 +28,7 @@ impl<'t> Events<'t> {
         self.step = Step::Behind;
     }
 
-    /// Goes on behind the bracket that opens, or behind a comma.
+    /// Continues after an opening bracket or a comma.
     pub(super) fn in_brackets(&mut self) -> Read<()> {
         let sign = self.words.next()?;
         let at = self.words.at();
@@ -66,7 +66,7 @@ impl<'t> Events<'t> {
         Ok(())
     }
 
-    /// An entry begins: in a list, a mapping of its own.
+    /// Begins an entry. In a list it is a mapping of its own.
     fn half(&mut self, is_list: bool, half: Half, start: usize, end: usize) {
         if is_list {
             self.push(Event::MapStart, start, end);
@@ -76,14 +76,14 @@ impl<'t> Events<'t> {
         }
     }
 
-    /// A key without a colon begins, or an item of a list.
+    /// Begins a key without a colon, or an item of a list.
     fn bare(&mut self, is_list: bool) {
         if let Some(open) = self.open.last_mut().filter(|_| !is_list) {
             *open = Open::FlowMap(Half::Bare);
         }
     }
 
-    /// A key or value behind its indicator, which may be left out.
+    /// Reads a key or value after its indicator; it may be missing.
     fn value_or_nothing(&mut self, key: bool) -> Read<()> {
         let sign = self.words.next()?;
         let at = self.words.at();
@@ -97,7 +97,7 @@ impl<'t> Events<'t> {
         Ok(())
     }
 
-    /// What follows a key, value or item in brackets.
+    /// Reads what follows a key, value or item in brackets.
     pub(super) fn behind_in_brackets(&mut self, top: Open) -> Read<()> {
         let sign = self.words.next()?;
         let at = self.words.at();
@@ -123,7 +123,7 @@ impl<'t> Events<'t> {
         self.comma(sign, "`,` or `}` is expected here", Sign::Bracket(b'}'))
     }
 
-    /// Goes over the comma between two items, or closes what ends here.
+    /// Skips the comma between two items, or closes what ends here.
     fn comma(&mut self, sign: Sign, expected: &'static str, close: Sign) -> Read<()> {
         if sign == close {
             return self.in_brackets();

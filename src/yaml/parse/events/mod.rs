@@ -1,8 +1,8 @@
-//! What the words of a document make: lists, mappings and their values, in order and without recursion.
+//! Turns tokens into events: lists, mappings and their values, in order and without recursion.
 //!
-//! What is open is kept on a stack. Outside of brackets the column of the next word says which blocks end
-//! in front of it; within them a comma or bracket does. Whether a word is a key is found out by reading on
-//! to the colon behind it.
+//! Open collections are on a stack. Outside of brackets, the column of the next token says which blocks end before
+//! it; within brackets, a comma or bracket does. Whether a token is a key is found out by reading ahead to the colon
+//! behind it.
 
 mod flow;
 
@@ -11,10 +11,10 @@ use std::collections::VecDeque;
 
 use super::words::{Cursor, Mistake, Read, Scalar, Sign, Tag, Words};
 
-/// What happens in a document.
+/// An event of a document.
 #[derive(Debug)]
 pub(super) enum Event<'t> {
-    /// A scalar; one that is not written is plain and has no text.
+    /// A scalar. A missing one is plain and empty.
     Scalar {
         text: Cow<'t, str>,
         plain: bool,
@@ -24,11 +24,11 @@ pub(super) enum Event<'t> {
     MapStart,
     MapEnd,
     Alias(&'t str),
-    /// The document ends, and with it the text.
+    /// The end of the document and of the text.
     End,
 }
 
-/// An event, its bytes, and what is said of the value in front of it.
+/// An event with its bytes and the properties before the value.
 #[derive(Debug)]
 pub(super) struct Happened<'t> {
     pub(super) event: Event<'t>,
@@ -38,15 +38,15 @@ pub(super) struct Happened<'t> {
     pub(super) tag: Option<Tag<'t>>,
 }
 
-/// What is open.
+/// An open collection.
 #[derive(Debug, Clone, Copy)]
 enum Open {
     List {
         column: isize,
     },
-    /// A list whose dashes stand in the column of the key in front of it.
+    /// A list whose dashes are in the column of the key above.
     ListBelowKey,
-    /// `key_only`: a key that began with `?` has been read, and its value may follow.
+    /// A block mapping. `key_only`: a key that began with `?` was read, and its value may follow.
     Map {
         column: isize,
         key_only: bool,
@@ -57,10 +57,10 @@ enum Open {
     Pair(Half),
 }
 
-/// How far an entry in brackets is read, once its value or key has ended.
+/// How much of an entry in brackets was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Half {
-    /// It is whole.
+    /// All of it.
     Whole,
     /// A key that began with `?`.
     Key,
@@ -68,18 +68,18 @@ enum Half {
     Bare,
 }
 
-/// What is read next.
+/// What to read next.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Start,
-    /// A value. If there is none, that is said to stand at `empty`.
+    /// A value. If it is missing, its place is `empty`.
     Value {
         empty: usize,
         below_key: bool,
     },
-    /// A value has ended.
+    /// Reads what follows a value.
     Behind,
-    /// An item or key in brackets, behind the one that opens or a comma.
+    /// An item or key in brackets, after the opening bracket or a comma.
     InBrackets,
     End,
 }
@@ -93,9 +93,9 @@ struct Properties<'t> {
     range: Option<(usize, usize)>,
 }
 
-/// The start of a line up to the end of its first word, read to see whether a colon follows.
+/// The start of a line up to the end of its first token, read ahead to see whether a colon follows.
 enum Ahead<'t> {
-    /// A key, and where its colon stands.
+    /// A key, and the place of its colon.
     Key(Happened<'t>, usize),
     /// A value.
     Value(Happened<'t>),
@@ -108,9 +108,9 @@ pub(super) struct Events<'t> {
     words: Words<'t>,
     step: Step,
     open: Vec<Open>,
-    /// Events that are read and not taken yet.
+    /// Events that were read ahead.
     ready: VecDeque<Happened<'t>>,
-    /// The document begins with a bracket, as JSON does.
+    /// Whether the document begins with a bracket, as JSON does.
     in_brackets: bool,
 }
 
@@ -145,12 +145,12 @@ impl<'t> Events<'t> {
         self.ready.push_back(Happened { event, start, end, anchor: None, tag: None });
     }
 
-    /// A value that is not written.
+    /// A missing value.
     fn nothing(&mut self, at: usize) {
         self.ready.push_back(Properties::default().nothing(at));
     }
 
-    /// The column of the next word; -1 at the end of the document.
+    /// The column of the next token; -1 at the end of the document.
     fn column(&self, sign: Sign) -> isize {
         if sign == Sign::End { -1 } else { self.words.cursor.mark.column }
     }
@@ -166,8 +166,8 @@ impl<'t> Events<'t> {
         Ok(())
     }
 
-    /// Nothing may follow a document but its end: kubectl reads what does not begin on a line behind `---`
-    /// as a part of this document, and then passes over it.
+    /// Checks that a document is followed only by its end: kubectl takes text on the line of a `---` for a part of
+    /// this document, and then ignores it.
     fn document_end(&mut self) -> Read<()> {
         let mut sign = self.words.next()?;
         while self.words.cursor.skip_marker("...") {
@@ -253,8 +253,7 @@ impl<'t> Events<'t> {
         Ok(true)
     }
 
-    /// Opens the list or mapping in block style whose first item or key stands here, or reads the value that
-    /// might have been that key.
+    /// Opens the block list or mapping whose first item or key is here. If it is not a key, reads it as a value.
     fn begins_block(&mut self, sign: Sign, properties: &Properties<'t>) -> Read<bool> {
         let (at, column) = (self.words.at(), self.words.cursor.mark.column);
         if !self.words.fresh {
@@ -280,7 +279,7 @@ impl<'t> Events<'t> {
                 return Ok(true);
             }
             Ahead::Value(value) => {
-                // The anchor may stand on a line above, and the tag on this one.
+                // The anchor can be on a line above, and the tag on this one.
                 let joined = properties.joined(value);
                 self.ready.push_back(joined.ok_or_else(|| no_value(sign, at))?);
                 return Ok(true);
@@ -299,14 +298,14 @@ impl<'t> Events<'t> {
         self.words.indent = column;
     }
 
-    /// An item behind its dash, which stands here.
+    /// Begins an item at the dash at this place.
     fn item(&mut self) {
         self.words.indicator();
         self.words.fresh = true;
         self.step = Step::Value { empty: self.words.at(), below_key: false };
     }
 
-    /// An entry whose key was read ahead, or begins with the `?` that stands here.
+    /// Begins an entry whose key was read ahead, or that begins with the `?` at this place.
     fn entry(&mut self, ahead: Ahead<'t>) {
         if let Ahead::Key(key, colon) = ahead {
             self.ready.push_back(key);
@@ -321,8 +320,7 @@ impl<'t> Events<'t> {
         self.step = Step::Value { empty: self.words.at(), below_key: true };
     }
 
-    /// Reads what stands on this line as a key if a colon follows: on the same line, and within 1024
-    /// characters.
+    /// Reads a key ahead if a colon follows on the same line within 1024 characters.
     fn ahead(&mut self) -> Read<Ahead<'t>> {
         let (before, fresh): (Cursor<'t>, bool) = (self.words.cursor, self.words.fresh);
         let mut properties = Properties::default();
@@ -366,7 +364,7 @@ impl<'t> Events<'t> {
         Ok(Ahead::Key(happened, here.at))
     }
 
-    /// What follows a value.
+    /// Reads what follows a value.
     fn behind(&mut self) -> Read<()> {
         let Some(&top) = self.open.last() else {
             return self.document_end();
@@ -377,7 +375,7 @@ impl<'t> Events<'t> {
         let sign = self.words.next()?;
         let (at, column) = (self.words.at(), self.column(sign));
         let own = self.words.indent;
-        // What stands behind a value on its line belongs to nothing.
+        // Text after a value on its line belongs to nothing.
         if column > own || column >= 0 && !self.words.fresh {
             return Err(misplaced(sign, at));
         }
@@ -407,7 +405,7 @@ impl<'t> Events<'t> {
         Ok(())
     }
 
-    /// Another key of the innermost mapping, in whose column the next word stands.
+    /// Begins another key of the innermost mapping, whose column the next token has.
     fn next_key(&mut self, sign: Sign) -> Read<()> {
         let at = self.words.at();
         let ahead = match sign {
@@ -439,7 +437,7 @@ impl<'t> Events<'t> {
 }
 
 impl<'t> Properties<'t> {
-    /// A value with these properties. It begins behind them: an edit replaces it and keeps them.
+    /// A value with these properties. Its place begins after them: an edit replaces the value and keeps them.
     fn with(&self, event: Event<'t>, start: usize, end: usize) -> Happened<'t> {
         Happened { event, start, end, anchor: self.anchor, tag: self.tag }
     }
@@ -449,13 +447,13 @@ impl<'t> Properties<'t> {
         self.with(Event::Scalar { text, plain }, start, end)
     }
 
-    /// No value at all, which stands at `at` or behind the properties.
+    /// A missing value, placed at `at` or after the properties.
     fn nothing(&self, at: usize) -> Happened<'t> {
         let at = self.range.map_or(at, |(_, end)| end);
         self.with(Event::Scalar { text: Cow::Borrowed(""), plain: true }, at, at)
     }
 
-    /// A value with its own properties and these, none of them twice.
+    /// A value with its own properties and these; `None` if one is there twice.
     fn joined(&self, value: Happened<'t>) -> Option<Happened<'t>> {
         let twice = self.anchor.is_some() && value.anchor.is_some()
             || self.tag.is_some() && value.tag.is_some()
@@ -475,7 +473,7 @@ fn no_colon(at: usize) -> Mistake {
         .help("write `key: value`, or indent the line under the value it belongs to")
 }
 
-/// Something that begins a block, or follows a value, in the middle of a line or too far to the right.
+/// The mistake of a block, or of text after a value, in the middle of a line or too far to the right.
 fn misplaced(sign: Sign, at: usize) -> Mistake {
     match sign {
         Sign::Colon => Mistake::new(at, "a mapping cannot begin here")

@@ -2,7 +2,7 @@
 
 use super::{Mistake, Read, Tag, Words};
 
-/// The types of YAML itself, where a tag is written out.
+/// The prefix of the types of YAML itself, if a tag is written out.
 const CORE: &str = "tag:yaml.org,2002:";
 
 fn is_word(byte: u8) -> bool {
@@ -10,7 +10,7 @@ fn is_word(byte: u8) -> bool {
 }
 
 impl<'t> Words<'t> {
-    /// Goes over bytes of one sort.
+    /// Reads the bytes for which `is` holds.
     fn run(&mut self, is: impl Fn(u8) -> bool) -> &'t str {
         let from = self.cursor.mark.at;
         while self.cursor.first().is_some_and(&is) {
