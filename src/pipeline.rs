@@ -138,11 +138,11 @@ fn draft_all<'e, 'p>(
             (before <= limits.bytes).then(|| {
                 let preview: Preview<'p, 'e> = emission.preview(index, room);
                 let values = preview.values();
-                let own = preview.all().map(|draft| draft.length(values)).sum();
-                bytes.fetch_add(own, Ordering::Relaxed);
-                let found = names.check_preview(&preview);
+                let length = preview.all().map(|draft| draft.length(values)).sum();
+                bytes.fetch_add(length, Ordering::Relaxed);
+                let findings = names.check_preview(&preview);
                 let elsewhere = elsewhere(&preview).map(|id| names.hash(id)).collect();
-                Drafted { preview, found, elsewhere }
+                Drafted { preview, findings, elsewhere }
             })
         })
         .collect();
@@ -153,27 +153,27 @@ fn draft_all<'e, 'p>(
     }
     let shared: Vec<&Id> =
         common.all().filter_map(|draft| draft.kept_id(HoleValues::NONE)).collect();
-    let (mut previews, mut found) = (Vec::with_capacity(drafted.len()), Vec::new());
+    let (mut previews, mut findings) = (Vec::with_capacity(drafted.len()), Vec::new());
     let mut hashes: HashSet<u64, RandomState> = shared.iter().map(|id| names.hash(id)).collect();
     let mut alike = hashes.len() < shared.len();
     for drafted in drafted.into_iter().flatten() {
         previews.push(drafted.preview);
-        found.extend(drafted.found);
+        findings.extend(drafted.findings);
         alike |= drafted.elsewhere.into_iter().any(|hash| !hashes.insert(hash));
     }
-    found.extend(shared.iter().filter_map(|id| names.of_user(id)));
+    findings.extend(shared.iter().filter_map(|id| names.of_user(id)));
     // Equal hashes prove nothing, so now the identities are compared.
     if alike {
-        found.extend(made_twice(previews.iter().flat_map(elsewhere).chain(shared)));
+        findings.extend(made_twice(previews.iter().flat_map(elsewhere).chain(shared)));
     }
-    Refused::unless_none(found, previews)
+    Refused::unless_none(findings, previews)
 }
 
 /// The drafts of a preview, with what the comparison with other previews needs.
 struct Drafted<'p, 'e> {
     preview: Preview<'p, 'e>,
     /// Clashes of names with the input, or within the preview.
-    found: Vec<Diagnostic>,
+    findings: Vec<Diagnostic>,
     /// Hashes of the identities of objects outside its namespaces. Different hashes prove different objects.
     elsewhere: SmallVec<[u64; 8]>,
 }
@@ -272,19 +272,19 @@ impl<'a> Names<'a> {
         let values = preview.values();
         let mut rooms = preview.rooms.iter();
         let taken = rooms.any(|room| self.namespaces.contains(room.namespace.as_str()));
-        let mut found: Vec<Diagnostic> =
+        let mut findings: Vec<Diagnostic> =
             elsewhere(preview).filter_map(|id| self.of_user(id)).collect();
         let mut before = None;
         for draft in drafts(preview) {
             let key = draft.key(values);
             if preview.has(key.namespace) {
                 // Drafts are in order, so equal ones stand side by side.
-                found.extend((before.as_ref() == Some(&key)).then(|| twice(&draft.id(values))));
-                found.extend(taken.then(|| self.of_user(&draft.id(values))).flatten());
+                findings.extend((before.as_ref() == Some(&key)).then(|| twice(&draft.id(values))));
+                findings.extend(taken.then(|| self.of_user(&draft.id(values))).flatten());
                 before = Some(key);
             }
         }
-        found
+        findings
     }
 
     fn hash(&self, id: &Id) -> u64 {
@@ -303,7 +303,7 @@ impl<'a> Names<'a> {
 fn drafts<'d, 'e>(preview: &'d Preview<'_, 'e>) -> impl Iterator<Item = &'d Draft<'e>> {
     let values = preview.values();
     let flux = preview.flux.iter().filter(move |draft| draft.key(values).kind != "Namespace");
-    preview.own.iter().map(|(_, draft)| draft).chain(flux)
+    preview.environment.iter().map(|(_, draft)| draft).chain(flux)
 }
 
 /// The identities of a preview's objects that are not in its namespaces.

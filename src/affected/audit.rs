@@ -25,7 +25,7 @@ pub(super) fn check_edges(
     report.extend(claims.unread);
     let mut audit =
         Audit { map, verdicts: BTreeMap::new(), reach: reach(map), said: BTreeSet::new() };
-    for claim in &claims.found {
+    for claim in &claims.read {
         report.extend(audit.check(&manifests, claim));
     }
 }
@@ -38,10 +38,10 @@ fn open<'f>(
     report: &mut Report,
 ) -> Vec<(&'f str, FileId)> {
     let is_manifest = |path: &&String| READERS.iter().any(|reader| (reader.has)(name_of(path)));
-    let mut found = Vec::new();
+    let mut manifests = Vec::new();
     for path in files.iter().filter(is_manifest) {
         match read_argument(&root.join(path), sources, &InputLimits::default()) {
-            Ok(file) => found.push((path.as_str(), file)),
+            Ok(file) => manifests.push((path.as_str(), file)),
             Err(refused) => {
                 let help = "the audit does not know what it says";
                 let message = refused.into_first().message;
@@ -49,7 +49,7 @@ fn open<'f>(
             }
         }
     }
-    found
+    manifests
 }
 
 /// For each owner what it is built from, itself included.

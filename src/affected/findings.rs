@@ -98,15 +98,15 @@ pub(super) fn unused(
 ) -> Vec<Diagnostic> {
     let is_gone = |owner: Option<&Owner>| owner.is_some_and(|owner| is_among(gone, owner));
     let lists = map.lists().filter(|(_, owner, _)| !is_gone(*owner));
-    let entries = lists.flat_map(|(field, _, globs)| {
-        globs.0.iter().filter(|entry| !entry.is_used.get()).map(move |entry| (field.clone(), entry))
+    let unused = lists.flat_map(|(field, _, globs)| {
+        globs.0.iter().filter(|glob| !glob.is_used.get()).map(move |glob| (field.clone(), glob))
     });
-    let finding = |(field, entry): (String, &MapGlob)| {
-        let message = format!("`{}` covers no tracked file", entry.text);
-        let found = Diagnostic::new(code, message, help_for(&entry.text, files));
-        found.at(entry.place, "no such file").field(field)
+    let finding = |(field, glob): (String, &MapGlob)| {
+        let message = format!("`{}` covers no tracked file", glob.text);
+        let finding = Diagnostic::new(code, message, help_for(&glob.text, files));
+        finding.at(glob.place, "no such file").field(field)
     };
-    entries.map(finding).collect()
+    unused.map(finding).collect()
 }
 
 fn is_among(owners: &[&Owner], owner: &Owner) -> bool {

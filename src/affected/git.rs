@@ -119,12 +119,16 @@ impl Repository {
         (head, head_name): (&str, &str),
     ) -> Result<String, Refused> {
         let answer = self.run(&["merge-base", base, head])?.answer().map(|bytes| text(&bytes));
-        let found =
+        let merge_base =
             answer.as_deref().and_then(|text| text.lines().next()).filter(|one| is_hash(one));
         let is_cut = self.is_shallow()
-            && match found {
+            && match merge_base {
                 None => true,
-                Some(found) => found != base && found != head && self.is_cut(base, head, found)?,
+                Some(merge_base) => {
+                    merge_base != base
+                        && merge_base != head
+                        && self.is_cut(base, head, merge_base)?
+                }
             };
         if is_cut {
             let message =
@@ -133,7 +137,7 @@ impl Repository {
                         actions/checkout; `git fetch --deepen=100` brings a part";
             return Err(Diagnostic::new(&code::SHALLOW_CLONE, message, help).into());
         }
-        found.map(str::to_owned).ok_or_else(|| {
+        merge_base.map(str::to_owned).ok_or_else(|| {
             let message = format!("`{base_name}` and `{head_name}` have no common history");
             let help = format!(
                 "name the branch that the change was made from; \
@@ -221,7 +225,7 @@ impl Repository {
     pub(crate) fn export(&self, commit: &str, folder: &Path) -> Result<(), Refused> {
         let listed = self.said(&["ls-tree", "-r", "-z", "--full-tree", commit])?;
         // `100644 blob hash<TAB>path`.
-        let entries: Vec<(String, String, String)> = listed
+        let files: Vec<(String, String, String)> = listed
             .split(|&byte| byte == 0)
             .filter_map(|entry| {
                 let (about, path) =
@@ -235,7 +239,7 @@ impl Repository {
             let message = format!("{} cannot be written: {error}", folder.display());
             no_repository(message, "give the system room for temporary files")
         };
-        let asked: String = entries.iter().flat_map(|(_, hash, _)| [hash.as_str(), "\n"]).collect();
+        let asked: String = files.iter().flat_map(|(_, hash, _)| [hash.as_str(), "\n"]).collect();
         let mut list = tempfile::tempfile().map_err(|error| cannot(&error))?;
         list.write_all(asked.as_bytes())
             .and_then(|()| list.rewind())
@@ -247,7 +251,7 @@ impl Repository {
         };
         let mut rest = said.as_slice();
         let mut links = Vec::new();
-        for (mode, hash, path) in &entries {
+        for (mode, hash, path) in &files {
             let content = next_object(&mut rest, hash).filter(|_| is_plain(path));
             let Some(content) = content else {
                 let message = format!("git has not the content of {}", short(path));
@@ -269,10 +273,10 @@ impl Repository {
 
     /// The files in the index, which the next commit is made of.
     pub(crate) fn tracked(&self) -> Result<Vec<String>, Refused> {
-        let mut found = names(&self.said(&["ls-files", "-z", "--cached", "--full-name"])?);
-        found.sort();
-        found.dedup();
-        Ok(found)
+        let mut files = names(&self.said(&["ls-files", "-z", "--cached", "--full-name"])?);
+        files.sort();
+        files.dedup();
+        Ok(files)
     }
 
     /// Runs git and returns its output. A failure of git is an error.

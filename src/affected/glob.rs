@@ -174,16 +174,16 @@ fn escaped(c: char) -> String {
 }
 
 /// Expands braces to globs without braces. Returns false if there are too many.
-fn expand(tokens: &[Token], found: &mut Vec<Vec<Token>>) -> bool {
+fn expand(tokens: &[Token], globs: &mut Vec<Vec<Token>>) -> bool {
     let Some(at) = tokens.iter().position(|token| matches!(token, Token::Braces(_))) else {
-        found.push(tokens.to_vec());
-        return found.len() <= Glob::ALTERNATIVES;
+        globs.push(tokens.to_vec());
+        return globs.len() <= Glob::ALTERNATIVES;
     };
     let Token::Braces(alternatives) = &tokens[at] else { return true };
     alternatives.iter().all(|one| {
         let whole: Vec<Token> =
             tokens[..at].iter().chain(one).chain(&tokens[at + 1..]).cloned().collect();
-        expand(&whole, found)
+        expand(&whole, globs)
     })
 }
 

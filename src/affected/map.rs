@@ -28,7 +28,7 @@ pub(crate) struct MapGlob {
 
 impl Globs {
     fn new(texts: &[String], node: Option<&Node>, report: &mut Report) -> Self {
-        let mut entries = Vec::new();
+        let mut globs = Vec::new();
         for (index, text) in texts.iter().enumerate() {
             let place = node.and_then(|node| node.items().get(index)).map(|node| node.place);
             let place = place.unwrap_or_default();
@@ -39,7 +39,7 @@ impl Globs {
             match Glob::new(glob) {
                 Ok(glob) => {
                     let (text, is_used) = (text.clone(), Cell::new(false));
-                    entries.push(MapGlob { text, place, takes_out, glob, is_used });
+                    globs.push(MapGlob { text, place, takes_out, glob, is_used });
                 }
                 Err(problem) => {
                     let message = format!("`{text}` is no glob: {}", problem.message);
@@ -48,19 +48,19 @@ impl Globs {
                 }
             }
         }
-        Self(entries)
+        Self(globs)
     }
 
     /// The glob that includes the path, if the list does.
     fn find(&self, path: &str) -> Option<&MapGlob> {
-        let last = self.0.iter().rev().find(|entry| entry.glob.covers(path));
-        last.filter(|entry| !entry.takes_out)
+        let last = self.0.iter().rev().find(|glob| glob.glob.covers(path));
+        last.filter(|glob| !glob.takes_out)
     }
 
     /// Marks the globs that cover a path as used, also those that take it out.
     fn note(&self, path: &str) {
-        for entry in self.0.iter().filter(|entry| !entry.is_used.get()) {
-            entry.is_used.set(entry.glob.covers(path));
+        for glob in self.0.iter().filter(|glob| !glob.is_used.get()) {
+            glob.is_used.set(glob.glob.covers(path));
         }
     }
 }

@@ -156,8 +156,8 @@ fn moved_away<'f>(files: &'f [String], named: &Path, root: &Path) -> Option<&'f 
         (name == own || matches!(name, "previews.yaml" | "previews.yml"))
             && !root.join(path).exists()
     };
-    let mut found = files.iter().filter(is_one);
-    found.next().filter(|_| found.next().is_none()).map(String::as_str)
+    let mut candidates = files.iter().filter(is_one);
+    candidates.next().filter(|_| candidates.next().is_none()).map(String::as_str)
 }
 
 /// The note that the earlier revision cannot be rendered. It is no error: a change that repairs the file should still

@@ -31,7 +31,7 @@ use crate::yaml::{Data, Node};
 const MODE: &str = "anabranch.dev/mode";
 
 /// Annotations by which orchestrators know the file that an item came from.
-const PLACES: [&str; 8] = [
+const FILE_ANNOTATIONS: [&str; 8] = [
     "internal.config.kubernetes.io/path",
     "internal.config.kubernetes.io/index",
     "internal.config.kubernetes.io/package-path",
@@ -121,9 +121,9 @@ impl Run {
 
     /// One line per finding: kustomize shows nothing else.
     fn say(&self) {
-        for found in self.report.sorted() {
-            if found.severity() != Severity::Note {
-                say(&format!("{}\n", terminal::one_line(found)));
+        for finding in self.report.sorted() {
+            if finding.severity() != Severity::Note {
+                say(&format!("{}\n", terminal::one_line(finding)));
             }
         }
     }
@@ -208,7 +208,9 @@ impl Run {
             for (draft, values) in in_order(&previews, &common) {
                 let earlier =
                     if earlier.is_empty() { None } else { earlier.get(&draft.id(values)) };
-                match earlier.and_then(|earlier| Some(with_places(draft.read(values)?, earlier))) {
+                match earlier
+                    .and_then(|earlier| Some(with_file_annotations(draft.read(values)?, earlier)))
+                {
                     Some(node) => items.push_node(&node),
                     None => items.push_draft(draft, values),
                 }
@@ -295,7 +297,7 @@ fn opened(item: &Node) -> Vec<Cow<'_, Node>> {
 /// Gives an item of a list the file of the list, but not its index there, which only one object can have.
 fn in_file_of(mut item: Node, list: &Node) -> Node {
     let annotations = list.at(&["metadata", "annotations"]).map(Node::entries).unwrap_or_default();
-    let is_file = |key: &str| PLACES.contains(&key) && key.ends_with("path");
+    let is_file = |key: &str| FILE_ANNOTATIONS.contains(&key) && key.ends_with("path");
     for (key, value) in annotations.iter().filter(|(key, _)| is_file(&key.text)) {
         item.make(&["metadata", "annotations"]).set(&key.text, value.clone());
     }
@@ -303,10 +305,10 @@ fn in_file_of(mut item: Node, list: &Node) -> Node {
 }
 
 /// Gives an object of ours the annotations about its file that it came in with.
-fn with_places(mut node: Node, earlier: &Node) -> Node {
+fn with_file_annotations(mut node: Node, earlier: &Node) -> Node {
     let annotations = earlier.at(&["metadata", "annotations"]);
     for (key, value) in annotations.map(Node::entries).unwrap_or_default() {
-        if PLACES.contains(&key.text.as_str()) {
+        if FILE_ANNOTATIONS.contains(&key.text.as_str()) {
             node.make(&["metadata", "annotations"]).set(&key.text, value.clone());
         }
     }

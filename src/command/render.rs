@@ -89,8 +89,8 @@ const TOGETHER: usize = 8;
 fn write_stream_of(config: &Config, compiled: Compiled<'_, '_>, whole: bool) -> ExitCode {
     let Compiled { previews, common, input, .. } = compiled;
     let previews = ManuallyDrop::new(previews);
-    let own = |preview: &Preview<'_, '_>, text: &mut String| {
-        append(text, preview.values(), preview.own.iter().map(|(_, own)| own));
+    let environment = |preview: &Preview<'_, '_>, text: &mut String| {
+        append(text, preview.values(), preview.environment.iter().map(|(_, draft)| draft));
     };
     let flux = |preview: &Preview<'_, '_>, text: &mut String| {
         append(text, preview.values(), &preview.flux);
@@ -98,12 +98,12 @@ fn write_stream_of(config: &Config, compiled: Compiled<'_, '_>, whole: bool) -> 
     let mut out = Out::default();
     if whole {
         out.documents(&baseline(config, input, common.changed));
-        out.previews(&previews, own);
+        out.previews(&previews, environment);
         out.documents(&common.shared);
         out.previews(&previews, flux);
         common.flux.values().for_each(|objects| out.documents(objects));
     } else {
-        out.previews(&previews, own);
+        out.previews(&previews, environment);
         out.previews(&previews, flux);
     }
     out.code
@@ -210,8 +210,8 @@ fn render_tree(
                 voice.tell(&listing(&written, voice.verbose));
             }
             match difference {
-                Some(Ok(found)) => {
-                    let text = diff::text(&found, voice.look(&std::io::stdout()).colour);
+                Some(Ok(difference)) => {
+                    let text = diff::text(&difference, voice.look(&std::io::stdout()).colour);
                     write_out(text.as_bytes())
                 }
                 Some(Err(unreadable)) => {

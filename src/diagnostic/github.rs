@@ -26,9 +26,9 @@ fn command(out: &mut String, sources: &Sources, finding: &Diagnostic) {
         Severity::Note => "notice",
     };
     let _ = write!(out, "::{name} ");
-    let found = finding.place.and_then(|place| sources.region(place));
+    let region = finding.place.and_then(|place| sources.region(place));
     let mut elsewhere = String::new();
-    if let Some((source, region)) = found {
+    if let Some((source, region)) = region {
         if source.is_file() {
             let file = property(source.name.strip_prefix("./").unwrap_or(&source.name));
             let _ = write!(out, "file={file},line={},col={},", region.line, region.column);

@@ -168,7 +168,7 @@ impl Diagnostic {
 /// the order in which they are added, and never many more are in memory.
 #[derive(Debug, Default)]
 pub struct Report {
-    found: Vec<Diagnostic>,
+    findings: Vec<Diagnostic>,
     /// The levels that the user gave.
     levels: Levels,
     has_errors: bool,
@@ -208,9 +208,9 @@ impl Report {
             }
             Level::Allowed => return,
         }
-        self.found.push(diagnostic);
+        self.findings.push(diagnostic);
         // Not for each finding, as sorting takes time.
-        if self.found.len() > 2 * Self::KEPT {
+        if self.findings.len() > 2 * Self::KEPT {
             self.shorten();
         }
     }
@@ -228,8 +228,8 @@ impl Report {
         if !self.has_errors {
             return Ok(value);
         }
-        self.found.extend(self.more.cloned());
-        Refused::unless_none(self.found, value)
+        self.findings.extend(self.more.cloned());
+        Refused::unless_none(self.findings, value)
     }
 
     /// Replaces words in the remedies of all findings.
@@ -241,13 +241,13 @@ impl Report {
 
     /// Adds all findings of another report.
     pub fn absorb(&mut self, other: Self) {
-        self.extend(other.found);
+        self.extend(other.findings);
         self.more = self.more.or(other.more);
     }
 
     /// Replaces the name of a temporary folder in all findings.
     pub(crate) fn rename(&mut self, folder: &str, name: &str) {
-        for finding in &mut self.found {
+        for finding in &mut self.findings {
             let labels = finding.related.iter_mut().map(|(_, label)| label);
             let words = [&mut finding.message, &mut finding.help, &mut finding.label].into_iter();
             words.chain(labels).for_each(|text| *text = text.replace(folder, name));
@@ -256,19 +256,19 @@ impl Report {
 
     /// The findings in memory, to rephrase them.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Diagnostic> {
-        self.found.iter_mut()
+        self.findings.iter_mut()
     }
 
     /// How many findings there are in memory.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.found.len()
+        self.findings.len()
     }
 
     /// Whether there is no finding.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.found.is_empty()
+        self.findings.is_empty()
     }
 
     /// Whether there is an error, so that nothing further can be made.
@@ -291,7 +291,7 @@ impl Report {
 
     /// Drops findings that will not be kept, so that decisions that follow do not depend on the order of adding.
     pub fn settle(&mut self) {
-        if self.found.len() >= Self::KEPT {
+        if self.findings.len() >= Self::KEPT {
             self.shorten();
         }
     }
@@ -299,7 +299,7 @@ impl Report {
     /// All findings in the order of their places, each once, and a last one if there were more.
     #[must_use]
     pub fn sorted(&self) -> Vec<&Diagnostic> {
-        let mut all: Vec<&Diagnostic> = self.found.iter().collect();
+        let mut all: Vec<&Diagnostic> = self.findings.iter().collect();
         keep_distinct(&mut all);
         let more = all.len() > Self::KEPT;
         all.truncate(Self::KEPT);
@@ -311,37 +311,37 @@ impl Report {
     /// How many findings of a severity there are, each counted once.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
-        self.sorted().iter().filter(|found| found.severity() == severity).count()
+        self.sorted().iter().filter(|finding| finding.severity() == severity).count()
     }
 
     fn shorten(&mut self) {
-        keep_distinct(&mut self.found);
-        if self.found.len() > Self::KEPT {
-            self.found.truncate(Self::KEPT);
+        keep_distinct(&mut self.findings);
+        if self.findings.len() > Self::KEPT {
+            self.findings.truncate(Self::KEPT);
             self.more = Some(Diagnostic::more());
         }
-        let errors = self.found.iter().filter(|found| found.severity() == Severity::Error);
+        let errors = self.findings.iter().filter(|finding| finding.severity() == Severity::Error);
         self.is_full = errors.count() >= Self::KEPT;
     }
 }
 
 /// Sorts findings by rank and removes duplicates. Of findings that are reported once, the first is kept.
-fn keep_distinct<T: Borrow<Diagnostic> + PartialEq>(found: &mut Vec<T>) {
-    found.sort_by(|a, b| a.borrow().rank().cmp(&b.borrow().rank()));
-    found.dedup();
+fn keep_distinct<T: Borrow<Diagnostic> + PartialEq>(findings: &mut Vec<T>) {
+    findings.sort_by(|a, b| a.borrow().rank().cmp(&b.borrow().rank()));
+    findings.dedup();
     let mut said = BTreeSet::new();
-    let is_new: Vec<bool> = found
+    let is_new: Vec<bool> = findings
         .iter()
         .map(Borrow::borrow)
         .map(|one: &Diagnostic| !one.once || said.insert((one.code.id, &one.message)))
         .collect();
     let mut is_new = is_new.into_iter();
-    found.retain(|_| is_new.next().unwrap_or(true));
+    findings.retain(|_| is_new.next().unwrap_or(true));
 }
 
 impl Extend<Diagnostic> for Report {
-    fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, found: T) {
-        found.into_iter().for_each(|found| self.push(found));
+    fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, findings: T) {
+        findings.into_iter().for_each(|finding| self.push(finding));
     }
 }
 

@@ -40,21 +40,21 @@ fn replaced(text: &str, shown: impl Fn(&str) -> String) -> Cow<'_, str> {
 
 /// The places of users and passwords, in order.
 fn userinfo(text: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
+    let mut ranges = Vec::new();
     if !text.contains('@') {
-        return found;
+        return ranges;
     }
     let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`');
     let mut start = 0;
     for word in text.split_inclusive(is_end) {
-        in_word(word.trim_end_matches(is_end), start, &mut found);
+        in_word(word.trim_end_matches(is_end), start, &mut ranges);
         start += word.len();
     }
-    found
+    ranges
 }
 
 /// Finds them in a word that begins at `start`.
-fn in_word(word: &str, start: usize, found: &mut Vec<Range<usize>>) {
+fn in_word(word: &str, start: usize, ranges: &mut Vec<Range<usize>>) {
     let mut from = 0;
     while let Some((at, is_escaped)) = authority(word, from) {
         let rest = &word[at..];
@@ -67,10 +67,10 @@ fn in_word(word: &str, start: usize, found: &mut Vec<Range<usize>>) {
         };
         let end = match authority.rfind('@') {
             None if is_escaped || is_odd() => rest.rfind('@'),
-            found => found,
+            end => end,
         };
         from = at + end.unwrap_or(authority.len());
-        found.extend(end.filter(|end| *end > 0).map(|end| start + at..start + at + end));
+        ranges.extend(end.filter(|end| *end > 0).map(|end| start + at..start + at + end));
     }
     let is_plain = from == 0;
     let Some((before, host)) = word.rsplit_once('@').filter(|_| is_plain) else { return };
@@ -79,7 +79,7 @@ fn in_word(word: &str, start: usize, found: &mut Vec<Range<usize>>) {
         false => relative(before).filter(|_| host.starts_with(|c: char| c.is_ascii_alphanumeric())),
     };
     if let Some(begin) = begin.filter(|begin| before[*begin..].contains(':')) {
-        found.push(start + begin..start + before.len());
+        ranges.push(start + begin..start + before.len());
     }
 }
 

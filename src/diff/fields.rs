@@ -69,14 +69,14 @@ impl Hidden {
 
 /// The fields that differ, in the order of the new version.
 pub(super) fn compare(old: &Node, new: &Node, hidden: Hidden) -> Vec<Field> {
-    let mut found = Vec::new();
-    walk(Some(old), Some(new), String::new(), hidden, &mut found);
-    found
+    let mut fields = Vec::new();
+    walk(Some(old), Some(new), String::new(), hidden, &mut fields);
+    fields
 }
 
 type Side<'n> = Option<&'n Node>;
 
-fn walk(old: Side<'_>, new: Side<'_>, path: String, hidden: Hidden, found: &mut Vec<Field>) {
+fn walk(old: Side<'_>, new: Side<'_>, path: String, hidden: Hidden, fields: &mut Vec<Field>) {
     if old == new {
         return;
     }
@@ -93,16 +93,16 @@ fn walk(old: Side<'_>, new: Side<'_>, path: String, hidden: Hidden, found: &mut 
                         format!("{path}.{part}")
                     };
                     let (old, new) = (old.get(key).copied(), new.get(key).copied());
-                    walk(old, new, below, hidden.behind(&path, key), found);
+                    walk(old, new, below, hidden.behind(&path, key), fields);
                 }
             }
         }
         (Some(Data::List(before)), Some(Data::List(after))) => {
-            walk_lists(before, after, &path, hidden, found);
+            walk_lists(before, after, &path, hidden, fields);
         }
         _ => {
             let [old, new] = [old, new].map(|side| side.map(|node| hidden.told(node)));
-            found.push(Field { path, old, new });
+            fields.push(Field { path, old, new });
         }
     }
 }
@@ -111,11 +111,17 @@ fn by_key(entries: &[(Key, Node)]) -> BTreeMap<&str, &Node> {
     entries.iter().map(|(key, value)| (&*key.text, value)).collect()
 }
 
-fn walk_lists(before: &[Node], after: &[Node], path: &str, hidden: Hidden, found: &mut Vec<Field>) {
+fn walk_lists(
+    before: &[Node],
+    after: &[Node],
+    path: &str,
+    hidden: Hidden,
+    fields: &mut Vec<Field>,
+) {
     let Some((old_names, new_names)) = names(before).zip(names(after)) else {
         for index in 0..before.len().max(after.len()) {
             let (old, new) = (before.get(index), after.get(index));
-            walk(old, new, format!("{path}[{index}]"), hidden, found);
+            walk(old, new, format!("{path}[{index}]"), hidden, fields);
         }
         return;
     };
@@ -125,7 +131,7 @@ fn walk_lists(before: &[Node], after: &[Node], path: &str, hidden: Hidden, found
     for name in new_names.iter().chain(&old_names).copied() {
         if seen.insert(name) {
             let (old, new) = (old.get(name).copied(), new.get(name).copied());
-            walk(old, new, format!("{path}[{name}]"), hidden, found);
+            walk(old, new, format!("{path}[{name}]"), hidden, fields);
         }
     }
     let stayed = old_names.iter().filter(|name| new.contains_key(*name));
@@ -133,7 +139,7 @@ fn walk_lists(before: &[Node], after: &[Node], path: &str, hidden: Hidden, found
     if !stayed.eq(kept) {
         let order = |names: &[&str]| Some(names.join(", "));
         let (old, new) = (order(&old_names), order(&new_names));
-        found.push(Field { path: format!("{path} (order)"), old, new });
+        fields.push(Field { path: format!("{path} (order)"), old, new });
     }
 }
 

@@ -244,7 +244,7 @@ fn read(
     limits: &InputLimits,
 ) -> Result<BTreeMap<Id, Object>, Unreadable> {
     let mut sources = Sources::default();
-    let mut found = BTreeMap::new();
+    let mut by_id = BTreeMap::new();
     for (path, content) in paths.iter().filter_map(|path| Some((path, files.get(*path)?))) {
         let file = sources.add(*path, String::from_utf8_lossy(content).as_ref());
         let objects = parse_documents(&sources, file, limits)
@@ -254,10 +254,10 @@ fn read(
             Err(refused) => return Err(Unreadable { sources, refused }),
         };
         for object in objects {
-            found.entry(object.id.clone()).or_insert(object);
+            by_id.entry(object.id.clone()).or_insert(object);
         }
     }
-    Ok(found)
+    Ok(by_id)
 }
 
 #[cfg(test)]

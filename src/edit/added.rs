@@ -64,14 +64,14 @@ fn look(node: &Node) -> Result<Looked, Refused> {
         match Config::read(sound.clone()) {
             Ok(config) => {
                 let report = validate(&config, &Parted::default(), false);
-                let found = report.sorted().into_iter().cloned();
-                let found = found.filter(|found| found.severity() == Severity::Error);
-                errors.extend(found.map(|error| add(error, &sound)));
+                let findings = report.sorted().into_iter().cloned();
+                let findings = findings.filter(|finding| finding.severity() == Severity::Error);
+                errors.extend(findings.map(|error| add(error, &sound)));
                 return Ok(Looked { errors, sound });
             }
-            Err(found) => {
-                let Some(rest) = without(&sound, &found) else { return Err(found) };
-                errors.extend(found.into_iter().map(|error| add(error, &sound)));
+            Err(findings) => {
+                let Some(rest) = without(&sound, &findings) else { return Err(findings) };
+                errors.extend(findings.into_iter().map(|error| add(error, &sound)));
                 sound = rest;
             }
         }

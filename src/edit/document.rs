@@ -37,7 +37,7 @@ impl Document {
     /// Sets a key of a mapping to a text. An existing value keeps its quotes; a new key is added at the end.
     pub(super) fn set(&mut self, path: &str, key: &str, value: &str) -> Result<(), Refused> {
         let map = self.at(path)?;
-        let Some((found, old)) = self.entry(map, key) else {
+        let Some((written, old)) = self.entry(map, key) else {
             return self.add_key(path, key, Node::string(value));
         };
         if !old.is_null() && old.text() == Some(value) {
@@ -45,7 +45,7 @@ impl Document {
         }
         let range = old.place.range();
         let starts = |quote: char| self.text[range.clone()].starts_with(quote);
-        let splices = if let Some(at) = self.empty_at(found, old) {
+        let splices = if let Some(at) = self.empty_at(written, old) {
             let text = if self.is_quoted() { json(value) } else { scalar(value) };
             vec![(at..at, format!(" {text}"))]
         } else if let Some((header, indicator)) = self.block_header(old) {
@@ -93,7 +93,7 @@ impl Document {
     pub(super) fn remove_key(&mut self, path: &str, key: &str) -> Result<(), Refused> {
         let map = self.at(path)?;
         let entries = map.entries();
-        let Some(index) = entries.iter().position(|(found, _)| found.text == key) else {
+        let Some(index) = entries.iter().position(|(written, _)| written.text == key) else {
             return Ok(());
         };
         let range = self.entry(map, key).and_then(|_| self.lines_of_key(map, index));
@@ -109,16 +109,16 @@ impl Document {
             let (key, value) = &entries[index];
             self.empty_at(key, value).unwrap_or_else(|| self.content_end(value))
         };
-        let own = start(index);
-        let range = if self.is_flow(map) || self.column(own) != self.indent(own).len() {
+        let here = start(index);
+        let range = if self.is_flow(map) || self.column(here) != self.indent(here).len() {
             // In braces, or behind the dash of an item: the next key keeps its place.
             match index {
-                0 => own..entries.get(1).map(|_| start(1))?,
+                0 => here..entries.get(1).map(|_| start(1))?,
                 _ if self.is_flow(map) => end(index - 1)..end(index),
                 _ => return None,
             }
         } else {
-            let above = &self.text[..self.line_start(own)];
+            let above = &self.text[..self.line_start(here)];
             let is_commented = above.lines().next_back().is_some_and(is_comment);
             let stop = self.line_stop(end(index));
             match self.text[stop..].find('\n') {
@@ -147,17 +147,17 @@ impl Document {
         // The keys are on lines of their own; a comment on the last line stays there.
         let line = self.line_stop(end);
         let text = self.lines_text(value, indent);
-        let found = comma(gap).map(|comma| end + comma);
-        let trailing = if found.is_some() { "," } else { "" };
+        let comma = comma(gap).map(|comma| end + comma);
+        let trailing = if comma.is_some() { "," } else { "" };
         let mut splices = Vec::new();
-        if found.is_none_or(|comma| comma > line) {
+        if comma.is_none_or(|comma| comma > line) {
             splices.push((end..end, ",".to_owned()));
         }
         splices.push((
             line..line,
             format!("{}{indent}{key_text}{colon}{text}{trailing}", self.newline()),
         ));
-        splices.extend(found.filter(|&comma| comma > line).map(|at| (at..at + 1, String::new())));
+        splices.extend(comma.filter(|&comma| comma > line).map(|at| (at..at + 1, String::new())));
         splices
     }
 
@@ -271,8 +271,9 @@ impl Document {
         }
         let mut sources = Sources::default();
         let file = sources.add("", text.as_str());
-        let found = parse_documents(&sources, file, &InputLimits::default()).unwrap_or_default();
-        match <[Node; 1]>::try_from(found) {
+        let documents =
+            parse_documents(&sources, file, &InputLimits::default()).unwrap_or_default();
+        match <[Node; 1]>::try_from(documents) {
             Ok([node]) if node == wanted && (!self.is_json || is_json(&text)) => {
                 (self.text, self.node) = (text, node);
                 Ok(())

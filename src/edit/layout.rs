@@ -17,7 +17,7 @@ pub(super) struct Item {
     /// Comments above it that stand alone. They stay when the item is removed.
     pub(super) alone: String,
     /// Blank lines and comments above it that belong to it.
-    pub(super) own: String,
+    pub(super) comments: String,
     /// The line break and the blanks before it.
     pub(super) room: String,
     /// The item itself.
@@ -64,16 +64,16 @@ impl Layout {
     /// Adds the next item. `rest` and `lines` are the text between it and the item above, whose column is `above`.
     pub(super) fn read(&mut self, mut item: Item, rest: &str, lines: &[&str], above: usize) {
         let above = self.items.last().map(|last| Above { column: above, name: &last.name });
-        let (deep, alone, own) = distribute(lines, above, &item.name);
-        (item.alone, item.own) = (alone.concat(), own.concat());
+        let (deep, alone, comments) = distribute(lines, above, &item.name);
+        (item.alone, item.comments) = (alone.concat(), comments.concat());
         if let Some(last) = self.items.last_mut() {
             last.after = rest.to_owned() + &deep.concat();
         } else if alone.first().is_some_and(|line| is_comment(line)) {
             self.header = std::mem::take(&mut item.alone);
         } else if self.is_ambiguous(&item) {
-            match own {
-                [blank, commented @ ..] if !is_comment(blank) => item.own = commented.concat(),
-                _ => self.header = std::mem::take(&mut item.own),
+            match comments {
+                [blank, commented @ ..] if !is_comment(blank) => item.comments = commented.concat(),
+                _ => self.header = std::mem::take(&mut item.comments),
             }
         }
         self.items.push(item);
@@ -139,8 +139,9 @@ impl Layout {
 
     /// Whether the text alone does not say if a comment above the first item is the item's.
     fn is_ambiguous(&self, first: &Item) -> bool {
-        let heads = self.header.is_empty() && first.alone.is_empty() && first.own.contains('#');
-        heads && !self.is_titled && !names(&first.own, &first.name)
+        let heads =
+            self.header.is_empty() && first.alone.is_empty() && first.comments.contains('#');
+        heads && !self.is_titled && !names(&first.comments, &first.name)
     }
 
     /// The text between the brackets, or below the key.
@@ -158,26 +159,26 @@ impl Layout {
                 _ => &item.room,
             };
             let Item { alone, core, after, .. } = item;
-            let own = self.own(index);
+            let comments = self.comments(index);
             let comma = if comma { "," } else { "" };
             // Writing to a string cannot fail.
-            let _ = write!(out, "{alone}{own}{room}{core}{comma}{after}");
+            let _ = write!(out, "{alone}{comments}{room}{core}{comma}{after}");
         }
         out + &self.tail
     }
 
     /// The comments of an item, moved to its column if they would otherwise be read as those of the item that is now
     /// above it.
-    fn own(&self, index: usize) -> Cow<'_, str> {
-        let Item { own, name, room, .. } = &self.items[index];
+    fn comments(&self, index: usize) -> Cow<'_, str> {
+        let Item { comments, name, room, .. } = &self.items[index];
         let Some(above) = index.checked_sub(1).map(|above| &self.items[above]) else {
-            return own.into();
+            return comments.into();
         };
         let above = Above { column: column(&above.room), name: &above.name };
-        let (_, all) = lines(own);
+        let (_, all) = lines(comments);
         let (deep, alone, kept) = distribute(&all, Some(above), name);
         if deep.is_empty() {
-            return own.into();
+            return comments.into();
         }
         let aligned = |line: &&str| match is_comment(line) {
             true => format!("{room}{}", line.trim_start()),
@@ -202,7 +203,7 @@ impl Layout {
         let deeper = format!("{indent}  ");
         for item in &mut self.items {
             item.alone = on_lines(&item.alone, indent);
-            item.own = on_lines(&item.own, indent);
+            item.comments = on_lines(&item.comments, indent);
             item.room = format!("{newline}{indent}");
             let rest = item.after.split(['\r', '\n']).next().unwrap_or_default().trim();
             let rest = if rest.is_empty() { String::new() } else { format!(" {rest}") };

@@ -72,16 +72,16 @@ impl Setting {
 
     /// The new preview that this setting describes.
     fn preview(&self) -> Node {
-        let mut entry = vec![("name", Node::string(&self.name))];
+        let mut preview = vec![("name", Node::string(&self.name))];
         if !self.changes.is_empty() {
-            entry.push(("changes", Node::list(self.changes.iter().map(change_node))));
+            preview.push(("changes", Node::list(self.changes.iter().map(change_node))));
         }
         let services = self.images.iter().map(|(name, image)| service_node(name, image));
-        entry.push(("services", Node::list(services)));
+        preview.push(("services", Node::list(services)));
         if let Some(expires) = &self.expires {
-            entry.push(("expires", Node::string(expires)));
+            preview.push(("expires", Node::string(expires)));
         }
-        Node::map(entry)
+        Node::map(preview)
     }
 }
 
@@ -281,7 +281,7 @@ fn set_image(
 ) -> Result<(), Refused> {
     let path = format!("{preview}.services");
     let services = document.node.at_path(&path).map(Node::items).unwrap_or_default();
-    let Some(index) = entry_of(services, service)? else {
+    let Some(index) = service_index(services, service)? else {
         return append(document, preview, "services", service_node(service, image));
     };
     let path = format!("{path}[{index}]");
@@ -332,7 +332,7 @@ const FORK: &str = "fork";
 
 /// The index of the entry that `service` names, if there is one. A name without a namespace is ambiguous if entries
 /// of two namespaces have it.
-fn entry_of(services: &[Node], service: &str) -> Result<Option<usize>, Refused> {
+fn service_index(services: &[Node], service: &str) -> Result<Option<usize>, Refused> {
     let is_meant = |index: &usize| is_service(&services[*index], service);
     let mut found = (0..services.len()).filter(is_meant);
     let Some(first) = found.next() else { return Ok(None) };

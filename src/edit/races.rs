@@ -51,16 +51,16 @@ pub(super) fn stands_for_another(
 /// Records that the pull request of a preview was closed.
 pub(super) fn close(document: &mut Document, name: &str, at: Timestamp) -> Result<(), Refused> {
     let at = &at.to_string();
-    let entry = Node::map([("name", Node::string(name)), ("at", Node::string(at))]);
+    let record = Node::map([("name", Node::string(name)), ("at", Node::string(at))]);
     let Some(list) = document.node.at(&["spec", "closed"]) else {
-        return document.add_key("spec", "closed", Node::list([entry]));
+        return document.add_key("spec", "closed", Node::list([record]));
     };
     let items = list.items();
     match items.iter().position(|one| one.text_at(&["name"]) == Some(name)) {
         Some(index) => document.set(&format!("spec.closed[{index}]"), "at", at),
         None => {
             let behind = items.iter().position(|one| one.text_at(&["name"]) > Some(name));
-            document.insert("spec.closed", behind.unwrap_or(items.len()), entry)
+            document.insert("spec.closed", behind.unwrap_or(items.len()), record)
         }
     }
 }
@@ -83,14 +83,14 @@ pub(super) fn forget(document: &mut Document, goes: impl Fn(&Node) -> bool) -> R
 /// Removes the empty list of closed previews, if adding the next one brings the same bytes back: two edits can come
 /// in either order.
 fn forget_list(document: &mut Document) {
-    let entry = || Node::map([("name", Node::string("a")), ("at", Node::string("b"))]);
+    let record = || Node::map([("name", Node::string("a")), ("at", Node::string("b"))]);
     let (mut kept, mut without) = (document.clone(), document.clone());
     if without.remove_key("spec", "closed").is_err() {
         return;
     }
     let mut added = without.clone();
-    let both = kept.insert("spec.closed", 0, entry()).is_ok()
-        && added.add_key("spec", "closed", Node::list([entry()])).is_ok();
+    let both = kept.insert("spec.closed", 0, record()).is_ok()
+        && added.add_key("spec", "closed", Node::list([record()])).is_ok();
     if both && kept.text == added.text {
         *document = without;
     }
@@ -110,10 +110,10 @@ fn closed_at(node: &Node, name: &str) -> Result<Option<Timestamp>, Refused> {
 
 /// The latest time of some entries. A time that cannot be read counts as the latest.
 fn latest<'n>(
-    entries: impl Iterator<Item = &'n Node>,
+    records: impl Iterator<Item = &'n Node>,
     key: &str,
 ) -> Result<Option<Timestamp>, Refused> {
-    let said = entries.filter_map(|entry| entry.get(key));
+    let said = records.filter_map(|record| record.get(key));
     let said = said.filter(|said| !said.is_null() && said.text() != Some(""));
     let times = said.map(|said| {
         let text = said.text().unwrap_or_default();

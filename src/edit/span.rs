@@ -11,10 +11,13 @@ impl Document {
     /// The entry of a mapping, if it is written there and not brought by a merge key.
     pub(super) fn entry<'n>(&self, map: &'n Node, key: &str) -> Option<&'n (Key, Node)> {
         let entry = map.entries().iter().find(|(found, _)| found.text == key)?;
-        self.own_entries(map).any(|own| std::ptr::eq(own, entry)).then_some(entry)
+        self.written_entries(map).any(|written| std::ptr::eq(written, entry)).then_some(entry)
     }
 
-    fn own_entries<'n>(&self, map: &'n Node) -> impl DoubleEndedIterator<Item = &'n (Key, Node)> {
+    fn written_entries<'n>(
+        &self,
+        map: &'n Node,
+    ) -> impl DoubleEndedIterator<Item = &'n (Key, Node)> {
         let range = map.place.range();
         map.entries().iter().filter(move |(key, _)| range.contains(&key.place.range().start))
     }
@@ -58,10 +61,11 @@ impl Document {
         }
         match &node.data {
             Data::Map(_) => {
-                let end = self.own_entries(node).next_back().map_or(range.start, |(key, value)| {
-                    let empty = self.empty_at(key, value);
-                    empty.unwrap_or_else(|| self.content_end(value))
-                });
+                let end =
+                    self.written_entries(node).next_back().map_or(range.start, |(key, value)| {
+                        let empty = self.empty_at(key, value);
+                        empty.unwrap_or_else(|| self.content_end(value))
+                    });
                 self.with_merged(end, range.end)
             }
             Data::List(items) => {
@@ -126,7 +130,7 @@ impl Document {
     /// The last scalar of a value.
     pub(super) fn last_scalar<'n>(&self, node: &'n Node) -> &'n Node {
         let last = match &node.data {
-            Data::Map(_) => self.own_entries(node).next_back().map(|(_, value)| value),
+            Data::Map(_) => self.written_entries(node).next_back().map(|(_, value)| value),
             Data::List(items) => items.last(),
             Data::Scalar { .. } => None,
         };

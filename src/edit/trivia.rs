@@ -70,8 +70,8 @@ pub(super) fn distribute<'l, 't>(
     let (deep, rest) = lines.split_at(deep);
     let between = &rest[..rest.len() - glued(rest)];
     let last = between.iter().rposition(|line| is_comment(line));
-    let (alone, own) = rest.split_at(last.map_or(0, |last| last + 2));
-    (deep, alone, own)
+    let (alone, below) = rest.split_at(last.map_or(0, |last| last + 2));
+    (deep, alone, below)
 }
 
 /// Whether a comment has a name in it, as a word.
@@ -105,11 +105,11 @@ mod tests {
         let text = "\n      # of the one above\n\n    # alone\n\n# of the one below";
         let (rest, lines) = lines(text);
         let above = Some(Above { column: 4, name: "pr-1" });
-        let (deep, alone, own) = distribute(&lines, above, "pr-2");
+        let (deep, alone, below) = distribute(&lines, above, "pr-2");
         assert_eq!(rest, "");
         assert_eq!(deep, ["\n      # of the one above"]);
         assert_eq!(alone, ["\n", "\n    # alone", "\n"]);
-        assert_eq!(own, ["\n# of the one below"]);
+        assert_eq!(below, ["\n# of the one below"]);
     }
 
     #[test]
@@ -117,8 +117,8 @@ mod tests {
         let cut = |text: &str| {
             let (_, lines) = lines(text);
             let above = Some(Above { column: 4, name: "pr-1" });
-            let (deep, alone, own) = distribute(&lines, above, "pr-2");
-            [deep.concat(), alone.concat(), own.concat()]
+            let (deep, alone, below) = distribute(&lines, above, "pr-2");
+            [deep.concat(), alone.concat(), below.concat()]
         };
         let (of_above, of_below) = ("\n      # of pr-1", "\n      # wait\n      # for pr-2");
         assert_eq!(cut(of_below), ["", "", of_below]);

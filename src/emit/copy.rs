@@ -75,9 +75,9 @@ pub(super) fn copy<'e: 'a, 'a>(
     meta::strip_original(&mut node);
     let metadata = node.make(&["metadata"]);
     metadata.set("namespace", Node::string(&room.namespace));
-    let own = metadata.make(&["labels"]);
+    let kept = metadata.make(&["labels"]);
     for (key, value) in labels(plan.config, Some(env.name)) {
-        own.set(key, Node::string(value));
+        kept.set(key, Node::string(value));
     }
     in_front(metadata, &["name", "namespace", "labels", "annotations"]);
     match node.text_at(&["kind"]).unwrap_or_default() {
@@ -164,9 +164,9 @@ fn service(node: &mut Node, plan: &Plan<'_>, room: &Room<'_>) {
 fn destination_rule(node: &mut Node, env: &Environment<'_>, room: &Room<'_>) {
     let Room { baseline, namespace, .. } = room;
     let spec = node.make(&["spec"]);
-    let own = format!(".{baseline}.svc.{}", env.domain);
+    let domain = format!(".{baseline}.svc.{}", env.domain);
     let host = spec.text_at(&["host"]).unwrap_or_default();
-    let covers = host.strip_prefix('*').is_some_and(|rest| own.ends_with(rest));
+    let covers = host.strip_prefix('*').is_some_and(|rest| domain.ends_with(rest));
     if covers {
         spec.set("host", Node::string(format!("*.{namespace}.svc.{}", env.domain)));
     }

@@ -73,7 +73,7 @@ pub struct Preview<'p, 'e> {
     /// Its namespaces.
     pub rooms: &'p [Room<'p>],
     /// Its environment, in order.
-    pub own: Vec<(File<'p>, Draft<'e>)>,
+    pub environment: Vec<(File<'p>, Draft<'e>)>,
     /// Its Flux objects; in a tree, the Namespace before them.
     pub flux: Vec<Draft<'e>>,
     /// The objects that find its artifact, if it has its own.
@@ -87,7 +87,7 @@ pub struct Preview<'p, 'e> {
 impl<'e> Preview<'_, 'e> {
     /// Every object.
     pub fn all(&self) -> impl Iterator<Item = &Draft<'e>> {
-        self.own.iter().map(|(_, object)| object).chain(&self.flux)
+        self.environment.iter().map(|(_, object)| object).chain(&self.flux)
     }
 
     /// Whether this is one of its namespaces.
@@ -182,9 +182,9 @@ impl<'p> Emission<'p> {
         let aliases = self.plan.aliases(env);
         let parts =
             env.copies.len() + aliases.size_hint().1.unwrap_or_default() + maker.routes().len() + 4;
-        let mut own: Vec<(File<'p>, Draft<'e>)> = Vec::with_capacity(parts);
+        let mut environment: Vec<(File<'p>, Draft<'e>)> = Vec::with_capacity(parts);
         let mut add = |file: File<'p>, part: Part<'p>| {
-            maker.drafts(&part, |object| own.push((file, object)));
+            maker.drafts(&part, |object| environment.push((file, object)));
         };
         for room in &env.rooms {
             add(File::Namespace, Part::Namespace { room, owned });
@@ -225,11 +225,11 @@ impl<'p> Emission<'p> {
         let values = spare.take();
         let names = names_of(env);
         let all = HoleValues { others: &values, ..names };
-        Order::by(own.iter().map(|(_, object)| object.key(all))).put(&mut own);
+        Order::by(environment.iter().map(|(_, object)| object.key(all))).put(&mut environment);
         // Capacity was reserved for an alias of every service, and thousands of previews wait to be written.
-        own.shrink_to_fit();
+        environment.shrink_to_fit();
         let root = self.parts.flux.root(env);
-        Preview { name: env.name, rooms: &env.rooms, own, flux, root, names, values }
+        Preview { name: env.name, rooms: &env.rooms, environment, flux, root, names, values }
     }
 
     /// The Flux objects of a preview, and before them the Namespaces that they own.

@@ -36,7 +36,7 @@ pub(super) fn sibling(plan: &Plan<'_>, sibling: &Sibling<'_>) -> Object {
 pub(super) fn guard(plan: &Plan<'_>, env: &Environment<'_>, guard: &Guard<'_>) -> Vec<Object> {
     let service = guard.service.name();
     let principal = |namespace: &str, account: &str| format!("*/ns/{namespace}/sa/{account}");
-    let own = |accounts: &BTreeSet<Account<'_>>| -> Vec<String> {
+    let principals_of = |accounts: &BTreeSet<Account<'_>>| -> Vec<String> {
         let here = accounts.iter().filter_map(|(home, name)| Some((env.find_room(home)?, name)));
         here.map(|(room, name)| principal(&room.namespace, name)).collect()
     };
@@ -66,7 +66,7 @@ pub(super) fn guard(plan: &Plan<'_>, env: &Environment<'_>, guard: &Guard<'_>) -
     };
     let refuses = guard.refuses.iter().map(|others| {
         let waypoint = principal(others.waypoint.namespace, others.waypoint.name);
-        let principals = [waypoint].into_iter().chain(own(&others.accounts));
+        let principals = [waypoint].into_iter().chain(principals_of(&others.accounts));
         let mut source = Node::map([("notPrincipals", texts(principals))]);
         if !others.namespaces.is_empty() {
             let namespaces = others.namespaces.iter().map(|name| (*name).to_owned());
@@ -74,7 +74,7 @@ pub(super) fn guard(plan: &Plan<'_>, env: &Environment<'_>, guard: &Guard<'_>) -
         }
         policy(format!("{service}.waypoint"), "DENY", source)
     });
-    let admitted = own(&guard.admits);
+    let admitted = principals_of(&guard.admits);
     let admits = (!admitted.is_empty()).then(|| {
         let source = Node::map([("principals", texts(admitted))]);
         policy(format!("{service}.inside"), "ALLOW", source)

@@ -37,13 +37,13 @@ pub(crate) fn mentions_variable(text: &str) -> bool {
 }
 
 /// Collects the variables in a tree, keys included. `$${NAME}` is not one.
-pub(crate) fn variables<'n>(node: &'n Node, found: &mut BTreeSet<Variable<'n>>) {
+pub(crate) fn variables<'n>(node: &'n Node, out: &mut BTreeSet<Variable<'n>>) {
     match &node.data {
-        Data::Scalar { text, .. } => found.extend(variables_of(text)),
-        Data::List(items) => items.iter().for_each(|item| variables(item, found)),
+        Data::Scalar { text, .. } => out.extend(variables_of(text)),
+        Data::List(items) => items.iter().for_each(|item| variables(item, out)),
         Data::Map(entries) => entries.iter().for_each(|(key, value)| {
-            found.extend(variables_of(&key.text));
-            variables(value, found);
+            out.extend(variables_of(&key.text));
+            variables(value, out);
         }),
     }
 }

@@ -35,20 +35,20 @@ impl RouteApi {
 
     /// The group of its kinds, Gateways included.
     pub(crate) fn group(self) -> &'static str {
-        self.words().group
+        self.names().group
     }
 
     /// Its names in messages.
-    pub(crate) fn words(self) -> &'static Words {
+    pub(crate) fn names(self) -> &'static Names {
         match self {
-            Self::GatewayApi => &Words {
+            Self::GatewayApi => &Names {
                 group: gateway::GROUP,
                 name: "the Gateway API",
                 option: "gateway-api",
                 this_route: "the route",
                 new_route: "HTTPRoutes",
             },
-            Self::Istio => &Words {
+            Self::Istio => &Names {
                 group: istio::GROUP,
                 name: "Istio",
                 option: "istio",
@@ -61,7 +61,7 @@ impl RouteApi {
 
 /// The names of an API in messages.
 #[derive(Debug)]
-pub(crate) struct Words {
+pub(crate) struct Names {
     /// The group of its kinds.
     group: &'static str,
     /// In a sentence.

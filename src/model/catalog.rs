@@ -53,19 +53,19 @@ impl<'a> Catalog<'a> {
     /// The Services select more than `most` workloads, counted for each Service.
     pub fn new(home: Home<'a>, input: &'a Parted, most: usize) -> Result<Self, Refused> {
         let objects: Vec<&Object> = input.users.iter().collect();
-        let own = || objects.iter().filter(|object| home.includes(&object.id.namespace));
-        let services: Vec<Service<'a>> = own()
+        let in_baseline = || objects.iter().filter(|object| home.includes(&object.id.namespace));
+        let services: Vec<Service<'a>> = in_baseline()
             .filter(|object| object.is("", "Service"))
             .map(|object| Service::new(object))
             .collect();
         let names = services.iter().map(Service::id);
         let service_named = names.enumerate().map(|(index, name)| (name, index)).collect();
         let workloads: Vec<Workload<'a>> =
-            own().filter_map(|object| Workload::new(object)).collect();
+            in_baseline().filter_map(|object| Workload::new(object)).collect();
         let mut selected = vec![Vec::new(); objects.len()];
         let mut selecting = vec![Vec::new(); objects.len()];
         let mut made: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-        for object in own() {
+        for object in in_baseline() {
             let of_namespace = made.entry(object.id.namespace.as_str()).or_default();
             of_namespace.extend(makers::services_of(object));
         }
@@ -122,7 +122,7 @@ impl<'a> Catalog<'a> {
     }
 
     /// The Namespaces of the baseline that are in the input.
-    pub(crate) fn own_namespaces(&self) -> impl Iterator<Item = &'a Object> {
+    pub(crate) fn baseline_namespaces(&self) -> impl Iterator<Item = &'a Object> {
         self.home.namespaces.iter().filter_map(|name| self.namespace(name))
     }
 
@@ -131,7 +131,7 @@ impl<'a> Catalog<'a> {
         self.mesh = Mesh::of(data_plane, self);
         self.is_without_istio = match self.mesh {
             Mesh::Sidecars => {
-                self.own_namespaces().count() == self.home.namespaces.len()
+                self.baseline_namespaces().count() == self.home.namespaces.len()
                     && !mesh::says_istio(self)
             }
             Mesh::Ambient => false,
@@ -273,17 +273,17 @@ impl<'a> Catalog<'a> {
 type ByLabel<'a> = BTreeMap<[&'a str; 3], Vec<usize>>;
 
 fn by_label<'a>(workloads: &[Workload<'a>]) -> ByLabel<'a> {
-    let mut found = ByLabel::new();
+    let mut by_label = ByLabel::new();
     for (index, workload) in workloads.iter().enumerate() {
         let labels = pod_labels(&workload.object.node).map(Node::entries).unwrap_or_default();
         for (key, value) in labels {
             if let Some(value) = value.text() {
                 let label = [workload.object.id.namespace.as_str(), &key.text, value];
-                found.entry(label).or_default().push(index);
+                by_label.entry(label).or_default().push(index);
             }
         }
     }
-    found
+    by_label
 }
 
 /// The workloads with the rarest label that a service selects: a few of hundreds.

@@ -110,10 +110,10 @@ fn is_of_another(catalog: &Catalog<'_>) -> bool {
             .iter()
             .any(|(key, values)| node.text_at(&[key]).is_some_and(|value| values.contains(&value)))
     };
-    if catalog.own_namespaces().any(|namespace| injects(namespace).is_some()) {
+    if catalog.baseline_namespaces().any(|namespace| injects(namespace).is_some()) {
         return false;
     }
-    let mut of_namespaces = catalog.own_namespaces().flat_map(|namespace| {
+    let mut of_namespaces = catalog.baseline_namespaces().flat_map(|namespace| {
         let fields = ["labels", "annotations"].into_iter();
         fields.filter_map(move |field| namespace.node.at(&["metadata", field]))
     });
@@ -129,7 +129,7 @@ fn is_of_another(catalog: &Catalog<'_>) -> bool {
 pub(super) fn says_istio(catalog: &Catalog<'_>) -> bool {
     let labels = [INJECTION, REVISION, DATA_PLANE_MODE];
     let says = |namespace: &Object| labels.iter().any(|label| namespace.label(label).is_some());
-    catalog.own_namespaces().any(says)
+    catalog.baseline_namespaces().any(says)
         || catalog.objects().any(|object| {
             object.id.group.ends_with("istio.io")
                 || pod_spec(&object.node).is_some() && asks_for_sidecar(&object.node).is_some()

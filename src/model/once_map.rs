@@ -53,17 +53,17 @@ mod tests {
 
     #[test]
     fn a_value_is_made_once_for_the_same_words() {
-        let variants = OnceMap::default();
-        assert_eq!(variants.get(&["a"], || 1), &1);
-        assert_eq!(variants.get(&["b"], || 2), &2);
-        assert_eq!(variants.get(&["a", "b"], || 3), &3);
-        assert_eq!(variants.get(&["a"], || 4), &1);
+        let map = OnceMap::default();
+        assert_eq!(map.get(&["a"], || 1), &1);
+        assert_eq!(map.get(&["b"], || 2), &2);
+        assert_eq!(map.get(&["a", "b"], || 3), &3);
+        assert_eq!(map.get(&["a"], || 4), &1);
         for number in 4..1_000 {
-            assert_eq!(variants.get(&[&number.to_string()], || number), &number);
+            assert_eq!(map.get(&[&number.to_string()], || number), &number);
         }
         for number in 4..1_000 {
-            assert_eq!(variants.get(&[&number.to_string()], || 0), &number);
+            assert_eq!(map.get(&[&number.to_string()], || 0), &number);
         }
-        assert_eq!(variants.get(&["b"], || 0), &2);
+        assert_eq!(map.get(&["b"], || 0), &2);
     }
 }

@@ -101,14 +101,14 @@ fn images_of_text(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The images of containers in such a value. Go ignores the case of keys.
-fn images_of_json(value: &Value, found: &mut Vec<String>) {
+fn images_of_json(value: &Value, images: &mut Vec<String>) {
     match value {
-        Value::Array(items) => items.iter().for_each(|item| images_of_json(item, found)),
+        Value::Array(items) => items.iter().for_each(|item| images_of_json(item, images)),
         Value::Object(entries) => {
             for (key, value) in entries {
                 match value.as_str().filter(|_| key.eq_ignore_ascii_case("image")) {
-                    Some(image) => found.push(image.to_owned()),
-                    None => images_of_json(value, found),
+                    Some(image) => images.push(image.to_owned()),
+                    None => images_of_json(value, images),
                 }
             }
         }
@@ -210,73 +210,73 @@ impl Referent {
 /// See <https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/>.
 #[must_use]
 pub(crate) fn references(pod: &Node) -> Vec<Reference> {
-    let mut found = Vec::new();
+    let mut references = Vec::new();
     for list in ["containers", "initContainers", "ephemeralContainers"] {
         for container in items(pod, &[list]) {
             for variable in items(container, &["env"]) {
                 let from = |key| variable.at(&["valueFrom", key]);
-                add(&mut found, Referent::ConfigMap, from("configMapKeyRef"), "name");
-                add(&mut found, Referent::Secret, from("secretKeyRef"), "name");
+                add(&mut references, Referent::ConfigMap, from("configMapKeyRef"), "name");
+                add(&mut references, Referent::Secret, from("secretKeyRef"), "name");
             }
             for source in items(container, &["envFrom"]) {
-                add(&mut found, Referent::ConfigMap, source.get("configMapRef"), "name");
-                add(&mut found, Referent::Secret, source.get("secretRef"), "name");
+                add(&mut references, Referent::ConfigMap, source.get("configMapRef"), "name");
+                add(&mut references, Referent::Secret, source.get("secretRef"), "name");
             }
         }
     }
     for volume in items(pod, &["volumes"]) {
-        volume_references(volume, &mut found);
+        volume_references(volume, &mut references);
     }
     for secret in items(pod, &["imagePullSecrets"]) {
-        add(&mut found, Referent::Secret, Some(secret), "name");
+        add(&mut references, Referent::Secret, Some(secret), "name");
     }
     for claim in items(pod, &["resourceClaims"]) {
         let template = Referent::ResourceClaimTemplate;
-        add(&mut found, template, Some(claim), "resourceClaimTemplateName");
-        add(&mut found, Referent::ResourceClaim, Some(claim), "resourceClaimName");
+        add(&mut references, template, Some(claim), "resourceClaimTemplateName");
+        add(&mut references, Referent::ResourceClaim, Some(claim), "resourceClaimName");
     }
     let named = pod.text_at(&["serviceAccountName"]).is_some_and(|name| !name.is_empty());
     let account = if named { "serviceAccountName" } else { "serviceAccount" };
-    let before = found.len();
-    add(&mut found, Referent::ServiceAccount, Some(pod), account);
-    if found.len() == before {
+    let before = references.len();
+    add(&mut references, Referent::ServiceAccount, Some(pod), account);
+    if references.len() == before {
         let (referent, name) = (Referent::ServiceAccount, "default".to_owned());
-        found.push(Reference { referent, name, optional: false, place: pod.place });
+        references.push(Reference { referent, name, optional: false, place: pod.place });
     }
-    found
+    references
 }
 
 /// Everything that a volume names.
-pub(crate) fn volume_references(volume: &Node, found: &mut Vec<Reference>) {
-    add(found, Referent::ConfigMap, volume.get("configMap"), "name");
-    add(found, Referent::Secret, volume.get("secret"), "secretName");
-    add(found, Referent::Claim, volume.get("persistentVolumeClaim"), "claimName");
-    add(found, Referent::Secret, volume.get("azureFile"), "secretName");
+pub(crate) fn volume_references(volume: &Node, references: &mut Vec<Reference>) {
+    add(references, Referent::ConfigMap, volume.get("configMap"), "name");
+    add(references, Referent::Secret, volume.get("secret"), "secretName");
+    add(references, Referent::Claim, volume.get("persistentVolumeClaim"), "claimName");
+    add(references, Referent::Secret, volume.get("azureFile"), "secretName");
     for source in items(volume, &["projected", "sources"]) {
-        add(found, Referent::ConfigMap, source.get("configMap"), "name");
-        add(found, Referent::Secret, source.get("secret"), "name");
+        add(references, Referent::ConfigMap, source.get("configMap"), "name");
+        add(references, Referent::Secret, source.get("secret"), "name");
     }
-    add(found, Referent::Secret, volume.at(&["csi", "nodePublishSecretRef"]), "name");
+    add(references, Referent::Secret, volume.at(&["csi", "nodePublishSecretRef"]), "name");
     let attributes = volume.at(&["csi", "volumeAttributes"]);
-    add(found, Referent::SecretProviderClass, attributes, "secretProviderClass");
+    add(references, Referent::SecretProviderClass, attributes, "secretProviderClass");
     for kind in ["cephfs", "cinder", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"] {
-        add(found, Referent::Secret, volume.at(&[kind, "secretRef"]), "name");
+        add(references, Referent::Secret, volume.at(&[kind, "secretRef"]), "name");
     }
     let template = volume.at(&["ephemeral", "volumeClaimTemplate", "spec"]);
     for source in ["dataSource", "dataSourceRef"] {
         let source = template.and_then(|spec| spec.get(source));
         if source.is_some_and(|s| s.text_at(&["kind"]) == Some("PersistentVolumeClaim")) {
-            add(found, Referent::Claim, source, "name");
+            add(references, Referent::Claim, source, "name");
         }
     }
 }
 
-fn add(found: &mut Vec<Reference>, referent: Referent, parent: Option<&Node>, key: &str) {
+fn add(references: &mut Vec<Reference>, referent: Referent, parent: Option<&Node>, key: &str) {
     let Some(parent) = parent else { return };
     let Some(node) = parent.get(key) else { return };
     if let Some(name) = node.text().filter(|name| !name.is_empty()) {
         let optional = parent.get("optional").is_some_and(Node::is_true);
-        found.push(Reference { referent, name: name.to_owned(), optional, place: node.place });
+        references.push(Reference { referent, name: name.to_owned(), optional, place: node.place });
     }
 }
 

@@ -89,8 +89,8 @@ impl Reader<'_> {
         let text = |field| document.text_at(&[field]).unwrap_or_default();
         let (prefix, suffix) = (text("namePrefix"), text("nameSuffix"));
         if !prefix.is_empty() || !suffix.is_empty() {
-            let own = prefix.len() + suffix.len();
-            all.retain(|one| one.names.iter().all(|name| name.len() + own <= LONGEST));
+            let added = prefix.len() + suffix.len();
+            all.retain(|one| one.names.iter().all(|name| name.len() + added <= LONGEST));
             for Generated { names, .. } in &mut all {
                 let next = names.last().map(|name| format_smolstr!("{prefix}{name}{suffix}"));
                 names.extend(next);

@@ -42,7 +42,7 @@ impl Reach {
             true => Self::Repository,
             false => Self::OwnFolders,
         };
-        Refused::unless_none(survey.found, reach)
+        Refused::unless_none(survey.findings, reach)
     }
 }
 
@@ -137,7 +137,7 @@ struct Survey<'s> {
     /// Whether every field that could name a file is known.
     is_clear: bool,
     sources: &'s mut Sources,
-    found: Vec<Diagnostic>,
+    findings: Vec<Diagnostic>,
 }
 
 /// A kustomization that is being read.
@@ -167,7 +167,7 @@ impl<'s> Survey<'s> {
             is_beside: false,
             is_clear: true,
             sources,
-            found: Vec::new(),
+            findings: Vec::new(),
         };
         while let Some(folder) = survey.waiting.pop() {
             if survey.seen.insert(folder.clone()) {
@@ -337,7 +337,7 @@ impl<'s> Survey<'s> {
         let id = self.sources.add(&shown, text);
         let range = place.range();
         let place = Place::new(id, range.start, range.end);
-        self.found.push(Diagnostic::new(&code::UNREADABLE, message, help).at(place, ""));
+        self.findings.push(Diagnostic::new(&code::UNREADABLE, message, help).at(place, ""));
     }
 }
 

@@ -23,7 +23,7 @@ fn restore(node: &mut Node, set: &str) {
             continue;
         };
         match change.as_str() {
-            marks::HTTP => drop_entries(spec, set),
+            marks::HTTP => drop_rules(spec, set),
             marks::EXPORT_TO => {
                 spec.remove("exportTo");
             }
@@ -35,10 +35,10 @@ fn restore(node: &mut Node, set: &str) {
 }
 
 /// Removes the rules of a set, and the list with the last one if it was made for them.
-fn drop_entries(spec: &mut Node, set: &str) {
-    if let Some(Data::List(entries)) = spec.get_mut("http").map(|node| &mut node.data) {
-        entries.retain(|entry| !marks::is_made_rule(entry, set));
-        if entries.is_empty() {
+fn drop_rules(spec: &mut Node, set: &str) {
+    if let Some(Data::List(rules)) = spec.get_mut("http").map(|node| &mut node.data) {
+        rules.retain(|rule| !marks::is_made_rule(rule, set));
+        if rules.is_empty() {
             spec.remove("http");
         }
     }
@@ -117,19 +117,20 @@ impl<'a> Owners<'a> {
         let Some(set) = marks::set_of(object) else {
             return Owner::User;
         };
-        let own = set == self.config.set();
-        if marks::is_shared(object, set) && !own {
+        let is_this_set = set == self.config.set();
+        if marks::is_shared(object, set) && !is_this_set {
             return Owner::User;
         }
-        match self.is_of_preview(object, set, own) || marks::is_made_elsewhere(object, set) {
+        match self.is_of_preview(object, set, is_this_set) || marks::is_made_elsewhere(object, set)
+        {
             false => Owner::User,
-            true if own => Owner::ThisSet,
+            true if is_this_set => Owner::ThisSet,
             true => Owner::AnotherSet,
         }
     }
 
     /// Whether an object is the namespace of the preview that its label names, or is in it.
-    fn is_of_preview(&self, object: &Object, set: &str, own: bool) -> bool {
+    fn is_of_preview(&self, object: &Object, set: &str, is_this_set: bool) -> bool {
         let spec = &self.config.previews.spec;
         let Some(preview) = object.label(marks::PREVIEW) else {
             return false;
@@ -139,7 +140,7 @@ impl<'a> Owners<'a> {
             false => object.id.namespace.as_str(),
         };
         let is_made = |baseline: &String| namespace == spec.namespace_of(preview, baseline);
-        let belongs = || match own {
+        let belongs = || match is_this_set {
             true => spec.baseline.all().iter().any(is_made),
             false => {
                 let known = (namespace.to_owned(), set.to_owned(), preview.to_owned());

@@ -149,14 +149,14 @@ pub(crate) fn mend(
         names::previous(&object.node).any(|before| before != name)
             || namespaces.any(|before| before != namespace)
     };
-    let mut found = Vec::new();
+    let mut findings = Vec::new();
     if !objects.iter().any(is_changed) {
-        return found;
+        return findings;
     }
     let known = Known::new(objects, is_of_baseline);
     for (number, object) in objects.iter_mut().enumerate() {
         let Object { id, node, .. } = object;
-        let mut mender = Mender { known: &known, referrer: number, id, found: &mut found };
+        let mut mender = Mender { known: &known, referrer: number, id, findings: &mut findings };
         let kind = id.kind.as_str();
         let template = kinds::template(&id.group, kind);
         let is_mended = MENDED_PODS.contains(&kind);
@@ -169,14 +169,14 @@ pub(crate) fn mend(
             own.for_each(|(_, field)| mender.look(node, field, is_mended));
         }
     }
-    found
+    findings
 }
 
 /// An object with the names that kustomize gave it.
 struct Past {
     id: Id,
     /// Whether previews can copy it.
-    is_own: bool,
+    is_copied: bool,
     /// The namespace that it had at first.
     first_namespace: SmolStr,
     prefixes: Vec<SmolStr>,
@@ -207,7 +207,7 @@ impl Known {
             let namespace = object.id.namespace.as_str();
             known.all.push(Past {
                 id: object.id.clone(),
-                is_own: namespace.is_empty() || is_of_baseline(namespace),
+                is_copied: namespace.is_empty() || is_of_baseline(namespace),
                 first_namespace: first_namespace.unwrap_or_default(),
                 prefixes: noted(names::PREFIXES).collect(),
                 suffixes: noted(names::SUFFIXES).collect(),
@@ -289,7 +289,7 @@ struct Mender<'k, 'f> {
     known: &'k Known,
     referrer: usize,
     id: &'k Id,
-    found: &'f mut Vec<Diagnostic>,
+    findings: &'f mut Vec<Diagnostic>,
 }
 
 impl<'k> Mender<'k, '_> {
@@ -368,7 +368,7 @@ impl<'k> Mender<'k, '_> {
     }
 
     fn unclear(&mut self, name: &Node, kind: &str, several: &[&Past]) {
-        if several.iter().any(|past| past.is_own) {
+        if several.iter().any(|past| past.is_copied) {
             let mut names: Vec<&str> = several.iter().map(|past| past.id.name.as_str()).collect();
             names.sort_unstable();
             let (id, old) = (self.id, name.text().unwrap_or_default());
@@ -382,7 +382,7 @@ impl<'k> Mender<'k, '_> {
     }
 
     fn refuse(&mut self, name: &Node, kind: &str, past: &Past) {
-        if past.is_own {
+        if past.is_copied {
             let (id, old, new) = (self.id, name.text().unwrap_or_default(), &past.id.name);
             let message = format!(
                 "{id} names {kind} `{old}`, which kustomize has renamed to `{new}`; whether it mends this \
@@ -398,9 +398,9 @@ impl<'k> Mender<'k, '_> {
 
     /// Reports a reference of an object, once however often it is there.
     fn report(&mut self, name: &Node, message: String, help: String) {
-        if self.found.iter().all(|found| found.message != message) {
+        if self.findings.iter().all(|finding| finding.message != message) {
             let finding = Diagnostic::new(&code::RENAMED_REFERENCE, message, help);
-            self.found.push(finding.at(name.place, "the name before"));
+            self.findings.push(finding.at(name.place, "the name before"));
         }
     }
 }

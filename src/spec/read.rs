@@ -215,8 +215,8 @@ fn foreign(node: &Node, message: &str, help: String) -> Diagnostic {
 fn place_of(node: &Node, path: &str) -> Place {
     let mut path = path;
     loop {
-        if let Some(found) = node.at_path(path) {
-            return found.place;
+        if let Some(value) = node.at_path(path) {
+            return value.place;
         }
         match path.rfind(['.', '[']) {
             Some(cut) => path = &path[..cut],

@@ -96,7 +96,7 @@ fn check_links(input: &Input<'_>, report: &mut Report) {
     }
 }
 
-/// Whether comments show something about a suite under this name without a link.
+/// Whether comments show a field of this name anyway, so that no link may have it.
 fn is_said_anyway(name: &str) -> bool {
     matches!(name, "commit" | "suite" | "report" | "preview-url")
 }

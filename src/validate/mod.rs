@@ -61,12 +61,12 @@ pub(crate) fn validate(config: &Config, input: &Parted, whole: bool) -> Report {
     let input = Input { config, objects: &input.users, others: &input.others };
     let rules: Vec<&Rule> = OF_OBJECTS.iter().filter(|_| whole).chain(OF_CONFIG).collect();
     let judge = |rule: &Rule| {
-        let mut found = Report::default();
-        rule(&input, &mut found);
-        found
+        let mut report = Report::default();
+        rule(&input, &mut report);
+        report
     };
-    rules.into_par_iter().map(judge).reduce(Report::default, |mut all, found| {
-        all.absorb(found);
+    rules.into_par_iter().map(judge).reduce(Report::default, |mut all, report| {
+        all.absorb(report);
         all
     })
 }

@@ -9,7 +9,7 @@ pub(crate) fn in_order<'a, 'e>(
 ) -> impl Iterator<Item = (&'a Draft<'e>, HoleValues<'a>)> {
     let own = previews
         .iter()
-        .flat_map(|preview| preview.own.iter().map(|(_, draft)| (draft, preview.values())));
+        .flat_map(|preview| preview.environment.iter().map(|(_, draft)| (draft, preview.values())));
     let flux = previews
         .iter()
         .flat_map(|preview| preview.flux.iter().map(|draft| (draft, preview.values())));

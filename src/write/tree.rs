@@ -105,7 +105,7 @@ impl<'a> Tree<'a> {
     /// Lays out the environment of a preview in a folder.
     pub(super) fn environment(&mut self, folder: &str, preview: &Preview<'_, '_>) {
         let mut files: BTreeMap<String, Vec<&Draft<'_>>> = BTreeMap::new();
-        for (file, draft) in &preview.own {
+        for (file, draft) in &preview.environment {
             files.entry(format!("{}.yaml", file.name())).or_default().push(draft);
         }
         self.index(folder, files.keys().map(String::as_str));

@@ -63,7 +63,7 @@ impl Image<'_> {
             return;
         }
         for path in meant(manifests, &self.context, &source.path) {
-            claims.found.extend(self.by.iter().map(|by| Claim {
+            claims.read.extend(self.by.iter().map(|by| Claim {
                 by: by.clone(),
                 manifest: self.manifest.path.to_owned(),
                 words: "copies".to_owned(),
@@ -100,15 +100,15 @@ fn likely_context(
     manifest: &Manifest<'_>,
     sources: &[Source],
 ) -> String {
-    let found = |context: &str| {
+    let held = |context: &str| {
         let is_there = |source: &&Source| !meant(manifests, context, &source.path).is_empty();
         sources.iter().filter(is_there).count()
     };
     let mut folder = folder_of(manifest.path);
-    let mut best = (found(folder), folder);
+    let mut best = (held(folder), folder);
     while !folder.is_empty() {
         folder = folder_of(folder);
-        let count = found(folder);
+        let count = held(folder);
         if count > best.0 {
             best = (count, folder);
         }
@@ -134,21 +134,21 @@ fn ignored(manifests: &Manifests<'_>, manifest: &Manifest<'_>, context: &str) ->
 
 /// What the instructions of a Dockerfile take from the context.
 fn sources(manifest: &Manifest<'_>) -> Vec<Source> {
-    let mut found = Vec::new();
+    let mut sources = Vec::new();
     for (instruction, text, place) in instructions(manifest) {
         let paths = match instruction.to_ascii_uppercase().as_str() {
             "COPY" | "ADD" => copied(&text),
             "RUN" => mounted(&text),
             _ => Vec::new(),
         };
-        found.extend(paths.into_iter().map(|path| Source { path, place }));
+        sources.extend(paths.into_iter().map(|path| Source { path, place }));
     }
-    found
+    sources
 }
 
 /// Each instruction with its arguments. Continued lines are joined, and heredocs (`<<EOF`) are left out.
 fn instructions<'t>(manifest: &Manifest<'t>) -> Vec<(&'t str, String, Place)> {
-    let mut found: Vec<(&str, String, Place)> = Vec::new();
+    let mut instructions: Vec<(&str, String, Place)> = Vec::new();
     let (mut at, mut goes_on) = (0, false);
     // A directive in the first lines can set another escape character, as on Windows.
     let mut escape = '\\';
@@ -156,7 +156,7 @@ fn instructions<'t>(manifest: &Manifest<'t>) -> Vec<(&'t str, String, Place)> {
     while let Some(line) = lines.next() {
         let (start, text) = (at, line.trim());
         at += line.len();
-        if let Some(directive) = text.strip_prefix('#').filter(|_| found.is_empty()) {
+        if let Some(directive) = text.strip_prefix('#').filter(|_| instructions.is_empty()) {
             let directive = directive.split_once('=').filter(|(key, _)| key.trim() == "escape");
             escape = directive.and_then(|(_, value)| value.trim().chars().next()).unwrap_or(escape);
         }
@@ -167,16 +167,17 @@ fn instructions<'t>(manifest: &Manifest<'t>) -> Vec<(&'t str, String, Place)> {
             Some(part) => (part, true),
             None => (text, false),
         };
-        if let Some((_, arguments, _)) = found.last_mut().filter(|_| goes_on) {
+        if let Some((_, arguments, _)) = instructions.last_mut().filter(|_| goes_on) {
             arguments.push(' ');
             arguments.push_str(part);
         } else {
             let (word, rest) = part.split_once(char::is_whitespace).unwrap_or((part, ""));
             let place = manifest.place(start, start + line.trim_end().len());
-            found.push((word, rest.to_owned(), place));
+            instructions.push((word, rest.to_owned(), place));
         }
         goes_on = next;
-        let words = found.last().map(|(_, arguments, _)| arguments.clone()).unwrap_or_default();
+        let words =
+            instructions.last().map(|(_, arguments, _)| arguments.clone()).unwrap_or_default();
         for end in heredocs(&words).into_iter().filter(|_| !next) {
             for line in lines.by_ref() {
                 at += line.len();
@@ -186,7 +187,7 @@ fn instructions<'t>(manifest: &Manifest<'t>) -> Vec<(&'t str, String, Place)> {
             }
         }
     }
-    found
+    instructions
 }
 
 /// The delimiters of the heredocs of an instruction: `EOF` of `<<EOF`.

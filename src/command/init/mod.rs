@@ -1,13 +1,13 @@
 //! `anabranch init`: writes a first previews.yaml that fits the manifests of a folder, and the folder that gates
 //! name.
 
-mod found;
+mod survey;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use self::found::{Found, Listener};
+use self::survey::{Listener, Survey};
 use super::voice::Voice;
 use crate::diagnostic::{Diagnostic, Refused, code, some_of, stage};
 use crate::read::{git_root, other_spelling, source_root};
@@ -72,28 +72,28 @@ fn write(folder: &Path, namespace: Option<&str>, name: Option<&str>) -> Result<S
     }
     let below = below_root(folder)?;
     stage::enter("reading");
-    let found = Found::in_folder(folder);
-    let baseline = baseline(&found, folder, namespace)?;
-    let text = previews_file(&name, &below, &baseline, &found);
+    let survey = Survey::in_folder(folder);
+    let baseline = baseline(&survey, folder, namespace)?;
+    let text = previews_file(&name, &below, &baseline, &survey);
     let gate = folder.join("previews/gate/kustomization.yaml");
     in_place::create(folder, &[(previews.clone(), &text), (gate.clone(), GATE)])?;
     let wrote = |path: &Path| format!("wrote {}\n", path.display());
-    Ok(wrote(&previews) + &wrote(&gate) + &words(&baseline, &found))
+    Ok(wrote(&previews) + &wrote(&gate) + &words(&baseline, &survey))
 }
 
-fn baseline(found: &Found, folder: &Path, wanted: Option<&str>) -> Result<Baseline, Refused> {
-    let namespace = wanted.or(found.namespace()).unwrap_or(NAMESPACE);
+fn baseline(survey: &Survey, folder: &Path, wanted: Option<&str>) -> Result<Baseline, Refused> {
+    let namespace = wanted.or(survey.namespace()).unwrap_or(NAMESPACE);
     // The folder around the baseline will also hold suites, gates and more, which are not part of it.
-    let own = found.folder_of(namespace).unwrap_or_else(|| folder.to_owned());
-    let (path, namespace) = (below_root(&own)?, namespace.to_owned());
-    let fault = match found.services_of(&namespace) {
+    let inner = survey.folder_of(namespace).unwrap_or_else(|| folder.to_owned());
+    let (path, namespace) = (below_root(&inner)?, namespace.to_owned());
+    let fault = match survey.services_of(&namespace) {
         None => Some(format!("no Service of it was found in ./{path}")),
         Some(_) => {
-            found::fault(&own, &namespace).map(|why| format!("./{path} is not taken, as {why}"))
+            survey::fault(&inner, &namespace).map(|why| format!("./{path} is not taken, as {why}"))
         }
     };
-    let whole = found.whole_folders_of(&namespace);
-    let reads = |folder: &&&Path| found::fault(folder, &namespace).is_none();
+    let whole = survey.whole_folders_of(&namespace);
+    let reads = |folder: &&&Path| survey::fault(folder, &namespace).is_none();
     let Some(one) = whole.iter().find(reads).filter(|_| fault.is_some()) else {
         return Ok(Baseline { namespace, path, fault, beside: Vec::new() });
     };
@@ -103,7 +103,7 @@ fn baseline(found: &Found, folder: &Path, wanted: Option<&str>) -> Result<Baseli
 }
 
 /// The message: which folder was chosen as the baseline, and which others were possible.
-fn words(baseline: &Baseline, found: &Found) -> String {
+fn words(baseline: &Baseline, survey: &Survey) -> String {
     let Baseline { namespace, path, fault, beside } = baseline;
     let mut words = match fault {
         None => format!("the baseline is namespace {namespace}, with the manifests in ./{path}\n"),
@@ -118,7 +118,7 @@ fn words(baseline: &Baseline, found: &Found) -> String {
             "the same Services are in {beside} too: spec.baseline.path says which are meant"
         );
     }
-    let others = found.beside(namespace);
+    let others = survey.beside(namespace);
     if !others.is_empty() {
         let _ = writeln!(
             words,
@@ -154,14 +154,14 @@ fn below_root(folder: &Path) -> Result<String, Refused> {
 }
 
 /// The text of previews.yaml.
-fn previews_file(name: &str, below: &str, baseline: &Baseline, found: &Found) -> String {
+fn previews_file(name: &str, below: &str, baseline: &Baseline, survey: &Survey) -> String {
     let Baseline { namespace, path, fault, .. } = baseline;
     let mut text = HEAD.replace("NAME", &as_scalar(name));
     text.push_str("spec:\n  baseline:\n");
-    if let Some(services) = found.services_of(namespace) {
+    if let Some(services) = survey.services_of(namespace) {
         text.push_str(&format!("    # Its services: {}.\n", some_of(services)));
     }
-    let others = found.beside(namespace);
+    let others = survey.beside(namespace);
     if !others.is_empty() {
         let others = some_of(others);
         text.push_str(&format!("    # Other namespaces here: {others}. A system that lives in several lists them as `namespaces`.\n"));
@@ -182,7 +182,7 @@ fn previews_file(name: &str, below: &str, baseline: &Baseline, found: &Found) ->
         domain: "preview.example.com".to_owned(),
     };
     let Listener { gateway: (in_namespace, gateway), name, domain } =
-        found.gateway.as_ref().unwrap_or(&example);
+        survey.gateway.as_ref().unwrap_or(&example);
     let [in_namespace, gateway, name] = [in_namespace, gateway, name].map(|text| as_scalar(text));
     text.push_str(&format!(
         "  # How a preview is reached from outside: a Gateway, and the host that a preview gets.

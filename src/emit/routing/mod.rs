@@ -87,7 +87,7 @@ pub(super) fn of_all<'p, D: From<Object> + Send>(
         }
     }
     let left = plan.routing.left_to_others.iter();
-    shared.extend(left.map(|earlier| D::from(istio::without_own_rules(plan, earlier))));
+    shared.extend(left.map(|earlier| D::from(istio::without_rules(plan, earlier))));
     // These routes are not for the mesh, so none was extended.
     for route in &plan.routing.entries.stripped {
         let stripped = match route.api {

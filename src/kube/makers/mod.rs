@@ -300,9 +300,9 @@ fn values<'o>(fields: &'o str, object: &'o Object) -> impl Iterator<Item = &'o s
             _ => match field.strip_prefix('@') {
                 Some(key) => object.annotation(key).into_iter().collect(),
                 None => {
-                    let mut found = Vec::new();
-                    texts(&object.node, field, &mut found);
-                    found
+                    let mut of_field = Vec::new();
+                    texts(&object.node, field, &mut of_field);
+                    of_field
                 }
             },
         }
@@ -316,18 +316,18 @@ fn values<'o>(fields: &'o str, object: &'o Object) -> impl Iterator<Item = &'o s
 }
 
 /// The texts behind a path, `[]` behind a key meaning each item.
-fn texts<'o>(node: &'o Node, path: &str, found: &mut Vec<&'o str>) {
+fn texts<'o>(node: &'o Node, path: &str, out: &mut Vec<&'o str>) {
     let Some((key, rest)) = path.split_once('.').or((!path.is_empty()).then_some((path, "")))
     else {
-        found.extend(node.text());
+        out.extend(node.text());
         return;
     };
     match key.strip_suffix("[]") {
         Some(key) => {
             let items = node.get(key).map(Node::items).unwrap_or_default();
-            items.iter().for_each(|item| texts(item, rest, found));
+            items.iter().for_each(|item| texts(item, rest, out));
         }
-        None => node.get(key).into_iter().for_each(|value| texts(value, rest, found)),
+        None => node.get(key).into_iter().for_each(|value| texts(value, rest, out)),
     }
 }
 

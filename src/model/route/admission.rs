@@ -27,12 +27,12 @@ pub(crate) fn refusal<'a>(
         return refuse(node, format!("speaks {name}, which takes no {kind}"), help);
     }
     let kinds = listener.at(&["allowedRoutes", "kinds"]);
-    let is_own = |one: &Node| {
+    let is_this_kind = |one: &Node| {
         one.text_at(&["kind"]) == Some(kind)
             && one.text_at(&["group"]).unwrap_or(gateway::GROUP) == gateway::GROUP
     };
     if let Some(kinds) =
-        kinds.filter(|kinds| !kinds.items().is_empty() && !kinds.items().iter().any(is_own))
+        kinds.filter(|kinds| !kinds.items().is_empty() && !kinds.items().iter().any(is_this_kind))
     {
         let help = "add the kind to `allowedRoutes.kinds`, or name another Gateway or section";
         return refuse(kinds, format!("has no {kind} among its `allowedRoutes.kinds`"), help);

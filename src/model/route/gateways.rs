@@ -99,12 +99,12 @@ impl Listener<'_> {
 
     /// Whether it accepts requests for some host that this one, exact or a wildcard, covers.
     pub(crate) fn is_open_to(&self, host: &str) -> bool {
-        self.hosts.is_empty() || self.hosts.iter().any(|own| meet(own, host))
+        self.hosts.is_empty() || self.hosts.iter().any(|one| meet(one, host))
     }
 
     /// Whether it accepts all requests for this host.
     pub(crate) fn covers(&self, host: &str) -> bool {
-        self.hosts.is_empty() || self.hosts.iter().any(|own| covers(own, host))
+        self.hosts.is_empty() || self.hosts.iter().any(|one| covers(one, host))
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use smol_str::SmolStr;
 
 use super::events::{Event, Events, Happened};
-use super::words::Mistake;
+use super::tokens::Mistake;
 use super::{Piece, quick, tags, without_marker};
 use crate::diagnostic::{Diagnostic, FileId, Place, Problem, code};
 use crate::limits::{InputLimits, flag, over_limit};
@@ -344,7 +344,7 @@ impl Builder {
         let Data::Map(entries) = &mut node.data else {
             return;
         };
-        let own = entries.len();
+        let written = entries.len();
         let mut present: BTreeMap<SmolStr, usize> = BTreeMap::new();
         for (index, (key, _)) in entries.iter().enumerate().filter(|_| !merges.is_empty()) {
             present.insert(key.text.clone(), index);
@@ -363,15 +363,15 @@ impl Builder {
                     entries.push((key, value));
                     continue;
                 };
-                let (own_key, own_value) = &entries[index];
-                if index < above.min(own) && *own_value != value {
-                    let text = &own_key.text;
+                let (written_key, written_value) = &entries[index];
+                if index < above.min(written) && *written_value != value {
+                    let text = &written_key.text;
                     let message = format!(
                         "`<<` below the key `{text}` has another value for it, which kubectl takes, and kustomize not"
                     );
                     let help = "put `<<` above the keys that shall win";
                     let finding = Diagnostic::new(&code::YAML_SYNTAX, message, help);
-                    self.errors.push(finding.at(own_key.place, "written here"));
+                    self.errors.push(finding.at(written_key.place, "written here"));
                 }
             }
         }

@@ -1,14 +1,14 @@
 //! Parses text to trees, within limits.
 //!
 //! A text is split into documents. Documents of plain YAML are read by [`quick`]. The others are cut into tokens as
-//! kubectl and kustomize do (`words`), which become events (`events`), from which `builder.rs` makes trees.
+//! kubectl and kustomize do (`tokens`), which become events (`events`), from which `builder.rs` makes trees.
 
 mod builder;
 mod events;
 mod tags;
 #[cfg(test)]
 mod tests;
-mod words;
+mod tokens;
 
 use builder::Builder;
 

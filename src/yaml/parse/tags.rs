@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::words::Tag;
+use super::tokens::Tag;
 use crate::diagnostic::Problem;
 use crate::yaml::node::Data;
 use crate::yaml::scalar::{MERGE, Resolved, is_ambiguous, resolve};

@@ -44,7 +44,7 @@ pub(crate) fn with_rules(plan: &Plan<'_>, rules: &HostRules<'_>, previews: Vec<N
 }
 
 /// The object of an earlier run without its rules. Those of other sets stay.
-pub(super) fn without_own_rules(plan: &Plan<'_>, earlier: &Object) -> Object {
+pub(super) fn without_rules(plan: &Plan<'_>, earlier: &Object) -> Object {
     let mut object = earlier.clone();
     if let Some(Data::List(http)) = object.node.at_mut(&["spec", "http"]).map(|http| &mut http.data)
     {

@@ -5,24 +5,24 @@ use super::{Ahead, Event, Events, Half, Mistake, Open, Properties, Read, Sign, S
 impl<'t> Events<'t> {
     /// Opens the list or mapping of the bracket at this place.
     pub(super) fn bracket(&mut self, bracket: u8, properties: &Properties<'t>) {
-        let at = self.words.at();
+        let at = self.tokens.at();
         let (event, open) = match bracket {
             b'[' => (Event::ListStart, Open::FlowList),
             _ => (Event::MapStart, Open::FlowMap(Half::Whole)),
         };
         self.ready.push_back(properties.with(event, at, at + 1));
         self.open.push(open);
-        self.words.brackets.push(at);
-        self.words.indicator();
+        self.tokens.brackets.push(at);
+        self.tokens.indicator();
         self.step = Step::InBrackets;
     }
 
     /// Closes the innermost brackets with the bracket at this place.
     fn close_bracket(&mut self, event: Event<'t>) {
-        let at = self.words.at();
-        self.words.indicator();
-        self.words.brackets.pop();
-        self.words.fresh = false;
+        let at = self.tokens.at();
+        self.tokens.indicator();
+        self.tokens.brackets.pop();
+        self.tokens.fresh = false;
         self.open.pop();
         self.push(event, at, at + 1);
         self.step = Step::Behind;
@@ -30,14 +30,14 @@ impl<'t> Events<'t> {
 
     /// Continues after an opening bracket or a comma.
     pub(super) fn in_brackets(&mut self) -> Read<()> {
-        let sign = self.words.next()?;
-        let at = self.words.at();
+        let sign = self.tokens.next()?;
+        let at = self.tokens.at();
         let is_list = matches!(self.open.last(), Some(Open::FlowList));
         match sign {
             Sign::Bracket(b']') if is_list => self.close_bracket(Event::ListEnd),
             Sign::Bracket(b'}') if !is_list => self.close_bracket(Event::MapEnd),
             Sign::Question => {
-                self.words.indicator();
+                self.tokens.indicator();
                 self.half(is_list, Half::Key, at, at + 1);
                 self.value_or_nothing(true)?;
             }
@@ -85,8 +85,8 @@ impl<'t> Events<'t> {
 
     /// Reads a key or value after its indicator; it may be missing.
     fn value_or_nothing(&mut self, key: bool) -> Read<()> {
-        let sign = self.words.next()?;
-        let at = self.words.at();
+        let sign = self.tokens.next()?;
+        let at = self.tokens.at();
         let close = if matches!(self.open.last(), Some(Open::Pair(_))) { b']' } else { b'}' };
         self.step = Step::Value { empty: at, below_key: false };
         let ends = sign == Sign::Bracket(b',') || sign == Sign::Bracket(close);
@@ -99,8 +99,8 @@ impl<'t> Events<'t> {
 
     /// Reads what follows a key, value or item in brackets.
     pub(super) fn behind_in_brackets(&mut self, top: Open) -> Read<()> {
-        let sign = self.words.next()?;
-        let at = self.words.at();
+        let sign = self.tokens.next()?;
+        let at = self.tokens.at();
         let (Open::FlowMap(half) | Open::Pair(half)) = top else {
             return self.comma(sign, "`,` or `]` is expected here", Sign::Bracket(b']'));
         };
@@ -109,7 +109,7 @@ impl<'t> Events<'t> {
                 *open = Half::Whole;
             }
             if half == Half::Key && sign == Sign::Colon {
-                self.words.indicator();
+                self.tokens.indicator();
                 return self.value_or_nothing(false);
             }
             self.nothing(at);
@@ -129,10 +129,10 @@ impl<'t> Events<'t> {
             return self.in_brackets();
         }
         if sign != Sign::Bracket(b',') {
-            return Err(Mistake::new(self.words.at(), expected)
+            return Err(Mistake::new(self.tokens.at(), expected)
                 .help("put a comma between two items, and quotes around text with `?` in it"));
         }
-        self.words.indicator();
+        self.tokens.indicator();
         self.step = Step::InBrackets;
         Ok(())
     }

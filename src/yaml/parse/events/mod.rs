@@ -9,7 +9,7 @@ mod flow;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use super::words::{Cursor, Mistake, Read, Scalar, Sign, Tag, Words};
+use super::tokens::{Cursor, Mistake, Read, Scalar, Sign, Tag, Tokens};
 
 /// An event of a document.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ enum Ahead<'t> {
 
 /// The events of one document.
 pub(super) struct Events<'t> {
-    words: Words<'t>,
+    tokens: Tokens<'t>,
     step: Step,
     open: Vec<Open>,
     /// Events that were read ahead.
@@ -117,7 +117,7 @@ pub(super) struct Events<'t> {
 impl<'t> Events<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         Self {
-            words: Words::new(text),
+            tokens: Tokens::new(text),
             step: Step::Start,
             open: Vec::new(),
             ready: VecDeque::new(),
@@ -136,7 +136,7 @@ impl<'t> Events<'t> {
                 Step::Value { empty, below_key } => self.value(empty, below_key)?,
                 Step::Behind => self.behind()?,
                 Step::InBrackets => self.in_brackets()?,
-                Step::End => self.push(Event::End, self.words.at(), self.words.at()),
+                Step::End => self.push(Event::End, self.tokens.at(), self.tokens.at()),
             }
         }
     }
@@ -152,31 +152,31 @@ impl<'t> Events<'t> {
 
     /// The column of the next token; -1 at the end of the document.
     fn column(&self, sign: Sign) -> isize {
-        if sign == Sign::End { -1 } else { self.words.cursor.mark.column }
+        if sign == Sign::End { -1 } else { self.tokens.cursor.mark.column }
     }
 
     fn start(&mut self) -> Read<()> {
-        self.words.next()?;
-        if self.words.cursor.skip_marker("---") {
-            self.words.fresh = false;
-            self.words.next()?;
+        self.tokens.next()?;
+        if self.tokens.cursor.skip_marker("---") {
+            self.tokens.fresh = false;
+            self.tokens.next()?;
         }
-        self.in_brackets = matches!(self.words.cursor.first(), Some(b'{' | b'['));
-        self.step = Step::Value { empty: self.words.at(), below_key: false };
+        self.in_brackets = matches!(self.tokens.cursor.first(), Some(b'{' | b'['));
+        self.step = Step::Value { empty: self.tokens.at(), below_key: false };
         Ok(())
     }
 
     /// Checks that a document is followed only by its end: kubectl takes text on the line of a `---` for a part of
     /// this document, and then ignores it.
     fn document_end(&mut self) -> Read<()> {
-        let mut sign = self.words.next()?;
-        while self.words.cursor.skip_marker("...") {
-            self.words.fresh = false;
-            sign = self.words.next()?;
+        let mut sign = self.tokens.next()?;
+        while self.tokens.cursor.skip_marker("...") {
+            self.tokens.fresh = false;
+            sign = self.tokens.next()?;
         }
         self.step = Step::End;
-        let at = self.words.at();
-        if self.words.cursor.first().is_none() {
+        let at = self.tokens.at();
+        if self.tokens.cursor.first().is_none() {
             return Ok(());
         }
         if self.in_brackets && matches!(sign, Sign::Bracket(b'{' | b'[')) {
@@ -196,10 +196,10 @@ impl<'t> Events<'t> {
         let mut properties = Properties::default();
         self.step = Step::Behind;
         loop {
-            let sign = self.words.next()?;
-            let (at, column) = (self.words.at(), self.column(sign));
-            if !self.words.in_flow() && column <= self.words.indent {
-                if sign == Sign::Dash && below_key && column == self.words.indent {
+            let sign = self.tokens.next()?;
+            let (at, column) = (self.tokens.at(), self.column(sign));
+            if !self.tokens.in_flow() && column <= self.tokens.indent {
+                if sign == Sign::Dash && below_key && column == self.tokens.indent {
                     let mut list = properties.with(Event::ListStart, at, at + 1);
                     list.end = at + 1;
                     self.ready.push_back(list);
@@ -210,18 +210,18 @@ impl<'t> Events<'t> {
                 }
                 return Ok(());
             }
-            if !self.words.in_flow() && self.begins_block(sign, &properties)? {
+            if !self.tokens.in_flow() && self.begins_block(sign, &properties)? {
                 return Ok(());
             }
             match sign {
                 Sign::Anchor | Sign::Tag if self.property(sign, &mut properties)? => {}
                 Sign::Alias if properties.range.is_none() => {
-                    let name = self.words.name()?;
-                    self.push(Event::Alias(name), at, self.words.at());
+                    let name = self.tokens.name()?;
+                    self.push(Event::Alias(name), at, self.tokens.at());
                     return Ok(());
                 }
                 Sign::Scalar => {
-                    let scalar = self.words.scalar()?;
+                    let scalar = self.tokens.scalar()?;
                     self.ready.push_back(properties.scalar(scalar));
                     return Ok(());
                 }
@@ -240,23 +240,23 @@ impl<'t> Events<'t> {
 
     /// Reads an anchor or a tag, if there is none yet.
     fn property(&mut self, sign: Sign, properties: &mut Properties<'t>) -> Read<bool> {
-        let from = self.words.at();
+        let from = self.tokens.at();
         match sign {
             Sign::Anchor if properties.anchor.is_none() => {
-                properties.anchor = Some(self.words.name()?);
+                properties.anchor = Some(self.tokens.name()?);
             }
-            Sign::Tag if properties.tag.is_none() => properties.tag = Some(self.words.tag()?),
+            Sign::Tag if properties.tag.is_none() => properties.tag = Some(self.tokens.tag()?),
             _ => return Ok(false),
         }
         let start = properties.range.map_or(from, |(start, _)| start);
-        properties.range = Some((start, self.words.at()));
+        properties.range = Some((start, self.tokens.at()));
         Ok(true)
     }
 
     /// Opens the block list or mapping whose first item or key is here. If it is not a key, reads it as a value.
     fn begins_block(&mut self, sign: Sign, properties: &Properties<'t>) -> Read<bool> {
-        let (at, column) = (self.words.at(), self.words.cursor.mark.column);
-        if !self.words.fresh {
+        let (at, column) = (self.tokens.at(), self.tokens.cursor.mark.column);
+        if !self.tokens.fresh {
             return match sign {
                 Sign::Dash | Sign::Question | Sign::Colon => Err(misplaced(sign, at)),
                 _ => Ok(false),
@@ -295,14 +295,14 @@ impl<'t> Events<'t> {
 
     fn open_block(&mut self, block: Open, column: isize) {
         self.open.push(block);
-        self.words.indent = column;
+        self.tokens.indent = column;
     }
 
     /// Begins an item at the dash at this place.
     fn item(&mut self) {
-        self.words.indicator();
-        self.words.fresh = true;
-        self.step = Step::Value { empty: self.words.at(), below_key: false };
+        self.tokens.indicator();
+        self.tokens.fresh = true;
+        self.step = Step::Value { empty: self.tokens.at(), below_key: false };
     }
 
     /// Begins an entry whose key was read ahead, or that begins with the `?` at this place.
@@ -312,35 +312,35 @@ impl<'t> Events<'t> {
             self.step = Step::Value { empty: colon, below_key: true };
             return;
         }
-        self.words.indicator();
-        self.words.fresh = true;
+        self.tokens.indicator();
+        self.tokens.fresh = true;
         if let Some(Open::Map { key_only, .. }) = self.open.last_mut() {
             *key_only = true;
         }
-        self.step = Step::Value { empty: self.words.at(), below_key: true };
+        self.step = Step::Value { empty: self.tokens.at(), below_key: true };
     }
 
     /// Reads a key ahead if a colon follows on the same line within 1024 characters.
     fn ahead(&mut self) -> Read<Ahead<'t>> {
-        let (before, fresh): (Cursor<'t>, bool) = (self.words.cursor, self.words.fresh);
+        let (before, fresh): (Cursor<'t>, bool) = (self.tokens.cursor, self.tokens.fresh);
         let mut properties = Properties::default();
         let happened = loop {
-            let at = self.words.at();
-            match self.words.next()? {
-                _ if self.words.cursor.mark.line != before.mark.line => break None,
+            let at = self.tokens.at();
+            match self.tokens.next()? {
+                _ if self.tokens.cursor.mark.line != before.mark.line => break None,
                 sign @ (Sign::Anchor | Sign::Tag) => {
                     if !self.property(sign, &mut properties)? {
                         break None;
                     }
                 }
                 Sign::Alias if properties.range.is_none() => {
-                    let start = self.words.at();
-                    let event = Event::Alias(self.words.name()?);
-                    let end = self.words.at();
+                    let start = self.tokens.at();
+                    let event = Event::Alias(self.tokens.name()?);
+                    let end = self.tokens.at();
                     break Some(Happened { event, start, end, anchor: None, tag: None });
                 }
-                Sign::Scalar if !matches!(self.words.cursor.first(), Some(b'|' | b'>')) => {
-                    let scalar = self.words.scalar()?;
+                Sign::Scalar if !matches!(self.tokens.cursor.first(), Some(b'|' | b'>')) => {
+                    let scalar = self.tokens.scalar()?;
                     break Some(properties.scalar(scalar));
                 }
                 Sign::Colon if properties.range.is_some() => break Some(properties.nothing(at)),
@@ -348,19 +348,19 @@ impl<'t> Events<'t> {
             }
         };
         let Some(happened) = happened else {
-            (self.words.cursor, self.words.fresh) = (before, fresh);
+            (self.tokens.cursor, self.tokens.fresh) = (before, fresh);
             return Ok(Ahead::Other);
         };
-        self.words.blanks(!self.words.fresh);
-        let here = self.words.cursor.mark;
-        let colon = self.words.cursor.first() == Some(b':')
-            && (self.words.in_flow() || self.words.cursor.is_blank_or_end(1));
+        self.tokens.blanks(!self.tokens.fresh);
+        let here = self.tokens.cursor.mark;
+        let colon = self.tokens.cursor.first() == Some(b':')
+            && (self.tokens.in_flow() || self.tokens.cursor.is_blank_or_end(1));
         let near = here.line == before.mark.line && before.mark.index + 1024 >= here.index;
         if !colon || !near {
             return Ok(Ahead::Value(happened));
         }
-        self.words.indicator();
-        self.words.fresh = false;
+        self.tokens.indicator();
+        self.tokens.fresh = false;
         Ok(Ahead::Key(happened, here.at))
     }
 
@@ -369,33 +369,33 @@ impl<'t> Events<'t> {
         let Some(&top) = self.open.last() else {
             return self.document_end();
         };
-        if self.words.in_flow() {
+        if self.tokens.in_flow() {
             return self.behind_in_brackets(top);
         }
-        let sign = self.words.next()?;
-        let (at, column) = (self.words.at(), self.column(sign));
-        let own = self.words.indent;
+        let sign = self.tokens.next()?;
+        let (at, column) = (self.tokens.at(), self.column(sign));
+        let block = self.tokens.indent;
         // Text after a value on its line belongs to nothing.
-        if column > own || column >= 0 && !self.words.fresh {
+        if column > block || column >= 0 && !self.tokens.fresh {
             return Err(misplaced(sign, at));
         }
         match top {
-            Open::Map { column: own, key_only: true } => {
+            Open::Map { column: block, key_only: true } => {
                 self.open.pop();
-                self.open.push(Open::Map { column: own, key_only: false });
-                if column == own && sign == Sign::Colon {
-                    self.words.indicator();
+                self.open.push(Open::Map { column: block, key_only: false });
+                if column == block && sign == Sign::Colon {
+                    self.tokens.indicator();
                     self.step = Step::Value { empty: at, below_key: true };
                 } else {
                     self.nothing(at);
                 }
             }
-            Open::List { .. } | Open::ListBelowKey if column == own && sign == Sign::Dash => {
+            Open::List { .. } | Open::ListBelowKey if column == block && sign == Sign::Dash => {
                 self.item();
             }
             Open::ListBelowKey => self.close(Event::ListEnd, at),
-            Open::List { .. } if column < own => self.close(Event::ListEnd, at),
-            Open::Map { .. } if column < own => self.close(Event::MapEnd, at),
+            Open::List { .. } if column < block => self.close(Event::ListEnd, at),
+            Open::Map { .. } if column < block => self.close(Event::MapEnd, at),
             Open::Map { .. } => self.next_key(sign)?,
             _ => {
                 return Err(Mistake::new(at, "an item of a list is expected here, with a `-`")
@@ -407,7 +407,7 @@ impl<'t> Events<'t> {
 
     /// Begins another key of the innermost mapping, whose column the next token has.
     fn next_key(&mut self, sign: Sign) -> Read<()> {
-        let at = self.words.at();
+        let at = self.tokens.at();
         let ahead = match sign {
             Sign::Question => Ahead::Other,
             Sign::Bracket(bracket @ (b'[' | b'{')) => {
@@ -432,7 +432,7 @@ impl<'t> Events<'t> {
             Open::List { column } | Open::Map { column, .. } => Some(*column),
             _ => None,
         });
-        self.words.indent = columns.unwrap_or(-1);
+        self.tokens.indent = columns.unwrap_or(-1);
     }
 }
 

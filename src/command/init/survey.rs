@@ -18,7 +18,7 @@ const BUILD: &str = "kustomize build ";
 /// The objects of a folder, without those of kustomizations that others of the folder build upon: a base is part of
 /// its overlays.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct Survey {
     /// The Services of each namespace.
     services: BTreeMap<String, BTreeSet<String>>,
     /// For each namespace the folders with objects of it, and the Services in each.
@@ -34,11 +34,11 @@ pub(super) struct Listener {
     pub(super) domain: String,
 }
 
-impl Found {
+impl Survey {
     pub(super) fn in_folder(folder: &Path) -> Self {
-        let mut found = Self::default();
+        let mut survey = Self::default();
         if !folder.is_dir() {
-            return found;
+            return survey;
         }
         let (objects, sources, _) = read(folder);
         let folders = objects.iter().map(|object| {
@@ -52,10 +52,10 @@ impl Found {
         let bases = bases(folders.iter().flatten().collect(), folder);
         for (object, folder) in objects.iter().zip(&folders) {
             if !folder.as_ref().is_some_and(|folder| bases.contains(folder)) {
-                found.add(object, folder.clone());
+                survey.add(object, folder.clone());
             }
         }
-        found
+        survey
     }
 
     fn add(&mut self, object: &Object, folder: Option<PathBuf>) {

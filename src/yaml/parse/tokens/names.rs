@@ -1,6 +1,6 @@
 //! Anchors, aliases and tags.
 
-use super::{Mistake, Read, Tag, Words};
+use super::{Mistake, Read, Tag, Tokens};
 
 /// The prefix of the types of YAML itself, if a tag is written out.
 const CORE: &str = "tag:yaml.org,2002:";
@@ -9,7 +9,7 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-impl<'t> Words<'t> {
+impl<'t> Tokens<'t> {
     /// Reads the bytes for which `is` holds.
     fn run(&mut self, is: impl Fn(u8) -> bool) -> &'t str {
         let from = self.cursor.mark.at;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Mistake, Read, Scalar, Words};
+use super::{Mistake, Read, Scalar, Tokens};
 
 /// What happens to line breaks at the end.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Line<'_> {
     }
 }
 
-impl<'t> Words<'t> {
+impl<'t> Tokens<'t> {
     pub(super) fn block_scalar(&mut self, literal: bool) -> Read<Scalar<'t>> {
         let start = self.at();
         self.cursor.skip();

@@ -87,7 +87,7 @@ pub(super) enum Sign {
 }
 
 /// The tokens of one document, read from start to end.
-pub(super) struct Words<'t> {
+pub(super) struct Tokens<'t> {
     pub(super) cursor: Cursor<'t>,
     /// The column of the innermost block; -1 outside of all blocks. Lines of a value are to the right of it.
     pub(super) indent: isize,
@@ -99,7 +99,7 @@ pub(super) struct Words<'t> {
     json: Option<bool>,
 }
 
-impl<'t> Words<'t> {
+impl<'t> Tokens<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         Self {
             cursor: Cursor::new(text),

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::cursor::Gap;
-use super::{Mistake, Read, Scalar, Words};
+use super::{Mistake, Read, Scalar, Tokens};
 
-impl<'t> Words<'t> {
+impl<'t> Tokens<'t> {
     pub(super) fn quoted(&mut self, quote: u8) -> Read<Scalar<'t>> {
         let start = self.at();
         self.fresh = false;
