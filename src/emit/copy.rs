@@ -179,19 +179,22 @@ fn rename_servers(node: &mut Node, from: &str, to: &str) {
     match &mut node.data {
         Data::Map(entries) => {
             for (key, value) in entries {
-                if key.text == "subjectAltNames" {
-                    for name in value.items_mut() {
-                        if let Some(text) = name.text().filter(|text| text.contains(from)) {
-                            *name = Node::string(text.replace(from, to));
-                        }
-                    }
-                } else {
-                    rename_servers(value, from, to);
+                match key.text.as_str() {
+                    "subjectAltNames" => rename_texts(value.items_mut(), from, to),
+                    _ => rename_servers(value, from, to),
                 }
             }
         }
         Data::List(items) => items.iter_mut().for_each(|item| rename_servers(item, from, to)),
         Data::Scalar { .. } => {}
+    }
+}
+
+fn rename_texts(items: &mut [Node], from: &str, to: &str) {
+    for item in items {
+        if let Some(text) = item.text().filter(|text| text.contains(from)) {
+            *item = Node::string(text.replace(from, to));
+        }
     }
 }
 

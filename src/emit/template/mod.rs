@@ -8,7 +8,7 @@
 //! of the memory.
 //!
 //! - `cache.rs` lists the [parts](Part) of a preview, makes each in the ordinary way or with marks, and keeps the
-//! stencils by everything that previews may differ in besides values.
+//!   stencils by everything that previews may differ in besides values.
 //! - `stencil.rs` cuts texts, and defines drafts.
 //! - `values.rs` holds the values for holes.
 //! - `host_rules.rs` does the same for the rules of many previews in one VirtualService.

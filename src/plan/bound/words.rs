@@ -40,11 +40,7 @@ pub(in crate::plan) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &
                 }
                 To::Object(group, kind, form) if !group.is_empty() => {
                     let named = objects(catalog, home, &bound, (group, kind), form);
-                    let names = named.into_iter().filter_map(|named| match named {
-                        Named::Missing(name) => Some(name.unwrap_or_default()),
-                        Named::Found(_) => None,
-                    });
-                    for name in names {
+                    for name in named.into_iter().filter_map(missing_name) {
                         missing.entry((kind, name)).or_default().add(original, &bound);
                     }
                 }
@@ -55,6 +51,14 @@ pub(in crate::plan) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &
     report.extend(granted.iter().map(|(says, who)| not_granted(*says, who)));
     report.extend(missing.iter().map(|((kind, name), who)| names_nothing(kind, name, who)));
     dapr(copies, report);
+}
+
+/// The name of an object that the input does not have; empty where any of the kind is meant.
+fn missing_name(named: Named<'_>) -> Option<String> {
+    match named {
+        Named::Missing(name) => Some(name.unwrap_or_default()),
+        Named::Found(_) => None,
+    }
 }
 
 /// Whether a body is still bound like this.
