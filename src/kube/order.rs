@@ -57,8 +57,8 @@ type Indices = SmallVec<[usize; 64]>;
 
 impl Order {
     /// The order of objects with these keys.
-    pub(crate) fn by<'k>(keys: impl Iterator<Item = Key<'k>>) -> Self {
-        let keys: SmallVec<[Key<'_>; 64]> = keys.collect();
+    pub(crate) fn by<K: Ord>(keys: impl Iterator<Item = K>) -> Self {
+        let keys: SmallVec<[K; 64]> = keys.collect();
         let mut order: Indices = (0..keys.len()).collect();
         order.sort_by(|&a, &b| keys[a].cmp(&keys[b]));
         Self(order)

@@ -196,7 +196,10 @@ impl<'a> Catalog<'a> {
 
     /// Every object of a kind, of every namespace.
     pub fn of_kind(&self, group: &'a str, kind: &'a str) -> impl Iterator<Item = &'a Object> {
-        self.objects().filter(move |object| object.is(group, kind))
+        // They stand side by side, by the order of identity.
+        let is_before = |object: &&Object| (&*object.id.group, &*object.id.kind) < (group, kind);
+        let from = &self.objects[self.objects.partition_point(is_before)..];
+        from.iter().copied().take_while(move |object| object.is(group, kind))
     }
 
     /// Every object of a kind in a namespace of the baseline.

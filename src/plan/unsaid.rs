@@ -38,12 +38,18 @@ pub(super) fn check(plan: &Plan<'_>, originals: &[&Object], report: &mut Report)
     // Without any value Flux substitutes nothing, not even defaults.
     let values = list("substitute").map(Node::entries).unwrap_or_default();
     let known: BTreeSet<&str> = values.iter().map(|(key, _)| key.text.as_str()).collect();
+    let copied: BTreeSet<usize> = originals.iter().map(|object| object.number).collect();
+    let may_stay = |object: &&Object| {
+        config.says_include()
+            || copied.contains(&object.number)
+            || object.is("", "Namespace")
+            || Route::of(object).is_some()
+    };
     let asks = |object: &&Object| asks_for_substitution(&object.node) && !is_literal(&object.node);
-    let asking: Vec<&Object> = plan.catalog.objects().filter(asks).collect();
+    let asking: Vec<&Object> = plan.catalog.objects().filter(may_stay).filter(asks).collect();
     if asking.is_empty() {
         return;
     }
-    let copied: BTreeSet<usize> = originals.iter().map(|object| object.number).collect();
     let derived = derived(&plan.routing);
     for object in asking {
         let kept = match copied.contains(&object.number) {

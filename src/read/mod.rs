@@ -50,13 +50,13 @@ pub(crate) fn documents(
 /// Opens a list of objects as kubectl and kustomize do: a `List`, or any kind that ends in `List` and has `items`.
 /// Returns the document itself if it is not such a list.
 pub(crate) fn open_list(mut node: Node) -> Result<Vec<Node>, Node> {
-    let text = |key| node.text_at(&[key]).unwrap_or_default().to_owned();
-    let (kind, api_version) = (text("kind"), text("apiVersion"));
-    let Some(item_kind) = kind.strip_suffix("List") else {
+    let item_kind = node.text_at(&["kind"]).and_then(|kind| kind.strip_suffix("List"));
+    let Some(item_kind) = item_kind.map(str::to_owned) else {
         return Err(node);
     };
+    let api_version = node.text_at(&["apiVersion"]).unwrap_or_default().to_owned();
     let is_list = |items: &Node| matches!(items.data, Data::List(_)) || items.is_null();
-    let is_typed = !matches!(item_kind, "" | "Resource");
+    let is_typed = !matches!(item_kind.as_str(), "" | "Resource");
     if is_typed && !node.get("items").is_some_and(is_list) {
         return Err(node);
     }
@@ -67,7 +67,7 @@ pub(crate) fn open_list(mut node: Node) -> Result<Vec<Node>, Node> {
     // In a typed list the API server omits kind and apiVersion of the items: they follow from the kind of the list.
     for item in items.iter_mut().filter(|item| is_typed && item.get("kind").is_none()) {
         item.set("apiVersion", Node::string(api_version.as_str()));
-        item.set("kind", Node::string(item_kind));
+        item.set("kind", Node::string(item_kind.as_str()));
     }
     Ok(items)
 }
@@ -99,8 +99,10 @@ pub(crate) fn is_previews(node: &Node) -> bool {
 }
 
 fn is_of(node: &Node, kind: &str) -> bool {
-    let api_version = node.text_at(&["apiVersion"]).unwrap_or_default();
-    node.text_at(&["kind"]) == Some(kind) && api_version.starts_with("anabranch.dev/")
+    node.text_at(&["kind"]) == Some(kind)
+        && node
+            .text_at(&["apiVersion"])
+            .is_some_and(|version| version.starts_with("anabranch.dev/"))
 }
 
 /// Decodes the text of a file, which must be UTF-8.

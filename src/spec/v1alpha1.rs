@@ -118,7 +118,10 @@ impl Spec {
     /// The namespace of a preview for a namespace of the baseline.
     #[must_use]
     pub fn namespace_of(&self, preview: &str, baseline: &str) -> String {
-        self.namespace.replace("{baseline}", baseline).replace("{preview}", preview)
+        match self.namespace.as_str() {
+            "{preview}" => preview.to_owned(),
+            template => template.replace("{baseline}", baseline).replace("{preview}", preview),
+        }
     }
 }
 

@@ -177,7 +177,7 @@ fn check_previews(input: &Input<'_>, report: &mut Report) {
         }
         for baseline in spec.baseline.all() {
             let namespace = spec.namespace_of(name, baseline);
-            check_namespace(config, (&path(index), &namespace), &taken, report);
+            check_namespace(config, (index, &namespace), &taken, report);
             let Some(earlier) = had.insert(namespace.clone(), index).filter(|had| *had != index)
             else {
                 continue;
@@ -225,10 +225,10 @@ fn check_template(config: &Config, report: &mut Report) {
     }
 }
 
-/// Reports a namespace that belongs to others. `path` is that of the preview's name.
+/// Reports a namespace that belongs to others. `index` is that of the preview.
 fn check_namespace(
     config: &Config,
-    (path, namespace): (&str, &str),
+    (index, namespace): (usize, &str),
     taken: &Namespaces<'_>,
     report: &mut Report,
 ) {
@@ -237,7 +237,7 @@ fn check_namespace(
     if let Some((owner, place)) = taken.owner(namespace).filter(|_| !said_of_all) {
         let finding = config.finding(
             &code::RESERVED_NAMESPACE,
-            path,
+            format_args!("spec.previews[{index}].name"),
             format!("the namespace `{namespace}` {owner}"),
             "rename the preview; the namespace of a preview belongs to it alone",
         );

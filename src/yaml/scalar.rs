@@ -62,6 +62,11 @@ pub(super) fn is_no_json(text: &str) -> bool {
 /// Whether kubectl reads a plain key as written. It reads `no` as `false` and `0777` as `511`; kustomize refuses
 /// numbers or changes them; null is not a key at all.
 pub(super) fn is_key(text: &str) -> bool {
+    // Most keys begin like nothing but a string.
+    let is_string = |first: &u8| first.is_ascii_alphabetic() && !b"fFnNoOtTyY".contains(first);
+    if text.as_bytes().first().is_some_and(is_string) {
+        return true;
+    }
     match resolve(text) {
         Resolved::Null => false,
         Resolved::Bool(value) => text == if value { "true" } else { "false" },

@@ -39,11 +39,12 @@ const SUITE: &str = "suite";
 pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
     // There a waypoint follows some policies and ztunnel others, and a call may pass the first or not. What follows
     // from that is said in `policies/waypoint.rs`.
-    if plan.catalog.mesh == Mesh::Ambient {
+    let has_policies = plan.catalog.of_kind(GROUP, KIND).next().is_some();
+    if plan.catalog.mesh == Mesh::Ambient || plan.environments.is_empty() || !has_policies {
         return;
     }
     let world = World::new(plan);
-    if plan.environments.is_empty() || world.followed.iter().all(Vec::is_empty) {
+    if world.followed.iter().all(Vec::is_empty) {
         return;
     }
     let groups = world.groups();

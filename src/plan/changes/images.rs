@@ -181,6 +181,9 @@ fn check_names(config: &Config, target: &Target<'_>) -> Result<(), Refused> {
             }
         }
     }
+    if change.workloads.is_empty() {
+        return Ok(());
+    }
     let names: BTreeSet<&str> = target.workloads.iter().map(|workload| workload.name()).collect();
     for (index, wanted) in change.workloads.iter().enumerate() {
         if !names.contains(wanted.name.as_str()) {
@@ -245,7 +248,8 @@ fn main_of<'a>(
 ) -> Main<'a> {
     let regular = || workload.containers.iter().filter(|c| !c.init);
     let alone = regular().nth(1).is_none();
-    let of_image = |c: &&Container<'_>| c.repository == repository(image);
+    let of_repository = repository(image);
+    let of_image = |c: &&Container<'_>| c.repository == of_repository;
     let is_candidate = |c: &&Container<'_>| match image {
         _ if alone => true,
         "" => wanted.contains_key(c.name),

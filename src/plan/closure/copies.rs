@@ -1,5 +1,6 @@
 //! The copies of one preview while they are found.
 
+use crate::kube::Order;
 use crate::plan::environment::Copied;
 
 /// Index from original to copy. A thread uses one for many previews: entries carry the preview's serial number, so
@@ -71,7 +72,7 @@ impl<'a, 's> Copies<'a, 's> {
 
     /// The copies in the order of the originals.
     pub(super) fn into_vec(mut self) -> Vec<Copied<'a>> {
-        self.all.sort_unstable_by_key(|copy| (copy.original.number, copy.home));
+        Order::by(self.all.iter().map(|copy| (copy.original.number, copy.home))).put(&mut self.all);
         self.all.shrink_to_fit();
         self.all
     }

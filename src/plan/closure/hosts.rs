@@ -124,11 +124,14 @@ impl<'a> Closure<'a, '_> {
     fn silent(&mut self, calling: &BTreeSet<ServiceName<'_>>) {
         for change in &self.env.preview.services {
             let name = self.catalog.resolve(&change.name, &change.namespace);
+            if calling.contains(&name) {
+                continue;
+            }
             let mut copies = self.copies.all().iter();
             let is_workload = |object: &Object| pod_spec(&object.node).is_some();
             let workload =
                 copies.find(|copy| copy.owners.contains(name) && is_workload(copy.original));
-            let Some(copy) = workload.filter(|_| !calling.contains(&name)) else { continue };
+            let Some(copy) = workload else { continue };
             let message =
                 format!("no text of `{name}` names a service: what it calls may be in its image");
             let help = format!(

@@ -112,20 +112,22 @@ pub(super) fn plan<'a>(
 ) -> Policies<'a> {
     let guards = waypoint::guards(catalog, environments, routing, report);
     let mut policies = Policies { guards, ..Policies::default() };
-    if environments.is_empty() {
+    let originals = TREATMENTS.iter().flat_map(|&(group, kind, treat)| {
+        catalog.of_kind(group, kind).map(move |original| (original, treat))
+    });
+    let mut originals = originals.peekable();
+    if environments.is_empty() || originals.peek().is_none() {
         return policies;
     }
     let estate = Estate::new(config, catalog, environments);
-    for &(group, kind, treat) in TREATMENTS {
-        for original in catalog.of_kind(group, kind) {
-            let treated = treat(&estate, original, report);
-            policies.refused.extend(treated.is_refused.then_some(original.number));
-            report.extend(unknown_to_ztunnel(&estate, original, &treated));
-            policies.rewritten.extend(treated.copy.map(|spec| (original.number, spec)));
-            let sibling = treated.sibling.map(|spec| Sibling { original, spec });
-            report.extend(sibling.as_ref().and_then(|sibling| name_too_long(config, sibling)));
-            policies.siblings.extend(sibling);
-        }
+    for (original, treat) in originals {
+        let treated = treat(&estate, original, report);
+        policies.refused.extend(treated.is_refused.then_some(original.number));
+        report.extend(unknown_to_ztunnel(&estate, original, &treated));
+        policies.rewritten.extend(treated.copy.map(|spec| (original.number, spec)));
+        let sibling = treated.sibling.map(|spec| Sibling { original, spec });
+        report.extend(sibling.as_ref().and_then(|sibling| name_too_long(config, sibling)));
+        policies.siblings.extend(sibling);
     }
     policies
 }
@@ -133,15 +135,22 @@ pub(super) fn plan<'a>(
 /// The policies that are copied with each object of the baseline, by its number.
 pub(super) fn copied_with<'a>(catalog: &'a Catalog<'a>) -> Vec<Vec<&'a Object>> {
     let mut with = vec![Vec::new(); catalog.objects().count()];
+    let copied = |policy: &'a Object| {
+        let kind = kinds::find(&policy.id.group, &policy.id.kind)?;
+        (kind.policy_fate == kinds::PolicyFate::Copied).then_some((policy, kind))
+    };
+    let mut policies = catalog.objects().filter_map(copied).peekable();
+    if policies.peek().is_none() {
+        return with;
+    }
     let targets: BTreeMap<&str, Targets<'_>> = targets(catalog).collect();
-    for policy in catalog.objects() {
+    for (policy, kind) in policies {
         let Some(targets) = targets.get(policy.id.namespace.as_str()) else { continue };
-        let Some(kind) = kinds::find(&policy.id.group, &policy.id.kind) else { continue };
         // What names its targets is followed by a waypoint or a Gateway, and previews have neither.
         let is_empty = names_targets(policy)
             || destinations::sets_nothing(policy)
             || is_for_missing_sidecars(catalog, policy);
-        if kind.policy_fate == kinds::PolicyFate::Copied && !is_empty {
+        if !is_empty {
             // Pods of suites have labels that nobody knows here, and what binds all pods binds them.
             let touched = match network::binds_strangers(policy)
                 || destinations::is_of_callers(catalog, policy)
