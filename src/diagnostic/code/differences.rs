@@ -1,4 +1,5 @@
-//! Findings about what a preview would lack, or do otherwise than its baseline, and nobody would see.
+//! Findings about silent differences: what a preview would lack, or do otherwise than its baseline, without anybody
+//! noticing.
 
 use super::Code;
 use crate::diagnostic::Severity::{Error, Note, Warning};
