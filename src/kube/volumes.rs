@@ -1,26 +1,26 @@
-//! What becomes of each type of volume in a copy.
+//! What a copy gets for each type of volume.
 //! See <https://kubernetes.io/docs/concepts/storage/volumes/>.
 
-/// What becomes of a volume.
+/// What a copy gets for a volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// Every pod has one of its own.
     Own,
     /// Every pod has a claim of its own, made of a template.
     Template,
-    /// It names objects, which are copied.
+    /// It refers to objects, which are copied.
     Follows,
-    /// It is a claim: refused, or emptied.
+    /// A claim: refused, or replaced by an emptyDir.
     Claim,
     /// A driver makes it: each pod's own where the driver is one of [`OWN_DRIVERS`], else like one that is shared.
     Driver,
-    /// It is the same in every pod that has it: named where a copy may write.
+    /// The same storage as the original. Named in a warning if the copy may write to it.
     Shared,
     /// It is the same in every pod, and pods of one node alone can have it: named always.
     Disk,
 }
 
-/// Every type, in order.
+/// All types, in order.
 pub(crate) static VOLUMES: &[(&str, Fate)] = &[
     ("awsElasticBlockStore", Fate::Disk),
     ("azureDisk", Fate::Disk),
@@ -67,7 +67,7 @@ pub(crate) const OWN_DRIVERS: [&str; 9] = [
     "spiffe.csi.cert-manager.io",
 ];
 
-/// What becomes of a type. One that is not known may be the same in every pod.
+/// What a copy gets for a type of volume. One that is not known may be the same in every pod.
 pub(crate) fn fate(of: &str) -> Fate {
     let known = VOLUMES.binary_search_by(|(name, _)| (*name).cmp(of));
     known.map_or(Fate::Shared, |at| VOLUMES[at].1)

@@ -1,5 +1,5 @@
-//! What is true of the baseline: its services, how they run, and how one object names another.
-//! Objects ride along unopened.
+//! The facts about the baseline: its services, how they run, and how one object refers to another. Objects stay
+//! trees.
 
 mod catalog;
 mod host;

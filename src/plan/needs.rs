@@ -293,13 +293,13 @@ impl<'a> Finder<'a> {
 
     /// The host that a declared dependency of a service of this namespace means.
     pub(super) fn dependency(&self, home: &str, host: &str) -> Option<Host<'a>> {
-        Host::of(self.catalog, &self.namespaces, home, host, true, Place::default())
+        Host::of(self.catalog, &self.namespaces, home, (host, true), Place::default())
     }
 
     /// The host that a word of a text means in a namespace of the baseline.
     fn host(&self, home: &str, word: Word<'_>, place: Place) -> Option<Host<'a>> {
         let Word { text, is_host, .. } = word;
-        let host = Host::of(self.catalog, &self.namespaces, home, text, is_host, place)?;
+        let host = Host::of(self.catalog, &self.namespaces, home, (text, is_host), place)?;
         (!word.is_secret || !matches!(host, Host::Pod { .. })).then_some(host)
     }
 

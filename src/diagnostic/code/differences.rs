@@ -1,4 +1,5 @@
-//! Findings about what a preview would lack, or do otherwise than its baseline, and nobody would see.
+//! Findings about silent differences: what a preview would lack, or do otherwise than its baseline, without anybody
+//! noticing.
 
 use super::Code;
 use crate::diagnostic::Severity::{Error, Note, Warning};
@@ -56,11 +57,15 @@ codes! {
         "Before anything is written it is tried, for every account of the input and every kind of call that the\n\
          AuthorizationPolicies tell apart, who may call each service of the baseline and each copy of it. What is\n\
          added for previews means namespaces that begin with their prefix: where a namespace of somebody else does\n\
-         so too, its pods would be let in.";
+         so too, its pods would be let in. A patch that changes labels of a copy's pods may take the copy out of a\n\
+         policy (AuthorizationPolicy, PeerAuthentication, RequestAuthentication, NetworkPolicy), or make it one of those\n\
+         that a NetworkPolicy lets in: then this finding names what the copy would gain.";
     ACCESS_NARROWED = "access-narrowed", Warning, "with previews somebody may not call what they might before",
         "Before anything is written it is tried, for every account of the input and every kind of call that the\n\
          AuthorizationPolicies tell apart, who may call each service of the baseline and each copy of it. The finding\n\
-         names a caller and a call that is refused once there are previews.";
+         names a caller and a call that is refused once there are previews. So does a policy that knows the Gateway of\n\
+         the public, by its namespace, account or labels, and not the one in `spec.routing.entries`: it refuses requests\n\
+         for preview hosts.";
     SUITE_REFUSED = "suite-refused", Warning, "policies refuse the pods of suites",
         "A pod of a suite runs in the preview's namespace under an account of its own, mostly `default`. It may call a\n\
          copy where a pod with this account may call the original. Where a policy admits some services alone, a Job\n\
@@ -69,6 +74,11 @@ codes! {
         "The policy that refuses a preview's call stands beside what is called. In a namespace that is no part of\n\
          the baseline nothing is added: who owns it decides whether previews may call. The finding has the rules\n\
          that would let them do what the baseline may.";
+    ROOT_NAMESPACE = "root-namespace", Warning, "a namespace may be Istio's root namespace",
+        "What stands in the root namespace holds for the whole mesh, for previews as well. It is `istio-system` unless\n\
+         `meshConfig.rootNamespace` says another, which no object of the input does. A namespace that has policies or\n\
+         settings for all of it, and nothing that they could hold for, is probably one. Nobody has looked at what such\n\
+         policies say of previews: see that they say of the previews' namespaces what they say of the baseline's.";
     WAYPOINT_POLICY = "waypoint-policy", Warning, "a policy holds at a waypoint, which calls straight to copies do not pass",
         "In ambient mode a policy with targetRefs is followed by the waypoint of the called service, also for requests that\n\
          it leads to a copy. A call straight to a copy passes no waypoint, so a policy is added that refuses it, but from\n\

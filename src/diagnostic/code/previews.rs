@@ -1,4 +1,4 @@
-//! Findings about what a preview is made of, and what is written: copies, routes, files.
+//! Findings about the parts of a preview, and about writing it: copies, routes, files.
 
 use super::Code;
 use crate::diagnostic::Severity::{Error, Note, Warning};

@@ -42,11 +42,7 @@ pub(in crate::plan) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &
                 }
                 To::Object(group, kind, form) if !group.is_empty() => {
                     let named = objects(catalog, home, &bound, (group, kind), form);
-                    let names = named.into_iter().filter_map(|named| match named {
-                        Named::Missing(name) => Some(name.unwrap_or_default()),
-                        Named::Found(_) => None,
-                    });
-                    for name in names {
+                    for name in named.into_iter().filter_map(missing_name) {
                         let who = missing.entry((kind, name)).or_default();
                         who.add(original, bound.key, bound.value.place);
                     }
@@ -70,6 +66,14 @@ pub(in crate::plan) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &
     report.extend(missing.iter().map(|((kind, name), who)| names_nothing(kind, name, who)));
     stores::check(plan, copies, report);
     dapr(copies, report);
+}
+
+/// The name of an object that the input does not have; empty where any of the kind is meant.
+fn missing_name(named: Named<'_>) -> Option<String> {
+    match named {
+        Named::Missing(name) => Some(name.unwrap_or_default()),
+        Named::Found(_) => None,
+    }
 }
 
 /// Who asks for something by the field of an object: of a class, the workloads that mount it.
