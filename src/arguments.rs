@@ -7,7 +7,7 @@ use clap::{Args, ColorChoice, ValueEnum};
 use crate::diagnostic::{self, Code, Severity, code, nearest};
 use crate::limits::{InputLimits, OutputLimits};
 
-/// What follows the help of a command: calls of it, what else there is to know, and what its exit codes mean.
+/// The end of a command's help: examples, notes, and exit codes.
 macro_rules! examples {
     ($($line:literal)+ $(; $($more:literal)+)?) => {
         concat!(
@@ -21,21 +21,21 @@ macro_rules! examples {
 }
 pub(crate) use examples;
 
-/// How a command says what it has to say.
+/// What a command prints besides its result.
 #[derive(Debug, Args)]
 pub struct Verbosity {
     /// When to use colours; `auto`: on a terminal, unless NO_COLOR is set
     #[arg(long, value_name = "WHEN", default_value_t, global = true, display_order = 900)]
     pub color: ColorChoice,
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 901)]
     pub quiet: bool,
-    /// Say how long each stage took, and name every file
+    /// Print how long each stage took, and every file that was written or removed
     #[arg(short, long, global = true, display_order = 902)]
     pub verbose: bool,
 }
 
-/// What `--color` says, before the arguments are read.
+/// The value of `--color`, found before the arguments are parsed.
 pub(crate) fn asked_colour(arguments: impl Iterator<Item = OsString>) -> ColorChoice {
     let mut colour = ColorChoice::Auto;
     let mut is_next = false;
@@ -50,18 +50,18 @@ pub(crate) fn asked_colour(arguments: impl Iterator<Item = OsString>) -> ColorCh
     colour
 }
 
-/// Which findings stop a run, and which are not wanted.
+/// Which findings stop a run, and which are not reported.
 #[derive(Debug, Clone, Args)]
 pub struct Levels {
-    /// Take these findings for errors: a code, or `warnings` for all of them. Repeat it for several
+    /// Treat findings of this code as errors, or all `warnings`. Repeat it for several
     #[arg(long, value_name = "CODE", value_parser = denied, display_order = 101)]
     pub deny: Vec<Denied>,
-    /// Leave out warnings or notes of this code. Repeat it for several
+    /// Do not report warnings or notes of this code. Repeat it for several
     #[arg(long, value_name = "CODE", value_parser = allowed, display_order = 102)]
     pub allow: Vec<&'static Code>,
 }
 
-/// What `--deny` names.
+/// A value of `--deny`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {
     /// Every warning.
@@ -71,7 +71,7 @@ pub enum Denied {
 }
 
 impl Levels {
-    /// What findings are measured by.
+    /// The levels by which findings are judged.
     #[must_use]
     pub fn levels(&self) -> diagnostic::Levels {
         let codes = self.deny.iter().filter_map(|denied| match denied {
@@ -108,7 +108,7 @@ fn known(text: &str) -> Result<&'static Code, String> {
     })
 }
 
-/// Limits of a run. Beyond them is an error, before memory or patience runs out.
+/// Limits of a run. More is an error, reported before memory or time runs out.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
@@ -118,26 +118,26 @@ pub struct Limits {
     /// Levels of nesting in a document, and in an object that patches change, 500 at most
     #[arg(long, value_name = "N", default_value_t = InputLimits::default().depth, value_parser = depth)]
     pub max_depth: usize,
-    /// Mappings, lists, keys and values, with those that aliases make: in previews.yaml, and in the whole
+    /// Nodes (mappings, lists, keys and values, those of aliases included) in previews.yaml, and in the whole
     /// baseline
     #[arg(long, value_name = "N", default_value_t = InputLimits::default().nodes)]
     pub max_nodes: usize,
     /// Documents in a file
     #[arg(long, value_name = "N", default_value_t = InputLimits::default().documents)]
     pub max_documents: usize,
-    /// Nodes that YAML anchors and aliases may make in a file
+    /// Nodes that YAML anchors and aliases may add in a file
     #[arg(long, value_name = "N", default_value_t = InputLimits::default().alias_nodes)]
     pub max_alias_nodes: usize,
-    /// Seconds that kustomize may take for what it builds in one folder
+    /// Seconds that kustomize may take to build one folder and the folders below it
     #[arg(long, value_name = "N", default_value_t = InputLimits::default().build_seconds)]
     pub max_build_seconds: u64,
-    /// Rules of routes that are derived, with matches, backends and hosts, of all previews together
+    /// Derived route rules of all previews together, with their matches, backends and hosts
     #[arg(long, value_name = "N", default_value_t = OutputLimits::default().rules)]
     pub max_rules: usize,
-    /// Pairs that are looked at: of matches in the routes of a service, and of Services and workloads
+    /// Comparisons: of two matches in the routes of a service, and of a Service with a workload
     #[arg(long, value_name = "N", default_value_t = OutputLimits::default().pairs)]
     pub max_pairs: usize,
-    /// Values that patches go through, of all previews together, 100000000 at most; those of one object, a
+    /// Work limit for patches: values that all patches together may visit, 100000000 at most. One object may use a
     /// tenth
     #[arg(long, value_name = "N", default_value_t = OutputLimits::default().patch_nodes, value_parser = work)]
     pub max_patch_nodes: usize,
@@ -154,14 +154,14 @@ fn work(text: &str) -> Result<usize, String> {
     at_most(text, OutputLimits::MOST_WORK, "values can be gone through")
 }
 
-/// A number that has a limit of its own, with the words for what there cannot be more of.
+/// Parses a number of at most `most`; `what` names what is counted, in the message.
 fn at_most(text: &str, most: usize, what: &str) -> Result<usize, String> {
     let number = text.parse().map_err(|error: std::num::ParseIntError| error.to_string())?;
     if number > most { Err(format!("no more than {most} {what}")) } else { Ok(number) }
 }
 
 impl Limits {
-    /// What may be read.
+    /// The limits of the input.
     #[must_use]
     pub fn input(&self) -> InputLimits {
         InputLimits {
@@ -174,7 +174,7 @@ impl Limits {
         }
     }
 
-    /// What may be made.
+    /// The limits of the output.
     #[must_use]
     pub fn output(&self) -> OutputLimits {
         OutputLimits {

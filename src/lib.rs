@@ -37,5 +37,5 @@ pub mod cli;
 pub mod command;
 pub mod pipeline;
 
-/// What happens to what an estate has, for the tables of `docs/guide/estates.md`.
+/// What previews do with each kind of object of an estate, for the tables of `docs/guide/estates.md`.
 pub use plan::treatment;

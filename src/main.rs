@@ -1,12 +1,12 @@
-//! The binary: finds out how it was called, and leaves the rest to the library.
+//! The binary: finds out how it was called (command, KRM function, or legacy plugin), and calls the library.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anabranch::{cli::Cli, command};
 
-/// musl's own allocator takes one slow lock for every piece of memory. With this one the static binary
-/// renders in half the time; other systems' are faster still.
+/// musl's own allocator takes one slow lock for every allocation. With this one the static binary renders in half the
+/// time. On other systems the allocator of the system is faster still.
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: talc::TalcLock<spinning_top::RawSpinlock, System> =

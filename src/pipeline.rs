@@ -1,7 +1,7 @@
 //! The stages in order: objects and a configuration in, the drafts of all previews out.
 //!
-//! [`compile`] is the table of contents of the program. What else is here holds for all previews together, so no
-//! stage could do it: no object may have the identity of another, and all of them fit into the limit of bytes.
+//! [`compile`] is the table of contents of the program. The rest of this file checks what no stage can see alone,
+//! because it holds for all previews together: every identity is unique, and all output fits into the limit of bytes.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -28,7 +28,7 @@ pub use crate::read::Parted;
 pub use crate::spec::Config;
 pub use crate::write::append;
 
-/// What became of a configuration in which nothing is wrong.
+/// The result of compiling a configuration without errors.
 #[derive(Debug)]
 pub struct Compiled<'c, 'p> {
     /// The maker of the objects.
@@ -43,12 +43,12 @@ pub struct Compiled<'c, 'p> {
     pub report: &'c Report,
 }
 
-/// What is asked of a configuration.
+/// What to compile.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
     /// The shape of the output.
     pub shape: OutputShape<'a>,
-    /// How much may be made.
+    /// The limits of the output.
     pub limits: OutputLimits,
     /// Names of previews to make; empty for all.
     pub only: &'a [String],
@@ -73,11 +73,11 @@ impl Request<'_> {
     }
 }
 
-/// Compiles a configuration and the objects of an input, and hands the result to `finish`. None where the report
-/// has errors.
+/// Compiles a configuration and the objects of an input, and passes the result to `finish`. Returns `None` if the
+/// report has errors.
 ///
-/// The input is put in order, and its objects without a namespace get the baseline's, if it has one alone. Nothing can be refused any
-/// more once `finish` is called.
+/// The input is sorted, and its objects without a namespace get the baseline's if there is only one. Once `finish` is
+/// called, no more errors can occur.
 pub fn compile<T>(
     config: &Config,
     input: &mut Parted,
@@ -138,11 +138,11 @@ fn draft_all<'e, 'p>(
             (before <= limits.bytes).then(|| {
                 let preview: Preview<'p, 'e> = emission.preview(index, room);
                 let values = preview.values();
-                let own = preview.all().map(|draft| draft.length(values)).sum();
-                bytes.fetch_add(own, Ordering::Relaxed);
-                let found = names.check_preview(&preview);
+                let length = preview.all().map(|draft| draft.length(values)).sum();
+                bytes.fetch_add(length, Ordering::Relaxed);
+                let findings = names.check_preview(&preview);
                 let elsewhere = elsewhere(&preview).map(|id| names.hash(id)).collect();
-                Drafted { preview, found, elsewhere }
+                Drafted { preview, findings, elsewhere }
             })
         })
         .collect();
@@ -153,35 +153,35 @@ fn draft_all<'e, 'p>(
     }
     let shared: Vec<&Id> =
         common.all().filter_map(|draft| draft.kept_id(HoleValues::NONE)).collect();
-    let (mut previews, mut found) = (Vec::with_capacity(drafted.len()), Vec::new());
+    let (mut previews, mut findings) = (Vec::with_capacity(drafted.len()), Vec::new());
     let mut hashes: HashSet<u64, RandomState> = shared.iter().map(|id| names.hash(id)).collect();
     let mut alike = hashes.len() < shared.len();
     for drafted in drafted.into_iter().flatten() {
         previews.push(drafted.preview);
-        found.extend(drafted.found);
+        findings.extend(drafted.findings);
         alike |= drafted.elsewhere.into_iter().any(|hash| !hashes.insert(hash));
     }
-    found.extend(shared.iter().filter_map(|id| names.of_user(id)));
+    findings.extend(shared.iter().filter_map(|id| names.of_user(id)));
     // Equal hashes prove nothing, so now the identities are compared.
     if alike {
-        found.extend(made_twice(previews.iter().flat_map(elsewhere).chain(shared)));
+        findings.extend(made_twice(previews.iter().flat_map(elsewhere).chain(shared)));
     }
-    Refused::unless_none(found, previews)
+    Refused::unless_none(findings, previews)
 }
 
-/// A preview as it was drafted.
+/// The drafts of a preview, with what the comparison with other previews needs.
 struct Drafted<'p, 'e> {
     preview: Preview<'p, 'e>,
     /// Clashes of names with the input, or within the preview.
-    found: Vec<Diagnostic>,
-    /// Hashes of the identities outside of its namespaces. Different hashes prove different objects.
+    findings: Vec<Diagnostic>,
+    /// Hashes of the identities of objects outside its namespaces. Different hashes prove different objects.
     elsewhere: SmallVec<[u64; 8]>,
 }
 
 /// Whether kinds are cluster-scoped, by group and kind.
 type Scopes = BTreeMap<(SmolStr, SmolStr), bool>;
 
-/// What the CustomResourceDefinitions of the input say of their kinds.
+/// The scopes of the kinds that CustomResourceDefinitions of the input define.
 fn scopes(input: &Parted) -> Scopes {
     let is_definition =
         |object: &&Object| object.is("apiextensions.k8s.io", "CustomResourceDefinition");
@@ -193,8 +193,8 @@ fn scopes(input: &Parted) -> Scopes {
     said.collect()
 }
 
-/// Sorts the objects, and gives those that need a namespace and name none the baseline's. The text of what SOPS
-/// encrypted stays as it is, as its MAC covers the metadata.
+/// Sorts the objects, and fills in the baseline's namespace where one is needed and missing. The text of objects that
+/// SOPS encrypted is not changed, as its MAC covers the metadata.
 fn prepare(objects: &mut [Object], namespace: Option<&str>, scopes: &Scopes) {
     for object in &mut *objects {
         if !object.id.namespace.is_empty() {
@@ -216,7 +216,7 @@ fn is_namespaced(id: &Id, scopes: &Scopes) -> bool {
     !said.unwrap_or_else(|| is_cluster_scoped(&id.group, &id.kind))
 }
 
-/// The finding that objects need a namespace, and that it may be one of several.
+/// The finding that objects need a namespace, and that the baseline has several to choose from.
 fn unplaced(objects: &[Object], config: &Config, scopes: &Scopes) -> Option<Diagnostic> {
     let is_unplaced =
         |object: &&Object| object.id.namespace.is_empty() && is_namespaced(&object.id, scopes);
@@ -237,11 +237,11 @@ fn unplaced(objects: &[Object], config: &Config, scopes: &Scopes) -> Option<Diag
     Some(others.fold(finding, |finding, one| finding.also(one.place(), "and this")))
 }
 
-/// So many objects of which the same is to be said are named.
+/// How many objects one finding names.
 const SHOWN: usize = 5;
 
-/// The input as it is delivered with the output, after it was compiled: complete, in order, each object
-/// with its namespace, and with the changes that routes need.
+/// The input as the output delivers it: complete, sorted, each object with its namespace, and with the changes that
+/// routes need.
 #[must_use]
 pub fn delivered<'e>(input: &Parted, changed: BTreeMap<Id, Draft<'e>>) -> Vec<Draft<'e>> {
     let unchanged = input.all().filter(|object| !changed.contains_key(&object.id));
@@ -251,7 +251,8 @@ pub fn delivered<'e>(input: &Parted, changed: BTreeMap<Id, Draft<'e>>) -> Vec<Dr
     all
 }
 
-/// The identities that are taken. No object that is made may have that of another one, made or the user's.
+/// The identities that are in use. Two objects of the output, or one of the output and one of the user's, must not
+/// share one.
 struct Names<'a> {
     of_input: HashMap<&'a Id, &'a Object, RandomState>,
     namespaces: HashSet<&'a str>,
@@ -271,19 +272,19 @@ impl<'a> Names<'a> {
         let values = preview.values();
         let mut rooms = preview.rooms.iter();
         let taken = rooms.any(|room| self.namespaces.contains(room.namespace.as_str()));
-        let mut found: Vec<Diagnostic> =
+        let mut findings: Vec<Diagnostic> =
             elsewhere(preview).filter_map(|id| self.of_user(id)).collect();
         let mut before = None;
         for draft in drafts(preview) {
             let key = draft.key(values);
             if preview.has(key.namespace) {
                 // Drafts are in order, so equal ones stand side by side.
-                found.extend((before.as_ref() == Some(&key)).then(|| twice(&draft.id(values))));
-                found.extend(taken.then(|| self.of_user(&draft.id(values))).flatten());
+                findings.extend((before.as_ref() == Some(&key)).then(|| twice(&draft.id(values))));
+                findings.extend(taken.then(|| self.of_user(&draft.id(values))).flatten());
                 before = Some(key);
             }
         }
-        found
+        findings
     }
 
     fn hash(&self, id: &Id) -> u64 {
@@ -302,7 +303,7 @@ impl<'a> Names<'a> {
 fn drafts<'d, 'e>(preview: &'d Preview<'_, 'e>) -> impl Iterator<Item = &'d Draft<'e>> {
     let values = preview.values();
     let flux = preview.flux.iter().filter(move |draft| draft.key(values).kind != "Namespace");
-    preview.own.iter().map(|(_, draft)| draft).chain(flux)
+    preview.environment.iter().map(|(_, draft)| draft).chain(flux)
 }
 
 /// The identities of a preview's objects that are not in its namespaces.

@@ -1,7 +1,7 @@
-//! Changed paths to services, each with the chain of reasons.
+//! Finds the services that changed paths affect, each with the chain of reasons.
 //!
-//! Every owner of a path counts, and only `uses` and `with` lead further. So one more path never takes a
-//! service away, and the order of paths and of the map's entries changes nothing.
+//! Every owner of a path counts, and only `uses` and `with` lead further. So one more path never removes a service,
+//! and neither the order of paths nor that of the map matters.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -28,16 +28,16 @@ pub(crate) struct Affected {
     pub(crate) left_out: usize,
 }
 
-/// How many more chains are kept of an answer. Their number grows with the paths, the services and what lies
-/// between, and nobody reads them all; each service keeps one in any case.
+/// How many more chains of reasons are kept. Their number grows with paths, services and what connects them, and
+/// nobody reads them all; each service keeps at least one.
 struct Room(usize);
 
 impl Room {
-    /// Chains of an answer that are kept.
+    /// Chains that are kept in all.
     const ALL: usize = 10_000;
-    /// Chains of one service that are kept.
+    /// Chains that are kept for one service.
     const OF_ONE: usize = 1_000;
-    /// Steps of a chain that are kept: those of its begin and of its end.
+    /// Steps of a chain that are kept: the first and the last.
     const STEPS: usize = 20;
 
     fn keep(&mut self, affected: &mut Affected, reason: impl FnOnce() -> Vec<String>) {
@@ -51,7 +51,7 @@ impl Room {
     }
 }
 
-/// A chain without the middle of a very long one.
+/// Removes the middle of a very long chain.
 fn shortened(mut chain: Vec<String>) -> Vec<String> {
     const HALF: usize = Room::STEPS / 2;
     if chain.len() > 2 * HALF {
@@ -127,7 +127,7 @@ impl Answer {
     }
 }
 
-/// Who names an owner, for each owner, in the order of names.
+/// For each owner those who name it, in the order of names.
 fn reversed<'m>(map: &'m Map, named: impl Fn(usize) -> &'m Vec<usize>) -> Vec<Vec<usize>> {
     let mut reversed = vec![Vec::new(); map.owners.len()];
     for index in 0..map.owners.len() {
@@ -138,8 +138,8 @@ fn reversed<'m>(map: &'m Map, named: impl Fn(usize) -> &'m Vec<usize>) -> Vec<Ve
     reversed
 }
 
-/// Everything that is built from an owner, itself first and the nearest before the others, each with what it
-/// uses on the shortest way there.
+/// Everything that is built from an owner: the owner first, then the nearest. Each comes with what it uses on the
+/// shortest path to the owner.
 fn reach(users: &[Vec<usize>], from: usize) -> Vec<(usize, usize)> {
     let mut seen = BTreeSet::from([from]);
     let mut reached = vec![(from, from)];
@@ -152,10 +152,10 @@ fn reach(users: &[Vec<usize>], from: usize) -> Vec<(usize, usize)> {
     reached
 }
 
-/// The way to one of those that were reached.
+/// The path to one of those that were reached.
 fn chain(reached: &[(usize, usize)], to: usize) -> Vec<usize> {
     let mut chain = vec![to];
-    // What is used was reached before its user.
+    // The used owner was reached before its user.
     for &(owner, used) in reached.iter().rev() {
         if chain.last() == Some(&owner) && owner != used {
             chain.push(used);
@@ -175,7 +175,7 @@ fn reason(map: &Map, path: &str, glob: &str, chain: &[usize]) -> Vec<String> {
     [path.to_owned()].into_iter().chain(first).chain(uses).collect()
 }
 
-/// Adds the services that go with those that are built, and with these in turn.
+/// Adds the services that `with` brings along, and those that these bring along.
 fn take_along(map: &Map, affected: &mut BTreeMap<usize, Affected>, room: &mut Room) {
     let companions = reversed(map, |index| &map.owners[index].with);
     let mut queue: VecDeque<usize> = affected.keys().copied().collect();

@@ -1,4 +1,4 @@
-//! The map held against what manifests say: who uses whose files, and whether `uses` leads there.
+//! Compares the map with manifests: whoever uses the files of another has to say so in `uses`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::limits::InputLimits;
 use crate::read::read_argument;
 use crate::yaml::write_string;
 
-/// Reports what manifests use and the map does not say.
+/// Reports uses that manifests show and the map does not have.
 pub(super) fn check_edges(
     map: &Map,
     root: &Path,
@@ -25,12 +25,12 @@ pub(super) fn check_edges(
     report.extend(claims.unread);
     let mut audit =
         Audit { map, verdicts: BTreeMap::new(), reach: reach(map), said: BTreeSet::new() };
-    for claim in &claims.found {
+    for claim in &claims.read {
         report.extend(audit.check(&manifests, claim));
     }
 }
 
-/// Reads the manifests among the files. They are those of the worktree.
+/// Reads the manifests among the files, from the worktree.
 fn open<'f>(
     root: &Path,
     files: &'f [String],
@@ -38,10 +38,10 @@ fn open<'f>(
     report: &mut Report,
 ) -> Vec<(&'f str, FileId)> {
     let is_manifest = |path: &&String| READERS.iter().any(|reader| (reader.has)(name_of(path)));
-    let mut found = Vec::new();
+    let mut manifests = Vec::new();
     for path in files.iter().filter(is_manifest) {
         match read_argument(&root.join(path), sources, &InputLimits::default()) {
-            Ok(file) => found.push((path.as_str(), file)),
+            Ok(file) => manifests.push((path.as_str(), file)),
             Err(refused) => {
                 let help = "the audit does not know what it says";
                 let message = refused.into_first().message;
@@ -49,10 +49,10 @@ fn open<'f>(
             }
         }
     }
-    found
+    manifests
 }
 
-/// What each owner is built from, itself among them.
+/// For each owner what it is built from, itself included.
 fn reach(map: &Map) -> Vec<BTreeSet<usize>> {
     let of = |from: usize| {
         let mut reached = BTreeSet::new();
@@ -71,7 +71,7 @@ struct Audit<'m> {
     map: &'m Map,
     verdicts: BTreeMap<String, Verdict<'m>>,
     reach: Vec<BTreeSet<usize>>,
-    /// What one lacks of another, or of a path, that was said already.
+    /// Missing uses that were reported: who lacks it, and the owner or path that is missing.
     said: BTreeSet<(usize, String)>,
 }
 
@@ -81,14 +81,14 @@ impl<'m> Audit<'m> {
         self.verdicts.entry(path.to_owned()).or_insert_with(|| map.ask(path))
     }
 
-    /// What the owners of a claim lack.
+    /// Reports what the owners of a claim lack in their `uses`.
     fn check(&mut self, manifests: &Manifests<'_>, claim: &Claim) -> Vec<Diagnostic> {
         let files = self.files_of(manifests, claim);
         let users = self.users(claim);
         users.into_iter().filter_map(|user| self.check_user(user, claim, &files)).collect()
     }
 
-    /// Those who are built with what the claim names. What affects everything lacks nothing.
+    /// The owners that are built with what the claim names. Globs that affect everything lack nothing.
     fn users(&mut self, claim: &Claim) -> Vec<usize> {
         match &claim.by {
             By::File(path) => {
@@ -108,7 +108,7 @@ impl<'m> Audit<'m> {
     fn files_of<'f>(&mut self, manifests: &Manifests<'f>, claim: &Claim) -> Vec<&'f String> {
         let mut path = claim.path.as_str();
         if claim.is_package && self.ask(path).owners.is_empty() {
-            // All manifests may be global: then the files beside this one tell whose the package is.
+            // The map can make all manifests global. Then the files beside this one show whose package it is.
             path = path.rsplit_once('/').map_or(path, |(folder, _)| folder);
         }
         let is_left =
@@ -133,7 +133,7 @@ impl<'m> Audit<'m> {
         if !lacking.is_empty() {
             return Some(self.missing_edge(user, claim, &lacking));
         }
-        // Unmapped files are said as such.
+        // Unmapped files have a finding of their own.
         let is_ignored = is_unowned && !self.ask(&claim.path).is_unmapped();
         let is_new = is_ignored && self.said.insert((user, format!("/{}", claim.path)));
         is_new.then(|| self.ignored_file(user, claim))
@@ -180,7 +180,7 @@ impl<'m> Audit<'m> {
     }
 }
 
-/// A field with a list, on one line.
+/// A field with a list in brackets.
 fn flow(field: &str, items: impl Iterator<Item = impl AsRef<str>>) -> String {
     let mut text = format!("`{field}: [");
     for (index, item) in items.enumerate() {

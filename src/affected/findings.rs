@@ -1,4 +1,4 @@
-//! What is said of the map and the paths that it is asked about.
+//! Findings about the map, and about the paths that it is asked about.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,13 +9,13 @@ use crate::diagnostic::{Code, Diagnostic, code, some_of};
 use crate::spec::Unmapped;
 use crate::yaml::write_string;
 
-/// Further places of one cause that are shown.
+/// How many more places of one cause are shown.
 const SHOWN: usize = 4;
 
-/// Lines of a remedy that anybody reads.
+/// How many lines a remedy has at most.
 const LINES: usize = 1_000;
 
-/// The services whose files a change deletes to the last, though the map still has them.
+/// The services that the map still has although a change deletes all their files.
 pub(super) fn gone<'m>(map: &'m Map, changed: &BTreeMap<String, Change>) -> Vec<&'m Owner> {
     let mut deleted = BTreeSet::new();
     for (path, change) in changed {
@@ -28,8 +28,8 @@ pub(super) fn gone<'m>(map: &'m Map, changed: &BTreeMap<String, Change>) -> Vec<
     deleted.filter(|one| one.is_service && !one.paths.0.iter().any(is_left)).collect()
 }
 
-/// The services that no target of docker buildx bake can be called after: `validTargetNameChars` of its
-/// `bake/bake.go`. It reads the `.` of a target as `_`, and so builds something else, or names it otherwise.
+/// The finding about services whose name no target of docker buildx bake can have: `validTargetNameChars` in its
+/// `bake/bake.go`. Bake reads the `.` of a target as `_`, and so builds something else or names it differently.
 pub(super) fn no_targets(map: &Map) -> Option<Diagnostic> {
     let is_target = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let services = map.owners.iter().filter(|owner| owner.is_service);
@@ -61,7 +61,7 @@ pub(super) fn say_gone(service: &Owner) -> Diagnostic {
     Diagnostic::new(&code::SERVICE_GONE, message, help).at(service.place, "no file is left")
 }
 
-/// The map that answers is not the one of the commit where the change ends.
+/// The note that the map comes from another commit than the end of the change.
 pub(super) fn other_map(map: &Map, head: &str, has_one: bool) -> Diagnostic {
     let message = match has_one {
         true => format!("the map that answers is the checkout's, and {head} has another one"),
@@ -71,7 +71,8 @@ pub(super) fn other_map(map: &Map, head: &str, has_one: bool) -> Diagnostic {
     Diagnostic::new(&code::MAP_OF_CHECKOUT, message, help).at(map.place, "this map answers")
 }
 
-/// The services of an earlier map whose files are among these deleted ones, and that the map has no more.
+/// The findings about services of an earlier map whose files are among the deleted ones, and that the map no longer
+/// has.
 pub(super) fn taken_out(map: &Map, earlier: &Map, deleted: BTreeSet<&str>) -> Vec<Diagnostic> {
     let owners = deleted.into_iter().flat_map(|path| earlier.ask(path).owners);
     let owners: BTreeSet<usize> = owners.map(|(owner, _)| owner).collect();
@@ -87,7 +88,8 @@ pub(super) fn taken_out(map: &Map, earlier: &Map, deleted: BTreeSet<&str>) -> Ve
     .collect()
 }
 
-/// The globs that cover none of the files, but for those of services that are gone, of which that is said.
+/// The findings about globs that cover none of the files, except those of services that are gone, which are reported
+/// as such.
 pub(super) fn unused(
     map: &Map,
     files: &[String],
@@ -96,15 +98,15 @@ pub(super) fn unused(
 ) -> Vec<Diagnostic> {
     let is_gone = |owner: Option<&Owner>| owner.is_some_and(|owner| is_among(gone, owner));
     let lists = map.lists().filter(|(_, owner, _)| !is_gone(*owner));
-    let entries = lists.flat_map(|(field, _, globs)| {
-        globs.0.iter().filter(|entry| !entry.is_used.get()).map(move |entry| (field.clone(), entry))
+    let unused = lists.flat_map(|(field, _, globs)| {
+        globs.0.iter().filter(|glob| !glob.is_used.get()).map(move |glob| (field.clone(), glob))
     });
-    let finding = |(field, entry): (String, &MapGlob)| {
-        let message = format!("`{}` covers no tracked file", entry.text);
-        let found = Diagnostic::new(code, message, help_for(&entry.text, files));
-        found.at(entry.place, "no such file").field(field)
+    let finding = |(field, glob): (String, &MapGlob)| {
+        let message = format!("`{}` covers no tracked file", glob.text);
+        let finding = Diagnostic::new(code, message, help_for(&glob.text, files));
+        finding.at(glob.place, "no such file").field(field)
     };
-    entries.map(finding).collect()
+    unused.map(finding).collect()
 }
 
 fn is_among(owners: &[&Owner], owner: &Owner) -> bool {
@@ -126,8 +128,7 @@ fn help_for(text: &str, files: &[String]) -> String {
     "mend it, or take it out; paths count from the root of the repository".to_owned()
 }
 
-/// Says which paths the map does not name, all in one finding: an error, or a note where the map says what
-/// such paths mean.
+/// The finding that names all paths which the map does not: an error, or a note if the map says what such paths mean.
 pub(super) fn unmapped(map: &Map, paths: &[String], what: &str) -> Option<Diagnostic> {
     let (first, rest) = paths.split_first()?;
     let named = match rest.len() {
@@ -162,7 +163,7 @@ fn lines_to_add(paths: &[String]) -> String {
     help
 }
 
-/// The path of a file as a glob; what ends in `/**` is one.
+/// A path as a glob. A path that ends in `/**` is a glob already.
 fn as_glob(path: &str) -> String {
     match path.strip_suffix("/**") {
         Some(folder) => format!("{}/**", literal(folder)),
@@ -170,7 +171,7 @@ fn as_glob(path: &str) -> String {
     }
 }
 
-/// These of the files, those of a whole folder as one: `folder/**`.
+/// Some of the files, shortened: a whole folder is one entry, `folder/**`.
 pub(super) fn folders(some: &[String], files: &[String]) -> Vec<String> {
     let of_some: BTreeSet<&str> = some.iter().map(String::as_str).collect();
     let others = files.iter().map(String::as_str).filter(|file| !of_some.contains(file));
@@ -185,7 +186,7 @@ pub(super) fn folders(some: &[String], files: &[String]) -> Vec<String> {
     shown.into_iter().collect()
 }
 
-/// The folders that a file lies in, the nearest first.
+/// The folders around a file, the innermost first.
 fn above(file: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(file.rsplit_once('/').map(|(folder, _)| folder), |folder| {
         folder.rsplit_once('/').map(|(above, _)| above)

@@ -1,7 +1,7 @@
-//! What git knows: revisions, the files that a change touches, and the files that are tracked.
+//! Asks git: for revisions, for the files that a change touches, and for the files that are tracked.
 //!
-//! git runs as a process that only reads. The repository belongs to whoever wrote its branch, so nothing that
-//! its configuration or the environment names is run or fetched, and no text of a user becomes an option.
+//! git runs as a process that only reads. Whoever wrote the branch wrote its configuration too, so nothing that the
+//! configuration or the environment names is run or fetched, and no text of a user becomes an option.
 
 use std::collections::BTreeMap;
 use std::io::{Seek, Write};
@@ -14,8 +14,8 @@ use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::limits::InputLimits;
 use crate::read::{Said, git_root, run_program};
 
-/// Settings that name programs, or change what git prints. What stands on the command line outranks every
-/// file of configuration.
+/// Settings that name programs, or change the output of git. On the command line they outrank every configuration
+/// file.
 const SETTINGS: &[&str] = &[
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
@@ -40,22 +40,22 @@ const SETTINGS: &[&str] = &[
     "log.showSignature=false",
     "maintenance.auto=false",
     "protocol.allow=never",
-    // A folder of the repository that looks like a repository without files is none.
+    // A folder in the repository that looks like a bare repository is not treated as one.
     "safe.bareRepository=explicit",
     "submodule.recurse=false",
 ];
 
-/// Bytes that git may answer with: the names of some ten million files.
+/// How many bytes git may answer with: the names of some ten million files.
 const ANSWER: usize = 1 << 30;
 
 /// A repository with its files.
 #[derive(Debug)]
 pub(crate) struct Repository {
-    /// The folder from which paths count.
+    /// The folder that paths are relative to.
     pub(crate) root: PathBuf,
 }
 
-/// Whether a changed path is there at the end.
+/// Whether a changed path exists at the end of the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
     Present,
@@ -111,20 +111,24 @@ impl Repository {
         Diagnostic::new(&code::UNKNOWN_REVISION, message, help)
     }
 
-    /// The commit at which two commits parted: what one of them has since then is its change. The names
-    /// are those that the user gave them.
+    /// The merge base of two commits: what one of them has since then is its change. Messages use the names that the
+    /// user gave.
     pub(crate) fn merge_base(
         &self,
         (base, base_name): (&str, &str),
         (head, head_name): (&str, &str),
     ) -> Result<String, Refused> {
         let answer = self.run(&["merge-base", base, head])?.answer().map(|bytes| text(&bytes));
-        let found =
+        let merge_base =
             answer.as_deref().and_then(|text| text.lines().next()).filter(|one| is_hash(one));
         let is_cut = self.is_shallow()
-            && match found {
+            && match merge_base {
                 None => true,
-                Some(found) => found != base && found != head && self.is_cut(base, head, found)?,
+                Some(merge_base) => {
+                    merge_base != base
+                        && merge_base != head
+                        && self.is_cut(base, head, merge_base)?
+                }
             };
         if is_cut {
             let message =
@@ -133,7 +137,7 @@ impl Repository {
                         actions/checkout; `git fetch --deepen=100` brings a part";
             return Err(Diagnostic::new(&code::SHALLOW_CLONE, message, help).into());
         }
-        found.map(str::to_owned).ok_or_else(|| {
+        merge_base.map(str::to_owned).ok_or_else(|| {
             let message = format!("`{base_name}` and `{head_name}` have no common history");
             let help = format!(
                 "name the branch that the change was made from; \
@@ -143,7 +147,7 @@ impl Repository {
         })
     }
 
-    /// Whether history is cut off between a merge base and the ends: there may be a nearer one behind.
+    /// Whether the clone is shallow between a merge base and the ends, so that a nearer merge base may be missing.
     fn is_cut(&self, base: &str, head: &str, merge_base: &str) -> Result<bool, Refused> {
         let asked =
             ["rev-list", "--max-parents=0", "--max-count=1", base, head, "--not", merge_base];
@@ -192,7 +196,7 @@ impl Repository {
         Ok(names(&said))
     }
 
-    /// The text of a file of a commit; none where it has none, or one that is no text.
+    /// The text of a file of a commit; `None` if there is no such file, or if it is not text.
     pub(crate) fn content(&self, commit: &str, path: &str) -> Option<String> {
         let said = self.run(&["cat-file", "blob", &format!("{commit}:{path}")]).ok()?.answer()?;
         String::from_utf8(said).ok()
@@ -201,7 +205,7 @@ impl Repository {
     /// When these commits were made, in seconds since 1970, as far as the clone has them.
     pub(crate) fn times(&self, commits: &[&str]) -> BTreeMap<String, i64> {
         let mut times = BTreeMap::new();
-        // As many names as fit into one command.
+        // As many names as one command line holds.
         for some in commits.chunks(500) {
             let mut asked =
                 vec!["rev-list", "--no-walk=unsorted", "--ignore-missing", "--format=%H %ct"];
@@ -216,12 +220,12 @@ impl Repository {
         times
     }
 
-    /// Writes the files of a commit into a folder, byte for byte: no filter of an attribute has a say. Links stay
-    /// links; submodules are left out.
+    /// Writes the files of a commit into a folder, byte for byte, without the filters of attributes. Symbolic links
+    /// stay links; submodules are left out.
     pub(crate) fn export(&self, commit: &str, folder: &Path) -> Result<(), Refused> {
         let listed = self.said(&["ls-tree", "-r", "-z", "--full-tree", commit])?;
         // `100644 blob hash<TAB>path`.
-        let entries: Vec<(String, String, String)> = listed
+        let files: Vec<(String, String, String)> = listed
             .split(|&byte| byte == 0)
             .filter_map(|entry| {
                 let (about, path) =
@@ -235,7 +239,7 @@ impl Repository {
             let message = format!("{} cannot be written: {error}", folder.display());
             no_repository(message, "give the system room for temporary files")
         };
-        let asked: String = entries.iter().flat_map(|(_, hash, _)| [hash.as_str(), "\n"]).collect();
+        let asked: String = files.iter().flat_map(|(_, hash, _)| [hash.as_str(), "\n"]).collect();
         let mut list = tempfile::tempfile().map_err(|error| cannot(&error))?;
         list.write_all(asked.as_bytes())
             .and_then(|()| list.rewind())
@@ -247,7 +251,7 @@ impl Repository {
         };
         let mut rest = said.as_slice();
         let mut links = Vec::new();
-        for (mode, hash, path) in &entries {
+        for (mode, hash, path) in &files {
             let content = next_object(&mut rest, hash).filter(|_| is_plain(path));
             let Some(content) = content else {
                 let message = format!("git has not the content of {}", short(path));
@@ -260,22 +264,22 @@ impl Repository {
                 write_file(&path, content).map_err(|error| cannot(&error))?;
             }
         }
-        // Last, so that no file is written through one.
+        // Links come last, so that no file is written through one.
         links
             .iter()
             .try_for_each(|(path, target)| write_link(path, target))
             .map_err(|error| cannot(&error))
     }
 
-    /// The files that the index has: what the next commit is made of.
+    /// The files in the index, which the next commit is made of.
     pub(crate) fn tracked(&self) -> Result<Vec<String>, Refused> {
-        let mut found = names(&self.said(&["ls-files", "-z", "--cached", "--full-name"])?);
-        found.sort();
-        found.dedup();
-        Ok(found)
+        let mut files = names(&self.said(&["ls-files", "-z", "--cached", "--full-name"])?);
+        files.sort();
+        files.dedup();
+        Ok(files)
     }
 
-    /// What git answers; that it fails is an error.
+    /// Runs git and returns its output. A failure of git is an error.
     fn said(&self, arguments: &[&str]) -> Result<Vec<u8>, Refused> {
         let said = self.run(arguments)?;
         if said.status.success() {
@@ -284,7 +288,7 @@ impl Repository {
         let words = said.words();
         let lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
         let message = format!("git {}: {}", arguments[0], lines.collect::<Vec<_>>().join("; "));
-        // A clone with a filter lacks objects, which are not fetched here.
+        // A partial clone lacks objects, and they are not fetched here.
         let help = if words.contains("promisor remote") {
             "bring what the clone left behind, with `git fetch --refetch --filter=blob:none`"
         } else {
@@ -293,7 +297,7 @@ impl Repository {
         Err(no_repository(message, help))
     }
 
-    /// Runs git to its end, whether it fails or not.
+    /// Runs git to its end and returns its output, also if it fails.
     fn run(&self, arguments: &[&str]) -> Result<Said, Refused> {
         self.run_fed(arguments, Stdio::null())
     }
@@ -312,7 +316,7 @@ impl Repository {
         of_git.for_each(|name| {
             command.env_remove(name);
         });
-        // A clone that leaves objects behind fetches them when they are asked for; no protocol is allowed.
+        // A partial clone would fetch missing objects on access. So no protocol is allowed.
         command.envs([
             ("GIT_ALLOW_PROTOCOL", ""),
             ("GIT_NO_LAZY_FETCH", "1"),
@@ -349,7 +353,7 @@ fn next_object<'a>(rest: &mut &'a [u8], hash: &str) -> Option<&'a [u8]> {
     Some(content)
 }
 
-/// Whether a path of a commit stays below its root. Git makes no others, but objects can be made by hand.
+/// Whether a path of a commit stays below its root. Git makes only such paths, but objects can be made by hand.
 fn is_plain(path: &str) -> bool {
     Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)))
 }
@@ -368,7 +372,7 @@ fn no_repository(message: String, help: &str) -> Refused {
     Diagnostic::new(&code::NO_REPOSITORY, message, help).into()
 }
 
-/// Names are bytes to git; those that are no text are told apart well enough by what of them is.
+/// Names in git are bytes. Invalid UTF-8 is replaced, which still tells names apart well enough.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -399,7 +403,7 @@ fn fetch(revision: &str, is_shallow: bool) -> String {
         };
     }
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    // A command is copied to a shell: a name from a pull request could be one itself.
+    // The user copies the command into a shell, where a name from a pull request could inject another one.
     if !name.chars().all(is_plain) {
         return "`git fetch origin` brings the branches of the remote; `git branch --all` lists them"
             .to_owned();

@@ -1,9 +1,10 @@
-//! Globs of a map: text to a regular expression, or what is wrong with the text.
+//! The globs of a map, compiled to regular expressions.
 //!
-//! `*` and `?` stay within a segment, `**` as a segment goes over any number of them, `[...]` is one
-//! character, `{a,b}` stands for a glob each, `\` takes the next character as it is. A glob covers the whole
-//! path. The crate `globset` was looked at: it compares bytes, so that `?` and `[ä]` miss letters beyond
-//! ASCII, and its `[!a]` takes a `/`.
+//! `*` and `?` stay within a segment, `**` as a segment goes over any number of them, `[...]` is one character,
+//! `{a,b}` stands for a glob each, `\` takes the next character as it is. A glob covers the whole path.
+//!
+//! The crate `globset` does not fit: it compares bytes, so that `?` and `[ä]` miss letters beyond ASCII, and its
+//! `[!a]` takes a `/`.
 
 use regex::{Regex, RegexBuilder};
 
@@ -13,14 +14,14 @@ use crate::diagnostic::Problem;
 #[derive(Debug)]
 pub(crate) struct Glob {
     regex: Regex,
-    /// What every path begins with that it covers: most paths are told apart by that alone.
+    /// The common prefix of all paths that it covers. Most paths are rejected by it alone.
     prefix: String,
 }
 
 impl Glob {
-    /// Globs that one glob may stand for with its braces.
+    /// How many globs one glob may expand to with its braces.
     const ALTERNATIVES: usize = 1_000;
-    /// Bytes of the automaton of one glob: room for some hundred signs.
+    /// Size limit for the automaton of one glob, in bytes: room for some hundred signs.
     const SIZE: usize = 256 << 10;
 
     /// Reads a glob.
@@ -127,7 +128,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, Problem> {
     Ok(open.pop().and_then(|mut glob| glob.pop()).unwrap_or_default())
 }
 
-/// What is behind a `[`, as a class of a regular expression; none where no `]` closes it.
+/// Parses the text behind a `[` to a class of a regular expression; `None` if no `]` closes it.
 fn class(chars: &mut std::str::Chars<'_>) -> Result<Option<String>, Problem> {
     let mut members: Vec<char> = Vec::new();
     let mut is_escaped = Vec::new();
@@ -167,22 +168,22 @@ fn class(chars: &mut std::str::Chars<'_>) -> Result<Option<String>, Problem> {
     Ok(Some(text))
 }
 
-/// A character that means itself in a regular expression, in a class too.
+/// Escapes a character for a regular expression, in a class too.
 fn escaped(c: char) -> String {
     format!("\\u{{{:X}}}", u32::from(c))
 }
 
-/// The globs without braces that one with braces stands for; whether these are not too many.
-fn expand(tokens: &[Token], found: &mut Vec<Vec<Token>>) -> bool {
+/// Expands braces to globs without braces. Returns false if there are too many.
+fn expand(tokens: &[Token], globs: &mut Vec<Vec<Token>>) -> bool {
     let Some(at) = tokens.iter().position(|token| matches!(token, Token::Braces(_))) else {
-        found.push(tokens.to_vec());
-        return found.len() <= Glob::ALTERNATIVES;
+        globs.push(tokens.to_vec());
+        return globs.len() <= Glob::ALTERNATIVES;
     };
     let Token::Braces(alternatives) = &tokens[at] else { return true };
     alternatives.iter().all(|one| {
         let whole: Vec<Token> =
             tokens[..at].iter().chain(one).chain(&tokens[at + 1..]).cloned().collect();
-        expand(&whole, found)
+        expand(&whole, globs)
     })
 }
 
@@ -215,7 +216,7 @@ fn pattern(tokens: &[Token]) -> Result<String, Problem> {
     Ok(text)
 }
 
-/// The characters with which all of the globs begin, up to the first that is none.
+/// The characters that all globs begin with, up to the first sign.
 fn common_prefix(alternatives: &[Vec<Token>]) -> String {
     let literal = |tokens: &Vec<Token>| -> String {
         let character = |token: &Token| match token {

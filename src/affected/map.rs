@@ -1,4 +1,4 @@
-//! The map, checked and ready to be asked: who owns a path, and who uses whom.
+//! The checked map from paths to services: who owns a path, and who is built from whom.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -19,16 +19,16 @@ pub(crate) struct MapGlob {
     /// As it is written.
     pub(crate) text: String,
     pub(crate) place: Place,
-    /// Whether a `!` in front takes out what it covers.
+    /// Whether it begins with `!` and so takes out what it covers.
     pub(crate) takes_out: bool,
     glob: Glob,
-    /// Whether it covers a path that was asked about.
+    /// Whether it covered any path so far.
     pub(crate) is_used: Cell<bool>,
 }
 
 impl Globs {
     fn new(texts: &[String], node: Option<&Node>, report: &mut Report) -> Self {
-        let mut entries = Vec::new();
+        let mut globs = Vec::new();
         for (index, text) in texts.iter().enumerate() {
             let place = node.and_then(|node| node.items().get(index)).map(|node| node.place);
             let place = place.unwrap_or_default();
@@ -39,7 +39,7 @@ impl Globs {
             match Glob::new(glob) {
                 Ok(glob) => {
                     let (text, is_used) = (text.clone(), Cell::new(false));
-                    entries.push(MapGlob { text, place, takes_out, glob, is_used });
+                    globs.push(MapGlob { text, place, takes_out, glob, is_used });
                 }
                 Err(problem) => {
                     let message = format!("`{text}` is no glob: {}", problem.message);
@@ -48,19 +48,19 @@ impl Globs {
                 }
             }
         }
-        Self(entries)
+        Self(globs)
     }
 
-    /// The glob by which the list has a path.
+    /// The glob that includes the path, if the list does.
     fn find(&self, path: &str) -> Option<&MapGlob> {
-        let last = self.0.iter().rev().find(|entry| entry.glob.covers(path));
-        last.filter(|entry| !entry.takes_out)
+        let last = self.0.iter().rev().find(|glob| glob.glob.covers(path));
+        last.filter(|glob| !glob.takes_out)
     }
 
-    /// Notes which globs cover a path, also those that take it out.
+    /// Marks the globs that cover a path as used, also those that take it out.
     fn note(&self, path: &str) {
-        for entry in self.0.iter().filter(|entry| !entry.is_used.get()) {
-            entry.is_used.set(entry.glob.covers(path));
+        for glob in self.0.iter().filter(|glob| !glob.is_used.get()) {
+            glob.is_used.set(glob.glob.covers(path));
         }
     }
 }
@@ -109,12 +109,12 @@ pub(crate) struct Map {
     pub(crate) ignore: Globs,
     pub(crate) all: Globs,
     pub(crate) owners: Vec<Owner>,
-    /// Where `spec` stands.
+    /// The place of `spec`.
     pub(crate) place: Place,
 }
 
 impl Map {
-    /// Makes the map of what was written, `node`; every mistake of it goes to the report.
+    /// Builds the map from its configuration. `node` is the tree of it, for places. All mistakes go to the report.
     pub(crate) fn new(spec: &PathMap, node: &Node, report: &mut Report) -> Self {
         let mut owners = Vec::new();
         let mut add = |kind: &str, name: &str, paths: &[String]| {
@@ -160,7 +160,7 @@ impl Map {
         own.into_iter().map(|(name, globs)| (name.to_owned(), None, globs)).chain(of_owners)
     }
 
-    /// Notes which globs cover one of these paths.
+    /// Marks the globs that cover one of these paths as used.
     pub(crate) fn note<'p>(&self, paths: impl IntoIterator<Item = &'p str>) {
         let lists: Vec<&Globs> = self.lists().map(|(_, _, globs)| globs).collect();
         for path in paths {
@@ -193,7 +193,7 @@ impl Map {
         }
     }
 
-    /// Finds what `uses` and `with` name.
+    /// Resolves the names in `uses` and `with`.
     fn link(&mut self, spec: &PathMap, node: &Node, report: &mut Report) {
         let names: BTreeMap<&str, usize> =
             self.owners.iter().enumerate().map(|(index, one)| (one.name.as_str(), index)).collect();
@@ -242,7 +242,7 @@ impl Map {
     }
 }
 
-/// Whether a text can name a service, or a module, which other programs do not hear of.
+/// Whether a text can name a service. Modules are freer, as no other program sees their names.
 fn is_name(text: &str, is_service: bool) -> bool {
     let more = if is_service { "-_." } else { "-_./@" };
     let begins = |c: char| c.is_alphanumeric() || !is_service && c != '-';
@@ -253,7 +253,7 @@ fn kind(owner: &Owner) -> &'static str {
     if owner.is_service { "service" } else { "module" }
 }
 
-/// Where the name of an entry stands.
+/// The place of the key of an entry.
 fn key_place(node: &Node, kind: &str, name: &str) -> Place {
     let entries = node.get(kind).map(Node::entries).unwrap_or_default();
     let key = entries.iter().find(|(key, _)| key.text == name);

@@ -1,8 +1,8 @@
-//! Which services a change affects: `anabranch affected`.
+//! Finds the services that a change affects: `anabranch affected`.
 //!
-//! The map says who owns which path and who is built from whom; git says which paths a change touches. A
-//! closed world: a path that the map does not name is an error, never a guess. The audit holds the map
-//! against every tracked file and against what the manifests of build tools say.
+//! The map says who owns which path and who is built from whom; git says which paths a change touches. The map must
+//! cover every path: one that it does not name is an error, never a guess. The audit compares the map with every
+//! tracked file and with the manifests of build tools.
 
 mod answer;
 mod audit;

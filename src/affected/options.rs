@@ -8,17 +8,17 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// The branch that the change is meant for, or a commit of it; what counts is the change since the merge base
+    /// The branch that the change will be merged into, or a commit of it. The change counts from the merge base
     #[arg(long, value_name = "REV", required_unless_present = "audit")]
     pub base: Option<String>,
-    /// The end of the change
+    /// The last commit of the change
     #[arg(long, value_name = "REV", default_value = "HEAD")]
     pub head: String,
     /// The map: a file of kind Affected, or previews.yaml with spec.affected [default: affected.yaml in the
     /// root of the repository, else previews.yaml there]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Hold the map against every tracked file, and against what manifests say of each other, instead
+    /// Compare the map with every tracked file and with the manifests of build tools, instead of finding services
     #[arg(long, conflicts_with_all = ["base", "head"])]
     pub audit: bool,
     /// How the answer is written

@@ -1,4 +1,4 @@
-//! The answer as text, and for the tools that go on with it.
+//! Formats the answer: for people, and for tools that continue with it.
 
 use std::fmt::Write as _;
 
@@ -8,14 +8,14 @@ use super::Format;
 use super::answer::Answer;
 use crate::diagnostic::text::{self, printable};
 
-/// What the answer is about: the full hashes of the merge base and of head.
+/// The commits that the answer is about: the full hashes of the merge base and of head.
 #[derive(Debug)]
 pub(crate) struct Span {
     pub(crate) base: String,
     pub(crate) head: String,
 }
 
-/// The answer in a form. Nothing affected is an empty answer in each of them.
+/// The answer in a format. If nothing is affected, it is empty in each of them.
 pub(crate) fn show(answer: &Answer, span: &Span, format: Format) -> String {
     let built =
         || answer.services.iter().filter(|(_, one)| one.build).map(|(name, _)| name.as_str());
@@ -32,7 +32,7 @@ fn lines<'n>(names: impl Iterator<Item = &'n str>) -> String {
     names.flat_map(|name| [name, "\n"]).collect()
 }
 
-/// Chains of one service that are shown to people.
+/// How many chains of one service are shown to people.
 const SHOWN: usize = 5;
 
 fn as_text(answer: &Answer) -> String {

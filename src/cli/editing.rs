@@ -13,43 +13,44 @@ use crate::spec::{Change, Trust};
 pub struct Set {
     /// The preview's name
     pub name: String,
-    /// A service, where needed `NAMESPACE/NAME`, and its image; repeat it for several. Other services of the preview stay
+    /// A service and its image; repeat it for several. Where several namespaces have the service, write
+    /// `NAMESPACE/NAME`. Other services of the preview stay
     #[arg(long = "image", value_name = "SERVICE=IMAGE", value_parser = image)]
     pub images: Vec<(String, String)>,
-    /// A service with the baseline's image, such as one that `affected` names but does not build; repeat it
-    /// for several
+    /// A service that runs the baseline's image, such as one that `affected` lists and does not build; repeat it for
+    /// several
     #[arg(long = "service", value_name = "SERVICE")]
     pub services: Vec<String>,
-    /// A pull request and its head commit; one that is listed gets the new commit
+    /// A pull request and its head commit. One that the preview lists already gets the new commit
     #[arg(long = "change", value_name = "REPOSITORY#NUMBER@COMMIT", value_parser = change)]
     pub changes: Vec<Change>,
-    /// The pull requests named here are of forks: anybody may have opened them. A change that is listed as
-    /// one stays one without it
+    /// The pull requests given here come from forks, which anybody can open. What is marked as a fork stays marked
+    /// without this option
     #[arg(long, requires = "changes")]
     pub fork: bool,
     /// When `prune` may remove the preview, such as 2026-12-01T00:00:00Z
     #[arg(long, value_name = "TIME")]
     pub expires: Option<String>,
-    /// Drop services and changes of the preview that are not named here
+    /// Remove the services and changes of the preview that are not given here
     #[arg(long)]
     pub replace: bool,
-    /// When the event happened that this is about, such as the `updated_at` of the pull request. Where the
-    /// file knows a later state of it, or that it was closed since, nothing is changed
+    /// The time of the event behind this edit, such as the `updated_at` of the pull request. Nothing changes if the
+    /// file has a later state of the pull request, or a later close
     #[arg(long, value_name = "TIME", value_parser = moment, requires = "changes")]
     pub if_newer: Option<Timestamp>,
-    /// What is edited.
+    /// The file to edit.
     #[command(flatten)]
     pub target: Target,
 }
 
-/// What `set`, `remove` and `prune` edit.
+/// The file that `set`, `remove` and `prune` edit.
 #[derive(Debug, Args)]
 pub struct Target {
     /// The file to edit; `-` reads stdin and writes stdout [default: the previews.yaml or previews.yml
     /// of this folder, or of one above it up to the Git root]
     #[arg(short, long)]
     pub file: Option<PathBuf>,
-    /// Write nothing, and say what would change
+    /// Write nothing, and print what would change
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -60,14 +61,13 @@ pub struct Remove {
     /// Names of previews
     #[arg(required = true)]
     pub names: Vec<String>,
-    /// When their pull requests were closed: no `set --if-newer` of an earlier event brings them back
+    /// When their pull requests were closed. A `set --if-newer` with an earlier time does not bring them back
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub closed: Option<Timestamp>,
-    /// The pull request that was closed: a preview that stands for another one, or for another one as well,
-    /// stays
+    /// The pull request that was closed. A preview that lists any other pull request stays
     #[arg(long, value_name = "REPOSITORY#NUMBER", value_parser = pull, requires = "closed")]
     pub change: Option<(String, u64)>,
-    /// What is edited.
+    /// The file to edit.
     #[command(flatten)]
     pub target: Target,
 }
@@ -75,14 +75,16 @@ pub struct Remove {
 /// Options of `prune`.
 #[derive(Debug, Args)]
 pub struct Prune {
-    /// A file of `REPOSITORY#NUMBER` lines, or `-`: the pull requests that are open. Previews of which none is open
-    /// go as well, if the file names their repositories; a line may name a repository alone
+    /// The open pull requests: a file with a line `REPOSITORY#NUMBER` for each, or `-`. A preview goes too if none of
+    /// its pull requests is open and the file names all their repositories. A repository with none open is a line
+    /// `REPOSITORY`
     #[arg(long, value_name = "FILE")]
     pub open: Option<PathBuf>,
-    /// What time it is, such as 2026-12-01T00:00:00Z, and when FILE was made [default: the system's clock]
+    /// The current time, such as 2026-12-01T00:00:00Z; FILE is taken to be from this time too [default: the system's
+    /// clock]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub now: Option<Timestamp>,
-    /// What is edited.
+    /// The file to edit.
     #[command(flatten)]
     pub target: Target,
 }

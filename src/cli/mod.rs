@@ -1,4 +1,4 @@
-//! The command line, declared and nothing more: its commands here, the options of those that read a baseline in
+//! The command line, declared and nothing more. The commands are here, the options of those that read a baseline in
 //! `reading.rs`, and of those that edit previews.yaml in `editing.rs`.
 
 mod editing;
@@ -33,16 +33,16 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// How it is said.
+    /// What is printed besides the result.
     #[command(flatten)]
     pub verbosity: Verbosity,
 }
 
 impl Cli {
-    /// Reads the arguments of the process. The parser's own words have the colours that are asked for, too.
+    /// Parses the arguments of the process. `--color` holds for the parser's own messages too.
     ///
     /// # Errors
-    /// The parser's: what is wrong, or what was asked about the arguments.
+    /// The arguments are wrong, or ask for the help or the version, which clap returns as errors.
     pub fn read() -> Result<Self, clap::Error> {
         let mut command = Self::command().color(asked_colour(std::env::args_os().skip(1)));
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
@@ -73,18 +73,18 @@ pub enum Command {
         "anabranch list"
         "anabranch list --baseline apps/staging --format json"
         "anabranch list --format names";
-        "AGE is that of the latest change: since its `updated`, else since its commit, where the clone around the"
-        "file has it. URLs are known where the baseline is."
+        "AGE counts from the `updated` of the latest change, else from its commit, if the clone around the"
+        "file has it. Without a baseline, URLs are unknown."
     ))]
     List(List),
     /// Show one preview in full
     #[command(after_help = examples!(
         "anabranch show pr-42"
         "anabranch show pr-42 previews.yaml --baseline apps/staging --format json";
-        "URLs are known where the baseline is."
+        "Without a baseline, URLs are unknown."
     ))]
     Show(Show),
-    /// Print the page behind a finding's code, or the list of codes
+    /// Explain the code of a finding, or list all codes
     #[command(after_help = examples!(
         "anabranch explain"
         "anabranch explain unknown-service"
@@ -108,18 +108,18 @@ pub enum Command {
         "it is the list's and stays, unless it names the first preview or follows a blank line."
     ))]
     Remove(Remove),
-    /// Remove every preview whose `expires` is over, or whose pull requests are closed
+    /// Remove every preview that has expired, or whose pull requests are closed
     #[command(after_help = examples!(
         "anabranch prune"
         "anabranch prune --now 2026-12-01T00:00:00Z --dry-run"
     ))]
     Prune(Prune),
-    /// Show what a change of previews.yaml or of the baseline means: previews, objects, fields
+    /// Show what a change of previews.yaml or of the baseline changes in previews, objects and fields
     #[command(after_help = DIFF)]
     Diff(Diff),
     /// Find the services that a change affects, with the reasons
     Affected(crate::affected::Options),
-    /// Write a first previews.yaml and the gate's folder
+    /// Write a first previews.yaml, and an empty kustomization.yaml for gates
     #[command(after_help = examples!(
         "anabranch init"
         "anabranch init apps/staging --namespace shop"
@@ -131,7 +131,7 @@ pub enum Command {
         /// The baseline's namespace [default: the one that the manifests in the folder have]
         #[arg(long)]
         namespace: Option<String>,
-        /// The name of the set, its own among all of a cluster [default: that of the Git repository]
+        /// The name of the set, unique in the cluster [default: the name of the Git repository]
         #[arg(long)]
         name: Option<String>,
     },
@@ -164,7 +164,7 @@ pub enum Command {
         "anabranch man -o /usr/local/share/man/man1"
     ))]
     Man {
-        /// The command whose page it is
+        /// The command to describe [default: the whole program]
         command: Option<String>,
         /// Write the pages of all commands into this folder
         #[arg(short, long, value_name = "DIR", conflicts_with = "command")]
@@ -172,7 +172,7 @@ pub enum Command {
     },
 }
 
-/// What follows the help of `diff`, whose exit codes are its own.
+/// The end of the help of `diff`, whose exit codes differ from those of other commands.
 const DIFF: &str = "\
 Examples:
   anabranch diff --baseline apps/staging --base origin/main
@@ -183,16 +183,16 @@ Examples:
       what `render -o out` would change
 
 Notes:
-  Where the other revision cannot be rendered, that is said, and everything counts as added.
+  If the other revision cannot be rendered, a note says so, and everything counts as added.
   Values of Secrets are never shown.
 
 Exit status:
-  0  fine, also where something differs; with --exit-code nothing differs
-  1  the input has errors; with --exit-code something differs
-  2  the arguments are wrong; with --exit-code also where the input has errors";
+  0  fine; with --exit-code: fine, and nothing differs
+  1  the input has errors; with --exit-code: something differs
+  2  the arguments are wrong; with --exit-code: or the input has errors";
 
 impl Command {
-    /// What is wrong with the arguments that the parser does not see, in words.
+    /// Says which arguments contradict each other, where clap cannot see it.
     #[must_use]
     pub fn conflict(&self) -> Option<String> {
         let input = match self {
@@ -225,12 +225,12 @@ impl Command {
 
 const ONE_STDIN: &str = "`-` is named more than once, and there is one stdin";
 
-/// How many of these are stdin.
+/// How many of the paths are `-`, which means stdin.
 fn stdins<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> usize {
     paths.filter(|path| *path == Path::new("-")).count()
 }
 
-/// A moment that an option names.
+/// Parses a time.
 fn moment(text: &str) -> Result<Timestamp, String> {
     time(text).ok_or_else(|| "expected RFC 3339, such as 2026-12-01T00:00:00Z".to_owned())
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::moment;
 use crate::arguments::{Levels, Limits};
 
-/// What is read.
+/// Where previews.yaml and the baseline are.
 #[derive(Debug, Clone, Args)]
 pub struct Input {
     /// The file that lists the previews; `-` for stdin [default: the previews.yaml or previews.yml of
@@ -18,10 +18,10 @@ pub struct Input {
     /// it for several [default: what `spec.baseline.path` names]
     #[arg(short, long, value_name = "PATH")]
     pub baseline: Vec<PathBuf>,
-    /// What paths in previews.yaml are relative to [default: the Git root above it, else its folder]
+    /// The folder that paths in previews.yaml are relative to [default: the Git root above it, else its folder]
     #[arg(long, value_name = "DIR", display_order = 100)]
     pub source_root: Option<PathBuf>,
-    /// How much is accepted and made.
+    /// Limits of input and output.
     #[command(flatten)]
     pub limits: Limits,
 }
@@ -32,26 +32,27 @@ pub struct Render {
     /// Write a folder instead of a stream; it must be empty or written by an earlier run
     #[arg(short, long, value_name = "DIR", value_parser = folder, display_order = 10)]
     pub output: Option<PathBuf>,
-    /// How many artifacts the folder is cut into
+    /// Whether the folder is one artifact or one for each preview
     #[arg(long, value_enum, requires = "output", default_value_t = Artifacts::One, display_order = 13)]
     pub artifacts: Artifacts,
-    /// Write only the objects of this preview, to look at them or compare: not the baseline, and not
-    /// what it shares with other previews. Repeat it for several
+    /// Write only the objects of this preview, for a look or a comparison, without the baseline and what previews
+    /// share. Repeat it for several
     #[arg(long, value_name = "NAME", conflicts_with = "output", display_order = 11)]
     pub only: Vec<String>,
-    /// Write nothing, and show what would change: as `diff --rendered` does, and how many files
+    /// Write nothing, and show what would change: objects and fields, as `diff --rendered` does, and the number of
+    /// files
     #[arg(long, requires = "output", display_order = 12)]
     pub dry_run: bool,
     /// Which findings stop a run.
     #[command(flatten)]
     pub levels: Levels,
-    /// What is read.
+    /// Where previews.yaml and the baseline are.
     #[command(flatten)]
     pub input: Input,
 }
 
 impl Render {
-    /// The folder to write; none where the objects go to stdout.
+    /// The folder to write; `None` if the objects go to stdout.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         self.output.as_deref().filter(|folder| *folder != Path::new("-"))
@@ -67,7 +68,7 @@ pub struct Check {
     /// Which findings stop a run.
     #[command(flatten)]
     pub levels: Levels,
-    /// What is read.
+    /// Where previews.yaml and the baseline are.
     #[command(flatten)]
     pub input: Input,
 }
@@ -78,10 +79,10 @@ pub struct List {
     /// How the previews are written
     #[arg(long, value_enum, default_value_t = ListFormat::Table, display_order = 10)]
     pub format: ListFormat,
-    /// What time it is, by which ages are counted [default: the system's clock]
+    /// The current time, from which ages are counted [default: the system's clock]
     #[arg(long, value_name = "TIME", value_parser = moment, display_order = 11)]
     pub now: Option<Timestamp>,
-    /// What is read; URLs are known where the baseline is.
+    /// Where previews.yaml and the baseline are. Without a baseline, the URLs of previews are unknown.
     #[command(flatten)]
     pub input: Input,
 }
@@ -102,13 +103,13 @@ pub enum ListFormat {
 pub struct Show {
     /// The preview's name
     pub name: String,
-    /// How it is written
+    /// How the preview is written
     #[arg(long, value_enum, default_value_t = ShowFormat::Text, display_order = 10)]
     pub format: ShowFormat,
-    /// What time it is, by which ages are counted [default: the system's clock]
+    /// The current time, from which ages are counted [default: the system's clock]
     #[arg(long, value_name = "TIME", value_parser = moment, display_order = 11)]
     pub now: Option<Timestamp>,
-    /// What is read; URLs are known where the baseline is.
+    /// Where previews.yaml and the baseline are. Without a baseline, the URLs of previews are unknown.
     #[command(flatten)]
     pub input: Input,
 }
@@ -135,13 +136,13 @@ pub struct Diff {
     /// How the difference is written
     #[arg(long, value_enum, default_value_t = DiffFormat::Text, display_order = 12)]
     pub format: DiffFormat,
-    /// End with exit code 1 where something differs, and then with 2 where the input has errors
+    /// Exit with 1 if something differs, and with 2 if the input has errors
     #[arg(long, display_order = 13)]
     pub exit_code: bool,
     /// Which findings stop a run.
     #[command(flatten)]
     pub levels: Levels,
-    /// What is read.
+    /// Where previews.yaml and the baseline are.
     #[command(flatten)]
     pub input: Input,
 }
@@ -170,16 +171,16 @@ pub enum Format {
     Github,
 }
 
-/// How many artifacts a folder is cut into.
+/// How a folder is divided into artifacts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Artifacts {
-    /// The folder is one
+    /// The whole folder is one artifact
     One,
-    /// One of each preview, and one of all the rest; artifacts.json lists them
+    /// One artifact for each preview and one for the rest; artifacts.json lists them
     Each,
 }
 
-/// A folder to write: formats of kubectl are no folder that anybody means.
+/// Parses the folder of `-o`. Refuses `yaml` and `json`: whoever writes `-o yaml` means a format, as for kubectl.
 fn folder(text: &str) -> Result<PathBuf, String> {
     if matches!(text, "yaml" | "yml" | "json") {
         return Err(format!(

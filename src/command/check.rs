@@ -32,7 +32,7 @@ pub(super) fn run(options: &Check, voice: &Voice) -> ExitCode {
     if report.is_refused() { ExitCode::FAILURE } else { written }
 }
 
-/// Compiles both shapes of output for their findings: a name may be taken in one of them alone.
+/// Compiles both shapes of output for their findings: a name can clash in only one of them.
 fn compile_both(options: &Check, config: &Config, loaded: &mut Loaded) {
     let limits = &options.input.limits;
     check_map(config, &mut loaded.report);
@@ -41,7 +41,8 @@ fn compile_both(options: &Check, config: &Config, loaded: &mut Loaded) {
     if !is_in_source(&options.input, &loaded.root) {
         return;
     }
-    // Which shape is used is not known; only a stream has gates, and its parent.
+    // Nobody says which shape is used. Only the stream has gates and a parent, so a file that sets these fields means
+    // the stream.
     let says = |field: &str| config.node().at(&["spec", "flux", field]).is_some();
     if !loaded.report.has_errors() && (says("gate") || says("parent")) {
         loaded.report.extend(check_gate(config, &loaded.root));

@@ -23,11 +23,11 @@ struct Side {
     report: Report,
 }
 
-/// What is compared with.
+/// The earlier side of the comparison.
 struct Old {
     side: Side,
     artifacts: Artifacts,
-    /// Why it is not known, if it is not.
+    /// Why it is unknown, if it is.
     caveat: Option<Diagnostic>,
 }
 
@@ -36,7 +36,7 @@ pub(super) fn run(options: &Diff, voice: &Voice) -> ExitCode {
     let compared = old_side(options, voice).and_then(|old| {
         let levels = options.levels.levels();
         let new = side(&options.input, levels, old.artifacts, options.rendered.as_deref())?;
-        // A folder keeps nothing of what was found when it was written.
+        // A rendered folder does not keep the findings of the run that wrote it.
         let is_known = options.rendered.is_none() && old.caveat.is_none();
         let before = is_known.then_some(&old.side.report);
         let limits = options.input.limits.input();
@@ -72,7 +72,7 @@ pub(super) fn run(options: &Diff, voice: &Voice) -> ExitCode {
     }
 }
 
-/// A side without files, with the reasons.
+/// A side without files, with the reasons why there are none.
 fn failed(refused: Option<Refused>) -> Side {
     let mut report = Report::default();
     report.extend(refused.into_iter().flatten());
@@ -107,13 +107,13 @@ fn old_side(options: &Diff, voice: &Voice) -> Result<Old, Box<Side>> {
     if !previews.exists() {
         let files = repository.files(&commit).map_err(fail)?;
         let Some(path) = moved_away(&files, &named, &repository.root) else {
-            // The change brings the first one.
+            // The change adds the first previews.yaml.
             return Ok(Old { side: failed(None), artifacts, caveat });
         };
         voice.tell(&format!("{} is compared with {base}:{path}\n", named.display()));
         previews = folder.join(path);
     }
-    // What it had is no fault of this change.
+    // Findings of the earlier revision are not caused by this change.
     let allow = options.levels.levels().allow;
     let levels = Levels { allow, ..Levels::default() };
     let input = Input {
@@ -132,9 +132,9 @@ fn old_side(options: &Diff, voice: &Voice) -> Result<Old, Box<Side>> {
     Ok(Old { side, artifacts, caveat })
 }
 
-/// A side whose files are called by the revision that they are of, and not by where they lie for now.
+/// Names the files of a side after their revision, instead of the temporary folder they are read from.
 fn named_after(base: &str, folder: &Path, mut side: Side) -> Side {
-    // The first may end as the second does.
+    // The relative path can end with the absolute one, so it is replaced first.
     for folder in [from_here(folder), folder.to_owned()] {
         let folder = folder.display();
         for (from, to) in
@@ -147,7 +147,8 @@ fn named_after(base: &str, folder: &Path, mut side: Side) -> Side {
     side
 }
 
-/// Where a file was that a change moved: the only one of its name, or of a usual one, that is there no more.
+/// The previous path of a file that the change moved: the only file with its name, or with a usual name, that no
+/// longer exists.
 fn moved_away<'f>(files: &'f [String], named: &Path, root: &Path) -> Option<&'f str> {
     let own = named.file_name()?.to_str()?;
     let is_one = |path: &&String| {
@@ -155,12 +156,12 @@ fn moved_away<'f>(files: &'f [String], named: &Path, root: &Path) -> Option<&'f 
         (name == own || matches!(name, "previews.yaml" | "previews.yml"))
             && !root.join(path).exists()
     };
-    let mut found = files.iter().filter(is_one);
-    found.next().filter(|_| found.next().is_none()).map(String::as_str)
+    let mut candidates = files.iter().filter(is_one);
+    candidates.next().filter(|_| candidates.next().is_none()).map(String::as_str)
 }
 
-/// A revision whose previews cannot be rendered: what was there before is not known, and a change that mends
-/// it should be seen all the same.
+/// The note that the earlier revision cannot be rendered. It is no error: a change that repairs the file should still
+/// be shown.
 fn not_rendered(base: &str, side: &Side) -> Diagnostic {
     let is_error = |one: &&Diagnostic| one.severity() == Severity::Error;
     let errors: Vec<&Diagnostic> = side.report.sorted().into_iter().filter(is_error).collect();
@@ -182,7 +183,7 @@ fn not_rendered(base: &str, side: &Side) -> Diagnostic {
     Diagnostic::new(&code::BASE_NOT_RENDERED, message, help)
 }
 
-/// Where a path of the checkout lies in a folder with the files of another commit.
+/// Maps a path of the checkout to the folder with the files of another commit.
 fn moved(path: &Path, root: &Path, folder: &Path) -> Result<PathBuf, Refused> {
     let absolute = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
     let inside = absolute(path).ok().zip(absolute(root).ok());
@@ -210,8 +211,8 @@ fn no_room(error: &std::io::Error) -> Diagnostic {
     )
 }
 
-/// Renders a side as it would be written into a folder: the one that is compared with, or one below the root, which is
-/// the same for both revisions.
+/// Renders a side as `render -o` would write it: into the folder that is compared with, or into a path below the root
+/// that both sides share.
 fn side(
     input: &Input,
     levels: Levels,

@@ -44,7 +44,7 @@ pub(super) fn set(options: &Set, voice: &Voice) -> ExitCode {
     })
 }
 
-/// What is set, and what the preview had before.
+/// Describes the change: the new values, and what the preview had before.
 fn described(setting: &Setting, before: &Node) -> String {
     let previews = before.at(&["spec", "previews"]).map(Node::items).unwrap_or_default();
     let preview = previews.iter().find(|one| one.text_at(&["name"]) == Some(&setting.name));
@@ -121,7 +121,7 @@ fn read_open(file: &Path) -> Result<Open, Refused> {
 /// An edit: the new text, and what was done.
 type Edited = Result<(String, String), Refused>;
 
-/// What is edited, and how it is said.
+/// The target of an edit, and where its messages go.
 struct Edit<'a> {
     target: &'a Target,
     setting: Option<&'a Setting>,
@@ -194,7 +194,7 @@ impl Edit<'_> {
     }
 }
 
-/// Edits the first text of a run, and holds the new one against the rules that need no baseline.
+/// Edits the text, and checks the result against the rules that need no baseline.
 fn edited(
     setting: Option<&Setting>,
     edit: impl FnOnce(&Sources, &Node) -> Edited,

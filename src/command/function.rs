@@ -26,12 +26,12 @@ use crate::spec::{API_VERSION, Config, Delivery, KIND};
 use crate::write::{Items, Layout, in_order, results, write_answer};
 use crate::yaml::{Data, Node};
 
-/// On previews.yaml: the function checks and returns no items, which is what kustomize accepts from a
-/// validator.
+/// An annotation of previews.yaml. In the mode `validate` the function checks and returns no items, which is what
+/// kustomize accepts from a validator.
 const MODE: &str = "anabranch.dev/mode";
 
 /// Annotations by which orchestrators know the file that an item came from.
-const PLACES: [&str; 8] = [
+const FILE_ANNOTATIONS: [&str; 8] = [
     "internal.config.kubernetes.io/path",
     "internal.config.kubernetes.io/index",
     "internal.config.kubernetes.io/package-path",
@@ -54,7 +54,7 @@ pub fn run() -> ExitCode {
     if ok { written } else { ExitCode::FAILURE }
 }
 
-/// What [`run`] does between stdin and stdout: the answer to a text, and whether all is well.
+/// Answers the text of a ResourceList. The second value says whether the run succeeded.
 #[must_use]
 pub fn respond(text: &str) -> (String, bool) {
     let mut run = Run::default();
@@ -106,7 +106,7 @@ impl Run {
         read_resource_list(&self.sources, file, &InputLimits::of_list(), &mut self.report)
     }
 
-    /// The text of the answer, and whether all is well.
+    /// The text of the answer, and whether the run succeeded.
     fn respond(&mut self, mut list: ResourceList) -> (String, bool) {
         let api_version = std::mem::take(&mut list.api_version);
         let config = list.function_config.clone();
@@ -121,14 +121,14 @@ impl Run {
 
     /// One line per finding: kustomize shows nothing else.
     fn say(&self) {
-        for found in self.report.sorted() {
-            if found.severity() != Severity::Note {
-                say(&format!("{}\n", terminal::one_line(found)));
+        for finding in self.report.sorted() {
+            if finding.severity() != Severity::Note {
+                say(&format!("{}\n", terminal::one_line(finding)));
             }
         }
     }
 
-    /// The items of the answer, and whether all is well; if not, they are the items as they came.
+    /// The items of the answer, and whether the run succeeded. If not, they are the items of the input.
     fn answer(
         &mut self,
         list: ResourceList,
@@ -208,7 +208,9 @@ impl Run {
             for (draft, values) in in_order(&previews, &common) {
                 let earlier =
                     if earlier.is_empty() { None } else { earlier.get(&draft.id(values)) };
-                match earlier.and_then(|earlier| Some(with_places(draft.read(values)?, earlier))) {
+                match earlier
+                    .and_then(|earlier| Some(with_file_annotations(draft.read(values)?, earlier)))
+                {
                     Some(node) => items.push_node(&node),
                     None => items.push_draft(draft, values),
                 }
@@ -218,14 +220,14 @@ impl Run {
     }
 }
 
-/// The items of a list, by what becomes of them.
+/// The items of a list, sorted by what happens to them.
 #[derive(Default)]
 struct Sorted {
-    /// Items that pass through; those with an identity may be replaced by what routes make of them.
+    /// Items that pass through. Those with an identity can be replaced by a version that routes changed.
     passing: Vec<(Node, Option<Id>)>,
     /// What is compiled.
     input: Parted,
-    /// What an earlier run made, and is made anew.
+    /// Output of an earlier run, which is made anew.
     earlier: BTreeMap<Id, Node>,
 }
 
@@ -244,7 +246,7 @@ impl Sorted {
         let owners = Owners::new(config, items.iter().filter_map(|(_, object)| object.as_ref()));
         let Self { mut passing, mut input, mut earlier } = Self::default();
         for (item, object) in items {
-            // kpt passes everything, a kustomization.yaml without a name among it.
+            // kpt passes every file, also a kustomization.yaml, which has no name.
             let Some(object) = object else {
                 passing.push((item.into_owned(), None));
                 continue;
@@ -275,8 +277,8 @@ impl Sorted {
     }
 }
 
-/// An item, or what stands in it where it is a list of objects: kustomize opens such lists itself, kpt
-/// does not. What was in a list stays in its file.
+/// An item, or its items if it is a list of objects. kustomize opens such lists itself, kpt does not. Items of a list
+/// stay in the file of the list.
 fn opened(item: &Node) -> Vec<Cow<'_, Node>> {
     if !item.text_at(&["kind"]).is_some_and(|kind| kind.ends_with("List")) {
         return vec![Cow::Borrowed(item)];
@@ -292,29 +294,29 @@ fn opened(item: &Node) -> Vec<Cow<'_, Node>> {
     }
 }
 
-/// An item of a list with the file of the list, but not its place there, which only one object has.
+/// Gives an item of a list the file of the list, but not its index there, which only one object can have.
 fn in_file_of(mut item: Node, list: &Node) -> Node {
     let annotations = list.at(&["metadata", "annotations"]).map(Node::entries).unwrap_or_default();
-    let is_file = |key: &str| PLACES.contains(&key) && key.ends_with("path");
+    let is_file = |key: &str| FILE_ANNOTATIONS.contains(&key) && key.ends_with("path");
     for (key, value) in annotations.iter().filter(|(key, _)| is_file(&key.text)) {
         item.make(&["metadata", "annotations"]).set(&key.text, value.clone());
     }
     item
 }
 
-/// An object of ours with the place annotations that it had when it came in.
-fn with_places(mut node: Node, earlier: &Node) -> Node {
+/// Gives an object of ours the annotations about its file that it came in with.
+fn with_file_annotations(mut node: Node, earlier: &Node) -> Node {
     let annotations = earlier.at(&["metadata", "annotations"]);
     for (key, value) in annotations.map(Node::entries).unwrap_or_default() {
-        if PLACES.contains(&key.text.as_str()) {
+        if FILE_ANNOTATIONS.contains(&key.text.as_str()) {
             node.make(&["metadata", "annotations"]).set(&key.text, value.clone());
         }
     }
     node
 }
 
-/// Whether the items are what kustomize gives a generator: nothing, or the configuration alone,
-/// without the marks of an item that came from a file.
+/// Whether the items are those that kustomize passes to a generator: none, or the configuration alone, without the
+/// annotations of an item from a file.
 fn is_generator(items: &[Node], config: &Node) -> bool {
     let identity = |node: &Node| {
         [&["apiVersion"][..], &["kind"], &["metadata", "name"]]

@@ -17,7 +17,7 @@ use crate::emit::OutputShape;
 use crate::pipeline::{Request, compile};
 use crate::spec::{Change, Config, Link, Preview, ServiceChange, time};
 
-/// What is known of a preview where its baseline is.
+/// What the baseline adds to a preview.
 struct Made {
     urls: Vec<String>,
     namespaces: Vec<Namespace>,
@@ -27,15 +27,15 @@ struct Made {
 #[derive(Clone)]
 struct Namespace {
     name: String,
-    /// That of the baseline whose objects are copied into it.
+    /// The namespace of the baseline whose objects are copied into it.
     baseline: String,
 }
 
-/// What is known of previews besides what their file says.
+/// What is known of previews besides their file.
 struct Known {
-    /// By the names of previews, where the baseline is known and nothing is wrong.
+    /// By the names of previews. `None` without a baseline, or if there are errors.
     made: Option<BTreeMap<String, Made>>,
-    /// When commits were made that the clone around the file has, in seconds since 1970.
+    /// Times of commits, in seconds since 1970, as far as the clone around the file has them.
     committed: BTreeMap<String, i64>,
     now: Timestamp,
 }
@@ -96,7 +96,7 @@ fn read(input: &Input, now: Option<Timestamp>, voice: &Voice) -> Option<(Config,
     }
     let changes = config.previews.spec.previews.iter().flat_map(|preview| &preview.changes);
     let commits: Vec<&str> = changes.map(|change| change.commit.as_str()).collect();
-    // Where code and previews live in one repository, its clone knows the commits.
+    // If code and previews are in one repository, the clone has the commits.
     let clone = (!commits.is_empty()).then(|| Repository::open(&loaded.root).ok()).flatten();
     let committed = clone.map(|clone| clone.times(&commits)).unwrap_or_default();
     Some((config, Known { made, committed, now: now.unwrap_or_else(Timestamp::now) }))
@@ -111,8 +111,8 @@ impl Known {
         self.made(preview).map(|made| made.urls.as_slice()).unwrap_or_default()
     }
 
-    /// The namespaces of a preview, that of its first service first. Of several of the baseline nobody knows which ones
-    /// a preview needs where its services are not known: then the template stands for them.
+    /// The namespaces of a preview, that of its first service first. If the baseline has several and is not read,
+    /// nobody knows which of them the preview needs: the template is shown instead.
     fn namespaces(&self, config: &Config, preview: &Preview) -> Vec<Namespace> {
         const TEMPLATE: &str = "{baseline}";
         let spec = &config.previews.spec;
@@ -127,7 +127,7 @@ impl Known {
         Timestamp::from_second(*self.committed.get(&change.commit)?).ok()
     }
 
-    /// Since when a change is as it is: what the file says, else the time of its commit.
+    /// The time of a change: `updated` of the file, else the time of its commit.
     fn since(&self, change: &Change) -> Option<Timestamp> {
         time(&change.updated).or_else(|| self.committed(change))
     }
@@ -160,7 +160,7 @@ fn made(config: &Config, loaded: &mut Loaded, input: &Input) -> Option<BTreeMap<
     })
 }
 
-/// A service as the file names it: with its namespace where that is said.
+/// The name of a service as in the file: with the namespace if it is written.
 fn service_name(service: &ServiceChange) -> String {
     match service.namespace.as_str() {
         "" => service.name.to_string(),
@@ -174,7 +174,7 @@ fn table(previews: &[&Preview], known: &Known) -> String {
     let row = |preview: &&Preview| {
         let services = preview.services.iter().map(service_name);
         let changes: Vec<String> = preview.changes.iter().map(short_change).collect();
-        // Of several changes the latest is what the preview shows.
+        // A preview shows its latest change.
         let since = preview.changes.iter().filter_map(|change| known.since(change)).max();
         [
             preview.name.to_string(),
@@ -268,7 +268,8 @@ fn links<'c>(
     spec.links.iter().map(move |link| (link.name.as_str(), url(link)))
 }
 
-/// A preview for tools; `urls`, and of a baseline of several namespaces `namespaces`, are null where they are not known.
+/// A preview as JSON. Without a baseline `urls` is null and, if the baseline has several namespaces, `namespaces`
+/// too.
 fn as_json(config: &Config, preview: &Preview, known: &Known) -> Value {
     let service = |service: &ServiceChange| {
         let images = images(service).into_iter();

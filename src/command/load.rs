@@ -1,4 +1,4 @@
-//! What commands that compile work on, and those that only look: previews.yaml and the baseline.
+//! Reads what commands work on: previews.yaml and the baseline.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::read::{
 };
 use crate::spec::Config;
 
-/// What a command works on.
+/// The input of a command.
 pub(super) struct Loaded {
     pub(super) sources: Sources,
     pub(super) report: Report,
@@ -24,12 +24,12 @@ pub(super) struct Loaded {
     pub(super) root: PathBuf,
 }
 
-/// What a command cannot do without.
+/// What a command needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Needs {
     /// previews.yaml and the baseline.
     Baseline,
-    /// previews.yaml; the baseline is read where something says where it is.
+    /// previews.yaml. The baseline is read too if it is known where it is.
     Previews,
 }
 
@@ -69,7 +69,7 @@ impl Reader<'_> {
         read.map_err(|refused| with_spelling(refused, path))
     }
 
-    /// Reads both at once: the arguments say where the baseline is.
+    /// Reads both at the same time: the arguments say where the baseline is.
     fn of_arguments(
         &mut self,
         file: Result<FileId, Refused>,
@@ -113,7 +113,7 @@ impl Reader<'_> {
             ));
         } else if !path.is_empty() && is_path(path) {
             let path = match from_here(&root.join(path)) {
-                // Of a folder with this name, and not stdin.
+                // A folder of this name, not stdin.
                 path if path == Path::new("-") => PathBuf::from("./-"),
                 path => path,
             };
@@ -135,7 +135,7 @@ fn read_config(
     Config::read(parse_config(sources, file?, budget)?)
 }
 
-/// Says what was meant where a file is missing and lies beside under the other ending of YAML.
+/// Adds a hint to the error about a missing file if one with the other ending of YAML exists.
 pub(super) fn with_spelling(refused: Refused, path: &Path) -> Refused {
     match other_spelling(path) {
         Some(other) => refused.with_help(&format!("did you mean {}?", other.display())),
@@ -143,12 +143,12 @@ pub(super) fn with_spelling(refused: Refused, path: &Path) -> Refused {
     }
 }
 
-/// Whether a text of the file is a path inside the repository: `-` is not, but stdin where it is an argument.
+/// Whether `spec.baseline.path` is a path inside the repository. `-` is not: it means stdin only as an argument.
 fn is_path(text: &str) -> bool {
     is_inside(text) && text != "-"
 }
 
-/// What is wrong with the path of the baseline, used or not.
+/// The finding about a `spec.baseline.path` outside the repository, whether it is used or not.
 fn outside(config: &Config) -> Option<Diagnostic> {
     let path = &config.previews.spec.baseline.path;
     (!path.is_empty() && !is_path(path)).then(|| {

@@ -1,4 +1,4 @@
-//! One file per command.
+//! The commands: one file for each, called by [`run`], and what they share.
 
 mod affected;
 mod check;

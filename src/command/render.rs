@@ -28,7 +28,7 @@ use crate::write::{
 };
 
 pub(super) fn run(options: &Render, voice: &Voice) -> ExitCode {
-    // The process ends with the command: to give every piece of its memory back would only take time.
+    // Never dropped: the process ends with the command, and freeing the memory would only take time.
     let mut loaded =
         ManuallyDrop::new(load(&options.input, options.levels.levels(), Needs::Baseline));
     let Some(config) = loaded.config.take().map(ManuallyDrop::new) else {
@@ -49,7 +49,7 @@ fn render_stream(
 ) -> ExitCode {
     let limits = &options.input.limits;
     if options.input.source_root.is_some() {
-        // A stream carries no suites along; whoever says where they are wants to know that they are there.
+        // The stream does not contain suites; their files are read to report missing ones.
         suite_files(config, loaded, limits);
     }
     let is_in_source = is_in_source(&options.input, &loaded.root);
@@ -58,7 +58,7 @@ fn render_stream(
         Request { shape: OutputShape::Stream, limits: limits.output(), only: &options.only };
     let report = &mut loaded.report;
     let written = compile(config, &mut loaded.input, &request, report, |compiled| {
-        // Said beside what else is found, and not where nothing can be made anyway.
+        // Reported together with other findings, and not if rendering fails anyway.
         let mut more = Report::new(options.levels.levels());
         if let Some(gate) = gate {
             more.extend(compiled.report.sorted().into_iter().cloned().chain([gate]));
@@ -77,20 +77,20 @@ fn render_stream(
     })
 }
 
-/// Whether paths in previews.yaml can be looked for: a copy of it that lies alone has nothing beside it.
+/// Whether paths in previews.yaml can be checked: a copy of the file that is read alone has no repository around it.
 pub(super) fn is_in_source(input: &Input, root: &Path) -> bool {
     input.source_root.is_some() || root.join(".git").exists()
 }
 
-/// This many previews become one text, which is written while the next is filled.
+/// How many previews are formatted into one text, which is written while the next is filled.
 const TOGETHER: usize = 8;
 
-/// Writes the stream. A `whole` one also has the baseline and what previews share.
+/// Writes the stream. If it is `whole`, with the baseline and the shared objects.
 fn write_stream_of(config: &Config, compiled: Compiled<'_, '_>, whole: bool) -> ExitCode {
     let Compiled { previews, common, input, .. } = compiled;
     let previews = ManuallyDrop::new(previews);
-    let own = |preview: &Preview<'_, '_>, text: &mut String| {
-        append(text, preview.values(), preview.own.iter().map(|(_, own)| own));
+    let environment = |preview: &Preview<'_, '_>, text: &mut String| {
+        append(text, preview.values(), preview.environment.iter().map(|(_, draft)| draft));
     };
     let flux = |preview: &Preview<'_, '_>, text: &mut String| {
         append(text, preview.values(), &preview.flux);
@@ -98,12 +98,12 @@ fn write_stream_of(config: &Config, compiled: Compiled<'_, '_>, whole: bool) -> 
     let mut out = Out::default();
     if whole {
         out.documents(&baseline(config, input, common.changed));
-        out.previews(&previews, own);
+        out.previews(&previews, environment);
         out.documents(&common.shared);
         out.previews(&previews, flux);
         common.flux.values().for_each(|objects| out.documents(objects));
     } else {
-        out.previews(&previews, own);
+        out.previews(&previews, environment);
         out.previews(&previews, flux);
     }
     out.code
@@ -122,12 +122,12 @@ impl Default for Out {
 }
 
 impl Out {
-    /// Whether writing still makes sense.
+    /// Whether the reader is still there.
     fn is_open(&self) -> bool {
         self.code == ExitCode::SUCCESS
     }
 
-    /// Writes documents of no single preview.
+    /// Writes documents that belong to no single preview.
     fn documents(&mut self, drafts: &[Draft<'_>]) {
         let mut text = String::new();
         append(&mut text, HoleValues::NONE, drafts);
@@ -142,7 +142,7 @@ impl Out {
     ) {
         let mut chunks = previews.chunks(TOGETHER);
         let mut made = String::new();
-        // What was written makes room for what comes after next.
+        // Buffers that were written are used again.
         let mut written = String::new();
         loop {
             let next = chunks.next();
@@ -158,7 +158,7 @@ impl Out {
         }
     }
 
-    /// Writes documents behind those before them.
+    /// Appends documents to the stream.
     fn part(&mut self, documents: &str) {
         if documents.is_empty() || !self.is_open() {
             return;
@@ -204,14 +204,14 @@ fn render_tree(
             let previews = if count == 1 { "preview" } else { "previews" };
             let into = format!("{verb} {count} {previews} into {}", folder.display());
             voice.tell(&format!("{into}: {}\n", summary(&written)));
-            // Where the objects of the folder are not known, its files are.
+            // If the objects of the folder are unknown, its files are listed instead.
             let is_unknown = matches!(difference, Some(Err(_)));
             if voice.verbose || is_unknown {
                 voice.tell(&listing(&written, voice.verbose));
             }
             match difference {
-                Some(Ok(found)) => {
-                    let text = diff::text(&found, voice.look(&std::io::stdout()).colour);
+                Some(Ok(difference)) => {
+                    let text = diff::text(&difference, voice.look(&std::io::stdout()).colour);
                     write_out(text.as_bytes())
                 }
                 Some(Err(unreadable)) => {
@@ -229,7 +229,8 @@ fn render_tree(
     }
 }
 
-/// What the objects of a tree and the earlier files of its folder differ in. Somebody may have changed these.
+/// The difference between the objects of a tree and the files of an earlier run in its folder, which somebody may
+/// have changed.
 fn difference(
     earlier: BTreeMap<String, Vec<u8>>,
     tree: &Tree<'_>,
@@ -252,7 +253,7 @@ fn summary(written: &Written) -> String {
     format!("files {}", parts.join(", "))
 }
 
-/// The files that were written, changed and removed, one a line; not all of very many.
+/// The files that were written, changed and removed, one a line; shortened if there are many.
 fn listing(written: &Written, all: bool) -> String {
     const SHOWN: usize = 20;
     let shown = if all { usize::MAX } else { SHOWN };
@@ -268,7 +269,7 @@ fn listing(written: &Written, all: bool) -> String {
     text
 }
 
-/// What a tree is made of, besides what was loaded.
+/// What a tree needs besides the input.
 pub(super) struct TreeRequest<'a> {
     pub(super) limits: &'a Limits,
     /// Where the tree will be.
@@ -285,7 +286,7 @@ fn suite_files(config: &Config, loaded: &mut Loaded, limits: &Limits) -> SuiteFi
     files
 }
 
-/// Plans a tree and hands it to `finish`; none where the report has errors.
+/// Plans a tree and passes it to `finish`; `None` if the report has errors.
 pub(super) fn with_tree<T>(
     request: &TreeRequest<'_>,
     config: &Config,
@@ -294,7 +295,7 @@ pub(super) fn with_tree<T>(
 ) -> Option<T> {
     let files = suite_files(config, loaded, request.limits);
     let cut = request.artifacts == Artifacts::Each;
-    // Where the file says something of artifacts, it was held against the rules already.
+    // `spec.flux.artifacts` was validated if it is written.
     if cut && config.flux("artifacts").is_none() {
         loaded.report.push(no_place_for_artifacts(config));
     }

@@ -1,4 +1,4 @@
-//! The words of a command, on stderr: findings, what was done, and how long it took.
+//! Messages of a command on stderr: findings, what was done, and how long it took.
 
 use std::io::{IsTerminal, Write};
 
@@ -10,14 +10,14 @@ use crate::diagnostic::terminal::Look;
 use crate::diagnostic::text::printable;
 use crate::diagnostic::{Refused, Report, Sources, stage, terminal, without_userinfo};
 
-/// How much is said.
+/// How much is printed.
 pub(super) struct Voice {
     pub(super) quiet: bool,
     pub(super) verbose: bool,
 }
 
 impl Voice {
-    /// Says what the arguments ask for; on a terminal also what takes long.
+    /// Prints as much as the arguments ask for; on a terminal also a progress message for slow steps.
     pub(super) fn new(verbosity: &Verbosity) -> Self {
         choose_colours(verbosity.color);
         let is_smart = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
@@ -27,33 +27,33 @@ impl Voice {
         Self { quiet: verbosity.quiet, verbose: verbosity.verbose }
     }
 
-    /// Says what was done.
+    /// Prints what was done.
     pub(super) fn tell(&self, text: &str) {
         if !self.quiet {
             say(text);
         }
     }
 
-    /// Says what was found, with a summary.
+    /// Prints the findings, and a summary.
     pub(super) fn report(&self, sources: &Sources, report: &Report) {
         let look = self.look(&std::io::stderr());
         write_words(&terminal::render(sources, report, look));
     }
 
-    /// Says why something could not be made, where that has no place in a text.
+    /// Prints why something failed that has no place in a text.
     pub(super) fn refuse(&self, refused: impl Into<Refused>) {
         let mut report = Report::default();
         report.extend(refused.into());
         self.report(&Sources::default(), &report);
     }
 
-    /// How findings look on a stream.
+    /// The colours and width of findings on a stream.
     pub(super) fn look(&self, stream: &impl anstream::stream::RawStream) -> Look {
         let colour = AutoStream::choice(stream) != anstream::ColorChoice::Never;
         Look { colour, errors_only: self.quiet }
     }
 
-    /// Says how long each stage took, if that was asked for.
+    /// Prints how long each stage took, if `--verbose` is given.
     pub(super) fn times(&self) {
         stage::end_line();
         if self.verbose {
@@ -65,7 +65,7 @@ impl Voice {
     }
 }
 
-/// Colours everything that this process writes, or nothing, or as the stream and the environment say.
+/// Sets for the whole process whether output has colours.
 fn choose_colours(when: ColorChoice) {
     let choice = match when {
         ColorChoice::Auto => anstream::ColorChoice::Auto,
@@ -75,7 +75,7 @@ fn choose_colours(when: ColorChoice) {
     choice.write_global();
 }
 
-/// Writes lines of words to stderr; nothing can be done where that fails.
+/// Writes lines to stderr. An error there cannot be reported anywhere.
 pub(super) fn say(text: &str) {
     let text = without_userinfo(text);
     let lines: String = text.lines().flat_map(|line| [printable(line), "\n".into()]).collect();

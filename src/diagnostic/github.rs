@@ -1,8 +1,7 @@
 //! Findings as GitHub workflow commands: annotations on the lines of a pull request.
 //!
-//! See <https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands>. A command
-//! ends with its line, so whatever is quoted from outside is escaped: otherwise a manifest could give
-//! the runner commands of its own.
+//! See <https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands>. A command ends with its
+//! line. So quoted text is escaped: otherwise a manifest could give the runner commands of its own.
 
 use std::fmt::Write as _;
 
@@ -27,9 +26,9 @@ fn command(out: &mut String, sources: &Sources, finding: &Diagnostic) {
         Severity::Note => "notice",
     };
     let _ = write!(out, "::{name} ");
-    let found = finding.place.and_then(|place| sources.region(place));
+    let region = finding.place.and_then(|place| sources.region(place));
     let mut elsewhere = String::new();
-    if let Some((source, region)) = found {
+    if let Some((source, region)) = region {
         if source.is_file() {
             let file = property(source.name.strip_prefix("./").unwrap_or(&source.name));
             let _ = write!(out, "file={file},line={},col={},", region.line, region.column);

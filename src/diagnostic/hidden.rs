@@ -1,9 +1,9 @@
-//! Which documents of a text are not shown: those that are or may be a Secret, and those that are neither a
-//! manifest nor one of our own files. The log of a check is read by many who may not read Secrets, and any file
-//! can stand where a manifest is expected.
+//! Decides which documents of a text messages may show. Hidden are documents that are or may be a Secret, and
+//! documents that are neither a manifest nor a file of anabranch. The log of a check is read by many who may not read
+//! Secrets, and any file can stand where a manifest is expected.
 //!
-//! A text that is shown is mostly one that could not be read, so it is judged by its characters: by every
-//! key before a colon, and what follows the keys that matter. What is not clear is not shown.
+//! A text that is shown is mostly one that could not be read, so it is judged by its characters: by every key before
+//! a colon, and the values of keys that matter. In doubt it is hidden.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use memchr::memmem;
 
 use super::patch_text::has_patch_of_secret;
 
-/// What is not shown of a text, in order: documents, those side by side as one.
+/// The hidden parts of a text, in order; adjacent documents are one part.
 pub(super) fn hidden(text: &str) -> Vec<Range<usize>> {
     let mut hidden: Vec<Range<usize>> = Vec::new();
     for range in documents(text).filter(|range| !is_shown(&text[range.clone()])) {
@@ -23,7 +23,7 @@ pub(super) fn hidden(text: &str) -> Vec<Range<usize>> {
     hidden
 }
 
-/// What stands between lines of `---` or `...`, each with the line before it.
+/// The documents: what is between lines of `---` or `...`, each with the line before it.
 fn documents(text: &str) -> impl Iterator<Item = Range<usize>> {
     let is_border = |line: &str| {
         let rest = line.strip_prefix("---").or_else(|| line.strip_prefix("..."));
@@ -38,16 +38,16 @@ fn documents(text: &str) -> impl Iterator<Item = Range<usize>> {
     borders.chain([text.len()]).scan(0, |start, end| Some(std::mem::replace(start, end)..end))
 }
 
-/// No manifest has fewer bytes: it has an apiVersion and a kind.
+/// The size of the smallest manifest, which has an apiVersion and a kind.
 const SMALLEST: usize = "apiVersion:k\nkind:k".len();
 
 /// Whether a document is clearly a manifest, a previews file or a map of paths, and no Secret.
 fn is_shown(document: &str) -> bool {
-    // There may be millions that hold nothing.
+    // A text may have millions of empty documents.
     if document.len() < SMALLEST {
         return false;
     }
-    // Only Secrets have it.
+    // Only Secrets have this key.
     if contains_ignoring_case(document, "stringdata") {
         return false;
     }
@@ -56,7 +56,7 @@ fn is_shown(document: &str) -> bool {
     for (at, _) in document.match_indices(':') {
         let before = document[..at].trim_end();
         let before = before.strip_suffix(['"', '\'']).unwrap_or(before);
-        // How the keys that matter end; most do not, and need not be looked at.
+        // The last letters of the keys that matter. Most keys have others and are skipped.
         let may_matter = before.ends_with(['d', 'D', 's', 'S', 'n', 'N', 'a', 'A']);
         if !may_matter && !escapes {
             continue;
@@ -90,7 +90,7 @@ fn is_shown(document: &str) -> bool {
     seen.is_shown(is_flow) && !contains("ENC[") && !patches_secret()
 }
 
-/// Whether ASCII letters of any case stand in a text; `wanted` has small ones, at least one.
+/// Whether a text contains `wanted`, ignoring the case of ASCII letters. `wanted` is in lower case and not empty.
 pub(super) fn contains_ignoring_case(text: &str, wanted: &str) -> bool {
     let (text, wanted) = (text.as_bytes(), wanted.as_bytes());
     let first = wanted[0];
@@ -99,22 +99,22 @@ pub(super) fn contains_ignoring_case(text: &str, wanted: &str) -> bool {
     })
 }
 
-/// What a document was seen to have.
+/// What was seen in a document.
 #[derive(Default)]
 struct Seen {
     has_version: bool,
     has_metadata: bool,
-    /// A key such as `data` or `stringData`.
+    /// It has a key such as `data` or `stringData`.
     has_data: bool,
-    /// A kind of any object in it.
+    /// It, or an object in it, has a kind.
     has_kind: bool,
-    /// The kind of the document itself is clear.
+    /// Its own kind is certain.
     is_clear: bool,
     is_list: bool,
     is_previews: bool,
     is_resource_list: bool,
     is_map: bool,
-    /// Some object in it is a Secret, or the document itself.
+    /// It is a Secret, or an object in it is.
     has_secret: bool,
     is_secret: bool,
 }
@@ -122,7 +122,7 @@ struct Seen {
 impl Seen {
     fn kind(&mut self, kind: &str, outermost: bool) {
         let kind = kind.to_ascii_lowercase();
-        // Others hold the templates of Secrets, or values for them.
+        // Other kinds hold templates of Secrets, or values for them.
         let secret = kind.ends_with("secret") || kind == "secretlist";
         self.has_kind = true;
         self.has_secret |= secret;
@@ -133,7 +133,7 @@ impl Seen {
             self.is_list |= kind.ends_with("list");
         }
         self.is_previews |= kind == "previews";
-        // Made by a machine, of whatever was given to it.
+        // A machine made it, from any objects.
         self.is_resource_list |= kind == "resourcelist";
         self.is_map |= kind == "affected";
     }
@@ -147,13 +147,13 @@ impl Seen {
         {
             return false;
         }
-        // Many objects name a Secret by its kind, and hold nothing of it.
+        // Many objects name the kind Secret without holding anything of one.
         let holds_none = self.is_clear && !self.is_secret && !self.is_list && !self.has_data;
         !self.has_secret || holds_none
     }
 }
 
-/// What follows the colon of a key.
+/// The value behind the colon of a key.
 pub(super) enum Value<'t> {
     Word(&'t str),
     Mapping,
@@ -187,13 +187,13 @@ pub(super) fn is_word(c: char) -> bool {
 /// A key before a colon.
 pub(super) struct Key<'t> {
     pub(super) word: &'t str,
-    /// Where the word begins.
+    /// Where the key begins.
     pub(super) start: usize,
     /// Behind the colon.
     pub(super) end: usize,
 }
 
-/// The words before the colons of a text.
+/// The keys of a text: the words before colons.
 pub(super) fn keys(text: &str) -> impl Iterator<Item = Key<'_>> {
     text.match_indices(':').map(|(at, _)| {
         let before = text[..at].trim_end();

@@ -19,7 +19,7 @@ use super::{Diagnostic, Report, Severity};
 #[must_use]
 pub fn render(sources: &Sources, report: &Report) -> String {
     let findings: Vec<Value> =
-        report.sorted().into_iter().map(|found| finding(sources, found)).collect();
+        report.sorted().into_iter().map(|finding| as_json(sources, finding)).collect();
     let document = json!({
         "version": 1,
         "errors": report.count(Severity::Error),
@@ -30,16 +30,16 @@ pub fn render(sources: &Sources, report: &Report) -> String {
     super::text::json(&document)
 }
 
-fn finding(sources: &Sources, found: &Diagnostic) -> Value {
+fn as_json(sources: &Sources, finding: &Diagnostic) -> Value {
     let mut out = Map::new();
-    out.insert("code".to_owned(), found.code.id.into());
-    out.insert("severity".to_owned(), found.severity().word().into());
-    out.insert("message".to_owned(), found.message.as_str().into());
-    out.insert("help".to_owned(), found.help.as_str().into());
-    out.insert("field".to_owned(), found.field.as_deref().into());
-    out.extend(place(sources, found.place));
-    out.insert("label".to_owned(), found.place.map(|_| found.label.as_str()).into());
-    let related = found.related.iter().map(|(at, label)| {
+    out.insert("code".to_owned(), finding.code.id.into());
+    out.insert("severity".to_owned(), finding.severity().word().into());
+    out.insert("message".to_owned(), finding.message.as_str().into());
+    out.insert("help".to_owned(), finding.help.as_str().into());
+    out.insert("field".to_owned(), finding.field.as_deref().into());
+    out.extend(place(sources, finding.place));
+    out.insert("label".to_owned(), finding.place.map(|_| finding.label.as_str()).into());
+    let related = finding.related.iter().map(|(at, label)| {
         let mut out = place(sources, Some(*at));
         out.insert("label".to_owned(), label.as_str().into());
         Value::Object(out)
@@ -49,9 +49,9 @@ fn finding(sources: &Sources, found: &Diagnostic) -> Value {
 }
 
 fn place(sources: &Sources, place: Option<Place>) -> Map<String, Value> {
-    let found = place.and_then(|place| sources.region(place));
-    let file = found.map(|(source, _)| source.name.as_str());
-    let region = found.map(|(_, region)| region);
+    let region = place.and_then(|place| sources.region(place));
+    let file = region.map(|(source, _)| source.name.as_str());
+    let region = region.map(|(_, region)| region);
     [
         ("file", file.into()),
         ("line", region.map(|region| region.line).into()),

@@ -1,8 +1,8 @@
-//! Which findings whoever runs the program takes for errors, and which are not wanted.
+//! The levels that the user gives to findings: which are errors, and which are not reported.
 
 use super::{Code, Severity};
 
-/// What `--deny` and `--allow` say. Errors are errors in any case.
+/// The values of `--deny` and `--allow`. Errors stay errors.
 #[derive(Debug, Clone, Default)]
 pub struct Levels {
     /// Codes whose findings are errors.
@@ -13,7 +13,7 @@ pub struct Levels {
     pub deny_warnings: bool,
 }
 
-/// What becomes of a finding.
+/// How a finding is treated.
 pub(super) enum Level {
     Kept,
     Denied,
@@ -21,7 +21,7 @@ pub(super) enum Level {
 }
 
 impl Levels {
-    /// What becomes of findings of a code. What names the code counts before what names all warnings.
+    /// How findings of a code are treated. An option that names the code outranks one about all warnings.
     pub(super) fn of(&self, code: &'static Code) -> Level {
         match code.severity {
             Severity::Error => Level::Kept,

@@ -75,24 +75,24 @@ pub struct Diagnostic {
     pub code: &'static Code,
     /// What is wrong, naming the object and the field. Lower case, no full stop.
     pub message: String,
-    /// Where it is wrong, when that is a place in a text.
+    /// Where it is wrong, if that is a place in a text.
     pub place: Option<Place>,
-    /// What stands at the place, in a few words.
+    /// A few words about the place.
     pub label: String,
-    /// Other places that belong to it, each with a few words.
+    /// Related places, each with a few words.
     pub related: Vec<(Place, String)>,
     /// What to do about it.
     pub help: String,
     /// Path of the field in its document (`spec.previews[2].name`), where there is one.
     pub field: Option<String>,
-    /// The same sentence at another place has the same cause: it is said at the first place only.
+    /// The same message at another place has the same cause: only the first place is reported.
     pub once: bool,
-    /// A warning or note that whoever runs the program takes for an error.
+    /// A warning or note that the user turned into an error.
     pub denied: bool,
 }
 
 impl Diagnostic {
-    /// A finding with its sentence and its remedy; a finding without a remedy is not one.
+    /// A finding with its message and its remedy. There is none without a remedy.
     #[must_use]
     pub fn new(code: &'static Code, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
@@ -108,14 +108,14 @@ impl Diagnostic {
         }
     }
 
-    /// Says it at the first place only, however many have it.
+    /// Reports the message at its first place only, however many places have it.
     #[must_use]
     pub fn once(mut self) -> Self {
         self.once = true;
         self
     }
 
-    /// Sets the place and what stands there.
+    /// Sets the place, with a few words about it.
     #[must_use]
     pub fn at(mut self, place: Place, label: impl Into<String>) -> Self {
         self.place = Some(place);
@@ -137,18 +137,18 @@ impl Diagnostic {
         self
     }
 
-    /// By place, then by code and message; whatever differs at last tells two apart.
+    /// The order of findings: by place, code and message, then by all other fields.
     fn order(&self) -> impl Ord {
         let rest = (&self.help, &self.label, &self.field, &self.related);
         (self.place, self.code.id, &self.message, rest)
     }
 
-    /// Worst first, then in order.
+    /// The order by severity, the worst first, then by place.
     fn rank(&self) -> impl Ord {
         (self.severity(), self.order())
     }
 
-    /// Says that there are more findings than a report keeps.
+    /// The finding that there are more than a report keeps.
     fn more() -> &'static Self {
         static MORE: LazyLock<Diagnostic> = LazyLock::new(|| {
             let help = "mend these and look again";
@@ -157,40 +157,40 @@ impl Diagnostic {
         &MORE
     }
 
-    /// How bad it is: what the code says, unless it is denied.
+    /// The severity of the code, unless the user raised it.
     #[must_use]
     pub fn severity(&self) -> Severity {
         if self.denied { Severity::Error } else { self.code.severity }
     }
 }
 
-/// Findings; of more than a thousand, the first of the worst. Which these are does not depend on the order
-/// in which they come, and there are never many more in memory.
+/// The findings of a run. Of more than a thousand only the first of the worst are kept. Which ones does not depend on
+/// the order in which they are added, and never many more are in memory.
 #[derive(Debug, Default)]
 pub struct Report {
-    found: Vec<Diagnostic>,
-    /// Which of them stop a run, and which are left out.
+    findings: Vec<Diagnostic>,
+    /// The levels that the user gave.
     levels: Levels,
     has_errors: bool,
-    /// Whether a warning or note is taken for an error.
+    /// Whether some warning or note was turned into an error.
     has_denied: bool,
-    /// Whether as many of them are errors as are kept.
+    /// Whether all kept findings are errors, so that nothing else fits.
     is_full: bool,
-    /// Says that there are more.
+    /// The finding that there are more, if there are.
     more: Option<&'static Diagnostic>,
 }
 
 impl Report {
-    /// Findings that are kept: more than anybody reads at once.
+    /// How many findings are kept: more than anybody reads at once.
     pub const KEPT: usize = 1_000;
 
-    /// A report that takes findings for what these levels say.
+    /// An empty report with these levels.
     #[must_use]
     pub fn new(levels: Levels) -> Self {
         Self { levels, ..Self::default() }
     }
 
-    /// Adds a finding, without what no finding shows.
+    /// Adds a finding, after removing passwords, which no finding shows.
     pub fn push(&mut self, mut diagnostic: Diagnostic) {
         let Diagnostic { message, help, label, related, field, .. } = &mut diagnostic;
         let labels = related.iter_mut().map(|(_, label)| label);
@@ -208,31 +208,31 @@ impl Report {
             }
             Level::Allowed => return,
         }
-        self.found.push(diagnostic);
-        // Not with each of them: to put them in order takes time.
-        if self.found.len() > 2 * Self::KEPT {
+        self.findings.push(diagnostic);
+        // Not for each finding, as sorting takes time.
+        if self.findings.len() > 2 * Self::KEPT {
             self.shorten();
         }
     }
 
-    /// The value, or the findings for which there is none, which are added.
+    /// Returns the value, or adds the findings that explain why there is none.
     pub fn keep<T>(&mut self, made: Result<T, Refused>) -> Option<T> {
         made.map_err(|refused| self.extend(refused)).ok()
     }
 
-    /// Passes a value on, unless an error was found.
+    /// Returns a value, unless the report has errors.
     ///
     /// # Errors
-    /// Everything that was found.
+    /// All findings.
     pub(crate) fn unless_errors<T>(mut self, value: T) -> Result<T, Refused> {
         if !self.has_errors {
             return Ok(value);
         }
-        self.found.extend(self.more.cloned());
-        Refused::unless_none(self.found, value)
+        self.findings.extend(self.more.cloned());
+        Refused::unless_none(self.findings, value)
     }
 
-    /// Replaces words in what is said to do.
+    /// Replaces words in the remedies of all findings.
     pub(crate) fn reword_help(&mut self, old: &str, new: &str) {
         for finding in self.iter_mut() {
             finding.help = finding.help.replace(old, new);
@@ -241,65 +241,65 @@ impl Report {
 
     /// Adds all findings of another report.
     pub fn absorb(&mut self, other: Self) {
-        self.extend(other.found);
+        self.extend(other.findings);
         self.more = self.more.or(other.more);
     }
 
-    /// Gives a folder, in which files lie for now, another name in the words of all findings.
+    /// Replaces the name of a temporary folder in all findings.
     pub(crate) fn rename(&mut self, folder: &str, name: &str) {
-        for finding in &mut self.found {
+        for finding in &mut self.findings {
             let labels = finding.related.iter_mut().map(|(_, label)| label);
             let words = [&mut finding.message, &mut finding.help, &mut finding.label].into_iter();
             words.chain(labels).for_each(|text| *text = text.replace(folder, name));
         }
     }
 
-    /// What is in memory, to be said in other words.
+    /// The findings in memory, to rephrase them.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Diagnostic> {
-        self.found.iter_mut()
+        self.findings.iter_mut()
     }
 
     /// How many findings there are in memory.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.found.len()
+        self.findings.len()
     }
 
     /// Whether there is no finding.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.found.is_empty()
+        self.findings.is_empty()
     }
 
-    /// Whether anything found is an error, behind which nothing can be made.
+    /// Whether there is an error, so that nothing further can be made.
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.has_errors
     }
 
-    /// Whether anything found forbids writing output: an error, or what is taken for one.
+    /// Whether the findings forbid writing output: an error, or what the user turned into one.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.has_errors || self.has_denied
     }
 
-    /// Whether there are so many errors that what is found further on will hardly be kept.
+    /// Whether there are so many errors that further findings will hardly be kept.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.is_full
     }
 
-    /// Leaves out what will not be kept, so that what follows does not depend on what came when.
+    /// Drops findings that will not be kept, so that decisions that follow do not depend on the order of adding.
     pub fn settle(&mut self) {
-        if self.found.len() >= Self::KEPT {
+        if self.findings.len() >= Self::KEPT {
             self.shorten();
         }
     }
 
-    /// All findings in the order of their places, each once, and a word where there are more.
+    /// All findings in the order of their places, each once, and a last one if there were more.
     #[must_use]
     pub fn sorted(&self) -> Vec<&Diagnostic> {
-        let mut all: Vec<&Diagnostic> = self.found.iter().collect();
+        let mut all: Vec<&Diagnostic> = self.findings.iter().collect();
         keep_distinct(&mut all);
         let more = all.len() > Self::KEPT;
         all.truncate(Self::KEPT);
@@ -311,42 +311,42 @@ impl Report {
     /// How many findings of a severity there are, each counted once.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
-        self.sorted().iter().filter(|found| found.severity() == severity).count()
+        self.sorted().iter().filter(|finding| finding.severity() == severity).count()
     }
 
     fn shorten(&mut self) {
-        keep_distinct(&mut self.found);
-        if self.found.len() > Self::KEPT {
-            self.found.truncate(Self::KEPT);
+        keep_distinct(&mut self.findings);
+        if self.findings.len() > Self::KEPT {
+            self.findings.truncate(Self::KEPT);
             self.more = Some(Diagnostic::more());
         }
-        let errors = self.found.iter().filter(|found| found.severity() == Severity::Error);
+        let errors = self.findings.iter().filter(|finding| finding.severity() == Severity::Error);
         self.is_full = errors.count() >= Self::KEPT;
     }
 }
 
-/// Puts findings in the order of rank and keeps each once; of those to be said once, the first.
-fn keep_distinct<T: Borrow<Diagnostic> + PartialEq>(found: &mut Vec<T>) {
-    found.sort_by(|a, b| a.borrow().rank().cmp(&b.borrow().rank()));
-    found.dedup();
+/// Sorts findings by rank and removes duplicates. Of findings that are reported once, the first is kept.
+fn keep_distinct<T: Borrow<Diagnostic> + PartialEq>(findings: &mut Vec<T>) {
+    findings.sort_by(|a, b| a.borrow().rank().cmp(&b.borrow().rank()));
+    findings.dedup();
     let mut said = BTreeSet::new();
-    let is_new: Vec<bool> = found
+    let is_new: Vec<bool> = findings
         .iter()
         .map(Borrow::borrow)
         .map(|one: &Diagnostic| !one.once || said.insert((one.code.id, &one.message)))
         .collect();
     let mut is_new = is_new.into_iter();
-    found.retain(|_| is_new.next().unwrap_or(true));
+    findings.retain(|_| is_new.next().unwrap_or(true));
 }
 
 impl Extend<Diagnostic> for Report {
-    fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, found: T) {
-        found.into_iter().for_each(|found| self.push(found));
+    fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, findings: T) {
+        findings.into_iter().for_each(|finding| self.push(finding));
     }
 }
 
-/// The candidate nearest to a misspelt name, if one is near enough to be meant. What no name is as long
-/// as, and what stands behind thousands of others, is not looked at: each comparison takes time.
+/// The candidate nearest to a misspelt name, if it is near enough to be meant. As each comparison takes time, texts
+/// longer than any name are left out, and so are candidates after the first thousands.
 #[must_use]
 pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const LENGTH: usize = 253;
@@ -364,14 +364,14 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
         .map(|(_, candidate)| candidate)
 }
 
-/// A list for a sentence: at most 20 of many names, and how many more there are. Nobody reads thousands,
-/// and a thousand findings would hold them a thousand times.
+/// A list for a sentence: at most 20 names, and how many more there are. Nobody reads thousands, and a thousand
+/// findings would each hold them.
 #[must_use]
 pub(crate) fn some_of(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     first_of(20, ", ", names)
 }
 
-/// A list for a sentence: at most `shown` of many names, and how many more there are.
+/// A list for a sentence: at most `shown` names, and how many more there are.
 #[must_use]
 pub(crate) fn first_of(
     shown: usize,

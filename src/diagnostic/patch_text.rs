@@ -1,12 +1,12 @@
-//! Which patches may say what a Secret holds, as far as their texts tell.
+//! Decides which patches may contain parts of a Secret, judging by their text.
 //!
-//! A patch that names no kind may meet a Secret, whatever it says. Texts are judged by their characters,
-//! for one that could not be read is judged as well.
+//! A patch without a kind may apply to a Secret, whatever it says. Texts are judged by their characters, because one
+//! that could not be parsed has to be judged as well.
 
 use super::hidden::{Key, Value, contains_ignoring_case, is_word, keys, value};
 
-/// Whether a patch may be of a Secret; `target` is the kind that its target names, if it has one. What is
-/// said of it names paths and keys all the same: `kubectl describe` shows those of a Secret to everybody.
+/// Whether a patch may apply to a Secret. `target` is the kind that its target names, if it has one. Messages still
+/// name paths and keys: `kubectl describe` shows those of a Secret to everybody.
 pub(crate) fn may_be_of_secret(patch: &str, target: Option<&str>) -> bool {
     let patch = plain(patch);
     let names_kind = match target {
@@ -16,14 +16,14 @@ pub(crate) fn may_be_of_secret(patch: &str, target: Option<&str>) -> bool {
     !names_kind || mentions_secret(&patch) || has_escape(&patch)
 }
 
-/// Whether a patch in the text of a previews file may be of a Secret. Targets and patches stand in any
-/// order, so they are counted: each target is that of one patch.
+/// Whether some patch in the text of a previews file may apply to a Secret. Targets and patches are in any order, so
+/// they are counted: each target belongs to one patch.
 pub(super) fn has_patch_of_secret(document: &str) -> bool {
     let text = plain(document);
     if mentions_secret(&text) {
         return true;
     }
-    // `$patch` is a directive inside of one.
+    // `$patch` is a directive within a patch.
     let is_mark =
         |key: &Key<'_>| matches!(key.word, "patch" | "target") && !text[..key.start].ends_with('$');
     let marks: Vec<_> = keys(&text).filter(is_mark).collect();
@@ -42,8 +42,8 @@ pub(super) fn has_patch_of_secret(document: &str) -> bool {
     unclear > targets || !marks.is_empty() && has_escape(&text)
 }
 
-/// A text without the words that it quotes: what stands between the first and the last mark, since what is
-/// quoted may have marks of its own.
+/// Removes what a text quotes: everything between the first and the last quotation mark, as quoted text may have
+/// marks of its own.
 pub(crate) fn unquoted(text: &str) -> String {
     match (text.find('`'), text.rfind('`')) {
         (Some(first), Some(last)) => format!("{}`…`{}", &text[..first], &text[last + 1..]),
@@ -51,14 +51,14 @@ pub(crate) fn unquoted(text: &str) -> String {
     }
 }
 
-/// Whether a text says `Secret` as a word, or a kind that ends so, or has a key of Secrets. One of `data` alone can mean a Secret
-/// that a name leads to.
+/// Whether a text has the word `Secret`, a kind that ends with it, or a key that only Secrets have. A key `data` is
+/// enough, unless the text mentions a ConfigMap: a name can lead to a Secret.
 pub(crate) fn mentions_secret(text: &str) -> bool {
     let says = |wanted: &str| {
         let mut words = text.split(|c: char| !is_word(c));
         words.any(|word| word.eq_ignore_ascii_case(wanted))
     };
-    // The kinds of those that make Secrets hold templates of them. Names of variables have no small letters.
+    // Kinds that make Secrets hold templates of them. Names of variables have no lower-case letters.
     let is_kind = |word: &str| word.ends_with("Secret");
     text.split(|c: char| !is_word(c)).any(is_kind)
         || says("secret")
@@ -78,18 +78,17 @@ fn has_data(text: &str) -> bool {
     })
 }
 
-/// A text as it stands in a string of JSON: its lines and quotes as such.
+/// Undoes the escapes of a JSON string for line breaks and quotes.
 fn plain(text: &str) -> String {
     text.replace("\\\"", "\"").replace("\\n", "\n")
 }
 
-/// Whether letters may be written as their numbers: a word that matters may then stand anywhere.
+/// Whether letters may be escaped as numbers, so that a word that matters can be hidden anywhere.
 fn has_escape(text: &str) -> bool {
     ["\\x", "\\u", "\\U"].iter().any(|escape| text.contains(escape))
 }
 
-/// Whether some key `kind` has a value that is clear, or an `apiVersion` has a group, as that of Secrets has
-/// not.
+/// Whether some key `kind` has a certain value, or an `apiVersion` has a group; that of Secrets has none.
 fn names_kind(text: &str) -> bool {
     let has_group = |value: &str| {
         let line = value.lines().next().unwrap_or_default().trim_start_matches([' ', '"', '\'']);
@@ -105,12 +104,12 @@ fn names_kind(text: &str) -> bool {
     })
 }
 
-/// Whether a patch, or what stands behind its key, is a list of operations: without a target it meets
+/// Whether a patch, or the value of its key, is a list of JSON 6902 operations. Without a target it applies to
 /// workloads alone.
 fn is_operations(text: &str) -> bool {
     let mut text = text.trim_start();
     if text.starts_with(['|', '>']) {
-        // Behind the header of a block.
+        // Skips the header of a block scalar.
         text = text.split_once('\n').map_or("", |(_, block)| block);
     }
     let text = text.trim_start().trim_start_matches(['\'', '"']).trim_start();
@@ -122,7 +121,7 @@ fn column(text: &str, at: usize) -> usize {
     at - text[..at].rfind('\n').map_or(0, |newline| newline + 1)
 }
 
-/// What belongs to a mapping: what is in its brackets, or the lines that stand further right than its key.
+/// The text of a mapping: what is in its brackets, or the lines that are indented deeper than its key.
 fn mapping(behind: &str, column: usize) -> &str {
     if behind.trim_start().starts_with('{') {
         return behind.split('}').next().unwrap_or(behind);

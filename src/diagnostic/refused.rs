@@ -1,38 +1,38 @@
-//! Why something could not be made.
+//! The errors of functions that could not make what they were asked for.
 
 use std::ops::Deref;
 
 use super::Diagnostic;
 
-/// The findings for which something could not be made: one or more, and never none.
+/// The findings because of which something could not be made: at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused(Vec<Diagnostic>);
 
 impl Refused {
-    /// Passes a value on, unless there are findings.
+    /// Returns a value, unless there are findings.
     ///
     /// # Errors
-    /// There are.
+    /// The findings.
     pub(crate) fn unless_none<T>(findings: Vec<Diagnostic>, value: T) -> Result<T, Self> {
         if findings.is_empty() { Ok(value) } else { Err(Self(findings)) }
     }
 
-    /// The first of them.
+    /// The first finding.
     pub(crate) fn first(&self) -> &Diagnostic {
         &self.0[0]
     }
 
-    /// The first of them, for a caller that shows no more.
+    /// The first finding, for a caller that shows no more.
     pub(crate) fn into_first(mut self) -> Diagnostic {
         self.0.swap_remove(0)
     }
 
-    /// All of them, to be said in other words.
+    /// All findings, to rephrase them.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Diagnostic> {
         self.0.iter_mut()
     }
 
-    /// The same with another remedy.
+    /// Replaces the remedy.
     pub(crate) fn with_help(mut self, help: &str) -> Self {
         self.iter_mut().for_each(|finding| help.clone_into(&mut finding.help));
         self
@@ -62,8 +62,8 @@ impl IntoIterator for Refused {
     }
 }
 
-/// What is wrong with a text, and what to do, said by a function that does not know where the text stands.
-/// Its caller makes a finding of it.
+/// A problem with a text and its remedy, from a function that does not know the place of the text. The caller makes a
+/// finding of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
     /// What is wrong. It may be the end of a sentence whose beginning names the text.

@@ -17,9 +17,10 @@ pub fn render(sources: &Sources, report: &Report) -> String {
     let rules: Vec<&Code> = code::CODES
         .iter()
         .copied()
-        .filter(|code| findings.iter().any(|found| found.code == *code))
+        .filter(|code| findings.iter().any(|finding| finding.code == *code))
         .collect();
-    let results: Vec<Value> = findings.iter().map(|found| result(sources, &rules, found)).collect();
+    let results: Vec<Value> =
+        findings.iter().map(|finding| result(sources, &rules, finding)).collect();
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -46,23 +47,23 @@ fn rule(code: &Code) -> Value {
     })
 }
 
-fn result(sources: &Sources, rules: &[&Code], found: &Diagnostic) -> Value {
-    let text = match found.help.as_str() {
-        "" => found.message.clone(),
-        help => format!("{}\nhelp: {help}", found.message),
+fn result(sources: &Sources, rules: &[&Code], finding: &Diagnostic) -> Value {
+    let text = match finding.help.as_str() {
+        "" => finding.message.clone(),
+        help => format!("{}\nhelp: {help}", finding.message),
     };
-    let own = found.place.and_then(|place| location(sources, place, &found.label));
-    let related: Vec<Value> = found
+    let primary = finding.place.and_then(|place| location(sources, place, &finding.label));
+    let related: Vec<Value> = finding
         .related
         .iter()
         .filter_map(|(place, label)| location(sources, *place, label))
         .collect();
     json!({
-        "ruleId": found.code.id,
-        "ruleIndex": rules.iter().position(|rule| *rule == found.code),
-        "level": found.severity().word(),
+        "ruleId": finding.code.id,
+        "ruleIndex": rules.iter().position(|rule| *rule == finding.code),
+        "level": finding.severity().word(),
         "message": {"text": text},
-        "locations": own.or_else(|| nowhere(sources)).into_iter().collect::<Vec<_>>(),
+        "locations": primary.or_else(|| nowhere(sources)).into_iter().collect::<Vec<_>>(),
         "relatedLocations": related,
     })
 }
@@ -89,8 +90,7 @@ fn location(sources: &Sources, place: Place, label: &str) -> Option<Value> {
     Some(location)
 }
 
-/// Where a finding without a place is shown: services refuse results without any location, so the
-/// first file of the run stands in for it.
+/// The location of a finding without a place: the first file of the run. Services refuse results without a location.
 fn nowhere(sources: &Sources) -> Option<Value> {
     let source = sources.first().filter(|source| source.is_file())?;
     Some(json!({"physicalLocation": {"artifactLocation": artifact(&source.name)}}))

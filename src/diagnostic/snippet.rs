@@ -1,8 +1,8 @@
-//! The lines of a text that a finding shows.
+//! Selects the lines of a text that a finding shows.
 //!
-//! At most a few lines, and of a long line only a window around the place: a file may be one line of
-//! a megabyte. Every character shown is printable, and stands in the column it has in the file or,
-//! in a window, in one that is known.
+//! There are a few lines at most, and of a long line only a window around the place: a file can be one line of a
+//! megabyte. Every character shown is printable. It has the column that it has in the file or, in a window, one that
+//! can be mapped back.
 
 use std::ops::Range;
 
@@ -15,25 +15,25 @@ use super::userinfo::starred;
 const LINE: usize = 160;
 /// What is shown of a long line before its place.
 const BEFORE: usize = 40;
-/// Two labels of one file this many lines apart share a snippet; what lies between is folded.
+/// How many lines apart two labels can be to share a snippet; the lines between are folded.
 const TOGETHER: usize = 60;
-/// How far around what is shown of a long line a URL may reach into it.
+/// How far outside a window to look for the start and end of a URL that reaches into it.
 const AROUND: usize = 2_000;
-/// What is shown of a line that is not.
+/// What is shown in place of a hidden line.
 const HIDDEN: &str = "(not shown: it may be a Secret)";
 
-/// A few lines of one text, with what points into them.
+/// A few lines of one text, with the marks in them.
 pub(super) struct Shown {
     pub(super) path: String,
     pub(super) first_line: usize,
     pub(super) text: String,
     pub(super) marks: Vec<Mark>,
-    /// Where a window does not begin with its line: the place as the library counts it within the
-    /// window, and as it is.
+    /// If a window does not begin with its line: the place as the library prints it within the window, and the real
+    /// one.
     pub(super) moved: Vec<(String, String)>,
 }
 
-/// What points into a snippet.
+/// A mark in a snippet.
 pub(super) struct Mark {
     pub(super) span: Range<usize>,
     pub(super) label: String,
@@ -77,8 +77,8 @@ pub(super) fn snippets(sources: &Sources, finding: &Diagnostic) -> Vec<Shown> {
     shown
 }
 
-/// Cuts the lines between the first and the last of some places out of their text, each line
-/// windowed, and moves the places with them. A place of several lines points to its first.
+/// Cuts out the lines from the first to the last of some places, each line as a window, and maps the places to them.
+/// A place of several lines marks its first.
 fn show(targets: &[Target<'_>]) -> Shown {
     let source = targets[0].source;
     let first = targets.iter().map(|target| target.line).min().unwrap_or(0);
@@ -126,8 +126,8 @@ fn within(line: &str, start: usize, place: Place) -> Range<usize> {
     offset(range.start)..offset(range.end)
 }
 
-/// What is shown of a line: its characters from byte `from` on, after a `…` where that is not all.
-/// Only what is shown is looked at, and not the whole of a line that may be very long.
+/// The visible part of a line: its characters from byte `from` on, after a `…` if that is not all. Only this part is
+/// looked at, as a line can be very long.
 struct Window {
     text: String,
     from: usize,

@@ -1,6 +1,6 @@
-//! Where text came from: the files of a run, and places inside them.
+//! The texts of a run, and places in them.
 //!
-//! Places are byte ranges; line and column are computed only when a message is printed.
+//! Places are byte ranges. Lines and columns are computed only when a message is printed.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -20,7 +20,7 @@ pub struct Place {
 impl Place {
     /// The range `start..end`, in bytes, of file number `file`.
     ///
-    /// Files beyond 4 GiB cannot be named; the reader's budget refuses them long before.
+    /// Files beyond 4 GiB cannot be named; the limits of the reader refuse them long before.
     #[must_use]
     pub fn new(file: FileId, start: usize, end: usize) -> Self {
         let clamp = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
@@ -57,15 +57,15 @@ pub struct Source {
     pub name: String,
     /// The whole text.
     pub text: String,
-    /// Offsets at which lines begin, found when a message first needs them.
+    /// The offsets of lines, computed when a message first needs them.
     lines: OnceLock<Vec<usize>>,
-    /// What is not shown, found then as well.
+    /// The hidden parts, computed then as well.
     hidden: OnceLock<Vec<Range<usize>>>,
 }
 
 impl Source {
-    /// Whether the text came from a file that the name leads to, rather than from stdin or from a
-    /// program: only such a name means something to another tool.
+    /// Whether the text came from the file that the name leads to, and not from stdin or from a program. Only such a
+    /// name means something to another tool.
     #[must_use]
     pub fn is_file(&self) -> bool {
         !self.name.starts_with('<') && !self.name.starts_with("kustomize build ")
@@ -85,7 +85,7 @@ impl Source {
         starts[line]..end
     }
 
-    /// Whether what stands at a byte may be shown to whoever reads a log.
+    /// Whether the text at a byte may be shown to everybody who reads a log.
     pub(super) fn is_shown(&self, offset: usize) -> bool {
         let hidden = self.hidden.get_or_init(|| hidden(&self.text));
         let before = hidden.partition_point(|range| range.start <= offset);
@@ -99,8 +99,8 @@ impl Source {
         })
     }
 
-    /// Line and column of a byte, both counted from 1, columns in characters. An offset within a
-    /// character, or behind the text, counts as the nearest place before it.
+    /// Line and column of a byte, both counted from 1, columns in characters. An offset within a character, or after
+    /// the text, counts as the nearest place before it.
     #[must_use]
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
         let at = self.text.floor_char_boundary(offset);
@@ -109,8 +109,7 @@ impl Source {
     }
 }
 
-/// Where a place begins and ends, for tools that count lines and columns from 1. The end is
-/// exclusive.
+/// A place in lines and columns, for tools. Both count from 1; the end is exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Region {
     /// Line of the first character.
@@ -119,7 +118,7 @@ pub struct Region {
     pub column: usize,
     /// Line of the end.
     pub end_line: usize,
-    /// Column of the first character behind the end.
+    /// Column of the first character after the end.
     pub end_column: usize,
 }
 
@@ -138,7 +137,7 @@ impl Sources {
         id
     }
 
-    /// Calls texts below a folder by another name than where they lie for now.
+    /// Replaces the name of a temporary folder in the names of texts.
     pub(crate) fn rename(&mut self, folder: &str, name: &str) {
         for file in &mut self.files {
             file.name = file.name.replace(folder, name);
@@ -151,13 +150,13 @@ impl Sources {
         self.files.iter().map(|source| source.text.len()).sum()
     }
 
-    /// The text behind a number that [`Sources::add`] gave.
+    /// The text with a number that [`Sources::add`] returned.
     #[must_use]
     pub fn get(&self, file: FileId) -> &Source {
         &self.files[file.0 as usize]
     }
 
-    /// The text behind a number, if this is the number of a text of this run.
+    /// The text with this number, if there is one in this run.
     #[must_use]
     pub(crate) fn find(&self, file: FileId) -> Option<&Source> {
         self.files.get(file.0 as usize)
@@ -169,7 +168,7 @@ impl Sources {
         self.files.first()
     }
 
-    /// Takes the quoted words out of the messages about texts that are not shown.
+    /// Removes quotations from messages about hidden texts.
     pub(crate) fn unquote<'f>(&self, findings: impl Iterator<Item = &'f mut Diagnostic>) {
         for finding in findings {
             let shows = |place: Place| {

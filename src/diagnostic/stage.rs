@@ -1,6 +1,6 @@
-//! What the program does at the moment, for whoever waits for it or wants to know where the time goes.
+//! Measures the stages of a run, for `--verbose` and for a progress line on a terminal.
 //!
-//! There is one run in a process, and so one clock. Nothing that is written depends on it.
+//! A process has one run, and so one clock. No output depends on it.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -8,30 +8,30 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// So long a run may be silent.
+/// How long a run may be silent.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often the line is written again.
+/// How often the progress line is updated.
 const TICK: Duration = Duration::from_millis(250);
-/// Goes to the start of the line, and empties it.
+/// Clears the line.
 const CLEAR: &[u8] = b"\r\x1b[2K";
 
 /// A name of a stage.
 type Name = Cow<'static, str>;
 
-/// The stages of a run: those that are over, and the one that is not.
+/// The finished stages of a run, and the current one.
 struct Clock {
     over: Vec<(Name, Duration)>,
     now: Option<(Name, Instant)>,
     line: Line,
 }
 
-/// The line that says what takes so long.
+/// The progress line.
 #[derive(PartialEq, Eq)]
 enum Line {
-    /// It may come.
+    /// Not shown yet.
     Hidden,
     Shown,
-    /// There is none, or none any more.
+    /// Never shown again.
     Gone,
 }
 
@@ -41,7 +41,7 @@ fn with<T>(what: impl FnOnce(&mut Clock) -> T) -> T {
     what(&mut CLOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
 }
 
-/// A stage begins, and the one before it is over.
+/// Begins a stage and ends the one before.
 pub fn enter(name: impl Into<Name>) {
     with(|clock| {
         clock.pass();
@@ -49,7 +49,7 @@ pub fn enter(name: impl Into<Name>) {
     });
 }
 
-/// Shows on the terminal that stderr is what takes longer than a second, until [`end_line`].
+/// Shows on a terminal stderr which stage takes longer than a second, until [`end_line`].
 pub fn show_line() {
     with(|clock| clock.line = Line::Hidden);
     let began = Instant::now();
@@ -61,7 +61,7 @@ pub fn show_line() {
     });
 }
 
-/// Takes the line away for good: other words follow.
+/// Removes the progress line for good, before other messages.
 pub fn end_line() {
     with(|clock| {
         if clock.line == Line::Shown {
@@ -71,7 +71,7 @@ pub fn end_line() {
     });
 }
 
-/// The stages of the run so far, in the order in which they began, each once, and how long it took.
+/// The stages so far with their times, each once, in the order of their first begin.
 #[must_use]
 pub fn times() -> Vec<(Name, Duration)> {
     with(|clock| {
@@ -90,7 +90,7 @@ impl Clock {
         }
     }
 
-    /// Writes the line, unless there is none any more.
+    /// Writes the progress line. Returns false once it is gone.
     fn draw(&mut self, began: Instant) -> bool {
         if self.line == Line::Gone {
             return false;

@@ -1,6 +1,6 @@
-//! Findings for people: text in the manner of cargo.
+//! Formats findings for people, as cargo does.
 //!
-//! Whatever was quoted from outside is made printable first; `snippet` cuts the texts.
+//! Quoted text is made printable first; `snippet` selects the lines.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,10 +12,10 @@ use super::source::Sources;
 use super::text::{counted, prose};
 use super::{Diagnostic, Place, Report, Severity, first_of};
 
-/// Wider than any line made here, so that the library cuts nothing on its own.
+/// Wider than any line, so that the library cuts nothing on its own.
 const WIDTH: usize = 400;
 
-/// How findings look.
+/// How findings are formatted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Look {
     /// With the escape sequences of a terminal.
@@ -24,8 +24,8 @@ pub struct Look {
     pub errors_only: bool,
 }
 
-/// All findings in the order of their places, an empty line between two; the last line counts them.
-/// Those that say the same of many places are one. Nothing for an empty report.
+/// All findings in the order of their places, with empty lines between them; the last line counts them. Findings that
+/// say the same of many places are folded into one. Empty for an empty report.
 #[must_use]
 pub fn render(sources: &Sources, report: &Report, look: Look) -> String {
     let mut out = String::new();
@@ -43,7 +43,7 @@ pub fn render(sources: &Sources, report: &Report, look: Look) -> String {
     out
 }
 
-/// The findings in order, each with those that say the same of other places.
+/// The findings in order, each with the places of others that say the same.
 fn fold(report: &Report) -> Vec<(&Diagnostic, Vec<Place>)> {
     let mut folded: Vec<(&Diagnostic, Vec<Place>)> = Vec::new();
     let mut first = BTreeMap::new();
@@ -52,7 +52,7 @@ fn fold(report: &Report) -> Vec<(&Diagnostic, Vec<Place>)> {
             folded.push((finding, Vec::new()));
             continue;
         };
-        // What differs from place to place is in the label.
+        // Only the label differs from place to place.
         let same = (finding.code.id, &finding.message, &finding.help);
         match first.entry(same) {
             Entry::Vacant(entry) => {
@@ -65,9 +65,9 @@ fn fold(report: &Report) -> Vec<(&Diagnostic, Vec<Place>)> {
     folded
 }
 
-/// Where else the same is found, in a line.
+/// A line with the other places of the same finding.
 fn elsewhere(sources: &Sources, others: &[Place]) -> Option<String> {
-    /// Lines that are named.
+    /// How many places are named.
     const SHOWN: usize = 5;
     let place = |place: &Place| {
         let source = sources.find(place.file())?;
@@ -126,7 +126,7 @@ fn render_one(sources: &Sources, finding: &Diagnostic, others: &[Place], colour:
         })));
         moved.extend(shown.moved);
     }
-    // A remedy may be several lines, a patch for instance.
+    // A remedy can have several lines, such as a patch.
     let help: Vec<_> = finding.help.lines().map(prose).collect();
     if !alone && !help.is_empty() {
         group = group.element(Level::HELP.message(help.join("\n")));

@@ -1,17 +1,16 @@
-//! Text from outside, made harmless before it reaches a terminal or a log.
+//! Makes text from outside harmless before it reaches a terminal or a log.
 //!
-//! Messages quote what users wrote, and a manifest may hold anything: an escape sequence that
-//! clears the screen, a newline that begins a forged finding, a bidirectional override, a command to
-//! the runner of a pipeline.
+//! Messages quote what users wrote, and a manifest can contain anything: an escape sequence that clears the screen, a
+//! newline that begins a forged finding, a bidirectional override, a command to the runner of a pipeline.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// A longer sentence quotes something that nobody reads to its end.
+/// The length limit of a sentence: a longer one quotes something that nobody reads to its end.
 const SENTENCE: usize = 4000;
 
-/// One line of prose: control characters are written as escapes (`\n`, `\u{1b}`), so that the text
-/// stays on its line and moves no cursor. Of a text of many thousand characters the start is kept.
+/// Makes one line of prose. Control characters become escapes (`\n`, `\u{1b}`), so that the text stays on its line
+/// and moves no cursor. A very long text is cut.
 #[must_use]
 pub(crate) fn prose(text: &str) -> Cow<'_, str> {
     if let Some((cut, _)) = text.char_indices().nth(SENTENCE) {
@@ -22,7 +21,7 @@ pub(crate) fn prose(text: &str) -> Cow<'_, str> {
     printable(text)
 }
 
-/// The same of a text of any length.
+/// The same without cutting.
 #[must_use]
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     let begins_command = text.trim_start().starts_with("::");
@@ -48,7 +47,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The first 200 characters of a value, for a sentence that goes on behind it.
+/// The first 200 characters of a value that is quoted within a sentence.
 #[must_use]
 pub(crate) fn short(text: &str) -> Cow<'_, str> {
     const SHOWN: usize = 200;
@@ -58,8 +57,8 @@ pub(crate) fn short(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Where a runner would find the beginning of a command, wherever in a line it stands: the second character
-/// of `##[`, `##vso[`, `##teamcity[` and their like. `::` is one at the beginning of a line only.
+/// Where a CI runner would see a command, anywhere in a line: the second character of `##[`, `##vso[`, `##teamcity[`
+/// and the like. `::` is a command only at the start of a line.
 /// See <https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs>.
 pub(crate) fn commands(text: &str) -> impl Iterator<Item = usize> {
     let is_command = |at: usize| {
@@ -70,8 +69,8 @@ pub(crate) fn commands(text: &str) -> impl Iterator<Item = usize> {
     pairs.filter(move |&at| is_command(at))
 }
 
-/// A line of source text: every character stays one character, so that what points at a column
-/// still points at it. Control characters become their pictures (U+2400 and following).
+/// Makes a line of source text printable. Every character stays one character, so that marks still point at the right
+/// column. Control characters become their pictures (U+2400 and following).
 #[must_use]
 pub(super) fn source_line(text: &str) -> String {
     let mut commands = commands(text).peekable();
@@ -87,9 +86,8 @@ pub(super) fn source_line(text: &str) -> String {
         .collect()
 }
 
-/// An indented JSON document with a newline at the end. JSON itself allows DEL, C1 controls and
-/// bidirectional overrides in strings as they are; here they are escaped too, and so is what a runner would
-/// take for a command.
+/// Formats an indented JSON document with a newline at the end. JSON allows DEL, C1 controls and bidirectional
+/// overrides in strings; here they are escaped too, and so are commands to a runner.
 #[must_use]
 pub(crate) fn json(document: &serde_json::Value) -> String {
     let mut out = String::new();
@@ -97,7 +95,7 @@ pub(crate) fn json(document: &serde_json::Value) -> String {
     let mut commands = commands(&text).peekable();
     for (at, c) in text.char_indices() {
         if commands.next_if_eq(&at).is_some() || c != '\n' && is_unprintable(c) {
-            // Every one of them is in the basic plane, and stands within a string.
+            // All of them are in the basic plane, and only strings contain them.
             let _ = write!(out, "\\u{:04x}", u32::from(c));
         } else {
             out.push(c);

@@ -1,7 +1,7 @@
-//! Users and passwords in URLs, such as `https://bob:pw@host/`, which no finding shows.
+//! Removes users and passwords from URLs such as `https://bob:pw@host/`, as no finding shows them.
 //!
-//! See <https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1>. What is judged may be no URL at all, or a line
-//! of YAML or JSON in which slashes are escaped: where it is not clear, more is taken out rather than less.
+//! See <https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1>. The text can be something else than a URL, or a line
+//! of YAML or JSON with escaped slashes. In doubt, more is removed rather than less.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,7 +12,7 @@ pub(crate) fn without_userinfo(text: &str) -> Cow<'_, str> {
     replaced(text, |_| "…".to_owned())
 }
 
-/// The same with as many characters as before, so that columns stay.
+/// The same, but keeps the number of characters, so that columns stay.
 #[must_use]
 pub(super) fn starred(text: &str) -> Cow<'_, str> {
     replaced(text, |hidden| "*".repeat(hidden.chars().count()))
@@ -38,28 +38,28 @@ fn replaced(text: &str, shown: impl Fn(&str) -> String) -> Cow<'_, str> {
     Cow::Owned(out + &text[from..])
 }
 
-/// Where users and passwords stand, in order.
+/// The places of users and passwords, in order.
 fn userinfo(text: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
+    let mut ranges = Vec::new();
     if !text.contains('@') {
-        return found;
+        return ranges;
     }
     let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`');
     let mut start = 0;
     for word in text.split_inclusive(is_end) {
-        in_word(word.trim_end_matches(is_end), start, &mut found);
+        in_word(word.trim_end_matches(is_end), start, &mut ranges);
         start += word.len();
     }
-    found
+    ranges
 }
 
-/// Finds them in a word, which begins at `start`.
-fn in_word(word: &str, start: usize, found: &mut Vec<Range<usize>>) {
+/// Finds them in a word that begins at `start`.
+fn in_word(word: &str, start: usize, ranges: &mut Vec<Range<usize>>) {
     let mut from = 0;
     while let Some((at, is_escaped)) = authority(word, from) {
         let rest = &word[at..];
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        // A host may have a port; anything else behind a colon may be the beginning of a password.
+        // A host can have a port. Anything else after a colon can be the start of a password.
         let is_odd = || {
             let port = authority.rsplit_once(':').map(|(_, port)| port);
             let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
@@ -67,10 +67,10 @@ fn in_word(word: &str, start: usize, found: &mut Vec<Range<usize>>) {
         };
         let end = match authority.rfind('@') {
             None if is_escaped || is_odd() => rest.rfind('@'),
-            found => found,
+            end => end,
         };
         from = at + end.unwrap_or(authority.len());
-        found.extend(end.filter(|end| *end > 0).map(|end| start + at..start + at + end));
+        ranges.extend(end.filter(|end| *end > 0).map(|end| start + at..start + at + end));
     }
     let is_plain = from == 0;
     let Some((before, host)) = word.rsplit_once('@').filter(|_| is_plain) else { return };
@@ -79,25 +79,25 @@ fn in_word(word: &str, start: usize, found: &mut Vec<Range<usize>>) {
         false => relative(before).filter(|_| host.starts_with(|c: char| c.is_ascii_alphanumeric())),
     };
     if let Some(begin) = begin.filter(|begin| before[*begin..].contains(':')) {
-        found.push(start + begin..start + before.len());
+        ranges.push(start + begin..start + before.len());
     }
 }
 
-/// Where the authority of a URL without a scheme begins: behind two slashes in which no path goes on.
+/// Where the authority begins in a URL without a scheme: after two slashes that are not part of a path.
 fn relative(word: &str) -> Option<usize> {
     let is_begin = |at: usize| !word[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
     word.match_indices("//").find(|(at, _)| is_begin(*at)).map(|(at, _)| at + 2)
 }
 
-/// Whether what follows an `@` begins with a host: a digest of an image does not.
+/// Whether the text after an `@` begins with a host. The digest of an image does not.
 fn is_host(text: &str) -> bool {
     let is_end = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-');
     let host = text.split(is_end).next().unwrap_or_default();
     host.contains('.') || host == "localhost"
 }
 
-/// Where the next URL has its authority, and whether what stands before it is escaped, as slashes may be
-/// between double quotes.
+/// Where the authority of the next URL begins, and whether the slashes before it are escaped, as they can be in
+/// double quotes.
 fn authority(text: &str, from: usize) -> Option<(usize, bool)> {
     let rest = text.get(from..)?;
     let plain = rest.find("://").map(|at| (from + at + 3, false));

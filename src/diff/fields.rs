@@ -1,4 +1,4 @@
-//! What differs in two versions of an object, field by field.
+//! Compares two versions of an object, field by field.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,35 +12,35 @@ use crate::yaml::{Data, Key, Node};
 pub(crate) struct Field {
     /// Its path, such as `spec.template.spec.containers[cart].image`.
     pub(crate) path: String,
-    /// Its value before, on one line; none where it was not there.
+    /// Its old value, on one line; `None` if it was absent.
     pub(crate) old: Option<String>,
-    /// Its value now.
+    /// Its new value.
     pub(crate) new: Option<String>,
 }
 
-/// What stands for a value that is not shown.
+/// The placeholder for a hidden value.
 const HIDDEN: &str = "(hidden)";
 
 impl Field {
-    /// Whether no value of it is shown.
+    /// Whether its values are hidden.
     pub(super) fn is_hidden(&self) -> bool {
         [&self.old, &self.new].into_iter().flatten().all(|value| value == HIDDEN)
     }
 }
 
-/// Which values of an object are not told.
+/// Which values of an object are hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Hidden {
-    /// All are.
+    /// None.
     None,
-    /// Those behind keys that may hold a secret.
+    /// Values of keys that may be secret.
     Some,
-    /// None is.
+    /// All.
     All,
 }
 
 impl Hidden {
-    /// What is not told of an object. Data of a kind that nobody here has heard of may be that of a Secret.
+    /// What is hidden of an object. An unknown kind with data may be like a Secret.
     pub(super) fn of(object: &Object) -> Self {
         if is_secret(&object.id) {
             return Self::All;
@@ -49,13 +49,13 @@ impl Hidden {
         if has_data || makes_secrets(&object.id) { Self::Some } else { Self::None }
     }
 
-    /// The same for what is behind a key at a path.
+    /// The same for the value of a key at a path.
     fn behind(self, path: &str, key: &str) -> Self {
         let is_data = path.is_empty() && key == "data";
         if self == Self::Some && (is_data || may_be_secret(key)) { Self::All } else { self }
     }
 
-    /// A value on one line, as far as it is told.
+    /// A value on one line, unless it is hidden.
     fn told(self, node: &Node) -> String {
         let value = match (self, node.text()) {
             (Self::All, _) => return HIDDEN.to_owned(),
@@ -69,14 +69,14 @@ impl Hidden {
 
 /// The fields that differ, in the order of the new version.
 pub(super) fn compare(old: &Node, new: &Node, hidden: Hidden) -> Vec<Field> {
-    let mut found = Vec::new();
-    walk(Some(old), Some(new), String::new(), hidden, &mut found);
-    found
+    let mut fields = Vec::new();
+    walk(Some(old), Some(new), String::new(), hidden, &mut fields);
+    fields
 }
 
 type Side<'n> = Option<&'n Node>;
 
-fn walk(old: Side<'_>, new: Side<'_>, path: String, hidden: Hidden, found: &mut Vec<Field>) {
+fn walk(old: Side<'_>, new: Side<'_>, path: String, hidden: Hidden, fields: &mut Vec<Field>) {
     if old == new {
         return;
     }
@@ -93,16 +93,16 @@ fn walk(old: Side<'_>, new: Side<'_>, path: String, hidden: Hidden, found: &mut 
                         format!("{path}.{part}")
                     };
                     let (old, new) = (old.get(key).copied(), new.get(key).copied());
-                    walk(old, new, below, hidden.behind(&path, key), found);
+                    walk(old, new, below, hidden.behind(&path, key), fields);
                 }
             }
         }
         (Some(Data::List(before)), Some(Data::List(after))) => {
-            walk_lists(before, after, &path, hidden, found);
+            walk_lists(before, after, &path, hidden, fields);
         }
         _ => {
             let [old, new] = [old, new].map(|side| side.map(|node| hidden.told(node)));
-            found.push(Field { path, old, new });
+            fields.push(Field { path, old, new });
         }
     }
 }
@@ -111,11 +111,17 @@ fn by_key(entries: &[(Key, Node)]) -> BTreeMap<&str, &Node> {
     entries.iter().map(|(key, value)| (&*key.text, value)).collect()
 }
 
-fn walk_lists(before: &[Node], after: &[Node], path: &str, hidden: Hidden, found: &mut Vec<Field>) {
+fn walk_lists(
+    before: &[Node],
+    after: &[Node],
+    path: &str,
+    hidden: Hidden,
+    fields: &mut Vec<Field>,
+) {
     let Some((old_names, new_names)) = names(before).zip(names(after)) else {
         for index in 0..before.len().max(after.len()) {
             let (old, new) = (before.get(index), after.get(index));
-            walk(old, new, format!("{path}[{index}]"), hidden, found);
+            walk(old, new, format!("{path}[{index}]"), hidden, fields);
         }
         return;
     };
@@ -125,7 +131,7 @@ fn walk_lists(before: &[Node], after: &[Node], path: &str, hidden: Hidden, found
     for name in new_names.iter().chain(&old_names).copied() {
         if seen.insert(name) {
             let (old, new) = (old.get(name).copied(), new.get(name).copied());
-            walk(old, new, format!("{path}[{name}]"), hidden, found);
+            walk(old, new, format!("{path}[{name}]"), hidden, fields);
         }
     }
     let stayed = old_names.iter().filter(|name| new.contains_key(*name));
@@ -133,11 +139,11 @@ fn walk_lists(before: &[Node], after: &[Node], path: &str, hidden: Hidden, found
     if !stayed.eq(kept) {
         let order = |names: &[&str]| Some(names.join(", "));
         let (old, new) = (order(&old_names), order(&new_names));
-        found.push(Field { path: format!("{path} (order)"), old, new });
+        fields.push(Field { path: format!("{path} (order)"), old, new });
     }
 }
 
-/// The names of all items, if they tell the items apart.
+/// The names of all items, if they are unique.
 fn names(items: &[Node]) -> Option<Vec<&str>> {
     let names: Option<Vec<&str>> = items.iter().map(|item| item.get("name")?.text()).collect();
     let names = names?;
@@ -145,7 +151,7 @@ fn names(items: &[Node]) -> Option<Vec<&str>> {
     (apart.len() == names.len()).then_some(names)
 }
 
-/// A key as a part of a path: in brackets and quotes where it holds a dot, as annotations do.
+/// A key as a part of a path: in brackets and quotes if it contains a dot, as annotations do.
 fn part(key: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_$/".contains(c);
     if !key.is_empty() && key.chars().all(is_plain) { key.to_owned() } else { format!("[{key:?}]") }

@@ -1,4 +1,4 @@
-//! A difference for tools.
+//! Formats a difference for tools.
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
-//! A difference as a comment on a pull request: a summary that is read in seconds, and the rest folded.
+//! Formats a difference as a comment on a pull request: a summary that is read in seconds, with the rest folded.
 //!
-//! Names and values come from outside, so they stand in code spans and fences that they cannot close.
+//! Names and values come from outside, so they are in code spans and fences that they cannot close.
 
 use std::fmt::Write as _;
 
@@ -12,11 +12,11 @@ use crate::diagnostic::{first_of, without_userinfo};
 use crate::kube::Object;
 use crate::yaml::write_document;
 
-/// Forges take so many characters in a comment, less some for what others add.
+/// The length limit of a comment on GitHub and others, less some for what others add.
 const LONGEST: usize = 60_000;
-/// Characters of one object, so that it leaves room for others.
+/// The length limit of one object, so that others fit as well.
 const OF_ONE: usize = 6_000;
-/// Lines of two versions of an object that are compared line by line: beyond them that takes long.
+/// How many lines of an object are compared line by line: more would take long.
 const LINES: usize = 10_000;
 
 /// Renders a difference.
@@ -30,7 +30,7 @@ pub(crate) fn render(difference: &Difference) -> String {
     let mut left = difference.objects.len();
     if left > 0 {
         let _ = write!(out, "\n<details><summary>Objects</summary>\n");
-        // Those that are there on one side only are named together.
+        // Objects that were added or removed are listed together.
         let key = |object: &ObjectChange| (object.preview.clone(), object.change);
         for alike in
             difference.objects.chunk_by(|a, b| key(a) == key(b) && a.change != Change::Changed)
@@ -39,7 +39,7 @@ pub(crate) fn render(difference: &Difference) -> String {
                 [object] => part(object),
                 objects => many(objects),
             };
-            // What is too long leaves room for what is not.
+            // A part that is too long is skipped, so that shorter ones fit.
             if out.len() + part.len() <= LONGEST {
                 out.push_str(&part);
                 left -= alike.len();
@@ -53,7 +53,7 @@ pub(crate) fn render(difference: &Difference) -> String {
     out
 }
 
-/// The previews, a row for each as far as there is room.
+/// A table of the previews, as many rows as fit.
 fn table(out: &mut String, difference: &Difference) {
     let all = &difference.previews;
     if !all.is_empty() {
@@ -80,7 +80,7 @@ fn table(out: &mut String, difference: &Difference) {
     }
 }
 
-/// Whether a URL ends nothing but itself.
+/// Whether a URL has no character that would end the link or the cell.
 fn is_plain_url(url: &str) -> bool {
     url.starts_with("https://")
         && url.chars().all(|c| c.is_ascii_alphanumeric() || "-._~:/".contains(c))
@@ -93,7 +93,7 @@ fn image(image: &super::previews::ImageChange) -> String {
     format!("{} {}", code(&image.container), versions.join(" → "))
 }
 
-/// An image with a digest that people can compare.
+/// Shortens the digest of an image, so that people can compare it.
 fn shortened(image: &str) -> String {
     match image.split_once("@sha256:") {
         Some((name, digest)) => format!("{name}@{}", digest.get(..12).unwrap_or(digest)),
@@ -121,13 +121,13 @@ fn findings(out: &mut String, difference: &Difference) {
     }
 }
 
-/// Objects of which the same has become.
+/// A list of objects with the same change.
 fn many(objects: &[ObjectChange]) -> String {
     let names = objects.iter().map(|one| code(&one.id.to_string()));
     format!("\n{}: {}\n", objects[0].change.word(), first_of(50, ", ", names))
 }
 
-/// An object: what became of it, and its lines that differ.
+/// An object: its change, and its lines that differ.
 fn part(object: &ObjectChange) -> String {
     let head = format!("\n{} {}\n", object.change.word(), code(&object.id.to_string()));
     let (Some(old), Some(new)) = (&object.old, &object.new) else { return head };
@@ -144,7 +144,7 @@ fn part(object: &ObjectChange) -> String {
     format!("{head}\n{fence}diff\n{lines}{fence}\n")
 }
 
-/// The fields of an object that differ; their values as far as these may be shown.
+/// The fields of an object that differ, with their values if these may be shown.
 fn by_field(object: &ObjectChange) -> String {
     let mut lines = String::new();
     for field in &object.fields {
@@ -163,7 +163,7 @@ fn by_field(object: &ObjectChange) -> String {
     lines
 }
 
-/// Lines without what a reader does not see, or sees elsewhere; of very many the first.
+/// Makes lines printable; of very many, the first.
 fn shown(lines: &str) -> String {
     let mut shown = String::new();
     for (index, line) in lines.lines().enumerate() {
@@ -184,7 +184,7 @@ fn yaml(object: &Object) -> String {
     text
 }
 
-/// A text as a code span of a table: it cannot end the span, the cell or the line.
+/// A text as a code span in a table: it cannot end the span, the cell or the line.
 fn code(text: &str) -> String {
     let text = prose(text).replace('|', "\\|").replace(['\n', '\r'], " ");
     let ticks = "`".repeat(longest_run(&text) + 1);

@@ -1,8 +1,8 @@
-//! What two outputs of anabranch differ in: which previews, which objects, which fields.
+//! Compares two outputs of anabranch: by previews, objects and fields.
 //!
-//! In go the files of two trees, as `render -o` writes them. Files that are alike are not read, and objects of
-//! the others are known by their identity, in whichever file they stand. Values of Secrets are never shown, nor
-//! what other kinds hold that may become one, nor users and passwords of URLs.
+//! In go the files of two trees, as `render -o` writes them. Equal files are not read. Objects of the others are
+//! matched by identity, in whichever file they are. Hidden are values of Secrets, values of other kinds that may
+//! become one, and users and passwords in URLs.
 
 mod fields;
 mod json;
@@ -29,7 +29,7 @@ pub(crate) use text::render as text;
 /// The files of a tree, by path.
 pub(crate) type Files<'a> = BTreeMap<String, Cow<'a, [u8]>>;
 
-/// What became of something.
+/// How something changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Change {
     Added,
@@ -65,33 +65,33 @@ impl Change {
     }
 }
 
-/// An object that is not in both outputs, or not alike.
+/// An object that is in one output only, or differs.
 #[derive(Debug)]
 pub(crate) struct ObjectChange {
     pub(crate) id: Id,
-    /// The preview that it belongs to, where it belongs to one.
+    /// The preview that it belongs to, if any.
     pub(crate) preview: Option<String>,
     pub(crate) change: Change,
-    /// What differs in it; nothing where it is in one output alone.
+    /// The fields that differ; empty if it is in one output only.
     pub(crate) fields: Vec<Field>,
-    /// Whether some of its values stay hidden.
+    /// Whether some of its values are hidden.
     hides: bool,
-    /// Before and after, where it is in the output.
+    /// The old and the new object, if they exist.
     old: Option<Object>,
     new: Option<Object>,
 }
 
-/// What two outputs differ in.
+/// The difference of two outputs.
 #[derive(Debug)]
 pub(crate) struct Difference {
     pub(crate) previews: Vec<previews::PreviewChange>,
-    /// In the order of previews, those of none last, and then by identity.
+    /// Sorted by preview, shared objects last, then by identity.
     pub(crate) objects: Vec<ObjectChange>,
     /// Files that hold no objects, such as those of suites.
     pub(crate) files: Vec<(String, Change)>,
-    /// What is found now and was not before.
+    /// New findings, which the old side does not have.
     pub(crate) findings: Vec<Diagnostic>,
-    /// Why what was before is not known, if it is not: all that is now counts as added.
+    /// Why the old side is unknown, if it is. Everything then counts as added.
     pub(crate) caveat: Option<String>,
 }
 
@@ -114,8 +114,7 @@ impl Unreadable {
 }
 
 impl Difference {
-    /// Compares two trees; what was found while they were made is compared by code and words, where it is
-    /// known of both.
+    /// Compares two trees, and their findings by code and message, if these are known of both.
     ///
     /// # Errors
     /// A file of either cannot be read as YAML.
@@ -130,7 +129,7 @@ impl Difference {
         let differs = |path: &&str| old.get(*path) != new.get(*path);
         let (mut manifests, others): (Vec<&str>, Vec<&str>) =
             paths.iter().filter(|path| differs(path)).partition(|path| holds_objects(path));
-        // What a preview is about stands beside its Namespace, whether that differs or not.
+        // The facts about a preview are beside its Namespace, whether they differ or not.
         let touched: BTreeSet<&str> =
             manifests.iter().filter_map(|path| preview_of(path)).collect();
         let about = paths.iter().filter(|path| path.ends_with("/namespace.yaml") && !differs(path));
@@ -167,12 +166,12 @@ impl Difference {
         self.objects.is_empty() && self.files.is_empty()
     }
 
-    /// How many objects have become this.
+    /// How many objects changed in this way.
     fn count(&self, change: Change) -> usize {
         self.objects.iter().filter(|object| object.change == change).count()
     }
 
-    /// In a few words: `previews: 1 added; objects: 10 added, 3 changed, 1 removed`.
+    /// A summary: `previews: 1 added; objects: 10 added, 3 changed, 1 removed`.
     fn summary(&self) -> String {
         if self.is_empty() {
             return "nothing changes".to_owned();
@@ -199,12 +198,12 @@ impl ObjectChange {
     }
 }
 
-/// Whether a file of a tree is one of objects.
+/// Whether a file of a tree contains objects.
 fn holds_objects(path: &str) -> bool {
     path.ends_with(".yaml") && !path.ends_with("/kustomization.yaml") && !is_of_suite(path)
 }
 
-/// The preview whose file this is, where it is one's alone.
+/// The preview that a file belongs to, if it is a single one.
 fn preview_of(path: &str) -> Option<&str> {
     let mut parts = path.split('/').peekable();
     parts.next_if_eq(&"root");
@@ -215,7 +214,7 @@ fn preview_of(path: &str) -> Option<&str> {
     }
 }
 
-/// Whether a file of a tree is one that a suite brought.
+/// Whether a file of a tree belongs to a suite.
 fn is_of_suite(path: &str) -> bool {
     path.starts_with("tests/") || path.split('/').nth(2) == Some("tests")
 }
@@ -238,14 +237,14 @@ fn compare(id: &Id, old: Option<&Object>, new: Option<&Object>) -> Option<Object
     Some(ObjectChange { id: id.clone(), preview, change, fields, hides, old, new })
 }
 
-/// The objects of some files of a tree. A Namespace stands in two files, once for who owns it.
+/// The objects of some files of a tree. A Namespace is in two files; the one in `flux/` is its owner's.
 fn read(
     files: &Files<'_>,
     paths: &[&str],
     limits: &InputLimits,
 ) -> Result<BTreeMap<Id, Object>, Unreadable> {
     let mut sources = Sources::default();
-    let mut found = BTreeMap::new();
+    let mut by_id = BTreeMap::new();
     for (path, content) in paths.iter().filter_map(|path| Some((path, files.get(*path)?))) {
         let file = sources.add(*path, String::from_utf8_lossy(content).as_ref());
         let objects = parse_documents(&sources, file, limits)
@@ -255,10 +254,10 @@ fn read(
             Err(refused) => return Err(Unreadable { sources, refused }),
         };
         for object in objects {
-            found.entry(object.id.clone()).or_insert(object);
+            by_id.entry(object.id.clone()).or_insert(object);
         }
     }
-    Ok(found)
+    Ok(by_id)
 }
 
 #[cfg(test)]

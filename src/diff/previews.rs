@@ -1,4 +1,4 @@
-//! What becomes of each preview: what a reviewer asks first.
+//! Summarizes the change of each preview, which a reviewer wants first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,16 +7,16 @@ use crate::kube::marks::PREVIEW;
 use crate::kube::{Id, Object, RouteApi};
 use crate::model::pod_spec;
 
-/// A preview of which something differs.
+/// A preview that differs.
 #[derive(Debug)]
 pub(crate) struct PreviewChange {
     pub(crate) name: String,
     pub(crate) change: Change,
     /// The services that it changes, with a space between two.
     pub(crate) services: String,
-    /// Where it is reached from outside; empty where nothing leads there.
+    /// Its URL from outside; empty if there is none.
     pub(crate) url: String,
-    /// Images: the workload and container, before and now.
+    /// Images that differ, with workload and container.
     pub(crate) images: Vec<ImageChange>,
     /// How many routes differ.
     pub(crate) routes: usize,
@@ -30,7 +30,7 @@ pub(crate) struct ImageChange {
     pub(crate) new: Option<String>,
 }
 
-/// The previews that objects which differ belong to, by name.
+/// The previews with objects that differ, by name.
 pub(super) fn changes(
     objects: &[ObjectChange],
     old: &BTreeMap<Id, Object>,
@@ -44,7 +44,8 @@ pub(super) fn changes(
         .map(|name| {
             let own: Vec<&ObjectChange> =
                 objects.iter().filter(|one| one.preview.as_deref() == Some(name)).collect();
-            // One of several namespaces may come or go, and of a folder that somebody changed all may be missing.
+            // A single namespace of several can be added or removed, and in a folder that somebody changed all can be
+            // missing.
             let change = match (was.contains(name), is.contains(name)) {
                 (false, true) => Change::Added,
                 (true, false) => Change::Removed,
@@ -70,7 +71,7 @@ fn with_namespace(objects: &BTreeMap<Id, Object>) -> BTreeSet<&str> {
     namespaces.filter_map(|namespace| namespace.label(PREVIEW)).collect()
 }
 
-/// What the ConfigMap `anabranch` of a preview says.
+/// A value in the ConfigMap `anabranch` of a preview.
 fn fact(objects: &BTreeMap<Id, Object>, preview: &str, key: &str) -> String {
     let own = objects.values().filter(|object| object.label(PREVIEW) == Some(preview));
     let facts = own.filter(|object| object.is("", "ConfigMap") && object.id.name == "anabranch");

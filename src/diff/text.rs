@@ -1,4 +1,4 @@
-//! A difference for people at a terminal.
+//! Formats a difference for people at a terminal.
 
 use std::fmt::Write as _;
 

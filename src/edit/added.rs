@@ -1,8 +1,8 @@
-//! The errors that an edit adds: those of the new file that the old one has not.
+//! Finds the errors that an edit adds: those of the new file that the old one does not have.
 //!
-//! A file that has errors can be edited, or a file over its limit could never be emptied one by one. So
-//! findings are compared, by what they are about and not by where it stands. Where a part of the file
-//! cannot be read at all, the rest is looked at without it.
+//! A file with errors can be edited; otherwise a file over its limit could never be emptied one preview at a time. So
+//! findings are compared, by what they are about and not by where they are. Parts of the file that cannot be read are
+//! left out, and the rest is compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,20 +13,20 @@ use crate::spec::Config;
 use crate::validate::validate;
 use crate::yaml::{Data, Node};
 
-/// The errors of a file, and its parts that can be read.
+/// The errors of a file, and its readable parts.
 struct Looked {
     errors: Vec<(Subject, Diagnostic)>,
     sound: Node,
 }
 
-/// What an error is about: its code, its field with names for numbers, and what it says.
+/// What an error is about: its code, its field with names in place of numbers, and its message.
 type Subject = (&'static str, String, String);
 
-/// Refuses the errors that an edit adds, by the trees before and after it. With a setting, also those of what
-/// it writes, whether the file had them before or not: it would be written again.
+/// Refuses the errors that an edit adds, comparing the trees before and after it. With a setting, errors in what it
+/// writes are refused even if the file had them before: they would be written again.
 ///
 /// # Errors
-/// The edit adds errors, or the file has errors that cannot be told from those of the edit.
+/// The edit adds errors, or there are so many errors that those of the edit cannot be told from the others.
 pub fn check_added(before: &Node, after: &Node, setting: Option<&Setting>) -> Result<(), Refused> {
     let grows = previews(after).len() > previews(before).len();
     let (before, after) = (look(before)?, look(after)?);
@@ -43,7 +43,7 @@ pub fn check_added(before: &Node, after: &Node, setting: Option<&Setting>) -> Re
             *count -= 1;
             return None;
         }
-        // Of thousands of errors not all are kept: which of them are new cannot be told.
+        // A report keeps only some of thousands of errors, so the new ones cannot be told.
         let edited = setting.map(|setting| format!("[{}]", setting.name));
         let counts = !is_full || edited.is_some_and(|edited| subject.1.contains(&edited));
         counts.then_some(error)
@@ -64,21 +64,21 @@ fn look(node: &Node) -> Result<Looked, Refused> {
         match Config::read(sound.clone()) {
             Ok(config) => {
                 let report = validate(&config, &Parted::default(), false);
-                let found = report.sorted().into_iter().cloned();
-                let found = found.filter(|found| found.severity() == Severity::Error);
-                errors.extend(found.map(|error| add(error, &sound)));
+                let findings = report.sorted().into_iter().cloned();
+                let findings = findings.filter(|finding| finding.severity() == Severity::Error);
+                errors.extend(findings.map(|error| add(error, &sound)));
                 return Ok(Looked { errors, sound });
             }
-            Err(found) => {
-                let Some(rest) = without(&sound, &found) else { return Err(found) };
-                errors.extend(found.into_iter().map(|error| add(error, &sound)));
+            Err(findings) => {
+                let Some(rest) = without(&sound, &findings) else { return Err(findings) };
+                errors.extend(findings.into_iter().map(|error| add(error, &sound)));
                 sound = rest;
             }
         }
     }
 }
 
-/// A file without the previews and settings that have errors; nothing where none of them can go.
+/// Removes the previews and settings that have errors; `None` if none of them can be removed.
 fn without(node: &Node, errors: &[Diagnostic]) -> Option<Node> {
     let mut rest = node.clone();
     let (mut gone, mut keys) = (BTreeSet::new(), BTreeSet::new());
@@ -95,7 +95,7 @@ fn without(node: &Node, errors: &[Diagnostic]) -> Option<Node> {
         if key == "baseline" {
             let namespace = Node::map([("namespace", Node::string("baseline"))]);
             spec.set(key, namespace.clone());
-            // The stand-in is there already, so replacing it again would not help.
+            // The placeholder is there already; replacing it again would not help.
             (had.as_ref() != Some(&namespace)).then_some(())?;
         } else {
             had?;
@@ -111,7 +111,7 @@ fn without(node: &Node, errors: &[Diagnostic]) -> Option<Node> {
     Some(rest)
 }
 
-/// The index of a path below `previews[`, and nothing for other paths.
+/// The index in a path such as `previews[3].name`; `None` for other paths.
 fn preview_index(path: &str) -> Option<usize> {
     path.strip_prefix("previews[")?.split(']').next()?.parse().ok()
 }
@@ -121,8 +121,8 @@ fn subject(error: &Diagnostic, node: &Node) -> Subject {
     (error.code.id, field, named(&error.message, node))
 }
 
-/// A text with the names of previews where it has their numbers, and without other numbers in brackets:
-/// these change when a preview comes or goes.
+/// Replaces the indices of previews in a text by their names, and removes other indices: these change when a preview
+/// is added or removed.
 fn named(text: &str, node: &Node) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -142,7 +142,7 @@ fn named(text: &str, node: &Node) -> String {
     out + rest
 }
 
-/// Refuses the errors of what a setting writes, alone in the file.
+/// Refuses errors in what a setting writes, as if it were alone in the file.
 fn check_written(before: &Node, after: &Node, setting: &Setting) -> Result<(), Refused> {
     let setting = setting.settled();
     let named = |preview: &Node| preview.text_at(&["name"]) == Some(&setting.name);
@@ -155,7 +155,7 @@ fn check_written(before: &Node, after: &Node, setting: &Setting) -> Result<(), R
     let is_written = |error: &Diagnostic| {
         let field = error.field.as_deref().unwrap_or_default();
         let inner = field.strip_prefix("spec.previews[0]");
-        // A name that is there is not written, and services that are not named stay.
+        // An existing name is not written again, and services that the setting does not name stay.
         inner.is_some_and(|inner| !(is_known && inner == ".name") && inner != ".services")
     };
     let errors = errors.into_iter().map(|(_, error)| error).filter(is_written);

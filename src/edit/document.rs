@@ -1,8 +1,8 @@
 //! A text and its tree, edited together.
 //!
-//! An edit is a splice of byte ranges that the tree's places name; all other bytes stay. The new text
-//! is parsed again and must mean exactly what was asked for, so a text that this file does not
-//! understand ends in a refusal and never in a damaged file.
+//! An edit replaces byte ranges that the places of the tree name; all other bytes stay. The new text is parsed again
+//! and must mean exactly what was asked for, so a text that this file does not understand leads to a refusal and
+//! never to a damaged file.
 
 use std::ops::Range;
 
@@ -21,11 +21,11 @@ pub(super) struct Document {
     is_json: bool,
 }
 
-/// A range of the text, and what takes its place.
+/// A byte range, and its replacement.
 pub(super) type Splice = (Range<usize>, String);
 
 impl Document {
-    /// The document of a text that was read; `node` is its tree.
+    /// Pairs a text with `node`, the tree that was read from it.
     pub(super) fn new(text: &str, node: &Node) -> Self {
         Self { text: text.to_owned(), node: node.clone(), is_json: is_json(text) }
     }
@@ -34,10 +34,10 @@ impl Document {
         self.text
     }
 
-    /// Sets the text of a key of a mapping: one that is there keeps its quotes, another is added at the end.
+    /// Sets a key of a mapping to a text. An existing value keeps its quotes; a new key is added at the end.
     pub(super) fn set(&mut self, path: &str, key: &str, value: &str) -> Result<(), Refused> {
         let map = self.at(path)?;
-        let Some((found, old)) = self.entry(map, key) else {
+        let Some((written, old)) = self.entry(map, key) else {
             return self.add_key(path, key, Node::string(value));
         };
         if !old.is_null() && old.text() == Some(value) {
@@ -45,11 +45,11 @@ impl Document {
         }
         let range = old.place.range();
         let starts = |quote: char| self.text[range.clone()].starts_with(quote);
-        let splices = if let Some(at) = self.empty_at(found, old) {
+        let splices = if let Some(at) = self.empty_at(written, old) {
             let text = if self.is_quoted() { json(value) } else { scalar(value) };
             vec![(at..at, format!(" {text}"))]
         } else if let Some((header, indicator)) = self.block_header(old) {
-            // What follows on the header's line, a comment, stays behind the value.
+            // A comment on the line of the header stays behind the value.
             let end = range.start + self.text[range.clone()].trim_end().len();
             let line = self.line_stop(header);
             vec![
@@ -88,12 +88,12 @@ impl Document {
         self.apply(path, splices, |node| node.set(key, value))
     }
 
-    /// Removes a key of a mapping with its value, where it is written there and others are; nothing where the
-    /// mapping has none. A comment on its lines or above it is a reason to refuse.
+    /// Removes a key of a mapping with its value, if the mapping has the key and others beside it. Refuses if a
+    /// comment is on its lines or above it.
     pub(super) fn remove_key(&mut self, path: &str, key: &str) -> Result<(), Refused> {
         let map = self.at(path)?;
         let entries = map.entries();
-        let Some(index) = entries.iter().position(|(found, _)| found.text == key) else {
+        let Some(index) = entries.iter().position(|(written, _)| written.text == key) else {
             return Ok(());
         };
         let range = self.entry(map, key).and_then(|_| self.lines_of_key(map, index));
@@ -101,7 +101,7 @@ impl Document {
         self.apply(path, vec![(range, String::new())], |node| drop(node.remove(key)))
     }
 
-    /// The bytes to remove with a pair of a mapping that has others.
+    /// The bytes to remove together with one of several keys.
     fn lines_of_key(&self, map: &Node, index: usize) -> Option<Range<usize>> {
         let entries = map.entries();
         let start = |index: usize| entries[index].0.place.range().start;
@@ -109,16 +109,16 @@ impl Document {
             let (key, value) = &entries[index];
             self.empty_at(key, value).unwrap_or_else(|| self.content_end(value))
         };
-        let own = start(index);
-        let range = if self.is_flow(map) || self.column(own) != self.indent(own).len() {
-            // In braces, or behind the dash of an item: what comes next stays where it stands.
+        let here = start(index);
+        let range = if self.is_flow(map) || self.column(here) != self.indent(here).len() {
+            // In braces, or behind the dash of an item: the next key keeps its place.
             match index {
-                0 => own..entries.get(1).map(|_| start(1))?,
+                0 => here..entries.get(1).map(|_| start(1))?,
                 _ if self.is_flow(map) => end(index - 1)..end(index),
                 _ => return None,
             }
         } else {
-            let above = &self.text[..self.line_start(own)];
+            let above = &self.text[..self.line_start(here)];
             let is_commented = above.lines().next_back().is_some_and(is_comment);
             let stop = self.line_stop(end(index));
             match self.text[stop..].find('\n') {
@@ -136,7 +136,7 @@ impl Document {
         let colon = if self.is_compact() { ":" } else { ": " };
         let Some((last, old)) = map.entries().last() else { return Vec::new() };
         let end = self.empty_at(last, old).unwrap_or_else(|| self.content_end(old));
-        // An edit without a splice is refused, as its text does not change.
+        // Without a splice the text does not change, and the edit is refused.
         let Some(gap) = self.text.get(end..map.place.range().end - 1) else { return Vec::new() };
         let start = last.place.range().start;
         let indent = self.indent(start);
@@ -144,20 +144,20 @@ impl Document {
             let blank = if self.is_compact() { "" } else { " " };
             return vec![(end..end, format!(",{blank}{key_text}{colon}{}", self.flow_text(value)))];
         }
-        // The keys stand on lines of their own; a comment on the last line stays there.
+        // The keys are on lines of their own; a comment on the last line stays there.
         let line = self.line_stop(end);
         let text = self.lines_text(value, indent);
-        let found = comma(gap).map(|comma| end + comma);
-        let trailing = if found.is_some() { "," } else { "" };
+        let comma = comma(gap).map(|comma| end + comma);
+        let trailing = if comma.is_some() { "," } else { "" };
         let mut splices = Vec::new();
-        if found.is_none_or(|comma| comma > line) {
+        if comma.is_none_or(|comma| comma > line) {
             splices.push((end..end, ",".to_owned()));
         }
         splices.push((
             line..line,
             format!("{}{indent}{key_text}{colon}{text}{trailing}", self.newline()),
         ));
-        splices.extend(found.filter(|&comma| comma > line).map(|at| (at..at + 1, String::new())));
+        splices.extend(comma.filter(|&comma| comma > line).map(|at| (at..at + 1, String::new())));
         splices
     }
 
@@ -172,7 +172,7 @@ impl Document {
                     self.block_text(&node, layout.column(), sequence.indent)
                 }
                 Style::Lines => {
-                    // Lines of nothing but blanks may stand before the first item.
+                    // Blank lines can precede the first item.
                     let indent = layout.room.rsplit(['\r', '\n']).next().unwrap_or_default();
                     let indent = indent.to_owned();
                     self.lines_text(&item, &indent)
@@ -203,7 +203,7 @@ impl Document {
         })
     }
 
-    /// Removes items of a sequence, by their indices in order, with the comments that are theirs.
+    /// Removes items of a sequence by their sorted indices, with the comments that belong to them.
     pub(super) fn remove(&mut self, path: &str, goes: &[usize]) -> Result<(), Refused> {
         if goes.is_empty() {
             return Ok(());
@@ -228,8 +228,8 @@ impl Document {
         })
     }
 
-    /// Keeps a block scalar at the end of the text from getting a line break when lines follow it: its header becomes
-    /// that of a text without one.
+    /// Changes the header of a block scalar at the end of the text, if lines will follow it, so that its value does
+    /// not gain a line break.
     fn seal(&self, before: &Node) -> Option<Splice> {
         let last = self.last_scalar(before);
         let is_open = last.place.range().end == self.text.len() && !self.text.ends_with('\n');
@@ -239,8 +239,7 @@ impl Document {
         is_open.then(|| (keep, "-".to_owned()))
     }
 
-    /// Whether a block scalar comes to stand at the end of a text that has no line break there, and would lose
-    /// its own.
+    /// Whether a block scalar would move to the end of a text without a final line break, and so lose its own.
     fn opens(&self, items: &[Node], goes: &[usize]) -> bool {
         let is_last = |node: &Node| !self.text[self.content_end(node)..].contains('\n');
         let last = (0..items.len()).rfind(|index| goes.binary_search(index).is_err());
@@ -251,7 +250,7 @@ impl Document {
             && items.last().is_some_and(is_last)
     }
 
-    /// Splices, parses, and compares with what was asked for.
+    /// Applies splices, parses the new text, and compares it with the tree that was asked for.
     fn apply(
         &mut self,
         path: &str,
@@ -272,8 +271,9 @@ impl Document {
         }
         let mut sources = Sources::default();
         let file = sources.add("", text.as_str());
-        let found = parse_documents(&sources, file, &InputLimits::default()).unwrap_or_default();
-        match <[Node; 1]>::try_from(found) {
+        let documents =
+            parse_documents(&sources, file, &InputLimits::default()).unwrap_or_default();
+        match <[Node; 1]>::try_from(documents) {
             Ok([node]) if node == wanted && (!self.is_json || is_json(&text)) => {
                 (self.text, self.node) = (text, node);
                 Ok(())

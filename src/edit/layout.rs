@@ -1,24 +1,23 @@
-//! How the items of a sequence stand in the text, and which comment belongs to which of them.
+//! The layout of a sequence in the text: its items, and which comment belongs to which of them.
 //!
-//! Text becomes a [`Layout`], items come and go there, and the layout becomes text again. Two edits of
-//! different items commute byte for byte because each of them does: an item carries what is its own, a
-//! comment that stands alone is passed on, and what text alone would not tell is written into blank
-//! lines, which the next reading takes out again.
+//! Text becomes a [`Layout`], items are added and removed there, and the layout becomes text again. Edits of
+//! different items give the same bytes in either order, because each item carries its own comments, a comment that
+//! stands alone stays, and what the text could not tell is recorded in blank lines, which the next reading removes.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::trivia::{Above, column, distribute, is_comment, is_trivia, lines, names};
 
-/// One item with what belongs to it.
+/// An item with its comments and blanks.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Item {
-    /// Its name, where it has one: a comment that says it is the item's.
+    /// Its name, if it has one: a comment with this name is the item's.
     pub(super) name: String,
-    /// Comments above it that stand alone. They stay when it goes.
+    /// Comments above it that stand alone. They stay when the item is removed.
     pub(super) alone: String,
-    /// Blank lines and comments above it that go with it.
-    pub(super) own: String,
+    /// Blank lines and comments above it that belong to it.
+    pub(super) comments: String,
     /// The line break and the blanks before it.
     pub(super) room: String,
     /// The item itself.
@@ -27,62 +26,60 @@ pub(super) struct Item {
     pub(super) after: String,
 }
 
-/// How the items are told apart.
+/// How the items are separated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Style {
-    /// By dashes.
+    /// Each behind a dash.
     Block,
     /// In brackets, each on lines of its own.
     Lines,
-    /// In brackets, side by side; with the blanks behind each comma.
+    /// In brackets on one line, with the blanks behind each comma.
     Inline(String),
 }
 
-/// The items of a sequence, and what stands around them.
+/// The items of a sequence, and the text around them.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
-    /// How the items are told apart.
+    /// How the items are separated.
     pub(super) style: Style,
-    /// Whether a comma stands behind the last item too.
+    /// Whether there is a comma behind the last item too.
     pub(super) trailing: bool,
-    /// What follows the colon or the bracket on its line.
+    /// The rest of the line behind the colon or the bracket.
     pub(super) open: String,
-    /// Comments that head the list: directly below its line, with a blank line below.
+    /// Comments about the list: directly below its line, with a blank line after them.
     pub(super) header: String,
     /// The items.
     pub(super) items: Vec<Item>,
-    /// What stands behind the last item.
+    /// The text behind the last item.
     pub(super) tail: String,
     /// The line break of the text.
     pub(super) newline: &'static str,
-    /// What a new item has for `room`.
+    /// The `room` of a new item.
     pub(super) room: String,
     /// Whether the list has a comment on its first line, so that one above the first item is not the list's.
     pub(super) is_titled: bool,
 }
 
 impl Layout {
-    /// Adds the next item of the text. `rest` and `lines` stand between it and the one above, whose column
-    /// is `above`.
+    /// Adds the next item. `rest` and `lines` are the text between it and the item above, whose column is `above`.
     pub(super) fn read(&mut self, mut item: Item, rest: &str, lines: &[&str], above: usize) {
         let above = self.items.last().map(|last| Above { column: above, name: &last.name });
-        let (deep, alone, own) = distribute(lines, above, &item.name);
-        (item.alone, item.own) = (alone.concat(), own.concat());
+        let (deep, alone, comments) = distribute(lines, above, &item.name);
+        (item.alone, item.comments) = (alone.concat(), comments.concat());
         if let Some(last) = self.items.last_mut() {
             last.after = rest.to_owned() + &deep.concat();
         } else if alone.first().is_some_and(|line| is_comment(line)) {
             self.header = std::mem::take(&mut item.alone);
         } else if self.is_ambiguous(&item) {
-            match own {
-                [blank, commented @ ..] if !is_comment(blank) => item.own = commented.concat(),
-                _ => self.header = std::mem::take(&mut item.own),
+            match comments {
+                [blank, commented @ ..] if !is_comment(blank) => item.comments = commented.concat(),
+                _ => self.header = std::mem::take(&mut item.comments),
             }
         }
         self.items.push(item);
     }
 
-    /// Reads what follows the last item, whose column is `above`, and says how many of the lines belong to
-    /// the list.
+    /// Reads the text after the last item, whose column is `above`. Returns how many of the lines belong to the list.
     pub(super) fn read_end(&mut self, rest: &str, lines: &[&str], above: usize) -> usize {
         let name = self.items.last().map_or("", |last| &last.name);
         let (deep, alone, _) = distribute(lines, Some(Above { column: above, name }), "");
@@ -91,7 +88,7 @@ impl Layout {
                 last.after = rest.to_owned() + &deep.concat();
                 deep.len()
             }
-            // Deeper than items would stand, it cannot be what follows the list.
+            // Indented deeper than an item, so it does not follow the list.
             None if !deep.is_empty() => {
                 let is_set_off = lines.get(deep.len()).is_some_and(|line| !is_comment(line));
                 let count = deep.len() + usize::from(is_set_off);
@@ -106,7 +103,7 @@ impl Layout {
         }
     }
 
-    /// Puts an item before the one that has this index now: directly below the one above.
+    /// Inserts an item before this index, directly below the item above.
     pub(super) fn insert(&mut self, index: usize, mut item: Item) {
         item.room.clone_from(&self.room);
         if index == 0 {
@@ -115,7 +112,7 @@ impl Layout {
         self.items.insert(index.min(self.items.len()), item);
     }
 
-    /// Takes items out, by their indices in order, with what is their own.
+    /// Removes items by their sorted indices, with what belongs to them.
     pub(super) fn remove(&mut self, goes: &[usize]) {
         let mut left = Vec::with_capacity(self.items.len());
         let mut alone = String::new();
@@ -132,7 +129,7 @@ impl Layout {
         self.tail.insert_str(0, &alone);
     }
 
-    /// A blank line below a comment that heads the list, or it would look like the next item's.
+    /// Puts a blank line below a comment about the list, which would otherwise look like the next item's.
     fn set_off(&mut self) {
         let last = self.header.rfind('\n').map_or("", |at| &self.header[at..]);
         if is_comment(last) {
@@ -140,10 +137,11 @@ impl Layout {
         }
     }
 
-    /// Whether text alone does not tell if a comment above the first item is its own.
+    /// Whether the text alone does not say if a comment above the first item is the item's.
     fn is_ambiguous(&self, first: &Item) -> bool {
-        let heads = self.header.is_empty() && first.alone.is_empty() && first.own.contains('#');
-        heads && !self.is_titled && !names(&first.own, &first.name)
+        let heads =
+            self.header.is_empty() && first.alone.is_empty() && first.comments.contains('#');
+        heads && !self.is_titled && !names(&first.comments, &first.name)
     }
 
     /// The text between the brackets, or below the key.
@@ -161,26 +159,26 @@ impl Layout {
                 _ => &item.room,
             };
             let Item { alone, core, after, .. } = item;
-            let own = self.own(index);
+            let comments = self.comments(index);
             let comma = if comma { "," } else { "" };
             // Writing to a string cannot fail.
-            let _ = write!(out, "{alone}{own}{room}{core}{comma}{after}");
+            let _ = write!(out, "{alone}{comments}{room}{core}{comma}{after}");
         }
         out + &self.tail
     }
 
-    /// What is an item's own, with comments in its column where they would be read as those of the item that
-    /// has come to stand above it.
-    fn own(&self, index: usize) -> Cow<'_, str> {
-        let Item { own, name, room, .. } = &self.items[index];
+    /// The comments of an item, moved to its column if they would otherwise be read as those of the item that is now
+    /// above it.
+    fn comments(&self, index: usize) -> Cow<'_, str> {
+        let Item { comments, name, room, .. } = &self.items[index];
         let Some(above) = index.checked_sub(1).map(|above| &self.items[above]) else {
-            return own.into();
+            return comments.into();
         };
         let above = Above { column: column(&above.room), name: &above.name };
-        let (_, all) = lines(own);
+        let (_, all) = lines(comments);
         let (deep, alone, kept) = distribute(&all, Some(above), name);
         if deep.is_empty() {
-            return own.into();
+            return comments.into();
         }
         let aligned = |line: &&str| match is_comment(line) {
             true => format!("{room}{}", line.trim_start()),
@@ -205,7 +203,7 @@ impl Layout {
         let deeper = format!("{indent}  ");
         for item in &mut self.items {
             item.alone = on_lines(&item.alone, indent);
-            item.own = on_lines(&item.own, indent);
+            item.comments = on_lines(&item.comments, indent);
             item.room = format!("{newline}{indent}");
             let rest = item.after.split(['\r', '\n']).next().unwrap_or_default().trim();
             let rest = if rest.is_empty() { String::new() } else { format!(" {rest}") };
@@ -221,7 +219,7 @@ impl Layout {
     }
 }
 
-/// Whether all of this is blank, but for comments.
+/// Whether all of this is blanks and comments.
 pub(super) fn is_all_trivia(rest: &str, lines: &[&str]) -> bool {
     let rest = rest.trim_start();
     (rest.is_empty() || rest.starts_with('#')) && lines.iter().all(|line| is_trivia(line))

@@ -1,12 +1,11 @@
-//! Edits of previews.yaml in place: comments, order and style of everything else stay.
+//! Edits previews.yaml in place: comments, order and style of everything else stay.
 //!
-//! A comment directly above a preview is the preview's. Directly below the line of the list it could be about
-//! either: it is the list's, which loses nothing, unless it says the first preview's name, the line of the
-//! list has a comment of its own, or a blank line stands before it.
+//! A comment directly above a preview is the preview's. Directly below the line of the list, a comment could be about
+//! either. It is taken for the list's, and so never lost, unless it has the name of the first preview, or the line of
+//! the list has a comment of its own, or there is a blank line before it.
 //!
-//! Previews are inserted by name and removed with the comments that are theirs, so two edits of different
-//! previews give the same bytes in either order, where the list is in the order of names and no comment
-//! stands alone between two of them.
+//! Previews are inserted by name and removed with their comments. So two edits of different previews give the same
+//! bytes in either order, if the list is sorted by name and no comment stands alone between two of them.
 
 mod added;
 mod document;
@@ -30,26 +29,26 @@ use crate::validate::is_dns_label;
 use crate::yaml::Node;
 use document::Document;
 
-/// What `set` gives one preview.
+/// What `set` writes into one preview.
 #[derive(Debug, Clone, Default)]
 pub struct Setting {
     /// The preview's name; it is added where it does not exist.
     pub name: String,
-    /// Services, `NAME` or `NAMESPACE/NAME`, and their images, in the order given; of two of one service, the last
-    /// counts. An image that is empty is the baseline's.
+    /// Services, `NAME` or `NAMESPACE/NAME`, and their images, in the order given; the last of one service counts. An
+    /// empty image means that of the baseline.
     pub images: Vec<(String, String)>,
     /// Pull requests; one that is listed already gets a new commit.
     pub changes: Vec<Change>,
-    /// When the preview may go: an RFC 3339 time.
+    /// When the preview expires: an RFC 3339 time.
     pub expires: Option<String>,
-    /// Whether services and changes that are not named here go.
+    /// Whether to remove services and changes that are not named here.
     pub replace: bool,
-    /// When the event happened that this is about.
+    /// The time of the event behind this edit.
     pub event: Option<Timestamp>,
 }
 
 impl Setting {
-    /// Each service once and each pull request once: what is said last counts.
+    /// Keeps each service and each pull request once; the last one counts.
     fn settled(&self) -> Self {
         let mut settled = Self { images: Vec::new(), changes: Vec::new(), ..self.clone() };
         for (service, image) in &self.images {
@@ -71,26 +70,26 @@ impl Setting {
         settled
     }
 
-    /// The preview that this makes where there was none.
+    /// The new preview that this setting describes.
     fn preview(&self) -> Node {
-        let mut entry = vec![("name", Node::string(&self.name))];
+        let mut preview = vec![("name", Node::string(&self.name))];
         if !self.changes.is_empty() {
-            entry.push(("changes", Node::list(self.changes.iter().map(change_node))));
+            preview.push(("changes", Node::list(self.changes.iter().map(change_node))));
         }
         let services = self.images.iter().map(|(name, image)| service_node(name, image));
-        entry.push(("services", Node::list(services)));
+        preview.push(("services", Node::list(services)));
         if let Some(expires) = &self.expires {
-            entry.push(("expires", Node::string(expires)));
+            preview.push(("expires", Node::string(expires)));
         }
-        Node::map(entry)
+        Node::map(preview)
     }
 }
 
 /// Adds a preview, or changes the one of this name.
 ///
 /// # Errors
-/// The preview is new and has no service; a service lists containers or workloads of which none has
-/// the repository of the new image; or the text cannot be edited in place.
+/// The preview is new and has no service; or a service lists containers or workloads and none has the repository of
+/// the new image; or the text cannot be edited in place.
 pub fn set(sources: &Sources, node: &Node, setting: &Setting) -> Result<String, Refused> {
     let setting = setting.settled();
     if let Some(expires) = setting.expires.as_ref().filter(|expires| time(expires).is_none()) {
@@ -108,7 +107,7 @@ pub fn set(sources: &Sources, node: &Node, setting: &Setting) -> Result<String, 
         return Err(Diagnostic::new(&code::BAD_NAME, message, help).into());
     }
     let mut document = open(sources, node);
-    // Who sets it wants it open.
+    // Setting a preview opens it again.
     races::forget(&mut document, |closed| closed.text_at(&["name"]) == Some(&setting.name))?;
     let name_of = |preview: &Node| preview.text_at(&["name"]) == Some(&setting.name);
     let Some(index) = previews(node).iter().position(name_of) else {
@@ -122,7 +121,7 @@ pub fn set(sources: &Sources, node: &Node, setting: &Setting) -> Result<String, 
     for change in &setting.changes {
         set_change(&mut document, &path, change)?;
     }
-    // After the additions, so that no list becomes empty in between and loses its style.
+    // Removals come last, so that no list is empty in between and loses its style.
     if setting.replace {
         refuse_others(&previews(node)[index], &setting)?;
         if !setting.images.is_empty() {
@@ -142,7 +141,7 @@ pub fn set(sources: &Sources, node: &Node, setting: &Setting) -> Result<String, 
     Ok(document.into_text())
 }
 
-/// Refuses to replace what a preview has for pull requests of other repositories.
+/// Refuses `replace` if the preview has pull requests of other repositories, which it would remove.
 fn refuse_others(preview: &Node, setting: &Setting) -> Result<(), Refused> {
     let changes = preview.get("changes").map(Node::items).unwrap_or_default();
     let is_named = |change: &&Node| {
@@ -173,8 +172,9 @@ pub fn remove(
     Ok((document.into_text(), names))
 }
 
-/// Removes the previews of these names, and notes that they were closed at this time; one that the file
-/// knows in a later state stays, and so does one that stands for another pull request than `pull`. Returns the new text, with the names of those that were closed.
+/// Removes the previews of these names, and records that they were closed at this time. A preview stays if the file
+/// has a later state of it, or if it has other pull requests than `pull`. Returns the new text and the names of those
+/// that were closed.
 ///
 /// # Errors
 /// The text cannot be edited in place.
@@ -201,8 +201,8 @@ pub fn close(
     Ok((document.into_text(), closed))
 }
 
-/// Removes previews whose time is over, or of whose pull requests none is open, and forgets those that were
-/// closed long ago. Returns the new text with the names of the first two.
+/// Removes previews that have expired or none of whose pull requests is open, and drops records of previews closed
+/// long ago. Returns the new text, and the names of the first two.
 ///
 /// # Errors
 /// The text cannot be edited in place.
@@ -231,7 +231,7 @@ fn take_out(document: &mut Document, goes: impl Fn(&Node) -> bool) -> Result<Vec
     Ok(names)
 }
 
-/// Whether a preview's time is over. One without `expires` stays for ever.
+/// Whether a preview has expired. One without `expires` never does.
 fn is_expired(preview: &Node, now: Timestamp) -> bool {
     preview.text_at(&["expires"]).and_then(time).is_some_and(|expires| expires <= now)
 }
@@ -281,7 +281,7 @@ fn set_image(
 ) -> Result<(), Refused> {
     let path = format!("{preview}.services");
     let services = document.node.at_path(&path).map(Node::items).unwrap_or_default();
-    let Some(index) = entry_of(services, service)? else {
+    let Some(index) = service_index(services, service)? else {
         return append(document, preview, "services", service_node(service, image));
     };
     let path = format!("{path}[{index}]");
@@ -330,8 +330,9 @@ fn set_image(
 /// [`Trust::Fork`] as it is written.
 const FORK: &str = "fork";
 
-/// The index of the entry that is meant, if there is one. A name alone does not say which of two namespaces is.
-fn entry_of(services: &[Node], service: &str) -> Result<Option<usize>, Refused> {
+/// The index of the entry that `service` names, if there is one. A name without a namespace is ambiguous if entries
+/// of two namespaces have it.
+fn service_index(services: &[Node], service: &str) -> Result<Option<usize>, Refused> {
     let is_meant = |index: &usize| is_service(&services[*index], service);
     let mut found = (0..services.len()).filter(is_meant);
     let Some(first) = found.next() else { return Ok(None) };
@@ -353,12 +354,12 @@ fn set_change(document: &mut Document, preview: &str, change: &Change) -> Result
         Some(index) => {
             let path = format!("{path}[{index}]");
             document.set(&path, "commit", &change.commit)?;
-            // Trust is taken away by whoever asks for it, and given back by hand.
+            // Any edit may mark a change as a fork; only a person may take the mark away.
             if change.trust == Trust::Fork {
                 document.set(&path, "trust", FORK)?;
             }
             match change.updated.as_str() {
-                // When this state was is not known. A comment may hold the key where it is.
+                // The time of this state is unknown. The key stays if a comment holds it there.
                 "" => document
                     .remove_key(&path, "updated")
                     .or_else(|_| document.set(&path, "updated", "")),
@@ -369,7 +370,7 @@ fn set_change(document: &mut Document, preview: &str, change: &Change) -> Result
     }
 }
 
-/// Adds an item at the end of a list, which is made where there is none.
+/// Adds an item at the end of a list. The list is created if needed.
 fn append(document: &mut Document, path: &str, key: &str, item: Node) -> Result<(), Refused> {
     let list = format!("{path}.{key}");
     match document.node.at_path(&list) {

@@ -1,5 +1,5 @@
-//! Builds that end late, and closes that are lost: which of two edits is about the later state of a pull
-//! request. Times are those of the events, so nothing depends on a clock or on who runs first.
+//! Decides which of two edits is about the later state of a pull request: builds can end late, and closes can get
+//! lost. Times are those of events, so the result does not depend on a clock or on which edit runs first.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +12,10 @@ use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::spec::{known_by, time};
 use crate::yaml::Node;
 
-/// Why a setting is about an earlier state than the file, if it is.
+/// The reason why a setting is older than the file, if it is.
 ///
 /// # Errors
-/// A time of the file cannot be read: which of the two is later cannot be told.
+/// A time in the file cannot be read, so the two cannot be compared.
 pub fn is_late(node: &Node, setting: &Setting) -> Result<Option<String>, Refused> {
     let Some(event) = setting.event else { return Ok(None) };
     let name = &setting.name;
@@ -29,7 +29,7 @@ pub fn is_late(node: &Node, setting: &Setting) -> Result<Option<String>, Refused
     Ok(latest.map(|latest| format!("{name} is listed as of {latest}, and this is of {event}")))
 }
 
-/// Whether the file knows a state of a preview's pull requests, or their close, that is later than this.
+/// Whether the file has a state of a preview's pull requests, or their close, later than this.
 pub(super) fn is_known_later(node: &Node, name: &str, at: Timestamp) -> Result<bool, Refused> {
     let preview = previews(node).iter().find(|one| one.text_at(&["name"]) == Some(name));
     let changes = preview.and_then(|one| one.get("changes")).map(Node::items).unwrap_or_default();
@@ -37,7 +37,7 @@ pub(super) fn is_known_later(node: &Node, name: &str, at: Timestamp) -> Result<b
     Ok(known.is_some_and(|known| known > at))
 }
 
-/// Whether a preview is there for another pull request than this one, or for another one as well.
+/// Whether a preview lists any other pull request than this one.
 pub(super) fn stands_for_another(
     node: &Node,
     name: &str,
@@ -48,24 +48,24 @@ pub(super) fn stands_for_another(
     changes.iter().any(|change| !is_pull(change, repository, *number))
 }
 
-/// Notes that the pull request of a preview was closed.
+/// Records that the pull request of a preview was closed.
 pub(super) fn close(document: &mut Document, name: &str, at: Timestamp) -> Result<(), Refused> {
     let at = &at.to_string();
-    let entry = Node::map([("name", Node::string(name)), ("at", Node::string(at))]);
+    let record = Node::map([("name", Node::string(name)), ("at", Node::string(at))]);
     let Some(list) = document.node.at(&["spec", "closed"]) else {
-        return document.add_key("spec", "closed", Node::list([entry]));
+        return document.add_key("spec", "closed", Node::list([record]));
     };
     let items = list.items();
     match items.iter().position(|one| one.text_at(&["name"]) == Some(name)) {
         Some(index) => document.set(&format!("spec.closed[{index}]"), "at", at),
         None => {
             let behind = items.iter().position(|one| one.text_at(&["name"]) > Some(name));
-            document.insert("spec.closed", behind.unwrap_or(items.len()), entry)
+            document.insert("spec.closed", behind.unwrap_or(items.len()), record)
         }
     }
 }
 
-/// Forgets closed previews.
+/// Removes records of closed previews.
 pub(super) fn forget(document: &mut Document, goes: impl Fn(&Node) -> bool) -> Result<(), Refused> {
     let items = document.node.at(&["spec", "closed"]).map(Node::items).unwrap_or_default();
     let indices: Vec<usize> = (0..items.len()).filter(|&index| goes(&items[index])).collect();
@@ -80,23 +80,23 @@ pub(super) fn forget(document: &mut Document, goes: impl Fn(&Node) -> bool) -> R
     Ok(())
 }
 
-/// Removes the list of closed previews, which is empty, if the next of them brings the same bytes back: two
-/// edits may come in either order.
+/// Removes the empty list of closed previews, if adding the next one brings the same bytes back: two edits can come
+/// in either order.
 fn forget_list(document: &mut Document) {
-    let entry = || Node::map([("name", Node::string("a")), ("at", Node::string("b"))]);
+    let record = || Node::map([("name", Node::string("a")), ("at", Node::string("b"))]);
     let (mut kept, mut without) = (document.clone(), document.clone());
     if without.remove_key("spec", "closed").is_err() {
         return;
     }
     let mut added = without.clone();
-    let both = kept.insert("spec.closed", 0, entry()).is_ok()
-        && added.add_key("spec", "closed", Node::list([entry()])).is_ok();
+    let both = kept.insert("spec.closed", 0, record()).is_ok()
+        && added.add_key("spec", "closed", Node::list([record()])).is_ok();
     if both && kept.text == added.text {
         *document = without;
     }
 }
 
-/// Whether a closed preview can be forgotten: no build takes a month.
+/// Whether the record of a closed preview can be dropped: no build takes a month.
 pub(super) fn is_old(closed: &Node, now: Timestamp) -> bool {
     let at = closed.text_at(&["at"]).and_then(time);
     at.and_then(|at| at.checked_add(720.hours()).ok()).is_some_and(|then| then <= now)
@@ -104,16 +104,16 @@ pub(super) fn is_old(closed: &Node, now: Timestamp) -> bool {
 
 fn closed_at(node: &Node, name: &str) -> Result<Option<Timestamp>, Refused> {
     let closed = node.at(&["spec", "closed"]).map(Node::items).unwrap_or_default();
-    // Branches that were merged may have brought two.
+    // A merge of branches can leave two records of one preview.
     latest(closed.iter().filter(|one| one.text_at(&["name"]) == Some(name)), "at")
 }
 
-/// The latest of the times that some entries have; one that cannot be read could be later than all others.
+/// The latest time of some entries. A time that cannot be read counts as the latest.
 fn latest<'n>(
-    entries: impl Iterator<Item = &'n Node>,
+    records: impl Iterator<Item = &'n Node>,
     key: &str,
 ) -> Result<Option<Timestamp>, Refused> {
-    let said = entries.filter_map(|entry| entry.get(key));
+    let said = records.filter_map(|record| record.get(key));
     let said = said.filter(|said| !said.is_null() && said.text() != Some(""));
     let times = said.map(|said| {
         let text = said.text().unwrap_or_default();
@@ -135,11 +135,11 @@ pub struct Open {
 }
 
 impl Open {
-    /// Reads lines of `REPOSITORY#NUMBER`; a line without a number says that the list is one of that
-    /// repository, even if none is open.
+    /// Reads lines of `REPOSITORY#NUMBER`. A line without a number says that the list covers this repository even if
+    /// nothing in it is open.
     ///
     /// # Errors
-    /// Names the first line that is neither.
+    /// The first line that is neither.
     pub fn read(text: &str) -> Result<Self, String> {
         let mut open = Self::default();
         for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
@@ -162,8 +162,8 @@ impl Open {
         Ok(open)
     }
 
-    /// Whether none of a preview's pull requests is open, as far as the list of `now` can tell: it must be
-    /// about all of them, and know their latest state.
+    /// Whether none of a preview's pull requests is open, as far as the list from `now` can tell: it must cover all
+    /// their repositories, and be newer than their state in the file.
     #[must_use]
     pub fn lacks(&self, preview: &Node, now: Timestamp) -> bool {
         let changes = preview.get("changes").map(Node::items).unwrap_or_default();

@@ -1,30 +1,30 @@
-//! The layout of a sequence of a document, and the splices that an edit of it makes.
+//! Reads the layout of a sequence from the text, and writes an edited one back.
 
 use super::document::{Document, Splice};
 use super::layout::{Item, Layout, Style, is_all_trivia};
 use super::trivia::{comma, indentation, is_comment, is_trivia, lines};
 use crate::yaml::{Key, Node};
 
-/// A sequence: its layout, and which bytes of the text that is.
+/// A sequence: its layout, and its bytes in the text.
 pub(super) struct Sequence {
     pub(super) layout: Layout,
     /// The bytes that the layout was read from.
     range: std::ops::Range<usize>,
-    /// Where the value stands, behind the colon, if it is not in brackets.
+    /// The bytes of the value behind the colon, if it is not in brackets.
     value: Option<std::ops::Range<usize>>,
-    /// How far the dashes stand to the right of the key.
+    /// How many columns the dashes are indented from the key.
     pub(super) indent: usize,
-    /// Whether `[]` stands for this style here.
+    /// Whether an empty list of this style is written as `[]`.
     is_usual: bool,
 }
 
 impl Document {
-    /// Reads how a sequence is laid out; nothing where that is not understood.
+    /// Reads the layout of a sequence; `None` if it is not understood.
     pub(super) fn sequence(&self, parent: &Node, key: &Key, list: &Node) -> Option<Sequence> {
         if self.is_flow(list) {
             let range = list.place.range();
             let inner = &self.text[range.start + 1..range.end - 1];
-            // Brackets on a line of their own stay, and comments above them: they say how the list is written.
+            // Brackets on their own line stay, and so do comments above them, which are about the list.
             let is_near = !self.text[key.place.range().end..range.start].contains('\n');
             let is_block_map = is_near && !self.is_flow(parent);
             let is_blank = list.items().is_empty() && !inner.contains('\n');
@@ -73,7 +73,7 @@ impl Document {
         let range = list.place.range();
         let value = if is_empty && !range.is_empty() { range.end.max(colon) } else { colon };
         let open = self.line_stop(value);
-        // Brackets stand behind an anchor, if there is one, and before a comment.
+        // The bracket comes after an anchor, if there is one, and before a comment.
         let head = &self.text[colon..open];
         let head = &head[..head.find('#').filter(|_| !is_empty).unwrap_or(head.len())];
         let colon = if is_empty { colon } else { colon + head.trim_end().len() };
@@ -96,7 +96,7 @@ impl Document {
         let (rest, mut gap) = lines(below);
         gap.truncate(gap.iter().take_while(|line| is_trivia(line)).count());
         if rest.len() + gap.iter().map(|line| line.len()).sum::<usize>() == below.len() {
-            // The end of the text is no line.
+            // The end of the text is not a line.
             gap.pop_if(|last| last.trim().is_empty());
         }
         if !is_all_trivia(rest, &[]) {
@@ -193,8 +193,8 @@ impl Document {
         Some(layout)
     }
 
-    /// Reads what stands between the last item of a list, or its opening bracket, and its closing one: what is on
-    /// the same line, the lines below it, and the blanks before the bracket.
+    /// Reads the text between the last item, or the opening bracket, and the closing bracket: the rest of the line,
+    /// the lines below it, and the blanks before the bracket.
     fn read_closer(
         &self,
         layout: &mut Layout,
@@ -222,12 +222,12 @@ impl Document {
             && !is_comment(last)
             && !indentation(last).is_empty()
         {
-            // Blanks on a line say where the items stood.
+            // The blanks of a line record where the items were.
             layout.room = format!("{}{}", layout.newline, indentation(last));
             below = lines;
         }
         if list.items().is_empty() && !self.is_quoted() {
-            // A blank line says that no comma stood behind the last item.
+            // A blank line records that there was no comma behind the last item.
             match below {
                 [lines @ .., last] if !is_comment(last) => below = lines,
                 _ => layout.trailing = true,
@@ -236,7 +236,7 @@ impl Document {
         layout.tail = below.concat() + &closer;
     }
 
-    /// Where the items of a list stand that has none, as far as the rest of it tells.
+    /// The position of items in a list that has none, guessed from the rest of the list.
     fn usual_room(&self, layout: &Layout) -> String {
         let text = format!("{}{}", layout.header, layout.tail);
         let (_, lines) = lines(&text);
@@ -246,7 +246,7 @@ impl Document {
         }
     }
 
-    /// What an edited sequence makes of the text.
+    /// The splices that write an edited sequence.
     pub(super) fn splices(&self, list: &Node, sequence: Sequence) -> Vec<Splice> {
         let Sequence { mut layout, range, value, indent, is_usual } = sequence;
         let is_empty = layout.items.is_empty();
@@ -266,7 +266,7 @@ impl Document {
                 let room = if is_near || layout.column() == 0 { "" } else { &layout.room };
                 layout.tail.insert_str(closer, &format!("{comma}{room}"));
             }
-            // The blank says that items stood side by side.
+            // The blank records that the items were on one line.
             Style::Inline(_) if is_empty => {
                 (layout.open, layout.tail) = (" ".to_owned(), String::new());
             }
@@ -277,7 +277,7 @@ impl Document {
             let brackets = match self.list_indent(Some(list)) {
                 _ if !is_empty => String::new(),
                 usual if usual == indent => " []".to_owned(),
-                // Where nothing else shows it, the room says where the dashes stood.
+                // If nothing else shows it, the blanks record where the dashes were.
                 _ => format!(" [{:1$}]", "", indent + 2),
             };
             splices.push((value, brackets));
@@ -287,8 +287,8 @@ impl Document {
     }
 }
 
-/// The texts between the brackets and the items without their commas, which are made anew; and whether they are
-/// neat. Where a comma does not follow its item, or two items share a line, all of it is laid out anew.
+/// The texts between items, without the commas, which are written anew. The second value says whether they are neat:
+/// if a comma does not follow its item, or two items share a line, the whole list is laid out anew.
 fn without_commas(gaps: &[&str]) -> (Vec<String>, bool) {
     let mut is_neat = true;
     let without = gaps.iter().enumerate().map(|(index, gap)| {

@@ -1,43 +1,46 @@
-//! Where the values of a text begin and end, beyond what the tree's places say.
+//! Finds where values begin and end in the text, where the places of the tree are not precise enough.
 
 use super::document::Document;
 use super::trivia::{is_trivia, lines};
 use crate::yaml::{Data, Key, Node};
 
-/// How far a sequence stands to the right of its key, where the text shows no example.
+/// How many columns a sequence is indented from its key, if the text has no example.
 const LIST_INDENT: usize = 2;
 
 impl Document {
-    /// The entry of a mapping, if it is written there: a merge key brings entries from elsewhere.
+    /// The entry of a mapping, if it is written there and not brought by a merge key.
     pub(super) fn entry<'n>(&self, map: &'n Node, key: &str) -> Option<&'n (Key, Node)> {
         let entry = map.entries().iter().find(|(found, _)| found.text == key)?;
-        self.own_entries(map).any(|own| std::ptr::eq(own, entry)).then_some(entry)
+        self.written_entries(map).any(|written| std::ptr::eq(written, entry)).then_some(entry)
     }
 
-    fn own_entries<'n>(&self, map: &'n Node) -> impl DoubleEndedIterator<Item = &'n (Key, Node)> {
+    fn written_entries<'n>(
+        &self,
+        map: &'n Node,
+    ) -> impl DoubleEndedIterator<Item = &'n (Key, Node)> {
         let range = map.place.range();
         map.entries().iter().filter(move |(key, _)| range.contains(&key.place.range().start))
     }
 
-    /// Behind the colon of a key. A key without a value may have none.
+    /// The byte behind the colon of a key. A key without a value may have no colon.
     pub(super) fn colon(&self, key: &Key) -> Option<usize> {
         let rest = self.text[key.place.range().end..].trim_start();
         rest.starts_with(':').then(|| self.text.len() - rest.len() + 1)
     }
 
-    /// Where nothing is written: what would be written stands there, behind a blank.
+    /// Where the value of an empty key would be written, behind a blank.
     pub(super) fn empty_at(&self, key: &Key, value: &Node) -> Option<usize> {
         let (colon, range) = (self.colon(key)?, value.place.range());
         if !range.is_empty() {
             return None;
         }
-        // Behind an anchor, if there is one.
+        // Behind the anchor, if there is one.
         let is_near = range.start > colon && !self.text[colon..range.start].contains('\n');
         Some(if is_near { range.start } else { colon })
     }
 
-    /// Whether a collection stands in brackets. A block collection begins where its first item or key does,
-    /// which may itself stand in some.
+    /// Whether a collection is in brackets. A block collection begins at its first item or key, which can itself be
+    /// in brackets.
     pub(super) fn is_flow(&self, node: &Node) -> bool {
         let range = node.place.range();
         let (open, first) = match &node.data {
@@ -49,8 +52,8 @@ impl Document {
         self.text[range].starts_with(open) && is_inside
     }
 
-    /// Behind the last character of a value. The place of a block collection reaches to what
-    /// follows it, over comments; its last line with a value does not.
+    /// The byte behind the last character of a value. The place of a block collection reaches over comments to what
+    /// follows it; this ends at its last line with a value.
     pub(super) fn content_end(&self, node: &Node) -> usize {
         let range = node.place.range();
         if self.is_flow(node) || self.text[range.clone()].starts_with('*') {
@@ -58,10 +61,11 @@ impl Document {
         }
         match &node.data {
             Data::Map(_) => {
-                let end = self.own_entries(node).next_back().map_or(range.start, |(key, value)| {
-                    let empty = self.empty_at(key, value);
-                    empty.unwrap_or_else(|| self.content_end(value))
-                });
+                let end =
+                    self.written_entries(node).next_back().map_or(range.start, |(key, value)| {
+                        let empty = self.empty_at(key, value);
+                        empty.unwrap_or_else(|| self.content_end(value))
+                    });
                 self.with_merged(end, range.end)
             }
             Data::List(items) => {
@@ -72,7 +76,7 @@ impl Document {
         }
     }
 
-    /// Lines of a collection behind its last value: merge keys, which the tree does not have.
+    /// Includes merge keys behind the last value, which the tree does not have.
     fn with_merged(&self, end: usize, most: usize) -> usize {
         let Some(text) = self.text.get(end..most) else { return end };
         let (rest, lines) = lines(text);
@@ -92,13 +96,13 @@ impl Document {
         let text = &self.text[range.clone()];
         let keeps = self.block_header(node).is_some_and(|(_, header)| header.contains('+'));
         match text.rfind('\n').filter(|_| keeps) {
-            // Blank lines below are part of the text.
+            // Blank lines below belong to the text of the scalar.
             Some(last) => range.start + text[..last].trim_end_matches('\r').len(),
             None => range.start + text.trim_end().len(),
         }
     }
 
-    /// What says that a scalar is a block, `|` or `>-`, and where it stands.
+    /// The header of a block scalar, `|` or `>-`, and its place.
     pub(super) fn block_header(&self, node: &Node) -> Option<(usize, &str)> {
         let start = node.place.range().start;
         if !matches!(node.data, Data::Scalar { plain: false, .. }) {
@@ -126,7 +130,7 @@ impl Document {
     /// The last scalar of a value.
     pub(super) fn last_scalar<'n>(&self, node: &'n Node) -> &'n Node {
         let last = match &node.data {
-            Data::Map(_) => self.own_entries(node).next_back().map(|(_, value)| value),
+            Data::Map(_) => self.written_entries(node).next_back().map(|(_, value)| value),
             Data::List(items) => items.last(),
             Data::Scalar { .. } => None,
         };
@@ -137,7 +141,7 @@ impl Document {
         self.text[..at].rfind('\n').map_or(0, |found| found + 1)
     }
 
-    /// Before the line break of the line that holds `at`.
+    /// The end of the line that holds `at`, without its line break.
     pub(super) fn line_stop(&self, at: usize) -> usize {
         let line =
             self.text[at..].find('\n').map_or(&self.text[at..], |end| &self.text[at..at + end]);
@@ -148,13 +152,13 @@ impl Document {
         at - self.line_start(at)
     }
 
-    /// The blanks that the line of a place begins with.
+    /// The blanks at the start of the line of a place.
     pub(super) fn indent(&self, at: usize) -> &str {
         let line = &self.text[self.line_start(at)..];
         &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
     }
 
-    /// Where the dash of an item of a block sequence stands.
+    /// The place of the dash of an item in a block sequence.
     pub(super) fn dash(&self, item: &Node) -> usize {
         let mut line = self.line_start(item.place.range().start);
         loop {
@@ -166,7 +170,7 @@ impl Document {
         }
     }
 
-    /// How far sequences stand to the right of their keys: as the first of the text does, without this one.
+    /// How many columns sequences are indented from their keys: as in the first of the text, except this one.
     pub(super) fn list_indent(&self, without: Option<&Node>) -> usize {
         fn first(document: &Document, node: &Node, without: Option<&Node>) -> Option<usize> {
             let is_out = |value: &Node| without.is_some_and(|out| std::ptr::eq(out, value));

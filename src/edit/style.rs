@@ -1,4 +1,4 @@
-//! How new values are written: as the text around them is.
+//! Writes new values in the style of the text around them.
 
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
@@ -20,12 +20,12 @@ impl Document {
             && first.is_some_and(|(key, _)| self.text[key.place.range()].starts_with('"'))
     }
 
-    /// Whether each key stands on a line of its own, although in braces.
+    /// Whether keys are on lines of their own, although in braces.
     pub(super) fn spans_lines(&self) -> bool {
         self.is_quoted() && self.first_gap().contains('\n')
     }
 
-    /// Whether no blank stands behind a colon.
+    /// Whether there is no blank behind a colon.
     pub(super) fn is_compact(&self) -> bool {
         let first = self.node.entries().first();
         self.is_quoted()
@@ -34,7 +34,7 @@ impl Document {
                 .is_some_and(|colon| !self.text[colon..].starts_with(char::is_whitespace))
     }
 
-    /// By how much one level stands to the right of another in braces.
+    /// The indentation of one level in braces.
     pub(super) fn unit(&self) -> &str {
         match self.first_gap().rfind('\n') {
             Some(line) if self.is_quoted() => &self.first_gap()[line + 1..],
@@ -42,7 +42,7 @@ impl Document {
         }
     }
 
-    /// What stands between a brace that opens the text and the first key.
+    /// The text between a brace that opens the document and the first key.
     fn first_gap(&self) -> &str {
         let first = self.node.entries().first().filter(|_| self.is_flow(&self.node));
         first.map_or("", |(key, _)| {
@@ -50,8 +50,8 @@ impl Document {
         })
     }
 
-    /// A collection as lines of block style, without the blanks before the first and the line break behind
-    /// the last. Sequences in it stand `list_indent` columns to the right of their keys.
+    /// A collection in block style, without the first indentation and the last line break. Sequences in it are
+    /// indented `list_indent` columns from their keys.
     pub(super) fn block_text(&self, node: &Node, indent: usize, list_indent: usize) -> String {
         let mut out = String::new();
         write_item(&mut out, node, indent, list_indent);
@@ -80,7 +80,7 @@ impl Document {
         }
     }
 
-    /// A value in brackets or braces as it stands where every value has lines of its own.
+    /// A value in brackets or braces, with each item or key on its own line.
     pub(super) fn lines_text(&self, node: &Node, indent: &str) -> String {
         if !self.spans_lines() {
             return self.flow_text(node);
@@ -96,7 +96,7 @@ impl Document {
     }
 }
 
-/// A string that means itself in block and in flow style.
+/// A string, quoted if block or flow style needs it.
 pub(super) fn scalar(text: &str) -> String {
     if is_safe_plain(text) && !text.contains([',', '[', ']', '{', '}']) {
         text.to_owned()

@@ -1,8 +1,8 @@
-//! What stands between the values of a text: blank lines, comments, commas.
+//! The text between values: blank lines, comments, commas.
 //!
-//! A line is held with the line break before it, so that the last one of a text is like any other.
+//! A line is kept with the line break before it, so that the last line is like any other.
 
-/// Cuts a text into the rest of a line, and the lines that follow.
+/// Splits a text into the rest of the current line, and the lines that follow.
 pub(super) fn lines(text: &str) -> (&str, Vec<&str>) {
     let mut starts: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
     for start in &mut starts {
@@ -25,12 +25,12 @@ pub(super) fn is_trivia(line: &str) -> bool {
     line.trim().is_empty() || is_comment(line)
 }
 
-/// Where the text of a line begins.
+/// The column of the first character that is not blank.
 pub(super) fn column(line: &str) -> usize {
     indentation(line).len()
 }
 
-/// What stands between a line break and the text of the line.
+/// The blanks at the start of the line.
 pub(super) fn indentation(line: &str) -> &str {
     let line = line.trim_start_matches(['\r', '\n']);
     &line[..line.len() - line.trim_start().len()]
@@ -43,9 +43,9 @@ pub(super) struct Above<'n> {
     pub(super) name: &'n str,
 }
 
-/// Cuts the lines between two items: those of the item above, comments indented deeper than it; comments that
-/// stand alone, with a blank line below; and those of the item below. A comment directly above the item below
-/// that says its name is that one's in any column.
+/// Divides the lines between two items into three: comments of the item above, which are indented deeper than it;
+/// comments that stand alone, with a blank line below; and comments of the item below. A comment directly above the
+/// item below that has its name belongs to it in any column.
 pub(super) fn distribute<'l, 't>(
     lines: &'l [&'t str],
     above: Option<Above<'_>>,
@@ -70,11 +70,11 @@ pub(super) fn distribute<'l, 't>(
     let (deep, rest) = lines.split_at(deep);
     let between = &rest[..rest.len() - glued(rest)];
     let last = between.iter().rposition(|line| is_comment(line));
-    let (alone, own) = rest.split_at(last.map_or(0, |last| last + 2));
-    (deep, alone, own)
+    let (alone, below) = rest.split_at(last.map_or(0, |last| last + 2));
+    (deep, alone, below)
 }
 
-/// Whether a comment says a name, as a word.
+/// Whether a comment has a name in it, as a word.
 pub(super) fn names(comment: &str, name: &str) -> bool {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let is_free = |at: usize| {
@@ -83,7 +83,7 @@ pub(super) fn names(comment: &str, name: &str) -> bool {
     !name.is_empty() && comment.match_indices(name).any(|(at, _)| is_free(at))
 }
 
-/// Where a comma stands in what follows a value in brackets, outside of comments.
+/// The place of the comma behind a value in brackets, outside of comments.
 pub(super) fn comma(text: &str) -> Option<usize> {
     let mut at = 0;
     while let Some(found) = text[at..].find([',', '#']) {
@@ -105,11 +105,11 @@ mod tests {
         let text = "\n      # of the one above\n\n    # alone\n\n# of the one below";
         let (rest, lines) = lines(text);
         let above = Some(Above { column: 4, name: "pr-1" });
-        let (deep, alone, own) = distribute(&lines, above, "pr-2");
+        let (deep, alone, below) = distribute(&lines, above, "pr-2");
         assert_eq!(rest, "");
         assert_eq!(deep, ["\n      # of the one above"]);
         assert_eq!(alone, ["\n", "\n    # alone", "\n"]);
-        assert_eq!(own, ["\n# of the one below"]);
+        assert_eq!(below, ["\n# of the one below"]);
     }
 
     #[test]
@@ -117,8 +117,8 @@ mod tests {
         let cut = |text: &str| {
             let (_, lines) = lines(text);
             let above = Some(Above { column: 4, name: "pr-1" });
-            let (deep, alone, own) = distribute(&lines, above, "pr-2");
-            [deep.concat(), alone.concat(), own.concat()]
+            let (deep, alone, below) = distribute(&lines, above, "pr-2");
+            [deep.concat(), alone.concat(), below.concat()]
         };
         let (of_above, of_below) = ("\n      # of pr-1", "\n      # wait\n      # for pr-2");
         assert_eq!(cut(of_below), ["", "", of_below]);

@@ -1,4 +1,4 @@
-//! Objects of Flux around artifacts of previews: where each is, and what tells Flux of a push.
+//! Flux objects around artifacts of previews: the OCIRepositories, and the Receiver that is called after a push.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::yaml::Node;
 
 use super::meta;
 
-/// The OCIRepository of a preview's artifact, with the metadata. Its tag is the name of the object.
+/// The OCIRepository of a preview's artifact. The tag is the name of the object.
 pub(super) fn repository(config: &Config, metadata: ObjectMeta) -> Object {
     let artifacts = &config.previews.spec.flux.artifacts;
     let mut object = Object::from_typed(&OciRepository {
@@ -32,8 +32,8 @@ pub(super) fn repository(config: &Config, metadata: ObjectMeta) -> Object {
     object
 }
 
-/// The Receiver by which whoever pushes tells Flux which artifacts are new, where one is wanted. The call
-/// holds the names of their sources: `{"sources": ["shop.pr-42"]}`.
+/// The Receiver that is called after a push, if one is configured. The call contains the names of the changed
+/// sources: `{"sources": ["shop.pr-42"]}`.
 pub(super) fn receiver(config: &Config) -> Option<Object> {
     let flux = &config.previews.spec.flux;
     let secret_ref = &flux.artifacts.receiver.as_ref()?.secret_ref;

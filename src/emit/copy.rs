@@ -1,5 +1,5 @@
-//! Copies of the baseline's objects: the body as it was, in the preview's namespace, without what
-//! belongs to the original alone.
+//! Makes copies of the baseline's objects: the body as it is, in the preview's namespace, without what belongs to the
+//! original alone.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,10 +10,10 @@ use crate::model::{Mesh, ServiceName, pod_spec_mut, services_domain};
 use crate::plan::{Body, Copied, Environment, Plan, Room, subject_applies};
 use crate::yaml::{Data, Node};
 
-/// The annotation by which a Service says which namespaces see it.
+/// The annotation of a Service with the namespaces that see it.
 const EXPORT_TO: &str = "networking.istio.io/exportTo";
 
-/// The file of a copy: one per service, one for what several services share, and one for policies.
+/// The file of a copy. Each service has one; there is one for objects of several services, and one for policies.
 pub(super) fn file_of<'p>(copied: &Copied<'p>) -> Cow<'p, str> {
     const TAKEN: [&str; 6] =
         ["kustomization", "namespace", "routes", "policies", "aliases", "common"];
@@ -29,7 +29,7 @@ pub(super) fn file_of<'p>(copied: &Copied<'p>) -> Cow<'p, str> {
 /// Names of ServiceAccounts.
 pub(super) type Accounts<'e> = BTreeSet<&'e str>;
 
-/// The ServiceAccounts of a preview, by the namespace of the baseline; every namespace has the one called `default`.
+/// The ServiceAccounts of a preview, by namespace of the baseline. `default` exists in every namespace.
 pub(super) fn accounts<'e>(env: &'e Environment<'_>) -> BTreeMap<&'e str, Accounts<'e>> {
     let rooms = env.rooms.iter().map(|room| (room.baseline, BTreeSet::from(["default"])));
     let mut accounts: BTreeMap<&str, Accounts<'_>> = rooms.collect();
@@ -40,7 +40,7 @@ pub(super) fn accounts<'e>(env: &'e Environment<'_>) -> BTreeMap<&'e str, Accoun
     accounts
 }
 
-/// What a copy depends on besides its original, changes of it and the preview's name, in words.
+/// The cache key of a copy: what it depends on besides its original, its changes and the preview's name.
 pub(super) fn depends_on<'e: 'a, 'a>(
     env: &'e Environment<'_>,
     accounts: impl FnOnce() -> &'a Accounts<'e>,
@@ -56,7 +56,7 @@ pub(super) fn depends_on<'e: 'a, 'a>(
     }
     let accounts = accounts();
     if matches!(copied.body, Body::Changed(_)) {
-        // Its subjects may be others than those of the original.
+        // The accounts of the preview decide which subjects stay.
         return accounts.iter().copied().collect();
     }
     let subjects = copied.original.node.get("subjects").map(Node::items).unwrap_or_default();
@@ -64,7 +64,7 @@ pub(super) fn depends_on<'e: 'a, 'a>(
     subjects.iter().map(|subject| if stays(subject) { "stays" } else { "goes" }).collect()
 }
 
-/// A copy in a namespace of the preview, of this body.
+/// Makes a copy with this body in a namespace of the preview.
 pub(super) fn copy<'e: 'a, 'a>(
     plan: &Plan<'_>,
     env: &Environment<'_>,
@@ -75,9 +75,9 @@ pub(super) fn copy<'e: 'a, 'a>(
     meta::strip_original(&mut node);
     let metadata = node.make(&["metadata"]);
     metadata.set("namespace", Node::string(&room.namespace));
-    let own = metadata.make(&["labels"]);
+    let kept = metadata.make(&["labels"]);
     for (key, value) in labels(plan.config, Some(env.name)) {
-        own.set(key, Node::string(value));
+        kept.set(key, Node::string(value));
     }
     in_front(metadata, &["name", "namespace", "labels", "annotations"]);
     match node.text_at(&["kind"]).unwrap_or_default() {
@@ -86,7 +86,7 @@ pub(super) fn copy<'e: 'a, 'a>(
         "Sidecar" => sidecar(&mut node, env, room),
         "RoleBinding" => role_binding(&mut node, room, accounts()),
         "ServiceMonitor" | "PodMonitor" => {
-            // Without it a monitor selects in its own namespace, which is what a copy is for.
+            // Without this field a monitor selects in its own namespace, as a copy should.
             node.make(&["spec"]).remove("namespaceSelector");
         }
         _ => {}
@@ -104,9 +104,9 @@ pub(super) fn copy<'e: 'a, 'a>(
     copy
 }
 
-/// Lets pods find the names of the baseline's services behind those of the preview's own. Kubernetes puts what `searches`
-/// lists behind the domain of the pod's namespace, unless the pod has a resolver of its own. One that asks the node's
-/// resolver finds no Service by its name, in the baseline neither.
+/// Adds the baseline's domain to the DNS search list of a pod, behind that of the preview. Kubernetes appends
+/// `searches` to the domain of the pod's namespace, unless the pod sets its own resolver. A pod that uses the node's
+/// resolver finds no Service by name, in the baseline neither.
 /// See <https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-dns-config>.
 fn search(pod: &mut Node, baseline: &str, preview: &str) {
     let is_on_host = pod.get("hostNetwork").is_some_and(Node::is_true);
@@ -127,8 +127,8 @@ fn search(pod: &mut Node, baseline: &str, preview: &str) {
     pod.make(&["dnsConfig"]).set("searches", Node::list(searches));
 }
 
-/// A Service keeps its ports and selector; addresses, node ports and load balancers stay with the
-/// original. A headless one stays so where it is not routed.
+/// Adapts the copy of a Service. It keeps ports and selector; addresses, node ports and load balancers stay with the
+/// original. A headless one stays headless if it is not routed.
 fn service(node: &mut Node, plan: &Plan<'_>, room: &Room<'_>) {
     let baseline = room.baseline;
     if let Some(annotations) = node.at_mut(&["metadata", "annotations"])
@@ -159,15 +159,15 @@ fn service(node: &mut Node, plan: &Plan<'_>, room: &Room<'_>) {
     }
 }
 
-/// A DestinationRule of all services of the baseline is one of all services of the preview; and a server that proves
-/// by name who it is has the name of the copy's account.
+/// Adapts the copy of a DestinationRule. A rule for all services of the baseline becomes one for all services of the
+/// preview, and names in server certificates become those of the copies' accounts.
 fn destination_rule(node: &mut Node, env: &Environment<'_>, room: &Room<'_>) {
     let Room { baseline, namespace, .. } = room;
     let spec = node.make(&["spec"]);
-    let own = format!(".{baseline}.svc.{}", env.domain);
+    let domain = format!(".{baseline}.svc.{}", env.domain);
     let host = spec.text_at(&["host"]).unwrap_or_default();
-    let covers = host.strip_prefix('*').is_some_and(|rest| own.ends_with(rest));
-    if !covers && host.ends_with(&own) {
+    let covers = host.strip_prefix('*').is_some_and(|rest| domain.ends_with(rest));
+    if !covers && host.ends_with(&domain) {
         // Of a service that the preview does not change.
         return;
     }
@@ -178,19 +178,14 @@ fn destination_rule(node: &mut Node, env: &Environment<'_>, room: &Room<'_>) {
     rename_servers(spec, &from, &to);
 }
 
-/// Rewrites the names that servers may have.
+/// Rewrites the names that certificates of servers may have.
 fn rename_servers(node: &mut Node, from: &str, to: &str) {
     match &mut node.data {
         Data::Map(entries) => {
             for (key, value) in entries {
-                if key.text == "subjectAltNames" {
-                    for name in value.items_mut() {
-                        if let Some(text) = name.text().filter(|text| text.contains(from)) {
-                            *name = Node::string(text.replace(from, to));
-                        }
-                    }
-                } else {
-                    rename_servers(value, from, to);
+                match key.text.as_str() {
+                    "subjectAltNames" => rename_texts(value.items_mut(), from, to),
+                    _ => rename_servers(value, from, to),
                 }
             }
         }
@@ -199,8 +194,16 @@ fn rename_servers(node: &mut Node, from: &str, to: &str) {
     }
 }
 
-/// A Sidecar sees from the preview what it sees from the baseline: where it names its own namespace, both
-/// are meant, and so is an alias where it names the service behind it.
+fn rename_texts(items: &mut [Node], from: &str, to: &str) {
+    for item in items {
+        if let Some(text) = item.text().filter(|text| text.contains(from)) {
+            *item = Node::string(text.replace(from, to));
+        }
+    }
+}
+
+/// Adapts the copy of a Sidecar, so that it sees from the preview what the original sees from the baseline: its own
+/// namespace becomes both namespaces, and a service behind an alias comes with the alias.
 /// See <https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioEgressListener>.
 fn sidecar(node: &mut Node, env: &Environment<'_>, room: &Room<'_>) {
     let baseline = room.baseline;
@@ -234,7 +237,7 @@ fn sidecar(node: &mut Node, env: &Environment<'_>, room: &Room<'_>) {
     }
 }
 
-/// A RoleBinding keeps the subjects that are, or include, a copied ServiceAccount.
+/// Adapts the copy of a RoleBinding: only subjects that are, or include, a copied ServiceAccount stay.
 fn role_binding(node: &mut Node, room: &Room<'_>, accounts: &Accounts<'_>) {
     let (baseline, namespace) = (room.baseline, room.namespace.as_str());
     let Some(Data::List(subjects)) = node.get_mut("subjects").map(|node| &mut node.data) else {

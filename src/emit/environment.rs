@@ -1,5 +1,5 @@
-//! The Namespace of a preview, what tests read about it, aliases of unaffected services, and the
-//! Sidecar that keeps its proxies small.
+//! Makes the Namespace of a preview, the ConfigMap that tests read, aliases of unaffected services, and the Sidecar
+//! that limits what its proxies know.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,18 +18,19 @@ use crate::yaml::Node;
 /// The name of the ConfigMap that tests read.
 pub(super) const CONFIG_MAP: &str = "anabranch";
 
-/// What tests read: values by their variable.
+/// The data of the ConfigMap: values by variable.
 pub(super) type Facts<'p> = Vec<(&'static str, Cow<'p, str>)>;
 
 /// Tells Flux to create an object that is absent, and never to take over one that exists.
 const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
 
-/// A Namespace of a preview.
+/// Makes a Namespace of a preview.
 ///
-/// In a tree it stands twice. The one in `flux/` is the parent's: Flux makes namespaces before it
-/// checks anything else and remembers only what it applied whole, so where the first apply of a
-/// preview is refused, its own Kustomization would forget the Namespace and nobody would remove it.
-/// The preview's folder has it as well, `owned`, for whoever applies that alone; there Flux must not
+/// A tree has it in two files. The one in `flux/` belongs to the parent Kustomization: Flux creates namespaces before
+/// it checks anything else, and records only what it applied completely. If the first apply of a preview were
+/// refused, its own Kustomization would not know the Namespace, and nobody would remove it.
+///
+/// The folder of the preview has it too, with `owned`, for whoever applies only that folder. There, Flux must not
 /// take it from its owner.
 /// See <https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources>.
 pub(super) fn namespace(
@@ -90,8 +91,8 @@ pub(super) fn config_map(
     })
 }
 
-/// What tests read through `envFrom`. Values go this way and not through Flux' substitution, which
-/// turns a commit of digits into a number.
+/// The variables that tests read through `envFrom`. They do not go through Flux' substitution, which turns a commit
+/// of digits into a number.
 pub(super) fn facts<'p>(plan: &'p Plan<'p>, index: usize, room: &'p Room<'p>) -> Facts<'p> {
     let env = &plan.environments[index];
     let spec = &plan.config.previews.spec;
@@ -126,13 +127,13 @@ pub(super) fn facts<'p>(plan: &'p Plan<'p>, index: usize, room: &'p Room<'p>) ->
     facts
 }
 
-/// Words with a space between them; mostly there is one.
+/// Joins words with spaces; mostly there is one.
 fn joined<'p>(words: impl Iterator<Item = Cow<'p, str>>) -> Cow<'p, str> {
     let mut words: SmallVec<[Cow<'p, str>; 8]> = words.collect();
     if words.len() > 1 { words.join(" ").into() } else { words.pop().unwrap_or_default() }
 }
 
-/// An ExternalName Service for a name that copies may call and that leads to the baseline.
+/// Makes the alias of a name that copies may call: an ExternalName Service that leads to the baseline.
 /// See <https://kubernetes.io/docs/concepts/services-networking/service/#externalname>.
 pub(super) fn alias(plan: &Plan<'_>, env: &Environment<'_>, alias: Alias<'_>) -> Object {
     let name = alias.name();
@@ -141,8 +142,7 @@ pub(super) fn alias(plan: &Plan<'_>, env: &Environment<'_>, alias: Alias<'_>) ->
         Alias::Declared(_) => None,
     };
     let namespace = &env.room(name.namespace).namespace;
-    // The host behind an ExternalName is the same from everywhere: no need to go through the
-    // baseline.
+    // The target of an ExternalName is the same from everywhere, so the alias names it directly.
     let host = external.map_or_else(|| plan.catalog.home.host(name), str::to_owned);
     Object::from_typed(&Service {
         metadata: meta::managed(plan.config, name.name, namespace, Some(env.name)),
@@ -155,8 +155,8 @@ pub(super) fn alias(plan: &Plan<'_>, env: &Environment<'_>, alias: Alias<'_>) ->
     })
 }
 
-/// The Sidecar of a namespace of a preview: its proxies know this namespace, that of the baseline with the aliases
-/// of this preview alone, the control plane, and whatever other namespaces the input shows.
+/// Makes the Sidecar of a preview's namespace. Its proxies know this namespace, the baseline's with only this
+/// preview's aliases, the control plane, and other namespaces of the input.
 pub(super) fn sidecar(plan: &Plan<'_>, env: &Environment<'_>, room: &Room<'_>) -> Object {
     let baseline = room.baseline;
     let mut hosts = vec![

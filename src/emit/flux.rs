@@ -1,9 +1,8 @@
-//! Flux Kustomizations: environments and their shared parts in the tree, gates in the stream, and
-//! suites in both.
+//! Makes Flux Kustomizations: of environments and shared parts in the tree, gates in the stream, and suites in both.
 //!
-//! A suite depends on its environment with the same source and without `readyExpr`, so Flux runs it
-//! on exactly the revision that is healthy. Its names end in a hash of what is tested, so a new
-//! commit is a new Job and the old one is pruned.
+//! A suite depends on its environment with the same source and without `readyExpr`, so Flux runs it on exactly the
+//! revision that is healthy. The names of its objects end in a hash of what is tested, so a new commit is a new Job
+//! and the old one is pruned.
 //! See <https://fluxcd.io/flux/components/kustomize/kustomizations/>.
 
 use std::borrow::Cow;
@@ -24,29 +23,29 @@ use crate::yaml::{Node, mark};
 /// Hash of the content of each suite, by its name.
 pub(crate) type Suites = BTreeMap<String, String>;
 
-/// The two shapes of output.
+/// The shape of the output: a stream or a tree.
 #[derive(Debug, Clone, Copy)]
 pub enum OutputShape<'a> {
     /// Everything that one Flux Kustomization can apply.
     Stream,
     /// A folder with a Flux Kustomization for each preview.
     Tree {
-        /// What is in the suites, which are copied into the tree.
+        /// The hashes of the suites, which are copied into the tree.
         suites: &'a Suites,
-        /// Path in the Flux source of what belongs to no single preview, such as `./`.
+        /// Path in the Flux source of the shared objects, such as `./`.
         root: &'a str,
-        /// Each preview is an artifact of its own.
+        /// Whether each preview is an artifact of its own.
         cut: bool,
     },
 }
 
-/// What makes Flux objects.
+/// Makes Flux objects.
 #[derive(Debug)]
 pub(super) struct Flux<'a> {
     plan: &'a Plan<'a>,
     shape: OutputShape<'a>,
     has_shared: bool,
-    /// Kustomizations of a tree that suites wait for, besides their environment.
+    /// Kustomizations that suites of a tree wait for, besides their environment.
     applied_first: Vec<String>,
     /// The Kustomization of a tree that delivers the baseline.
     delivers: Option<String>,
@@ -63,14 +62,13 @@ pub(super) enum Part {
     Suite(usize),
 }
 
-/// What a Kustomization says of a preview besides its name and namespace: values by what they are,
-/// in an order of their own.
+/// What a Kustomization contains about a preview besides its name and namespace: labelled values, in a fixed order.
 pub(super) type Facts<'a> = Vec<(&'a str, String)>;
 
-/// The annotations that notification-controller adds to an event, and comments show.
+/// The prefix of annotations that notification-controller adds to an event, and that comments show.
 const EVENT: &str = "event.toolkit.fluxcd.io/";
 
-/// The label by which controllers of Flux share objects among them.
+/// The label by which Flux controllers divide objects among them.
 /// See <https://fluxcd.io/flux/installation/configuration/sharding/>.
 const SHARD: &str = "sharding.fluxcd.io/key";
 
@@ -78,13 +76,13 @@ fn set_shard(object: &mut Object, shard: String) {
     object.node.make(&["metadata", "labels"]).set(SHARD, Node::string(shard));
 }
 
-/// When a preview is over, for whoever watches the cluster; `prune` reads it in the file.
+/// The annotation with the expiry, for tools that watch the cluster. `prune` reads it from the file.
 fn expiry<'f>(env: &Environment<'_>) -> impl Iterator<Item = (&'f str, String)> {
     let expires = env.preview.expires.as_str();
     (!expires.is_empty()).then(|| (EXPIRES, expires.to_owned())).into_iter()
 }
 
-/// The workloads that the health of a preview is the health of.
+/// The workloads whose health is that of the preview.
 fn workloads<'e, 'a>(env: &'e Environment<'a>) -> impl Iterator<Item = &'e Copied<'a>> {
     let is_workload = |copy: &&Copied<'_>| {
         let Id { group, kind, .. } = &copy.original.id;
@@ -96,7 +94,7 @@ fn workloads<'e, 'a>(env: &'e Environment<'a>) -> impl Iterator<Item = &'e Copie
 impl<'a> Flux<'a> {
     pub(super) fn new(plan: &'a Plan<'a>, shape: OutputShape<'a>) -> Self {
         let routing = &plan.routing;
-        // New objects of no single preview, and objects of the baseline that change.
+        // New shared objects, and objects of the baseline that change.
         let shared = routing.host_rules().any(|rules| !rules.extends())
             || !routing.left_to_others.is_empty();
         let changed =
@@ -113,7 +111,7 @@ impl<'a> Flux<'a> {
         flux
     }
 
-    /// Whether objects can be made with [marks](mark): the path of a tree is the only text that is no input.
+    /// Whether objects can be made with [marks](mark). Only the path of a tree is text that is not checked as input.
     pub(super) fn takes_marks(&self) -> bool {
         match self.shape {
             OutputShape::Stream => true,
@@ -126,8 +124,8 @@ impl<'a> Flux<'a> {
         matches!(self.shape, OutputShape::Tree { cut: true, .. })
     }
 
-    /// What finds the artifact of a preview, where it has one of its own: nothing here changes while the
-    /// preview lives, but for the tag.
+    /// The objects that find the artifact of a preview, if it has its own. Only the tag changes while the preview
+    /// lives.
     pub(super) fn root(&self, env: &Environment<'_>) -> Vec<Object> {
         if !self.is_cut() {
             return Vec::new();
@@ -148,7 +146,7 @@ impl<'a> Flux<'a> {
         objects
     }
 
-    /// Whether the Namespaces of previews are applied beside their Kustomizations.
+    /// Whether Namespaces of previews are applied together with their Kustomizations.
     pub(super) fn owns_namespaces(&self) -> bool {
         matches!(self.shape, OutputShape::Tree { .. })
     }
@@ -164,7 +162,7 @@ impl<'a> Flux<'a> {
         first.into_iter().chain((0..tests).map(Part::Suite)).collect()
     }
 
-    /// What a Kustomization says of the preview of this index.
+    /// What a Kustomization contains about the preview with this index.
     pub(super) fn facts(&self, part: Part, index: usize) -> Facts<'a> {
         let env = &self.plan.environments[index];
         let mut facts = match part {
@@ -194,7 +192,7 @@ impl<'a> Flux<'a> {
         facts
     }
 
-    /// Which kustomize-controller applies a preview, where there are several.
+    /// The shard: the kustomize-controller that applies a preview, if there are several.
     fn shard(&self, env: &Environment<'_>) -> Option<String> {
         let shards = self.plan.config.previews.spec.flux.shards;
         (shards > 0).then(|| format!("previews-{}", share(env.name, shards)))
@@ -220,7 +218,7 @@ impl<'a> Flux<'a> {
         object
     }
 
-    /// Flux objects of no single preview, by file.
+    /// Shared Flux objects, by file.
     pub(super) fn common(&self) -> BTreeMap<&'static str, Vec<Object>> {
         let mut shared = Vec::new();
         if let OutputShape::Tree { .. } = self.shape {
@@ -256,7 +254,7 @@ impl<'a> Flux<'a> {
         }
     }
 
-    /// The source of what a preview's Kustomizations apply.
+    /// The source that a preview's Kustomizations apply from.
     fn source_of(&self, env: &Environment<'_>) -> SourceReference {
         if !self.is_cut() {
             return self.source();
@@ -273,7 +271,7 @@ impl<'a> Flux<'a> {
         )
     }
 
-    /// What every Kustomization of ours has.
+    /// The fields that all our Kustomizations have.
     fn base(&self, path: String) -> KustomizationSpec {
         let account = &self.plan.config.previews.spec.flux.service_account_name;
         KustomizationSpec {
@@ -288,7 +286,7 @@ impl<'a> Flux<'a> {
         }
     }
 
-    /// What a Kustomization has that applies objects of the baseline, or what was made of them.
+    /// The fields of a Kustomization that applies objects of the baseline, or objects made from them.
     fn of_objects(&self, path: String) -> KustomizationSpec {
         let config = self.plan.config;
         KustomizationSpec {
@@ -314,15 +312,14 @@ impl<'a> Flux<'a> {
         }
     }
 
-    /// The Kustomization of a folder that belongs to no single preview. It does not wait: what is
-    /// unhealthy there must not hold up anything.
+    /// The Kustomization of a shared folder. It does not wait: an unhealthy object there must not hold up anything.
     fn folder(&self, folder: &str) -> Object {
         let spec = KustomizationSpec { wait: Some(false), ..self.of_objects(self.path(folder)) };
         self.kustomization(self.metadata(&self.set_name(folder), None), spec)
     }
 
-    /// The Kustomization of a preview's environment. Where the baseline is delivered it comes first: routes
-    /// of a preview stand in its namespace.
+    /// The Kustomization of a preview's environment. If the output delivers the baseline, that comes first, because
+    /// routes of previews are in its namespace.
     fn environment(&self, env: &Environment<'_>) -> Object {
         let path = match self.is_cut() {
             true => "./objects".to_owned(),
@@ -335,8 +332,8 @@ impl<'a> Flux<'a> {
         self.kustomization(self.metadata(&self.set_name(env.name), Some(env.name)), spec)
     }
 
-    /// A Kustomization without objects whose health is that of the preview's workloads. It depends on
-    /// the parent that applies the stream, so it never sees the workloads of an older revision.
+    /// The gate: a Kustomization without objects whose health is that of the preview's workloads. It depends on the
+    /// parent that applies the stream, so it never sees the workloads of an older revision.
     fn gate(&self, env: &Environment<'_>, facts: Facts<'_>) -> Object {
         let flux = &self.plan.config.previews.spec.flux;
         let mut values = facts.into_iter().map(|(_, value)| value);
@@ -397,7 +394,7 @@ impl<'a> Flux<'a> {
         self.kustomization(metadata, spec)
     }
 
-    /// The label by which Alerts find the suites of a preview, where anybody is told of them.
+    /// The label by which Alerts select the suites of a preview, if anybody is notified.
     fn audience(&self, env: &Environment<'_>) -> Option<String> {
         let change = env.preview.changes.first()?;
         let notify = &self.plan.config.previews.spec.notify;
@@ -405,7 +402,7 @@ impl<'a> Flux<'a> {
         told.then(|| repository_label(&change.repository))
     }
 
-    /// What an event says of a preview.
+    /// The metadata of events about a preview.
     fn event_metadata(
         &self,
         env: &Environment<'_>,
@@ -421,8 +418,8 @@ impl<'a> Flux<'a> {
             report.replace("{commit}", commit).replace("{suite}", &suite.name)
         };
         let number = change.map(|change| change.number.to_string()).unwrap_or_default();
-        // Comments show whatever a failure says, and to everybody who reads the pull request. Their Provider passes
-        // over what names no pull request; a status says nothing but the suite and its result.
+        // Comments show the text of a failure to everybody who reads the pull request. Without the number of a pull
+        // request in the event, their Provider skips it. A status shows only the suite and its result.
         let is_fork = env.preview.fork().is_some();
         let facts = [
             ("commit", commit.to_owned()),
@@ -440,7 +437,7 @@ impl<'a> Flux<'a> {
         facts.filter(move |(key, _)| is_told(key))
     }
 
-    /// A hash of what is tested and by what: commits, changes, and the suite.
+    /// A hash of what is tested: commits, changes, and the suite.
     fn tested(&self, env: &Environment<'_>, suite: &Suite) -> String {
         let mut texts: Vec<Cow<'_, str>> = Vec::new();
         texts.extend(env.preview.changes.iter().map(|change| Cow::from(&change.commit)));
@@ -453,7 +450,7 @@ impl<'a> Flux<'a> {
     }
 }
 
-/// Adds everything that a preview says of a service.
+/// Adds all texts of a change to a service.
 fn add_texts<'t>(change: &'t ServiceChange, texts: &mut Vec<Cow<'t, str>>) {
     let replicas = change.replicas.to_string();
     texts.extend([Cow::from(&*change.name), Cow::from(&change.image), Cow::from(replicas)]);

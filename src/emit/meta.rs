@@ -1,4 +1,4 @@
-//! Metadata of what anabranch makes.
+//! Metadata of objects that anabranch makes.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::kube::meta::SUBSTITUTE;
 use crate::kube::{ObjectMeta, marks};
 use crate::spec::Config;
 
-/// Labels of an object of one preview, or of none, in their order.
+/// The labels of an object, of one preview or shared, in order.
 pub(super) fn labels<'l>(
     config: &'l Config,
     preview: Option<&'l str>,
@@ -15,7 +15,7 @@ pub(super) fn labels<'l>(
     preview.map(|preview| (marks::PREVIEW, preview)).into_iter().chain(always)
 }
 
-/// Metadata of an object that holds nothing of the user's: Flux must not substitute in it.
+/// Metadata of an object without content of the user. Flux must not substitute in it.
 pub(super) fn managed(
     config: &Config,
     name: &str,
@@ -28,7 +28,7 @@ pub(super) fn managed(
     }
 }
 
-/// Metadata of an object that holds parts of the user's, which may rely on substitution.
+/// Metadata of an object with content of the user, which may rely on substitution.
 pub(super) fn derived(
     config: &Config,
     name: &str,

@@ -1,10 +1,10 @@
-//! The plan as objects. Each kind has one home:
+//! Turns the plan into objects. Each kind has one home:
 //!
 //! | objects | file |
 //! |---|---|
 //! | Namespace, ConfigMap `anabranch`, aliases, Sidecar | `environment.rs` |
-//! | everything copied from the baseline | `copy.rs` |
-//! | what is added beside policies | `policies.rs` |
+//! | copies of objects of the baseline | `copy.rs` |
+//! | objects beside policies | `policies.rs` |
 //! | HTTPRoute, GRPCRoute, ReferenceGrant | `routing/gateway_api/` |
 //! | VirtualService | `routing/istio/` |
 //! | Flux Kustomizations | `flux.rs` |
@@ -12,7 +12,7 @@
 //! | ResourceQuota, LimitRange | `quota.rs` |
 //! | OCIRepository, Receiver | `artifacts.rs` |
 //!
-//! What most previews have alike is written once with holes and filled for each: see `template/`.
+//! What most previews have in common is written once with holes, which are filled for each preview: see `template/`.
 
 mod artifacts;
 mod copy;
@@ -36,7 +36,7 @@ use self::template::{Maker, Part, Parts, names_of};
 use crate::kube::{Id, Object, Order};
 use crate::plan::{Alias, Copied, Environment, Plan, Room};
 
-/// The file of a tree that an object of a preview belongs in.
+/// The file in a tree for an object of a preview.
 #[derive(Debug, Clone, Copy)]
 pub enum File<'p> {
     /// That of a copy.
@@ -73,21 +73,21 @@ pub struct Preview<'p, 'e> {
     /// Its namespaces.
     pub rooms: &'p [Room<'p>],
     /// Its environment, in order.
-    pub own: Vec<(File<'p>, Draft<'e>)>,
+    pub environment: Vec<(File<'p>, Draft<'e>)>,
     /// Its Flux objects; in a tree, the Namespace before them.
     pub flux: Vec<Draft<'e>>,
-    /// What finds its artifact, where it is one of its own.
+    /// The objects that find its artifact, if it has its own.
     pub root: Vec<Object>,
-    /// What fills the holes of its drafts for names.
+    /// The values for holes of names.
     names: HoleValues<'p>,
-    /// What fills all others.
+    /// The values for all other holes.
     values: PreviewValues,
 }
 
 impl<'e> Preview<'_, 'e> {
     /// Every object.
     pub fn all(&self) -> impl Iterator<Item = &Draft<'e>> {
-        self.own.iter().map(|(_, object)| object).chain(&self.flux)
+        self.environment.iter().map(|(_, object)| object).chain(&self.flux)
     }
 
     /// Whether this is one of its namespaces.
@@ -103,7 +103,7 @@ impl<'e> Preview<'_, 'e> {
     }
 }
 
-/// What belongs to no single preview.
+/// Objects that belong to no single preview.
 #[derive(Debug)]
 pub struct Common<'e> {
     /// New objects.
@@ -121,8 +121,8 @@ impl<'e> Common<'e> {
     }
 }
 
-/// A plan on its way to objects, one preview at a time: all of them together need many times the
-/// memory of their text.
+/// Turns a plan into objects, one preview at a time: all previews together would need many times the memory of their
+/// text.
 #[derive(Debug)]
 pub struct Emission<'p> {
     plan: &'p Plan<'p>,
@@ -172,8 +172,8 @@ impl<'p> Emission<'p> {
         std::iter::once(env.first_room()).chain(others).collect()
     }
 
-    /// The objects of the preview with this index, in the order of names. `spare` is empty and lends
-    /// its memory: one thread makes many previews.
+    /// The objects of the preview with this index; previews are sorted by name. `spare` is empty and lends its
+    /// memory: one thread makes many previews.
     #[must_use]
     pub fn preview<'e>(&'e self, index: usize, spare: &mut PreviewValues) -> Preview<'p, 'e> {
         let env = &self.plan.environments[index];
@@ -182,9 +182,9 @@ impl<'p> Emission<'p> {
         let aliases = self.plan.aliases(env);
         let parts =
             env.copies.len() + aliases.size_hint().1.unwrap_or_default() + maker.routes().len() + 4;
-        let mut own: Vec<(File<'p>, Draft<'e>)> = Vec::with_capacity(parts);
+        let mut environment: Vec<(File<'p>, Draft<'e>)> = Vec::with_capacity(parts);
         let mut add = |file: File<'p>, part: Part<'p>| {
-            maker.drafts(&part, |object| own.push((file, object)));
+            maker.drafts(&part, |object| environment.push((file, object)));
         };
         for room in &env.rooms {
             add(File::Namespace, Part::Namespace { room, owned });
@@ -193,7 +193,7 @@ impl<'p> Emission<'p> {
                 add(File::Namespace, Part::Quota(room));
             }
         }
-        // Originals have the order that what is made of them will have.
+        // Originals are in the order that the copies need.
         let mut copies = env.copies.iter().peekable();
         for alias in aliases {
             let number = match alias {
@@ -225,11 +225,11 @@ impl<'p> Emission<'p> {
         let values = spare.take();
         let names = names_of(env);
         let all = HoleValues { others: &values, ..names };
-        Order::by(own.iter().map(|(_, object)| object.key(all))).put(&mut own);
-        // Room was taken for an alias of every service; thousands of previews wait to be written.
-        own.shrink_to_fit();
+        Order::by(environment.iter().map(|(_, object)| object.key(all))).put(&mut environment);
+        // Capacity was reserved for an alias of every service, and thousands of previews wait to be written.
+        environment.shrink_to_fit();
         let root = self.parts.flux.root(env);
-        Preview { name: env.name, rooms: &env.rooms, own, flux, root, names, values }
+        Preview { name: env.name, rooms: &env.rooms, environment, flux, root, names, values }
     }
 
     /// The Flux objects of a preview, and before them the Namespaces that they own.

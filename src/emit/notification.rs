@@ -1,8 +1,8 @@
-//! Providers and Alerts: who hears of the suites of a repository's previews.
+//! Makes Providers and Alerts, which report the results of suites to pull requests.
 //!
-//! The status Alert lets through nothing but the end of a reconciliation, and a second one errors:
-//! anything wider posts success before a test has run, since every other event of a suite is of
-//! severity info as well. See <https://fluxcd.io/flux/components/notification/alerts/>.
+//! One Alert for the status selects only the end of a reconciliation, another one only errors. Anything wider posts
+//! success before a test has run, because every other event of a suite has the severity info as well. See
+//! <https://fluxcd.io/flux/components/notification/alerts/>.
 
 use std::collections::BTreeMap;
 

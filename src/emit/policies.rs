@@ -1,5 +1,5 @@
-//! What is added beside policies of the baseline: one object for all previews, in the namespace of the policy. And what
-//! keeps copies of a preview to the waypoints of their services.
+//! Makes the objects that are added beside policies of the baseline: one for all previews, in the namespace of the
+//! policy. Also the policies that let only the waypoint of a service call its copies.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use crate::plan::policies::{Account, Guard, Sibling};
 use crate::plan::{Environment, Plan};
 use crate::yaml::{Node, to_node};
 
-/// The label by which a policy is for one revision of Istio alone.
+/// The label that limits a policy to one revision of Istio.
 const REVISION: &str = "istio.io/rev";
 
-/// The object of a sibling. Its rules are parts of the user's, in which Flux may substitute.
+/// Makes the object of a sibling. Its rules are parts of the user's, in which Flux may substitute.
 pub(super) fn sibling(plan: &Plan<'_>, sibling: &Sibling<'_>) -> Object {
     let original = sibling.original;
     let name = marks::sibling(plan.config.set(), &original.id.name);
@@ -32,11 +32,11 @@ pub(super) fn sibling(plan: &Plan<'_>, sibling: &Sibling<'_>) -> Object {
     Object::from_node(node).expect("a policy keeps the kind that it was read with")
 }
 
-/// The policies of a preview about calls to its copies of a service that pass no waypoint.
+/// Makes the policies of a preview about calls to its copies that bypass the waypoint.
 pub(super) fn guard(plan: &Plan<'_>, env: &Environment<'_>, guard: &Guard<'_>) -> Vec<Object> {
     let service = guard.service.name();
     let principal = |namespace: &str, account: &str| format!("*/ns/{namespace}/sa/{account}");
-    let own = |accounts: &BTreeSet<Account<'_>>| -> Vec<String> {
+    let principals_of = |accounts: &BTreeSet<Account<'_>>| -> Vec<String> {
         let here = accounts.iter().filter_map(|(home, name)| Some((env.find_room(home)?, name)));
         here.map(|(room, name)| principal(&room.namespace, name)).collect()
     };
@@ -66,7 +66,7 @@ pub(super) fn guard(plan: &Plan<'_>, env: &Environment<'_>, guard: &Guard<'_>) -
     };
     let refuses = guard.refuses.iter().map(|others| {
         let waypoint = principal(others.waypoint.namespace, others.waypoint.name);
-        let principals = [waypoint].into_iter().chain(own(&others.accounts));
+        let principals = [waypoint].into_iter().chain(principals_of(&others.accounts));
         let mut source = Node::map([("notPrincipals", texts(principals))]);
         if !others.namespaces.is_empty() {
             let namespaces = others.namespaces.iter().map(|name| (*name).to_owned());
@@ -74,7 +74,7 @@ pub(super) fn guard(plan: &Plan<'_>, env: &Environment<'_>, guard: &Guard<'_>) -
         }
         policy(format!("{service}.waypoint"), "DENY", source)
     });
-    let admitted = own(&guard.admits);
+    let admitted = principals_of(&guard.admits);
     let admits = (!admitted.is_empty()).then(|| {
         let source = Node::map([("principals", texts(admitted))]);
         policy(format!("{service}.inside"), "ALLOW", source)

@@ -1,4 +1,5 @@
-//! ResourceQuota and LimitRange of a preview's namespace: what previews.yaml says, with quantities as texts.
+//! Makes the ResourceQuota and LimitRange of a preview's namespace, as previews.yaml says. Quantities are written as
+//! strings.
 
 use super::meta;
 use crate::kube::Object;
@@ -9,7 +10,7 @@ use crate::yaml::{Data, Node};
 /// The name of both.
 const NAME: &str = "anabranch";
 
-/// Those that `limits.quota` asks for.
+/// The objects that `limits.quota` asks for.
 pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>, room: &Room<'_>) -> Vec<Object> {
     let object = |kind, spec| {
         let metadata = meta::managed(plan.config, NAME, &room.namespace, Some(env.name));
@@ -23,7 +24,7 @@ pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>, room: &Room<'_>) -> V
     range.into_iter().chain(hard).collect()
 }
 
-/// A tree whose scalars are texts, as the API server writes quantities: people write `pods: 20` as well.
+/// Turns all scalars into strings, as the API server writes quantities. People write `pods: 20` as well.
 fn as_text(node: &Node) -> Node {
     match &node.data {
         Data::Map(entries) => {

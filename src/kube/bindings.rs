@@ -1,21 +1,21 @@
-//! Annotations and labels that bind a pod, or its ServiceAccount, to something beside its manifest: a row each.
+//! Annotations and labels that bind a pod, or its ServiceAccount, to something outside its manifest: one row each.
 
-/// What a key binds to.
+/// One key, and what it binds to.
 #[derive(Debug)]
 pub(crate) struct Binding {
-    /// Where it stands.
+    /// Where the key is written.
     pub(crate) on: On,
     /// The key; `*` at its end stands for any text.
     pub(crate) key: &'static str,
     pub(crate) to: To,
 }
 
-/// Where a key stands.
+/// Where a key is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum On {
     /// An annotation of a pod template.
     Pod,
-    /// An annotation of a pod template or, where that has none, of the Namespace.
+    /// An annotation of a pod template or, if that has none, of the Namespace.
     PodOrNamespace,
     /// A label of a pod template.
     PodLabel,
@@ -23,16 +23,16 @@ pub(crate) enum On {
     Account,
 }
 
-/// What a key binds to.
+/// One key, and what it binds to.
 #[derive(Debug)]
 pub(crate) enum To {
-    /// An object of the pod's namespace, which is copied: its group and kind, and how it is named.
+    /// An object in the pod's namespace, which is copied: its group and kind, and how the value names it.
     Object(&'static str, &'static str, Form),
     /// The objects of Dapr that a pod sees, which are copied.
     Dapr,
-    /// Something outside that knows the original by its namespace and name: in words, and what to do.
+    /// Something outside that knows the original by its namespace and name. A description, and the remedy.
     Identity(&'static str, &'static str),
-    /// An address that two pods cannot have.
+    /// An address that two pods cannot share.
     Address,
 }
 
@@ -41,11 +41,11 @@ pub(crate) enum To {
 pub(crate) enum Form {
     /// By its name.
     Name,
-    /// By its name, its namespace and name, or `true` where there is one alone.
+    /// By its name, by namespace and name, or by `true` if there is only one.
     NameOrTrue,
-    /// In a list, between commas or in JSON, of names with or without namespace.
+    /// In a list of names with or without namespace, separated by commas or in JSON.
     List,
-    /// By volumes, in JSON.
+    /// In volumes, as JSON.
     Volumes,
 }
 
@@ -55,7 +55,7 @@ const fn row(on: On, key: &'static str, to: To) -> Binding {
 
 const NETWORK: &str = "NetworkAttachmentDefinition";
 
-/// What is done where a role of Vault trusts accounts of some namespaces.
+/// The remedy for roles of Vault that trust accounts of some namespaces.
 const BIND_ROLE: &str =
     "let the role be bound to the namespaces of previews too, or patch the annotations away";
 
@@ -186,7 +186,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
 ];
 
 impl Binding {
-    /// Whether a key is this one.
+    /// Whether a key matches.
     pub(crate) fn is(&self, key: &str) -> bool {
         match self.key.strip_suffix('*') {
             Some(begin) => key.starts_with(begin),

@@ -19,11 +19,11 @@ pub(crate) struct Kustomization {
     pub kind: &'static str,
     /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// What it says.
+    /// Its spec.
     pub spec: KustomizationSpec,
 }
 
-/// What a Kustomization says. Durations are Go durations.
+/// The spec of a Kustomization. Durations are Go durations.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KustomizationSpec {
@@ -40,30 +40,30 @@ pub(crate) struct KustomizationSpec {
     /// Suffix of all their names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name_suffix: Option<String>,
-    /// How often drift is mended.
+    /// How often drift is corrected.
     pub interval: &'static str,
-    /// How soon a failure is tried again.
+    /// How soon it is retried after a failure.
     pub retry_interval: &'static str,
     /// How long readiness may take.
     pub timeout: String,
-    /// What is no longer in the source is deleted.
+    /// Whether objects that are no longer in the source are deleted.
     pub prune: bool,
-    /// Readiness means that all objects are healthy.
+    /// Whether readiness means that all objects are healthy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wait: Option<bool>,
-    /// Objects whose health counts, where `wait` is not set.
+    /// Objects whose health counts if `wait` is not set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<HealthCheck>,
-    /// Whom Flux acts as.
+    /// The ServiceAccount that Flux impersonates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_account_name: Option<String>,
-    /// How encrypted objects are read.
+    /// How encrypted objects are decrypted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decryption: Option<Node>,
     /// Which variables are substituted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub post_build: Option<Node>,
-    /// What is changed of what kustomize builds.
+    /// Patches of the output of kustomize.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub patches: Vec<Patch>,
 }
@@ -71,7 +71,7 @@ pub(crate) struct KustomizationSpec {
 /// A patch of a Kustomization.
 #[derive(Debug, Serialize)]
 pub(crate) struct Patch {
-    /// Objects of which kinds.
+    /// The kinds that it applies to.
     pub target: PatchedKinds,
     /// A strategic merge patch.
     pub patch: &'static str,
@@ -85,7 +85,7 @@ pub(crate) struct PatchedKinds {
 }
 
 impl Patch {
-    /// Takes away every object whose kind holds `Secret`: Secrets, and what makes them.
+    /// Deletes every object whose kind contains `Secret`: Secrets, and objects that make them.
     pub(crate) const WITHOUT_SECRETS: Self = Self {
         target: PatchedKinds { kind: ".*Secret.*" },
         patch: "$patch: delete\napiVersion: v1\nkind: Secret\nmetadata:\n  name: any\n",
@@ -103,7 +103,7 @@ pub(crate) struct OciRepository {
     pub kind: &'static str,
     /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// What it says.
+    /// Its spec.
     pub spec: OciRepositorySpec,
 }
 
@@ -112,15 +112,15 @@ pub(crate) const OCI_REPOSITORY: &str = "OCIRepository";
 /// The API version of sources.
 pub(crate) const SOURCE: &str = "source.toolkit.fluxcd.io/v1";
 
-/// What an OCIRepository says.
+/// The spec of an OCIRepository.
 #[derive(Debug, Serialize)]
 pub(crate) struct OciRepositorySpec {
-    /// The repository, from `oci://` on.
+    /// The URL of the repository, with `oci://`.
     pub url: String,
-    /// Which artifact of it.
+    /// Which artifact in it.
     #[serde(rename = "ref")]
     pub reference: OciReference,
-    /// How often Flux looks by itself.
+    /// How often Flux looks without a call of the Receiver.
     pub interval: &'static str,
 }
 
@@ -131,7 +131,7 @@ pub(crate) struct OciReference {
     pub tag: String,
 }
 
-/// A notification Receiver: an address where Flux is told to look at sources.
+/// A notification Receiver: a URL that makes Flux look at sources when it is called.
 /// See <https://fluxcd.io/flux/components/notification/receivers/>.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -142,26 +142,26 @@ pub(crate) struct Receiver {
     pub kind: &'static str,
     /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// What it says.
+    /// Its spec.
     pub spec: ReceiverSpec,
 }
 
-/// What a Receiver says.
+/// The spec of a Receiver.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReceiverSpec {
-    /// Its type, which says how a call proves where it comes from.
+    /// Its type: how callers authenticate.
     #[serde(rename = "type")]
     pub type_: &'static str,
     /// Secret with the `token` that calls are signed with.
     pub secret_ref: Name,
-    /// Objects it may tell.
+    /// Objects that a call can trigger.
     pub resources: Vec<ReceiverResource>,
-    /// CEL expression that says which of them a call is for.
+    /// CEL expression that selects the objects of a call.
     pub resource_filter: &'static str,
 }
 
-/// Objects that a Receiver may tell.
+/// Objects that a Receiver can trigger.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReceiverResource {
@@ -171,10 +171,10 @@ pub(crate) struct ReceiverResource {
     pub kind: &'static str,
     /// Their name, or `*`.
     pub name: String,
-    /// Their namespace, where it is another one.
+    /// Their namespace, if it is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// Labels they must have, where the name is `*`.
+    /// Labels they must have, if the name is `*`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub match_labels: BTreeMap<String, String>,
 }
@@ -193,7 +193,7 @@ pub(crate) struct SourceReference {
     pub kind: &'static str,
     /// Its name.
     pub name: String,
-    /// Its namespace, where it is another one.
+    /// Its namespace, if it is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
 }
@@ -222,14 +222,14 @@ pub(crate) struct Provider {
     pub kind: &'static str,
     /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// What it says.
+    /// Its spec.
     pub spec: ProviderSpec,
 }
 
 /// The API version of Provider and Alert: v1beta3 is the only one served.
 pub(crate) const NOTIFICATION: &str = "notification.toolkit.fluxcd.io/v1beta3";
 
-/// What a Provider says.
+/// The spec of a Provider.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ProviderSpec {
@@ -255,21 +255,21 @@ pub(crate) struct Alert {
     pub kind: &'static str,
     /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// What it says.
+    /// Its spec.
     pub spec: AlertSpec,
 }
 
-/// What an Alert says.
+/// The spec of an Alert.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AlertSpec {
-    /// Whom it tells.
+    /// The Provider that it notifies.
     pub provider_ref: Name,
-    /// Severity from which on events count.
+    /// The lowest severity that counts.
     pub event_severity: &'static str,
-    /// Whose events count.
+    /// Objects whose events count.
     pub event_sources: Vec<EventSource>,
-    /// Go regular expressions of which a message must match one.
+    /// Go regular expressions; a message must match one of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub inclusion_list: Vec<&'static str>,
 }

@@ -6,12 +6,12 @@ use serde::Serialize;
 use super::ObjectMeta;
 use crate::yaml::Node;
 
-/// The label of the pods that serve a Gateway: its name.
+/// The label of pods that serve a Gateway; its value is the name of the Gateway.
 pub(crate) const NAME_LABEL: &str = "gateway.networking.k8s.io/gateway-name";
 
 /// The API group.
 pub(crate) const GROUP: &str = "gateway.networking.k8s.io";
-/// The group of ServiceImports, which routes can choose as backends.
+/// The group of ServiceImports, which routes can have as backends.
 pub(crate) const IMPORTS: &str = "multicluster.x-k8s.io";
 /// HTTPRoute and GRPCRoute are v1 in every supported release.
 pub(crate) const API_VERSION: &str = "gateway.networking.k8s.io/v1";
@@ -26,11 +26,11 @@ pub(crate) struct Route {
     pub kind: &'static str,
     /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// What it says.
+    /// Its spec.
     pub spec: RouteSpec,
 }
 
-/// What a route says.
+/// The spec of a route.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RouteSpec {
@@ -39,13 +39,13 @@ pub(crate) struct RouteSpec {
     /// Hosts it serves; for the mesh none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hostnames: Vec<String>,
-    /// Its rules, in order. Where an original has none it gets the API's own, as its copy does: an empty list is
-    /// refused.
+    /// Its rules, in order. Omitted if there are none: the API server refuses an empty list, and adds its default
+    /// rule to a missing one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Node>,
 }
 
-/// What a route is attached to. All fields that the API server would default are written out.
+/// A parent of a route. Fields with a default of the API server are written out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ParentRef {
@@ -53,7 +53,7 @@ pub(crate) struct ParentRef {
     pub group: String,
     /// `Service` or `Gateway`.
     pub kind: String,
-    /// Namespace, where it is not the route's own.
+    /// Namespace, if it is not the route's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// Name.
@@ -66,7 +66,7 @@ pub(crate) struct ParentRef {
     pub port: Option<u16>,
 }
 
-/// A ReferenceGrant: routes of other namespaces may choose Services of its own as backends.
+/// A ReferenceGrant: allows routes of other namespaces to have Services of its namespace as backends.
 /// v1beta1 is the storage version and served everywhere.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

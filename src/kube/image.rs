@@ -1,16 +1,16 @@
-//! Names of images, by the grammar that container runtimes share, and prefixes of them.
+//! Parses image names by the grammar that container runtimes share, and prefixes of them.
 //! See <https://github.com/distribution/reference>.
 
-/// What a name without a registry belongs to.
+/// The registry of names without one.
 const DOCKER_HUB: &str = "docker.io";
 /// Its older name.
 const DOCKER_INDEX: &str = "index.docker.io";
-/// Docker Hub's folder of images whose name is a single word.
+/// The path on Docker Hub of images whose name is a single word.
 const OFFICIAL: &str = "library";
-/// So long may a path be.
+/// The length limit of a path.
 const LENGTH: usize = 255;
 
-/// The repository of an image as it is written: without tag and digest.
+/// The repository of an image as written: without tag and digest.
 #[must_use]
 pub(crate) fn repository(image: &str) -> &str {
     let name = image.split('@').next().unwrap_or(image);
@@ -21,7 +21,7 @@ pub(crate) fn repository(image: &str) -> &str {
     }
 }
 
-/// Whether an image says which registry it comes from.
+/// Whether an image names its registry.
 #[must_use]
 pub(crate) fn has_registry(image: &str) -> bool {
     image.split_once('/').is_some_and(|(first, _)| is_domain(first))
@@ -37,10 +37,10 @@ pub(crate) struct ImageName<'t> {
 }
 
 impl<'t> ImageName<'t> {
-    /// Reads a name; a single word is one of Docker Hub's official images.
+    /// Parses a name. A single word is an official image of Docker Hub.
     ///
     /// # Errors
-    /// Says which part is wrong.
+    /// Which part is wrong.
     pub(crate) fn read(text: &'t str) -> Result<Self, &'static str> {
         if text.len() == 64 && is_hex(text) {
             return Err("it is an identifier of 64 hexadecimal digits, and no name");
@@ -61,9 +61,9 @@ impl<'t> ImageName<'t> {
         Ok(Self { domain, path, digest })
     }
 
-    /// Every prefix that it is below. `ghcr.io/shop/x` is below `ghcr.io/shop` and `ghcr.io`, and neither
-    /// below `ghcr.io/sh` nor `ghcr.io:8443`. One of Docker Hub's official images is below its word, with
-    /// its folder or without.
+    /// All prefixes that it is below. `ghcr.io/shop/x` is below `ghcr.io/shop` and `ghcr.io`, but neither below
+    /// `ghcr.io/sh` nor `ghcr.io:8443`. An official image of Docker Hub is below its word, with `library/` or
+    /// without.
     pub(crate) fn prefixes(&self) -> impl Iterator<Item = Prefix<'t>> {
         let (domain, path) = (self.domain, self.path);
         let word =
@@ -77,20 +77,20 @@ impl<'t> ImageName<'t> {
     }
 }
 
-/// A registry, or a part of it: what images may come from.
+/// A registry, or a path in it, that images may come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Prefix<'t> {
     /// Host and port of the registry.
     pub(crate) domain: &'t str,
     /// Empty: the whole registry.
     pub(crate) path: &'t str,
-    /// Whether the path is the word of an official image, and no folder.
+    /// Whether the path is the name of an official image, and not a path.
     pub(crate) official: bool,
 }
 
 impl<'t> Prefix<'t> {
-    /// Reads a host such as `ghcr.io`, a path of it, or one of Docker Hub, where no host is in front. A
-    /// slash at the end makes no difference.
+    /// Parses a host such as `ghcr.io`, a path on it, or a path on Docker Hub if there is no host. A slash at the end
+    /// makes no difference.
     pub(crate) fn read(text: &'t str) -> Option<Self> {
         let text = text.strip_suffix('/').unwrap_or(text);
         let whole = is_domain(text) && !text.contains('/');
@@ -102,7 +102,7 @@ impl<'t> Prefix<'t> {
     }
 }
 
-/// A name's domain, and what follows: a first part counts as a host where it could be nothing else.
+/// Splits a name into its domain and the rest. The first part is a host only if it cannot be anything else.
 fn split(name: &str) -> (&str, &str) {
     match name.split_once('/') {
         Some((first, rest)) if is_domain(first) => (canonical(first), rest),
@@ -114,7 +114,7 @@ fn canonical(domain: &str) -> &str {
     if domain == DOCKER_INDEX { DOCKER_HUB } else { domain }
 }
 
-/// Whether the first part of a name is a host, and no folder of Docker Hub.
+/// Whether the first part of a name is a host, and not a path on Docker Hub.
 fn is_domain(part: &str) -> bool {
     let marks = |byte: u8| matches!(byte, b'.' | b':') || byte.is_ascii_uppercase();
     part == "localhost" || part.bytes().any(marks)
@@ -140,7 +140,8 @@ fn check_domain(domain: &str) -> Result<(), &'static str> {
     }
 }
 
-/// Whether a host is letters and digits, with a `.` or any `-` between them, but no `-` beside a `.`.
+/// Whether a host consists of letters and digits, with `.` or any number of `-` between them, but no `-` next to a
+/// `.`.
 fn is_host(host: &[u8]) -> bool {
     let mut before = b'.';
     let all_fit = host.iter().all(|&byte| {
@@ -170,12 +171,13 @@ fn check_path(path: &str) -> Result<(), &'static str> {
     }
 }
 
-/// Whether a part of a path is letters and digits, with a `.`, one or two `_`, or any `-` between them.
+/// Whether a part of a path consists of letters and digits, with a `.`, one or two `_`, or any number of `-` between
+/// them.
 fn is_component(part: &[u8]) -> bool {
     let separates = |between: &[u8]| {
         matches!(between, b"." | b"_" | b"__") || between.iter().all(|byte| *byte == b'-')
     };
-    // Behind the last letter or digit.
+    // The end of the last run of letters and digits.
     let mut from = 0;
     for (at, byte) in part.iter().enumerate() {
         if byte.is_ascii_lowercase() || byte.is_ascii_digit() {

@@ -11,8 +11,7 @@ pub(crate) const GROUP: &str = "networking.istio.io";
 /// v1 is served by every supported release.
 pub(crate) const API_VERSION: &str = "networking.istio.io/v1";
 
-/// The namespace whose policies and settings hold for the whole mesh: Istio's root namespace, where nobody
-/// configured another.
+/// Istio's root namespace, whose policies and settings hold for the whole mesh. This is its default.
 pub(crate) const ROOT_NAMESPACE: &str = "istio-system";
 
 /// A VirtualService.
@@ -25,30 +24,30 @@ pub(crate) struct VirtualService {
     pub kind: &'static str,
     /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// What it says.
+    /// Its spec.
     pub spec: VirtualServiceSpec,
 }
 
-/// What a VirtualService says.
+/// The spec of a VirtualService.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VirtualServiceSpec {
     /// Hosts it answers for.
     pub hosts: Vec<String>,
-    /// Gateways it is bound to; none: the mesh.
+    /// Gateways it is bound to; empty: the mesh.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gateways: Vec<String>,
     /// Namespaces that see it. Always written: the mesh may default to something narrower.
     pub export_to: Vec<String>,
-    /// Its entries; the first that matches counts.
+    /// Its HTTP rules; the first that matches counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub http: Vec<Node>,
-    /// What holds on ports that speak no HTTP.
+    /// Rules for ports that do not speak HTTP.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tcp: Vec<Node>,
 }
 
-/// A Sidecar: which hosts the proxies of a namespace know.
+/// A Sidecar: the hosts that the proxies of a namespace know.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sidecar {
@@ -58,11 +57,11 @@ pub(crate) struct Sidecar {
     pub kind: &'static str,
     /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// What it says.
+    /// Its spec.
     pub spec: SidecarSpec,
 }
 
-/// What a Sidecar says.
+/// The spec of a Sidecar.
 #[derive(Debug, Serialize)]
 pub(crate) struct SidecarSpec {
     /// One listener for all ports.

@@ -1,9 +1,8 @@
-//! The kinds that the program knows, a row each: whether they have a namespace, when they are written, how
-//! they run pods, whose routes they are, and how they say what they apply to.
+//! The kinds that the program knows, one row each: whether they have a namespace, when they are written, how they run
+//! pods, which API of routes they belong to, and how they say what they apply to.
 //!
-//! Whatever is to be known of a kind alone stands here and nowhere else. A kind without a row is one that
-//! nobody here has heard of: it has a namespace, is written among the others, and is neither a workload nor a
-//! policy.
+//! Everything that depends on the kind alone is here and nowhere else. A kind without a row is unknown: it has a
+//! namespace, is written among the others, and is neither a workload nor a policy.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -12,32 +11,32 @@ use foldhash::fast::RandomState;
 
 use super::RouteApi;
 
-/// What is known of a kind.
+/// A row: what is known of a kind.
 #[derive(Debug)]
 pub(crate) struct Kind {
     /// Its API group; empty for the core group.
     pub(crate) group: &'static str,
     /// Its name.
     pub(crate) name: &'static str,
-    /// Whether its objects are in no namespace.
+    /// Whether its objects have no namespace.
     pub(crate) is_cluster_scoped: bool,
     /// When its objects are written.
     pub(crate) rank: Rank,
-    /// How it runs pods, if it does.
+    /// How it runs pods, if it is a workload.
     pub(crate) workload: Option<PodOwner>,
-    /// The API whose routes its objects are, if previews can derive rules from them.
+    /// The API of routes that it belongs to, if previews can derive rules from its objects.
     pub(crate) routes: Option<RouteApi>,
-    /// How it says what it restricts or configures, if that is what it is for. The first way that applies
-    /// counts.
+    /// How it says what it applies to, if it is a policy: it restricts or configures something. The first way that an
+    /// object uses counts.
     pub(crate) policy: &'static [Reach],
     /// What previews do with such policies.
     pub(crate) policy_fate: PolicyFate,
-    /// Whether a pod loses no restriction where a selector of its objects no longer selects it: they select
-    /// pods to reach, watch or scale them, or select no pods at all.
+    /// Whether a pod loses no restriction when a selector of such an object stops selecting it: they select pods to
+    /// reach, watch or scale them, or select no pods at all.
     pub(crate) protects_nothing: bool,
 }
 
-/// When objects are written: what others need comes first.
+/// The order in which objects are written: what others need comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
     Namespace,
@@ -52,13 +51,13 @@ pub(crate) enum Rank {
     SecretStore,
     ExternalSecret,
     SecretProviderClass,
-    /// What injectors put into pods, or join them to.
+    /// Configuration that injectors put into pods.
     Injected,
     Service,
     Deployment,
     StatefulSet,
     Sidecar,
-    /// All kinds that have no rank of their own.
+    /// All kinds without a rank of their own.
     Other,
     Provider,
     Alert,
@@ -68,20 +67,20 @@ pub(crate) enum Rank {
 /// A kind that runs pods.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PodOwner {
-    /// Where its objects keep the template of their pods; empty where they are pods.
+    /// The path of its pod template; empty for pods.
     pub(crate) template: &'static [&'static str],
-    /// What can be done with it.
+    /// How far previews support it.
     pub(crate) support: Support,
 }
 
-/// What can be done with a kind of workload.
+/// How far previews support a kind of workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Support {
     /// Copied.
     Copied,
-    /// Copied where the service says `stateful: copy`.
+    /// Copied if the service has `stateful: copy`.
     Stateful,
-    /// Left out beside a workload that can be copied: its pods come and go.
+    /// Left out if there is a workload that can be copied: its pods come and go.
     Passing,
     /// Refused, with the reason.
     Refused(&'static str),
@@ -99,25 +98,25 @@ pub(crate) enum PolicyFate {
 /// How a policy says what it applies to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Reach {
-    /// By the labels of pods: a selector behind these keys. One that is absent or empty selects all pods.
+    /// By the labels of pods: the selector at this path. A missing or empty one selects all pods.
     Pods(&'static [&'static str]),
-    /// By the labels of pods: selectors behind the second keys in each item of a list behind the first.
+    /// By the labels of pods: the selectors at the second path in each item of the list at the first.
     Each(&'static [&'static str], &'static [&'static str]),
-    /// By the labels of pods, in Calico's words.
+    /// By the labels of pods, in Calico's expressions.
     Calico,
-    /// By the name of a Service behind these keys, which may be a host.
+    /// By the name of a Service at this path, which can be a host.
     Service(&'static [&'static str]),
-    /// By references, `targetRef` or `targetRefs`.
+    /// By `targetRef` or `targetRefs`.
     Targets,
-    /// To all that is in its namespace.
+    /// Everything in its namespace.
     Namespace,
 }
 
-/// Where most kinds keep the template of their pods.
+/// The path of the pod template in most kinds.
 const TEMPLATE: &[&str] = &["spec", "template"];
 
 impl Kind {
-    /// A kind in a namespace, of which nothing else is known.
+    /// A namespaced kind of which nothing else is known.
     const fn of(group: &'static str, name: &'static str) -> Self {
         Self {
             group,
@@ -382,10 +381,10 @@ const EVERY_NODE: &str = "a copy would run on every node, once per preview";
 const NO_HEALTH: &str = "nobody but its own controller can tell when its pods are ready";
 const NO_ROLLOUTS: &str = "it belongs to another controller or has no rollouts of its own";
 
-/// How the policies of an administrator name pods.
+/// How administrators' policies select pods.
 const SUBJECT: &[Reach] = &[Reach::Pods(&["spec", "subject", "pods", "podSelector"])];
 
-/// The rows by group and name: every object asks several times.
+/// The rows by group and name, for fast lookup: every object needs several.
 static ROWS: LazyLock<HashMap<(&str, &str), &Kind, RandomState>> = LazyLock::new(|| {
     #[cfg(test)]
     let more = &tests::FICTITIOUS;

@@ -1,9 +1,8 @@
-//! The marks by which anabranch knows what it made: labels, annotations, and the names of objects and
-//! of rules in objects of the user. They are written and read here alone.
+//! Labels, annotations and names by which anabranch recognizes what it made, also rules in objects of the user. They
+//! are written and read only here.
 //!
-//! What two sets could both make has the set in its name: Flux objects, VirtualServices, and rules.
-//! Names are joined with a dot, which none of them contains, so that `a-b` and `c` never meet `a` and
-//! `b-c`.
+//! If two sets could make the same object or rule, its name contains the set: Flux objects, VirtualServices, rules.
+//! Names are joined with a dot, which none of them contains, so that `a-b` and `c` never clash with `a` and `b-c`.
 
 use super::{Object, RouteApi};
 use crate::yaml::Node;
@@ -20,31 +19,31 @@ pub(crate) const SET: &str = "anabranch.dev/previews";
 pub(crate) const SUITE: &str = "anabranch.dev/suite";
 /// The repository whose pull request hears of a suite; Alerts select by it.
 pub(crate) const REPOSITORY: &str = "anabranch.dev/repository";
-/// Label of the Namespaces of previews that run code of strangers, with the value [`FORK`].
+/// Label of the Namespaces of previews that run untrusted code, with the value [`FORK`].
 pub(crate) const TRUST: &str = "anabranch.dev/trust";
 /// The value of [`TRUST`].
 pub(crate) const FORK: &str = "fork";
-/// Label of a preview's Namespace, where the baseline has several: the namespace of the baseline that it is for.
+/// Label of a preview's Namespace with its namespace of the baseline, if there are several.
 pub(crate) const BASELINE: &str = "anabranch.dev/baseline";
-/// Annotation of what applies a preview: when it is over.
+/// Annotation of the object that applies a preview: when the preview expires.
 pub(crate) const EXPIRES: &str = "anabranch.dev/expires";
 
-/// What the annotation begins with that says what a set, whose name follows, changed in an object of
-/// the user: [`HTTP`], [`EXPORT_TO`], and `-name` for a header that is now removed.
+/// The prefix of the annotation that records what a set changed in an object of the user; the name of the set
+/// follows. Its values are [`HTTP`], [`EXPORT_TO`], and `-name` for a header that is now removed.
 const RESTORE: &str = "restore.anabranch.dev/";
 /// Rules of the set were added.
 pub(crate) const HTTP: &str = "http";
 /// `exportTo` was added.
 pub(crate) const EXPORT_TO: &str = "exportTo";
 
-/// Notes what a set changed in an object of the user.
+/// Records what a set changed in an object of the user.
 pub(crate) fn set_changes<T: AsRef<str>>(node: &mut Node, set: &str, changes: &[T]) {
     let changes: Vec<&str> = changes.iter().map(AsRef::as_ref).collect();
     let annotations = node.make(&["metadata", "annotations"]);
     annotations.set(&format!("{RESTORE}{set}"), Node::string(changes.join(",")));
 }
 
-/// What a set changed in an object of the user; the note of it is removed.
+/// Returns what a set changed in an object of the user, and removes the record.
 pub(crate) fn take_changes(node: &mut Node, set: &str) -> Option<Vec<String>> {
     let metadata = node.get_mut("metadata")?;
     let annotations = metadata.get_mut("annotations")?;
@@ -55,7 +54,7 @@ pub(crate) fn take_changes(node: &mut Node, set: &str) -> Option<Vec<String>> {
     Some(changes.text()?.split(',').map(str::to_owned).collect())
 }
 
-/// The sets that changed an object of the user, each with one change.
+/// The changes recorded in an object of the user: pairs of a set and one change.
 fn changes(node: &Node) -> impl Iterator<Item = (&str, &str)> {
     let annotations = node.at(&["metadata", "annotations"]).map(Node::entries).unwrap_or_default();
     let noted = annotations
@@ -64,12 +63,12 @@ fn changes(node: &Node) -> impl Iterator<Item = (&str, &str)> {
     noted.flat_map(|(set, changes)| changes.split(',').map(move |change| (set, change)))
 }
 
-/// Whether some set noted this change of an object of the user.
+/// Whether some set recorded this change of an object of the user.
 pub(crate) fn is_changed(node: &Node, change: &str) -> bool {
     changes(node).any(|(_, noted)| noted == change)
 }
 
-/// Gives a new object of ours what other sets added to the earlier one: their rules, and their notes.
+/// Copies to a new object of ours what other sets added to the earlier one: their rules and records.
 pub(crate) fn keep_additions(node: &mut Node, earlier: &Node) {
     for (set, _) in changes(earlier).filter(|(_, change)| *change == HTTP) {
         let rules = earlier.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
@@ -96,22 +95,23 @@ pub(crate) fn is_made_rule(rule: &Node, set: &str) -> bool {
     digits && !preview.contains('.')
 }
 
-/// The name of a rule of a preview, by its number.
+/// The name of a preview's rule with this number.
 pub(crate) fn rule(set: &str, preview: &str, number: usize) -> String {
     format!("anabranch.{set}.{preview}.{number}")
 }
 
-/// The name of the rule that leads a port to the baseline. No preview's name begins with a digit.
+/// The name of the rule that sends a port to the baseline. It cannot clash with the name of a preview's rule, as no
+/// preview's name begins with a digit.
 pub(crate) fn rule_of_port(set: &str, port: u16) -> String {
     format!("anabranch.{set}.{port}")
 }
 
-/// The name of the VirtualService of a service that had none.
+/// The name of a new VirtualService for a service that had none.
 pub(crate) fn virtual_service(set: &str, service: &str) -> String {
     format!("anabranch.{set}.{service}")
 }
 
-/// The name of what a set adds beside a policy of the user for all its previews.
+/// The name of the object that a set adds beside a policy of the user, for all its previews.
 pub(crate) fn sibling(set: &str, policy: &str) -> String {
     format!("{policy}{}", sibling_suffix(set))
 }
@@ -120,47 +120,47 @@ fn sibling_suffix(set: &str) -> String {
     format!(".anabranch.{set}")
 }
 
-/// Whether an object is what a set added beside a policy of the user.
+/// Whether an object is one that a set added beside a policy of the user.
 fn is_sibling(object: &Object, set: &str) -> bool {
     super::kinds::is_copied_policy(&object.id.group, &object.id.kind)
         && object.id.name.ends_with(&sibling_suffix(set))
 }
 
-/// The name of the ReferenceGrant of a preview outside of its namespace.
+/// The name of a preview's ReferenceGrant outside its namespace.
 pub(crate) fn grant(set: &str, preview: &str) -> String {
     format!("anabranch.{set}.{preview}")
 }
 
-/// The name of a Flux object of a set: that of a preview's environment, of a folder that belongs to no
-/// single preview, or of what tells a repository.
+/// The name of a Flux object of a set: for a preview's environment, for a shared folder, or for notifications of a
+/// repository.
 pub(crate) fn flux(set: &str, part: &str) -> String {
     format!("{set}.{part}")
 }
 
-/// The name of a preview's gate, which no suite may have.
+/// The part of a name for a preview's gate. No suite may have this name.
 pub(crate) const GATE: &str = "gate";
 
-/// The name of the Kustomization that applies a preview's Flux objects, which no suite may have.
+/// The part of a name for the Kustomization that applies a preview's Flux objects. No suite may have this name.
 pub(crate) const FLUX: &str = "flux";
 
-/// The name of a preview's Flux object beside its environment: of a suite, [`GATE`] or [`FLUX`].
+/// The name of a further Flux object of a preview: of a suite, [`GATE`] or [`FLUX`].
 pub(crate) fn flux_of_preview(set: &str, preview: &str, part: &str) -> String {
     format!("{set}.{preview}.{part}")
 }
 
-/// The CEL expression by which Flux names the status of a suite on a commit.
+/// The CEL expression that names the commit status of a suite.
 pub(crate) fn commit_status(set: &str) -> String {
     format!("'{set}/' + event.metadata.suite")
 }
 
-/// The set that an object says it belongs to: the user may have copied or written the labels, so what
-/// counts is whether a set makes such an object there.
+/// The set in an object's labels. The user may have written or copied them, so it counts only if the set makes such
+/// an object there.
 pub(crate) fn set_of(object: &Object) -> Option<&str> {
     object.label(SET).filter(|_| object.label(MANAGED_BY) == Some(MANAGER))
 }
 
-/// Whether an object with the labels of a set has a kind and name that the set gives to what it makes
-/// outside of the namespaces of its previews.
+/// Whether an object with the labels of a set has a kind and name that the set uses outside the namespaces of its
+/// previews.
 pub(crate) fn is_made_elsewhere(object: &Object, set: &str) -> bool {
     let name = object.id.name.as_str();
     let Some(preview) = object.label(PREVIEW) else {
@@ -181,16 +181,15 @@ pub(crate) fn is_made_elsewhere(object: &Object, set: &str) -> bool {
     }
 }
 
-/// Whether an object is a VirtualService that a set made for all its previews: a host has only one, so
-/// sets extend each other's.
+/// Whether an object is a VirtualService that a set made for all its previews. A host has only one, so sets extend
+/// each other's.
 pub(crate) fn is_shared(object: &Object, set: &str) -> bool {
     object.is(super::istio::GROUP, "VirtualService")
         && object.label(PREVIEW).is_none()
         && object.id.name.starts_with(&virtual_service(set, ""))
 }
 
-/// Whether an object is a VirtualService that a set made for its previews, and no set has previews in it any
-/// more.
+/// Whether an object is a VirtualService that a set made for its previews and that has no rules of any set any more.
 pub(crate) fn is_left_over(object: &Object) -> bool {
     let rules = object.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
     set_of(object).is_some_and(|set| {
@@ -202,7 +201,7 @@ fn is_flux(object: &Object) -> bool {
     object.id.group.ends_with(".toolkit.fluxcd.io")
 }
 
-/// The rules of a VirtualService that no set has added, as far as sets say so.
+/// The rules of a VirtualService that are not marked as a set's.
 pub(crate) fn rules_of_users(object: &Object) -> impl DoubleEndedIterator<Item = &Node> {
     let made = set_of(object).filter(|set| is_shared(object, set));
     let extended = changes(&object.node).filter(|(_, change)| *change == HTTP).map(|(set, _)| set);

@@ -1,21 +1,22 @@
-//! Metadata of the user's objects: what Flux reads in it, and what never belongs on a copy.
+//! Metadata of the user's objects: what Flux reads in it, and what a copy must not have.
 
 use std::collections::BTreeSet;
 
 use super::marks;
 use crate::yaml::{Data, Node};
 
-/// Switches Flux' variable substitution off for an object.
+/// Annotation that switches Flux' variable substitution off for an object.
 pub(crate) const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
 
-/// Whether Flux' [variable substitution](https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution)
-/// would make something else of a text: it reads `${`, and makes one `$` of two.
+/// Whether Flux' [variable
+/// substitution](https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution) would
+/// change a text: it replaces `${...}`, and turns `$$` into `$`.
 #[must_use]
 pub(crate) fn is_substituted(text: &str) -> bool {
     text.contains("${") || text.contains("$$")
 }
 
-/// Whether a tree has a variable for it.
+/// Whether a tree has a variable that it would replace.
 #[must_use]
 pub(crate) fn asks_for_substitution(node: &Node) -> bool {
     node.any_text(&mentions_variable)
@@ -26,23 +27,23 @@ pub(crate) fn asks_for_substitution(node: &Node) -> bool {
 pub(crate) struct Variable<'n> {
     /// Its name.
     pub(crate) name: &'n str,
-    /// Whether the text says what stands for it where it has no value.
+    /// Whether the text has a default for it.
     pub(crate) has_default: bool,
 }
 
-/// Whether a text may have a variable. Most texts have no dollar, which is found much faster.
+/// Whether a text may have a variable. A quick check, as most texts have no dollar.
 pub(crate) fn mentions_variable(text: &str) -> bool {
     text.contains('$') && text.contains("${")
 }
 
-/// Adds the variables that a tree has for it, keys included: `$${NAME}` is none.
-pub(crate) fn variables<'n>(node: &'n Node, found: &mut BTreeSet<Variable<'n>>) {
+/// Collects the variables in a tree, keys included. `$${NAME}` is not one.
+pub(crate) fn variables<'n>(node: &'n Node, out: &mut BTreeSet<Variable<'n>>) {
     match &node.data {
-        Data::Scalar { text, .. } => found.extend(variables_of(text)),
-        Data::List(items) => items.iter().for_each(|item| variables(item, found)),
+        Data::Scalar { text, .. } => out.extend(variables_of(text)),
+        Data::List(items) => items.iter().for_each(|item| variables(item, out)),
         Data::Map(entries) => entries.iter().for_each(|(key, value)| {
-            found.extend(variables_of(&key.text));
-            variables(value, found);
+            out.extend(variables_of(&key.text));
+            variables(value, out);
         }),
     }
 }
@@ -68,7 +69,8 @@ pub(crate) fn is_literal(node: &Node) -> bool {
     off("annotations") || off("labels")
 }
 
-/// Annotations of Services by which something publishes a name or a route: those of a copy would fight over it.
+/// Annotations of Services that make something publish a name or a route. A copy with them would compete with the
+/// original.
 pub(crate) const PUBLISHING: [&str; 9] = [
     "cloud.google.com/neg",
     "consul.hashicorp.com/service-name",
@@ -81,8 +83,8 @@ pub(crate) const PUBLISHING: [&str; 9] = [
     "tailscale.com/hostname",
 ];
 
-/// Annotations of ConfigMaps and Secrets by which something writes them into other namespaces: a copy would be written
-/// over what the original is.
+/// Annotations of ConfigMaps and Secrets that make something copy them into other namespaces. A copy with them would
+/// overwrite copies of the original.
 pub(crate) const SPREADING: [&str; 7] = [
     "kubed.appscode.com/sync",
     "reflector.v1.k8s.emberstack.com/reflection-allowed",
@@ -93,12 +95,12 @@ pub(crate) const SPREADING: [&str; 7] = [
     "replicator.v1.mittwald.de/replicate-to-matching",
 ];
 
-/// Annotations and labels of workloads by which something in the cluster chooses their image: it would write the
-/// baseline's over that of a preview.
+/// Annotations and labels of workloads that make something in the cluster choose their image. It would overwrite a
+/// preview's with the baseline's.
 pub(crate) const CHOOSING: [&str; 3] =
     ["fluxcd.io/automated", "image.openshift.io/triggers", "keel.sh/policy"];
 
-/// Removes a header from a list of names, or of names and values; a list that becomes empty goes as well.
+/// Removes a header from a list of names, or of names and values. A list that becomes empty is removed.
 pub(crate) fn without(node: &mut Node, list: &str, header: &str) {
     let Some(names) = node.get_mut(list) else {
         return;
@@ -116,12 +118,12 @@ pub(crate) fn without(node: &mut Node, list: &str, header: &str) {
     }
 }
 
-/// Every change of request headers that a rule or a backend makes itself, in either API.
+/// All changes of request headers in a rule or a backend itself, in either API.
 pub(crate) fn request_changes(node: &mut Node) -> impl Iterator<Item = &mut Node> {
     header_changes(node, "requestHeaderModifier", "request")
 }
 
-/// Every change of the headers of answers that a rule or a backend makes itself, in either API.
+/// All changes of response headers in a rule or a backend itself, in either API.
 pub(crate) fn answer_changes(node: &mut Node) -> impl Iterator<Item = &mut Node> {
     header_changes(node, "responseHeaderModifier", "response")
 }
@@ -146,7 +148,7 @@ fn header_changes<'n>(
     changes.chain(headers.and_then(|headers| headers.get_mut(side)))
 }
 
-/// A rule or a backend no longer does these things to a request header. What then says nothing goes.
+/// Removes a request header from these lists of a rule or a backend, and everything that becomes empty.
 pub(crate) fn keep_header(node: &mut Node, lists: &[&str], header: &str) {
     for change in request_changes(node) {
         lists.iter().for_each(|list| without(change, list, header));
@@ -166,7 +168,7 @@ pub(crate) fn keep_header(node: &mut Node, lists: &[&str], header: &str) {
     drop_empty(node, &["headers"]);
 }
 
-/// Removes the mapping behind a chain of keys if nothing is in it.
+/// Removes the mapping at a path if it is empty.
 fn drop_empty(node: &mut Node, keys: &[&str]) {
     let Some((last, above)) = keys.split_last() else {
         return;
@@ -178,10 +180,9 @@ fn drop_empty(node: &mut Node, keys: &[&str]) {
     }
 }
 
-/// Removes from a copy's metadata what belongs to the original alone: what the API server fills in,
-/// owners, and the marks of kustomize, kpt, kubectl, Flux, Argo CD and Helm. Labels stay but for
-/// those of owners. Annotations by which kustomize finds hashed names again stay, and so does
-/// [`SUBSTITUTE`]: it is about the content.
+/// Removes from a copy's metadata what belongs to the original alone: fields that the API server fills in, owners,
+/// and the marks of kustomize, kpt, kubectl, Flux, Argo CD and Helm. Labels stay, except those of owners. So do
+/// annotations by which kustomize finds hashed names again, and [`SUBSTITUTE`], which is about the content.
 pub(crate) fn strip_original(node: &mut Node) {
     node.remove("status");
     let Some(metadata) = node.get_mut("metadata") else {
@@ -200,7 +201,7 @@ pub(crate) fn strip_original(node: &mut Node) {
     }
 }
 
-/// Whether a label of an original belongs on its copy: all but the marks of owners and our own, and its waypoint.
+/// Whether a copy keeps a label: not marks of owners, not ours, and not its waypoint.
 #[must_use]
 pub(crate) fn keeps_label(key: &str) -> bool {
     key == SUBSTITUTE
@@ -212,30 +213,29 @@ pub(crate) fn keeps_label(key: &str) -> bool {
             || marks::is_key(key))
 }
 
-/// Whether a label or annotation names a waypoint, or says how it is used: it serves the originals.
+/// Whether a label or annotation names a waypoint, or configures one: it is for the originals.
 fn is_of_waypoint(key: &str) -> bool {
     key.starts_with("istio.io/use-waypoint") || key == "istio.io/ingress-use-waypoint"
 }
 
-/// Whether a label of the baseline's Namespace holds for previews as well: not its name or its owners.
+/// Whether previews get a label of the baseline's Namespace: not its name or its owners.
 pub(crate) fn keeps_namespace_label(key: &str) -> bool {
     keeps_label(key)
         && !matches!(key, "kubernetes.io/metadata.name" | "app.kubernetes.io/instance" | "name")
         && !key.starts_with("olm.operatorgroup.uid/")
 }
 
-/// Whether an annotation of the baseline's Namespace holds for previews as well: not what a build or a cluster
-/// notes of that one object.
+/// Whether previews get an annotation of the baseline's Namespace: not what a build or a cluster records about that
+/// one object.
 pub(crate) fn keeps_namespace_annotation(key: &str) -> bool {
     keeps_annotation(key)
         && key != SUBSTITUTE
         && !key.starts_with("internal.config.kubernetes.io/")
-        // Ranges that OpenShift gives to one namespace each.
+        // OpenShift gives these ranges to one namespace each.
         && !key.starts_with("openshift.io/sa.scc.")
 }
 
-/// Whether a field of a Service's spec belongs on its copy: addresses, node ports and load balancers stay
-/// with the original.
+/// Whether a copy keeps a field of a Service's spec: not addresses, node ports and load balancers.
 #[must_use]
 pub(crate) fn keeps_service_field(key: &str) -> bool {
     !matches!(
@@ -254,16 +254,16 @@ pub(crate) fn keeps_service_field(key: &str) -> bool {
     )
 }
 
-/// Whether a field of an original's metadata belongs on its copy.
+/// Whether a copy keeps a field of the metadata.
 #[must_use]
 pub(crate) fn keeps_metadata(key: &str) -> bool {
     matches!(key, "name" | "namespace" | "labels" | "annotations")
 }
 
-/// Whether an annotation of an original belongs on its copy.
+/// Whether a copy keeps an annotation.
 #[must_use]
 pub(crate) fn keeps_annotation(key: &str) -> bool {
-    /// How kustomize finds the hashed or prefixed name of an object again.
+    /// Annotations by which kustomize finds the hashed or prefixed name of an object again.
     const HASHING: [&str; 7] = [
         "internal.config.kubernetes.io/previousNames",
         "internal.config.kubernetes.io/previousKinds",

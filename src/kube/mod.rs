@@ -1,7 +1,7 @@
-//! Kubernetes objects: the ones that are carried along unopened, and the ones anabranch invents.
+//! Kubernetes objects: those that are copied as trees, and those that anabranch invents.
 //!
-//! Copied objects stay trees ([`Object`]), so that a field this program has never heard of survives.
-//! Invented ones are typed: core kinds by k8s-openapi, the others by the small structs here.
+//! Copied objects stay trees ([`Object`]), so that fields this program has never heard of survive. Invented ones are
+//! typed: core kinds by k8s-openapi, the others by the small structs here.
 
 pub(crate) mod bindings;
 pub(crate) mod flux;

@@ -1,39 +1,39 @@
-//! The names that kustomize gives: what an object was called before, and the hash behind the name of what it
-//! generates. People write names as their kustomization does.
+//! Names that kustomize gives: earlier names of an object, and the hash in the name of a generated one. People write
+//! the names of their kustomization, without either.
 
 use smol_str::SmolStr;
 
 use super::Object;
 use crate::yaml::Node;
 
-/// What kustomize notes in an object until its build ends: names it had, oldest first.
+/// Annotation of kustomize with earlier names, oldest first. It is there only until the build ends.
 const PREVIOUS_NAMES: &str = "internal.config.kubernetes.io/previousNames";
-/// The namespaces in which it had them.
+/// The namespaces that go with them.
 pub(crate) const PREVIOUS_NAMESPACES: &str = "internal.config.kubernetes.io/previousNamespaces";
-/// Its kinds with them.
+/// The kinds that go with them.
 const PREVIOUS_KINDS: &str = "internal.config.kubernetes.io/previousKinds";
-/// What was put in front of its name, innermost first.
+/// The prefixes that its name got, innermost first.
 pub(crate) const PREFIXES: &str = "internal.config.kubernetes.io/prefixes";
-/// What was put behind it.
+/// The suffixes that its name got.
 pub(crate) const SUFFIXES: &str = "internal.config.kubernetes.io/suffixes";
-/// That a hash comes behind the name at the end.
+/// Says that the build will add a hash to the name.
 const NEEDS_HASH: &str = "internal.config.kubernetes.io/needsHashSuffix";
-/// What the annotations begin with that kustomize notes while it builds; it removes them when it ends.
+/// The prefix of annotations that kustomize removes when its build ends.
 const INTERNAL: &str = "internal.config.kubernetes.io/";
 
-/// The names that an object had before kustomize changed them, oldest first; known only within a build.
+/// The earlier names of an object, oldest first. Known only within a build.
 pub(crate) fn previous(object: &Node) -> impl Iterator<Item = &str> {
     noted(object, PREVIOUS_NAMES)
 }
 
-/// The items of a list that kustomize noted.
+/// The items of such an annotation, which is a list.
 pub(crate) fn noted<'n>(object: &'n Node, key: &str) -> impl Iterator<Item = &'n str> {
     let list = object.text_at(&["metadata", "annotations", key]);
     list.into_iter().flat_map(|list| list.split(','))
 }
 
-/// Whether kustomize, or who writes for it, calls an object by this name too, although it has another: one that
-/// it had before, or the one without the hash. Within a build, where the hash is not known yet, also one with it.
+/// Whether people may call an object by this name although it has another: an earlier one, or the one without the
+/// hash. Within a build, where the hash is not known yet, also the one with a hash.
 pub(crate) fn is_also_called(object: &Object, name: &str) -> bool {
     let own = object.id.name.as_str();
     if own == name {
@@ -49,7 +49,7 @@ pub(crate) fn is_also_called(object: &Object, name: &str) -> bool {
         || earlier.any(|before| before == name)
 }
 
-/// Whether an object has, or may have, another name for those who write for kustomize.
+/// Whether an object has, or may have, other names in the kustomization.
 pub(crate) fn has_others(object: &Object) -> bool {
     let is_other = |name: &str| name != object.id.name;
     !object.earlier_names.is_empty()
@@ -58,12 +58,12 @@ pub(crate) fn has_others(object: &Object) -> bool {
         || previous(&object.node).any(is_other)
 }
 
-/// Whether an object is of a kind that kustomize generates.
+/// Whether kustomize generates objects of this kind.
 pub(crate) fn is_generated(object: &Object) -> bool {
     object.is("", "ConfigMap") || object.is("", "Secret")
 }
 
-/// A name without the hash that kustomize gives to what it generates; nothing where it has none.
+/// Removes kustomize's hash from a name; `None` if it has none.
 /// See <https://github.com/kubernetes-sigs/kustomize/blob/master/api/hasher/hasher.go>.
 pub(crate) fn without_hash(name: &str) -> Option<&str> {
     let (plain, hash) = name.rsplit_once('-')?;
@@ -71,9 +71,9 @@ pub(crate) fn without_hash(name: &str) -> Option<&str> {
     (!plain.is_empty() && hash.len() == 10 && hash.bytes().all(is_digit)).then_some(plain)
 }
 
-/// Removes what kustomize notes while it builds, as it does itself when it ends.
+/// Removes kustomize's own annotations, as it does when its build ends.
 pub(crate) fn forget(object: &mut Node) {
-    /// Other names of what is noted for functions.
+    /// Older names of such annotations, for functions.
     const OLD: [&str; 4] = [
         "config.k8s.io/id",
         "config.kubernetes.io/index",
@@ -89,8 +89,8 @@ pub(crate) fn forget(object: &mut Node) {
     }
 }
 
-/// Lets a copy have had its names in its own namespace, and none that another object has now: kustomize would find
-/// it where the original, or that object, is meant.
+/// Moves the earlier names of a copy to its own namespace, and drops those that another object has now. Otherwise
+/// kustomize would find the copy where the original, or that object, is meant.
 pub(crate) fn move_past(copy: &mut Node, namespace: &str, is_taken: impl Fn(&str) -> bool) {
     let of = |key| noted(copy, key).map(SmolStr::from).collect::<Vec<_>>();
     let (names, kinds) = (of(PREVIOUS_NAMES), of(PREVIOUS_KINDS));

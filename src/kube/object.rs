@@ -30,18 +30,17 @@ impl std::fmt::Display for Id {
     }
 }
 
-/// An object: identity and body. The body of a copied object is never pressed through a type.
+/// An object: identity and body. The body of a copied object is a tree and never converted to a type.
 #[derive(Debug, Clone)]
 pub struct Object {
     /// Its identity. The namespace may be filled in where the body names none.
     pub id: Id,
     /// Its body.
     pub node: Node,
-    /// Its place among the objects of a run in the order of identity, where it was given one: what
-    /// is known of an object is kept by this number.
+    /// Its index among the objects of a run, sorted by identity, once it has one. What is known of an object is
+    /// stored by this index.
     pub number: usize,
-    /// Names that kustomize called it by before, as far as its kustomizations say so; those that the body notes
-    /// are not among them.
+    /// Earlier names of it in its kustomizations. Those in annotations of the body are not included.
     pub(crate) earlier_names: Box<[SmolStr]>,
 }
 
@@ -51,7 +50,7 @@ impl Object {
     /// # Errors
     /// `apiVersion`, `kind` or `metadata.name` is missing or no string.
     pub fn from_node(node: Node) -> Result<Self, Refused> {
-        // Null is as good as nothing, here and to the API server.
+        // Null counts as absent, as it does to the API server.
         let value = |keys: &[&str]| node.at(keys).filter(|value| !value.is_null());
         let text = |keys: &[&str]| match &value(keys)?.data {
             Data::Scalar { text, .. } if !text.is_empty() => Some(text.clone()),
@@ -81,7 +80,7 @@ impl Object {
         Ok(Self { id, node, number: 0, earlier_names: Box::default() })
     }
 
-    /// The object itself, if an API server could have one of this identity.
+    /// Returns the object, if an API server could have one with this identity.
     ///
     /// # Errors
     /// The kind is not CamelCase, or a name cannot be part of a path.
@@ -99,14 +98,14 @@ impl Object {
         wrong.map_or(Ok(self), |error| Err(error.into()))
     }
 
-    /// The object that a typed value describes.
+    /// Converts a typed value to an object.
     ///
     /// # Panics
     /// Never for the types of this crate: they serialize to objects with a name.
     #[must_use]
     pub fn from_typed(value: &impl Serialize) -> Self {
         let mut node = to_node(value).expect("our own types have string keys only");
-        // k8s-openapi writes fields by alphabet; people look for kind and name first.
+        // k8s-openapi sorts fields by name; people expect kind and name first.
         in_front(&mut node, &["apiVersion", "kind", "metadata"]);
         if let Some(metadata) = node.get_mut("metadata") {
             in_front(metadata, &["name", "namespace", "labels", "annotations"]);
@@ -132,14 +131,14 @@ impl Object {
         self.node.text_at(&["metadata", "annotations", key])
     }
 
-    /// Where the object's name stands.
+    /// The place of the object's name.
     #[must_use]
     pub fn place(&self) -> Place {
         name_place(&self.node)
     }
 
-    /// Whether the object's body says that only tools read it
-    /// (`config.kubernetes.io/local-config`): kustomize drops it from its output.
+    /// Whether the object is for tools alone (`config.kubernetes.io/local-config`): kustomize drops it from its
+    /// output.
     #[must_use]
     pub fn is_local_config(&self) -> bool {
         self.annotation("config.kubernetes.io/local-config").is_some_and(|value| value != "false")
@@ -171,7 +170,7 @@ fn impossible(field: &str, text: &str, place: Place) -> Diagnostic {
         .at(place, "no API server takes this")
 }
 
-/// Where the name in an object's body stands.
+/// The place of the name in an object's body.
 fn name_place(body: &Node) -> Place {
     body.at(&["metadata", "name"]).map_or(body.place, |name| name.place)
 }

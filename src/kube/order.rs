@@ -7,10 +7,10 @@ use smallvec::SmallVec;
 use super::Id;
 use super::kinds::{Rank, rank};
 
-/// What objects are put in order by: rank of kind, namespace, kind, group and name.
+/// The sort key of objects: rank of kind, namespace, kind, group and name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key<'k> {
-    /// What the kind alone says.
+    /// The rank of the kind.
     pub(crate) rank: Rank,
     /// Namespace; empty where there is none.
     pub namespace: &'k str,
@@ -30,7 +30,7 @@ impl Ord for Key<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         let (a, b) = (self, other);
         a.rank.cmp(&b.rank).then_with(|| {
-            // Neighbours mostly differ in nothing but their name, and equality is quickly seen.
+            // Neighbours mostly differ only in their names, and equality is checked quickly.
             let same_namespace =
                 std::ptr::eq(a.namespace, b.namespace) || a.namespace == b.namespace;
             let same_kind = a.rank != Rank::Other || a.kind == b.kind;
@@ -48,11 +48,11 @@ impl PartialOrd for Key<'_> {
     }
 }
 
-/// An order of objects, in whatever form.
+/// An order of objects: the index of the object that belongs at each position.
 #[derive(Debug)]
 pub(crate) struct Order(Indices);
 
-/// Indices of objects, of which a preview mostly has no more.
+/// Indices; a preview mostly has no more objects than this.
 type Indices = SmallVec<[usize; 64]>;
 
 impl Order {
@@ -64,11 +64,11 @@ impl Order {
         Self(order)
     }
 
-    /// Puts the objects, whose keys those were, in this order.
+    /// Sorts the objects that the keys were from.
     pub(crate) fn put<T>(self, objects: &mut [T]) {
-        // Objects are too large to be moved about.
+        // Objects are large, so each is moved once.
         for to in 0..self.0.len() {
-            // What stood at an index that is done was swapped to where the object of that index came from.
+            // The object of a finished index was swapped to where its replacement came from.
             let mut from = self.0[to];
             while from < to {
                 from = self.0[from];

@@ -1,4 +1,4 @@
-//! ResourceQuota and LimitRange that anabranch makes: what they say is the user's own.
+//! ResourceQuota and LimitRange that anabranch makes. Their spec is the user's own.
 
 use serde::Serialize;
 
@@ -15,6 +15,6 @@ pub(crate) struct Bound {
     pub kind: &'static str,
     /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// What it says.
+    /// Its spec.
     pub spec: Node,
 }

@@ -1,11 +1,11 @@
-//! The APIs that routes are written in.
+//! The APIs of routes.
 //!
-//! Whatever depends on the API of a route matches on [`RouteApi`], and says of each of them what it does: there
-//! is no `_` in such a match, so that one more does not compile before every stage knows it.
+//! Code that depends on the API matches on [`RouteApi`] without a `_` arm, so that a new API does not compile before
+//! every stage handles it.
 
 use super::{Id, Object, gateway, istio, kinds};
 
-/// An API that routes are written in.
+/// An API of routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RouteApi {
     /// HTTPRoute and GRPCRoute.
@@ -18,37 +18,37 @@ impl RouteApi {
     /// All of them, in the order in which messages name routes of a service.
     pub(crate) const ALL: [Self; 2] = [Self::GatewayApi, Self::Istio];
 
-    /// The API of a route. None of what is no route, or one of which no rules can be derived.
+    /// The API of a route; `None` if the object is not a route, or one from which no rules can be derived.
     pub(crate) fn of(object: &Object) -> Option<Self> {
         Self::of_kind(&object.id)
     }
 
-    /// The API of a route of this identity.
+    /// The API of a route with this identity.
     pub(crate) fn of_kind(id: &Id) -> Option<Self> {
         kinds::find(&id.group, &id.kind)?.routes
     }
 
-    /// The API of a Gateway. None of what is no Gateway.
+    /// The API of a Gateway; `None` if the object is not a Gateway.
     pub(crate) fn of_gateway(object: &Object) -> Option<Self> {
         Self::ALL.into_iter().find(|api| object.is(api.group(), "Gateway"))
     }
 
-    /// The group of its kinds, its Gateways among them.
+    /// The group of its kinds, Gateways included.
     pub(crate) fn group(self) -> &'static str {
-        self.words().group
+        self.names().group
     }
 
-    /// How it is called.
-    pub(crate) fn words(self) -> &'static Words {
+    /// Its names in messages.
+    pub(crate) fn names(self) -> &'static Names {
         match self {
-            Self::GatewayApi => &Words {
+            Self::GatewayApi => &Names {
                 group: gateway::GROUP,
                 name: "the Gateway API",
                 option: "gateway-api",
                 this_route: "the route",
                 new_route: "HTTPRoutes",
             },
-            Self::Istio => &Words {
+            Self::Istio => &Names {
                 group: istio::GROUP,
                 name: "Istio",
                 option: "istio",
@@ -59,17 +59,17 @@ impl RouteApi {
     }
 }
 
-/// How an API is called.
+/// The names of an API in messages.
 #[derive(Debug)]
-pub(crate) struct Words {
+pub(crate) struct Names {
     /// The group of its kinds.
     group: &'static str,
     /// In a sentence.
     pub(crate) name: &'static str,
     /// In `spec.routing.api`.
     pub(crate) option: &'static str,
-    /// One of its routes that is there.
+    /// An existing route.
     pub(crate) this_route: &'static str,
-    /// What to write where there is no route of it yet.
+    /// A route that is still to be written.
     pub(crate) new_route: &'static str,
 }

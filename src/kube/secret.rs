@@ -1,4 +1,4 @@
-//! What Secrets hold, and how SOPS encrypts it.
+//! Secrets: which values are secret, and how SOPS encrypts them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,27 +7,27 @@ use serde_json::Value;
 use super::Id;
 use crate::yaml::{Data, Node};
 
-/// Texts behind these keys may be secret: of variables and templates, of providers that hold their values,
-/// of headers and bodies of requests.
+/// Keys whose texts may be secret: of variables and templates, of providers that contain values, of headers and
+/// bodies of requests.
 const MAY_BE_SECRET: [&str; 8] =
     ["value", "template", "stringData", "fake", "headers", "httpHeaders", "body", "password"];
 
-/// Whether texts behind a key may be secret.
+/// Whether the texts of a key may be secret.
 pub(crate) fn may_be_secret(key: &str) -> bool {
     MAY_BE_SECRET.contains(&key)
 }
 
-/// Whether an object is a Secret, all of whose values are.
+/// Whether an object is a Secret. All values of a Secret are secret.
 pub(crate) fn is_secret(id: &Id) -> bool {
     id.group.is_empty() && id.kind == "Secret"
 }
 
-/// Whether an object is of a kind that Secrets are made from, such as ExternalSecrets and generators.
+/// Whether Secrets are made from objects of this kind, such as ExternalSecrets and generators.
 pub(crate) fn makes_secrets(id: &Id) -> bool {
     id.kind.contains("Secret") || id.group.contains("secret")
 }
 
-/// A value as JSON. Texts behind keys that may hold a secret are left out.
+/// Converts a value to JSON without texts that may be secret.
 pub(crate) fn without_secrets(node: &Node) -> Value {
     match &node.data {
         Data::Scalar { .. } => node.to_json(),
@@ -43,18 +43,18 @@ pub(crate) fn without_secrets(node: &Node) -> Value {
     }
 }
 
-/// How every value begins that SOPS encrypted; its MAC is one too.
+/// The start of every value that SOPS encrypted, its MAC included.
 pub(crate) const CIPHERTEXT: &str = "ENC[AES256_GCM";
 
-/// The text that a value of a Secret is in base64; none where it is no text.
+/// Decodes the base64 of a value of a Secret; `None` if it is not text.
 pub(crate) fn decoded(value: &Node) -> Option<String> {
     // YAML breaks long values into lines.
     let text: String = value.text()?.split_ascii_whitespace().collect();
     String::from_utf8(STANDARD.decode(text).ok()?).ok()
 }
 
-/// Whether SOPS encrypted an object, or the file that a generator made it from: Flux decrypts such a file
-/// before it builds, and whoever builds elsewhere gets the ciphertext.
+/// Whether SOPS encrypted an object, or the file that a generator made it from. Flux decrypts such a file before it
+/// builds; other builds get the ciphertext.
 /// See <https://fluxcd.io/flux/components/kustomize/kustomizations/#decryption>.
 pub(crate) fn is_encrypted(object: &Node) -> bool {
     let kind = object.text_at(&["kind"]).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! Limits of a run: how much is read, how much is made of it, and what is said where that is not enough.
+//! Limits of a run: how much is read, how much is made of it, and the messages when that is not enough.
 //!
-//! Each has a flag, which its message names. A new one is a field here, a name in `flag`, and an option in
-//! `arguments.rs`, where a test compares the three.
+//! Each limit has a flag, which its message names. To add one: a field here, a name in `flag`, and an option in
+//! `arguments.rs`. A test compares the three.
 
 mod work;
 
@@ -29,8 +29,8 @@ pub struct InputLimits {
 }
 
 impl InputLimits {
-    /// The deepest nesting that can be asked for. Trees are walked by functions that call themselves, on
-    /// threads whose stack is 2 MB. Kubernetes' own objects have some 40 levels.
+    /// The largest value of `--max-depth`. Trees are walked by recursive functions, on threads with a stack of 2 MB.
+    /// Kubernetes' own objects have some 40 levels.
     pub const DEEPEST: usize = 500;
 
     /// The limits for a ResourceList, which holds everything at once: previews.yaml, the baseline, and the
@@ -42,7 +42,7 @@ impl InputLimits {
 }
 
 impl Default for InputLimits {
-    /// Room for the baseline of a large company, and too little for a file that only wants memory.
+    /// Enough for the baseline of a large company, and little enough to stop a file that is made to use up memory.
     fn default() -> Self {
         Self {
             bytes: 64 << 20,
@@ -55,7 +55,7 @@ impl Default for InputLimits {
     }
 }
 
-/// How much is made of an input at most; beyond it, an error that names the limit.
+/// How much output is made of an input; beyond it, an error that names the limit.
 #[derive(Debug, Clone, Copy)]
 pub struct OutputLimits {
     /// Rules of routes that are derived, of all previews together, with their matches and backends.
@@ -73,8 +73,8 @@ pub struct OutputLimits {
 }
 
 impl OutputLimits {
-    /// The most work of patches that can be asked for. What patches make is held in memory until all of it is
-    /// written: this is some gigabytes, and more than a thousand times what a thousand previews need.
+    /// The largest value of `--max-patch-nodes`. The results of patches stay in memory until all is written: this
+    /// many are some gigabytes, and over a thousand times what a thousand previews need.
     pub const MOST_WORK: usize = 100_000_000;
 }
 
@@ -90,7 +90,7 @@ impl Default for OutputLimits {
     }
 }
 
-/// How the advice to raise a limit begins, before the rest of its flag.
+/// The start of the advice to raise a limit; the rest of the flag follows.
 pub(crate) const RAISE: &str = "raise --max-";
 
 /// The flags by which limits are raised, for messages.

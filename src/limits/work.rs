@@ -1,11 +1,13 @@
-//! The work that patches may cause, counted in visited nodes. Each patch visits what the patches before it made,
-//! and may double it, so a few lines could otherwise fill any memory.
+//! The work that patches may cause, counted in visited nodes.
+//!
+//! Each patch visits what the patches before it made, and may double it. Without a limit, a few lines could fill any
+//! memory.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::OutputLimits;
 
-/// How many nodes the patches of a run may visit, and how many they have.
+/// The work budget of all patches of a run: the limit, and what was spent.
 #[derive(Debug)]
 pub(crate) struct WorkBudget {
     most: usize,
@@ -13,7 +15,7 @@ pub(crate) struct WorkBudget {
     spent: AtomicUsize,
 }
 
-/// How many nodes the patches of one object, or one text of a patch, may visit, and how many they have.
+/// The work budget of one object, or of one patch while it is parsed: the limit, and what was spent.
 #[derive(Debug)]
 pub(crate) struct Allowance {
     most: usize,
@@ -21,7 +23,7 @@ pub(crate) struct Allowance {
     spent: usize,
 }
 
-/// The limit that some work would go beyond, and how much it allows.
+/// The limit that was exceeded, with its value.
 #[derive(Debug)]
 pub(crate) enum Exceeded {
     /// Nodes that may be visited.
@@ -30,8 +32,7 @@ pub(crate) enum Exceeded {
     Depth(usize),
 }
 
-/// This many keys passed in a search, or neighbours moved, cost as much as one node, which is copied or compared
-/// with all its text.
+/// This many keys that a search passes over, or list items that an insertion moves, cost as much as one visited node.
 const PASSED: usize = 32;
 
 /// This many checks whether a patch applies to an object cost as much as one node.
@@ -53,13 +54,13 @@ impl WorkBudget {
         self.spent.fetch_add(nodes, Ordering::Relaxed);
     }
 
-    /// Counts checks whether a patch applies. They are no part of any allowance.
+    /// Charges checks whether a patch applies. They count for the run only, not for an object.
     pub(crate) fn spend_looks(&self, looks: usize) {
         self.spend(looks / LOOKS);
     }
 
-    /// Does some work within an allowance: what is left, and a tenth of the whole at most, since the result is held
-    /// in memory.
+    /// Runs some work with an allowance: what is left of the budget, but at most a tenth of the whole, because the
+    /// result is kept in memory.
     pub(crate) fn allow<T>(&self, work: impl FnOnce(&mut Allowance) -> T) -> T {
         let left = self.most.saturating_sub(self.spent.load(Ordering::Relaxed));
         let most = left.min(self.most / 10);
@@ -71,7 +72,7 @@ impl WorkBudget {
 }
 
 impl Allowance {
-    /// No limit, for patches that were counted before.
+    /// No limit: for patches whose work was charged before.
     pub(crate) const UNLIMITED: Self = Self { most: usize::MAX, depth: usize::MAX, spent: 0 };
 
     /// How many nodes are left.
@@ -84,18 +85,18 @@ impl Allowance {
         self.depth
     }
 
-    /// Whether more was asked for than there was.
+    /// Whether more was spent than allowed.
     pub(crate) const fn is_over(&self) -> bool {
         self.spent > self.most
     }
 
-    /// Spends nodes.
+    /// Charges visited nodes.
     pub(crate) fn take(&mut self, nodes: usize) -> Result<(), Exceeded> {
         self.spent = self.spent.saturating_add(nodes);
         if self.is_over() { Err(self.exceed()) } else { Ok(()) }
     }
 
-    /// Spends what it costs to pass nodes without a look inside, and one node in any case.
+    /// Charges nodes that are passed over without a look inside, and at least one node.
     pub(crate) fn pass(&mut self, nodes: usize) -> Result<(), Exceeded> {
         self.take(1 + nodes / PASSED)
     }
@@ -105,7 +106,7 @@ impl Allowance {
         if levels <= self.depth { Ok(()) } else { Err(Exceeded::Depth(self.depth)) }
     }
 
-    /// Spends all that is left and more.
+    /// Uses up the allowance, so that all further work is refused.
     pub(crate) fn exceed(&mut self) -> Exceeded {
         self.spent = self.spent.max(self.most.saturating_add(1));
         Exceeded::Work(self.most)

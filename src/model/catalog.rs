@@ -1,4 +1,4 @@
-//! The objects of a baseline, by identity, and the services and workloads among them.
+//! The catalogue: the objects of a baseline by identity, and the services and workloads among them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,18 +16,18 @@ use crate::read::Parted;
 use crate::spec::{DataPlane, ServiceFacts};
 use crate::yaml::Node;
 
-/// Everything the input holds that anabranch did not make itself.
+/// Everything in the input that anabranch did not make itself.
 #[derive(Debug)]
 pub struct Catalog<'a> {
-    /// What tells hosts of its services from others.
+    /// The baseline's namespaces and domain, which tell hosts of its services from others.
     pub home: Home<'a>,
-    /// What leads requests between its services.
+    /// The mesh that routes requests between its services.
     pub(crate) mesh: Mesh,
-    /// Whether the cluster is known to have no kinds of Istio: the mesh is another one, or the Namespace is in the input
-    /// and nothing there says that Istio is.
+    /// Whether the cluster is known to have no kinds of Istio: the mesh is another one, or the Namespace is in the
+    /// input and nothing says that Istio is there.
     pub(crate) is_without_istio: bool,
     objects: Vec<&'a Object>,
-    /// What other sets made: no part of the baseline.
+    /// Objects of other sets, which are not part of the baseline.
     others: &'a [Object],
     /// VirtualServices of an earlier run.
     extended: &'a [Object],
@@ -42,30 +42,30 @@ pub struct Catalog<'a> {
     named: BTreeMap<ServiceName<'a>, Vec<usize>>,
     /// The services that select each workload, by its number.
     selecting: Vec<Vec<ServiceName<'a>>>,
-    /// Names of Services of the baseline that operators and charts of the input make, by namespace.
+    /// Names of Services that operators and charts of the input make, by namespace.
     made: BTreeMap<&'a str, BTreeSet<String>>,
 }
 
 impl<'a> Catalog<'a> {
-    /// Makes a catalogue of an input in the order of identity, each object with its number.
+    /// Builds the catalogue of a sorted input whose objects have their numbers.
     ///
     /// # Errors
-    /// The Services select more workloads than `most`, each counted once for each of them.
+    /// The Services select more than `most` workloads, counted for each Service.
     pub fn new(home: Home<'a>, input: &'a Parted, most: usize) -> Result<Self, Refused> {
         let objects: Vec<&Object> = input.users.iter().collect();
-        let own = || objects.iter().filter(|object| home.includes(&object.id.namespace));
-        let services: Vec<Service<'a>> = own()
+        let in_baseline = || objects.iter().filter(|object| home.includes(&object.id.namespace));
+        let services: Vec<Service<'a>> = in_baseline()
             .filter(|object| object.is("", "Service"))
             .map(|object| Service::new(object))
             .collect();
         let names = services.iter().map(Service::id);
         let service_named = names.enumerate().map(|(index, name)| (name, index)).collect();
         let workloads: Vec<Workload<'a>> =
-            own().filter_map(|object| Workload::new(object)).collect();
+            in_baseline().filter_map(|object| Workload::new(object)).collect();
         let mut selected = vec![Vec::new(); objects.len()];
         let mut selecting = vec![Vec::new(); objects.len()];
         let mut made: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-        for object in own() {
+        for object in in_baseline() {
             let of_namespace = made.entry(object.id.namespace.as_str()).or_default();
             of_namespace.extend(makers::services_of(object));
         }
@@ -111,7 +111,7 @@ impl<'a> Catalog<'a> {
         })
     }
 
-    /// Takes what is said of services that hold for every preview.
+    /// Adds the facts about services from `spec.services`.
     pub fn declare(&mut self, facts: &'a [ServiceFacts]) {
         for facts in facts.iter().filter(|facts| !facts.ports.is_empty()) {
             let name = self.resolve(&facts.name, &facts.namespace);
@@ -122,16 +122,16 @@ impl<'a> Catalog<'a> {
     }
 
     /// The Namespaces of the baseline that are in the input.
-    pub(crate) fn own_namespaces(&self) -> impl Iterator<Item = &'a Object> {
+    pub(crate) fn baseline_namespaces(&self) -> impl Iterator<Item = &'a Object> {
         self.home.namespaces.iter().filter_map(|name| self.namespace(name))
     }
 
-    /// Takes what is said of the mesh.
+    /// Sets the mesh that previews.yaml names.
     pub fn join(&mut self, data_plane: DataPlane) {
         self.mesh = Mesh::of(data_plane, self);
         self.is_without_istio = match self.mesh {
             Mesh::Sidecars => {
-                self.own_namespaces().count() == self.home.namespaces.len()
+                self.baseline_namespaces().count() == self.home.namespaces.len()
                     && !mesh::says_istio(self)
             }
             Mesh::Ambient => false,
@@ -139,7 +139,7 @@ impl<'a> Catalog<'a> {
         };
     }
 
-    /// What previews.yaml means by a name: in the namespace that it says, else in the only one that has it.
+    /// Resolves a name of previews.yaml: in the given namespace, else in the only one that has it.
     #[must_use]
     pub fn resolve(&self, name: &'a str, namespace: &str) -> ServiceName<'a> {
         let all =
@@ -218,8 +218,8 @@ impl<'a> Catalog<'a> {
         self.service_named.get(&name).map(|&index| &self.services[index])
     }
 
-    /// The service of the baseline that a VirtualService speaks for by one of its hosts: Istio reads these in
-    /// any case, and destinations as they are written.
+    /// The service of the baseline that a host of a VirtualService means. Istio compares these hosts ignoring case,
+    /// unlike destinations.
     #[must_use]
     pub fn service_routed(&self, host: &str, writer: &Object) -> Option<&Service<'a>> {
         match host.contains(|c: char| c.is_ascii_uppercase()) {
@@ -228,7 +228,7 @@ impl<'a> Catalog<'a> {
         }
     }
 
-    /// A Service of the baseline that is not in the input, and that an object of the input makes.
+    /// A Service of the baseline that is not in the input, but that an object of the input makes.
     #[must_use]
     pub fn made(&self, name: ServiceName<'_>) -> Option<ServiceName<'_>> {
         let (&namespace, made) = self.made.get_key_value(name.namespace)?;
@@ -261,7 +261,7 @@ impl<'a> Catalog<'a> {
         &self.selecting[workload.number]
     }
 
-    /// Every namespace that some object of the input is in.
+    /// Every namespace with an object of the input.
     #[must_use]
     pub fn namespaces(&self) -> BTreeSet<&'a str> {
         let named = |object: &'a Object| match object.is("", "Namespace") {
@@ -276,20 +276,20 @@ impl<'a> Catalog<'a> {
 type ByLabel<'a> = BTreeMap<[&'a str; 3], Vec<usize>>;
 
 fn by_label<'a>(workloads: &[Workload<'a>]) -> ByLabel<'a> {
-    let mut found = ByLabel::new();
+    let mut by_label = ByLabel::new();
     for (index, workload) in workloads.iter().enumerate() {
         let labels = pod_labels(&workload.object.node).map(Node::entries).unwrap_or_default();
         for (key, value) in labels {
             if let Some(value) = value.text() {
                 let label = [workload.object.id.namespace.as_str(), &key.text, value];
-                found.entry(label).or_default().push(index);
+                by_label.entry(label).or_default().push(index);
             }
         }
     }
-    found
+    by_label
 }
 
-/// The workloads with the rarest label that a service selects: a few, where a shop has hundreds.
+/// The workloads with the rarest label that a service selects: a few of hundreds.
 fn candidates<'b>(service: &'b Service<'_>, by_label: &'b ByLabel<'_>) -> &'b [usize] {
     let selector = service.object.node.at(&["spec", "selector"]).map(Node::entries);
     let labels = selector.unwrap_or_default().iter();

@@ -1,7 +1,7 @@
-//! Host names of services, as Istio completes them.
+//! Host names of services, completed as Istio does.
 //!
-//! Only a host without a dot is completed, with the namespace of the object it stands in: `cart.shop`
-//! is a host of that very name, which is in no registry.
+//! Only a host without a dot is completed, with the namespace of the object that writes it: `cart.shop` is a host of
+//! exactly that name, which is in no registry.
 
 use std::fmt::{Display, Formatter};
 
@@ -13,14 +13,13 @@ pub(crate) fn service_host(service: &str, namespace: &str, domain: &str) -> Stri
     format!("{service}.{namespace}.svc.{domain}")
 }
 
-/// The domain that the services of a namespace have their names in.
+/// The domain of the services of a namespace.
 #[must_use]
 pub(crate) fn services_domain(namespace: &str, domain: &str) -> String {
     format!("{namespace}.svc.{domain}")
 }
 
-/// A service of the baseline, or a workload without one: what its name means where the baseline has several
-/// namespaces.
+/// The name of a service of the baseline, or of a workload without one, with its namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceName<'a> {
     /// The name.
@@ -29,14 +28,14 @@ pub struct ServiceName<'a> {
     pub namespace: &'a str,
 }
 
-/// The name alone: messages that could be about two services name an object.
+/// The name alone. Messages that could be about two services name the object instead.
 impl Display for ServiceName<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         self.name.fmt(f)
     }
 }
 
-/// Where the services of the baseline are: what tells their hosts from others.
+/// The baseline's namespaces and the domain of the cluster, which tell hosts of its services from others.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Home<'a> {
     /// The baseline's namespaces.
@@ -52,7 +51,7 @@ impl<'a> Home<'a> {
         self.namespaces.iter().any(|one| one == namespace)
     }
 
-    /// The service of this name and namespace, if that is one of the baseline's.
+    /// The service with this name and namespace, if the namespace is the baseline's.
     #[must_use]
     pub fn service<'h>(&self, name: &'h str, namespace: &str) -> Option<ServiceName<'h>>
     where
@@ -68,14 +67,14 @@ impl<'a> Home<'a> {
         service_host(service.name, service.namespace, self.domain)
     }
 
-    /// The full name of a host that an object of this namespace writes.
+    /// The full name of a host in an object of this namespace.
     #[must_use]
     pub fn full_host(&self, host: &str, namespace: &str) -> String {
         let is_short = !host.contains(['.', ':']) && !host.starts_with('*');
         if is_short { service_host(host, namespace, self.domain) } else { host.to_owned() }
     }
 
-    /// The service of the baseline that a host means which an object writes.
+    /// The service of the baseline that a host in an object means.
     #[must_use]
     pub fn service_of<'h>(&self, host: &'h str, writer: &Object) -> Option<ServiceName<'h>>
     where
@@ -89,7 +88,7 @@ impl<'a> Home<'a> {
         self.service(name, namespace)
     }
 
-    /// The service of the baseline that a host would mean to a resolver, but does not mean to Istio.
+    /// The service of the baseline that a DNS resolver would find for a host, but Istio does not.
     #[must_use]
     pub fn mistaken_service_of<'h>(&self, host: &'h str, writer: &Object) -> Option<ServiceName<'h>>
     where

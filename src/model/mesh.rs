@@ -1,7 +1,7 @@
-//! The mesh that the baseline is in: what leads requests inside the cluster, and which routes it follows.
+//! The mesh of the baseline: what routes requests inside the cluster, and which routes it follows.
 //!
-//! `spec.routing.dataPlane` says which one it is. A sidecar may be that of another mesh than Istio, as the marks of the
-//! Namespace and of the pods say.
+//! `spec.routing.dataPlane` names it. A sidecar can be that of another mesh than Istio, if labels or annotations of
+//! the Namespace and the pods say so.
 
 use super::Catalog;
 use super::pod::{pod_annotations, pod_labels, pod_spec};
@@ -9,7 +9,7 @@ use crate::kube::{Object, RouteApi};
 use crate::spec::DataPlane;
 use crate::yaml::Node;
 
-/// What leads requests inside the cluster.
+/// What routes requests inside the cluster.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Mesh {
     /// Istio, with a proxy beside every pod.
@@ -23,16 +23,16 @@ pub(crate) enum Mesh {
     Absent,
 }
 
-/// The label by which Istio takes a Namespace or a pod into ambient mode.
+/// The label that puts a Namespace or a pod into Istio's ambient mode.
 pub(crate) const DATA_PLANE_MODE: &str = "istio.io/dataplane-mode";
-/// The label by which pods get a sidecar or none.
+/// The label of pods that switches the injection of a sidecar on or off.
 pub(crate) const INJECT: &str = "sidecar.istio.io/inject";
-/// The label by which a Namespace, or a pod, names the istiod that injects its sidecars.
+/// The label of a Namespace or a pod with the revision of istiod that injects its sidecars.
 pub(crate) const REVISION: &str = "istio.io/rev";
-/// The label by which a Namespace has sidecars injected or not.
+/// The label of a Namespace that switches the injection of sidecars on or off.
 pub(crate) const INJECTION: &str = "istio-injection";
 
-/// By what other meshes know that pods shall have their proxy: a label or annotation, and its values.
+/// Labels or annotations, with their values, that make other meshes inject a proxy.
 /// See <https://linkerd.io/2/features/proxy-injection/> and
 /// <https://kuma.io/docs/latest/production/dp-config/dpp-on-kubernetes/>.
 const MARKS: [(&str, &[&str]); 2] =
@@ -50,8 +50,8 @@ impl Mesh {
         }
     }
 
-    /// Whether routes of an API are followed for calls inside the cluster. Waypoints follow VirtualServices too, but
-    /// Istio calls that alpha.
+    /// Whether the mesh follows routes of an API for calls inside the cluster. Waypoints follow VirtualServices too,
+    /// but Istio calls that alpha.
     pub(crate) fn follows(self, api: RouteApi) -> bool {
         match api {
             RouteApi::GatewayApi => self != Self::Absent,
@@ -59,7 +59,7 @@ impl Mesh {
         }
     }
 
-    /// How it is called in a sentence.
+    /// Its name in a sentence.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sidecars => "Istio with sidecars",
@@ -70,24 +70,24 @@ impl Mesh {
     }
 }
 
-/// The label of a Namespace that has Istio inject sidecars into its pods.
+/// The label of a Namespace that makes Istio inject sidecars into its pods.
 /// See <https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy>.
 pub(crate) fn injects(namespace: &Object) -> Option<&Node> {
     let labels = namespace.node.at(&["metadata", "labels"])?;
     match labels.get(INJECTION) {
-        // The revision does not count beside it.
+        // Beside this label, that of the revision is ignored.
         Some(injection) => Some(injection).filter(|node| node.text() == Some("enabled")),
         None => labels.get(REVISION),
     }
 }
 
-/// The label of a Namespace by which its pods are in ambient mode.
+/// The label of a Namespace that puts its pods into ambient mode.
 pub(crate) fn is_ambient(namespace: &Object) -> Option<&Node> {
     let label = namespace.node.at(&["metadata", "labels", DATA_PLANE_MODE])?;
     (label.text() == Some("ambient")).then_some(label)
 }
 
-/// The label by which pods of a workload ask for a sidecar, whatever their Namespace says.
+/// The label that requests a sidecar for the pods of a workload, whatever their Namespace says.
 pub(crate) fn asks_for_sidecar(workload: &Node) -> Option<&Node> {
     let labels = pod_labels(workload)?;
     match labels.get(INJECT) {
@@ -96,24 +96,24 @@ pub(crate) fn asks_for_sidecar(workload: &Node) -> Option<&Node> {
     }
 }
 
-/// Where pods of a workload say that they want no proxy of another mesh than Istio.
+/// The label or annotation by which pods of a workload refuse the proxy of another mesh than Istio.
 pub(crate) fn refuses_proxy(workload: &Node) -> Option<&Node> {
     let all = [pod_labels(workload), pod_annotations(workload)].into_iter().flatten();
     let mut said = all.flat_map(|texts| MARKS.iter().filter_map(|(key, _)| texts.get(key)));
     said.find(|node| node.text() == Some("disabled"))
 }
 
-/// Whether the Namespace, or a pod where that says nothing, asks for the proxy of another mesh than Istio.
+/// Whether the Namespace requests the proxy of another mesh than Istio, or a pod does if the Namespace says nothing.
 fn is_of_another(catalog: &Catalog<'_>) -> bool {
     let has_mark = |node: &Node| {
         MARKS
             .iter()
             .any(|(key, values)| node.text_at(&[key]).is_some_and(|value| values.contains(&value)))
     };
-    if catalog.own_namespaces().any(|namespace| injects(namespace).is_some()) {
+    if catalog.baseline_namespaces().any(|namespace| injects(namespace).is_some()) {
         return false;
     }
-    let mut of_namespaces = catalog.own_namespaces().flat_map(|namespace| {
+    let mut of_namespaces = catalog.baseline_namespaces().flat_map(|namespace| {
         let fields = ["labels", "annotations"].into_iter();
         fields.filter_map(move |field| namespace.node.at(&["metadata", field]))
     });
@@ -124,12 +124,12 @@ fn is_of_another(catalog: &Catalog<'_>) -> bool {
     of_namespaces.any(has_mark) || catalog.workloads().iter().any(|one| of_pods(one.object))
 }
 
-/// Whether anything of the input says that Istio is there: the Namespace, a pod, or an object of Istio's kinds. A label
-/// that switches something of it off says so too.
+/// Whether anything in the input shows that Istio is there: the Namespace, a pod, or an object of Istio's kinds. A
+/// label that switches Istio off shows it too.
 pub(super) fn says_istio(catalog: &Catalog<'_>) -> bool {
     let labels = [INJECTION, REVISION, DATA_PLANE_MODE];
     let says = |namespace: &Object| labels.iter().any(|label| namespace.label(label).is_some());
-    catalog.own_namespaces().any(says)
+    catalog.baseline_namespaces().any(says)
         || catalog.objects().any(|object| {
             object.id.group.ends_with("istio.io")
                 || pod_spec(&object.node).is_some() && asks_for_sidecar(&object.node).is_some()

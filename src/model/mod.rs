@@ -1,5 +1,5 @@
-//! What is true of the baseline: its services, how they run, and how one object names another.
-//! Objects ride along unopened.
+//! The facts about the baseline: its services, how they run, and how one object refers to another. Objects stay
+//! trees.
 
 mod catalog;
 mod host;
@@ -17,8 +17,10 @@ pub(crate) use crate::kube::kinds::Support;
 pub(crate) use catalog::Catalog;
 pub(crate) use host::{Home, ServiceName, service_host, services_domain};
 pub(crate) use mesh::Mesh;
+pub(crate) use pod::{CLAIM_OF_VOLUME, chosen_storage, claim_templates, data_source};
 pub(crate) use pod::{Reference, Referent, images, looks_like_image, pod_spec, references};
-pub(crate) use pod::{pod_annotations, pod_labels, pod_spec_mut, values_of, volume_references};
+pub(crate) use pod::{pod_annotations, pod_labels, pod_spec_mut, values_of};
+pub(crate) use pod::{volume_references, volume_sources};
 pub(crate) use selector::selects;
 pub(crate) use service::{Protocol, Service, ServicePort};
 pub(crate) use settings::{Setting, Settings};

@@ -6,8 +6,8 @@ use std::sync::{LazyLock, OnceLock};
 use foldhash::fast::RandomState;
 use smol_str::SmolStr;
 
-/// Values by cache key, a list of words. They are only ever added, so that a look takes no lock: a
-/// [hash trie](https://en.wikipedia.org/wiki/Hash_array_mapped_trie) of four branches.
+/// Values by cache key, a list of words. Values are only ever added, so lookups need no lock: it is a [hash
+/// trie](https://en.wikipedia.org/wiki/Hash_array_mapped_trie) with four branches.
 #[derive(Debug)]
 pub(crate) struct OnceMap<T>(OnceLock<Box<Entry<T>>>);
 
@@ -27,7 +27,7 @@ impl<T> Default for OnceMap<T> {
 }
 
 impl<T> OnceMap<T> {
-    /// The value for these words, made where there is none yet.
+    /// The value for a key, made by `make` if there is none yet.
     pub(crate) fn get(&self, words: &[&str], make: impl Fn() -> T) -> &T {
         static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
         let (mut place, mut hash) = (self, None);
@@ -39,7 +39,7 @@ impl<T> OnceMap<T> {
             if variant.words.iter().eq(words) {
                 return &variant.value;
             }
-            // Mostly the first is the one.
+            // The first entry is mostly the right one.
             let rest = hash.unwrap_or_else(|| HASHER.hash_one(words));
             place = &variant.below[rest as usize % BRANCHES];
             hash = Some(rest / BRANCHES as u64);
@@ -53,17 +53,17 @@ mod tests {
 
     #[test]
     fn a_value_is_made_once_for_the_same_words() {
-        let variants = OnceMap::default();
-        assert_eq!(variants.get(&["a"], || 1), &1);
-        assert_eq!(variants.get(&["b"], || 2), &2);
-        assert_eq!(variants.get(&["a", "b"], || 3), &3);
-        assert_eq!(variants.get(&["a"], || 4), &1);
+        let map = OnceMap::default();
+        assert_eq!(map.get(&["a"], || 1), &1);
+        assert_eq!(map.get(&["b"], || 2), &2);
+        assert_eq!(map.get(&["a", "b"], || 3), &3);
+        assert_eq!(map.get(&["a"], || 4), &1);
         for number in 4..1_000 {
-            assert_eq!(variants.get(&[&number.to_string()], || number), &number);
+            assert_eq!(map.get(&[&number.to_string()], || number), &number);
         }
         for number in 4..1_000 {
-            assert_eq!(variants.get(&[&number.to_string()], || 0), &number);
+            assert_eq!(map.get(&[&number.to_string()], || 0), &number);
         }
-        assert_eq!(variants.get(&["b"], || 0), &2);
+        assert_eq!(map.get(&["b"], || 0), &2);
     }
 }

@@ -1,4 +1,4 @@
-//! Pods: where a workload keeps its pod, and what a pod names.
+//! Pods: where a workload has its pod template, and which objects a pod names.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::kube::kinds;
 use crate::limits::InputLimits;
 use crate::yaml::{Node, parse_documents};
 
-/// Where an object keeps the template of its pods, if it has one.
+/// The path of an object's pod template, if it has one.
 fn template_path(object: &Node) -> &'static [&'static str] {
     let text = |key| object.text_at(&[key]).unwrap_or_default();
     let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
@@ -39,10 +39,10 @@ pub(crate) fn pod_spec_mut(workload: &mut Node) -> Option<&mut Node> {
     workload.at_mut(template_path(workload))?.get_mut("spec")
 }
 
-/// Every image that a workload's pods run or mount, and where it stands: of containers of all kinds, of
-/// [volumes](https://kubernetes.io/docs/concepts/storage/volumes/#image), and of annotations by which
-/// injectors add containers or change those they add, such as
-/// [Istio](https://istio.io/latest/docs/reference/config/annotations/#SidecarProxyImage).
+/// Every image that a workload's pods run or mount, with its place: of containers of all kinds, of
+/// [volumes](https://kubernetes.io/docs/concepts/storage/volumes/#image), and of annotations that make injectors add
+/// or change containers, such as
+/// [Istio's](https://istio.io/latest/docs/reference/config/annotations/#SidecarProxyImage).
 #[must_use]
 pub(crate) fn images(workload: &Node) -> Vec<(Cow<'_, str>, &Node)> {
     let Some(template) = workload.at(template_path(workload)) else {
@@ -73,23 +73,23 @@ pub(crate) fn images(workload: &Node) -> Vec<(Cow<'_, str>, &Node)> {
     images
 }
 
-/// What an annotation writes as JSON, or as YAML, which injectors take as well; nothing where it is neither.
+/// Parses an annotation as JSON or as YAML, which injectors accept as well; empty if it is neither.
 pub(crate) fn values_of(text: &str) -> Vec<Value> {
     if let Ok(value) = serde_json::from_str(text) {
         return vec![value];
     }
     let mut sources = Sources::default();
     let file = sources.add("annotation", text);
-    // No text of a few aliases becomes a large tree.
+    // The limit keeps a text with a few aliases from becoming a large tree.
     let budget = InputLimits { alias_nodes: text.len(), ..InputLimits::default() };
     match parse_documents(&sources, file, &budget) {
         Ok(documents) => documents.iter().map(Node::to_json).collect(),
-        // Injectors may read what is refused here.
+        // Injectors may accept what our reader refuses.
         Err(_) => images_of_text(text).map(|image| json!({"image": image})).collect(),
     }
 }
 
-/// What stands behind the keys `image` of a text, whatever else is in it.
+/// The values of all keys `image` in a text, whatever else is in it.
 fn images_of_text(text: &str) -> impl Iterator<Item = &str> {
     let is_mark = |c: char| c.is_whitespace() || "\"'{}[],".contains(c);
     text.match_indices(':').filter_map(move |(colon, _)| {
@@ -100,15 +100,15 @@ fn images_of_text(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The images of containers in such a value. Go takes keys in any case.
-fn images_of_json(value: &Value, found: &mut Vec<String>) {
+/// The images of containers in such a value. Go ignores the case of keys.
+fn images_of_json(value: &Value, images: &mut Vec<String>) {
     match value {
-        Value::Array(items) => items.iter().for_each(|item| images_of_json(item, found)),
+        Value::Array(items) => items.iter().for_each(|item| images_of_json(item, images)),
         Value::Object(entries) => {
             for (key, value) in entries {
                 match value.as_str().filter(|_| key.eq_ignore_ascii_case("image")) {
-                    Some(image) => found.push(image.to_owned()),
-                    None => images_of_json(value, found),
+                    Some(image) => images.push(image.to_owned()),
+                    None => images_of_json(value, images),
                 }
             }
         }
@@ -116,7 +116,7 @@ fn images_of_json(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// Whether a text can hardly be anything but an image: it has a host, and a tag or a digest.
+/// Whether a text is almost certainly an image: it has a host, and a tag or a digest.
 #[must_use]
 pub(crate) fn looks_like_image(text: &str) -> bool {
     let Some((host, rest)) = text.split_once('/') else { return false };
@@ -128,16 +128,16 @@ pub(crate) fn looks_like_image(text: &str) -> bool {
     is_host && is_tag && text.chars().all(fits) && is_name(host) && name.split('/').all(is_name)
 }
 
-/// An object that a pod names, and where it does.
+/// An object that a pod names, with the place of the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reference {
     /// What is named.
     pub referent: Referent,
     /// Its name.
     pub name: String,
-    /// The pod starts without it.
+    /// Whether the pod starts without it.
     pub optional: bool,
-    /// Where the name stands.
+    /// The place of the name.
     pub place: Place,
 }
 
@@ -158,11 +158,13 @@ pub(crate) enum Referent {
     ResourceClaimTemplate,
     /// A ResourceClaim, which belongs to pods of its own namespace.
     ResourceClaim,
+    /// Endpoints, by which pods find servers of GlusterFS.
+    Endpoints,
 }
 
 impl Referent {
     /// All kinds.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::ConfigMap,
         Self::Secret,
         Self::ServiceAccount,
@@ -170,9 +172,10 @@ impl Referent {
         Self::SecretProviderClass,
         Self::ResourceClaimTemplate,
         Self::ResourceClaim,
+        Self::Endpoints,
     ];
 
-    /// What becomes of what is named, in words.
+    /// What happens to the named object, in words.
     pub(crate) fn fate(self) -> &'static str {
         match self {
             Self::ConfigMap => "copied, unless it is listed in `spec.external.configMaps`",
@@ -184,9 +187,10 @@ impl Referent {
                  cluster or of other namespaces are named (`rights-not-copied`)"
             }
             Self::Claim => "refused (`volume-claim`); with `volumes: empty` an empty directory",
-            Self::SecretProviderClass | Self::ResourceClaimTemplate | Self::ResourceClaim => {
-                "copied"
-            }
+            Self::SecretProviderClass
+            | Self::ResourceClaimTemplate
+            | Self::ResourceClaim
+            | Self::Endpoints => "copied",
         }
     }
 
@@ -201,6 +205,7 @@ impl Referent {
             Self::SecretProviderClass => ("secrets-store.csi.x-k8s.io", "SecretProviderClass"),
             Self::ResourceClaimTemplate => ("resource.k8s.io", "ResourceClaimTemplate"),
             Self::ResourceClaim => ("resource.k8s.io", "ResourceClaim"),
+            Self::Endpoints => ("", "Endpoints"),
         }
     }
 }
@@ -210,73 +215,97 @@ impl Referent {
 /// See <https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/>.
 #[must_use]
 pub(crate) fn references(pod: &Node) -> Vec<Reference> {
-    let mut found = Vec::new();
+    let mut references = Vec::new();
     for list in ["containers", "initContainers", "ephemeralContainers"] {
         for container in items(pod, &[list]) {
             for variable in items(container, &["env"]) {
                 let from = |key| variable.at(&["valueFrom", key]);
-                add(&mut found, Referent::ConfigMap, from("configMapKeyRef"), "name");
-                add(&mut found, Referent::Secret, from("secretKeyRef"), "name");
+                add(&mut references, Referent::ConfigMap, from("configMapKeyRef"), "name");
+                add(&mut references, Referent::Secret, from("secretKeyRef"), "name");
             }
             for source in items(container, &["envFrom"]) {
-                add(&mut found, Referent::ConfigMap, source.get("configMapRef"), "name");
-                add(&mut found, Referent::Secret, source.get("secretRef"), "name");
+                add(&mut references, Referent::ConfigMap, source.get("configMapRef"), "name");
+                add(&mut references, Referent::Secret, source.get("secretRef"), "name");
             }
         }
     }
     for volume in items(pod, &["volumes"]) {
-        volume_references(volume, &mut found);
+        volume_references(volume, &mut references);
     }
     for secret in items(pod, &["imagePullSecrets"]) {
-        add(&mut found, Referent::Secret, Some(secret), "name");
+        add(&mut references, Referent::Secret, Some(secret), "name");
     }
     for claim in items(pod, &["resourceClaims"]) {
         let template = Referent::ResourceClaimTemplate;
-        add(&mut found, template, Some(claim), "resourceClaimTemplateName");
-        add(&mut found, Referent::ResourceClaim, Some(claim), "resourceClaimName");
+        add(&mut references, template, Some(claim), "resourceClaimTemplateName");
+        add(&mut references, Referent::ResourceClaim, Some(claim), "resourceClaimName");
     }
     let named = pod.text_at(&["serviceAccountName"]).is_some_and(|name| !name.is_empty());
     let account = if named { "serviceAccountName" } else { "serviceAccount" };
-    let before = found.len();
-    add(&mut found, Referent::ServiceAccount, Some(pod), account);
-    if found.len() == before {
+    let before = references.len();
+    add(&mut references, Referent::ServiceAccount, Some(pod), account);
+    if references.len() == before {
         let (referent, name) = (Referent::ServiceAccount, "default".to_owned());
-        found.push(Reference { referent, name, optional: false, place: pod.place });
+        references.push(Reference { referent, name, optional: false, place: pod.place });
     }
-    found
+    references
 }
 
 /// Everything that a volume names.
-pub(crate) fn volume_references(volume: &Node, found: &mut Vec<Reference>) {
-    add(found, Referent::ConfigMap, volume.get("configMap"), "name");
-    add(found, Referent::Secret, volume.get("secret"), "secretName");
-    add(found, Referent::Claim, volume.get("persistentVolumeClaim"), "claimName");
-    add(found, Referent::Secret, volume.get("azureFile"), "secretName");
+pub(crate) fn volume_references(volume: &Node, references: &mut Vec<Reference>) {
+    add(references, Referent::ConfigMap, volume.get("configMap"), "name");
+    add(references, Referent::Secret, volume.get("secret"), "secretName");
+    add(references, Referent::Claim, volume.get("persistentVolumeClaim"), "claimName");
+    add(references, Referent::Secret, volume.get("azureFile"), "secretName");
     for source in items(volume, &["projected", "sources"]) {
-        add(found, Referent::ConfigMap, source.get("configMap"), "name");
-        add(found, Referent::Secret, source.get("secret"), "name");
+        add(references, Referent::ConfigMap, source.get("configMap"), "name");
+        add(references, Referent::Secret, source.get("secret"), "name");
     }
-    add(found, Referent::Secret, volume.at(&["csi", "nodePublishSecretRef"]), "name");
+    add(references, Referent::Secret, volume.at(&["csi", "nodePublishSecretRef"]), "name");
     let attributes = volume.at(&["csi", "volumeAttributes"]);
-    add(found, Referent::SecretProviderClass, attributes, "secretProviderClass");
+    add(references, Referent::SecretProviderClass, attributes, "secretProviderClass");
     for kind in ["cephfs", "cinder", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"] {
-        add(found, Referent::Secret, volume.at(&[kind, "secretRef"]), "name");
+        add(references, Referent::Secret, volume.at(&[kind, "secretRef"]), "name");
     }
-    let template = volume.at(&["ephemeral", "volumeClaimTemplate", "spec"]);
-    for source in ["dataSource", "dataSourceRef"] {
-        let source = template.and_then(|spec| spec.get(source));
-        if source.is_some_and(|s| s.text_at(&["kind"]) == Some("PersistentVolumeClaim")) {
-            add(found, Referent::Claim, source, "name");
-        }
-    }
+    add(references, Referent::Endpoints, volume.get("glusterfs"), "endpoints");
 }
 
-fn add(found: &mut Vec<Reference>, referent: Referent, parent: Option<&Node>, key: &str) {
+/// What the volumes of one type say, such as all that are `projected`.
+pub(crate) fn volume_sources<'n>(pod: &'n Node, of: &str) -> impl Iterator<Item = &'n Node> {
+    items(pod, &["volumes"]).iter().filter_map(move |volume| volume.get(of))
+}
+
+/// What a pod's claims are made of: the templates of a StatefulSet, and those of ephemeral volumes.
+pub(crate) fn claim_templates(workload: &Node) -> impl Iterator<Item = &Node> {
+    let of_set = items(workload, &["spec", "volumeClaimTemplates"]).iter();
+    let of_set = of_set.filter_map(|template| template.get("spec"));
+    let volumes = pod_spec(workload).map(|pod| items(pod, &["volumes"])).unwrap_or_default();
+    of_set.chain(volumes.iter().filter_map(|volume| volume.at(CLAIM_OF_VOLUME)))
+}
+
+/// Where an ephemeral volume says what its claim is like.
+pub(crate) const CLAIM_OF_VOLUME: &[&str] = &["ephemeral", "volumeClaimTemplate", "spec"];
+
+/// The object that a claim takes its content from: another claim, a snapshot, or what a populator reads.
+/// See <https://kubernetes.io/docs/concepts/storage/persistent-volumes/#data-source-references>.
+pub(crate) fn data_source(claim: &Node) -> Option<&Node> {
+    ["dataSourceRef", "dataSource"].into_iter().find_map(|key| claim.get(key)?.get("name"))
+}
+
+/// The PersistentVolume that a claim names, or the labels by which it chooses one, with the key of either.
+pub(crate) fn chosen_storage(claim: &Node) -> Option<(&'static str, &Node)> {
+    let chosen =
+        ["volumeName", "selector"].into_iter().filter_map(|key| Some((key, claim.get(key)?)));
+    let mut chosen = chosen.filter(|(_, value)| value.text() != Some("") && !value.is_null());
+    chosen.next()
+}
+
+fn add(references: &mut Vec<Reference>, referent: Referent, parent: Option<&Node>, key: &str) {
     let Some(parent) = parent else { return };
     let Some(node) = parent.get(key) else { return };
     if let Some(name) = node.text().filter(|name| !name.is_empty()) {
         let optional = parent.get("optional").is_some_and(Node::is_true);
-        found.push(Reference { referent, name: name.to_owned(), optional, place: node.place });
+        references.push(Reference { referent, name: name.to_owned(), optional, place: node.place });
     }
 }
 

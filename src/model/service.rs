@@ -1,6 +1,6 @@
-//! A Service: what it selects, and what its ports speak.
+//! A Service: which pods it selects, and which protocols its ports speak.
 //!
-//! Protocols are told as Istio tells them: appProtocol, then the prefix of the port's name.
+//! Protocols are found as Istio does: appProtocol, then the prefix of the port's name.
 //! See <https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/>.
 
 use std::cmp::Ordering;
@@ -33,13 +33,13 @@ pub struct ServicePort<'a> {
     pub name: Option<&'a str>,
     /// `TCP`, `UDP` or `SCTP`.
     pub transport: &'a str,
-    /// What it speaks.
+    /// Its protocol.
     pub protocol: Protocol,
-    /// What previews.yaml says that it speaks.
+    /// The protocol that previews.yaml declares.
     pub declared: Option<Speaks>,
 }
 
-/// What a port speaks, as far as routing by header is concerned.
+/// The protocol of a port, as far as it matters to routing by header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     /// HTTP of any version, WebSockets included.
@@ -48,7 +48,7 @@ pub enum Protocol {
     Grpc,
     /// The port says nothing: Istio detects HTTP.
     Unknown,
-    /// Declared as something without headers, or known to be.
+    /// Declared, or known, as a protocol without headers.
     Opaque,
 }
 
@@ -106,7 +106,7 @@ impl<'a> Service<'a> {
         }
     }
 
-    /// Takes what previews.yaml says of its ports, where the manifest says nothing.
+    /// Adds the protocols that previews.yaml declares, where the manifest has none.
     pub(super) fn declare(&mut self, facts: &[PortFacts]) {
         for fact in facts {
             let ports = self.ports.iter_mut().filter(|port| port.transport == "TCP");
@@ -179,8 +179,8 @@ fn read_port(node: &crate::yaml::Node) -> Option<ServicePort<'_>> {
     Some(ServicePort { number, name, transport, protocol, declared: None })
 }
 
-/// What a port speaks. Where there is an appProtocol, the name says nothing; either counts up to its
-/// first `-`.
+/// The protocol of a port. With an appProtocol the name is ignored; of either, only the part up to the first `-`
+/// counts.
 fn protocol(app_protocol: Option<&str>, name: Option<&str>, number: u16) -> Protocol {
     /// Ports on which Istio never detects HTTP: SMTP, DNS, MySQL, MongoDB.
     const NEVER_HTTP: [u16; 4] = [25, 53, 3306, 27017];

@@ -1,4 +1,4 @@
-//! What the program of a container is told: by its environment, and by options of its command line.
+//! The settings of a container's program: from its environment, and from options of its command line.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,30 +8,30 @@ use crate::diagnostic::Place;
 use crate::kube::{CIPHERTEXT, Object};
 use crate::yaml::Node;
 
-/// Variables that hold options of Java's virtual machine: its own, and those of the usual scripts that start it.
+/// Variables with options of Java's virtual machine: its own, and those of the usual start scripts.
 const JAVA_OPTIONS: [&str; 5] =
     ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "JAVA_OPTS", "CATALINA_OPTS"];
 
-/// Something that a program is told.
+/// One setting of a program.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting<'a> {
-    /// Its name as it is written.
+    /// Its name as written.
     pub(crate) name: &'a str,
-    /// Its value; none where the input does not say it.
+    /// Its value; `None` if the input does not contain it.
     pub(crate) value: Option<&'a str>,
-    /// Where the value stands.
+    /// The place of the value.
     pub(crate) place: Place,
-    /// The object that it stands in; none for previews.yaml.
+    /// The object with the value; `None` for previews.yaml.
     pub(crate) object: Option<&'a Object>,
 }
 
-/// What a program is told, by the name under which it looks: what comes later replaces what was there. Lists that are
-/// written one item a setting have several values.
+/// The settings of a program by the name that it looks for; a later one replaces an earlier one. A list with an item
+/// per setting has several values.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settings<'a>(BTreeMap<Cow<'a, str>, Vec<Setting<'a>>>);
 
 impl<'a> Settings<'a> {
-    /// What a container of a workload of the baseline is told.
+    /// The settings of a container of the baseline.
     #[must_use]
     pub(crate) fn of_container(
         catalog: &Catalog<'a>,
@@ -120,12 +120,12 @@ impl<'a> Settings<'a> {
         self.0.insert(Cow::Owned(key.into_owned()), vec![setting]);
     }
 
-    /// Gives a list to a name, one setting for each item.
+    /// Sets a list, one setting for each item.
     pub(crate) fn set_list(&mut self, key: &'static str, items: Vec<Setting<'a>>) {
         self.0.insert(Cow::Borrowed(key), items);
     }
 
-    /// The values of a name. Those of Spring are asked for without what separates words.
+    /// The values of a name. Names of Spring are without separators.
     #[must_use]
     pub(crate) fn get(&self, key: &str) -> &[Setting<'a>] {
         self.0.get(key).map(Vec::as_slice).unwrap_or_default()
@@ -138,14 +138,14 @@ impl<'a> Settings<'a> {
 }
 
 impl<'a> Setting<'a> {
-    /// What a preview gives to a variable.
+    /// A variable that a preview sets.
     #[must_use]
     pub(crate) fn of_preview(name: &'a str, value: &'a str) -> Self {
         Self { name, value: Some(value), place: Place::default(), object: None }
     }
 
     fn new(name: &'a str, value: &'a Node, object: &'a Object) -> Self {
-        // What is put in its place later is not known here.
+        // The value is not final if something replaces it later.
         let is_final = |text: &&str| {
             !text.contains("$(") && !text.contains("${") && !text.starts_with(CIPHERTEXT)
         };
@@ -154,8 +154,8 @@ impl<'a> Setting<'a> {
     }
 }
 
-/// The name under which a program looks for a variable, and whether it is an item of a list. Spring takes
-/// `MANAGEMENT_TRACING_X_Y`, `MANAGEMENT_TRACING_XY` and `management.tracing.x-y` for one; others take names as they are.
+/// The name that a program looks for, and whether it is an item of a list. Spring treats `MANAGEMENT_TRACING_X_Y`,
+/// `MANAGEMENT_TRACING_XY` and `management.tracing.x-y` as one name; other programs take names as they are.
 fn key_of(name: &str) -> (Cow<'_, str>, bool) {
     let begins = name.get(..10).is_some_and(|begin| begin.eq_ignore_ascii_case("management"));
     if !begins {
@@ -169,7 +169,7 @@ fn key_of(name: &str) -> (Cow<'_, str>, bool) {
     (Cow::Owned(key), is_item)
 }
 
-/// What a variable takes from a key of a ConfigMap.
+/// The value of a variable that comes from a key of a ConfigMap.
 fn value_from<'a>(
     catalog: &Catalog<'a>,
     object: &Object,

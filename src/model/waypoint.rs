@@ -1,4 +1,4 @@
-//! Waypoints: which one reads the routes of a service in ambient mode, and whether it takes that service.
+//! Waypoints: which one follows the routes of a service in ambient mode, and whether it handles that service.
 //! See <https://istio.io/latest/docs/ambient/usage/waypoint/>.
 
 use std::fmt;
@@ -7,19 +7,19 @@ use super::{Catalog, selects};
 use crate::kube::{Id, Object, gateway::GROUP};
 use crate::yaml::Node;
 
-/// The label by which a Service or a Namespace names its waypoint.
+/// The label of a Service or a Namespace that names its waypoint.
 pub(crate) const USE_WAYPOINT: &str = "istio.io/use-waypoint";
-/// The label beside it that says in which namespace the waypoint is.
+/// The label with the namespace of that waypoint.
 const OF_NAMESPACE: &str = "istio.io/use-waypoint-namespace";
-/// The label of a Gateway, or of its class, that says for what it is a waypoint.
+/// The label of a Gateway, or of its class, that says what the waypoint handles.
 const WAYPOINT_FOR: &str = "istio.io/waypoint-for";
-/// The controller of the classes that are waypoints.
+/// The controller of waypoint classes.
 const CONTROLLER: &str = "istio.io/mesh-controller";
 
-/// What the input says of the waypoint of a service.
+/// What the input shows about the waypoint of a service.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Waypoint<'a> {
-    /// The Service or its Namespace names one.
+    /// A label of the Service or its Namespace names one.
     Named(Named<'a>),
     /// This label says that there is none.
     OptedOut(&'a Node),
@@ -44,19 +44,19 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-/// Why a waypoint that is named does not read the routes of a service.
+/// Why a waypoint does not follow the routes of a service that names it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Refusal<'a> {
     /// What it does instead.
     pub(crate) why: &'static str,
     /// What to change.
     pub(crate) help: &'static str,
-    /// Where that is said.
+    /// The label or field that says so.
     pub(crate) node: &'a Node,
 }
 
 impl<'a> Waypoint<'a> {
-    /// The waypoint of a Service of the baseline. Its own label goes before that of its Namespace.
+    /// The waypoint of a Service of the baseline. The label of the Service outranks that of its Namespace.
     pub(crate) fn of(catalog: &Catalog<'a>, service: &'a Object) -> Self {
         let Some(said) = Self::said_by(service, &service.id.namespace) else {
             return match catalog.namespace(&service.id.namespace) {
@@ -82,12 +82,12 @@ impl<'a> Waypoint<'a> {
 }
 
 impl<'a> Named<'a> {
-    /// Its Gateway, where the input has it.
+    /// Its Gateway, if the input has it.
     pub(crate) fn gateway(self, catalog: &Catalog<'a>) -> Option<&'a Object> {
         catalog.find(&id("Gateway", self.namespace, self.name))
     }
 
-    /// Why its Gateway does not read the routes of services of a namespace of the baseline, if it does not.
+    /// Why its Gateway does not follow routes of services in a namespace of the baseline, if it does not.
     pub(crate) fn refusal(self, catalog: &Catalog<'a>, home: &str) -> Option<Refusal<'a>> {
         let gateway = self.gateway(catalog)?;
         let class = class_of(gateway, catalog);
@@ -114,8 +114,8 @@ fn id(kind: &str, namespace: &str, name: &str) -> Id {
     Id { group: GROUP.into(), kind: kind.into(), namespace: namespace.into(), name: name.into() }
 }
 
-/// Classes that are no waypoints. Of one that is not known, and not in the input, nothing is said: others than Istio
-/// make waypoints too.
+/// Why a class is not one of waypoints. `None` for an unknown class that is not in the input: others than Istio make
+/// waypoints too.
 fn refused_class<'a>(gateway: &'a Object, class: Option<&'a Object>) -> Option<Refusal<'a>> {
     const OTHERS: [&str; 4] = ["istio", "istio-remote", "istio-east-west", "istio-waypoint-remote"];
     let node = gateway.node.at(&["spec", "gatewayClassName"])?;

@@ -11,16 +11,16 @@ use crate::yaml::Node;
 pub struct Workload<'a> {
     /// Its object.
     pub object: &'a Object,
-    /// What can be done with its kind.
+    /// How far previews support its kind.
     pub support: Support,
     /// Its containers, and after them its init containers.
     pub containers: Vec<Container<'a>>,
-    /// The container that its pods call the main one, there or not.
+    /// The container that its pods name as the main one, whether it exists or not.
     /// See <https://kubernetes.io/docs/reference/labels-annotations-taints/#kubectl-kubernetes-io-default-container>.
     pub default_container: Option<&'a str>,
 }
 
-/// The annotation of pods that names their main container. kubectl reads it nowhere else.
+/// The annotation of pods that names their main container. kubectl reads it on pods only.
 pub(crate) const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
 /// A container of a workload's pods.
@@ -37,12 +37,12 @@ pub struct Container<'a> {
 }
 
 impl<'a> Workload<'a> {
-    /// Reads a workload; none for objects of other kinds.
+    /// Reads a workload; `None` for objects of other kinds.
     #[must_use]
     pub fn new(object: &'a Object) -> Option<Self> {
         let Id { group, kind, .. } = &object.id;
         let owner = kinds::find(group, kind)?.workload?;
-        // A chart's test, or a step of its installation: nothing serves from it.
+        // A pod of a chart's test or installation: no service runs in it.
         let is_hook = owner.template.is_empty() && object.annotation("helm.sh/hook").is_some();
         let support = if is_hook { Support::Passing } else { owner.support };
         let default_container =

@@ -41,8 +41,7 @@ impl<'a> Host<'a> {
         catalog: &'a Catalog<'a>,
         namespaces: &BTreeSet<&str>,
         home: &str,
-        word: &str,
-        is_host: bool,
+        (word, is_host): (&str, bool),
         place: Place,
     ) -> Option<Self> {
         let labels: SmallVec<[&str; 4]> = word.trim_end_matches('.').split('.').collect();

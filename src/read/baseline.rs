@@ -1,4 +1,4 @@
-//! The two inputs of the command line: previews.yaml, and the paths of a baseline.
+//! Reads the two inputs of the command line: previews.yaml, and the paths of a baseline.
 
 use std::fs::File;
 use std::io::Read;
@@ -17,11 +17,11 @@ use crate::limits::{InputLimits, too_many_bytes, too_many_nodes};
 use crate::spec::{AFFECTED_KIND, API_VERSION, KIND};
 use crate::yaml::{Node, parse_counted};
 
-/// Reads what a path of the command line names, or stdin for `-`, into `sources`. A pull request can make a
-/// link of any file: one that leads elsewhere is not followed, and a FIFO not waited for.
+/// Reads a path of the command line, or stdin for `-`, into `sources`. In a pull request any file can be a link: one
+/// that leads elsewhere is not followed, and a FIFO is not waited for.
 ///
 /// # Errors
-/// The path is no file, or leads elsewhere, or it cannot be read as [`read_file`] does.
+/// The path is not a file, or leads elsewhere, or [`read_file`] fails.
 pub(crate) fn read_argument(
     path: &Path,
     sources: &mut Sources,
@@ -55,7 +55,7 @@ fn check_argument(path: &Path) -> Result<(), Refused> {
 /// Reads a file, or stdin for `-`, into `sources`.
 ///
 /// # Errors
-/// The file cannot be read or is not UTF-8, or the texts of the run are too large together.
+/// The file cannot be read or is not UTF-8, or all texts of the run together are too large.
 pub(crate) fn read_file(
     path: &Path,
     sources: &mut Sources,
@@ -63,7 +63,7 @@ pub(crate) fn read_file(
 ) -> Result<FileId, Refused> {
     let name =
         if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() };
-    // One byte more than allowed, to see that there is more: the text may have no end.
+    // One byte more than allowed, to notice that there is more: the text may have no end.
     let left = budget.bytes.saturating_sub(sources.bytes()) as u64;
     let most = left.saturating_add(1);
     let read = if path == Path::new("-") {
@@ -82,10 +82,10 @@ pub(crate) fn read_file(
     add_text(&name, bytes, sources, budget)
 }
 
-/// Adds the bytes of a file, of which one more than allowed was read where there are more.
+/// Adds the bytes of a file. One byte over the limit means that there are more.
 ///
 /// # Errors
-/// They are not UTF-8, or the texts of the run are too large together.
+/// They are not UTF-8, or all texts of the run together are too large.
 pub(crate) fn add_text(
     name: &str,
     bytes: Vec<u8>,
@@ -108,7 +108,7 @@ pub(super) fn read_bytes(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Adds a text that no file holds.
+/// Adds a text that is not a file.
 pub(super) fn add(
     name: String,
     text: String,
@@ -124,7 +124,7 @@ pub(super) fn add(
 /// Reads previews.yaml: exactly one document.
 ///
 /// # Errors
-/// It cannot be read, or is something else than one document.
+/// It cannot be read, or is not exactly one document.
 pub(crate) fn read_config(
     path: &Path,
     sources: &mut Sources,
@@ -134,10 +134,10 @@ pub(crate) fn read_config(
     parse_config(sources, file, budget)
 }
 
-/// Reads a map of paths, which previews.yaml may hold as well: exactly one document.
+/// Reads a map of paths, which can also be part of a previews.yaml: exactly one document.
 ///
 /// # Errors
-/// It cannot be read, or is something else than one document.
+/// It cannot be read, or is not exactly one document.
 pub(crate) fn read_map(
     path: &Path,
     sources: &mut Sources,
@@ -150,7 +150,7 @@ pub(crate) fn read_map(
 /// Parses previews.yaml: exactly one document.
 ///
 /// # Errors
-/// It is something else than one document.
+/// It is not exactly one document.
 pub(crate) fn parse_config(
     sources: &Sources,
     file: FileId,
@@ -186,9 +186,9 @@ fn one_document(
 #[derive(Debug, Clone)]
 pub(crate) struct Opened {
     pub(super) file: FileId,
-    /// Whether the path of the file itself was given, and not that of a folder that holds it.
+    /// Whether the user named the file itself, and not a folder around it.
     pub(super) is_named: bool,
-    /// What kustomizations generated of it.
+    /// The objects in it that kustomizations generated.
     pub(super) generated: Arc<[Generated]>,
 }
 
@@ -199,9 +199,9 @@ impl Opened {
     }
 }
 
-/// Reads the texts of a baseline into `sources`: each path is a file, a folder, a folder with a
-/// kustomization.yaml, or `-` for stdin. Without Git, the root of previews.yaml stands for the repository that
-/// files of a build have to be in.
+/// Reads the texts of a baseline into `sources`: each path is a file, a folder, a folder with a kustomization.yaml,
+/// or `-` for stdin. The files of a build have to be in the repository; without Git that is the root of
+/// previews.yaml.
 pub(crate) fn open_baseline(
     paths: &[impl AsRef<Path>],
     source_root: &Path,
@@ -223,7 +223,7 @@ pub(crate) fn open_baseline(
     files
 }
 
-/// Says that a file that was named as a part of the baseline is a previews.yaml.
+/// The finding that a file named as part of the baseline is a previews.yaml.
 fn no_baseline(sources: &Sources, node: &Node) -> Diagnostic {
     let name = &sources.get(node.place.file()).name;
     let message = format!("{name} is of kind Previews, and no part of a baseline");
@@ -234,7 +234,7 @@ fn no_baseline(sources: &Sources, node: &Node) -> Diagnostic {
     Diagnostic::new(&code::NOT_AN_OBJECT, message, help).at(place, "this document")
 }
 
-/// Nodes of a text that are many beside the budget.
+/// A text with more nodes than this is large compared with the budget.
 const LARGE: usize = 1 << 20;
 
 /// How many nodes a text can make at most.
@@ -271,7 +271,7 @@ pub(crate) fn parse_baseline(
         sources.unquote(report.iter_mut());
         (objects, report)
     };
-    // Of two large ones beside each other, each could take what is left.
+    // Two large texts at the same time could each take what is left of the budget.
     let is_large = |opened: &&Opened| most_nodes(&sources.get(opened.file).text, budget) > LARGE;
     let mut large = files.iter().filter(is_large).map(parse).collect::<Vec<_>>().into_iter();
     let small: Vec<_> = files.par_iter().filter(|file| !is_large(file)).map(parse).collect();

@@ -1,4 +1,4 @@
-//! `kustomize build` of a folder, within limits: a kustomization may name a server that never answers.
+//! Runs `kustomize build` of a folder, within limits: a kustomization may name a server that never answers.
 
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -12,27 +12,27 @@ use super::{build_words, text_of};
 use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::limits::{InputLimits, too_many_bytes, too_many_seconds};
 
-/// What a program said in time.
+/// The output of a program that ended in time.
 pub(crate) struct Said {
     pub(crate) status: ExitStatus,
-    /// The output, up to one byte more than was asked for.
+    /// stdout, up to one byte more than was asked for.
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
 }
 
 impl Said {
-    /// What a program that did not fail said.
+    /// The output, if the program succeeded.
     pub(crate) fn answer(self) -> Option<Vec<u8>> {
         self.status.success().then_some(self.stdout)
     }
 
-    /// What a program said to people.
+    /// stderr as text.
     pub(crate) fn words(&self) -> String {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }
 }
 
-/// What the build of a folder is called in messages.
+/// The name of a build in messages.
 pub(super) fn name_of(folder: &Path) -> String {
     format!("kustomize build {}", folder.display())
 }
@@ -89,8 +89,7 @@ pub(super) fn build(
 const NOT_SHOWN: &str =
     "what it says may quote a Secret and is not shown; build it yourself to see it";
 
-/// Runs a program to its end, or until one more byte than `most` has come; none where it takes longer
-/// than this.
+/// Runs a program to its end, or until it wrote one byte more than `most`; `None` if it takes too long.
 pub(crate) fn run(
     command: &mut Command,
     most: usize,
@@ -99,19 +98,19 @@ pub(crate) fn run(
     run_fed(command, Stdio::null(), most, patience)
 }
 
-/// The same, with something on stdin.
+/// The same, with an input on stdin.
 pub(crate) fn run_fed(
     command: &mut Command,
     stdin: Stdio,
     most: usize,
     patience: Duration,
 ) -> std::io::Result<Option<Said>> {
-    /// Words that anybody reads.
+    /// How much of stderr is read: more than anybody looks at.
     const WORDS: u64 = 64 << 10;
     let mut child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let (said, heard) = mpsc::channel();
-    // Threads that nobody waits for: what the program started may keep its pipes open.
+    // These threads are not joined: children of the program may keep its pipes open.
     thread::spawn(move || {
         let err = thread::spawn(move || read(err, WORDS));
         let out = read(out, (most as u64).saturating_add(1));
@@ -119,14 +118,14 @@ pub(crate) fn run_fed(
     });
     let heard = heard.recv_timeout(patience);
     if heard.as_ref().map_or(true, |(out, _)| out.len() > most) {
-        // It may have ended by itself just now.
+        // It may have ended by itself in the meantime.
         let _ = child.kill();
     }
     let status = child.wait()?;
     Ok(heard.ok().map(|(stdout, stderr)| Said { status, stdout, stderr }))
 }
 
-/// The first bytes of a pipe; it is closed behind them. What cannot be read has ended.
+/// Reads the first bytes of a pipe, then closes it. A read error counts as its end.
 fn read(pipe: Option<impl Read>, most: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Some(pipe) = pipe {

@@ -1,8 +1,9 @@
-//! What is shown of the words of a build that failed. kustomize quotes patches, literals and whole
-//! objects, and the log of a check is read by many who may not read Secrets: so only those of its
-//! sentences are shown that quote nothing but paths and names.
+//! Filters the output of a build that failed.
+//!
+//! kustomize quotes patches, literals and whole objects, and the log of a check is read by many who may not read
+//! Secrets. So only those of its sentences are shown that quote nothing but paths and names.
 
-/// What kustomize says before and behind a path or a name; with nothing behind, all that is shown.
+/// The text of kustomize before and after a path or a name. If nothing follows, only the first part is shown.
 const KNOWN: [(&str, &str); 25] = [
     ("accumulating resources from '", "'"),
     (HELM, ""),
@@ -31,7 +32,7 @@ const KNOWN: [(&str, &str); 25] = [
     ("no such host", ""),
 ];
 
-/// How go-yaml begins what it says of a text without quoting it.
+/// How go-yaml begins messages that do not quote the text.
 const OF_YAML: [&str; 6] = [
     "did not find ",
     "could not find ",
@@ -43,7 +44,7 @@ const OF_YAML: [&str; 6] = [
 
 const HELM: &str = "must specify --enable-helm";
 
-/// The sentences that may be shown, in order; none where there is nothing but what may quote a Secret.
+/// The sentences that may be shown, in order; `None` if all of them may quote a Secret.
 pub(super) fn shown(words: &str) -> Option<String> {
     let mut shown: Vec<&str> = Vec::new();
     for line in words.lines() {
@@ -54,7 +55,7 @@ pub(super) fn shown(words: &str) -> Option<String> {
                 let rest = &line[at + before.len()..];
                 let quoted = &rest[..rest.find(behind)?];
                 let length = before.len() + quoted.len() + behind.len();
-                // An address of a server may hold a password.
+                // The URL of a server can contain a password.
                 let is_plain = !quoted.contains("://") && !quoted.contains(['`', '{', '@']);
                 is_plain.then(|| (at, &line[at..at + length]))
             }));
@@ -70,7 +71,7 @@ pub(super) fn shown(words: &str) -> Option<String> {
     (!shown.is_empty()).then(|| shown.join(": "))
 }
 
-/// What is said of a text that is not YAML, with its line and its file.
+/// The message about a text that is not YAML, with its line and its file.
 fn of_yaml(words: &str) -> Option<&str> {
     let said = words.strip_prefix("yaml: ")?;
     let said = match said.strip_prefix("line ") {
@@ -80,7 +81,7 @@ fn of_yaml(words: &str) -> Option<&str> {
     OF_YAML.iter().any(|known| said.starts_with(known)).then_some(words)
 }
 
-/// What to do about it.
+/// The remedy.
 pub(super) fn help(words: &str) -> &'static str {
     if words.contains(HELM) {
         "render its charts yourself, with `helm template` or `kustomize build --enable-helm`, and pass the \

@@ -1,11 +1,11 @@
-//! Where previews.yaml is when nobody says it.
+//! Finds previews.yaml if the user does not name it.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::inside::git_root;
 use crate::diagnostic::{Diagnostic, Refused, code};
 
-/// Its names.
+/// The names that it can have.
 const NAMES: [&str; 2] = ["previews.yaml", "previews.yml"];
 
 /// The previews.yaml of this folder, or of the nearest above it up to the Git root.
@@ -45,7 +45,7 @@ pub(crate) fn other_spelling(path: &Path) -> Option<PathBuf> {
     (path.symlink_metadata().is_err() && other.is_file()).then_some(other)
 }
 
-/// A path as it is written from the current folder; as it stands where the two have nothing in common.
+/// A path relative to the current folder, or as it is if they have nothing in common.
 #[must_use]
 pub(crate) fn from_here(path: &Path) -> PathBuf {
     let path: PathBuf = path.components().collect();

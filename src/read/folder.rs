@@ -1,7 +1,7 @@
-//! Folders: every manifest below, in sorted order; one with a kustomization.yaml is built instead.
+//! Reads folders: every manifest below, in sorted order. A folder with a kustomization.yaml is built instead.
 //!
-//! A sub-folder with a kustomization.yaml is built too, as Flux does when it finds one on its way. One that
-//! `render -o` wrote is no part of a baseline.
+//! So is a sub-folder with a kustomization.yaml, as Flux does. A folder that `render -o` wrote is not part of a
+//! baseline.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ pub(super) const KUSTOMIZATION: [&str; 3] =
     ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Reads a folder into `sources`: one text per manifest, or one per kustomize build. Without Git, the folder of
-/// previews.yaml stands for the repository.
+/// previews.yaml counts as the repository.
 pub(super) fn read_folder(
     folder: &Path,
     source_root: &Path,
@@ -84,7 +84,7 @@ pub(super) fn read_folder(
     files
 }
 
-/// What kustomize makes of a folder.
+/// Builds a folder with kustomize.
 fn built(
     folder: &Path,
     reach: Reach,

@@ -1,5 +1,5 @@
-//! What the kustomizations of a folder call what they generate: what is built has only the last name of each, with
-//! all prefixes and suffixes, and people write the first.
+//! Finds the first names of what the kustomizations of a folder generate. The output of a build has only the last
+//! name of each, with all prefixes and suffixes, but people write the first.
 
 use std::path::Path;
 
@@ -12,23 +12,23 @@ use crate::kube::{Object, names};
 use crate::limits::InputLimits;
 use crate::yaml::{Node, parse_documents};
 
-/// What a kustomization generates.
+/// An object that a kustomization generates.
 #[derive(Debug, Clone)]
 pub(super) struct Generated {
     kind: &'static str,
-    /// Its names, the first first, without the hash.
+    /// Its names in the order it got them, without the hash.
     names: Vec<SmolStr>,
 }
 
 impl Generated {
-    /// All that the kustomization of a folder generates, and those that it names do.
+    /// Everything that the kustomization of a folder generates, and those that it names.
     pub(super) fn by(folder: &Path, budget: &InputLimits) -> Vec<Self> {
-        /// More kustomizations than anybody has; each may name several others.
+        /// More kustomizations than anybody has. A limit, because each can name several others.
         const MOST: usize = 10_000;
         Reader { budget, left: MOST, depth: 0 }.generated(folder, Vec::new())
     }
 
-    /// Tells objects of a build which names they had.
+    /// Records in an object of a build which names it had.
     pub(super) fn tell(all: &[Self], object: &mut Object) {
         if !all.is_empty() && names::is_generated(object) {
             let is_this = |one: &&Self| {
@@ -47,19 +47,19 @@ struct Reader<'b> {
     budget: &'b InputLimits,
     /// How many kustomizations may still be read.
     left: usize,
-    /// How many kustomizations are being read, one for the other.
+    /// How many kustomizations are open, each named by the one before.
     depth: usize,
 }
 
-/// More levels than anybody has; kustomize builds none that name each other.
+/// More levels than anybody has. kustomize itself refuses those that name each other.
 const DEEPEST: usize = 50;
 
-/// No object has a longer name.
+/// The length limit of names in Kubernetes.
 const LONGEST: usize = 253;
 
 impl Reader<'_> {
-    /// What is generated once the kustomization of a folder is done with what is `given` to it: a component gets
-    /// what its host has. What cannot be read is for kustomize to say.
+    /// What exists after the kustomization of a folder has changed what is `given` to it: a component gets what its
+    /// host has. Errors are left for kustomize to report.
     fn generated(&mut self, folder: &Path, given: Vec<Generated>) -> Vec<Generated> {
         let Some(document) = self.read(folder).filter(|_| self.depth < DEEPEST) else {
             return given;
@@ -75,7 +75,7 @@ impl Reader<'_> {
         }
         for (field, kind) in [("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")] {
             for generator in document.get(field).map(Node::items).unwrap_or_default() {
-                // Others change what is there.
+                // Other behaviours change an object that exists.
                 let creates =
                     matches!(generator.text_at(&["behavior"]), None | Some("" | "create"));
                 let name = generator.text_at(&["name"]).filter(|_| creates);
@@ -89,8 +89,8 @@ impl Reader<'_> {
         let text = |field| document.text_at(&[field]).unwrap_or_default();
         let (prefix, suffix) = (text("namePrefix"), text("nameSuffix"));
         if !prefix.is_empty() || !suffix.is_empty() {
-            let own = prefix.len() + suffix.len();
-            all.retain(|one| one.names.iter().all(|name| name.len() + own <= LONGEST));
+            let added = prefix.len() + suffix.len();
+            all.retain(|one| one.names.iter().all(|name| name.len() + added <= LONGEST));
             for Generated { names, .. } in &mut all {
                 let next = names.last().map(|name| format_smolstr!("{prefix}{name}{suffix}"));
                 names.extend(next);

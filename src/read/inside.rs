@@ -1,5 +1,5 @@
-//! What comes from input stays inside: paths below their folder, links below the repository. Who can
-//! write to a branch could otherwise have any file of the machine read into the output.
+//! Keeps paths from the input inside: below their folder, and links below the repository. Whoever can write to a
+//! branch could otherwise have any file of the machine read into the output.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,15 +10,15 @@ use walkdir::DirEntry;
 
 use crate::diagnostic::text::is_unprintable;
 
-/// Whether a path has no root and never goes up.
+/// Whether a path is relative and never goes up.
 #[must_use]
 pub(crate) fn is_inside(path: &str) -> bool {
     let mut parts = Path::new(path).components();
     parts.all(|part| matches!(part, Component::CurDir | Component::Normal(_)))
 }
 
-/// Whether this can be a part of a path that is carried along: one that means the same to every file
-/// system, and nothing to Git. A line of a list holds it too.
+/// Whether a text can be one part of a path that is copied: it means the same to every file system, nothing to Git,
+/// and fits on a line of a list.
 #[must_use]
 pub(crate) fn is_carried(part: &str) -> bool {
     !matches!(part, "" | "." | "..")
@@ -26,21 +26,21 @@ pub(crate) fn is_carried(part: &str) -> bool {
         && !is_of_git(part)
 }
 
-/// Whether a file system could take this name for `.git`: some ignore case, or dots and blanks at the end,
-/// or have short names beside long ones, or streams behind a colon.
+/// Whether a file system could take this name for `.git`: some ignore case, or trailing dots and blanks, or have
+/// short names beside long ones, or streams behind a colon.
 fn is_of_git(part: &str) -> bool {
     let name = part.split(':').next().unwrap_or(part);
     let stem = name.trim_end_matches(['.', ' ']);
     matches!(folded(stem).as_str(), ".git" | "git~1")
 }
 
-/// A path as file systems read it that tell neither large letters from small ones, nor a letter with an
-/// accent from a letter and an accent. Two that differ here differ everywhere.
+/// A path in a form that is equal for names that some file system takes for one: case does not matter, nor how an
+/// accent is encoded. Two paths that differ here differ everywhere.
 pub(super) fn folded(path: &str) -> String {
     if path.is_ascii() {
         return path.to_ascii_lowercase();
     }
-    // Large first: `ß` and `SS` are one, and so are `ı` and `I`.
+    // Upper case first: `ß` and `SS` are then the same, and so are `ı` and `I`.
     let letters: String = path.nfd().collect();
     letters.to_uppercase().to_lowercase().nfd().collect()
 }
@@ -56,24 +56,24 @@ fn is_root(folder: &Path) -> bool {
     folder.join(".git").exists()
 }
 
-/// Whether a folder is what Git keeps for itself under another name than `.git`, as a bare repository is. Work
-/// trees may lie in one; each has a `.git`.
+/// Whether a folder is a Git directory under another name than `.git`, such as a bare repository. Work trees can be
+/// inside of one; each has a `.git`.
 fn is_repository(folder: &Path) -> bool {
     let is_folder = |name: &str| folder.join(name).is_dir();
     folder.join("HEAD").symlink_metadata().is_ok() && is_folder("objects") && is_folder("refs")
 }
 
-/// Checks the links on a path of the command line. They may lead to other files of every repository that the
-/// path lies in, or of its folder where there is none, but not into a `.git`, nor into a bare repository. Devices are not checked:
-/// `<(...)` of a shell is one. Of a path that does not exist, the folders above it are checked.
+/// Checks the links on a path of the command line. They may lead to other files of every repository that the path is
+/// in, or of its folder if there is none, but not into a `.git` or a bare repository. Devices are not checked:
+/// `<(...)` of a shell is one. If the path does not exist, the folders above it are checked.
 ///
 /// # Errors
-/// In words, where it leads instead.
+/// Where it leads instead, in words.
 pub(crate) fn check_inside(path: &Path) -> Result<(), String> {
     if is_device(path) {
         return Ok(());
     }
-    // Whoever writes `..` means to leave; what follows it is looked at.
+    // Whoever writes `..` means to leave; the rest of the path is checked.
     let absolute = std::path::absolute(path).map_err(|error| error.to_string())?;
     let parts: Vec<Component<'_>> = absolute.components().collect();
     let up = parts.iter().rposition(|part| *part == Component::ParentDir).map_or(0, |at| at + 1);
@@ -102,7 +102,7 @@ pub(crate) fn check_inside(path: &Path) -> Result<(), String> {
     roots.into_iter().try_for_each(|root| check_below(&leads_to, root))
 }
 
-/// Whether a path names a device, or a pipe of a shell.
+/// Whether a path is a device, or a pipe of a shell.
 pub(super) fn is_device(path: &Path) -> bool {
     path.starts_with("/dev") || path.starts_with("/proc")
 }
@@ -124,10 +124,10 @@ fn is_git_name(part: &OsStr) -> bool {
     part.to_str().is_some_and(is_of_git)
 }
 
-/// Checks that what is found in a folder can be read as a file: it is one, or a link to one below the root.
+/// Checks that an entry of a folder can be read as a file: it is one, or a link to one below the root.
 ///
 /// # Errors
-/// In words, what it is instead.
+/// What it is instead, in words.
 pub(super) fn check_file(entry: &DirEntry, root: &Path) -> Result<(), String> {
     let path = entry.path();
     if entry.file_type().is_file() {
@@ -144,10 +144,10 @@ pub(super) fn check_file(entry: &DirEntry, root: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Said of a FIFO, among others: reading one could wait for ever.
+/// For a FIFO, among others: reading one could wait for ever.
 pub(super) const NO_FILE: &str = "it is neither a file nor a folder";
 
-/// A path without links.
+/// Resolves all links of a path.
 pub(super) fn real(path: &Path) -> Result<PathBuf, String> {
     path.canonicalize().map_err(|error| error.to_string())
 }

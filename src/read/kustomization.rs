@@ -1,8 +1,8 @@
-//! Which files the build of a folder would read.
+//! Finds out which files the build of a folder would read.
 //!
-//! Flux builds kustomizations whose files lie beside their folder: it sets `LoadRestrictionsNone`. kustomize
-//! alone refuses them, since without its restriction a file may be any of the machine. So the restriction goes
-//! only where it is in the way, every field that can name a file is known, and every file is in the repository.
+//! Flux builds kustomizations whose files are beside their folder, because it sets `LoadRestrictionsNone`. kustomize
+//! alone refuses them, as without its restriction a file can be any on the machine. So the restriction is lifted only
+//! if it is in the way, if every field that can name a file is known, and if every file is in the repository.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -20,15 +20,15 @@ use crate::yaml::{Data, Node, parse_documents};
 pub(super) enum Reach {
     /// What is below the folder of each kustomization: kustomize's own rule.
     OwnFolders,
-    /// What the kustomizations name: all of it is in the repository.
+    /// Everything that the kustomizations name, all of which is in the repository.
     Repository,
 }
 
 impl Reach {
-    /// What the build of a folder has to read. Without Git, the folder of previews.yaml stands for the repository.
+    /// What the build of a folder has to read. Without Git, the folder of previews.yaml counts as the repository.
     ///
     /// # Errors
-    /// Each file that is outside of the repository.
+    /// Each file outside of the repository.
     pub(super) fn of(
         folder: &Path,
         source_root: &Path,
@@ -42,7 +42,7 @@ impl Reach {
             true => Self::Repository,
             false => Self::OwnFolders,
         };
-        Refused::unless_none(survey.found, reach)
+        Refused::unless_none(survey.findings, reach)
     }
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn built_upon(folder: &Path, source_root: &Path) -> BTreeSet<PathBuf>
     seen
 }
 
-/// The repository of a folder: its Git root; without Git the root of previews.yaml, where that holds it.
+/// The repository of a folder: its Git root, or without Git the root of previews.yaml, if the folder is below it.
 fn repository_of(folder: &Path, source_root: &Path) -> Option<PathBuf> {
     let root = git_root(folder);
     if root.join(".git").exists() {
@@ -67,17 +67,16 @@ fn repository_of(folder: &Path, source_root: &Path) -> Option<PathBuf> {
     folder.starts_with(&root).then_some(root)
 }
 
-/// Fields that name files; in the last a patch itself may stand in place of its path.
+/// Fields that name files. In the last one, the item can also be the patch itself.
 const FILES: [&str; 3] = ["configurations", "crds", "patchesStrategicMerge"];
 
 /// Fields that name files, or folders with a kustomization.
 const RESOURCES: [&str; 3] = ["bases", "components", "resources"];
 
-/// Fields that hold plugins, or name files that do.
+/// Fields with plugins, or with files of plugins.
 const PLUGINS: [&str; 3] = ["generators", "transformers", "validators"];
 
-/// Fields that hold lists of mappings, with what these may have: only `path`, `files`, `env` and `envs` name
-/// files.
+/// Fields with lists of mappings, and the keys of these. Only `path`, `files`, `env` and `envs` name files.
 const MAPPINGS: [(&str, &[&str]); 5] = [
     ("configMapGenerator", GENERATED),
     ("patches", PATCH),
@@ -91,7 +90,7 @@ const PATCH: &[&str] = &["options", "patch", "path", "target"];
 const GENERATED: &[&str] =
     &["behavior", "env", "envs", "files", "literals", "name", "namespace", "options", "type"];
 
-/// Fields that name no files. Charts are not among them: Flux renders none in a build, and nor do we.
+/// Fields that name no files. Charts are not among them: Flux does not render them in a build, nor do we.
 const OTHERS: [&str; 16] = [
     "apiVersion",
     "buildMetadata",
@@ -130,27 +129,27 @@ struct Survey<'s> {
     budget: &'s InputLimits,
     /// Bytes that may still be read.
     left: usize,
-    /// Folders without links on their paths.
+    /// Folders still to be read, with all links resolved.
     waiting: Vec<PathBuf>,
     seen: BTreeSet<PathBuf>,
-    /// Whether a file is not below the folder of its kustomization.
+    /// Whether some file is not below the folder of its kustomization.
     is_beside: bool,
-    /// Whether all that could name a file is known.
+    /// Whether every field that could name a file is known.
     is_clear: bool,
     sources: &'s mut Sources,
-    found: Vec<Diagnostic>,
+    findings: Vec<Diagnostic>,
 }
 
-/// A kustomization while it is looked at.
+/// A kustomization that is being read.
 struct File<'f> {
-    /// Its folder, by which paths in it are meant.
+    /// Its folder, which paths in it are relative to.
     folder: &'f Path,
     path: PathBuf,
     text: &'f str,
 }
 
 impl<'s> Survey<'s> {
-    /// Looks at a folder and all that it builds upon. None where no repository holds it.
+    /// Reads a folder and all that it builds upon. `None` if no repository holds it.
     fn of(
         folder: &Path,
         source_root: &Path,
@@ -168,7 +167,7 @@ impl<'s> Survey<'s> {
             is_beside: false,
             is_clear: true,
             sources,
-            found: Vec::new(),
+            findings: Vec::new(),
         };
         while let Some(folder) = survey.waiting.pop() {
             if survey.seen.insert(folder.clone()) {
@@ -181,7 +180,7 @@ impl<'s> Survey<'s> {
     fn folder(&mut self, folder: &Path) {
         let mut paths = KUSTOMIZATION.iter().map(|name| folder.join(name));
         let Some(path) = paths.find(|path| path.is_file()) else {
-            // kustomize says so.
+            // kustomize reports it.
             return;
         };
         let Some(text) = self.read(&path) else {
@@ -199,7 +198,7 @@ impl<'s> Survey<'s> {
         }
     }
 
-    /// The text of a file; none where it is no text, or too large: kustomize would say so.
+    /// The text of a file; `None` if it is not text, or too large, which kustomize would report.
     fn read(&mut self, path: &Path) -> Option<String> {
         let bytes = read_bytes(path, (self.left as u64).saturating_add(1)).ok()?;
         self.left = self.left.checked_sub(bytes.len())?;
@@ -212,8 +211,7 @@ impl<'s> Survey<'s> {
         parse_documents(&sources, file, self.budget).unwrap_or_default()
     }
 
-    /// Looks at each field. Go takes names of fields in any case: one that is not known as it is written may be
-    /// one that names files.
+    /// Reads each field. Go matches names of fields in any case, so an unknown field can be one that names files.
     fn kustomization(&mut self, file: &File<'_>, document: &Node) {
         for (key, value) in document.entries() {
             let key = key.text.as_str();
@@ -265,10 +263,10 @@ impl<'s> Survey<'s> {
         }
     }
 
-    /// A file; in a list of `files` its name may be given another.
+    /// A file. In a list of `files` it can be given another name: `name=path`.
     fn file(&mut self, file: &File<'_>, item: &Node, is_named: bool) {
         let Some(text) = item.text() else {
-            // Left empty, or a mistake of which kustomize tells.
+            // Empty, or a mistake that kustomize reports.
             self.is_clear &= item.is_null();
             return;
         };
@@ -277,9 +275,9 @@ impl<'s> Survey<'s> {
         self.resolve(file, item, path);
     }
 
-    /// Plugins, or a file with them. What those that are not known read is not known either.
+    /// Plugins, or a file with plugins. It is unknown which files an unknown plugin reads.
     fn plugins(&mut self, file: &File<'_>, item: &Node) {
-        // A text that kustomize cannot read as plugins is a path to it.
+        // A text that is not YAML of plugins is a path to a file with them.
         let real = item.text().and_then(|text| self.resolve(file, item, text));
         let text = match real {
             Some(real) if real.is_file() => self.read(&real),
@@ -291,13 +289,13 @@ impl<'s> Survey<'s> {
         self.is_clear &= !documents.is_empty() && documents.iter().all(is_plain);
     }
 
-    /// Where a path of a kustomization leads, links followed; nothing where that is on a server, not there, or
-    /// not in the repository, which is reported.
+    /// Resolves a path of a kustomization, links included. `None` if it is on a server, does not exist, or is outside
+    /// of the repository, which is reported.
     fn resolve(&mut self, file: &File<'_>, item: &Node, text: &str) -> Option<PathBuf> {
         let path = joined(file.folder, text);
         let leads_out = !path.starts_with(&self.repository);
         let Ok(real) = real(&path) else {
-            // kustomize clones what has such an address.
+            // kustomize would clone such a URL.
             let is_of_machine = text.to_ascii_lowercase().contains("file://");
             if is_of_machine || leads_out && !is_remote(text) && !is_inline(item) {
                 self.refuse(file, text, item.place, OUTSIDE);
@@ -323,7 +321,7 @@ impl<'s> Survey<'s> {
             return Err(if is_link { LINK } else { OUTSIDE }.to_owned());
         }
         check_below(&leads_to, &self.repository)?;
-        // A folder has a kustomization of its own, and kustomize takes it wherever it is.
+        // A folder has its own kustomization, and kustomize accepts it wherever it is.
         self.is_beside |= !leads_to.is_dir() && !leads_to.starts_with(folder);
         Ok(())
     }
@@ -333,13 +331,13 @@ impl<'s> Survey<'s> {
         let help = "a baseline is built from files of its repository: move this one there, or build the folder \
                     yourself and pass the result with `--baseline -`";
         let message = format!("{shown} names `{named}`, and {why}");
-        // A generator may hold the values of a Secret, and only the place is wanted.
+        // Literals of a generator can be secret, and only the place is needed.
         let blank = |c: char| if c.is_ascii() && c != '\n' { ' ' } else { c };
         let text: String = file.text.chars().map(blank).collect();
         let id = self.sources.add(&shown, text);
         let range = place.range();
         let place = Place::new(id, range.start, range.end);
-        self.found.push(Diagnostic::new(&code::UNREADABLE, message, help).at(place, ""));
+        self.findings.push(Diagnostic::new(&code::UNREADABLE, message, help).at(place, ""));
     }
 }
 
@@ -347,7 +345,7 @@ const OUTSIDE: &str = "that is outside of the repository";
 const ABSOLUTE: &str = "that is the path of one machine";
 const LINK: &str = "that is a link which leads out of the repository";
 
-/// Whether an item looks like a text of YAML, and not like the path of one.
+/// Whether an item looks like inline YAML, and not like a path.
 fn is_inline(item: &Node) -> bool {
     item.text().is_some_and(|text| text.contains('\n') || text.trim_start().starts_with('{'))
 }
@@ -357,8 +355,7 @@ fn is_remote(text: &str) -> bool {
     text.contains("://") || text.contains('@') || text.contains("?ref=")
 }
 
-/// A path of a kustomization as kustomize joins it: `a/../b` is `b`, whatever `a` is. One with a root stays as
-/// it is.
+/// Joins a path as kustomize does: `a/../b` is `b`, whatever `a` is. An absolute path stays as it is.
 fn joined(folder: &Path, text: &str) -> PathBuf {
     if Path::new(text).is_absolute() {
         return PathBuf::from(text);

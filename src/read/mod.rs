@@ -1,4 +1,4 @@
-//! Text to objects with places: files, folders, kustomize overlays, stdin and ResourceLists.
+//! Reads text to objects with places: files, folders, kustomize overlays, stdin and ResourceLists.
 
 mod baseline;
 mod build;
@@ -47,8 +47,8 @@ pub(crate) fn documents(
     })
 }
 
-/// The items of a list of objects, as kubectl and kustomize open it: of a `List`, or of any kind that
-/// ends in `List` and has `items`. The document itself where it is no such list.
+/// Opens a list of objects as kubectl and kustomize do: a `List`, or any kind that ends in `List` and has `items`.
+/// Returns the document itself if it is not such a list.
 pub(crate) fn open_list(mut node: Node) -> Result<Vec<Node>, Node> {
     let item_kind = node.text_at(&["kind"]).and_then(|kind| kind.strip_suffix("List"));
     let Some(item_kind) = item_kind.map(str::to_owned) else {
@@ -64,7 +64,7 @@ pub(crate) fn open_list(mut node: Node) -> Result<Vec<Node>, Node> {
         Some(Data::List(items)) => items,
         _ => Vec::new(),
     };
-    // In a typed list the API server leaves out kind and apiVersion of the items: the list's kind says them.
+    // In a typed list the API server omits kind and apiVersion of the items: they follow from the kind of the list.
     for item in items.iter_mut().filter(|item| is_typed && item.get("kind").is_none()) {
         item.set("apiVersion", Node::string(api_version.as_str()));
         item.set("kind", Node::string(item_kind.as_str()));
@@ -72,8 +72,8 @@ pub(crate) fn open_list(mut node: Node) -> Result<Vec<Node>, Node> {
     Ok(items)
 }
 
-/// Adds the objects of a document: itself, or those of a list. What only tools read (`local-config`,
-/// previews.yaml and affected.yaml) is left out.
+/// Adds the objects of a document: itself, or the items of a list. Objects for tools alone (`local-config`,
+/// previews.yaml and affected.yaml) are left out.
 pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, report: &mut Report) {
     let node = match open_list(node) {
         Ok(items) => {
@@ -105,7 +105,7 @@ fn is_of(node: &Node, kind: &str) -> bool {
             .is_some_and(|version| version.starts_with("anabranch.dev/"))
 }
 
-/// The text of a file, or why there is none.
+/// Decodes the text of a file, which must be UTF-8.
 pub(crate) fn text_of(name: &str, bytes: Vec<u8>) -> Result<String, Refused> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();

@@ -1,4 +1,4 @@
-//! What an earlier run left in the input: its own objects, which are set aside, and entries in
+//! Removes from the input what an earlier run added: its own objects, which are set aside, and rules in
 //! VirtualServices of the user, which are taken out again.
 
 use std::collections::BTreeSet;
@@ -7,9 +7,9 @@ use crate::kube::{Object, marks, meta};
 use crate::spec::Config;
 use crate::yaml::{Data, Node};
 
-/// Takes back what an earlier run of a set did to an object of the user, as its note says. What another
-/// set did as well stays. Whether the object is the user's still: what another set made for previews that
-/// are all gone is nobody's.
+/// Takes back what an earlier run of a set did to an object of the user, as its annotation says. What another set did
+/// stays. Returns `None` if the object belongs to nobody any more: another set made it for previews that are all
+/// gone.
 pub(crate) fn restored(mut object: Object, set: &str) -> Option<Object> {
     let was_extended = marks::is_changed(&object.node, marks::HTTP);
     restore(&mut object.node, set);
@@ -23,7 +23,7 @@ fn restore(node: &mut Node, set: &str) {
             continue;
         };
         match change.as_str() {
-            marks::HTTP => drop_entries(spec, set),
+            marks::HTTP => drop_rules(spec, set),
             marks::EXPORT_TO => {
                 spec.remove("exportTo");
             }
@@ -34,17 +34,17 @@ fn restore(node: &mut Node, set: &str) {
     }
 }
 
-/// The entries of a set go, and with the last one the list that was made for them.
-fn drop_entries(spec: &mut Node, set: &str) {
-    if let Some(Data::List(entries)) = spec.get_mut("http").map(|node| &mut node.data) {
-        entries.retain(|entry| !marks::is_made_rule(entry, set));
-        if entries.is_empty() {
+/// Removes the rules of a set, and the list with the last one if it was made for them.
+fn drop_rules(spec: &mut Node, set: &str) {
+    if let Some(Data::List(rules)) = spec.get_mut("http").map(|node| &mut node.data) {
+        rules.retain(|rule| !marks::is_made_rule(rule, set));
+        if rules.is_empty() {
             spec.remove("http");
         }
     }
 }
 
-/// Rules and entries no longer remove this request header.
+/// Undoes `stripKey`: rules no longer remove this request header.
 fn keep_header(spec: &mut Node, header: &str) {
     for list in ["rules", "http"] {
         for rule in spec.get_mut(list).map(Node::items_mut).unwrap_or_default() {
@@ -53,19 +53,19 @@ fn keep_header(spec: &mut Node, header: &str) {
     }
 }
 
-/// The objects of an input, by whom they belong to.
+/// The objects of an input, by their owner.
 #[derive(Debug, Default)]
 pub struct Parted {
-    /// The user's, without what an earlier run did to them: the baseline, and what is around it.
+    /// The user's, without the changes of an earlier run: the baseline, and what surrounds it.
     pub users: Vec<Object>,
-    /// Those that other sets made for their previews: no part of the baseline, and none of ours.
+    /// Those that other sets made for their previews: neither part of the baseline nor ours.
     pub others: Vec<Object>,
-    /// VirtualServices that an earlier run of this set made: other sets may have extended them.
+    /// VirtualServices that an earlier run of this set made. Other sets may have extended them.
     pub extended: Vec<Object>,
 }
 
 impl Parted {
-    /// Keeps what other sets may have added to an object of an earlier run.
+    /// Keeps what other sets added to an object of an earlier run.
     pub fn keep_extended(&mut self, earlier: Object, set: &str) {
         if marks::is_shared(&earlier, set) {
             self.extended.push(earlier);
@@ -78,10 +78,10 @@ impl Parted {
     }
 }
 
-/// Whom an object belongs to.
+/// The owner of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
-    /// The user, or another set that made it for all to extend.
+    /// The user; also another set that made it for all sets to extend.
     User,
     /// This set.
     ThisSet,
@@ -89,7 +89,7 @@ pub(crate) enum Owner {
     AnotherSet,
 }
 
-/// Tells whom the objects of an input belong to. Labels alone do not tell: a user may have copied them.
+/// Finds the owners of the objects of an input. Labels alone do not tell: a user may have copied them.
 #[derive(Debug)]
 pub(crate) struct Owners<'a> {
     config: &'a Config,
@@ -98,7 +98,7 @@ pub(crate) struct Owners<'a> {
 }
 
 impl<'a> Owners<'a> {
-    /// Looks at all objects for the namespaces of other sets.
+    /// Collects the namespaces of other sets from all objects.
     pub(crate) fn new<'o>(
         config: &'a Config,
         objects: impl IntoIterator<Item = &'o Object>,
@@ -117,19 +117,20 @@ impl<'a> Owners<'a> {
         let Some(set) = marks::set_of(object) else {
             return Owner::User;
         };
-        let own = set == self.config.set();
-        if marks::is_shared(object, set) && !own {
+        let is_this_set = set == self.config.set();
+        if marks::is_shared(object, set) && !is_this_set {
             return Owner::User;
         }
-        match self.is_of_preview(object, set, own) || marks::is_made_elsewhere(object, set) {
+        match self.is_of_preview(object, set, is_this_set) || marks::is_made_elsewhere(object, set)
+        {
             false => Owner::User,
-            true if own => Owner::ThisSet,
+            true if is_this_set => Owner::ThisSet,
             true => Owner::AnotherSet,
         }
     }
 
-    /// Whether an object is, or stands in, the namespace of the preview that it names.
-    fn is_of_preview(&self, object: &Object, set: &str, own: bool) -> bool {
+    /// Whether an object is the namespace of the preview that its label names, or is in it.
+    fn is_of_preview(&self, object: &Object, set: &str, is_this_set: bool) -> bool {
         let spec = &self.config.previews.spec;
         let Some(preview) = object.label(marks::PREVIEW) else {
             return false;
@@ -139,7 +140,7 @@ impl<'a> Owners<'a> {
             false => object.id.namespace.as_str(),
         };
         let is_made = |baseline: &String| namespace == spec.namespace_of(preview, baseline);
-        let belongs = || match own {
+        let belongs = || match is_this_set {
             true => spec.baseline.all().iter().any(is_made),
             false => {
                 let known = (namespace.to_owned(), set.to_owned(), preview.to_owned());
@@ -150,7 +151,7 @@ impl<'a> Owners<'a> {
     }
 }
 
-/// Parts the objects of an input; those that an earlier run of this set made are gone.
+/// Sorts the objects of an input by owner. Those that an earlier run of this set made are dropped.
 #[must_use]
 pub(crate) fn set_aside(objects: Vec<Object>, config: &Config) -> Parted {
     let owners = Owners::new(config, &objects);

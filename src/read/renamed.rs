@@ -1,9 +1,11 @@
-//! References to what kustomize renamed. It gives objects their prefixes and suffixes at once, and mends the
-//! references to them when its build ends, behind every function. So they are read here as kustomize will mend
-//! them. Fields that it does not know are mended only where the user's `configurations` say so, of which a function
-//! is not told: a reference that this would change is refused.
+//! Adapts references to what kustomize renamed.
 //!
-//! How kustomize finds what is meant:
+//! kustomize gives objects their prefixes and suffixes at once, and adapts the references to them when its build
+//! ends, after every function. So a function reads references here as kustomize will write them. Fields that
+//! kustomize does not know are adapted only if the user's `configurations` say so, which a function is not told: a
+//! reference that this would change is refused.
+//!
+//! How kustomize finds the object of a reference:
 //! <https://github.com/kubernetes-sigs/kustomize/blob/api/v0.21.1/api/filters/nameref/nameref.go>.
 
 use std::collections::HashMap;
@@ -18,21 +20,21 @@ use crate::yaml::{Data, Node};
 
 /// A field that holds names.
 struct Field {
-    /// The mappings that hold it: keys with `/` between them, through lists as well.
+    /// The path of the mappings with the field: keys with `/` between them, also through lists.
     parent: &'static str,
     key: &'static str,
     target: Target,
 }
 
-/// Of which kind an object is that a field names.
+/// The kind of the object that a field names.
 #[derive(Clone, Copy)]
 enum Target {
     Is(&'static str),
-    /// A field beside it says it, or it is this one.
+    /// The field of this name beside it says it, or it is this kind.
     Says(&'static str),
-    /// A subject of a binding, if it is a ServiceAccount.
+    /// A ServiceAccount, if the subject of a binding is one.
     Subject,
-    /// ConfigMaps or Secrets, as a rule says.
+    /// ConfigMaps or Secrets, depending on a rule.
     OfRule,
 }
 
@@ -44,8 +46,9 @@ const fn says(parent: &'static str, key: &'static str, kind: &'static str) -> Fi
     Field { parent, key, target: Target::Says(kind) }
 }
 
-/// What kustomize mends in the pods of the kinds in [`MENDED_PODS`].
-/// See <https://github.com/kubernetes-sigs/kustomize/blob/master/api/internal/konfig/builtinpluginconsts/namereference.go>.
+/// Fields that kustomize adapts in the pods of the kinds in [`MENDED_PODS`].
+/// See
+/// <https://github.com/kubernetes-sigs/kustomize/blob/master/api/internal/konfig/builtinpluginconsts/namereference.go>.
 const OF_PODS: [Field; 15] = [
     is("containers/env/valueFrom/configMapKeyRef", "name", "ConfigMap"),
     is("containers/env/valueFrom/secretKeyRef", "name", "Secret"),
@@ -64,11 +67,11 @@ const OF_PODS: [Field; 15] = [
     is("", "serviceAccountName", "ServiceAccount"),
 ];
 
-/// The kinds in whose pods kustomize mends references.
+/// The kinds in whose pods kustomize adapts references.
 const MENDED_PODS: [&str; 7] =
     ["CronJob", "DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "StatefulSet"];
 
-/// What kustomize mends in other objects, as far as it is read here.
+/// Fields that kustomize adapts in other objects, as far as they matter here.
 const MENDED: [(&str, Field); 9] = [
     ("ClusterRoleBinding", Field { parent: "subjects", key: "name", target: Target::Subject }),
     ("HorizontalPodAutoscaler", says("spec/scaleTargetRef", "name", "Deployment")),
@@ -81,7 +84,7 @@ const MENDED: [(&str, Field); 9] = [
     ("StatefulSet", is("spec", "serviceName", "Service")),
 ];
 
-/// What else names objects in pods.
+/// Other fields of pods that name objects.
 const OTHERS_OF_PODS: [Field; 16] = [
     is("", "serviceAccount", "ServiceAccount"),
     is("ephemeralContainers/env/valueFrom/configMapKeyRef", "name", "ConfigMap"),
@@ -101,7 +104,7 @@ const OTHERS_OF_PODS: [Field; 16] = [
     is("volumes/scaleIO/secretRef", "name", "Secret"),
 ];
 
-/// What else names objects in what is read here.
+/// Other fields that name objects, in kinds that matter here.
 const OTHERS: [(&str, Field); 24] = [
     ("DestinationRule", is("spec", "host", "Service")),
     ("ExternalSecret", says("spec/data/sourceRef/storeRef", "name", "SecretStore")),
@@ -134,8 +137,8 @@ const MIRROR_OF_BACKEND: Field =
 const MIRROR_OF_RULE: Field =
     says("spec/rules/filters/requestMirror/backendRef", "name", "Service");
 
-/// Lets references name what kustomize will let them name when its build ends. Returns a finding for each of which
-/// that is not known, where it is about an object of the baseline, whose namespaces these are.
+/// Rewrites references to the names that kustomize will write when its build ends. Returns a finding for each
+/// reference for which that is unknown, if it is in an object of the baseline's `namespaces`.
 pub(crate) fn mend(
     objects: &mut [Object],
     is_of_baseline: impl Fn(&str) -> bool,
@@ -146,14 +149,14 @@ pub(crate) fn mend(
         names::previous(&object.node).any(|before| before != name)
             || namespaces.any(|before| before != namespace)
     };
-    let mut found = Vec::new();
+    let mut findings = Vec::new();
     if !objects.iter().any(is_changed) {
-        return found;
+        return findings;
     }
     let known = Known::new(objects, is_of_baseline);
     for (number, object) in objects.iter_mut().enumerate() {
         let Object { id, node, .. } = object;
-        let mut mender = Mender { known: &known, referrer: number, id, found: &mut found };
+        let mut mender = Mender { known: &known, referrer: number, id, findings: &mut findings };
         let kind = id.kind.as_str();
         let template = kinds::template(&id.group, kind);
         let is_mended = MENDED_PODS.contains(&kind);
@@ -166,29 +169,29 @@ pub(crate) fn mend(
             own.for_each(|(_, field)| mender.look(node, field, is_mended));
         }
     }
-    found
+    findings
 }
 
-/// An object as kustomize knows it.
+/// An object with the names that kustomize gave it.
 struct Past {
     id: Id,
-    /// Whether it is one that previews may copy.
-    is_own: bool,
-    /// The namespace that it had first.
+    /// Whether previews can copy it.
+    is_copied: bool,
+    /// The namespace that it had at first.
     first_namespace: SmolStr,
     prefixes: Vec<SmolStr>,
     suffixes: Vec<SmolStr>,
 }
 
-/// The objects of a build, by the names that they had.
+/// The objects of a build, by their earlier names.
 struct Known {
     all: Vec<Past>,
     by_name: HashMap<(SmolStr, SmolStr), Vec<usize>, RandomState>,
 }
 
-/// What a reference means.
+/// The object that a reference means.
 enum Meant<'k> {
-    /// Nothing that kustomize could have renamed.
+    /// None that kustomize could have renamed.
     Itself,
     One(&'k Past),
     AnyOf(Vec<&'k Past>),
@@ -204,7 +207,7 @@ impl Known {
             let namespace = object.id.namespace.as_str();
             known.all.push(Past {
                 id: object.id.clone(),
-                is_own: namespace.is_empty() || is_of_baseline(namespace),
+                is_copied: namespace.is_empty() || is_of_baseline(namespace),
                 first_namespace: first_namespace.unwrap_or_default(),
                 prefixes: noted(names::PREFIXES).collect(),
                 suffixes: noted(names::SUFFIXES).collect(),
@@ -220,15 +223,15 @@ impl Known {
         known
     }
 
-    /// The objects that had this name, in a namespace; in any where none is meant.
+    /// The objects that had this name, of those for which `is_there` holds.
     fn called(&self, kind: &str, name: &str, is_there: impl Fn(&Past) -> bool) -> Vec<&Past> {
         let numbers = self.by_name.get(&(kind.into(), name.into()));
         let all = numbers.into_iter().flatten().map(|&number| &self.all[number]);
         all.filter(|past| is_there(past)).collect()
     }
 
-    /// The one that kustomize chooses of those that had the name: the only one, else the only one that was given
-    /// the same prefixes and suffixes.
+    /// Chooses among the objects that had the name, as kustomize does: if there are several, those with the same
+    /// prefixes and suffixes.
     fn choose<'k>(&self, referrer: &Past, called: Vec<&'k Past>) -> Meant<'k> {
         let alike = |loosely: bool, some: &[&'k Past]| -> Vec<&'k Past> {
             some.iter().copied().filter(|past| past.is_like(referrer, loosely)).collect()
@@ -247,8 +250,7 @@ impl Known {
         }
     }
 
-    /// Whether an object is of the namespace that a subject says: the one that it had first, if any object had
-    /// that first.
+    /// Whether an object was in this namespace first. If no object was, whether it is in it now.
     fn is_of(&self, past: &Past, namespace: &str) -> bool {
         let is_first = |past: &Past| is_one(&past.first_namespace, namespace);
         match self.all.iter().any(is_first) {
@@ -259,8 +261,8 @@ impl Known {
 }
 
 impl Past {
-    /// Whether an object was given the same prefixes and suffixes as another, as far as both have any; loosely,
-    /// one without any is like all others.
+    /// Whether two objects have the same prefixes and suffixes, as far as both have any. If `loosely`, one without
+    /// any is like all others.
     fn is_like(&self, other: &Self, loosely: bool) -> bool {
         let is_like = |some: &[SmolStr], others: &[SmolStr]| match (some, others) {
             ([], []) => true,
@@ -270,24 +272,24 @@ impl Past {
         is_like(&self.prefixes, &other.prefixes) && is_like(&self.suffixes, &other.suffixes)
     }
 
-    /// Whether kustomize takes two objects to be in one namespace.
+    /// Whether kustomize takes two objects to be in the same namespace.
     fn is_beside(&self, other: &Self) -> bool {
         is_one(&self.id.namespace, &other.id.namespace)
     }
 }
 
-/// Whether two namespaces are one to kustomize.
+/// Whether two namespaces are the same to kustomize.
 fn is_one(namespace: &str, other: &str) -> bool {
     let whole = |name: &str| if name.is_empty() { "default".into() } else { SmolStr::from(name) };
     whole(namespace) == whole(other)
 }
 
-/// Mends the references of one object.
+/// Adapts the references of one object.
 struct Mender<'k, 'f> {
     known: &'k Known,
     referrer: usize,
     id: &'k Id,
-    found: &'f mut Vec<Diagnostic>,
+    findings: &'f mut Vec<Diagnostic>,
 }
 
 impl<'k> Mender<'k, '_> {
@@ -295,7 +297,7 @@ impl<'k> Mender<'k, '_> {
         visit(node, field.parent, &mut |parent| self.field(parent, field, is_mended));
     }
 
-    /// Looks at a field of this mapping, which holds a name or a list of them.
+    /// Handles a field of this mapping: a name or a list of names.
     fn field(&mut self, parent: &mut Node, field: &Field, is_mended: bool) {
         let said = parent.text_at(&["kind"]);
         let kind: SmolStr = match field.target {
@@ -337,7 +339,7 @@ impl<'k> Mender<'k, '_> {
         }
     }
 
-    /// What a name means, where kustomize knows that by another name, or a subject.
+    /// Rewrites a name if kustomize has given its object another one; also the subject of a binding.
     fn name(
         &mut self,
         node: &Node,
@@ -366,7 +368,7 @@ impl<'k> Mender<'k, '_> {
     }
 
     fn unclear(&mut self, name: &Node, kind: &str, several: &[&Past]) {
-        if several.iter().any(|past| past.is_own) {
+        if several.iter().any(|past| past.is_copied) {
             let mut names: Vec<&str> = several.iter().map(|past| past.id.name.as_str()).collect();
             names.sort_unstable();
             let (id, old) = (self.id, name.text().unwrap_or_default());
@@ -380,7 +382,7 @@ impl<'k> Mender<'k, '_> {
     }
 
     fn refuse(&mut self, name: &Node, kind: &str, past: &Past) {
-        if past.is_own {
+        if past.is_copied {
             let (id, old, new) = (self.id, name.text().unwrap_or_default(), &past.id.name);
             let message = format!(
                 "{id} names {kind} `{old}`, which kustomize has renamed to `{new}`; whether it mends this \
@@ -394,16 +396,16 @@ impl<'k> Mender<'k, '_> {
         }
     }
 
-    /// Reports what an object says, however often it says it.
+    /// Reports a reference of an object, once however often it is there.
     fn report(&mut self, name: &Node, message: String, help: String) {
-        if self.found.iter().all(|found| found.message != message) {
+        if self.findings.iter().all(|finding| finding.message != message) {
             let finding = Diagnostic::new(&code::RENAMED_REFERENCE, message, help);
-            self.found.push(finding.at(name.place, "the name before"));
+            self.findings.push(finding.at(name.place, "the name before"));
         }
     }
 }
 
-/// Hands over the mappings behind a path, through lists as well.
+/// Calls `take` with each mapping at a path, also through lists.
 fn visit(node: &mut Node, path: &str, take: &mut dyn FnMut(&mut Node)) {
     if let Data::List(items) = &mut node.data {
         items.iter_mut().for_each(|item| visit(item, path, take));

@@ -1,4 +1,4 @@
-//! The KRM function protocol's envelope.
+//! The ResourceList: the envelope of the KRM function protocol.
 //! See <https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs/api-conventions/functions-spec.md>.
 
 use super::documents;
@@ -17,7 +17,7 @@ pub(crate) struct ResourceList {
     pub function_config: Option<Node>,
 }
 
-/// Reads a ResourceList. Bare documents, as a legacy exec plugin gets them, are items without a
+/// Reads a ResourceList. Bare documents, as a legacy exec plugin gets them, are taken as items without a
 /// configuration.
 pub(crate) fn read_resource_list(
     sources: &Sources,
@@ -25,14 +25,14 @@ pub(crate) fn read_resource_list(
     budget: &InputLimits,
     report: &mut Report,
 ) -> ResourceList {
-    let mut found = report.keep(documents(sources, file, budget)).unwrap_or_default();
+    let mut documents = report.keep(documents(sources, file, budget)).unwrap_or_default();
     let is_list = |node: &Node| {
         matches!(node.text_at(&["kind"]), Some("ResourceList" | "List"))
             && node.get("items").is_some()
             || node.text_at(&["kind"]) == Some("ResourceList")
     };
-    if found.len() == 1 && is_list(&found[0]) {
-        let mut node = found.remove(0);
+    if documents.len() == 1 && is_list(&documents[0]) {
+        let mut node = documents.remove(0);
         let items = match node.remove("items").map(|items| items.data) {
             Some(Data::List(items)) => items,
             Some(Data::Scalar { .. }) | None => Vec::new(),
@@ -59,7 +59,7 @@ pub(crate) fn read_resource_list(
     }
     ResourceList {
         api_version: "config.kubernetes.io/v1".to_owned(),
-        items: found,
+        items: documents,
         function_config: None,
     }
 }

@@ -1,5 +1,4 @@
-//! What the kustomizations of suites refer to: a tree carries each suite's own folder along, and nothing
-//! beside it.
+//! Checks what the kustomizations of suites refer to. A tree contains the folder of each suite and nothing beside it.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
@@ -31,8 +30,8 @@ const FIELDS: [&str; 17] = [
     "valuesFile",
 ];
 
-/// Reports suites whose copies would not build, since they refer to something outside their folders.
-/// `files` are those of all suites, by their paths behind the names of the suites.
+/// Reports suites whose copies would not build, because they refer to something outside their folders. `files` are
+/// those of all suites, by their paths behind the names of the suites.
 pub(crate) fn check_references(
     config: &Config,
     files: &BTreeMap<String, Vec<u8>>,
@@ -48,7 +47,7 @@ pub(crate) fn check_references(
             };
             let mut sources = Sources::default();
             let file = sources.add(path, text);
-            // A text that is no YAML is for kustomize to refuse.
+            // A text that is not YAML is for kustomize to report.
             for document in parse_documents(&sources, file, budget).unwrap_or_default() {
                 let mut outside = Vec::new();
                 references(&document, &mut |reference| {
@@ -72,13 +71,13 @@ pub(crate) fn check_references(
     }
 }
 
-/// The folder of a kustomization; none where it is another file.
+/// The folder of a kustomization.yaml; `None` for other files.
 fn folder_of(path: &str) -> Option<&str> {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     matches!(name, "kustomization.yaml" | "kustomization.yml" | "Kustomization").then_some(folder)
 }
 
-/// Hands over every text of a kustomization that may be a path.
+/// Calls `take` with each text of a kustomization that can be a path.
 fn references<'n>(node: &'n Node, take: &mut impl FnMut(&'n str)) {
     for (key, value) in node.entries() {
         if FIELDS.contains(&key.text.as_str()) {
@@ -91,7 +90,7 @@ fn references<'n>(node: &'n Node, take: &mut impl FnMut(&'n str)) {
 
 fn texts<'n>(node: &'n Node, take: &mut impl FnMut(&'n str)) {
     match &node.data {
-        // A text of several lines is a patch itself.
+        // A text of several lines is an inline patch.
         Data::Scalar { text, .. } if !text.contains('\n') => {
             take(text.split_once('=').map_or(text.as_str(), |(_, path)| path));
         }

@@ -1,4 +1,4 @@
-//! The folders of suites, which the tree carries along byte for byte.
+//! Reads the folders of suites, which the tree contains byte for byte.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ use crate::diagnostic::{Diagnostic, Report, Sources, code};
 use crate::limits::{InputLimits, too_many_bytes};
 use crate::spec::{Config, Suite};
 
-/// Content of every file of every suite, by its path below `tests/`; but for what Git keeps for itself, and for folders
-/// that `render -o` wrote, which would carry themselves along.
+/// The content of every file of every suite, by its path below `tests/`. Left out are Git's own files, and folders
+/// that `render -o` wrote, which would include themselves.
 pub(crate) fn read_suites(
     config: &Config,
     root: &Path,
@@ -25,7 +25,7 @@ pub(crate) fn read_suites(
     let left = budget.bytes.saturating_sub(sources.bytes());
     let mut reader = Reader { config, root, left, files: BTreeMap::new(), report };
     for (index, suite) in config.previews.spec.tests.iter().enumerate() {
-        // Of other paths validation says what is wrong.
+        // Validation reports other paths.
         if is_inside(&suite.path) && reader.read(index, suite).is_none() {
             reader.report.push(too_many_bytes(&format!("the suite `{}`", suite.name), budget));
             break;
@@ -34,7 +34,7 @@ pub(crate) fn read_suites(
     reader.files
 }
 
-/// Suites while they are read.
+/// Reads suites.
 struct Reader<'a> {
     config: &'a Config,
     root: &'a Path,
@@ -45,7 +45,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads the suite of this index. None where it has more bytes than are left.
+    /// Reads a suite. `None` if it has more bytes than are left.
     fn read(&mut self, index: usize, suite: &Suite) -> Option<()> {
         let missing = |message: String, help: &str| {
             let field = format_args!("spec.tests[{index}].path");
@@ -72,7 +72,7 @@ impl Reader<'_> {
             match read {
                 Ok(None) => {}
                 Ok(Some((path, content))) => {
-                    // Files without content are memory and time too.
+                    // Empty files cost memory and time too.
                     self.left = self.left.checked_sub(path.len() + content.len())?;
                     if let Some((other, path)) = clash(&path, &mut names) {
                         let message = format!(
@@ -93,13 +93,13 @@ impl Reader<'_> {
     }
 }
 
-/// Whether what lies in a suite's folder is part of the suite.
+/// Whether an entry of a suite's folder is part of the suite.
 fn is_part(entry: &DirEntry) -> bool {
     entry.file_name() != ".git" && !entry.path().join(OUTPUT_LIST).is_file()
 }
 
-/// Two names of one folder that a file system may take for one: that of a path, or of a folder on it, and
-/// one of those `names` that came before.
+/// Finds two names in one folder that a file system may take for one: a part of this path, and one of the `names`
+/// seen before.
 fn clash<'p>(path: &'p str, names: &mut BTreeMap<String, String>) -> Option<(String, &'p str)> {
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
     ends.map(|end| &path[..end]).find_map(|name| {
@@ -108,8 +108,8 @@ fn clash<'p>(path: &'p str, names: &mut BTreeMap<String, String>) -> Option<(Str
     })
 }
 
-/// Checks that a suite's folder is one, in the source, and holds some file: Git has no empty folders, and Flux
-/// applies what has no objects without a word.
+/// Checks that a suite's folder is a folder of the source and holds some file. Git has no empty folders, and Flux
+/// applies an empty one without an error.
 fn check_suite(folder: &Path, root: &Path) -> Result<(), String> {
     if !folder.is_dir() {
         return Err(format!("there is no folder {}", from_here(folder).display()));
@@ -122,13 +122,13 @@ fn check_suite(folder: &Path, root: &Path) -> Result<(), String> {
     Err(format!("there is no file in {}", from_here(folder).display()))
 }
 
-/// Goes through the parts of a suite.
+/// Walks through a suite.
 fn walk(folder: &Path) -> impl Iterator<Item = walkdir::Result<DirEntry>> {
     let all = WalkDir::new(folder).sort_by_file_name().into_iter();
     all.filter_entry(|entry| entry.depth() == 0 || is_part(entry))
 }
 
-/// The path of a file below the folder of its suite, and the first bytes of its content.
+/// The path of a file below its suite's folder, and the first bytes of its content.
 fn read_carried(
     entry: &DirEntry,
     folder: &Path,
@@ -145,12 +145,12 @@ fn read_carried(
     Ok((parts.join("/"), content))
 }
 
-/// What is wrong with the folder of the gates, where suites wait for any.
+/// The finding about the folder for gates, if suites need gates.
 #[must_use]
 pub(crate) fn check_gate(config: &Config, root: &Path) -> Option<Diagnostic> {
     let spec = &config.previews.spec;
     let gate = &spec.flux.gate;
-    // Artifacts of previews are made of a tree; what is wrong with the path is said by validation.
+    // Artifacts need a tree, which has no gates; validation reports a wrong path.
     let has_gates = !spec.tests.is_empty() && config.flux("artifacts").is_none();
     if !has_gates || spec.previews.is_empty() || !is_inside(gate) {
         return None;

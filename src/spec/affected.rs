@@ -21,15 +21,15 @@ pub(crate) struct Affected {
     pub spec: PathMap,
 }
 
-/// The map from paths to services, a closed world: every path is owned, ignored or global.
+/// The map from paths to services. It covers every path: each is owned, ignored or global.
 ///
-/// Globs count from the root of the repository and cover whole paths. `*` and `?` stay within a segment,
-/// `**` goes over any number of them, `[...]` is one of some characters, `{a,b}` one of some texts, `\` takes
-/// the next character as it is. `!` in front takes out, and the last match of a list decides.
+/// Globs count from the root of the repository and cover whole paths. `*` and `?` stay within a segment, `**` goes
+/// over any number of them, `[...]` is one of some characters, `{a,b}` one of some texts, `\` takes the next
+/// character as it is. A glob that begins with `!` takes out what it covers, and the last match of a list decides.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PathMap {
-    /// What a changed path means that nothing here names.
+    /// What a changed path means that the map does not name.
     #[serde(default)]
     pub unmapped: Unmapped,
     /// Globs of paths that affect nothing; they never hide a path that a service or module names.
@@ -38,7 +38,7 @@ pub struct PathMap {
     /// Globs of paths that affect every service.
     #[serde(default)]
     pub all: Vec<String>,
-    /// Owners of paths that are no services, by name.
+    /// Parts of the repository that are not services, by name.
     #[serde(default)]
     pub modules: BTreeMap<String, Module>,
     /// The services, by name.
@@ -50,7 +50,7 @@ pub struct PathMap {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Unmapped {
-    /// There is no answer, but an error with the lines to add.
+    /// An error, with the lines to add to the map.
     #[default]
     Error,
     /// It affects every service.
@@ -59,11 +59,11 @@ pub enum Unmapped {
     Ignore,
 }
 
-/// An owner of paths that is no service: a library, a contract.
+/// A part of the repository that is not a service, such as a library or a contract.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Module {
-    /// Globs of the paths that it is made of.
+    /// Globs of its paths.
     pub paths: Vec<String>,
     /// Modules and services that it is built from.
     #[serde(default)]
@@ -74,12 +74,12 @@ pub struct Module {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct MappedService {
-    /// Globs of the paths that it is made of.
+    /// Globs of its paths.
     pub paths: Vec<String>,
     /// Modules and services that it is built from: it is built again when one of them changes.
     #[serde(default)]
     pub uses: Vec<String>,
-    /// Services with which it goes into a preview, though it is not built again.
+    /// Services that it brings along into a preview, without building them again.
     #[serde(default)]
     pub with: Vec<String>,
 }

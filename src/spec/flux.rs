@@ -1,4 +1,4 @@
-//! `spec.flux`: the Flux objects around the previews, and where artifacts of previews are.
+//! `spec.flux`: the Flux objects around the previews, and where artifacts are pushed to.
 
 use std::collections::BTreeMap;
 
@@ -13,25 +13,25 @@ use serde_json::Value;
 pub struct Flux {
     /// Namespace of all Flux objects.
     pub namespace: String,
-    /// The source that holds our output.
+    /// The source that holds anabranch's output.
     pub source_ref: SourceRef,
-    /// ServiceAccount that Flux acts as; empty: Flux' own.
+    /// ServiceAccount that Flux impersonates; empty: that of the controller.
     pub service_account_name: String,
-    /// Variable substitution, as on the Kustomization that applies the baseline today: environments get the same.
+    /// `postBuild` of the Kustomization that applies the baseline today; those of previews get the same.
     #[schemars(with = "BTreeMap<String, Value>")]
     pub post_build: IgnoredAny,
-    /// Decryption, as on the Kustomization that applies the baseline today: environments get the same.
+    /// `decryption` of the Kustomization that applies the baseline today; those of previews get the same.
     #[schemars(with = "BTreeMap<String, Value>")]
     pub decryption: IgnoredAny,
-    /// Where `render --artifacts each` has its artifacts.
+    /// Where the artifacts of `render --artifacts each` are pushed to.
     pub artifacts: Artifacts,
-    /// Over how many kustomize-controllers previews are spread, by the label `sharding.fluxcd.io/key`
-    /// with the value `previews-1` and so on; 0: no such label.
+    /// Number of kustomize-controllers that share the previews. Each takes those whose label `sharding.fluxcd.io/key`
+    /// has its value, `previews-1` and so on; 0: no such label.
     #[schemars(range(max = 100))]
     pub shards: u32,
-    /// Stream only: the Kustomization that applies our output. It must have `wait: false`.
+    /// For the stream: the Kustomization that applies anabranch's output. It must have `wait: false`.
     pub parent: String,
-    /// Stream only: a folder of the source with an empty kustomization.yaml.
+    /// For the stream: a folder of the source with an empty kustomization.yaml.
     pub gate: String,
 }
 
@@ -51,22 +51,22 @@ impl Default for Flux {
     }
 }
 
-/// Where `render --artifacts each` has its artifacts.
+/// Where the artifacts of `render --artifacts each` are pushed to.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Artifacts {
-    /// Their repository, such as `oci://ghcr.io/shop/previews`: each artifact is a tag of it.
+    /// The repository, such as `oci://ghcr.io/shop/previews`: each artifact is a tag of it.
     pub url: String,
-    /// How the tag of a preview's artifact is made.
+    /// How the tag of a preview's artifact is formed.
     pub tags: Tags,
     /// Further fields of each OCIRepository, such as `interval`, `secretRef`, `provider` or `verify`.
     #[schemars(with = "BTreeMap<String, Value>")]
     pub oci_repository: IgnoredAny,
-    /// A Receiver, by which whoever pushes tells Flux at once; absent: Flux looks once in an interval.
+    /// The Receiver that is called after a push, so that Flux looks at once; absent: Flux looks once per interval.
     pub receiver: Option<Receiver>,
 }
 
-/// What a Receiver needs.
+/// The Receiver of Flux that is called after a push.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Receiver {
@@ -74,14 +74,14 @@ pub struct Receiver {
     pub secret_ref: SecretRef,
 }
 
-/// How the tag of a preview's artifact is made.
+/// How the tag of a preview's artifact is formed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Tags {
-    /// From the names of the set and the preview: a push costs the same however many previews there are.
+    /// From the names of the set and the preview. A push costs the same however many previews there are.
     #[default]
     Fixed,
-    /// With a hash of the content as well: the root's artifact says exactly what runs.
+    /// With a hash of the content as well. The artifact of the root then names exactly what runs.
     Content,
 }
 
@@ -103,7 +103,7 @@ impl Default for SourceRef {
     }
 }
 
-/// The kinds of Flux sources a Kustomization can use.
+/// The kinds of Flux sources that a Kustomization can use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SourceKind {
     /// An OCI artifact.

@@ -1,19 +1,19 @@
-//! The JSON Schema of previews.yaml, laid out for checking a file of many thousand fields against it.
+//! The JSON Schema of previews.yaml as a tree of Rust values, which checks a file with many thousand fields quickly.
 
 use serde_json::Value;
 
-/// What a value must look like.
+/// The schema of a value.
 #[derive(Debug)]
 pub(super) struct Form {
     /// Its type.
     pub(super) kind: Kind,
     /// The fields of an object, by name.
     pub(super) fields: Vec<Field>,
-    /// The form of fields that are not listed, where any are allowed.
+    /// The schema of fields that are not listed, if any are allowed.
     rest: Option<Box<Form>>,
-    /// The form of the items of a list.
+    /// The schema of the items of a list.
     pub(super) items: Option<Box<Form>>,
-    /// The values of a string, where it has only some.
+    /// The values that a string may have, if they are listed.
     pub(super) allowed: Option<Vec<String>>,
 }
 
@@ -33,7 +33,7 @@ pub(super) enum Kind {
 pub(super) struct Field {
     pub(super) name: String,
     pub(super) required: bool,
-    /// The sentence of its documentation.
+    /// The first paragraph of its description.
     pub(super) description: String,
     form: Form,
 }
@@ -69,7 +69,7 @@ impl Form {
         Self {
             kind,
             fields: fields.collect(),
-            // `true` is the form of everything.
+            // `true` is the schema that allows everything.
             rest: (schema.get("additionalProperties") == Some(&Value::Bool(true)))
                 .then_some(&Value::Bool(true))
                 .or_else(|| form("additionalProperties"))
@@ -79,7 +79,7 @@ impl Form {
         }
     }
 
-    /// The form of a field.
+    /// The schema of a field.
     pub(super) fn field(&self, name: &str) -> Option<&Self> {
         let known = self.fields.iter().find(|field| field.name == name);
         known.map(|field| &field.form).or(self.rest.as_deref())

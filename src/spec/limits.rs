@@ -13,15 +13,15 @@ use super::registries::Registries;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Limits {
-    /// How many previews there may be.
+    /// How many previews the file may list.
     pub previews: u32,
-    /// How many aliases `dependencies: all` may make over all previews: each costs memory in every sidecar.
+    /// How many aliases `dependencies: all` may add, all previews together. Each costs memory in every sidecar.
     pub aliases: u32,
-    /// How many replicas a copy may have, whether `replicas` or a patch gives them.
+    /// How many replicas a copy may have, set by `replicas` or by a patch.
     #[schemars(range(max = 2_147_483_647))]
     pub replicas: u32,
-    /// Registries that images may come from, or parts of them such as `ghcr.io/shop`: all below it, and
-    /// nothing whose name only begins alike. Without a host it is a folder of Docker Hub. Empty: any image.
+    /// Registries that images may come from, or paths in them: `ghcr.io/shop` allows `ghcr.io/shop/cart`, and not
+    /// `ghcr.io/shopping/cart`. Without a host it is a path of Docker Hub. Empty: any image.
     #[schemars(with = "Vec<String>")]
     pub registries: Registries,
     /// Images must name a digest.
@@ -30,14 +30,14 @@ pub struct Limits {
     pub quota: Quota,
 }
 
-/// What the namespace of a preview may use, in Kubernetes' words.
+/// What the namespace of a preview may use, in the fields of Kubernetes.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Quota {
     /// `spec.hard` of a ResourceQuota, such as `{requests.cpu: "4", pods: 20}`. Absent: no ResourceQuota.
     #[schemars(with = "BTreeMap<String, Value>")]
     pub hard: IgnoredAny,
-    /// `spec` of a LimitRange, with its list `limits`: what containers get that ask for nothing. Absent: no
+    /// `spec` of a LimitRange, with its list `limits`: defaults for containers that ask for nothing. Absent: no
     /// LimitRange.
     #[schemars(with = "BTreeMap<String, Value>")]
     pub limit_range: IgnoredAny,

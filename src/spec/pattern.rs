@@ -1,9 +1,9 @@
-//! What texts look like, for the JSON Schema: editors mark what `check` would refuse by its form alone. The rules
-//! themselves are in `validate`; a test holds the two together.
+//! Regular expressions for the JSON Schema, so that editors mark what `check` would refuse. The rules themselves are
+//! in `validate`; a test compares the two.
 
 /// A preview's name.
 pub(super) const NAME: &str = "^[a-z]([-a-z0-9]*[a-z0-9])?$";
-/// What preview names begin with.
+/// The prefix of preview names.
 pub(super) const PREFIX: &str = "^[a-z][-a-z0-9]*$";
 /// A namespace, or another name that is a label.
 pub(super) const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";

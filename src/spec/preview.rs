@@ -10,16 +10,16 @@ use super::pattern;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Preview {
-    /// Its name: namespace, header value and label value at once.
+    /// Its name: the value of the routing key and of a label and, unless `spec.namespace` differs, its namespace.
     #[schemars(with = "String", extend("pattern" = pattern::NAME, "maxLength" = 40))]
     pub name: SmolStr,
-    /// The pull requests it stands for.
+    /// Its pull requests.
     #[serde(default)]
     pub changes: Vec<Change>,
     /// The services it changes.
     #[schemars(extend("minItems" = 1))]
     pub services: Vec<ServiceChange>,
-    /// When it may go: an RFC 3339 time. Only `anabranch prune` acts on it.
+    /// When it expires: an RFC 3339 time. Only `anabranch prune` acts on it.
     #[serde(default)]
     #[schemars(extend("pattern" = pattern::TIME))]
     pub expires: String,
@@ -38,12 +38,12 @@ pub struct Change {
     /// Full id of the head commit.
     #[schemars(extend("pattern" = pattern::COMMIT))]
     pub commit: String,
-    /// When the pull request was in this state: an RFC 3339 time, by which `anabranch set --if-newer` knows a
-    /// build that ends late.
+    /// When the pull request came to this state: an RFC 3339 time. `anabranch set --if-newer` changes nothing if its
+    /// own time is earlier.
     #[serde(default)]
     #[schemars(extend("pattern" = pattern::TIME))]
     pub updated: String,
-    /// Who opened it. What a `fork` brings is an image by digest, and nothing else.
+    /// Who opened it. A preview with a `fork` may set images by digest, and nothing else.
     #[serde(default)]
     pub trust: Trust,
 }
@@ -55,20 +55,19 @@ pub enum Trust {
     /// Somebody who may push to the repository.
     #[default]
     Team,
-    /// Anybody.
+    /// Anybody: it comes from a fork.
     Fork,
 }
 
 impl Preview {
-    /// The index of its first change that a fork brings: then the whole preview runs code of strangers.
+    /// The index of its first change from a fork, if there is one. The whole preview then runs untrusted code.
     #[must_use]
     pub fn fork(&self) -> Option<usize> {
         self.changes.iter().position(|change| change.trust == Trust::Fork)
     }
 }
 
-/// What a repository is known by, however its URL is spelt: a slash or `.git` at the end and large letters lead to
-/// the same one.
+/// A URL in the form by which repositories are compared: in lower case, without `.git` or a slash at the end.
 #[must_use]
 pub(crate) fn known_by(repository: &str) -> String {
     repository.trim_end_matches('/').trim_end_matches(".git").to_ascii_lowercase()
@@ -91,7 +90,7 @@ pub struct ServiceChange {
     /// Name of the Service, or of a workload that has none.
     #[schemars(with = "String")]
     pub name: SmolStr,
-    /// Its namespace, where several of the baseline have one of that name.
+    /// Its namespace; needed if several namespaces of the baseline have a service of this name.
     #[serde(default)]
     #[schemars(with = "String")]
     pub namespace: SmolStr,
@@ -163,12 +162,12 @@ pub struct EnvVar {
 pub struct Patch {
     /// The patch itself, as text: a strategic merge patch, or a list of JSON 6902 operations.
     pub patch: String,
-    /// Which copies it applies to; absent: those its own kind and name select, or the workloads.
+    /// Which copies it applies to. Absent: the object that its own kind and name identify, or else the workloads.
     #[serde(default)]
     pub target: Option<PatchTarget>,
 }
 
-/// Which copies a patch applies to: those for which every given field holds.
+/// Which copies a patch applies to: every field that is given has to match.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct PatchTarget {
@@ -178,6 +177,6 @@ pub struct PatchTarget {
     pub version: String,
     /// Kind.
     pub kind: String,
-    /// Name, or an anchored regular expression in kustomize; here a name.
+    /// Name. kustomize reads an anchored regular expression here; anabranch takes a name only.
     pub name: String,
 }

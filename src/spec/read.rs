@@ -17,10 +17,10 @@ use crate::diagnostic::{Diagnostic, Place, Refused, Report, code, nearest};
 use crate::yaml::scalar::{Resolved, is_ambiguous, is_date};
 use crate::yaml::{Data, Node};
 
-/// previews.yaml: what it says, and where it says it.
+/// previews.yaml as read: its values, and where each stands in the text.
 #[derive(Debug)]
 pub struct Config {
-    /// What it says.
+    /// The values.
     pub previews: Previews,
     node: Node,
     /// The indices of `spec.services`, by name.
@@ -48,7 +48,8 @@ impl Config {
         Ok(Self { previews, node, facts })
     }
 
-    /// Makes what reading needs whatever the text is, so that it is there when the text is parsed.
+    /// Builds the schema, which reading needs whatever the text is. Called on another thread while the text is
+    /// parsed.
     pub fn prepare() {
         form();
     }
@@ -59,48 +60,48 @@ impl Config {
         &self.previews.metadata.name
     }
 
-    /// What holds for a service of a namespace in every preview, where something was said.
+    /// The entry of `spec.services` for a service, if there is one.
     #[must_use]
     pub fn facts(&self, service: &str, namespace: &str) -> Option<&ServiceFacts> {
         let all = self.facts.get(service)?.iter().map(|&index| &self.previews.spec.services[index]);
-        // Of two, which is an error, the first counts.
+        // Two are an error; until it is reported, the first counts.
         let mut all = all.filter(|one| one.namespace.is_empty() || one.namespace == namespace);
         all.next()
     }
 
-    /// What the file says of a field below `spec.flux` that Flux alone understands; none where it is empty.
+    /// A field below `spec.flux` that only Flux interprets, as a tree; `None` if it is empty.
     #[must_use]
     pub fn flux(&self, field: &str) -> Option<&Node> {
         self.node.at(&["spec", "flux", field]).filter(|node| !node.entries().is_empty())
     }
 
-    /// What the file says of a field below `spec.limits.quota`; none where it is empty.
+    /// A field below `spec.limits.quota`, as a tree; `None` if it is empty.
     #[must_use]
     pub fn quota(&self, field: &str) -> Option<&Node> {
         let node = self.node.at(&["spec", "limits", "quota", field]);
         node.filter(|node| !node.entries().is_empty())
     }
 
-    /// Whether the file says that our output carries the baseline. The function's always does, and
-    /// whatever applies the baseline today applies it.
+    /// Whether the file says `delivery: include`. The output of the function always includes the baseline, whatever
+    /// the file says, and is applied by whatever applies the baseline today.
     #[must_use]
     pub fn says_include(&self) -> bool {
         self.node.at(&["spec", "baseline", "delivery"]).and_then(Node::text) == Some("include")
     }
 
-    /// The document as it was written.
+    /// The tree of the document.
     #[must_use]
     pub fn node(&self) -> &Node {
         &self.node
     }
 
-    /// The place of a field such as `spec.previews[0].name`, or of the nearest thing around it.
+    /// The place of a field such as `spec.previews[0].name`; of its nearest parent if the field is not written.
     #[must_use]
     pub fn place(&self, path: &str) -> Place {
         place_of(&self.node, path)
     }
 
-    /// A finding about a field, whose path is spelt out only here.
+    /// A finding about a field. The path is formatted only here, when there is something to report.
     #[must_use]
     pub fn finding(
         &self,
@@ -114,7 +115,7 @@ impl Config {
     }
 }
 
-/// What the schema says, which does not change in a run.
+/// The schema of previews.yaml, built once per process.
 fn form() -> &'static Form {
     static FORM: OnceLock<Form> = OnceLock::new();
     FORM.get_or_init(|| Form::new(&previews_schema()))
@@ -143,7 +144,7 @@ fn read_as<'n, T: Deserialize<'n> + Send>(
     check_more: impl FnOnce(&Node, &mut Report),
 ) -> Result<T, Refused> {
     let mut report = Report::default();
-    // What is wrong is said in our words; the reader's words are for what we did not think of.
+    // Mistakes were reported above, in our words. Those of serde are for a mistake that the schema does not know.
     let (read, ()) =
         rayon::join(|| T::deserialize(node), || check(node, form, &Path::Root, &mut report));
     check_more(node, &mut report);
@@ -156,7 +157,8 @@ fn read_as<'n, T: Deserialize<'n> + Send>(
     })
 }
 
-/// The baseline has one of two fields: a schema without references cannot say that.
+/// Checks that the baseline has exactly one of `namespace` and `namespaces`, which a schema without references cannot
+/// say.
 fn check_baseline(node: &Node, report: &mut Report) {
     let Some(baseline) =
         node.at(&["spec", "baseline"]).filter(|it| matches!(it.data, Data::Map(_)))
@@ -189,14 +191,14 @@ fn check_baseline(node: &Node, report: &mut Report) {
     report.push(finding.at(place, "").field(field));
 }
 
-/// Whether a document says, by its kind or its version, that it is meant for us.
+/// Whether a document is meant for anabranch, by its kind or its version.
 fn is_ours(node: &Node) -> bool {
     let version = node.text_at(&["apiVersion"]).unwrap_or_default();
     node.text_at(&["kind"]) == Some(KIND) || version.starts_with("anabranch.dev/")
 }
 
-/// What is wrong with a document that is meant for someone else. Nothing is said of what it holds: its fields may
-/// be secret, and a link may have led to it.
+/// The finding about a document that is meant for another program. It quotes nothing of the content: that may be
+/// secret, and a link may have led there.
 pub(crate) fn foreign_to_us(node: &Node) -> Option<Diagnostic> {
     let message =
         "this document is not a previews file: its kind and apiVersion are others, or missing";
@@ -213,8 +215,8 @@ fn foreign(node: &Node, message: &str, help: String) -> Diagnostic {
 fn place_of(node: &Node, path: &str) -> Place {
     let mut path = path;
     loop {
-        if let Some(found) = node.at_path(path) {
-            return found.place;
+        if let Some(value) = node.at_path(path) {
+            return value.place;
         }
         match path.rfind(['.', '[']) {
             Some(cut) => path = &path[..cut],
@@ -223,7 +225,7 @@ fn place_of(node: &Node, path: &str) -> Place {
     }
 }
 
-/// The path of a field, spelt out only for a message.
+/// The path of a field, formatted only for a message.
 enum Path<'p> {
     Root,
     Field(&'p Path<'p>, &'p str),
@@ -336,7 +338,7 @@ fn check_object(node: &Node, form: &Form, path: &Path<'_>, report: &mut Report) 
 fn check_string(node: &Node, form: &Form, path: &Path<'_>, report: &mut Report) {
     let Data::Scalar { text, plain } = &node.data else {
         let mut error = wrong_type(node, "a string", path);
-        // `{preview}` alone is a mapping of one key to YAML.
+        // To YAML, `{preview}` without quotes is a mapping of one key.
         if let [(key, value)] = node.entries()
             && value.is_null()
         {
@@ -380,7 +382,7 @@ fn check_string(node: &Node, form: &Form, path: &Path<'_>, report: &mut Report) 
     }
 }
 
-/// The text of a scalar in quotes.
+/// The text of a scalar that is in quotes.
 fn quoted(node: &Node) -> Option<&str> {
     match &node.data {
         Data::Scalar { text, plain: false } => Some(text),
@@ -388,7 +390,7 @@ fn quoted(node: &Node) -> Option<&str> {
     }
 }
 
-/// The error with its remedy where only quotes are wrong.
+/// Adds the remedy to an error that is only about quotes.
 fn without_quotes(node: &Node, is_quoted: bool, mut error: Diagnostic) -> Diagnostic {
     if is_quoted {
         error.help = format!("remove the quotes: {}", quoted(node).unwrap_or_default());
@@ -396,13 +398,13 @@ fn without_quotes(node: &Node, is_quoted: bool, mut error: Diagnostic) -> Diagno
     error
 }
 
-/// The sentence of a field's documentation as a part of another sentence.
+/// A description with a small first letter, to be part of another sentence.
 fn lower_first(text: &str) -> String {
     let mut rest = text.trim_end_matches('.').chars();
     rest.next().map_or(String::new(), |first| first.to_lowercase().chain(rest).collect())
 }
 
-/// A number as a reader gives it back: `1.10` is 1.1, `1e10` is 10000000000.
+/// A number as YAML readers print it: `1.10` is 1.1, `1e10` is 10000000000.
 fn plainly(number: &str) -> String {
     let is_float = number.contains(['.', 'e', 'E']);
     let value = number.parse::<f64>().ok().filter(|_| is_float);

@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use crate::kube::{ImageName, Prefix};
 
-/// Registries and parts of them, looked up in the same time however many there are.
+/// Registries and paths in them. A lookup costs the same however many there are.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(from = "Vec<String>")]
 pub struct Registries {
@@ -16,7 +16,7 @@ pub struct Registries {
     prefixes: HashSet<Known, RandomState>,
 }
 
-/// What a prefix is known by: domain, path, and whether it is an official image.
+/// The key of a prefix: domain, path, and whether it is an official image.
 type Known = (SmolStr, SmolStr, bool);
 
 fn known(prefix: Prefix<'_>) -> Known {
@@ -39,13 +39,13 @@ impl serde::Serialize for Registries {
 }
 
 impl Registries {
-    /// As they are written.
+    /// The texts as written.
     #[must_use]
     pub fn texts(&self) -> &[String] {
         &self.texts
     }
 
-    /// Whether an image may come from where it does: anywhere, where none is listed.
+    /// Whether an image is below one of them; every image is, if none is listed.
     pub(crate) fn admit(&self, image: &ImageName<'_>) -> bool {
         self.texts.is_empty() || image.prefixes().any(|one| self.prefixes.contains(&known(one)))
     }

@@ -1,4 +1,4 @@
-//! `spec.routing`: what marks a request as a preview's, how it is led, and where it comes in.
+//! `spec.routing`: the key that marks the requests of a preview, the API of its routes, and its ways in from outside.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::kube::RouteApi;
 pub struct Routing {
     /// The API that routes are written in.
     pub api: Api,
-    /// What leads requests inside the cluster.
+    /// What routes requests between services in the cluster.
     pub data_plane: DataPlane,
     /// What marks a request as belonging to a preview.
     pub key: RoutingKey,
@@ -24,7 +24,7 @@ pub struct Routing {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Api {
-    /// Per service: what it already uses, else the Gateway API.
+    /// For each service the API that it already uses, else the Gateway API.
     #[default]
     Auto,
     /// HTTPRoute and GRPCRoute.
@@ -34,7 +34,7 @@ pub enum Api {
 }
 
 impl Api {
-    /// The API that all services must use; none where each may use its own.
+    /// The API that all services must use; `None` if each may use its own.
     pub(crate) fn required(self) -> Option<RouteApi> {
         match self {
             Self::Auto => None,
@@ -44,23 +44,23 @@ impl Api {
     }
 }
 
-/// What leads requests inside the cluster.
+/// What routes requests between services in the cluster.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum DataPlane {
-    /// A proxy beside every pod: Istio's, or that of Linkerd or Kuma where Namespace or pods say so.
+    /// A proxy beside every pod: Istio's, or that of Linkerd or Kuma if a Namespace or pods ask for one.
     #[default]
     Sidecar,
     /// Istio's waypoints.
     Ambient,
     /// Another mesh that follows routes of the Gateway API, such as Cilium.
     Other,
-    /// Nothing: only requests through entries are led to copies.
+    /// Nothing: only requests that come in through an entry reach copies.
     None,
 }
 
 impl DataPlane {
-    /// How it is written.
+    /// Its value in previews.yaml.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sidecar => "`sidecar`",
@@ -93,13 +93,13 @@ impl Default for RoutingKey {
 pub struct Entry {
     /// The Gateway that serves the preview hosts.
     pub gateway: GatewayRef,
-    /// The Gateways that it stands for: their routes get preview hosts, those of others do not. Empty: all.
+    /// The public Gateways whose routes get preview hosts here. Empty: all.
     #[serde(default)]
     pub of: Vec<GatewayName>,
     /// Template of the host: `{preview}`, `{host}` (first label of the original host), `{hash}` (of
     /// the original host).
     pub host: String,
-    /// The original routes drop the key that a client sends. Changes objects of the baseline.
+    /// Whether the original routes remove the key that a client sends. This changes objects of the baseline.
     #[serde(default)]
     pub strip_key: bool,
 }

@@ -35,7 +35,7 @@ fn schema_of<T: JsonSchema>(kind: &str) -> Value {
 #[must_use]
 pub(crate) fn definition() -> Value {
     let mut schema = previews_schema();
-    // Structural schemas of Kubernetes do not know it.
+    // Structural schemas of Kubernetes do not have this keyword.
     without(&mut schema, "enumDescriptions");
     if let Some(root) = schema.as_object_mut() {
         root.retain(|key, _| !matches!(key.as_str(), "$schema" | "title"));
@@ -67,8 +67,8 @@ pub(crate) fn definition() -> Value {
     })
 }
 
-/// Writes enumerations as `enum` and optional values as themselves, which is what Kubernetes'
-/// structural schemas know and what error messages can list.
+/// Writes enumerations as `enum`, and optional values as plain ones: the forms that Kubernetes' structural schemas
+/// have and that error messages can list.
 fn simplify(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(simplify),
@@ -100,8 +100,8 @@ fn simplify(schema: &mut Value) {
     }
 }
 
-/// Keeps what is said of each value of an enumeration: for editors that show it beside the value, and in the
-/// description for the others.
+/// Keeps the description of each value of an enumeration: in `enumDescriptions` for editors that show it, and in the
+/// description of the field for all others.
 fn describe(object: &mut Map<String, Value>, values: &[Value], words: Vec<String>) {
     let mut text = object["description"].as_str().unwrap_or_default().to_owned();
     for (value, words) in values.iter().zip(&words) {
@@ -112,7 +112,7 @@ fn describe(object: &mut Map<String, Value>, values: &[Value], words: Vec<String
     object.insert("enumDescriptions".to_owned(), json!(words));
 }
 
-/// Takes a keyword out of a schema, wherever it stands.
+/// Removes a keyword from a schema, at every depth.
 fn without(schema: &mut Value, keyword: &str) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(|item| without(item, keyword)),

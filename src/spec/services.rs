@@ -1,4 +1,4 @@
-//! `spec.services` and `spec.external`: what holds for a service, or for objects it needs, in every preview.
+//! `spec.services` and `spec.external`: facts about services and objects that hold for every preview.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,38 +9,39 @@ use serde::{Deserialize, Serialize};
 pub struct ServiceFacts {
     /// Name of the Service, or of a workload that has none.
     pub name: String,
-    /// Its namespace, where several of the baseline have one of that name.
+    /// Its namespace; needed if several namespaces of the baseline have a service of this name.
     #[serde(default)]
     pub namespace: String,
-    /// Hosts it calls, whoever makes them: `search`, or `otel.tracing` of another namespace.
+    /// Hosts that it calls, even if no manifest defines or names them: `search`, or `otel.tracing` in another
+    /// namespace.
     #[serde(default)]
     pub dependencies: Vec<String>,
-    /// Copied, but calls from outside the preview keep going to the baseline.
+    /// Whether only calls from inside the preview reach its copy. Calls from outside keep going to the baseline.
     #[serde(default)]
     pub unrouted: bool,
-    /// What to do with StatefulSets.
+    /// What to do with StatefulSets. Other workloads take no notice of it.
     #[serde(default)]
     pub stateful: Stateful,
-    /// What to do with PersistentVolumeClaims.
+    /// What to do with PersistentVolumeClaims, those among them that a StatefulSet's templates make.
     #[serde(default)]
     pub volumes: Volumes,
-    /// What its ports speak, where the manifest does not say it.
+    /// Protocols of its ports, where the manifest does not say them.
     #[serde(default)]
     pub ports: Vec<PortFacts>,
 }
 
-/// What a port of a service speaks.
+/// The protocol of a port.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PortFacts {
     /// Its number, as in the Service.
     pub port: u16,
-    /// What it speaks.
+    /// Its protocol.
     #[serde(default)]
     pub protocol: Speaks,
 }
 
-/// What a port speaks, as far as routing by header is concerned.
+/// The protocol of a port, as far as it matters to routing by header.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Speaks {
@@ -49,7 +50,7 @@ pub enum Speaks {
     Http,
     /// gRPC: it is routed.
     Grpc,
-    /// Something without headers: it is left to the baseline.
+    /// A protocol without headers: calls stay in the baseline.
     Tcp,
 }
 
@@ -60,7 +61,7 @@ pub enum Stateful {
     /// An error.
     #[default]
     Refuse,
-    /// Copied, with storage of its own.
+    /// Copied; what its templates claim is new and empty.
     Copy,
 }
 
@@ -68,7 +69,7 @@ pub enum Stateful {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Volumes {
-    /// An error.
+    /// Claims that volumes name are an error; those of templates are made anew.
     #[default]
     Refuse,
     /// They become emptyDir volumes.

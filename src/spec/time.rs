@@ -1,10 +1,9 @@
-//! Times, as RFC 3339 writes them.
+//! Times in the form of RFC 3339.
 
 use jiff::Timestamp;
 use jiff::civil::{DateTime, date};
 
-/// The moment that a text of RFC 3339 names: `2026-12-01T00:00:00Z`, with a fraction, with an offset.
-/// Digits of a fraction beyond nanoseconds count for nothing.
+/// Parses a time: `2026-12-01T00:00:00Z`, with a fraction, with an offset. Digits beyond nanoseconds are dropped.
 ///
 /// See <https://www.rfc-editor.org/rfc/rfc3339#section-5.6>.
 #[must_use]
@@ -13,7 +12,7 @@ pub(crate) fn time(text: &str) -> Option<Timestamp> {
     let (start, rest) = text.split_at_checked(FORM.len())?;
     let fits = |(byte, form): (u8, &u8)| match form {
         b'0' => byte.is_ascii_digit(),
-        // The RFC leaves a blank to readability, as `date --rfc-3339` does.
+        // The RFC allows a blank for readability; `date --rfc-3339` writes one.
         b'T' => matches!(byte, b'T' | b't' | b' '),
         _ => byte == *form,
     };
@@ -32,8 +31,8 @@ pub(crate) fn time(text: &str) -> Option<Timestamp> {
     format!("{start}{fraction}{zone}").parse().ok().or_else(|| last(start))
 }
 
-/// The last moment that there is a `Timestamp` for, for the day or two after it that the RFC can write: people write the
-/// end of 9999 where they mean "never".
+/// The last moment that a `Timestamp` can hold, for the day or two after it that the RFC can still write. People
+/// write the end of the year 9999 for "never".
 fn last(start: &str) -> Option<Timestamp> {
     let moment: DateTime = start.parse().ok()?;
     (moment >= date(9999, 12, 30).at(0, 0, 0, 0)).then_some(Timestamp::MAX)

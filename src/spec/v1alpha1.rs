@@ -27,7 +27,7 @@ pub struct Previews {
     /// Name and annotations; the name tells several files of one cluster apart.
     #[serde(default)]
     pub metadata: Metadata,
-    /// What is wanted.
+    /// The previews, and what holds for all of them.
     pub spec: Spec,
 }
 
@@ -57,22 +57,22 @@ impl Default for Metadata {
     }
 }
 
-/// What is wanted.
+/// The previews, and what holds for all of them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Spec {
     /// The namespace, or the namespaces, in which every service runs in its merged state.
     pub baseline: Baseline,
-    /// Every preview's name begins with it; no other namespace of the cluster may.
+    /// The prefix of every preview's name. No other namespace of the cluster may begin with it.
     #[serde(default = "default_prefix")]
     #[schemars(extend("pattern" = pattern::PREFIX, "maxLength" = 39))]
     pub prefix: String,
-    /// Template of a preview's namespace; `{preview}` is its name, `{baseline}` the namespace of the baseline. With
-    /// several of these it is `{preview}-{baseline}` where nothing else is said.
+    /// Template of a preview's namespace: `{preview}` is its name, `{baseline}` the namespace of the baseline. If the
+    /// baseline has several, the default is `{preview}-{baseline}`.
     #[serde(default = "default_namespace")]
     #[schemars(extend("pattern" = pattern::TEMPLATE))]
     pub namespace: String,
-    /// The domain of the cluster, with which the full names of services end.
+    /// The DNS domain of the cluster, in which the full names of services end.
     #[serde(default = "default_cluster_domain")]
     pub cluster_domain: String,
     /// Which services of the baseline a preview reaches by their short names.
@@ -93,7 +93,7 @@ pub struct Spec {
     /// The Flux objects around the previews.
     #[serde(default)]
     pub flux: Flux,
-    /// Repositories whose pull requests hear of the suites' results.
+    /// Repositories to whose pull requests the results of suites are reported.
     #[serde(default)]
     pub notify: Vec<Notify>,
     /// Pages about each preview, such as a dashboard: comments on pull requests show them, and so does `show`.
@@ -102,8 +102,8 @@ pub struct Spec {
     /// What a preview may not exceed.
     #[serde(default)]
     pub limits: Limits,
-    /// Previews whose pull requests are closed: a build that ends late does not bring one back. `anabranch
-    /// remove --closed` adds to them, `anabranch prune` forgets those of more than a month ago.
+    /// Previews whose pull requests are closed, so that a build which ends late does not bring one back. `anabranch
+    /// remove --closed` adds to them, `anabranch prune` drops those closed over a month ago.
     #[serde(default)]
     pub closed: Vec<Closed>,
     /// Which paths of this repository belong to which service, where the code lives beside this file.
@@ -115,7 +115,7 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// The namespace that a preview has for one of the baseline.
+    /// The namespace of a preview for a namespace of the baseline.
     #[must_use]
     pub fn namespace_of(&self, preview: &str, baseline: &str) -> String {
         match self.namespace.as_str() {
@@ -145,12 +145,12 @@ pub struct Baseline {
     #[serde(default)]
     #[schemars(extend("pattern" = pattern::LABEL, "maxLength" = 63))]
     pub namespace: String,
-    /// Its namespaces, in place of `namespace`, where a system lives in several.
+    /// Its namespaces, instead of `namespace`, if there are several.
     #[serde(default)]
     #[schemars(extend("minItems" = 1))]
     pub namespaces: Vec<String>,
-    /// Where its manifests are, relative to the Git root: a file, or a folder. `--baseline` comes before it,
-    /// and the function, which gets them from kustomize, does not look at it.
+    /// Where its manifests are, relative to the Git root: a file or a folder. `--baseline` overrides it. The function
+    /// ignores it, since kustomize passes the manifests.
     #[serde(default)]
     pub path: String,
     /// Who applies the baseline's objects.
@@ -159,7 +159,7 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Its namespaces, as they are written.
+    /// Its namespaces, in the order of the file.
     #[must_use]
     pub fn all(&self) -> &[String] {
         match self.namespaces.as_slice() {
@@ -174,7 +174,7 @@ impl Baseline {
         self.all().iter().any(|one| one == namespace)
     }
 
-    /// The namespace of what names none; none where there are several.
+    /// The namespace of objects that name none; `None` if there are several.
     #[must_use]
     pub fn only(&self) -> Option<&str> {
         match self.all() {
@@ -183,7 +183,7 @@ impl Baseline {
         }
     }
 
-    /// The field that says them.
+    /// The field that lists them.
     #[must_use]
     pub fn field(&self) -> &'static str {
         match self.namespaces.as_slice() {
@@ -197,10 +197,10 @@ impl Baseline {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Delivery {
-    /// Something else does; the output leaves them out.
+    /// Something else applies them; the output leaves them out.
     #[default]
     External,
-    /// The output carries them.
+    /// The output includes them.
     Include,
 }
 
@@ -208,10 +208,10 @@ pub enum Delivery {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Dependencies {
-    /// All of them: whatever the baseline reaches.
+    /// All that the baseline reaches.
     #[default]
     All,
-    /// Those that the texts of its copies name, or that are declared.
+    /// Those that its copies mention in their texts, and those that are declared.
     Found,
 }
 
@@ -237,14 +237,14 @@ fn default_suite_timeout() -> String {
     "15m".to_owned()
 }
 
-/// A repository whose pull requests hear of the suites' results.
+/// A repository to whose pull requests the results of suites are reported.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Notify {
     /// Its URL, as in `changes[].repository`.
     #[schemars(extend("pattern" = pattern::URL))]
     pub repository: String,
-    /// Its kind of host.
+    /// The kind of host that it is on.
     pub provider: ProviderKind,
     /// Secret with the credentials, in the namespace of the Flux objects.
     pub secret_ref: SecretRef,
@@ -254,11 +254,11 @@ pub struct Notify {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Link {
-    /// What it is called.
+    /// The text of the link.
     #[schemars(extend("pattern" = pattern::LABEL, "maxLength" = 63))]
     pub name: String,
-    /// Template of its URL: `{preview}` and `{namespace}` of the preview, `{baseline}` for the baseline's namespace; of
-    /// several, those of the preview's first service.
+    /// Template of its URL: `{preview}`, `{namespace}` of the preview, `{baseline}` for the namespace of the
+    /// baseline; of several namespaces, those of the preview's first service.
     pub url: String,
 }
 

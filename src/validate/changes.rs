@@ -1,4 +1,4 @@
-//! Pull requests: text that came from outside leaves us only in forms that can do no harm.
+//! Checks pull requests: their text comes from outside, and may be written only in forms that can do no harm.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::diagnostic::text::short;
 use crate::diagnostic::{Report, code, first_of};
 use crate::spec::{known_by, time};
 
-/// The largest number that survives JSON, by which the file reaches a function.
+/// The largest integer that is exact in JSON, in which a function gets the file.
 const LARGEST: u64 = (1 << 53) - 1;
 
 pub(super) fn check(input: &Input<'_>, report: &mut Report) {
@@ -104,7 +104,7 @@ fn check_notify(input: &Input<'_>, report: &mut Report) {
     }
 }
 
-/// Reports changes that several previews stand for, however their repository is spelt.
+/// Reports changes that several previews have, however the URL of the repository is written.
 fn check_shared(input: &Input<'_>, report: &mut Report) {
     let previews = &input.config.previews.spec.previews;
     let mut standing: BTreeMap<(String, u64), Vec<usize>> = BTreeMap::new();
@@ -136,7 +136,7 @@ fn check_shared(input: &Input<'_>, report: &mut Report) {
     }
 }
 
-/// Who hears of a preview's suites: the first of its changes, if its repository is listed.
+/// Checks who is notified of a preview's suites: the first of its changes, if its repository is listed.
 fn check_audience(input: &Input<'_>, index: usize, told: &BTreeSet<&str>, report: &mut Report) {
     let spec = &input.config.previews.spec;
     let changes = &spec.previews[index].changes;

@@ -1,4 +1,4 @@
-//! Suites and the Flux objects around them.
+//! Checks suites and the Flux objects around them.
 
 use std::collections::BTreeMap;
 
@@ -96,7 +96,7 @@ fn check_links(input: &Input<'_>, report: &mut Report) {
     }
 }
 
-/// What comments show of a suite without any link.
+/// Whether comments show a field of this name anyway, so that no link may have it.
 fn is_said_anyway(name: &str) -> bool {
     matches!(name, "commit" | "suite" | "report" | "preview-url")
 }
@@ -140,7 +140,7 @@ fn check_artifacts(input: &Input<'_>, report: &mut Report) {
     let config = input.config;
     let url = &config.previews.spec.flux.artifacts.url;
     let name = url.strip_prefix("oci://").filter(|name| repository(name) == *name);
-    // Without a path it would be a repository of Docker Hub.
+    // Without a path it would be a repository on Docker Hub.
     let name = name.filter(|name| name.contains('/'));
     let is_told = check_user(input, format_args!("spec.flux.artifacts.url"), url, report);
     if !is_told && !url.is_empty() && name.is_none_or(|name| ImageName::read(name).is_err()) {
@@ -167,7 +167,7 @@ fn check_artifacts(input: &Input<'_>, report: &mut Report) {
     }
 }
 
-/// An artifact of each preview is wanted, and nothing says where they are pushed.
+/// The finding that `--artifacts each` needs a place to push to.
 pub(crate) fn no_place_for_artifacts(config: &Config) -> Diagnostic {
     config.finding(
         &code::CONFIG_FIELD,
@@ -177,7 +177,7 @@ pub(crate) fn no_place_for_artifacts(config: &Config) -> Diagnostic {
     )
 }
 
-/// The gates of a stream wait for the Kustomization that applies it; if that one waits for them,
+/// Checks the parent of a stream. Gates wait for the Kustomization that applies them; if that one waits for them too,
 /// neither is ever ready.
 fn check_parent(input: &Input<'_>, report: &mut Report) {
     let flux = &input.config.previews.spec.flux;
@@ -210,13 +210,13 @@ fn check_path(input: &Input<'_>, field: &str, path: &str, report: &mut Report) {
     }
 }
 
-/// Whether a text is a path that Flux finds in a source.
+/// Whether a text is a valid path in a source of Flux.
 pub(crate) fn is_source_path(path: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     !path.is_empty() && is_inside(path) && path.chars().all(fits)
 }
 
-/// Whether a text is a duration as Flux takes it: `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`.
+/// Whether a text is a duration of Flux: `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`.
 /// See <https://fluxcd.io/flux/components/kustomize/kustomizations/#timeout>.
 fn is_duration(text: &str) -> bool {
     let mut rest = text;
@@ -234,7 +234,7 @@ fn is_duration(text: &str) -> bool {
     !text.is_empty()
 }
 
-/// What follows a decimal number, if the text begins with one.
+/// The rest of a text after the decimal number that it begins with.
 fn after_number(text: &str) -> Option<&str> {
     let digits =
         |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();

@@ -1,4 +1,4 @@
-//! Pull requests of forks: whoever opened one is unknown, so it says which image runs and nothing else.
+//! Checks previews with pull requests of forks. Whoever opened one is unknown, so it may set images and nothing else.
 //!
 //! See <https://securitylab.github.com/resources/github-actions-preventing-pwn-requests/>.
 
@@ -34,15 +34,14 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     }
 }
 
-/// Reports images without a digest: whoever may push can move a tag once the code was looked at.
+/// Reports images without a digest: whoever can push could move a tag after the review.
 fn check_images(
     input: &Input<'_>,
     path: fmt::Arguments<'_>,
     service: &ServiceChange,
     report: &mut Report,
 ) {
-    // Where every image needs a digest, `images` says so; it also says what is no image, and what comes from
-    // elsewhere.
+    // If every image needs a digest, `images` reports it; it also reports invalid images and wrong registries.
     if input.config.previews.spec.limits.require_digest {
         return;
     }
@@ -67,7 +66,7 @@ fn check_images(
     }
 }
 
-/// Reports whatever a preview says of a service besides its images.
+/// Reports everything that a preview sets for a service besides images.
 fn check_nothing_else(
     input: &Input<'_>,
     path: fmt::Arguments<'_>,

@@ -1,4 +1,4 @@
-//! Images are well-formed, from allowed registries, and pinned where that is asked for.
+//! Checks that images are well-formed, from allowed registries, and pinned if that is required.
 
 use std::fmt;
 
@@ -55,7 +55,7 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     }
 }
 
-/// Reports what is wrong with an image. `of` says whose it is.
+/// Reports the problems of an image. `of` says whose it is.
 fn check_image(
     input: &Input<'_>,
     path: fmt::Arguments<'_>,
@@ -72,8 +72,7 @@ fn check_image(
     }
 }
 
-/// Why an image that a preview brings is refused, each as what comes behind its name; nothing where it is
-/// not.
+/// The reasons to refuse an image of a preview, each as text that follows its name; empty if it is fine.
 pub(crate) fn problems(limits: &Limits, image: &str) -> Vec<Problem> {
     let name = match ImageName::read(image) {
         Ok(name) => name,

@@ -1,10 +1,10 @@
-//! Objects of the user that carry our labels: only what anabranch makes may.
+//! Reports objects of the user with our labels, which only objects of anabranch may have.
 
 use super::Input;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::marks;
 
-/// What an earlier run made is no longer in the input, and what other sets made is apart.
+/// Objects of an earlier run, and those of other sets, were taken out before.
 pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     let marked = input.objects.iter().filter_map(|object| Some((object, marks::set_of(object)?)));
     let foreign = marked.filter(|(object, set)| !marks::is_shared(object, set));

@@ -1,5 +1,5 @@
-//! What can be said about the input before anything is planned: one file per subject, each a list of
-//! findings. Nothing here stops at the first mistake.
+//! Checks the input before anything is planned. Each subject has a file, each rule is a function, and all rules run
+//! whatever the others find.
 
 mod changes;
 mod flux;
@@ -27,22 +27,22 @@ use crate::kube::Object;
 use crate::read::Parted;
 use crate::spec::Config;
 
-/// What every rule sees: the configuration and the objects of the baseline, namespaces filled in, in
-/// the order of identity.
+/// The input of every rule: the configuration and the objects of the baseline, namespaces filled in, sorted by
+/// identity.
 pub(crate) struct Input<'a> {
     pub(crate) config: &'a Config,
     pub(crate) objects: &'a [Object],
-    /// What other sets made.
+    /// Objects of other sets.
     pub(crate) others: &'a [Object],
 }
 
-/// A rule: adds what it finds.
+/// A rule: adds its findings to the report.
 type Rule = fn(&Input<'_>, &mut Report);
 
 /// Rules that compare previews.yaml with the objects of the baseline.
 const OF_OBJECTS: &[Rule] = &[objects::check, marks::check, services::check];
 
-/// Rules that hold whatever the baseline is.
+/// Rules that need no baseline.
 const OF_CONFIG: &[Rule] = &[
     names::check,
     images::check,
@@ -54,19 +54,19 @@ const OF_CONFIG: &[Rule] = &[
     flux::check,
 ];
 
-/// Checks a configuration against an input. Where the baseline was not read whole,
-/// rules that would miss what is not there are left out.
+/// Checks a configuration and an input. If the baseline was not read completely, rules that would report the missing
+/// part are left out.
 #[must_use]
 pub(crate) fn validate(config: &Config, input: &Parted, whole: bool) -> Report {
     let input = Input { config, objects: &input.users, others: &input.others };
     let rules: Vec<&Rule> = OF_OBJECTS.iter().filter(|_| whole).chain(OF_CONFIG).collect();
     let judge = |rule: &Rule| {
-        let mut found = Report::default();
-        rule(&input, &mut found);
-        found
+        let mut report = Report::default();
+        rule(&input, &mut report);
+        report
     };
-    rules.into_par_iter().map(judge).reduce(Report::default, |mut all, found| {
-        all.absorb(found);
+    rules.into_par_iter().map(judge).reduce(Report::default, |mut all, report| {
+        all.absorb(report);
         all
     })
 }

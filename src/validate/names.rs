@@ -1,4 +1,4 @@
-//! Names and namespaces: well-formed, unique, and free.
+//! Checks that names and namespaces are well-formed, unique, and free.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use crate::diagnostic::{Report, code};
 use crate::kube::marks;
 use crate::spec::Config;
 
-/// A preview's name may have so many characters: 63 of a label, less room for what is joined to it,
-/// which [`check_flux_names`] measures.
+/// The length limit of a preview's name: 63 of a label, less room for what is joined to it, which
+/// [`check_flux_names`] measures.
 const LONGEST: usize = 40;
 
 pub(super) fn check(input: &Input<'_>, report: &mut Report) {
@@ -57,7 +57,7 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     check_external(input, "configMaps", "ConfigMap", &external.config_maps, report);
 }
 
-/// Reports namespaces of the baseline that are none, or that stand there twice.
+/// Reports namespaces of the baseline that are invalid or listed twice.
 fn check_baseline(input: &Input<'_>, report: &mut Report) {
     let baseline = &input.config.previews.spec.baseline;
     let field = baseline.field();
@@ -84,7 +84,7 @@ fn check_baseline(input: &Input<'_>, report: &mut Report) {
     }
 }
 
-/// Reports names of external objects that no object can have, or that stand there twice.
+/// Reports names of external objects that are invalid or listed twice.
 fn check_external(
     input: &Input<'_>,
     field: &str,
@@ -112,8 +112,8 @@ fn check_external(
     }
 }
 
-/// Reports names of Flux objects that are too long: Flux puts the name of a Kustomization into a label
-/// of everything that it applies.
+/// Reports names of Flux objects that are too long. Flux puts the name of a Kustomization into a label of everything
+/// that it applies.
 fn check_flux_names(input: &Input<'_>, report: &mut Report) {
     const MOST: usize = 63;
     let spec = &input.config.previews.spec;
@@ -149,7 +149,7 @@ fn check_previews(input: &Input<'_>, report: &mut Report) {
     let config = input.config;
     let spec = &config.previews.spec;
     let mut first = BTreeMap::new();
-    // Namespaces of previews that are spoken for.
+    // Namespaces of previews that are taken.
     let mut had: BTreeMap<String, usize> = BTreeMap::new();
     let taken = Namespaces::new(input);
     taken.check_prefix(input, report);
@@ -205,7 +205,7 @@ fn check_previews(input: &Input<'_>, report: &mut Report) {
     }
 }
 
-/// Reports a template of which some preview gets what is not the name of a namespace: once, with the first of them.
+/// Reports a template that gives some preview an invalid namespace, once, with the first such preview.
 fn check_template(config: &Config, report: &mut Report) {
     let spec = &config.previews.spec;
     let names = spec.previews.iter().map(|preview| preview.name.as_str());
@@ -225,7 +225,7 @@ fn check_template(config: &Config, report: &mut Report) {
     }
 }
 
-/// Reports a namespace of the preview of this index that belongs to others.
+/// Reports a namespace that belongs to others. `index` is that of the preview.
 fn check_namespace(
     config: &Config,
     (index, namespace): (usize, &str),
@@ -248,13 +248,13 @@ fn check_namespace(
     }
 }
 
-/// Files of a tree that stand beside one file for each preview.
+/// Files of a tree in the folder with one file for each preview.
 const FILES: [&str; 3] = ["kustomization", "notifications", "shared"];
 
-/// The artifact that finds all others.
+/// The name of the artifact that finds all others.
 const ROOT: &str = "root";
 
-/// Why a text cannot name a preview, if it cannot.
+/// Why a text cannot be the name of a preview, if it cannot.
 pub(super) fn name_problem(name: &str, prefix: &str) -> Option<String> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.bytes().all(fits) {
@@ -277,18 +277,18 @@ pub(super) fn name_problem(name: &str, prefix: &str) -> Option<String> {
     (!name.starts_with(prefix)).then(|| format!("it does not begin with the prefix `{prefix}`"))
 }
 
-/// Whether a text is a DNS label (RFC 1123): what Kubernetes takes as the name of a namespace.
+/// Whether a text is a DNS label (RFC 1123), as Kubernetes requires for the name of a namespace.
 pub(crate) fn is_dns_label(text: &str) -> bool {
     text.len() <= 63 && is_label_text(text)
 }
 
-/// Whether a text is a DNS subdomain (RFC 1123) as Kubernetes takes it as the name of most objects: parts
-/// with dots between them, the whole no longer than 253 characters.
+/// Whether a text is a DNS subdomain (RFC 1123), as Kubernetes requires for the names of most objects: labels with
+/// dots between them, 253 characters at most.
 pub(crate) fn is_dns_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label_text)
 }
 
-/// Whether a text is a DNS label but for its length.
+/// Whether a text is a DNS label of any length.
 pub(crate) fn is_label_text(text: &str) -> bool {
     let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     match text.as_bytes() {

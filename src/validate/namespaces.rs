@@ -1,5 +1,5 @@
-//! Namespaces that no preview may have: the Namespace would be rewritten, and pruned with everything in it
-//! when the preview ends.
+//! Namespaces that no preview may have: the Namespace would be overwritten, and deleted with everything in it when
+//! the preview ends.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::{RouteApi, gateway, marks};
 use crate::yaml::Node;
 
-/// Namespaces that every cluster has, or that hold what previews need.
+/// Namespaces that every cluster has, or that contain what previews need.
 const RESERVED: [&str; 6] =
     ["default", "kube-system", "kube-public", "kube-node-lease", "istio-system", "flux-system"];
 
-/// Who has a namespace, in words that follow its name, and where that is said.
+/// The owner of a namespace, in words that follow its name, and the place that shows it.
 pub(super) type Owner = (String, Option<Place>);
 
-/// The namespaces that belong to others, as far as configuration and input show.
+/// The namespaces of others, as far as configuration and input show them.
 pub(super) struct Namespaces<'a>(BTreeMap<&'a str, Owner>);
 
 impl<'a> Namespaces<'a> {
@@ -57,7 +57,7 @@ impl<'a> Namespaces<'a> {
             let gateways = match RouteApi::of(object) {
                 Some(RouteApi::GatewayApi) => namespaces_of_parents(&object.node),
                 Some(RouteApi::Istio) => namespaces_of_gateways(&object.node),
-                // Routes for streams have parents too.
+                // TCP and TLS routes have parents too.
                 None if object.id.group == gateway::GROUP => namespaces_of_parents(&object.node),
                 None => continue,
             };
@@ -70,14 +70,14 @@ impl<'a> Namespaces<'a> {
         Self(taken)
     }
 
-    /// Who has this namespace, if not a preview.
+    /// The owner of this namespace, if it is not a preview.
     pub(super) fn owner(&self, namespace: &str) -> Option<Owner> {
-        // Kubernetes reserves the prefix for itself.
+        // Kubernetes reserves this prefix.
         let reserved = || namespace.starts_with("kube-").then(|| ("is reserved".to_owned(), None));
         self.0.get(namespace).cloned().or_else(reserved)
     }
 
-    /// Says which of them a preview could get that begins with the prefix.
+    /// Reports those that begin with the prefix, so that a preview could get them.
     pub(super) fn check_prefix(&self, input: &Input<'_>, report: &mut Report) {
         let spec = &input.config.previews.spec;
         let templates: Vec<String> =
@@ -104,11 +104,11 @@ impl<'a> Namespaces<'a> {
     }
 }
 
-/// What stands for the name of a preview in the template of a namespace.
+/// The placeholder for the name of a preview in the template of a namespace.
 const PREVIEW: &str = "{preview}";
 
-/// The finding that namespaces of previews for one of the baseline's look like those for another, which policies could
-/// not tell apart: `pr-1-a-shop` is that of `pr-1` for `a-shop`, and of `pr-1-a` for `shop`.
+/// The finding that a preview's namespace for one of the baseline's can equal another preview's for another one, so
+/// that policies could not tell them apart: `pr-1-a-shop` is that of `pr-1` for `a-shop`, and of `pr-1-a` for `shop`.
 fn alike(input: &Input<'_>, templates: &[String]) -> Option<Diagnostic> {
     let spec = &input.config.previews.spec;
     let is_like = |one: &str, other: &str| {
@@ -139,7 +139,7 @@ fn items<'n>(node: &'n Node, field: &str) -> impl Iterator<Item = &'n Node> {
     node.at(&["spec", field]).map(Node::items).unwrap_or_default().iter()
 }
 
-/// The namespaces in which a route has its Gateways.
+/// The namespaces of a route's Gateways.
 fn namespaces_of_parents(route: &Node) -> Vec<&str> {
     items(route, "parentRefs").filter_map(|parent| parent.text_at(&["namespace"])).collect()
 }

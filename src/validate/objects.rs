@@ -1,4 +1,4 @@
-//! No object is in the input twice, and the baseline's Namespace is there.
+//! Checks that no object is in the input twice, and that something of the baseline is there.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use crate::kube::{Object, is_encrypted};
 pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     check_namespace(input, report);
     check_encrypted(input, report);
-    // They are in order.
+    // The objects are sorted.
     let same = input.objects.chunk_by(|a, b| a.id == b.id);
     let twice = same.flat_map(|same| same[1..].iter().map(|again| (&same[0], again)));
-    // A finding is larger than an object can be.
+    // Findings are large, so only as many are made as a report keeps.
     report.extend(twice.take(Report::KEPT + 1).map(|(first, again)| {
         Diagnostic::new(
             &code::DUPLICATE_OBJECT,
@@ -25,7 +25,7 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     }));
 }
 
-/// Warns of objects that are delivered encrypted, where nothing decrypts them.
+/// Warns of encrypted objects that are delivered although nothing decrypts them.
 fn check_encrypted(input: &Input<'_>, report: &mut Report) {
     if !input.config.says_include() {
         return;
@@ -55,12 +55,12 @@ fn check_encrypted(input: &Input<'_>, report: &mut Report) {
     }
 }
 
-/// Reports a baseline of which nothing is in the input.
+/// Reports a namespace of the baseline without any object in the input.
 fn check_namespace(input: &Input<'_>, report: &mut Report) {
     let baseline = &input.config.previews.spec.baseline;
     let is_there = |namespace: &String| {
         let is_it = |object: &Object| object.is("", "Namespace") && object.id.name == *namespace;
-        // What follows from a missing Namespace is known once copies are planned.
+        // The consequences of a missing Namespace are known once copies are planned.
         input.objects.iter().any(|object| is_it(object) || object.id.namespace == *namespace)
     };
     let missing: Vec<&String> = baseline.all().iter().filter(|one| !is_there(one)).collect();
@@ -68,7 +68,7 @@ fn check_namespace(input: &Input<'_>, report: &mut Report) {
         return;
     }
     if missing.len() == baseline.all().len() && names_services(&input.config.previews.spec) {
-        // An error says it.
+        // An error reports it.
         return;
     }
     let namespaces: BTreeSet<&str> =

@@ -1,4 +1,4 @@
-//! `limits.quota` is such as an API server takes: names of resources and quantities of them.
+//! Checks that an API server accepts `limits.quota`: names of resources, and quantities.
 //! See <https://kubernetes.io/docs/concepts/policy/resource-quotas/> and
 //! <https://kubernetes.io/docs/concepts/policy/limit-range/>.
 
@@ -7,7 +7,7 @@ use crate::diagnostic::text::short;
 use crate::diagnostic::{Report, code, nearest, some_of};
 use crate::yaml::Node;
 
-/// What an item of a LimitRange can be about.
+/// The types of items in a LimitRange.
 const TYPES: [&str; 3] = ["Container", "Pod", "PersistentVolumeClaim"];
 /// The quantities of an item of a LimitRange. The first two are for containers alone.
 const BOUNDS: [&str; 5] = ["default", "defaultRequest", "max", "min", "maxLimitRequestRatio"];

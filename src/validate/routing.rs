@@ -1,4 +1,4 @@
-//! The key, the hosts of entries, and the API of routes.
+//! Checks the routing key, the hosts of entries, and the API of routes.
 
 use super::{Input, is_dns_label};
 use crate::diagnostic::{Report, code};
@@ -59,9 +59,10 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     }
 }
 
-/// Headers that cannot be the key: of HTTP itself, of proxies on the way, and those that carry something
-/// else, which a preview host would overwrite. A name that ends with `-` stands for all that begin so.
-/// See RFC 9110 section 7.6.1 and <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers>.
+/// Headers that cannot be the key: those of HTTP itself, those of proxies on the way, and those with another purpose,
+/// which a preview host would overwrite. A name that ends with `-` means all that begin with it.
+/// See RFC 9110 section 7.6.1 and
+/// <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers>.
 const TAKEN: [&str; 58] = [
     "accept",
     "accept-",
@@ -123,7 +124,7 @@ const TAKEN: [&str; 58] = [
     "x-request-id",
 ];
 
-/// What is wrong with the key: the field, the message and the way out.
+/// The problems of the key: field, message and remedy.
 fn key_problem(key: &RoutingKey) -> Vec<(&'static str, String, &'static str)> {
     let mut problems = Vec::new();
     let header = &key.header;
@@ -144,7 +145,7 @@ fn key_problem(key: &RoutingKey) -> Vec<(&'static str, String, &'static str)> {
         let help = "choose a name of your own, such as x-preview-id";
         problems.push(("header", message, help));
     }
-    // RFC 9110's token, of which W3C Baggage makes its keys.
+    // A token of RFC 9110, which W3C Baggage uses for keys.
     let of_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if !key.baggage.bytes().all(of_token) || key.baggage.len() > 256 {
         let message = format!("`{}` is not a baggage key", key.baggage);

@@ -1,4 +1,4 @@
-//! Every service that is named exists, and is named once.
+//! Checks that every service that previews.yaml names exists, and is listed once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -12,17 +12,17 @@ use crate::kube::{Id, Object, kinds, names};
 use crate::spec::{ServiceFacts, Spec};
 use crate::yaml::Node;
 
-/// Behind so many findings no more names are suggested.
+/// After this many findings no more names are suggested.
 const SUGGESTIONS: usize = 100;
 
-/// Of what may make a service, so much is shown.
+/// How many possible makers of a service are shown.
 const SHOWN: usize = 5;
 
 pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     let config = input.config;
     let spec = &config.previews.spec;
     let known = known_names(input);
-    // Said once, and not of every service.
+    // Reported once, and not for every service.
     let is_elsewhere = known.is_empty() && names_services(spec);
     if is_elsewhere {
         report.push(nothing_in_namespace(input));
@@ -75,7 +75,7 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     }
 }
 
-/// Reports ports of a service that it does not have. Whether there is such a service is said elsewhere.
+/// Reports ports that a service does not have. A missing service is reported elsewhere.
 fn ports(input: &Input<'_>, path: &str, fact: &ServiceFacts, report: &mut Report) {
     if fact.ports.is_empty() {
         return;
@@ -124,7 +124,7 @@ fn ports(input: &Input<'_>, path: &str, fact: &ServiceFacts, report: &mut Report
     }
 }
 
-/// Reports items of a list whose name and namespace another has had before.
+/// Reports items of a list with the name and namespace of an earlier one.
 fn named_once<'a>(
     input: &Input<'_>,
     list: fmt::Arguments<'_>,
@@ -149,10 +149,10 @@ fn named_once<'a>(
     }
 }
 
-/// Names that are there, each with the namespaces of the baseline that have it.
+/// Existing names, each with the namespaces of the baseline that have it.
 type Names<'a> = HashMap<&'a str, BTreeSet<&'a str>, RandomState>;
 
-/// A name and the namespace that is meant, where that is known.
+/// A name and its namespace, if that is known.
 fn meant<'a>(known: &Names<'a>, name: &'a str, namespace: &'a str) -> [&'a str; 2] {
     let mut there = known.get(name).into_iter().flatten();
     match (there.next(), there.next()) {
@@ -170,14 +170,14 @@ pub(super) fn names_services(spec: &Spec) -> bool {
     !spec.services.is_empty() || spec.previews.iter().any(|preview| !preview.services.is_empty())
 }
 
-/// The objects whose names a preview may give, in any namespace: Services, and workloads that have none.
+/// The objects that a preview can name, in any namespace: Services, and workloads without one.
 fn nameable<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a Object> + Clone {
     input.objects.iter().filter(|object| {
         object.is("", "Service") || kinds::is_workload(&object.id.group, &object.id.kind)
     })
 }
 
-/// Names that a preview may give: Services and workloads of the baseline.
+/// Names that a preview can use: of Services and workloads of the baseline.
 fn known_names<'a>(input: &Input<'a>) -> Names<'a> {
     let mut known = Names::default();
     for object in nameable(input).filter(|object| is_of_baseline(input, object)) {
@@ -186,7 +186,7 @@ fn known_names<'a>(input: &Input<'a>) -> Names<'a> {
     known
 }
 
-/// Says that the baseline has no service at all, and which namespaces have.
+/// The finding that the baseline has no service at all, with the namespaces that have some.
 fn nothing_in_namespace(input: &Input<'_>) -> Diagnostic {
     let baseline = &input.config.previews.spec.baseline;
     let namespace = baseline.all().first().map(String::as_str).unwrap_or_default();
@@ -217,13 +217,13 @@ fn nothing_in_namespace(input: &Input<'_>) -> Diagnostic {
         .fold(finding, |finding, made| finding.also(made.by.place(), made.label()))
 }
 
-/// The baseline's namespaces in words.
+/// The baseline's namespaces, for a sentence.
 fn of_baseline(input: &Input<'_>) -> String {
     let all = input.config.previews.spec.baseline.all();
     all.iter().map(|namespace| format!("`{namespace}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// Reports a service that is not there, or that may be one of several.
+/// Reports a service that does not exist, or that is ambiguous.
 fn exists(
     input: &Input<'_>,
     known: &Names<'_>,
@@ -253,7 +253,7 @@ fn exists(
     not_there(input, known, path, [name, namespace], report);
 }
 
-/// Reports a service that is not there, with what may be meant or make it.
+/// Reports a service that does not exist, with similar names and possible makers.
 fn not_there(
     input: &Input<'_>,
     known: &Names<'_>,
@@ -266,7 +266,7 @@ fn not_there(
         "" => baseline.includes(other),
         namespace => other == namespace,
     };
-    // Nobody reads on and on, and every name takes a look at all others.
+    // Each suggestion compares with all names, and nobody reads that many.
     let near = (report.len() < SUGGESTIONS)
         .then(|| {
             let is_renamed = |object: &&Object| names::is_also_called(object, name);
@@ -295,7 +295,7 @@ fn not_there(
         }
     }
     let elsewhere = known.get(name);
-    // What may hold anything says nothing against a slip of the pen.
+    // An object that may contain anything does not rule out a typing error.
     let is_slip = near.is_some() || elsewhere.is_some();
     made.retain(|made| !is_slip || made.certainty > Certainty::Possible);
     let help = match (&made[..], elsewhere, near) {

@@ -1,4 +1,4 @@
-//! URLs: nothing in them that Flux would substitute, and nobody's password.
+//! Checks URLs: they contain nothing that Flux would substitute, and no password.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::Input;
 use crate::diagnostic::text::short;
 use crate::diagnostic::{Report, code, has_userinfo};
 
-/// Reports a field that is no URL. `what` says what it is one of.
+/// Reports a field that is not a URL. `what` says what kind of URL it is.
 pub(super) fn check_url(
     input: &Input<'_>,
     field: fmt::Arguments<'_>,
@@ -20,8 +20,8 @@ pub(super) fn check_url(
     }
 }
 
-/// Reports a URL with a user or a password, and whether it has them: it would stand in objects, in statuses
-/// on pull requests and in logs.
+/// Reports a URL with a user or a password, which would get into objects, statuses on pull requests and logs. Returns
+/// whether it has one.
 pub(super) fn check_user(
     input: &Input<'_>,
     field: fmt::Arguments<'_>,
@@ -50,8 +50,8 @@ fn is_url(text: &str) -> bool {
     })
 }
 
-/// Reports a field that is no URL of a repository. It comes from outside and stands in variables of tests and in
-/// words for people, so it holds nothing that a shell or Markdown would take for more than a letter.
+/// Reports a field that is not the URL of a repository. It comes from outside, and gets into variables of tests and
+/// messages for people, so it may contain nothing that a shell or Markdown would interpret.
 pub(super) fn check_repository(
     input: &Input<'_>,
     field: fmt::Arguments<'_>,

@@ -1,4 +1,4 @@
-//! Replicas and variables that a preview gives are such as an API server takes, and not too many.
+//! Checks that an API server accepts the replicas and variables of a preview, and that they are within limits.
 
 use super::Input;
 use crate::diagnostic::{Report, code};
@@ -34,7 +34,7 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     }
 }
 
-/// Whether an API server takes a name of a variable.
+/// Whether an API server accepts the name of a variable.
 /// See <https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/>.
 pub(crate) fn is_env_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'=')

@@ -8,21 +8,21 @@ use crate::yaml::{Node, write_document};
 pub(crate) enum Layout {
     /// As the items of a list.
     List,
-    /// As documents, a `---` line between two.
+    /// As documents with a `---` line between them.
     Documents,
 }
 
-/// Items that are written one behind the other.
+/// The text of items, built one by one.
 #[derive(Debug)]
 pub(crate) struct Items {
     layout: Layout,
     text: String,
-    /// The text of one item, whose memory serves the next.
+    /// A buffer for the text of one item, used again for the next.
     item: String,
 }
 
 impl Items {
-    /// No items yet.
+    /// Starts without items.
     #[must_use]
     pub(crate) fn new(layout: Layout) -> Self {
         Self { layout, text: String::new(), item: String::new() }
@@ -34,7 +34,7 @@ impl Items {
         self.end_item();
     }
 
-    /// Adds a draft; the values are those of its preview.
+    /// Adds a draft, filled with the values of its preview.
     pub(crate) fn push_draft(&mut self, draft: &Draft<'_>, values: HoleValues<'_>) {
         draft.write(values, &mut self.item);
         self.end_item();
@@ -44,7 +44,7 @@ impl Items {
         match self.layout {
             Layout::List => {
                 for (number, line) in self.item.lines().enumerate() {
-                    // A blank line is part of a text, where blanks would be its content.
+                    // A blank line belongs to a text, where blanks would be content.
                     let before = if line.is_empty() { "" } else { "  " };
                     self.text.push_str(if number == 0 { "- " } else { before });
                     self.text.push_str(line);

@@ -1,7 +1,7 @@
-//! A tree that is cut at its previews: each is an artifact of its own, beside the one that finds them all.
+//! A tree divided into artifacts: one for each preview, and one that finds them all.
 //!
-//! Whoever pushes reads `artifacts.json` and pushes what has another content than the registry. What stands
-//! in `root/` changes only when previews come or go, or what they share does.
+//! Whoever pushes reads `artifacts.json` and pushes each artifact whose content differs from the registry. `root/`
+//! changes only when previews are added or removed, or when shared objects change.
 
 use serde_json::json;
 
@@ -17,15 +17,15 @@ use crate::yaml::Node;
 /// The list of the artifacts, at the top of the tree.
 pub(super) const LIST: &str = "artifacts.json";
 
-/// A part of a tree that is pushed by itself.
+/// One artifact: a part of the tree with a tag of its own.
 #[derive(Debug)]
 pub(crate) struct Artifact<'a> {
     tree: Tree<'a>,
-    /// The name of the OCIRepository that finds it.
+    /// The name of its OCIRepository.
     source: String,
     /// Its tag in the registry.
     tag: String,
-    /// The name of the preview.
+    /// The name of its preview.
     name: String,
     /// Its folder in the tree.
     path: String,
@@ -34,7 +34,7 @@ pub(crate) struct Artifact<'a> {
 }
 
 impl<'a> Artifact<'a> {
-    /// Lays out the artifact of a preview, and what finds it. `hashes` are those of the suites.
+    /// Lays out the artifact of a preview, and its entry in the root. `hashes` are those of the suites.
     #[must_use]
     pub(crate) fn of_preview(
         config: &Config,
@@ -64,10 +64,10 @@ impl<'a> Artifact<'a> {
     }
 }
 
-/// Lays out a tree of artifacts. `baseline` are the objects to deliver.
+/// Lays out a tree of artifacts. `baseline` holds the objects to deliver.
 ///
 /// # Errors
-/// Everything that has no file name, or not one of its own.
+/// An object has no valid file name, or shares one with another object.
 pub(crate) fn of_artifacts<'a>(
     config: &Config,
     previews: Vec<Artifact<'a>>,
@@ -87,7 +87,7 @@ pub(crate) fn of_artifacts<'a>(
     let mut tree = Tree::together(previews.into_iter().map(|one| one.tree).collect());
     tree.common("root/", common, baseline);
     let root = content(&tree, "root", &Suites::new());
-    // Last: whoever pushes in this order never names an artifact that is not there yet.
+    // The root comes last, so that a push in this order never names an artifact that is not there yet.
     list.push(entry("root", "root", &flux.source_ref.name, config.set(), &root));
     let mut text = serde_json::to_string_pretty(&json!({ "artifacts": list })).unwrap_or_default();
     text.push('\n');
@@ -101,7 +101,7 @@ fn set_tag(object: &mut Object, tag: &str) {
     }
 }
 
-/// A hash of what is below a folder of a tree, and of suites that are not there yet.
+/// A hash of the files below a folder of a tree, and of suites that are added later.
 fn content(tree: &Tree<'_>, folder: &str, suites: &Suites) -> String {
     let prefix = format!("{folder}/");
     let files = tree.files().range(prefix.clone()..);

@@ -1,9 +1,9 @@
-//! A tree on disk: what an earlier run wrote and is no longer planned is removed, and nothing else is ever
+//! Writes a tree to a folder. Files of an earlier run that are no longer planned are removed; nothing else is ever
 //! touched.
 //!
-//! The list `.anabranch` in the folder says what is ours. It is replaced as a whole, before the first file is
-//! touched and after the last: whenever a run ends, the list names every file of ours that may be there.
-//! No link is followed, nothing is opened that is no file, and a file that has a second name is refused.
+//! The list `.anabranch` in the folder names our files. It is replaced as a whole before the first file is touched
+//! and again after the last, so that whenever a run stops, the list names every file of ours that may be there. No
+//! link is followed, nothing but plain files is opened, and a file with a second hard link is refused.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -17,9 +17,9 @@ use super::tree::{Tree, is_ours};
 use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::read::{OUTPUT_LIST, check_inside};
 
-/// The list of what was written, in the folder itself.
+/// The list of written files, in the folder itself.
 const LIST: &str = OUTPUT_LIST;
-/// A longer list is not ours.
+/// A longer list was not written by anabranch.
 const LONGEST: u64 = 256 << 20;
 
 /// What writing a tree does to a folder.
@@ -27,18 +27,18 @@ const LONGEST: u64 = 256 << 20;
 pub(crate) struct Written {
     /// Files that were not there.
     pub new: Vec<String>,
-    /// Files that get another content.
+    /// Files whose content changes.
     pub changed: Vec<String>,
-    /// Files of an earlier run that are not planned any more.
+    /// Files of an earlier run that are no longer planned.
     pub removed: Vec<String>,
     /// How many files stay as they are.
     pub unchanged: usize,
 }
 
-/// Writes a tree into a folder that is empty, missing, or was written before.
+/// Writes a tree into a folder that is empty, missing, or written by an earlier run.
 ///
 /// # Errors
-/// The folder holds files of someone else where ours would go, or the system refuses.
+/// Files of somebody else are in the way, or the system refuses.
 pub(crate) fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Refused> {
     let folder = &checked(folder)?;
     let failed = |path: &Path, error: &io::Error| cannot(path, "written", error);
@@ -51,12 +51,12 @@ pub(crate) fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Refu
     let now: BTreeSet<&str> = tree.files().keys().map(String::as_str).collect();
     let mut both = now.clone();
     both.extend(earlier.iter().map(String::as_str));
-    // Of both runs: should this one be stopped, the next knows every file that may be there.
+    // The list names the files of both runs: if this one is stopped, the next knows every file that may be there.
     if both.len() > earlier.len() {
         write_list(folder, &both).map_err(|error| failed(&list, &error))?;
     }
     let mut written = Written::default();
-    // First, since a folder may go where a file comes, and the other way round.
+    // Removals come first, because a file can take the place of a folder, and the other way round.
     for path in earlier.iter().filter(|path| !now.contains(path.as_str())) {
         remove(folder, path).map_err(|error| cannot(&folder.join(path), "removed", &error))?;
         written.removed.push(path.clone());
@@ -86,10 +86,10 @@ pub(crate) fn write_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Refu
     Ok(written)
 }
 
-/// What [`write_tree`] would do; nothing is written.
+/// Returns what [`write_tree`] would do, and writes nothing.
 ///
 /// # Errors
-/// As far as they can be seen, those of [`write_tree`].
+/// Those of [`write_tree`] that can be seen without writing.
 pub(crate) fn compare_tree(folder: &Path, tree: &Tree<'_>) -> Result<Written, Refused> {
     let folder = &checked(folder)?;
     let earlier = match what_is(folder)? {
@@ -118,7 +118,7 @@ impl Written {
     }
 }
 
-/// A folder without a slash at the end, behind which a link would be followed.
+/// Removes a slash at the end of a folder's path, behind which a link would be followed.
 fn checked(folder: &Path) -> Result<PathBuf, Refused> {
     let folder: PathBuf = folder.components().collect();
     check_inside(&folder)
@@ -151,10 +151,10 @@ pub(crate) fn read_tree(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Refu
     paths.into_iter().map(read).collect()
 }
 
-/// What stands in a folder of what an earlier run wrote: content by path. Nothing where no run did.
+/// Reads the files of an earlier run: content by path. Empty if there was none.
 ///
 /// # Errors
-/// Something is there that cannot be read.
+/// A file cannot be read.
 pub(crate) fn read_earlier(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Refused> {
     let folder = &checked(folder)?;
     if what_is(folder)?.is_none() {
@@ -183,7 +183,7 @@ fn refuse(message: String) -> Refused {
     Diagnostic::new(&code::OUTPUT_FOLDER, message, help).into()
 }
 
-/// Keeps the folder for this run; the system gives it free with the file, however the run ends.
+/// Locks the folder for this run. The system releases the lock with the file, however the run ends.
 fn lock(folder: &Path) -> Result<Option<File>, Refused> {
     let file = File::open(folder).map_err(|error| cannot(folder, "read", &error))?;
     match file.try_lock() {
@@ -193,12 +193,12 @@ fn lock(folder: &Path) -> Result<Option<File>, Refused> {
             let help = "wait for its end, or name another folder";
             Err(Diagnostic::new(&code::OUTPUT_FOLDER, message, help).into())
         }
-        // Not every file system has locks.
+        // Some file systems have no locks.
         Err(TryLockError::Error(_)) => Ok(None),
     }
 }
 
-/// What is there, without following a link; none where nothing is.
+/// The metadata of a path, without following a link; `None` if nothing is there.
 fn what_is(path: &Path) -> Result<Option<Metadata>, Refused> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
@@ -209,7 +209,7 @@ fn what_is(path: &Path) -> Result<Option<Metadata>, Refused> {
     }
 }
 
-/// What an earlier run wrote.
+/// Reads the list of an earlier run.
 fn read_list(folder: &Path) -> Result<BTreeSet<String>, Refused> {
     let list = folder.join(LIST);
     match what_is(&list)? {
@@ -237,7 +237,7 @@ fn read_list(folder: &Path) -> Result<BTreeSet<String>, Refused> {
         .collect();
     if let Some(first) = paths.iter().position(Option::is_none) {
         let count = paths.iter().filter(|path| path.is_none()).count();
-        // Its text is not shown: who can write the list could have any file stand in its place.
+        // The text of the list is not shown: whoever can write the list could point it at any file.
         let message = format!(
             "{}:{} names a path that anabranch never writes{}",
             list.display(),
@@ -250,8 +250,8 @@ fn read_list(folder: &Path) -> Result<BTreeSet<String>, Refused> {
     Ok(paths.into_iter().flatten().filter(|path| !path.is_empty()).map(str::to_owned).collect())
 }
 
-/// Checks that nothing of someone else stands where files of this run or an earlier one are, or on the way
-/// there, and returns the files that have a second name.
+/// Checks that no file of somebody else is where files of this run or an earlier one are, nor on the way there.
+/// Returns the files that have a second hard link.
 fn check_way(
     folder: &Path,
     planned: &BTreeMap<String, Cow<'_, [u8]>>,
@@ -294,8 +294,8 @@ fn has_two_names(found: &Metadata) -> bool {
     found.is_file() && found.nlink() > 1
 }
 
-/// Checks that no file has a second name, under which it would stay as it is: neither those that are
-/// `twice` there, nor the list.
+/// Checks that no file has a second hard link, through which it would keep its old content: neither the files in
+/// `twice`, nor the list.
 fn check_names(folder: &Path, mut twice: Vec<PathBuf>) -> Result<(), Refused> {
     let list = folder.join(LIST);
     if what_is(&list)?.is_some_and(|found| has_two_names(&found)) {
@@ -331,7 +331,7 @@ fn in_the_way(path: &Path) -> Refused {
     Diagnostic::new(&code::OUTPUT_FOLDER, message, REMOVE).into()
 }
 
-/// What is there where a file belongs.
+/// What exists at the path of a file.
 enum There {
     Nothing,
     Same,
@@ -344,7 +344,7 @@ fn compare(path: &Path, content: &[u8]) -> io::Result<There> {
             Ok(There::Nothing)
         }
         Err(error) => Err(error),
-        // A folder that an earlier run wrote goes before the file comes.
+        // A folder of an earlier run is removed before the file is written.
         Ok(existing) if existing.is_dir() => Ok(There::Nothing),
         Ok(existing) if existing.len() != content.len() as u64 => Ok(There::Another),
         Ok(_) if fs::read(path)? == content => Ok(There::Same),

@@ -1,8 +1,8 @@
-//! A file that is changed where it lies.
+//! Replaces a file that others may read and edit at the same time.
 //!
-//! Readers see the old file or the new one, and of many that change it at once none is lost: each holds a
-//! lock on the file itself, which leaves nothing behind, writes a new file beside it under a name that
-//! nobody can guess, and renames that over it. No link is followed on the way.
+//! Readers see the old file or the new one, and no edit is lost: each holds a lock on the file itself, which leaves
+//! nothing behind, writes a new file beside it under a name that nobody can guess, and renames that over it. No link
+//! is followed on the way.
 
 use std::fs::{self, File, Metadata, TryLockError};
 use std::io::{self, Read};
@@ -17,10 +17,10 @@ use super::new_file::{PRIVATE, USUAL, is_same, new_file, remove_unfinished};
 use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::read::{check_inside, git_root};
 
-/// How long to wait for others that edit the same file.
+/// How long to wait for others who edit the same file.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A file under a lock, so that edits of it wait for each other. The lock ends with the value.
+/// A locked file, so that edits of it wait for each other. The lock ends with the value.
 #[derive(Debug)]
 pub(crate) struct Held {
     path: PathBuf,
@@ -29,11 +29,11 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Opens a file and waits until nobody else holds it.
+    /// Opens a file and waits for its lock.
     ///
     /// # Errors
-    /// It is no plain file, has a second name, or stands behind a link; it cannot be opened; others do not
-    /// let go of it.
+    /// It is not a plain file, has a second hard link, or is behind a link; it cannot be opened; others hold the lock
+    /// for too long.
     pub(crate) fn open(path: &Path) -> Result<Self, Refused> {
         check_way(path)?;
         let start = Instant::now();
@@ -41,10 +41,10 @@ impl Held {
             check_file(path)?;
             let failed = |error: io::Error| cannot(path, "opened", &error);
             let file = File::open(path).map_err(failed)?;
-            // Of the file that is held: another may have come to its place since it was looked at.
+            // The metadata of the open file: the path may lead to another one by now.
             let metadata = file.metadata().map_err(failed)?;
             match file.try_lock() {
-                // The holder before may have put a new file in its place.
+                // The previous holder may have replaced the file.
                 Ok(()) if is_same(&metadata, &check_file(path)?) => {
                     return Ok(Self { path: path.to_owned(), file, metadata });
                 }
@@ -72,15 +72,15 @@ impl Held {
         Ok(bytes)
     }
 
-    /// Replaces the file, which held `before`, by one with this text. Mode and owner stay; where the owner
-    /// cannot, the answer says so.
+    /// Replaces the file, which held `before`, by one with this text. Mode and owner stay; the result says if the
+    /// owner could not be kept.
     ///
     /// # Errors
-    /// The system refuses, or something else has changed the file meanwhile. The file is then left alone.
+    /// The system refuses, or something else changed the file. It is then left alone.
     pub(crate) fn replace(self, before: &str, text: &str) -> Result<Option<String>, Refused> {
         let failed = |error: io::Error| cannot(&self.path, "written", &error);
         let folder = folder_of(&self.path);
-        // Of runs that were stopped; what cannot be removed is no reason to stop as well.
+        // Temporary files of stopped runs. One that cannot be removed is no reason to stop.
         let _ = remove_unfinished(folder);
         let new = new_file(folder, PRIVATE, text.as_bytes()).map_err(failed)?;
         let made = new.as_file().metadata().map_err(failed)?;
@@ -88,7 +88,7 @@ impl Held {
         let is_kept = (made.uid(), made.gid()) == (owner, group)
             || fchown(new.as_file(), Some(owner), Some(group)).is_ok()
             || (made.uid() == owner && fchown(new.as_file(), None, Some(group)).is_ok());
-        // After the owner, whose change may take bits of the mode away.
+        // Set after the owner, as changing the owner can clear bits of the mode.
         new.as_file().set_permissions(self.metadata.permissions()).map_err(failed)?;
         new.as_file().sync_all().map_err(failed)?;
         let now = check_file(&self.path)?;
@@ -100,7 +100,7 @@ impl Held {
             return Err(Diagnostic::new(&code::EDIT_REFUSED, message, help).into());
         }
         new.persist(&self.path).map_err(|error| failed(error.error))?;
-        // The edit stands whether this works or not; some file systems cannot do it.
+        // The edit is done whether this works or not; some file systems cannot do it.
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
         let name = self.path.display();
         Ok((!is_kept).then(|| {
@@ -109,10 +109,10 @@ impl Held {
     }
 }
 
-/// Writes files below a folder that are not there yet: all of them, or none.
+/// Creates files below a folder: all of them, or none.
 ///
 /// # Errors
-/// One of them is there, stands behind a link, or the system refuses.
+/// One of them exists, is behind a link, or the system refuses.
 pub(crate) fn create(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Refused> {
     for (path, _) in files {
         check_below(path, root)?;
@@ -126,7 +126,7 @@ pub(crate) fn create(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Refus
     for (path, new) in made(files)? {
         if let Err(error) = new.persist_noclobber(path) {
             for path in written {
-                // What was written a moment ago goes again; where it does not, the message names it.
+                // Undo. If a file cannot be removed, the message names it.
                 let _ = fs::remove_file(path);
             }
             return Err(cannot(path, "written", &error.error));
@@ -136,10 +136,10 @@ pub(crate) fn create(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Refus
     Ok(())
 }
 
-/// Writes files below a folder, over those of an earlier run.
+/// Writes files below a folder, replacing those of an earlier run.
 ///
 /// # Errors
-/// What is there is no plain file of one name, or stands behind a link, or the system refuses.
+/// A path is not a plain file with one link, or is behind a link, or the system refuses.
 pub(crate) fn overwrite(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Refused> {
     for (path, _) in files {
         check_below(path, root)?;
@@ -156,7 +156,7 @@ pub(crate) fn overwrite(root: &Path, files: &[(PathBuf, &str)]) -> Result<(), Re
     })
 }
 
-/// The files, whole and not in their places yet.
+/// Writes the files to temporary ones beside their paths.
 fn made<'f>(files: &'f [(PathBuf, &str)]) -> Result<Vec<(&'f Path, NamedTempFile)>, Refused> {
     let made = files.iter().map(|(path, content)| {
         let folder = folder_of(path);
@@ -174,7 +174,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Checks that what a path names is a plain file of one name.
+/// Checks that a path is a plain file with one hard link.
 fn check_file(path: &Path) -> Result<Metadata, Refused> {
     let metadata = fs::symlink_metadata(path).map_err(|error| {
         let message = format!("{} cannot be read: {error}", path.display());
@@ -196,15 +196,14 @@ fn check_file(path: &Path) -> Result<Metadata, Refused> {
     Err(Diagnostic::new(&code::EDIT_REFUSED, message, help).into())
 }
 
-/// Checks that no folder on the way to a file is a link: of a path that is relative, all of it; of another,
-/// what is below the Git root.
+/// Checks that no folder on the way to a file is a link: the whole of a relative path, the part below the Git root of
+/// an absolute one.
 fn check_way(path: &Path) -> Result<(), Refused> {
     let folder = folder_of(path);
     check_below(path, &if path.is_absolute() { git_root(folder) } else { PathBuf::new() })
 }
 
-/// Checks that no folder between this one and a file is a link, and that Git does not keep the file for
-/// itself.
+/// Checks that no folder between `outer` and a file is a link, and that the file is not one of Git's own.
 fn check_below(path: &Path, outer: &Path) -> Result<(), Refused> {
     for part in folder_of(path).ancestors().take_while(|part| *part != outer) {
         let is_named = matches!(part.components().next_back(), Some(Component::Normal(_)));

@@ -1,4 +1,4 @@
-//! Objects to bytes: one stream, a folder, or the answer of a function.
+//! Writes objects as bytes: as a stream, into a folder, or as the answer of a function.
 
 mod answer;
 mod artifacts;

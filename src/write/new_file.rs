@@ -1,4 +1,4 @@
-//! A new file that takes its place only once it is whole.
+//! Writes a temporary file, which is renamed to its path once it is complete.
 
 use std::fs::{self, File, Metadata, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write};
@@ -7,24 +7,24 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-/// How names of files begin and end that are not in their place yet; between the two they are random.
+/// The start and the end of the names of temporary files; the middle is random.
 const UNFINISHED: (&str, &str) = (".anabranch-", ".tmp");
 
-/// Whoever may read what the user makes, as the mask of the process says.
+/// Readable by whom the umask of the process allows.
 pub(super) const USUAL: u32 = 0o666;
-/// Nobody but the user.
+/// Readable by the user alone.
 pub(super) const PRIVATE: u32 = 0o600;
 
-/// Writes a file of this content and mode into a folder. It goes again unless it is put in its place. While it
-/// is open it is locked, so that nobody takes it for one that was left behind.
+/// Writes a temporary file of this content and mode into a folder. It is removed again unless it is renamed. It stays
+/// locked while it is open, so that nobody takes it for one that was left behind.
 pub(super) fn new_file(folder: &Path, mode: u32, content: &[u8]) -> io::Result<NamedTempFile> {
     let (prefix, suffix) = UNFINISHED;
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix).suffix(suffix).permissions(Permissions::from_mode(mode));
     let mut file = builder.tempfile_in(folder)?;
-    // Not every file system has locks.
+    // Some file systems have no locks.
     while file.as_file().lock().is_ok() && !is_there(&file)? {
-        // Whoever found it without a lock, a moment ago, has removed it.
+        // Another run found it in the moment before it was locked, and removed it.
         file = builder.tempfile_in(folder)?;
     }
     file.write_all(content)?;
@@ -37,24 +37,24 @@ fn is_there(file: &NamedTempFile) -> io::Result<bool> {
     Ok(found.is_ok_and(|found| is_same(&found, &made)))
 }
 
-/// Whether two are of one file.
+/// Whether both are metadata of one file.
 pub(super) fn is_same(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// Whether a file of this name was left by a run that was stopped, or is of one that goes on.
+/// Whether this is the name of a temporary file, of a stopped run or of a running one.
 pub(super) fn is_unfinished(name: &str) -> bool {
     name.strip_prefix(UNFINISHED.0).is_some_and(|rest| rest.ends_with(UNFINISHED.1))
 }
 
-/// Removes what runs that were stopped have left in a folder.
+/// Removes the temporary files of stopped runs from a folder.
 pub(super) fn remove_unfinished(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if !entry.file_type()?.is_file() || !is_unfinished(&entry.file_name().to_string_lossy()) {
             continue;
         }
-        // Held until it is gone: see above.
+        // Locked until it is removed: see above.
         let file = File::open(entry.path());
         let lock = file.as_ref().map(File::try_lock);
         if matches!(lock, Ok(Err(TryLockError::WouldBlock))) {

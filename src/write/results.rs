@@ -10,7 +10,7 @@ use crate::diagnostic::text::prose;
 use crate::diagnostic::{Diagnostic, Report, Severity, Sources};
 use crate::yaml::Node;
 
-/// The object that findings with a field speak of: the functionConfig.
+/// The object that findings with a field are about: the functionConfig.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'a> {
     /// Its `apiVersion`.
@@ -24,23 +24,23 @@ pub(crate) struct Subject<'a> {
 /// The list of results.
 #[must_use]
 pub(crate) fn render(sources: &Sources, report: &Report, config: Subject<'_>) -> Node {
-    Node::list(report.sorted().into_iter().map(|found| result(sources, found, config)))
+    Node::list(report.sorted().into_iter().map(|finding| result(sources, finding, config)))
 }
 
-fn result(sources: &Sources, found: &Diagnostic, config: Subject<'_>) -> Node {
-    let severity = match found.severity() {
+fn result(sources: &Sources, finding: &Diagnostic, config: Subject<'_>) -> Node {
+    let severity = match finding.severity() {
         Severity::Error => "error",
         Severity::Warning => "warning",
         Severity::Note => "info",
     };
-    let help = if found.help.is_empty() { "" } else { "; help: " };
-    let message = format!("[{}] {}{help}{}", found.code.id, found.message, found.help);
+    let help = if finding.help.is_empty() { "" } else { "; help: " };
+    let message = format!("[{}] {}{help}{}", finding.code.id, finding.message, finding.help);
     let mut out = Node::map([
         ("message", Node::string(prose(&message))),
         ("severity", Node::string(severity)),
     ]);
-    // A field means nothing without the object it belongs to, and the specification wants both.
-    if let Some(field) = &found.field {
+    // The specification wants the object with the field, which means nothing without it.
+    if let Some(field) = &finding.field {
         let object = [
             ("apiVersion", Node::string(config.api_version)),
             ("kind", Node::string(config.kind)),
@@ -49,11 +49,11 @@ fn result(sources: &Sources, found: &Diagnostic, config: Subject<'_>) -> Node {
         out.set("resourceRef", Node::map(object));
         out.set("field", Node::map([("path", Node::string(prose(field)))]));
     }
-    let source = found.place.and_then(|place| sources.find(place.file()));
+    let source = finding.place.and_then(|place| sources.find(place.file()));
     if let Some(source) = source.filter(|source| source.is_file()) {
         out.set("file", Node::map([("path", Node::string(prose(&source.name)))]));
     }
-    out.set("tags", Node::map([("code", Node::string(found.code.id))]));
+    out.set("tags", Node::map([("code", Node::string(finding.code.id))]));
     out
 }
 

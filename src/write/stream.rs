@@ -1,15 +1,15 @@
-//! Everything that one Flux Kustomization can apply, in an order that people can read.
+//! The stream: everything that one Flux Kustomization can apply, in an order for people.
 
 use crate::emit::{Common, Draft, HoleValues, Preview};
 
-/// What is made, in the order of a stream: each preview, what previews share, and the Flux objects.
+/// The objects in the order of the stream: each preview, shared objects, and Flux objects.
 pub(crate) fn in_order<'a, 'e>(
     previews: &'a [Preview<'_, 'e>],
     common: &'a Common<'e>,
 ) -> impl Iterator<Item = (&'a Draft<'e>, HoleValues<'a>)> {
     let own = previews
         .iter()
-        .flat_map(|preview| preview.own.iter().map(|(_, draft)| (draft, preview.values())));
+        .flat_map(|preview| preview.environment.iter().map(|(_, draft)| (draft, preview.values())));
     let flux = previews
         .iter()
         .flat_map(|preview| preview.flux.iter().map(|draft| (draft, preview.values())));
@@ -19,7 +19,7 @@ pub(crate) fn in_order<'a, 'e>(
         .chain(common.flux.values().flatten().map(of_all))
 }
 
-/// Adds the texts of a preview to another, a `---` line before each but the first of it.
+/// Appends the texts of a preview, with a `---` line before each but the first.
 pub fn append<'t>(
     out: &mut String,
     values: HoleValues<'_>,

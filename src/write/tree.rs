@@ -1,4 +1,4 @@
-//! The folder that `render -o` writes, planned whole in memory: what is in which file.
+//! Plans the folder that `render -o` writes: which file holds which objects. The whole of it is in memory.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,11 +12,11 @@ use crate::read::is_carried;
 use crate::validate::is_dns_label;
 use crate::yaml::{Node, write_document};
 
-/// A folder as it will be: content by path, with `/` between the parts.
+/// The planned folder: content by path, with `/` between the parts.
 #[derive(Debug, Default)]
 pub(crate) struct Tree<'a> {
     files: BTreeMap<String, Cow<'a, [u8]>>,
-    /// What could not be put into it.
+    /// Findings about objects that got no file.
     refused: Vec<Diagnostic>,
 }
 
@@ -24,11 +24,10 @@ pub(crate) struct Tree<'a> {
 pub(crate) type SuiteFiles = BTreeMap<String, Vec<u8>>;
 
 impl<'a> Tree<'a> {
-    /// Lays out what belongs to no single preview beside the previews, in one artifact. `baseline` are the
-    /// objects to deliver.
+    /// Lays out shared objects beside the previews, all in one artifact. `baseline` holds the objects to deliver.
     ///
     /// # Errors
-    /// Everything that has no file name, or not one of its own.
+    /// An object has no valid file name, or shares one with another object.
     pub(crate) fn new(
         previews: Vec<Self>,
         common: &Common<'_>,
@@ -41,7 +40,7 @@ impl<'a> Tree<'a> {
         tree.checked()
     }
 
-    /// Puts previews together.
+    /// Merges the trees of previews.
     pub(super) fn together(previews: Vec<Self>) -> Self {
         let mut tree = Self::default();
         for preview in previews {
@@ -53,14 +52,14 @@ impl<'a> Tree<'a> {
         tree
     }
 
-    /// The tree, if everything has a file of its own.
+    /// Returns the tree, if everything has a file of its own.
     pub(super) fn checked(self) -> Result<Self, Refused> {
         let Self { files, refused } = self;
         Refused::unless_none(refused, Self { files, refused: Vec::new() })
     }
 
-    /// Lays out what belongs to no single preview below a folder, which ends in `/` unless it is the tree's
-    /// own; Flux objects of previews are there already.
+    /// Lays out shared objects below the folder `root`, which ends in `/` unless it is empty. Flux objects of
+    /// previews are there already.
     pub(super) fn common(&mut self, root: &str, common: &Common<'_>, baseline: &[Draft<'_>]) {
         for (folder, objects) in [("shared", common.shared.as_slice()), ("baseline", baseline)] {
             let mut files: BTreeMap<String, Vec<&Draft<'_>>> = BTreeMap::new();
@@ -78,7 +77,7 @@ impl<'a> Tree<'a> {
         for (name, objects) in &common.flux {
             self.file(format!("{root}flux/{name}"), HoleValues::NONE, objects);
         }
-        // Always there: it is the path that the user's own Kustomization names.
+        // Always written: it is the path that the user's own Kustomization names.
         let flux = format!("{root}flux/");
         let files =
             self.files.range(flux.clone()..).map_while(|(path, _)| path.strip_prefix(&flux));
@@ -86,7 +85,7 @@ impl<'a> Tree<'a> {
         self.insert(format!("{flux}kustomization.yaml"), content.into(), || INDEX.to_owned());
     }
 
-    /// Adds the suites below a folder, which ends in `/` unless it is the tree's own.
+    /// Adds the suites below `folder`, which ends in `/` unless it is empty.
     pub(super) fn suites(&mut self, folder: &str, suites: &'a SuiteFiles) {
         for (path, content) in suites {
             let owner = || "a file of a suite".to_owned();
@@ -94,7 +93,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Lays out one preview of one artifact.
+    /// Lays out one preview of a tree that is one artifact.
     #[must_use]
     pub(crate) fn of_preview(preview: &Preview<'_, '_>) -> Self {
         let mut tree = Self::default();
@@ -106,7 +105,7 @@ impl<'a> Tree<'a> {
     /// Lays out the environment of a preview in a folder.
     pub(super) fn environment(&mut self, folder: &str, preview: &Preview<'_, '_>) {
         let mut files: BTreeMap<String, Vec<&Draft<'_>>> = BTreeMap::new();
-        for (file, draft) in &preview.own {
+        for (file, draft) in &preview.environment {
             files.entry(format!("{}.yaml", file.name())).or_default().push(draft);
         }
         self.index(folder, files.keys().map(String::as_str));
@@ -135,7 +134,7 @@ impl<'a> Tree<'a> {
         self.insert(path, kustomization(names).into(), || INDEX.to_owned());
     }
 
-    /// Adds a file: the only way into a tree. Its path has a form that [`is_ours`] knows again, and no two
+    /// Adds a file. All files go through here, so that each path has a form that [`is_ours`] recognizes, and no two
     /// files share one.
     pub(super) fn insert(
         &mut self,
@@ -166,7 +165,7 @@ const INDEX: &str = "the index of a folder";
 const RENAME: &str =
     "rename the object: files are named after it, in lower-case letters, digits, `-` and `.`";
 
-/// The file of objects of this kind. A kustomization.yaml is what kustomize reads to know the others.
+/// The file name for objects of a kind. kustomization.yaml is taken: kustomize reads the list of files from it.
 fn file_of_kind(kind: &str) -> String {
     match kind.to_lowercase().as_str() {
         "kustomization" => "kind-kustomization.yaml".to_owned(),
@@ -174,8 +173,7 @@ fn file_of_kind(kind: &str) -> String {
     }
 }
 
-/// Whether a path has a form that files of a tree have. Nothing else is ever written, or removed because a
-/// list names it.
+/// Whether a path has the form of our files. Nothing else is ever written, nor removed because a list names it.
 pub(super) fn is_ours(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {
@@ -192,15 +190,15 @@ pub(super) fn is_ours(path: &str) -> bool {
     }
 }
 
-/// Whether these are a suite and the path of a file in it.
+/// Whether these parts are a suite and the path of a file in it.
 fn is_of_suite(parts: &[&str]) -> bool {
     parts.split_first().is_some_and(|(suite, path)| {
         is_dns_label(suite) && !path.is_empty() && path.iter().all(|part| is_carried(part))
     })
 }
 
-/// Whether this can be a file that we name. Upper-case letters are another name to some file systems and
-/// the same to others.
+/// Whether this can be the name of a file of ours. It has no upper-case letters, because some file systems ignore
+/// case.
 fn is_file_name(name: &str) -> bool {
     let fits =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);

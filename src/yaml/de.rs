@@ -1,4 +1,4 @@
-//! Trees to typed values through serde. A field that is null counts as absent.
+//! Deserializes trees to typed values with serde. A field that is null counts as absent.
 
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{

@@ -1,8 +1,7 @@
-//! Trees to text that no reader of Kubernetes YAML misreads.
+//! Writes trees as text that no reader of Kubernetes YAML misreads.
 //!
-//! Block style, two spaces, sequences at the indentation of their key, keys in the order of the
-//! tree. A plain scalar leaves with its source text; a string is plain where
-//! [`is_safe_plain`] allows it, a literal block where it has several
+//! Block style, two spaces, sequences at the indentation of their key, keys in the order of the tree. A plain scalar
+//! keeps its source text. A string is plain where [`is_safe_plain`] allows it, a literal block if it has several
 //! printable lines, and double-quoted otherwise.
 
 use super::mark::FRAME;
@@ -16,15 +15,15 @@ pub fn write_document(out: &mut String, node: &Node) {
         Data::Map(entries) if !entries.is_empty() => map(out, node, 0, false, 0),
         Data::List(items) if !items.is_empty() => list(out, items, 0, false, 0),
         _ => {
-            // Not at column 0, where a line of `---` would end the document.
+            // Indented, because a line of `---` at column 0 would end the document.
             inline(out, node, 2);
             out.push('\n');
         }
     }
 }
 
-/// Appends a collection as lines of a text that exists: `indent` columns to the right, and every
-/// sequence in it `list_indent` columns to the right of its key.
+/// Appends a collection as lines, `indent` columns to the right. Each sequence in it is indented `list_indent`
+/// columns from its key.
 pub(crate) fn write_item(out: &mut String, node: &Node, indent: usize, list_indent: usize) {
     match &node.data {
         Data::List(items) => list(out, items, indent, false, list_indent),
@@ -32,7 +31,7 @@ pub(crate) fn write_item(out: &mut String, node: &Node, indent: usize, list_inde
     }
 }
 
-/// All documents, each begun by a `---` line but the first.
+/// Writes all documents, with a `---` line between them.
 #[must_use]
 pub fn write_stream<'a>(documents: impl IntoIterator<Item = &'a Node>) -> String {
     let mut out = String::new();
@@ -45,7 +44,7 @@ pub fn write_stream<'a>(documents: impl IntoIterator<Item = &'a Node>) -> String
     out
 }
 
-/// Writes a mapping's entries; `started` says that the first line's indentation stands already.
+/// Writes a mapping's entries. `started` says that the first line is indented already.
 fn map(out: &mut String, node: &Node, indent: usize, started: bool, list_indent: usize) {
     for (index, (key, value)) in node.entries().iter().enumerate() {
         if index > 0 || !started {
@@ -70,8 +69,8 @@ fn map(out: &mut String, node: &Node, indent: usize, started: bool, list_indent:
     }
 }
 
-/// Writes a key and its colon. Readers look for that colon within 1024 characters, so a longer key
-/// says of itself that it is one.
+/// Writes a key and its colon. Readers look for the colon within 1024 characters, so a longer key is written with
+/// `?`.
 fn write_key(out: &mut String, text: &str, indent: usize) {
     let start = out.len();
     write_string(out, text, None);
@@ -104,17 +103,17 @@ fn list(out: &mut String, items: &[Node], indent: usize, started: bool, list_ind
     }
 }
 
-/// Writes a scalar or an empty collection; `indent` is where a block's lines would stand.
+/// Writes a scalar or an empty collection. `indent` is the indentation of a block's lines.
 fn inline(out: &mut String, node: &Node, indent: usize) {
     match &node.data {
         Data::Map(_) => out.push_str("{}"),
         Data::List(_) => out.push_str("[]"),
-        // The rest need not be asked about what most scalars are.
+        // The quick check decides about most scalars.
         Data::Scalar { text, .. } if is_safe_plain(text) => out.push_str(text),
         Data::Scalar { text, plain: true } => match resolve(text) {
             Resolved::Null => out.push_str("null"),
             Resolved::Bool(_) | Resolved::Number(_) => out.push_str(text),
-            // Plain in the source and safe to leave so: `on` stays what its readers made of it.
+            // Plain in the source and safe to stay so: `on` means the same as before.
             Resolved::String(_) if is_plain_in_source(text) => out.push_str(text),
             Resolved::String(_) => write_string(out, text, Some(indent)),
         },
@@ -122,7 +121,7 @@ fn inline(out: &mut String, node: &Node, indent: usize) {
     }
 }
 
-/// Whether the text of a plain scalar can leave as a plain scalar of one line, here in block style.
+/// Whether the text of a plain scalar can be written as a plain scalar of one line in block style.
 fn is_plain_in_source(text: &str) -> bool {
     let safe = |c: char| c.is_ascii_graphic() || c == ' ';
     let starts = text.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.'));
@@ -136,7 +135,7 @@ fn is_plain_in_source(text: &str) -> bool {
         && !has_command(text)
 }
 
-/// Appends a string. `block` is the indentation of a literal block, where one is allowed.
+/// Appends a string. `block` is the indentation of a literal block, if one is allowed.
 pub(crate) fn write_string(out: &mut String, text: &str, block: Option<usize>) {
     if is_safe_plain(text) {
         out.push_str(text);
@@ -147,9 +146,9 @@ pub(crate) fn write_string(out: &mut String, text: &str, block: Option<usize>) {
     }
 }
 
-/// Several printable lines whose first starts with a visible character and of which none ends in a
-/// blank: what every reader gives back unchanged from a literal block, and no runner of a pipeline that
-/// prints it takes for a command.
+/// Whether a string can be a literal block: several printable lines, of which the first starts with a visible
+/// character and none ends in a blank. Every reader returns such a block unchanged, and no CI runner that prints it
+/// takes it for a command.
 fn is_block(text: &str) -> bool {
     let printable = |c: char| matches!(c, '\n' | '\t' | ' '..='~' | FRAME);
     let first_visible = text.starts_with(|c: char| c.is_ascii_graphic() || c == FRAME);
@@ -187,7 +186,7 @@ fn quoted(out: &mut String, text: &str) {
     out.reserve(text.len() + 2);
     out.push('"');
     let raw = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
-    // Mostly nothing in it needs a backslash; to look at all of it is quicker than to stop early.
+    // Mostly nothing needs a backslash. Checking all bytes is faster than stopping early.
     let clean = text.bytes().fold(true, |clean, byte| clean & raw(byte));
     if clean && !has_command(text) {
         out.push_str(text);

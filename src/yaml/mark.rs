@@ -1,8 +1,8 @@
 //! Marks: placeholders in trees and texts for what differs between previews.
 //!
-//! A mark is a number between two characters U+007F. No input can hold one: the reader refuses that character,
-//! written as it is, as an escape or behind `!!binary`, so one that is found in a tree is ours. The writer takes
-//! it for a letter: a text with marks is quoted exactly where it would be with words of letters in their place.
+//! A mark is a number between two characters U+007F. No input can contain one: the reader refuses that character,
+//! whether written as it is, as an escape or in `!!binary`. So a mark in a tree is ours. The writer treats the
+//! character as a letter: a text with marks is quoted exactly where it would be with letters in their place.
 
 use super::node::Node;
 
@@ -30,13 +30,13 @@ pub(crate) enum Marked {
     Value(usize),
 }
 
-/// Whether a mark stands somewhere in a tree.
+/// Whether a tree contains a mark.
 pub(crate) fn is_in(node: &Node) -> bool {
     node.any_text(&|text| text.contains(FRAME))
 }
 
-/// The marks of a text in order, each with the text between it and the one before, and the text behind the last.
-/// None where something else than a mark has their character.
+/// The marks of a text in order, each with the text before it, and the text after the last. `None` if the character
+/// is used for something else.
 pub(crate) fn split(text: &str) -> Option<(Vec<(&str, Marked)>, &str)> {
     let mut frames = frames(text);
     let (mut marks, mut from) = (Vec::new(), 0);
@@ -57,7 +57,7 @@ pub(crate) fn count(text: &str) -> usize {
     frames(text).count() / 2
 }
 
-/// The line around each mark of a text; one with several marks comes as often.
+/// The line around each mark of a text. A line with several marks is repeated.
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
     frames(text).step_by(2).map(|at| {
         let start = memchr::memrchr(b'\n', &text.as_bytes()[..at]).map_or(0, |end| end + 1);
@@ -66,7 +66,7 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Where the character of marks stands in a text.
+/// The places of the character in a text.
 fn frames(text: &str) -> impl Iterator<Item = usize> {
     memchr::memchr_iter(FRAME as u8, text.as_bytes())
 }

@@ -1,4 +1,4 @@
-//! YAML in and out: the tree, the reader with its budgets, and the writer.
+//! Reads and writes YAML: the tree, the reader with its limits, and the writer.
 
 mod de;
 mod emit;

@@ -1,8 +1,7 @@
-//! The tree every stage works on: YAML as it was written, with places.
+//! The tree that every stage works on: YAML as it was written, with places.
 //!
-//! A scalar keeps its source text and whether it was quoted, so a number leaves as it came
-//! (`0444` stays `0444`) and a field that this program has never heard of survives. Trees made by
-//! the program itself have no places.
+//! A scalar keeps its source text and whether it was quoted. So numbers stay as they were (`0444` stays `0444`), and
+//! fields that this program has never heard of survive. Trees made by the program itself have no places.
 
 use std::collections::BTreeMap;
 
@@ -13,21 +12,21 @@ use super::scalar::{self, Resolved};
 use super::ser::PLAIN;
 use crate::diagnostic::Place;
 
-/// One value of a YAML document and where it stands.
+/// One value of a YAML document, with its place.
 #[derive(Debug, Clone, Default)]
 pub struct Node {
-    /// What it is.
+    /// The value.
     pub data: Data,
-    /// Where it was read; the default place for trees made by the program.
+    /// Its place; the default for trees made by the program.
     pub place: Place,
 }
 
-/// What a [`Node`] is.
+/// The value of a [`Node`].
 #[derive(Debug, Clone)]
 pub enum Data {
     /// A scalar: text, and whether it was plain (unquoted) and so may be a number, boolean or null.
     Scalar {
-        /// The text after escape processing; the source text where plain.
+        /// The text after escape processing; the source text if plain.
         text: SmolStr,
         /// Unquoted in the source.
         plain: bool,
@@ -44,12 +43,12 @@ impl Default for Data {
     }
 }
 
-/// The key of a mapping entry and where it stands.
+/// The key of a mapping entry, with its place.
 #[derive(Debug, Clone)]
 pub struct Key {
     /// The key's text.
     pub text: SmolStr,
-    /// Where it was read.
+    /// Its place.
     pub place: Place,
 }
 
@@ -69,7 +68,7 @@ impl PartialEq for Node {
         match (&self.data, &other.data) {
             (Data::List(a), Data::List(b)) => a == b,
             (Data::Map(a), Data::Map(b)) => {
-                // Mostly in the same order; never is one searched for each entry of the other.
+                // Mostly the order is the same. Keys are never searched one by one.
                 let same_order = || a.iter().zip(b).all(|((a, _), (b, _))| a.text == b.text);
                 a.len() == b.len()
                     && if same_order() {
@@ -79,7 +78,7 @@ impl PartialEq for Node {
                     }
             }
             (Data::Scalar { text: a, plain: p }, Data::Scalar { text: b, plain: q }) => {
-                // Mostly they are spelt alike.
+                // Mostly the texts are equal.
                 p == q && a == b || self.resolve() == other.resolve()
             }
             _ => false,
@@ -192,13 +191,13 @@ impl Node {
         })
     }
 
-    /// Text behind a chain of keys: a scalar's text, whatever its type; null and absent give none.
+    /// The text at a chain of keys: that of any scalar; `None` for null or absent ones.
     #[must_use]
     pub fn text_at(&self, keys: &[&str]) -> Option<&str> {
         self.at(keys)?.text()
     }
 
-    /// A scalar's text, whatever its type; none for null and for anything but a scalar.
+    /// The text of any scalar; `None` for null and for anything else.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match &self.data {
@@ -219,7 +218,7 @@ impl Node {
         matches!(self.resolve(), Some(Resolved::Bool(true)))
     }
 
-    /// The type and value that Kubernetes' readers see in a scalar; none for collections.
+    /// The type and value that Kubernetes' readers see in a scalar; `None` for collections.
     #[must_use]
     pub fn resolve(&self) -> Option<Resolved<'_>> {
         match &self.data {
@@ -229,7 +228,7 @@ impl Node {
         }
     }
 
-    /// The value as an integer, where it is one.
+    /// The value as an integer, if it is one.
     #[must_use]
     pub fn integer_value(&self) -> Option<i64> {
         match self.resolve()? {
@@ -238,8 +237,8 @@ impl Node {
         }
     }
 
-    /// Sets the value of a key, in place where the key exists, else at the end. Turns anything that
-    /// is not a mapping into one.
+    /// Sets the value of a key, in place if the key exists, else at the end. Anything that is not a mapping becomes
+    /// one.
     pub fn set(&mut self, key: &str, value: Node) {
         if let Some(found) = self.get_mut(key) {
             *found = value;
@@ -251,7 +250,7 @@ impl Node {
         }
     }
 
-    /// The mapping behind a chain of keys, made where it does not exist.
+    /// The mapping at a chain of keys, created if needed.
     pub fn make(&mut self, keys: &[&str]) -> &mut Node {
         let Some((first, rest)) = keys.split_first() else {
             return self;
@@ -280,7 +279,7 @@ impl Node {
         }
     }
 
-    /// Adds an item to a sequence. Turns anything that is not a sequence into one.
+    /// Adds an item to a sequence. Anything that is not a sequence becomes one.
     pub fn push(&mut self, item: Node) {
         match &mut self.data {
             Data::List(items) => items.push(item),
@@ -288,7 +287,7 @@ impl Node {
         }
     }
 
-    /// Whether this is true of a text of the tree, keys among them.
+    /// Whether `is` holds for any text of the tree, keys included.
     pub fn any_text(&self, is: &impl Fn(&str) -> bool) -> bool {
         match &self.data {
             Data::Scalar { text, .. } => is(text),
@@ -299,7 +298,7 @@ impl Node {
         }
     }
 
-    /// How many nodes the tree has; each 64 bytes of a text or key count as one.
+    /// The number of nodes of the tree; each 64 bytes of a text or key count as one.
     #[must_use]
     pub fn weight(&self) -> usize {
         let text = |text: &SmolStr| text.len() / 64;
@@ -312,7 +311,7 @@ impl Node {
         }
     }
 
-    /// How many levels of mappings and sequences the tree has; none for a scalar.
+    /// The number of levels of mappings and sequences; 0 for a scalar.
     #[must_use]
     pub fn depth(&self) -> usize {
         match &self.data {
@@ -324,7 +323,7 @@ impl Node {
         }
     }
 
-    /// Gives back the room that was kept for more items or entries.
+    /// Releases unused capacity.
     pub(super) fn shrink(&mut self) {
         match &mut self.data {
             Data::Scalar { .. } => {}
@@ -355,7 +354,7 @@ impl Node {
         }
     }
 
-    /// A tree of the same value as some JSON, without places.
+    /// The tree of a JSON value, without places.
     #[must_use]
     pub fn from_json(value: Value) -> Self {
         let plain = |text: &dyn ToSmolStr| {
@@ -377,8 +376,7 @@ impl Node {
     }
 }
 
-/// For trees inside typed values that become trees themselves, by [`to_node`](super::to_node): a plain
-/// scalar stays one.
+/// For trees within typed values that [`to_node`](super::to_node) converts to trees: a plain scalar stays plain.
 impl serde::Serialize for Node {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.data {

@@ -1,19 +1,19 @@
-//! What a plain scalar means to the readers of Kubernetes, and when a string must be quoted so
-//! that none of them takes it for something else.
+//! Says what a plain scalar means to the readers of Kubernetes YAML, and when a string must be quoted so that none of
+//! them takes it for something else.
 //!
-//! Three readers matter: go-yaml v2 (kubectl, the API server's clients: `yes` is a boolean),
-//! go-yaml v3 (kustomize: `2001-01-01` is a timestamp) and YAML 1.2 parsers. A string is written
-//! plain only where all of them read it as that string.
+//! Three readers matter: go-yaml v2 (kubectl and the API server's clients: `yes` is a boolean), go-yaml v3
+//! (kustomize: `2001-01-01` is a timestamp) and YAML 1.2 parsers. A string is written plain only if all of them read
+//! it as that string.
 
 use smol_str::{SmolStr, ToSmolStr, format_smolstr};
 
-/// The key that merges a mapping into the one it stands in.
+/// The key that merges another mapping into this one.
 pub(crate) const MERGE: &str = "<<";
 
 /// A scalar's type and value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolved<'t> {
-    /// Null, or nothing written at all.
+    /// Null, or a missing value.
     Null,
     /// A boolean.
     Bool(bool),
@@ -23,8 +23,8 @@ pub enum Resolved<'t> {
     String(&'t str),
 }
 
-/// The meaning of a plain scalar: what kubectl and kustomize agree on. Words that only one of them
-/// takes for a boolean (`yes`, `on`) are strings here; see [`is_ambiguous`].
+/// The meaning of a plain scalar on which kubectl and kustomize agree. Words that only one of them takes for a
+/// boolean (`yes`, `on`) are strings here; see [`is_ambiguous`].
 #[must_use]
 pub fn resolve(text: &str) -> Resolved<'_> {
     match text {
@@ -42,25 +42,25 @@ pub fn is_null(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
-/// Whether some reader of Kubernetes YAML takes this plain scalar for something other than a
-/// string, though [`resolve`] calls it one: `yes`, `off`, `y`, a date.
+/// Whether some reader of Kubernetes YAML takes this plain scalar for something else than a string, although
+/// [`resolve`] does not: `yes`, `off`, `y`, a date.
 #[must_use]
 pub fn is_ambiguous(text: &str) -> bool {
     const BOOLEANS: [&str; 8] = ["y", "yes", "n", "no", "on", "off", "true", "false"];
     let boolean = || BOOLEANS.iter().any(|word| text.eq_ignore_ascii_case(word));
-    // None of them is longer.
+    // No such word is longer.
     (text.len() <= "false".len() && boolean()) || is_date(text)
 }
 
-/// Whether a plain scalar is infinity or no number, which JSON cannot say: kubectl and kustomize refuse the
-/// document it stands in.
+/// Whether a plain scalar is infinite or not a number. JSON has neither, and kubectl and kustomize refuse the
+/// document.
 pub(super) fn is_no_json(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN")
 }
 
-/// Whether kubectl takes a plain key as it is written. It reads `no` as the key `false` and `0777` as
-/// `511`, kustomize refuses numbers or reads another text, and null is no key at all.
+/// Whether kubectl reads a plain key as written. It reads `no` as `false` and `0777` as `511`; kustomize refuses
+/// numbers or changes them; null is not a key at all.
 pub(super) fn is_key(text: &str) -> bool {
     // Most keys begin like nothing but a string.
     let is_string = |first: &u8| first.is_ascii_alphabetic() && !b"fFnNoOtTyY".contains(first);
@@ -105,7 +105,7 @@ fn is_canonical(text: &str) -> bool {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let is_short = match digits.len() == whole.len() {
         true => whole.len() <= 18 && text != "-0",
-        // Beyond, it would print an exponent, or round.
+        // With more digits it would print an exponent, or round.
         false => digits.len() <= 7 && !fraction.starts_with("0000") && !fraction.ends_with('0'),
     };
     is_number(whole)
@@ -114,7 +114,7 @@ fn is_canonical(text: &str) -> bool {
         && (whole.len() == 1 || !whole.starts_with('0'))
 }
 
-/// Something that starts like `2001-1-1`, which go-yaml v3 rewrites as a timestamp.
+/// Whether a text starts like `2001-1-1`, which go-yaml v3 rewrites as a timestamp.
 #[must_use]
 pub fn is_date(text: &str) -> bool {
     if !text.starts_with(|first: char| first.is_ascii_digit()) {
@@ -142,7 +142,7 @@ fn number(text: &str) -> Option<SmolStr> {
     if digits && (first != b'0' || text.len() == 1) && text.len() < 19 {
         return Some(text.into());
     }
-    // A float that is too large, or has `_` behind its first point, is text.
+    // A float that is too large, or has `_` after its first point, is a string.
     if first == b'.' && text.contains('_') {
         return None;
     }
@@ -219,7 +219,7 @@ pub fn is_safe_plain(text: &str) -> bool {
         return is_quantity(text);
     }
     let starts = first.is_ascii_alphabetic() || matches!(first, b'_' | b'/' | FRAME);
-    // Most texts are safe: to look at all of it is quicker than to look for a reason to stop.
+    // Most texts are safe. Checking all bytes is faster than stopping early.
     let (mut before, mut wrong) = (JOINT, 0);
     for &byte in bytes {
         let class = CLASSES[usize::from(byte)];
@@ -235,7 +235,7 @@ pub(super) fn is_word(byte: u8) -> bool {
     CLASSES[usize::from(byte)] == WORD
 }
 
-/// A byte that means nothing to YAML wherever it stands inside a word.
+/// A byte that means nothing to YAML anywhere in a word.
 const WORD: u8 = 0;
 /// A byte that means nothing to YAML between two of these.
 const JOINT: u8 = 1;
@@ -260,7 +260,7 @@ const CLASSES: [u8; 256] = {
     classes
 };
 
-/// Digits followed by a unit that no number can hold: `100Mi`, `250m`, `64Gi`, `5m0s`.
+/// Whether a text is digits with a unit, which cannot be a number: `100Mi`, `250m`, `64Gi`, `5m0s`.
 fn is_quantity(text: &str) -> bool {
     let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let letters = unit.bytes().all(|byte| byte.is_ascii_alphanumeric());

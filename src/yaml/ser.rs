@@ -1,4 +1,4 @@
-//! Typed values to trees through serde.
+//! Serializes typed values to trees with serde.
 
 use serde::de::value::Error;
 use serde::ser::{
@@ -10,13 +10,13 @@ use smol_str::{SmolStr, ToSmolStr};
 use super::node::{Data, Key, Node};
 use crate::diagnostic::Place;
 
-/// The name under which a tree inside a typed value says that a scalar is plain.
+/// The name of a newtype by which a tree within a typed value says that a scalar is plain.
 pub(super) const PLAIN: &str = "anabranch plain scalar";
 
-/// The tree of a typed value, without places: fields in the order of the type.
+/// The tree of a typed value, without places. Fields are in the order of the type.
 ///
 /// # Errors
-/// A mapping whose keys are no scalars, bytes, and variants with several values: YAML has none of them.
+/// Keys that are not scalars, bytes, and enum variants with several values: YAML has none of them.
 pub fn to_node(value: &impl Serialize) -> Result<Node, Error> {
     value.serialize(Trees)
 }
@@ -29,7 +29,7 @@ fn scalar(text: SmolStr, plain: bool) -> Node {
     Node { data: Data::Scalar { text, plain }, place: Place::default() }
 }
 
-/// Methods for values whose text is a plain scalar.
+/// Methods for values that are plain scalars.
 macro_rules! plain {
     ($($method:ident($type:ty))*) => {$(
         fn $method(self, value: $type) -> Result<Node, Error> {
@@ -209,7 +209,7 @@ impl SerializeTupleStruct for Items {
     }
 }
 
-/// The value of an entry is null until it is known.
+/// The value of an entry is null until it is serialized.
 struct Entries(Vec<(Key, Node)>);
 
 impl Entries {

@@ -68,6 +68,7 @@ mod sets;
 mod several_namespaces;
 #[path = "../common/shop.rs"]
 mod shop;
+mod state;
 mod supply;
 mod template;
 mod template_suites;

@@ -49,7 +49,7 @@ fn workspace_of<'c, 'a>(
     above.max_by_key(|(one, _)| one.path.len()).map(|(one, node)| (one, node))
 }
 
-/// Every table of dependencies.
+/// All tables of dependencies.
 fn tables(node: &Node) -> Vec<&Node> {
     const KINDS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
     let targets = node.get("target").map(Node::entries).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! compose.yaml: from which folder a Dockerfile copies. See <https://docs.docker.com/reference/compose-file/build/>.
+//! compose.yaml: the build context that a Dockerfile copies from. See
+//! <https://docs.docker.com/reference/compose-file/build/>.
 
 use super::{By, Claims, Manifest, Manifests, folder_of, join};
 use crate::diagnostic::Place;
@@ -37,7 +38,7 @@ fn read_build(
             build.place,
         );
     }
-    // An address of a repository is no folder.
+    // The URL of a repository is not a folder.
     let is_folder = !context.contains("://") && !context.starts_with("git@");
     let Some(context) = join(folder_of(manifest.path), context).filter(|_| is_folder) else {
         return;

@@ -27,7 +27,7 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
         let contexts = stated.unwrap_or_else(|| [likely()].into());
         for (context, service) in contexts {
             let ignored = Rc::new(ignored(manifests, &manifest, &context));
-            // The image is made for whoever owns the Dockerfile, and for the service that is said to be built.
+            // The image belongs to the owner of the Dockerfile, and to the service that is said to be built.
             let mut by = vec![By::File(manifest.path.to_owned())];
             by.extend(Some(service).filter(|name| !name.is_empty()).map(By::Service));
             let image = Image { manifest, context, ignored, by };
@@ -42,7 +42,7 @@ struct Source {
     place: Place,
 }
 
-/// An image that a Dockerfile makes of a context.
+/// An image: a Dockerfile with its build context.
 struct Image<'a> {
     manifest: Manifest<'a>,
     context: String,
@@ -54,7 +54,7 @@ impl Image<'_> {
     fn add(&self, manifests: &Manifests<'_>, source: &Source, claims: &mut Claims) {
         let plain = source.path.split('$').next().unwrap_or_default();
         if plain != source.path {
-            // What is copied lies below the last folder that has a name; where nothing is tracked, it was built.
+            // The copied files are below the last folder without a sign. If nothing there is tracked, it was built.
             let below = join(&self.context, folder_of(plain));
             if below.is_some_and(|folder| !manifests.below(&folder).is_empty()) {
                 let what = format!("`{}`, whose variable", source.path);
@@ -63,7 +63,7 @@ impl Image<'_> {
             return;
         }
         for path in meant(manifests, &self.context, &source.path) {
-            claims.found.extend(self.by.iter().map(|by| Claim {
+            claims.read.extend(self.by.iter().map(|by| Claim {
                 by: by.clone(),
                 manifest: self.manifest.path.to_owned(),
                 words: "copies".to_owned(),
@@ -76,7 +76,7 @@ impl Image<'_> {
     }
 }
 
-/// The tracked files and folders that a source means in a context.
+/// The tracked files and folders that a source matches in a context.
 fn meant(manifests: &Manifests<'_>, context: &str, source: &str) -> Vec<String> {
     let source = source.trim_start_matches('/');
     let Some(path) = join(context, source) else { return Vec::new() };
@@ -84,7 +84,7 @@ fn meant(manifests: &Manifests<'_>, context: &str, source: &str) -> Vec<String> 
         let is_there = !manifests.below(&path).is_empty();
         return if is_there { vec![path] } else { Vec::new() };
     }
-    // Braces are no sign here.
+    // Braces have no meaning in a Dockerfile.
     let text = path.replace('{', "\\{").replace('}', "\\}");
     let (Ok(itself), Ok(below)) = (Glob::new(&text), Glob::new(&format!("{text}/**"))) else {
         return Vec::new();
@@ -93,21 +93,22 @@ fn meant(manifests: &Manifests<'_>, context: &str, source: &str) -> Vec<String> 
     files.filter(|file| itself.covers(file) || below.covers(file)).cloned().collect()
 }
 
-/// The folder in which the most of the sources are: that of the Dockerfile, or the nearest above it.
+/// The likely context: the folder with the most of the sources, either that of the Dockerfile or the nearest above
+/// it.
 fn likely_context(
     manifests: &Manifests<'_>,
     manifest: &Manifest<'_>,
     sources: &[Source],
 ) -> String {
-    let found = |context: &str| {
+    let held = |context: &str| {
         let is_there = |source: &&Source| !meant(manifests, context, &source.path).is_empty();
         sources.iter().filter(is_there).count()
     };
     let mut folder = folder_of(manifest.path);
-    let mut best = (found(folder), folder);
+    let mut best = (held(folder), folder);
     while !folder.is_empty() {
         folder = folder_of(folder);
-        let count = found(folder);
+        let count = held(folder);
         if count > best.0 {
             best = (count, folder);
         }
@@ -115,7 +116,7 @@ fn likely_context(
     best.1.to_owned()
 }
 
-/// What the ignore file of a Dockerfile leaves out, or that of the context.
+/// The patterns of the Dockerfile's ignore file, or else of the context's.
 fn ignored(manifests: &Manifests<'_>, manifest: &Manifest<'_>, context: &str) -> Ignored {
     let own = manifests.at(&format!("{}.dockerignore", manifest.path));
     let of_context = || manifests.at(&join(context, ".dockerignore")?);
@@ -133,29 +134,29 @@ fn ignored(manifests: &Manifests<'_>, manifest: &Manifest<'_>, context: &str) ->
 
 /// What the instructions of a Dockerfile take from the context.
 fn sources(manifest: &Manifest<'_>) -> Vec<Source> {
-    let mut found = Vec::new();
+    let mut sources = Vec::new();
     for (instruction, text, place) in instructions(manifest) {
         let paths = match instruction.to_ascii_uppercase().as_str() {
             "COPY" | "ADD" => copied(&text),
             "RUN" => mounted(&text),
             _ => Vec::new(),
         };
-        found.extend(paths.into_iter().map(|path| Source { path, place }));
+        sources.extend(paths.into_iter().map(|path| Source { path, place }));
     }
-    found
+    sources
 }
 
-/// Each instruction with its arguments; lines that go on are joined, and texts behind `<<` left out.
+/// Each instruction with its arguments. Continued lines are joined, and heredocs (`<<EOF`) are left out.
 fn instructions<'t>(manifest: &Manifest<'t>) -> Vec<(&'t str, String, Place)> {
-    let mut found: Vec<(&str, String, Place)> = Vec::new();
+    let mut instructions: Vec<(&str, String, Place)> = Vec::new();
     let (mut at, mut goes_on) = (0, false);
-    // A directive in the first lines can name another one, as on Windows.
+    // A directive in the first lines can set another escape character, as on Windows.
     let mut escape = '\\';
     let mut lines = manifest.text.split_inclusive('\n');
     while let Some(line) = lines.next() {
         let (start, text) = (at, line.trim());
         at += line.len();
-        if let Some(directive) = text.strip_prefix('#').filter(|_| found.is_empty()) {
+        if let Some(directive) = text.strip_prefix('#').filter(|_| instructions.is_empty()) {
             let directive = directive.split_once('=').filter(|(key, _)| key.trim() == "escape");
             escape = directive.and_then(|(_, value)| value.trim().chars().next()).unwrap_or(escape);
         }
@@ -166,16 +167,17 @@ fn instructions<'t>(manifest: &Manifest<'t>) -> Vec<(&'t str, String, Place)> {
             Some(part) => (part, true),
             None => (text, false),
         };
-        if let Some((_, arguments, _)) = found.last_mut().filter(|_| goes_on) {
+        if let Some((_, arguments, _)) = instructions.last_mut().filter(|_| goes_on) {
             arguments.push(' ');
             arguments.push_str(part);
         } else {
             let (word, rest) = part.split_once(char::is_whitespace).unwrap_or((part, ""));
             let place = manifest.place(start, start + line.trim_end().len());
-            found.push((word, rest.to_owned(), place));
+            instructions.push((word, rest.to_owned(), place));
         }
         goes_on = next;
-        let words = found.last().map(|(_, arguments, _)| arguments.clone()).unwrap_or_default();
+        let words =
+            instructions.last().map(|(_, arguments, _)| arguments.clone()).unwrap_or_default();
         for end in heredocs(&words).into_iter().filter(|_| !next) {
             for line in lines.by_ref() {
                 at += line.len();
@@ -185,10 +187,10 @@ fn instructions<'t>(manifest: &Manifest<'t>) -> Vec<(&'t str, String, Place)> {
             }
         }
     }
-    found
+    instructions
 }
 
-/// The words that end the texts which an instruction holds: `EOF` of `<<EOF`.
+/// The delimiters of the heredocs of an instruction: `EOF` of `<<EOF`.
 fn heredocs(arguments: &str) -> Vec<String> {
     let words = arguments.split_whitespace();
     let ends =

@@ -12,7 +12,7 @@ pub(super) fn has(name: &str) -> bool {
 pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
     let files: Vec<(Manifest<'_>, Vec<Line<'_>>)> =
         manifests.named(has).map(|manifest| (manifest, lines(&manifest))).collect();
-    // Modules that a go.work lists are taken from the repository, whatever version is required.
+    // Modules that a go.work lists come from the repository, whatever version is required.
     let mut used: BTreeMap<&str, &str> = BTreeMap::new();
     for (manifest, lines) in
         files.iter().filter(|(manifest, _)| name_of(manifest.path) == "go.work")
@@ -58,7 +58,7 @@ struct Line<'t> {
 }
 
 fn lines<'t>(manifest: &Manifest<'t>) -> Vec<Line<'t>> {
-    let (mut block, mut found, mut at) = (None, Vec::new(), 0);
+    let (mut block, mut lines, mut at) = (None, Vec::new(), 0);
     for line in manifest.text.split_inclusive('\n') {
         let start = at;
         at += line.len();
@@ -78,7 +78,7 @@ fn lines<'t>(manifest: &Manifest<'t>) -> Vec<Line<'t>> {
         }
         let verb = block.unwrap_or_else(|| words.remove(0));
         let place = manifest.place(start, start + line.trim_end().len());
-        found.push(Line { verb, words, place });
+        lines.push(Line { verb, words, place });
     }
-    found
+    lines
 }

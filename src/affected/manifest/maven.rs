@@ -48,7 +48,7 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
     }
 }
 
-/// A parent is a file of the repository where `relativePath` leads to one: `../pom.xml` where it is not said.
+/// Reads the parent, which is in the repository if `relativePath` leads to a file. The default is `../pom.xml`.
 fn read_parent(
     manifests: &Manifests<'_>,
     manifest: &Manifest<'_>,
@@ -70,12 +70,12 @@ fn read_parent(
     }
 }
 
-/// The file that a path means, which may be that of a folder.
+/// The pom.xml of a path, which can be a folder.
 fn pom(path: &str) -> String {
     if path.ends_with(".xml") { path.to_owned() } else { format!("{path}/pom.xml") }
 }
 
-/// The group and the name of a project; the group may be the parent's.
+/// The group and artifact of a project. The group can be inherited from the parent.
 fn name_of(project: Node<'_, '_>) -> (String, String) {
     let parent = children(project, "parent").next();
     let group = text(project, "groupId").or_else(|| text(parent?, "groupId"));

@@ -1,4 +1,4 @@
-//! What manifests of build tools say that something is made of. One file per format; no tool is run.
+//! Reads from manifests of build tools what a service or module is built from. One file per format; no tool is run.
 
 mod cargo;
 mod compose;
@@ -74,7 +74,7 @@ pub(super) struct Claim {
 /// What all manifests say.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
-    pub(super) found: Vec<Claim>,
+    pub(super) read: Vec<Claim>,
     pub(super) unread: Vec<Diagnostic>,
     /// The folders from which a Dockerfile copies, where something says so, and for which service.
     contexts: BTreeMap<String, BTreeSet<(String, String)>>,
@@ -103,15 +103,15 @@ impl Claims {
         if let Some(path) = join(folder_of(manifest.path), relative) {
             let (manifest, words) = (manifest.path.to_owned(), words.to_owned());
             let (is_package, ignored) = (false, None);
-            self.found.push(Claim { by, manifest, words, place, path, is_package, ignored });
+            self.read.push(Claim { by, manifest, words, place, path, is_package, ignored });
         }
     }
 
     /// Adds what a manifest says of a package: of its own manifest, by which it is known.
     fn add_package(&mut self, manifest: &Manifest<'_>, words: &str, relative: &str, place: Place) {
-        let before = self.found.len();
+        let before = self.read.len();
         self.add(manifest, words, relative, place);
-        self.found[before..].iter_mut().for_each(|claim| claim.is_package = true);
+        self.read[before..].iter_mut().for_each(|claim| claim.is_package = true);
     }
 
     /// Notes that a Dockerfile is built from a folder, for a service.

@@ -51,7 +51,7 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
 const KINDS: [&str; 4] =
     ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"];
 
-/// A line of a list of workspaces: whether it adds, and the folders that it means.
+/// A pattern of a list of workspaces: whether it includes or excludes, and the folders.
 fn member(manifest: &str, text: &str) -> Option<(bool, Glob)> {
     let (is_in, text) = text.strip_prefix('!').map_or((true, text), |text| (false, text));
     let folder = join(folder_of(manifest), text)?;
@@ -76,7 +76,7 @@ fn read_dependency(
     }
     let alias = of_workspace.and_then(|text| text.rsplit_once('@')).map(|(name, _)| name);
     let alias = alias.filter(|name| !name.is_empty());
-    // A version is taken from the workspace, an address or another name never is.
+    // A version is resolved from the workspace; a URL or an alias never is.
     let is_version = of_workspace.is_some() || !text.contains(':');
     if let Some(path) = names.get(alias.unwrap_or(name)).filter(|_| is_version) {
         claims.add_package(manifest, &words, &relative(manifest.path, path), wanted.place);

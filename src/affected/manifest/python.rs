@@ -62,7 +62,7 @@ fn add_path(
     }
 }
 
-/// Every table that says where something comes from.
+/// All tables that say where a dependency comes from.
 fn tables(node: &Node) -> Vec<&Node> {
     let poetry = node.at(&["tool", "poetry"]);
     let groups = poetry.and_then(|poetry| poetry.get("group")).map(Node::entries);
@@ -74,7 +74,7 @@ fn tables(node: &Node) -> Vec<&Node> {
     node.at(&["tool", "uv", "sources"]).into_iter().chain(tables).collect()
 }
 
-/// Names are compared without case, and with `-`, `_` and `.` alike.
+/// Normalizes a name: case does not matter, and `-`, `_` and `.` are the same.
 fn normal(name: &str) -> String {
     name.to_lowercase().replace(['_', '.'], "-")
 }

@@ -14,7 +14,7 @@ fn claims(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
         .map(|(path, text)| (*path, sources.add(*path, *text)))
         .collect();
     let manifests = Manifests { files: &names, manifests, sources: &sources };
-    let found = read(&manifests);
+    let claims = read(&manifests);
     let claim = |claim: Claim| {
         let by = match &claim.by {
             By::File(path) => path.clone(),
@@ -22,9 +22,9 @@ fn claims(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
         };
         format!("{by}: {}", claim.path)
     };
-    let mut claims: Vec<String> = found.found.into_iter().map(claim).collect();
-    claims.sort();
-    (claims, found.unread.into_iter().map(|one| one.message).collect())
+    let mut texts: Vec<String> = claims.read.into_iter().map(claim).collect();
+    texts.sort();
+    (texts, claims.unread.into_iter().map(|one| one.message).collect())
 }
 
 /// That these files claim just that, and that all of it was read.
@@ -116,7 +116,7 @@ fn what_an_ignore_file_leaves_out_is_not_copied() {
     let mut files: Vec<String> = files.iter().map(|&file| file.to_owned()).collect();
     files.sort();
     let manifests = Manifests { files: &files, manifests, sources: &sources };
-    let found = read(&manifests).found;
+    let found = read(&manifests).read;
     let ignored = found[0].ignored.as_ref().expect("there is an ignore file");
     let left: Vec<&String> = files.iter().filter(|file| !ignored.has(file)).collect();
     assert_eq!(left, ["Dockerfile", "keep/x.md"]);

@@ -1,12 +1,13 @@
-//! `anabranch init`: a first previews.yaml from what the folder holds, and the folder that gates name.
+//! `anabranch init`: writes a first previews.yaml that fits the manifests of a folder, and the folder that gates
+//! name.
 
-mod found;
+mod survey;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use self::found::{Found, Listener};
+use self::survey::{Listener, Survey};
 use super::voice::Voice;
 use crate::diagnostic::{Diagnostic, Refused, code, some_of, stage};
 use crate::read::{git_root, other_spelling, source_root};
@@ -20,7 +21,7 @@ kind: Kustomization
 resources: []
 ";
 
-/// What a file says of a baseline when nothing was found.
+/// The namespace that is written if none was found.
 const NAMESPACE: &str = "baseline";
 
 pub(super) fn run(
@@ -41,18 +42,18 @@ pub(super) fn run(
     }
 }
 
-/// What was taken for the baseline.
+/// The folder that was chosen as the baseline.
 struct Baseline {
     namespace: String,
     /// Its folder from the root of the repository, without `./` in front.
     path: String,
-    /// Why the path stands in the file as a comment, if it does.
+    /// Why the path is written as a comment, if it is.
     fault: Option<String>,
     /// Other folders that hold the same Services, as paths.
     beside: Vec<String>,
 }
 
-/// Writes both files: what is to be said of them.
+/// Writes both files. Returns the message about them.
 fn write(folder: &Path, namespace: Option<&str>, name: Option<&str>) -> Result<String, Refused> {
     let name = name.map_or_else(|| name_of(folder), str::to_owned);
     let labels = [(namespace, "a namespace"), (Some(name.as_str()), "a set")];
@@ -71,28 +72,28 @@ fn write(folder: &Path, namespace: Option<&str>, name: Option<&str>) -> Result<S
     }
     let below = below_root(folder)?;
     stage::enter("reading");
-    let found = Found::in_folder(folder);
-    let baseline = baseline(&found, folder, namespace)?;
-    let text = previews_file(&name, &below, &baseline, &found);
+    let survey = Survey::in_folder(folder);
+    let baseline = baseline(&survey, folder, namespace)?;
+    let text = previews_file(&name, &below, &baseline, &survey);
     let gate = folder.join("previews/gate/kustomization.yaml");
     in_place::create(folder, &[(previews.clone(), &text), (gate.clone(), GATE)])?;
     let wrote = |path: &Path| format!("wrote {}\n", path.display());
-    Ok(wrote(&previews) + &wrote(&gate) + &words(&baseline, &found))
+    Ok(wrote(&previews) + &wrote(&gate) + &words(&baseline, &survey))
 }
 
-fn baseline(found: &Found, folder: &Path, wanted: Option<&str>) -> Result<Baseline, Refused> {
-    let namespace = wanted.or(found.namespace()).unwrap_or(NAMESPACE);
-    // Beside the baseline there will be suites, gates and whatever else has no place in it.
-    let own = found.folder_of(namespace).unwrap_or_else(|| folder.to_owned());
-    let (path, namespace) = (below_root(&own)?, namespace.to_owned());
-    let fault = match found.services_of(&namespace) {
+fn baseline(survey: &Survey, folder: &Path, wanted: Option<&str>) -> Result<Baseline, Refused> {
+    let namespace = wanted.or(survey.namespace()).unwrap_or(NAMESPACE);
+    // The folder around the baseline will also hold suites, gates and more, which are not part of it.
+    let inner = survey.folder_of(namespace).unwrap_or_else(|| folder.to_owned());
+    let (path, namespace) = (below_root(&inner)?, namespace.to_owned());
+    let fault = match survey.services_of(&namespace) {
         None => Some(format!("no Service of it was found in ./{path}")),
         Some(_) => {
-            found::fault(&own, &namespace).map(|why| format!("./{path} is not taken, as {why}"))
+            survey::fault(&inner, &namespace).map(|why| format!("./{path} is not taken, as {why}"))
         }
     };
-    let whole = found.whole_folders_of(&namespace);
-    let reads = |folder: &&&Path| found::fault(folder, &namespace).is_none();
+    let whole = survey.whole_folders_of(&namespace);
+    let reads = |folder: &&&Path| survey::fault(folder, &namespace).is_none();
     let Some(one) = whole.iter().find(reads).filter(|_| fault.is_some()) else {
         return Ok(Baseline { namespace, path, fault, beside: Vec::new() });
     };
@@ -101,8 +102,8 @@ fn baseline(found: &Found, folder: &Path, wanted: Option<&str>) -> Result<Baseli
     Ok(Baseline { path: below_root(one)?, fault: None, beside, namespace })
 }
 
-/// What was taken for the baseline, in words, and what else could have been.
-fn words(baseline: &Baseline, found: &Found) -> String {
+/// The message: which folder was chosen as the baseline, and which others were possible.
+fn words(baseline: &Baseline, survey: &Survey) -> String {
     let Baseline { namespace, path, fault, beside } = baseline;
     let mut words = match fault {
         None => format!("the baseline is namespace {namespace}, with the manifests in ./{path}\n"),
@@ -117,7 +118,7 @@ fn words(baseline: &Baseline, found: &Found) -> String {
             "the same Services are in {beside} too: spec.baseline.path says which are meant"
         );
     }
-    let others = found.beside(namespace);
+    let others = survey.beside(namespace);
     if !others.is_empty() {
         let _ = writeln!(
             words,
@@ -129,7 +130,7 @@ fn words(baseline: &Baseline, found: &Found) -> String {
     words
 }
 
-/// A name as YAML writes it: `007` and `on` are names and read as something else.
+/// Quotes a name where YAML needs it: plain `007` and `on` are not strings.
 fn as_scalar(name: &str) -> String {
     let mut text = String::new();
     write_string(&mut text, name, None);
@@ -153,14 +154,14 @@ fn below_root(folder: &Path) -> Result<String, Refused> {
 }
 
 /// The text of previews.yaml.
-fn previews_file(name: &str, below: &str, baseline: &Baseline, found: &Found) -> String {
+fn previews_file(name: &str, below: &str, baseline: &Baseline, survey: &Survey) -> String {
     let Baseline { namespace, path, fault, .. } = baseline;
     let mut text = HEAD.replace("NAME", &as_scalar(name));
     text.push_str("spec:\n  baseline:\n");
-    if let Some(services) = found.services_of(namespace) {
+    if let Some(services) = survey.services_of(namespace) {
         text.push_str(&format!("    # Its services: {}.\n", some_of(services)));
     }
-    let others = found.beside(namespace);
+    let others = survey.beside(namespace);
     if !others.is_empty() {
         let others = some_of(others);
         text.push_str(&format!("    # Other namespaces here: {others}. A system that lives in several lists them as `namespaces`.\n"));
@@ -181,7 +182,7 @@ fn previews_file(name: &str, below: &str, baseline: &Baseline, found: &Found) ->
         domain: "preview.example.com".to_owned(),
     };
     let Listener { gateway: (in_namespace, gateway), name, domain } =
-        found.gateway.as_ref().unwrap_or(&example);
+        survey.gateway.as_ref().unwrap_or(&example);
     let [in_namespace, gateway, name] = [in_namespace, gateway, name].map(|text| as_scalar(text));
     text.push_str(&format!(
         "  # How a preview is reached from outside: a Gateway, and the host that a preview gets.
@@ -212,8 +213,8 @@ const TAIL: &str = "  # Folders of test Jobs, from the root of the repository; F
   previews: []
 ";
 
-/// The name of a new set: Flux objects of all sets of a cluster carry it, so that of the repository tells
-/// them apart. Without one that fits, `previews`.
+/// The name of a new set. The Flux objects of all sets of a cluster have it in their names, so that of the repository
+/// tells them apart. `previews` if that does not fit.
 fn name_of(folder: &Path) -> String {
     // Names of Flux objects, of 63 characters at most, hold those of previews and suites too.
     const LONGEST: usize = 20;

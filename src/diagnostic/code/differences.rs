@@ -1,4 +1,5 @@
-//! Findings about what a preview would lack, or do otherwise than its baseline, and nobody would see.
+//! Findings about silent differences: what a preview would lack, or do otherwise than its baseline, without anybody
+//! noticing.
 
 use super::Code;
 use crate::diagnostic::Severity::{Error, Note, Warning};
@@ -118,15 +119,17 @@ codes! {
     IDENTITY_NOT_GRANTED = "identity-not-granted", Warning, "something outside knows the original, and not its copy",
         "Clouds, Vault and others trust a ServiceAccount by its namespace and name. A copy has another namespace, so\n\
          that it gets no credentials, and a pod that waits for them does not start. Grant it to the accounts of previews\n\
-         too, where they may have it, patch it away, or `--allow identity-not-granted`.";
+         too, where they may have it, patch it away, or `--allow identity-not-granted`. So does a ClusterSecretStore whose\n\
+         `conditions` list namespaces, and an Issuer of cert-manager, which serves its own namespace.";
     ANNOTATION_NAMES_NOTHING = "annotation-names-nothing", Warning, "an annotation names an object that is not in the input",
         "Injectors and networks are told by annotations which object of the pod's namespace they shall use: an\n\
          Instrumentation of OpenTelemetry's operator, a Configuration of Dapr, a network of Multus. Such objects are\n\
          copied where the input has them. Without them nothing is injected, or the pod does not start.";
     SHARED_WITH_ORIGINAL = "shared-with-original", Warning, "a copy shares something with its original",
         "Ports, folders and processes of a node, volumes of a network and fixed addresses are the same for every pod that\n\
-         names them, in whatever namespace it is. Two pods with one host port find room on no node together; what one\n\
-         writes into a folder or a share, the other reads. A patch takes it from copies.";
+         names them, in whatever namespace it is. Two pods with one host port find room on no node together; a disk is on\n\
+         one node at a time, and a PersistentVolume serves one claim; what one writes into a folder or a share, the other\n\
+         reads. A patch takes it from copies, and `volumes: empty` what is claimed.";
     DAPR_APP_ID = "dapr-app-id", Note, "Dapr looks for app ids in the namespace of who calls",
         "A preview has aliases for the Services of the baseline, not for app ids of Dapr. A copy that calls another\n\
          application by its id alone finds it in the preview's namespace or nowhere, and no route knows the key there.";
@@ -199,7 +202,8 @@ codes! {
          which of them are its own; previews add entries.";
     POD_HOST = "pod-host", Warning, "a host name of a single pod cannot be aliased",
         "`db-0.db` names a pod behind a headless Service. In a preview it would need an alias of its\n\
-         own; write it with its namespace, `db-0.db.baseline`, and it works everywhere.";
+         own; write it with its namespace, `db-0.db.baseline`, and it works everywhere. A copied StatefulSet has its own\n\
+         pods under these names, and as many as the preview says: one that calls more of them waits for peers.";
     STRIP_BAGGAGE = "strip-baggage", Warning, "stripping the key drops the whole baggage header",
         "A member of the baggage header cannot be removed alone, so with `stripKey` and a baggage key\n\
          production loses what else clients send in it. Without `stripKey` a client can enter a\n\

@@ -1,4 +1,4 @@
-//! Findings about what is read: files, objects, and what previews.yaml says.
+//! Findings about the input: files, objects, and the fields of previews.yaml.
 
 use super::Code;
 use crate::diagnostic::Severity::{Error, Warning};

@@ -1,9 +1,9 @@
-//! The kinds of findings, in the order in which the pipeline can meet them.
+//! The codes of findings, in the order in which the pipeline can report them.
 //!
-//! A code's id is stable: people put it into searches and suppressions. The page is what
-//! `anabranch explain` prints: why it is a mistake, and the ways out.
+//! The id of a code is stable: people put it into searches and suppressions. Its page, which `anabranch explain`
+//! prints, says why it is a mistake, and the ways out.
 
-/// Makes the codes of a part, and the list of them, in the order in which they are written.
+/// Defines the codes of a file, and the list of them in the same order.
 macro_rules! codes {
     ($all:ident: $($name:ident = $id:literal, $severity:expr, $title:literal, $page:literal;)*) => {
         $(

@@ -1,5 +1,5 @@
-//! What clones of entry routes have alike in all APIs: the preview's host in place of an original one, and the
-//! key set.
+//! Parts of entry clones that are the same in all APIs: they replace an original host by the preview's, and set the
+//! key.
 
 use crate::kube::meta::{answer_changes, keep_header, request_changes, without};
 use crate::kube::{Object, marks};
@@ -7,7 +7,7 @@ use crate::plan::Plan;
 use crate::plan::routing::entries::{Origin, Rule, Target};
 use crate::yaml::{Data, Node};
 
-/// The member of the baggage that carries the key of a preview; none where there is no such key.
+/// The baggage member with a preview's key; `None` if baggage is not used.
 pub(super) fn member(plan: &Plan<'_>, preview: &str) -> Option<String> {
     let key = &plan.config.previews.spec.routing.key.baggage;
     (!key.is_empty()).then(|| format!("{key}={preview}"))
@@ -17,8 +17,8 @@ pub(super) fn key_header<'p>(plan: &'p Plan<'_>) -> &'p str {
     &plan.config.previews.spec.routing.key.header
 }
 
-/// Takes from a rule and its backends what would undo the key that the clone sets: the original may strip
-/// the key, or write one. What backends do comes after what their rule does.
+/// Removes from a rule and its backends what would undo the key that the clone sets: the original may remove or set
+/// the key. Changes of backends are applied after those of their rule.
 pub(super) fn leave_key(rule: &mut Node, backends: &str, key: &str, member: Option<&str>) {
     const ALL: [&str; 3] = ["set", "add", "remove"];
     keep_header(rule, &ALL, key);
@@ -49,7 +49,7 @@ fn value_of<'n>(modifier: &'n mut Node, list: &str, header: &str) -> Option<&'n 
     }
 }
 
-/// Joins a member to the baggage that a modifier writes already in one of these lists.
+/// Adds a member to the baggage that a modifier sets in one of these lists. Returns whether there was one.
 pub(super) fn joined(modifier: &mut Node, lists: &[&str], member: &str) -> bool {
     lists.iter().any(|list| {
         let Some(found) = value_of(modifier, list, "baggage") else {
@@ -61,7 +61,7 @@ pub(super) fn joined(modifier: &mut Node, lists: &[&str], member: &str) -> bool 
     })
 }
 
-/// Lets a redirect lead to a preview's host, as the listener of the entry serves it.
+/// Changes a redirect to lead to a preview's host, with the scheme and port of the entry's listener.
 pub(super) fn lead(redirect: &mut Node, host_field: &str, to: &Target, preview: &str) {
     if let Some(host) = &to.host {
         redirect.set(host_field, Node::string(host.of(preview)));
@@ -77,7 +77,7 @@ pub(super) fn lead(redirect: &mut Node, host_field: &str, to: &Target, preview: 
     }
 }
 
-/// The origins of a CORS policy: those that are kept, and those of preview hosts.
+/// The origins of a CORS policy: those that stay, and those of preview hosts.
 pub(super) fn origins_of(
     origins: &[Origin<'_>],
     preview: &str,
@@ -90,7 +90,7 @@ pub(super) fn origins_of(
     origins.iter().map(one).collect()
 }
 
-/// Lets the headers of answers, those of a rule and of its backends, lead to a preview's host.
+/// Changes URLs in the response headers of a rule and its backends to lead to a preview's host.
 pub(super) fn lead_answers(rule: &mut Node, backends: &str, planned: &Rule<'_>, preview: &str) {
     if planned.answers.is_empty() {
         return;
@@ -117,7 +117,7 @@ pub(super) fn lead_answers(rule: &mut Node, backends: &str, planned: &Rule<'_>, 
     rule.get_mut(backends).map(Node::items_mut).unwrap_or_default().iter_mut().for_each(each);
 }
 
-/// Lets a change of request headers remove the key that a client sends.
+/// Adds to a change of request headers that it removes the key that a client sends.
 pub(super) fn remove_key(plan: &Plan<'_>, change: &mut Node) {
     for header in key_headers(plan) {
         without(change, "remove", header);
@@ -128,7 +128,7 @@ pub(super) fn remove_key(plan: &Plan<'_>, change: &mut Node) {
     }
 }
 
-/// An annotation says which headers an original removes, for the next run to take it back.
+/// Records in an annotation which headers an original removes, so that the next run can undo it.
 pub(super) fn mark_stripped(plan: &Plan<'_>, object: &mut Object) {
     let removed: Vec<String> =
         key_headers(plan).into_iter().map(|header| format!("-{header}")).collect();

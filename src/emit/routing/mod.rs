@@ -1,7 +1,7 @@
-//! Routes as objects: derived rules, attached copies, and clones of entries.
+//! Makes routes: derived rules, routes attached to copies, and entry clones.
 //!
-//! What goes in is what [`plan::routing`](crate::plan::routing) has decided: which rules there are, where each
-//! backend leads, and with which weight. An API has a folder here, which writes that down in its kinds.
+//! [`plan::routing`](crate::plan::routing) decided which rules there are, and where each backend leads with which
+//! weight. Each API has a folder here that writes this in its kinds.
 
 mod entries;
 mod gateway_api;
@@ -21,31 +21,31 @@ use crate::plan::routing::istio::{HostRules, Source};
 use crate::plan::routing::{Attached, Local, MeshRoutes};
 use crate::plan::{Environment, Plan};
 
-/// A route that some previews have alike, but for their names.
+/// A route that several previews have, except for their names.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum PreviewRoute<'p> {
-    /// Routes of a service and port in the mesh.
+    /// Routes for a service and port in the mesh.
     Mesh(&'p PreviewRoutes<'p>),
     /// A route attached to copies.
     Local(&'p Local<'p>),
-    /// A way in from outside.
+    /// An entry clone: a way in from outside.
     Entry(&'p EntryClone<'p>),
 }
 
 impl<'p> PreviewRoute<'p> {
-    /// Every route of a plan that is of single previews.
+    /// All routes of a plan that belong to single previews.
     pub(super) fn all(plan: &'p Plan<'p>) -> Vec<Self> {
         let routing = &plan.routing;
         let mesh = routing.mesh.iter().filter_map(|routes| match routes {
             MeshRoutes::GatewayApi(routes) => Some(Self::Mesh(routes)),
-            // One object has the rules of all previews.
+            // In Istio one object has the rules of all previews.
             MeshRoutes::Istio(_) => None,
         });
         let local = routing.local.iter().map(Self::Local);
         mesh.chain(local).chain(routing.entries.clones.iter().map(Self::Entry)).collect()
     }
 
-    /// The previews that have it, by the index of their environment.
+    /// The previews that have it, as indices of environments.
     pub(super) fn environments(self) -> &'p [usize] {
         match self {
             Self::Mesh(routes) => &routes.environments,
@@ -54,7 +54,7 @@ impl<'p> PreviewRoute<'p> {
         }
     }
 
-    /// What it is for one of these.
+    /// The objects of the route for one preview.
     pub(super) fn objects(self, plan: &Plan<'_>, env: &Environment<'_>) -> Vec<Object> {
         match self {
             Self::Mesh(routes) => gateway_api::mesh_routes(plan, env, routes),
@@ -70,8 +70,7 @@ impl<'p> PreviewRoute<'p> {
     }
 }
 
-/// The routes of no single preview, and the objects of the baseline that change. `form` makes the
-/// VirtualService of some rules.
+/// Shared routes, and objects of the baseline that change. `form` makes the VirtualService of some rules.
 pub(super) fn of_all<'p, D: From<Object> + Send>(
     plan: &Plan<'p>,
     form: impl Fn(&HostRules<'p>) -> D + Send + Sync,
@@ -88,8 +87,8 @@ pub(super) fn of_all<'p, D: From<Object> + Send>(
         }
     }
     let left = plan.routing.left_to_others.iter();
-    shared.extend(left.map(|earlier| D::from(istio::without_own_rules(plan, earlier))));
-    // None of these is in the mesh, so none was extended.
+    shared.extend(left.map(|earlier| D::from(istio::without_rules(plan, earlier))));
+    // These routes are not for the mesh, so none was extended.
     for route in &plan.routing.entries.stripped {
         let stripped = match route.api {
             RouteApi::GatewayApi => gateway_api::entry::strip(plan, route.object),
@@ -100,18 +99,18 @@ pub(super) fn of_all<'p, D: From<Object> + Send>(
     (shared, changed)
 }
 
-/// Where a route of a preview comes from, and where it stands.
+/// The namespaces that a route moves between.
 struct Moved<'a> {
     env: &'a Environment<'a>,
     catalog: &'a Catalog<'a>,
-    /// The namespace of the original, in which names without a namespace are meant.
+    /// The namespace of the original, which names without a namespace mean.
     from: &'a str,
-    /// The namespace the new route stands in.
+    /// The namespace of the new route.
     to: &'a str,
 }
 
 impl<'a> Moved<'a> {
-    /// A route that stands where its original does.
+    /// A route in the namespace of its original.
     fn beside(plan: &'a Plan<'a>, env: &'a Environment<'a>, original: &'a Object) -> Self {
         let namespace = original.id.namespace.as_str();
         Self { env, catalog: plan.catalog, from: namespace, to: namespace }

@@ -1,7 +1,7 @@
-//! The cache of templates: for each part of a preview the stencils that were cut of it, by cache key.
+//! The cache of templates: the stencils of each part of a preview, by cache key.
 //!
-//! What goes in is a [`Part`] of a preview, what comes out are its drafts: filled stencils where marks can stand
-//! for what differs, and objects made in the ordinary way where they cannot.
+//! In goes a [`Part`] of a preview, out come its drafts. They are filled stencils or, if marks cannot stand for what
+//! differs, objects made in the ordinary way.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,47 +25,47 @@ use crate::yaml::{Node, mark};
 /// A part of a preview.
 #[derive(Debug)]
 pub(in crate::emit) enum Part<'p> {
-    /// The Namespace of a room; `owned` where another Flux Kustomization applies it.
+    /// The Namespace of a room.
     Namespace {
         /// The room.
         room: &'p Room<'p>,
-        /// Another Flux Kustomization applies it.
+        /// Whether another Flux Kustomization applies it.
         owned: bool,
     },
     /// The ConfigMap that tests read in a room.
     Facts(&'p Room<'p>),
-    /// What a room may use.
+    /// The quota of a room.
     Quota(&'p Room<'p>),
     /// The Sidecar of a room.
     Sidecar(&'p Room<'p>),
-    /// What keeps copies to their waypoint.
+    /// The policies that let only the waypoint call copies.
     Guard(&'p Guard<'p>),
-    /// A name that leads to the baseline.
+    /// An alias: a name that leads to the baseline.
     Alias(Alias<'p>),
     /// A copy of an object of the baseline.
     Copy(&'p Copied<'p>),
     /// The route of this index.
     Route(usize),
-    /// What lets routes choose Services of other namespaces.
+    /// ReferenceGrants for routes to Services of other namespaces.
     Grants(BTreeSet<Grant<'p>>),
     /// A Flux Kustomization.
     Flux(flux::Part),
 }
 
-/// The stencils of a part by their [`CacheKey`]; none where it cannot be made with marks.
+/// The stencils of a part by [`CacheKey`]; `None` if it cannot be made with marks.
 type Cache = OnceMap<Option<Vec<Stencil>>>;
 
-/// What a part of a preview depends on besides values, its name and its namespace: previews with equal keys share
+/// What a part depends on besides values, the preview's name and its namespace. Previews with equal keys share
 /// stencils.
 type CacheKey<'a> = SmallVec<[&'a str; 16]>;
 
-/// What all previews of a run are made with.
+/// What all previews of a run share: the plan and the caches.
 #[derive(Debug)]
 pub(in crate::emit) struct Parts<'p> {
     pub(in crate::emit) plan: &'p Plan<'p>,
-    /// What makes Flux Kustomizations.
+    /// Makes Flux Kustomizations.
     pub(in crate::emit) flux: Flux<'p>,
-    /// Whether there can be stencils: no argument holds a mark, and input cannot.
+    /// Whether stencils can be used: no argument contains a mark. Input cannot.
     cuts: bool,
     namespaces: [Cache; 2],
     facts: Cache,
@@ -82,7 +82,7 @@ pub(in crate::emit) struct Parts<'p> {
     guards: Vec<Cache>,
     declared: Cache,
     routes: Vec<(PreviewRoute<'p>, Cache)>,
-    /// Previews with marks for their names, by their index, made when first needed.
+    /// Previews with marks in place of their names, by index, made when first needed.
     marked: Vec<OnceLock<Environment<'p>>>,
     /// The indices of its routes, by the index of the preview.
     routes_of: Vec<Vec<usize>>,
@@ -131,7 +131,7 @@ impl<'p> Parts<'p> {
         }
     }
 
-    /// What makes the preview of this index.
+    /// Returns the maker of the preview with this index.
     pub(in crate::emit) fn of(&self, index: usize, values: PreviewValues) -> Maker<'_, 'p> {
         let env = &self.plan.environments[index];
         Maker {
@@ -149,8 +149,8 @@ impl<'p> Parts<'p> {
         self.cuts && env.takes_marks()
     }
 
-    /// The preview of this index with marks for its name and namespace. Where the baseline has several namespaces, those
-    /// of a preview are its name and a text that all previews have: no mark is needed for them.
+    /// The preview with this index and marks in place of its name and namespace. If the baseline has several
+    /// namespaces, those of a preview consist of its name and a text that all previews have, so they need no marks.
     pub(in crate::emit) fn marked(&self, index: usize) -> &Environment<'p> {
         let spec = &self.plan.config.previews.spec;
         let marked = |room: &Room<'p>| Room {
@@ -166,7 +166,7 @@ impl<'p> Parts<'p> {
         })
     }
 
-    /// The VirtualService of some rules, which are those of many previews.
+    /// The VirtualService with some rules, which many previews share.
     pub(in crate::emit) fn virtual_service<'e>(&'e self, rules: &HostRules<'p>) -> Draft<'e> {
         let ordinary = || Draft::from(istio::whole(self.plan, rules));
         let filled = self.cuts.then(|| host_rules::virtual_service(self, rules)).flatten();
@@ -196,7 +196,7 @@ impl<'p> Parts<'p> {
     }
 }
 
-/// What makes the parts of one preview.
+/// Makes the parts of one preview.
 #[derive(Debug)]
 pub(in crate::emit) struct Maker<'m, 'p> {
     parts: &'m Parts<'p>,
@@ -204,9 +204,9 @@ pub(in crate::emit) struct Maker<'m, 'p> {
     index: usize,
     /// Whether stencils can be filled with its name.
     fills: bool,
-    /// Its ServiceAccounts by the namespace of the baseline, found when first needed.
+    /// Its ServiceAccounts by namespace of the baseline, computed when first needed.
     accounts: OnceCell<BTreeMap<&'p str, copy::Accounts<'p>>>,
-    /// What fills the holes of its drafts.
+    /// The values for the holes of its drafts.
     values: RefCell<PreviewValues>,
 }
 
@@ -216,7 +216,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         &self.parts.routes_of[self.index]
     }
 
-    /// What the route of this index needs to be allowed.
+    /// The permissions that the route with this index needs.
     pub(in crate::emit) fn grants(&self, route: usize) -> Vec<Grant<'p>> {
         self.parts.routes[route].0.grants()
     }
@@ -246,7 +246,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         }
     }
 
-    /// A part as objects of a preview that is nothing but marks; none where it cannot be made of them.
+    /// A part as objects with marks for all values; `None` if it cannot be made so.
     fn marked(&self, part: &Part<'_>) -> Option<Vec<Object>> {
         let (plan, flux) = (self.parts.plan, &self.parts.flux);
         let env = self.parts.marked(self.index);
@@ -271,7 +271,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         })
     }
 
-    /// A part that depends on nothing but the environment, as objects.
+    /// A part that depends only on the environment, as objects.
     fn without_values(&self, part: &Part<'_>, env: &Environment<'_>) -> Vec<Object> {
         let plan = self.parts.plan;
         match part {
@@ -288,12 +288,12 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         }
     }
 
-    /// What fills the holes of its drafts.
+    /// The values for the holes of its drafts.
     pub(in crate::emit) fn into_values(self) -> PreviewValues {
         self.values.into_inner()
     }
 
-    /// Adds the values, besides name and namespace, in which a part differs; and returns its cache key.
+    /// Adds the values of a part besides name and namespace, and returns its cache key.
     fn add_values<'a>(&self, part: &'a Part<'p>, values: &mut PreviewValues) -> CacheKey<'a>
     where
         'p: 'a,
@@ -347,7 +347,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         key
     }
 
-    /// A part from its stencils, or in the ordinary way where it has none.
+    /// A part from its stencils, or made in the ordinary way if it has none.
     pub(in crate::emit) fn drafts(&self, part: &Part<'p>, add: impl FnMut(Draft<'m>)) {
         let others = &mut *self.values.borrow_mut();
         let first = others.count();
@@ -382,7 +382,7 @@ fn cut(marked: &[Object]) -> Option<Vec<Stencil>> {
     marked.iter().map(Stencil::cut).collect()
 }
 
-/// What a draft comes to.
+/// The identity and text of a draft.
 fn shown(draft: &Draft<'_>, values: HoleValues<'_>) -> (Id, String) {
     let mut text = String::new();
     draft.write(values, &mut text);

@@ -1,7 +1,7 @@
 //! VirtualServices of the mesh as text.
 //!
-//! One has rules of every preview. Those of previews that affect the same services differ in names alone, so
-//! they are one template, filled for each of them between what stands before and behind all rules.
+//! Each has rules of every preview. Rules of previews that affect the same services differ only in names. They are
+//! one template, which is filled for each of these previews, between the text before and after all rules.
 
 use super::cache::Parts;
 use super::stencil::{Draft, Template};
@@ -11,10 +11,10 @@ use crate::plan::routing::istio::HostRules;
 use crate::plan::{Environment, Plan};
 use crate::yaml::{Node, mark, write_document, write_item};
 
-/// The columns that rules stand to the right: those of `spec.http`.
+/// The indentation of rules: that of the items of `spec.http`.
 const INDENT: usize = 2;
 
-/// The VirtualService of some rules; none where it has none.
+/// The VirtualService with some rules; `None` if it cannot be a template.
 pub(super) fn virtual_service(parts: &Parts<'_>, rules: &HostRules<'_>) -> Option<Draft<'static>> {
     let plan = parts.plan;
     let place = mark::value(0);

@@ -1,22 +1,21 @@
-//! Templates: what most previews have alike is made once and filled in for each of them.
+//! Templates: what most previews have in common is made once, and filled in for each of them.
 //!
-//! A thousand previews of one service differ in a few values: their name, their namespace, an image, a commit.
-//! So an object is made in the ordinary way for a preview whose name and namespace are [marks], and whose
-//! other values are marks too. It is written as text, and the text is cut at the marks: that is a
-//! [`Stencil`](stencil::Stencil). A preview then takes a reference to the stencil and its own values, a
-//! [`Draft`], and its text is made when it is written. Neither a tree nor a text of its own takes memory
-//! before that, which makes a thousand previews four times as fast as in the ordinary way, with a third of the
-//! memory.
+//! A thousand previews of one service differ in a few values: their name, their namespace, an image, a commit. So an
+//! object is made in the ordinary way for a preview whose name, namespace and other values are [marks]. It is written
+//! as text, and the text is cut at the marks: that is a [`Stencil`](stencil::Stencil). A preview then has a reference
+//! to the stencil and its own values, a [`Draft`]. Its text is made when it is written; before that it needs no
+//! memory for a tree or a text. This makes a thousand previews four times as fast as the ordinary way, with a third
+//! of the memory.
 //!
-//! - `cache.rs` knows which [parts](Part) a preview has, makes each in the ordinary way or with marks, and
-//!   keeps the stencils of each by whatever previews may differ in besides values.
-//! - `stencil.rs` cuts texts, and has the drafts.
-//! - `values.rs` has what holes are filled with.
+//! - `cache.rs` lists the [parts](Part) of a preview, makes each in the ordinary way or with marks, and keeps the
+//!   stencils by everything that previews may differ in besides values.
+//! - `stencil.rs` cuts texts, and defines drafts.
+//! - `values.rs` holds the values for holes.
 //! - `host_rules.rs` does the same for the rules of many previews in one VirtualService.
 //!
-//! Always true: a draft is byte for byte what the ordinary way gives. Builds for debugging make every object in
-//! both ways and compare them, so every test is a test of this. No input can hold a mark. A preview whose name
-//! YAML may take for something else than a word is made in the ordinary way.
+//! Always true: a draft is byte for byte what the ordinary way gives. Debug builds make every object in both ways and
+//! compare them, so every test checks this. No input can contain a mark. A preview with a name that YAML may not read
+//! as a string is made in the ordinary way.
 //!
 //! [marks]: crate::yaml::mark
 

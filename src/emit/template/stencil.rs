@@ -1,8 +1,7 @@
-//! Objects that differ between previews only in a few values, as text with holes: written once, then
-//! filled for each preview without a tree.
+//! Stencils: objects as text with holes, written once and filled for each preview without a tree.
 //!
-//! A stencil is cut from an ordinary object that was made with [marks](crate::yaml::mark) for those
-//! values.
+//! A stencil is cut from an ordinary object that was made with [marks](crate::yaml::mark) in place of the values that
+//! differ between previews.
 
 use smol_str::{SmolStr, SmolStrBuilder};
 
@@ -14,14 +13,14 @@ use crate::limits::InputLimits;
 use crate::yaml::mark::{self, Marked};
 use crate::yaml::{Node, parse_documents, write_document};
 
-/// A place where something goes into a text.
+/// A hole in a text.
 #[derive(Debug)]
 struct Hole {
     /// Bytes of the text before it.
     at: usize,
-    /// What goes into it.
+    /// What it stands for.
     marked: Marked,
-    /// The column at which further lines of a value stand.
+    /// The indentation of further lines of a value.
     indent: usize,
 }
 
@@ -32,11 +31,11 @@ impl Hole {
         let value = text[line..].trim_start_matches(' ');
         let value = value.trim_start_matches("- ");
         let start = text.len() - line - value.len();
-        // Lines of a value stand below its key, those of an item beside its dash.
+        // Further lines of a value are indented below its key, or beside the dash of its item.
         Self { at: text.len(), marked, indent: if value.is_empty() { start } else { start + 2 } }
     }
 
-    /// What goes into it; the values of its text begin with the `first` of the preview's.
+    /// The filling of the hole. `first` is the index of the template's first value among those of the preview.
     fn filling<'a>(&self, values: HoleValues<'a>, first: usize) -> &'a str {
         match self.marked {
             Marked::Name => values.name,
@@ -45,12 +44,12 @@ impl Hole {
         }
     }
 
-    /// The length of what goes into it.
+    /// The length of a filling.
     fn length(&self, filling: &str) -> usize {
         filling.len() + further_lines(filling).count() * self.indent
     }
 
-    /// Adds what goes into it to a text.
+    /// Appends a filling to a text.
     fn fill(&self, filling: &str, out: &mut String) {
         let mut from = 0;
         // Names have one line.
@@ -64,7 +63,7 @@ impl Hole {
     }
 }
 
-/// Where lines of a value begin that are indented: all but the first, and empty ones.
+/// The starts of the lines of a value that are indented: all but the first, and not empty ones.
 fn further_lines(value: &str) -> impl Iterator<Item = usize> {
     let starts = memchr::memchr_iter(b'\n', value.as_bytes()).map(|end| end + 1);
     starts.filter(|&start| value.as_bytes().get(start).is_some_and(|&byte| byte != b'\n'))
@@ -76,17 +75,17 @@ pub(in crate::emit) struct Template {
     text: SmolStr,
     /// In order.
     holes: Vec<Hole>,
-    /// How many of the holes are for the name.
+    /// How many holes are for the name.
     names: usize,
-    /// How many of the holes are for the namespace.
+    /// How many holes are for the namespace.
     namespaces: usize,
 }
 
-/// Lines that may become longer than this are in no template: from 257 characters on, a text is quoted.
+/// The longest line in a template. From 257 characters on, a text is quoted.
 const LONGEST: usize = 256;
 
 impl Template {
-    /// Cuts the marks out of a text; none where it depends on the length of a name whether something is quoted.
+    /// Cuts a text at its marks; `None` if the length of a name decides whether something is quoted.
     pub(in crate::emit) fn cut(marked: &str) -> Option<Self> {
         if mark::lines(marked).any(may_be_too_long) {
             return None;
@@ -109,10 +108,10 @@ impl Template {
         self.text.is_empty() && self.namespaces == 1 && self.holes.len() == 1
     }
 
-    /// How long the text is, filled with values, of which those of its holes begin with the `first`.
+    /// The length of the filled text. `first` is the index of the template's first value.
     fn length(&self, values: HoleValues<'_>, first: usize) -> usize {
         let filled = self.names * values.name.len() + self.namespaces * values.namespace.len();
-        // Most have no other holes, and theirs need not be looked at.
+        // Most templates have no other holes, so theirs need not be visited.
         let only_names = self.names + self.namespaces == self.holes.len();
         let others = if only_names { &[] } else { self.holes.as_slice() };
         let others = others.iter().filter(|hole| matches!(hole.marked, Marked::Value(_)));
@@ -120,7 +119,7 @@ impl Template {
         self.text.len() + filled + others.sum::<usize>()
     }
 
-    /// Adds the text to another, filled with values, of which those of its holes begin with the `first`.
+    /// Appends the filled text. `first` is the index of the template's first value.
     pub(in crate::emit) fn fill(&self, values: HoleValues<'_>, first: usize, out: &mut String) {
         let mut from = 0;
         for hole in &self.holes {
@@ -147,7 +146,7 @@ impl Template {
     }
 }
 
-/// Whether a line may be too long once names, of up to 63 characters, stand in place of its marks.
+/// Whether a line could get too long with names of up to 63 characters in place of its marks.
 fn may_be_too_long(line: &str) -> bool {
     line.len() + mark::count(line) * 63 > LONGEST
 }
@@ -161,12 +160,12 @@ pub(in crate::emit) struct Stencil {
     namespace: Template,
     name: Template,
     text: Template,
-    /// Whether its identity follows from the namespace of the preview: all previews have the same name there.
+    /// Whether its identity follows from the namespace of the preview, as all previews have the same name there.
     inside: bool,
 }
 
 impl Stencil {
-    /// Cuts the marks out of an object; none where it depends on the length of a name how it is written.
+    /// Cuts an object at its marks; `None` if the length of a name decides how it is written.
     pub(in crate::emit) fn cut(marked: &Object) -> Option<Self> {
         let id = &marked.id;
         let name = Template::cut(&id.name)?;
@@ -182,8 +181,8 @@ impl Stencil {
         })
     }
 
-    /// The object of one preview, whose values begin with the `first` of these; an identity of its own is added to
-    /// them.
+    /// Makes the draft for one preview. `first` is the index of its first value. Its identity is added to the values
+    /// if it does not follow from the namespace.
     pub(in crate::emit) fn draft<'e>(
         &'e self,
         [name, namespace]: [&str; 2],
@@ -204,11 +203,10 @@ impl Stencil {
     }
 }
 
-/// An object of a preview that is still to be written: identity and text, a YAML document without a
-/// separator, ending in a newline. What most previews have alike takes no memory of its own before
-/// it is written.
+/// An object that is still to be written: an identity, and a text that is a YAML document without a separator, ending
+/// in a newline. What most previews have in common takes no memory before it is written.
 ///
-/// The values that its methods take are those of the preview that it was made for.
+/// All methods take the values of the preview that the draft was made for.
 #[derive(Debug)]
 pub struct Draft<'e>(Content<'e>);
 
@@ -216,9 +214,9 @@ pub struct Draft<'e>(Content<'e>);
 enum Content<'e> {
     Holes {
         stencil: &'e Stencil,
-        /// The number of its first value.
+        /// The index of its first value.
         first: usize,
-        /// The number of its identity, where it does not follow from the namespace of the preview.
+        /// The index of its identity, if that does not follow from the namespace of the preview.
         id: Option<usize>,
     },
     Whole(Box<(Id, String)>),
@@ -232,12 +230,12 @@ impl From<Object> for Draft<'_> {
 }
 
 impl Draft<'_> {
-    /// An object of no single preview, of this text.
+    /// A shared object with this text.
     pub(in crate::emit) fn written(id: Id, text: String) -> Self {
         Self(Content::Whole(Box::new((id, text))))
     }
 
-    /// What it is put in order by.
+    /// Its sort key.
     #[must_use]
     pub fn key<'k>(&'k self, values: HoleValues<'k>) -> Key<'k> {
         match &self.0 {
@@ -253,7 +251,7 @@ impl Draft<'_> {
         }
     }
 
-    /// Its identity, where this is kept: of whatever is in another namespace than the preview's.
+    /// Its identity, if it is outside the preview's namespace, where identities are stored.
     #[must_use]
     pub fn kept_id<'k>(&'k self, values: HoleValues<'k>) -> Option<&'k Id> {
         match &self.0 {
@@ -280,7 +278,7 @@ impl Draft<'_> {
         }
     }
 
-    /// Its body, read from its text.
+    /// Its body, parsed from its text.
     #[must_use]
     pub fn read(&self, values: HoleValues<'_>) -> Option<Node> {
         let mut text = String::new();
@@ -290,7 +288,7 @@ impl Draft<'_> {
         parse_documents(&sources, file, &InputLimits::of_list()).ok()?.pop()
     }
 
-    /// Adds its text to another.
+    /// Appends its text.
     pub fn write(&self, values: HoleValues<'_>, out: &mut String) {
         match &self.0 {
             Content::Holes { stencil, first, .. } => stencil.text.fill(values, *first, out),

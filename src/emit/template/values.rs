@@ -14,41 +14,41 @@ use crate::yaml::write_string;
 pub struct HoleValues<'a> {
     /// The name of the preview.
     pub name: &'a str,
-    /// Its namespace, where it has one alone.
+    /// Its namespace, if it has only one.
     pub namespace: &'a str,
     /// All others.
     pub others: &'a PreviewValues,
 }
 
-/// The values of a preview for holes of names alone. Where it may have several namespaces, none of these is a hole: see
-/// [`Parts::marked`](super::Parts::marked).
+/// The values of a preview for templates that have only holes for names. If it has several namespaces, none of them
+/// is a hole: see [`Parts::marked`](super::Parts::marked).
 pub(in crate::emit) fn names_of<'e>(env: &'e Environment<'_>) -> HoleValues<'e> {
     let namespace = env.rooms.first().map_or("", |room| &room.namespace);
     HoleValues { name: env.name, namespace, ..HoleValues::NONE }
 }
 
 impl HoleValues<'_> {
-    /// Those of what belongs to no single preview.
+    /// The values of a shared object: none.
     pub const NONE: Self = Self { name: "", namespace: "", others: &NOTHING };
 }
 
 static NOTHING: PreviewValues =
     PreviewValues { text: String::new(), ends: Vec::new(), ids: Vec::new() };
 
-/// What fills the holes of one preview's drafts besides its name and namespace: in a few pieces of memory for
-/// all of them, since there are thousands of previews.
+/// The values of one preview besides name and namespace, in a few allocations for all of them, since there are
+/// thousands of previews.
 #[derive(Debug, Default)]
 pub struct PreviewValues {
-    /// Values as YAML writes them, at column 0 where they have several lines.
+    /// The values one after the other, as YAML, without indentation.
     text: String,
-    /// Where each of them ends.
+    /// The end of each value.
     ends: Vec<usize>,
     /// Identities that do not follow from the namespace of the preview.
     ids: Vec<Id>,
 }
 
 impl PreviewValues {
-    /// Takes out all that was added, in as much memory as it needs; the room for it stays.
+    /// Moves all values out, into memory of exactly their size. The capacity stays here.
     pub(in crate::emit) fn take(&mut self) -> Self {
         let taken = Self {
             text: self.text.as_str().to_owned(),
@@ -64,7 +64,7 @@ impl PreviewValues {
         self.ends.len()
     }
 
-    /// The value of this number.
+    /// The value with this index.
     pub(in crate::emit) fn value(&self, number: usize) -> &str {
         let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.text[start..self.ends[number]]
@@ -76,26 +76,26 @@ impl PreviewValues {
         self.ends.push(self.text.len());
     }
 
-    /// Adds what is no string, and so is not quoted.
+    /// Adds a value that is not a string, and so not quoted.
     pub(in crate::emit) fn add_plain(&mut self, value: impl Display) {
-        // A string takes everything.
+        // Writing to a string cannot fail.
         let _ = write!(self.text, "{value}");
         self.ends.push(self.text.len());
     }
 
-    /// Takes back all values but the first so many.
+    /// Removes all but the first values.
     pub(in crate::emit) fn truncate(&mut self, values: usize) {
         self.ends.truncate(values);
         self.text.truncate(self.ends.last().copied().unwrap_or(0));
     }
 
-    /// Adds an identity, and returns its number.
+    /// Adds an identity and returns its index.
     pub(in crate::emit) fn add_id(&mut self, id: Id) -> usize {
         self.ids.push(id);
         self.ids.len() - 1
     }
 
-    /// The identity of this number.
+    /// The identity with this index.
     pub(in crate::emit) fn id(&self, number: usize) -> &Id {
         &self.ids[number]
     }

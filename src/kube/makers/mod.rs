@@ -1,6 +1,7 @@
-//! Which object of the input probably makes one that is not in it: a chart, what Flux or Argo CD builds, an operator.
+//! Finds the object of the input that probably makes a missing one: a chart, a build of Flux or Argo CD, an operator.
 //!
-//! The table says what is known of each kind. A custom resource of a kind without a row may make what has its name.
+//! The table has what is known of each kind. A custom resource of a kind without a row may make an object of its own
+//! name.
 
 mod table;
 #[cfg(test)]
@@ -299,9 +300,9 @@ fn values<'o>(fields: &'o str, object: &'o Object) -> impl Iterator<Item = &'o s
             _ => match field.strip_prefix('@') {
                 Some(key) => object.annotation(key).into_iter().collect(),
                 None => {
-                    let mut found = Vec::new();
-                    texts(&object.node, field, &mut found);
-                    found
+                    let mut of_field = Vec::new();
+                    texts(&object.node, field, &mut of_field);
+                    of_field
                 }
             },
         }
@@ -315,18 +316,18 @@ fn values<'o>(fields: &'o str, object: &'o Object) -> impl Iterator<Item = &'o s
 }
 
 /// The texts behind a path, `[]` behind a key meaning each item.
-fn texts<'o>(node: &'o Node, path: &str, found: &mut Vec<&'o str>) {
+fn texts<'o>(node: &'o Node, path: &str, out: &mut Vec<&'o str>) {
     let Some((key, rest)) = path.split_once('.').or((!path.is_empty()).then_some((path, "")))
     else {
-        found.extend(node.text());
+        out.extend(node.text());
         return;
     };
     match key.strip_suffix("[]") {
         Some(key) => {
             let items = node.get(key).map(Node::items).unwrap_or_default();
-            items.iter().for_each(|item| texts(item, rest, found));
+            items.iter().for_each(|item| texts(item, rest, out));
         }
-        None => node.get(key).into_iter().for_each(|value| texts(value, rest, found)),
+        None => node.get(key).into_iter().for_each(|value| texts(value, rest, out)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The kinds that make objects which no manifest shows, a row each.
+//! The kinds that make objects which are in no manifest, one row each.
 
 use super::{Maker, Way};
 
@@ -7,13 +7,13 @@ const SERVICE: &str = "Service";
 const CONFIG_MAP: &str = "ConfigMap";
 const ACCOUNT: &str = "ServiceAccount";
 const DEPLOYMENT: &str = "Deployment";
-/// Of every kind.
+/// Any kind.
 const ANY: &str = "";
 
-/// All makers, by group and kind. A row without products is of a kind that makes nothing which a copy could need: where
-/// its objects have the name of what is missing, they say nothing of it.
+/// All makers, by group and kind. A row without products is a kind that makes nothing a copy could need, even if one
+/// of its objects has the name of what is missing.
 pub(super) static MAKERS: &[Maker] = &[
-    // The CA of OpenShift's services. A copy of the Service has the annotation too.
+    // The CA of OpenShift's services. A copy of the Service gets it too, as it has the annotation.
     Maker::of("", "Service", Way::Again)
         .only_with(&[
             "service.beta.openshift.io/serving-cert-secret-name",
@@ -242,7 +242,7 @@ pub(super) static MAKERS: &[Maker] = &[
 const CERT_MANAGER: &[&str] =
     &["cert-manager.io/cluster-issuer", "cert-manager.io/issuer", "kubernetes.io/tls-acme"];
 
-/// What comes of a chart mostly has the name of its release, or begins with it.
+/// Objects of a chart mostly have the name of its release, or begin with it.
 const CHART: &[(&str, &str)] = &[
     (ANY, "{spec.releaseName|name}"),
     (ANY, "{spec.releaseName|name}-*"),

@@ -1,4 +1,5 @@
-//! Which routes a listener of the Gateway API takes, whatever their hosts: its protocol and `allowedRoutes`.
+//! Decides which routes a listener of the Gateway API accepts, apart from their hosts: by its protocol and
+//! `allowedRoutes`.
 //! See <https://gateway-api.sigs.k8s.io/reference/spec/#allowedroutes>.
 
 use super::gateway_api::Ignored;
@@ -7,9 +8,9 @@ use crate::kube::{Object, gateway};
 use crate::model::{Catalog, selector};
 use crate::yaml::Node;
 
-/// Why a listener of a Gateway refuses the routes of this kind and namespace, if it does; in words that follow
-/// the name of the Gateway. A Namespace that is not in the input may have any labels, and a variable of Flux in one
-/// that is any value.
+/// Why a listener of a Gateway refuses routes of this kind and namespace, if it does, in words that follow the name
+/// of the Gateway. A Namespace that is not in the input may have any labels, and a label with a variable of Flux may
+/// have any value.
 pub(crate) fn refusal<'a>(
     listener: &'a Node,
     gateway: &Object,
@@ -26,12 +27,12 @@ pub(crate) fn refusal<'a>(
         return refuse(node, format!("speaks {name}, which takes no {kind}"), help);
     }
     let kinds = listener.at(&["allowedRoutes", "kinds"]);
-    let is_own = |one: &Node| {
+    let is_this_kind = |one: &Node| {
         one.text_at(&["kind"]) == Some(kind)
             && one.text_at(&["group"]).unwrap_or(gateway::GROUP) == gateway::GROUP
     };
     if let Some(kinds) =
-        kinds.filter(|kinds| !kinds.items().is_empty() && !kinds.items().iter().any(is_own))
+        kinds.filter(|kinds| !kinds.items().is_empty() && !kinds.items().iter().any(is_this_kind))
     {
         let help = "add the kind to `allowedRoutes.kinds`, or name another Gateway or section";
         return refuse(kinds, format!("has no {kind} among its `allowedRoutes.kinds`"), help);
@@ -49,7 +50,7 @@ pub(crate) fn refusal<'a>(
             let mut all = catalog.of_kind("", "Namespace");
             let mut labels = all.find(|one| one.id.name == *home)?.node.clone();
             let labels = labels.make(&["metadata", "labels"]);
-            // Every Namespace has this one in the cluster.
+            // In the cluster every Namespace has this label.
             labels.set("kubernetes.io/metadata.name", Node::string(home.as_str()));
             let selector = node.get("selector");
             if is_variable(selector, labels) {
@@ -64,7 +65,7 @@ pub(crate) fn refusal<'a>(
     }
 }
 
-/// Whether a label that a selector asks for, or what it wants of it, is a variable.
+/// Whether a label that a selector needs, or the value it wants, contains a variable.
 fn is_variable(selector: Option<&Node>, labels: &Node) -> bool {
     let is_asked = |key: &str| {
         let one = |field: &str| selector.and_then(|selector| selector.get(field));

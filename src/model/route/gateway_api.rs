@@ -21,7 +21,7 @@ impl Reader for GatewayApi {
     }
 
     fn streams<'a>(&self, _: &'a Object) -> &'a [Node] {
-        // TCPRoutes and TLSRoutes are kinds of their own.
+        // TCPRoutes and TLSRoutes are separate kinds.
         &[]
     }
 
@@ -151,7 +151,7 @@ pub(crate) fn kind_of_parent(parent: &Node) -> (&str, &str) {
     (group, parent.text_at(&["kind"]).unwrap_or("Gateway"))
 }
 
-/// The parentRefs of a route that Istio takes for Services of the baseline, and these.
+/// The parentRefs of a route that Istio accepts as Services of the baseline, with these Services.
 pub(crate) fn service_parents<'a>(
     route: &'a Object,
     home: Home<'a>,
@@ -160,12 +160,12 @@ pub(crate) fn service_parents<'a>(
     of_core.filter_map(move |parent| Some((parent, named(parent, route, home)?)))
 }
 
-/// The namespace that a reference of a route is to.
+/// The namespace that a reference of a route leads to.
 pub(crate) fn namespace_of<'a>(reference: &'a Node, route: &'a Object) -> &'a str {
     reference.text_at(&["namespace"]).unwrap_or(&route.id.namespace)
 }
 
-/// What a reference of a route names, if that is of the baseline.
+/// The service that a reference of a route names, if it is of the baseline.
 pub(crate) fn named<'a>(
     reference: &'a Node,
     route: &Object,
@@ -175,23 +175,23 @@ pub(crate) fn named<'a>(
     home.service(reference.text_at(&["name"])?, namespace)
 }
 
-/// The port of a parentRef, where it names one.
+/// The port of a parentRef, if it names one.
 pub(crate) fn port_of(parent: &Node) -> Option<u16> {
     port_number(parent.get("port"))
 }
 
-/// Why a route, or one of its parentRefs, comes to nothing: Istio does not follow it, or a listener refuses it.
+/// Why a route, or one of its parentRefs, has no effect: Istio does not follow it, or a listener refuses it.
 #[derive(Debug)]
 pub(crate) struct Ignored<'a> {
-    /// What is wrong.
+    /// The part that is wrong.
     pub(crate) node: &'a Node,
-    /// In words that follow the name of the route, or of the Gateway.
+    /// The reason, in words that follow the name of the route or of the Gateway.
     pub(crate) why: String,
-    /// The way out.
+    /// The remedy.
     pub(crate) help: &'static str,
 }
 
-/// Why a parentRef that seems to name a Service of the baseline attaches the route to nothing.
+/// Why a parentRef that seems to name a Service of the baseline does not attach the route to it.
 pub(crate) fn ignored_parent<'a>(
     parent: &'a Node,
     route: &Object,
@@ -220,13 +220,13 @@ pub(crate) fn ignored_parent<'a>(
     })
 }
 
-/// Why Istio drops a route whole: it converts all of it or nothing. Read in 1.32 (eed52ebb66ad), `computeRoute` and
-/// what it calls; what the API server refuses is left out.
+/// Why Istio drops a route: it converts all of it or nothing. Read in 1.32 (eed52ebb66ad), `computeRoute` and what it
+/// calls; what the API server refuses is left out.
 ///
-/// A filter that Istio does not have or cannot write drops the route, and so does a backend that it cannot name. One
-/// that is not there, or of a kind that Istio does not know, does not: its requests alone are answered with an
-/// error, and a mirror to it is left out. Of a GRPCRoute such a mirror drops the route too: see [`required`] for
-/// what of that only the cluster knows.
+/// A filter that Istio does not have or cannot write drops the route, and so does a backend that it cannot name. A
+/// backend that does not exist, or has a kind that Istio does not know, does not drop it: requests to it are answered
+/// with an error, and a mirror to it is left out. For a GRPCRoute, such a mirror drops the route too: see
+/// [`required`] for the part of that which only the cluster knows.
 pub(crate) fn dropped(route: &Object) -> Option<Ignored<'_>> {
     const OF_RULES: [&str; 6] = [
         "RequestHeaderModifier",
@@ -246,7 +246,7 @@ pub(crate) fn dropped(route: &Object) -> Option<Ignored<'_>> {
     rules(route).iter().find_map(of_rule).or_else(|| required(route).find_map(of_mirror))
 }
 
-/// What has to be in the cluster, or Istio drops the route: the targets of a GRPCRoute's mirrors.
+/// The objects that must exist in the cluster, or Istio drops the route: the targets of a GRPCRoute's mirrors.
 pub(crate) fn required(route: &Object) -> impl Iterator<Item = &Node> {
     let filters = rules(route).iter().filter(|_| is_grpc(route)).flat_map(filters);
     filters.filter_map(|filter| filter.at(&["requestMirror", "backendRef"]))
@@ -267,8 +267,7 @@ fn bad_filter<'a>(node: &'a Node, known: &[&str]) -> Option<Ignored<'a>> {
     })
 }
 
-/// A header that a filter writes with a value that no header can have: `isValidHeaderValue`. Of names the API
-/// server sees to it.
+/// A header that a filter sets to an invalid value: `isValidHeaderValue`. Names are checked by the API server.
 fn bad_header(filter: &Node) -> Option<Ignored<'_>> {
     let modifiers = ["requestHeaderModifier", "responseHeaderModifier"];
     let modifiers = modifiers.into_iter().filter_map(|one| filter.get(one));
@@ -287,7 +286,7 @@ fn bad_header(filter: &Node) -> Option<Ignored<'_>> {
     })
 }
 
-/// A backend that Istio cannot name. It looks at the port of every kind that it knows, and at that of no other.
+/// A backend that Istio cannot name. It needs the port for every kind that it knows, and for no other.
 fn bad_backend(backend: &Node) -> Option<Ignored<'_>> {
     let name = backend.text_at(&["name"]).unwrap_or_default();
     let has = |field: &str| backend.get(field).is_some_and(|value| !value.is_null());
@@ -318,7 +317,7 @@ fn unknown_kind(target: &Node) -> Option<Ignored<'_>> {
     })
 }
 
-/// Whether Istio knows a kind of backend. An InferencePool it does not, unless istiod is told so.
+/// Whether Istio knows a kind of backend. An InferencePool only if istiod is configured for it.
 fn is_known(kind: (&str, &str)) -> bool {
     matches!(
         kind,
@@ -352,14 +351,13 @@ pub(crate) fn kind_of_backend(backend: &Node) -> (&str, &str) {
     (group, backend.text_at(&["kind"]).unwrap_or("Service"))
 }
 
-/// Whether a backendRef is of Istio's kind for what is known by its full host. It is of no namespace, and Istio
-/// drops a route that gives it one.
+/// Whether a backendRef is of Istio's kind `Hostname`, which names a service by its full host. It has no namespace:
+/// Istio drops a route that gives it one.
 pub(crate) fn is_hostname(backend: &Node) -> bool {
     kind_of_backend(backend).1 == "Hostname"
 }
 
-/// The service of the baseline that a backendRef of a route means. Istio's kind `Hostname` names it by
-/// its full host.
+/// The service of the baseline that a backendRef of a route means. Istio's kind `Hostname` names it by its full host.
 pub(crate) fn service_backend<'a>(
     backend: &'a Node,
     route: &Object,

@@ -1,7 +1,7 @@
-//! Gateways: their listeners, and how routes name them.
+//! Gateways: their listeners, and how routes refer to them.
 //!
-//! A route binds to a Gateway of its own API alone: an HTTPRoute to one of the Gateway API, a
-//! VirtualService to one of Istio. All these kinds are called Gateway, and two of them may have one name.
+//! A route binds only to a Gateway of its own API: an HTTPRoute to one of the Gateway API, a VirtualService to one of
+//! Istio. Both kinds are called Gateway, and two of them can have the same name.
 
 use std::collections::BTreeMap;
 
@@ -19,25 +19,25 @@ pub(crate) struct Gateways<'a> {
     named: BTreeMap<Name<'a>, BTreeMap<RouteApi, &'a Object>>,
 }
 
-/// What the input has of a Gateway that a route or an entry names.
+/// The result of looking for a Gateway that a route or an entry names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Hit<'a> {
-    /// The Gateway.
+    /// It is in the input.
     Here(&'a Object),
-    /// Only one of another API, which the route cannot bind to.
+    /// Only a Gateway of another API has this name, which the route cannot bind to.
     OfOtherApi(&'a Object),
-    /// Nothing: it may be in the cluster all the same.
+    /// It is not in the input. It may be in the cluster.
     Absent,
 }
 
-/// Where requests come in at a Gateway: a listener of the Gateway API, or a server of Istio.
+/// A way into a Gateway: a listener of the Gateway API, or a server of Istio.
 #[derive(Debug)]
 pub(crate) struct Listener<'a> {
-    /// As it is written.
+    /// Its tree.
     pub(crate) node: &'a Node,
-    /// By which routes and clones name it.
+    /// The names by which routes and clones refer to it.
     pub(super) names: [Option<&'a str>; 2],
-    /// Hosts that it is open to, exact or with a star in front; none: all.
+    /// The hosts that it accepts, exact or with a star in front; empty: all.
     pub(crate) hosts: Vec<&'a str>,
     /// Its port.
     pub(crate) port: Option<u16>,
@@ -48,7 +48,7 @@ pub(crate) struct Listener<'a> {
 /// A Gateway that a route binds to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Binding<'a> {
-    /// The Gateway.
+    /// It is in the input.
     pub(crate) gateway: Name<'a>,
     /// The listener that a parentRef names.
     pub(crate) section: Option<&'a str>,
@@ -57,7 +57,7 @@ pub(crate) struct Binding<'a> {
 }
 
 impl<'a> Gateways<'a> {
-    /// Those of a catalogue.
+    /// The Gateways of a catalogue.
     pub(crate) fn of(catalog: &'a Catalog<'a>) -> Self {
         let mut named: BTreeMap<Name<'_>, BTreeMap<RouteApi, &Object>> = BTreeMap::new();
         for object in catalog.objects() {
@@ -79,8 +79,8 @@ impl<'a> Gateways<'a> {
     }
 }
 
-/// Whether Istio serves a Gateway of the Gateway API: its class says so, or else the name of the class, of which
-/// Istio makes these itself.
+/// Whether Istio serves a Gateway of the Gateway API: its class says so or, without the class, the name of one that
+/// Istio creates itself.
 /// See <https://istio.io/latest/docs/tasks/traffic-management/ingress/gateway-api/#automated-deployment>.
 pub(crate) fn is_of_istio(gateway: &Object, catalog: &Catalog<'_>) -> bool {
     const OWN: [&str; 4] = ["istio", "istio-east-west", "istio-remote", "istio-waypoint"];
@@ -92,23 +92,23 @@ pub(crate) fn is_of_istio(gateway: &Object, catalog: &Catalog<'_>) -> bool {
 }
 
 impl Listener<'_> {
-    /// Whether it has this name; every listener has the empty one.
+    /// Whether it has this name. Every listener has the empty name.
     pub(crate) fn is_named(&self, name: &str) -> bool {
         name.is_empty() || self.names.contains(&Some(name))
     }
 
-    /// Whether it takes requests for some host that this one, exact or a wildcard, covers.
+    /// Whether it accepts requests for some host that this one, exact or a wildcard, covers.
     pub(crate) fn is_open_to(&self, host: &str) -> bool {
-        self.hosts.is_empty() || self.hosts.iter().any(|own| meet(own, host))
+        self.hosts.is_empty() || self.hosts.iter().any(|one| meet(one, host))
     }
 
-    /// Whether it takes every request for this host.
+    /// Whether it accepts all requests for this host.
     pub(crate) fn covers(&self, host: &str) -> bool {
-        self.hosts.is_empty() || self.hosts.iter().any(|own| covers(own, host))
+        self.hosts.is_empty() || self.hosts.iter().any(|one| covers(one, host))
     }
 }
 
-/// The listeners of a Gateway that speak HTTP with routes of a namespace.
+/// The HTTP listeners of a Gateway for routes of a namespace.
 pub(crate) fn listeners<'a>(gateway: &'a Object, namespace: &str) -> Vec<Listener<'a>> {
     let api = RouteApi::of_gateway(gateway);
     api.map(|api| reader(api).listeners(gateway, namespace)).unwrap_or_default()
@@ -119,13 +119,13 @@ pub(super) fn is_secure(protocol: &str) -> bool {
     ["HTTPS", "TLS"].iter().any(|secure| protocol.eq_ignore_ascii_case(secure))
 }
 
-/// The number of a port, where it is one.
+/// The number of a port, if it is one.
 pub(super) fn port_number(node: Option<&Node>) -> Option<u16> {
     node.and_then(Node::integer_value).and_then(|number| u16::try_from(number).ok())
 }
 
-/// Whether a host, exact or with a star in front, has this one among it. Istio compares the two as they are
-/// written, and the Gateway API has no capitals in either.
+/// Whether a pattern, exact or with a star in front, covers a host. Istio compares them as written; in the Gateway
+/// API both are in lower case.
 pub(crate) fn covers(pattern: &str, host: &str) -> bool {
     match pattern.strip_prefix('*') {
         Some(end) => host.len() > end.len() && host.ends_with(end),
@@ -133,7 +133,7 @@ pub(crate) fn covers(pattern: &str, host: &str) -> bool {
     }
 }
 
-/// Whether some host is meant by both.
+/// Whether both patterns cover some common host.
 fn meet(one: &str, other: &str) -> bool {
     match (one.strip_prefix('*'), other.strip_prefix('*')) {
         (Some(a), Some(b)) => a.ends_with(b) || b.ends_with(a),

@@ -1,8 +1,6 @@
-//! VirtualServices as Istio follows them: hosts, rules, who sees them, and what of them holds in the
-//! mesh.
+//! VirtualServices as Istio follows them: hosts, rules, who sees them, and which parts apply in the mesh.
 //!
-//! The rules are those of `pilot/pkg/networking/core/route/route.go` and
-//! `pilot/pkg/model/push_context.go`.
+//! The rules are those of `pilot/pkg/networking/core/route/route.go` and `pilot/pkg/model/push_context.go`.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +11,7 @@ use crate::kube::{Object, marks};
 use crate::model::{Catalog, Home, ServiceName};
 use crate::yaml::Node;
 
-/// What a VirtualService calls all sidecars, among its gateways.
+/// The name for all sidecars among the gateways of a VirtualService.
 pub(crate) const MESH: &str = "mesh";
 
 /// Reads VirtualServices.
@@ -115,12 +113,12 @@ impl Reader for Istio {
         _: &Object,
         _: &Catalog<'_>,
     ) -> Option<Ignored<'a>> {
-        // A server that is not open to a namespace is none of its listeners.
+        // A server that is not open to a namespace does not count as a listener.
         None
     }
 
     fn dropped<'a>(&self, _: &'a Object) -> Option<Ignored<'a>> {
-        // Its webhook refuses what it cannot follow.
+        // Istio's webhook refuses routes that it cannot follow.
         None
     }
 
@@ -133,16 +131,16 @@ impl Reader for Istio {
     }
 }
 
-/// The conditions of a match on headers.
+/// The fields of a match about headers.
 pub(crate) const HEADERS: [&str; 2] = ["headers", "withoutHeaders"];
 
-/// Whether a header of this name is the host that was asked for. Envoy knows it by both names.
+/// Whether a header of this name is the requested host. Envoy knows it by two names.
 pub(crate) fn is_host_header(name: &str) -> bool {
     name.eq_ignore_ascii_case("host") || name.eq_ignore_ascii_case(":authority")
 }
 
-/// The Gateway that a VirtualService means: `namespace/name`, `./name`, a name of its own namespace, or, of
-/// old, `name.namespace` with the rest of a service's host. See `resolveGatewayName` in Istio.
+/// Resolves the name of a Gateway in a VirtualService: `namespace/name`, `./name`, a name in its own namespace or, in
+/// the old form, `name.namespace` with the rest of a service's host. See `resolveGatewayName` in Istio.
 pub(crate) fn resolved<'a>(name: &'a str, route: &'a Object) -> Name<'a> {
     let home = route.id.namespace.as_str();
     match (name.split_once('/'), name.split_once('.')) {
@@ -153,7 +151,7 @@ pub(crate) fn resolved<'a>(name: &'a str, route: &'a Object) -> Name<'a> {
     }
 }
 
-/// A server of a Gateway. None where it is open to no VirtualService of this namespace.
+/// A server of a Gateway; `None` if it is not open to VirtualServices of this namespace.
 fn server<'a>(node: &'a Node, gateway: &Object, namespace: &str) -> Option<Listener<'a>> {
     let all = node.get("hosts").map(Node::items).unwrap_or_default().iter().filter_map(Node::text);
     let open = all.filter_map(|host| match host.split_once('/') {
@@ -190,7 +188,7 @@ pub(crate) fn hosts(object: &Object) -> impl Iterator<Item = &str> {
     texts(object, "hosts")
 }
 
-/// The HTTP rules of a VirtualService that are not those of previews of another set.
+/// The HTTP rules of a VirtualService without those of previews of other sets.
 pub(crate) fn http(object: &Object) -> impl DoubleEndedIterator<Item = &Node> {
     marks::rules_of_users(object)
 }
@@ -210,7 +208,7 @@ pub(crate) enum Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    /// Reads `exportTo`. Where there is none, the mesh's default is taken to be everywhere.
+    /// Reads `exportTo`. Without it, the mesh's default is taken to be everywhere.
     pub(crate) fn of(object: &'a Object) -> Self {
         let home = object.id.namespace.as_str();
         let to: BTreeSet<&str> = texts(object, "exportTo").collect();
@@ -223,7 +221,7 @@ impl<'a> Seen<'a> {
         Self::In(to.into_iter().map(|name| if name == "." { home } else { name }).collect())
     }
 
-    /// Whether sidecars of the baseline see it, and those of some others do not.
+    /// Whether sidecars of the baseline see it and some others do not.
     pub(crate) fn is_private(&self, home: Home<'_>) -> bool {
         matches!(self, Self::In(names) if names.iter().any(|name| home.includes(name)))
     }
@@ -237,7 +235,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// What a clone writes as `exportTo`, to be seen by those who see the original. It stands in the same namespace.
+/// The `exportTo` of a clone that is seen by those who see the original. It is in the same namespace.
 pub(crate) fn export_to(object: &Object) -> Vec<String> {
     match Seen::of(object) {
         Seen::Everywhere => vec!["*".to_owned()],
@@ -245,8 +243,8 @@ pub(crate) fn export_to(object: &Object) -> Vec<String> {
     }
 }
 
-/// Which of the VirtualServices for one host comes first for a sidecar, the smaller the sooner: those
-/// private to its namespace, then those exported to it by name, then those for everybody.
+/// The precedence of a VirtualService among those for the same host, for sidecars of a namespace; lower comes first:
+/// private to the namespace, exported to it by name, exported to all.
 pub(crate) fn turn(object: &Object, namespace: &str) -> Option<u8> {
     match Seen::of(object) {
         Seen::Everywhere => Some(2),
@@ -255,7 +253,7 @@ pub(crate) fn turn(object: &Object, namespace: &str) -> Option<u8> {
     }
 }
 
-/// Whether for some sidecar only the age of two VirtualServices decides which of them counts.
+/// Whether there are sidecars for which only the age of two VirtualServices decides which one counts.
 pub(crate) fn are_rivals(a: &Object, b: &Object) -> bool {
     match (Seen::of(a), Seen::of(b)) {
         (Seen::Everywhere, Seen::Everywhere) => true,
@@ -266,8 +264,8 @@ pub(crate) fn are_rivals(a: &Object, b: &Object) -> bool {
     }
 }
 
-/// The matches of a rule that hold in the mesh; none where it is bound to gateways alone. A rule
-/// without matches has one that everything satisfies.
+/// The matches of a rule that apply in the mesh; `None` if it is bound to gateways alone. A rule without matches has
+/// one that matches everything.
 pub(crate) fn mesh_matches(original: &Object, rule: &Node) -> Option<Vec<Node>> {
     let mixed = !is_only_mesh(original);
     let written = matches(rule);
@@ -277,7 +275,7 @@ pub(crate) fn mesh_matches(original: &Object, rule: &Node) -> Option<Vec<Node>> 
         .filter(is_for_mesh)
         .map(|mut one| {
             if one.remove("gateways").is_some_and(|named| !named.items().is_empty()) {
-                // Istio looks at the source only where no gateways are named.
+                // Istio checks the source only if no gateways are named.
                 SOURCE.iter().for_each(|field| drop(one.remove(field)));
             }
             if mixed && SOURCE.iter().all(|field| one.get(field).is_none()) {
@@ -289,21 +287,21 @@ pub(crate) fn mesh_matches(original: &Object, rule: &Node) -> Option<Vec<Node>> 
     (!mesh.is_empty()).then_some(mesh)
 }
 
-/// The conditions of a match on who calls.
+/// The fields of a match about the caller.
 pub(crate) const SOURCE: [&str; 2] = ["sourceNamespace", "sourceLabels"];
 
-/// Whether a match can hold for a sidecar.
+/// Whether a match can apply at a sidecar.
 pub(crate) fn is_for_mesh(one: &Node) -> bool {
     let gateways = one.get("gateways").map(Node::items).unwrap_or_default();
     gateways.is_empty() || gateways.iter().any(|gateway| gateway.text() == Some("mesh"))
 }
 
-/// Whether a match can hold for calls of a port.
+/// Whether a match can apply to calls of a port.
 pub(crate) fn is_on_port(one: &Node, port: u16) -> bool {
     one.get("port").is_none_or(|node| node.integer_value() == Some(i64::from(port)))
 }
 
-/// Whether a match can hold at a gateway.
+/// Whether a match can apply at a gateway.
 pub(crate) fn is_for_gateway(one: &Node) -> bool {
     let gateways = one.get("gateways").map(Node::items).unwrap_or_default();
     gateways.is_empty() || gateways.iter().any(|gateway| gateway.text() != Some("mesh"))

@@ -1,7 +1,7 @@
 //! Routes of the baseline, read as the mesh and its Gateways follow them.
 //!
-//! An API has a file here, in which a [`Reader`] says what its objects mean. The stages behind this one ask the
-//! reader of a [`Route`], and look into its object only where they are about one API.
+//! Each API has a file here with a [`Reader`], which says what its objects mean. Later stages ask the reader of a
+//! [`Route`], and look into the object only where they handle one API.
 
 pub(crate) mod admission;
 pub(crate) mod gateway_api;
@@ -18,7 +18,7 @@ use crate::kube::{Object, RouteApi};
 use crate::model::{Catalog, Home, ServiceName};
 use crate::yaml::Node;
 
-/// An object whose API is known to be one that routes are written in.
+/// An object of an API of routes, with that API.
 #[derive(Debug, Clone, Copy)]
 pub struct Route<'a> {
     /// Its API.
@@ -51,7 +51,7 @@ impl<'a> Route<'a> {
         self.rules().into_iter().chain(reader(self.api).streams(self.object)).collect()
     }
 
-    /// The services of the baseline that some rule of it chooses.
+    /// The services of the baseline that its rules have as backends.
     pub(crate) fn chosen(&self, home: Home<'a>) -> BTreeSet<ServiceName<'a>> {
         let reader = reader(self.api);
         let backends = self.all_rules().into_iter().flat_map(|rule| reader.backends(rule));
@@ -64,18 +64,18 @@ impl<'a> Route<'a> {
     }
 }
 
-/// What the objects of one API mean.
+/// Reads the objects of one API.
 pub(crate) trait Reader: Sync {
     /// The rules of a route, in order, without those that other sets have added.
     fn rules<'a>(&self, route: &'a Object) -> Vec<&'a Node>;
 
-    /// The rules of a route for streams of bytes, in which no header can be told.
+    /// The rules of a route for TCP and TLS, which have no headers to match.
     fn streams<'a>(&self, route: &'a Object) -> &'a [Node];
 
-    /// What a rule chooses.
+    /// The backends of a rule.
     fn backends<'a>(&self, rule: &'a Node) -> &'a [Node];
 
-    /// The share of a backend in its rule.
+    /// The weight of a backend in its rule.
     fn weight(&self, backend: &Node) -> i64;
 
     /// The service of the baseline that a backend of a route means.
@@ -86,10 +86,10 @@ pub(crate) trait Reader: Sync {
         home: Home<'a>,
     ) -> Option<ServiceName<'a>>;
 
-    /// Every change of request headers that a route makes in the mesh: of rules and of backends.
+    /// All changes of request headers that a route makes in the mesh, in rules and in backends.
     fn request_changes<'a>(&self, route: &'a Object) -> Vec<&'a Node>;
 
-    /// Every change of the headers of answers that a rule and its backends make.
+    /// All changes of response headers that a rule and its backends make.
     fn answer_changes<'a>(&self, rule: &'a Node) -> Vec<&'a Node>;
 
     /// The redirects of a rule.
@@ -98,25 +98,25 @@ pub(crate) trait Reader: Sync {
     /// The origins that the CORS policy of a rule allows.
     fn origins<'a>(&self, rule: &'a Node) -> Option<&'a Node>;
 
-    /// Whether it depends on the host of a request whether a rule holds for it.
+    /// Whether the host of a request decides if a rule matches.
     fn tells_hosts_apart(&self, rule: &Node) -> bool;
 
-    /// The hosts of a route that clients of a Gateway ask for, as they are written.
+    /// The hosts of a route for clients of a Gateway, as written.
     fn hosts<'a>(&self, route: &'a Object) -> Vec<&'a str>;
 
-    /// The field of `spec` that has the hosts.
+    /// The field of `spec` with the hosts.
     fn host_field(&self) -> &'static str;
 
     /// The Gateways that a route binds to.
     fn bindings<'a>(&self, route: &'a Object) -> Vec<Binding<'a>>;
 
-    /// The listeners of a Gateway of this API that speak HTTP with routes of a namespace.
+    /// The HTTP listeners of a Gateway of this API for routes of a namespace.
     fn listeners<'a>(&self, gateway: &'a Object, namespace: &str) -> Vec<Listener<'a>>;
 
     /// Whether a route can name the listener that it binds to.
     fn names_listeners(&self) -> bool;
 
-    /// Why a listener refuses a route whatever its hosts, if it does.
+    /// Why a listener refuses a route, apart from its hosts, if it does.
     fn refusal<'a>(
         &self,
         listener: &Listener<'a>,
@@ -125,7 +125,7 @@ pub(crate) trait Reader: Sync {
         catalog: &Catalog<'_>,
     ) -> Option<Ignored<'a>>;
 
-    /// Why Istio follows nothing of a route, wherever it is attached.
+    /// Why Istio drops a route, wherever it is attached, if it does.
     fn dropped<'a>(&self, route: &'a Object) -> Option<Ignored<'a>>;
 
     /// Whether a route from a Gateway also routes calls inside the mesh.
@@ -143,18 +143,18 @@ pub(crate) fn reader(api: RouteApi) -> &'static dyn Reader {
     }
 }
 
-/// Where a rule sends clients.
+/// A redirect of a rule.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Redirect<'a> {
-    /// As it is written.
+    /// Its tree.
     pub(crate) node: &'a Node,
-    /// The host that it names.
+    /// The host that it leads to, if it names one.
     pub(crate) host: Option<&'a Node>,
     /// Whether it changes the path.
     pub(crate) has_path: bool,
 }
 
-/// The headers that a rule or one of its backends writes into answers, by name.
+/// The response headers that a rule or one of its backends sets, by name.
 pub(crate) fn answer_headers(api: RouteApi, rule: &Node) -> Vec<(&str, &Node)> {
     let changes = reader(api).answer_changes(rule).into_iter();
     let lists =
@@ -167,8 +167,8 @@ pub(crate) fn answer_headers(api: RouteApi, rule: &Node) -> Vec<(&str, &Node)> {
     headers.collect()
 }
 
-/// Whether a match of Istio, `exact`, `prefix` or `regex`, holds for a text; none where its expression cannot
-/// be read. The expression is for all of the text, and `*` alone is for any.
+/// Whether a match of Istio (`exact`, `prefix` or `regex`) matches a text; `None` if its regular expression cannot be
+/// parsed. The expression has to match the whole text, and `*` alone matches any.
 pub(crate) fn text_match(wanted: &Node, text: &str) -> Option<bool> {
     if let Some(exact) = wanted.text_at(&["exact"]) {
         return Some(exact == text);
@@ -179,7 +179,7 @@ pub(crate) fn text_match(wanted: &Node, text: &str) -> Option<bool> {
     match wanted.text_at(&["regex"]) {
         None | Some("*") => Some(true),
         Some(regex) => {
-            // As RE2 reads it: classes are those of ASCII.
+            // Like RE2: character classes are those of ASCII.
             let mut regex = regex::bytes::RegexBuilder::new(&format!("^(?:{regex})$"));
             Some(regex.unicode(false).build().ok()?.is_match(text.as_bytes()))
         }

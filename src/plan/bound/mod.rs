@@ -1,8 +1,11 @@
 //! What annotations of pods name: objects that no field refers to, and without which an injector, an operator or a
 //! network does nothing, or the pod does not start.
 
+mod fields;
+mod stores;
 mod words;
 
+pub(super) use fields::FIELDS;
 pub(super) use words::check;
 
 use serde_json::Value;

@@ -41,7 +41,7 @@ pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], report: &mut Report) {
         return;
     }
     let outside = Outside::of(plan.catalog);
-    let words = outside.words();
+    let phrases = outside.phrases();
     let is_captured = plan.catalog.mesh == Mesh::Sidecars;
     // Most baselines have no such pods.
     let affected = LazyCell::new(|| {
@@ -60,8 +60,8 @@ pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], report: &mut Report) {
         }
     }
     report.extend(without.finding(
-        &format!("follow no route, as these pods {}", words.what),
-        &format!("{}, if requests of previews go through them", words.remedy),
+        &format!("follow no route, as these pods {}", phrases.what),
+        &format!("{}, if requests of previews go through them", phrases.remedy),
     ));
     report.extend(past.finding(
         "follow no route where they pass by the sidecar, as annotations say",
@@ -70,7 +70,7 @@ pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], report: &mut Report) {
     let without = |object| outside.reason(object);
     report.extend(of_copies(
         copied.iter().filter_map(|&object| Some((object, without(object)?))).collect(),
-        (words.what, "calls from them", words.remedy),
+        (phrases.what, "calls from them", phrases.remedy),
     ));
     if !is_captured {
         return;

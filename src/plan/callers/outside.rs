@@ -22,7 +22,7 @@ pub(super) struct Outside<'c, 'a> {
 
 /// What is said of such pods.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Words {
+pub(super) struct Phrases {
     /// What they are.
     pub(super) what: &'static str,
     /// What to do about it.
@@ -41,13 +41,14 @@ impl<'c, 'a> Outside<'c, 'a> {
         Self { catalog, namespaces: outside.collect() }
     }
 
-    pub(super) fn words(&self) -> Words {
+    pub(super) fn phrases(&self) -> Phrases {
         match self.catalog.mesh {
-            Mesh::Ambient => {
-                Words { what: "are not in ambient mode", remedy: "take the pods into ambient mode" }
-            }
+            Mesh::Ambient => Phrases {
+                what: "are not in ambient mode",
+                remedy: "take the pods into ambient mode",
+            },
             Mesh::Sidecars | Mesh::Other | Mesh::Absent => {
-                Words { what: "have no sidecar", remedy: "let the pods have a sidecar" }
+                Phrases { what: "have no sidecar", remedy: "let the pods have a sidecar" }
             }
         }
     }

@@ -13,7 +13,7 @@ use std::fmt;
 use foldhash::fast::RandomState;
 
 use super::lookup::{Fields, Keyed, canonical, identity};
-use super::shape::{Merge, Shape};
+use super::merge_keys::{Merge, MergeKeys};
 use crate::diagnostic::Problem;
 use crate::yaml::{Data, Node};
 
@@ -40,10 +40,10 @@ impl fmt::Display for Path<'_> {
 
 /// The object that a patch makes of an object.
 pub(super) fn apply(object: Node, patch: &Node) -> Result<Node, Problem> {
-    let shape = Shape::of(&object);
+    let merge_keys = MergeKeys::of(&object);
     match directive(patch, Path::Root)? {
-        Directive::Merge => merge(Some(object), patch, shape, Path::Root),
-        Directive::Replace => merge(None, patch, shape, Path::Root),
+        Directive::Merge => merge(Some(object), patch, merge_keys, Path::Root),
+        Directive::Replace => merge(None, patch, merge_keys, Path::Root),
         Directive::Delete => Err(Problem::new(
             "it deletes the whole object",
             "a preview needs what was copied for its services; remove the patch",
@@ -52,7 +52,12 @@ pub(super) fn apply(object: Node, patch: &Node) -> Result<Node, Problem> {
 }
 
 /// Merges a mapping of a patch into what the object has there.
-fn merge(old: Option<Node>, patch: &Node, shape: Shape, path: Path<'_>) -> Result<Node, Problem> {
+fn merge(
+    old: Option<Node>,
+    patch: &Node,
+    merge_keys: MergeKeys,
+    path: Path<'_>,
+) -> Result<Node, Problem> {
     let old = old
         .filter(|old| !old.is_null())
         .unwrap_or_else(|| Node { data: Data::default(), place: patch.place });
@@ -66,13 +71,13 @@ fn merge(old: Option<Node>, patch: &Node, shape: Shape, path: Path<'_>) -> Resul
     for (key, value) in patch.entries() {
         if !key.text.starts_with('$') {
             let old = out.take(&key.text);
-            out.put(key, field(old, value, shape, &key.text, Path::Field(&path, &key.text))?);
+            out.put(key, field(old, value, merge_keys, &key.text, Path::Field(&path, &key.text))?);
         }
     }
     // After the fields, since the order is that of the merged lists.
     for (key, value) in patch.entries() {
         if key.text.starts_with('$') {
-            list_directive(&mut out, &key.text, value, shape, path)?;
+            list_directive(&mut out, &key.text, value, merge_keys, path)?;
         }
     }
     Ok(Node { data: out.into_data(), place })
@@ -82,7 +87,7 @@ fn merge(old: Option<Node>, patch: &Node, shape: Shape, path: Path<'_>) -> Resul
 fn field(
     old: Option<Node>,
     value: &Node,
-    shape: Shape,
+    merge_keys: MergeKeys,
     key: &str,
     path: Path<'_>,
 ) -> Result<Option<Node>, Problem> {
@@ -97,8 +102,8 @@ fn field(
     Ok(match &value.data {
         Data::Scalar { .. } => Some(value.clone()),
         Data::Map(_) => match directive(value, path)? {
-            Directive::Merge => Some(merge(old, value, shape.below(key), path)?),
-            Directive::Replace => Some(merge(None, value, shape.below(key), path)?),
+            Directive::Merge => Some(merge(old, value, merge_keys.below(key), path)?),
+            Directive::Replace => Some(merge(None, value, merge_keys.below(key), path)?),
             Directive::Delete => None,
         },
         Data::List(items) => {
@@ -106,10 +111,10 @@ fn field(
                 Some(Data::List(old)) => old,
                 _ => Vec::new(),
             };
-            let items = match shape.list(key) {
+            let items = match merge_keys.list(key) {
                 Merge::Atomic => Some(atomic(items, path)?),
                 Merge::Set => Some(set(old, items)),
-                Merge::By(keys) => by_key(old, items, keys, shape.below(key), path)?,
+                Merge::By(keys) => by_key(old, items, keys, merge_keys.below(key), path)?,
             };
             items.map(|items| Node { data: Data::List(items), place: value.place })
         }
@@ -145,7 +150,7 @@ fn by_key(
     old: Vec<Node>,
     items: &[Node],
     keys: &'static [&'static str],
-    shape: Shape,
+    merge_keys: MergeKeys,
     path: Path<'_>,
 ) -> Result<Option<Vec<Node>>, Problem> {
     let (mut old, mut out) = (Keyed::new(old, keys), Keyed::new(Vec::new(), keys));
@@ -169,8 +174,8 @@ fn by_key(
                 let found = out.take_same(item).or(before);
                 match directive {
                     Directive::Delete => {}
-                    Directive::Replace => out.push(merge(None, item, shape, path)?),
-                    Directive::Merge => out.push(merge(found, item, shape, path)?),
+                    Directive::Replace => out.push(merge(None, item, merge_keys, path)?),
+                    Directive::Merge => out.push(merge(found, item, merge_keys, path)?),
                 }
             }
         }
@@ -210,7 +215,7 @@ fn list_directive(
     out: &mut Fields,
     key: &str,
     value: &Node,
-    shape: Shape,
+    merge_keys: MergeKeys,
     path: Path<'_>,
 ) -> Result<(), Problem> {
     if let Some(name) = key.strip_prefix(DELETE_FROM) {
@@ -224,7 +229,7 @@ fn list_directive(
         let Some(items) = out.items_mut(name) else {
             return Ok(());
         };
-        match shape.list(name) {
+        match merge_keys.list(name) {
             Merge::By(keys) => put_in_order(items, value, |item| identity(item, keys)),
             Merge::Atomic | Merge::Set => put_in_order(items, value, |item| Some(canonical(item))),
         }

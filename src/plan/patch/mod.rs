@@ -7,8 +7,8 @@
 mod json;
 mod lookup;
 mod merge;
+mod merge_keys;
 mod pointer;
-mod shape;
 #[cfg(test)]
 mod tests;
 

@@ -22,7 +22,7 @@ mod waypoint;
 
 pub(super) use calico::is_in_word;
 pub(super) use estate::{Estate, Home};
-pub(super) use left_behind::check as check_left_behind;
+pub(super) use left_behind::{BUDGETS, SCALERS, check as check_left_behind};
 pub(super) use preview_hosts::check as check_preview_hosts;
 pub(super) use reach::plain_label;
 pub(super) use waypoint::holds_for as waypoint_follows;

@@ -283,9 +283,9 @@ impl<'a> RouteIndex<'a, '_> {
                     let message = format!(
                         "{} routes {name}, but spec.routing.api is {}",
                         route.id,
-                        required.words().option
+                        required.names().option
                     );
-                    let (this, new) = (api.words().this_route, required.words().new_route);
+                    let (this, new) = (api.names().this_route, required.names().new_route);
                     let help = format!("use `api: auto`, or turn {this} into {new}");
                     conflict(message, help, route)
                 })
@@ -329,7 +329,7 @@ impl<'a> RouteIndex<'a, '_> {
         let message = format!(
             "{} of another set routes {service}, but spec.routing.api is {}",
             route.id,
-            required.words().option
+            required.names().option
         );
         let help = "use the same spec.routing.api in all sets of a baseline";
         Some(conflict(message, help.to_owned(), route))

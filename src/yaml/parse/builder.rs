@@ -1,25 +1,25 @@
-//! Trees from events, without recursion.
+//! Builds trees from events, without recursion.
 //!
-//! Aliases and merge keys are expanded, each expansion counted against the budget, so an alias bomb
-//! ends in an error and not in memory. A duplicate key, a tag with a meaning of its own, and a key that
-//! kubectl does not read as it is written are errors.
+//! Aliases and merge keys are expanded, and each expansion is charged to the limits, so that an alias bomb ends in an
+//! error. Errors are also duplicate keys, tags with a meaning of their own, and keys that kubectl does not read as
+//! written.
 
 use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
 
 use super::events::{Event, Events, Happened};
-use super::words::Mistake;
+use super::tokens::Mistake;
 use super::{Piece, quick, tags, without_marker};
 use crate::diagnostic::{Diagnostic, FileId, Place, Problem, code};
 use crate::limits::{InputLimits, flag, over_limit};
 use crate::yaml::node::{Data, Key, Node};
 use crate::yaml::scalar::{self, MERGE};
 
-/// Mistakes of one text after which the rest of it is not read: more than anybody mends at once.
+/// After this many mistakes the rest of a text is not read: more than anybody corrects at once.
 const MISTAKES: usize = 100;
 
-/// The run stops here: the error is already recorded.
+/// Stops reading; the error is already recorded.
 pub(super) struct Stop;
 
 /// A collection being filled.
@@ -27,22 +27,22 @@ struct Open {
     node: Node,
     keys: BTreeMap<SmolStr, Place>,
     key: Option<Key>,
-    /// The key is a merge key.
+    /// Whether the key is a merge key.
     merging: bool,
-    /// What is merged, and behind how many entries.
+    /// The merged values, each with the number of entries before it.
     merges: Vec<(usize, Node)>,
     anchor: Option<SmolStr>,
 }
 
-/// Documents as they come out of events.
+/// Builds documents from events.
 pub(super) struct Builder {
     file: FileId,
-    /// Where the document that is read begins in its file.
+    /// The start of the current document in its file.
     offset: usize,
     budget: InputLimits,
-    /// Those that are not empty.
+    /// The documents that are not empty.
     pub(super) documents: Vec<Node>,
-    /// How many documents there were, with the empty ones.
+    /// The number of documents, including empty ones.
     seen: usize,
     open: Vec<Open>,
     anchors: BTreeMap<SmolStr, Node>,
@@ -90,7 +90,7 @@ impl Builder {
         quick.node.map_or(Ok(()), |node| self.finish(node, None))
     }
 
-    /// Reads a document that takes the parser.
+    /// Reads a document with the conforming parser.
     pub(super) fn parse(&mut self, text: &str, offset: usize) -> Result<(), Stop> {
         self.offset = offset;
         self.anchors.clear();
@@ -132,7 +132,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Counts a document, empty ones too: each of them takes time.
+    /// Counts a document, also an empty one, as each takes time.
     fn count_document(&mut self, place: Place) -> Result<(), Stop> {
         self.seen += 1;
         if self.seen > self.budget.documents {
@@ -142,8 +142,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Counts a copy of a value that has an anchor, before it is made: among all nodes as well, which are
-    /// those of the run.
+    /// Charges a copy of an anchored value before it is made, also to the nodes of the whole run.
     fn check_copy(&mut self, weight: usize, place: Place) -> Result<(), Stop> {
         self.alias_nodes += weight;
         self.nodes += weight;
@@ -174,7 +173,7 @@ impl Builder {
         let Happened { event, anchor, tag, .. } = happened;
         let anchor = anchor.map(SmolStr::new);
         if anchor.is_some() {
-            // Inside of a value that has the name, the name passes to this one.
+            // Within a value that has this name, the name passes to the inner one.
             self.open
                 .iter_mut()
                 .filter(|open| open.anchor == anchor)
@@ -193,7 +192,7 @@ impl Builder {
                     self.wrong(mistake, place, "tagged value");
                     Data::Scalar { text: SmolStr::default(), plain: false }
                 });
-                // What a tag decodes may hold such a character too.
+                // The text that a tag decodes can contain the character too.
                 if let Data::Scalar { text, .. } = &data
                     && let Some(found) = text.chars().find(|&c| is_lost(c))
                 {
@@ -227,7 +226,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Whether what comes next is a key.
+    /// Whether the next value is a key.
     fn is_at_key(&self) -> bool {
         let open = self.open.last().filter(|open| open.key.is_none());
         open.is_some_and(|open| matches!(open.node.data, Data::Map(_)))
@@ -272,8 +271,8 @@ impl Builder {
         Ok(())
     }
 
-    /// Puts a finished value where it belongs: the key or value of the open mapping, the next item
-    /// of the open sequence, or a document of its own.
+    /// Adds a finished value to what is open: as the key or a value of a mapping, as an item of a sequence, or as a
+    /// document.
     fn finish(&mut self, node: Node, anchor: Option<SmolStr>) -> Result<(), Stop> {
         if let Some(anchor) = anchor {
             self.check_copy(node.weight(), node.place)?;
@@ -339,13 +338,13 @@ impl Builder {
         );
     }
 
-    /// Applies merge keys (`<<`): what the mapping itself has wins, then the earlier merge.
-    /// See <https://yaml.org/type/merge.html>. To kubectl, what stands above a merge key does not win.
+    /// Applies merge keys (`<<`): the mapping's own keys win, then the earlier merge.
+    /// See <https://yaml.org/type/merge.html>. For kubectl, keys above a merge key do not win.
     fn merge(&mut self, node: &mut Node, merges: Vec<(usize, Node)>) {
         let Data::Map(entries) = &mut node.data else {
             return;
         };
-        let own = entries.len();
+        let written = entries.len();
         let mut present: BTreeMap<SmolStr, usize> = BTreeMap::new();
         for (index, (key, _)) in entries.iter().enumerate().filter(|_| !merges.is_empty()) {
             present.insert(key.text.clone(), index);
@@ -364,15 +363,15 @@ impl Builder {
                     entries.push((key, value));
                     continue;
                 };
-                let (own_key, own_value) = &entries[index];
-                if index < above.min(own) && *own_value != value {
-                    let text = &own_key.text;
+                let (written_key, written_value) = &entries[index];
+                if index < above.min(written) && *written_value != value {
+                    let text = &written_key.text;
                     let message = format!(
                         "`<<` below the key `{text}` has another value for it, which kubectl takes, and kustomize not"
                     );
                     let help = "put `<<` above the keys that shall win";
                     let finding = Diagnostic::new(&code::YAML_SYNTAX, message, help);
-                    self.errors.push(finding.at(own_key.place, "written here"));
+                    self.errors.push(finding.at(written_key.place, "written here"));
                 }
             }
         }
@@ -409,8 +408,8 @@ impl Builder {
     }
 }
 
-/// A value such as `{preview}.example.com` on the line of a mistake: to YAML a mapping, and something that
-/// cannot stand behind one.
+/// The mistake of a value such as `{preview}.example.com` on this line: to YAML a mapping, followed by something that
+/// cannot follow one.
 fn template_at(text: &str, at: usize) -> Option<Mistake> {
     let at = text.floor_char_boundary(at);
     let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
@@ -427,21 +426,21 @@ fn template_at(text: &str, at: usize) -> Option<Mistake> {
     Some(Mistake::new(start + brace, problem).help(help))
 }
 
-/// What breaks a line in YAML 1.1, and in no JSON.
+/// Line breaks of YAML 1.1 that are not in JSON.
 const YAML_BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 
-/// Whether go-yaml reads a character where it stands as it is.
+/// Whether go-yaml accepts a character unescaped.
 fn is_allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// Whether kustomize writes a character in a way that it cannot read itself. In a text these can only
-/// stand escaped.
+/// Whether kustomize writes a character in a way that it cannot read itself. A text can contain such characters only
+/// as escapes.
 fn is_lost(c: char) -> bool {
     matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// What is wrong with a key that readers take for another, or lose.
+/// The finding about a key that readers change or lose.
 fn odd_key(text: &str, plain: bool, place: Place) -> Option<Diagnostic> {
     let (message, help, label) = match plain {
         true if !scalar::is_key(text) => (

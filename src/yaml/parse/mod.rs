@@ -1,15 +1,14 @@
-//! Text to trees, under a budget.
+//! Parses text to trees, within limits.
 //!
-//! A text is cut into documents. Those of plain YAML are read at once, see [`quick`]. Of the others, the
-//! words are read as kubectl and kustomize read them (`words`), what they stand for are events
-//! (`events.rs`), and `builder.rs` makes trees of those.
+//! A text is split into documents. Documents of plain YAML are read by [`quick`]. The others are cut into tokens as
+//! kubectl and kustomize do (`tokens`), which become events (`events`), from which `builder.rs` makes trees.
 
 mod builder;
 mod events;
 mod tags;
 #[cfg(test)]
 mod tests;
-mod words;
+mod tokens;
 
 use builder::Builder;
 

@@ -1,19 +1,19 @@
-//! What a tag makes of a value, as go-yaml does it in kubectl and in kustomize.
+//! Applies tags to values, as go-yaml does in kubectl and in kustomize.
 
 use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::words::Tag;
+use super::tokens::Tag;
 use crate::diagnostic::Problem;
 use crate::yaml::node::Data;
 use crate::yaml::scalar::{MERGE, Resolved, is_ambiguous, resolve};
 
-/// A scalar with its tag.
+/// Applies a tag to a scalar.
 ///
 /// # Errors
-/// The tag is of no type of Kubernetes, or the text is none of its values.
+/// The tag is not of a type of Kubernetes, or the text is not a value of the type.
 pub(super) fn scalar(
     tag: Option<Tag<'_>>,
     text: Cow<'_, str>,
@@ -25,7 +25,7 @@ pub(super) fn scalar(
         wanted(&resolve(&text)).then(|| value(&text)).ok_or_else(|| no_value(tag, &text))
     };
     match tag {
-        // Nothing at all is null.
+        // A missing value is null.
         None if plain && text.is_empty() => Ok(value("~")),
         None => Ok(Data::Scalar { text: text.into(), plain }),
         Some(Tag::Bare | Tag::Core("merge")) if text == MERGE && plain => Ok(value(&text)),
@@ -53,7 +53,7 @@ pub(super) fn scalar(
     }
 }
 
-/// Whether a number stays the same as a float: kubectl rounds a large integer behind `!!float`.
+/// Whether a number stays the same as a float: kubectl rounds a large integer with `!!float`.
 fn is_exact(number: &str) -> bool {
     const LARGEST: u64 = 1 << f64::MANTISSA_DIGITS;
     match number.parse::<i64>() {
@@ -62,12 +62,12 @@ fn is_exact(number: &str) -> bool {
     }
 }
 
-/// Whether a plain scalar is something else than text to kubectl or kustomize.
+/// Whether a plain scalar is not a string to kubectl or kustomize.
 fn is_typed(text: &str) -> bool {
     is_ambiguous(text) || !matches!(resolve(text), Resolved::String(_))
 }
 
-/// Whether a tag says no more of a list or mapping than that it is one.
+/// Whether a tag only repeats that a list or mapping is one.
 pub(super) fn is_collection(tag: Tag<'_>, list: bool) -> bool {
     tag == Tag::Core(if list { "seq" } else { "map" }) || tag == Tag::Bare
 }
@@ -80,7 +80,7 @@ fn written(tag: Tag<'_>) -> String {
     }
 }
 
-/// The problem that a tag means nothing here.
+/// The problem of a tag without a meaning here.
 pub(super) fn unknown(tag: Tag<'_>) -> Problem {
     let tag = written(tag);
     let message =
@@ -93,7 +93,7 @@ fn two_readings(text: &str) -> Problem {
     Problem::new(message, "remove the tag, and quote the value if it is text")
 }
 
-/// The problem that a plain value is infinity or no number.
+/// The problem of a plain value that is infinite or not a number.
 pub(super) fn infinite(text: &str) -> Problem {
     let message = format!("`{text}` is no number that JSON has, and kubectl refuses its document");
     Problem::new(message, "quote the value if it is text")

@@ -1,5 +1,5 @@
-//! What may stand inside a flow collection of one line, and on a line of its own: `[a, "b"]`,
-//! `{name: a}`, `'c'`. See <https://yaml.org/spec/1.2.2/#74-flow-collection-styles>.
+//! Reads flow collections and scalars of one line: `[a, "b"]`, `{name: a}`, `'c'`.
+//! See <https://yaml.org/spec/1.2.2/#74-flow-collection-styles>.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use super::{Depth, Reader, plain};
 use crate::yaml::node::{Data, Node};
 
 impl Reader<'_> {
-    /// A value that ends before `end`, the end of this line. The current place is then behind it.
+    /// Reads a value that ends before `end`, the end of this line.
     pub(super) fn flow(&mut self, end: usize, depth: Depth) -> Option<Node> {
         self.count()?;
         let start = self.at;
@@ -46,7 +46,7 @@ impl Reader<'_> {
         Some(Data::Map(self.entries.drain(first..).collect()))
     }
 
-    /// Whether the collection closes behind the blanks that stand here. None where the line ends first.
+    /// Whether the collection closes after blanks. `None` if the line ends first.
     fn closes(&mut self, bracket: u8, end: usize) -> Option<bool> {
         self.skip_blanks();
         let closes = *self.bytes[..end].get(self.at)? == bracket;
@@ -54,7 +54,7 @@ impl Reader<'_> {
         Some(closes)
     }
 
-    /// Goes over a comma, or up to the bracket that closes the collection. None at anything else.
+    /// Skips a comma, or stops before the closing bracket. `None` at anything else.
     fn separator(&mut self, bracket: u8, end: usize) -> Option<()> {
         self.skip_blanks();
         let found = *self.bytes[..end].get(self.at)?;
@@ -62,7 +62,7 @@ impl Reader<'_> {
         (found == b',' || found == bracket).then_some(())
     }
 
-    /// A scalar in quotes, without a backslash in double ones.
+    /// Reads a scalar in quotes, without a backslash in double ones.
     fn quoted(&mut self, quote: u8, end: usize) -> Option<Data> {
         let inside = &self.text[self.at + 1..end];
         let mut quotes = memchr::memchr_iter(quote, inside.as_bytes());
@@ -71,7 +71,7 @@ impl Reader<'_> {
             let text = &inside[..close];
             (!text.contains('\\')).then(|| text.into())?
         } else {
-            // A quote that is doubled stands for one.
+            // A doubled quote stands for one.
             while inside.as_bytes().get(close + 1) == Some(&quote) {
                 quotes.next();
                 close = quotes.next()?;
@@ -82,14 +82,14 @@ impl Reader<'_> {
         Some(Data::Scalar { text, plain: false })
     }
 
-    /// A plain scalar up to the comma or bracket behind it.
+    /// Reads a plain scalar up to a comma or bracket.
     fn flow_plain(&mut self, end: usize) -> Option<Data> {
         let rest = &self.text[self.at..end];
         let length = rest.bytes().position(|byte| b",[]{}".contains(&byte))?;
         let text = rest[..length].trim_end_matches(' ');
         // In brackets a `?` begins a key.
         let starts = !text.is_empty() && !text.starts_with(':') && !text.contains('?');
-        // Behind a `#` there is a comment, and the collection goes on in the next line.
+        // After a `#` there is a comment, and the collection continues on the next line.
         let whole = starts && plain(text)? == text;
         self.at += text.len();
         whole.then(|| Data::Scalar { text: text.into(), plain: true })

@@ -1,10 +1,9 @@
-//! The plain part of YAML, read without a parser in between: block mappings and sequences, scalars and
-//! flow collections of one line, literal blocks. Nearly every manifest is written in it.
+//! Reads the plain part of YAML quickly: block mappings and sequences, scalars and flow collections of one line,
+//! literal blocks. Nearly every manifest uses nothing else.
 //!
-//! Whatever else stands in a document (anchors, tags, folded and multi-line scalars, escapes, tabs)
-//! or is wrong with it makes the reader give up, and the conforming parser reads the document. So
-//! this reader has no errors, and where it does read, the tree is the parser's own, places included:
-//! the tests beside the parser compare the two.
+//! At anything else (anchors, tags, folded and multi-line scalars, escapes, tabs), and at any mistake, the reader
+//! gives up, and the conforming parser reads the document. So this reader has no errors. If it succeeds, its tree
+//! equals that of the parser, places included: tests compare the two.
 
 mod flow;
 
@@ -17,15 +16,15 @@ use super::scalar::{MERGE, is_key, is_no_json, is_word};
 use crate::diagnostic::{FileId, Place};
 use crate::limits::InputLimits;
 
-/// What the reader made of a document.
+/// The result of reading a document.
 pub(super) struct Quick {
-    /// The document; none where there are only comments, or more nodes than the budget has.
+    /// The document; `None` if it has only comments, or more nodes than the limit.
     pub(super) node: Option<Node>,
-    /// How many nodes it has, keys among them. Over the budget, there may be more.
+    /// The number of its nodes, keys included. Above the limit there may be more.
     pub(super) nodes: usize,
 }
 
-/// Reads `text`, one document that stands at `offset` in its file. None where it takes the parser.
+/// Reads `text`, one document at `offset` in its file. `None` if it needs the conforming parser.
 pub(super) fn read(text: &str, file: FileId, offset: usize, budget: &InputLimits) -> Option<Quick> {
     if !is_plain_text(text) {
         return None;
@@ -52,15 +51,15 @@ pub(super) fn read(text: &str, file: FileId, offset: usize, budget: &InputLimits
     if reader.nodes > budget.nodes {
         return Some(Quick { node: None, nodes: reader.nodes });
     }
-    // A document ends where its first block does.
+    // A document ends with its first block.
     (reader.at == text.len()).then_some(Quick { node: Some(node?), nodes: reader.nodes })
 }
 
-/// Only line feeds for control characters, and no character that readers take for a line break or
-/// refuse.
+/// Whether the only control characters are line feeds, and no character is a line break to some reader, or refused by
+/// one.
 fn is_plain_text(text: &str) -> bool {
     let printable = |byte: u8| (b' '..=b'~').contains(&byte) || byte == b'\n';
-    // Without a way out in the middle of a piece, many bytes are looked at in one step.
+    // Without an early exit, many bytes are checked in one step.
     let all = |piece: &[u8]| piece.iter().fold(true, |all, &byte| all & printable(byte));
     text.as_bytes().chunks(4096).all(all)
         || text.chars().all(|c| match c {
@@ -70,28 +69,28 @@ fn is_plain_text(text: &str) -> bool {
         })
 }
 
-/// From so many keys on, a mapping remembers them in a table.
+/// From this many keys on, a mapping remembers them in a table.
 const MANY_KEYS: usize = 32;
 
 struct Reader<'t> {
     text: &'t str,
     bytes: &'t [u8],
-    /// Between two steps: the first character of a line with content, or the end.
+    /// Between two steps: the first character of a line with content, or the end of the text.
     at: usize,
     /// The column of the content that [`Reader::next_line`] found last; 0 at the end.
     column: usize,
     file: FileId,
     offset: usize,
     nodes: usize,
-    /// After so many nodes, the rest is not read.
+    /// After this many nodes the rest is not read.
     most: usize,
-    /// Of the lists that are still open, the innermost last: a list takes memory once, when it closes.
+    /// Items of all open lists, stacked; drained when one closes, so that a list allocates once.
     items: Vec<Node>,
-    /// Of the mappings that are still open.
+    /// Entries of all open mappings, likewise.
     entries: Vec<(Key, Node)>,
 }
 
-/// How many levels a document may have before this reader leaves it to the parser's own limit.
+/// How many more levels this reader accepts before it leaves the document to the parser's limit.
 type Depth = usize;
 
 impl Reader<'_> {
@@ -104,13 +103,13 @@ impl Reader<'_> {
         (self.nodes <= self.most).then_some(())
     }
 
-    /// Goes over the blanks that stand here.
+    /// Skips blanks.
     fn skip_blanks(&mut self) {
         self.at += self.bytes[self.at..].iter().take_while(|&&byte| byte == b' ').count();
     }
 
-    /// Goes from the start of a line to the next content and returns its column; `Some(None)` at the
-    /// end of the text.
+    /// Skips from the start of a line to the next content and returns its column; `Some(None)` at the end of the
+    /// text.
     #[expect(clippy::option_option, reason = "giving up and the end of the text are two things")]
     fn next_line(&mut self) -> Option<Option<usize>> {
         loop {
@@ -132,13 +131,13 @@ impl Reader<'_> {
         }
     }
 
-    /// The end of the line that holds the current place, without its newline.
+    /// The end of the current line, without its newline.
     fn line_end(&self) -> usize {
         let end = memchr::memchr(b'\n', &self.bytes[self.at..]);
         end.map_or(self.bytes.len(), |end| self.at + end)
     }
 
-    /// A block that starts here, at this column; `indent` is the least column of its lines.
+    /// Reads a block that starts here, at this column. `indent` is the least column of its lines.
     fn block(&mut self, column: usize, indent: usize, depth: Depth) -> Option<Node> {
         let depth = depth.checked_sub(1)?;
         self.count()?;
@@ -212,8 +211,8 @@ impl Reader<'_> {
         Some(Node { data: Data::Map(entries), place: self.place(start, self.at) })
     }
 
-    /// What stands on the lines below a key or dash of this column. A sequence may stand in the
-    /// column of its key. Nothing there is null, which stands at `empty`.
+    /// Reads the value on the lines below a key or dash in this column. A sequence can be in the column of its key. A
+    /// missing value is null, placed at `empty`.
     fn below(&mut self, column: usize, of_key: bool, empty: usize, depth: Depth) -> Option<Node> {
         self.at = (self.line_end() + 1).min(self.bytes.len());
         let found = self.next_line()?;
@@ -232,7 +231,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Where the plain or quoted key that starts here ends, if a colon and its value follow.
+    /// The end of the plain or quoted key that starts here, if a colon and its value follow.
     fn key_end(&self) -> Option<usize> {
         let rest = &self.bytes[self.at..];
         let end = match rest[0] {
@@ -248,18 +247,18 @@ impl Reader<'_> {
                 rest.iter().position(|&byte| !is_word(byte)).filter(|_| starts)?
             }
         };
-        // The parser looks no further for the colon of a key.
+        // The parser looks only this far for the colon of a key.
         let ends = rest.get(end) == Some(&b':') && end < 1000;
         (ends && matches!(rest.get(end + 1), None | Some(b' ' | b'\n'))).then_some(self.at + end)
     }
 
-    /// A key that the mapping whose entries begin at `first` does not have yet; the current place is
-    /// then its colon. Few keys are compared, many are remembered in the table.
+    /// Reads a new key of the mapping whose entries begin at `first`, and stops at its colon. Few keys are compared,
+    /// many are remembered in the table.
     fn key(&mut self, first: usize, table: &mut HashSet<SmolStr>) -> Option<Key> {
         let (start, end) = (self.at, self.key_end()?);
         let quotes = usize::from(matches!(self.bytes[start], b'"' | b'\''));
         let text = SmolStr::new(&self.text[start + quotes..end - quotes]);
-        // Keys that are something else to kubectl are short, or begin with a digit.
+        // Keys that kubectl changes are short, or begin with a digit.
         let odd = quotes == 0 && (text.len() < 6 || self.bytes[start].is_ascii_digit());
         if odd && !is_key(&text) || text == MERGE {
             return None;
@@ -278,7 +277,7 @@ impl Reader<'_> {
         new.then(|| Key { text, place: self.place(start, end) })
     }
 
-    /// A scalar or flow collection on the line of its key or dash, whose column is `column`.
+    /// Reads a scalar or flow collection on the line of its key or dash, whose column is `column`.
     fn scalar(&mut self, column: usize, depth: Depth) -> Option<Node> {
         let end = self.line_end();
         let node = match self.bytes[self.at] {
@@ -297,8 +296,8 @@ impl Reader<'_> {
         Some(node)
     }
 
-    /// Only blanks or a comment may follow on this line, which ends there, and the next content stands no further
-    /// right than the key or dash.
+    /// Checks that only blanks or a comment follow on this line, and that the next content is not further right than
+    /// the key or dash.
     fn end_of_line(&mut self, end: usize, column: usize) -> Option<()> {
         let rest = &self.bytes[self.at..end];
         let content = rest.iter().position(|&byte| byte != b' ');
@@ -312,7 +311,7 @@ impl Reader<'_> {
         next.is_none_or(|next| next <= column).then_some(())
     }
 
-    /// A literal block. See <https://yaml.org/spec/1.2.2/#812-literal-style>.
+    /// Reads a literal block. See <https://yaml.org/spec/1.2.2/#812-literal-style>.
     fn literal(&mut self, column: usize) -> Option<Node> {
         self.count()?;
         let header = &self.bytes[self.at..self.line_end()];
@@ -325,7 +324,7 @@ impl Reader<'_> {
         let first = self.line_end() + 1;
         let rest = self.bytes.get(first..)?;
         let indent = rest.iter().take_while(|&&byte| byte == b' ').count();
-        // A first line that is blank, or a block without lines, goes to the parser.
+        // A blank first line, or a block without lines, is left to the parser.
         if indent <= column || matches!(rest.get(indent), None | Some(b'\n')) {
             return None;
         }
@@ -346,7 +345,7 @@ impl Reader<'_> {
             }
             self.at = (self.line_end() + 1).min(self.bytes.len());
         }
-        // A last line without a newline is kept as it is.
+        // A last line without a newline stays without one.
         if !self.text[..self.at].ends_with('\n') {
             return None;
         }
@@ -361,7 +360,7 @@ impl Reader<'_> {
     }
 }
 
-/// The plain scalar that a line starts with, without the blanks and comment behind it.
+/// The plain scalar at the start of a line, without the blanks and comment after it.
 fn plain(line: &str) -> Option<&str> {
     let bytes = line.as_bytes();
     let starts = match bytes[0] {

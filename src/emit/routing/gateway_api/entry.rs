@@ -1,4 +1,4 @@
-//! Clones of HTTPRoutes and GRPCRoutes that lead in from a Gateway, and originals that drop the key.
+//! Makes entry clones of HTTPRoutes and GRPCRoutes, and originals that remove the key.
 
 use super::{complete_matches, kind_of, write_backends};
 use crate::emit::meta;
@@ -77,7 +77,7 @@ fn clone_rule(
         if let Some(member) = member
             && !joined(modifier, &["set", "add"], &member)
         {
-            // Behind what the client sends.
+            // Appended to what the client sends.
             push_header(modifier, "add", "baggage", &member);
         }
     }
@@ -99,7 +99,7 @@ fn has_backends(rule: &Node) -> bool {
     rule.get("backendRefs").is_some_and(|backends| !backends.items().is_empty())
 }
 
-/// The RequestHeaderModifier of a rule, which may have only one; made where there is none.
+/// The RequestHeaderModifier of a rule, created if needed. A rule can have only one.
 fn header_modifier(rule: &mut Node) -> &mut Node {
     const TYPE: &str = "RequestHeaderModifier";
     if rule.get("filters").is_none() {

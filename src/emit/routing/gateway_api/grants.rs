@@ -1,7 +1,7 @@
-//! ReferenceGrants: what lets routes of one namespace choose Services of another.
+//! Makes ReferenceGrants, which allow routes of one namespace to have Services of another as backends.
 //!
-//! In other namespaces than the preview's and the baseline's none is written: whoever owns them decides, and in
-//! the mesh Istio does not ask for it.
+//! They are written only for namespaces of the preview and the baseline. In others their owners decide, and in the
+//! mesh Istio does not need them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,27 +20,27 @@ const FROM: usize = 16;
 /// The kinds of routes that a grant is for.
 const ROUTE_KINDS: [&str; 2] = ["HTTPRoute", "GRPCRoute"];
 
-/// What a route of a preview needs to be allowed.
+/// A permission that a route of a preview needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Grant<'p> {
-    /// To choose copies of this namespace of the baseline.
+    /// To have copies of this namespace of the baseline as backends.
     OfCopies {
         /// Whose copies.
         of: &'p str,
         /// The namespace of the route.
         from: &'p str,
     },
-    /// To choose Services of this namespace of the baseline.
+    /// To have Services of this namespace of the baseline as backends.
     OfBaseline {
         /// Whose Services.
         of: &'p str,
-        /// The namespace of the baseline in whose room the route is.
+        /// The namespace of the baseline for which the room of the route is.
         from: &'p str,
     },
 }
 
 impl<'p> PreviewRoute<'p> {
-    /// What it needs to be allowed.
+    /// The permissions that it needs.
     pub(in crate::emit) fn grants(self) -> Vec<Grant<'p>> {
         let of_copies = |copies: BTreeSet<ServiceName<'p>>, from| {
             let of: BTreeSet<&str> = copies.into_iter().map(|service| service.namespace).collect();
@@ -66,8 +66,8 @@ impl<'p> PreviewRoute<'p> {
     }
 }
 
-/// The ReferenceGrants into the preview, and those into the baseline, as far as routes need them. Into a namespace of
-/// the preview there are several where one would have too many namespaces.
+/// The ReferenceGrants that routes need, into the preview and into the baseline. Into a namespace of the preview
+/// there are several if one would list too many namespaces.
 pub(crate) fn grants(
     plan: &Plan<'_>,
     env: &Environment<'_>,

@@ -1,7 +1,7 @@
-//! HTTPRoutes and GRPCRoutes: for a service and port in the mesh, and attached to copies.
+//! Makes HTTPRoutes and GRPCRoutes: for a service and port in the mesh, and attached to copies.
 //!
-//! Rules stay trees, so that fields nobody here has heard of survive. Defaults of the API server are written
-//! out, or Flux would see a difference that is none.
+//! Rules stay trees, so that fields nobody here has heard of survive. Defaults of the API server are written out, or
+//! Flux would see a difference where there is none.
 
 pub(super) mod entry;
 pub(super) mod grants;
@@ -31,7 +31,7 @@ pub(super) fn baggage_member(key: &str, value: &str) -> String {
     format!(r"(?:.*,)?\s*{key}\s*=\s*{value}\s*(?:[,;].*)?")
 }
 
-/// A text as a regular expression that matches nothing else. Of a token these have a meaning in RE2.
+/// Escapes a text for a regular expression of RE2. Only these characters of a token have a meaning there.
 fn escaped(token: &str) -> String {
     let mut escaped = String::with_capacity(token.len());
     for c in token.chars() {
@@ -120,7 +120,7 @@ pub(super) fn mesh_routes(
     split(mesh_rules(plan, env, routes)).into_iter().enumerate().map(route).collect()
 }
 
-/// The rules for a preview, the more important first.
+/// The rules for a preview, by descending precedence.
 fn mesh_rules(plan: &Plan<'_>, env: &Environment<'_>, routes: &PreviewRoutes<'_>) -> Vec<Node> {
     let ServiceName { name: service, namespace: baseline } = routes.service.id();
     let moved = Moved { env, catalog: plan.catalog, from: baseline, to: baseline };
@@ -156,7 +156,7 @@ fn mesh_rules(plan: &Plan<'_>, env: &Environment<'_>, routes: &PreviewRoutes<'_>
     written
 }
 
-/// Whether a rule replaces the prefix that it matched, of which there may only be one.
+/// Whether a rule replaces the matched prefix. It can then have only one match.
 fn replaces_prefix(rule: &Node) -> bool {
     let mut filters = [rule].into_iter().chain(backends(rule)).flat_map(filters);
     filters.any(|filter| {
@@ -166,8 +166,8 @@ fn replaces_prefix(rule: &Node) -> bool {
     })
 }
 
-/// `cart.pr-42`; with the port where the service has several, and a number for what did not fit into one
-/// route. Of rules of equal precedence those of the route with the smaller name come first, so `part-x10` follows
+/// The name of a route: `cart.pr-42`, with the port if the service has several, and a number from the second route
+/// on. Of rules with equal precedence, those of the route with the smaller name come first, so `part-x10` follows
 /// `part-9`.
 fn route_name(routes: &PreviewRoutes<'_>, preview: &str, part: usize) -> String {
     let mut name = format!("{}.{preview}", routes.service.name());
@@ -181,8 +181,8 @@ fn route_name(routes: &PreviewRoutes<'_>, preview: &str, part: usize) -> String 
     name
 }
 
-/// Rules in routes that respect the limits, in order: names grow with the part, so that of two rules
-/// of equal precedence the earlier one stays ahead.
+/// Divides rules into routes within the limits. Names grow with the part, so that of two rules with equal precedence
+/// the earlier one stays first.
 fn split(rules: Vec<Node>) -> Vec<Vec<Node>> {
     let mut routes: Vec<(usize, Vec<Node>)> = Vec::new();
     for rule in rules {
@@ -285,7 +285,7 @@ fn backend(name: &str, namespace: Option<&str>, port: u16) -> Node {
     Node::map(entries)
 }
 
-/// Writes the backends that were decided on; filters stay, and so do the targets of mirrors.
+/// Writes the backends that the plan decided on. Filters and targets of mirrors stay.
 fn write_backends(rule: &mut Node, swapped: &Swapped<'_>, moved: &Moved<'_>) {
     if let Some(list) = rule.get_mut("backendRefs") {
         let backends = swapped.backends.iter().map(|one| write_backend(one, moved));
@@ -330,7 +330,7 @@ fn write_backend(backend: &Backend<'_>, moved: &Moved<'_>) -> Node {
     written
 }
 
-/// The target of a mirror stays what it was, also when the route stands elsewhere.
+/// Keeps the target of a mirror if the route moves to another namespace.
 fn qualify_mirrors(node: &mut Node, moved: &Moved<'_>) {
     let Some(filters) = node.get_mut("filters").filter(|_| moved.from != moved.to) else {
         return;

@@ -1,4 +1,4 @@
-//! Clones of VirtualServices that lead in from a Gateway, and originals that drop the key.
+//! Makes entry clones of VirtualServices, and originals that remove the key.
 
 use super::{KIND, write_out_hosts, write_routes};
 use crate::emit::meta;
@@ -83,7 +83,7 @@ pub(in super::super) fn strip(plan: &Plan<'_>, original: &Object) -> Object {
     object
 }
 
-/// Writes the matches that are left of a rule.
+/// Writes the remaining matches of a rule.
 fn write_matches(rule: &mut Node, planned: &Rule<'_>, preview: &str) {
     let Some(matches) = &planned.matches else {
         rule.remove("match");
@@ -101,7 +101,7 @@ fn write_matches(rule: &mut Node, planned: &Rule<'_>, preview: &str) {
     rule.set("match", Node::list(matches.iter().map(one)));
 }
 
-/// Writes the origins of a policy, which has them as matches or, of old, as texts.
+/// Writes the origins of a CORS policy: as matches or, in the old form, as strings.
 fn write_origins(policy: &mut Node, origins: &[Origin<'_>], preview: &str) {
     if policy.get("allowOrigins").is_some() {
         let exact = |url| Node::map([("exact", Node::string(url))]);

@@ -1,8 +1,8 @@
-//! VirtualServices: new ones for hosts without, rules of previews in front of the user's, and copies attached to
-//! copies.
+//! Makes VirtualServices: new ones for hosts without one, previews' rules in front of the user's, and routes attached
+//! to copies.
 //!
-//! One VirtualService has the rules of all previews for a host, since a host has only one. The rules of a preview
-//! are made one preview at a time, so that templates can fill them in.
+//! A host has only one VirtualService, so it contains the rules of all previews. The rules of each preview are made
+//! separately, so that templates can fill them in.
 
 pub(super) mod entry;
 
@@ -21,7 +21,7 @@ use crate::yaml::{Data, Node};
 
 const KIND: &str = "VirtualService";
 
-/// The VirtualService of some rules.
+/// The VirtualService with some rules.
 pub(crate) fn whole(plan: &Plan<'_>, rules: &HostRules<'_>) -> Object {
     let previews = rules.previews.iter();
     let derived = previews.flat_map(|&(environment, derived)| {
@@ -30,7 +30,7 @@ pub(crate) fn whole(plan: &Plan<'_>, rules: &HostRules<'_>) -> Object {
     with_rules(plan, rules, derived.collect())
 }
 
-/// The VirtualService of some rules with these in place of the previews'.
+/// The same with `previews` in place of the rules of previews.
 pub(crate) fn with_rules(plan: &Plan<'_>, rules: &HostRules<'_>, previews: Vec<Node>) -> Object {
     let mut made = match rules.source {
         Source::Existing(original) => extend(plan, rules, original, previews),
@@ -43,8 +43,8 @@ pub(crate) fn with_rules(plan: &Plan<'_>, rules: &HostRules<'_>, previews: Vec<N
     made
 }
 
-/// What an earlier run made, without its rules: those that other sets have added stay.
-pub(super) fn without_own_rules(plan: &Plan<'_>, earlier: &Object) -> Object {
+/// The object of an earlier run without its rules. Those of other sets stay.
+pub(super) fn without_rules(plan: &Plan<'_>, earlier: &Object) -> Object {
     let mut object = earlier.clone();
     if let Some(Data::List(http)) = object.node.at_mut(&["spec", "http"]).map(|http| &mut http.data)
     {
@@ -53,8 +53,7 @@ pub(super) fn without_own_rules(plan: &Plan<'_>, earlier: &Object) -> Object {
     object
 }
 
-/// The rules of one preview: what is derived of an original, by its index, or the ports of a host
-/// without one.
+/// The rules of one preview: derived from an original with this index, or for the ports of a host without one.
 pub(crate) fn of_preview(
     plan: &Plan<'_>,
     env: &Environment<'_>,
@@ -72,7 +71,7 @@ pub(crate) fn of_preview(
     }
 }
 
-/// What a preview puts in front of an original's rules.
+/// The rules of a preview in front of an original's.
 fn in_front(
     plan: &Plan<'_>,
     env: &Environment<'_>,
@@ -109,8 +108,8 @@ fn in_front(
     made
 }
 
-/// What follows the rules of an original: requests without a key on the ports that it leaves to
-/// Istio would find no route, now that the rules of previews apply to them.
+/// The rules after those of an original. On ports that the original leaves to Istio, requests without a key would
+/// otherwise find no route, once rules of previews apply there.
 fn behind(plan: &Plan<'_>, rules: &HostRules<'_>) -> Vec<Node> {
     let host = plan.catalog.home.host(rules.service);
     let to_itself = |&port: &u16| {
@@ -146,8 +145,8 @@ fn with_key(one: &Node, key: &RoutingKey, preview: &str) -> Vec<Node> {
         .collect()
 }
 
-/// Writes the destinations that were decided on. Short host names mean the namespace of their object; in
-/// another namespace they are written out.
+/// Writes the destinations that the plan decided on. A short host name means the namespace of its object, so it is
+/// completed if the rule moves to another namespace.
 fn write_routes(rule: &mut Node, swapped: &Swapped<'_>, moved: &Moved<'_>) {
     if moved.from != moved.to {
         write_out_hosts(rule, moved.catalog.home, moved.from);
@@ -158,7 +157,7 @@ fn write_routes(rule: &mut Node, swapped: &Swapped<'_>, moved: &Moved<'_>) {
     }
 }
 
-/// A destination. Subsets of a swapped host fall away, since a preview has none.
+/// Writes a destination. A swapped host loses its subset, since previews have no subsets.
 fn write_route(backend: &Backend<'_>, moved: &Moved<'_>) -> Node {
     let mut written = backend.node.clone();
     match backend.weight {
@@ -177,7 +176,7 @@ fn write_route(backend: &Backend<'_>, moved: &Moved<'_>) -> Node {
     written
 }
 
-/// Writes out the short host names of a rule, which mean services of this namespace.
+/// Completes the short host names of a rule, which mean services of this namespace.
 fn write_out_hosts(rule: &mut Node, home: Home<'_>, namespace: &str) {
     let full = |destination: Option<&mut Node>| {
         let Some(destination) = destination else {
@@ -197,8 +196,8 @@ fn write_out_hosts(rule: &mut Node, home: Home<'_>, namespace: &str) {
     }
 }
 
-/// The user's VirtualService with the rules of previews in front. It stays the user's: no
-/// label of ours, and an annotation says what else was changed.
+/// The user's VirtualService with the rules of previews in front. It stays the user's: it gets no label of ours, and
+/// an annotation records what else changed.
 fn extend(
     plan: &Plan<'_>,
     rules: &HostRules<'_>,
@@ -216,7 +215,7 @@ fn extend(
         spec.set("exportTo", Node::list([Node::string("*")]));
     }
     let mut changed = vec![marks::HTTP];
-    // What another set added, it takes away again unless this one adds it too.
+    // What another set added, that set removes, unless this one adds it too.
     changed.extend(
         (absent || marks::is_changed(&original.node, marks::EXPORT_TO)).then_some(marks::EXPORT_TO),
     );
@@ -224,7 +223,7 @@ fn extend(
     Object { node, ..original.clone() }
 }
 
-/// A VirtualService for a host that only a wildcard covers, whose rules follow those of previews.
+/// A new VirtualService for a host that only a wildcard covers. The rules of the wildcard follow those of previews.
 fn carry_over(
     plan: &Plan<'_>,
     rules: &HostRules<'_>,
@@ -244,11 +243,11 @@ fn carry_over(
         for_mesh_alone(&mut rule);
         rule
     }));
-    // Its tls and tcp sections go on counting: for these Istio reads every one that covers a host.
+    // Its tls and tcp sections still apply: for these, Istio reads every VirtualService that covers a host.
     object(plan, rules, http, true)
 }
 
-/// An object of ours is bound to the mesh alone, so its matches need not say so.
+/// Our object is bound to the mesh alone, so its matches need not name it.
 fn for_mesh_alone(rule: &mut Node) {
     let matches = rule.get_mut("match").map(Node::items_mut).unwrap_or_default();
     for one in matches {
@@ -256,7 +255,7 @@ fn for_mesh_alone(rule: &mut Node) {
     }
 }
 
-/// A VirtualService for a host that has none: rules of previews, and the baseline's own per port.
+/// A new VirtualService for a host that has none: rules of previews, and for each port one to the baseline.
 fn make(plan: &Plan<'_>, rules: &HostRules<'_>, mut http: Vec<Node>) -> Object {
     let host = plan.catalog.home.host(rules.service);
     for &port in &rules.ports {
@@ -270,7 +269,7 @@ fn make(plan: &Plan<'_>, rules: &HostRules<'_>, mut http: Vec<Node>) -> Object {
     object(plan, rules, http, false)
 }
 
-/// A VirtualService of ours for all previews.
+/// A VirtualService that is ours, for all previews.
 fn object(plan: &Plan<'_>, rules: &HostRules<'_>, http: Vec<Node>, is_derived: bool) -> Object {
     let name = marks::virtual_service(plan.config.set(), rules.service.name);
     let (home, namespace) = (plan.catalog.home, rules.service.namespace);
@@ -304,7 +303,7 @@ fn per_port(plan: &Plan<'_>, env: &Environment<'_>, rules: &HostRules<'_>) -> Ve
     rules.ports.iter().enumerate().map(rule).collect()
 }
 
-/// What binds a rule to a port, where that is needed.
+/// The match that binds a rule to a port, if it needs one.
 fn port_match(rules: &HostRules<'_>, port: u16) -> Node {
     match rules.match_port {
         true => Node::map([("port", Node::integer(i64::from(port)))]),
@@ -322,7 +321,7 @@ fn destination(host: &str, port: u16) -> Node {
     )])
 }
 
-/// A VirtualService attached to the copies of its services: seen by the preview alone.
+/// A VirtualService attached to copies: visible in the preview alone.
 pub(super) fn attach(
     plan: &Plan<'_>,
     env: &Environment<'_>,
@@ -347,7 +346,7 @@ pub(super) fn attach(
     })
 }
 
-/// A rule as it holds inside a preview, for copies of this namespace of the baseline.
+/// A rule for calls inside a preview, to copies of this namespace of the baseline.
 fn inside(home: &str, rule: &InMesh<'_>, moved: &Moved<'_>) -> Node {
     let mut attached = rule.swapped.rule.clone();
     if attached.get("match").is_some() {

@@ -28,7 +28,7 @@ pub(super) fn check(
             let Hit::OfOtherApi(other) = gateways.find(name, api) else {
                 continue;
             };
-            let api = api.words().name;
+            let api = api.names().name;
             let message = format!(
                 "{} is for a Gateway of {api}, and {}/{} is one of {}",
                 route.id, name.0, name.1, other.id.group

@@ -205,7 +205,7 @@ pub(super) fn plan<'a>(
     check_names(environments, &all, report);
     planned.urls = urls(&all);
     for (number, Planned { entry, ways }) in all.into_iter().enumerate() {
-        let clones = |way| clones(config, catalog, environments, entry, number, way);
+        let clones = |way| clones(config, catalog, environments, (number, entry), way);
         planned.clones.extend(ways.into_iter().flat_map(clones));
     }
     if entries.iter().any(|entry| entry.strip_key) {
@@ -220,8 +220,7 @@ fn clones<'a>(
     config: &Config,
     catalog: &Catalog<'a>,
     environments: &[Environment<'a>],
-    entry: &'a Entry,
-    number: usize,
+    (number, entry): (usize, &'a Entry),
     way: Arc<Way<'a>>,
 ) -> Vec<EntryClone<'a>> {
     let services = way.route.chosen(catalog.home);

@@ -1,43 +1,43 @@
-//! Lists and mappings in brackets.
+//! Events of lists and mappings in brackets.
 
 use super::{Ahead, Event, Events, Half, Mistake, Open, Properties, Read, Sign, Step, no_value};
 
 impl<'t> Events<'t> {
-    /// Opens the list or mapping whose bracket stands here.
+    /// Opens the list or mapping of the bracket at this place.
     pub(super) fn bracket(&mut self, bracket: u8, properties: &Properties<'t>) {
-        let at = self.words.at();
+        let at = self.tokens.at();
         let (event, open) = match bracket {
             b'[' => (Event::ListStart, Open::FlowList),
             _ => (Event::MapStart, Open::FlowMap(Half::Whole)),
         };
         self.ready.push_back(properties.with(event, at, at + 1));
         self.open.push(open);
-        self.words.brackets.push(at);
-        self.words.indicator();
+        self.tokens.brackets.push(at);
+        self.tokens.indicator();
         self.step = Step::InBrackets;
     }
 
-    /// Closes the brackets that are open, with the one that stands here.
+    /// Closes the innermost brackets with the bracket at this place.
     fn close_bracket(&mut self, event: Event<'t>) {
-        let at = self.words.at();
-        self.words.indicator();
-        self.words.brackets.pop();
-        self.words.fresh = false;
+        let at = self.tokens.at();
+        self.tokens.indicator();
+        self.tokens.brackets.pop();
+        self.tokens.fresh = false;
         self.open.pop();
         self.push(event, at, at + 1);
         self.step = Step::Behind;
     }
 
-    /// Goes on behind the bracket that opens, or behind a comma.
+    /// Continues after an opening bracket or a comma.
     pub(super) fn in_brackets(&mut self) -> Read<()> {
-        let sign = self.words.next()?;
-        let at = self.words.at();
+        let sign = self.tokens.next()?;
+        let at = self.tokens.at();
         let is_list = matches!(self.open.last(), Some(Open::FlowList));
         match sign {
             Sign::Bracket(b']') if is_list => self.close_bracket(Event::ListEnd),
             Sign::Bracket(b'}') if !is_list => self.close_bracket(Event::MapEnd),
             Sign::Question => {
-                self.words.indicator();
+                self.tokens.indicator();
                 self.half(is_list, Half::Key, at, at + 1);
                 self.value_or_nothing(true)?;
             }
@@ -66,7 +66,7 @@ impl<'t> Events<'t> {
         Ok(())
     }
 
-    /// An entry begins: in a list, a mapping of its own.
+    /// Begins an entry. In a list it is a mapping of its own.
     fn half(&mut self, is_list: bool, half: Half, start: usize, end: usize) {
         if is_list {
             self.push(Event::MapStart, start, end);
@@ -76,17 +76,17 @@ impl<'t> Events<'t> {
         }
     }
 
-    /// A key without a colon begins, or an item of a list.
+    /// Begins a key without a colon, or an item of a list.
     fn bare(&mut self, is_list: bool) {
         if let Some(open) = self.open.last_mut().filter(|_| !is_list) {
             *open = Open::FlowMap(Half::Bare);
         }
     }
 
-    /// A key or value behind its indicator, which may be left out.
+    /// Reads a key or value after its indicator; it may be missing.
     fn value_or_nothing(&mut self, key: bool) -> Read<()> {
-        let sign = self.words.next()?;
-        let at = self.words.at();
+        let sign = self.tokens.next()?;
+        let at = self.tokens.at();
         let close = if matches!(self.open.last(), Some(Open::Pair(_))) { b']' } else { b'}' };
         self.step = Step::Value { empty: at, below_key: false };
         let ends = sign == Sign::Bracket(b',') || sign == Sign::Bracket(close);
@@ -97,10 +97,10 @@ impl<'t> Events<'t> {
         Ok(())
     }
 
-    /// What follows a key, value or item in brackets.
+    /// Reads what follows a key, value or item in brackets.
     pub(super) fn behind_in_brackets(&mut self, top: Open) -> Read<()> {
-        let sign = self.words.next()?;
-        let at = self.words.at();
+        let sign = self.tokens.next()?;
+        let at = self.tokens.at();
         let (Open::FlowMap(half) | Open::Pair(half)) = top else {
             return self.comma(sign, "`,` or `]` is expected here", Sign::Bracket(b']'));
         };
@@ -109,7 +109,7 @@ impl<'t> Events<'t> {
                 *open = Half::Whole;
             }
             if half == Half::Key && sign == Sign::Colon {
-                self.words.indicator();
+                self.tokens.indicator();
                 return self.value_or_nothing(false);
             }
             self.nothing(at);
@@ -123,16 +123,16 @@ impl<'t> Events<'t> {
         self.comma(sign, "`,` or `}` is expected here", Sign::Bracket(b'}'))
     }
 
-    /// Goes over the comma between two items, or closes what ends here.
+    /// Skips the comma between two items, or closes what ends here.
     fn comma(&mut self, sign: Sign, expected: &'static str, close: Sign) -> Read<()> {
         if sign == close {
             return self.in_brackets();
         }
         if sign != Sign::Bracket(b',') {
-            return Err(Mistake::new(self.words.at(), expected)
+            return Err(Mistake::new(self.tokens.at(), expected)
                 .help("put a comma between two items, and quotes around text with `?` in it"));
         }
-        self.words.indicator();
+        self.tokens.indicator();
         self.step = Step::InBrackets;
         Ok(())
     }

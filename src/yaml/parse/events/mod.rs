@@ -1,20 +1,20 @@
-//! What the words of a document make: lists, mappings and their values, in order and without recursion.
+//! Turns tokens into events: lists, mappings and their values, in order and without recursion.
 //!
-//! What is open is kept on a stack. Outside of brackets the column of the next word says which blocks end
-//! in front of it; within them a comma or bracket does. Whether a word is a key is found out by reading on
-//! to the colon behind it.
+//! Open collections are on a stack. Outside of brackets, the column of the next token says which blocks end before
+//! it; within brackets, a comma or bracket does. Whether a token is a key is found out by reading ahead to the colon
+//! behind it.
 
 mod flow;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use super::words::{Cursor, Mistake, Read, Scalar, Sign, Tag, Words};
+use super::tokens::{Cursor, Mistake, Read, Scalar, Sign, Tag, Tokens};
 
-/// What happens in a document.
+/// An event of a document.
 #[derive(Debug)]
 pub(super) enum Event<'t> {
-    /// A scalar; one that is not written is plain and has no text.
+    /// A scalar. A missing one is plain and empty.
     Scalar {
         text: Cow<'t, str>,
         plain: bool,
@@ -24,11 +24,11 @@ pub(super) enum Event<'t> {
     MapStart,
     MapEnd,
     Alias(&'t str),
-    /// The document ends, and with it the text.
+    /// The end of the document and of the text.
     End,
 }
 
-/// An event, its bytes, and what is said of the value in front of it.
+/// An event with its bytes and the properties before the value.
 #[derive(Debug)]
 pub(super) struct Happened<'t> {
     pub(super) event: Event<'t>,
@@ -38,15 +38,15 @@ pub(super) struct Happened<'t> {
     pub(super) tag: Option<Tag<'t>>,
 }
 
-/// What is open.
+/// An open collection.
 #[derive(Debug, Clone, Copy)]
 enum Open {
     List {
         column: isize,
     },
-    /// A list whose dashes stand in the column of the key in front of it.
+    /// A list whose dashes are in the column of the key above.
     ListBelowKey,
-    /// `key_only`: a key that began with `?` has been read, and its value may follow.
+    /// A block mapping. `key_only`: a key that began with `?` was read, and its value may follow.
     Map {
         column: isize,
         key_only: bool,
@@ -57,10 +57,10 @@ enum Open {
     Pair(Half),
 }
 
-/// How far an entry in brackets is read, once its value or key has ended.
+/// How much of an entry in brackets was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Half {
-    /// It is whole.
+    /// All of it.
     Whole,
     /// A key that began with `?`.
     Key,
@@ -68,18 +68,18 @@ enum Half {
     Bare,
 }
 
-/// What is read next.
+/// What to read next.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Start,
-    /// A value. If there is none, that is said to stand at `empty`.
+    /// A value. If it is missing, its place is `empty`.
     Value {
         empty: usize,
         below_key: bool,
     },
-    /// A value has ended.
+    /// Reads what follows a value.
     Behind,
-    /// An item or key in brackets, behind the one that opens or a comma.
+    /// An item or key in brackets, after the opening bracket or a comma.
     InBrackets,
     End,
 }
@@ -93,9 +93,9 @@ struct Properties<'t> {
     range: Option<(usize, usize)>,
 }
 
-/// The start of a line up to the end of its first word, read to see whether a colon follows.
+/// The start of a line up to the end of its first token, read ahead to see whether a colon follows.
 enum Ahead<'t> {
-    /// A key, and where its colon stands.
+    /// A key, and the place of its colon.
     Key(Happened<'t>, usize),
     /// A value.
     Value(Happened<'t>),
@@ -105,19 +105,19 @@ enum Ahead<'t> {
 
 /// The events of one document.
 pub(super) struct Events<'t> {
-    words: Words<'t>,
+    tokens: Tokens<'t>,
     step: Step,
     open: Vec<Open>,
-    /// Events that are read and not taken yet.
+    /// Events that were read ahead.
     ready: VecDeque<Happened<'t>>,
-    /// The document begins with a bracket, as JSON does.
+    /// Whether the document begins with a bracket, as JSON does.
     in_brackets: bool,
 }
 
 impl<'t> Events<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         Self {
-            words: Words::new(text),
+            tokens: Tokens::new(text),
             step: Step::Start,
             open: Vec::new(),
             ready: VecDeque::new(),
@@ -136,7 +136,7 @@ impl<'t> Events<'t> {
                 Step::Value { empty, below_key } => self.value(empty, below_key)?,
                 Step::Behind => self.behind()?,
                 Step::InBrackets => self.in_brackets()?,
-                Step::End => self.push(Event::End, self.words.at(), self.words.at()),
+                Step::End => self.push(Event::End, self.tokens.at(), self.tokens.at()),
             }
         }
     }
@@ -145,38 +145,38 @@ impl<'t> Events<'t> {
         self.ready.push_back(Happened { event, start, end, anchor: None, tag: None });
     }
 
-    /// A value that is not written.
+    /// A missing value.
     fn nothing(&mut self, at: usize) {
         self.ready.push_back(Properties::default().nothing(at));
     }
 
-    /// The column of the next word; -1 at the end of the document.
+    /// The column of the next token; -1 at the end of the document.
     fn column(&self, sign: Sign) -> isize {
-        if sign == Sign::End { -1 } else { self.words.cursor.mark.column }
+        if sign == Sign::End { -1 } else { self.tokens.cursor.mark.column }
     }
 
     fn start(&mut self) -> Read<()> {
-        self.words.next()?;
-        if self.words.cursor.skip_marker("---") {
-            self.words.fresh = false;
-            self.words.next()?;
+        self.tokens.next()?;
+        if self.tokens.cursor.skip_marker("---") {
+            self.tokens.fresh = false;
+            self.tokens.next()?;
         }
-        self.in_brackets = matches!(self.words.cursor.first(), Some(b'{' | b'['));
-        self.step = Step::Value { empty: self.words.at(), below_key: false };
+        self.in_brackets = matches!(self.tokens.cursor.first(), Some(b'{' | b'['));
+        self.step = Step::Value { empty: self.tokens.at(), below_key: false };
         Ok(())
     }
 
-    /// Nothing may follow a document but its end: kubectl reads what does not begin on a line behind `---`
-    /// as a part of this document, and then passes over it.
+    /// Checks that a document is followed only by its end: kubectl takes text on the line of a `---` for a part of
+    /// this document, and then ignores it.
     fn document_end(&mut self) -> Read<()> {
-        let mut sign = self.words.next()?;
-        while self.words.cursor.skip_marker("...") {
-            self.words.fresh = false;
-            sign = self.words.next()?;
+        let mut sign = self.tokens.next()?;
+        while self.tokens.cursor.skip_marker("...") {
+            self.tokens.fresh = false;
+            sign = self.tokens.next()?;
         }
         self.step = Step::End;
-        let at = self.words.at();
-        if self.words.cursor.first().is_none() {
+        let at = self.tokens.at();
+        if self.tokens.cursor.first().is_none() {
             return Ok(());
         }
         if self.in_brackets && matches!(sign, Sign::Bracket(b'{' | b'[')) {
@@ -196,10 +196,10 @@ impl<'t> Events<'t> {
         let mut properties = Properties::default();
         self.step = Step::Behind;
         loop {
-            let sign = self.words.next()?;
-            let (at, column) = (self.words.at(), self.column(sign));
-            if !self.words.in_flow() && column <= self.words.indent {
-                if sign == Sign::Dash && below_key && column == self.words.indent {
+            let sign = self.tokens.next()?;
+            let (at, column) = (self.tokens.at(), self.column(sign));
+            if !self.tokens.in_flow() && column <= self.tokens.indent {
+                if sign == Sign::Dash && below_key && column == self.tokens.indent {
                     let mut list = properties.with(Event::ListStart, at, at + 1);
                     list.end = at + 1;
                     self.ready.push_back(list);
@@ -210,18 +210,18 @@ impl<'t> Events<'t> {
                 }
                 return Ok(());
             }
-            if !self.words.in_flow() && self.begins_block(sign, &properties)? {
+            if !self.tokens.in_flow() && self.begins_block(sign, &properties)? {
                 return Ok(());
             }
             match sign {
                 Sign::Anchor | Sign::Tag if self.property(sign, &mut properties)? => {}
                 Sign::Alias if properties.range.is_none() => {
-                    let name = self.words.name()?;
-                    self.push(Event::Alias(name), at, self.words.at());
+                    let name = self.tokens.name()?;
+                    self.push(Event::Alias(name), at, self.tokens.at());
                     return Ok(());
                 }
                 Sign::Scalar => {
-                    let scalar = self.words.scalar()?;
+                    let scalar = self.tokens.scalar()?;
                     self.ready.push_back(properties.scalar(scalar));
                     return Ok(());
                 }
@@ -240,24 +240,23 @@ impl<'t> Events<'t> {
 
     /// Reads an anchor or a tag, if there is none yet.
     fn property(&mut self, sign: Sign, properties: &mut Properties<'t>) -> Read<bool> {
-        let from = self.words.at();
+        let from = self.tokens.at();
         match sign {
             Sign::Anchor if properties.anchor.is_none() => {
-                properties.anchor = Some(self.words.name()?);
+                properties.anchor = Some(self.tokens.name()?);
             }
-            Sign::Tag if properties.tag.is_none() => properties.tag = Some(self.words.tag()?),
+            Sign::Tag if properties.tag.is_none() => properties.tag = Some(self.tokens.tag()?),
             _ => return Ok(false),
         }
         let start = properties.range.map_or(from, |(start, _)| start);
-        properties.range = Some((start, self.words.at()));
+        properties.range = Some((start, self.tokens.at()));
         Ok(true)
     }
 
-    /// Opens the list or mapping in block style whose first item or key stands here, or reads the value that
-    /// might have been that key.
+    /// Opens the block list or mapping whose first item or key is here. If it is not a key, reads it as a value.
     fn begins_block(&mut self, sign: Sign, properties: &Properties<'t>) -> Read<bool> {
-        let (at, column) = (self.words.at(), self.words.cursor.mark.column);
-        if !self.words.fresh {
+        let (at, column) = (self.tokens.at(), self.tokens.cursor.mark.column);
+        if !self.tokens.fresh {
             return match sign {
                 Sign::Dash | Sign::Question | Sign::Colon => Err(misplaced(sign, at)),
                 _ => Ok(false),
@@ -280,7 +279,7 @@ impl<'t> Events<'t> {
                 return Ok(true);
             }
             Ahead::Value(value) => {
-                // The anchor may stand on a line above, and the tag on this one.
+                // The anchor can be on a line above, and the tag on this one.
                 let joined = properties.joined(value);
                 self.ready.push_back(joined.ok_or_else(|| no_value(sign, at))?);
                 return Ok(true);
@@ -296,53 +295,52 @@ impl<'t> Events<'t> {
 
     fn open_block(&mut self, block: Open, column: isize) {
         self.open.push(block);
-        self.words.indent = column;
+        self.tokens.indent = column;
     }
 
-    /// An item behind its dash, which stands here.
+    /// Begins an item at the dash at this place.
     fn item(&mut self) {
-        self.words.indicator();
-        self.words.fresh = true;
-        self.step = Step::Value { empty: self.words.at(), below_key: false };
+        self.tokens.indicator();
+        self.tokens.fresh = true;
+        self.step = Step::Value { empty: self.tokens.at(), below_key: false };
     }
 
-    /// An entry whose key was read ahead, or begins with the `?` that stands here.
+    /// Begins an entry whose key was read ahead, or that begins with the `?` at this place.
     fn entry(&mut self, ahead: Ahead<'t>) {
         if let Ahead::Key(key, colon) = ahead {
             self.ready.push_back(key);
             self.step = Step::Value { empty: colon, below_key: true };
             return;
         }
-        self.words.indicator();
-        self.words.fresh = true;
+        self.tokens.indicator();
+        self.tokens.fresh = true;
         if let Some(Open::Map { key_only, .. }) = self.open.last_mut() {
             *key_only = true;
         }
-        self.step = Step::Value { empty: self.words.at(), below_key: true };
+        self.step = Step::Value { empty: self.tokens.at(), below_key: true };
     }
 
-    /// Reads what stands on this line as a key if a colon follows: on the same line, and within 1024
-    /// characters.
+    /// Reads a key ahead if a colon follows on the same line within 1024 characters.
     fn ahead(&mut self) -> Read<Ahead<'t>> {
-        let (before, fresh): (Cursor<'t>, bool) = (self.words.cursor, self.words.fresh);
+        let (before, fresh): (Cursor<'t>, bool) = (self.tokens.cursor, self.tokens.fresh);
         let mut properties = Properties::default();
         let happened = loop {
-            let at = self.words.at();
-            match self.words.next()? {
-                _ if self.words.cursor.mark.line != before.mark.line => break None,
+            let at = self.tokens.at();
+            match self.tokens.next()? {
+                _ if self.tokens.cursor.mark.line != before.mark.line => break None,
                 sign @ (Sign::Anchor | Sign::Tag) => {
                     if !self.property(sign, &mut properties)? {
                         break None;
                     }
                 }
                 Sign::Alias if properties.range.is_none() => {
-                    let start = self.words.at();
-                    let event = Event::Alias(self.words.name()?);
-                    let end = self.words.at();
+                    let start = self.tokens.at();
+                    let event = Event::Alias(self.tokens.name()?);
+                    let end = self.tokens.at();
                     break Some(Happened { event, start, end, anchor: None, tag: None });
                 }
-                Sign::Scalar if !matches!(self.words.cursor.first(), Some(b'|' | b'>')) => {
-                    let scalar = self.words.scalar()?;
+                Sign::Scalar if !matches!(self.tokens.cursor.first(), Some(b'|' | b'>')) => {
+                    let scalar = self.tokens.scalar()?;
                     break Some(properties.scalar(scalar));
                 }
                 Sign::Colon if properties.range.is_some() => break Some(properties.nothing(at)),
@@ -350,54 +348,54 @@ impl<'t> Events<'t> {
             }
         };
         let Some(happened) = happened else {
-            (self.words.cursor, self.words.fresh) = (before, fresh);
+            (self.tokens.cursor, self.tokens.fresh) = (before, fresh);
             return Ok(Ahead::Other);
         };
-        self.words.blanks(!self.words.fresh);
-        let here = self.words.cursor.mark;
-        let colon = self.words.cursor.first() == Some(b':')
-            && (self.words.in_flow() || self.words.cursor.is_blank_or_end(1));
+        self.tokens.blanks(!self.tokens.fresh);
+        let here = self.tokens.cursor.mark;
+        let colon = self.tokens.cursor.first() == Some(b':')
+            && (self.tokens.in_flow() || self.tokens.cursor.is_blank_or_end(1));
         let near = here.line == before.mark.line && before.mark.index + 1024 >= here.index;
         if !colon || !near {
             return Ok(Ahead::Value(happened));
         }
-        self.words.indicator();
-        self.words.fresh = false;
+        self.tokens.indicator();
+        self.tokens.fresh = false;
         Ok(Ahead::Key(happened, here.at))
     }
 
-    /// What follows a value.
+    /// Reads what follows a value.
     fn behind(&mut self) -> Read<()> {
         let Some(&top) = self.open.last() else {
             return self.document_end();
         };
-        if self.words.in_flow() {
+        if self.tokens.in_flow() {
             return self.behind_in_brackets(top);
         }
-        let sign = self.words.next()?;
-        let (at, column) = (self.words.at(), self.column(sign));
-        let own = self.words.indent;
-        // What stands behind a value on its line belongs to nothing.
-        if column > own || column >= 0 && !self.words.fresh {
+        let sign = self.tokens.next()?;
+        let (at, column) = (self.tokens.at(), self.column(sign));
+        let block = self.tokens.indent;
+        // Text after a value on its line belongs to nothing.
+        if column > block || column >= 0 && !self.tokens.fresh {
             return Err(misplaced(sign, at));
         }
         match top {
-            Open::Map { column: own, key_only: true } => {
+            Open::Map { column: block, key_only: true } => {
                 self.open.pop();
-                self.open.push(Open::Map { column: own, key_only: false });
-                if column == own && sign == Sign::Colon {
-                    self.words.indicator();
+                self.open.push(Open::Map { column: block, key_only: false });
+                if column == block && sign == Sign::Colon {
+                    self.tokens.indicator();
                     self.step = Step::Value { empty: at, below_key: true };
                 } else {
                     self.nothing(at);
                 }
             }
-            Open::List { .. } | Open::ListBelowKey if column == own && sign == Sign::Dash => {
+            Open::List { .. } | Open::ListBelowKey if column == block && sign == Sign::Dash => {
                 self.item();
             }
             Open::ListBelowKey => self.close(Event::ListEnd, at),
-            Open::List { .. } if column < own => self.close(Event::ListEnd, at),
-            Open::Map { .. } if column < own => self.close(Event::MapEnd, at),
+            Open::List { .. } if column < block => self.close(Event::ListEnd, at),
+            Open::Map { .. } if column < block => self.close(Event::MapEnd, at),
             Open::Map { .. } => self.next_key(sign)?,
             _ => {
                 return Err(Mistake::new(at, "an item of a list is expected here, with a `-`")
@@ -407,9 +405,9 @@ impl<'t> Events<'t> {
         Ok(())
     }
 
-    /// Another key of the innermost mapping, in whose column the next word stands.
+    /// Begins another key of the innermost mapping, whose column the next token has.
     fn next_key(&mut self, sign: Sign) -> Read<()> {
-        let at = self.words.at();
+        let at = self.tokens.at();
         let ahead = match sign {
             Sign::Question => Ahead::Other,
             Sign::Bracket(bracket @ (b'[' | b'{')) => {
@@ -434,12 +432,12 @@ impl<'t> Events<'t> {
             Open::List { column } | Open::Map { column, .. } => Some(*column),
             _ => None,
         });
-        self.words.indent = columns.unwrap_or(-1);
+        self.tokens.indent = columns.unwrap_or(-1);
     }
 }
 
 impl<'t> Properties<'t> {
-    /// A value with these properties. It begins behind them: an edit replaces it and keeps them.
+    /// A value with these properties. Its place begins after them: an edit replaces the value and keeps them.
     fn with(&self, event: Event<'t>, start: usize, end: usize) -> Happened<'t> {
         Happened { event, start, end, anchor: self.anchor, tag: self.tag }
     }
@@ -449,13 +447,13 @@ impl<'t> Properties<'t> {
         self.with(Event::Scalar { text, plain }, start, end)
     }
 
-    /// No value at all, which stands at `at` or behind the properties.
+    /// A missing value, placed at `at` or after the properties.
     fn nothing(&self, at: usize) -> Happened<'t> {
         let at = self.range.map_or(at, |(_, end)| end);
         self.with(Event::Scalar { text: Cow::Borrowed(""), plain: true }, at, at)
     }
 
-    /// A value with its own properties and these, none of them twice.
+    /// A value with its own properties and these; `None` if one is there twice.
     fn joined(&self, value: Happened<'t>) -> Option<Happened<'t>> {
         let twice = self.anchor.is_some() && value.anchor.is_some()
             || self.tag.is_some() && value.tag.is_some()
@@ -475,7 +473,7 @@ fn no_colon(at: usize) -> Mistake {
         .help("write `key: value`, or indent the line under the value it belongs to")
 }
 
-/// Something that begins a block, or follows a value, in the middle of a line or too far to the right.
+/// The mistake of a block, or of text after a value, in the middle of a line or too far to the right.
 fn misplaced(sign: Sign, at: usize) -> Mistake {
     match sign {
         Sign::Colon => Mistake::new(at, "a mapping cannot begin here")

@@ -1,6 +1,6 @@
-//! A place in a text that knows its line and column, and what stands there.
+//! A cursor in a text that knows its line and column.
 
-/// Where something stands. Columns are counted in characters.
+/// A place. Columns are counted in characters.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Mark {
     /// In bytes.
@@ -22,7 +22,7 @@ impl<'t> Cursor<'t> {
         Self { text, mark: Mark { at: 0, index: 0, line: 0, column: 0 } }
     }
 
-    /// The byte that stands so many bytes from here.
+    /// The byte so many bytes ahead.
     pub(super) fn byte(&self, ahead: usize) -> Option<u8> {
         self.text.as_bytes().get(self.mark.at + ahead).copied()
     }
@@ -31,12 +31,12 @@ impl<'t> Cursor<'t> {
         self.byte(0)
     }
 
-    /// Whether this character stands here.
+    /// Whether this character is here.
     pub(super) fn stands(&self, character: char) -> bool {
         self.text[self.mark.at..].starts_with(character)
     }
 
-    /// The bytes of the line break that stands so many bytes from here; 0 if there is none.
+    /// The length of the line break so many bytes ahead; 0 if there is none.
     fn break_length(&self, ahead: usize) -> usize {
         let rest = &self.text.as_bytes()[(self.mark.at + ahead).min(self.text.len())..];
         match rest {
@@ -63,7 +63,7 @@ impl<'t> Cursor<'t> {
         matches!(self.byte(ahead), Some(b' ' | b'\t')) || self.is_break_or_end(ahead)
     }
 
-    /// Goes over one character.
+    /// Skips one character.
     pub(super) fn skip(&mut self) {
         let width = match self.first() {
             Some(0x80..) => self.text[self.mark.at..].chars().next().map_or(0, char::len_utf8),
@@ -74,14 +74,14 @@ impl<'t> Cursor<'t> {
         self.mark.column += 1;
     }
 
-    /// Goes over the rest of the line, its break not included.
+    /// Skips the rest of the line, but not its line break.
     pub(super) fn skip_line_content(&mut self) {
         while !self.is_break_or_end(0) {
             self.skip();
         }
     }
 
-    /// Goes over a line break, if there is one.
+    /// Skips a line break, if there is one.
     pub(super) fn skip_break(&mut self) -> bool {
         let length = self.break_length(0);
         if length > 0 {
@@ -93,7 +93,7 @@ impl<'t> Cursor<'t> {
         length > 0
     }
 
-    /// Goes over a line break and returns what a scalar has of it: a line feed, but U+2028 and U+2029 stay.
+    /// Skips a line break and returns it as a scalar gets it: a line feed, but U+2028 and U+2029 stay.
     pub(super) fn take_break(&mut self) -> &'t str {
         let rest = &self.text[self.mark.at..];
         let found = match self.break_length(0) {
@@ -105,14 +105,14 @@ impl<'t> Cursor<'t> {
         found
     }
 
-    /// The `---` or `...` that begins this line.
+    /// The `---` or `...` at the start of this line.
     pub(super) fn marker(&self) -> Option<&'t str> {
         let marker = self.text.get(self.mark.at..self.mark.at + 3)?;
         let is_marker = matches!(marker, "---" | "...");
         (is_marker && self.mark.column == 0 && self.is_blank_or_end(3)).then_some(marker)
     }
 
-    /// Goes over that marker, if it stands here.
+    /// Skips that marker, if it is here.
     pub(in super::super) fn skip_marker(&mut self, marker: &str) -> bool {
         let found = self.marker() == Some(marker);
         (0..3).filter(|_| found).for_each(|_| self.skip());
@@ -120,7 +120,7 @@ impl<'t> Cursor<'t> {
     }
 }
 
-/// What stands between two words of a scalar: the blanks as they are, or line breaks, which fold.
+/// The gap between two words of a scalar: blanks as they are, or line breaks, which fold.
 #[derive(Default)]
 pub(super) struct Gap {
     blanks: String,
@@ -130,7 +130,7 @@ pub(super) struct Gap {
 }
 
 impl Gap {
-    /// Goes over a blank or a line break that stands here.
+    /// Takes a blank or a line break that is here.
     pub(super) fn take(&mut self, cursor: &mut Cursor<'_>) {
         if cursor.is_blank() {
             if !self.broken {
@@ -153,7 +153,7 @@ impl Gap {
         }
     }
 
-    /// Appends what the gap is in the scalar, and empties it.
+    /// Appends the gap as the scalar gets it, and empties it.
     pub(super) fn join(&mut self, text: &mut String) {
         if !self.broken {
             text.push_str(&self.blanks);

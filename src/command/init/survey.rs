@@ -1,4 +1,5 @@
-//! What the manifests of a folder show: a namespace for the baseline, the folder that holds it, a Gateway.
+//! What the manifests of a folder suggest for a first previews.yaml: the baseline's namespace, the folder that holds
+//! it, a Gateway.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,15 +12,16 @@ use crate::read::{built_upon, open_baseline, parse_baseline, source_root};
 use crate::validate::{is_dns_label, is_dns_subdomain};
 use crate::yaml::Node;
 
-/// What the name of a build begins with.
+/// The prefix of the names of builds.
 const BUILD: &str = "kustomize build ";
 
-/// What was found, without what kustomizations of the folder build upon: a base is part of its overlays.
+/// The objects of a folder, without those of kustomizations that others of the folder build upon: a base is part of
+/// its overlays.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct Survey {
     /// The Services of each namespace.
     services: BTreeMap<String, BTreeSet<String>>,
-    /// The folders of the objects of each namespace, with the Services of it that each holds.
+    /// For each namespace the folders with objects of it, and the Services in each.
     folders: BTreeMap<String, BTreeMap<PathBuf, BTreeSet<String>>>,
     pub(super) gateway: Option<Listener>,
 }
@@ -32,11 +34,11 @@ pub(super) struct Listener {
     pub(super) domain: String,
 }
 
-impl Found {
+impl Survey {
     pub(super) fn in_folder(folder: &Path) -> Self {
-        let mut found = Self::default();
+        let mut survey = Self::default();
         if !folder.is_dir() {
-            return found;
+            return survey;
         }
         let (objects, sources, _) = read(folder);
         let folders = objects.iter().map(|object| {
@@ -50,10 +52,10 @@ impl Found {
         let bases = bases(folders.iter().flatten().collect(), folder);
         for (object, folder) in objects.iter().zip(&folders) {
             if !folder.as_ref().is_some_and(|folder| bases.contains(folder)) {
-                found.add(object, folder.clone());
+                survey.add(object, folder.clone());
             }
         }
-        found
+        survey
     }
 
     fn add(&mut self, object: &Object, folder: Option<PathBuf>) {
@@ -62,7 +64,7 @@ impl Found {
         }
         let namespace = match object.is("", "Namespace") {
             true => object.id.name.to_string(),
-            // What is of no namespace is of no baseline more than of another.
+            // A cluster-scoped object belongs to no namespace more than to another.
             false if is_cluster_scoped(&object.id.group, &object.id.kind) => return,
             false => object.id.namespace.to_string(),
         };
@@ -77,8 +79,8 @@ impl Found {
         }
     }
 
-    /// The namespace with the most Services that says so. Of several it is not that of production, beside which
-    /// nobody runs previews, and then the first.
+    /// The namespace with the most Services. Of several, one that does not look like production, where nobody runs
+    /// previews; then the first.
     pub(super) fn namespace(&self) -> Option<&str> {
         let named = self.services.iter().filter(|(name, _)| is_dns_label(name));
         let most =
@@ -86,7 +88,7 @@ impl Found {
         Some(most.0)
     }
 
-    /// The Services of a namespace, or else those that say none.
+    /// The Services of a namespace, or else those without a namespace.
     pub(super) fn services_of(&self, namespace: &str) -> Option<&BTreeSet<String>> {
         self.services.get(namespace).or_else(|| self.services.get(""))
     }
@@ -97,7 +99,7 @@ impl Found {
         names.filter(|name| is_dns_label(name) && *name != namespace).collect()
     }
 
-    /// The smallest folder that holds what is in this namespace, or says none.
+    /// The innermost folder that holds all objects of this namespace, or without one.
     pub(super) fn folder_of(&self, namespace: &str) -> Option<PathBuf> {
         let names = [namespace, ""].into_iter().filter_map(|name| self.folders.get(name));
         let mut folders = names.flat_map(BTreeMap::keys);
@@ -108,7 +110,7 @@ impl Found {
         }))
     }
 
-    /// The folders each of which holds all Services of this namespace: overlays for several clusters. That of
+    /// The folders that each hold all Services of this namespace, such as overlays for several clusters. That of
     /// production comes last.
     pub(super) fn whole_folders_of(&self, namespace: &str) -> Vec<&Path> {
         let (Some(all), Some(folders)) =
@@ -125,7 +127,7 @@ impl Found {
     }
 }
 
-/// Those of the folders that a kustomization in another one builds upon.
+/// The folders that a kustomization of another folder builds upon.
 fn bases<'f>(folders: BTreeSet<&'f PathBuf>, around: &Path) -> BTreeSet<&'f PathBuf> {
     let root = source_root(&around.join("previews.yaml"));
     let built: BTreeSet<PathBuf> =
@@ -151,7 +153,7 @@ pub(super) fn fault(folder: &Path, namespace: &str) -> Option<String> {
     Some(format!("it holds {} {} twice", twice.id.kind, twice.id.name))
 }
 
-/// The objects of a folder, and what was found while it was read.
+/// The objects of a folder, and the findings of reading it.
 fn read(folder: &Path) -> (Vec<Object>, Sources, Report) {
     let (mut sources, mut report) = (Sources::default(), Report::default());
     let budget = InputLimits::default();

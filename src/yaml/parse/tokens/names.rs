@@ -1,16 +1,16 @@
 //! Anchors, aliases and tags.
 
-use super::{Mistake, Read, Tag, Words};
+use super::{Mistake, Read, Tag, Tokens};
 
-/// The types of YAML itself, where a tag is written out.
+/// The prefix of the types of YAML itself, if a tag is written out.
 const CORE: &str = "tag:yaml.org,2002:";
 
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-impl<'t> Words<'t> {
-    /// Goes over bytes of one sort.
+impl<'t> Tokens<'t> {
+    /// Reads the bytes for which `is` holds.
     fn run(&mut self, is: impl Fn(u8) -> bool) -> &'t str {
         let from = self.cursor.mark.at;
         while self.cursor.first().is_some_and(&is) {

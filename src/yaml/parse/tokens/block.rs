@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{Mistake, Read, Scalar, Words};
+use super::{Mistake, Read, Scalar, Tokens};
 
-/// What becomes of the line breaks at the end.
+/// What happens to line breaks at the end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Chomping {
     Strip,
@@ -16,7 +16,7 @@ enum Chomping {
 #[derive(Clone, Copy)]
 struct Line<'t> {
     content: &'t str,
-    /// What a scalar has of its line break.
+    /// The line break as the scalar gets it.
     end: &'t str,
 }
 
@@ -25,13 +25,13 @@ impl Line<'_> {
         self.content.is_empty()
     }
 
-    /// A line that begins with a blank is not folded with those around it.
+    /// Whether it begins with a blank. Such a line is not folded with its neighbours.
     fn is_indented(self) -> bool {
         self.content.starts_with([' ', '\t'])
     }
 }
 
-impl<'t> Words<'t> {
+impl<'t> Tokens<'t> {
     pub(super) fn block_scalar(&mut self, literal: bool) -> Read<Scalar<'t>> {
         let start = self.at();
         self.cursor.skip();
@@ -39,12 +39,11 @@ impl<'t> Words<'t> {
         let (lines, start) = self.lines(digit.map(|digit| self.indent.max(0) + digit))?;
         self.fresh = true;
         let text = Cow::Owned(joined(&lines, literal, chomping));
-        // Its place is its content, up to what follows.
+        // Its place extends to what follows it.
         Ok(Scalar { text, plain: false, start, end: self.at() })
     }
 
-    /// What follows `|` or `>` on its line: how the end is treated, and by how many columns the text
-    /// is indented.
+    /// Reads the header after `|` or `>`: how the end is treated, and by how many columns the text is indented.
     fn header(&mut self, start: usize) -> Read<(Chomping, Option<isize>)> {
         let from = self.at();
         while matches!(self.cursor.first(), Some(b'+' | b'-' | b'1'..=b'9')) {
@@ -71,9 +70,8 @@ impl<'t> Words<'t> {
         Ok((chomping.unwrap_or(Chomping::Clip), digit))
     }
 
-    /// The lines that are indented so far, and where the first of them begins that is not empty. Where the
-    /// indentation is not given, it is that of the first line with content, or of an empty one in front of
-    /// it that is longer.
+    /// Reads the lines that are indented so far. Also returns where the first line with content begins. Without a
+    /// given indentation, it is that of the first line with content, or of a longer empty line before it.
     fn lines(&mut self, mut indent: Option<isize>) -> Read<(Vec<Line<'t>>, usize)> {
         let (mut lines, mut widest, mut first) = (Vec::new(), 0, None);
         loop {

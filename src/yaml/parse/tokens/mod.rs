@@ -1,9 +1,9 @@
-//! What a document is written with: blanks, comments, scalars, anchors and tags. Where they stand and what
-//! they belong to is decided in `events.rs`.
+//! Cuts a document into tokens: blanks, comments, scalars, anchors and tags. What they belong to is decided in
+//! `events`.
 //!
-//! YAML 1.2 and the readers in kubectl and kustomize differ in what ends a plain scalar in brackets, where a
-//! comment or a tab may stand, and which characters break a line. What counts is the value that reaches
-//! a cluster, so words end where those readers end them; the tests compare the two.
+//! YAML 1.2 and the readers in kubectl and kustomize differ in what ends a plain scalar in brackets, where a comment
+//! or a tab may be, and which characters break a line. What counts is the value that reaches a cluster, so tokens end
+//! where they end for those readers. Tests compare the two.
 
 mod block;
 mod cursor;
@@ -14,10 +14,10 @@ use std::borrow::Cow;
 
 pub(super) use cursor::Cursor;
 
-/// A mistake, and what to do about it.
+/// A mistake and its remedy.
 #[derive(Debug)]
 pub(super) struct Mistake {
-    /// The byte at which it is found.
+    /// The byte where it was found.
     pub(super) at: usize,
     pub(super) problem: &'static str,
     pub(super) help: &'static str,
@@ -54,11 +54,11 @@ pub(super) enum Tag<'t> {
     Bare,
     /// `!!name`: a type of YAML itself.
     Core(&'t str),
-    /// Any other: what a program means by it.
+    /// Any other: a program defines its meaning.
     Own(&'t str),
 }
 
-/// A scalar and the bytes it is made of.
+/// A scalar and its bytes.
 #[derive(Debug)]
 pub(super) struct Scalar<'t> {
     pub(super) text: Cow<'t, str>,
@@ -67,7 +67,7 @@ pub(super) struct Scalar<'t> {
     pub(super) end: usize,
 }
 
-/// What stands at a place, as far as it decides what is built there.
+/// The token at a place, as far as it decides what is built there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sign {
     /// The end of the text, or a line of `---` or `...`.
@@ -86,20 +86,20 @@ pub(super) enum Sign {
     Scalar,
 }
 
-/// The words of one document, read from its start to its end.
-pub(super) struct Words<'t> {
+/// The tokens of one document, read from start to end.
+pub(super) struct Tokens<'t> {
     pub(super) cursor: Cursor<'t>,
-    /// The column of the innermost block; -1 outside of all blocks. Lines of a value stand right of it.
+    /// The column of the innermost block; -1 outside of all blocks. Lines of a value are to the right of it.
     pub(super) indent: isize,
-    /// Where the brackets that are open stand.
+    /// The places of open brackets.
     pub(super) brackets: Vec<usize>,
-    /// Only blanks and indicators stand in front of this place on its line: a block can begin here.
+    /// Whether only blanks and indicators precede this place on its line, so that a block can begin here.
     pub(super) fresh: bool,
-    /// Whether it is JSON, once somebody has asked.
+    /// Whether it is JSON, computed when first needed.
     json: Option<bool>,
 }
 
-impl<'t> Words<'t> {
+impl<'t> Tokens<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         Self {
             cursor: Cursor::new(text),
@@ -119,14 +119,14 @@ impl<'t> Words<'t> {
         !self.brackets.is_empty()
     }
 
-    /// Goes over blanks, comments and line breaks, and says what stands behind them.
+    /// Skips blanks, comments and line breaks, and returns the token behind them.
     pub(super) fn next(&mut self) -> Read<Sign> {
         loop {
             if self.cursor.mark.column == 0 && self.cursor.stands('\u{feff}') {
                 let problem = "a byte order mark stands in the middle of a document";
                 return Err(Mistake::new(self.at(), problem).help("remove it"));
             }
-            // A tab indents nothing: outside of brackets it is a blank only behind a word.
+            // A tab cannot indent: outside of brackets it counts as a blank only after a token on its line.
             self.blanks(self.in_flow() || !self.fresh);
             if self.cursor.first() == Some(b'#') {
                 self.cursor.skip_line_content();
@@ -138,7 +138,7 @@ impl<'t> Words<'t> {
         }
     }
 
-    /// Goes over the blanks that stand here.
+    /// Skips blanks.
     pub(super) fn blanks(&mut self, tabs: bool) {
         while self.cursor.first() == Some(b' ') || tabs && self.cursor.first() == Some(b'\t') {
             self.cursor.skip();
@@ -184,12 +184,12 @@ impl<'t> Words<'t> {
         })
     }
 
-    /// Goes over one character.
+    /// Skips one character.
     pub(super) fn indicator(&mut self) {
         self.cursor.skip();
     }
 
-    /// The scalar that begins here.
+    /// Reads the scalar that begins here.
     pub(super) fn scalar(&mut self) -> Read<Scalar<'t>> {
         match self.cursor.first() {
             Some(quote @ (b'\'' | b'"')) => self.quoted(quote),
@@ -198,7 +198,7 @@ impl<'t> Words<'t> {
         }
     }
 
-    /// Whether kubectl reads this document as JSON, which has escapes that YAML has not.
+    /// Whether kubectl reads this document as JSON, which has escapes that YAML does not have.
     fn is_json(&mut self) -> bool {
         let text = self.cursor.text;
         let begins = text.trim_start().starts_with('{');

@@ -1,17 +1,16 @@
-//! Which lists of Kubernetes' own kinds are merged by a key, and by which.
+//! The keys by which lists in Kubernetes' own kinds are merged.
 //!
-//! From the `patchMergeKey` tags of `k8s.io/api` (v1.34), with the second key of
-//! `x-kubernetes-list-map-keys` where kustomize uses it too. Every other list is replaced as a
-//! whole, and so are all lists of custom resources: nobody here knows their schema, and kustomize
-//! does the same.
+//! From the `patchMergeKey` tags of `k8s.io/api` (v1.34), with the second key of `x-kubernetes-list-map-keys` if
+//! kustomize uses it too. Every other list is replaced as a whole. So are all lists of custom resources: nobody here
+//! knows their schema, and kustomize does the same.
 
 use crate::kube::kinds;
 use crate::yaml::Node;
 
-/// A part of an object whose fields this module knows.
+/// A part of an object, which decides the merge keys of its lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
-    /// No list below is merged.
+pub(super) enum MergeKeys {
+    /// A part in which no list is merged.
     Other,
     Core,
     Controller,
@@ -49,8 +48,8 @@ pub(super) enum Merge {
     Set,
 }
 
-impl Shape {
-    /// The shape of a whole object.
+impl MergeKeys {
+    /// The merge keys of a whole object.
     pub(super) fn of(object: &Node) -> Self {
         let api_version = object.text_at(&["apiVersion"]).unwrap_or_default();
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
@@ -69,7 +68,7 @@ impl Shape {
         }
     }
 
-    /// The shape behind a key; for a list, that of its items.
+    /// The merge keys behind a field; for a list, those of its items.
     pub(super) fn below(self, key: &str) -> Self {
         match (self, key) {
             (Self::Other, _) => Self::Other,

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::cursor::Gap;
-use super::{Mistake, Read, Scalar, Words};
+use super::{Mistake, Read, Scalar, Tokens};
 
-impl<'t> Words<'t> {
+impl<'t> Tokens<'t> {
     pub(super) fn quoted(&mut self, quote: u8) -> Read<Scalar<'t>> {
         let start = self.at();
         self.fresh = false;
@@ -26,7 +26,7 @@ impl<'t> Words<'t> {
             gap.join(&mut text);
             if byte == b'\\' && quote == b'"' {
                 if self.cursor.is_break(1) {
-                    // The break is escaped: the lines are one.
+                    // An escaped line break joins the lines.
                     self.cursor.skip();
                     self.cursor.skip_break();
                     gap.broken = true;
@@ -52,8 +52,7 @@ impl<'t> Words<'t> {
         text.push_str(&self.cursor.text[from..self.cursor.mark.at]);
     }
 
-    /// A backslash and what it stands for. See <https://yaml.org/spec/1.1/#id872840>; `\'` and `\/` are
-    /// not in there.
+    /// Reads an escape. See <https://yaml.org/spec/1.1/#id872840>, which lacks `\'` and `\/`.
     fn escape(&mut self) -> Read<char> {
         let at = self.cursor.mark.at;
         let wrong = |help| {
@@ -91,7 +90,7 @@ impl<'t> Words<'t> {
             return Ok(simple);
         }
         let mut code = self.hexadecimal(length).ok_or_else(|| wrong("write all its digits"))?;
-        // Half of a character: in JSON the other half follows.
+        // A surrogate: in JSON its other half follows.
         if (0xD800..0xDC00).contains(&code)
             && self.is_json()
             && self.cursor.byte(0) == Some(b'\\')
@@ -115,7 +114,7 @@ impl<'t> Words<'t> {
         Some(code)
     }
 
-    /// A plain scalar, and the blanks and line breaks behind it. It goes on in lines that stand right of its
+    /// Reads a plain scalar, and the blanks and line breaks after it. It continues on lines to the right of its
     /// block.
     pub(super) fn plain(&mut self) -> Read<Scalar<'t>> {
         let start = self.at();
@@ -146,8 +145,8 @@ impl<'t> Words<'t> {
         Ok(Scalar { text: Cow::Owned(text), plain: true, start, end })
     }
 
-    /// Whether the character that stands here ends a plain scalar. A colon does only before a blank, in
-    /// brackets too; there a `?` does.
+    /// Whether the character here ends a plain scalar. A colon does only before a blank, in brackets too; in brackets
+    /// a `?` does.
     fn ends_plain(&self) -> bool {
         match self.cursor.first() {
             Some(b':') => self.cursor.is_blank_or_end(1),
