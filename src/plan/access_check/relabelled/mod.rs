@@ -73,18 +73,19 @@ pub(super) fn check<'p, 'a>(
     report.extend(all.filter(|one| said.insert((one.code.id, one.message.clone()))));
 }
 
+/// Copies of one original, each with its preview, in the order in which these are written.
+type Copies<'p, 'a> = Vec<(&'p Environment<'a>, &'p Copied<'a>)>;
+
 /// Copies that have the same patches.
 struct Patched<'p, 'a> {
-    /// Each with its preview, in the order in which these are written.
-    copies: Vec<(&'p Environment<'a>, &'p Copied<'a>)>,
+    copies: Copies<'p, 'a>,
     /// What the first of them is.
     body: Node,
 }
 
 /// The patched workloads. What patches make of an original is found once, however many previews write them.
 fn patched<'p, 'a>(plan: &'p Plan<'a>) -> Vec<Patched<'p, 'a>> {
-    let mut all: BTreeMap<(usize, SmallVec<[&str; 4]>), Vec<(&Environment<'a>, &Copied<'a>)>> =
-        BTreeMap::new();
+    let mut all: BTreeMap<(usize, SmallVec<[&str; 4]>), Copies<'p, 'a>> = BTreeMap::new();
     for env in &plan.environments {
         for copy in &env.copies {
             let Body::Changed(changes) = &copy.body else { continue };
