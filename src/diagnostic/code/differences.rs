@@ -59,7 +59,8 @@ codes! {
          added for previews means namespaces that begin with their prefix: where a namespace of somebody else does\n\
          so too, its pods would be let in. A patch that changes labels of a copy's pods may take the copy out of a\n\
          policy (AuthorizationPolicy, PeerAuthentication, RequestAuthentication, NetworkPolicy), or make it one of those\n\
-         that a NetworkPolicy lets in: then this finding names what the copy would gain.";
+         that a NetworkPolicy lets in: then this finding names what the copy would gain. So does one that gives its pods\n\
+         the account of others.";
     ACCESS_NARROWED = "access-narrowed", Warning, "with previews somebody may not call what they might before",
         "Before anything is written it is tried, for every account of the input and every kind of call that the\n\
          AuthorizationPolicies tell apart, who may call each service of the baseline and each copy of it. The finding\n\
