@@ -42,7 +42,7 @@ pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, account: &I
             binding.id,
             rights(binding)
         );
-        needs.found.push(not_copied(binding, message));
+        needs.findings.push(not_copied(binding, message));
     }
     for binding in finder.bindings.elsewhere_of_group(home) {
         let message = format!(
@@ -50,11 +50,11 @@ pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, account: &I
             binding.id,
             rights(binding)
         );
-        needs.found.push(not_copied(binding, message));
+        needs.findings.push(not_copied(binding, message));
     }
 }
 
-/// What a binding gives: `the rights of ClusterRole view`.
+/// The rights that a binding gives, in words: `the rights of ClusterRole view`.
 fn rights(binding: &Object) -> String {
     let role = |key| binding.node.text_at(&["roleRef", key]).unwrap_or_default();
     let there = match binding.id.namespace.as_str() {
@@ -77,12 +77,12 @@ type Account<'a> = (&'a str, &'a str);
 #[derive(Debug, Default)]
 pub(super) struct Bindings<'a> {
     named: BTreeMap<Account<'a>, Vec<&'a Object>>,
-    /// Those that name a group, which may include every account, by their namespace.
+    /// Bindings of groups, which may include every account, by namespace.
     of_groups: BTreeMap<&'a str, Vec<&'a Object>>,
     /// Those for the whole cluster, and in other namespaces.
     elsewhere: BTreeMap<Account<'a>, Vec<&'a Object>>,
-    /// Those of them that name the group of a namespace's accounts, by that namespace. What the group of all
-    /// accounts, or of all users, may do, a preview's may as well.
+    /// Of these, the ones for the group of a namespace's accounts, by that namespace. What the groups of all accounts
+    /// or all users may do, those of previews may as well.
     elsewhere_of_group: BTreeMap<&'a str, Vec<&'a Object>>,
 }
 

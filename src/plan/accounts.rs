@@ -1,5 +1,5 @@
-//! Objects that give something to a ServiceAccount by its full name. A copy of the account, in another namespace, does
-//! not have it. Bindings of Roles are read in `access`.
+//! Finds objects that grant something to a ServiceAccount by its full name. A copy of the account, in another
+//! namespace, does not get it. Bindings of Roles are handled in `access`.
 
 use std::collections::BTreeMap;
 

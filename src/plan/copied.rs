@@ -1,4 +1,4 @@
-//! What is copied into any preview, for what is said once of all of them.
+//! The objects that any preview copies, for findings that are reported once for all previews.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ impl<'a, 'p> Copies<'a, 'p> {
         &self.originals
     }
 
-    /// Whether what is true of an original is true of any of its copies: a patch may have mended it.
+    /// Whether something that holds for an original still holds for some copy: a patch may have corrected it.
     pub(super) fn keep(&self, original: &Object, holds: impl Fn(&Node) -> bool) -> bool {
         let Some(patched) = self.patched.get(&original.number) else { return true };
         patched.iter().any(|copy| holds(&copy.node()))

@@ -13,7 +13,7 @@ use crate::spec::{Config, Preview};
 use crate::yaml::Node;
 use crate::yaml::scalar::is_safe_plain;
 
-/// What one preview consists of.
+/// The plan of one preview: its namespaces, copies and aliases.
 #[derive(Debug, Clone)]
 pub struct Environment<'a> {
     /// What the user wrote.
@@ -24,7 +24,7 @@ pub struct Environment<'a> {
     pub name: &'a str,
     /// Its namespaces, in the order of those of the baseline.
     pub rooms: Vec<Room<'a>>,
-    /// The namespace of the baseline that has the first service it names: suites run in the room of that.
+    /// The namespace of the baseline with the first service that the preview names. Suites run in the room for it.
     pub first: &'a str,
     /// The domain of the cluster.
     pub domain: &'a str,
@@ -32,8 +32,8 @@ pub struct Environment<'a> {
     pub affected: BTreeSet<ServiceName<'a>>,
     /// Copies, in the order of identity, still in the baseline's namespace.
     pub copies: Vec<Copied<'a>>,
-    /// Names that must lead to the baseline, in order, each once; with `dependencies: all` those alone
-    /// that are no services of the input.
+    /// Names that must lead to the baseline, sorted and unique. With `dependencies: all`, only those that are not
+    /// services of the input.
     pub aliases: Vec<Alias<'a>>,
 }
 
@@ -44,9 +44,9 @@ pub struct Room<'a> {
     pub baseline: &'a str,
     /// Its name.
     pub namespace: String,
-    /// Other namespaces whose hosts are declared; with `dependencies: found` also those that texts name.
+    /// Other namespaces with declared hosts; with `dependencies: found` also those that texts name.
     pub other_namespaces: BTreeSet<String>,
-    /// The baseline's own Sidecar for all pods is among the copies.
+    /// Whether the baseline's Sidecar for all pods is among the copies.
     pub keeps_sidecar: bool,
 }
 
@@ -55,7 +55,7 @@ pub struct Room<'a> {
 pub enum Alias<'a> {
     /// Of an unaffected service.
     Service(&'a Service<'a>),
-    /// Of a service that is declared, or that something of the input makes, and that is not in the input itself.
+    /// Of a service that is declared, or that an object of the input makes, and that is not in the input itself.
     Declared(ServiceName<'a>),
 }
 
@@ -74,15 +74,15 @@ impl<'a> Alias<'a> {
 pub struct Copied<'a> {
     /// The object of the baseline.
     pub original: &'a Object,
-    /// The namespace of the baseline into whose room it is copied: its own, but for what holds for all namespaces.
+    /// The namespace of the baseline whose room it is copied into: its own, unless it applies to all namespaces.
     pub home: &'a str,
-    /// What becomes of its body.
+    /// Its body.
     pub body: Body<'a>,
     /// The services it is copied for, by the name the user knows.
     pub owners: Owners<'a>,
 }
 
-/// Names of services, in order, each once.
+/// Names of services, sorted and unique.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Owners<'a>(Few<ServiceName<'a>>);
 
@@ -165,8 +165,8 @@ impl<'a> Environment<'a> {
         env
     }
 
-    /// Whether [marks](crate::yaml::mark) can stand for its name and namespaces: each is quoted exactly where a
-    /// word of letters is. One that begins with a digit, or that is a boolean by itself, is not.
+    /// Whether [marks](crate::yaml::mark) can replace its name and namespaces: each must be quoted exactly where
+    /// letters are. A name that begins with a digit, or that is a boolean, is not.
     pub(crate) fn takes_marks(&self) -> bool {
         let is_word =
             |name: &str| is_safe_plain(name) && name.starts_with(|c: char| c.is_ascii_alphabetic());

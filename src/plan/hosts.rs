@@ -14,7 +14,7 @@ use crate::kube::decoded;
 use crate::model::{Catalog, Service, ServiceName, pod_spec};
 use crate::yaml::{Data, Node};
 
-/// What a word means as a host in a namespace of the baseline.
+/// The meaning of a word as a host in a namespace of the baseline.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Host<'a> {
     /// A service of the namespace, by its short name.
@@ -35,8 +35,8 @@ pub(super) enum Host<'a> {
 }
 
 impl<'a> Host<'a> {
-    /// What a word means to a pod of the namespace `home`; none where it is no host of the cluster. A word of two
-    /// labels that names nothing known names a namespace if it `is_host`.
+    /// Resolves a word for a pod of the namespace `home`; `None` if it is not a host in the cluster. An unknown word
+    /// of two labels names a namespace if it `is_host`.
     pub(super) fn of(
         catalog: &'a Catalog<'a>,
         namespaces: &BTreeSet<&str>,
@@ -91,7 +91,7 @@ pub(super) struct Word<'w> {
     pub(super) is_secret: bool,
 }
 
-/// Hands over every word of a workload, ConfigMap or Secret that could be a host name.
+/// Calls `take` with each word of a workload, ConfigMap or Secret that could be a host name.
 pub(super) fn find(body: &Node, mut take: impl FnMut(Word<'_>, Place)) {
     let Some(pod) = pod_spec(body) else {
         let data = |field| body.get(field).map(Node::entries).unwrap_or_default().iter();
@@ -138,7 +138,7 @@ fn words_of(node: &Node, take: &mut impl FnMut(Word<'_>, Place)) {
     }
 }
 
-/// Hands over every word of a text that could be a host name.
+/// Calls `take` with each word of a text that could be a host name.
 pub(super) fn words(text: &str, is_secret: bool, mut take: impl FnMut(Word<'_>)) {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
     let mut rest = text;
@@ -155,8 +155,8 @@ pub(super) fn words(text: &str, is_secret: bool, mut take: impl FnMut(Word<'_>))
     }
 }
 
-/// Whether a word between these texts stands where hosts do. A Secret must say so: what else it holds
-/// could be a password, and would be written into a Sidecar.
+/// Whether a word is where a host is written, judging by the text around it. In a Secret this must be certain: other
+/// words could be passwords, and would be written into a Sidecar.
 fn stands_as_host(before: &str, behind: &str, is_secret: bool) -> bool {
     let in_url = before.ends_with("//") || before.ends_with('@');
     if is_secret {

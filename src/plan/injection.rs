@@ -1,7 +1,7 @@
-//! Whether pods of previews get the sidecar without which nothing in a preview is routed.
+//! Checks that pods of previews get the sidecar that routing in a preview needs.
 //!
 //! Previews have the labels of the baseline's Namespace, and the webhooks of Istio's
-//! `istio-discovery/templates/mutatingwebhook.yaml` say what these mean. A label that is a variable of Flux says
+//! `istio-discovery/templates/mutatingwebhook.yaml` define their meaning. A label with a variable of Flux means
 //! nothing before it is substituted.
 //! See <https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/>.
 

@@ -1,4 +1,5 @@
-//! What copies need and cannot have: one word for each object, however many need it and however many previews do.
+//! Findings about objects that copies need and cannot have: one for each object, however many copies and previews
+//! need it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,9 +9,9 @@ use crate::kube::makers::{self, Certainty, Made};
 use crate::kube::{Id, Object, names};
 use crate::model::{Catalog, ServiceName};
 
-/// So many places are shown, and so many that need an object are named.
+/// How many places are shown, and how many objects that need something are named.
 const SHOWN: usize = 5;
-/// Of so many missing objects the makers are looked up.
+/// For how many missing objects the makers are looked up.
 const LOOKED_UP: usize = 100;
 
 /// Something that a copy needs and cannot have.
@@ -23,7 +24,7 @@ pub(super) struct Lack<'a> {
     pub(super) place: Place,
 }
 
-/// What cannot be had.
+/// What is lacking.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum What<'a> {
     /// An object that is not in the input.
@@ -62,7 +63,7 @@ impl PartialEq for ByNumber<'_> {
 
 impl Eq for ByNumber<'_> {}
 
-/// All that is lacking, with those that need it.
+/// Everything that is lacking, with those that need it.
 #[derive(Debug, Default)]
 pub(super) struct Lacks<'a>(BTreeMap<What<'a>, Need<'a>>);
 
@@ -93,7 +94,7 @@ impl<'a> Lacks<'a> {
         self.0.is_empty()
     }
 
-    /// A finding for each. Who makes what is missing is looked up among `makers`, and not for thousands.
+    /// One finding for each. Probable makers are looked up among `makers`, but not for thousands.
     pub(super) fn findings(
         &self,
         catalog: &Catalog<'_>,

@@ -1,5 +1,5 @@
-//! Whether the pods of previews, and those that call them, are in the mesh that leads requests to copies, and whether
-//! that is the mesh which spec.routing.dataPlane says.
+//! Checks that the pods of previews, and those that call them, are in the mesh that routes requests to copies, and
+//! that this is the mesh in spec.routing.dataPlane.
 
 use super::injection::{self, all_ask, missing};
 use super::{Plan, callers};

@@ -1,5 +1,5 @@
-//! What an object of the baseline needs beside it in a preview. It is found once, however many previews copy the
-//! object.
+//! Finds what an object of the baseline needs in a preview: other objects, accounts, hosts. It is found once per
+//! object, however many previews copy it.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,23 +35,23 @@ pub(super) struct Needs<'a> {
     pub(super) hosts: Vec<Host<'a>>,
     /// The namespace whose ServiceAccount `default` it needs, which is not in the input and yet may have rights.
     pub(super) unwritten_account: Option<&'a str>,
-    /// What else is to be said.
-    pub(super) found: Vec<Diagnostic>,
+    /// Other findings.
+    pub(super) findings: Vec<Diagnostic>,
 }
 
 impl Needs<'_> {
     /// Whether something of it is reported with a place.
     fn has_places(&self) -> bool {
         let is_pod = |host: &Host<'_>| matches!(host, Host::Pod { .. });
-        !self.found.is_empty() || !self.lacks.is_empty() || self.hosts.iter().any(is_pod)
+        !self.findings.is_empty() || !self.lacks.is_empty() || self.hosts.iter().any(is_pod)
     }
 }
 
-/// What is known of a changed object, whatever the values that previews give to it.
+/// The requirements of a changed object that hold for all values that previews give to it.
 #[derive(Debug)]
 struct Known<'a> {
     needs: Needs<'a>,
-    /// What is said of its patches.
+    /// The findings about its patches.
     verdict: Verdict,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct Finder<'a> {
     external_secrets: BTreeSet<&'a str>,
     external_config_maps: BTreeSet<&'a str>,
     monitors: Vec<&'a Object>,
-    /// The Sidecars that hold for pods of a namespace of the baseline.
+    /// The Sidecars that apply to pods of a namespace of the baseline.
     pub(super) sidecars: Vec<(&'a str, &'a Object)>,
     /// The policies that are copied with each object, by its number.
     pub(super) policies: Vec<Vec<&'a Object>>,
@@ -81,12 +81,12 @@ pub(super) struct Finder<'a> {
     /// they depend on values, or on places in patches.
     changed: Vec<OnceMap<Option<Known<'a>>>>,
     pub(super) judge: Judge<'a>,
-    /// Whether kustomize gave some object another name.
+    /// Whether kustomize renamed some object.
     has_renamed: bool,
     patches: OnceMap<Option<Arc<Patch<'a>>>>,
     /// What the copies of all previews lack.
     lacks: Mutex<Lacks<'a>>,
-    /// Of all patches.
+    /// The budget of all patches.
     pub(super) work: WorkBudget,
 }
 
@@ -147,7 +147,7 @@ impl<'a> Finder<'a> {
         );
     }
 
-    /// What an unchanged object of the baseline needs.
+    /// The requirements of an unchanged object of the baseline.
     pub(super) fn of(&self, object: &'a Object) -> &Needs<'a> {
         self.known[object.number].get_or_init(|| self.find(&object.id, &object.node))
     }
@@ -170,7 +170,7 @@ impl<'a> Finder<'a> {
         }))
     }
 
-    /// What an object of the baseline needs once it is changed, but for hosts that its variables name.
+    /// The requirements of a changed object of the baseline, without hosts in its variables.
     pub(super) fn of_changed(
         &self,
         object: &'a Object,
@@ -182,7 +182,7 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// What is said of the patches of an object; none where they do not fit, or it depends on values.
+    /// The findings about the patches of an object; `None` if they do not fit, or if they depend on values.
     pub(super) fn verdict(&self, object: &'a Object, changes: &Changes<'_>) -> Option<&Verdict> {
         self.known_of(object, changes).map(|known| &known.verdict)
     }
@@ -215,7 +215,7 @@ impl<'a> Finder<'a> {
         services.filter(|service| !service.selects(body)).map(|service| &service.object.id)
     }
 
-    /// Hands over the hosts that variables of changes name in a namespace of the baseline.
+    /// Calls `take` with each host in the variables of changes, for a namespace of the baseline.
     pub(super) fn hosts_of(
         &self,
         home: &str,
@@ -229,19 +229,19 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// A patch of this text, parsed, without a place; none where it is wrong.
+    /// Parses the text of a patch, without a place; `None` if it is wrong.
     pub(super) fn patch(&self, patch: &'a spec::Patch) -> Option<Arc<Patch<'a>>> {
         let key: SmallVec<[&str; 8]> = patch::cache_key(patch).collect();
         let parse = |all: &mut _| Patch::parse(patch, Place::default(), all).ok().map(Arc::new);
         self.patches.get(&key, || self.work.allow(parse)).clone()
     }
 
-    /// What a body needs under this identity.
+    /// The requirements of a body with this identity.
     pub(super) fn find(&self, id: &Id, body: &Node) -> Needs<'a> {
         let mut needs = Needs::default();
         if let Some(pod) = pod_spec(body) {
             for reference in references(pod) {
-                needs.found.extend(self.renamed(id, &reference));
+                needs.findings.extend(self.renamed(id, &reference));
                 self.need(&mut needs, id, reference);
             }
         }
@@ -251,7 +251,7 @@ impl<'a> Finder<'a> {
         storage::follow(&mut needs, id, body);
         bound::follow(self, &mut needs, id, body);
         secrets::follow(self, &mut needs, id, body);
-        needs.found.extend(secrets::encrypted(id, body));
+        needs.findings.extend(secrets::encrypted(id, body));
         let home = id.namespace.as_str();
         hosts::find(body, |word, place| needs.hosts.extend(self.host(home, word, place)));
         needs.hosts.sort();
@@ -261,8 +261,8 @@ impl<'a> Finder<'a> {
         needs
     }
 
-    /// The finding that a patch names an object as kustomize called another one before: when its build ends it
-    /// would take that for meant.
+    /// The finding that a patch uses an earlier name of another object: when its build ends, kustomize would take the
+    /// reference for that object.
     fn renamed(&self, id: &Id, reference: &Reference) -> Option<Diagnostic> {
         let (group, kind) = reference.referent.group_kind();
         let name = reference.name.as_str();
@@ -316,7 +316,7 @@ impl<'a> Finder<'a> {
             return;
         }
         if reference.referent == Referent::ServiceAccount && reference.name == "default" {
-            // Every namespace has it; only one that the baseline configures is worth copying.
+            // Every namespace has a `default`; it is copied only if the baseline configures it.
             let object = self.catalog.get(home, group, kind, "default");
             if object.is_none() {
                 let of_home = self.unwritten_accounts.get_key_value(home);
@@ -342,7 +342,8 @@ impl<'a> Finder<'a> {
         needs.lacks.push(lack(What::Missing(wanted)));
     }
 
-    /// Whether something of the input makes what is not in it, for copies as well; if so, that is copied or refused.
+    /// Whether an object of the input makes the missing one, for copies as well. If so, the maker is copied or the
+    /// copy refused.
     fn is_made(&self, needs: &mut Needs<'a>, referrer: &Id, wanted: &Id, place: Place) -> bool {
         for made in makers(self.makers.iter().copied(), wanted) {
             match made.way {
@@ -352,7 +353,7 @@ impl<'a> Finder<'a> {
                     referrer: referrer.clone(),
                     place,
                 }),
-                // A class that the same pods mount, and a Service that selects them, are copied anyhow.
+                // A class that the same pods mount, or a Service that selects them, is copied anyway.
                 Way::Mounted => {}
                 Way::Again if self.is_in_front(made.by, referrer) => {}
                 _ => continue,

@@ -1,5 +1,5 @@
-//! What `limits.quota` would refuse: the API server counts objects, and takes no pod that does not say how much it
-//! needs of what is limited.
+//! Reports what `limits.quota` would make the API server refuse: too many objects, and pods without requests for a
+//! resource that is limited.
 //! See <https://kubernetes.io/docs/concepts/policy/resource-quotas/#how-kubernetes-resourcequotas-work>.
 
 use std::collections::BTreeSet;

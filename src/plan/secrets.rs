@@ -1,4 +1,4 @@
-//! Secrets: what their makers need in a preview, and what SOPS has sealed.
+//! Secrets: what the objects that make them need in a preview, and which ones SOPS has encrypted.
 
 use smol_str::SmolStr;
 
@@ -70,23 +70,23 @@ enum Source {
 
 /// The sources below a part of an ExternalSecret: one store for all values or one for each, generators, and
 /// templates in ConfigMaps and Secrets.
-fn sources<'n>(node: &'n Node, found: &mut Vec<(Source, &'n Node)>) {
+fn sources<'n>(node: &'n Node, out: &mut Vec<(Source, &'n Node)>) {
     for (key, value) in node.entries() {
         match key.text.as_str() {
-            "secretStoreRef" | "storeRef" => found.push((Source::Store, value)),
-            "generatorRef" => found.push((Source::Generator, value)),
+            "secretStoreRef" | "storeRef" => out.push((Source::Store, value)),
+            "generatorRef" => out.push((Source::Generator, value)),
             "templateFrom" => {
                 for (key, referent) in
                     [("configMap", Referent::ConfigMap), ("secret", Referent::Secret)]
                 {
                     let templates = value.items().iter().filter_map(|item| item.get(key));
-                    found.extend(templates.map(|one| (Source::Template(referent), one)));
+                    out.extend(templates.map(|one| (Source::Template(referent), one)));
                 }
             }
-            _ => sources(value, found),
+            _ => sources(value, out),
         }
     }
-    node.items().iter().for_each(|item| sources(item, found));
+    node.items().iter().for_each(|item| sources(item, out));
 }
 
 fn source_of<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, source: Source, node: &Node) {
@@ -157,24 +157,24 @@ pub(super) fn adds_to(external: &Object, secret: &Id) -> bool {
 /// What a store or generator names to sign in: by convention below keys that end in `SecretRef`, or with a
 /// `key` of a Secret below `auth`; accounts are called `serviceAccountRef` or `serviceAccount`, and
 /// certificates of authorities stand in a `caProvider`.
-fn credentials<'n>(node: &'n Node, in_auth: bool, found: &mut Vec<(Referent, &'n Node)>) {
+fn credentials<'n>(node: &'n Node, in_auth: bool, out: &mut Vec<(Referent, &'n Node)>) {
     for (key, value) in node.entries() {
         let lower = key.text.to_ascii_lowercase();
         let is_named = value.get("name").is_some_and(|name| name.text().is_some());
         let is_secret = lower.ends_with("secretref") || in_auth && value.get("key").is_some();
         if lower == "caprovider" && is_named {
-            found.push(match value.text_at(&["type"]) {
+            out.push(match value.text_at(&["type"]) {
                 Some("ConfigMap") => (Referent::ConfigMap, value),
                 _ => (Referent::Secret, value),
             });
         } else if matches!(lower.as_str(), "serviceaccountref" | "serviceaccount") && is_named {
-            found.push((Referent::ServiceAccount, value));
+            out.push((Referent::ServiceAccount, value));
         } else if is_secret && is_named {
-            found.push((Referent::Secret, value));
+            out.push((Referent::Secret, value));
         } else {
             let in_auth = in_auth || lower.ends_with("auth") || lower.ends_with("secretref");
-            credentials(value, in_auth, found);
+            credentials(value, in_auth, out);
         }
     }
-    node.items().iter().for_each(|item| credentials(item, in_auth, found));
+    node.items().iter().for_each(|item| credentials(item, in_auth, out));
 }

@@ -1,5 +1,5 @@
-//! What a copy has in common with its original although nothing in the mesh tells the two apart: ports, folders and
-//! processes of a node, volumes of a network, addresses.
+//! Reports what a copy shares with its original outside the mesh: ports, folders and processes of a node, network
+//! volumes, addresses.
 
 use super::copied::Copies;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};

@@ -1,4 +1,4 @@
-//! The Sidecars of the baseline, which say what its pods can see: previews get the same.
+//! The Sidecars of the baseline, which limit what its pods know. Previews get the same limits.
 
 use crate::kube::Object;
 use crate::kube::istio::{GROUP, ROOT_NAMESPACE};

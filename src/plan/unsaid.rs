@@ -1,4 +1,4 @@
-//! Values that a copy would silently lack because nothing substitutes them.
+//! Reports values that a copy would silently lack because nothing substitutes their variables.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -13,7 +13,7 @@ use crate::model::route::Route;
 use crate::spec::Delivery;
 use crate::yaml::Node;
 
-/// Where the text of an object of the baseline stands in what we write.
+/// The output in which the text of an object of the baseline is written.
 enum Kept<'a> {
     /// In its copies.
     Copied,
@@ -25,7 +25,7 @@ enum Kept<'a> {
     Carried(Vec<&'a Node>),
 }
 
-/// Warns of variables that nothing is said to substitute, once for all previews of a plan. `originals` are what is copied.
+/// Warns of variables that nothing substitutes, once for all previews of a plan. `originals` are the copied objects.
 pub(super) fn check(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) {
     let config = plan.config;
     let is_function =

@@ -13,9 +13,9 @@ codes! {
     UNKNOWN_OWNER = "unknown-owner", Error, "a name in uses or with is not in the map",
         "`uses` names the modules and services that something is built from, `with` the services that it goes\n\
          into a preview with. A name that was renamed elsewhere would hide everything behind it.";
-    NO_REPOSITORY = "no-repository", Error, "git cannot say what was asked",
-        "`anabranch affected` is run in a checkout, and asks the program git. It passes on what git says: of\n\
-         a folder that somebody else owns, for instance, that `safe.directory` has to name it.";
+    NO_REPOSITORY = "no-repository", Error, "git cannot answer",
+        "`anabranch affected` needs a checkout and the program git, and shows git's own message. If somebody\n\
+         else owns the folder, for instance, git asks for it in `safe.directory`.";
     UNKNOWN_REVISION = "unknown-revision", Error, "a revision names no commit",
         "The clone does not have it: pipelines fetch one branch, often without history. Nothing is fetched\n\
          here; the remedy names the command. A range or a path is no revision.";
@@ -29,7 +29,7 @@ codes! {
          Files that nobody thought of are the commonest reason for an image that was not built. `unmapped:\n\
          all` and `unmapped: ignore` say otherwise for all of them.";
     UNMAPPED_ALLOWED = "unmapped-allowed", Note, "a path is in no list of the map, which allows it",
-        "The map says `unmapped: all` or `unmapped: ignore`. Which paths that was applied to is said.";
+        "The map says `unmapped: all` or `unmapped: ignore`. The finding lists the paths that this applied to.";
     UNUSED_GLOB = "unused-glob", Warning, "a glob of the map covers no tracked file",
         "A folder was renamed, or the glob has a slip of the pen. It would be silent for ever.\n\
          `anabranch affected --audit` makes it an error.";
@@ -42,10 +42,10 @@ codes! {
         "`anabranch affected` answers by the map that is checked out. With --head the change may end at a commit\n\
          whose map says something else, so services of it may be missing in the answer.";
     BASE_NOT_RENDERED = "base-not-rendered", Warning, "what a change is compared with cannot be rendered",
-        "`anabranch diff --base` renders both revisions. Where the files of the other one have errors, what it\n\
-         made is not known: everything is shown as added, so that a change that mends them can be reviewed.\n\
-         What the new findings are is then not known either.";
-    MISSING_EDGE = "missing-edge", Error, "a manifest uses what the map does not say",
+        "`anabranch diff --base` renders both revisions. If the files of the other one have errors, its output\n\
+         is unknown, and everything is shown as added, so that a change which corrects them can be reviewed. It\n\
+         is then unknown, too, which findings are new.";
+    MISSING_EDGE = "missing-edge", Error, "a manifest shows a use that the map lacks",
         "A Dockerfile copies a file, or a package names another, that belongs to another owner of the map, and\n\
          `uses` does not lead there. A change of that file would not build the image again.";
     MANIFEST_UNREAD = "manifest-unread", Warning, "a manifest says something that the audit cannot follow",

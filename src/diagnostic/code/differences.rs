@@ -54,19 +54,19 @@ codes! {
          a policy that would have more than 512 rules, or sources of a rule, have to be changed where they are: the\n\
          finding says how.";
     ACCESS_WIDENED = "access-widened", Error, "with previews somebody may call what they might not before",
-        "Before anything is written it is tried, for every account of the input and every kind of call that the\n\
-         AuthorizationPolicies tell apart, who may call each service of the baseline and each copy of it. What is\n\
-         added for previews means namespaces that begin with their prefix: where a namespace of somebody else does\n\
-         so too, its pods would be let in. A patch that changes labels of a copy's pods may take the copy out of a\n\
+        "Before it writes anything, anabranch tries who may call each service of the baseline and each copy of it:\n\
+         with every account of the input, and every kind of call that the AuthorizationPolicies tell apart. Rules that\n\
+         are added for previews admit all namespaces with their prefix. If a namespace of somebody else has the prefix\n\
+         too, its pods would be admitted. A patch that changes labels of a copy's pods may take the copy out of a\n\
          policy (AuthorizationPolicy, PeerAuthentication, RequestAuthentication, NetworkPolicy), or make it one of those\n\
          that a NetworkPolicy lets in: then this finding names what the copy would gain. So does one that gives its pods\n\
          the account of others.";
     ACCESS_NARROWED = "access-narrowed", Warning, "with previews somebody may not call what they might before",
-        "Before anything is written it is tried, for every account of the input and every kind of call that the\n\
-         AuthorizationPolicies tell apart, who may call each service of the baseline and each copy of it. The finding\n\
-         names a caller and a call that is refused once there are previews. So does a policy that knows the Gateway of\n\
-         the public, by its namespace, account or labels, and not the one in `spec.routing.entries`: it refuses requests\n\
-         for preview hosts.";
+        "Before it writes anything, anabranch tries who may call each service of the baseline and each copy of it:\n\
+         with every account of the input, and every kind of call that the AuthorizationPolicies tell apart. The finding\n\
+         names a caller and a call that would be refused once there are previews. It also names a policy that knows the\n\
+         Gateway of the public, by its namespace, account or labels, and not the one in `spec.routing.entries`: that\n\
+         policy refuses requests for preview hosts.";
     SUITE_REFUSED = "suite-refused", Warning, "policies refuse the pods of suites",
         "A pod of a suite runs in the preview's namespace under an account of its own, mostly `default`. It may call a\n\
          copy where a pod with this account may call the original. Where a policy admits some services alone, a Job\n\
@@ -126,10 +126,10 @@ codes! {
          Instrumentation of OpenTelemetry's operator, a Configuration of Dapr, a network of Multus. Such objects are\n\
          copied where the input has them. Without them nothing is injected, or the pod does not start.";
     SHARED_WITH_ORIGINAL = "shared-with-original", Warning, "a copy shares something with its original",
-        "Ports, folders and processes of a node, volumes of a network and fixed addresses are the same for every pod that\n\
-         names them, in whatever namespace it is. Two pods with one host port find room on no node together; a disk is on\n\
-         one node at a time, and a PersistentVolume serves one claim; what one writes into a folder or a share, the other\n\
-         reads. A patch takes it from copies, and `volumes: empty` what is claimed.";
+        "Ports, folders and processes of a node, network volumes and fixed addresses are the same for every pod that\n\
+         names them, in any namespace. Two pods with the same host port cannot run on one node; a disk is on one node at\n\
+         a time, and a PersistentVolume serves one claim; what one pod writes into a folder or a share, the other one\n\
+         reads. A patch can remove it from copies, and `volumes: empty` what is claimed.";
     DAPR_APP_ID = "dapr-app-id", Note, "Dapr looks for app ids in the namespace of who calls",
         "A preview has aliases for the Services of the baseline, not for app ids of Dapr. A copy that calls another\n\
          application by its id alone finds it in the preview's namespace or nowhere, and no route knows the key there.";
@@ -186,8 +186,8 @@ codes! {
         "With `routing.key.baggage` the key travels as a member of the W3C header `baggage`, which tracing libraries\n\
          pass on unless they are told otherwise: by OTEL_PROPAGATORS or DD_TRACE_PROPAGATION_STYLE without\n\
          `baggage`, OTEL_SDK_DISABLED (Node), `management.tracing...` (Spring), or an Instrumentation of\n\
-         OpenTelemetry's operator. Behind such a program the baseline answers. Looked at are variables, what they\n\
-         take from ConfigMaps, and options of the command line; not files that are mounted, Secrets, or the image.\n\
+         OpenTelemetry's operator. Behind such a program the baseline answers. anabranch reads variables, values\n\
+         that they take from ConfigMaps, and options of the command line, but not mounted files, Secrets or the image.\n\
          A program that passes the key's own header on is fine: docs/propagation.md says how, and how to check.";
     HEADLESS_NEEDED = "headless-needed", Error, "a headless Service cannot be routed",
         "A proxy sends a call to a headless Service to the address that the client looked up, which is a\n\
@@ -197,9 +197,9 @@ codes! {
     HEADLESS_COPY = "headless-copy", Note, "the copy of a headless Service gets a cluster IP",
         "A proxy sends a call to a headless Service to the address that the client looked up, which is a\n\
          pod of the baseline. With a cluster IP the copy is reached.";
-    ROUTE_CONTROLLED = "route-controlled", Warning, "a controller changes a route that gets entries of previews",
-        "Argo Rollouts changes weights in a VirtualService. Where that has several entries it must know\n\
-         which of them are its own; previews add entries.";
+    ROUTE_CONTROLLED = "route-controlled", Warning, "a controller changes a route that gets rules of previews",
+        "Argo Rollouts changes weights in a VirtualService. Where that has several http rules it must know\n\
+         which of them are its own; previews add rules.";
     POD_HOST = "pod-host", Warning, "a host name of a single pod cannot be aliased",
         "`db-0.db` names a pod behind a headless Service. In a preview it would need an alias of its\n\
          own; write it with its namespace, `db-0.db.baseline`, and it works everywhere. A copied StatefulSet has its own\n\
@@ -224,8 +224,8 @@ codes! {
     HOST_KEPT = "host-kept", Warning, "a preview host answers with the name of an original one",
         "URLs of original hosts in redirects, in CORS policies and in headers that a route adds to answers become\n\
          those of preview hosts. The domain of a cookie stays: browsers refuse a cookie for `shop.example.com`\n\
-         from `pr-42.preview.example.com`. So does the name of a host that is no part of a URL, and what leads\n\
-         to the host of a route for which the entry does not stand.";
+         from `pr-42.preview.example.com`. Host names outside of URLs stay too, and so do URLs of routes that the\n\
+         entry does not stand for.";
     SEVERAL_CHANGES = "several-changes", Warning, "only the first change gets the status",
         "A Flux Kustomization carries one commit and one pull request. The first change of a preview\n\
          gets the commit status and the comment.";

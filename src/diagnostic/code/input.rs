@@ -30,13 +30,13 @@ codes! {
     DUPLICATE_OBJECT = "duplicate-object", Error, "an object is in the input twice",
         "Two documents have the same kind, namespace and name. Applied, the later would overwrite\n\
          the earlier; anabranch does not choose for you.";
-    RENAMED_REFERENCE = "renamed-reference", Error, "it is not known what a name means when kustomize's build ends",
-        "kustomize gives objects their namePrefix and nameSuffix at once, and mends references to them when\n\
-         its build ends, behind every function. The function follows those that kustomize mends by itself. It\n\
-         mends others, such as the backends of routes, only where `configurations` say so, which a function\n\
-         is not told; and where two objects had the name and neither the same prefixes and suffixes as the\n\
-         one that names it, nobody knows. Write the new name by a patch behind the prefix, or render what is\n\
-         built: `kustomize build FOLDER | anabranch render --baseline -`.";
+    RENAMED_REFERENCE = "renamed-reference", Error, "it is unclear which object a name means when kustomize's build ends",
+        "kustomize gives objects their namePrefix and nameSuffix at once, but adapts references to them only\n\
+         when its build ends, after every function. The function follows references that kustomize always\n\
+         adapts. Others, such as the backends of routes, it adapts only if `configurations` say so, which a\n\
+         function is not told. A name is also unclear if two objects had it, and neither has the prefixes and\n\
+         suffixes of the object that refers to it. Write the new name by a patch after the prefix, or render\n\
+         the result of the build: `kustomize build FOLDER | anabranch render --baseline -`.";
     FOREIGN_MARK = "foreign-mark", Error, "an object carries anabranch's labels and is not one of its own",
         "Objects that anabranch made are known by `app.kubernetes.io/managed-by: anabranch`, by the label\n\
          `anabranch.dev/previews`, and by kind, name and namespace. A second run replaces them. An object\n\

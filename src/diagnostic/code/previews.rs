@@ -92,14 +92,14 @@ codes! {
          `transformers:`, in a layer that has no `namespace:` of its own above it.";
     EDIT_REFUSED = "edit-refused", Error, "a text cannot be edited in place",
         "`set`, `remove` and `prune` change a few lines and keep the rest, then read the result again.\n\
-         Where it would not mean what was asked for (anchors, aliases, unusual layout), nothing is\n\
-         written. Nor is it through a link, whose target may be anything, or to a file that has a\n\
-         second name; and two edits of one file wait for each other.";
+         If it would not mean what was asked for (anchors, aliases, unusual layout), nothing is written.\n\
+         Links are not followed, as their target may be anything, and a file with a second hard link is\n\
+         refused. Two edits of one file wait for each other.";
     OUTPUT_FOLDER = "output-folder", Error, "the output folder is not ours",
         "`-o DIR` writes into an empty folder or one it wrote before, known by DIR/.anabranch. It\n\
-         removes what is no longer planned, and so never touches a folder of someone else, follows no\n\
-         link, and takes no list that names what it never writes. A file that has a second name, a hard\n\
-         link, is refused too: under the other name it would stay as it is. After a run that failed or\n\
+         removes what is no longer planned. So it never touches a folder of somebody else, follows no link,\n\
+         and refuses a list with files that it never writes. A file with a second hard link is refused too:\n\
+         under its other name it would keep its content. After a run that failed or\n\
          was stopped, render again: the list knows every file that may be there.";
     NAME_TAKEN = "name-taken", Error, "a generated object would replace one of the baseline",
         "A name that anabranch makes is already used by an object of the input that is not its own.";

@@ -1,5 +1,5 @@
-//! What annotations of pods name: objects that no field refers to, and without which an injector, an operator or a
-//! network does nothing, or the pod does not start.
+//! Follows annotations of pods that name objects. No field refers to these objects, but without them an injector, an
+//! operator or a network does nothing, or the pod does not start.
 
 mod fields;
 mod stores;
@@ -39,9 +39,9 @@ fn of<'n>(catalog: &'n Catalog<'_>, home: &str, body: &'n Node) -> Vec<Bound<'n>
     let own = body.at(&["metadata", "annotations"]);
     let is_pod = pod_spec(body).is_some();
     let is_account = body.text_at(&["kind"]) == Some("ServiceAccount");
-    let mut found = Vec::new();
+    let mut bindings = Vec::new();
     if !is_pod && !is_account {
-        return found;
+        return bindings;
     }
     let (of_pod, labels) = (pod_annotations(body), pod_labels(body));
     let of_namespace =
@@ -56,12 +56,12 @@ fn of<'n>(catalog: &'n Catalog<'_>, home: &str, body: &'n Node) -> Vec<Bound<'n>
         };
         for (key, value) in places.into_iter().flatten().flat_map(Node::entries) {
             let is_new = |bound: &Bound<'_>| bound.key != key.text;
-            if binding.is(&key.text) && found.iter().all(is_new) {
-                found.push(Bound { binding, key: &key.text, value });
+            if binding.is(&key.text) && bindings.iter().all(is_new) {
+                bindings.push(Bound { binding, key: &key.text, value });
             }
         }
     }
-    found
+    bindings
 }
 
 /// An object that a binding names.
@@ -155,7 +155,7 @@ pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, bo
 fn references(bound: &Bound<'_>, kind: &str, form: Form) -> Vec<Reference> {
     let place = bound.value.place;
     if form == Form::Volumes {
-        let mut found = Vec::new();
+        let mut references = Vec::new();
         for value in values_of(bound.text()) {
             let volumes: Vec<Value> = match value {
                 Value::Array(items) => items,
@@ -163,9 +163,9 @@ fn references(bound: &Bound<'_>, kind: &str, form: Form) -> Vec<Reference> {
                 _ => Vec::new(),
             };
             let volumes = volumes.into_iter().map(Node::from_json);
-            volumes.for_each(|volume| volume_references(&volume, &mut found));
+            volumes.for_each(|volume| volume_references(&volume, &mut references));
         }
-        return found.into_iter().map(|reference| Reference { place, ..reference }).collect();
+        return references.into_iter().map(|reference| Reference { place, ..reference }).collect();
     }
     let referent = if kind == "Secret" { Referent::Secret } else { Referent::ConfigMap };
     let name = bound.text().to_owned();
@@ -203,15 +203,15 @@ fn named_in<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, node: &Node
     if store.is_some_and(|store| store != "kubernetes") {
         return;
     }
-    let mut found = Vec::new();
-    keys(node, &mut found);
-    for (referent, name, place) in found {
+    let mut named = Vec::new();
+    keys(node, &mut named);
+    for (referent, name, place) in named {
         let name = name.to_owned();
         finder.need(needs, id, Reference { referent, name, optional: false, place });
     }
 }
 
-fn keys<'n>(node: &'n Node, found: &mut Vec<(Referent, &'n str, Place)>) {
+fn keys<'n>(node: &'n Node, named: &mut Vec<(Referent, &'n str, Place)>) {
     for (key, value) in node.entries() {
         let (referent, name) = match key.text.as_str() {
             "secretKeyRef" | "secretRef" => (Referent::Secret, value.get("name")),
@@ -219,15 +219,15 @@ fn keys<'n>(node: &'n Node, found: &mut Vec<(Referent, &'n str, Place)>) {
             "secretName" => (Referent::Secret, Some(value)),
             "configMapName" => (Referent::ConfigMap, Some(value)),
             _ => {
-                keys(value, found);
+                keys(value, named);
                 continue;
             }
         };
         let name = name.and_then(Node::text).filter(|name| !name.is_empty());
         let is_needed = !value.get("optional").is_some_and(Node::is_true);
-        found.extend(name.filter(|_| is_needed).map(|name| (referent, name, value.place)));
+        named.extend(name.filter(|_| is_needed).map(|name| (referent, name, value.place)));
     }
-    node.items().iter().for_each(|item| keys(item, found));
+    node.items().iter().for_each(|item| keys(item, named));
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What is said of annotations: names of nothing, and bonds that hold for the original alone.
+//! Findings about annotations: those that name missing objects, and those that bind only the original.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,7 @@
-//! Calls that pass by the sidecar of their pod, because annotations take them from what it captures. The order of
-//! the rules is that of `istio-iptables`: excluded interfaces, ports and addresses, then included ports, then
-//! included addresses. See <https://istio.io/latest/docs/reference/config/annotations/>.
+//! Calls that bypass the sidecar of their pod, because annotations exclude them from what it captures.
+//!
+//! The order of the rules is that of `istio-iptables`: excluded interfaces, ports and addresses, then included ports,
+//! then included addresses. See <https://istio.io/latest/docs/reference/config/annotations/>.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

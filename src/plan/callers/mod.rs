@@ -1,4 +1,4 @@
-//! Pods without a sidecar, and calls that pass by one. They follow no route, so the key in them tells no preview.
+//! Finds pods without a sidecar, and calls that bypass one. They follow no route, so the key in them has no effect.
 //! See <https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy>.
 
 mod bypass;
@@ -161,14 +161,14 @@ fn is_unrouted(plan: &Plan<'_>, service: ServiceName<'_>) -> bool {
 
 /// The services of the baseline that texts of a workload name, and ConfigMaps that it reads.
 fn names<'a>(plan: &Plan<'a>, object: &Object) -> BTreeSet<ServiceName<'a>> {
-    let (catalog, mut found) = (plan.catalog, BTreeSet::new());
+    let (catalog, mut services) = (plan.catalog, BTreeSet::new());
     let own = object.id.namespace.as_str();
     let mut take = |word: hosts::Word<'_>, _| {
         let mut labels = word.text.split('.');
         let (name, namespace) = (labels.next().unwrap_or_default(), labels.next());
         let name = catalog.home.service(name, namespace.unwrap_or(own));
         let service = name.filter(|_| word.is_host).and_then(|name| catalog.service(name));
-        found.extend(service.map(|service| service.id()));
+        services.extend(service.map(|service| service.id()));
     };
     hosts::find(&object.node, &mut take);
     let pod = pod_spec(&object.node).filter(|_| catalog.home.includes(own));
@@ -177,5 +177,5 @@ fn names<'a>(plan: &Plan<'a>, object: &Object) -> BTreeSet<ServiceName<'a>> {
         let map = is_map.then(|| catalog.get(own, "", "ConfigMap", &reference.name)).flatten();
         map.iter().for_each(|map| hosts::find(&map.node, &mut take));
     }
-    found
+    services
 }

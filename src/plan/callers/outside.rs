@@ -1,4 +1,4 @@
-//! Pods whose calls follow no route, because nothing that reads routes sees them.
+//! Pods outside the mesh: their calls follow no route.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub(super) struct Outside<'c, 'a> {
     namespaces: BTreeMap<&'a str, Place>,
 }
 
-/// What is said of such pods.
+/// How findings describe such pods.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Phrases {
     /// What they are.

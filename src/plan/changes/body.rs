@@ -1,4 +1,4 @@
-//! The changes as they are made to the body of a workload.
+//! Applies the changes of a preview to the body of a workload.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::model::{CLAIM_OF_VOLUME, chosen_storage, data_source, pod_spec_mut};
 use crate::spec::ServiceChange;
 use crate::yaml::Node;
 
-/// Makes the changes of one service with the next of these values: replicas, images, variables.
+/// Applies the changes of one service, taking replicas, images and variables from these values.
 pub(super) fn change(
     body: &mut Node,
     change: &ServiceChange,

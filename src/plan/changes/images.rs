@@ -1,4 +1,4 @@
-//! Which images a service of a preview gives to which containers.
+//! Decides which container gets which image of a preview's service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,8 +20,8 @@ pub(in crate::plan) struct Images<'a> {
     pub(super) main: Option<&'a str>,
 }
 
-/// Decides the images that one service gives to each of its workloads; none where something is wrong.
-/// `changed` remembers which image a container was given.
+/// Decides the images of each workload of a service; `None` if something is wrong. `changed` records the image of
+/// each container.
 pub(in crate::plan) fn decide<'a>(
     config: &'a Config,
     target: &Target<'a>,
@@ -52,7 +52,7 @@ pub(in crate::plan) fn decide<'a>(
     all
 }
 
-/// Warns of a copy that nothing changes, and of an image without a registry, which is Docker Hub's.
+/// Warns of a copy without changes, and of an image without a registry, which means Docker Hub.
 fn say_what_surprises(
     config: &Config,
     target: &Target<'_>,
@@ -95,7 +95,7 @@ fn say_what_surprises(
     }
 }
 
-/// The image that was probably meant by one without a registry: a tag alone, or a name alone.
+/// The image that was probably meant by one without a registry: the text may be only a tag, or only a name.
 fn meant(image: &str, repository_before: &str) -> String {
     let (registry, name) = repository_before.split_once('/').unwrap_or_default();
     let last = name.rsplit('/').next().unwrap_or(name);
@@ -230,16 +230,16 @@ fn images_of<'a>(
     Ok(Images { by_container, main: main.first.map(|main| main.name) })
 }
 
-/// Which container of a workload is the main one.
+/// The main container of a workload.
 struct Main<'a> {
     /// It, or the first of several that could be.
     first: Option<&'a Container<'a>>,
     is_certain: bool,
-    /// How many containers speak for themselves.
+    /// How many containers match.
     candidates: usize,
 }
 
-/// The main container: the only one; else the one of the image's repository, or that the change names; where
+/// Finds the main container: the only one; else the one with the image's repository, or that the change names; if
 /// these leave it open, the one that the pods' annotation names.
 fn main_of<'a>(
     workload: &'a Workload<'a>,

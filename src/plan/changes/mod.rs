@@ -40,16 +40,16 @@ impl Target<'_> {
     }
 }
 
-/// What a preview changes about one object.
+/// The changes of a preview to one object.
 #[derive(Debug, Clone, Default)]
 pub struct Changes<'a> {
-    /// For each service that names the workload, in order: its change, and the images it gives.
+    /// The change of each service that names the workload, with the images it gives, in order.
     by_service: Few<(&'a ServiceChange, Images<'a>)>,
     /// Patches that apply to the object, in order; each fits what the ones before it made.
     pub(super) patches: Vec<Arc<Patch<'a>>>,
-    /// Flux must not substitute in the object, as the preview writes text that would be taken for a variable.
+    /// Whether Flux must not substitute in the object, because the preview sets text that looks like a variable.
     pub(super) literal: bool,
-    /// Volume claims become empty directories, last of all.
+    /// Whether volume claims become empty directories, after all other changes.
     pub(super) empty_volumes: bool,
 }
 
@@ -72,11 +72,10 @@ impl Value<'_> {
 }
 
 impl<'a> Changes<'a> {
-    /// Cache key: changes of one object with equal keys make the same of it, but for the
-    /// [values](Self::values).
+    /// Cache key: equal keys give the same object up to its [values](Self::values).
     pub(crate) fn cache_key(&self) -> SmallVec<[&str; 4]> {
         let mut key = SmallVec::new();
-        // What stands between names could be none of them.
+        // The separator cannot be a name.
         if self.empty_volumes {
             key.push("/volumes");
         }

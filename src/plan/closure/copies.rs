@@ -1,4 +1,4 @@
-//! The copies of one preview while they are found.
+//! The copies of one preview, while they are collected.
 
 use crate::kube::Order;
 use crate::plan::environment::Copied;
@@ -14,7 +14,7 @@ pub(crate) struct CopyIndex {
 }
 
 impl CopyIndex {
-    /// Those of a baseline of so many objects.
+    /// The index for a baseline with so many objects.
     pub(crate) fn of(objects: usize) -> Self {
         Self { last: vec![(0, 0); objects], previews: 0 }
     }
@@ -28,7 +28,7 @@ pub(super) struct Copies<'a, 's> {
 }
 
 impl<'a, 's> Copies<'a, 's> {
-    /// None yet, with room for those of so many services.
+    /// Empty, with capacity for the copies of so many services.
     pub(super) fn new(copy_index: &'s mut CopyIndex, services: usize) -> Self {
         copy_index.previews += 1;
         Self { all: Vec::with_capacity(services * 4), copy_index }
@@ -50,7 +50,7 @@ impl<'a, 's> Copies<'a, 's> {
         (preview == self.copy_index.previews).then(|| &self.all[index])
     }
 
-    /// The copy of an original, made where there is none yet; and whether it was.
+    /// The copy of an original, created if there is none. The second value says whether it was created.
     pub(super) fn get_or_make(
         &mut self,
         number: usize,
@@ -65,7 +65,7 @@ impl<'a, 's> Copies<'a, 's> {
         (&mut self.all[*index], is_new)
     }
 
-    /// Adds a copy of what may be copied more than once: none is looked for.
+    /// Adds a copy of an object that can be copied more than once, without a search.
     pub(super) fn push(&mut self, copy: Copied<'a>) {
         self.all.push(copy);
     }

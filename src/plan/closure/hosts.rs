@@ -1,5 +1,5 @@
-//! The hosts that copies call: aliases, namespaces that their proxies must know, and the baseline's own
-//! Sidecars.
+//! Handles the hosts that copies call: aliases, namespaces that their proxies must know, and the Sidecars of the
+//! baseline.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ impl<'a> Closure<'a, '_> {
             return;
         }
         let finds = self.config.previews.spec.dependencies == Dependencies::Found;
-        // Services that name others than themselves.
+        // Services whose texts name other services.
         let mut calling: BTreeSet<ServiceName<'_>> = BTreeSet::new();
         for index in 0..self.copies.all().len() {
             let needs = self.take_needs(index);
@@ -69,7 +69,7 @@ impl<'a> Closure<'a, '_> {
         self.env.aliases.shrink_to_fit();
     }
 
-    /// What is said in spec.services of whatever is copied.
+    /// The entries of spec.services for everything that is copied.
     fn facts_of_copies(&self) -> Vec<(ServiceName<'a>, &'a ServiceFacts)> {
         let mut named = BTreeSet::new();
         if !self.config.previews.spec.services.is_empty() {
@@ -80,7 +80,7 @@ impl<'a> Closure<'a, '_> {
         facts.collect()
     }
 
-    /// A declared dependency has its alias, whoever makes the service.
+    /// Adds the alias of a declared dependency, whether or not an object defines the service.
     fn declared(&mut self, home: &'a str, name: &'a str) {
         let own = ServiceName { name, namespace: home };
         match self.finder.dependency(home, name) {
@@ -120,7 +120,7 @@ impl<'a> Closure<'a, '_> {
         }
     }
 
-    /// Notes services whose texts name no other: the hosts that they call may be in their images.
+    /// Reports services whose texts name no other service: the hosts that they call may be in their images.
     fn silent(&mut self, calling: &BTreeSet<ServiceName<'_>>) {
         for change in &self.env.preview.services {
             let name = self.catalog.resolve(&change.name, &change.namespace);
@@ -143,7 +143,7 @@ impl<'a> Closure<'a, '_> {
         }
     }
 
-    /// Copies the Sidecars that hold for originals of copied workloads. Nothing else than sidecars knows them.
+    /// Copies the Sidecars that apply to originals of copied workloads. Only sidecar proxies read them.
     pub(super) fn sidecars(&mut self) {
         if self.catalog.mesh != Mesh::Sidecars {
             return;

@@ -1,9 +1,8 @@
-//! Which objects a preview copies, and why.
+//! Decides which objects a preview copies, and why.
 //!
-//! From the services a preview names: their workloads, every other Service that selects one of those
-//! workloads, the ServiceAccount with its Roles, every ConfigMap and Secret that a pod names, and the
-//! monitors that select the copies. Whatever is needed and not there is an error that names who needs
-//! it.
+//! It starts from the services that a preview names. Copied are their workloads, every other Service that selects one
+//! of these workloads, the ServiceAccount with its Roles, every ConfigMap and Secret that a pod names, and the
+//! monitors that select the copies. If something needed is missing, an error names it and who needs it.
 
 mod copies;
 mod hosts;
@@ -57,7 +56,7 @@ pub(super) fn plan_preview<'a>(
     Environment { copies: closure.copies.into_vec(), ..closure.env }
 }
 
-/// The note that a workload beside those that are copied gets no copy: the same for every preview.
+/// The note that one of a service's workloads gets no copy, in every preview.
 fn left_out(workload: &Object) -> Diagnostic {
     let message =
         format!("{} is left out of previews: it runs once and serves nothing", workload.id);
@@ -86,8 +85,8 @@ fn left_to_owner(workload: &Object, owner: &Object) -> Diagnostic {
     Diagnostic::new(&code::DROPPED, message, help).at(workload.place(), "not copied")
 }
 
-/// Those of a service's workloads that a preview changes: an unchanged one beside them would answer now
-/// and then. All where it names none, gives all an image, or names one that is not there.
+/// The workloads of a service that a preview changes. An unchanged one beside them would answer some of the requests.
+/// All of them, if the change names none, gives all an image, or names one that does not exist.
 fn named<'a, 'w>(
     change: &ServiceChange,
     mut workloads: SmallVec<[&'w Workload<'a>; 1]>,
@@ -106,12 +105,12 @@ struct Closure<'a, 'f> {
     catalog: &'a Catalog<'a>,
     finder: &'f Finder<'a>,
     report: &'f mut Report,
-    /// Without its copies.
+    /// The plan so far, without its copies.
     env: Environment<'a>,
     copies: Copies<'a, 'f>,
-    /// What copies need of which no other preview has the like, by their index.
+    /// Requirements of copies that are unlike those of other previews, by index of the copy.
     needs: BTreeMap<usize, Needs<'a>>,
-    /// What copies cannot have.
+    /// Requirements that cannot be met.
     lacks: Lacks<'a>,
 }
 
@@ -157,7 +156,7 @@ impl<'a, 'f> Closure<'a, 'f> {
         self.report.push(finding.also(service.place(), "the service is here").once());
     }
 
-    /// Those of the workloads that no other one of them makes; the others are noted.
+    /// The workloads that no other one of them makes; notes the others.
     fn applied(
         &mut self,
         workloads: SmallVec<[&'a Workload<'a>; 1]>,
@@ -177,7 +176,7 @@ impl<'a, 'f> Closure<'a, 'f> {
         applied
     }
 
-    /// Those of the workloads that can be copied; the others are reported.
+    /// The workloads that can be copied; reports the others.
     fn supported(
         &mut self,
         index: usize,
@@ -237,8 +236,8 @@ impl<'a, 'f> Closure<'a, 'f> {
         copied
     }
 
-    /// The finding that nothing in the input runs a service, or nothing that is known to run pods, and what may make its
-    /// workload.
+    /// The finding that the input has no workload for a service, or none of a known kind, with objects that may make
+    /// it.
     fn without_workload(&self, name: ServiceName<'_>, path: String) -> Diagnostic {
         if let Some(object) = self.unknown_workload(name) {
             let message = format!("{} runs `{name}`, and its kind is not known", object.id);
@@ -260,7 +259,7 @@ impl<'a, 'f> Closure<'a, 'f> {
             .fold(finding, |finding, made| finding.also(made.by.place(), made.label()))
     }
 
-    /// An object of a kind without a row that has a template of pods like those that a service selects.
+    /// An object of an unknown kind with a pod template that matches the service.
     fn unknown_workload(&self, name: ServiceName<'_>) -> Option<&'a Object> {
         let service = self.catalog.service(name)?;
         let has_pods = |object: &&Object| {
@@ -274,8 +273,8 @@ impl<'a, 'f> Closure<'a, 'f> {
         self.config.facts(name.name, name.namespace)
     }
 
-    /// Every other Service that selects a workload of the targets: it is affected too. A workload
-    /// that no Service selects takes its work from elsewhere.
+    /// Adds every other Service that selects a workload of the targets: it is affected too. A workload without a
+    /// Service gets its work from elsewhere.
     fn other_services(&mut self, targets: &[Target<'a>]) {
         let catalog = self.catalog;
         for target in targets {
@@ -300,7 +299,7 @@ impl<'a, 'f> Closure<'a, 'f> {
         }
     }
 
-    /// Copies the workloads, changes decided, and the Services.
+    /// Copies the workloads, with their changes, and the Services.
     fn workloads(&mut self, targets: &[Target<'a>]) {
         let mut changed = BTreeMap::new();
         for target in targets {
@@ -352,7 +351,7 @@ impl<'a, 'f> Closure<'a, 'f> {
         self.sidecars();
     }
 
-    /// What the copy of this index needs, but for hosts that its variables name.
+    /// The requirements of the copy with this index, without hosts in its variables.
     fn take_needs(&mut self, index: usize) -> Cow<'f, Needs<'a>> {
         if let Some(needs) = self.needs.remove(&index) {
             return Cow::Owned(needs);
@@ -367,7 +366,7 @@ impl<'a, 'f> Closure<'a, 'f> {
     }
 
     fn follow(&mut self, needs: &Needs<'a>, owners: &Owners<'a>) {
-        self.report.extend(needs.found.iter().cloned());
+        self.report.extend(needs.findings.iter().cloned());
         for lack in &needs.lacks {
             self.lacks.add(lack, owners);
         }
@@ -380,7 +379,7 @@ impl<'a, 'f> Closure<'a, 'f> {
         }
     }
 
-    /// Copies an object and what it needs itself. An object copied before only gains owners.
+    /// Copies an object and its requirements. An object that is copied already only gains owners.
     fn copy(&mut self, object: &'a Object, owners: &Owners<'a>) {
         let copy = || Copied::unchanged(object, owners.clone());
         let (copy, is_new) = self.copies.get_or_make(object.number, copy);
@@ -410,7 +409,7 @@ impl<'a, 'f> Closure<'a, 'f> {
         }
     }
 
-    /// Notes copies in which nothing is substituted although their originals ask for it.
+    /// Reports copies in which Flux will substitute nothing although their originals ask for it.
     fn literals(&mut self) {
         for copy in self.copies.all() {
             let (id, node) = (&copy.original.id, &copy.original.node);

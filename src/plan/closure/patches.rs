@@ -15,18 +15,18 @@ use crate::plan::patch::{Aim, Patch, identity};
 use crate::spec::{self, Config};
 use crate::yaml::Node;
 
-/// A patch, and where it stands.
+/// A patch with its place.
 pub(super) struct Placed<'a> {
     /// The service whose copies it may change.
     service: ServiceName<'a>,
     /// Shared by all previews with this text, so it carries no place.
     patch: Arc<Patch<'a>>,
     origin: Origin<'a>,
-    /// Which copies it means by other names than they have.
+    /// The copies that it names by other names than they have.
     aims: Vec<Aim>,
 }
 
-/// Where a patch stands: indices of the preview, of the service in it and of the patch.
+/// The origin of a patch: indices of the preview, of its service and of the patch.
 #[derive(Clone, Copy)]
 struct Origin<'a> {
     config: &'a Config,
@@ -59,7 +59,7 @@ impl<'a> Origin<'a> {
         Patch::parse(self.source(), self.place(), allowance)
     }
 
-    /// Whether what is said of this patch would tell what a Secret holds.
+    /// Whether a finding about this patch could reveal the content of a Secret.
     fn may_be_secret(self, problem: &Problem) -> bool {
         let spec::Patch { target, patch } = self.source();
         let kind = target.as_ref().map(|target| target.kind.as_str());
@@ -90,7 +90,7 @@ impl<'a> Placed<'a> {
             || copy.original.id.name == name && copy.home == namespace
     }
 
-    /// Lets each part that names no copy mean the only one that is called so as well.
+    /// Lets each part of the patch that names no copy apply to the only one with that other name.
     fn aim(&mut self, copies: &[Copied<'_>]) {
         let before = self.aims.len();
         for part in 0..self.patch.parts() {
@@ -173,8 +173,8 @@ impl<'a> Closure<'a, '_> {
         self.copies.all().len()
     }
 
-    /// Applies patches to a copy. What is found in them is the same for all previews whose texts they share, so it is
-    /// found once, unless it depends on values of this preview.
+    /// Applies patches to a copy. Findings are the same for all previews with the same texts, so they are found once,
+    /// unless they depend on values of this preview.
     fn patch_copy(&mut self, index: usize, applying: &[&Placed<'a>]) {
         let copy = &mut self.copies.all_mut()[index];
         let original = copy.original;
@@ -245,8 +245,7 @@ impl<'a> Closure<'a, '_> {
 }
 
 impl<'a> Changes<'a> {
-    /// Keeps those of the patches that fit the object. Returns where they stand, and the body before them and after
-    /// each of them.
+    /// Keeps the patches that fit the object. Returns their places, and the body before and after each of them.
     fn patch(
         &mut self,
         object: &Node,

@@ -1,7 +1,7 @@
-//! Previews that run code of strangers get no Secret of the baseline.
+//! Keeps Secrets of the baseline out of previews that run untrusted code.
 //!
-//! A copied Secret is readable by the pods that mount it, and what an ExternalSecret or a SecretProviderClass
-//! names is as good as copied. Credentials that the kubelet alone needs, to pull images, stay out of the pods.
+//! Pods that mount a copied Secret can read it, and the same is true of what an ExternalSecret or a
+//! SecretProviderClass names. Credentials that only the kubelet needs, to pull images, do not reach the pods.
 
 mod suites;
 

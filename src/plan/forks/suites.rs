@@ -1,4 +1,4 @@
-//! Secrets that suites take: previews of forks do not get them.
+//! Reports Secrets that suites use, because previews of forks do not get them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,15 +29,15 @@ pub(crate) fn check_suites(
         let prefix = format!("{}/", suite.name);
         let own = files.range(prefix.clone()..);
         let own = own.take_while(|(path, _)| path.starts_with(&prefix));
-        let mut found = BTreeSet::new();
+        let mut secrets = BTreeSet::new();
         for text in own.filter_map(|(_, content)| str::from_utf8(content).ok()) {
             let mut sources = Sources::default();
             let file = sources.add(&suite.name, text);
             // A text that is no YAML is for kustomize to refuse.
             let documents = parse_documents(&sources, file, budget).unwrap_or_default();
-            documents.iter().for_each(|document| secrets(config, document, &mut found));
+            documents.iter().for_each(|document| add_secrets(config, document, &mut secrets));
         }
-        if !found.is_empty() {
+        if !secrets.is_empty() {
             let names = forks.iter().map(|preview| format!("`{}`", preview.name));
             report.push(config.finding(
                 &code::FORK_SUITE,
@@ -45,7 +45,7 @@ pub(crate) fn check_suites(
                 format!(
                     "the suite `{}` takes {}, which it does not get where it tests code of forks: in {}",
                     suite.name,
-                    first_of(SHOWN, ", ", &found),
+                    first_of(SHOWN, ", ", &secrets),
                     first_of(SHOWN, ", ", names)
                 ),
                 "it fails there; let it run without (`optional: true`), or use values that anybody may know",
@@ -55,15 +55,15 @@ pub(crate) fn check_suites(
 }
 
 /// Adds the Secrets that an object of a suite is, makes, or lets its pods read.
-fn secrets(config: &Config, document: &Node, found: &mut BTreeSet<String>) {
+fn add_secrets(config: &Config, document: &Node, secrets: &mut BTreeSet<String>) {
     let kind = document.text_at(&["kind"]).unwrap_or_default();
     if kind.contains("Secret") {
         let name = document.text_at(&["metadata", "name"]).unwrap_or_default();
-        found.insert(format!("{kind} `{name}`"));
+        secrets.insert(format!("{kind} `{name}`"));
     }
     let generated = document.get("secretGenerator").map(Node::items).unwrap_or_default();
     for one in generated {
-        found.insert(format!("Secret `{}`", one.text_at(&["name"]).unwrap_or_default()));
+        secrets.insert(format!("Secret `{}`", one.text_at(&["name"]).unwrap_or_default()));
     }
     let Some(pod) = pod_spec(document) else { return };
     let pulled = pod.get("imagePullSecrets").map(Node::items).unwrap_or_default();
@@ -72,7 +72,7 @@ fn secrets(config: &Config, document: &Node, found: &mut BTreeSet<String>) {
     for one in references(pod) {
         let is_there = one.optional || external.contains(&one.name);
         if one.referent == Referent::Secret && !is_there && !pulled.contains(one.name.as_str()) {
-            found.insert(format!("Secret `{}`", one.name));
+            secrets.insert(format!("Secret `{}`", one.name));
         }
     }
 }

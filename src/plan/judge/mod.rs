@@ -1,5 +1,5 @@
-//! What is said about an object that patches changed: images that a preview may not bring, what they
-//! change beyond what anyone may, and what no copy keeps.
+//! Findings about an object that patches changed: images that a preview may not use, changes that not everybody may
+//! make, and fields that a copy does not keep.
 
 mod privileges;
 mod values;

@@ -1,4 +1,4 @@
-//! Values that patches give an object although no API server or limit admits them.
+//! Finds values of patches that the API server or a limit of previews.yaml refuses.
 
 use std::collections::HashSet;
 

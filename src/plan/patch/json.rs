@@ -1,10 +1,10 @@
 //! JSON 6902 patches: operations that each change one place of an object.
 //!
-//! They act on the tree itself, so whatever a patch leaves as it was keeps its spelling and its place,
-//! and what it writes is spelt as it writes it. `test` compares numbers as text: 1 is not 1.0.
+//! They act on the tree itself. What a patch does not touch keeps its spelling and its place, and what it writes is
+//! spelt as in the patch. `test` compares numbers as text: 1 is not 1.0.
 //!
-//! Every operation is counted before it acts: what it copies or compares, how many keys it passes on its
-//! way, and how many neighbours it moves. None may build more levels than a text may have.
+//! The work of every operation is charged before it acts: what it copies or compares, how many keys it passes on its
+//! way, and how many neighbours it moves. No result may have more levels than a text may have.
 
 use super::pointer::{Pointer, find_mut, index};
 use super::{NEW, relocate};

@@ -1,5 +1,5 @@
-//! Fields and items of an object that is patched, found by key in constant time. A patch of thousands of items for a
-//! list of thousands would otherwise take millions of comparisons.
+//! Finds fields and items of a patched object by key in constant time. A patch of thousands of items for a list of
+//! thousands would otherwise take millions of comparisons.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -1,11 +1,11 @@
 //! Strategic merge patches.
 //!
-//! By Kubernetes' rules
+//! The rules are those of Kubernetes
 //! (<https://github.com/kubernetes/community/blob/master/contributors/devel/sig-api-machinery/strategic-merge-patch.md>),
-//! in kustomize's order: what a patch says about a list stands before what it does not mention. In
-//! two places kustomize 5.8 loses what a patch says, and Kubernetes does not: `$patch: replace` on
-//! one item of a list, and items known by a port where only one side names the protocol. Here the
-//! patch counts. A directive that is not understood is an error, for it would end up in the object.
+//! the order is that of kustomize: items of a list that the patch names come before those that it does not. In two
+//! cases kustomize 5.8 loses a part of a patch and Kubernetes does not: `$patch: replace` on one item of a list, and
+//! items known by a port if only one side names the protocol. Here the patch is applied. An unknown directive is an
+//! error, because it would end up in the object.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! JSON pointers: where in an object an operation acts.
+//! JSON pointers: the place in an object where an operation acts.
 //! See <https://www.rfc-editor.org/rfc/rfc6901>.
 
 use std::fmt;

@@ -1,4 +1,5 @@
-//! Programs that are told not to pass W3C baggage on. Behind them the key is lost, however right the routes are.
+//! Finds programs that are configured not to pass W3C baggage on. Behind them the key is lost, even if all routes are
+//! right.
 
 mod instrumentation;
 mod rules;

@@ -1,5 +1,5 @@
-//! Settings of tracing libraries behind which a program no longer passes W3C baggage on. What each does was
-//! seen with two real processes: see docs/propagation.md.
+//! Settings of tracing libraries that stop a program from passing W3C baggage on. Each was tried with two real
+//! processes: see docs/propagation.md.
 
 use crate::model::{Setting, Settings};
 
@@ -106,7 +106,7 @@ pub(super) fn lost<'s, 'a>(
     let is_listed =
         items(settings.get(REMOTE_FIELDS)).any(|field| field.eq_ignore_ascii_case(header));
     RULES.iter().filter_map(move |rule| {
-        let found = settings.get(rule.key);
+        let given = settings.get(rule.key);
         let carried = match rule.of {
             OpenTelemetryOfNode => passes_disabled,
             // With the propagation of any type; not where tracing or baggage is off.
@@ -117,25 +117,25 @@ pub(super) fn lost<'s, 'a>(
             && rule.unless.iter().all(|other| items(settings.get(other)).next().is_some());
         // An empty list is none, and one that is not known is not judged.
         let is_known =
-            found.iter().all(|setting| setting.value.is_some()) && items(found).next().is_some();
-        let loses = is_known && !carried && !is_beaten && rule.loses(found);
-        found.first().filter(|_| loses).map(|setting| (rule, setting))
+            given.iter().all(|setting| setting.value.is_some()) && items(given).next().is_some();
+        let loses = is_known && !carried && !is_beaten && rule.loses(given);
+        given.first().filter(|_| loses).map(|setting| (rule, setting))
     })
 }
 
 /// The items of lists, which are separated by commas.
-fn items<'a>(found: &[Setting<'a>]) -> impl Iterator<Item = &'a str> {
-    let values = found.iter().filter_map(|setting| setting.value);
+fn items<'a>(settings: &[Setting<'a>]) -> impl Iterator<Item = &'a str> {
+    let values = settings.iter().filter_map(|setting| setting.value);
     values.flat_map(|value| value.split(',')).map(str::trim).filter(|item| !item.is_empty())
 }
 
 impl Rule {
-    fn loses(&self, found: &[Setting<'_>]) -> bool {
+    fn loses(&self, settings: &[Setting<'_>]) -> bool {
         // OpenTelemetry knows its propagators in lower case alone.
         let exact = self.of == OpenTelemetry;
         let has = |wanted: &&str| match exact {
-            true => items(found).any(|item| item == *wanted),
-            false => items(found).any(|item| item.eq_ignore_ascii_case(wanted)),
+            true => items(settings).any(|item| item == *wanted),
+            false => items(settings).any(|item| item.eq_ignore_ascii_case(wanted)),
         };
         match self.loses {
             Without(all) => !all.iter().all(has),

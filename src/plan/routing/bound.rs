@@ -1,7 +1,7 @@
-//! VirtualServices of the mesh by the host they speak for, and by who sees them.
+//! VirtualServices of the mesh by host, and by who sees them.
 //!
-//! For a host a sidecar takes the first that it sees: one private to its namespace, then one exported to
-//! it by name, then one for everybody. A wildcard speaks only where no exact host does.
+//! A sidecar uses the first VirtualService for a host that it sees: one private to its namespace, then one exported
+//! to it by name, then one for everybody. A wildcard counts only if there is no exact host.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,9 +17,9 @@ use crate::model::{Catalog, Home, Service, ServiceName};
 #[derive(Debug, Default)]
 pub(crate) struct Bound<'a> {
     exact: BTreeMap<String, Vec<&'a Object>>,
-    /// Those of wildcards that everybody sees.
+    /// VirtualServices of wildcards that everybody sees.
     wildcard: BTreeMap<String, Vec<&'a Object>>,
-    /// Those of wildcards that some namespaces see.
+    /// VirtualServices of wildcards that only some namespaces see.
     scoped: BTreeMap<String, Vec<&'a Object>>,
     home: Home<'a>,
 }
@@ -28,7 +28,7 @@ impl<'a> Bound<'a> {
     /// Finds the VirtualServices that are bound to the mesh: for a service those of its namespace, and others that
     /// are seen there.
     pub(super) fn of(catalog: &'a Catalog<'a>) -> Self {
-        let mut found = Self { home: catalog.home, ..Self::default() };
+        let mut bound = Self { home: catalog.home, ..Self::default() };
         for object in catalog.of_kind(GROUP, "VirtualService").filter(|object| is_mesh(object)) {
             let (namespace, seen) = (&object.id.namespace, Seen::of(object));
             let nobody = matches!(&seen, Seen::In(names) if names.is_empty());
@@ -44,9 +44,9 @@ impl<'a> Bound<'a> {
                     continue;
                 }
                 let objects = match host.strip_prefix('*') {
-                    None => found.exact.entry(host),
-                    Some(end) if seen == Seen::Everywhere => found.wildcard.entry(end.to_owned()),
-                    Some(end) => found.scoped.entry(end.to_owned()),
+                    None => bound.exact.entry(host),
+                    Some(end) if seen == Seen::Everywhere => bound.wildcard.entry(end.to_owned()),
+                    Some(end) => bound.scoped.entry(end.to_owned()),
                 };
                 let objects = objects.or_default();
                 if objects.last().is_none_or(|last| last.id != object.id) {
@@ -54,7 +54,7 @@ impl<'a> Bound<'a> {
                 }
             }
         }
-        found
+        bound
     }
 
     /// Those of the exact host of a service.
@@ -73,7 +73,7 @@ impl<'a> Bound<'a> {
         covering.next().map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The VirtualServices that speak for a service to somebody.
+    /// The VirtualServices that apply to a service for some caller.
     fn speaking(&self, service: ServiceName<'_>) -> impl Iterator<Item = &'a Object> {
         let exact = self.exact(service);
         let covering = if is_settled(exact) { &[] } else { self.covering(service) };
@@ -92,7 +92,7 @@ impl<'a> Bound<'a> {
         sources
     }
 
-    /// The one that counts for calls from the service's own namespace.
+    /// The one that applies to calls from the service's own namespace.
     fn first_at_home(&self, service: ServiceName<'_>) -> Option<&'a Object> {
         let exact = self.exact(service).iter();
         let seen = exact.filter_map(|object| Some((turn(object, service.namespace)?, *object)));
@@ -100,7 +100,7 @@ impl<'a> Bound<'a> {
         first.or_else(|| self.covering(service).first().copied())
     }
 
-    /// Two of which only the age decides which one counts.
+    /// Two VirtualServices between which only age decides.
     fn rivals(&self, service: ServiceName<'_>) -> Option<[&'a Object; 2]> {
         let pair = |all: &[&'a Object]| {
             all.iter().enumerate().find_map(|(index, first)| {
@@ -112,7 +112,7 @@ impl<'a> Bound<'a> {
         pair(exact).or_else(|| pair(self.covering(service)).filter(|_| !is_settled(exact)))
     }
 
-    /// A wildcard that only some see, for whom an exact host that everybody sees would shadow it.
+    /// The finding about a wildcard that only some see, and that an exact host for everybody would shadow.
     fn shadowed(&self, service: ServiceName<'_>) -> Option<Diagnostic> {
         if is_settled(self.exact(service)) {
             return None;

@@ -1,9 +1,9 @@
-//! Every preview host has one owner: two routes of one host at one Gateway are merged, and where both
-//! match a request the older one wins.
+//! Checks that every preview host has one owner: a Gateway merges two routes for the same host, and if both match a
+//! request, the older one wins.
 //! See <https://gateway-api.sigs.k8s.io/guides/api-design/#hostnames>.
 //!
-//! Only equal hosts are refused: a wildcard of the input that covers the hosts of previews is usual, and an
-//! exact host goes before it.
+//! Only equal hosts are refused. A wildcard of the input that covers preview hosts is usual, and an exact host takes
+//! precedence over it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -48,8 +48,8 @@ pub(super) fn check<'a>(
     }
 }
 
-/// Says that no listener of its Gateway takes the clones of an entry, where the input has the Gateway: their
-/// hosts fit none, or it refuses their kind or namespace.
+/// Reports an entry whose Gateway has no listener for its clones, if the Gateway is in the input: no host fits, or it
+/// refuses their kind or namespace.
 fn check_listeners(
     config: &Config,
     catalog: &Catalog<'_>,
@@ -110,7 +110,7 @@ fn check_names(all: &[Planned<'_>], report: &mut Report) {
     for (number, Planned { ways, .. }) in all.iter().enumerate() {
         for way in ways {
             let hosts = way.hosts.iter().map(|(host, pattern)| (host, pattern.of("preview")));
-            // Of lengths speaks another finding.
+            // Another finding is about lengths.
             let wrong = hosts.filter(|(_, host)| !host.split('.').all(is_label_text));
             for (original, host) in wrong {
                 if seen.insert((number, &way.route.object.id, host.clone())) {
@@ -169,17 +169,17 @@ fn too_long(config: &Config, pattern: &str) -> Option<Diagnostic> {
 
 /// The hosts of previews at each Gateway, with `{preview}` in them.
 fn patterns<'a>(all: &[Planned<'a>]) -> BTreeMap<Name<'a>, BTreeSet<String>> {
-    let mut found: BTreeMap<Name<'_>, BTreeSet<String>> = BTreeMap::new();
+    let mut by_gateway: BTreeMap<Name<'_>, BTreeSet<String>> = BTreeMap::new();
     for Planned { entry, ways } in all {
         let gateway = (entry.gateway.namespace.as_str(), entry.gateway.name.as_str());
         let hosts = ways.iter().flat_map(|way| &way.hosts);
         let patterns = hosts.map(|(_, pattern)| pattern.of("{preview}").to_ascii_lowercase());
-        found.entry(gateway).or_default().extend(patterns);
+        by_gateway.entry(gateway).or_default().extend(patterns);
     }
-    found
+    by_gateway
 }
 
-/// What stands for the preview's name in a host, if the host is one of this pattern.
+/// The name of the preview in a host, if the host fits this pattern.
 fn preview_in<'h>(pattern: &str, host: &'h str) -> Option<&'h str> {
     let count = pattern.matches("{preview}").count();
     let start = pattern.find("{preview}")?;
@@ -246,33 +246,33 @@ fn that_may_meet(patterns: &BTreeSet<String>) -> impl Iterator<Item = &str> {
 /// The numbers of the texts that begin with another one, or that another one begins with.
 fn that_continue(mut texts: Vec<(String, usize)>) -> HashSet<usize> {
     texts.sort();
-    let (mut found, mut open): (HashSet<usize>, Vec<&(String, usize)>) = Default::default();
+    let (mut numbers, mut open): (HashSet<usize>, Vec<&(String, usize)>) = Default::default();
     for one in &texts {
         while open.pop_if(|(text, _)| !one.0.starts_with(text.as_str())).is_some() {}
         if let Some((_, shorter)) = open.last() {
-            found.extend([*shorter, one.1]);
+            numbers.extend([*shorter, one.1]);
         }
         open.push(one);
     }
-    found
+    numbers
 }
 
 /// The exact hosts of routes of the input, other sets' too, at each Gateway.
 fn hosts_of_input<'a>(
     catalog: &'a Catalog<'a>,
 ) -> BTreeMap<Name<'a>, BTreeMap<String, &'a Object>> {
-    let mut found: BTreeMap<Name<'_>, BTreeMap<String, &Object>> = BTreeMap::new();
+    let mut by_gateway: BTreeMap<Name<'_>, BTreeMap<String, &Object>> = BTreeMap::new();
     for object in catalog.objects().chain(catalog.others()) {
         for (gateway, hosts) in hosts_of(catalog, object) {
             let exact = hosts.into_iter().filter(|host| !host.contains('*'));
             let exact = exact.map(|host| host.trim_end_matches('.').to_ascii_lowercase());
-            let known = found.entry(gateway).or_default();
+            let known = by_gateway.entry(gateway).or_default();
             exact.for_each(|host| {
                 known.entry(host).or_insert(object);
             });
         }
     }
-    found
+    by_gateway
 }
 
 fn items<'a>(node: &'a Node, keys: &[&str]) -> &'a [Node] {
@@ -321,11 +321,11 @@ fn gateway_of<'a>(
         return Some(((namespace, name), Vec::new()));
     }
     let mut objects = catalog.objects().chain(catalog.others());
-    let found = objects.find(|object| {
+    let object = objects.find(|object| {
         object.id.kind == kind && object.id.namespace == namespace && object.id.name == name
     });
     let section = parent.text_at(&["sectionName"]);
-    let listeners = found.map(|object| items(&object.node, &["spec", "listeners"]));
+    let listeners = object.map(|object| items(&object.node, &["spec", "listeners"]));
     let meant = listeners.unwrap_or_default().iter().filter(|listener| {
         section.is_none_or(|section| listener.text_at(&["name"]) == Some(section))
     });
@@ -333,7 +333,7 @@ fn gateway_of<'a>(
     match kind {
         "Gateway" => Some(((namespace, name), hosts)),
         "ListenerSet" | "XListenerSet" => {
-            let above = found?.node.at(&["spec", "parentRef"])?;
+            let above = object?.node.at(&["spec", "parentRef"])?;
             let of = above.text_at(&["namespace"]).unwrap_or(namespace);
             Some(((of, above.text_at(&["name"])?), hosts))
         }

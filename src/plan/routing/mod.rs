@@ -1,13 +1,12 @@
 //! Routes of previews: for each host of the baseline, which rules are derived for which preview.
 //!
-//! What goes in are the baseline's routes and what each preview affects; what comes out, a [`Routing`], says of
-//! every object to write which rules it has and where each of their backends leads. Decided here is which API
-//! speaks for a service, and what contradicts what. Which ports can be routed stands in `ports`, who speaks for
-//! a host in [`bound`], and which routes are not followed in `unfollowed`. The rules themselves are derived in
-//! [`gateway_api`] and [`istio`], their backends decided on in [`swap`], the ways in from outside in
-//! [`entries`].
+//! In go the baseline's routes and what each preview affects. Out comes a [`Routing`], which lists for every object
+//! to write its rules, and where each of their backends leads. This file decides which API a service uses, and which
+//! routes contradict each other. `ports` says which ports can be routed, [`bound`] which VirtualService a host uses,
+//! `unfollowed` which routes are not followed. The rules are derived in [`gateway_api`] and [`istio`], their backends
+//! decided in [`swap`], and the ways in from outside in [`entries`].
 //!
-//! Always true: a service is routed by one API alone, and a rule that chooses a copy chooses copies only.
+//! Always true: a service is routed by one API only, and a rule with a copy as a backend has only copies.
 
 pub(crate) mod bound;
 pub(crate) mod entries;
@@ -41,7 +40,7 @@ use crate::spec::Config;
 /// Everything about routes that will be emitted.
 #[derive(Debug, Default)]
 pub struct Routing<'a> {
-    /// What leads calls inside the mesh to copies, in the order of services.
+    /// The routes that lead calls inside the mesh to copies, sorted by service.
     pub mesh: Vec<MeshRoutes<'a>>,
     /// Routes attached to copies.
     pub local: Vec<Local<'a>>,
@@ -58,7 +57,7 @@ pub struct Routing<'a> {
     pub(crate) addressed: BTreeSet<ServiceName<'a>>,
 }
 
-/// What leads calls of a service to copies.
+/// The routes that lead calls of a service to copies.
 #[derive(Debug)]
 pub enum MeshRoutes<'a> {
     /// Routes of a service and port that each of some previews has.
@@ -93,7 +92,7 @@ impl<'a> Routing<'a> {
         mesh.chain(local).chain(self.entries.clones.iter().flat_map(|clone| &clone.rules))
     }
 
-    /// The finding that there is more to derive than the limits allow, where there is.
+    /// The finding that more rules or pairs are needed than the limits allow, if so.
     fn over(&self, limits: &OutputLimits) -> Option<Diagnostic> {
         let (message, help) = if self.rules > limits.rules {
             (
@@ -130,11 +129,11 @@ pub struct Local<'a> {
     pub home: &'a str,
     /// The name in the preview.
     pub name: String,
-    /// What of it is attached.
+    /// The attached part.
     pub attached: Attached<'a>,
 }
 
-/// What of a route is attached to copies.
+/// The part of a route that is attached to copies.
 #[derive(Debug)]
 pub enum Attached<'a> {
     /// Of an HTTPRoute or GRPCRoute.
@@ -152,7 +151,7 @@ impl<'a> Local<'a> {
     }
 }
 
-/// What the routes of the baseline say about each of its services.
+/// The routes of the baseline, by service.
 pub(super) struct RouteIndex<'a, 'e> {
     pub(super) config: &'a Config,
     pub(super) catalog: &'a Catalog<'a>,
@@ -171,7 +170,7 @@ pub(super) fn plan<'a>(
     limits: &OutputLimits,
     report: &mut Report,
 ) -> Routing<'a> {
-    // Put in order at last: each is looked up many times before.
+    // Sorted at the end: before that, each is looked up many times.
     let mut affecting: HashMap<ServiceName<'_>, Vec<usize>, RandomState> = HashMap::default();
     for (index, env) in environments.iter().enumerate() {
         for name in &env.affected {
@@ -233,7 +232,7 @@ impl<'a> RouteIndex<'a, '_> {
         is_unrouted(self.config, service)
     }
 
-    /// The routes of all APIs that speak for a service to somebody.
+    /// The routes of all APIs that apply to a service for some caller.
     fn routes_of(&self, service: ServiceName<'_>) -> impl Iterator<Item = Route<'a>> {
         self.apis.iter().flat_map(move |(_, routes)| routes.of(service))
     }
@@ -256,7 +255,7 @@ impl<'a> RouteIndex<'a, '_> {
         involved
     }
 
-    /// The routes of the API that speaks for a service; none where something contradicts them.
+    /// The routes of a service, all of one API; `None` if they contradict each other.
     fn speaking(
         &self,
         service: &Service<'a>,
@@ -270,7 +269,7 @@ impl<'a> RouteIndex<'a, '_> {
         let all: Vec<(RouteApi, &dyn ServiceRoutes<'a>, &Object)> = all.collect();
         let finding = match all.as_slice() {
             [] => {
-                // Routes that only some callers see speak for nobody, and may yet be in the way.
+                // Routes that only some callers see do not count, but can still be in the way.
                 let mut contradictions =
                     self.apis.iter().filter_map(|(_, routes)| routes.contradiction(service));
                 contradictions.next().or_else(|| self.of_another_set(name, required))
@@ -398,8 +397,8 @@ fn conflict(message: String, help: String, route: &Object) -> Diagnostic {
     Diagnostic::new(&code::ROUTE_CONFLICT, message, help).at(route.place(), "routes this host")
 }
 
-/// These previews by which of some services they affect, in order: what is decided of these services
-/// is the same for all who affect the same.
+/// Groups previews by which of some services they affect, because decisions about these services are the same for
+/// each group.
 fn alike<'a>(
     environments: &[Environment<'a>],
     involved: impl IntoIterator<Item = usize>,

@@ -1,7 +1,7 @@
-//! What an API says of how its routes are planned.
+//! The interface of an API of routes for planning.
 //!
-//! A file or folder beside this one implements [`Planner`] for each API, and [`planner`] is the only place that
-//! tells them apart.
+//! For each API a file or folder beside this one implements [`Planner`], and [`planner`] is the only place that tells
+//! the APIs apart.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ pub(super) trait Planner: Sync {
     /// The routes of the input that are about services of the baseline.
     fn service_routes<'a>(&self, catalog: &'a Catalog<'a>) -> Box<dyn ServiceRoutes<'a> + 'a>;
 
-    /// What backends come to of which all are copies or none is; so many were written.
+    /// Merges backends, all of which are copies or none is. `written` is their number in the original rule.
     fn merge<'a>(
         &self,
         backends: Vec<Backend<'a>>,
@@ -46,10 +46,10 @@ pub(super) trait Planner: Sync {
         is_copied: &dyn Fn(ServiceName<'_>) -> bool,
     ) -> Option<Attached<'a>>;
 
-    /// What of a route is never attached to copies.
+    /// The finding about the part of a route that is never attached to copies.
     fn not_attached(&self, route: &Object) -> Option<Diagnostic>;
 
-    /// What of a route previews cannot follow.
+    /// The findings about the part of a route that previews cannot follow.
     fn unfollowed<'a>(&self, index: &RouteIndex<'a, '_>, route: Route<'a>) -> Option<Diagnostic>;
 
     /// Where a route says that it is for callers of the baseline's namespace.

@@ -1,4 +1,4 @@
-//! What of an affected service can be routed at all: its ports, its address, and who else makes routes
+//! Decides what of an affected service can be routed: its ports, its address, and whether something else makes routes
 //! for its host.
 
 use super::{RouteIndex, Routing};
@@ -113,7 +113,7 @@ impl<'a> RouteIndex<'a, '_> {
         }
     }
 
-    /// Argo Rollouts changes weights in place, and wants to know in which of several entries.
+    /// Argo Rollouts changes weights in place, and has to know in which of several http rules.
     pub(super) fn check_rollouts(&self, routing: &Routing<'_>, report: &mut Report) {
         let rollouts = self.catalog.objects().filter(|one| one.is("argoproj.io", "Rollout"));
         for rollout in rollouts {
@@ -134,15 +134,17 @@ impl<'a> RouteIndex<'a, '_> {
             });
             if let Some(one) = changed {
                 let message = format!(
-                    "{} changes weights in VirtualService {}/{}, which gets entries of previews",
+                    "{} changes weights in VirtualService {}/{}, which gets http rules of previews",
                     rollout.id,
                     rollout.id.namespace,
                     one.text_at(&["name"]).unwrap_or_default()
                 );
-                let help = "name the entries that it changes under `routes`";
+                let help = "name the http rules that it changes under `routes`";
                 report.push(
-                    Diagnostic::new(&code::ROUTE_CONTROLLED, message, help)
-                        .at(one.place, "Argo Rollouts refuses more than one entry without names"),
+                    Diagnostic::new(&code::ROUTE_CONTROLLED, message, help).at(
+                        one.place,
+                        "Argo Rollouts refuses more than one http rule without names",
+                    ),
                 );
             }
         }

@@ -1,9 +1,9 @@
-//! Which backends of a rule become copies, and with which weights: decided here, once for all previews that
-//! affect the same services, and only written by `emit`.
+//! Decides which backends of a rule become copies, and with which weights, once for all previews that affect the same
+//! services. `emit` only writes the result.
 //!
-//! Where a rule splits between copies and others, the copies get all of it and keep their proportion:
-//! a preview that answers now and then would be a silent fallback. So the backends of a rule are either all
-//! copies, or none of them is. The targets of mirrors stay.
+//! If a rule splits requests between copies and others, the copies get all of them in the same proportions: a preview
+//! that answers only now and then would be a silent fallback. So the backends of a rule are either all copies, or
+//! none of them is. The targets of mirrors stay.
 
 use super::planner::planner;
 use crate::model::route::{Reader, Route, reader};

@@ -1,5 +1,5 @@
-//! Services whose routes nobody reads: in ambient mode those that no waypoint serves. A call then goes straight to the
-//! baseline's pods, whatever key it carries, and no status of a route says so loudly.
+//! Reports services in ambient mode that no waypoint serves, so that nothing follows their routes. A call goes
+//! straight to the baseline's pods, whatever key it has, and no status of a route warns of it.
 //! See <https://istio.io/latest/docs/ambient/usage/waypoint/>.
 
 use std::collections::BTreeMap;

@@ -1,9 +1,9 @@
-//! Annotations and labels that someone in a cluster acts on: they choose sidecars and their images,
-//! identities, networks, volumes and sandboxes.
+//! Annotations and labels that something in a cluster acts on: they choose sidecars and their images, identities,
+//! networks, volumes and sandboxes.
 //!
-//! A team's own annotations have names that nobody here knows, so this list cannot be of those that are
-//! harmless. It goes by domain, with the few names of each domain that are notes to people; then by the
-//! words of a name, and by values that are images.
+//! A team's own annotations have names that nobody here knows, so a list of harmless ones is impossible. Instead it
+//! goes by domain, with the few names of each domain that are only notes to people; then by words in a name, and by
+//! values that are images.
 
 use crate::model::looks_like_image;
 

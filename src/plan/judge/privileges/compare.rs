@@ -1,4 +1,4 @@
-//! The comparison of two trees by a rule.
+//! Compares two trees by a rule of the table.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -1,9 +1,9 @@
-//! What a patch changes beyond the fields that anyone who may edit previews.yaml may change.
+//! Finds changes of a patch that not everybody who may edit previews.yaml may make.
 //!
-//! An object is compared as it would be without patches and as patches make it. A closed table
-//! ([`table`]) says which fields may differ without a word; every other difference is named, so that a
-//! field that this program has never heard of is named as well. The comparison reads values as
-//! Kubernetes does: null is as good as nothing, `yes` is true, items of lists are known by their keys.
+//! An object without patches is compared with the patched one. A closed table ([`table`]) lists the fields that may
+//! differ. Every other difference is reported, so that a field that this program has never heard of is reported as
+//! well. Values are compared as Kubernetes reads them: null counts as absent, `yes` is true, items of lists are
+//! matched by their keys.
 
 mod annotations;
 mod compare;

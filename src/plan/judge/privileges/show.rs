@@ -1,4 +1,4 @@
-//! Differences in words.
+//! Formats differences for findings.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! The closed table of what patches may change without a word. What is not in it is named.
+//! The closed table of changes that patches may make. Everything else is reported.
 
 use super::compare::Rule::{self, *};
 use crate::kube::{Id, kinds};

@@ -1,5 +1,4 @@
-//! What is to be said of the Gateways that entries name: of those at which clones hang, and of those whose routes
-//! are cloned.
+//! Findings about Gateways: those that entries name for clones, and those whose routes are cloned.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,8 +44,8 @@ pub(super) fn check(
     }
 }
 
-/// Why clones of a route would come to nothing at the Gateway of an entry: Istio serves it and can convert nothing of
-/// the route, which something else follows at its own Gateway.
+/// The finding that clones of a route have no effect at the Gateway of an entry: Istio serves it and cannot convert
+/// the route, while something else follows it at its own Gateway.
 pub(super) fn dropped(
     entry: &Entry,
     route: Route<'_>,
@@ -68,10 +67,10 @@ pub(super) fn dropped(
     is_served.then(|| finding.at(ignored.node.place, "for this reason"))
 }
 
-/// So many Gateways are named, the rest is counted.
+/// How many Gateways are named; the rest is counted.
 const SHOWN: usize = 50;
 
-/// A word on the Gateways whose routes previews publish, where nobody has said which these are.
+/// The note that lists the Gateways whose routes previews publish, if no entry names them.
 pub(super) fn published(config: &Config, all: &[Planned<'_>]) -> Option<Diagnostic> {
     let open = all.iter().filter(|planned| planned.entry.of.is_empty());
     let is_new = |planned: &Planned<'_>| {

@@ -1,8 +1,8 @@
-//! Which rules of an entry route hold for one of its hosts at the listeners that an entry stands for.
+//! Decides which rules of an entry route apply to one of its hosts at the listeners that an entry stands for.
 //!
-//! Conditions that are known before a request comes are decided here: the Gateway, the port and the host of a
-//! match. What comes out are the rules that can still hold, with the conditions that are left: they do at the
-//! preview's host what the original does at its own.
+//! Conditions that are known in advance are evaluated here: the Gateway, the port and the host of a match. The result
+//! are the rules that can still apply, with the remaining conditions. At the preview's host they do what the original
+//! does at its own.
 //! See `TranslateRoute` in Istio's `pilot/pkg/networking/core/route/route.go`.
 
 use super::Pattern;
@@ -15,7 +15,7 @@ use crate::model::route::{Route, gateway_api, reader, text_match};
 use crate::spec::RoutingKey;
 use crate::yaml::Node;
 
-/// A rule that can hold.
+/// A rule that can apply.
 #[derive(Debug, Clone)]
 pub(super) struct HeldRule<'a> {
     /// The rule.
@@ -30,7 +30,7 @@ impl PartialEq for HeldRule<'_> {
     }
 }
 
-/// What holds of a route at some listeners.
+/// The rules of a route that can apply at some listeners.
 #[derive(Debug, Clone, Default)]
 pub(in super::super) struct Held<'a> {
     /// The rules, in order.
@@ -47,7 +47,7 @@ pub(super) fn depends_on_host(route: Route<'_>) -> bool {
     route.rules().iter().any(|rule| reader.tells_hosts_apart(rule))
 }
 
-/// For which host, and at which listeners, rules are sought that hold.
+/// The situation that rules are selected for: hosts, listeners and key.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Sought<'p> {
     /// The original host.
@@ -108,7 +108,7 @@ pub(in super::super) fn held_of_istio<'a>(
     Ok(agreed.map(|(_, held)| held).unwrap_or_default())
 }
 
-/// Where it is decided whether a match of a VirtualService holds.
+/// The situation in which a match of a VirtualService is evaluated.
 struct Situation<'p> {
     route: &'p Object,
     at: &'p At<'p>,
@@ -121,16 +121,15 @@ fn http_at<'a>(route: &'a Object, situation: &Situation<'_>) -> Result<Held<'a>,
     let mut held = Held::default();
     for node in http(route) {
         if let Some(delegate) = node.get("delegate") {
-            let message =
-                format!("{} delegates an entry, whose rules stand in another object", route.id);
-            let help = "write the delegate's entries into the VirtualService itself, or name in \
+            let message = format!("{} delegates an http rule to another object", route.id);
+            let help = "write the delegate's http rules into the VirtualService itself, or name in \
                         `spec.routing.entries[].of` the Gateways that previews stand for";
             return Err(refuse(message, help, delegate));
         }
         let written = matches(node);
         let redirect = reader.redirects(node).into_iter().next();
         if let Some(redirect) = redirect.filter(|one| leads_to_itself(one, situation.sought.host)) {
-            // One that cannot hold here is not missed.
+            // A match that cannot apply here does not matter.
             let may_hold = |one| !matches!(situation.left_of(one), Ok(None));
             if written.is_empty() || written.iter().any(may_hold) {
                 held.looping.push(redirect.node);
@@ -152,7 +151,7 @@ fn http_at<'a>(route: &'a Object, situation: &Situation<'_>) -> Result<Held<'a>,
 }
 
 impl Situation<'_> {
-    /// What is left of a match; nothing where it can never be true.
+    /// The remaining conditions of a match; `None` if it can never be true.
     fn left_of(&self, one: &Node) -> Result<Option<Node>, Refused> {
         let mut left = one.clone();
         let mut gateways =
@@ -206,7 +205,7 @@ impl Situation<'_> {
             }
         }
         if !hosts.is_empty() {
-            // It stays a condition that is always true: without one it would stand behind others.
+            // It stays as a condition that is always true: without any, the rule would come after others.
             left.set("authority", Node::map([("prefix", Node::string(&self.sought.preview.0))]));
         }
         Ok(Some(left))

@@ -1,7 +1,7 @@
-//! Hosts inside the rules of a clone: in redirects, CORS policies and headers of answers.
+//! Replaces hosts within the rules of a clone: in redirects, CORS policies and response headers.
 //!
-//! What leads from one original host to another leads from one preview host to another in the clone. A host that
-//! has no preview host stays.
+//! A link from one original host to another becomes one between their preview hosts. A host without a preview host
+//! stays.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,7 +42,7 @@ impl Leads {
     fn of(&self, host: &str) -> Option<&Pattern> {
         let host = host.to_ascii_lowercase();
         let mut ends = (1..host.len()).filter_map(|start| host.get(start..));
-        // A route for every host says nothing of a host that another program answers for.
+        // A route for every host means nothing for a host that another program answers for.
         self.exact.get(&host).or_else(|| ends.find_map(|end| self.wildcard.get(end)))
     }
 }
@@ -89,7 +89,7 @@ impl Served {
     }
 }
 
-/// What a redirect of a clone leads to.
+/// The target of a redirect in a clone.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// The preview host; none where it stays at the host that was asked for.
@@ -189,7 +189,7 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))).filter_map(
         move |word| {
             let at = from;
-            // What stands between two words is one character.
+            // Words are separated by single characters.
             let behind = text[at + word.len()..].chars().next().map_or(0, char::len_utf8);
             from = at + word.len() + behind;
             (!word.is_empty()).then_some((at, word))

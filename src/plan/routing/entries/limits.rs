@@ -1,5 +1,5 @@
-//! Lists of HTTPRoutes and GRPCRoutes that have no room for what clones and `stripKey` add to them. How long a list
-//! may be stands in the CRDs of the Gateway API. VirtualServices have no such limits.
+//! Reports lists of HTTPRoutes and GRPCRoutes that are too full for what clones and `stripKey` add. The limits are
+//! those in the CRDs of the Gateway API. VirtualServices have none.
 
 use super::super::planner::planner;
 use super::{Entries, Rule};

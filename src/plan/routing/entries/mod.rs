@@ -1,8 +1,8 @@
-//! North-south: each way from a Gateway into the baseline is cloned for each preview.
+//! North-south routing: each way from a Gateway into the baseline is cloned for each preview.
 //!
-//! What goes in are the routes that bind to a Gateway and choose a service of the baseline or stand in its
-//! namespace, and the entries of `spec.routing`, each of which stands for some Gateways. What comes out is a
-//! clone of each such route for each entry and for all previews that affect the same of its services.
+//! In go the routes that bind to a Gateway and have a service of the baseline as a backend or are in its namespace,
+//! and the entries of `spec.routing`, each of which stands for some Gateways. Out comes a clone of each such route
+//! for each entry, one for all previews that affect the same of its services.
 
 mod at_gateways;
 mod held;
@@ -47,7 +47,7 @@ pub struct Entries<'a> {
     pub(super) size: usize,
 }
 
-/// A text with a preview's name in it.
+/// A text with a placeholder for the name of a preview.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern(String);
 
@@ -63,8 +63,7 @@ pub(crate) fn fill(text: &str, preview: &str) -> String {
     text.replace("{preview}", preview)
 }
 
-/// A route that leads in from the Gateways that an entry stands for, for hosts for which its rules are the
-/// same.
+/// A way in: a route from the Gateways that an entry stands for, with hosts for which its rules are the same.
 #[derive(Debug)]
 pub struct Way<'a> {
     /// The route.
@@ -73,15 +72,15 @@ pub struct Way<'a> {
     part: usize,
     /// The Gateways.
     gateways: BTreeSet<Name<'a>>,
-    /// What of it holds for these hosts.
+    /// The rules that apply to these hosts.
     pub rules: Vec<Rule<'a>>,
-    /// Original hosts, in order, and what becomes of them.
+    /// Original hosts, sorted, with their preview hosts.
     pub(super) hosts: Vec<(String, Pattern)>,
     /// The URL of a host, with `{}` for the host.
     base: String,
 }
 
-/// What a clone has of a rule of its original.
+/// A rule of a clone, derived from one of its original.
 #[derive(Debug)]
 pub struct Rule<'a> {
     /// The API of its route.
@@ -91,11 +90,11 @@ pub struct Rule<'a> {
     /// The matches of a VirtualService's rule; none where it is for every request. Texts for the authority have
     /// `{preview}` for the name.
     pub matches: Option<Vec<Node>>,
-    /// Where its redirect leads, where that is another place than written.
+    /// The target of its redirect, if it differs from the original's.
     pub redirect: Option<Target>,
-    /// The origins that it allows, where these are others than written.
+    /// The origins that it allows, if they differ from the original's.
     pub origins: Option<Vec<Origin<'a>>>,
-    /// Values of headers of answers that lead to original hosts, and what stands in their place.
+    /// Values of response headers that lead to original hosts, with their replacements.
     pub answers: BTreeMap<&'a str, Pattern>,
 }
 
@@ -107,7 +106,7 @@ pub struct EntryClone<'a> {
     pub environments: Vec<usize>,
     /// The original.
     pub way: Arc<Way<'a>>,
-    /// The rules of the way, each with what becomes of its backends.
+    /// The rules of the way, each with its backends after the swap.
     pub rules: Vec<Swapped<'a>>,
     /// The entry it is made for.
     pub entry: &'a Entry,
@@ -215,7 +214,7 @@ pub(super) fn plan<'a>(
     planned
 }
 
-/// The clones of a way in: one for all previews that affect the same of the services that it chooses.
+/// The clones of a way in: one for all previews that affect the same of its services.
 fn clones<'a>(
     config: &Config,
     catalog: &Catalog<'a>,
@@ -235,7 +234,7 @@ fn clones<'a>(
     clones.collect()
 }
 
-/// The URLs at which something answers: a host that only sends clients elsewhere is none.
+/// The URLs that answer. A host that only redirects clients is not one.
 fn urls(all: &[Planned<'_>]) -> Vec<Pattern> {
     let mut urls = Vec::new();
     let mut seen = BTreeSet::new();

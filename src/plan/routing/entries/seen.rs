@@ -1,7 +1,7 @@
-//! Who sees the clones of a VirtualService: those who see the original, and no one more.
+//! Keeps the visibility of cloned VirtualServices: whoever sees the original sees the clone, and nobody else.
 //!
-//! Whether a Gateway follows a VirtualService that only some namespaces see depends on where the Gateway's pods
-//! run, which no object of the input says.
+//! If only some namespaces see a VirtualService, it depends on where a Gateway's pods run whether the Gateway follows
+//! it. No object of the input says where they run.
 
 use super::Planned;
 use crate::diagnostic::{Diagnostic, Report, code, some_of};

@@ -1,7 +1,7 @@
-//! Ways in: which routes lead from a Gateway into the baseline, and what of them an entry stands for.
+//! Ways in: the routes that lead from a Gateway into the baseline, and which of them an entry stands for.
 //!
-//! An entry stands for the listeners at which a request of a client from outside is answered: where a host
-//! is served by TLS and without, those with TLS, because the others are there to send clients on.
+//! An entry stands for the listeners that answer requests of outside clients. If a host is served both with TLS and
+//! without, these are the ones with TLS, because the others are there to redirect clients.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +37,7 @@ struct Part<'a> {
 /// The hosts of a route, each with the listeners that serve it.
 type Hosts<'a> = BTreeMap<String, Vec<At<'a>>>;
 
-/// What the ways of all entries are found with.
+/// Finds the ways of all entries.
 #[derive(Debug)]
 pub(super) struct Finder<'a, 'f> {
     /// The key that clones set.
@@ -46,7 +46,7 @@ pub(super) struct Finder<'a, 'f> {
     pub(super) gateways: &'f Gateways<'a>,
     /// The routes that lead in.
     pub(super) routes: &'f [Route<'a>],
-    /// What is to be said, once however many entries and hosts it concerns.
+    /// Findings, each once however many entries and hosts it concerns.
     pub(super) findings: RefCell<BTreeMap<String, Diagnostic>>,
 }
 
@@ -295,7 +295,7 @@ fn not_served(route: Route<'_>) -> Diagnostic {
     Diagnostic::new(&code::ENTRY_NOT_CLONED, message, help).at(route.place(), "not cloned")
 }
 
-/// A word on headers of answers that name an original host where nothing can be put in its place.
+/// The finding about response headers that name an original host and cannot be replaced.
 fn names_original(route: Route<'_>, value: &Node, host: &str) -> Diagnostic {
     let message = format!(
         "{} answers with a header that names `{host}`, and so do its clones: it does not name the preview host",
@@ -306,7 +306,7 @@ fn names_original(route: Route<'_>, value: &Node, host: &str) -> Diagnostic {
     Diagnostic::new(&code::HOST_KEPT, message, help).at(value.place, "is cloned as it stands")
 }
 
-/// A word on what leads from a preview host to the host of a route that has no preview host.
+/// The finding about a link from a preview host to the host of a route without a preview host.
 fn leads_out(route: Route<'_>, node: &Node, host: &str) -> Diagnostic {
     let message = format!(
         "{} leads to `{host}`, and so do its clones: the entry has no preview host for it, so a client leaves the \
@@ -317,7 +317,7 @@ fn leads_out(route: Route<'_>, node: &Node, host: &str) -> Diagnostic {
     Diagnostic::new(&code::HOST_KEPT, message, help).at(node.place, "is cloned as it stands")
 }
 
-/// A word on redirects that clones of a route leave out.
+/// The finding about redirects that clones of a route leave out.
 fn loops(route: Route<'_>, redirect: &Node) -> Diagnostic {
     let message = format!(
         "clones of {} leave out a redirect to the host and path that were asked for: it would lead a preview \
@@ -329,7 +329,7 @@ fn loops(route: Route<'_>, redirect: &Node) -> Diagnostic {
     Diagnostic::new(&code::DROPPED, message, help).at(redirect.place, "left out of clones")
 }
 
-/// A word on a route of which a preview host would have nothing.
+/// The finding about a route of which nothing applies at a preview host.
 fn nothing_holds(route: Route<'_>) -> Diagnostic {
     let reader = reader(route.api);
     let only_redirects = route.rules().iter().all(|rule| !reader.redirects(rule).is_empty());

@@ -1,7 +1,7 @@
-//! Which rules of the routes of one service and port are derived for previews, and in which order.
+//! Decides which rules of the routes of a service and port are derived for previews, and in which order.
 //!
-//! A derived rule has one header more than its original, so it wins against it, and may win against another
-//! rule that used to outrank it: that one is then cloned with the key as well.
+//! A derived rule has one header more than its original, so it takes precedence over it. It may also take precedence
+//! over another rule that used to come first: that one is then cloned with the key as well.
 
 use super::super::RouteIndex;
 use super::super::planner::Planning;

@@ -1,7 +1,7 @@
-//! Gateway API in the mesh: which rules of a service's HTTPRoutes or GRPCRoutes are derived.
+//! The Gateway API in the mesh: which rules of a service's HTTPRoutes or GRPCRoutes are derived.
 //!
-//! Precedence decides: exact path, longest prefix, method, number of headers, number of query
-//! parameters. What that means for derived rules stands in `derive`.
+//! Precedence decides: exact path, longest prefix, method, number of headers, number of query parameters. `derive`
+//! explains what that means for derived rules.
 //! See <https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule>.
 
 mod derive;
@@ -61,7 +61,7 @@ pub enum Rule<'a> {
 }
 
 impl Rule<'_> {
-    /// What it counts as where rules are limited: itself, its matches and its backends.
+    /// Its weight where rules are limited: itself, its matches and its backends.
     fn weight(&self) -> usize {
         match self {
             Self::Derived { rule, matches } => 1 + matches.len() + backends(rule.rule).len(),
@@ -99,7 +99,7 @@ pub(crate) fn named_copies<'a>(rule: &Swapped<'a>) -> impl Iterator<Item = Servi
     backends.filter_map(|backend| Some(backend.copy?.service))
 }
 
-/// What of a route is attached to copies.
+/// The part of a route that is attached to copies.
 #[derive(Debug)]
 pub struct Attached<'a> {
     /// The services that it is attached to.
@@ -231,7 +231,7 @@ fn mirrors(rule: &Node) -> impl Iterator<Item = &Node> {
     filters(rule).iter().filter_map(|filter| filter.at(&["requestMirror", "backendRef"]))
 }
 
-/// What tells a parentRef apart from others of its route to the same Service: the name of its port.
+/// The section name that tells a parentRef apart from others of its route to the same Service: the name of its port.
 fn section<'a>(
     catalog: &'a Catalog<'a>,
     parents: &[(ServiceName<'_>, Option<u16>)],
@@ -359,7 +359,7 @@ impl<'a> ServiceRoutes<'a> for ParentedRoutes<'a> {
     }
 }
 
-/// Plans the routes of ports of which no route of the user speaks.
+/// Plans the routes of ports that no route of the user is for.
 fn plan_unwritten<'a>(
     to: &mut Planning<'_, 'a, '_>,
     service: &'a Service<'a>,
@@ -393,7 +393,7 @@ impl<'a> Planning<'_, 'a, '_> {
     }
 }
 
-/// What the routes of one service do not agree on: ports, or kinds for a port.
+/// The finding that the routes of one service contradict each other: in ports, or in kinds for a port.
 fn contradiction(service: &Service<'_>, routes: &[(&Object, Option<u16>)]) -> Option<Diagnostic> {
     let mut kinds = BTreeMap::new();
     let mut ported: [Option<&Object>; 2] = [None, None];

@@ -1,8 +1,7 @@
-//! Which rules of VirtualServices are derived for previews, and what cannot be derived from.
+//! Decides which rules of VirtualServices are derived for previews, and reports those from which none can be derived.
 //!
-//! Rules are tried in order, so the rules of previews stand in front, in the order of the originals. A rule
-//! without affected destinations is cloned only where it stands before one that is derived and some request
-//! satisfies both.
+//! Rules are tried in order, so the rules of previews come first, in the order of the originals. A rule without
+//! affected destinations is cloned only if it precedes a derived one and some request matches both.
 
 use std::collections::BTreeSet;
 
@@ -77,12 +76,12 @@ fn refuse_fall_through(service: &Service<'_>, sources: &[Source<'_>]) -> Option<
     let object =
         exact.filter(|object| service.routable().iter().any(|&port| is_bare(object, port)))?;
     let message = format!(
-        "{} has no entry for some port of {}, which {} covers for others",
+        "{} has no http rule for some port of {}, which {} covers for others",
         object.id,
         service.name(),
         wildcard.id
     );
-    let help = "add an entry for each port";
+    let help = "add an http rule for each port";
     let finding = Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help);
     Some(
         finding.at(object.place(), "has nothing for a port").also(wildcard.place(), "the wildcard"),
@@ -115,7 +114,7 @@ fn earlier<'a>(index: &RouteIndex<'a, '_>, service: ServiceName<'_>) -> Option<&
     earlier.find(|one| one.id.name == name && one.id.namespace == service.namespace)
 }
 
-/// The rules for a host for which nobody speaks: of the previews that have a copy of the service.
+/// The rules for a host without a VirtualService: those of previews with a copy of the service.
 fn make<'a>(
     index: &RouteIndex<'a, '_>,
     service: &'a Service<'a>,
@@ -137,14 +136,14 @@ fn make<'a>(
     }
 }
 
-/// A VirtualService that rules are derived from, and what it is to a host.
+/// A VirtualService that rules are derived from, and its relation to the host.
 #[derive(Clone, Copy)]
 struct Original<'a> {
     source: Source<'a>,
     object: &'a Object,
 }
 
-/// The rules for a host for which a VirtualService speaks; none where there are too many rules.
+/// The rules for a host with a VirtualService; `None` if there are too many.
 fn derive_all<'a>(
     to: &mut Planning<'_, 'a, '_>,
     service: &'a Service<'a>,
@@ -234,13 +233,13 @@ fn refuse_bare(
     }
     let ports: Vec<String> = rules.bare.iter().map(u16::to_string).collect();
     let message = format!(
-        "{object} has several hosts and no entry for port {ports} of {service}, so entries for \
+        "{object} has several hosts and no http rule for port {ports} of {service}, so rules for \
          previews would apply to its other hosts too",
         object = object.id,
         ports = ports.join(", "),
         service = rules.service,
     );
-    let help = "give every host a VirtualService of its own, or add an entry for the port";
+    let help = "give every host a VirtualService of its own, or add an http rule for the port";
     let node = object.node.at(&["spec", "hosts"]).unwrap_or(&object.node);
     Some(Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(node.place, "several hosts"))
 }
@@ -274,11 +273,12 @@ fn derive<'a>(
     derived
 }
 
-/// What cannot be derived from: delegates, and matches on the key's own header.
+/// Reports rules that cannot be derived from: delegates, and matches on the key's own header.
 fn check_rule(index: &RouteIndex<'_, '_>, object: &Object, rule: &Node, report: &mut Report) {
     if marks::is_made_rule(rule, index.config.set()) {
         let name = rule.text_at(&["name"]).unwrap_or_default();
-        let message = format!("{} has an entry `{name}`, a name that anabranch needs", object.id);
+        let message =
+            format!("{} has an http rule `{name}`, a name that anabranch needs", object.id);
         let help = "rename it, or remove it if an earlier run left it";
         let place = rule.get("name").map_or(rule.place, |name| name.place);
         report.push(
@@ -293,8 +293,8 @@ fn check_rule(index: &RouteIndex<'_, '_>, object: &Object, rule: &Node, report: 
     };
     if let Some(delegate) = rule.get("delegate") {
         refuse(
-            format!("{} delegates an entry, whose rules stand in another object", object.id),
-            "write the delegate's entries into the VirtualService itself",
+            format!("{} delegates an http rule to another object", object.id),
+            "write the delegate's http rules into the VirtualService itself",
             delegate,
         );
     }

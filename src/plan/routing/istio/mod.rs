@@ -1,7 +1,7 @@
 //! VirtualServices in the mesh: for a host, and those who see it, there is never more than one.
 //!
-//! What comes out are the rules of all previews for a host, those of a wildcard that they would shadow, and the
-//! rules that hold inside a preview. Which rules these are is decided in `derive`.
+//! Out come the rules of all previews for a host, those of a wildcard that they would shadow, and the rules that
+//! apply inside a preview. `derive` decides which rules these are.
 //! See <https://istio.io/latest/docs/reference/config/networking/virtual-service/>.
 
 mod derive;
@@ -35,7 +35,7 @@ pub struct HostRules<'a> {
     /// The previews that have rules in it, in order, by the index of their environment; each with
     /// the index of what is derived for it.
     pub previews: Vec<(usize, usize)>,
-    /// What is derived for previews that affect the same services.
+    /// The derived rules for previews that affect the same services.
     pub derived: Vec<Derived<'a>>,
     /// The rules of a wildcard, which follow those of previews.
     pub carried: Vec<InMesh<'a>>,
@@ -61,7 +61,7 @@ pub enum Source<'a> {
     Wildcard(&'a Object),
 }
 
-/// What some previews have in front of the rules of an original.
+/// The rules of some previews that precede those of an original.
 #[derive(Debug, Default)]
 pub struct Derived<'a> {
     /// Rules of the original, in order.
@@ -70,7 +70,7 @@ pub struct Derived<'a> {
     pub bare: Vec<u16>,
 }
 
-/// A rule of a VirtualService as it holds in the mesh.
+/// A rule of a VirtualService as it applies in the mesh.
 #[derive(Debug)]
 pub struct InMesh<'a> {
     /// The rule.
@@ -105,14 +105,14 @@ impl<'a> HostRules<'a> {
     }
 }
 
-/// What of a VirtualService is attached to copies.
+/// The part of a VirtualService that is attached to copies.
 #[derive(Debug)]
 pub struct Attached<'a> {
     /// The services for whose copies it speaks.
     pub services: Vec<ServiceName<'a>>,
     /// Its HTTP rules.
     pub http: Vec<InMesh<'a>>,
-    /// Its rules for streams of bytes.
+    /// Its TCP rules.
     pub tcp: Vec<InMesh<'a>>,
 }
 

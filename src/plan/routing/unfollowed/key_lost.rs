@@ -1,4 +1,4 @@
-//! Rules of the baseline behind which a request has lost the key.
+//! Reports rules of the baseline that remove the key from requests.
 
 use std::collections::BTreeSet;
 

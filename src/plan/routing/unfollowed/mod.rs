@@ -1,7 +1,7 @@
-//! Routes of the input that previews cannot follow, and what is said of each of them.
+//! Reports routes of the input that previews cannot follow.
 //!
-//! A route that the mesh ignores is as if it were not there. One that chooses an affected service, but
-//! hangs on something for which previews derive no rules, leads to the baseline with the key as well.
+//! A route that the mesh ignores counts as absent. A route that leads to an affected service, but is attached to
+//! something that previews derive no rules for, leads to the baseline even with the key.
 
 mod key_lost;
 mod private;

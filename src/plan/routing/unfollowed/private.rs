@@ -1,4 +1,4 @@
-//! What holds for callers of the baseline's namespace alone, and so not for the copies in a preview's.
+//! Reports rules for callers of the baseline's namespace only: they do not apply to copies in a preview's namespace.
 
 use super::super::RouteIndex;
 use super::super::planner::planner;

@@ -1,4 +1,4 @@
-//! Copies that no request reaches: the route of their service sends every request elsewhere.
+//! Reports copies that no request reaches: the route of their service sends all requests elsewhere.
 
 use std::collections::BTreeSet;
 

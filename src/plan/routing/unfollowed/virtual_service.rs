@@ -1,4 +1,4 @@
-//! VirtualServices that previews cannot follow.
+//! Reports VirtualServices that previews cannot follow.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,8 @@ impl<'a> RouteIndex<'a, '_> {
         let (object, chooses) = (route.object, self.chooses_previewed(route));
         if hosts(object).next().is_none() {
             let service = chooses.filter(|_| self.is_delegate(object))?;
-            let help = "write its entries into the VirtualService that delegates to it".to_owned();
+            let help =
+                "write its http rules into the VirtualService that delegates to it".to_owned();
             return Some(Diagnostic { help, ..not_previewed(object, service, object.place()) });
         }
         if !is_mesh(object) {
@@ -175,9 +176,10 @@ impl<'a> RouteIndex<'a, '_> {
             1 => format!(" for port {}", limited[0]),
             _ => format!(" for ports {}", limited.join(", ")),
         };
-        let message = format!("every entry of {}{of_ports} is for some callers only", object.id);
+        let message =
+            format!("every http rule of {}{of_ports} is for some callers only", object.id);
         let help =
-            "add an entry without `sourceNamespace` and `sourceLabels`, if others call it too";
+            "add an http rule without `sourceNamespace` and `sourceLabels`, if others call it too";
         let finding = Diagnostic::new(&code::ROUTE_NOT_PREVIEWED, message, help);
         Some(finding.at(place_of(object, "http"), "other callers do not reach previews"))
     }
