@@ -167,6 +167,10 @@ fn destination_rule(node: &mut Node, env: &Environment<'_>, room: &Room<'_>) {
     let domain = format!(".{baseline}.svc.{}", env.domain);
     let host = spec.text_at(&["host"]).unwrap_or_default();
     let covers = host.strip_prefix('*').is_some_and(|rest| domain.ends_with(rest));
+    if !covers && host.ends_with(&domain) {
+        // Of a service that the preview does not change.
+        return;
+    }
     if covers {
         spec.set("host", Node::string(format!("*.{namespace}.svc.{}", env.domain)));
     }

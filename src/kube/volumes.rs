@@ -6,30 +6,36 @@
 pub(crate) enum Fate {
     /// Every pod has one of its own.
     Own,
+    /// Every pod has a claim of its own, made of a template.
+    Template,
     /// It refers to objects, which are copied.
     Follows,
     /// A claim: refused, or replaced by an emptyDir.
     Claim,
+    /// A driver makes it: each pod's own where the driver is one of [`OWN_DRIVERS`], else like one that is shared.
+    Driver,
     /// The same storage as the original. Named in a warning if the copy may write to it.
     Shared,
+    /// It is the same in every pod, and pods of one node alone can have it: named always.
+    Disk,
 }
 
 /// All types, in order.
 pub(crate) static VOLUMES: &[(&str, Fate)] = &[
-    ("awsElasticBlockStore", Fate::Shared),
-    ("azureDisk", Fate::Shared),
+    ("awsElasticBlockStore", Fate::Disk),
+    ("azureDisk", Fate::Disk),
     ("azureFile", Fate::Shared),
     ("cephfs", Fate::Shared),
-    ("cinder", Fate::Shared),
+    ("cinder", Fate::Disk),
     ("configMap", Fate::Follows),
-    ("csi", Fate::Follows),
+    ("csi", Fate::Driver),
     ("downwardAPI", Fate::Own),
     ("emptyDir", Fate::Own),
-    ("ephemeral", Fate::Own),
+    ("ephemeral", Fate::Template),
     ("fc", Fate::Shared),
     ("flexVolume", Fate::Shared),
     ("flocker", Fate::Shared),
-    ("gcePersistentDisk", Fate::Shared),
+    ("gcePersistentDisk", Fate::Disk),
     ("gitRepo", Fate::Own),
     ("glusterfs", Fate::Shared),
     ("hostPath", Fate::Shared),
@@ -37,21 +43,34 @@ pub(crate) static VOLUMES: &[(&str, Fate)] = &[
     ("iscsi", Fate::Shared),
     ("nfs", Fate::Shared),
     ("persistentVolumeClaim", Fate::Claim),
-    ("photonPersistentDisk", Fate::Shared),
+    ("photonPersistentDisk", Fate::Disk),
     ("portworxVolume", Fate::Shared),
     ("projected", Fate::Follows),
     ("quobyte", Fate::Shared),
     ("rbd", Fate::Shared),
-    ("scaleIO", Fate::Shared),
+    ("scaleIO", Fate::Disk),
     ("secret", Fate::Follows),
-    ("storageos", Fate::Shared),
-    ("vsphereVolume", Fate::Shared),
+    ("storageos", Fate::Disk),
+    ("vsphereVolume", Fate::Disk),
 ];
 
-/// What a copy gets for a type of volume. An unknown type is kept as it is.
+/// Drivers that make a volume for each pod alone, of nothing that others could write.
+pub(crate) const OWN_DRIVERS: [&str; 9] = [
+    "container-image.csi.k8s.io",
+    "csi.cert-manager.io",
+    "csi.sharedresource.openshift.io",
+    "csi.spiffe.io",
+    "hostpath.csi.k8s.io",
+    "image.csi.k8s.io",
+    "pmem-csi.intel.com",
+    "secrets-store.csi.k8s.io",
+    "spiffe.csi.cert-manager.io",
+];
+
+/// What a copy gets for a type of volume. One that is not known may be the same in every pod.
 pub(crate) fn fate(of: &str) -> Fate {
     let known = VOLUMES.binary_search_by(|(name, _)| (*name).cmp(of));
-    known.map_or(Fate::Own, |at| VOLUMES[at].1)
+    known.map_or(Fate::Shared, |at| VOLUMES[at].1)
 }
 
 #[cfg(test)]

@@ -158,11 +158,13 @@ pub(crate) enum Referent {
     ResourceClaimTemplate,
     /// A ResourceClaim, which belongs to pods of its own namespace.
     ResourceClaim,
+    /// Endpoints, by which pods find servers of GlusterFS.
+    Endpoints,
 }
 
 impl Referent {
     /// All kinds.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::ConfigMap,
         Self::Secret,
         Self::ServiceAccount,
@@ -170,6 +172,7 @@ impl Referent {
         Self::SecretProviderClass,
         Self::ResourceClaimTemplate,
         Self::ResourceClaim,
+        Self::Endpoints,
     ];
 
     /// What happens to the named object, in words.
@@ -184,9 +187,10 @@ impl Referent {
                  cluster or of other namespaces are named (`rights-not-copied`)"
             }
             Self::Claim => "refused (`volume-claim`); with `volumes: empty` an empty directory",
-            Self::SecretProviderClass | Self::ResourceClaimTemplate | Self::ResourceClaim => {
-                "copied"
-            }
+            Self::SecretProviderClass
+            | Self::ResourceClaimTemplate
+            | Self::ResourceClaim
+            | Self::Endpoints => "copied",
         }
     }
 
@@ -201,6 +205,7 @@ impl Referent {
             Self::SecretProviderClass => ("secrets-store.csi.x-k8s.io", "SecretProviderClass"),
             Self::ResourceClaimTemplate => ("resource.k8s.io", "ResourceClaimTemplate"),
             Self::ResourceClaim => ("resource.k8s.io", "ResourceClaim"),
+            Self::Endpoints => ("", "Endpoints"),
         }
     }
 }
@@ -262,13 +267,37 @@ pub(crate) fn volume_references(volume: &Node, references: &mut Vec<Reference>) 
     for kind in ["cephfs", "cinder", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"] {
         add(references, Referent::Secret, volume.at(&[kind, "secretRef"]), "name");
     }
-    let template = volume.at(&["ephemeral", "volumeClaimTemplate", "spec"]);
-    for source in ["dataSource", "dataSourceRef"] {
-        let source = template.and_then(|spec| spec.get(source));
-        if source.is_some_and(|s| s.text_at(&["kind"]) == Some("PersistentVolumeClaim")) {
-            add(references, Referent::Claim, source, "name");
-        }
-    }
+    add(references, Referent::Endpoints, volume.get("glusterfs"), "endpoints");
+}
+
+/// What the volumes of one type say, such as all that are `projected`.
+pub(crate) fn volume_sources<'n>(pod: &'n Node, of: &str) -> impl Iterator<Item = &'n Node> {
+    items(pod, &["volumes"]).iter().filter_map(move |volume| volume.get(of))
+}
+
+/// What a pod's claims are made of: the templates of a StatefulSet, and those of ephemeral volumes.
+pub(crate) fn claim_templates(workload: &Node) -> impl Iterator<Item = &Node> {
+    let of_set = items(workload, &["spec", "volumeClaimTemplates"]).iter();
+    let of_set = of_set.filter_map(|template| template.get("spec"));
+    let volumes = pod_spec(workload).map(|pod| items(pod, &["volumes"])).unwrap_or_default();
+    of_set.chain(volumes.iter().filter_map(|volume| volume.at(CLAIM_OF_VOLUME)))
+}
+
+/// Where an ephemeral volume says what its claim is like.
+pub(crate) const CLAIM_OF_VOLUME: &[&str] = &["ephemeral", "volumeClaimTemplate", "spec"];
+
+/// The object that a claim takes its content from: another claim, a snapshot, or what a populator reads.
+/// See <https://kubernetes.io/docs/concepts/storage/persistent-volumes/#data-source-references>.
+pub(crate) fn data_source(claim: &Node) -> Option<&Node> {
+    ["dataSourceRef", "dataSource"].into_iter().find_map(|key| claim.get(key)?.get("name"))
+}
+
+/// The PersistentVolume that a claim names, or the labels by which it chooses one, with the key of either.
+pub(crate) fn chosen_storage(claim: &Node) -> Option<(&'static str, &Node)> {
+    let chosen =
+        ["volumeName", "selector"].into_iter().filter_map(|key| Some((key, claim.get(key)?)));
+    let mut chosen = chosen.filter(|(_, value)| value.text() != Some("") && !value.is_null());
+    chosen.next()
 }
 
 fn add(references: &mut Vec<Reference>, referent: Referent, parent: Option<&Node>, key: &str) {

@@ -11,7 +11,7 @@ use crate::yaml::Node;
 pub(super) struct Copies<'a, 'p> {
     /// In the order of identity.
     originals: Vec<&'a Object>,
-    /// Copies with patches, by the number of their original, where it has no other copies.
+    /// Copies with patches or emptied claims, by the number of their original, where it has no other copies.
     patched: BTreeMap<usize, Vec<&'p Copied<'a>>>,
 }
 
@@ -20,6 +20,8 @@ impl<'a, 'p> Copies<'a, 'p> {
     pub(super) fn of(plan: &'p Plan<'a>) -> Self {
         let mut originals = vec![None; plan.catalog.objects().count()];
         let mut is_plain = vec![false; originals.len()];
+        // Where claims alone are emptied, one copy is as good as another.
+        let mut is_emptied = is_plain.clone();
         let mut patched: BTreeMap<usize, Vec<&'p Copied<'a>>> = BTreeMap::new();
         for copy in plan.environments.iter().flat_map(|env| &env.copies) {
             let number = copy.original.number;
@@ -27,6 +29,11 @@ impl<'a, 'p> Copies<'a, 'p> {
             match &copy.body {
                 Body::Changed(changes) if changes.has_patches() => {
                     patched.entry(number).or_default().push(copy);
+                }
+                Body::Changed(changes) if changes.empty_volumes => {
+                    if !std::mem::replace(&mut is_emptied[number], true) {
+                        patched.entry(number).or_default().push(copy);
+                    }
                 }
                 _ => is_plain[number] = true,
             }

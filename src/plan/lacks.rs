@@ -29,8 +29,10 @@ pub(super) struct Lack<'a> {
 pub(super) enum What<'a> {
     /// An object that is not in the input.
     Missing(Id),
-    /// Volumes of a claim: a preview has no storage of its own.
+    /// Volumes of a claim, or the content of one: a preview has no storage of its own.
     Claim(Id),
+    /// A device: the volume of this name is an empty directory in a copy.
+    Device(String),
     /// An object that is encrypted with SOPS.
     Encrypted(ByNumber<'a>),
     /// The Secret of this name, which comes of an object that is sealed for its namespace.
@@ -111,7 +113,8 @@ impl<'a> Lacks<'a> {
                     let renamed = all.find(is_meant).map(|object| object.id.name.as_str());
                     need.missing(wanted, renamed, &makers_of(wanted))
                 }
-                What::Claim(wanted) => need.claim(&wanted.name, &makers_of(wanted)),
+                What::Claim(wanted) => need.claim(wanted, &makers_of(wanted)),
+                What::Device(name) => need.device(name),
                 What::Encrypted(object) => need.encrypted(object.0),
                 What::Sealed(object, name) => need.sealed(object.0, name),
             }
@@ -190,14 +193,14 @@ impl Need<'_> {
         also_by(finding, makers)
     }
 
-    fn claim(&self, name: &str, makers: &[Made<'_>]) -> Diagnostic {
+    fn claim(&self, Id { kind, name, .. }: &Id, makers: &[Made<'_>]) -> Diagnostic {
         let (names, are_several) = self.names();
         let verb = if are_several { "use" } else { "uses" };
         let owners: Vec<String> = self.owners.iter().map(|owner| format!("`{owner}`")).collect();
         let owners = first_of(SHOWN, ", ", owners);
         let finding = Diagnostic::new(
             &code::VOLUME_CLAIM,
-            format!("{names} {verb} PersistentVolumeClaim {name}"),
+            format!("{names} {verb} {kind} {name}"),
             format!(
                 "set `volumes: empty` for {owners} in spec.services to give previews an empty directory instead"
             ),
@@ -207,6 +210,20 @@ impl Need<'_> {
             Some(made) if made.certainty > Certainty::Conceivable => also_by(finding, makers),
             _ => finding,
         }
+    }
+
+    fn device(&self, name: &str) -> Diagnostic {
+        let (names, are_several) = self.names();
+        let verb = if are_several { "use" } else { "uses" };
+        let finding = Diagnostic::new(
+            &code::VOLUME_CLAIM,
+            format!(
+                "{names} {verb} the volume `{name}` as a device, and its copy has an empty directory there"
+            ),
+            "a directory is mounted and is no device: let a patch take `volumeDevices` away in previews, or leave \
+             `volumes: empty` out where a template makes the claim",
+        );
+        self.at(finding, "no device in a copy")
     }
 
     fn which_need(&self) -> String {

@@ -22,6 +22,7 @@ mod membership;
 pub(crate) mod naming;
 mod needs;
 mod patch;
+mod peers;
 pub(crate) mod policies;
 mod propagation;
 mod quota;
@@ -29,6 +30,7 @@ pub(crate) mod routing;
 mod secrets;
 mod shared;
 mod sidecars;
+mod storage;
 pub mod treatment;
 mod unsaid;
 
@@ -200,6 +202,7 @@ pub(crate) fn plan<'a>(
     bound::check(&plan, &copies, report);
     accounts::check(catalog, &copies, report);
     shared::check(&copies, report);
+    peers::check(&plan, report);
     quota::check(&plan, &copies, report);
     plan
 }

@@ -14,7 +14,7 @@ use super::hosts::{self, Host, Word};
 use super::judge::{Judge, Verdict, policy_labels};
 use super::lacks::{ByNumber, Lack, Lacks, What};
 use super::patch::{self, Patch};
-use super::{access, bound, policies, secrets, sidecars};
+use super::{access, bound, policies, secrets, sidecars, storage};
 use crate::diagnostic::{Diagnostic, Place, Report, code};
 use crate::kube::makers::{Way, makers, may_make};
 use crate::kube::{Id, Object, is_encrypted, names};
@@ -71,6 +71,8 @@ pub(super) struct Finder<'a> {
     pub(super) bindings: Bindings<'a>,
     /// The objects that may make others.
     makers: Vec<&'a Object>,
+    /// ExternalSecrets that add to a Secret of the input.
+    merging: Vec<&'a Object>,
     /// By the number of the object.
     known: Vec<OnceLock<Needs<'a>>>,
     /// Of the ServiceAccounts `default` that are not in the input, by namespace.
@@ -117,6 +119,7 @@ impl<'a> Finder<'a> {
             policies: policies::copied_with(catalog),
             bindings,
             makers: catalog.objects().filter(|object| may_make(object)).collect(),
+            merging: secrets::merging(catalog).collect(),
             known,
             unwritten_accounts: (catalog.home.namespaces.iter())
                 .map(|home| (home.as_str(), OnceLock::new()))
@@ -245,6 +248,7 @@ impl<'a> Finder<'a> {
         if id.kind == "ServiceAccount" && id.group.is_empty() {
             access::follow(self, &mut needs, id, body);
         }
+        storage::follow(&mut needs, id, body);
         bound::follow(self, &mut needs, id, body);
         secrets::follow(self, &mut needs, id, body);
         needs.findings.extend(secrets::encrypted(id, body));
@@ -329,6 +333,7 @@ impl<'a> Finder<'a> {
                 needs.lacks.push(lack(What::Encrypted(ByNumber(object))));
             }
             needs.objects.push(object);
+            needs.objects.extend(self.merging.iter().filter(|one| secrets::adds_to(one, &wanted)));
             return;
         }
         if self.is_made(needs, referrer, &wanted, reference.place) || reference.optional {

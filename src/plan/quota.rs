@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 
 use super::Plan;
 use super::copied::Copies;
-use super::environment::Environment;
+use super::environment::{Copied, Environment};
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::kinds;
-use crate::model::pod_spec;
+use crate::model::{claim_templates, pod_spec};
 use crate::yaml::Node;
 
 /// Where a quota stands in previews.yaml.
@@ -40,6 +40,7 @@ pub(super) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &mut Repor
 enum Counted {
     Services,
     Pods,
+    Claims,
     /// Objects of this group and kind, and so many that every namespace has.
     Objects(&'static str, &'static str, usize),
 }
@@ -49,6 +50,7 @@ impl Counted {
         Some(match resource.strip_prefix("count/").unwrap_or(resource) {
             "services" => Self::Services,
             "pods" => Self::Pods,
+            "persistentvolumeclaims" => Self::Claims,
             // Ours, Kubernetes' and Istio's.
             "configmaps" => Self::Objects("", "ConfigMap", 3),
             "secrets" => Self::Objects("", "Secret", 0),
@@ -66,13 +68,14 @@ impl Counted {
         match self {
             Self::Services => of("", "Service") + plan.aliases(env).count(),
             Self::Objects(group, kind, more) => of(group, kind) + more,
-            Self::Pods => pods(env),
+            Self::Pods => of_pods(env, |_| 1),
+            Self::Claims => of_pods(env, |copy| claim_templates(&copy.node()).count()),
         }
     }
 }
 
-/// How many pods the copies of a preview have, but for what patches say.
-fn pods(env: &Environment<'_>) -> usize {
+/// How many pods the copies of a preview have, but for what patches say, and so many times what each pod has.
+fn of_pods(env: &Environment<'_>, each: impl Fn(&Copied<'_>) -> usize) -> usize {
     let workloads = env.copies.iter().filter(|copy| {
         let id = &copy.original.id;
         kinds::is_copied_workload(&id.group, &id.kind)
@@ -82,7 +85,7 @@ fn pods(env: &Environment<'_>) -> usize {
         let own = services.filter(|service| {
             copy.owners.names().iter().any(|owner| owner.name == service.name.as_str())
         });
-        own.map(|service| service.replicas as usize).max().unwrap_or(1)
+        own.map(|service| service.replicas as usize).max().unwrap_or(1) * each(copy)
     });
     replicas.sum()
 }

@@ -5,8 +5,8 @@ use smol_str::SmolStr;
 use super::lacks::{Lack, What};
 use super::needs::{Finder, Needs};
 use crate::diagnostic::{Diagnostic, code};
-use crate::kube::Id;
-use crate::model::{Reference, Referent};
+use crate::kube::{Id, Object};
+use crate::model::{Catalog, Reference, Referent};
 use crate::yaml::Node;
 
 const EXTERNAL: &str = "external-secrets.io";
@@ -97,13 +97,13 @@ fn source_of<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, source: So
         Source::Generator => (GENERATORS, text("kind").unwrap_or_default()),
     };
     let Some(name) = text("name") else { return };
-    // Those of the cluster are there for every namespace.
-    if kind.starts_with("Cluster") {
-        return;
-    }
+    let is_everywhere = kind.starts_with("Cluster");
     let [group, kind, name] = [group, kind, name].map(SmolStr::from);
-    let wanted = Id { group, kind, namespace: id.namespace.clone(), name };
+    let namespace = if is_everywhere { SmolStr::default() } else { id.namespace.clone() };
+    let wanted = Id { group, kind, namespace, name };
     match finder.catalog.find(&wanted) {
+        Some(object) if is_everywhere => of_referrer(finder, needs, id, &object.node),
+        None if is_everywhere => {}
         Some(object) => needs.objects.push(object),
         None => needs.lacks.push(Lack {
             what: What::Missing(wanted),
@@ -111,6 +111,47 @@ fn source_of<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, source: So
             place: node.place,
         }),
     }
+}
+
+/// Adds what a store of the cluster looks for beside who refers to it: whatever it names without a namespace.
+/// See <https://external-secrets.io/latest/guides/multi-tenancy/>.
+fn of_referrer<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, store: &Node) {
+    let mut named = Vec::new();
+    if let Some(spec) = store.get("spec") {
+        credentials(spec, false, &mut named);
+    }
+    for (referent, node) in named {
+        if node.get("namespace").is_none() {
+            need(finder, needs, id, referent, node);
+        }
+    }
+}
+
+/// The stores of the cluster that an ExternalSecret takes values from, of those in the input.
+pub(super) fn stores_of_the_cluster<'a>(catalog: &Catalog<'a>, external: &Node) -> Vec<&'a Object> {
+    const KIND: &str = "ClusterSecretStore";
+    let mut named = Vec::new();
+    if let Some(spec) = external.get("spec") {
+        sources(spec, &mut named);
+    }
+    let stores = named.into_iter().filter(|(source, node)| {
+        matches!(source, Source::Store) && node.text_at(&["kind"]) == Some(KIND)
+    });
+    let names = stores.filter_map(|(_, node)| node.text_at(&["name"]));
+    names.filter_map(|name| catalog.get("", EXTERNAL, KIND, name)).collect()
+}
+
+/// The ExternalSecrets that add to a Secret that others make.
+/// See <https://external-secrets.io/latest/guides/ownership-deletion-policy/#merge>.
+pub(super) fn merging<'a>(catalog: &'a Catalog<'a>) -> impl Iterator<Item = &'a Object> {
+    let all = catalog.of_kind(EXTERNAL, "ExternalSecret");
+    all.filter(|one| one.node.text_at(&["spec", "target", "creationPolicy"]) == Some("Merge"))
+}
+
+/// Whether an ExternalSecret writes into this Secret.
+pub(super) fn adds_to(external: &Object, secret: &Id) -> bool {
+    let target = external.node.text_at(&["spec", "target", "name"]).unwrap_or(&external.id.name);
+    secret.kind == "Secret" && external.id.namespace == secret.namespace && target == secret.name
 }
 
 /// What a store or generator names to sign in: by convention below keys that end in `SecretRef`, or with a

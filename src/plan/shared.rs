@@ -4,8 +4,8 @@
 use super::copied::Copies;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::bindings::{BINDINGS, Binding, To};
-use crate::kube::volumes::{Fate, fate};
-use crate::model::{pod_annotations, pod_spec};
+use crate::kube::volumes::{Fate, OWN_DRIVERS, fate};
+use crate::model::{chosen_storage, claim_templates, pod_annotations, pod_spec};
 use crate::yaml::Node;
 
 /// So many things of a workload are named, and so many places shown.
@@ -25,6 +25,9 @@ const PORT: &str = "two pods with one port of the node find room on no node: a c
 const NODE: &str =
     "a copy sees and does on its node what the original does: patch it away where it need not";
 const DATA: &str = "what one of them writes the other reads: give copies an emptyDir by a patch, or mount it read-only";
+const DISK: &str = "a disk is attached to one node at a time: a copy may stay Pending unless a patch gives it an emptyDir";
+const CLAIM: &str = "a PersistentVolume serves one claim, and that of a copy stays Pending: set `volumes: empty` for the \
+                     service in spec.services, or patch the field away";
 const ADDRESS: &str = "two pods with one address cannot both have it: patch the annotation away, or give copies another";
 
 /// Warns once for each workload.
@@ -74,6 +77,7 @@ fn of_body(body: &Node) -> Vec<Shared> {
         }
     }
     found.extend(items(pod, "volumes").iter().filter_map(|volume| of_volume(pod, volume)));
+    found.extend(claim_templates(body).filter_map(of_claim));
     let annotations = pod_annotations(body).map(Node::entries).unwrap_or_default().iter();
     let addresses = annotations.filter(|(key, value)| is_address(&key.text, value));
     found.extend(
@@ -97,22 +101,64 @@ fn containers(pod: &Node) -> impl Iterator<Item = &Node> {
 /// A volume that is the same in every pod, and that one of these may write.
 fn of_volume(pod: &Node, volume: &Node) -> Option<Shared> {
     let is_read_only = |node: &Node| node.get("readOnly").is_some_and(Node::is_true);
-    let mut sources = volume.entries().iter();
-    let (kind, source) = sources.find(|(key, _)| fate(&key.text) == Fate::Shared)?;
+    let (kind, source) = volume.entries().iter().find(|(key, _)| key.text != "name")?;
     let name = volume.text_at(&["name"]).unwrap_or_default();
+    match fate(&kind.text) {
+        // Google's alone can be attached to many nodes, where all of them only read it.
+        Fate::Disk if kind.text == "gcePersistentDisk" && is_read_only(source) => return None,
+        Fate::Disk => {
+            let says = format!("the disk of the volume `{name}` (`{}`)", kind.text);
+            return Some(Shared::new(says, DISK, source));
+        }
+        Fate::Driver if is_own_driver(source) => return None,
+        Fate::Driver | Fate::Shared => {}
+        Fate::Own | Fate::Template | Fate::Follows | Fate::Claim => return None,
+    }
     let mut mounts = containers(pod).flat_map(|container| {
         ["volumeMounts", "volumeDevices"].into_iter().flat_map(|list| items(container, list))
     });
-    let is_written =
-        mounts.any(|mount| mount.text_at(&["name"]) == Some(name) && !is_read_only(mount));
+    let is_socket = kind.text == "hostPath" && is_socket(source);
+    let is_written = mounts
+        .any(|mount| mount.text_at(&["name"]) == Some(name) && (is_socket || !is_read_only(mount)));
     if is_read_only(source) || !is_written {
         return None;
     }
     let says = match (kind.text.as_str(), source.text_at(&["path"])) {
+        ("hostPath", Some(path)) if is_socket => {
+            return Some(Shared::new(
+                format!("the socket {path} of the node (`hostPath`)"),
+                NODE,
+                source,
+            ));
+        }
         ("hostPath", Some(path)) => format!("the folder {path} of the node (`hostPath`)"),
+        ("csi", _) => {
+            let driver = source.text_at(&["driver"]).unwrap_or_default();
+            format!("what is on the volume `{name}` (`csi` of {driver})")
+        }
         (kind, _) => format!("what is on the volume `{name}` (`{kind}`)"),
     };
     Some(Shared::new(says, DATA, source))
+}
+
+fn is_own_driver(source: &Node) -> bool {
+    source.text_at(&["driver"]).is_some_and(|driver| OWN_DRIVERS.contains(&driver))
+}
+
+/// Whether a path of the node is a socket: who mounts it read-only can still send what they like.
+fn is_socket(source: &Node) -> bool {
+    source.text_at(&["type"]) == Some("Socket")
+        || source.text_at(&["path"]).is_some_and(|path| path.ends_with(".sock"))
+}
+
+/// A PersistentVolume that claims of all pods ask for by its name or its labels.
+fn of_claim(claim: &Node) -> Option<Shared> {
+    let (key, node) = chosen_storage(claim)?;
+    let says = match node.text() {
+        Some(name) => format!("the PersistentVolume {name} (`{key}` of a claim)"),
+        None => format!("the PersistentVolumes that a claim chooses (`{key}`)"),
+    };
+    Some(Shared::new(says, CLAIM, node))
 }
 
 /// Whether an annotation gives a pod an address of its own.

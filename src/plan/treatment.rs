@@ -4,8 +4,11 @@ use crate::kube::bindings::{BINDINGS, Form, On, To};
 use crate::kube::kinds::{self, Support};
 use crate::kube::makers::{self, Way};
 use crate::kube::meta::{CHOOSING, PUBLISHING, SPREADING};
-use crate::kube::volumes::{Fate, VOLUMES};
+use crate::kube::volumes::{Fate, OWN_DRIVERS, VOLUMES};
 use crate::model::Referent;
+
+use super::bound::FIELDS;
+use super::policies::{BUDGETS, SCALERS};
 
 /// A table: its name, the heads of its columns, and its rows.
 pub type Table = (&'static str, [&'static str; 3], Vec<[String; 3]>);
@@ -27,34 +30,78 @@ fn workloads() -> Vec<[String; 3]> {
         let what = match support {
             Support::Copied => "copied".to_owned(),
             Support::Stateful => "copied with `stateful: copy`, else refused".to_owned(),
-            Support::Passing => "left out, with a note".to_owned(),
+            Support::Passing => {
+                "left out, with a note (`left-out`); refused where a service has nothing else"
+                    .to_owned()
+            }
             Support::Refused(why) => format!("refused: {why}"),
         };
         [format!("`{kind}`"), group_name(group), what]
     });
-    rows.collect()
+    let scalers = SCALERS.iter().map(|&(group, kind, _, why)| (group, kind, why));
+    let beside = scalers.chain([BUDGETS]);
+    let beside = beside.map(|(group, kind, why)| {
+        let what = format!("left out, with a note (`left-out`): {why}");
+        [format!("`{kind}`"), group_name(group), what]
+    });
+    rows.chain(beside).collect()
 }
 
 fn group_name(group: &str) -> String {
     if group.is_empty() { "core".to_owned() } else { format!("`{group}`") }
 }
 
+const NAMED: &str = "kept, and named where a copy may write (`shared-with-original`)";
+const TEMPLATE: &str = "kept; one that asks for a PersistentVolume by name or labels is named (`shared-with-original`), \
+                        one that takes its content from another object is refused (`volume-claim`)";
+
+const DISK: &str = "the same for every pod, on one node at a time";
+const ON_ONE_NODE: &str = "kept, and named (`shared-with-original`)";
+
 fn volumes() -> Vec<[String; 3]> {
+    let own = OWN_DRIVERS.map(|driver| format!("`{driver}`")).join(", ");
+    let of_drivers = format!(
+        "each pod's own of {own}: kept, and objects that it names are copied; of other drivers {NAMED}"
+    );
+    let of_template =
+        format!("{TEMPLATE}; with `volumes: empty` either of these is an empty directory");
+    let of_nodes = format!("{NAMED}; a socket always");
+    let of_google = format!("{ON_ONE_NODE}, unless it is `readOnly`");
     let row = |(name, fate): &(&str, Fate)| {
         let [is, what] = match fate {
             Fate::Own => ["each pod's own", "kept"],
+            Fate::Template => ["a claim of each pod's own", &of_template],
             Fate::Follows => ["objects of the namespace", "kept, and what it names is copied"],
             Fate::Claim => {
                 ["a claim", "refused (`volume-claim`); with `volumes: empty` an empty directory"]
             }
-            Fate::Shared => [
-                "the same for every pod",
-                "kept, and named where a copy may write (`shared-with-original`)",
-            ],
+            Fate::Driver => ["what a driver makes", &of_drivers],
+            Fate::Shared if *name == "hostPath" => ["the same for every pod", &of_nodes],
+            Fate::Shared => ["the same for every pod", NAMED],
+            Fate::Disk if *name == "gcePersistentDisk" => [DISK, &of_google],
+            Fate::Disk => [DISK, ON_ONE_NODE],
         };
         [format!("`{name}`"), is.to_owned(), what.to_owned()]
     };
-    VOLUMES.iter().map(row).collect()
+    VOLUMES.iter().map(row).chain(besides_volumes()).collect()
+}
+
+/// Other words about volumes, and types that a newer Kubernetes may have.
+fn besides_volumes() -> impl Iterator<Item = [String; 3]> {
+    let rows = [
+        ("any other", "not known", NAMED.to_owned()),
+        (
+            "`volumeClaimTemplates`",
+            "a claim of each pod's own, in a StatefulSet",
+            format!("{TEMPLATE}; with `volumes: empty` an empty directory"),
+        ),
+        (
+            "`volumeDevices`",
+            "a claim as a device",
+            "kept; with `volumes: empty` refused (`volume-claim`)".to_owned(),
+        ),
+    ];
+    rows.into_iter().map(|(name, is, what)| [name.to_owned(), is.to_owned(), what])
 }
 
 fn references() -> Vec<[String; 3]> {
@@ -87,6 +134,15 @@ fn annotations() -> Vec<[String; 3]> {
         };
         [format!("`{}`", binding.key), on.to_owned(), what]
     }).collect();
+    rows.extend(FIELDS.iter().map(|field| {
+        let what = format!("kept, and named (`identity-not-granted`): {}", field.says);
+        [format!("`{}`", field.key), field.on.to_owned(), what]
+    }));
+    rows.push([
+        "`spec.conditions`".to_owned(),
+        "a ClusterSecretStore".to_owned(),
+        "named where it may not serve previews (`identity-not-granted`)".to_owned(),
+    ]);
     let left = |keys: &[&str], on: &str| -> Vec<[String; 3]> {
         let row = |key: &&str| {
             [format!("`{key}`"), on.to_owned(), "left out, with a note (`left-out`)".to_owned()]

@@ -19,10 +19,10 @@ pub struct ServiceFacts {
     /// Whether only calls from inside the preview reach its copy. Calls from outside keep going to the baseline.
     #[serde(default)]
     pub unrouted: bool,
-    /// What to do with StatefulSets.
+    /// What to do with StatefulSets. Other workloads take no notice of it.
     #[serde(default)]
     pub stateful: Stateful,
-    /// What to do with PersistentVolumeClaims.
+    /// What to do with PersistentVolumeClaims, those among them that a StatefulSet's templates make.
     #[serde(default)]
     pub volumes: Volumes,
     /// Protocols of its ports, where the manifest does not say them.
@@ -61,7 +61,7 @@ pub enum Stateful {
     /// An error.
     #[default]
     Refuse,
-    /// Copied, with storage of its own.
+    /// Copied; what its templates claim is new and empty.
     Copy,
 }
 
@@ -69,7 +69,7 @@ pub enum Stateful {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Volumes {
-    /// An error.
+    /// Claims that volumes name are an error; those of templates are made anew.
     #[default]
     Refuse,
     /// They become emptyDir volumes.

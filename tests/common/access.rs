@@ -80,6 +80,9 @@ fn is_from(source: &Value, home: &str, caller: Caller<'_>) -> bool {
     field(source, "principals", "notPrincipals", |one| principal(one, caller))
         && field(source, "namespaces", "notNamespaces", |one| namespace(one, caller))
         && field(source, "serviceAccounts", "notServiceAccounts", |one| account(one, home, caller))
+        && field(source, "trustDomains", "notTrustDomains", |one| {
+            caller.is_some_and(|[trust, ..]| glob(one, trust))
+        })
 }
 
 fn is_to(operation: &Value, request: &Request<'_>) -> bool {
@@ -116,9 +119,13 @@ fn principal(pattern: &str, caller: Caller<'_>) -> bool {
 }
 
 fn namespace(pattern: &str, caller: Caller<'_>) -> bool {
+    caller.is_some_and(|[_, namespace, _]| glob(pattern, namespace))
+}
+
+/// Whether a text fits a pattern with `*` anywhere.
+fn glob(pattern: &str, text: &str) -> bool {
     let pattern = regex::escape(pattern).replace("\\*", ".*");
-    let regex = regex::Regex::new(&format!("^(?:{pattern})$")).expect("escaped");
-    caller.is_some_and(|[_, namespace, _]| regex.is_match(namespace))
+    regex::Regex::new(&format!("^(?:{pattern})$")).expect("escaped").is_match(text)
 }
 
 fn account(pattern: &str, home: &str, caller: Caller<'_>) -> bool {

@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::delivery::root_kustomization;
 use crate::evaluator::Mesh;
-use crate::lab::{
-    Outcome, anabranch, apply, kubectl, push, ready, root_kustomization, scratch, wait,
-};
+use crate::lab::{Outcome, anabranch, apply, kubectl, push, ready, scratch, wait};
 
 /// The baseline's namespace.
 pub(crate) const BASELINE: &str = "shop";
@@ -52,7 +51,7 @@ impl Books {
         )?;
         books.edit(&["remove", "pr-7", "pr-42", "pr-421"])?;
         apply(include_str!("cluster.yaml"))?;
-        apply(&root_kustomization(SOURCE))?;
+        apply(&root_kustomization(SOURCE)?)?;
         let token = fs::read_to_string(
             Path::new(&env::var("RUN").map_err(|e| e.to_string())?).join("gitea.token"),
         )

@@ -118,35 +118,6 @@ fn nanos() -> u128 {
     now.map_or(0, |now| now.as_nanos())
 }
 
-/// What a user of Flux writes once: the source, the root Kustomization, and who applies.
-pub(crate) fn root_kustomization(name: &str) -> String {
-    format!(
-        "apiVersion: v1
-kind: ServiceAccount
-metadata: {{name: previews, namespace: flux-system}}
----
-apiVersion: source.toolkit.fluxcd.io/v1
-kind: OCIRepository
-metadata: {{name: {name}, namespace: flux-system}}
-spec:
-  interval: 1h
-  url: oci://127.0.0.1:5000/{name}
-  ref: {{tag: latest}}
-  insecure: true
----
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata: {{name: {name}, namespace: flux-system}}
-spec:
-  interval: 1h
-  sourceRef: {{kind: OCIRepository, name: {name}}}
-  path: ./flux
-  prune: true
-  wait: false
-"
-    )
-}
-
 /// Whether a Kustomization is ready, and else what it says of itself.
 pub(crate) fn ready(kustomization: &str) -> Outcome {
     let found = get(&["-n", "flux-system", "kustomization", kustomization])?;

@@ -7,6 +7,7 @@
 //! `E2E_WRONG_ROUTE=1` spoils a route on its way to the cluster, which must turn the run red.
 
 mod books;
+mod delivery;
 #[allow(dead_code, reason = "shared with the other tests")]
 #[path = "../common/dice.rs"]
 mod dice;

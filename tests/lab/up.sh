@@ -111,8 +111,6 @@ webhooks:
     sideEffects: None
     admissionReviewVersions: [v1]
 EOM
-kubectl create clusterrolebinding flux --clusterrole=cluster-admin \
-  --group=system:serviceaccounts:flux-system >>crds.log
 
 "$here/stages.sh" "$(folder kwok sigs.k8s.io/kwok)/kustomize/stage" >kwok.yaml
 start kwok kwok --kubeconfig=kubeconfig --config=kwok.yaml --manage-all-nodes=true --cidr=10.244.0.0/16 \

@@ -119,6 +119,11 @@ impl Maker {
                 source["namespaces"] = json!(self.namespaces());
             }
         }
+        if self.dice.one_in(8) {
+            let list = self.dice.pick(&["trustDomains", "notTrustDomains"]);
+            source[list] =
+                json!(self.some(&["cluster.local", "mesh.example", "*.example", "third.*"]));
+        }
         if self.dice.one_in(6) {
             self.is_hard = true;
             source = match self.dice.roll(3) {

@@ -57,11 +57,15 @@ codes! {
         "Before it writes anything, anabranch tries who may call each service of the baseline and each copy of it:\n\
          with every account of the input, and every kind of call that the AuthorizationPolicies tell apart. Rules that\n\
          are added for previews admit all namespaces with their prefix. If a namespace of somebody else has the prefix\n\
-         too, its pods would be admitted.";
+         too, its pods would be admitted. A patch that changes labels of a copy's pods may take the copy out of a\n\
+         policy (AuthorizationPolicy, PeerAuthentication, RequestAuthentication, NetworkPolicy), or make it one of those\n\
+         that a NetworkPolicy lets in: then this finding names what the copy would gain.";
     ACCESS_NARROWED = "access-narrowed", Warning, "with previews somebody may not call what they might before",
         "Before it writes anything, anabranch tries who may call each service of the baseline and each copy of it:\n\
          with every account of the input, and every kind of call that the AuthorizationPolicies tell apart. The finding\n\
-         names a caller and a call that would be refused once there are previews.";
+         names a caller and a call that would be refused once there are previews. So does a policy that knows the Gateway\n\
+         of the public, by its namespace, account or labels, and not the one in `spec.routing.entries`: it refuses\n\
+         requests for preview hosts.";
     SUITE_REFUSED = "suite-refused", Warning, "policies refuse the pods of suites",
         "A pod of a suite runs in the preview's namespace under an account of its own, mostly `default`. It may call a\n\
          copy where a pod with this account may call the original. Where a policy admits some services alone, a Job\n\
@@ -70,6 +74,11 @@ codes! {
         "The policy that refuses a preview's call stands beside what is called. In a namespace that is no part of\n\
          the baseline nothing is added: who owns it decides whether previews may call. The finding has the rules\n\
          that would let them do what the baseline may.";
+    ROOT_NAMESPACE = "root-namespace", Warning, "a namespace may be Istio's root namespace",
+        "What stands in the root namespace holds for the whole mesh, for previews as well. It is `istio-system` unless\n\
+         `meshConfig.rootNamespace` says another, which no object of the input does. A namespace that has policies or\n\
+         settings for all of it, and nothing that they could hold for, is probably one. Nobody has looked at what such\n\
+         policies say of previews: see that they say of the previews' namespaces what they say of the baseline's.";
     WAYPOINT_POLICY = "waypoint-policy", Warning, "a policy holds at a waypoint, which calls straight to copies do not pass",
         "In ambient mode a policy with targetRefs is followed by the waypoint of the called service, also for requests that\n\
          it leads to a copy. A call straight to a copy passes no waypoint, so a policy is added that refuses it, but from\n\
@@ -109,15 +118,17 @@ codes! {
     IDENTITY_NOT_GRANTED = "identity-not-granted", Warning, "something outside knows the original, and not its copy",
         "Clouds, Vault and others trust a ServiceAccount by its namespace and name. A copy has another namespace, so\n\
          that it gets no credentials, and a pod that waits for them does not start. Grant it to the accounts of previews\n\
-         too, where they may have it, patch it away, or `--allow identity-not-granted`.";
+         too, where they may have it, patch it away, or `--allow identity-not-granted`. So does a ClusterSecretStore whose\n\
+         `conditions` list namespaces, and an Issuer of cert-manager, which serves its own namespace.";
     ANNOTATION_NAMES_NOTHING = "annotation-names-nothing", Warning, "an annotation names an object that is not in the input",
         "Injectors and networks are told by annotations which object of the pod's namespace they shall use: an\n\
          Instrumentation of OpenTelemetry's operator, a Configuration of Dapr, a network of Multus. Such objects are\n\
          copied where the input has them. Without them nothing is injected, or the pod does not start.";
     SHARED_WITH_ORIGINAL = "shared-with-original", Warning, "a copy shares something with its original",
         "Ports, folders and processes of a node, network volumes and fixed addresses are the same for every pod that\n\
-         names them, in any namespace. Two pods with the same host port cannot run on one node; what one of them writes\n\
-         into a folder or a share, the other one reads. A patch can remove it from copies.";
+         names them, in any namespace. Two pods with the same host port cannot run on one node; a disk is on one node\n\
+         at a time, and a PersistentVolume serves one claim; what one pod writes into a folder or a share, the other one\n\
+         reads. A patch can remove it from copies, and `volumes: empty` removes claims.";
     DAPR_APP_ID = "dapr-app-id", Note, "Dapr looks for app ids in the namespace of who calls",
         "A preview has aliases for the Services of the baseline, not for app ids of Dapr. A copy that calls another\n\
          application by its id alone finds it in the preview's namespace or nowhere, and no route knows the key there.";
@@ -190,7 +201,8 @@ codes! {
          which of them are its own; previews add rules.";
     POD_HOST = "pod-host", Warning, "a host name of a single pod cannot be aliased",
         "`db-0.db` names a pod behind a headless Service. In a preview it would need an alias of its\n\
-         own; write it with its namespace, `db-0.db.baseline`, and it works everywhere.";
+         own; write it with its namespace, `db-0.db.baseline`, and it works everywhere. A copied StatefulSet has its own\n\
+         pods under these names, and as many as the preview says: one that calls more of them waits for peers.";
     STRIP_BAGGAGE = "strip-baggage", Warning, "stripping the key drops the whole baggage header",
         "A member of the baggage header cannot be removed alone, so with `stripKey` and a baggage key\n\
          production loses what else clients send in it. Without `stripKey` a client can enter a\n\

@@ -26,7 +26,7 @@ codes! {
     QUOTA_EXCEEDED = "quota-exceeded", Error, "a preview has more objects than limits.quota allows",
         "The API server counts the objects of a namespace and refuses one too many, and with it the whole preview.\n\
          Counted are Services (one for each name that leads to the baseline), ConfigMaps (with the one called\n\
-         `anabranch` and those of Kubernetes and Istio), Secrets, workloads and their pods.";
+         `anabranch` and those of Kubernetes and Istio), Secrets, workloads, their pods and the claims of these.";
     QUOTA_NEEDS_REQUESTS = "quota-needs-requests", Warning, "pods that say nothing of what limits.quota limits are refused",
         "Where a ResourceQuota limits cpu, memory or ephemeral storage, the API server takes no pod with a container\n\
          that does not say how much it needs: the Deployment stays without pods. Say it in the manifest, or let\n\
@@ -48,8 +48,9 @@ codes! {
          would not decrypt. Ways out: an ExternalSecret, a Secret created in every preview by other\n\
          means and listed in `spec.external.secrets`, or a cluster-wide SealedSecret made for it.";
     VOLUME_CLAIM = "volume-claim", Error, "a copy would need a PersistentVolumeClaim",
-        "A preview has no storage of its own and must not write to the baseline's. With\n\
-         `volumes: empty` on the service, claims become empty directories in previews.";
+        "A claim belongs to its namespace, and a preview must not write to the baseline's. The same holds for a claim that\n\
+         takes its content from another one, or from a snapshot. With `volumes: empty` on the service, claims become empty\n\
+         directories in previews. A directory is no device: where a container has `volumeDevices`, that is refused.";
     PORT_NOT_ROUTED = "port-not-routed", Error, "no port of a service can be routed",
         "Routing by header needs HTTP or gRPC. Ports say so by appProtocol (http, kubernetes.io/h2c,\n\
          grpc, …) or by the prefix of their name (`http-`, `grpc-`). With `unrouted: true` the\n\

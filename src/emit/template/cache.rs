@@ -238,7 +238,9 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 let facts = environment::facts(plan, self.index, room);
                 vec![environment::config_map(plan, env, room, facts)]
             }
-            Part::Copy(copied) => vec![self.copy(env, copied.home, plan.policies.body(copied))],
+            Part::Copy(copied) => {
+                vec![self.copy(env, copied.home, plan.policies.body(env, copied))]
+            }
             Part::Flux(part) => vec![flux.object(*part, env, flux.facts(*part, self.index))],
             _ => self.without_values(part, env),
         }
@@ -257,7 +259,9 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             Part::Copy(Copied { original, home, body: Body::Changed(changes), .. }) => {
                 vec![self.copy(env, home, changes.mark(&original.node)?)]
             }
-            Part::Copy(copied) => vec![self.copy(env, copied.home, plan.policies.body(copied))],
+            Part::Copy(copied) => {
+                vec![self.copy(env, copied.home, plan.policies.body(env, copied))]
+            }
             Part::Flux(part) => {
                 let facts = flux.facts(*part, self.index).into_iter().enumerate();
                 let facts = facts.map(|(n, (key, _))| (key, mark::value(n)));
@@ -337,6 +341,8 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         if let Part::Copy(copied) = part {
             let accounts = || self.accounts(copied.home);
             key.extend(copy::depends_on(self.env, accounts, copied));
+            let for_callers = self.parts.plan.policies.for_callers(self.env, copied.original);
+            key.extend(for_callers.map(|_| "for callers"));
         }
         key
     }

@@ -66,7 +66,8 @@ pub(super) fn told_apart<'p, 'a: 'p>(
         }
     }
     let mut pairs = vec![Pair { was: None, is: None, own: None }];
-    for trust in trusts(&texts) {
+    let domains = trust_domains(policies);
+    for trust in trusts(&texts).into_iter().chain(domains.iter().map(String::as_str)) {
         pairs.extend(of_accounts.iter().map(|&(namespace, account, preview, own)| {
             let is = preview.map(|preview| Identity::new(trust, preview, account));
             Pair { was: Some(Identity::new(trust, namespace, account)), is, own }
@@ -105,6 +106,15 @@ fn identity_texts<'p>(policies: &[Followed<'p>]) -> BTreeSet<&'p str> {
         }
     }
     found
+}
+
+/// Trust domains that sources name, but for the usual one.
+fn trust_domains(policies: &[Followed<'_>]) -> BTreeSet<String> {
+    let rules = policies.iter().flat_map(|one| one.rules);
+    let sources = rules.flat_map(|rule| items(rule, "from")).filter_map(|from| from.get("source"));
+    let lists = ["trustDomains", "notTrustDomains"];
+    let named = sources.flat_map(|source| lists.into_iter().flat_map(|list| texts(source, list)));
+    named.map(|one| one.replace('*', "any")).filter(|one| one != TRUST).collect()
 }
 
 /// The accounts that principals and accounts of policies name; none where a pattern may mean any.

@@ -34,6 +34,10 @@ impl<'c> Identity<'c> {
     pub(super) fn new(trust: &str, namespace: &'c str, account: &'c str) -> Self {
         Self { namespace, account, principal: format!("{trust}/ns/{namespace}/sa/{account}") }
     }
+
+    fn trust(&self) -> &str {
+        self.principal.split('/').next().unwrap_or_default()
+    }
 }
 
 /// A field, its opposite, and the key of what both ask for.
@@ -63,15 +67,18 @@ const OF_REQUEST: [Field; 3] = [
 ];
 
 /// The fields of a source that say who calls, with the keys of conditions that say the same.
-const IDENTITY: [Field; 3] = [
+const IDENTITY: [Field; 4] = [
     ("principals", "notPrincipals", PRINCIPAL),
     ("namespaces", "notNamespaces", NAMESPACE),
     ("serviceAccounts", "notServiceAccounts", ACCOUNT),
+    ("trustDomains", "notTrustDomains", TRUST_DOMAIN),
 ];
 
 const PRINCIPAL: &str = "source.principal";
 const NAMESPACE: &str = "source.namespace";
 const ACCOUNT: &str = "source.serviceAccount";
+/// No condition has this key.
+const TRUST_DOMAIN: &str = "trust domain";
 
 /// Whether a condition is about the caller.
 pub(super) fn is_identity(key: &str) -> bool {
@@ -114,6 +121,22 @@ impl<'p> Wanted<'p> {
     }
 }
 
+/// Who follows policies, and so what of a call they see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Follower {
+    /// A proxy that reads requests: a sidecar, a waypoint.
+    Proxy,
+    /// The ztunnel of a node, which sees connections alone. To it a rule that asks for something of requests lets nothing
+    /// through where it allows, and keeps all back that it would otherwise mean where it denies.
+    /// See <https://istio.io/latest/docs/ambient/usage/l4-policy/>.
+    Ztunnel,
+}
+
+/// Whether something is known of a connection, without its requests.
+fn is_of_connection(key: &str) -> bool {
+    matches!(key, PORT | "source.ip" | "destination.ip")
+}
+
 /// What one source of a rule asks for besides the caller.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ask<'p> {
@@ -131,6 +154,19 @@ impl<'p> Ask<'p> {
         let operations = items(rule, "to").iter();
         let operations = operations.map(|to| Wanted::all(to.get("operation"), &OPERATION));
         Self { request, operations: operations.collect() }
+    }
+
+    /// What is left of it for a follower; none where it lets nothing through.
+    fn seen_by(mut self, follower: Follower, allows: bool) -> Option<Self> {
+        let all = self.request.iter().chain(self.operations.iter().flatten());
+        if follower == Follower::Proxy || all.clone().all(|one| is_of_connection(one.key)) {
+            return Some(self);
+        }
+        self.request.retain(|one| is_of_connection(one.key));
+        for operation in &mut self.operations {
+            operation.retain(|one| is_of_connection(one.key));
+        }
+        (!allows).then_some(self)
     }
 
     /// Whether a call is what is asked for.
@@ -186,7 +222,8 @@ impl Clause<'_> {
         self.who.iter().all(|wanted| {
             wanted.holds(|one| match wanted.key {
                 PRINCIPAL => is_principal(one, caller),
-                NAMESPACE => is_namespace(one, caller),
+                NAMESPACE => caller.is_some_and(|caller| is_glob(one, caller.namespace)),
+                TRUST_DOMAIN => caller.is_some_and(|caller| is_glob(one, caller.trust())),
                 _ => is_account(self.namespace, one, caller),
             })
         })
@@ -203,14 +240,14 @@ pub(super) struct Clauses<'p> {
 }
 
 impl<'p> Clauses<'p> {
-    pub(super) fn of(policies: &[Followed<'p>], asks: &mut Asks<'p>) -> Self {
+    pub(super) fn of(policies: &[Followed<'p>], follower: Follower, asks: &mut Asks<'p>) -> Self {
         let mut all = Self { denying: Vec::new(), allowing: Vec::new(), first: None };
         for one in policies {
-            let clauses = match one.policy.node.text_at(&["spec", "action"]) {
-                Some("DENY") => &mut all.denying,
+            let (clauses, allows) = match one.policy.node.text_at(&["spec", "action"]) {
+                Some("DENY") => (&mut all.denying, false),
                 None | Some("ALLOW") => {
                     all.first.get_or_insert(one.policy);
-                    &mut all.allowing
+                    (&mut all.allowing, true)
                 }
                 _ => continue,
             };
@@ -220,12 +257,12 @@ impl<'p> Clauses<'p> {
                 if sources.is_empty() {
                     sources.push(None);
                 }
-                clauses.extend(sources.into_iter().map(|source| {
+                clauses.extend(sources.into_iter().filter_map(|source| {
                     let conditions = items(rule, "when").iter().map(Wanted::of_condition);
                     let mut who = Wanted::all(source, &IDENTITY);
                     who.extend(conditions.filter(|one| is_identity(one.key)));
-                    let ask = asks.number(Ask::of(rule, source));
-                    Clause { policy: one.policy, namespace: one.namespace, who, ask }
+                    let ask = asks.number(Ask::of(rule, source).seen_by(follower, allows)?);
+                    Some(Clause { policy: one.policy, namespace: one.namespace, who, ask })
                 }));
             }
         }
@@ -265,7 +302,13 @@ impl<'p> Says<'p> {
             .map(|of| of.iter().map(|(ask, policy)| (*ask, policy.number)).collect())
     }
 
-    /// The asks that one denies or allows and the other does not: calls that none of them holds of are treated alike.
+    /// Whether everything is allowed that is not denied.
+    pub(super) fn is_open(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// The asks that one denies or allows and the other does not: calls that none of them holds of are treated alike,
+    /// where both are [open](Self::is_open) or none of them is.
     pub(super) fn differences(&self, other: &Self) -> BTreeSet<usize> {
         let set = |of: &[(usize, _)]| of.iter().map(|(ask, _)| *ask).collect::<BTreeSet<usize>>();
         let [denies, allows] = [(&self.denies, &other.denies), (&self.allows, &other.allows)]
@@ -364,12 +407,11 @@ fn is_principal(pattern: &str, caller: Caller<'_>) -> bool {
     }
 }
 
-/// A namespace may have `*` anywhere.
-fn is_namespace(pattern: &str, caller: Caller<'_>) -> bool {
-    let Some(&Identity { namespace, .. }) = caller else { return false };
+/// Namespaces and trust domains may have `*` anywhere.
+fn is_glob(pattern: &str, text: &str) -> bool {
     let parts: Vec<&str> = pattern.split('*').collect();
-    let [first, middle @ .., last] = parts.as_slice() else { return pattern == namespace };
-    let Some(mut rest) = namespace.strip_prefix(first) else { return false };
+    let [first, middle @ .., last] = parts.as_slice() else { return pattern == text };
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
     for part in middle {
         let Some(at) = rest.find(part) else { return false };
         rest = &rest[at + part.len()..];

@@ -9,15 +9,18 @@
 mod callers;
 mod calls;
 mod evaluate;
+mod gateways;
 mod outcomes;
+mod relabelled;
+mod waypoints;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rayon::prelude::*;
 
 use self::callers::Pair;
-use self::evaluate::{Asks, Caller, Clauses, Followed, Identity, items};
+use self::evaluate::{Asks, Caller, Clauses, Followed, Follower, Identity, items};
 use self::outcomes::{Outcome, Witness, may_ask, outcomes};
 use super::Plan;
 use super::policies::{Estate, names_targets};
@@ -37,14 +40,12 @@ const SUITE: &str = "suite";
 
 /// Reports access that previews change.
 pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
-    // There a waypoint follows some policies and ztunnel others, and a call may pass the first or not. What follows
-    // from that is said in `policies/waypoint.rs`.
-    let has_policies = plan.catalog.of_kind(GROUP, KIND).next().is_some();
-    if plan.catalog.mesh == Mesh::Ambient || plan.environments.is_empty() || !has_policies {
-        return;
+    let world = LazyLock::new(|| World::new(plan));
+    relabelled::check(plan, &world, report);
+    if !plan.routing.entries.clones.is_empty() {
+        gateways::check(plan, &world, report);
     }
-    let world = World::new(plan);
-    if world.followed.iter().all(Vec::is_empty) {
+    if plan.environments.is_empty() || plan.catalog.of_kind(GROUP, KIND).next().is_none() {
         return;
     }
     let groups = world.groups();
@@ -56,6 +57,7 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
     // Many workloads may follow one policy, of which one word is enough.
     let mut said = BTreeSet::new();
     let findings = found.into_iter().flat_map(|found| found.findings);
+    let findings = findings.chain(waypoints::check(&world));
     report.extend(findings.filter(|one| said.insert((one.code.id, one.place))));
 }
 
@@ -128,6 +130,14 @@ impl<'p, 'a: 'p> World<'p, 'a> {
         Self { plan, estate, followed, siblings, others, previews }
     }
 
+    /// Who follows the policies of workloads: what of those of Services waypoints make is looked at apart.
+    fn follower(&self) -> Follower {
+        match self.plan.catalog.mesh {
+            Mesh::Ambient => Follower::Ztunnel,
+            Mesh::Sidecars | Mesh::Other | Mesh::Absent => Follower::Proxy,
+        }
+    }
+
     /// Workloads of one namespace that follow the same policies: what is said of callers is the same for all of them.
     fn groups(&self) -> Vec<Vec<&'a Object>> {
         let mut groups: BTreeMap<(&str, Vec<usize>), Vec<&Object>> = BTreeMap::new();
@@ -148,17 +158,13 @@ impl<'p, 'a: 'p> World<'p, 'a> {
             return Vec::new();
         }
         let before: Vec<Followed<'p>> = followed.iter().map(|policy| original(policy)).collect();
-        let mut now = before.clone();
-        now.extend(followed.iter().filter_map(|policy| {
-            let spec = self.siblings.get(&policy.number)?;
-            Some(Followed { rules: items(spec, "rules"), ..original(policy) })
-        }));
+        let now = self.with_siblings(followed);
         let copied: Vec<Followed<'_>> =
             followed.iter().map(|policy| self.copy_of(policy, first)).collect();
         let pairs = callers::told_apart(self, workloads, &before);
         let mut asks = Asks::default();
-        let [before, now, copied] =
-            [before, now, copied].map(|policies| Clauses::of(&policies, &mut asks));
+        let [before, now, copied] = [before, now, copied]
+            .map(|policies| Clauses::of(&policies, self.follower(), &mut asks));
         let of_originals = outcomes([&before, &now], &pairs, &asks);
         let of_copies = outcomes([&before, &copied], &pairs, &asks);
         let stranger = self.preview_of(first).map(|preview| Identity::new(TRUST, preview, SUITE));
@@ -175,6 +181,16 @@ impl<'p, 'a: 'p> World<'p, 'a> {
             Found { workload: workload.number, findings, closed_to_suites }
         });
         found.collect()
+    }
+
+    /// Policies with what is added beside them.
+    fn with_siblings(&'p self, followed: &[&'a Object]) -> Vec<Followed<'p>> {
+        let mut all: Vec<Followed<'p>> = followed.iter().map(|policy| original(policy)).collect();
+        all.extend(followed.iter().filter_map(|policy| {
+            let spec = self.siblings.get(&policy.number)?;
+            Some(Followed { rules: items(spec, "rules"), ..original(policy) })
+        }));
+        all
     }
 
     /// A namespace of a preview that has copies of a workload.
@@ -242,16 +258,20 @@ fn findings(
     narrowed.into_iter().chain(widened).collect()
 }
 
+/// A caller in words.
+fn name_of(caller: Caller<'_>) -> String {
+    match caller {
+        Some(Identity { namespace, account, .. }) => format!("`{namespace}/{account}`"),
+        None => "a caller in plain text".to_owned(),
+    }
+}
+
 /// The finding that a call is allowed now and was not, or the other way round, at the policy by which it is so.
 fn finding(
     target: &str,
     [was, is]: [Caller<'_>; 2],
     Witness { call, old, new }: &Witness<'_>,
 ) -> Option<Diagnostic> {
-    let name = |caller: Caller<'_>| match caller {
-        Some(Identity { namespace, account, .. }) => format!("`{namespace}/{account}`"),
-        None => "a caller in plain text".to_owned(),
-    };
     let policy = new.by.or(old.by)?;
     let (code, now, before) = match new.is_allowed {
         true => (&code::ACCESS_WIDENED, "may", "may not"),
@@ -261,12 +281,12 @@ fn finding(
     let message = match was == is {
         true => format!(
             "with previews {} {now} call {target} ({call}), and without them it {before}: by {}",
-            name(is),
+            name_of(is),
             policy.id
         ),
         false => format!(
             "the copy of {} {now} call {target} ({call}), and its original {before}: by {}",
-            name(was),
+            name_of(was),
             policy.id
         ),
     };

@@ -47,12 +47,13 @@ pub(super) fn outcomes<'p>(
 fn outcome_of<'p>(old: &Says<'p>, new: &Says<'p>, asks: &Asks<'p>) -> Outcome<'p> {
     let mut found = Outcome::default();
     let differences = old.differences(new);
-    if differences.is_empty() {
+    let is_open_alike = old.is_open() == new.is_open();
+    if differences.is_empty() && is_open_alike {
         return found;
     }
     let all: BTreeSet<usize> = old.asks().chain(new.asks()).collect();
     for call in calls::told_apart(all.into_iter().map(|ask| asks.get(ask))) {
-        if !differences.iter().any(|ask| asks.holds(*ask, &call)) {
+        if is_open_alike && !differences.iter().any(|ask| asks.holds(*ask, &call)) {
             continue;
         }
         let (old, new) = (old.verdict(asks, &call), new.verdict(asks, &call));

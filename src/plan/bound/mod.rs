@@ -1,8 +1,11 @@
 //! Follows annotations of pods that name objects. No field refers to these objects, but without them an injector, an
 //! operator or a network does nothing, or the pod does not start.
 
+mod fields;
+mod stores;
 mod words;
 
+pub(super) use fields::FIELDS;
 pub(super) use words::check;
 
 use serde_json::Value;

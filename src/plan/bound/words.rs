@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Bound, Named, objects, of};
+use super::fields::FIELDS;
+use super::{Bound, Named, objects, of, stores};
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::Object;
 use crate::kube::bindings::To;
-use crate::model::{Catalog, pod_annotations};
+use crate::model::{Catalog, Referent, pod_annotations, pod_spec, references};
 use crate::plan::Plan;
 use crate::plan::copied::Copies;
 use crate::yaml::Node;
 
 /// So many places are shown, and so many objects are named.
-const SHOWN: usize = 5;
+pub(super) const SHOWN: usize = 5;
 
 /// Those of whom the same is true.
 #[derive(Default)]
@@ -36,20 +37,34 @@ pub(in crate::plan) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &
             match bound.binding.to {
                 To::Identity(..) if bound.text().eq_ignore_ascii_case("false") => {}
                 To::Identity(says, help) => {
-                    granted.entry((says, help)).or_default().add(original, &bound);
+                    let who = granted.entry((says, help)).or_default();
+                    who.add(original, bound.key, bound.value.place);
                 }
                 To::Object(group, kind, form) if !group.is_empty() => {
                     let named = objects(catalog, home, &bound, (group, kind), form);
                     for name in named.into_iter().filter_map(missing_name) {
-                        missing.entry((kind, name)).or_default().add(original, &bound);
+                        let who = missing.entry((kind, name)).or_default();
+                        who.add(original, bound.key, bound.value.place);
                     }
                 }
                 To::Object(..) | To::Dapr | To::Address => {}
             }
         }
+        for field in FIELDS {
+            for value in field.values(&original.node) {
+                let is_same = |one: &&Node| one.text() == value.text();
+                if copies.keep(original, |body| field.values(body).iter().any(is_same)) {
+                    let who = granted.entry((field.says, field.help)).or_default();
+                    for asking in who_asks(copies, original) {
+                        who.add(asking, field.key, value.place);
+                    }
+                }
+            }
+        }
     }
     report.extend(granted.iter().map(|(says, who)| not_granted(*says, who)));
     report.extend(missing.iter().map(|((kind, name), who)| names_nothing(kind, name, who)));
+    stores::check(plan, copies, report);
     dapr(copies, report);
 }
 
@@ -61,18 +76,34 @@ fn missing_name(named: Named<'_>) -> Option<String> {
     }
 }
 
+/// Who asks for something by the field of an object: of a class, the workloads that mount it.
+fn who_asks<'a>(copies: &Copies<'a, '_>, object: &'a Object) -> Vec<&'a Object> {
+    if object.id.kind != "SecretProviderClass" {
+        return vec![object];
+    }
+    let mounts = |one: &&&Object| {
+        let named = pod_spec(&one.node).map(references).unwrap_or_default();
+        one.id.namespace == object.id.namespace
+            && named.iter().any(|reference| {
+                reference.referent == Referent::SecretProviderClass
+                    && object.id.name == reference.name
+            })
+    };
+    copies.originals().iter().filter(mounts).copied().collect()
+}
+
 /// Whether a body is still bound like this.
 fn has(catalog: &Catalog<'_>, home: &str, body: &Node, bound: &Bound<'_>) -> bool {
     of(catalog, home, body).iter().any(|one| one.key == bound.key && one.text() == bound.text())
 }
 
 impl<'a> Who<'a> {
-    fn add(&mut self, object: &'a Object, bound: &Bound<'a>) {
-        self.keys.insert(bound.key);
+    fn add(&mut self, object: &'a Object, key: &'a str, place: Place) {
+        self.keys.insert(key);
         self.objects.push(object);
         // That of the Namespace is one place, for all workloads.
-        if !self.places.contains(&bound.value.place) {
-            self.places.push(bound.value.place);
+        if !self.places.contains(&place) {
+            self.places.push(place);
         }
     }
 

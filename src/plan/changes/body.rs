@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::images::Images;
-use crate::model::pod_spec_mut;
+use crate::model::{CLAIM_OF_VOLUME, chosen_storage, data_source, pod_spec_mut};
 use crate::spec::ServiceChange;
 use crate::yaml::Node;
 
@@ -62,7 +62,8 @@ fn set_env(container: &mut Node, variables: &[(&str, Node)]) {
     }
 }
 
-/// Turns PersistentVolumeClaims and claim templates into empty directories.
+/// Turns claims into empty directories: those that volumes name, those of a StatefulSet's templates, and ephemeral ones
+/// that need storage or content of the baseline's.
 pub(super) fn empty_volumes(body: &mut Node) {
     let templates = body.at_mut(&["spec"]).and_then(|spec| spec.remove("volumeClaimTemplates"));
     let names: Vec<String> = templates
@@ -74,18 +75,26 @@ pub(super) fn empty_volumes(body: &mut Node) {
         return;
     };
     let empty = || Node::map([]);
-    if let Some(volumes) = pod.get_mut("volumes") {
-        for volume in volumes.items_mut() {
-            if volume.remove("persistentVolumeClaim").is_some() {
-                volume.set("emptyDir", empty());
-            }
+    for volume in pod.get_mut("volumes").map(Node::items_mut).unwrap_or_default() {
+        let is_bound = volume
+            .at(CLAIM_OF_VOLUME)
+            .is_some_and(|claim| data_source(claim).is_some() || chosen_storage(claim).is_some());
+        let source = if is_bound { "ephemeral" } else { "persistentVolumeClaim" };
+        if volume.remove(source).is_some() {
+            volume.set("emptyDir", empty());
         }
     }
     for name in names {
-        let volume = Node::map([("name", Node::string(name)), ("emptyDir", empty())]);
-        match pod.get_mut("volumes") {
-            Some(volumes) => volumes.push(volume),
-            None => pod.set("volumes", Node::list([volume])),
+        let volume = Node::map([("name", Node::string(&name)), ("emptyDir", empty())]);
+        let Some(volumes) = pod.get_mut("volumes") else {
+            pod.set("volumes", Node::list([volume]));
+            continue;
+        };
+        // A claim of a template takes the place of the volume that has its name.
+        let mut named = volumes.items_mut().iter_mut();
+        match named.find(|one| one.text_at(&["name"]) == Some(&name)) {
+            Some(one) => *one = volume,
+            None => volumes.push(volume),
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::kube::meta::{asks_for_substitution, is_literal};
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, ServiceName, Support, Workload, pod_spec};
 use crate::spec::{Config, ServiceChange, ServiceFacts, Stateful, Volumes};
+use crate::yaml::Node;
 
 /// Plans the preview of this index.
 pub(super) fn plan_preview<'a>(
@@ -60,6 +61,27 @@ fn left_out(workload: &Object) -> Diagnostic {
     let message =
         format!("{} is left out of previews: it runs once and serves nothing", workload.id);
     let help = "nothing to do; a job that each preview needs can stand in a suite";
+    Diagnostic::new(&code::DROPPED, message, help).at(workload.place(), "not copied")
+}
+
+/// The workload among these whose controller makes another one: an input that was written from a cluster has both.
+/// See <https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/>.
+fn owner<'a>(workload: &Object, others: &[&'a Workload<'_>]) -> Option<&'a Object> {
+    let owners = workload.node.at(&["metadata", "ownerReferences"]).map(Node::items)?;
+    let is_owner = |other: &Object| {
+        owners.iter().any(|owner| {
+            owner.text_at(&["kind"]) == Some(&other.id.kind)
+                && owner.text_at(&["name"]) == Some(&other.id.name)
+        })
+    };
+    others.iter().map(|other| other.object).find(|other| is_owner(other))
+}
+
+/// The note that what another workload makes gets no copy.
+fn left_to_owner(workload: &Object, owner: &Object) -> Diagnostic {
+    let message = format!("{} is left out of previews: {} makes it", workload.id, owner.id);
+    let help =
+        "nothing to do; the input needs what is applied alone, and not what a cluster makes of it";
     Diagnostic::new(&code::DROPPED, message, help).at(workload.place(), "not copied")
 }
 
@@ -146,7 +168,11 @@ impl<'a, 'f> Closure<'a, 'f> {
         let mut copied = SmallVec::new();
         let mut passing = Vec::new();
         let any = !workloads.is_empty();
-        for workload in workloads {
+        for &workload in &workloads {
+            if let Some(owner) = owner(workload.object, &workloads) {
+                self.report.push(left_to_owner(workload.object, owner));
+                continue;
+            }
             let refuse = |why: &str, help: &str| {
                 self.config
                     .finding(

@@ -3,14 +3,16 @@
 //!
 //! A proxy looks for the rule of a host in its own namespace, then in the one of the service, then in Istio's root
 //! namespace. So the rule of a copy stands in the preview, with the copy's host, where the baseline's callers find
-//! it too. Hosts of other namespaces stay as they are. Fields that name the preview are written in `emit/copy.rs`.
+//! it too. Hosts of other namespaces stay as they are, and so does that of a service whose rule its own namespace alone
+//! sees, in previews that do not change the service: their calls of it follow the rule as those of the baseline do.
+//! Fields that name the preview are written in `emit/copy.rs`.
 //! See <https://istio.io/latest/docs/reference/config/networking/destination-rule/>.
 
 use super::Treated;
 use super::estate::{Estate, Site};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, istio};
-use crate::model::{Catalog, ServiceName, service_host};
+use crate::model::{Catalog, Mesh, ServiceName, service_host};
 use crate::yaml::Node;
 
 /// The API group.
@@ -42,9 +44,25 @@ impl<'n> Host<'n> {
     }
 }
 
-/// Whether a policy is a rule for calls that leave the baseline: it comes with whatever may make them.
+/// Whether a policy is a rule for calls that leave the baseline's pods, and that previews do not see where it is: it
+/// comes with whatever may make them.
 pub(super) fn is_of_callers(catalog: &Catalog<'_>, policy: &Object) -> bool {
-    policy.is(GROUP, KIND) && Host::of(catalog, policy) == Host::Foreign
+    let is_foreign = || Host::of(catalog, policy) == Host::Foreign;
+    policy.is(GROUP, KIND) && (is_foreign() || private_service(catalog, policy).is_some())
+}
+
+/// The service of a rule that is seen by the pods of its namespace, and not by those of previews.
+pub(super) fn private_service<'a>(
+    catalog: &Catalog<'_>,
+    rule: &'a Object,
+) -> Option<ServiceName<'a>> {
+    let Host::OfService(name) = Host::of(catalog, rule) else { return None };
+    let namespace = rule.id.namespace.as_str();
+    let spec = rule.node.get("spec")?;
+    exported(namespace, spec)?;
+    let mut to = spec.get("exportTo").map(Node::items).unwrap_or_default().iter();
+    let is_seen = to.any(|to| to.text() == Some(".") || to.text() == Some(namespace));
+    is_seen.then_some(ServiceName { name, namespace })
 }
 
 /// Whether a policy is a rule that only names subsets, of which previews have none.
@@ -61,9 +79,15 @@ pub(super) fn treat(estate: &Estate<'_>, rule: &Object, report: &mut Report) -> 
         return Treated::default();
     };
     let host = Host::of(estate.catalog, rule);
+    report.extend(unseen(estate, rule, spec, host));
     if !estate.copies(rule) {
-        report.extend(unseen(estate, rule, spec, host));
         return Treated::default();
+    }
+    let private = private_service(estate.catalog, rule);
+    let for_callers = private.map(|service| for_callers(estate.catalog, service, spec));
+    let service = private.and_then(|service| estate.catalog.service(service));
+    if private.is_some() && !service.is_some_and(|service| estate.copies(service.object)) {
+        return Treated { copy: for_callers.clone(), for_callers, ..Treated::default() };
     }
     let mut copy = spec.clone();
     if host == Host::Foreign {
@@ -79,7 +103,16 @@ pub(super) fn treat(estate: &Estate<'_>, rule: &Object, report: &mut Report) -> 
     if let Some(all) = exported(&rule.id.namespace, spec) {
         copy.set("exportTo", Node::list(all.into_iter().map(Node::string)));
     }
-    Treated { copy: Some(copy), ..Treated::default() }
+    Treated { copy: Some(copy), for_callers, ..Treated::default() }
+}
+
+/// What a copy says for calls of a service that its preview does not change.
+fn for_callers(catalog: &Catalog<'_>, service: ServiceName<'_>, spec: &Node) -> Node {
+    let mut copy = spec.clone();
+    let host = service_host(service.name, service.namespace, catalog.home.domain);
+    copy.set("host", Node::string(host));
+    copy.set("exportTo", Node::list([Node::string(".")]));
+    copy
 }
 
 /// Where a copy is seen: where its original is, in the baseline and in the preview. Nothing where that is
@@ -124,15 +157,23 @@ fn of_some_callers(rule: &Object, spec: &Node) -> Option<Diagnostic> {
     Some(finding.at(rule.place(), "copied for previews' callers alone"))
 }
 
-/// The warning that proxies of previews do not see a rule of a service that no preview changes.
+/// The warning that previews do not see a rule that another namespace of the baseline sees.
 fn unseen(estate: &Estate<'_>, rule: &Object, spec: &Node, host: Host<'_>) -> Option<Diagnostic> {
     let Host::OfService(name) = host else { return None };
     let namespace = rule.id.namespace.as_str();
-    estate.catalog.service(ServiceName { name, namespace })?;
-    let is_called = estate.homes.iter().any(|home| !estate.copied_pods(home, None).is_empty());
-    exported(&rule.id.namespace, spec).filter(|_| is_called)?;
-    let message =
-        format!("{} is not seen by previews, so copies call `{name}` without it", rule.id);
+    if estate.catalog.mesh == Mesh::Ambient {
+        // The waypoint of the service follows it, for whoever calls.
+        return None;
+    }
+    let to = exported(namespace, spec)?;
+    let homes = estate.homes.iter().filter(|home| home.namespace != namespace);
+    let mut seeing = homes.filter(|home| to.contains(&home.namespace));
+    let home = seeing.find(|home| !estate.copied_pods(home, None).is_empty())?;
+    let message = format!(
+        "{} is seen by `{}` and not by its previews, so copies there call `{name}` without its settings: mutual TLS, load \
+         balancing, connections, subsets",
+        rule.id, home.namespace
+    );
     let help = "export it to all namespaces (`exportTo: [\"*\"]`) where calls need it";
     let finding = Diagnostic::new(&code::POLICY_NOT_COPIED, message, help);
     Some(finding.at(rule.place(), "not seen by previews"))

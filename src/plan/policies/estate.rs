@@ -32,11 +32,11 @@ pub(in crate::plan) struct Estate<'a> {
 
 /// The labels of namespaces.
 #[derive(Debug)]
-pub(super) struct NamespaceLabels {
+pub(in crate::plan) struct NamespaceLabels {
     /// Of the baseline's, as far as the input shows them.
-    pub(super) of_baseline: Node,
+    pub(in crate::plan) of_baseline: Node,
     /// Of a preview's. What differs from one to the next has a value that nobody can write.
-    pub(super) of_previews: Node,
+    pub(in crate::plan) of_previews: Node,
 }
 
 impl NamespaceLabels {
@@ -73,7 +73,7 @@ pub(in crate::plan) struct Home<'a> {
     /// Its workloads and Services.
     targets: Targets<'a>,
     /// What selectors of namespaces see.
-    pub(super) labels: NamespaceLabels,
+    pub(in crate::plan) labels: NamespaceLabels,
     /// The names of the namespaces that previews have for it, with `*` for any text: `pr-*`. Every preview that
     /// may come is meant.
     pub(in crate::plan) previews: String,

@@ -13,11 +13,12 @@ use crate::model::{Catalog, Mesh};
 use crate::plan::environment::Environment;
 use crate::spec::Config;
 
-/// What selects pods and is left out on purpose.
-const BUDGETS: (&str, &str) = ("policy", "PodDisruptionBudget");
+/// What selects pods and is left out on purpose, and why.
+pub(in crate::plan) const BUDGETS: (&str, &str, &str) =
+    ("policy", "PodDisruptionBudget", "previews may be disrupted");
 
 /// What changes the number of pods or their resources, how it names them, and why previews do without.
-const SCALERS: [(&str, &str, &str, &str); 3] = [
+pub(in crate::plan) const SCALERS: [(&str, &str, &str, &str); 3] = [
     ("autoscaling", "HorizontalPodAutoscaler", "scaleTargetRef", "previews have fixed replicas"),
     (
         "autoscaling.k8s.io",
@@ -119,11 +120,7 @@ fn left_out(copies: &Targets<'_>, report: &mut Report) {
     }
     for budget in copies.of_kind(BUDGETS.0, BUDGETS.1) {
         if !copies.selected(budget.node.at(&["spec", "selector"])).is_empty() {
-            note(
-                budget,
-                format!("{} is not copied: previews may be disrupted", budget.id),
-                "not copied",
-            );
+            note(budget, format!("{} is not copied: {}", budget.id, BUDGETS.2), "not copied");
         }
     }
 }

@@ -17,13 +17,15 @@ mod left_behind;
 mod network;
 mod preview_hosts;
 mod reach;
+mod root;
 mod waypoint;
 
 pub(super) use calico::is_in_word;
-pub(super) use estate::Estate;
-pub(super) use left_behind::check as check_left_behind;
+pub(super) use estate::{Estate, Home};
+pub(super) use left_behind::{BUDGETS, SCALERS, check as check_left_behind};
 pub(super) use preview_hosts::check as check_preview_hosts;
 pub(super) use reach::plain_label;
+pub(super) use waypoint::holds_for as waypoint_follows;
 pub(crate) use waypoint::{Account, Guard};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +35,7 @@ use super::environment::{Copied, Environment};
 use super::routing::Routing;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, istio, kinds, marks};
-use crate::model::{Catalog, Mesh};
+use crate::model::{Catalog, Mesh, ServiceName};
 use crate::spec::Config;
 use crate::yaml::Node;
 
@@ -42,6 +44,8 @@ use crate::yaml::Node;
 pub(crate) struct Policies<'a> {
     /// What the copies of a policy say, by the number of the original, where that is something else.
     rewritten: BTreeMap<usize, Node>,
+    /// What they say in previews that do not change this service, by the number of the original.
+    for_callers: BTreeMap<usize, (ServiceName<'a>, Node)>,
     /// Policies that were refused, by their numbers.
     pub(super) refused: BTreeSet<usize>,
     /// What is added beside policies of the input, in the order of these.
@@ -61,10 +65,17 @@ impl<'a> Policies<'a> {
         self.rewritten.get(&original.number)
     }
 
+    /// What the copy of a rule for calls of a service says in a preview that does not change the service.
+    pub(crate) fn for_callers(&self, env: &Environment<'_>, original: &Object) -> Option<&Node> {
+        let (service, spec) = self.for_callers.get(&original.number)?;
+        (!env.affected.contains(service)).then_some(spec)
+    }
+
     /// The body of an unchanged copy.
-    pub(crate) fn body(&self, copied: &Copied<'_>) -> Node {
+    pub(crate) fn body(&self, env: &Environment<'_>, copied: &Copied<'_>) -> Node {
         let mut node = copied.node().into_owned();
-        if let Some(spec) = self.rewritten.get(&copied.original.number) {
+        let for_callers = self.for_callers(env, copied.original);
+        if let Some(spec) = for_callers.or_else(|| self.rewritten_spec(copied.original)) {
             node.set("spec", spec.clone());
         }
         node
@@ -86,6 +97,8 @@ pub(crate) struct Sibling<'a> {
 struct Treated {
     /// The spec of its copies, where it is not the original's.
     copy: Option<Node>,
+    /// The same in previews that do not change the service that it is about.
+    for_callers: Option<Node>,
     /// The spec of what is added beside it, where some preview needs that.
     sibling: Option<Node>,
     /// Whether it was reported that it cannot hold for previews.
@@ -112,6 +125,9 @@ pub(super) fn plan<'a>(
 ) -> Policies<'a> {
     let guards = waypoint::guards(catalog, environments, routing, report);
     let mut policies = Policies { guards, ..Policies::default() };
+    if !environments.is_empty() {
+        root::check(catalog, report);
+    }
     let originals = TREATMENTS.iter().flat_map(|&(group, kind, treat)| {
         catalog.of_kind(group, kind).map(move |original| (original, treat))
     });
@@ -124,6 +140,9 @@ pub(super) fn plan<'a>(
         let treated = treat(&estate, original, report);
         policies.refused.extend(treated.is_refused.then_some(original.number));
         report.extend(unknown_to_ztunnel(&estate, original, &treated));
+        let service = || destinations::private_service(catalog, original);
+        let for_callers = treated.for_callers.and_then(|spec| Some((service()?, spec)));
+        policies.for_callers.extend(for_callers.map(|of| (original.number, of)));
         policies.rewritten.extend(treated.copy.map(|spec| (original.number, spec)));
         let sibling = treated.sibling.map(|spec| Sibling { original, spec });
         report.extend(sibling.as_ref().and_then(|sibling| name_too_long(config, sibling)));
@@ -147,14 +166,13 @@ pub(super) fn copied_with<'a>(catalog: &'a Catalog<'a>) -> Vec<Vec<&'a Object>> 
     for (policy, kind) in policies {
         let Some(targets) = targets.get(policy.id.namespace.as_str()) else { continue };
         // What names its targets is followed by a waypoint or a Gateway, and previews have neither.
+        let is_of_callers = destinations::is_of_callers(catalog, policy);
         let is_empty = names_targets(policy)
-            || destinations::sets_nothing(policy)
+            || destinations::sets_nothing(policy) && !is_of_callers
             || is_for_missing_sidecars(catalog, policy);
         if !is_empty {
             // Pods of suites have labels that nobody knows here, and what binds all pods binds them.
-            let touched = match network::binds_strangers(policy)
-                || destinations::is_of_callers(catalog, policy)
-            {
+            let touched = match network::binds_strangers(policy) || is_of_callers {
                 true => targets.workloads().collect(),
                 false => targets.touched(policy, kind.policy),
             };

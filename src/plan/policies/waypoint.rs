@@ -173,7 +173,11 @@ fn targets(policy: &Object) -> Vec<&Node> {
 }
 
 /// Whether the waypoint of a service follows a policy for it.
-fn holds_for(policy: &Object, service: &Service<'_>, waypoint: Named<'_>) -> bool {
+pub(in crate::plan) fn holds_for(
+    policy: &Object,
+    service: &Service<'_>,
+    waypoint: Named<'_>,
+) -> bool {
     let (namespace, home) = (policy.id.namespace.as_str(), &service.object.id.namespace);
     targets(policy).into_iter().any(|target| {
         let name = target.text_at(&["name"]);

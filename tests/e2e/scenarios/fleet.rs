@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::delivery::account;
 use crate::lab::{
     Outcome, anabranch, apply, condition, ensure, get, kubectl, list, ready, run, scratch, wait,
 };
@@ -33,7 +34,8 @@ spec: {interval: 1h, url: \"oci://127.0.0.1:5000/fleet\", ref: {tag: fleet}, ins
 apiVersion: kustomize.toolkit.fluxcd.io/v1
 kind: Kustomization
 metadata: {name: fleet, namespace: flux-system}
-spec: {interval: 1h, retryInterval: 5s, sourceRef: {kind: OCIRepository, name: fleet}, path: ./flux, prune: true, wait: false}
+spec: {interval: 1h, retryInterval: 5s, sourceRef: {kind: OCIRepository, name: fleet}, path: ./flux, serviceAccountName: previews, prune: true,
+  wait: false}
 ";
 
 const BASELINE: &str = "apiVersion: v1
@@ -92,6 +94,7 @@ impl Fleet {
         let fleet = Self { folder, previews: Vec::new(), suite, shards, receiver: None };
         fleet.git(&["init", "--quiet", "--initial-branch=main"])?;
         apply(BASELINE)?;
+        apply(&account()?)?;
         apply(CLUSTER)?;
         Ok(fleet)
     }
@@ -112,7 +115,7 @@ impl Fleet {
         let mut file = format!(
             "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nmetadata: {{name: {SET}}}\nspec:\n  \
              baseline: {{namespace: {SET}}}\n  limits: {{previews: 1000}}\n  \
-             flux:\n    shards: {}\n    sourceRef: {{name: {SET}}}\n    artifacts:\n      url: oci://{REGISTRY}\n      \
+             flux:\n    shards: {}\n    sourceRef: {{name: {SET}}}\n    serviceAccountName: previews\n    artifacts:\n      url: oci://{REGISTRY}\n      \
              receiver: {{secretRef: {{name: push}}}}\n      ociRepository: {{interval: 1h, insecure: true}}\n",
             self.shards
         );

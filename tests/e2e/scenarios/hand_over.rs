@@ -6,9 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::books::{BASELINE, Books, SET};
-use crate::lab::{
-    Outcome, apply, ensure, get, kubectl, list, push, ready, root_kustomization, wait,
-};
+use crate::delivery::root_kustomization;
+use crate::lab::{Outcome, apply, ensure, get, kubectl, list, push, ready, wait};
 
 /// The Kustomization that applied the baseline before there was anabranch.
 const OLD: &str = "estate";
@@ -26,7 +25,7 @@ pub(crate) fn run(books: &mut Books) -> Outcome<String> {
     // The way back: ours is suspended, the old one takes over, and ours goes.
     suspend(&ours, "true")?;
     apply(
-        &root_kustomization(OLD)
+        &root_kustomization(OLD)?
             .replace("path: ./flux\n  prune: true", "path: ./baseline\n  prune: false"),
     )?;
     push(books.folder(), OLD, &"1".repeat(40))?;

@@ -2,13 +2,11 @@
 //! key, and the baseline without it.
 
 use crate::books::{Books, copy, documents};
+use crate::delivery::root_kustomization;
 use crate::estate::Estate;
 use crate::evaluator::{Call, Mesh, Request};
 use crate::judge::agree;
-use crate::lab::{
-    Outcome, anabranch, apply, ensure, kubectl, list, push, ready, root_kustomization, scratch,
-    wait,
-};
+use crate::lab::{Outcome, anabranch, apply, ensure, kubectl, list, push, ready, scratch, wait};
 use crate::traffic::{Endpoints, Envoy, Pod, Probe, Question, SETTLING, endpoints};
 
 /// The estate, and its set.
@@ -52,7 +50,7 @@ fn deliver(estate: &Estate) -> Outcome {
     let folder = scratch(SET);
     copy(&estate.folder, &folder)?;
     anabranch(&folder, &["render", "previews.yaml", "--baseline", "baseline", "-o", "out"])?;
-    apply(&root_kustomization(SET))?;
+    apply(&root_kustomization(SET)?)?;
     push(&folder.join("out"), SET, &"7".repeat(40))?;
     for preview in PREVIEWS {
         let name = format!("{SET}.{preview}");

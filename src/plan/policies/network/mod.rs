@@ -107,7 +107,7 @@ pub(super) fn treat(estate: &Estate<'_>, object: &Object, report: &mut Report) -
     if copy.is_some() {
         report.extend(says::locks_suites_out(&policy));
     }
-    Treated { copy, sibling: added, is_refused: !exceeding.is_empty() }
+    Treated { copy, sibling: added, is_refused: !exceeding.is_empty(), ..Treated::default() }
 }
 
 /// Whether a policy may hold for pods that are no workloads of the input, such as those of suites.

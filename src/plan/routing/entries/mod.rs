@@ -121,6 +121,13 @@ impl Entries<'_> {
     }
 }
 
+impl<'a> Way<'a> {
+    /// The Gateways that it leads in from.
+    pub(in crate::plan) fn gateways(&self) -> impl Iterator<Item = Name<'a>> {
+        self.gateways.iter().copied()
+    }
+}
+
 impl EntryClone<'_> {
     /// The name of a preview's clone.
     pub(crate) fn name(&self, preview: &str) -> String {
