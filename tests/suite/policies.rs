@@ -11,7 +11,8 @@ use super::orchestrator::{Answer, function, render};
 use super::schema::documents;
 
 const SERVICES: [&str; 3] = ["cart", "reco", "web"];
-const TRUSTS: [&str; 2] = ["cluster.local", "mesh.example"];
+/// The last may be the mesh's own, which no policy names.
+const TRUSTS: [&str; 3] = ["cluster.local", "mesh.example", "own.example"];
 
 fn baseline() -> Vec<Value> {
     let mut all = vec![json!({

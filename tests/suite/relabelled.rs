@@ -231,6 +231,28 @@ fn a_patch_that_gives_a_copy_the_label_of_those_who_are_let_in_is_refused() {
 }
 
 #[test]
+fn a_patch_that_gives_a_copy_the_account_of_another_is_refused_where_that_may_call_more() {
+    let spec = json!({
+        "selector": all_of("reco"),
+        "rules": [{"from": [{"source": {"principals": ["cluster.local/ns/shop/sa/web"]}}]}]
+    });
+    let mut objects = baseline();
+    objects.push(istio("AuthorizationPolicy", "reco-callers", &spec));
+    let with = |account: &str| {
+        let labels = "{team: cart}}, spec: {serviceAccountName: ACCOUNT";
+        let config = previews(&labels.replace("ACCOUNT", account), 2);
+        render(&objects, &config)
+    };
+    let stderr = with("web").failed();
+    let wanted = "error[access-widened]: with the account `web` that a patch gives to its pods, the copy of Deployment shop/cart \
+                  may call Deployment shop/reco (GET /), and its original may not: by AuthorizationPolicy shop/reco-callers";
+    assert!(stderr.contains(wanted), "{stderr}");
+    assert_eq!(stderr.matches("[access-widened]").count(), 1, "{stderr}");
+    let Answer { code, stderr, .. } = with("reco");
+    assert!(code == Some(0) && !stderr.contains("[access-"), "{stderr}");
+}
+
+#[test]
 fn what_many_previews_write_alike_is_said_once_at_the_first() {
     let mut objects = baseline();
     let strict = json!({"selector": restricted(), "mtls": {"mode": "STRICT"}});

@@ -59,13 +59,14 @@ codes! {
          are added for previews admit all namespaces with their prefix. If a namespace of somebody else has the prefix\n\
          too, its pods would be admitted. A patch that changes labels of a copy's pods may take the copy out of a\n\
          policy (AuthorizationPolicy, PeerAuthentication, RequestAuthentication, NetworkPolicy), or make it one of those\n\
-         that a NetworkPolicy lets in: then this finding names what the copy would gain.";
+         that a NetworkPolicy lets in: then this finding names what the copy would gain. So does one that gives its pods\n\
+         the account of others.";
     ACCESS_NARROWED = "access-narrowed", Warning, "with previews somebody may not call what they might before",
         "Before it writes anything, anabranch tries who may call each service of the baseline and each copy of it:\n\
          with every account of the input, and every kind of call that the AuthorizationPolicies tell apart. The finding\n\
-         names a caller and a call that would be refused once there are previews. So does a policy that knows the Gateway\n\
-         of the public, by its namespace, account or labels, and not the one in `spec.routing.entries`: it refuses\n\
-         requests for preview hosts.";
+         names a caller and a call that would be refused once there are previews. It also names a policy that knows the\n\
+         Gateway of the public, by its namespace, account or labels, and not the one in `spec.routing.entries`: that\n\
+         policy refuses requests for preview hosts.";
     SUITE_REFUSED = "suite-refused", Warning, "policies refuse the pods of suites",
         "A pod of a suite runs in the preview's namespace under an account of its own, mostly `default`. It may call a\n\
          copy where a pod with this account may call the original. Where a policy admits some services alone, a Job\n\
@@ -126,9 +127,9 @@ codes! {
          copied where the input has them. Without them nothing is injected, or the pod does not start.";
     SHARED_WITH_ORIGINAL = "shared-with-original", Warning, "a copy shares something with its original",
         "Ports, folders and processes of a node, network volumes and fixed addresses are the same for every pod that\n\
-         names them, in any namespace. Two pods with the same host port cannot run on one node; a disk is on one node\n\
-         at a time, and a PersistentVolume serves one claim; what one pod writes into a folder or a share, the other one\n\
-         reads. A patch can remove it from copies, and `volumes: empty` removes claims.";
+         names them, in any namespace. Two pods with the same host port cannot run on one node; a disk is on one node at\n\
+         a time, and a PersistentVolume serves one claim; what one pod writes into a folder or a share, the other one\n\
+         reads. A patch can remove it from copies, and `volumes: empty` what is claimed.";
     DAPR_APP_ID = "dapr-app-id", Note, "Dapr looks for app ids in the namespace of who calls",
         "A preview has aliases for the Services of the baseline, not for app ids of Dapr. A copy that calls another\n\
          application by its id alone finds it in the preview's namespace or nowhere, and no route knows the key there.";

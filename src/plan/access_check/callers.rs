@@ -124,10 +124,16 @@ fn named_accounts<'p>(texts: &BTreeSet<&'p str>) -> Option<BTreeSet<&'p str>> {
     texts.iter().all(is_exact).then(|| texts.iter().map(last).collect())
 }
 
-/// The trust domains that principals name, and the usual one. An account with its namespace looks like the beginning
-/// of a principal, and does no harm as one.
+/// The trust domains that principals name, and the usual one; and one that stands for the mesh's own, where the usual one
+/// means that in some principals and itself in the beginning of others.
 fn trusts<'p>(texts: &BTreeSet<&'p str>) -> BTreeSet<&'p str> {
-    let named = texts.iter().filter_map(|text| text.split_once('/'));
+    const OWN: &str = "own.anabranch.example";
+    let slashes = |text: &str| text.matches('/').count();
+    // An account with its namespace is no principal.
+    let principals = || texts.iter().filter(|text| text.contains('*') || slashes(text) != 1);
+    let begins = |text: &&str| !text.starts_with('*') && text.ends_with('*') && slashes(text) < 4;
+    let own = principals().any(begins).then_some(OWN);
+    let named = principals().filter_map(|text| text.split_once('/'));
     let named = named.map(|(trust, _)| trust).filter(|trust| !trust.contains('*'));
-    named.filter(|trust| !trust.is_empty()).chain([TRUST]).collect()
+    named.filter(|trust| !trust.is_empty()).chain([TRUST]).chain(own).collect()
 }

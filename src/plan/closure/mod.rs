@@ -156,6 +156,26 @@ impl<'a, 'f> Closure<'a, 'f> {
         self.report.push(finding.also(service.place(), "the service is here").once());
     }
 
+    /// The workloads that no other one of them makes; notes the others.
+    fn applied(
+        &mut self,
+        workloads: SmallVec<[&'a Workload<'a>; 1]>,
+    ) -> SmallVec<[&'a Workload<'a>; 1]> {
+        let owners = workloads.iter().map(|workload| owner(workload.object, &workloads));
+        let owners: SmallVec<[Option<&Object>; 1]> = owners.collect();
+        if owners.iter().all(Option::is_some) {
+            return workloads;
+        }
+        let mut applied = SmallVec::new();
+        for (workload, owner) in workloads.into_iter().zip(owners) {
+            match owner {
+                Some(owner) => self.report.push(left_to_owner(workload.object, owner)),
+                None => applied.push(workload),
+            }
+        }
+        applied
+    }
+
     /// The workloads that can be copied; reports the others.
     fn supported(
         &mut self,
@@ -168,11 +188,7 @@ impl<'a, 'f> Closure<'a, 'f> {
         let mut copied = SmallVec::new();
         let mut passing = Vec::new();
         let any = !workloads.is_empty();
-        for &workload in &workloads {
-            if let Some(owner) = owner(workload.object, &workloads) {
-                self.report.push(left_to_owner(workload.object, owner));
-                continue;
-            }
+        for workload in self.applied(workloads) {
             let refuse = |why: &str, help: &str| {
                 self.config
                     .finding(

@@ -1,10 +1,12 @@
-//! Copies whose pods have other labels than those of their originals. Policies select pods by labels, so a patch of
+//! Copies whose pods have other labels, or another account, than those of their originals. Policies select pods by labels, so a patch of
 //! these may take a copy out of what holds for its original, or make it one of those that a policy lets in.
 //!
 //! Both are judged as if a pod of the baseline had the new labels, by the policies that the preview has: what is said
-//! in copies and additions means of previews what the originals mean of the baseline. What a copy may do, or may be
+//! in copies and additions means of previews what the originals mean of the baseline. An account is whom policies know a
+//! caller by, so a copy with that of another is held against its original. What a copy may do, or may be
 //! asked, and its original not, is an error; the opposite is a warning where it is about callers.
 
+mod accounts;
 mod callers;
 mod connections;
 mod proxies;
@@ -55,44 +57,67 @@ pub(super) fn check<'p, 'a>(
     if !JUDGED.iter().any(|(group, kind)| plan.catalog.of_kind(group, kind).next().is_some()) {
         return;
     }
-    let found = relabelled(plan);
-    if found.is_empty() {
+    let patched = patched(plan);
+    let (found, renamed) = (relabelled(plan, &patched), accounts::renamed(&patched));
+    if found.is_empty() && renamed.is_empty() {
         return;
     }
+    let world: &World<'_, '_> = world;
     // Previews that write the same patch are told once, at the first of them.
     let mut said = BTreeSet::new();
-    let all = found.iter().flat_map(|one| {
+    let of_labels = found.iter().flat_map(|one| {
         let of_callers = callers::check(world, one);
         of_callers.into_iter().chain(proxies::check(one)).chain(connections::check(world, one))
     });
+    let all = of_labels.chain(accounts::check(world, &renamed));
     report.extend(all.filter(|one| said.insert((one.code.id, one.message.clone()))));
 }
 
-/// The copies with other labels, each once for the same policies.
-fn relabelled<'p, 'a>(plan: &'p Plan<'a>) -> Vec<Relabelled<'p, 'a>> {
-    // What patches make of an original is found once, however many previews write them.
-    let mut patched: BTreeMap<(usize, SmallVec<[&str; 4]>), Vec<(&Environment<'a>, &Copied<'a>)>> =
-        BTreeMap::new();
+/// Copies of one original, each with its preview, in the order in which these are written.
+type Copies<'p, 'a> = Vec<(&'p Environment<'a>, &'p Copied<'a>)>;
+
+/// Copies that have the same patches.
+struct Patched<'p, 'a> {
+    copies: Copies<'p, 'a>,
+    /// What the first of them is.
+    body: Node,
+}
+
+/// The patched workloads. What patches make of an original is found once, however many previews write them.
+fn patched<'p, 'a>(plan: &'p Plan<'a>) -> Vec<Patched<'p, 'a>> {
+    let mut all: BTreeMap<(usize, SmallVec<[&str; 4]>), Copies<'p, 'a>> = BTreeMap::new();
     for env in &plan.environments {
         for copy in &env.copies {
             let Body::Changed(changes) = &copy.body else { continue };
             let id = &copy.original.id;
             if changes.has_patches() && kinds::is_workload(&id.group, &id.kind) {
                 let key = (copy.original.number, changes.key_of_patches());
-                patched.entry(key).or_default().push((env, copy));
+                all.entry(key).or_default().push((env, copy));
             }
         }
     }
-    let patched: Vec<_> = patched.into_values().collect();
-    let of_patches = |copies: &Vec<(&'p Environment<'a>, &'p Copied<'a>)>| {
-        let &(_, first) = copies.first()?;
+    let all: Vec<_> = all.into_values().collect();
+    let made = all.into_par_iter().filter_map(|mut copies| {
+        copies.sort_by_key(|(env, _)| env.index);
+        let body = copies.first()?.1.node().into_owned();
+        Some(Patched { copies, body })
+    });
+    made.collect()
+}
+
+/// The copies with other labels, each once for the same policies.
+fn relabelled<'p, 'a>(plan: &'p Plan<'a>, patched: &[Patched<'p, 'a>]) -> Vec<Relabelled<'p, 'a>> {
+    let mut all = Vec::new();
+    for Patched { copies, body } in patched {
         let labels = |body: &Node| pod_labels(body).cloned().unwrap_or_default();
-        let (old, new) = (labels(&first.original.node), labels(&first.node()));
-        let all = copies.iter().map(|(env, copy)| Relabelled::of(plan, env, copy, &old, &new));
-        (old != new).then(|| all.collect::<Vec<_>>())
-    };
-    let all: Vec<_> = patched.par_iter().filter_map(of_patches).collect();
-    let mut all: Vec<Relabelled<'_, '_>> = all.into_iter().flatten().collect();
+        let original = copies.first().map(|(_, copy)| copy.original);
+        let (old, new) = (original.map(|one| labels(&one.node)).unwrap_or_default(), labels(body));
+        if old != new {
+            all.extend(
+                copies.iter().map(|(env, copy)| Relabelled::of(plan, env, copy, &old, &new)),
+            );
+        }
+    }
     all.sort_by_key(|one| (one.env.index, one.original().number));
     let mut known = BTreeSet::new();
     all.retain(|one| {
@@ -180,8 +205,10 @@ impl<'p, 'a> Relabelled<'p, 'a> {
             "leave {} of its pods as the original has it, or change the policy, for the baseline too",
             first_of(5, ", ", changed)
         );
-        let finding = Diagnostic::new(code, message, help).field(self.field());
-        let finding = finding.at(self.plan.config.place(&self.field()), "this patch");
+        let mentions = |text: &str| self.changed().any(|label| text.contains(label));
+        let field = field(self.plan, self.env, self.copy, mentions);
+        let place = self.plan.config.place(&field);
+        let finding = Diagnostic::new(code, message, help).field(field).at(place, "this patch");
         finding.also(policy.place(), "decides by the labels of pods")
     }
 
@@ -192,23 +219,25 @@ impl<'p, 'a> Relabelled<'p, 'a> {
         let new = self.new.entries().iter().filter(|(key, _)| self.old.get(&key.text).is_none());
         old.chain(new).map(|(key, _)| key.text.as_str()).filter(move |key| differs(key))
     }
+}
 
-    /// Where the patch stands: the last of the copy's that mentions one of the labels.
-    fn field(&self) -> String {
-        let preview = self.env.index;
-        let services = self.env.preview.services.iter().enumerate();
-        let is_owner = |name: &str, namespace: &str| {
-            self.copy.owners.contains(self.catalog().resolve(name, namespace))
-        };
-        let owners = services.filter(|(_, service)| is_owner(&service.name, &service.namespace));
-        let mut patches = owners.flat_map(|(at, service)| {
-            service.patches.iter().enumerate().map(move |(index, patch)| (at, index, patch))
-        });
-        let mentions = |text: &str| self.changed().any(|label| text.contains(label));
-        let found = patches.rfind(|(.., patch)| mentions(&patch.patch));
-        let (service, patch) = found.map_or((0, 0), |(service, patch, _)| (service, patch));
-        format!("spec.previews[{preview}].services[{service}].patches[{patch}].patch")
-    }
+/// Where the patch of a copy stands that changes something: the last one that mentions it.
+fn field(
+    plan: &Plan<'_>,
+    env: &Environment<'_>,
+    copy: &Copied<'_>,
+    mentions: impl Fn(&str) -> bool,
+) -> String {
+    let services = env.preview.services.iter().enumerate();
+    let owners = services.filter(|(_, service)| {
+        copy.owners.contains(plan.catalog.resolve(&service.name, &service.namespace))
+    });
+    let mut patches = owners.flat_map(|(at, service)| {
+        service.patches.iter().enumerate().map(move |(index, patch)| (at, index, patch))
+    });
+    let found = patches.rfind(|(.., patch)| mentions(&patch.patch));
+    let (service, patch) = found.map_or((0, 0), |(service, patch, _)| (service, patch));
+    format!("spec.previews[{}].services[{service}].patches[{patch}].patch", env.index)
 }
 
 fn is_judged(object: &Object) -> bool {

@@ -172,11 +172,18 @@ impl<'n> Clauses<'n> {
         !of_one.is_subset(&of_other) && !of_other.iter().any(asks_nothing)
     }
 
-    /// The trust domains that the policy names.
+    /// The trust domains that the policy names, and the mesh's own where that may be treated otherwise: in principals
+    /// with all their parts `cluster.local` stands for it, and in the beginning of one for itself.
     pub(super) fn trusts(&self) -> BTreeSet<String> {
+        const OWN: &str = "\0own";
         let trust = |value: &'n str| value.split('/').next().unwrap_or_default().trim_matches('*');
-        let named = self.principals().into_iter().map(trust);
-        named.filter(|trust| !trust.is_empty()).map(str::to_owned).collect()
+        let principals = self.principals();
+        let begins = |value: &&str| {
+            !value.starts_with('*') && value.ends_with('*') && value.matches('/').count() < 4
+        };
+        let own = principals.iter().any(begins).then_some(OWN);
+        let named = principals.into_iter().map(trust).filter(|trust| !trust.is_empty());
+        named.chain(own).map(str::to_owned).collect()
     }
 
     /// The accounts that the policy tells from others by their names; none where it may tell any two apart.
