@@ -12,7 +12,6 @@ mod changes;
 mod closure;
 mod copied;
 mod environment;
-mod few;
 mod forks;
 mod hosts;
 mod injection;
