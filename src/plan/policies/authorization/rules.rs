@@ -1,7 +1,7 @@
 //! Rules that say of previews what a rule says of the baseline.
 //!
-//! A preview's caller has the baseline's account in another namespace. [`for_previews`] makes of a rule those that
-//! mean just the previews' callers whose originals it means; [`but_previews`] leaves a rule to all others. With both
+//! A preview's caller has the baseline's account in another namespace. `for_previews` makes of a rule those that
+//! mean just the previews' callers whose originals it means; `but_previews` leaves a rule to all others. With both
 //! in place of the rule, previews are treated as the baseline is.
 
 use std::collections::{BTreeMap, BTreeSet};
