@@ -366,6 +366,37 @@ fn what_istio_only_notes_neither_adds_nor_refuses_anything() {
     );
 }
 
+/// Copies have hosts of their own, so what another namespace says about the original's host passes them by.
+#[test]
+fn a_destination_rule_of_another_namespace_for_originals_alone_is_named() {
+    let is_named = |namespace: &str, host: &str, spec: Value| {
+        let mut rule = json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
+            "metadata": {"name": "one", "namespace": namespace}, "spec": spec
+        });
+        rule["spec"]["host"] = json!(host);
+        let mut objects = baseline();
+        objects.push(rule);
+        let Answer { code, stderr, .. } =
+            render(&objects, &previews(&[vec!["cart"], vec!["cart"]]));
+        assert_eq!(code, Some(0), "{stderr}");
+        let wanted = format!("DestinationRule {namespace}/one holds for calls of cart and not");
+        assert!(stderr.matches(&wanted).count() < 2, "{stderr}");
+        stderr.contains(&wanted)
+    };
+    let policy = || json!({"trafficPolicy": {"tls": {"mode": "SIMPLE"}}});
+    let full = "cart.shop.svc.cluster.local";
+    for namespace in ["istio-system", "elsewhere"] {
+        assert!(is_named(namespace, full, policy()));
+        assert!(is_named(namespace, "*.shop.svc.cluster.local", policy()));
+        for host in ["*.local", "*.svc.cluster.local", "cart", "web.shop.svc.cluster.local"] {
+            assert!(!is_named(namespace, host, policy()), "{host}");
+        }
+        assert!(!is_named(namespace, full, json!({"subsets": [{"name": "v1"}]})));
+    }
+    assert!(!is_named("shop", full, policy()));
+}
+
 #[test]
 fn siblings_are_for_the_revision_of_istio_that_their_originals_are_for() {
     let mut objects = baseline();

@@ -9,10 +9,11 @@
 //! See <https://istio.io/latest/docs/reference/config/networking/destination-rule/>.
 
 use super::Treated;
-use super::estate::{Estate, Site};
+use super::estate::{Estate, Home, Site};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, istio};
-use crate::model::{Catalog, Mesh, ServiceName, service_host};
+use crate::model::route::gateways::covers;
+use crate::model::{Catalog, Mesh, Service, ServiceName, service_host};
 use crate::yaml::Node;
 
 /// The API group.
@@ -75,7 +76,11 @@ pub(super) fn sets_nothing(policy: &Object) -> bool {
 
 /// Says what becomes of a DestinationRule.
 pub(super) fn treat(estate: &Estate<'_>, rule: &Object, report: &mut Report) -> Treated {
-    let Some(spec) = rule.node.get("spec").filter(|_| estate.site(rule) == Site::Home) else {
+    if estate.site(rule) != Site::Home {
+        report.extend(of_originals_alone(estate, rule));
+        return Treated::default();
+    }
+    let Some(spec) = rule.node.get("spec") else {
         return Treated::default();
     };
     let host = Host::of(estate.catalog, rule);
@@ -155,6 +160,42 @@ fn of_some_callers(rule: &Object, spec: &Node) -> Option<Diagnostic> {
                 namespace alone";
     let finding = Diagnostic::new(&code::POLICY_NOT_COPIED, message, help);
     Some(finding.at(rule.place(), "copied for previews' callers alone"))
+}
+
+/// The warning that a rule of another namespace holds for calls of services, and not for those of their copies: its
+/// host covers theirs alone.
+fn of_originals_alone(estate: &Estate<'_>, rule: &Object) -> Option<Diagnostic> {
+    let (catalog, host) = (estate.catalog, rule.node.text_at(&["spec", "host"])?);
+    if catalog.mesh == Mesh::Absent || sets_nothing(rule) {
+        return None;
+    }
+    let is_lost = |service: &&Service<'_>| {
+        let name = service.id();
+        let home = estate.homes.iter().find(|home| home.namespace == name.namespace);
+        let copy = |home: &Home<'_>| {
+            service_host(name.name, &home.previews.replace('*', "x"), catalog.home.domain)
+        };
+        estate.copies(service.object)
+            && covers(host, &catalog.home.host(name))
+            && home.is_some_and(|home| !covers(host, &copy(home)))
+    };
+    let service = match host.starts_with('*') {
+        true => catalog.services().find(is_lost),
+        false => catalog.service(catalog.home.service_of(host, rule)?).filter(is_lost),
+    }?;
+    let name = service.id();
+    let message = format!(
+        "{} holds for calls of {name} and not for calls of its copies, which have other hosts than `{host}`: mutual TLS, \
+         load balancing, connections",
+        rule.id
+    );
+    let help = format!(
+        "move it to `{}`, the namespace of the service, from where previews copy it, or add one for the copies' hosts",
+        name.namespace
+    );
+    let finding = Diagnostic::new(&code::POLICY_NOT_COPIED, message, help);
+    let place = rule.node.at(&["spec", "host"]).map_or_else(|| rule.place(), |node| node.place);
+    Some(finding.at(place, "not the host of a copy"))
 }
 
 /// The warning that previews do not see a rule that another namespace of the baseline sees.
