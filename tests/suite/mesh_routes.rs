@@ -297,3 +297,80 @@ fn as_many_grants_are_written_as_there_are_namespaces_with_routes_of_a_copy() {
         assert!(destinations.iter().all(reached), "{host}: {answer:?}");
     }
 }
+
+/// The findings of destinations at which nobody answers, each with the line that it points at.
+fn nowhere(objects: &[Value]) -> Vec<String> {
+    let answer = render(objects, PREVIEWS);
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    let said = answer.stderr.split("warning[route-ignored]: ").skip(1);
+    said.map(|one| one.split(": nobody answers").next().unwrap_or(one).to_owned()).collect()
+}
+
+fn virtual_service(http: &Value) -> Value {
+    json!({
+        "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+        "metadata": {"name": "cart", "namespace": "shop"}, "spec": {"hosts": ["cart"], "http": http}
+    })
+}
+
+#[test]
+fn each_destination_at_which_nobody_answers_is_named_once() {
+    let to =
+        |host: &str, port: u16| json!({"destination": {"host": host, "port": {"number": port}}});
+    let rule = |routes: Value| json!({"match": [{"uri": {"prefix": "/a"}}], "route": routes});
+    let http = json!([
+        rule(json!([to("cart", 80)])),
+        rule(json!([to("cart.shop", 80), to("cart.shop", 81)])),
+        rule(json!([to("web.shop.svc", 80)])),
+        rule(json!([to("web", 82), to("web", 82), to("web.elsewhere.svc.cluster.local", 82)])),
+        {"route": [to("lost", 80)], "mirrors": [to("cart", 83)], "mirror": {"host": "Web"}}
+    ]);
+    let said = nowhere(&baseline(&[virtual_service(&http)]));
+    let wanted = [
+        "a host `cart.shop`, which no Service has",
+        "a host `web.shop.svc`, which no Service has",
+        "port 82 of Service shop/web, which has no such port",
+        "Service shop/lost, which is not in the input",
+        "port 83 of Service shop/cart, which has no such port",
+        "a host `Web`, which no Service has",
+    ];
+    let wanted: Vec<String> = wanted
+        .iter()
+        .map(|one| format!("VirtualService shop/cart sends requests to {one}"))
+        .collect();
+    assert_eq!(said, wanted);
+}
+
+#[test]
+fn each_backend_ref_at_which_nobody_answers_is_named_once() {
+    let of = |backends: Value| {
+        let rules = json!([{"matches": [{"path": {"value": "/a"}}], "backendRefs": backends}]);
+        of_cart("HTTPRoute", &rules)
+    };
+    let broken = of(json!([
+        {"name": "web", "port": 9999}, {"name": "lost", "port": 80}, {"name": "cart", "port": 81},
+        {"name": "lost", "namespace": "elsewhere", "port": 80}, {"name": "web", "port": 9999}
+    ]));
+    let said = nowhere(&baseline(&[broken]));
+    assert_eq!(
+        said,
+        [
+            "HTTPRoute shop/cart sends requests to port 9999 of Service shop/web, which has no such port",
+            "HTTPRoute shop/cart sends requests to Service shop/lost, which is not in the input"
+        ]
+    );
+    // A chart of the input may make it, and so may whoever serves this host.
+    let chart = json!({
+        "apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",
+        "metadata": {"name": "lost", "namespace": "shop"}, "spec": {}
+    });
+    let entry = json!({
+        "apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
+        "metadata": {"name": "lost", "namespace": "shop"},
+        "spec": {"hosts": ["lost.shop.svc.cluster.local"]}
+    });
+    for maker in [chart, entry] {
+        let lost = of(json!([{"name": "lost", "port": 80}]));
+        assert_eq!(nowhere(&baseline(&[lost, maker])), [""; 0]);
+    }
+}

@@ -52,14 +52,18 @@ fn baseline(preview: &str) -> Vec<Value> {
     ]
 }
 
-fn rendered(preview: &str, policy: Value) -> String {
-    let mut objects = baseline(preview);
-    objects.push(policy);
-    let config = format!(
+fn previews(preview: &str) -> String {
+    format!(
         "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nmetadata: {{name: shop}}\nspec:\n  baseline: {{namespace: shop}}\n\
          \x20 routing:\n    entries:\n    - gateway: {{namespace: {preview}, name: preview}}\n      host: '{{preview}}.preview.example.com'\n\
          \x20 previews:\n  - name: pr-1\n    services:\n    - {{name: web, image: 'ghcr.io/shop/web:v2'}}\n"
-    );
+    )
+}
+
+fn rendered(preview: &str, policy: Value) -> String {
+    let mut objects = baseline(preview);
+    objects.push(policy);
+    let config = previews(preview);
     let Answer { code, stderr, .. } = render(&objects, &config);
     assert_eq!(code, Some(0), "{stderr}");
     stderr
@@ -118,4 +122,59 @@ fn a_network_policy_that_lets_in_the_public_gateway_alone_is_named() {
         "ingress",
         "NetworkPolicy shop/fence",
     );
+}
+
+/// A server of an Istio Gateway may have the preview's host and read no request, or answer each with a redirect.
+#[test]
+fn a_server_of_istio_that_reads_no_requests_or_only_redirects_is_named_and_gives_no_url() {
+    let server = |number: u16, protocol: &str, tls: Value| {
+        let port = json!({"number": number, "name": format!("p{number}"), "protocol": protocol});
+        json!({"port": port, "hosts": ["*.preview.example.com"], "tls": tls})
+    };
+    let rendered = |servers: &[Value]| {
+        let istio = "networking.istio.io";
+        let mut objects = baseline("edge");
+        objects.truncate(3);
+        objects.extend([
+            object(istio, "Gateway", "edge", "preview", &json!({"servers": servers})),
+            object(
+                istio,
+                "VirtualService",
+                "shop",
+                "web",
+                &json!({
+                    "hosts": ["shop.example.com"], "gateways": ["ingress/public"],
+                    "http": [{"route": [{"destination": {"host": "web"}}]}]
+                }),
+            ),
+        ]);
+        let answer = render(&objects, &previews("edge"));
+        assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+        answer
+    };
+    let redirect = server(80, "HTTP", json!({"httpsRedirect": true}));
+    let through = server(443, "TLS", json!({"mode": "PASSTHROUGH"}));
+    let tls = server(8443, "HTTPS", json!({"mode": "SIMPLE", "credentialName": "cert"}));
+    for (refused, why) in [
+        (vec![redirect.clone()], "sends every client on to HTTPS"),
+        (vec![through.clone()], "passes TLS through"),
+        (vec![redirect.clone(), through.clone()], "sends every client on to HTTPS"),
+        (vec![server(443, "HTTPS", json!({"mode": "AUTO_PASSTHROUGH"}))], "passes TLS through"),
+        (vec![server(443, "TLS", json!({"mode": "SIMPLE"}))], "speaks TLS"),
+        (vec![server(80, "tcp", json!({}))], "speaks tcp"),
+        (vec![server(80, "MONGO", json!({}))], "speaks MONGO"),
+    ] {
+        let stderr = rendered(&refused).stderr;
+        let wanted = "[entry-not-cloned]: the listener of Gateway edge/preview for hosts such as preview.preview.example.com ";
+        assert!(stderr.contains(&format!("{wanted}{why}")), "{why}\n{stderr}");
+    }
+    for (servers, url) in [
+        (vec![redirect, through, tls.clone()], "https://pr-1.preview.example.com:8443/"),
+        (vec![server(80, "HTTP", json!({}))], "http://pr-1.preview.example.com/"),
+        (vec![tls], "https://pr-1.preview.example.com:8443/"),
+    ] {
+        let answer = rendered(&servers);
+        assert!(!answer.stderr.contains("[entry-not-cloned]"), "{}", answer.stderr);
+        assert!(answer.stdout.contains(&format!("PREVIEW_URL: {url}")), "{url}");
+    }
 }

@@ -152,7 +152,8 @@ codes! {
         "Istio ignores a parentRef to a Service whose group is not written as `group: ''`, one to a port\n\
          that the Service does not serve over HTTP, an HTTPRoute or GRPCRoute with a filter, a header or a backend\n\
          that it cannot convert, at its Gateways too, and a VirtualService for `cart.shop`: only a host without\n\
-         a dot is completed. Previews are made as if such a route were not there.";
+         a dot is completed. Previews are made as if such a route were not there. Nobody answers where a rule sends\n\
+         requests to such a host, to a Service that is not there or to a port that it does not have.";
     ROUTE_NOT_PREVIEWED = "route-not-previewed", Warning, "a rule leads to the baseline with the key as well",
         "Rules are derived for the Services of the baseline's namespace and for its ways in. A rule that\n\
          hangs on something else, such as a ServiceEntry, a public host or a Service of another namespace,\n\

@@ -21,7 +21,7 @@ pub(crate) fn refusal<'a>(
     let refuse = |node, why, help| Some(Ignored { node, why, help });
     let protocol = listener.get("protocol");
     if let Some((node, name)) = protocol.and_then(|node| Some((node, node.text()?)))
-        && ["TLS", "TCP", "UDP"].contains(&name)
+        && is_raw(name)
     {
         let help = "name a listener of the protocol HTTP or HTTPS";
         return refuse(node, format!("speaks {name}, which takes no {kind}"), help);
@@ -63,6 +63,11 @@ pub(crate) fn refusal<'a>(
         }
         _ => None,
     }
+}
+
+/// Whether a listener of this protocol reads no HTTP requests.
+pub(super) fn is_raw(protocol: &str) -> bool {
+    ["TLS", "TCP", "UDP"].contains(&protocol)
 }
 
 /// Whether a label that a selector needs, or the value it wants, contains a variable.

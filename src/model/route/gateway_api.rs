@@ -4,10 +4,10 @@
 //! ignores some of what the API server accepts: a parent whose group is not written out, and a whole
 //! route for one backend that it cannot convert.
 
-use super::admission::refusal;
+use super::admission::{is_raw, refusal};
 use super::gateways::{Binding, Listener, is_secure, port_number};
 use super::istio::Seen;
-use super::{Reader, Redirect};
+use super::{Destination, Reader, Redirect};
 use crate::kube::{Object, gateway, istio};
 use crate::model::{Catalog, Home, ServiceName};
 use crate::yaml::Node;
@@ -40,6 +40,22 @@ impl Reader for GatewayApi {
         home: Home<'a>,
     ) -> Option<ServiceName<'a>> {
         service_backend(backend, route, home)
+    }
+
+    fn destinations<'a>(
+        &self,
+        rule: &'a Node,
+        route: &Object,
+        home: Home<'a>,
+    ) -> Vec<Destination<'a>> {
+        let filters = backends(rule).iter().chain([rule]).flat_map(filters);
+        let mirrors = filters.filter_map(|filter| filter.at(&["requestMirror", "backendRef"]));
+        let read = |one: &'a Node| {
+            let (host, service) = (one.get("name")?, service_backend(one, route, home)?);
+            let service = Some(service);
+            Some(Destination { host, is_host: false, service, port: one.get("port") })
+        };
+        backends(rule).iter().chain(mirrors).filter_map(read).collect()
     }
 
     fn request_changes<'a>(&self, route: &'a Object) -> Vec<&'a Node> {
@@ -137,6 +153,8 @@ fn listener(node: &Node) -> Listener<'_> {
         hosts: node.text_at(&["hostname"]).into_iter().filter(|host| !host.is_empty()).collect(),
         port: port_number(node.get("port")),
         secure: is_secure(node.text_at(&["protocol"]).unwrap_or("HTTPS")),
+        reads_http: !is_raw(node.text_at(&["protocol"]).unwrap_or_default()),
+        only_redirects: false,
     }
 }
 

@@ -43,6 +43,10 @@ pub(crate) struct Listener<'a> {
     pub(crate) port: Option<u16>,
     /// Whether clients speak TLS to it.
     pub(crate) secure: bool,
+    /// Whether it reads HTTP requests, which routes can tell apart.
+    pub(crate) reads_http: bool,
+    /// Whether it sends every client on to HTTPS, whatever routes say.
+    pub(crate) only_redirects: bool,
 }
 
 /// A Gateway that a route binds to.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::gateway_api::Ignored;
 use super::gateways::{Binding, Listener, Name, is_secure, port_number};
-use super::{Reader, Redirect};
+use super::{Destination, Reader, Redirect};
 use crate::kube::{Object, marks};
 use crate::model::{Catalog, Home, ServiceName};
 use crate::yaml::Node;
@@ -41,6 +41,23 @@ impl Reader for Istio {
         home: Home<'a>,
     ) -> Option<ServiceName<'a>> {
         home.service_of(backend.text_at(&["destination", "host"])?, route)
+    }
+
+    fn destinations<'a>(
+        &self,
+        rule: &'a Node,
+        route: &Object,
+        home: Home<'a>,
+    ) -> Vec<Destination<'a>> {
+        let mirrors = rule.get("mirrors").map(Node::items).unwrap_or_default();
+        let wrapped = routes(rule).iter().chain(mirrors);
+        let all = wrapped.filter_map(|one| one.get("destination")).chain(rule.get("mirror"));
+        let read = |one: &'a Node| {
+            let host = one.get("host")?;
+            let service = home.service_of(host.text()?, route);
+            Some(Destination { host, is_host: true, service, port: one.at(&["port", "number"]) })
+        };
+        all.filter_map(read).collect()
     }
 
     fn request_changes<'a>(&self, route: &'a Object) -> Vec<&'a Node> {
@@ -108,13 +125,13 @@ impl Reader for Istio {
 
     fn refusal<'a>(
         &self,
-        _: &Listener<'a>,
+        server: &Listener<'a>,
         _: &Object,
         _: &Object,
         _: &Catalog<'_>,
     ) -> Option<Ignored<'a>> {
         // A server that is not open to a namespace does not count as a listener.
-        None
+        server_refusal(server)
     }
 
     fn dropped<'a>(&self, _: &'a Object) -> Option<Ignored<'a>> {
@@ -162,9 +179,43 @@ fn server<'a>(node: &'a Node, gateway: &Object, namespace: &str) -> Option<Liste
     });
     let hosts: Vec<&str> = open.collect();
     let names = [node.text_at(&["name"]), node.text_at(&["port", "name"])];
-    let secure = is_secure(node.text_at(&["port", "protocol"]).unwrap_or_default());
+    let protocol = node.text_at(&["port", "protocol"]).unwrap_or_default();
+    let secure = is_secure(protocol);
     let port = port_number(node.at(&["port", "number"]));
-    (!hosts.is_empty()).then_some(Listener { node, names, hosts, port, secure })
+    let is_raw = RAW.iter().any(|raw| protocol.eq_ignore_ascii_case(raw));
+    let reads_http = !(is_raw || secure && passes_through(node));
+    let redirects =
+        node.at(&["tls", "httpsRedirect"]).is_some_and(|one| one.text() == Some("true"));
+    let only_redirects = redirects && !secure;
+    let server = Listener { node, names, hosts, port, secure, reads_http, only_redirects };
+    (!server.hosts.is_empty()).then_some(server)
+}
+
+/// The protocols of servers that read no HTTP requests. With TLS, also where they end it.
+const RAW: [&str; 6] = ["TLS", "TCP", "UDP", "MONGO", "MYSQL", "REDIS"];
+
+/// Whether a server leaves TLS to what it forwards to: `IsPassThroughServer` in `pkg/config/gateway/gateway.go`.
+fn passes_through(server: &Node) -> bool {
+    let mode = server.text_at(&["tls", "mode"]).unwrap_or_default();
+    ["PASSTHROUGH", "AUTO_PASSTHROUGH"].contains(&mode)
+}
+
+/// Why no http rule of a VirtualService holds at a server, in words that follow the name of its Gateway.
+fn server_refusal<'a>(server: &Listener<'a>) -> Option<Ignored<'a>> {
+    if server.only_redirects {
+        return Some(Ignored {
+            node: server.node,
+            why: "sends every client on to HTTPS with `tls.httpsRedirect`".to_owned(),
+            help: "add a server of the protocol HTTPS for the hosts, which ends TLS",
+        });
+    }
+    let protocol = server.node.text_at(&["port", "protocol"]).unwrap_or_default();
+    let why = match passes_through(server.node) {
+        true => "passes TLS through, where no http rule is read".to_owned(),
+        false => format!("speaks {protocol}, where no http rule is read"),
+    };
+    let help = "name a Gateway with a server of the protocol HTTP, or HTTPS that ends TLS";
+    (!server.reads_http).then_some(Ignored { node: server.node, why, help })
 }
 
 fn texts<'a>(object: &'a Object, field: &str) -> impl Iterator<Item = &'a str> {

@@ -64,6 +64,26 @@ impl<'a> Route<'a> {
     }
 }
 
+/// What a rule sends requests to, or copies of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Destination<'a> {
+    /// The name or host.
+    pub(crate) host: &'a Node,
+    /// Whether it is a host, which Istio completes where it has no dot.
+    pub(crate) is_host: bool,
+    /// The service of the baseline that it means.
+    pub(crate) service: Option<ServiceName<'a>>,
+    /// The port, where one is written.
+    pub(crate) port: Option<&'a Node>,
+}
+
+impl Destination<'_> {
+    /// The number of its port, if it is one.
+    pub(crate) fn port_number(&self) -> Option<i64> {
+        self.port.and_then(Node::integer_value)
+    }
+}
+
 /// Reads the objects of one API.
 pub(crate) trait Reader: Sync {
     /// The rules of a route, in order, without those that other sets have added.
@@ -85,6 +105,14 @@ pub(crate) trait Reader: Sync {
         route: &Object,
         home: Home<'a>,
     ) -> Option<ServiceName<'a>>;
+
+    /// Everything that a rule of a route sends requests to, with its mirrors.
+    fn destinations<'a>(
+        &self,
+        rule: &'a Node,
+        route: &Object,
+        home: Home<'a>,
+    ) -> Vec<Destination<'a>>;
 
     /// All changes of request headers that a route makes in the mesh, in rules and in backends.
     fn request_changes<'a>(&self, route: &'a Object) -> Vec<&'a Node>;

@@ -85,7 +85,7 @@ fn check_listeners(
         };
         if let Some(refusal) = refusal {
             let message = format!(
-                "the listener of {} for hosts such as {host} {}: it refuses their routes",
+                "the listener of {} for hosts such as {host} {}: no preview answers there",
                 gateway.id, refusal.why
             );
             let path = format!("spec.routing.entries[{index}].gateway");

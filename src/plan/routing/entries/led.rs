@@ -73,8 +73,10 @@ impl Served {
         let named = all.iter().filter(|one| one.is_named(section));
         // Servers of Istio need no name.
         let candidates: Vec<&Listener<'_>> = named.chain(&all).collect();
-        let fitting = candidates.iter().find(|one| one.covers(&sample));
-        let listener = fitting.or(candidates.first());
+        let answers = |one: &&&Listener<'_>| one.reads_http && !one.only_redirects;
+        let mut fitting = candidates.iter().filter(|one| one.covers(&sample));
+        let answering = fitting.clone().find(answers);
+        let listener = answering.or_else(|| fitting.next()).or(candidates.first());
         let secure = match listener {
             Some(listener) => listener.secure,
             None => section != "http" && !section.starts_with("http-"),

@@ -112,6 +112,7 @@ impl<'a> Finder<'a, '_> {
             Hit::Here(object) => {
                 let all = listeners(object, &route.id.namespace).into_iter().filter(|one| {
                     one.is_named(section)
+                        && one.reads_http
                         && bound.port.is_none_or(|port| one.port == Some(port))
                         && one.is_open_to(host)
                 });

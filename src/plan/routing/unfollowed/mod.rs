@@ -4,6 +4,7 @@
 //! something that previews derive no rules for, leads to the baseline even with the key.
 
 mod key_lost;
+mod nowhere;
 mod private;
 mod unreached;
 mod virtual_service;
@@ -30,11 +31,14 @@ impl<'a> RouteIndex<'a, '_> {
         if self.environments.is_empty() {
             return;
         }
+        let answering = self.answering();
         for object in self.catalog.objects() {
-            report.extend(match Route::of(object) {
-                Some(route) => planner(route.api).unfollowed(self, route),
-                None => self.of_stream_route(object),
-            });
+            let Some(route) = Route::of(object) else {
+                report.extend(self.of_stream_route(object));
+                continue;
+            };
+            report.extend(planner(route.api).unfollowed(self, route));
+            report.extend(self.leading_nowhere(route, &answering));
         }
         report.extend(self.of_one_namespace());
         self.check_key_lost(report);

@@ -61,7 +61,7 @@ impl<'a> RouteIndex<'a, '_> {
         routed.map(Service::id)
     }
 
-    /// A host or destination that is a service to a resolver and not to Istio.
+    /// A host that is a service to a resolver and not to Istio.
     fn misspelt(&self, object: &'a Object, chooses: Option<ServiceName<'_>>) -> Option<Diagnostic> {
         let home = self.catalog.home;
         let mistaken = |host: &'a str| {
@@ -71,7 +71,7 @@ impl<'a> RouteIndex<'a, '_> {
         };
         let concerned = |one: &Service<'_>| self.is_previewed(one.id()) || chooses.is_some();
         let own = hosts(object).filter_map(mistaken).find(|(_, one)| concerned(one));
-        if let Some((host, service)) = own {
+        own.map(|(host, service)| {
             let message = format!(
                 "{} is for a host `{host}`, which no Service has, so the mesh does not follow it",
                 object.id
@@ -85,28 +85,8 @@ impl<'a> RouteIndex<'a, '_> {
                 );
             }
             let finding = Diagnostic::new(&code::ROUTE_IGNORED, message, help);
-            return Some(finding.at(place_of(object, "hosts"), "is taken as it stands"));
-        }
-        let in_capitals = |host: &'a str| {
-            let meant = self.catalog.service_routed(host, object)?;
-            (home.service_of(host, object) != Some(meant.id())).then_some((host, meant))
-        };
-        let sent = http(object).flat_map(destinations);
-        let mut sent = sent.filter_map(|host| mistaken(host).or_else(|| in_capitals(host)));
-        let (host, service) = sent.find(|(_, one)| self.is_previewed(one.id()))?;
-        let message = format!(
-            "{} sends requests to a host `{host}`, which no Service has: nobody answers, in previews neither",
-            object.id
-        );
-        let full = home.host(service.id());
-        let help = match host.contains(|c: char| c.is_ascii_uppercase()) {
-            true => {
-                format!("write `{full}`: Istio compares the hosts of destinations with their case")
-            }
-            false => format!("write `{full}`: Istio completes only a host without a dot"),
-        };
-        let finding = Diagnostic::new(&code::ROUTE_IGNORED, message, help);
-        Some(finding.at(place_of(object, "http"), "a host is taken as it stands"))
+            finding.at(place_of(object, "hosts"), "is taken as it stands")
+        })
     }
 
     /// One of another namespace that the baseline does not see.
