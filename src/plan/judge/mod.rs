@@ -61,6 +61,9 @@ impl<'a> Judge<'a> {
             return None;
         }
         let mut verdict: Verdict = refused.into_values().flatten().collect();
+        if verdict.is_empty() {
+            verdict.extend(values::replaced_images(original, stages, &is_open));
+        }
         verdict.extend(values::refused(self.limits, original, stages, &is_open));
         verdict.extend(self.gained(original, stages, &changes));
         verdict.extend(lost(original, stages));
