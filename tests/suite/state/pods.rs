@@ -65,3 +65,37 @@ fn a_copy_of_a_paused_deployment_runs_unless_a_patch_pauses_it() {
         json!([{"name": super::PREVIEW, "services": [{"name": "cart", "patches": patch}]}]);
     assert_eq!(copy(&json!({"previews": previews}))["spec"]["paused"], json!(true));
 }
+
+/// What the copy has of a term of pod affinity, required and preferred.
+fn terms(kind: &str, term: &Value) -> [Value; 2] {
+    let affinity = json!({kind: {
+        "requiredDuringSchedulingIgnoredDuringExecution": [term],
+        "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": term}],
+    }});
+    let cart = workload("Deployment", &pod(&json!({"affinity": affinity})));
+    let outcome = run(&cart, &[other("reco")], &json!({}));
+    assert_eq!(outcome.violations(), [""; 0]);
+    let copy = outcome.copy("Deployment", "cart");
+    let of = &copy["spec"]["template"]["spec"]["affinity"][kind];
+    let preferred = &of["preferredDuringSchedulingIgnoredDuringExecution"][0]["podAffinityTerm"];
+    [of["requiredDuringSchedulingIgnoredDuringExecution"][0].clone(), preferred.clone()]
+}
+
+#[test]
+fn a_copy_stands_near_the_pods_of_the_baseline_that_its_original_stands_near() {
+    let term = |app: &str| json!({"labelSelector": {"matchLabels": {"app": app}}, "topologyKey": "kubernetes.io/hostname"});
+    for kind in ["podAffinity", "podAntiAffinity"] {
+        for copied in terms(kind, &term("reco")) {
+            assert_eq!(copied["namespaces"], json!(["shop", super::PREVIEW]), "{kind}");
+        }
+        for (field, value) in [("namespaces", json!(["shop"])), ("namespaceSelector", json!({}))] {
+            let mut said = term("reco");
+            said[field] = value;
+            assert_eq!(terms(kind, &said), [said.clone(), said.clone()], "what is said stays");
+        }
+        let own = term("cart");
+        assert_eq!(terms(kind, &own), [own.clone(), own.clone()], "a term about its own pods");
+        let none = json!({"topologyKey": "kubernetes.io/hostname"});
+        assert_eq!(terms(kind, &none), [none.clone(), none.clone()], "a term that selects nothing");
+    }
+}
