@@ -99,3 +99,64 @@ fn a_copy_stands_near_the_pods_of_the_baseline_that_its_original_stands_near() {
         assert_eq!(terms(kind, &none), [none.clone(), none.clone()], "a term that selects nothing");
     }
 }
+
+#[test]
+fn a_variable_of_a_service_that_a_preview_does_not_copy_is_named() {
+    let said = |container: &Value, pod_fields: &Value, previews: &Value| {
+        let mut pod = pod(pod_fields);
+        let fields = container.as_object().expect("a container has fields").clone();
+        pod["containers"][0].as_object_mut().expect("a container").extend(fields);
+        let mut known = object("v1", "ConfigMap", "known");
+        known["data"] = json!({"SERVICE_HOST": "reco"});
+        let mut many = other("many");
+        many["spec"]["clusterIP"] = json!("None");
+        let others = [other("reco"), known, many];
+        let more = json!({"previews": [{"name": super::PREVIEW, "services": [previews]}]});
+        run(&workload("Deployment", &pod), &others, &more)
+    };
+    let (none, plain) = (json!({}), json!({"name": "cart"}));
+    for text in ["$(RECO_SERVICE_HOST)", "http://${RECO_SERVICE_HOST}:1", "nc $RECO_SERVICE_HOST 1"]
+    {
+        for container in [
+            json!({"args": [text]}),
+            json!({"env": [{"name": "URL", "value": text}]}),
+            json!({"lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", text]}}}}),
+        ] {
+            let named = said(&container, &none, &plain);
+            assert!(named.says("service-variable", "`RECO_SERVICE_HOST`"), "{}", named.words);
+            assert!(named.says("service-variable", "write `reco:8080`"), "{}", named.words);
+            for quiet in [
+                said(&container, &json!({"enableServiceLinks": false}), &plain),
+                said(
+                    &container,
+                    &none,
+                    &json!({"name": "cart", "env":
+                    [{"name": "RECO_SERVICE_HOST", "value": "reco"}]}),
+                ),
+            ] {
+                assert!(!quiet.words.contains("service-variable"), "{}", quiet.words);
+            }
+        }
+    }
+    for text in ["$(RECO_SERVICE_PORT)", "$(RECO_PORT_8080_TCP_ADDR)", "$(RECO_SERVICE_PORT_HTTP)"]
+    {
+        let named = said(&json!({"args": [text]}), &none, &plain);
+        assert!(named.says("service-variable", "variables for Services"), "{}", named.words);
+    }
+    for text in [
+        "$(OTHER_SERVICE_HOST)",
+        "$(MANY_SERVICE_HOST)",
+        "$(CART_SERVICE_HOST)",
+        "$$(RECO_SERVICE_HOST)",
+        "RECO_SERVICE_HOST",
+        "${RECO_SERVICE_HOST:-reco}",
+        "RECO_SERVICE_HOST=reco; nc $RECO_SERVICE_HOST 1",
+    ] {
+        let quiet = said(&json!({"args": [text]}), &none, &plain);
+        assert!(!quiet.words.contains("service-variable"), "{text}: {}", quiet.words);
+    }
+    let known = json!({"args": ["$(RECO_SERVICE_HOST)"],
+        "envFrom": [{"prefix": "RECO_", "configMapRef": {"name": "known"}}]});
+    let quiet = said(&known, &none, &plain);
+    assert!(!quiet.words.contains("service-variable"), "{}", quiet.words);
+}
