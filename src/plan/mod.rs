@@ -27,6 +27,7 @@ mod propagation;
 mod quota;
 pub(crate) mod routing;
 mod secrets;
+mod service_links;
 mod shared;
 mod sidecars;
 mod storage;
@@ -201,6 +202,7 @@ pub(crate) fn plan<'a>(
     bound::check(&plan, &copies, report);
     accounts::check(catalog, &copies, report);
     shared::check(&copies, report);
+    service_links::check(&plan, &copies, report);
     peers::check(&plan, report);
     quota::check(&plan, &copies, report);
     plan
