@@ -18,6 +18,7 @@ mod injection;
 mod judge;
 mod lacks;
 mod membership;
+mod monitors;
 pub(crate) mod naming;
 mod needs;
 mod patch;

@@ -14,13 +14,13 @@ use super::hosts::{self, Host, Word};
 use super::judge::{Judge, Verdict, policy_labels};
 use super::lacks::{ByNumber, Lack, Lacks, What};
 use super::patch::{self, Patch};
-use super::{access, bound, policies, secrets, sidecars, storage};
+use super::{access, bound, monitors, policies, secrets, sidecars, storage};
 use crate::diagnostic::{Diagnostic, Place, Report, code};
 use crate::kube::makers::{Way, makers, may_make};
 use crate::kube::{Id, Object, is_encrypted, names};
 use crate::limits::WorkBudget;
 use crate::model::once_map::OnceMap;
-use crate::model::{Catalog, Reference, Referent, pod_labels, pod_spec, references, selects};
+use crate::model::{Catalog, Reference, Referent, pod_spec, references};
 use crate::spec::{self, Config};
 use crate::yaml::{Node, mark};
 
@@ -92,8 +92,7 @@ pub(super) struct Finder<'a> {
 
 impl<'a> Finder<'a> {
     pub(super) fn new(config: &'a Config, catalog: &'a Catalog<'a>, work: WorkBudget) -> Self {
-        let monitors = ["ServiceMonitor", "PodMonitor"];
-        let monitors = monitors
+        let monitors = monitors::KINDS
             .iter()
             .flat_map(|kind| catalog.in_baseline("monitoring.coreos.com", kind))
             .collect();
@@ -251,13 +250,14 @@ impl<'a> Finder<'a> {
         storage::follow(&mut needs, id, body);
         bound::follow(self, &mut needs, id, body);
         secrets::follow(self, &mut needs, id, body);
+        monitors::follow(self, &mut needs, id, body);
         needs.findings.extend(secrets::encrypted(id, body));
         let home = id.namespace.as_str();
         hosts::find(body, |word, place| needs.hosts.extend(self.host(home, word, place)));
         needs.hosts.sort();
         needs.hosts.dedup();
         let monitors = self.monitors.iter().copied().filter(|one| one.id.namespace == home);
-        needs.objects.extend(monitors.filter(|monitor| is_monitored(monitor, body)));
+        needs.objects.extend(monitors.filter(|monitor| monitors::is_monitored(monitor, body)));
         needs
     }
 
@@ -385,16 +385,6 @@ impl<'a> Finder<'a> {
             _ => false,
         }
     }
-}
-
-/// Whether a ServiceMonitor selects this Service, or a PodMonitor the pods of this workload.
-fn is_monitored(monitor: &Object, body: &Node) -> bool {
-    let selector = monitor.node.at(&["spec", "selector"]);
-    if monitor.id.kind == "PodMonitor" {
-        return pod_spec(body).is_some() && selects(selector, pod_labels(body));
-    }
-    body.text_at(&["kind"]) == Some("Service")
-        && selects(selector, body.at(&["metadata", "labels"]))
 }
 
 /// The names of Secrets in a policy of Istio.
