@@ -24,6 +24,14 @@ use crate::model::{Catalog, Reference, Referent, pod_spec, references};
 use crate::spec::{self, Config};
 use crate::yaml::{Node, mark};
 
+/// Whether a Service has another selector than its original, so that it depends on other copies what it selects.
+pub(super) fn selects_others(original: &Object, body: &Node) -> bool {
+    let selector = ["spec", "selector"];
+    original.id.kind == "Service"
+        && original.id.group.is_empty()
+        && original.node.at(&selector) != body.at(&selector)
+}
+
 /// What one object needs.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Needs<'a> {
@@ -194,7 +202,9 @@ impl<'a> Finder<'a> {
             changes.finish(&mut frame);
             let needs = self.find(&object.id, &frame);
             let fits = !changes.has_patches()
-                || self.unselected(object, &frame).next().is_none() && !needs.has_places();
+                || self.unselected(object, &frame).next().is_none()
+                    && !needs.has_places()
+                    && !selects_others(object, &frame);
             fits.then_some(Known { needs, verdict })
         };
         let known = !changes.move_values();
