@@ -1,12 +1,13 @@
 //! Compares the map with manifests: whoever uses the files of another has to say so in `uses`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 
 use super::glob::literal;
 use super::manifest::{self, By, Claim, Manifests, READERS, name_of};
 use super::map::{Map, Verdict};
-use crate::diagnostic::{Diagnostic, FileId, Report, Sources, code, some_of};
+use crate::diagnostic::{Diagnostic, FileId, Place, Report, Sources, code, some_of};
 use crate::limits::InputLimits;
 use crate::read::read_argument;
 use crate::yaml::write_string;
@@ -20,8 +21,10 @@ pub(super) fn check_edges(
     report: &mut Report,
 ) {
     let manifests = open(root, files, sources, report);
+    let links = links(root, files, sources);
     let manifests = Manifests { files, manifests, sources };
-    let claims = manifest::read(&manifests);
+    let mut claims = manifest::read(&manifests);
+    links.iter().for_each(|(link, target, place)| claims.add_link(link, target, *place));
     report.extend(claims.unread);
     let mut audit =
         Audit { map, verdicts: BTreeMap::new(), reach: reach(map), said: BTreeSet::new() };
@@ -50,6 +53,20 @@ fn open<'f>(
         }
     }
     manifests
+}
+
+/// The symbolic links among the files, and where they lead.
+fn links<'f>(
+    root: &Path,
+    files: &'f [String],
+    sources: &mut Sources,
+) -> Vec<(&'f str, String, Place)> {
+    let targets = files.iter().filter_map(|path| {
+        let target = fs::read_link(root.join(path)).ok()?.to_str()?.to_owned();
+        let place = Place::new(sources.add(path.as_str(), target.as_str()), 0, target.len());
+        Some((path.as_str(), target, place))
+    });
+    targets.collect()
 }
 
 /// For each owner what it is built from, itself included.

@@ -45,7 +45,8 @@ impl Glob {
         let regex = RegexBuilder::new(&pattern).size_limit(Self::SIZE).build();
         let regex =
             regex.map_err(|_| Problem::new("it has too many signs", "write several globs"))?;
-        Ok(Self { regex, prefix: common_prefix(&alternatives) })
+        let prefix = common_prefix(&alternatives).trim_end_matches('/').to_owned();
+        Ok(Self { regex, prefix })
     }
 
     /// Whether it covers a path.
@@ -190,10 +191,17 @@ fn expand(tokens: &[Token], globs: &mut Vec<Vec<Token>>) -> bool {
 fn pattern(tokens: &[Token]) -> Result<String, Problem> {
     let mut text = String::new();
     let segments: Vec<&[Token]> = tokens.split(|token| *token == Token::Separator).collect();
+    let is_any = |segment: &[Token]| *segment == [Token::Some, Token::Some];
+    // What stands where the folder would be is covered too: a submodule, or a link to the folder.
+    let ends_below = matches!(&*segments, [.., folder, last] if is_any(last) && !is_any(folder));
     for (index, segment) in segments.iter().enumerate() {
         let is_last = index + 1 == segments.len();
-        if **segment == [Token::Some, Token::Some] {
-            text.push_str(if is_last { ".+" } else { "(?:[^/]+/)*" });
+        if is_any(segment) {
+            text.push_str(match (is_last, ends_below) {
+                (true, true) => "(?:/.+)?",
+                (true, false) => ".+",
+                (false, _) => "(?:[^/]+/)*",
+            });
             continue;
         }
         if segment.windows(2).any(|two| *two == [Token::Some, Token::Some]) {
@@ -209,7 +217,8 @@ fn pattern(tokens: &[Token]) -> Result<String, Problem> {
                 Token::Separator | Token::Braces(_) => {}
             }
         }
-        if !is_last {
+        let is_folder = ends_below && index + 2 == segments.len();
+        if !is_last && !is_folder {
             text.push('/');
         }
     }
@@ -241,7 +250,7 @@ mod tests {
     #[test]
     fn a_glob_covers_whole_paths_by_the_stated_signs() {
         for (glob, covered, others) in [
-            ("cart/**", "cart/a cart/.env cart/b/c/.d", "cart cart-v2/a old/cart/a Cart/a"),
+            ("cart/**", "cart cart/a cart/.env cart/b/c/.d", "cart-v2/a old/cart/a Cart/a"),
             ("**", "a .a a/b/.c", ""),
             ("*", "a .a", "a/b"),
             ("**/go.mod", "go.mod a/go.mod a/b/go.mod", "a/xgo.mod go.mod/a"),
@@ -256,11 +265,13 @@ mod tests {
             ("\\[id\\]/\\*", "[id]/*", "i/x"),
             ("{a,b}/q", "a/q b/q", "c/q a,b/q"),
             ("{a,b/{c,d}}/x", "a/x b/c/x b/d/x", "b/x c/x"),
-            ("{cart,mail/**}", "cart mail/a/b", "mail cart/a"),
+            ("{cart,mail/**}", "cart mail mail/a/b", "mails cart/a"),
             ("a{,.bak}", "a a.bak", "a."),
             ("*.{md,txt}", "a.md .txt", "x/a.md a.go"),
             ("a,b", "a,b", "a"),
             ("web/line\nbreak/**", "web/line\nbreak/x\ny", "web/line"),
+            ("a/**/**", "a/b a/b/c", "a"),
+            ("a/*/**", "a/b a/b/c", "a"),
             (".+()|^$", ".+()|^$", "a"),
         ] {
             let read = Glob::new(glob).expect(glob);

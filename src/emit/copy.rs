@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::affinity::look_in_baseline;
 use super::meta::labels;
 use crate::kube::{Id, Object, in_front, kinds, meta, names};
 use crate::model::{Mesh, ServiceName, pod_spec_mut, services_domain};
@@ -91,6 +92,7 @@ pub(super) fn copy<'e: 'a, 'a>(
         }
         _ => {}
     }
+    look_in_baseline(&mut node, room);
     if let (Mesh::Ambient, Some(pod)) = (plan.catalog.mesh, pod_spec_mut(&mut node)) {
         let domain = |namespace| services_domain(namespace, env.domain);
         search(pod, &domain(room.baseline), &domain(&room.namespace));

@@ -3,7 +3,7 @@
 //! | objects | file |
 //! |---|---|
 //! | Namespace, ConfigMap `anabranch`, aliases, Sidecar | `environment.rs` |
-//! | copies of objects of the baseline | `copy.rs` |
+//! | copies of objects of the baseline | `copy.rs`, `affinity.rs` |
 //! | objects beside policies | `policies.rs` |
 //! | HTTPRoute, GRPCRoute, ReferenceGrant | `routing/gateway_api/` |
 //! | VirtualService | `routing/istio/` |
@@ -14,6 +14,7 @@
 //!
 //! What most previews have in common is written once with holes, which are filled for each preview: see `template/`.
 
+mod affinity;
 mod artifacts;
 mod copy;
 mod environment;

@@ -65,9 +65,8 @@ impl<'a> Catalog<'a> {
         let mut selected = vec![Vec::new(); objects.len()];
         let mut selecting = vec![Vec::new(); objects.len()];
         let mut made: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-        for object in in_baseline() {
-            let of_namespace = made.entry(object.id.namespace.as_str()).or_default();
-            of_namespace.extend(makers::services_of(object));
+        for (namespace, names) in objects.iter().filter_map(|object| makers::services_of(object)) {
+            made.entry(namespace).or_default().extend(names);
         }
         let by_label = by_label(&workloads);
         let mut looked_at = 0;

@@ -22,7 +22,7 @@ pub(crate) use pod::{Reference, Referent, images, looks_like_image, pod_spec, re
 pub(crate) use pod::{pod_annotations, pod_labels, pod_spec_mut, values_of};
 pub(crate) use pod::{volume_references, volume_sources};
 pub(crate) use selector::selects;
-pub(crate) use service::{Protocol, Service, ServicePort};
+pub(crate) use service::{Protocol, Service, ServicePort, selects_pods};
 pub(crate) use settings::{Setting, Settings};
 pub(crate) use workload::DEFAULT_CONTAINER;
 pub(crate) use workload::{Container, Workload};

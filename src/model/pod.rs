@@ -106,7 +106,9 @@ fn images_of_json(value: &Value, images: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|item| images_of_json(item, images)),
         Value::Object(entries) => {
             for (key, value) in entries {
-                match value.as_str().filter(|_| key.eq_ignore_ascii_case("image")) {
+                // A volume's image is an object with a reference.
+                let image = value.as_str().or_else(|| value.get("reference")?.as_str());
+                match image.filter(|_| key.eq_ignore_ascii_case("image")) {
                     Some(image) => images.push(image.to_owned()),
                     None => images_of_json(value, images),
                 }

@@ -148,16 +148,16 @@ impl<'a> Service<'a> {
     /// Whether it selects the pods of a workload.
     #[must_use]
     pub fn selects(&self, workload: &Node) -> bool {
-        let labels = pod_labels(workload);
-        let selector = self.object.node.at(&["spec", "selector"]);
-        self.has_selector()
-            && selector.is_some_and(|selector| {
-                selector.entries().iter().all(|(key, value)| {
-                    labels.and_then(|labels| labels.get(&key.text)).and_then(|label| label.text())
-                        == value.text()
-                })
-            })
+        self.external_name.is_none() && selects_pods(&self.object.node, workload)
     }
+}
+
+/// Whether the selector of a Service selects the pods of a workload. Without one it selects none.
+pub(crate) fn selects_pods(service: &Node, workload: &Node) -> bool {
+    let labels = pod_labels(workload);
+    let selector = service.at(&["spec", "selector"]).map(Node::entries).unwrap_or_default();
+    let has = |key: &str| labels.and_then(|labels| labels.get(key)).and_then(Node::text);
+    !selector.is_empty() && selector.iter().all(|(key, value)| has(&key.text) == value.text())
 }
 
 /// Whether a Service has no address of its own.

@@ -1,7 +1,7 @@
 //! Host names that copies call: which services of the baseline need an alias in the preview.
 //!
-//! Looked for in env values, args and command of the copied pods and in the data of copied ConfigMaps and
-//! Secrets. A bare word that happens to be a Service's name counts: one alias too many does no harm, one
+//! Looked for in env values and commands of the copied pods, those of probes and hooks too, and in the data of copied
+//! ConfigMaps and Secrets. A bare word that happens to be a Service's name counts: one alias too many does no harm, one
 //! too few breaks a call.
 
 use std::borrow::Cow;
@@ -91,6 +91,17 @@ pub(super) struct Word<'w> {
     pub(super) is_secret: bool,
 }
 
+/// What runs inside a container. The kubelet itself makes the requests of other probes and hooks, from outside.
+pub(super) const RUN_INSIDE: [&[&str]; 7] = [
+    &["args"],
+    &["command"],
+    &["livenessProbe", "exec", "command"],
+    &["readinessProbe", "exec", "command"],
+    &["startupProbe", "exec", "command"],
+    &["lifecycle", "postStart", "exec", "command"],
+    &["lifecycle", "preStop", "exec", "command"],
+];
+
 /// Calls `take` with each word of a workload, ConfigMap or Secret that could be a host name.
 pub(super) fn find(body: &Node, mut take: impl FnMut(Word<'_>, Place)) {
     let Some(pod) = pod_spec(body) else {
@@ -115,7 +126,7 @@ pub(super) fn find(body: &Node, mut take: impl FnMut(Word<'_>, Place)) {
     };
     for list in ["containers", "initContainers", "ephemeralContainers"] {
         for container in pod.get(list).map(Node::items).unwrap_or_default() {
-            let fields = ["args", "command"].into_iter().filter_map(|field| container.get(field));
+            let fields = RUN_INSIDE.iter().filter_map(|path| container.at(path));
             // Values only: a variable may well be named after a service that it does not call.
             let env = container.get("env").map(Node::items).unwrap_or_default();
             let values = env.iter().filter_map(|variable| variable.get("value"));

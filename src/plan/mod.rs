@@ -18,6 +18,7 @@ mod injection;
 mod judge;
 mod lacks;
 mod membership;
+mod monitors;
 pub(crate) mod naming;
 mod needs;
 mod patch;
@@ -27,6 +28,7 @@ mod propagation;
 mod quota;
 pub(crate) mod routing;
 mod secrets;
+mod service_links;
 mod shared;
 mod sidecars;
 mod storage;
@@ -201,6 +203,7 @@ pub(crate) fn plan<'a>(
     bound::check(&plan, &copies, report);
     accounts::check(catalog, &copies, report);
     shared::check(&copies, report);
+    service_links::check(&plan, &copies, report);
     peers::check(&plan, report);
     quota::check(&plan, &copies, report);
     plan

@@ -14,15 +14,23 @@ use super::hosts::{self, Host, Word};
 use super::judge::{Judge, Verdict, policy_labels};
 use super::lacks::{ByNumber, Lack, Lacks, What};
 use super::patch::{self, Patch};
-use super::{access, bound, policies, secrets, sidecars, storage};
+use super::{access, bound, monitors, policies, secrets, sidecars, storage};
 use crate::diagnostic::{Diagnostic, Place, Report, code};
 use crate::kube::makers::{Way, makers, may_make};
 use crate::kube::{Id, Object, is_encrypted, names};
 use crate::limits::WorkBudget;
 use crate::model::once_map::OnceMap;
-use crate::model::{Catalog, Reference, Referent, pod_labels, pod_spec, references, selects};
+use crate::model::{Catalog, Reference, Referent, pod_spec, references};
 use crate::spec::{self, Config};
 use crate::yaml::{Node, mark};
+
+/// Whether a Service has another selector than its original, so that it depends on other copies what it selects.
+pub(super) fn selects_others(original: &Object, body: &Node) -> bool {
+    let selector = ["spec", "selector"];
+    original.id.kind == "Service"
+        && original.id.group.is_empty()
+        && original.node.at(&selector) != body.at(&selector)
+}
 
 /// What one object needs.
 #[derive(Debug, Clone, Default)]
@@ -92,8 +100,7 @@ pub(super) struct Finder<'a> {
 
 impl<'a> Finder<'a> {
     pub(super) fn new(config: &'a Config, catalog: &'a Catalog<'a>, work: WorkBudget) -> Self {
-        let monitors = ["ServiceMonitor", "PodMonitor"];
-        let monitors = monitors
+        let monitors = monitors::KINDS
             .iter()
             .flat_map(|kind| catalog.in_baseline("monitoring.coreos.com", kind))
             .collect();
@@ -195,7 +202,9 @@ impl<'a> Finder<'a> {
             changes.finish(&mut frame);
             let needs = self.find(&object.id, &frame);
             let fits = !changes.has_patches()
-                || self.unselected(object, &frame).next().is_none() && !needs.has_places();
+                || self.unselected(object, &frame).next().is_none()
+                    && !needs.has_places()
+                    && !selects_others(object, &frame);
             fits.then_some(Known { needs, verdict })
         };
         let known = !changes.move_values();
@@ -251,13 +260,14 @@ impl<'a> Finder<'a> {
         storage::follow(&mut needs, id, body);
         bound::follow(self, &mut needs, id, body);
         secrets::follow(self, &mut needs, id, body);
+        monitors::follow(self, &mut needs, id, body);
         needs.findings.extend(secrets::encrypted(id, body));
         let home = id.namespace.as_str();
         hosts::find(body, |word, place| needs.hosts.extend(self.host(home, word, place)));
         needs.hosts.sort();
         needs.hosts.dedup();
         let monitors = self.monitors.iter().copied().filter(|one| one.id.namespace == home);
-        needs.objects.extend(monitors.filter(|monitor| is_monitored(monitor, body)));
+        needs.objects.extend(monitors.filter(|monitor| monitors::is_monitored(monitor, body)));
         needs
     }
 
@@ -385,16 +395,6 @@ impl<'a> Finder<'a> {
             _ => false,
         }
     }
-}
-
-/// Whether a ServiceMonitor selects this Service, or a PodMonitor the pods of this workload.
-fn is_monitored(monitor: &Object, body: &Node) -> bool {
-    let selector = monitor.node.at(&["spec", "selector"]);
-    if monitor.id.kind == "PodMonitor" {
-        return pod_spec(body).is_some() && selects(selector, pod_labels(body));
-    }
-    body.text_at(&["kind"]) == Some("Service")
-        && selects(selector, body.at(&["metadata", "labels"]))
 }
 
 /// The names of Secrets in a policy of Istio.

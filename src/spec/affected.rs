@@ -25,7 +25,7 @@ pub(crate) struct Affected {
 ///
 /// Globs count from the root of the repository and cover whole paths. `*` and `?` stay within a segment, `**` goes
 /// over any number of them, `[...]` is one of some characters, `{a,b}` one of some texts, `\` takes the next
-/// character as it is. A glob that begins with `!` takes out what it covers, and the last match of a list decides.
+/// character as it is. `libs/x/**` covers a submodule or a link at `libs/x`, too. A glob that begins with `!` takes out what it covers, and the last match of a list decides.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PathMap {

@@ -219,6 +219,24 @@ fn the_branch_that_a_service_uses_by_mistake_is_found_by_the_audit() {
 }
 
 #[test]
+fn a_link_into_the_paths_of_another_owner_is_found_by_the_audit() {
+    let (scratch, git) = shop();
+    git.run(&["reset", "--quiet", "--hard"]);
+    let link = scratch.path().join("services/mail/shared");
+    std::os::unix::fs::symlink("../../proto", link).expect("a link");
+    git.run(&["add", "services/mail/shared"]);
+    let said = anabranch(scratch.path(), &["affected", "--audit", "--format", "json"]);
+    assert_eq!(said.status.code(), Some(1));
+    let found: Value = serde_json::from_slice(&said.stdout).expect("JSON");
+    let found = &found["findings"][0];
+    assert_eq!(
+        (&found["code"], &found["file"]),
+        (&"missing-edge".into(), &"services/mail/shared".into())
+    );
+    assert_eq!(found["help"], "add to `services.mail`: `uses: [proto]`");
+}
+
+#[test]
 fn what_a_clone_left_behind_is_not_fetched() {
     let (scratch, git) = shop();
     git.commit("change", Some("main"), &[("services/mail/a", "2\n")], &[]);

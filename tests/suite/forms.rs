@@ -81,8 +81,7 @@ fn the_frame_of_a_mark_is_refused_wherever_it_is_written() {
              previews:\n  - {{name: pr-1, services: [{{name: cart, image: {image}, patches: [{{patch: {patch}}}]}}]}}\n"
         )
     };
-    let patch =
-        "'{apiVersion: apps/v1, kind: Deployment, metadata: {name: cart}, spec: {paused: true}}'";
+    let patch = "'{apiVersion: apps/v1, kind: Deployment, metadata: {name: cart}, spec: {minReadySeconds: 5}}'";
     let plain = previews("\"cart:2\"", patch);
     assert_eq!(render(&baseline(), &plain).code, Some(0));
     let word = |text: &str| baseline().replace("  a: b\n", &format!("  a: {text}\n"));
@@ -91,7 +90,7 @@ fn the_frame_of_a_mark_is_refused_wherever_it_is_written() {
         (word("\"\\x7f0\\x7f\""), plain.clone()),
         (word("!!binary fzB/"), plain),
         (baseline(), previews("\"cart:\\u007f1\\u007f\"", patch)),
-        (baseline(), previews("cart:2", &patch.replace("true", "\"\\x7f0\\x7f\""))),
+        (baseline(), previews("cart:2", &patch.replace('5', "\"\\x7f0\\x7f\""))),
     ] {
         let said = render(&baseline, &previews).failed();
         assert!(said.contains("U+007F"), "{said}");
@@ -380,7 +379,7 @@ fn any_two_patches_fit_in_all_forms_or_in_none() {
         |fields: &str| format!("{{target: {{kind: Deployment}}, patch: '{{spec: {fields}}}'}}");
     let json = |operation: &str| format!("{{patch: '[{{{operation}}}]'}}");
     let patches = [
-        strategic("{paused: true}"),
+        strategic("{minReadySeconds: 5}"),
         strategic("{replicas: 5}"),
         strategic(
             "{template: {spec: {containers: [{name: server, env: [{name: A, value: other}]}]}}}",
@@ -388,7 +387,7 @@ fn any_two_patches_fit_in_all_forms_or_in_none() {
         strategic("{template: {spec: {containers: [{name: proxy, $patch: delete}]}}}"),
         strategic("{template: {spec: {volumes: [{name: w, configMap: {name: words}}]}}}"),
         strategic("{template: none}"),
-        json("op: test, path: /spec/paused, value: true"),
+        json("op: test, path: /spec/minReadySeconds, value: 5"),
         json("op: test, path: /spec/replicas, value: 1"),
         json(&format!("op: test, path: {pod}/containers/0/image, value: \"cart:2\"")),
         json(&format!("op: remove, path: {pod}/containers/0/env")),

@@ -22,13 +22,14 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
             if let Some(path) = value.get("path") {
                 let file = format!("{}/Cargo.toml", path.text().unwrap_or_default());
                 claims.add_package(manifest, &words, &file, path.place);
-            }
-            if !value.get("workspace").is_some_and(Node::is_true) {
                 continue;
             }
             let Some((root, workspace)) = workspace else { continue };
-            let of_root = workspace.at(&["workspace", "dependencies", &name.text, "path"]);
-            let Some(path) = of_root.and_then(Node::text) else { continue };
+            let inherited = workspace.at(&["workspace", "dependencies", &name.text]);
+            let inherited = inherited.filter(|_| value.get("workspace").is_some_and(Node::is_true));
+            let of_root = inherited.and_then(|one| one.text_at(&["path"]));
+            let package = inherited.unwrap_or(value).text_at(&["package"]).unwrap_or(&name.text);
+            let Some(path) = of_root.or_else(|| patched(workspace, package)) else { continue };
             if let Some(path) = join(folder_of(root.path), &format!("{path}/Cargo.toml")) {
                 claims.add_package(manifest, &words, &relative(manifest.path, &path), name.place);
             }
@@ -47,6 +48,15 @@ fn workspace_of<'c, 'a>(
         is_above && node.get("workspace").is_some()
     });
     above.max_by_key(|(one, _)| one.path.len()).map(|(one, node)| (one, node))
+}
+
+/// The folder that a workspace puts in the place of a package, for all of its members.
+fn patched<'n>(workspace: &'n Node, package: &str) -> Option<&'n str> {
+    let registries = workspace.get("patch").map(Node::entries).unwrap_or_default().iter();
+    let patches = registries.flat_map(|(_, registry)| registry.entries());
+    let mut named = patches
+        .filter(|(name, patch)| patch.text_at(&["package"]).unwrap_or(&name.text) == package);
+    named.find_map(|(_, patch)| patch.text_at(&["path"]))
 }
 
 /// All tables of dependencies.

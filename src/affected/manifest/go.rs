@@ -12,20 +12,28 @@ pub(super) fn has(name: &str) -> bool {
 pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
     let files: Vec<(Manifest<'_>, Vec<Line<'_>>)> =
         manifests.named(has).map(|manifest| (manifest, lines(&manifest))).collect();
-    // Modules that a go.work lists come from the repository, whatever version is required.
+    // Modules that a go.work lists, or puts in the place of others, come from the repository, whatever version is
+    // required.
     let mut used: BTreeMap<&str, &str> = BTreeMap::new();
     for (manifest, lines) in
         files.iter().filter(|(manifest, _)| name_of(manifest.path) == "go.work")
     {
+        let module = |folder: &str| {
+            let path = join(folder_of(manifest.path), &format!("{folder}/go.mod"));
+            files.iter().find(|(one, _)| Some(one.path) == path.as_deref())
+        };
         for line in lines.iter().filter(|line| line.verb == "use") {
-            let file = format!("{}/go.mod", line.words.first().copied().unwrap_or_default());
-            claims.add_package(manifest, "uses", &file, line.place);
-            let path = join(folder_of(manifest.path), &file);
-            let module = files.iter().find(|(one, _)| Some(one.path) == path.as_deref());
-            if let Some((module, lines)) = module {
+            let folder = line.words.first().copied().unwrap_or_default();
+            claims.add_package(manifest, "uses", &format!("{folder}/go.mod"), line.place);
+            if let Some((module, lines)) = module(folder) {
                 let named = lines.iter().find(|line| line.verb == "module");
                 let name = named.and_then(|line| line.words.first());
                 used.extend(name.map(|name| (*name, module.path)));
+            }
+        }
+        for line in lines.iter().filter(|line| line.verb == "replace") {
+            if let [name, .., folder] = line.words.as_slice() {
+                used.extend(module(folder).map(|(module, _)| (*name, module.path)));
             }
         }
     }

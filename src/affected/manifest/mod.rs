@@ -107,6 +107,15 @@ impl Claims {
         }
     }
 
+    /// Adds that a tracked link leads to a path, which is relative to the link's folder.
+    pub(super) fn add_link(&mut self, link: &str, target: &str, place: Place) {
+        if let Some(path) = join(folder_of(link), target) {
+            let (manifest, words) = (link.to_owned(), "is a link to".to_owned());
+            let (by, is_package, ignored) = (By::File(manifest.clone()), false, None);
+            self.read.push(Claim { by, manifest, words, place, path, is_package, ignored });
+        }
+    }
+
     /// Adds what a manifest says of a package: of its own manifest, by which it is known.
     fn add_package(&mut self, manifest: &Manifest<'_>, words: &str, relative: &str, place: Place) {
         let before = self.read.len();

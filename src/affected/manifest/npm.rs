@@ -45,11 +45,19 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
             let dependency = (name.text.as_str(), wanted);
             read_dependency(manifest, dependency, &names, claims);
         }
+        // They replace packages that others depend on, too: by a folder, or by a version of no interest here.
+        for (name, wanted) in
+            OVERRIDES.iter().filter_map(|key| node.get(key)).flat_map(Node::entries)
+        {
+            read_dependency(manifest, (&name.text, wanted), &BTreeMap::new(), claims);
+        }
     }
 }
 
 const KINDS: [&str; 4] =
     ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"];
+
+const OVERRIDES: [&str; 2] = ["overrides", "resolutions"];
 
 /// A pattern of a list of workspaces: whether it includes or excludes, and the folders.
 fn member(manifest: &str, text: &str) -> Option<(bool, Glob)> {
@@ -69,7 +77,8 @@ fn read_dependency(
     let local = ["file:", "link:", "portal:"].iter().find_map(|kind| text.strip_prefix(kind));
     // `workspace:../ui` names a folder, `workspace:*` takes the name, `workspace:ui@*` another name.
     let of_workspace = text.strip_prefix("workspace:");
-    let local = local.or(of_workspace.filter(|text| text.starts_with('.')));
+    let is_folder = |text: &&str| text.starts_with("./") || text.starts_with("../");
+    let local = local.or(of_workspace.or(Some(text)).filter(is_folder));
     if let Some(folder) = local.filter(|folder| !folder.ends_with(".tgz")) {
         let file = format!("{folder}/package.json");
         return claims.add_package(manifest, &words, &file, wanted.place);

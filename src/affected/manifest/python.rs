@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{Claims, Manifest, Manifests, relative};
-use crate::yaml::Node;
+use crate::yaml::{Key, Node};
 
 pub(super) fn has(name: &str) -> bool {
     name == "pyproject.toml"
@@ -18,13 +18,11 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
             projects.push((manifest, node));
         }
     }
-    let name = |node: &Node| {
-        let name = node.text_at(&["project", "name"]);
-        name.or_else(|| node.text_at(&["tool", "poetry", "name"])).map(normal)
-    };
-    let names: BTreeMap<String, &str> =
-        projects.iter().filter_map(|(manifest, node)| Some((name(node)?, manifest.path))).collect();
+    let names =
+        projects.iter().filter_map(|(manifest, node)| Some((name_of(node)?, manifest.path)));
+    let names: BTreeMap<String, &str> = names.collect();
     for (manifest, node) in &projects {
+        read_shared(manifest, node, &projects, claims);
         for (name, source) in tables(node).into_iter().flat_map(Node::entries) {
             let words = format!("depends on project `{}`,", name.text);
             // A source may be a list, for several platforms.
@@ -42,6 +40,71 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
             }
         }
     }
+}
+
+/// Reads what a project depends on and a root of uv's workspace says the source of: for all of its members, which
+/// are the projects below.
+fn read_shared(
+    manifest: &Manifest<'_>,
+    node: &Node,
+    projects: &[(Manifest<'_>, Node)],
+    claims: &mut Claims,
+) {
+    let is_root = |(root, of_root): &&(Manifest<'_>, Node)| {
+        let folder = super::folder_of(root.path);
+        let is_above = folder.is_empty() || manifest.path.starts_with(&format!("{folder}/"));
+        is_above && root.path != manifest.path && of_root.at(&["tool", "uv", "workspace"]).is_some()
+    };
+    let Some((root, of_root)) =
+        projects.iter().filter(is_root).max_by_key(|(one, _)| one.path.len())
+    else {
+        return;
+    };
+    let own = node.at(&["tool", "uv", "sources"]);
+    let sources = of_root.at(&["tool", "uv", "sources"]).map(Node::entries).unwrap_or_default();
+    for requirement in requirements(node) {
+        let text = requirement.text().unwrap_or_default();
+        let end = text.find(|c: char| !c.is_alphanumeric() && !"._-".contains(c));
+        let name = normal(&text[..end.unwrap_or(text.len())]);
+        let is_it = |(key, _): &&(Key, Node)| normal(&key.text) == name;
+        if own.is_some_and(|own| own.entries().iter().any(|one| is_it(&one))) {
+            continue;
+        }
+        let Some((_, source)) = sources.iter().find(is_it) else { continue };
+        let folder = source.text_at(&["path"]);
+        let path = folder.and_then(|path| {
+            super::join(super::folder_of(root.path), &format!("{path}/pyproject.toml"))
+        });
+        let of_workspace = || {
+            let is_member = source.get("workspace").is_some_and(Node::is_true);
+            let mut named = projects.iter().filter(|_| is_member);
+            let named = named.find(|(_, node)| name_of(node).as_deref() == Some(name.as_str()));
+            named.map(|(member, _)| member.path.to_owned())
+        };
+        if let Some(path) = path.or_else(of_workspace) {
+            let words = format!("depends on project `{name}`,");
+            claims.add_package(
+                manifest,
+                &words,
+                &relative(manifest.path, &path),
+                requirement.place,
+            );
+        }
+    }
+}
+
+/// What a project requires: always, with extras, and in groups.
+fn requirements(node: &Node) -> impl Iterator<Item = &Node> {
+    let always = node.at(&["project", "dependencies"]);
+    let tables = [node.at(&["project", "optional-dependencies"]), node.get("dependency-groups")];
+    let lists = tables.into_iter().flatten().flat_map(Node::entries).map(|(_, list)| list);
+    always.into_iter().chain(lists).flat_map(Node::items)
+}
+
+/// The normal form of a project's name.
+fn name_of(node: &Node) -> Option<String> {
+    let name = node.text_at(&["project", "name"]);
+    name.or_else(|| node.text_at(&["tool", "poetry", "name"])).map(normal)
 }
 
 /// A path may be a project's folder, one without pyproject.toml, or a file such as a wheel.

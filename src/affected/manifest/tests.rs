@@ -199,6 +199,7 @@ gen = {path = \"../gen\"}
             "web/Cargo.toml: gen/Cargo.toml",
             "web/Cargo.toml: libs/log/Cargo.toml",
             "web/Cargo.toml: libs/money/Cargo.toml",
+            "web/Cargo.toml: vendor/serde/Cargo.toml",
             "web/Cargo.toml: web/proof/Cargo.toml",
         ],
     );
@@ -208,7 +209,8 @@ gen = {path = \"../gen\"}
 fn npm_claims_folders_and_members_of_workspaces() {
     let web = r#"{"name": "web", "dependencies": {"ui": "^1.0.0", "@shop/api": "workspace:*", "x": "file:../x",
         "react": "18", "alias": "workspace:ui@*", "old": "npm:ui@1", "tar": "file:../x.tgz"},
-        "devDependencies": {"lint": "link:../tools/lint", "apart": "1"}}"#;
+        "devDependencies": {"lint": "link:../tools/lint", "apart": "1", "bare": "../bare"},
+        "overrides": {"deep": "file:../deep", "ui": "2", "react": {"x": "1"}}}"#;
     let files = [
         ("apps/web/package.json", web),
         ("packages/ui/package.json", r#"{"name": "ui"}"#),
@@ -216,6 +218,8 @@ fn npm_claims_folders_and_members_of_workspaces() {
         ("apart/package.json", r#"{"name": "apart"}"#),
     ];
     let wanted = [
+        "apps/web/package.json: apps/bare/package.json",
+        "apps/web/package.json: apps/deep/package.json",
         "apps/web/package.json: apps/tools/lint/package.json",
         "apps/web/package.json: apps/x/package.json",
         "apps/web/package.json: packages/api/package.json",
@@ -254,11 +258,17 @@ replace (
         &[
             ("web/go.mod", web),
             ("libs/log/go.mod", "module example.com/log\n"),
-            ("go.work", "go 1.24\nuse (\n\t./web\n\t./libs/log\n)\n"),
+            ("libs/fork/go.mod", "module example.com/fork\n"),
+            (
+                "go.work",
+                "go 1.24\nuse (\n\t./web\n\t./libs/log\n)\nreplace example.com/away => ./libs/fork\n",
+            ),
         ],
         &[
+            "go.work: libs/fork/go.mod",
             "go.work: libs/log/go.mod",
             "go.work: web/go.mod",
+            "web/go.mod: libs/fork/go.mod",
             "web/go.mod: libs/log/go.mod",
             "web/go.mod: libs/money/go.mod",
             "web/go.mod: web/other/go.mod",
@@ -340,6 +350,24 @@ fn python_claims_sources_of_uv_and_poetry() {
             "mail/pyproject.toml: libs/money/pyproject.toml",
             "mail/pyproject.toml: lint",
             "web/pyproject.toml: a.whl",
+            "web/pyproject.toml: libs/log/pyproject.toml",
+            "web/pyproject.toml: libs/money/pyproject.toml",
+        ],
+    );
+    let root = "[tool.uv.workspace]\nmembers = [\"*\"]\n[tool.uv.sources]\nshop-log = {workspace = true}\n\
+                money = {path = \"libs/money\"}\nown = {path = \"libs/own\"}\n";
+    let member = "[project]\nname = \"web\"\ndependencies = [\"shop_log>=1\", \"own\"]\n\
+                  [project.optional-dependencies]\npay = [\"Money[x]\"]\n[tool.uv.sources]\nown = {url = \"y\"}\n";
+    claim(
+        &[
+            ("pyproject.toml", root),
+            ("web/pyproject.toml", member),
+            ("libs/log/pyproject.toml", "[project]\nname = \"Shop_Log\"\n"),
+        ],
+        &[
+            "pyproject.toml: libs/log/pyproject.toml",
+            "pyproject.toml: libs/money",
+            "pyproject.toml: libs/own",
             "web/pyproject.toml: libs/log/pyproject.toml",
             "web/pyproject.toml: libs/money/pyproject.toml",
         ],

@@ -205,6 +205,10 @@ codes! {
         "`db-0.db` names a pod behind a headless Service. In a preview it would need an alias of its\n\
          own; write it with its namespace, `db-0.db.baseline`, and it works everywhere. A copied StatefulSet has its own\n\
          pods under these names, and as many as the preview says: one that calls more of them waits for peers.";
+    SERVICE_VARIABLE = "service-variable", Warning, "a variable of a Service does not exist in a preview",
+        "For each Service Kubernetes gives the pods of its namespace variables such as `CART_SERVICE_HOST` and\n\
+         `CART_SERVICE_PORT`. A preview has an alias for what it does not copy, which is a name without an address, and\n\
+         so without variables. Call the Service by its name, which works in both, or set the variable in the preview.";
     STRIP_BAGGAGE = "strip-baggage", Warning, "stripping the key drops the whole baggage header",
         "A member of the baggage header cannot be removed alone, so with `stripKey` and a baggage key\n\
          production loses what else clients send in it. Without `stripKey` a client can enter a\n\

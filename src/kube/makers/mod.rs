@@ -19,8 +19,10 @@ struct Maker {
     kind: &'static str,
     /// What to do where something that it makes is missing.
     way: Way,
-    /// Annotations of which its objects need one to make anything; none where they need not.
+    /// Annotations of which its objects need one to make its products; none where they need not.
     only_with: &'static [&'static str],
+    /// What they make without such an annotation too.
+    anyway: &'static [(&'static str, &'static str)],
     /// A pattern of the namespace that it makes them in.
     namespace: &'static str,
     /// The kind of what it makes, empty for any, and a pattern of its name.
@@ -29,11 +31,16 @@ struct Maker {
 
 impl Maker {
     const fn of(group: &'static str, kind: &'static str, way: Way) -> Self {
-        Self { group, kind, way, only_with: &[], namespace: "{namespace}", products: &[] }
+        let namespace = "{namespace}";
+        Self { group, kind, way, only_with: &[], anyway: &[], namespace, products: &[] }
     }
 
     const fn only_with(self, only_with: &'static [&'static str]) -> Self {
         Self { only_with, ..self }
+    }
+
+    const fn anyway(self, anyway: &'static [(&'static str, &'static str)]) -> Self {
+        Self { anyway, ..self }
     }
 
     const fn into_namespace(self, namespace: &'static str) -> Self {
@@ -44,11 +51,22 @@ impl Maker {
         Self { products, ..self }
     }
 
-    /// Whether an object of the kind makes anything.
-    fn is_active(&self, object: &Object) -> bool {
+    /// What an object of the kind makes.
+    fn products_of(
+        &self,
+        object: &Object,
+    ) -> impl Iterator<Item = &'static (&'static str, &'static str)> + use<> {
         let mut keys = self.only_with.iter();
-        !self.products.is_empty()
-            && (self.only_with.is_empty() || keys.any(|key| object.annotation(key).is_some()))
+        let is_active =
+            self.only_with.is_empty() || keys.any(|key| object.annotation(key).is_some());
+        let products = if is_active { self.products } else { &[] };
+        products.iter().chain(self.anyway)
+    }
+
+    /// The namespaces that an object makes things in. Where there are none, nothing says it, and it may be any.
+    fn namespaces<'o>(&self, object: &'o Object) -> impl Iterator<Item = &'o str> {
+        let named = values(self.namespace.trim_matches(['{', '}']), object);
+        named.filter(|namespace| !namespace.is_empty())
     }
 }
 
@@ -158,7 +176,7 @@ impl Made<'_> {
 /// Whether an object may make any other, whatever it is called.
 pub(crate) fn may_make(object: &Object) -> bool {
     match find(&object.id.group, &object.id.kind) {
-        Some(maker) => maker.is_active(object),
+        Some(maker) => maker.products_of(object).next().is_some(),
         None => is_unknown(object),
     }
 }
@@ -175,15 +193,16 @@ pub(crate) fn makers<'a>(
     all
 }
 
-/// The names of the Services that an object is known to make, and those that a chart probably makes.
-pub(crate) fn services_of(object: &Object) -> Vec<String> {
-    let Some(maker) = find(&object.id.group, &object.id.kind) else { return Vec::new() };
-    if !maker.is_active(object) {
-        return Vec::new();
-    }
-    let of_services = maker.products.iter().filter(|(kind, _)| matches!(*kind, "" | "Service"));
-    let certain = of_services.filter(|(_, pattern)| !pattern.contains('*'));
-    certain.flat_map(|(_, pattern)| expand(pattern, object)).collect()
+/// The names of the Services that an object is known to make, and those that a chart probably makes, with the namespace
+/// that it makes them in: its own, unless it says another.
+pub(crate) fn services_of(object: &Object) -> Option<(&str, Vec<String>)> {
+    let maker = find(&object.id.group, &object.id.kind)?;
+    let of_services = |(kind, _): &&(&str, &str)| matches!(*kind, "" | "Service");
+    let certain = maker.products_of(object).filter(of_services);
+    let certain = certain.filter(|(_, pattern)| !pattern.contains('*'));
+    let names: Vec<String> = certain.flat_map(|(_, pattern)| expand(pattern, object)).collect();
+    let namespace = maker.namespaces(object).next().unwrap_or(&object.id.namespace);
+    (!names.is_empty()).then_some((namespace, names))
 }
 
 /// The names that a pattern without `*` stands for.
@@ -204,18 +223,14 @@ fn made_by<'a>(object: &'a Object, wanted: &Id) -> Option<Made<'a>> {
     let Some(maker) = find(&object.id.group, &object.id.kind) else {
         return of(unknown(object, wanted)?, Way::Operator);
     };
-    if !maker.is_active(object) {
-        return None;
-    }
-    // Where nothing says the namespace, it may be any.
-    let mut namespaces = values(maker.namespace.trim_matches(['{', '}']), object).peekable();
+    let mut namespaces = maker.namespaces(object).peekable();
     let is_there = maker.namespace == "*"
         || namespaces.peek().is_none()
         || namespaces.any(|namespace| namespace == wanted.namespace);
     let fits = |(kind, pattern): &&(&str, &str)| {
         (kind.is_empty() || *kind == wanted.kind) && fits(pattern, object, &wanted.name)
     };
-    let (_, pattern) = maker.products.iter().filter(|_| is_there).find(fits)?;
+    let (_, pattern) = maker.products_of(object).filter(|_| is_there).find(fits)?;
     let is_known = !matches!(maker.way, Way::Chart | Way::Build | Way::Argo);
     match *pattern {
         "*" => of(Certainty::Conceivable, maker.way),
@@ -335,9 +350,10 @@ fn texts<'o>(node: &'o Node, path: &str, out: &mut Vec<&'o str>) {
 pub(crate) fn table() -> impl Iterator<Item = (&'static str, &'static str, Way, Vec<String>)> {
     let rows = MAKERS.iter().filter(|maker| !maker.products.is_empty());
     rows.map(|maker| {
+        let products = maker.products.iter().chain(maker.anyway);
         let words = |(kind, pattern): &(&str, &str)| {
             format!("{} `{pattern}`", if kind.is_empty() { "anything" } else { kind })
         };
-        (maker.group, maker.kind, maker.way, maker.products.iter().map(words).collect())
+        (maker.group, maker.kind, maker.way, products.map(words).collect())
     })
 }

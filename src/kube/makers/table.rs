@@ -33,7 +33,11 @@ pub(super) static MAKERS: &[Maker] = &[
         .makes(&[(SECRET, "{name}-*"), (SERVICE, "{name}-*")]),
     Maker::of("argoproj.io", "Application", Way::Argo)
         .into_namespace("{spec.destination.namespace}")
-        .makes(&[(ANY, "{name}"), (ANY, "*")]),
+        .makes(&[
+            (ANY, "{spec.source.helm.releaseName|name}"),
+            (ANY, "{spec.source.helm.releaseName|name}-{spec.source.chart}"),
+            (ANY, "*"),
+        ]),
     Maker::of("argoproj.io", "ApplicationSet", Way::Argo).into_namespace("*").makes(&[(ANY, "*")]),
     Maker::of("bitnami.com", "SealedSecret", Way::Sealed)
         .makes(&[(SECRET, "{spec.template.metadata.name|name}")]),
@@ -80,7 +84,9 @@ pub(super) static MAKERS: &[Maker] = &[
     ]),
     Maker::of("gateway.networking.k8s.io", "Gateway", Way::Operator)
         .only_with(CERT_MANAGER)
-        .makes(&[(SECRET, "{spec.listeners[].tls.certificateRefs[].name}")]),
+        .makes(&[(SECRET, "{spec.listeners[].tls.certificateRefs[].name}")])
+        // The Service of Istio's gateway: https://istio.io/latest/docs/tasks/traffic-management/ingress/gateway-api/
+        .anyway(&[(SERVICE, "{name}-{spec.gatewayClassName}")]),
     Maker::of("helm.cattle.io", "HelmChart", Way::Chart)
         .into_namespace("{spec.targetNamespace|namespace}")
         .makes(CHART),
@@ -212,6 +218,12 @@ pub(super) static MAKERS: &[Maker] = &[
         (SERVICE, "{name}-master"),
         (ANY, "{name}-*"),
     ]),
+    Maker::of("redis.redis.opstreelabs.in", "RedisReplication", Way::Operator).makes(&[
+        (SERVICE, "{name}"),
+        (SERVICE, "{name}-master"),
+        (SERVICE, "{name}-replica"),
+        (ANY, "{name}-*"),
+    ]),
     Maker::of("ricoberger.de", "VaultSecret", Way::Operator).makes(&[(SECRET, "{name}")]),
     Maker::of("secrets-store.csi.x-k8s.io", "SecretProviderClass", Way::Mounted)
         .makes(&[(SECRET, "{spec.secretObjects[].secretName}")]),
@@ -246,7 +258,9 @@ const CERT_MANAGER: &[&str] =
 const CHART: &[(&str, &str)] = &[
     (ANY, "{spec.releaseName|name}"),
     (ANY, "{spec.releaseName|name}-*"),
+    (ANY, "{spec.releaseName|name}-{spec.chart.spec.chart|spec.chart.name|spec.chart}"),
     (ANY, "{spec.targetNamespace}-{name}"),
+    (ANY, "{spec.targetNamespace}-{name}-{spec.chart.spec.chart|spec.chart.name|spec.chart}"),
     (ANY, "{spec.targetNamespace}-{name}-*"),
     (ANY, "{spec.values.fullnameOverride}"),
     (ANY, "{spec.values.fullnameOverride}-*"),

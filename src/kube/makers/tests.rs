@@ -122,13 +122,39 @@ fn what_makes_things_by_an_annotation_makes_none_without() {
 
 #[test]
 fn the_services_that_are_made_are_known_by_name() {
-    let of = |api, kind, spec| services_of(&object(api, kind, "db", spec));
+    let there = |api, kind, spec| {
+        let object = object(api, kind, "db", spec);
+        services_of(&object).map(|(namespace, names)| (namespace.to_owned(), names))
+    };
+    let of = |api, kind, spec| there(api, kind, spec).map(|(_, names)| names).unwrap_or_default();
     let cluster = of("postgresql.cnpg.io/v1", "Cluster", json!({}));
     assert_eq!(cluster, ["db-rw", "db-ro", "db-r"]);
     let release = of("helm.toolkit.fluxcd.io/v2", "HelmRelease", json!({"releaseName": "es"}));
     assert_eq!(release, ["es"]);
     assert_eq!(of("cert-manager.io/v1", "Certificate", json!({"secretName": "x"})), [""; 0]);
     assert_eq!(of("v1", "ConfigMap", json!({})), [""; 0]);
+    let gateway = json!({"gatewayClassName": "istio"});
+    assert_eq!(of("gateway.networking.k8s.io/v1", "Gateway", gateway), ["db-istio"]);
+}
+
+#[test]
+fn services_are_made_in_the_namespace_that_their_maker_says() {
+    let of = |api, kind, spec| {
+        let object = object(api, kind, "db", spec);
+        let made = services_of(&object).map(|(namespace, names)| (namespace.to_owned(), names));
+        made.expect("it makes some")
+    };
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let flux = "helm.toolkit.fluxcd.io/v2";
+    let chart = json!({"targetNamespace": "data", "chart": {"spec": {"chart": "redis"}}});
+    let all = names(&["db", "db-redis", "data-db", "data-db-redis"]);
+    assert_eq!(of(flux, "HelmRelease", chart), ("data".to_owned(), all));
+    let near = json!({"releaseName": "es", "chart": {"spec": {"chart": "redis"}}});
+    let all = names(&["es", "es-redis"]);
+    assert_eq!(of(flux, "HelmRelease", near), ("shop".to_owned(), all));
+    let argo = json!({"destination": {"namespace": "data"}, "source": {"chart": "redis"}});
+    let all = names(&["db", "db-redis"]);
+    assert_eq!(of("argoproj.io/v1alpha1", "Application", argo), ("data".to_owned(), all));
 }
 
 #[test]

@@ -14,7 +14,10 @@ pub(super) fn change(
     images: &Images<'_>,
     values: &mut impl Iterator<Item = Node>,
 ) {
-    body.make(&["spec"]).set("replicas", values.next().unwrap_or_default());
+    let spec = body.make(&["spec"]);
+    spec.set("replicas", values.next().unwrap_or_default());
+    // A controller makes no pods for a new Deployment that is paused.
+    spec.remove("paused");
     let containers = images.by_container.iter().map(|(container, _)| *container);
     let new_images: BTreeMap<&str, Node> = containers.zip(&mut *values).collect();
     let names = change.env.iter().map(|variable| variable.name.as_str());

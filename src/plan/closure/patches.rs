@@ -6,11 +6,13 @@ use super::Closure;
 use crate::diagnostic::{
     Diagnostic, Place, Problem, Report, code, may_be_of_secret, mentions_secret, unquoted,
 };
-use crate::kube::{Object, names};
+use crate::kube::{Id, Object, names};
 use crate::limits::Allowance;
-use crate::model::ServiceName;
+use crate::model::{ServiceName, selects_pods};
 use crate::plan::changes::Changes;
 use crate::plan::environment::{Body, Copied};
+use crate::plan::judge::culprit;
+use crate::plan::needs::selects_others;
 use crate::plan::patch::{Aim, Patch, identity};
 use crate::spec::{self, Config};
 use crate::yaml::Node;
@@ -215,6 +217,10 @@ impl<'a> Closure<'a, '_> {
                 .flatten()
                 .map(|(patch, finding)| finding.at(origins[patch].place(), "this patch")),
         );
+        let unselecting = self.unselecting(original, &stages);
+        self.report.extend(
+            unselecting.map(|(patch, finding)| finding.at(origins[patch].place(), "this patch")),
+        );
         let mut body = stages.into_iter().next_back().unwrap_or_default();
         changes.finish(&mut body);
         self.report.extend(self.finder.unselected(original, &body).map(|service| {
@@ -226,6 +232,26 @@ impl<'a> Closure<'a, '_> {
             )
         }));
         body
+    }
+
+    /// The finding that a patched Service does not select pods of which there are copies. Workloads come before
+    /// Services, so these pods are patched already.
+    fn unselecting(&self, original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
+        let [.., body] = stages else { return None };
+        if stages.len() == 1 || !selects_others(original, body) {
+            return None;
+        }
+        let Id { name, namespace, .. } = &original.id;
+        let service = self.catalog.service(ServiceName { name, namespace })?;
+        let copied = self.catalog.selected(service);
+        let mut copied = copied.filter_map(|workload| self.copies.get(workload.object.number));
+        let lost = copied.find(|copy| !selects_pods(body, &copy.node()))?;
+        let patch = culprit(stages, 1, |body| body.at(&["spec", "selector"]));
+        let (pods, service) = (&lost.original.id, &original.id);
+        let message = format!("a patch takes the pods of {pods} away from {service}");
+        let help =
+            "leave `spec.selector` out of the patch, or give the labels to the pod template too";
+        Some((patch, Diagnostic::new(&code::BAD_PATCH, message, help)))
     }
 
     /// Reports patches that found nothing to change.

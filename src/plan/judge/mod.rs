@@ -1,6 +1,7 @@
-//! Findings about an object that patches changed: images that a preview may not use, changes that not everybody may
-//! make, and fields that a copy does not keep.
+//! Findings about an object that patches changed: images that a preview may not use, what cannot run, changes that
+//! not everybody may make, and fields that a copy does not keep.
 
+mod fit;
 mod privileges;
 mod values;
 
@@ -61,7 +62,11 @@ impl<'a> Judge<'a> {
             return None;
         }
         let mut verdict: Verdict = refused.into_values().flatten().collect();
+        if verdict.is_empty() {
+            verdict.extend(values::replaced_images(original, stages, &is_open));
+        }
         verdict.extend(values::refused(self.limits, original, stages, &is_open));
+        verdict.extend(fit::unfit(original, stages));
         verdict.extend(self.gained(original, stages, &changes));
         verdict.extend(lost(original, stages));
         Some(verdict)
@@ -141,7 +146,7 @@ impl<'a> Judge<'a> {
 }
 
 /// The index of the patch that made one of so many differences; the last one where there are too many.
-fn culprit<'s, T: PartialEq>(
+pub(super) fn culprit<'s, T: PartialEq>(
     stages: &'s [Node],
     differences: usize,
     look: impl Fn(&'s Node) -> T,
@@ -185,7 +190,8 @@ fn lost(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
     look(&["metadata", "annotations"], &|key, _| meta::keeps_annotation(key));
     match original.id.kind.as_str() {
         "Service" => look(&["spec"], &|key, value| match key {
-            "type" => value.text() == Some("ClusterIP"),
+            // The other one is an error.
+            "type" => matches!(value.text(), Some("ClusterIP" | "ExternalName")),
             "clusterIP" => value.text() == Some("None"),
             _ => meta::keeps_service_field(key),
         }),

@@ -54,6 +54,31 @@ pub(super) fn refused(
     verdict
 }
 
+/// Containers to which the preview gives an image and a patch another one.
+pub(super) fn replaced_images(
+    original: &Object,
+    stages: &[Node],
+    is_open: impl Fn(&Node) -> bool,
+) -> Verdict {
+    let body = &stages[stages.len() - 1];
+    let mut verdict = Verdict::new();
+    // What the preview gives is open before all patches.
+    for container in containers(&stages[0]).filter(|one| one.get("image").is_some_and(&is_open)) {
+        let name = name(container);
+        if !image_of(body, name).is_some_and(|image| !is_open(image)) {
+            continue;
+        }
+        let message = format!(
+            "a patch replaces the image that the preview gives to container `{name}` of {}",
+            original.id
+        );
+        let help = "write the image in one of the two places: `image` of the service is what `set` changes";
+        let patch = culprit(stages, 1, |body| image_of(body, name));
+        verdict.push((patch, Diagnostic::new(&code::BAD_PATCH, message, help)));
+    }
+    verdict
+}
+
 /// The replicas of a body where they are not within the limit. What only looks like a workload may keep
 /// what the original has.
 fn replicas<'n>(limits: &Limits, original: &Object, body: &'n Node) -> Option<&'n Node> {
@@ -64,15 +89,24 @@ fn replicas<'n>(limits: &Limits, original: &Object, body: &'n Node) -> Option<&'
     (!within && !kept).then_some(node)
 }
 
-/// The variables of all containers.
-fn variables(object: &Node) -> impl Iterator<Item = &Node> {
+fn containers(object: &Node) -> impl Iterator<Item = &Node> {
     let lists = ["containers", "initContainers", "ephemeralContainers"];
-    let containers = pod_spec(object).into_iter().flat_map(move |pod| {
+    pod_spec(object).into_iter().flat_map(move |pod| {
         lists.into_iter().filter_map(|list| pod.get(list)).flat_map(Node::items)
-    });
-    containers.filter_map(|container| container.get("env")).flat_map(Node::items)
+    })
 }
 
-fn name(variable: &Node) -> &str {
-    variable.text_at(&["name"]).unwrap_or_default()
+/// The variables of all containers.
+fn variables(object: &Node) -> impl Iterator<Item = &Node> {
+    containers(object).filter_map(|container| container.get("env")).flat_map(Node::items)
+}
+
+/// The image of the container of this name.
+fn image_of<'n>(object: &'n Node, container: &str) -> Option<&'n Node> {
+    containers(object).find(|one| name(one) == container)?.get("image")
+}
+
+/// The name of a variable or a container.
+fn name(item: &Node) -> &str {
+    item.text_at(&["name"]).unwrap_or_default()
 }

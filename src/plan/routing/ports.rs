@@ -91,16 +91,8 @@ impl<'a> RouteIndex<'a, '_> {
     /// Controllers that make the routes of a service: Flagger's are not in the input.
     pub(super) fn check_controllers(&self, service: &Service<'_>, report: &mut Report) {
         let name = service.name();
-        let canary = self.catalog.in_baseline("flagger.app", "Canary").find(|canary| {
-            let target = canary.node.text_at(&["spec", "targetRef", "name"]);
-            let host = canary.node.text_at(&["spec", "service", "name"]).or(target);
-            let provider = canary.node.text_at(&["spec", "provider"]).unwrap_or("istio");
-            let is_near = canary.id.namespace == service.object.id.namespace;
-            is_near
-                && host == Some(name)
-                && (provider == "istio" || provider.starts_with("gatewayapi"))
-        });
-        if let Some(canary) = canary {
+        let mut canaries = self.catalog.of_kind("flagger.app", "Canary");
+        if let Some(canary) = canaries.find(|canary| self.is_of_flagger(service, canary)) {
             let message = format!("Flagger makes the routes of {name}, for {}", canary.id);
             let help = format!(
                 "set `unrouted: true` for `{name}` in spec.services, or leave it to Flagger elsewhere: a \
@@ -110,6 +102,24 @@ impl<'a> RouteIndex<'a, '_> {
                 Diagnostic::new(&code::ROUTE_CONFLICT, message, help)
                     .at(canary.place(), "its routes are made in the cluster"),
             );
+        }
+    }
+
+    /// Whether Flagger makes routes of a service for this Canary: of the Service that it makes, and with Istio of all hosts
+    /// that are listed, as a VirtualService of that namespace has them.
+    /// See <https://docs.flagger.app/usage/how-it-works#canary-service>.
+    fn is_of_flagger(&self, service: &Service<'_>, canary: &Object) -> bool {
+        let text = |keys: &[&str]| canary.node.text_at(keys).filter(|text| !text.is_empty());
+        let provider = text(&["spec", "provider"]).unwrap_or("istio");
+        let own = text(&["spec", "service", "name"]).or(text(&["spec", "targetRef", "name"]));
+        let is_near = canary.id.namespace == service.object.id.namespace;
+        let is_own = is_near && own == Some(service.name());
+        let hosts = canary.node.at(&["spec", "service", "hosts"]).map(Node::items);
+        let mut hosts = hosts.unwrap_or_default().iter().filter_map(Node::text);
+        let means = |host| self.catalog.service_routed(host, canary).map(Service::id);
+        match provider {
+            "istio" => is_own || hosts.any(|host| means(host) == Some(service.id())),
+            provider => is_own && provider.starts_with("gatewayapi"),
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod annotations;
 mod peers;
+mod pods;
 mod references;
 mod stores;
 mod volumes;

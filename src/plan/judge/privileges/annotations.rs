@@ -16,6 +16,7 @@ const READ: &[&str] = &[
     "alibabacloud.com",
     "aliyun.com",
     "amazonaws.com",
+    "appscode.com",
     "antrea.io",
     "aquasec.com",
     "argoproj.io",
@@ -38,6 +39,7 @@ const READ: &[&str] = &[
     "doppler.com",
     "dynatrace.com",
     "elastic.co",
+    "emberstack.com",
     "external-secrets.io",
     "fluxcd.io",
     "gatekeeper.sh",
@@ -50,6 +52,7 @@ const READ: &[&str] = &[
     "infisical.com",
     "instana.io",
     "intel.com",
+    "io.cilium",
     "istio.io",
     "jaegertracing.io",
     "k8s.aws",
@@ -65,6 +68,7 @@ const READ: &[&str] = &[
     "kuma.io",
     "kyverno.io",
     "linkerd.io",
+    "mittwald.de",
     "newrelic.com",
     "nginx.com",
     "nginx.org",
@@ -145,9 +149,9 @@ pub(super) fn is_read(key: &str, values: &[&str]) -> bool {
         || values.iter().any(|value| looks_like_image(value))
 }
 
-/// Whether someone may act on a label.
+/// Whether someone may act on a label. By those of Grafana its sidecar finds dashboards and data sources.
 pub(super) fn is_read_label(key: &str) -> bool {
-    of_cluster(key) || is_of_injector(key)
+    of_cluster(key) || is_of_injector(key) || key.starts_with("grafana_")
 }
 
 fn is_of_injector(key: &str) -> bool {
@@ -180,6 +184,9 @@ mod tests {
             "container.apparmor.security.beta.kubernetes.io/cart",
             "azure.workload.identity/use",
             "io.kubernetes.cri-o.userns-mode",
+            "io.cilium/global-service",
+            "replicator.v1.mittwald.de/replicate-from",
+            "reflector.v1.k8s.emberstack.com/reflects",
             "example.com/inject-sidecar",
             "injector.tumblr.com/request",
             "aadpodidbinding",
@@ -197,6 +204,7 @@ mod tests {
             assert!(!is_read(own, &["true"]), "{own}");
         }
         assert!(is_read("example.com/x", &["ghcr.io/other/agent:1"]));
-        assert!(is_read_label("istio.io/dataplane-mode") && !is_read_label("role"));
+        assert!(is_read_label("istio.io/dataplane-mode"));
+        assert!(is_read_label("grafana_dashboard") && !is_read_label("role"));
     }
 }
