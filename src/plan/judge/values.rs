@@ -65,7 +65,7 @@ pub(super) fn replaced_images(
     // What the preview gives is open before all patches.
     for container in containers(&stages[0]).filter(|one| one.get("image").is_some_and(&is_open)) {
         let name = name(container);
-        if !image_of(body, name).is_some_and(|image| !is_open(image)) {
+        if image_of(body, name).is_none_or(&is_open) {
             continue;
         }
         let message = format!(
