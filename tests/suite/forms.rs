@@ -298,7 +298,7 @@ fn patched_copies_are_what_is_made_one_by_one() {
         format!("image: \"cart:9\", replicas: 7, env: [{{name: A, value: \"http://edge\\nx\"}}], {}", json(&format!("{{op: move, from: {at}/env/0/value, path: {at}/args}}, {{op: copy, from: /spec/replicas, path: /spec/minReadySeconds}}"))),
         format!("image: \"cart:9\", env: [{{name: A, value: \"a\\nb\"}}], {}", json(&format!("{{op: add, path: {at}/args, value: [x]}}, {{op: copy, from: {at}/env/0/value, path: {at}/args/-}}"))),
         // It overrides a value, and a list.
-        format!("image: \"cart:6\", {}", json(&format!("{{op: replace, path: {at}/image, value: \"cart:7\"}}"))),
+        json(&format!("{{op: replace, path: {at}/image, value: \"cart:7\"}}")),
         format!("image: \"cart:8\", {}", json(&format!("{{op: add, path: {at}/args, value: [\"x\"]}}"))),
         // The subjects of a role are others, and accounts that are copied count.
         "patches: [{target: {kind: RoleBinding}, patch: '{subjects: [{kind: Group, name: \"system:serviceaccounts:shop\"}]}'}]".to_owned(),
