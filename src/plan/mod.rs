@@ -12,6 +12,7 @@ mod changes;
 mod closure;
 mod copied;
 mod environment;
+mod few;
 mod forks;
 mod hosts;
 mod injection;

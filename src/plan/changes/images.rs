@@ -8,13 +8,14 @@ use super::Target;
 use crate::diagnostic::{Diagnostic, Refused, Report, code, first_of, some_of};
 use crate::kube::{has_registry, repository};
 use crate::model::{Container, DEFAULT_CONTAINER, Workload};
+use crate::plan::few::Few;
 use crate::spec::{Config, ServiceChange};
 
 /// The images that one service gives to a workload.
 #[derive(Debug, Clone)]
 pub(in crate::plan) struct Images<'a> {
     /// Names of containers with their images, in order.
-    pub(super) by_container: Vec<(&'a str, &'a str)>,
+    pub(super) by_container: Few<(&'a str, &'a str)>,
     /// The main container: the one that gets the environment.
     pub(super) main: Option<&'a str>,
 }
@@ -33,7 +34,7 @@ pub(in crate::plan) fn decide<'a>(
     say_what_surprises(config, target, &all, report);
     let workloads = target.workloads.iter().map(|workload| workload.object);
     for (workload, images) in workloads.zip(&all) {
-        for &(container, image) in &images.by_container {
+        for &(container, image) in images.by_container.iter() {
             let earlier = changed.insert((workload.number, container), image);
             if earlier.is_some_and(|earlier| earlier != image) {
                 report.push(config.finding(
@@ -61,7 +62,7 @@ fn say_what_surprises(
     let ServiceChange { env, patches, replicas, .. } = target.change;
     let mut changes = !env.is_empty() || !patches.is_empty() || *replicas != 1;
     for (workload, images) in target.workloads.iter().zip(all) {
-        for &(name, image) in &images.by_container {
+        for &(name, image) in images.by_container.iter() {
             let before = workload.containers.iter().find(|container| container.name == name);
             let Some(before) = before.filter(|before| before.image != image) else { continue };
             changes = true;
@@ -208,7 +209,7 @@ fn images_of<'a>(
     wanted: &BTreeMap<&'a str, &'a str>,
 ) -> Result<Images<'a>, String> {
     let containers = workload.containers.as_slice();
-    let mut by_container: Vec<(&str, &str)> = containers
+    let mut by_container: Few<(&str, &str)> = containers
         .iter()
         .filter_map(|container| Some((container.name, *wanted.get(container.name)?)))
         .collect();

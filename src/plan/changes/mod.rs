@@ -8,6 +8,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use self::images::Images;
+use super::few::Few;
 use super::patch::Patch;
 use crate::diagnostic::Problem;
 use crate::kube::meta::{SUBSTITUTE, is_substituted};
@@ -43,7 +44,7 @@ impl Target<'_> {
 #[derive(Debug, Clone, Default)]
 pub struct Changes<'a> {
     /// The change of each service that names the workload, with the images it gives, in order.
-    by_service: Vec<(&'a ServiceChange, Images<'a>)>,
+    by_service: Few<(&'a ServiceChange, Images<'a>)>,
     /// Patches that apply to the object, in order; each fits what the ones before it made.
     pub(super) patches: Vec<Arc<Patch<'a>>>,
     /// Whether Flux must not substitute in the object, because the preview sets text that looks like a variable.
@@ -81,7 +82,7 @@ impl<'a> Changes<'a> {
         if self.literal {
             key.push("/literal");
         }
-        for (change, images) in &self.by_service {
+        for (change, images) in self.by_service.iter() {
             key.push("/images");
             key.extend(images.by_container.iter().map(|(container, _)| *container));
             if let (Some(main), false) = (images.main, change.env.is_empty()) {
@@ -176,7 +177,7 @@ impl<'a> Changes<'a> {
         let mut body = original.clone();
         let values = self.values().enumerate();
         let mut values = values.map(|(number, value)| make(number, value));
-        for (change, images) in &self.by_service {
+        for (change, images) in self.by_service.iter() {
             body::change(&mut body, change, images, &mut values);
         }
         body
@@ -225,8 +226,11 @@ mod tests {
         fn images<'a>(names: &[&'a str], main: Option<&'a str>) -> Images<'a> {
             Images { by_container: names.iter().map(|&name| (name, "image")).collect(), main }
         }
-        let changes =
-            |by_service, empty_volumes| Changes { by_service, empty_volumes, ..Changes::default() };
+        let changes = |by_service: Vec<_>, empty_volumes| Changes {
+            by_service: by_service.into_iter().collect(),
+            empty_volumes,
+            ..Changes::default()
+        };
         let all = [
             changes(vec![(&plain, images(&[], None))], false),
             changes(vec![(&plain, images(&[], None))], true),
