@@ -95,8 +95,12 @@ fn is_repeated<'a>(names: impl Iterator<Item = &'a String>) -> bool {
 /// What was asked for stands in the entry, and what was not asked for is as it was.
 fn assert_set(setting: &Setting, before: Option<&Value>, after: &Value) {
     for (service, image) in &setting.images {
+        // `NAMESPACE/NAME`, where several namespaces have one of that name.
+        let (namespace, name) = service.split_once('/').unwrap_or(("", service));
         let found = after["services"].as_array().into_iter().flatten();
-        let mut found = found.filter(|entry| entry["name"] == service.as_str());
+        let mut found = found.filter(|entry| {
+            entry["name"] == name && entry["namespace"].as_str().unwrap_or_default() == namespace
+        });
         let entry = found.next().unwrap_or_else(|| panic!("no service {service}: {after}"));
         let listed = ["containers", "workloads"].iter().flat_map(|list| entry[list].as_array());
         // Without an image it is the baseline's that the service has.

@@ -39,7 +39,12 @@ pub(crate) const EXPORT_TO: &str = "exportTo";
 /// Records what a set changed in an object of the user.
 pub(crate) fn set_changes<T: AsRef<str>>(node: &mut Node, set: &str, changes: &[T]) {
     let changes: Vec<&str> = changes.iter().map(AsRef::as_ref).collect();
-    let annotations = node.make(&["metadata", "annotations"]);
+    let metadata = node.make(&["metadata"]);
+    // They come last, as they do when they are taken away with the record and made again.
+    if metadata.get("annotations").is_some_and(|annotations| annotations.entries().is_empty()) {
+        metadata.remove("annotations");
+    }
+    let annotations = metadata.make(&["annotations"]);
     annotations.set(&format!("{RESTORE}{set}"), Node::string(changes.join(",")));
 }
 

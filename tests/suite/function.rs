@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::objects::{Objects, assert_same, objects};
-use crate::orchestrator::{ANABRANCH, Answer, Workspace, exec_annotation, kustomize, program, run};
+use crate::orchestrator::{
+    ANABRANCH, Answer, Workspace, exec_annotation, function, kustomize, program, run,
+};
 
 const EXEC: [&str; 2] = ["--enable-alpha-plugins", "--enable-exec"];
 
@@ -148,6 +150,18 @@ const VALIDATE: &str = "anabranch.dev/mode: validate";
 /// Makes the fixture an overlay with the function under `validators:`.
 fn validate_only(workspace: &Workspace) {
     workspace.overlay("validators", &format!("{VALIDATE}\n{}", exec_annotation()));
+}
+
+#[test]
+fn the_function_leaves_its_own_answer_as_it_is_where_something_was_empty_before() {
+    let list = include_str!("../../fuzz/corpus/function/virtual-service-without-rules");
+    for list in
+        [list.to_owned(), list.replace("http: []", "http: "), list.replace("http: [], ", "")]
+    {
+        let answer = function(&list).ok();
+        assert!(answer.contains("restore.anabranch.dev/shop"), "{answer}");
+        assert_eq!(function(&answer).ok(), answer);
+    }
 }
 
 #[test]

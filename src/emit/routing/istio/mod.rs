@@ -209,9 +209,15 @@ fn extend(
     http.extend(existing.iter().cloned());
     http.extend(behind(plan, rules));
     let spec = node.make(&["spec"]);
+    // What is empty goes first, and comes last as it would if it were not there: that is where it stands when an
+    // earlier run is taken back and made again.
+    if existing.is_empty() {
+        spec.remove("http");
+    }
     spec.set("http", Node::list(http));
     let absent = spec.get("exportTo").is_none_or(|to| to.items().is_empty());
     if absent {
+        spec.remove("exportTo");
         spec.set("exportTo", Node::list([Node::string("*")]));
     }
     let mut changed = vec![marks::HTTP];
