@@ -147,6 +147,14 @@ fn mutilated_yaml_is_read_as_the_parser_reads_it_or_left_to_it() {
 }
 
 #[test]
+fn a_line_end_that_was_made_that_of_windows_twice_is_one() {
+    let text = "run: |\n  #!/bin/sh\n  a \\\n    b\n\n  c\nfold: >\n  x\n  y\n\nplain: x\n  y\nquoted: \"x\n  y\"\n";
+    let read_as = |end: &str| read(&text.replace('\n', end)).expect("YAML").remove(0).to_json();
+    assert_eq!(read_as("\r\r\n"), read_as("\n"));
+    assert_eq!(read_as("\r\n"), read_as("\n"));
+}
+
+#[test]
 fn aliases_and_merge_keys_are_expanded() {
     let documents = read("a: &x {k: 1, l: 2}\nb: {<<: *x, k: 3}\nc: *x\n").expect("valid");
     assert_eq!(

@@ -40,6 +40,8 @@ impl<'t> Cursor<'t> {
     fn break_length(&self, ahead: usize) -> usize {
         let rest = &self.text.as_bytes()[(self.mark.at + ahead).min(self.text.len())..];
         match rest {
+            // kubectl and kustomize take each `\r\n` for `\n` before they parse: what was made of one twice is one.
+            [b'\r', b'\r', b'\n', ..] => 3,
             [b'\r', b'\n', ..] | [0xC2, 0x85, ..] => 2,
             [b'\r' | b'\n', ..] => 1,
             [0xE2, 0x80, 0xA8 | 0xA9, ..] => 3,
@@ -85,7 +87,8 @@ impl<'t> Cursor<'t> {
     pub(super) fn skip_break(&mut self) -> bool {
         let length = self.break_length(0);
         if length > 0 {
-            self.mark.index += if self.text[self.mark.at..].starts_with("\r\n") { 2 } else { 1 };
+            let is_of_several = self.text[self.mark.at..].starts_with("\r");
+            self.mark.index += if is_of_several { length } else { 1 };
             self.mark.at += length;
             self.mark.column = 0;
             self.mark.line += 1;
@@ -98,7 +101,7 @@ impl<'t> Cursor<'t> {
         let rest = &self.text[self.mark.at..];
         let found = match self.break_length(0) {
             0 => "",
-            3 => &rest[..3],
+            3 if !rest.starts_with('\r') => &rest[..3],
             _ => "\n",
         };
         self.skip_break();
