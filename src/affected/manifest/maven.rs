@@ -32,7 +32,8 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
             read_parent(manifests, manifest, parent, claims);
         }
         let of_project = |node: &Node<'_, '_>| {
-            node.tag_name().name() == "dependency" && text(*node, "artifactId").is_some()
+            matches!(node.tag_name().name(), "dependency" | "plugin" | "extension")
+                && text(*node, "artifactId").is_some()
         };
         for node in document.descendants().filter(of_project) {
             let name = (text(node, "groupId"), text(node, "artifactId"));
@@ -40,7 +41,13 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
             let group = if group == "${project.groupId}" { name_of(project).0 } else { group };
             let sibling = names.iter().find(|(name, _)| *name == (group.clone(), artifact.clone()));
             if let Some((_, path)) = sibling {
-                let words = format!("depends on `{artifact}`,");
+                // Plugins and extensions of the build are projects, too.
+                let does = if node.tag_name().name() == "dependency" {
+                    "depends on"
+                } else {
+                    "builds with"
+                };
+                let words = format!("{does} `{artifact}`,");
                 let path = relative(manifest.path, path);
                 claims.add_package(manifest, &words, &path, place(manifest, node));
             }

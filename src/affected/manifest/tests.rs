@@ -291,7 +291,8 @@ fn maven_claims_modules_parents_and_projects_beside_it() {
     let web = project(
         "<parent><groupId>g</groupId><artifactId>root</artifactId></parent><artifactId>web</artifactId>\
          <dependencies><dependency><groupId>${project.groupId}</groupId><artifactId>money</artifactId></dependency>\
-         <dependency><groupId>org</groupId><artifactId>money</artifactId></dependency></dependencies>",
+         <dependency><groupId>org</groupId><artifactId>money</artifactId></dependency></dependencies>\
+         <build><plugins><plugin><groupId>g</groupId><artifactId>gen</artifactId></plugin></plugins></build>",
     );
     let money = project(
         "<parent><groupId>g</groupId><artifactId>p</artifactId><relativePath>../build</relativePath></parent>\
@@ -303,12 +304,14 @@ fn maven_claims_modules_parents_and_projects_beside_it() {
             ("web/pom.xml", &web),
             ("money/pom.xml", &money),
             ("build/pom.xml", &project("")),
+            ("gen/pom.xml", &project("<groupId>g</groupId><artifactId>gen</artifactId>")),
             ("far/pom.xml", &project("<parent><relativePath/></parent>")),
         ],
         &[
             "money/pom.xml: build/pom.xml",
             "pom.xml: money/pom.xml",
             "pom.xml: web/pom.xml",
+            "web/pom.xml: gen/pom.xml",
             "web/pom.xml: money/pom.xml",
             "web/pom.xml: pom.xml",
         ],
