@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
-use crate::diagnostic::{Report, Sources, code};
+use crate::diagnostic::{Report, Sources, code, first_of};
 use crate::limits::InputLimits;
 use crate::spec::Config;
 use crate::yaml::{Data, Node, parse_documents};
@@ -55,17 +55,19 @@ pub(crate) fn check_references(
                         outside.push(reference.to_owned());
                     }
                 });
-                report.extend(outside.into_iter().map(|reference| {
-                    let message = format!(
-                        "{} of the suite `{}` refers to {reference}, outside of the suite's folder",
-                        below.unwrap_or_default(),
-                        suite.name
-                    );
-                    let help = "a tree carries the suite's folder alone: move it below that folder, or let \
-                                spec.tests name a folder that holds both";
-                    let field = format_args!("spec.tests[{index}].path");
-                    config.finding(&code::SUITE_OUTSIDE, field, message, help)
-                }));
+                if outside.is_empty() {
+                    continue;
+                }
+                let message = format!(
+                    "{} of the suite `{}` refers to {}, outside of the suite's folder",
+                    below.unwrap_or_default(),
+                    suite.name,
+                    first_of(5, ", ", outside)
+                );
+                let help = "a tree carries the suite's folder alone: move it below that folder, or let \
+                            spec.tests name a folder that holds both";
+                let field = format_args!("spec.tests[{index}].path");
+                report.push(config.finding(&code::SUITE_OUTSIDE, field, message, help));
             }
         }
     }
