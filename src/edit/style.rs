@@ -8,9 +8,18 @@ use crate::yaml::scalar::is_safe_plain;
 use crate::yaml::{Data, Node, write_item};
 
 impl Document {
-    /// The line break of the text.
+    /// The line break of the text: the one behind `previews`, as others may be a part of some value.
     pub(super) fn newline(&self) -> &'static str {
-        if self.text.contains("\r\n") { "\r\n" } else { "\n" }
+        let spec = self.node.get("spec").map(Node::entries).unwrap_or_default();
+        let list = spec.iter().find(|(key, _)| key.text == "previews");
+        let text = &self.text[list.map_or(0, |(key, _)| key.place.range().end)..];
+        match text
+            .split_once('\n')
+            .map_or(self.text.contains("\r\n"), |(line, _)| line.ends_with('\r'))
+        {
+            true => "\r\n",
+            false => "\n",
+        }
     }
 
     /// Whether the text is JSON, or JSON but for comments.
