@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the fuzz targets and runs each for FUZZ_SECONDS (30), two at a time: first the inputs in
-# corpus/, then what grows out of them. Names of targets as arguments run those alone.
+# corpus/, then what grows out of them. Names of targets as arguments run those alone. With FUZZ_SEED=1 the same
+# inputs are tried each time, so that a change is judged by what it does; without it every run explores others.
 #
 # A finding ends the run; its input is then in fuzz/artifacts. Stable Rust will do: the instrumentation
 # is in every compiler, and only sanitizers need another one. This code has no unsafe block for them.
@@ -30,7 +31,7 @@ run() {
   mkdir -p "$found/$1"
   log=$found/$1.log
   if cargo fuzz run --sanitizer none --target-dir "$built" "$1" "$found/$1" "fuzz/corpus/$1" -- \
-    "-max_total_time=${FUZZ_SECONDS:-30}" -timeout=1 -rss_limit_mb=256 >"$log" 2>&1; then
+    "-max_total_time=${FUZZ_SECONDS:-30}" "-seed=${FUZZ_SEED:-0}" -timeout=1 -rss_limit_mb=256 >"$log" 2>&1; then
     echo "fuzz $1: $(grep '^Done ' "$log")"
   else
     tail -n 60 "$log"
