@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::orchestrator::{Answer, render};
+use super::policies::service;
 
 const PREVIEWS: &str = "\
 apiVersion: anabranch.dev/v1alpha1
@@ -40,23 +41,7 @@ fn baseline() -> Vec<Value> {
         }),
     ];
     for name in ["cart", "web"] {
-        let metadata = json!({"name": name, "namespace": "shop"});
-        let pod = json!({
-            "metadata": {"labels": {"app": name}},
-            "spec": {
-                "serviceAccountName": name,
-                "containers": [{"name": "server", "image": format!("ghcr.io/shop/{name}:v1")}]
-            }
-        });
-        all.push(json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}));
-        all.push(json!({
-            "apiVersion": "v1", "kind": "Service", "metadata": metadata,
-            "spec": {"selector": {"app": name}, "ports": [{"name": "http", "port": 80}]}
-        }));
-        all.push(json!({
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
-            "spec": {"selector": {"matchLabels": {"app": name}}, "template": pod}
-        }));
+        all.extend(service(name, &json!({"app": name})));
     }
     all
 }

@@ -14,29 +14,36 @@ const SERVICES: [&str; 3] = ["cart", "reco", "web"];
 /// The last may be the mesh's own, which no policy names.
 const TRUSTS: [&str; 3] = ["cluster.local", "mesh.example", "own.example"];
 
+/// A service of the namespace `shop` with an account of its own, whose pods have these labels.
+pub(crate) fn service(name: &str, labels: &Value) -> [Value; 3] {
+    let metadata = json!({"name": name, "namespace": "shop"});
+    let pod = json!({
+        "metadata": {"labels": labels},
+        "spec": {
+            "serviceAccountName": name,
+            "containers": [{"name": "server", "image": format!("ghcr.io/shop/{name}:v1")}]
+        }
+    });
+    [
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}),
+        json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": metadata,
+            "spec": {"selector": {"app": name}, "ports": [{"name": "http", "port": 80}]}
+        }),
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
+            "spec": {"selector": {"matchLabels": {"app": name}}, "template": pod}
+        }),
+    ]
+}
+
 fn baseline() -> Vec<Value> {
     let mut all = vec![json!({
         "apiVersion": "v1", "kind": "Namespace",
         "metadata": {"name": "shop", "labels": {"istio-injection": "enabled"}}
     })];
     for name in SERVICES {
-        let metadata = json!({"name": name, "namespace": "shop"});
-        let pod = json!({
-            "metadata": {"labels": {"app": name}},
-            "spec": {
-                "serviceAccountName": name,
-                "containers": [{"name": "server", "image": format!("ghcr.io/shop/{name}:v1")}]
-            }
-        });
-        all.push(json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}));
-        all.push(json!({
-            "apiVersion": "v1", "kind": "Service", "metadata": metadata,
-            "spec": {"selector": {"app": name}, "ports": [{"name": "http", "port": 80}]}
-        }));
-        all.push(json!({
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
-            "spec": {"selector": {"matchLabels": {"app": name}}, "template": pod}
-        }));
+        all.extend(service(name, &json!({"app": name})));
     }
     all
 }

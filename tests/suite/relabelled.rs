@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::orchestrator::{Answer, render};
+use super::policies::service;
 
 const SERVICES: [&str; 3] = ["cart", "reco", "web"];
 
@@ -13,27 +14,11 @@ fn baseline() -> Vec<Value> {
         "metadata": {"name": "shop", "labels": {"istio-injection": "enabled"}}
     })];
     for name in SERVICES {
-        let metadata = json!({"name": name, "namespace": "shop"});
         let mut labels = json!({"app": name});
         if name == "cart" {
             labels["tier"] = json!("restricted");
         }
-        let pod = json!({
-            "metadata": {"labels": labels},
-            "spec": {
-                "serviceAccountName": name,
-                "containers": [{"name": "server", "image": format!("ghcr.io/shop/{name}:v1")}]
-            }
-        });
-        all.push(json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}));
-        all.push(json!({
-            "apiVersion": "v1", "kind": "Service", "metadata": metadata,
-            "spec": {"selector": {"app": name}, "ports": [{"name": "http", "port": 80}]}
-        }));
-        all.push(json!({
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
-            "spec": {"selector": {"matchLabels": {"app": name}}, "template": pod}
-        }));
+        all.extend(service(name, &labels));
     }
     all
 }
