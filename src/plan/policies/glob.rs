@@ -1,12 +1,12 @@
-//! Patterns in which `*` stands for any text, wherever it stands.
+//! Patterns in which every `*` stands for any text, as Istio matches namespaces and trust domains.
 
-/// Whether a text fits a pattern.
+/// Whether a pattern matches a text.
 pub(super) fn fits(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
     let Some(last) = parts.next_back() else { return rest.is_empty() };
     for part in parts {
-        // The first place leaves most for the others.
+        // The first match leaves the longest rest for the parts that follow.
         let Some(at) = rest.find(part) else { return false };
         rest = &rest[at + part.len()..];
     }
