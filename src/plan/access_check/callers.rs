@@ -19,10 +19,11 @@ pub(super) struct CallerPair<'c> {
     pub(super) calls_itself: Option<usize>,
 }
 
-/// An account to try, as which its copies in one preview call too.
-struct Account<'c> {
+/// A service account to try.
+struct TriedAccount<'c> {
     namespace: &'c str,
     name: &'c str,
+    /// The namespace of a preview with copies that run as it.
     preview: Option<&'c str>,
     calls_itself: Option<usize>,
 }
@@ -71,10 +72,10 @@ fn accounts<'p, 'a: 'p>(
     checker: &'p Checker<'p, 'a>,
     workloads: &[&Object],
     named: Option<&BTreeSet<&str>>,
-) -> Vec<Account<'p>> {
+) -> Vec<TriedAccount<'p>> {
     let called: BTreeSet<usize> = workloads.iter().map(|workload| workload.number).collect();
     let original =
-        |namespace| move |name| Account { namespace, name, preview: None, calls_itself: None };
+        |namespace| move |name| TriedAccount { namespace, name, preview: None, calls_itself: None };
     let mut accounts = Vec::new();
     for (namespace, names) in &checker.other_accounts {
         let names = named_or_first(named, names.iter().copied());
@@ -94,7 +95,7 @@ fn accounts<'p, 'a: 'p>(
             copied.partition(|name| calls_itself(name).is_some());
         for name in named_or_first(named, others.into_iter()).chain(selves) {
             let previews = checker.previews.iter().filter(|(home, _)| *home == namespace);
-            accounts.extend(previews.map(|(_, preview)| Account {
+            accounts.extend(previews.map(|(_, preview)| TriedAccount {
                 namespace,
                 name,
                 preview: Some(preview),

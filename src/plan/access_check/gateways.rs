@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use super::callers::CallerPair;
 use super::evaluate::{Clauses, Identity, Requirements, items};
 use super::outcomes::outcomes;
-use super::{Checker, TRUST, calls, originals};
+use super::{Checker, NETWORK, TRUST, calls, originals};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi, gateway};
 use crate::model::route::gateways::{Gateways, Hit, Name, is_of_istio};
@@ -15,8 +15,6 @@ use crate::model::{Catalog, ServiceName, pod_labels, selects};
 use crate::plan::Plan;
 use crate::plan::policies::service_account;
 use crate::yaml::Node;
-
-const NETWORK: (&str, &str) = ("networking.k8s.io", "NetworkPolicy");
 
 /// The pods of a Gateway, by what policies match of them.
 struct GatewayPods {

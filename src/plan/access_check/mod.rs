@@ -33,6 +33,9 @@ use crate::yaml::Node;
 const GROUP: &str = "security.istio.io";
 const KIND: &str = "AuthorizationPolicy";
 
+/// Group and kind of NetworkPolicies.
+const NETWORK: (&str, &str) = ("networking.k8s.io", "NetworkPolicy");
+
 /// The usual trust domain of a mesh.
 const TRUST: &str = "cluster.local";
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::values::{containers, name};
 use super::{Verdict, culprit};
 use crate::diagnostic::{Diagnostic, code, first_of};
 use crate::kube::Object;
@@ -11,15 +12,15 @@ use crate::yaml::Node;
 /// The problems of a patched object that it did not have before the patches.
 pub(super) fn unfit(original: &Object, stages: &[Node]) -> Verdict {
     let problems = match (original.id.group.as_str(), original.id.kind.as_str()) {
-        ("", "Service") => [
+        ("", "Service") => vec![
             removed_ports(original, stages),
             bad_ports(original, stages),
             no_address(original, stages),
         ],
         ("apps", "Deployment") => {
-            [paused(original, stages), missing_volumes(original, stages), None]
+            vec![paused(original, stages), missing_volumes(original, stages)]
         }
-        _ => [missing_volumes(original, stages), None, None],
+        _ => vec![missing_volumes(original, stages)],
     };
     problems.into_iter().flatten().collect()
 }
@@ -146,28 +147,18 @@ fn missing_volumes(original: &Object, stages: &[Node]) -> Option<(usize, Diagnos
 
 /// The volumes that containers use and the pod does not define, each with its container.
 fn undefined_volumes(workload: &Node) -> BTreeSet<(&str, &str)> {
-    let Some(pod) = pod_spec(workload) else {
-        return BTreeSet::new();
-    };
-    fn list<'n>(node: &'n Node, key: &str) -> &'n [Node] {
-        node.get(key).map(Node::items).unwrap_or_default()
-    }
-    let volumes = list(pod, "volumes").iter().filter_map(|volume| volume.text_at(&["name"]));
+    let volumes = pod_spec(workload).and_then(|pod| pod.get("volumes"));
+    let volumes = volumes.map(Node::items).unwrap_or_default().iter();
     let claims = workload.at(&["spec", "volumeClaimTemplates"]).map(Node::items);
-    let claims = claims.unwrap_or_default().iter();
-    let claims = claims.filter_map(|claim| claim.text_at(&["metadata", "name"]));
-    let volumes: BTreeSet<&str> = volumes.chain(claims).collect();
+    let claims = claims.unwrap_or_default().iter().filter_map(|one| one.get("metadata"));
+    let names = volumes.chain(claims).map(name).filter(|name| !name.is_empty());
+    let defined: BTreeSet<&str> = names.collect();
     let mut undefined = BTreeSet::new();
-    for key in ["containers", "initContainers", "ephemeralContainers"] {
-        for container in list(pod, key) {
-            let name = container.text_at(&["name"]).unwrap_or_default();
-            let uses = ["volumeMounts", "volumeDevices"].into_iter();
-            let uses = uses.flat_map(|key| list(container, key));
-            let used = uses.map(|one| one.text_at(&["name"]).unwrap_or_default());
-            undefined.extend(
-                used.filter(|volume| !volumes.contains(volume)).map(|volume| (name, volume)),
-            );
-        }
+    for container in containers(workload) {
+        let lists = ["volumeMounts", "volumeDevices"].into_iter();
+        let uses = lists.filter_map(|list| container.get(list)).flat_map(Node::items).map(name);
+        let uses = uses.filter(|volume| !defined.contains(volume));
+        undefined.extend(uses.map(|volume| (name(container), volume)));
     }
     undefined
 }

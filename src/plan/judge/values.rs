@@ -90,7 +90,8 @@ fn replicas<'n>(limits: &Limits, original: &Object, body: &'n Node) -> Option<&'
     (!is_within && !is_kept).then_some(node)
 }
 
-fn containers(object: &Node) -> impl Iterator<Item = &Node> {
+/// The containers of a workload, of all three lists.
+pub(super) fn containers(object: &Node) -> impl Iterator<Item = &Node> {
     let lists = ["containers", "initContainers", "ephemeralContainers"];
     pod_spec(object).into_iter().flat_map(move |pod| {
         lists.into_iter().filter_map(|list| pod.get(list)).flat_map(Node::items)
@@ -107,7 +108,7 @@ fn image_of<'n>(object: &'n Node, container: &str) -> Option<&'n Node> {
     containers(object).find(|one| name(one) == container)?.get("image")
 }
 
-/// The name of a variable or a container.
-fn name(item: &Node) -> &str {
+/// The `name` of an item; empty if it has none.
+pub(super) fn name(item: &Node) -> &str {
     item.text_at(&["name"]).unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::glob::fits;
+use super::glob::matches_glob;
 use super::network::NAME_LABEL;
 use super::reach::SelectionIndex;
 use super::selection_indexes;
@@ -63,7 +63,6 @@ impl NamespaceLabels {
 
 /// A namespace of the baseline, and the namespaces that previews have for it.
 pub(in crate::plan) struct BaselineNamespace<'a> {
-    /// Its name.
     pub(in crate::plan) namespace: &'a str,
     /// Its service accounts, each with the numbers of the workloads that run as it.
     pub(in crate::plan) accounts: BTreeMap<&'a str, Vec<usize>>,
@@ -95,7 +94,7 @@ impl<'a> BaselineNamespace<'a> {
 
     /// Whether a name fits the pattern for namespaces of previews.
     pub(in crate::plan) fn may_be_preview(&self, namespace: &str) -> bool {
-        fits(&self.preview_pattern, namespace)
+        matches_glob(&self.preview_pattern, namespace)
     }
 
     /// A namespace of a preview that no policy names.

@@ -1,5 +1,5 @@
-//! DestinationRules: a rule for calls to a service is made to hold for calls to its copies, and a rule for calls from
-//! the baseline's pods for calls from their copies.
+//! DestinationRules: the rules for calls to an original also hold for calls to its copies, and the rules for calls from
+//! an original also for calls from its copies.
 //!
 //! A proxy looks for the rule of a host in its own namespace, then in the namespace of the service, then in Istio's
 //! root namespace. A copied rule is in the preview and has the host of the copied service, so callers from both the
@@ -20,7 +20,6 @@ use crate::model::route::gateways::covers;
 use crate::model::{Catalog, Mesh, Service, ServiceName, service_host};
 use crate::yaml::Node;
 
-/// The API group.
 pub(super) const GROUP: &str = istio::GROUP;
 pub(super) const KIND: &str = "DestinationRule";
 

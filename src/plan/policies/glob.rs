@@ -1,7 +1,16 @@
-//! Patterns in which every `*` stands for any text, as Istio matches namespaces and trust domains.
+//! Istio's two sorts of patterns.
 
-/// Whether a pattern matches a text.
-pub(super) fn fits(pattern: &str, text: &str) -> bool {
+/// Matches a text with `*` at one end at most, as for principals and hosts.
+pub(super) fn matches_affix(pattern: &str, text: &str) -> bool {
+    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+        (Some(suffix), _) => text.ends_with(suffix),
+        (None, Some(prefix)) => text.starts_with(prefix),
+        (None, None) => pattern == text,
+    }
+}
+
+/// Matches a text with `*` anywhere, as for namespaces.
+pub(super) fn matches_glob(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
     let Some(last) = parts.next_back() else { return rest.is_empty() };
@@ -31,7 +40,7 @@ mod tests {
             ("*", "", true),
             ("é*", "éa", true),
         ] {
-            assert_eq!(fits(pattern, text), wanted, "{pattern} {text}");
+            assert_eq!(matches_glob(pattern, text), wanted, "{pattern} {text}");
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::authorization::{GROUP, KIND};
+use super::glob::matches_affix;
 use super::{has_target_refs, items, target_refs};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::istio::ROOT_NAMESPACE;
@@ -135,10 +136,5 @@ fn rules_for(policy: &Object, host: &str) -> Vec<Node> {
 fn matches_host(pattern: &str, host: &str) -> bool {
     let (pattern, host) = (pattern.to_ascii_lowercase(), host.to_ascii_lowercase());
     // `:*` allows for a port in the Host header.
-    let pattern = pattern.strip_suffix(":*").unwrap_or(&pattern);
-    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
-        (Some(end), _) => host.ends_with(end),
-        (None, Some(beginning)) => host.starts_with(beginning),
-        (None, None) => pattern == host,
-    }
+    matches_affix(pattern.strip_suffix(":*").unwrap_or(&pattern), &host)
 }

@@ -175,10 +175,11 @@ impl<'a> SelectionIndex<'a> {
             }
             None => selects(selector, Some(pod)),
         };
-        let wanted = labels.or_else(|| selector.and_then(|one| one.get("matchLabels")));
-        let wanted = wanted.and_then(|labels| labels.entries().first());
-        let label = wanted.and_then(|(key, value)| Some((key.text.as_str(), value.text()?)));
-        let candidates = match label {
+        // Only workloads with the first label that the selector requires are compared.
+        let required = labels.or_else(|| selector.and_then(|one| one.get("matchLabels")));
+        let first = required.and_then(|labels| labels.entries().first());
+        let first = first.and_then(|(key, value)| Some((key.text.as_str(), value.text()?)));
+        let candidates = match first {
             Some(label) => self.by_label.get(&label).cloned().unwrap_or_default(),
             None => (0..self.workloads.len()).collect(),
         };

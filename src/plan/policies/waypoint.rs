@@ -30,7 +30,7 @@ pub(crate) type Account<'a> = (&'a str, &'a str);
 #[derive(Debug)]
 pub(crate) struct Guard<'a> {
     pub(crate) service: &'a Service<'a>,
-    /// All other callers are denied, if there are any such callers.
+    /// If set, all other callers are denied.
     pub(crate) denies_all_but: Option<DirectCallers<'a>>,
     /// Accounts of the preview to allow, because a policy of the pods allows only the waypoint.
     pub(crate) allows: BTreeSet<Account<'a>>,

@@ -14,7 +14,6 @@ use crate::plan::policies::service_account;
 /// A copy that runs as another service account than its original.
 pub(super) struct AccountChange<'c, 'p, 'a> {
     patched: &'c Patched<'p, 'a>,
-    original: &'a Object,
     old: &'a str,
     new: &'c str,
 }
@@ -23,14 +22,15 @@ pub(super) struct AccountChange<'c, 'p, 'a> {
 pub(super) fn changes<'c, 'p, 'a>(
     patched: &'c [Patched<'p, 'a>],
 ) -> Vec<AccountChange<'c, 'p, 'a>> {
-    let change = |patched: &'c Patched<'p, 'a>| {
-        let original: &'a Object = patched.copies.first()?.1.original;
-        let (old, new) = (service_account(&original.node), service_account(&patched.body));
-        (old != new).then_some(AccountChange { patched, original, old, new })
-    };
+    let changes = patched.iter().map(|patched| {
+        let old = service_account(&patched.original.node);
+        AccountChange { patched, old, new: service_account(&patched.body) }
+    });
     let mut known = BTreeSet::new();
-    let changes = patched.iter().filter_map(change);
-    changes.filter(|one| known.insert((one.original.number, one.new))).collect()
+    changes
+        .filter(|one| one.old != one.new)
+        .filter(|one| known.insert((one.patched.original.number, one.new)))
+        .collect()
 }
 
 /// For each change, the first call that the copy may make and its original may not, and the first one of the reverse.
@@ -45,7 +45,7 @@ fn check_change<'p, 'a: 'p>(
     checker: &'p Checker<'p, 'a>,
     change: &AccountChange<'_, '_, 'a>,
 ) -> Vec<Diagnostic> {
-    let caller = change.original;
+    let caller = change.patched.original;
     let preview = checker.preview_of(caller).unwrap_or_default();
     let (mut widened, mut narrowed) = (None, None);
     for workloads in checker.groups() {
@@ -87,7 +87,7 @@ fn finding(
         "with the account `{}` that a patch gives to its pods, the copy of {} {can} call {} ({}), and its original \
          {cannot}: by {}",
         change.new,
-        change.original.id,
+        change.patched.original.id,
         called.id,
         calls::describe(call),
         policy.id

@@ -1,9 +1,9 @@
 //! Checks NetworkPolicies of relabelled copies, in both directions: those that isolate the copy, and those of other
 //! workloads that let it through by its new labels.
 
-use super::super::Checker;
 use super::super::evaluate::items;
-use super::{NETWORK, Relabelled};
+use super::super::{Checker, NETWORK};
+use super::Relabelled;
 use crate::diagnostic::Diagnostic;
 use crate::kube::Object;
 use crate::model::{pod_labels, selects};

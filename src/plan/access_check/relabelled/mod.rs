@@ -19,7 +19,7 @@ use std::sync::LazyLock;
 use rayon::prelude::*;
 use smallvec::SmallVec;
 
-use super::{Checker, is_enforced};
+use super::{Checker, NETWORK, is_enforced};
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::istio::ROOT_NAMESPACE;
 use crate::kube::{Object, kinds};
@@ -32,7 +32,6 @@ use crate::yaml::Node;
 const AUTHORIZATION: (&str, &str) = (super::GROUP, super::KIND);
 const PEER_AUTHENTICATION: (&str, &str) = ("security.istio.io", "PeerAuthentication");
 const REQUEST_AUTHENTICATION: (&str, &str) = ("security.istio.io", "RequestAuthentication");
-const NETWORK: (&str, &str) = ("networking.k8s.io", "NetworkPolicy");
 
 /// The kinds of policies that are checked.
 const CHECKED: [(&str, &str); 4] =
@@ -81,6 +80,7 @@ type Copies<'p, 'a> = Vec<(&'p Environment<'a>, &'p Copied<'a>)>;
 
 /// Copies of one original with the same patches.
 struct Patched<'p, 'a> {
+    original: &'a Object,
     copies: Copies<'p, 'a>,
     /// The body of the first copy.
     body: Node,
@@ -100,26 +100,29 @@ fn patched<'p, 'a>(plan: &'p Plan<'a>) -> Vec<Patched<'p, 'a>> {
         }
     }
     let all: Vec<_> = all.into_values().collect();
-    let made = all.into_par_iter().filter_map(|mut copies| {
+    let patched = all.into_par_iter().filter_map(|mut copies| {
         copies.sort_by_key(|(env, _)| env.index);
-        let body = copies.first()?.1.node().into_owned();
-        Some(Patched { copies, body })
+        let &(_, first) = copies.first()?;
+        Some(Patched { original: first.original, copies, body: first.node().into_owned() })
     });
-    made.collect()
+    patched.collect()
 }
 
 /// The copies with other labels. Of several with the same labels and policies, only the first.
 fn relabelled<'p, 'a>(plan: &'p Plan<'a>, patched: &[Patched<'p, 'a>]) -> Vec<Relabelled<'p, 'a>> {
+    let labels = |body: &Node| pod_labels(body).cloned().unwrap_or_default();
     let mut all = Vec::new();
-    for Patched { copies, body } in patched {
-        let labels = |body: &Node| pod_labels(body).cloned().unwrap_or_default();
-        let original = copies.first().map(|(_, copy)| copy.original);
-        let (old, new) = (original.map(|one| labels(&one.node)).unwrap_or_default(), labels(body));
-        if old != new {
-            all.extend(
-                copies.iter().map(|(env, copy)| Relabelled::of(plan, env, copy, &old, &new)),
-            );
+    for Patched { original, copies, body } in patched {
+        let (old, new) = (labels(&original.node), labels(body));
+        if old == new {
+            continue;
         }
+        all.extend(copies.iter().map(|&(env, copy)| {
+            let copied = env.copies.iter().map(|copy| copy.original);
+            let policies = copied.filter(|object| is_checked(object)).map(|policy| policy.number);
+            let (old, new) = (old.clone(), new.clone());
+            Relabelled { plan, env, copy, old, new, policies: policies.collect() }
+        }));
     }
     all.sort_by_key(|one| (one.env.index, one.original().number));
     let mut known = BTreeSet::new();
@@ -132,20 +135,7 @@ fn relabelled<'p, 'a>(plan: &'p Plan<'a>, patched: &[Patched<'p, 'a>]) -> Vec<Re
     all
 }
 
-impl<'p, 'a> Relabelled<'p, 'a> {
-    fn of(
-        plan: &'p Plan<'a>,
-        env: &'p Environment<'a>,
-        copy: &'p Copied<'a>,
-        old: &Node,
-        new: &Node,
-    ) -> Self {
-        let originals = env.copies.iter().map(|copy| copy.original);
-        let policies = originals.filter(|object| is_checked(object));
-        let policies = policies.map(|policy| policy.number).collect();
-        Self { plan, env, copy, old: old.clone(), new: new.clone(), policies }
-    }
-
+impl<'a> Relabelled<'_, 'a> {
     fn catalog(&self) -> &'a Catalog<'a> {
         self.plan.catalog
     }

@@ -7,18 +7,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::principal::{self, principal_of};
-use crate::plan::policies::glob::fits;
+use crate::plan::policies::glob::matches_glob;
 use crate::plan::policies::items;
 use crate::yaml::{Node, write_document};
 
-/// The fields of a source that match the identity of the caller.
-pub(super) const IDENTITY_FIELDS: [&str; 6] = [
-    "principals",
-    "notPrincipals",
-    "namespaces",
-    "notNamespaces",
-    "serviceAccounts",
-    "notServiceAccounts",
+/// The fields of a source that match the identity of the caller, each with its opposite and the key of conditions that
+/// match the same.
+const IDENTITY: [([&str; 2], &str); 3] = [
+    (["principals", "notPrincipals"], PRINCIPAL),
+    (["namespaces", "notNamespaces"], NAMESPACE),
+    (["serviceAccounts", "notServiceAccounts"], ACCOUNT),
 ];
 
 /// The keys of conditions that match the identity of the caller.
@@ -93,7 +91,7 @@ impl<'n> Clauses<'n> {
 
     fn number_of_request(&mut self, rule: &Node, source: Option<&Node>) -> usize {
         let mut source = source.cloned().unwrap_or_default();
-        source.retain(|key| !IDENTITY_FIELDS.contains(&key));
+        source.retain(|key| !is_identity_field(key));
         let conditions = items(rule, &["when"]).iter().filter(|one| !is_identity(one)).cloned();
         let operations = items(rule, &["to"]).iter().cloned();
         let request = Node::list([source, Node::list(operations), Node::list(conditions)]);
@@ -122,44 +120,29 @@ impl<'n> Clauses<'n> {
     }
 
     fn matches(&self, clause: &Clause<'_>, caller: &Caller<'_>) -> bool {
-        clause.source.is_none_or(|source| self.source_matches(source, caller))
-            && clause.conditions.iter().all(|one| self.condition_matches(one, caller))
-    }
-
-    /// Whether the identity fields of a source match a caller.
-    fn source_matches(&self, source: &Node, caller: &Caller<'_>) -> bool {
-        IDENTITY_FIELDS.iter().all(|field| {
-            let mut values = texts(source, field).peekable();
-            if values.peek().is_none() {
-                return true;
-            }
-            let any = match field.strip_prefix("not").unwrap_or(field) {
-                "principals" | "Principals" => {
-                    values.any(|value| principal::matches(value, &caller.principal))
-                }
-                "namespaces" | "Namespaces" => values.any(|value| fits(value, caller.namespace)),
-                _ => values.any(|value| self.is_account(value, caller)),
-            };
-            any != field.starts_with("not")
-        })
-    }
-
-    /// Whether a condition matches a caller. One about something else matches every caller.
-    fn condition_matches(&self, condition: &Node, caller: &Caller<'_>) -> bool {
-        let is_caller = |value: &str| match condition.text_at(&["key"]) {
-            Some(PRINCIPAL) => principal::matches(value, &caller.principal),
-            Some(NAMESPACE) => fits(value, caller.namespace),
-            _ => self.is_account(value, caller),
+        let source_matches = |source: &Node| {
+            IDENTITY.iter().all(|(lists, key)| self.lists_match(source, *lists, key, caller))
         };
-        let mut values = texts(condition, "values").peekable();
-        !is_identity(condition)
-            || (values.peek().is_none() || values.any(is_caller))
-                && !texts(condition, "notValues").any(is_caller)
+        let condition_matches = |condition: &Node| {
+            let key = condition.text_at(&["key"]).unwrap_or_default();
+            !is_identity(condition)
+                || self.lists_match(condition, ["values", "notValues"], key, caller)
+        };
+        clause.source.is_none_or(source_matches) && clause.conditions.iter().all(condition_matches)
     }
 
-    fn is_account(&self, value: &str, caller: &Caller<'_>) -> bool {
-        let (namespace, name) = value.split_once('/').unwrap_or((self.namespace, value));
-        namespace == caller.namespace && name == caller.account
+    /// Whether a caller is in the first list of a node, unless that is empty, and not in the second.
+    fn lists_match(&self, node: &Node, lists: [&str; 2], key: &str, caller: &Caller<'_>) -> bool {
+        let is_caller = |value: &str| match key {
+            PRINCIPAL => principal::matches(value, &caller.principal),
+            NAMESPACE => matches_glob(value, caller.namespace),
+            _ => {
+                let (namespace, name) = value.split_once('/').unwrap_or((self.namespace, value));
+                namespace == caller.namespace && name == caller.account
+            }
+        };
+        let [mut any, mut not] = lists.map(|list| texts(node, list).peekable());
+        (any.peek().is_none() || any.any(is_caller)) && !not.any(is_caller)
     }
 
     /// Whether some request of a caller matches.
@@ -234,6 +217,11 @@ impl<'n> Clauses<'n> {
         }
         values
     }
+}
+
+/// Whether a field of a source matches the identity of the caller.
+pub(super) fn is_identity_field(key: &str) -> bool {
+    IDENTITY.iter().any(|(lists, _)| lists.contains(&key))
 }
 
 /// Whether a condition matches the identity of the caller.

@@ -63,7 +63,7 @@ pub(super) fn inexpressible(
     Inexpressible(principal): &Inexpressible,
 ) -> Diagnostic {
     let message = format!(
-        "{} names callers by `{principal}`, which cannot be said of previews' namespaces",
+        "{} names callers by `{principal}`, and no rule can say the same of previews' namespaces",
         policy.object.id
     );
     let help = "write the trust domain in full, or `*/ns/<namespace>/sa/<account>` for all of them";
@@ -88,7 +88,7 @@ pub(super) fn too_many(policy: &Policy<'_>, spec: &Node) -> Option<Diagnostic> {
         return None;
     };
     let message = format!(
-        "{} would have {count} {what} with what is said of previews: Istio takes {MOST}",
+        "{} would have {count} {what} with those for previews: Istio takes {MOST}",
         policy.object.id
     );
     let finding = Diagnostic::new(&code::POLICY_UNLIKE, message, help);

@@ -27,7 +27,6 @@ use crate::diagnostic::Report;
 use crate::kube::Object;
 use crate::yaml::Node;
 
-/// The API group.
 pub(super) const GROUP: &str = "security.istio.io";
 pub(super) const KIND: &str = "AuthorizationPolicy";
 
@@ -134,6 +133,7 @@ impl Policy<'_> {
             Action::Deny => (&all, &callers),
             Action::Allow | Action::Audit | Action::Custom => (&callers, &all),
         };
+        // Accounts of originals that the policy matches in more requests than their copies, and the reverse.
         let lacks = self.accounts_where(may_lack, &|original, preview| {
             self.clauses.match_more_of(original, preview)
         });

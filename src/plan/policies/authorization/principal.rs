@@ -6,6 +6,8 @@
 //! Istio takes an exact principal, a prefix (`x*`) or a suffix (`*x`).
 //! See <https://istio.io/latest/docs/reference/config/security/authorization-policy/#Source>.
 
+use crate::plan::policies::glob::matches_affix;
+
 /// In a principal with all five parts, this stands for the mesh's own trust domain and its aliases.
 const MESH_TRUST_DOMAIN: &str = "cluster.local";
 
@@ -123,16 +125,9 @@ pub(super) fn matches(pattern: &str, principal: &str) -> bool {
     let rest = pattern.strip_prefix(MESH_TRUST_DOMAIN).and_then(|rest| rest.strip_prefix('/'));
     match rest.filter(|rest| rest.matches('/').count() == 3) {
         // Istio replaces the trust domain by all aliases of the mesh's own.
-        Some(rest) => matches_text(rest, principal.split_once('/').map_or("", |(_, rest)| rest)),
-        None => matches_text(pattern, principal),
+        Some(rest) => matches_affix(rest, principal.split_once('/').map_or("", |(_, rest)| rest)),
+        None => matches_affix(pattern, principal),
     }
-}
-
-fn matches_text(pattern: &str, text: &str) -> bool {
-    if let Some(suffix) = pattern.strip_prefix('*') {
-        return text.ends_with(suffix);
-    }
-    pattern.strip_suffix('*').map_or(pattern == text, |prefix| text.starts_with(prefix))
 }
 
 #[cfg(test)]

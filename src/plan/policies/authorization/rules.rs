@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::clauses::{ACCOUNT, IDENTITY_FIELDS, NAMESPACE, PRINCIPAL, sources, texts};
+use super::clauses::{ACCOUNT, NAMESPACE, PRINCIPAL, is_identity_field, sources, texts};
 use super::principal::{Accounts, Reading, read};
 use crate::plan::policies::context::BaselineNamespace;
-use crate::plan::policies::glob::fits;
+use crate::plan::policies::glob::matches_glob;
 use crate::plan::policies::items;
 use crate::yaml::Node;
 
@@ -45,7 +45,10 @@ enum Principals {
 impl RuleWriter<'_> {
     /// The rules that match the callers of previews whose originals a rule matches, with its other requirements.
     pub(super) fn for_previews(&self, rule: &Node) -> Result<Vec<Node>, Inexpressible> {
-        let Some(conditions) = self.conditions(rule)? else { return Ok(Vec::new()) };
+        let alternatives = self.conditions(rule)?;
+        if alternatives.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut by_trust: BTreeMap<Trust, Vec<Node>> = BTreeMap::new();
         for source in sources(rule) {
             for (trust, source) in self.sources(source.unwrap_or(&Node::default()))? {
@@ -57,7 +60,7 @@ impl RuleWriter<'_> {
         }
         let mut rules = Vec::new();
         for (trust, sources) in by_trust {
-            for conditions in &conditions {
+            for conditions in &alternatives {
                 let of_trust = trust.iter().map(|trust| condition(PRINCIPAL, [trust.as_str()]));
                 let when: Vec<Node> = conditions.iter().cloned().chain(of_trust).collect();
                 rules.push(rule_with(rule, &sources, when));
@@ -68,18 +71,14 @@ impl RuleWriter<'_> {
 
     /// The sources that a source becomes for previews; none if it matches no account of the namespace.
     fn sources(&self, source: &Node) -> Result<Vec<(Trust, Node)>, Inexpressible> {
-        let home = self.home.namespace;
-        let names_home = |key: &str| texts(source, key).any(|pattern| fits(pattern, home));
-        let has = |key: &str| texts(source, key).next().is_some();
-        if has("namespaces") && !names_home("namespaces") || names_home("notNamespaces") {
+        if !self.match_home(source, ["namespaces", "notNamespaces"]) {
             return Ok(Vec::new());
         }
-        let Some(not) = self.excluded(source, "notPrincipals", "notServiceAccounts")? else {
+        let Some(not) = self.excluded(source, ["notPrincipals", "notServiceAccounts"])? else {
             return Ok(Vec::new());
         };
-        let matched = self.matched(source, "principals", "serviceAccounts")?;
-        let all = BTreeMap::from([(None, Principals::All)]);
-        let sources = matched.unwrap_or(all).into_iter().map(|(trust, principals)| {
+        let included = self.included(source, ["principals", "serviceAccounts"])?;
+        let sources = included.into_iter().map(|(trust, principals)| {
             let (trust, principals) = match principals {
                 // The source itself can require the trust domain, which saves a condition.
                 Principals::All => (None, trust.into_iter().collect()),
@@ -89,7 +88,7 @@ impl RuleWriter<'_> {
             set_texts(&mut rewritten, "principals", &principals);
             set_texts(&mut rewritten, "notPrincipals", &not);
             for (key, value) in source.entries() {
-                if !IDENTITY_FIELDS.contains(&key.text.as_str()) {
+                if !is_identity_field(&key.text) {
                     rewritten.set(&key.text, value.clone());
                 }
             }
@@ -98,53 +97,51 @@ impl RuleWriter<'_> {
         Ok(sources.collect())
     }
 
-    /// The lists of conditions that the conditions of a rule become for previews: one of the lists has to hold. `None`
+    /// The conditions of a rule for previews, as alternatives: all conditions of one of them have to hold. No alternative
     /// if no account of the namespace fulfils the conditions.
-    fn conditions(&self, rule: &Node) -> Result<Option<Vec<Vec<Node>>>, Inexpressible> {
+    fn conditions(&self, rule: &Node) -> Result<Vec<Vec<Node>>, Inexpressible> {
         let mut alternatives: Vec<Vec<Node>> = vec![Vec::new()];
         for when in items(rule, &["when"]) {
             let choices = match when.text_at(&["key"]) {
-                Some(NAMESPACE) => self.matches_home(when).then(|| vec![Vec::new()]),
-                Some(PRINCIPAL) => {
-                    self.principal_conditions(when, ["values", "notValues", "", ""])?
-                }
-                Some(ACCOUNT) => {
-                    self.principal_conditions(when, ["", "", "values", "notValues"])?
-                }
-                _ => Some(vec![vec![when.clone()]]),
+                Some(NAMESPACE) if self.match_home(when, ["values", "notValues"]) => continue,
+                Some(NAMESPACE) => Vec::new(),
+                // No list has an empty name.
+                Some(PRINCIPAL) => self.identity(when, ["values", ""], ["notValues", ""])?,
+                Some(ACCOUNT) => self.identity(when, ["", "values"], ["", "notValues"])?,
+                _ => vec![vec![when.clone()]],
             };
-            let Some(choices) = choices else { return Ok(None) };
+            if choices.is_empty() {
+                return Ok(Vec::new());
+            }
             let combined = alternatives.iter().flat_map(|before| {
                 choices.iter().map(|choice| [before.as_slice(), choice].concat())
             });
             alternatives = combined.collect();
         }
-        Ok(Some(alternatives))
+        Ok(alternatives)
     }
 
-    /// Whether a condition on the namespace of the caller matches the namespace of the baseline.
-    fn matches_home(&self, when: &Node) -> bool {
-        let names = |key| texts(when, key).any(|pattern| fits(pattern, self.home.namespace));
-        (texts(when, "values").next().is_none() || names("values")) && !names("notValues")
+    /// Whether the namespace of the baseline is in the first list, unless that is empty, and not in the second.
+    fn match_home(&self, node: &Node, [any, not]: [&str; 2]) -> bool {
+        let names =
+            |list| texts(node, list).any(|pattern| matches_glob(pattern, self.home.namespace));
+        (texts(node, any).next().is_none() || names(any)) && !names(not)
     }
 
-    /// The lists of conditions that a condition on the principal or the service account becomes for previews. The
-    /// array names its lists: principals, excluded principals, accounts, excluded accounts.
-    fn principal_conditions(
+    /// The alternatives for a condition on the principal or the service account. The arrays name its lists, each one of
+    /// principals and one of accounts.
+    fn identity(
         &self,
         when: &Node,
-        [principals, not_principals, accounts, not_accounts]: [&str; 4],
-    ) -> Result<Option<Vec<Vec<Node>>>, Inexpressible> {
-        let Some(not) = self.excluded(when, not_principals, not_accounts)? else {
-            return Ok(None);
-        };
+        included: [&str; 2],
+        excluded: [&str; 2],
+    ) -> Result<Vec<Vec<Node>>, Inexpressible> {
+        let Some(not) = self.excluded(when, excluded)? else { return Ok(Vec::new()) };
         let not = (!not.is_empty()).then(|| {
             let values = Node::list(not.into_iter().map(Node::string));
             Node::map([("key", Node::string(PRINCIPAL)), ("notValues", values)])
         });
-        let matched = self.matched(when, principals, accounts)?;
-        let Some(matched) = matched else { return Ok(Some(vec![not.into_iter().collect()])) };
-        let choices = matched.into_iter().map(|(trust, principals)| {
+        let alternatives = self.included(when, included)?.into_iter().map(|(trust, principals)| {
             let principals = match principals {
                 Principals::All => None,
                 Principals::Some(principals) => {
@@ -152,19 +149,17 @@ impl RuleWriter<'_> {
                 }
             };
             let trust = trust.map(|trust| condition(PRINCIPAL, [trust.as_str()]));
-            principals.into_iter().chain(trust).chain(not.clone()).collect::<Vec<Node>>()
+            principals.into_iter().chain(trust).chain(not.clone()).collect()
         });
-        let choices: Vec<Vec<Node>> = choices.collect();
-        Ok((!choices.is_empty()).then_some(choices))
+        Ok(alternatives.collect())
     }
 
     /// The accounts of the namespace that a list of principals or one of service accounts matches. `None` if both are
-    /// empty; Istio refuses both together.
+    /// empty. Istio refuses both together.
     fn matched(
         &self,
         node: &Node,
-        principals: &str,
-        accounts: &str,
+        [principals, accounts]: [&str; 2],
     ) -> Result<Option<ByTrust>, Inexpressible> {
         if texts(node, principals).next().is_some()
             && let Some(account) = texts(node, accounts).next()
@@ -196,15 +191,20 @@ impl RuleWriter<'_> {
         Ok(Some(matched))
     }
 
+    /// As [`Self::matched`]; if both lists are empty, all accounts.
+    fn included(&self, node: &Node, lists: [&str; 2]) -> Result<ByTrust, Inexpressible> {
+        let matched = self.matched(node, lists)?;
+        Ok(matched.unwrap_or_else(|| ByTrust::from([(None, Principals::All)])))
+    }
+
     /// The principals that two lists exclude; `None` if they exclude all accounts of the namespace.
     fn excluded(
         &self,
         node: &Node,
-        principals: &str,
-        accounts: &str,
+        lists: [&str; 2],
     ) -> Result<Option<BTreeSet<String>>, Inexpressible> {
         let mut excluded = BTreeSet::new();
-        for (trust, principals) in self.matched(node, principals, accounts)?.unwrap_or_default() {
+        for (trust, principals) in self.matched(node, lists)?.unwrap_or_default() {
             match (trust, principals) {
                 (None, Principals::All) => return Ok(None),
                 (None, Principals::Some(patterns)) => excluded.extend(patterns),
@@ -247,7 +247,7 @@ impl RuleWriter<'_> {
         let pattern = &self.home.preview_pattern;
         let mut source = Node::map([("namespaces", Node::list([Node::string(pattern)]))]);
         let others = self.homes.iter().filter(|other| other.preview_pattern != *pattern);
-        let others = others.filter(|other| fits(pattern, &other.unnamed_preview()));
+        let others = others.filter(|other| matches_glob(pattern, &other.unnamed_preview()));
         let not = others.map(|other| other.preview_pattern.clone()).collect();
         set_texts(&mut source, "notNamespaces", &not);
         source

@@ -19,7 +19,6 @@ use crate::kube::{Object, marks};
 use crate::model::selects;
 use crate::yaml::Node;
 
-/// The API group.
 pub(super) const GROUP: &str = "networking.k8s.io";
 pub(super) const KIND: &str = "NetworkPolicy";
 
