@@ -150,7 +150,7 @@ impl Map {
         }
     }
 
-    /// Every list of globs, with the field that holds it and the service or module whose it is.
+    /// Every list of globs, with its field, and the service or module that has it.
     pub(crate) fn lists(&self) -> impl Iterator<Item = (String, Option<&Owner>, &Globs)> {
         let of_owners = self.owners.iter().map(|owner| {
             let kind = if owner.is_service { "services" } else { "modules" };
