@@ -50,8 +50,8 @@ pub(super) fn shown(words: &str) -> Option<String> {
     for line in words.lines() {
         let mut of_line: Vec<(usize, &str)> = Vec::new();
         for (before, behind) in KNOWN {
-            let found = line.match_indices(before);
-            of_line.extend(found.filter_map(|(at, _)| {
+            let places = line.match_indices(before);
+            of_line.extend(places.filter_map(|(at, _)| {
                 let rest = &line[at + before.len()..];
                 let quoted = &rest[..rest.find(behind)?];
                 let length = before.len() + quoted.len() + behind.len();
