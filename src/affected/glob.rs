@@ -1,7 +1,7 @@
 //! The globs of a map, compiled to regular expressions.
 //!
 //! `*` and `?` stay within a segment, `**` as a segment goes over any number of them, `[...]` is one character,
-//! `{a,b}` stands for a glob each, `\` takes the next character as it is. A glob covers the whole path.
+//! `{a,b}` stands for two globs, `\` takes the next character literally. A glob matches a whole path.
 //!
 //! The crate `globset` does not fit: it compares bytes, so that `?` and `[ä]` miss letters beyond ASCII, and its
 //! `[!a]` takes a `/`.

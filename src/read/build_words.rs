@@ -1,7 +1,7 @@
 //! Filters the output of a build that failed.
 //!
 //! kustomize quotes patches, literals and whole objects, and the log of a check is read by many who may not read
-//! Secrets. So only those of its sentences are shown that quote nothing but paths and names.
+//! Secrets. So only sentences are shown that quote just paths and names.
 
 /// The text of kustomize before and after a path or a name. If nothing follows, only the first part is shown.
 const KNOWN: [(&str, &str); 25] = [
