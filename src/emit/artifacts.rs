@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::kube::flux::{
-    Name, OCI_REPOSITORY, OciReference, OciRepository, OciRepositorySpec, Receiver,
+    LocalReference, OCI_REPOSITORY, OciReference, OciRepository, OciRepositorySpec, Receiver,
     ReceiverResource, ReceiverSpec, SOURCE,
 };
 use crate::kube::{Object, ObjectMeta, marks};
@@ -57,7 +57,7 @@ pub(super) fn receiver(config: &Config) -> Option<Object> {
         metadata: meta::managed(config, &name, &flux.namespace, None),
         spec: ReceiverSpec {
             type_: "generic-hmac",
-            secret_ref: Name { name: secret_ref.name.clone() },
+            secret_ref: LocalReference { name: secret_ref.name.clone() },
             resources,
             resource_filter: "res.metadata.name in req.sources",
         },

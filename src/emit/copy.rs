@@ -100,7 +100,7 @@ pub(super) fn copy<'e: 'a, 'a>(
     let mut copy =
         Object::from_node(node).expect("a copy keeps the identity that its original was read with");
     let Object { id: Id { group, kind, name, .. }, node, .. } = &mut copy;
-    names::move_past(node, &room.namespace, |before| {
+    names::move_earlier_names(node, &room.namespace, |before| {
         before != *name && plan.catalog.get(room.baseline, group, kind, before).is_some()
     });
     copy

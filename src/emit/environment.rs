@@ -19,7 +19,7 @@ use crate::yaml::Node;
 pub(super) const CONFIG_MAP: &str = "anabranch";
 
 /// The data of the ConfigMap: values by variable.
-pub(super) type Facts<'p> = Vec<(&'static str, Cow<'p, str>)>;
+pub(super) type Variables<'p> = Vec<(&'static str, Cow<'p, str>)>;
 
 /// Tells Flux to create an object that is absent, and never to take over one that exists.
 const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
@@ -80,12 +80,15 @@ pub(super) fn config_map(
     plan: &Plan<'_>,
     env: &Environment<'_>,
     room: &Room<'_>,
-    facts: Facts<'_>,
+    variables: Variables<'_>,
 ) -> Object {
     Object::from_typed(&ConfigMap {
         metadata: meta::managed(plan.config, CONFIG_MAP, &room.namespace, Some(env.name)),
         data: Some(
-            facts.into_iter().map(|(key, value)| (key.to_owned(), value.into_owned())).collect(),
+            variables
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value.into_owned()))
+                .collect(),
         ),
         ..ConfigMap::default()
     })
@@ -93,7 +96,7 @@ pub(super) fn config_map(
 
 /// The variables that tests read through `envFrom`. They do not go through Flux' substitution, which turns a commit
 /// of digits into a number.
-pub(super) fn facts<'p>(plan: &'p Plan<'p>, index: usize, room: &'p Room<'p>) -> Facts<'p> {
+pub(super) fn variables<'p>(plan: &'p Plan<'p>, index: usize, room: &'p Room<'p>) -> Variables<'p> {
     let env = &plan.environments[index];
     let spec = &plan.config.previews.spec;
     let urls = || plan.routing.entries.urls(env.name).map(Cow::Owned);
@@ -106,7 +109,7 @@ pub(super) fn facts<'p>(plan: &'p Plan<'p>, index: usize, room: &'p Room<'p>) ->
     let commits = || changes.iter().map(|change| change.commit.as_str().into());
     let numbers = changes.iter().map(|one| format!("{}#{}", one.repository, one.number).into());
     let repository = first.map(|change| change.repository.as_str());
-    let mut facts: Facts<'p> = vec![
+    let mut variables: Variables<'p> = vec![
         ("PREVIEW", env.name.into()),
         ("PREVIEW_NAMESPACE", room.namespace.as_str().into()),
         ("BASELINE_NAMESPACE", room.baseline.into()),
@@ -122,9 +125,9 @@ pub(super) fn facts<'p>(plan: &'p Plan<'p>, index: usize, room: &'p Room<'p>) ->
     ];
     let baggage = &spec.routing.key.baggage;
     if !baggage.is_empty() {
-        facts.push(("PREVIEW_BAGGAGE", format!("{baggage}={}", env.name).into()));
+        variables.push(("PREVIEW_BAGGAGE", format!("{baggage}={}", env.name).into()));
     }
-    facts
+    variables
 }
 
 /// Joins words with spaces; mostly there is one.

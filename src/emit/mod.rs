@@ -78,7 +78,7 @@ pub struct Preview<'p, 'e> {
     /// Its Flux objects; in a tree, the Namespace before them.
     pub flux: Vec<Draft<'e>>,
     /// The objects that find its artifact, if it has its own.
-    pub root: Vec<Object>,
+    pub root_objects: Vec<Object>,
     /// The values for holes of names.
     names: HoleValues<'p>,
     /// The values for all other holes.
@@ -189,7 +189,7 @@ impl<'p> Emission<'p> {
         };
         for room in &env.rooms {
             add(File::Namespace, Part::Namespace { room, owned });
-            add(File::Namespace, Part::Facts(room));
+            add(File::Namespace, Part::ConfigMap(room));
             if self.parts.has_quota {
                 add(File::Namespace, Part::Quota(room));
             }
@@ -229,8 +229,16 @@ impl<'p> Emission<'p> {
         Order::by(environment.iter().map(|(_, object)| object.key(all))).put(&mut environment);
         // Capacity was reserved for an alias of every service, and thousands of previews wait to be written.
         environment.shrink_to_fit();
-        let root = self.parts.flux.root(env);
-        Preview { name: env.name, rooms: &env.rooms, environment, flux, root, names, values }
+        let root_objects = self.parts.flux.root_objects(env);
+        Preview {
+            name: env.name,
+            rooms: &env.rooms,
+            environment,
+            flux,
+            root_objects,
+            names,
+            values,
+        }
     }
 
     /// The Flux objects of a preview, and before them the Namespaces that they own.

@@ -29,7 +29,7 @@ pub(crate) struct Kustomization {
 pub(crate) struct KustomizationSpec {
     /// Kustomizations that must be ready, at the same revision of the same source.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub depends_on: Vec<Name>,
+    pub depends_on: Vec<LocalReference>,
     /// Where the objects come from.
     pub source_ref: SourceReference,
     /// Their folder in the source.
@@ -154,7 +154,7 @@ pub(crate) struct ReceiverSpec {
     #[serde(rename = "type")]
     pub type_: &'static str,
     /// Secret with the `token` that calls are signed with.
-    pub secret_ref: Name,
+    pub secret_ref: LocalReference,
     /// Objects that a call can trigger.
     pub resources: Vec<ReceiverResource>,
     /// CEL expression that selects the objects of a call.
@@ -181,7 +181,7 @@ pub(crate) struct ReceiverResource {
 
 /// A reference by name in the same namespace.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Name {
+pub(crate) struct LocalReference {
     /// The name.
     pub name: String,
 }
@@ -239,7 +239,7 @@ pub(crate) struct ProviderSpec {
     /// URL of the repository.
     pub address: String,
     /// Secret with the credentials.
-    pub secret_ref: Name,
+    pub secret_ref: LocalReference,
     /// CEL expression that gives the name of a commit status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit_status_expr: Option<String>,
@@ -264,7 +264,7 @@ pub(crate) struct Alert {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AlertSpec {
     /// The Provider that it notifies.
-    pub provider_ref: Name,
+    pub provider_ref: LocalReference,
     /// The lowest severity that counts.
     pub event_severity: &'static str,
     /// Objects whose events count.

@@ -124,7 +124,7 @@ pub(crate) fn request_changes(node: &mut Node) -> impl Iterator<Item = &mut Node
 }
 
 /// All changes of response headers in a rule or a backend itself, in either API.
-pub(crate) fn answer_changes(node: &mut Node) -> impl Iterator<Item = &mut Node> {
+pub(crate) fn response_changes(node: &mut Node) -> impl Iterator<Item = &mut Node> {
     header_changes(node, "responseHeaderModifier", "response")
 }
 

@@ -91,7 +91,11 @@ pub(crate) fn forget(object: &mut Node) {
 
 /// Moves the earlier names of a copy to its own namespace, and drops those that another object has now. Otherwise
 /// kustomize would find the copy where the original, or that object, is meant.
-pub(crate) fn move_past(copy: &mut Node, namespace: &str, is_taken: impl Fn(&str) -> bool) {
+pub(crate) fn move_earlier_names(
+    copy: &mut Node,
+    namespace: &str,
+    is_taken: impl Fn(&str) -> bool,
+) {
     let of = |key| noted(copy, key).map(SmolStr::from).collect::<Vec<_>>();
     let (names, kinds) = (of(PREVIOUS_NAMES), of(PREVIOUS_KINDS));
     if names.is_empty() {

@@ -5,14 +5,14 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// Every pod has one of its own.
-    Own,
+    PerPod,
     /// Every pod has a claim of its own, made of a template.
     Template,
     /// It refers to objects, which are copied.
     Follows,
     /// A claim: refused, or replaced by an emptyDir.
     Claim,
-    /// A driver makes it: each pod's own where the driver is one of [`OWN_DRIVERS`], else like one that is shared.
+    /// A driver makes it: each pod's own where the driver is one of [`PER_POD_DRIVERS`], else like one that is shared.
     Driver,
     /// The same storage as the original. Named in a warning if the copy may write to it.
     Shared,
@@ -29,17 +29,17 @@ pub(crate) static VOLUMES: &[(&str, Fate)] = &[
     ("cinder", Fate::Disk),
     ("configMap", Fate::Follows),
     ("csi", Fate::Driver),
-    ("downwardAPI", Fate::Own),
-    ("emptyDir", Fate::Own),
+    ("downwardAPI", Fate::PerPod),
+    ("emptyDir", Fate::PerPod),
     ("ephemeral", Fate::Template),
     ("fc", Fate::Shared),
     ("flexVolume", Fate::Shared),
     ("flocker", Fate::Shared),
     ("gcePersistentDisk", Fate::Disk),
-    ("gitRepo", Fate::Own),
+    ("gitRepo", Fate::PerPod),
     ("glusterfs", Fate::Shared),
     ("hostPath", Fate::Shared),
-    ("image", Fate::Own),
+    ("image", Fate::PerPod),
     ("iscsi", Fate::Shared),
     ("nfs", Fate::Shared),
     ("persistentVolumeClaim", Fate::Claim),
@@ -55,7 +55,7 @@ pub(crate) static VOLUMES: &[(&str, Fate)] = &[
 ];
 
 /// Drivers that make a volume for each pod alone, of nothing that others could write.
-pub(crate) const OWN_DRIVERS: [&str; 9] = [
+pub(crate) const PER_POD_DRIVERS: [&str; 9] = [
     "container-image.csi.k8s.io",
     "csi.cert-manager.io",
     "csi.sharedresource.openshift.io",

@@ -131,7 +131,7 @@ impl<'a> Catalog<'a> {
         self.is_without_istio = match self.mesh {
             Mesh::Sidecars => {
                 self.baseline_namespaces().count() == self.home.namespaces.len()
-                    && !mesh::says_istio(self)
+                    && !mesh::shows_istio(self)
             }
             Mesh::Ambient => false,
             Mesh::Other | Mesh::Absent => true,

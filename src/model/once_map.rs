@@ -13,7 +13,7 @@ pub(crate) struct OnceMap<T>(OnceLock<Box<Entry<T>>>);
 
 #[derive(Debug)]
 struct Entry<T> {
-    words: Box<[SmolStr]>,
+    key: Box<[SmolStr]>,
     value: T,
     below: [OnceMap<T>; BRANCHES],
 }
@@ -28,20 +28,20 @@ impl<T> Default for OnceMap<T> {
 
 impl<T> OnceMap<T> {
     /// The value for a key, made by `make` if there is none yet.
-    pub(crate) fn get(&self, words: &[&str], make: impl Fn() -> T) -> &T {
+    pub(crate) fn get(&self, key: &[&str], make: impl Fn() -> T) -> &T {
         static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
         let (mut place, mut hash) = (self, None);
         loop {
-            let variant = place.0.get_or_init(|| {
-                let words = words.iter().copied().map(SmolStr::from).collect();
-                Box::new(Entry { words, value: make(), below: Default::default() })
+            let entry = place.0.get_or_init(|| {
+                let key = key.iter().copied().map(SmolStr::from).collect();
+                Box::new(Entry { key, value: make(), below: Default::default() })
             });
-            if variant.words.iter().eq(words) {
-                return &variant.value;
+            if entry.key.iter().eq(key) {
+                return &entry.value;
             }
             // The first entry is mostly the right one.
-            let rest = hash.unwrap_or_else(|| HASHER.hash_one(words));
-            place = &variant.below[rest as usize % BRANCHES];
+            let rest = hash.unwrap_or_else(|| HASHER.hash_one(key));
+            place = &entry.below[rest as usize % BRANCHES];
             hash = Some(rest / BRANCHES as u64);
         }
     }

@@ -20,7 +20,7 @@ const CONTROLLER: &str = "istio.io/mesh-controller";
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Waypoint<'a> {
     /// A label of the Service or its Namespace names one.
-    Named(Named<'a>),
+    Named(WaypointName<'a>),
     /// This label says that there is none.
     OptedOut(&'a Node),
     /// Neither the Service nor its Namespace names one.
@@ -31,14 +31,14 @@ pub(crate) enum Waypoint<'a> {
 
 /// A waypoint that a label names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Named<'a> {
+pub(crate) struct WaypointName<'a> {
     /// Its namespace.
     pub(crate) namespace: &'a str,
     /// Its name.
     pub(crate) name: &'a str,
 }
 
-impl fmt::Display for Named<'_> {
+impl fmt::Display for WaypointName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Gateway {}/{}", self.namespace, self.name)
     }
@@ -75,13 +75,13 @@ impl<'a> Waypoint<'a> {
             "" | "none" => Self::OptedOut(label),
             name => {
                 let namespace = object.label(OF_NAMESPACE).unwrap_or(home);
-                Self::Named(Named { namespace, name })
+                Self::Named(WaypointName { namespace, name })
             }
         })
     }
 }
 
-impl<'a> Named<'a> {
+impl<'a> WaypointName<'a> {
     /// Its Gateway, if the input has it.
     pub(crate) fn gateway(self, catalog: &Catalog<'a>) -> Option<&'a Object> {
         catalog.find(&id("Gateway", self.namespace, self.name))

@@ -17,8 +17,8 @@ use crate::kube::{Id, Object, RouteApi};
 use crate::model::Catalog;
 use crate::plan::routing::entries::EntryClone;
 use crate::plan::routing::gateway_api::PreviewRoutes;
-use crate::plan::routing::istio::{HostRules, Source};
-use crate::plan::routing::{Attached, Local, MeshRoutes};
+use crate::plan::routing::istio::{HostRules, RuleSource};
+use crate::plan::routing::{Attached, CopyRoute, MeshRoutes};
 use crate::plan::{Environment, Plan};
 
 /// A route that several previews have, except for their names.
@@ -27,7 +27,7 @@ pub(super) enum PreviewRoute<'p> {
     /// Routes for a service and port in the mesh.
     Mesh(&'p PreviewRoutes<'p>),
     /// A route attached to copies.
-    Local(&'p Local<'p>),
+    OfCopies(&'p CopyRoute<'p>),
     /// An entry clone: a way in from outside.
     Entry(&'p EntryClone<'p>),
 }
@@ -41,7 +41,7 @@ impl<'p> PreviewRoute<'p> {
             // In Istio one object has the rules of all previews.
             MeshRoutes::Istio(_) => None,
         });
-        let local = routing.local.iter().map(Self::Local);
+        let local = routing.copy_routes.iter().map(Self::OfCopies);
         mesh.chain(local).chain(routing.entries.clones.iter().map(Self::Entry)).collect()
     }
 
@@ -49,7 +49,7 @@ impl<'p> PreviewRoute<'p> {
     pub(super) fn environments(self) -> &'p [usize] {
         match self {
             Self::Mesh(routes) => &routes.environments,
-            Self::Local(local) => &local.environments,
+            Self::OfCopies(local) => &local.environments,
             Self::Entry(clone) => &clone.environments,
         }
     }
@@ -58,7 +58,7 @@ impl<'p> PreviewRoute<'p> {
     pub(super) fn objects(self, plan: &Plan<'_>, env: &Environment<'_>) -> Vec<Object> {
         match self {
             Self::Mesh(routes) => gateway_api::mesh_routes(plan, env, routes),
-            Self::Local(local) => vec![match &local.attached {
+            Self::OfCopies(local) => vec![match &local.attached {
                 Attached::GatewayApi(attached) => gateway_api::attach(plan, env, local, attached),
                 Attached::Istio(attached) => istio::attach(plan, env, local, attached),
             }],
@@ -80,10 +80,10 @@ pub(super) fn of_all<'p, D: From<Object> + Send>(
     let made: Vec<D> = all.par_iter().map(|rules| form(rules)).collect();
     for (rules, object) in all.into_iter().zip(made) {
         match rules.source {
-            Source::Existing(original) => {
+            RuleSource::Existing(original) => {
                 changed.insert(original.id.clone(), object);
             }
-            Source::Nothing | Source::Wildcard(_) => shared.push(object),
+            RuleSource::Nothing | RuleSource::Wildcard(_) => shared.push(object),
         }
     }
     let left = plan.routing.left_to_others.iter();
@@ -117,7 +117,7 @@ impl<'a> Moved<'a> {
     }
 
     /// A route that is attached to copies.
-    fn inside(plan: &'a Plan<'a>, env: &'a Environment<'a>, local: &'a Local<'a>) -> Self {
+    fn inside(plan: &'a Plan<'a>, env: &'a Environment<'a>, local: &'a CopyRoute<'a>) -> Self {
         let to = &env.room(local.home).namespace;
         Self { to, ..Self::beside(plan, env, local.route.object) }
     }

@@ -31,7 +31,7 @@ pub(super) fn virtual_service(parts: &Parts<'_>, rules: &HostRules<'_>) -> Optio
         let template = alike[derived].get_or_insert_with(|| {
             Template::cut(&text_of(plan, parts.marked(index), rules, derived))
         });
-        match template.as_ref().filter(|_| parts.fills(env)) {
+        match template.as_ref().filter(|_| parts.can_fill(env)) {
             Some(template) => template.fill(values, 0, &mut text),
             None => text.push_str(&text_of(plan, env, rules, derived)),
         }

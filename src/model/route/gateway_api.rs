@@ -5,8 +5,8 @@
 //! route for one backend that it cannot convert.
 
 use super::admission::{is_raw, refusal};
-use super::gateways::{Binding, Listener, is_secure, port_number};
-use super::istio::Seen;
+use super::gateways::{GatewayRef, Listener, is_secure, port_number};
+use super::istio::Visibility;
 use super::{Destination, Reader, Redirect};
 use crate::kube::{Object, gateway, istio};
 use crate::model::{Catalog, Home, ServiceName};
@@ -63,7 +63,7 @@ impl Reader for GatewayApi {
         rules.flat_map(|rule| modifiers(rule, "requestHeaderModifier")).collect()
     }
 
-    fn answer_changes<'a>(&self, rule: &'a Node) -> Vec<&'a Node> {
+    fn response_changes<'a>(&self, rule: &'a Node) -> Vec<&'a Node> {
         modifiers(rule, "responseHeaderModifier").collect()
     }
 
@@ -94,12 +94,12 @@ impl Reader for GatewayApi {
         "hostnames"
     }
 
-    fn bindings<'a>(&self, route: &'a Object) -> Vec<Binding<'a>> {
+    fn gateway_refs<'a>(&self, route: &'a Object) -> Vec<GatewayRef<'a>> {
         let gateways = parents(route).iter();
         let gateways = gateways.filter(|one| kind_of_parent(one) == (gateway::GROUP, "Gateway"));
         let bound = gateways.filter_map(|one| {
             let namespace = one.text_at(&["namespace"]).unwrap_or(&route.id.namespace);
-            Some(Binding {
+            Some(GatewayRef {
                 gateway: (namespace, one.text_at(&["name"])?),
                 section: one.text_at(&["sectionName"]),
                 port: port_of(one),
@@ -135,8 +135,8 @@ impl Reader for GatewayApi {
         parents(route).iter().any(|parent| kind_of_parent(parent) == ("", "Service"))
     }
 
-    fn seen<'a>(&self, _: &'a Object) -> Seen<'a> {
-        Seen::Everywhere
+    fn visibility<'a>(&self, _: &'a Object) -> Visibility<'a> {
+        Visibility::Everywhere
     }
 }
 

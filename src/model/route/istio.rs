@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::gateway_api::Ignored;
-use super::gateways::{Binding, Listener, Name, is_secure, port_number};
+use super::gateways::{GatewayName, GatewayRef, Listener, is_secure, port_number};
 use super::{Destination, Reader, Redirect};
 use crate::kube::{Object, marks};
 use crate::model::{Catalog, Home, ServiceName};
@@ -69,7 +69,7 @@ impl Reader for Istio {
         nodes.filter_map(|node| node.at(&["headers", "request"])).collect()
     }
 
-    fn answer_changes<'a>(&self, rule: &'a Node) -> Vec<&'a Node> {
+    fn response_changes<'a>(&self, rule: &'a Node) -> Vec<&'a Node> {
         let nodes = routes(rule).iter().chain([rule]);
         nodes.filter_map(|node| node.at(&["headers", "response"])).collect()
     }
@@ -106,10 +106,10 @@ impl Reader for Istio {
         "hosts"
     }
 
-    fn bindings<'a>(&self, route: &'a Object) -> Vec<Binding<'a>> {
+    fn gateway_refs<'a>(&self, route: &'a Object) -> Vec<GatewayRef<'a>> {
         let names = texts(route, "gateways").filter(|name| *name != MESH);
-        let gateways = names.map(|name| resolved(name, route));
-        gateways.map(|gateway| Binding { gateway, section: None, port: None }).collect()
+        let gateways = names.map(|name| gateway_name(name, route));
+        gateways.map(|gateway| GatewayRef { gateway, section: None, port: None }).collect()
     }
 
     fn listeners<'a>(&self, gateway: &'a Object, namespace: &str) -> Vec<Listener<'a>> {
@@ -143,8 +143,8 @@ impl Reader for Istio {
         is_mesh(route)
     }
 
-    fn seen<'a>(&self, route: &'a Object) -> Seen<'a> {
-        Seen::of(route)
+    fn visibility<'a>(&self, route: &'a Object) -> Visibility<'a> {
+        Visibility::of(route)
     }
 }
 
@@ -158,7 +158,7 @@ pub(crate) fn is_host_header(name: &str) -> bool {
 
 /// Resolves the name of a Gateway in a VirtualService: `namespace/name`, `./name`, a name in its own namespace or, in
 /// the old form, `name.namespace` with the rest of a service's host. See `resolveGatewayName` in Istio.
-pub(crate) fn resolved<'a>(name: &'a str, route: &'a Object) -> Name<'a> {
+pub(crate) fn gateway_name<'a>(name: &'a str, route: &'a Object) -> GatewayName<'a> {
     let home = route.id.namespace.as_str();
     match (name.split_once('/'), name.split_once('.')) {
         (Some((".", name)), _) => (home, name),
@@ -251,14 +251,14 @@ pub(crate) fn section<'a>(object: &'a Object, name: &str) -> &'a [Node] {
 
 /// The namespaces whose sidecars see a VirtualService.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Seen<'a> {
+pub(crate) enum Visibility<'a> {
     /// All of them.
     Everywhere,
     /// These.
     In(BTreeSet<&'a str>),
 }
 
-impl<'a> Seen<'a> {
+impl<'a> Visibility<'a> {
     /// Reads `exportTo`. Without it, the mesh's default is taken to be everywhere.
     pub(crate) fn of(object: &'a Object) -> Self {
         let home = object.id.namespace.as_str();
@@ -288,29 +288,29 @@ impl<'a> Seen<'a> {
 
 /// The `exportTo` of a clone that is seen by those who see the original. It is in the same namespace.
 pub(crate) fn export_to(object: &Object) -> Vec<String> {
-    match Seen::of(object) {
-        Seen::Everywhere => vec!["*".to_owned()],
-        Seen::In(_) => texts(object, "exportTo").map(str::to_owned).collect(),
+    match Visibility::of(object) {
+        Visibility::Everywhere => vec!["*".to_owned()],
+        Visibility::In(_) => texts(object, "exportTo").map(str::to_owned).collect(),
     }
 }
 
 /// The precedence of a VirtualService among those for the same host, for sidecars of a namespace; lower comes first:
 /// private to the namespace, exported to it by name, exported to all.
-pub(crate) fn turn(object: &Object, namespace: &str) -> Option<u8> {
-    match Seen::of(object) {
-        Seen::Everywhere => Some(2),
+pub(crate) fn precedence(object: &Object, namespace: &str) -> Option<u8> {
+    match Visibility::of(object) {
+        Visibility::Everywhere => Some(2),
         seen if !seen.includes(namespace) => None,
-        Seen::In(_) => Some(u8::from(object.id.namespace != namespace)),
+        Visibility::In(_) => Some(u8::from(object.id.namespace != namespace)),
     }
 }
 
 /// Whether there are sidecars for which only the age of two VirtualServices decides which one counts.
 pub(crate) fn are_rivals(a: &Object, b: &Object) -> bool {
-    match (Seen::of(a), Seen::of(b)) {
-        (Seen::Everywhere, Seen::Everywhere) => true,
-        (Seen::In(ours), Seen::In(theirs)) => {
-            ours.intersection(&theirs).any(|namespace| turn(a, namespace) == turn(b, namespace))
-        }
+    match (Visibility::of(a), Visibility::of(b)) {
+        (Visibility::Everywhere, Visibility::Everywhere) => true,
+        (Visibility::In(ours), Visibility::In(theirs)) => ours
+            .intersection(&theirs)
+            .any(|namespace| precedence(a, namespace) == precedence(b, namespace)),
         _ => false,
     }
 }
@@ -411,13 +411,13 @@ mod tests {
         let private = object("shop", json!({"exportTo": ["."]}));
         let by_name = object("shop", json!({"exportTo": ["shop", "web"]}));
         let exported = object("web", json!({"exportTo": ["shop"]}));
-        assert_eq!(turn(&private, "shop"), Some(0));
-        assert_eq!(turn(&by_name, "shop"), Some(0));
-        assert_eq!(turn(&exported, "shop"), Some(1));
-        assert_eq!(turn(&all, "shop"), Some(2));
-        assert_eq!(turn(&private, "web"), None);
+        assert_eq!(precedence(&private, "shop"), Some(0));
+        assert_eq!(precedence(&by_name, "shop"), Some(0));
+        assert_eq!(precedence(&exported, "shop"), Some(1));
+        assert_eq!(precedence(&all, "shop"), Some(2));
+        assert_eq!(precedence(&private, "web"), None);
         assert!(are_rivals(&all, &all) && are_rivals(&private, &by_name));
         assert!(!are_rivals(&all, &private) && !are_rivals(&by_name, &exported));
-        assert_eq!(turn(&object("shop", json!({"exportTo": ["~"]})), "shop"), None);
+        assert_eq!(precedence(&object("shop", json!({"exportTo": ["~"]})), "shop"), None);
     }
 }

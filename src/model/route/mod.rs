@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use self::gateway_api::Ignored;
-use self::gateways::{Binding, Listener};
-use self::istio::Seen;
+use self::gateways::{GatewayRef, Listener};
+use self::istio::Visibility;
 use crate::kube::{Object, RouteApi};
 use crate::model::{Catalog, Home, ServiceName};
 use crate::yaml::Node;
@@ -59,8 +59,8 @@ impl<'a> Route<'a> {
     }
 
     /// The Gateways that it binds to.
-    pub(crate) fn bindings(&self) -> Vec<Binding<'a>> {
-        reader(self.api).bindings(self.object)
+    pub(crate) fn gateway_refs(&self) -> Vec<GatewayRef<'a>> {
+        reader(self.api).gateway_refs(self.object)
     }
 }
 
@@ -118,7 +118,7 @@ pub(crate) trait Reader: Sync {
     fn request_changes<'a>(&self, route: &'a Object) -> Vec<&'a Node>;
 
     /// All changes of response headers that a rule and its backends make.
-    fn answer_changes<'a>(&self, rule: &'a Node) -> Vec<&'a Node>;
+    fn response_changes<'a>(&self, rule: &'a Node) -> Vec<&'a Node>;
 
     /// The redirects of a rule.
     fn redirects<'a>(&self, rule: &'a Node) -> Vec<Redirect<'a>>;
@@ -136,7 +136,7 @@ pub(crate) trait Reader: Sync {
     fn host_field(&self) -> &'static str;
 
     /// The Gateways that a route binds to.
-    fn bindings<'a>(&self, route: &'a Object) -> Vec<Binding<'a>>;
+    fn gateway_refs<'a>(&self, route: &'a Object) -> Vec<GatewayRef<'a>>;
 
     /// The HTTP listeners of a Gateway of this API for routes of a namespace.
     fn listeners<'a>(&self, gateway: &'a Object, namespace: &str) -> Vec<Listener<'a>>;
@@ -160,7 +160,7 @@ pub(crate) trait Reader: Sync {
     fn is_for_mesh(&self, route: &Object) -> bool;
 
     /// The namespaces whose proxies see a route.
-    fn seen<'a>(&self, route: &'a Object) -> Seen<'a>;
+    fn visibility<'a>(&self, route: &'a Object) -> Visibility<'a>;
 }
 
 /// The reader of an API.
@@ -183,8 +183,8 @@ pub(crate) struct Redirect<'a> {
 }
 
 /// The response headers that a rule or one of its backends sets, by name.
-pub(crate) fn answer_headers(api: RouteApi, rule: &Node) -> Vec<(&str, &Node)> {
-    let changes = reader(api).answer_changes(rule).into_iter();
+pub(crate) fn response_headers(api: RouteApi, rule: &Node) -> Vec<(&str, &Node)> {
+    let changes = reader(api).response_changes(rule).into_iter();
     let lists =
         changes.flat_map(|change| ["set", "add"].into_iter().filter_map(|it| change.get(it)));
     let headers = lists.flat_map(|list| {

@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use super::entries::{Planned, Way, fill};
+use super::entries::{Planned, WayIn, fill};
 use super::planner::planner;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::meta::is_substituted;
 use crate::kube::{Object, RouteApi, gateway};
 use crate::model::Catalog;
 use crate::model::route::gateway_api::Ignored;
-use crate::model::route::gateways::{Gateways, Hit, Listener, Name, listeners};
+use crate::model::route::gateways::{GatewayName, Gateways, Hit, Listener, listeners};
 use crate::model::route::{Route, reader};
 use crate::spec::Config;
 use crate::validate::is_label_text;
@@ -168,8 +168,8 @@ fn too_long(config: &Config, pattern: &str) -> Option<Diagnostic> {
 }
 
 /// The hosts of previews at each Gateway, with `{preview}` in them.
-fn patterns<'a>(all: &[Planned<'a>]) -> BTreeMap<Name<'a>, BTreeSet<String>> {
-    let mut by_gateway: BTreeMap<Name<'_>, BTreeSet<String>> = BTreeMap::new();
+fn patterns<'a>(all: &[Planned<'a>]) -> BTreeMap<GatewayName<'a>, BTreeSet<String>> {
+    let mut by_gateway: BTreeMap<GatewayName<'_>, BTreeSet<String>> = BTreeMap::new();
     for Planned { entry, ways } in all {
         let gateway = (entry.gateway.namespace.as_str(), entry.gateway.name.as_str());
         let hosts = ways.iter().flat_map(|way| &way.hosts);
@@ -260,8 +260,8 @@ fn that_continue(mut texts: Vec<(String, usize)>) -> HashSet<usize> {
 /// The exact hosts of routes of the input, other sets' too, at each Gateway.
 fn hosts_of_input<'a>(
     catalog: &'a Catalog<'a>,
-) -> BTreeMap<Name<'a>, BTreeMap<String, &'a Object>> {
-    let mut by_gateway: BTreeMap<Name<'_>, BTreeMap<String, &Object>> = BTreeMap::new();
+) -> BTreeMap<GatewayName<'a>, BTreeMap<String, &'a Object>> {
+    let mut by_gateway: BTreeMap<GatewayName<'_>, BTreeMap<String, &Object>> = BTreeMap::new();
     for object in catalog.objects().chain(catalog.others()) {
         for (gateway, hosts) in hosts_of(catalog, object) {
             let exact = hosts.into_iter().filter(|host| !host.contains('*'));
@@ -280,7 +280,10 @@ fn items<'a>(node: &'a Node, keys: &[&str]) -> &'a [Node] {
 }
 
 /// The hosts of a route at each Gateway that it is bound to.
-fn hosts_of<'a>(catalog: &'a Catalog<'a>, object: &'a Object) -> Vec<(Name<'a>, Vec<&'a str>)> {
+fn hosts_of<'a>(
+    catalog: &'a Catalog<'a>,
+    object: &'a Object,
+) -> Vec<(GatewayName<'a>, Vec<&'a str>)> {
     match RouteApi::of(object) {
         Some(api) => planner(api).hosts_at_gateways(catalog, object),
         None if object.is(gateway::GROUP, "TLSRoute") => of_parents(catalog, object),
@@ -292,7 +295,7 @@ fn hosts_of<'a>(catalog: &'a Catalog<'a>, object: &'a Object) -> Vec<(Name<'a>, 
 pub(super) fn of_parents<'a>(
     catalog: &'a Catalog<'a>,
     object: &'a Object,
-) -> Vec<(Name<'a>, Vec<&'a str>)> {
+) -> Vec<(GatewayName<'a>, Vec<&'a str>)> {
     let home = object.id.namespace.as_str();
     let named: Vec<&str> =
         items(&object.node, &["spec", "hostnames"]).iter().filter_map(Node::text).collect();
@@ -313,7 +316,7 @@ fn gateway_of<'a>(
     parent: &'a Node,
     home: &'a str,
     named: bool,
-) -> Option<(Name<'a>, Vec<&'a str>)> {
+) -> Option<(GatewayName<'a>, Vec<&'a str>)> {
     let namespace = parent.text_at(&["namespace"]).unwrap_or(home);
     let name = parent.text_at(&["name"])?;
     let kind = parent.text_at(&["kind"]).unwrap_or("Gateway");
@@ -346,7 +349,7 @@ fn gateway_of<'a>(
 fn check_originals(config: &Config, all: &[Planned<'_>], report: &mut Report) {
     let mut seen = BTreeSet::new();
     for (number, Planned { entry, ways }) in all.iter().enumerate() {
-        let mut originals: BTreeMap<String, BTreeMap<&str, Vec<&Way<'_>>>> = BTreeMap::new();
+        let mut originals: BTreeMap<String, BTreeMap<&str, Vec<&WayIn<'_>>>> = BTreeMap::new();
         for way in ways {
             for (host, pattern) in &way.hosts {
                 let of_preview = originals.entry(pattern.of("preview")).or_default();
@@ -371,10 +374,10 @@ fn check_originals(config: &Config, all: &[Planned<'_>], report: &mut Report) {
 fn collapsed(
     config: &Config,
     number: usize,
-    hosts: &BTreeMap<&str, Vec<&Way<'_>>>,
+    hosts: &BTreeMap<&str, Vec<&WayIn<'_>>>,
 ) -> Option<Diagnostic> {
     let (first, first_ways) = hosts.first_key_value()?;
-    let has = |ways: &[&Way<'_>], way: &Way<'_>| ways.iter().any(|one| std::ptr::eq(*one, way));
+    let has = |ways: &[&WayIn<'_>], way: &WayIn<'_>| ways.iter().any(|one| std::ptr::eq(*one, way));
     let (host, ways) = hosts.iter().find(|(_, ways)| {
         ways.len() != first_ways.len() || !ways.iter().all(|way| has(first_ways, way))
     })?;

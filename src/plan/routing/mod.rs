@@ -2,13 +2,12 @@
 //!
 //! In go the baseline's routes and what each preview affects. Out comes a [`Routing`], which lists for every object
 //! to write its rules, and where each of their backends leads. This file decides which API a service uses, and which
-//! routes contradict each other. `ports` says which ports can be routed, [`bound`] which VirtualService a host uses,
+//! routes contradict each other. `ports` says which ports can be routed, `virtual_services` which VirtualService a host uses,
 //! `unfollowed` which routes are not followed. The rules are derived in [`gateway_api`] and [`istio`], their backends
 //! decided in [`swap`], and the ways in from outside in [`entries`].
 //!
 //! Always true: a service is routed by one API only, and a rule with a copy as a backend has only copies.
 
-pub(crate) mod bound;
 pub(crate) mod entries;
 pub(crate) mod gateway_api;
 mod hosts;
@@ -19,6 +18,7 @@ mod ports;
 mod precedence;
 pub(crate) mod swap;
 mod unfollowed;
+mod virtual_services;
 mod waypoints;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -43,7 +43,7 @@ pub struct Routing<'a> {
     /// The routes that lead calls inside the mesh to copies, sorted by service.
     pub mesh: Vec<MeshRoutes<'a>>,
     /// Routes attached to copies.
-    pub local: Vec<Local<'a>>,
+    pub copy_routes: Vec<CopyRoute<'a>>,
     /// Ways in from outside.
     pub entries: entries::Entries<'a>,
     /// VirtualServices of an earlier run that only other sets still need.
@@ -88,12 +88,12 @@ impl<'a> Routing<'a> {
     /// Every rule that is derived from one of the user's.
     pub(crate) fn derived(&self) -> impl Iterator<Item = &Swapped<'a>> {
         let mesh = self.mesh.iter().flat_map(MeshRoutes::derived);
-        let local = self.local.iter().flat_map(Local::rules);
+        let local = self.copy_routes.iter().flat_map(CopyRoute::rules);
         mesh.chain(local).chain(self.entries.clones.iter().flat_map(|clone| &clone.rules))
     }
 
     /// The finding that more rules or pairs are needed than the limits allow, if so.
-    fn over(&self, limits: &OutputLimits) -> Option<Diagnostic> {
+    fn limit_finding(&self, limits: &OutputLimits) -> Option<Diagnostic> {
         let (message, help) = if self.rules > limits.rules {
             (
                 format!(
@@ -119,7 +119,7 @@ impl<'a> Routing<'a> {
 
 /// A route of affected services, attached to their copies in each of some previews.
 #[derive(Debug)]
-pub struct Local<'a> {
+pub struct CopyRoute<'a> {
     /// The previews, by the index of their environment. Of the services that the route answers for or
     /// chooses they affect the same.
     pub environments: Vec<usize>,
@@ -142,7 +142,7 @@ pub enum Attached<'a> {
     Istio(istio::Attached<'a>),
 }
 
-impl<'a> Local<'a> {
+impl<'a> CopyRoute<'a> {
     fn rules(&self) -> Vec<&Swapped<'a>> {
         match &self.attached {
             Attached::GatewayApi(attached) => attached.rules.iter().collect(),
@@ -196,11 +196,11 @@ pub(super) fn plan<'a>(
             continue;
         }
         index.check_controllers(service, report);
-        if let Some(routes) = index.speaking(service, report) {
+        if let Some(routes) = index.routes_of_one_api(service, report) {
             let mut to = Planning { index: &index, routing: &mut routing, report };
             routes.plan(&mut to, service, &involved);
         }
-        if let Some(finding) = routing.over(limits) {
+        if let Some(finding) = routing.limit_finding(limits) {
             report.push(finding.at(service.object.place(), "limit reached with this service"));
             return routing;
         }
@@ -208,7 +208,7 @@ pub(super) fn plan<'a>(
     index.report_unread(&unread, report);
     routing.left_to_others = istio::left_to_others(config, catalog, &routing);
     index.check_rollouts(&routing, report);
-    index.plan_local(&mut routing, report);
+    index.plan_copy_routes(&mut routing, report);
     index.plan_entries(&mut routing, report);
     index.check_unreached(&routing, report);
     routing
@@ -220,7 +220,7 @@ impl<'a> RouteIndex<'a, '_> {
         let left = self.limits.rules.saturating_sub(routing.rules);
         routing.entries = entries::plan(self.config, self.catalog, self.environments, left, report);
         routing.rules = routing.rules.saturating_add(routing.entries.size);
-        if let Some(finding) = routing.over(self.limits) {
+        if let Some(finding) = routing.limit_finding(self.limits) {
             let path = "spec.routing.entries";
             let place = self.config.place(path);
             report.push(finding.at(place, "limit reached with these").field(path));
@@ -256,7 +256,7 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// The routes of a service, all of one API; `None` if they contradict each other.
-    fn speaking(
+    fn routes_of_one_api(
         &self,
         service: &Service<'a>,
         report: &mut Report,
@@ -337,7 +337,7 @@ impl<'a> RouteIndex<'a, '_> {
     /// Plans the routes that are attached to copies: those of the affected services themselves.
     ///
     /// In ambient mode the copies have no waypoint that would read them.
-    fn plan_local(&self, routing: &mut Routing<'a>, report: &mut Report) {
+    fn plan_copy_routes(&self, routing: &mut Routing<'a>, report: &mut Report) {
         if self.catalog.mesh == Mesh::Ambient {
             report.extend(self.not_attached());
             return;
@@ -355,27 +355,27 @@ impl<'a> RouteIndex<'a, '_> {
         for ((_, home), (route, services)) in attached {
             let planner = planner(route.api);
             report.extend(planner.not_attached(route.object));
-            let name = self.local_name(route.object, home);
+            let name = self.copy_route_name(route.object, home);
             let involved = services.iter().flat_map(|service| &self.affecting[service]).copied();
             let involved: BTreeSet<usize> = involved.collect();
             let mut named = route.chosen(self.catalog.home);
             named.extend(&services);
-            for (affected, environments) in alike(self.environments, involved, &named) {
+            for (affected, environments) in group_by_affected(self.environments, involved, &named) {
                 // Calls from inside the preview reach copies of `unrouted` services too.
                 let is_copied = |name: ServiceName<'_>| affected.binary_search(&name).is_ok();
                 let services: BTreeSet<ServiceName<'_>> =
                     affected.iter().copied().filter(|name| services.contains(name)).collect();
                 let attached = planner.attach(self, route, &services, &is_copied);
                 let name = name.clone();
-                let local = |attached| Local { environments, route, home, name, attached };
-                routing.local.extend(attached.map(local));
+                let local = |attached| CopyRoute { environments, route, home, name, attached };
+                routing.copy_routes.extend(attached.map(local));
             }
         }
     }
 
     /// The name of a route that is attached to copies of a namespace of the baseline: its own. One of another namespace
     /// has that behind it where a namesake may be attached beside it.
-    fn local_name(&self, route: &Object, home: &str) -> String {
+    fn copy_route_name(&self, route: &Object, home: &str) -> String {
         let (name, namespace) = (&route.id.name, &route.id.namespace);
         let mut all = self.catalog.of_kind(&route.id.group, &route.id.kind);
         let foreign = namespace != home;
@@ -399,7 +399,7 @@ fn conflict(message: String, help: String, route: &Object) -> Diagnostic {
 
 /// Groups previews by which of some services they affect, because decisions about these services are the same for
 /// each group.
-fn alike<'a>(
+fn group_by_affected<'a>(
     environments: &[Environment<'a>],
     involved: impl IntoIterator<Item = usize>,
     services: &BTreeSet<ServiceName<'a>>,

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeSet;
 
-use super::entries::{Held, Rule, Sought};
+use super::entries::{Applicable, CloneRule, HostContext};
 use super::swap::Backend;
 use super::{Attached, RouteIndex, Routing, gateway_api, istio};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::kube::{Object, RouteApi};
 use crate::model::route::Route;
-use crate::model::route::gateways::Name;
+use crate::model::route::gateways::GatewayName;
 use crate::model::{Catalog, Service, ServiceName};
 use crate::spec::RoutingKey;
 use crate::yaml::Node;
@@ -62,11 +62,19 @@ pub(super) trait Planner: Sync {
     fn can_set_key(&self, route: &Object) -> bool;
 
     /// The rules of an entry route that hold for a host, which have to agree at all listeners.
-    fn held<'a>(&self, route: &'a Object, sought: &Sought<'_>)
-    -> Result<Held<'a>, Box<Diagnostic>>;
+    fn applicable<'a>(
+        &self,
+        route: &'a Object,
+        context: &HostContext<'_>,
+    ) -> Result<Applicable<'a>, Box<Diagnostic>>;
 
     /// The lists of a rule that have no room for what a clone adds to them.
-    fn full_for_clone(&self, route: &Object, rule: &Rule<'_>, key: &RoutingKey) -> Vec<Diagnostic>;
+    fn full_for_clone(
+        &self,
+        route: &Object,
+        rule: &CloneRule<'_>,
+        key: &RoutingKey,
+    ) -> Vec<Diagnostic>;
 
     /// The lists of a route that have no room for what `stripKey` adds to them.
     fn full_for_strip(&self, route: &Object, key: &RoutingKey) -> Vec<Diagnostic>;
@@ -76,7 +84,7 @@ pub(super) trait Planner: Sync {
         &self,
         catalog: &'a Catalog<'a>,
         route: &'a Object,
-    ) -> Vec<(Name<'a>, Vec<&'a str>)>;
+    ) -> Vec<(GatewayName<'a>, Vec<&'a str>)>;
 }
 
 /// The routes of one API that are about services of the baseline.
@@ -109,7 +117,7 @@ pub(super) struct Planning<'p, 'a, 'e> {
 
 impl Planning<'_, '_, '_> {
     /// Whether there is more to derive than the limits allow.
-    pub(super) fn is_over(&self) -> bool {
-        self.routing.over(self.index.limits).is_some()
+    pub(super) fn is_over_limit(&self) -> bool {
+        self.routing.limit_finding(self.index.limits).is_some()
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use crate::yaml::Node;
 
 /// Precedence, the greater first: kind and length of the path, method, headers, query parameters.
-pub(super) type Rank = (u8, usize, bool, usize, usize);
+pub(super) type Precedence = (u8, usize, bool, usize, usize);
 
 /// What decides which requests a match is for, read once: matches are compared in pairs.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ fn path(node: Option<&Node>) -> (u8, Cow<'_, str>) {
 }
 
 /// The precedence of a match of an HTTPRoute or GRPCRoute.
-pub(super) fn rank(node: Option<&Node>, grpc: bool) -> Rank {
+pub(super) fn precedence(node: Option<&Node>, grpc: bool) -> Precedence {
     let (kind, value) = path(node);
     let count = |key| node.and_then(|node| node.get(key)).map_or(0, |list| list.items().len());
     let method = node.and_then(|node| node.get("method"));
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn path_goes_before_headers_and_length_before_method() {
-        let rank = |value| rank(Some(&node(value)), false);
+        let rank = |value| precedence(Some(&node(value)), false);
         let api = rank(json!({"path": {"type": "PathPrefix", "value": "/api"}}));
         let header = rank(json!({"headers": [{"name": "a", "value": "b"}]}));
         let exact = rank(json!({"path": {"type": "Exact", "value": "/a"}}));
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn methods_of_grpc_rank_as_the_paths_that_istio_makes_of_them() {
-        let rank = |method| rank(Some(&node(json!({"method": method}))), true);
+        let rank = |method| precedence(Some(&node(json!({"method": method}))), true);
         let regex = |service: &str| json!({"type": "RegularExpression", "service": service});
         let both = rank(json!({"service": "a.B", "method": "Get"}));
         let service = rank(json!({"service": "a.B"}));

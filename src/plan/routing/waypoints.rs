@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::RouteIndex;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
-use crate::model::waypoint::{Named, USE_WAYPOINT, Waypoint, of_namespace};
+use crate::model::waypoint::{USE_WAYPOINT, Waypoint, WaypointName, of_namespace};
 use crate::model::{Mesh, Service};
 
 /// So many services are named; of a thousand the rest is counted.
@@ -20,11 +20,11 @@ enum Cause<'a> {
     /// A label says that there is none.
     OptedOut,
     /// The waypoint does not take it.
-    Refused(Named<'a>),
+    Refused(WaypointName<'a>),
     /// The Namespace, which may name one, is not in the input.
     Unknown,
     /// The waypoint is not in the input.
-    Elsewhere(Named<'a>),
+    Elsewhere(WaypointName<'a>),
 }
 
 /// Services of each namespace and cause, in their order, each with the place that shows it.

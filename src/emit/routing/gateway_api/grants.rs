@@ -48,7 +48,7 @@ impl<'p> PreviewRoute<'p> {
         };
         match self {
             Self::Mesh(routes) => of_copies(routes.needing_grant(), routes.service.id().namespace),
-            Self::Local(local) => match &local.attached {
+            Self::OfCopies(local) => match &local.attached {
                 Attached::GatewayApi(attached) => {
                     let of = attached.needing_grant.iter();
                     of.map(|of| Grant::OfBaseline { of, from: local.home }).collect()

@@ -12,7 +12,7 @@ use crate::kube::gateway::{API_VERSION, ParentRef, Route, RouteSpec};
 use crate::kube::{Object, ObjectMeta};
 use crate::model::ServiceName;
 use crate::model::route::gateway_api::{backends, filters, is_hostname, kind_of_backend};
-use crate::plan::routing::Local;
+use crate::plan::routing::CopyRoute;
 use crate::plan::routing::gateway_api::{Attached, PreviewRoutes, Rule};
 use crate::plan::routing::swap::{Backend, Swapped, Weight};
 use crate::plan::{Environment, Plan};
@@ -47,7 +47,7 @@ fn escaped(token: &str) -> String {
 pub(super) fn attach(
     plan: &Plan<'_>,
     env: &Environment<'_>,
-    local: &Local<'_>,
+    local: &CopyRoute<'_>,
     attached: &Attached<'_>,
 ) -> Object {
     let original = local.route.object;

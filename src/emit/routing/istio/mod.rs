@@ -12,8 +12,8 @@ use crate::emit::meta;
 use crate::kube::istio::{API_VERSION, VirtualService, VirtualServiceSpec};
 use crate::kube::{Object, marks};
 use crate::model::Home;
-use crate::plan::routing::Local;
-use crate::plan::routing::istio::{Attached, HostRules, InMesh, Source};
+use crate::plan::routing::CopyRoute;
+use crate::plan::routing::istio::{Attached, HostRules, InMesh, RuleSource};
 use crate::plan::routing::swap::{Backend, Swapped, Weight};
 use crate::plan::{Environment, Plan};
 use crate::spec::RoutingKey;
@@ -22,7 +22,7 @@ use crate::yaml::{Data, Node};
 const KIND: &str = "VirtualService";
 
 /// The VirtualService with some rules.
-pub(crate) fn whole(plan: &Plan<'_>, rules: &HostRules<'_>) -> Object {
+pub(crate) fn virtual_service(plan: &Plan<'_>, rules: &HostRules<'_>) -> Object {
     let previews = rules.previews.iter();
     let derived = previews.flat_map(|&(environment, derived)| {
         of_preview(plan, &plan.environments[environment], rules, derived)
@@ -33,9 +33,9 @@ pub(crate) fn whole(plan: &Plan<'_>, rules: &HostRules<'_>) -> Object {
 /// The same with `previews` in place of the rules of previews.
 pub(crate) fn with_rules(plan: &Plan<'_>, rules: &HostRules<'_>, previews: Vec<Node>) -> Object {
     let mut made = match rules.source {
-        Source::Existing(original) => extend(plan, rules, original, previews),
-        Source::Wildcard(original) => carry_over(plan, rules, original, previews),
-        Source::Nothing => make(plan, rules, previews),
+        RuleSource::Existing(original) => extend(plan, rules, original, previews),
+        RuleSource::Wildcard(original) => carry_over(plan, rules, original, previews),
+        RuleSource::Nothing => make(plan, rules, previews),
     };
     if let Some(earlier) = rules.earlier {
         marks::keep_additions(&mut made.node, &earlier.node);
@@ -61,18 +61,20 @@ pub(crate) fn of_preview(
     derived: usize,
 ) -> Vec<Node> {
     match rules.source {
-        Source::Existing(original) => in_front(plan, env, rules, (original, derived)),
-        Source::Wildcard(original) => {
-            let mut made = in_front(plan, env, rules, (original, derived));
-            made.iter_mut().for_each(for_mesh_alone);
+        RuleSource::Existing(original) => {
+            rules_before_original(plan, env, rules, (original, derived))
+        }
+        RuleSource::Wildcard(original) => {
+            let mut made = rules_before_original(plan, env, rules, (original, derived));
+            made.iter_mut().for_each(without_gateways);
             made
         }
-        Source::Nothing => per_port(plan, env, rules),
+        RuleSource::Nothing => per_port(plan, env, rules),
     }
 }
 
 /// The rules of a preview in front of an original's.
-fn in_front(
+fn rules_before_original(
     plan: &Plan<'_>,
     env: &Environment<'_>,
     rules: &HostRules<'_>,
@@ -97,8 +99,8 @@ fn in_front(
         write_routes(&mut rule, swapped, &moved);
         made.push(rule);
     }
-    for &port in &derived.bare {
-        let one = bare_match(rules, port);
+    for &port in &derived.ports_without_rule {
+        let one = match_of_port(rules, port);
         made.push(Node::map([
             ("name", name(made.len() + 1)),
             ("match", Node::list(with_key(&one, key, env.name))),
@@ -110,19 +112,19 @@ fn in_front(
 
 /// The rules after those of an original. On ports that the original leaves to Istio, requests without a key would
 /// otherwise find no route, once rules of previews apply there.
-fn behind(plan: &Plan<'_>, rules: &HostRules<'_>) -> Vec<Node> {
+fn rules_after_original(plan: &Plan<'_>, rules: &HostRules<'_>) -> Vec<Node> {
     let host = plan.catalog.home.host(rules.service);
     let to_itself = |&port: &u16| {
         Node::map([
             ("name", Node::string(marks::rule_of_port(plan.config.set(), port))),
-            ("match", Node::list([bare_match(rules, port)])),
+            ("match", Node::list([match_of_port(rules, port)])),
             ("route", Node::list([destination(&host, port)])),
         ])
     };
-    rules.bare.iter().map(to_itself).collect()
+    rules.ports_without_rule.iter().map(to_itself).collect()
 }
 
-fn bare_match(rules: &HostRules<'_>, port: u16) -> Node {
+fn match_of_port(rules: &HostRules<'_>, port: u16) -> Node {
     let mut one = Node::map([("port", Node::integer(i64::from(port)))]);
     if rules.names_mesh {
         one.set("gateways", Node::list([Node::string("mesh")]));
@@ -207,7 +209,7 @@ fn extend(
     let mut node = original.node.clone();
     let existing = original.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
     http.extend(existing.iter().cloned());
-    http.extend(behind(plan, rules));
+    http.extend(rules_after_original(plan, rules));
     let spec = node.make(&["spec"]);
     // What is empty goes first, and comes last as it would if it were not there: that is where it stands when an
     // earlier run is taken back and made again.
@@ -244,9 +246,9 @@ fn carry_over(
         write_out_hosts(&mut carried, plan.catalog.home, &wildcard.id.namespace);
         carried
     });
-    let carried = carried.chain(behind(plan, rules));
+    let carried = carried.chain(rules_after_original(plan, rules));
     http.extend(carried.map(|mut rule| {
-        for_mesh_alone(&mut rule);
+        without_gateways(&mut rule);
         rule
     }));
     // Its tls and tcp sections still apply: for these, Istio reads every VirtualService that covers a host.
@@ -254,7 +256,7 @@ fn carry_over(
 }
 
 /// Our object is bound to the mesh alone, so its matches need not name it.
-fn for_mesh_alone(rule: &mut Node) {
+fn without_gateways(rule: &mut Node) {
     let matches = rule.get_mut("match").map(Node::items_mut).unwrap_or_default();
     for one in matches {
         one.remove("gateways");
@@ -331,7 +333,7 @@ fn destination(host: &str, port: u16) -> Node {
 pub(super) fn attach(
     plan: &Plan<'_>,
     env: &Environment<'_>,
-    local: &Local<'_>,
+    local: &CopyRoute<'_>,
     attached: &Attached<'_>,
 ) -> Object {
     let moved = Moved::inside(plan, env, local);

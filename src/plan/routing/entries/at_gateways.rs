@@ -6,7 +6,7 @@ use super::Planned;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::RouteApi;
 use crate::model::Catalog;
-use crate::model::route::gateways::{Gateways, Hit, Name, is_of_istio};
+use crate::model::route::gateways::{GatewayName, Gateways, Hit, is_of_istio};
 use crate::model::route::{Route, reader};
 use crate::spec::{Config, Entry};
 
@@ -78,7 +78,7 @@ pub(super) fn published(config: &Config, all: &[Planned<'_>]) -> Option<Diagnost
         planned.ways.iter().any(|way| way.gateways.iter().any(|one| *one != named))
     };
     let first = all.iter().position(|one| one.entry.of.is_empty() && is_new(one))?;
-    let names: BTreeSet<Name<'_>> =
+    let names: BTreeSet<GatewayName<'_>> =
         open.flat_map(|planned| &planned.ways).flat_map(|way| &way.gateways).copied().collect();
     let shown = names.iter().take(SHOWN).map(|(namespace, name)| format!("{namespace}/{name}"));
     let mut listed = shown.collect::<Vec<_>>().join(", ");

@@ -2,7 +2,7 @@
 //! those in the CRDs of the Gateway API. VirtualServices have none.
 
 use super::super::planner::planner;
-use super::{Entries, Rule};
+use super::{CloneRule, Entries};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::Object;
 use crate::model::route::Route;
@@ -33,7 +33,7 @@ pub(super) fn check(planned: &Entries<'_>, key: &RoutingKey, report: &mut Report
 /// The lists of a rule that have no room for what a clone adds to them.
 pub(in super::super) fn full_for_clone(
     route: &Object,
-    rule: &Rule<'_>,
+    rule: &CloneRule<'_>,
     key: &RoutingKey,
 ) -> Vec<Diagnostic> {
     let mut found = Vec::new();

@@ -4,22 +4,23 @@
 //! and the entries of `spec.routing`, each of which stands for some Gateways. Out comes a clone of each such route
 //! for each entry, one for all previews that affect the same of its services.
 
+mod applicable;
 mod at_gateways;
-mod held;
-mod led;
+mod host_links;
 mod limits;
 mod routes;
-mod seen;
+mod visibility;
+
 mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::swap::Swapped;
-use super::{alike, hosts, is_unrouted};
+use super::{group_by_affected, hosts, is_unrouted};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi};
-use crate::model::route::gateways::{Gateways, Name};
+use crate::model::route::gateways::{GatewayName, Gateways};
 use crate::model::route::{Route, reader};
 use crate::model::{Catalog, ServiceName};
 use crate::plan::environment::Environment;
@@ -27,8 +28,10 @@ use crate::plan::naming::safe_hash;
 use crate::spec::{Config, Delivery, Entry};
 use crate::yaml::Node;
 
-pub(super) use held::{Held, Sought, held_of_gateway_api, held_of_istio};
-pub(crate) use led::{Origin, Target};
+pub(super) use applicable::{
+    Applicable, HostContext, rules_of_http_route, rules_of_virtual_service,
+};
+pub(crate) use host_links::{CorsOrigin, RedirectTarget};
 pub(super) use limits::{full_for_clone, full_for_strip};
 use routes::EntryRoutes;
 pub(super) use routes::{has_gateway_rule, is_dropped_way_in, leads_to_service};
@@ -65,15 +68,15 @@ pub(crate) fn fill(text: &str, preview: &str) -> String {
 
 /// A way in: a route from the Gateways that an entry stands for, with hosts for which its rules are the same.
 #[derive(Debug)]
-pub struct Way<'a> {
+pub struct WayIn<'a> {
     /// The route.
     pub route: Route<'a>,
     /// Which of the ways of this route it is.
     part: usize,
     /// The Gateways.
-    gateways: BTreeSet<Name<'a>>,
+    gateways: BTreeSet<GatewayName<'a>>,
     /// The rules that apply to these hosts.
-    pub rules: Vec<Rule<'a>>,
+    pub rules: Vec<CloneRule<'a>>,
     /// Original hosts, sorted, with their preview hosts.
     pub(super) hosts: Vec<(String, Pattern)>,
     /// The URL of a host, with `{}` for the host.
@@ -82,7 +85,7 @@ pub struct Way<'a> {
 
 /// A rule of a clone, derived from one of its original.
 #[derive(Debug)]
-pub struct Rule<'a> {
+pub struct CloneRule<'a> {
     /// The API of its route.
     api: RouteApi,
     /// The rule.
@@ -91,11 +94,11 @@ pub struct Rule<'a> {
     /// `{preview}` for the name.
     pub matches: Option<Vec<Node>>,
     /// The target of its redirect, if it differs from the original's.
-    pub redirect: Option<Target>,
+    pub redirect: Option<RedirectTarget>,
     /// The origins that it allows, if they differ from the original's.
-    pub origins: Option<Vec<Origin<'a>>>,
+    pub origins: Option<Vec<CorsOrigin<'a>>>,
     /// Values of response headers that lead to original hosts, with their replacements.
-    pub answers: BTreeMap<&'a str, Pattern>,
+    pub response_values: BTreeMap<&'a str, Pattern>,
 }
 
 /// A clone of an entry route for each of some previews.
@@ -105,7 +108,7 @@ pub struct EntryClone<'a> {
     /// affect the same.
     pub environments: Vec<usize>,
     /// The original.
-    pub way: Arc<Way<'a>>,
+    pub way: Arc<WayIn<'a>>,
     /// The rules of the way, each with its backends after the swap.
     pub rules: Vec<Swapped<'a>>,
     /// The entry it is made for.
@@ -121,9 +124,9 @@ impl Entries<'_> {
     }
 }
 
-impl<'a> Way<'a> {
+impl<'a> WayIn<'a> {
     /// The Gateways that it leads in from.
-    pub(in crate::plan) fn gateways(&self) -> impl Iterator<Item = Name<'a>> {
+    pub(in crate::plan) fn gateways(&self) -> impl Iterator<Item = GatewayName<'a>> {
         self.gateways.iter().copied()
     }
 }
@@ -150,7 +153,7 @@ impl EntryClone<'_> {
 /// An entry and the ways in that it stands for.
 pub(super) struct Planned<'a> {
     pub(super) entry: &'a Entry,
-    pub(super) ways: Vec<Arc<Way<'a>>>,
+    pub(super) ways: Vec<Arc<WayIn<'a>>>,
 }
 
 /// Plans the clones of every preview, if these are not more than `most`.
@@ -182,23 +185,23 @@ pub(super) fn plan<'a>(
     };
     let (mut all, mut stripped) = (Vec::new(), BTreeMap::new());
     for (number, entry) in entries.iter().enumerate() {
-        let mut stood_for = finder.stood_for(entry);
-        if !routes.iter().chain(&ignored).any(|route| ways::is_meant(entry, *route)) {
+        let mut entry_routes = finder.routes_of(entry);
+        if !routes.iter().chain(&ignored).any(|route| ways::stands_for_route(entry, *route)) {
             finder.say(nothing_leads_in(config, number, entry));
         }
         if entry.strip_key {
-            stripped.extend(stood_for.iter().map(|(route, _)| (&route.object.id, *route)));
+            stripped.extend(entry_routes.iter().map(|(route, _)| (&route.object.id, *route)));
         }
-        stood_for.retain(|(route, _)| {
+        entry_routes.retain(|(route, _)| {
             let dropped = at_gateways::dropped(entry, *route, &gateways, catalog);
             dropped.map(|finding| finder.say(finding)).is_none()
         });
-        let ways = finder.ways(entry, &stood_for).into_iter().map(Arc::new).collect();
+        let ways = finder.ways(entry, &entry_routes).into_iter().map(Arc::new).collect();
         all.push(Planned { entry, ways });
     }
     report.extend(finder.findings.take().into_values());
     at_gateways::check(config, &gateways, &all, report);
-    seen::check(config, &all, report);
+    visibility::check(config, &all, report);
     report.extend(at_gateways::published(config, &all));
     hosts::check(config, catalog, &gateways, &all, report);
     check_names(environments, &all, report);
@@ -220,14 +223,14 @@ fn clones<'a>(
     catalog: &Catalog<'a>,
     environments: &[Environment<'a>],
     (number, entry): (usize, &'a Entry),
-    way: Arc<Way<'a>>,
+    way: Arc<WayIn<'a>>,
 ) -> Vec<EntryClone<'a>> {
     let services = way.route.chosen(catalog.home);
-    let alike = alike(environments, 0..environments.len(), &services);
+    let alike = group_by_affected(environments, 0..environments.len(), &services);
     let clones = alike.into_iter().map(|(affected, environments)| {
         let is_copied =
             |name: ServiceName<'_>| affected.contains(&name) && !is_unrouted(config, name);
-        let swapped = |rule: &Rule<'a>| Swapped::of(rule.node, way.route, catalog, is_copied);
+        let swapped = |rule: &CloneRule<'a>| Swapped::of(rule.node, way.route, catalog, is_copied);
         let rules = way.rules.iter().map(swapped).collect();
         EntryClone { environments, way: Arc::clone(&way), rules, entry, number }
     });
@@ -239,7 +242,7 @@ fn urls(all: &[Planned<'_>]) -> Vec<Pattern> {
     let mut urls = Vec::new();
     let mut seen = BTreeSet::new();
     for way in all.iter().flat_map(|planned| &planned.ways) {
-        if way.rules.iter().all(Rule::only_redirects) {
+        if way.rules.iter().all(CloneRule::only_redirects) {
             continue;
         }
         for (_, host) in &way.hosts {
@@ -269,7 +272,7 @@ fn nothing_leads_in(config: &Config, number: usize, entry: &Entry) -> Diagnostic
 /// The names of the original and the preview, and `entry`, with a number from the second entry on, and from
 /// the second part of the original's hosts on. A route often has the name of its service, whose routes in the
 /// mesh end with the preview's name.
-fn clone_name(way: &Way<'_>, preview: &str, entry: usize) -> String {
+fn clone_name(way: &WayIn<'_>, preview: &str, entry: usize) -> String {
     let mut name = format!("{}.{preview}.entry", way.route.id.name);
     for (part, count) in [("", entry), (".hosts", way.part)] {
         if count > 0 {

@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
 use crate::model::route::gateway_api::Ignored;
-use crate::model::route::gateways::{Binding, Gateways, Hit, is_of_istio};
+use crate::model::route::gateways::{GatewayRef, Gateways, Hit, is_of_istio};
 use crate::model::route::{Route, gateway_api, istio, reader};
 use crate::yaml::Node;
 
@@ -27,13 +27,13 @@ pub(super) fn entry_routes<'a>(
     let mut routes = EntryRoutes::default();
     for object in catalog.objects() {
         let Some(route) = Route::of(object) else {
-            if catalog.home.includes(&object.id.namespace) && leads_in_unmarked(object) {
+            if catalog.home.includes(&object.id.namespace) && leads_in_without_key(object) {
                 report.push(not_cloned(object));
             }
             continue;
         };
         let planner = planner(route.api);
-        if route.bindings().is_empty() || !planner.leads_in(object, catalog) {
+        if route.gateway_refs().is_empty() || !planner.leads_in(object, catalog) {
             continue;
         }
         if !planner.can_set_key(object) {
@@ -48,7 +48,7 @@ pub(super) fn entry_routes<'a>(
 }
 
 /// Whether an object that is no route of ours leads from a Gateway into its namespace.
-fn leads_in_unmarked(object: &Object) -> bool {
+fn leads_in_without_key(object: &Object) -> bool {
     let parents = || gateway_api::parents(object).iter();
     let is_gateway = |parent: &Node| {
         gateway_api::kind_of_parent(parent) == (gateway::GROUP, "Gateway")
@@ -83,18 +83,18 @@ fn dropped<'a>(
     catalog: &Catalog<'_>,
 ) -> Option<Ignored<'a>> {
     let ignored = reader(route.api).dropped(route.object)?;
-    let is_served = |bound: Binding<'_>| match gateways.find(bound.gateway, route.api) {
+    let is_served = |bound: GatewayRef<'_>| match gateways.find(bound.gateway, route.api) {
         Hit::Here(gateway) => is_of_istio(gateway, catalog),
         Hit::OfOtherApi(_) | Hit::Absent => true,
     };
-    route.bindings().into_iter().all(is_served).then_some(ignored)
+    route.gateway_refs().into_iter().all(is_served).then_some(ignored)
 }
 
 /// Whether a route leads in, and Istio follows nothing of it at a Gateway nor in the mesh.
 pub(in super::super) fn is_dropped_way_in(route: Route<'_>, catalog: &Catalog<'_>) -> bool {
     // Few routes are dropped, and the Gateways are looked for when one is.
     reader(route.api).dropped(route.object).is_some()
-        && !route.bindings().is_empty()
+        && !route.gateway_refs().is_empty()
         && planner(route.api).leads_in(route.object, catalog)
         && dropped(route, &Gateways::of(catalog), catalog).is_some()
 }
@@ -108,7 +108,7 @@ fn is_ignored(
     report: &mut Report,
 ) -> bool {
     let reader = reader(route.api);
-    if reader.seen(route.object) == istio::Seen::In(Default::default()) {
+    if reader.visibility(route.object) == istio::Visibility::In(Default::default()) {
         // Those of the mesh have their word already.
         if !reader.is_for_mesh(route.object) {
             report.push(exported_to_nobody(route.object));
@@ -123,7 +123,7 @@ fn is_ignored(
         return true;
     }
     let mut others = Vec::new();
-    for bound in route.bindings() {
+    for bound in route.gateway_refs() {
         match gateways.find(bound.gateway, route.api) {
             Hit::OfOtherApi(other) => others.push(other),
             Hit::Here(_) | Hit::Absent => return false,

@@ -7,20 +7,20 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::planner::planner;
-use super::held::{self, HeldRule, Sought};
-use super::led::{Leads, Served};
-use super::{Pattern, Rule, Way, preview_host};
+use super::applicable::{self, ApplicableRule, HostContext};
+use super::host_links::{EntryListener, Links, PreviewHosts};
+use super::{CloneRule, Pattern, WayIn, preview_host};
 use crate::diagnostic::{Diagnostic, code};
-use crate::model::route::gateways::{Binding, Gateways, Hit, Name, listeners};
+use crate::model::route::gateways::{GatewayName, GatewayRef, Gateways, Hit, listeners};
 use crate::model::route::{Route, reader};
 use crate::spec::{Entry, RoutingKey};
 use crate::yaml::Node;
 
 /// A listener at which a host of a route is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct At<'a> {
+pub(super) struct ServingListener<'a> {
     /// The Gateway.
-    pub(super) gateway: Name<'a>,
+    pub(super) gateway: GatewayName<'a>,
     /// Its port, where that is known.
     pub(super) port: Option<u16>,
     /// Whether clients speak TLS to it, where that is known.
@@ -29,13 +29,13 @@ pub(super) struct At<'a> {
 
 /// Hosts of a route for which the same of it holds.
 #[derive(Debug)]
-struct Part<'a> {
-    held: Vec<HeldRule<'a>>,
+struct HostGroup<'a> {
+    applicable: Vec<ApplicableRule<'a>>,
     hosts: Vec<(String, Pattern)>,
 }
 
 /// The hosts of a route, each with the listeners that serve it.
-type Hosts<'a> = BTreeMap<String, Vec<At<'a>>>;
+type Hosts<'a> = BTreeMap<String, Vec<ServingListener<'a>>>;
 
 /// Finds the ways of all entries.
 #[derive(Debug)]
@@ -52,21 +52,21 @@ pub(super) struct Finder<'a, 'f> {
 
 impl<'a> Finder<'a, '_> {
     /// The routes that an entry stands for, each with its hosts.
-    pub(super) fn stood_for(&self, entry: &Entry) -> Vec<(Route<'a>, Hosts<'a>)> {
-        let all =
-            self.routes.iter().copied().filter(|route| is_meant(entry, *route)).map(|route| {
-                let hosts = self.hosts(entry, route);
-                if hosts.is_empty() {
-                    self.say(not_served(route));
-                }
-                (route, hosts)
-            });
-        all.filter(|(_, hosts)| !hosts.is_empty()).collect()
+    pub(super) fn routes_of(&self, entry: &Entry) -> Vec<(Route<'a>, Hosts<'a>)> {
+        let mut routes: Vec<(Route<'a>, Hosts<'a>)> = Vec::new();
+        for &route in self.routes.iter().filter(|route| stands_for_route(entry, **route)) {
+            let hosts = self.hosts(entry, route);
+            match hosts.is_empty() {
+                true => self.say(not_served(route)),
+                false => routes.push((route, hosts)),
+            }
+        }
+        routes
     }
 
     fn hosts(&self, entry: &Entry, route: Route<'a>) -> Hosts<'a> {
-        let bound: Vec<Binding<'_>> =
-            route.bindings().into_iter().filter(|one| stands_for(entry, one.gateway)).collect();
+        let bound: Vec<GatewayRef<'_>> =
+            route.gateway_refs().into_iter().filter(|one| stands_for(entry, one.gateway)).collect();
         let mut hosts = Hosts::new();
         for host in original_hosts(route) {
             let served = bound.iter().flat_map(|one| self.served(route, one, host));
@@ -82,7 +82,7 @@ impl<'a> Finder<'a, '_> {
 
     /// The hosts of the listeners that a route is attached to: those of a route without its own.
     fn hosts_of_listeners(&self, entry: &Entry, route: Route<'a>) -> Vec<&'a str> {
-        let bound = route.bindings().into_iter().filter(|one| stands_for(entry, one.gateway));
+        let bound = route.gateway_refs().into_iter().filter(|one| stands_for(entry, one.gateway));
         let hosts = bound.flat_map(|one| match self.gateways.find(one.gateway, route.api) {
             Hit::Here(object) => {
                 let section = one.section.unwrap_or_default();
@@ -96,7 +96,12 @@ impl<'a> Finder<'a, '_> {
     }
 
     /// The listeners of a Gateway that serve a host of a route. One that is not in the input may have any.
-    fn served(&self, route: Route<'_>, bound: &Binding<'a>, host: &str) -> Vec<At<'a>> {
+    fn served(
+        &self,
+        route: Route<'_>,
+        bound: &GatewayRef<'a>,
+        host: &str,
+    ) -> Vec<ServingListener<'a>> {
         let gateway = bound.gateway;
         let section = bound.section.unwrap_or_default();
         match self.gateways.find(gateway, route.api) {
@@ -107,7 +112,7 @@ impl<'a> Finder<'a, '_> {
                     "https" => Some(true),
                     _ => None,
                 });
-                vec![At { gateway, port: bound.port, secure }]
+                vec![ServingListener { gateway, port: bound.port, secure }]
             }
             Hit::Here(object) => {
                 let all = listeners(object, &route.id.namespace).into_iter().filter(|one| {
@@ -116,7 +121,11 @@ impl<'a> Finder<'a, '_> {
                         && bound.port.is_none_or(|port| one.port == Some(port))
                         && one.is_open_to(host)
                 });
-                let at = all.map(|one| At { gateway, port: one.port, secure: Some(one.secure) });
+                let at = all.map(|one| ServingListener {
+                    gateway,
+                    port: one.port,
+                    secure: Some(one.secure),
+                });
                 at.collect()
             }
         }
@@ -126,36 +135,36 @@ impl<'a> Finder<'a, '_> {
     pub(super) fn ways(
         &self,
         entry: &'a Entry,
-        stood_for: &[(Route<'a>, Hosts<'a>)],
-    ) -> Vec<Way<'a>> {
-        let narrowed = self.narrowed(stood_for);
-        let served = |route: Route<'_>| Served::of(self.gateways, entry, route.api);
+        entry_routes: &[(Route<'a>, Hosts<'a>)],
+    ) -> Vec<WayIn<'a>> {
+        let narrowed = self.narrowed(entry_routes);
+        let listener = |route: Route<'_>| EntryListener::of(self.gateways, entry, route.api);
         let parts = narrowed.iter().map(|(route, hosts)| {
-            let parts = self.parts(entry, *route, hosts, served(*route).secure);
+            let parts = self.host_groups(entry, *route, hosts, listener(*route).secure);
             (*route, hosts, parts)
         });
         let parts: Vec<_> = parts.collect();
-        let mut leads = Leads::default();
+        let mut preview_hosts = PreviewHosts::default();
         let hosts = parts.iter().flat_map(|(_, _, parts)| parts).flat_map(|part| &part.hosts);
-        hosts.for_each(|(host, preview)| leads.add(host, preview.clone()));
+        hosts.for_each(|(host, preview)| preview_hosts.add(host, preview.clone()));
         for (route, _, parts) in &parts {
             let all = parts.iter().flat_map(|part| &part.hosts).find(|(host, _)| host == "*");
             for host in all.iter().flat_map(|_| self.hosts_of_listeners(entry, *route)) {
-                leads.add(host, Pattern(preview_host(entry, "{preview}", "*", *route)));
+                preview_hosts.add(host, Pattern(preview_host(entry, "{preview}", "*", *route)));
             }
         }
         let all = self.routes.iter().flat_map(|route| original_hosts(*route));
-        all.for_each(|host| leads.note(plain(host)));
+        all.for_each(|host| preview_hosts.add_other(plain(host)));
         let ways = parts.into_iter().flat_map(|(route, hosts, parts)| {
-            let gateways: BTreeSet<Name<'_>> =
+            let gateways: BTreeSet<GatewayName<'_>> =
                 hosts.values().flatten().map(|at| at.gateway).collect();
-            let (served, leads) = (served(route), &leads);
+            let links = Links { hosts: &preview_hosts, listener: listener(route) };
             parts.into_iter().enumerate().map(move |(number, part)| {
-                let rules =
-                    part.held.into_iter().map(|held| Rule::new(route.api, held, leads, &served));
-                let rules = self.rules(route, &part.hosts, rules, leads);
-                let (gateways, base) = (gateways.clone(), served.base.clone());
-                Way { route, part: number, gateways, rules, hosts: part.hosts, base }
+                let made = |rule| CloneRule::new(route.api, rule, &links);
+                let rules = part.applicable.into_iter().map(made);
+                let rules = self.rules(route, &part.hosts, rules, links.hosts);
+                let (gateways, base) = (gateways.clone(), links.listener.base.clone());
+                WayIn { route, part: number, gateways, rules, hosts: part.hosts, base }
             })
         });
         ways.filter(|way| !way.rules.is_empty()).collect()
@@ -166,31 +175,32 @@ impl<'a> Finder<'a, '_> {
         &self,
         route: Route<'a>,
         hosts: &[(String, Pattern)],
-        rules: impl Iterator<Item = Rule<'a>>,
-        leads: &Leads,
-    ) -> Vec<Rule<'a>> {
-        let (back, rules): (Vec<_>, Vec<_>) = rules.partition(|rule| rule.leads_back(hosts));
+        rules: impl Iterator<Item = CloneRule<'a>>,
+        preview_hosts: &PreviewHosts,
+    ) -> Vec<CloneRule<'a>> {
+        let (back, rules): (Vec<_>, Vec<_>) = rules.partition(|rule| rule.redirects_back(hosts));
         if let Some(rule) = back.first() {
             self.say(loops(route, rule.node));
         }
-        let mut named = rules.iter().filter_map(|rule| rule.named_in_answers(leads, hosts));
+        let mut named =
+            rules.iter().filter_map(|rule| rule.named_in_responses(preview_hosts, hosts));
         if let Some((value, host)) = named.next() {
             self.say(names_original(route, value, &host));
         }
-        if let Some((node, host)) = rules.iter().find_map(|rule| rule.leads_out(leads)) {
-            self.say(leads_out(route, node, &host));
+        if let Some((node, host)) = rules.iter().find_map(|rule| rule.links_out(preview_hosts)) {
+            self.say(links_out(route, node, &host));
         }
         rules
     }
 
     /// The routes without the listeners that are there to send clients on: those without TLS of a host that is
     /// served with TLS too.
-    fn narrowed(&self, stood_for: &[(Route<'a>, Hosts<'a>)]) -> Vec<(Route<'a>, Hosts<'a>)> {
-        let is_secure = |at: &At<'_>| at.secure == Some(true);
-        let all = stood_for.iter().flat_map(|(_, hosts)| hosts);
+    fn narrowed(&self, entry_routes: &[(Route<'a>, Hosts<'a>)]) -> Vec<(Route<'a>, Hosts<'a>)> {
+        let is_secure = |at: &ServingListener<'_>| at.secure == Some(true);
+        let all = entry_routes.iter().flat_map(|(_, hosts)| hosts);
         let with_tls = all.filter(|(_, at)| at.iter().any(is_secure));
         let with_tls: BTreeSet<&str> = with_tls.map(|(host, _)| host.as_str()).collect();
-        let narrowed = stood_for.iter().filter_map(|(route, hosts)| {
+        let narrowed = entry_routes.iter().filter_map(|(route, hosts)| {
             let kept = hosts.iter().filter_map(|(host, at)| {
                 let mut at = at.clone();
                 if with_tls.contains(host.as_str()) {
@@ -208,29 +218,29 @@ impl<'a> Finder<'a, '_> {
     }
 
     /// The hosts of a route by what of it holds for them.
-    fn parts(
+    fn host_groups(
         &self,
         entry: &'a Entry,
         route: Route<'a>,
         hosts: &Hosts<'a>,
         secure: bool,
-    ) -> Vec<Part<'a>> {
-        let by_host = held::depends_on_host(route);
-        let mut known: Vec<(&[At<'_>], Vec<HeldRule<'_>>)> = Vec::new();
-        let mut parts: Vec<Part<'_>> = Vec::new();
+    ) -> Vec<HostGroup<'a>> {
+        let by_host = applicable::depends_on_host(route);
+        let mut known: Vec<(&[ServingListener<'_>], Vec<ApplicableRule<'_>>)> = Vec::new();
+        let mut parts: Vec<HostGroup<'_>> = Vec::new();
         let mut looping: Vec<&Node> = Vec::new();
         for (host, at) in hosts {
             let preview = Pattern(preview_host(entry, "{preview}", host, route));
             let mut same = known.iter().filter(|(other, _)| !by_host && *other == at.as_slice());
-            let held = match same.next() {
-                Some((_, held)) => held.clone(),
-                None => match planner(route.api).held(
+            let applicable = match same.next() {
+                Some((_, applicable)) => applicable.clone(),
+                None => match planner(route.api).applicable(
                     route.object,
-                    &Sought { host, preview: &preview, at, key: self.key, secure },
+                    &HostContext { original: host, preview: &preview, at, key: self.key, secure },
                 ) {
-                    Ok(held) => {
-                        looping.extend(held.looping);
-                        held.rules
+                    Ok(applicable) => {
+                        looping.extend(applicable.looping);
+                        applicable.rules
                     }
                     Err(finding) => {
                         self.say(*finding);
@@ -239,14 +249,14 @@ impl<'a> Finder<'a, '_> {
                 },
             };
             if !by_host && known.iter().all(|(other, _)| *other != at.as_slice()) {
-                known.push((at, held.clone()));
+                known.push((at, applicable.clone()));
             }
-            match parts.iter_mut().find(|part| part.held == held) {
+            match parts.iter_mut().find(|part| part.applicable == applicable) {
                 Some(part) => part.hosts.push((host.clone(), preview)),
-                None => parts.push(Part { held, hosts: vec![(host.clone(), preview)] }),
+                None => parts.push(HostGroup { applicable, hosts: vec![(host.clone(), preview)] }),
             }
         }
-        parts.retain(|part| !part.held.is_empty());
+        parts.retain(|part| !part.applicable.is_empty());
         match looping.first() {
             _ if parts.is_empty() => self.say(nothing_holds(route)),
             Some(redirect) => self.say(loops(route, redirect)),
@@ -261,12 +271,12 @@ impl<'a> Finder<'a, '_> {
 }
 
 /// Whether an entry stands for a Gateway that a route names.
-pub(super) fn is_meant(entry: &Entry, route: Route<'_>) -> bool {
-    route.bindings().iter().any(|one| stands_for(entry, one.gateway))
+pub(super) fn stands_for_route(entry: &Entry, route: Route<'_>) -> bool {
+    route.gateway_refs().iter().any(|one| stands_for(entry, one.gateway))
 }
 
 /// Whether an entry stands for this Gateway.
-fn stands_for(entry: &Entry, gateway: Name<'_>) -> bool {
+fn stands_for(entry: &Entry, gateway: GatewayName<'_>) -> bool {
     entry.of.is_empty()
         || entry.of.iter().any(|one| (one.namespace.as_str(), one.name.as_str()) == gateway)
 }
@@ -287,7 +297,7 @@ fn plain(host: &str) -> String {
 pub(super) fn size(route: Route<'_>) -> usize {
     let (rules, hosts) = (route.rules().len(), original_hosts(route).len());
     // Rules that depend on the host are written for each.
-    1 + hosts + if held::depends_on_host(route) { rules * hosts } else { rules }
+    1 + hosts + if applicable::depends_on_host(route) { rules * hosts } else { rules }
 }
 
 fn not_served(route: Route<'_>) -> Diagnostic {
@@ -308,7 +318,7 @@ fn names_original(route: Route<'_>, value: &Node, host: &str) -> Diagnostic {
 }
 
 /// The finding about a link from a preview host to the host of a route without a preview host.
-fn leads_out(route: Route<'_>, node: &Node, host: &str) -> Diagnostic {
+fn links_out(route: Route<'_>, node: &Node, host: &str) -> Diagnostic {
     let message = format!(
         "{} leads to `{host}`, and so do its clones: the entry has no preview host for it, so a client leaves the \
          preview there",

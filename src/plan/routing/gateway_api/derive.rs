@@ -5,7 +5,7 @@
 
 use super::super::RouteIndex;
 use super::super::planner::Planning;
-use super::super::precedence::{Condition, Rank, rank};
+use super::super::precedence::{Condition, Precedence, precedence};
 use super::super::swap::Swapped;
 use super::Rule;
 use crate::diagnostic::{Diagnostic, Report, code};
@@ -20,7 +20,7 @@ pub(super) struct Match<'a> {
     route: &'a Object,
     rule: &'a Node,
     node: Option<&'a Node>,
-    rank: Rank,
+    precedence: Precedence,
     condition: Condition<'a>,
 }
 
@@ -39,8 +39,8 @@ impl<'a> Rules<'a> {
                 let nodes: Vec<Option<&'a Node>> =
                     if list.is_empty() { vec![None] } else { list.iter().map(Some).collect() };
                 for node in nodes {
-                    let (rank, condition) = (rank(node, grpc), Condition::new(node));
-                    matches.push(Match { route, rule, node, rank, condition });
+                    let (precedence, condition) = (precedence(node, grpc), Condition::new(node));
+                    matches.push(Match { route, rule, node, precedence, condition });
                 }
             }
         }
@@ -69,7 +69,9 @@ impl<'a> Rules<'a> {
         }
         self.add_outranking(&mut derived, &mut to.routing.pairs);
         let mut order: Vec<usize> = (0..self.matches.len()).filter(|&i| derived[i]).collect();
-        order.sort_by(|&a, &b| self.matches[b].rank.cmp(&self.matches[a].rank).then(a.cmp(&b)));
+        order.sort_by(|&a, &b| {
+            self.matches[b].precedence.cmp(&self.matches[a].precedence).then(a.cmp(&b))
+        });
         let mut rules: Vec<Rule<'a>> = Vec::new();
         for number in order {
             let one = &self.matches[number];
@@ -102,17 +104,18 @@ impl<'a> Rules<'a> {
     /// Whether `index` outranks `other` in the baseline, but would not once `other` has the key.
     fn must_stay_ahead(&self, index: usize, other: usize) -> bool {
         let (ahead, behind) = (&self.matches[index], &self.matches[other]);
-        let outranks = ahead.rank > behind.rank || ahead.rank == behind.rank && index < other;
-        let mut with_key = behind.rank;
+        let outranks = ahead.precedence > behind.precedence
+            || ahead.precedence == behind.precedence && index < other;
+        let mut with_key = behind.precedence;
         with_key.3 += 1;
-        outranks && ahead.rank <= with_key && ahead.condition.may_overlap(&behind.condition)
+        outranks && ahead.precedence <= with_key && ahead.condition.may_overlap(&behind.condition)
     }
 
     /// Warns where the age of two routes decides between their rules.
     pub(super) fn check_order(&self, service: &str, report: &mut Report) {
         for (index, first) in self.matches.iter().enumerate() {
             for second in &self.matches[index + 1..] {
-                if first.rank == second.rank
+                if first.precedence == second.precedence
                     && first.route.id != second.route.id
                     && first.condition.may_overlap(&second.condition)
                     && first.rule != second.rule

@@ -9,11 +9,11 @@ mod derive;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::derive::Rules;
-use super::entries::{self, Held, Sought};
+use super::entries::{self, Applicable, HostContext};
 use super::hosts::of_parents;
 use super::planner::{Planner, Planning, ServiceRoutes};
 use super::swap::{Backend, Swapped};
-use super::{Attached as AnyAttached, MeshRoutes, RouteIndex, alike};
+use super::{Attached as AnyAttached, MeshRoutes, RouteIndex, group_by_affected};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, RouteApi, gateway::GROUP};
 use crate::model::route::Route;
@@ -21,7 +21,7 @@ use crate::model::route::gateway_api::{
     backends, dropped, filters, ignored_parent, is_hostname, kind_of_parent, namespace_of, parents,
     port_of, rules, service_parents,
 };
-use crate::model::route::gateways::Name;
+use crate::model::route::gateways::GatewayName;
 use crate::model::{Catalog, Service, ServiceName};
 use crate::spec::RoutingKey;
 use crate::yaml::Node;
@@ -149,7 +149,7 @@ impl Planner for GatewayApi {
     }
 
     fn unfollowed<'a>(&self, index: &RouteIndex<'a, '_>, route: Route<'a>) -> Option<Diagnostic> {
-        index.of_route(route)
+        index.unfollowed_route(route)
     }
 
     fn private<'o>(&self, index: &RouteIndex<'_, '_>, route: &'o Object) -> Option<&'o Node> {
@@ -169,18 +169,18 @@ impl Planner for GatewayApi {
         true
     }
 
-    fn held<'a>(
+    fn applicable<'a>(
         &self,
         route: &'a Object,
-        sought: &Sought<'_>,
-    ) -> Result<Held<'a>, Box<Diagnostic>> {
-        entries::held_of_gateway_api(route, sought)
+        context: &HostContext<'_>,
+    ) -> Result<Applicable<'a>, Box<Diagnostic>> {
+        entries::rules_of_http_route(route, context)
     }
 
     fn full_for_clone(
         &self,
         route: &Object,
-        rule: &entries::Rule<'_>,
+        rule: &entries::CloneRule<'_>,
         key: &RoutingKey,
     ) -> Vec<Diagnostic> {
         entries::full_for_clone(route, rule, key)
@@ -194,7 +194,7 @@ impl Planner for GatewayApi {
         &self,
         catalog: &'a Catalog<'a>,
         route: &'a Object,
-    ) -> Vec<(Name<'a>, Vec<&'a str>)> {
+    ) -> Vec<(GatewayName<'a>, Vec<&'a str>)> {
         of_parents(catalog, route)
     }
 }
@@ -324,11 +324,11 @@ impl<'a> ServiceRoutes<'a> for ParentedRoutes<'a> {
     fn plan(&self, to: &mut Planning<'_, 'a, '_>, service: &'a Service<'a>, involved: &[usize]) {
         let by_port = self.by_port(service.id());
         let chosen = self.chosen(service.id());
-        let alike = alike(to.index.environments, involved.iter().copied(), &chosen);
+        let alike = group_by_affected(to.index.environments, involved.iter().copied(), &chosen);
         for (port, routes) in &by_port {
             let list = Rules::of(routes);
             to.routing.pairs += list.matches.len().pow(2) / 2;
-            if to.is_over() {
+            if to.is_over_limit() {
                 return;
             }
             list.check_order(service.name(), to.report);
@@ -339,7 +339,7 @@ impl<'a> ServiceRoutes<'a> for ParentedRoutes<'a> {
                 }
                 let size: usize = rules.iter().map(Rule::weight).sum();
                 to.routing.rules += size * environments.len();
-                if to.is_over() {
+                if to.is_over_limit() {
                     return;
                 }
                 to.push(PreviewRoutes {

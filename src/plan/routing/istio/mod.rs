@@ -9,15 +9,17 @@ mod derive;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use self::derive::plan;
-use super::bound::Bound;
-use super::entries::{self, Held, Sought};
+use super::entries::{self, Applicable, HostContext};
 use super::planner::{Planner, ServiceRoutes};
 use super::swap::{Backend, Swapped, Weight};
+use super::virtual_services::MeshVirtualServices;
 use super::{Attached as AnyAttached, RouteIndex, Routing};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, RouteApi, istio::GROUP, marks};
-use crate::model::route::gateways::Name;
-use crate::model::route::istio::{Seen, hosts, http, is_mesh, matches, mesh_matches, section};
+use crate::model::route::gateways::GatewayName;
+use crate::model::route::istio::{
+    Visibility, hosts, http, is_mesh, matches, mesh_matches, section,
+};
 use crate::model::route::{Route, reader};
 use crate::model::{Catalog, ServiceName};
 use crate::spec::{Config, RoutingKey};
@@ -29,7 +31,7 @@ pub struct HostRules<'a> {
     /// The service whose host made it necessary.
     pub service: ServiceName<'a>,
     /// Where its rules come from.
-    pub source: Source<'a>,
+    pub source: RuleSource<'a>,
     /// What an earlier run made of it, to which other sets may have added.
     pub earlier: Option<&'a Object>,
     /// The previews that have rules in it, in order, by the index of their environment; each with
@@ -45,14 +47,14 @@ pub struct HostRules<'a> {
     pub match_port: bool,
     /// Ports of the service on which no rule of the original can apply, so that Istio routes them
     /// as if there were no VirtualService.
-    pub bare: Vec<u16>,
+    pub ports_without_rule: Vec<u16>,
     /// Whether matches must say that they are for the mesh, because the original is for Gateways too.
     pub names_mesh: bool,
 }
 
 /// Where the rules of a host come from.
 #[derive(Debug, Clone, Copy)]
-pub enum Source<'a> {
+pub enum RuleSource<'a> {
     /// Nowhere: the host has no VirtualService yet.
     Nothing,
     /// The user's VirtualService for the host, which is extended.
@@ -67,7 +69,7 @@ pub struct Derived<'a> {
     /// Rules of the original, in order.
     pub rules: Vec<InMesh<'a>>,
     /// Ports without a rule of the original on which the copy is chosen.
-    pub bare: Vec<u16>,
+    pub ports_without_rule: Vec<u16>,
 }
 
 /// A rule of a VirtualService as it applies in the mesh.
@@ -96,12 +98,12 @@ impl<'a> HostRules<'a> {
 
     /// Whether a rule leads to the copy of the service without one of the user's saying so.
     pub(super) fn leads_to_copy(&self) -> bool {
-        matches!(self.source, Source::Nothing) || !self.bare.is_empty()
+        matches!(self.source, RuleSource::Nothing) || !self.ports_without_rule.is_empty()
     }
 
     /// Whether it is an object of the user that is extended, and not one of ours.
     pub(crate) fn extends(&self) -> bool {
-        matches!(self.source, Source::Existing(_))
+        matches!(self.source, RuleSource::Existing(_))
     }
 }
 
@@ -128,7 +130,7 @@ pub(super) struct Istio;
 
 impl Planner for Istio {
     fn service_routes<'a>(&self, catalog: &'a Catalog<'a>) -> Box<dyn ServiceRoutes<'a> + 'a> {
-        Box::new(Bound::of(catalog))
+        Box::new(MeshVirtualServices::of(catalog))
     }
 
     fn merge<'a>(
@@ -161,17 +163,17 @@ impl Planner for Istio {
     }
 
     fn unfollowed<'a>(&self, index: &RouteIndex<'a, '_>, route: Route<'a>) -> Option<Diagnostic> {
-        index.of_virtual_service(route)
+        index.unfollowed_virtual_service(route)
     }
 
     fn private<'o>(&self, index: &RouteIndex<'_, '_>, route: &'o Object) -> Option<&'o Node> {
         let home = index.catalog.home;
         let is_home = |node: &&Node| node.text().is_some_and(|name| home.includes(name));
         let source = |one: &'o Node| one.get("sourceNamespace").filter(is_home);
-        if !is_mesh(route) || !index.is_met(route) {
+        if !is_mesh(route) || !index.is_met_by_copies(route) {
             return None;
         }
-        let is_private = Seen::of(route).is_private(home);
+        let is_private = Visibility::of(route).is_private(home);
         let seen = is_private.then(|| route.node.at(&["spec", "exportTo"]));
         seen.flatten().or_else(|| http(route).flat_map(matches).find_map(source))
     }
@@ -187,15 +189,20 @@ impl Planner for Istio {
         entries::has_gateway_rule(route)
     }
 
-    fn held<'a>(
+    fn applicable<'a>(
         &self,
         route: &'a Object,
-        sought: &Sought<'_>,
-    ) -> Result<Held<'a>, Box<Diagnostic>> {
-        entries::held_of_istio(route, sought)
+        context: &HostContext<'_>,
+    ) -> Result<Applicable<'a>, Box<Diagnostic>> {
+        entries::rules_of_virtual_service(route, context)
     }
 
-    fn full_for_clone(&self, _: &Object, _: &entries::Rule<'_>, _: &RoutingKey) -> Vec<Diagnostic> {
+    fn full_for_clone(
+        &self,
+        _: &Object,
+        _: &entries::CloneRule<'_>,
+        _: &RoutingKey,
+    ) -> Vec<Diagnostic> {
         // No list of a VirtualService has a limit.
         Vec::new()
     }
@@ -208,8 +215,8 @@ impl Planner for Istio {
         &self,
         _: &'a Catalog<'a>,
         route: &'a Object,
-    ) -> Vec<(Name<'a>, Vec<&'a str>)> {
-        let bound = reader(RouteApi::Istio).bindings(route).into_iter();
+    ) -> Vec<(GatewayName<'a>, Vec<&'a str>)> {
+        let bound = reader(RouteApi::Istio).gateway_refs(route).into_iter();
         bound.map(|one| (one.gateway, hosts(route).collect())).collect()
     }
 }

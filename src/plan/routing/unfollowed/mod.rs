@@ -34,13 +34,13 @@ impl<'a> RouteIndex<'a, '_> {
         let answering = self.answering();
         for object in self.catalog.objects() {
             let Some(route) = Route::of(object) else {
-                report.extend(self.of_stream_route(object));
+                report.extend(self.unfollowed_stream_route(object));
                 continue;
             };
             report.extend(planner(route.api).unfollowed(self, route));
-            report.extend(self.leading_nowhere(route, &answering));
+            report.extend(self.without_answer(route, &answering));
         }
-        report.extend(self.of_one_namespace());
+        report.extend(self.private_rules());
         self.check_key_lost(report);
     }
 
@@ -56,7 +56,7 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// A route of the Gateway API in which no header can be told.
-    fn of_stream_route(&self, object: &'a Object) -> Option<Diagnostic> {
+    fn unfollowed_stream_route(&self, object: &'a Object) -> Option<Diagnostic> {
         const KINDS: [&str; 3] = ["TCPRoute", "TLSRoute", "UDPRoute"];
         let is_one = KINDS.iter().any(|kind| object.is(gateway::GROUP, kind));
         // Its rules and backends are written as those of an HTTPRoute.
@@ -66,7 +66,7 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// What previews do not follow of an HTTPRoute or GRPCRoute.
-    pub(super) fn of_route(&self, as_route: Route<'a>) -> Option<Diagnostic> {
+    pub(super) fn unfollowed_route(&self, as_route: Route<'a>) -> Option<Diagnostic> {
         let route = as_route.object;
         let has_entries = !self.config.previews.spec.routing.entries.is_empty();
         if has_entries && is_dropped_way_in(as_route, self.catalog) {

@@ -26,7 +26,7 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// What is wrong with the destinations of a route of which previews get some rules, each once.
-    pub(super) fn leading_nowhere(&self, route: Route<'a>, answering: &Numbers) -> Vec<Diagnostic> {
+    pub(super) fn without_answer(&self, route: Route<'a>, answering: &Numbers) -> Vec<Diagnostic> {
         let reader = reader(route.api);
         if reader.dropped(route.object).is_some() {
             return Vec::new();
@@ -40,24 +40,25 @@ impl<'a> RouteIndex<'a, '_> {
         let is_followed = answering.contains(&route.object.number)
             || all.iter().any(chosen)
             || has_entries
-                && !route.bindings().is_empty()
+                && !route.gateway_refs().is_empty()
                 && planner(route.api).leads_in(route.object, self.catalog);
         let mut seen = BTreeSet::new();
         let is_new = |one: &&Destination<'a>| seen.insert((one.host.text(), one.port_number()));
-        let said = all.iter().filter(is_new).filter_map(|one| match self.meant(one, route) {
-            Some(service) if is_followed || self.is_previewed(service.id()) => {
-                Some(self.misspelt_destination(one, route, service))
-            }
-            Some(_) => None,
-            None => self.not_there(one, route).filter(|_| is_followed),
-        });
+        let said =
+            all.iter().filter(is_new).filter_map(|one| match self.intended_service(one, route) {
+                Some(service) if is_followed || self.is_previewed(service.id()) => {
+                    Some(self.misspelt_destination(one, route, service))
+                }
+                Some(_) => None,
+                None => self.not_there(one, route).filter(|_| is_followed),
+            });
         // Of a host that is wrong, the ports do not matter.
         let mut once = BTreeSet::new();
         said.filter(|finding| once.insert(finding.message.clone())).collect()
     }
 
     /// The service that a host would be to a resolver or without its capitals, where it is none to Istio.
-    fn meant(&self, one: &Destination<'_>, route: Route<'_>) -> Option<&Service<'a>> {
+    fn intended_service(&self, one: &Destination<'_>, route: Route<'_>) -> Option<&Service<'a>> {
         let (home, host) = (self.catalog.home, one.host.text().filter(|_| one.is_host)?);
         let lower = host.to_ascii_lowercase();
         let mistaken = home.mistaken_service_of(&lower, route.object);

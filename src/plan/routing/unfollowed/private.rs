@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, Place, code, first_of};
 use crate::kube::{Object, istio::GROUP};
 use crate::model::ServiceName;
 use crate::model::route::Route;
-use crate::model::route::istio::Seen;
+use crate::model::route::istio::Visibility;
 use crate::yaml::Node;
 
 /// So many objects are named; of a thousand the rest is counted.
@@ -14,7 +14,7 @@ const SHOWN: usize = 5;
 
 impl RouteIndex<'_, '_> {
     /// One word about all of them.
-    pub(super) fn of_one_namespace(&self) -> Option<Diagnostic> {
+    pub(super) fn private_rules(&self) -> Option<Diagnostic> {
         let all = self.catalog.objects();
         let private: Vec<(&Object, Place)> =
             all.filter_map(|object| Some((object, self.private(object)?.place))).collect();
@@ -67,7 +67,7 @@ impl RouteIndex<'_, '_> {
         }
         if object.is(GROUP, "ServiceEntry") {
             let node = object.node.at(&["spec", "exportTo"]);
-            return node.filter(|_| Seen::of(object).is_private(home));
+            return node.filter(|_| Visibility::of(object).is_private(home));
         }
         let name = home.service(&object.id.name, &object.id.namespace);
         let service = name.filter(|_| object.is("", "Service"));
@@ -86,8 +86,8 @@ impl RouteIndex<'_, '_> {
 
     /// Whether copies can meet the rules of a VirtualService: where every preview has a copy of each of its
     /// services, the rules are attached to those.
-    pub(in super::super) fn is_met(&self, object: &Object) -> bool {
-        let mut services = self.spoken_for(object).peekable();
+    pub(in super::super) fn is_met_by_copies(&self, object: &Object) -> bool {
+        let mut services = self.services_of_hosts(object).peekable();
         services.peek().is_none() || services.any(|name| self.is_called(name))
     }
 }

@@ -8,14 +8,17 @@ use crate::diagnostic::{Diagnostic, Place, code};
 use crate::kube::{Object, istio::GROUP};
 use crate::model::route::Route;
 use crate::model::route::istio::{
-    SOURCE, Seen, destinations, hosts, http, is_mesh, is_on_port, mesh_matches, section,
+    SOURCE, Visibility, destinations, hosts, http, is_mesh, is_on_port, mesh_matches, section,
 };
 use crate::model::{Service, ServiceName};
 use crate::yaml::Node;
 
 impl<'a> RouteIndex<'a, '_> {
     /// What previews do not follow of a VirtualService.
-    pub(in super::super) fn of_virtual_service(&self, route: Route<'a>) -> Option<Diagnostic> {
+    pub(in super::super) fn unfollowed_virtual_service(
+        &self,
+        route: Route<'a>,
+    ) -> Option<Diagnostic> {
         let (object, chooses) = (route.object, self.chooses_previewed(route));
         if hosts(object).next().is_none() {
             let service = chooses.filter(|_| self.is_delegate(object))?;
@@ -26,11 +29,11 @@ impl<'a> RouteIndex<'a, '_> {
         if !is_mesh(object) {
             return None;
         }
-        let services: Vec<ServiceName<'_>> = self.spoken_for(object).collect();
-        let seen = Seen::of(object);
+        let services: Vec<ServiceName<'_>> = self.services_of_hosts(object).collect();
+        let seen = Visibility::of(object);
         let concerned = chooses.is_some() || services.iter().any(|name| self.is_previewed(*name));
         let hidden = || {
-            let nobody = matches!(&seen, Seen::In(names) if names.is_empty());
+            let nobody = matches!(&seen, Visibility::In(names) if names.is_empty());
             (nobody && concerned).then(|| exported_to_nobody(object))
         };
         let finding = self.misspelt(object, chooses).or_else(hidden);
@@ -41,10 +44,10 @@ impl<'a> RouteIndex<'a, '_> {
             homes.extend(self.catalog.home.namespaces.iter().map(String::as_str));
         }
         if !homes.into_iter().any(is_near) {
-            return finding.or_else(|| self.of_consumer(object, &services, chooses));
+            return finding.or_else(|| self.consumer_route(object, &services, chooses));
         }
         let strange = || {
-            let is_carried = seen == Seen::Everywhere && self.covers_home(object);
+            let is_carried = seen == Visibility::Everywhere && self.covers_home(object);
             let service = chooses.filter(|_| services.is_empty() && !is_carried)?;
             Some(not_previewed(object, service, place_of(object, "hosts")))
         };
@@ -55,7 +58,10 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// The services of the baseline that a VirtualService speaks for by name.
-    pub(super) fn spoken_for(&self, object: &Object) -> impl Iterator<Item = ServiceName<'a>> {
+    pub(super) fn services_of_hosts(
+        &self,
+        object: &Object,
+    ) -> impl Iterator<Item = ServiceName<'a>> {
         let catalog = self.catalog;
         let routed = hosts(object).filter_map(|host| catalog.service_routed(host, object));
         routed.map(Service::id)
@@ -90,7 +96,7 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// One of another namespace that the baseline does not see.
-    fn of_consumer(
+    fn consumer_route(
         &self,
         object: &Object,
         services: &[ServiceName<'_>],

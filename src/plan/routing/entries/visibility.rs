@@ -13,7 +13,7 @@ pub(super) fn check(config: &Config, all: &[Planned<'_>], report: &mut Report) {
     for (index, Planned { entry, ways }) in all.iter().enumerate() {
         let namespace = entry.gateway.namespace.as_str();
         let mut hidden: Vec<Route<'_>> = ways.iter().map(|way| way.route).collect();
-        hidden.retain(|route| !reader(route.api).seen(route.object).includes(namespace));
+        hidden.retain(|route| !reader(route.api).visibility(route.object).includes(namespace));
         hidden.dedup_by_key(|route| &route.object.id);
         let Some(first) = hidden.first() else {
             continue;
