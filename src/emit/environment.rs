@@ -30,8 +30,8 @@ const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
 /// it checks anything else, and records only what it applied completely. If the first apply of a preview were
 /// refused, its own Kustomization would not know the Namespace, and nobody would remove it.
 ///
-/// The folder of the preview has it too, with `owned`, for whoever applies only that folder. There, Flux must not
-/// take it from its owner.
+/// The folder of the preview has it too, with `owned`, for users who apply only that folder. There, Flux must not take
+/// it from its owner.
 /// See <https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources>.
 pub(super) fn namespace(
     plan: &Plan<'_>,

@@ -24,16 +24,16 @@ use crate::yaml::{Node, mark};
 /// Hash of the content of each suite, by its name.
 pub(crate) type Suites = BTreeMap<String, String>;
 
-/// The shape of the output: a stream or a tree.
+/// The shape of the output.
 #[derive(Debug, Clone, Copy)]
 pub enum OutputShape<'a> {
-    /// Everything that one Flux Kustomization can apply.
+    /// One stream of objects, which one Flux Kustomization can apply.
     Stream,
     /// A folder with a Flux Kustomization for each preview.
     Tree {
         /// The hashes of the suites, which are copied into the tree.
         suites: &'a Suites,
-        /// Path in the Flux source of the shared objects, such as `./`.
+        /// The path of the shared objects in the Flux source, such as `./`.
         path: &'a str,
         /// Whether each preview is an artifact of its own.
         artifacts_each: bool,
@@ -63,7 +63,8 @@ pub(super) enum PreviewKustomization {
     Suite(usize),
 }
 
-/// What a Kustomization contains about a preview besides its name and namespace: labelled values, in a fixed order.
+/// What a Kustomization contains about a preview besides its names: values with their labels, in a fixed order.
+/// Templates have marks in place of the values.
 pub(super) type Values<'a> = Vec<(&'a str, String)>;
 
 /// The prefix of annotations that notification-controller adds to an event, and that comments show.
@@ -125,8 +126,8 @@ impl<'a> Flux<'a> {
         matches!(self.shape, OutputShape::Tree { artifacts_each: true, .. })
     }
 
-    /// The objects that find the artifact of a preview, if it has its own. Only the tag changes while the preview
-    /// lives.
+    /// If a preview has an artifact of its own: its OCIRepository, and the Kustomization that applies the Flux objects
+    /// in it. They change only with the tag.
     pub(super) fn root_objects(&self, env: &Environment<'_>) -> Vec<Object> {
         if !self.has_artifacts() {
             return Vec::new();
@@ -153,7 +154,7 @@ impl<'a> Flux<'a> {
     }
 
     /// The Flux Kustomizations of each preview.
-    pub(super) fn parts(&self) -> Vec<PreviewKustomization> {
+    pub(super) fn kustomizations(&self) -> Vec<PreviewKustomization> {
         let tests = self.plan.config.previews.spec.tests.len();
         let first = match self.shape {
             OutputShape::Tree { .. } => Some(PreviewKustomization::Environment),
@@ -163,19 +164,19 @@ impl<'a> Flux<'a> {
         first.into_iter().chain((0..tests).map(PreviewKustomization::Suite)).collect()
     }
 
-    /// What a Kustomization contains about the preview with this index.
+    /// The values of a Kustomization for the preview with this index.
     pub(super) fn values(&self, part: PreviewKustomization, index: usize) -> Values<'a> {
         let env = &self.plan.environments[index];
         let mut values = match part {
             PreviewKustomization::Environment => expiry(env).collect(),
             PreviewKustomization::Gate => {
-                let values = |copy: &Copied<'_>| {
+                let of_workload = |copy: &Copied<'_>| {
                     let Id { kind, name, .. } = &copy.original.id;
                     let namespace = env.room(copy.home).namespace.clone();
                     let values = [kind.to_string(), name.to_string(), namespace];
                     ["kind", "name", "namespace"].into_iter().zip(values)
                 };
-                workloads(env).flat_map(values).chain(expiry(env)).collect()
+                workloads(env).flat_map(of_workload).chain(expiry(env)).collect()
             }
             PreviewKustomization::Suite(suite) => {
                 let suite = &self.plan.config.previews.spec.tests[suite];
@@ -184,7 +185,7 @@ impl<'a> Flux<'a> {
                 if env.preview.fork().is_some() {
                     values.push((FORK, String::new()));
                 }
-                values.extend(self.audience(env).map(|label| (REPOSITORY, label)));
+                values.extend(self.notified_label(env).map(|label| (REPOSITORY, label)));
                 values.extend(self.event_metadata(env, suite));
                 values
             }
@@ -193,7 +194,7 @@ impl<'a> Flux<'a> {
         values
     }
 
-    /// The shard: the kustomize-controller that applies a preview, if there are several.
+    /// The shard of a preview, which names its kustomize-controller, if there are several.
     fn shard(&self, env: &Environment<'_>) -> Option<String> {
         let shards = self.plan.config.previews.spec.flux.shards;
         (shards > 0).then(|| format!("previews-{}", share(env.name, shards)))
@@ -401,8 +402,8 @@ impl<'a> Flux<'a> {
         self.kustomization(metadata, spec)
     }
 
-    /// The label by which Alerts select the suites of a preview, if anybody is notified.
-    fn audience(&self, env: &Environment<'_>) -> Option<String> {
+    /// The label by which Alerts select the suites of a preview, if its repository is notified.
+    fn notified_label(&self, env: &Environment<'_>) -> Option<String> {
         let change = env.preview.changes.first()?;
         let notify = &self.plan.config.previews.spec.notify;
         let told = notify.iter().any(|notify| notify.repository == change.repository);

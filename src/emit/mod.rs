@@ -1,4 +1,5 @@
-//! Turns the plan into objects. Each kind has one home:
+//! Turns the plan into objects. In go a [`Plan`] and the [`OutputShape`], out come [drafts](Draft) of objects: a
+//! [`Preview`] for each preview, and [`Common`]. All decisions were made in `plan`. Each kind has one home:
 //!
 //! | objects | file |
 //! |---|---|
@@ -40,7 +41,7 @@ use crate::plan::{Alias, Copied, Environment, Plan, Room};
 /// The file in a tree for an object of a preview.
 #[derive(Debug, Clone, Copy)]
 pub enum File<'p> {
-    /// That of a copy.
+    /// The file of a copy.
     Copy(&'p Copied<'p>),
     /// `namespace`.
     Namespace,
@@ -75,9 +76,9 @@ pub struct Preview<'p, 'e> {
     pub rooms: &'p [Room<'p>],
     /// Its environment, in order.
     pub environment: Vec<(File<'p>, Draft<'e>)>,
-    /// Its Flux objects; in a tree, the Namespace before them.
+    /// Its Flux objects. In a tree its Namespaces come first.
     pub flux: Vec<Draft<'e>>,
-    /// The objects that find its artifact, if it has its own.
+    /// The objects that make Flux find its artifact, if it has its own.
     pub root_objects: Vec<Object>,
     /// The values for holes of names.
     names: HoleValues<'p>,
@@ -141,7 +142,7 @@ impl<'p> Emission<'p> {
     #[must_use]
     pub fn common(&self) -> Common<'_> {
         let (mut shared, changed) =
-            routing::of_all(self.plan, |rules| self.parts.virtual_service(rules));
+            routing::of_all_previews(self.plan, |rules| self.parts.virtual_service(rules));
         let siblings = self.plan.policies.siblings.iter();
         shared.extend(siblings.map(|one| Draft::from(policies::sibling(self.plan, one))));
         Order::by(shared.iter().map(|object: &Draft<'_>| object.key(HoleValues::NONE)))
@@ -173,8 +174,8 @@ impl<'p> Emission<'p> {
         std::iter::once(env.first_room()).chain(others).collect()
     }
 
-    /// The objects of the preview with this index; previews are sorted by name. `spare` is empty and lends its
-    /// memory: one thread makes many previews.
+    /// The objects of the preview with this index; previews are sorted by name. `spare` is an empty buffer that a
+    /// thread reuses for many previews.
     #[must_use]
     pub fn preview<'e>(&'e self, index: usize, spare: &mut PreviewValues) -> Preview<'p, 'e> {
         let env = &self.plan.environments[index];
@@ -245,7 +246,7 @@ impl<'p> Emission<'p> {
     fn of_flux<'e>(&'e self, env: &'p Environment<'p>, maker: &Maker<'e, 'p>) -> Vec<Draft<'e>> {
         let rooms = env.rooms.iter().filter(|_| self.parts.flux.owns_namespaces());
         let namespaces = rooms.map(|room| Part::Namespace { room, owned: false });
-        let kustomizations = self.parts.flux.parts().into_iter().map(Part::Flux);
+        let kustomizations = self.parts.flux.kustomizations().into_iter().map(Part::Flux);
         let mut drafts = Vec::new();
         for part in namespaces.chain(kustomizations) {
             maker.drafts(&part, |object| drafts.push(object));

@@ -1,5 +1,4 @@
-//! Parts of entry clones that are the same in all APIs: they replace an original host by the preview's, and set the
-//! key.
+//! Parts of entry clones that are the same in all APIs: they replace original hosts by preview hosts, and set the key.
 
 use crate::kube::meta::{keep_header, request_changes, response_changes, without};
 use crate::kube::{Object, marks};
@@ -17,8 +16,8 @@ pub(super) fn key_header<'p>(plan: &'p Plan<'_>) -> &'p str {
     &plan.config.previews.spec.routing.key.header
 }
 
-/// Removes from a rule and its backends what would undo the key that the clone sets: the original may remove or set
-/// the key. Changes of backends are applied after those of their rule.
+/// Removes changes of the key's headers from a rule and its backends. The clone sets the key in the rule, and changes
+/// of backends are applied after those of their rule.
 pub(super) fn drop_key_changes(rule: &mut Node, backends: &str, key: &str, member: Option<&str>) {
     const ALL: [&str; 3] = ["set", "add", "remove"];
     keep_header(rule, &ALL, key);
@@ -49,7 +48,7 @@ fn value_of<'n>(modifier: &'n mut Node, list: &str, header: &str) -> Option<&'n 
     }
 }
 
-/// Adds a member to the baggage that a modifier sets in one of these lists. Returns whether there was one.
+/// Adds a member to the baggage header in the first of these lists that has it. Returns whether one has.
 pub(super) fn add_to_baggage(modifier: &mut Node, lists: &[&str], member: &str) -> bool {
     lists.iter().any(|list| {
         let Some(baggage) = value_of(modifier, list, "baggage") else {
@@ -127,7 +126,7 @@ pub(super) fn rewrite_response_urls(
     rule.get_mut(backends).map(Node::items_mut).unwrap_or_default().iter_mut().for_each(each);
 }
 
-/// Adds to a change of request headers that it removes the key that a client sends.
+/// Makes a header modifier remove the key that a client sends.
 pub(super) fn remove_key(plan: &Plan<'_>, change: &mut Node) {
     for header in key_headers(plan) {
         without(change, "remove", header);

@@ -29,7 +29,7 @@ pub(in crate::emit) enum Part<'p> {
     Namespace {
         /// The room.
         room: &'p Room<'p>,
-        /// Whether another Flux Kustomization applies it.
+        /// Whether another Flux Kustomization applies it too, and owns it.
         owned: bool,
     },
     /// The ConfigMap that tests read in a room.
@@ -65,7 +65,7 @@ pub(in crate::emit) struct Parts<'p> {
     pub(in crate::emit) plan: &'p Plan<'p>,
     /// Makes Flux Kustomizations.
     pub(in crate::emit) flux: Flux<'p>,
-    /// Whether stencils can be used: no argument contains a mark. Input cannot.
+    /// Whether stencils can be used. They cannot if an argument contains a mark; input never does.
     uses_stencils: bool,
     namespaces: [Cache; 2],
     config_maps: Cache,
@@ -74,7 +74,7 @@ pub(in crate::emit) struct Parts<'p> {
     quota: Cache,
     sidecar: Cache,
     grants: Cache,
-    /// By the number of the original.
+    /// By the number of the original object.
     copies: Vec<Cache>,
     /// By the number of the Service.
     aliases: Vec<Cache>,
@@ -235,8 +235,8 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         let (plan, flux, env) = (self.parts.plan, &self.parts.flux, self.env);
         match part {
             Part::ConfigMap(room) => {
-                let facts = environment::variables(plan, self.index, room);
-                vec![environment::config_map(plan, env, room, facts)]
+                let variables = environment::variables(plan, self.index, room);
+                vec![environment::config_map(plan, env, room, variables)]
             }
             Part::Copy(copied) => {
                 vec![self.copy(env, copied.home, plan.policies.body(env, copied))]
@@ -252,9 +252,10 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         let env = self.parts.marked(self.index);
         Some(match part {
             Part::ConfigMap(room) => {
-                let facts = environment::variables(plan, self.index, room).into_iter().enumerate();
-                let facts = facts.map(|(n, (key, _))| (key, mark::value(n).into()));
-                vec![environment::config_map(plan, env, env.room(room.baseline), facts.collect())]
+                let variables = environment::variables(plan, self.index, room).into_iter();
+                let marked = |(n, (key, _))| (key, mark::value(n).into());
+                let variables = variables.enumerate().map(marked).collect();
+                vec![environment::config_map(plan, env, env.room(room.baseline), variables)]
             }
             Part::Copy(Copied { original, home, body: Body::Changed(changes), .. }) => {
                 vec![self.copy(env, home, changes.mark(&original.node)?)]
@@ -263,9 +264,9 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 vec![self.copy(env, copied.home, plan.policies.body(env, copied))]
             }
             Part::Flux(part) => {
-                let facts = flux.values(*part, self.index).into_iter().enumerate();
-                let facts = facts.map(|(n, (key, _))| (key, mark::value(n)));
-                vec![flux.object(*part, env, facts.collect())]
+                let values = flux.values(*part, self.index).into_iter().enumerate();
+                let values = values.map(|(n, (key, _))| (key, mark::value(n))).collect();
+                vec![flux.object(*part, env, values)]
             }
             _ => self.without_values(part, env),
         })
@@ -360,19 +361,17 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             others.truncate(first);
             return self.objects(part).into_iter().map(Draft::from).for_each(add);
         };
-        let HoleValues { name, namespace, .. } = names_of(self.env);
-        let names = [name, namespace];
-        if !cfg!(debug_assertions) {
-            return stencils.iter().map(|one| one.draft(names, first, others)).for_each(add);
+        let names = names_of(self.env);
+        let draft = |one: &'m Stencil| one.draft([names.name, names.namespace], first, others);
+        // Most parts have one object.
+        let drafts: SmallVec<[Draft<'m>; 1]> = stencils.iter().map(draft).collect();
+        if cfg!(debug_assertions) {
+            let ordinary = self.objects(part).into_iter().map(Draft::from);
+            let shown = |draft: &Draft<'_>| shown(draft, HoleValues { others, ..names });
+            let filled: Vec<(Id, String)> = drafts.iter().map(shown).collect();
+            let ordinary: Vec<(Id, String)> = ordinary.map(|draft| shown(&draft)).collect();
+            assert_eq!(filled, ordinary, "stencils give what is made without them");
         }
-        let drafts: Vec<Draft<'_>> =
-            stencils.iter().map(|one| one.draft(names, first, others)).collect();
-        let ordinary: Vec<Draft<'_>> = self.objects(part).into_iter().map(Draft::from).collect();
-        let values = HoleValues { name: names[0], namespace: names[1], others };
-        let all = |drafts: &[Draft<'_>]| -> Vec<(Id, String)> {
-            drafts.iter().map(|draft| shown(draft, values)).collect()
-        };
-        assert_eq!(all(&drafts), all(&ordinary), "stencils give what is made without them");
         drafts.into_iter().for_each(add);
     }
 }

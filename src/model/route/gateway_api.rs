@@ -5,7 +5,7 @@
 //! route for one backend that it cannot convert.
 
 use super::admission::{is_raw, refusal};
-use super::gateways::{GatewayRef, Listener, is_secure, port_number};
+use super::gateways::{BoundGateway, Listener, is_secure, port_number};
 use super::istio::Visibility;
 use super::{Destination, Reader, Redirect};
 use crate::kube::{Object, gateway, istio};
@@ -94,12 +94,12 @@ impl Reader for GatewayApi {
         "hostnames"
     }
 
-    fn gateway_refs<'a>(&self, route: &'a Object) -> Vec<GatewayRef<'a>> {
+    fn bound_gateways<'a>(&self, route: &'a Object) -> Vec<BoundGateway<'a>> {
         let gateways = parents(route).iter();
         let gateways = gateways.filter(|one| kind_of_parent(one) == (gateway::GROUP, "Gateway"));
         let bound = gateways.filter_map(|one| {
             let namespace = one.text_at(&["namespace"]).unwrap_or(&route.id.namespace);
-            Some(GatewayRef {
+            Some(BoundGateway {
                 gateway: (namespace, one.text_at(&["name"])?),
                 section: one.text_at(&["sectionName"]),
                 port: port_of(one),

@@ -11,12 +11,12 @@ use crate::model::Catalog;
 use crate::yaml::Node;
 
 /// Namespace and name of a Gateway.
-pub(crate) type GatewayName<'a> = (&'a str, &'a str);
+pub(crate) type GatewayId<'a> = (&'a str, &'a str);
 
 /// The Gateways of the input, by their name and API.
 #[derive(Debug, Default)]
 pub(crate) struct Gateways<'a> {
-    named: BTreeMap<GatewayName<'a>, BTreeMap<RouteApi, &'a Object>>,
+    named: BTreeMap<GatewayId<'a>, BTreeMap<RouteApi, &'a Object>>,
 }
 
 /// The result of looking for a Gateway that a route or an entry names.
@@ -51,9 +51,9 @@ pub(crate) struct Listener<'a> {
 
 /// A Gateway that a route binds to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct GatewayRef<'a> {
+pub(crate) struct BoundGateway<'a> {
     /// It is in the input.
-    pub(crate) gateway: GatewayName<'a>,
+    pub(crate) gateway: GatewayId<'a>,
     /// The listener that a parentRef names.
     pub(crate) section: Option<&'a str>,
     /// The port that a parentRef names.
@@ -63,7 +63,7 @@ pub(crate) struct GatewayRef<'a> {
 impl<'a> Gateways<'a> {
     /// The Gateways of a catalogue.
     pub(crate) fn of(catalog: &'a Catalog<'a>) -> Self {
-        let mut named: BTreeMap<GatewayName<'_>, BTreeMap<RouteApi, &Object>> = BTreeMap::new();
+        let mut named: BTreeMap<GatewayId<'_>, BTreeMap<RouteApi, &Object>> = BTreeMap::new();
         for object in catalog.objects() {
             if let Some(api) = RouteApi::of_gateway(object) {
                 let name = (object.id.namespace.as_str(), object.id.name.as_str());
@@ -74,7 +74,7 @@ impl<'a> Gateways<'a> {
     }
 
     /// The Gateway of this name that routes of this API can bind to.
-    pub(crate) fn find(&self, name: GatewayName<'_>, api: RouteApi) -> Hit<'a> {
+    pub(crate) fn find(&self, name: GatewayId<'_>, api: RouteApi) -> Hit<'a> {
         let Some(all) = self.named.get(&name) else {
             return Hit::Absent;
         };
@@ -166,8 +166,8 @@ mod tests {
         let spec = json!({"gateways": ["mesh", "a", "./b", "infra/c", "d.infra", "e.infra.svc.cluster.local"]});
         let route = object(istio_kind::GROUP, "VirtualService", spec);
         let route = Route::of(&route).expect("a route");
-        let found: Vec<GatewayName<'_>> =
-            route.gateway_refs().into_iter().map(|one| one.gateway).collect();
+        let found: Vec<GatewayId<'_>> =
+            route.bound_gateways().into_iter().map(|one| one.gateway).collect();
         let expected =
             [("shop", "a"), ("shop", "b"), ("infra", "c"), ("infra", "d"), ("infra", "e")];
         assert_eq!(found, expected);

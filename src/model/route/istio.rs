@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::gateway_api::Ignored;
-use super::gateways::{GatewayName, GatewayRef, Listener, is_secure, port_number};
+use super::gateways::{BoundGateway, GatewayId, Listener, is_secure, port_number};
 use super::{Destination, Reader, Redirect};
 use crate::kube::{Object, marks};
 use crate::model::{Catalog, Home, ServiceName};
@@ -106,10 +106,10 @@ impl Reader for Istio {
         "hosts"
     }
 
-    fn gateway_refs<'a>(&self, route: &'a Object) -> Vec<GatewayRef<'a>> {
+    fn bound_gateways<'a>(&self, route: &'a Object) -> Vec<BoundGateway<'a>> {
         let names = texts(route, "gateways").filter(|name| *name != MESH);
         let gateways = names.map(|name| gateway_name(name, route));
-        gateways.map(|gateway| GatewayRef { gateway, section: None, port: None }).collect()
+        gateways.map(|gateway| BoundGateway { gateway, section: None, port: None }).collect()
     }
 
     fn listeners<'a>(&self, gateway: &'a Object, namespace: &str) -> Vec<Listener<'a>> {
@@ -158,7 +158,7 @@ pub(crate) fn is_host_header(name: &str) -> bool {
 
 /// Resolves the name of a Gateway in a VirtualService: `namespace/name`, `./name`, a name in its own namespace or, in
 /// the old form, `name.namespace` with the rest of a service's host. See `resolveGatewayName` in Istio.
-pub(crate) fn gateway_name<'a>(name: &'a str, route: &'a Object) -> GatewayName<'a> {
+pub(crate) fn gateway_name<'a>(name: &'a str, route: &'a Object) -> GatewayId<'a> {
     let home = route.id.namespace.as_str();
     match (name.split_once('/'), name.split_once('.')) {
         (Some((".", name)), _) => (home, name),

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use self::gateway_api::Ignored;
-use self::gateways::{GatewayRef, Listener};
+use self::gateways::{BoundGateway, Listener};
 use self::istio::Visibility;
 use crate::kube::{Object, RouteApi};
 use crate::model::{Catalog, Home, ServiceName};
@@ -59,8 +59,8 @@ impl<'a> Route<'a> {
     }
 
     /// The Gateways that it binds to.
-    pub(crate) fn gateway_refs(&self) -> Vec<GatewayRef<'a>> {
-        reader(self.api).gateway_refs(self.object)
+    pub(crate) fn bound_gateways(&self) -> Vec<BoundGateway<'a>> {
+        reader(self.api).bound_gateways(self.object)
     }
 }
 
@@ -136,7 +136,7 @@ pub(crate) trait Reader: Sync {
     fn host_field(&self) -> &'static str;
 
     /// The Gateways that a route binds to.
-    fn gateway_refs<'a>(&self, route: &'a Object) -> Vec<GatewayRef<'a>>;
+    fn bound_gateways<'a>(&self, route: &'a Object) -> Vec<BoundGateway<'a>>;
 
     /// The HTTP listeners of a Gateway of this API for routes of a namespace.
     fn listeners<'a>(&self, gateway: &'a Object, namespace: &str) -> Vec<Listener<'a>>;

@@ -1,10 +1,10 @@
 //! Routes of previews: for each host of the baseline, which rules are derived for which preview.
 //!
-//! In go the baseline's routes and what each preview affects. Out comes a [`Routing`], which lists for every object
-//! to write its rules, and where each of their backends leads. This file decides which API a service uses, and which
-//! routes contradict each other. `ports` says which ports can be routed, `virtual_services` which VirtualService a host uses,
-//! `unfollowed` which routes are not followed. The rules are derived in [`gateway_api`] and [`istio`], their backends
-//! decided in [`swap`], and the ways in from outside in [`entries`].
+//! In go the baseline's routes and what each preview affects. Out comes a [`Routing`]: the rules of every object to
+//! write, and the backends of every rule. This file decides which API a service uses, and which routes contradict each
+//! other. `ports` decides which ports can be routed, `virtual_services` finds the VirtualService of a host, and
+//! `unfollowed` reports routes that previews cannot follow. [`gateway_api`] and [`istio`] derive the rules, [`swap`]
+//! decides their backends, and [`entries`] plans the ways in from outside.
 //!
 //! Always true: a service is routed by one API only, and a rule with a copy as a backend has only copies.
 
@@ -35,7 +35,7 @@ use crate::kube::{Id, Object, RouteApi};
 use crate::limits::{OutputLimits, flag, or_raise};
 use crate::model::route::Route;
 use crate::model::{Catalog, Mesh, Service, ServiceName};
-use crate::spec::Config;
+use crate::spec::{Config, RoutingKey};
 
 /// Everything about routes that will be emitted.
 #[derive(Debug, Default)]
@@ -48,8 +48,9 @@ pub struct Routing<'a> {
     pub entries: entries::Entries<'a>,
     /// VirtualServices of an earlier run that only other sets still need.
     pub left_to_others: Vec<&'a Object>,
-    /// How many rules are derived in all, and how many pairs of rules were compared for it.
+    /// The number of derived rules, with their matches and backends.
     rules: usize,
+    /// The number of pairs of matches that were compared.
     pairs: usize,
     /// The VirtualServices that are extended.
     extended: BTreeSet<&'a Id>,
@@ -60,9 +61,9 @@ pub struct Routing<'a> {
 /// The routes that lead calls of a service to copies.
 #[derive(Debug)]
 pub enum MeshRoutes<'a> {
-    /// Routes of a service and port that each of some previews has.
+    /// Routes of one service and port, for all previews that affect the same services.
     GatewayApi(gateway_api::PreviewRoutes<'a>),
-    /// The rules of all previews for a host, which stand in one VirtualService.
+    /// The VirtualService of one host, with the rules of all previews.
     Istio(istio::HostRules<'a>),
 }
 
@@ -88,11 +89,11 @@ impl<'a> Routing<'a> {
     /// Every rule that is derived from one of the user's.
     pub(crate) fn derived(&self) -> impl Iterator<Item = &Swapped<'a>> {
         let mesh = self.mesh.iter().flat_map(MeshRoutes::derived);
-        let local = self.copy_routes.iter().flat_map(CopyRoute::rules);
-        mesh.chain(local).chain(self.entries.clones.iter().flat_map(|clone| &clone.rules))
+        let to_copies = self.copy_routes.iter().flat_map(CopyRoute::rules);
+        mesh.chain(to_copies).chain(self.entries.clones.iter().flat_map(|clone| &clone.rules))
     }
 
-    /// The finding that more rules or pairs are needed than the limits allow, if so.
+    /// The finding that a limit is exceeded, if one is.
     fn limit_finding(&self, limits: &OutputLimits) -> Option<Diagnostic> {
         let (message, help) = if self.rules > limits.rules {
             (
@@ -117,11 +118,10 @@ impl<'a> Routing<'a> {
     }
 }
 
-/// A route of affected services, attached to their copies in each of some previews.
+/// A route of the baseline that is attached to copies, for all previews that affect the same of its services.
 #[derive(Debug)]
 pub struct CopyRoute<'a> {
-    /// The previews, by the index of their environment. Of the services that the route answers for or
-    /// chooses they affect the same.
+    /// The previews, as indices of environments.
     pub environments: Vec<usize>,
     /// The original.
     pub route: Route<'a>,
@@ -151,7 +151,7 @@ impl<'a> CopyRoute<'a> {
     }
 }
 
-/// The routes of the baseline, by service.
+/// What routes are planned from: the routes of the baseline by service, and the previews.
 pub(super) struct RouteIndex<'a, 'e> {
     pub(super) config: &'a Config,
     pub(super) catalog: &'a Catalog<'a>,
@@ -170,7 +170,7 @@ pub(super) fn plan<'a>(
     limits: &OutputLimits,
     report: &mut Report,
 ) -> Routing<'a> {
-    // Sorted at the end: before that, each is looked up many times.
+    // A hash map while it is filled, because each service is looked up for many previews. It is sorted below.
     let mut affecting: HashMap<ServiceName<'_>, Vec<usize>, RandomState> = HashMap::default();
     for (index, env) in environments.iter().enumerate() {
         for name in &env.affected {
@@ -255,7 +255,8 @@ impl<'a> RouteIndex<'a, '_> {
         involved
     }
 
-    /// The routes of a service, all of one API; `None` if they contradict each other.
+    /// The routes of the API that routes a service. If routes contradict each other, that is reported, and there are
+    /// none.
     fn routes_of_one_api(
         &self,
         service: &Service<'a>,
@@ -305,7 +306,7 @@ impl<'a> RouteIndex<'a, '_> {
         self.apis.iter().find(|(other, _)| *other == api).map(|(_, routes)| routes.as_ref())
     }
 
-    /// The finding that a service has a route of Istio's API, where the mesh is not one of sidecars.
+    /// The finding that a service has a route of an API that the mesh does not follow.
     fn not_followed(&self, service: ServiceName<'_>, route: &Object) -> Diagnostic {
         let mesh = self.catalog.mesh.name();
         let message = format!(
@@ -316,7 +317,7 @@ impl<'a> RouteIndex<'a, '_> {
         conflict(message, help, route)
     }
 
-    /// The finding that another set routes a service by another API than the one that is required.
+    /// The finding that another set routes a service by an API other than the required one.
     fn of_another_set(
         &self,
         service: ServiceName<'_>,
@@ -334,15 +335,15 @@ impl<'a> RouteIndex<'a, '_> {
         Some(conflict(message, help.to_owned(), route))
     }
 
-    /// Plans the routes that are attached to copies: those of the affected services themselves.
+    /// Plans the routes that are attached to copies: the routes of the affected services.
     ///
-    /// In ambient mode the copies have no waypoint that would read them.
+    /// In ambient mode there are none, because copies have no waypoint that would read them.
     fn plan_copy_routes(&self, routing: &mut Routing<'a>, report: &mut Report) {
         if self.catalog.mesh == Mesh::Ambient {
             report.extend(self.not_attached());
             return;
         }
-        // By the route, and by the namespace of the baseline into whose rooms it is attached.
+        // By the route and the namespace of the baseline whose copies it is attached to.
         let mut attached: BTreeMap<(&Id, &'a str), (Route<'a>, BTreeSet<ServiceName<'a>>)> =
             BTreeMap::new();
         for &service in self.affecting.keys() {
@@ -367,14 +368,14 @@ impl<'a> RouteIndex<'a, '_> {
                     affected.iter().copied().filter(|name| services.contains(name)).collect();
                 let attached = planner.attach(self, route, &services, &is_copied);
                 let name = name.clone();
-                let local = |attached| CopyRoute { environments, route, home, name, attached };
-                routing.copy_routes.extend(attached.map(local));
+                let copy_route = |attached| CopyRoute { environments, route, home, name, attached };
+                routing.copy_routes.extend(attached.map(copy_route));
             }
         }
     }
 
-    /// The name of a route that is attached to copies of a namespace of the baseline: its own. One of another namespace
-    /// has that behind it where a namesake may be attached beside it.
+    /// The name of a route that is attached to copies of the namespace `home`: that of the original. If the original is
+    /// in another namespace and its name is not unique, this namespace is appended.
     fn copy_route_name(&self, route: &Object, home: &str) -> String {
         let (name, namespace) = (&route.id.name, &route.id.namespace);
         let mut all = self.catalog.of_kind(&route.id.group, &route.id.kind);
@@ -393,22 +394,27 @@ fn is_unrouted(config: &Config, service: ServiceName<'_>) -> bool {
     facts.is_some_and(|facts| facts.unrouted)
 }
 
+/// Whether a header carries the key.
+fn carries_key(key: &RoutingKey, header: &str) -> bool {
+    header.eq_ignore_ascii_case(&key.header)
+        || !key.baggage.is_empty() && header.eq_ignore_ascii_case("baggage")
+}
+
 fn conflict(message: String, help: String, route: &Object) -> Diagnostic {
     Diagnostic::new(&code::ROUTE_CONFLICT, message, help).at(route.place(), "routes this host")
 }
 
-/// Groups previews by which of some services they affect, because decisions about these services are the same for
-/// each group.
+/// Groups previews by which of these services they affect. Decisions about the services are the same for a whole group.
 fn group_by_affected<'a>(
     environments: &[Environment<'a>],
     involved: impl IntoIterator<Item = usize>,
     services: &BTreeSet<ServiceName<'a>>,
 ) -> BTreeMap<Vec<ServiceName<'a>>, Vec<usize>> {
-    let mut alike: BTreeMap<Vec<ServiceName<'_>>, Vec<usize>> = BTreeMap::new();
+    let mut groups: BTreeMap<Vec<ServiceName<'_>>, Vec<usize>> = BTreeMap::new();
     for index in involved {
         let affected = &environments[index].affected;
         let some = services.iter().copied().filter(|service| affected.contains(service)).collect();
-        alike.entry(some).or_default().push(index);
+        groups.entry(some).or_default().push(index);
     }
-    alike
+    groups
 }

@@ -15,7 +15,7 @@ pub(super) type Precedence = (u8, usize, bool, usize, usize);
 /// What decides which requests a match is for, read once: matches are compared in pairs.
 #[derive(Debug)]
 pub(super) struct Condition<'a> {
-    /// Kind and value of the path.
+    /// The kind of the path (3: exact, 2: prefix, 1: regular expression) and its value.
     path: (u8, Cow<'a, str>),
     method: Option<&'a str>,
     /// Headers and query parameters with an exact value.
@@ -55,7 +55,7 @@ impl<'a> Condition<'a> {
     }
 }
 
-/// Path of a match as (kind, value): what decides precedence and overlap.
+/// The kind of the path, as in [`Condition`], and its value.
 fn path(node: Option<&Node>) -> (u8, Cow<'_, str>) {
     let Some(node) = node else {
         return (2, "/".into());
@@ -63,7 +63,7 @@ fn path(node: Option<&Node>) -> (u8, Cow<'_, str>) {
     if let Some(method) = node.get("method").filter(|method| !method.entries().is_empty()) {
         let text = |key| method.text_at(&[key]).unwrap_or_default();
         let exact = method.text_at(&["type"]) != Some("RegularExpression");
-        // As Istio writes them: the length of the text decides between two of a kind.
+        // Written as Istio does, because the length of the text decides between two of a kind.
         let (kind, path) = match (text("service"), text("method")) {
             ("", name) => (1, format!("/[^/]+/{name}")),
             (service, "") if !exact => (1, format!("/{service}/.+")),
@@ -93,8 +93,7 @@ pub(super) fn precedence(node: Option<&Node>, grpc: bool) -> Precedence {
     (kind, value.len(), !grpc && method.is_some(), count("headers"), count("queryParams"))
 }
 
-/// The headers or query parameters of which a match demands an exact value. Names of headers are folded,
-/// names of parameters are not.
+/// The headers or query parameters that must have an exact value. `fold` normalizes their names.
 fn exact<'a>(
     node: Option<&'a Node>,
     key: &str,
@@ -107,7 +106,7 @@ fn exact<'a>(
     pairs.collect()
 }
 
-/// Whether both demand an exact value of the same header or parameter, and not the same one.
+/// Whether some header or parameter must have one value in `a` and another one in `b`.
 fn contradict(a: &BTreeMap<String, &str>, b: &BTreeMap<String, &str>) -> bool {
     a.iter().any(|(name, value)| b.get(name).is_some_and(|other| other != value))
 }

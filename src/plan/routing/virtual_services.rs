@@ -15,20 +15,21 @@ use crate::model::route::istio::{
 };
 use crate::model::{Catalog, Home, Service, ServiceName};
 
-/// VirtualServices that apply in the mesh to services of the baseline.
+/// The VirtualServices that apply in the mesh to services of the baseline.
 #[derive(Debug, Default)]
 pub(crate) struct MeshVirtualServices<'a> {
+    /// Those of exact hosts, by the full host.
     exact: BTreeMap<String, Vec<&'a Object>>,
-    /// VirtualServices of wildcards that everybody sees.
+    /// Those of wildcards that every namespace sees, by the text behind the star.
     wildcard: BTreeMap<String, Vec<&'a Object>>,
-    /// VirtualServices of wildcards that only some namespaces see.
+    /// Those of wildcards that only some namespaces see, by the text behind the star.
     scoped: BTreeMap<String, Vec<&'a Object>>,
     home: Home<'a>,
 }
 
 impl<'a> MeshVirtualServices<'a> {
-    /// Finds the VirtualServices that are bound to the mesh: for a service those of its namespace, and others that
-    /// are seen there.
+    /// Collects the VirtualServices that are bound to the mesh. For a service these are the ones in its namespace, and
+    /// others that its namespace sees.
     pub(super) fn of(catalog: &'a Catalog<'a>) -> Self {
         let mut all = Self { home: catalog.home, ..Self::default() };
         for object in catalog.of_kind(GROUP, "VirtualService").filter(|object| is_mesh(object)) {
@@ -84,7 +85,7 @@ impl<'a> MeshVirtualServices<'a> {
         exact.iter().chain(covering).copied()
     }
 
-    /// Where the rules for the host of a service come from, for all who may call it.
+    /// Where the rules for the host of a service come from: one source for each group of callers.
     pub(super) fn sources(&self, service: ServiceName<'_>) -> Vec<RuleSource<'a>> {
         let exact = self.exact(service);
         let mut sources: Vec<RuleSource<'a>> =
@@ -118,7 +119,7 @@ impl<'a> MeshVirtualServices<'a> {
         pair(exact).or_else(|| pair(self.covering(service)).filter(|_| !is_settled(exact)))
     }
 
-    /// The finding about a wildcard that only some see, and that an exact host for everybody would shadow.
+    /// The finding about a wildcard that only some namespaces see. An exact host that all of them see would shadow it.
     fn shadowed(&self, service: ServiceName<'_>) -> Option<Diagnostic> {
         if is_settled(self.exact(service)) {
             return None;
@@ -180,7 +181,7 @@ fn route(object: &Object) -> Route<'_> {
     Route { api: RouteApi::Istio, object }
 }
 
-/// Whether everybody sees one of the VirtualServices of an exact host, so that no wildcard speaks for it.
+/// Whether every namespace sees one of these VirtualServices of an exact host. Then no wildcard applies to the host.
 fn is_settled(exact: &[&Object]) -> bool {
     exact.iter().any(|object| Visibility::of(object) == Visibility::Everywhere)
 }

@@ -1,5 +1,4 @@
-//! Makes VirtualServices: new ones for hosts without one, previews' rules in front of the user's, and routes attached
-//! to copies.
+//! Makes VirtualServices: new ones, the user's with rules of previews in front, and those that are attached to copies.
 //!
 //! A host has only one VirtualService, so it contains the rules of all previews. The rules of each preview are made
 //! separately, so that templates can fill them in.
@@ -21,7 +20,7 @@ use crate::yaml::{Data, Node};
 
 const KIND: &str = "VirtualService";
 
-/// The VirtualService with some rules.
+/// The VirtualService of a host.
 pub(crate) fn virtual_service(plan: &Plan<'_>, rules: &HostRules<'_>) -> Object {
     let previews = rules.previews.iter();
     let derived = previews.flat_map(|&(environment, derived)| {
@@ -30,7 +29,7 @@ pub(crate) fn virtual_service(plan: &Plan<'_>, rules: &HostRules<'_>) -> Object 
     with_rules(plan, rules, derived.collect())
 }
 
-/// The same with `previews` in place of the rules of previews.
+/// The VirtualService of a host, with `previews` as the rules of previews.
 pub(crate) fn with_rules(plan: &Plan<'_>, rules: &HostRules<'_>, previews: Vec<Node>) -> Object {
     let mut made = match rules.source {
         RuleSource::Existing(original) => extend(plan, rules, original, previews),
@@ -43,7 +42,7 @@ pub(crate) fn with_rules(plan: &Plan<'_>, rules: &HostRules<'_>, previews: Vec<N
     made
 }
 
-/// The object of an earlier run without its rules. Those of other sets stay.
+/// The VirtualService of an earlier run without the rules of this set.
 pub(super) fn without_rules(plan: &Plan<'_>, earlier: &Object) -> Object {
     let mut object = earlier.clone();
     if let Some(Data::List(http)) = object.node.at_mut(&["spec", "http"]).map(|http| &mut http.data)
@@ -53,7 +52,7 @@ pub(super) fn without_rules(plan: &Plan<'_>, earlier: &Object) -> Object {
     object
 }
 
-/// The rules of one preview: derived from an original with this index, or for the ports of a host without one.
+/// The rules of one preview. `derived` is their index in [`HostRules::derived`].
 pub(crate) fn of_preview(
     plan: &Plan<'_>,
     env: &Environment<'_>,
@@ -110,8 +109,8 @@ fn rules_before_original(
     made
 }
 
-/// The rules after those of an original. On ports that the original leaves to Istio, requests without a key would
-/// otherwise find no route, once rules of previews apply there.
+/// The rules that follow those of an original: one for each port without a rule. Istio routes such a port by itself
+/// until rules of previews apply there; then requests without a key need a rule.
 fn rules_after_original(plan: &Plan<'_>, rules: &HostRules<'_>) -> Vec<Node> {
     let host = plan.catalog.home.host(rules.service);
     let to_itself = |&port: &u16| {
@@ -159,7 +158,7 @@ fn write_routes(rule: &mut Node, swapped: &Swapped<'_>, moved: &Moved<'_>) {
     }
 }
 
-/// Writes a destination. A swapped host loses its subset, since previews have no subsets.
+/// Writes a destination. Copies have no subsets.
 fn write_route(backend: &Backend<'_>, moved: &Moved<'_>) -> Node {
     let mut written = backend.node.clone();
     match backend.weight {
@@ -211,8 +210,8 @@ fn extend(
     http.extend(existing.iter().cloned());
     http.extend(rules_after_original(plan, rules));
     let spec = node.make(&["spec"]);
-    // What is empty goes first, and comes last as it would if it were not there: that is where it stands when an
-    // earlier run is taken back and made again.
+    // An empty list is removed, so that the new one is at the end: there it is too when the changes of an earlier run
+    // are undone and made again.
     if existing.is_empty() {
         spec.remove("http");
     }
@@ -223,7 +222,7 @@ fn extend(
         spec.set("exportTo", Node::list([Node::string("*")]));
     }
     let mut changed = vec![marks::HTTP];
-    // What another set added, that set removes, unless this one adds it too.
+    // A set removes what it recorded. If another set added it, this one records it too, so that it stays.
     changed.extend(
         (absent || marks::is_changed(&original.node, marks::EXPORT_TO)).then_some(marks::EXPORT_TO),
     );
@@ -251,11 +250,11 @@ fn carry_over(
         without_gateways(&mut rule);
         rule
     }));
-    // Its tls and tcp sections still apply: for these, Istio reads every VirtualService that covers a host.
+    // The wildcard's tls and tcp rules need not be carried over: Istio reads those of every VirtualService for a host.
     object(plan, rules, http, true)
 }
 
-/// Our object is bound to the mesh alone, so its matches need not name it.
+/// Removes the gateways from matches, because our object applies to the mesh alone.
 fn without_gateways(rule: &mut Node) {
     let matches = rule.get_mut("match").map(Node::items_mut).unwrap_or_default();
     for one in matches {
@@ -263,7 +262,7 @@ fn without_gateways(rule: &mut Node) {
     }
 }
 
-/// A new VirtualService for a host that has none: rules of previews, and for each port one to the baseline.
+/// A new VirtualService for a host without one: the rules of previews, and a rule to the baseline for each port.
 fn make(plan: &Plan<'_>, rules: &HostRules<'_>, mut http: Vec<Node>) -> Object {
     let host = plan.catalog.home.host(rules.service);
     for &port in &rules.ports {
@@ -333,17 +332,17 @@ fn destination(host: &str, port: u16) -> Node {
 pub(super) fn attach(
     plan: &Plan<'_>,
     env: &Environment<'_>,
-    local: &CopyRoute<'_>,
+    copy_route: &CopyRoute<'_>,
     attached: &Attached<'_>,
 ) -> Object {
-    let moved = Moved::inside(plan, env, local);
+    let moved = Moved::inside(plan, env, copy_route);
     let inside = |rules: &[InMesh<'_>]| -> Vec<Node> {
-        rules.iter().map(|rule| inside(local.home, rule, &moved)).collect()
+        rules.iter().map(|rule| inside(copy_route.home, rule, &moved)).collect()
     };
     Object::from_typed(&VirtualService {
         api_version: API_VERSION,
         kind: KIND,
-        metadata: meta::derived(plan.config, &local.name, moved.to, Some(env.name)),
+        metadata: meta::derived(plan.config, &copy_route.name, moved.to, Some(env.name)),
         spec: VirtualServiceSpec {
             hosts: attached.services.iter().map(|service| env.host(*service)).collect(),
             gateways: Vec::new(),

@@ -5,6 +5,7 @@
 //! does at its own.
 //! See `TranslateRoute` in Istio's `pilot/pkg/networking/core/route/route.go`.
 
+use super::super::carries_key;
 use super::Pattern;
 use super::host_links::leads_to_itself;
 use super::ways::ServingListener;
@@ -17,12 +18,12 @@ use crate::model::route::{Route, gateway_api, reader, text_match};
 use crate::spec::RoutingKey;
 use crate::yaml::Node;
 
-/// A rule that can apply.
+/// A rule that can apply to a host.
 #[derive(Debug, Clone)]
 pub(super) struct ApplicableRule<'a> {
     /// The rule.
     pub(super) node: &'a Node,
-    /// The matches of a VirtualService's rule that are left; none where it is for every request.
+    /// The matches of a VirtualService's rule that can apply; `None` if the rule applies to every request.
     pub(super) matches: Option<Vec<Node>>,
 }
 
@@ -37,19 +38,19 @@ impl PartialEq for ApplicableRule<'_> {
 pub(in super::super) struct Applicable<'a> {
     /// The rules, in order.
     pub(super) rules: Vec<ApplicableRule<'a>>,
-    /// Redirects that would lead a preview host to itself for ever, and are left out.
+    /// Redirects that are left out, because they would lead a preview host to itself without end.
     pub(super) looping: Vec<&'a Node>,
 }
 
 type Refused = Box<Diagnostic>;
 
-/// Whether it depends on the host which rules of a route hold.
+/// Whether the host of a request decides which rules of a route apply.
 pub(super) fn depends_on_host(route: Route<'_>) -> bool {
     let reader = reader(route.api);
     route.rules().iter().any(|rule| reader.tells_hosts_apart(rule))
 }
 
-/// The context that rules are selected for: hosts, listeners and key.
+/// What rules are selected for: a host, the listeners that serve it, and the key.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct HostContext<'p> {
     /// The original host.
@@ -64,7 +65,7 @@ pub(in super::super) struct HostContext<'p> {
     pub(super) secure: bool,
 }
 
-/// The rules of an HTTPRoute or GRPCRoute: at every listener the same.
+/// The rules of an HTTPRoute or GRPCRoute that apply. They are the same at every listener.
 pub(in super::super) fn rules_of_http_route<'a>(
     route: &'a Object,
     context: &HostContext<'_>,
@@ -93,7 +94,7 @@ pub(in super::super) fn rules_of_http_route<'a>(
     Ok(applicable)
 }
 
-/// The rules of a VirtualService that hold at all of some listeners, which have to agree.
+/// The rules of a VirtualService that apply. An error if they differ between listeners.
 pub(in super::super) fn rules_of_virtual_service<'a>(
     route: &'a Object,
     context: &HostContext<'_>,
@@ -112,14 +113,14 @@ pub(in super::super) fn rules_of_virtual_service<'a>(
     Ok(agreed.map(|(_, applicable)| applicable).unwrap_or_default())
 }
 
-/// The context in which a match of a VirtualService is evaluated.
+/// What a match of a VirtualService is evaluated for: one listener, and the hosts.
 struct MatchContext<'p> {
     route: &'p Object,
     at: &'p ServingListener<'p>,
     hosts: &'p HostContext<'p>,
 }
 
-/// The rules of a VirtualService that hold in a context.
+/// The rules of a VirtualService that apply at one listener.
 fn http_at<'a>(route: &'a Object, context: &MatchContext<'_>) -> Result<Applicable<'a>, Refused> {
     let reader = reader(RouteApi::Istio);
     let mut applicable = Applicable::default();
@@ -174,8 +175,8 @@ impl MatchContext<'_> {
         {
             return Ok(None);
         }
-        let own_scheme = self.at.secure.filter(|secure| *secure != self.hosts.secure);
-        if let (Some(secure), Some(scheme)) = (own_scheme, one.get("scheme")) {
+        let other_scheme = self.at.secure.filter(|secure| *secure != self.hosts.secure);
+        if let (Some(secure), Some(scheme)) = (other_scheme, one.get("scheme")) {
             if !self.holds(scheme, if secure { "https" } else { "http" })? {
                 return Ok(None);
             }
@@ -210,13 +211,13 @@ impl MatchContext<'_> {
             }
         }
         if !hosts.is_empty() {
-            // It stays as a condition that is always true: without any, the rule would come after others.
+            // Kept as a condition that is always true: Istio puts rules without conditions behind others.
             left.set("authority", Node::map([("prefix", Node::string(&self.hosts.preview.0))]));
         }
         Ok(Some(left))
     }
 
-    /// The port at which requests come in.
+    /// The port of the listener.
     fn port(&self, one: &Node, wanted: &Node) -> Result<u16, Refused> {
         let secure = self.at.secure.unwrap_or(self.hosts.secure);
         let usual = if secure { 443 } else { 80 };
@@ -243,10 +244,10 @@ impl MatchContext<'_> {
 
 /// Refuses a match on a header that the clone sets itself.
 fn refuse_key(route: &Object, key: &RoutingKey, name: &str, place: &Node) -> Result<(), Refused> {
-    let name = name.to_ascii_lowercase();
-    if name != key.header && (key.baggage.is_empty() || name != "baggage") {
+    if !carries_key(key, name) {
         return Ok(());
     }
+    let name = name.to_ascii_lowercase();
     let message = format!("{} matches the header `{name}`, which is the key's own", route.id);
     let help = "choose another spec.routing.key, or remove the match from the route";
     Err(refuse(message, help, place))

@@ -1,8 +1,8 @@
 //! North-south routing: each way from a Gateway into the baseline is cloned for each preview.
 //!
-//! In go the routes that bind to a Gateway and have a service of the baseline as a backend or are in its namespace,
-//! and the entries of `spec.routing`, each of which stands for some Gateways. Out comes a clone of each such route
-//! for each entry, one for all previews that affect the same of its services.
+//! In go the entries of `spec.routing`, each of which stands for some Gateways, and the routes that bind to these
+//! Gateways and lead into the baseline. Out comes, for each entry and route, one clone for all previews that affect the
+//! same services of the route.
 
 mod applicable;
 mod at_gateways;
@@ -20,7 +20,7 @@ use super::swap::Swapped;
 use super::{group_by_affected, hosts, is_unrouted};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi};
-use crate::model::route::gateways::{GatewayName, Gateways};
+use crate::model::route::gateways::{GatewayId, Gateways};
 use crate::model::route::{Route, reader};
 use crate::model::{Catalog, ServiceName};
 use crate::plan::environment::Environment;
@@ -44,9 +44,9 @@ pub struct Entries<'a> {
     pub clones: Vec<EntryClone<'a>>,
     /// Originals that drop the key.
     pub stripped: Vec<Route<'a>>,
-    /// URLs of each preview, the first entry first.
+    /// URLs of a preview, those of the first entry first.
     urls: Vec<Pattern>,
-    /// How many clones there are, with their hosts and rules. Beyond the limit none is planned.
+    /// The number of clones, with their hosts and rules. If it exceeds the limit, none is planned.
     pub(super) size: usize,
 }
 
@@ -61,20 +61,20 @@ impl Pattern {
     }
 }
 
-/// A text with the name of a preview where it says so.
+/// Replaces `{preview}` in a text by the name of a preview.
 pub(crate) fn fill(text: &str, preview: &str) -> String {
     text.replace("{preview}", preview)
 }
 
-/// A way in: a route from the Gateways that an entry stands for, with hosts for which its rules are the same.
+/// A way in: an entry route, with those of its hosts to which the same rules apply.
 #[derive(Debug)]
 pub struct WayIn<'a> {
     /// The route.
     pub route: Route<'a>,
-    /// Which of the ways of this route it is.
+    /// Its index among the ways in of this route.
     part: usize,
     /// The Gateways.
-    gateways: BTreeSet<GatewayName<'a>>,
+    gateways: BTreeSet<GatewayId<'a>>,
     /// The rules that apply to these hosts.
     pub rules: Vec<CloneRule<'a>>,
     /// Original hosts, sorted, with their preview hosts.
@@ -86,12 +86,12 @@ pub struct WayIn<'a> {
 /// A rule of a clone, derived from one of its original.
 #[derive(Debug)]
 pub struct CloneRule<'a> {
-    /// The API of its route.
+    /// The API of the route.
     api: RouteApi,
     /// The rule.
     pub node: &'a Node,
-    /// The matches of a VirtualService's rule; none where it is for every request. Texts for the authority have
-    /// `{preview}` for the name.
+    /// The matches of a VirtualService's rule; `None` if it applies to every request. A match on the authority contains
+    /// `{preview}`.
     pub matches: Option<Vec<Node>>,
     /// The target of its redirect, if it differs from the original's.
     pub redirect: Option<RedirectTarget>,
@@ -101,19 +101,18 @@ pub struct CloneRule<'a> {
     pub response_values: BTreeMap<&'a str, Pattern>,
 }
 
-/// A clone of an entry route for each of some previews.
+/// A clone of an entry route, for all previews that affect the same of its services.
 #[derive(Debug)]
 pub struct EntryClone<'a> {
-    /// The previews, by the index of their environment. Of the services that the route chooses they
-    /// affect the same.
+    /// The previews, as indices of environments.
     pub environments: Vec<usize>,
     /// The original.
     pub way: Arc<WayIn<'a>>,
-    /// The rules of the way, each with its backends after the swap.
+    /// The rules of the way in, with the backends that these previews have.
     pub rules: Vec<Swapped<'a>>,
-    /// The entry it is made for.
+    /// The entry that it is made for.
     pub entry: &'a Entry,
-    /// The number of the entry.
+    /// The index of the entry.
     number: usize,
 }
 
@@ -126,7 +125,7 @@ impl Entries<'_> {
 
 impl<'a> WayIn<'a> {
     /// The Gateways that it leads in from.
-    pub(in crate::plan) fn gateways(&self) -> impl Iterator<Item = GatewayName<'a>> {
+    pub(in crate::plan) fn gateways(&self) -> impl Iterator<Item = GatewayId<'a>> {
         self.gateways.iter().copied()
     }
 }
@@ -137,12 +136,12 @@ impl EntryClone<'_> {
         clone_name(&self.way, preview, self.number)
     }
 
-    /// The original hosts, and what previews have for each, with `{preview}` for their names.
+    /// The original hosts and their preview hosts, with `{preview}` in place of the name.
     pub(in crate::plan) fn renamed_hosts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.way.hosts.iter().map(|(original, made)| (original.as_str(), made.0.as_str()))
     }
 
-    /// The hosts of a preview's clone, each once, in the order of the original ones.
+    /// The hosts of a preview's clone, without duplicates, in the order of the original hosts.
     pub(crate) fn hosts(&self, preview: &str) -> Vec<String> {
         let mut seen = BTreeSet::new();
         let all = self.way.hosts.iter().filter(|(_, made)| seen.insert(&made.0));
@@ -217,7 +216,7 @@ pub(super) fn plan<'a>(
     planned
 }
 
-/// The clones of a way in: one for all previews that affect the same of its services.
+/// The clones of a way in, one for each group of previews that affect the same of its services.
 fn clones<'a>(
     config: &Config,
     catalog: &Catalog<'a>,
@@ -226,8 +225,8 @@ fn clones<'a>(
     way: Arc<WayIn<'a>>,
 ) -> Vec<EntryClone<'a>> {
     let services = way.route.chosen(catalog.home);
-    let alike = group_by_affected(environments, 0..environments.len(), &services);
-    let clones = alike.into_iter().map(|(affected, environments)| {
+    let groups = group_by_affected(environments, 0..environments.len(), &services);
+    let clones = groups.into_iter().map(|(affected, environments)| {
         let is_copied =
             |name: ServiceName<'_>| affected.contains(&name) && !is_unrouted(config, name);
         let swapped = |rule: &CloneRule<'a>| Swapped::of(rule.node, way.route, catalog, is_copied);
@@ -269,9 +268,9 @@ fn nothing_leads_in(config: &Config, number: usize, entry: &Entry) -> Diagnostic
     config.finding(&code::ENTRY_NOT_CLONED, path, message, help)
 }
 
-/// The names of the original and the preview, and `entry`, with a number from the second entry on, and from
-/// the second part of the original's hosts on. A route often has the name of its service, whose routes in the
-/// mesh end with the preview's name.
+/// The name of a clone: the names of the original and the preview, and `entry`. A route often has the name of its
+/// service, and the service's routes in the mesh end in the preview's name. From the second entry on a number is added,
+/// and from the second way in of the route on another one.
 fn clone_name(way: &WayIn<'_>, preview: &str, entry: usize) -> String {
     let mut name = format!("{}.{preview}.entry", way.route.id.name);
     for (part, count) in [("", entry), (".hosts", way.part)] {
@@ -346,7 +345,7 @@ fn strip<'a>(
     planned.stripped = routes;
 }
 
-/// The host in place of an original one, of this preview.
+/// The preview host in place of an original host.
 pub(super) fn preview_host(
     entry: &Entry,
     preview: &str,

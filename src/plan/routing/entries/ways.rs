@@ -1,4 +1,4 @@
-//! Ways in: the routes that lead from a Gateway into the baseline, and which of them an entry stands for.
+//! Finds the ways in of each entry: the entry routes at the Gateways that it stands for, by host.
 //!
 //! An entry stands for the listeners that answer requests of outside clients. If a host is served both with TLS and
 //! without, these are the ones with TLS, because the others are there to redirect clients.
@@ -11,7 +11,7 @@ use super::applicable::{self, ApplicableRule, HostContext};
 use super::host_links::{EntryListener, Links, PreviewHosts};
 use super::{CloneRule, Pattern, WayIn, preview_host};
 use crate::diagnostic::{Diagnostic, code};
-use crate::model::route::gateways::{GatewayName, GatewayRef, Gateways, Hit, listeners};
+use crate::model::route::gateways::{BoundGateway, GatewayId, Gateways, Hit, listeners};
 use crate::model::route::{Route, reader};
 use crate::spec::{Entry, RoutingKey};
 use crate::yaml::Node;
@@ -20,14 +20,14 @@ use crate::yaml::Node;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ServingListener<'a> {
     /// The Gateway.
-    pub(super) gateway: GatewayName<'a>,
+    pub(super) gateway: GatewayId<'a>,
     /// Its port, where that is known.
     pub(super) port: Option<u16>,
     /// Whether clients speak TLS to it, where that is known.
     pub(super) secure: Option<bool>,
 }
 
-/// Hosts of a route for which the same of it holds.
+/// Hosts of a route to which the same rules apply.
 #[derive(Debug)]
 struct HostGroup<'a> {
     applicable: Vec<ApplicableRule<'a>>,
@@ -44,7 +44,7 @@ pub(super) struct Finder<'a, 'f> {
     pub(super) key: &'f RoutingKey,
     /// The Gateways of the input.
     pub(super) gateways: &'f Gateways<'a>,
-    /// The routes that lead in.
+    /// The entry routes.
     pub(super) routes: &'f [Route<'a>],
     /// Findings, each once however many entries and hosts it concerns.
     pub(super) findings: RefCell<BTreeMap<String, Diagnostic>>,
@@ -64,9 +64,13 @@ impl<'a> Finder<'a, '_> {
         routes
     }
 
+    /// The hosts of a route that listeners of the entry's Gateways serve.
     fn hosts(&self, entry: &Entry, route: Route<'a>) -> Hosts<'a> {
-        let bound: Vec<GatewayRef<'_>> =
-            route.gateway_refs().into_iter().filter(|one| stands_for(entry, one.gateway)).collect();
+        let bound: Vec<BoundGateway<'_>> = route
+            .bound_gateways()
+            .into_iter()
+            .filter(|one| stands_for(entry, one.gateway))
+            .collect();
         let mut hosts = Hosts::new();
         for host in original_hosts(route) {
             let served = bound.iter().flat_map(|one| self.served(route, one, host));
@@ -80,9 +84,9 @@ impl<'a> Finder<'a, '_> {
         hosts
     }
 
-    /// The hosts of the listeners that a route is attached to: those of a route without its own.
+    /// The hosts of the listeners that a route is attached to. A route without hosts has these.
     fn hosts_of_listeners(&self, entry: &Entry, route: Route<'a>) -> Vec<&'a str> {
-        let bound = route.gateway_refs().into_iter().filter(|one| stands_for(entry, one.gateway));
+        let bound = route.bound_gateways().into_iter().filter(|one| stands_for(entry, one.gateway));
         let hosts = bound.flat_map(|one| match self.gateways.find(one.gateway, route.api) {
             Hit::Here(object) => {
                 let section = one.section.unwrap_or_default();
@@ -99,7 +103,7 @@ impl<'a> Finder<'a, '_> {
     fn served(
         &self,
         route: Route<'_>,
-        bound: &GatewayRef<'a>,
+        bound: &BoundGateway<'a>,
         host: &str,
     ) -> Vec<ServingListener<'a>> {
         let gateway = bound.gateway;
@@ -156,7 +160,7 @@ impl<'a> Finder<'a, '_> {
         let all = self.routes.iter().flat_map(|route| original_hosts(*route));
         all.for_each(|host| preview_hosts.add_other(plain(host)));
         let ways = parts.into_iter().flat_map(|(route, hosts, parts)| {
-            let gateways: BTreeSet<GatewayName<'_>> =
+            let gateways: BTreeSet<GatewayId<'_>> =
                 hosts.values().flatten().map(|at| at.gateway).collect();
             let links = Links { hosts: &preview_hosts, listener: listener(route) };
             parts.into_iter().enumerate().map(move |(number, part)| {
@@ -170,7 +174,7 @@ impl<'a> Finder<'a, '_> {
         ways.filter(|way| !way.rules.is_empty()).collect()
     }
 
-    /// The rules of a way without those that lead back, and a word on what a preview host does with them.
+    /// The rules of a way in without redirects to its own preview hosts. Reports links that clones cannot rewrite.
     fn rules(
         &self,
         route: Route<'a>,
@@ -193,8 +197,7 @@ impl<'a> Finder<'a, '_> {
         rules
     }
 
-    /// The routes without the listeners that are there to send clients on: those without TLS of a host that is
-    /// served with TLS too.
+    /// Removes the listeners without TLS from hosts that are served with TLS too: they are there to redirect clients.
     fn narrowed(&self, entry_routes: &[(Route<'a>, Hosts<'a>)]) -> Vec<(Route<'a>, Hosts<'a>)> {
         let is_secure = |at: &ServingListener<'_>| at.secure == Some(true);
         let all = entry_routes.iter().flat_map(|(_, hosts)| hosts);
@@ -217,7 +220,7 @@ impl<'a> Finder<'a, '_> {
         narrowed.collect()
     }
 
-    /// The hosts of a route by what of it holds for them.
+    /// Groups the hosts of a route by the rules that apply to them.
     fn host_groups(
         &self,
         entry: &'a Entry,
@@ -265,6 +268,7 @@ impl<'a> Finder<'a, '_> {
         parts
     }
 
+    /// Notes a finding.
     pub(super) fn say(&self, finding: Diagnostic) {
         self.findings.borrow_mut().entry(finding.message.clone()).or_insert(finding);
     }
@@ -272,31 +276,30 @@ impl<'a> Finder<'a, '_> {
 
 /// Whether an entry stands for a Gateway that a route names.
 pub(super) fn stands_for_route(entry: &Entry, route: Route<'_>) -> bool {
-    route.gateway_refs().iter().any(|one| stands_for(entry, one.gateway))
+    route.bound_gateways().iter().any(|one| stands_for(entry, one.gateway))
 }
 
 /// Whether an entry stands for this Gateway.
-fn stands_for(entry: &Entry, gateway: GatewayName<'_>) -> bool {
+fn stands_for(entry: &Entry, gateway: GatewayId<'_>) -> bool {
     entry.of.is_empty()
         || entry.of.iter().any(|one| (one.namespace.as_str(), one.name.as_str()) == gateway)
 }
 
-/// The hosts of an entry route, as they are written; one without hosts, or with a wildcard, is known by its
-/// name.
+/// The hosts of an entry route as they are written, or `*` if it has none.
 fn original_hosts(route: Route<'_>) -> Vec<&str> {
     let named = reader(route.api).hosts(route.object);
     if named.is_empty() { vec!["*"] } else { named }
 }
 
-/// A host as clients ask for it.
+/// A host as clients send it: in lower case, without a dot at the end.
 fn plain(host: &str) -> String {
     host.trim_end_matches('.').to_ascii_lowercase()
 }
 
-/// How much is written for a clone of a route: itself, its hosts, and its rules.
+/// What a clone of a route counts towards the limit of rules: itself, its hosts and its rules.
 pub(super) fn size(route: Route<'_>) -> usize {
     let (rules, hosts) = (route.rules().len(), original_hosts(route).len());
-    // Rules that depend on the host are written for each.
+    // Rules that depend on the host are written once for each host.
     1 + hosts + if applicable::depends_on_host(route) { rules * hosts } else { rules }
 }
 
@@ -328,7 +331,7 @@ fn links_out(route: Route<'_>, node: &Node, host: &str) -> Diagnostic {
     Diagnostic::new(&code::HOST_KEPT, message, help).at(node.place, "is cloned as it stands")
 }
 
-/// The finding about redirects that clones of a route leave out.
+/// The finding that clones of a route leave out a redirect.
 fn loops(route: Route<'_>, redirect: &Node) -> Diagnostic {
     let message = format!(
         "clones of {} leave out a redirect to the host and path that were asked for: it would lead a preview \
@@ -340,7 +343,7 @@ fn loops(route: Route<'_>, redirect: &Node) -> Diagnostic {
     Diagnostic::new(&code::DROPPED, message, help).at(redirect.place, "left out of clones")
 }
 
-/// The finding about a route of which nothing applies at a preview host.
+/// The finding that no rule of a route applies at a preview host.
 fn nothing_holds(route: Route<'_>) -> Diagnostic {
     let reader = reader(route.api);
     let only_redirects = route.rules().iter().all(|rule| !reader.redirects(rule).is_empty());

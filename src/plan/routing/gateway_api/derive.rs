@@ -3,10 +3,10 @@
 //! A derived rule has one header more than its original, so it takes precedence over it. It may also take precedence
 //! over another rule that used to come first: that one is then cloned with the key as well.
 
-use super::super::RouteIndex;
 use super::super::planner::Planning;
 use super::super::precedence::{Condition, Precedence, precedence};
 use super::super::swap::Swapped;
+use super::super::{RouteIndex, carries_key};
 use super::Rule;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi};
@@ -47,8 +47,8 @@ impl<'a> Rules<'a> {
         Self { matches }
     }
 
-    /// The rules to derive for previews that affect these services, which are in order: those that
-    /// choose one of them, and those that must go on outranking them. Counts the pairs it compares.
+    /// The rules to derive for previews that affect these services, which are sorted: rules with one of them as a
+    /// backend, and rules that must go on outranking these.
     pub(super) fn derive(
         &self,
         to: &mut Planning<'_, 'a, '_>,
@@ -86,8 +86,8 @@ impl<'a> Rules<'a> {
         rules
     }
 
-    /// Adds the matches that must go on outranking those that are derived. A clone has one header more as well,
-    /// so it may need clones in turn.
+    /// Marks the matches that must go on outranking derived ones. They get the key as well, so further matches may have
+    /// to outrank them in turn. Counts the compared pairs.
     fn add_outranking(&self, derived: &mut [bool], pairs: &mut usize) {
         let mut new: Vec<usize> = (0..derived.len()).filter(|&index| derived[index]).collect();
         while let Some(other) = new.pop() {
@@ -107,11 +107,12 @@ impl<'a> Rules<'a> {
         let outranks = ahead.precedence > behind.precedence
             || ahead.precedence == behind.precedence && index < other;
         let mut with_key = behind.precedence;
+        // The number of headers.
         with_key.3 += 1;
         outranks && ahead.precedence <= with_key && ahead.condition.may_overlap(&behind.condition)
     }
 
-    /// Warns where the age of two routes decides between their rules.
+    /// Warns if the age of two routes decides between their rules.
     pub(super) fn check_order(&self, service: &str, report: &mut Report) {
         for (index, first) in self.matches.iter().enumerate() {
             for second in &self.matches[index + 1..] {
@@ -139,14 +140,14 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// A request header of the key's name cannot be matched twice in one match.
+/// Reports a match that the key cannot be added to: it has the key's header already, or as many headers as are allowed.
 fn check_key(index: &RouteIndex<'_, '_>, one: &Match<'_>, report: &mut Report) {
     let key = &index.config.previews.spec.routing.key;
     let headers = one.node.and_then(|node| node.get("headers")).map(Node::items);
     let headers = headers.unwrap_or_default();
     for header in headers {
         let name = header.text_at(&["name"]).unwrap_or_default().to_ascii_lowercase();
-        if name == key.header || (!key.baggage.is_empty() && name == "baggage") {
+        if carries_key(key, &name) {
             report.push(
                 Diagnostic::new(
                     &code::ROUTE_UNSUPPORTED,

@@ -9,13 +9,13 @@ use super::super::overlap::may_overlap;
 use super::super::planner::Planning;
 use super::super::swap::Swapped;
 use super::super::virtual_services::{MeshVirtualServices, chosen};
-use super::super::{MeshRoutes, RouteIndex, group_by_affected};
+use super::super::{MeshRoutes, RouteIndex, carries_key, group_by_affected};
 use super::{Derived, HostRules, InMesh, RuleSource};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi, marks};
 use crate::model::route::Route;
 use crate::model::route::istio::{
-    Visibility, destinations, hosts, http, is_on_port, is_only_mesh, matches, mesh_matches,
+    HEADERS, Visibility, destinations, hosts, http, is_on_port, is_only_mesh, matches, mesh_matches,
 };
 use crate::model::{Catalog, Service, ServiceName};
 use crate::spec::Delivery;
@@ -64,8 +64,9 @@ pub(in crate::plan::routing) fn plan<'a>(
     }
 }
 
-/// The finding that callers would fall through to the entries of a wildcard that did not count for them:
-/// on a port of which an exact host says nothing, Istio looks for another exact host, and for no wildcard.
+/// The finding that a new VirtualService would change calls that it is not for. Some callers see an exact
+/// VirtualService without a rule for some port. For this port Istio looks for another VirtualService of the exact host,
+/// but not for a wildcard.
 fn refuse_fall_through(service: &Service<'_>, sources: &[RuleSource<'_>]) -> Option<Diagnostic> {
     let wildcard = sources.iter().find_map(|source| match source {
         RuleSource::Wildcard(object) => Some(*object),
@@ -90,7 +91,7 @@ fn refuse_fall_through(service: &Service<'_>, sources: &[RuleSource<'_>]) -> Opt
     )
 }
 
-/// The finding that an object of the baseline must change which something else delivers.
+/// The finding that a VirtualService must be extended, but something else delivers the baseline.
 fn refuse_external(
     index: &RouteIndex<'_, '_>,
     source: RuleSource<'_>,
@@ -109,14 +110,14 @@ fn refuse_external(
     Some(finding.also(index.config.place("spec.baseline"), "delivery is external here"))
 }
 
-/// What an earlier run made for the host of a service.
+/// The VirtualService that an earlier run made for the host of a service.
 fn earlier<'a>(index: &RouteIndex<'a, '_>, service: ServiceName<'_>) -> Option<&'a Object> {
     let name = marks::virtual_service(index.config.set(), service.name);
     let mut earlier = index.catalog.extended().iter();
     earlier.find(|one| one.id.name == name && one.id.namespace == service.namespace)
 }
 
-/// The rules for a host without a VirtualService: those of previews with a copy of the service.
+/// The rules for a host without a VirtualService. Previews with a copy of the service have some.
 fn make<'a>(
     index: &RouteIndex<'a, '_>,
     service: &'a Service<'a>,
@@ -155,26 +156,26 @@ fn derive_all<'a>(
     let (index, name, object) = (to.index, service.id(), original.object);
     let mut chosen: BTreeSet<ServiceName<'_>> = chosen(object, index.catalog.home).collect();
     chosen.insert(name);
-    let alike = group_by_affected(index.environments, involved.iter().copied(), &chosen);
+    let groups = group_by_affected(index.environments, involved.iter().copied(), &chosen);
     let is_swapped =
         |affected: &[ServiceName<'_>]| affected.contains(&name) && !index.is_unrouted(name);
     let mut ports_without_rule = Vec::new();
-    // On a port of which one that only some see says nothing, the one that everybody sees counts.
-    if alike.keys().any(|affected| is_swapped(affected))
+    // If only some namespaces see a VirtualService, ports without a rule follow the one that all of them see.
+    if groups.keys().any(|affected| is_swapped(affected))
         && Visibility::of(object) == Visibility::Everywhere
     {
         ports_without_rule
             .extend(service.routable().into_iter().filter(|&port| has_no_rule_for(object, port)));
     }
     let (mut previews, mut derived) = (Vec::new(), Vec::new());
-    for (affected, environments) in alike {
+    for (affected, environments) in groups {
         let rules = derive(index, &affected, object, &mut to.routing.pairs);
         let ports_without_rule =
             if is_swapped(&affected) { ports_without_rule.clone() } else { Vec::new() };
         if rules.is_empty() && ports_without_rule.is_empty() {
             continue;
         }
-        let size: usize = rules.iter().map(|rule| weight(rule.rule)).sum();
+        let size: usize = rules.iter().map(|rule| size(rule.rule)).sum();
         to.routing.rules += size * environments.len();
         if to.is_over_limit() {
             return None;
@@ -213,8 +214,8 @@ fn carried<'a>(index: &RouteIndex<'a, '_>, wildcard: &'a Object) -> Vec<InMesh<'
     http(wildcard).filter_map(|rule| InMesh::of(wildcard, unchanged(rule))).collect()
 }
 
-/// What a rule counts as where rules are limited: itself, its matches and its destinations.
-fn weight(rule: &Node) -> usize {
+/// What a rule counts towards the limit of rules: itself, its matches and its destinations.
+fn size(rule: &Node) -> usize {
     1 + matches(rule).len() + destinations(rule).count()
 }
 
@@ -225,8 +226,8 @@ fn has_no_rule_for(object: &Object, port: u16) -> bool {
     !http(object).any(applies)
 }
 
-/// The finding that rules for a port would apply to other hosts as well. Other spellings of the service's host
-/// are none.
+/// The finding that a new rule for a port would apply to other hosts as well. Other spellings of the service's host do
+/// not count.
 fn refuse_ports_without_rule(
     catalog: &Catalog<'_>,
     rules: &HostRules<'_>,
@@ -250,8 +251,8 @@ fn refuse_ports_without_rule(
     Some(Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(node.place, "several hosts"))
 }
 
-/// The rules of a VirtualService to derive for previews that affect these services, which are in
-/// order. Counts the pairs of matches it compares, and ends early where there are too many.
+/// The rules of a VirtualService to derive for previews that affect these services, which are sorted. Counts the
+/// compared pairs of matches, and stops if there are too many.
 fn derive<'a>(
     index: &RouteIndex<'a, '_>,
     affected: &[ServiceName<'_>],
@@ -279,7 +280,7 @@ fn derive<'a>(
     derived
 }
 
-/// Reports rules that cannot be derived from: delegates, and matches on the key's own header.
+/// Reports rules from which none can be derived: they delegate, match on the key's header, or have a name that we need.
 fn check_rule(index: &RouteIndex<'_, '_>, object: &Object, rule: &Node, report: &mut Report) {
     if marks::is_made_rule(rule, index.config.set()) {
         let name = rule.text_at(&["name"]).unwrap_or_default();
@@ -305,21 +306,12 @@ fn check_rule(index: &RouteIndex<'_, '_>, object: &Object, rule: &Node, report: 
         );
     }
     let key = &index.config.previews.spec.routing.key;
-    for one in rule.get("match").map(Node::items).unwrap_or_default() {
-        for field in ["headers", "withoutHeaders"] {
-            for (name, value) in one.get(field).map(Node::entries).unwrap_or_default() {
-                let lower = name.text.to_ascii_lowercase();
-                if lower == key.header || (!key.baggage.is_empty() && lower == "baggage") {
-                    refuse(
-                        format!(
-                            "{} matches the header `{lower}`, which is the key's own",
-                            object.id
-                        ),
-                        "choose another spec.routing.key, or remove the match from the route",
-                        value,
-                    );
-                }
-            }
-        }
+    let fields = matches(rule).iter().flat_map(|one| HEADERS.iter().filter_map(|it| one.get(it)));
+    let headers = fields.flat_map(Node::entries);
+    for (name, value) in headers.filter(|(name, _)| carries_key(key, &name.text)) {
+        let name = name.text.to_ascii_lowercase();
+        let message = format!("{} matches the header `{name}`, which is the key's own", object.id);
+        let help = "choose another spec.routing.key, or remove the match from the route";
+        refuse(message, help, value);
     }
 }

@@ -1,4 +1,4 @@
-//! VirtualServices in the mesh: for a host, and those who see it, there is never more than one.
+//! VirtualServices in the mesh. Istio follows only one for a host and a caller, so it has the rules of all previews.
 //!
 //! Out come the rules of all previews for a host, those of a wildcard that they would shadow, and the rules that
 //! apply inside a preview. `derive` decides which rules these are.
@@ -16,7 +16,7 @@ use super::virtual_services::MeshVirtualServices;
 use super::{Attached as AnyAttached, RouteIndex, Routing};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, RouteApi, istio::GROUP, marks};
-use crate::model::route::gateways::GatewayName;
+use crate::model::route::gateways::GatewayId;
 use crate::model::route::istio::{
     Visibility, hosts, http, is_mesh, matches, mesh_matches, section,
 };
@@ -32,18 +32,17 @@ pub struct HostRules<'a> {
     pub service: ServiceName<'a>,
     /// Where its rules come from.
     pub source: RuleSource<'a>,
-    /// What an earlier run made of it, to which other sets may have added.
+    /// The VirtualService that an earlier run made, to which other sets may have added rules.
     pub earlier: Option<&'a Object>,
-    /// The previews that have rules in it, in order, by the index of their environment; each with
-    /// the index of what is derived for it.
+    /// The previews with rules in it, in order: the index of the environment, and the index of its rules in `derived`.
     pub previews: Vec<(usize, usize)>,
-    /// The derived rules for previews that affect the same services.
+    /// The rules of previews. Previews that affect the same services share an item.
     pub derived: Vec<Derived<'a>>,
     /// The rules of a wildcard, which follow those of previews.
     pub carried: Vec<InMesh<'a>>,
-    /// Ports that can be routed, where there is no original; a service of one port needs no match.
+    /// The ports of the service that can be routed, for rules without an original.
     pub ports: Vec<u16>,
-    /// Whether rules must match their port.
+    /// Whether these rules must match their port, because the service has several.
     pub match_port: bool,
     /// Ports of the service on which no rule of the original can apply, so that Istio routes them
     /// as if there were no VirtualService.
@@ -63,12 +62,12 @@ pub enum RuleSource<'a> {
     Wildcard(&'a Object),
 }
 
-/// The rules of some previews that precede those of an original.
+/// The rules of a preview, which precede those of the original.
 #[derive(Debug, Default)]
 pub struct Derived<'a> {
     /// Rules of the original, in order.
     pub rules: Vec<InMesh<'a>>,
-    /// Ports without a rule of the original on which the copy is chosen.
+    /// Ports without a rule of the original that lead to the copy.
     pub ports_without_rule: Vec<u16>,
 }
 
@@ -82,7 +81,7 @@ pub struct InMesh<'a> {
 }
 
 impl<'a> InMesh<'a> {
-    /// A rule; none where it is bound to Gateways alone.
+    /// Reads the matches of a rule; `None` if it applies to Gateways alone.
     fn of(original: &Object, swapped: Swapped<'a>) -> Option<Self> {
         let matches = mesh_matches(original, swapped.rule)?;
         Some(Self { swapped, matches })
@@ -96,12 +95,12 @@ impl<'a> HostRules<'a> {
         rules.map(|rule| &rule.swapped).collect()
     }
 
-    /// Whether a rule leads to the copy of the service without one of the user's saying so.
+    /// Whether it has a rule of our own that leads to the copy of the service.
     pub(super) fn leads_to_copy(&self) -> bool {
         matches!(self.source, RuleSource::Nothing) || !self.ports_without_rule.is_empty()
     }
 
-    /// Whether it is an object of the user that is extended, and not one of ours.
+    /// Whether it extends a VirtualService of the user.
     pub(crate) fn extends(&self) -> bool {
         matches!(self.source, RuleSource::Existing(_))
     }
@@ -110,7 +109,7 @@ impl<'a> HostRules<'a> {
 /// The part of a VirtualService that is attached to copies.
 #[derive(Debug)]
 pub struct Attached<'a> {
-    /// The services for whose copies it speaks.
+    /// The services whose copies it applies to.
     pub services: Vec<ServiceName<'a>>,
     /// Its HTTP rules.
     pub http: Vec<InMesh<'a>>,
@@ -179,7 +178,7 @@ impl Planner for Istio {
     }
 
     fn leads_in(&self, route: &Object, catalog: &Catalog<'_>) -> bool {
-        // One without hosts is a delegate.
+        // A VirtualService without hosts is a delegate.
         hosts(route).next().is_some()
             && (catalog.home.includes(&route.id.namespace)
                 || entries::leads_to_service(route, catalog))
@@ -215,13 +214,13 @@ impl Planner for Istio {
         &self,
         _: &'a Catalog<'a>,
         route: &'a Object,
-    ) -> Vec<(GatewayName<'a>, Vec<&'a str>)> {
-        let bound = reader(RouteApi::Istio).gateway_refs(route).into_iter();
+    ) -> Vec<(GatewayId<'a>, Vec<&'a str>)> {
+        let bound = reader(RouteApi::Istio).bound_gateways(route).into_iter();
         bound.map(|one| (one.gateway, hosts(route).collect())).collect()
     }
 }
 
-/// Notes the port of a copy that has only one, where the destination names none.
+/// Sets the port of a copy if the service has only one and the destination names none.
 fn write_out_port(backend: &mut Backend<'_>, catalog: &Catalog<'_>) {
     let Some(copy) = &mut backend.copy else { return };
     let ports = catalog.service(copy.service).map(|one| one.ports.as_slice()).unwrap_or_default();
@@ -230,8 +229,8 @@ fn write_out_port(backend: &mut Backend<'_>, catalog: &Catalog<'_>) {
     }
 }
 
-/// Copies have no subsets, so two destinations may have become the same: they are one of both weights. One that
-/// is left alone of several gets everything.
+/// Merges destinations of copies that differ only in their subset, because copies have none. Their weights are added.
+/// If only one of several is left, it gets all requests.
 fn merge<'a>(backends: Vec<Backend<'a>>, written: usize) -> Vec<Backend<'a>> {
     let reader = reader(RouteApi::Istio);
     let weight = |backend: &Backend<'_>| match backend.weight {
@@ -285,7 +284,7 @@ fn is_same_but_for_weight(a: &Backend<'_>, b: &Backend<'_>) -> bool {
     rest(a) == rest(b)
 }
 
-/// Attaches a VirtualService to the copies of these services. None where nothing of it holds in the mesh.
+/// Attaches a VirtualService to the copies of these services; `None` if none of its rules applies in the mesh.
 fn attach<'a>(
     index: &RouteIndex<'a, '_>,
     route: Route<'a>,
@@ -299,7 +298,7 @@ fn attach<'a>(
     if http.is_empty() && tcp.is_empty() {
         return None;
     }
-    // Several spellings of one host are one here.
+    // A host can be listed in several spellings.
     let mut seen = BTreeSet::new();
     let named = hosts(route.object).filter_map(|host| catalog.service_routed(host, route.object));
     let named = named.filter_map(|service| services.get(&service.id()).copied());
@@ -310,8 +309,8 @@ fn attach<'a>(
     Some(Attached { services: named, http, tcp })
 }
 
-/// VirtualServices of an earlier run that this one has no use for, and that other sets have added to: they
-/// stay with what is not ours, or the other sets' previews would be left without rules.
+/// VirtualServices of an earlier run that this run does not need, but to which other sets have added rules. They stay,
+/// without our rules, so that the previews of the other sets keep theirs.
 pub(super) fn left_to_others<'a>(
     config: &Config,
     catalog: &'a Catalog<'a>,

@@ -9,25 +9,20 @@ use crate::model::route::Route;
 use crate::model::route::istio::Visibility;
 use crate::yaml::Node;
 
-/// So many objects are named; of a thousand the rest is counted.
+/// How many objects a finding names; the others are counted.
 const SHOWN: usize = 5;
 
 impl RouteIndex<'_, '_> {
-    /// One word about all of them.
+    /// One finding about all rules for the baseline's namespaces alone.
     pub(super) fn private_rules(&self) -> Option<Diagnostic> {
         let all = self.catalog.objects();
         let private: Vec<(&Object, Place)> =
             all.filter_map(|object| Some((object, self.private(object)?.place))).collect();
         let (first, others) = private.split_first()?;
-        let names: Vec<String> =
-            private.iter().take(SHOWN).map(|(object, _)| object.id.to_string()).collect();
-        let more = match private.len().saturating_sub(SHOWN) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
+        let names = private.iter().map(|(object, _)| object.id.to_string());
         let message = format!(
-            "calls of a preview's copies do not meet what holds for the baseline's namespace alone: {}{more}",
-            names.join(", ")
+            "calls of a preview's copies do not meet what holds for the baseline's namespace alone: {}",
+            first_of(SHOWN, ", ", names)
         );
         let help = "nothing to do, unless a copy needs it: then let `exportTo` be `*`, and rules hold for \
                     all namespaces";
@@ -37,7 +32,7 @@ impl RouteIndex<'_, '_> {
         Some(shown.fold(finding, |finding, (_, place)| finding.also(*place, "so does this")))
     }
 
-    /// The warning that routes of services are not attached to their copies, as nobody would read them there.
+    /// The warning that routes of services are not attached to copies, because no waypoint would read them there.
     pub(in super::super) fn not_attached(&self) -> Option<Diagnostic> {
         let services = self.affecting.keys().filter(|name| self.catalog.service(**name).is_some());
         let routed = services.filter_map(|&name| {
@@ -58,7 +53,7 @@ impl RouteIndex<'_, '_> {
         Some(places.fold(finding, |finding, place| finding.also(place, "so does this")))
     }
 
-    /// Where an object says that it is for the baseline's namespace.
+    /// The field that limits an object to the baseline's namespaces.
     fn private<'o>(&self, object: &'o Object) -> Option<&'o Node> {
         const EXPORT_TO: &str = "networking.istio.io/exportTo";
         let home = self.catalog.home;
@@ -84,8 +79,8 @@ impl RouteIndex<'_, '_> {
         self.affecting.get(&service).map_or(0, Vec::len) < self.environments.len()
     }
 
-    /// Whether copies can meet the rules of a VirtualService: where every preview has a copy of each of its
-    /// services, the rules are attached to those.
+    /// Whether copies can call a service of a VirtualService in the baseline. If every preview has copies of all of
+    /// these services, the rules are attached to the copies.
     pub(in super::super) fn is_met_by_copies(&self, object: &Object) -> bool {
         let mut services = self.services_of_hosts(object).peekable();
         services.peek().is_none() || services.any(|name| self.is_called(name))

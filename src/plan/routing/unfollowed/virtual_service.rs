@@ -14,7 +14,7 @@ use crate::model::{Service, ServiceName};
 use crate::yaml::Node;
 
 impl<'a> RouteIndex<'a, '_> {
-    /// What previews do not follow of a VirtualService.
+    /// The finding about what previews cannot follow in a VirtualService.
     pub(in super::super) fn unfollowed_virtual_service(
         &self,
         route: Route<'a>,
@@ -37,7 +37,7 @@ impl<'a> RouteIndex<'a, '_> {
             (nobody && concerned).then(|| exported_to_nobody(object))
         };
         let finding = self.misspelt(object, chooses).or_else(hidden);
-        // What its host says is for those who call it from elsewhere.
+        // If the namespaces of its services do not see it, it is for other callers.
         let is_near = |home: &str| object.id.namespace == home || seen.includes(home);
         let mut homes: Vec<&str> = services.iter().map(|service| service.namespace).collect();
         if homes.is_empty() {
@@ -46,18 +46,18 @@ impl<'a> RouteIndex<'a, '_> {
         if !homes.into_iter().any(is_near) {
             return finding.or_else(|| self.consumer_route(object, &services, chooses));
         }
-        let strange = || {
+        let of_other_host = || {
             let is_carried = seen == Visibility::Everywhere && self.covers_home(object);
             let service = chooses.filter(|_| services.is_empty() && !is_carried)?;
             Some(not_previewed(object, service, place_of(object, "hosts")))
         };
         finding
-            .or_else(strange)
+            .or_else(of_other_host)
             .or_else(|| self.without_http(object, &services))
-            .or_else(|| self.of_some_callers(object))
+            .or_else(|| self.limited_to_callers(object))
     }
 
-    /// The services of the baseline that a VirtualService speaks for by name.
+    /// The services of the baseline among the hosts of a VirtualService.
     pub(super) fn services_of_hosts(
         &self,
         object: &Object,
@@ -67,7 +67,7 @@ impl<'a> RouteIndex<'a, '_> {
         routed.map(Service::id)
     }
 
-    /// A host that is a service to a resolver and not to Istio.
+    /// The finding about a host that DNS knows as a service and Istio does not.
     fn misspelt(&self, object: &'a Object, chooses: Option<ServiceName<'_>>) -> Option<Diagnostic> {
         let home = self.catalog.home;
         let mistaken = |host: &'a str| {
@@ -76,8 +76,8 @@ impl<'a> RouteIndex<'a, '_> {
             Some((host, service))
         };
         let concerned = |one: &Service<'_>| self.is_previewed(one.id()) || chooses.is_some();
-        let own = hosts(object).filter_map(mistaken).find(|(_, one)| concerned(one));
-        own.map(|(host, service)| {
+        let mut mistaken = hosts(object).filter_map(mistaken);
+        mistaken.find(|(_, one)| concerned(one)).map(|(host, service)| {
             let message = format!(
                 "{} is for a host `{host}`, which no Service has, so the mesh does not follow it",
                 object.id
@@ -95,7 +95,7 @@ impl<'a> RouteIndex<'a, '_> {
         })
     }
 
-    /// One of another namespace that the baseline does not see.
+    /// The finding about a VirtualService for callers outside the baseline.
     fn consumer_route(
         &self,
         object: &Object,
@@ -112,7 +112,7 @@ impl<'a> RouteIndex<'a, '_> {
         replaced.or_else(|| Some(not_previewed(object, chooses?, place_of(object, "hosts"))))
     }
 
-    /// Whether some wildcard of its hosts covers services of the baseline.
+    /// Whether a wildcard among the hosts of a VirtualService covers services of the baseline.
     fn covers_home(&self, object: &Object) -> bool {
         let home = self.catalog.home;
         let all = |namespace: &String| format!(".{namespace}.svc.{}", home.domain);
@@ -124,7 +124,7 @@ impl<'a> RouteIndex<'a, '_> {
         })
     }
 
-    /// Sections in which no key can be told, that lead from another host to a service with copies.
+    /// The finding that a tcp or tls rule leads to a previewed service from another host. It cannot match the key.
     fn without_http(&self, object: &Object, services: &[ServiceName<'_>]) -> Option<Diagnostic> {
         let mut raw = ["tcp", "tls"].into_iter().flat_map(|name| section(object, name));
         raw.find_map(|rule| {
@@ -135,9 +135,9 @@ impl<'a> RouteIndex<'a, '_> {
         })
     }
 
-    /// One whose rules for some port all have conditions on who calls: for others it is not there, and no other
-    /// one can be made for them.
-    fn of_some_callers(&self, object: &Object) -> Option<Diagnostic> {
+    /// The finding that all rules for some port are limited to certain callers. Other callers have no rule there, and
+    /// no second VirtualService can be made for them.
+    fn limited_to_callers(&self, object: &Object) -> Option<Diagnostic> {
         let all = http(object).filter_map(|rule| mesh_matches(object, rule)).flatten();
         let all: Vec<Node> = all.collect();
         if !all.iter().any(is_limited) {
