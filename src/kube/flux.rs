@@ -15,11 +15,8 @@ use crate::yaml::Node;
 pub(crate) struct Kustomization {
     /// `kustomize.toolkit.fluxcd.io/v1`.
     pub api_version: &'static str,
-    /// `Kustomization`.
     pub kind: &'static str,
-    /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// Its spec.
     pub spec: KustomizationSpec,
 }
 
@@ -99,11 +96,8 @@ impl Patch {
 pub(crate) struct OciRepository {
     /// `source.toolkit.fluxcd.io/v1`.
     pub api_version: &'static str,
-    /// [`OCI_REPOSITORY`].
     pub kind: &'static str,
-    /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// Its spec.
     pub spec: OciRepositorySpec,
 }
 
@@ -127,7 +121,6 @@ pub(crate) struct OciRepositorySpec {
 /// An artifact of a repository.
 #[derive(Debug, Serialize)]
 pub(crate) struct OciReference {
-    /// Its tag.
     pub tag: String,
 }
 
@@ -138,11 +131,8 @@ pub(crate) struct OciReference {
 pub(crate) struct Receiver {
     /// `notification.toolkit.fluxcd.io/v1`.
     pub api_version: &'static str,
-    /// `Receiver`.
     pub kind: &'static str,
-    /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// Its spec.
     pub spec: ReceiverSpec,
 }
 
@@ -165,9 +155,7 @@ pub(crate) struct ReceiverSpec {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReceiverResource {
-    /// [`SOURCE`].
     pub api_version: &'static str,
-    /// [`OCI_REPOSITORY`].
     pub kind: &'static str,
     /// Their name, or `*`.
     pub name: String,
@@ -182,16 +170,13 @@ pub(crate) struct ReceiverResource {
 /// A reference by name in the same namespace.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct LocalReference {
-    /// The name.
     pub name: String,
 }
 
 /// A Flux source.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct SourceReference {
-    /// Its kind.
     pub kind: &'static str,
-    /// Its name.
     pub name: String,
     /// Its namespace, if it is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,13 +187,9 @@ pub(crate) struct SourceReference {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct HealthCheck {
-    /// Its API version.
     pub api_version: String,
-    /// Its kind.
     pub kind: String,
-    /// Its name.
     pub name: String,
-    /// Its namespace.
     pub namespace: String,
 }
 
@@ -216,13 +197,9 @@ pub(crate) struct HealthCheck {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Provider {
-    /// [`NOTIFICATION`].
     pub api_version: &'static str,
-    /// `Provider`.
     pub kind: &'static str,
-    /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// Its spec.
     pub spec: ProviderSpec,
 }
 
@@ -233,7 +210,6 @@ pub(crate) const NOTIFICATION: &str = "notification.toolkit.fluxcd.io/v1beta3";
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ProviderSpec {
-    /// Its type.
     #[serde(rename = "type")]
     pub type_: &'static str,
     /// URL of the repository.
@@ -249,13 +225,9 @@ pub(crate) struct ProviderSpec {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Alert {
-    /// [`NOTIFICATION`].
     pub api_version: &'static str,
-    /// `Alert`.
     pub kind: &'static str,
-    /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// Its spec.
     pub spec: AlertSpec,
 }
 
@@ -278,7 +250,6 @@ pub(crate) struct AlertSpec {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EventSource {
-    /// Their kind.
     pub kind: &'static str,
     /// Their name, or `*`.
     pub name: &'static str,

@@ -1,5 +1,5 @@
-//! Labels, annotations and names by which anabranch recognizes what it made, also rules in objects of the user. They
-//! are written and read only here.
+//! Labels, annotations and names by which anabranch recognizes what it made: objects, and rules in objects of the user.
+//! They are written and read only here.
 //!
 //! If two sets could make the same object or rule, its name contains the set: Flux objects, VirtualServices, rules.
 //! Names are joined with a dot, which none of them contains, so that `a-b` and `c` never clash with `a` and `b-c`.
@@ -40,7 +40,8 @@ pub(crate) const EXPORT_TO: &str = "exportTo";
 pub(crate) fn set_changes<T: AsRef<str>>(node: &mut Node, set: &str, changes: &[T]) {
     let changes: Vec<&str> = changes.iter().map(AsRef::as_ref).collect();
     let metadata = node.make(&["metadata"]);
-    // They come last, as they do when they are taken away with the record and made again.
+    // An empty mapping is removed, so that the new one is at the end: there it is too when the changes of an earlier
+    // run are undone and made again.
     if metadata.get("annotations").is_some_and(|annotations| annotations.entries().is_empty()) {
         metadata.remove("annotations");
     }
@@ -73,7 +74,7 @@ pub(crate) fn is_changed(node: &Node, change: &str) -> bool {
     changes(node).any(|(_, noted)| noted == change)
 }
 
-/// Copies to a new object of ours what other sets added to the earlier one: their rules and records.
+/// Copies the rules that other sets added to an earlier object of ours, and their records, to the new object.
 pub(crate) fn keep_additions(node: &mut Node, earlier: &Node) {
     for (set, _) in changes(earlier).filter(|(_, change)| *change == HTTP) {
         let rules = earlier.at(&["spec", "http"]).map(Node::items).unwrap_or_default();

@@ -13,8 +13,6 @@ pub(crate) struct QuotaObject {
     pub api_version: &'static str,
     /// `ResourceQuota` or `LimitRange`.
     pub kind: &'static str,
-    /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// Its spec.
     pub spec: Node,
 }

@@ -6,17 +6,17 @@
 pub(crate) enum Fate {
     /// Every pod has one of its own.
     PerPod,
-    /// Every pod has a claim of its own, made of a template.
+    /// Every pod has a claim of its own, made from a template.
     Template,
     /// It refers to objects, which are copied.
     Follows,
     /// A claim: refused, or replaced by an emptyDir.
     Claim,
-    /// A driver makes it: each pod's own where the driver is one of [`PER_POD_DRIVERS`], else like one that is shared.
+    /// A CSI driver makes it: one for every pod if it is one of [`PER_POD_DRIVERS`], otherwise it counts as shared.
     Driver,
     /// The same storage as the original. Named in a warning if the copy may write to it.
     Shared,
-    /// It is the same in every pod, and pods of one node alone can have it: named always.
+    /// A disk that only pods of one node can have. Always named in a warning.
     Disk,
 }
 
@@ -54,7 +54,7 @@ pub(crate) static VOLUMES: &[(&str, Fate)] = &[
     ("vsphereVolume", Fate::Disk),
 ];
 
-/// Drivers that make a volume for each pod alone, of nothing that others could write.
+/// CSI drivers that make a volume for each pod, from nothing that others could write.
 pub(crate) const PER_POD_DRIVERS: [&str; 9] = [
     "container-image.csi.k8s.io",
     "csi.cert-manager.io",
@@ -67,7 +67,7 @@ pub(crate) const PER_POD_DRIVERS: [&str; 9] = [
     "spiffe.csi.cert-manager.io",
 ];
 
-/// What a copy gets for a type of volume. One that is not known may be the same in every pod.
+/// What a copy gets for a type of volume. Unknown types may be shared.
 pub(crate) fn fate(of: &str) -> Fate {
     let known = VOLUMES.binary_search_by(|(name, _)| (*name).cmp(of));
     known.map_or(Fate::Shared, |at| VOLUMES[at].1)

@@ -32,7 +32,7 @@ pub(crate) const REVISION: &str = "istio.io/rev";
 /// The label of a Namespace that switches the injection of sidecars on or off.
 pub(crate) const INJECTION: &str = "istio-injection";
 
-/// Labels or annotations, with their values, that make other meshes inject a proxy.
+/// Labels or annotations that make other meshes inject a proxy, with the values that do.
 /// See <https://linkerd.io/2/features/proxy-injection/> and
 /// <https://kuma.io/docs/latest/production/dp-config/dpp-on-kubernetes/>.
 const INJECTORS: [(&str, &[&str]); 2] =
@@ -75,7 +75,7 @@ impl Mesh {
 pub(crate) fn injects(namespace: &Object) -> Option<&Node> {
     let labels = namespace.node.at(&["metadata", "labels"])?;
     match labels.get(INJECTION) {
-        // Beside this label, that of the revision is ignored.
+        // With this label, that of the revision is ignored.
         Some(injection) => Some(injection).filter(|node| node.text() == Some("enabled")),
         None => labels.get(REVISION),
     }

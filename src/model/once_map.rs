@@ -6,7 +6,7 @@ use std::sync::{LazyLock, OnceLock};
 use foldhash::fast::RandomState;
 use smol_str::SmolStr;
 
-/// Values by cache key, a list of words. Values are only ever added, so lookups need no lock: it is a [hash
+/// Values by cache key, a list of texts. Values are never removed, so lookups need no lock: it is a [hash
 /// trie](https://en.wikipedia.org/wiki/Hash_array_mapped_trie) with four branches.
 #[derive(Debug)]
 pub(crate) struct OnceMap<T>(OnceLock<Box<Entry<T>>>);
@@ -39,7 +39,7 @@ impl<T> OnceMap<T> {
             if entry.key.iter().eq(key) {
                 return &entry.value;
             }
-            // The first entry is mostly the right one.
+            // Hashed only now, because the first entry is mostly the right one.
             let rest = hash.unwrap_or_else(|| HASHER.hash_one(key));
             place = &entry.below[rest as usize % BRANCHES];
             hash = Some(rest / BRANCHES as u64);
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_made_once_for_the_same_words() {
+    fn a_value_is_made_once_for_a_key() {
         let map = OnceMap::default();
         assert_eq!(map.get(&["a"], || 1), &1);
         assert_eq!(map.get(&["b"], || 2), &2);

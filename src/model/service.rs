@@ -14,7 +14,6 @@ use crate::yaml::Node;
 /// A Service of the baseline.
 #[derive(Debug)]
 pub struct Service<'a> {
-    /// Its object.
     pub object: &'a Object,
     /// Its ports, in the order of the manifest.
     pub ports: Vec<ServicePort<'a>>,
@@ -27,7 +26,6 @@ pub struct Service<'a> {
 /// A port of a Service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServicePort<'a> {
-    /// Its number.
     pub number: u16,
     /// Its name; several ports must have one.
     pub name: Option<&'a str>,
@@ -119,7 +117,6 @@ impl<'a> Service<'a> {
         }
     }
 
-    /// Its name.
     #[must_use]
     pub fn name(&self) -> &'a str {
         &self.object.id.name

@@ -25,8 +25,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) object: Option<&'a Object>,
 }
 
-/// The settings of a program by the name that it looks for; a later one replaces an earlier one. A list with an item
-/// per setting has several values.
+/// The settings of a program by the name that it looks for. A later setting replaces an earlier one, unless they are
+/// items of a list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settings<'a>(BTreeMap<Cow<'a, str>, Vec<Setting<'a>>>);
 
@@ -54,9 +54,10 @@ impl<'a> Settings<'a> {
         let of_java = JAVA_OPTIONS.iter().flat_map(|name| settings.get(name));
         let of_java = of_java.filter_map(|setting| Some((*setting, setting.value?)));
         let of_java: Vec<_> = of_java.collect();
-        let words = ["command", "args"].into_iter().flat_map(|list| items(container, list));
-        let words = words.filter_map(|word| Some((Setting::new("", word, workload), word.text()?)));
-        for (from, text) in of_java.into_iter().chain(words) {
+        let arguments = ["command", "args"].into_iter().flat_map(|list| items(container, list));
+        let arguments =
+            arguments.filter_map(|one| Some((Setting::new("", one, workload), one.text()?)));
+        for (from, text) in of_java.into_iter().chain(arguments) {
             settings.add_options(from, text);
         }
         settings
@@ -125,7 +126,7 @@ impl<'a> Settings<'a> {
         self.0.insert(Cow::Borrowed(key), items);
     }
 
-    /// The values of a name. Names of Spring are without separators.
+    /// The values of a name, in the form of [`key_of`].
     #[must_use]
     pub(crate) fn get(&self, key: &str) -> &[Setting<'a>] {
         self.0.get(key).map(Vec::as_slice).unwrap_or_default()
@@ -169,7 +170,7 @@ fn key_of(name: &str) -> (Cow<'_, str>, bool) {
     (Cow::Owned(key), is_item)
 }
 
-/// The value of a variable that comes from a key of a ConfigMap.
+/// The setting of a variable that comes from a key of a ConfigMap.
 fn value_from<'a>(
     catalog: &Catalog<'a>,
     object: &Object,

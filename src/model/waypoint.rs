@@ -1,4 +1,4 @@
-//! Waypoints: which one follows the routes of a service in ambient mode, and whether it handles that service.
+//! Waypoints of ambient mode: which one a service names, and whether it handles the service.
 //! See <https://istio.io/latest/docs/ambient/usage/waypoint/>.
 
 use std::fmt;
@@ -32,9 +32,7 @@ pub(crate) enum Waypoint<'a> {
 /// A waypoint that a label names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct WaypointName<'a> {
-    /// Its namespace.
     pub(crate) namespace: &'a str,
-    /// Its name.
     pub(crate) name: &'a str,
 }
 
@@ -58,17 +56,14 @@ pub(crate) struct Refusal<'a> {
 impl<'a> Waypoint<'a> {
     /// The waypoint of a Service of the baseline. The label of the Service outranks that of its Namespace.
     pub(crate) fn of(catalog: &Catalog<'a>, service: &'a Object) -> Self {
-        let Some(said) = Self::said_by(service, &service.id.namespace) else {
-            return match catalog.namespace(&service.id.namespace) {
-                Some(namespace) => {
-                    Self::said_by(namespace, &service.id.namespace).unwrap_or(Self::Unlabelled)
-                }
-                None => Self::Unknown,
-            };
-        };
-        said
+        let home = service.id.namespace.as_str();
+        Self::said_by(service, home).unwrap_or_else(|| match catalog.namespace(home) {
+            Some(namespace) => Self::said_by(namespace, home).unwrap_or(Self::Unlabelled),
+            None => Self::Unknown,
+        })
     }
 
+    /// What the label of a Service or Namespace says.
     fn said_by(object: &'a Object, home: &'a str) -> Option<Self> {
         let label = object.node.at(&["metadata", "labels", USE_WAYPOINT])?;
         Some(match label.text().unwrap_or_default() {
@@ -114,8 +109,8 @@ fn id(kind: &str, namespace: &str, name: &str) -> Id {
     Id { group: GROUP.into(), kind: kind.into(), namespace: namespace.into(), name: name.into() }
 }
 
-/// Why a class is not one of waypoints. `None` for an unknown class that is not in the input: others than Istio make
-/// waypoints too.
+/// Why the class of a Gateway is not one of waypoints. `None` if the class is unknown and not in the input: it may be
+/// one.
 fn refused_class<'a>(gateway: &'a Object, class: Option<&'a Object>) -> Option<Refusal<'a>> {
     const OTHERS: [&str; 4] = ["istio", "istio-remote", "istio-east-west", "istio-waypoint-remote"];
     let node = gateway.node.at(&["spec", "gatewayClassName"])?;

@@ -99,7 +99,7 @@ codes! {
         "With `dependencies: found` a preview reaches the services that env, arguments, commands, ConfigMaps\n\
          and plain Secrets of its copies name, and those that spec.services declares. Where the hosts are in\n\
          the image nothing is found, and a call from the copy finds no such host.";
-    PORT_GUESSED = "port-guessed", Warning, "a port does not say what it speaks",
+    PORT_GUESSED = "port-guessed", Warning, "a port does not declare its protocol",
         "The port is routed as HTTP: Istio detects the protocol. Say so with appProtocol or with a\n\
          name that begins with `http` or `grpc`, and nobody has to guess.";
     TCP_PORT = "tcp-port", Note, "a port is left to the baseline",

@@ -1,6 +1,6 @@
 //! Parts of entry clones that are the same in all APIs: they replace original hosts by preview hosts, and set the key.
 
-use crate::kube::meta::{keep_header, request_changes, response_changes, without};
+use crate::kube::meta::{drop_header_changes, request_changes, response_changes, without};
 use crate::kube::{Object, marks};
 use crate::plan::Plan;
 use crate::plan::routing::entries::{CloneRule, CorsOrigin, RedirectTarget};
@@ -20,11 +20,11 @@ pub(super) fn key_header<'p>(plan: &'p Plan<'_>) -> &'p str {
 /// of backends are applied after those of their rule.
 pub(super) fn drop_key_changes(rule: &mut Node, backends: &str, key: &str, member: Option<&str>) {
     const ALL: [&str; 3] = ["set", "add", "remove"];
-    keep_header(rule, &ALL, key);
+    drop_header_changes(rule, &ALL, key);
     for backend in rule.get_mut(backends).map(Node::items_mut).unwrap_or_default() {
-        keep_header(backend, &ALL, key);
+        drop_header_changes(backend, &ALL, key);
         if let Some(member) = member {
-            keep_header(backend, &["remove"], "baggage");
+            drop_header_changes(backend, &["remove"], "baggage");
             for change in request_changes(backend) {
                 add_to_baggage(change, &["set"], member);
             }

@@ -163,7 +163,7 @@ pub(crate) fn parents(route: &Object) -> &[Node] {
     route.node.at(&["spec", "parentRefs"]).map(Node::items).unwrap_or_default()
 }
 
-/// Group and kind of a parentRef. Without a group the API's own is meant, also for a Service.
+/// Group and kind of a parentRef. A missing group is that of the Gateway API, even for a Service.
 pub(crate) fn kind_of_parent(parent: &Node) -> (&str, &str) {
     let group = parent.text_at(&["group"]).unwrap_or(gateway::GROUP);
     (group, parent.text_at(&["kind"]).unwrap_or("Gateway"))

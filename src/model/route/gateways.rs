@@ -30,29 +30,27 @@ pub(crate) enum Hit<'a> {
     Absent,
 }
 
-/// A way into a Gateway: a listener of the Gateway API, or a server of Istio.
+/// A listener of a Gateway: in Istio it is called a server.
 #[derive(Debug)]
 pub(crate) struct Listener<'a> {
-    /// Its tree.
     pub(crate) node: &'a Node,
-    /// The names by which routes and clones refer to it.
+    /// The names by which a parentRef or an entry can refer to it.
     pub(super) names: [Option<&'a str>; 2],
     /// The hosts that it accepts, exact or with a star in front; empty: all.
     pub(crate) hosts: Vec<&'a str>,
-    /// Its port.
     pub(crate) port: Option<u16>,
     /// Whether clients speak TLS to it.
     pub(crate) secure: bool,
     /// Whether it reads HTTP requests, which routes can tell apart.
     pub(crate) reads_http: bool,
-    /// Whether it sends every client on to HTTPS, whatever routes say.
+    /// Whether it redirects every client to HTTPS, whatever routes say.
     pub(crate) only_redirects: bool,
 }
 
 /// A Gateway that a route binds to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct BoundGateway<'a> {
-    /// It is in the input.
+    /// Its namespace and name.
     pub(crate) gateway: GatewayId<'a>,
     /// The listener that a parentRef names.
     pub(crate) section: Option<&'a str>,
@@ -83,16 +81,16 @@ impl<'a> Gateways<'a> {
     }
 }
 
-/// Whether Istio serves a Gateway of the Gateway API: its class says so or, without the class, the name of one that
-/// Istio creates itself.
+/// Whether Istio serves a Gateway of the Gateway API. The controller of its class decides or, if the class is not in
+/// the input, the name of the class.
 /// See <https://istio.io/latest/docs/tasks/traffic-management/ingress/gateway-api/#automated-deployment>.
 pub(crate) fn is_of_istio(gateway: &Object, catalog: &Catalog<'_>) -> bool {
-    const OWN: [&str; 4] = ["istio", "istio-east-west", "istio-remote", "istio-waypoint"];
+    const CLASSES: [&str; 4] = ["istio", "istio-east-west", "istio-remote", "istio-waypoint"];
     let name = gateway.node.text_at(&["spec", "gatewayClassName"]).unwrap_or_default();
     let mut classes = catalog.of_kind(gateway::GROUP, "GatewayClass");
     let class = classes.find(|class| class.id.name == name);
     let controller = class.and_then(|class| class.node.text_at(&["spec", "controllerName"]));
-    controller.map_or(OWN.contains(&name), |controller| controller.starts_with("istio.io/"))
+    controller.map_or(CLASSES.contains(&name), |controller| controller.starts_with("istio.io/"))
 }
 
 impl Listener<'_> {
@@ -101,7 +99,7 @@ impl Listener<'_> {
         name.is_empty() || self.names.contains(&Some(name))
     }
 
-    /// Whether it accepts requests for some host that this one, exact or a wildcard, covers.
+    /// Whether it accepts requests for some host that this host covers, which may be a wildcard.
     pub(crate) fn is_open_to(&self, host: &str) -> bool {
         self.hosts.is_empty() || self.hosts.iter().any(|one| meet(one, host))
     }
@@ -166,11 +164,11 @@ mod tests {
         let spec = json!({"gateways": ["mesh", "a", "./b", "infra/c", "d.infra", "e.infra.svc.cluster.local"]});
         let route = object(istio_kind::GROUP, "VirtualService", spec);
         let route = Route::of(&route).expect("a route");
-        let found: Vec<GatewayId<'_>> =
+        let names: Vec<GatewayId<'_>> =
             route.bound_gateways().into_iter().map(|one| one.gateway).collect();
         let expected =
             [("shop", "a"), ("shop", "b"), ("infra", "c"), ("infra", "d"), ("infra", "e")];
-        assert_eq!(found, expected);
+        assert_eq!(names, expected);
     }
 
     #[test]

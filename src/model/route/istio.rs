@@ -191,16 +191,16 @@ fn server<'a>(node: &'a Node, gateway: &Object, namespace: &str) -> Option<Liste
     (!server.hosts.is_empty()).then_some(server)
 }
 
-/// The protocols of servers that read no HTTP requests. With TLS, also where they end it.
+/// The protocols of servers that read no HTTP requests. A server of the protocol TLS reads none even if it ends TLS.
 const RAW: [&str; 6] = ["TLS", "TCP", "UDP", "MONGO", "MYSQL", "REDIS"];
 
-/// Whether a server leaves TLS to what it forwards to: `IsPassThroughServer` in `pkg/config/gateway/gateway.go`.
+/// Whether a server forwards TLS as it is: `IsPassThroughServer` in `pkg/config/gateway/gateway.go`.
 fn passes_through(server: &Node) -> bool {
     let mode = server.text_at(&["tls", "mode"]).unwrap_or_default();
     ["PASSTHROUGH", "AUTO_PASSTHROUGH"].contains(&mode)
 }
 
-/// Why no http rule of a VirtualService holds at a server, in words that follow the name of its Gateway.
+/// Why no http rule of a VirtualService applies at a server, if so. The text follows the name of its Gateway.
 fn server_refusal<'a>(server: &Listener<'a>) -> Option<Ignored<'a>> {
     if server.only_redirects {
         return Some(Ignored {
@@ -239,7 +239,7 @@ pub(crate) fn hosts(object: &Object) -> impl Iterator<Item = &str> {
     texts(object, "hosts")
 }
 
-/// The HTTP rules of a VirtualService without those of previews of other sets.
+/// The HTTP rules of a VirtualService, without those that sets of previews added.
 pub(crate) fn http(object: &Object) -> impl DoubleEndedIterator<Item = &Node> {
     marks::rules_of_users(object)
 }
@@ -294,8 +294,8 @@ pub(crate) fn export_to(object: &Object) -> Vec<String> {
     }
 }
 
-/// The precedence of a VirtualService among those for the same host, for sidecars of a namespace; lower comes first:
-/// private to the namespace, exported to it by name, exported to all.
+/// The precedence of a VirtualService among those for the same host, for sidecars of a namespace. 0, in the namespace
+/// itself and not exported to all, comes first, then 1, exported to it by name, then 2, exported to all.
 pub(crate) fn precedence(object: &Object, namespace: &str) -> Option<u8> {
     match Visibility::of(object) {
         Visibility::Everywhere => Some(2),

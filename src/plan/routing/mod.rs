@@ -30,7 +30,7 @@ use swap::Swapped;
 use waypoints::Unread;
 
 use super::environment::Environment;
-use crate::diagnostic::{Diagnostic, Report, code};
+use crate::diagnostic::{Diagnostic, Place, Report, code};
 use crate::kube::{Id, Object, RouteApi};
 use crate::limits::{OutputLimits, flag, or_raise};
 use crate::model::route::Route;
@@ -398,6 +398,14 @@ fn is_unrouted(config: &Config, service: ServiceName<'_>) -> bool {
 fn carries_key(key: &RoutingKey, header: &str) -> bool {
     header.eq_ignore_ascii_case(&key.header)
         || !key.baggage.is_empty() && header.eq_ignore_ascii_case("baggage")
+}
+
+/// The finding that a match of a route names a header that carries the key.
+fn matches_key(route: &Object, header: &str, place: Place, label: &str) -> Diagnostic {
+    let header = header.to_ascii_lowercase();
+    let message = format!("{} matches the header `{header}`, which carries the key", route.id);
+    let help = "choose another spec.routing.key, or remove the match from the route";
+    Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(place, label)
 }
 
 fn conflict(message: String, help: String, route: &Object) -> Diagnostic {

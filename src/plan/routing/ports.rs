@@ -214,17 +214,17 @@ fn of_ports(
 
 fn guessed_ports(ports: &Ports<'_, '_>) -> Option<Diagnostic> {
     let says = match ports {
-        [_] => "does not say what it speaks; it is routed as HTTP",
-        _ => "do not say what they speak; they are routed as HTTP",
+        [_] => "does not declare its protocol; it is routed as HTTP",
+        _ => "do not declare their protocols; they are routed as HTTP",
     };
     let (service, port) = ports.first()?;
     let help = format!(
-        "set appProtocol: http, or name the port `http`; or say it in spec.services, for `{}` with `ports: [{{port: {}, \
+        "set appProtocol: http, or name the port `http`; or declare it in spec.services, for `{}` with `ports: [{{port: {}, \
          protocol: http}}]`",
         service.name(),
         port.number
     );
-    of_ports(&code::PORT_GUESSED, ports, (says, help), "says nothing")
+    of_ports(&code::PORT_GUESSED, ports, (says, help), "declares nothing")
 }
 
 fn left_ports(ports: &Ports<'_, '_>) -> Option<Diagnostic> {

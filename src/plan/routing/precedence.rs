@@ -1,7 +1,7 @@
 //! The precedence of matches in the Gateway API, and whether one request can match both of two.
 //!
-//! The order is that of the specification, and Istio's where that leaves room: an exact path before a prefix before a
-//! regular expression, the longer first, then the method, then headers and parameters.
+//! The order is that of the specification, and that of Istio if the specification leaves it open: an exact path before
+//! a prefix before a regular expression, the longer first, then the method, then headers and parameters.
 //! See <https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule>.
 
 use std::borrow::Cow;

@@ -62,12 +62,12 @@ impl<'a> MeshVirtualServices<'a> {
         all
     }
 
-    /// Those of the exact host of a service.
+    /// The VirtualServices of a service's exact host.
     fn exact(&self, service: ServiceName<'_>) -> &[&'a Object] {
         self.exact.get(&self.home.host(service)).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Those of the longest wildcard that covers a service and that everybody sees.
+    /// The VirtualServices of the longest wildcard that covers a service and that every namespace sees.
     fn covering(&self, service: ServiceName<'_>) -> &[&'a Object] {
         // Most baselines have none.
         if self.wildcard.is_empty() {
@@ -98,7 +98,7 @@ impl<'a> MeshVirtualServices<'a> {
         sources
     }
 
-    /// The one that applies to calls from the service's own namespace.
+    /// The VirtualService that applies to calls from the service's own namespace.
     fn first_at_home(&self, service: ServiceName<'_>) -> Option<&'a Object> {
         let exact = self.exact(service).iter();
         let seen =

@@ -1,7 +1,7 @@
 //! Makes HTTPRoutes and GRPCRoutes: for a service and port in the mesh, and attached to copies.
 //!
-//! Rules stay trees, so that fields nobody here has heard of survive. Defaults of the API server are written out, or
-//! Flux would see a difference where there is none.
+//! Rules stay trees, so that unknown fields survive. Defaults of the API server are written out: otherwise Flux would
+//! find a difference to the object in the cluster.
 
 pub(super) mod entry;
 pub(super) mod grants;

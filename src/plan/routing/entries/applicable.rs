@@ -5,7 +5,7 @@
 //! does at its own.
 //! See `TranslateRoute` in Istio's `pilot/pkg/networking/core/route/route.go`.
 
-use super::super::carries_key;
+use super::super::{carries_key, matches_key};
 use super::Pattern;
 use super::host_links::leads_to_itself;
 use super::ways::ServingListener;
@@ -167,7 +167,7 @@ impl MatchContext<'_> {
             if !names.any(|name| gateway_name(name, self.route) == self.at.gateway) {
                 return Ok(None);
             }
-            // Istio looks at the source only where no gateways are named.
+            // Istio checks the source only if no gateways are named.
             ["gateways"].iter().chain(&SOURCE).for_each(|field| drop(left.remove(field)));
         }
         if let Some(port) = left.remove("port").filter(|port| port.integer_value() != Some(0))
@@ -247,10 +247,7 @@ fn refuse_key(route: &Object, key: &RoutingKey, name: &str, place: &Node) -> Res
     if !carries_key(key, name) {
         return Ok(());
     }
-    let name = name.to_ascii_lowercase();
-    let message = format!("{} matches the header `{name}`, which is the key's own", route.id);
-    let help = "choose another spec.routing.key, or remove the match from the route";
-    Err(refuse(message, help, place))
+    Err(Box::new(matches_key(route, name, place.place, "not supported")))
 }
 
 fn refuse(message: String, help: &str, node: &Node) -> Refused {

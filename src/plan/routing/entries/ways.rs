@@ -21,9 +21,9 @@ use crate::yaml::Node;
 pub(super) struct ServingListener<'a> {
     /// The Gateway.
     pub(super) gateway: GatewayId<'a>,
-    /// Its port, where that is known.
+    /// Its port, if it is known.
     pub(super) port: Option<u16>,
-    /// Whether clients speak TLS to it, where that is known.
+    /// Whether clients speak TLS to it, if that is known.
     pub(super) secure: Option<bool>,
 }
 
@@ -99,7 +99,8 @@ impl<'a> Finder<'a, '_> {
         hosts.collect()
     }
 
-    /// The listeners of a Gateway that serve a host of a route. One that is not in the input may have any.
+    /// The listeners of a Gateway that serve a host of a route. A Gateway that is not in the input is assumed to have
+    /// one.
     fn served(
         &self,
         route: Route<'_>,
@@ -304,7 +305,7 @@ pub(super) fn size(route: Route<'_>) -> usize {
 }
 
 fn not_served(route: Route<'_>) -> Diagnostic {
-    let message = format!("{} has no host that a listener of its Gateways is open to", route.id);
+    let message = format!("{} has no host that a listener of its Gateways serves", route.id);
     let help = "nothing to do, unless previews need it: then mend its hosts, or the Gateway's";
     Diagnostic::new(&code::ENTRY_NOT_CLONED, message, help).at(route.place(), "not cloned")
 }
@@ -312,7 +313,7 @@ fn not_served(route: Route<'_>) -> Diagnostic {
 /// The finding about response headers that name an original host and cannot be replaced.
 fn names_original(route: Route<'_>, value: &Node, host: &str) -> Diagnostic {
     let message = format!(
-        "{} answers with a header that names `{host}`, and so do its clones: it does not name the preview host",
+        "clones of {} set a response header that names `{host}` and not the preview host",
         route.id
     );
     let help = "nothing to do, unless previews need it: then leave the domain out of the cookie, or write the host \
@@ -353,7 +354,7 @@ fn nothing_holds(route: Route<'_>) -> Diagnostic {
             "would redirect a preview host to itself",
         ),
         false => (
-            format!("{} holds at none of the listeners that previews stand for", route.id),
+            format!("no rule of {} applies at the listeners that the entry stands for", route.id),
             "has no preview host",
         ),
     };

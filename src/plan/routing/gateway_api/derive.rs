@@ -1,12 +1,12 @@
 //! Decides which rules of the routes of a service and port are derived for previews, and in which order.
 //!
 //! A derived rule has one header more than its original, so it takes precedence over it. It may also take precedence
-//! over another rule that used to come first: that one is then cloned with the key as well.
+//! over another rule that outranked the original. That rule is then derived too.
 
 use super::super::planner::Planning;
 use super::super::precedence::{Condition, Precedence, precedence};
 use super::super::swap::Swapped;
-use super::super::{RouteIndex, carries_key};
+use super::super::{RouteIndex, carries_key, matches_key};
 use super::Rule;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi};
@@ -146,16 +146,10 @@ fn check_key(index: &RouteIndex<'_, '_>, one: &Match<'_>, report: &mut Report) {
     let headers = one.node.and_then(|node| node.get("headers")).map(Node::items);
     let headers = headers.unwrap_or_default();
     for header in headers {
-        let name = header.text_at(&["name"]).unwrap_or_default().to_ascii_lowercase();
-        if carries_key(key, &name) {
-            report.push(
-                Diagnostic::new(
-                    &code::ROUTE_UNSUPPORTED,
-                    format!("{} matches the header `{name}`, which is the key's own", one.route.id),
-                    "choose another spec.routing.key, or remove the match from the route",
-                )
-                .at(header.place, "a match can name a header only once"),
-            );
+        let name = header.text_at(&["name"]).unwrap_or_default();
+        if carries_key(key, name) {
+            let label = "a match can name a header only once";
+            report.push(matches_key(one.route, name, header.place, label));
         }
     }
     if headers.len() >= 16 {

@@ -9,7 +9,7 @@ use super::super::overlap::may_overlap;
 use super::super::planner::Planning;
 use super::super::swap::Swapped;
 use super::super::virtual_services::{MeshVirtualServices, chosen};
-use super::super::{MeshRoutes, RouteIndex, carries_key, group_by_affected};
+use super::super::{MeshRoutes, RouteIndex, carries_key, group_by_affected, matches_key};
 use super::{Derived, HostRules, InMesh, RuleSource};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi, marks};
@@ -292,26 +292,16 @@ fn check_rule(index: &RouteIndex<'_, '_>, object: &Object, rule: &Node, report: 
             Diagnostic::new(&code::NAME_TAKEN, message, help).at(place, "looks like one of ours"),
         );
     }
-    let mut refuse = |message: String, help: &str, node: &Node| {
-        report.push(
-            Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help)
-                .at(node.place, "not supported"),
-        );
-    };
     if let Some(delegate) = rule.get("delegate") {
-        refuse(
-            format!("{} delegates an http rule to another object", object.id),
-            "write the delegate's http rules into the VirtualService itself",
-            delegate,
-        );
+        let message = format!("{} delegates an http rule to another object", object.id);
+        let help = "write the delegate's http rules into the VirtualService itself";
+        let finding = Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help);
+        report.push(finding.at(delegate.place, "not supported"));
     }
     let key = &index.config.previews.spec.routing.key;
     let fields = matches(rule).iter().flat_map(|one| HEADERS.iter().filter_map(|it| one.get(it)));
     let headers = fields.flat_map(Node::entries);
     for (name, value) in headers.filter(|(name, _)| carries_key(key, &name.text)) {
-        let name = name.text.to_ascii_lowercase();
-        let message = format!("{} matches the header `{name}`, which is the key's own", object.id);
-        let help = "choose another spec.routing.key, or remove the match from the route";
-        refuse(message, help, value);
+        report.push(matches_key(object, &name.text, value.place, "not supported"));
     }
 }

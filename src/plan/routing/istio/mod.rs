@@ -76,7 +76,7 @@ pub struct Derived<'a> {
 pub struct InMesh<'a> {
     /// The rule.
     pub swapped: Swapped<'a>,
-    /// Those of its matches that hold in the mesh.
+    /// Those of its matches that apply in the mesh.
     pub matches: Vec<Node>,
 }
 

@@ -23,7 +23,7 @@ impl<'a> RouteIndex<'a, '_> {
                 let lost = changes.find_map(|change| self.loses_key(change));
                 if let Some((node, header)) = lost {
                     let message = format!(
-                        "{} changes the header `{header}`, which is the key's own",
+                        "{} changes the header `{header}`, which carries the key",
                         route.id
                     );
                     let help =

@@ -175,10 +175,10 @@ fn replaces(route: &Object, service: ServiceName<'_>, way_out: &str) -> Diagnost
 
 fn not_previewed(route: &Object, service: ServiceName<'_>, place: Place) -> Diagnostic {
     let message = format!(
-        "{} chooses {service} where previews derive no rules: with the key its requests still reach the \
+        "{} leads to {service}, and previews derive no rules from it: requests with the key still reach the \
          baseline",
         route.id
     );
-    let help = format!("choose {service} in a route of a Service of the baseline");
+    let help = format!("let a route of a Service of the baseline lead to {service}");
     Diagnostic::new(&code::ROUTE_NOT_PREVIEWED, message, help).at(place, "leads to the baseline")
 }

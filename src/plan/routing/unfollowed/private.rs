@@ -21,12 +21,12 @@ impl RouteIndex<'_, '_> {
         let (first, others) = private.split_first()?;
         let names = private.iter().map(|(object, _)| object.id.to_string());
         let message = format!(
-            "calls of a preview's copies do not meet what holds for the baseline's namespace alone: {}",
+            "rules that apply only to callers in the baseline's namespace do not apply to copies: {}",
             first_of(SHOWN, ", ", names)
         );
-        let help = "nothing to do, unless a copy needs it: then let `exportTo` be `*`, and rules hold for \
-                    all namespaces";
-        let label = "holds for the baseline's callers";
+        let help = "nothing to do, unless a copy needs them: then set `exportTo` to `*`, and match no \
+                    `sourceNamespace`";
+        let label = "applies to the baseline's callers";
         let finding = Diagnostic::new(&code::ONE_NAMESPACE, message, help).at(first.1, label);
         let shown = others.iter().take(SHOWN - 1);
         Some(shown.fold(finding, |finding, (_, place)| finding.also(*place, "so does this")))
@@ -43,13 +43,13 @@ impl RouteIndex<'_, '_> {
         let routed: Vec<(&str, Place)> = routed.collect();
         let names = first_of(SHOWN, ", ", routed.iter().map(|(name, _)| name));
         let message = format!(
-            "calls inside a preview reach its copies of {names} past their routes: no waypoint serves the preview"
+            "calls inside a preview do not follow the routes of {names}: no waypoint serves the preview"
         );
         let help = "nothing to do where these routes only choose backends; a path that they rewrite or a header that they \
                     set is missing there, unless the copy is called by its name in the baseline's namespace";
         let finding = Diagnostic::new(&code::ROUTE_NOT_ATTACHED, message, help);
         let mut places = routed.into_iter().map(|(_, place)| place).take(SHOWN);
-        let finding = finding.at(places.next()?, "holds for calls of the baseline");
+        let finding = finding.at(places.next()?, "applies to calls of the baseline");
         Some(places.fold(finding, |finding, place| finding.also(place, "so does this")))
     }
 

@@ -72,7 +72,7 @@ impl<'a> RouteIndex<'a, '_> {
     }
 }
 
-/// The services of which some rule chooses a copy.
+/// The services whose copies are a backend of some rule.
 fn reached<'a>(routing: &Routing<'a>) -> BTreeSet<ServiceName<'a>> {
     let made = routing.mesh.iter().filter_map(|routes| match routes {
         MeshRoutes::GatewayApi(routes) => routes.leads_to_copy().then(|| routes.service.id()),
