@@ -8,7 +8,6 @@ use crate::kube::flux::{
 };
 use crate::kube::{Object, ObjectMeta, marks};
 use crate::spec::{Config, SourceKind};
-use crate::yaml::Node;
 
 use super::meta;
 
@@ -25,8 +24,8 @@ pub(super) fn repository(config: &Config, metadata: ObjectMeta) -> Object {
         },
         metadata,
     });
-    let more = config.flux("artifacts").and_then(|artifacts| artifacts.get("ociRepository"));
-    for (key, value) in more.map(Node::entries).unwrap_or_default() {
+    let more = config.flux("artifacts").map(|artifacts| artifacts.entries_at(&["ociRepository"]));
+    for (key, value) in more.unwrap_or_default() {
         object.node.make(&["spec"]).set(&key.text, value.clone());
     }
     object

@@ -61,7 +61,7 @@ pub(super) fn depends_on<'e: 'a, 'a>(
         // The accounts of the preview decide which subjects stay.
         return accounts.iter().copied().collect();
     }
-    let subjects = copied.original.node.get("subjects").map(Node::items).unwrap_or_default();
+    let subjects = copied.original.node.items_at(&["subjects"]);
     let stays = |subject| subject_applies(subject, accounts, copied.home);
     subjects.iter().map(|subject| if stays(subject) { "stays" } else { "goes" }).collect()
 }
@@ -119,11 +119,10 @@ fn search(pod: &mut Node, baseline: &str, preview: &str) {
         "ClusterFirst" if !is_on_host => false,
         _ => return,
     };
-    let listed = pod.at(&["dnsConfig", "searches"]).map(Node::items).unwrap_or_default();
+    let listed = pod.items_at(&["dnsConfig", "searches"]);
     let mut searches = listed.to_vec();
-    let place = searches.iter().position(|one| one.text() == Some(baseline));
-    match place {
-        Some(place) if sets_resolver => searches.insert(place, Node::string(preview)),
+    match searches.iter().position(|one| one.text() == Some(baseline)) {
+        Some(index) if sets_resolver => searches.insert(index, Node::string(preview)),
         None if !sets_resolver => searches.push(Node::string(baseline)),
         _ => return,
     }
@@ -218,7 +217,7 @@ fn sidecar(node: &mut Node, env: &Environment<'_>, room: &Room<'_>) {
                 hosts.push(host);
             }
         };
-        for host in listener.get("hosts").map(Node::items).unwrap_or_default() {
+        for host in listener.items_at(&["hosts"]) {
             let Some((from, name)) = host.text().and_then(|host| host.split_once('/')) else {
                 host.text().into_iter().for_each(|host| add(host.to_owned()));
                 continue;

@@ -41,9 +41,8 @@ pub(super) fn namespace(
 ) -> Object {
     let original = plan.catalog.namespace(room.baseline);
     let carried = |field, keeps: fn(&str) -> bool| -> BTreeMap<String, String> {
-        let texts = original.and_then(|namespace| namespace.node.at(&["metadata", field]));
-        let texts = texts.map(Node::entries).unwrap_or_default().iter();
-        let kept = texts.filter(|(key, _)| keeps(&key.text));
+        let texts = original.map(|namespace| namespace.node.entries_at(&["metadata", field]));
+        let kept = texts.unwrap_or_default().iter().filter(|(key, _)| keeps(&key.text));
         kept.filter_map(|(key, value)| Some((key.text.to_string(), value.text()?.to_owned())))
             .collect()
     };
@@ -130,10 +129,10 @@ pub(super) fn variables<'p>(plan: &'p Plan<'p>, index: usize, room: &'p Room<'p>
     variables
 }
 
-/// Joins words with spaces; mostly there is one.
-fn joined<'p>(words: impl Iterator<Item = Cow<'p, str>>) -> Cow<'p, str> {
-    let mut words: SmallVec<[Cow<'p, str>; 8]> = words.collect();
-    if words.len() > 1 { words.join(" ").into() } else { words.pop().unwrap_or_default() }
+/// Joins texts with spaces; mostly there is one.
+fn joined<'p>(texts: impl Iterator<Item = Cow<'p, str>>) -> Cow<'p, str> {
+    let mut texts: SmallVec<[Cow<'p, str>; 8]> = texts.collect();
+    if texts.len() > 1 { texts.join(" ").into() } else { texts.pop().unwrap_or_default() }
 }
 
 /// Makes the alias of a name that copies may call: an ExternalName Service that leads to the baseline.
@@ -173,7 +172,7 @@ pub(super) fn sidecar(plan: &Plan<'_>, env: &Environment<'_>, room: &Room<'_>) -
     others.extend(foreign.map(str::to_owned));
     let entries = plan.catalog.of_kind(GROUP, "ServiceEntry");
     for entry in entries.filter(|entry| entry.id.namespace == baseline) {
-        let names = entry.node.at(&["spec", "hosts"]).map(Node::items).unwrap_or_default();
+        let names = entry.node.items_at(&["spec", "hosts"]);
         hosts.extend(names.iter().filter_map(Node::text).map(|name| format!("{baseline}/{name}")));
     }
     hosts.extend(others.into_iter().map(|namespace| format!("{namespace}/*")));

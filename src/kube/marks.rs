@@ -62,7 +62,7 @@ pub(crate) fn take_changes(node: &mut Node, set: &str) -> Option<Vec<String>> {
 
 /// The changes recorded in an object of the user: pairs of a set and one change.
 fn changes(node: &Node) -> impl Iterator<Item = (&str, &str)> {
-    let annotations = node.at(&["metadata", "annotations"]).map(Node::entries).unwrap_or_default();
+    let annotations = node.entries_at(&["metadata", "annotations"]);
     let noted = annotations
         .iter()
         .filter_map(|(key, value)| Some((key.text.strip_prefix(RESTORE)?, value.text()?)));
@@ -77,10 +77,10 @@ pub(crate) fn is_changed(node: &Node, change: &str) -> bool {
 /// Copies the rules that other sets added to an earlier object of ours, and their records, to the new object.
 pub(crate) fn keep_additions(node: &mut Node, earlier: &Node) {
     for (set, _) in changes(earlier).filter(|(_, change)| *change == HTTP) {
-        let rules = earlier.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+        let rules = earlier.items_at(&["spec", "http"]);
         let theirs = rules.iter().filter(|rule| is_made_rule(rule, set));
         let mut all: Vec<Node> = theirs.cloned().collect();
-        let ours = node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+        let ours = node.items_at(&["spec", "http"]);
         all.extend(ours.iter().cloned());
         node.make(&["spec"]).set("http", Node::list(all));
         set_changes(node, set, &[HTTP]);
@@ -197,7 +197,7 @@ pub(crate) fn is_shared(object: &Object, set: &str) -> bool {
 
 /// Whether an object is a VirtualService that a set made for its previews and that has no rules of any set any more.
 pub(crate) fn is_left_over(object: &Object) -> bool {
-    let rules = object.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+    let rules = object.node.items_at(&["spec", "http"]);
     set_of(object).is_some_and(|set| {
         is_shared(object, set) && !rules.iter().any(|rule| is_made_rule(rule, set))
     }) && !is_changed(&object.node, HTTP)
@@ -212,7 +212,7 @@ pub(crate) fn rules_of_users(object: &Object) -> impl DoubleEndedIterator<Item =
     let made = set_of(object).filter(|set| is_shared(object, set));
     let extended = changes(&object.node).filter(|(_, change)| *change == HTTP).map(|(set, _)| set);
     let sets: Vec<&str> = made.into_iter().chain(extended).collect();
-    let rules = object.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+    let rules = object.node.items_at(&["spec", "http"]);
     rules.iter().filter(move |rule| !sets.iter().any(|set| is_made_rule(rule, set)))
 }
 

@@ -290,8 +290,7 @@ fn by_label<'a>(workloads: &[Workload<'a>]) -> ByLabel<'a> {
 
 /// A few workloads among which are all that a service selects: those with the rarest label of its selector.
 fn candidates<'b>(service: &'b Service<'_>, by_label: &'b ByLabel<'_>) -> &'b [usize] {
-    let selector = service.object.node.at(&["spec", "selector"]).map(Node::entries);
-    let labels = selector.unwrap_or_default().iter();
+    let labels = service.object.node.entries_at(&["spec", "selector"]).iter();
     let home = service.object.id.namespace.as_str();
     let labels = labels.filter_map(|(key, value)| Some([home, key.text.as_str(), value.text()?]));
     let with = labels.map(|label| by_label.get(&label).map(Vec::as_slice).unwrap_or_default());

@@ -30,9 +30,9 @@ impl<T> OnceMap<T> {
     /// The value for a key, made by `make` if there is none yet.
     pub(crate) fn get(&self, key: &[&str], make: impl Fn() -> T) -> &T {
         static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
-        let (mut place, mut hash) = (self, None);
+        let (mut slot, mut hash) = (self, None);
         loop {
-            let entry = place.0.get_or_init(|| {
+            let entry = slot.0.get_or_init(|| {
                 let key = key.iter().copied().map(SmolStr::from).collect();
                 Box::new(Entry { key, value: make(), below: Default::default() })
             });
@@ -41,7 +41,7 @@ impl<T> OnceMap<T> {
             }
             // Hashed only now, because the first entry is mostly the right one.
             let rest = hash.unwrap_or_else(|| HASHER.hash_one(key));
-            place = &entry.below[rest as usize % BRANCHES];
+            slot = &entry.below[rest as usize % BRANCHES];
             hash = Some(rest / BRANCHES as u64);
         }
     }

@@ -152,14 +152,14 @@ impl<'a> Service<'a> {
 /// Whether the selector of a Service selects the pods of a workload. Without one it selects none.
 pub(crate) fn selects_pods(service: &Node, workload: &Node) -> bool {
     let labels = pod_labels(workload);
-    let selector = service.at(&["spec", "selector"]).map(Node::entries).unwrap_or_default();
+    let selector = service.entries_at(&["spec", "selector"]);
     let has = |key: &str| labels.and_then(|labels| labels.get(key)).and_then(Node::text);
     !selector.is_empty() && selector.iter().all(|(key, value)| has(&key.text) == value.text())
 }
 
 /// Whether a Service has no address of its own.
 fn is_headless(service: &Node) -> bool {
-    let listed = service.at(&["spec", "clusterIPs"]).map(Node::items).unwrap_or_default();
+    let listed = service.items_at(&["spec", "clusterIPs"]);
     let all = service.text_at(&["spec", "clusterIP"]).into_iter();
     all.chain(listed.iter().filter_map(Node::text)).any(|address| address == "None")
 }

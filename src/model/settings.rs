@@ -39,7 +39,7 @@ impl<'a> Settings<'a> {
         container: &'a Node,
     ) -> Self {
         let mut settings = Self::default();
-        for source in items(container, "envFrom") {
+        for source in container.items_at(&["envFrom"]) {
             let map = source.text_at(&["configMapRef", "name"]);
             let home = workload.id.namespace.as_str();
             let map = map.and_then(|name| catalog.get(home, "", "ConfigMap", name));
@@ -54,7 +54,8 @@ impl<'a> Settings<'a> {
         let of_java = JAVA_OPTIONS.iter().flat_map(|name| settings.get(name));
         let of_java = of_java.filter_map(|setting| Some((*setting, setting.value?)));
         let of_java: Vec<_> = of_java.collect();
-        let arguments = ["command", "args"].into_iter().flat_map(|list| items(container, list));
+        let arguments =
+            ["command", "args"].into_iter().flat_map(|list| container.items_at(&[list]));
         let arguments =
             arguments.filter_map(|one| Some((Setting::new("", one, workload), one.text()?)));
         for (from, text) in of_java.into_iter().chain(arguments) {
@@ -70,7 +71,7 @@ impl<'a> Settings<'a> {
         object: &'a Object,
         lists_env: &'a Node,
     ) {
-        for variable in items(lists_env, "env") {
+        for variable in lists_env.items_at(&["env"]) {
             let Some(name) = variable.text_at(&["name"]) else { continue };
             let value = variable.get("value").filter(|value| !value.is_null());
             let from = variable.get("valueFrom").filter(|_| value.is_none());
@@ -185,9 +186,5 @@ fn value_from<'a>(
 }
 
 fn data(map: &Object) -> impl Iterator<Item = &(crate::yaml::Key, Node)> {
-    map.node.get("data").map(Node::entries).unwrap_or_default().iter()
-}
-
-fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
-    node.get(key).map(Node::items).unwrap_or_default()
+    map.node.entries_at(&["data"]).iter()
 }

@@ -144,7 +144,7 @@ fn refused_namespace<'a>(
     if gateway.id.namespace == home {
         return None;
     }
-    let listeners = gateway.node.at(&["spec", "listeners"]).map(Node::items).unwrap_or_default();
+    let listeners = gateway.node.items_at(&["spec", "listeners"]);
     let is_tunnel = |one: &&Node| {
         one.text_at(&["protocol"]) == Some("HBONE") && one.text_at(&["port"]) == Some("15008")
     };

@@ -4,7 +4,6 @@ use super::host::ServiceName;
 use super::pod::{pod_annotations, pod_spec};
 use crate::kube::kinds::{self, Support};
 use crate::kube::{Id, Object, repository};
-use crate::yaml::Node;
 
 /// A workload of the baseline.
 #[derive(Debug)]
@@ -63,7 +62,7 @@ impl<'a> Workload<'a> {
 fn containers(workload: &Object) -> impl Iterator<Item = Container<'_>> {
     let pod = pod_spec(&workload.node);
     [("containers", false), ("initContainers", true)].into_iter().flat_map(move |(list, init)| {
-        let list = pod.and_then(|pod| pod.get(list)).map(Node::items).unwrap_or_default();
+        let list = pod.map(|pod| pod.items_at(&[list])).unwrap_or_default();
         list.iter().map(move |container| {
             let text = |key| container.text_at(&[key]).unwrap_or_default();
             let image = text("image");
@@ -75,6 +74,7 @@ fn containers(workload: &Object) -> impl Iterator<Item = Container<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::yaml::Node;
 
     #[test]
     fn a_pod_that_helm_runs_by_itself_is_left_out_and_any_other_refused() {

@@ -41,8 +41,8 @@ fn value_of<'n>(modifier: &'n mut Node, list: &str, header: &str) -> Option<&'n 
             item.get_mut("value")
         }
         Data::Map(entries) => {
-            let entry = entries.iter_mut().find(|(name, _)| is_same(Some(&name.text)))?;
-            Some(&mut entry.1)
+            let pair = entries.iter_mut().find(|(name, _)| is_same(Some(&name.text)))?;
+            Some(&mut pair.1)
         }
         Data::Scalar { .. } => None,
     }

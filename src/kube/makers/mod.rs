@@ -340,7 +340,7 @@ fn texts<'o>(node: &'o Node, path: &str, out: &mut Vec<&'o str>) {
     };
     match key.strip_suffix("[]") {
         Some(key) => {
-            let items = node.get(key).map(Node::items).unwrap_or_default();
+            let items = node.items_at(&[key]);
             items.iter().for_each(|item| texts(item, rest, out));
         }
         None => node.get(key).into_iter().for_each(|value| texts(value, rest, out)),

@@ -86,8 +86,8 @@ impl Reader for GatewayApi {
     }
 
     fn hosts<'a>(&self, route: &'a Object) -> Vec<&'a str> {
-        let hosts = route.node.at(&["spec", self.host_field()]).map(Node::items);
-        hosts.unwrap_or_default().iter().filter_map(Node::text).collect()
+        let hosts = route.node.items_at(&["spec", self.host_field()]);
+        hosts.iter().filter_map(Node::text).collect()
     }
 
     fn host_field(&self) -> &'static str {
@@ -109,7 +109,7 @@ impl Reader for GatewayApi {
     }
 
     fn listeners<'a>(&self, gateway: &'a Object, _: &str) -> Vec<Listener<'a>> {
-        let all = gateway.node.at(&["spec", "listeners"]).map(Node::items).unwrap_or_default();
+        let all = gateway.node.items_at(&["spec", "listeners"]);
         all.iter().map(listener).collect()
     }
 
@@ -160,7 +160,7 @@ fn listener(node: &Node) -> Listener<'_> {
 
 /// The parentRefs of a route.
 pub(crate) fn parents(route: &Object) -> &[Node] {
-    route.node.at(&["spec", "parentRefs"]).map(Node::items).unwrap_or_default()
+    route.node.items_at(&["spec", "parentRefs"])
 }
 
 /// Group and kind of a parentRef. A missing group is that of the Gateway API, even for a Service.
@@ -345,17 +345,17 @@ fn is_known(kind: (&str, &str)) -> bool {
 
 /// The rules of a route.
 pub(crate) fn rules(route: &Object) -> &[Node] {
-    route.node.at(&["spec", "rules"]).map(Node::items).unwrap_or_default()
+    route.node.items_at(&["spec", "rules"])
 }
 
 /// The backends of a rule.
 pub(crate) fn backends(rule: &Node) -> &[Node] {
-    rule.get("backendRefs").map(Node::items).unwrap_or_default()
+    rule.items_at(&["backendRefs"])
 }
 
 /// The filters of a rule or of a backend.
 pub(crate) fn filters(node: &Node) -> &[Node] {
-    node.get("filters").map(Node::items).unwrap_or_default()
+    node.items_at(&["filters"])
 }
 
 /// The weight of a backend.

@@ -49,7 +49,7 @@ impl Reader for Istio {
         route: &Object,
         home: Home<'a>,
     ) -> Vec<Destination<'a>> {
-        let mirrors = rule.get("mirrors").map(Node::items).unwrap_or_default();
+        let mirrors = rule.items_at(&["mirrors"]);
         let wrapped = routes(rule).iter().chain(mirrors);
         let all = wrapped.filter_map(|one| one.get("destination")).chain(rule.get("mirror"));
         let read = |one: &'a Node| {
@@ -170,7 +170,7 @@ pub(crate) fn gateway_name<'a>(name: &'a str, route: &'a Object) -> GatewayId<'a
 
 /// A server of a Gateway; `None` if it is not open to VirtualServices of this namespace.
 fn server<'a>(node: &'a Node, gateway: &Object, namespace: &str) -> Option<Listener<'a>> {
-    let all = node.get("hosts").map(Node::items).unwrap_or_default().iter().filter_map(Node::text);
+    let all = node.items_at(&["hosts"]).iter().filter_map(Node::text);
     let open = all.filter_map(|host| match host.split_once('/') {
         None => Some(host),
         Some(("*", host)) => Some(host),
@@ -219,8 +219,7 @@ fn server_refusal<'a>(server: &Listener<'a>) -> Option<Ignored<'a>> {
 }
 
 fn texts<'a>(object: &'a Object, field: &str) -> impl Iterator<Item = &'a str> {
-    let list = object.node.at(&["spec", field]).map(Node::items).unwrap_or_default();
-    list.iter().filter_map(Node::text)
+    object.node.items_at(&["spec", field]).iter().filter_map(Node::text)
 }
 
 /// Whether a VirtualService applies to sidecars: it names no gateway, or `mesh` among them.
@@ -246,7 +245,7 @@ pub(crate) fn http(object: &Object) -> impl DoubleEndedIterator<Item = &Node> {
 
 /// A section of a VirtualService: `http`, `tcp` or `tls`.
 pub(crate) fn section<'a>(object: &'a Object, name: &str) -> &'a [Node] {
-    object.node.at(&["spec", name]).map(Node::items).unwrap_or_default()
+    object.node.items_at(&["spec", name])
 }
 
 /// The namespaces whose sidecars see a VirtualService.
@@ -343,7 +342,7 @@ pub(crate) const SOURCE: [&str; 2] = ["sourceNamespace", "sourceLabels"];
 
 /// Whether a match can apply at a sidecar.
 pub(crate) fn is_for_mesh(one: &Node) -> bool {
-    let gateways = one.get("gateways").map(Node::items).unwrap_or_default();
+    let gateways = one.items_at(&["gateways"]);
     gateways.is_empty() || gateways.iter().any(|gateway| gateway.text() == Some("mesh"))
 }
 
@@ -354,18 +353,18 @@ pub(crate) fn is_on_port(one: &Node, port: u16) -> bool {
 
 /// Whether a match can apply at a gateway.
 pub(crate) fn is_for_gateway(one: &Node) -> bool {
-    let gateways = one.get("gateways").map(Node::items).unwrap_or_default();
+    let gateways = one.items_at(&["gateways"]);
     gateways.is_empty() || gateways.iter().any(|gateway| gateway.text() != Some("mesh"))
 }
 
 /// The matches of a rule.
 pub(crate) fn matches(rule: &Node) -> &[Node] {
-    rule.get("match").map(Node::items).unwrap_or_default()
+    rule.items_at(&["match"])
 }
 
 /// The destinations of a rule, with their weights.
 pub(crate) fn routes(rule: &Node) -> &[Node] {
-    rule.get("route").map(Node::items).unwrap_or_default()
+    rule.items_at(&["route"])
 }
 
 /// The hosts of the destinations of a rule.
@@ -389,8 +388,8 @@ mod tests {
     #[test]
     fn a_match_of_the_mesh_says_so_where_gateways_are_bound_too() {
         let object = object("shop", json!({"hosts": ["cart"], "gateways": ["mesh", "public"]}));
-        let entry = json!({"match": [{"port": 80}, {"gateways": ["public"]}, {"sourceLabels": {"a": "b"}}]});
-        let matches = mesh_matches(&object, &Node::from_json(entry)).expect("some hold");
+        let rule = json!({"match": [{"port": 80}, {"gateways": ["public"]}, {"sourceLabels": {"a": "b"}}]});
+        let matches = mesh_matches(&object, &Node::from_json(rule)).expect("some hold");
         assert_eq!(matches.len(), 2);
         assert!(matches[0].get("gateways").is_some());
         // With a gateway named, the labels would count for nothing.
@@ -400,8 +399,8 @@ mod tests {
     #[test]
     fn the_source_counts_for_nothing_where_a_gateway_is_named() {
         let object = object("shop", json!({"hosts": ["cart"]}));
-        let entry = json!({"match": [{"gateways": ["mesh"], "sourceNamespace": "web"}]});
-        let matches = mesh_matches(&object, &Node::from_json(entry)).expect("one holds");
+        let rule = json!({"match": [{"gateways": ["mesh"], "sourceNamespace": "web"}]});
+        let matches = mesh_matches(&object, &Node::from_json(rule)).expect("one holds");
         assert!(matches[0].entries().is_empty());
     }
 

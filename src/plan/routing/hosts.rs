@@ -123,7 +123,7 @@ fn check_names(all: &[Planned<'_>], report: &mut Report) {
 
 fn no_dns_name(number: usize, route: Route<'_>, original: &str, host: &str) -> Diagnostic {
     let field = reader(route.api).host_field();
-    let written = items(&route.object.node, &["spec", field]).iter().find(|one| {
+    let written = route.object.node.items_at(&["spec", field]).iter().find(|one| {
         let text = one.text().unwrap_or_default().trim_end_matches('.');
         !original.starts_with('*') && text.eq_ignore_ascii_case(original)
     });
@@ -275,10 +275,6 @@ fn hosts_of_input<'a>(
     by_gateway
 }
 
-fn items<'a>(node: &'a Node, keys: &[&str]) -> &'a [Node] {
-    node.at(keys).map(Node::items).unwrap_or_default()
-}
-
 /// The hosts of a route at each Gateway that it is bound to.
 fn hosts_of<'a>(
     catalog: &'a Catalog<'a>,
@@ -298,8 +294,8 @@ pub(super) fn of_parents<'a>(
 ) -> Vec<(GatewayId<'a>, Vec<&'a str>)> {
     let home = object.id.namespace.as_str();
     let named: Vec<&str> =
-        items(&object.node, &["spec", "hostnames"]).iter().filter_map(Node::text).collect();
-    let parents = items(&object.node, &["spec", "parentRefs"]).iter();
+        object.node.items_at(&["spec", "hostnames"]).iter().filter_map(Node::text).collect();
+    let parents = object.node.items_at(&["spec", "parentRefs"]).iter();
     let bound = parents.filter_map(|parent| {
         let (gateway, listeners) = gateway_of(catalog, parent, home, !named.is_empty())?;
         // A route without hosts applies to those of its listeners.
@@ -328,7 +324,7 @@ fn gateway_of<'a>(
         object.id.kind == kind && object.id.namespace == namespace && object.id.name == name
     });
     let section = parent.text_at(&["sectionName"]);
-    let listeners = object.map(|object| items(&object.node, &["spec", "listeners"]));
+    let listeners = object.map(|object| object.node.items_at(&["spec", "listeners"]));
     let meant = listeners.unwrap_or_default().iter().filter(|listener| {
         section.is_none_or(|section| listener.text_at(&["name"]) == Some(section))
     });

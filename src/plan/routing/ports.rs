@@ -115,8 +115,8 @@ impl<'a> RouteIndex<'a, '_> {
         let target = text(&["spec", "service", "name"]).or(text(&["spec", "targetRef", "name"]));
         let is_target =
             canary.id.namespace == service.object.id.namespace && target == Some(service.name());
-        let hosts = canary.node.at(&["spec", "service", "hosts"]).map(Node::items);
-        let mut hosts = hosts.unwrap_or_default().iter().filter_map(Node::text);
+        let hosts = canary.node.items_at(&["spec", "service", "hosts"]);
+        let mut hosts = hosts.iter().filter_map(Node::text);
         let means = |host| self.catalog.service_routed(host, canary).map(Service::id);
         match provider {
             "istio" => is_target || hosts.any(|host| means(host) == Some(service.id())),
@@ -133,7 +133,7 @@ impl<'a> RouteIndex<'a, '_> {
             let Some(istio) = rollout.node.at(&istio) else {
                 continue;
             };
-            let many = istio.get("virtualServices").map(Node::items).unwrap_or_default();
+            let many = istio.items_at(&["virtualServices"]);
             let mut named = istio.get("virtualService").into_iter().chain(many);
             let changed = named.find(|one| {
                 // A name with a dot has its namespace behind it.

@@ -85,7 +85,7 @@ fn path(node: Option<&Node>) -> (u8, Cow<'_, str>) {
 /// The precedence of a match of an HTTPRoute or GRPCRoute.
 pub(super) fn precedence(node: Option<&Node>, grpc: bool) -> Precedence {
     let (kind, value) = path(node);
-    let count = |key| node.and_then(|node| node.get(key)).map_or(0, |list| list.items().len());
+    let count = |key| node.map_or(0, |node| node.items_at(&[key]).len());
     let method = node.and_then(|node| node.get("method"));
     if grpc && method.is_none() {
         return (0, 0, false, count("headers"), 0);
@@ -99,7 +99,7 @@ fn exact<'a>(
     key: &str,
     fold: impl Fn(&str) -> String,
 ) -> BTreeMap<String, &'a str> {
-    let items = node.and_then(|node| node.get(key)).map(Node::items).unwrap_or_default();
+    let items = node.map(|node| node.items_at(&[key])).unwrap_or_default();
     let exact = items.iter().filter(|item| item.text_at(&["type"]).is_none_or(|t| t == "Exact"));
     let pairs =
         exact.filter_map(|item| Some((fold(item.text_at(&["name"])?), item.text_at(&["value"])?)));

@@ -206,7 +206,7 @@ fn extend(
     mut http: Vec<Node>,
 ) -> Object {
     let mut node = original.node.clone();
-    let existing = original.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+    let existing = original.node.items_at(&["spec", "http"]);
     http.extend(existing.iter().cloned());
     http.extend(rules_after_original(plan, rules));
     let spec = node.make(&["spec"]);

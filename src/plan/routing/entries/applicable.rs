@@ -160,8 +160,7 @@ impl MatchContext<'_> {
     /// The remaining conditions of a match; `None` if it can never be true.
     fn left_of(&self, one: &Node) -> Result<Option<Node>, Refused> {
         let mut left = one.clone();
-        let mut gateways =
-            one.get("gateways").map(Node::items).unwrap_or_default().iter().peekable();
+        let mut gateways = one.items_at(&["gateways"]).iter().peekable();
         if gateways.peek().is_some() {
             let mut names = gateways.filter_map(Node::text).filter(|name| *name != MESH);
             if !names.any(|name| gateway_name(name, self.route) == self.at.gateway) {
@@ -185,7 +184,7 @@ impl MatchContext<'_> {
         let mut hosts: Vec<(&Node, bool)> =
             one.get("authority").map(|it| (it, true)).into_iter().collect();
         for field in HEADERS {
-            for (name, wanted) in one.get(field).map(Node::entries).unwrap_or_default() {
+            for (name, wanted) in one.entries_at(&[field]) {
                 refuse_key(self.route, self.hosts.key, &name.text, wanted)?;
                 if is_host_header(&name.text) {
                     hosts.push((wanted, field == "headers"));

@@ -59,7 +59,7 @@ pub(in super::super) fn full_for_clone(
     };
     let of_key = |name: &str| name.eq_ignore_ascii_case(&key.header);
     let names = |list: &str, header: &str| {
-        entries(modifier, list).iter().any(|one| name_of(one).eq_ignore_ascii_case(header))
+        modifier.items_at(&[list]).iter().any(|one| name_of(one).eq_ignore_ascii_case(header))
     };
     findings.extend(full(route, (modifier, "set"), ("sets", 1, "for the key"), of_key));
     let is_joined = key.baggage.is_empty() || names("set", "baggage") || names("add", "baggage");
@@ -96,7 +96,7 @@ fn full(
     (verb, added, what): (&str, usize, &str),
     is_replaced: impl Fn(&str) -> bool,
 ) -> Option<Diagnostic> {
-    let all = entries(modifier, list);
+    let all = modifier.items_at(&[list]);
     let others = all.iter().filter(|one| !is_replaced(name_of(one))).count();
     if others + added <= HEADERS {
         return None;
@@ -130,11 +130,7 @@ fn modifier(rule: &Node) -> Option<&Node> {
     Some(filter.get("requestHeaderModifier").unwrap_or(filter))
 }
 
-fn entries<'n>(modifier: &'n Node, list: &str) -> &'n [Node] {
-    modifier.get(list).map(Node::items).unwrap_or_default()
-}
-
-/// The header that an entry of a list is about.
-fn name_of(entry: &Node) -> &str {
-    entry.text().or(entry.text_at(&["name"])).unwrap_or_default()
+/// The name in an item of a header modifier.
+fn name_of(item: &Node) -> &str {
+    item.text().or(item.text_at(&["name"])).unwrap_or_default()
 }

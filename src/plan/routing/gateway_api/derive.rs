@@ -35,7 +35,7 @@ impl<'a> Rules<'a> {
         for route in routes {
             let grpc = route.id.kind == "GRPCRoute";
             for rule in rules(route) {
-                let list = rule.get("matches").map(Node::items).unwrap_or_default();
+                let list = rule.items_at(&["matches"]);
                 let nodes: Vec<Option<&'a Node>> =
                     if list.is_empty() { vec![None] } else { list.iter().map(Some).collect() };
                 for node in nodes {
@@ -143,8 +143,7 @@ impl<'a> Rules<'a> {
 /// Reports a match that the key cannot be added to: it has the key's header already, or as many headers as are allowed.
 fn check_key(index: &RouteIndex<'_, '_>, one: &Match<'_>, report: &mut Report) {
     let key = &index.config.previews.spec.routing.key;
-    let headers = one.node.and_then(|node| node.get("headers")).map(Node::items);
-    let headers = headers.unwrap_or_default();
+    let headers = one.node.map(|node| node.items_at(&["headers"])).unwrap_or_default();
     for header in headers {
         let name = header.text_at(&["name"]).unwrap_or_default();
         if carries_key(key, name) {
