@@ -81,10 +81,7 @@ impl Reader<'_> {
         let (sources, budget) = (&*self.sources, &self.budget);
         let (config, objects) = rayon::join(
             || read_config(file, sources, budget),
-            || {
-                Config::prepare();
-                parse_baseline(sources, &files, budget, report)
-            },
+            || parse_baseline(sources, &files, budget, report),
         );
         if objects.is_empty() && report.is_empty() {
             report.push(no_objects());
