@@ -10,10 +10,10 @@ use crate::model::route::{Reader, Route, reader};
 use crate::model::{Catalog, ServiceName};
 use crate::yaml::Node;
 
-/// A rule of a route, and its backends.
+/// A rule of a route, with the backends that it has for some previews.
 #[derive(Debug, Clone)]
 pub struct Swapped<'a> {
-    /// The rule.
+    /// The rule of the original.
     pub rule: &'a Node,
     /// Its backends, in order. If some are copies, the others are left out. Equal ones are merged.
     pub backends: Vec<Backend<'a>>,
@@ -71,13 +71,13 @@ impl<'a> Swapped<'a> {
         Self { rule, backends: planner(route.api).merge(backends, written.len(), catalog) }
     }
 
-    /// Whether it chooses a copy.
+    /// Whether a copy is among its backends, and so all of them are copies.
     #[must_use]
     pub fn chooses_copy(&self) -> bool {
         self.copies().next().is_some()
     }
 
-    /// The services whose copies it chooses.
+    /// The services whose copies are its backends.
     pub fn copies(&self) -> impl Iterator<Item = ServiceName<'a>> {
         self.backends.iter().filter_map(|backend| Some(backend.copy?.service))
     }

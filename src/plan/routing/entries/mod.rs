@@ -195,7 +195,7 @@ pub(super) fn plan<'a>(
             let dropped = at_gateways::dropped(entry, *route, &gateways, catalog);
             dropped.map(|finding| finder.say(finding)).is_none()
         });
-        let ways = finder.ways(entry, &entry_routes).into_iter().map(Arc::new).collect();
+        let ways = finder.ways(entry, entry_routes).into_iter().map(Arc::new).collect();
         all.push(Planned { entry, ways });
     }
     report.extend(finder.findings.take().into_values());

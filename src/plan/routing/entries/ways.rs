@@ -34,6 +34,19 @@ struct HostGroup<'a> {
     hosts: Vec<(String, Pattern)>,
 }
 
+/// An entry route and its groups of hosts.
+struct RouteGroups<'a> {
+    route: Route<'a>,
+    gateways: BTreeSet<GatewayId<'a>>,
+    groups: Vec<HostGroup<'a>>,
+}
+
+impl RouteGroups<'_> {
+    fn hosts(&self) -> impl Iterator<Item = &(String, Pattern)> {
+        self.groups.iter().flat_map(|group| &group.hosts)
+    }
+}
+
 /// The hosts of a route, each with the listeners that serve it.
 type Hosts<'a> = BTreeMap<String, Vec<ServingListener<'a>>>;
 
@@ -66,11 +79,7 @@ impl<'a> Finder<'a, '_> {
 
     /// The hosts of a route that listeners of the entry's Gateways serve.
     fn hosts(&self, entry: &Entry, route: Route<'a>) -> Hosts<'a> {
-        let bound: Vec<BoundGateway<'_>> = route
-            .bound_gateways()
-            .into_iter()
-            .filter(|one| stands_for(entry, one.gateway))
-            .collect();
+        let bound = bound_for(entry, route);
         let mut hosts = Hosts::new();
         for host in original_hosts(route) {
             let served = bound.iter().flat_map(|one| self.served(route, one, host));
@@ -86,7 +95,7 @@ impl<'a> Finder<'a, '_> {
 
     /// The hosts of the listeners that a route is attached to. A route without hosts has these.
     fn hosts_of_listeners(&self, entry: &Entry, route: Route<'a>) -> Vec<&'a str> {
-        let bound = route.bound_gateways().into_iter().filter(|one| stands_for(entry, one.gateway));
+        let bound = bound_for(entry, route).into_iter();
         let hosts = bound.flat_map(|one| match self.gateways.find(one.gateway, route.api) {
             Hit::Here(object) => {
                 let section = one.section.unwrap_or_default();
@@ -140,39 +149,47 @@ impl<'a> Finder<'a, '_> {
     pub(super) fn ways(
         &self,
         entry: &'a Entry,
-        entry_routes: &[(Route<'a>, Hosts<'a>)],
+        entry_routes: Vec<(Route<'a>, Hosts<'a>)>,
     ) -> Vec<WayIn<'a>> {
-        let narrowed = self.narrowed(entry_routes);
         let listener = |route: Route<'_>| EntryListener::of(self.gateways, entry, route.api);
-        let parts = narrowed.iter().map(|(route, hosts)| {
-            let parts = self.host_groups(entry, *route, hosts, listener(*route).secure);
-            (*route, hosts, parts)
+        let routes = self.narrowed(entry_routes).into_iter().map(|(route, hosts)| {
+            let groups = self.host_groups(entry, route, &hosts, listener(route).secure);
+            let gateways = hosts.values().flatten().map(|at| at.gateway).collect();
+            RouteGroups { route, gateways, groups }
         });
-        let parts: Vec<_> = parts.collect();
+        let routes: Vec<RouteGroups<'_>> = routes.collect();
+        let preview_hosts = self.preview_hosts(entry, &routes);
+        let mut ways = Vec::new();
+        for RouteGroups { route, gateways, groups } in routes {
+            let links = Links { hosts: &preview_hosts, listener: listener(route) };
+            for (part, HostGroup { applicable, hosts }) in groups.into_iter().enumerate() {
+                let made = |rule| CloneRule::new(route.api, rule, &links);
+                let rules = applicable.into_iter().map(made);
+                let rules = self.rules(route, &hosts, rules, &preview_hosts);
+                let (gateways, base) = (gateways.clone(), links.listener.base.clone());
+                ways.push(WayIn { route, part, gateways, rules, hosts, base });
+            }
+        }
+        ways.retain(|way| !way.rules.is_empty());
+        ways
+    }
+
+    /// The preview hosts of an entry, by original host. A route without hosts has one in place of each host of its
+    /// listeners.
+    fn preview_hosts(&self, entry: &'a Entry, routes: &[RouteGroups<'a>]) -> PreviewHosts {
         let mut preview_hosts = PreviewHosts::default();
-        let hosts = parts.iter().flat_map(|(_, _, parts)| parts).flat_map(|part| &part.hosts);
-        hosts.for_each(|(host, preview)| preview_hosts.add(host, preview.clone()));
-        for (route, _, parts) in &parts {
-            let all = parts.iter().flat_map(|part| &part.hosts).find(|(host, _)| host == "*");
-            for host in all.iter().flat_map(|_| self.hosts_of_listeners(entry, *route)) {
-                preview_hosts.add(host, Pattern(preview_host(entry, "{preview}", "*", *route)));
+        for (host, preview) in routes.iter().flat_map(RouteGroups::hosts) {
+            preview_hosts.add(host, preview.clone());
+        }
+        for one in routes.iter().filter(|one| one.hosts().any(|(host, _)| host == "*")) {
+            let preview = Pattern(preview_host(entry, "{preview}", "*", one.route));
+            for host in self.hosts_of_listeners(entry, one.route) {
+                preview_hosts.add(host, preview.clone());
             }
         }
         let all = self.routes.iter().flat_map(|route| original_hosts(*route));
         all.for_each(|host| preview_hosts.add_other(plain(host)));
-        let ways = parts.into_iter().flat_map(|(route, hosts, parts)| {
-            let gateways: BTreeSet<GatewayId<'_>> =
-                hosts.values().flatten().map(|at| at.gateway).collect();
-            let links = Links { hosts: &preview_hosts, listener: listener(route) };
-            parts.into_iter().enumerate().map(move |(number, part)| {
-                let made = |rule| CloneRule::new(route.api, rule, &links);
-                let rules = part.applicable.into_iter().map(made);
-                let rules = self.rules(route, &part.hosts, rules, links.hosts);
-                let (gateways, base) = (gateways.clone(), links.listener.base.clone());
-                WayIn { route, part: number, gateways, rules, hosts: part.hosts, base }
-            })
-        });
-        ways.filter(|way| !way.rules.is_empty()).collect()
+        preview_hosts
     }
 
     /// The rules of a way in without redirects to its own preview hosts. Reports links that clones cannot rewrite.
@@ -199,26 +216,22 @@ impl<'a> Finder<'a, '_> {
     }
 
     /// Removes the listeners without TLS from hosts that are served with TLS too: they are there to redirect clients.
-    fn narrowed(&self, entry_routes: &[(Route<'a>, Hosts<'a>)]) -> Vec<(Route<'a>, Hosts<'a>)> {
+    fn narrowed(&self, mut routes: Vec<(Route<'a>, Hosts<'a>)>) -> Vec<(Route<'a>, Hosts<'a>)> {
         let is_secure = |at: &ServingListener<'_>| at.secure == Some(true);
-        let all = entry_routes.iter().flat_map(|(_, hosts)| hosts);
-        let with_tls = all.filter(|(_, at)| at.iter().any(is_secure));
-        let with_tls: BTreeSet<&str> = with_tls.map(|(host, _)| host.as_str()).collect();
-        let narrowed = entry_routes.iter().filter_map(|(route, hosts)| {
-            let kept = hosts.iter().filter_map(|(host, at)| {
-                let mut at = at.clone();
-                if with_tls.contains(host.as_str()) {
-                    at.retain(|at| at.secure != Some(false));
-                }
-                (!at.is_empty()).then(|| (host.clone(), at))
+        let hosts = routes.iter().flat_map(|(_, hosts)| hosts);
+        let with_tls = hosts.filter(|(_, at)| at.iter().any(is_secure));
+        let with_tls: BTreeSet<String> = with_tls.map(|(host, _)| host.clone()).collect();
+        routes.retain_mut(|(route, hosts)| {
+            hosts.retain(|host, at| {
+                at.retain(|at| at.secure != Some(false) || !with_tls.contains(host));
+                !at.is_empty()
             });
-            let kept: Hosts<'_> = kept.collect();
-            if kept.is_empty() {
+            if hosts.is_empty() {
                 self.say(nothing_holds(*route));
             }
-            (!kept.is_empty()).then_some((*route, kept))
+            !hosts.is_empty()
         });
-        narrowed.collect()
+        routes
     }
 
     /// Groups the hosts of a route by the rules that apply to them.
@@ -231,7 +244,7 @@ impl<'a> Finder<'a, '_> {
     ) -> Vec<HostGroup<'a>> {
         let by_host = applicable::depends_on_host(route);
         let mut known: Vec<(&[ServingListener<'_>], Vec<ApplicableRule<'_>>)> = Vec::new();
-        let mut parts: Vec<HostGroup<'_>> = Vec::new();
+        let mut groups: Vec<HostGroup<'_>> = Vec::new();
         let mut looping: Vec<&Node> = Vec::new();
         for (host, at) in hosts {
             let preview = Pattern(preview_host(entry, "{preview}", host, route));
@@ -255,18 +268,18 @@ impl<'a> Finder<'a, '_> {
             if !by_host && known.iter().all(|(other, _)| *other != at.as_slice()) {
                 known.push((at, applicable.clone()));
             }
-            match parts.iter_mut().find(|part| part.applicable == applicable) {
-                Some(part) => part.hosts.push((host.clone(), preview)),
-                None => parts.push(HostGroup { applicable, hosts: vec![(host.clone(), preview)] }),
+            match groups.iter_mut().find(|group| group.applicable == applicable) {
+                Some(group) => group.hosts.push((host.clone(), preview)),
+                None => groups.push(HostGroup { applicable, hosts: vec![(host.clone(), preview)] }),
             }
         }
-        parts.retain(|part| !part.applicable.is_empty());
+        groups.retain(|group| !group.applicable.is_empty());
         match looping.first() {
-            _ if parts.is_empty() => self.say(nothing_holds(route)),
+            _ if groups.is_empty() => self.say(nothing_holds(route)),
             Some(redirect) => self.say(loops(route, redirect)),
             None => {}
         }
-        parts
+        groups
     }
 
     /// Notes a finding.
@@ -275,15 +288,18 @@ impl<'a> Finder<'a, '_> {
     }
 }
 
-/// Whether an entry stands for a Gateway that a route names.
+/// Whether an entry stands for a Gateway that a route is bound to.
 pub(super) fn stands_for_route(entry: &Entry, route: Route<'_>) -> bool {
-    route.bound_gateways().iter().any(|one| stands_for(entry, one.gateway))
+    !bound_for(entry, route).is_empty()
 }
 
-/// Whether an entry stands for this Gateway.
-fn stands_for(entry: &Entry, gateway: GatewayId<'_>) -> bool {
-    entry.of.is_empty()
-        || entry.of.iter().any(|one| (one.namespace.as_str(), one.name.as_str()) == gateway)
+/// The Gateways that a route is bound to and an entry stands for.
+fn bound_for<'a>(entry: &Entry, route: Route<'a>) -> Vec<BoundGateway<'a>> {
+    let is_named = |bound: &BoundGateway<'_>| {
+        let mut named = entry.of.iter().map(|one| (one.namespace.as_str(), one.name.as_str()));
+        entry.of.is_empty() || named.any(|name| name == bound.gateway)
+    };
+    route.bound_gateways().into_iter().filter(is_named).collect()
 }
 
 /// The hosts of an entry route as they are written, or `*` if it has none.
