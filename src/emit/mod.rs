@@ -181,9 +181,8 @@ impl<'p> Emission<'p> {
         let env = &self.plan.environments[index];
         let maker = self.parts.of(index, std::mem::take(spare));
         let owned = self.parts.flux.owns_namespaces();
-        let aliases = self.plan.aliases(env);
-        let parts =
-            env.copies.len() + aliases.size_hint().1.unwrap_or_default() + maker.routes().len() + 4;
+        let aliases = self.plan.aliases(env).size_hint().1.unwrap_or_default();
+        let parts = env.copies.len() + aliases + maker.routes().len() + 4;
         let mut environment: Vec<(File<'p>, Draft<'e>)> = Vec::with_capacity(parts);
         let mut add = |file: File<'p>, part: Part<'p>| {
             maker.drafts(&part, |object| environment.push((file, object)));
@@ -195,19 +194,7 @@ impl<'p> Emission<'p> {
                 add(File::Namespace, Part::Quota(room));
             }
         }
-        // Originals are in the order that the copies need.
-        let mut copies = env.copies.iter().peekable();
-        for alias in aliases {
-            let number = match alias {
-                Alias::Service(service) => service.object.number,
-                Alias::Declared(_) => usize::MAX,
-            };
-            while let Some(copied) = copies.next_if(|copied| copied.original.number < number) {
-                add(File::Copy(copied), Part::Copy(copied));
-            }
-            add(File::Aliases, Part::Alias(alias));
-        }
-        copies.for_each(|copied| add(File::Copy(copied), Part::Copy(copied)));
+        self.copies_and_aliases(env, &mut add);
         for room in env.rooms.iter().filter(|room| self.plan.has_sidecar(room)) {
             add(File::Policies, Part::Sidecar(room));
         }
@@ -240,6 +227,27 @@ impl<'p> Emission<'p> {
             names,
             values,
         }
+    }
+
+    /// Passes the copies and aliases of a preview on, merged in the order of their originals: objects that are almost
+    /// sorted are sorted quickly.
+    fn copies_and_aliases(
+        &self,
+        env: &'p Environment<'p>,
+        add: &mut impl FnMut(File<'p>, Part<'p>),
+    ) {
+        let mut copies = env.copies.iter().peekable();
+        for alias in self.plan.aliases(env) {
+            let number = match alias {
+                Alias::Service(service) => service.object.number,
+                Alias::Declared(_) => usize::MAX,
+            };
+            while let Some(copied) = copies.next_if(|copied| copied.original.number < number) {
+                add(File::Copy(copied), Part::Copy(copied));
+            }
+            add(File::Aliases, Part::Alias(alias));
+        }
+        copies.for_each(|copied| add(File::Copy(copied), Part::Copy(copied)));
     }
 
     /// The Flux objects of a preview, and before them the Namespaces that they own.
