@@ -10,7 +10,7 @@ use super::outcomes::outcomes;
 use super::{Checker, NETWORK, TRUST, calls, originals};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi, gateway};
-use crate::model::route::gateways::{Gateways, Hit, Name, is_of_istio};
+use crate::model::route::gateways::{GatewayId, Gateways, Hit, is_of_istio};
 use crate::model::{Catalog, ServiceName, pod_labels, selects};
 use crate::plan::Plan;
 use crate::plan::policies::service_account;
@@ -30,7 +30,8 @@ struct GatewayPods {
 
 /// A public Gateway, the Gateway of preview hosts in its place, and the API of the route; with the services that the
 /// route leads to.
-type GatewayPairs<'p> = BTreeMap<(Name<'p>, Name<'p>, RouteApi), BTreeSet<ServiceName<'p>>>;
+type GatewayPairs<'p> =
+    BTreeMap<(GatewayId<'p>, GatewayId<'p>, RouteApi), BTreeSet<ServiceName<'p>>>;
 
 /// Reports each policy that refuses the Gateway of preview hosts, once.
 pub(super) fn check<'p, 'a>(
@@ -76,7 +77,7 @@ impl GatewayPods {
     fn of(
         catalog: &Catalog<'_>,
         gateways: &Gateways<'_>,
-        (namespace, name): Name<'_>,
+        (namespace, name): GatewayId<'_>,
         api: RouteApi,
     ) -> Option<Self> {
         let object = match gateways.find((namespace, name), api) {

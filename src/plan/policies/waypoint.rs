@@ -18,7 +18,7 @@ use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::istio::ROOT_NAMESPACE;
 use crate::kube::{Object, RouteApi};
 use crate::model::mesh::injects;
-use crate::model::waypoint::{Named, Waypoint};
+use crate::model::waypoint::{Waypoint, WaypointName};
 use crate::model::{Catalog, Mesh, Service, ServiceName, pod_labels, pod_spec, selects};
 use crate::plan::environment::Environment;
 use crate::plan::routing::Routing;
@@ -42,7 +42,7 @@ pub(crate) struct Guard<'a> {
 #[derive(Debug)]
 pub(crate) struct DirectCallers<'a> {
     /// The waypoint of the service.
-    pub(crate) waypoint: Named<'a>,
+    pub(crate) waypoint: WaypointName<'a>,
     /// Accounts of the same preview.
     pub(crate) accounts: BTreeSet<Account<'a>>,
     /// The namespaces of Gateways and of pods with sidecars, which bypass waypoints.
@@ -156,7 +156,7 @@ const UNNAMED: Account<'_> = ("\0unnamed", "\0unnamed");
 pub(in crate::plan) fn is_enforced_by(
     policy: &Object,
     service: &Service<'_>,
-    waypoint: Named<'_>,
+    waypoint: WaypointName<'_>,
 ) -> bool {
     let (namespace, home) = (policy.id.namespace.as_str(), &service.object.id.namespace);
     target_refs(policy).any(|target| {
@@ -207,7 +207,7 @@ fn ports(catalog: &Catalog<'_>, service: &Service<'_>) -> BTreeSet<String> {
 fn waypoint_refused(
     at_pods: &PolicySet<'_>,
     service: &Service<'_>,
-    waypoint: Named<'_>,
+    waypoint: WaypointName<'_>,
 ) -> Diagnostic {
     let name = service.name();
     let message = format!(
