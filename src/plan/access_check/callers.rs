@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::evaluate::{AppliedPolicy, Identity, is_identity, items, texts};
+use super::evaluate::{AppliedPolicy, Identity, is_identity, texts};
 use super::{Checker, TRUST};
 use crate::kube::Object;
 use crate::model::pod_spec;
@@ -126,10 +126,10 @@ fn identity_patterns<'p>(policies: &[AppliedPolicy<'p>]) -> BTreeSet<&'p str> {
         ["principals", "notPrincipals", "serviceAccounts", "notServiceAccounts"];
     let mut patterns = BTreeSet::new();
     for rule in policies.iter().flat_map(|one| one.rules) {
-        for source in items(rule, &["from"]).iter().filter_map(|from| from.get("source")) {
+        for source in rule.items_at(&["from"]).iter().filter_map(|from| from.get("source")) {
             patterns.extend(FIELDS.into_iter().flat_map(|field| texts(source, field)));
         }
-        for condition in items(rule, &["when"]) {
+        for condition in rule.items_at(&["when"]) {
             if condition.text_at(&["key"]).is_some_and(is_identity) {
                 let lists = ["values", "notValues"].into_iter();
                 patterns.extend(lists.flat_map(|list| texts(condition, list)));
@@ -143,7 +143,7 @@ fn identity_patterns<'p>(policies: &[AppliedPolicy<'p>]) -> BTreeSet<&'p str> {
 fn listed_trust_domains(policies: &[AppliedPolicy<'_>]) -> BTreeSet<String> {
     let rules = policies.iter().flat_map(|one| one.rules);
     let sources =
-        rules.flat_map(|rule| items(rule, &["from"])).filter_map(|from| from.get("source"));
+        rules.flat_map(|rule| rule.items_at(&["from"])).filter_map(|from| from.get("source"));
     let lists = ["trustDomains", "notTrustDomains"];
     let listed = sources.flat_map(|source| lists.into_iter().flat_map(|list| texts(source, list)));
     listed.map(|one| one.replace('*', "any")).filter(|one| one != TRUST).collect()

@@ -149,10 +149,10 @@ pub(super) struct Requirement<'p> {
 
 impl<'p> Requirement<'p> {
     fn of(rule: &'p Node, source: Option<&'p Node>) -> Self {
-        let conditions = items(rule, &["when"]).iter().map(FieldMatch::of_condition);
+        let conditions = rule.items_at(&["when"]).iter().map(FieldMatch::of_condition);
         let mut conditions: Vec<_> = conditions.filter(|one| !is_identity(one.key)).collect();
         conditions.extend(FieldMatch::all(source, &REQUEST));
-        let operations = items(rule, &["to"]).iter();
+        let operations = rule.items_at(&["to"]).iter();
         let operations = operations.map(|to| FieldMatch::all(to.get("operation"), &OPERATION));
         Self { conditions, operations: operations.collect() }
     }
@@ -258,12 +258,12 @@ impl<'p> Clauses<'p> {
             };
             for rule in one.rules {
                 let mut sources: Vec<_> =
-                    items(rule, &["from"]).iter().map(|from| from.get("source")).collect();
+                    rule.items_at(&["from"]).iter().map(|from| from.get("source")).collect();
                 if sources.is_empty() {
                     sources.push(None);
                 }
                 clauses.extend(sources.into_iter().filter_map(|source| {
-                    let conditions = items(rule, &["when"]).iter().map(FieldMatch::of_condition);
+                    let conditions = rule.items_at(&["when"]).iter().map(FieldMatch::of_condition);
                     let mut identity = FieldMatch::all(source, &IDENTITY);
                     identity.extend(conditions.filter(|one| is_identity(one.key)));
                     let requirement = Requirement::of(rule, source).seen_by(enforcer, allows)?;
@@ -440,14 +440,9 @@ fn is_account(here: &str, pattern: &str, caller: Caller<'_>) -> bool {
     of_pattern == namespace && name == account
 }
 
-/// The items of the list at a path; none if there is no list.
-pub(super) fn items<'n>(node: &'n Node, path: &[&str]) -> &'n [Node] {
-    node.at(path).map(Node::items).unwrap_or_default()
-}
-
 /// The texts of a list.
 pub(super) fn texts<'n>(node: &'n Node, key: &str) -> impl Iterator<Item = &'n str> + use<'n> {
-    items(node, &[key]).iter().filter_map(Node::text)
+    node.items_at(&[key]).iter().filter_map(Node::text)
 }
 
 #[cfg(test)]

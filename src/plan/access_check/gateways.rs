@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use super::callers::CallerPair;
-use super::evaluate::{Clauses, Identity, Requirements, items};
+use super::evaluate::{Clauses, Identity, Requirements};
 use super::outcomes::outcomes;
 use super::{Checker, NETWORK, TRUST, calls, originals};
 use crate::diagnostic::{Diagnostic, Report, code};
@@ -179,15 +179,15 @@ fn network_refuses(
     preview: &GatewayPods,
 ) -> Option<Diagnostic> {
     let isolating = catalog.of_kind(NETWORK.0, NETWORK.1).filter(|policy| {
-        let types = items(&policy.node, &["spec", "policyTypes"]);
+        let types = policy.node.items_at(&["spec", "policyTypes"]);
         policy.id.namespace == workload.id.namespace
             && (types.is_empty() || types.iter().any(|one| one.text() == Some("Ingress")))
             && selects(policy.node.at(&["spec", "podSelector"]), pod_labels(&workload.node))
     });
     let isolating: Vec<&Object> = isolating.collect();
     let admits = |policy: &Object, pods: &GatewayPods| {
-        items(&policy.node, &["spec", "ingress"]).iter().any(|rule| {
-            let peers = items(rule, &["from"]);
+        policy.node.items_at(&["spec", "ingress"]).iter().any(|rule| {
+            let peers = rule.items_at(&["from"]);
             peers.is_empty() || peers.iter().any(|peer| pods.is_meant(peer, &policy.id.namespace))
         })
     };

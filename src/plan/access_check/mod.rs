@@ -21,7 +21,7 @@ use std::sync::{Arc, LazyLock};
 use rayon::prelude::*;
 
 use self::callers::CallerPair;
-use self::evaluate::{AppliedPolicy, Caller, Clauses, Enforcer, Identity, Requirements, items};
+use self::evaluate::{AppliedPolicy, Caller, Clauses, Enforcer, Identity, Requirements};
 use self::outcomes::{Outcome, Witness, may_call, outcomes};
 use super::Plan;
 use super::policies::{PolicyContext, Site, has_target_refs};
@@ -195,7 +195,7 @@ impl<'p, 'a: 'p> Checker<'p, 'a> {
         let mut all: Vec<AppliedPolicy<'p>> = originals(policies);
         all.extend(policies.iter().filter_map(|policy| {
             let spec = self.siblings.get(&policy.number)?;
-            Some(AppliedPolicy { rules: items(spec, &["rules"]), ..original(policy) })
+            Some(AppliedPolicy { rules: spec.items_at(&["rules"]), ..original(policy) })
         }));
         all
     }
@@ -213,7 +213,7 @@ impl<'p, 'a: 'p> Checker<'p, 'a> {
             return original(policy);
         }
         let spec = self.plan.policies.rewritten_spec(policy);
-        let rules = spec.map_or(original(policy).rules, |spec| items(spec, &["rules"]));
+        let rules = spec.map_or(original(policy).rules, |spec| spec.items_at(&["rules"]));
         AppliedPolicy { policy, namespace: self.preview_of(workload).unwrap_or_default(), rules }
     }
 }
@@ -243,7 +243,7 @@ fn is_enforced(policy: &Object) -> bool {
 
 /// A policy as it is in the input.
 fn original(policy: &Object) -> AppliedPolicy<'_> {
-    let rules = items(&policy.node, &["spec", "rules"]);
+    let rules = policy.node.items_at(&["spec", "rules"]);
     AppliedPolicy { policy, namespace: &policy.id.namespace, rules }
 }
 

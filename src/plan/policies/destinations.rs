@@ -12,8 +12,8 @@
 //! `emit/copy.rs` fills in fields that contain the name of the preview.
 //! See <https://istio.io/latest/docs/reference/config/networking/destination-rule/>.
 
+use super::Treatment;
 use super::context::{PolicyContext, Site};
-use super::{Treatment, items};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, istio};
 use crate::model::route::gateways::covers;
@@ -66,7 +66,7 @@ pub(super) fn private_service<'a>(
     let namespace = rule.id.namespace.as_str();
     let spec = rule.node.get("spec")?;
     exports_of_copy(namespace, spec)?;
-    let mut exports = items(spec, &["exportTo"]).iter();
+    let mut exports = spec.items_at(&["exportTo"]).iter();
     let is_seen = exports.any(|to| to.text() == Some(".") || to.text() == Some(namespace));
     is_seen.then_some(ServiceName { name, namespace })
 }
@@ -76,7 +76,7 @@ pub(super) fn sets_nothing(policy: &Object) -> bool {
     let sets = |node: &Node| node.get("trafficPolicy").is_some();
     policy.is(GROUP, KIND)
         && !policy.node.get("spec").is_some_and(sets)
-        && !items(&policy.node, &["spec", "subsets"]).iter().any(sets)
+        && !policy.node.items_at(&["spec", "subsets"]).iter().any(sets)
 }
 
 /// Decides what becomes of a DestinationRule.
@@ -127,7 +127,7 @@ fn for_callers(catalog: &Catalog<'_>, service: ServiceName<'_>, spec: &Node) -> 
 
 /// The namespaces that see a copy: those that see the original, and the preview (`.`). `None` if all do.
 fn exports_of_copy<'n>(home: &'n str, spec: &'n Node) -> Option<Vec<&'n str>> {
-    let exports = items(spec, &["exportTo"]).iter();
+    let exports = spec.items_at(&["exportTo"]).iter();
     let exports: Vec<&str> = exports.filter_map(Node::text).collect();
     if exports.is_empty() || exports.contains(&"*") {
         return None;

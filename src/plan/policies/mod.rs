@@ -197,11 +197,6 @@ fn selection_indexes<'a>(
     })
 }
 
-/// The items of the list at a path; none if there is no list.
-fn items<'n>(node: &'n Node, path: &[&str]) -> &'n [Node] {
-    node.at(path).map(Node::items).unwrap_or_default()
-}
-
 /// A node as YAML, for messages.
 fn text_of(node: &Node) -> String {
     let mut text = String::new();
@@ -212,7 +207,7 @@ fn text_of(node: &Node) -> String {
 /// The `targetRef` and the `targetRefs` of a policy.
 fn target_refs(policy: &Object) -> impl Iterator<Item = &Node> {
     let one = policy.node.at(&["spec", "targetRef"]).filter(|one| !one.entries().is_empty());
-    one.into_iter().chain(items(&policy.node, &["spec", "targetRefs"]))
+    one.into_iter().chain(policy.node.items_at(&["spec", "targetRefs"]))
 }
 
 /// Whether a policy has a `targetRef` or `targetRefs`.

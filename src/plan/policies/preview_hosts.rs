@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::authorization::{GROUP, KIND};
 use super::glob::matches_affix;
-use super::{has_target_refs, items, target_refs};
+use super::{has_target_refs, target_refs};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::istio::ROOT_NAMESPACE;
 use crate::kube::{Object, gateway};
@@ -39,8 +39,8 @@ pub(in crate::plan) fn check(plan: &Plan<'_>, report: &mut Report) {
 
 /// The operations of a policy, each with its rule; `None` for a rule without operations.
 fn operations(policy: &Object) -> impl Iterator<Item = (&Node, Option<&Node>)> {
-    items(&policy.node, &["spec", "rules"]).iter().flat_map(|rule| {
-        let to = items(rule, &["to"]);
+    policy.node.items_at(&["spec", "rules"]).iter().flat_map(|rule| {
+        let to = rule.items_at(&["to"]);
         let operations = to.iter().map(move |one| (rule, one.get("operation")));
         operations.chain(to.is_empty().then_some((rule, None)))
     })

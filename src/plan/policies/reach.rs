@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::{calico, has_target_refs, items, target_refs};
+use super::{calico, has_target_refs, target_refs};
 use crate::kube::kinds::Reach;
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, pod_labels, pod_spec, selects};
@@ -80,7 +80,7 @@ impl<'a> SelectionIndex<'a> {
             Reach::Namespace => self.workloads().collect(),
             Reach::Pods(path) => self.selected(policy.node.at(path)),
             Reach::Each(list, path) => {
-                let items = items(&policy.node, list).iter();
+                let items = policy.node.items_at(list).iter();
                 match path {
                     [] => items.flat_map(|item| self.service(item.text_at(&["name"]))).collect(),
                     path => items.flat_map(|item| self.selected(item.at(path))).collect(),

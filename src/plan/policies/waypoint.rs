@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::authorization::{Access, GROUP, KIND, PolicySet};
 use super::context::service_account;
-use super::{has_target_refs, items, target_refs};
+use super::{has_target_refs, target_refs};
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::istio::ROOT_NAMESPACE;
 use crate::kube::{Object, RouteApi};
@@ -182,7 +182,7 @@ fn gateways<'a>(routing: &Routing<'a>, service: &Service<'_>) -> BTreeSet<(&'a s
 /// The numbers of the target ports of a service; empty if one of them is not known.
 fn ports(catalog: &Catalog<'_>, service: &Service<'_>) -> BTreeSet<String> {
     let mut numbers = BTreeSet::new();
-    for port in items(&service.object.node, &["spec", "ports"]) {
+    for port in service.object.node.items_at(&["spec", "ports"]) {
         let target = port.text_at(&["targetPort"]).or_else(|| port.text_at(&["port"]));
         let target = target.unwrap_or_default();
         if target.parse::<u16>().is_ok() {
@@ -190,8 +190,8 @@ fn ports(catalog: &Catalog<'_>, service: &Service<'_>) -> BTreeSet<String> {
             continue;
         }
         for pod in catalog.selected(service).map(|workload| pod_spec(&workload.object.node)) {
-            let containers = pod.map(|pod| items(pod, &["containers"])).unwrap_or_default();
-            let mut ports = containers.iter().flat_map(|container| items(container, &["ports"]));
+            let containers = pod.map(|pod| pod.items_at(&["containers"])).unwrap_or_default();
+            let mut ports = containers.iter().flat_map(|container| container.items_at(&["ports"]));
             let named = ports.find(|port| port.text_at(&["name"]) == Some(target));
             let Some(number) = named.and_then(|port| port.text_at(&["containerPort"])) else {
                 return BTreeSet::new();

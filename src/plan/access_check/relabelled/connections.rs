@@ -1,7 +1,6 @@
 //! Checks NetworkPolicies of relabelled copies, in both directions: those that isolate the copy, and those of other
 //! workloads that let it through by its new labels.
 
-use super::super::evaluate::items;
 use super::super::{Checker, NETWORK};
 use super::Relabelled;
 use crate::diagnostic::Diagnostic;
@@ -33,8 +32,9 @@ fn at_copy(copy: &Relabelled<'_, '_>, direction: Direction) -> Option<Diagnostic
     let mut after = copy.applied_to_copy(NETWORK);
     after.retain(|policy| is_isolated_by(direction, policy));
     let &first = before.first()?;
-    let lets_all =
-        |rule: &Node| items(rule, &[direction.2]).is_empty() && items(rule, &["ports"]).is_empty();
+    let lets_all = |rule: &Node| {
+        rule.items_at(&[direction.2]).is_empty() && rule.items_at(&["ports"]).is_empty()
+    };
     if before.iter().any(|policy| rules(direction, policy).iter().any(lets_all)) {
         return None;
     }
@@ -56,7 +56,7 @@ fn at_copy(copy: &Relabelled<'_, '_>, direction: Direction) -> Option<Diagnostic
 /// Whether a rule lets through whatever another does.
 fn covers(rule: &Node, other: &Node, (.., peers): Direction) -> bool {
     [peers, "ports"].into_iter().all(|list| {
-        let (of_rule, of_other) = (items(rule, &[list]), items(other, &[list]));
+        let (of_rule, of_other) = (rule.items_at(&[list]), other.items_at(&[list]));
         let is_known = |item: &Node| of_rule.contains(item);
         of_rule.is_empty() || !of_other.is_empty() && of_other.iter().all(is_known)
     })
@@ -73,10 +73,10 @@ fn at_others(
         policies.iter().any(|policy| lets_original(copy, home, policy, direction, ports))
     };
     let admits_copy_only = |policy: &Object, rule: &Node| {
-        if !is_gained(copy, home, policy, items(rule, &[direction.2])) {
+        if !is_gained(copy, home, policy, rule.items_at(&[direction.2])) {
             return false;
         }
-        let ports = items(rule, &["ports"]);
+        let ports = rule.items_at(&["ports"]);
         let workloads = checker.context.workloads_reached_by(policy);
         if workloads.is_empty() {
             return !lets_original(&[policy], ports);
@@ -88,7 +88,8 @@ fn at_others(
     let policies = copy.catalog().of_kind(NETWORK.0, NETWORK.1);
     let mut isolating = policies.filter(|policy| is_isolated_by(direction, policy));
     let policy = isolating.find(|policy| {
-        let sibling = checker.siblings.get(&policy.number).map(|spec| items(spec, &[direction.1]));
+        let sibling =
+            checker.siblings.get(&policy.number).map(|spec| spec.items_at(&[direction.1]));
         let mut all = rules(direction, policy).iter().chain(sibling.unwrap_or_default());
         all.any(|rule| admits_copy_only(policy, rule))
     })?;
@@ -143,7 +144,7 @@ fn lets_original(
     ports: &[Node],
 ) -> bool {
     rules(direction, policy).iter().any(|rule| {
-        let (peers, of_rule) = (items(rule, &[direction.2]), items(rule, &["ports"]));
+        let (peers, of_rule) = (rule.items_at(&[direction.2]), rule.items_at(&["ports"]));
         let has_ports = of_rule.is_empty()
             || !ports.is_empty() && ports.iter().all(|port| of_rule.contains(port));
         let means = |peer: &Node| {
@@ -161,13 +162,13 @@ fn lets_original(
 /// Whether a policy isolates the pods that it selects in a direction.
 fn is_isolated_by(direction: Direction, policy: &Object) -> bool {
     let Some(spec) = policy.node.get("spec") else { return direction == INGRESS };
-    let types = items(spec, &["policyTypes"]);
+    let types = spec.items_at(&["policyTypes"]);
     match types.is_empty() {
-        true => direction == INGRESS || !items(spec, &["egress"]).is_empty(),
+        true => direction == INGRESS || !spec.items_at(&["egress"]).is_empty(),
         false => types.iter().any(|one| one.text() == Some(direction.0)),
     }
 }
 
 fn rules(direction: Direction, policy: &Object) -> &[Node] {
-    items(&policy.node, &["spec", direction.1])
+    policy.node.items_at(&["spec", direction.1])
 }

@@ -8,7 +8,6 @@ use super::{
 };
 use crate::diagnostic::Diagnostic;
 use crate::kube::Object;
-use crate::plan::access_check::evaluate::items;
 use crate::yaml::Node;
 
 /// Findings that the copy takes calls that its original refuses.
@@ -108,11 +107,11 @@ fn first_with_other_rules<'a>(policies: &[&'a Object], others: &[&Object]) -> Op
 /// The sources that an AuthorizationPolicy names.
 fn sources(policy: &Object) -> impl Iterator<Item = &Node> {
     let from =
-        items(&policy.node, &["spec", "rules"]).iter().flat_map(|rule| items(rule, &["from"]));
+        policy.node.items_at(&["spec", "rules"]).iter().flat_map(|rule| rule.items_at(&["from"]));
     from.filter_map(|from| from.get("source"))
 }
 
 /// The rules of a RequestAuthentication, one for each issuer.
 fn rules(policy: &Object) -> &[Node] {
-    items(&policy.node, &["spec", "jwtRules"])
+    policy.node.items_at(&["spec", "jwtRules"])
 }

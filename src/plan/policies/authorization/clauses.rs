@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::principal::{self, principal_of};
 use crate::plan::policies::glob::matches_glob;
-use crate::plan::policies::items;
 use crate::yaml::{Node, write_document};
 
 /// The fields of a source that match the identity of the caller, each with its opposite and the key of conditions that
@@ -40,12 +39,12 @@ impl<'c> Caller<'c> {
 
 /// The texts of a list.
 pub(super) fn texts<'n>(node: &'n Node, key: &str) -> impl Iterator<Item = &'n str> + use<'n> {
-    items(node, &[key]).iter().filter_map(Node::text)
+    node.items_at(&[key]).iter().filter_map(Node::text)
 }
 
 /// The sources of a rule; a single `None` if it has none, and so matches all callers.
 pub(super) fn sources(rule: &Node) -> Vec<Option<&Node>> {
-    match items(rule, &["from"]) {
+    match rule.items_at(&["from"]) {
         [] => vec![None],
         from => from.iter().map(|from| from.get("source")).collect(),
     }
@@ -82,7 +81,7 @@ impl<'n> Clauses<'n> {
         for (index, rule) in rules.iter().enumerate() {
             for source in sources(rule) {
                 let request = clauses.number_of_request(rule, source);
-                let conditions = items(rule, &["when"]);
+                let conditions = rule.items_at(&["when"]);
                 clauses.all.push(Clause { rule: index, source, conditions, request });
             }
         }
@@ -92,8 +91,8 @@ impl<'n> Clauses<'n> {
     fn number_of_request(&mut self, rule: &Node, source: Option<&Node>) -> usize {
         let mut source = source.cloned().unwrap_or_default();
         source.retain(|key| !is_identity_field(key));
-        let conditions = items(rule, &["when"]).iter().filter(|one| !is_identity(one)).cloned();
-        let operations = items(rule, &["to"]).iter().cloned();
+        let conditions = rule.items_at(&["when"]).iter().filter(|one| !is_identity(one)).cloned();
+        let operations = rule.items_at(&["to"]).iter().cloned();
         let request = Node::list([source, Node::list(operations), Node::list(conditions)]);
         let mut text = String::new();
         write_document(&mut text, &request);

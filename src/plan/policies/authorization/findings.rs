@@ -6,7 +6,7 @@ use super::rules::Inexpressible;
 use super::{Action, Policy};
 use crate::diagnostic::{Diagnostic, code, first_of};
 use crate::plan::policies::context::{PolicyContext, Site};
-use crate::plan::policies::{items, text_of};
+use crate::plan::policies::text_of;
 use crate::yaml::Node;
 
 /// The finding that a policy treats previews unlike the baseline, with the rules that it needs. `lacks` are accounts of
@@ -76,8 +76,8 @@ const MOST: usize = 512;
 
 /// The finding that a copy or sibling of a policy has more rules, or sources in a rule, than Istio takes.
 pub(super) fn too_many(policy: &Policy<'_>, spec: &Node) -> Option<Diagnostic> {
-    let rules = items(spec, &["rules"]);
-    let most = rules.iter().map(|rule| items(rule, &["from"]).len()).max().unwrap_or_default();
+    let rules = spec.items_at(&["rules"]);
+    let most = rules.iter().map(|rule| rule.items_at(&["from"]).len()).max().unwrap_or_default();
     let (count, what, help) = if rules.len() > MOST {
         let help = "divide its rules among two policies with the same action and selector";
         (rules.len(), "rules", help)

@@ -21,8 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::clauses::{Caller, Clauses};
 use self::rules::{Inexpressible, RuleWriter};
+use super::Treatment;
 use super::context::{BaselineAccount, PolicyContext, Site};
-use super::{Treatment, items};
 use crate::diagnostic::Report;
 use crate::kube::Object;
 use crate::yaml::Node;
@@ -71,7 +71,7 @@ struct Policy<'p> {
 
 /// The rules of a policy.
 fn rules_of(policy: &Object) -> &[Node] {
-    items(&policy.node, &["spec", "rules"])
+    policy.node.items_at(&["spec", "rules"])
 }
 
 /// Whether Istio only logs what a policy would do.

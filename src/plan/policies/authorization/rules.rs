@@ -11,7 +11,6 @@ use super::clauses::{ACCOUNT, NAMESPACE, PRINCIPAL, is_identity_field, sources, 
 use super::principal::{Accounts, Reading, read};
 use crate::plan::policies::context::BaselineNamespace;
 use crate::plan::policies::glob::matches_glob;
-use crate::plan::policies::items;
 use crate::yaml::Node;
 
 /// A pattern for principals that no rule can express for the namespaces of previews.
@@ -101,7 +100,7 @@ impl RuleWriter<'_> {
     /// if no account of the namespace fulfils the conditions.
     fn conditions(&self, rule: &Node) -> Result<Vec<Vec<Node>>, Inexpressible> {
         let mut alternatives: Vec<Vec<Node>> = vec![Vec::new()];
-        for when in items(rule, &["when"]) {
+        for when in rule.items_at(&["when"]) {
             let choices = match when.text_at(&["key"]) {
                 Some(NAMESPACE) if self.match_home(when, ["values", "notValues"]) => continue,
                 Some(NAMESPACE) => Vec::new(),
@@ -270,7 +269,7 @@ pub(super) fn except_previews(
         source
     };
     let sources: Vec<Node> = sources(rule).into_iter().map(except).collect();
-    rule_with(rule, &sources, items(rule, &["when"]).to_vec())
+    rule_with(rule, &sources, rule.items_at(&["when"]).to_vec())
 }
 
 /// Replaces service accounts of a source by principals, because Istio refuses service accounts beside namespaces.

@@ -12,8 +12,8 @@ mod findings;
 
 use std::collections::BTreeSet;
 
+use super::Treatment;
 use super::context::{BaselineNamespace, PolicyContext, Site};
-use super::{Treatment, items};
 use crate::diagnostic::Report;
 use crate::kube::{Object, marks};
 use crate::model::selects;
@@ -45,22 +45,22 @@ impl Direction {
 
     /// Whether a policy isolates the pods that it selects in this direction, so that only its rules let through.
     fn is_isolated_by(self, spec: &Node) -> bool {
-        let types = items(spec, &["policyTypes"]);
+        let types = spec.items_at(&["policyTypes"]);
         match self {
             _ if !types.is_empty() => types.iter().any(|one| one.text() == Some(self.keys().0)),
             Self::Ingress => true,
-            Self::Egress => !items(spec, &["egress"]).is_empty(),
+            Self::Egress => !spec.items_at(&["egress"]).is_empty(),
         }
     }
 
     /// The rules of a policy for this direction.
     fn rules(self, spec: &Node) -> &[Node] {
-        if self.is_isolated_by(spec) { items(spec, &[self.keys().1]) } else { &[] }
+        if self.is_isolated_by(spec) { spec.items_at(&[self.keys().1]) } else { &[] }
     }
 
     /// The peers of a rule for this direction.
     fn peers(self, rule: &Node) -> &[Node] {
-        items(rule, &[self.keys().2])
+        rule.items_at(&[self.keys().2])
     }
 }
 
@@ -134,7 +134,7 @@ fn may_select_unknown_pods(selector: Option<&Node>) -> bool {
     let Some(selector) = selector else { return true };
     let is_in = |one: &Node| one.text_at(&["operator"]) == Some("In");
     selector.get("matchLabels").is_none_or(|labels| labels.entries().is_empty())
-        && !items(selector, &["matchExpressions"]).iter().any(is_in)
+        && !selector.items_at(&["matchExpressions"]).iter().any(is_in)
 }
 
 impl<'p> Policy<'p> {
@@ -161,7 +161,7 @@ impl<'p> Policy<'p> {
         let mut spec = self.spec.clone();
         for direction in Direction::ALL {
             let (_, list, peers) = direction.keys();
-            let rules = items(self.spec, &[list]).iter();
+            let rules = self.spec.items_at(&[list]).iter();
             let copied = spec.get_mut(list).map(Node::items_mut).unwrap_or_default();
             for (rule, copy) in rules.zip(copied) {
                 let originals = direction.peers(rule).iter();
@@ -210,7 +210,7 @@ impl<'p> Policy<'p> {
     fn except_previews(&self, peer: &Node, excess: &[&BaselineNamespace<'_>]) -> Node {
         let mut peer = peer.clone();
         let selector = peer.make(&["namespaceSelector"]);
-        let mut all = items(selector, &["matchExpressions"]).to_vec();
+        let mut all = selector.items_at(&["matchExpressions"]).to_vec();
         let text = |text: &str| Node::string(text);
         all.push(match self.context.homes.len() {
             1 => Node::map([("key", text(marks::SET)), ("operator", text("DoesNotExist"))]),
