@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::layout::{Item, Style};
 use super::style::{json, scalar};
-use super::trivia::{comma, is_comment};
+use super::trivia::{comma, count_above, is_comment, is_trivia, lines};
 use crate::diagnostic::{Diagnostic, Refused, Sources, code};
 use crate::limits::InputLimits;
 use crate::yaml::{Data, Key, Node, parse_documents};
@@ -81,7 +81,11 @@ impl Document {
             let indent = self.column(first.place.range().start);
             let entry = Node::map([(key, value.clone())]);
             let text = self.block_text(&entry, indent, self.list_indent(None));
-            let line = self.line_stop(end);
+            // Comments that are indented deeper are about the last value.
+            let (rest, mut below) = lines(&self.text[end..]);
+            below.truncate(below.iter().take_while(|line| is_trivia(line)).count());
+            below.truncate(count_above(&below, indent, ""));
+            let line = self.line_stop(end + rest.len() + below.concat().len());
             let new = (line..line, format!("{}{:indent$}{text}", self.newline(), ""));
             self.seal(map).into_iter().chain([new]).collect()
         };
