@@ -92,28 +92,42 @@ impl Layout {
     /// Divides the lines below that of the list. Those about the list become its header; the others, which are the
     /// first item's or stand behind an empty list, are returned.
     fn read_head(&mut self, lines: &[&str], first: Option<&str>) -> String {
-        let deep = count_above(lines, self.column(), first.unwrap_or_default());
-        let apart = self.count_apart(lines, first.is_none());
-        let is_headed = deep > 0 || lines.first().is_some_and(|line| is_comment(line));
-        let is_blank = |at: usize| lines.get(at).is_some_and(|line| !is_comment(line));
-        let end = if !is_headed {
-            0
-        } else if apart > deep {
-            let last = lines[..apart].iter().rposition(|line| is_comment(line)).unwrap_or(deep);
-            // Two blank lines end the header before other lines that are set off.
-            let mark = (deep..last).find(|&at| is_blank(at) && is_blank(at + 1));
-            mark.map_or(apart, |at| at + 1)
-        } else if deep > 0 {
-            deep + usize::from(is_blank(deep))
-        } else if first.is_some() && self.is_unclear(lines, first) {
-            lines.len()
-        } else {
-            0
-        };
+        let mut end = self.count_head(lines, first);
+        if end == 0
+            && first.is_some()
+            && lines.iter().all(|line| is_comment(line))
+            && self.is_unclear(lines, first)
+        {
+            end = lines.len();
+        }
         let (header, own) = lines.split_at(end);
         self.header = header.concat();
         let is_unclear = self.is_unclear(own, first);
         self.unmarked(own, is_unclear)
+    }
+
+    /// How many of the lines below that of the list are about it: those that begin directly below it, up to the last
+    /// comment with a blank line below it, or up to two blank lines; and those that are indented deeper.
+    fn count_head(&self, lines: &[&str], first: Option<&str>) -> usize {
+        let is_blank = |at: usize| lines.get(at).is_some_and(|line| !is_comment(line));
+        let mut end = 0;
+        loop {
+            let deep = end + count_above(&lines[end..], self.column(), first.unwrap_or_default());
+            if deep == end && (end > 0 || lines.is_empty() || is_blank(0)) {
+                return end;
+            }
+            let apart = end + self.count_apart(&lines[end..], first.is_none());
+            let next = if apart > deep {
+                let last = lines[..apart].iter().rposition(|line| is_comment(line)).unwrap_or(deep);
+                let mark = (deep..last).find(|&at| is_blank(at) && is_blank(at + 1));
+                mark.map_or(apart, |at| at + 1)
+            } else if deep > end {
+                deep + usize::from(is_blank(deep))
+            } else {
+                return end;
+            };
+            end = next;
+        }
     }
 
     /// How many lines there are up to the last comment with a blank line below it, and that blank line. In empty
@@ -249,6 +263,12 @@ impl Layout {
         self.header = on_lines(&self.header, indent);
         self.tail = on_lines(&self.tail, indent);
         self.room = format!("{newline}{indent}");
+    }
+
+    /// How many blank lines the text behind the last item ends with.
+    pub(super) fn blanks_below(&self) -> usize {
+        let (_, tail) = lines(&self.tail);
+        tail.iter().rev().take_while(|line| **line == self.newline).count()
     }
 
     /// The column of an item that stands at the start of a line.

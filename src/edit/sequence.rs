@@ -224,11 +224,10 @@ impl Document {
         }
         layout.read_end(rest, &gap);
         if is_empty && !self.is_quoted() {
-            // A blank line records that there was no comma behind the last item.
-            let last = layout.tail.rfind('\n').map(|at| at - usize::from(layout.tail[..at].ends_with('\r')));
-            let record = last.filter(|&at| !is_comment(&layout.tail[at..]));
-            layout.trailing = record.is_none();
-            layout.tail.truncate(record.unwrap_or(layout.tail.len()));
+            // Twice its blank lines, and one more if there was no comma behind the last item.
+            let (blanks, more) = (layout.blanks_below(), layout.blanks_below().div_ceil(2));
+            layout.trailing = blanks % 2 == 0;
+            layout.tail.truncate(layout.tail.len() - more * layout.newline.len());
         }
     }
 
@@ -246,7 +245,10 @@ impl Document {
     pub(super) fn splices(&self, list: &Node, sequence: Sequence) -> Vec<Splice> {
         let Sequence { mut layout, range, value, indent, is_usual } = sequence;
         let is_empty = layout.items.is_empty();
-        let is_bare = is_empty && [&layout.open, &layout.header, &layout.tail].iter().all(|text| text.trim().is_empty());
+        let is_bare = is_empty
+            && layout.open.trim().is_empty()
+            && layout.header.is_empty()
+            && layout.tail.is_empty();
         let is_near = layout.room == self.usual_room(&layout);
         match layout.style {
             Style::Lines if is_bare && is_usual && is_near => {
@@ -256,9 +258,16 @@ impl Document {
                 (layout.open, layout.closer) = Default::default();
             }
             Style::Lines if is_empty => {
-                let is_known = layout.trailing || self.is_quoted();
-                layout.tail.push_str(if is_known { "" } else { layout.newline });
-                let is_guessed = is_near || layout.column() == 0;
+                if !self.is_quoted() {
+                    let more = layout.blanks_below() + usize::from(!layout.trailing);
+                    layout.tail.push_str(&layout.newline.repeat(more));
+                }
+                // A last line of blanks would be read as this record.
+                let is_record = lines(&layout.tail)
+                    .1
+                    .last()
+                    .is_some_and(|line| !indentation(line).is_empty() && !is_comment(line));
+                let is_guessed = layout.column() == 0 || is_near && !is_record;
                 layout.tail.push_str(if is_guessed { "" } else { &layout.room });
             }
             // The blank records that the items were on one line.

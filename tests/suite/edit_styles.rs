@@ -21,13 +21,47 @@ struct Entry {
     above: Option<bool>,
     /// A blank line above all that.
     apart: bool,
-    /// A comment above that stands alone.
+    /// A comment above with blank lines around it.
     alone: bool,
     behind: bool,
     /// A comment below that is indented deeper.
     deep: bool,
     /// The comment above is indented deeper too.
     askew: bool,
+    rough: Rough,
+}
+
+/// What else a preview can have around it and in it, which nobody can say whose it is.
+#[derive(Debug, Clone, Default)]
+struct Rough {
+    above: Vec<Line>,
+    /// The header of a block scalar at its end.
+    text: Option<&'static str>,
+    inside: bool,
+    anchor: bool,
+}
+
+/// A blank line, or a comment in some column.
+#[derive(Debug, Clone)]
+struct Line {
+    kind: usize,
+    number: usize,
+}
+
+impl Line {
+    fn text(&self, at: &str) -> String {
+        let number = self.number;
+        match self.kind {
+            0 | 1 => "\n".to_owned(),
+            2 => "   \n".to_owned(),
+            3 | 4 => format!("{at}# {number}\n"),
+            5 => format!("{at}  # {number}\n"),
+            6 => format!("# {number}\n"),
+            7 => format!("{at}# pr-{number}\n"),
+            8 => format!("{at}  # pr-{number}\n"),
+            _ => format!("{at}\t# {number}\n"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,6 +87,12 @@ struct File {
     windows: bool,
     /// Items in brackets stand where no program would put them.
     odd: bool,
+    /// Lines behind the last preview.
+    below: Vec<Line>,
+    /// A tag and an anchor of the list.
+    tag: &'static str,
+    /// Whether markers are around the document.
+    marked: bool,
 }
 
 impl Entry {
@@ -89,12 +129,17 @@ impl Entry {
         if self.expires {
             lines.push("  expires: \"2026-01-01T00:00:00Z\"".to_owned());
         }
-        lines
-            .iter()
-            .map(|line| format!("  {indent}{line}\n"))
-            .collect::<String>()
-            .trim_end()
-            .to_owned()
+        if self.rough.anchor {
+            lines[0] = format!("- &{0} !!map\n  {indent}  name: {0}", self.name());
+        }
+        if self.rough.inside {
+            lines.insert(1, format!("  # inside {}\n", self.number));
+        }
+        if let Some(header) = self.rough.text {
+            lines.push(format!("  note: {header}\n  {indent}    a\n\n  {indent}    b"));
+        }
+        let lines: Vec<String> = lines.iter().map(|line| format!("  {indent}{line}")).collect();
+        lines.join("\n")
     }
 
     /// The comments that belong to this preview.
@@ -103,7 +148,8 @@ impl Entry {
         let above = self.above.map(|named| self.above(named));
         let rest = [(self.behind, "behind"), (self.deep, "deep")];
         let rest = rest.iter().filter(|(is, _)| *is).map(|(_, what)| format!("# {what} {name}"));
-        above.into_iter().chain(rest).collect()
+        let alone = self.alone.then(|| format!("# alone {}", self.number));
+        above.into_iter().chain(rest).chain(alone).collect()
     }
 
     fn above(&self, named: bool) -> String {
@@ -124,10 +170,24 @@ impl File {
             Style::Json | Style::Hugging | Style::Compact => self.json(),
             _ => self.yaml(),
         };
+        if self.marked && self.has_comments() {
+            text = format!("---\n# the file's\n{text}...\n");
+        }
         if !self.last_newline {
             text.truncate(text.trim_end().len());
         }
         if self.windows { text.replace('\n', "\r\n") } else { text }
+    }
+
+    /// Whether a text has this entry as this file has it.
+    fn has_entry(&self, entry: &Entry, text: &str) -> bool {
+        let found = match self.style {
+            Style::Block => entry.block("  "),
+            Style::Left => entry.block(""),
+            Style::Json | Style::Hugging | Style::Compact => return true,
+            _ => entry.braces(),
+        };
+        text.replace("\r\n", "\n").contains(&found)
     }
 
     fn json(&self) -> String {
@@ -154,9 +214,10 @@ impl File {
             Style::Lines { .. } => (" [", "  ]\n"),
             Style::Aligned => (" [", "]\n"),
             Style::Side => (" [", "]\n"),
+            _ if self.entries.is_empty() => (" []", ""),
             _ => ("", ""),
         };
-        let mut out = format!("{HEAD}  previews:{open}");
+        let mut out = format!("{HEAD}  previews:{}{open}", self.tag);
         let indent = if self.style == Style::Left { "" } else { "  " };
         if !matches!(self.style, Style::Aligned | Style::Side) {
             out.push('\n');
@@ -181,6 +242,7 @@ impl File {
             };
             let is_first_inside = index == 0 && self.style == Style::Aligned;
             if self.has_comments() && !is_first_inside {
+                out.extend(entry.rough.above.iter().map(|line| line.text(at)));
                 if entry.alone {
                     out.push_str(&format!("\n{at}# alone {}\n\n", entry.number));
                 } else if entry.apart {
@@ -201,7 +263,9 @@ impl File {
             if self.style == Style::Side {
                 continue;
             }
-            if entry.behind && !(is_last && self.style == Style::Aligned) {
+            let has_text =
+                entry.rough.text.is_some() && matches!(self.style, Style::Block | Style::Left);
+            if entry.behind && !has_text && !(is_last && self.style == Style::Aligned) {
                 out.push_str(&format!(" # behind {}", entry.name()));
             }
             if !(is_last && self.style == Style::Aligned) {
@@ -210,6 +274,10 @@ impl File {
                     out.push_str(&format!("{at}   # deep {}\n", entry.name()));
                 }
             }
+        }
+        if !matches!(self.style, Style::Aligned | Style::Side) {
+            let at = format!("  {indent}");
+            out.extend(self.below.iter().map(|line| line.text(&at)));
         }
         out.push_str(close);
         if self.key_below {
@@ -298,11 +366,14 @@ fn changed() -> Change {
     }
 }
 
-fn parse(text: &str) -> Node {
+fn try_parse(text: &str) -> Option<Node> {
     let mut sources = Sources::default();
     let file = sources.add("previews.yaml", text);
-    let found = parse_documents(&sources, file, &InputLimits::default());
-    found.unwrap_or_else(|errors| panic!("{errors:?}\n{text}")).remove(0)
+    Some(parse_documents(&sources, file, &InputLimits::default()).ok()?.remove(0))
+}
+
+fn parse(text: &str) -> Node {
+    try_parse(text).unwrap_or_else(|| panic!("no YAML:\n{text}"))
 }
 
 fn previews(text: &str) -> BTreeMap<String, Value> {
@@ -335,7 +406,8 @@ fn file() -> impl Strategy<Value = File> {
     let flags = any::<[bool; 6]>();
     let entry = (1..3usize, any::<Option<bool>>(), flags).prop_map(|(services, above, flags)| {
         let [expires, apart, alone, behind, deep, askew] = flags;
-        Entry { number: 0, services, expires, above, apart, alone, behind, deep, askew }
+        let rough = Rough::default();
+        Entry { number: 0, services, expires, above, apart, alone, behind, deep, askew, rough }
     });
     let numbered =
         proptest::collection::btree_map((1..5usize).prop_map(|n| 2 * n - 1), entry, 1..4);
@@ -350,6 +422,9 @@ fn file() -> impl Strategy<Value = File> {
                 last_newline: flags[2],
                 windows: flags[3],
                 odd: flags[4],
+                below: Vec::new(),
+                tag: "",
+                marked: false,
             }
         })
         // A comment that stands alone, or heads the list, has room at the end only if the last line ends.
@@ -357,6 +432,32 @@ fn file() -> impl Strategy<Value = File> {
             let is_alone = |entry: &Entry| entry.alone || entry.above == Some(false);
             file.last_newline || !(file.header || file.entries.iter().any(is_alone))
         })
+}
+
+/// A file with lines of any kind anywhere.
+fn rough_file() -> impl Strategy<Value = File> {
+    let line = (0..10usize, 0..9usize).prop_map(|(kind, number)| Line { kind, number });
+    let lines = || proptest::collection::vec(line.clone(), 0..5);
+    let headers = ["|", "|-", "|+", ">", ">-", ">+"].as_slice();
+    let text = proptest::option::weighted(0.3, proptest::sample::select(headers));
+    let rough = (lines(), text, any::<[bool; 2]>()).prop_map(|(above, text, flags)| Rough {
+        above,
+        text,
+        inside: flags[0],
+        anchor: flags[1],
+    });
+    let tag = proptest::sample::select(["", "", " !!seq", " &all", " !!seq &all"].as_slice());
+    let roughs = [rough.clone(), rough.clone(), rough];
+    (file(), roughs, lines(), tag, any::<bool>(), 0..4usize)
+        .prop_map(|(mut file, roughs, below, tag, marked, count)| {
+            file.entries.truncate(count);
+            for (entry, rough) in file.entries.iter_mut().zip(roughs) {
+                entry.rough = rough;
+            }
+            File { below, tag, marked, ..file }
+        })
+        // Lines behind a block scalar can be a part of it, or end it in a wrong column.
+        .prop_filter("it is YAML", |file| try_parse(&file.text()).is_some())
 }
 
 fn one_edit() -> impl Strategy<Value = Edit> {
@@ -411,16 +512,36 @@ proptest! {
 
     #[test]
     fn edits_of_different_previews_commute(file in file(), one in one_edit(), other in one_edit()) {
-        // A comment that stands alone between two previews stays whatever goes: a new preview may come to
-        // stand on either side of it.
-        let mut file = file;
-        file.entries.iter_mut().for_each(|entry| entry.alone = false);
         prop_assume!((0..9).all(|number| !(one.touches(number) && other.touches(number))));
         let text = file.text();
         let both = |first: &Edit, second: &Edit| -> Result<String, Refused> { second.apply(&first.apply(&text)?) };
         let (here, there) = (both(&one, &other), both(&other, &one));
         let (here, there) = (here.expect("edited"), there.expect("edited"));
         prop_assert_eq!(here, there, "\n{}", text);
+    }
+
+    #[test]
+    fn edits_commute_and_keep_the_text_of_others_whatever_stands_between_them(
+        file in rough_file(), one in one_edit(), other in one_edit()
+    ) {
+        prop_assume!((0..9).all(|number| !(one.touches(number) && other.touches(number))));
+        let text = file.text();
+        let both = |first: &Edit, second: &Edit| -> Result<String, Refused> { second.apply(&first.apply(&text)?) };
+        let (here, there) = (both(&one, &other), both(&other, &one));
+        match (here, there) {
+            (Ok(here), Ok(there)) => {
+                prop_assert_eq!(&here, &there, "\n{}", text);
+                let name = |edit: &Edit, number: usize| edit.touches(number);
+                for entry in file.entries.iter().filter(|entry| !name(&one, entry.number) && !name(&other, entry.number)) {
+                    prop_assert!(file.has_entry(entry, &here), "{text}\n{here}");
+                }
+            }
+            (Err(here), Err(_)) => {
+                let is_kept = file.entries.iter().any(|entry| entry.rough.text.is_some_and(|text| text.contains('+')));
+                prop_assert!(is_kept, "{}\n{}", here[0].message, text);
+            }
+            (here, there) => prop_assert!(false, "{here:?}\n{there:?}\n{text}"),
+        }
     }
 }
 
