@@ -58,6 +58,8 @@ pub(super) struct Layout {
     pub(super) room: String,
     /// Whether the list has a comment on its first line, so that one above the first item is not the list's.
     pub(super) is_titled: bool,
+    /// Whether the text ends behind the list, and without a line break.
+    pub(super) is_open: bool,
 }
 
 impl Layout {
@@ -131,9 +133,10 @@ impl Layout {
     }
 
     /// How many lines there are up to the last comment with a blank line below it, and that blank line. In empty
-    /// brackets, where blank lines have other meanings, the last comment counts in any case.
+    /// brackets, where blank lines have other meanings, and at the end of a text that has no room for a blank line, the
+    /// last comment of an empty list counts in any case.
     fn count_apart(&self, lines: &[&str], is_empty: bool) -> usize {
-        let is_any = is_empty && self.style == Style::Lines;
+        let is_any = is_empty && (self.is_open || self.style == Style::Lines);
         let is_apart = |at: &usize| {
             let below = lines.get(at + 1).map(|line| is_comment(line));
             is_comment(lines[*at]) && (is_any || below == Some(false))
@@ -175,7 +178,7 @@ impl Layout {
     }
 
     /// Puts a blank line below a comment about the list, which would otherwise look like the next item's.
-    fn set_off(&mut self) {
+    pub(super) fn set_off(&mut self) {
         let last = self.header.rfind('\n').map_or("", |at| &self.header[at..]);
         if is_comment(last) {
             self.header.push_str(self.newline);
@@ -187,6 +190,9 @@ impl Layout {
         let mut out = format!("{}{}", self.open, self.header);
         if self.items.is_empty() {
             let (_, tail) = lines(&self.tail);
+            if tail.is_empty() && self.is_open {
+                out.truncate(out.trim_end_matches(['\r', '\n']).len());
+            }
             out.push_str(&self.mark(&tail, self.is_unclear(&tail, None)));
         }
         let mut above = "";

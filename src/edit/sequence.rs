@@ -27,11 +27,13 @@ impl Document {
             // Brackets on their own line stay, and so do comments above them, which are about the list.
             let is_near = !self.text[key.place.range().end..range.start].contains('\n');
             let is_block_map = is_near && !self.is_flow(parent);
-            let is_blank = list.items().is_empty() && !inner.contains('\n');
-            match inner.len() {
-                0 if is_block_map => self.block(key, list, self.list_indent(None)),
-                more @ 2.. if is_block_map && is_blank => self.block(key, list, more - 2),
-                _ => self.brackets(list, is_block_map),
+            let is_empty = list.items().is_empty() && is_block_map;
+            match self.empty_indent(list).filter(|_| is_empty) {
+                Some(indent) => self.block(key, list, indent),
+                None if inner.is_empty() && is_empty => {
+                    self.block(key, list, self.list_indent(None))
+                }
+                None => self.brackets(list, is_block_map),
             }
         } else if self.is_flow(parent) {
             None
@@ -59,6 +61,7 @@ impl Document {
             newline: self.newline(),
             room: String::new(),
             is_titled: false,
+            is_open: false,
         }
     }
 
@@ -101,7 +104,7 @@ impl Document {
         gap.truncate(gap.iter().take_while(|line| is_trivia(line)).count());
         if rest.len() + gap.iter().map(|line| line.len()).sum::<usize>() == below.len() {
             // The end of the text is not a line.
-            gap.pop_if(|last| last.trim().is_empty());
+            layout.is_open = gap.pop_if(|last| *last == layout.newline).is_none();
         }
         if !is_all_trivia(rest, &[]) {
             return None;
