@@ -7,7 +7,9 @@
 
 use std::fmt::Write;
 
-use super::trivia::{column, count_above, is_comment, is_trivia, lines, names, names_below};
+use super::trivia::{
+    column, count_above, count_deep, is_comment, is_trivia, lines, names, names_below, own_start,
+};
 
 /// An item with its comments and blanks.
 #[derive(Debug, Clone, Default)]
@@ -111,16 +113,17 @@ impl Layout {
     /// How many of the lines below that of the list are about it: those that begin directly below it, up to the last
     /// comment with a blank line below it, or up to two blank lines; and those that are indented deeper.
     fn count_head(&self, lines: &[&str], first: Option<&str>) -> usize {
+        let others = &lines[..own_start(lines, first.unwrap_or_default())];
+        let apart = self.count_apart(lines, first.is_none());
+        let last = lines[..apart].iter().rposition(|line| is_comment(line)).unwrap_or(0);
         let is_blank = |at: usize| lines.get(at).is_some_and(|line| !is_comment(line));
         let mut end = 0;
         loop {
-            let deep = end + count_above(&lines[end..], self.column(), first.unwrap_or_default());
-            if deep == end && (end > 0 || lines.is_empty() || is_blank(0)) {
+            let deep = end + count_deep(others.get(end..).unwrap_or_default(), self.column());
+            let is_directly_below = end == 0 && lines.first().is_some_and(|line| is_comment(line));
+            end = if deep == end && !is_directly_below {
                 return end;
-            }
-            let apart = end + self.count_apart(&lines[end..], first.is_none());
-            let next = if apart > deep {
-                let last = lines[..apart].iter().rposition(|line| is_comment(line)).unwrap_or(deep);
+            } else if apart > deep {
                 let mark = (deep..last).find(|&at| is_blank(at) && is_blank(at + 1));
                 mark.map_or(apart, |at| at + 1)
             } else if deep > end {
@@ -128,7 +131,6 @@ impl Layout {
             } else {
                 return end;
             };
-            end = next;
         }
     }
 

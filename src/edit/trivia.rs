@@ -42,16 +42,23 @@ pub(super) fn indentation(line: &str) -> &str {
     &line[..line.len() - line.trim_start().len()]
 }
 
-/// How many of the lines above an item belong to what is above them: those up to the last comment that is indented
-/// deeper than `items`, the column of the items. A comment directly above the item with its name in it begins those of
-/// the item in any column.
+/// How many of the lines above an item belong to what is above them. `items` is the column of the items.
 pub(super) fn count_above(lines: &[&str], items: usize, name: &str) -> usize {
+    count_deep(&lines[..own_start(lines, name)], items)
+}
+
+/// How many lines there are up to the last comment of those that are indented deeper than the items.
+pub(super) fn count_deep(lines: &[&str], items: usize) -> usize {
+    let deep = lines.iter().take_while(|line| !is_comment(line) || column(line) > items).count();
+    lines[..deep].iter().rposition(|line| is_comment(line)).map_or(0, |last| last + 1)
+}
+
+/// Where the lines begin that are an item's own in any column: with the comment directly above it that has its name.
+pub(super) fn own_start(lines: &[&str], name: &str) -> usize {
     let glued = lines.iter().rev().take_while(|line| is_comment(line)).count();
     let glued = lines.len() - glued;
     let own = lines[glued..].iter().position(|line| names(line, name));
-    let others = &lines[..own.map_or(lines.len(), |own| glued + own)];
-    let deep = others.iter().take_while(|line| !is_comment(line) || column(line) > items).count();
-    others[..deep].iter().rposition(|line| is_comment(line)).map_or(0, |last| last + 1)
+    own.map_or(lines.len(), |own| glued + own)
 }
 
 /// Whether comments of the item above have the name of the item below, and only blank lines tell them from its own.

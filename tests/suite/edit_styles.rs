@@ -490,8 +490,7 @@ fn one_edit() -> impl Strategy<Value = Edit> {
 fn config() -> Config {
     Config {
         cases: 1_000,
-        max_global_rejects: 10_000_000,
-        max_local_rejects: 10_000_000,
+        max_global_rejects: 100_000,
         rng_seed: RngSeed::Fixed(17),
         failure_persistence: None,
         ..Config::default()
