@@ -39,6 +39,11 @@ pub(crate) fn pod_spec_mut(workload: &mut Node) -> Option<&mut Node> {
     workload.at_mut(template_path(workload))?.get_mut("spec")
 }
 
+/// The containers and init containers of a pod.
+pub(crate) fn containers(pod: &Node) -> impl Iterator<Item = &Node> {
+    ["containers", "initContainers"].into_iter().flat_map(|list| pod.items_at(&[list]))
+}
+
 /// Every image that a workload's pods run or mount, with its place: of containers of all kinds, of
 /// [volumes](https://kubernetes.io/docs/concepts/storage/volumes/#image), and of annotations that make injectors add
 /// or change containers, such as
@@ -50,10 +55,10 @@ pub(crate) fn images(workload: &Node) -> Vec<(Cow<'_, str>, &Node)> {
     };
     let mut nodes = Vec::new();
     for list in ["containers", "initContainers", "ephemeralContainers"] {
-        let containers = items(template, &["spec", list]).iter();
+        let containers = template.items_at(&["spec", list]).iter();
         nodes.extend(containers.filter_map(|container| container.get("image")));
     }
-    let volumes = items(template, &["spec", "volumes"]).iter();
+    let volumes = template.items_at(&["spec", "volumes"]).iter();
     nodes.extend(volumes.filter_map(|volume| volume.at(&["image", "reference"])));
     let named = nodes.into_iter().filter_map(|node| Some((Cow::Borrowed(node.text()?), node)));
     let mut images: Vec<(Cow<'_, str>, &Node)> = named.collect();
@@ -219,25 +224,25 @@ impl Referent {
 pub(crate) fn references(pod: &Node) -> Vec<Reference> {
     let mut references = Vec::new();
     for list in ["containers", "initContainers", "ephemeralContainers"] {
-        for container in items(pod, &[list]) {
-            for variable in items(container, &["env"]) {
+        for container in pod.items_at(&[list]) {
+            for variable in container.items_at(&["env"]) {
                 let from = |key| variable.at(&["valueFrom", key]);
                 add(&mut references, Referent::ConfigMap, from("configMapKeyRef"), "name");
                 add(&mut references, Referent::Secret, from("secretKeyRef"), "name");
             }
-            for source in items(container, &["envFrom"]) {
+            for source in container.items_at(&["envFrom"]) {
                 add(&mut references, Referent::ConfigMap, source.get("configMapRef"), "name");
                 add(&mut references, Referent::Secret, source.get("secretRef"), "name");
             }
         }
     }
-    for volume in items(pod, &["volumes"]) {
+    for volume in pod.items_at(&["volumes"]) {
         volume_references(volume, &mut references);
     }
-    for secret in items(pod, &["imagePullSecrets"]) {
+    for secret in pod.items_at(&["imagePullSecrets"]) {
         add(&mut references, Referent::Secret, Some(secret), "name");
     }
-    for claim in items(pod, &["resourceClaims"]) {
+    for claim in pod.items_at(&["resourceClaims"]) {
         let template = Referent::ResourceClaimTemplate;
         add(&mut references, template, Some(claim), "resourceClaimTemplateName");
         add(&mut references, Referent::ResourceClaim, Some(claim), "resourceClaimName");
@@ -259,7 +264,7 @@ pub(crate) fn volume_references(volume: &Node, references: &mut Vec<Reference>) 
     add(references, Referent::Secret, volume.get("secret"), "secretName");
     add(references, Referent::Claim, volume.get("persistentVolumeClaim"), "claimName");
     add(references, Referent::Secret, volume.get("azureFile"), "secretName");
-    for source in items(volume, &["projected", "sources"]) {
+    for source in volume.items_at(&["projected", "sources"]) {
         add(references, Referent::ConfigMap, source.get("configMap"), "name");
         add(references, Referent::Secret, source.get("secret"), "name");
     }
@@ -274,14 +279,14 @@ pub(crate) fn volume_references(volume: &Node, references: &mut Vec<Reference>) 
 
 /// What the volumes of one type say, such as all that are `projected`.
 pub(crate) fn volume_sources<'n>(pod: &'n Node, of: &str) -> impl Iterator<Item = &'n Node> {
-    items(pod, &["volumes"]).iter().filter_map(move |volume| volume.get(of))
+    pod.items_at(&["volumes"]).iter().filter_map(move |volume| volume.get(of))
 }
 
 /// What a pod's claims are made of: the templates of a StatefulSet, and those of ephemeral volumes.
 pub(crate) fn claim_templates(workload: &Node) -> impl Iterator<Item = &Node> {
-    let of_set = items(workload, &["spec", "volumeClaimTemplates"]).iter();
+    let of_set = workload.items_at(&["spec", "volumeClaimTemplates"]).iter();
     let of_set = of_set.filter_map(|template| template.get("spec"));
-    let volumes = pod_spec(workload).map(|pod| items(pod, &["volumes"])).unwrap_or_default();
+    let volumes = pod_spec(workload).map(|pod| pod.items_at(&["volumes"])).unwrap_or_default();
     of_set.chain(volumes.iter().filter_map(|volume| volume.at(CLAIM_OF_VOLUME)))
 }
 
@@ -309,10 +314,6 @@ fn add(references: &mut Vec<Reference>, referent: Referent, parent: Option<&Node
         let optional = parent.get("optional").is_some_and(Node::is_true);
         references.push(Reference { referent, name: name.to_owned(), optional, place: node.place });
     }
-}
-
-fn items<'a>(node: &'a Node, keys: &[&str]) -> &'a [Node] {
-    node.at(keys).map(Node::items).unwrap_or_default()
 }
 
 #[cfg(test)]

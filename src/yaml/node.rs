@@ -191,6 +191,12 @@ impl Node {
         })
     }
 
+    /// The items of the sequence behind a chain of keys; none for anything else.
+    #[must_use]
+    pub fn items_at(&self, keys: &[&str]) -> &[Self] {
+        self.at(keys).map(Self::items).unwrap_or_default()
+    }
+
     /// The text at a chain of keys: that of any scalar; `None` for null or absent ones.
     #[must_use]
     pub fn text_at(&self, keys: &[&str]) -> Option<&str> {
