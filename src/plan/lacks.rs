@@ -16,8 +16,8 @@ const LOOKED_UP: usize = 100;
 
 /// Something that a copy needs and cannot have.
 #[derive(Debug, Clone)]
-pub(super) struct Lack<'a> {
-    pub(super) what: What<'a>,
+pub(super) struct Lack {
+    pub(super) what: What,
     /// The object that needs it.
     pub(super) referrer: Id,
     /// Where that names it.
@@ -26,7 +26,7 @@ pub(super) struct Lack<'a> {
 
 /// What a copy cannot have, and why.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum What<'a> {
+pub(super) enum What {
     /// An object that the input lacks.
     Missing(Id),
     /// A claim, or the source of its content: a preview has no storage of its own.
@@ -34,38 +34,14 @@ pub(super) enum What<'a> {
     /// The volume with this name as a device: in a copy it is an empty directory.
     Device(String),
     /// An object that SOPS has encrypted.
-    Encrypted(ByNumber<'a>),
-    /// The Secret with this name: the object that makes it is sealed for its namespace.
-    Sealed(ByNumber<'a>, String),
+    Encrypted(Id),
+    /// The Secret with this name: the object with this identity makes it, and is sealed for its namespace.
+    Sealed(Id, String),
 }
-
-/// An object that sorts by its number, so in the order of the input.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ByNumber<'a>(pub(super) &'a Object);
-
-impl Ord for ByNumber<'_> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.number.cmp(&other.0.number)
-    }
-}
-
-impl PartialOrd for ByNumber<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for ByNumber<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for ByNumber<'_> {}
 
 /// Everything that copies cannot have, with the objects that need it.
 #[derive(Debug, Default)]
-pub(super) struct Lacks<'a>(BTreeMap<What<'a>, NeededBy<'a>>);
+pub(super) struct Lacks<'a>(BTreeMap<What, NeededBy<'a>>);
 
 /// The objects that need something.
 #[derive(Debug, Default)]
@@ -76,7 +52,7 @@ struct NeededBy<'a> {
 }
 
 impl<'a> Lacks<'a> {
-    pub(super) fn add(&mut self, lack: &Lack<'a>, owners: &Owners<'a>) {
+    pub(super) fn add(&mut self, lack: &Lack, owners: &Owners<'a>) {
         let needed_by = self.0.entry(lack.what.clone()).or_default();
         needed_by.referrers.entry(lack.place).or_insert_with(|| lack.referrer.clone());
         needed_by.owners.extend(owners.names());
@@ -103,6 +79,7 @@ impl<'a> Lacks<'a> {
         self.0.iter().enumerate().map(move |(index, (what, needed_by))| {
             let makers = if index < LOOKED_UP { makers } else { &[] };
             let makers_of = |wanted: &Id| makers::makers(makers.iter().copied(), wanted);
+            let object = |id: &Id| catalog.find(id).expect("it was found in the catalogue");
             match what {
                 What::Missing(wanted) => {
                     let is_meant = |object: &&Object| {
@@ -115,8 +92,8 @@ impl<'a> Lacks<'a> {
                 }
                 What::Claim(wanted) => needed_by.claim(wanted, &makers_of(wanted)),
                 What::Device(name) => needed_by.device(name),
-                What::Encrypted(object) => needed_by.encrypted(object.0),
-                What::Sealed(object, name) => needed_by.sealed(object.0, name),
+                What::Encrypted(id) => needed_by.encrypted(object(id)),
+                What::Sealed(id, name) => needed_by.sealed(object(id), name),
             }
         })
     }
@@ -129,16 +106,16 @@ fn also_by(finding: Diagnostic, made: &[Made<'_>]) -> Diagnostic {
 }
 
 impl NeededBy<'_> {
-    /// The objects that need it, as text in the order of their places, and whether they are several.
-    fn names(&self) -> (String, bool) {
+    /// The objects that need it in the order of their places, with one of two verbs: for one object, or for several.
+    fn subject(&self, verb: &str, plural: &str) -> String {
         let mut seen = BTreeSet::new();
         let names = self.referrers.values().filter(|id| seen.insert(*id));
         let names: Vec<String> = names.map(Id::to_string).collect();
-        let text = match &names[..] {
-            [first, second] => format!("{first} and {second}"),
-            names => first_of(SHOWN, ", ", names),
-        };
-        (text, names.len() > 1)
+        match &names[..] {
+            [name] => format!("{name} {verb}"),
+            [first, second] => format!("{first} and {second} {plural}"),
+            names => format!("{} {plural}", first_of(SHOWN, ", ", names)),
+        }
     }
 
     /// Adds the first places to a finding.
@@ -154,9 +131,8 @@ impl NeededBy<'_> {
         renamed: Option<&str>,
         makers: &[Made<'_>],
     ) -> Diagnostic {
-        let (names, are_several) = self.names();
-        let need = if are_several { "need" } else { "needs" };
-        let message = format!("{names} {need} {kind} {name}, which is not in the input");
+        let subject = self.subject("needs", "need");
+        let message = format!("{subject} {kind} {name}, which is not in the input");
         let pass = match kind.as_str() {
             "ConfigMap" => {
                 "pass the file that holds it with --baseline, or list it under spec.external.configMaps".to_owned()
@@ -194,13 +170,11 @@ impl NeededBy<'_> {
 
     /// The finding about a claim.
     fn claim(&self, Id { kind, name, .. }: &Id, makers: &[Made<'_>]) -> Diagnostic {
-        let (names, are_several) = self.names();
-        let verb = if are_several { "use" } else { "uses" };
         let owners: Vec<String> = self.owners.iter().map(|owner| format!("`{owner}`")).collect();
         let owners = first_of(SHOWN, ", ", owners);
         let finding = Diagnostic::new(
             &code::VOLUME_CLAIM,
-            format!("{names} {verb} {kind} {name}"),
+            format!("{} {kind} {name}", self.subject("uses", "use")),
             format!(
                 "set `volumes: empty` for {owners} in spec.services to give previews an empty directory instead"
             ),
@@ -214,22 +188,16 @@ impl NeededBy<'_> {
 
     /// The finding about a device.
     fn device(&self, name: &str) -> Diagnostic {
-        let (names, are_several) = self.names();
-        let verb = if are_several { "use" } else { "uses" };
         let finding = Diagnostic::new(
             &code::VOLUME_CLAIM,
             format!(
-                "{names} {verb} the volume `{name}` as a device, and its copy has an empty directory there"
+                "{} the volume `{name}` as a device, and its copy has an empty directory there",
+                self.subject("uses", "use")
             ),
             "a directory is mounted and is no device: let a patch take `volumeDevices` away in previews, or leave \
              `volumes: empty` out where a template makes the claim",
         );
         self.at(finding, "no device in a copy")
-    }
-
-    fn which_need(&self) -> String {
-        let (names, are_several) = self.names();
-        format!("which {names} {}", if are_several { "need" } else { "needs" })
     }
 
     /// The finding about an encrypted object. SOPS authenticates the metadata with the data, and a generator takes the
@@ -245,7 +213,11 @@ impl NeededBy<'_> {
         };
         let finding = Diagnostic::new(
             &code::UNMOVABLE_SECRET,
-            format!("{}, {}, is encrypted with SOPS", object.id, self.which_need()),
+            format!(
+                "{}, which {}, is encrypted with SOPS",
+                object.id,
+                self.subject("needs", "need")
+            ),
             format!(
                 "{way}create it in every preview by other means and list `{}` under spec.external.{list}",
                 object.id.name
@@ -258,7 +230,11 @@ impl NeededBy<'_> {
     fn sealed(&self, object: &Object, name: &str) -> Diagnostic {
         let finding = Diagnostic::new(
             &code::UNMOVABLE_SECRET,
-            format!("{}, {}, is sealed for its namespace", object.id, self.which_need()),
+            format!(
+                "{}, which {}, is sealed for its namespace",
+                object.id,
+                self.subject("needs", "need")
+            ),
             format!(
                 "use an ExternalSecret, or create it in every preview by other means and list `{name}` under \
                  spec.external.secrets"

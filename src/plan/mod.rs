@@ -68,8 +68,8 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Whether we add a Sidecar to a room, which keeps its proxies small. Without Istio a cluster would refuse the
-    /// Sidecar, and with it everything in the same Kustomization.
+    /// Whether a room gets a Sidecar of ours, which keeps its proxies small. Without Istio a cluster would refuse it, and
+    /// with it everything in the same Kustomization.
     pub(crate) fn has_sidecar(&self, room: &Room<'a>) -> bool {
         self.config.previews.spec.dependencies == Dependencies::Found
             && self.catalog.mesh == Mesh::Sidecars

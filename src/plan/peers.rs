@@ -238,7 +238,7 @@ impl<'p> Calls<'p> {
             &self.of_nobody,
             &code::POD_HOST,
             format!(
-                "copies of {} call {}, which they have not in {}",
+                "copies of {} call {}, which they do not have in {}",
                 set.id,
                 names(&self.of_nobody),
                 first_of(SHOWN, ", ", &self.previews)

@@ -35,7 +35,7 @@ pub(super) fn check(plan: &Plan<'_>, originals: &Originals<'_, '_>, report: &mut
     }
 }
 
-/// A resource that a quota counts and that a plan tells.
+/// A resource that a quota counts, of those whose number follows from a plan.
 #[derive(Debug, Clone, Copy)]
 enum Counted {
     Services,

@@ -15,7 +15,7 @@ use super::access::Bindings;
 use super::changes::Changes;
 use super::hosts::{self, Host, Word};
 use super::judge::{Judge, Verdict, policy_labels};
-use super::lacks::{ByNumber, Lack, Lacks, What};
+use super::lacks::{Lack, Lacks, What};
 use super::patch::{self, Patch};
 use super::{access, bound, monitors, policies, secrets, sidecars, storage};
 use crate::diagnostic::{Diagnostic, Place, Report, code};
@@ -41,7 +41,7 @@ pub(super) struct Requirements<'a> {
     /// Objects to copy with it, without the requirements of these.
     pub(super) objects: Vec<&'a Object>,
     /// What is missing or cannot be copied.
-    pub(super) lacks: Vec<Lack<'a>>,
+    pub(super) lacks: Vec<Lack>,
     /// Hosts that its texts name, sorted and unique.
     pub(super) hosts: Vec<Host<'a>>,
     /// The namespace whose ServiceAccount `default` it uses, where the input lacks that account: it may have rights.
@@ -52,7 +52,7 @@ pub(super) struct Requirements<'a> {
 
 impl<'a> Requirements<'a> {
     /// Adds something that a copy cannot have, named by `referrer` at this place.
-    pub(super) fn lack(&mut self, what: What<'a>, referrer: &Id, place: Place) {
+    pub(super) fn lack(&mut self, what: What, referrer: &Id, place: Place) {
         self.lacks.push(Lack { what, referrer: referrer.clone(), place });
     }
 
@@ -71,7 +71,7 @@ struct Known<'a> {
     verdict: Verdict,
 }
 
-/// Finds requirements and keeps them: one for all previews, shared by their threads.
+/// Finds requirements and keeps them. The threads that plan previews share one.
 #[derive(Debug)]
 pub(super) struct Finder<'a> {
     pub(super) config: &'a Config,
@@ -157,7 +157,8 @@ impl<'a> Finder<'a> {
         self.known[object.number].get_or_init(|| self.find(&object.id, &object.node))
     }
 
-    /// The Secrets of the input that a policy names: to pull what proxies load, and to call as a client.
+    /// The Secrets of the input that a policy of Istio names: credentials to pull a module for proxies, and certificates
+    /// of clients.
     pub(super) fn secrets_of(&self, policy: &Object) -> impl Iterator<Item = &'a Object> + use<'a> {
         let mut names = Vec::new();
         named_secrets(&policy.node, &mut names);
@@ -273,8 +274,8 @@ impl<'a> Finder<'a> {
         requirements
     }
 
-    /// The finding that a patch names an object whose name another one had before kustomize renamed that. At the end of
-    /// its build, kustomize would point the reference to the renamed object.
+    /// The finding that a patch names an object by a name that another one had before kustomize renamed it. At the end of
+    /// its build, kustomize would point the reference to the other one.
     fn renamed(&self, id: &Id, reference: &Reference) -> Option<Diagnostic> {
         let (group, kind) = reference.referent.group_kind();
         let name = reference.name.as_str();
@@ -339,7 +340,7 @@ impl<'a> Finder<'a> {
             // Something makes it in every preview.
         } else if let Some(object) = object {
             if is_encrypted(&object.node) {
-                requirements.lack(What::Encrypted(ByNumber(object)), referrer, reference.place);
+                requirements.lack(What::Encrypted(object.id.clone()), referrer, reference.place);
             }
             requirements.objects.push(object);
             let merging = self.merging.iter().filter(|one| secrets::adds_to(one, &wanted));
@@ -364,7 +365,7 @@ impl<'a> Finder<'a> {
             match made.way {
                 Way::Copied => requirements.objects.push(made.by),
                 Way::Sealed => {
-                    let what = What::Sealed(ByNumber(made.by), wanted.name.to_string());
+                    let what = What::Sealed(made.by.id.clone(), wanted.name.to_string());
                     requirements.lack(what, referrer, place);
                 }
                 // A class that the same pods mount, or a Service that selects them, is copied anyway.

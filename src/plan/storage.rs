@@ -44,7 +44,7 @@ fn devices(pod: &Node) -> impl Iterator<Item = &Node> {
 }
 
 /// Whether the volume of this name is an empty directory, which is no device. The API server accepts only claims as
-/// devices, so it was one before `volumes: empty`.
+/// devices, so it was a claim before `volumes: empty`.
 fn is_emptied(pod: &Node, name: &str) -> bool {
     let mut volumes = pod.items_at(&["volumes"]).iter();
     volumes.any(|one| one.text_at(&["name"]) == Some(name) && one.get("emptyDir").is_some())

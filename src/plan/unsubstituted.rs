@@ -8,7 +8,7 @@ use super::routing::Routing;
 use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::kube::Object;
 use crate::kube::meta::{
-    asks_for_substitution, is_literal, keeps_namespace_annotation, keeps_namespace_label, variables,
+    has_substitutes, keeps_namespace_annotation, keeps_namespace_label, variables,
 };
 use crate::model::route::Route;
 use crate::spec::Delivery;
@@ -46,13 +46,13 @@ pub(super) fn check(plan: &Plan<'_>, originals: &[&Object], report: &mut Report)
             || object.is("", "Namespace")
             || Route::of(object).is_some()
     };
-    let asks = |object: &&Object| asks_for_substitution(&object.node) && !is_literal(&object.node);
-    let asking: Vec<&Object> = plan.catalog.objects().filter(may_be_kept).filter(asks).collect();
-    if asking.is_empty() {
+    let objects = plan.catalog.objects().filter(may_be_kept);
+    let objects: Vec<&Object> = objects.filter(|object| has_substitutes(&object.node)).collect();
+    if objects.is_empty() {
         return;
     }
     let derived = derived(&plan.routing);
-    for object in asking {
+    for object in objects {
         let kept = match copied.contains(&object.number) {
             true => Kept::Copied,
             false => kept_of_original(plan, object, &derived),

@@ -50,7 +50,7 @@ fn lists_all(plan: &Plan<'_>, home: &str, names: &[Node]) -> bool {
     plan.environments.iter().filter_map(|env| env.find_room(home)).all(is_listed)
 }
 
-/// Whether a pattern begins like names of previews, or with anything. It is not compiled, to do without a crate for it.
+/// Whether a pattern begins like the namespaces of previews, or with `.*`. To evaluate it would take a crate.
 fn may_match(plan: &Plan<'_>, pattern: &str) -> bool {
     let pattern = pattern.trim_start_matches('^');
     pattern.starts_with(plan.config.previews.spec.prefix.as_str()) || pattern.starts_with(".*")

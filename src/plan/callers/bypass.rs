@@ -14,7 +14,7 @@ const TRAFFIC: &str = "traffic.sidecar.istio.io/";
 const MODE: &str = "sidecar.istio.io/interceptionMode";
 const CONFIG: &str = "proxy.istio.io/config";
 
-/// The annotations of a pod, of which some say which calls the sidecar captures.
+/// The annotations of a pod. Some of them say which calls its sidecar captures.
 #[derive(Debug)]
 pub(super) struct Bypass<'a> {
     annotations: &'a Node,

@@ -96,7 +96,7 @@ impl<'a> Callers<'a> {
 
     fn finding(self, what: &str, help: &str) -> Option<Diagnostic> {
         let message = format!(
-            "calls from {} {what}: with the key too they reach {} of the baseline",
+            "calls from {} {what}: even with the key they reach {} of the baseline",
             first_of(SHOWN, ", ", self.all.iter().map(|(object, _)| object.id.to_string())),
             first_of(SHOWN, ", ", self.called.iter().map(|service| service.name))
         );

@@ -228,9 +228,9 @@ fn images_of<'a>(
 struct Main<'a> {
     /// The main container, or the first of several that could be.
     first: Option<&'a Container<'a>>,
-    /// Whether it is the only one that could be.
+    /// Whether it is the only one that could be, or the annotation names it.
     is_certain: bool,
-    /// How many containers could be.
+    /// How many containers match.
     candidates: usize,
 }
 

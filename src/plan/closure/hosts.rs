@@ -13,8 +13,8 @@ use crate::plan::sidecars;
 use crate::spec::{Dependencies, ServiceFacts};
 
 impl<'a> Closure<'a, '_> {
-    /// Plans what follows from the hosts in texts of copies, and from declared dependencies. In ambient mode nothing
-    /// does: copies search the baseline's domain, which has every name.
+    /// Plans what follows from the hosts in texts of copies, and from declared dependencies. In ambient mode there is
+    /// nothing to plan: copies search the baseline's domain, which has every name.
     pub(super) fn hosts(&mut self) {
         if self.catalog.mesh == Mesh::Ambient {
             return;

@@ -22,7 +22,7 @@ use super::lacks::Lacks;
 use super::requirements::{Finder, Requirements};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::makers::makers;
-use crate::kube::meta::{asks_for_substitution, is_literal};
+use crate::kube::meta::has_substitutes;
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, ServiceName, Support, Workload, pod_spec};
 use crate::spec::{Config, ServiceChange, ServiceFacts, Stateful, Volumes};
@@ -55,7 +55,7 @@ pub(super) fn plan_preview<'a>(
     Environment { copies: closure.copies.into_vec(), ..closure.env }
 }
 
-/// The note that a workload is never copied, such as a Job.
+/// The note that a workload that runs once, such as a Job, is not copied.
 fn left_out(workload: &Object) -> Diagnostic {
     let message =
         format!("{} is left out of previews: it runs once and serves nothing", workload.id);
@@ -84,8 +84,8 @@ fn left_to_owner(workload: &Object, owner: &Object) -> Diagnostic {
     Diagnostic::new(&code::DROPPED, message, help).at(workload.place(), "not copied")
 }
 
-/// Those workloads of a service that the change names. All of them, if it names none, has an image for all, or names
-/// one that does not exist. An unchanged copy beside them would answer some of the requests.
+/// Those workloads of a service that the change names: an unchanged copy of another would answer some of the requests.
+/// All of them, if it names none, has an image for all, or names one that does not exist.
 fn named<'a, 'w>(
     change: &ServiceChange,
     mut workloads: SmallVec<[&'w Workload<'a>; 1]>,
@@ -365,7 +365,7 @@ impl<'a, 'f> Closure<'a, 'f> {
         }
     }
 
-    /// Copies what is required for these owners, and reports what is not to be had.
+    /// Copies the required objects for these owners, and notes those that cannot be had.
     fn follow(&mut self, requirements: &Requirements<'a>, owners: &Owners<'a>) {
         self.report.extend(requirements.findings.iter().cloned());
         for lack in &requirements.lacks {
@@ -410,12 +410,12 @@ impl<'a, 'f> Closure<'a, 'f> {
         }
     }
 
-    /// Reports originals with variables of Flux whose copies switch substitution off.
+    /// Warns of copies that switch off Flux's substitution although their originals have variables.
     fn check_substitution(&mut self) {
         for copy in self.copies.all() {
-            let (id, node) = (&copy.original.id, &copy.original.node);
+            let id = &copy.original.id;
             let is_off = matches!(&copy.body, Body::Changed(changes) if changes.literal);
-            if is_off && asks_for_substitution(node) && !is_literal(node) {
+            if is_off && has_substitutes(&copy.original.node) {
                 let mut services = self.env.preview.services.iter();
                 let service = services.position(|service| {
                     let name = self.catalog.resolve(&service.name, &service.namespace);

@@ -201,7 +201,7 @@ impl<'a> Closure<'a, '_> {
         self.copies.all_mut()[index].body = Body::Changed(changes);
     }
 
-    /// Applies patches to an object, and reports what is wrong with them or remarkable. Returns the patched object.
+    /// Applies patches to an object, and reports the findings about them. Returns the patched object.
     fn judge_patches(
         &mut self,
         changes: &mut Changes<'a>,
@@ -229,7 +229,7 @@ impl<'a> Closure<'a, '_> {
         body
     }
 
-    /// The finding that a patched Service no longer selects the pods of a copy, and the patch that did it. Workloads are
+    /// The finding that a patched Service no longer selects the pods of a copy, with the index of the patch. Workloads are
     /// patched before Services, so the bodies of these copies are final.
     fn unselecting(&self, original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
         let [.., body] = stages else { return None };
@@ -258,8 +258,9 @@ impl<'a> Closure<'a, '_> {
                 return;
             }
             let owned = self.copies.all().iter().filter(|copy| one.owns(copy));
-            let problems = one.patch.unmatched(owned.map(|copy| copy.original));
-            let findings = problems.into_iter().map(|problem| one.origin.finding(problem));
+            let originals: Vec<&Object> = owned.map(|copy| copy.original).collect();
+            let problems = one.patch.unmatched(&originals).into_iter();
+            let findings = problems.map(|problem| one.origin.finding(problem));
             self.report.extend(findings);
         }
     }

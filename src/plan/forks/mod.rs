@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use suites::check_suites;
 
 use super::Plan;
-use super::environment::{Copied, Environment};
+use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::Object;
-use crate::kube::meta::{asks_for_substitution, is_literal};
+use crate::kube::meta::has_substitutes;
 use crate::model::{Referent, pod_spec, references};
 
 /// How many previews a finding names.
@@ -32,7 +32,7 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
             let object = copy.original;
             if gives_secret(object) && !is_for_pulling(object, &read) {
                 add(&mut secrets, object, env.name);
-            } else if substitutes && asks(copy) {
+            } else if substitutes && has_substitutes(&object.node) {
                 add(&mut texts, object, env.name);
             }
         }
@@ -84,12 +84,6 @@ fn substitutes_secrets(plan: &Plan<'_>) -> bool {
     let sources = plan.config.flux("postBuild").map(|it| it.items_at(&["substituteFrom"]));
     let mut sources = sources.unwrap_or_default().iter();
     sources.any(|one| one.text_at(&["kind"]) == Some("Secret"))
-}
-
-/// Whether Flux substitutes in a copy.
-fn asks(copy: &Copied<'_>) -> bool {
-    let node = &copy.original.node;
-    asks_for_substitution(node) && !is_literal(node)
 }
 
 fn of_secret(object: &Object, previews: &[&str]) -> Diagnostic {

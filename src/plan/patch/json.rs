@@ -160,7 +160,7 @@ impl Operation {
             }
             Action::Copy(from) => {
                 let source = from.find(object, allowance)?.ok_or_else(nothing_at_from)?;
-                // Copies of copies double in size, and a few lines of them would fill any memory.
+                // A copy may contain earlier copies, so a few lines could fill any memory.
                 allowance.take(NEW * source.weight())?;
                 let mut value = source.clone();
                 relocate(&mut value, place);

@@ -150,26 +150,20 @@ impl<'a> Patch<'a> {
     }
 
     /// The problems with parts of the patch that apply to none of these objects.
-    pub(super) fn unmatched<'o>(
-        &self,
-        objects: impl IntoIterator<Item = &'o Object> + Clone,
-    ) -> Vec<Problem> {
-        (0..self.parts())
-            .filter(|&part| !objects.clone().into_iter().any(|one| self.matches(part, one)))
-            .map(|part| {
-                let renamed = objects.clone().into_iter();
-                let renamed = renamed.filter(|one| self.matches_earlier(part, one));
-                let names: Vec<String> =
-                    renamed.map(|one| identity(&one.node).to_string()).collect();
-                match names.len() {
-                    0 => self.no_match(part, objects.clone().into_iter().map(|one| &one.node)),
-                    _ => Problem::new(
-                        format!("could mean any of {}", some_of(&names)),
-                        "write the whole name of the one that is meant",
-                    ),
-                }
-            })
-            .collect()
+    pub(super) fn unmatched(&self, objects: &[&Object]) -> Vec<Problem> {
+        let unmatched = (0..self.parts())
+            .filter(|&part| !objects.iter().any(|object| self.matches(part, object)));
+        let problem = |part| {
+            let renamed = objects.iter().filter(|object| self.matches_earlier(part, object));
+            let names: Vec<String> =
+                renamed.map(|object| identity(&object.node).to_string()).collect();
+            if names.is_empty() {
+                return self.no_match(part, objects);
+            }
+            let message = format!("could mean any of {}", some_of(&names));
+            Problem::new(message, "write the whole name of the one that is meant")
+        };
+        unmatched.map(problem).collect()
     }
 
     /// Whether a part of the patch applies to an object.
@@ -184,7 +178,7 @@ impl<'a> Patch<'a> {
     }
 
     /// The problem that a part of the patch applies to none of these objects.
-    fn no_match<'o>(&self, part: usize, candidates: impl IntoIterator<Item = &'o Node>) -> Problem {
+    fn no_match(&self, part: usize, objects: &[&Object]) -> Problem {
         let wanted = match (&self.source.target, &self.parsed) {
             (Some(target), _) => describe(target),
             (None, Parsed::Strategic(documents)) => identity(&documents[part]).to_string(),
@@ -192,13 +186,13 @@ impl<'a> Patch<'a> {
         };
         // Every such problem compares and sorts them again.
         const COMPARED: usize = 50;
-        let mut candidates = candidates.into_iter();
-        let first = candidates.by_ref().take(COMPARED);
-        let mut names: Vec<String> = first.map(|object| identity(object).to_string()).collect();
+        let first = objects.iter().take(COMPARED);
+        let mut names: Vec<String> =
+            first.map(|object| identity(&object.node).to_string()).collect();
         names.sort();
         names.dedup();
         let near = nearest(&wanted, names.iter().map(String::as_str));
-        let others = candidates.map(|_| "");
+        let others = objects.iter().skip(COMPARED).map(|_| "");
         let copies = some_of(names.iter().map(String::as_str).chain(others));
         let help = match near {
             Some(name) => format!("did you mean {name}? the copies are: {copies}"),
@@ -250,7 +244,7 @@ impl<'a> Patch<'a> {
         }
     }
 
-    /// Applies a part to an object for which it is made.
+    /// Applies one part to an object.
     fn apply_part(
         &self,
         part: usize,

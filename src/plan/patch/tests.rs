@@ -277,7 +277,7 @@ fn targets_choose_objects() {
     let objects = [node(DEPLOYMENT), node(OTHERS[0])];
     let patch = parse("- {op: remove, path: /spec/ports/0}", kind("Servce")).expect("a patch");
     let objects = objects.map(|object| Object::from_node(object).expect("an object"));
-    let errors = patch.unmatched(&objects);
+    let errors = patch.unmatched(&objects.each_ref());
     assert_eq!(errors.len(), 1);
     assert!(errors[0].help.contains("Deployment cart, Service cart"), "{}", errors[0].help);
 }
@@ -288,7 +288,7 @@ fn a_patch_of_several_documents_must_use_them_all() {
     let mut objects = [node(DEPLOYMENT), node(OTHERS[0])];
     let patch = parse(text, None).expect("a patch");
     let read = |node: &Node| Object::from_node(node.clone()).expect("an object");
-    let errors = patch.unmatched(&objects.each_ref().map(read));
+    let errors = patch.unmatched(&objects.each_ref().map(read).each_ref());
     objects
         .iter_mut()
         .for_each(|object| patch.apply(object, &mut { Allowance::UNLIMITED }).expect("fits"));

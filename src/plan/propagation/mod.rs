@@ -109,8 +109,8 @@ fn of_previews(config: &Config, environments: &[Environment<'_>], report: &mut R
     }
 }
 
-/// Whether a program is in Java or Python, going by its variables and command: their SDKs pass baggage on though they are
-/// disabled.
+/// Whether a program is in Java or Python, going by its variables and command: their SDKs pass baggage on even if
+/// they are disabled.
 fn passes_disabled(settings: &Settings<'_>, workload: &Object, container: &Node) -> bool {
     const NAMES: [&str; 8] = [
         "JAVA_",
