@@ -104,11 +104,7 @@ lint: ## Check formatting, lints, documentation and workflows
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 
 schema: ## Write functions/anabranch/*.schema.json and definition.yaml from the Rust types
-	@mkdir -p target functions/anabranch
-	$(CARGO) run --quiet --locked -- schema > target/previews.schema.json
-	$(CARGO) run --quiet --locked -- schema --affected > target/affected.schema.json
-	$(CARGO) run --quiet --locked -- schema --definition > target/definition.yaml
-	@mv target/previews.schema.json target/affected.schema.json target/definition.yaml functions/anabranch/
+	GOLDEN=bless $(CARGO) test --quiet --locked --lib spec::schema
 
 rust-target:
 	@! command -v rustup >/dev/null || rustup --quiet target add $(triple)

@@ -11,9 +11,8 @@ use clap_mangen::roff::{Roff, roman};
 use super::voice::Voice;
 use super::{say_usage, write_out};
 use crate::cli::Cli;
-use crate::spec::{affected_schema, definition, previews_schema};
+use crate::spec::schema;
 use crate::write::in_place;
-use crate::yaml::{Node, write_document};
 
 pub(super) fn help() -> ExitCode {
     match Cli::command().print_long_help() {
@@ -23,13 +22,10 @@ pub(super) fn help() -> ExitCode {
 }
 
 pub(super) fn schema(as_definition: bool, of_affected: bool) -> ExitCode {
-    let text = if as_definition {
-        let mut text = String::new();
-        write_document(&mut text, &Node::from_json(definition()));
-        text
-    } else {
-        let schema = if of_affected { affected_schema() } else { previews_schema() };
-        format!("{schema:#}\n")
+    let text = match (as_definition, of_affected) {
+        (true, _) => schema::DEFINITION,
+        (_, true) => schema::AFFECTED,
+        _ => schema::PREVIEWS,
     };
     write_out(text.as_bytes())
 }
@@ -87,7 +83,7 @@ fn pages() -> BTreeMap<String, String> {
     pages.collect()
 }
 
-/// One page; what follows the help are sections of their own.
+/// One page. The paragraphs after the options become sections, under the headings that they have there.
 fn page(mut command: clap::Command) -> std::io::Result<String> {
     let usage = command.render_usage().to_string();
     let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();

@@ -120,7 +120,7 @@ pub(crate) mod flag {
     ];
 }
 
-/// The help of a finding beyond a limit: have less of something, or raise the flag.
+/// The remedy for an exceeded limit: the given one, or to raise the flag.
 pub(crate) fn or_raise(remedy: &str, flag: &str) -> String {
     format!("{remedy}, or raise {flag}")
 }

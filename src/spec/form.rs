@@ -39,8 +39,15 @@ pub(super) struct Field {
 }
 
 impl Form {
-    /// Reads a schema without references.
-    pub(super) fn new(schema: &Value) -> Self {
+    /// Reads a JSON Schema without references.
+    ///
+    /// # Panics
+    /// If the text is no JSON: it is one of the program's own.
+    pub(super) fn read(text: &str) -> Self {
+        Self::new(&serde_json::from_str(text).expect("a schema of the program is JSON"))
+    }
+
+    fn new(schema: &Value) -> Self {
         let kind = match schema["type"].as_str() {
             Some("object") => Kind::Object,
             Some("array") => Kind::Array,

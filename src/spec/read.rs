@@ -4,13 +4,12 @@
 //! types with their places; only a tree without mistakes is handed to serde.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
 use serde::Deserialize;
 
 use super::affected::Affected;
 use super::form::{Form, Kind};
-use super::schema::{affected_schema, previews_schema};
+use super::schema;
 use super::v1alpha1::Previews;
 use super::{AFFECTED_KIND, API_VERSION, KIND, ServiceFacts};
 use crate::diagnostic::{Diagnostic, Place, Refused, Report, code, nearest};
@@ -46,12 +45,6 @@ impl Config {
             facts.entry(service.name.clone()).or_default().push(index);
         }
         Ok(Self { previews, node, facts })
-    }
-
-    /// Builds the schema, which reading needs whatever the text is. Called on another thread while the text is
-    /// parsed.
-    pub fn prepare() {
-        form();
     }
 
     /// The name of this set of previews, by which several files of one cluster are told apart.
@@ -115,12 +108,6 @@ impl Config {
     }
 }
 
-/// The schema of previews.yaml, built once per process.
-fn form() -> &'static Form {
-    static FORM: OnceLock<Form> = OnceLock::new();
-    FORM.get_or_init(|| Form::new(&previews_schema()))
-}
-
 /// Reads affected.yaml.
 ///
 /// # Errors
@@ -131,11 +118,11 @@ pub(crate) fn read_affected(node: &Node) -> Result<Affected, Refused> {
         let help = format!("begin it with `apiVersion: {API_VERSION}` and `kind: {AFFECTED_KIND}`");
         return Err(foreign(node, message, help).into());
     }
-    read_as(node, &Form::new(&affected_schema()), |_, _| ())
+    read_as(node, &Form::read(schema::AFFECTED), |_, _| ())
 }
 
 fn read_previews(node: &Node) -> Result<Previews, Refused> {
-    read_as(node, form(), check_baseline)
+    read_as(node, &Form::read(schema::PREVIEWS), check_baseline)
 }
 
 fn read_as<'n, T: Deserialize<'n> + Send>(
@@ -412,7 +399,7 @@ fn plainly(number: &str) -> String {
 }
 
 fn wrong_type(node: &Node, wanted: &str, path: &Path<'_>) -> Diagnostic {
-    let found = match &node.data {
+    let actual = match &node.data {
         Data::Map(_) => "a mapping".to_owned(),
         Data::List(_) => "a list".to_owned(),
         Data::Scalar { .. } if node.is_null() => "nothing".to_owned(),
@@ -423,7 +410,7 @@ fn wrong_type(node: &Node, wanted: &str, path: &Path<'_>) -> Diagnostic {
     let name = if path.is_empty() { "the document" } else { &path };
     Diagnostic::new(
         &code::CONFIG_TYPE,
-        format!("`{name}` takes {wanted}, not {found}"),
+        format!("`{name}` takes {wanted}, not {actual}"),
         format!("write {wanted} here; `anabranch schema` shows the form"),
     )
     .at(node.place, format!("expected {wanted}"))

@@ -1,23 +1,21 @@
-//! The JSON Schemas of previews.yaml and affected.yaml, made from the Rust types, and the
-//! KRMFunctionDefinition around the first.
+//! Makes the schemas and the definition from the Rust types.
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::affected::Affected;
-use super::v1alpha1::Previews;
+use super::{AFFECTED, DEFINITION, PREVIEWS};
+use crate::spec::affected::Affected;
+use crate::spec::v1alpha1::Previews;
+use crate::spec::{AFFECTED_KIND, API_VERSION, KIND};
+use crate::yaml::{Node, write_document};
 
-/// The JSON Schema (draft 2020-12) of previews.yaml, without references, for editors.
-#[must_use]
-pub(crate) fn previews_schema() -> Value {
-    schema_of::<Previews>(super::KIND)
+fn previews_schema() -> Value {
+    schema_of::<Previews>(KIND)
 }
 
-/// The JSON Schema of affected.yaml, in the same form.
-#[must_use]
-pub(crate) fn affected_schema() -> Value {
-    schema_of::<Affected>(super::AFFECTED_KIND)
+fn affected_schema() -> Value {
+    schema_of::<Affected>(AFFECTED_KIND)
 }
 
 fn schema_of<T: JsonSchema>(kind: &str) -> Value {
@@ -25,15 +23,12 @@ fn schema_of<T: JsonSchema>(kind: &str) -> Value {
     settings.inline_subschemas = true;
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     simplify(&mut schema);
-    schema["properties"]["apiVersion"]["const"] = json!(super::API_VERSION);
+    schema["properties"]["apiVersion"]["const"] = json!(API_VERSION);
     schema["properties"]["kind"]["const"] = json!(kind);
     schema
 }
 
-/// The KRMFunctionDefinition, as kustomize's and kpt's catalogues expect it.
-/// See <https://github.com/kubernetes-sigs/kustomize/tree/master/cmd/config/docs/api-conventions>.
-#[must_use]
-pub(crate) fn definition() -> Value {
+fn definition() -> Value {
     let mut schema = previews_schema();
     // Structural schemas of Kubernetes do not have this keyword.
     without(&mut schema, "enumDescriptions");
@@ -49,7 +44,7 @@ pub(crate) fn definition() -> Value {
         "metadata": {"name": "anabranch"},
         "spec": {
             "group": "anabranch.dev",
-            "names": {"kind": super::KIND},
+            "names": {"kind": KIND},
             "description": "Expands previews.yaml, together with the manifests of a baseline, into \
                             one preview environment per pull request.",
             "publisher": "anabranch",
@@ -124,53 +119,66 @@ fn without(schema: &mut Value, keyword: &str) {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_schema_has_no_references_and_closes_every_object() {
-        let (schema, other) = (previews_schema(), affected_schema());
-        let text = format!("{schema}{other}");
-        assert!(!text.contains("$ref") && !text.contains("oneOf") && !text.contains("anyOf"));
-        assert_eq!(other["properties"]["spec"]["additionalProperties"], json!(false));
-        let spec = &schema["properties"]["spec"];
-        assert_eq!(spec["additionalProperties"], json!(false));
-        assert_eq!(
-            spec["properties"]["baseline"]["properties"]["delivery"]["enum"],
-            json!(["external", "include"])
-        );
-    }
-
-    #[test]
-    fn every_enumeration_says_what_its_values_mean_and_which_is_meant_without_one() {
-        fn check(schema: &Value, path: &str, count: &mut usize) {
-            if let Some(values) = schema["enum"].as_array() {
-                *count += 1;
-                let words = schema["enumDescriptions"].as_array().expect("a list");
-                assert_eq!(words.len(), values.len(), "{path}");
-                let description = schema["description"].as_str().expect("a text");
-                for (value, words) in values.iter().zip(words) {
-                    let words = words.as_str().filter(|words| !words.is_empty()).expect("words");
-                    let line = format!("\n- `{}`: {words}", value.as_str().expect("a text"));
-                    assert!(description.contains(&line), "{path}: {description}");
-                }
-                // That of a repository has to be said.
-                let has_default = values.contains(&schema["default"]);
-                assert_eq!(has_default, !path.ends_with(".provider"), "{path}");
-            }
-            for (name, one) in schema["properties"].as_object().into_iter().flatten() {
-                check(one, &format!("{path}.{name}"), count);
-            }
-            if schema["items"].is_object() {
-                check(&schema["items"], path, count);
-            }
+#[test]
+fn the_files_are_made_from_the_types() {
+    let mut yaml = String::new();
+    write_document(&mut yaml, &Node::from_json(definition()));
+    for (name, contained, made) in [
+        ("previews.schema.json", PREVIEWS, format!("{:#}\n", previews_schema())),
+        ("affected.schema.json", AFFECTED, format!("{:#}\n", affected_schema())),
+        ("definition.yaml", DEFINITION, yaml),
+    ] {
+        if std::env::var("GOLDEN").is_ok_and(|value| value == "bless") {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/functions/anabranch/");
+            std::fs::write(format!("{folder}{name}"), made).expect("written");
+        } else {
+            assert_eq!(contained, made, "{name} is out of date: run `make schema`");
         }
-        let mut count = 0;
-        check(&previews_schema(), "", &mut count);
-        check(&affected_schema(), "", &mut count);
-        assert!(count >= 10, "{count}");
-        let definition = definition().to_string();
-        assert!(!definition.contains("enumDescriptions") && definition.contains("- `include`: "));
     }
+}
+
+#[test]
+fn the_schema_has_no_references_and_closes_every_object() {
+    let (schema, other) = (previews_schema(), affected_schema());
+    let text = format!("{schema}{other}");
+    assert!(!text.contains("$ref") && !text.contains("oneOf") && !text.contains("anyOf"));
+    assert_eq!(other["properties"]["spec"]["additionalProperties"], json!(false));
+    let spec = &schema["properties"]["spec"];
+    assert_eq!(spec["additionalProperties"], json!(false));
+    assert_eq!(
+        spec["properties"]["baseline"]["properties"]["delivery"]["enum"],
+        json!(["external", "include"])
+    );
+}
+
+#[test]
+fn every_enumeration_says_what_its_values_mean_and_which_is_meant_without_one() {
+    fn check(schema: &Value, path: &str, count: &mut usize) {
+        if let Some(values) = schema["enum"].as_array() {
+            *count += 1;
+            let words = schema["enumDescriptions"].as_array().expect("a list");
+            assert_eq!(words.len(), values.len(), "{path}");
+            let description = schema["description"].as_str().expect("a text");
+            for (value, words) in values.iter().zip(words) {
+                let words = words.as_str().filter(|words| !words.is_empty()).expect("words");
+                let line = format!("\n- `{}`: {words}", value.as_str().expect("a text"));
+                assert!(description.contains(&line), "{path}: {description}");
+            }
+            // `provider` alone has no default.
+            let has_default = values.contains(&schema["default"]);
+            assert_eq!(has_default, !path.ends_with(".provider"), "{path}");
+        }
+        for (name, one) in schema["properties"].as_object().into_iter().flatten() {
+            check(one, &format!("{path}.{name}"), count);
+        }
+        if schema["items"].is_object() {
+            check(&schema["items"], path, count);
+        }
+    }
+    let mut count = 0;
+    check(&previews_schema(), "", &mut count);
+    check(&affected_schema(), "", &mut count);
+    assert!(count >= 10, "{count}");
+    let definition = definition().to_string();
+    assert!(!definition.contains("enumDescriptions") && definition.contains("- `include`: "));
 }
