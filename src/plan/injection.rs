@@ -17,9 +17,9 @@ use crate::yaml::Node;
 enum Said<'a> {
     /// Pods get a sidecar.
     On,
-    /// Pods get none, whatever they say themselves. The value of the label.
+    /// Pods get none, whatever they say themselves. Holds the value of the label.
     Off(&'a str),
-    /// A variable of Flux decides, and its value is not known. The text of the label.
+    /// A variable of Flux decides, and its value is not known. Holds the text of the label.
     Unknown(&'a str),
     /// Pods that ask for a sidecar get one.
     Nothing,
@@ -38,7 +38,8 @@ impl<'a> Said<'a> {
     }
 }
 
-/// The value of a label. If that is a variable of Flux, the value in `spec.flux`; the label as an error if that has none.
+/// The value of a label, or the value in `spec.flux` if the label is a variable of Flux. Without a value, the label is the
+/// error.
 fn value<'a>(label: &'a str, namespace: &Object, config: &'a Config) -> Result<&'a str, &'a str> {
     if !mentions_variable(label) || is_literal(&namespace.node) {
         return Ok(label);

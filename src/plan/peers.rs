@@ -1,7 +1,7 @@
 //! Warns of copies that call pods of a copied StatefulSet by name.
 //!
-//! No route leads from the pods of the original to those of the copy, so a copy that names the original's reaches these.
-//! And a set whose texts name more pods than it has waits for them.
+//! No route leads from the pods of the original to those of the copy, so a copy that names pods of the original reaches
+//! these. And a set whose texts name more pods than it has may wait for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
