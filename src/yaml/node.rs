@@ -191,10 +191,16 @@ impl Node {
         })
     }
 
-    /// The items of the sequence behind a chain of keys; none for anything else.
+    /// The items of the list behind several keys; empty if there is none.
     #[must_use]
-    pub fn items_at(&self, keys: &[&str]) -> &[Self] {
+    pub fn items_at(&self, keys: &[&str]) -> &[Node] {
         self.at(keys).map(Self::items).unwrap_or_default()
+    }
+
+    /// The entries of the mapping behind several keys; empty if there is none.
+    #[must_use]
+    pub fn entries_at(&self, keys: &[&str]) -> &[(Key, Node)] {
+        self.at(keys).map(Self::entries).unwrap_or_default()
     }
 
     /// The text at a chain of keys: that of any scalar; `None` for null or absent ones.
