@@ -64,7 +64,9 @@ codes! {
     RESERVED_NAMESPACE = "reserved-namespace", Error, "a preview's namespace is another's",
         "The namespace of a preview is created and removed with its entry. A namespace that the input, or\n\
          another set of previews, already uses would be overwritten and, in the end, deleted; so would\n\
-         those of Kubernetes, of Flux and of the Gateways. Two sets in one cluster need different prefixes,\n\
+         those of Kubernetes, of Flux and of the Gateways. One that an object of the input or previews.yaml\n\
+         only names, in a field, a host or an account, is somebody's as well: what is granted to it, the copies\n\
+         of the preview would get. Two sets in one cluster need different prefixes,\n\
          or templates of namespaces that never make the same one.";
     WIDE_PREFIX = "wide-prefix", Warning, "another namespace begins with spec.prefix",
         "Every preview's name begins with spec.prefix, and no other namespace of the cluster may: a preview\n\
