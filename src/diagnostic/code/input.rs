@@ -41,7 +41,8 @@ codes! {
         "Objects that anabranch made are known by `app.kubernetes.io/managed-by: anabranch`, by the label\n\
          `anabranch.dev/previews`, and by kind, name and namespace. A second run replaces them. An object\n\
          with the labels that is none of these was copied or labelled by hand, or is left over from a run\n\
-         with another `spec.namespace`: it is neither dropped nor copied before you have said which.";
+         with another `spec.namespace` or `spec.prefix`, or is of a second set with the same `metadata.name`:\n\
+         it is neither dropped nor copied before you have said which.";
     CONFIG_FIELD = "config-field", Error, "a field of previews.yaml is unknown, missing or malformed",
         "previews.yaml, and affected.yaml too, is read strictly: a misspelt field is an error and not a silent default.\n\
          `anabranch schema` prints the JSON Schema, which editors use to complete and check.";
