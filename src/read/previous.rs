@@ -78,6 +78,15 @@ impl Parted {
     }
 }
 
+/// Whether an object has the labels of this set, but for a preview that none of its previews can be: a second set of the
+/// same name made it, or the prefix was another one. It may be in use, so it is not taken for output of an earlier run.
+pub(crate) fn is_of_namesake(object: &Object, config: &Config) -> bool {
+    marks::set_of(object) == Some(config.set())
+        && object
+            .label(marks::PREVIEW)
+            .is_some_and(|preview| !preview.starts_with(&config.previews.spec.prefix))
+}
+
 /// The owner of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
@@ -118,7 +127,7 @@ impl<'a> Owners<'a> {
             return Owner::User;
         };
         let is_this_set = set == self.config.set();
-        if marks::is_shared(object, set) && !is_this_set {
+        if marks::is_shared(object, set) && !is_this_set || is_of_namesake(object, self.config) {
             return Owner::User;
         }
         match self.is_of_preview(object, set, is_this_set) || marks::is_made_elsewhere(object, set)

@@ -67,10 +67,16 @@ impl Preview {
     }
 }
 
-/// A URL in the form by which repositories are compared: in lower case, without `.git` or a slash at the end.
+/// A URL in the form by which repositories are compared: with https and in lower case, without the port that the scheme
+/// means anyway, and without `.git` or a slash at the end.
 #[must_use]
 pub(crate) fn known_by(repository: &str) -> String {
-    repository.trim_end_matches('/').trim_end_matches(".git").to_ascii_lowercase()
+    let url = repository.trim_end_matches('/').trim_end_matches(".git").to_ascii_lowercase();
+    let web = [("https://", ":443"), ("http://", ":80")];
+    let parts = web.into_iter().find_map(|(scheme, port)| Some((url.strip_prefix(scheme)?, port)));
+    let Some((rest, port)) = parts else { return url };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    format!("https://{}{path}", host.strip_suffix(port).unwrap_or(host))
 }
 
 /// A preview whose pull request is closed.
@@ -179,4 +185,28 @@ pub struct PatchTarget {
     pub kind: String,
     /// Name. kustomize reads an anchored regular expression here; anabranch takes a name only.
     pub name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_repository_is_known_by_one_url_however_it_is_written() {
+        for same in [
+            "https://github.com/a/b",
+            "https://GitHub.com/A/b/",
+            "https://github.com/a/b.git",
+            "https://github.com:443/a/b",
+            "http://github.com/a/b",
+            "HTTP://github.com:80/a/b.git/",
+        ] {
+            assert_eq!(known_by(same), "https://github.com/a/b", "{same}");
+        }
+        for other in
+            ["https://github.com:8443/a/b", "https://github.com/a/bc", "ssh://github.com/a/b"]
+        {
+            assert_ne!(known_by(other), "https://github.com/a/b", "{other}");
+        }
+    }
 }

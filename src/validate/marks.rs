@@ -2,11 +2,14 @@
 
 use super::Input;
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::kube::marks;
+use crate::kube::{Object, marks};
+use crate::read::is_of_namesake;
 
 /// Objects of an earlier run, and those of other sets, were taken out before.
 pub(super) fn check(input: &Input<'_>, report: &mut Report) {
-    let marked = input.objects.iter().filter_map(|object| Some((object, marks::set_of(object)?)));
+    report.extend(namesake(input));
+    let objects = input.objects.iter().filter(|object| !is_of_namesake(object, input.config));
+    let marked = objects.filter_map(|object| Some((object, marks::set_of(object)?)));
     let foreign = marked.filter(|(object, set)| !marks::is_shared(object, set));
     report.extend(foreign.take(Report::KEPT + 1).map(|(object, set)| {
         let message = format!(
@@ -21,4 +24,26 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
         let place = labels.map_or_else(|| object.place(), |label| label.place);
         Diagnostic::new(&code::FOREIGN_MARK, message, help).at(place, "not ours")
     }));
+}
+
+/// The finding that objects of the input belong to previews of this set, but to none that it can have.
+fn namesake(input: &Input<'_>) -> Option<Diagnostic> {
+    let all = || input.objects.iter().filter(|object| is_of_namesake(object, input.config));
+    // The Namespace says most.
+    let first: &Object = all().min_by_key(|object| !object.is("", "Namespace"))?;
+    let more = match all().count() - 1 {
+        0 => String::new(),
+        1 => ", with another object,".to_owned(),
+        more => format!(", with {more} other objects,"),
+    };
+    let message = format!(
+        "{}{more} is of a preview of the set `{}` whose name does not begin with `{}`",
+        first.id,
+        input.config.set(),
+        input.config.previews.spec.prefix
+    );
+    let help = "give each set of previews a metadata.name of its own if two of them meet here; remove these objects if \
+                spec.prefix was another one when they were made";
+    let finding = input.config.finding(&code::FOREIGN_MARK, "metadata.name", message, help);
+    Some(finding.also(first.place(), "not of these previews"))
 }

@@ -226,3 +226,27 @@ fn two_sets_that_would_have_one_namespace_or_route_or_two_apis_are_refused() {
     let istio = function(&resource_list(&first, &set("b", "istio"))).failed();
     assert!(istio.contains("HTTPRoute base/cart.a-1 of another set routes cart"), "{istio}");
 }
+
+#[test]
+fn a_second_set_without_a_name_of_its_own_is_refused_and_one_whose_prefix_changed_is_told_what_to_do()
+ {
+    let named = |prefix: &str, name: &str| {
+        set(prefix, "auto").replace(&format!("metadata: {{name: {prefix}}}\n"), name)
+    };
+    for name in ["", "metadata: {name: shop}\n"] {
+        let first = steps(&baseline(""), &[&named("a", name)]).remove(0);
+        let refused = function(&resource_list(&first, &named("b", name))).failed();
+        let set = if name.is_empty() { "previews" } else { "shop" };
+        let message = format!(
+            "of a preview of the set `{set}` whose name does not begin with `b-` (metadata.name); help: give each set of \
+             previews a metadata.name of its own if two of them meet here; remove these objects if \
+             spec.prefix was another one when they were made"
+        );
+        assert!(refused.contains("Namespace a-1, with "), "{refused}");
+        assert!(refused.contains(&message), "{refused}");
+        // A preview that is gone, under the same prefix, still takes its objects with it.
+        let gone = named("a", name).replace("a-1", "a-2");
+        let next = by_id(run(&first, &gone));
+        assert!(!next.values().any(|object| object["metadata"]["name"] == "a-1"), "{name}");
+    }
+}

@@ -41,7 +41,8 @@ codes! {
         "Objects that anabranch made are known by `app.kubernetes.io/managed-by: anabranch`, by the label\n\
          `anabranch.dev/previews`, and by kind, name and namespace. A second run replaces them. An object\n\
          with the labels that is none of these was copied or labelled by hand, or is left over from a run\n\
-         with another `spec.namespace`. Remove the labels, or the object.";
+         with another `spec.namespace` or `spec.prefix`, or is of a second set with the same `metadata.name`.\n\
+         Remove the labels, or the object, or give each set a name.";
     CONFIG_FIELD = "config-field", Error, "a field of previews.yaml is unknown, missing or malformed",
         "previews.yaml, and affected.yaml too, is read strictly: a misspelt field is an error and not a silent default.\n\
          `anabranch schema` prints the JSON Schema, which editors use to complete and check.";
@@ -64,7 +65,9 @@ codes! {
     RESERVED_NAMESPACE = "reserved-namespace", Error, "a preview's namespace belongs to others",
         "The namespace of a preview is created and removed with its entry. A namespace that the input or\n\
          another set of previews uses would be overwritten and, in the end, deleted; so would those of\n\
-         Kubernetes, of Flux and of the Gateways. Two sets in one cluster need different prefixes,\n\
+         Kubernetes, of Flux and of the Gateways. A namespace that an object of the input or previews.yaml only\n\
+         names, in a field, a host or an account, counts too: copies would get what was granted to it.\n\
+         Two sets in one cluster need different prefixes,\n\
          or templates of namespaces that never make the same one.";
     WIDE_PREFIX = "wide-prefix", Warning, "another namespace begins with spec.prefix",
         "Every preview's name begins with spec.prefix, and no other namespace of the cluster may: a preview\n\

@@ -3,7 +3,7 @@
 //!
 //! Teams have annotations of their own, so there is no list of all harmless ones. An annotation counts as read because
 //! of its domain, unless it is among the notes for people of this domain, because of a word in its name, or because its
-//! value is an image.
+//! value is an image, or a list or a mapping, which is written for programs.
 
 use crate::model::looks_like_image;
 
@@ -12,6 +12,7 @@ const READ_DOMAINS: &[&str] = &[
     "1password.com",
     "1password.io",
     "aks.io",
+    "akeyless",
     "akeyless.io",
     "alibabacloud.com",
     "aliyun.com",
@@ -29,7 +30,10 @@ const READ_DOMAINS: &[&str] = &[
     "cert-manager.io",
     "chaos-mesh.org",
     "cilium.io",
+    "cloud.tencent.com",
     "cncf.io",
+    "co.elastic.logs",
+    "co.elastic.metrics",
     "conjur.org",
     "containerd.io",
     "crio.io",
@@ -63,38 +67,49 @@ const READ_DOMAINS: &[&str] = &[
     "keel.sh",
     "knative.dev",
     "konghq.com",
+    "kube-router.io",
     "kubernetes.io",
     "kubevirt.io",
     "kuma.io",
     "kyverno.io",
     "linkerd.io",
     "mittwald.de",
+    "ncp",
+    "netbird.io",
     "newrelic.com",
     "nginx.com",
     "nginx.org",
+    "ngrok.com",
+    "noderesource.dev",
+    "nri.io",
     "nvidia.com",
     "odigos.io",
     "openservicemesh.io",
     "openshift.io",
     "opentelemetry.io",
+    "opflex.cisco.com",
     "oraclecloud.com",
     "ovn.org",
     "portworx.com",
     "projectcalico.org",
     "secrets-store.csi.x-k8s.io",
+    "skupper.io",
     "smi-spec.io",
     "snyk.io",
     "solo.io",
+    "spidernet.io",
     "spiffe.io",
     "spiffe.org",
     "stackrox.io",
     "tailscale.com",
     "telepresence.io",
+    "teleport.dev",
     "tetrate.io",
     "traefik.io",
     "vmware.com",
     "volcano.sh",
     "x-k8s.io",
+    "yangtse.io",
 ];
 
 /// Prefixes within these domains that are only notes for people and tools.
@@ -112,10 +127,12 @@ const TELLING_WORDS: &[&str] = &[
     "apparmor",
     "capabilit",
     "credential",
+    "device",
     "hostpath",
     "iam",
     "identity",
     "image",
+    "ippool",
     "mount",
     "network",
     "privileged",
@@ -124,9 +141,11 @@ const TELLING_WORDS: &[&str] = &[
     "runtime",
     "seccomp",
     "secret",
+    "security-group",
     "selinux",
     "serviceaccount",
     "service-account",
+    "subnet",
     "token",
     "userns",
     "vault",
@@ -147,6 +166,16 @@ pub(super) fn is_read(key: &str, values: &[&str]) -> bool {
         || !key.contains('/') && is_reversed
         || TELLING_WORDS.iter().any(|word| name.contains(word)) && !is_note(key)
         || values.iter().any(|value| looks_like_image(value))
+        || values.iter().any(|value| is_structure(value)) && !is_note(key)
+}
+
+/// Whether a value is a list or a mapping in JSON or YAML, which a program reads.
+fn is_structure(value: &str) -> bool {
+    let value = value.trim();
+    [('[', ']'), ('{', '}')]
+        .iter()
+        .any(|&(open, close)| value.starts_with(open) && value.ends_with(close))
+        || value.lines().all(|line| line.starts_with(['-', ' ', '#'])) && value.starts_with("- ")
 }
 
 /// Whether something may act on a label. Grafana's sidecar finds dashboards and data sources by labels without a domain.
@@ -190,6 +219,25 @@ mod tests {
             "example.com/inject-sidecar",
             "injector.tumblr.com/request",
             "aadpodidbinding",
+            "akeyless/enabled",
+            "cdi-devices.noderesource.dev/container.cart",
+            "class.memory-qos.nri.io/cart",
+            "co.elastic.metrics/hosts",
+            "devices.noderesource.dev/container.cart",
+            "devices.nri.io/pod",
+            "eks.tke.cloud.tencent.com/eip-attributes",
+            "example.com/security-group-ids",
+            "ipam.spidernet.io/ippool",
+            "k8s.ngrok.com/traffic-policy",
+            "kube-router.io/service.dsr",
+            "mounts.noderesource.dev/container.cart",
+            "ncp/snat_pool",
+            "netbird.io/expose",
+            "netbird.io/setup-key",
+            "opflex.cisco.com/endpoint-group",
+            "skupper.io/proxy",
+            "teleport.dev/name",
+            "yangtse.io/pod-with-eip",
         ] {
             assert!(is_read(read, &["x"]), "{read}");
         }
@@ -200,10 +248,18 @@ mod tests {
             "owner",
             "kubectl.kubernetes.io/default-container",
             "notistio.io/x",
+            "myakeyless/x",
         ] {
             assert!(!is_read(harmless, &["true"]), "{harmless}");
         }
         assert!(is_read("example.com/x", &["ghcr.io/other/agent:1"]));
+        for read in ["[]", r#"{"ipv4": ["a"]}"#, "- {path: /dev/mem}\n", "- a\n- b: c\n  d: e\n"] {
+            assert!(is_read("example.com/x", &["", read]), "{read}");
+        }
+        for text in ["", "see [1]", "- ask the team\nfirst", "-1", "/metrics", "{preview} of cart"]
+        {
+            assert!(!is_read("example.com/x", &[text, ""]), "{text}");
+        }
         assert!(is_read_label("istio.io/dataplane-mode"));
         assert!(is_read_label("grafana_dashboard") && !is_read_label("role"));
     }

@@ -1,12 +1,16 @@
 //! Namespaces that no preview may have: the Namespace would be overwritten, and deleted with everything in it when
 //! the preview ends.
 
+mod named;
+
 use std::collections::BTreeMap;
 
+use self::named::{named_by, namespace_of_host};
 use super::Input;
 use super::names::name_problem;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::{RouteApi, gateway, marks};
+use crate::spec::{Baseline, Spec};
 use crate::yaml::Node;
 
 /// Namespaces that every cluster has, or that contain what previews need.
@@ -19,6 +23,9 @@ pub(super) type Owner = (String, Option<Place>);
 /// The namespaces of others, as far as configuration and input show them.
 pub(super) struct Namespaces<'a>(BTreeMap<&'a str, Owner>);
 
+/// Hands over a namespace of others. The first owner counts, and only its words are made.
+type Add<'f, 'a> = &'f mut dyn FnMut(&'a str, &dyn Fn() -> Owner);
+
 impl<'a> Namespaces<'a> {
     pub(super) fn new(input: &Input<'a>) -> Self {
         let mut taken = BTreeMap::new();
@@ -28,45 +35,16 @@ impl<'a> Namespaces<'a> {
             }
         };
         let spec = &input.config.previews.spec;
-        let said = |field: &str| (format!("is {field}"), None);
-        for namespace in spec.baseline.all() {
-            let words = match spec.baseline.only() {
-                Some(_) => said(spec.baseline.field()),
-                None => (format!("is one of {}", spec.baseline.field()), None),
-            };
-            add(namespace, &|| words.clone());
-        }
-        for object in input.objects.iter().chain(input.others) {
-            let namespace = match object.is("", "Namespace") {
-                true => object.id.name.as_str(),
-                false => object.id.namespace.as_str(),
-            };
-            let words = || match marks::set_of(object) {
-                Some(set) => format!("belongs to a preview of the set `{set}`"),
-                None => format!("is used by {}", object.id),
-            };
-            add(namespace, &|| (words(), Some(object.place())));
-        }
-        add(&spec.flux.namespace, &|| said("spec.flux.namespace"));
-        add(&spec.flux.source_ref.namespace, &|| said("spec.flux.sourceRef.namespace"));
-        for (index, entry) in spec.routing.entries.iter().enumerate() {
-            let field = format!("spec.routing.entries[{index}].gateway.namespace");
-            add(&entry.gateway.namespace, &|| said(&field));
-        }
-        for object in input.objects {
-            let gateways = match RouteApi::of(object) {
-                Some(RouteApi::GatewayApi) => namespaces_of_parents(&object.node),
-                Some(RouteApi::Istio) => namespaces_of_gateways(&object.node),
-                // TCP and TLS routes have parents too.
-                None if object.id.group == gateway::GROUP => namespaces_of_parents(&object.node),
-                None => continue,
-            };
-            for namespace in gateways {
-                let owner = || (format!("has a Gateway of {}", object.id), Some(object.place()));
-                add(namespace, &owner);
-            }
-        }
+        of_baseline(&spec.baseline, &mut add);
+        of_objects(input, &mut add);
+        of_fields(spec, &mut add);
+        of_gateways(input, &mut add);
         RESERVED.iter().for_each(|name| add(name, &|| ("is reserved".to_owned(), None)));
+        for object in input.objects {
+            named_by(object, &mut |namespace, place| {
+                add(namespace, &|| (format!("is named in {}", object.id), Some(place)));
+            });
+        }
         Self(taken)
     }
 
@@ -100,6 +78,71 @@ impl<'a> Namespaces<'a> {
             );
             let help = "choose a prefix, or a template in spec.namespace, that no other namespace of the cluster fits";
             report.push(input.config.finding(&code::WIDE_PREFIX, "spec.prefix", message, help));
+        }
+    }
+}
+
+fn said(field: &str) -> Owner {
+    (format!("is {field}"), None)
+}
+
+fn of_baseline<'a>(baseline: &'a Baseline, add: Add<'_, 'a>) {
+    for namespace in baseline.all() {
+        add(namespace, &|| match baseline.only() {
+            Some(_) => said(baseline.field()),
+            None => said(&format!("one of {}", baseline.field())),
+        });
+    }
+}
+
+/// Those that objects are in.
+fn of_objects<'a>(input: &Input<'a>, add: Add<'_, 'a>) {
+    for object in input.objects.iter().chain(input.others) {
+        let namespace = match object.is("", "Namespace") {
+            true => object.id.name.as_str(),
+            false => object.id.namespace.as_str(),
+        };
+        let words = || match marks::set_of(object) {
+            Some(set) => format!("belongs to a preview of the set `{set}`"),
+            None => format!("is used by {}", object.id),
+        };
+        add(namespace, &|| (words(), Some(object.place())));
+    }
+}
+
+/// Those in fields of previews.yaml.
+fn of_fields<'a>(spec: &'a Spec, add: Add<'_, 'a>) {
+    add(&spec.flux.namespace, &|| said("spec.flux.namespace"));
+    add(&spec.flux.source_ref.namespace, &|| said("spec.flux.sourceRef.namespace"));
+    for (index, entry) in spec.routing.entries.iter().enumerate() {
+        let field = |rest: &str| said(&format!("spec.routing.entries[{index}].{rest}.namespace"));
+        add(&entry.gateway.namespace, &|| field("gateway"));
+        for (number, of) in entry.of.iter().enumerate() {
+            add(&of.namespace, &|| field(&format!("of[{number}]")));
+        }
+    }
+    for (index, facts) in spec.services.iter().enumerate() {
+        for (number, host) in facts.dependencies.iter().enumerate() {
+            let field = format_args!("spec.services[{index}].dependencies[{number}]");
+            let owner = || said(&format!("that of {field}"));
+            namespace_of_host(host).into_iter().for_each(|namespace| add(namespace, &owner));
+        }
+    }
+}
+
+/// Those of the Gateways that routes are attached to.
+fn of_gateways<'a>(input: &Input<'a>, add: Add<'_, 'a>) {
+    for object in input.objects {
+        let gateways = match RouteApi::of(object) {
+            Some(RouteApi::GatewayApi) => namespaces_of_parents(&object.node),
+            Some(RouteApi::Istio) => namespaces_of_gateways(&object.node),
+            // TCP and TLS routes have parents too.
+            None if object.id.group == gateway::GROUP => namespaces_of_parents(&object.node),
+            None => continue,
+        };
+        for namespace in gateways {
+            let owner = || (format!("has a Gateway of {}", object.id), Some(object.place()));
+            add(namespace, &owner);
         }
     }
 }
