@@ -317,7 +317,7 @@ const NEW: usize = 4;
 /// The documents of a patch's text, every node at the place of the text.
 fn read(text: &str, place: Place, allowance: &mut Allowance) -> Result<Vec<Node>, Problem> {
     let mut sources = Sources::default();
-    let file = sources.add("patch", text);
+    let file = sources.add_quotable("patch", text);
     let default = InputLimits::default();
     let most = allowance.left() / NEW;
     let depth = allowance.depth();

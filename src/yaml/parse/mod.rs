@@ -21,7 +21,7 @@ use crate::limits::{InputLimits, too_many_bytes};
 ///
 /// # Errors
 /// Every mistake found: one for the first break of syntax, and each duplicate key before it; after a
-/// hundred the rest is not read.
+/// hundred the rest is not read. Messages quote nothing of a document that may be a Secret.
 pub fn parse_documents(
     sources: &Sources,
     file: FileId,
@@ -46,6 +46,7 @@ pub(crate) fn parse_counted(
             break;
         }
     }
+    sources.unquote(builder.errors.iter_mut());
     (Refused::unless_none(builder.errors, builder.documents), builder.nodes)
 }
 
