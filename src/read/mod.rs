@@ -9,6 +9,7 @@ mod generated;
 mod inside;
 mod kustomization;
 mod previous;
+mod references;
 mod renamed;
 mod resource_list;
 mod suite_references;

@@ -86,7 +86,8 @@ codes! {
         "Suite paths are relative to --source-root: by default the Git root above previews.yaml.";
     SUITE_OUTSIDE = "suite-outside", Error, "a suite refers to something outside its folder",
         "A tree carries the folder of each suite along, byte for byte, and nothing beside it. A\n\
-         kustomization.yaml that refers to `../common` would not build there, for any preview.";
+         kustomization.yaml that refers to `../common` would not build there, for any preview. One that\n\
+         kustomize may read otherwise (a tag, `%YAML`, `Resources` for `resources`) could do so unseen.";
     PLACEMENT = "placement", Error, "the function stands where it gets no objects",
         "kustomize gives a generator no resources. anabranch needs the baseline: list it under\n\
          `transformers:`, in a layer that has no `namespace:` of its own above it.";
