@@ -311,7 +311,7 @@ fn drafts<'d, 'e>(preview: &'d Preview<'_, 'e>) -> impl Iterator<Item = &'d Draf
 fn elsewhere<'d>(preview: &'d Preview<'_, '_>) -> impl Iterator<Item = &'d Id> {
     let values = preview.values();
     let kept = drafts(preview).filter_map(move |draft| draft.kept_id(values));
-    let kept = kept.chain(preview.root.iter().map(|object| &object.id));
+    let kept = kept.chain(preview.root_objects.iter().map(|object| &object.id));
     kept.filter(|id| !preview.has(&id.namespace))
 }
 

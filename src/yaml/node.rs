@@ -191,6 +191,18 @@ impl Node {
         })
     }
 
+    /// The items of the list behind several keys; empty if there is none.
+    #[must_use]
+    pub fn items_at(&self, keys: &[&str]) -> &[Node] {
+        self.at(keys).map(Self::items).unwrap_or_default()
+    }
+
+    /// The entries of the mapping behind several keys; empty if there is none.
+    #[must_use]
+    pub fn entries_at(&self, keys: &[&str]) -> &[(Key, Node)] {
+        self.at(keys).map(Self::entries).unwrap_or_default()
+    }
+
     /// The text at a chain of keys: that of any scalar; `None` for null or absent ones.
     #[must_use]
     pub fn text_at(&self, keys: &[&str]) -> Option<&str> {
