@@ -181,7 +181,17 @@ impl<'s> Survey<'s> {
     /// Reads plugins that the kustomization of a folder runs, from a file, or from a folder whose kustomization lists
     /// such files. Paths in them are relative to the folder that runs them.
     fn plugins(&mut self, runner: &File<'_>, path: &Path) {
-        if !self.plugins.insert((runner.folder.to_owned(), path.to_owned())) {
+        /// More files and folders of plugins than anybody has. A limit, as each folder can name another.
+        const MOST: usize = 1_000;
+        let is_new = self.plugins.len() <= MOST
+            && self.plugins.insert((runner.folder.to_owned(), path.to_owned()));
+        if !is_new {
+            return;
+        }
+        if self.plugins.len() > MOST {
+            let message = format!("its plugins are in more than {MOST} files and folders");
+            let help = "write several into one file";
+            self.refuse_text(runner, Place::default(), Problem::new(message, help));
             return;
         }
         if path.is_file() {
@@ -190,15 +200,17 @@ impl<'s> Survey<'s> {
                 let found = References::of_plugins(&text, self.budget);
                 self.take(&file, found);
             }
-            return;
+        } else if let Some(list) = kustomization_of(path) {
+            self.plugins_of_folder(runner, path, list);
         }
-        let Some(list) = kustomization_of(path) else {
+    }
+
+    /// Reads the plugins that the kustomization of a folder, `list`, lists.
+    fn plugins_of_folder(&mut self, runner: &File<'_>, folder: &Path, list: PathBuf) {
+        let Some(text) = self.read(&list, folder) else {
             return;
         };
-        let Some(text) = self.read(&list, path) else {
-            return;
-        };
-        let file = File { folder: path, path: list, text: &text };
+        let file = File { folder, path: list, text: &text };
         let found = References::of_kustomization(&text, self.budget);
         self.is_clear &= found.is_clear();
         if let Some(place) = found.more {

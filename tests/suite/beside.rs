@@ -462,3 +462,15 @@ fn a_value_that_stands_where_a_secret_has_a_file_is_not_shown() {
         assert!(!words.contains("somebody"), "{words}");
     }
 }
+
+#[test]
+fn folders_of_plugins_without_end_are_refused() {
+    let scratch = of_root("generators: [p0]\n");
+    for number in 0..1_100 {
+        let next = format!("resources: [../p{}]\n", number + 1);
+        scratch.write(&format!("p{number}/kustomization.yaml"), &next);
+    }
+    let answer = scratch.render_from(&scratch.root(), &["previews.yaml", "--baseline", "."]);
+    let words = answer.failed();
+    assert!(words.contains("more than 1000 files and folders"), "{words}");
+}
